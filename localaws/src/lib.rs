@@ -1,0 +1,18 @@
+//! The AWS that a SAM stack of Lambda functions sees, on one desk: no account, no Docker, no network.
+//!
+//! Tour: [`template`] reads the stack. [`world`] builds it: one [`clock`], one [`bus`] for events, the services
+//! ([`s3`], [`ec2`], [`sns`], [`sts`]), [`events`] rules, [`schedule`]s and [`lambda`] functions. Two front doors
+//! lead into the same world: [`client`] (an SDK `HttpClient`, in process) and [`server`] (loopback HTTP).
+//!
+//! Rules that everything here keeps:
+//! - an action that is not built answers 501 and says so, never a plausible empty answer;
+//! - time comes from the [`clock::Clock`], randomness from the seed in [`ids::Ids`];
+//! - nothing here knows which application runs in it.
+
+pub mod bus;
+pub mod clock;
+pub mod ids;
+pub mod wire;
+
+/// The only account of this world. It is not a real one.
+pub const ACCOUNT: &str = "000000000000";

@@ -1,0 +1,135 @@
+//! A template after its parameters, conditions and functions are worked out: what is to be run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// The stack that a template describes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Stack {
+    /// `AWS::S3::Bucket`.
+    pub buckets: Vec<Bucket>,
+    /// `AWS::SNS::Topic`, with the `AWS::SNS::Subscription`s to it.
+    pub topics: Vec<Topic>,
+    /// `AWS::SQS::Queue`.
+    pub queues: Vec<Queue>,
+    /// `AWS::Serverless::Function`.
+    pub functions: Vec<Function>,
+    /// The stack's outputs.
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// A bucket of the stack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bucket {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its name in S3.
+    pub name: String,
+    /// Whether its events go to EventBridge.
+    pub event_bridge: bool,
+}
+
+/// A topic of the stack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Topic {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its name in SNS.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// (protocol, endpoint), for example `("email", "ops@example.com")`.
+    pub subscriptions: Vec<(String, String)>,
+}
+
+/// A queue of the stack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Queue {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its name in SQS.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+}
+
+/// A function of the stack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its name in Lambda.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The cargo binary it is built from: `Metadata.BuildProperties.Binary`.
+    pub binary: String,
+    /// Its environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// Longest run of one invocation.
+    pub timeout: Duration,
+    /// Memory, in MiB.
+    pub memory: u32,
+    /// At most this many at once, if reserved.
+    pub reserved_concurrency: Option<u32>,
+    /// Retries of a failed asynchronous invocation (Lambda: 0 to 2, 2 unless told).
+    pub maximum_retries: u32,
+    /// An asynchronous event older than this is given up (Lambda: 6 h unless told).
+    pub maximum_event_age: Duration,
+    /// ARN of the queue or topic that gets the invocations that failed for good.
+    pub on_failure: Option<String>,
+    /// Event rules that invoke it.
+    pub rules: Vec<Rule>,
+    /// Schedules that invoke it.
+    pub schedules: Vec<Schedule>,
+    /// IAM policy statements, as in the template with everything resolved.
+    pub policies: Vec<Value>,
+}
+
+/// An EventBridge rule of a function (`Type: EventBridgeRule`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// The event pattern.
+    pub pattern: Value,
+    /// Constant input in place of the event.
+    pub input: Option<Value>,
+    /// How often and how long a delivery is tried again.
+    pub retry: Retry,
+}
+
+/// An EventBridge Scheduler schedule of a function (`Type: ScheduleV2`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// `rate(…)`, `cron(…)` or `at(…)`.
+    pub expression: String,
+    /// IANA time zone of the expression; UTC unless told.
+    pub time_zone: String,
+    /// Whether it runs.
+    pub enabled: bool,
+    /// Constant input; the Scheduler sends `{}` otherwise.
+    pub input: Option<Value>,
+    /// How often and how long a delivery is tried again.
+    pub retry: Retry,
+}
+
+/// `RetryPolicy` of a rule or schedule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Retry {
+    /// Further tries after the first.
+    pub attempts: u32,
+    /// Give up when the event is older.
+    pub maximum_event_age: Duration,
+}
+
+impl Default for Retry {
+    /// 185 tries in 24 hours (`RetryPolicy`, EventBridge and EventBridge Scheduler API References).
+    fn default() -> Self {
+        Self { attempts: 185, maximum_event_age: Duration::from_secs(24 * 60 * 60) }
+    }
+}
