@@ -1,1 +1,3 @@
-//! amiwright
+//! Drop an image manifest into an S3 bucket; get a registered, published AMI and an e-mail.
+
+pub mod manifest;

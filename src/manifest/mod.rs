@@ -1,0 +1,5 @@
+//! Manifests: bytes in, a checked specification or all its problems out. Pure: no clock, no async, no AWS.
+
+mod problem;
+
+pub use problem::Problem;
