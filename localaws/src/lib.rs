@@ -11,6 +11,7 @@
 
 pub mod bus;
 pub mod clock;
+pub mod ec2;
 pub mod ids;
 pub mod wire;
 
