@@ -19,7 +19,7 @@ use crate::manifest::{self, Kind};
 use crate::reconcile::{self, Error, Outcome, Turn};
 use crate::store::{self, Loaded};
 use crate::trigger::Tick;
-use crate::{notify, trigger};
+use crate::notify;
 
 /// Statuses that are read, and images that are advanced, at once.
 const AT_ONCE: usize = 16;
@@ -51,14 +51,14 @@ pub struct Report {
 pub async fn handle(
     aws: &Aws,
     config: &Config,
-    event: Value,
+    event: &Value,
     now: Timestamp,
     time_left: Duration,
 ) -> Result<Report, Failures> {
     let turn = Turn::new(aws, config, now).within(time_left.saturating_sub(MARGIN));
     let mut failures = Failures::default();
     let mut report = Report::default();
-    match trigger::tick(&event) {
+    match Tick::from_event(event) {
         Ok(Tick::Advance) => {}
         Ok(Tick::Sweep) => sweep(turn, &mut report, &mut failures).await,
         Err(error) => failures.add("the event", &error),

@@ -31,7 +31,7 @@ pub async fn run_advance_tasks() -> Result<(), Error> {
     (config.account_id()?, config.topic_arn()?);
     let handler = async |event: LambdaEvent<Value>| {
         let now = now();
-        advance_tasks::handle(aws, config, event.payload, now, time_left(&event.context, now)).await
+        advance_tasks::handle(aws, config, &event.payload, now, time_left(&event.context, now)).await
     };
     lambda_runtime::run(service_fn(handler)).await
 }

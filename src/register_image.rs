@@ -35,8 +35,7 @@ pub async fn handle(aws: &Aws, config: &Config, event: Value, now: Timestamp) ->
         }
     }
     tracing::info!(taken_up, ignored = triggers.ignored, failed = failures.count(), "took up manifests");
-    if triggers.from_sqs {
-        failed_messages.dedup();
+    if failed_messages.len() >= failures.count() && !failed_messages.is_empty() {
         let failed: Vec<Value> = failed_messages.iter().map(|id| json!({ "itemIdentifier": id })).collect();
         return Ok(json!({ "batchItemFailures": failed }));
     }

@@ -81,8 +81,8 @@ async fn read(
     };
     let mut problems = Vec::new();
     let account = turn.config.account_id()?;
-    if bundle.user != account {
-        let message = format!("the bundle was made for account {}, this is account {account}", bundle.user);
+    if bundle.account != account {
+        let message = format!("the bundle was made for account {}, this is account {account}", bundle.account);
         let problem = Problem::new(message).with_path("manifest.image.user");
         problems.push(problem.with_hint("bundle the image anew with this account's id and certificate"));
     }
