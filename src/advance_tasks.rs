@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::image::observed::ObservedImage;
 use crate::image::plan::{self, Next};
 use crate::image::transition;
-use crate::manifest::{self, Kind};
+use crate::manifest::key::{self, Kind};
 use crate::reconcile::{self, Error, Outcome, Turn};
 use crate::store::{self, Loaded};
 use crate::trigger::Tick;
@@ -252,12 +252,12 @@ async fn sweep(turn: Turn<'_>, report: &mut Report, failures: &mut Failures) {
 }
 
 /// The manifest that decides about the object at this key; none if it is no manifest.
-fn responsible(turn: Turn<'_>, keys: &BTreeSet<&str>, key: &str) -> Option<String> {
-    match manifest::kind(key, turn.config.state.as_str())? {
-        Kind::Image => Some(key.to_owned()),
+fn responsible(turn: Turn<'_>, keys: &BTreeSet<&str>, object_key: &str) -> Option<String> {
+    match key::kind(object_key, turn.config.state.as_str())? {
+        Kind::Image => Some(object_key.to_owned()),
         Kind::Bundle => {
-            let sibling = manifest::bundle_siblings(key).into_iter().find(|sibling| keys.contains(sibling.as_str()));
-            Some(sibling.unwrap_or_else(|| key.to_owned()))
+            let sibling = key::bundle_siblings(object_key).into_iter().find(|sibling| keys.contains(sibling.as_str()));
+            Some(sibling.unwrap_or_else(|| object_key.to_owned()))
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
-use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -45,6 +45,12 @@ pub async fn run_notify() -> Result<(), Error> {
     config.topic_arn()?;
     let handler = async |event: LambdaEvent<Value>| notify::handle(aws, config, event.payload, now()).await;
     lambda_runtime::run(service_fn(handler)).await
+}
+
+impl From<crate::Failures> for Diagnostic {
+    fn from(failures: crate::Failures) -> Self {
+        Self { error_type: "Failures".to_owned(), error_message: failures.to_string() }
+    }
 }
 
 /// Reads the configuration and prepares the way to AWS. Calls nothing.

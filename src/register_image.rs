@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::Failures;
 use crate::aws::Aws;
 use crate::config::Config;
-use crate::manifest::{self, Kind};
+use crate::manifest::key::{self, Kind};
 use crate::reconcile::{self, Error, Outcome, Turn};
 use crate::trigger::{self, ObjectRef};
 
@@ -65,16 +65,16 @@ async fn take_up(turn: Turn<'_>, object: &ObjectRef) -> Result<usize, Error> {
 
 /// The manifests that may decide about the object at this key, the first that exists does:
 /// for a bundle an image manifest beside it, then the bundle's own.
-async fn responsible(turn: Turn<'_>, key: &str) -> Result<Vec<String>, Error> {
-    match manifest::kind(key, turn.config.state.as_str()) {
+async fn responsible(turn: Turn<'_>, object_key: &str) -> Result<Vec<String>, Error> {
+    match key::kind(object_key, turn.config.state.as_str()) {
         None => Ok(Vec::new()),
-        Some(Kind::Image) => Ok(vec![key.to_owned()]),
+        Some(Kind::Image) => Ok(vec![object_key.to_owned()]),
         Some(Kind::Bundle) => {
-            let siblings = manifest::bundle_siblings(key);
+            let siblings = key::bundle_siblings(object_key);
             let prefix = common_prefix(&siblings);
             let listed = turn.aws.list_objects(&turn.config.bucket, prefix).await?;
             let mut keys: Vec<String> = siblings.into_iter().filter(|sibling| listed.iter().any(|object| object.key == *sibling)).collect();
-            keys.push(key.to_owned());
+            keys.push(object_key.to_owned());
             Ok(keys)
         }
     }

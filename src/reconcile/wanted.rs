@@ -10,9 +10,10 @@ use crate::aws::{Object, Registered, Which};
 use crate::image::look;
 use crate::image::status::{BundleVersion, ManifestVersion, Status};
 use crate::image::transition::{Accepted, Identity};
-use crate::manifest::bundle::{self, BundleManifest};
+use crate::manifest::bundle;
 use crate::manifest::image::{self, ImageManifest, Registration, Source, VirtualizationType};
-use crate::manifest::{Kind, Problem, kind};
+use crate::manifest::Problem;
+use crate::manifest::key::{Kind, kind};
 
 /// What a manifest asks for.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub(super) enum Wanted {
     /// An image manifest.
     Image(Box<ImageManifest>),
     /// A bundle without an image manifest: registered with defaults.
-    Bundle(Box<BundleManifest>),
+    Bundle,
 }
 
 /// SHA-256, in hex.
@@ -53,7 +54,7 @@ impl Wanted {
     /// Reads a manifest of either kind.
     pub(super) fn parse(key: &str, content: &[u8], now: Timestamp) -> Result<Self, Vec<Problem>> {
         match kind(key, "") {
-            Some(Kind::Bundle) => bundle::parse(content).map(|bundle| Self::Bundle(Box::new(bundle))),
+            Some(Kind::Bundle) => bundle::parse(content).map(|_| Self::Bundle),
             _ => image::parse(key, content, now).map(|image| Self::Image(Box::new(image))),
         }
     }
@@ -61,7 +62,7 @@ impl Wanted {
     /// What the checks passed; the name and digest too, if no bundle has to be read for them.
     pub(super) fn accepted(&self, version: &ManifestVersion) -> Accepted {
         match self {
-            Self::Bundle(_) => Accepted { source: "bundle".to_owned(), identity: None },
+            Self::Bundle => Accepted { source: "bundle".to_owned(), identity: None },
             Self::Image(image) => {
                 let identity = (!image.source.is_instance_store()).then(|| Identity {
                     name: image.name.expand(version.uploaded_at, &version.sha256),
@@ -75,7 +76,7 @@ impl Wanted {
     /// Where the bundle's manifest is; none if there is no bundle.
     pub(super) fn bundle_location(&self, version: &ManifestVersion) -> Option<(String, String)> {
         match self {
-            Self::Bundle(_) => Some((version.bucket.clone(), version.key.clone())),
+            Self::Bundle => Some((version.bucket.clone(), version.key.clone())),
             Self::Image(image) => match &image.source {
                 Source::Bundle(bundle) => Some(bundle.manifest.resolve(&version.bucket, &version.key)),
                 _ => None,
@@ -86,7 +87,7 @@ impl Wanted {
     /// Name and digest of an image that is made from a bundle: another bundle is another version.
     pub(super) fn identity(&self, version: &ManifestVersion, bundle_sha256: &str) -> Identity {
         match self {
-            Self::Bundle(_) => Identity {
+            Self::Bundle => Identity {
                 name: bundle::default_image_name(&version.key, bundle_sha256),
                 digest: bundle_sha256.to_owned(),
             },
@@ -101,7 +102,7 @@ impl Wanted {
     pub(super) fn registered(&self, status: &Status) -> Registered {
         let mut tags = look::ownership_tags(status);
         let (description, mut registration) = match self {
-            Self::Bundle(_) => (None, Registration::default()),
+            Self::Bundle => (None, Registration::default()),
             Self::Image(image) => {
                 tags.extend(image.tags.clone());
                 (image.description.clone(), image.registration(None).unwrap_or_default())
