@@ -12,6 +12,7 @@
 pub mod bus;
 pub mod clock;
 pub mod ids;
+pub mod s3;
 pub mod wire;
 
 /// The only account of this world. It is not a real one.
