@@ -12,6 +12,14 @@
 pub mod bus;
 pub mod clock;
 pub mod ids;
+pub mod client;
+pub mod faults;
+pub mod lambda;
+pub mod route;
+mod schedule_runner;
+pub mod server;
+mod state;
+pub mod world;
 pub mod wire;
 
 /// The only account of this world. It is not a real one.
