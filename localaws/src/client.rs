@@ -42,6 +42,11 @@ pub fn sleep(clock: Clock) -> SharedAsyncSleep {
     SharedAsyncSleep::new(WorldTime(clock))
 }
 
+/// The connector alone: one that gives up waiting for an answer after `read_timeout` of the world's time.
+fn connector(services: &Arc<Services>, read_timeout: Option<Duration>) -> SharedHttpConnector {
+    SharedHttpConnector::new(Connector { services: Arc::clone(services), read_timeout })
+}
+
 #[derive(Debug)]
 struct WorldTime(Clock);
 
@@ -70,8 +75,7 @@ impl fmt::Debug for InProcess {
 
 impl HttpClient for InProcess {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        let services = Arc::clone(&self.services);
-        SharedHttpConnector::new(Connector { services, read_timeout: settings.read_timeout() })
+        connector(&self.services, settings.read_timeout())
     }
 }
 
@@ -115,4 +119,56 @@ async fn whole(request: HttpRequest) -> Result<Request, ConnectorError> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
     Ok(Request::from_parts(parts, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::client::http::HttpConnector as _;
+    use bytes::Bytes;
+    use http_body_util::StreamBody;
+
+    use super::*;
+    use crate::faults::Fault;
+    use crate::world::World;
+    use crate::world::tests::{TEMPLATE, signed};
+
+    async fn world() -> World {
+        World::builder().template(TEMPLATE).start().await.unwrap()
+    }
+
+    fn put(body: SdkBody) -> HttpRequest {
+        let request = signed("s3", "PUT", "https://images.s3.us-east-1.amazonaws.com/a.bin", "");
+        HttpRequest::try_from(request.map(|_| body)).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_streaming_body_arrives_whole() {
+        let world = world().await;
+        let frames = ["one ", "two"].map(|part| Ok::<_, std::io::Error>(hyper::body::Frame::data(Bytes::from(part))));
+        let body = StreamBody::new(futures_util::stream::iter(frames));
+        let answer = connector(world.services(), None).call(put(SdkBody::from_body_1_x(body))).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200);
+        assert_eq!(world.s3().get("images", "a.bin").await.unwrap().unwrap(), "one two");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_late_is_a_time_out_but_the_call_took_effect() {
+        let world = world().await;
+        world.faults().on("s3", "PutObject", 1, Fault::Slow(Duration::from_secs(30)));
+        let connector = connector(world.services(), Some(Duration::from_secs(10)));
+        let before = world.clock().now();
+        let error = connector.call(put(SdkBody::from("late"))).await.unwrap_err();
+        assert!(error.is_timeout(), "{error:?}");
+        assert!(world.clock().now().duration_since(before).as_secs() < 30);
+        assert_eq!(world.s3().get("images", "a.bin").await.unwrap().unwrap(), "late");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_answer_is_a_broken_connection() {
+        let world = world().await;
+        world.faults().on("s3", "PutObject", 1, Fault::LoseAnswer);
+        let error = connector(world.services(), None).call(put(SdkBody::from("x"))).await.unwrap_err();
+        assert!(error.is_io(), "{error:?}");
+        assert!(world.s3().get("images", "a.bin").await.unwrap().is_some());
+    }
 }

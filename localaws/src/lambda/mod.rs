@@ -8,6 +8,8 @@ mod in_process;
 mod instance;
 mod log;
 mod process;
+#[cfg(test)]
+mod process_tests;
 mod queue;
 mod record;
 mod runtime_api;

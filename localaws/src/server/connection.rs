@@ -34,7 +34,7 @@ pub(crate) async fn accept(listener: TcpListener, serve: Serve, mut stop: watch:
     loop {
         let stream = tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = told(&mut stop) => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
@@ -59,7 +59,7 @@ async fn connection(stream: TcpStream, serve: Serve, mut stop: watch::Receiver<b
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        _ = stop.wait_for(|stop| *stop) => {
+        () = told(&mut stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -67,6 +67,11 @@ async fn connection(stream: TcpStream, serve: Serve, mut stop: watch::Receiver<b
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection broke");
     }
+}
+
+/// Waits until it is time to stop: told so, or nobody is left to tell.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 async fn answer(request: http::Request<Incoming>, serve: Serve) -> Result<http::Response<Full<Bytes>>, AnswerLost> {

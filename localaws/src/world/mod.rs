@@ -9,7 +9,7 @@ mod objects;
 pub(crate) mod services;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::io;
@@ -226,6 +226,12 @@ impl World {
         self.inner.lambda.shutdown().await;
         self.inner.services.save("ec2");
         self.inner.services.save("sns");
+    }
+
+    /// What is behind the front doors.
+    #[cfg(test)]
+    pub(crate) fn services(&self) -> &Arc<Services> {
+        &self.inner.services
     }
 
     /// Tells functions' processes where to send their calls.
