@@ -10,10 +10,18 @@
 //! - nothing here knows which application runs in it.
 
 pub mod bus;
+pub mod client;
 pub mod clock;
+pub mod faults;
 pub mod ids;
+pub mod lambda;
+pub mod route;
 pub mod s3;
+mod schedule_runner;
+pub mod server;
+mod state;
 pub mod wire;
+pub mod world;
 
 /// The only account of this world. It is not a real one.
 pub const ACCOUNT: &str = "000000000000";
