@@ -7,6 +7,7 @@ use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
 use quick_xml::{XmlVersion, escape};
 
+use super::characters::{is_xml_character, is_xml_name, is_xml_space};
 use super::findings::Findings;
 use super::values::shown;
 use crate::manifest::Problem;
@@ -354,11 +355,7 @@ impl Tree<'_, '_> {
     }
 
     fn check_name(&mut self, name: &str, at: usize) {
-        let mut characters = name.chars();
-        let starts_well = characters
-            .next()
-            .is_some_and(|c| c.is_alphabetic() || c == '_');
-        if !starts_well || !characters.all(|c| c.is_alphanumeric() || "_-.:".contains(c)) {
+        if !is_xml_name(name) {
             self.add(
                 at,
                 format!("{} is not a name that XML knows", shown(name)),
@@ -388,16 +385,6 @@ impl Tree<'_, '_> {
 
 const ENTITIES: &str =
     "only &amp; &lt; &gt; &apos; &quot; and references to characters that XML allows are read";
-
-/// What XML calls white space: fewer characters than Unicode does.
-pub(super) const fn is_xml_space(character: char) -> bool {
-    matches!(character, ' ' | '\t' | '\r' | '\n')
-}
-
-/// XML's `Char` production.
-const fn is_xml_character(character: char) -> bool {
-    matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)
-}
 
 fn shorten(name: &str) -> String {
     name.chars().take(40).collect()
