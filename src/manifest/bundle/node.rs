@@ -94,8 +94,8 @@ impl<'a> Node<'a> {
                 .find(|child| child.name.ends_with(&suffix));
             let hint = match prefixed {
                 Some(child) => format!(
-                    "write <{name}>, not <{}>: a bundle manifest has no namespaces",
-                    child.name
+                    "write {name}, not {}: a bundle manifest has no namespaces",
+                    shown(&child.name)
                 ),
                 None => format!("add <{name}> to <{}>", self.element.name),
             };

@@ -102,7 +102,7 @@ impl Tree<'_, '_> {
                     let at = offset(reader.error_position()).max(at);
                     self.add(
                         at,
-                        format!("this is not well-formed XML: {error}"),
+                        format!("this is not well-formed XML: {}", brief(&error)),
                         "upload the whole file as the tool wrote it",
                     );
                     return Err(Stop);
@@ -110,7 +110,7 @@ impl Tree<'_, '_> {
             }
         }
         if let Some(element) = self.open.pop() {
-            let message = format!("<{}> is never closed", shorten(&element.name));
+            let message = format!("<{}> is never closed", brief(&element.name));
             self.add(
                 element.at,
                 message,
@@ -224,7 +224,7 @@ impl Tree<'_, '_> {
                 Err(error) => {
                     self.add(
                         at,
-                        format!("an attribute is not well-formed: {error}"),
+                        format!("an attribute is not well-formed: {}", brief(&error)),
                         "write attributes as name=\"value\"",
                     );
                     break;
@@ -254,7 +254,7 @@ impl Tree<'_, '_> {
                 Err(error) => {
                     self.add(
                         place,
-                        format!("an attribute's value cannot be read: {error}"),
+                        format!("an attribute's value cannot be read: {}", brief(&error)),
                         ENTITIES,
                     );
                     continue;
@@ -327,7 +327,7 @@ impl Tree<'_, '_> {
             ),
             Err(error) => self.add(
                 at,
-                format!("the XML declaration cannot be read: {error}"),
+                format!("the XML declaration cannot be read: {}", brief(&error)),
                 "write <?xml version=\"1.0\"?>",
             ),
         }
@@ -347,7 +347,7 @@ impl Tree<'_, '_> {
             Some(Err(error)) => {
                 self.add(
                     at,
-                    format!("the XML declaration cannot be read: {error}"),
+                    format!("the XML declaration cannot be read: {}", brief(&error)),
                     "write <?xml version=\"1.0\"?>",
                 );
             }
@@ -386,8 +386,13 @@ impl Tree<'_, '_> {
 const ENTITIES: &str =
     "only &amp; &lt; &gt; &apos; &quot; and references to characters that XML allows are read";
 
-fn shorten(name: &str) -> String {
-    name.chars().take(40).collect()
+/// A text that may have names from the manifest in it, which may be as long as the manifest.
+fn brief(text: &impl ToString) -> String {
+    text.to_string()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(160)
+        .collect()
 }
 
 fn offset(position: u64) -> usize {

@@ -328,7 +328,7 @@ fn refuses_what_is_there_twice_or_out_of_place() {
             .hint
             .as_ref()
             .unwrap()
-            .contains("not <m:size>")
+            .contains("not \"m:size\"")
     );
 }
 
@@ -451,4 +451,29 @@ fn lists_a_hundred_problems_at_most() {
     let problems = refuse(&PRETTY.replace("<productcodes>", &format!("<productcodes>{bad}")));
     assert_eq!(problems.len(), 101);
     assert_eq!(problems[100].message, "400 more problems are not listed");
+}
+
+#[test]
+fn problems_stay_short_whatever_the_names() {
+    let long = "x".repeat(200_000);
+    for text in [
+        format!("<manifest></{long}>"),
+        format!("<manifest><{long}>"),
+        format!("<{long}/>"),
+        format!("<manifest>&{long};</manifest>"),
+        format!("<manifest a='&{long};'/>"),
+        format!("<manifest xmlns='{long}'/>"),
+        format!("<manifest><{long}:version/></manifest>"),
+        PRETTY.replace("111122223333", &long),
+        PRETTY.replace("SHA1", &long),
+        PRETTY.replace("web.part.3", &format!("{long}/")),
+    ] {
+        for problem in refuse(&text) {
+            assert!(
+                problem.to_string().len() < 500,
+                "{:.600}",
+                problem.to_string()
+            );
+        }
+    }
 }
