@@ -11,7 +11,10 @@
 
 pub mod bus;
 pub mod clock;
+pub mod events;
 pub mod ids;
+pub mod schedule;
+pub mod template;
 pub mod wire;
 
 /// The only account of this world. It is not a real one.
