@@ -5,6 +5,7 @@
 //! built (a resource type, a function, a property that would change what runs) is an error that names it.
 //! Order of reading: [`yaml`] → [`parameters`] → [`resolve`] → [`resources`] and [`function`].
 
+mod conditions;
 mod function;
 mod globals;
 mod names;
@@ -13,6 +14,7 @@ mod properties;
 mod resolve;
 mod resources;
 pub mod stack;
+mod sub;
 mod triggers;
 mod yaml;
 
