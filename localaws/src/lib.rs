@@ -12,14 +12,17 @@
 pub mod bus;
 pub mod client;
 pub mod clock;
+pub mod events;
 pub mod faults;
 pub mod ids;
 pub mod lambda;
 pub mod route;
 pub mod s3;
+pub mod schedule;
 mod schedule_runner;
 pub mod server;
 mod state;
+pub mod template;
 pub mod wire;
 pub mod world;
 
