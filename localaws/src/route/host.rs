@@ -13,15 +13,20 @@ pub(super) struct Host {
     pub(super) bucket: Option<String>,
 }
 
+/// Names that lead to this machine, with a bucket in front: by RFC 6761, and by LocalStack's public DNS entry, which
+/// other emulators' users have in their settings.
+const LOCAL: [&str; 2] = [".localhost", ".localhost.localstack.cloud"];
+
 /// Reads `HOST[:PORT]`.
 pub(super) fn read(host: &str) -> Host {
     let host = without_port(host).to_ascii_lowercase();
     if host.parse::<IpAddr>().is_ok() || host == "localhost" {
         return Host::default();
     }
-    if let Some(bucket) = host.strip_suffix(".localhost") {
-        let bucket = bucket.strip_suffix(".s3").unwrap_or(bucket);
-        return Host { service: Some("s3".to_owned()), region: None, bucket: Some(bucket.to_owned()) };
+    if let Some(bucket) = LOCAL.iter().find_map(|local| host.strip_suffix(local)) {
+        let bucket = if bucket == "s3" { "" } else { bucket.strip_suffix(".s3").unwrap_or(bucket) };
+        let bucket = (!bucket.is_empty()).then(|| bucket.to_owned());
+        return Host { service: Some("s3".to_owned()), region: None, bucket };
     }
     let name = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"));
     name.map(amazon).unwrap_or_default()
@@ -70,6 +75,9 @@ mod tests {
         assert_eq!(of("b.s3-eu-west-1.amazonaws.com"), told("s3", "eu-west-1", "b"));
         assert_eq!(of("b.localhost:4566"), told("s3", "", "b"));
         assert_eq!(of("b.s3.localhost:4566"), told("s3", "", "b"));
+        assert_eq!(of("s3.localhost:4566"), told("s3", "", ""));
+        assert_eq!(of("b.s3.localhost.localstack.cloud:4566"), told("s3", "", "b"));
+        assert_eq!(of("mys3.localhost"), told("s3", "", "mys3"));
         assert_eq!(of("127.0.0.1:4566"), told("", "", ""));
         assert_eq!(of("[::1]:4566"), told("", "", ""));
         assert_eq!(of("localhost"), told("", "", ""));

@@ -20,7 +20,7 @@ use crate::ec2::Ec2;
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
-use crate::s3::S3;
+use crate::s3::{self, S3};
 use crate::schedule::Expression;
 use crate::schedule_runner;
 use crate::sns::Sns;
@@ -67,6 +67,9 @@ pub enum WorldError {
         /// What is wrong with it.
         problem: String,
     },
+    /// S3 does not open its buckets.
+    #[error("S3 does not start")]
+    S3(#[from] s3::Error),
     /// A service refused what the stack asks of it.
     #[error("cannot make {what} of the stack: {problem}")]
     Resource {
@@ -228,10 +231,8 @@ impl Builder {
             std::fs::create_dir_all(&path).map_err(|source| WorldError::Directory { path: path.clone(), source })?;
             Ok::<PathBuf, WorldError>(path)
         };
-        let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region);
-        let s3 = s3.map_err(|error| WorldError::Resource { what: "S3".to_owned(), problem: error.to_string() })?;
-        let s3 = Arc::new(s3);
-        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(InS3(Arc::clone(&s3))));
+        let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region)?;
+        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(InS3(s3.clone())));
         let sns = Sns::new(clock, ids.clone(), &made("mail")?);
         let sts = Sts::new(ids.clone());
         let mut state = None;

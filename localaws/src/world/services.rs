@@ -20,7 +20,7 @@ use crate::world::activity::Activity;
 
 /// All that answers AWS calls.
 pub(crate) struct Services {
-    pub(crate) s3: Arc<S3>,
+    pub(crate) s3: S3,
     pub(crate) ec2: Ec2,
     pub(crate) sns: Sns,
     pub(crate) sts: Sts,
