@@ -12,7 +12,10 @@
 pub mod bus;
 pub mod clock;
 pub mod ids;
+mod query;
 pub mod s3;
+pub mod sns;
+pub mod sts;
 pub mod wire;
 
 /// The only account of this world. It is not a real one.
