@@ -10,9 +10,21 @@
 //! - nothing here knows which application runs in it.
 
 pub mod bus;
+pub mod client;
 pub mod clock;
+pub mod events;
+pub mod faults;
 pub mod ids;
+pub mod lambda;
+pub mod route;
+pub mod s3;
+pub mod schedule;
+mod schedule_runner;
+pub mod server;
+mod state;
+pub mod template;
 pub mod wire;
+pub mod world;
 
 /// The only account of this world. It is not a real one.
 pub const ACCOUNT: &str = "000000000000";

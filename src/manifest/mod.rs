@@ -4,6 +4,7 @@
 //! [`yaml`] or [`json`] (text to a tree with positions, [`document`]), [`decode`] (tree to the types of [`image`]),
 //! [`rules`] (what EC2 would refuse), [`not_built`] (what this version cannot do yet).
 
+pub mod bundle;
 mod decode;
 mod document;
 mod findings;
