@@ -23,6 +23,10 @@ mod schedule_runner;
 pub mod server;
 mod state;
 pub mod template;
+mod query;
+pub mod s3;
+pub mod sns;
+pub mod sts;
 pub mod wire;
 pub mod world;
 
