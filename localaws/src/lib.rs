@@ -14,6 +14,7 @@ pub mod client;
 pub mod clock;
 pub mod events;
 pub mod faults;
+pub mod ec2;
 pub mod ids;
 pub mod lambda;
 mod query;
