@@ -12,9 +12,9 @@
 pub mod bus;
 pub mod client;
 pub mod clock;
+pub mod ec2;
 pub mod events;
 pub mod faults;
-pub mod ec2;
 pub mod ids;
 pub mod lambda;
 mod query;
