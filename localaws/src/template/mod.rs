@@ -3,8 +3,9 @@
 //! As far as CloudFormation ("Intrinsic function reference", "Template sections") and SAM ("AWS SAM resources and
 //! properties") say: parameters with their rules, conditions, mappings, globals, functions in both forms. What is not
 //! built (a resource type, a function, a property that would change what runs) is an error that names it.
-//! Order of reading: [`yaml`] → [`parameters`] → [`resolve`] → [`resources`] and [`function`].
+//! Order of reading: `yaml`, `parameters`, `globals`, `resolve`, `resources` with `function` and `triggers`.
 
+mod conditions;
 mod function;
 mod globals;
 mod names;
@@ -13,6 +14,7 @@ mod properties;
 mod resolve;
 mod resources;
 pub mod stack;
+mod sub;
 mod triggers;
 mod yaml;
 

@@ -10,8 +10,6 @@ use crate::ACCOUNT;
 /// Functions that give a value.
 const FUNCTIONS: &str =
     "Ref, Fn::GetAtt, Fn::Sub, Fn::Join, Fn::If, Fn::Select, Fn::Split, Fn::FindInMap, Fn::Base64";
-/// Functions that give true or false, in `Conditions` only.
-const CONDITIONS: &str = "Fn::Equals, Fn::Not, Fn::And, Fn::Or, Condition";
 /// Pseudo parameters.
 const PSEUDO: &str = "AWS::AccountId, AWS::NoValue, AWS::Partition, AWS::Region, AWS::StackId, AWS::StackName, AWS::URLSuffix";
 /// References that lead to one another more often than this lead in a circle.
@@ -20,7 +18,7 @@ const LONGEST_TRAIL: usize = 64;
 /// Everything that a function may refer to.
 pub(super) struct Scope<'a> {
     parameters: BTreeMap<String, Node>,
-    conditions: &'a [Entry],
+    pub(super) conditions: &'a [Entry],
     mappings: Option<&'a Node>,
     resources: &'a [Entry],
     pub(super) region: &'a str,
@@ -104,28 +102,7 @@ impl<'a> Scope<'a> {
         Ok(Some(Node { line, kind }))
     }
 
-    /// Whether the condition of that name holds.
-    pub(super) fn holds(&self, name: &str, line: usize) -> Result<bool, Problem> {
-        let condition = self
-            .conditions
-            .iter()
-            .find(|entry| entry.key == name)
-            .ok_or_else(|| {
-                let known = self
-                    .conditions
-                    .iter()
-                    .map(|entry| entry.key.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                Problem::new(
-                    line,
-                    format!("there is no condition `{name}`. Known: {known}"),
-                )
-            })?;
-        self.deeper(line, || self.truth(&condition.value))
-    }
-
-    fn deeper<T>(
+    pub(super) fn deeper<T>(
         &self,
         line: usize,
         work: impl FnOnce() -> Result<T, Problem>,
@@ -137,50 +114,6 @@ impl<'a> Scope<'a> {
         let result = work();
         self.trail.set(self.trail.get() - 1);
         result
-    }
-
-    fn truth(&self, node: &Node) -> Result<bool, Problem> {
-        let Kind::Call(function, argument) = &node.kind else {
-            let problem = format!("a condition is one of {CONDITIONS}, not {}", node.what());
-            return Err(Problem::new(node.line, problem));
-        };
-        match function.as_str() {
-            "Condition" => self.holds(&self.name(argument)?, node.line),
-            "Fn::Equals" => {
-                let [left, right] = self.arguments(function, argument)?;
-                Ok(self.scalar(left)? == self.scalar(right)?)
-            }
-            "Fn::Not" => {
-                let [only] = self.arguments(function, argument)?;
-                Ok(!self.truth(only)?)
-            }
-            "Fn::And" | "Fn::Or" => {
-                let Kind::List(items) = &argument.kind else {
-                    return Err(Problem::new(
-                        argument.line,
-                        format!("{function} takes a list of conditions"),
-                    ));
-                };
-                if !(2..=10).contains(&items.len()) {
-                    return Err(Problem::new(
-                        argument.line,
-                        format!("{function} takes 2 to 10 conditions"),
-                    ));
-                }
-                let truths: Result<Vec<bool>, _> =
-                    items.iter().map(|item| self.truth(item)).collect();
-                let truths = truths?;
-                Ok(if function == "Fn::And" {
-                    truths.iter().all(|t| *t)
-                } else {
-                    truths.iter().any(|t| *t)
-                })
-            }
-            other => Err(Problem::new(
-                node.line,
-                format!("{other} gives no condition that is built here: {CONDITIONS}"),
-            )),
-        }
     }
 
     fn call(&self, line: usize, function: &str, argument: &Node) -> Result<Option<Node>, Problem> {
@@ -355,69 +288,6 @@ impl<'a> Scope<'a> {
         Ok(resource)
     }
 
-    /// Whether the resource's (or output's) condition, if any, holds.
-    pub(super) fn is_created(&self, resource: &Entry) -> Result<bool, Problem> {
-        match resource.value.get("Condition") {
-            Some(condition) => self.holds(&self.name(condition)?, condition.line),
-            None => Ok(true),
-        }
-    }
-
-    fn sub(&self, argument: &Node) -> Result<String, Problem> {
-        let (template, own) = match &argument.kind {
-            Kind::List(items) => match items.as_slice() {
-                [
-                    template,
-                    own @ Node {
-                        kind: Kind::Map(_), ..
-                    },
-                ] => (self.name(template)?, Some(own)),
-                _ => {
-                    return Err(Problem::new(
-                        argument.line,
-                        "Fn::Sub takes a text, or a list of a text and a map",
-                    ));
-                }
-            },
-            _ => (self.name(argument)?, None),
-        };
-        let mut result = String::new();
-        let mut rest = template.as_str();
-        while let Some((before, after)) = rest.split_once("${") {
-            result.push_str(before);
-            let Some((name, behind)) = after.split_once('}') else {
-                return Err(Problem::new(
-                    argument.line,
-                    format!("Fn::Sub: `${{` without `}}` in `{template}`"),
-                ));
-            };
-            rest = behind;
-            match name.strip_prefix('!') {
-                Some(literal) => {
-                    result.push_str("${");
-                    result.push_str(literal);
-                    result.push('}');
-                }
-                None => result.push_str(&self.substitute(argument.line, name, own)?),
-            }
-        }
-        result.push_str(rest);
-        Ok(result)
-    }
-
-    fn substitute(&self, line: usize, name: &str, own: Option<&Node>) -> Result<String, Problem> {
-        if let Some(value) = own.and_then(|own| own.get(name)) {
-            return self.scalar(value);
-        }
-        let function = if name.contains('.') {
-            "Fn::GetAtt"
-        } else {
-            "Ref"
-        };
-        let call = Kind::Call(function.to_owned(), Box::new(Node::text(line, name)));
-        self.scalar(&Node { line, kind: call })
-    }
-
     fn find_in_map(&self, line: usize, argument: &Node) -> Result<Option<Node>, Problem> {
         let [map, top, second] = self.arguments("Fn::FindInMap", argument)?;
         let path = [self.scalar(map)?, self.scalar(top)?, self.scalar(second)?];
@@ -454,7 +324,7 @@ impl<'a> Scope<'a> {
     }
 
     /// A name that may not be computed.
-    fn name(&self, node: &Node) -> Result<String, Problem> {
+    pub(super) fn name(&self, node: &Node) -> Result<String, Problem> {
         match &node.kind {
             Kind::Text(name) => Ok(name.clone()),
             _ => Err(Problem::new(
@@ -464,7 +334,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn arguments<'n, const N: usize>(
+    pub(super) fn arguments<'n, const N: usize>(
         &self,
         function: &str,
         argument: &'n Node,

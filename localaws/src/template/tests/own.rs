@@ -1,21 +1,13 @@
-use std::collections::BTreeMap;
+//! The project's own template: what is deployed is what runs here.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::stack::{Bucket, Function, Retry, Stack};
-use super::{TemplateError, read};
+use super::super::stack::{Bucket, Function, Retry, Stack};
+use super::{environment, read_with};
 
-/// The project's own template: what is deployed is what runs here.
 const OWN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml"));
-
-fn read_with(yaml: &str, parameters: &[(&str, &str)]) -> Result<Stack, TemplateError> {
-    let parameters: BTreeMap<_, _> = parameters
-        .iter()
-        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-        .collect();
-    read(yaml, &parameters, "us-east-1", "amiwright")
-}
 
 fn own(parameters: &[(&str, &str)]) -> Stack {
     read_with(OWN, parameters).unwrap()
@@ -27,36 +19,6 @@ fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
         .iter()
         .find(|function| function.logical_id == id)
         .unwrap()
-}
-
-fn environment(function: &Function) -> Vec<(&str, &str)> {
-    function
-        .environment
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect()
-}
-
-/// A template with these resources, indented as YAML under `Resources`.
-fn resources(resources: &str) -> Result<Stack, TemplateError> {
-    read_with(
-        &format!("Transform: AWS::Serverless-2016-10-31\nResources:\n{resources}"),
-        &[],
-    )
-}
-
-/// One output with this value, in a template with a bit of everything to refer to.
-fn output(value: &str) -> Result<String, TemplateError> {
-    let yaml = format!(
-        "Parameters:\n  Name: {{Type: String, Default: world}}\n  Many: {{Type: CommaDelimitedList, Default: 'a, b,c'}}\n\
-         Mappings:\n  Sizes: {{small: {{memory: 128}}}}\n\
-         Conditions:\n  Here: !Equals [!Ref Name, world]\n  Away: !Not [!Condition Here]\n  \
-         Both: !And [{{Condition: Here}}, !Or [!Condition Away, !Condition Here]]\n\
-         Resources:\n  Bucket: {{Type: AWS::S3::Bucket}}\n  Topic: {{Type: AWS::SNS::Topic}}\n  \
-         Queue: {{Type: AWS::SQS::Queue}}\n  Gone: {{Type: AWS::SQS::Queue, Condition: Away}}\n\
-         Outputs:\n  Out:\n    Value: {value}\n"
-    );
-    read_with(&yaml, &[]).map(|stack| stack.outputs["Out"].clone())
 }
 
 #[test]
@@ -342,178 +304,5 @@ fn parameters_are_checked_by_their_own_rules() {
             .unwrap_err()
             .problem
             .contains("no default")
-    );
-}
-
-#[test]
-fn functions_give_their_values() {
-    for (value, expected) in [
-        ("!Ref Name", "world"),
-        ("{Ref: Name}", "world"),
-        ("!Ref AWS::Region", "us-east-1"),
-        ("!Ref AWS::AccountId", "000000000000"),
-        ("!Ref Bucket", "amiwright-bucket"),
-        (
-            "!Ref Topic",
-            "arn:aws:sns:us-east-1:000000000000:amiwright-Topic",
-        ),
-        (
-            "!Ref Queue",
-            "https://sqs.us-east-1.amazonaws.com/000000000000/amiwright-Queue",
-        ),
-        ("!GetAtt Bucket.Arn", "arn:aws:s3:::amiwright-bucket"),
-        ("!GetAtt [Topic, TopicName]", "amiwright-Topic"),
-        (
-            "{'Fn::GetAtt': [Queue, Arn]}",
-            "arn:aws:sqs:us-east-1:000000000000:amiwright-Queue",
-        ),
-        (
-            "!Sub 'hello ${Name} of ${AWS::StackName}, ${Queue.QueueName}, ${!Name}'",
-            "hello world of amiwright, amiwright-Queue, ${Name}",
-        ),
-        (
-            "!Sub ['${A}${Name}', {A: !Select [1, !Ref Many]}]",
-            "bworld",
-        ),
-        (
-            "!Join ['-', [a, !Ref Name, !Ref AWS::NoValue, 1]]",
-            "a-world-1",
-        ),
-        ("!Join ['/', !Ref Many]", "a/b/c"),
-        ("!Select [2, !Split ['/', a/b/c]]", "c"),
-        ("!FindInMap [Sizes, small, memory]", "128"),
-        ("!If [Here, 1, 2]", "1"),
-        ("!If [Away, !Ref Nothing, 2]", "2"),
-        ("!If [Both, !Base64 hi, 2]", "aGk="),
-        ("2012-10-17", "2012-10-17"),
-    ] {
-        assert_eq!(output(value).as_deref(), Ok(expected), "{value}");
-    }
-}
-
-#[test]
-fn what_does_not_resolve_is_named_with_its_line() {
-    for (value, message) in [
-        (
-            "!Ref Nothing",
-            "line 17 of the template, Outputs.Out: there is no parameter or resource `Nothing`. Known: ",
-        ),
-        ("!Ref AWS::Moon", "no pseudo parameter `AWS::Moon`"),
-        (
-            "!Ref Gone",
-            "`Gone` is not created, as its condition does not hold",
-        ),
-        (
-            "!GetAtt Bucket.Colour",
-            "no attribute `Colour` that is known here. Known: Arn, DomainName",
-        ),
-        ("!GetAtt Bucket", "takes `Resource.Attribute`"),
-        ("!Sub 'x ${Name'", "without `}`"),
-        ("!Sub 'x ${Nothing}'", "`Nothing`"),
-        (
-            "!ImportValue x",
-            "the function Fn::ImportValue is not built here. Known: Ref,",
-        ),
-        ("!Equals [1, 1]", "belongs in Conditions"),
-        (
-            "!If [Perhaps, 1, 2]",
-            "there is no condition `Perhaps`. Known: Here, Away, Both",
-        ),
-        ("!If [Here, 1]", "takes a list of 3"),
-        ("!Select [3, !Ref Many]", "the list has 3"),
-        (
-            "!FindInMap [Sizes, large, memory]",
-            "Mappings has no Sizes.large.memory",
-        ),
-        ("!!binary aGk=", "not one of CloudFormation's"),
-        ("*anchor", "not YAML"),
-        ("[a]", "a plain value is needed here, not a list"),
-        ("{a: 1, a: 2}", "the key `a` is there twice"),
-    ] {
-        let error = output(value).unwrap_err().to_string();
-        assert!(error.contains(message), "{value}: {error}");
-    }
-    let circle = "Conditions: {A: !Not [!Condition B], B: !Not [!Condition A]}\nResources: {}\nOutputs: {O: {Value: !If [A, 1, 2]}}";
-    assert!(
-        read_with(circle, &[])
-            .unwrap_err()
-            .problem
-            .contains("in a circle")
-    );
-}
-
-#[test]
-fn what_is_not_built_is_named() {
-    let function = |properties: &str| {
-        format!(
-            "  F:\n    Type: AWS::Serverless::Function\n    Metadata: {{BuildMethod: rust-cargolambda, BuildProperties: {{Binary: f}}}}\n    Properties: {properties}\n"
-        )
-    };
-    let event = |event: &str| function(&format!("{{Events: {{E: {event}}}}}"));
-    for (yaml, message) in [
-        ("  T: {Type: AWS::DynamoDB::Table}\n".to_owned(), "line 3 of the template, Resources.T: the resource type `AWS::DynamoDB::Table` is not built here. Known: AWS::CloudWatch::Alarm"),
-        ("  T: {Properties: {}}\n".to_owned(), "no Type"),
-        ("  T: {Type: AWS::SNS::Topic, Colour: red}\n".to_owned(), "Resources.T.Colour: not built here"),
-        ("  B: {Type: AWS::S3::Bucket, Properties: {NotificationConfiguration: {QueueConfigurations: []}}}\n".to_owned(), "QueueConfigurations: not built here"),
-        ("  F: {Type: AWS::Serverless::Function, Properties: {}}\n".to_owned(), "BuildMethod: rust-cargolambda"),
-        (function("{VpcConfig: {}}"), "Resources.F.Properties.VpcConfig: not built here. Known: Architectures"),
-        (function("{Timeout: 901}"), "a whole number from 1 to 900"),
-        (function("{MemorySize: small}"), "not `small`"),
-        (function("{EventInvokeConfig: {MaximumRetryAttempts: 3}}"), "from 0 to 2"),
-        (function("{Policies: [AdministratorAccess]}"), "a managed policy of this stack is needed"),
-        (function("{Environment: {Variables: {A: [1]}}}"), "Variables.A: a text is needed"),
-        (event("{Type: Api, Properties: {}}"), "the event type `Api` is not built here. Known: EventBridgeRule, ScheduleV2"),
-        (event("{Type: EventBridgeRule, Properties: {Pattern: {source: a}}}"), "source: it must be an object or an array"),
-        (event("{Type: EventBridgeRule, Properties: {Pattern: {source: [a]}, InputPath: $.detail}}"), "InputPath: not built here"),
-        (event("{Type: ScheduleV2, Properties: {ScheduleExpression: rate(0 minutes)}}"), "schedule expression `rate(0 minutes)`"),
-        (event("{Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day), Input: '{'}}"), "not JSON"),
-        (event("{Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day), RetryPolicy: {MaximumEventAgeInSeconds: 59}}}"), "from 60 to 86400"),
-    ] {
-        let error = resources(&yaml).unwrap_err().to_string();
-        assert!(error.contains(message), "{yaml}: {error}");
-    }
-    for (yaml, message) in [
-        ("", "the template is empty"),
-        ("[]", "a map of sections"),
-        ("Resources: {}\n---\nResources: {}", "one YAML document"),
-        (
-            "Resources: {}\nRules: {}",
-            "Rules: this section is not built here",
-        ),
-        (
-            "Transform: AWS::Include\nResources: {}",
-            "the only transform",
-        ),
-        ("Description: x", "a map of resources"),
-        ("Resources: {\n", "not YAML"),
-    ] {
-        let error = read_with(yaml, &[]).unwrap_err().to_string();
-        assert!(error.contains(message), "{yaml}: {error}");
-    }
-}
-
-#[test]
-fn globals_are_merged_as_sam_does() {
-    let yaml = "Transform: AWS::Serverless-2016-10-31\nGlobals:\n  Function:\n    Timeout: 9\n    MemorySize: 256\n    \
-                Environment: {Variables: {A: global, B: global}}\nResources:\n  F:\n    Type: AWS::Serverless::Function\n    \
-                Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: f}}\n    \
-                Properties: {FunctionName: named, MemorySize: 512, Environment: {Variables: {B: own, C: 3}}}\n";
-    let stack = read_with(yaml, &[]).unwrap();
-    let function = &stack.functions[0];
-    assert_eq!((function.timeout.as_secs(), function.memory), (9, 512));
-    assert_eq!(
-        environment(function),
-        [("A", "global"), ("B", "own"), ("C", "3")]
-    );
-    assert_eq!(
-        function.arn,
-        "arn:aws:lambda:us-east-1:000000000000:function:named"
-    );
-    assert_eq!(
-        (
-            function.maximum_retries,
-            function.maximum_event_age.as_secs()
-        ),
-        (2, 21600)
     );
 }
