@@ -1,3 +1,4 @@
 //! Drop an image manifest into an S3 bucket; get a registered, published AMI and an e-mail.
 
 pub mod manifest;
+pub mod trigger;
