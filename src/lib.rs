@@ -1,3 +1,37 @@
 //! Drop an image manifest into an S3 bucket; get a registered, published AMI and an e-mail.
+//!
+//! # Tour
+//!
+//! A **manifest** in the bucket says what image somebody wants ([`manifest`]: bytes in, a checked specification or all
+//! its problems out). Beside it, the **status** says what is known ([`image`]: the status, the plan, what changes it and
+//! what people are told of it). [`reconcile`] reads both, looks at EC2 and does the one next missing thing; [`store`]
+//! keeps statuses in the bucket; [`aws`] is the way there.
+//!
+//! Three functions call it, each woken by something else: [`register_image`] by an upload, [`advance_tasks`] by the
+//! schedule, [`notify`] by a written status. [`function`] runs them in Lambda; [`cli`] is for a person.
+//!
+//! # Invariants
+//!
+//! - [`manifest`] and [`image`] know no clock, no async, no AWS. `now` is always a parameter.
+//! - Only [`aws`] names types of the SDK.
+//! - Only [`cli`]'s `local` and `demo` know the embedded world (`localaws`), which knows nothing of this crate.
+//! - A status is only ever written conditionally. A notice is recorded in the same write as what it tells of.
+//! - Look before creating. An error or a time-out of a creating call is no answer: look again.
+//! - Nothing waits inside a function. Waiting is a state; the next tick looks again.
 
+pub mod advance_tasks;
+pub mod aws;
+pub mod cli;
+pub mod config;
+mod failures;
+pub mod function;
+pub mod image;
+pub mod keys;
 pub mod manifest;
+pub mod notify;
+pub mod reconcile;
+pub mod register_image;
+pub mod store;
+pub mod trigger;
+
+pub use failures::Failures;

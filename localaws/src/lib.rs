@@ -10,10 +10,25 @@
 //! - nothing here knows which application runs in it.
 
 pub mod bus;
+pub mod client;
 pub mod clock;
 pub mod ec2;
+pub mod events;
+pub mod faults;
 pub mod ids;
+pub mod lambda;
+mod query;
+pub mod route;
+pub mod s3;
+pub mod schedule;
+mod schedule_runner;
+pub mod server;
+pub mod sns;
+mod state;
+pub mod sts;
+pub mod template;
 pub mod wire;
+pub mod world;
 
 /// The only account of this world. It is not a real one.
 pub const ACCOUNT: &str = "000000000000";

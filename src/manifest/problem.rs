@@ -31,7 +31,26 @@ impl Problem {
     /// A problem of the document as a whole; add to it with the `with_` and `at` methods.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { path: String::new(), line: None, column: None, message: message.into(), hint: None, rule: None }
+        Self {
+            path: String::new(),
+            line: None,
+            column: None,
+            message: message.into(),
+            hint: None,
+            rule: None,
+        }
+    }
+
+    /// Cuts every text to a length that a status and a notice can carry: a manifest may hold very long names.
+    pub fn shorten(&mut self) {
+        const LONGEST: usize = 400;
+        let texts = [Some(&mut self.path), Some(&mut self.message), self.hint.as_mut(), self.rule.as_mut()];
+        for text in texts.into_iter().flatten() {
+            if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+                text.truncate(end);
+                text.push_str(" ...");
+            }
+        }
     }
 
     /// The same problem at this path.

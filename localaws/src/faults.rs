@@ -1,0 +1,340 @@
+//! Faults on purpose: every call through either front door is numbered and recorded, and may be planned to go wrong.
+//!
+//! To fail at *every* call of a scenario: run it once, take `faults().count()`, then run it again that many times
+//! in fresh worlds, with a fault at 1, 2, 3 and so on.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use jiff::Timestamp;
+
+use crate::wire::{self, Response};
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fault {
+    /// Refused before any effect, with this status, error code and message in the service's own format.
+    Refuse {
+        /// HTTP status.
+        status: StatusCode,
+        /// The service's error code.
+        code: String,
+        /// The service's error message.
+        message: String,
+    },
+    /// Refused before any effect because there are too many calls: `RequestLimitExceeded` (EC2), `SlowDown` (S3),
+    /// `Throttling` (SNS, STS).
+    Throttle,
+    /// It takes effect, but the client sees a broken connection in place of the answer.
+    LoseAnswer,
+    /// It takes effect, and the answer comes this much of the world's time later.
+    Slow(Duration),
+    /// The invocation that makes the call dies before it takes effect. A call from outside of any function sees a
+    /// broken connection.
+    CrashBefore,
+    /// It takes effect, then the invocation that made the call dies. A call from outside of any function sees a
+    /// broken connection.
+    Crash,
+}
+
+/// A call that came through a front door.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// Running number, from 1.
+    pub number: u64,
+    /// Service as in the signature's scope: `s3`, `ec2`, `sns`, `sts`, …
+    pub service: String,
+    /// Action by the name its API reference gives it, for example `PutObject` or `RegisterImage`.
+    pub action: String,
+    /// Region it was sent to.
+    pub region: String,
+    /// Bucket, of an S3 call.
+    pub bucket: Option<String>,
+    /// Key (decoded), of an S3 call on an object.
+    pub key: Option<String>,
+    /// Logical id of the function whose invocation made it, if known.
+    pub function: Option<String>,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// The record of calls and the plan of faults. Clones share both.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Vec<Call>,
+    plans: Vec<Plan>,
+}
+
+#[derive(Debug)]
+struct Plan {
+    when: When,
+    fault: Fault,
+}
+
+#[derive(Debug)]
+enum When {
+    Number(u64),
+    Nth {
+        service: String,
+        action: String,
+        left: u64,
+    },
+    Always {
+        service: String,
+        action: String,
+    },
+}
+
+impl Faults {
+    /// Plans `fault` for the call with this running number (the first call of a world is 1).
+    pub fn at(&self, number: u64, fault: Fault) {
+        self.plan(When::Number(number), fault);
+    }
+
+    /// Plans `fault` for the `nth` call (from 1, counted from now) of this service's action.
+    pub fn on(&self, service: &str, action: &str, nth: u64, fault: Fault) {
+        let (service, action) = (service.to_owned(), action.to_owned());
+        self.plan(
+            When::Nth {
+                service,
+                action,
+                left: nth.max(1),
+            },
+            fault,
+        );
+    }
+
+    /// Plans `fault` for every call of this service's action from now on, until [`Faults::clear`].
+    pub fn always(&self, service: &str, action: &str, fault: Fault) {
+        self.plan(
+            When::Always {
+                service: service.to_owned(),
+                action: action.to_owned(),
+            },
+            fault,
+        );
+    }
+
+    /// Forgets all plans. The record of calls stays.
+    pub fn clear(&self) {
+        self.lock().plans.clear();
+    }
+
+    /// All calls so far.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.lock().calls.clone()
+    }
+
+    /// The number of calls so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.lock().calls.len() as u64
+    }
+
+    /// Numbers and records a call; answers what is to go wrong with it. Of several plans for one call the one made
+    /// first wins.
+    pub(crate) fn record(&self, mut call: Call) -> Option<Fault> {
+        let mut state = self.lock();
+        call.number = state.calls.len() as u64 + 1;
+        let mut fault = None;
+        state.plans.retain_mut(|plan| match plan.when.meets(&call) {
+            Met::No => true,
+            Met::Once => {
+                fault.get_or_insert_with(|| plan.fault.clone());
+                false
+            }
+            Met::Again => {
+                fault.get_or_insert_with(|| plan.fault.clone());
+                true
+            }
+        });
+        state.calls.push(call);
+        fault
+    }
+
+    fn plan(&self, when: When, fault: Fault) {
+        self.lock().plans.push(Plan { when, fault });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Met {
+    No,
+    Once,
+    Again,
+}
+
+impl When {
+    fn meets(&mut self, call: &Call) -> Met {
+        match self {
+            Self::Number(number) if *number == call.number => Met::Once,
+            Self::Nth {
+                service,
+                action,
+                left,
+            } if *service == call.service && *action == call.action => {
+                *left -= 1;
+                if *left == 0 { Met::Once } else { Met::No }
+            }
+            Self::Always { service, action }
+                if *service == call.service && *action == call.action =>
+            {
+                Met::Again
+            }
+            _ => Met::No,
+        }
+    }
+}
+
+/// How each service says that there are too many calls: EC2 "Error codes", S3 "Error responses", the Query services'
+/// "Common errors".
+pub(crate) fn throttled(service: &str) -> (StatusCode, &'static str, &'static str) {
+    match service {
+        "s3" => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "SlowDown",
+            "Please reduce your request rate.",
+        ),
+        "ec2" => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "RequestLimitExceeded",
+            "Request limit exceeded.",
+        ),
+        _ => (StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded"),
+    }
+}
+
+/// An error in the format of the service: EC2's, S3's, or that of the other Query services.
+pub(crate) fn refusal(
+    service: &str,
+    method: &Method,
+    status: StatusCode,
+    (code, message): (&str, &str),
+    request_id: &str,
+) -> Response {
+    use quick_xml::escape::escape;
+    let (code, message, id) = (escape(code), escape(message), escape(request_id));
+    let body = match service {
+        // An answer to HEAD has no body (RFC 9110, 9.3.2): the status is all there is.
+        "s3" if method == Method::HEAD => String::new(),
+        "s3" => format!(
+            "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{id}</RequestId></Error>"
+        ),
+        "ec2" => format!(
+            "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
+             <RequestID>{id}</RequestID></Response>"
+        ),
+        _ => {
+            let by = if status.is_server_error() {
+                "Receiver"
+            } else {
+                "Sender"
+            };
+            format!(
+                "<ErrorResponse><Error><Type>{by}</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+                 <RequestId>{id}</RequestId></ErrorResponse>"
+            )
+        }
+    };
+    let body = if body.is_empty() {
+        body
+    } else {
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}")
+    };
+    let mut response = wire::response(status, "text/xml;charset=UTF-8", body);
+    if service == "s3"
+        && let Ok(id) = request_id.parse()
+    {
+        response.headers_mut().insert("x-amz-request-id", id);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(service: &str, action: &str) -> Call {
+        Call {
+            number: 0,
+            service: service.to_owned(),
+            action: action.to_owned(),
+            region: "us-east-1".to_owned(),
+            bucket: None,
+            key: None,
+            function: None,
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_plan_meets_its_call_once() {
+        let faults = Faults::default();
+        faults.at(2, Fault::Throttle);
+        faults.on("s3", "PutObject", 2, Fault::LoseAnswer);
+        assert_eq!(faults.record(call("s3", "PutObject")), None);
+        assert_eq!(
+            faults.record(call("ec2", "RegisterImage")),
+            Some(Fault::Throttle)
+        );
+        assert_eq!(
+            faults.record(call("s3", "PutObject")),
+            Some(Fault::LoseAnswer)
+        );
+        assert_eq!(faults.record(call("s3", "PutObject")), None);
+        let numbers: Vec<u64> = faults.calls().iter().map(|call| call.number).collect();
+        assert_eq!(numbers, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn always_lasts_until_cleared() {
+        let faults = Faults::default();
+        faults.always("sns", "Publish", Fault::Throttle);
+        assert_eq!(faults.record(call("sns", "Publish")), Some(Fault::Throttle));
+        assert_eq!(faults.record(call("sns", "Publish")), Some(Fault::Throttle));
+        assert_eq!(faults.record(call("sns", "Subscribe")), None);
+        faults.clear();
+        assert_eq!(faults.record(call("sns", "Publish")), None);
+    }
+
+    #[test]
+    fn each_service_refuses_in_its_own_words() {
+        let (status, code, message) = throttled("ec2");
+        let response = refusal("ec2", &Method::POST, status, (code, message), "id");
+        let body = String::from_utf8(response.body().to_vec()).unwrap();
+        assert!(
+            body.contains("<Errors><Error><Code>RequestLimitExceeded</Code>"),
+            "{body}"
+        );
+        let head = refusal(
+            "s3",
+            &Method::HEAD,
+            StatusCode::FORBIDDEN,
+            ("AccessDenied", "no"),
+            "id",
+        );
+        assert!(head.body().is_empty());
+        let sns = refusal(
+            "sns",
+            &Method::POST,
+            StatusCode::BAD_REQUEST,
+            ("A<B", "x & y"),
+            "id",
+        );
+        let body = String::from_utf8(sns.body().to_vec()).unwrap();
+        assert!(
+            body.contains("<Code>A&lt;B</Code><Message>x &amp; y</Message>"),
+            "{body}"
+        );
+    }
+}

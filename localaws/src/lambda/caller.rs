@@ -1,0 +1,93 @@
+//! Which function makes an AWS call, and how a fault makes that very invocation die.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+tokio::task_local! {
+    static CURRENT: Caller;
+}
+
+/// A running invocation (in process) or a running process of a function.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    function: String,
+    crash: Arc<Notify>,
+}
+
+impl Caller {
+    /// A caller that has not crashed; `function` is the logical id.
+    pub(crate) fn new(function: &str) -> Self {
+        Self {
+            function: function.to_owned(),
+            crash: Arc::default(),
+        }
+    }
+
+    /// The invocation that the current task is. Tasks that a handler spawns itself are not known.
+    pub(crate) fn current() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// Runs `future` as this caller.
+    pub(crate) async fn scope<F: Future>(self, future: F) -> F::Output {
+        CURRENT.scope(self, future).await
+    }
+
+    /// Logical id of the function.
+    pub(crate) fn function(&self) -> &str {
+        &self.function
+    }
+
+    /// Makes it die: who runs it waits for `crashed`.
+    pub(crate) fn crash(&self) {
+        self.crash.notify_one();
+    }
+
+    /// Waits until it is to die.
+    pub(crate) async fn crashed(&self) {
+        self.crash.notified().await;
+    }
+}
+
+/// Callers that come over a socket, told apart by the access key id that their process was given.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Callers {
+    by_access_key: Arc<Mutex<BTreeMap<String, Caller>>>,
+}
+
+impl Callers {
+    /// Makes the caller known until the guard goes.
+    pub(crate) fn register(&self, access_key: &str, caller: Caller) -> Registered {
+        self.lock().insert(access_key.to_owned(), caller);
+        Registered {
+            callers: self.clone(),
+            access_key: access_key.to_owned(),
+        }
+    }
+
+    /// Whose access key this is.
+    pub(crate) fn find(&self, access_key: &str) -> Option<Caller> {
+        self.lock().get(access_key).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Caller>> {
+        self.by_access_key
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps a caller known.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    callers: Callers,
+    access_key: String,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.callers.lock().remove(&self.access_key);
+    }
+}

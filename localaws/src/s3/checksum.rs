@@ -1,0 +1,81 @@
+//! Checks that what arrived is what was sent.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use s3s::checksum::ChecksumHasher;
+use s3s::crypto::{Checksum as _, Md5};
+use s3s::{S3Error, S3Result, s3_error};
+
+use super::record::{Checksums, hex};
+
+/// Computes the checksums that were claimed for this body, and its MD5.
+///
+/// # Errors
+/// 400 `BadDigest` if one is wrong, `InvalidDigest` if Content-MD5 is no MD5.
+pub(super) fn verify(
+    body: &[u8],
+    content_md5: Option<&str>,
+    claimed: &Checksums,
+) -> S3Result<String> {
+    let md5 = Md5::checksum(body);
+    if let Some(content_md5) = content_md5 {
+        let given = STANDARD
+            .decode(content_md5)
+            .ok()
+            .filter(|bytes| bytes.len() == md5.len());
+        let given = given.ok_or_else(|| {
+            s3_error!(InvalidDigest, "The Content-MD5 you specified is not valid.")
+        })?;
+        if given != md5 {
+            return Err(bad_digest(
+                "Content-MD5",
+                content_md5,
+                &STANDARD.encode(md5),
+            ));
+        }
+    }
+    let mut hasher = ChecksumHasher {
+        crc32: claimed.crc32.is_some().then(Default::default),
+        crc32c: claimed.crc32c.is_some().then(Default::default),
+        crc64nvme: claimed.crc64nvme.is_some().then(Default::default),
+        sha1: claimed.sha1.is_some().then(s3s::crypto::Sha1::new),
+        sha256: claimed.sha256.is_some().then(s3s::crypto::Sha256::new),
+    };
+    hasher.update(body);
+    let found = hasher.finalize();
+    for (name, claimed, found) in [
+        ("CRC32", &claimed.crc32, found.checksum_crc32),
+        ("CRC32C", &claimed.crc32c, found.checksum_crc32c),
+        ("CRC64NVME", &claimed.crc64nvme, found.checksum_crc64nvme),
+        ("SHA1", &claimed.sha1, found.checksum_sha1),
+        ("SHA256", &claimed.sha256, found.checksum_sha256),
+    ] {
+        if let (Some(claimed), Some(found)) = (claimed, &found)
+            && claimed != found
+        {
+            return Err(bad_digest(name, claimed, found));
+        }
+    }
+    Ok(hex(&md5))
+}
+
+fn bad_digest(name: &str, claimed: &str, found: &str) -> S3Error {
+    s3_error!(
+        BadDigest,
+        "The {name} you specified did not match the calculated checksum: {claimed} is not {found}."
+    )
+}
+
+/// Takes the checksums out of any of S3's inputs that have them.
+macro_rules! checksums_of {
+    ($input:expr) => {
+        $crate::s3::record::Checksums {
+            crc32: $input.checksum_crc32.take(),
+            crc32c: $input.checksum_crc32c.take(),
+            crc64nvme: $input.checksum_crc64nvme.take(),
+            sha1: $input.checksum_sha1.take(),
+            sha256: $input.checksum_sha256.take(),
+        }
+    };
+}
+pub(super) use checksums_of;

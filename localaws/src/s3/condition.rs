@@ -1,0 +1,104 @@
+//! Conditional requests ("Conditional requests", Amazon S3 User Guide).
+
+use s3s::dto::{ETagCondition, Timestamp};
+use s3s::{S3Error, S3Result, s3_error};
+
+use super::record::Record;
+
+/// What must be true of the object that a write replaces.
+#[derive(Debug, Default)]
+pub(super) struct Write {
+    pub(super) if_match: Option<ETagCondition>,
+    pub(super) if_none_match: Option<ETagCondition>,
+}
+
+impl Write {
+    /// Checks the condition against what is there now.
+    ///
+    /// # Errors
+    /// 412 `PreconditionFailed`; 404 `NoSuchKey` for If-Match on a key that has no object;
+    /// 501 for If-None-Match with an ETag, which S3 does not know on writes.
+    pub(super) fn check(&self, current: Option<&Record>) -> S3Result<()> {
+        match &self.if_none_match {
+            Some(ETagCondition::Any) if current.is_some() => return Err(failed("If-None-Match")),
+            Some(ETagCondition::ETag(_)) => {
+                return Err(s3_error!(
+                    NotImplemented,
+                    "A header you provided implies functionality that is not implemented: If-None-Match takes only *"
+                ));
+            }
+            _ => {}
+        }
+        match (&self.if_match, current) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(no_such_key()),
+            (Some(condition), Some(current)) if matches(condition, current) => Ok(()),
+            (Some(_), Some(_)) => Err(failed("If-Match")),
+        }
+    }
+}
+
+/// What must be true of an object that is read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) if_match: Option<ETagCondition>,
+    pub(super) if_none_match: Option<ETagCondition>,
+    pub(super) if_modified_since: Option<Timestamp>,
+    pub(super) if_unmodified_since: Option<Timestamp>,
+}
+
+impl Read {
+    /// Checks the conditions; one on the ETag outweighs its fellow on the date.
+    ///
+    /// # Errors
+    /// 412 `PreconditionFailed` or 304 `NotModified`.
+    pub(super) fn check(&self, current: &Record) -> S3Result<()> {
+        let modified = current.stamp.last_modified();
+        match (&self.if_match, &self.if_unmodified_since) {
+            (Some(condition), _) if !matches(condition, current) => return Err(failed("If-Match")),
+            (None, Some(since)) if modified > *since => return Err(failed("If-Unmodified-Since")),
+            _ => {}
+        }
+        match (&self.if_none_match, &self.if_modified_since) {
+            (Some(condition), _) if matches(condition, current) => Err(not_modified(current)),
+            (None, Some(since)) if modified <= *since => Err(not_modified(current)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for the source of a copy, where everything that does not hold is 412.
+    ///
+    /// # Errors
+    /// 412 `PreconditionFailed`.
+    pub(super) fn check_source(&self, current: &Record) -> S3Result<()> {
+        self.check(current)
+            .map_err(|_| failed("x-amz-copy-source-if-…"))
+    }
+}
+
+fn matches(condition: &ETagCondition, current: &Record) -> bool {
+    match condition {
+        ETagCondition::Any => true,
+        ETagCondition::ETag(etag) => etag.value() == current.etag,
+    }
+}
+
+fn failed(condition: &str) -> S3Error {
+    s3_error!(
+        PreconditionFailed,
+        "At least one of the pre-conditions you specified did not hold: {condition}"
+    )
+}
+
+/// 404: the key has no object.
+pub(super) fn no_such_key() -> S3Error {
+    s3_error!(NoSuchKey, "The specified key does not exist.")
+}
+
+fn not_modified(current: &Record) -> S3Error {
+    let mut error = s3_error!(NotModified, "Not Modified");
+    if let Ok(etag) = current.etag().to_http_header() {
+        error.set_headers(std::iter::once((http::header::ETAG, etag)).collect());
+    }
+    error
+}

@@ -1,0 +1,174 @@
+//! ListObjectsV2, and ListObjects which it replaced.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use s3s::dto::*;
+use s3s::{S3Response, S3Result, s3_error};
+
+use super::acl;
+use super::list::{Entry, Page, Query, files, page};
+use super::store::{Store, failed};
+
+/// Keys and common prefixes in a page, at most.
+const LARGEST_PAGE: i32 = 1000;
+/// What `encoding-type=url` leaves as it is. Spaces become `%20`, which every decoder understands; `+` would not be.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'*');
+
+pub(super) fn list_objects_v2(
+    store: &Store,
+    input: ListObjectsV2Input,
+) -> S3Result<S3Response<ListObjectsV2Output>> {
+    let resumed = input
+        .continuation_token
+        .as_deref()
+        .map(resume_point)
+        .transpose()?;
+    let encode = encoding(input.encoding_type.as_ref());
+    let query = Query {
+        prefix: input.prefix.as_deref().unwrap_or_default(),
+        delimiter: input.delimiter.as_deref(),
+        after: resumed.as_deref().or(input.start_after.as_deref()),
+        max: page_size(input.max_keys)?,
+    };
+    let page = list(store, &input.bucket, query)?;
+    let next = page
+        .entries
+        .last()
+        .filter(|_| page.truncated)
+        .map(|last| URL_SAFE_NO_PAD.encode(last.name()));
+    let (contents, common_prefixes) = lines(
+        store,
+        &input.bucket,
+        &page,
+        encode,
+        input.fetch_owner == Some(true),
+    )?;
+    Ok(S3Response::new(ListObjectsV2Output {
+        key_count: Some(i32::try_from(page.entries.len()).unwrap_or(i32::MAX)),
+        max_keys: i32::try_from(query.max).ok(),
+        is_truncated: Some(page.truncated),
+        next_continuation_token: next,
+        contents: Some(contents),
+        common_prefixes: Some(common_prefixes),
+        prefix: Some(encode(query.prefix)),
+        delimiter: query.delimiter.map(encode),
+        start_after: input.start_after.as_deref().map(encode),
+        continuation_token: input.continuation_token,
+        encoding_type: input.encoding_type,
+        name: Some(input.bucket),
+        request_charged: None,
+    }))
+}
+
+pub(super) fn list_objects(
+    store: &Store,
+    input: ListObjectsInput,
+) -> S3Result<S3Response<ListObjectsOutput>> {
+    let encode = encoding(input.encoding_type.as_ref());
+    let query = Query {
+        prefix: input.prefix.as_deref().unwrap_or_default(),
+        delimiter: input.delimiter.as_deref(),
+        after: input.marker.as_deref(),
+        max: page_size(input.max_keys)?,
+    };
+    let page = list(store, &input.bucket, query)?;
+    // "This element is returned only if you have the delimiter request parameter specified."
+    let next = page
+        .entries
+        .last()
+        .filter(|_| page.truncated && query.delimiter.is_some());
+    let (contents, common_prefixes) = lines(store, &input.bucket, &page, encode, true)?;
+    Ok(S3Response::new(ListObjectsOutput {
+        max_keys: i32::try_from(query.max).ok(),
+        is_truncated: Some(page.truncated),
+        next_marker: next.map(|last| encode(last.name())),
+        contents: Some(contents),
+        common_prefixes: Some(common_prefixes),
+        prefix: Some(encode(query.prefix)),
+        delimiter: query.delimiter.map(encode),
+        marker: Some(encode(input.marker.as_deref().unwrap_or_default())),
+        encoding_type: input.encoding_type,
+        name: Some(input.bucket),
+        request_charged: None,
+    }))
+}
+
+fn list(store: &Store, bucket: &str, query: Query<'_>) -> S3Result<Page> {
+    let folder = store.bucket(bucket)?;
+    Ok(page(
+        files(&folder, query.prefix).map_err(failed("list", &folder))?,
+        query,
+    ))
+}
+
+fn lines(
+    store: &Store,
+    bucket: &str,
+    page: &Page,
+    encode: fn(&str) -> String,
+    with_owner: bool,
+) -> S3Result<(Vec<Object>, Vec<CommonPrefix>)> {
+    let folder = store.bucket(bucket)?;
+    let mut inner = store.lock();
+    let (mut objects, mut prefixes) = (Vec::new(), Vec::new());
+    for entry in &page.entries {
+        match entry {
+            Entry::CommonPrefix(prefix) => prefixes.push(CommonPrefix {
+                prefix: Some(encode(prefix)),
+            }),
+            Entry::Object(key, stamp) => {
+                let record = store.record(&mut inner, bucket, key, &folder.join(key), *stamp)?;
+                objects.push(Object {
+                    key: Some(encode(key)),
+                    e_tag: Some(record.etag()),
+                    size: Some(stamp.length()),
+                    last_modified: Some(stamp.last_modified()),
+                    storage_class: Some(ObjectStorageClass::from_static(
+                        ObjectStorageClass::STANDARD,
+                    )),
+                    owner: with_owner.then(acl::owner),
+                    ..Default::default()
+                });
+            }
+        }
+    }
+    Ok((objects, prefixes))
+}
+
+fn page_size(asked: Option<i32>) -> S3Result<usize> {
+    let asked = asked.unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE);
+    usize::try_from(asked).map_err(|_| {
+        s3_error!(
+            InvalidArgument,
+            "Argument max-keys must be an integer between 0 and 2147483647"
+        )
+    })
+}
+
+fn resume_point(token: &str) -> S3Result<String> {
+    let name = URL_SAFE_NO_PAD
+        .decode(token)
+        .ok()
+        .and_then(|name| String::from_utf8(name).ok());
+    name.ok_or_else(|| {
+        s3_error!(
+            InvalidArgument,
+            "The continuation token provided is incorrect"
+        )
+    })
+}
+
+fn encoding(asked: Option<&EncodingType>) -> fn(&str) -> String {
+    match asked {
+        Some(asked) if asked.as_str() == EncodingType::URL => {
+            |text| utf8_percent_encode(text, PLAIN).to_string()
+        }
+        _ => str::to_owned,
+    }
+}

@@ -1,0 +1,257 @@
+//! S3 on a folder: each bucket is a sub-folder, each object a file that people can look at and copy in.
+//!
+//! `s3s` reads and writes S3's protocol; `store` keeps the objects. Beside the buckets, `.state` has what files
+//! cannot hold (ETags, content types, canned ACLs, parts of uploads); all of it survives a restart.
+//!
+//! Built: buckets (create, head, location, list, delete), objects (put, browser forms, get with
+//! ranges, head, copy, delete one or many), conditional reads and writes, listing in pages (both versions), canned ACLs,
+//! multipart uploads, virtual-hosted and path style, signed URLs, `aws-chunked` bodies. Buckets have no versions, and
+//! say so. All else answers 501 `NotImplemented`, and so do keys that no file can have (see `place`).
+
+mod acl;
+mod buckets;
+mod checksum;
+mod chunked;
+mod condition;
+mod copying;
+mod deleting;
+mod event;
+mod form;
+mod front;
+mod list;
+mod listing;
+mod multipart;
+mod place;
+mod reading;
+mod record;
+mod service;
+mod store;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use s3s::S3Error;
+use s3s::service::{S3Service, S3ServiceBuilder};
+
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::ids::Ids;
+use crate::wire::{Request, Response};
+
+use self::event::{About, Events, Reason};
+use self::service::Service;
+use self::store::{New, Store};
+pub use self::watch::Watching;
+
+/// Why S3 could not do what the world asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder of buckets cannot be used.
+    #[error("the folder of S3's buckets, {}, cannot be opened; it must be a folder that you may write to", path.display())]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The folders cannot be watched.
+    #[error("the folder of S3's buckets, {}, cannot be watched for files that are copied in", path.display())]
+    Watch {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says; on Linux it may be `fs.inotify.max_user_watches` that is too low.
+        #[source]
+        source: notify::Error,
+    },
+    /// S3 refused, as it would refuse a client.
+    #[error("S3 refused {doing}: {code}: {message}")]
+    Refused {
+        /// What was asked for, and of what.
+        doing: String,
+        /// S3's error code.
+        code: String,
+        /// S3's message.
+        message: String,
+    },
+}
+
+impl Error {
+    fn refused(doing: String) -> impl FnOnce(S3Error) -> Self {
+        move |error| Self::Refused {
+            doing,
+            code: error.code().as_str().to_owned(),
+            message: error.message().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// S3 with its buckets. Cheap to clone; clones are the same S3.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    store: Arc<Store>,
+    service: S3Service,
+    ids: Ids,
+}
+
+impl S3 {
+    /// S3 on the folder `root`, whose sub-folders are the buckets. It is made if it is missing.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or written to.
+    pub fn open(
+        root: &Path,
+        clock: Clock,
+        ids: Ids,
+        bus: Bus,
+        region: &str,
+    ) -> Result<Self, Error> {
+        let events = Events::new(bus, clock, ids.clone(), region);
+        let store = Store::open(root, events).map_err(|source| Error::Open {
+            path: root.to_owned(),
+            source,
+        })?;
+        let store = Arc::new(store);
+        let service = S3ServiceBuilder::new(Service {
+            store: Arc::clone(&store),
+        })
+        .build();
+        Ok(Self {
+            store,
+            service,
+            ids,
+        })
+    }
+
+    /// Makes a bucket, or changes an existing one: with `event_bridge` its events go to the bus.
+    ///
+    /// # Errors
+    /// If the name is no bucket's name or the folder cannot be made.
+    #[expect(
+        clippy::unused_async,
+        reason = "all of a service's calls are asynchronous to those who make them"
+    )]
+    pub async fn create_bucket(&self, name: &str, event_bridge: bool) -> Result<(), Error> {
+        let made = self.store.create_bucket(name, Some(event_bridge));
+        made.map(|_| ())
+            .map_err(Error::refused(format!("to make the bucket {name}")))
+    }
+
+    /// Answers a request of S3's REST protocol.
+    pub async fn handle(&self, request: Request) -> Response {
+        let id = self.ids.hex(16).to_ascii_uppercase();
+        let method = request.method().clone();
+        let ready = match front::request(request, &id) {
+            Ok(ready) => ready,
+            Err(error) => return front::refusal(error, &method, &id).await,
+        };
+        match self.service.call(ready).await {
+            Ok(answer) => front::answer(answer, &method, &id).await,
+            Err(error) => {
+                tracing::error!(?error, "s3s could not answer");
+                front::refusal(s3s::s3_error!(InternalError), &method, &id).await
+            }
+        }
+    }
+
+    /// Puts an object as a client's PutObject would.
+    ///
+    /// # Errors
+    /// If S3 refuses, or the file cannot be written.
+    #[expect(
+        clippy::unused_async,
+        reason = "all of a service's calls are asynchronous to those who make them"
+    )]
+    pub async fn put(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Result<(), Error> {
+        let body = body.into();
+        let request_id = self.ids.hex(16).to_ascii_uppercase();
+        let about = About {
+            bucket,
+            key,
+            request_id: &request_id,
+        };
+        let put = self.store.bucket(bucket).and_then(|_| {
+            let etag = checksum::verify(&body, None, &record::Checksums::default())?;
+            let draft = self.store.draft(&body, etag)?;
+            self.store.commit(
+                about,
+                &draft,
+                New::default(),
+                &condition::Write::default(),
+                Reason::PutObject,
+            )
+        });
+        put.map(|_| ())
+            .map_err(Error::refused(format!("to put {bucket}/{key}")))
+    }
+
+    /// The content of an object, if there is one.
+    ///
+    /// # Errors
+    /// If there is no such bucket, or the file cannot be read.
+    #[expect(
+        clippy::unused_async,
+        reason = "all of a service's calls are asynchronous to those who make them"
+    )]
+    pub async fn get(&self, bucket: &str, key: &str) -> Result<Option<Bytes>, Error> {
+        match self.store.read(bucket, key) {
+            Ok((_, body)) => Ok(Some(Bytes::from(body))),
+            Err(error) if *error.code() == s3s::S3ErrorCode::NoSuchKey => Ok(None),
+            Err(error) => Err(Error::refused(format!("to read {bucket}/{key}"))(error)),
+        }
+    }
+
+    /// All keys of a bucket that start with `prefix`, in S3's order.
+    ///
+    /// # Errors
+    /// If there is no such bucket, or its folder cannot be read.
+    #[expect(
+        clippy::unused_async,
+        reason = "all of a service's calls are asynchronous to those who make them"
+    )]
+    pub async fn keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Error> {
+        let folder = self.store.bucket(bucket);
+        let files = folder.and_then(|folder| {
+            list::files(&folder, prefix).map_err(store::failed("list", &folder))
+        });
+        let files = files.map_err(Error::refused(format!("to list {bucket}")))?;
+        Ok(files.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// The name of an object's canned ACL, if there is such an object; `private` if it was given none.
+    ///
+    /// # Errors
+    /// If there is no such bucket, or the file cannot be read.
+    #[expect(
+        clippy::unused_async,
+        reason = "all of a service's calls are asynchronous to those who make them"
+    )]
+    pub async fn acl(&self, bucket: &str, key: &str) -> Result<Option<String>, Error> {
+        let found = self
+            .store
+            .find(bucket, key)
+            .map_err(Error::refused(format!("to read {bucket}/{key}")))?;
+        Ok(found.map(|(_, record)| record.acl))
+    }
+
+    /// Watches the buckets' folders: a file that is copied, moved or written there, in sub-folders too, raises
+    /// `Object Created` once it is complete, and one that is removed `Object Deleted`, as a call would. What was there
+    /// before raises nothing; nor do files whose names begin with a dot or say that they are temporary (`.tmp`, `~`, …).
+    /// Ends when the answer is dropped.
+    ///
+    /// # Errors
+    /// If the system cannot watch the folders.
+    #[expect(
+        clippy::unused_async,
+        reason = "all of a service's calls are asynchronous to those who make them"
+    )]
+    pub async fn watch(&self) -> Result<Watching, Error> {
+        let path = self.store.root.clone();
+        watch::begin(Arc::clone(&self.store)).map_err(|source| Error::Watch { path, source })
+    }
+}
+
+#[cfg(test)]
+mod tests;

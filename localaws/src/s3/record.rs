@@ -1,0 +1,182 @@
+//! What S3 knows of an object beyond its bytes, kept beside the buckets and not in them.
+
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
+use std::io::Read as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use s3s::crypto::{Checksum as _, Md5};
+use s3s::dto;
+use serde::{Deserialize, Serialize};
+
+/// The canned ACL of an object that was given none.
+pub(super) const DEFAULT_ACL: &str = "private";
+
+/// Tells one content of a file from the next without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stamp {
+    /// Bytes.
+    pub(super) size: u64,
+    /// Nanoseconds since 1970.
+    pub(super) modified: u64,
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        let since_1970 = metadata
+            .modified()
+            .ok()
+            .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
+            .unwrap_or_default();
+        Self {
+            size: metadata.len(),
+            modified: u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// When the object was last modified; HTTP dates have whole seconds, so conditions must compare those.
+    pub(super) fn last_modified(self) -> dto::Timestamp {
+        let at: SystemTime = UNIX_EPOCH + Duration::from_secs(self.modified / 1_000_000_000);
+        dto::Timestamp::from(at)
+    }
+
+    pub(super) fn length(self) -> i64 {
+        i64::try_from(self.size).unwrap_or(i64::MAX)
+    }
+}
+
+/// The headers that come back with an object as they were given.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Headers {
+    pub(super) content_type: Option<String>,
+    pub(super) content_encoding: Option<String>,
+    pub(super) content_disposition: Option<String>,
+    pub(super) content_language: Option<String>,
+    pub(super) cache_control: Option<String>,
+    /// As an HTTP date.
+    pub(super) expires: Option<String>,
+    pub(super) metadata: BTreeMap<String, String>,
+}
+
+impl Headers {
+    /// The `Expires` header as S3's types have it.
+    pub(super) fn expires(&self) -> Option<dto::Timestamp> {
+        dto::Timestamp::parse(dto::TimestampFormat::HttpDate, self.expires.as_deref()?).ok()
+    }
+
+    /// User metadata as S3's types have it.
+    pub(super) fn metadata(&self) -> Option<dto::Metadata> {
+        (!self.metadata.is_empty()).then(|| self.metadata.clone().into_iter().collect())
+    }
+
+    /// The content type, or S3's default.
+    pub(super) fn content_type(&self) -> String {
+        self.content_type
+            .clone()
+            .unwrap_or_else(|| "binary/octet-stream".to_owned())
+    }
+}
+
+/// Keeps an `Expires` header as text.
+pub(super) fn http_date(at: Option<&dto::Timestamp>) -> Option<String> {
+    let mut text = Vec::new();
+    at?.format(dto::TimestampFormat::HttpDate, &mut text).ok()?;
+    String::from_utf8(text).ok()
+}
+
+/// Takes the headers of [`Headers`] out of any of S3's inputs that have them.
+macro_rules! headers_of {
+    ($input:expr) => {
+        $crate::s3::record::Headers {
+            content_type: $input.content_type.take(),
+            content_encoding: $input
+                .content_encoding
+                .take()
+                .filter(|encoding| !encoding.is_empty()),
+            content_disposition: $input.content_disposition.take(),
+            content_language: $input.content_language.take(),
+            cache_control: $input.cache_control.take(),
+            expires: $crate::s3::record::http_date($input.expires.as_ref()),
+            metadata: $input
+                .metadata
+                .take()
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+        }
+    };
+}
+pub(super) use headers_of;
+
+/// Checksums that were given with an object and found right, Base64.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Checksums {
+    pub(super) crc32: Option<String>,
+    pub(super) crc32c: Option<String>,
+    pub(super) crc64nvme: Option<String>,
+    pub(super) sha1: Option<String>,
+    pub(super) sha256: Option<String>,
+}
+
+/// All that is known of one content of one key. It holds only while the file still has its stamp:
+/// a file that was replaced by hand is a new object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) key: String,
+    pub(super) stamp: Stamp,
+    /// Without quotes. MD5 of the content, or of the parts' MD5s and `-` and their number.
+    pub(super) etag: String,
+    /// A canned ACL's name.
+    pub(super) acl: String,
+    #[serde(default)]
+    pub(super) headers: Headers,
+    #[serde(default)]
+    pub(super) checksums: Checksums,
+}
+
+impl Record {
+    /// The record of a file that did not come through S3.
+    pub(super) fn by_hand(key: &str, path: &Path, stamp: Stamp) -> std::io::Result<Self> {
+        Ok(Self {
+            key: key.to_owned(),
+            stamp,
+            etag: md5_of_file(path)?,
+            acl: DEFAULT_ACL.to_owned(),
+            headers: Headers::default(),
+            checksums: Checksums::default(),
+        })
+    }
+
+    pub(super) fn etag(&self) -> dto::ETag {
+        dto::ETag::Strong(self.etag.clone())
+    }
+}
+
+/// MD5 of a file, lower-case hex.
+pub(super) fn md5_of_file(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut md5 = Md5::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(hex(&md5.finalize()));
+        }
+        md5.update(&buffer[..read]);
+    }
+}
+
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

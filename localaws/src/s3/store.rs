@@ -1,0 +1,386 @@
+//! The folder: one sub-folder per bucket, one file per object, and beside them `.state` with what files cannot hold.
+//!
+//! Everything here is synchronous and under one lock, so that a condition is checked and its write done
+//! as one step, and so that tokio's paused time never runs on while a file is written.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use s3s::crypto::{Checksum as _, Sha256};
+use s3s::{S3Error, S3Result, s3_error};
+
+use super::condition;
+use super::event::{About, Events, Reason};
+use super::place;
+use super::record::{Checksums, DEFAULT_ACL, Headers, Record, Stamp, hex};
+
+/// The folder beside the buckets for what is not an object. Its dot keeps it from being a bucket's name.
+const STATE: &str = ".state";
+
+/// A bucket and a key in it.
+pub(super) type Object = (String, String);
+
+/// The folder and what is remembered of it.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) root: PathBuf,
+    pub(super) state: PathBuf,
+    pub(super) events: Events,
+    drafts: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+/// What is remembered between calls.
+#[derive(Debug, Default)]
+pub(super) struct Inner {
+    /// Buckets whose events go to EventBridge.
+    event_bridge: BTreeSet<String>,
+    /// Records as last read or written.
+    records: HashMap<Object, Record>,
+    /// The contents that the bus was told of; what the watcher finds here is no news.
+    pub(super) told: BTreeMap<Object, Stamp>,
+}
+
+/// New content, complete but not yet in its place.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) path: PathBuf,
+    pub(super) etag: String,
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Gone already if it was committed.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// What a write says of the object beside its bytes.
+#[derive(Debug, Clone)]
+pub(super) struct New {
+    pub(super) acl: String,
+    pub(super) headers: Headers,
+    pub(super) checksums: Checksums,
+}
+
+impl Default for New {
+    fn default() -> Self {
+        Self {
+            acl: DEFAULT_ACL.to_owned(),
+            headers: Headers::default(),
+            checksums: Checksums::default(),
+        }
+    }
+}
+
+impl Store {
+    /// Opens the folder, which is made if it is missing. What an interrupted write left is cleared away.
+    pub(super) fn open(root: &Path, events: Events) -> io::Result<Self> {
+        fs::create_dir_all(root)?;
+        let root = root.canonicalize()?;
+        let state = root.join(STATE);
+        let drafts = state.join("drafts");
+        if drafts.exists() {
+            fs::remove_dir_all(&drafts)?;
+        }
+        for folder in ["drafts", "objects", "uploads"] {
+            fs::create_dir_all(state.join(folder))?;
+        }
+        Ok(Self {
+            root,
+            state,
+            events,
+            drafts: AtomicU64::new(0),
+            inner: Mutex::default(),
+        })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A fresh path for a draft.
+    pub(super) fn draft_path(&self) -> PathBuf {
+        self.state
+            .join("drafts")
+            .join(self.drafts.fetch_add(1, Ordering::Relaxed).to_string())
+    }
+
+    /// Writes new content beside the buckets.
+    pub(super) fn draft(&self, body: &[u8], etag: String) -> S3Result<Draft> {
+        let draft = Draft {
+            path: self.draft_path(),
+            etag,
+        };
+        fs::write(&draft.path, body).map_err(failed("write", &draft.path))?;
+        Ok(draft)
+    }
+
+    /// The bucket's folder.
+    ///
+    /// # Errors
+    /// 404 `NoSuchBucket`.
+    pub(super) fn bucket(&self, bucket: &str) -> S3Result<PathBuf> {
+        let folder = self.root.join(bucket);
+        if s3s::path::check_bucket_name(bucket) && folder.is_dir() {
+            return Ok(folder);
+        }
+        Err(s3_error!(
+            NoSuchBucket,
+            "The specified bucket does not exist: {bucket}"
+        ))
+    }
+
+    /// Makes a bucket, or changes where its events go. Says whether it is new.
+    pub(super) fn create_bucket(&self, bucket: &str, event_bridge: Option<bool>) -> S3Result<bool> {
+        if !s3s::path::check_bucket_name(bucket) {
+            return Err(s3_error!(
+                InvalidBucketName,
+                "The specified bucket is not valid: {bucket}"
+            ));
+        }
+        let mut inner = self.lock();
+        match event_bridge {
+            Some(true) => _ = inner.event_bridge.insert(bucket.to_owned()),
+            Some(false) => _ = inner.event_bridge.remove(bucket),
+            None => {}
+        }
+        let folder = self.root.join(bucket);
+        let new = !folder.is_dir();
+        fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
+        Ok(new)
+    }
+
+    /// Whether this bucket's events go to EventBridge.
+    pub(super) fn tells(inner: &Inner, bucket: &str) -> bool {
+        inner.event_bridge.contains(bucket)
+    }
+
+    /// What the key holds now. A key that cannot be a file holds nothing.
+    pub(super) fn find(&self, bucket: &str, key: &str) -> S3Result<Option<(PathBuf, Record)>> {
+        self.find_in(&mut self.lock(), bucket, key)
+    }
+
+    fn find_in(
+        &self,
+        inner: &mut Inner,
+        bucket: &str,
+        key: &str,
+    ) -> S3Result<Option<(PathBuf, Record)>> {
+        let folder = self.bucket(bucket)?;
+        let Ok(relative) = place::relative(key) else {
+            return Ok(None);
+        };
+        let path = folder.join(relative);
+        let Some(stamp) = stamp_of(&path) else {
+            return Ok(None);
+        };
+        Ok(Some((
+            path.clone(),
+            self.record(inner, bucket, key, &path, stamp)?,
+        )))
+    }
+
+    /// The record of the file that has this stamp: remembered, kept, or made now.
+    pub(super) fn record(
+        &self,
+        inner: &mut Inner,
+        bucket: &str,
+        key: &str,
+        path: &Path,
+        stamp: Stamp,
+    ) -> S3Result<Record> {
+        let object = (bucket.to_owned(), key.to_owned());
+        if let Some(record) = inner
+            .records
+            .get(&object)
+            .filter(|record| record.stamp == stamp)
+        {
+            return Ok(record.clone());
+        }
+        let kept = fs::read(self.record_path(bucket, key)).ok();
+        let kept = kept
+            .and_then(|json| serde_json::from_slice::<Record>(&json).ok())
+            .filter(|kept| kept.stamp == stamp);
+        let record = match kept {
+            Some(kept) => kept,
+            None => {
+                let made = Record::by_hand(key, path, stamp).map_err(failed("read", path))?;
+                self.keep(bucket, &made)?;
+                made
+            }
+        };
+        inner.records.insert(object, record.clone());
+        Ok(record)
+    }
+
+    /// Reads an object: its record, and its bytes as of that record.
+    pub(super) fn read(&self, bucket: &str, key: &str) -> S3Result<(Record, Vec<u8>)> {
+        let mut inner = self.lock();
+        let (path, _) = self
+            .find_in(&mut inner, bucket, key)?
+            .ok_or_else(condition::no_such_key)?;
+        let body = fs::read(&path).map_err(failed("read", &path))?;
+        // A file may be written to by hand while it is read: then the record is looked up anew.
+        let (_, record) = self
+            .find_in(&mut inner, bucket, key)?
+            .ok_or_else(condition::no_such_key)?;
+        Ok((record, body))
+    }
+
+    /// Puts a draft in its place if the condition holds, and tells EventBridge.
+    pub(super) fn commit(
+        &self,
+        about: About<'_>,
+        draft: &Draft,
+        new: New,
+        condition: &condition::Write,
+        reason: Reason,
+    ) -> S3Result<Record> {
+        let (bucket, key) = (about.bucket, about.key);
+        let mut inner = self.lock();
+        let folder = self.bucket(bucket)?;
+        let path = folder.join(place::relative(key).map_err(|why| not_a_file(key, why))?);
+        let current = self.find_in(&mut inner, bucket, key)?;
+        condition.check(current.as_ref().map(|(_, record)| record))?;
+        let stamp = self.put_in_place(key, &draft.path, &path)?;
+        let record = Record {
+            key: key.to_owned(),
+            stamp,
+            etag: draft.etag.clone(),
+            acl: new.acl,
+            headers: new.headers,
+            checksums: new.checksums,
+        };
+        self.keep(bucket, &record)?;
+        let object = (bucket.to_owned(), key.to_owned());
+        inner.records.insert(object.clone(), record.clone());
+        inner.told.insert(object, stamp);
+        if Self::tells(&inner, bucket) {
+            self.events.created(about, stamp.size, &record.etag, reason);
+        }
+        Ok(record)
+    }
+
+    fn put_in_place(&self, key: &str, draft: &Path, path: &Path) -> S3Result<Stamp> {
+        if path.is_dir() {
+            return Err(not_a_file(key, "other keys have it as their folder"));
+        }
+        let parent = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(parent).map_err(|error| match error.kind() {
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                not_a_file(key, "one of its folders is an object itself")
+            }
+            _ => failed("make", parent)(error),
+        })?;
+        let now = SystemTime::from(self.events.clock.now());
+        let dated = fs::File::options()
+            .write(true)
+            .open(draft)
+            .and_then(|file| file.set_modified(now));
+        dated.map_err(failed("date", draft))?;
+        fs::rename(draft, path).map_err(failed("write", path))?;
+        stamp_of(path).ok_or_else(|| {
+            s3_error!(
+                InternalError,
+                "{} went away as it was written",
+                path.display()
+            )
+        })
+    }
+
+    /// Removes an object if the condition holds, and tells EventBridge. Says whether there was one.
+    pub(super) fn remove(&self, about: About<'_>, condition: &condition::Write) -> S3Result<bool> {
+        let (bucket, key) = (about.bucket, about.key);
+        let mut inner = self.lock();
+        let current = self.find_in(&mut inner, bucket, key)?;
+        condition.check(current.as_ref().map(|(_, record)| record))?;
+        let Some((path, record)) = current else {
+            return Ok(false);
+        };
+        fs::remove_file(&path).map_err(failed("remove", &path))?;
+        self.prune(&path);
+        let _ = fs::remove_file(self.record_path(bucket, key));
+        let object = (bucket.to_owned(), key.to_owned());
+        inner.records.remove(&object);
+        inner.told.remove(&object);
+        if Self::tells(&inner, bucket) {
+            self.events.deleted(about, Some(&record.etag));
+        }
+        Ok(true)
+    }
+
+    /// Removes the folders that a removed object leaves empty: S3 has no folders, and they would bar keys.
+    fn prune(&self, path: &Path) {
+        let above = path.ancestors().skip(1);
+        let folders = above.take_while(|folder| {
+            folder
+                .parent()
+                .is_some_and(|parent| parent != self.root && parent.starts_with(&self.root))
+        });
+        for folder in folders {
+            if fs::remove_dir(folder).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Gives an object another canned ACL.
+    pub(super) fn set_acl(&self, bucket: &str, key: &str, acl: String) -> S3Result<()> {
+        let mut inner = self.lock();
+        let (_, mut record) = self
+            .find_in(&mut inner, bucket, key)?
+            .ok_or_else(condition::no_such_key)?;
+        record.acl = acl;
+        self.keep(bucket, &record)?;
+        inner
+            .records
+            .insert((bucket.to_owned(), key.to_owned()), record);
+        Ok(())
+    }
+
+    fn record_path(&self, bucket: &str, key: &str) -> PathBuf {
+        // Keys are longer than file names may be; their digest is not.
+        let digest = hex(Sha256::checksum(key.as_bytes()).as_ref());
+        self.state
+            .join("objects")
+            .join(bucket)
+            .join(digest + ".json")
+    }
+
+    fn keep(&self, bucket: &str, record: &Record) -> S3Result<()> {
+        let path = self.record_path(bucket, &record.key);
+        let json = serde_json::to_vec(record).map_err(|error| s3_error!(error, InternalError))?;
+        let draft = self.draft(&json, String::new())?;
+        let parent = path.parent().unwrap_or(&self.state);
+        fs::create_dir_all(parent).map_err(failed("make", parent))?;
+        fs::rename(&draft.path, &path).map_err(failed("write", &path))
+    }
+}
+
+/// The stamp of a regular file; nothing for anything else, symbolic links included: they may lead anywhere.
+pub(super) fn stamp_of(path: &Path) -> Option<Stamp> {
+    fs::symlink_metadata(path)
+        .ok()
+        .filter(fs::Metadata::is_file)
+        .map(|metadata| Stamp::of(&metadata))
+}
+
+/// 501: S3 would take this key, this world cannot.
+pub(super) fn not_a_file(key: &str, why: &str) -> S3Error {
+    s3_error!(
+        NotImplemented,
+        "localaws keeps objects as files, and the key '{key}' cannot be one: {why}"
+    )
+}
+
+/// What went wrong with a file, as S3's `InternalError`.
+pub(super) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> S3Error {
+    let path = path.display().to_string();
+    move |error| s3_error!(error, InternalError, "localaws could not {doing} {path}")
+}

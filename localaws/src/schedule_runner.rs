@@ -1,0 +1,92 @@
+//! What makes functions run: events on the bus that meet their rules, and their schedules.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::bus::Event;
+use crate::clock::Clock;
+use crate::events;
+use crate::lambda::Lambda;
+use crate::schedule::Expression;
+use crate::template::stack::{Function, Schedule, Stack};
+
+/// Asked for an answer once the bus is empty.
+pub(crate) type Barrier = oneshot::Sender<()>;
+
+/// Takes events off the bus and invokes the functions whose rules they meet, until the bus is gone.
+pub(crate) async fn pump(
+    mut events: mpsc::UnboundedReceiver<Event>,
+    mut barriers: mpsc::UnboundedReceiver<Barrier>,
+    stack: Arc<Stack>,
+    lambda: Lambda,
+) {
+    loop {
+        let barrier = tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Some(event) => {
+                    offer(&event, &stack.functions, &lambda);
+                    continue;
+                }
+                None => return,
+            },
+            Some(barrier) = barriers.recv() => barrier,
+        };
+        // tokio may have passed over a full bus for fairness; look for sure.
+        while let Ok(event) = events.try_recv() {
+            offer(&event, &stack.functions, &lambda);
+        }
+        // Whoever asked may have stopped waiting.
+        let _ = barrier.send(());
+    }
+}
+
+fn offer(event: &Event, functions: &[Function], lambda: &Lambda) {
+    let event = match serde_json::to_value(event) {
+        Ok(event) => event,
+        Err(error) => {
+            tracing::error!(%error, "an event that is no JSON was dropped");
+            return;
+        }
+    };
+    for function in functions {
+        for rule in &function.rules {
+            match events::matches(&rule.pattern, &event) {
+                Ok(true) => {
+                    let payload = rule.input.clone().unwrap_or_else(|| event.clone());
+                    lambda.enqueue(&function.logical_id, payload);
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(rule = rule.logical_id, %error, "a rule's pattern is wrong; it matches nothing");
+                }
+            }
+        }
+    }
+}
+
+/// One schedule: invokes its function each time, until its expression names no further time.
+///
+/// The Scheduler's own retries are for targets that cannot be reached; the queue of a function here always can.
+pub(crate) async fn run(
+    expression: Expression,
+    schedule: Schedule,
+    function: String,
+    clock: Clock,
+    lambda: Lambda,
+) {
+    let start = clock.now();
+    let mut last = start;
+    while let Some(next) = expression.next_after(last, start) {
+        clock.sleep_until(next).await;
+        lambda.enqueue(&function, input(&schedule));
+        // A machine that slept does not make up for all that it missed.
+        last = clock.now();
+    }
+}
+
+fn input(schedule: &Schedule) -> Value {
+    schedule.input.clone().unwrap_or_else(|| json!({}))
+}

@@ -1,0 +1,137 @@
+//! The server, spoken to over a socket.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{Server, ServerError};
+use crate::faults::Fault;
+use crate::world::World;
+use crate::world::tests::{TEMPLATE, handler, start};
+
+async fn started() -> (World, Server) {
+    let world = World::builder()
+        .template(TEMPLATE)
+        .schedules(false)
+        .start()
+        .await
+        .unwrap();
+    let server = Server::bind(&world, 0).await.unwrap();
+    (world, server)
+}
+
+/// Sends one request on a connection of its own; the whole answer as text, empty if the connection just broke.
+async fn send(server: &Server, method: &str, path: &str, signed: bool, body: &str) -> String {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let scope = "Credential=AKID/20251121/us-east-1/s3/aws4_request";
+    let authorization =
+        format!("Authorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00\r\n");
+    let authorization = if signed { authorization } else { String::new() };
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {}\r\n{authorization}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        server.address(),
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn health_tells_what_runs() {
+    let (world, server) = started().await;
+    let answer = send(&server, "GET", "/_local/health", false, "").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let body: serde_json::Value =
+        serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    assert_eq!(body["ready"], true);
+    assert_eq!(body["bucket"], "images");
+    assert_eq!(body["topic"], world.stack().topics[0].arn.as_str());
+    assert_eq!(body["functions"].as_array().unwrap().len(), 1);
+    assert_eq!(body["account"], crate::ACCOUNT);
+    assert!(
+        send(&server, "GET", "/_local/other", false, "")
+            .await
+            .starts_with("HTTP/1.1 404")
+    );
+}
+
+#[tokio::test]
+async fn an_object_goes_in_and_out() {
+    let (world, server) = started().await;
+    let answer = send(&server, "PUT", "/images/a.bin", true, "hello").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(
+        world.s3().get("images", "a.bin").await.unwrap().unwrap(),
+        "hello"
+    );
+    let answer = send(&server, "GET", "/images/a.bin", true, "").await;
+    assert!(answer.ends_with("\r\n\r\nhello"), "{answer}");
+    assert_eq!(world.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn a_browser_is_told_what_to_do() {
+    let (_world, server) = started().await;
+    let answer = send(&server, "GET", "/images/a.bin", false, "").await;
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert!(answer.contains("--endpoint-url"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_breaks_the_connection() {
+    let (world, server) = started().await;
+    world.faults().at(1, Fault::LoseAnswer);
+    assert_eq!(
+        send(&server, "PUT", "/images/a.bin", true, "hello").await,
+        ""
+    );
+    assert!(world.s3().get("images", "a.bin").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let (world, server) = started().await;
+    let port = server.address().port();
+    let error = Server::bind(&world, port).await.err().unwrap();
+    assert!(matches!(error, ServerError::InUse { port: used } if used == port));
+    assert!(error.to_string().contains("--port"), "{error}");
+}
+
+#[tokio::test]
+async fn closing_ends_idle_connections_and_frees_the_port() {
+    let (world, server) = started().await;
+    let port = server.address().port();
+    let mut idle = TcpStream::connect(server.address()).await.unwrap();
+    assert!(
+        send(&server, "GET", "/_local/health", false, "")
+            .await
+            .contains("200")
+    );
+    server.close().await;
+    let ended = tokio::time::timeout(Duration::from_secs(5), idle.read(&mut [0; 1]))
+        .await
+        .unwrap();
+    assert!(matches!(ended, Ok(0) | Err(_)));
+    let again = Server::bind(&world, port).await.unwrap();
+    assert_eq!(again.address().port(), port);
+}
+
+#[tokio::test]
+async fn a_file_copied_into_the_folder_wakes_a_function() {
+    let (told, mut copied) = tokio::sync::mpsc::unbounded_channel();
+    let runner = handler(move |invocation| {
+        let key = invocation.payload["detail"]["object"]["key"].clone();
+        told.send(key.clone()).unwrap();
+        async move { Ok(key) }
+    });
+    let world = start(TEMPLATE, runner).await;
+    let _server = Server::bind(&world, 0).await.unwrap();
+    std::fs::write(world.directory().join("s3/images/by-hand.txt"), "x").unwrap();
+    let key = tokio::time::timeout(Duration::from_secs(10), copied.recv())
+        .await
+        .unwrap();
+    assert_eq!(key.unwrap(), "by-hand.txt");
+}

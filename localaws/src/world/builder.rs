@@ -1,0 +1,381 @@
+//! How a world comes to be: from a template, a directory and a few settings.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::activity::Activity;
+use super::objects::InS3;
+use super::services::Services;
+use super::{Directory, Inner, World};
+use crate::bus::{Bus, Event};
+use crate::client;
+use crate::clock::Clock;
+use crate::ec2::Ec2;
+use crate::faults::Faults;
+use crate::ids::Ids;
+use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
+use crate::s3::{self, S3};
+use crate::schedule::Expression;
+use crate::schedule_runner;
+use crate::sns::Sns;
+use crate::state::StateFiles;
+use crate::sts::Sts;
+use crate::template::stack::Stack;
+use crate::template::{self, TemplateError};
+
+/// Why a world did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// The template is wrong, or asks for what is not built here.
+    #[error("the template cannot be run here")]
+    Template(#[from] TemplateError),
+    /// A function's on-failure destination is not a queue of the stack.
+    #[error(
+        "function {function}: an on-failure destination that is not a queue of the stack is not built here: {arn}"
+    )]
+    Destination {
+        /// Logical id of the function.
+        function: String,
+        /// ARN of the destination.
+        arn: String,
+    },
+    /// A schedule's expression cannot be read.
+    #[error("schedule {schedule}: {problem}")]
+    Schedule {
+        /// Logical id of the schedule.
+        schedule: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A folder or file of the world.
+    #[error("cannot use {path}")]
+    Directory {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A state file is not of this version, or was edited.
+    #[error("the saved state {path} cannot be read; move it away to start without it: {problem}")]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// S3 does not open its buckets.
+    #[error("S3 does not start")]
+    S3(#[from] s3::Error),
+    /// A service refused what the stack asks of it.
+    #[error("cannot make {what} of the stack: {problem}")]
+    Resource {
+        /// For example ``bucket `images` ``.
+        what: String,
+        /// What the service says.
+        problem: String,
+    },
+}
+
+/// Settings of a world to be. See [`World::builder`].
+#[derive(Debug)]
+pub struct Builder {
+    template: String,
+    stack_name: String,
+    parameters: BTreeMap<String, String>,
+    region: String,
+    epoch: Timestamp,
+    speed: f64,
+    seed: u64,
+    directory: Option<PathBuf>,
+    runner: FunctionRunner,
+    schedules: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            template: "Resources: {}".to_owned(),
+            stack_name: "local".to_owned(),
+            parameters: BTreeMap::new(),
+            region: "us-east-1".to_owned(),
+            epoch: Timestamp::constant(1_763_719_200, 0),
+            speed: 1.0,
+            seed: 0,
+            directory: None,
+            runner: FunctionRunner::Nothing,
+            schedules: true,
+        }
+    }
+}
+
+impl Builder {
+    /// The SAM template's text. Without one there is an empty account.
+    #[must_use]
+    pub fn template(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.template);
+        self
+    }
+
+    /// The stack's name (`AWS::StackName`); `local` unless told.
+    #[must_use]
+    pub fn stack_name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.stack_name);
+        self
+    }
+
+    /// A parameter of the stack.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: &str) -> Self {
+        self.parameters.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Where the stack and its buckets are; us-east-1 unless told.
+    #[must_use]
+    pub fn region(mut self, region: &str) -> Self {
+        region.clone_into(&mut self.region);
+        self
+    }
+
+    /// The world's time at its start; 2025-11-21T10:00:00Z unless told.
+    #[must_use]
+    pub fn epoch(mut self, epoch: Timestamp) -> Self {
+        self.epoch = epoch;
+        self
+    }
+
+    /// How many seconds of the world pass in one second outside; 1 unless told.
+    #[must_use]
+    pub fn speed(mut self, speed: f64) -> Self {
+        self.speed = speed;
+        self
+    }
+
+    /// Where ids come from; 0 unless told.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Where the world is kept; a world on the same directory goes on where the last one ended. `None`: a temporary
+    /// directory that goes with the world.
+    #[must_use]
+    pub fn directory(mut self, directory: Option<&Path>) -> Self {
+        self.directory = directory.map(Path::to_owned);
+        self
+    }
+
+    /// How functions run; not at all unless told.
+    #[must_use]
+    pub fn functions(mut self, runner: FunctionRunner) -> Self {
+        self.runner = runner;
+        self
+    }
+
+    /// Whether schedules run; they do unless told. Tests may switch them off and invoke by hand.
+    #[must_use]
+    pub fn schedules(mut self, run: bool) -> Self {
+        self.schedules = run;
+        self
+    }
+
+    /// Makes the stack's resources and starts whatever runs.
+    ///
+    /// # Errors
+    /// The template, the directory, or what the template asks for.
+    pub async fn start(self) -> Result<World, WorldError> {
+        let stack = template::read(
+            &self.template,
+            &self.parameters,
+            &self.region,
+            &self.stack_name,
+        )?;
+        check_destinations(&stack)?;
+        let schedules = if self.schedules {
+            expressions(&stack)?
+        } else {
+            Vec::new()
+        };
+        let directory = Directory::open(self.directory.as_deref())?;
+        let (services, events) = self.services(&directory)?;
+        let services = Arc::new(services);
+        make(&services, &stack, &self.region).await?;
+
+        let http_client = client::http_client(&services);
+        let (endpoint, endpoint_told) = watch::channel(None);
+        let lambda = Lambda::new(Parts {
+            functions: stack.functions.clone(),
+            runner: self.runner,
+            http_client: http_client.clone(),
+            clock: services.clock,
+            ids: services.ids.clone(),
+            region: self.region,
+            activity: services.activity.clone(),
+            callers: services.callers.clone(),
+            endpoint: endpoint_told,
+            logs: directory.path().join("logs"),
+        });
+        let stack = Arc::new(stack);
+        let (barriers, barriers_asked) = mpsc::unbounded_channel();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(schedule_runner::pump(
+            events,
+            barriers_asked,
+            Arc::clone(&stack),
+            lambda.clone(),
+        ));
+        for (expression, schedule, function) in schedules {
+            tasks.spawn(schedule_runner::run(
+                expression,
+                schedule,
+                function,
+                services.clock,
+                lambda.clone(),
+            ));
+        }
+        let tasks = Mutex::new(Some(tasks));
+        let inner = Inner {
+            services,
+            lambda,
+            stack,
+            http_client,
+            barriers,
+            endpoint,
+            tasks,
+            directory,
+        };
+        Ok(World {
+            inner: Arc::new(inner),
+        })
+    }
+
+    fn services(
+        &self,
+        directory: &Directory,
+    ) -> Result<(Services, mpsc::UnboundedReceiver<Event>), WorldError> {
+        let (clock, ids) = (Clock::new(self.epoch, self.speed), Ids::new(self.seed));
+        let (bus, events) = Bus::new();
+        let made = |name: &str| {
+            let path = directory.path().join(name);
+            std::fs::create_dir_all(&path).map_err(|source| WorldError::Directory {
+                path: path.clone(),
+                source,
+            })?;
+            Ok::<PathBuf, WorldError>(path)
+        };
+        let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region)?;
+        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(InS3(s3.clone())));
+        let sns = Sns::new(clock, ids.clone(), &made("mail")?);
+        let sts = Sts::new(ids.clone());
+        let mut state = None;
+        if self.directory.is_some() {
+            let path = made("state")?;
+            let files =
+                StateFiles::open(&path).map_err(|source| WorldError::Directory { path, source })?;
+            load(&files, "ec2", |saved| ec2.load(saved))?;
+            load(&files, "sns", |saved| sns.load(saved))?;
+            state = Some(files);
+        }
+        let services = Services {
+            s3,
+            ec2,
+            sns,
+            sts,
+            faults: Faults::default(),
+            callers: Callers::default(),
+            activity: Activity::default(),
+            clock,
+            ids,
+            region: self.region.clone(),
+            state,
+        };
+        Ok((services, events))
+    }
+}
+
+fn load(
+    files: &StateFiles,
+    service: &str,
+    load: impl FnOnce(serde_json::Value) -> Result<(), serde_json::Error>,
+) -> Result<(), WorldError> {
+    let wrong = |problem: String| WorldError::State {
+        path: files.path(service),
+        problem,
+    };
+    match files
+        .read(service)
+        .map_err(|error| wrong(error.to_string()))?
+    {
+        Some(saved) => load(saved).map_err(|error| wrong(error.to_string())),
+        None => Ok(()),
+    }
+}
+
+fn check_destinations(stack: &Stack) -> Result<(), WorldError> {
+    for function in &stack.functions {
+        let Some(arn) = &function.on_failure else {
+            continue;
+        };
+        if !stack.queues.iter().any(|queue| queue.arn == *arn) {
+            return Err(WorldError::Destination {
+                function: function.logical_id.clone(),
+                arn: arn.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+type Scheduled = (Expression, crate::template::stack::Schedule, String);
+
+fn expressions(stack: &Stack) -> Result<Vec<Scheduled>, WorldError> {
+    let mut found = Vec::new();
+    for function in &stack.functions {
+        for schedule in function
+            .schedules
+            .iter()
+            .filter(|schedule| schedule.enabled)
+        {
+            let expression =
+                Expression::parse(&schedule.expression, &schedule.time_zone).map_err(|error| {
+                    WorldError::Schedule {
+                        schedule: schedule.logical_id.clone(),
+                        problem: error.to_string(),
+                    }
+                })?;
+            found.push((expression, schedule.clone(), function.logical_id.clone()));
+        }
+    }
+    Ok(found)
+}
+
+/// Makes the buckets, topics and subscriptions that are not there yet.
+async fn make(services: &Services, stack: &Stack, region: &str) -> Result<(), WorldError> {
+    let refused = |what: &str, name: &str, problem: String| WorldError::Resource {
+        what: format!("{what} `{name}`"),
+        problem,
+    };
+    for bucket in &stack.buckets {
+        let made = services
+            .s3
+            .create_bucket(&bucket.name, bucket.event_bridge)
+            .await;
+        made.map_err(|error| refused("bucket", &bucket.name, error.to_string()))?;
+    }
+    for topic in &stack.topics {
+        let arn = services.sns.create_topic(region, &topic.name);
+        for (protocol, endpoint) in &topic.subscriptions {
+            let made = services.sns.subscribe(&arn, protocol, endpoint);
+            made.map_err(|error| refused("subscription", endpoint, error.to_string()))?;
+        }
+    }
+    services.save("sns");
+    Ok(())
+}

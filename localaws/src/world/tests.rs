@@ -1,0 +1,411 @@
+//! A small stack, driven as a user would.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::World;
+use crate::client::AnswerLost;
+use crate::ec2::{ImageState, SeedSnapshot};
+use crate::faults::Fault;
+use crate::lambda::{FunctionError, FunctionRunner, Handler, Invocation};
+use crate::wire::{Request, Response};
+
+/// A bucket, a queue, a topic and a function that is woken by `.txt` objects and every minute.
+pub(crate) const TEMPLATE: &str = r#"
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Bucket:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: images
+      NotificationConfiguration: {EventBridgeConfiguration: {EventBridgeEnabled: true}}
+  Failed:
+    Type: AWS::SQS::Queue
+  Topic:
+    Type: AWS::SNS::Topic
+    Properties:
+      Subscription: [{Protocol: email, Endpoint: ops@example.com}]
+  Work:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: work}}
+    Properties:
+      Runtime: provided.al2023
+      Handler: bootstrap
+      CodeUri: .
+      MemorySize: 128
+      Timeout: 10
+      Environment: {Variables: {BUCKET: !Ref Bucket}}
+      EventInvokeConfig:
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
+      Events:
+        Put:
+          Type: EventBridgeRule
+          Properties:
+            Pattern:
+              source: [aws.s3]
+              detail-type: [Object Created]
+              detail: {object: {key: [{suffix: .txt}]}}
+        Tick:
+          Type: ScheduleV2
+          Properties: {ScheduleExpression: rate(1 minute), Input: '{"tick": true}'}
+"#;
+
+/// A request as a client signs it; the signature itself is not looked at.
+pub(crate) fn signed(service: &str, method: &str, uri: &str, body: &str) -> Request {
+    let scope = format!("AKID/20251121/us-east-1/{service}/aws4_request");
+    let authorization =
+        format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00");
+    let request = http::Request::builder()
+        .method(method)
+        .uri(uri)
+        .header("authorization", authorization);
+    request.body(Bytes::from(body.to_owned())).unwrap()
+}
+
+fn put(key: &str) -> Request {
+    signed(
+        "s3",
+        "PUT",
+        &format!("https://s3.us-east-1.amazonaws.com/images/{key}"),
+        "x",
+    )
+}
+
+/// A runner of this code.
+pub(crate) fn handler<F>(code: impl Fn(Invocation) -> F + Send + Sync + 'static) -> FunctionRunner
+where
+    F: Future<Output = Result<Value, FunctionError>> + Send + 'static,
+{
+    let handler: Handler =
+        Arc::new(move |invocation| -> BoxFuture<'static, _> { Box::pin(code(invocation)) });
+    FunctionRunner::InProcess(handler)
+}
+
+/// A world of this template whose schedules stand still.
+pub(crate) async fn start(template: &str, runner: FunctionRunner) -> World {
+    World::builder()
+        .template(template)
+        .functions(runner)
+        .schedules(false)
+        .start()
+        .await
+        .unwrap()
+}
+
+/// A way into the world for handlers that are made before it.
+#[derive(Clone, Default)]
+struct Door(Arc<Mutex<Option<World>>>);
+
+impl Door {
+    async fn call(&self, request: Request) -> Result<Response, AnswerLost> {
+        let world = self.0.lock().unwrap().clone().unwrap();
+        world.dispatch(request).await
+    }
+
+    fn open(&self, world: &World) -> Opened {
+        *self.0.lock().unwrap() = Some(world.clone());
+        Opened(self.clone())
+    }
+}
+
+struct Opened(Door);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().take();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_wakes_the_function_whose_rule_it_meets() {
+    let world = start(
+        TEMPLATE,
+        handler(
+            |invocation| async move { Ok(invocation.payload["detail"]["object"]["key"].clone()) },
+        ),
+    )
+    .await;
+    world.s3().put("images", "a.txt", "x").await.unwrap();
+    world.s3().put("images", "b.bin", "x").await.unwrap();
+    world.settle().await;
+    let invocations = world.invocations();
+    assert_eq!(invocations.len(), 1);
+    assert_eq!(invocations[0].function, "Work");
+    assert_eq!(invocations[0].outcome, Ok(json!("a.txt")));
+    assert_eq!(invocations[0].payload["detail-type"], "Object Created");
+}
+
+#[tokio::test(start_paused = true)]
+async fn settle_waits_for_what_follows_from_what_it_waits_for() {
+    let door = Door::default();
+    let inside = door.clone();
+    let world = start(
+        TEMPLATE,
+        handler(move |invocation| {
+            let door = inside.clone();
+            async move {
+                if invocation.payload["detail"]["object"]["key"] == "first.txt" {
+                    tokio::time::sleep(Duration::from_secs(3)).await;
+                    assert_eq!(
+                        door.call(put("second.txt")).await.unwrap().status(),
+                        StatusCode::OK
+                    );
+                }
+                Ok(Value::Null)
+            }
+        }),
+    )
+    .await;
+    let _open = door.open(&world);
+    world.s3().put("images", "first.txt", "x").await.unwrap();
+    world.settle().await;
+    assert_eq!(world.invocations().len(), 2);
+    let calls = world.calls();
+    assert_eq!(calls.len(), 1);
+    assert_eq!(
+        (calls[0].action.as_str(), calls[0].key.as_deref()),
+        ("PutObject", Some("second.txt"))
+    );
+    assert_eq!(calls[0].function.as_deref(), Some("Work"));
+}
+
+/// A world whose function puts `out.bin`, with a fault on that call; what is in the bucket after the first attempt.
+async fn putting_with(fault: Fault) -> (World, bool) {
+    let door = Door::default();
+    let inside = door.clone();
+    let world = start(
+        TEMPLATE,
+        handler(move |_| {
+            let door = inside.clone();
+            async move {
+                door.call(put("out.bin"))
+                    .await
+                    .map(|_| Value::Null)
+                    .map_err(|lost| FunctionError::new("Lost", lost.to_string()))
+            }
+        }),
+    )
+    .await;
+    let open = door.open(&world);
+    world.faults().on("s3", "PutObject", 1, fault);
+    world.s3().put("images", "a.txt", "x").await.unwrap();
+    world.settle().await;
+    let there = world.s3().get("images", "out.bin").await.unwrap().is_some();
+    world.run_for(Duration::from_secs(61)).await;
+    world.settle().await;
+    drop(open);
+    (world, there)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_kills_the_invocation_after_the_effect_and_lambda_tries_again() {
+    let (world, there) = putting_with(Fault::Crash).await;
+    assert!(there);
+    let outcomes: Vec<bool> = world
+        .invocations()
+        .iter()
+        .map(|record| record.outcome.is_ok())
+        .collect();
+    assert_eq!(outcomes, [false, true]);
+    assert_eq!(
+        world.invocations()[0].outcome.as_ref().unwrap_err().kind,
+        "Runtime.ExitError"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_before_leaves_no_effect() {
+    let (world, there) = putting_with(Fault::CrashBefore).await;
+    assert!(!there);
+    assert_eq!(world.invocations().len(), 2);
+    assert!(world.s3().get("images", "out.bin").await.unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_seen_by_the_function_but_the_effect_is_there() {
+    let (world, there) = putting_with(Fault::LoseAnswer).await;
+    assert!(there);
+    assert_eq!(
+        world.invocations()[0].outcome.as_ref().unwrap_err().kind,
+        "Lost"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_call_has_no_effect() {
+    let world = start(TEMPLATE, FunctionRunner::Nothing).await;
+    world.faults().at(1, Fault::Throttle);
+    let answer = world.dispatch(put("a.txt")).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(String::from_utf8_lossy(answer.body()).contains("<Code>SlowDown</Code>"));
+    assert!(world.s3().get("images", "a.txt").await.unwrap().is_none());
+    assert_eq!(
+        world.dispatch(put("a.txt")).await.unwrap().status(),
+        StatusCode::OK
+    );
+    assert_eq!(world.faults().count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn schedules_run_every_minute() {
+    let runner = handler(|_| async { Ok(Value::Null) });
+    let world = World::builder()
+        .template(TEMPLATE)
+        .functions(runner)
+        .start()
+        .await
+        .unwrap();
+    world.run_for(Duration::from_secs(5 * 60 + 1)).await;
+    world.settle().await;
+    let invocations = world.invocations();
+    assert_eq!(invocations.len(), 5);
+    assert!(
+        invocations
+            .iter()
+            .all(|record| record.payload == json!({"tick": true}))
+    );
+    let gaps = invocations
+        .windows(2)
+        .map(|pair| pair[1].at.duration_since(pair[0].at).as_secs());
+    assert!(gaps.into_iter().all(|gap| (59..=61).contains(&gap)));
+}
+
+/// Counts how many run at once.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_not_here_says_so() {
+    let world = start(TEMPLATE, FunctionRunner::Nothing).await;
+    let request = signed(
+        "kms",
+        "POST",
+        "https://kms.us-east-1.amazonaws.com/",
+        "Action=Encrypt",
+    );
+    let answer = world.dispatch(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NOT_IMPLEMENTED);
+    assert!(String::from_utf8_lossy(answer.body()).contains("kms Encrypt"));
+    let rest = signed(
+        "lambda",
+        "GET",
+        "https://lambda.us-east-1.amazonaws.com/2015-03-31/functions",
+        "",
+    );
+    let answer = world.dispatch(rest).await.unwrap();
+    assert!(String::from_utf8_lossy(answer.body()).contains("lambda GET /2015-03-31/functions"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_answer_through_the_front_door() {
+    let world = start(TEMPLATE, FunctionRunner::Nothing).await;
+    let who = signed(
+        "sts",
+        "POST",
+        "https://sts.amazonaws.com/",
+        "Action=GetCallerIdentity&Version=2011-06-15",
+    );
+    let answer = world.dispatch(who).await.unwrap();
+    assert!(String::from_utf8_lossy(answer.body()).contains(crate::ACCOUNT));
+    let topic = &world.stack().topics[0].arn;
+    let publish = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([
+            ("Action", "Publish"),
+            ("Version", "2010-03-31"),
+            ("TopicArn", topic),
+            ("Message", "hello"),
+            ("Subject", "Hi"),
+        ])
+        .finish();
+    let mut publish = signed(
+        "sns",
+        "POST",
+        "https://sns.us-east-1.amazonaws.com/",
+        &publish,
+    );
+    let form = http::HeaderValue::from_static("application/x-www-form-urlencoded");
+    publish
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, form);
+    assert_eq!(
+        world.dispatch(publish).await.unwrap().status(),
+        StatusCode::OK
+    );
+    let mails = world.mailbox().unwrap();
+    assert_eq!(mails.len(), 1);
+    assert!(String::from_utf8_lossy(&mails[0].1).contains("ops@example.com"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_world_on_the_same_directory_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let builder = || {
+        World::builder()
+            .template(TEMPLATE)
+            .directory(Some(directory.path()))
+    };
+    let first = builder().start().await.unwrap();
+    first.s3().put("images", "a.txt", "kept").await.unwrap();
+    let topic = signed(
+        "sns",
+        "POST",
+        "https://sns.us-east-1.amazonaws.com/",
+        "Action=CreateTopic&Name=another&Version=2010-03-31",
+    );
+    assert_eq!(
+        first.dispatch(topic).await.unwrap().status(),
+        StatusCode::OK
+    );
+    let snapshot = first
+        .ec2()
+        .seed_snapshot("us-east-1", SeedSnapshot::default());
+    let register = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([
+            ("Action", "RegisterImage"),
+            ("Version", "2016-11-15"),
+            ("Name", "web"),
+            ("RootDeviceName", "/dev/xvda"),
+            ("BlockDeviceMapping.1.DeviceName", "/dev/xvda"),
+            ("BlockDeviceMapping.1.Ebs.SnapshotId", &snapshot),
+        ])
+        .finish();
+    let answer = first
+        .dispatch(signed(
+            "ec2",
+            "POST",
+            "https://ec2.us-east-1.amazonaws.com/",
+            &register,
+        ))
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::OK, "{:?}", answer.body());
+    let known = first.sns().save();
+    // Nobody closes it: what was answered is kept all the same.
+    drop(first);
+
+    let second = builder().seed(1).start().await.unwrap();
+    assert_eq!(
+        second.s3().get("images", "a.txt").await.unwrap().unwrap(),
+        "kept"
+    );
+    assert_eq!(second.sns().save(), known);
+    assert_eq!(second.ec2().images("us-east-1")[0].name, "web");
+    second.run_for(Duration::from_secs(60)).await;
+    assert_eq!(
+        second.ec2().images("us-east-1")[0].state,
+        ImageState::Available
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_temporary_world_leaves_nothing_behind() {
+    let world = start(TEMPLATE, handler(|_| async { Ok(Value::Null) })).await;
+    let directory = world.directory().to_owned();
+    assert!(directory.join("s3/images").is_dir());
+    let _client = world.http_client();
+    drop(world);
+    assert!(!directory.exists());
+}

@@ -1,0 +1,263 @@
+//! `advance-tasks`: the schedule's guarantee. Looks at everything that is not settled and moves it on;
+//! on a slower beat it looks for manifests whose events were lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Failures;
+use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
+use crate::config::Config;
+use crate::image::observed::ObservedImage;
+use crate::image::plan::{self, Next};
+use crate::image::transition;
+use crate::manifest::key::{self, Kind};
+use crate::reconcile::{self, Error, Outcome, Turn};
+use crate::store::{self, Loaded};
+use crate::trigger::Tick;
+use crate::notify;
+
+/// Statuses that are read, and images that are advanced, at once.
+const AT_ONCE: usize = 16;
+
+/// Time that is kept for what is under way when the invocation's time runs out: one call with its retries.
+const MARGIN: Duration = Duration::from_secs(25);
+
+/// What one invocation found and did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Images that were not settled.
+    pub found: usize,
+    /// Images whose status changed.
+    pub advanced: usize,
+    /// Images that are settled now.
+    pub settled: usize,
+    /// Images that could not be looked at; the next tick tries again.
+    pub failed: usize,
+    /// Images left for the next tick because the time was up.
+    pub skipped: usize,
+    /// Manifests that no event had told of.
+    pub swept: usize,
+}
+
+/// Handles a tick: the schedule's, or an event that makes one worth while.
+///
+/// # Errors
+/// If anything failed; everything else was done all the same.
+pub async fn handle(
+    aws: &Aws,
+    config: &Config,
+    event: &Value,
+    now: Timestamp,
+    time_left: Duration,
+) -> Result<Report, Failures> {
+    let turn = Turn::new(aws, config, now).within(time_left.saturating_sub(MARGIN));
+    let mut failures = Failures::default();
+    let mut report = Report::default();
+    match Tick::from_event(event) {
+        Ok(Tick::Advance) => {}
+        Ok(Tick::Sweep) => sweep(turn, &mut report, &mut failures).await,
+        Err(error) => failures.add("the event", &error),
+    }
+    match store::list_open(aws, config).await {
+        Ok(open) => advance(turn, open, &mut report, &mut failures).await,
+        Err(error) => failures.add("the list of open images", &error),
+    }
+    let Report { found, advanced, settled, failed, skipped, swept } = report;
+    tracing::info!(found, advanced, settled, failed, skipped, swept, "tick");
+    failures.or(report)
+}
+
+/// What a look at one image came to.
+enum Visit {
+    /// It waits for its AMI: one Describe call will tell for many.
+    AwaitsImage(Box<Loaded>),
+    /// Everything that could be done was.
+    Done { advanced: bool, settled: bool },
+}
+
+async fn advance(turn: Turn<'_>, open: Vec<String>, report: &mut Report, failures: &mut Failures) {
+    report.found = open.len();
+    let mut awaiting = Vec::new();
+    let mut visits = stream::iter(open)
+        .map(|key| async move {
+            if turn.is_over() {
+                return (key, None);
+            }
+            let visit = visit(turn, &key).await;
+            (key, Some(visit))
+        })
+        .buffered(AT_ONCE);
+    while let Some((key, visit)) = visits.next().await {
+        match visit {
+            None => report.skipped += 1,
+            Some(Ok(Visit::AwaitsImage(loaded))) => awaiting.push(*loaded),
+            Some(Ok(Visit::Done { advanced, settled })) => count(report, advanced, settled),
+            Some(Err(error)) => fail(report, failures, &key, &error),
+        }
+    }
+    look_at_images(turn, awaiting, report, failures).await;
+}
+
+fn count(report: &mut Report, advanced: bool, settled: bool) {
+    report.advanced += usize::from(advanced);
+    report.settled += usize::from(settled);
+}
+
+fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
+    report.failed += 1;
+    failures.add(key, error);
+}
+
+/// Does for one image whatever needs no look at its AMI.
+async fn visit(turn: Turn<'_>, key: &str) -> Result<Visit, Error> {
+    let Some(loaded) = store::load(turn.aws, turn.config, key).await? else { return visit_marker(turn, key).await };
+    match plan::next(&loaded.status, turn.now) {
+        Next::AwaitImage => Ok(Visit::AwaitsImage(Box::new(loaded))),
+        Next::CheckManifest | Next::CheckBundle | Next::RegisterImage => {
+            // The manifest may have been replaced while its image could not go on.
+            let outcome = if plan::may_be_superseded(&loaded.status) {
+                reconcile::take_up(turn, key).await?
+            } else {
+                reconcile::drive(turn, loaded, None).await?
+            };
+            let advanced = matches!(outcome, Outcome::Status { advanced: true, .. });
+            send_late_notices(turn, outcome, advanced).await
+        }
+        Next::SendNotices | Next::AwaitNotices | Next::Settle => finish(turn, loaded, false).await,
+    }
+}
+
+/// Notices are usually sent by `notify`, within seconds; one that is older had no event, or a failing one.
+async fn send_late_notices(turn: Turn<'_>, outcome: Outcome, advanced: bool) -> Result<Visit, Error> {
+    if let Outcome::Status { loaded, .. } = outcome {
+        let late = |at: Timestamp| turn.now.duration_since(at) >= plan::NOTICE_LATE;
+        if loaded.status.unsent().any(|notice| notice.is_due(turn.now) && late(notice.at)) {
+            notify::send_due(turn, *loaded).await?;
+        }
+    }
+    Ok(Visit::Done { advanced, settled: false })
+}
+
+/// An open marker without a status: an invocation died between the two, or the status was removed.
+async fn visit_marker(turn: Turn<'_>, key: &str) -> Result<Visit, Error> {
+    match reconcile::take_up(turn, key).await? {
+        Outcome::NoManifest => {
+            store::mark_settled(turn.aws, turn.config, key).await?;
+            Ok(Visit::Done { advanced: false, settled: true })
+        }
+        Outcome::Status { advanced, .. } => Ok(Visit::Done { advanced, settled: false }),
+    }
+}
+
+/// Sends what is left to be told of a final state, then settles the image.
+async fn finish(turn: Turn<'_>, loaded: Loaded, advanced: bool) -> Result<Visit, Error> {
+    let outcome = Outcome::Status { loaded: Box::new(loaded.clone()), advanced };
+    if loaded.status.unsent().next().is_some() {
+        return send_late_notices(turn, outcome, advanced).await;
+    }
+    let key = &loaded.status.manifest.key;
+    let current = turn.aws.head_object(&turn.config.bucket, key).await?;
+    if current.is_some_and(|current| current.etag != loaded.status.manifest.etag) {
+        // A version whose event was lost, or that had to wait for this one to end.
+        let outcome = reconcile::take_up(turn, key).await?;
+        if let Outcome::Status { loaded: now, .. } = &outcome
+            && now.status.manifest.sha256 != loaded.status.manifest.sha256
+        {
+            return Ok(Visit::Done { advanced: true, settled: false });
+        }
+    }
+    store::mark_settled(turn.aws, turn.config, key).await?;
+    Ok(Visit::Done { advanced, settled: true })
+}
+
+/// One Describe call a page for all images that wait for their AMIs.
+async fn look_at_images(turn: Turn<'_>, awaiting: Vec<Loaded>, report: &mut Report, failures: &mut Failures) {
+    let region = &turn.config.region;
+    for group in awaiting.chunks(FILTER_VALUES_MAX) {
+        if turn.is_over() {
+            report.skipped += group.len();
+            continue;
+        }
+        let seen = match observe(turn, group).await {
+            Ok(seen) => seen,
+            Err(error) => {
+                report.failed += group.len();
+                failures.add("the AMIs that are waited for", &error);
+                continue;
+            }
+        };
+        let mut changes = stream::iter(group)
+            .map(|loaded| {
+                let seen = loaded.status.images.get(region).and_then(|image| seen.get(&image.id));
+                async move { (&loaded.status.manifest.key, image_seen(turn, loaded, seen).await) }
+            })
+            .buffered(AT_ONCE);
+        while let Some((key, change)) = changes.next().await {
+            match change {
+                Ok(advanced) => count(report, advanced, false),
+                Err(error) => fail(report, failures, key, &error),
+            }
+        }
+    }
+}
+
+async fn observe(turn: Turn<'_>, group: &[Loaded]) -> Result<BTreeMap<String, ObservedImage>, AwsError> {
+    let ids: BTreeSet<String> =
+        group.iter().filter_map(|loaded| loaded.status.images.get(&turn.config.region)).map(|image| image.id.clone()).collect();
+    let ids: Vec<String> = ids.into_iter().collect();
+    let images = turn.aws.find_images("image-id", &ids).await?;
+    Ok(images.into_iter().map(|image| (image.id.clone(), image)).collect())
+}
+
+async fn image_seen(turn: Turn<'_>, loaded: &Loaded, seen: Option<&ObservedImage>) -> Result<bool, Error> {
+    let etag = &loaded.etag;
+    let after = reconcile::change(turn, loaded.clone(), |status| {
+        // Somebody else may have moved it on meanwhile.
+        plan::next(status, turn.now) == Next::AwaitImage
+            && transition::image_seen(status, &turn.config.region, seen, turn.now)
+    })
+    .await?;
+    Ok(after.etag != *etag)
+}
+
+/// Takes up manifests that have no status, or that were uploaded after their status was last written:
+/// their events were lost.
+async fn sweep(turn: Turn<'_>, report: &mut Report, failures: &mut Failures) {
+    let objects = match turn.aws.list_objects(&turn.config.bucket, "").await {
+        Ok(objects) => objects,
+        Err(error) => return failures.add("the sweep", &error),
+    };
+    let state = &turn.config.state;
+    let written: BTreeMap<&str, Timestamp> = objects
+        .iter()
+        .filter_map(|object| Some((state.manifest_of_status(&object.key)?, object.modified_at)))
+        .collect();
+    let keys: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
+    for object in &objects {
+        let Some(manifest_key) = responsible(turn, &keys, &object.key) else { continue };
+        if turn.is_over() || written.get(manifest_key.as_str()).is_some_and(|written| *written > object.modified_at) {
+            continue;
+        }
+        match reconcile::take_up(turn, &manifest_key).await {
+            Ok(Outcome::Status { advanced: true, .. }) => report.swept += 1,
+            Ok(_) => {}
+            Err(error) => fail(report, failures, &manifest_key, &error),
+        }
+    }
+}
+
+/// The manifest that decides about the object at this key; none if it is no manifest.
+fn responsible(turn: Turn<'_>, keys: &BTreeSet<&str>, object_key: &str) -> Option<String> {
+    match key::kind(object_key, turn.config.state.as_str())? {
+        Kind::Image => Some(object_key.to_owned()),
+        Kind::Bundle => {
+            let sibling = key::bundle_siblings(object_key).into_iter().find(|sibling| keys.contains(sibling.as_str()));
+            Some(sibling.unwrap_or_else(|| object_key.to_owned()))
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! EC2: looking at AMIs and registering them.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::config::retry::RetryConfig;
+use aws_sdk_ec2::types::{
+    ArchitectureValues, BlockDeviceMapping, BootModeValues, EbsBlockDevice, Filter, Image, ImdsSupportValues,
+    ResourceType, Tag, TagSpecification, TpmSupportValues, VolumeType,
+};
+
+use super::{Aws, AwsError, Remedy};
+use crate::image::observed::ObservedImage;
+use crate::manifest::image::{self as manifest, Registration};
+
+/// Values that one filter of a Describe call takes (DescribeImages, "Filters").
+pub const FILTER_VALUES_MAX: usize = 200;
+
+/// What is registered: RegisterImage's parameters in our own words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Registered {
+    /// The AMI's name.
+    pub name: String,
+    /// Its description.
+    pub description: Option<String>,
+    /// `bucket/key` of a bundle's manifest, for an instance-store AMI.
+    pub image_location: Option<String>,
+    /// Its tags, the ownership tags among them.
+    pub tags: BTreeMap<String, String>,
+    /// All other parameters.
+    pub registration: Registration,
+}
+
+impl Aws {
+    /// The account's own AMIs that have one of these values for a filter, disabled ones too: they hold their names.
+    /// At most [`FILTER_VALUES_MAX`] values. An id that EC2 does not know is left out; it does not fail the call.
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses.
+    pub async fn find_images(&self, filter: &str, values: &[String]) -> Result<Vec<ObservedImage>, AwsError> {
+        let filter = Filter::builder().name(filter).set_values(Some(values.to_vec())).build();
+        let request = self.ec2().describe_images().owners("self").include_disabled(true).include_deprecated(true);
+        let mut pages = request.filters(filter.clone()).into_paginator().send();
+        let mut images = Vec::new();
+        while let Some(page) = pages.next().await {
+            let doing = || format!("looking for AMIs by {}", filter.name().unwrap_or_default());
+            let page = page.map_err(|error| AwsError::new(doing(), &error))?;
+            images.extend(page.images.unwrap_or_default().into_iter().map(observed));
+        }
+        Ok(images)
+    }
+
+    /// Registers an AMI; returns its id. Look before: the call has no client token, so it is sent once and never
+    /// again by itself.
+    ///
+    /// # Errors
+    /// If EC2 refuses, or does not answer: then it may have happened.
+    pub async fn register_image(&self, wanted: &Registered) -> Result<String, AwsError> {
+        let doing = format!("registering the image {}", wanted.name);
+        let registration = &wanted.registration;
+        let once = aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled());
+        let output = self
+            .ec2()
+            .register_image()
+            .name(&wanted.name)
+            .set_description(wanted.description.clone())
+            .set_image_location(wanted.image_location.clone())
+            .tag_specifications(tags(&wanted.tags))
+            .set_architecture(registration.architecture.map(|value| ArchitectureValues::from(value.as_str())))
+            .set_virtualization_type(registration.virtualization_type.map(|value| value.as_str().to_owned()))
+            .set_boot_mode(registration.boot_mode.map(|value| BootModeValues::from(value.as_str())))
+            .set_tpm_support(registration.tpm_support.map(|value| TpmSupportValues::from(value.as_str())))
+            .set_uefi_data(registration.uefi_data.clone())
+            .set_imds_support(registration.imds_support.map(|value| ImdsSupportValues::from(value.as_str())))
+            .set_ena_support(registration.ena_support)
+            .set_sriov_net_support(registration.sriov_net_support.map(|value| value.as_str().to_owned()))
+            .set_kernel_id(registration.kernel_id.clone())
+            .set_ramdisk_id(registration.ramdisk_id.clone())
+            .set_billing_products(non_empty(&registration.billing_products))
+            .set_root_device_name(registration.root_device_name.clone())
+            .set_block_device_mappings(non_empty(&registration.block_device_mappings).map(mappings))
+            .customize()
+            .config_override(once)
+            .send()
+            .await
+            .map_err(|error| AwsError::new(&doing, &error))?;
+        output.image_id.ok_or(AwsError {
+            doing,
+            remedy: Remedy::Ambiguous,
+            code: None,
+            message: "EC2's answer names no AMI".to_owned(),
+            request_id: None,
+        })
+    }
+}
+
+fn non_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}
+
+/// Only the AMI is tagged: RegisterImage makes no snapshot, and what we did not make must not look like ours.
+fn tags(tags: &BTreeMap<String, String>) -> TagSpecification {
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    TagSpecification::builder().resource_type(ResourceType::Image).set_tags(Some(tags)).build()
+}
+
+fn mappings(mappings: Vec<manifest::BlockDeviceMapping>) -> Vec<BlockDeviceMapping> {
+    mappings.into_iter().map(mapping).collect()
+}
+
+fn mapping(mapping: manifest::BlockDeviceMapping) -> BlockDeviceMapping {
+    BlockDeviceMapping::builder()
+        .device_name(mapping.device_name)
+        .set_ebs(mapping.ebs.map(ebs))
+        .set_virtual_name(mapping.virtual_name)
+        // EC2 takes an empty string for "no device" (BlockDeviceMapping, NoDevice).
+        .set_no_device(mapping.no_device.unwrap_or(false).then(String::new))
+        .build()
+}
+
+fn ebs(ebs: manifest::Ebs) -> EbsBlockDevice {
+    EbsBlockDevice::builder()
+        .set_snapshot_id(ebs.snapshot_id)
+        .set_volume_size(signed(ebs.volume_size))
+        .set_volume_type(ebs.volume_type.map(|value| VolumeType::from(value.as_str())))
+        .set_iops(signed(ebs.iops))
+        .set_throughput(signed(ebs.throughput))
+        .set_delete_on_termination(ebs.delete_on_termination)
+        .set_encrypted(ebs.encrypted)
+        .set_kms_key_id(ebs.kms_key_id)
+        .set_outpost_arn(ebs.outpost_arn)
+        .set_volume_initialization_rate(signed(ebs.volume_initialization_rate))
+        .set_availability_zone(ebs.availability_zone)
+        .set_availability_zone_id(ebs.availability_zone_id)
+        .set_ebs_card_index(signed(ebs.ebs_card_index))
+        .build()
+}
+
+/// The rules keep every number far below this limit of the SDK's type.
+fn signed(number: Option<u32>) -> Option<i32> {
+    number.map(|number| i32::try_from(number).unwrap_or(i32::MAX))
+}
+
+fn observed(image: Image) -> ObservedImage {
+    let reason = image.state_reason.map(|reason| (reason.code.unwrap_or_default(), reason.message.unwrap_or_default()));
+    let mappings = image.block_device_mappings.unwrap_or_default();
+    let tags = image.tags.unwrap_or_default();
+    ObservedImage {
+        id: image.image_id.unwrap_or_default(),
+        name: image.name.unwrap_or_default(),
+        state: image.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        reason,
+        tags: tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
+        snapshots: mappings.into_iter().filter_map(|mapping| mapping.ebs?.snapshot_id).collect(),
+    }
+}

@@ -1,0 +1,46 @@
+//! SNS: publishing notices.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sns::types::MessageAttributeValue;
+
+use super::{Aws, AwsError, Remedy};
+
+impl Aws {
+    /// Publishes a message with one body for e-mail and one for everybody else (Publish, `MessageStructure=json`).
+    /// Returns SNS's message id.
+    ///
+    /// # Errors
+    /// If SNS does not answer, or refuses.
+    pub async fn publish(
+        &self,
+        topic_arn: &str,
+        subject: &str,
+        email: &str,
+        machines: &str,
+        attributes: &BTreeMap<String, String>,
+    ) -> Result<String, AwsError> {
+        let doing = format!("publishing to {topic_arn}");
+        let bodies = serde_json::json!({ "default": machines, "email": email });
+        let mut request = self
+            .sns()
+            .publish()
+            .topic_arn(topic_arn)
+            .subject(subject)
+            .message(bodies.to_string())
+            .message_structure("json");
+        for (name, value) in attributes {
+            let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            let value = value.map_err(|error| AwsError {
+                doing: doing.clone(),
+                remedy: Remedy::Never,
+                code: None,
+                message: error.to_string(),
+                request_id: None,
+            })?;
+            request = request.message_attributes(name, value);
+        }
+        let output = request.send().await.map_err(|error| AwsError::new(doing, &error))?;
+        Ok(output.message_id.unwrap_or_default())
+    }
+}

@@ -1,0 +1,96 @@
+//! What the template tells a function through its environment. Read once, at start.
+
+use crate::keys::StatePrefix;
+
+/// A function's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The bucket that is the whole interface.
+    pub bucket: String,
+    /// Prefix of amiwright's own objects.
+    pub state: StatePrefix,
+    /// The Region of the bucket and of the AMIs.
+    pub region: String,
+    /// The account that AMIs are registered in, 12 digits.
+    pub account_id: Option<String>,
+    /// The topic that notices go to.
+    pub topic_arn: Option<String>,
+}
+
+/// A variable that is missing or makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {variable} {what}: set it as template.yaml does")]
+pub struct ConfigError {
+    variable: &'static str,
+    what: String,
+}
+
+impl Config {
+    /// Reads the configuration; `variable` looks an environment variable up.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or wrong.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let get = |name: &'static str| variable(name).filter(|value| !value.trim().is_empty());
+        let need = |name: &'static str| get(name).ok_or_else(|| ConfigError { variable: name, what: "is not set".into() });
+        let prefix = get("AMIWRIGHT_STATE_PREFIX").unwrap_or_else(|| "amiwright/".to_owned());
+        let state = StatePrefix::new(&prefix)
+            .ok_or_else(|| ConfigError { variable: "AMIWRIGHT_STATE_PREFIX", what: "is only slashes".into() })?;
+        let account_id = get("AMIWRIGHT_ACCOUNT_ID");
+        if account_id.as_ref().is_some_and(|id| id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit())) {
+            return Err(ConfigError { variable: "AMIWRIGHT_ACCOUNT_ID", what: "is not 12 digits".into() });
+        }
+        Ok(Self {
+            bucket: need("AMIWRIGHT_BUCKET")?,
+            state,
+            region: need("AWS_REGION")?,
+            account_id,
+            topic_arn: get("AMIWRIGHT_TOPIC_ARN"),
+        })
+    }
+
+    /// The account that AMIs are registered in.
+    ///
+    /// # Errors
+    /// If it is not configured.
+    pub fn account_id(&self) -> Result<&str, ConfigError> {
+        let missing = || ConfigError { variable: "AMIWRIGHT_ACCOUNT_ID", what: "is not set".into() };
+        self.account_id.as_deref().ok_or_else(missing)
+    }
+
+    /// The topic that notices go to.
+    ///
+    /// # Errors
+    /// If it is not configured.
+    pub fn topic_arn(&self) -> Result<&str, ConfigError> {
+        let missing = || ConfigError { variable: "AMIWRIGHT_TOPIC_ARN", what: "is not set".into() };
+        self.topic_arn.as_deref().ok_or_else(missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn names_the_variable_that_is_missing() {
+        let error = read(&[("AWS_REGION", "us-east-1")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the environment variable AMIWRIGHT_BUCKET is not set: set it as template.yaml does"
+        );
+        let config = read(&[("AWS_REGION", "us-east-1"), ("AMIWRIGHT_BUCKET", "images")]).unwrap();
+        assert_eq!(config.state.as_str(), "amiwright/");
+        assert!(config.topic_arn().unwrap_err().to_string().contains("AMIWRIGHT_TOPIC_ARN"));
+    }
+
+    #[test]
+    fn refuses_an_account_that_is_none() {
+        let all = [("AWS_REGION", "us-east-1"), ("AMIWRIGHT_BUCKET", "images"), ("AMIWRIGHT_ACCOUNT_ID", "42")];
+        assert!(read(&all).unwrap_err().to_string().contains("is not 12 digits"));
+    }
+}

@@ -1,0 +1,78 @@
+//! The three functions as Lambda runs them: the world is built once, then each invocation is one call of a handler.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, Unit};
+use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::aws::Aws;
+use crate::config::Config;
+use crate::{advance_tasks, notify, register_image};
+
+/// Runs `register-image` until Lambda ends the process.
+///
+/// # Errors
+/// If the function is not configured, or the runtime's endpoint cannot be reached.
+pub async fn run_register_image() -> Result<(), Error> {
+    let (aws, config) = &start().await?;
+    config.account_id()?;
+    let handler = async |event: LambdaEvent<Value>| register_image::handle(aws, config, event.payload, now()).await;
+    lambda_runtime::run(service_fn(handler)).await
+}
+
+/// Runs `advance-tasks` until Lambda ends the process.
+///
+/// # Errors
+/// As [`run_register_image`].
+pub async fn run_advance_tasks() -> Result<(), Error> {
+    let (aws, config) = &start().await?;
+    (config.account_id()?, config.topic_arn()?);
+    let handler = async |event: LambdaEvent<Value>| {
+        let now = now();
+        advance_tasks::handle(aws, config, &event.payload, now, time_left(&event.context, now)).await
+    };
+    lambda_runtime::run(service_fn(handler)).await
+}
+
+/// Runs `notify` until Lambda ends the process.
+///
+/// # Errors
+/// As [`run_register_image`].
+pub async fn run_notify() -> Result<(), Error> {
+    let (aws, config) = &start().await?;
+    config.topic_arn()?;
+    let handler = async |event: LambdaEvent<Value>| notify::handle(aws, config, event.payload, now()).await;
+    lambda_runtime::run(service_fn(handler)).await
+}
+
+impl From<crate::Failures> for Diagnostic {
+    fn from(failures: crate::Failures) -> Self {
+        Self { error_type: "Failures".to_owned(), error_message: failures.to_string() }
+    }
+}
+
+/// Reads the configuration and prepares the way to AWS. Calls nothing.
+async fn start() -> Result<(Aws, Config), Error> {
+    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.to_lowercase().parse().ok());
+    tracing_subscriber::fmt()
+        .json()
+        .with_max_level(level.unwrap_or(LevelFilter::INFO))
+        .with_current_span(false)
+        .with_span_list(false)
+        .init();
+    let config = Config::read(|name| std::env::var(name).ok())?;
+    Ok((Aws::from_env(&config.region).await, config))
+}
+
+/// The time, in whole seconds: what is recorded is read by people.
+#[expect(clippy::disallowed_methods, reason = "the one clock of the functions: everything below gets `now`")]
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(Unit::Second).unwrap_or(now)
+}
+
+fn time_left(context: &Context, now: Timestamp) -> Duration {
+    Duration::from_millis(context.deadline.saturating_sub(u64::try_from(now.as_millisecond()).unwrap_or(0)))
+}

@@ -1,0 +1,67 @@
+//! Look before creating: is the AMI that we want already there?
+
+use std::collections::BTreeMap;
+
+use super::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage};
+use super::status::Status;
+
+/// Longest value of a tag, in characters ("Tag restrictions", EC2 User Guide).
+pub const TAG_VALUE_MAX: usize = 256;
+
+/// What a look at EC2 tells about the AMI that a status wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// Nobody has it; it may be created.
+    Absent,
+    /// It is there and it is ours: made for this version of this manifest.
+    Ours(ObservedImage),
+    /// Its name belongs to an AMI that is not this version's.
+    NameTaken(ObservedImage),
+    /// More than one AMI claims to be this version's. That must not be; a person has to look.
+    Several(Vec<String>),
+}
+
+/// The tags that make an AMI ours: this manifest, this version.
+#[must_use]
+pub fn ownership_tags(status: &Status) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        (MANIFEST_TAG.to_owned(), status.manifest.uri()),
+        (DIGEST_TAG.to_owned(), status.digest.clone().unwrap_or_else(|| status.manifest.sha256.clone())),
+    ])
+}
+
+/// Judges the AMIs that have our manifest's ownership tag or the wanted name.
+#[must_use]
+pub fn judge(status: &Status, found: &[ObservedImage]) -> Look {
+    let ownership = ownership_tags(status);
+    let is_ours = |image: &&ObservedImage| ownership.iter().all(|(key, value)| image.tags.get(key) == Some(value));
+    let mut ours: Vec<&ObservedImage> = found.iter().filter(is_ours).filter(|image| counts(image)).collect();
+    ours.sort_by(|one, other| one.id.cmp(&other.id));
+    ours.dedup_by(|one, other| one.id == other.id);
+    match ours.as_slice() {
+        [only] => return Look::Ours((*only).clone()),
+        [] => {}
+        several => return Look::Several(several.iter().map(|image| image.id.clone()).collect()),
+    }
+    found
+        .iter()
+        .find(|image| status.name.as_deref() == Some(&image.name) && counts(image))
+        .map_or(Look::Absent, |image| Look::NameTaken(image.clone()))
+}
+
+/// Whether an AMI in this state still stands for something: a deregistered one does not.
+fn counts(image: &ObservedImage) -> bool {
+    image.state != "deregistered"
+}
+
+/// The AMIs of earlier versions of the same manifest.
+#[must_use]
+pub fn of_other_versions(status: &Status, found: &[ObservedImage]) -> Vec<String> {
+    let ownership = ownership_tags(status);
+    found
+        .iter()
+        .filter(|image| image.tags.get(MANIFEST_TAG) == ownership.get(MANIFEST_TAG))
+        .filter(|image| image.tags.get(DIGEST_TAG) != ownership.get(DIGEST_TAG))
+        .map(|image| image.id.clone())
+        .collect()
+}

@@ -1,0 +1,48 @@
+//! The name of an AMI that is registered from a bare bundle, without an image manifest that names it.
+
+/// RegisterImage: Name has 3 to 128 characters. The 9 of the suffix always reach the lower end.
+const LONGEST_AMI_NAME: usize = 128;
+/// Digits of the manifest's SHA-256 in the name: enough to tell the versions of one manifest apart.
+const DIGEST_DIGITS: usize = 8;
+/// What the keys of bundle manifests end with.
+pub const BUNDLE_SUFFIX: &str = ".manifest.xml";
+
+/// The name of the AMI of a bare bundle: its key without `.manifest.xml`, characters that a name may not have
+/// (RegisterImage: Name) turned into `-`, then `-` and 8 digits of the manifest's SHA-256.
+///
+/// Too long a key loses its beginning, whole folders where possible: the end of a key tells more than its start.
+#[must_use]
+pub fn default_image_name(key: &str, sha256_hex: &str) -> String {
+    let stem = key.strip_suffix(BUNDLE_SUFFIX).unwrap_or(key);
+    let stem: String = stem
+        .chars()
+        .map(|c| if is_name_character(c) { c } else { '-' })
+        .collect();
+    let digest: String = sha256_hex
+        .chars()
+        .filter(char::is_ascii_hexdigit)
+        .take(DIGEST_DIGITS)
+        .collect();
+    // All characters are ASCII now, so bytes count as characters.
+    let room = LONGEST_AMI_NAME - 1 - digest.len();
+    let kept = if stem.len() <= room {
+        stem.as_str()
+    } else {
+        let end = &stem[stem.len() - room..];
+        match end.split_once('/') {
+            Some((_, folders)) if !folders.is_empty() => folders,
+            _ => end,
+        }
+    };
+    format!("{kept}-{digest}")
+}
+
+/// RegisterImage: Name takes letters, digits, parentheses, brackets, spaces, periods, slashes, dashes, single quotes,
+/// at-signs and underscores.
+const fn is_name_character(character: char) -> bool {
+    character.is_ascii_alphanumeric()
+        || matches!(
+            character,
+            '(' | ')' | '[' | ']' | ' ' | '.' | '/' | '-' | '\'' | '@' | '_'
+        )
+}

@@ -1,0 +1,300 @@
+//! The tree to types, through serde: says every problem and goes on with a placeholder, so that one run finds all.
+//!
+//! A placeholder's path is put in doubt ([`Findings::doubt`]), which keeps later rules from judging it.
+//! Conventions: what may be left out is an `Option`, a sequence or a map; an explicit null is as good as nothing;
+//! enums are of text, except [`TAGGED`].
+
+mod access;
+mod text;
+
+use std::{cell::RefCell, fmt};
+
+use serde::de::{
+    DeserializeOwned, Deserializer, Error as _, Visitor,
+    value::{MapAccessDeserializer, SeqAccessDeserializer},
+};
+
+use super::{
+    document::{Node, Path, Value, quoted},
+    findings::{Finding, Findings},
+    suggest,
+};
+use access::{Entries, Fields, Items, Tagged, Unit};
+
+/// Enums whose variant is the one key of a mapping; serde does not tell them from enums of text.
+const TAGGED: [&str; 1] = ["Source"];
+
+/// Reads `T` from the tree; none only if the type itself failed, which is then among the findings.
+pub(super) fn decode<T: DeserializeOwned>(root: &Node) -> (Option<T>, Findings) {
+    let findings = RefCell::new(Findings::new(root));
+    let decoder = Decoder {
+        at: At::Node(root),
+        path: Path::default(),
+        findings: &findings,
+    };
+    let decoded = T::deserialize(decoder);
+    let mut findings = findings.into_inner();
+    match decoded {
+        Ok(value) => (Some(value), findings),
+        Err(error) => {
+            findings.add(Finding::new(Path::default(), error.to_string()));
+            (None, findings)
+        }
+    }
+}
+
+/// What there is to decode.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    /// A value.
+    Node(&'a Node),
+    /// No value.
+    Missing,
+    /// Something about which a problem was said already: give any value, in silence.
+    Placeholder,
+}
+
+#[derive(Clone)]
+struct Decoder<'a> {
+    at: At<'a>,
+    path: Path,
+    findings: &'a RefCell<Findings>,
+}
+
+impl<'a> Decoder<'a> {
+    fn inner(&self, at: At<'a>, path: Path) -> Self {
+        Self {
+            at,
+            path,
+            findings: self.findings,
+        }
+    }
+
+    /// The value, unless a placeholder must do: then the problem has been said.
+    fn wanted(&self, expected: &str) -> Option<&'a Value> {
+        match self.at {
+            At::Placeholder => None,
+            At::Missing => {
+                self.missing(expected);
+                None
+            }
+            At::Node(Node {
+                value: Value::Null, ..
+            }) => {
+                self.refuse(
+                    Finding::new(self.path.clone(), format!("needs a value: {expected}")).at_key(),
+                );
+                None
+            }
+            At::Node(Node {
+                value: Value::Refused,
+                ..
+            }) => {
+                self.findings.borrow_mut().doubt(self.path.clone());
+                None
+            }
+            At::Node(node) => Some(&node.value),
+        }
+    }
+
+    fn missing(&self, expected: &str) {
+        let name = match self.path.0.last() {
+            Some(super::document::Step::Field(name)) => quoted(name),
+            _ => "the value".to_owned(),
+        };
+        self.refuse(
+            Finding::new(self.path.clone(), format!("{name} is missing"))
+                .hint(format!("add it: {expected}")),
+        );
+    }
+
+    fn wrong_type(&self, expected: &str, found: &Value, hint: Option<String>) {
+        let finding = Finding::new(
+            self.path.clone(),
+            format!("expected {expected}, found {}", found.describe()),
+        );
+        self.refuse(match hint {
+            Some(hint) => finding.hint(hint),
+            None => finding,
+        });
+    }
+
+    /// Says a problem of this value, and that nothing more is to be said of it.
+    fn refuse(&self, finding: Finding) {
+        let mut findings = self.findings.borrow_mut();
+        findings.add(finding);
+        findings.doubt(self.path.clone());
+    }
+
+    fn text(&self) -> String {
+        match self.wanted("text") {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => {
+                self.wrong_type("text", other, text::quote_hint(other));
+                String::new()
+            }
+            None => String::new(),
+        }
+    }
+
+    fn truth(&self) -> bool {
+        match self.wanted("`true` or `false`") {
+            Some(Value::Bool(value)) => *value,
+            Some(other) => {
+                self.wrong_type("`true` or `false`", other, text::truth_hint(other));
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn whole_number(&self) -> u32 {
+        let found = match self.wanted("a whole number") {
+            Some(Value::Number(number)) => text::whole_number(number),
+            Some(other) => {
+                self.wrong_type("a whole number", other, text::number_hint(other));
+                return 1;
+            }
+            None => return 1,
+        };
+        found.unwrap_or_else(|fault| {
+            let finding = Finding::new(self.path.clone(), fault.message);
+            self.refuse(match fault.hint {
+                Some(hint) => finding.hint(hint),
+                None => finding,
+            });
+            1
+        })
+    }
+
+    fn variant(&self, variants: &'static [&'static str]) -> &'static str {
+        let expected = suggest::one_of(variants);
+        let first = variants.first().copied().unwrap_or_default();
+        match self.wanted(&expected) {
+            Some(Value::String(given)) => variants
+                .iter()
+                .copied()
+                .find(|variant| variant == given)
+                .unwrap_or_else(|| {
+                    let finding = Finding::new(
+                        self.path.clone(),
+                        format!("{} is not a value of this field", quoted(given)),
+                    );
+                    self.refuse(finding.hint(suggest::hint(given, variants, &expected)));
+                    first
+                }),
+            Some(other) => {
+                self.wrong_type(&expected, other, None);
+                first
+            }
+            None => first,
+        }
+    }
+}
+
+impl<'de, 'a: 'de> Deserializer<'de> for Decoder<'a> {
+    type Error = Failure;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Failure> {
+        Err(Failure::custom(
+            "the manifest's types have a field of no definite type",
+        ))
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_bool(self.truth())
+    }
+
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_u32(self.whole_number())
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_string(self.text())
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_string(self.text())
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match self.at {
+            At::Missing | At::Placeholder => visitor.visit_none(),
+            At::Node(Node {
+                value: Value::Null, ..
+            }) => visitor.visit_none(),
+            At::Node(Node {
+                value: Value::Refused,
+                ..
+            }) => {
+                self.findings.borrow_mut().doubt(self.path.clone());
+                visitor.visit_none()
+            }
+            At::Node(_) => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        SeqAccessDeserializer::new(Items::new(self)).deserialize_seq(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        MapAccessDeserializer::new(Entries::new(self)).deserialize_map(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        visitor.visit_map(Fields::new(self, fields))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        if TAGGED.contains(&name) {
+            visitor.visit_enum(Tagged::new(self, variants))
+        } else {
+            visitor.visit_enum(Unit(self.variant(variants)))
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_unit()
+    }
+
+    serde::forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct identifier
+    }
+}
+
+/// A type that cannot be decoded this way: a mistake in the types, not in a manifest.
+#[derive(Debug)]
+struct Failure(String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl serde::de::Error for Failure {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+}

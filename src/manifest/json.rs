@@ -1,0 +1,177 @@
+//! JSON to a tree. Strict: what serde_json takes, and no key twice.
+
+use std::collections::HashMap;
+
+use jsonc_parser::{
+    CollectOptions, ParseOptions,
+    ast::{self, ObjectPropName},
+    common::Ranged,
+    parse_to_ast,
+};
+use serde::de::IgnoredAny;
+
+use super::{
+    Problem,
+    document::{
+        Entry, Lines, MAX_DEPTH, MAX_NODES, MAX_PROBLEMS, Mark, Node, Path, Read, Value, quoted,
+    },
+};
+
+/// Reads strict JSON.
+pub(super) fn read(text: &str) -> Read {
+    if let Some(mark) = too_deep(text) {
+        let message = format!("nested more than {MAX_DEPTH} deep");
+        return Err(vec![Problem::new(message).at(mark.line, mark.column)]);
+    }
+    // serde_json decides what is JSON; the other parser only adds the places that serde_json does not keep.
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| vec![syntax(text, &error)])?;
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &strict());
+    let value = match parsed {
+        Ok(parsed) => parsed.value,
+        Err(error) => {
+            let mark = Lines::new(text).mark(error.range().start);
+            return Err(vec![
+                Problem::new(format!("not JSON: {}", error.kind())).at(mark.line, mark.column),
+            ]);
+        }
+    };
+    let Some(value) = value else {
+        return Err(vec![super::document::empty()]);
+    };
+    let mut reader = Reader {
+        lines: Lines::new(text),
+        problems: Vec::new(),
+        nodes: 0,
+    };
+    let root = reader.node(value, &Path::default());
+    if reader.nodes > MAX_NODES {
+        return Err(vec![
+            Problem::new(format!("the manifest has more than {MAX_NODES} values")).at(1, 1),
+        ]);
+    }
+    Ok((root, reader.problems))
+}
+
+fn strict() -> ParseOptions {
+    ParseOptions {
+        allow_comments: false,
+        allow_loose_object_property_names: false,
+        allow_trailing_commas: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    }
+}
+
+/// Where the text nests deeper than allowed, found without recursion.
+fn too_deep(text: &str) -> Option<Mark> {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for (offset, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Some(Lines::new(text).mark(offset));
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn syntax(text: &str, error: &serde_json::Error) -> Problem {
+    let message = error.to_string();
+    let message = message.split(" at line ").next().unwrap_or_default();
+    let line_text = text
+        .split('\n')
+        .nth(error.line().saturating_sub(1))
+        .unwrap_or_default();
+    // serde_json counts bytes and points after the byte it stumbled over.
+    let before = error.column().saturating_sub(1).min(line_text.len());
+    let column = String::from_utf8_lossy(&line_text.as_bytes()[..before])
+        .chars()
+        .count()
+        + 1;
+    let problem = Problem::new(format!("not JSON: {message}")).at(error.line().max(1), column);
+    if message.contains("expected value") || message.contains("key must be a string") {
+        return problem.with_hint("JSON has no comments, no single quotes and no bare words; name the file .image.yaml for YAML");
+    }
+    problem
+}
+
+struct Reader<'a> {
+    lines: Lines<'a>,
+    problems: Vec<Problem>,
+    nodes: usize,
+}
+
+impl Reader<'_> {
+    /// Recurses no deeper than [`MAX_DEPTH`], which was checked before.
+    fn node(&mut self, value: ast::Value<'_>, path: &Path) -> Node {
+        self.nodes += 1;
+        let mark = self.lines.mark(value.range().start);
+        let value = match value {
+            ast::Value::NullKeyword(_) => Value::Null,
+            ast::Value::BooleanLit(literal) => Value::Bool(literal.value),
+            ast::Value::NumberLit(literal) => Value::Number(literal.value.to_owned()),
+            ast::Value::StringLit(literal) => Value::String(literal.value.into_owned()),
+            ast::Value::Array(array) => {
+                let items = array.elements.into_iter().enumerate();
+                Value::Sequence(
+                    items
+                        .map(|(index, item)| self.node(item, &path.join(index)))
+                        .collect(),
+                )
+            }
+            ast::Value::Object(object) => Value::Mapping(self.entries(object, path)),
+        };
+        Node { mark, value }
+    }
+
+    fn entries(&mut self, object: ast::Object<'_>, path: &Path) -> Vec<Entry> {
+        let mut first: HashMap<String, Mark> = HashMap::new();
+        let mut entries = Vec::new();
+        for property in object.properties {
+            let mark = self.lines.mark(property.name.range().start);
+            let key = match property.name {
+                ObjectPropName::String(literal) => literal.value.into_owned(),
+                ObjectPropName::Word(word) => word.value.to_owned(),
+            };
+            let node = self.node(property.value, &path.join(&key));
+            match first.get(&key) {
+                Some(earlier) => {
+                    if self.problems.len() < MAX_PROBLEMS {
+                        self.problems.push(duplicate(path, &key, mark, *earlier));
+                    }
+                }
+                None => {
+                    first.insert(key.clone(), mark);
+                    entries.push(Entry { key, mark, node });
+                }
+            }
+        }
+        entries
+    }
+}
+
+/// The problem of a key that a mapping has twice.
+pub(super) fn duplicate(path: &Path, key: &str, mark: Mark, earlier: Mark) -> Problem {
+    Problem::new(format!(
+        "{} is given twice; the first is in line {}",
+        quoted(key),
+        earlier.line
+    ))
+    .with_path(path.join(key).to_string())
+    .at(mark.line, mark.column)
+    .with_hint("keep one of the two")
+}

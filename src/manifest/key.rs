@@ -1,0 +1,82 @@
+//! Which objects are manifests: told by their keys alone.
+
+/// Endings of image manifests' keys.
+const IMAGE: [&str; 3] = [".image.yaml", ".image.yml", ".image.json"];
+
+/// Ending of bundle manifests' keys.
+const BUNDLE: &str = ".manifest.xml";
+
+/// What a manifest object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An image manifest, `NAME.image.yaml`, `.yml` or `.json`.
+    Image,
+    /// A bundle's manifest, `NAME.manifest.xml`.
+    Bundle,
+}
+
+/// What the object with this key is; none if it is no manifest or lies under the state prefix (else our own writing
+/// would wake us).
+#[must_use]
+pub fn kind(key: &str, state_prefix: &str) -> Option<Kind> {
+    if !state_prefix.is_empty() && key.starts_with(state_prefix) {
+        return None;
+    }
+    if IMAGE.iter().any(|ending| named(key, ending)) {
+        Some(Kind::Image)
+    } else if named(key, BUNDLE) {
+        Some(Kind::Bundle)
+    } else {
+        None
+    }
+}
+
+/// The keys of the image manifests that would decide about this bundle instead of the defaults.
+#[must_use]
+pub fn bundle_siblings(bundle_key: &str) -> [String; 3] {
+    let name = bundle_key.strip_suffix(BUNDLE).unwrap_or(bundle_key);
+    IMAGE.map(|ending| format!("{name}{ending}"))
+}
+
+/// Whether `key` is a name with this ending: a name that is empty does not count.
+fn named(key: &str, ending: &str) -> bool {
+    key.strip_suffix(ending)
+        .is_some_and(|name| !name.is_empty() && !name.ends_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_are_told_by_their_keys() {
+        let cases = [
+            ("web.image.yaml", Some(Kind::Image)),
+            ("golden/web.image.yml", Some(Kind::Image)),
+            ("golden/web.image.json", Some(Kind::Image)),
+            ("web.manifest.xml", Some(Kind::Bundle)),
+            ("amiwright/bundles/i-1/web.manifest.xml", None),
+            ("amiwright/status/web.image.yaml.json", None),
+            ("amiwrightx/web.image.yaml", Some(Kind::Image)),
+            (".image.yaml", None),
+            ("golden/.image.yaml", None),
+            ("golden/.manifest.xml", None),
+            ("web.yaml", None),
+            ("web.image.YAML", None),
+            ("web.image.yaml.bak", None),
+            ("web.part.0", None),
+            ("", None),
+        ];
+        for (key, expected) in cases {
+            assert_eq!(kind(key, "amiwright/"), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_bundle_has_three_possible_siblings() {
+        assert_eq!(
+            bundle_siblings("a/web.manifest.xml"),
+            ["a/web.image.yaml", "a/web.image.yml", "a/web.image.json"]
+        );
+    }
+}

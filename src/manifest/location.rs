@@ -1,0 +1,225 @@
+//! Where an S3 object is that a manifest points at.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+
+/// Scheme of a location in any bucket.
+const SCHEME: &str = "s3://";
+
+/// S3's limit for a key, in bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects").
+const KEY_BYTES: usize = 1024;
+
+/// An S3 object, as a manifest names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// Relative to the folder of the manifest that names it.
+    Relative(String),
+    /// In any bucket: `s3://bucket/key`.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+    },
+}
+
+impl Location {
+    /// Tells the two forms apart; [`Location::fault`] says whether the result can be used.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        match text.strip_prefix(SCHEME) {
+            Some(rest) => {
+                let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+                Self::S3 {
+                    bucket: bucket.to_owned(),
+                    key: key.to_owned(),
+                }
+            }
+            None => Self::Relative(text.to_owned()),
+        }
+    }
+
+    /// The bucket and key, seen from the manifest that names this location.
+    #[must_use]
+    pub fn resolve(&self, manifest_bucket: &str, manifest_key: &str) -> (String, String) {
+        match self {
+            Self::S3 { bucket, key } => (bucket.clone(), key.clone()),
+            Self::Relative(path) => {
+                let folder = manifest_key
+                    .rfind('/')
+                    .map_or("", |slash| &manifest_key[..=slash]);
+                (manifest_bucket.to_owned(), format!("{folder}{path}"))
+            }
+        }
+    }
+
+    /// The key, or the part of it that is given.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Relative(path) => path,
+            Self::S3 { key, .. } => key,
+        }
+    }
+
+    /// What makes this location unusable, if anything.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        if let Self::S3 { bucket, .. } = self
+            && let Some(fault) = bucket_fault(bucket)
+        {
+            return Some(fault);
+        }
+        let key = self.key();
+        if key.is_empty() {
+            return Some("names no object".to_owned());
+        }
+        if key.len() > KEY_BYTES {
+            return Some(format!(
+                "is {} bytes long; S3 keys have at most {KEY_BYTES}",
+                key.len()
+            ));
+        }
+        if key.starts_with('/') {
+            return Some("starts with a slash".to_owned());
+        }
+        if key.ends_with('/') {
+            return Some("ends with a slash: it names a folder, not an object".to_owned());
+        }
+        if key.chars().any(char::is_control) {
+            return Some("has control characters".to_owned());
+        }
+        let steps = || key.split('/');
+        if steps().any(|step| step == ".." || step == ".") {
+            return Some("has `.` or `..` as a step of its path".to_owned());
+        }
+        if steps().any(str::is_empty) {
+            return Some("has an empty step (`//`) in its path".to_owned());
+        }
+        if matches!(self, Self::Relative(_)) && key.contains("://") {
+            return Some("has a scheme other than s3://".to_owned());
+        }
+        None
+    }
+}
+
+/// What makes this no name of a general purpose bucket, if anything (S3 User Guide, "General purpose bucket naming rules").
+#[must_use]
+pub fn bucket_fault(bucket: &str) -> Option<String> {
+    let fault = if !(3..=63).contains(&bucket.len()) {
+        "must have 3 to 63 characters"
+    } else if !bucket
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+    {
+        "may have only lower-case letters, digits, dots and hyphens"
+    } else if !bucket.starts_with(|c: char| c.is_ascii_alphanumeric())
+        || !bucket.ends_with(|c: char| c.is_ascii_alphanumeric())
+    {
+        "must start and end with a letter or a digit"
+    } else if bucket.contains("..") {
+        "must not have two dots in a row"
+    } else if bucket.parse::<std::net::Ipv4Addr>().is_ok() {
+        "must not look like an IP address"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "has the bucket name `{}`, which {fault}",
+        bucket.escape_default()
+    ))
+}
+
+impl<'de> Deserialize<'de> for Location {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::new(&text))
+    }
+}
+
+impl JsonSchema for Location {
+    fn schema_name() -> Cow<'static, str> {
+        "Location".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "minLength": 1,
+            "description": "An S3 object: relative to the manifest's folder, or s3://bucket/key."
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_location_lies_in_the_manifests_folder() {
+        let disk = Location::new("disks/web.vmdk");
+        let resolved = disk.resolve("images", "golden/web.image.yaml");
+        assert_eq!(resolved, ("images".into(), "golden/disks/web.vmdk".into()));
+        assert_eq!(
+            disk.resolve("images", "web.image.yaml"),
+            ("images".into(), "disks/web.vmdk".into())
+        );
+    }
+
+    #[test]
+    fn an_s3_location_stays_what_it_is() {
+        let disk = Location::new("s3://other-bucket/a/b.raw");
+        assert_eq!(disk.fault(), None);
+        assert_eq!(
+            disk.resolve("images", "golden/web.image.yaml"),
+            ("other-bucket".into(), "a/b.raw".into())
+        );
+    }
+
+    #[test]
+    fn hostile_locations_have_a_fault() {
+        let long = "x".repeat(1025);
+        let hostile = [
+            "",
+            "/etc/passwd",
+            "../secret",
+            "a/../b",
+            "a//b",
+            "./a",
+            "a/",
+            "a\0b",
+            "a\nb",
+            "https://example.com/x",
+            "s3://",
+            "s3://bucket",
+            "s3://bucket/",
+            "s3://Bucket/key",
+            "s3://ab/key",
+            "s3://a..b/key",
+            "s3:///key",
+            "s3://192.168.0.1/key",
+            "s3://-abc/key",
+            "s3://bucket//key",
+            "s3://bucket/../key",
+            &long,
+        ];
+        for text in hostile {
+            assert!(Location::new(text).fault().is_some(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn unusual_but_good_locations_have_none() {
+        for text in [
+            "web image.vmdk",
+            "wäb.vmdk",
+            "a+b/100%.raw",
+            "..web",
+            "web..vmdk",
+            "s3://my.bucket-1/k",
+        ] {
+            assert_eq!(Location::new(text).fault(), None, "{text}");
+        }
+    }
+}

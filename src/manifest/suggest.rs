@@ -1,0 +1,104 @@
+//! What was probably meant.
+
+/// How alike two words must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
+const ALIKE: f64 = 0.88;
+
+/// Fields that people look for in the wrong place, and the place that has them.
+const PLACES: [(&[&str], &str); 3] = [
+    (
+        &[
+            "architecture",
+            "virtualizationType",
+            "bootMode",
+            "tpmSupport",
+            "uefiData",
+            "imdsSupport",
+            "enaSupport",
+            "sriovNetSupport",
+            "kernelId",
+            "ramdiskId",
+            "billingProducts",
+            "rootDeviceName",
+            "blockDeviceMappings",
+        ],
+        "`register`",
+    ),
+    (
+        &[
+            "volumeSize",
+            "volumeType",
+            "iops",
+            "throughput",
+            "deleteOnTermination",
+            "encrypted",
+            "snapshotId",
+            "volumeInitializationRate",
+            "outpostArn",
+        ],
+        "`ebs` of a block device mapping",
+    ),
+    (
+        &["accounts", "organizations", "organizationalUnits", "public"],
+        "`access`",
+    ),
+];
+
+/// The word that was probably meant, if one is like enough.
+pub(super) fn closest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    let given = folded(given);
+    let likeness = |word: &str| {
+        let word = folded(word);
+        let edits = strsim::osa_distance(&given, &word);
+        // Short words are unlike by measure though only one letter differs (gp4 and gp3).
+        let near = edits <= 1 || edits <= word.chars().count() / 4;
+        let alike = strsim::jaro_winkler(&given, &word);
+        if near { alike.max(ALIKE) } else { alike }
+    };
+    let best = known
+        .iter()
+        .map(|word| (likeness(word), *word))
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= ALIKE && !given.is_empty()).then_some(best.1)
+}
+
+/// Spelling apart from capitals and separators; cut, so that a long hostile word costs little.
+fn folded(word: &str) -> String {
+    word.chars()
+        .filter(|c| !matches!(c, '_' | '-' | ' '))
+        .take(64)
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// "Did you mean", or what is expected.
+pub(super) fn hint(given: &str, known: &[&str], expected: &str) -> String {
+    match closest(given, known) {
+        Some(meant) => format!("did you mean `{meant}`? It takes {expected}"),
+        None => format!("it takes {expected}"),
+    }
+}
+
+/// The words as `a`, `b`, `c`.
+pub(super) fn list(words: &[&str]) -> String {
+    words
+        .iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// What a field with these values takes.
+pub(super) fn one_of(words: &[&str]) -> String {
+    match words {
+        [only] => format!("`{only}`"),
+        _ => format!("one of {}", list(words)),
+    }
+}
+
+/// The place that does have this field.
+pub(super) fn elsewhere(field: &str) -> Option<&'static str> {
+    PLACES
+        .iter()
+        .find(|(fields, _)| fields.contains(&field))
+        .map(|(_, place)| *place)
+}

@@ -1,0 +1,97 @@
+//! `notify`: publishes every notice that was not sent yet, then marks it sent.
+//!
+//! A sender first takes a notice up, by a conditional write: two events for the same status make one e-mail.
+//! A sender that dies loses nothing: when its lease ends, the next one takes the notice up again.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::aws::Aws;
+use crate::config::Config;
+use crate::image::notice::Notice;
+use crate::reconcile::{self, Error, Turn};
+use crate::store::{self, Loaded};
+use crate::trigger::{self, ObjectRef};
+
+/// What one invocation did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Report {
+    /// Statuses that were looked at.
+    pub statuses: usize,
+    /// Notices that were published.
+    pub sent: usize,
+}
+
+/// Handles an event about status objects.
+///
+/// # Errors
+/// If the event cannot be read, or a notice could not be published: Lambda tries the event again.
+pub async fn handle(aws: &Aws, config: &Config, event: Value, now: Timestamp) -> Result<Report, crate::Failures> {
+    let triggers = trigger::objects(event);
+    let mut failures = crate::Failures::default();
+    triggers.problems.iter().for_each(|problem| failures.add("an event record", problem));
+    let mut report = Report::default();
+    let turn = Turn::new(aws, config, now);
+    for object in &triggers.objects {
+        let Some(manifest_key) = manifest_key(config, object) else { continue };
+        match send_for(turn, &manifest_key).await {
+            Ok(Some(sent)) => {
+                report.statuses += 1;
+                report.sent += sent;
+            }
+            Ok(None) => {}
+            Err(error) => failures.add(&manifest_key, &error),
+        }
+    }
+    tracing::info!(statuses = report.statuses, sent = report.sent, "notified");
+    failures.or(report)
+}
+
+fn manifest_key(config: &Config, object: &ObjectRef) -> Option<String> {
+    let is_ours = object.bucket == config.bucket && !object.deleted;
+    let key = is_ours.then(|| config.state.manifest_of_status(&object.key))?;
+    key.map(str::to_owned)
+}
+
+async fn send_for(turn: Turn<'_>, manifest_key: &str) -> Result<Option<usize>, Error> {
+    match store::load(turn.aws, turn.config, manifest_key).await? {
+        Some(loaded) => send_due(turn, loaded).await.map(|(_, sent)| Some(sent)),
+        None => Ok(None),
+    }
+}
+
+/// Publishes the notices of a status that are due. Returns the status as it is then, and how many were sent.
+///
+/// # Errors
+/// If S3 or SNS fails. What was sent before is marked.
+pub async fn send_due(turn: Turn<'_>, mut loaded: Loaded) -> Result<(Loaded, usize), Error> {
+    let mut sent = 0;
+    loop {
+        let mut taken = None;
+        loaded = reconcile::change(turn, loaded, |status| {
+            taken = status.take_notice(turn.now);
+            taken.is_some()
+        })
+        .await?;
+        let Some(notice) = taken else { return Ok((loaded, sent)) };
+        let message_id = publish(turn, &loaded, &notice).await?;
+        loaded = reconcile::change(turn, loaded, |status| {
+            status.notice_sent(notice.seq, &message_id, turn.now);
+            true
+        })
+        .await?;
+        tracing::info!(manifest = loaded.status.manifest.key, kind = %notice.kind, seq = notice.seq, message_id, "notice sent");
+        sent += 1;
+    }
+}
+
+async fn publish(turn: Turn<'_>, loaded: &Loaded, notice: &Notice) -> Result<String, Error> {
+    // A notice that was not sent always has its message: it is written with it and loses it when it is sent.
+    let Some(message) = &notice.message else { return Ok(String::new()) };
+    let manifest = &loaded.status.manifest;
+    let status_key = turn.config.state.status_key(&manifest.key);
+    let text = format!("{}\nStatus: s3://{}/{status_key}\n", message.text, manifest.bucket);
+    let topic_arn = turn.config.topic_arn()?;
+    let machines = message.data.to_string();
+    Ok(turn.aws.publish(topic_arn, &message.subject, &text, &machines, &message.attributes).await?)
+}

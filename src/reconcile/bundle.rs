@@ -1,0 +1,161 @@
+//! The bundle of an image: its manifest and its parts have to be there before EC2 is asked to register them.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::wanted::{self, Wanted, sha256_hex};
+use super::{Error, MANIFEST_MAX, Turn, hints};
+use crate::aws::{Object, Which};
+use crate::image::observed::ObservedParts;
+use crate::image::status::{BundleVersion, Status, Waiting};
+use crate::image::transition::{self, PartsVerdict, judge_parts};
+use crate::manifest::Problem;
+use crate::manifest::bundle::{self, BundleManifest};
+
+/// HEAD requests under way at once. A bundle has up to about a thousand parts.
+const HEADS_AT_ONCE: usize = 16;
+
+/// Looks for the bundle and its parts. Returns whether the status changed.
+pub(super) async fn check(turn: Turn<'_>, status: &mut Status, at_hand: Option<&Object>) -> Result<bool, Error> {
+    let Some(content) = wanted::pinned(turn, &status.manifest, at_hand).await? else {
+        transition::fail(status, hints::manifest_gone(), turn.now);
+        return Ok(true);
+    };
+    let wanted = match Wanted::parse(&status.manifest.key, &content, turn.now) {
+        Ok(wanted) => wanted,
+        Err(problems) => {
+            transition::reject(status, problems, turn.now);
+            return Ok(true);
+        }
+    };
+    let Some((bucket, key)) = wanted.bundle_location(&status.manifest) else { return Ok(false) };
+    if still_missing(turn, status, &bucket).await? {
+        let waiting = status.waiting.clone();
+        return Ok(waiting.is_some_and(|waiting| transition::wait(status, waiting, turn.now)));
+    }
+    let Some(object) = turn.aws.get_object(&bucket, &key, Which::Current, MANIFEST_MAX).await? else {
+        let message = format!("the bundle's manifest s3://{bucket}/{key} is not uploaded yet");
+        return Ok(transition::wait(status, Waiting { message, missing_key: Some(key) }, turn.now));
+    };
+    let bundle = match read(turn, status, &bucket, &object).await? {
+        Ok(bundle) => bundle,
+        Err(problems) => {
+            transition::reject(status, in_bundle(problems, status, &key), turn.now);
+            return Ok(true);
+        }
+    };
+    let parts = look_at_parts(turn, &bucket, &bundle.part_keys(&key)).await?;
+    match judge_parts(status, &parts, bundle.bundled_size, turn.now) {
+        PartsVerdict::Wait(waiting) => Ok(transition::wait(status, waiting, turn.now)),
+        PartsVerdict::Wrong(problem) => {
+            transition::reject(status, in_bundle(vec![problem], status, &key), turn.now);
+            Ok(true)
+        }
+        PartsVerdict::Complete => {
+            let version = bundle_version(bucket, key, &object, &bundle);
+            let identity = wanted.identity(&status.manifest, &version.sha256);
+            transition::bundle_complete(status, version, identity, turn.now);
+            Ok(true)
+        }
+    }
+}
+
+/// While the object that was missing last time is missing, there is no need to look at the others.
+async fn still_missing(turn: Turn<'_>, status: &Status, bucket: &str) -> Result<bool, Error> {
+    match status.waiting.as_ref().and_then(|waiting| waiting.missing_key.as_ref()) {
+        Some(key) => Ok(turn.aws.head_object(bucket, key).await?.is_none()),
+        None => Ok(false),
+    }
+}
+
+/// Reads the bundle's manifest, and checks what it cannot know itself: the account and the Region.
+async fn read(
+    turn: Turn<'_>,
+    status: &Status,
+    bucket: &str,
+    object: &Object,
+) -> Result<Result<BundleManifest, Vec<Problem>>, Error> {
+    let Some(content) = object.content.as_deref() else { return Ok(Err(vec![super::too_large(object.info.size)])) };
+    let bundle = match bundle::parse(content) {
+        Ok(bundle) => bundle,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    let mut problems = Vec::new();
+    let account = turn.config.account_id()?;
+    if bundle.account != account {
+        let message = format!("the bundle was made for account {}, this is account {account}", bundle.account);
+        let problem = Problem::new(message).with_path("manifest.image.user");
+        problems.push(problem.with_hint("bundle the image anew with this account's id and certificate"));
+    }
+    let region = turn.aws.bucket_region(bucket).await?;
+    if let Some(region) = region.filter(|region| *region != turn.config.region) {
+        let message = format!("the bundle's bucket {bucket} is in {region}, the AMI is registered in {}", turn.config.region);
+        let hint = format!("upload the bundle to {}, or to a bucket in {}", status.manifest.bucket, turn.config.region);
+        problems.push(Problem::new(message).with_hint(hint).with_rule("RegisterImage, ImageLocation"));
+    }
+    Ok(if problems.is_empty() { Ok(bundle) } else { Err(problems) })
+}
+
+async fn look_at_parts(turn: Turn<'_>, bucket: &str, keys: &[String]) -> Result<ObservedParts, Error> {
+    let heads: Vec<_> = stream::iter(keys.iter().cloned())
+        .map(|key| async move { Ok::<_, Error>((turn.aws.head_object(bucket, &key).await?, key)) })
+        .buffered(HEADS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let mut parts = ObservedParts::default();
+    for (info, key) in heads {
+        match info {
+            Some(info) => parts.present.push((key, info.size)),
+            None => parts.missing.push(key),
+        }
+    }
+    Ok(parts)
+}
+
+/// Lets EC2 read the bundle: its manifest and every part ("aws-exec-read").
+pub(super) async fn let_ec2_read(turn: Turn<'_>, bundle: &BundleVersion) -> Result<(), Error> {
+    let object = turn.aws.get_object(&bundle.bucket, &bundle.key, Which::Current, MANIFEST_MAX).await?;
+    let content = object.and_then(|object| object.content).unwrap_or_default();
+    let mut keys = vec![bundle.key.clone()];
+    if let Ok(manifest) = bundle::parse(&content) {
+        keys.extend(manifest.part_keys(&bundle.key));
+    }
+    stream::iter(keys)
+        .map(|key| async move { turn.aws.let_ec2_read(&bundle.bucket, &key).await })
+        .buffered(HEADS_AT_ONCE)
+        .try_collect::<()>()
+        .await?;
+    Ok(())
+}
+
+/// Whether the bundle that a status was registered from is another one now.
+pub(super) async fn has_changed(turn: Turn<'_>, status: &Status) -> Result<bool, Error> {
+    let Some(bundle) = &status.bundle else { return Ok(false) };
+    if (&bundle.bucket, &bundle.key) == (&status.manifest.bucket, &status.manifest.key) {
+        return Ok(false);
+    }
+    let object = turn.aws.get_object(&bundle.bucket, &bundle.key, Which::Current, MANIFEST_MAX).await?;
+    let content = object.and_then(|object| object.content);
+    Ok(content.is_some_and(|content| sha256_hex(&content) != bundle.sha256))
+}
+
+fn bundle_version(bucket: String, key: String, object: &Object, bundle: &BundleManifest) -> BundleVersion {
+    BundleVersion {
+        bucket,
+        key,
+        etag: object.info.etag.clone(),
+        sha256: object.content.as_deref().map(sha256_hex).unwrap_or_default(),
+        virtualization_type: bundle.virtualization_type().as_str().to_owned(),
+    }
+}
+
+/// Says in which document the problems are, where it is not the manifest itself.
+fn in_bundle(problems: Vec<Problem>, status: &Status, key: &str) -> Vec<Problem> {
+    if key == status.manifest.key {
+        return problems;
+    }
+    let name = |problem: Problem| {
+        let path = format!("{key}: {}", problem.path);
+        problem.with_path(path.trim_end_matches(": ").to_owned())
+    };
+    problems.into_iter().map(name).collect()
+}

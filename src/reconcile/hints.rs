@@ -1,0 +1,76 @@
+//! Failures of our own, and what a person can do about those of AWS.
+
+use crate::aws::AwsError;
+use crate::image::observed::{MANIFEST_TAG, ObservedImage};
+use crate::image::status::{Failure, Status};
+
+/// How to try again: the same content is the same version, so it has to differ.
+const AGAIN: &str = "then change the manifest (a comment will do) and upload it again";
+
+pub(super) fn manifest_gone() -> Failure {
+    Failure {
+        doing: "reading the manifest".to_owned(),
+        code: None,
+        message: "the manifest was removed or replaced before its AMI was registered".to_owned(),
+        request_id: None,
+        hint: "nothing was registered for it; upload the manifest again if the image is still wanted".to_owned(),
+    }
+}
+
+pub(super) fn name_taken(status: &Status, image: &ObservedImage) -> Failure {
+    let name = &image.name;
+    let is_older_version = image.tags.get(MANIFEST_TAG) == Some(&status.manifest.uri());
+    let hint = if is_older_version {
+        "that AMI is an earlier version of this manifest: put {digest} or {date} and {time} into the name, \
+         so that every version has a name of its own"
+            .to_owned()
+    } else {
+        format!("choose another name, or deregister {} if nobody needs it; {AGAIN}", image.id)
+    };
+    Failure {
+        doing: format!("looking for the image {name}"),
+        code: Some("InvalidAMIName.Duplicate".to_owned()),
+        message: format!("AMI name {name} is already in use by AMI {}", image.id),
+        request_id: None,
+        hint,
+    }
+}
+
+pub(super) fn several(ids: &[String]) -> Failure {
+    Failure {
+        doing: "looking for the AMI of this manifest version".to_owned(),
+        code: None,
+        message: format!("{} AMIs have its ownership tags: {}", ids.len(), ids.join(", ")),
+        request_id: None,
+        hint: format!("there must be one at most: find out where the others come from, deregister them, {AGAIN}"),
+    }
+}
+
+/// What a person can do about a refusal of RegisterImage (FACTS: RegisterImage, errors).
+pub(super) fn for_refusal(error: &AwsError) -> String {
+    let code = error.code.as_deref().unwrap_or_default();
+    let advice = match code {
+        "InvalidSnapshot.NotFound" => "check that the snapshot exists in this Region and account, or is shared with it",
+        "InvalidAMIName.Duplicate" => "the name is in use by an AMI that this account cannot see; choose another name",
+        "InvalidManifest" => {
+            "check that the bundle is complete and in this Region, and that EC2 may read it \
+             (canned ACL aws-exec-read on the manifest and every part)"
+        }
+        "AccessControlListNotSupported" => {
+            "EC2 reads bundles through the aws-exec-read ACL: set the bucket's Object Ownership to \"bucket owner preferred\""
+        }
+        "UnauthorizedOperation" | "AccessDenied" | "AuthFailure" => {
+            "allow the function's role what the message names (service control policies count, too)"
+        }
+        "OptInRequired" | "PendingVerification" => "the account has to be subscribed to or verified for this first",
+        code if code.starts_with("Invalid") || code.starts_with("Missing") || code.starts_with("Unsupported") => {
+            "mend what the message names in the manifest"
+        }
+        _ => "mend what the message names",
+    };
+    if code.starts_with("Invalid") || code.starts_with("Missing") {
+        format!("{advice}; {AGAIN}")
+    } else {
+        format!("{advice}, {AGAIN}")
+    }
+}

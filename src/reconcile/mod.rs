@@ -1,0 +1,282 @@
+//! The one step that all functions share: read manifest and status, look at EC2, do the one next missing thing,
+//! save the status. Everything here may be interrupted anywhere and run again, twice or at once.
+
+mod bundle;
+mod hints;
+mod register;
+mod wanted;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::aws::{Aws, AwsError, Object, Saved, Which};
+use crate::config::{Config, ConfigError};
+use crate::image::plan::{self, Next};
+use crate::image::status::{ManifestVersion, State, Status};
+use crate::image::{look, transition};
+use crate::manifest::Problem;
+use crate::store::{self, Loaded, StoreError};
+use wanted::Wanted;
+
+/// Largest manifest that is read: a real one is below 200 kB.
+pub const MANIFEST_MAX: u64 = 1024 * 1024;
+
+/// How often a change is decided anew when others write the same status. Three functions can meet; more is a defect.
+const CONFLICTS_MAX: usize = 8;
+
+/// What one invocation works with.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn<'a> {
+    /// The way to AWS.
+    pub aws: &'a Aws,
+    /// The function's configuration.
+    pub config: &'a Config,
+    /// The time.
+    pub now: Timestamp,
+    /// When nothing new may be begun any more; none where the invocation has one thing to do.
+    pub until: Option<Instant>,
+}
+
+impl<'a> Turn<'a> {
+    /// A turn that takes the time it needs.
+    #[must_use]
+    pub fn new(aws: &'a Aws, config: &'a Config, now: Timestamp) -> Self {
+        Self { aws, config, now, until: None }
+    }
+
+    /// The same turn, that begins nothing new after `time_left`.
+    #[must_use]
+    pub fn within(self, time_left: Duration) -> Self {
+        Self { until: Instant::now().checked_add(time_left), ..self }
+    }
+
+    /// Whether the time is up.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
+/// Why an image could not be advanced. Its status, if it has one, says nothing of it: the next try may go well.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A status cannot be worked with.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// AWS failed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The function is not configured for it.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Others kept writing the status.
+    #[error("the status of {manifest} changed {CONFLICTS_MAX} times while it was being worked on; the next try goes on")]
+    Contended {
+        /// The manifest's key.
+        manifest: String,
+    },
+}
+
+/// What a turn found or made of an image.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// There is no such manifest, and there never was a status for it.
+    NoManifest,
+    /// This is its status now; `advanced` says whether this turn changed it.
+    Status {
+        /// The status as it is in the bucket now.
+        loaded: Box<Loaded>,
+        /// Whether this turn changed it.
+        advanced: bool,
+    },
+}
+
+impl Outcome {
+    /// The same outcome, with something done before it.
+    fn advanced(mut self) -> Self {
+        if let Self::Status { advanced, .. } = &mut self {
+            *advanced = true;
+        }
+        self
+    }
+}
+
+/// Takes up what is at a manifest's key now, and does all that can be done at once.
+///
+/// # Errors
+/// If S3 or EC2 fails before the state of things could be saved.
+pub async fn take_up(turn: Turn<'_>, key: &str) -> Result<Outcome, Error> {
+    let Turn { aws, config, .. } = turn;
+    for _ in 0..CONFLICTS_MAX {
+        let object = aws.get_object(&config.bucket, key, Which::Current, MANIFEST_MAX).await?;
+        let before = store::load(aws, config, key).await?;
+        let (status, etag) = match (&object, before) {
+            (None, None) => return Ok(Outcome::NoManifest),
+            // The manifest is gone: what was begun is finished.
+            (None, Some(before)) => return drive(turn, before, None).await,
+            (Some(object), before) => match decide(turn, object, before).await? {
+                Decision::GoOn(loaded) => return drive(turn, *loaded, Some(object)).await,
+                Decision::Write(status, etag) => (status, etag),
+            },
+        };
+        if status.state == State::Working || status.unsent().next().is_some() {
+            store::mark_open(aws, config, key).await?;
+        }
+        if let Saved::Yes(etag) = store::save(aws, config, &status, etag.as_deref()).await? {
+            let outcome = drive(turn, Loaded { status: *status, etag }, object.as_ref()).await?;
+            return Ok(outcome.advanced());
+        }
+    }
+    Err(Error::Contended { manifest: key.to_owned() })
+}
+
+enum Decision {
+    /// Nothing new at the key.
+    GoOn(Box<Loaded>),
+    /// This is to be saved in place of the status with this `ETag`.
+    Write(Box<Status>, Option<String>),
+}
+
+/// Compares what is at the key with what is known.
+async fn decide(turn: Turn<'_>, object: &Object, before: Option<Loaded>) -> Result<Decision, Error> {
+    let version = manifest_version(turn.config, object);
+    let Some(before) = before else {
+        return Ok(Decision::Write(Box::new(opened(turn, None, version, object)), None));
+    };
+    let known = &before.status.manifest;
+    if known.sha256 != version.sha256 {
+        if !plan::may_be_superseded(&before.status) {
+            return Ok(Decision::GoOn(Box::new(before)));
+        }
+        let status = opened(turn, Some(before.status), version, object);
+        return Ok(Decision::Write(Box::new(status), Some(before.etag)));
+    }
+    if bundle::has_changed(turn, &before.status).await? && before.status.state.is_final() {
+        let status = opened(turn, Some(before.status), version, object);
+        return Ok(Decision::Write(Box::new(status), Some(before.etag)));
+    }
+    if known.repeated_at.unwrap_or(known.uploaded_at) < version.uploaded_at {
+        // The same content again: nothing is to be done, but the sweep should not come back to it.
+        let mut status = before.status;
+        status.manifest.repeated_at = Some(version.uploaded_at);
+        (status.manifest.etag, status.manifest.version_id) = (version.etag, version.version_id);
+        return Ok(Decision::Write(Box::new(status), Some(before.etag)));
+    }
+    Ok(Decision::GoOn(Box::new(before)))
+}
+
+fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
+    let info = &object.info;
+    ManifestVersion {
+        bucket: config.bucket.clone(),
+        key: info.key.clone(),
+        etag: info.etag.clone(),
+        version_id: info.version_id.clone(),
+        sha256: object.content.as_deref().map(wanted::sha256_hex).unwrap_or_default(),
+        uploaded_at: info.modified_at,
+        repeated_at: None,
+    }
+}
+
+/// The status of a manifest version that was just taken up and checked.
+fn opened(turn: Turn<'_>, before: Option<Status>, version: ManifestVersion, object: &Object) -> Status {
+    let mut status = transition::open(before, version, turn.now);
+    match object.content.as_deref() {
+        Some(content) => check(&mut status, content, turn.now),
+        None => transition::reject(&mut status, vec![too_large(object.info.size)], turn.now),
+    }
+    status
+}
+
+fn check(status: &mut Status, content: &[u8], now: Timestamp) {
+    let problems = match Wanted::parse(&status.manifest.key, content, now) {
+        Ok(wanted) => match tag_problem(status) {
+            None => return transition::accept(status, wanted.accepted(&status.manifest), now),
+            Some(problem) => vec![problem],
+        },
+        Err(problems) => problems,
+    };
+    transition::reject(status, problems, now);
+}
+
+/// The ownership tag has to hold the manifest's address: without it nobody could tell whose the AMI is.
+fn tag_problem(status: &Status) -> Option<Problem> {
+    let longest = look::ownership_tags(status).values().map(|value| value.chars().count()).max().unwrap_or(0);
+    (longest > look::TAG_VALUE_MAX).then(|| {
+        Problem::new(format!("the manifest's address has {longest} characters; a tag of the AMI has to hold it"))
+            .with_hint(format!("give the manifest a shorter key: at most {} characters with s3://bucket/", look::TAG_VALUE_MAX))
+            .with_rule("EC2 User Guide, \"Tag restrictions\"")
+    })
+}
+
+fn too_large(size: u64) -> Problem {
+    Problem::new(format!("the manifest has {size} bytes; at most {MANIFEST_MAX} are read"))
+        .with_hint("a manifest is a short text: is this the image itself?")
+}
+
+/// Does what can be done at once, and saves after each thing done.
+/// `at_hand` is the manifest, where it was just read.
+pub(crate) async fn drive(turn: Turn<'_>, mut loaded: Loaded, at_hand: Option<&Object>) -> Result<Outcome, Error> {
+    let mut advanced = false;
+    for _ in 0..CONFLICTS_MAX {
+        let mut status = loaded.status.clone();
+        let changed = match plan::next(&status, turn.now) {
+            Next::CheckManifest => {
+                let content = wanted::pinned(turn, &status.manifest, at_hand).await?;
+                match content {
+                    Some(content) => check(&mut status, &content, turn.now),
+                    None => transition::fail(&mut status, hints::manifest_gone(), turn.now),
+                }
+                true
+            }
+            Next::CheckBundle => bundle::check(turn, &mut status, at_hand).await?,
+            Next::RegisterImage => register::register(turn, &mut status, at_hand).await?,
+            Next::AwaitImage | Next::SendNotices | Next::AwaitNotices | Next::Settle => false,
+        };
+        if !changed {
+            return Ok(Outcome::Status { loaded: Box::new(loaded), advanced });
+        }
+        loaded = match store::save(turn.aws, turn.config, &status, Some(&loaded.etag)).await? {
+            Saved::Yes(etag) => {
+                advanced = true;
+                Loaded { status, etag }
+            }
+            Saved::Conflict => reload(turn, &status.manifest.key).await?,
+        };
+        if loaded.status.waiting.is_some() {
+            return Ok(Outcome::Status { loaded: Box::new(loaded), advanced });
+        }
+    }
+    Err(Error::Contended { manifest: loaded.status.manifest.key })
+}
+
+/// Reads a status that was there a moment ago.
+pub(crate) async fn reload(turn: Turn<'_>, manifest_key: &str) -> Result<Loaded, Error> {
+    let loaded = store::load(turn.aws, turn.config, manifest_key).await?;
+    loaded.ok_or_else(|| Error::Contended { manifest: manifest_key.to_owned() })
+}
+
+/// Changes a status whatever others write meanwhile: `change` is asked again for each new state of things, and
+/// returns whether there is anything to save. Returns the status as it is then.
+///
+/// # Errors
+/// If S3 fails, or others never stop writing.
+pub(crate) async fn change(
+    turn: Turn<'_>,
+    mut loaded: Loaded,
+    mut change: impl FnMut(&mut Status) -> bool,
+) -> Result<Loaded, Error> {
+    for _ in 0..CONFLICTS_MAX {
+        let mut status = loaded.status.clone();
+        if !change(&mut status) {
+            return Ok(loaded);
+        }
+        match store::save(turn.aws, turn.config, &status, Some(&loaded.etag)).await? {
+            Saved::Yes(etag) => return Ok(Loaded { status, etag }),
+            Saved::Conflict => loaded = reload(turn, &status.manifest.key).await?,
+        }
+    }
+    Err(Error::Contended { manifest: loaded.status.manifest.key })
+}

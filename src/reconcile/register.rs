@@ -1,0 +1,119 @@
+//! RegisterImage: look, create, and look again where the answer leaves a doubt.
+
+use super::wanted::{self, Wanted};
+use super::{Error, Turn, bundle, hints};
+use crate::aws::{AwsError, Object, Registered, Remedy};
+use crate::image::look::{self, Look};
+use crate::image::observed::{MANIFEST_TAG, ObservedImage};
+use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE, step_exceeds};
+use crate::image::status::{Image, Status, Waiting};
+use crate::image::transition;
+
+/// Sees to it that the AMI exists. Returns whether the status changed.
+pub(super) async fn register(turn: Turn<'_>, status: &mut Status, at_hand: Option<&Object>) -> Result<bool, Error> {
+    let content = wanted::pinned(turn, &status.manifest, at_hand).await?;
+    let found = look(turn, status).await?;
+    if content.is_none() && found == Look::Absent {
+        return Ok(without_manifest(turn, status));
+    }
+    let wanted = match content.map(|content| Wanted::parse(&status.manifest.key, &content, turn.now)) {
+        Some(Ok(wanted)) => Some(wanted.registered(status)),
+        Some(Err(problems)) if found == Look::Absent => {
+            transition::reject(status, problems, turn.now);
+            return Ok(true);
+        }
+        _ => None,
+    };
+    match (found, wanted) {
+        (Look::Absent, Some(wanted)) => create(turn, status, &wanted).await,
+        (found, _) => Ok(settle_look(turn, status, found)),
+    }
+}
+
+/// The AMIs that are, or could be taken for, the one that is wanted.
+async fn look(turn: Turn<'_>, status: &Status) -> Result<Look, Error> {
+    let mut found = turn.aws.find_images(&format!("tag:{MANIFEST_TAG}"), &[status.manifest.uri()]).await?;
+    if let Some(name) = &status.name {
+        found.extend(turn.aws.find_images("name", std::slice::from_ref(name)).await?);
+    }
+    Ok(look::judge(status, &found))
+}
+
+/// What a look means where nothing is to be created.
+fn settle_look(turn: Turn<'_>, status: &mut Status, found: Look) -> bool {
+    match found {
+        Look::Ours(image) => adopt(turn, status, &image),
+        Look::NameTaken(image) => transition::fail(status, hints::name_taken(status, &image), turn.now),
+        Look::Several(ids) => transition::fail(status, hints::several(&ids), turn.now),
+        Look::Absent => return false,
+    }
+    true
+}
+
+fn adopt(turn: Turn<'_>, status: &mut Status, image: &ObservedImage) {
+    let image = Image { id: image.id.clone(), state: image.state.clone(), snapshots: image.snapshots.clone() };
+    transition::registered(status, &turn.config.region, image, "found where an earlier try had registered it", turn.now);
+}
+
+/// The manifest is gone, and no AMI can be seen. One may still come into sight: an answer may have been lost.
+fn without_manifest(turn: Turn<'_>, status: &mut Status) -> bool {
+    if step_exceeds(status, VISIBILITY_GRACE, turn.now) {
+        transition::fail(status, hints::manifest_gone(), turn.now);
+        return true;
+    }
+    let message = "the manifest is gone; looking whether its AMI was registered".to_owned();
+    transition::wait(status, Waiting { message, missing_key: None }, turn.now)
+}
+
+async fn create(turn: Turn<'_>, status: &mut Status, wanted: &Registered) -> Result<bool, Error> {
+    let mut answer = turn.aws.register_image(wanted).await;
+    if let (Err(error), Some(bundle)) = (&answer, status.bundle.clone())
+        && is_unreadable(error)
+    {
+        // Uploads by other means than the AMI tools have no aws-exec-read ACL.
+        match bundle::let_ec2_read(turn, &bundle).await {
+            Ok(()) => answer = turn.aws.register_image(wanted).await,
+            Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => answer = Err(refused),
+            Err(error) => return Err(error),
+        }
+    }
+    match answer {
+        Ok(id) => {
+            let image = Image { id, state: "pending".to_owned(), snapshots: Vec::new() };
+            transition::registered(status, &turn.config.region, image, "registered", turn.now);
+            Ok(true)
+        }
+        Err(error) => not_created(turn, status, error).await,
+    }
+}
+
+/// EC2 may not read the bundle's manifest (InvalidManifest, `HTTP 403 (Forbidden) response for URL …`).
+fn is_unreadable(error: &AwsError) -> bool {
+    error.has_code("InvalidManifest") && error.message.contains("HTTP 403")
+}
+
+/// EC2 does not see what S3 shows us: true for a while after an upload or a change of ACL.
+fn is_not_visible_yet(error: &AwsError) -> bool {
+    error.has_code("InvalidManifest") && ["HTTP 403", "HTTP 404"].iter().any(|text| error.message.contains(text))
+}
+
+async fn not_created(turn: Turn<'_>, status: &mut Status, error: AwsError) -> Result<bool, Error> {
+    let name_in_use = error.has_code("InvalidAMIName.Duplicate");
+    if name_in_use {
+        // Somebody has the name: another invocation for the same image, or a try whose answer was lost.
+        let found = look(turn, status).await?;
+        if found != Look::Absent {
+            return Ok(settle_look(turn, status, found));
+        }
+    }
+    let may_pass = name_in_use || is_not_visible_yet(&error);
+    let later = error.remedy != Remedy::Never || (may_pass && !step_exceeds(status, REGISTER_GRACE, turn.now));
+    if later {
+        let code = error.code.as_deref().map(|code| format!("{code}: ")).unwrap_or_default();
+        let message = format!("trying again: {code}{}", error.message);
+        return Ok(transition::wait(status, Waiting { message, missing_key: None }, turn.now));
+    }
+    let hint = hints::for_refusal(&error);
+    transition::fail(status, error.into_failure(hint), turn.now);
+    Ok(true)
+}

@@ -1,0 +1,130 @@
+//! What a manifest object asks for, whichever of the two kinds it is.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::{Error, MANIFEST_MAX, Turn};
+use crate::aws::{Object, Registered, Which};
+use crate::image::look;
+use crate::image::status::{BundleVersion, ManifestVersion, Status};
+use crate::image::transition::{Accepted, Identity};
+use crate::manifest::bundle;
+use crate::manifest::image::{self, ImageManifest, Registration, Source, VirtualizationType};
+use crate::manifest::Problem;
+use crate::manifest::key::{Kind, kind};
+
+/// What a manifest asks for.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// An image manifest.
+    Image(Box<ImageManifest>),
+    /// A bundle without an image manifest: registered with defaults.
+    Bundle,
+}
+
+/// SHA-256, in hex.
+pub(super) fn sha256_hex(content: &[u8]) -> String {
+    Sha256::digest(content).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// The content of the version that a status is about, from `at_hand` if that is it; none if it is gone.
+pub(super) async fn pinned(
+    turn: Turn<'_>,
+    manifest: &ManifestVersion,
+    at_hand: Option<&Object>,
+) -> Result<Option<Vec<u8>>, Error> {
+    let at_hand = at_hand.and_then(|object| object.content.as_ref());
+    if let Some(content) = at_hand.filter(|content| sha256_hex(content) == manifest.sha256) {
+        return Ok(Some(content.clone()));
+    }
+    let which = match &manifest.version_id {
+        Some(version_id) => Which::Version(version_id),
+        None => Which::Unchanged(&manifest.etag),
+    };
+    let object = turn.aws.get_object(&manifest.bucket, &manifest.key, which, MANIFEST_MAX).await?;
+    Ok(object.and_then(|object| object.content))
+}
+
+impl Wanted {
+    /// Reads a manifest of either kind.
+    pub(super) fn parse(key: &str, content: &[u8], now: Timestamp) -> Result<Self, Vec<Problem>> {
+        match kind(key, "") {
+            Some(Kind::Bundle) => bundle::parse(content).map(|_| Self::Bundle),
+            _ => image::parse(key, content, now).map(|image| Self::Image(Box::new(image))),
+        }
+    }
+
+    /// What the checks passed; the name and digest too, if no bundle has to be read for them.
+    pub(super) fn accepted(&self, version: &ManifestVersion) -> Accepted {
+        match self {
+            Self::Bundle => Accepted { source: "bundle".to_owned(), identity: None },
+            Self::Image(image) => {
+                let identity = (!image.source.is_instance_store()).then(|| Identity {
+                    name: image.name.expand(version.uploaded_at, &version.sha256),
+                    digest: version.sha256.clone(),
+                });
+                Accepted { source: image.source.kind().to_owned(), identity }
+            }
+        }
+    }
+
+    /// Where the bundle's manifest is; none if there is no bundle.
+    pub(super) fn bundle_location(&self, version: &ManifestVersion) -> Option<(String, String)> {
+        match self {
+            Self::Bundle => Some((version.bucket.clone(), version.key.clone())),
+            Self::Image(image) => match &image.source {
+                Source::Bundle(bundle) => Some(bundle.manifest.resolve(&version.bucket, &version.key)),
+                _ => None,
+            },
+        }
+    }
+
+    /// Name and digest of an image that is made from a bundle: another bundle is another version.
+    pub(super) fn identity(&self, version: &ManifestVersion, bundle_sha256: &str) -> Identity {
+        match self {
+            Self::Bundle => Identity {
+                name: bundle::default_image_name(&version.key, bundle_sha256),
+                digest: bundle_sha256.to_owned(),
+            },
+            Self::Image(image) => {
+                let digest = sha256_hex(format!("{}\n{bundle_sha256}\n", version.sha256).as_bytes());
+                Identity { name: image.name.expand(version.uploaded_at, &digest), digest }
+            }
+        }
+    }
+
+    /// What RegisterImage is to be sent.
+    pub(super) fn registered(&self, status: &Status) -> Registered {
+        let mut tags = look::ownership_tags(status);
+        let (description, mut registration) = match self {
+            Self::Bundle => (None, Registration::default()),
+            Self::Image(image) => {
+                tags.extend(image.tags.clone());
+                (image.description.clone(), image.registration(None).unwrap_or_default())
+            }
+        };
+        if let Some(bundle) = &status.bundle {
+            registration.virtualization_type = registration.virtualization_type.or(Some(virtualization_type(bundle)));
+        }
+        Registered {
+            name: status.name.clone().unwrap_or_default(),
+            description,
+            image_location: status.bundle.as_ref().map(|bundle| format!("{}/{}", bundle.bucket, bundle.key)),
+            tags,
+            registration,
+        }
+    }
+}
+
+fn virtualization_type(bundle: &BundleVersion) -> VirtualizationType {
+    if bundle.virtualization_type == VirtualizationType::Paravirtual.as_str() {
+        VirtualizationType::Paravirtual
+    } else {
+        VirtualizationType::Hvm
+    }
+}

@@ -1,0 +1,87 @@
+//! `register-image`: takes up the manifests that were uploaded.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::Failures;
+use crate::aws::Aws;
+use crate::config::Config;
+use crate::manifest::key::{self, Kind};
+use crate::reconcile::{self, Error, Outcome, Turn};
+use crate::trigger::{self, ObjectRef};
+
+/// Handles an event about manifest objects: EventBridge's, S3's own, either in SQS.
+/// For SQS, returns the messages that failed (`batchItemFailures`); for the others, a count.
+///
+/// # Errors
+/// If a manifest could not be taken up: Lambda tries the event again.
+pub async fn handle(aws: &Aws, config: &Config, event: Value, now: Timestamp) -> Result<Value, Failures> {
+    let triggers = trigger::objects(event);
+    let turn = Turn::new(aws, config, now);
+    let mut failures = Failures::default();
+    let mut failed_messages: Vec<String> = Vec::new();
+    for problem in &triggers.problems {
+        failures.add("an event record", problem);
+        failed_messages.extend(problem.message_id.clone());
+    }
+    let mut taken_up = 0;
+    for object in &triggers.objects {
+        match take_up(turn, object).await {
+            Ok(images) => taken_up += images,
+            Err(error) => {
+                failures.add(&object.key, &error);
+                failed_messages.extend(object.message_ids.iter().cloned());
+            }
+        }
+    }
+    tracing::info!(taken_up, ignored = triggers.ignored, failed = failures.count(), "took up manifests");
+    if failed_messages.len() >= failures.count() && !failed_messages.is_empty() {
+        let failed: Vec<Value> = failed_messages.iter().map(|id| json!({ "itemIdentifier": id })).collect();
+        return Ok(json!({ "batchItemFailures": failed }));
+    }
+    failures.or(json!({ "takenUp": taken_up, "ignored": triggers.ignored }))
+}
+
+/// Takes up the manifest that an object is, or decides about it. Returns how many that were.
+async fn take_up(turn: Turn<'_>, object: &ObjectRef) -> Result<usize, Error> {
+    if object.bucket != turn.config.bucket || object.deleted {
+        tracing::info!(bucket = object.bucket, key = object.key, "not an upload to our bucket");
+        return Ok(0);
+    }
+    // EventBridge does not say whether its keys are encoded; where both readings name an object, it is the literal one.
+    for key in [Some(&object.key), object.alternative_key.as_ref()].into_iter().flatten() {
+        for manifest_key in responsible(turn, key).await? {
+            let outcome = reconcile::take_up(turn, &manifest_key).await?;
+            if let Outcome::Status { loaded, advanced } = outcome {
+                let status = &loaded.status;
+                tracing::info!(manifest = manifest_key, place = status.place(), advanced, "took up a manifest");
+                return Ok(1);
+            }
+        }
+    }
+    tracing::info!(key = object.key, "no manifest there");
+    Ok(0)
+}
+
+/// The manifests that may decide about the object at this key, the first that exists does:
+/// for a bundle an image manifest beside it, then the bundle's own.
+async fn responsible(turn: Turn<'_>, object_key: &str) -> Result<Vec<String>, Error> {
+    match key::kind(object_key, turn.config.state.as_str()) {
+        None => Ok(Vec::new()),
+        Some(Kind::Image) => Ok(vec![object_key.to_owned()]),
+        Some(Kind::Bundle) => {
+            let siblings = key::bundle_siblings(object_key);
+            let prefix = common_prefix(&siblings);
+            let listed = turn.aws.list_objects(&turn.config.bucket, prefix).await?;
+            let mut keys: Vec<String> = siblings.into_iter().filter(|sibling| listed.iter().any(|object| object.key == *sibling)).collect();
+            keys.push(object_key.to_owned());
+            Ok(keys)
+        }
+    }
+}
+
+/// `NAME.image.` of `NAME.image.yaml`, so that one listing shows all siblings.
+fn common_prefix(siblings: &[String; 3]) -> &str {
+    let [first, ..] = siblings;
+    first.rfind('.').map_or(first, |dot| &first[..=dot])
+}
