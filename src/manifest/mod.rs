@@ -13,6 +13,7 @@ mod json;
 pub mod key;
 pub mod location;
 mod not_built;
+pub mod bundle;
 mod problem;
 mod rules;
 mod suggest;
