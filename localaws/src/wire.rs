@@ -19,6 +19,15 @@ pub fn response(status: StatusCode, content_type: &str, body: impl Into<Bytes>) 
     response
 }
 
+/// The answer with its request id in the header where SDKs look for it: `x-amz-request-id` (S3) or `x-amzn-requestid`.
+#[must_use]
+pub fn with_request_id(mut response: Response, header: &'static str, request_id: &str) -> Response {
+    if let Ok(id) = request_id.parse() {
+        response.headers_mut().insert(header, id);
+    }
+    response
+}
+
 /// The fields of a Query protocol request: of the form body, and of the URL's query.
 /// Repeated fields keep their order.
 #[must_use]

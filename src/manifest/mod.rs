@@ -13,7 +13,6 @@ mod json;
 pub mod key;
 pub mod location;
 mod not_built;
-pub mod bundle;
 mod problem;
 mod rules;
 mod suggest;

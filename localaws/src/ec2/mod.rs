@@ -136,10 +136,11 @@ impl Ec2 {
     /// Answers a request of the EC2 Query protocol to this Region, as POST form or GET query.
     pub async fn handle(&self, region: &str, request: Request) -> Response {
         let request_id = self.inner.ids.uuid();
-        match self.inner.answer(region, &request, &request_id).await {
+        let response = match self.inner.answer(region, &request, &request_id).await {
             Ok(xml) => wire::response(StatusCode::OK, "text/xml;charset=UTF-8", xml),
             Err(failure) => failure.into_response(&request_id),
-        }
+        };
+        wire::with_request_id(response, "x-amzn-requestid", &request_id)
     }
 
     /// Puts a snapshot into a Region, in the place of one with the same id, and gives its id.
