@@ -20,7 +20,7 @@ pub(super) async fn check(turn: Turn<'_>, status: &mut Status, at_hand: Option<&
         transition::fail(status, hints::manifest_gone(), turn.now);
         return Ok(true);
     };
-    let wanted = match Wanted::parse(&status.manifest.key, &content, turn.now) {
+    let wanted = match Wanted::parse(&status.manifest, &content) {
         Ok(wanted) => wanted,
         Err(problems) => {
             transition::reject(status, problems, turn.now);

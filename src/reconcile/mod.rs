@@ -191,7 +191,7 @@ fn opened(turn: Turn<'_>, before: Option<Status>, version: ManifestVersion, obje
 }
 
 fn check(status: &mut Status, content: &[u8], now: Timestamp) {
-    let problems = match Wanted::parse(&status.manifest.key, content, now) {
+    let problems = match Wanted::parse(&status.manifest, content) {
         Ok(wanted) => match tag_problem(status) {
             None => return transition::accept(status, wanted.accepted(&status.manifest), now),
             Some(problem) => vec![problem],

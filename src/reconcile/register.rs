@@ -16,7 +16,7 @@ pub(super) async fn register(turn: Turn<'_>, status: &mut Status, at_hand: Optio
     if content.is_none() && found == Look::Absent {
         return Ok(without_manifest(turn, status));
     }
-    let wanted = match content.map(|content| Wanted::parse(&status.manifest.key, &content, turn.now)) {
+    let wanted = match content.map(|content| Wanted::parse(&status.manifest, &content)) {
         Some(Ok(wanted)) => Some(wanted.registered(status)),
         Some(Err(problems)) if found == Look::Absent => {
             transition::reject(status, problems, turn.now);

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{Error, MANIFEST_MAX, Turn};
@@ -51,11 +50,12 @@ pub(super) async fn pinned(
 }
 
 impl Wanted {
-    /// Reads a manifest of either kind.
-    pub(super) fn parse(key: &str, content: &[u8], now: Timestamp) -> Result<Self, Vec<Problem>> {
-        match kind(key, "") {
+    /// Reads a manifest of either kind. Its dates are judged by the time it was uploaded: what was accepted then
+    /// is not refused by a later try.
+    pub(super) fn parse(version: &ManifestVersion, content: &[u8]) -> Result<Self, Vec<Problem>> {
+        match kind(&version.key, "") {
             Some(Kind::Bundle) => bundle::parse(content).map(|_| Self::Bundle),
-            _ => image::parse(key, content, now).map(|image| Self::Image(Box::new(image))),
+            _ => image::parse(&version.key, content, version.uploaded_at).map(|image| Self::Image(Box::new(image))),
         }
     }
 
