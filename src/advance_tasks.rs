@@ -16,10 +16,10 @@ use crate::image::observed::ObservedImage;
 use crate::image::plan::{self, Next};
 use crate::image::transition;
 use crate::manifest::key::{self, Kind};
+use crate::notify;
 use crate::reconcile::{self, Error, Outcome, Turn};
 use crate::store::{self, Loaded};
 use crate::trigger::Tick;
-use crate::notify;
 
 /// Statuses that are read, and images that are advanced, at once.
 const AT_ONCE: usize = 16;
@@ -67,7 +67,14 @@ pub async fn handle(
         Ok(open) => advance(turn, open, &mut report, &mut failures).await,
         Err(error) => failures.add("the list of open images", &error),
     }
-    let Report { found, advanced, settled, failed, skipped, swept } = report;
+    let Report {
+        found,
+        advanced,
+        settled,
+        failed,
+        skipped,
+        swept,
+    } = report;
     tracing::info!(found, advanced, settled, failed, skipped, swept, "tick");
     failures.or(report)
 }
@@ -115,7 +122,9 @@ fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) 
 
 /// Does for one image whatever needs no look at its AMI.
 async fn visit(turn: Turn<'_>, key: &str) -> Result<Visit, Error> {
-    let Some(loaded) = store::load(turn.aws, turn.config, key).await? else { return visit_marker(turn, key).await };
+    let Some(loaded) = store::load(turn.aws, turn.config, key).await? else {
+        return visit_marker(turn, key).await;
+    };
     match plan::next(&loaded.status, turn.now) {
         Next::AwaitImage => Ok(Visit::AwaitsImage(Box::new(loaded))),
         Next::CheckManifest | Next::CheckBundle | Next::RegisterImage => {
@@ -133,14 +142,25 @@ async fn visit(turn: Turn<'_>, key: &str) -> Result<Visit, Error> {
 }
 
 /// Notices are usually sent by `notify`, within seconds; one that is older had no event, or a failing one.
-async fn send_late_notices(turn: Turn<'_>, outcome: Outcome, advanced: bool) -> Result<Visit, Error> {
+async fn send_late_notices(
+    turn: Turn<'_>,
+    outcome: Outcome,
+    advanced: bool,
+) -> Result<Visit, Error> {
     if let Outcome::Status { loaded, .. } = outcome {
         let late = |at: Timestamp| turn.now.duration_since(at) >= plan::NOTICE_LATE;
-        if loaded.status.unsent().any(|notice| notice.is_due(turn.now) && late(notice.at)) {
+        if loaded
+            .status
+            .unsent()
+            .any(|notice| notice.is_due(turn.now) && late(notice.at))
+        {
             notify::send_due(turn, *loaded).await?;
         }
     }
-    Ok(Visit::Done { advanced, settled: false })
+    Ok(Visit::Done {
+        advanced,
+        settled: false,
+    })
 }
 
 /// An open marker without a status: an invocation died between the two, or the status was removed.
@@ -148,15 +168,24 @@ async fn visit_marker(turn: Turn<'_>, key: &str) -> Result<Visit, Error> {
     match reconcile::take_up(turn, key).await? {
         Outcome::NoManifest => {
             store::mark_settled(turn.aws, turn.config, key).await?;
-            Ok(Visit::Done { advanced: false, settled: true })
+            Ok(Visit::Done {
+                advanced: false,
+                settled: true,
+            })
         }
-        Outcome::Status { advanced, .. } => Ok(Visit::Done { advanced, settled: false }),
+        Outcome::Status { advanced, .. } => Ok(Visit::Done {
+            advanced,
+            settled: false,
+        }),
     }
 }
 
 /// Sends what is left to be told of a final state, then settles the image.
 async fn finish(turn: Turn<'_>, loaded: Loaded, advanced: bool) -> Result<Visit, Error> {
-    let outcome = Outcome::Status { loaded: Box::new(loaded.clone()), advanced };
+    let outcome = Outcome::Status {
+        loaded: Box::new(loaded.clone()),
+        advanced,
+    };
     if loaded.status.unsent().next().is_some() {
         return send_late_notices(turn, outcome, advanced).await;
     }
@@ -168,15 +197,26 @@ async fn finish(turn: Turn<'_>, loaded: Loaded, advanced: bool) -> Result<Visit,
         if let Outcome::Status { loaded: now, .. } = &outcome
             && now.status.manifest.sha256 != loaded.status.manifest.sha256
         {
-            return Ok(Visit::Done { advanced: true, settled: false });
+            return Ok(Visit::Done {
+                advanced: true,
+                settled: false,
+            });
         }
     }
     store::mark_settled(turn.aws, turn.config, key).await?;
-    Ok(Visit::Done { advanced, settled: true })
+    Ok(Visit::Done {
+        advanced,
+        settled: true,
+    })
 }
 
 /// One Describe call a page for all images that wait for their AMIs.
-async fn look_at_images(turn: Turn<'_>, awaiting: Vec<Loaded>, report: &mut Report, failures: &mut Failures) {
+async fn look_at_images(
+    turn: Turn<'_>,
+    awaiting: Vec<Loaded>,
+    report: &mut Report,
+    failures: &mut Failures,
+) {
     let region = &turn.config.region;
     for group in awaiting.chunks(FILTER_VALUES_MAX) {
         if turn.is_over() {
@@ -194,8 +234,17 @@ async fn look_at_images(turn: Turn<'_>, awaiting: Vec<Loaded>, report: &mut Repo
         let changes: Vec<_> = group
             .iter()
             .map(|loaded| {
-                let seen = loaded.status.images.get(region).and_then(|image| seen.get(&image.id));
-                async move { (&loaded.status.manifest.key, image_seen(turn, loaded, seen).await) }
+                let seen = loaded
+                    .status
+                    .images
+                    .get(region)
+                    .and_then(|image| seen.get(&image.id));
+                async move {
+                    (
+                        &loaded.status.manifest.key,
+                        image_seen(turn, loaded, seen).await,
+                    )
+                }
             })
             .collect();
         let mut changes = stream::iter(changes).buffered(AT_ONCE);
@@ -208,15 +257,28 @@ async fn look_at_images(turn: Turn<'_>, awaiting: Vec<Loaded>, report: &mut Repo
     }
 }
 
-async fn observe(turn: Turn<'_>, group: &[Loaded]) -> Result<BTreeMap<String, ObservedImage>, AwsError> {
-    let ids: BTreeSet<String> =
-        group.iter().filter_map(|loaded| loaded.status.images.get(&turn.config.region)).map(|image| image.id.clone()).collect();
+async fn observe(
+    turn: Turn<'_>,
+    group: &[Loaded],
+) -> Result<BTreeMap<String, ObservedImage>, AwsError> {
+    let ids: BTreeSet<String> = group
+        .iter()
+        .filter_map(|loaded| loaded.status.images.get(&turn.config.region))
+        .map(|image| image.id.clone())
+        .collect();
     let ids: Vec<String> = ids.into_iter().collect();
     let images = turn.aws.find_images("image-id", &ids).await?;
-    Ok(images.into_iter().map(|image| (image.id.clone(), image)).collect())
+    Ok(images
+        .into_iter()
+        .map(|image| (image.id.clone(), image))
+        .collect())
 }
 
-async fn image_seen(turn: Turn<'_>, loaded: &Loaded, seen: Option<&ObservedImage>) -> Result<bool, Error> {
+async fn image_seen(
+    turn: Turn<'_>,
+    loaded: &Loaded,
+    seen: Option<&ObservedImage>,
+) -> Result<bool, Error> {
     let etag = &loaded.etag;
     let after = reconcile::change(turn, loaded.clone(), |status| {
         // Somebody else may have moved it on meanwhile.
@@ -241,8 +303,14 @@ async fn sweep(turn: Turn<'_>, report: &mut Report, failures: &mut Failures) {
         .collect();
     let keys: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
     for object in &objects {
-        let Some(manifest_key) = responsible(turn, &keys, &object.key) else { continue };
-        if turn.is_over() || written.get(manifest_key.as_str()).is_some_and(|written| *written > object.modified_at) {
+        let Some(manifest_key) = responsible(turn, &keys, &object.key) else {
+            continue;
+        };
+        if turn.is_over()
+            || written
+                .get(manifest_key.as_str())
+                .is_some_and(|written| *written > object.modified_at)
+        {
             continue;
         }
         match reconcile::take_up(turn, &manifest_key).await {
@@ -258,7 +326,9 @@ fn responsible(turn: Turn<'_>, keys: &BTreeSet<&str>, object_key: &str) -> Optio
     match key::kind(object_key, turn.config.state.as_str())? {
         Kind::Image => Some(object_key.to_owned()),
         Kind::Bundle => {
-            let sibling = key::bundle_siblings(object_key).into_iter().find(|sibling| keys.contains(sibling.as_str()));
+            let sibling = key::bundle_siblings(object_key)
+                .into_iter()
+                .find(|sibling| keys.contains(sibling.as_str()));
             Some(sibling.unwrap_or_else(|| object_key.to_owned()))
         }
     }

@@ -24,7 +24,9 @@ pub enum StoreError {
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// The object is not a status.
-    #[error("s3://{bucket}/{key} is no status ({reason}): restore an earlier version of the object, or remove it to start anew")]
+    #[error(
+        "s3://{bucket}/{key} is no status ({reason}): restore an earlier version of the object, or remove it to start anew"
+    )]
     Unreadable {
         /// Bucket.
         bucket: String,
@@ -34,7 +36,9 @@ pub enum StoreError {
         reason: String,
     },
     /// The status is a newer amiwright's.
-    #[error("s3://{bucket}/{key} has schema {schema}, this amiwright reads up to {SCHEMA}: deploy the newer version")]
+    #[error(
+        "s3://{bucket}/{key} has schema {schema}, this amiwright reads up to {SCHEMA}: deploy the newer version"
+    )]
     Newer {
         /// Bucket.
         bucket: String,
@@ -49,18 +53,42 @@ pub enum StoreError {
 ///
 /// # Errors
 /// If S3 fails, or the object is not a status that this version can read.
-pub async fn load(aws: &Aws, config: &Config, manifest_key: &str) -> Result<Option<Loaded>, StoreError> {
+pub async fn load(
+    aws: &Aws,
+    config: &Config,
+    manifest_key: &str,
+) -> Result<Option<Loaded>, StoreError> {
     let key = config.state.status_key(manifest_key);
-    let Some(object) = aws.get_object(&config.bucket, &key, Which::Current, STATUS_MAX).await? else { return Ok(None) };
+    let Some(object) = aws
+        .get_object(&config.bucket, &key, Which::Current, STATUS_MAX)
+        .await?
+    else {
+        return Ok(None);
+    };
     let bucket = config.bucket.clone();
     let Some(content) = object.content else {
         let reason = format!("{} bytes long", object.info.size);
-        return Err(StoreError::Unreadable { bucket, key, reason });
+        return Err(StoreError::Unreadable {
+            bucket,
+            key,
+            reason,
+        });
     };
     match parse(&content) {
-        Ok(status) => Ok(Some(Loaded { status, etag: object.info.etag })),
-        Err(Unparsed::Newer(schema)) => Err(StoreError::Newer { bucket, key, schema }),
-        Err(Unparsed::Wrong(reason)) => Err(StoreError::Unreadable { bucket, key, reason }),
+        Ok(status) => Ok(Some(Loaded {
+            status,
+            etag: object.info.etag,
+        })),
+        Err(Unparsed::Newer(schema)) => Err(StoreError::Newer {
+            bucket,
+            key,
+            schema,
+        }),
+        Err(Unparsed::Wrong(reason)) => Err(StoreError::Unreadable {
+            bucket,
+            key,
+            reason,
+        }),
     }
 }
 
@@ -86,7 +114,12 @@ fn parse(content: &[u8]) -> Result<Status, Unparsed> {
 ///
 /// # Errors
 /// If S3 fails for another reason than that somebody else was faster.
-pub async fn save(aws: &Aws, config: &Config, status: &Status, etag: Option<&str>) -> Result<Saved, StoreError> {
+pub async fn save(
+    aws: &Aws,
+    config: &Config,
+    status: &Status,
+    etag: Option<&str>,
+) -> Result<Saved, StoreError> {
     let key = config.state.status_key(&status.manifest.key);
     let content = serde_json::to_vec_pretty(status).map_err(|error| StoreError::Unreadable {
         bucket: config.bucket.clone(),
@@ -101,7 +134,8 @@ pub async fn save(aws: &Aws, config: &Config, status: &Status, etag: Option<&str
 /// # Errors
 /// If S3 fails.
 pub async fn mark_open(aws: &Aws, config: &Config, manifest_key: &str) -> Result<(), AwsError> {
-    aws.put_marker(&config.bucket, &config.state.open_key(manifest_key)).await
+    aws.put_marker(&config.bucket, &config.state.open_key(manifest_key))
+        .await
 }
 
 /// Removes the open marker of a settled image.
@@ -109,7 +143,8 @@ pub async fn mark_open(aws: &Aws, config: &Config, manifest_key: &str) -> Result
 /// # Errors
 /// If S3 fails.
 pub async fn mark_settled(aws: &Aws, config: &Config, manifest_key: &str) -> Result<(), AwsError> {
-    aws.delete_object(&config.bucket, &config.state.open_key(manifest_key)).await
+    aws.delete_object(&config.bucket, &config.state.open_key(manifest_key))
+        .await
 }
 
 /// The manifests whose images are not settled, the oldest marker first.
@@ -117,7 +152,13 @@ pub async fn mark_settled(aws: &Aws, config: &Config, manifest_key: &str) -> Res
 /// # Errors
 /// If S3 fails.
 pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<String>, AwsError> {
-    let mut markers: Vec<ObjectInfo> = aws.list_objects(&config.bucket, &config.state.open_markers()).await?;
+    let mut markers: Vec<ObjectInfo> = aws
+        .list_objects(&config.bucket, &config.state.open_markers())
+        .await?;
     markers.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
-    Ok(markers.iter().filter_map(|marker| config.state.manifest_of_marker(&marker.key)).map(str::to_owned).collect())
+    Ok(markers
+        .iter()
+        .filter_map(|marker| config.state.manifest_of_marker(&marker.key))
+        .map(str::to_owned)
+        .collect())
 }

@@ -29,13 +29,21 @@ pub struct Aws {
 impl Aws {
     /// As the environment says: credentials, endpoints. No call is made here.
     pub async fn from_env(region: &str) -> Self {
-        let endpoints: Vec<String> = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_SNS"]
-            .iter()
-            .filter_map(|name| std::env::var(name).ok())
-            .collect();
+        let endpoints: Vec<String> = [
+            "AWS_ENDPOINT_URL",
+            "AWS_ENDPOINT_URL_S3",
+            "AWS_ENDPOINT_URL_EC2",
+            "AWS_ENDPOINT_URL_SNS",
+        ]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .collect();
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(region.to_owned()))
-            .http_client(https_client(region, endpoints.iter().any(|url| url.starts_with("https:"))))
+            .http_client(https_client(
+                region,
+                endpoints.iter().any(|url| url.starts_with("https:")),
+            ))
             .timeout_config(timeouts())
             .load()
             .await;
@@ -50,35 +58,50 @@ impl Aws {
     }
 
     fn new(config: SdkConfig, path_style: bool) -> Self {
-        Self { config, path_style, s3: OnceLock::new(), ec2: OnceLock::new(), sns: OnceLock::new() }
+        Self {
+            config,
+            path_style,
+            s3: OnceLock::new(),
+            ec2: OnceLock::new(),
+            sns: OnceLock::new(),
+        }
     }
 
     pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
         self.s3.get_or_init(|| {
-            let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.path_style).build();
+            let config = aws_sdk_s3::config::Builder::from(&self.config)
+                .force_path_style(self.path_style)
+                .build();
             aws_sdk_s3::Client::from_conf(config)
         })
     }
 
     pub(super) fn ec2(&self) -> &aws_sdk_ec2::Client {
-        self.ec2.get_or_init(|| aws_sdk_ec2::Client::new(&self.config))
+        self.ec2
+            .get_or_init(|| aws_sdk_ec2::Client::new(&self.config))
     }
 
     pub(super) fn sns(&self) -> &aws_sdk_sns::Client {
-        self.sns.get_or_init(|| aws_sdk_sns::Client::new(&self.config))
+        self.sns
+            .get_or_init(|| aws_sdk_sns::Client::new(&self.config))
     }
 }
 
 /// The SDK has no time-outs of its own for a call or a try.
 fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build()
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build()
 }
 
 /// TLS by ring: its first connection takes 3 ms, that of the SDK's default library 44 ms.
 fn https_client(region: &str, foreign_endpoint: bool) -> SharedHttpClient {
     // Other endpoints, and those of AWS China, have certificates of other authorities.
     let system_roots = foreign_endpoint || region.starts_with("cn-");
-    let trust_store = TrustStore::empty().with_native_roots(system_roots).with_pem_certificate(AMAZON_ROOTS);
+    let trust_store = TrustStore::empty()
+        .with_native_roots(system_roots)
+        .with_pem_certificate(AMAZON_ROOTS);
     let provider = Provider::Rustls(CryptoMode::Ring);
     let builder = aws_smithy_http_client::Builder::new().tls_provider(provider);
     match TlsContext::builder().with_trust_store(trust_store).build() {
