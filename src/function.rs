@@ -30,7 +30,8 @@ pub async fn run_register_image() -> Result<(), Error> {
 /// As [`run_register_image`].
 pub async fn run_advance_tasks() -> Result<(), Error> {
     let (aws, config) = &start().await?;
-    (config.account_id()?, config.topic_arn()?);
+    config.account_id()?;
+    config.topic_arn()?;
     let handler = async |event: LambdaEvent<Value>| {
         let now = now();
         advance_tasks::handle(

@@ -55,7 +55,7 @@ fn settle_look(turn: Turn<'_>, status: &mut Status, found: Look) -> bool {
     match found {
         Look::Ours(image) => adopt(turn, status, &image),
         Look::NameTaken(image) => {
-            transition::fail(status, hints::name_taken(status, &image), turn.now)
+            transition::fail(status, hints::name_taken(status, &image), turn.now);
         }
         Look::Several(ids) => transition::fail(status, hints::several(&ids), turn.now),
         Look::Absent => return false,
