@@ -217,24 +217,6 @@ impl Desk {
         let response = self.world.dispatch(request).await.unwrap();
         assert!(response.status().is_success(), "{response:?}");
     }
-
-    /// The way to this world for a function's code.
-    pub(crate) fn aws(&self) -> Aws {
-        let sdk = sdk(self.world.http_client(), &self.world);
-        Aws::with_config(sdk)
-    }
-
-    /// The configuration that the template gives a function.
-    pub(crate) fn config(&self, binary: &str) -> Config {
-        let function = self
-            .world
-            .stack()
-            .functions
-            .iter()
-            .find(|function| function.binary == binary)
-            .unwrap();
-        config(&function.environment)
-    }
 }
 
 impl Mail {
@@ -255,13 +237,6 @@ impl Mail {
                 .replace("\r\n", "\n"),
         }
     }
-}
-
-fn sdk(
-    http_client: aws_smithy_runtime_api::client::http::SharedHttpClient,
-    world: &World,
-) -> SdkConfig {
-    config_for(http_client, world.time_source(), world.sleep())
 }
 
 fn config_for(
