@@ -17,6 +17,7 @@ mod drops;
 mod events;
 mod failures;
 mod faults;
+mod invariants;
 mod lost;
 mod notices;
 mod versions;
