@@ -12,13 +12,14 @@ use serde_json::Value;
 use crate::Failures;
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::config::Config;
+use crate::image::Notice;
 use crate::image::observed::ObservedImage;
 use crate::image::plan::{self, Next};
 use crate::image::transition;
 use crate::manifest::key::{self, Kind};
 use crate::notify;
 use crate::reconcile::{self, Error, Outcome, Turn};
-use crate::store::{self, Loaded};
+use crate::store::{self, Loaded, OpenMarker};
 use crate::trigger::Tick;
 
 /// Statuses that are read, and images that are advanced, at once.
@@ -87,24 +88,39 @@ enum Visit {
     Done { advanced: bool, settled: bool },
 }
 
-async fn advance(turn: Turn<'_>, open: Vec<String>, report: &mut Report, failures: &mut Failures) {
+async fn advance(
+    turn: Turn<'_>,
+    open: Vec<OpenMarker>,
+    report: &mut Report,
+    failures: &mut Failures,
+) {
     report.found = open.len();
     let mut awaiting = Vec::new();
     let mut visits = stream::iter(open)
-        .map(|key| async move {
+        .map(|marker| async move {
             if turn.is_over() {
-                return (key, None);
+                return (marker, None);
             }
-            let visit = visit(turn, &key).await;
-            (key, Some(visit))
+            let visit = visit(turn, &marker).await;
+            (marker, Some(visit))
         })
         .buffered(AT_ONCE);
-    while let Some((key, visit)) = visits.next().await {
+    while let Some((marker, visit)) = visits.next().await {
+        let key = &marker.manifest_key;
         match visit {
             None => report.skipped += 1,
-            Some(Ok(Visit::AwaitsImage(loaded))) => awaiting.push(*loaded),
+            Some(Ok(Visit::AwaitsImage(loaded))) => {
+                // A topic that does not answer must not keep the image from going on.
+                match send_late_notices(turn, (*loaded).clone()).await {
+                    Ok(loaded) => awaiting.push(loaded),
+                    Err(error) => {
+                        failures.add(key, &error);
+                        awaiting.push(*loaded);
+                    }
+                }
+            }
             Some(Ok(Visit::Done { advanced, settled })) => count(report, advanced, settled),
-            Some(Err(error)) => fail(report, failures, &key, &error),
+            Some(Err(error)) => fail(report, failures, key, &error),
         }
     }
     look_at_images(turn, awaiting, report, failures).await;
@@ -121,9 +137,17 @@ fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) 
 }
 
 /// Does for one image whatever needs no look at its AMI.
-async fn visit(turn: Turn<'_>, key: &str) -> Result<Visit, Error> {
+async fn visit(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
+    let key = &marker.manifest_key;
     let Some(loaded) = store::load(turn.aws, turn.config, key).await? else {
-        return visit_marker(turn, key).await;
+        // An invocation died between the marker and the status, or the status was removed.
+        return match reconcile::take_up(turn, key).await? {
+            Outcome::NoManifest => settle(turn, marker).await,
+            Outcome::Status { advanced, .. } => Ok(Visit::Done {
+                advanced,
+                settled: false,
+            }),
+        };
     };
     match plan::next(&loaded.status, turn.now) {
         Next::AwaitImage => Ok(Visit::AwaitsImage(Box::new(loaded))),
@@ -134,79 +158,69 @@ async fn visit(turn: Turn<'_>, key: &str) -> Result<Visit, Error> {
             } else {
                 reconcile::drive(turn, loaded, None).await?
             };
-            let advanced = matches!(outcome, Outcome::Status { advanced: true, .. });
-            send_late_notices(turn, outcome, advanced).await
-        }
-        Next::SendNotices | Next::AwaitNotices | Next::Settle => finish(turn, loaded, false).await,
-    }
-}
-
-/// Notices are usually sent by `notify`, within seconds; one that is older had no event, or a failing one.
-async fn send_late_notices(
-    turn: Turn<'_>,
-    outcome: Outcome,
-    advanced: bool,
-) -> Result<Visit, Error> {
-    if let Outcome::Status { loaded, .. } = outcome {
-        let late = |at: Timestamp| turn.now.duration_since(at) >= plan::NOTICE_LATE;
-        if loaded
-            .status
-            .unsent()
-            .any(|notice| notice.is_due(turn.now) && late(notice.at))
-        {
-            notify::send_due(turn, *loaded).await?;
-        }
-    }
-    Ok(Visit::Done {
-        advanced,
-        settled: false,
-    })
-}
-
-/// An open marker without a status: an invocation died between the two, or the status was removed.
-async fn visit_marker(turn: Turn<'_>, key: &str) -> Result<Visit, Error> {
-    match reconcile::take_up(turn, key).await? {
-        Outcome::NoManifest => {
-            store::mark_settled(turn.aws, turn.config, key).await?;
+            let Outcome::Status { loaded, advanced } = outcome else {
+                return Ok(Visit::Done {
+                    advanced: false,
+                    settled: false,
+                });
+            };
+            send_late_notices(turn, *loaded).await?;
             Ok(Visit::Done {
-                advanced: false,
-                settled: true,
+                advanced,
+                settled: false,
             })
         }
-        Outcome::Status { advanced, .. } => Ok(Visit::Done {
-            advanced,
-            settled: false,
-        }),
+        Next::SendNotices | Next::AwaitNotices => {
+            send_late_notices(turn, loaded).await?;
+            Ok(Visit::Done {
+                advanced: false,
+                settled: false,
+            })
+        }
+        Next::Settle => finish(turn, marker, &loaded).await,
     }
 }
 
-/// Sends what is left to be told of a final state, then settles the image.
-async fn finish(turn: Turn<'_>, loaded: Loaded, advanced: bool) -> Result<Visit, Error> {
-    let outcome = Outcome::Status {
-        loaded: Box::new(loaded.clone()),
-        advanced,
-    };
-    if loaded.status.unsent().next().is_some() {
-        return send_late_notices(turn, outcome, advanced).await;
+/// Sends the notices that `notify` should have sent by now: they had no event, or a failing one.
+async fn send_late_notices(turn: Turn<'_>, loaded: Loaded) -> Result<Loaded, Error> {
+    let is_late = |notice: &Notice| turn.now.duration_since(notice.at) >= plan::NOTICE_LATE;
+    if !loaded
+        .status
+        .unsent()
+        .any(|notice| notice.is_due(turn.now) && is_late(notice))
+    {
+        return Ok(loaded);
     }
-    let key = &loaded.status.manifest.key;
-    let current = turn.aws.head_object(&turn.config.bucket, key).await?;
-    if current.is_some_and(|current| current.etag != loaded.status.manifest.etag) {
-        // A version whose event was lost, or that had to wait for this one to end.
-        let outcome = reconcile::take_up(turn, key).await?;
-        if let Outcome::Status { loaded: now, .. } = &outcome
-            && now.status.manifest.sha256 != loaded.status.manifest.sha256
-        {
-            return Ok(Visit::Done {
-                advanced: true,
-                settled: false,
-            });
-        }
+    notify::send_due(turn, loaded)
+        .await
+        .map(|(loaded, _)| loaded)
+}
+
+/// Settles an image of which all is done and told, unless its manifest is another by now:
+/// one whose event was lost, or that had to wait for this one to end.
+async fn finish(turn: Turn<'_>, marker: &OpenMarker, loaded: &Loaded) -> Result<Visit, Error> {
+    let version = &loaded.status.manifest;
+    let current = turn
+        .aws
+        .head_object(&turn.config.bucket, &version.key)
+        .await?;
+    if current.is_some_and(|current| current.etag != version.etag)
+        && let Outcome::Status { loaded: now, .. } = reconcile::take_up(turn, &version.key).await?
+        && now.status.manifest.sha256 != version.sha256
+    {
+        return Ok(Visit::Done {
+            advanced: true,
+            settled: false,
+        });
     }
-    store::mark_settled(turn.aws, turn.config, key).await?;
+    settle(turn, marker).await
+}
+
+async fn settle(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
+    let settled = store::mark_settled(turn.aws, turn.config, marker).await?;
     Ok(Visit::Done {
-        advanced,
-        settled: true,
+        advanced: false,
+        settled,
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
-use crate::image::status::SCHEMA;
+use crate::image::status::{ManifestVersion, SCHEMA};
 
 /// Largest status that is read. One with every list at its limit stays far below.
 const STATUS_MAX: u64 = 4 * 1024 * 1024;
@@ -129,36 +129,67 @@ pub async fn save(
     Ok(aws.put_if(&config.bucket, &key, content, etag).await?)
 }
 
-/// Marks a manifest's image as not settled. Done before its status is first written.
-///
-/// # Errors
-/// If S3 fails.
-pub async fn mark_open(aws: &Aws, config: &Config, manifest_key: &str) -> Result<(), AwsError> {
-    aws.put_marker(&config.bucket, &config.state.open_key(manifest_key))
-        .await
+/// A marker that says: this manifest's image is not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenMarker {
+    /// The manifest's key.
+    pub manifest_key: String,
+    /// The `ETag` it had when it was listed.
+    pub etag: String,
 }
 
-/// Removes the open marker of a settled image.
+/// Marks a manifest's image as not settled. Done before its status is first written.
+///
+/// The marker holds the version it is for: who settles one version cannot remove the marker of the next.
 ///
 /// # Errors
 /// If S3 fails.
-pub async fn mark_settled(aws: &Aws, config: &Config, manifest_key: &str) -> Result<(), AwsError> {
-    aws.delete_object(&config.bucket, &config.state.open_key(manifest_key))
-        .await
+pub async fn mark_open(
+    aws: &Aws,
+    config: &Config,
+    version: &ManifestVersion,
+) -> Result<(), AwsError> {
+    let content = format!("{} {}\n", version.sha256, version.uploaded_at);
+    aws.put_object(
+        &config.bucket,
+        &config.state.open_key(&version.key),
+        &content,
+    )
+    .await
+}
+
+/// Removes the open marker of a settled image, and says whether it is gone: another version may have been opened since.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn mark_settled(
+    aws: &Aws,
+    config: &Config,
+    marker: &OpenMarker,
+) -> Result<bool, AwsError> {
+    aws.delete_if(
+        &config.bucket,
+        &config.state.open_key(&marker.manifest_key),
+        &marker.etag,
+    )
+    .await
 }
 
 /// The manifests whose images are not settled, the oldest marker first.
 ///
 /// # Errors
 /// If S3 fails.
-pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<String>, AwsError> {
-    let mut markers: Vec<ObjectInfo> = aws
+pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, AwsError> {
+    let mut objects = aws
         .list_objects(&config.bucket, &config.state.open_markers())
         .await?;
-    markers.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
-    Ok(markers
-        .iter()
-        .filter_map(|marker| config.state.manifest_of_marker(&marker.key))
-        .map(str::to_owned)
-        .collect())
+    objects.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
+    let marker = |object: ObjectInfo| {
+        let manifest_key = config.state.manifest_of_marker(&object.key)?.to_owned();
+        Some(OpenMarker {
+            manifest_key,
+            etag: object.etag,
+        })
+    };
+    Ok(objects.into_iter().filter_map(marker).collect())
 }

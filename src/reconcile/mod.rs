@@ -134,7 +134,7 @@ pub async fn take_up(turn: Turn<'_>, key: &str) -> Result<Outcome, Error> {
             },
         };
         if status.state == State::Working || status.unsent().next().is_some() {
-            store::mark_open(aws, config, key).await?;
+            store::mark_open(aws, config, &status.manifest).await?;
         }
         if let Saved::Yes(etag) = store::save(aws, config, &status, etag.as_deref()).await? {
             let outcome = drive(
