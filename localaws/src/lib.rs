@@ -12,14 +12,25 @@
 pub mod bus;
 pub mod client;
 pub mod clock;
+pub mod ec2;
+pub mod events;
 pub mod faults;
 pub mod ids;
 pub mod lambda;
+mod query;
 pub mod route;
 pub mod s3;
+pub mod schedule;
 mod schedule_runner;
 pub mod server;
+pub mod sns;
 mod state;
+pub mod sts;
+pub mod template;
+mod query;
+pub mod s3;
+pub mod sns;
+pub mod sts;
 pub mod wire;
 pub mod world;
 

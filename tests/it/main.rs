@@ -1,1 +1,15 @@
+//! amiwright on the embedded world: every test drops files and looks at what became of them.
+//!
+//! Nothing is mocked: the handlers that Lambda would run talk to `localaws` through the real SDK clients, over the
+//! project's own template.yaml. Time is paused: hours pass in milliseconds.
 
+mod desk;
+
+mod bundles;
+mod drops;
+mod events;
+mod failures;
+mod faults;
+mod lost;
+mod notices;
+mod versions;

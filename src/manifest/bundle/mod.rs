@@ -6,6 +6,7 @@
 //! the signature. Keys and initialisation vectors are checked for their form and dropped. The signature is not
 //! verified: AWS's guide has people edit and re-format a manifest after it was signed, and EC2 takes it so.
 
+mod characters;
 mod findings;
 mod name;
 mod node;
@@ -15,6 +16,7 @@ mod tests;
 mod values;
 mod xml;
 
+use std::collections::HashSet;
 use std::fmt;
 
 use findings::Findings;
@@ -168,7 +170,7 @@ impl BundleManifest {
 /// All problems at once, in the order of the text, each with its path (as `manifest.image.parts.part[3].filename`, or
 /// `manifest.image.parts@count` for an attribute) and place. Only what is not XML hides what comes after it.
 pub fn parse(bytes: &[u8]) -> Result<BundleManifest, Vec<Problem>> {
-    let text = decode(bytes).map_err(|problem| vec![problem])?;
+    let text = decode(bytes)?;
     let mut findings = Findings::new(text);
     let manifest = xml::read(text, &mut findings)
         .and_then(|root| read_root(&Node::root(&root), &mut findings));
@@ -179,34 +181,33 @@ pub fn parse(bytes: &[u8]) -> Result<BundleManifest, Vec<Problem>> {
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<&str, Problem> {
+fn decode(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
     if bytes.len() > LARGEST_MANIFEST {
+        let length = bytes.len();
         let message = format!(
-            "the manifest has {} bytes, more than the {LARGEST_MANIFEST} that are read",
-            bytes.len()
+            "the manifest has {length} bytes, more than the {LARGEST_MANIFEST} that are read"
         );
-        return Err(
-            Problem::new(message).with_hint("a bundle manifest of 1024 parts has less than 200 kB")
-        );
+        let hint = "a bundle manifest of 1024 parts has less than 200 kB";
+        return Err(vec![Problem::new(message).with_hint(hint)]);
     }
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err(Problem::new("the manifest is in UTF-16")
-            .at(1, 1)
-            .with_hint("save it as UTF-8"));
+        let problem = Problem::new("the manifest is in UTF-16").at(1, 1);
+        return Err(vec![problem.with_hint("save it as UTF-8")]);
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let (good, bad) = bytes.split_at(error.valid_up_to());
-        let (line, column) =
-            findings::line_and_column(std::str::from_utf8(good).unwrap_or_default(), good.len());
+        let good = std::str::from_utf8(good).unwrap_or_default();
+        let (line, column) = findings::line_and_column(good, good.len());
         let byte = bad.first().copied().unwrap_or_default();
-        Problem::new(format!("the byte 0x{byte:02X} is not UTF-8"))
-            .at(line, column)
-            .with_hint("save the manifest as UTF-8")
+        let problem = Problem::new(format!("the byte 0x{byte:02X} is not UTF-8")).at(line, column);
+        vec![problem.with_hint("save the manifest as UTF-8")]
     })?;
     if text.trim().is_empty() {
-        return Err(Problem::new("the manifest is empty")
-            .with_hint("upload the file that the bundling tool wrote"));
+        let problem = Problem::new("the manifest is empty");
+        return Err(vec![
+            problem.with_hint("upload the file that the bundling tool wrote"),
+        ]);
     }
     Ok(text)
 }
@@ -288,9 +289,7 @@ fn read_mappings(machine: &Node<'_>, findings: &mut Findings<'_>) -> Vec<BundleM
         let virtual_name = mapping.required_value(findings, "virtual", |text| {
             let name = values::virtual_name(text)?;
             if mappings.iter().any(|mapping| mapping.virtual_name == name) {
-                return Err(Problem::new(format!("{name} is mapped twice"))
-                    .with_hint("keep one")
-                    .with_rule(FORMAT));
+                return Err(values::wrong(format!("{name} is mapped twice"), "keep one"));
             }
             Ok(name)
         });
@@ -307,7 +306,7 @@ fn read_mappings(machine: &Node<'_>, findings: &mut Findings<'_>) -> Vec<BundleM
 
 /// `product_codes` is the format's name; euca2ools writes that but reads `productcodes`, so both are about.
 fn read_product_codes(machine: &Node<'_>, findings: &mut Findings<'_>) -> Vec<String> {
-    let mut codes = Vec::new();
+    let (mut codes, mut seen) = (Vec::new(), HashSet::new());
     for list in ["product_codes", "productcodes"] {
         let Some(list) = machine.child(findings, list) else {
             continue;
@@ -315,7 +314,7 @@ fn read_product_codes(machine: &Node<'_>, findings: &mut Findings<'_>) -> Vec<St
         list.no_text(findings);
         for code in list.all("product_code") {
             let code = code.value(findings, values::product_code);
-            codes.extend(code.filter(|code| !codes.contains(code)));
+            codes.extend(code.filter(|code| seen.insert(code.clone())));
         }
     }
     codes

@@ -1,8 +1,9 @@
 //! Reading the tree by name: an element together with its path, and what a manifest may expect of it.
 
+use super::characters::is_xml_space;
 use super::findings::Findings;
-use super::values::shown;
-use super::xml::{Element, is_xml_space};
+use super::values::{Wrong, shown, wrong};
+use super::xml::Element;
 use crate::manifest::Problem;
 
 /// Where the structure of a bundle manifest is laid down.
@@ -93,8 +94,8 @@ impl<'a> Node<'a> {
                 .find(|child| child.name.ends_with(&suffix));
             let hint = match prefixed {
                 Some(child) => format!(
-                    "write <{name}>, not <{}>: a bundle manifest has no namespaces",
-                    child.name
+                    "write {name}, not {}: a bundle manifest has no namespaces",
+                    shown(&child.name)
                 ),
                 None => format!("add <{name}> to <{}>", self.element.name),
             };
@@ -143,7 +144,7 @@ impl<'a> Node<'a> {
     pub(super) fn value<T>(
         &self,
         findings: &mut Findings<'_>,
-        rule: impl FnOnce(&str) -> Result<T, Problem>,
+        rule: impl FnOnce(&str) -> Result<T, Wrong>,
     ) -> Option<T> {
         if let Some(child) = self.element.children.first() {
             let problem = Problem::new(format!(
@@ -164,14 +165,14 @@ impl<'a> Node<'a> {
         }
         let text = self.element.text.trim_matches(is_xml_space);
         let checked = if text.is_empty() {
-            Err(Problem::new("there is no value").with_rule(FORMAT))
+            Err(wrong("there is no value", "write one"))
         } else {
             rule(text)
         };
         checked
-            .map_err(|problem| {
+            .map_err(|wrong| {
                 let at = self.element.text_at.unwrap_or(self.element.at);
-                findings.add(at, problem.with_path(&self.path));
+                findings.add(at, Problem::from(wrong).with_path(&self.path));
             })
             .ok()
     }
@@ -181,7 +182,7 @@ impl<'a> Node<'a> {
         &self,
         findings: &mut Findings<'_>,
         name: &str,
-        rule: impl FnOnce(&str) -> Result<T, Problem>,
+        rule: impl FnOnce(&str) -> Result<T, Wrong>,
     ) -> Option<T> {
         self.required(findings, name)?.value(findings, rule)
     }
@@ -191,7 +192,7 @@ impl<'a> Node<'a> {
         &self,
         findings: &mut Findings<'_>,
         name: &str,
-        rule: impl FnOnce(&str) -> Result<T, Problem>,
+        rule: impl FnOnce(&str) -> Result<T, Wrong>,
     ) -> Option<T> {
         self.child(findings, name)?.value(findings, rule)
     }
@@ -201,7 +202,7 @@ impl<'a> Node<'a> {
         &self,
         findings: &mut Findings<'_>,
         name: &str,
-        rule: impl FnOnce(&str) -> Result<T, Problem>,
+        rule: impl FnOnce(&str) -> Result<T, Wrong>,
     ) -> Option<T> {
         let path = format!("{}@{name}", self.path);
         let Some(attribute) = self
@@ -217,7 +218,7 @@ impl<'a> Node<'a> {
             return None;
         };
         rule(attribute.value.trim_matches(is_xml_space))
-            .map_err(|problem| findings.add(attribute.at, problem.with_path(path)))
+            .map_err(|wrong| findings.add(attribute.at, Problem::from(wrong).with_path(path)))
             .ok()
     }
 }

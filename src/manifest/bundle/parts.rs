@@ -31,11 +31,10 @@ pub(super) fn read(image: &Node<'_>, findings: &mut Findings<'_>) -> Option<Vec<
 fn check_count(parts: &Node<'_>, there: usize, findings: &mut Findings<'_>) -> Option<()> {
     parts.attribute(findings, "count", |text| match values::number(text)? {
         count if count == there => Ok(()),
-        count => Err(
-            Problem::new(format!("the count is {count}, but there are {there} parts"))
-                .with_hint("the manifest may have been cut or edited: bundle the image again")
-                .with_rule(FORMAT),
-        ),
+        count => Err(values::wrong(
+            format!("the count is {count}, but there are {there} parts"),
+            "the manifest may have been cut or edited: bundle the image again",
+        )),
     });
     if there == 0 {
         let problem =
@@ -69,28 +68,26 @@ fn read_part(
     // As many different indices below the count as there are parts: so each is there once.
     let index = part.attribute(findings, "index", |text| {
         let index = values::number(text)?;
-        let problem = if index >= count {
-            Problem::new(format!("the index {index} is too high for {count} parts"))
+        let message = if index >= count {
+            format!("the index {index} is too high for {count} parts")
         } else if indices.insert(index) {
             return Ok(index);
         } else {
-            Problem::new(format!("a part with index {index} is there already"))
+            format!("a part with index {index} is there already")
         };
-        Err(problem
-            .with_hint(format!("the indices are 0 to {}, each once", count - 1))
-            .with_rule(FORMAT))
+        let last = count - 1;
+        Err(values::wrong(
+            message,
+            format!("the indices are 0 to {last}, each once"),
+        ))
     });
     let file_name = part.required_value(findings, "filename", |text| {
         let name = values::file_name(text)?;
         if names.insert(name.clone()) {
             return Ok(name);
         }
-        Err(Problem::new(format!(
-            "a part named {} is there already",
-            values::shown(&name)
-        ))
-        .with_hint("every part is an object of its own")
-        .with_rule(FORMAT))
+        let message = format!("a part named {} is there already", values::shown(&name));
+        Err(values::wrong(message, "every part is an object of its own"))
     });
     let digest = read_digest(part, findings);
     Some(Part {

@@ -4,6 +4,31 @@ use super::node::FORMAT;
 use super::{Architecture, Version};
 use crate::manifest::Problem;
 
+/// What is wrong with a value: a problem that does not know its place yet.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    message: String,
+    hint: String,
+    rule: &'static str,
+}
+
+/// A value that the format of bundle manifests does not allow.
+pub(super) fn wrong(message: impl Into<String>, hint: impl Into<String>) -> Wrong {
+    Wrong {
+        message: message.into(),
+        hint: hint.into(),
+        rule: FORMAT,
+    }
+}
+
+impl From<Wrong> for Problem {
+    fn from(wrong: Wrong) -> Self {
+        Self::new(wrong.message)
+            .with_hint(wrong.hint)
+            .with_rule(wrong.rule)
+    }
+}
+
 /// File names on every system that the tools run on end at 255 bytes.
 const LONGEST_NAME: usize = 255;
 /// Product codes are 8 characters from DevPay, 25 from AWS Marketplace.
@@ -23,11 +48,7 @@ pub(super) fn shown(text: &str) -> String {
     format!("{start:?}{more}")
 }
 
-fn wrong(message: impl Into<String>, hint: impl Into<String>) -> Problem {
-    Problem::new(message).with_hint(hint).with_rule(FORMAT)
-}
-
-pub(super) fn version(text: &str) -> Result<Version, Problem> {
+pub(super) fn version(text: &str) -> Result<Version, Wrong> {
     match text {
         "2007-10-10" => Ok(Version::V2007_10_10),
         "2007-08-29" => Ok(Version::V2007_08_29),
@@ -39,7 +60,7 @@ pub(super) fn version(text: &str) -> Result<Version, Problem> {
     }
 }
 
-pub(super) fn architecture(text: &str) -> Result<Architecture, Problem> {
+pub(super) fn architecture(text: &str) -> Result<Architecture, Wrong> {
     match text {
         "i386" => Ok(Architecture::I386),
         "x86_64" => Ok(Architecture::X86_64),
@@ -51,16 +72,15 @@ pub(super) fn architecture(text: &str) -> Result<Architecture, Problem> {
 }
 
 /// Only machine images become AMIs.
-pub(super) fn machine_type(text: &str) -> Result<(), Problem> {
+pub(super) fn machine_type(text: &str) -> Result<(), Wrong> {
     match text {
         "machine" => Ok(()),
-        "kernel" | "ramdisk" => Err(Problem::new(format!(
-            "this bundle is a {text}, which cannot be registered as an AMI"
-        ))
-        .with_hint(
-            "only bundles of type machine can; a kernel or ramdisk is named by its aki- or ari- id",
-        )
-        .with_rule("RegisterImage")),
+        "kernel" | "ramdisk" => Err(Wrong {
+            message: format!("this bundle is a {text}, which cannot be registered as an AMI"),
+            hint: "only machine images can; an image names its kernel and ramdisk by their ids"
+                .to_owned(),
+            rule: "RegisterImage",
+        }),
         other => Err(wrong(
             format!("image type {} is not known", shown(other)),
             "write machine (kernel and ramdisk exist, but make no AMI)",
@@ -68,7 +88,7 @@ pub(super) fn machine_type(text: &str) -> Result<(), Problem> {
     }
 }
 
-pub(super) fn account(text: &str) -> Result<String, Problem> {
+pub(super) fn account(text: &str) -> Result<String, Wrong> {
     if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(text.to_owned());
     }
@@ -85,7 +105,7 @@ pub(super) fn account(text: &str) -> Result<String, Problem> {
 }
 
 /// A size in bytes.
-pub(super) fn size(text: &str) -> Result<u64, Problem> {
+pub(super) fn size(text: &str) -> Result<u64, Wrong> {
     let number = if is_number(text) {
         text.parse::<u64>().ok()
     } else {
@@ -105,7 +125,7 @@ pub(super) fn size(text: &str) -> Result<u64, Problem> {
 }
 
 /// A count or an index, from 0.
-pub(super) fn number(text: &str) -> Result<usize, Problem> {
+pub(super) fn number(text: &str) -> Result<usize, Wrong> {
     let number = if is_number(text) {
         text.parse().ok()
     } else {
@@ -123,7 +143,7 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-pub(super) fn digest_algorithm(text: &str) -> Result<(), Problem> {
+pub(super) fn digest_algorithm(text: &str) -> Result<(), Wrong> {
     if text.eq_ignore_ascii_case("SHA1") {
         return Ok(());
     }
@@ -134,7 +154,7 @@ pub(super) fn digest_algorithm(text: &str) -> Result<(), Problem> {
 }
 
 /// SHA-1 in hexadecimal, in lower case.
-pub(super) fn sha1(text: &str) -> Result<String, Problem> {
+pub(super) fn sha1(text: &str) -> Result<String, Wrong> {
     if text.len() == 40 && is_hex(text) {
         return Ok(text.to_ascii_lowercase());
     }
@@ -145,7 +165,7 @@ pub(super) fn sha1(text: &str) -> Result<String, Problem> {
 }
 
 /// An encrypted key or initialisation vector. It is a secret, so the problem does not show it, and it is not kept.
-pub(super) fn encrypted(text: &str) -> Result<(), Problem> {
+pub(super) fn encrypted(text: &str) -> Result<(), Wrong> {
     if text.len().is_multiple_of(2) && is_hex(text) {
         return Ok(());
     }
@@ -156,7 +176,7 @@ pub(super) fn encrypted(text: &str) -> Result<(), Problem> {
 }
 
 /// The algorithm that a key is for. The tools write `AES-128-CBC`; EC2 does not say what else it takes.
-pub(super) fn key_algorithm(text: &str) -> Result<(), Problem> {
+pub(super) fn key_algorithm(text: &str) -> Result<(), Wrong> {
     if text.is_empty() {
         Err(wrong(
             "there is no algorithm",
@@ -175,7 +195,7 @@ fn is_hex(text: &str) -> bool {
 pub(super) fn id<'p>(
     prefix: &'p str,
     what: &'p str,
-) -> impl Fn(&str) -> Result<String, Problem> + 'p {
+) -> impl Fn(&str) -> Result<String, Wrong> + 'p {
     move |text| match text.strip_prefix(prefix) {
         Some(digits) if matches!(digits.len(), 8 | 17) && is_hex(digits) => Ok(text.to_owned()),
         _ => Err(wrong(
@@ -185,7 +205,7 @@ pub(super) fn id<'p>(
     }
 }
 
-pub(super) fn product_code(text: &str) -> Result<String, Problem> {
+pub(super) fn product_code(text: &str) -> Result<String, Wrong> {
     if text.len() <= LONGEST_PRODUCT_CODE && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Ok(text.to_owned());
     }
@@ -196,7 +216,7 @@ pub(super) fn product_code(text: &str) -> Result<String, Problem> {
 }
 
 /// `ami`, `root`, `swap` or `ephemeralN`.
-pub(super) fn virtual_name(text: &str) -> Result<String, Problem> {
+pub(super) fn virtual_name(text: &str) -> Result<String, Wrong> {
     let ephemeral = |number: &str| {
         is_number(number)
             && (number == "0" || !number.starts_with('0'))
@@ -216,7 +236,7 @@ pub(super) fn virtual_name(text: &str) -> Result<String, Problem> {
 }
 
 /// A device such as `sda1` or `/dev/xvdb`. Which of them an image may use depends on its virtualization; that EC2 says.
-pub(super) fn device(text: &str) -> Result<String, Problem> {
+pub(super) fn device(text: &str) -> Result<String, Wrong> {
     let name = text.strip_prefix("/dev/").unwrap_or(text);
     let rest = ["xvd", "sd", "hd", "vd"]
         .iter()
@@ -237,7 +257,7 @@ pub(super) fn device(text: &str) -> Result<String, Problem> {
 }
 
 /// A plain name: no control characters, not too long.
-pub(super) fn name(text: &str) -> Result<String, Problem> {
+pub(super) fn name(text: &str) -> Result<String, Wrong> {
     if let Some(control) = text.chars().find(|c| c.is_control()) {
         let code = u32::from(control);
         return Err(wrong(
@@ -259,7 +279,7 @@ pub(super) fn name(text: &str) -> Result<String, Problem> {
 }
 
 /// The name of a part's file, which must not lead anywhere but beside the manifest.
-pub(super) fn file_name(text: &str) -> Result<String, Problem> {
+pub(super) fn file_name(text: &str) -> Result<String, Wrong> {
     let path_like = |what: &str| {
         wrong(
             format!("the part's name {} {what}", shown(text)),

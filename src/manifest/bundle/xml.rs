@@ -7,6 +7,7 @@ use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
 use quick_xml::{XmlVersion, escape};
 
+use super::characters::{is_xml_character, is_xml_name, is_xml_space};
 use super::findings::Findings;
 use super::values::shown;
 use crate::manifest::Problem;
@@ -101,7 +102,7 @@ impl Tree<'_, '_> {
                     let at = offset(reader.error_position()).max(at);
                     self.add(
                         at,
-                        format!("this is not well-formed XML: {error}"),
+                        format!("this is not well-formed XML: {}", brief(&error)),
                         "upload the whole file as the tool wrote it",
                     );
                     return Err(Stop);
@@ -109,7 +110,7 @@ impl Tree<'_, '_> {
             }
         }
         if let Some(element) = self.open.pop() {
-            let message = format!("<{}> is never closed", shorten(&element.name));
+            let message = format!("<{}> is never closed", brief(&element.name));
             self.add(
                 element.at,
                 message,
@@ -223,7 +224,7 @@ impl Tree<'_, '_> {
                 Err(error) => {
                     self.add(
                         at,
-                        format!("an attribute is not well-formed: {error}"),
+                        format!("an attribute is not well-formed: {}", brief(&error)),
                         "write attributes as name=\"value\"",
                     );
                     break;
@@ -253,7 +254,7 @@ impl Tree<'_, '_> {
                 Err(error) => {
                     self.add(
                         place,
-                        format!("an attribute's value cannot be read: {error}"),
+                        format!("an attribute's value cannot be read: {}", brief(&error)),
                         ENTITIES,
                     );
                     continue;
@@ -326,7 +327,7 @@ impl Tree<'_, '_> {
             ),
             Err(error) => self.add(
                 at,
-                format!("the XML declaration cannot be read: {error}"),
+                format!("the XML declaration cannot be read: {}", brief(&error)),
                 "write <?xml version=\"1.0\"?>",
             ),
         }
@@ -346,7 +347,7 @@ impl Tree<'_, '_> {
             Some(Err(error)) => {
                 self.add(
                     at,
-                    format!("the XML declaration cannot be read: {error}"),
+                    format!("the XML declaration cannot be read: {}", brief(&error)),
                     "write <?xml version=\"1.0\"?>",
                 );
             }
@@ -354,11 +355,7 @@ impl Tree<'_, '_> {
     }
 
     fn check_name(&mut self, name: &str, at: usize) {
-        let mut characters = name.chars();
-        let starts_well = characters
-            .next()
-            .is_some_and(|c| c.is_alphabetic() || c == '_');
-        if !starts_well || !characters.all(|c| c.is_alphanumeric() || "_-.:".contains(c)) {
+        if !is_xml_name(name) {
             self.add(
                 at,
                 format!("{} is not a name that XML knows", shown(name)),
@@ -389,18 +386,13 @@ impl Tree<'_, '_> {
 const ENTITIES: &str =
     "only &amp; &lt; &gt; &apos; &quot; and references to characters that XML allows are read";
 
-/// What XML calls white space: fewer characters than Unicode does.
-pub(super) const fn is_xml_space(character: char) -> bool {
-    matches!(character, ' ' | '\t' | '\r' | '\n')
-}
-
-/// XML's `Char` production.
-const fn is_xml_character(character: char) -> bool {
-    matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)
-}
-
-fn shorten(name: &str) -> String {
-    name.chars().take(40).collect()
+/// A text that may have names from the manifest in it, which may be as long as the manifest.
+fn brief(text: &impl ToString) -> String {
+    text.to_string()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(160)
+        .collect()
 }
 
 fn offset(position: u64) -> usize {

@@ -1,0 +1,157 @@
+//! What resources are called: the value of `Ref` and the attributes of `Fn::GetAtt`
+//! ("Return values" of each resource type, CloudFormation Template Reference).
+
+use super::Problem;
+use super::resolve::Scope;
+use super::yaml::{Entry, Kind, Node};
+use crate::ACCOUNT;
+
+/// The resource types that are known here.
+pub(super) const TYPES: [&str; 11] = [
+    "AWS::CloudWatch::Alarm",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
+    "AWS::Serverless::Function",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
+];
+
+/// The names of one resource.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// Its own name.
+    pub(super) name: String,
+    /// What `Ref` gives; none where it is not known here.
+    pub(super) reference: Option<String>,
+    /// What `Fn::GetAtt` gives.
+    pub(super) attributes: Vec<(&'static str, String)>,
+}
+
+impl Names {
+    /// The names of a resource that is created.
+    pub(super) fn of(scope: &Scope<'_>, resource: &Entry) -> Result<Self, Problem> {
+        let kind = resource_type(resource)?;
+        let Some(property) = name_property(kind) else {
+            return Ok(Self {
+                name: resource.key.clone(),
+                reference: None,
+                attributes: Vec::new(),
+            });
+        };
+        let name = name(scope, resource, property)?;
+        let (partition, region, suffix) = (scope.partition(), scope.region, scope.url_suffix());
+        let arn = |service: &str, rest: &str| {
+            format!("arn:{partition}:{service}:{region}:{ACCOUNT}:{rest}")
+        };
+        let (reference, attributes) = match kind {
+            "AWS::S3::Bucket" => return Ok(Self::of_bucket(scope, &name.to_lowercase())),
+            "AWS::SNS::Topic" => {
+                let arn = arn("sns", &name);
+                (
+                    arn.clone(),
+                    vec![("TopicArn", arn), ("TopicName", name.clone())],
+                )
+            }
+            "AWS::SQS::Queue" => {
+                let url = format!("https://sqs.{region}.{suffix}/{ACCOUNT}/{name}");
+                let (arn, own) = (arn("sqs", &name), name.clone());
+                (
+                    url.clone(),
+                    vec![("Arn", arn), ("QueueName", own), ("QueueUrl", url)],
+                )
+            }
+            "AWS::Logs::LogGroup" => (
+                name.clone(),
+                vec![("Arn", arn("logs", &format!("log-group:{name}:*")))],
+            ),
+            "AWS::CloudWatch::Alarm" => (
+                name.clone(),
+                vec![("Arn", arn("cloudwatch", &format!("alarm:{name}")))],
+            ),
+            "AWS::IAM::ManagedPolicy" => {
+                let arn = format!("arn:{partition}:iam::{ACCOUNT}:policy/{name}");
+                (arn.clone(), vec![("PolicyArn", arn)])
+            }
+            _ => (
+                name.clone(),
+                vec![("Arn", arn("lambda", &format!("function:{name}")))],
+            ),
+        };
+        Ok(Self {
+            name,
+            reference: Some(reference),
+            attributes,
+        })
+    }
+
+    fn of_bucket(scope: &Scope<'_>, name: &str) -> Self {
+        let (partition, region, suffix) = (scope.partition(), scope.region, scope.url_suffix());
+        let attributes = vec![
+            ("Arn", format!("arn:{partition}:s3:::{name}")),
+            ("DomainName", format!("{name}.s3.{suffix}")),
+            ("RegionalDomainName", format!("{name}.s3.{region}.{suffix}")),
+        ];
+        Self {
+            name: name.to_owned(),
+            reference: Some(name.to_owned()),
+            attributes,
+        }
+    }
+}
+
+/// The property that names a resource of this type; none if it has no name of its own.
+fn name_property(kind: &str) -> Option<&'static str> {
+    match kind {
+        "AWS::CloudWatch::Alarm" => Some("AlarmName"),
+        "AWS::IAM::ManagedPolicy" => Some("ManagedPolicyName"),
+        "AWS::Logs::LogGroup" => Some("LogGroupName"),
+        "AWS::S3::Bucket" => Some("BucketName"),
+        "AWS::SNS::Topic" => Some("TopicName"),
+        "AWS::SQS::Queue" => Some("QueueName"),
+        "AWS::Serverless::Function" => Some("FunctionName"),
+        _ => None,
+    }
+}
+
+/// The type of a resource, if it is one of [`TYPES`].
+pub(super) fn resource_type(resource: &Entry) -> Result<&'static str, Problem> {
+    let Some(node) = resource.value.get("Type") else {
+        return Err(Problem::new(resource.line, "the resource has no Type"));
+    };
+    let known = match &node.kind {
+        Kind::Text(given) => TYPES.into_iter().find(|known| known == given),
+        _ => None,
+    };
+    known.ok_or_else(|| {
+        let problem = format!(
+            "the resource type {} is not built here. Known: {}",
+            node.what(),
+            TYPES.join(", ")
+        );
+        Problem::new(node.line, problem)
+    })
+}
+
+/// The resource's own name, or one made as CloudFormation makes it, but without its random end.
+fn name(scope: &Scope<'_>, resource: &Entry, property: &str) -> Result<String, Problem> {
+    let own = resource
+        .value
+        .get("Properties")
+        .and_then(|properties| properties.get(property));
+    match own.map(|own| scope.resolve(own)).transpose()?.flatten() {
+        Some(Node {
+            kind: Kind::Text(name),
+            ..
+        }) => Ok(name),
+        Some(other) => Err(Problem::new(
+            other.line,
+            format!("{property} must be a text, not {}", other.what()),
+        )),
+        None => Ok(format!("{}-{}", scope.stack_name, resource.key)),
+    }
+}

@@ -1,0 +1,192 @@
+//! One reader for each resource type, and the outputs.
+
+use std::collections::BTreeMap;
+
+use super::names::{Names, resource_type};
+use super::properties::At;
+use super::resolve::Scope;
+use super::stack::{Bucket, Queue, Stack, Topic};
+use super::yaml::{Entry, Kind, Node};
+use super::{Problem, TemplateError, function};
+
+/// The attributes of a resource beside its properties. Those that say in which order or whether something is
+/// deleted mean nothing here.
+const ATTRIBUTES: [&str; 9] = [
+    "Type",
+    "Properties",
+    "Condition",
+    "DependsOn",
+    "Metadata",
+    "DeletionPolicy",
+    "UpdateReplacePolicy",
+    "CreationPolicy",
+    "UpdatePolicy",
+];
+
+/// A resource that is created, with its properties worked out.
+pub(super) struct Resource {
+    pub(super) id: String,
+    pub(super) kind: &'static str,
+    pub(super) names: Names,
+    pub(super) metadata: Option<Node>,
+    properties: Node,
+}
+
+impl Resource {
+    pub(super) fn properties(&self) -> At<'_> {
+        At::new(
+            &self.properties,
+            format!("Resources.{}.Properties", self.id),
+        )
+    }
+
+    /// An attribute that [`Names`] gives for every resource of this type.
+    pub(super) fn attribute(&self, name: &str) -> String {
+        self.names
+            .attributes
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, v)| v.clone())
+            .unwrap_or_default()
+    }
+}
+
+/// Everything that the template creates.
+pub(super) fn stack(template: &Node, scope: &Scope<'_>) -> Result<Stack, TemplateError> {
+    let mut resources = Vec::new();
+    for entry in scope.resources() {
+        resources.extend(resource(entry, scope)?);
+    }
+    let mut stack = Stack {
+        outputs: outputs(template, scope)?,
+        ..Stack::default()
+    };
+    let policies = function::managed_policies(&resources)?;
+    for resource in &resources {
+        match resource.kind {
+            "AWS::S3::Bucket" => stack.buckets.push(bucket(resource)?),
+            "AWS::SNS::Topic" => stack.topics.push(topic(resource, &resources)?),
+            "AWS::SQS::Queue" => stack.queues.push(Queue {
+                logical_id: resource.id.clone(),
+                name: resource.names.name.clone(),
+                arn: resource.attribute("Arn"),
+            }),
+            "AWS::Serverless::Function" => stack
+                .functions
+                .push(function::function(resource, &policies)?),
+            // Subscriptions are read with their topic, managed policies with the functions that have them. The rest
+            // (policies of resources, log groups, alarms) changes nothing that runs here, but had to resolve.
+            _ => {}
+        }
+    }
+    Ok(stack)
+}
+
+fn resource(entry: &Entry, scope: &Scope<'_>) -> Result<Option<Resource>, TemplateError> {
+    let place = format!("Resources.{}", entry.key);
+    let fail = |problem: Problem| problem.at(&place);
+    At::new(&entry.value, &place).only(&ATTRIBUTES)?;
+    let kind = resource_type(entry).map_err(fail)?;
+    if !scope.is_created(entry).map_err(fail)? {
+        return Ok(None);
+    }
+    let names = Names::of(scope, entry).map_err(fail)?;
+    let empty = Node {
+        line: entry.line,
+        kind: Kind::Map(Vec::new()),
+    };
+    let properties = entry.value.get("Properties").unwrap_or(&empty);
+    let properties = scope
+        .resolve(properties)
+        .map_err(fail)?
+        .unwrap_or(empty.clone());
+    let metadata = entry
+        .value
+        .get("Metadata")
+        .map(|node| scope.resolve(node))
+        .transpose()
+        .map_err(fail)?
+        .flatten();
+    Ok(Some(Resource {
+        id: entry.key.clone(),
+        kind,
+        names,
+        metadata,
+        properties,
+    }))
+}
+
+fn bucket(resource: &Resource) -> Result<Bucket, TemplateError> {
+    let mut event_bridge = false;
+    if let Some(notifications) = resource.properties().get("NotificationConfiguration") {
+        notifications.only(&["EventBridgeConfiguration"])?;
+        if let Some(configuration) = notifications.get("EventBridgeConfiguration") {
+            event_bridge = configuration
+                .get("EventBridgeEnabled")
+                .map_or(Ok(true), |enabled| enabled.boolean())?;
+        }
+    }
+    Ok(Bucket {
+        logical_id: resource.id.clone(),
+        name: resource.names.name.clone(),
+        event_bridge,
+    })
+}
+
+/// A topic with what is subscribed to it, by itself or by `AWS::SNS::Subscription`.
+fn topic(resource: &Resource, resources: &[Resource]) -> Result<Topic, TemplateError> {
+    let arn = resource.attribute("TopicArn");
+    let mut subscriptions = Vec::new();
+    if let Some(own) = resource.properties().get("Subscription") {
+        for subscription in own.items()? {
+            subscription.only(&["Protocol", "Endpoint"])?;
+            subscriptions.push(protocol_and_endpoint(&subscription)?);
+        }
+    }
+    for other in resources
+        .iter()
+        .filter(|other| other.kind == "AWS::SNS::Subscription")
+    {
+        let properties = other.properties();
+        properties.only(&["TopicArn", "Protocol", "Endpoint"])?;
+        if properties.required("TopicArn")?.text()? == arn {
+            subscriptions.push(protocol_and_endpoint(&properties)?);
+        }
+    }
+    Ok(Topic {
+        logical_id: resource.id.clone(),
+        name: resource.names.name.clone(),
+        arn,
+        subscriptions,
+    })
+}
+
+fn protocol_and_endpoint(subscription: &At<'_>) -> Result<(String, String), TemplateError> {
+    Ok((
+        subscription.required("Protocol")?.text()?,
+        subscription.required("Endpoint")?.text()?,
+    ))
+}
+
+fn outputs(template: &Node, scope: &Scope<'_>) -> Result<BTreeMap<String, String>, TemplateError> {
+    let mut outputs = BTreeMap::new();
+    for entry in template
+        .get("Outputs")
+        .map(Node::entries)
+        .unwrap_or_default()
+    {
+        let place = format!("Outputs.{}", entry.key);
+        let at = At::new(&entry.value, &place);
+        at.only(&["Description", "Value", "Export", "Condition"])?;
+        if scope
+            .is_created(entry)
+            .map_err(|problem| problem.at(&place))?
+        {
+            let value = scope
+                .scalar(at.required("Value")?.node)
+                .map_err(|problem| problem.at(&place))?;
+            outputs.insert(entry.key.clone(), value);
+        }
+    }
+    Ok(outputs)
+}

@@ -1,0 +1,308 @@
+//! The project's own template: what is deployed is what runs here.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::stack::{Bucket, Function, Retry, Stack};
+use super::{environment, read_with};
+
+const OWN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml"));
+
+fn own(parameters: &[(&str, &str)]) -> Stack {
+    read_with(OWN, parameters).unwrap()
+}
+
+fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
+    stack
+        .functions
+        .iter()
+        .find(|function| function.logical_id == id)
+        .unwrap()
+}
+
+#[test]
+fn the_own_template_has_its_bucket_topic_and_queue() {
+    let stack = own(&[]);
+    let bucket = Bucket {
+        logical_id: "Bucket".to_owned(),
+        name: "amiwright-bucket".to_owned(),
+        event_bridge: true,
+    };
+    assert_eq!(stack.buckets, [bucket]);
+    assert_eq!(stack.topics.len(), 1);
+    assert_eq!(
+        stack.topics[0].arn,
+        "arn:aws:sns:us-east-1:000000000000:amiwright-Topic"
+    );
+    assert!(
+        stack.topics[0].subscriptions.is_empty(),
+        "no mail without an address"
+    );
+    assert_eq!(stack.queues.len(), 1);
+    assert_eq!(
+        stack.queues[0].arn,
+        "arn:aws:sqs:us-east-1:000000000000:amiwright-FailedEvents"
+    );
+    assert_eq!(stack.outputs["BucketName"], "amiwright-bucket");
+    assert_eq!(
+        stack.outputs["DropAManifest"],
+        "aws s3 cp web.image.yaml s3://amiwright-bucket/"
+    );
+    assert_eq!(stack.outputs["NotifyFunction"], "amiwright-Notify");
+
+    let stack = own(&[
+        ("NotificationEmail", "ops@example.com"),
+        ("BucketName", "images"),
+    ]);
+    assert_eq!(
+        stack.topics[0].subscriptions,
+        [("email".to_owned(), "ops@example.com".to_owned())]
+    );
+    assert_eq!(stack.buckets[0].name, "images");
+}
+
+#[test]
+fn the_own_template_has_three_functions() {
+    let stack = own(&[]);
+    let summary: Vec<_> = stack
+        .functions
+        .iter()
+        .map(|f| {
+            (
+                f.binary.as_str(),
+                f.timeout.as_secs(),
+                f.memory,
+                f.maximum_retries,
+                f.maximum_event_age.as_secs(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        summary,
+        [
+            ("register-image", 60, 256, 2, 21600),
+            ("advance-tasks", 50, 256, 0, 60),
+            ("notify", 30, 128, 2, 21600)
+        ]
+    );
+    for function in &stack.functions {
+        assert_eq!(function.on_failure.as_ref(), Some(&stack.queues[0].arn));
+        assert_eq!(function.reserved_concurrency, None);
+    }
+    let topic = "arn:aws:sns:us-east-1:000000000000:amiwright-Topic";
+    let (account, bucket) = (
+        ("AMIWRIGHT_ACCOUNT_ID", "000000000000"),
+        ("AMIWRIGHT_BUCKET", "amiwright-bucket"),
+    );
+    let (prefix, topic) = (
+        ("AMIWRIGHT_STATE_PREFIX", "amiwright/"),
+        ("AMIWRIGHT_TOPIC_ARN", topic),
+    );
+    let (format, level) = (
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
+    );
+    assert_eq!(
+        environment(function(&stack, "RegisterImage")),
+        [account, bucket, prefix, format, level]
+    );
+    assert_eq!(
+        environment(function(&stack, "AdvanceTasks")),
+        [account, bucket, prefix, topic, format, level]
+    );
+    assert_eq!(
+        environment(function(&stack, "Notify")),
+        [bucket, prefix, topic, format, level]
+    );
+}
+
+#[test]
+fn the_own_template_wakes_its_functions() {
+    let stack = own(&[("StatePrefix", "state/")]);
+    let created = |name: &str, key: &Value| {
+        json!({"source": "aws.s3", "detail-type": "Object Created",
+               "detail": {"bucket": {"name": name}, "object": {"key": key}}})
+    };
+    let takes = |id: &str, event: &Value| {
+        function(&stack, id)
+            .rules
+            .iter()
+            .any(|rule| crate::events::matches(&rule.pattern, event).unwrap())
+    };
+    let manifests = [
+        "a.image.yaml",
+        "dir/a.image.yml",
+        "a b.image.json",
+        "web.manifest.xml",
+    ];
+    for key in manifests {
+        assert!(
+            takes("RegisterImage", &created("amiwright-bucket", &json!(key))),
+            "{key}"
+        );
+        assert!(
+            !takes("RegisterImage", &created("other", &json!(key))),
+            "{key} of another bucket"
+        );
+        assert!(
+            !takes("Notify", &created("amiwright-bucket", &json!(key))),
+            "{key}"
+        );
+    }
+    let status = created("amiwright-bucket", &json!("state/status/a.image.yaml.json"));
+    assert!(takes("Notify", &status));
+    assert!(!takes("RegisterImage", &status));
+    assert!(!takes(
+        "RegisterImage",
+        &created("amiwright-bucket", &json!("web.part.0"))
+    ));
+    let available = json!({"source": "aws.ec2", "detail-type": "EC2 AMI State Change", "detail": {"State": "available"}});
+    assert!(takes("AdvanceTasks", &available));
+}
+
+#[test]
+fn the_own_template_tries_again_only_what_is_no_tick() {
+    let stack = own(&[]);
+    let once = Retry {
+        attempts: 0,
+        maximum_event_age: Duration::from_secs(60),
+    };
+    assert_eq!(
+        function(&stack, "RegisterImage").rules[0].retry,
+        Retry::default()
+    );
+    assert_eq!(function(&stack, "AdvanceTasks").rules[0].retry, once);
+    let schedules: Vec<_> = function(&stack, "AdvanceTasks")
+        .schedules
+        .iter()
+        .map(|s| {
+            (
+                s.expression.as_str(),
+                s.time_zone.as_str(),
+                s.enabled,
+                s.input.clone().unwrap(),
+                s.retry,
+            )
+        })
+        .collect();
+    assert_eq!(
+        schedules,
+        [
+            (
+                "rate(1 minute)",
+                "UTC",
+                true,
+                json!({"task": "advance"}),
+                once
+            ),
+            (
+                "rate(15 minutes)",
+                "UTC",
+                true,
+                json!({"task": "sweep"}),
+                once
+            ),
+        ]
+    );
+}
+
+#[test]
+fn the_own_template_grants_no_more_than_is_needed() {
+    let stack = own(&[("ExistingBucketName", "mine")]);
+    assert!(stack.buckets.is_empty());
+    let statement = |function: &Function, sid: &str| {
+        function
+            .policies
+            .iter()
+            .find(|statement| statement["Sid"] == sid)
+            .cloned()
+            .unwrap()
+    };
+    for function in &stack.functions {
+        for statement in &function.policies {
+            let text = statement.to_string();
+            assert!(!statement["Action"].to_string().contains('*'), "{text}");
+            // Only what takes no resource may have all of them, and then its Region is pinned.
+            if statement["Resource"] == "*" {
+                assert_eq!(statement["Action"], "ec2:DescribeImages");
+                assert_eq!(
+                    statement["Condition"],
+                    json!({"StringEquals": {"ec2:Region": "us-east-1"}})
+                );
+            }
+        }
+    }
+    let register = function(&stack, "RegisterImage");
+    let owned = json!({"StringLike": {"aws:RequestTag/amiwright:manifest": "s3://mine/*"},
+                       "Null": {"aws:RequestTag/amiwright:sha256": "false"}});
+    assert_eq!(
+        statement(register, "RegisterOwnedImages")["Condition"],
+        owned
+    );
+    assert_eq!(
+        statement(register, "RegisterOwnedImages")["Resource"],
+        "arn:aws:ec2:us-east-1::image/*"
+    );
+    assert_eq!(
+        statement(register, "SettleImages")["Resource"],
+        "arn:aws:s3:::mine/amiwright/open/*"
+    );
+    let publishers: Vec<_> = stack
+        .functions
+        .iter()
+        .filter(|function| {
+            function
+                .policies
+                .iter()
+                .any(|statement| statement["Action"] == "sns:Publish")
+        })
+        .map(|function| function.binary.as_str())
+        .collect();
+    assert_eq!(publishers, ["advance-tasks", "notify"]);
+    let notify = function(&stack, "Notify")
+        .policies
+        .iter()
+        .map(|statement| statement["Action"].to_string());
+    assert!(
+        notify
+            .into_iter()
+            .all(|actions| !actions.contains("ec2:") && !actions.contains("Delete"))
+    );
+}
+
+#[test]
+fn parameters_are_checked_by_their_own_rules() {
+    for (name, value, message) in [
+        ("NotificationEmail", "ops", "AllowedPattern"),
+        ("StatePrefix", "amiwright", "ends with a slash"),
+        ("LogLevel", "LOUD", "AllowedValues are TRACE, DEBUG"),
+        ("LogRetentionDays", "2", "AllowedValues are 1, 3"),
+        ("AdvanceSchedule", "rate(1 minutes)", "the unit is `minute`"),
+        ("Unheard", "x", "Known: NotificationEmail, BucketName"),
+    ] {
+        let error = read_with(OWN, &[(name, value)]).unwrap_err().to_string();
+        assert!(error.contains(message), "{name}: {error}");
+    }
+    let rules = "Parameters:\n  P: {Type: Number, MinValue: 3, MaxValue: 5}\nResources: {}\nOutputs: {O: {Value: !Ref P}}";
+    assert_eq!(read_with(rules, &[("P", "4")]).unwrap().outputs["O"], "4");
+    for (value, message) in [
+        ("2", "MinValue is 3"),
+        ("6", "MaxValue is 5"),
+        ("x", "not a number"),
+    ] {
+        assert!(
+            read_with(rules, &[("P", value)])
+                .unwrap_err()
+                .problem
+                .contains(message),
+            "{value}"
+        );
+    }
+    assert!(
+        read_with(rules, &[])
+            .unwrap_err()
+            .problem
+            .contains("no default")
+    );
+}
