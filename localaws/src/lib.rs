@@ -27,10 +27,6 @@ pub mod sns;
 mod state;
 pub mod sts;
 pub mod template;
-mod query;
-pub mod s3;
-pub mod sns;
-pub mod sts;
 pub mod wire;
 pub mod world;
 
