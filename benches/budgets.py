@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures the functions as Lambda would run them, and compares them with their budgets. No test: it prints a table.
 
-    cargo build --profile lambda --no-default-features --features bench --bins
+    cargo build --profile lambda --no-default-features --features bench \\
+        --bin register-image --bin advance-tasks --bin notify --bin empty-function
     benches/budgets.py [--runs 30] [--boto3-python PYTHON] [--dir DIR]
 
 Times are compared with an empty `lambda_runtime` program of the same build (and, given a Python that has boto3, with a
