@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -27,7 +28,9 @@ pub struct AnswerLost;
 
 /// A client into this world.
 pub(crate) fn http_client(services: &Arc<Services>) -> SharedHttpClient {
-    SharedHttpClient::new(InProcess { services: Arc::clone(services) })
+    SharedHttpClient::new(InProcess {
+        services: Arc::clone(services),
+    })
 }
 
 /// A clock for the SDK (`SdkConfig::builder().time_source(…)`), so that signatures carry the world's time.
@@ -44,7 +47,10 @@ pub fn sleep(clock: Clock) -> SharedAsyncSleep {
 
 /// The connector alone: one that gives up waiting for an answer after `read_timeout` of the world's time.
 fn connector(services: &Arc<Services>, read_timeout: Option<Duration>) -> SharedHttpConnector {
-    SharedHttpConnector::new(Connector { services: Arc::clone(services), read_timeout })
+    SharedHttpConnector::new(Connector {
+        services: Arc::clone(services),
+        read_timeout,
+    })
 }
 
 #[derive(Debug)]
@@ -74,7 +80,11 @@ impl fmt::Debug for InProcess {
 }
 
 impl HttpClient for InProcess {
-    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         connector(&self.services, settings.read_timeout())
     }
 }
@@ -86,7 +96,9 @@ struct Connector {
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connector").field("read_timeout", &self.read_timeout).finish_non_exhaustive()
+        f.debug_struct("Connector")
+            .field("read_timeout", &self.read_timeout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,16 +120,23 @@ impl HttpConnector for Connector {
                 },
             };
             let answer = answer.map_err(|lost| ConnectorError::io(lost.into()))?;
-            HttpResponse::try_from(answer.map(SdkBody::from)).map_err(|error| ConnectorError::other(error.into(), None))
+            HttpResponse::try_from(answer.map(SdkBody::from))
+                .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
 /// The request with its whole body, also of a body that streams.
 async fn whole(request: HttpRequest) -> Result<Request, ConnectorError> {
-    let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+    let request = request
+        .try_into_http1x()
+        .map_err(|error| ConnectorError::user(error.into()))?;
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
+    let body = body
+        .collect()
+        .await
+        .map_err(ConnectorError::user)?
+        .to_bytes();
     Ok(Request::from_parts(parts, body))
 }
 
@@ -137,37 +156,60 @@ mod tests {
     }
 
     fn put(body: SdkBody) -> HttpRequest {
-        let request = signed("s3", "PUT", "https://images.s3.us-east-1.amazonaws.com/a.bin", "");
+        let request = signed(
+            "s3",
+            "PUT",
+            "https://images.s3.us-east-1.amazonaws.com/a.bin",
+            "",
+        );
         HttpRequest::try_from(request.map(|_| body)).unwrap()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_streaming_body_arrives_whole() {
         let world = world().await;
-        let frames = ["one ", "two"].map(|part| Ok::<_, std::io::Error>(hyper::body::Frame::data(Bytes::from(part))));
+        let frames = ["one ", "two"]
+            .map(|part| Ok::<_, std::io::Error>(hyper::body::Frame::data(Bytes::from(part))));
         let body = StreamBody::new(futures_util::stream::iter(frames));
-        let answer = connector(world.services(), None).call(put(SdkBody::from_body_1_x(body))).await.unwrap();
+        let answer = connector(world.services(), None)
+            .call(put(SdkBody::from_body_1_x(body)))
+            .await
+            .unwrap();
         assert_eq!(answer.status().as_u16(), 200);
-        assert_eq!(world.s3().get("images", "a.bin").await.unwrap().unwrap(), "one two");
+        assert_eq!(
+            world.s3().get("images", "a.bin").await.unwrap().unwrap(),
+            "one two"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_is_late_is_a_time_out_but_the_call_took_effect() {
         let world = world().await;
-        world.faults().on("s3", "PutObject", 1, Fault::Slow(Duration::from_secs(30)));
+        world
+            .faults()
+            .on("s3", "PutObject", 1, Fault::Slow(Duration::from_secs(30)));
         let connector = connector(world.services(), Some(Duration::from_secs(10)));
         let before = world.clock().now();
-        let error = connector.call(put(SdkBody::from("late"))).await.unwrap_err();
+        let error = connector
+            .call(put(SdkBody::from("late")))
+            .await
+            .unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
         assert!(world.clock().now().duration_since(before).as_secs() < 30);
-        assert_eq!(world.s3().get("images", "a.bin").await.unwrap().unwrap(), "late");
+        assert_eq!(
+            world.s3().get("images", "a.bin").await.unwrap().unwrap(),
+            "late"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lost_answer_is_a_broken_connection() {
         let world = world().await;
         world.faults().on("s3", "PutObject", 1, Fault::LoseAnswer);
-        let error = connector(world.services(), None).call(put(SdkBody::from("x"))).await.unwrap_err();
+        let error = connector(world.services(), None)
+            .call(put(SdkBody::from("x")))
+            .await
+            .unwrap_err();
         assert!(error.is_io(), "{error:?}");
         assert!(world.s3().get("images", "a.bin").await.unwrap().is_some());
     }

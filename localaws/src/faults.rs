@@ -80,8 +80,15 @@ struct Plan {
 #[derive(Debug)]
 enum When {
     Number(u64),
-    Nth { service: String, action: String, left: u64 },
-    Always { service: String, action: String },
+    Nth {
+        service: String,
+        action: String,
+        left: u64,
+    },
+    Always {
+        service: String,
+        action: String,
+    },
 }
 
 impl Faults {
@@ -93,12 +100,25 @@ impl Faults {
     /// Plans `fault` for the `nth` call (from 1, counted from now) of this service's action.
     pub fn on(&self, service: &str, action: &str, nth: u64, fault: Fault) {
         let (service, action) = (service.to_owned(), action.to_owned());
-        self.plan(When::Nth { service, action, left: nth.max(1) }, fault);
+        self.plan(
+            When::Nth {
+                service,
+                action,
+                left: nth.max(1),
+            },
+            fault,
+        );
     }
 
     /// Plans `fault` for every call of this service's action from now on, until [`Faults::clear`].
     pub fn always(&self, service: &str, action: &str, fault: Fault) {
-        self.plan(When::Always { service: service.to_owned(), action: action.to_owned() }, fault);
+        self.plan(
+            When::Always {
+                service: service.to_owned(),
+                action: action.to_owned(),
+            },
+            fault,
+        );
     }
 
     /// Forgets all plans. The record of calls stays.
@@ -158,11 +178,19 @@ impl When {
     fn meets(&mut self, call: &Call) -> Met {
         match self {
             Self::Number(number) if *number == call.number => Met::Once,
-            Self::Nth { service, action, left } if *service == call.service && *action == call.action => {
+            Self::Nth {
+                service,
+                action,
+                left,
+            } if *service == call.service && *action == call.action => {
                 *left -= 1;
                 if *left == 0 { Met::Once } else { Met::No }
             }
-            Self::Always { service, action } if *service == call.service && *action == call.action => Met::Again,
+            Self::Always { service, action }
+                if *service == call.service && *action == call.action =>
+            {
+                Met::Again
+            }
             _ => Met::No,
         }
     }
@@ -172,8 +200,16 @@ impl When {
 /// "Common errors".
 pub(crate) fn throttled(service: &str) -> (StatusCode, &'static str, &'static str) {
     match service {
-        "s3" => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate."),
-        "ec2" => (StatusCode::SERVICE_UNAVAILABLE, "RequestLimitExceeded", "Request limit exceeded."),
+        "s3" => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "SlowDown",
+            "Please reduce your request rate.",
+        ),
+        "ec2" => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "RequestLimitExceeded",
+            "Request limit exceeded.",
+        ),
         _ => (StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded"),
     }
 }
@@ -191,20 +227,30 @@ pub(crate) fn refusal(
     let body = match service {
         // An answer to HEAD has no body (RFC 9110, 9.3.2): the status is all there is.
         "s3" if method == Method::HEAD => String::new(),
-        "s3" => format!("<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{id}</RequestId></Error>"),
+        "s3" => format!(
+            "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{id}</RequestId></Error>"
+        ),
         "ec2" => format!(
             "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
              <RequestID>{id}</RequestID></Response>"
         ),
         _ => {
-            let by = if status.is_server_error() { "Receiver" } else { "Sender" };
+            let by = if status.is_server_error() {
+                "Receiver"
+            } else {
+                "Sender"
+            };
             format!(
                 "<ErrorResponse><Error><Type>{by}</Type><Code>{code}</Code><Message>{message}</Message></Error>\
                  <RequestId>{id}</RequestId></ErrorResponse>"
             )
         }
     };
-    let body = if body.is_empty() { body } else { format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}") };
+    let body = if body.is_empty() {
+        body
+    } else {
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}")
+    };
     let mut response = wire::response(status, "text/xml;charset=UTF-8", body);
     if service == "s3"
         && let Ok(id) = request_id.parse()
@@ -237,8 +283,14 @@ mod tests {
         faults.at(2, Fault::Throttle);
         faults.on("s3", "PutObject", 2, Fault::LoseAnswer);
         assert_eq!(faults.record(call("s3", "PutObject")), None);
-        assert_eq!(faults.record(call("ec2", "RegisterImage")), Some(Fault::Throttle));
-        assert_eq!(faults.record(call("s3", "PutObject")), Some(Fault::LoseAnswer));
+        assert_eq!(
+            faults.record(call("ec2", "RegisterImage")),
+            Some(Fault::Throttle)
+        );
+        assert_eq!(
+            faults.record(call("s3", "PutObject")),
+            Some(Fault::LoseAnswer)
+        );
         assert_eq!(faults.record(call("s3", "PutObject")), None);
         let numbers: Vec<u64> = faults.calls().iter().map(|call| call.number).collect();
         assert_eq!(numbers, [1, 2, 3, 4]);
@@ -260,11 +312,29 @@ mod tests {
         let (status, code, message) = throttled("ec2");
         let response = refusal("ec2", &Method::POST, status, (code, message), "id");
         let body = String::from_utf8(response.body().to_vec()).unwrap();
-        assert!(body.contains("<Errors><Error><Code>RequestLimitExceeded</Code>"), "{body}");
-        let head = refusal("s3", &Method::HEAD, StatusCode::FORBIDDEN, ("AccessDenied", "no"), "id");
+        assert!(
+            body.contains("<Errors><Error><Code>RequestLimitExceeded</Code>"),
+            "{body}"
+        );
+        let head = refusal(
+            "s3",
+            &Method::HEAD,
+            StatusCode::FORBIDDEN,
+            ("AccessDenied", "no"),
+            "id",
+        );
         assert!(head.body().is_empty());
-        let sns = refusal("sns", &Method::POST, StatusCode::BAD_REQUEST, ("A<B", "x & y"), "id");
+        let sns = refusal(
+            "sns",
+            &Method::POST,
+            StatusCode::BAD_REQUEST,
+            ("A<B", "x & y"),
+            "id",
+        );
         let body = String::from_utf8(sns.body().to_vec()).unwrap();
-        assert!(body.contains("<Code>A&lt;B</Code><Message>x &amp; y</Message>"), "{body}");
+        assert!(
+            body.contains("<Code>A&lt;B</Code><Message>x &amp; y</Message>"),
+            "{body}"
+        );
     }
 }

@@ -70,7 +70,13 @@ fn offer(event: &Event, functions: &[Function], lambda: &Lambda) {
 /// One schedule: invokes its function each time, until its expression names no further time.
 ///
 /// The Scheduler's own retries are for targets that cannot be reached; the queue of a function here always can.
-pub(crate) async fn run(expression: Expression, schedule: Schedule, function: String, clock: Clock, lambda: Lambda) {
+pub(crate) async fn run(
+    expression: Expression,
+    schedule: Schedule,
+    function: String,
+    clock: Clock,
+    lambda: Lambda,
+) {
     let start = clock.now();
     let mut last = start;
     while let Some(next) = expression.next_after(last, start) {

@@ -2,20 +2,26 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
 /// The folder of state files.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct StateFiles {
     directory: PathBuf,
+    /// One writer at a time, so that an older state never replaces a newer one.
+    writing: Mutex<()>,
 }
 
 impl StateFiles {
     /// Files in this folder, which is made if need be.
     pub(crate) fn open(directory: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(directory)?;
-        Ok(Self { directory: directory.to_owned() })
+        Ok(Self {
+            directory: directory.to_owned(),
+            writing: Mutex::new(()),
+        })
     }
 
     /// The path of a service's file.
@@ -32,12 +38,14 @@ impl StateFiles {
         }
     }
 
-    /// Saves a service's state: the old file is there until the new one is whole.
-    pub(crate) fn write(&self, service: &str, state: &Value) -> io::Result<()> {
+    /// Saves what `state` gives as a service's: the old file is there until the new one is whole.
+    pub(crate) fn write(&self, service: &str, state: impl FnOnce() -> Value) -> io::Result<()> {
+        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
-        file.write_all(&serde_json::to_vec_pretty(state)?)?;
+        file.write_all(&serde_json::to_vec_pretty(&state())?)?;
         file.as_file().sync_data()?;
-        file.persist(self.path(service)).map_err(|error| error.error)?;
+        file.persist(self.path(service))
+            .map_err(|error| error.error)?;
         Ok(())
     }
 }
@@ -51,9 +59,21 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let files = StateFiles::open(&directory.path().join("state")).unwrap();
         assert_eq!(files.read("ec2").unwrap(), None);
-        files.write("ec2", &serde_json::json!({"images": [1]})).unwrap();
-        files.write("ec2", &serde_json::json!({"images": [1, 2]})).unwrap();
-        assert_eq!(files.read("ec2").unwrap(), Some(serde_json::json!({"images": [1, 2]})));
-        assert_eq!(std::fs::read_dir(directory.path().join("state")).unwrap().count(), 1);
+        files
+            .write("ec2", || serde_json::json!({"images": [1]}))
+            .unwrap();
+        files
+            .write("ec2", || serde_json::json!({"images": [1, 2]}))
+            .unwrap();
+        assert_eq!(
+            files.read("ec2").unwrap(),
+            Some(serde_json::json!({"images": [1, 2]}))
+        );
+        assert_eq!(
+            std::fs::read_dir(directory.path().join("state"))
+                .unwrap()
+                .count(),
+            1
+        );
     }
 }

@@ -5,7 +5,6 @@
 //! enums are of text, except [`TAGGED`].
 
 mod access;
-mod suggest;
 mod text;
 
 use std::{cell::RefCell, fmt};
@@ -18,6 +17,7 @@ use serde::de::{
 use super::{
     document::{Node, Path, Value, quoted},
     findings::{Finding, Findings},
+    suggest,
 };
 use access::{Entries, Fields, Items, Tagged, Unit};
 
@@ -27,7 +27,11 @@ const TAGGED: [&str; 1] = ["Source"];
 /// Reads `T` from the tree; none only if the type itself failed, which is then among the findings.
 pub(super) fn decode<T: DeserializeOwned>(root: &Node) -> (Option<T>, Findings) {
     let findings = RefCell::new(Findings::new(root));
-    let decoder = Decoder { at: At::Node(root), path: Path::default(), findings: &findings };
+    let decoder = Decoder {
+        at: At::Node(root),
+        path: Path::default(),
+        findings: &findings,
+    };
     let decoded = T::deserialize(decoder);
     let mut findings = findings.into_inner();
     match decoded {
@@ -59,7 +63,11 @@ struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     fn inner(&self, at: At<'a>, path: Path) -> Self {
-        Self { at, path, findings: self.findings }
+        Self {
+            at,
+            path,
+            findings: self.findings,
+        }
     }
 
     /// The value, unless a placeholder must do: then the problem has been said.
@@ -70,11 +78,18 @@ impl<'a> Decoder<'a> {
                 self.missing(expected);
                 None
             }
-            At::Node(Node { value: Value::Null, .. }) => {
-                self.refuse(Finding::new(self.path.clone(), format!("needs a value: {expected}")).at_key());
+            At::Node(Node {
+                value: Value::Null, ..
+            }) => {
+                self.refuse(
+                    Finding::new(self.path.clone(), format!("needs a value: {expected}")).at_key(),
+                );
                 None
             }
-            At::Node(Node { value: Value::Refused, .. }) => {
+            At::Node(Node {
+                value: Value::Refused,
+                ..
+            }) => {
                 self.findings.borrow_mut().doubt(self.path.clone());
                 None
             }
@@ -87,11 +102,17 @@ impl<'a> Decoder<'a> {
             Some(super::document::Step::Field(name)) => quoted(name),
             _ => "the value".to_owned(),
         };
-        self.refuse(Finding::new(self.path.clone(), format!("{name} is missing")).hint(format!("add it: {expected}")));
+        self.refuse(
+            Finding::new(self.path.clone(), format!("{name} is missing"))
+                .hint(format!("add it: {expected}")),
+        );
     }
 
     fn wrong_type(&self, expected: &str, found: &Value, hint: Option<String>) {
-        let finding = Finding::new(self.path.clone(), format!("expected {expected}, found {}", found.describe()));
+        let finding = Finding::new(
+            self.path.clone(),
+            format!("expected {expected}, found {}", found.describe()),
+        );
         self.refuse(match hint {
             Some(hint) => finding.hint(hint),
             None => finding,
@@ -150,11 +171,18 @@ impl<'a> Decoder<'a> {
         let expected = suggest::one_of(variants);
         let first = variants.first().copied().unwrap_or_default();
         match self.wanted(&expected) {
-            Some(Value::String(given)) => variants.iter().copied().find(|variant| variant == given).unwrap_or_else(|| {
-                let finding = Finding::new(self.path.clone(), format!("{} is not a value of this field", quoted(given)));
-                self.refuse(finding.hint(suggest::hint(given, variants, &expected)));
-                first
-            }),
+            Some(Value::String(given)) => variants
+                .iter()
+                .copied()
+                .find(|variant| variant == given)
+                .unwrap_or_else(|| {
+                    let finding = Finding::new(
+                        self.path.clone(),
+                        format!("{} is not a value of this field", quoted(given)),
+                    );
+                    self.refuse(finding.hint(suggest::hint(given, variants, &expected)));
+                    first
+                }),
             Some(other) => {
                 self.wrong_type(&expected, other, None);
                 first
@@ -168,7 +196,9 @@ impl<'de, 'a: 'de> Deserializer<'de> for Decoder<'a> {
     type Error = Failure;
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Failure> {
-        Err(Failure::custom("the manifest's types have a field of no definite type"))
+        Err(Failure::custom(
+            "the manifest's types have a field of no definite type",
+        ))
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
@@ -190,8 +220,13 @@ impl<'de, 'a: 'de> Deserializer<'de> for Decoder<'a> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match self.at {
             At::Missing | At::Placeholder => visitor.visit_none(),
-            At::Node(Node { value: Value::Null, .. }) => visitor.visit_none(),
-            At::Node(Node { value: Value::Refused, .. }) => {
+            At::Node(Node {
+                value: Value::Null, ..
+            }) => visitor.visit_none(),
+            At::Node(Node {
+                value: Value::Refused,
+                ..
+            }) => {
                 self.findings.borrow_mut().doubt(self.path.clone());
                 visitor.visit_none()
             }
@@ -199,7 +234,11 @@ impl<'de, 'a: 'de> Deserializer<'de> for Decoder<'a> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
         visitor.visit_newtype_struct(self)
     }
 

@@ -93,7 +93,11 @@ pub(super) fn quoted(text: &str) -> String {
 /// Control characters, and those that change the direction of text or take no room, are not for messages.
 fn visible(c: char) -> char {
     let unseen = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    if c.is_control() || unseen { '\u{fffd}' } else { c }
+    if c.is_control() || unseen {
+        '\u{fffd}'
+    } else {
+        c
+    }
 }
 
 /// One step of a path.
@@ -163,7 +167,11 @@ impl fmt::Display for Path {
 }
 
 fn plain(field: &str) -> bool {
-    !field.is_empty() && field.len() <= SHOWN && field.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    !field.is_empty()
+        && field.len() <= SHOWN
+        && field
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 /// Builds a [`Path`] of fields and indices.
@@ -188,7 +196,12 @@ impl Places {
         while let Some((path, node)) = open.pop() {
             match &node.value {
                 Value::Sequence(items) => {
-                    open.extend(items.iter().enumerate().map(|(index, item)| (path.join(index), item)));
+                    open.extend(
+                        items
+                            .iter()
+                            .enumerate()
+                            .map(|(index, item)| (path.join(index), item)),
+                    );
                 }
                 Value::Mapping(entries) => {
                     for entry in entries {
@@ -220,7 +233,10 @@ impl Places {
 
     /// Where the value's key is, or the value if it has none.
     pub(super) fn key(&self, path: &Path) -> Mark {
-        self.keys.get(path).copied().unwrap_or_else(|| self.value(path))
+        self.keys
+            .get(path)
+            .copied()
+            .unwrap_or_else(|| self.value(path))
     }
 }
 
@@ -230,33 +246,55 @@ pub(super) type Read = Result<(Node, Vec<Problem>), Vec<Problem>>;
 /// Reads the text in the format that the key's ending names.
 pub(super) fn read(key: &str, bytes: &[u8]) -> Read {
     if bytes.len() > MAX_BYTES {
-        let message = format!("the manifest has {} bytes; at most {MAX_BYTES} are read", bytes.len());
-        return Err(vec![Problem::new(message).with_hint("disks and bundles are objects of their own beside the manifest")]);
+        let message = format!(
+            "the manifest has {} bytes; at most {MAX_BYTES} are read",
+            bytes.len()
+        );
+        return Err(vec![Problem::new(message).with_hint(
+            "disks and bundles are objects of their own beside the manifest",
+        )]);
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| vec![not_utf8(bytes, error.valid_up_to())])?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| vec![not_utf8(bytes, error.valid_up_to())])?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
         return Err(vec![empty()]);
     }
     if let Some((mark, found)) = forbidden(text) {
-        let message = format!("the character U+{:04X} is not allowed in a manifest", u32::from(found));
+        let message = format!(
+            "the character U+{:04X} is not allowed in a manifest",
+            u32::from(found)
+        );
         let hint = "remove it; the file may be binary, or saved as UTF-16";
-        return Err(vec![Problem::new(message).at(mark.line, mark.column).with_hint(hint)]);
+        return Err(vec![
+            Problem::new(message)
+                .at(mark.line, mark.column)
+                .with_hint(hint),
+        ]);
     }
-    if key.ends_with(".json") { json::read(text) } else { yaml::read(text) }
+    if key.ends_with(".json") {
+        json::read(text)
+    } else {
+        yaml::read(text)
+    }
 }
 
 /// The problem of a file without content.
 pub(super) fn empty() -> Problem {
-    Problem::new("the manifest is empty").at(1, 1).with_hint("`name` and `source` are needed at least")
+    Problem::new("the manifest is empty")
+        .at(1, 1)
+        .with_hint("`name` and `source` are needed at least")
 }
 
 fn not_utf8(bytes: &[u8], offset: usize) -> Problem {
     let good = String::from_utf8_lossy(&bytes[..offset]);
     let mark = Lines::new(&good).mark(good.len());
-    Problem::new(format!("the manifest is not UTF-8 text: byte {offset} is 0x{:02x}", bytes[offset]))
-        .at(mark.line, mark.column)
-        .with_hint("save the file as UTF-8")
+    Problem::new(format!(
+        "the manifest is not UTF-8 text: byte {offset} is 0x{:02x}",
+        bytes[offset]
+    ))
+    .at(mark.line, mark.column)
+    .with_hint("save the file as UTF-8")
 }
 
 /// The first control character that neither YAML nor JSON allows in a text.
@@ -276,7 +314,9 @@ pub(super) struct Lines<'a> {
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let bytes = text.as_bytes();
-        let ends = (0..bytes.len()).filter(|&at| bytes[at] == b'\n' || (bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n')));
+        let ends = (0..bytes.len()).filter(|&at| {
+            bytes[at] == b'\n' || (bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
+        });
         let starts = std::iter::once(0).chain(ends.map(|at| at + 1)).collect();
         Self { text, starts }
     }
@@ -284,7 +324,11 @@ impl<'a> Lines<'a> {
     pub(super) fn mark(&self, offset: usize) -> Mark {
         let line = self.starts.partition_point(|start| *start <= offset).max(1);
         let start = self.starts[line - 1];
-        let column = self.text.get(start..offset).map_or(0, |before| before.chars().count()) + 1;
+        let column = self
+            .text
+            .get(start..offset)
+            .map_or(0, |before| before.chars().count())
+            + 1;
         Mark { line, column }
     }
 }

@@ -11,13 +11,20 @@ pub(super) struct Finding {
     path: Path,
     at_key: bool,
     looked_at: Vec<Path>,
+    looked_within: Vec<Path>,
     problem: Problem,
 }
 
 impl Finding {
     /// A finding about the value at `path`.
     pub(super) fn new(path: Path, message: impl Into<String>) -> Self {
-        Self { looked_at: Vec::new(), at_key: false, problem: Problem::new(message), path }
+        Self {
+            looked_at: Vec::new(),
+            looked_within: Vec::new(),
+            at_key: false,
+            problem: Problem::new(message),
+            path,
+        }
     }
 
     /// What would be right.
@@ -38,6 +45,12 @@ impl Finding {
         self
     }
 
+    /// The finding also depends on this value and everything in it.
+    pub(super) fn because_within(mut self, path: Path) -> Self {
+        self.looked_within.push(path);
+        self
+    }
+
     /// The finding is about the field and not about its value.
     pub(super) fn at_key(mut self) -> Self {
         self.at_key = true;
@@ -55,18 +68,37 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn new(root: &Node) -> Self {
-        Self { places: Places::new(root), ..Self::default() }
+        Self {
+            places: Places::new(root),
+            ..Self::default()
+        }
     }
 
     /// Adds a finding, unless it rests on a value about which a problem was said already.
     pub(super) fn add(&mut self, finding: Finding) {
-        let Finding { path, at_key, looked_at, problem } = finding;
+        let Finding {
+            path,
+            at_key,
+            looked_at,
+            looked_within,
+            problem,
+        } = finding;
         let in_doubt = |path: &Path| self.doubtful.iter().any(|doubtful| doubtful.contains(path));
-        if in_doubt(&path) || looked_at.iter().any(in_doubt) || self.problems.len() >= MAX_PROBLEMS {
+        let doubt_within =
+            |path: &Path| self.doubtful.iter().any(|doubtful| path.contains(doubtful));
+        let rests_on_doubt = in_doubt(&path)
+            || looked_at.iter().chain(&looked_within).any(in_doubt)
+            || looked_within.iter().any(doubt_within);
+        if rests_on_doubt || self.problems.len() >= MAX_PROBLEMS {
             return;
         }
-        let Mark { line, column } = if at_key { self.places.key(&path) } else { self.places.value(&path) };
-        self.problems.push(problem.with_path(path.to_string()).at(line, column));
+        let Mark { line, column } = if at_key {
+            self.places.key(&path)
+        } else {
+            self.places.value(&path)
+        };
+        self.problems
+            .push(problem.with_path(path.to_string()).at(line, column));
     }
 
     /// Nothing more is to be said about what is here.

@@ -17,13 +17,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use name::NameTemplate;
+pub(crate) use name::Piece;
 pub use publish::{Access, Deprecate, Previous, RegionCopy, Replaces, Snapshots, Store};
 pub use register::{
-    Architecture, BlockDeviceMapping, BootMode, Ebs, ImdsSupport, Register, SriovNetSupport, TpmSupport,
-    VirtualizationType, VolumeType,
+    Architecture, BlockDeviceMapping, BootMode, Ebs, ImdsSupport, Register, SriovNetSupport,
+    TpmSupport, VirtualizationType, VolumeType,
 };
 pub use registration::Registration;
-pub use source::{Bundle, Disk, DiskFormat, Image, Instance, Snapshot, Source, Stored, Vm, VmFormat};
+pub use source::{
+    Bundle, Disk, DiskFormat, Image, Instance, Snapshot, Source, Stored, Vm, VmFormat,
+};
 
 use super::{Problem, decode, document, not_built, rules};
 
@@ -78,7 +81,11 @@ pub fn parse(key: &str, bytes: &[u8], now: Timestamp) -> Result<ImageManifest, V
 
 /// [`parse`] without the list of what is not built yet: proves in tests that a document passes every other rule.
 #[cfg(test)]
-pub(crate) fn parse_whole(key: &str, bytes: &[u8], now: Timestamp) -> Result<ImageManifest, Vec<Problem>> {
+pub(crate) fn parse_whole(
+    key: &str,
+    bytes: &[u8],
+    now: Timestamp,
+) -> Result<ImageManifest, Vec<Problem>> {
     finish(read(key, bytes, now, false))
 }
 
@@ -89,7 +96,12 @@ pub fn schema() -> serde_json::Value {
 }
 
 /// The manifest as far as it could be read, and everything found on the way.
-fn read(key: &str, bytes: &[u8], now: Timestamp, built_only: bool) -> (Option<ImageManifest>, Vec<Problem>) {
+fn read(
+    key: &str,
+    bytes: &[u8],
+    now: Timestamp,
+    built_only: bool,
+) -> (Option<ImageManifest>, Vec<Problem>) {
     let (root, mut problems) = match document::read(key, bytes) {
         Ok(read) => read,
         Err(problems) => return (None, problems),
@@ -106,7 +118,9 @@ fn read(key: &str, bytes: &[u8], now: Timestamp, built_only: bool) -> (Option<Im
     (manifest, problems)
 }
 
-fn finish((manifest, problems): (Option<ImageManifest>, Vec<Problem>)) -> Result<ImageManifest, Vec<Problem>> {
+fn finish(
+    (manifest, problems): (Option<ImageManifest>, Vec<Problem>),
+) -> Result<ImageManifest, Vec<Problem>> {
     match manifest {
         Some(manifest) if problems.is_empty() => Ok(manifest),
         _ => Err(problems),

@@ -12,7 +12,9 @@ use serde::de::IgnoredAny;
 
 use super::{
     Problem,
-    document::{Entry, Lines, MAX_DEPTH, MAX_NODES, MAX_PROBLEMS, Mark, Node, Path, Read, Value, quoted},
+    document::{
+        Entry, Lines, MAX_DEPTH, MAX_NODES, MAX_PROBLEMS, Mark, Node, Path, Read, Value, quoted,
+    },
 };
 
 /// Reads strict JSON.
@@ -28,16 +30,24 @@ pub(super) fn read(text: &str) -> Read {
         Ok(parsed) => parsed.value,
         Err(error) => {
             let mark = Lines::new(text).mark(error.range().start);
-            return Err(vec![Problem::new(format!("not JSON: {}", error.kind())).at(mark.line, mark.column)]);
+            return Err(vec![
+                Problem::new(format!("not JSON: {}", error.kind())).at(mark.line, mark.column),
+            ]);
         }
     };
     let Some(value) = value else {
         return Err(vec![super::document::empty()]);
     };
-    let mut reader = Reader { lines: Lines::new(text), problems: Vec::new(), nodes: 0 };
+    let mut reader = Reader {
+        lines: Lines::new(text),
+        problems: Vec::new(),
+        nodes: 0,
+    };
     let root = reader.node(value, &Path::default());
     if reader.nodes > MAX_NODES {
-        return Err(vec![Problem::new(format!("the manifest has more than {MAX_NODES} values")).at(1, 1)]);
+        return Err(vec![
+            Problem::new(format!("the manifest has more than {MAX_NODES} values")).at(1, 1),
+        ]);
     }
     Ok((root, reader.problems))
 }
@@ -82,10 +92,16 @@ fn too_deep(text: &str) -> Option<Mark> {
 fn syntax(text: &str, error: &serde_json::Error) -> Problem {
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or_default();
-    let line_text = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let line_text = text
+        .split('\n')
+        .nth(error.line().saturating_sub(1))
+        .unwrap_or_default();
     // serde_json counts bytes and points after the byte it stumbled over.
     let before = error.column().saturating_sub(1).min(line_text.len());
-    let column = String::from_utf8_lossy(&line_text.as_bytes()[..before]).chars().count() + 1;
+    let column = String::from_utf8_lossy(&line_text.as_bytes()[..before])
+        .chars()
+        .count()
+        + 1;
     let problem = Problem::new(format!("not JSON: {message}")).at(error.line().max(1), column);
     if message.contains("expected value") || message.contains("key must be a string") {
         return problem.with_hint("JSON has no comments, no single quotes and no bare words; name the file .image.yaml for YAML");
@@ -111,7 +127,11 @@ impl Reader<'_> {
             ast::Value::StringLit(literal) => Value::String(literal.value.into_owned()),
             ast::Value::Array(array) => {
                 let items = array.elements.into_iter().enumerate();
-                Value::Sequence(items.map(|(index, item)| self.node(item, &path.join(index))).collect())
+                Value::Sequence(
+                    items
+                        .map(|(index, item)| self.node(item, &path.join(index)))
+                        .collect(),
+                )
             }
             ast::Value::Object(object) => Value::Mapping(self.entries(object, path)),
         };
@@ -146,8 +166,12 @@ impl Reader<'_> {
 
 /// The problem of a key that a mapping has twice.
 pub(super) fn duplicate(path: &Path, key: &str, mark: Mark, earlier: Mark) -> Problem {
-    Problem::new(format!("{} is given twice; the first is in line {}", quoted(key), earlier.line))
-        .with_path(path.join(key).to_string())
-        .at(mark.line, mark.column)
-        .with_hint("keep one of the two")
+    Problem::new(format!(
+        "{} is given twice; the first is in line {}",
+        quoted(key),
+        earlier.line
+    ))
+    .with_path(path.join(key).to_string())
+    .at(mark.line, mark.column)
+    .with_hint("keep one of the two")
 }

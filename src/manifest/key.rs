@@ -40,7 +40,8 @@ pub fn bundle_siblings(bundle_key: &str) -> [String; 3] {
 
 /// Whether `key` is a name with this ending: a name that is empty does not count.
 fn named(key: &str, ending: &str) -> bool {
-    key.strip_suffix(ending).is_some_and(|name| !name.is_empty() && !name.ends_with('/'))
+    key.strip_suffix(ending)
+        .is_some_and(|name| !name.is_empty() && !name.ends_with('/'))
 }
 
 #[cfg(test)]
@@ -73,6 +74,9 @@ mod tests {
 
     #[test]
     fn a_bundle_has_three_possible_siblings() {
-        assert_eq!(bundle_siblings("a/web.manifest.xml"), ["a/web.image.yaml", "a/web.image.yml", "a/web.image.json"]);
+        assert_eq!(
+            bundle_siblings("a/web.manifest.xml"),
+            ["a/web.image.yaml", "a/web.image.yml", "a/web.image.json"]
+        );
     }
 }

@@ -32,7 +32,10 @@ impl Location {
         match text.strip_prefix(SCHEME) {
             Some(rest) => {
                 let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-                Self::S3 { bucket: bucket.to_owned(), key: key.to_owned() }
+                Self::S3 {
+                    bucket: bucket.to_owned(),
+                    key: key.to_owned(),
+                }
             }
             None => Self::Relative(text.to_owned()),
         }
@@ -44,7 +47,9 @@ impl Location {
         match self {
             Self::S3 { bucket, key } => (bucket.clone(), key.clone()),
             Self::Relative(path) => {
-                let folder = manifest_key.rfind('/').map_or("", |slash| &manifest_key[..=slash]);
+                let folder = manifest_key
+                    .rfind('/')
+                    .map_or("", |slash| &manifest_key[..=slash]);
                 (manifest_bucket.to_owned(), format!("{folder}{path}"))
             }
         }
@@ -72,7 +77,10 @@ impl Location {
             return Some("names no object".to_owned());
         }
         if key.len() > KEY_BYTES {
-            return Some(format!("is {} bytes long; S3 keys have at most {KEY_BYTES}", key.len()));
+            return Some(format!(
+                "is {} bytes long; S3 keys have at most {KEY_BYTES}",
+                key.len()
+            ));
         }
         if key.starts_with('/') {
             return Some("starts with a slash".to_owned());
@@ -102,7 +110,10 @@ impl Location {
 pub fn bucket_fault(bucket: &str) -> Option<String> {
     let fault = if !(3..=63).contains(&bucket.len()) {
         "must have 3 to 63 characters"
-    } else if !bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.') {
+    } else if !bucket
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+    {
         "may have only lower-case letters, digits, dots and hyphens"
     } else if !bucket.starts_with(|c: char| c.is_ascii_alphanumeric())
         || !bucket.ends_with(|c: char| c.is_ascii_alphanumeric())
@@ -115,7 +126,10 @@ pub fn bucket_fault(bucket: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("has the bucket name `{}`, which {fault}", bucket.escape_default()))
+    Some(format!(
+        "has the bucket name `{}`, which {fault}",
+        bucket.escape_default()
+    ))
 }
 
 impl<'de> Deserialize<'de> for Location {
@@ -147,23 +161,48 @@ mod tests {
         let disk = Location::new("disks/web.vmdk");
         let resolved = disk.resolve("images", "golden/web.image.yaml");
         assert_eq!(resolved, ("images".into(), "golden/disks/web.vmdk".into()));
-        assert_eq!(disk.resolve("images", "web.image.yaml"), ("images".into(), "disks/web.vmdk".into()));
+        assert_eq!(
+            disk.resolve("images", "web.image.yaml"),
+            ("images".into(), "disks/web.vmdk".into())
+        );
     }
 
     #[test]
     fn an_s3_location_stays_what_it_is() {
         let disk = Location::new("s3://other-bucket/a/b.raw");
         assert_eq!(disk.fault(), None);
-        assert_eq!(disk.resolve("images", "golden/web.image.yaml"), ("other-bucket".into(), "a/b.raw".into()));
+        assert_eq!(
+            disk.resolve("images", "golden/web.image.yaml"),
+            ("other-bucket".into(), "a/b.raw".into())
+        );
     }
 
     #[test]
     fn hostile_locations_have_a_fault() {
         let long = "x".repeat(1025);
         let hostile = [
-            "", "/etc/passwd", "../secret", "a/../b", "a//b", "./a", "a/", "a\0b", "a\nb", "https://example.com/x",
-            "s3://", "s3://bucket", "s3://bucket/", "s3://Bucket/key", "s3://ab/key", "s3://a..b/key", "s3:///key",
-            "s3://192.168.0.1/key", "s3://-abc/key", "s3://bucket//key", "s3://bucket/../key", &long,
+            "",
+            "/etc/passwd",
+            "../secret",
+            "a/../b",
+            "a//b",
+            "./a",
+            "a/",
+            "a\0b",
+            "a\nb",
+            "https://example.com/x",
+            "s3://",
+            "s3://bucket",
+            "s3://bucket/",
+            "s3://Bucket/key",
+            "s3://ab/key",
+            "s3://a..b/key",
+            "s3:///key",
+            "s3://192.168.0.1/key",
+            "s3://-abc/key",
+            "s3://bucket//key",
+            "s3://bucket/../key",
+            &long,
         ];
         for text in hostile {
             assert!(Location::new(text).fault().is_some(), "{text:?}");
@@ -172,7 +211,14 @@ mod tests {
 
     #[test]
     fn unusual_but_good_locations_have_none() {
-        for text in ["web image.vmdk", "wäb.vmdk", "a+b/100%.raw", "..web", "web..vmdk", "s3://my.bucket-1/k"] {
+        for text in [
+            "web image.vmdk",
+            "wäb.vmdk",
+            "a+b/100%.raw",
+            "..web",
+            "web..vmdk",
+            "s3://my.bucket-1/k",
+        ] {
             assert_eq!(Location::new(text).fault(), None, "{text}");
         }
     }

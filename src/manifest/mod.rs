@@ -15,6 +15,7 @@ pub mod location;
 mod not_built;
 mod problem;
 mod rules;
+mod suggest;
 mod yaml;
 
 pub use problem::Problem;

@@ -10,8 +10,16 @@ use super::{
 const SOURCES: [&str; 5] = ["disk", "vm", "instance", "stored", "image"];
 
 /// Fields that are checked but not acted on.
-const FIELDS: [&str; 8] =
-    ["productCodes", "access", "regions", "deprecate", "protect", "parameters", "replaces", "store"];
+const FIELDS: [&str; 8] = [
+    "productCodes",
+    "access",
+    "regions",
+    "deprecate",
+    "protect",
+    "parameters",
+    "replaces",
+    "store",
+];
 
 /// Says of everything that is asked for and not built that it is not.
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
@@ -28,7 +36,10 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
 }
 
 fn not_built(path: Path, what: &str) -> Finding {
-    Finding::new(path, format!("not built yet: {what} is understood, but this version does not act on it"))
-        .hint("remove it for now")
-        .at_key()
+    Finding::new(
+        path,
+        format!("not built yet: {what} is understood, but this version does not act on it"),
+    )
+    .hint("remove it for now")
+    .at_key()
 }

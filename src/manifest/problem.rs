@@ -31,7 +31,14 @@ impl Problem {
     /// A problem of the document as a whole; add to it with the `with_` and `at` methods.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { path: String::new(), line: None, column: None, message: message.into(), hint: None, rule: None }
+        Self {
+            path: String::new(),
+            line: None,
+            column: None,
+            message: message.into(),
+            hint: None,
+            rule: None,
+        }
     }
 
     /// Cuts every text to a length that a status and a notice can carry: a manifest may hold very long names.

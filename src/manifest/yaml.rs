@@ -39,7 +39,10 @@ pub(super) fn read(text: &str) -> Read {
 }
 
 fn mark(marker: &Marker) -> Mark {
-    Mark { line: marker.line().max(1), column: marker.col() + 1 }
+    Mark {
+        line: marker.line().max(1),
+        column: marker.col() + 1,
+    }
 }
 
 fn syntax(text: &str, error: &ScanError) -> Problem {
@@ -47,11 +50,18 @@ fn syntax(text: &str, error: &ScanError) -> Problem {
     let problem = Problem::new(format!("not YAML: {}", error.info())).at(line, column);
     let lines: Vec<&str> = text.lines().collect();
     let nearby = lines.iter().skip(line.saturating_sub(2)).take(2);
-    let indented_by_tab = |line: &&str| line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t');
+    let indented_by_tab = |line: &&str| {
+        line.chars()
+            .take_while(|c| c.is_whitespace())
+            .any(|c| c == '\t')
+    };
     if nearby.clone().any(|line| indented_by_tab(line)) {
         return problem.with_hint("YAML indents with spaces, never with tabs");
     }
-    if nearby.clone().any(|line| line.contains(['{', '[', '*', '&', '!', '%', '@', '`', '"', '\''])) {
+    if nearby
+        .clone()
+        .any(|line| line.contains(['{', '[', '*', '&', '!', '%', '@', '`', '"', '\'']))
+    {
         return problem.with_hint("text that has characters with a meaning in YAML must be quoted");
     }
     problem.with_hint("look at the indentation and the colons here and in the line above")
@@ -66,7 +76,11 @@ struct Frame {
 
 enum FrameKind {
     Sequence(Vec<Node>),
-    Mapping { entries: Vec<Entry>, first: HashMap<String, Mark>, key: Key },
+    Mapping {
+        entries: Vec<Entry>,
+        first: HashMap<String, Mark>,
+        key: Key,
+    },
 }
 
 /// What a mapping is waiting for.
@@ -95,21 +109,36 @@ impl Builder {
             Event::DocumentStart(_) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    let problem = Problem::new("a second document begins here").at(mark.line, mark.column);
-                    self.problem(problem.with_hint("one manifest is one file: make a file of each document"));
+                    let problem =
+                        Problem::new("a second document begins here").at(mark.line, mark.column);
+                    self.problem(
+                        problem.with_hint("one manifest is one file: make a file of each document"),
+                    );
                     return Ok(false);
                 }
             }
             Event::Alias(_) => {
                 let hint = "write the value out; manifests have no anchors and aliases";
                 self.problem_here("an alias is not allowed", hint, mark);
-                self.deliver(Node { mark, value: Value::Refused }, None)?;
+                self.deliver(
+                    Node {
+                        mark,
+                        value: Value::Refused,
+                    },
+                    None,
+                )?;
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.anchor(anchor, mark);
                 if let Some(tag) = tag {
                     self.tag(&tag.to_string(), mark);
-                    self.deliver(Node { mark, value: Value::Refused }, None)?;
+                    self.deliver(
+                        Node {
+                            mark,
+                            value: Value::Refused,
+                        },
+                        None,
+                    )?;
                 } else {
                     let value = match style {
                         ScalarStyle::Plain => resolve(&text),
@@ -119,10 +148,19 @@ impl Builder {
                 }
             }
             Event::SequenceStart(anchor, tag) => {
-                self.start(anchor, tag.map(|tag| tag.to_string()), mark, FrameKind::Sequence(Vec::new()))?;
+                self.start(
+                    anchor,
+                    tag.map(|tag| tag.to_string()),
+                    mark,
+                    FrameKind::Sequence(Vec::new()),
+                )?;
             }
             Event::MappingStart(anchor, tag) => {
-                let kind = FrameKind::Mapping { entries: Vec::new(), first: HashMap::new(), key: Key::Awaited };
+                let kind = FrameKind::Mapping {
+                    entries: Vec::new(),
+                    first: HashMap::new(),
+                    key: Key::Awaited,
+                };
                 self.start(anchor, tag.map(|tag| tag.to_string()), mark, kind)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.end()?,
@@ -132,13 +170,20 @@ impl Builder {
         Ok(true)
     }
 
-    fn start(&mut self, anchor: usize, tag: Option<String>, mark: Mark, kind: FrameKind) -> Result<(), Problem> {
+    fn start(
+        &mut self,
+        anchor: usize,
+        tag: Option<String>,
+        mark: Mark,
+        kind: FrameKind,
+    ) -> Result<(), Problem> {
         self.anchor(anchor, mark);
         if let Some(tag) = tag {
             self.tag(&tag, mark);
         }
         if self.frames.len() >= MAX_DEPTH {
-            return Err(Problem::new(format!("nested more than {MAX_DEPTH} deep")).at(mark.line, mark.column));
+            return Err(Problem::new(format!("nested more than {MAX_DEPTH} deep"))
+                .at(mark.line, mark.column));
         }
         let path = self.path();
         self.frames.push(Frame { mark, path, kind });
@@ -146,12 +191,20 @@ impl Builder {
     }
 
     fn end(&mut self) -> Result<(), Problem> {
-        let Some(frame) = self.frames.pop() else { return Ok(()) };
+        let Some(frame) = self.frames.pop() else {
+            return Ok(());
+        };
         let value = match frame.kind {
             FrameKind::Sequence(items) => Value::Sequence(items),
             FrameKind::Mapping { entries, .. } => Value::Mapping(entries),
         };
-        self.deliver(Node { mark: frame.mark, value }, None)
+        self.deliver(
+            Node {
+                mark: frame.mark,
+                value,
+            },
+            None,
+        )
     }
 
     /// Puts a finished node where it belongs. `scalar` is its text, which a key keeps as written.
@@ -178,7 +231,12 @@ impl Builder {
 
     /// Takes a mapping's next key.
     fn key(&mut self, node: &Node, scalar: Option<&str>) {
-        let Some(Frame { path, kind: FrameKind::Mapping { first, key, .. }, .. }) = self.frames.last_mut() else {
+        let Some(Frame {
+            path,
+            kind: FrameKind::Mapping { first, key, .. },
+            ..
+        }) = self.frames.last_mut()
+        else {
             return;
         };
         let Mark { line, column } = node.mark;
@@ -201,17 +259,26 @@ impl Builder {
                     .with_hint("quote text that begins with `{` or `[`")
             }
             (value, Some(text)) => {
-                let problem = Problem::new(format!("a key must be text, found {}", value.describe()));
+                let problem =
+                    Problem::new(format!("a key must be text, found {}", value.describe()));
                 problem.with_hint(format!("quote it: \"{}\"", super::document::shown(text)))
             }
         };
-        let problem = if problem.path.is_empty() { problem.with_path(path.to_string()) } else { problem };
+        let problem = if problem.path.is_empty() {
+            problem.with_path(path.to_string())
+        } else {
+            problem
+        };
         self.problem(problem.at(line, column));
     }
 
     fn anchor(&mut self, anchor: usize, mark: Mark) {
         if anchor > 0 {
-            self.problem_here("an anchor is not allowed", "remove it; manifests have no anchors and aliases", mark);
+            self.problem_here(
+                "an anchor is not allowed",
+                "remove it; manifests have no anchors and aliases",
+                mark,
+            );
         }
     }
 
@@ -221,7 +288,9 @@ impl Builder {
     }
 
     fn problem_here(&mut self, message: &str, hint: &str, mark: Mark) {
-        let problem = Problem::new(message).with_hint(hint).with_path(self.path().to_string());
+        let problem = Problem::new(message)
+            .with_hint(hint)
+            .with_path(self.path().to_string());
         self.problem(problem.at(mark.line, mark.column));
     }
 
@@ -233,10 +302,15 @@ impl Builder {
 
     /// The path of the value that comes next.
     fn path(&self) -> Path {
-        let Some(frame) = self.frames.last() else { return Path::default() };
+        let Some(frame) = self.frames.last() else {
+            return Path::default();
+        };
         match &frame.kind {
             FrameKind::Sequence(items) => frame.path.join(items.len()),
-            FrameKind::Mapping { key: Key::Given(key, _), .. } => frame.path.join(key),
+            FrameKind::Mapping {
+                key: Key::Given(key, _),
+                ..
+            } => frame.path.join(key),
             FrameKind::Mapping { .. } => frame.path.clone(),
         }
     }
@@ -254,7 +328,8 @@ fn resolve(text: &str) -> Value {
 }
 
 fn is_number(text: &str) -> bool {
-    let all = |digits: &str, is: fn(&u8) -> bool| !digits.is_empty() && digits.bytes().all(|b| is(&b));
+    let all =
+        |digits: &str, is: fn(&u8) -> bool| !digits.is_empty() && digits.bytes().all(|b| is(&b));
     if let Some(digits) = text.strip_prefix("0o") {
         return all(digits, |b| (b'0'..=b'7').contains(b));
     }
@@ -269,7 +344,10 @@ fn is_number(text: &str) -> bool {
         return true;
     }
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))),
+        Some((mantissa, exponent)) => (
+            mantissa,
+            Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)),
+        ),
         None => (unsigned, None),
     };
     let digits_only = |part: &str| part.bytes().all(|b| b.is_ascii_digit());

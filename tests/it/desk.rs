@@ -161,6 +161,18 @@ impl Desk {
         })
     }
 
+    /// Deregisters an AMI, as somebody else would.
+    pub(crate) async fn deregister(&self, image_id: &str) {
+        let scope = format!("Credential=AKIDLOCAL/20261121/{REGION}/ec2/aws4_request");
+        let request = http::Request::post("https://ec2.us-east-1.amazonaws.com/")
+            .header("authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("Action=DeregisterImage&Version=2016-11-15&ImageId={image_id}").into())
+            .unwrap();
+        let response = self.world.dispatch(request).await.unwrap();
+        assert!(response.status().is_success(), "{response:?}");
+    }
+
     /// The way to this world for a function's code.
     pub(crate) fn aws(&self) -> Aws {
         let sdk = sdk(self.world.http_client(), &self.world);

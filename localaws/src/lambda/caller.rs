@@ -19,7 +19,10 @@ pub(crate) struct Caller {
 impl Caller {
     /// A caller that has not crashed; `function` is the logical id.
     pub(crate) fn new(function: &str) -> Self {
-        Self { function: function.to_owned(), crash: Arc::default() }
+        Self {
+            function: function.to_owned(),
+            crash: Arc::default(),
+        }
     }
 
     /// The invocation that the current task is. Tasks that a handler spawns itself are not known.
@@ -58,7 +61,10 @@ impl Callers {
     /// Makes the caller known until the guard goes.
     pub(crate) fn register(&self, access_key: &str, caller: Caller) -> Registered {
         self.lock().insert(access_key.to_owned(), caller);
-        Registered { callers: self.clone(), access_key: access_key.to_owned() }
+        Registered {
+            callers: self.clone(),
+            access_key: access_key.to_owned(),
+        }
     }
 
     /// Whose access key this is.
@@ -67,7 +73,9 @@ impl Callers {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Caller>> {
-        self.by_access_key.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_access_key
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

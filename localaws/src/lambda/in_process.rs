@@ -44,9 +44,14 @@ impl<T> Drop for Aborted<T> {
 
 fn panicked(error: JoinError) -> FunctionError {
     let Ok(panic) = error.try_into_panic() else {
-        return FunctionError::new("Runtime.ExitError", "the invocation was cancelled: the world is closed");
+        return FunctionError::new(
+            "Runtime.ExitError",
+            "the invocation was cancelled: the world is closed",
+        );
     };
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    let text = text
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
     FunctionError::new("Panic", format!("Lambda panicked: {text}"))
 }

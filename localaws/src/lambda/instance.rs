@@ -41,7 +41,11 @@ enum Ended<T> {
 
 impl Instance {
     /// Starts a process of the function that makes its AWS calls at `endpoint`.
-    pub(super) async fn start(setting: &Setting, function: &Function, endpoint: &str) -> std::io::Result<Self> {
+    pub(super) async fn start(
+        setting: &Setting,
+        function: &Function,
+        endpoint: &str,
+    ) -> std::io::Result<Self> {
         let log = Log::open(&setting.logs, &function.name)?;
         let api = RuntimeApi::listen().await?;
         let access_key = format!("LOCAL{}", setting.ids.hex(15).to_uppercase());
@@ -55,10 +59,16 @@ impl Instance {
         command.env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(environment(setting, function, &api.address().to_string()));
-        command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_ACCESS_KEY_ID", access_key);
+        command
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_ACCESS_KEY_ID", access_key);
         command.envs(&function.environment).envs(own);
         let mut command = Command::from(command);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         let mut child = command.spawn()?;
         if let Some(output) = child.stdout.take() {
             tokio::spawn(log.clone().copy(output));
@@ -66,7 +76,14 @@ impl Instance {
         if let Some(output) = child.stderr.take() {
             tokio::spawn(log.clone().copy(output));
         }
-        Ok(Self { child, api, caller, log, idle_since: Instant::now(), _known: known })
+        Ok(Self {
+            child,
+            api,
+            caller,
+            log,
+            idle_since: Instant::now(),
+            _known: known,
+        })
     }
 
     /// Whether the process has not ended by itself.
@@ -75,7 +92,10 @@ impl Instance {
     }
 
     /// Runs one attempt. The second part is whether the process can take another.
-    pub(super) async fn run(&mut self, invocation: &Invocation) -> (Result<Value, FunctionError>, bool) {
+    pub(super) async fn run(
+        &mut self,
+        invocation: &Invocation,
+    ) -> (Result<Value, FunctionError>, bool) {
         let (handed_out, taken) = oneshot::channel();
         let (answer, answered) = oneshot::channel();
         let (function, id) = (&invocation.function, &invocation.request_id);
@@ -111,7 +131,11 @@ impl Instance {
         }
     }
 
-    async fn wait<T>(&mut self, done: oneshot::Receiver<T>, limit: Duration) -> Ended<Result<T, oneshot::error::RecvError>> {
+    async fn wait<T>(
+        &mut self,
+        done: oneshot::Receiver<T>,
+        limit: Duration,
+    ) -> Ended<Result<T, oneshot::error::RecvError>> {
         tokio::select! {
             biased;
             done = done => Ended::Done(done),
@@ -141,14 +165,24 @@ impl Instance {
 }
 
 /// The variables that Lambda itself sets ("Defined runtime environment variables", Lambda Developer Guide).
-fn environment(setting: &Setting, function: &Function, runtime_api: &str) -> Vec<(&'static str, String)> {
+fn environment(
+    setting: &Setting,
+    function: &Function,
+    runtime_api: &str,
+) -> Vec<(&'static str, String)> {
     vec![
         ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_owned()),
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory.to_string()),
+        (
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            function.memory.to_string(),
+        ),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
+        (
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+            format!("/aws/lambda/{}", function.name),
+        ),
         ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
         ("AWS_REGION", setting.region.clone()),
         ("AWS_DEFAULT_REGION", setting.region.clone()),
@@ -163,7 +197,15 @@ fn environment(setting: &Setting, function: &Function, runtime_api: &str) -> Vec
 
 /// An X-Ray trace header that says that nothing is traced.
 fn trace_id(invocation: &Invocation) -> String {
-    let hex: String = invocation.request_id.chars().filter(char::is_ascii_hexdigit).collect();
+    let hex: String = invocation
+        .request_id
+        .chars()
+        .filter(char::is_ascii_hexdigit)
+        .collect();
     let seconds = invocation.clock.now().as_second();
-    format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0", &hex[..24.min(hex.len())], &hex[..16.min(hex.len())])
+    format!(
+        "Root=1-{seconds:08x}-{};Parent={};Sampled=0",
+        &hex[..24.min(hex.len())],
+        &hex[..16.min(hex.len())]
+    )
 }

@@ -18,8 +18,13 @@ impl Log {
     /// Opens `DIRECTORY/FUNCTION.log` to append to it.
     pub(super) fn open(directory: &Path, function: &str) -> std::io::Result<Self> {
         std::fs::create_dir_all(directory)?;
-        let file = File::options().create(true).append(true).open(directory.join(format!("{function}.log")))?;
-        Ok(Self { file: Arc::new(Mutex::new(file)) })
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(directory.join(format!("{function}.log")))?;
+        Ok(Self {
+            file: Arc::new(Mutex::new(file)),
+        })
     }
 
     /// Adds a line.

@@ -13,6 +13,8 @@ mod process_tests;
 mod queue;
 mod record;
 mod runtime_api;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -39,7 +41,8 @@ use crate::world::activity::Activity;
 pub const DEFAULT_CONCURRENCY: u32 = 10;
 
 /// A function's code, in process. It is dropped when its time is up.
-pub type Handler = Arc<dyn Fn(Invocation) -> BoxFuture<'static, Result<Value, FunctionError>> + Send + Sync>;
+pub type Handler =
+    Arc<dyn Fn(Invocation) -> BoxFuture<'static, Result<Value, FunctionError>> + Send + Sync>;
 
 /// What starts a process of a function: the program and its arguments.
 pub type CommandOf = Arc<dyn Fn(&Function) -> std::process::Command + Send + Sync>;
@@ -100,7 +103,10 @@ impl FunctionError {
     /// An error of this type and message.
     #[must_use]
     pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind: kind.into(), message: message.into() }
+        Self {
+            kind: kind.into(),
+            message: message.into(),
+        }
     }
 
     /// The payload that Lambda answers for a failed invocation.
@@ -111,7 +117,10 @@ impl FunctionError {
 
     /// "Task timed out" as Lambda words it.
     fn timed_out(request_id: &str, limit: std::time::Duration) -> Self {
-        let message = format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", limit.as_secs_f64());
+        let message = format!(
+            "RequestId: {request_id} Error: Task timed out after {:.2} seconds",
+            limit.as_secs_f64()
+        );
         Self::new("Sandbox.Timedout", message)
     }
 
@@ -121,7 +130,10 @@ impl FunctionError {
             || "Runtime exited without providing a reason".to_owned(),
             |reason| format!("Runtime exited with error: {reason}"),
         );
-        Self::new("Runtime.ExitError", format!("RequestId: {request_id} Error: {how}"))
+        Self::new(
+            "Runtime.ExitError",
+            format!("RequestId: {request_id} Error: {how}"),
+        )
     }
 }
 
@@ -175,20 +187,30 @@ impl Lambda {
     pub(crate) fn new(parts: Parts) -> Self {
         let deployed = |function: Function| {
             let concurrency = function.reserved_concurrency.unwrap_or(DEFAULT_CONCURRENCY);
-            let room = Arc::new(Semaphore::new(usize::try_from(concurrency).unwrap_or(Semaphore::MAX_PERMITS)));
-            (function.logical_id.clone(), Deployed { function: Arc::new(function), room })
+            let room = Arc::new(Semaphore::new(
+                usize::try_from(concurrency).unwrap_or(Semaphore::MAX_PERMITS),
+            ));
+            (
+                function.logical_id.clone(),
+                Deployed {
+                    function: Arc::new(function),
+                    room,
+                },
+            )
         };
         let runner = match parts.runner {
             FunctionRunner::Nothing => Runner::Nothing,
             FunctionRunner::InProcess(handler) => Runner::InProcess(handler),
-            FunctionRunner::Process(command) => Runner::Process(process::Processes::new(process::Setting {
-                command,
-                endpoint: parts.endpoint,
-                logs: parts.logs,
-                callers: parts.callers,
-                ids: parts.ids.clone(),
-                region: parts.region,
-            })),
+            FunctionRunner::Process(command) => {
+                Runner::Process(process::Processes::new(process::Setting {
+                    command,
+                    endpoint: parts.endpoint,
+                    logs: parts.logs,
+                    callers: parts.callers,
+                    ids: parts.ids.clone(),
+                    region: parts.region,
+                }))
+            }
         };
         let inner = Inner {
             functions: parts.functions.into_iter().map(deployed).collect(),
@@ -201,7 +223,9 @@ impl Lambda {
             invocations: Mutex::default(),
             dead_letters: Mutex::default(),
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Puts an event into a function's queue: Lambda's `Event` invocation type.
@@ -210,7 +234,10 @@ impl Lambda {
             return;
         }
         let Some(deployed) = self.inner.functions.get(logical_id).cloned() else {
-            tracing::error!(function = logical_id, "an event for a function that is not in the stack was dropped");
+            tracing::error!(
+                function = logical_id,
+                "an event for a function that is not in the stack was dropped"
+            );
             return;
         };
         let busy = self.inner.activity.begin();
@@ -224,16 +251,28 @@ impl Lambda {
     }
 
     /// Runs a function once and waits for it: Lambda's `RequestResponse` invocation type.
-    pub(crate) async fn invoke(&self, logical_id: &str, payload: Value) -> Result<Value, FunctionError> {
+    pub(crate) async fn invoke(
+        &self,
+        logical_id: &str,
+        payload: Value,
+    ) -> Result<Value, FunctionError> {
         let Some(deployed) = self.inner.functions.get(logical_id).cloned() else {
-            return Err(FunctionError::new("ResourceNotFoundException", format!("Function not found: {logical_id}")));
+            return Err(FunctionError::new(
+                "ResourceNotFoundException",
+                format!("Function not found: {logical_id}"),
+            ));
         };
         let _busy = self.inner.activity.begin();
         let Ok(_room) = deployed.room.acquire().await else {
-            return Err(FunctionError::new("ServiceException", "the world is closed"));
+            return Err(FunctionError::new(
+                "ServiceException",
+                "the world is closed",
+            ));
         };
         let request_id = self.inner.ids.uuid();
-        self.inner.attempt(&deployed.function, &request_id, payload, 1).await
+        self.inner
+            .attempt(&deployed.function, &request_id, payload, 1)
+            .await
     }
 
     /// All attempts so far, in the order they ended.
@@ -283,7 +322,10 @@ impl Inner {
             clock: self.clock,
         };
         let outcome = match &self.runner {
-            Runner::Nothing => Err(FunctionError::new("Runtime.NotBuilt", "this world was started without functions")),
+            Runner::Nothing => Err(FunctionError::new(
+                "Runtime.NotBuilt",
+                "this world was started without functions",
+            )),
             Runner::InProcess(handler) => in_process::run(handler, invocation).await,
             Runner::Process(processes) => processes.run(&invocation).await,
         };

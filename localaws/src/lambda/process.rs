@@ -45,7 +45,11 @@ impl Processes {
     pub(super) fn new(setting: Setting) -> Self {
         let idle = Idle::default();
         let sweeper = tokio::spawn(sweep(Arc::clone(&idle)));
-        Self { setting, idle, sweeper: Mutex::new(Some(sweeper)) }
+        Self {
+            setting,
+            idle,
+            sweeper: Mutex::new(Some(sweeper)),
+        }
     }
 
     /// Runs one attempt on a warm process, or on a new one. Before there is a server it waits for it: the process
@@ -58,7 +62,10 @@ impl Processes {
         };
         let (outcome, usable) = instance.run(invocation).await;
         if usable {
-            lock(&self.idle).entry(function.logical_id.clone()).or_default().push(instance);
+            lock(&self.idle)
+                .entry(function.logical_id.clone())
+                .or_default()
+                .push(instance);
         }
         outcome
     }
@@ -88,7 +95,12 @@ impl Processes {
     async fn start(&self, invocation: &Invocation) -> Result<Instance, FunctionError> {
         let mut endpoint = self.setting.endpoint.clone();
         let closed = || FunctionError::new("Runtime.ExitError", "the world is closed");
-        let endpoint = endpoint.wait_for(Option::is_some).await.map_err(|_| closed())?.clone().ok_or_else(closed)?;
+        let endpoint = endpoint
+            .wait_for(Option::is_some)
+            .await
+            .map_err(|_| closed())?
+            .clone()
+            .ok_or_else(closed)?;
         let started = Instance::start(&self.setting, &invocation.function, &endpoint).await;
         started.map_err(|error| {
             let function = &invocation.function.logical_id;
@@ -113,7 +125,9 @@ async fn sweep(idle: Idle) {
         beat.tick().await;
         let mut old = Vec::new();
         for instances in lock(&idle).values_mut() {
-            old.extend(instances.extract_if(.., |instance| instance.idle_since.elapsed() >= KEEP_IDLE));
+            old.extend(
+                instances.extract_if(.., |instance| instance.idle_since.elapsed() >= KEEP_IDLE),
+            );
         }
         for instance in old {
             instance.end().await;

@@ -15,7 +15,12 @@ use crate::world::World;
 use crate::world::tests::TEMPLATE;
 
 /// What a function's process answers to one request, over a connection of its own.
-fn http(address: &str, request: &str, headers: &str, body: &str) -> (BTreeMap<String, String>, String) {
+fn http(
+    address: &str,
+    request: &str,
+    headers: &str,
+    body: &str,
+) -> (BTreeMap<String, String>, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
     let text = format!(
@@ -42,7 +47,7 @@ fn acts_as_a_function() {
     let Ok(api) = std::env::var("AWS_LAMBDA_RUNTIME_API") else {
         return;
     };
-    let runtime = |call: &str, body: &str| http(&api, &format!("{call}"), "", body);
+    let runtime = |call: &str, body: &str| http(&api, call, "", body);
     loop {
         let (headers, event) = runtime("GET /2018-06-01/runtime/invocation/next", "");
         let event: Value = serde_json::from_str(&event).unwrap();
@@ -54,7 +59,10 @@ fn acts_as_a_function() {
             Some("hang") => loop {
                 std::thread::park();
             },
-            Some("fail") => runtime(&path("error"), r#"{"errorType":"Boom","errorMessage":"no luck"}"#),
+            Some("fail") => runtime(
+                &path("error"),
+                r#"{"errorType":"Boom","errorMessage":"no luck"}"#,
+            ),
             Some("put") => {
                 put();
                 runtime(&path("response"), "\"put\"")
@@ -70,17 +78,25 @@ fn acts_as_a_function() {
 
 /// An S3 call with the credentials that the process was given.
 fn put() {
-    let (endpoint, key) = (std::env::var("AWS_ENDPOINT_URL").unwrap(), std::env::var("AWS_ACCESS_KEY_ID").unwrap());
+    let (endpoint, key) = (
+        std::env::var("AWS_ENDPOINT_URL").unwrap(),
+        std::env::var("AWS_ACCESS_KEY_ID").unwrap(),
+    );
     let address = endpoint.strip_prefix("http://").unwrap();
     let scope = format!("Credential={key}/20251121/us-east-1/s3/aws4_request");
-    let authorization = format!("Authorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00\r\n");
+    let authorization =
+        format!("Authorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00\r\n");
     http(address, "PUT /images/from-process.bin", &authorization, "x");
 }
 
 fn this_binary() -> FunctionRunner {
     let command: CommandOf = Arc::new(|_| {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "lambda::process_tests::acts_as_a_function", "--nocapture"]);
+        command.args([
+            "--exact",
+            "lambda::process_tests::acts_as_a_function",
+            "--nocapture",
+        ]);
         command.env("RUST_TEST_THREADS", "1");
         command
     });
@@ -89,7 +105,13 @@ fn this_binary() -> FunctionRunner {
 
 async fn started() -> (World, Server) {
     let template = TEMPLATE.replace("Timeout: 10", "Timeout: 1");
-    let world = World::builder().template(&template).functions(this_binary()).schedules(false).start().await.unwrap();
+    let world = World::builder()
+        .template(&template)
+        .functions(this_binary())
+        .schedules(false)
+        .start()
+        .await
+        .unwrap();
     let server = Server::bind(&world, 0).await.unwrap();
     (world, server)
 }
@@ -107,26 +129,47 @@ async fn a_process_gets_what_lambda_gives_it_and_is_used_again() {
     assert_eq!(first["pid"], second["pid"]);
     let environment = &first["environment"];
     assert_eq!(environment["BUCKET"], "images");
-    assert_eq!(environment["AWS_LAMBDA_FUNCTION_NAME"], world.stack().functions[0].name.as_str());
+    assert_eq!(
+        environment["AWS_LAMBDA_FUNCTION_NAME"],
+        world.stack().functions[0].name.as_str()
+    );
     assert_eq!(environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], "128");
     assert_eq!(environment["AWS_ENDPOINT_URL"], server.url().as_str());
     assert_eq!(environment["AWS_REGION"], "us-east-1");
     assert_eq!(environment["HOME"], Value::Null, "the environment is clean");
     let headers = &first["headers"];
-    assert_eq!(headers["lambda-runtime-invoked-function-arn"], world.stack().functions[0].arn.as_str());
-    assert!(headers["lambda-runtime-deadline-ms"].as_str().unwrap().len() == 13);
+    assert_eq!(
+        headers["lambda-runtime-invoked-function-arn"],
+        world.stack().functions[0].arn.as_str()
+    );
+    assert!(
+        headers["lambda-runtime-deadline-ms"]
+            .as_str()
+            .unwrap()
+            .len()
+            == 13
+    );
     world.close().await;
     let log = log(&world);
-    assert!(log.contains("START RequestId: ") && log.contains("Billed Duration: "), "{log}");
+    assert!(
+        log.contains("START RequestId: ") && log.contains("Billed Duration: "),
+        "{log}"
+    );
 }
 
 #[tokio::test]
 async fn an_error_that_is_reported_keeps_the_process() {
     let (world, _server) = started().await;
     let before = world.invoke("Work", json!({})).await.unwrap();
-    let error = world.invoke("Work", json!({"do": "fail"})).await.unwrap_err();
+    let error = world
+        .invoke("Work", json!({"do": "fail"}))
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "Boom: no luck");
-    assert_eq!(world.invoke("Work", json!({})).await.unwrap()["pid"], before["pid"]);
+    assert_eq!(
+        world.invoke("Work", json!({})).await.unwrap()["pid"],
+        before["pid"]
+    );
     world.close().await;
 }
 
@@ -134,14 +177,28 @@ async fn an_error_that_is_reported_keeps_the_process() {
 async fn a_process_that_ends_or_hangs_is_a_failed_invocation_and_is_replaced() {
     let (world, _server) = started().await;
     let first = world.invoke("Work", json!({})).await.unwrap();
-    let exited = world.invoke("Work", json!({"do": "exit"})).await.unwrap_err();
+    let exited = world
+        .invoke("Work", json!({"do": "exit"}))
+        .await
+        .unwrap_err();
     assert_eq!(exited.kind, "Runtime.ExitError");
-    assert!(exited.message.contains("Runtime exited with error: exit status: 3"), "{exited}");
+    assert!(
+        exited
+            .message
+            .contains("Runtime exited with error: exit status: 3"),
+        "{exited}"
+    );
     let second = world.invoke("Work", json!({})).await.unwrap();
     assert_ne!(first["pid"], second["pid"]);
-    let hung = world.invoke("Work", json!({"do": "hang"})).await.unwrap_err();
+    let hung = world
+        .invoke("Work", json!({"do": "hang"}))
+        .await
+        .unwrap_err();
     assert_eq!(hung.kind, "Sandbox.Timedout");
-    assert_ne!(world.invoke("Work", json!({})).await.unwrap()["pid"], second["pid"]);
+    assert_ne!(
+        world.invoke("Work", json!({})).await.unwrap()["pid"],
+        second["pid"]
+    );
     world.close().await;
 }
 
@@ -149,20 +206,40 @@ async fn a_process_that_ends_or_hangs_is_a_failed_invocation_and_is_replaced() {
 async fn a_fault_can_kill_the_process_that_made_the_call() {
     let (world, _server) = started().await;
     world.faults().on("s3", "PutObject", 1, Fault::Crash);
-    let error = world.invoke("Work", json!({"do": "put"})).await.unwrap_err();
+    let error = world
+        .invoke("Work", json!({"do": "put"}))
+        .await
+        .unwrap_err();
     assert!(error.message.contains("signal: killed"), "{error}");
-    assert!(world.s3().get("images", "from-process.bin").await.unwrap().is_some());
+    assert!(
+        world
+            .s3()
+            .get("images", "from-process.bin")
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(world.calls()[0].function.as_deref(), Some("Work"));
-    assert_eq!(world.invoke("Work", json!({"do": "put"})).await, Ok(json!("put")));
+    assert_eq!(
+        world.invoke("Work", json!({"do": "put"})).await,
+        Ok(json!("put"))
+    );
     world.close().await;
 }
 
 #[tokio::test]
 async fn a_binary_that_is_not_there_is_named() {
-    let command: CommandOf = Arc::new(|function| Command::new(format!("/nowhere/{}", function.binary)));
-    let builder = World::builder().template(TEMPLATE).functions(FunctionRunner::Process(command)).schedules(false);
+    let command: CommandOf =
+        Arc::new(|function| Command::new(format!("/nowhere/{}", function.binary)));
+    let builder = World::builder()
+        .template(TEMPLATE)
+        .functions(FunctionRunner::Process(command))
+        .schedules(false);
     let world = builder.start().await.unwrap();
     let _server = Server::bind(&world, 0).await.unwrap();
     let error = world.invoke("Work", json!({})).await.unwrap_err();
-    assert!(error.message.contains("has its binary been built?"), "{error}");
+    assert!(
+        error.message.contains("has its binary been built?"),
+        "{error}"
+    );
 }

@@ -32,8 +32,14 @@ pub(super) async fn deliver(inner: Arc<Inner>, deployed: Deployed, payload: Valu
         if attempts > event.deployed.function.maximum_retries {
             break Condition::RetriesExhausted;
         }
-        let wait = RETRY_WAITS[usize::try_from(attempts - 1).unwrap_or(1).min(RETRY_WAITS.len() - 1)];
-        let retry_at = inner.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
+        let wait = RETRY_WAITS[usize::try_from(attempts - 1)
+            .unwrap_or(1)
+            .min(RETRY_WAITS.len() - 1)];
+        let retry_at = inner
+            .clock
+            .now()
+            .checked_add(wait)
+            .unwrap_or(Timestamp::MAX);
         // A retry that waits is nothing in flight.
         drop(busy.take());
         inner.clock.sleep_until(retry_at.min(event.expires)).await;
@@ -53,7 +59,12 @@ impl Event {
     fn new(inner: &Inner, deployed: Deployed, payload: Value) -> Self {
         let age = deployed.function.maximum_event_age;
         let expires = inner.clock.now().checked_add(age).unwrap_or(Timestamp::MAX);
-        Self { deployed, payload, request_id: inner.ids.uuid(), expires }
+        Self {
+            deployed,
+            payload,
+            request_id: inner.ids.uuid(),
+            expires,
+        }
     }
 
     /// One attempt, as soon as there is room; `None` if the event gets too old before.
@@ -63,17 +74,48 @@ impl Event {
             () = inner.clock.sleep_until(self.expires) => return None,
             room = self.deployed.room.acquire() => room.ok()?,
         };
-        Some(inner.attempt(&self.deployed.function, &self.request_id, self.payload.clone(), attempt).await)
+        Some(
+            inner
+                .attempt(
+                    &self.deployed.function,
+                    &self.request_id,
+                    self.payload.clone(),
+                    attempt,
+                )
+                .await,
+        )
     }
 
-    fn give_up(&self, inner: &Inner, condition: Condition, attempts: u32, last: Option<&FunctionError>) {
+    fn give_up(
+        &self,
+        inner: &Inner,
+        condition: Condition,
+        attempts: u32,
+        last: Option<&FunctionError>,
+    ) {
         let function = &self.deployed.function;
-        tracing::error!(function = function.logical_id, request_id = self.request_id, ?condition, "an event was given up");
+        tracing::error!(
+            function = function.logical_id,
+            request_id = self.request_id,
+            ?condition,
+            "an event was given up"
+        );
         let Some(destination) = function.on_failure.clone() else {
             return;
         };
         let now = inner.clock.now();
-        let record = failure(function, &self.request_id, &self.payload, (condition, attempts), last, now);
-        lock(&inner.dead_letters).push(DeadLetter { destination, function: function.logical_id.clone(), record });
+        let record = failure(
+            function,
+            &self.request_id,
+            &self.payload,
+            (condition, attempts),
+            last,
+            now,
+        );
+        lock(&inner.dead_letters).push(DeadLetter {
+            destination,
+            function: function.logical_id.clone(),
+            record,
+        });
     }
 }

@@ -14,6 +14,9 @@ use super::FunctionError;
 use crate::server::connection::{self, Serve};
 use crate::wire::{Request, Response, response};
 
+/// Where the outcome of an invocation goes.
+type Answer = oneshot::Sender<Result<Value, FunctionError>>;
+
 /// One event for the process.
 pub(super) struct Work {
     pub(super) request_id: String,
@@ -24,7 +27,7 @@ pub(super) struct Work {
     /// Told when the process has asked for it.
     pub(super) handed_out: oneshot::Sender<()>,
     /// Gets what the process made of it.
-    pub(super) answer: oneshot::Sender<Result<Value, FunctionError>>,
+    pub(super) answer: Answer,
 }
 
 /// The process's end of Lambda. It stops listening when dropped.
@@ -37,7 +40,8 @@ pub(super) struct RuntimeApi {
 
 struct State {
     queue: tokio::sync::Mutex<mpsc::UnboundedReceiver<Work>>,
-    current: Mutex<Option<(String, oneshot::Sender<Result<Value, FunctionError>>)>>,
+    /// The event that the process has, by its request id.
+    current: Mutex<Option<(String, Answer)>>,
     init_error: Mutex<Option<FunctionError>>,
 }
 
@@ -48,7 +52,11 @@ impl RuntimeApi {
         let address = listener.local_addr()?;
         let (work, queue) = mpsc::unbounded_channel();
         let queue = tokio::sync::Mutex::new(queue);
-        let state = Arc::new(State { queue, current: Mutex::default(), init_error: Mutex::default() });
+        let state = Arc::new(State {
+            queue,
+            current: Mutex::default(),
+            init_error: Mutex::default(),
+        });
         let (stop, stopped) = watch::channel(false);
         let serving = Arc::clone(&state);
         let serve: Serve = Arc::new(move |request| {
@@ -56,7 +64,12 @@ impl RuntimeApi {
             Box::pin(async move { Ok(state.handle(request).await) })
         });
         tokio::spawn(connection::accept(listener, serve, stopped));
-        Ok(Self { address, work, state, stop })
+        Ok(Self {
+            address,
+            work,
+            state,
+            stop,
+        })
     }
 
     /// `AWS_LAMBDA_RUNTIME_API` of the process.
@@ -73,7 +86,11 @@ impl RuntimeApi {
 
     /// What the process told of a start that failed.
     pub(super) fn init_error(&self) -> Option<FunctionError> {
-        self.state.init_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.state
+            .init_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 }
 
@@ -96,9 +113,14 @@ impl State {
                 Ok(payload) => self.answer(id, Ok(payload)),
                 Err(error) => self.answer(id, Err(error)),
             },
-            (&Method::POST, ["invocation", id, "error"]) => self.answer(id, Err(reported(&request))),
+            (&Method::POST, ["invocation", id, "error"]) => {
+                self.answer(id, Err(reported(&request)))
+            }
             (&Method::POST, ["init", "error"]) => {
-                *self.init_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(reported(&request));
+                *self
+                    .init_error
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = Some(reported(&request));
                 accepted()
             }
             _ => problem(StatusCode::NOT_FOUND, "UnknownPath", &path),
@@ -107,13 +129,25 @@ impl State {
 
     async fn next(&self) -> Response {
         let Some(work) = self.queue.lock().await.recv().await else {
-            return problem(StatusCode::GONE, "Shutdown", "there will be no further invocation");
+            return problem(
+                StatusCode::GONE,
+                "Shutdown",
+                "there will be no further invocation",
+            );
         };
         let mut answer = response(StatusCode::OK, "application/json", work.payload);
         let headers = answer.headers_mut();
         put(headers, "lambda-runtime-aws-request-id", &work.request_id);
-        put(headers, "lambda-runtime-deadline-ms", &deadline_ms(work.timeout).to_string());
-        put(headers, "lambda-runtime-invoked-function-arn", &work.function_arn);
+        put(
+            headers,
+            "lambda-runtime-deadline-ms",
+            &deadline_ms(work.timeout).to_string(),
+        );
+        put(
+            headers,
+            "lambda-runtime-invoked-function-arn",
+            &work.function_arn,
+        );
         put(headers, "lambda-runtime-trace-id", &work.trace_id);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         *current = Some((work.request_id, work.answer));
@@ -125,7 +159,11 @@ impl State {
     fn answer(&self, id: &str, outcome: Result<Value, FunctionError>) -> Response {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((_, answer)) = current.take_if(|(current, _)| current == id) else {
-            return problem(StatusCode::BAD_REQUEST, "InvalidRequestID", "this invocation is not running");
+            return problem(
+                StatusCode::BAD_REQUEST,
+                "InvalidRequestID",
+                "this invocation is not running",
+            );
         };
         // Nobody listens if its time was up just now.
         let _ = answer.send(outcome);
@@ -139,7 +177,9 @@ impl State {
     reason = "a process of its own lives by the machine's clock, whatever the speed of the world's"
 )]
 fn deadline_ms(timeout: Duration) -> u128 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     (now + timeout).as_millis()
 }
 
@@ -148,14 +188,20 @@ fn payload(body: &[u8]) -> Result<Value, FunctionError> {
         return Ok(Value::Null);
     }
     serde_json::from_slice(body).map_err(|error| {
-        FunctionError::new("Runtime.MarshalError", format!("the function's response is not JSON: {error}"))
+        FunctionError::new(
+            "Runtime.MarshalError",
+            format!("the function's response is not JSON: {error}"),
+        )
     })
 }
 
 /// The error that the runtime reports: the body, else the header that the guide names for its type.
 fn reported(request: &Request) -> FunctionError {
     let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-    let header = request.headers().get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
+    let header = request
+        .headers()
+        .get("lambda-runtime-function-error-type")
+        .and_then(|value| value.to_str().ok());
     let kind = body["errorType"].as_str().or(header).unwrap_or("Unhandled");
     FunctionError::new(kind, body["errorMessage"].as_str().unwrap_or_default())
 }
@@ -167,7 +213,11 @@ fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
 }
 
 fn accepted() -> Response {
-    response(StatusCode::ACCEPTED, "application/json", r#"{"status":"OK"}"#)
+    response(
+        StatusCode::ACCEPTED,
+        "application/json",
+        r#"{"status":"OK"}"#,
+    )
 }
 
 fn problem(status: StatusCode, kind: &str, message: &str) -> Response {

@@ -22,11 +22,21 @@ pub(crate) fn action(service: &str, request: &Request) -> Action {
         return s3(request);
     }
     let fields = query_fields(request);
-    let name = fields.into_iter().find(|(name, _)| name == "Action").map(|(_, action)| action);
+    let name = fields
+        .into_iter()
+        .find(|(name, _)| name == "Action")
+        .map(|(_, action)| action);
     // JSON protocols name their action in a header: `X-Amz-Target: AmazonSQS.SendMessage`.
-    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+    let target = request
+        .headers()
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok());
     let target = target.map(|target| target.rsplit('.').next().unwrap_or(target).to_owned());
-    Action { name: name.or(target).unwrap_or_default(), bucket: None, key: None }
+    Action {
+        name: name.or(target).unwrap_or_default(),
+        bucket: None,
+        key: None,
+    }
 }
 
 fn s3(request: &Request) -> Action {
@@ -42,7 +52,11 @@ fn s3(request: &Request) -> Action {
         (Some(_), None) => on_bucket(request),
         (Some(_), Some(_)) => on_object(request),
     };
-    Action { name: name.to_owned(), bucket, key }
+    Action {
+        name: name.to_owned(),
+        bucket,
+        key,
+    }
 }
 
 fn on_bucket(request: &Request) -> &'static str {
@@ -94,7 +108,9 @@ fn on_object(request: &Request) -> &'static str {
 
 fn asks(request: &Request, name: &str) -> bool {
     let query = request.uri().query().unwrap_or_default();
-    query.split('&').any(|pair| pair.split('=').next() == Some(name))
+    query
+        .split('&')
+        .any(|pair| pair.split('=').next() == Some(name))
 }
 
 #[cfg(test)]
@@ -104,7 +120,11 @@ mod tests {
     use super::*;
 
     fn s3_action(method: Method, uri: &str) -> (String, Option<String>) {
-        let request = http::Request::builder().method(method).uri(uri).body(Bytes::new()).unwrap();
+        let request = http::Request::builder()
+            .method(method)
+            .uri(uri)
+            .body(Bytes::new())
+            .unwrap();
         let action = action("s3", &request);
         (action.name, action.key)
     }
@@ -112,18 +132,37 @@ mod tests {
     #[test]
     fn names_s3_actions() {
         let named = |name: &str, key: Option<&str>| (name.to_owned(), key.map(str::to_owned));
-        assert_eq!(s3_action(Method::PUT, "/b/a%20b/c?x-id=PutObject"), named("PutObject", Some("a b/c")));
-        assert_eq!(s3_action(Method::GET, "/b?list-type=2&prefix=x"), named("ListObjectsV2", None));
-        assert_eq!(s3_action(Method::GET, "/b/?list-type=2"), named("ListObjectsV2", None));
+        assert_eq!(
+            s3_action(Method::PUT, "/b/a%20b/c?x-id=PutObject"),
+            named("PutObject", Some("a b/c"))
+        );
+        assert_eq!(
+            s3_action(Method::GET, "/b?list-type=2&prefix=x"),
+            named("ListObjectsV2", None)
+        );
+        assert_eq!(
+            s3_action(Method::GET, "/b/?list-type=2"),
+            named("ListObjectsV2", None)
+        );
         assert_eq!(s3_action(Method::GET, "/"), named("ListBuckets", None));
-        assert_eq!(s3_action(Method::POST, "/b/k?uploadId=1"), named("CompleteMultipartUpload", Some("k")));
-        assert_eq!(s3_action(Method::PUT, "/b/k?partNumber=1&uploadId=1"), named("UploadPart", Some("k")));
+        assert_eq!(
+            s3_action(Method::POST, "/b/k?uploadId=1"),
+            named("CompleteMultipartUpload", Some("k"))
+        );
+        assert_eq!(
+            s3_action(Method::PUT, "/b/k?partNumber=1&uploadId=1"),
+            named("UploadPart", Some("k"))
+        );
     }
 
     #[test]
     fn names_query_actions() {
         let body = Bytes::from_static(b"Action=RegisterImage&Version=2016-11-15");
-        let request = http::Request::builder().method(Method::POST).uri("/").body(body).unwrap();
+        let request = http::Request::builder()
+            .method(Method::POST)
+            .uri("/")
+            .body(body)
+            .unwrap();
         assert_eq!(action("ec2", &request).name, "RegisterImage");
     }
 }

@@ -24,21 +24,37 @@ pub(super) fn read(host: &str) -> Host {
         return Host::default();
     }
     if let Some(bucket) = LOCAL.iter().find_map(|local| host.strip_suffix(local)) {
-        let bucket = if bucket == "s3" { "" } else { bucket.strip_suffix(".s3").unwrap_or(bucket) };
+        let bucket = if bucket == "s3" {
+            ""
+        } else {
+            bucket.strip_suffix(".s3").unwrap_or(bucket)
+        };
         let bucket = (!bucket.is_empty()).then(|| bucket.to_owned());
-        return Host { service: Some("s3".to_owned()), region: None, bucket };
+        return Host {
+            service: Some("s3".to_owned()),
+            region: None,
+            bucket,
+        };
     }
-    let name = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"));
+    let name = host
+        .strip_suffix(".amazonaws.com")
+        .or_else(|| host.strip_suffix(".amazonaws.com.cn"));
     name.map(amazon).unwrap_or_default()
 }
 
 /// What stands before `.amazonaws.com`.
 fn amazon(name: &str) -> Host {
     let labels: Vec<&str> = name.split('.').collect();
-    let s3 = labels.iter().rposition(|label| *label == "s3" || label.starts_with("s3-"));
+    let s3 = labels
+        .iter()
+        .rposition(|label| *label == "s3" || label.starts_with("s3-"));
     let Some(at) = s3 else {
         let region = labels.get(1).map(|region| (*region).to_owned());
-        return Host { service: labels.first().map(|service| (*service).to_owned()), region, bucket: None };
+        return Host {
+            service: labels.first().map(|service| (*service).to_owned()),
+            region,
+            bucket: None,
+        };
     };
     let dashed = labels[at].strip_prefix("s3-").map(str::to_owned);
     let after = labels[at + 1..].iter().find(|label| **label != "dualstack");
@@ -65,18 +81,36 @@ mod tests {
     fn knows_the_forms_of_names() {
         let of = |host: &str| {
             let host = read(host);
-            (host.service.unwrap_or_default(), host.region.unwrap_or_default(), host.bucket.unwrap_or_default())
+            (
+                host.service.unwrap_or_default(),
+                host.region.unwrap_or_default(),
+                host.bucket.unwrap_or_default(),
+            )
         };
-        let told = |service: &str, region: &str, bucket: &str| (service.into(), region.into(), bucket.into());
-        assert_eq!(of("ec2.eu-west-1.amazonaws.com"), told("ec2", "eu-west-1", ""));
+        let told = |service: &str, region: &str, bucket: &str| {
+            (service.into(), region.into(), bucket.into())
+        };
+        assert_eq!(
+            of("ec2.eu-west-1.amazonaws.com"),
+            told("ec2", "eu-west-1", "")
+        );
         assert_eq!(of("sts.amazonaws.com"), told("sts", "", ""));
         assert_eq!(of("s3.amazonaws.com"), told("s3", "", ""));
-        assert_eq!(of("my.dotted.bucket.s3.dualstack.us-west-2.amazonaws.com"), told("s3", "us-west-2", "my.dotted.bucket"));
-        assert_eq!(of("b.s3-eu-west-1.amazonaws.com"), told("s3", "eu-west-1", "b"));
+        assert_eq!(
+            of("my.dotted.bucket.s3.dualstack.us-west-2.amazonaws.com"),
+            told("s3", "us-west-2", "my.dotted.bucket")
+        );
+        assert_eq!(
+            of("b.s3-eu-west-1.amazonaws.com"),
+            told("s3", "eu-west-1", "b")
+        );
         assert_eq!(of("b.localhost:4566"), told("s3", "", "b"));
         assert_eq!(of("b.s3.localhost:4566"), told("s3", "", "b"));
         assert_eq!(of("s3.localhost:4566"), told("s3", "", ""));
-        assert_eq!(of("b.s3.localhost.localstack.cloud:4566"), told("s3", "", "b"));
+        assert_eq!(
+            of("b.s3.localhost.localstack.cloud:4566"),
+            told("s3", "", "b")
+        );
         assert_eq!(of("mys3.localhost"), told("s3", "", "mys3"));
         assert_eq!(of("127.0.0.1:4566"), told("", "", ""));
         assert_eq!(of("[::1]:4566"), told("", "", ""));

@@ -36,7 +36,10 @@ pub fn route(request: Request, home_region: &str) -> Result<(Target, Request), B
     let Some(service) = service(&request, scope.as_ref(), &host) else {
         return Err(Box::new(unsigned(&request)));
     };
-    let region = scope.as_ref().and_then(|scope| scope.region.clone()).or(host.region);
+    let region = scope
+        .as_ref()
+        .and_then(|scope| scope.region.clone())
+        .or(host.region);
     let target = Target {
         region: region.unwrap_or_else(|| home_region.to_owned()),
         access_key: scope.map(|scope| scope.access_key),
@@ -56,31 +59,48 @@ struct Scope {
 }
 
 fn scope(request: &Request) -> Option<Scope> {
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let in_header = header.and_then(|header| header.split_once("Credential=")).map(|(_, rest)| {
-        let end = rest.find([',', ' ']).unwrap_or(rest.len());
-        rest[..end].to_owned()
-    });
+    let header = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let in_header = header
+        .and_then(|header| header.split_once("Credential="))
+        .map(|(_, rest)| {
+            let end = rest.find([',', ' ']).unwrap_or(rest.len());
+            rest[..end].to_owned()
+        });
     let credential = in_header.or_else(|| {
         let query = request.uri().query()?.as_bytes();
         let mut pairs = form_urlencoded::parse(query);
-        pairs.find(|(name, _)| name == "X-Amz-Credential").map(|(_, value)| value.into_owned())
+        pairs
+            .find(|(name, _)| name == "X-Amz-Credential")
+            .map(|(_, value)| value.into_owned())
     });
     if let Some(credential) = credential {
         let mut parts: Vec<&str> = credential.rsplitn(5, '/').collect();
         parts.reverse();
         let (access_key, region, service) = match parts[..] {
-            [access_key, _, region, service, "aws4_request"] => (access_key, Some(region), Some(service)),
+            [access_key, _, region, service, "aws4_request"] => {
+                (access_key, Some(region), Some(service))
+            }
             // Signature Version 4A is for several Regions at once and names none.
             [access_key, _, service, "aws4_request"] => (access_key, None, Some(service)),
             _ => return None,
         };
         let (region, service) = (region.map(str::to_owned), service.map(str::to_owned));
-        return Some(Scope { access_key: access_key.to_owned(), region, service });
+        return Some(Scope {
+            access_key: access_key.to_owned(),
+            region,
+            service,
+        });
     }
     // Signature Version 2, which only S3 still takes.
     let (access_key, _) = header?.strip_prefix("AWS ")?.split_once(':')?;
-    Some(Scope { access_key: access_key.to_owned(), region: None, service: Some("s3".to_owned()) })
+    Some(Scope {
+        access_key: access_key.to_owned(),
+        region: None,
+        service: Some("s3".to_owned()),
+    })
 }
 
 fn service(request: &Request, scope: Option<&Scope>, host: &host::Host) -> Option<String> {
@@ -91,15 +111,27 @@ fn service(request: &Request, scope: Option<&Scope>, host: &host::Host) -> Optio
         return Some(service.clone());
     }
     // A browser's upload form (S3 "POST Object") is signed inside of its fields.
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     let is_form = content_type.is_some_and(|value| value.starts_with("multipart/form-data"));
     (is_form && request.method() == http::Method::POST).then(|| "s3".to_owned())
 }
 
 /// The authority of an absolute URI (as the SDK's client sends it), else the Host header.
 fn host_of(request: &Request) -> String {
-    let header = || request.headers().get(HOST).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    let header = || {
+        request
+            .headers()
+            .get(HOST)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    let authority = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str().to_owned());
     authority.or_else(header).unwrap_or_default()
 }
 
@@ -107,7 +139,11 @@ fn inside(request: Request, bucket: Option<&str>) -> Request {
     let host = host_of(&request);
     let (mut parts, body) = request.into_parts();
     let rest = parts.uri.path_and_query().map_or("/", |rest| rest.as_str());
-    let rest = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
+    let rest = if rest.starts_with('/') {
+        rest.to_owned()
+    } else {
+        format!("/{rest}")
+    };
     let path = bucket.map_or(rest.clone(), |bucket| format!("/{bucket}{rest}"));
     // Both parts came out of a valid URI, so together they are one.
     parts.uri = Uri::try_from(path).unwrap_or(parts.uri);
@@ -123,7 +159,13 @@ fn unsigned(request: &Request) -> Response {
     let message = "This request names no AWS service: it has no signature. Use an AWS client with this address as \
                    its endpoint, for example `aws --endpoint-url http://127.0.0.1:PORT s3 ls`; any credentials will \
                    do. The state of this world is at /_local/health.";
-    refusal("s3", request.method(), StatusCode::FORBIDDEN, ("AccessDenied", message), "-")
+    refusal(
+        "s3",
+        request.method(),
+        StatusCode::FORBIDDEN,
+        ("AccessDenied", message),
+        "-",
+    )
 }
 
 #[cfg(test)]
@@ -149,7 +191,13 @@ mod tests {
     #[test]
     fn the_signature_decides() {
         let authorization = signed("ec2", "eu-west-1");
-        let request = request("/", &[("host", "127.0.0.1:4566"), ("authorization", &authorization)]);
+        let request = request(
+            "/",
+            &[
+                ("host", "127.0.0.1:4566"),
+                ("authorization", &authorization),
+            ],
+        );
         let (target, _) = route(request, "us-east-1").unwrap();
         assert_eq!(target.service, "ec2");
         assert_eq!(target.region, "eu-west-1");
@@ -159,8 +207,12 @@ mod tests {
     #[test]
     fn a_presigned_url_names_its_service_too() {
         let uri = "/b/k?X-Amz-Credential=AKID%2F20261121%2Feu-west-1%2Fs3%2Faws4_request&X-Amz-Expires=60";
-        let (target, request) = route(request(uri, &[("host", "localhost:4566")]), "us-east-1").unwrap();
-        assert_eq!((target.service.as_str(), target.region.as_str()), ("s3", "eu-west-1"));
+        let (target, request) =
+            route(request(uri, &[("host", "localhost:4566")]), "us-east-1").unwrap();
+        assert_eq!(
+            (target.service.as_str(), target.region.as_str()),
+            ("s3", "eu-west-1")
+        );
         assert_eq!(request.uri().path(), "/b/k");
     }
 
@@ -185,14 +237,25 @@ mod tests {
 
     #[test]
     fn an_unsigned_request_for_no_service_is_refused_with_a_hint() {
-        let answer = route(request("/images/key", &[("host", "127.0.0.1:4566")]), "us-east-1").unwrap_err();
+        let answer = route(
+            request("/images/key", &[("host", "127.0.0.1:4566")]),
+            "us-east-1",
+        )
+        .unwrap_err();
         assert_eq!(answer.status(), StatusCode::FORBIDDEN);
         assert!(String::from_utf8_lossy(answer.body()).contains("--endpoint-url"));
     }
 
     #[test]
     fn the_host_name_helps_where_there_is_no_signature() {
-        let (target, _) = route(request("https://sns.eu-central-1.amazonaws.com/", &[]), "us-east-1").unwrap();
-        assert_eq!((target.service.as_str(), target.region.as_str()), ("sns", "eu-central-1"));
+        let (target, _) = route(
+            request("https://sns.eu-central-1.amazonaws.com/", &[]),
+            "us-east-1",
+        )
+        .unwrap();
+        assert_eq!(
+            (target.service.as_str(), target.region.as_str()),
+            ("sns", "eu-central-1")
+        );
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn grants(canned: &str) -> Vec<Grant> {
             grants.push(grant(group(ALL_USERS), Permission::WRITE));
         }
         ObjectCannedACL::AUTHENTICATED_READ => {
-            grants.push(grant(group(AUTHENTICATED_USERS), Permission::READ))
+            grants.push(grant(group(AUTHENTICATED_USERS), Permission::READ));
         }
         _ => {}
     }

@@ -36,10 +36,7 @@ pub(super) fn create(
         ));
     }
     let location = Some(format!("/{}", input.bucket));
-    Ok(S3Response::new(CreateBucketOutput {
-        location,
-        ..Default::default()
-    }))
+    Ok(S3Response::new(CreateBucketOutput { location }))
 }
 
 pub(super) fn delete(store: &Store, bucket: &str) -> S3Result<S3Response<DeleteBucketOutput>> {

@@ -23,6 +23,7 @@ mod reading;
 mod record;
 mod service;
 mod store;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use crate::wire::{Request, Response};
 use self::event::{About, Events, Reason};
 use self::service::Service;
 use self::store::{New, Store};
+pub use self::watch::Watching;
 
 /// Why S3 could not do what the world asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +53,15 @@ pub enum Error {
         /// What the system says.
         #[source]
         source: std::io::Error,
+    },
+    /// The folders cannot be watched.
+    #[error("the folder of S3's buckets, {}, cannot be watched for files that are copied in", path.display())]
+    Watch {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says; on Linux it may be `fs.inotify.max_user_watches` that is too low.
+        #[source]
+        source: notify::Error,
     },
     /// S3 refused, as it would refuse a client.
     #[error("S3 refused {doing}: {code}: {message}")]
@@ -220,6 +231,22 @@ impl S3 {
             .find(bucket, key)
             .map_err(Error::refused(format!("to read {bucket}/{key}")))?;
         Ok(found.map(|(_, record)| record.acl))
+    }
+
+    /// Watches the buckets' folders: a file that is copied, moved or written there, in sub-folders too, raises
+    /// `Object Created` once it is complete, and one that is removed `Object Deleted`, as a call would. What was there
+    /// before raises nothing; nor do files whose names begin with a dot or say that they are temporary (`.tmp`, `~`, …).
+    /// Ends when the answer is dropped.
+    ///
+    /// # Errors
+    /// If the system cannot watch the folders.
+    #[expect(
+        clippy::unused_async,
+        reason = "all of a service's calls are asynchronous to those who make them"
+    )]
+    pub async fn watch(&self) -> Result<Watching, Error> {
+        let path = self.store.root.clone();
+        watch::begin(Arc::clone(&self.store)).map_err(|source| Error::Watch { path, source })
     }
 }
 

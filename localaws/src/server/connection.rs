@@ -26,7 +26,8 @@ pub const MAX_BODY: usize = 1 << 30;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// What answers requests. An answer that is lost on purpose closes the connection.
-pub(crate) type Serve = Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Response, AnswerLost>> + Send + Sync>;
+pub(crate) type Serve =
+    Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Response, AnswerLost>> + Send + Sync>;
 
 /// Serves connections until `stop` is true or its sender is gone; then those that are open end after their request.
 pub(crate) async fn accept(listener: TcpListener, serve: Serve, mut stop: watch::Receiver<bool>) {
@@ -74,13 +75,20 @@ async fn told(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
-async fn answer(request: http::Request<Incoming>, serve: Serve) -> Result<http::Response<Full<Bytes>>, AnswerLost> {
+async fn answer(
+    request: http::Request<Incoming>,
+    serve: Serve,
+) -> Result<http::Response<Full<Bytes>>, AnswerLost> {
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, MAX_BODY).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!("a body here is at most {MAX_BODY} bytes; send larger objects as multipart uploads\n");
-            return Ok(response(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", message).map(Full::new));
+            let message = format!(
+                "a body here is at most {MAX_BODY} bytes; send larger objects as multipart uploads\n"
+            );
+            return Ok(
+                response(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", message).map(Full::new),
+            );
         }
         // The client went away in the middle of its request: nobody reads an answer.
         Err(_) => return Err(AnswerLost),

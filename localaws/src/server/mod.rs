@@ -33,7 +33,9 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// Something else listens there.
-    #[error("port {port} of 127.0.0.1 is in use; stop what listens there, or choose another with --port (0: any free one)")]
+    #[error(
+        "port {port} of 127.0.0.1 is in use; stop what listens there, or choose another with --port (0: any free one)"
+    )]
     InUse {
         /// The port.
         port: u16,
@@ -69,19 +71,34 @@ impl Server {
     /// # Errors
     /// The port is in use or forbidden, or the folders cannot be watched.
     pub async fn bind(world: &World, port: u16) -> Result<Self, ServerError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => ServerError::InUse { port },
-            _ => ServerError::Listen { port, source },
-        })?;
-        let address = listener.local_addr().map_err(|source| ServerError::Listen { port, source })?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .map_err(|source| match source.kind() {
+                io::ErrorKind::AddrInUse => ServerError::InUse { port },
+                _ => ServerError::Listen { port, source },
+            })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| ServerError::Listen { port, source })?;
         let ready = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = watch::channel(false);
         let serve = front_door(world, &ready);
         let accepting = tokio::spawn(connection::accept(listener, serve, stopped));
-        let watched = world.s3().watch().await.map_err(|error| ServerError::Watch { problem: error.to_string() })?;
+        let watched = world
+            .s3()
+            .watch()
+            .await
+            .map_err(|error| ServerError::Watch {
+                problem: error.to_string(),
+            })?;
         world.announce(&format!("http://{address}"));
         ready.store(true, Ordering::SeqCst);
-        Ok(Self { address, stop, accepting, _watch: Box::new(watched) })
+        Ok(Self {
+            address,
+            stop,
+            accepting,
+            _watch: Box::new(watched),
+        })
     }
 
     /// The address it listens on.
@@ -99,7 +116,10 @@ impl Server {
     /// Stops listening, and waits a few seconds for requests that are being answered.
     pub async fn close(mut self) {
         self.stop.send_replace(true);
-        if tokio::time::timeout(GRACE, &mut self.accepting).await.is_err() {
+        if tokio::time::timeout(GRACE, &mut self.accepting)
+            .await
+            .is_err()
+        {
             tracing::warn!("requests that took too long were cut off");
         }
     }
@@ -122,7 +142,9 @@ fn front_door(world: &World, ready: &Arc<AtomicBool>) -> Serve {
 async fn answer(world: World, ready: bool, request: Request) -> Result<Response, AnswerLost> {
     match request.uri().path().strip_prefix("/_local") {
         // A bucket's name does not begin with `_`, so nothing of S3 is hidden by this.
-        Some("/health") if matches!(*request.method(), Method::GET | Method::HEAD) => Ok(health(&world, ready)),
+        Some("/health") if matches!(*request.method(), Method::GET | Method::HEAD) => {
+            Ok(health(&world, ready))
+        }
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {
             let message = "there is nothing here; the state of this world is at /_local/health\n";
             Ok(response(StatusCode::NOT_FOUND, "text/plain", message))
@@ -133,7 +155,11 @@ async fn answer(world: World, ready: bool, request: Request) -> Result<Response,
 
 fn health(world: &World, ready: bool) -> Response {
     let stack = world.stack();
-    let functions: Vec<&str> = stack.functions.iter().map(|function| function.name.as_str()).collect();
+    let functions: Vec<&str> = stack
+        .functions
+        .iter()
+        .map(|function| function.name.as_str())
+        .collect();
     let state: Value = json!({
         "ready": ready,
         "bucket": stack.buckets.first().map(|bucket| &bucket.name),
@@ -142,6 +168,10 @@ fn health(world: &World, ready: bool) -> Response {
         "account": ACCOUNT,
         "region": world.region(),
     });
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     response(status, "application/json", state.to_string())
 }

@@ -11,7 +11,12 @@ use crate::world::World;
 use crate::world::tests::TEMPLATE;
 
 async fn started() -> (World, Server) {
-    let world = World::builder().template(TEMPLATE).schedules(false).start().await.unwrap();
+    let world = World::builder()
+        .template(TEMPLATE)
+        .schedules(false)
+        .start()
+        .await
+        .unwrap();
     let server = Server::bind(&world, 0).await.unwrap();
     (world, server)
 }
@@ -20,7 +25,8 @@ async fn started() -> (World, Server) {
 async fn send(server: &Server, method: &str, path: &str, signed: bool, body: &str) -> String {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     let scope = "Credential=AKID/20251121/us-east-1/s3/aws4_request";
-    let authorization = format!("Authorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00\r\n");
+    let authorization =
+        format!("Authorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00\r\n");
     let authorization = if signed { authorization } else { String::new() };
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {}\r\n{authorization}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -38,13 +44,18 @@ async fn health_tells_what_runs() {
     let (world, server) = started().await;
     let answer = send(&server, "GET", "/_local/health", false, "").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    let body: serde_json::Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    let body: serde_json::Value =
+        serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
     assert_eq!(body["ready"], true);
     assert_eq!(body["bucket"], "images");
     assert_eq!(body["topic"], world.stack().topics[0].arn.as_str());
     assert_eq!(body["functions"].as_array().unwrap().len(), 1);
     assert_eq!(body["account"], crate::ACCOUNT);
-    assert!(send(&server, "GET", "/_local/other", false, "").await.starts_with("HTTP/1.1 404"));
+    assert!(
+        send(&server, "GET", "/_local/other", false, "")
+            .await
+            .starts_with("HTTP/1.1 404")
+    );
 }
 
 #[tokio::test]
@@ -52,7 +63,10 @@ async fn an_object_goes_in_and_out() {
     let (world, server) = started().await;
     let answer = send(&server, "PUT", "/images/a.bin", true, "hello").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert_eq!(world.s3().get("images", "a.bin").await.unwrap().unwrap(), "hello");
+    assert_eq!(
+        world.s3().get("images", "a.bin").await.unwrap().unwrap(),
+        "hello"
+    );
     let answer = send(&server, "GET", "/images/a.bin", true, "").await;
     assert!(answer.ends_with("\r\n\r\nhello"), "{answer}");
     assert_eq!(world.calls().len(), 2);
@@ -70,7 +84,10 @@ async fn a_browser_is_told_what_to_do() {
 async fn a_lost_answer_breaks_the_connection() {
     let (world, server) = started().await;
     world.faults().at(1, Fault::LoseAnswer);
-    assert_eq!(send(&server, "PUT", "/images/a.bin", true, "hello").await, "");
+    assert_eq!(
+        send(&server, "PUT", "/images/a.bin", true, "hello").await,
+        ""
+    );
     assert!(world.s3().get("images", "a.bin").await.unwrap().is_some());
 }
 
@@ -88,9 +105,15 @@ async fn closing_ends_idle_connections_and_frees_the_port() {
     let (world, server) = started().await;
     let port = server.address().port();
     let mut idle = TcpStream::connect(server.address()).await.unwrap();
-    assert!(send(&server, "GET", "/_local/health", false, "").await.contains("200"));
+    assert!(
+        send(&server, "GET", "/_local/health", false, "")
+            .await
+            .contains("200")
+    );
     server.close().await;
-    let ended = tokio::time::timeout(Duration::from_secs(5), idle.read(&mut [0; 1])).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(5), idle.read(&mut [0; 1]))
+        .await
+        .unwrap();
     assert!(matches!(ended, Ok(0) | Err(_)));
     let again = Server::bind(&world, port).await.unwrap();
     assert_eq!(again.address().port(), port);

@@ -3,7 +3,7 @@
 //! As far as CloudFormation ("Intrinsic function reference", "Template sections") and SAM ("AWS SAM resources and
 //! properties") say: parameters with their rules, conditions, mappings, globals, functions in both forms. What is not
 //! built (a resource type, a function, a property that would change what runs) is an error that names it.
-//! Order of reading: [`yaml`] → [`parameters`] → [`resolve`] → [`resources`] and [`function`].
+//! Order of reading: `yaml`, `parameters`, `globals`, `resolve`, `resources` with `function` and `triggers`.
 
 mod conditions;
 mod function;

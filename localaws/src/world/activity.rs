@@ -21,7 +21,9 @@ impl Activity {
     /// Counts one more thing, until the guard goes.
     pub(crate) fn begin(&self) -> Busy {
         self.shared.in_flight.fetch_add(1, Ordering::SeqCst);
-        Busy { activity: self.clone() }
+        Busy {
+            activity: self.clone(),
+        }
     }
 
     /// Whether nothing is in flight.
@@ -51,7 +53,13 @@ pub(crate) struct Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        if self.activity.shared.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if self
+            .activity
+            .shared
+            .in_flight
+            .fetch_sub(1, Ordering::SeqCst)
+            == 1
+        {
             self.activity.shared.idle.notify_waiters();
         }
     }

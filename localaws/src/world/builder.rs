@@ -36,7 +36,9 @@ pub enum WorldError {
     #[error("the template cannot be run here")]
     Template(#[from] TemplateError),
     /// A function's on-failure destination is not a queue of the stack.
-    #[error("function {function}: an on-failure destination that is not a queue of the stack is not built here: {arn}")]
+    #[error(
+        "function {function}: an on-failure destination that is not a queue of the stack is not built here: {arn}"
+    )]
     Destination {
         /// Logical id of the function.
         function: String,
@@ -189,9 +191,18 @@ impl Builder {
     /// # Errors
     /// The template, the directory, or what the template asks for.
     pub async fn start(self) -> Result<World, WorldError> {
-        let stack = template::read(&self.template, &self.parameters, &self.region, &self.stack_name)?;
+        let stack = template::read(
+            &self.template,
+            &self.parameters,
+            &self.region,
+            &self.stack_name,
+        )?;
         check_destinations(&stack)?;
-        let schedules = if self.schedules { expressions(&stack)? } else { Vec::new() };
+        let schedules = if self.schedules {
+            expressions(&stack)?
+        } else {
+            Vec::new()
+        };
         let directory = Directory::open(self.directory.as_deref())?;
         let (services, events) = self.services(&directory)?;
         let services = Arc::new(services);
@@ -214,21 +225,49 @@ impl Builder {
         let stack = Arc::new(stack);
         let (barriers, barriers_asked) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
-        tasks.spawn(schedule_runner::pump(events, barriers_asked, Arc::clone(&stack), lambda.clone()));
+        tasks.spawn(schedule_runner::pump(
+            events,
+            barriers_asked,
+            Arc::clone(&stack),
+            lambda.clone(),
+        ));
         for (expression, schedule, function) in schedules {
-            tasks.spawn(schedule_runner::run(expression, schedule, function, services.clock, lambda.clone()));
+            tasks.spawn(schedule_runner::run(
+                expression,
+                schedule,
+                function,
+                services.clock,
+                lambda.clone(),
+            ));
         }
         let tasks = Mutex::new(Some(tasks));
-        let inner = Inner { services, lambda, stack, http_client, barriers, endpoint, tasks, directory };
-        Ok(World { inner: Arc::new(inner) })
+        let inner = Inner {
+            services,
+            lambda,
+            stack,
+            http_client,
+            barriers,
+            endpoint,
+            tasks,
+            directory,
+        };
+        Ok(World {
+            inner: Arc::new(inner),
+        })
     }
 
-    fn services(&self, directory: &Directory) -> Result<(Services, mpsc::UnboundedReceiver<Event>), WorldError> {
+    fn services(
+        &self,
+        directory: &Directory,
+    ) -> Result<(Services, mpsc::UnboundedReceiver<Event>), WorldError> {
         let (clock, ids) = (Clock::new(self.epoch, self.speed), Ids::new(self.seed));
         let (bus, events) = Bus::new();
         let made = |name: &str| {
             let path = directory.path().join(name);
-            std::fs::create_dir_all(&path).map_err(|source| WorldError::Directory { path: path.clone(), source })?;
+            std::fs::create_dir_all(&path).map_err(|source| WorldError::Directory {
+                path: path.clone(),
+                source,
+            })?;
             Ok::<PathBuf, WorldError>(path)
         };
         let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region)?;
@@ -238,7 +277,8 @@ impl Builder {
         let mut state = None;
         if self.directory.is_some() {
             let path = made("state")?;
-            let files = StateFiles::open(&path).map_err(|source| WorldError::Directory { path, source })?;
+            let files =
+                StateFiles::open(&path).map_err(|source| WorldError::Directory { path, source })?;
             load(&files, "ec2", |saved| ec2.load(saved))?;
             load(&files, "sns", |saved| sns.load(saved))?;
             state = Some(files);
@@ -265,8 +305,14 @@ fn load(
     service: &str,
     load: impl FnOnce(serde_json::Value) -> Result<(), serde_json::Error>,
 ) -> Result<(), WorldError> {
-    let wrong = |problem: String| WorldError::State { path: files.path(service), problem };
-    match files.read(service).map_err(|error| wrong(error.to_string()))? {
+    let wrong = |problem: String| WorldError::State {
+        path: files.path(service),
+        problem,
+    };
+    match files
+        .read(service)
+        .map_err(|error| wrong(error.to_string()))?
+    {
         Some(saved) => load(saved).map_err(|error| wrong(error.to_string())),
         None => Ok(()),
     }
@@ -278,7 +324,10 @@ fn check_destinations(stack: &Stack) -> Result<(), WorldError> {
             continue;
         };
         if !stack.queues.iter().any(|queue| queue.arn == *arn) {
-            return Err(WorldError::Destination { function: function.logical_id.clone(), arn: arn.clone() });
+            return Err(WorldError::Destination {
+                function: function.logical_id.clone(),
+                arn: arn.clone(),
+            });
         }
     }
     Ok(())
@@ -289,10 +338,18 @@ type Scheduled = (Expression, crate::template::stack::Schedule, String);
 fn expressions(stack: &Stack) -> Result<Vec<Scheduled>, WorldError> {
     let mut found = Vec::new();
     for function in &stack.functions {
-        for schedule in function.schedules.iter().filter(|schedule| schedule.enabled) {
-            let expression = Expression::parse(&schedule.expression, &schedule.time_zone).map_err(|error| {
-                WorldError::Schedule { schedule: schedule.logical_id.clone(), problem: error.to_string() }
-            })?;
+        for schedule in function
+            .schedules
+            .iter()
+            .filter(|schedule| schedule.enabled)
+        {
+            let expression =
+                Expression::parse(&schedule.expression, &schedule.time_zone).map_err(|error| {
+                    WorldError::Schedule {
+                        schedule: schedule.logical_id.clone(),
+                        problem: error.to_string(),
+                    }
+                })?;
             found.push((expression, schedule.clone(), function.logical_id.clone()));
         }
     }
@@ -301,9 +358,15 @@ fn expressions(stack: &Stack) -> Result<Vec<Scheduled>, WorldError> {
 
 /// Makes the buckets, topics and subscriptions that are not there yet.
 async fn make(services: &Services, stack: &Stack, region: &str) -> Result<(), WorldError> {
-    let refused = |what: &str, name: &str, problem: String| WorldError::Resource { what: format!("{what} `{name}`"), problem };
+    let refused = |what: &str, name: &str, problem: String| WorldError::Resource {
+        what: format!("{what} `{name}`"),
+        problem,
+    };
     for bucket in &stack.buckets {
-        let made = services.s3.create_bucket(&bucket.name, bucket.event_bridge).await;
+        let made = services
+            .s3
+            .create_bucket(&bucket.name, bucket.event_bridge)
+            .await;
         made.map_err(|error| refused("bucket", &bucket.name, error.to_string()))?;
     }
     for topic in &stack.topics {

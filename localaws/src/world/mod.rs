@@ -64,7 +64,9 @@ impl Drop for Inner {
 
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("World").field("directory", &self.directory()).finish_non_exhaustive()
+        f.debug_struct("World")
+            .field("directory", &self.directory())
+            .finish_non_exhaustive()
     }
 }
 
@@ -154,7 +156,10 @@ impl World {
             }
         }
         paths.sort();
-        paths.into_iter().map(|path| Ok((path.clone(), std::fs::read(path)?))).collect()
+        paths
+            .into_iter()
+            .map(|path| Ok((path.clone(), std::fs::read(path)?)))
+            .collect()
     }
 
     /// The front door in process, for an SDK's `http_client(…)`.
@@ -180,14 +185,20 @@ impl World {
     /// # Errors
     /// A fault that was planned takes the answer away.
     pub async fn dispatch(&self, request: Request) -> Result<Response, AnswerLost> {
-        Arc::clone(&self.inner.services).call(request, Caller::current()).await
+        Arc::clone(&self.inner.services)
+            .call(request, Caller::current())
+            .await
     }
 
     /// Runs a function once and waits for it, without retries: Lambda's `RequestResponse` invocation type.
     ///
     /// # Errors
     /// The function's own error, its time-out or crash, or that there is no such function.
-    pub async fn invoke(&self, function_logical_id: &str, payload: Value) -> Result<Value, FunctionError> {
+    pub async fn invoke(
+        &self,
+        function_logical_id: &str,
+        payload: Value,
+    ) -> Result<Value, FunctionError> {
         self.inner.lambda.invoke(function_logical_id, payload).await
     }
 
@@ -219,7 +230,12 @@ impl World {
 
     /// Ends all that runs, and waits until it is gone. What is kept on disk stays.
     pub async fn close(&self) {
-        let tasks = self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let tasks = self
+            .inner
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(mut tasks) = tasks {
             tasks.shutdown().await;
         }
@@ -250,10 +266,16 @@ impl Directory {
     fn open(path: Option<&Path>) -> Result<Self, WorldError> {
         let Some(path) = path else {
             let temporary = tempfile::Builder::new().prefix("localaws-").tempdir();
-            let failed = |source| WorldError::Directory { path: std::env::temp_dir(), source };
+            let failed = |source| WorldError::Directory {
+                path: std::env::temp_dir(),
+                source,
+            };
             return temporary.map(Self::Temporary).map_err(failed);
         };
-        let failed = |source| WorldError::Directory { path: path.to_owned(), source };
+        let failed = |source| WorldError::Directory {
+            path: path.to_owned(),
+            source,
+        };
         std::fs::create_dir_all(path).map_err(failed)?;
         path.canonicalize().map(Self::Kept).map_err(failed)
     }

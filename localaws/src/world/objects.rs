@@ -14,11 +14,23 @@ const READABLE: [&str; 3] = ["aws-exec-read", "public-read", "public-read-write"
 pub(super) struct InS3(pub(super) S3);
 
 impl Objects for InS3 {
-    fn read<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
+    fn read<'a>(
+        &'a self,
+        bucket: &'a str,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
         Box::pin(async move {
-            let found = self.0.get(bucket, key).await.map_err(|error| status(&error))?;
+            let found = self
+                .0
+                .get(bucket, key)
+                .await
+                .map_err(|error| status(&error))?;
             let object = found.ok_or(StatusCode::NOT_FOUND)?;
-            let acl = self.0.acl(bucket, key).await.map_err(|error| status(&error))?;
+            let acl = self
+                .0
+                .acl(bucket, key)
+                .await
+                .map_err(|error| status(&error))?;
             match acl {
                 Some(acl) if READABLE.contains(&acl.as_str()) => Ok(object),
                 _ => Err(StatusCode::FORBIDDEN),

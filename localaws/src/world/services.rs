@@ -38,7 +38,11 @@ impl Services {
     /// Answers a call, with what is planned to go wrong with it.
     ///
     /// A call goes on when its caller stops waiting, as it would on a real service.
-    pub(crate) async fn call(self: Arc<Self>, request: Request, caller: Option<Caller>) -> Result<Response, AnswerLost> {
+    pub(crate) async fn call(
+        self: Arc<Self>,
+        request: Request,
+        caller: Option<Caller>,
+    ) -> Result<Response, AnswerLost> {
         let (target, request) = match route::route(request, &self.region) {
             Ok(routed) => routed,
             Err(answer) => return Ok(*answer),
@@ -50,10 +54,26 @@ impl Services {
             Some(Fault::CrashBefore) => return die(caller).await,
             Some(Fault::Throttle) => {
                 let (status, code, message) = throttled(&target.service);
-                return Ok(refusal(&target.service, &method, status, (code, message), &self.ids.uuid()));
+                return Ok(refusal(
+                    &target.service,
+                    &method,
+                    status,
+                    (code, message),
+                    &self.ids.uuid(),
+                ));
             }
-            Some(Fault::Refuse { status, code, message }) => {
-                return Ok(refusal(&target.service, &method, *status, (code, message), &self.ids.uuid()));
+            Some(Fault::Refuse {
+                status,
+                code,
+                message,
+            }) => {
+                return Ok(refusal(
+                    &target.service,
+                    &method,
+                    *status,
+                    (code, message),
+                    &self.ids.uuid(),
+                ));
             }
             _ => {}
         }
@@ -102,7 +122,9 @@ impl Services {
             "sts" => self.sts.handle(request).await,
             other => wire::not_built(other, &action),
         };
-        let only_reads = ["Describe", "Get", "List"].iter().any(|verb| action.starts_with(verb));
+        let only_reads = ["Describe", "Get", "List"]
+            .iter()
+            .any(|verb| action.starts_with(verb));
         if !only_reads {
             self.save(&target.service);
         }
@@ -114,13 +136,13 @@ impl Services {
         let Some(files) = &self.state else {
             return;
         };
-        let state = match service {
-            "ec2" => self.ec2.save(),
-            "sns" => self.sns.save(),
+        let saved = match service {
+            "ec2" => files.write(service, || self.ec2.save()),
+            "sns" => files.write(service, || self.sns.save()),
             // S3 is on disk as it is; the others remember nothing.
             _ => return,
         };
-        if let Err(error) = files.write(service, &state) {
+        if let Err(error) = saved {
             tracing::error!(%error, path = %files.path(service).display(), "the world's state was not saved");
         }
     }

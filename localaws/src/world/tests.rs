@@ -1,6 +1,5 @@
 //! A small stack, driven as a user would.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -59,25 +58,43 @@ Resources:
 /// A request as a client signs it; the signature itself is not looked at.
 pub(crate) fn signed(service: &str, method: &str, uri: &str, body: &str) -> Request {
     let scope = format!("AKID/20251121/us-east-1/{service}/aws4_request");
-    let authorization = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00");
-    let request = http::Request::builder().method(method).uri(uri).header("authorization", authorization);
+    let authorization =
+        format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00");
+    let request = http::Request::builder()
+        .method(method)
+        .uri(uri)
+        .header("authorization", authorization);
     request.body(Bytes::from(body.to_owned())).unwrap()
 }
 
 fn put(key: &str) -> Request {
-    signed("s3", "PUT", &format!("https://s3.us-east-1.amazonaws.com/images/{key}"), "x")
+    signed(
+        "s3",
+        "PUT",
+        &format!("https://s3.us-east-1.amazonaws.com/images/{key}"),
+        "x",
+    )
 }
 
-fn handler<F>(code: impl Fn(Invocation) -> F + Send + Sync + 'static) -> FunctionRunner
+/// A runner of this code.
+pub(crate) fn handler<F>(code: impl Fn(Invocation) -> F + Send + Sync + 'static) -> FunctionRunner
 where
     F: Future<Output = Result<Value, FunctionError>> + Send + 'static,
 {
-    let handler: Handler = Arc::new(move |invocation| -> BoxFuture<'static, _> { Box::pin(code(invocation)) });
+    let handler: Handler =
+        Arc::new(move |invocation| -> BoxFuture<'static, _> { Box::pin(code(invocation)) });
     FunctionRunner::InProcess(handler)
 }
 
-async fn start(template: &str, runner: FunctionRunner) -> World {
-    World::builder().template(template).functions(runner).schedules(false).start().await.unwrap()
+/// A world of this template whose schedules stand still.
+pub(crate) async fn start(template: &str, runner: FunctionRunner) -> World {
+    World::builder()
+        .template(template)
+        .functions(runner)
+        .schedules(false)
+        .start()
+        .await
+        .unwrap()
 }
 
 /// A way into the world for handlers that are made before it.
@@ -106,7 +123,13 @@ impl Drop for Opened {
 
 #[tokio::test(start_paused = true)]
 async fn an_object_wakes_the_function_whose_rule_it_meets() {
-    let world = start(TEMPLATE, handler(|invocation| async move { Ok(invocation.payload["detail"]["object"]["key"].clone()) })).await;
+    let world = start(
+        TEMPLATE,
+        handler(
+            |invocation| async move { Ok(invocation.payload["detail"]["object"]["key"].clone()) },
+        ),
+    )
+    .await;
     world.s3().put("images", "a.txt", "x").await.unwrap();
     world.s3().put("images", "b.bin", "x").await.unwrap();
     world.settle().await;
@@ -121,16 +144,22 @@ async fn an_object_wakes_the_function_whose_rule_it_meets() {
 async fn settle_waits_for_what_follows_from_what_it_waits_for() {
     let door = Door::default();
     let inside = door.clone();
-    let world = start(TEMPLATE, handler(move |invocation| {
-        let door = inside.clone();
-        async move {
-            if invocation.payload["detail"]["object"]["key"] == "first.txt" {
-                tokio::time::sleep(Duration::from_secs(3)).await;
-                assert_eq!(door.call(put("second.txt")).await.unwrap().status(), StatusCode::OK);
+    let world = start(
+        TEMPLATE,
+        handler(move |invocation| {
+            let door = inside.clone();
+            async move {
+                if invocation.payload["detail"]["object"]["key"] == "first.txt" {
+                    tokio::time::sleep(Duration::from_secs(3)).await;
+                    assert_eq!(
+                        door.call(put("second.txt")).await.unwrap().status(),
+                        StatusCode::OK
+                    );
+                }
+                Ok(Value::Null)
             }
-            Ok(Value::Null)
-        }
-    }))
+        }),
+    )
     .await;
     let _open = door.open(&world);
     world.s3().put("images", "first.txt", "x").await.unwrap();
@@ -138,93 +167,29 @@ async fn settle_waits_for_what_follows_from_what_it_waits_for() {
     assert_eq!(world.invocations().len(), 2);
     let calls = world.calls();
     assert_eq!(calls.len(), 1);
-    assert_eq!((calls[0].action.as_str(), calls[0].key.as_deref()), ("PutObject", Some("second.txt")));
+    assert_eq!(
+        (calls[0].action.as_str(), calls[0].key.as_deref()),
+        ("PutObject", Some("second.txt"))
+    );
     assert_eq!(calls[0].function.as_deref(), Some("Work"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_failure_is_tried_again_after_one_and_two_minutes_then_given_up() {
-    let world = start(TEMPLATE, handler(|_| async { Err(FunctionError::new("Boom", "no luck")) })).await;
-    world.s3().put("images", "a.txt", "x").await.unwrap();
-    world.settle().await;
-    assert_eq!(world.invocations().len(), 1);
-    assert!(world.dead_letters().is_empty());
-    world.run_for(Duration::from_secs(200)).await;
-    let invocations = world.invocations();
-    let first = invocations[0].at;
-    let after: Vec<i64> = invocations.iter().map(|record| record.at.duration_since(first).as_secs()).collect();
-    assert_eq!(after, [0, 60, 180]);
-    assert!(invocations.iter().all(|record| record.request_id == invocations[0].request_id));
-
-    let letters = world.dead_letters();
-    assert_eq!(letters.len(), 1);
-    assert_eq!(letters[0].destination, world.stack().queues[0].arn);
-    let record = &letters[0].record;
-    assert_eq!(record["requestContext"]["condition"], "RetriesExhausted");
-    assert_eq!(record["requestContext"]["approximateInvokeCount"], 3);
-    assert_eq!(record["requestPayload"]["detail"]["object"]["key"], "a.txt");
-    assert_eq!(record["responseContext"], json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}));
-    assert_eq!(record["responsePayload"], json!({"errorMessage": "no luck", "errorType": "Boom"}));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_event_that_got_too_old_is_given_up() {
-    let template = TEMPLATE.replace("EventInvokeConfig:\n", "EventInvokeConfig:\n        MaximumEventAgeInSeconds: 90\n");
-    let world = start(&template, handler(|_| async { Err(FunctionError::new("Boom", "no luck")) })).await;
-    world.s3().put("images", "a.txt", "x").await.unwrap();
-    world.run_for(Duration::from_secs(600)).await;
-    assert_eq!(world.invocations().len(), 2);
-    assert_eq!(world.dead_letters()[0].record["requestContext"]["condition"], "EventAgeExceeded");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_function_that_takes_too_long_is_dropped() {
-    struct Dropped(Arc<AtomicU32>);
-    impl Drop for Dropped {
-        fn drop(&mut self) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-    let dropped = Arc::new(AtomicU32::new(0));
-    let seen = Arc::clone(&dropped);
-    let world = start(TEMPLATE, handler(move |_| {
-        let guard = Dropped(Arc::clone(&seen));
-        async move {
-            tokio::time::sleep(Duration::from_secs(3600)).await;
-            drop(guard);
-            Ok(Value::Null)
-        }
-    }))
-    .await;
-    let before = world.clock().now();
-    let error = world.invoke("Work", json!({})).await.unwrap_err();
-    assert_eq!(error.kind, "Sandbox.Timedout");
-    assert!(error.message.ends_with("Task timed out after 10.00 seconds"), "{error}");
-    assert_eq!(world.clock().now().duration_since(before).as_secs(), 10);
-    assert_eq!(dropped.load(Ordering::SeqCst), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_is_a_failed_invocation() {
-    let world = start(TEMPLATE, handler(|_| async { panic!("out of {}", "luck") })).await;
-    let error = world.invoke("Work", json!({})).await.unwrap_err();
-    assert_eq!(error, FunctionError::new("Panic", "Lambda panicked: out of luck"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unknown_function_is_an_error() {
-    let world = start(TEMPLATE, handler(|_| async { Ok(Value::Null) })).await;
-    assert_eq!(world.invoke("Nobody", json!({})).await.unwrap_err().kind, "ResourceNotFoundException");
 }
 
 /// A world whose function puts `out.bin`, with a fault on that call; what is in the bucket after the first attempt.
 async fn putting_with(fault: Fault) -> (World, bool) {
     let door = Door::default();
     let inside = door.clone();
-    let world = start(TEMPLATE, handler(move |_| {
-        let door = inside.clone();
-        async move { door.call(put("out.bin")).await.map(|_| Value::Null).map_err(|lost| FunctionError::new("Lost", lost.to_string())) }
-    }))
+    let world = start(
+        TEMPLATE,
+        handler(move |_| {
+            let door = inside.clone();
+            async move {
+                door.call(put("out.bin"))
+                    .await
+                    .map(|_| Value::Null)
+                    .map_err(|lost| FunctionError::new("Lost", lost.to_string()))
+            }
+        }),
+    )
     .await;
     let open = door.open(&world);
     world.faults().on("s3", "PutObject", 1, fault);
@@ -241,9 +206,16 @@ async fn putting_with(fault: Fault) -> (World, bool) {
 async fn a_crash_kills_the_invocation_after_the_effect_and_lambda_tries_again() {
     let (world, there) = putting_with(Fault::Crash).await;
     assert!(there);
-    let outcomes: Vec<bool> = world.invocations().iter().map(|record| record.outcome.is_ok()).collect();
+    let outcomes: Vec<bool> = world
+        .invocations()
+        .iter()
+        .map(|record| record.outcome.is_ok())
+        .collect();
     assert_eq!(outcomes, [false, true]);
-    assert_eq!(world.invocations()[0].outcome.as_ref().unwrap_err().kind, "Runtime.ExitError");
+    assert_eq!(
+        world.invocations()[0].outcome.as_ref().unwrap_err().kind,
+        "Runtime.ExitError"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,7 +230,10 @@ async fn a_crash_before_leaves_no_effect() {
 async fn a_lost_answer_is_seen_by_the_function_but_the_effect_is_there() {
     let (world, there) = putting_with(Fault::LoseAnswer).await;
     assert!(there);
-    assert_eq!(world.invocations()[0].outcome.as_ref().unwrap_err().kind, "Lost");
+    assert_eq!(
+        world.invocations()[0].outcome.as_ref().unwrap_err().kind,
+        "Lost"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,56 +244,47 @@ async fn a_refused_call_has_no_effect() {
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(String::from_utf8_lossy(answer.body()).contains("<Code>SlowDown</Code>"));
     assert!(world.s3().get("images", "a.txt").await.unwrap().is_none());
-    assert_eq!(world.dispatch(put("a.txt")).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(
+        world.dispatch(put("a.txt")).await.unwrap().status(),
+        StatusCode::OK
+    );
     assert_eq!(world.faults().count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn schedules_run_every_minute() {
     let runner = handler(|_| async { Ok(Value::Null) });
-    let world = World::builder().template(TEMPLATE).functions(runner).start().await.unwrap();
+    let world = World::builder()
+        .template(TEMPLATE)
+        .functions(runner)
+        .start()
+        .await
+        .unwrap();
     world.run_for(Duration::from_secs(5 * 60 + 1)).await;
     world.settle().await;
     let invocations = world.invocations();
     assert_eq!(invocations.len(), 5);
-    assert!(invocations.iter().all(|record| record.payload == json!({"tick": true})));
-    let gaps = invocations.windows(2).map(|pair| pair[1].at.duration_since(pair[0].at).as_secs());
+    assert!(
+        invocations
+            .iter()
+            .all(|record| record.payload == json!({"tick": true}))
+    );
+    let gaps = invocations
+        .windows(2)
+        .map(|pair| pair[1].at.duration_since(pair[0].at).as_secs());
     assert!(gaps.into_iter().all(|gap| (59..=61).contains(&gap)));
 }
 
 /// Counts how many run at once.
-async fn most_at_once(template: &str) -> u32 {
-    let (now, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
-    let (running, highest) = (Arc::clone(&now), Arc::clone(&most));
-    let world = start(template, handler(move |_| {
-        let (running, highest) = (Arc::clone(&running), Arc::clone(&highest));
-        async move {
-            highest.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            running.fetch_sub(1, Ordering::SeqCst);
-            Ok(Value::Null)
-        }
-    }))
-    .await;
-    for key in ["a.txt", "b.txt", "c.txt"] {
-        world.s3().put("images", key, "x").await.unwrap();
-    }
-    world.settle().await;
-    assert_eq!(world.invocations().len(), 3);
-    most.load(Ordering::SeqCst)
-}
-
-#[tokio::test(start_paused = true)]
-async fn events_run_side_by_side_up_to_the_reserved_concurrency() {
-    assert_eq!(most_at_once(TEMPLATE).await, 3);
-    let one = TEMPLATE.replace("Timeout: 10", "Timeout: 10\n      ReservedConcurrentExecutions: 1");
-    assert_eq!(most_at_once(&one).await, 1);
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_not_here_says_so() {
     let world = start(TEMPLATE, FunctionRunner::Nothing).await;
-    let request = signed("kms", "POST", "https://kms.us-east-1.amazonaws.com/", "Action=Encrypt");
+    let request = signed(
+        "kms",
+        "POST",
+        "https://kms.us-east-1.amazonaws.com/",
+        "Action=Encrypt",
+    );
     let answer = world.dispatch(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::NOT_IMPLEMENTED);
     assert!(String::from_utf8_lossy(answer.body()).contains("kms Encrypt"));
@@ -327,17 +293,38 @@ async fn a_service_that_is_not_here_says_so() {
 #[tokio::test(start_paused = true)]
 async fn services_answer_through_the_front_door() {
     let world = start(TEMPLATE, FunctionRunner::Nothing).await;
-    let who = signed("sts", "POST", "https://sts.amazonaws.com/", "Action=GetCallerIdentity&Version=2011-06-15");
+    let who = signed(
+        "sts",
+        "POST",
+        "https://sts.amazonaws.com/",
+        "Action=GetCallerIdentity&Version=2011-06-15",
+    );
     let answer = world.dispatch(who).await.unwrap();
     assert!(String::from_utf8_lossy(answer.body()).contains(crate::ACCOUNT));
     let topic = &world.stack().topics[0].arn;
     let publish = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("Action", "Publish"), ("Version", "2010-03-31"), ("TopicArn", topic), ("Message", "hello"), ("Subject", "Hi")])
+        .extend_pairs([
+            ("Action", "Publish"),
+            ("Version", "2010-03-31"),
+            ("TopicArn", topic),
+            ("Message", "hello"),
+            ("Subject", "Hi"),
+        ])
         .finish();
-    let mut publish = signed("sns", "POST", "https://sns.us-east-1.amazonaws.com/", &publish);
+    let mut publish = signed(
+        "sns",
+        "POST",
+        "https://sns.us-east-1.amazonaws.com/",
+        &publish,
+    );
     let form = http::HeaderValue::from_static("application/x-www-form-urlencoded");
-    publish.headers_mut().insert(http::header::CONTENT_TYPE, form);
-    assert_eq!(world.dispatch(publish).await.unwrap().status(), StatusCode::OK);
+    publish
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, form);
+    assert_eq!(
+        world.dispatch(publish).await.unwrap().status(),
+        StatusCode::OK
+    );
     let mails = world.mailbox().unwrap();
     assert_eq!(mails.len(), 1);
     assert!(String::from_utf8_lossy(&mails[0].1).contains("ops@example.com"));
@@ -346,17 +333,32 @@ async fn services_answer_through_the_front_door() {
 #[tokio::test(start_paused = true)]
 async fn a_world_on_the_same_directory_goes_on() {
     let directory = tempfile::tempdir().unwrap();
-    let builder = || World::builder().template(TEMPLATE).directory(Some(directory.path()));
+    let builder = || {
+        World::builder()
+            .template(TEMPLATE)
+            .directory(Some(directory.path()))
+    };
     let first = builder().start().await.unwrap();
     first.s3().put("images", "a.txt", "kept").await.unwrap();
-    let topic = signed("sns", "POST", "https://sns.us-east-1.amazonaws.com/", "Action=CreateTopic&Name=another&Version=2010-03-31");
-    assert_eq!(first.dispatch(topic).await.unwrap().status(), StatusCode::OK);
+    let topic = signed(
+        "sns",
+        "POST",
+        "https://sns.us-east-1.amazonaws.com/",
+        "Action=CreateTopic&Name=another&Version=2010-03-31",
+    );
+    assert_eq!(
+        first.dispatch(topic).await.unwrap().status(),
+        StatusCode::OK
+    );
     let known = first.sns().save();
     first.close().await;
     drop(first);
 
     let second = builder().seed(1).start().await.unwrap();
-    assert_eq!(second.s3().get("images", "a.txt").await.unwrap().unwrap(), "kept");
+    assert_eq!(
+        second.s3().get("images", "a.txt").await.unwrap().unwrap(),
+        "kept"
+    );
     assert_eq!(second.sns().save(), known);
 }
 

@@ -5,10 +5,11 @@ use serde::de::{
     value::{StrDeserializer, StringDeserializer},
 };
 
-use super::{At, Decoder, Failure, suggest};
+use super::{At, Decoder, Failure};
 use crate::manifest::{
     document::{Entry, Value, quoted},
     findings::Finding,
+    suggest,
 };
 
 /// The items of a sequence; none if there is no sequence.
@@ -27,14 +28,20 @@ impl<'a> Items<'a> {
             None => &[],
         };
         let items = found.iter().enumerate();
-        let items = items.map(|(index, node)| decoder.inner(At::Node(node), decoder.path.join(index)));
-        Self { items: items.collect::<Vec<_>>().into_iter() }
+        let items =
+            items.map(|(index, node)| decoder.inner(At::Node(node), decoder.path.join(index)));
+        Self {
+            items: items.collect::<Vec<_>>().into_iter(),
+        }
     }
 }
 
 fn list_hint(found: &Value) -> Option<String> {
     match found {
-        Value::String(text) => Some(format!("a list of one: [{}]", crate::manifest::document::shown(text))),
+        Value::String(text) => Some(format!(
+            "a list of one: [{}]",
+            crate::manifest::document::shown(text)
+        )),
         _ => None,
     }
 }
@@ -51,8 +58,14 @@ fn optional<'a>(decoder: &Decoder<'a>, expected: &str) -> Option<&'a Value> {
 impl<'de, 'a: 'de> SeqAccess<'de> for Items<'a> {
     type Error = Failure;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
-        self.items.next().map(|item| seed.deserialize(item)).transpose()
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Failure> {
+        self.items
+            .next()
+            .map(|item| seed.deserialize(item))
+            .transpose()
     }
 }
 
@@ -73,17 +86,30 @@ impl<'a> Entries<'a> {
             }
             None => &[],
         };
-        Self { entries: entries.iter(), value: None, decoder }
+        Self {
+            entries: entries.iter(),
+            value: None,
+            decoder,
+        }
     }
 }
 
 impl<'de, 'a: 'de> MapAccess<'de> for Entries<'a> {
     type Error = Failure;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
-        let Some(entry) = self.entries.next() else { return Ok(None) };
-        self.value = Some(self.decoder.inner(At::Node(&entry.node), self.decoder.path.join(&entry.key)));
-        seed.deserialize(StringDeserializer::<Failure>::new(entry.key.clone())).map(Some)
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Failure> {
+        let Some(entry) = self.entries.next() else {
+            return Ok(None);
+        };
+        self.value = Some(
+            self.decoder
+                .inner(At::Node(&entry.node), self.decoder.path.join(&entry.key)),
+        );
+        seed.deserialize(StringDeserializer::<Failure>::new(entry.key.clone()))
+            .map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {
@@ -97,7 +123,9 @@ fn next_value<'de, 'a: 'de, V: DeserializeSeed<'de>>(
 ) -> Result<V::Value, Failure> {
     match value.take() {
         Some(decoder) => seed.deserialize(decoder),
-        None => Err(serde::de::Error::custom("a value was asked for before its key")),
+        None => Err(serde::de::Error::custom(
+            "a value was asked for before its key",
+        )),
     }
 }
 
@@ -119,7 +147,10 @@ impl<'a> Fields<'a> {
             None => None,
         };
         if let Some(entries) = entries {
-            for entry in entries.iter().filter(|entry| !fields.contains(&entry.key.as_str())) {
+            for entry in entries
+                .iter()
+                .filter(|entry| !fields.contains(&entry.key.as_str()))
+            {
                 unknown(&decoder, entry, entries, fields);
             }
         }
@@ -130,22 +161,42 @@ impl<'a> Fields<'a> {
                 None => At::Missing,
             },
         };
-        let all = fields.iter().map(|field| (*field, decoder.inner(found(field), decoder.path.join(*field))));
-        Self { fields: all.collect::<Vec<_>>().into_iter(), value: None }
+        let all = fields.iter().map(|field| {
+            (
+                *field,
+                decoder.inner(found(field), decoder.path.join(*field)),
+            )
+        });
+        Self {
+            fields: all.collect::<Vec<_>>().into_iter(),
+            value: None,
+        }
     }
 }
 
 /// Refuses a field that the struct does not have. The field that was probably meant is put in doubt: it is not missing.
-fn unknown(decoder: &Decoder<'_>, entry: &Entry, entries: &[Entry], fields: &'static [&'static str]) {
-    let free: Vec<_> = fields.iter().copied().filter(|field| entries.iter().all(|entry| entry.key != *field)).collect();
-    let meant = suggest::closest(&entry.key, &free).or_else(|| suggest::closest(&entry.key, fields));
+fn unknown(
+    decoder: &Decoder<'_>,
+    entry: &Entry,
+    entries: &[Entry],
+    fields: &'static [&'static str],
+) {
+    let free: Vec<_> = fields
+        .iter()
+        .copied()
+        .filter(|field| entries.iter().all(|entry| entry.key != *field))
+        .collect();
+    let meant =
+        suggest::closest(&entry.key, &free).or_else(|| suggest::closest(&entry.key, fields));
     let hint = match (meant, suggest::elsewhere(&entry.key)) {
         (Some(meant), _) => format!("did you mean `{meant}`?"),
         (None, Some(place)) => format!("`{}` belongs to {place}", entry.key),
         (None, None) => format!("the fields here are {}", suggest::list(fields)),
     };
     let path = decoder.path.join(&entry.key);
-    let finding = Finding::new(path, format!("unknown field {}", quoted(&entry.key))).hint(hint).at_key();
+    let finding = Finding::new(path, format!("unknown field {}", quoted(&entry.key)))
+        .hint(hint)
+        .at_key();
     let mut findings = decoder.findings.borrow_mut();
     findings.add(finding);
     if let Some(meant) = meant
@@ -158,10 +209,16 @@ fn unknown(decoder: &Decoder<'_>, entry: &Entry, entries: &[Entry], fields: &'st
 impl<'de, 'a: 'de> MapAccess<'de> for Fields<'a> {
     type Error = Failure;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
-        let Some((field, decoder)) = self.fields.next() else { return Ok(None) };
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Failure> {
+        let Some((field, decoder)) = self.fields.next() else {
+            return Ok(None);
+        };
         self.value = Some(decoder);
-        seed.deserialize(StrDeserializer::<Failure>::new(field)).map(Some)
+        seed.deserialize(StrDeserializer::<Failure>::new(field))
+            .map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {
@@ -190,14 +247,20 @@ impl<'de> VariantAccess<'de> for Unit {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, Failure> {
-        Err(serde::de::Error::custom("an enum with content is not listed as tagged"))
+        Err(serde::de::Error::custom(
+            "an enum with content is not listed as tagged",
+        ))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Failure> {
         Err(serde::de::Error::custom("tuple variants are not used"))
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, Failure> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Failure> {
         Err(serde::de::Error::custom("struct variants are not used"))
     }
 }
@@ -223,15 +286,29 @@ impl<'a> Tagged<'a> {
             }
             None => return placeholder(&decoder),
         };
-        for entry in entries.iter().filter(|entry| !variants.contains(&entry.key.as_str())) {
+        for entry in entries
+            .iter()
+            .filter(|entry| !variants.contains(&entry.key.as_str()))
+        {
             let path = decoder.path.join(&entry.key);
-            let finding = Finding::new(path, format!("unknown {} {}", last(&decoder), quoted(&entry.key)));
+            let finding = Finding::new(
+                path,
+                format!("unknown {} {}", last(&decoder), quoted(&entry.key)),
+            );
             let hint = suggest::hint(&entry.key, variants, &expected);
-            decoder.findings.borrow_mut().add(finding.hint(hint).at_key());
+            decoder
+                .findings
+                .borrow_mut()
+                .add(finding.hint(hint).at_key());
         }
         let given: Vec<_> = entries
             .iter()
-            .filter_map(|entry| Some((*variants.iter().find(|variant| **variant == entry.key)?, entry)))
+            .filter_map(|entry| {
+                Some((
+                    *variants.iter().find(|variant| **variant == entry.key)?,
+                    entry,
+                ))
+            })
             .collect();
         match given.as_slice() {
             [(variant, entry)] => {
@@ -239,19 +316,30 @@ impl<'a> Tagged<'a> {
                 if entries.len() > 1 {
                     decoder.findings.borrow_mut().doubt(decoder.path.clone());
                 }
-                Self { variant, content: decoder.inner(At::Node(&entry.node), path) }
+                Self {
+                    variant,
+                    content: decoder.inner(At::Node(&entry.node), path),
+                }
             }
             [] => {
                 if entries.is_empty() {
-                    decoder.refuse(Finding::new(decoder.path.clone(), format!("empty; {expected} is needed")));
+                    decoder.refuse(Finding::new(
+                        decoder.path.clone(),
+                        format!("empty; {expected} is needed"),
+                    ));
                 }
                 decoder.findings.borrow_mut().doubt(decoder.path.clone());
                 placeholder(&decoder)
             }
             [(variant, entry), ..] => {
                 let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
-                let message = format!("{} are given, but only one {} can be", suggest::list(&names), last(&decoder));
-                let finding = Finding::new(decoder.path.join(names[1]), message).hint(format!("keep {expected}"));
+                let message = format!(
+                    "{} are given, but only one {} can be",
+                    suggest::list(&names),
+                    last(&decoder)
+                );
+                let finding = Finding::new(decoder.path.join(names[1]), message)
+                    .hint(format!("keep {expected}"));
                 decoder.findings.borrow_mut().add(finding.at_key());
                 let content = decoder.inner(At::Node(&entry.node), decoder.path.join(*variant));
                 Self { variant, content }
@@ -291,7 +379,11 @@ impl<'de, 'a: 'de> VariantAccess<'de> for Tagged<'a> {
         Err(serde::de::Error::custom("tuple variants are not used"))
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, Failure> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Failure> {
         Err(serde::de::Error::custom("struct variants are not used"))
     }
 }

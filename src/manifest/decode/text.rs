@@ -22,23 +22,38 @@ pub(super) fn whole_number(text: &str) -> Result<u32, Fault> {
     }
     let digits = text.strip_prefix('+').unwrap_or(text);
     if digits.starts_with('-') {
-        return Err(fault("expected a whole number that is not negative, found", None));
+        return Err(fault(
+            "expected a whole number that is not negative, found",
+            None,
+        ));
     }
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(fault("expected a whole number, found", Some("write it without a point or an exponent")));
+        return Err(fault(
+            "expected a whole number, found",
+            Some("write it without a point or an exponent"),
+        ));
     }
     if digits.len() > 1 && digits.starts_with('0') {
         let hint = "remove the leading zeros: some readers take such a number as octal";
-        return Err(fault("a number with leading zeros is ambiguous", Some(hint)));
+        return Err(fault(
+            "a number with leading zeros is ambiguous",
+            Some(hint),
+        ));
     }
-    digits.parse().map_err(|_| fault("the number is too large", None))
+    digits
+        .parse()
+        .map_err(|_| fault("the number is too large", None))
 }
 
 /// For a field of text that got something else.
 pub(super) fn quote_hint(found: &Value) -> Option<String> {
     match found {
         Value::Number(number) => {
-            let why = if number.starts_with('0') { "; leading zeros would be lost" } else { "" };
+            let why = if number.starts_with('0') {
+                "; leading zeros would be lost"
+            } else {
+                ""
+            };
             Some(format!("quote it: \"{}\"{why}", shown(number)))
         }
         Value::Bool(value) => Some(format!("quote it: \"{value}\"")),
@@ -48,7 +63,9 @@ pub(super) fn quote_hint(found: &Value) -> Option<String> {
 
 /// For a truth value that got something else.
 pub(super) fn truth_hint(found: &Value) -> Option<String> {
-    let Value::String(text) = found else { return None };
+    let Value::String(text) = found else {
+        return None;
+    };
     match text.to_ascii_lowercase().as_str() {
         "yes" | "on" | "y" | "true" => Some("write `true`, without quotes".to_owned()),
         "no" | "off" | "n" | "false" => Some("write `false`, without quotes".to_owned()),
@@ -58,7 +75,9 @@ pub(super) fn truth_hint(found: &Value) -> Option<String> {
 
 /// For a number that got something else.
 pub(super) fn number_hint(found: &Value) -> Option<String> {
-    let Value::String(text) = found else { return None };
+    let Value::String(text) = found else {
+        return None;
+    };
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| format!("remove the quotes: {}", shown(text)))
 }

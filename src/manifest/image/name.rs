@@ -60,11 +60,18 @@ impl NameTemplate {
             if rest.is_empty() {
                 return None;
             }
-            if let Some((name, after)) = rest.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            if let Some((name, after)) = rest
+                .strip_prefix('{')
+                .and_then(|inner| inner.split_once('}'))
+            {
                 rest = after;
                 return Some(Piece::Placeholder(name));
             }
-            let end = rest.char_indices().skip(1).find(|(_, c)| *c == '{').map_or(rest.len(), |(at, _)| at);
+            let end = rest
+                .char_indices()
+                .skip(1)
+                .find(|(_, c)| *c == '{')
+                .map_or(rest.len(), |(at, _)| at);
             let (text, after) = rest.split_at(end);
             rest = after;
             Some(Piece::Text(text))

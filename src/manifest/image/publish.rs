@@ -46,7 +46,13 @@ impl Deprecate {
         match (&self.after, &self.at) {
             (Some(after), None) => {
                 let span: Span = after.trim().parse().ok()?;
-                Some(registered.to_zoned(TimeZone::UTC).checked_add(span).ok()?.timestamp())
+                Some(
+                    registered
+                        .to_zoned(TimeZone::UTC)
+                        .checked_add(span)
+                        .ok()?
+                        .timestamp(),
+                )
             }
             (None, Some(at)) => at.trim().parse().ok(),
             _ => None,

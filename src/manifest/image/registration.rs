@@ -1,8 +1,8 @@
 //! What RegisterImage is to be sent, with every default resolved: the caller needs no logic of its own.
 
 use super::{
-    Architecture, BlockDeviceMapping, BootMode, Ebs, ImageManifest, ImdsSupport, Register, Source, SriovNetSupport,
-    TpmSupport, VirtualizationType,
+    Architecture, BlockDeviceMapping, BootMode, Ebs, ImageManifest, ImdsSupport, Register, Source,
+    SriovNetSupport, TpmSupport, VirtualizationType,
 };
 
 /// The root device of an image whose manifest names none; Amazon Linux's own.
@@ -54,9 +54,11 @@ impl ImageManifest {
         let register = self.register.clone().unwrap_or_default();
         let root_device_name = self.root_device_name();
         let block_device_mappings = match &root_device_name {
-            Some(root) if !self.source.is_instance_store() => {
-                with_root(&register.block_device_mappings, root, self.source_snapshot().or(imported))
-            }
+            Some(root) if !self.source.is_instance_store() => with_root(
+                &register.block_device_mappings,
+                root,
+                self.source_snapshot().or(imported),
+            ),
             _ => register.block_device_mappings.clone(),
         };
         Some(Registration {
@@ -64,7 +66,9 @@ impl ImageManifest {
             virtualization_type: self.virtualization_type(),
             boot_mode: register.boot_mode,
             tpm_support: register.tpm_support,
-            uefi_data: register.uefi_data.map(|data| data.split_ascii_whitespace().collect()),
+            uefi_data: register
+                .uefi_data
+                .map(|data| data.split_ascii_whitespace().collect()),
             imds_support: register.imds_support,
             ena_support: register.ena_support,
             sriov_net_support: register.sriov_net_support,
@@ -93,7 +97,10 @@ impl ImageManifest {
             if !self.source.is_instance_store() {
                 return Some(VirtualizationType::Hvm);
             }
-            register?.kernel_id.as_ref().map(|_| VirtualizationType::Paravirtual)
+            register?
+                .kernel_id
+                .as_ref()
+                .map(|_| VirtualizationType::Paravirtual)
         })
     }
 
@@ -108,8 +115,14 @@ impl ImageManifest {
         if self.source.is_instance_store() {
             return None;
         }
-        let mappings = register.map(|register| register.block_device_mappings.as_slice()).unwrap_or_default();
-        Some(find_root(mappings, self.source_snapshot()).unwrap_or(DEFAULT_ROOT).to_owned())
+        let mappings = register
+            .map(|register| register.block_device_mappings.as_slice())
+            .unwrap_or_default();
+        Some(
+            find_root(mappings, self.source_snapshot())
+                .unwrap_or(DEFAULT_ROOT)
+                .to_owned(),
+        )
     }
 
     /// `register`, where given.
@@ -128,21 +141,38 @@ impl ImageManifest {
 }
 
 fn find_root<'a>(mappings: &'a [BlockDeviceMapping], snapshot: Option<&str>) -> Option<&'a str> {
-    let volumes = || mappings.iter().filter_map(|mapping| Some((mapping.device_name.as_str(), mapping.ebs.as_ref()?)));
+    let volumes = || {
+        mappings
+            .iter()
+            .filter_map(|mapping| Some((mapping.device_name.as_str(), mapping.ebs.as_ref()?)))
+    };
     let has_source = |ebs: &Ebs| snapshot.is_some() && ebs.snapshot_id.as_deref() == snapshot;
     let could_take = |ebs: &Ebs| ebs.snapshot_id.is_none() && ebs.encrypted.is_none();
     volumes()
         .find(|(_, ebs)| has_source(ebs))
-        .or_else(|| USUAL_ROOTS.iter().find_map(|root| volumes().find(|(name, _)| name == root)))
+        .or_else(|| {
+            USUAL_ROOTS
+                .iter()
+                .find_map(|root| volumes().find(|(name, _)| name == root))
+        })
         .or_else(|| volumes().find(|(_, ebs)| could_take(ebs)))
         .map(|(name, _)| name)
 }
 
-fn with_root(mappings: &[BlockDeviceMapping], root: &str, snapshot: Option<&str>) -> Vec<BlockDeviceMapping> {
+fn with_root(
+    mappings: &[BlockDeviceMapping],
+    root: &str,
+    snapshot: Option<&str>,
+) -> Vec<BlockDeviceMapping> {
     let mut mappings = mappings.to_vec();
-    let position = mappings.iter().position(|mapping| mapping.device_name == root);
+    let position = mappings
+        .iter()
+        .position(|mapping| mapping.device_name == root);
     let at = position.unwrap_or_else(|| {
-        let mapping = BlockDeviceMapping { device_name: root.to_owned(), ..BlockDeviceMapping::default() };
+        let mapping = BlockDeviceMapping {
+            device_name: root.to_owned(),
+            ..BlockDeviceMapping::default()
+        };
         mappings.insert(0, mapping);
         0
     });

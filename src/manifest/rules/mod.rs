@@ -1,8 +1,36 @@
 //! What EC2 would refuse, checked before any call: one file per family of rules, all of the same shape.
+//!
+//! Every rule names its source. A rule that looks at more than the value it speaks of says so
+//! ([`Finding::because_of`](super::findings::Finding::because_of)), so that one mistake is one problem.
+
+mod access;
+mod deprecate;
+mod devices;
+mod forms;
+mod naming;
+mod parameters;
+mod publish;
+mod regions;
+mod register;
+mod source;
+mod tags;
+mod volumes;
 
 use jiff::Timestamp;
 
 use super::{findings::Findings, image::ImageManifest};
 
 /// Applies every rule.
-pub(super) fn check(_manifest: &ImageManifest, _now: Timestamp, _findings: &mut Findings) {}
+pub(super) fn check(manifest: &ImageManifest, now: Timestamp, findings: &mut Findings) {
+    naming::check(manifest, findings);
+    source::check(manifest, findings);
+    register::check(manifest, findings);
+    devices::check(manifest, findings);
+    volumes::check(manifest, findings);
+    tags::check(manifest, findings);
+    access::check(manifest, findings);
+    regions::check(manifest, findings);
+    deprecate::check(manifest, now, findings);
+    parameters::check(manifest, findings);
+    publish::check(manifest, findings);
+}

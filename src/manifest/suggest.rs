@@ -7,23 +7,44 @@ const ALIKE: f64 = 0.88;
 const PLACES: [(&[&str], &str); 3] = [
     (
         &[
-            "architecture", "virtualizationType", "bootMode", "tpmSupport", "uefiData", "imdsSupport", "enaSupport",
-            "sriovNetSupport", "kernelId", "ramdiskId", "billingProducts", "rootDeviceName", "blockDeviceMappings",
+            "architecture",
+            "virtualizationType",
+            "bootMode",
+            "tpmSupport",
+            "uefiData",
+            "imdsSupport",
+            "enaSupport",
+            "sriovNetSupport",
+            "kernelId",
+            "ramdiskId",
+            "billingProducts",
+            "rootDeviceName",
+            "blockDeviceMappings",
         ],
         "`register`",
     ),
     (
         &[
-            "volumeSize", "volumeType", "iops", "throughput", "deleteOnTermination", "encrypted", "snapshotId",
-            "volumeInitializationRate", "outpostArn",
+            "volumeSize",
+            "volumeType",
+            "iops",
+            "throughput",
+            "deleteOnTermination",
+            "encrypted",
+            "snapshotId",
+            "volumeInitializationRate",
+            "outpostArn",
         ],
         "`ebs` of a block device mapping",
     ),
-    (&["accounts", "organizations", "organizationalUnits", "public"], "`access`"),
+    (
+        &["accounts", "organizations", "organizationalUnits", "public"],
+        "`access`",
+    ),
 ];
 
 /// The word that was probably meant, if one is like enough.
-pub(crate) fn closest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn closest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     let given = folded(given);
     let likeness = |word: &str| {
         let word = folded(word);
@@ -33,13 +54,20 @@ pub(crate) fn closest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
         let alike = strsim::jaro_winkler(&given, &word);
         if near { alike.max(ALIKE) } else { alike }
     };
-    let best = known.iter().map(|word| (likeness(word), *word)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let best = known
+        .iter()
+        .map(|word| (likeness(word), *word))
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 >= ALIKE && !given.is_empty()).then_some(best.1)
 }
 
 /// Spelling apart from capitals and separators; cut, so that a long hostile word costs little.
 fn folded(word: &str) -> String {
-    word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).take(64).flat_map(char::to_lowercase).collect()
+    word.chars()
+        .filter(|c| !matches!(c, '_' | '-' | ' '))
+        .take(64)
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// "Did you mean", or what is expected.
@@ -52,7 +80,11 @@ pub(super) fn hint(given: &str, known: &[&str], expected: &str) -> String {
 
 /// The words as `a`, `b`, `c`.
 pub(super) fn list(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// What a field with these values takes.
@@ -65,5 +97,8 @@ pub(super) fn one_of(words: &[&str]) -> String {
 
 /// The place that does have this field.
 pub(super) fn elsewhere(field: &str) -> Option<&'static str> {
-    PLACES.iter().find(|(fields, _)| fields.contains(&field)).map(|(_, place)| *place)
+    PLACES
+        .iter()
+        .find(|(fields, _)| fields.contains(&field))
+        .map(|(_, place)| *place)
 }

@@ -1,0 +1,102 @@
+//! DescribeSnapshots.
+
+use super::describe_images::{check_user, date};
+use super::error::Failure;
+use super::filter;
+use super::model::{Snapshot, SnapshotState};
+use super::page::Page;
+use super::xml::Xml;
+use super::{Call, Inner, tags};
+use crate::ACCOUNT;
+
+/// The documented filters, but for tags.
+const FILTERS: [&str; 12] = [
+    "description",
+    "encrypted",
+    "owner-alias",
+    "owner-id",
+    "progress",
+    "snapshot-id",
+    "start-time",
+    "status",
+    "storage-tier",
+    "transfer-type",
+    "volume-id",
+    "volume-size",
+];
+
+/// What EC2 gives as the volume of a snapshot that comes from none.
+const NO_VOLUME: &str = "vol-ffffffff";
+
+pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
+    let ids = call.fields.texts("SnapshotId")?;
+    let owners = call.fields.texts("Owner")?;
+    if !call.fields.texts("RestorableBy")?.is_empty() {
+        return Err(Failure::NotBuilt(
+            "DescribeSnapshots with RestorableBy".to_owned(),
+        ));
+    }
+    let filters = filter::read(&mut call.fields, &FILTERS)?;
+    let page = Page::read(&mut call.fields, 5)?;
+    world.permit(&call.action, call.fields)?;
+    owners
+        .iter()
+        .filter(|owner| *owner != "amazon")
+        .try_for_each(|owner| check_user(owner, "self"))?;
+    let mut store = world.store();
+    let region = store.region(&call.region);
+    for id in &ids {
+        region.snapshot(id)?;
+    }
+    let owned = |owner: &String| owner == "self" || owner == ACCOUNT;
+    let found = region.snapshots.values().filter(|snapshot| {
+        snapshot.owner_id == ACCOUNT
+            && (ids.is_empty() || ids.contains(&snapshot.id))
+            && (owners.is_empty() || owners.iter().any(owned))
+            && filter::pass(&filters, &snapshot.tags, |name| values_of(snapshot, name))
+    });
+    let (snapshots, next) = page.cut(found.collect(), |snapshot| snapshot.id.clone());
+    Ok(Xml::answer(&call.action, &call.request_id, |xml| {
+        xml.items("snapshotSet", snapshots, write);
+        xml.optional("nextToken", next);
+    }))
+}
+
+fn values_of(snapshot: &Snapshot, name: &str) -> Vec<String> {
+    let value = match name {
+        "description" => snapshot.description.clone(),
+        "encrypted" => snapshot.encrypted.to_string(),
+        "owner-id" => snapshot.owner_id.clone(),
+        "progress" => progress(snapshot).to_owned(),
+        "snapshot-id" => snapshot.id.clone(),
+        "start-time" => date(snapshot.started_at),
+        "status" => snapshot.state.to_string(),
+        "storage-tier" | "transfer-type" => "standard".to_owned(),
+        "volume-id" => NO_VOLUME.to_owned(),
+        "volume-size" => snapshot.volume_size.to_string(),
+        _no_value => return Vec::new(),
+    };
+    vec![value]
+}
+
+fn progress(snapshot: &Snapshot) -> &'static str {
+    if snapshot.state == SnapshotState::Completed {
+        "100%"
+    } else {
+        "0%"
+    }
+}
+
+fn write(xml: &mut Xml, snapshot: &Snapshot) {
+    xml.text("snapshotId", &snapshot.id);
+    xml.text("volumeId", NO_VOLUME);
+    xml.text("status", snapshot.state);
+    xml.text("startTime", date(snapshot.started_at));
+    xml.text("progress", progress(snapshot));
+    xml.text("ownerId", &snapshot.owner_id);
+    xml.text("volumeSize", snapshot.volume_size);
+    xml.text("description", &snapshot.description);
+    tags::write(xml, &snapshot.tags);
+    xml.text("encrypted", snapshot.encrypted);
+    xml.text("storageTier", "standard");
+}

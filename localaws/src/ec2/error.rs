@@ -1,0 +1,93 @@
+//! EC2's refusals ("Error codes for the Amazon EC2 API"), and the honest "not built".
+
+use http::StatusCode;
+
+use super::xml::Xml;
+use crate::wire::{self, Response};
+
+/// An error as EC2 answers it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Ec2Error {
+    /// 400 for a client's mistake, 403 and 412 for permissions and dry runs, 503 for throttling.
+    pub status: StatusCode,
+    /// For example `InvalidAMIID.NotFound`.
+    pub code: String,
+    /// What EC2 says to people.
+    pub message: String,
+}
+
+/// Why a request got no answer of its own.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(super) enum Failure {
+    /// EC2 refuses the request.
+    #[error(transparent)]
+    Refused(#[from] Ec2Error),
+    /// EC2 knows what it would answer; this world does not.
+    #[error("not built: {0}")]
+    NotBuilt(String),
+}
+
+/// A refusal with this code, HTTP 400.
+pub(super) fn refuse(code: &str, message: impl Into<String>) -> Failure {
+    refuse_with(StatusCode::BAD_REQUEST, code, message)
+}
+
+/// A refusal with this status and code.
+pub(super) fn refuse_with(status: StatusCode, code: &str, message: impl Into<String>) -> Failure {
+    Failure::Refused(Ec2Error {
+        status,
+        code: code.to_owned(),
+        message: message.into(),
+    })
+}
+
+/// `InvalidParameterValue`.
+pub(super) fn invalid_value(message: impl Into<String>) -> Failure {
+    refuse("InvalidParameterValue", message)
+}
+
+/// `InvalidParameterCombination`.
+pub(super) fn invalid_combination(message: impl Into<String>) -> Failure {
+    refuse("InvalidParameterCombination", message)
+}
+
+/// `InvalidBlockDeviceMapping`.
+pub(super) fn invalid_mapping(message: impl Into<String>) -> Failure {
+    refuse("InvalidBlockDeviceMapping", message)
+}
+
+/// `InvalidManifest`.
+pub(super) fn invalid_manifest(message: impl Into<String>) -> Failure {
+    refuse("InvalidManifest", message)
+}
+
+/// `MissingParameter` for this parameter.
+pub(super) fn missing(parameter: &str) -> Failure {
+    refuse(
+        "MissingParameter",
+        format!("The request must contain the parameter {parameter}"),
+    )
+}
+
+impl Failure {
+    /// The answer on the wire.
+    pub(super) fn into_response(self, request_id: &str) -> Response {
+        match self {
+            Failure::NotBuilt(what) => wire::not_built("EC2", &what),
+            Failure::Refused(error) => {
+                let mut xml = Xml::new();
+                xml.element("Response", |xml| {
+                    xml.element("Errors", |xml| {
+                        xml.element("Error", |xml| {
+                            xml.text("Code", &error.code);
+                            xml.text("Message", &error.message);
+                        });
+                    });
+                    xml.text("RequestID", request_id);
+                });
+                wire::response(error.status, "text/xml;charset=UTF-8", xml.finish())
+            }
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! EC2, as far as images go: the Query protocol, EC2's validation, its XML answers, and images that take their time.
+//!
+//! One file per action. Shared: [`query`] reads the fields, [`registration`], [`mapping`], [`volume`], [`device`],
+//! [`tags`] and [`bundle`] check them as EC2 does, [`store`] keeps the state, [`life`] moves images on, [`filter`] and
+//! [`page`] serve the Describe calls, [`limits`] throttles, [`xml`] and [`error`] answer.
+
+mod bundle;
+mod create_tags;
+mod deregister_image;
+mod describe_image_attribute;
+mod describe_images;
+mod describe_snapshots;
+mod describe_tags;
+mod device;
+mod disable_image;
+mod enable_image;
+mod error;
+mod filter;
+mod life;
+mod limits;
+mod mapping;
+mod model;
+mod page;
+mod query;
+mod register_image;
+mod registration;
+mod store;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod volume;
+mod xml;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::StatusCode;
+use serde_json::Value;
+
+pub use self::error::Ec2Error;
+use self::error::{Failure, missing, refuse, refuse_with};
+use self::limits::Limits;
+pub use self::model::{
+    BlockDeviceMapping, Ebs, Image, ImageState, ProductCode, RootDeviceType, SeedSnapshot,
+    Snapshot, SnapshotState, StateReason,
+};
+use self::query::Fields;
+use self::store::Store;
+use crate::ACCOUNT;
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::ids::Ids;
+use crate::wire::{self, Request, Response};
+
+/// How long a registered image is pending, unless set otherwise: long enough to be seen, short enough for a demo.
+const PENDING_TIME: Duration = Duration::from_secs(5);
+/// How long a deregistered image's name stays taken, unless set otherwise. AWS names no figure.
+const NAME_RELEASE_DELAY: Duration = Duration::from_secs(5);
+/// The only version of the API that is built; the SDKs have sent it since 2016.
+const API_VERSION: &str = "2016-11-15";
+
+/// EC2's own eyes on S3: it reads bundle manifests with its own rights, not the caller's.
+pub trait Objects: Send + Sync {
+    /// The object's bytes; 403 without the `aws-exec-read` ACL, 404 if there is none, 301 if the bucket is in another
+    /// Region.
+    fn read<'a>(
+        &'a self,
+        bucket: &'a str,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
+}
+
+/// EC2 of all Regions. Cheap to clone; clones share the state.
+#[derive(Clone)]
+pub struct Ec2 {
+    inner: Arc<Inner>,
+}
+
+/// What the actions work on.
+struct Inner {
+    clock: Clock,
+    ids: Ids,
+    bus: Bus,
+    objects: Arc<dyn Objects>,
+    store: Mutex<Store>,
+    settings: Mutex<Settings>,
+    limits: Mutex<Limits>,
+}
+
+/// How this world behaves. Set by whoever makes it, not part of the saved state.
+#[derive(Debug, Clone)]
+struct Settings {
+    pending_time: Duration,
+    visibility_delay: Duration,
+    name_release_delay: Duration,
+    billing_products: bool,
+    denied: BTreeSet<String>,
+}
+
+/// One request on its way through an action.
+struct Call {
+    region: String,
+    action: String,
+    request_id: String,
+    fields: Fields,
+}
+
+impl Ec2 {
+    /// EC2 with nothing in it. Images it registers are pending for 5 s and visible at once; no request limits.
+    #[must_use]
+    pub fn new(clock: Clock, ids: Ids, bus: Bus, objects: Arc<dyn Objects>) -> Self {
+        let settings = Settings {
+            pending_time: PENDING_TIME,
+            visibility_delay: Duration::ZERO,
+            name_release_delay: NAME_RELEASE_DELAY,
+            billing_products: false,
+            denied: BTreeSet::new(),
+        };
+        let inner = Inner {
+            clock,
+            ids,
+            bus,
+            objects,
+            store: Mutex::default(),
+            settings: Mutex::new(settings),
+            limits: Mutex::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Answers a request of the EC2 Query protocol to this Region, as POST form or GET query.
+    pub async fn handle(&self, region: &str, request: Request) -> Response {
+        let request_id = self.inner.ids.uuid();
+        match self.inner.answer(region, &request, &request_id).await {
+            Ok(xml) => wire::response(StatusCode::OK, "text/xml;charset=UTF-8", xml),
+            Err(failure) => failure.into_response(&request_id),
+        }
+    }
+
+    /// Puts a snapshot into a Region and gives its id.
+    pub fn seed_snapshot(&self, region: &str, snapshot: SeedSnapshot) -> String {
+        let id = snapshot
+            .id
+            .unwrap_or_else(|| self.inner.ids.resource("snap"));
+        let snapshot = Snapshot {
+            id: id.clone(),
+            volume_size: snapshot.volume_size,
+            state: snapshot.state,
+            description: snapshot.description,
+            owner_id: snapshot.owner_id.unwrap_or_else(|| ACCOUNT.to_owned()),
+            encrypted: snapshot.encrypted,
+            product_codes: snapshot.product_codes,
+            tags: snapshot.tags,
+            started_at: self.inner.clock.now(),
+        };
+        self.inner
+            .store()
+            .region(region)
+            .snapshots
+            .insert(id.clone(), snapshot);
+        id
+    }
+
+    /// All images of a Region, in the order of their registration, also those that EC2 does not show yet.
+    #[must_use]
+    pub fn images(&self, region: &str) -> Vec<Image> {
+        self.inner.settle();
+        let mut images: Vec<Image> = self
+            .inner
+            .store()
+            .region(region)
+            .images
+            .values()
+            .map(|record| record.image.clone())
+            .collect();
+        images.sort_by_key(|image| image.created_at);
+        images
+    }
+
+    /// All snapshots of a Region, also those of other accounts.
+    #[must_use]
+    pub fn snapshots(&self, region: &str) -> Vec<Snapshot> {
+        self.inner
+            .store()
+            .region(region)
+            .snapshots
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    /// Makes the next registration that is accepted end as `failed` for this reason. May be called several times.
+    pub fn fail_next_registration(&self, reason: StateReason) {
+        self.inner.store().failures.push_back(reason);
+    }
+
+    /// How long images registered from now on stay `pending`, in the world's time.
+    pub fn set_pending_time(&self, pending_time: Duration) {
+        self.inner.settings().pending_time = pending_time;
+    }
+
+    /// How long EC2 does not find images registered from now on (eventual consistency), in the world's time.
+    pub fn set_visibility_delay(&self, visibility_delay: Duration) {
+        self.inner.settings().visibility_delay = visibility_delay;
+    }
+
+    /// How long names of images deregistered from now on stay taken, in the world's time.
+    pub fn set_name_release_delay(&self, name_release_delay: Duration) {
+        self.inner.settings().name_release_delay = name_release_delay;
+    }
+
+    /// Whether EC2's request limits hold: `RequestLimitExceeded` with HTTP 503.
+    pub fn set_request_limits(&self, on: bool) {
+        self.inner
+            .limits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .on = on;
+    }
+
+    /// Whether the account may register images with billing products; most accounts may not.
+    pub fn set_billing_products_allowed(&self, allowed: bool) {
+        self.inner.settings().billing_products = allowed;
+    }
+
+    /// Makes these actions answer `UnauthorizedOperation`, as if no policy allowed them.
+    pub fn set_denied_actions(&self, actions: &[&str]) {
+        self.inner.settings().denied = actions.iter().map(|&action| action.to_owned()).collect();
+    }
+
+    /// The whole state, but not the settings.
+    #[must_use]
+    pub fn save(&self) -> Value {
+        self.inner.settle();
+        // The state is maps with text keys, texts and numbers: JSON can always say it.
+        serde_json::to_value(&*self.inner.store()).unwrap_or_default()
+    }
+
+    /// Replaces the state by one that [`Ec2::save`] gave. Pending images go on from where they were.
+    ///
+    /// # Errors
+    /// If `saved` is not such a state.
+    pub fn load(&self, saved: Value) -> Result<(), serde_json::Error> {
+        let store: Store = serde_json::from_value(saved)?;
+        *self.inner.store() = store;
+        self.inner.rearm();
+        Ok(())
+    }
+}
+
+impl Inner {
+    async fn answer(
+        self: &Arc<Self>,
+        region: &str,
+        request: &Request,
+        request_id: &str,
+    ) -> Result<String, Failure> {
+        let fields = wire::query_fields(request);
+        let named = |name: &str| {
+            fields
+                .iter()
+                .find(|(field, _)| field == name)
+                .map(|(_, value)| value.clone())
+        };
+        let action = named("Action")
+            .ok_or_else(|| refuse("MissingAction", "The request must contain an Action"))?;
+        match named("Version") {
+            None => return Err(missing("Version")),
+            Some(version) if version != API_VERSION => {
+                return Err(Failure::NotBuilt(format!(
+                    "{action} of the API version {version}"
+                )));
+            }
+            Some(_) => {}
+        }
+        self.limits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(region, &action, self.clock.now())?;
+        self.settle();
+        let fields = Fields::new(fields)?;
+        let call = Call {
+            region: region.to_owned(),
+            action,
+            request_id: request_id.to_owned(),
+            fields,
+        };
+        match call.action.as_str() {
+            "CreateTags" => create_tags::answer(self, call),
+            "DeregisterImage" => deregister_image::answer(self, call),
+            "DescribeImageAttribute" => describe_image_attribute::answer(self, call),
+            "DescribeImages" => describe_images::answer(self, call),
+            "DescribeSnapshots" => describe_snapshots::answer(self, call),
+            "DescribeTags" => describe_tags::answer(self, call),
+            "DisableImage" => disable_image::answer(self, call),
+            "EnableImage" => enable_image::answer(self, call),
+            "RegisterImage" => register_image::answer(self, call).await,
+            _ => Err(Failure::NotBuilt(call.action)),
+        }
+    }
+
+    /// The end of reading a request: refuses unknown parameters, actions that are denied, and dry runs.
+    fn permit(&self, action: &str, mut fields: Fields) -> Result<(), Failure> {
+        let dry_run = fields.flag("DryRun")?.unwrap_or(false);
+        fields.finish()?;
+        if self.settings().denied.contains(action) {
+            let message = "You are not authorized to perform this operation.";
+            return Err(refuse_with(
+                StatusCode::FORBIDDEN,
+                "UnauthorizedOperation",
+                message,
+            ));
+        }
+        if dry_run {
+            let message = "Request would have succeeded, but DryRun flag is set.";
+            return Err(refuse_with(
+                StatusCode::PRECONDITION_FAILED,
+                "DryRunOperation",
+                message,
+            ));
+        }
+        Ok(())
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,157 @@
+//! Everything EC2 remembers, per Region. It can be saved and loaded as JSON.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::error::{Failure, refuse};
+use super::model::{Image, Snapshot, StateReason};
+use crate::ACCOUNT;
+use crate::ids::Ids;
+
+/// All Regions.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Store {
+    pub(super) regions: BTreeMap<String, Region>,
+    /// Registrations to come that are to fail, in order.
+    pub(super) failures: VecDeque<StateReason>,
+}
+
+/// One Region: a world of its own.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Region {
+    pub(super) images: BTreeMap<String, Record>,
+    pub(super) snapshots: BTreeMap<String, Snapshot>,
+    /// Names of deregistered images that are not free yet.
+    pub(super) held_names: Vec<HeldName>,
+    /// Ids of deregistered images: EC2 tells them from ids that never were.
+    pub(super) deregistered: BTreeSet<String>,
+}
+
+/// An image, and what is to become of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) image: Image,
+    /// Before this, EC2 does not find it (eventual consistency).
+    pub(super) visible_at: Timestamp,
+    /// When it stops being pending.
+    pub(super) settles_at: Timestamp,
+    /// How it fails, if it is to fail.
+    pub(super) failure: Option<StateReason>,
+    /// The request that registered it; events name it.
+    pub(super) request_id: String,
+}
+
+/// A name that is still taken after its image is gone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct HeldName {
+    pub(super) name: String,
+    pub(super) image_id: String,
+    pub(super) until: Timestamp,
+}
+
+impl Store {
+    /// The Region, made when it is first spoken to.
+    pub(super) fn region(&mut self, name: &str) -> &mut Region {
+        self.regions.entry(name.to_owned()).or_default()
+    }
+}
+
+impl Region {
+    /// An image id that was never used here (a loaded world's seed may repeat itself).
+    pub(super) fn new_image_id(&self, ids: &Ids) -> String {
+        loop {
+            let id = ids.resource("ami");
+            if !self.images.contains_key(&id) && !self.deregistered.contains(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// The image that has this name, or had it a moment ago.
+    pub(super) fn holder_of(&self, name: &str, now: Timestamp) -> Option<&str> {
+        let images = self
+            .images
+            .values()
+            .map(|record| (&record.image.name, &record.image.id));
+        let held = self
+            .held_names
+            .iter()
+            .filter(|held| held.until > now)
+            .map(|held| (&held.name, &held.image_id));
+        images
+            .chain(held)
+            .find(|(taken, _)| *taken == name)
+            .map(|(_, id)| id.as_str())
+    }
+
+    /// The images that can be seen by now.
+    pub(super) fn visible(&self, now: Timestamp) -> impl Iterator<Item = &Image> {
+        self.images
+            .values()
+            .filter(move |record| record.visible_at <= now)
+            .map(|record| &record.image)
+    }
+
+    /// This image, if it can be seen by now.
+    pub(super) fn image_mut(&mut self, id: &str, now: Timestamp) -> Result<&mut Record, Failure> {
+        check_image_id(id)?;
+        self.images
+            .get_mut(id)
+            .filter(|record| record.visible_at <= now)
+            .ok_or_else(|| image_not_found(&[id]))
+    }
+
+    /// This snapshot, if this account may see it.
+    pub(super) fn snapshot(&self, id: &str) -> Result<&Snapshot, Failure> {
+        check_id(id, "snap", "InvalidSnapshotID.Malformed")?;
+        self.snapshots
+            .get(id)
+            .filter(|snapshot| snapshot.owner_id == ACCOUNT)
+            .ok_or_else(|| snapshot_not_found(id))
+    }
+}
+
+/// `InvalidAMIID.NotFound`, which names the ids.
+pub(super) fn image_not_found(ids: &[&str]) -> Failure {
+    let message = match ids {
+        [id] => format!("The image id '[{id}]' does not exist"),
+        ids => format!("The image ids '[{}]' do not exist", ids.join(", ")),
+    };
+    refuse("InvalidAMIID.NotFound", message)
+}
+
+/// `InvalidSnapshot.NotFound`, which names the id.
+pub(super) fn snapshot_not_found(id: &str) -> Failure {
+    refuse(
+        "InvalidSnapshot.NotFound",
+        format!("The snapshot '{id}' does not exist."),
+    )
+}
+
+/// `InvalidAMIID.Malformed` unless the id has an AMI id's form.
+pub(super) fn check_image_id(id: &str) -> Result<(), Failure> {
+    check_id(id, "ami", "InvalidAMIID.Malformed")
+}
+
+/// Refuses an id that is not `prefix-` and 8 or 17 hex digits, as EC2's ids are.
+pub(super) fn check_id(id: &str, prefix: &str, code: &str) -> Result<(), Failure> {
+    let digits = id
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('-'));
+    let well_formed = |digits: &str| {
+        matches!(digits.len(), 8 | 17)
+            && digits
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    match digits {
+        Some(digits) if well_formed(digits) => Ok(()),
+        Some(_) => Err(refuse(code, format!("Invalid id: \"{id}\""))),
+        None => Err(refuse(
+            code,
+            format!("Invalid id: \"{id}\" (expecting \"{prefix}-...\")"),
+        )),
+    }
+}

@@ -1,0 +1,128 @@
+//! Tags in requests and answers ("Tag your Amazon EC2 resources", EC2 User Guide).
+
+use std::collections::BTreeMap;
+
+use super::error::{Failure, invalid_value, missing, refuse};
+use super::query::Fields;
+use super::xml::Xml;
+
+/// Characters in a key ("Tag", EC2 API Reference).
+const LONGEST_KEY: usize = 127;
+/// Characters in a value ("Tag", EC2 API Reference).
+const LONGEST_VALUE: usize = 256;
+/// Tags on one resource ("Tag restrictions", EC2 User Guide).
+const MOST_TAGS: usize = 50;
+
+/// Tags by key.
+pub(super) type Tags = BTreeMap<String, String>;
+
+/// Tags to be put on what a call makes.
+#[derive(Debug, Default)]
+pub(super) struct TagSpecifications {
+    pub(super) image: Tags,
+    pub(super) snapshot: Tags,
+}
+
+/// The `Tag.N.Key` and `Tag.N.Value` fields; a value left out is empty.
+pub(super) fn read(fields: &mut Fields) -> Result<Tags, Failure> {
+    let mut tags = Tags::new();
+    for mut tag in fields.list("Tag")? {
+        let key = tag
+            .text("Key")
+            .filter(|key| !key.is_empty())
+            .ok_or_else(|| missing(&tag.name_of("Key")))?;
+        let value = tag.text("Value").unwrap_or_default();
+        tag.finish()?;
+        check(&key, &value)?;
+        if tags.insert(key.clone(), value).is_some() {
+            return Err(invalid_value(format!(
+                "Duplicate tag key '{key}' specified."
+            )));
+        }
+    }
+    if tags.len() > MOST_TAGS {
+        return Err(too_many());
+    }
+    Ok(tags)
+}
+
+/// The `TagSpecification.N` fields of RegisterImage, which tags images and their snapshots only.
+pub(super) fn read_specifications(fields: &mut Fields) -> Result<TagSpecifications, Failure> {
+    let mut specifications = TagSpecifications::default();
+    for mut specification in fields.list("TagSpecification")? {
+        let resource_type = specification
+            .text("ResourceType")
+            .ok_or_else(|| invalid_value("Tag specification resource type must have a value"))?;
+        let tags = read(&mut specification)?;
+        specification.finish()?;
+        if tags.is_empty() {
+            return Err(invalid_value(
+                "Tag specification must have at least one tag",
+            ));
+        }
+        let place = match resource_type.as_str() {
+            "image" => &mut specifications.image,
+            "snapshot" => &mut specifications.snapshot,
+            other => {
+                let message =
+                    format!("'{other}' is not a valid taggable resource type for this operation.");
+                return Err(invalid_value(message));
+            }
+        };
+        if !place.is_empty() {
+            return Err(invalid_value(format!(
+                "Tag specification resource type '{resource_type}' is given twice"
+            )));
+        }
+        *place = tags;
+    }
+    Ok(specifications)
+}
+
+/// Puts more tags on a resource.
+pub(super) fn add(to: &mut Tags, more: &Tags) -> Result<(), Failure> {
+    let mut all = to.clone();
+    all.extend(more.clone());
+    if all.len() > MOST_TAGS {
+        return Err(too_many());
+    }
+    *to = all;
+    Ok(())
+}
+
+/// The `tagSet` of an answer.
+pub(super) fn write(xml: &mut Xml, tags: &Tags) {
+    if tags.is_empty() {
+        return;
+    }
+    xml.items("tagSet", tags, |xml, (key, value)| {
+        xml.text("key", key);
+        xml.text("value", value);
+    });
+}
+
+fn check(key: &str, value: &str) -> Result<(), Failure> {
+    if key.to_ascii_lowercase().starts_with("aws:") {
+        return Err(invalid_value(
+            "Tag keys starting with 'aws:' are reserved for internal use",
+        ));
+    }
+    if key.chars().count() > LONGEST_KEY {
+        return Err(invalid_value(format!(
+            "Tag key exceeds the maximum length of {LONGEST_KEY} characters"
+        )));
+    }
+    if value.chars().count() > LONGEST_VALUE {
+        return Err(invalid_value(format!(
+            "Tag value exceeds the maximum length of {LONGEST_VALUE} characters"
+        )));
+    }
+    Ok(())
+}
+
+fn too_many() -> Failure {
+    refuse(
+        "TagLimitExceeded",
+        "The maximum number of Tags for a resource has been reached.",
+    )
+}

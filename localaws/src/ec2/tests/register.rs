@@ -1,0 +1,291 @@
+//! RegisterImage from snapshots: what is kept, what is refused.
+
+use super::*;
+use crate::ec2::{Ebs, ImageState, RootDeviceType, SnapshotState};
+
+#[tokio::test(start_paused = true)]
+async fn keeps_every_parameter_and_describes_it() {
+    let world = World::new();
+    world.ec2.set_billing_products_allowed(true);
+    let fields = "Description=Web <tier>&BootMode=uefi&TpmSupport=v2.0&UefiData=QUJD&ImdsSupport=v2.0&EnaSupport=true\
+        &SriovNetSupport=simple&BillingProduct.1=bp-1&TagSpecification.1.ResourceType=image\
+        &TagSpecification.1.Tag.1.Key=team&TagSpecification.1.Tag.1.Value=web\
+        &TagSpecification.2.ResourceType=snapshot&TagSpecification.2.Tag.1.Key=of&TagSpecification.2.Tag.1.Value=ami\
+        &BlockDeviceMapping.1.Ebs.VolumeSize=20&BlockDeviceMapping.1.Ebs.VolumeType=gp3\
+        &BlockDeviceMapping.1.Ebs.Iops=3500&BlockDeviceMapping.1.Ebs.Throughput=150\
+        &BlockDeviceMapping.1.Ebs.DeleteOnTermination=false\
+        &BlockDeviceMapping.2.DeviceName=/dev/sdb&BlockDeviceMapping.2.VirtualName=ephemeral0\
+        &BlockDeviceMapping.3.DeviceName=/dev/sdc&BlockDeviceMapping.3.NoDevice=";
+    let id = world.register("web 1", fields).await;
+    let image = world.image(&id);
+    assert_eq!(image.name, "web 1");
+    assert_eq!(image.root_device_type, RootDeviceType::Ebs);
+    assert_eq!(image.billing_products, ["bp-1"]);
+    let ebs = Ebs {
+        snapshot_id: Some(SNAPSHOT.to_owned()),
+        volume_size: 20,
+        volume_type: "gp3".to_owned(),
+        iops: Some(3500),
+        throughput: Some(150),
+        delete_on_termination: false,
+        encrypted: false,
+    };
+    assert_eq!(image.block_device_mappings[0].ebs, Some(ebs));
+    assert_eq!(image.block_device_mappings.len(), 2);
+    assert_eq!(world.ec2.snapshots(REGION)[0].tags["of"], "ami");
+
+    let xml = world.ok("DescribeImages", &format!("ImageId.1={id}")).await;
+    let expected = [
+        ("imageLocation", "000000000000/web 1"),
+        ("imageState", "pending"),
+        ("description", "Web <tier>"),
+        ("creationDate", "2026-11-21T10:00:00.000Z"),
+        ("architecture", "x86_64"),
+        ("virtualizationType", "hvm"),
+        ("rootDeviceType", "ebs"),
+        ("rootDeviceName", "/dev/xvda"),
+        ("bootMode", "uefi"),
+        ("tpmSupport", "v2.0"),
+        ("imdsSupport", "v2.0"),
+        ("enaSupport", "true"),
+        ("sriovNetSupport", "simple"),
+        ("virtualName", "ephemeral0"),
+        ("volumeSize", "20"),
+        ("throughput", "150"),
+        ("hypervisor", "xen"),
+        ("key", "team"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(text(&xml, name), value, "{name}");
+    }
+    let attribute = world
+        .ok(
+            "DescribeImageAttribute",
+            &format!("ImageId={id}&Attribute=uefiData"),
+        )
+        .await;
+    assert_eq!(text(&attribute, "value"), "QUJD");
+}
+
+#[tokio::test(start_paused = true)]
+async fn has_the_defaults_of_ec2_for_clients_that_forget() {
+    let world = World::new();
+    let id = world
+        .register("old", "VirtualizationType=-&Architecture=-")
+        .await;
+    let image = world.image(&id);
+    assert_eq!(
+        (
+            image.virtualization_type.as_str(),
+            image.architecture.as_str()
+        ),
+        ("paravirtual", "i386")
+    );
+    let ebs = image.block_device_mappings[0].ebs.clone().unwrap();
+    assert_eq!(
+        (
+            ebs.volume_type.as_str(),
+            ebs.volume_size,
+            ebs.delete_on_termination
+        ),
+        ("standard", 8, true)
+    );
+    let ena = world
+        .not_registered("VirtualizationType=-&EnaSupport=true")
+        .await;
+    assert!(
+        ena.starts_with("InvalidParameterCombination: EnaSupport"),
+        "{ena}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn refuses_what_ec2_refuses() {
+    let world = World::new();
+    let pending = SeedSnapshot {
+        state: SnapshotState::Pending,
+        ..SeedSnapshot::default()
+    };
+    let pending = world.ec2.seed_snapshot(REGION, pending);
+    let foreign = SeedSnapshot {
+        owner_id: Some("111122223333".to_owned()),
+        ..SeedSnapshot::default()
+    };
+    let foreign = world.ec2.seed_snapshot(REGION, foreign);
+    let of = "BlockDeviceMapping.1.Ebs.SnapshotId";
+    let cases = [
+        (
+            "Name=-".to_owned(),
+            "MissingParameter: The request must contain the parameter Name",
+        ),
+        (
+            "Name=ab".to_owned(),
+            "InvalidAMIName.Malformed: AMI names must be between 3 and 128",
+        ),
+        ("Name=a:bc".to_owned(), "InvalidAMIName.Malformed"),
+        (
+            format!("Description={}", "d".repeat(256)),
+            "InvalidParameterValue: Description",
+        ),
+        (
+            "Nme=web".to_owned(),
+            "UnknownParameter: The parameter Nme is not recognized",
+        ),
+        ("ClientToken=x".to_owned(), "UnknownParameter"),
+        (
+            "Architecture=mips".to_owned(),
+            "InvalidParameterValue: Invalid value 'mips' for architecture.",
+        ),
+        (
+            "VirtualizationType=xen".to_owned(),
+            "InvalidParameterValue: Invalid value 'xen' for virtualizationType.",
+        ),
+        (
+            "Architecture=arm64&VirtualizationType=-".to_owned(),
+            "InvalidParameterCombination",
+        ),
+        (
+            "Architecture=arm64&BootMode=legacy-bios".to_owned(),
+            "InvalidParameterCombination",
+        ),
+        (
+            "KernelId=aki-919dcaf8".to_owned(),
+            "InvalidParameterCombination",
+        ),
+        (
+            "TpmSupport=v2.0&BootMode=uefi-preferred".to_owned(),
+            "InvalidParameterCombination: TpmSupport",
+        ),
+        ("UefiData=***".to_owned(), "InvalidParameterValue: UefiData"),
+        ("BillingProduct.1=bp-1".to_owned(), "AuthFailure"),
+        ("RootDeviceName=-".to_owned(), "MissingParameter"),
+        (
+            "RootDeviceName=/dev/sda1".to_owned(),
+            "InvalidBlockDeviceMapping: The root device /dev/sda1",
+        ),
+        (
+            "BlockDeviceMapping.1.DeviceName=/dev/xvda1".to_owned(),
+            "InvalidBlockDeviceMapping: Invalid device name",
+        ),
+        (
+            "BlockDeviceMapping.1.Ebs.VolumeSize=4".to_owned(),
+            "InvalidBlockDeviceMapping: Volume of size 4GB is smaller",
+        ),
+        (
+            "BlockDeviceMapping.1.Ebs.Encrypted=false".to_owned(),
+            "InvalidBlockDeviceMapping: the encrypted flag",
+        ),
+        (
+            "BlockDeviceMapping.1.Ebs.VolumeType=io1".to_owned(),
+            "InvalidParameterCombination: The parameter iops",
+        ),
+        (
+            "BlockDeviceMapping.1.Ebs.VolumeType=st1&BlockDeviceMapping.1.Ebs.VolumeSize=125"
+                .to_owned(),
+            "InvalidParameterValue",
+        ),
+        (
+            "BlockDeviceMapping.1.Ebs.VolumeSize=big".to_owned(),
+            "InvalidParameterValue: Invalid value 'big'",
+        ),
+        (
+            "BlockDeviceMapping.2.DeviceName=/dev/sdb".to_owned(),
+            "InvalidBlockDeviceMapping: Either snapshot ID or volume size",
+        ),
+        (
+            "BlockDeviceMapping.2.DeviceName=/dev/xvda&BlockDeviceMapping.2.NoDevice=".to_owned(),
+            "InvalidBlockDeviceMapping: The device",
+        ),
+        (
+            format!("{of}=snap-0123456789abcdef1"),
+            "InvalidSnapshot.NotFound: The snapshot 'snap-0123456789abcdef1' does not exist.",
+        ),
+        (format!("{of}={foreign}"), "InvalidSnapshot.NotFound"),
+        (format!("{of}={pending}"), "IncorrectState: Snapshot"),
+        (format!("{of}=disk"), "InvalidSnapshotID.Malformed"),
+        (
+            "TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=a".to_owned(),
+            "InvalidParameterValue: 'instance' is not",
+        ),
+        (
+            "TagSpecification.1.ResourceType=image&TagSpecification.1.Tag.1.Key=aws:a".to_owned(),
+            "InvalidParameterValue: Tag keys",
+        ),
+        (
+            "DryRun=true".to_owned(),
+            "DryRunOperation: Request would have succeeded",
+        ),
+        ("Description=\u{1}".to_owned(), "InvalidCharacter"),
+    ];
+    for (fields, expected) in cases {
+        let error = world.not_registered(&fields).await;
+        assert!(error.starts_with(expected), "{fields}\n  {error}");
+    }
+    assert_eq!(world.ec2.images(REGION), []);
+    assert!(
+        world
+            .ec2
+            .snapshots(REGION)
+            .iter()
+            .all(|snapshot| snapshot.tags.is_empty())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn passes_on_marketplace_codes_of_the_root_snapshot_only() {
+    let world = World::new();
+    let codes = SeedSnapshot {
+        product_codes: vec!["abc".to_owned()],
+        ..SeedSnapshot::default()
+    };
+    let paid = world.ec2.seed_snapshot(REGION, codes);
+    let id = world
+        .register(
+            "paid",
+            &format!("BlockDeviceMapping.1.Ebs.SnapshotId={paid}"),
+        )
+        .await;
+    assert_eq!(world.image(&id).product_codes[0].kind, "marketplace");
+    let second = format!(
+        "BlockDeviceMapping.2.DeviceName=/dev/sdf&BlockDeviceMapping.2.Ebs.SnapshotId={paid}"
+    );
+    assert!(
+        world
+            .not_registered(&second)
+            .await
+            .starts_with("OperationNotPermitted")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn says_what_is_not_built() {
+    let world = World::new();
+    for (action, fields) in [
+        ("BundleInstance", "InstanceId=i-1"),
+        ("CancelBundleTask", "BundleId=bun-1"),
+        ("RunInstances", ""),
+        ("CreateTags", "ResourceId.1=i-0123456789abcdef0&Tag.1.Key=a"),
+        (
+            "DescribeImages",
+            "Filter.1.Name=free-tier-eligible&Filter.1.Value.1=true",
+        ),
+    ] {
+        let (status, body) = world.send(action, fields).await;
+        assert_eq!(status, StatusCode::NOT_IMPLEMENTED, "{body}");
+        assert!(body.contains(action));
+    }
+    let unversioned = http::Request::get("/?Action=DescribeImages")
+        .body(Bytes::new())
+        .unwrap();
+    assert_eq!(
+        world.ec2.handle(REGION, unversioned).await.status(),
+        StatusCode::BAD_REQUEST
+    );
+    let get = http::Request::get("/?Action=DescribeImages&Version=2016-11-15")
+        .body(Bytes::new())
+        .unwrap();
+    assert_eq!(world.ec2.handle(REGION, get).await.status(), StatusCode::OK);
+    assert_eq!(world.ec2.images(REGION), []);
+    let id = world.register("web", "").await;
+    assert_eq!(world.image(&id).state, ImageState::Pending);
+}

@@ -1,0 +1,131 @@
+//! Requests and answers of the Query protocol as SNS and STS speak it (EC2's dialect differs).
+
+use http::{HeaderValue, StatusCode};
+use quick_xml::escape::escape;
+
+use crate::wire::{Request, Response, query_fields, response};
+
+/// The fields of a request.
+#[derive(Debug)]
+pub(crate) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    pub(crate) fn of(request: &Request) -> Self {
+        Self(query_fields(request))
+    }
+
+    /// The first field of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether any field's name starts so.
+    pub(crate) fn has(&self, start: &str) -> bool {
+        self.0.iter().any(|(field, _)| field.starts_with(start))
+    }
+
+    /// A map's entries, `NAME.entry.1.…` and on, each with the fields `key` and `value` are called here.
+    pub(crate) fn entries<'a>(
+        &'a self,
+        name: &str,
+        key: &str,
+        value: &'a str,
+    ) -> Vec<(&'a str, Entry<'a>)> {
+        let entry = |number: usize| {
+            let prefix = format!("{name}.entry.{number}.");
+            let key = self.get(&format!("{prefix}{key}"))?;
+            Some((
+                key,
+                Entry {
+                    fields: self,
+                    prefix: format!("{prefix}{value}"),
+                },
+            ))
+        };
+        (1..).map_while(entry).collect()
+    }
+}
+
+/// The value of a map's entry.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    fields: &'a Fields,
+    prefix: String,
+}
+
+impl<'a> Entry<'a> {
+    /// The value itself.
+    pub(crate) fn text(&self) -> &'a str {
+        self.fields.get(&self.prefix).unwrap_or_default()
+    }
+
+    /// A member of a value that is a structure.
+    pub(crate) fn member(&self, name: &str) -> Option<&'a str> {
+        self.fields.get(&format!("{}.{name}", self.prefix))
+    }
+}
+
+/// Why a service refuses a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+/// A service's dialect: the XML namespace of its answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dialect(pub(crate) &'static str);
+
+impl Dialect {
+    /// The answer to `action`; its result is XML.
+    pub(crate) fn answer(self, action: &str, result: &str, request_id: &str) -> Response {
+        let metadata = format!(
+            "<ResponseMetadata>{}</ResponseMetadata>",
+            element("RequestId", request_id)
+        );
+        let result = format!("<{action}Result>{result}</{action}Result>");
+        let body = format!(
+            "<{action}Response xmlns=\"{}\">{result}{metadata}</{action}Response>",
+            self.0
+        );
+        whole(StatusCode::OK, body, request_id)
+    }
+
+    /// The answer that refuses.
+    pub(crate) fn refuse(self, refusal: &Refusal, request_id: &str) -> Response {
+        let who = if refusal.status.is_server_error() {
+            "Receiver"
+        } else {
+            "Sender"
+        };
+        let (code, message) = (
+            element("Code", refusal.code),
+            element("Message", &refusal.message),
+        );
+        let error = format!("<Error>{}{code}{message}</Error>", element("Type", who));
+        let id = element("RequestId", request_id);
+        let body = format!(
+            "<ErrorResponse xmlns=\"{}\">{error}{id}</ErrorResponse>",
+            self.0
+        );
+        whole(refusal.status, body, request_id)
+    }
+}
+
+/// An element with this text.
+pub(crate) fn element(name: &str, text: &str) -> String {
+    format!("<{name}>{}</{name}>", escape(text))
+}
+
+fn whole(status: StatusCode, body: String, request_id: &str) -> Response {
+    let mut response = response(status, "text/xml", body);
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
+    response
+}

@@ -1,0 +1,329 @@
+//! SNS as clients use it: requests in, answers and e-mails out.
+
+use std::fs;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use super::*;
+
+struct Desk {
+    sns: Sns,
+    topic: String,
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let clock = Clock::new("2026-11-21T10:00:00Z".parse().unwrap(), 1.0);
+        let sns = Sns::new(clock, Ids::new(1), &folder.path().join("mail"));
+        let topic = sns.create_topic("us-east-1", "images");
+        Self { sns, topic, folder }
+    }
+
+    async fn call(&self, action: &str, fields: &[(&str, &str)]) -> (u16, String) {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.append_pair("Action", action)
+            .append_pair("Version", "2010-03-31")
+            .extend_pairs(fields);
+        let request = http::Request::post("http://sns.us-east-1.amazonaws.com/")
+            .body(Bytes::from(body.finish()));
+        let answer = self.sns.handle("us-east-1", request.unwrap()).await;
+        (
+            answer.status().as_u16(),
+            String::from_utf8(answer.into_body().to_vec()).unwrap(),
+        )
+    }
+
+    async fn publish(&self, fields: &[(&str, &str)]) -> (u16, String) {
+        let topic = [("TopicArn", self.topic.as_str())];
+        self.call("Publish", &[&topic, fields].concat()).await
+    }
+
+    /// The mailbox: names and contents, as a listing of the folder sorts them.
+    fn mails(&self) -> Vec<(String, String)> {
+        let Ok(entries) = fs::read_dir(self.folder.path().join("mail")) else {
+            return Vec::new();
+        };
+        let mut mails: Vec<_> = entries
+            .map(|entry| entry.unwrap())
+            .map(|it| {
+                (
+                    it.file_name().into_string().unwrap(),
+                    fs::read_to_string(it.path()).unwrap(),
+                )
+            })
+            .collect();
+        mails.sort();
+        mails
+    }
+}
+
+#[track_caller]
+fn assert_refused(answer: &(u16, String), status: u16, code: &str, message: &str) {
+    assert_eq!(answer.0, status, "{}", answer.1);
+    let error = format!(
+        "<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+    );
+    assert!(answer.1.contains(&error), "{}", answer.1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_becomes_a_mail() {
+    let desk = Desk::new();
+    desk.sns
+        .subscribe(&desk.topic, "email", "ann@example.com")
+        .unwrap();
+    let (status, answer) = desk
+        .publish(&[
+            ("Subject", "AMI web/../x is ready"),
+            ("Message", "ami-1 is ready\nGrüße"),
+        ])
+        .await;
+    let [published] = &desk.sns.published()[..] else {
+        panic!("one message")
+    };
+    assert_eq!(status, 200);
+    assert!(answer.contains(&format!(
+        "<PublishResult><MessageId>{}</MessageId></PublishResult>",
+        published.message_id
+    )));
+    assert_eq!(published.message, "ami-1 is ready\nGrüße");
+    let mails = desk.mails();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0].0, "20261121T100000Z-0001-ami-web-x-is-ready.eml");
+    for line in [
+        "From: \"AWS Notifications\" <no-reply@sns.amazonaws.com>\r\n",
+        "To: <ann@example.com>\r\n",
+        "Subject: AMI web/../x is ready\r\n",
+        "Date: Sat, 21 Nov 2026 10:00:00 +0000\r\n",
+        "Content-Type: text/plain; charset=\"utf-8\"\r\n",
+    ] {
+        assert!(mails[0].1.contains(line), "{line}{}", mails[0].1);
+    }
+    assert!(mails[0].1.contains(&published.message_id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_protocol_gets_its_form() {
+    let desk = Desk::new();
+    desk.sns
+        .subscribe(&desk.topic, "email", "ann@example.com")
+        .unwrap();
+    desk.sns
+        .subscribe(&desk.topic, "email-json", "robot@example.com")
+        .unwrap();
+    let message = r#"{"default": "for all", "email": "for people", "sqs": "x", "http": 7}"#;
+    let (status, _) = desk
+        .publish(&[("MessageStructure", "json"), ("Message", message)])
+        .await;
+    assert_eq!(status, 200);
+    let mails = desk.mails();
+    assert!(
+        mails[0].1.contains("for people\r\n")
+            && mails[0].1.contains("Subject: AWS Notification Message\r\n")
+    );
+    assert!(
+        mails[1].1.contains("\"Message\":\"for all\""),
+        "{}",
+        mails[1].1
+    );
+    assert_eq!(desk.sns.published()[0].message, message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_sns_refuses_is_refused() {
+    let desk = Desk::new();
+    let cases: [(&[(&str, &str)], &str); 9] = [
+        (&[], "Empty message"),
+        (&[("Message", &"x".repeat(262_145))], "Message too long"),
+        (
+            &[("Message", "x"), ("Subject", &"x".repeat(100))],
+            "Subject",
+        ),
+        (&[("Message", "x"), ("Subject", "two\nlines")], "Subject"),
+        (&[("Message", "x"), ("Subject", "Grüße")], "Subject"),
+        (
+            &[("Message", "x"), ("Subject", " starts with a space")],
+            "Subject",
+        ),
+        (
+            &[("Message", "x"), ("MessageStructure", "json")],
+            "Message Structure - JSON message body failed to parse",
+        ),
+        (
+            &[
+                ("Message", r#"{"default": "a", "default": "b"}"#),
+                ("MessageStructure", "json"),
+            ],
+            "Message Structure - JSON message body failed to parse",
+        ),
+        (
+            &[
+                ("Message", r#"{"email": "a"}"#),
+                ("MessageStructure", "json"),
+            ],
+            "Message Structure - No default entry in JSON message body",
+        ),
+    ];
+    for (fields, message) in cases {
+        assert_refused(
+            &desk.publish(fields).await,
+            400,
+            "InvalidParameter",
+            &format!("Invalid parameter: {message}"),
+        );
+    }
+    let nowhere = [
+        ("TopicArn", "arn:aws:sns:us-east-1:000000000000:none"),
+        ("Message", "x"),
+    ];
+    assert_refused(
+        &desk.call("Publish", &nowhere).await,
+        404,
+        "NotFound",
+        "Topic does not exist",
+    );
+    let fifo = desk
+        .publish(&[("Message", "x"), ("MessageDeduplicationId", "1")])
+        .await;
+    assert_eq!(fifo.0, 400);
+    assert!(desk.sns.published().is_empty() && desk.mails().is_empty());
+    let edge = desk
+        .publish(&[
+            ("Message", &"x".repeat(262_144)),
+            ("Subject", &"x".repeat(99)),
+        ])
+        .await;
+    assert_eq!(edge.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn filter_policies_let_exact_strings_pass() {
+    let desk = Desk::new();
+    let subscribe = |policy| {
+        [
+            ("TopicArn", desk.topic.clone()),
+            ("Protocol", "email".into()),
+            ("Endpoint", "ann@example.com".into()),
+        ]
+        .into_iter()
+        .chain([
+            ("Attributes.entry.1.key", "FilterPolicy".to_owned()),
+            ("Attributes.entry.1.value", policy),
+        ])
+        .collect::<Vec<(&str, String)>>()
+    };
+    let borrowed = |fields: &[(&'static str, String)]| {
+        fields
+            .iter()
+            .map(|(name, value)| (*name, value.clone()))
+            .collect::<Vec<_>>()
+    };
+    for (policy, status) in [
+        ("{\"event\": [{\"prefix\": \"f\"}]}", 501),
+        ("{\"event\": []}", 400),
+        ("{", 400),
+        ("{\"event\": [\"failed\"]}", 200),
+    ] {
+        let fields = borrowed(&subscribe(policy.to_owned()));
+        let fields: Vec<(&str, &str)> = fields
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        assert_eq!(desk.call("Subscribe", &fields).await.0, status, "{policy}");
+    }
+    for event in ["completed", "failed"] {
+        let attributes = [
+            ("Message", event),
+            ("MessageAttributes.entry.1.Name", "event"),
+            ("MessageAttributes.entry.1.Value.DataType", "String"),
+            ("MessageAttributes.entry.1.Value.StringValue", event),
+        ];
+        assert_eq!(desk.publish(&attributes).await.0, 200);
+    }
+    assert_eq!(desk.mails().len(), 1);
+    assert_eq!(
+        desk.sns.published()[1].attributes["event"],
+        Attribute {
+            data_type: "String".into(),
+            value: "failed".into()
+        }
+    );
+    let empty = [
+        ("Message", "x"),
+        ("MessageAttributes.entry.1.Name", "event"),
+        ("MessageAttributes.entry.1.Value.DataType", "String"),
+    ];
+    assert!(
+        desk.publish(&empty)
+            .await
+            .1
+            .contains("<Code>ParameterValueInvalid</Code>")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_and_subscriptions_are_listed_and_survive_a_restart() {
+    let desk = Desk::new();
+    let again = desk.call("CreateTopic", &[("Name", "images")]).await.1;
+    assert!(again.contains(&format!(
+        "<CreateTopicResult><TopicArn>{}</TopicArn></CreateTopicResult>",
+        desk.topic
+    )));
+    let first = desk
+        .sns
+        .subscribe(&desk.topic, "email", "ann@example.com")
+        .unwrap();
+    assert_eq!(
+        desk.sns
+            .subscribe(&desk.topic, "email", "ann@example.com")
+            .unwrap(),
+        first
+    );
+    for (protocol, endpoint) in [
+        ("email", "nobody"),
+        ("email", "a@b\r\nBcc: c@d"),
+        ("pigeon", "x"),
+    ] {
+        assert!(matches!(
+            desk.sns.subscribe(&desk.topic, protocol, endpoint),
+            Err(Error::Refused { .. })
+        ));
+    }
+    assert!(matches!(
+        desk.sns.subscribe(&desk.topic, "sqs", "arn"),
+        Err(Error::NotBuilt { .. })
+    ));
+    assert_eq!(desk.call("CreateTopic", &[("Name", "a.fifo")]).await.0, 501);
+    assert_eq!(desk.call("PublishBatch", &[]).await.0, 501);
+
+    let restarted = Desk::new();
+    restarted.sns.load(desk.sns.save()).unwrap();
+    let listed = restarted
+        .call("ListSubscriptionsByTopic", &[("TopicArn", &desk.topic)])
+        .await
+        .1;
+    assert!(
+        listed.contains(&format!("<SubscriptionArn>{first}</SubscriptionArn>")),
+        "{listed}"
+    );
+    let attributes = restarted
+        .call("GetTopicAttributes", &[("TopicArn", &desk.topic)])
+        .await
+        .1;
+    assert!(
+        attributes.contains("<entry><key>SubscriptionsConfirmed</key><value>1</value></entry>")
+    );
+    restarted
+        .call("Unsubscribe", &[("SubscriptionArn", &first)])
+        .await;
+    assert!(
+        !restarted
+            .call("ListSubscriptions", &[])
+            .await
+            .1
+            .contains("<member>")
+    );
+}

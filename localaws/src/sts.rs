@@ -1,0 +1,67 @@
+//! STS: who is asking. Here it is always the same one.
+
+use crate::ACCOUNT;
+use crate::ids::Ids;
+use crate::query::{Dialect, Fields, element};
+use crate::wire::{Request, Response, not_built};
+
+const STS: Dialect = Dialect("https://sts.amazonaws.com/doc/2011-06-15/");
+
+/// STS. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Sts {
+    ids: Ids,
+}
+
+impl Sts {
+    /// STS whose request ids come from `ids`.
+    #[must_use]
+    pub fn new(ids: Ids) -> Self {
+        Self { ids }
+    }
+
+    /// Answers a request. Only GetCallerIdentity is built; it names one assumed role, whatever the credentials.
+    #[expect(
+        clippy::unused_async,
+        reason = "all services are asked in the same way"
+    )]
+    pub async fn handle(&self, request: Request) -> Response {
+        let fields = Fields::of(&request);
+        let action = fields.get("Action").unwrap_or_default();
+        if action != "GetCallerIdentity" {
+            return not_built("STS", action);
+        }
+        let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/localaws/local");
+        let result = element("Arn", &arn)
+            + &element("UserId", "AROALOCALAWS00000000:local")
+            + &element("Account", ACCOUNT);
+        STS.answer(action, &result, &self.ids.uuid())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::StatusCode;
+
+    use super::*;
+
+    async fn ask(action: &str) -> Response {
+        let body = Bytes::from(format!("Action={action}&Version=2011-06-15"));
+        Sts::new(Ids::new(1))
+            .handle(http::Request::post("/").body(body).unwrap())
+            .await
+    }
+
+    #[tokio::test]
+    async fn says_who_is_asking() {
+        let answer = ask("GetCallerIdentity").await;
+        let text = std::str::from_utf8(answer.body()).unwrap();
+        assert!(text.contains("<Account>000000000000</Account>"), "{text}");
+        assert!(text.contains("<Arn>arn:aws:sts::000000000000:assumed-role/localaws/local</Arn>"));
+        assert_eq!(
+            ask("AssumeRole").await.status(),
+            StatusCode::NOT_IMPLEMENTED
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! What wakes the functions, in every shape that AWS sends.
+
+use serde_json::json;
+
+use crate::desk::Desk;
+
+fn record(bucket: &str, key: &str) -> serde_json::Value {
+    json!({
+        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventTime": "2026-11-21T10:00:00.000Z",
+        "eventName": "ObjectCreated:Put", "userIdentity": {"principalId": "EXAMPLE"},
+        "requestParameters": {"sourceIPAddress": "127.0.0.1"}, "responseElements": {"x-amz-request-id": "EXAMPLE123456789"},
+        "s3": {
+            "s3SchemaVersion": "1.0", "configurationId": "id", 
+            "bucket": {"name": bucket, "ownerIdentity": {"principalId": "EXAMPLE"}, "arn": format!("arn:aws:s3:::{bucket}")},
+            "object": {"key": key, "size": 1024, "eTag": "0123456789abcdef0123456789abcdef", "sequencer": "0A1B2C3D4E5F678901"}
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_with_spaces_plus_percent_and_umlauts_arrive() {
+    let desk = Desk::new().await;
+    let keys = ["a b/web+1 100%.image.yaml", "grün/wéb.image.yaml", "literal%20percent.image.yaml"];
+    for (number, key) in keys.iter().enumerate() {
+        desk.drop_file(key, desk.manifest(&format!("web-{number}"))).await;
+    }
+    desk.rest().await;
+    assert_eq!(desk.images().len(), keys.len());
+    for key in keys {
+        assert_eq!(desk.status(key).await["state"], "available", "{key}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_s3_notification_with_form_encoded_keys_is_understood() {
+    let desk = Desk::new().await;
+    desk.drop_silently("a b/web+1.image.yaml", desk.manifest("web"));
+    let event = json!({"Records": [record(&desk.bucket, "a+b/web%2B1.image.yaml")]});
+    desk.world.invoke("RegisterImageFunction", event).await.unwrap();
+    desk.rest().await;
+    assert_eq!(desk.only_image().name, "web");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_record_loses_no_other_and_fails_the_invocation() {
+    let desk = Desk::new().await;
+    desk.drop_silently("web.image.yaml", desk.manifest("web"));
+    let event = json!({"Records": [{"eventSource": "aws:s3"}, record(&desk.bucket, "web.image.yaml"),
+                                   record(&desk.bucket, "notes.txt"), record("another-bucket", "x.image.yaml")]});
+    let error = desk.world.invoke("RegisterImageFunction", event).await.unwrap_err();
+    assert!(error.message.contains("Records[0]"), "{}", error.message);
+    desk.rest().await;
+    assert_eq!(desk.only_image().name, "web");
+    assert_eq!(desk.mails().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sqs_gets_back_only_the_messages_that_failed() {
+    let desk = Desk::new().await;
+    desk.drop_silently("web.image.yaml", desk.manifest("web"));
+    let message = |id: &str, body: String| {
+        json!({"messageId": id, "receiptHandle": "r", "body": body, "attributes": {}, "messageAttributes": {},
+               "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:q", "awsRegion": "us-east-1"})
+    };
+    let event = json!({"Records": [
+        message("good", json!({"Records": [record(&desk.bucket, "web.image.yaml")]}).to_string()),
+        message("eventbridge", desk.object_created("web.image.yaml").to_string()),
+        message("bad", "{not json".to_owned()),
+    ]});
+    let answer = desk.world.invoke("RegisterImageFunction", event).await.unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "bad"}]}));
+    desk.rest().await;
+    assert_eq!(desk.only_image().name, "web");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_event_is_ignored() {
+    let desk = Desk::new().await;
+    let event = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-11-21T10:00:00.000Z",
+                       "Bucket": desk.bucket, "RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR+YstdA6Knx4Ip8EXAMPLE"});
+    let answer = desk.world.invoke("RegisterImageFunction", event).await.unwrap();
+    assert_eq!(answer, json!({"takenUp": 0, "ignored": 1}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn objects_under_the_state_prefix_start_nothing() {
+    let desk = Desk::new().await;
+    desk.drop_file("amiwright/bundles/web.image.yaml", desk.manifest("web")).await;
+    desk.rest().await;
+    let answer = desk.world.invoke("RegisterImageFunction", desk.object_created("amiwright/bundles/web.image.yaml")).await;
+    assert_eq!(answer.unwrap()["takenUp"], 0);
+    assert_eq!(desk.images(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_of_no_known_shape_fails_and_says_what_was_expected() {
+    let desk = Desk::new().await;
+    let error = desk.world.invoke("RegisterImageFunction", json!({"hello": "world"})).await.unwrap_err();
+    assert!(error.message.contains("expected an EventBridge event"), "{}", error.message);
+    let error = desk.world.invoke("AdvanceTasksFunction", json!({"task": "dance"})).await.unwrap_err();
+    assert!(error.message.contains("dance"), "{}", error.message);
+}
