@@ -35,7 +35,7 @@ const QUIET: Duration = Duration::from_secs(5);
 
 /// Arguments of `amiwright demo`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Keep the directory, to look around afterwards.
     #[arg(long)]
     keep: bool,
@@ -48,7 +48,7 @@ pub struct Args {
 ///
 /// # Errors
 /// If the world does not start, or the output cannot be written. A wrong outcome is told, with exit code 1.
-pub async fn run(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
+pub(super) async fn run(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let directory = directory(&args, now)?;
     let setup = Setup {
         template: TEMPLATE,

@@ -42,7 +42,6 @@ pub(super) struct Setup<'a> {
 }
 
 /// A world that runs and answers.
-#[derive(Debug)]
 pub(super) struct Desk {
     /// The world.
     pub(super) world: World,

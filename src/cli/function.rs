@@ -12,7 +12,7 @@ pub(super) const NAMES: [&str; 3] = ["register-image", "advance-tasks", "notify"
 
 /// Arguments of `amiwright function`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Which one.
     #[arg(value_parser = PossibleValuesParser::new(NAMES))]
     name: String,
@@ -22,7 +22,7 @@ pub struct Args {
 ///
 /// # Errors
 /// As the function's own `main`.
-pub async fn run(args: &Args) -> Result<ExitCode, Error> {
+pub(super) async fn run(args: &Args) -> Result<ExitCode, Error> {
     let ended = match args.name.as_str() {
         "register-image" => function::run_register_image().await,
         "advance-tasks" => function::run_advance_tasks().await,

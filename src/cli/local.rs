@@ -13,7 +13,7 @@ use super::desk::{Desk, SNAPSHOT, Setup, TEMPLATE};
 
 /// Arguments of `amiwright local`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Port of 127.0.0.1 that every service answers at; 0 for any free one.
     #[arg(long, default_value_t = 4566)]
     port: u16,
@@ -47,7 +47,7 @@ fn speed(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// If it does not start.
-pub async fn run(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
+pub(super) async fn run(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
     tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).with_ansi(false).with_writer(io::stderr).init();
     let ended = end_signal()?;
     let _lock = lock(&args.dir)?;

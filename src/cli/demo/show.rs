@@ -54,7 +54,7 @@ fn write_mail(mail: &Mail, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  | Subject: {}", plain(&mail.subject))?;
     writeln!(out, "  |")?;
     for line in mail.text.trim_end().lines() {
-        writeln!(out, "  | {}", plain(line))?;
+        writeln!(out, "{}", format!("  | {}", plain(line)).trim_end())?;
     }
     writeln!(out)
 }

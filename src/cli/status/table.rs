@@ -16,7 +16,7 @@ pub(super) fn render(listed: &[Listed], now: Timestamp) -> String {
     let mut sorted: Vec<&Listed> = listed.iter().collect();
     sorted.sort_by(|one, other| (one.modified_at, &one.manifest_key).cmp(&(other.modified_at, &other.manifest_key)));
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["MANIFEST", "STATE", "WHAT", "AMI", "CHANGED"]);
+    table.load_style(presets::NOTHING).set_header(["MANIFEST", "STATE", "WHAT", "AMI", "CHANGED"]);
     for listed in sorted {
         table.add_row(row(listed, now));
     }
