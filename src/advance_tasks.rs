@@ -191,12 +191,14 @@ async fn look_at_images(turn: Turn<'_>, awaiting: Vec<Loaded>, report: &mut Repo
                 continue;
             }
         };
-        let mut changes = stream::iter(group)
+        let changes: Vec<_> = group
+            .iter()
             .map(|loaded| {
                 let seen = loaded.status.images.get(region).and_then(|image| seen.get(&image.id));
                 async move { (&loaded.status.manifest.key, image_seen(turn, loaded, seen).await) }
             })
-            .buffered(AT_ONCE);
+            .collect();
+        let mut changes = stream::iter(changes).buffered(AT_ONCE);
         while let Some((key, change)) = changes.next().await {
             match change {
                 Ok(advanced) => count(report, advanced, false),

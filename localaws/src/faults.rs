@@ -251,13 +251,9 @@ pub(crate) fn refusal(
     } else {
         format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}")
     };
-    let mut response = wire::response(status, "text/xml;charset=UTF-8", body);
-    if service == "s3"
-        && let Ok(id) = request_id.parse()
-    {
-        response.headers_mut().insert("x-amz-request-id", id);
-    }
-    response
+    let header = if service == "s3" { "x-amz-request-id" } else { "x-amzn-requestid" };
+    let response = wire::response(status, "text/xml;charset=UTF-8", body);
+    wire::with_request_id(response, header, request_id)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Requests and answers of the Query protocol as SNS and STS speak it (EC2's dialect differs).
 
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use quick_xml::escape::escape;
 
-use crate::wire::{Request, Response, query_fields, response};
+use crate::wire::{Request, Response, query_fields, response, with_request_id};
 
 /// The fields of a request.
 #[derive(Debug)]
@@ -123,9 +123,5 @@ pub(crate) fn element(name: &str, text: &str) -> String {
 }
 
 fn whole(status: StatusCode, body: String, request_id: &str) -> Response {
-    let mut response = response(status, "text/xml", body);
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        response.headers_mut().insert("x-amzn-requestid", id);
-    }
-    response
+    with_request_id(response(status, "text/xml", body), "x-amzn-requestid", request_id)
 }

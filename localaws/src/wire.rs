@@ -14,9 +14,16 @@ pub fn response(status: StatusCode, content_type: &str, body: impl Into<Bytes>) 
     let mut response = http::Response::new(body.into());
     *response.status_mut() = status;
     if let Ok(value) = content_type.parse() {
-        response
-            .headers_mut()
-            .insert(http::header::CONTENT_TYPE, value);
+        response.headers_mut().insert(http::header::CONTENT_TYPE, value);
+    }
+    response
+}
+
+/// The answer with its request id in the header where SDKs look for it: `x-amz-request-id` (S3) or `x-amzn-requestid`.
+#[must_use]
+pub fn with_request_id(mut response: Response, header: &'static str, request_id: &str) -> Response {
+    if let Ok(id) = request_id.parse() {
+        response.headers_mut().insert(header, id);
     }
     response
 }
@@ -38,8 +45,6 @@ pub fn not_built(service: &str, action: &str) -> Response {
     response(
         StatusCode::NOT_IMPLEMENTED,
         "text/plain",
-        format!(
-            "localaws has not built {service} {action}; it does not pretend to know the answer\n"
-        ),
+        format!("localaws has not built {service} {action}; it does not pretend to know the answer\n"),
     )
 }

@@ -98,8 +98,7 @@ async fn a_bundle_of_another_account_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn an_image_manifest_beside_the_bundle_decides() {
     let desk = Desk::new().await;
-    let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n\
-                    register: {virtualizationType: hvm}\ntags: {team: web}\n";
+    let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\ntags: {team: web}\n";
     desk.drop_file("bundles/image.image.yaml", manifest).await;
     desk.drop_bundle().await;
     desk.rest().await;

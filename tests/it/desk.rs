@@ -68,7 +68,9 @@ impl Desk {
     pub(crate) fn drop_silently(&self, key: &str, content: impl AsRef<[u8]>) {
         let path = self.world.directory().join("s3").join(&self.bucket).join(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, content).unwrap();
+        std::fs::write(&path, content).unwrap();
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(self.world.clock().now().into()).unwrap();
     }
 
     /// Drops a file and waits until nothing is open any more.

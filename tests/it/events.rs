@@ -36,7 +36,7 @@ async fn an_s3_notification_with_form_encoded_keys_is_understood() {
     let desk = Desk::new().await;
     desk.drop_silently("a b/web+1.image.yaml", desk.manifest("web"));
     let event = json!({"Records": [record(&desk.bucket, "a+b/web%2B1.image.yaml")]});
-    desk.world.invoke("RegisterImageFunction", event).await.unwrap();
+    desk.world.invoke("RegisterImage", event).await.unwrap();
     desk.rest().await;
     assert_eq!(desk.only_image().name, "web");
 }
@@ -47,7 +47,7 @@ async fn one_bad_record_loses_no_other_and_fails_the_invocation() {
     desk.drop_silently("web.image.yaml", desk.manifest("web"));
     let event = json!({"Records": [{"eventSource": "aws:s3"}, record(&desk.bucket, "web.image.yaml"),
                                    record(&desk.bucket, "notes.txt"), record("another-bucket", "x.image.yaml")]});
-    let error = desk.world.invoke("RegisterImageFunction", event).await.unwrap_err();
+    let error = desk.world.invoke("RegisterImage", event).await.unwrap_err();
     assert!(error.message.contains("Records[0]"), "{}", error.message);
     desk.rest().await;
     assert_eq!(desk.only_image().name, "web");
@@ -67,7 +67,7 @@ async fn sqs_gets_back_only_the_messages_that_failed() {
         message("eventbridge", desk.object_created("web.image.yaml").to_string()),
         message("bad", "{not json".to_owned()),
     ]});
-    let answer = desk.world.invoke("RegisterImageFunction", event).await.unwrap();
+    let answer = desk.world.invoke("RegisterImage", event).await.unwrap();
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "bad"}]}));
     desk.rest().await;
     assert_eq!(desk.only_image().name, "web");
@@ -78,7 +78,7 @@ async fn a_test_event_is_ignored() {
     let desk = Desk::new().await;
     let event = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-11-21T10:00:00.000Z",
                        "Bucket": desk.bucket, "RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR+YstdA6Knx4Ip8EXAMPLE"});
-    let answer = desk.world.invoke("RegisterImageFunction", event).await.unwrap();
+    let answer = desk.world.invoke("RegisterImage", event).await.unwrap();
     assert_eq!(answer, json!({"takenUp": 0, "ignored": 1}));
 }
 
@@ -87,7 +87,7 @@ async fn objects_under_the_state_prefix_start_nothing() {
     let desk = Desk::new().await;
     desk.drop_file("amiwright/bundles/web.image.yaml", desk.manifest("web")).await;
     desk.rest().await;
-    let answer = desk.world.invoke("RegisterImageFunction", desk.object_created("amiwright/bundles/web.image.yaml")).await;
+    let answer = desk.world.invoke("RegisterImage", desk.object_created("amiwright/bundles/web.image.yaml")).await;
     assert_eq!(answer.unwrap()["takenUp"], 0);
     assert_eq!(desk.images(), []);
 }
@@ -95,8 +95,8 @@ async fn objects_under_the_state_prefix_start_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_event_of_no_known_shape_fails_and_says_what_was_expected() {
     let desk = Desk::new().await;
-    let error = desk.world.invoke("RegisterImageFunction", json!({"hello": "world"})).await.unwrap_err();
+    let error = desk.world.invoke("RegisterImage", json!({"hello": "world"})).await.unwrap_err();
     assert!(error.message.contains("expected an EventBridge event"), "{}", error.message);
-    let error = desk.world.invoke("AdvanceTasksFunction", json!({"task": "dance"})).await.unwrap_err();
+    let error = desk.world.invoke("AdvanceTasks", json!({"task": "dance"})).await.unwrap_err();
     assert!(error.message.contains("dance"), "{}", error.message);
 }

@@ -60,14 +60,14 @@ async fn the_same_event_twice_at_once_makes_one_ami_and_one_mail() {
     let event = desk.object_created(KEY);
     desk.drop_silently(KEY, desk.manifest("web"));
     for _ in 0..5 {
-        desk.world.invoke_later("RegisterImageFunction", event.clone());
+        desk.world.invoke_later("RegisterImage", event.clone());
     }
     desk.rest().await;
     assert_eq!(desk.images().len(), 1, "{:#?}", desk.images());
     assert_eq!(desk.mails().len(), 1);
 
     // And later, out of order, again.
-    desk.world.invoke("RegisterImageFunction", event).await.unwrap();
+    desk.world.invoke("RegisterImage", event).await.unwrap();
     desk.rest().await;
     assert_eq!(desk.images().len(), 1);
     assert_eq!(desk.mails().len(), 1);
@@ -81,7 +81,7 @@ async fn two_registrations_at_once_meet_in_one_ami() {
     desk.drop_silently(KEY, desk.manifest("web"));
     desk.world.faults().on("ec2", "RegisterImage", 1, Fault::Slow(Duration::from_secs(5)));
     for _ in 0..2 {
-        desk.world.invoke_later("RegisterImageFunction", desk.object_created(KEY));
+        desk.world.invoke_later("RegisterImage", desk.object_created(KEY));
     }
     desk.rest().await;
     assert_eq!(desk.images().len(), 1, "{:#?}", desk.images());

@@ -75,12 +75,12 @@ async fn a_status_that_somebody_broke_is_told_and_not_overwritten() {
     let status = format!("amiwright/status/{KEY}.json");
     desk.drop_silently(&status, "{ not json");
     let event = desk.object_created(KEY);
-    let error = desk.world.invoke("RegisterImageFunction", event).await.unwrap_err();
+    let error = desk.world.invoke("RegisterImage", event).await.unwrap_err();
     assert!(error.message.contains("is no status") && error.message.contains(KEY), "{}", error.message);
     let content = desk.world.s3().get(&desk.bucket, &status).await.unwrap().unwrap();
     assert_eq!(content, "{ not json");
 
     desk.drop_silently(&status, json!({"schema": 2}).to_string());
-    let error = desk.world.invoke("RegisterImageFunction", desk.object_created(KEY)).await.unwrap_err();
+    let error = desk.world.invoke("RegisterImage", desk.object_created(KEY)).await.unwrap_err();
     assert!(error.message.contains("deploy the newer version"), "{}", error.message);
 }

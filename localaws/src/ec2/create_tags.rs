@@ -41,6 +41,6 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
         }
     }
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
-        xml.text("return", true)
+        xml.text("return", true);
     }))
 }

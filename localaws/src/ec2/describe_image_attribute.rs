@@ -1,9 +1,9 @@
 //! DescribeImageAttribute.
 
-use super::error::{Failure, invalid_value, missing};
+use super::error::{Failure, invalid_value, missing, refuse};
 use super::model::Image;
 use super::xml::Xml;
-use super::{Call, Inner, describe_images};
+use super::{Call, Inner};
 
 pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     let id = call
@@ -30,7 +30,6 @@ enum Attribute<'a> {
     /// Under this name in the answer.
     Value(&'static str, Option<&'a str>),
     ProductCodes,
-    BlockDeviceMapping,
     LaunchPermission,
 }
 
@@ -46,7 +45,13 @@ impl<'a> Attribute<'a> {
             "uefiData" => Self::Value("uefiData", image.uefi_data.as_deref()),
             "imdsSupport" => Self::Value("imdsSupport", image.imds_support.as_deref()),
             "productCodes" => Self::ProductCodes,
-            "blockDeviceMapping" => Self::BlockDeviceMapping,
+            // "The blockDeviceMapping attribute is deprecated. Using this attribute returns the Client.AuthFailure error."
+            "blockDeviceMapping" => {
+                return Err(refuse(
+                    "AuthFailure",
+                    "Unauthorized attempt to access restricted resource",
+                ));
+            }
             "launchPermission" => Self::LaunchPermission,
             "lastLaunchedTime" | "deregistrationProtection" => {
                 return Err(Failure::NotBuilt(format!(
@@ -68,7 +73,6 @@ impl<'a> Attribute<'a> {
                 xml.text("productCode", &code.id);
                 xml.text("type", &code.kind);
             }),
-            Self::BlockDeviceMapping => describe_images::write_mappings(xml, image),
             // ModifyImageAttribute is not built: nobody has a permission.
             Self::LaunchPermission => xml.element("launchPermission", |_| {}),
         }

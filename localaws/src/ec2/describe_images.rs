@@ -292,7 +292,7 @@ fn write(xml: &mut Xml, image: &Image) {
 }
 
 /// The `blockDeviceMapping` of an answer. An instance store image without volumes of its own has an empty one.
-pub(super) fn write_mappings(xml: &mut Xml, image: &Image) {
+fn write_mappings(xml: &mut Xml, image: &Image) {
     if image.block_device_mappings.is_empty() && image.root_device_type == RootDeviceType::Ebs {
         return;
     }

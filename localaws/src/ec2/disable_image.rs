@@ -19,7 +19,7 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     )?;
     world.tell_state(&call.region, &id, &call.request_id, "disabled");
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
-        xml.text("return", true)
+        xml.text("return", true);
     }))
 }
 

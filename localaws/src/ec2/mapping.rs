@@ -133,8 +133,9 @@ impl MappingRequest {
             }
         }
         match &self.ebs {
+            _ if self.no_device => Ok(()),
             Some(ebs) => ebs.check(device),
-            None if self.no_device || self.virtual_name.is_some() => Ok(()),
+            None if self.virtual_name.is_some() => Ok(()),
             None => Err(neither_snapshot_nor_size(device)),
         }
     }

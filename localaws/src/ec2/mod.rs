@@ -48,7 +48,7 @@ pub use self::model::{
     Snapshot, SnapshotState, StateReason,
 };
 use self::query::Fields;
-use self::store::Store;
+use self::store::{Record, Store};
 use crate::ACCOUNT;
 use crate::bus::Bus;
 use crate::clock::Clock;
@@ -136,17 +136,20 @@ impl Ec2 {
     /// Answers a request of the EC2 Query protocol to this Region, as POST form or GET query.
     pub async fn handle(&self, region: &str, request: Request) -> Response {
         let request_id = self.inner.ids.uuid();
-        match self.inner.answer(region, &request, &request_id).await {
+        let response = match self.inner.answer(region, &request, &request_id).await {
             Ok(xml) => wire::response(StatusCode::OK, "text/xml;charset=UTF-8", xml),
             Err(failure) => failure.into_response(&request_id),
-        }
+        };
+        wire::with_request_id(response, "x-amzn-requestid", &request_id)
     }
 
-    /// Puts a snapshot into a Region and gives its id.
+    /// Puts a snapshot into a Region, in the place of one with the same id, and gives its id.
     pub fn seed_snapshot(&self, region: &str, snapshot: SeedSnapshot) -> String {
+        let mut store = self.inner.store();
+        let region = store.region(region);
         let id = snapshot
             .id
-            .unwrap_or_else(|| self.inner.ids.resource("snap"));
+            .unwrap_or_else(|| region.new_snapshot_id(&self.inner.ids));
         let snapshot = Snapshot {
             id: id.clone(),
             volume_size: snapshot.volume_size,
@@ -158,11 +161,7 @@ impl Ec2 {
             tags: snapshot.tags,
             started_at: self.inner.clock.now(),
         };
-        self.inner
-            .store()
-            .region(region)
-            .snapshots
-            .insert(id.clone(), snapshot);
+        region.snapshots.insert(id.clone(), snapshot);
         id
     }
 
@@ -170,16 +169,13 @@ impl Ec2 {
     #[must_use]
     pub fn images(&self, region: &str) -> Vec<Image> {
         self.inner.settle();
-        let mut images: Vec<Image> = self
-            .inner
-            .store()
-            .region(region)
-            .images
-            .values()
+        let mut store = self.inner.store();
+        let mut records: Vec<&Record> = store.region(region).images.values().collect();
+        records.sort_by_key(|record| record.order);
+        records
+            .into_iter()
             .map(|record| record.image.clone())
-            .collect();
-        images.sort_by_key(|image| image.created_at);
-        images
+            .collect()
     }
 
     /// All snapshots of a Region, also those of other accounts.

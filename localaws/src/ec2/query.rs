@@ -39,14 +39,9 @@ impl Fields {
             if COMMON.contains(&name.as_str()) || name.starts_with("X-Amz-") {
                 continue;
             }
-            if value
-                .chars()
-                .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
-            {
-                return Err(refuse(
-                    "InvalidCharacter",
-                    format!("The value of {name} contains an invalid character"),
-                ));
+            if !value.chars().all(is_xml) {
+                let message = format!("The value of {name} contains an invalid character");
+                return Err(refuse("InvalidCharacter", message));
             }
             root.insert(&name, value)?;
         }
@@ -168,6 +163,15 @@ impl Fields {
             return Err(unknown(&self.path));
         }
         self.below.into_values().try_for_each(Self::finish)
+    }
+}
+
+/// Whether XML 1.0, and so EC2's answers, can say this character.
+fn is_xml(character: char) -> bool {
+    match character {
+        '\t' | '\n' | '\r' => true,
+        '\u{fffe}' | '\u{ffff}' => false,
+        character => character >= ' ',
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn answer(world: &Arc<Inner>, mut call: Call) -> Result<String,
     registration.check_combinations(bundle.as_ref())?;
     let image_id = world.register(&call.region, &call.request_id, registration, bundle)?;
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
-        xml.text("imageId", image_id)
+        xml.text("imageId", image_id);
     }))
 }
 
@@ -65,16 +65,16 @@ impl Inner {
         let (id, settles_at) = (image.id.clone(), self.later(settings.pending_time));
         let visible_at = self.later(settings.visibility_delay);
         let (failure, request_id) = (failures.pop_front(), request_id.to_owned());
-        region.images.insert(
-            id.clone(),
-            Record {
-                image,
-                visible_at,
-                settles_at,
-                failure,
-                request_id,
-            },
-        );
+        let order = region.registered();
+        let record = Record {
+            image,
+            visible_at,
+            settles_at,
+            failure,
+            order,
+            request_id,
+        };
+        region.images.insert(id.clone(), record);
         drop(guard);
         self.arm(settles_at);
         Ok(id)
@@ -149,14 +149,21 @@ fn image(registration: Registration) -> Image {
     }
 }
 
+/// Tags the image's snapshots: all of them, or none if one has too many tags.
 fn tag_snapshots(region: &mut Region, image: &Image, more: &tags::Tags) -> Result<(), Failure> {
-    let snapshots = image
+    let volumes = image
         .block_device_mappings
         .iter()
-        .filter_map(|mapping| mapping.ebs.as_ref()?.snapshot_id.as_ref());
-    for id in snapshots {
+        .filter_map(|mapping| mapping.ebs.as_ref());
+    let mut tagged = Vec::new();
+    for id in volumes.filter_map(|ebs| ebs.snapshot_id.as_ref()) {
+        let mut tags = region.snapshot(id)?.tags.clone();
+        tags::add(&mut tags, more)?;
+        tagged.push((id, tags));
+    }
+    for (id, tags) in tagged {
         if let Some(snapshot) = region.snapshots.get_mut(id) {
-            tags::add(&mut snapshot.tags, more)?;
+            snapshot.tags = tags;
         }
     }
     Ok(())

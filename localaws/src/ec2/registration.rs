@@ -213,8 +213,9 @@ fn check_name(name: &str) -> Result<(), Failure> {
     if (3..=128).contains(&name.chars().count()) && name.chars().all(allowed) {
         return Ok(());
     }
+    // EC2's own words; they leave out some of the characters that it allows.
     let message = "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, \
-                   '(', ')', '[', ']', ' ', '.', '/', '-', ''', '@' and '_'";
+                   '(', ')', '.', '-', '/' and '_'";
     Err(refuse("InvalidAMIName.Malformed", message))
 }
 

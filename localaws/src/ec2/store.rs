@@ -39,6 +39,8 @@ pub(super) struct Record {
     pub(super) settles_at: Timestamp,
     /// How it fails, if it is to fail.
     pub(super) failure: Option<StateReason>,
+    /// How many were registered in this Region before it.
+    pub(super) order: usize,
     /// The request that registered it; events name it.
     pub(super) request_id: String,
 }
@@ -64,6 +66,21 @@ impl Region {
         loop {
             let id = ids.resource("ami");
             if !self.images.contains_key(&id) && !self.deregistered.contains(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// How many images were ever registered here.
+    pub(super) fn registered(&self) -> usize {
+        self.images.len() + self.deregistered.len()
+    }
+
+    /// A snapshot id that is not used here.
+    pub(super) fn new_snapshot_id(&self, ids: &Ids) -> String {
+        loop {
+            let id = ids.resource("snap");
+            if !self.snapshots.contains_key(&id) {
                 return id;
             }
         }

@@ -94,13 +94,27 @@ fn scope(request: &Request) -> Option<Scope> {
             service,
         });
     }
-    // Signature Version 2, which only S3 still takes.
-    let (access_key, _) = header?.strip_prefix("AWS ")?.split_once(':')?;
+    let access_key = version_2(request, header)?;
+    let service = Some("s3".to_owned());
     Some(Scope {
-        access_key: access_key.to_owned(),
+        access_key,
         region: None,
-        service: Some("s3".to_owned()),
+        service,
     })
+}
+
+/// The access key of Signature Version 2, which only S3 still takes; boto3 presigns URLs with it unless told.
+fn version_2(request: &Request, header: Option<&str>) -> Option<String> {
+    if let Some((access_key, _)) =
+        header.and_then(|header| header.strip_prefix("AWS ")?.split_once(':'))
+    {
+        return Some(access_key.to_owned());
+    }
+    let query = request.uri().query()?.as_bytes();
+    let mut pairs = form_urlencoded::parse(query);
+    pairs
+        .find(|(name, _)| name == "AWSAccessKeyId")
+        .map(|(_, value)| value.into_owned())
 }
 
 fn service(request: &Request, scope: Option<&Scope>, host: &host::Host) -> Option<String> {
@@ -214,6 +228,17 @@ mod tests {
             ("s3", "eu-west-1")
         );
         assert_eq!(request.uri().path(), "/b/k");
+    }
+
+    #[test]
+    fn the_older_signature_is_for_s3() {
+        let presigned = request("/b/k?AWSAccessKeyId=AKID&Signature=00&Expires=1", &[]);
+        let in_header = request("/b/k", &[("authorization", "AWS AKID:00")]);
+        for request in [presigned, in_header] {
+            let (target, _) = route(request, "us-east-1").unwrap();
+            assert_eq!(target.service, "s3");
+            assert_eq!(target.access_key.as_deref(), Some("AKID"));
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue,
+    TRANSFER_ENCODING,
 };
 use http::{Extensions, HeaderMap, Method, StatusCode, Uri};
 use http_body_util::BodyExt as _;
@@ -22,7 +23,7 @@ use super::record::hex;
 pub(super) struct RequestId(pub(super) String);
 
 impl RequestId {
-    /// The id that [`request`] put there.
+    /// The id that `request` put there.
     pub(super) fn of(extensions: &Extensions) -> String {
         extensions
             .get::<Self>()
@@ -102,7 +103,14 @@ pub(super) fn request(request: Request, id: &str) -> S3Result<HttpRequest> {
         .map(str::to_owned);
     let host = host.or_else(|| parts.uri.authority().map(ToString::to_string));
     parts.uri = plain_uri(&parts.uri, host.as_deref().and_then(bucket_of_host))?;
-    let body = plain_body(&mut parts.headers, body)?;
+    let mut body = plain_body(&mut parts.headers, body)?;
+    let kind = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    if parts.method == Method::POST && kind.starts_with(b"multipart/form-data") {
+        body = super::form::plain(body)?;
+    }
     for header in [
         "authorization",
         "x-amz-security-token",
@@ -136,7 +144,7 @@ pub(super) async fn answer(answer: HttpResponse, method: &Method, id: &str) -> R
     let has_no_body = method == Method::HEAD || parts.status == StatusCode::NOT_MODIFIED;
     if has_no_body && !parts.status.is_success() {
         parts.headers.remove(CONTENT_LENGTH);
-        parts.headers.remove(http::header::CONTENT_TYPE);
+        parts.headers.remove(CONTENT_TYPE);
     }
     if let Ok(id) = HeaderValue::from_str(id) {
         parts.headers.insert("x-amz-request-id", id.clone());

@@ -1,19 +1,22 @@
 //! S3 on a folder: each bucket is a sub-folder, each object a file that people can look at and copy in.
 //!
-//! `s3s` reads and writes S3's protocol; [`store`] keeps the objects. Beside the buckets, `.state` has what files
+//! `s3s` reads and writes S3's protocol; `store` keeps the objects. Beside the buckets, `.state` has what files
 //! cannot hold (ETags, content types, canned ACLs, parts of uploads); all of it survives a restart.
 //!
-//! Built: buckets (create, head, location, list, delete), objects (put, browser forms without a signature, get with
+//! Built: buckets (create, head, location, list, delete), objects (put, browser forms, get with
 //! ranges, head, copy, delete one or many), conditional reads and writes, listing in pages (both versions), canned ACLs,
 //! multipart uploads, virtual-hosted and path style, signed URLs, `aws-chunked` bodies. Buckets have no versions, and
-//! say so. All else answers 501 `NotImplemented`, and so do keys that no file can have (see [`place`]).
+//! say so. All else answers 501 `NotImplemented`, and so do keys that no file can have (see `place`).
 
 mod acl;
 mod buckets;
 mod checksum;
 mod chunked;
 mod condition;
+mod copying;
+mod deleting;
 mod event;
+mod form;
 mod front;
 mod list;
 mod listing;

@@ -12,7 +12,7 @@ use super::condition;
 use super::event::{About, Reason};
 use super::front::RequestId;
 use super::multipart::UploadName;
-use super::record::{Record, headers_of, hex};
+use super::record::{Record, headers_of};
 use super::store::{New, Store};
 use super::{acl, buckets};
 
@@ -101,7 +101,7 @@ impl S3 for Service {
         req: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
         let request_id = RequestId::of(&req.extensions);
-        self.copy(req.input, &request_id)
+        super::copying::object(&self.store, req.input, &request_id)
     }
 
     async fn get_object(
@@ -123,28 +123,7 @@ impl S3 for Service {
         req: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
         let request_id = RequestId::of(&req.extensions);
-        let input = req.input;
-        unversioned(input.version_id.as_deref())?;
-        if input.if_match_last_modified_time.is_some() || input.if_match_size.is_some() {
-            return Err(s3_error!(
-                NotImplemented,
-                "localaws has not built deleting by size or date"
-            ));
-        }
-        let condition = condition::Write {
-            if_match: input.if_match,
-            if_none_match: None,
-        };
-        let about = About {
-            bucket: &input.bucket,
-            key: &input.key,
-            request_id: &request_id,
-        };
-        self.store.remove(about, &condition)?;
-        Ok(S3Response::with_status(
-            DeleteObjectOutput::default(),
-            http::StatusCode::NO_CONTENT,
-        ))
+        super::deleting::one(&self.store, req.input, &request_id)
     }
 
     async fn delete_objects(
@@ -152,7 +131,7 @@ impl S3 for Service {
         req: S3Request<DeleteObjectsInput>,
     ) -> S3Result<S3Response<DeleteObjectsOutput>> {
         let request_id = RequestId::of(&req.extensions);
-        self.delete_many(req.input, &request_id)
+        super::deleting::many(&self.store, req.input, &request_id)
     }
 
     async fn get_object_acl(
@@ -234,6 +213,13 @@ impl S3 for Service {
             checksum_sha256: checksums.sha256,
             ..Default::default()
         }))
+    }
+
+    async fn upload_part_copy(
+        &self,
+        req: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        super::copying::part(&self.store, req.input)
     }
 
     async fn list_parts(
@@ -365,126 +351,6 @@ impl Service {
             checksum_crc64nvme: checksums.crc64nvme,
             checksum_sha1: checksums.sha1,
             checksum_sha256: checksums.sha256,
-            ..Default::default()
-        }))
-    }
-
-    fn copy(
-        &self,
-        mut input: CopyObjectInput,
-        request_id: &str,
-    ) -> S3Result<S3Response<CopyObjectOutput>> {
-        let CopySource::Bucket {
-            bucket,
-            key,
-            version_id,
-        } = &input.copy_source
-        else {
-            return Err(s3_error!(
-                NotImplemented,
-                "localaws copies from buckets only"
-            ));
-        };
-        unversioned(version_id.as_deref())?;
-        let replace = input
-            .metadata_directive
-            .as_ref()
-            .is_some_and(|it| it.as_str() == MetadataDirective::REPLACE);
-        if **bucket == *input.bucket && **key == *input.key && !replace {
-            return Err(s3_error!(
-                InvalidRequest,
-                "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."
-            ));
-        }
-        let (source, body) = self.store.read(bucket, key)?;
-        let condition = condition::Read {
-            if_match: input.copy_source_if_match.take(),
-            if_none_match: input.copy_source_if_none_match.take(),
-            if_modified_since: input.copy_source_if_modified_since.take(),
-            if_unmodified_since: input.copy_source_if_unmodified_since.take(),
-        };
-        condition.check_source(&source)?;
-        let headers = if replace {
-            headers_of!(input)
-        } else {
-            source.headers
-        };
-        let new = New {
-            acl: acl::canned(input.acl.as_ref())?,
-            headers,
-            checksums: source.checksums,
-        };
-        let draft = self.store.draft(
-            &body,
-            hex(&<s3s::crypto::Md5 as s3s::crypto::Checksum>::checksum(
-                &body,
-            )),
-        )?;
-        let about = About {
-            bucket: &input.bucket,
-            key: &input.key,
-            request_id,
-        };
-        let copy = self.store.commit(
-            about,
-            &draft,
-            new,
-            &condition::Write::default(),
-            Reason::CopyObject,
-        )?;
-        let result = CopyObjectResult {
-            e_tag: Some(copy.etag()),
-            last_modified: Some(copy.stamp.last_modified()),
-            ..Default::default()
-        };
-        Ok(S3Response::new(CopyObjectOutput {
-            copy_object_result: Some(result),
-            ..Default::default()
-        }))
-    }
-
-    fn delete_many(
-        &self,
-        input: DeleteObjectsInput,
-        request_id: &str,
-    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
-        self.store.bucket(&input.bucket)?;
-        if input.delete.objects.len() > 1000 {
-            return Err(s3_error!(
-                MalformedXML,
-                "A request may delete 1000 keys at most"
-            ));
-        }
-        let (mut deleted, mut errors) = (Vec::new(), Vec::new());
-        for object in input.delete.objects {
-            let about = About {
-                bucket: &input.bucket,
-                key: &object.key,
-                request_id,
-            };
-            let condition = condition::Write {
-                if_match: object.e_tag.map(ETagCondition::ETag),
-                if_none_match: None,
-            };
-            match unversioned(object.version_id.as_deref())
-                .and_then(|()| self.store.remove(about, &condition))
-            {
-                Ok(_) => deleted.push(DeletedObject {
-                    key: Some(object.key),
-                    ..Default::default()
-                }),
-                Err(error) => errors.push(Error {
-                    code: Some(error.code().as_str().to_owned()),
-                    key: Some(object.key),
-                    message: error.message().map(str::to_owned),
-                    version_id: object.version_id,
-                }),
-            }
-        }
-        let quiet = input.delete.quiet.unwrap_or_default();
-        Ok(S3Response::new(DeleteObjectsOutput {
-            deleted: (!quiet).then_some(deleted),
-            errors: Some(errors),
             ..Default::default()
         }))
     }

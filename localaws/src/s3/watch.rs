@@ -4,7 +4,7 @@
 //! (or files that were in a new folder before it could be watched), and on systems that do not tell of closing,
 //! a file counts as complete when it has not changed for [`SETTLED`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,6 +38,7 @@ pub(super) fn begin(store: Arc<Store>) -> notify::Result<Watching> {
     let files = Files {
         store,
         unsettled: BTreeMap::new(),
+        new_folders: BTreeSet::new(),
         due: None,
     };
     files.remember_all();
@@ -52,6 +53,8 @@ struct Files {
     store: Arc<Store>,
     /// Files that may still be written to, as last seen.
     unsettled: BTreeMap<PathBuf, Stamp>,
+    /// Folders that are new: what is put in one before the system watches it goes unseen, so it is searched again.
+    new_folders: BTreeSet<PathBuf>,
     /// When to look at them again.
     due: Option<Instant>,
 }
@@ -110,11 +113,17 @@ impl Files {
         if let Some(stamp) = stamp_of(path) {
             self.watch_closely(path.to_owned(), stamp);
         } else if path.is_dir() {
-            for (path, stamp) in self.files_below(path) {
-                self.watch_closely(path, stamp);
-            }
+            self.new_folders.insert(path.to_owned());
+            self.due.get_or_insert_with(|| real_now() + SETTLED);
+            self.search(path);
         } else {
             self.left(path);
+        }
+    }
+
+    fn search(&mut self, folder: &Path) {
+        for (path, stamp) in self.files_below(folder) {
+            self.watch_closely(path, stamp);
         }
     }
 
@@ -132,6 +141,9 @@ impl Files {
                 Some(now) => self.watch_closely(path, now),
                 None => self.left(&path),
             }
+        }
+        for folder in std::mem::take(&mut self.new_folders) {
+            self.search(&folder);
         }
     }
 

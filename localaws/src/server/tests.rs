@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use super::{Server, ServerError};
 use crate::faults::Fault;
 use crate::world::World;
-use crate::world::tests::TEMPLATE;
+use crate::world::tests::{TEMPLATE, handler, start};
 
 async fn started() -> (World, Server) {
     let world = World::builder()
@@ -117,4 +117,21 @@ async fn closing_ends_idle_connections_and_frees_the_port() {
     assert!(matches!(ended, Ok(0) | Err(_)));
     let again = Server::bind(&world, port).await.unwrap();
     assert_eq!(again.address().port(), port);
+}
+
+#[tokio::test]
+async fn a_file_copied_into_the_folder_wakes_a_function() {
+    let (told, mut copied) = tokio::sync::mpsc::unbounded_channel();
+    let runner = handler(move |invocation| {
+        let key = invocation.payload["detail"]["object"]["key"].clone();
+        told.send(key.clone()).unwrap();
+        async move { Ok(key) }
+    });
+    let world = start(TEMPLATE, runner).await;
+    let _server = Server::bind(&world, 0).await.unwrap();
+    std::fs::write(world.directory().join("s3/images/by-hand.txt"), "x").unwrap();
+    let key = tokio::time::timeout(Duration::from_secs(10), copied.recv())
+        .await
+        .unwrap();
+    assert_eq!(key.unwrap(), "by-hand.txt");
 }

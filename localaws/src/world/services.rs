@@ -120,6 +120,11 @@ impl Services {
             "ec2" => self.ec2.handle(&target.region, request).await,
             "sns" => self.sns.handle(&target.region, request).await,
             "sts" => self.sts.handle(request).await,
+            // Actions of REST protocols have no name in the request.
+            other if action.is_empty() => wire::not_built(
+                other,
+                &format!("{} {}", request.method(), request.uri().path()),
+            ),
             other => wire::not_built(other, &action),
         };
         let only_reads = ["Describe", "Get", "List"]

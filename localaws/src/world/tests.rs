@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::World;
 use crate::client::AnswerLost;
+use crate::ec2::{ImageState, SeedSnapshot};
 use crate::faults::Fault;
 use crate::lambda::{FunctionError, FunctionRunner, Handler, Invocation};
 use crate::wire::{Request, Response};
@@ -288,6 +289,14 @@ async fn a_service_that_is_not_here_says_so() {
     let answer = world.dispatch(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::NOT_IMPLEMENTED);
     assert!(String::from_utf8_lossy(answer.body()).contains("kms Encrypt"));
+    let rest = signed(
+        "lambda",
+        "GET",
+        "https://lambda.us-east-1.amazonaws.com/2015-03-31/functions",
+        "",
+    );
+    let answer = world.dispatch(rest).await.unwrap();
+    assert!(String::from_utf8_lossy(answer.body()).contains("lambda GET /2015-03-31/functions"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -350,8 +359,31 @@ async fn a_world_on_the_same_directory_goes_on() {
         first.dispatch(topic).await.unwrap().status(),
         StatusCode::OK
     );
+    let snapshot = first
+        .ec2()
+        .seed_snapshot("us-east-1", SeedSnapshot::default());
+    let register = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([
+            ("Action", "RegisterImage"),
+            ("Version", "2016-11-15"),
+            ("Name", "web"),
+            ("RootDeviceName", "/dev/xvda"),
+            ("BlockDeviceMapping.1.DeviceName", "/dev/xvda"),
+            ("BlockDeviceMapping.1.Ebs.SnapshotId", &snapshot),
+        ])
+        .finish();
+    let answer = first
+        .dispatch(signed(
+            "ec2",
+            "POST",
+            "https://ec2.us-east-1.amazonaws.com/",
+            &register,
+        ))
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::OK, "{:?}", answer.body());
     let known = first.sns().save();
-    first.close().await;
+    // Nobody closes it: what was answered is kept all the same.
     drop(first);
 
     let second = builder().seed(1).start().await.unwrap();
@@ -360,6 +392,12 @@ async fn a_world_on_the_same_directory_goes_on() {
         "kept"
     );
     assert_eq!(second.sns().save(), known);
+    assert_eq!(second.ec2().images("us-east-1")[0].name, "web");
+    second.run_for(Duration::from_secs(60)).await;
+    assert_eq!(
+        second.ec2().images("us-east-1")[0].state,
+        ImageState::Available
+    );
 }
 
 #[tokio::test(start_paused = true)]

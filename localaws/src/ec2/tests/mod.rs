@@ -94,14 +94,6 @@ impl World {
             .unwrap();
         let response = self.ec2.handle(REGION, request).await;
         let body = String::from_utf8(response.body().to_vec()).unwrap();
-        if let Ok(folder) = std::env::var("EC2_CAPTURE") {
-            let name = format!(
-                "{folder}/{action}-{}-{}.xml",
-                response.status().as_u16(),
-                Ids::new(body.len() as u64).hex(6)
-            );
-            std::fs::write(name, &body).unwrap();
-        }
         (response.status(), body)
     }
 
@@ -184,7 +176,7 @@ fn texts(xml: &str, name: &str) -> Vec<String> {
             }
             quick_xml::events::Event::End(_) => inside = false,
             quick_xml::events::Event::Text(text) if inside => {
-                found.last_mut().unwrap().push_str(&text)
+                found.last_mut().unwrap().push_str(&text);
             }
             quick_xml::events::Event::GeneralRef(name) if inside => {
                 let text =

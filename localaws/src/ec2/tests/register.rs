@@ -99,136 +99,170 @@ async fn has_the_defaults_of_ec2_for_clients_that_forget() {
     );
 }
 
+/// Every one of these changes to a good registration is refused with an error that begins so; nothing is left behind.
+async fn refuses(cases: &[(&str, &str)]) {
+    let world = World::new();
+    for (fields, expected) in cases {
+        let error = world.not_registered(fields).await;
+        assert!(error.starts_with(expected), "{fields}\n  {error}");
+    }
+    assert_eq!(world.ec2.images(REGION), []);
+    assert!(world.ec2.snapshots(REGION)[0].tags.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
-async fn refuses_what_ec2_refuses() {
+async fn refuses_wrong_values() {
+    let image_tag = "TagSpecification.1.ResourceType=image&TagSpecification.1.Tag.1.Key";
+    let long = format!("Description={}", "d".repeat(256));
+    refuses(&[
+        (
+            "Name=-",
+            "MissingParameter: The request must contain the parameter Name",
+        ),
+        (
+            "Name=ab",
+            "InvalidAMIName.Malformed: AMI names must be between 3 and 128",
+        ),
+        ("Name=a:bc", "InvalidAMIName.Malformed"),
+        (&long, "InvalidParameterValue: Description"),
+        (
+            "Nme=web",
+            "UnknownParameter: The parameter Nme is not recognized",
+        ),
+        ("ClientToken=x", "UnknownParameter"),
+        (
+            "Architecture=mips",
+            "InvalidParameterValue: Invalid value 'mips' for architecture.",
+        ),
+        (
+            "VirtualizationType=xen",
+            "InvalidParameterValue: Invalid value 'xen' for virtualiz",
+        ),
+        ("UefiData=***", "InvalidParameterValue: UefiData"),
+        ("BillingProduct.1=bp-1", "AuthFailure"),
+        (
+            "TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=a",
+            "InvalidParam",
+        ),
+        (
+            &format!("{image_tag}=aws:a"),
+            "InvalidParameterValue: Tag keys starting",
+        ),
+        (
+            &format!("{image_tag}=a&TagSpecification.1.Tag.2.Key=a"),
+            "InvalidParameterValue: Dupl",
+        ),
+        (
+            "DryRun=true",
+            "DryRunOperation: Request would have succeeded",
+        ),
+        ("Description=\u{1}", "InvalidCharacter"),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn refuses_wrong_combinations() {
+    refuses(&[
+        (
+            "Architecture=arm64&VirtualizationType=-",
+            "InvalidParameterCombination",
+        ),
+        (
+            "Architecture=arm64&BootMode=legacy-bios",
+            "InvalidParameterCombination",
+        ),
+        ("KernelId=aki-919dcaf8", "InvalidParameterCombination"),
+        (
+            "TpmSupport=v2.0&BootMode=uefi-preferred",
+            "InvalidParameterCombination: TpmSupport",
+        ),
+        (
+            "VirtualizationType=-&SriovNetSupport=simple",
+            "InvalidParameterCombination: SriovNet",
+        ),
+        ("RootDeviceName=-", "MissingParameter"),
+        (
+            "RootDeviceName=/dev/sda1",
+            "InvalidBlockDeviceMapping: The root device /dev/sda1",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn refuses_wrong_mappings() {
+    const EBS: &str = "BlockDeviceMapping.1.Ebs";
+    const SECOND: &str = "BlockDeviceMapping.2";
+    let lost = "InvalidSnapshot.NotFound: The snapshot 'snap-0123456789abcdef1' does not exist.";
+    refuses(&[
+        (
+            "BlockDeviceMapping.1.DeviceName=/dev/xvda1",
+            "InvalidBlockDeviceMapping: Invalid device",
+        ),
+        (
+            &format!("{EBS}.VolumeSize=4"),
+            "InvalidBlockDeviceMapping: Volume of size 4GB is smaller",
+        ),
+        (
+            &format!("{EBS}.VolumeSize=big"),
+            "InvalidParameterValue: Invalid value 'big'",
+        ),
+        (
+            &format!("{EBS}.Encrypted=false"),
+            "InvalidBlockDeviceMapping: the encrypted flag",
+        ),
+        (
+            &format!("{EBS}.VolumeType=io1"),
+            "InvalidParameterCombination: The parameter iops",
+        ),
+        (
+            &format!("{EBS}.VolumeType=st1&{EBS}.VolumeSize=125"),
+            "InvalidParameterValue: Volume type",
+        ),
+        (
+            &format!("{EBS}.SnapshotId=disk"),
+            "InvalidSnapshotID.Malformed",
+        ),
+        (&format!("{EBS}.SnapshotId=snap-0123456789abcdef1"), lost),
+        (
+            &format!("{SECOND}.DeviceName=/dev/sdb"),
+            "InvalidBlockDeviceMapping: Either snapshot ID",
+        ),
+        (
+            &format!("{SECOND}.DeviceName=/dev/xvda&{SECOND}.NoDevice="),
+            "InvalidBlockDeviceMapping",
+        ),
+        (
+            &format!("{SECOND}.DeviceName=/dev/sdb&{SECOND}.VirtualName=swap"),
+            "InvalidBlockDevice",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn refuses_snapshots_that_are_not_ready_or_not_ours() {
     let world = World::new();
     let pending = SeedSnapshot {
         state: SnapshotState::Pending,
         ..SeedSnapshot::default()
     };
-    let pending = world.ec2.seed_snapshot(REGION, pending);
+    let owner_id = Some("111122223333".to_owned());
     let foreign = SeedSnapshot {
-        owner_id: Some("111122223333".to_owned()),
+        owner_id,
         ..SeedSnapshot::default()
     };
-    let foreign = world.ec2.seed_snapshot(REGION, foreign);
-    let of = "BlockDeviceMapping.1.Ebs.SnapshotId";
-    let cases = [
-        (
-            "Name=-".to_owned(),
-            "MissingParameter: The request must contain the parameter Name",
-        ),
-        (
-            "Name=ab".to_owned(),
-            "InvalidAMIName.Malformed: AMI names must be between 3 and 128",
-        ),
-        ("Name=a:bc".to_owned(), "InvalidAMIName.Malformed"),
-        (
-            format!("Description={}", "d".repeat(256)),
-            "InvalidParameterValue: Description",
-        ),
-        (
-            "Nme=web".to_owned(),
-            "UnknownParameter: The parameter Nme is not recognized",
-        ),
-        ("ClientToken=x".to_owned(), "UnknownParameter"),
-        (
-            "Architecture=mips".to_owned(),
-            "InvalidParameterValue: Invalid value 'mips' for architecture.",
-        ),
-        (
-            "VirtualizationType=xen".to_owned(),
-            "InvalidParameterValue: Invalid value 'xen' for virtualizationType.",
-        ),
-        (
-            "Architecture=arm64&VirtualizationType=-".to_owned(),
-            "InvalidParameterCombination",
-        ),
-        (
-            "Architecture=arm64&BootMode=legacy-bios".to_owned(),
-            "InvalidParameterCombination",
-        ),
-        (
-            "KernelId=aki-919dcaf8".to_owned(),
-            "InvalidParameterCombination",
-        ),
-        (
-            "TpmSupport=v2.0&BootMode=uefi-preferred".to_owned(),
-            "InvalidParameterCombination: TpmSupport",
-        ),
-        ("UefiData=***".to_owned(), "InvalidParameterValue: UefiData"),
-        ("BillingProduct.1=bp-1".to_owned(), "AuthFailure"),
-        ("RootDeviceName=-".to_owned(), "MissingParameter"),
-        (
-            "RootDeviceName=/dev/sda1".to_owned(),
-            "InvalidBlockDeviceMapping: The root device /dev/sda1",
-        ),
-        (
-            "BlockDeviceMapping.1.DeviceName=/dev/xvda1".to_owned(),
-            "InvalidBlockDeviceMapping: Invalid device name",
-        ),
-        (
-            "BlockDeviceMapping.1.Ebs.VolumeSize=4".to_owned(),
-            "InvalidBlockDeviceMapping: Volume of size 4GB is smaller",
-        ),
-        (
-            "BlockDeviceMapping.1.Ebs.Encrypted=false".to_owned(),
-            "InvalidBlockDeviceMapping: the encrypted flag",
-        ),
-        (
-            "BlockDeviceMapping.1.Ebs.VolumeType=io1".to_owned(),
-            "InvalidParameterCombination: The parameter iops",
-        ),
-        (
-            "BlockDeviceMapping.1.Ebs.VolumeType=st1&BlockDeviceMapping.1.Ebs.VolumeSize=125"
-                .to_owned(),
-            "InvalidParameterValue",
-        ),
-        (
-            "BlockDeviceMapping.1.Ebs.VolumeSize=big".to_owned(),
-            "InvalidParameterValue: Invalid value 'big'",
-        ),
-        (
-            "BlockDeviceMapping.2.DeviceName=/dev/sdb".to_owned(),
-            "InvalidBlockDeviceMapping: Either snapshot ID or volume size",
-        ),
-        (
-            "BlockDeviceMapping.2.DeviceName=/dev/xvda&BlockDeviceMapping.2.NoDevice=".to_owned(),
-            "InvalidBlockDeviceMapping: The device",
-        ),
-        (
-            format!("{of}=snap-0123456789abcdef1"),
-            "InvalidSnapshot.NotFound: The snapshot 'snap-0123456789abcdef1' does not exist.",
-        ),
-        (format!("{of}={foreign}"), "InvalidSnapshot.NotFound"),
-        (format!("{of}={pending}"), "IncorrectState: Snapshot"),
-        (format!("{of}=disk"), "InvalidSnapshotID.Malformed"),
-        (
-            "TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=a".to_owned(),
-            "InvalidParameterValue: 'instance' is not",
-        ),
-        (
-            "TagSpecification.1.ResourceType=image&TagSpecification.1.Tag.1.Key=aws:a".to_owned(),
-            "InvalidParameterValue: Tag keys",
-        ),
-        (
-            "DryRun=true".to_owned(),
-            "DryRunOperation: Request would have succeeded",
-        ),
-        ("Description=\u{1}".to_owned(), "InvalidCharacter"),
-    ];
-    for (fields, expected) in cases {
-        let error = world.not_registered(&fields).await;
-        assert!(error.starts_with(expected), "{fields}\n  {error}");
+    for (snapshot, expected) in [
+        (pending, "IncorrectState"),
+        (foreign, "InvalidSnapshot.NotFound"),
+    ] {
+        let id = world.ec2.seed_snapshot(REGION, snapshot);
+        let error = world
+            .not_registered(&format!("BlockDeviceMapping.1.Ebs.SnapshotId={id}"))
+            .await;
+        assert!(error.starts_with(expected), "{error}");
     }
-    assert_eq!(world.ec2.images(REGION), []);
-    assert!(
-        world
-            .ec2
-            .snapshots(REGION)
-            .iter()
-            .all(|snapshot| snapshot.tags.is_empty())
-    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,86 @@
+//! DeleteObject and DeleteObjects.
+
+use s3s::dto::*;
+use s3s::{S3Response, S3Result, s3_error};
+
+use super::condition::Write;
+use super::event::About;
+use super::service::unversioned;
+use super::store::Store;
+
+/// Keys that one request may delete.
+const MOST_KEYS: usize = 1000;
+
+pub(super) fn one(
+    store: &Store,
+    input: DeleteObjectInput,
+    request_id: &str,
+) -> S3Result<S3Response<DeleteObjectOutput>> {
+    unversioned(input.version_id.as_deref())?;
+    if input.if_match_last_modified_time.is_some() || input.if_match_size.is_some() {
+        return Err(s3_error!(
+            NotImplemented,
+            "localaws has not built deleting by size or date"
+        ));
+    }
+    let condition = Write {
+        if_match: input.if_match,
+        if_none_match: None,
+    };
+    let about = About {
+        bucket: &input.bucket,
+        key: &input.key,
+        request_id,
+    };
+    store.remove(about, &condition)?;
+    Ok(S3Response::with_status(
+        DeleteObjectOutput::default(),
+        http::StatusCode::NO_CONTENT,
+    ))
+}
+
+pub(super) fn many(
+    store: &Store,
+    input: DeleteObjectsInput,
+    request_id: &str,
+) -> S3Result<S3Response<DeleteObjectsOutput>> {
+    store.bucket(&input.bucket)?;
+    if input.delete.objects.len() > MOST_KEYS {
+        return Err(s3_error!(
+            MalformedXML,
+            "A request may delete {MOST_KEYS} keys at most"
+        ));
+    }
+    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    for object in input.delete.objects {
+        let about = About {
+            bucket: &input.bucket,
+            key: &object.key,
+            request_id,
+        };
+        let condition = Write {
+            if_match: object.e_tag.map(ETagCondition::ETag),
+            if_none_match: None,
+        };
+        match unversioned(object.version_id.as_deref())
+            .and_then(|()| store.remove(about, &condition))
+        {
+            Ok(_) => deleted.push(DeletedObject {
+                key: Some(object.key),
+                ..Default::default()
+            }),
+            Err(error) => errors.push(Error {
+                code: Some(error.code().as_str().to_owned()),
+                key: Some(object.key),
+                message: error.message().map(str::to_owned),
+                version_id: object.version_id,
+            }),
+        }
+    }
+    let quiet = input.delete.quiet.unwrap_or_default();
+    Ok(S3Response::new(DeleteObjectsOutput {
+        deleted: (!quiet).then_some(deleted),
+        errors: Some(errors),
+        ..Default::default()
+    }))
+}

@@ -1,0 +1,227 @@
+//! Copies, forms, parts, and bodies as SDKs send them.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn copies() {
+    let mut desk = Desk::new().await;
+    desk.put(
+        "a%20b",
+        &[("x-amz-acl", "public-read"), ("content-type", "text/yaml")],
+        "hello",
+    )
+    .await;
+    let copied = desk
+        .put("c", &[("x-amz-copy-source", "images/a%20b")], "")
+        .await;
+    assert_eq!(
+        elements(&copied, "ETag")[0].replace("&quot;", "\""),
+        HELLO_MD5,
+        "{}",
+        text(&copied)
+    );
+    assert_eq!(header(&desk.head("c").await, "content-type"), "text/yaml");
+    assert_eq!(
+        desk.s3.acl("images", "c").await.unwrap().unwrap(),
+        "private"
+    );
+    assert_error(
+        &desk
+            .put("d", &[("x-amz-copy-source", "/images/none")], "")
+            .await,
+        404,
+        "NoSuchKey",
+    );
+    assert_eq!(
+        desk.told(),
+        [created("a b", "PutObject"), created("c", "CopyObject")]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn browser_forms_put_objects() {
+    let mut desk = Desk::new().await;
+    let part = |name: &str, value: &str| {
+        format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let file = "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nhello\r\n--B--\r\n";
+    let form = part("key", "from/form")
+        + &part("acl", "aws-exec-read")
+        + &part("policy", "e30=")
+        + &part("x-amz-signature", "ab")
+        + file;
+    let kind = [("content-type", "multipart/form-data; boundary=B")];
+    let posted = desk.call(Method::POST, "/images", &kind, &form).await;
+    assert_eq!(posted.status(), StatusCode::NO_CONTENT, "{}", text(&posted));
+    assert_eq!(text(&desk.get("from/form", &[]).await), "hello");
+    assert_eq!(
+        desk.s3.acl("images", "from/form").await.unwrap().unwrap(),
+        "aws-exec-read"
+    );
+    assert_eq!(desk.told(), [created("from/form", "POST Object")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_can_be_copied() {
+    let mut desk = Desk::new().await;
+    let begun = desk
+        .call(Method::POST, "/images/end?uploads", &[], "")
+        .await;
+    let id = elements(&begun, "UploadId")[0];
+    desk.s3.put("images", "source", "the end").await.unwrap();
+    let from = [
+        ("x-amz-copy-source", "images/source"),
+        ("x-amz-copy-source-range", "bytes=4-6"),
+    ];
+    let copied = desk
+        .put(&format!("end?partNumber=1&uploadId={id}"), &from, "")
+        .await;
+    assert!(
+        text(&copied).contains("7f021a1415b86f2d013b2618fb31ae53"),
+        "{}",
+        text(&copied)
+    );
+    assert_eq!(desk.told(), [created("source", "PutObject")]);
+    let target = format!("/images/end?uploadId={id}");
+    assert_eq!(
+        desk.call(Method::DELETE, &target, &[], "").await.status(),
+        204
+    );
+    assert_error(
+        &desk.get(&format!("end?uploadId={id}"), &[]).await,
+        404,
+        "NoSuchUpload",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn uploads_in_parts() {
+    let mut desk = Desk::new().await;
+    let begun = desk
+        .call(
+            Method::POST,
+            "/images/disk.raw?uploads",
+            &[("x-amz-acl", "aws-exec-read")],
+            "",
+        )
+        .await;
+    let id = elements(&begun, "UploadId")[0];
+    let big = "x".repeat(5 * 1024 * 1024);
+    let mut parts = String::new();
+    for (number, body) in [(1, big.as_str()), (2, "end")] {
+        let part = desk
+            .put(
+                &format!("disk.raw?partNumber={number}&uploadId={id}"),
+                &[],
+                body,
+            )
+            .await;
+        let etag = header(&part, "etag");
+        parts += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
+    }
+    let listed = desk.get(&format!("disk.raw?uploadId={id}"), &[]).await;
+    assert_eq!(elements(&listed, "PartNumber"), ["1", "2"]);
+    assert!(desk.told().is_empty());
+    let (target, body) = (
+        format!("/images/disk.raw?uploadId={id}"),
+        format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>"),
+    );
+    desk.put("disk.raw", &[], "there").await;
+    let refused = desk
+        .call(Method::POST, &target, &[("if-none-match", "*")], &body)
+        .await;
+    assert_error(&refused, 412, "PreconditionFailed");
+    let done = desk.call(Method::POST, &target, &[], &body).await;
+    assert!(elements(&done, "ETag")[0].contains("-2"), "{}", text(&done));
+    assert_eq!(
+        header(&desk.head("disk.raw").await, "content-length"),
+        (big.len() + 3).to_string()
+    );
+    assert_eq!(
+        desk.s3.acl("images", "disk.raw").await.unwrap().unwrap(),
+        "aws-exec-read"
+    );
+    assert_eq!(
+        desk.told(),
+        [
+            created("disk.raw", "PutObject"),
+            created("disk.raw", "CompleteMultipartUpload")
+        ]
+    );
+    assert_error(
+        &desk.call(Method::POST, &target, &[], &body).await,
+        404,
+        "NoSuchUpload",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_as_boto3_and_the_rust_sdk_send_them() {
+    let desk = Desk::new().await;
+    let signed = (
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=AKIA/20261121/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=ab",
+    );
+    // boto3 over HTTP, and over HTTPS; the Rust SDK sends the latter shape with `?x-id=PutObject`.
+    for (sha256, coded) in [
+        (
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+            "5;chunk-signature=ab\r\nhello\r\n0;chunk-signature=cd\r\nx-amz-checksum-crc32:NhCmhg==\r\nx-amz-trailer-signature:ef\r\n\r\n",
+        ),
+        (
+            "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n",
+        ),
+    ] {
+        let headers = [
+            signed,
+            ("x-amz-date", "20261121T100000Z"),
+            ("x-amz-content-sha256", sha256),
+            ("content-encoding", "aws-chunked"),
+            ("x-amz-decoded-content-length", "5"),
+            ("x-amz-trailer", "x-amz-checksum-crc32"),
+            ("x-amz-sdk-checksum-algorithm", "CRC32"),
+        ];
+        let put = desk.put("a?x-id=PutObject", &headers, coded).await;
+        assert_eq!(
+            (put.status().as_u16(), header(&put, "x-amz-checksum-crc32")),
+            (200, "NhCmhg=="),
+            "{}",
+            text(&put)
+        );
+        let got = desk
+            .get("a", &[signed, ("x-amz-checksum-mode", "ENABLED")])
+            .await;
+        assert_eq!(
+            (text(&got), header(&got, "content-encoding")),
+            ("hello", "")
+        );
+        assert_eq!(header(&got, "x-amz-checksum-crc32"), "NhCmhg==");
+        assert_error(
+            &desk
+                .put("a", &headers, &coded.replace("hello", "hallo"))
+                .await,
+            400,
+            "BadDigest",
+        );
+        assert_error(
+            &desk.put("a", &headers, &coded[..9]).await,
+            400,
+            "IncompleteBody",
+        );
+        assert_eq!(text(&desk.get("a", &[]).await), "hello");
+    }
+    let of_another = [signed, ("x-amz-content-sha256", &*"0".repeat(64))];
+    assert_error(
+        &desk.put("a", &of_another, "x").await,
+        400,
+        "InvalidRequest",
+    );
+    let url = "/images/a?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=x&X-Amz-Date=20200101T000000Z&X-Amz-Expires=1&X-Amz-SignedHeaders=host&X-Amz-Signature=ab";
+    assert_eq!(text(&desk.call(Method::GET, url, &[], "").await), "hello");
+    let virtual_hosted = [("host", "images.s3.us-east-1.amazonaws.com")];
+    assert_eq!(
+        text(&desk.call(Method::GET, "/a", &virtual_hosted, "").await),
+        "hello"
+    );
+}
