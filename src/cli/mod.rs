@@ -6,8 +6,10 @@
 
 #[cfg(not(feature = "local"))]
 mod absent;
+pub mod check;
 mod error;
 mod function;
+pub mod schema;
 pub mod status;
 pub mod text;
 
@@ -18,7 +20,7 @@ mod desk;
 #[cfg(feature = "local")]
 mod local;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +38,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check manifests without AWS.
+    Check(check::Args),
+    /// Print the JSON Schema of image manifests.
+    Schema,
     /// Show how far the images are.
     Status(status::Args),
     /// Run the whole stack on this machine, with no AWS account.
@@ -71,8 +77,16 @@ pub async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Error> {
+async fn run(command: Command, mut out: &mut dyn Write) -> Result<ExitCode, Error> {
     match command {
+        Command::Check(args) => {
+            let good = check::run(&args, now(), &mut out, wants_color())?;
+            Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Schema => {
+            schema::run(&mut out)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Status(args) => status::run(args, now(), out).await,
         #[cfg(feature = "local")]
         Command::Local(args) => local::run(args, now(), out).await,
@@ -84,6 +98,11 @@ async fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Error> {
         Command::Demo(_) => Err(absent::error("demo")),
         Command::Function(args) => function::run(&args).await,
     }
+}
+
+/// Colour is for terminals whose owners do not mind (no-color.org).
+fn wants_color() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one clock of the command line: everything below gets `now`")]

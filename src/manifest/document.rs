@@ -272,11 +272,16 @@ pub(super) fn read(key: &str, bytes: &[u8]) -> Read {
                 .with_hint(hint),
         ]);
     }
-    if key.ends_with(".json") {
-        json::read(text)
+    let (root, mut problems) = if key.ends_with(".json") {
+        json::read(text)?
     } else {
-        yaml::read(text)
+        yaml::read(text)?
+    };
+    if root.value == Value::Null {
+        problems.push(empty());
+        return Err(problems);
     }
+    Ok((root, problems))
 }
 
 /// The problem of a file without content.
@@ -284,6 +289,11 @@ pub(super) fn empty() -> Problem {
     Problem::new("the manifest is empty")
         .at(1, 1)
         .with_hint("`name` and `source` are needed at least")
+}
+
+/// The problem of a text that nests too deep.
+pub(super) fn too_deep(mark: Mark) -> Problem {
+    Problem::new(format!("nested more than {MAX_DEPTH} deep")).at(mark.line, mark.column)
 }
 
 fn not_utf8(bytes: &[u8], offset: usize) -> Problem {

@@ -126,3 +126,6 @@ fn finish(
         _ => Err(problems),
     }
 }
+
+#[cfg(test)]
+mod tests;

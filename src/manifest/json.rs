@@ -14,14 +14,14 @@ use super::{
     Problem,
     document::{
         Entry, Lines, MAX_DEPTH, MAX_NODES, MAX_PROBLEMS, Mark, Node, Path, Read, Value, quoted,
+        too_deep,
     },
 };
 
 /// Reads strict JSON.
 pub(super) fn read(text: &str) -> Read {
-    if let Some(mark) = too_deep(text) {
-        let message = format!("nested more than {MAX_DEPTH} deep");
-        return Err(vec![Problem::new(message).at(mark.line, mark.column)]);
+    if let Some(mark) = deepest(text) {
+        return Err(vec![too_deep(mark)]);
     }
     // serde_json decides what is JSON; the other parser only adds the places that serde_json does not keep.
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| vec![syntax(text, &error)])?;
@@ -68,7 +68,7 @@ fn strict() -> ParseOptions {
 }
 
 /// Where the text nests deeper than allowed, found without recursion.
-fn too_deep(text: &str) -> Option<Mark> {
+fn deepest(text: &str) -> Option<Mark> {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
     for (offset, byte) in text.bytes().enumerate() {
         match byte {
@@ -103,7 +103,7 @@ fn syntax(text: &str, error: &serde_json::Error) -> Problem {
         .count()
         + 1;
     let problem = Problem::new(format!("not JSON: {message}")).at(error.line().max(1), column);
-    if message.contains("expected value") || message.contains("key must be a string") {
+    if message.contains("expected") || message.contains("key must be a string") {
         return problem.with_hint("JSON has no comments, no single quotes and no bare words; name the file .image.yaml for YAML");
     }
     problem

@@ -7,7 +7,9 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
 
 use super::{
     Problem,
-    document::{Entry, MAX_DEPTH, MAX_NODES, MAX_PROBLEMS, Mark, Node, Path, Read, Value, quoted},
+    document::{
+        Entry, MAX_DEPTH, MAX_NODES, MAX_PROBLEMS, Mark, Node, Path, Read, Value, too_deep,
+    },
     json::duplicate,
 };
 
@@ -47,6 +49,10 @@ fn mark(marker: &Marker) -> Mark {
 
 fn syntax(text: &str, error: &ScanError) -> Problem {
     let Mark { line, column } = mark(error.marker());
+    // The scanner reads ahead of the tree and has a limit of its own, far above ours.
+    if error.info().contains("recursion limit") {
+        return too_deep(mark(error.marker()));
+    }
     let problem = Problem::new(format!("not YAML: {}", error.info())).at(line, column);
     let lines: Vec<&str> = text.lines().collect();
     let nearby = lines.iter().skip(line.saturating_sub(2)).take(2);
@@ -130,8 +136,8 @@ impl Builder {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.anchor(anchor, mark);
-                if let Some(tag) = tag {
-                    self.tag(&tag.to_string(), mark);
+                if tag.is_some() {
+                    self.tag(mark);
                     self.deliver(
                         Node {
                             mark,
@@ -148,12 +154,7 @@ impl Builder {
                 }
             }
             Event::SequenceStart(anchor, tag) => {
-                self.start(
-                    anchor,
-                    tag.map(|tag| tag.to_string()),
-                    mark,
-                    FrameKind::Sequence(Vec::new()),
-                )?;
+                self.start(anchor, tag.is_some(), mark, FrameKind::Sequence(Vec::new()))?;
             }
             Event::MappingStart(anchor, tag) => {
                 let kind = FrameKind::Mapping {
@@ -161,7 +162,7 @@ impl Builder {
                     first: HashMap::new(),
                     key: Key::Awaited,
                 };
-                self.start(anchor, tag.map(|tag| tag.to_string()), mark, kind)?;
+                self.start(anchor, tag.is_some(), mark, kind)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.end()?,
             Event::StreamEnd => return Ok(false),
@@ -173,17 +174,16 @@ impl Builder {
     fn start(
         &mut self,
         anchor: usize,
-        tag: Option<String>,
+        tagged: bool,
         mark: Mark,
         kind: FrameKind,
     ) -> Result<(), Problem> {
         self.anchor(anchor, mark);
-        if let Some(tag) = tag {
-            self.tag(&tag, mark);
+        if tagged {
+            self.tag(mark);
         }
         if self.frames.len() >= MAX_DEPTH {
-            return Err(Problem::new(format!("nested more than {MAX_DEPTH} deep"))
-                .at(mark.line, mark.column));
+            return Err(too_deep(mark));
         }
         let path = self.path();
         self.frames.push(Frame { mark, path, kind });
@@ -282,9 +282,12 @@ impl Builder {
         }
     }
 
-    fn tag(&mut self, tag: &str, mark: Mark) {
-        let message = format!("the tag {} is not allowed", quoted(tag));
-        self.problem_here(&message, "remove it; quotes make text of any value", mark);
+    fn tag(&mut self, mark: Mark) {
+        self.problem_here(
+            "a tag is not allowed",
+            "remove it (`!…`); quotes make text of any value",
+            mark,
+        );
     }
 
     fn problem_here(&mut self, message: &str, hint: &str, mark: Mark) {

@@ -20,6 +20,9 @@ pub(super) fn render(listed: &[Listed], now: Timestamp) -> String {
     for listed in sorted {
         table.add_row(row(listed, now));
     }
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
     table.trim_fmt()
 }
 

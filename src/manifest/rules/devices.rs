@@ -78,16 +78,17 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     }
 }
 
+/// Checks a device's name; whether it is one.
 fn name(
     given: &str,
     virtualization: Option<VirtualizationType>,
     path: Path,
     findings: &mut Findings,
-) {
+) -> bool {
     // A bundle may turn out to be either: what one of the two allows is let through.
     let hvm = virtualization == Some(VirtualizationType::Hvm);
     if is_hvm_name(given) || (!hvm && is_paravirtual_name(given)) {
-        return;
+        return true;
     }
     let hint = match given.strip_prefix("/dev/") {
         None => format!("did you mean `/dev/{}`?", given.trim_start_matches('/')),
@@ -103,6 +104,7 @@ fn name(
             .because_of(at!["register", "virtualizationType"])
             .because_of(at!["source"]),
     );
+    false
 }
 
 /// `/dev/sd[a-z]`, `/dev/sda1`, `/dev/sda2`, `/dev/xvd[a-z]`, `/dev/xvd[b-c][a-z]`.
@@ -200,6 +202,8 @@ fn root(manifest: &ImageManifest, register: &Register, findings: &mut Findings) 
             findings.add(depends(
                 Finding::new(at!["register", "rootDeviceName"], message).hint(hint),
             ));
+            // Which volume is the root is not known: no rule about the root is to judge another.
+            findings.doubt(at!["register", "rootDeviceName"]);
         }
         return;
     };

@@ -1,0 +1,539 @@
+use super::*;
+
+#[test]
+fn names() {
+    let named = |name: &str, expected: &str| {
+        refused(
+            &format!("name: {name}\nsource: {{snapshot: {{id: snap-01234567}}}}\n"),
+            &[expected],
+        );
+    };
+    named("ab", "1:7 name: the name has 2 characters");
+    named("\"\"", "1:7 name: the name has 0 characters");
+    named("web_ö", "1:7 name: the name has `ö`");
+    named("a,b,c", "1:7 name: the name has `,`");
+    named("\"web\\n\"", "1:7 name: the name has");
+    named("web-{data}", "1:7 name: unknown placeholder `{data}`");
+    named("web-{}", "1:7 name: unknown placeholder");
+    named("web-{date", "1:7 name: the name has `{`");
+    named("web-}", "1:7 name: the name has `}`");
+    named(
+        &format!("{}{{date}}", "a".repeat(119)),
+        "1:7 name: the name has 129 characters",
+    );
+    accepted(&format!(
+        "name: {}{{date}}\nsource: {{snapshot: {{id: snap-01234567}}}}\n",
+        "a".repeat(118)
+    ));
+    refused(
+        &with(&format!("description: {}", "d".repeat(256))),
+        &["3:14 description: the description has 256"],
+    );
+    refused(
+        &with("description: \"a\\0b\""),
+        &["3:14 description: the description has control"],
+    );
+}
+
+#[test]
+fn sources() {
+    let from = |source: &str, expected: &str| {
+        refused(&format!("name: web\nsource: {{{source}}}\n"), &[expected])
+    };
+    from(
+        "snapshot: {id: vol-01234567}",
+        "2:25 source.snapshot.id: `vol-01234567` is not an id",
+    );
+    from("snapshot: {id: snap-0123456}", "2:25 source.snapshot.id: ");
+    from("snapshot: {id: snap-0123456G}", "2:25 source.snapshot.id: ");
+    from(
+        "image: {id: ami-01234567, region: us-east-1a}",
+        "2:44 source.image.region: `us-east-1a` is not a Region",
+    );
+    from(
+        "disk: {object: ../web.vmdk, format: vmdk}",
+        "2:25 source.disk.object: the location has",
+    );
+    from(
+        "disk: {object: /web.vmdk, format: vmdk}",
+        "2:25 source.disk.object: the location starts",
+    );
+    from(
+        "disk: {object: \"s3://Disks/web\", format: raw}",
+        "2:25 source.disk.object: the location has the bucket",
+    );
+    from(
+        "disk: {object: web.ova, format: ova}",
+        "2:42 source.disk.format: `ova` is not a value",
+    );
+    from(
+        "disk: {object: a, format: raw, kmsKeyId: alias/a}",
+        "2:51 source.disk.kmsKeyId: a key is given",
+    );
+    from(
+        "disk: {object: a, format: raw, encrypted: true, kmsKeyId: my key}",
+        "2:68 source.disk.kmsKeyId: `my key`",
+    );
+    from(
+        "disk: {object: a}",
+        "2:10 source.disk.format: `format` is missing",
+    );
+    from(
+        "bundle: {manifest: \"\"}",
+        "2:29 source.bundle.manifest: the location names no object",
+    );
+    refused(
+        "name: web\nsource: {vm: {object: a.ova, format: ova}}\nregister: {bootMode: uefi}\n",
+        &["3:1 register: the source `vm` makes its AMI with ImportImage"],
+    );
+}
+
+#[test]
+fn register_combinations() {
+    let not = |lines: &str, expected: &[&str]| refused(&registering(lines), expected);
+    not(
+        "kernelId: aki-01234567",
+        &["4:3 register.kernelId: an hvm image takes no kernel"],
+    );
+    not(
+        "virtualizationType: hvm\nramdiskId: ari-01234567",
+        &["5:3 register.ramdiskId: an hvm image"],
+    );
+    not(
+        "virtualizationType: paravirtual\nenaSupport: true\nsriovNetSupport: simple",
+        &[
+            "5:15 register.enaSupport: ENA is for hvm",
+            "6:20 register.sriovNetSupport: SR-IOV",
+        ],
+    );
+    not(
+        "virtualizationType: paravirtual\narchitecture: arm64",
+        &["5:17 register.architecture: arm64 images are hvm"],
+    );
+    not(
+        "virtualizationType: paravirtual\nbootMode: uefi",
+        &["5:13 register.bootMode: a paravirtual image"],
+    );
+    not(
+        "virtualizationType: paravirtual\nkernelId: ami-01234567",
+        &["5:13 register.kernelId: `ami-01234567`"],
+    );
+    not(
+        "tpmSupport: v2.0",
+        &["4:15 register.tpmSupport: NitroTPM needs"],
+    );
+    not(
+        "tpmSupport: v2.0\nbootMode: uefi-preferred",
+        &["4:15 register.tpmSupport: NitroTPM needs"],
+    );
+    not(
+        "architecture: arm64\nbootMode: legacy-bios",
+        &["5:13 register.bootMode: an Arm image boots by UEFI"],
+    );
+    not(
+        "uefiData: not base64!",
+        &["4:13 register.uefiData: the UEFI data is not base64"],
+    );
+    not(
+        &format!("uefiData: {}", "A".repeat(64_004)),
+        &["4:13 register.uefiData: the UEFI data has 64004"],
+    );
+    not(
+        "bootMode: legacy-bios\nuefiData: QUFB",
+        &["5:13 register.uefiData: UEFI data has no meaning"],
+    );
+    not(
+        "billingProducts: [bp-1, xx, bp-1]",
+        &[
+            "4:27 register.billingProducts[1]: `xx`",
+            "4:31 register.billingProducts[2]: `bp-1` is given twice",
+        ],
+    );
+    not(
+        "imdsSupport: v1.0",
+        &["4:16 register.imdsSupport: `v1.0` is not a value"],
+    );
+    not(
+        "virtualizationType: HVM\nkernelId: aki-01234567",
+        &["4:23 register.virtualizationType: `HVM`"],
+    );
+}
+
+#[test]
+fn devices() {
+    let not = |lines: &str, expected: &[&str]| refused(&registering(lines), expected);
+    for name in [
+        "xvda",
+        "/dev/sdb1",
+        "/dev/xvda1",
+        "/dev/hda",
+        "/dev/nvme0n1",
+        "/dev/sd",
+        "/dev/xvdda",
+        "/dev/sdB",
+        "",
+        "/dev/sda3",
+    ] {
+        let expected = [&*format!(
+            "4:19 register.rootDeviceName: `{name}` is not a device name"
+        )];
+        not(&format!("rootDeviceName: \"{name}\""), &expected);
+    }
+    not(
+        "rootDeviceName: /dev/sda1\nblockDeviceMappings: [{deviceName: /dev/xvda, ebs: {}}]",
+        &["4:19 register.rootDeviceName: the root device `/dev/sda1` is not among"],
+    );
+    let mappings = |mappings: &str, expected: &[&str]| {
+        not(
+            &format!("blockDeviceMappings:\n- {{deviceName: /dev/xvda, ebs: {{}}}}\n- {mappings}"),
+            expected,
+        );
+    };
+    mappings(
+        "{deviceName: /dev/xvda, ebs: {volumeSize: 9}}",
+        &[
+            "6:18 register.blockDeviceMappings[1].deviceName: the device `/dev/xvda` is mapped twice",
+        ],
+    );
+    mappings(
+        "{deviceName: /dev/sdf}",
+        &["6:5 register.blockDeviceMappings[1]: the device maps nothing"],
+    );
+    mappings(
+        "{deviceName: /dev/sdf, noDevice: false}",
+        &["6:5 register.blockDeviceMappings[1]: the device maps nothing"],
+    );
+    mappings(
+        "{deviceName: /dev/sdf, noDevice: true, virtualName: ephemeral0}",
+        &["6:5 register.blockDeviceMappings[1]: the device maps several"],
+    );
+    mappings(
+        "{virtualName: ephemeral0}",
+        &["6:5 register.blockDeviceMappings[1].deviceName: `deviceName` is missing"],
+    );
+    for name in [
+        "ephemeral24",
+        "ephemeral",
+        "ephemeral01",
+        "ephemeral-1",
+        "swap",
+        "Ephemeral0",
+    ] {
+        let expected = [&*format!(
+            "6:41 register.blockDeviceMappings[1].virtualName: `{name}` is not"
+        )];
+        mappings(
+            &format!("{{deviceName: /dev/sdf, virtualName: {name}}}"),
+            &expected,
+        );
+    }
+    not(
+        "rootDeviceName: /dev/xvda\nblockDeviceMappings: [{deviceName: /dev/xvda, noDevice: true}]",
+        &["5:25 register.blockDeviceMappings[0]: the root device must be an EBS volume"],
+    );
+    not(
+        "blockDeviceMappings: [{deviceName: /dev/xvda, ebs: {snapshotId: snap-99999999}}]",
+        &[
+            "4:67 register.blockDeviceMappings[0].ebs.snapshotId: the root volume's snapshot is the source",
+        ],
+    );
+    not(
+        "blockDeviceMappings: [{deviceName: /dev/xvda, ebs: {encrypted: true}}]",
+        &[
+            "4:55 register.blockDeviceMappings[0].ebs.encrypted: the root volume comes from a snapshot",
+        ],
+    );
+    not(
+        "blockDeviceMappings: [{deviceName: /dev/xvda, ebs: {volumeType: st1, volumeSize: 500}}]",
+        &["4:67 register.blockDeviceMappings[0].ebs.volumeType: an st1 volume cannot be the root"],
+    );
+    refused(
+        "name: web\nsource: {bundle: {manifest: a.manifest.xml}}\nregister: {architecture: arm64, blockDeviceMappings: [{deviceName: /dev/sdf, ebs: {volumeSize: 9}}]}\n",
+        &[
+            "3:26 register.architecture: bundles are",
+            "3:77 register.blockDeviceMappings[0].ebs: an instance-store image",
+        ],
+    );
+}
+
+#[test]
+fn volumes() {
+    let not = |fields: &str, field: &str, column: usize, message: &str| {
+        let expected = format!("5:{column} register.blockDeviceMappings[0].ebs{field}: {message}");
+        refused(&volume(fields), &[&expected]);
+    };
+    not("", "", 28, "a volume needs a size or a snapshot");
+    not(
+        "snapshotId: snap-01234567, encrypted: true",
+        ".encrypted",
+        56,
+        "the volume comes from a snapshot",
+    );
+    not(
+        "volumeSize: 1, encrypted: true, kmsKeyId: alias/a",
+        ".kmsKeyId",
+        66,
+        "RegisterImage takes no key",
+    );
+    not(
+        "volumeSize: 16385, volumeType: gp2",
+        ".volumeSize",
+        46,
+        "16385 is out of range",
+    );
+    not(
+        "volumeSize: 65537, volumeType: gp3",
+        ".volumeSize",
+        46,
+        "65537 is out of range",
+    );
+    not(
+        "volumeSize: 3, volumeType: io1, iops: 100",
+        ".volumeSize",
+        46,
+        "3 is out of range",
+    );
+    not(
+        "volumeSize: 124, volumeType: sc1",
+        ".volumeSize",
+        46,
+        "124 is out of range",
+    );
+    not(
+        "volumeSize: 1025, volumeType: standard",
+        ".volumeSize",
+        46,
+        "1025 is out of range",
+    );
+    not(
+        "volumeSize: 20, volumeType: gp2, iops: 3000",
+        ".iops",
+        67,
+        "gp2 volumes take no `iops`",
+    );
+    not(
+        "volumeSize: 20, iops: 3000",
+        ".iops",
+        50,
+        "`iops` needs a volume type",
+    );
+    not(
+        "volumeSize: 20, volumeType: gp3, iops: 2999",
+        ".iops",
+        73,
+        "2999 is out of range",
+    );
+    not(
+        "volumeSize: 400, volumeType: gp3, iops: 80001",
+        ".iops",
+        74,
+        "80001 is out of range",
+    );
+    not(
+        "volumeSize: 20, volumeType: gp3, iops: 10001",
+        ".iops",
+        73,
+        "10001 IOPS are too many for 20 GiB",
+    );
+    not(
+        "volumeSize: 20, volumeType: gp3, throughput: 124",
+        ".throughput",
+        79,
+        "124 is out of range",
+    );
+    not(
+        "volumeSize: 20, volumeType: gp3, throughput: 751",
+        ".throughput",
+        79,
+        "a throughput of 751 MiB/s is too much",
+    );
+    not(
+        "volumeSize: 20, volumeType: io1",
+        ".iops",
+        29,
+        "io1 volumes need `iops`",
+    );
+    not(
+        "volumeSize: 20, volumeType: io2, iops: 400, throughput: 125",
+        ".throughput",
+        78,
+        "io2 volumes take no `throughput`",
+    );
+    not(
+        "volumeSize: 20, volumeType: io1, iops: 1001",
+        ".iops",
+        73,
+        "1001 IOPS are too many for 20 GiB",
+    );
+    not(
+        "volumeSize: 9, volumeInitializationRate: 100",
+        ".volumeInitializationRate",
+        75,
+        "an empty volume",
+    );
+    not(
+        "volumeSize: 9, outpostArn: op-1",
+        ".outpostArn",
+        61,
+        "`op-1` is not the ARN of an Outpost",
+    );
+    not(
+        "volumeSize: 9, availabilityZone: us-east-1a, availabilityZoneId: use1-az1",
+        ".availabilityZoneId",
+        79,
+        "the Availability Zone is given",
+    );
+}
+
+#[test]
+fn tags() {
+    refused(
+        &with("tags: {\"aws:x\": a, AWS:y: b, amiwright:sha256: c, \"\": d}"),
+        &[
+            "3:8 tags[\"aws:x\"]: the tag `aws:x` is reserved for AWS",
+            "3:20 tags[\"AWS:y\"]: the tag `AWS:y` is reserved for AWS",
+            "3:30 tags[\"amiwright:sha256\"]: the tag `amiwright:sha256` is reserved",
+            "3:51 tags[\"\"]: a tag's key cannot be empty",
+        ],
+    );
+    let many = |count: usize| -> String { (0..count).map(|n| format!("  t{n}: x\n")).collect() };
+    accepted(&with(&format!("tags:\n{}", many(48))));
+    refused(
+        &with(&format!("tags:\n{}", many(49))),
+        &["3:1 tags: 49 tags are too many"],
+    );
+    accepted(&with(&format!(
+        "tags: {{{}: {}}}",
+        "k".repeat(128),
+        "v".repeat(256)
+    )));
+    refused(
+        &with(&format!("tags:\n  {}: v", "k".repeat(129))),
+        &["4:3 tags["],
+    );
+    refused(
+        &with(&format!("tags: {{k: {}}}", "v".repeat(257))),
+        &["3:11 tags.k: the value of the tag has 257"],
+    );
+}
+
+#[test]
+fn publishing() {
+    refused(
+        &with("access: {accounts: [\"1111\", all, \"111122223333\", \"111122223333\"]}"),
+        &[
+            "3:21 access.accounts[0]: `1111` is not an account id",
+            "3:29 access.accounts[1]: `all` is not an account id",
+            "3:50 access.accounts[3]: `111122223333` is given twice",
+        ],
+    );
+    refused(
+        &with(
+            "access: {organizations: [o-abcdefghij], organizationalUnits: [\"arn:aws:organizations::111122223333:organization/o-abcdefghij\"]}",
+        ),
+        &[
+            "3:26 access.organizations[0]: `o-abcdefghij` is not the ARN of an organization",
+            "3:63 access.organizationalUnits[0]: ",
+        ],
+    );
+    refused(
+        "name: web\nsource: {disk: {object: a, format: raw, encrypted: true}}\naccess: {public: true}\n",
+        &["3:18 access.public: an image with an encrypted volume cannot be public"],
+    );
+    refused(
+        &with(
+            "regions: {us-west-2a: {}, mars: {}, eu-west-1: {kmsKeyId: \"arn:aws:kms:us-east-1:111122223333:alias/a\"}}",
+        ),
+        &[
+            "3:11 regions.us-west-2a: `us-west-2a` is not a Region",
+            "3:27 regions.mars: `mars` is not a Region",
+            "3:59 regions.eu-west-1.kmsKeyId: the key is in us-east-1",
+        ],
+    );
+    refused(
+        &with(
+            "parameters: [/aws/x, a/b, /a//b, /a/, \"\", web image, /SSMx, \"arn:aws:ssm:us-east-1:1:parameter/x\"]",
+        ),
+        &[
+            "3:14 parameters[0]: `/aws/x` starts with a word",
+            "3:22 parameters[1]: `a/b` has levels",
+            "3:27 parameters[2]: `/a//b` has an empty level",
+            "3:34 parameters[3]: `/a/` has an empty level",
+            "3:39 parameters[4]: `` names no parameter",
+            "3:43 parameters[5]: `web image` has characters",
+            "3:54 parameters[6]: `/SSMx` starts with a word",
+            "3:61 parameters[7]: `arn:aws:ssm:us-east-1:1:parameter/x` is an ARN",
+        ],
+    );
+    refused(
+        &with("productCodes: [774F4FF8]"),
+        &["3:1 productCodes: the source `snapshot` makes an image that takes no product codes"],
+    );
+    refused(
+        &with("store: {bucket: \"s3://archive\"}"),
+        &["3:17 store.bucket: the store has the bucket name"],
+    );
+    refused(
+        &registering("virtualizationType: paravirtual")
+            .replace("name: web", "name: web\nstore: {bucket: archive}"),
+        &["2:1 store: only hvm images"],
+    );
+    refused(
+        "name: web\nsource: {bundle: {manifest: a.manifest.xml}}\nstore: {bucket: archive}\n",
+        &["3:1 store: only EBS images"],
+    );
+    refused(
+        &with("replaces: {snapshots: delete}"),
+        &["3:23 replaces.snapshots: the snapshots of an AMI that is kept"],
+    );
+}
+
+#[test]
+fn deprecation() {
+    let not = |fields: &str, expected: &str| {
+        refused(&with(&format!("deprecate: {{{fields}}}")), &[expected])
+    };
+    not("", "3:1 deprecate: neither `after` nor `at` is given");
+    not(
+        "after: 90d, at: 2027-01-01T00:00:00Z",
+        "3:1 deprecate: `after` and `at` are given",
+    );
+    not(
+        "after: soon",
+        "3:20 deprecate.after: `soon` is not a length of time",
+    );
+    not(
+        "after: \"90\"",
+        "3:20 deprecate.after: `90` is not a length of time",
+    );
+    not(
+        "after: -90d",
+        "3:20 deprecate.after: the AMI cannot be deprecated in the past",
+    );
+    not(
+        "after: 0d",
+        "3:20 deprecate.after: the AMI cannot be deprecated in the past",
+    );
+    not(
+        "after: 11y",
+        "3:20 deprecate.after: an AMI can be deprecated at most 10 years ahead",
+    );
+    not("after: 9999y", "3:20 deprecate.after: ");
+    not("after: 99999999999999999999d", "3:20 deprecate.after: ");
+    not(
+        "at: 2026-11-21T11:59:00Z",
+        "3:17 deprecate.at: the AMI cannot be deprecated in the past",
+    );
+    not(
+        "at: 2027-01-01",
+        "3:17 deprecate.at: `2027-01-01` is not a moment",
+    );
+    not(
+        "at: 2027-13-01T00:00:00Z",
+        "3:17 deprecate.at: `2027-13-01T00:00:00Z` is not a moment",
+    );
+    refused(
+        &with("deprecate: {after: 3y}\naccess: {public: true}"),
+        &["3:20 deprecate.after: a public AMI can be deprecated at most 2"],
+    );
+}
