@@ -3,6 +3,7 @@
 //! To fail at *every* call of a scenario: run it once, take `faults().count()`, then run it again that many times
 //! in fresh worlds, with a fault at 1, 2, 3 and so on.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use http::{Method, StatusCode};
 use jiff::Timestamp;
 
 use crate::wire::{self, Response};
+
+/// How many calls are remembered: more than any test makes, and little memory for a world that runs for weeks.
+const KEPT: usize = 100_000;
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +71,8 @@ pub struct Faults {
 
 #[derive(Debug, Default)]
 struct State {
-    calls: Vec<Call>,
+    count: u64,
+    calls: VecDeque<Call>,
     plans: Vec<Plan>,
 }
 
@@ -126,23 +131,24 @@ impl Faults {
         self.lock().plans.clear();
     }
 
-    /// All calls so far.
+    /// The calls so far; of very many the last 100,000.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
-        self.lock().calls.clone()
+        self.lock().calls.iter().cloned().collect()
     }
 
     /// The number of calls so far.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.lock().calls.len() as u64
+        self.lock().count
     }
 
     /// Numbers and records a call; answers what is to go wrong with it. Of several plans for one call the one made
     /// first wins.
     pub(crate) fn record(&self, mut call: Call) -> Option<Fault> {
         let mut state = self.lock();
-        call.number = state.calls.len() as u64 + 1;
+        state.count += 1;
+        call.number = state.count;
         let mut fault = None;
         state.plans.retain_mut(|plan| match plan.when.meets(&call) {
             Met::No => true,
@@ -155,7 +161,10 @@ impl Faults {
                 true
             }
         });
-        state.calls.push(call);
+        if state.calls.len() == KEPT {
+            state.calls.pop_front();
+        }
+        state.calls.push_back(call);
         fault
     }
 

@@ -119,6 +119,10 @@ impl<'a> Decoder<'a> {
         });
     }
 
+    fn add(&self, finding: Finding) {
+        self.findings.borrow_mut().add(finding);
+    }
+
     /// Says a problem of this value, and that nothing more is to be said of it.
     fn refuse(&self, finding: Finding) {
         let mut findings = self.findings.borrow_mut();
@@ -243,7 +247,7 @@ impl<'de, 'a: 'de> Deserializer<'de> for Decoder<'a> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        SeqAccessDeserializer::new(Items::new(self)).deserialize_seq(visitor)
+        SeqAccessDeserializer::new(Items::new(&self)).deserialize_seq(visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
@@ -256,7 +260,7 @@ impl<'de, 'a: 'de> Deserializer<'de> for Decoder<'a> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Failure> {
-        visitor.visit_map(Fields::new(self, fields))
+        visitor.visit_map(Fields::new(&self, fields))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -266,7 +270,7 @@ impl<'de, 'a: 'de> Deserializer<'de> for Decoder<'a> {
         visitor: V,
     ) -> Result<V::Value, Failure> {
         if TAGGED.contains(&name) {
-            visitor.visit_enum(Tagged::new(self, variants))
+            visitor.visit_enum(Tagged::new(&self, variants))
         } else {
             visitor.visit_enum(Unit(self.variant(variants)))
         }

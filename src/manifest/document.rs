@@ -314,31 +314,60 @@ fn forbidden(text: &str) -> Option<(Mark, char)> {
     Some((Lines::new(text).mark(offset), found))
 }
 
+/// Bytes between two places where characters were counted: a mark costs so much and not the length of its line.
+const COUNTED: usize = 128;
+
 /// Turns byte offsets into lines and columns; lines end with LF, CR or CRLF, as YAML has it.
 #[derive(Debug)]
 pub(super) struct Lines<'a> {
-    text: &'a str,
+    bytes: &'a [u8],
     starts: Vec<usize>,
+    /// Characters before every [`COUNTED`]th byte.
+    counts: Vec<usize>,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let bytes = text.as_bytes();
-        let ends = (0..bytes.len()).filter(|&at| {
-            bytes[at] == b'\n' || (bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
+        let is_end = |at: &usize| {
+            bytes[*at] == b'\n' || (bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
+        };
+        let starts = std::iter::once(0)
+            .chain((0..bytes.len()).filter(is_end).map(|at| at + 1))
+            .collect();
+        let mut characters = 0;
+        let counted = bytes.chunks(COUNTED).map(|chunk| {
+            let before = characters;
+            characters += count(chunk);
+            before
         });
-        let starts = std::iter::once(0).chain(ends.map(|at| at + 1)).collect();
-        Self { text, starts }
+        let mut counts: Vec<usize> = counted.collect();
+        counts.push(characters);
+        Self {
+            bytes,
+            starts,
+            counts,
+        }
     }
 
+    /// The place of a byte.
     pub(super) fn mark(&self, offset: usize) -> Mark {
+        let offset = offset.min(self.bytes.len());
         let line = self.starts.partition_point(|start| *start <= offset).max(1);
         let start = self.starts[line - 1];
-        let column = self
-            .text
-            .get(start..offset)
-            .map_or(0, |before| before.chars().count())
-            + 1;
-        Mark { line, column }
+        Mark {
+            line,
+            column: self.characters_before(offset) - self.characters_before(start) + 1,
+        }
     }
+
+    fn characters_before(&self, offset: usize) -> usize {
+        let chunk = offset / COUNTED;
+        self.counts[chunk] + count(&self.bytes[chunk * COUNTED..offset])
+    }
+}
+
+/// Characters that begin among these bytes of UTF-8.
+fn count(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }

@@ -83,13 +83,16 @@ impl Findings {
             looked_within,
             problem,
         } = finding;
+        if self.problems.len() >= MAX_PROBLEMS {
+            return;
+        }
         let in_doubt = |path: &Path| self.doubtful.iter().any(|doubtful| doubtful.contains(path));
         let doubt_within =
             |path: &Path| self.doubtful.iter().any(|doubtful| path.contains(doubtful));
         let rests_on_doubt = in_doubt(&path)
             || looked_at.iter().chain(&looked_within).any(in_doubt)
             || looked_within.iter().any(doubt_within);
-        if rests_on_doubt || self.problems.len() >= MAX_PROBLEMS {
+        if rests_on_doubt {
             return;
         }
         let Mark { line, column } = if at_key {
@@ -103,7 +106,10 @@ impl Findings {
 
     /// Nothing more is to be said about what is here.
     pub(super) fn doubt(&mut self, path: Path) {
-        self.doubtful.push(path);
+        // Once nothing more is added, doubts no longer matter; a hostile file must not make a long list of them.
+        if self.problems.len() < MAX_PROBLEMS {
+            self.doubtful.push(path);
+        }
     }
 
     /// Whether the document has a value there, be it null.

@@ -115,6 +115,7 @@ fn read(
     }
     problems.append(&mut findings.into_problems());
     problems.sort_by_key(|problem| (problem.line, problem.column));
+    problems.truncate(document::MAX_PROBLEMS);
     (manifest, problems)
 }
 

@@ -104,7 +104,7 @@ fn syntax(text: &str, error: &serde_json::Error) -> Problem {
         + 1;
     let problem = Problem::new(format!("not JSON: {message}")).at(error.line().max(1), column);
     if message.contains("expected") || message.contains("key must be a string") {
-        return problem.with_hint("JSON has no comments, no single quotes and no bare words; name the file .image.yaml for YAML");
+        return problem.with_hint("JSON has no comments, single quotes, bare words or last commas; for YAML, name the file NAME.image.yaml");
     }
     problem
 }
@@ -118,8 +118,15 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Recurses no deeper than [`MAX_DEPTH`], which was checked before.
     fn node(&mut self, value: ast::Value<'_>, path: &Path) -> Node {
-        self.nodes += 1;
         let mark = self.lines.mark(value.range().start);
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            // The whole is refused; what is in it no longer matters.
+            return Node {
+                mark,
+                value: Value::Refused,
+            };
+        }
         let value = match value {
             ast::Value::NullKeyword(_) => Value::Null,
             ast::Value::BooleanLit(literal) => Value::Bool(literal.value),

@@ -20,13 +20,13 @@ pub(super) fn read(text: &str) -> Read {
     while let Some(next) = parser.next_event() {
         let step = match next {
             Ok((event, span)) => builder.event(event, mark(&span.start)),
-            Err(error) => Err(syntax(text, &error)),
+            Err(error) => Err(Box::new(syntax(text, &error))),
         };
         match step {
             Ok(true) => {}
             Ok(false) => break,
             Err(fatal) => {
-                builder.problems.push(fatal);
+                builder.problems.push(*fatal);
                 return Err(builder.problems);
             }
         }
@@ -61,7 +61,7 @@ fn syntax(text: &str, error: &ScanError) -> Problem {
             .take_while(|c| c.is_whitespace())
             .any(|c| c == '\t')
     };
-    if nearby.clone().any(|line| indented_by_tab(line)) {
+    if nearby.clone().any(indented_by_tab) {
         return problem.with_hint("YAML indents with spaces, never with tabs");
     }
     if nearby
@@ -110,7 +110,7 @@ struct Builder {
 
 impl Builder {
     /// Takes the next event; whether to go on.
-    fn event(&mut self, event: Event<'_>, mark: Mark) -> Result<bool, Problem> {
+    fn event(&mut self, event: Event<'_>, mark: Mark) -> Result<bool, Box<Problem>> {
         match event {
             Event::DocumentStart(_) => {
                 self.documents += 1;
@@ -177,20 +177,20 @@ impl Builder {
         tagged: bool,
         mark: Mark,
         kind: FrameKind,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Box<Problem>> {
         self.anchor(anchor, mark);
         if tagged {
             self.tag(mark);
         }
         if self.frames.len() >= MAX_DEPTH {
-            return Err(too_deep(mark));
+            return Err(Box::new(too_deep(mark)));
         }
         let path = self.path();
         self.frames.push(Frame { mark, path, kind });
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), Problem> {
+    fn end(&mut self) -> Result<(), Box<Problem>> {
         let Some(frame) = self.frames.pop() else {
             return Ok(());
         };
@@ -208,11 +208,11 @@ impl Builder {
     }
 
     /// Puts a finished node where it belongs. `scalar` is its text, which a key keeps as written.
-    fn deliver(&mut self, node: Node, scalar: Option<&str>) -> Result<(), Problem> {
+    fn deliver(&mut self, node: Node, scalar: Option<&str>) -> Result<(), Box<Problem>> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             let problem = Problem::new(format!("the manifest has more than {MAX_NODES} values"));
-            return Err(problem.at(node.mark.line, node.mark.column));
+            return Err(Box::new(problem.at(node.mark.line, node.mark.column)));
         }
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some(node);

@@ -16,7 +16,7 @@ mod runtime_api;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,6 +39,9 @@ use crate::world::activity::Activity;
 /// How many invocations of a function run at once unless its concurrency is reserved. An account has 1,000 for all of
 /// its functions ("Lambda quotas"); ten real processes of each are enough for one desk.
 pub const DEFAULT_CONCURRENCY: u32 = 10;
+
+/// How many attempts are remembered: more than any test makes, and a week of ticks in a world that keeps running.
+const KEPT: usize = 10_000;
 
 /// A function's code, in process. It is dropped when its time is up.
 pub type Handler =
@@ -165,7 +168,7 @@ struct Inner {
     ids: Ids,
     activity: Activity,
     tasks: Mutex<Option<JoinSet<()>>>,
-    invocations: Mutex<Vec<InvocationRecord>>,
+    invocations: Mutex<VecDeque<InvocationRecord>>,
     dead_letters: Mutex<Vec<DeadLetter>>,
 }
 
@@ -275,9 +278,9 @@ impl Lambda {
             .await
     }
 
-    /// All attempts so far, in the order they ended.
+    /// The attempts so far, in the order they ended; of very many the last 10,000.
     pub(crate) fn invocations(&self) -> Vec<InvocationRecord> {
-        lock(&self.inner.invocations).clone()
+        lock(&self.inner.invocations).iter().cloned().collect()
     }
 
     /// All records that on-failure destinations got.
@@ -341,7 +344,12 @@ impl Inner {
             at,
             ended: self.clock.now(),
         };
-        lock(&self.invocations).push(record);
+        let mut invocations = lock(&self.invocations);
+        if invocations.len() == KEPT {
+            invocations.pop_front();
+        }
+        invocations.push_back(record);
+        drop(invocations);
         outcome
     }
 }

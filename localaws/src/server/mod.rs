@@ -34,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub enum ServerError {
     /// Something else listens there.
     #[error(
-        "port {port} of 127.0.0.1 is in use; stop what listens there, or choose another with --port (0: any free one)"
+        "port {port} of 127.0.0.1 is in use; stop what listens there or choose another port (0 takes any free one)"
     )]
     InUse {
         /// The port.

@@ -59,6 +59,14 @@ async fn health_tells_what_runs() {
 }
 
 #[tokio::test]
+async fn health_is_503_until_the_world_is_ready() {
+    let (world, _server) = started().await;
+    let early = super::health(&world, false);
+    assert_eq!(early.status(), http::StatusCode::SERVICE_UNAVAILABLE);
+    assert!(String::from_utf8_lossy(early.body()).contains("\"ready\":false"));
+}
+
+#[tokio::test]
 async fn an_object_goes_in_and_out() {
     let (world, server) = started().await;
     let answer = send(&server, "PUT", "/images/a.bin", true, "hello").await;
@@ -97,7 +105,7 @@ async fn a_port_in_use_is_named() {
     let port = server.address().port();
     let error = Server::bind(&world, port).await.err().unwrap();
     assert!(matches!(error, ServerError::InUse { port: used } if used == port));
-    assert!(error.to_string().contains("--port"), "{error}");
+    assert!(error.to_string().contains("choose another port"), "{error}");
 }
 
 #[tokio::test]

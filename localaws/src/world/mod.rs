@@ -9,6 +9,8 @@ mod objects;
 pub(crate) mod services;
 
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 
 use std::fmt;
@@ -125,13 +127,13 @@ impl World {
         &self.inner.services.faults
     }
 
-    /// All calls that came through the front doors.
+    /// The calls that came through the front doors; of very many the last 100,000.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.faults().calls()
     }
 
-    /// All invocations' attempts that have ended.
+    /// The invocations' attempts that have ended; of very many the last 10,000.
     #[must_use]
     pub fn invocations(&self) -> Vec<InvocationRecord> {
         self.inner.lambda.invocations()

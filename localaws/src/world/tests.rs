@@ -8,10 +8,9 @@ use futures_util::future::BoxFuture;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::World;
+use super::{World, WorldError};
 use crate::client::AnswerLost;
 use crate::ec2::{ImageState, SeedSnapshot};
-use crate::faults::Fault;
 use crate::lambda::{FunctionError, FunctionRunner, Handler, Invocation};
 use crate::wire::{Request, Response};
 
@@ -68,7 +67,8 @@ pub(crate) fn signed(service: &str, method: &str, uri: &str, body: &str) -> Requ
     request.body(Bytes::from(body.to_owned())).unwrap()
 }
 
-fn put(key: &str) -> Request {
+/// A PutObject of one byte.
+pub(crate) fn put(key: &str) -> Request {
     signed(
         "s3",
         "PUT",
@@ -100,21 +100,21 @@ pub(crate) async fn start(template: &str, runner: FunctionRunner) -> World {
 
 /// A way into the world for handlers that are made before it.
 #[derive(Clone, Default)]
-struct Door(Arc<Mutex<Option<World>>>);
+pub(crate) struct Door(Arc<Mutex<Option<World>>>);
 
 impl Door {
-    async fn call(&self, request: Request) -> Result<Response, AnswerLost> {
+    pub(crate) async fn call(&self, request: Request) -> Result<Response, AnswerLost> {
         let world = self.0.lock().unwrap().clone().unwrap();
         world.dispatch(request).await
     }
 
-    fn open(&self, world: &World) -> Opened {
+    pub(crate) fn open(&self, world: &World) -> Opened {
         *self.0.lock().unwrap() = Some(world.clone());
         Opened(self.clone())
     }
 }
 
-struct Opened(Door);
+pub(crate) struct Opened(Door);
 
 impl Drop for Opened {
     fn drop(&mut self) {
@@ -173,83 +173,6 @@ async fn settle_waits_for_what_follows_from_what_it_waits_for() {
         ("PutObject", Some("second.txt"))
     );
     assert_eq!(calls[0].function.as_deref(), Some("Work"));
-}
-
-/// A world whose function puts `out.bin`, with a fault on that call; what is in the bucket after the first attempt.
-async fn putting_with(fault: Fault) -> (World, bool) {
-    let door = Door::default();
-    let inside = door.clone();
-    let world = start(
-        TEMPLATE,
-        handler(move |_| {
-            let door = inside.clone();
-            async move {
-                door.call(put("out.bin"))
-                    .await
-                    .map(|_| Value::Null)
-                    .map_err(|lost| FunctionError::new("Lost", lost.to_string()))
-            }
-        }),
-    )
-    .await;
-    let open = door.open(&world);
-    world.faults().on("s3", "PutObject", 1, fault);
-    world.s3().put("images", "a.txt", "x").await.unwrap();
-    world.settle().await;
-    let there = world.s3().get("images", "out.bin").await.unwrap().is_some();
-    world.run_for(Duration::from_secs(61)).await;
-    world.settle().await;
-    drop(open);
-    (world, there)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_crash_kills_the_invocation_after_the_effect_and_lambda_tries_again() {
-    let (world, there) = putting_with(Fault::Crash).await;
-    assert!(there);
-    let outcomes: Vec<bool> = world
-        .invocations()
-        .iter()
-        .map(|record| record.outcome.is_ok())
-        .collect();
-    assert_eq!(outcomes, [false, true]);
-    assert_eq!(
-        world.invocations()[0].outcome.as_ref().unwrap_err().kind,
-        "Runtime.ExitError"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_crash_before_leaves_no_effect() {
-    let (world, there) = putting_with(Fault::CrashBefore).await;
-    assert!(!there);
-    assert_eq!(world.invocations().len(), 2);
-    assert!(world.s3().get("images", "out.bin").await.unwrap().is_some());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lost_answer_is_seen_by_the_function_but_the_effect_is_there() {
-    let (world, there) = putting_with(Fault::LoseAnswer).await;
-    assert!(there);
-    assert_eq!(
-        world.invocations()[0].outcome.as_ref().unwrap_err().kind,
-        "Lost"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refused_call_has_no_effect() {
-    let world = start(TEMPLATE, FunctionRunner::Nothing).await;
-    world.faults().at(1, Fault::Throttle);
-    let answer = world.dispatch(put("a.txt")).await.unwrap();
-    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert!(String::from_utf8_lossy(answer.body()).contains("<Code>SlowDown</Code>"));
-    assert!(world.s3().get("images", "a.txt").await.unwrap().is_none());
-    assert_eq!(
-        world.dispatch(put("a.txt")).await.unwrap().status(),
-        StatusCode::OK
-    );
-    assert_eq!(world.faults().count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -408,4 +331,27 @@ async fn a_temporary_world_leaves_nothing_behind() {
     let _client = world.http_client();
     drop(world);
     assert!(!directory.exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_template_there_is_an_empty_account() {
+    let world = World::builder().start().await.unwrap();
+    assert_eq!(world.stack().functions, []);
+    world.settle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_run_here_is_refused_at_the_start() {
+    let topic = TEMPLATE.replace(
+        "{Type: SQS, Destination: !GetAtt Failed.Arn}",
+        "{Type: SNS, Destination: !Ref Topic}",
+    );
+    let error = World::builder().template(&topic).start().await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            WorldError::Destination { .. } | WorldError::Template(_)
+        ),
+        "{error:?}"
+    );
 }

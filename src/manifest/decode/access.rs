@@ -7,7 +7,7 @@ use serde::de::{
 
 use super::{At, Decoder, Failure};
 use crate::manifest::{
-    document::{Entry, Value, quoted},
+    document::{Entry, MAX_PROBLEMS, Value, quoted},
     findings::Finding,
     suggest,
 };
@@ -18,8 +18,8 @@ pub(super) struct Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    pub(super) fn new(decoder: Decoder<'a>) -> Self {
-        let found = match optional(&decoder, "a list") {
+    pub(super) fn new(decoder: &Decoder<'a>) -> Self {
+        let found = match optional(decoder, "a list") {
             Some(Value::Sequence(items)) => items.as_slice(),
             Some(other) => {
                 decoder.wrong_type("a list", other, list_hint(other));
@@ -136,7 +136,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(decoder: Decoder<'a>, fields: &'static [&'static str]) -> Self {
+    pub(super) fn new(decoder: &Decoder<'a>, fields: &'static [&'static str]) -> Self {
         let entries = match decoder.wanted("a mapping") {
             Some(Value::Mapping(entries)) => Some(entries),
             Some(other) => {
@@ -147,12 +147,7 @@ impl<'a> Fields<'a> {
             None => None,
         };
         if let Some(entries) = entries {
-            for entry in entries
-                .iter()
-                .filter(|entry| !fields.contains(&entry.key.as_str()))
-            {
-                unknown(&decoder, entry, entries, fields);
-            }
+            unknown(decoder, entries, fields);
         }
         let found = |field: &str| match entries {
             None => At::Placeholder,
@@ -174,35 +169,37 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Refuses a field that the struct does not have. The field that was probably meant is put in doubt: it is not missing.
-fn unknown(
-    decoder: &Decoder<'_>,
-    entry: &Entry,
-    entries: &[Entry],
-    fields: &'static [&'static str],
-) {
-    let free: Vec<_> = fields
+/// Refuses fields that the struct does not have. The field that was probably meant is put in doubt: it is not missing.
+fn unknown(decoder: &Decoder<'_>, entries: &[Entry], fields: &'static [&'static str]) {
+    let given = |field: &str| entries.iter().any(|entry| entry.key == field);
+    let free: Vec<&str> = fields
         .iter()
         .copied()
-        .filter(|field| entries.iter().all(|entry| entry.key != *field))
+        .filter(|field| !given(field))
         .collect();
-    let meant =
-        suggest::closest(&entry.key, &free).or_else(|| suggest::closest(&entry.key, fields));
-    let hint = match (meant, suggest::elsewhere(&entry.key)) {
-        (Some(meant), _) => format!("did you mean `{meant}`?"),
-        (None, Some(place)) => format!("`{}` belongs to {place}", entry.key),
-        (None, None) => format!("the fields here are {}", suggest::list(fields)),
-    };
-    let path = decoder.path.join(&entry.key);
-    let finding = Finding::new(path, format!("unknown field {}", quoted(&entry.key)))
-        .hint(hint)
-        .at_key();
-    let mut findings = decoder.findings.borrow_mut();
-    findings.add(finding);
-    if let Some(meant) = meant
-        && free.contains(&meant)
-    {
-        findings.doubt(decoder.path.join(meant));
+    let unknown = entries
+        .iter()
+        .filter(|entry| !fields.contains(&entry.key.as_str()));
+    for entry in unknown.take(MAX_PROBLEMS) {
+        let meant =
+            suggest::closest(&entry.key, &free).or_else(|| suggest::closest(&entry.key, fields));
+        let hint = match (meant, suggest::elsewhere(&entry.key)) {
+            (_, Some(place)) => format!("`{}` belongs to {place}", entry.key),
+            (Some(meant), None) => format!("did you mean `{meant}`?"),
+            (None, None) => format!("the fields here are {}", suggest::list(fields)),
+        };
+        let message = format!("unknown field {}", quoted(&entry.key));
+        decoder.add(
+            Finding::new(decoder.path.join(&entry.key), message)
+                .hint(hint)
+                .at_key(),
+        );
+        if let Some(meant) = meant.filter(|meant| free.contains(meant)) {
+            decoder
+                .findings
+                .borrow_mut()
+                .doubt(decoder.path.join(meant));
+        }
     }
 }
 
@@ -272,78 +269,69 @@ pub(super) struct Tagged<'a> {
 }
 
 impl<'a> Tagged<'a> {
-    pub(super) fn new(decoder: Decoder<'a>, variants: &'static [&'static str]) -> Self {
+    pub(super) fn new(decoder: &Decoder<'a>, variants: &'static [&'static str]) -> Self {
         let expected = format!("exactly one of {}", suggest::list(variants));
-        let placeholder = |decoder: &Decoder<'a>| Self {
-            variant: variants.first().copied().unwrap_or_default(),
-            content: decoder.inner(At::Placeholder, decoder.path.clone()),
-        };
         let entries = match decoder.wanted(&expected) {
             Some(Value::Mapping(entries)) => entries,
             Some(other) => {
                 decoder.wrong_type(&format!("a mapping with {expected}"), other, None);
-                return placeholder(&decoder);
+                return Self::placeholder(decoder, variants);
             }
-            None => return placeholder(&decoder),
+            None => return Self::placeholder(decoder, variants),
         };
+        let known = |entry: &'a Entry| {
+            Some((
+                *variants.iter().find(|variant| **variant == entry.key)?,
+                entry,
+            ))
+        };
+        let given: Vec<_> = entries.iter().filter_map(known).collect();
         for entry in entries
             .iter()
-            .filter(|entry| !variants.contains(&entry.key.as_str()))
+            .filter(|entry| known(entry).is_none())
+            .take(MAX_PROBLEMS)
         {
-            let path = decoder.path.join(&entry.key);
-            let finding = Finding::new(
-                path,
-                format!("unknown {} {}", last(&decoder), quoted(&entry.key)),
-            );
+            let message = format!("unknown {} {}", last(decoder), quoted(&entry.key));
             let hint = suggest::hint(&entry.key, variants, &expected);
-            decoder
-                .findings
-                .borrow_mut()
-                .add(finding.hint(hint).at_key());
+            decoder.add(
+                Finding::new(decoder.path.join(&entry.key), message)
+                    .hint(hint)
+                    .at_key(),
+            );
         }
-        let given: Vec<_> = entries
-            .iter()
-            .filter_map(|entry| {
-                Some((
-                    *variants.iter().find(|variant| **variant == entry.key)?,
-                    entry,
-                ))
-            })
-            .collect();
-        match given.as_slice() {
-            [(variant, entry)] => {
-                let path = decoder.path.join(*variant);
-                if entries.len() > 1 {
-                    decoder.findings.borrow_mut().doubt(decoder.path.clone());
-                }
-                Self {
-                    variant,
-                    content: decoder.inner(At::Node(&entry.node), path),
-                }
+        let Some((variant, entry)) = given.first() else {
+            if entries.is_empty() {
+                decoder.add(Finding::new(
+                    decoder.path.clone(),
+                    format!("empty; {expected} is needed"),
+                ));
             }
-            [] => {
-                if entries.is_empty() {
-                    decoder.refuse(Finding::new(
-                        decoder.path.clone(),
-                        format!("empty; {expected} is needed"),
-                    ));
-                }
-                decoder.findings.borrow_mut().doubt(decoder.path.clone());
-                placeholder(&decoder)
-            }
-            [(variant, entry), ..] => {
-                let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
-                let message = format!(
-                    "{} are given, but only one {} can be",
-                    suggest::list(&names),
-                    last(&decoder)
-                );
-                let finding = Finding::new(decoder.path.join(names[1]), message)
-                    .hint(format!("keep {expected}"));
-                decoder.findings.borrow_mut().add(finding.at_key());
-                let content = decoder.inner(At::Node(&entry.node), decoder.path.join(*variant));
-                Self { variant, content }
-            }
+            decoder.findings.borrow_mut().doubt(decoder.path.clone());
+            return Self::placeholder(decoder, variants);
+        };
+        if let Some((second, _)) = given.get(1) {
+            let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
+            let message = format!(
+                "{} are given, but only one {} can be",
+                suggest::list(&names),
+                last(decoder)
+            );
+            let finding =
+                Finding::new(decoder.path.join(*second), message).hint(format!("keep {expected}"));
+            decoder.add(finding.at_key());
+        }
+        let path = decoder.path.join(*variant);
+        Self {
+            variant,
+            content: decoder.inner(At::Node(&entry.node), path),
+        }
+    }
+
+    fn placeholder(decoder: &Decoder<'a>, variants: &'static [&'static str]) -> Self {
+        let variant = variants.first().copied().unwrap_or_default();
+        Self {
+            variant,
+            content: decoder.inner(At::Placeholder, decoder.path.clone()),
         }
     }
 }

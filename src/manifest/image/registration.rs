@@ -104,8 +104,8 @@ impl ImageManifest {
         })
     }
 
-    /// The root device: as given; for EBS images else the mapping that has the source's snapshot, that has a usual
-    /// root's name, or the first that could take the snapshot; else `/dev/xvda`.
+    /// The root device: as given; for EBS images else the mapping that has a usual root's name, that has the source's
+    /// snapshot, or the first that could take the snapshot; else `/dev/xvda`.
     #[must_use]
     pub fn root_device_name(&self) -> Option<String> {
         let register = self.register();
@@ -140,23 +140,24 @@ impl ImageManifest {
     }
 }
 
-fn find_root<'a>(mappings: &'a [BlockDeviceMapping], snapshot: Option<&str>) -> Option<&'a str> {
+fn find_root<'a>(mappings: &'a [BlockDeviceMapping], source: Option<&str>) -> Option<&'a str> {
     let volumes = || {
         mappings
             .iter()
             .filter_map(|mapping| Some((mapping.device_name.as_str(), mapping.ebs.as_ref()?)))
     };
-    let has_source = |ebs: &Ebs| snapshot.is_some() && ebs.snapshot_id.as_deref() == snapshot;
-    let could_take = |ebs: &Ebs| ebs.snapshot_id.is_none() && ebs.encrypted.is_none();
-    volumes()
-        .find(|(_, ebs)| has_source(ebs))
-        .or_else(|| {
-            USUAL_ROOTS
-                .iter()
-                .find_map(|root| volumes().find(|(name, _)| name == root))
-        })
-        .or_else(|| volumes().find(|(_, ebs)| could_take(ebs)))
-        .map(|(name, _)| name)
+    let has_source = |ebs: &Ebs| source.is_some() && ebs.snapshot_id.as_deref() == source;
+    let has_none = |ebs: &Ebs| ebs.snapshot_id.is_none();
+    let usual = |root: &&str| {
+        volumes().find(|(name, ebs)| name == root && (has_none(ebs) || has_source(ebs)))
+    };
+    let found = USUAL_ROOTS
+        .iter()
+        .find_map(usual)
+        .or_else(|| volumes().find(|(_, ebs)| has_source(ebs)))
+        // An encrypted volume without a snapshot is meant to be empty.
+        .or_else(|| volumes().find(|(_, ebs)| has_none(ebs) && ebs.encrypted.is_none()));
+    found.map(|(name, _)| name)
 }
 
 fn with_root(

@@ -125,12 +125,15 @@ fn is_paravirtual_name(name: &str) -> bool {
     let rest = name
         .strip_prefix("/dev/sd")
         .or_else(|| name.strip_prefix("/dev/hd"));
-    match rest.map(str::as_bytes) {
-        Some([b'a'..=b'z']) => true,
-        Some([b'a'..=b'z', b'1'..=b'9']) => true,
-        Some([b'a'..=b'z', b'1', b'0'..=b'5']) => true,
-        _ => false,
-    }
+    let letter_alone = |rest: &[u8]| matches!(rest, [b'a'..=b'z']);
+    let numbered = |rest: &[u8]| {
+        matches!(
+            rest,
+            [b'a'..=b'z', b'1'..=b'9'] | [b'a'..=b'z', b'1', b'0'..=b'5']
+        )
+    };
+    rest.map(str::as_bytes)
+        .is_some_and(|rest| letter_alone(rest) || numbered(rest))
 }
 
 fn one_target(mapping: &BlockDeviceMapping, path: &Path, findings: &mut Findings) {
@@ -165,7 +168,7 @@ fn virtual_name(given: &str, repeated: bool, path: Path, findings: &mut Findings
     let number = number
         .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
         .and_then(|digits| digits.parse::<u8>().ok());
-    if !number.is_some_and(|number| number <= 23) {
+    if number.is_none_or(|number| number > 23) {
         let finding = Finding::new(
             path,
             format!("{} is not an instance-store volume", quoted(given)),

@@ -170,7 +170,7 @@ fn the_root_is_found_among_the_mappings() {
             1,
         ),
         (
-            "blockDeviceMappings: [{deviceName: /dev/sda1, ebs: {volumeSize: 9}}, {deviceName: /dev/sdz, ebs: {snapshotId: snap-0123456789abcdef0}}]",
+            "blockDeviceMappings: [{deviceName: /dev/sdf, ebs: {volumeSize: 9}}, {deviceName: /dev/sdz, ebs: {snapshotId: snap-0123456789abcdef0}}]",
             "/dev/sdz",
             2,
         ),

@@ -1,3 +1,5 @@
+#![expect(clippy::too_many_lines, reason = "tables of cases")]
+
 use super::*;
 
 #[test]
@@ -38,7 +40,7 @@ fn names() {
 #[test]
 fn sources() {
     let from = |source: &str, expected: &str| {
-        refused(&format!("name: web\nsource: {{{source}}}\n"), &[expected])
+        refused(&format!("name: web\nsource: {{{source}}}\n"), &[expected]);
     };
     from(
         "snapshot: {id: vol-01234567}",
@@ -251,136 +253,150 @@ fn devices() {
         "name: web\nsource: {bundle: {manifest: a.manifest.xml}}\nregister: {architecture: arm64, blockDeviceMappings: [{deviceName: /dev/sdf, ebs: {volumeSize: 9}}]}\n",
         &[
             "3:26 register.architecture: bundles are",
-            "3:77 register.blockDeviceMappings[0].ebs: an instance-store image",
+            "3:78 register.blockDeviceMappings[0].ebs: an instance-store image",
         ],
     );
 }
 
 #[test]
 fn volumes() {
-    let not = |fields: &str, field: &str, column: usize, message: &str| {
+    // `place` is the text that the problem points at.
+    let not = |fields: &str, field: &str, place: &str, message: &str| {
+        let text = volume(fields);
+        let column = text
+            .lines()
+            .nth(4)
+            .and_then(|line| line.find(place))
+            .unwrap()
+            + 1;
         let expected = format!("5:{column} register.blockDeviceMappings[0].ebs{field}: {message}");
-        refused(&volume(fields), &[&expected]);
+        refused(&text, &[&expected]);
     };
-    not("", "", 28, "a volume needs a size or a snapshot");
+    not("", "", "ebs", "a volume needs a size or a snapshot");
     not(
         "snapshotId: snap-01234567, encrypted: true",
         ".encrypted",
-        56,
+        "encrypted",
         "the volume comes from a snapshot",
     );
     not(
         "volumeSize: 1, encrypted: true, kmsKeyId: alias/a",
         ".kmsKeyId",
-        66,
+        "kmsKeyId",
         "RegisterImage takes no key",
     );
-    not(
-        "volumeSize: 16385, volumeType: gp2",
-        ".volumeSize",
-        46,
-        "16385 is out of range",
-    );
-    not(
-        "volumeSize: 65537, volumeType: gp3",
-        ".volumeSize",
-        46,
-        "65537 is out of range",
-    );
-    not(
-        "volumeSize: 3, volumeType: io1, iops: 100",
-        ".volumeSize",
-        46,
-        "3 is out of range",
-    );
-    not(
-        "volumeSize: 124, volumeType: sc1",
-        ".volumeSize",
-        46,
-        "124 is out of range",
-    );
-    not(
-        "volumeSize: 1025, volumeType: standard",
-        ".volumeSize",
-        46,
-        "1025 is out of range",
-    );
-    not(
-        "volumeSize: 20, volumeType: gp2, iops: 3000",
-        ".iops",
-        67,
-        "gp2 volumes take no `iops`",
-    );
-    not(
-        "volumeSize: 20, iops: 3000",
-        ".iops",
-        50,
-        "`iops` needs a volume type",
-    );
-    not(
-        "volumeSize: 20, volumeType: gp3, iops: 2999",
-        ".iops",
-        73,
-        "2999 is out of range",
-    );
-    not(
-        "volumeSize: 400, volumeType: gp3, iops: 80001",
-        ".iops",
-        74,
-        "80001 is out of range",
-    );
-    not(
-        "volumeSize: 20, volumeType: gp3, iops: 10001",
-        ".iops",
-        73,
-        "10001 IOPS are too many for 20 GiB",
-    );
-    not(
-        "volumeSize: 20, volumeType: gp3, throughput: 124",
-        ".throughput",
-        79,
-        "124 is out of range",
-    );
-    not(
-        "volumeSize: 20, volumeType: gp3, throughput: 751",
-        ".throughput",
-        79,
-        "a throughput of 751 MiB/s is too much",
-    );
-    not(
-        "volumeSize: 20, volumeType: io1",
-        ".iops",
-        29,
-        "io1 volumes need `iops`",
-    );
-    not(
-        "volumeSize: 20, volumeType: io2, iops: 400, throughput: 125",
-        ".throughput",
-        78,
-        "io2 volumes take no `throughput`",
-    );
-    not(
-        "volumeSize: 20, volumeType: io1, iops: 1001",
-        ".iops",
-        73,
-        "1001 IOPS are too many for 20 GiB",
-    );
+    for (fields, place, message) in [
+        (
+            "volumeSize: 16385, volumeType: gp2",
+            "16385",
+            "16385 is out of range",
+        ),
+        (
+            "volumeSize: 65537, volumeType: gp3",
+            "65537",
+            "65537 is out of range",
+        ),
+        (
+            "volumeSize: 3, volumeType: io1, iops: 100",
+            "3, ",
+            "3 is out of range",
+        ),
+        (
+            "volumeSize: 124, volumeType: sc1",
+            "124",
+            "124 is out of range",
+        ),
+        (
+            "volumeSize: 1025, volumeType: standard",
+            "1025",
+            "1025 is out of range",
+        ),
+        ("volumeSize: 20000", "20000", "20000 is out of range"),
+    ] {
+        not(fields, ".volumeSize", place, message);
+    }
+    for (fields, place, message) in [
+        (
+            "volumeSize: 20, volumeType: gp2, iops: 3000",
+            "iops",
+            "gp2 volumes take no `iops`",
+        ),
+        (
+            "volumeSize: 20, iops: 3000",
+            "iops",
+            "`iops` needs a volume type",
+        ),
+        (
+            "volumeSize: 20, volumeType: gp3, iops: 2999",
+            "2999",
+            "2999 is out of range",
+        ),
+        (
+            "volumeSize: 400, volumeType: gp3, iops: 80001",
+            "80001",
+            "80001 is out of range",
+        ),
+        (
+            "volumeSize: 20, volumeType: gp3, iops: 10001",
+            "10001",
+            "10001 IOPS are too many for 20 GiB",
+        ),
+        (
+            "volumeSize: 20, volumeType: io1",
+            "ebs",
+            "io1 volumes need `iops`",
+        ),
+        (
+            "volumeSize: 20, volumeType: io1, iops: 1001",
+            "1001",
+            "1001 IOPS are too many for 20 GiB",
+        ),
+    ] {
+        not(fields, ".iops", place, message);
+    }
+    for (fields, place, message) in [
+        (
+            "volumeSize: 20, volumeType: gp3, throughput: 124",
+            "124",
+            "124 is out of range",
+        ),
+        (
+            "volumeSize: 20, volumeType: gp3, throughput: 751",
+            "751",
+            "a throughput of 751 MiB/s is too much",
+        ),
+        (
+            "volumeSize: 20, volumeType: io2, iops: 400, throughput: 125",
+            "throughput",
+            "io2 volumes take no `throughput`",
+        ),
+    ] {
+        not(fields, ".throughput", place, message);
+    }
+    let rate = ".volumeInitializationRate";
     not(
         "volumeSize: 9, volumeInitializationRate: 100",
-        ".volumeInitializationRate",
-        75,
+        rate,
+        "100",
         "an empty volume",
+    );
+    not(
+        "snapshotId: snap-01234567, volumeInitializationRate: 99",
+        rate,
+        "99",
+        "99 is out of range",
     );
     not(
         "volumeSize: 9, outpostArn: op-1",
         ".outpostArn",
-        61,
+        "op-1",
         "`op-1` is not the ARN of an Outpost",
     );
+    let zones = "volumeSize: 9, availabilityZone: us-east-1a, availabilityZoneId: use1-az1";
     not(
-        "volumeSize: 9, availabilityZone: us-east-1a, availabilityZoneId: use1-az1",
+        zones,
         ".availabilityZoneId",
-        79,
+        "availabilityZoneId",
         "the Availability Zone is given",
     );
 }
@@ -491,7 +507,7 @@ fn publishing() {
 #[test]
 fn deprecation() {
     let not = |fields: &str, expected: &str| {
-        refused(&with(&format!("deprecate: {{{fields}}}")), &[expected])
+        refused(&with(&format!("deprecate: {{{fields}}}")), &[expected]);
     };
     not("", "3:1 deprecate: neither `after` nor `at` is given");
     not(
