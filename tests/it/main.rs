@@ -6,6 +6,7 @@
 mod desk;
 
 mod bundles;
+mod cli;
 mod drops;
 mod events;
 mod failures;
