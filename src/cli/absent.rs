@@ -11,6 +11,10 @@ pub(super) struct Args {
 
 /// Says how to get the command.
 pub(super) fn error(command: &str) -> Error {
-    Error::new(format!("this amiwright was built without the embedded world, so it has no `{command}`"))
-        .with_hint("build it with the feature `local`, which is on unless --no-default-features is given")
+    Error::new(format!(
+        "this amiwright was built without the embedded world, so it has no `{command}`"
+    ))
+    .with_hint(
+        "build it with the feature `local`, which is on unless --no-default-features is given",
+    )
 }

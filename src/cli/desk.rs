@@ -53,8 +53,12 @@ pub(super) struct Desk {
 impl Desk {
     /// Starts the world, opens its front door and sees to it that there is a snapshot.
     pub(super) async fn start(setup: Setup<'_>) -> Result<Self, Error> {
-        let program = std::env::current_exe()
-            .map_err(|error| Error::from_source("cannot find this program's own file, which runs the functions", error))?;
+        let program = std::env::current_exe().map_err(|error| {
+            Error::from_source(
+                "cannot find this program's own file, which runs the functions",
+                error,
+            )
+        })?;
         let seed = u64::try_from(setup.now.as_microsecond()).unwrap_or_default();
         let world = World::builder()
             .template(setup.template)
@@ -65,12 +69,18 @@ impl Desk {
             .speed(setup.speed)
             .seed(seed)
             .directory(setup.directory)
-            .functions(FunctionRunner::Process(Arc::new(move |function| command(&program, function))))
+            .functions(FunctionRunner::Process(Arc::new(move |function| {
+                command(&program, function)
+            })))
             .start()
             .await
             .map_err(|error| Error::from_source("the stack does not start", error))?;
         match Self::open(&world, setup.port).await {
-            Ok((bucket, server)) => Ok(Self { world, bucket, server }),
+            Ok((bucket, server)) => Ok(Self {
+                world,
+                bucket,
+                server,
+            }),
             Err(error) => {
                 world.close().await;
                 Err(error)
@@ -80,11 +90,18 @@ impl Desk {
 
     async fn open(world: &World, port: u16) -> Result<(String, Server), Error> {
         check_functions(world)?;
-        let bucket = world.stack().buckets.first().map(|bucket| bucket.name.clone());
-        let bucket = bucket.ok_or_else(|| Error::new("the template makes no bucket, so there is nowhere to drop a manifest"))?;
+        let bucket = world
+            .stack()
+            .buckets
+            .first()
+            .map(|bucket| bucket.name.clone());
+        let bucket = bucket.ok_or_else(|| {
+            Error::new("the template makes no bucket, so there is nowhere to drop a manifest")
+        })?;
         seed(world);
         let server = Server::bind(world, port).await;
-        let server = server.map_err(|error| Error::from_source("the stack cannot be reached", error))?;
+        let server =
+            server.map_err(|error| Error::from_source("the stack cannot be reached", error))?;
         Ok((bucket, server))
     }
 
@@ -114,19 +131,34 @@ fn command(program: &Path, function: &Function) -> Command {
 
 /// A template may be anybody's; this program can only be its own functions.
 fn check_functions(world: &World) -> Result<(), Error> {
-    let foreign = world.stack().functions.iter().find(|function| !function::NAMES.contains(&function.binary.as_str()));
+    let foreign = world
+        .stack()
+        .functions
+        .iter()
+        .find(|function| !function::NAMES.contains(&function.binary.as_str()));
     match foreign {
         None => Ok(()),
         Some(foreign) => {
-            let what = format!("the template's function {} is built from `{}`", foreign.logical_id, foreign.binary);
-            Err(Error::new(what).with_hint(format!("this program can run {}", function::NAMES.join(", "))))
+            let what = format!(
+                "the template's function {} is built from `{}`",
+                foreign.logical_id, foreign.binary
+            );
+            Err(Error::new(what).with_hint(format!(
+                "this program can run {}",
+                function::NAMES.join(", ")
+            )))
         }
     }
 }
 
 fn seed(world: &World) {
     let region = world.region();
-    if world.ec2().snapshots(region).iter().any(|snapshot| snapshot.id == SNAPSHOT) {
+    if world
+        .ec2()
+        .snapshots(region)
+        .iter()
+        .any(|snapshot| snapshot.id == SNAPSHOT)
+    {
         return;
     }
     let snapshot = SeedSnapshot {

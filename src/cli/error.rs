@@ -27,12 +27,23 @@ pub enum Error {
 impl Error {
     /// A failure that is its own cause.
     pub fn new(what: impl Into<String>) -> Self {
-        Self::Failed { what: what.into(), hint: None, source: None }
+        Self::Failed {
+            what: what.into(),
+            hint: None,
+            source: None,
+        }
     }
 
     /// A failure that another error led to.
-    pub fn from_source(what: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::Failed { what: what.into(), hint: None, source: Some(source.into()) }
+    pub fn from_source(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self::Failed {
+            what: what.into(),
+            hint: None,
+            source: Some(source.into()),
+        }
     }
 
     /// The same failure, with what the person can do.
@@ -53,7 +64,10 @@ impl Error {
             let _ = writeln!(text, "  because: {}", plain(&error.to_string()));
             cause = error.source();
         }
-        if let Self::Failed { hint: Some(hint), .. } = self {
+        if let Self::Failed {
+            hint: Some(hint), ..
+        } = self
+        {
             let _ = writeln!(text, "  hint: {}", plain(hint));
         }
         text
@@ -66,7 +80,11 @@ mod tests {
 
     #[test]
     fn a_report_has_the_causes_and_the_hint() {
-        let error = Error::from_source("cannot look", io::Error::other("no \x1b[31mlight")).with_hint("switch it on");
-        assert_eq!(error.report(), "error: cannot look\n  because: no  [31mlight\n  hint: switch it on\n");
+        let error = Error::from_source("cannot look", io::Error::other("no \x1b[31mlight"))
+            .with_hint("switch it on");
+        assert_eq!(
+            error.report(),
+            "error: cannot look\n  because: no  [31mlight\n  hint: switch it on\n"
+        );
     }
 }

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::Error;
 use super::desk::{Desk, SNAPSHOT, Setup, TEMPLATE};
+use super::{Error, signals};
 
 /// Arguments of `amiwright local`.
 #[derive(Debug, clap::Args)]
@@ -47,14 +47,27 @@ fn speed(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// If it does not start.
-pub(super) async fn run(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
-    tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).with_ansi(false).with_writer(io::stderr).init();
-    let ended = end_signal()?;
+pub(super) async fn run(
+    args: Args,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::WARN)
+        .with_ansi(false)
+        .with_writer(io::stderr)
+        .init();
+    let ended = signals::end()?;
     let _lock = lock(&args.dir)?;
     let template = match &args.template {
         None => TEMPLATE.to_owned(),
         Some(path) => {
-            let unreadable = |error| Error::from_source(format!("cannot read the template {}", path.display()), error);
+            let unreadable = |error| {
+                Error::from_source(
+                    format!("cannot read the template {}", path.display()),
+                    error,
+                )
+            };
             fs::read_to_string(path).map_err(unreadable)?
         }
     };
@@ -78,40 +91,28 @@ pub(super) async fn run(args: Args, now: Timestamp, out: &mut dyn Write) -> Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for whoever wants this to end. Listens from now on, so that nothing is left behind by an early Ctrl-C.
-#[cfg(unix)]
-fn end_signal() -> Result<impl Future<Output = ()>, Error> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let listen = |kind| signal(kind).map_err(|error| Error::from_source("cannot listen for Ctrl-C", error));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Waits for Ctrl-C.
-#[cfg(not(unix))]
-fn end_signal() -> Result<impl Future<Output = ()>, Error> {
-    Ok(async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
-}
-
 /// Two worlds on one directory would write over each other's state.
 fn lock(directory: &Path) -> Result<File, Error> {
-    let cannot = |error: io::Error| Error::from_source(format!("cannot use the directory {}", directory.display()), error);
+    let cannot = |error: io::Error| {
+        Error::from_source(
+            format!("cannot use the directory {}", directory.display()),
+            error,
+        )
+    };
     fs::create_dir_all(directory).map_err(cannot)?;
-    let file = File::options().create(true).truncate(false).write(true).open(directory.join("lock")).map_err(cannot)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(directory.join("lock"))
+        .map_err(cannot)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::new(format!("another `amiwright local` runs on {}", directory.display()))
-            .with_hint("use that one, or give this one another --dir and --port")),
+        Err(TryLockError::WouldBlock) => Err(Error::new(format!(
+            "another `amiwright local` runs on {}",
+            directory.display()
+        ))
+        .with_hint("use that one, or give this one another --dir and --port")),
         Err(TryLockError::Error(error)) => Err(cannot(error)),
     }
 }
@@ -119,8 +120,17 @@ fn lock(directory: &Path) -> Result<File, Error> {
 fn introduce(desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
     let (url, bucket, world) = (desk.url(), &desk.bucket, &desk.world);
     let directory = world.directory();
-    let topic = world.stack().topics.first().map_or("none", |topic| topic.arn.as_str());
-    let functions: Vec<&str> = world.stack().functions.iter().map(|function| function.name.as_str()).collect();
+    let topic = world
+        .stack()
+        .topics
+        .first()
+        .map_or("none", |topic| topic.arn.as_str());
+    let functions: Vec<&str> = world
+        .stack()
+        .functions
+        .iter()
+        .map(|function| function.name.as_str())
+        .collect();
     writeln!(out, "amiwright runs here until Ctrl-C.\n")?;
     let facts = [
         ("Endpoint", url.clone()),
@@ -139,11 +149,23 @@ fn introduce(desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
     }
     let region = world.region();
     writeln!(out, "\nDrop a manifest (any credentials do):\n")?;
-    writeln!(out, "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION={region}")?;
-    writeln!(out, "  aws --endpoint-url {url} s3 cp examples/web.image.yaml s3://{bucket}/")?;
+    writeln!(
+        out,
+        "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION={region}"
+    )?;
+    writeln!(
+        out,
+        "  aws --endpoint-url {url} s3 cp examples/web.image.yaml s3://{bucket}/"
+    )?;
     writeln!(out, "\nor copy it into the bucket's folder. Then look:\n")?;
-    writeln!(out, "  aws --endpoint-url {url} ec2 describe-images --owners self")?;
-    writeln!(out, "  AWS_ENDPOINT_URL={url} AWS_REGION={region} AMIWRIGHT_BUCKET={bucket} amiwright status\n")?;
+    writeln!(
+        out,
+        "  aws --endpoint-url {url} ec2 describe-images --owners self"
+    )?;
+    writeln!(
+        out,
+        "  AWS_ENDPOINT_URL={url} AWS_REGION={region} AMIWRIGHT_BUCKET={bucket} amiwright status\n"
+    )?;
     out.flush()
 }
 

@@ -19,6 +19,8 @@ mod demo;
 mod desk;
 #[cfg(feature = "local")]
 mod local;
+#[cfg(feature = "local")]
+mod signals;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -68,7 +70,9 @@ pub async fn main() -> ExitCode {
     match run(cli.command, &mut out).await {
         Ok(code) => code,
         // `amiwright status | head`: nobody reads on, and that is fine.
-        Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             // Where standard error is closed, too, there is nobody left to tell.
             let _ = write!(std::io::stderr(), "{}", error.report());
@@ -81,7 +85,11 @@ async fn run(command: Command, mut out: &mut dyn Write) -> Result<ExitCode, Erro
     match command {
         Command::Check(args) => {
             let good = check::run(&args, now(), &mut out, wants_color())?;
-            Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(if good {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
         }
         Command::Schema => {
             schema::run(&mut out)?;
@@ -102,10 +110,14 @@ async fn run(command: Command, mut out: &mut dyn Write) -> Result<ExitCode, Erro
 
 /// Colour is for terminals whose owners do not mind (no-color.org).
 fn wants_color() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one clock of the command line: everything below gets `now`")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one clock of the command line: everything below gets `now`"
+)]
 fn now() -> Timestamp {
     Timestamp::now()
 }
@@ -124,7 +136,10 @@ mod tests {
     #[test]
     fn functions_are_started_by_their_binarys_name() {
         for name in function::NAMES {
-            assert!(Cli::try_parse_from(["amiwright", "function", name]).is_ok(), "{name}");
+            assert!(
+                Cli::try_parse_from(["amiwright", "function", name]).is_ok(),
+                "{name}"
+            );
         }
         assert!(Cli::try_parse_from(["amiwright", "function", "other"]).is_err());
     }

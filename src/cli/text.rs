@@ -5,7 +5,13 @@ use jiff::Timestamp;
 /// Foreign text as one line that does nothing to a terminal: every control character is a space.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    let harmless = |c: char| if c.is_control() || is_invisible(c) { ' ' } else { c };
+    let harmless = |c: char| {
+        if c.is_control() || is_invisible(c) {
+            ' '
+        } else {
+            c
+        }
+    };
     text.chars().map(harmless).collect()
 }
 

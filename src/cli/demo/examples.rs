@@ -10,14 +10,20 @@ pub(super) struct Manifest {
 }
 
 /// Makes an AMI from a snapshot.
-pub(super) const SNAPSHOT: Manifest =
-    Manifest { key: "web.image.yaml", content: include_bytes!("../../../examples/web.image.yaml") };
+pub(super) const SNAPSHOT: Manifest = Manifest {
+    key: "web.image.yaml",
+    content: include_bytes!("../../../examples/web.image.yaml"),
+};
 /// An AMI-tools bundle: its manifest alone, so that it is registered with defaults.
-pub(super) const BUNDLE: Manifest =
-    Manifest { key: "bundle/image.manifest.xml", content: include_bytes!("../../../examples/bundle/image.manifest.xml") };
+pub(super) const BUNDLE: Manifest = Manifest {
+    key: "bundle/image.manifest.xml",
+    content: include_bytes!("../../../examples/bundle/image.manifest.xml"),
+};
 /// Three things are wrong with it.
-pub(super) const MISTAKES: Manifest =
-    Manifest { key: "mistakes.image.yaml", content: include_bytes!("../../../examples/mistakes.image.yaml") };
+pub(super) const MISTAKES: Manifest = Manifest {
+    key: "mistakes.image.yaml",
+    content: include_bytes!("../../../examples/mistakes.image.yaml"),
+};
 
 /// The manifests, as they are dropped.
 pub(super) const MANIFESTS: [Manifest; 3] = [SNAPSHOT, BUNDLE, MISTAKES];
@@ -26,6 +32,9 @@ pub(super) const MANIFESTS: [Manifest; 3] = [SNAPSHOT, BUNDLE, MISTAKES];
 pub(super) const DROPPED: [(&str, &[u8]); 4] = [
     (SNAPSHOT.key, SNAPSHOT.content),
     (BUNDLE.key, BUNDLE.content),
-    ("bundle/image.part.0", include_bytes!("../../../examples/bundle/image.part.0")),
+    (
+        "bundle/image.part.0",
+        include_bytes!("../../../examples/bundle/image.part.0"),
+    ),
     (MISTAKES.key, MISTAKES.content),
 ];

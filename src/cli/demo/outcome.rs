@@ -59,19 +59,38 @@ impl Outcome {
         for manifest in MANIFESTS {
             statuses.insert(manifest.key, super::status(desk, manifest.key).await?);
         }
-        let open = world.s3().keys(&desk.bucket, &super::state()?.open_markers()).await;
-        let mails = world.mailbox().map_err(|error| Error::from_source("cannot read the mails", error))?;
+        let open = world
+            .s3()
+            .keys(&desk.bucket, &super::state()?.open_markers())
+            .await;
+        let mails = world
+            .mailbox()
+            .map_err(|error| Error::from_source("cannot read the mails", error))?;
         Ok(Self {
             bucket: desk.bucket.clone(),
             images: world.ec2().images(world.region()),
-            mails: mails.iter().map(|(_, content)| Mail::read(content)).collect(),
+            mails: mails
+                .iter()
+                .map(|(_, content)| Mail::read(content))
+                .collect(),
             statuses,
-            open: open.map_err(|error| Error::from_source("cannot list the open markers", error))?,
-            dead_letters: world.dead_letters().iter().map(|letter| format!("{}: {}", letter.function, letter.record)).collect(),
+            open: open
+                .map_err(|error| Error::from_source("cannot list the open markers", error))?,
+            dead_letters: world
+                .dead_letters()
+                .iter()
+                .map(|letter| format!("{}: {}", letter.function, letter.record))
+                .collect(),
             failures: world
                 .invocations()
                 .iter()
-                .filter_map(|record| Some(format!("{}: {}", record.function, record.outcome.as_ref().err()?)))
+                .filter_map(|record| {
+                    Some(format!(
+                        "{}: {}",
+                        record.function,
+                        record.outcome.as_ref().err()?
+                    ))
+                })
                 .collect(),
         })
     }
@@ -82,13 +101,29 @@ impl Outcome {
         let expected = self.expected(&mut wrong);
         self.compare_images(&expected, &mut wrong);
         self.compare_mails(&expected, &mut wrong);
-        let problems = self.statuses.get(MISTAKES.key).and_then(Option::as_ref).map_or(0, |status| status.problems.len());
+        let problems = self
+            .statuses
+            .get(MISTAKES.key)
+            .and_then(Option::as_ref)
+            .map_or(0, |status| status.problems.len());
         if problems != MISTAKES_MADE {
-            wrong.push(format!("{} has {}, not {MISTAKES_MADE}", MISTAKES.key, counted(problems, "problem")));
+            wrong.push(format!(
+                "{} has {}, not {MISTAKES_MADE}",
+                MISTAKES.key,
+                counted(problems, "problem")
+            ));
         }
         wrong.extend(self.open.iter().map(|key| format!("still open: {key}")));
-        wrong.extend(self.dead_letters.iter().map(|letter| format!("an event failed for good: {letter}")));
-        wrong.extend(self.failures.iter().map(|failure| format!("an invocation failed: {failure}")));
+        wrong.extend(
+            self.dead_letters
+                .iter()
+                .map(|letter| format!("an event failed for good: {letter}")),
+        );
+        wrong.extend(
+            self.failures
+                .iter()
+                .map(|failure| format!("an invocation failed: {failure}")),
+        );
         wrong
     }
 
@@ -103,7 +138,10 @@ impl Outcome {
             changes.push(format!("the second drop sent {}", counted(more, "mail")));
         }
         if self.open != before.open {
-            changes.push(format!("after the second drop there is still open: {}", self.open.join(", ")));
+            changes.push(format!(
+                "after the second drop there is still open: {}",
+                self.open.join(", ")
+            ));
         }
         if self.dead_letters != before.dead_letters || self.failures != before.failures {
             changes.push("after the second drop invocations failed".to_owned());
@@ -116,31 +154,51 @@ impl Outcome {
         let mut expected = Vec::new();
         let snapshot = self.statuses.get(SNAPSHOT.key).and_then(Option::as_ref);
         let digest = sha256_hex(SNAPSHOT.content);
-        match (image::parse(SNAPSHOT.key, SNAPSHOT.content, jiff::Timestamp::UNIX_EPOCH), snapshot) {
+        match (
+            image::parse(SNAPSHOT.key, SNAPSHOT.content, jiff::Timestamp::UNIX_EPOCH),
+            snapshot,
+        ) {
             (Ok(manifest), Some(status)) => {
                 let mut tags = self.ownership(SNAPSHOT.key, &digest);
                 tags.extend(manifest.tags.clone());
-                expected.push(Expected { name: manifest.name.expand(status.manifest.uploaded_at, &digest), tags });
+                expected.push(Expected {
+                    name: manifest.name.expand(status.manifest.uploaded_at, &digest),
+                    tags,
+                });
             }
-            (Err(problems), _) => wrong.push(format!("{} has {}", SNAPSHOT.key, counted(problems.len(), "problem"))),
+            (Err(problems), _) => wrong.push(format!(
+                "{} has {}",
+                SNAPSHOT.key,
+                counted(problems.len(), "problem")
+            )),
             (Ok(_), None) => wrong.push(format!("{} was not taken up", SNAPSHOT.key)),
         }
         let digest = sha256_hex(BUNDLE.content);
-        let (name, tags) = (default_image_name(BUNDLE.key, &digest), self.ownership(BUNDLE.key, &digest));
+        let (name, tags) = (
+            default_image_name(BUNDLE.key, &digest),
+            self.ownership(BUNDLE.key, &digest),
+        );
         expected.push(Expected { name, tags });
         expected
     }
 
     fn ownership(&self, key: &str, digest: &str) -> BTreeMap<String, String> {
         BTreeMap::from([
-            (MANIFEST_TAG.to_owned(), format!("s3://{}/{key}", self.bucket)),
+            (
+                MANIFEST_TAG.to_owned(),
+                format!("s3://{}/{key}", self.bucket),
+            ),
             (DIGEST_TAG.to_owned(), digest.to_owned()),
         ])
     }
 
     fn compare_images(&self, expected: &[Expected], wrong: &mut Vec<String>) {
         if self.images.len() != expected.len() {
-            wrong.push(format!("there are {}, not {}", counted(self.images.len(), "AMI"), expected.len()));
+            wrong.push(format!(
+                "there are {}, not {}",
+                counted(self.images.len(), "AMI"),
+                expected.len()
+            ));
         }
         for Expected { name, tags } in expected {
             let Some(image) = self.images.iter().find(|image| image.name == *name) else {
@@ -151,22 +209,49 @@ impl Outcome {
                 wrong.push(format!("{name} is {}, not available", image.state));
             }
             if image.tags != *tags {
-                wrong.push(format!("{name} has the tags {:?}, not {tags:?}", image.tags));
+                wrong.push(format!(
+                    "{name} has the tags {:?}, not {tags:?}",
+                    image.tags
+                ));
             }
         }
     }
 
     fn compare_mails(&self, expected: &[Expected], wrong: &mut Vec<String>) {
-        let id_of = |name: &str| self.images.iter().find(|image| image.name == name).map_or("?", |image| image.id.as_str());
-        let mut subjects: BTreeSet<String> =
-            expected.iter().map(|image| format!("AMI available: {} {}", id_of(&image.name), image.name)).collect();
-        subjects.insert(format!("Manifest rejected ({}): {}", counted(MISTAKES_MADE, "problem"), MISTAKES.key));
+        let id_of = |name: &str| {
+            self.images
+                .iter()
+                .find(|image| image.name == name)
+                .map_or("?", |image| image.id.as_str())
+        };
+        let mut subjects: BTreeSet<String> = expected
+            .iter()
+            .map(|image| format!("AMI available: {} {}", id_of(&image.name), image.name))
+            .collect();
+        subjects.insert(format!(
+            "Manifest rejected ({}): {}",
+            counted(MISTAKES_MADE, "problem"),
+            MISTAKES.key
+        ));
         if self.mails.len() != subjects.len() {
-            wrong.push(format!("there are {}, not {}", counted(self.mails.len(), "mail"), subjects.len()));
+            wrong.push(format!(
+                "there are {}, not {}",
+                counted(self.mails.len(), "mail"),
+                subjects.len()
+            ));
         }
-        let received: BTreeSet<String> = self.mails.iter().map(|mail| mail.subject.clone()).collect();
-        wrong.extend(subjects.difference(&received).map(|subject| format!("there is no mail \"{subject}\"")));
-        wrong.extend(received.difference(&subjects).map(|subject| format!("there is a mail \"{subject}\"")));
+        let received: BTreeSet<String> =
+            self.mails.iter().map(|mail| mail.subject.clone()).collect();
+        wrong.extend(
+            subjects
+                .difference(&received)
+                .map(|subject| format!("there is no mail \"{subject}\"")),
+        );
+        wrong.extend(
+            received
+                .difference(&subjects)
+                .map(|subject| format!("there is a mail \"{subject}\"")),
+        );
     }
 }
 
@@ -174,7 +259,12 @@ impl Mail {
     fn read(content: &[u8]) -> Self {
         let Some(message) = MessageParser::default().parse(content) else {
             let text = String::from_utf8_lossy(content).into_owned();
-            return Self { from: String::new(), to: String::new(), subject: "(not a mail)".to_owned(), text };
+            return Self {
+                from: String::new(),
+                to: String::new(),
+                subject: "(not a mail)".to_owned(),
+                text,
+            };
         };
         let address = |address: Option<&mail_parser::Address<'_>>| {
             let first = address.and_then(|address| address.first());
@@ -188,11 +278,17 @@ impl Mail {
             from: address(message.from()),
             to: address(message.to()),
             subject: message.subject().unwrap_or_default().to_owned(),
-            text: message.body_text(0).unwrap_or_default().replace("\r\n", "\n"),
+            text: message
+                .body_text(0)
+                .unwrap_or_default()
+                .replace("\r\n", "\n"),
         }
     }
 }
 
 fn sha256_hex(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

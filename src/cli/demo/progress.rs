@@ -30,7 +30,15 @@ impl Progress {
     pub(super) fn new(on_terminal: bool, keys: impl Iterator<Item = &'static str>) -> Self {
         let bars = on_terminal.then(MultiProgress::new);
         let rows = keys
-            .map(|key| (key, Row { bar: bars.as_ref().map(|bars| bars.add(bar(key))), shown: String::new() }))
+            .map(|key| {
+                (
+                    key,
+                    Row {
+                        bar: bars.as_ref().map(|bars| bars.add(bar(key))),
+                        shown: String::new(),
+                    },
+                )
+            })
             .collect();
         Self { bars, rows }
     }
@@ -44,7 +52,9 @@ impl Progress {
         elapsed: Duration,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let Some(row) = self.rows.get_mut(key) else { return Ok(()) };
+        let Some(row) = self.rows.get_mut(key) else {
+            return Ok(());
+        };
         let (stage, words) = stage(status, open);
         if row.shown == words {
             return Ok(());
@@ -68,7 +78,12 @@ impl Progress {
 
     /// Leaves the bars as they are; what is written next comes below them.
     pub(super) fn finish(self) {
-        for bar in self.rows.into_values().filter_map(|row| row.bar).filter(|bar| !bar.is_finished()) {
+        for bar in self
+            .rows
+            .into_values()
+            .filter_map(|row| row.bar)
+            .filter(|bar| !bar.is_finished())
+        {
             bar.abandon();
         }
         drop(self.bars);
@@ -87,15 +102,28 @@ fn bar(key: &'static str) -> ProgressBar {
 
 /// How far an image is, as a number up to [`STAGES`] and in words.
 fn stage(status: Option<&Status>, open: bool) -> (u64, String) {
-    let Some(status) = status else { return (0, "uploaded".to_owned()) };
-    let waiting = status.waiting.as_ref().map(|waiting| plain(&waiting.message));
+    let Some(status) = status else {
+        return (0, "uploaded".to_owned());
+    };
+    let waiting = status
+        .waiting
+        .as_ref()
+        .map(|waiting| plain(&waiting.message));
     match (status.state, status.step) {
-        (State::Working, Step::CheckManifest | Step::CheckBundle) => (1, waiting.unwrap_or_else(|| "checking".to_owned())),
-        (State::Working, Step::RegisterImage) => (2, waiting.unwrap_or_else(|| "registering".to_owned())),
-        (State::Working, Step::AwaitImage) => (3, format!("{} registered, pending", images(status))),
+        (State::Working, Step::CheckManifest | Step::CheckBundle) => {
+            (1, waiting.unwrap_or_else(|| "checking".to_owned()))
+        }
+        (State::Working, Step::RegisterImage) => {
+            (2, waiting.unwrap_or_else(|| "registering".to_owned()))
+        }
+        (State::Working, Step::AwaitImage) => {
+            (3, format!("{} registered, pending", images(status)))
+        }
         (state, _) => {
             let what = match state {
-                State::Rejected => format!("rejected, {}", counted(status.problems.len(), "problem")),
+                State::Rejected => {
+                    format!("rejected, {}", counted(status.problems.len(), "problem"))
+                }
                 _ => format!("{} {state}", images(status)),
             };
             match (status.unsent().next().is_some(), open) {
@@ -108,6 +136,10 @@ fn stage(status: Option<&Status>, open: bool) -> (u64, String) {
 }
 
 fn images(status: &Status) -> String {
-    let ids: Vec<&str> = status.images.values().map(|image| image.id.as_str()).collect();
+    let ids: Vec<&str> = status
+        .images
+        .values()
+        .map(|image| image.id.as_str())
+        .collect();
     plain(&ids.join(" "))
 }

@@ -16,9 +16,24 @@ const LOG_LINES: usize = 20;
 
 /// What is about to happen, and where.
 pub(super) fn opening(desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
-    let functions: Vec<&str> = desk.world.stack().functions.iter().map(|function| function.binary.as_str()).collect();
-    writeln!(out, "The stack of template.yaml runs at {} (no AWS account, nothing leaves this machine).", desk.url())?;
-    writeln!(out, "Functions: {}. Bucket: {}.", functions.join(", "), desk.bucket)?;
+    let functions: Vec<&str> = desk
+        .world
+        .stack()
+        .functions
+        .iter()
+        .map(|function| function.binary.as_str())
+        .collect();
+    writeln!(
+        out,
+        "The stack of template.yaml runs at {} (no AWS account, nothing leaves this machine).",
+        desk.url()
+    )?;
+    writeln!(
+        out,
+        "Functions: {}. Bucket: {}.",
+        functions.join(", "),
+        desk.bucket
+    )?;
     writeln!(out, "\nDropping into s3://{}:", desk.bucket)?;
     for (key, content) in DROPPED {
         writeln!(out, "  {key} ({} bytes)", content.len())?;
@@ -41,7 +56,13 @@ pub(super) fn outcome(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> 
 }
 
 fn write_image(image: &Image, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "  {}  {}  {}", image.id, plain(&image.name), image.state)?;
+    writeln!(
+        out,
+        "  {}  {}  {}",
+        image.id,
+        plain(&image.name),
+        image.state
+    )?;
     for (key, value) in &image.tags {
         writeln!(out, "    {} = {}", plain(key), plain(value))?;
     }
@@ -65,15 +86,26 @@ pub(super) fn log_tails(world: &World) -> Vec<(String, String)> {
     let tail = |name: &str| {
         let text = std::fs::read_to_string(folder.join(format!("{name}.log"))).ok()?;
         let lines: Vec<String> = text.lines().map(plain).collect();
-        Some((name.to_owned(), lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")))
+        Some((
+            name.to_owned(),
+            lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"),
+        ))
     };
-    world.stack().functions.iter().filter_map(|function| tail(&function.name)).collect()
+    world
+        .stack()
+        .functions
+        .iter()
+        .filter_map(|function| tail(&function.name))
+        .collect()
 }
 
 /// Says how it went; the exit code says the same.
 pub(super) fn verdict(wrong: &[String], out: &mut dyn Write) -> io::Result<ExitCode> {
     if wrong.is_empty() {
-        writeln!(out, "\nAll as it should be: 2 AMIs available, 3 mails, nothing left open.")?;
+        writeln!(
+            out,
+            "\nAll as it should be: 2 AMIs available, 3 mails, nothing left open."
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     writeln!(out, "\nNot as it should be:")?;
