@@ -12,14 +12,15 @@ use serde_json::Value;
 use crate::Failures;
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::config::Config;
+use crate::image::Notice;
 use crate::image::observed::ObservedImage;
 use crate::image::plan::{self, Next};
 use crate::image::transition;
 use crate::manifest::key::{self, Kind};
-use crate::reconcile::{self, Error, Outcome, Turn};
-use crate::store::{self, Loaded};
-use crate::trigger::Tick;
 use crate::notify;
+use crate::reconcile::{self, Error, Outcome, Turn};
+use crate::store::{self, Loaded, OpenMarker};
+use crate::trigger::Tick;
 
 /// Statuses that are read, and images that are advanced, at once.
 const AT_ONCE: usize = 16;
@@ -67,7 +68,14 @@ pub async fn handle(
         Ok(open) => advance(turn, open, &mut report, &mut failures).await,
         Err(error) => failures.add("the list of open images", &error),
     }
-    let Report { found, advanced, settled, failed, skipped, swept } = report;
+    let Report {
+        found,
+        advanced,
+        settled,
+        failed,
+        skipped,
+        swept,
+    } = report;
     tracing::info!(found, advanced, settled, failed, skipped, swept, "tick");
     failures.or(report)
 }
@@ -80,24 +88,39 @@ enum Visit {
     Done { advanced: bool, settled: bool },
 }
 
-async fn advance(turn: Turn<'_>, open: Vec<String>, report: &mut Report, failures: &mut Failures) {
+async fn advance(
+    turn: Turn<'_>,
+    open: Vec<OpenMarker>,
+    report: &mut Report,
+    failures: &mut Failures,
+) {
     report.found = open.len();
     let mut awaiting = Vec::new();
     let mut visits = stream::iter(open)
-        .map(|key| async move {
+        .map(|marker| async move {
             if turn.is_over() {
-                return (key, None);
+                return (marker, None);
             }
-            let visit = visit(turn, &key).await;
-            (key, Some(visit))
+            let visit = visit(turn, &marker).await;
+            (marker, Some(visit))
         })
         .buffered(AT_ONCE);
-    while let Some((key, visit)) = visits.next().await {
+    while let Some((marker, visit)) = visits.next().await {
+        let key = &marker.manifest_key;
         match visit {
             None => report.skipped += 1,
-            Some(Ok(Visit::AwaitsImage(loaded))) => awaiting.push(*loaded),
+            Some(Ok(Visit::AwaitsImage(loaded))) => {
+                // A topic that does not answer must not keep the image from going on.
+                match send_late_notices(turn, (*loaded).clone()).await {
+                    Ok(loaded) => awaiting.push(loaded),
+                    Err(error) => {
+                        failures.add(key, &error);
+                        awaiting.push(*loaded);
+                    }
+                }
+            }
             Some(Ok(Visit::Done { advanced, settled })) => count(report, advanced, settled),
-            Some(Err(error)) => fail(report, failures, &key, &error),
+            Some(Err(error)) => fail(report, failures, key, &error),
         }
     }
     look_at_images(turn, awaiting, report, failures).await;
@@ -114,8 +137,18 @@ fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) 
 }
 
 /// Does for one image whatever needs no look at its AMI.
-async fn visit(turn: Turn<'_>, key: &str) -> Result<Visit, Error> {
-    let Some(loaded) = store::load(turn.aws, turn.config, key).await? else { return visit_marker(turn, key).await };
+async fn visit(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
+    let key = &marker.manifest_key;
+    let Some(loaded) = store::load(turn.aws, turn.config, key).await? else {
+        // An invocation died between the marker and the status, or the status was removed.
+        return match reconcile::take_up(turn, key).await? {
+            Outcome::NoManifest => settle(turn, marker).await,
+            Outcome::Status { advanced, .. } => Ok(Visit::Done {
+                advanced,
+                settled: false,
+            }),
+        };
+    };
     match plan::next(&loaded.status, turn.now) {
         Next::AwaitImage => Ok(Visit::AwaitsImage(Box::new(loaded))),
         Next::CheckManifest | Next::CheckBundle | Next::RegisterImage => {
@@ -125,58 +158,79 @@ async fn visit(turn: Turn<'_>, key: &str) -> Result<Visit, Error> {
             } else {
                 reconcile::drive(turn, loaded, None).await?
             };
-            let advanced = matches!(outcome, Outcome::Status { advanced: true, .. });
-            send_late_notices(turn, outcome, advanced).await
+            let Outcome::Status { loaded, advanced } = outcome else {
+                return Ok(Visit::Done {
+                    advanced: false,
+                    settled: false,
+                });
+            };
+            send_late_notices(turn, *loaded).await?;
+            Ok(Visit::Done {
+                advanced,
+                settled: false,
+            })
         }
-        Next::SendNotices | Next::AwaitNotices | Next::Settle => finish(turn, loaded, false).await,
+        Next::SendNotices | Next::AwaitNotices => {
+            send_late_notices(turn, loaded).await?;
+            Ok(Visit::Done {
+                advanced: false,
+                settled: false,
+            })
+        }
+        Next::Settle => finish(turn, marker, &loaded).await,
     }
 }
 
-/// Notices are usually sent by `notify`, within seconds; one that is older had no event, or a failing one.
-async fn send_late_notices(turn: Turn<'_>, outcome: Outcome, advanced: bool) -> Result<Visit, Error> {
-    if let Outcome::Status { loaded, .. } = outcome {
-        let late = |at: Timestamp| turn.now.duration_since(at) >= plan::NOTICE_LATE;
-        if loaded.status.unsent().any(|notice| notice.is_due(turn.now) && late(notice.at)) {
-            notify::send_due(turn, *loaded).await?;
-        }
+/// Sends the notices that `notify` should have sent by now: they had no event, or a failing one.
+async fn send_late_notices(turn: Turn<'_>, loaded: Loaded) -> Result<Loaded, Error> {
+    let is_late = |notice: &Notice| turn.now.duration_since(notice.at) >= plan::NOTICE_LATE;
+    if !loaded
+        .status
+        .unsent()
+        .any(|notice| notice.is_due(turn.now) && is_late(notice))
+    {
+        return Ok(loaded);
     }
-    Ok(Visit::Done { advanced, settled: false })
+    notify::send_due(turn, loaded)
+        .await
+        .map(|(loaded, _)| loaded)
 }
 
-/// An open marker without a status: an invocation died between the two, or the status was removed.
-async fn visit_marker(turn: Turn<'_>, key: &str) -> Result<Visit, Error> {
-    match reconcile::take_up(turn, key).await? {
-        Outcome::NoManifest => {
-            store::mark_settled(turn.aws, turn.config, key).await?;
-            Ok(Visit::Done { advanced: false, settled: true })
-        }
-        Outcome::Status { advanced, .. } => Ok(Visit::Done { advanced, settled: false }),
+/// Settles an image of which all is done and told, unless its manifest is another by now:
+/// one whose event was lost, or that had to wait for this one to end.
+async fn finish(turn: Turn<'_>, marker: &OpenMarker, loaded: &Loaded) -> Result<Visit, Error> {
+    let version = &loaded.status.manifest;
+    let current = turn
+        .aws
+        .head_object(&turn.config.bucket, &version.key)
+        .await?;
+    if current.is_some_and(|current| current.etag != version.etag)
+        && let Outcome::Status { loaded: now, .. } = reconcile::take_up(turn, &version.key).await?
+        && now.status.manifest.sha256 != version.sha256
+    {
+        return Ok(Visit::Done {
+            advanced: true,
+            settled: false,
+        });
     }
+    settle(turn, marker).await
 }
 
-/// Sends what is left to be told of a final state, then settles the image.
-async fn finish(turn: Turn<'_>, loaded: Loaded, advanced: bool) -> Result<Visit, Error> {
-    let outcome = Outcome::Status { loaded: Box::new(loaded.clone()), advanced };
-    if loaded.status.unsent().next().is_some() {
-        return send_late_notices(turn, outcome, advanced).await;
-    }
-    let key = &loaded.status.manifest.key;
-    let current = turn.aws.head_object(&turn.config.bucket, key).await?;
-    if current.is_some_and(|current| current.etag != loaded.status.manifest.etag) {
-        // A version whose event was lost, or that had to wait for this one to end.
-        let outcome = reconcile::take_up(turn, key).await?;
-        if let Outcome::Status { loaded: now, .. } = &outcome
-            && now.status.manifest.sha256 != loaded.status.manifest.sha256
-        {
-            return Ok(Visit::Done { advanced: true, settled: false });
-        }
-    }
-    store::mark_settled(turn.aws, turn.config, key).await?;
-    Ok(Visit::Done { advanced, settled: true })
+async fn settle(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
+    let settled = store::mark_settled(turn.aws, turn.config, marker).await?;
+    Ok(Visit::Done {
+        advanced: false,
+        settled,
+    })
 }
 
 /// One Describe call a page for all images that wait for their AMIs.
-async fn look_at_images(turn: Turn<'_>, awaiting: Vec<Loaded>, report: &mut Report, failures: &mut Failures) {
+async fn look_at_images(
+    turn: Turn<'_>,
+    awaiting: Vec<Loaded>,
+    report: &mut Report,
+    failures: &mut Failures,
+) {
     let region = &turn.config.region;
     for group in awaiting.chunks(FILTER_VALUES_MAX) {
         if turn.is_over() {
@@ -194,8 +248,17 @@ async fn look_at_images(turn: Turn<'_>, awaiting: Vec<Loaded>, report: &mut Repo
         let changes: Vec<_> = group
             .iter()
             .map(|loaded| {
-                let seen = loaded.status.images.get(region).and_then(|image| seen.get(&image.id));
-                async move { (&loaded.status.manifest.key, image_seen(turn, loaded, seen).await) }
+                let seen = loaded
+                    .status
+                    .images
+                    .get(region)
+                    .and_then(|image| seen.get(&image.id));
+                async move {
+                    (
+                        &loaded.status.manifest.key,
+                        image_seen(turn, loaded, seen).await,
+                    )
+                }
             })
             .collect();
         let mut changes = stream::iter(changes).buffered(AT_ONCE);
@@ -208,15 +271,28 @@ async fn look_at_images(turn: Turn<'_>, awaiting: Vec<Loaded>, report: &mut Repo
     }
 }
 
-async fn observe(turn: Turn<'_>, group: &[Loaded]) -> Result<BTreeMap<String, ObservedImage>, AwsError> {
-    let ids: BTreeSet<String> =
-        group.iter().filter_map(|loaded| loaded.status.images.get(&turn.config.region)).map(|image| image.id.clone()).collect();
+async fn observe(
+    turn: Turn<'_>,
+    group: &[Loaded],
+) -> Result<BTreeMap<String, ObservedImage>, AwsError> {
+    let ids: BTreeSet<String> = group
+        .iter()
+        .filter_map(|loaded| loaded.status.images.get(&turn.config.region))
+        .map(|image| image.id.clone())
+        .collect();
     let ids: Vec<String> = ids.into_iter().collect();
     let images = turn.aws.find_images("image-id", &ids).await?;
-    Ok(images.into_iter().map(|image| (image.id.clone(), image)).collect())
+    Ok(images
+        .into_iter()
+        .map(|image| (image.id.clone(), image))
+        .collect())
 }
 
-async fn image_seen(turn: Turn<'_>, loaded: &Loaded, seen: Option<&ObservedImage>) -> Result<bool, Error> {
+async fn image_seen(
+    turn: Turn<'_>,
+    loaded: &Loaded,
+    seen: Option<&ObservedImage>,
+) -> Result<bool, Error> {
     let etag = &loaded.etag;
     let after = reconcile::change(turn, loaded.clone(), |status| {
         // Somebody else may have moved it on meanwhile.
@@ -241,8 +317,14 @@ async fn sweep(turn: Turn<'_>, report: &mut Report, failures: &mut Failures) {
         .collect();
     let keys: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
     for object in &objects {
-        let Some(manifest_key) = responsible(turn, &keys, &object.key) else { continue };
-        if turn.is_over() || written.get(manifest_key.as_str()).is_some_and(|written| *written > object.modified_at) {
+        let Some(manifest_key) = responsible(turn, &keys, &object.key) else {
+            continue;
+        };
+        if turn.is_over()
+            || written
+                .get(manifest_key.as_str())
+                .is_some_and(|written| *written > object.modified_at)
+        {
             continue;
         }
         match reconcile::take_up(turn, &manifest_key).await {
@@ -258,7 +340,9 @@ fn responsible(turn: Turn<'_>, keys: &BTreeSet<&str>, object_key: &str) -> Optio
     match key::kind(object_key, turn.config.state.as_str())? {
         Kind::Image => Some(object_key.to_owned()),
         Kind::Bundle => {
-            let sibling = key::bundle_siblings(object_key).into_iter().find(|sibling| keys.contains(sibling.as_str()));
+            let sibling = key::bundle_siblings(object_key)
+                .into_iter()
+                .find(|sibling| keys.contains(sibling.as_str()));
             Some(sibling.unwrap_or_else(|| object_key.to_owned()))
         }
     }

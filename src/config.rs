@@ -32,13 +32,26 @@ impl Config {
     /// Names the variable that is missing or wrong.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let get = |name: &'static str| variable(name).filter(|value| !value.trim().is_empty());
-        let need = |name: &'static str| get(name).ok_or_else(|| ConfigError { variable: name, what: "is not set".into() });
+        let need = |name: &'static str| {
+            get(name).ok_or_else(|| ConfigError {
+                variable: name,
+                what: "is not set".into(),
+            })
+        };
         let prefix = get("AMIWRIGHT_STATE_PREFIX").unwrap_or_else(|| "amiwright/".to_owned());
-        let state = StatePrefix::new(&prefix)
-            .ok_or_else(|| ConfigError { variable: "AMIWRIGHT_STATE_PREFIX", what: "is only slashes".into() })?;
+        let state = StatePrefix::new(&prefix).ok_or_else(|| ConfigError {
+            variable: "AMIWRIGHT_STATE_PREFIX",
+            what: "is only slashes".into(),
+        })?;
         let account_id = get("AMIWRIGHT_ACCOUNT_ID");
-        if account_id.as_ref().is_some_and(|id| id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit())) {
-            return Err(ConfigError { variable: "AMIWRIGHT_ACCOUNT_ID", what: "is not 12 digits".into() });
+        if account_id
+            .as_ref()
+            .is_some_and(|id| id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()))
+        {
+            return Err(ConfigError {
+                variable: "AMIWRIGHT_ACCOUNT_ID",
+                what: "is not 12 digits".into(),
+            });
         }
         Ok(Self {
             bucket: need("AMIWRIGHT_BUCKET")?,
@@ -54,7 +67,10 @@ impl Config {
     /// # Errors
     /// If it is not configured.
     pub fn account_id(&self) -> Result<&str, ConfigError> {
-        let missing = || ConfigError { variable: "AMIWRIGHT_ACCOUNT_ID", what: "is not set".into() };
+        let missing = || ConfigError {
+            variable: "AMIWRIGHT_ACCOUNT_ID",
+            what: "is not set".into(),
+        };
         self.account_id.as_deref().ok_or_else(missing)
     }
 
@@ -63,7 +79,10 @@ impl Config {
     /// # Errors
     /// If it is not configured.
     pub fn topic_arn(&self) -> Result<&str, ConfigError> {
-        let missing = || ConfigError { variable: "AMIWRIGHT_TOPIC_ARN", what: "is not set".into() };
+        let missing = || ConfigError {
+            variable: "AMIWRIGHT_TOPIC_ARN",
+            what: "is not set".into(),
+        };
         self.topic_arn.as_deref().ok_or_else(missing)
     }
 }
@@ -73,7 +92,12 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        Config::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        Config::read(|name| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
@@ -85,12 +109,27 @@ mod tests {
         );
         let config = read(&[("AWS_REGION", "us-east-1"), ("AMIWRIGHT_BUCKET", "images")]).unwrap();
         assert_eq!(config.state.as_str(), "amiwright/");
-        assert!(config.topic_arn().unwrap_err().to_string().contains("AMIWRIGHT_TOPIC_ARN"));
+        assert!(
+            config
+                .topic_arn()
+                .unwrap_err()
+                .to_string()
+                .contains("AMIWRIGHT_TOPIC_ARN")
+        );
     }
 
     #[test]
     fn refuses_an_account_that_is_none() {
-        let all = [("AWS_REGION", "us-east-1"), ("AMIWRIGHT_BUCKET", "images"), ("AMIWRIGHT_ACCOUNT_ID", "42")];
-        assert!(read(&all).unwrap_err().to_string().contains("is not 12 digits"));
+        let all = [
+            ("AWS_REGION", "us-east-1"),
+            ("AMIWRIGHT_BUCKET", "images"),
+            ("AMIWRIGHT_ACCOUNT_ID", "42"),
+        ];
+        assert!(
+            read(&all)
+                .unwrap_err()
+                .to_string()
+                .contains("is not 12 digits")
+        );
     }
 }

@@ -35,7 +35,11 @@ impl Failures {
     /// # Errors
     /// All that failed.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
-        if self.list.is_empty() { Ok(value) } else { Err(self) }
+        if self.list.is_empty() {
+            Ok(value)
+        } else {
+            Err(self)
+        }
     }
 }
 

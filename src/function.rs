@@ -18,7 +18,9 @@ use crate::{advance_tasks, notify, register_image};
 pub async fn run_register_image() -> Result<(), Error> {
     let (aws, config) = &start().await?;
     config.account_id()?;
-    let handler = async |event: LambdaEvent<Value>| register_image::handle(aws, config, event.payload, now()).await;
+    let handler = async |event: LambdaEvent<Value>| {
+        register_image::handle(aws, config, event.payload, now()).await
+    };
     lambda_runtime::run(service_fn(handler)).await
 }
 
@@ -28,10 +30,18 @@ pub async fn run_register_image() -> Result<(), Error> {
 /// As [`run_register_image`].
 pub async fn run_advance_tasks() -> Result<(), Error> {
     let (aws, config) = &start().await?;
-    (config.account_id()?, config.topic_arn()?);
+    config.account_id()?;
+    config.topic_arn()?;
     let handler = async |event: LambdaEvent<Value>| {
         let now = now();
-        advance_tasks::handle(aws, config, &event.payload, now, time_left(&event.context, now)).await
+        advance_tasks::handle(
+            aws,
+            config,
+            &event.payload,
+            now,
+            time_left(&event.context, now),
+        )
+        .await
     };
     lambda_runtime::run(service_fn(handler)).await
 }
@@ -43,19 +53,25 @@ pub async fn run_advance_tasks() -> Result<(), Error> {
 pub async fn run_notify() -> Result<(), Error> {
     let (aws, config) = &start().await?;
     config.topic_arn()?;
-    let handler = async |event: LambdaEvent<Value>| notify::handle(aws, config, event.payload, now()).await;
+    let handler =
+        async |event: LambdaEvent<Value>| notify::handle(aws, config, event.payload, now()).await;
     lambda_runtime::run(service_fn(handler)).await
 }
 
 impl From<crate::Failures> for Diagnostic {
     fn from(failures: crate::Failures) -> Self {
-        Self { error_type: "Failures".to_owned(), error_message: failures.to_string() }
+        Self {
+            error_type: "Failures".to_owned(),
+            error_message: failures.to_string(),
+        }
     }
 }
 
 /// Reads the configuration and prepares the way to AWS. Calls nothing.
 async fn start() -> Result<(Aws, Config), Error> {
-    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.to_lowercase().parse().ok());
+    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL")
+        .ok()
+        .and_then(|level| level.to_lowercase().parse().ok());
     tracing_subscriber::fmt()
         .json()
         .with_max_level(level.unwrap_or(LevelFilter::INFO))
@@ -67,12 +83,19 @@ async fn start() -> Result<(Aws, Config), Error> {
 }
 
 /// The time, in whole seconds: what is recorded is read by people.
-#[expect(clippy::disallowed_methods, reason = "the one clock of the functions: everything below gets `now`")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one clock of the functions: everything below gets `now`"
+)]
 fn now() -> Timestamp {
     let now = Timestamp::now();
     now.round(Unit::Second).unwrap_or(now)
 }
 
 fn time_left(context: &Context, now: Timestamp) -> Duration {
-    Duration::from_millis(context.deadline.saturating_sub(u64::try_from(now.as_millisecond()).unwrap_or(0)))
+    Duration::from_millis(
+        context
+            .deadline
+            .saturating_sub(u64::try_from(now.as_millisecond()).unwrap_or(0)),
+    )
 }

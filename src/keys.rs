@@ -33,7 +33,10 @@ impl StatePrefix {
     /// The manifest that a status is about; none if the key is no status'.
     #[must_use]
     pub fn manifest_of_status<'a>(&self, key: &'a str) -> Option<&'a str> {
-        key.strip_prefix(&self.0)?.strip_prefix("status/")?.strip_suffix(".json").filter(|key| !key.is_empty())
+        key.strip_prefix(&self.0)?
+            .strip_prefix("status/")?
+            .strip_suffix(".json")
+            .filter(|key| !key.is_empty())
     }
 
     /// The marker that says: this manifest's image is not settled.
@@ -51,7 +54,9 @@ impl StatePrefix {
     /// The manifest that an open marker is about; none if the key is no marker's.
     #[must_use]
     pub fn manifest_of_marker<'a>(&self, key: &'a str) -> Option<&'a str> {
-        key.strip_prefix(&self.0)?.strip_prefix("open/").filter(|key| !key.is_empty())
+        key.strip_prefix(&self.0)?
+            .strip_prefix("open/")
+            .filter(|key| !key.is_empty())
     }
 }
 
@@ -64,10 +69,19 @@ mod tests {
         let prefix = StatePrefix::new("amiwright").unwrap();
         assert_eq!(prefix, StatePrefix::new("/amiwright/").unwrap());
         let key = "golden/web.image.yaml";
-        assert_eq!(prefix.status_key(key), "amiwright/status/golden/web.image.yaml.json");
-        assert_eq!(prefix.manifest_of_status(&prefix.status_key(key)), Some(key));
+        assert_eq!(
+            prefix.status_key(key),
+            "amiwright/status/golden/web.image.yaml.json"
+        );
+        assert_eq!(
+            prefix.manifest_of_status(&prefix.status_key(key)),
+            Some(key)
+        );
         assert_eq!(prefix.manifest_of_marker(&prefix.open_key(key)), Some(key));
-        assert_eq!(prefix.manifest_of_status("amiwright/open/web.image.yaml"), None);
+        assert_eq!(
+            prefix.manifest_of_status("amiwright/open/web.image.yaml"),
+            None
+        );
         assert_eq!(prefix.manifest_of_status("amiwright/status/.json"), None);
         assert_eq!(StatePrefix::new("/"), None);
     }

@@ -26,14 +26,24 @@ pub struct Report {
 ///
 /// # Errors
 /// If the event cannot be read, or a notice could not be published: Lambda tries the event again.
-pub async fn handle(aws: &Aws, config: &Config, event: Value, now: Timestamp) -> Result<Report, crate::Failures> {
+pub async fn handle(
+    aws: &Aws,
+    config: &Config,
+    event: Value,
+    now: Timestamp,
+) -> Result<Report, crate::Failures> {
     let triggers = trigger::objects(event);
     let mut failures = crate::Failures::default();
-    triggers.problems.iter().for_each(|problem| failures.add("an event record", problem));
+    triggers
+        .problems
+        .iter()
+        .for_each(|problem| failures.add("an event record", problem));
     let mut report = Report::default();
     let turn = Turn::new(aws, config, now);
     for object in &triggers.objects {
-        let Some(manifest_key) = manifest_key(config, object) else { continue };
+        let Some(manifest_key) = manifest_key(config, object) else {
+            continue;
+        };
         match send_for(turn, &manifest_key).await {
             Ok(Some(sent)) => {
                 report.statuses += 1;
@@ -73,7 +83,9 @@ pub async fn send_due(turn: Turn<'_>, mut loaded: Loaded) -> Result<(Loaded, usi
             taken.is_some()
         })
         .await?;
-        let Some(notice) = taken else { return Ok((loaded, sent)) };
+        let Some(notice) = taken else {
+            return Ok((loaded, sent));
+        };
         let message_id = publish(turn, &loaded, &notice).await?;
         loaded = reconcile::change(turn, loaded, |status| {
             status.notice_sent(notice.seq, &message_id, turn.now);
@@ -87,11 +99,25 @@ pub async fn send_due(turn: Turn<'_>, mut loaded: Loaded) -> Result<(Loaded, usi
 
 async fn publish(turn: Turn<'_>, loaded: &Loaded, notice: &Notice) -> Result<String, Error> {
     // A notice that was not sent always has its message: it is written with it and loses it when it is sent.
-    let Some(message) = &notice.message else { return Ok(String::new()) };
+    let Some(message) = &notice.message else {
+        return Ok(String::new());
+    };
     let manifest = &loaded.status.manifest;
     let status_key = turn.config.state.status_key(&manifest.key);
-    let text = format!("{}\nStatus: s3://{}/{status_key}\n", message.text, manifest.bucket);
+    let text = format!(
+        "{}\nStatus: s3://{}/{status_key}\n",
+        message.text, manifest.bucket
+    );
     let topic_arn = turn.config.topic_arn()?;
     let machines = message.data.to_string();
-    Ok(turn.aws.publish(topic_arn, &message.subject, &text, &machines, &message.attributes).await?)
+    Ok(turn
+        .aws
+        .publish(
+            topic_arn,
+            &message.subject,
+            &text,
+            &machines,
+            &message.attributes,
+        )
+        .await?)
 }

@@ -15,7 +15,12 @@ use crate::trigger::{self, ObjectRef};
 ///
 /// # Errors
 /// If a manifest could not be taken up: Lambda tries the event again.
-pub async fn handle(aws: &Aws, config: &Config, event: Value, now: Timestamp) -> Result<Value, Failures> {
+pub async fn handle(
+    aws: &Aws,
+    config: &Config,
+    event: Value,
+    now: Timestamp,
+) -> Result<Value, Failures> {
     let triggers = trigger::objects(event);
     let turn = Turn::new(aws, config, now);
     let mut failures = Failures::default();
@@ -34,9 +39,17 @@ pub async fn handle(aws: &Aws, config: &Config, event: Value, now: Timestamp) ->
             }
         }
     }
-    tracing::info!(taken_up, ignored = triggers.ignored, failed = failures.count(), "took up manifests");
+    tracing::info!(
+        taken_up,
+        ignored = triggers.ignored,
+        failed = failures.count(),
+        "took up manifests"
+    );
     if failed_messages.len() >= failures.count() && !failed_messages.is_empty() {
-        let failed: Vec<Value> = failed_messages.iter().map(|id| json!({ "itemIdentifier": id })).collect();
+        let failed: Vec<Value> = failed_messages
+            .iter()
+            .map(|id| json!({ "itemIdentifier": id }))
+            .collect();
         return Ok(json!({ "batchItemFailures": failed }));
     }
     failures.or(json!({ "takenUp": taken_up, "ignored": triggers.ignored }))
@@ -45,16 +58,28 @@ pub async fn handle(aws: &Aws, config: &Config, event: Value, now: Timestamp) ->
 /// Takes up the manifest that an object is, or decides about it. Returns how many that were.
 async fn take_up(turn: Turn<'_>, object: &ObjectRef) -> Result<usize, Error> {
     if object.bucket != turn.config.bucket || object.deleted {
-        tracing::info!(bucket = object.bucket, key = object.key, "not an upload to our bucket");
+        tracing::info!(
+            bucket = object.bucket,
+            key = object.key,
+            "not an upload to our bucket"
+        );
         return Ok(0);
     }
     // EventBridge does not say whether its keys are encoded; where both readings name an object, it is the literal one.
-    for key in [Some(&object.key), object.alternative_key.as_ref()].into_iter().flatten() {
+    for key in [Some(&object.key), object.alternative_key.as_ref()]
+        .into_iter()
+        .flatten()
+    {
         for manifest_key in responsible(turn, key).await? {
             let outcome = reconcile::take_up(turn, &manifest_key).await?;
             if let Outcome::Status { loaded, advanced } = outcome {
                 let status = &loaded.status;
-                tracing::info!(manifest = manifest_key, place = status.place(), advanced, "took up a manifest");
+                tracing::info!(
+                    manifest = manifest_key,
+                    place = status.place(),
+                    advanced,
+                    "took up a manifest"
+                );
                 return Ok(1);
             }
         }
@@ -73,7 +98,10 @@ async fn responsible(turn: Turn<'_>, object_key: &str) -> Result<Vec<String>, Er
             let siblings = key::bundle_siblings(object_key);
             let prefix = common_prefix(&siblings);
             let listed = turn.aws.list_objects(&turn.config.bucket, prefix).await?;
-            let mut keys: Vec<String> = siblings.into_iter().filter(|sibling| listed.iter().any(|object| object.key == *sibling)).collect();
+            let mut keys: Vec<String> = siblings
+                .into_iter()
+                .filter(|sibling| listed.iter().any(|object| object.key == *sibling))
+                .collect();
             keys.push(object_key.to_owned());
             Ok(keys)
         }

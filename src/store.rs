@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
-use crate::image::status::SCHEMA;
+use crate::image::status::{ManifestVersion, SCHEMA};
 
 /// Statuses that are read at once for a list.
 const READS_AT_ONCE: usize = 16;
@@ -30,7 +30,9 @@ pub enum StoreError {
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// The object is not a status.
-    #[error("s3://{bucket}/{key} is no status ({reason}): restore an earlier version of the object, or remove it to start anew")]
+    #[error(
+        "s3://{bucket}/{key} is no status ({reason}): restore an earlier version of the object, or remove it to start anew"
+    )]
     Unreadable {
         /// Bucket.
         bucket: String,
@@ -40,7 +42,9 @@ pub enum StoreError {
         reason: String,
     },
     /// The status is a newer amiwright's.
-    #[error("s3://{bucket}/{key} has schema {schema}, this amiwright reads up to {SCHEMA}: deploy the newer version")]
+    #[error(
+        "s3://{bucket}/{key} has schema {schema}, this amiwright reads up to {SCHEMA}: deploy the newer version"
+    )]
     Newer {
         /// Bucket.
         bucket: String,
@@ -55,18 +59,42 @@ pub enum StoreError {
 ///
 /// # Errors
 /// If S3 fails, or the object is not a status that this version can read.
-pub async fn load(aws: &Aws, config: &Config, manifest_key: &str) -> Result<Option<Loaded>, StoreError> {
+pub async fn load(
+    aws: &Aws,
+    config: &Config,
+    manifest_key: &str,
+) -> Result<Option<Loaded>, StoreError> {
     let key = config.state.status_key(manifest_key);
-    let Some(object) = aws.get_object(&config.bucket, &key, Which::Current, STATUS_MAX).await? else { return Ok(None) };
+    let Some(object) = aws
+        .get_object(&config.bucket, &key, Which::Current, STATUS_MAX)
+        .await?
+    else {
+        return Ok(None);
+    };
     let bucket = config.bucket.clone();
     let Some(content) = object.content else {
         let reason = format!("{} bytes long", object.info.size);
-        return Err(StoreError::Unreadable { bucket, key, reason });
+        return Err(StoreError::Unreadable {
+            bucket,
+            key,
+            reason,
+        });
     };
     match parse(&content) {
-        Ok(status) => Ok(Some(Loaded { status, etag: object.info.etag })),
-        Err(Unparsed::Newer(schema)) => Err(StoreError::Newer { bucket, key, schema }),
-        Err(Unparsed::Wrong(reason)) => Err(StoreError::Unreadable { bucket, key, reason }),
+        Ok(status) => Ok(Some(Loaded {
+            status,
+            etag: object.info.etag,
+        })),
+        Err(Unparsed::Newer(schema)) => Err(StoreError::Newer {
+            bucket,
+            key,
+            schema,
+        }),
+        Err(Unparsed::Wrong(reason)) => Err(StoreError::Unreadable {
+            bucket,
+            key,
+            reason,
+        }),
     }
 }
 
@@ -92,7 +120,12 @@ fn parse(content: &[u8]) -> Result<Status, Unparsed> {
 ///
 /// # Errors
 /// If S3 fails for another reason than that somebody else was faster.
-pub async fn save(aws: &Aws, config: &Config, status: &Status, etag: Option<&str>) -> Result<Saved, StoreError> {
+pub async fn save(
+    aws: &Aws,
+    config: &Config,
+    status: &Status,
+    etag: Option<&str>,
+) -> Result<Saved, StoreError> {
     let key = config.state.status_key(&status.manifest.key);
     let content = serde_json::to_vec_pretty(status).map_err(|error| StoreError::Unreadable {
         bucket: config.bucket.clone(),
@@ -102,30 +135,69 @@ pub async fn save(aws: &Aws, config: &Config, status: &Status, etag: Option<&str
     Ok(aws.put_if(&config.bucket, &key, content, etag).await?)
 }
 
-/// Marks a manifest's image as not settled. Done before its status is first written.
-///
-/// # Errors
-/// If S3 fails.
-pub async fn mark_open(aws: &Aws, config: &Config, manifest_key: &str) -> Result<(), AwsError> {
-    aws.put_marker(&config.bucket, &config.state.open_key(manifest_key)).await
+/// A marker that says: this manifest's image is not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenMarker {
+    /// The manifest's key.
+    pub manifest_key: String,
+    /// The `ETag` it had when it was listed.
+    pub etag: String,
 }
 
-/// Removes the open marker of a settled image.
+/// Marks a manifest's image as not settled. Done before its status is first written.
+///
+/// The marker holds the version it is for: who settles one version cannot remove the marker of the next.
 ///
 /// # Errors
 /// If S3 fails.
-pub async fn mark_settled(aws: &Aws, config: &Config, manifest_key: &str) -> Result<(), AwsError> {
-    aws.delete_object(&config.bucket, &config.state.open_key(manifest_key)).await
+pub async fn mark_open(
+    aws: &Aws,
+    config: &Config,
+    version: &ManifestVersion,
+) -> Result<(), AwsError> {
+    let content = format!("{} {}\n", version.sha256, version.uploaded_at);
+    aws.put_object(
+        &config.bucket,
+        &config.state.open_key(&version.key),
+        &content,
+    )
+    .await
+}
+
+/// Removes the open marker of a settled image, and says whether it is gone: another version may have been opened since.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn mark_settled(
+    aws: &Aws,
+    config: &Config,
+    marker: &OpenMarker,
+) -> Result<bool, AwsError> {
+    aws.delete_if(
+        &config.bucket,
+        &config.state.open_key(&marker.manifest_key),
+        &marker.etag,
+    )
+    .await
 }
 
 /// The manifests whose images are not settled, the oldest marker first.
 ///
 /// # Errors
 /// If S3 fails.
-pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<String>, AwsError> {
-    let mut markers: Vec<ObjectInfo> = aws.list_objects(&config.bucket, &config.state.open_markers()).await?;
-    markers.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
-    Ok(markers.iter().filter_map(|marker| config.state.manifest_of_marker(&marker.key)).map(str::to_owned).collect())
+pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, AwsError> {
+    let mut objects = aws
+        .list_objects(&config.bucket, &config.state.open_markers())
+        .await?;
+    objects.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
+    let marker = |object: ObjectInfo| {
+        let manifest_key = config.state.manifest_of_marker(&object.key)?.to_owned();
+        Some(OpenMarker {
+            manifest_key,
+            etag: object.etag,
+        })
+    };
+    Ok(objects.into_iter().filter_map(marker).collect())
 }
 
 /// One status of a list, or why it cannot be read: a broken one must not hide the others.
@@ -144,8 +216,14 @@ pub struct Listed {
 /// # Errors
 /// If S3 fails.
 pub async fn list_status_keys(aws: &Aws, config: &Config) -> Result<Vec<String>, AwsError> {
-    let objects = aws.list_objects(&config.bucket, &config.state.statuses()).await?;
-    Ok(objects.iter().filter_map(|object| config.state.manifest_of_status(&object.key)).map(str::to_owned).collect())
+    let objects = aws
+        .list_objects(&config.bucket, &config.state.statuses())
+        .await?;
+    Ok(objects
+        .iter()
+        .filter_map(|object| config.state.manifest_of_status(&object.key))
+        .map(str::to_owned)
+        .collect())
 }
 
 /// All statuses, in the order of their keys.
@@ -153,13 +231,24 @@ pub async fn list_status_keys(aws: &Aws, config: &Config) -> Result<Vec<String>,
 /// # Errors
 /// If S3 does not list them. What is wrong with a single one is part of the list.
 pub async fn list_statuses(aws: &Aws, config: &Config) -> Result<Vec<Listed>, AwsError> {
-    let objects = aws.list_objects(&config.bucket, &config.state.statuses()).await?;
-    let keys = objects.iter().filter_map(|object| Some((config.state.manifest_of_status(&object.key)?, object.modified_at)));
+    let objects = aws
+        .list_objects(&config.bucket, &config.state.statuses())
+        .await?;
+    let keys = objects.iter().filter_map(|object| {
+        Some((
+            config.state.manifest_of_status(&object.key)?,
+            object.modified_at,
+        ))
+    });
     let listed = stream::iter(keys)
         .map(|(key, modified_at)| async move {
             // One that is gone again since it was listed is no longer one of them.
             let status = load(aws, config, key).await.transpose()?;
-            Some(Listed { manifest_key: key.to_owned(), modified_at, status })
+            Some(Listed {
+                manifest_key: key.to_owned(),
+                modified_at,
+                status,
+            })
         })
         .buffered(READS_AT_ONCE);
     Ok(listed.filter_map(std::future::ready).collect().await)

@@ -21,7 +21,11 @@ impl Clock {
         Self {
             epoch,
             started: tokio::time::Instant::now(),
-            speed: if speed.is_finite() && speed > 0.0 { speed } else { 1.0 },
+            speed: if speed.is_finite() && speed > 0.0 {
+                speed
+            } else {
+                1.0
+            },
         }
     }
 

@@ -260,7 +260,11 @@ pub(crate) fn refusal(
     } else {
         format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}")
     };
-    let header = if service == "s3" { "x-amz-request-id" } else { "x-amzn-requestid" };
+    let header = if service == "s3" {
+        "x-amz-request-id"
+    } else {
+        "x-amzn-requestid"
+    };
     let response = wire::response(status, "text/xml;charset=UTF-8", body);
     wire::with_request_id(response, header, request_id)
 }

@@ -12,7 +12,9 @@ impl Ids {
     /// Ids that follow from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { random: Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))) }
+        Self {
+            random: Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))),
+        }
     }
 
     /// `prefix-` and 17 hex digits, as EC2 names its resources (`ami-0a1b…`).
@@ -25,7 +27,13 @@ impl Ids {
     #[must_use]
     pub fn uuid(&self) -> String {
         let variant = ["8", "9", "a", "b"][self.below(4)];
-        let (a, b, c, d, e) = (self.hex(8), self.hex(4), self.hex(3), self.hex(3), self.hex(12));
+        let (a, b, c, d, e) = (
+            self.hex(8),
+            self.hex(4),
+            self.hex(3),
+            self.hex(3),
+            self.hex(12),
+        );
         format!("{a}-{b}-4{c}-{variant}{d}-{e}")
     }
 

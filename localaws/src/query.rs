@@ -123,5 +123,9 @@ pub(crate) fn element(name: &str, text: &str) -> String {
 }
 
 fn whole(status: StatusCode, body: String, request_id: &str) -> Response {
-    with_request_id(response(status, "text/xml", body), "x-amzn-requestid", request_id)
+    with_request_id(
+        response(status, "text/xml", body),
+        "x-amzn-requestid",
+        request_id,
+    )
 }

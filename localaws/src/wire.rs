@@ -14,7 +14,9 @@ pub fn response(status: StatusCode, content_type: &str, body: impl Into<Bytes>) 
     let mut response = http::Response::new(body.into());
     *response.status_mut() = status;
     if let Ok(value) = content_type.parse() {
-        response.headers_mut().insert(http::header::CONTENT_TYPE, value);
+        response
+            .headers_mut()
+            .insert(http::header::CONTENT_TYPE, value);
     }
     response
 }
@@ -45,6 +47,8 @@ pub fn not_built(service: &str, action: &str) -> Response {
     response(
         StatusCode::NOT_IMPLEMENTED,
         "text/plain",
-        format!("localaws has not built {service} {action}; it does not pretend to know the answer\n"),
+        format!(
+            "localaws has not built {service} {action}; it does not pretend to know the answer\n"
+        ),
     )
 }

@@ -30,13 +30,21 @@ pub struct Aws {
 impl Aws {
     /// As the environment says: credentials, endpoints. No call is made here.
     pub async fn from_env(region: &str) -> Self {
-        let endpoints: Vec<String> = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_SNS"]
-            .iter()
-            .filter_map(|name| std::env::var(name).ok())
-            .collect();
+        let endpoints: Vec<String> = [
+            "AWS_ENDPOINT_URL",
+            "AWS_ENDPOINT_URL_S3",
+            "AWS_ENDPOINT_URL_EC2",
+            "AWS_ENDPOINT_URL_SNS",
+        ]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .collect();
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(region.to_owned()))
-            .http_client(https_client(region, endpoints.iter().any(|url| url.starts_with("https:"))))
+            .http_client(https_client(
+                region,
+                endpoints.iter().any(|url| url.starts_with("https:")),
+            ))
             .timeout_config(timeouts());
         let config = with_credentials(loader, &endpoints).load().await;
         Self::new(config, !endpoints.is_empty())
@@ -50,22 +58,32 @@ impl Aws {
     }
 
     fn new(config: SdkConfig, path_style: bool) -> Self {
-        Self { config, path_style, s3: OnceLock::new(), ec2: OnceLock::new(), sns: OnceLock::new() }
+        Self {
+            config,
+            path_style,
+            s3: OnceLock::new(),
+            ec2: OnceLock::new(),
+            sns: OnceLock::new(),
+        }
     }
 
     pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
         self.s3.get_or_init(|| {
-            let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.path_style).build();
+            let config = aws_sdk_s3::config::Builder::from(&self.config)
+                .force_path_style(self.path_style)
+                .build();
             aws_sdk_s3::Client::from_conf(config)
         })
     }
 
     pub(super) fn ec2(&self) -> &aws_sdk_ec2::Client {
-        self.ec2.get_or_init(|| aws_sdk_ec2::Client::new(&self.config))
+        self.ec2
+            .get_or_init(|| aws_sdk_ec2::Client::new(&self.config))
     }
 
     pub(super) fn sns(&self) -> &aws_sdk_sns::Client {
-        self.sns.get_or_init(|| aws_sdk_sns::Client::new(&self.config))
+        self.sns
+            .get_or_init(|| aws_sdk_sns::Client::new(&self.config))
     }
 }
 
@@ -81,34 +99,55 @@ const CREDENTIALS: [&str; 5] = [
 /// A world on this machine takes any credentials. Where none are named, the SDK would look for a profile and then for
 /// an instance's role, and fail after seconds; so placeholders are used.
 fn with_credentials(loader: ConfigLoader, endpoints: &[String]) -> ConfigLoader {
-    let named = CREDENTIALS.iter().any(|name| std::env::var_os(name).is_some());
+    let named = CREDENTIALS
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
     if named || endpoints.is_empty() || !endpoints.iter().all(|url| is_loopback(url)) {
         return loader;
     }
-    loader.credentials_provider(Credentials::new("local", "local", None, None, "placeholder for a loopback endpoint"))
+    loader.credentials_provider(Credentials::new(
+        "local",
+        "local",
+        None,
+        None,
+        "placeholder for a loopback endpoint",
+    ))
 }
 
 /// Whether an endpoint can only be on this machine.
 fn is_loopback(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else { return false };
+    let Some(rest) = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"))
+    else {
+        return false;
+    };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// The SDK has no time-outs of its own for a call or a try.
 fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build()
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build()
 }
 
 /// TLS by ring: its first connection takes 3 ms, that of the SDK's default library 44 ms.
 fn https_client(region: &str, foreign_endpoint: bool) -> SharedHttpClient {
     // Other endpoints, and those of AWS China, have certificates of other authorities.
     let system_roots = foreign_endpoint || region.starts_with("cn-");
-    let trust_store = TrustStore::empty().with_native_roots(system_roots).with_pem_certificate(AMAZON_ROOTS);
+    let trust_store = TrustStore::empty()
+        .with_native_roots(system_roots)
+        .with_pem_certificate(AMAZON_ROOTS);
     let provider = Provider::Rustls(CryptoMode::Ring);
     let builder = aws_smithy_http_client::Builder::new().tls_provider(provider);
     match TlsContext::builder().with_trust_store(trust_store).build() {
@@ -124,8 +163,19 @@ mod tests {
 
     #[test]
     fn a_loopback_endpoint_is_on_this_machine() {
-        let local = ["http://127.0.0.1:4566", "http://localhost:4566/", "https://[::1]:4566", "http://127.0.0.2"];
-        let elsewhere = ["https://s3.amazonaws.com", "http://127.0.0.1.example.com", "http://localhost.example.com", "http://user@10.0.0.1", "127.0.0.1"];
+        let local = [
+            "http://127.0.0.1:4566",
+            "http://localhost:4566/",
+            "https://[::1]:4566",
+            "http://127.0.0.2",
+        ];
+        let elsewhere = [
+            "https://s3.amazonaws.com",
+            "http://127.0.0.1.example.com",
+            "http://localhost.example.com",
+            "http://user@10.0.0.1",
+            "127.0.0.1",
+        ];
         assert!(local.iter().all(|url| is_loopback(url)));
         assert!(!elsewhere.iter().any(|url| is_loopback(url)));
     }

@@ -83,13 +83,22 @@ impl AwsError {
             SdkError::ServiceError(context) => {
                 let code = context.err().code().map(str::to_owned);
                 let status = context.raw().status().as_u16();
-                let message = context.err().message().map_or_else(|| format!("HTTP status {status}"), str::to_owned);
+                let message = context
+                    .err()
+                    .message()
+                    .map_or_else(|| format!("HTTP status {status}"), str::to_owned);
                 (remedy_of(code.as_deref(), status), code, message)
             }
             SdkError::ConstructionFailure(_) => (Remedy::Never, None, chain(error)),
             _ => (Remedy::Ambiguous, None, chain(error)),
         };
-        Self { doing, remedy, code, message, request_id }
+        Self {
+            doing,
+            remedy,
+            code,
+            message,
+            request_id,
+        }
     }
 
     /// Whether the service answered with this code.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::types::{
-    ArchitectureValues, BlockDeviceMapping, BootModeValues, EbsBlockDevice, Filter, Image, ImdsSupportValues,
-    ResourceType, Tag, TagSpecification, TpmSupportValues, VolumeType,
+    ArchitectureValues, BlockDeviceMapping, BootModeValues, EbsBlockDevice, Filter, Image,
+    ImdsSupportValues, ResourceType, Tag, TagSpecification, TpmSupportValues, VolumeType,
 };
 
 use super::{Aws, AwsError, Remedy};
@@ -36,9 +36,21 @@ impl Aws {
     ///
     /// # Errors
     /// If EC2 does not answer, or refuses.
-    pub async fn find_images(&self, filter: &str, values: &[String]) -> Result<Vec<ObservedImage>, AwsError> {
-        let filter = Filter::builder().name(filter).set_values(Some(values.to_vec())).build();
-        let request = self.ec2().describe_images().owners("self").include_disabled(true).include_deprecated(true);
+    pub async fn find_images(
+        &self,
+        filter: &str,
+        values: &[String],
+    ) -> Result<Vec<ObservedImage>, AwsError> {
+        let filter = Filter::builder()
+            .name(filter)
+            .set_values(Some(values.to_vec()))
+            .build();
+        let request = self
+            .ec2()
+            .describe_images()
+            .owners("self")
+            .include_disabled(true)
+            .include_deprecated(true);
         let mut pages = request.filters(filter.clone()).into_paginator().send();
         let mut images = Vec::new();
         while let Some(page) = pages.next().await {
@@ -65,14 +77,38 @@ impl Aws {
             .set_description(wanted.description.clone())
             .set_image_location(wanted.image_location.clone())
             .tag_specifications(tags(&wanted.tags))
-            .set_architecture(registration.architecture.map(|value| ArchitectureValues::from(value.as_str())))
-            .set_virtualization_type(registration.virtualization_type.map(|value| value.as_str().to_owned()))
-            .set_boot_mode(registration.boot_mode.map(|value| BootModeValues::from(value.as_str())))
-            .set_tpm_support(registration.tpm_support.map(|value| TpmSupportValues::from(value.as_str())))
+            .set_architecture(
+                registration
+                    .architecture
+                    .map(|value| ArchitectureValues::from(value.as_str())),
+            )
+            .set_virtualization_type(
+                registration
+                    .virtualization_type
+                    .map(|value| value.as_str().to_owned()),
+            )
+            .set_boot_mode(
+                registration
+                    .boot_mode
+                    .map(|value| BootModeValues::from(value.as_str())),
+            )
+            .set_tpm_support(
+                registration
+                    .tpm_support
+                    .map(|value| TpmSupportValues::from(value.as_str())),
+            )
             .set_uefi_data(registration.uefi_data.clone())
-            .set_imds_support(registration.imds_support.map(|value| ImdsSupportValues::from(value.as_str())))
+            .set_imds_support(
+                registration
+                    .imds_support
+                    .map(|value| ImdsSupportValues::from(value.as_str())),
+            )
             .set_ena_support(registration.ena_support)
-            .set_sriov_net_support(registration.sriov_net_support.map(|value| value.as_str().to_owned()))
+            .set_sriov_net_support(
+                registration
+                    .sriov_net_support
+                    .map(|value| value.as_str().to_owned()),
+            )
             .set_kernel_id(registration.kernel_id.clone())
             .set_ramdisk_id(registration.ramdisk_id.clone())
             .set_billing_products(non_empty(&registration.billing_products))
@@ -99,8 +135,14 @@ fn non_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {
 
 /// Only the AMI is tagged: RegisterImage makes no snapshot, and what we did not make must not look like ours.
 fn tags(tags: &BTreeMap<String, String>) -> TagSpecification {
-    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    TagSpecification::builder().resource_type(ResourceType::Image).set_tags(Some(tags)).build()
+    let tags = tags
+        .iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect();
+    TagSpecification::builder()
+        .resource_type(ResourceType::Image)
+        .set_tags(Some(tags))
+        .build()
 }
 
 fn mappings(mappings: Vec<manifest::BlockDeviceMapping>) -> Vec<BlockDeviceMapping> {
@@ -121,7 +163,10 @@ fn ebs(ebs: manifest::Ebs) -> EbsBlockDevice {
     EbsBlockDevice::builder()
         .set_snapshot_id(ebs.snapshot_id)
         .set_volume_size(signed(ebs.volume_size))
-        .set_volume_type(ebs.volume_type.map(|value| VolumeType::from(value.as_str())))
+        .set_volume_type(
+            ebs.volume_type
+                .map(|value| VolumeType::from(value.as_str())),
+        )
         .set_iops(signed(ebs.iops))
         .set_throughput(signed(ebs.throughput))
         .set_delete_on_termination(ebs.delete_on_termination)
@@ -141,15 +186,29 @@ fn signed(number: Option<u32>) -> Option<i32> {
 }
 
 fn observed(image: Image) -> ObservedImage {
-    let reason = image.state_reason.map(|reason| (reason.code.unwrap_or_default(), reason.message.unwrap_or_default()));
+    let reason = image.state_reason.map(|reason| {
+        (
+            reason.code.unwrap_or_default(),
+            reason.message.unwrap_or_default(),
+        )
+    });
     let mappings = image.block_device_mappings.unwrap_or_default();
     let tags = image.tags.unwrap_or_default();
     ObservedImage {
         id: image.image_id.unwrap_or_default(),
         name: image.name.unwrap_or_default(),
-        state: image.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        state: image
+            .state
+            .map(|state| state.as_str().to_owned())
+            .unwrap_or_default(),
         reason,
-        tags: tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
-        snapshots: mappings.into_iter().filter_map(|mapping| mapping.ebs?.snapshot_id).collect(),
+        tags: tags
+            .into_iter()
+            .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+            .collect(),
+        snapshots: mappings
+            .into_iter()
+            .filter_map(|mapping| mapping.ebs?.snapshot_id)
+            .collect(),
     }
 }

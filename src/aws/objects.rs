@@ -55,7 +55,13 @@ impl Aws {
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
-    pub async fn get_object(&self, bucket: &str, key: &str, which: Which<'_>, limit: u64) -> Result<Option<Object>, AwsError> {
+    pub async fn get_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        which: Which<'_>,
+        limit: u64,
+    ) -> Result<Option<Object>, AwsError> {
         let doing = format!("reading s3://{bucket}/{key}");
         let request = self.s3().get_object().bucket(bucket).key(key);
         let request = match which {
@@ -67,7 +73,11 @@ impl Aws {
             Ok(output) => output,
             Err(error) => {
                 let error = AwsError::new(doing, &error);
-                return if is_absent(&error) || error.has_code("PreconditionFailed") { Ok(None) } else { Err(error) };
+                return if is_absent(&error) || error.has_code("PreconditionFailed") {
+                    Ok(None)
+                } else {
+                    Err(error)
+                };
             }
         };
         let info = ObjectInfo {
@@ -78,7 +88,10 @@ impl Aws {
             modified_at: timestamp(output.last_modified.as_ref()),
         };
         if info.size > limit {
-            return Ok(Some(Object { info, content: None }));
+            return Ok(Some(Object {
+                info,
+                content: None,
+            }));
         }
         let content = output.body.collect().await.map_err(|error| AwsError {
             doing,
@@ -87,14 +100,21 @@ impl Aws {
             message: format!("the answer broke off: {error}"),
             request_id: None,
         })?;
-        Ok(Some(Object { info, content: Some(content.to_vec()) }))
+        Ok(Some(Object {
+            info,
+            content: Some(content.to_vec()),
+        }))
     }
 
     /// Looks at an object; none if there is none.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
-    pub async fn head_object(&self, bucket: &str, key: &str) -> Result<Option<ObjectInfo>, AwsError> {
+    pub async fn head_object(
+        &self,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Option<ObjectInfo>, AwsError> {
         match self.s3().head_object().bucket(bucket).key(key).send().await {
             Ok(output) => Ok(Some(ObjectInfo {
                 key: key.to_owned(),
@@ -105,7 +125,11 @@ impl Aws {
             })),
             Err(error) => {
                 let error = AwsError::new(format!("looking at s3://{bucket}/{key}"), &error);
-                if is_absent(&error) { Ok(None) } else { Err(error) }
+                if is_absent(&error) {
+                    Ok(None)
+                } else {
+                    Err(error)
+                }
             }
         }
     }
@@ -116,8 +140,20 @@ impl Aws {
     ///
     /// # Errors
     /// If S3 does not answer, or refuses for another reason than the condition.
-    pub async fn put_if(&self, bucket: &str, key: &str, content: Vec<u8>, etag: Option<&str>) -> Result<Saved, AwsError> {
-        let request = self.s3().put_object().bucket(bucket).key(key).content_type("application/json").body(content.into());
+    pub async fn put_if(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: Vec<u8>,
+        etag: Option<&str>,
+    ) -> Result<Saved, AwsError> {
+        let request = self
+            .s3()
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .content_type("application/json")
+            .body(content.into());
         let request = match etag {
             Some(etag) => request.if_match(etag),
             None => request.if_none_match("*"),
@@ -127,47 +163,86 @@ impl Aws {
             Err(error) => {
                 let error = AwsError::new(format!("writing s3://{bucket}/{key}"), &error);
                 // The object that If-Match wants may also be gone: then S3 answers 404.
-                let lost = ["PreconditionFailed", "ConditionalRequestConflict"].iter().any(|code| error.has_code(code));
-                if lost || (etag.is_some() && is_absent(&error)) { Ok(Saved::Conflict) } else { Err(error) }
+                if is_condition(&error) || (etag.is_some() && is_absent(&error)) {
+                    Ok(Saved::Conflict)
+                } else {
+                    Err(error)
+                }
             }
         }
     }
 
-    /// Writes an empty object, whatever was there.
+    /// Writes an object, whatever was there.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
-    pub async fn put_marker(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
-        let request = self.s3().put_object().bucket(bucket).key(key).body(Vec::new().into());
-        request.send().await.map_err(|error| AwsError::new(format!("writing s3://{bucket}/{key}"), &error))?;
+    pub async fn put_object(&self, bucket: &str, key: &str, content: &str) -> Result<(), AwsError> {
+        let body = content.as_bytes().to_vec().into();
+        let request = self.s3().put_object().bucket(bucket).key(key).body(body);
+        let doing = || format!("writing s3://{bucket}/{key}");
+        request
+            .send()
+            .await
+            .map_err(|error| AwsError::new(doing(), &error))?;
         Ok(())
     }
 
-    /// Removes an object; if there is none, that is fine.
+    /// Removes an object if it still has this `ETag`, and says whether it is gone now. One that was gone before counts
+    /// ("How to perform conditional deletes", S3 User Guide).
     ///
     /// # Errors
-    /// If S3 does not answer, or refuses.
-    pub async fn delete_object(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
-        let request = self.s3().delete_object().bucket(bucket).key(key);
-        request.send().await.map_err(|error| AwsError::new(format!("removing s3://{bucket}/{key}"), &error))?;
-        Ok(())
+    /// If S3 does not answer, or refuses for another reason than the condition.
+    pub async fn delete_if(&self, bucket: &str, key: &str, etag: &str) -> Result<bool, AwsError> {
+        let request = self
+            .s3()
+            .delete_object()
+            .bucket(bucket)
+            .key(key)
+            .if_match(etag);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let error = AwsError::new(format!("removing s3://{bucket}/{key}"), &error);
+                if is_absent(&error) {
+                    Ok(true)
+                } else if is_condition(&error) {
+                    Ok(false)
+                } else {
+                    Err(error)
+                }
+            }
+        }
     }
 
     /// Lists all objects under a prefix, page by page.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
-    pub async fn list_objects(&self, bucket: &str, prefix: &str) -> Result<Vec<ObjectInfo>, AwsError> {
+    pub async fn list_objects(
+        &self,
+        bucket: &str,
+        prefix: &str,
+    ) -> Result<Vec<ObjectInfo>, AwsError> {
         let mut objects = Vec::new();
-        let mut pages = self.s3().list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+        let mut pages = self
+            .s3()
+            .list_objects_v2()
+            .bucket(bucket)
+            .prefix(prefix)
+            .into_paginator()
+            .send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| AwsError::new(format!("listing s3://{bucket}/{prefix}"), &error))?;
-            objects.extend(page.contents.unwrap_or_default().into_iter().map(|object| ObjectInfo {
-                key: object.key.unwrap_or_default(),
-                etag: object.e_tag.unwrap_or_default(),
-                version_id: None,
-                size: unsigned(object.size),
-                modified_at: timestamp(object.last_modified.as_ref()),
+            let page = page.map_err(|error| {
+                AwsError::new(format!("listing s3://{bucket}/{prefix}"), &error)
+            })?;
+            objects.extend(page.contents.unwrap_or_default().into_iter().map(|object| {
+                ObjectInfo {
+                    key: object.key.unwrap_or_default(),
+                    etag: object.e_tag.unwrap_or_default(),
+                    version_id: None,
+                    size: unsigned(object.size),
+                    modified_at: timestamp(object.last_modified.as_ref()),
+                }
             }));
         }
         Ok(objects)
@@ -179,7 +254,8 @@ impl Aws {
     /// If there is no such bucket, or it may not be seen.
     pub async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, AwsError> {
         let output = self.s3().head_bucket().bucket(bucket).send().await;
-        let output = output.map_err(|error| AwsError::new(format!("looking at the bucket {bucket}"), &error))?;
+        let output = output
+            .map_err(|error| AwsError::new(format!("looking at the bucket {bucket}"), &error))?;
         Ok(output.bucket_region)
     }
 
@@ -188,15 +264,32 @@ impl Aws {
     /// # Errors
     /// If S3 does not answer, or refuses: for example in a bucket that has no ACLs.
     pub async fn let_ec2_read(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
-        let request = self.s3().put_object_acl().bucket(bucket).key(key).acl(ObjectCannedAcl::AwsExecRead);
+        let request = self
+            .s3()
+            .put_object_acl()
+            .bucket(bucket)
+            .key(key)
+            .acl(ObjectCannedAcl::AwsExecRead);
         let doing = || format!("letting EC2 read s3://{bucket}/{key}");
-        request.send().await.map_err(|error| AwsError::new(doing(), &error))?;
+        request
+            .send()
+            .await
+            .map_err(|error| AwsError::new(doing(), &error))?;
         Ok(())
     }
 }
 
+/// Whether an `If-Match` or `If-None-Match` was not met, or two writers met.
+fn is_condition(error: &AwsError) -> bool {
+    ["PreconditionFailed", "ConditionalRequestConflict"]
+        .iter()
+        .any(|code| error.has_code(code))
+}
+
 fn is_absent(error: &AwsError) -> bool {
-    ["NoSuchKey", "NotFound", "NoSuchVersion"].iter().any(|code| error.has_code(code))
+    ["NoSuchKey", "NotFound", "NoSuchVersion"]
+        .iter()
+        .any(|code| error.has_code(code))
 }
 
 fn unsigned(size: Option<i64>) -> u64 {
@@ -205,5 +298,6 @@ fn unsigned(size: Option<i64>) -> u64 {
 
 /// S3 always says when an object was written; an answer without it counts as very old.
 fn timestamp(time: Option<&DateTime>) -> Timestamp {
-    time.and_then(|time| Timestamp::from_second(time.secs()).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
+    time.and_then(|time| Timestamp::from_second(time.secs()).ok())
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }

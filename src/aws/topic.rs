@@ -30,7 +30,10 @@ impl Aws {
             .message(bodies.to_string())
             .message_structure("json");
         for (name, value) in attributes {
-            let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            let value = MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(value)
+                .build();
             let value = value.map_err(|error| AwsError {
                 doing: doing.clone(),
                 remedy: Remedy::Never,
@@ -40,7 +43,10 @@ impl Aws {
             })?;
             request = request.message_attributes(name, value);
         }
-        let output = request.send().await.map_err(|error| AwsError::new(doing, &error))?;
+        let output = request
+            .send()
+            .await
+            .map_err(|error| AwsError::new(doing, &error))?;
         Ok(output.message_id.unwrap_or_default())
     }
 }

@@ -26,7 +26,13 @@ pub enum Look {
 pub fn ownership_tags(status: &Status) -> BTreeMap<String, String> {
     BTreeMap::from([
         (MANIFEST_TAG.to_owned(), status.manifest.uri()),
-        (DIGEST_TAG.to_owned(), status.digest.clone().unwrap_or_else(|| status.manifest.sha256.clone())),
+        (
+            DIGEST_TAG.to_owned(),
+            status
+                .digest
+                .clone()
+                .unwrap_or_else(|| status.manifest.sha256.clone()),
+        ),
     ])
 }
 
@@ -34,8 +40,16 @@ pub fn ownership_tags(status: &Status) -> BTreeMap<String, String> {
 #[must_use]
 pub fn judge(status: &Status, found: &[ObservedImage]) -> Look {
     let ownership = ownership_tags(status);
-    let is_ours = |image: &&ObservedImage| ownership.iter().all(|(key, value)| image.tags.get(key) == Some(value));
-    let mut ours: Vec<&ObservedImage> = found.iter().filter(is_ours).filter(|image| counts(image)).collect();
+    let is_ours = |image: &&ObservedImage| {
+        ownership
+            .iter()
+            .all(|(key, value)| image.tags.get(key) == Some(value))
+    };
+    let mut ours: Vec<&ObservedImage> = found
+        .iter()
+        .filter(is_ours)
+        .filter(|image| counts(image))
+        .collect();
     ours.sort_by(|one, other| one.id.cmp(&other.id));
     ours.dedup_by(|one, other| one.id == other.id);
     match ours.as_slice() {

@@ -31,12 +31,19 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
     let what = status.name.as_deref().unwrap_or(&status.manifest.key);
     let text = match kind {
         NoticeKind::Completed => {
-            let ids: Vec<&str> = status.images.values().map(|image| image.id.as_str()).collect();
+            let ids: Vec<&str> = status
+                .images
+                .values()
+                .map(|image| image.id.as_str())
+                .collect();
             format!("AMI available: {} {what}", ids.join(" "))
         }
         NoticeKind::Failed => format!("AMI failed: {what}"),
         NoticeKind::Rejected => {
-            format!("Manifest rejected ({}): {what}", counted(status.problems.len(), "problem"))
+            format!(
+                "Manifest rejected ({}): {what}",
+                counted(status.problems.len(), "problem")
+            )
         }
         NoticeKind::WaitingLong => format!("AMI waits for long: {what}"),
     };
@@ -45,11 +52,21 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
 
 /// SNS takes printable ASCII without line breaks, fewer than 100 characters, starting with a letter (Publish, Subject).
 fn clean_subject(text: &str) -> String {
-    let clean = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
+    let clean = |c: char| {
+        if c.is_ascii_graphic() || c == ' ' {
+            c
+        } else {
+            '?'
+        }
+    };
     if text.chars().count() <= SUBJECT_MAX {
         return text.chars().map(clean).collect();
     }
-    text.chars().take(SUBJECT_MAX - 3).map(clean).chain("...".chars()).collect()
+    text.chars()
+        .take(SUBJECT_MAX - 3)
+        .map(clean)
+        .chain("...".chars())
+        .collect()
 }
 
 fn text(status: &Status, kind: NoticeKind, now: Timestamp) -> String {
@@ -66,7 +83,9 @@ fn text(status: &Status, kind: NoticeKind, now: Timestamp) -> String {
             }
         }
         NoticeKind::WaitingLong => {
-            text.push_str("\nNothing is given up: the image goes on by itself when this is there.\n");
+            text.push_str(
+                "\nNothing is given up: the image goes on by itself when this is there.\n",
+            );
         }
         NoticeKind::Completed => {}
     }
@@ -85,7 +104,10 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
             "The manifest was rejected: {}. Nothing was changed in AWS.",
             counted(status.problems.len(), "problem")
         ),
-        NoticeKind::WaitingLong => format!("The image {name} has been waiting since {}.", status.step_since),
+        NoticeKind::WaitingLong => format!(
+            "The image {name} has been waiting since {}.",
+            status.step_since
+        ),
     }
 }
 
@@ -120,7 +142,10 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
 
 fn took(status: &Status, now: Timestamp) -> String {
     let began = status.began_at();
-    let elapsed = now.duration_since(began).round(Unit::Second).unwrap_or_default();
+    let elapsed = now
+        .duration_since(began)
+        .round(Unit::Second)
+        .unwrap_or_default();
     format!("{elapsed:#} ({began} to {now})")
 }
 
@@ -131,8 +156,16 @@ fn problems(status: &Status) -> String {
             (Some(line), Some(column)) => format!("{line}:{column} "),
             _ => String::new(),
         };
-        let path = if problem.path.is_empty() { String::new() } else { format!("{}: ", problem.path) };
-        let _ = writeln!(text, "  - {place}{}", on_one_line(&format!("{path}{}", problem.message)));
+        let path = if problem.path.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", problem.path)
+        };
+        let _ = writeln!(
+            text,
+            "  - {place}{}",
+            on_one_line(&format!("{path}{}", problem.message))
+        );
         if let Some(hint) = &problem.hint {
             let _ = writeln!(text, "    {}", on_one_line(hint));
         }
@@ -150,8 +183,16 @@ fn problems(status: &Status) -> String {
 
 fn failure_text(failure: &Failure) -> String {
     let mut text = format!("\nWhat failed: {}\n", on_one_line(&failure.doing));
-    let code = failure.code.as_deref().map(|code| format!("{code}: ")).unwrap_or_default();
-    let _ = writeln!(text, "AWS said:    {}", on_one_line(&format!("{code}{}", failure.message)));
+    let code = failure
+        .code
+        .as_deref()
+        .map(|code| format!("{code}: "))
+        .unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "AWS said:    {}",
+        on_one_line(&format!("{code}{}", failure.message))
+    );
     if let Some(request_id) = &failure.request_id {
         let _ = writeln!(text, "Request id:  {}", on_one_line(request_id));
     }
@@ -160,7 +201,11 @@ fn failure_text(failure: &Failure) -> String {
 }
 
 fn previous_text(status: &Status) -> String {
-    let list: Vec<String> = status.previous.iter().map(|(region, id)| format!("{id} in {region}")).collect();
+    let list: Vec<String> = status
+        .previous
+        .iter()
+        .map(|(region, id)| format!("{id} in {region}"))
+        .collect();
     let list = list.join(", ");
     if status.invalidates_previous() {
         return format!(
@@ -199,8 +244,14 @@ fn deduplication_id(status: &Status, seq: u64) -> String {
 }
 
 fn attributes(status: &Status, kind: NoticeKind) -> BTreeMap<String, String> {
-    let name = status.name.clone().unwrap_or_else(|| status.manifest.key.clone());
-    let mut attributes = BTreeMap::from([("event".to_owned(), kind.to_string()), ("imageName".to_owned(), name)]);
+    let name = status
+        .name
+        .clone()
+        .unwrap_or_else(|| status.manifest.key.clone());
+    let mut attributes = BTreeMap::from([
+        ("event".to_owned(), kind.to_string()),
+        ("imageName".to_owned(), name),
+    ]);
     if let Some(source) = &status.source {
         attributes.insert("sourceKind".to_owned(), source.clone());
     }
@@ -213,5 +264,9 @@ fn on_one_line(text: &str) -> String {
     if text.chars().count() <= TEXT_MAX {
         return text.chars().map(clean).collect();
     }
-    text.chars().take(TEXT_MAX).map(clean).chain(" ...".chars()).collect()
+    text.chars()
+        .take(TEXT_MAX)
+        .map(clean)
+        .chain(" ...".chars())
+        .collect()
 }

@@ -42,7 +42,10 @@ pub struct Notice {
     pub message_id: Option<String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_zero(count: &u32) -> bool {
     *count == 0
 }
@@ -93,7 +96,9 @@ impl Notice {
         if self.sent_at.is_some() {
             return false;
         }
-        let Some(taken_at) = self.taken_at else { return true };
+        let Some(taken_at) = self.taken_at else {
+            return true;
+        };
         let pause = pause_after(self.attempts);
         Duration::try_from(now.duration_since(taken_at)).is_ok_and(|elapsed| elapsed >= pause)
     }
@@ -120,7 +125,12 @@ impl Status {
             sent_at: None,
             message_id: None,
         });
-        let mut surplus = self.notices.iter().filter(|notice| notice.sent_at.is_some()).count().saturating_sub(SENT_KEPT);
+        let mut surplus = self
+            .notices
+            .iter()
+            .filter(|notice| notice.sent_at.is_some())
+            .count()
+            .saturating_sub(SENT_KEPT);
         self.notices.retain(|notice| {
             let goes = surplus > 0 && notice.sent_at.is_some();
             surplus -= usize::from(goes);
@@ -130,7 +140,9 @@ impl Status {
 
     /// Whether a notice of this kind was recorded at or after `since`.
     pub(super) fn told_since(&self, kind: NoticeKind, since: Timestamp) -> bool {
-        self.notices.iter().any(|notice| notice.kind == kind && notice.at >= since)
+        self.notices
+            .iter()
+            .any(|notice| notice.kind == kind && notice.at >= since)
     }
 
     /// Takes up the first notice that is due: until its lease ends it is this sender's.
@@ -143,7 +155,11 @@ impl Status {
 
     /// Marks a notice as sent. A notice that another sender marked before stays as it is.
     pub fn notice_sent(&mut self, seq: u64, message_id: &str, now: Timestamp) {
-        if let Some(notice) = self.notices.iter_mut().find(|notice| notice.seq == seq && notice.sent_at.is_none()) {
+        if let Some(notice) = self
+            .notices
+            .iter_mut()
+            .find(|notice| notice.seq == seq && notice.sent_at.is_none())
+        {
             notice.sent_at = Some(now);
             notice.message_id = Some(message_id.to_owned());
             notice.message = None;

@@ -37,6 +37,8 @@ impl ObservedParts {
     /// The size of all parts that are there, in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.present.iter().fold(0, |sum, (_, size)| sum.saturating_add(*size))
+        self.present
+            .iter()
+            .fold(0, |sum, (_, size)| sum.saturating_add(*size))
     }
 }

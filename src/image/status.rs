@@ -255,7 +255,13 @@ impl Status {
     }
 
     /// Moves on, and remembers why.
-    pub(super) fn move_to(&mut self, state: State, step: Step, why: impl Into<String>, now: Timestamp) {
+    pub(super) fn move_to(
+        &mut self,
+        state: State,
+        step: Step,
+        why: impl Into<String>,
+        now: Timestamp,
+    ) {
         let from = self.place();
         if step != self.step {
             self.step_since = now;
@@ -263,7 +269,12 @@ impl Status {
         (self.state, self.step) = (state, step);
         self.waiting = None;
         let to = self.place();
-        self.history.push(Change { at: now, from, to, why: why.into() });
+        self.history.push(Change {
+            at: now,
+            from,
+            to,
+            why: why.into(),
+        });
         let surplus = self.history.len().saturating_sub(HISTORY_KEPT);
         self.history.drain(..surplus);
     }
@@ -283,7 +294,8 @@ impl Status {
     pub fn invalidates_previous(&self) -> bool {
         match (&self.bundle, &self.previous_bundle) {
             (Some(now), Some(before)) => {
-                (&now.bucket, &now.key) == (&before.bucket, &before.key) && now.sha256 != before.sha256
+                (&now.bucket, &now.key) == (&before.bucket, &before.key)
+                    && now.sha256 != before.sha256
             }
             _ => false,
         }
@@ -291,7 +303,9 @@ impl Status {
 
     /// The notices that were not sent yet.
     pub fn unsent(&self) -> impl Iterator<Item = &Notice> {
-        self.notices.iter().filter(|notice| notice.sent_at.is_none())
+        self.notices
+            .iter()
+            .filter(|notice| notice.sent_at.is_none())
     }
 
     /// When this version's work began.

@@ -39,7 +39,10 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
     let why = match before {
         None => "the manifest was uploaded".to_owned(),
         Some(before) => {
-            let why = format!("a new version replaces the one with SHA-256 {}", shortened(&before.manifest.sha256));
+            let why = format!(
+                "a new version replaces the one with SHA-256 {}",
+                shortened(&before.manifest.sha256)
+            );
             (status.previous, status.previous_bundle) = previous(&before);
             (status.state, status.step) = (before.state, before.step);
             (status.notices, status.history) = (before.notices, before.history);
@@ -56,7 +59,11 @@ fn previous(before: &Status) -> (BTreeMap<String, String>, Option<BundleVersion>
     if before.images.is_empty() {
         return (before.previous.clone(), before.previous_bundle.clone());
     }
-    let images = before.images.iter().map(|(region, image)| (region.clone(), image.id.clone())).collect();
+    let images = before
+        .images
+        .iter()
+        .map(|(region, image)| (region.clone(), image.id.clone()))
+        .collect();
     (images, before.bundle.clone())
 }
 
@@ -66,9 +73,19 @@ pub fn accept(status: &mut Status, accepted: Accepted, now: Timestamp) {
     match accepted.identity {
         Some(identity) => {
             set_identity(status, identity);
-            status.move_to(State::Working, Step::RegisterImage, "the manifest passed the checks", now);
+            status.move_to(
+                State::Working,
+                Step::RegisterImage,
+                "the manifest passed the checks",
+                now,
+            );
         }
-        None => status.move_to(State::Working, Step::CheckBundle, "the manifest passed the checks", now),
+        None => status.move_to(
+            State::Working,
+            Step::CheckBundle,
+            "the manifest passed the checks",
+            now,
+        ),
     }
 }
 
@@ -83,7 +100,10 @@ pub fn reject(status: &mut Status, mut problems: Vec<Problem>, now: Timestamp) {
     let left = problems.len().saturating_sub(PROBLEMS_KEPT);
     problems.truncate(PROBLEMS_KEPT);
     if left > 0 {
-        problems.push(Problem::new(format!("and {} more", counted(left, "problem"))));
+        problems.push(Problem::new(format!(
+            "and {} more",
+            counted(left, "problem")
+        )));
     }
     problems.iter_mut().for_each(Problem::shorten);
     status.problems = problems;
@@ -95,7 +115,9 @@ pub fn reject(status: &mut Status, mut problems: Vec<Problem>, now: Timestamp) {
 pub fn wait(status: &mut Status, waiting: Waiting, now: Timestamp) -> bool {
     let mut changed = status.waiting.as_ref() != Some(&waiting);
     status.waiting = Some(waiting);
-    if step_exceeds(status, WAITING_LONG, now) && !status.told_since(NoticeKind::WaitingLong, status.step_since) {
+    if step_exceeds(status, WAITING_LONG, now)
+        && !status.told_since(NoticeKind::WaitingLong, status.step_since)
+    {
         status.tell(NoticeKind::WaitingLong, now);
         changed = true;
     }
@@ -115,19 +137,35 @@ pub enum PartsVerdict {
 
 /// Judges the parts of a bundle whose manifest says that they have `bundled_size` bytes.
 #[must_use]
-pub fn judge_parts(status: &Status, parts: &ObservedParts, bundled_size: u64, now: Timestamp) -> PartsVerdict {
+pub fn judge_parts(
+    status: &Status,
+    parts: &ObservedParts,
+    bundled_size: u64,
+    now: Timestamp,
+) -> PartsVerdict {
     if let Some(first) = parts.missing.first() {
         let count = parts.missing.len();
         let all = count + parts.present.len();
-        let others = if count == 1 { String::new() } else { format!(" and {} more", count - 1) };
-        let message = format!("{count} of {} not uploaded yet: {first}{others}", counted(all, "part"));
-        return PartsVerdict::Wait(Waiting { message, missing_key: Some(first.clone()) });
+        let others = if count == 1 {
+            String::new()
+        } else {
+            format!(" and {} more", count - 1)
+        };
+        let message = format!(
+            "{count} of {} not uploaded yet: {first}{others}",
+            counted(all, "part")
+        );
+        return PartsVerdict::Wait(Waiting {
+            message,
+            missing_key: Some(first.clone()),
+        });
     }
     let size = parts.size();
     if size == bundled_size {
         return PartsVerdict::Complete;
     }
-    let message = format!("the bundle's parts add up to {size} bytes, its manifest says {bundled_size}");
+    let message =
+        format!("the bundle's parts add up to {size} bytes, its manifest says {bundled_size}");
     if step_exceeds(status, SIZE_GRACE, now) {
         let problem = Problem::new(message)
             .with_path("manifest.image.bundled_size")
@@ -135,14 +173,27 @@ pub fn judge_parts(status: &Status, parts: &ObservedParts, bundled_size: u64, no
             .with_rule("AMI tools: bundled_size is the sum of the parts' sizes");
         return PartsVerdict::Wrong(problem);
     }
-    PartsVerdict::Wait(Waiting { message, missing_key: None })
+    PartsVerdict::Wait(Waiting {
+        message,
+        missing_key: None,
+    })
 }
 
 /// The bundle is complete.
-pub fn bundle_complete(status: &mut Status, bundle: BundleVersion, identity: Identity, now: Timestamp) {
+pub fn bundle_complete(
+    status: &mut Status,
+    bundle: BundleVersion,
+    identity: Identity,
+    now: Timestamp,
+) {
     status.bundle = Some(bundle);
     set_identity(status, identity);
-    status.move_to(State::Working, Step::RegisterImage, "the bundle and all its parts are there", now);
+    status.move_to(
+        State::Working,
+        Step::RegisterImage,
+        "the bundle and all its parts are there",
+        now,
+    );
 }
 
 /// EC2 has the AMI: just registered, or found where an earlier try had registered it.
@@ -153,18 +204,37 @@ pub fn registered(status: &mut Status, region: &str, image: Image, why: &str, no
 }
 
 /// The AMI was looked at; `seen` is none where EC2 does not list it. Returns whether anything changed.
-pub fn image_seen(status: &mut Status, region: &str, seen: Option<&ObservedImage>, now: Timestamp) -> bool {
-    let Some(seen) = seen else { return image_unseen(status, region, now) };
+pub fn image_seen(
+    status: &mut Status,
+    region: &str,
+    seen: Option<&ObservedImage>,
+    now: Timestamp,
+) -> bool {
+    let Some(seen) = seen else {
+        return image_unseen(status, region, now);
+    };
     let before = status.images.get(region).cloned();
-    let mut image = Image { id: seen.id.clone(), state: seen.state.clone(), snapshots: seen.snapshots.clone() };
+    let mut image = Image {
+        id: seen.id.clone(),
+        state: seen.state.clone(),
+        snapshots: seen.snapshots.clone(),
+    };
     if image.snapshots.is_empty() {
-        image.snapshots = before.as_ref().map(|before| before.snapshots.clone()).unwrap_or_default();
+        image.snapshots = before
+            .as_ref()
+            .map(|before| before.snapshots.clone())
+            .unwrap_or_default();
     }
     let changed = before.as_ref() != Some(&image);
     status.images.insert(region.to_owned(), image);
     match seen.state.as_str() {
         "available" => {
-            status.move_to(State::Available, Step::AwaitImage, format!("{} is available", seen.id), now);
+            status.move_to(
+                State::Available,
+                Step::AwaitImage,
+                format!("{} is available", seen.id),
+                now,
+            );
             status.tell(NoticeKind::Completed, now);
             true
         }
@@ -174,21 +244,31 @@ pub fn image_seen(status: &mut Status, region: &str, seen: Option<&ObservedImage
         }
         // `pending`, `transient`, `disabled` and words that EC2 may add: shown, and waited on.
         other => {
-            let waiting = Waiting { message: format!("{} is {other}", seen.id), missing_key: None };
+            let waiting = Waiting {
+                message: format!("{} is {other}", seen.id),
+                missing_key: None,
+            };
             wait(status, waiting, now) || changed
         }
     }
 }
 
 fn image_unseen(status: &mut Status, region: &str, now: Timestamp) -> bool {
-    let id = status.images.get(region).map(|image| image.id.clone()).unwrap_or_default();
+    let id = status
+        .images
+        .get(region)
+        .map(|image| image.id.clone())
+        .unwrap_or_default();
     if !step_exceeds(status, VISIBILITY_GRACE, now) {
         return false;
     }
     let failure = Failure {
         doing: format!("waiting for {id} in {region}"),
         code: Some("InvalidAMIID.NotFound".to_owned()),
-        message: format!("EC2 registered {id} but has not listed it since {}", status.step_since),
+        message: format!(
+            "EC2 registered {id} but has not listed it since {}",
+            status.step_since
+        ),
         request_id: None,
         hint: "somebody may have deregistered it: see DeregisterImage in CloudTrail; \
                change the manifest (a comment will do) and upload it again to register it anew"
@@ -201,7 +281,13 @@ fn image_unseen(status: &mut Status, region: &str, now: Timestamp) -> bool {
 fn image_failure(seen: &ObservedImage) -> Failure {
     let (code, message) = match &seen.reason {
         Some((code, message)) => (Some(code.clone()), message.clone()),
-        None => (None, format!("EC2 says that {} is {} and gives no reason", seen.id, seen.state)),
+        None => (
+            None,
+            format!(
+                "EC2 says that {} is {} and gives no reason",
+                seen.id, seen.state
+            ),
+        ),
     };
     let hint = match seen.state.as_str() {
         "deregistered" => "somebody deregistered it: see DeregisterImage in CloudTrail".to_owned(),
@@ -210,7 +296,13 @@ fn image_failure(seen: &ObservedImage) -> Failure {
             seen.id
         ),
     };
-    Failure { doing: format!("waiting for {} to become available", seen.id), code, message, request_id: None, hint }
+    Failure {
+        doing: format!("waiting for {} to become available", seen.id),
+        code,
+        message,
+        request_id: None,
+        hint,
+    }
 }
 
 /// The image will not come to be.
@@ -227,7 +319,11 @@ pub fn fail(status: &mut Status, failure: Failure, now: Timestamp) {
 /// `1 part`, `2 parts`.
 #[must_use]
 pub fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
 }
 
 /// The first 8 digits of a digest, as people are shown it.

@@ -44,7 +44,12 @@ impl Problem {
     /// Cuts every text to a length that a status and a notice can carry: a manifest may hold very long names.
     pub fn shorten(&mut self) {
         const LONGEST: usize = 400;
-        let texts = [Some(&mut self.path), Some(&mut self.message), self.hint.as_mut(), self.rule.as_mut()];
+        let texts = [
+            Some(&mut self.path),
+            Some(&mut self.message),
+            self.hint.as_mut(),
+            self.rule.as_mut(),
+        ];
         for text in texts.into_iter().flatten() {
             if let Some((end, _)) = text.char_indices().nth(LONGEST) {
                 text.truncate(end);

@@ -15,26 +15,43 @@ use crate::manifest::bundle::{self, BundleManifest};
 const HEADS_AT_ONCE: usize = 16;
 
 /// Looks for the bundle and its parts. Returns whether the status changed.
-pub(super) async fn check(turn: Turn<'_>, status: &mut Status, at_hand: Option<&Object>) -> Result<bool, Error> {
+pub(super) async fn check(
+    turn: Turn<'_>,
+    status: &mut Status,
+    at_hand: Option<&Object>,
+) -> Result<bool, Error> {
     let Some(content) = wanted::pinned(turn, &status.manifest, at_hand).await? else {
         transition::fail(status, hints::manifest_gone(), turn.now);
         return Ok(true);
     };
-    let wanted = match Wanted::parse(&status.manifest.key, &content, turn.now) {
+    let wanted = match Wanted::parse(&status.manifest, &content) {
         Ok(wanted) => wanted,
         Err(problems) => {
             transition::reject(status, problems, turn.now);
             return Ok(true);
         }
     };
-    let Some((bucket, key)) = wanted.bundle_location(&status.manifest) else { return Ok(false) };
+    let Some((bucket, key)) = wanted.bundle_location(&status.manifest) else {
+        return Ok(false);
+    };
     if still_missing(turn, status, &bucket).await? {
         let waiting = status.waiting.clone();
         return Ok(waiting.is_some_and(|waiting| transition::wait(status, waiting, turn.now)));
     }
-    let Some(object) = turn.aws.get_object(&bucket, &key, Which::Current, MANIFEST_MAX).await? else {
+    let Some(object) = turn
+        .aws
+        .get_object(&bucket, &key, Which::Current, MANIFEST_MAX)
+        .await?
+    else {
         let message = format!("the bundle's manifest s3://{bucket}/{key} is not uploaded yet");
-        return Ok(transition::wait(status, Waiting { message, missing_key: Some(key) }, turn.now));
+        return Ok(transition::wait(
+            status,
+            Waiting {
+                message,
+                missing_key: Some(key),
+            },
+            turn.now,
+        ));
     };
     let bundle = match read(turn, status, &bucket, &object).await? {
         Ok(bundle) => bundle,
@@ -61,7 +78,11 @@ pub(super) async fn check(turn: Turn<'_>, status: &mut Status, at_hand: Option<&
 
 /// While the object that was missing last time is missing, there is no need to look at the others.
 async fn still_missing(turn: Turn<'_>, status: &Status, bucket: &str) -> Result<bool, Error> {
-    match status.waiting.as_ref().and_then(|waiting| waiting.missing_key.as_ref()) {
+    match status
+        .waiting
+        .as_ref()
+        .and_then(|waiting| waiting.missing_key.as_ref())
+    {
         Some(key) => Ok(turn.aws.head_object(bucket, key).await?.is_none()),
         None => Ok(false),
     }
@@ -74,7 +95,9 @@ async fn read(
     bucket: &str,
     object: &Object,
 ) -> Result<Result<BundleManifest, Vec<Problem>>, Error> {
-    let Some(content) = object.content.as_deref() else { return Ok(Err(vec![super::too_large(object.info.size)])) };
+    let Some(content) = object.content.as_deref() else {
+        return Ok(Err(vec![super::too_large(object.info.size)]));
+    };
     let bundle = match bundle::parse(content) {
         Ok(bundle) => bundle,
         Err(problems) => return Ok(Err(problems)),
@@ -82,20 +105,43 @@ async fn read(
     let mut problems = Vec::new();
     let account = turn.config.account_id()?;
     if bundle.account != account {
-        let message = format!("the bundle was made for account {}, this is account {account}", bundle.account);
+        let message = format!(
+            "the bundle was made for account {}, this is account {account}",
+            bundle.account
+        );
         let problem = Problem::new(message).with_path("manifest.image.user");
-        problems.push(problem.with_hint("bundle the image anew with this account's id and certificate"));
+        problems.push(
+            problem.with_hint("bundle the image anew with this account's id and certificate"),
+        );
     }
     let region = turn.aws.bucket_region(bucket).await?;
     if let Some(region) = region.filter(|region| *region != turn.config.region) {
-        let message = format!("the bundle's bucket {bucket} is in {region}, the AMI is registered in {}", turn.config.region);
-        let hint = format!("upload the bundle to {}, or to a bucket in {}", status.manifest.bucket, turn.config.region);
-        problems.push(Problem::new(message).with_hint(hint).with_rule("RegisterImage, ImageLocation"));
+        let message = format!(
+            "the bundle's bucket {bucket} is in {region}, the AMI is registered in {}",
+            turn.config.region
+        );
+        let hint = format!(
+            "upload the bundle to {}, or to a bucket in {}",
+            status.manifest.bucket, turn.config.region
+        );
+        problems.push(
+            Problem::new(message)
+                .with_hint(hint)
+                .with_rule("RegisterImage, ImageLocation"),
+        );
     }
-    Ok(if problems.is_empty() { Ok(bundle) } else { Err(problems) })
+    Ok(if problems.is_empty() {
+        Ok(bundle)
+    } else {
+        Err(problems)
+    })
 }
 
-async fn look_at_parts(turn: Turn<'_>, bucket: &str, keys: &[String]) -> Result<ObservedParts, Error> {
+async fn look_at_parts(
+    turn: Turn<'_>,
+    bucket: &str,
+    keys: &[String],
+) -> Result<ObservedParts, Error> {
     let heads: Vec<_> = stream::iter(keys.iter().cloned())
         .map(|key| async move { Ok::<_, Error>((turn.aws.head_object(bucket, &key).await?, key)) })
         .buffered(HEADS_AT_ONCE)
@@ -113,7 +159,10 @@ async fn look_at_parts(turn: Turn<'_>, bucket: &str, keys: &[String]) -> Result<
 
 /// Lets EC2 read the bundle: its manifest and every part ("aws-exec-read").
 pub(super) async fn let_ec2_read(turn: Turn<'_>, bundle: &BundleVersion) -> Result<(), Error> {
-    let object = turn.aws.get_object(&bundle.bucket, &bundle.key, Which::Current, MANIFEST_MAX).await?;
+    let object = turn
+        .aws
+        .get_object(&bundle.bucket, &bundle.key, Which::Current, MANIFEST_MAX)
+        .await?;
     let content = object.and_then(|object| object.content).unwrap_or_default();
     let mut keys = vec![bundle.key.clone()];
     if let Ok(manifest) = bundle::parse(&content) {
@@ -129,21 +178,35 @@ pub(super) async fn let_ec2_read(turn: Turn<'_>, bundle: &BundleVersion) -> Resu
 
 /// Whether the bundle that a status was registered from is another one now.
 pub(super) async fn has_changed(turn: Turn<'_>, status: &Status) -> Result<bool, Error> {
-    let Some(bundle) = &status.bundle else { return Ok(false) };
+    let Some(bundle) = &status.bundle else {
+        return Ok(false);
+    };
     if (&bundle.bucket, &bundle.key) == (&status.manifest.bucket, &status.manifest.key) {
         return Ok(false);
     }
-    let object = turn.aws.get_object(&bundle.bucket, &bundle.key, Which::Current, MANIFEST_MAX).await?;
+    let object = turn
+        .aws
+        .get_object(&bundle.bucket, &bundle.key, Which::Current, MANIFEST_MAX)
+        .await?;
     let content = object.and_then(|object| object.content);
     Ok(content.is_some_and(|content| sha256_hex(&content) != bundle.sha256))
 }
 
-fn bundle_version(bucket: String, key: String, object: &Object, bundle: &BundleManifest) -> BundleVersion {
+fn bundle_version(
+    bucket: String,
+    key: String,
+    object: &Object,
+    bundle: &BundleManifest,
+) -> BundleVersion {
     BundleVersion {
         bucket,
         key,
         etag: object.info.etag.clone(),
-        sha256: object.content.as_deref().map(sha256_hex).unwrap_or_default(),
+        sha256: object
+            .content
+            .as_deref()
+            .map(sha256_hex)
+            .unwrap_or_default(),
         virtualization_type: bundle.virtualization_type().as_str().to_owned(),
     }
 }

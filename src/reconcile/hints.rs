@@ -13,7 +13,9 @@ pub(super) fn manifest_gone() -> Failure {
         code: None,
         message: "the manifest was removed or replaced before its AMI was registered".to_owned(),
         request_id: None,
-        hint: "nothing was registered for it; upload the manifest again if the image is still wanted".to_owned(),
+        hint:
+            "nothing was registered for it; upload the manifest again if the image is still wanted"
+                .to_owned(),
     }
 }
 
@@ -25,7 +27,10 @@ pub(super) fn name_taken(status: &Status, image: &ObservedImage) -> Failure {
          so that every version has a name of its own"
             .to_owned()
     } else {
-        format!("choose another name, or deregister {} if nobody needs it; {AGAIN}", image.id)
+        format!(
+            "choose another name, or deregister {} if nobody needs it; {AGAIN}",
+            image.id
+        )
     };
     Failure {
         doing: format!("looking for the image {name}"),
@@ -40,9 +45,15 @@ pub(super) fn several(ids: &[String]) -> Failure {
     Failure {
         doing: "looking for the AMI of this manifest version".to_owned(),
         code: None,
-        message: format!("{} AMIs have its ownership tags: {}", ids.len(), ids.join(", ")),
+        message: format!(
+            "{} AMIs have its ownership tags: {}",
+            ids.len(),
+            ids.join(", ")
+        ),
         request_id: None,
-        hint: format!("there must be one at most: find out where the others come from, deregister them, {AGAIN}"),
+        hint: format!(
+            "there must be one at most: find out where the others come from, deregister them, {AGAIN}"
+        ),
     }
 }
 
@@ -50,8 +61,12 @@ pub(super) fn several(ids: &[String]) -> Failure {
 pub(super) fn for_refusal(error: &AwsError) -> String {
     let code = error.code.as_deref().unwrap_or_default();
     let advice = match code {
-        "InvalidSnapshot.NotFound" => "check that the snapshot exists in this Region and account, or is shared with it",
-        "InvalidAMIName.Duplicate" => "the name is in use by an AMI that this account cannot see; choose another name",
+        "InvalidSnapshot.NotFound" => {
+            "check that the snapshot exists in this Region and account, or is shared with it"
+        }
+        "InvalidAMIName.Duplicate" => {
+            "the name is in use by an AMI that this account cannot see; choose another name"
+        }
         "InvalidManifest" => {
             "check that the bundle is complete and in this Region, and that EC2 may read it \
              (canned ACL aws-exec-read on the manifest and every part)"
@@ -62,8 +77,13 @@ pub(super) fn for_refusal(error: &AwsError) -> String {
         "UnauthorizedOperation" | "AccessDenied" | "AuthFailure" => {
             "allow the function's role what the message names (service control policies count, too)"
         }
-        "OptInRequired" | "PendingVerification" => "the account has to be subscribed to or verified for this first",
-        code if code.starts_with("Invalid") || code.starts_with("Missing") || code.starts_with("Unsupported") => {
+        "OptInRequired" | "PendingVerification" => {
+            "the account has to be subscribed to or verified for this first"
+        }
+        code if code.starts_with("Invalid")
+            || code.starts_with("Missing")
+            || code.starts_with("Unsupported") =>
+        {
             "mend what the message names in the manifest"
         }
         _ => "mend what the message names",

@@ -43,13 +43,21 @@ impl<'a> Turn<'a> {
     /// A turn that takes the time it needs.
     #[must_use]
     pub fn new(aws: &'a Aws, config: &'a Config, now: Timestamp) -> Self {
-        Self { aws, config, now, until: None }
+        Self {
+            aws,
+            config,
+            now,
+            until: None,
+        }
     }
 
     /// The same turn, that begins nothing new after `time_left`.
     #[must_use]
     pub fn within(self, time_left: Duration) -> Self {
-        Self { until: Instant::now().checked_add(time_left), ..self }
+        Self {
+            until: Instant::now().checked_add(time_left),
+            ..self
+        }
     }
 
     /// Whether the time is up.
@@ -72,7 +80,9 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// Others kept writing the status.
-    #[error("the status of {manifest} changed {CONFLICTS_MAX} times while it was being worked on; the next try goes on")]
+    #[error(
+        "the status of {manifest} changed {CONFLICTS_MAX} times while it was being worked on; the next try goes on"
+    )]
     Contended {
         /// The manifest's key.
         manifest: String,
@@ -110,7 +120,9 @@ impl Outcome {
 pub async fn take_up(turn: Turn<'_>, key: &str) -> Result<Outcome, Error> {
     let Turn { aws, config, .. } = turn;
     for _ in 0..CONFLICTS_MAX {
-        let object = aws.get_object(&config.bucket, key, Which::Current, MANIFEST_MAX).await?;
+        let object = aws
+            .get_object(&config.bucket, key, Which::Current, MANIFEST_MAX)
+            .await?;
         let before = store::load(aws, config, key).await?;
         let (status, etag) = match (&object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
@@ -122,14 +134,24 @@ pub async fn take_up(turn: Turn<'_>, key: &str) -> Result<Outcome, Error> {
             },
         };
         if status.state == State::Working || status.unsent().next().is_some() {
-            store::mark_open(aws, config, key).await?;
+            store::mark_open(aws, config, &status.manifest).await?;
         }
         if let Saved::Yes(etag) = store::save(aws, config, &status, etag.as_deref()).await? {
-            let outcome = drive(turn, Loaded { status: *status, etag }, object.as_ref()).await?;
+            let outcome = drive(
+                turn,
+                Loaded {
+                    status: *status,
+                    etag,
+                },
+                object.as_ref(),
+            )
+            .await?;
             return Ok(outcome.advanced());
         }
     }
-    Err(Error::Contended { manifest: key.to_owned() })
+    Err(Error::Contended {
+        manifest: key.to_owned(),
+    })
 }
 
 enum Decision {
@@ -140,10 +162,17 @@ enum Decision {
 }
 
 /// Compares what is at the key with what is known.
-async fn decide(turn: Turn<'_>, object: &Object, before: Option<Loaded>) -> Result<Decision, Error> {
+async fn decide(
+    turn: Turn<'_>,
+    object: &Object,
+    before: Option<Loaded>,
+) -> Result<Decision, Error> {
     let version = manifest_version(turn.config, object);
     let Some(before) = before else {
-        return Ok(Decision::Write(Box::new(opened(turn, None, version, object)), None));
+        return Ok(Decision::Write(
+            Box::new(opened(turn, None, version, object)),
+            None,
+        ));
     };
     let known = &before.status.manifest;
     if known.sha256 != version.sha256 {
@@ -174,14 +203,23 @@ fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
         key: info.key.clone(),
         etag: info.etag.clone(),
         version_id: info.version_id.clone(),
-        sha256: object.content.as_deref().map(wanted::sha256_hex).unwrap_or_default(),
+        sha256: object
+            .content
+            .as_deref()
+            .map(wanted::sha256_hex)
+            .unwrap_or_default(),
         uploaded_at: info.modified_at,
         repeated_at: None,
     }
 }
 
 /// The status of a manifest version that was just taken up and checked.
-fn opened(turn: Turn<'_>, before: Option<Status>, version: ManifestVersion, object: &Object) -> Status {
+fn opened(
+    turn: Turn<'_>,
+    before: Option<Status>,
+    version: ManifestVersion,
+    object: &Object,
+) -> Status {
     let mut status = transition::open(before, version, turn.now);
     match object.content.as_deref() {
         Some(content) => check(&mut status, content, turn.now),
@@ -191,7 +229,7 @@ fn opened(turn: Turn<'_>, before: Option<Status>, version: ManifestVersion, obje
 }
 
 fn check(status: &mut Status, content: &[u8], now: Timestamp) {
-    let problems = match Wanted::parse(&status.manifest.key, content, now) {
+    let problems = match Wanted::parse(&status.manifest, content) {
         Ok(wanted) => match tag_problem(status) {
             None => return transition::accept(status, wanted.accepted(&status.manifest), now),
             Some(problem) => vec![problem],
@@ -203,22 +241,37 @@ fn check(status: &mut Status, content: &[u8], now: Timestamp) {
 
 /// The ownership tag has to hold the manifest's address: without it nobody could tell whose the AMI is.
 fn tag_problem(status: &Status) -> Option<Problem> {
-    let longest = look::ownership_tags(status).values().map(|value| value.chars().count()).max().unwrap_or(0);
+    let longest = look::ownership_tags(status)
+        .values()
+        .map(|value| value.chars().count())
+        .max()
+        .unwrap_or(0);
     (longest > look::TAG_VALUE_MAX).then(|| {
-        Problem::new(format!("the manifest's address has {longest} characters; a tag of the AMI has to hold it"))
-            .with_hint(format!("give the manifest a shorter key: at most {} characters with s3://bucket/", look::TAG_VALUE_MAX))
-            .with_rule("EC2 User Guide, \"Tag restrictions\"")
+        Problem::new(format!(
+            "the manifest's address has {longest} characters; a tag of the AMI has to hold it"
+        ))
+        .with_hint(format!(
+            "give the manifest a shorter key: at most {} characters with s3://bucket/",
+            look::TAG_VALUE_MAX
+        ))
+        .with_rule("EC2 User Guide, \"Tag restrictions\"")
     })
 }
 
 fn too_large(size: u64) -> Problem {
-    Problem::new(format!("the manifest has {size} bytes; at most {MANIFEST_MAX} are read"))
-        .with_hint("a manifest is a short text: is this the image itself?")
+    Problem::new(format!(
+        "the manifest has {size} bytes; at most {MANIFEST_MAX} are read"
+    ))
+    .with_hint("a manifest is a short text: is this the image itself?")
 }
 
 /// Does what can be done at once, and saves after each thing done.
 /// `at_hand` is the manifest, where it was just read.
-pub(crate) async fn drive(turn: Turn<'_>, mut loaded: Loaded, at_hand: Option<&Object>) -> Result<Outcome, Error> {
+pub(crate) async fn drive(
+    turn: Turn<'_>,
+    mut loaded: Loaded,
+    at_hand: Option<&Object>,
+) -> Result<Outcome, Error> {
     let mut advanced = false;
     for _ in 0..CONFLICTS_MAX {
         let mut status = loaded.status.clone();
@@ -236,7 +289,10 @@ pub(crate) async fn drive(turn: Turn<'_>, mut loaded: Loaded, at_hand: Option<&O
             Next::AwaitImage | Next::SendNotices | Next::AwaitNotices | Next::Settle => false,
         };
         if !changed {
-            return Ok(Outcome::Status { loaded: Box::new(loaded), advanced });
+            return Ok(Outcome::Status {
+                loaded: Box::new(loaded),
+                advanced,
+            });
         }
         loaded = match store::save(turn.aws, turn.config, &status, Some(&loaded.etag)).await? {
             Saved::Yes(etag) => {
@@ -246,16 +302,23 @@ pub(crate) async fn drive(turn: Turn<'_>, mut loaded: Loaded, at_hand: Option<&O
             Saved::Conflict => reload(turn, &status.manifest.key).await?,
         };
         if loaded.status.waiting.is_some() {
-            return Ok(Outcome::Status { loaded: Box::new(loaded), advanced });
+            return Ok(Outcome::Status {
+                loaded: Box::new(loaded),
+                advanced,
+            });
         }
     }
-    Err(Error::Contended { manifest: loaded.status.manifest.key })
+    Err(Error::Contended {
+        manifest: loaded.status.manifest.key,
+    })
 }
 
 /// Reads a status that was there a moment ago.
 pub(crate) async fn reload(turn: Turn<'_>, manifest_key: &str) -> Result<Loaded, Error> {
     let loaded = store::load(turn.aws, turn.config, manifest_key).await?;
-    loaded.ok_or_else(|| Error::Contended { manifest: manifest_key.to_owned() })
+    loaded.ok_or_else(|| Error::Contended {
+        manifest: manifest_key.to_owned(),
+    })
 }
 
 /// Changes a status whatever others write meanwhile: `change` is asked again for each new state of things, and
@@ -278,5 +341,7 @@ pub(crate) async fn change(
             Saved::Conflict => loaded = reload(turn, &status.manifest.key).await?,
         }
     }
-    Err(Error::Contended { manifest: loaded.status.manifest.key })
+    Err(Error::Contended {
+        manifest: loaded.status.manifest.key,
+    })
 }

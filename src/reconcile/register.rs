@@ -10,13 +10,17 @@ use crate::image::status::{Image, Status, Waiting};
 use crate::image::transition;
 
 /// Sees to it that the AMI exists. Returns whether the status changed.
-pub(super) async fn register(turn: Turn<'_>, status: &mut Status, at_hand: Option<&Object>) -> Result<bool, Error> {
+pub(super) async fn register(
+    turn: Turn<'_>,
+    status: &mut Status,
+    at_hand: Option<&Object>,
+) -> Result<bool, Error> {
     let content = wanted::pinned(turn, &status.manifest, at_hand).await?;
     let found = look(turn, status).await?;
     if content.is_none() && found == Look::Absent {
         return Ok(without_manifest(turn, status));
     }
-    let wanted = match content.map(|content| Wanted::parse(&status.manifest.key, &content, turn.now)) {
+    let wanted = match content.map(|content| Wanted::parse(&status.manifest, &content)) {
         Some(Ok(wanted)) => Some(wanted.registered(status)),
         Some(Err(problems)) if found == Look::Absent => {
             transition::reject(status, problems, turn.now);
@@ -32,9 +36,16 @@ pub(super) async fn register(turn: Turn<'_>, status: &mut Status, at_hand: Optio
 
 /// The AMIs that are, or could be taken for, the one that is wanted.
 async fn look(turn: Turn<'_>, status: &Status) -> Result<Look, Error> {
-    let mut found = turn.aws.find_images(&format!("tag:{MANIFEST_TAG}"), &[status.manifest.uri()]).await?;
+    let mut found = turn
+        .aws
+        .find_images(&format!("tag:{MANIFEST_TAG}"), &[status.manifest.uri()])
+        .await?;
     if let Some(name) = &status.name {
-        found.extend(turn.aws.find_images("name", std::slice::from_ref(name)).await?);
+        found.extend(
+            turn.aws
+                .find_images("name", std::slice::from_ref(name))
+                .await?,
+        );
     }
     Ok(look::judge(status, &found))
 }
@@ -43,7 +54,9 @@ async fn look(turn: Turn<'_>, status: &Status) -> Result<Look, Error> {
 fn settle_look(turn: Turn<'_>, status: &mut Status, found: Look) -> bool {
     match found {
         Look::Ours(image) => adopt(turn, status, &image),
-        Look::NameTaken(image) => transition::fail(status, hints::name_taken(status, &image), turn.now),
+        Look::NameTaken(image) => {
+            transition::fail(status, hints::name_taken(status, &image), turn.now);
+        }
         Look::Several(ids) => transition::fail(status, hints::several(&ids), turn.now),
         Look::Absent => return false,
     }
@@ -51,8 +64,18 @@ fn settle_look(turn: Turn<'_>, status: &mut Status, found: Look) -> bool {
 }
 
 fn adopt(turn: Turn<'_>, status: &mut Status, image: &ObservedImage) {
-    let image = Image { id: image.id.clone(), state: image.state.clone(), snapshots: image.snapshots.clone() };
-    transition::registered(status, &turn.config.region, image, "found where an earlier try had registered it", turn.now);
+    let image = Image {
+        id: image.id.clone(),
+        state: image.state.clone(),
+        snapshots: image.snapshots.clone(),
+    };
+    transition::registered(
+        status,
+        &turn.config.region,
+        image,
+        "found where an earlier try had registered it",
+        turn.now,
+    );
 }
 
 /// The manifest is gone, and no AMI can be seen. One may still come into sight: an answer may have been lost.
@@ -62,7 +85,14 @@ fn without_manifest(turn: Turn<'_>, status: &mut Status) -> bool {
         return true;
     }
     let message = "the manifest is gone; looking whether its AMI was registered".to_owned();
-    transition::wait(status, Waiting { message, missing_key: None }, turn.now)
+    transition::wait(
+        status,
+        Waiting {
+            message,
+            missing_key: None,
+        },
+        turn.now,
+    )
 }
 
 async fn create(turn: Turn<'_>, status: &mut Status, wanted: &Registered) -> Result<bool, Error> {
@@ -79,7 +109,11 @@ async fn create(turn: Turn<'_>, status: &mut Status, wanted: &Registered) -> Res
     }
     match answer {
         Ok(id) => {
-            let image = Image { id, state: "pending".to_owned(), snapshots: Vec::new() };
+            let image = Image {
+                id,
+                state: "pending".to_owned(),
+                snapshots: Vec::new(),
+            };
             transition::registered(status, &turn.config.region, image, "registered", turn.now);
             Ok(true)
         }
@@ -94,7 +128,10 @@ fn is_unreadable(error: &AwsError) -> bool {
 
 /// EC2 does not see what S3 shows us: true for a while after an upload or a change of ACL.
 fn is_not_visible_yet(error: &AwsError) -> bool {
-    error.has_code("InvalidManifest") && ["HTTP 403", "HTTP 404"].iter().any(|text| error.message.contains(text))
+    error.has_code("InvalidManifest")
+        && ["HTTP 403", "HTTP 404"]
+            .iter()
+            .any(|text| error.message.contains(text))
 }
 
 async fn not_created(turn: Turn<'_>, status: &mut Status, error: AwsError) -> Result<bool, Error> {
@@ -107,11 +144,23 @@ async fn not_created(turn: Turn<'_>, status: &mut Status, error: AwsError) -> Re
         }
     }
     let may_pass = name_in_use || is_not_visible_yet(&error);
-    let later = error.remedy != Remedy::Never || (may_pass && !step_exceeds(status, REGISTER_GRACE, turn.now));
+    let later = error.remedy != Remedy::Never
+        || (may_pass && !step_exceeds(status, REGISTER_GRACE, turn.now));
     if later {
-        let code = error.code.as_deref().map(|code| format!("{code}: ")).unwrap_or_default();
+        let code = error
+            .code
+            .as_deref()
+            .map(|code| format!("{code}: "))
+            .unwrap_or_default();
         let message = format!("trying again: {code}{}", error.message);
-        return Ok(transition::wait(status, Waiting { message, missing_key: None }, turn.now));
+        return Ok(transition::wait(
+            status,
+            Waiting {
+                message,
+                missing_key: None,
+            },
+            turn.now,
+        ));
     }
     let hint = hints::for_refusal(&error);
     transition::fail(status, error.into_failure(hint), turn.now);

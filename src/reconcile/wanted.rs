@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{Error, MANIFEST_MAX, Turn};
@@ -10,9 +9,9 @@ use crate::aws::{Object, Registered, Which};
 use crate::image::look;
 use crate::image::status::{BundleVersion, ManifestVersion, Status};
 use crate::image::transition::{Accepted, Identity};
+use crate::manifest::Problem;
 use crate::manifest::bundle;
 use crate::manifest::image::{self, ImageManifest, Registration, Source, VirtualizationType};
-use crate::manifest::Problem;
 use crate::manifest::key::{Kind, kind};
 
 /// What a manifest asks for.
@@ -26,10 +25,12 @@ pub(super) enum Wanted {
 
 /// SHA-256, in hex.
 pub(super) fn sha256_hex(content: &[u8]) -> String {
-    Sha256::digest(content).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    Sha256::digest(content)
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
 
 /// The content of the version that a status is about, from `at_hand` if that is it; none if it is gone.
@@ -46,29 +47,40 @@ pub(super) async fn pinned(
         Some(version_id) => Which::Version(version_id),
         None => Which::Unchanged(&manifest.etag),
     };
-    let object = turn.aws.get_object(&manifest.bucket, &manifest.key, which, MANIFEST_MAX).await?;
+    let object = turn
+        .aws
+        .get_object(&manifest.bucket, &manifest.key, which, MANIFEST_MAX)
+        .await?;
     Ok(object.and_then(|object| object.content))
 }
 
 impl Wanted {
-    /// Reads a manifest of either kind.
-    pub(super) fn parse(key: &str, content: &[u8], now: Timestamp) -> Result<Self, Vec<Problem>> {
-        match kind(key, "") {
+    /// Reads a manifest of either kind. Its dates are judged by the time it was uploaded: what was accepted then
+    /// is not refused by a later try.
+    pub(super) fn parse(version: &ManifestVersion, content: &[u8]) -> Result<Self, Vec<Problem>> {
+        match kind(&version.key, "") {
             Some(Kind::Bundle) => bundle::parse(content).map(|_| Self::Bundle),
-            _ => image::parse(key, content, now).map(|image| Self::Image(Box::new(image))),
+            _ => image::parse(&version.key, content, version.uploaded_at)
+                .map(|image| Self::Image(Box::new(image))),
         }
     }
 
     /// What the checks passed; the name and digest too, if no bundle has to be read for them.
     pub(super) fn accepted(&self, version: &ManifestVersion) -> Accepted {
         match self {
-            Self::Bundle => Accepted { source: "bundle".to_owned(), identity: None },
+            Self::Bundle => Accepted {
+                source: "bundle".to_owned(),
+                identity: None,
+            },
             Self::Image(image) => {
                 let identity = (!image.source.is_instance_store()).then(|| Identity {
                     name: image.name.expand(version.uploaded_at, &version.sha256),
                     digest: version.sha256.clone(),
                 });
-                Accepted { source: image.source.kind().to_owned(), identity }
+                Accepted {
+                    source: image.source.kind().to_owned(),
+                    identity,
+                }
             }
         }
     }
@@ -78,7 +90,9 @@ impl Wanted {
         match self {
             Self::Bundle => Some((version.bucket.clone(), version.key.clone())),
             Self::Image(image) => match &image.source {
-                Source::Bundle(bundle) => Some(bundle.manifest.resolve(&version.bucket, &version.key)),
+                Source::Bundle(bundle) => {
+                    Some(bundle.manifest.resolve(&version.bucket, &version.key))
+                }
                 _ => None,
             },
         }
@@ -92,8 +106,12 @@ impl Wanted {
                 digest: bundle_sha256.to_owned(),
             },
             Self::Image(image) => {
-                let digest = sha256_hex(format!("{}\n{bundle_sha256}\n", version.sha256).as_bytes());
-                Identity { name: image.name.expand(version.uploaded_at, &digest), digest }
+                let digest =
+                    sha256_hex(format!("{}\n{bundle_sha256}\n", version.sha256).as_bytes());
+                Identity {
+                    name: image.name.expand(version.uploaded_at, &digest),
+                    digest,
+                }
             }
         }
     }
@@ -105,16 +123,24 @@ impl Wanted {
             Self::Bundle => (None, Registration::default()),
             Self::Image(image) => {
                 tags.extend(image.tags.clone());
-                (image.description.clone(), image.registration(None).unwrap_or_default())
+                (
+                    image.description.clone(),
+                    image.registration(None).unwrap_or_default(),
+                )
             }
         };
         if let Some(bundle) = &status.bundle {
-            registration.virtualization_type = registration.virtualization_type.or(Some(virtualization_type(bundle)));
+            registration.virtualization_type = registration
+                .virtualization_type
+                .or(Some(virtualization_type(bundle)));
         }
         Registered {
             name: status.name.clone().unwrap_or_default(),
             description,
-            image_location: status.bundle.as_ref().map(|bundle| format!("{}/{}", bundle.bucket, bundle.key)),
+            image_location: status
+                .bundle
+                .as_ref()
+                .map(|bundle| format!("{}/{}", bundle.bucket, bundle.key)),
             tags,
             registration,
         }

@@ -22,8 +22,15 @@ impl Desk {
 fn other_bundle() -> (Vec<u8>, Vec<u8>) {
     let mut part = PART.to_vec();
     part.reverse();
-    let digest = |bytes: &[u8]| Sha1::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let manifest = String::from_utf8(MANIFEST.to_vec()).unwrap().replace(&digest(PART), &digest(&part));
+    let digest = |bytes: &[u8]| {
+        Sha1::digest(bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let manifest = String::from_utf8(MANIFEST.to_vec())
+        .unwrap()
+        .replace(&digest(PART), &digest(&part));
     assert_ne!(manifest.as_bytes(), MANIFEST);
     (manifest.into_bytes(), part)
 }
@@ -39,10 +46,17 @@ async fn a_bare_bundle_is_registered_with_defaults() {
     assert_eq!(image.name.len(), "bundles/image-".len() + 8);
     assert_eq!(image.location, format!("{}/{KEY}", desk.bucket));
     assert_eq!(image.architecture, "x86_64");
-    assert_eq!(image.virtualization_type, "paravirtual", "the bundle names a kernel");
+    assert_eq!(
+        image.virtualization_type, "paravirtual",
+        "the bundle names a kernel"
+    );
     assert_eq!(image.kernel_id.as_deref(), Some("aki-919dcaf8"));
     let mail = desk.only_mail();
-    assert!(mail.text.contains(&format!("s3://{}/{KEY}", desk.bucket)), "{}", mail.text);
+    assert!(
+        mail.text.contains(&format!("s3://{}/{KEY}", desk.bucket)),
+        "{}",
+        mail.text
+    );
 
     // Uploaded without an ACL: EC2 was allowed to read it, and nobody else.
     for key in [KEY, "bundles/image.part.0"] {
@@ -62,7 +76,11 @@ async fn a_missing_part_is_waited_for_and_told_of_when_it_takes_long() {
 
     desk.world.run_for(Duration::from_secs(2 * 3600)).await;
     let mail = desk.only_mail();
-    assert!(mail.subject.starts_with("AMI waits for long"), "{}", mail.subject);
+    assert!(
+        mail.subject.starts_with("AMI waits for long"),
+        "{}",
+        mail.subject
+    );
     assert!(mail.text.contains("bundles/image.part.0"), "{}", mail.text);
 
     desk.drop_file("bundles/image.part.0", PART).await;
@@ -79,7 +97,10 @@ async fn parts_of_another_size_are_waited_for_and_then_refused() {
     desk.rest().await;
     let status = desk.status(KEY).await;
     assert_eq!(status["state"], "rejected");
-    assert_eq!(status["problems"][0]["message"], "the bundle's parts add up to 479 bytes, its manifest says 480");
+    assert_eq!(
+        status["problems"][0]["message"],
+        "the bundle's parts add up to 479 bytes, its manifest says 480"
+    );
     assert_eq!(desk.count("RegisterImage"), 0);
 }
 
@@ -91,7 +112,12 @@ async fn a_bundle_of_another_account_is_refused() {
     desk.drop_file("bundles/image.part.0", PART).await;
     desk.drop_and_rest(KEY, manifest).await;
     let mail = desk.only_mail();
-    assert!(mail.text.contains("was made for account 111122223333, this is account 000000000000"), "{}", mail.text);
+    assert!(
+        mail.text
+            .contains("was made for account 111122223333, this is account 000000000000"),
+        "{}",
+        mail.text
+    );
     assert_eq!(desk.images(), []);
 }
 
@@ -106,7 +132,14 @@ async fn an_image_manifest_beside_the_bundle_decides() {
     assert!(image.name.starts_with("paid-"), "{}", image.name);
     assert_eq!(image.tags.get("team").map(String::as_str), Some("web"));
     assert_eq!(desk.mails().len(), 1);
-    assert!(desk.world.s3().keys(&desk.bucket, &format!("amiwright/status/{KEY}")).await.unwrap().is_empty());
+    assert!(
+        desk.world
+            .s3()
+            .keys(&desk.bucket, &format!("amiwright/status/{KEY}"))
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,13 +154,21 @@ async fn a_changed_bundle_is_a_new_version_and_the_old_registration_is_said_to_b
     desk.drop_and_rest(KEY, manifest).await;
     assert_eq!(desk.images().len(), 2);
     let mail = desk.mails().pop().unwrap();
-    assert!(mail.text.contains("no longer valid") && mail.text.contains(&first.id), "{}", mail.text);
+    assert!(
+        mail.text.contains("no longer valid") && mail.text.contains(&first.id),
+        "{}",
+        mail.text
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_bundle_under_an_unchanged_image_manifest_is_a_new_version_too() {
     let desk = Desk::new().await;
-    desk.drop_file("bundles/image.image.yaml", "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n").await;
+    desk.drop_file(
+        "bundles/image.image.yaml",
+        "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n",
+    )
+    .await;
     desk.drop_bundle().await;
     desk.rest().await;
     let first = desk.only_image();
@@ -145,7 +186,12 @@ async fn a_changed_bundle_under_an_unchanged_image_manifest_is_a_new_version_too
 async fn a_hostile_bundle_is_rejected() {
     let desk = Desk::new().await;
     let manifest = String::from_utf8(MANIFEST.to_vec()).unwrap();
-    desk.drop_and_rest(KEY, manifest.replace("image.part.0", "../../etc/passwd")).await;
+    desk.drop_and_rest(KEY, manifest.replace("image.part.0", "../../etc/passwd"))
+        .await;
     assert_eq!(desk.status(KEY).await["state"], "rejected");
-    assert_eq!(desk.count("HeadObject"), 1, "only the settling looks at the manifest");
+    assert_eq!(
+        desk.count("HeadObject"),
+        1,
+        "only the settling looks at the manifest"
+    );
 }

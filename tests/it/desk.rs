@@ -50,23 +50,45 @@ impl Desk {
             .functions(FunctionRunner::InProcess(handler()));
         let world = change(builder).start().await.unwrap();
         let bucket = world.stack().buckets[0].name.clone();
-        let snapshot = world.ec2().seed_snapshot(REGION, SeedSnapshot { volume_size: 8, ..SeedSnapshot::default() });
-        Self { world, bucket, snapshot }
+        let snapshot = world.ec2().seed_snapshot(
+            REGION,
+            SeedSnapshot {
+                volume_size: 8,
+                ..SeedSnapshot::default()
+            },
+        );
+        Self {
+            world,
+            bucket,
+            snapshot,
+        }
     }
 
     /// An image manifest that makes `name` from the seeded snapshot.
     pub(crate) fn manifest(&self, name: &str) -> String {
-        format!("name: {name}\nsource:\n  snapshot: {{id: {}}}\n", self.snapshot)
+        format!(
+            "name: {name}\nsource:\n  snapshot: {{id: {}}}\n",
+            self.snapshot
+        )
     }
 
     /// Drops a file into the bucket, as a client's PUT.
     pub(crate) async fn drop_file(&self, key: &str, content: impl AsRef<[u8]>) {
-        self.world.s3().put(&self.bucket, key, content.as_ref().to_vec()).await.unwrap();
+        self.world
+            .s3()
+            .put(&self.bucket, key, content.as_ref().to_vec())
+            .await
+            .unwrap();
     }
 
     /// Puts a file into the bucket without any event, as if it were lost.
     pub(crate) fn drop_silently(&self, key: &str, content: impl AsRef<[u8]>) {
-        let path = self.world.directory().join("s3").join(&self.bucket).join(key);
+        let path = self
+            .world
+            .directory()
+            .join("s3")
+            .join(&self.bucket)
+            .join(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
         let file = std::fs::File::options().write(true).open(path).unwrap();
@@ -99,7 +121,11 @@ impl Desk {
 
     /// The keys that are marked as open.
     pub(crate) async fn open(&self) -> Vec<String> {
-        self.world.s3().keys(&self.bucket, "amiwright/open/").await.unwrap()
+        self.world
+            .s3()
+            .keys(&self.bucket, "amiwright/open/")
+            .await
+            .unwrap()
     }
 
     /// The status of a manifest.
@@ -125,7 +151,10 @@ impl Desk {
     /// The mails, oldest first.
     pub(crate) fn mails(&self) -> Vec<Mail> {
         let mails = self.world.mailbox().unwrap();
-        mails.iter().map(|(_, content)| Mail::read(content)).collect()
+        mails
+            .iter()
+            .map(|(_, content)| Mail::read(content))
+            .collect()
     }
 
     /// The only mail.
@@ -138,15 +167,26 @@ impl Desk {
     /// How many calls a function made, by action.
     pub(crate) fn calls_of(&self, function: &str) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        for call in self.world.calls().iter().filter(|call| call.function.as_deref() == Some(function)) {
-            *counts.entry(format!("{}:{}", call.service, call.action)).or_default() += 1;
+        for call in self
+            .world
+            .calls()
+            .iter()
+            .filter(|call| call.function.as_deref() == Some(function))
+        {
+            *counts
+                .entry(format!("{}:{}", call.service, call.action))
+                .or_default() += 1;
         }
         counts
     }
 
     /// How many calls of this action were made, by anybody.
     pub(crate) fn count(&self, action: &str) -> usize {
-        self.world.calls().iter().filter(|call| call.action == action).count()
+        self.world
+            .calls()
+            .iter()
+            .filter(|call| call.action == action)
+            .count()
     }
 
     /// The event that EventBridge sends for an upload.
@@ -167,41 +207,36 @@ impl Desk {
     pub(crate) async fn deregister(&self, image_id: &str) {
         let scope = format!("Credential=AKIDLOCAL/20261121/{REGION}/ec2/aws4_request");
         let request = http::Request::post("https://ec2.us-east-1.amazonaws.com/")
-            .header("authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"))
+            .header(
+                "authorization",
+                format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"),
+            )
             .header("content-type", "application/x-www-form-urlencoded")
             .body(format!("Action=DeregisterImage&Version=2016-11-15&ImageId={image_id}").into())
             .unwrap();
         let response = self.world.dispatch(request).await.unwrap();
         assert!(response.status().is_success(), "{response:?}");
     }
-
-    /// The way to this world for a function's code.
-    pub(crate) fn aws(&self) -> Aws {
-        let sdk = sdk(self.world.http_client(), &self.world);
-        Aws::with_config(sdk)
-    }
-
-    /// The configuration that the template gives a function.
-    pub(crate) fn config(&self, binary: &str) -> Config {
-        let function = self.world.stack().functions.iter().find(|function| function.binary == binary).unwrap();
-        config(&function.environment)
-    }
 }
 
 impl Mail {
     fn read(content: &[u8]) -> Self {
         let message = MessageParser::default().parse(content).unwrap();
-        let to = message.to().and_then(|to| to.first()).and_then(|to| to.address()).unwrap_or_default().to_owned();
+        let to = message
+            .to()
+            .and_then(|to| to.first())
+            .and_then(|to| to.address())
+            .unwrap_or_default()
+            .to_owned();
         Self {
             to,
             subject: message.subject().unwrap_or_default().to_owned(),
-            text: message.body_text(0).unwrap_or_default().replace("\r\n", "\n"),
+            text: message
+                .body_text(0)
+                .unwrap_or_default()
+                .replace("\r\n", "\n"),
         }
     }
-}
-
-fn sdk(http_client: aws_smithy_runtime_api::client::http::SharedHttpClient, world: &World) -> SdkConfig {
-    config_for(http_client, world.time_source(), world.sleep())
 }
 
 fn config_for(
@@ -236,15 +271,23 @@ fn handler() -> Handler {
 async fn run(invocation: Invocation) -> Result<Value, FunctionError> {
     let time_source = localaws::client::time_source(invocation.clock);
     let sleep = localaws::client::sleep(invocation.clock);
-    let aws = Aws::with_config(config_for(invocation.http_client.clone(), time_source, sleep));
+    let aws = Aws::with_config(config_for(
+        invocation.http_client.clone(),
+        time_source,
+        sleep,
+    ));
     let config = config(&invocation.function.environment);
     let now = whole_seconds(invocation.clock.now());
-    let failed = |failures: amiwright::Failures| FunctionError::new("Failures", failures.to_string());
+    let failed =
+        |failures: amiwright::Failures| FunctionError::new("Failures", failures.to_string());
     match invocation.function.binary.as_str() {
-        "register-image" => register_image::handle(&aws, &config, invocation.payload, now).await.map_err(failed),
+        "register-image" => register_image::handle(&aws, &config, invocation.payload, now)
+            .await
+            .map_err(failed),
         "advance-tasks" => {
             let time_left = Duration::try_from(invocation.deadline.duration_since(now)).unwrap();
-            let report = advance_tasks::handle(&aws, &config, &invocation.payload, now, time_left).await;
+            let report =
+                advance_tasks::handle(&aws, &config, &invocation.payload, now, time_left).await;
             report.map(|report| json!(report)).map_err(failed)
         }
         "notify" => {

@@ -42,14 +42,31 @@ async fn a_snapshot_manifest_becomes_an_ami_and_a_mail() {
     let status = desk.status("golden/web.image.yaml").await;
     assert_eq!(status["state"], "available");
     assert_eq!(status["images"]["us-east-1"]["id"], json!(image.id));
-    assert_eq!(status["images"]["us-east-1"]["snapshots"], json!([desk.snapshot]));
+    assert_eq!(
+        status["images"]["us-east-1"]["snapshots"],
+        json!([desk.snapshot])
+    );
     assert!(status["notices"][0]["messageId"].is_string());
 
     let mail = desk.only_mail();
     assert_eq!(mail.to, EMAIL);
-    assert_eq!(mail.subject, format!("AMI available: {} {}", image.id, image.name));
-    for fact in [&image.id, &image.name, &uri, "us-east-1", "snapshot", "Took"] {
-        assert!(mail.text.contains(fact), "{fact} is missing in\n{}", mail.text);
+    assert_eq!(
+        mail.subject,
+        format!("AMI available: {} {}", image.id, image.name)
+    );
+    for fact in [
+        &image.id,
+        &image.name,
+        &uri,
+        "us-east-1",
+        "snapshot",
+        "Took",
+    ] {
+        assert!(
+            mail.text.contains(fact),
+            "{fact} is missing in\n{}",
+            mail.text
+        );
     }
     assert!(desk.world.dead_letters().is_empty());
 }
@@ -58,14 +75,18 @@ async fn a_snapshot_manifest_becomes_an_ami_and_a_mail() {
 async fn a_json_manifest_is_as_good() {
     let desk = Desk::new().await;
     let manifest = json!({"name": "web", "source": {"snapshot": {"id": desk.snapshot}}});
-    desk.drop_and_rest("web.image.json", manifest.to_string()).await;
+    desk.drop_and_rest("web.image.json", manifest.to_string())
+        .await;
     assert_eq!(desk.only_image().name, "web");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_manifest_is_rejected_with_all_its_problems() {
     let desk = Desk::new().await;
-    let manifest = format!("nmae: web\nsource: {{snapshot: {{id: {}}}}}\nregister: {{bootMode: bios}}\n", desk.snapshot);
+    let manifest = format!(
+        "nmae: web\nsource: {{snapshot: {{id: {}}}}}\nregister: {{bootMode: bios}}\n",
+        desk.snapshot
+    );
     desk.drop_and_rest("web.image.yaml", manifest).await;
 
     assert_eq!(desk.images(), []);
@@ -73,9 +94,25 @@ async fn a_wrong_manifest_is_rejected_with_all_its_problems() {
     let status = desk.status("web.image.yaml").await;
     assert_eq!(status["state"], "rejected");
     let mail = desk.only_mail();
-    assert!(mail.subject.starts_with("Manifest rejected"), "{}", mail.subject);
-    for text in ["1:1 ", "nmae", "name", "3:", "register.bootMode", "legacy-bios", "Nothing was changed in AWS"] {
-        assert!(mail.text.contains(text), "{text} is missing in\n{}", mail.text);
+    assert!(
+        mail.subject.starts_with("Manifest rejected"),
+        "{}",
+        mail.subject
+    );
+    for text in [
+        "1:1 ",
+        "nmae",
+        "name",
+        "3:",
+        "register.bootMode",
+        "legacy-bios",
+        "Nothing was changed in AWS",
+    ] {
+        assert!(
+            mail.text.contains(text),
+            "{text} is missing in\n{}",
+            mail.text
+        );
     }
 }
 
@@ -85,16 +122,25 @@ async fn what_is_not_built_is_refused_and_not_ignored() {
     let manifest = format!("{}regions: {{us-west-2: {{}}}}\n", desk.manifest("web"));
     desk.drop_and_rest("web.image.yaml", manifest).await;
     assert_eq!(desk.images(), []);
-    assert!(desk.only_mail().text.contains("not built yet"), "{}", desk.only_mail().text);
+    assert!(
+        desk.only_mail().text.contains("not built yet"),
+        "{}",
+        desk.only_mail().text
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_manifest_that_is_too_large_is_not_read() {
     let desk = Desk::new().await;
-    desk.drop_and_rest("web.image.yaml", vec![b'#'; 1024 * 1024 + 1]).await;
+    desk.drop_and_rest("web.image.yaml", vec![b'#'; 1024 * 1024 + 1])
+        .await;
     let status = desk.status("web.image.yaml").await;
     assert_eq!(status["state"], "rejected");
-    assert!(desk.only_mail().text.contains("1048577 bytes"), "{}", desk.only_mail().text);
+    assert!(
+        desk.only_mail().text.contains("1048577 bytes"),
+        "{}",
+        desk.only_mail().text
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,21 +149,37 @@ async fn a_key_too_long_for_the_ownership_tag_is_refused() {
     let key = format!("{}/web.image.yaml", ["folder"; 40].join("/"));
     desk.drop_and_rest(&key, desk.manifest("web")).await;
     assert_eq!(desk.images(), []);
-    assert!(desk.only_mail().text.contains("shorter key"), "{}", desk.only_mail().text);
+    assert!(
+        desk.only_mail().text.contains("shorter key"),
+        "{}",
+        desk.only_mail().text
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn few_calls_do_it() {
     let desk = Desk::new().await;
-    desk.drop_and_rest("web.image.yaml", desk.manifest("web")).await;
+    desk.drop_and_rest("web.image.yaml", desk.manifest("web"))
+        .await;
     let calls: usize = desk.calls_of("RegisterImage").values().sum();
-    assert!((1..=8).contains(&calls), "{calls} calls: {:#?}", desk.calls_of("RegisterImage"));
+    assert!(
+        (1..=8).contains(&calls),
+        "{calls} calls: {:#?}",
+        desk.calls_of("RegisterImage")
+    );
 
     let before = desk.calls_of("AdvanceTasks");
-    desk.world.invoke("AdvanceTasks", json!({"task": "advance"})).await.unwrap();
+    desk.world
+        .invoke("AdvanceTasks", json!({"task": "advance"}))
+        .await
+        .unwrap();
     let mut expected = before;
     *expected.entry("s3:ListObjectsV2".to_owned()).or_default() += 1;
-    assert_eq!(desk.calls_of("AdvanceTasks"), expected, "an idle tick is one call");
+    assert_eq!(
+        desk.calls_of("AdvanceTasks"),
+        expected,
+        "an idle tick is one call"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +187,11 @@ async fn many_images_are_looked_at_with_one_call() {
     let desk = Desk::built(|builder| builder.schedules(false)).await;
     desk.world.ec2().set_pending_time(Duration::from_secs(3600));
     for number in 0..30 {
-        desk.drop_file(&format!("{number}.image.yaml"), desk.manifest(&format!("web-{number}"))).await;
+        desk.drop_file(
+            &format!("{number}.image.yaml"),
+            desk.manifest(&format!("web-{number}")),
+        )
+        .await;
     }
     desk.world.settle().await;
     let before = desk.count("DescribeImages");
@@ -138,10 +204,13 @@ async fn many_images_are_looked_at_with_one_call() {
     desk.world.settle().await;
     desk.world.invoke("AdvanceTasks", json!({})).await.unwrap();
     assert_eq!(desk.open().await, Vec::<String>::new());
-    let states: BTreeMap<String, usize> = desk.images().into_iter().fold(BTreeMap::new(), |mut states, image| {
-        *states.entry(image.state.to_string()).or_default() += 1;
-        states
-    });
+    let states: BTreeMap<String, usize> =
+        desk.images()
+            .into_iter()
+            .fold(BTreeMap::new(), |mut states, image| {
+                *states.entry(image.state.to_string()).or_default() += 1;
+                states
+            });
     assert_eq!(states, BTreeMap::from([("available".to_owned(), 30)]));
     assert_eq!(desk.mails().len(), 30);
 }

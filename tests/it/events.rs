@@ -10,7 +10,7 @@ fn record(bucket: &str, key: &str) -> serde_json::Value {
         "eventName": "ObjectCreated:Put", "userIdentity": {"principalId": "EXAMPLE"},
         "requestParameters": {"sourceIPAddress": "127.0.0.1"}, "responseElements": {"x-amz-request-id": "EXAMPLE123456789"},
         "s3": {
-            "s3SchemaVersion": "1.0", "configurationId": "id", 
+            "s3SchemaVersion": "1.0", "configurationId": "id",
             "bucket": {"name": bucket, "ownerIdentity": {"principalId": "EXAMPLE"}, "arn": format!("arn:aws:s3:::{bucket}")},
             "object": {"key": key, "size": 1024, "eTag": "0123456789abcdef0123456789abcdef", "sequencer": "0A1B2C3D4E5F678901"}
         }
@@ -20,9 +20,14 @@ fn record(bucket: &str, key: &str) -> serde_json::Value {
 #[tokio::test(start_paused = true)]
 async fn keys_with_spaces_plus_percent_and_umlauts_arrive() {
     let desk = Desk::new().await;
-    let keys = ["a b/web+1 100%.image.yaml", "grün/wéb.image.yaml", "literal%20percent.image.yaml"];
+    let keys = [
+        "a b/web+1 100%.image.yaml",
+        "grün/wéb.image.yaml",
+        "literal%20percent.image.yaml",
+    ];
     for (number, key) in keys.iter().enumerate() {
-        desk.drop_file(key, desk.manifest(&format!("web-{number}"))).await;
+        desk.drop_file(key, desk.manifest(&format!("web-{number}")))
+            .await;
     }
     desk.rest().await;
     assert_eq!(desk.images().len(), keys.len());
@@ -68,7 +73,10 @@ async fn sqs_gets_back_only_the_messages_that_failed() {
         message("bad", "{not json".to_owned()),
     ]});
     let answer = desk.world.invoke("RegisterImage", event).await.unwrap();
-    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "bad"}]}));
+    assert_eq!(
+        answer,
+        json!({"batchItemFailures": [{"itemIdentifier": "bad"}]})
+    );
     desk.rest().await;
     assert_eq!(desk.only_image().name, "web");
 }
@@ -85,9 +93,16 @@ async fn a_test_event_is_ignored() {
 #[tokio::test(start_paused = true)]
 async fn objects_under_the_state_prefix_start_nothing() {
     let desk = Desk::new().await;
-    desk.drop_file("amiwright/bundles/web.image.yaml", desk.manifest("web")).await;
+    desk.drop_file("amiwright/bundles/web.image.yaml", desk.manifest("web"))
+        .await;
     desk.rest().await;
-    let answer = desk.world.invoke("RegisterImage", desk.object_created("amiwright/bundles/web.image.yaml")).await;
+    let answer = desk
+        .world
+        .invoke(
+            "RegisterImage",
+            desk.object_created("amiwright/bundles/web.image.yaml"),
+        )
+        .await;
     assert_eq!(answer.unwrap()["takenUp"], 0);
     assert_eq!(desk.images(), []);
 }
@@ -95,8 +110,20 @@ async fn objects_under_the_state_prefix_start_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_event_of_no_known_shape_fails_and_says_what_was_expected() {
     let desk = Desk::new().await;
-    let error = desk.world.invoke("RegisterImage", json!({"hello": "world"})).await.unwrap_err();
-    assert!(error.message.contains("expected an EventBridge event"), "{}", error.message);
-    let error = desk.world.invoke("AdvanceTasks", json!({"task": "dance"})).await.unwrap_err();
+    let error = desk
+        .world
+        .invoke("RegisterImage", json!({"hello": "world"}))
+        .await
+        .unwrap_err();
+    assert!(
+        error.message.contains("expected an EventBridge event"),
+        "{}",
+        error.message
+    );
+    let error = desk
+        .world
+        .invoke("AdvanceTasks", json!({"task": "dance"}))
+        .await
+        .unwrap_err();
     assert!(error.message.contains("dance"), "{}", error.message);
 }

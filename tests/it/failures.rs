@@ -13,37 +13,60 @@ const KEY: &str = "web.image.yaml";
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_that_is_not_there_is_said_with_code_message_and_request_id() {
     let desk = Desk::new().await;
-    desk.drop_and_rest(KEY, "name: web\nsource: {snapshot: {id: snap-0123456789abcdef0}}\n").await;
+    desk.drop_and_rest(
+        KEY,
+        "name: web\nsource: {snapshot: {id: snap-0123456789abcdef0}}\n",
+    )
+    .await;
     let status = desk.status(KEY).await;
     assert_eq!(status["state"], "failed");
     assert_eq!(status["failure"]["code"], "InvalidSnapshot.NotFound");
     let request_id = status["failure"]["requestId"].as_str().unwrap();
     let mail = desk.only_mail();
     assert_eq!(mail.subject, "AMI failed: web");
-    for text in ["InvalidSnapshot.NotFound", "snap-0123456789abcdef0", request_id, "What to do:"] {
-        assert!(mail.text.contains(text), "{text} is missing in\n{}", mail.text);
+    for text in [
+        "InvalidSnapshot.NotFound",
+        "snap-0123456789abcdef0",
+        request_id,
+        "What to do:",
+    ] {
+        assert!(
+            mail.text.contains(text),
+            "{text} is missing in\n{}",
+            mail.text
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_ami_that_fails_later_is_told_with_its_reason() {
     let desk = Desk::new().await;
-    let reason = StateReason { code: "Client.InternalError".to_owned(), message: "the snapshot is broken".to_owned() };
+    let reason = StateReason {
+        code: "Client.InternalError".to_owned(),
+        message: "the snapshot is broken".to_owned(),
+    };
     desk.world.ec2().fail_next_registration(reason);
     desk.drop_and_rest(KEY, desk.manifest("web")).await;
     let status = desk.status(KEY).await;
     assert_eq!(status["state"], "failed");
     let mail = desk.only_mail();
-    assert!(mail.text.contains("Client.InternalError: the snapshot is broken"), "{}", mail.text);
+    assert!(
+        mail.text
+            .contains("Client.InternalError: the snapshot is broken"),
+        "{}",
+        mail.text
+    );
     assert!(mail.text.contains(&desk.only_image().id), "{}", mail.text);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_is_somebody_elses_is_not_taken_over() {
     let desk = Desk::new().await;
-    desk.drop_and_rest("first.image.yaml", desk.manifest("web")).await;
+    desk.drop_and_rest("first.image.yaml", desk.manifest("web"))
+        .await;
     let first = desk.only_image();
-    desk.drop_and_rest("second.image.yaml", desk.manifest("web")).await;
+    desk.drop_and_rest("second.image.yaml", desk.manifest("web"))
+        .await;
     assert_eq!(desk.only_image(), first);
     let status = desk.status("second.image.yaml").await;
     assert_eq!(status["failure"]["code"], "InvalidAMIName.Duplicate");
@@ -53,14 +76,23 @@ async fn a_name_that_is_somebody_elses_is_not_taken_over() {
 #[tokio::test(start_paused = true)]
 async fn throttling_is_waited_out_and_told_when_it_takes_long() {
     let desk = Desk::new().await;
-    desk.world.faults().always("ec2", "RegisterImage", Fault::Throttle);
+    desk.world
+        .faults()
+        .always("ec2", "RegisterImage", Fault::Throttle);
     desk.drop_file(KEY, desk.manifest("web")).await;
     desk.world.run_for(Duration::from_secs(20 * 60)).await;
     desk.world.settle().await;
     let mail = desk.only_mail();
-    assert!(mail.subject.starts_with("AMI waits for long"), "{}", mail.subject);
+    assert!(
+        mail.subject.starts_with("AMI waits for long"),
+        "{}",
+        mail.subject
+    );
     assert!(mail.text.contains("RequestLimitExceeded"), "{}", mail.text);
-    assert!(desk.world.dead_letters().is_empty(), "waiting is no failure");
+    assert!(
+        desk.world.dead_letters().is_empty(),
+        "waiting is no failure"
+    );
 
     desk.world.faults().clear();
     desk.rest().await;
@@ -80,14 +112,20 @@ async fn what_is_not_allowed_fails_at_once_and_says_what_to_allow() {
     desk.drop_and_rest(KEY, desk.manifest("web")).await;
     let mail = desk.only_mail();
     assert!(mail.text.contains("ec2:RegisterImage"), "{}", mail.text);
-    assert!(mail.text.contains("allow the function's role"), "{}", mail.text);
+    assert!(
+        mail.text.contains("allow the function's role"),
+        "{}",
+        mail.text
+    );
     assert_eq!(desk.images(), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_ami_that_cannot_be_seen_at_first_is_waited_for() {
     let desk = Desk::new().await;
-    desk.world.ec2().set_visibility_delay(Duration::from_secs(240));
+    desk.world
+        .ec2()
+        .set_visibility_delay(Duration::from_secs(240));
     desk.drop_and_rest(KEY, desk.manifest("web")).await;
     assert_eq!(desk.only_image().state.to_string(), "available");
     assert_eq!(desk.status(KEY).await["state"], "available");
@@ -96,7 +134,9 @@ async fn an_ami_that_cannot_be_seen_at_first_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn an_ami_that_somebody_deregisters_meanwhile_is_not_waited_for_in_silence() {
     let desk = Desk::new().await;
-    desk.world.ec2().set_pending_time(Duration::from_secs(24 * 3600));
+    desk.world
+        .ec2()
+        .set_pending_time(Duration::from_secs(24 * 3600));
     desk.drop_file(KEY, desk.manifest("web")).await;
     desk.minute().await;
     let id = desk.only_image().id;
@@ -104,5 +144,9 @@ async fn an_ami_that_somebody_deregisters_meanwhile_is_not_waited_for_in_silence
     desk.rest().await;
     assert_eq!(desk.status(KEY).await["state"], "failed");
     let mail = desk.mails().pop().unwrap();
-    assert!(mail.text.contains("CloudTrail") && mail.text.contains(&id), "{}", mail.text);
+    assert!(
+        mail.text.contains("CloudTrail") && mail.text.contains(&id),
+        "{}",
+        mail.text
+    );
 }

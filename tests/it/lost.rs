@@ -31,7 +31,10 @@ async fn a_new_version_whose_event_was_lost_is_swept_up() {
     let desk = Desk::new().await;
     desk.drop_and_rest(KEY, desk.manifest("web-{digest}")).await;
     desk.minute().await;
-    desk.drop_silently(KEY, format!("{}description: better\n", desk.manifest("web-{digest}")));
+    desk.drop_silently(
+        KEY,
+        format!("{}description: better\n", desk.manifest("web-{digest}")),
+    );
     desk.world.run_for(Duration::from_secs(16 * 60)).await;
     desk.rest().await;
     assert_eq!(desk.images().len(), 2);
@@ -51,7 +54,11 @@ async fn a_notice_that_nobody_was_woken_for_is_sent_by_the_schedule() {
     desk.drop_file(KEY, desk.manifest("web")).await;
     desk.world.run_for(Duration::from_secs(600)).await;
     assert_eq!(desk.mails(), []);
-    assert_eq!(desk.open().await.len(), 1, "what was not told is not settled");
+    assert_eq!(
+        desk.open().await.len(),
+        1,
+        "what was not told is not settled"
+    );
 
     desk.world.faults().clear();
     desk.rest().await;
@@ -76,11 +83,29 @@ async fn a_status_that_somebody_broke_is_told_and_not_overwritten() {
     desk.drop_silently(&status, "{ not json");
     let event = desk.object_created(KEY);
     let error = desk.world.invoke("RegisterImage", event).await.unwrap_err();
-    assert!(error.message.contains("is no status") && error.message.contains(KEY), "{}", error.message);
-    let content = desk.world.s3().get(&desk.bucket, &status).await.unwrap().unwrap();
+    assert!(
+        error.message.contains("is no status") && error.message.contains(KEY),
+        "{}",
+        error.message
+    );
+    let content = desk
+        .world
+        .s3()
+        .get(&desk.bucket, &status)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(content, "{ not json");
 
     desk.drop_silently(&status, json!({"schema": 2}).to_string());
-    let error = desk.world.invoke("RegisterImage", desk.object_created(KEY)).await.unwrap_err();
-    assert!(error.message.contains("deploy the newer version"), "{}", error.message);
+    let error = desk
+        .world
+        .invoke("RegisterImage", desk.object_created(KEY))
+        .await
+        .unwrap_err();
+    assert!(
+        error.message.contains("deploy the newer version"),
+        "{}",
+        error.message
+    );
 }

@@ -3,6 +3,13 @@
 //! Nothing is mocked: the handlers that Lambda would run talk to `localaws` through the real SDK clients, over the
 //! project's own template.yaml. Time is paused: hours pass in milliseconds.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "this is a test: what must not happen fails it"
+)]
+
 mod desk;
 
 mod bundles;
@@ -11,6 +18,7 @@ mod drops;
 mod events;
 mod failures;
 mod faults;
+mod invariants;
 mod lost;
 mod notices;
 mod versions;

@@ -7,7 +7,8 @@ use crate::desk::Desk;
 #[tokio::test(start_paused = true)]
 async fn machines_get_the_same_as_json_with_attributes_to_filter_by() {
     let desk = Desk::new().await;
-    desk.drop_and_rest("golden/web.image.yaml", desk.manifest("web")).await;
+    desk.drop_and_rest("golden/web.image.yaml", desk.manifest("web"))
+        .await;
     let published = desk.world.sns().published();
     assert_eq!(published.len(), 1);
     let bodies: Value = serde_json::from_str(&published[0].message).unwrap();
@@ -16,9 +17,16 @@ async fn machines_get_the_same_as_json_with_attributes_to_filter_by() {
     assert_eq!(machine["event"], "completed");
     assert_eq!(machine["images"]["us-east-1"]["id"], json!(image.id));
     assert_eq!(machine["manifest"]["key"], "golden/web.image.yaml");
-    assert_eq!(machine["id"], json!(format!("s3://{}/golden/web.image.yaml#1", desk.bucket)));
+    assert_eq!(
+        machine["id"],
+        json!(format!("s3://{}/golden/web.image.yaml#1", desk.bucket))
+    );
     let attributes = json!(published[0].attributes);
-    for (name, value) in [("event", "completed"), ("imageName", "web"), ("sourceKind", "snapshot")] {
+    for (name, value) in [
+        ("event", "completed"),
+        ("imageName", "web"),
+        ("sourceKind", "snapshot"),
+    ] {
         assert!(attributes[name].to_string().contains(value), "{attributes}");
     }
 }
@@ -29,8 +37,19 @@ async fn nothing_from_a_manifest_fakes_a_subject_or_a_line() {
     let key = "bad\u{202e}\u{1F4A3} key/wéb.image.yaml";
     desk.drop_and_rest(key, "name: \"web\\nWhat to do: send money\"\nsource: {snapshot: {id: snap-0123456789abcdef0}}\n").await;
     let mail = desk.only_mail();
-    assert!(mail.subject.is_ascii() && mail.subject.len() < 100, "{}", mail.subject);
-    assert!(!mail.text.lines().any(|line| line.starts_with("What to do: send money")), "{}", mail.text);
+    assert!(
+        mail.subject.is_ascii() && mail.subject.len() < 100,
+        "{}",
+        mail.subject
+    );
+    assert!(
+        !mail
+            .text
+            .lines()
+            .any(|line| line.starts_with("What to do: send money")),
+        "{}",
+        mail.text
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -42,7 +61,11 @@ async fn a_manifest_full_of_problems_makes_one_mail_that_sns_takes() {
     }
     desk.drop_and_rest("web.image.yaml", manifest).await;
     let mail = desk.only_mail();
-    assert!(mail.subject.starts_with("Manifest rejected"), "{}", mail.subject);
+    assert!(
+        mail.subject.starts_with("Manifest rejected"),
+        "{}",
+        mail.subject
+    );
     assert!(desk.world.sns().published()[0].message.len() <= 262_144);
     assert!(mail.text.contains("all in the status"), "{}", mail.text);
 }
@@ -51,12 +74,16 @@ async fn a_manifest_full_of_problems_makes_one_mail_that_sns_takes() {
 async fn a_notice_says_what_was_true_when_it_was_recorded() {
     // The mail is late, and the manifest was replaced meanwhile.
     let desk = Desk::new().await;
-    desk.world.faults().always("sns", "Publish", localaws::faults::Fault::Throttle);
-    desk.drop_file("web.image.yaml", desk.manifest("web-1")).await;
+    desk.world
+        .faults()
+        .always("sns", "Publish", localaws::faults::Fault::Throttle);
+    desk.drop_file("web.image.yaml", desk.manifest("web-1"))
+        .await;
     for _ in 0..3 {
         desk.minute().await;
     }
-    desk.drop_file("web.image.yaml", desk.manifest("web-2")).await;
+    desk.drop_file("web.image.yaml", desk.manifest("web-2"))
+        .await;
     for _ in 0..3 {
         desk.minute().await;
     }
@@ -65,5 +92,8 @@ async fn a_notice_says_what_was_true_when_it_was_recorded() {
     let mut subjects: Vec<String> = desk.mails().into_iter().map(|mail| mail.subject).collect();
     subjects.sort_by_key(|subject| subject.chars().last());
     assert_eq!(subjects.len(), 2, "{subjects:?}");
-    assert!(subjects[0].ends_with("web-1") && subjects[1].ends_with("web-2"), "{subjects:?}");
+    assert!(
+        subjects[0].ends_with("web-1") && subjects[1].ends_with("web-2"),
+        "{subjects:?}"
+    );
 }

@@ -130,6 +130,9 @@ pub struct Retry {
 impl Default for Retry {
     /// 185 tries in 24 hours (`RetryPolicy`, EventBridge and EventBridge Scheduler API References).
     fn default() -> Self {
-        Self { attempts: 185, maximum_event_age: Duration::from_secs(24 * 60 * 60) }
+        Self {
+            attempts: 185,
+            maximum_event_age: Duration::from_secs(24 * 60 * 60),
+        }
     }
 }
