@@ -229,26 +229,6 @@ impl Desk {
         let response = self.world.dispatch(request).await.unwrap();
         assert!(response.status().is_success(), "{response:?}");
     }
-
-    /// The way to this world for a person's command.
-    pub(crate) fn aws(&self) -> Aws {
-        let world = &self.world;
-        Aws::with_config(config_for(
-            world.http_client(),
-            world.time_source(),
-            world.sleep(),
-        ))
-    }
-
-    /// The configuration that the template gives a function.
-    pub(crate) fn config(&self, binary: &str) -> Config {
-        let functions = &self.world.stack().functions;
-        let function = functions
-            .iter()
-            .find(|function| function.binary == binary)
-            .unwrap();
-        config(&function.environment)
-    }
 }
 
 impl Mail {
