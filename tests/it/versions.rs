@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use localaws::faults::Fault;
 use serde_json::json;
 
 use crate::desk::Desk;
@@ -155,6 +156,9 @@ async fn settling_one_version_does_not_close_the_next() {
     desk.world.settle().await;
     assert_eq!(desk.status(KEY).await["notices"][0]["attempts"], 1);
 
+    // It sees the first version, and hears so late.
+    let late = Fault::Slow(Duration::from_secs(5));
+    desk.world.faults().on("s3", "HeadObject", 1, late);
     let before = desk.world.calls().len();
     desk.world.invoke_later("AdvanceTasks", json!({}));
     while !desk.world.calls()[before..]
