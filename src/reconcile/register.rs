@@ -67,6 +67,7 @@ fn adopt(turn: Turn<'_>, status: &mut Status, image: &ObservedImage) {
     let image = Image {
         id: image.id.clone(),
         state: image.state.clone(),
+        unseen_since: None,
         snapshots: image.snapshots.clone(),
     };
     transition::registered(
@@ -112,6 +113,7 @@ async fn create(turn: Turn<'_>, status: &mut Status, wanted: &Registered) -> Res
             let image = Image {
                 id,
                 state: "pending".to_owned(),
+                unseen_since: None,
                 snapshots: Vec::new(),
             };
             transition::registered(status, &turn.config.region, image, "registered", turn.now);
