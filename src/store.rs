@@ -1,9 +1,11 @@
 //! The statuses and open markers in the bucket. A status is only ever written conditionally.
 
+use jiff::Timestamp;
+
 use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
-use crate::image::status::SCHEMA;
+use crate::image::status::{ManifestVersion, SCHEMA};
 
 /// Largest status that is read. One with every list at its limit stays far below.
 const STATUS_MAX: u64 = 4 * 1024 * 1024;
@@ -129,36 +131,55 @@ pub async fn save(
     Ok(aws.put_if(&config.bucket, &key, content, etag).await?)
 }
 
-/// Marks a manifest's image as not settled. Done before its status is first written.
-///
-/// # Errors
-/// If S3 fails.
-pub async fn mark_open(aws: &Aws, config: &Config, manifest_key: &str) -> Result<(), AwsError> {
-    aws.put_marker(&config.bucket, &config.state.open_key(manifest_key))
-        .await
+/// An open marker, as it was listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marker {
+    /// The manifest whose image is not settled.
+    pub manifest_key: String,
+    /// The `ETag` it had: it is removed only if it still has it.
+    pub etag: String,
 }
 
-/// Removes the open marker of a settled image.
+/// Marks a manifest's image as not settled. Done before its status is written.
+///
+/// Every marking has a content, and so an `ETag`, of its own: whoever settles an earlier version leaves it alone.
 ///
 /// # Errors
 /// If S3 fails.
-pub async fn mark_settled(aws: &Aws, config: &Config, manifest_key: &str) -> Result<(), AwsError> {
-    aws.delete_object(&config.bucket, &config.state.open_key(manifest_key))
-        .await
+pub async fn mark_open(
+    aws: &Aws,
+    config: &Config,
+    manifest: &ManifestVersion,
+    now: Timestamp,
+) -> Result<(), AwsError> {
+    let version = manifest.version_id.as_ref().unwrap_or(&manifest.etag);
+    let content = format!("{} {version} {now}\n", manifest.uri());
+    let key = config.state.open_key(&manifest.key);
+    aws.put_marker(&config.bucket, &key, content).await
+}
+
+/// Removes the open marker of a settled image, unless somebody marked it anew since it was listed.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn mark_settled(aws: &Aws, config: &Config, marker: &Marker) -> Result<(), AwsError> {
+    let key = config.state.open_key(&marker.manifest_key);
+    aws.delete_if(&config.bucket, &key, &marker.etag).await
 }
 
 /// The manifests whose images are not settled, the oldest marker first.
 ///
 /// # Errors
 /// If S3 fails.
-pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<String>, AwsError> {
+pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<Marker>, AwsError> {
     let mut markers: Vec<ObjectInfo> = aws
         .list_objects(&config.bucket, &config.state.open_markers())
         .await?;
     markers.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
-    Ok(markers
-        .iter()
-        .filter_map(|marker| config.state.manifest_of_marker(&marker.key))
-        .map(str::to_owned)
-        .collect())
+    let marker = |object: ObjectInfo| {
+        let manifest_key = config.state.manifest_of_marker(&object.key)?.to_owned();
+        let etag = object.etag;
+        Some(Marker { manifest_key, etag })
+    };
+    Ok(markers.into_iter().filter_map(marker).collect())
 }

@@ -163,10 +163,7 @@ impl Aws {
             Err(error) => {
                 let error = AwsError::new(format!("writing s3://{bucket}/{key}"), &error);
                 // The object that If-Match wants may also be gone: then S3 answers 404.
-                let lost = ["PreconditionFailed", "ConditionalRequestConflict"]
-                    .iter()
-                    .any(|code| error.has_code(code));
-                if lost || (etag.is_some() && is_absent(&error)) {
+                if is_conflict(&error) || (etag.is_some() && is_absent(&error)) {
                     Ok(Saved::Conflict)
                 } else {
                     Err(error)
@@ -175,17 +172,23 @@ impl Aws {
         }
     }
 
-    /// Writes an empty object, whatever was there.
+    /// Writes an object, whatever was there.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
-    pub async fn put_marker(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
+    pub async fn put_marker(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: String,
+    ) -> Result<(), AwsError> {
         let request = self
             .s3()
             .put_object()
             .bucket(bucket)
             .key(key)
-            .body(Vec::new().into());
+            .content_type("text/plain")
+            .body(content.into_bytes().into());
         request
             .send()
             .await
@@ -193,17 +196,21 @@ impl Aws {
         Ok(())
     }
 
-    /// Removes an object; if there is none, that is fine.
+    /// Removes an object that still has this `ETag`; another one stays. If there is none, that is fine.
     ///
     /// # Errors
-    /// If S3 does not answer, or refuses.
-    pub async fn delete_object(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
+    /// If S3 does not answer, or refuses for another reason than the condition.
+    pub async fn delete_if(&self, bucket: &str, key: &str, etag: &str) -> Result<(), AwsError> {
         let request = self.s3().delete_object().bucket(bucket).key(key);
-        request
-            .send()
-            .await
-            .map_err(|error| AwsError::new(format!("removing s3://{bucket}/{key}"), &error))?;
-        Ok(())
+        let Err(error) = request.if_match(etag).send().await else {
+            return Ok(());
+        };
+        let error = AwsError::new(format!("removing s3://{bucket}/{key}"), &error);
+        if is_absent(&error) || is_conflict(&error) {
+            Ok(())
+        } else {
+            Err(error)
+        }
     }
 
     /// Lists all objects under a prefix, page by page.
@@ -216,6 +223,24 @@ impl Aws {
         prefix: &str,
     ) -> Result<Vec<ObjectInfo>, AwsError> {
         let mut objects = Vec::new();
+        self.each_page(bucket, prefix, |page| {
+            objects.extend(page);
+            true
+        })
+        .await?;
+        Ok(objects)
+    }
+
+    /// Lists the objects under a prefix for as long as `take` wants another page.
+    ///
+    /// # Errors
+    /// If S3 does not answer, or refuses.
+    pub async fn each_page(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        mut take: impl FnMut(Vec<ObjectInfo>) -> bool,
+    ) -> Result<(), AwsError> {
         let mut pages = self
             .s3()
             .list_objects_v2()
@@ -227,17 +252,19 @@ impl Aws {
             let page = page.map_err(|error| {
                 AwsError::new(format!("listing s3://{bucket}/{prefix}"), &error)
             })?;
-            objects.extend(page.contents.unwrap_or_default().into_iter().map(|object| {
-                ObjectInfo {
-                    key: object.key.unwrap_or_default(),
-                    etag: object.e_tag.unwrap_or_default(),
-                    version_id: None,
-                    size: unsigned(object.size),
-                    modified_at: timestamp(object.last_modified.as_ref()),
-                }
-            }));
+            let objects = page.contents.unwrap_or_default().into_iter();
+            let objects = objects.map(|object| ObjectInfo {
+                key: object.key.unwrap_or_default(),
+                etag: object.e_tag.unwrap_or_default(),
+                version_id: None,
+                size: unsigned(object.size),
+                modified_at: timestamp(object.last_modified.as_ref()),
+            });
+            if !take(objects.collect()) {
+                break;
+            }
         }
-        Ok(objects)
+        Ok(())
     }
 
     /// The Region of a bucket; none if S3 does not say.
@@ -273,6 +300,13 @@ impl Aws {
 
 fn is_absent(error: &AwsError) -> bool {
     ["NoSuchKey", "NotFound", "NoSuchVersion"]
+        .iter()
+        .any(|code| error.has_code(code))
+}
+
+/// Somebody else wrote the object since it was read, or is writing it now.
+fn is_conflict(error: &AwsError) -> bool {
+    ["PreconditionFailed", "ConditionalRequestConflict"]
         .iter()
         .any(|code| error.has_code(code))
 }

@@ -217,6 +217,22 @@ impl Desk {
         let response = self.world.dispatch(request).await.unwrap();
         assert!(response.status().is_success(), "{response:?}");
     }
+
+    /// The way to this world for code that is called without a function.
+    pub(crate) fn aws(&self) -> Aws {
+        Aws::with_config(config_for(
+            self.world.http_client(),
+            self.world.time_source(),
+            self.world.sleep(),
+        ))
+    }
+
+    /// The configuration that the template gives a function.
+    pub(crate) fn config(&self, binary: &str) -> Config {
+        let functions = &self.world.stack().functions;
+        let function = functions.iter().find(|function| function.binary == binary);
+        config(&function.unwrap().environment)
+    }
 }
 
 impl Mail {
