@@ -18,7 +18,7 @@ use crate::image::transition;
 use crate::manifest::key::{self, Kind};
 use crate::notify;
 use crate::reconcile::{self, Error, Outcome, Turn};
-use crate::store::{self, Loaded, Marker};
+use crate::store::{self, Loaded, OpenMarker};
 use crate::trigger::Tick;
 
 /// Statuses that are read, and images that are advanced, at once.
@@ -89,7 +89,12 @@ enum Visit {
 
 /// Moves the open images on, one Describe call's worth after the other: however many there are,
 /// the oldest get all the way before the time is up.
-async fn advance(turn: Turn<'_>, open: Vec<Marker>, report: &mut Report, failures: &mut Failures) {
+async fn advance(
+    turn: Turn<'_>,
+    open: Vec<OpenMarker>,
+    report: &mut Report,
+    failures: &mut Failures,
+) {
     report.found = open.len();
     for group in open.chunks(FILTER_VALUES_MAX) {
         if turn.is_over() {
@@ -104,7 +109,7 @@ async fn advance(turn: Turn<'_>, open: Vec<Marker>, report: &mut Report, failure
 /// Visits the images of a group; returns those that wait for their AMIs.
 async fn visit_all(
     turn: Turn<'_>,
-    group: &[Marker],
+    group: &[OpenMarker],
     report: &mut Report,
     failures: &mut Failures,
 ) -> Vec<Loaded> {
@@ -141,7 +146,7 @@ fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) 
 }
 
 /// Does for one image whatever needs no look at its AMI.
-async fn visit(turn: Turn<'_>, marker: &Marker) -> Result<Visit, Error> {
+async fn visit(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
     let key = &marker.manifest_key;
     let Some(loaded) = store::load(turn.aws, turn.config, key).await? else {
         return visit_marker(turn, marker).await;
@@ -185,12 +190,10 @@ async fn send_late_notices(turn: Turn<'_>, loaded: Loaded) -> Result<(), Error> 
 }
 
 /// An open marker without a status: an invocation died between the two, or the status was removed.
-async fn visit_marker(turn: Turn<'_>, marker: &Marker) -> Result<Visit, Error> {
+async fn visit_marker(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
     let outcome = reconcile::take_up(turn, &marker.manifest_key).await?;
-    let settled = outcome == Outcome::NoManifest;
-    if settled {
-        store::mark_settled(turn.aws, turn.config, marker).await?;
-    }
+    let settled = outcome == Outcome::NoManifest
+        && store::mark_settled(turn.aws, turn.config, marker).await?;
     Ok(Visit::Done {
         advanced: outcome.has_advanced(),
         settled,
@@ -198,7 +201,7 @@ async fn visit_marker(turn: Turn<'_>, marker: &Marker) -> Result<Visit, Error> {
 }
 
 /// Sends what is left to be told of a final state, then settles the image.
-async fn finish(turn: Turn<'_>, loaded: Loaded, marker: &Marker) -> Result<Visit, Error> {
+async fn finish(turn: Turn<'_>, loaded: Loaded, marker: &OpenMarker) -> Result<Visit, Error> {
     if loaded.status.unsent().next().is_some() {
         send_late_notices(turn, loaded).await?;
         return Ok(Visit::Done {
@@ -217,10 +220,10 @@ async fn finish(turn: Turn<'_>, loaded: Loaded, marker: &Marker) -> Result<Visit
             settled: false,
         });
     }
-    store::mark_settled(turn.aws, turn.config, marker).await?;
+    let settled = store::mark_settled(turn.aws, turn.config, marker).await?;
     Ok(Visit::Done {
         advanced: false,
-        settled: true,
+        settled,
     })
 }
 

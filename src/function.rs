@@ -16,7 +16,7 @@ use crate::{advance_tasks, notify, register_image};
 /// # Errors
 /// If the function is not configured, or the runtime's endpoint cannot be reached.
 pub async fn run_register_image() -> Result<(), Error> {
-    let (aws, config) = &start().await?;
+    let (aws, config) = &start()?;
     config.account_id()?;
     let handler = async |event: LambdaEvent<Value>| {
         register_image::handle(aws, config, event.payload, now()).await
@@ -29,7 +29,7 @@ pub async fn run_register_image() -> Result<(), Error> {
 /// # Errors
 /// As [`run_register_image`].
 pub async fn run_advance_tasks() -> Result<(), Error> {
-    let (aws, config) = &start().await?;
+    let (aws, config) = &start()?;
     config.account_id()?;
     config.topic_arn()?;
     let handler = async |event: LambdaEvent<Value>| {
@@ -51,7 +51,7 @@ pub async fn run_advance_tasks() -> Result<(), Error> {
 /// # Errors
 /// As [`run_register_image`].
 pub async fn run_notify() -> Result<(), Error> {
-    let (aws, config) = &start().await?;
+    let (aws, config) = &start()?;
     config.topic_arn()?;
     let handler =
         async |event: LambdaEvent<Value>| notify::handle(aws, config, event.payload, now()).await;
@@ -68,7 +68,7 @@ impl From<crate::Failures> for Diagnostic {
 }
 
 /// Reads the configuration and prepares the way to AWS. Calls nothing.
-async fn start() -> Result<(Aws, Config), Error> {
+fn start() -> Result<(Aws, Config), Error> {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL")
         .ok()
         .and_then(|level| level.to_lowercase().parse().ok());
@@ -79,7 +79,7 @@ async fn start() -> Result<(Aws, Config), Error> {
         .with_span_list(false)
         .init();
     let config = Config::read(|name| std::env::var(name).ok())?;
-    Ok((Aws::from_env(&config.region).await, config))
+    Ok((Aws::in_lambda(&config.region), config))
 }
 
 /// The time, in whole seconds: what is recorded is read by people.

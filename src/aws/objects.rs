@@ -163,7 +163,7 @@ impl Aws {
             Err(error) => {
                 let error = AwsError::new(format!("writing s3://{bucket}/{key}"), &error);
                 // The object that If-Match wants may also be gone: then S3 answers 404.
-                if is_conflict(&error) || (etag.is_some() && is_absent(&error)) {
+                if is_condition(&error) || (etag.is_some() && is_absent(&error)) {
                     Ok(Saved::Conflict)
                 } else {
                     Err(error)
@@ -176,40 +176,41 @@ impl Aws {
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
-    pub async fn put_marker(
-        &self,
-        bucket: &str,
-        key: &str,
-        content: String,
-    ) -> Result<(), AwsError> {
-        let request = self
-            .s3()
-            .put_object()
-            .bucket(bucket)
-            .key(key)
-            .content_type("text/plain")
-            .body(content.into_bytes().into());
+    pub async fn put_object(&self, bucket: &str, key: &str, content: &str) -> Result<(), AwsError> {
+        let body = content.as_bytes().to_vec().into();
+        let request = self.s3().put_object().bucket(bucket).key(key).body(body);
+        let doing = || format!("writing s3://{bucket}/{key}");
         request
             .send()
             .await
-            .map_err(|error| AwsError::new(format!("writing s3://{bucket}/{key}"), &error))?;
+            .map_err(|error| AwsError::new(doing(), &error))?;
         Ok(())
     }
 
-    /// Removes an object that still has this `ETag`; another one stays. If there is none, that is fine.
+    /// Removes an object if it still has this `ETag`, and says whether it is gone now. One that was gone before counts
+    /// ("How to perform conditional deletes", S3 User Guide).
     ///
     /// # Errors
     /// If S3 does not answer, or refuses for another reason than the condition.
-    pub async fn delete_if(&self, bucket: &str, key: &str, etag: &str) -> Result<(), AwsError> {
-        let request = self.s3().delete_object().bucket(bucket).key(key);
-        let Err(error) = request.if_match(etag).send().await else {
-            return Ok(());
-        };
-        let error = AwsError::new(format!("removing s3://{bucket}/{key}"), &error);
-        if is_absent(&error) || is_conflict(&error) {
-            Ok(())
-        } else {
-            Err(error)
+    pub async fn delete_if(&self, bucket: &str, key: &str, etag: &str) -> Result<bool, AwsError> {
+        let request = self
+            .s3()
+            .delete_object()
+            .bucket(bucket)
+            .key(key)
+            .if_match(etag);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let error = AwsError::new(format!("removing s3://{bucket}/{key}"), &error);
+                if is_absent(&error) {
+                    Ok(true)
+                } else if is_condition(&error) {
+                    Ok(false)
+                } else {
+                    Err(error)
+                }
+            }
         }
     }
 
@@ -298,15 +299,15 @@ impl Aws {
     }
 }
 
-fn is_absent(error: &AwsError) -> bool {
-    ["NoSuchKey", "NotFound", "NoSuchVersion"]
+/// Whether an `If-Match` or `If-None-Match` was not met, or two writers met.
+fn is_condition(error: &AwsError) -> bool {
+    ["PreconditionFailed", "ConditionalRequestConflict"]
         .iter()
         .any(|code| error.has_code(code))
 }
 
-/// Somebody else wrote the object since it was read, or is writing it now.
-fn is_conflict(error: &AwsError) -> bool {
-    ["PreconditionFailed", "ConditionalRequestConflict"]
+fn is_absent(error: &AwsError) -> bool {
+    ["NoSuchKey", "NotFound", "NoSuchVersion"]
         .iter()
         .any(|code| error.has_code(code))
 }

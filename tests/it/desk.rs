@@ -218,20 +218,24 @@ impl Desk {
         assert!(response.status().is_success(), "{response:?}");
     }
 
-    /// The way to this world for code that is called without a function.
+    /// The way to this world for a person's command.
     pub(crate) fn aws(&self) -> Aws {
+        let world = &self.world;
         Aws::with_config(config_for(
-            self.world.http_client(),
-            self.world.time_source(),
-            self.world.sleep(),
+            world.http_client(),
+            world.time_source(),
+            world.sleep(),
         ))
     }
 
     /// The configuration that the template gives a function.
     pub(crate) fn config(&self, binary: &str) -> Config {
         let functions = &self.world.stack().functions;
-        let function = functions.iter().find(|function| function.binary == binary);
-        config(&function.unwrap().environment)
+        let function = functions
+            .iter()
+            .find(|function| function.binary == binary)
+            .unwrap();
+        config(&function.environment)
     }
 }
 

@@ -13,10 +13,16 @@ fn lines_with(words: &[&str], places: &[&str], except: &[&str]) -> Vec<String> {
             continue;
         }
         if path.is_dir() {
-            left.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            left.extend(
+                std::fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
-            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
             let hits = code.filter(|line| words.iter().any(|word| line.contains(word)));
             found.extend(hits.map(|line| format!("{}: {}", path.display(), line.trim())));
         }
@@ -34,15 +40,42 @@ fn only_aws_names_types_of_the_sdk() {
 
 #[test]
 fn manifest_and_image_know_no_clock_no_async_no_aws() {
-    let words = ["async ", "tokio", "now()", "SystemTime", "Instant", "crate::aws", "crate::store", "std::env", "std::fs"];
-    let tests = ["src/manifest/image/tests.rs", "src/manifest/image/tests", "src/manifest/bundle/tests.rs"];
-    assert_eq!(lines_with(&words, &["src/manifest", "src/image"], &tests), NOTHING);
+    let words = [
+        "async ",
+        "tokio",
+        "now()",
+        "SystemTime",
+        "Instant",
+        "crate::aws",
+        "crate::store",
+        "std::env",
+        "std::fs",
+    ];
+    let tests = [
+        "src/manifest/image/tests.rs",
+        "src/manifest/image/tests",
+        "src/manifest/bundle/tests.rs",
+    ];
+    assert_eq!(
+        lines_with(&words, &["src/manifest", "src/image"], &tests),
+        NOTHING
+    );
 }
 
 #[test]
 fn the_world_and_the_application_do_not_know_each_other() {
-    assert_eq!(lines_with(&["amiwright::", "use amiwright"], &["localaws/src"], &[]), NOTHING);
-    assert_eq!(lines_with(&["localaws"], &["src"], &["src/cli", "src/bin/amiwright.rs"]), NOTHING);
+    assert_eq!(
+        lines_with(&["amiwright::", "use amiwright"], &["localaws/src"], &[]),
+        NOTHING
+    );
+    assert_eq!(
+        lines_with(
+            &["localaws"],
+            &["src"],
+            &["src/cli", "src/bin/amiwright.rs"]
+        ),
+        NOTHING
+    );
 }
 
 #[test]

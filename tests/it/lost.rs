@@ -111,33 +111,6 @@ async fn a_status_that_somebody_broke_is_told_and_not_overwritten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_marker_that_is_renewed_while_its_image_is_settled_stays() {
-    // A tick has looked at a settled status and is about to remove its marker; meanwhile a new version is taken up.
-    let desk = Desk::built(|builder| builder.schedules(false)).await;
-    desk.drop_file(KEY, desk.manifest("web-{digest}")).await;
-    desk.world.run_for(Duration::from_secs(600)).await;
-    desk.world.invoke("AdvanceTasks", json!({})).await.unwrap();
-    desk.world.settle().await;
-    desk.drop_file(KEY, desk.manifest("web-{digest}")).await;
-    desk.world.settle().await;
-    let (aws, config) = (desk.aws(), desk.config("advance-tasks"));
-    let listed = amiwright::store::list_open(&aws, &config).await.unwrap();
-    let [marker] = listed.as_slice() else {
-        panic!("{listed:?}")
-    };
-
-    desk.world.ec2().set_pending_time(Duration::from_secs(3600));
-    let changed = format!("{}description: better\n", desk.manifest("web-{digest}"));
-    desk.drop_file(KEY, changed).await;
-    desk.world.settle().await;
-    assert_eq!(desk.status(KEY).await["state"], "working");
-    amiwright::store::mark_settled(&aws, &config, marker)
-        .await
-        .unwrap();
-    assert_eq!(desk.open().await.len(), 1, "the new version is open");
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_event_of_a_version_that_came_while_a_repetition_was_noted_may_be_lost() {
     let desk = Desk::new().await;
     desk.drop_and_rest(KEY, desk.manifest("web-{digest}")).await;
