@@ -177,3 +177,34 @@ async fn settling_one_version_does_not_close_the_next() {
     assert_eq!(desk.open().await, [format!("amiwright/open/{KEY}")]);
     assert_eq!(desk.status(KEY).await["state"], "working");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_taken_away_while_its_bundle_is_waited_for_is_given_up_and_may_come_back() {
+    let desk = Desk::new().await;
+    let key = "bundles/image.image.yaml";
+    let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
+    desk.drop_file(key, manifest).await;
+    desk.minute().await;
+    std::fs::remove_file(
+        desk.world
+            .directory()
+            .join("s3")
+            .join(&desk.bucket)
+            .join(key),
+    )
+    .unwrap();
+    desk.rest().await;
+    assert_eq!(desk.status(key).await["state"], "failed");
+    let mail = desk.only_mail();
+    assert!(
+        mail.text.contains("upload the manifest again"),
+        "{}",
+        mail.text
+    );
+
+    // What the mail advises works, with the same content, too.
+    desk.drop_file(key, manifest).await;
+    desk.minute().await;
+    let status = desk.status(key).await;
+    assert_eq!(status["state"], "working", "{status:#}");
+}
