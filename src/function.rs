@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
-use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -39,7 +39,7 @@ pub async fn run_advance_tasks() -> Result<(), Error> {
             config,
             &event.payload,
             now,
-            time_left(&event.context, now),
+            time_left(event.context.deadline, now),
         )
         .await
     };
@@ -92,10 +92,24 @@ fn now() -> Timestamp {
     now.round(Unit::Second).unwrap_or(now)
 }
 
-fn time_left(context: &Context, now: Timestamp) -> Duration {
-    Duration::from_millis(
-        context
-            .deadline
-            .saturating_sub(u64::try_from(now.as_millisecond()).unwrap_or(0)),
-    )
+/// The time until Lambda ends the invocation; none where the runtime names a time that has passed, as emulators do
+/// that send a constant: an invocation that has just begun has some time.
+fn time_left(deadline_ms: u64, now: Timestamp) -> Option<Duration> {
+    let now = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    let left = deadline_ms.checked_sub(now).filter(|left| *left > 0);
+    left.map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_in_the_past_is_none() {
+        let now = Timestamp::from_second(1_795_253_400).unwrap();
+        let in_time = time_left(1_795_253_450_000, now);
+        assert_eq!(in_time, Some(Duration::from_secs(50)));
+        // What `cargo lambda watch` sends.
+        assert_eq!(time_left(600_000, now), None);
+    }
 }
