@@ -20,4 +20,5 @@ mod faults;
 mod invariants;
 mod lost;
 mod notices;
+mod starts;
 mod versions;
