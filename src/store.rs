@@ -1,9 +1,15 @@
 //! The statuses and open markers in the bucket. A status is only ever written conditionally.
 
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+
 use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
 use crate::image::status::{ManifestVersion, SCHEMA};
+
+/// Statuses that are read at once for a list.
+const READS_AT_ONCE: usize = 16;
 
 /// Largest status that is read. One with every list at its limit stays far below.
 const STATUS_MAX: u64 = 4 * 1024 * 1024;
@@ -192,4 +198,58 @@ pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, Aw
         })
     };
     Ok(objects.into_iter().filter_map(marker).collect())
+}
+
+/// One status of a list, or why it cannot be read: a broken one must not hide the others.
+#[derive(Debug)]
+pub struct Listed {
+    /// Key of the manifest it is about.
+    pub manifest_key: String,
+    /// When it was last written.
+    pub modified_at: Timestamp,
+    /// The status.
+    pub status: Result<Loaded, StoreError>,
+}
+
+/// The keys of all manifests that have a status.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn list_status_keys(aws: &Aws, config: &Config) -> Result<Vec<String>, AwsError> {
+    let objects = aws
+        .list_objects(&config.bucket, &config.state.statuses())
+        .await?;
+    Ok(objects
+        .iter()
+        .filter_map(|object| config.state.manifest_of_status(&object.key))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// All statuses, in the order of their keys.
+///
+/// # Errors
+/// If S3 does not list them. What is wrong with a single one is part of the list.
+pub async fn list_statuses(aws: &Aws, config: &Config) -> Result<Vec<Listed>, AwsError> {
+    let objects = aws
+        .list_objects(&config.bucket, &config.state.statuses())
+        .await?;
+    let keys = objects.iter().filter_map(|object| {
+        Some((
+            config.state.manifest_of_status(&object.key)?,
+            object.modified_at,
+        ))
+    });
+    let listed = stream::iter(keys)
+        .map(|(key, modified_at)| async move {
+            // One that is gone again since it was listed is no longer one of them.
+            let status = load(aws, config, key).await.transpose()?;
+            Some(Listed {
+                manifest_key: key.to_owned(),
+                modified_at,
+                status,
+            })
+        })
+        .buffered(READS_AT_ONCE);
+    Ok(listed.filter_map(std::future::ready).collect().await)
 }

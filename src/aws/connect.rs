@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
-use aws_sdk_s3::config::SharedCredentialsProvider;
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, timeout::TimeoutConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
@@ -67,15 +67,14 @@ impl Aws {
     /// As the environment says: credentials, endpoints. No call is made here.
     pub async fn from_env(region: &str) -> Self {
         let endpoints = endpoints();
-        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(region.to_owned()))
             .http_client(https_client(
                 region,
                 endpoints.iter().any(|url| url.starts_with("https:")),
             ))
-            .timeout_config(timeouts())
-            .load()
-            .await;
+            .timeout_config(timeouts());
+        let config = with_credentials(loader, &endpoints).load().await;
         Self::new(config, !endpoints.is_empty())
     }
 
@@ -149,6 +148,48 @@ fn endpoints() -> Vec<String> {
     variables.into_iter().filter_map(endpoint).collect()
 }
 
+/// Variables that say where credentials come from.
+const CREDENTIALS: [&str; 5] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];
+
+/// A world on this machine takes any credentials. Where none are named, the SDK would look for a profile and then for
+/// an instance's role, and fail after seconds; so placeholders are used.
+fn with_credentials(loader: ConfigLoader, endpoints: &[String]) -> ConfigLoader {
+    let named = CREDENTIALS
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
+    if named || endpoints.is_empty() || !endpoints.iter().all(|url| is_loopback(url)) {
+        return loader;
+    }
+    loader.credentials_provider(Credentials::new(
+        "local",
+        "local",
+        None,
+        None,
+        "placeholder for a loopback endpoint",
+    ))
+}
+
+/// Whether an endpoint can only be on this machine.
+fn is_loopback(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else {
+        return false;
+    };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return false;
+    }
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
 /// The SDK has no time-outs of its own for a call or a try.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
@@ -180,5 +221,29 @@ fn https_client(region: &str, foreign_endpoint: bool) -> SharedHttpClient {
         Ok(context) => builder.tls_context(context).build_https(),
         // The default context trusts the system's roots, which are a superset of Amazon's.
         Err(_) => builder.build_https(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loopback_endpoint_is_on_this_machine() {
+        let local = [
+            "http://127.0.0.1:4566",
+            "http://localhost:4566/",
+            "https://[::1]:4566",
+            "http://127.0.0.2",
+        ];
+        let elsewhere = [
+            "https://s3.amazonaws.com",
+            "http://127.0.0.1.example.com",
+            "http://localhost.example.com",
+            "http://user@10.0.0.1",
+            "127.0.0.1",
+        ];
+        assert!(local.iter().all(|url| is_loopback(url)));
+        assert!(!elsewhere.iter().any(|url| is_loopback(url)));
     }
 }

@@ -189,6 +189,18 @@ impl Desk {
             .count()
     }
 
+    /// The way to this world for a person's code.
+    pub(crate) fn aws(&self) -> Aws {
+        let world = &self.world;
+        let config = config_for(world.http_client(), world.time_source(), world.sleep());
+        Aws::with_config(config)
+    }
+
+    /// The configuration that the template gives its functions.
+    pub(crate) fn config(&self) -> Config {
+        config(&self.world.stack().functions[0].environment)
+    }
+
     /// The event that EventBridge sends for an upload.
     pub(crate) fn object_created(&self, key: &str) -> Value {
         json!({

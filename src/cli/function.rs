@@ -1,0 +1,36 @@
+//! `amiwright function NAME`: this program as one of the functions, so that `local` and `demo` need no other binary.
+
+use std::process::ExitCode;
+
+use clap::builder::PossibleValuesParser;
+
+use super::Error;
+use crate::function;
+
+/// The functions, by the name of their binary.
+pub(super) const NAMES: [&str; 3] = ["register-image", "advance-tasks", "notify"];
+
+/// Arguments of `amiwright function`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Which one.
+    #[arg(value_parser = PossibleValuesParser::new(NAMES))]
+    name: String,
+}
+
+/// Runs the function until Lambda, or who plays it, ends the process.
+///
+/// # Errors
+/// As the function's own `main`.
+pub(super) async fn run(args: &Args) -> Result<ExitCode, Error> {
+    let ended = match args.name.as_str() {
+        "register-image" => function::run_register_image().await,
+        "advance-tasks" => function::run_advance_tasks().await,
+        _ => function::run_notify().await,
+    };
+    ended.map_err(|error| {
+        Error::from_source(format!("the function {} ended", args.name), error)
+            .with_hint("it is started by Lambda, or by `amiwright local`, with the environment that template.yaml gives it")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
