@@ -44,7 +44,7 @@ pub struct Report {
     pub swept: usize,
 }
 
-/// Handles a tick: the schedule's, or an event that makes one worth while.
+/// Handles a tick: the schedule's, or an event that makes one worth while. `time_left` is the invocation's, if it is known.
 ///
 /// # Errors
 /// If anything failed; everything else was done all the same.
@@ -53,9 +53,12 @@ pub async fn handle(
     config: &Config,
     event: &Value,
     now: Timestamp,
-    time_left: Duration,
+    time_left: Option<Duration>,
 ) -> Result<Report, Failures> {
-    let turn = Turn::new(aws, config, now).within(time_left.saturating_sub(MARGIN));
+    let mut turn = Turn::new(aws, config, now);
+    if let Some(time_left) = time_left {
+        turn = turn.within(time_to_begin(time_left));
+    }
     let mut failures = Failures::default();
     let mut report = Report::default();
     match Tick::from_event(event) {
@@ -77,6 +80,12 @@ pub async fn handle(
     } = report;
     tracing::info!(found, advanced, settled, failed, skipped, swept, "tick");
     failures.or(report)
+}
+
+/// For how long something new may be begun. A short invocation keeps half of its time for what is under way:
+/// with the whole margin it would begin nothing, at every tick anew.
+fn time_to_begin(time_left: Duration) -> Duration {
+    time_left.saturating_sub(MARGIN.min(time_left / 2))
 }
 
 /// What a look at one image came to.
@@ -358,5 +367,18 @@ fn responsible(turn: Turn<'_>, keys: &BTreeSet<&str>, object_key: &str) -> Optio
                 .find(|sibling| keys.contains(sibling.as_str()));
             Some(sibling.unwrap_or_else(|| object_key.to_owned()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_invocation_begins_something_too() {
+        let seconds = Duration::from_secs;
+        assert_eq!(time_to_begin(seconds(50)), seconds(25));
+        assert_eq!(time_to_begin(seconds(900)), seconds(875));
+        assert_eq!(time_to_begin(seconds(10)), seconds(5));
     }
 }

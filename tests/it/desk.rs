@@ -299,7 +299,8 @@ async fn run(invocation: Invocation) -> Result<Value, FunctionError> {
         "advance-tasks" => {
             let time_left = Duration::try_from(invocation.deadline.duration_since(now)).unwrap();
             let report =
-                advance_tasks::handle(&aws, &config, &invocation.payload, now, time_left).await;
+                advance_tasks::handle(&aws, &config, &invocation.payload, now, Some(time_left))
+                    .await;
             report.map(|report| json!(report)).map_err(failed)
         }
         "notify" => {
