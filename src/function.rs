@@ -45,7 +45,15 @@ pub async fn run_advance_tasks() -> ExitCode {
     let handler = async |event: LambdaEvent<Value>| {
         let now = now();
         let time_left = time_left(event.context.deadline, now);
-        advance_tasks::handle(aws, config, &event.payload, now, time_left).await
+        // Boxed: the compiler gives up on the size of a future this deep.
+        Box::pin(advance_tasks::handle(
+            aws,
+            config,
+            &event.payload,
+            now,
+            time_left,
+        ))
+        .await
     };
     ended(lambda_runtime::run(service_fn(handler)).await)
 }

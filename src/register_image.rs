@@ -101,21 +101,8 @@ async fn responsible(turn: Turn<'_>, object_key: &str) -> Result<Vec<String>, Er
         None => Ok(Vec::new()),
         Some(Kind::Image) => Ok(vec![object_key.to_owned()]),
         Some(Kind::Bundle) => {
-            let siblings = key::bundle_siblings(object_key);
-            let prefix = common_prefix(&siblings);
-            let listed = turn.aws.list_objects(&turn.config.bucket, prefix).await?;
-            let mut keys: Vec<String> = siblings
-                .into_iter()
-                .filter(|sibling| listed.iter().any(|object| object.key == *sibling))
-                .collect();
-            keys.push(object_key.to_owned());
-            Ok(keys)
+            let sibling = reconcile::bundle::image_manifest_beside(turn, object_key).await?;
+            Ok(sibling.into_iter().chain([object_key.to_owned()]).collect())
         }
     }
-}
-
-/// `NAME.image.` of `NAME.image.yaml`, so that one listing shows all siblings.
-fn common_prefix(siblings: &[String; 3]) -> &str {
-    let [first, ..] = siblings;
-    first.rfind('.').map_or(first, |dot| &first[..=dot])
 }

@@ -127,6 +127,8 @@ pub enum State {
     Failed,
     /// The manifest did not pass the checks; `problems` says why. Nothing was changed in AWS.
     Rejected,
+    /// A bundle beside which an image manifest was put: that one decides, and has a status of its own.
+    Superseded,
 }
 
 impl State {
@@ -144,6 +146,7 @@ impl fmt::Display for State {
             Self::Available => "available",
             Self::Failed => "failed",
             Self::Rejected => "rejected",
+            Self::Superseded => "superseded",
         })
     }
 }

@@ -111,6 +111,12 @@ pub fn reject(status: &mut Status, mut problems: Vec<Problem>, now: Timestamp) {
     status.tell(NoticeKind::Rejected, now);
 }
 
+/// An image manifest beside the bundle decides in its place. There is nothing to tell: that one tells of the AMI.
+pub fn leave_to(status: &mut Status, image_manifest: &str, now: Timestamp) {
+    let why = format!("{image_manifest} beside the bundle decides about it");
+    status.move_to(State::Superseded, status.step, why, now);
+}
+
 /// The step cannot go on yet. Returns whether that is news.
 pub fn wait(status: &mut Status, waiting: Waiting, now: Timestamp) -> bool {
     let mut changed = status.waiting.as_ref() != Some(&waiting);

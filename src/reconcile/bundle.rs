@@ -8,8 +8,8 @@ use crate::aws::{Object, Remedy, Which};
 use crate::image::observed::ObservedParts;
 use crate::image::status::{BundleVersion, Status, Waiting};
 use crate::image::transition::{self, PartsVerdict, judge_parts};
-use crate::manifest::Problem;
 use crate::manifest::bundle::{self, BundleManifest};
+use crate::manifest::{self, Problem};
 
 /// HEAD requests under way at once. A bundle has up to about a thousand parts.
 const HEADS_AT_ONCE: usize = 16;
@@ -50,6 +50,12 @@ async fn look(
     let Some((bucket, key)) = wanted.bundle_location(&status.manifest) else {
         return Ok(false);
     };
+    if matches!(wanted, Wanted::Bundle)
+        && let Some(sibling) = image_manifest_beside(turn, &key).await?
+    {
+        transition::leave_to(status, &sibling, turn.now);
+        return Ok(true);
+    }
     let Some(object) = turn
         .aws
         .get_object(&bucket, &key, Which::Current, MANIFEST_MAX)
@@ -87,6 +93,23 @@ async fn look(
             Ok(true)
         }
     }
+}
+
+/// The key of the image manifest beside a bundle: if there is one, it decides about the bundle.
+pub(crate) async fn image_manifest_beside(
+    turn: Turn<'_>,
+    bundle_key: &str,
+) -> Result<Option<String>, Error> {
+    let siblings = manifest::key::bundle_siblings(bundle_key);
+    // `NAME.image.`, so that one listing shows all of them.
+    let [first, ..] = &siblings;
+    let prefix = first
+        .rfind('.')
+        .map_or(first.as_str(), |dot| &first[..=dot]);
+    let listed = turn.aws.list_objects(&turn.config.bucket, prefix).await?;
+    Ok(siblings
+        .into_iter()
+        .find(|sibling| listed.iter().any(|object| object.key == *sibling)))
 }
 
 /// While the part that was missing last time is missing, there is no need to look at the others.

@@ -1,7 +1,7 @@
 //! The one step that all functions share: read manifest and status, look at EC2, do the one next missing thing,
 //! save the status. Everything here may be interrupted anywhere and run again, twice or at once.
 
-mod bundle;
+pub(crate) mod bundle;
 mod hints;
 mod register;
 mod wanted;

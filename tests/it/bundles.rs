@@ -269,3 +269,17 @@ async fn a_bundle_in_a_bucket_that_cannot_be_read_fails_and_says_so() {
         assert!(mail.text.contains(text), "{text}: {}", mail.text);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_image_manifest_that_comes_while_parts_are_missing_decides_all_the_same() {
+    let desk = Desk::new().await;
+    desk.drop_file(KEY, MANIFEST).await;
+    desk.world.settle().await;
+    let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
+    desk.drop_file("bundles/image.image.yaml", manifest).await;
+    desk.drop_file("bundles/image.part.0", PART).await;
+    desk.rest().await;
+    assert!(desk.only_image().name.starts_with("paid-"));
+    assert_eq!(desk.status(KEY).await["state"], "superseded");
+    assert_eq!(desk.mails().len(), 1);
+}

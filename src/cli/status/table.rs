@@ -61,6 +61,7 @@ fn what(status: &Status) -> String {
             .unwrap_or_default(),
         State::Available => status.name.clone().unwrap_or_default(),
         State::Rejected => counted(status.problems.len(), "problem"),
+        State::Superseded => "the image manifest beside it decides".to_owned(),
         State::Failed => {
             let failure = status.failure.as_ref();
             failure
