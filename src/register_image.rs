@@ -1,5 +1,7 @@
 //! `register-image`: takes up the manifests that were uploaded.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -24,9 +26,12 @@ pub async fn handle(
     let triggers = trigger::objects(event);
     let turn = Turn::new(aws, config, now);
     let mut failures = Failures::default();
-    let mut failed_messages: Vec<String> = Vec::new();
+    let mut failed_messages = BTreeSet::new();
+    // A failure that no SQS message can be returned for has to reach Lambda's own retry.
+    let mut only_messages = true;
     for problem in &triggers.problems {
         failures.add("an event record", problem);
+        only_messages &= problem.message_id.is_some();
         failed_messages.extend(problem.message_id.clone());
     }
     let mut taken_up = 0;
@@ -35,6 +40,7 @@ pub async fn handle(
             Ok(images) => taken_up += images,
             Err(error) => {
                 failures.add(&object.key, &error);
+                only_messages &= !object.message_ids.is_empty();
                 failed_messages.extend(object.message_ids.iter().cloned());
             }
         }
@@ -45,7 +51,7 @@ pub async fn handle(
         failed = failures.count(),
         "took up manifests"
     );
-    if failed_messages.len() >= failures.count() && !failed_messages.is_empty() {
+    if only_messages && !failed_messages.is_empty() {
         let failed: Vec<Value> = failed_messages
             .iter()
             .map(|id| json!({ "itemIdentifier": id }))

@@ -69,6 +69,11 @@ const LATER: &[&str] = &[
     "ConditionalRequestConflict",
     "OperationAborted",
     "KMSThrottling",
+    // The credentials or the clock of this very process are stale; the next one has others.
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
 ];
 
 impl AwsError {

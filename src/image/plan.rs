@@ -28,7 +28,7 @@ pub const SIZE_GRACE: SignedDuration = SignedDuration::from_mins(15);
 /// Both happen for minutes after an upload, a change of ACL or a deregistration (FACTS: RegisterImage, errors).
 pub const REGISTER_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
-/// How long a registered AMI may be missing from DescribeImages. Seconds are usual.
+/// How long an AMI that was, or may have been, registered may be missing from DescribeImages. Seconds are usual.
 pub const VISIBILITY_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long a notice that is being sent belongs to its sender: longer than the `notify` function may run,

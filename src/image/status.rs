@@ -192,6 +192,9 @@ pub struct Image {
     pub id: String,
     /// EC2's own word for its state, kept as text: there may be new ones.
     pub state: String,
+    /// Since when EC2 does not list it; none while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen_since: Option<Timestamp>,
     /// Its snapshots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,

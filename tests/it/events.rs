@@ -127,3 +127,27 @@ async fn an_event_of_no_known_shape_fails_and_says_what_was_expected() {
         .unwrap_err();
     assert!(error.message.contains("dance"), "{}", error.message);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_status_whose_key_arrives_form_encoded_is_notified_all_the_same() {
+    let desk = Desk::built(|builder| builder.schedules(false)).await;
+    let fault = localaws::faults::Fault::Throttle;
+    desk.world.faults().always("sns", "Publish", fault);
+    desk.drop_file("a b/web+1.image.yaml", desk.manifest("web"))
+        .await;
+    desk.world
+        .run_for(std::time::Duration::from_secs(3600))
+        .await;
+    desk.world.invoke("AdvanceTasks", json!({})).await.ok();
+    desk.world
+        .run_for(std::time::Duration::from_secs(3600))
+        .await;
+    desk.world.faults().clear();
+    let key = "amiwright/status/a+b/web%2B1.image.yaml.json";
+    let report = desk
+        .world
+        .invoke("Notify", desk.object_created(key))
+        .await
+        .unwrap();
+    assert_eq!(report["sent"], 1);
+}

@@ -137,6 +137,7 @@ mod tests {
         let image = Image {
             id: "ami-1".to_owned(),
             state: "available".to_owned(),
+            unseen_since: None,
             snapshots: Vec::new(),
         };
         web.images.insert("us-east-1".to_owned(), image);
