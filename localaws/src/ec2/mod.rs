@@ -5,17 +5,25 @@
 //! [`page`] serve the Describe calls, [`limits`] throttles, [`xml`] and [`error`] answer.
 
 mod bundle;
+mod cancel_import_task;
+mod copy_image;
 mod create_tags;
 mod deregister_image;
 mod describe_image_attribute;
 mod describe_images;
+mod describe_import_image_tasks;
+mod describe_import_snapshot_tasks;
 mod describe_snapshots;
 mod describe_tags;
 mod device;
 mod disable_image;
+mod disk;
 mod enable_image;
 mod error;
 mod filter;
+mod import;
+mod import_image;
+mod import_snapshot;
 mod life;
 mod limits;
 mod mapping;
@@ -26,12 +34,13 @@ mod register_image;
 mod registration;
 mod store;
 mod tags;
+mod task;
 #[cfg(test)]
 mod tests;
 mod volume;
 mod xml;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +58,7 @@ pub use self::model::{
 };
 use self::query::Fields;
 use self::store::{Record, Store};
+pub use self::task::TaskKind;
 use crate::ACCOUNT;
 use crate::bus::Bus;
 use crate::clock::Clock;
@@ -62,15 +72,35 @@ const NAME_RELEASE_DELAY: Duration = Duration::from_secs(5);
 /// The only version of the API that is built; the SDKs have sent it since 2016.
 const API_VERSION: &str = "2016-11-15";
 
-/// EC2's own eyes on S3: it reads bundle manifests with its own rights, not the caller's.
+/// An object in S3, as EC2 in a Region looks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The Region that EC2 looks from.
+    pub region: &'a str,
+    /// Its bucket.
+    pub bucket: &'a str,
+    /// Its key.
+    pub key: &'a str,
+}
+
+/// EC2's hands on S3. All answer 404 if there is no such bucket or object, and 301 if the bucket is in another Region.
 pub trait Objects: Send + Sync {
-    /// The object's bytes; 403 without the `aws-exec-read` ACL, 404 if there is none, 301 if the bucket is in another
-    /// Region.
-    fn read<'a>(
+    /// The object's bytes as EC2 itself may read them, as it does bundle manifests: 403 without the `aws-exec-read` ACL.
+    fn read<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
+
+    /// The object's bytes as somebody of the account may read them: a service role, or the caller.
+    fn fetch<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
+
+    /// Puts an object with this canned ACL.
+    fn put<'a>(
         &'a self,
-        bucket: &'a str,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
+        place: Place<'a>,
+        body: Bytes,
+        acl: &'a str,
+    ) -> BoxFuture<'a, Result<(), StatusCode>>;
+
+    /// Whether the bucket is there, and in the Region; the key does not matter.
+    fn bucket<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), StatusCode>>;
 }
 
 /// EC2 of all Regions. Cheap to clone; clones share the state.
@@ -98,6 +128,8 @@ struct Settings {
     name_release_delay: Duration,
     billing_products: bool,
     denied: BTreeSet<String>,
+    task_times: BTreeMap<TaskKind, Duration>,
+    roles: BTreeSet<String>,
 }
 
 /// One request on its way through an action.
@@ -118,6 +150,8 @@ impl Ec2 {
             name_release_delay: NAME_RELEASE_DELAY,
             billing_products: false,
             denied: BTreeSet::new(),
+            task_times: BTreeMap::new(),
+            roles: BTreeSet::from(["vmimport".to_owned()]),
         };
         let inner = Inner {
             clock,
@@ -157,6 +191,7 @@ impl Ec2 {
             description: snapshot.description,
             owner_id: snapshot.owner_id.unwrap_or_else(|| ACCOUNT.to_owned()),
             encrypted: snapshot.encrypted,
+            kms_key_id: None,
             product_codes: snapshot.product_codes,
             tags: snapshot.tags,
             started_at: self.inner.clock.now(),
@@ -195,12 +230,38 @@ impl Ec2 {
         self.inner.store().failures.push_back(reason);
     }
 
+    /// Makes the next task of this kind that is accepted fail, with this message. May be called several times.
+    ///
+    /// A copied or restored image fails with the message as its state reason; `Client.Code: message` gives it a code of
+    /// its own, as it does to a bundle task's error.
+    pub fn fail_next_task(&self, kind: TaskKind, message: &str) {
+        let mut store = self.inner.store();
+        let failures = store.task_failures.entry(kind).or_default();
+        failures.push_back(message.to_owned());
+    }
+
+    /// How long tasks of this kind that begin from now on take, in the world's time.
+    pub fn set_task_time(&self, kind: TaskKind, time: Duration) {
+        self.inner.settings().task_times.insert(kind, time);
+    }
+
+    /// Makes the listings forget a task before its time: by its id, or by the id of the image that it stores. What it
+    /// does goes on.
+    pub fn hide_task(&self, id: &str) {
+        self.inner.store().hide_task(id);
+    }
+
+    /// The IAM roles that the import service may assume; `vmimport` unless told.
+    pub fn set_service_roles(&self, roles: &[&str]) {
+        self.inner.settings().roles = roles.iter().map(|&role| role.to_owned()).collect();
+    }
+
     /// How long images registered from now on stay `pending`, in the world's time.
     pub fn set_pending_time(&self, pending_time: Duration) {
         self.inner.settings().pending_time = pending_time;
     }
 
-    /// How long EC2 does not find images registered from now on (eventual consistency), in the world's time.
+    /// How long EC2 does not find images and tasks made from now on (eventual consistency), in the world's time.
     pub fn set_visibility_delay(&self, visibility_delay: Duration) {
         self.inner.settings().visibility_delay = visibility_delay;
     }
@@ -287,14 +348,20 @@ impl Inner {
             fields,
         };
         match call.action.as_str() {
+            "CancelImportTask" => cancel_import_task::answer(self, call),
+            "CopyImage" => copy_image::answer(self, call),
             "CreateTags" => create_tags::answer(self, call),
             "DeregisterImage" => deregister_image::answer(self, call),
             "DescribeImageAttribute" => describe_image_attribute::answer(self, call),
             "DescribeImages" => describe_images::answer(self, call),
+            "DescribeImportImageTasks" => describe_import_image_tasks::answer(self, call),
+            "DescribeImportSnapshotTasks" => describe_import_snapshot_tasks::answer(self, call),
             "DescribeSnapshots" => describe_snapshots::answer(self, call),
             "DescribeTags" => describe_tags::answer(self, call),
             "DisableImage" => disable_image::answer(self, call),
             "EnableImage" => enable_image::answer(self, call),
+            "ImportImage" => import_image::answer(self, call).await,
+            "ImportSnapshot" => import_snapshot::answer(self, call).await,
             "RegisterImage" => register_image::answer(self, call).await,
             _ => Err(Failure::NotBuilt(call.action)),
         }

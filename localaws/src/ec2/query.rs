@@ -157,6 +157,18 @@ impl Fields {
         }
     }
 
+    /// All fields in one text, except those of these names: the same for the same request.
+    pub(super) fn fingerprint(&self, except: &[&str]) -> String {
+        let below = self.below.iter();
+        let below = below.filter(|(name, _)| !except.contains(&name.as_str()));
+        let own = self
+            .value
+            .iter()
+            .map(|value| format!("{}={value:?}\n", self.path));
+        own.chain(below.map(|(_, field)| field.fingerprint(&[])))
+            .collect()
+    }
+
     /// Refuses what nobody has read: `UnknownParameter`.
     pub(super) fn finish(self) -> Result<(), Failure> {
         if self.value.is_some() {

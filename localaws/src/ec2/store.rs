@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Failure, refuse};
+use super::import::ImportTask;
 use super::model::{Image, Snapshot, StateReason};
+use super::task::{Course, Made, TaskKind};
 use crate::ACCOUNT;
 use crate::ids::Ids;
 
@@ -16,6 +18,9 @@ pub(super) struct Store {
     pub(super) regions: BTreeMap<String, Region>,
     /// Registrations to come that are to fail, in order.
     pub(super) failures: VecDeque<StateReason>,
+    /// Tasks to come that are to fail, in order, and why.
+    #[serde(default)]
+    pub(super) task_failures: BTreeMap<TaskKind, VecDeque<String>>,
 }
 
 /// One Region: a world of its own.
@@ -27,6 +32,15 @@ pub(super) struct Region {
     pub(super) held_names: Vec<HeldName>,
     /// Ids of deregistered images: EC2 tells them from ids that never were.
     pub(super) deregistered: BTreeSet<String>,
+    /// Snapshots that are being filled, until when.
+    #[serde(default)]
+    pub(super) filling: BTreeMap<String, Course>,
+    /// ImportSnapshot's and ImportImage's, as long as they are listed.
+    #[serde(default)]
+    pub(super) import_tasks: BTreeMap<String, ImportTask>,
+    /// By action and client token.
+    #[serde(default)]
+    pub(super) tokens: BTreeMap<String, Made>,
 }
 
 /// An image, and what is to become of it.
@@ -54,6 +68,15 @@ pub(super) struct HeldName {
 }
 
 impl Store {
+    /// Makes the listings forget a task.
+    pub(super) fn hide_task(&mut self, id: &str) {
+        for region in self.regions.values_mut() {
+            if let Some(task) = region.import_tasks.get_mut(id) {
+                task.hidden = true;
+            }
+        }
+    }
+
     /// The Region, made when it is first spoken to.
     pub(super) fn region(&mut self, name: &str) -> &mut Region {
         self.regions.entry(name.to_owned()).or_default()

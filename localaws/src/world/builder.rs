@@ -271,7 +271,11 @@ impl Builder {
             Ok::<PathBuf, WorldError>(path)
         };
         let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region)?;
-        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(InS3(s3.clone())));
+        let objects = InS3 {
+            s3: s3.clone(),
+            region: self.region.clone(),
+        };
+        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(objects));
         let sns = Sns::new(clock, ids.clone(), &made("mail")?);
         let sts = Sts::new(ids.clone());
         let mut state = None;

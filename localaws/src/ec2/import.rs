@@ -1,0 +1,486 @@
+//! Import tasks over time: a disk becomes a snapshot, a virtual machine an image
+//! ("Monitor an import image task" and "Monitor an import snapshot task", VM Import/Export User Guide).
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::Inner;
+use super::disk::{Disk, invalid_parameter};
+use super::error::{Failure, missing, refuse};
+use super::filter::Filter;
+use super::life::Step;
+use super::model::{Snapshot, SnapshotState};
+use super::query::Fields;
+use super::store::{Region, Store};
+use super::tags::Tags;
+use super::task::{ClientToken, Course, TaskKind};
+use super::{filter, import_image};
+use crate::ACCOUNT;
+use crate::ids::Ids;
+
+/// The role that the service works with, unless the request names another ("Required service role").
+const DEFAULT_ROLE: &str = "vmimport";
+/// How long tasks are listed after their end: AWS shows them for about a week.
+const LISTED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Percent at which a task that is to fail does so, and at which it is `deleted`.
+const FAILS_AT: i32 = 40;
+const FAILED_AT: i32 = 60;
+/// Percent at which the snapshot begins to exist.
+const SNAPSHOT_AT: u8 = 50;
+/// How much of its time a cancelled task is still `deleting`.
+const CANCELLING: i32 = 10;
+
+/// What VM Import says when a disk is not what its format says.
+const UNSUPPORTED: &str = "ClientError: Disk validation failed";
+
+/// An import task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ImportTask {
+    pub(super) id: String,
+    pub(super) description: Option<String>,
+    pub(super) encrypted: bool,
+    pub(super) kms_key_id: Option<String>,
+    pub(super) disks: Vec<Disk>,
+    /// What ImportImage says beside the disks; none for ImportSnapshot.
+    pub(super) machine: Option<Machine>,
+    pub(super) tags: Tags,
+    pub(super) snapshot_tags: Tags,
+    pub(super) image_tags: Tags,
+    pub(super) course: Course,
+    pub(super) visible_at: Timestamp,
+    /// How it fails, if it is to fail.
+    pub(super) failure: Option<String>,
+    /// How it came to a bad end.
+    pub(super) end: Option<End>,
+    /// Whether all that it makes is there.
+    pub(super) complete: bool,
+    pub(super) image_id: Option<String>,
+    /// Whether the listing has forgotten it before its time.
+    pub(super) hidden: bool,
+    pub(super) request_id: String,
+}
+
+/// What ImportImage says of the virtual machine.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Machine {
+    pub(super) architecture: Option<String>,
+    pub(super) platform: Option<String>,
+    pub(super) license_type: Option<String>,
+    pub(super) hypervisor: Option<String>,
+    pub(super) usage_operation: Option<String>,
+    pub(super) boot_mode: Option<String>,
+    pub(super) licenses: Vec<String>,
+}
+
+/// A bad end: `deleting`, then `deleted`, with a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct End {
+    pub(super) deleted_at: Timestamp,
+    pub(super) message: String,
+}
+
+/// What a listing shows of a task.
+#[derive(Debug, PartialEq)]
+pub(super) struct Shown {
+    pub(super) status: &'static str,
+    pub(super) message: Option<String>,
+    pub(super) progress: Option<u8>,
+}
+
+/// From which percent on: status and message.
+type Steps = &'static [(u8, &'static str, &'static str)];
+
+const SNAPSHOT_STEPS: Steps = &[
+    (0, "active", "pending"),
+    (10, "active", "downloading/converting"),
+    (50, "active", "converting"),
+];
+
+const IMAGE_STEPS: Steps = &[
+    (0, "active", "pending"),
+    (10, "validating", "validating"),
+    (25, "validated", "validated"),
+    (30, "converting", "converting"),
+    (80, "updating", "preparing ami"),
+];
+
+impl ImportTask {
+    pub(super) fn kind(&self) -> TaskKind {
+        if self.machine.is_some() {
+            TaskKind::ImportImage
+        } else {
+            TaskKind::ImportSnapshot
+        }
+    }
+
+    /// Status, message and progress by now.
+    pub(super) fn shown(&self, now: Timestamp) -> Shown {
+        if let Some(end) = &self.end {
+            let deleted = now >= end.deleted_at;
+            return Shown {
+                status: if deleted { "deleted" } else { "deleting" },
+                message: Some(end.message.clone()),
+                progress: None,
+            };
+        }
+        if self.complete {
+            return Shown {
+                status: "completed",
+                message: None,
+                progress: None,
+            };
+        }
+        let percent = self.course.percent(now).min(99);
+        let steps = if self.machine.is_some() {
+            IMAGE_STEPS
+        } else {
+            SNAPSHOT_STEPS
+        };
+        let step = steps.iter().rev().find(|(from, ..)| *from <= percent);
+        let (_, status, message) = step.unwrap_or(&steps[0]);
+        Shown {
+            status,
+            message: Some((*message).to_owned()),
+            progress: Some(percent),
+        }
+    }
+
+    /// Whether it can be seen by now.
+    pub(super) fn is_visible(&self, now: Timestamp) -> bool {
+        !self.hidden && self.visible_at <= now
+    }
+
+    /// Why it fails: because it is told to, or because a disk cannot be read.
+    fn reason_to_fail(&self) -> Option<String> {
+        let unreadable = self.disks.iter().find(|disk| !disk.readable);
+        let format = unreadable.map(|disk| disk.format.as_deref().unwrap_or("disk"));
+        let unsupported = format.map(|it| format!("{UNSUPPORTED} [Unsupported {it} File Format]"));
+        self.failure.clone().or(unsupported)
+    }
+
+    /// Comes to a bad end; what is half made goes.
+    fn end(&mut self, deleted_at: Timestamp, message: String, snapshots: &mut Snapshots) {
+        let made = self
+            .disks
+            .iter_mut()
+            .filter(|disk| !matches!(disk.source, super::disk::Source::Snapshot(_)));
+        for id in made.filter_map(|disk| disk.snapshot_id.take()) {
+            snapshots.remove(&id);
+        }
+        self.end = Some(End {
+            deleted_at,
+            message,
+        });
+    }
+
+    /// When it is not listed any more, once it has ended.
+    fn is_past(&self, now: Timestamp) -> bool {
+        let ended_at = match &self.end {
+            Some(end) => Some(end.deleted_at),
+            None => self.complete.then_some(self.course.ends_at),
+        };
+        ended_at.is_some_and(|ended_at| Course::is_past(ended_at, LISTED_FOR, now))
+    }
+
+    fn snapshot(&self, id: &str, disk: &Disk, state: SnapshotState) -> Snapshot {
+        Snapshot {
+            id: id.to_owned(),
+            volume_size: disk.gib,
+            state,
+            description: format!("Created by AWS-VMImport service for {}", self.id),
+            owner_id: ACCOUNT.to_owned(),
+            encrypted: self.encrypted,
+            kms_key_id: self.kms_key_id.clone(),
+            product_codes: Vec::new(),
+            tags: self.snapshot_tags.clone(),
+            started_at: self.course.started_at,
+        }
+    }
+}
+
+type Snapshots = BTreeMap<String, Snapshot>;
+
+/// Moves a Region's import tasks on; gives the images that appeared.
+pub(super) fn settle(name: &str, region: &mut Region, ids: &Ids, now: Timestamp) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let open = region.import_tasks.values();
+    let open: Vec<String> = open
+        .filter(|task| !task.complete && task.end.is_none())
+        .map(|task| task.id.clone())
+        .collect();
+    for id in open {
+        let Some(mut task) = region.import_tasks.remove(&id) else {
+            continue;
+        };
+        if let Some(step) = move_on(&mut task, region, ids, now) {
+            steps.push(step.in_region(name));
+        }
+        region.import_tasks.insert(id, task);
+    }
+    let past = region
+        .import_tasks
+        .values()
+        .filter(|task| task.is_past(now));
+    let past: Vec<String> = past.map(|task| task.id.clone()).collect();
+    for id in past {
+        region.import_tasks.remove(&id);
+        region.forget_tokens_of(&id);
+    }
+    steps
+}
+
+fn move_on(task: &mut ImportTask, region: &mut Region, ids: &Ids, now: Timestamp) -> Option<Step> {
+    if let Some(message) = task.reason_to_fail() {
+        if now >= task.course.at(FAILS_AT) {
+            let deleted_at = task.course.at(FAILED_AT);
+            task.end(deleted_at, message, &mut region.snapshots);
+        }
+        return None;
+    }
+    let percent = task.course.percent(now);
+    if percent < SNAPSHOT_AT {
+        return None;
+    }
+    let state = if percent == 100 {
+        SnapshotState::Completed
+    } else {
+        SnapshotState::Pending
+    };
+    for number in 0..task.disks.len() {
+        let disk = &task.disks[number];
+        if matches!(disk.source, super::disk::Source::Snapshot(_)) {
+            continue;
+        }
+        let id = disk.snapshot_id.clone();
+        let id = id.unwrap_or_else(|| region.new_snapshot_id(ids));
+        match region.snapshots.get_mut(&id) {
+            // Tags may have been added to it meanwhile.
+            Some(snapshot) => snapshot.state = state,
+            // Somebody may have deleted it meanwhile, too.
+            None if disk.snapshot_id.is_some() => {}
+            None => {
+                let snapshot = task.snapshot(&id, disk, state);
+                region.snapshots.insert(id.clone(), snapshot);
+            }
+        }
+        task.disks[number].snapshot_id = Some(id);
+    }
+    if percent < 100 {
+        return None;
+    }
+    task.complete = true;
+    task.machine
+        .is_some()
+        .then(|| import_image::appear(task, region, ids))
+}
+
+/// The form of an import task's parameters that both actions share, and the rest of the way in.
+pub(super) struct Start {
+    pub(super) task: ImportTask,
+    pub(super) token: Option<ClientToken>,
+    role: String,
+}
+
+impl Start {
+    /// Reads what both actions share.
+    pub(super) fn read(
+        fields: &mut Fields,
+        token: Option<ClientToken>,
+        kind: &str,
+    ) -> Result<Self, Failure> {
+        let role = fields.text("RoleName").filter(|name| !name.is_empty());
+        if let Some(mut data) = fields.group("ClientData") {
+            for name in ["Comment", "UploadEnd", "UploadSize", "UploadStart"] {
+                data.text(name);
+            }
+            data.finish()?;
+        }
+        let mut tags = super::tags::read_specifications_of(fields, &[kind, "snapshot", "image"])?;
+        let mut taken = |kind: &str| tags.remove(kind).unwrap_or_default();
+        let task = ImportTask {
+            id: String::new(),
+            description: fields.text("Description"),
+            encrypted: fields.flag("Encrypted")?.unwrap_or(false),
+            kms_key_id: fields.text("KmsKeyId"),
+            disks: Vec::new(),
+            machine: None,
+            tags: taken(kind),
+            snapshot_tags: taken("snapshot"),
+            image_tags: taken("image"),
+            course: Course {
+                started_at: Timestamp::UNIX_EPOCH,
+                ends_at: Timestamp::UNIX_EPOCH,
+            },
+            visible_at: Timestamp::UNIX_EPOCH,
+            failure: None,
+            end: None,
+            complete: false,
+            image_id: None,
+            hidden: false,
+            request_id: String::new(),
+        };
+        let role = role.unwrap_or_else(|| DEFAULT_ROLE.to_owned());
+        Ok(Self { task, token, role })
+    }
+}
+
+impl Inner {
+    /// Starts an import task, or finds the one that this request has started before.
+    pub(super) async fn import(
+        self: &std::sync::Arc<Self>,
+        region: &str,
+        request_id: &str,
+        start: Start,
+    ) -> Result<ImportTask, Failure> {
+        let Start {
+            mut task,
+            token,
+            role,
+        } = start;
+        if let Some(known) = self.imported_before(region, token.as_ref())? {
+            return Ok(known);
+        }
+        super::task::check_key(task.encrypted, task.kms_key_id.as_deref())?;
+        if !self.settings().roles.contains(&role) {
+            return Err(invalid_parameter(format!(
+                "The service role {role} does not exist or does not have sufficient permissions for the service to continue"
+            )));
+        }
+        for disk in &mut task.disks {
+            self.look_at(region, disk).await?;
+        }
+        // The same request may have come a second time while this one looked at S3.
+        if let Some(known) = self.imported_before(region, token.as_ref())? {
+            return Ok(known);
+        }
+        task.course = self.course(task.kind());
+        task.visible_at = self.later(self.settings().visibility_delay);
+        request_id.clone_into(&mut task.request_id);
+        let ends_at = task.course.ends_at;
+        let mut guard = self.store();
+        let Store {
+            regions,
+            task_failures,
+            ..
+        } = &mut *guard;
+        let state = regions.entry(region.to_owned()).or_default();
+        task.failure = task_failures
+            .get_mut(&task.kind())
+            .and_then(std::collections::VecDeque::pop_front);
+        let prefix = if task.machine.is_some() {
+            "import-ami"
+        } else {
+            "import-snap"
+        };
+        task.id = self.ids.resource(prefix);
+        while state.import_tasks.contains_key(&task.id) {
+            task.id = self.ids.resource(prefix);
+        }
+        state.made_now(token, &task.id);
+        state.import_tasks.insert(task.id.clone(), task.clone());
+        drop(guard);
+        self.arm(ends_at);
+        Ok(task)
+    }
+
+    fn imported_before(
+        &self,
+        region: &str,
+        token: Option<&ClientToken>,
+    ) -> Result<Option<ImportTask>, Failure> {
+        let mut store = self.store();
+        let region = store.region(region);
+        let id = region.made_before(token)?;
+        Ok(id.and_then(|id| region.import_tasks.get(&id).cloned()))
+    }
+
+    /// Cancels a task that is under way; gives its status before and after.
+    pub(super) fn cancel_import(
+        &self,
+        region: &str,
+        id: &str,
+        reason: Option<String>,
+    ) -> Result<(&'static str, &'static str), Failure> {
+        let now = self.clock.now();
+        let mut store = self.store();
+        let region = store.region(region);
+        let Region {
+            import_tasks,
+            snapshots,
+            ..
+        } = region;
+        let task = import_tasks
+            .get_mut(id)
+            .filter(|task| task.is_visible(now))
+            .ok_or_else(|| no_task(&[id]))?;
+        let before = task.shown(now).status;
+        if task.complete || task.end.is_some() {
+            let message = format!("The import task {id} is {before} and cannot be cancelled");
+            return Err(refuse("IncorrectState", message));
+        }
+        let time = task
+            .course
+            .at(CANCELLING)
+            .duration_since(task.course.started_at);
+        let deleted_at = now.checked_add(time).unwrap_or(now);
+        let message = reason.unwrap_or_else(|| "Cancelled by user".to_owned());
+        task.end(deleted_at, message, snapshots);
+        Ok((before, task.shown(now).status))
+    }
+}
+
+/// `InvalidConversionTaskId.Malformed`, which is what EC2 answers for ids that it does not know, too.
+fn no_task(ids: &[&str]) -> Failure {
+    refuse(
+        "InvalidConversionTaskId.Malformed",
+        format!("The import task ids '[{}]' are invalid", ids.join(", ")),
+    )
+}
+
+/// What the listings of both kinds take.
+pub(super) struct Listing {
+    ids: Vec<String>,
+    filters: Vec<Filter>,
+}
+
+impl Listing {
+    pub(super) fn read(fields: &mut Fields) -> Result<Self, Failure> {
+        Ok(Self {
+            ids: fields.texts("ImportTaskId")?,
+            filters: filter::read_named(fields, "Filters", &["task-state"])?,
+        })
+    }
+
+    /// The tasks of this kind that are wanted; refused if one of the ids is not there.
+    pub(super) fn of<'a>(
+        &self,
+        region: &'a Region,
+        kind: TaskKind,
+        now: Timestamp,
+    ) -> Result<Vec<&'a ImportTask>, Failure> {
+        let there = |id: &str| {
+            let task = region.import_tasks.get(id);
+            task.is_some_and(|task| task.kind() == kind && task.is_visible(now))
+        };
+        let ids = self.ids.iter().map(String::as_str);
+        let lost: Vec<&str> = ids.filter(|id| !there(id)).collect();
+        if !lost.is_empty() {
+            return Err(no_task(&lost));
+        }
+        let values = |task: &ImportTask| vec![task.shown(now).status.to_owned()];
+        let wanted = |task: &&ImportTask| {
+            task.kind() == kind
+                && task.is_visible(now)
+                && (self.ids.is_empty() || self.ids.contains(&task.id))
+                && filter::pass(&self.filters, &task.tags, |_| values(task))
+        };
+        Ok(region.import_tasks.values().filter(wanted).collect())
+    }
+}
+
+/// A parameter that must be there.
+pub(super) fn required(fields: &mut Fields, name: &str) -> Result<String, Failure> {
+    fields.text(name).ok_or_else(|| missing(name))
+}
