@@ -10,6 +10,7 @@ use super::Inner;
 use super::import;
 use super::model::{ImageState, SnapshotState};
 use super::store::{Record, Region};
+use super::stored;
 use crate::ACCOUNT;
 use crate::bus::Event;
 
@@ -59,6 +60,7 @@ impl Inner {
                 .collect();
             steps.extend(due.iter().filter_map(|id| settle(name, region, id)));
             fill_snapshots(region, now);
+            stored::settle(region, now);
             steps.extend(import::settle(name, region, &self.ids, now));
         }
         for step in steps {
@@ -76,7 +78,7 @@ impl Inner {
         runtime.spawn(async move {
             clock.sleep_until(at).await;
             if let Some(world) = world.upgrade() {
-                world.settle();
+                world.progress().await;
             }
         });
     }
@@ -158,7 +160,12 @@ impl Region {
             .values()
             .filter(|task| !task.complete && task.end.is_none())
             .map(|task| task.course.ends_at);
-        pending.chain(imports).collect()
+        let stored = self
+            .store_tasks
+            .iter()
+            .filter(|task| !task.ended)
+            .map(|task| task.course.ends_at);
+        pending.chain(imports).chain(stored).collect()
     }
 }
 

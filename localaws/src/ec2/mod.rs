@@ -7,13 +7,17 @@
 mod bundle;
 mod cancel_import_task;
 mod copy_image;
+mod create_restore_image_task;
+mod create_store_image_task;
 mod create_tags;
+mod delete_snapshot;
 mod deregister_image;
 mod describe_image_attribute;
 mod describe_images;
 mod describe_import_image_tasks;
 mod describe_import_snapshot_tasks;
 mod describe_snapshots;
+mod describe_store_image_tasks;
 mod describe_tags;
 mod device;
 mod disable_image;
@@ -29,10 +33,12 @@ mod limits;
 mod mapping;
 mod model;
 mod page;
+mod progress;
 mod query;
 mod register_image;
 mod registration;
 mod store;
+mod stored;
 mod tags;
 mod task;
 #[cfg(test)]
@@ -339,7 +345,7 @@ impl Inner {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take(region, &action, self.clock.now())?;
-        self.settle();
+        self.progress().await;
         let fields = Fields::new(fields)?;
         let call = Call {
             region: region.to_owned(),
@@ -350,13 +356,17 @@ impl Inner {
         match call.action.as_str() {
             "CancelImportTask" => cancel_import_task::answer(self, call),
             "CopyImage" => copy_image::answer(self, call),
+            "CreateRestoreImageTask" => create_restore_image_task::answer(self, call).await,
+            "CreateStoreImageTask" => create_store_image_task::answer(self, call).await,
             "CreateTags" => create_tags::answer(self, call),
+            "DeleteSnapshot" => delete_snapshot::answer(self, call),
             "DeregisterImage" => deregister_image::answer(self, call),
             "DescribeImageAttribute" => describe_image_attribute::answer(self, call),
             "DescribeImages" => describe_images::answer(self, call),
             "DescribeImportImageTasks" => describe_import_image_tasks::answer(self, call),
             "DescribeImportSnapshotTasks" => describe_import_snapshot_tasks::answer(self, call),
             "DescribeSnapshots" => describe_snapshots::answer(self, call),
+            "DescribeStoreImageTasks" => describe_store_image_tasks::answer(self, call),
             "DescribeTags" => describe_tags::answer(self, call),
             "DisableImage" => disable_image::answer(self, call),
             "EnableImage" => enable_image::answer(self, call),

@@ -92,6 +92,11 @@ impl Fields {
         self.below.get_mut(name).and_then(Self::value)
     }
 
+    /// Whether there is such a field.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.below.contains_key(name)
+    }
+
     /// A number.
     pub(super) fn number<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, Failure> {
         self.parsed(name, |text| text.parse().ok(), "an integer")

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{Failure, refuse};
 use super::import::ImportTask;
 use super::model::{Image, Snapshot, StateReason};
+use super::stored::StoreTask;
 use super::task::{Course, Made, TaskKind};
 use crate::ACCOUNT;
 use crate::ids::Ids;
@@ -21,6 +22,9 @@ pub(super) struct Store {
     /// Tasks to come that are to fail, in order, and why.
     #[serde(default)]
     pub(super) task_failures: BTreeMap<TaskKind, VecDeque<String>>,
+    /// Whose objects are being written right now. After a restart they are written again.
+    #[serde(skip)]
+    pub(super) writing: BTreeSet<String>,
 }
 
 /// One Region: a world of its own.
@@ -38,6 +42,12 @@ pub(super) struct Region {
     /// ImportSnapshot's and ImportImage's, as long as they are listed.
     #[serde(default)]
     pub(super) import_tasks: BTreeMap<String, ImportTask>,
+    /// CreateStoreImageTask's, as long as they are listed.
+    #[serde(default)]
+    pub(super) store_tasks: Vec<StoreTask>,
+    /// How many of them there ever were.
+    #[serde(default)]
+    pub(super) stored: usize,
     /// By action and client token.
     #[serde(default)]
     pub(super) tokens: BTreeMap<String, Made>,
@@ -72,6 +82,10 @@ impl Store {
     pub(super) fn hide_task(&mut self, id: &str) {
         for region in self.regions.values_mut() {
             if let Some(task) = region.import_tasks.get_mut(id) {
+                task.hidden = true;
+            }
+            let stored = region.store_tasks.iter_mut();
+            for task in stored.filter(|task| task.image_id == id) {
                 task.hidden = true;
             }
         }

@@ -25,8 +25,13 @@ pub(super) struct TagSpecifications {
 
 /// The `Tag.N.Key` and `Tag.N.Value` fields; a value left out is empty.
 pub(super) fn read(fields: &mut Fields) -> Result<Tags, Failure> {
+    read_named(fields, "Tag")
+}
+
+/// The same, of an action that calls them otherwise.
+pub(super) fn read_named(fields: &mut Fields, name: &str) -> Result<Tags, Failure> {
     let mut tags = Tags::new();
-    for mut tag in fields.list("Tag")? {
+    for mut tag in fields.list(name)? {
         let key = tag
             .text("Key")
             .filter(|key| !key.is_empty())

@@ -6,6 +6,7 @@ mod import;
 mod instance_store;
 mod lifecycle;
 mod register;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
