@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::Inner;
+use super::bundle_task::{self, BundleTask};
 use super::import;
 use super::model::{ImageState, SnapshotState};
 use super::store::{Record, Region};
@@ -61,6 +62,7 @@ impl Inner {
             steps.extend(due.iter().filter_map(|id| settle(name, region, id)));
             fill_snapshots(region, now);
             stored::settle(region, now);
+            bundle_task::settle(region, now);
             steps.extend(import::settle(name, region, &self.ids, now));
         }
         for step in steps {
@@ -165,7 +167,12 @@ impl Region {
             .iter()
             .filter(|task| !task.ended)
             .map(|task| task.course.ends_at);
-        pending.chain(imports).chain(stored).collect()
+        let bundles = self.bundle_tasks.values().flat_map(BundleTask::wakes);
+        pending
+            .chain(imports)
+            .chain(stored)
+            .chain(bundles)
+            .collect()
     }
 }
 

@@ -5,6 +5,10 @@
 //! [`page`] serve the Describe calls, [`limits`] throttles, [`xml`] and [`error`] answer.
 
 mod bundle;
+mod bundle_instance;
+mod bundle_objects;
+mod bundle_task;
+mod cancel_bundle_task;
 mod cancel_import_task;
 mod copy_image;
 mod create_restore_image_task;
@@ -12,6 +16,7 @@ mod create_store_image_task;
 mod create_tags;
 mod delete_snapshot;
 mod deregister_image;
+mod describe_bundle_tasks;
 mod describe_image_attribute;
 mod describe_images;
 mod describe_import_image_tasks;
@@ -28,6 +33,7 @@ mod filter;
 mod import;
 mod import_image;
 mod import_snapshot;
+mod instance;
 mod life;
 mod limits;
 mod mapping;
@@ -43,6 +49,7 @@ mod tags;
 mod task;
 #[cfg(test)]
 mod tests;
+mod upload_policy;
 mod volume;
 mod xml;
 
@@ -57,6 +64,7 @@ use serde_json::Value;
 
 pub use self::error::Ec2Error;
 use self::error::{Failure, missing, refuse, refuse_with};
+pub use self::instance::{InstanceState, SeedInstance};
 use self::limits::Limits;
 pub use self::model::{
     BlockDeviceMapping, Ebs, Image, ImageState, ProductCode, RootDeviceType, SeedSnapshot,
@@ -136,6 +144,19 @@ struct Settings {
     denied: BTreeSet<String>,
     task_times: BTreeMap<TaskKind, Duration>,
     roles: BTreeSet<String>,
+    era: Era,
+    /// Secrets by access key id. Secrets are not state: they are in no saved file.
+    bundle_keys: BTreeMap<String, String>,
+}
+
+/// What EC2 still supports.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Era {
+    /// As AWS is in 2026: BundleInstance and CancelBundleTask are no longer supported.
+    #[default]
+    Today,
+    /// As AWS was, and as EC2-compatible clouds are: they are.
+    Classic,
 }
 
 /// One request on its way through an action.
@@ -158,6 +179,8 @@ impl Ec2 {
             denied: BTreeSet::new(),
             task_times: BTreeMap::new(),
             roles: BTreeSet::from(["vmimport".to_owned()]),
+            era: Era::Today,
+            bundle_keys: BTreeMap::new(),
         };
         let inner = Inner {
             clock,
@@ -203,6 +226,20 @@ impl Ec2 {
             started_at: self.inner.clock.now(),
         };
         region.snapshots.insert(id.clone(), snapshot);
+        id
+    }
+
+    /// Puts an instance into a Region, in the place of one with the same id, and gives its id.
+    pub fn seed_instance(&self, region: &str, instance: SeedInstance) -> String {
+        let mut store = self.inner.store();
+        let id = instance.id.clone();
+        let id = id.unwrap_or_else(|| self.inner.ids.resource("i"));
+        let instance = SeedInstance {
+            id: Some(id.clone()),
+            ..instance
+        };
+        let region = store.region(region);
+        region.instances.insert(id.clone(), instance);
         id
     }
 
@@ -255,6 +292,18 @@ impl Ec2 {
     /// does goes on.
     pub fn hide_task(&self, id: &str) {
         self.inner.store().hide_task(id);
+    }
+
+    /// What EC2 still supports; today's unless told.
+    pub fn set_era(&self, era: Era) {
+        self.inner.settings().era = era;
+    }
+
+    /// Makes a long-lived key known, with which clients sign the upload policies of bundle tasks.
+    pub fn set_bundle_key(&self, access_key_id: &str, secret: &str) {
+        let mut settings = self.inner.settings();
+        let (id, secret) = (access_key_id.to_owned(), secret.to_owned());
+        settings.bundle_keys.insert(id, secret);
     }
 
     /// The IAM roles that the import service may assume; `vmimport` unless told.
@@ -354,6 +403,8 @@ impl Inner {
             fields,
         };
         match call.action.as_str() {
+            "BundleInstance" => bundle_instance::answer(self, call).await,
+            "CancelBundleTask" => cancel_bundle_task::answer(self, call),
             "CancelImportTask" => cancel_import_task::answer(self, call),
             "CopyImage" => copy_image::answer(self, call),
             "CreateRestoreImageTask" => create_restore_image_task::answer(self, call).await,
@@ -361,6 +412,7 @@ impl Inner {
             "CreateTags" => create_tags::answer(self, call),
             "DeleteSnapshot" => delete_snapshot::answer(self, call),
             "DeregisterImage" => deregister_image::answer(self, call),
+            "DescribeBundleTasks" => describe_bundle_tasks::answer(self, call),
             "DescribeImageAttribute" => describe_image_attribute::answer(self, call),
             "DescribeImages" => describe_images::answer(self, call),
             "DescribeImportImageTasks" => describe_import_image_tasks::answer(self, call),
@@ -398,6 +450,18 @@ impl Inner {
             ));
         }
         Ok(())
+    }
+
+    /// BundleInstance and CancelBundleTask are of the past. The words are those of the API Reference; which code the
+    /// live service answers is not known, this one is a guess.
+    fn check_era(&self) -> Result<(), Failure> {
+        match self.settings().era {
+            Era::Classic => Ok(()),
+            Era::Today => Err(refuse(
+                "UnsupportedOperation",
+                "This action is no longer supported. To create an AMI, use CreateImage.",
+            )),
+        }
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {

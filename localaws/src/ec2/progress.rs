@@ -1,21 +1,25 @@
 //! What EC2 writes into S3 as time goes on: stored images, and the parts and manifests of bundles.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
+use jiff::Timestamp;
 
-use super::{Inner, Place};
+use super::bundle_objects::{self, OBJECTS};
+use super::store::Region;
+use super::{Inner, Place, bundle_task};
 
 /// One object to be written now.
-pub(super) struct Writing {
-    pub(super) region: String,
-    pub(super) bucket: String,
-    pub(super) key: String,
-    pub(super) body: Bytes,
-    pub(super) acl: &'static str,
+struct Writing {
+    region: String,
+    bucket: String,
+    key: String,
+    body: Bytes,
+    acl: &'static str,
     /// Whose it is: a stored image's id, or a bundle task's.
-    pub(super) owner: String,
+    owner: String,
 }
 
 impl Inner {
@@ -45,27 +49,33 @@ impl Inner {
         let mut guard = self.store();
         let store = &mut *guard;
         let writing = store.regions.iter().find_map(|(name, region)| {
-            let stored = region.store_tasks.iter().find(|task| {
-                !task.ended && task.course.ends_at <= now && !store.writing.contains(&task.image_id)
-            });
-            let stored = stored.map(|task| Writing {
-                region: name.clone(),
-                bucket: task.bucket.clone(),
-                key: task.key.clone(),
-                body: Bytes::from(task.object.clone()),
-                acl: "private",
-                owner: task.image_id.clone(),
-            });
-            stored
+            region
+                .next_stored(name, &store.writing, now)
+                .or_else(|| region.next_bundled(name, &store.writing, now))
         })?;
         store.writing.insert(writing.owner.clone());
         Some(writing)
     }
 
     fn written(&self, writing: &Writing, written: Result<(), StatusCode>) {
+        let now = self.clock.now();
         let mut store = self.store();
         store.writing.remove(&writing.owner);
         let region = store.region(&writing.region);
+        if let Some(task) = region.bundle_tasks.get_mut(&writing.owner) {
+            match written {
+                Ok(()) => task.written += 1,
+                Err(status) => {
+                    let message = format!("{status} for the object {}", writing.key);
+                    let error = bundle_task::error("Client.S3Error", &message);
+                    task.finish(now, Some(error));
+                }
+            }
+            if task.is_open() && task.written == OBJECTS {
+                task.finish(task.course.ends_at, None);
+            }
+            return;
+        }
         let mut stored = region.store_tasks.iter_mut();
         let task = stored.find(|task| {
             !task.ended && task.image_id == writing.owner && task.bucket == writing.bucket
@@ -75,5 +85,47 @@ impl Inner {
             let refused = |status| format!("S3 refused the object {}: {status}", writing.key);
             task.failure = written.err().map(refused);
         }
+    }
+}
+
+impl Region {
+    fn next_stored(
+        &self,
+        name: &str,
+        writing: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> Option<Writing> {
+        let mut tasks = self.store_tasks.iter();
+        let task = tasks.find(|task| {
+            !task.ended && task.course.ends_at <= now && !writing.contains(&task.image_id)
+        })?;
+        Some(Writing {
+            region: name.to_owned(),
+            bucket: task.bucket.clone(),
+            key: task.key.clone(),
+            body: Bytes::from(task.object.clone()),
+            acl: "private",
+            owner: task.image_id.clone(),
+        })
+    }
+
+    fn next_bundled(
+        &self,
+        name: &str,
+        writing: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> Option<Writing> {
+        let mut tasks = self.bundle_tasks.values();
+        let task = tasks
+            .find(|task| task.written < task.due(OBJECTS, now) && !writing.contains(&task.id))?;
+        let (key, body) = bundle_objects::object(task, task.written);
+        Some(Writing {
+            region: name.to_owned(),
+            bucket: task.bucket.clone(),
+            key,
+            body,
+            acl: "aws-exec-read",
+            owner: task.id.clone(),
+        })
     }
 }

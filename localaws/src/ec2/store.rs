@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::bundle_task::BundleTask;
 use super::error::{Failure, refuse};
 use super::import::ImportTask;
+use super::instance::SeedInstance;
 use super::model::{Image, Snapshot, StateReason};
 use super::stored::StoreTask;
 use super::task::{Course, Made, TaskKind};
@@ -48,6 +50,12 @@ pub(super) struct Region {
     /// How many of them there ever were.
     #[serde(default)]
     pub(super) stored: usize,
+    /// Bundle tasks, as long as they are listed.
+    #[serde(default)]
+    pub(super) bundle_tasks: BTreeMap<String, BundleTask>,
+    /// As they were put into the world; each has its id.
+    #[serde(default)]
+    pub(super) instances: BTreeMap<String, SeedInstance>,
     /// By action and client token.
     #[serde(default)]
     pub(super) tokens: BTreeMap<String, Made>,
@@ -82,6 +90,9 @@ impl Store {
     pub(super) fn hide_task(&mut self, id: &str) {
         for region in self.regions.values_mut() {
             if let Some(task) = region.import_tasks.get_mut(id) {
+                task.hidden = true;
+            }
+            if let Some(task) = region.bundle_tasks.get_mut(id) {
                 task.hidden = true;
             }
             let stored = region.store_tasks.iter_mut();

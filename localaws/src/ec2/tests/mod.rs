@@ -1,5 +1,6 @@
 //! Usage of EC2 through the wire: form bodies in, XML out.
 
+mod bundle_tasks;
 mod copy;
 mod describe;
 mod import;
