@@ -163,8 +163,12 @@ impl Inner {
         task.failure = failures.and_then(VecDeque::pop_front);
         task.id = new_id(region, &self.ids);
         region.bundle_tasks.insert(task.id.clone(), task.clone());
+        let moments = task.moments();
+        for at in &moments {
+            guard.note(*at);
+        }
         drop(guard);
-        for at in task.wakes() {
+        for at in moments {
             self.arm(at);
         }
         task

@@ -100,13 +100,31 @@ impl BundleTask {
         }
     }
 
-    /// When something happens to it even if nobody asks.
-    pub(super) fn wakes(&self) -> Vec<Timestamp> {
-        if self.is_open() {
-            vec![self.course.at(STORES_AT), self.course.ends_at]
-        } else {
-            Vec::new()
+    /// When it is to end even if nobody asks.
+    pub(super) fn due_at(&self) -> Option<Timestamp> {
+        let runs = self.is_open() && self.cancelled_at.is_none();
+        runs.then_some(self.course.ends_at)
+    }
+
+    /// When something changes by itself.
+    pub(super) fn moments(&self) -> Vec<Timestamp> {
+        if let Some(end) = &self.end {
+            let past = end.at.checked_add(LISTED_FOR);
+            return past.into_iter().collect();
         }
+        let cancelled = self.cancelled_at.map(|at| self.cancelled_by(at));
+        [STORES_AT, FAILS_AT, 100]
+            .map(|percent| self.course.at(percent))
+            .into_iter()
+            .chain(cancelled)
+            .collect()
+    }
+
+    /// When a task that was cancelled then ends.
+    fn cancelled_by(&self, cancelled_at: Timestamp) -> Timestamp {
+        let time = self.course.at(CANCELLING);
+        let time = time.duration_since(self.course.started_at);
+        cancelled_at.checked_add(time).unwrap_or(cancelled_at)
     }
 
     /// Ends it, complete or with an error.
@@ -131,9 +149,7 @@ impl BundleTask {
     fn settle(&mut self, now: Timestamp) {
         let (stores_at, fails_at) = (self.course.at(STORES_AT), self.course.at(FAILS_AT));
         if let Some(cancelled_at) = self.cancelled_at {
-            let time = self.course.at(CANCELLING);
-            let time = time.duration_since(self.course.started_at);
-            let at = cancelled_at.checked_add(time).unwrap_or(cancelled_at);
+            let at = self.cancelled_by(cancelled_at);
             if at <= now {
                 self.finish(
                     at,

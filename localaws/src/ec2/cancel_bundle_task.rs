@@ -16,7 +16,9 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     let task = tasks.get_mut(&id).filter(|task| task.is_visible(now));
     let task = task.ok_or_else(|| no_task(&[&id]))?;
     task.cancel(now)?;
+    let task = task.clone();
+    store.note(now);
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
-        xml.element("bundleInstanceTask", |xml| write(xml, task, now));
+        xml.element("bundleInstanceTask", |xml| write(xml, &task, now));
     }))
 }

@@ -108,6 +108,7 @@ impl Inner {
             request_id: request_id.to_owned(),
         };
         target.images.insert(id.clone(), record);
+        guard.note(course.ends_at);
         drop(guard);
         self.arm(course.ends_at);
         Ok(id)

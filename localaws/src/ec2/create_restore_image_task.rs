@@ -107,6 +107,7 @@ impl Inner {
             request_id: request_id.to_owned(),
         };
         region.images.insert(id.clone(), record);
+        guard.note(course.ends_at);
         drop(guard);
         self.arm(course.ends_at);
         Ok(id)

@@ -88,6 +88,7 @@ impl Inner {
             order: region.stored,
         });
         region.stored += 1;
+        guard.note(course.ends_at);
         drop(guard);
         self.arm(course.ends_at);
         Ok(key)

@@ -147,6 +147,20 @@ impl ImportTask {
         }
     }
 
+    /// When something changes by itself.
+    pub(super) fn moments(&self) -> Vec<Timestamp> {
+        let ended_at = match &self.end {
+            Some(end) => Some(end.deleted_at),
+            None => self.complete.then_some(self.course.ends_at),
+        };
+        if let Some(ended_at) = ended_at {
+            return ended_at.checked_add(LISTED_FOR).into_iter().collect();
+        }
+        [FAILS_AT, i32::from(SNAPSHOT_AT), 100]
+            .map(|percent| self.course.at(percent))
+            .to_vec()
+    }
+
     /// Whether it can be seen by now.
     pub(super) fn is_visible(&self, now: Timestamp) -> bool {
         !self.hidden && self.visible_at <= now
@@ -380,6 +394,9 @@ impl Inner {
         }
         state.made_now(token, &task.id);
         state.import_tasks.insert(task.id.clone(), task.clone());
+        for at in task.moments() {
+            guard.note(at);
+        }
         drop(guard);
         self.arm(ends_at);
         Ok(task)
@@ -427,7 +444,9 @@ impl Inner {
         let deleted_at = now.checked_add(time).unwrap_or(now);
         let message = reason.unwrap_or_else(|| "Cancelled by user".to_owned());
         task.end(deleted_at, message, snapshots);
-        Ok((before, task.shown(now).status))
+        let after = task.shown(now).status;
+        store.note(now);
+        Ok((before, after))
     }
 }
 

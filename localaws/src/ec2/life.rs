@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::Inner;
 use super::bundle_task::{self, BundleTask};
-use super::import;
+use super::import::{self, ImportTask};
 use super::model::{ImageState, SnapshotState};
 use super::store::{Record, Region};
-use super::stored;
+use super::stored::{self, StoreTask};
 use crate::ACCOUNT;
 use crate::bus::Event;
 
@@ -44,11 +44,16 @@ impl Step {
 }
 
 impl Inner {
-    /// Moves on every image whose time has come. Whoever comes first does it: a request, or the task of [`Inner::arm`].
-    pub(super) fn settle(&self) {
+    /// Moves on all whose time has come. Whoever comes first does it: a request, or the task of [`Inner::arm`]. Says
+    /// whether there was anything to look at: among thousands of tasks it is not done for nothing.
+    pub(super) fn settle(&self) -> bool {
         let now = self.clock.now();
         let mut steps = Vec::new();
-        for (name, region) in &mut self.store().regions {
+        let mut store = self.store();
+        if store.quiet_until.is_some_and(|until| now < until) {
+            return false;
+        }
+        for (name, region) in &mut store.regions {
             region.held_names.retain(|held| held.until > now);
             let due = |record: &&Record| {
                 record.image.state == ImageState::Pending && record.settles_at <= now
@@ -65,9 +70,13 @@ impl Inner {
             bundle_task::settle(region, now);
             steps.extend(import::settle(name, region, &self.ids, now));
         }
+        let next = store.regions.values().map(|region| region.quiet_until(now));
+        store.quiet_until = Some(next.min().unwrap_or(Timestamp::MAX));
+        drop(store);
         for step in steps {
             self.tell(step);
         }
+        true
     }
 
     /// Has images settle at `at` even if nobody asks, so that the event is raised in time.
@@ -150,6 +159,34 @@ impl Inner {
 }
 
 impl Region {
+    /// Before this nothing changes by itself.
+    fn quiet_until(&self, now: Timestamp) -> Timestamp {
+        let moments = self.moments();
+        // What is due and not done yet is being written into S3: then there is no quiet.
+        let late = self.due().into_iter().any(|at| at <= now);
+        let next = moments.into_iter().filter(|at| *at > now).min();
+        if late {
+            now
+        } else {
+            next.unwrap_or(Timestamp::MAX)
+        }
+    }
+
+    /// When something changes by itself.
+    fn moments(&self) -> Vec<Timestamp> {
+        let filling = self.filling.values().map(|course| course.ends_at);
+        let imports = self.import_tasks.values().flat_map(ImportTask::moments);
+        let stored = self.store_tasks.iter().map(StoreTask::moment);
+        let bundles = self.bundle_tasks.values().flat_map(BundleTask::moments);
+        self.due()
+            .into_iter()
+            .chain(filling)
+            .chain(imports)
+            .chain(stored)
+            .chain(bundles)
+            .collect()
+    }
+
     /// When something is to happen even if nobody asks.
     fn due(&self) -> Vec<Timestamp> {
         let pending = self
@@ -167,7 +204,7 @@ impl Region {
             .iter()
             .filter(|task| !task.ended)
             .map(|task| task.course.ends_at);
-        let bundles = self.bundle_tasks.values().flat_map(BundleTask::wakes);
+        let bundles = self.bundle_tasks.values().filter_map(BundleTask::due_at);
         pending
             .chain(imports)
             .chain(stored)

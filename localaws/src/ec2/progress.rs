@@ -25,7 +25,9 @@ struct Writing {
 impl Inner {
     /// Moves all on whose time has come, with what that writes into S3.
     pub(super) async fn progress(self: &Arc<Self>) {
-        self.settle();
+        if !self.settle() {
+            return;
+        }
         loop {
             let Some(writing) = self.next_writing() else {
                 return;

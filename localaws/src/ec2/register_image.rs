@@ -79,6 +79,7 @@ impl Inner {
             request_id,
         };
         region.images.insert(id.clone(), record);
+        guard.note(settles_at);
         drop(guard);
         self.arm(settles_at);
         Ok(id)

@@ -24,6 +24,9 @@ pub(super) struct Store {
     /// Tasks to come that are to fail, in order, and why.
     #[serde(default)]
     pub(super) task_failures: BTreeMap<TaskKind, VecDeque<String>>,
+    /// Before this nothing changes by itself; none if that is not known.
+    #[serde(skip)]
+    pub(super) quiet_until: Option<Timestamp>,
     /// Whose objects are being written right now. After a restart they are written again.
     #[serde(skip)]
     pub(super) writing: BTreeSet<String>,
@@ -86,6 +89,11 @@ pub(super) struct HeldName {
 }
 
 impl Store {
+    /// Something changes by itself at this time, maybe before anything else does.
+    pub(super) fn note(&mut self, at: Timestamp) {
+        self.quiet_until = self.quiet_until.map(|until| until.min(at));
+    }
+
     /// Makes the listings forget a task.
     pub(super) fn hide_task(&mut self, id: &str) {
         for region in self.regions.values_mut() {

@@ -55,6 +55,15 @@ impl StoreTask {
         !self.hidden && self.visible_at <= now
     }
 
+    /// When it changes by itself: it ends, or is not listed any more.
+    pub(super) fn moment(&self) -> Timestamp {
+        let past = self.course.started_at.checked_add(LISTED_FOR);
+        match self.ended {
+            true => past.unwrap_or(Timestamp::MAX),
+            false => self.course.ends_at,
+        }
+    }
+
     /// What the pages of a listing are ordered by.
     pub(super) fn place(&self) -> String {
         format!("{:020}", self.order)

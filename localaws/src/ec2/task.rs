@@ -57,19 +57,19 @@ impl Course {
         u8::try_from(done * 100 / whole).unwrap_or(99)
     }
 
-    /// When it is this far.
+    /// When it is this far: [`Course::percent`] says so from then on.
     pub(super) fn at(&self, percent: i32) -> Timestamp {
-        let whole = self.ends_at.duration_since(self.started_at);
-        let part = whole / 100 * percent;
-        self.started_at
-            .checked_add(part)
-            .unwrap_or(self.ends_at)
-            .min(self.ends_at)
+        let whole = self.ends_at.duration_since(self.started_at).as_nanos();
+        // Rounded up, as percent are rounded down.
+        let part = (whole * i128::from(percent) + 99) / 100;
+        let part = i64::try_from(part).map_or(SignedDuration::MAX, SignedDuration::from_nanos);
+        let at = self.started_at.checked_add(part);
+        at.map_or(self.ends_at, |at| at.min(self.ends_at))
     }
 
     /// Whether something that ended at `ended_at` has been listed for long enough.
     pub(super) fn is_past(ended_at: Timestamp, listed_for: SignedDuration, now: Timestamp) -> bool {
-        now.duration_since(ended_at) > listed_for
+        now.duration_since(ended_at) >= listed_for
     }
 }
 
