@@ -7,7 +7,6 @@ use http::StatusCode;
 
 use super::bundle_task::{BundleTask, write};
 use super::error::{Failure, invalid_value, missing, refuse, unavailable};
-use super::import::required;
 use super::instance::{InstanceState, SeedInstance};
 use super::model::RootDeviceType;
 use super::query::Fields;
@@ -30,7 +29,7 @@ struct Storage {
 
 pub(super) async fn answer(world: &Arc<Inner>, mut call: Call) -> Result<String, Failure> {
     world.check_era()?;
-    let instance_id = required(&mut call.fields, "InstanceId")?;
+    let instance_id = call.fields.required("InstanceId")?;
     let storage = call.fields.group("Storage");
     let storage = read(storage.ok_or_else(|| missing("Storage"))?)?;
     world.permit(&call.action, call.fields)?;

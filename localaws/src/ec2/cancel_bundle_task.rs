@@ -2,13 +2,12 @@
 
 use super::bundle_task::{no_task, write};
 use super::error::Failure;
-use super::import::required;
 use super::xml::Xml;
 use super::{Call, Inner};
 
 pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     world.check_era()?;
-    let id = required(&mut call.fields, "BundleId")?;
+    let id = call.fields.required("BundleId")?;
     world.permit(&call.action, call.fields)?;
     let now = world.clock.now();
     let mut store = world.store();

@@ -1,12 +1,11 @@
 //! CancelImportTask.
 
 use super::error::Failure;
-use super::import::required;
 use super::xml::Xml;
 use super::{Call, Inner};
 
 pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
-    let id = required(&mut call.fields, "ImportTaskId")?;
+    let id = call.fields.required("ImportTaskId")?;
     let reason = call.fields.text("CancelReason");
     world.permit(&call.action, call.fields)?;
     let (before, after) = world.cancel_import(&call.region, &id, reason)?;

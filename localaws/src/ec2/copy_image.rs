@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::error::{Failure, refuse};
-use super::import::required;
 use super::model::{Image, ImageState, RootDeviceType, Snapshot, SnapshotState, StateReason};
 use super::registration::{check_description, check_name};
 use super::store::{Record, Region, Store};
@@ -40,9 +39,9 @@ pub(super) fn answer(world: &Arc<Inner>, mut call: Call) -> Result<String, Failu
         }
     }
     let copy = Copy {
-        source_image_id: required(&mut call.fields, "SourceImageId")?,
-        source_region: required(&mut call.fields, "SourceRegion")?,
-        name: required(&mut call.fields, "Name")?,
+        source_image_id: call.fields.required("SourceImageId")?,
+        source_region: call.fields.required("SourceRegion")?,
+        name: call.fields.required("Name")?,
         description: call.fields.text("Description"),
         encrypted: call.fields.flag("Encrypted")?.unwrap_or(false),
         kms_key_id: call.fields.text("KmsKeyId"),

@@ -8,7 +8,6 @@ use http::StatusCode;
 use super::copy_image::replace;
 use super::create_store_image_task::no_bucket;
 use super::error::{Failure, invalid_value, refuse};
-use super::import::required;
 use super::model::{Image, ImageState, Snapshot, SnapshotState, StateReason};
 use super::registration::check_name;
 use super::store::{Record, Store};
@@ -20,8 +19,8 @@ use super::{Call, Inner, Place};
 use crate::ACCOUNT;
 
 pub(super) async fn answer(world: &Arc<Inner>, mut call: Call) -> Result<String, Failure> {
-    let bucket = required(&mut call.fields, "Bucket")?;
-    let key = required(&mut call.fields, "ObjectKey")?;
+    let bucket = call.fields.required("Bucket")?;
+    let key = call.fields.required("ObjectKey")?;
     let name = call.fields.text("Name");
     let tags = tags::read_specifications(&mut call.fields)?;
     world.permit(&call.action, call.fields)?;

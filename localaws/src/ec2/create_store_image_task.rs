@@ -7,7 +7,6 @@ use http::StatusCode;
 
 use super::copy_image::{check_available, snapshots_of};
 use super::error::{Failure, invalid_value, refuse, unavailable};
-use super::import::required;
 use super::model::{Image, RootDeviceType};
 use super::store::Store;
 use super::stored::{StoreTask, Stored};
@@ -16,8 +15,8 @@ use super::xml::Xml;
 use super::{Call, Inner, Place, tags};
 
 pub(super) async fn answer(world: &Arc<Inner>, mut call: Call) -> Result<String, Failure> {
-    let image_id = required(&mut call.fields, "ImageId")?;
-    let bucket = required(&mut call.fields, "Bucket")?;
+    let image_id = call.fields.required("ImageId")?;
+    let bucket = call.fields.required("Bucket")?;
     // S3 objects have no tags in this world: they are checked and dropped.
     tags::read_named(&mut call.fields, "S3ObjectTag")?;
     world.permit(&call.action, call.fields)?;

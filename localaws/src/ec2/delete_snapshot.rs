@@ -1,12 +1,11 @@
 //! DeleteSnapshot.
 
 use super::error::{Failure, refuse};
-use super::import::required;
 use super::xml::Xml;
 use super::{Call, Inner};
 
 pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
-    let id = required(&mut call.fields, "SnapshotId")?;
+    let id = call.fields.required("SnapshotId")?;
     world.permit(&call.action, call.fields)?;
     let mut store = world.store();
     let region = store.region(&call.region);

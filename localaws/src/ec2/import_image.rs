@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::disk::{self, Disk, Source, write_source};
 use super::error::{Failure, invalid_combination, missing, refuse};
-use super::import::{ImportTask, Machine, Start};
+use super::import::{ImportTask, Machine};
+use super::import_start::Start;
 use super::life::Step;
 use super::model::{BlockDeviceMapping, Ebs, Image, ImageState, RootDeviceType};
 use super::query::Fields;

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::disk::{self, write_source};
 use super::error::{Failure, missing};
-use super::import::{ImportTask, Start};
+use super::import::ImportTask;
+use super::import_start::Start;
 use super::task::ClientToken;
 use super::xml::Xml;
 use super::{Call, Inner, tags};

@@ -1,8 +1,12 @@
 //! EC2, as far as images go: the Query protocol, EC2's validation, its XML answers, and images that take their time.
 //!
 //! One file per action. Shared: [`query`] reads the fields, [`registration`], [`mapping`], [`volume`], [`device`],
-//! [`tags`] and [`bundle`] check them as EC2 does, [`store`] keeps the state, [`life`] moves images on, [`filter`] and
-//! [`page`] serve the Describe calls, [`limits`] throttles, [`xml`] and [`error`] answer.
+//! [`tags`] and [`bundle`] check them as EC2 does, [`store`] keeps the state, [`life`] moves it on and [`progress`]
+//! writes into S3 what comes of it, [`filter`] and [`page`] serve the Describe calls, [`limits`] throttles, [`settings`]
+//! say how the world behaves, [`xml`] and [`error`] answer.
+//!
+//! Tasks: [`task`] has what they share; [`import`], [`disk`] and [`import_start`] are of the imports, [`stored`] of
+//! images in S3, [`bundle_task`], [`upload_policy`] and [`bundle_objects`] of bundles.
 
 mod bundle;
 mod bundle_instance;
@@ -33,6 +37,7 @@ mod filter;
 mod import;
 mod import_image;
 mod import_snapshot;
+mod import_start;
 mod instance;
 mod life;
 mod limits;
@@ -43,6 +48,7 @@ mod progress;
 mod query;
 mod register_image;
 mod registration;
+mod settings;
 mod store;
 mod stored;
 mod tags;
@@ -53,9 +59,7 @@ mod upload_policy;
 mod volume;
 mod xml;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -71,6 +75,8 @@ pub use self::model::{
     Snapshot, SnapshotState, StateReason,
 };
 use self::query::Fields;
+pub use self::settings::Era;
+use self::settings::Settings;
 use self::store::{Record, Store};
 pub use self::task::TaskKind;
 use crate::ACCOUNT;
@@ -79,10 +85,6 @@ use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::wire::{self, Request, Response};
 
-/// How long a registered image is pending, unless set otherwise: long enough to be seen, short enough for a demo.
-const PENDING_TIME: Duration = Duration::from_secs(5);
-/// How long a deregistered image's name stays taken, unless set otherwise. AWS names no figure.
-const NAME_RELEASE_DELAY: Duration = Duration::from_secs(5);
 /// The only version of the API that is built; the SDKs have sent it since 2016.
 const API_VERSION: &str = "2016-11-15";
 
@@ -134,31 +136,6 @@ struct Inner {
     limits: Mutex<Limits>,
 }
 
-/// How this world behaves. Set by whoever makes it, not part of the saved state.
-#[derive(Debug, Clone)]
-struct Settings {
-    pending_time: Duration,
-    visibility_delay: Duration,
-    name_release_delay: Duration,
-    billing_products: bool,
-    denied: BTreeSet<String>,
-    task_times: BTreeMap<TaskKind, Duration>,
-    roles: BTreeSet<String>,
-    era: Era,
-    /// Secrets by access key id. Secrets are not state: they are in no saved file.
-    bundle_keys: BTreeMap<String, String>,
-}
-
-/// What EC2 still supports.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Era {
-    /// As AWS is in 2026: BundleInstance and CancelBundleTask are no longer supported.
-    #[default]
-    Today,
-    /// As AWS was, and as EC2-compatible clouds are: they are.
-    Classic,
-}
-
 /// One request on its way through an action.
 struct Call {
     region: String,
@@ -171,24 +148,13 @@ impl Ec2 {
     /// EC2 with nothing in it. Images it registers are pending for 5 s and visible at once; no request limits.
     #[must_use]
     pub fn new(clock: Clock, ids: Ids, bus: Bus, objects: Arc<dyn Objects>) -> Self {
-        let settings = Settings {
-            pending_time: PENDING_TIME,
-            visibility_delay: Duration::ZERO,
-            name_release_delay: NAME_RELEASE_DELAY,
-            billing_products: false,
-            denied: BTreeSet::new(),
-            task_times: BTreeMap::new(),
-            roles: BTreeSet::from(["vmimport".to_owned()]),
-            era: Era::Today,
-            bundle_keys: BTreeMap::new(),
-        };
         let inner = Inner {
             clock,
             ids,
             bus,
             objects,
             store: Mutex::default(),
-            settings: Mutex::new(settings),
+            settings: Mutex::default(),
             limits: Mutex::default(),
         };
         Self {
@@ -266,83 +232,6 @@ impl Ec2 {
             .values()
             .cloned()
             .collect()
-    }
-
-    /// Makes the next registration that is accepted end as `failed` for this reason. May be called several times.
-    pub fn fail_next_registration(&self, reason: StateReason) {
-        self.inner.store().failures.push_back(reason);
-    }
-
-    /// Makes the next task of this kind that is accepted fail, with this message. May be called several times.
-    ///
-    /// A copied or restored image fails with the message as its state reason; `Client.Code: message` gives it a code of
-    /// its own, as it does to a bundle task's error.
-    pub fn fail_next_task(&self, kind: TaskKind, message: &str) {
-        let mut store = self.inner.store();
-        let failures = store.task_failures.entry(kind).or_default();
-        failures.push_back(message.to_owned());
-    }
-
-    /// How long tasks of this kind that begin from now on take, in the world's time.
-    pub fn set_task_time(&self, kind: TaskKind, time: Duration) {
-        self.inner.settings().task_times.insert(kind, time);
-    }
-
-    /// Makes the listings forget a task before its time: by its id, or by the id of the image that it stores. What it
-    /// does goes on.
-    pub fn hide_task(&self, id: &str) {
-        self.inner.store().hide_task(id);
-    }
-
-    /// What EC2 still supports; today's unless told.
-    pub fn set_era(&self, era: Era) {
-        self.inner.settings().era = era;
-    }
-
-    /// Makes a long-lived key known, with which clients sign the upload policies of bundle tasks.
-    pub fn set_bundle_key(&self, access_key_id: &str, secret: &str) {
-        let mut settings = self.inner.settings();
-        let (id, secret) = (access_key_id.to_owned(), secret.to_owned());
-        settings.bundle_keys.insert(id, secret);
-    }
-
-    /// The IAM roles that the import service may assume; `vmimport` unless told.
-    pub fn set_service_roles(&self, roles: &[&str]) {
-        self.inner.settings().roles = roles.iter().map(|&role| role.to_owned()).collect();
-    }
-
-    /// How long images registered from now on stay `pending`, in the world's time.
-    pub fn set_pending_time(&self, pending_time: Duration) {
-        self.inner.settings().pending_time = pending_time;
-    }
-
-    /// How long EC2 does not find images and tasks made from now on (eventual consistency), in the world's time.
-    pub fn set_visibility_delay(&self, visibility_delay: Duration) {
-        self.inner.settings().visibility_delay = visibility_delay;
-    }
-
-    /// How long names of images deregistered from now on stay taken, in the world's time.
-    pub fn set_name_release_delay(&self, name_release_delay: Duration) {
-        self.inner.settings().name_release_delay = name_release_delay;
-    }
-
-    /// Whether EC2's request limits hold: `RequestLimitExceeded` with HTTP 503.
-    pub fn set_request_limits(&self, on: bool) {
-        self.inner
-            .limits
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .on = on;
-    }
-
-    /// Whether the account may register images with billing products; most accounts may not.
-    pub fn set_billing_products_allowed(&self, allowed: bool) {
-        self.inner.settings().billing_products = allowed;
-    }
-
-    /// Makes these actions answer `UnauthorizedOperation`, as if no policy allowed them.
-    pub fn set_denied_actions(&self, actions: &[&str]) {
-        self.inner.settings().denied = actions.iter().map(|&action| action.to_owned()).collect();
     }
 
     /// The whole state, but not the settings.

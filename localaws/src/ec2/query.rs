@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use super::error::{Failure, invalid_value, refuse};
+use super::error::{Failure, invalid_value, missing, refuse};
 
 /// Fields of every request, also of old clients that sign in the URL ("Query requests", EC2 API Reference).
 const COMMON: [&str; 9] = [
@@ -90,6 +90,11 @@ impl Fields {
     /// A text.
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
         self.below.get_mut(name).and_then(Self::value)
+    }
+
+    /// A text that must be there.
+    pub(super) fn required(&mut self, name: &str) -> Result<String, Failure> {
+        self.text(name).ok_or_else(|| missing(&self.name_of(name)))
     }
 
     /// Whether there is such a field.
