@@ -1,9 +1,15 @@
 //! The statuses and open markers in the bucket. A status is only ever written conditionally.
 
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+
 use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
-use crate::image::status::SCHEMA;
+use crate::image::status::{ManifestVersion, SCHEMA};
+
+/// Statuses that are read at once for a list.
+const READS_AT_ONCE: usize = 16;
 
 /// Largest status that is read. One with every list at its limit stays far below.
 const STATUS_MAX: u64 = 4 * 1024 * 1024;
@@ -129,36 +135,123 @@ pub async fn save(
     Ok(aws.put_if(&config.bucket, &key, content, etag).await?)
 }
 
-/// Marks a manifest's image as not settled. Done before its status is first written.
-///
-/// # Errors
-/// If S3 fails.
-pub async fn mark_open(aws: &Aws, config: &Config, manifest_key: &str) -> Result<(), AwsError> {
-    aws.put_marker(&config.bucket, &config.state.open_key(manifest_key))
-        .await
+/// A marker that says: this manifest's image is not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenMarker {
+    /// The manifest's key.
+    pub manifest_key: String,
+    /// The `ETag` it had when it was listed.
+    pub etag: String,
 }
 
-/// Removes the open marker of a settled image.
+/// Marks a manifest's image as not settled. Done before its status is written.
+///
+/// The marker holds the version it is for and the time: who settles one version cannot remove the marker of the next,
+/// nor that of the same manifest with another bundle.
 ///
 /// # Errors
 /// If S3 fails.
-pub async fn mark_settled(aws: &Aws, config: &Config, manifest_key: &str) -> Result<(), AwsError> {
-    aws.delete_object(&config.bucket, &config.state.open_key(manifest_key))
-        .await
+pub async fn mark_open(
+    aws: &Aws,
+    config: &Config,
+    version: &ManifestVersion,
+    now: Timestamp,
+) -> Result<(), AwsError> {
+    let content = format!("{} {} {now}\n", version.sha256, version.uploaded_at);
+    aws.put_object(
+        &config.bucket,
+        &config.state.open_key(&version.key),
+        &content,
+    )
+    .await
+}
+
+/// Removes the open marker of a settled image, and says whether it is gone: another version may have been opened since.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn mark_settled(
+    aws: &Aws,
+    config: &Config,
+    marker: &OpenMarker,
+) -> Result<bool, AwsError> {
+    aws.delete_if(
+        &config.bucket,
+        &config.state.open_key(&marker.manifest_key),
+        &marker.etag,
+    )
+    .await
 }
 
 /// The manifests whose images are not settled, the oldest marker first.
 ///
 /// # Errors
 /// If S3 fails.
-pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<String>, AwsError> {
-    let mut markers: Vec<ObjectInfo> = aws
+pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, AwsError> {
+    let mut objects = aws
         .list_objects(&config.bucket, &config.state.open_markers())
         .await?;
-    markers.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
-    Ok(markers
+    objects.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
+    let marker = |object: ObjectInfo| {
+        let manifest_key = config.state.manifest_of_marker(&object.key)?.to_owned();
+        Some(OpenMarker {
+            manifest_key,
+            etag: object.etag,
+        })
+    };
+    Ok(objects.into_iter().filter_map(marker).collect())
+}
+
+/// One status of a list, or why it cannot be read: a broken one must not hide the others.
+#[derive(Debug)]
+pub struct Listed {
+    /// Key of the manifest it is about.
+    pub manifest_key: String,
+    /// When it was last written.
+    pub modified_at: Timestamp,
+    /// The status.
+    pub status: Result<Loaded, StoreError>,
+}
+
+/// The keys of all manifests that have a status.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn list_status_keys(aws: &Aws, config: &Config) -> Result<Vec<String>, AwsError> {
+    let objects = aws
+        .list_objects(&config.bucket, &config.state.statuses())
+        .await?;
+    Ok(objects
         .iter()
-        .filter_map(|marker| config.state.manifest_of_marker(&marker.key))
+        .filter_map(|object| config.state.manifest_of_status(&object.key))
         .map(str::to_owned)
         .collect())
+}
+
+/// All statuses, in the order of their keys.
+///
+/// # Errors
+/// If S3 does not list them. What is wrong with a single one is part of the list.
+pub async fn list_statuses(aws: &Aws, config: &Config) -> Result<Vec<Listed>, AwsError> {
+    let objects = aws
+        .list_objects(&config.bucket, &config.state.statuses())
+        .await?;
+    let keys = objects.iter().filter_map(|object| {
+        Some((
+            config.state.manifest_of_status(&object.key)?,
+            object.modified_at,
+        ))
+    });
+    let listed = stream::iter(keys)
+        .map(|(key, modified_at)| async move {
+            // One that is gone again since it was listed is no longer one of them.
+            let status = load(aws, config, key).await.transpose()?;
+            Some(Listed {
+                manifest_key: key.to_owned(),
+                modified_at,
+                status,
+            })
+        })
+        .buffered(READS_AT_ONCE);
+    Ok(listed.filter_map(std::future::ready).collect().await)
 }

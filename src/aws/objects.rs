@@ -163,10 +163,7 @@ impl Aws {
             Err(error) => {
                 let error = AwsError::new(format!("writing s3://{bucket}/{key}"), &error);
                 // The object that If-Match wants may also be gone: then S3 answers 404.
-                let lost = ["PreconditionFailed", "ConditionalRequestConflict"]
-                    .iter()
-                    .any(|code| error.has_code(code));
-                if lost || (etag.is_some() && is_absent(&error)) {
+                if is_condition(&error) || (etag.is_some() && is_absent(&error)) {
                     Ok(Saved::Conflict)
                 } else {
                     Err(error)
@@ -175,35 +172,46 @@ impl Aws {
         }
     }
 
-    /// Writes an empty object, whatever was there.
+    /// Writes an object, whatever was there.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
-    pub async fn put_marker(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
-        let request = self
-            .s3()
-            .put_object()
-            .bucket(bucket)
-            .key(key)
-            .body(Vec::new().into());
+    pub async fn put_object(&self, bucket: &str, key: &str, content: &str) -> Result<(), AwsError> {
+        let body = content.as_bytes().to_vec().into();
+        let request = self.s3().put_object().bucket(bucket).key(key).body(body);
+        let doing = || format!("writing s3://{bucket}/{key}");
         request
             .send()
             .await
-            .map_err(|error| AwsError::new(format!("writing s3://{bucket}/{key}"), &error))?;
+            .map_err(|error| AwsError::new(doing(), &error))?;
         Ok(())
     }
 
-    /// Removes an object; if there is none, that is fine.
+    /// Removes an object if it still has this `ETag`, and says whether it is gone now. One that was gone before counts
+    /// ("How to perform conditional deletes", S3 User Guide).
     ///
     /// # Errors
-    /// If S3 does not answer, or refuses.
-    pub async fn delete_object(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
-        let request = self.s3().delete_object().bucket(bucket).key(key);
-        request
-            .send()
-            .await
-            .map_err(|error| AwsError::new(format!("removing s3://{bucket}/{key}"), &error))?;
-        Ok(())
+    /// If S3 does not answer, or refuses for another reason than the condition.
+    pub async fn delete_if(&self, bucket: &str, key: &str, etag: &str) -> Result<bool, AwsError> {
+        let request = self
+            .s3()
+            .delete_object()
+            .bucket(bucket)
+            .key(key)
+            .if_match(etag);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let error = AwsError::new(format!("removing s3://{bucket}/{key}"), &error);
+                if is_absent(&error) {
+                    Ok(true)
+                } else if is_condition(&error) {
+                    Ok(false)
+                } else {
+                    Err(error)
+                }
+            }
+        }
     }
 
     /// Lists all objects under a prefix, page by page.
@@ -216,6 +224,24 @@ impl Aws {
         prefix: &str,
     ) -> Result<Vec<ObjectInfo>, AwsError> {
         let mut objects = Vec::new();
+        self.each_page(bucket, prefix, |page| {
+            objects.extend(page);
+            true
+        })
+        .await?;
+        Ok(objects)
+    }
+
+    /// Lists the objects under a prefix for as long as `take` wants another page.
+    ///
+    /// # Errors
+    /// If S3 does not answer, or refuses.
+    pub async fn each_page(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        mut take: impl FnMut(Vec<ObjectInfo>) -> bool,
+    ) -> Result<(), AwsError> {
         let mut pages = self
             .s3()
             .list_objects_v2()
@@ -227,17 +253,19 @@ impl Aws {
             let page = page.map_err(|error| {
                 AwsError::new(format!("listing s3://{bucket}/{prefix}"), &error)
             })?;
-            objects.extend(page.contents.unwrap_or_default().into_iter().map(|object| {
-                ObjectInfo {
-                    key: object.key.unwrap_or_default(),
-                    etag: object.e_tag.unwrap_or_default(),
-                    version_id: None,
-                    size: unsigned(object.size),
-                    modified_at: timestamp(object.last_modified.as_ref()),
-                }
-            }));
+            let objects = page.contents.unwrap_or_default().into_iter();
+            let objects = objects.map(|object| ObjectInfo {
+                key: object.key.unwrap_or_default(),
+                etag: object.e_tag.unwrap_or_default(),
+                version_id: None,
+                size: unsigned(object.size),
+                modified_at: timestamp(object.last_modified.as_ref()),
+            });
+            if !take(objects.collect()) {
+                break;
+            }
         }
-        Ok(objects)
+        Ok(())
     }
 
     /// The Region of a bucket; none if S3 does not say.
@@ -269,6 +297,13 @@ impl Aws {
             .map_err(|error| AwsError::new(doing(), &error))?;
         Ok(())
     }
+}
+
+/// Whether an `If-Match` or `If-None-Match` was not met, or two writers met.
+fn is_condition(error: &AwsError) -> bool {
+    ["PreconditionFailed", "ConditionalRequestConflict"]
+        .iter()
+        .any(|code| error.has_code(code))
 }
 
 fn is_absent(error: &AwsError) -> bool {

@@ -189,6 +189,18 @@ impl Desk {
             .count()
     }
 
+    /// The way to this world for a person's code.
+    pub(crate) fn aws(&self) -> Aws {
+        let world = &self.world;
+        let config = config_for(world.http_client(), world.time_source(), world.sleep());
+        Aws::with_config(config)
+    }
+
+    /// The configuration that the template gives its functions.
+    pub(crate) fn config(&self) -> Config {
+        config(&self.world.stack().functions[0].environment)
+    }
+
     /// The event that EventBridge sends for an upload.
     pub(crate) fn object_created(&self, key: &str) -> Value {
         json!({
@@ -217,24 +229,6 @@ impl Desk {
         let response = self.world.dispatch(request).await.unwrap();
         assert!(response.status().is_success(), "{response:?}");
     }
-
-    /// The way to this world for a function's code.
-    pub(crate) fn aws(&self) -> Aws {
-        let sdk = sdk(self.world.http_client(), &self.world);
-        Aws::with_config(sdk)
-    }
-
-    /// The configuration that the template gives a function.
-    pub(crate) fn config(&self, binary: &str) -> Config {
-        let function = self
-            .world
-            .stack()
-            .functions
-            .iter()
-            .find(|function| function.binary == binary)
-            .unwrap();
-        config(&function.environment)
-    }
 }
 
 impl Mail {
@@ -255,13 +249,6 @@ impl Mail {
                 .replace("\r\n", "\n"),
         }
     }
-}
-
-fn sdk(
-    http_client: aws_smithy_runtime_api::client::http::SharedHttpClient,
-    world: &World,
-) -> SdkConfig {
-    config_for(http_client, world.time_source(), world.sleep())
 }
 
 fn config_for(
@@ -312,7 +299,8 @@ async fn run(invocation: Invocation) -> Result<Value, FunctionError> {
         "advance-tasks" => {
             let time_left = Duration::try_from(invocation.deadline.duration_since(now)).unwrap();
             let report =
-                advance_tasks::handle(&aws, &config, &invocation.payload, now, time_left).await;
+                advance_tasks::handle(&aws, &config, &invocation.payload, now, Some(time_left))
+                    .await;
             report.map(|report| json!(report)).map_err(failed)
         }
         "notify" => {

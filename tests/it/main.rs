@@ -3,13 +3,23 @@
 //! Nothing is mocked: the handlers that Lambda would run talk to `localaws` through the real SDK clients, over the
 //! project's own template.yaml. Time is paused: hours pass in milliseconds.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "this is a test: what must not happen fails it"
+)]
+
 mod desk;
 
 mod bundles;
+mod cli;
 mod drops;
 mod events;
 mod failures;
 mod faults;
+mod invariants;
 mod lost;
 mod notices;
+mod starts;
 mod versions;

@@ -276,7 +276,7 @@ fn parameters_are_checked_by_their_own_rules() {
     for (name, value, message) in [
         ("NotificationEmail", "ops", "AllowedPattern"),
         ("StatePrefix", "amiwright", "ends with a slash"),
-        ("LogLevel", "LOUD", "AllowedValues are TRACE, DEBUG"),
+        ("LogLevel", "LOUD", "AllowedValues are INFO, WARN"),
         ("LogRetentionDays", "2", "AllowedValues are 1, 3"),
         ("AdvanceSchedule", "rate(1 minutes)", "the unit is `minute`"),
         ("Unheard", "x", "Known: NotificationEmail, BucketName"),

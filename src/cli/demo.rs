@@ -1,0 +1,222 @@
+//! `amiwright demo`: the whole path in less than half a minute, on real input, with a verdict at the end.
+
+mod examples;
+mod outcome;
+mod progress;
+mod show;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::desk::{Desk, Setup, TEMPLATE};
+use super::{Error, signals};
+use crate::image::Status;
+use crate::keys::StatePrefix;
+use examples::{DROPPED, MANIFESTS};
+use outcome::Outcome;
+use progress::Progress;
+
+/// How many seconds pass for EC2 and the schedules in one second: the tick of a minute comes every other second.
+const SPEED: f64 = 30.0;
+
+/// How long the images may take. A few seconds are usual; a machine that does much else may need more.
+const TIME_LIMIT: Duration = Duration::from_secs(90);
+
+/// How often the statuses are looked at, for the progress bars.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long nothing may change after the second drop: two ticks of the schedule and some more.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Arguments of `amiwright demo`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Keep the directory, to look around afterwards.
+    #[arg(long)]
+    keep: bool,
+    /// Where to run, in place of a temporary directory; it is kept. It must be empty.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// If the world does not start, or the output cannot be written. A wrong outcome is told, with exit code 1.
+pub(super) async fn run(
+    args: Args,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
+    // Elsewhere a reader that goes away is fine; here it must not look as if all had gone well.
+    let unseen = |error| Error::from_source("the demo could not be shown to its end", error);
+    demonstrate(args, now, out)
+        .await
+        .map_err(|error| match error {
+            Error::Output(error) => unseen(error),
+            other => other,
+        })
+}
+
+async fn demonstrate(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    let directory = directory(&args, now)?;
+    let setup = Setup {
+        template: TEMPLATE,
+        directory: directory.as_deref(),
+        port: 0,
+        speed: SPEED,
+        email: "you@example.com",
+        region: "us-east-1",
+        now,
+    };
+    let ended = signals::end()?;
+    let desk = Desk::start(setup).await?;
+    let played = tokio::select! {
+        played = play(&desk, out) => played,
+        () = ended => Err(Error::new("the demo was broken off")),
+    };
+    let logs = if matches!(played, Ok(ref wrong) if wrong.is_empty()) {
+        Vec::new()
+    } else {
+        show::log_tails(&desk.world)
+    };
+    desk.close().await;
+    let wrong = played?;
+    for (name, tail) in logs {
+        writeln!(out, "\nEnd of the log of {name}:\n{tail}")?;
+    }
+    if let Some(directory) = directory {
+        writeln!(out, "\nEverything is kept in {}.", directory.display())?;
+    }
+    Ok(show::verdict(&wrong, out)?)
+}
+
+/// Where the demo is kept, if it is. A demo in a directory that holds an earlier one would count that one's mails.
+fn directory(args: &Args, now: Timestamp) -> Result<Option<PathBuf>, Error> {
+    if let Some(directory) = &args.dir {
+        let mut entries = std::fs::read_dir(directory).ok();
+        if entries
+            .as_mut()
+            .is_some_and(|entries| entries.next().is_some())
+        {
+            return Err(Error::new(format!("{} is not empty", directory.display()))
+                .with_hint("name a new directory"));
+        }
+        return Ok(Some(directory.clone()));
+    }
+    Ok(args
+        .keep
+        .then(|| std::env::temp_dir().join(format!("amiwright-demo-{}", now.as_second()))))
+}
+
+/// Drops the examples twice. Returns what came out otherwise than it should.
+async fn play(desk: &Desk, out: &mut dyn Write) -> Result<Vec<String>, Error> {
+    let started = Instant::now();
+    show::opening(desk, out)?;
+    drop_examples(desk).await?;
+    let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+    let progress = Progress::new(on_terminal, MANIFESTS.iter().map(|manifest| manifest.key));
+    let in_time = follow(desk, progress, started, out).await?;
+    let outcome = Outcome::gather(desk).await?;
+    show::outcome(&outcome, out)?;
+    let mut wrong = outcome.differences();
+    if !in_time {
+        wrong.push(format!(
+            "not everything was settled after {} s",
+            TIME_LIMIT.as_secs()
+        ));
+        return Ok(wrong);
+    }
+    writeln!(
+        out,
+        "Settled after {:.1} s. Dropping the same files again ...",
+        started.elapsed().as_secs_f64()
+    )?;
+    drop_examples(desk).await?;
+    desk.world.settle().await;
+    tokio::time::sleep(QUIET).await;
+    desk.world.settle().await;
+    let again = Outcome::gather(desk).await?;
+    let changes = again.changes_since(&outcome);
+    if changes.is_empty() {
+        writeln!(out, "Nothing changed: the same AMIs, no further mail.")?;
+    }
+    wrong.extend(changes);
+    writeln!(
+        out,
+        "The demo took {:.1} s.",
+        started.elapsed().as_secs_f64()
+    )?;
+    Ok(wrong)
+}
+
+async fn drop_examples(desk: &Desk) -> Result<(), Error> {
+    for (key, content) in DROPPED {
+        let put = desk
+            .world
+            .s3()
+            .put(&desk.bucket, key, content.to_vec())
+            .await;
+        put.map_err(|error| Error::from_source(format!("cannot drop {key}"), error))?;
+    }
+    Ok(())
+}
+
+/// Shows how far the images are until all is settled and told; returns whether that was in time.
+async fn follow(
+    desk: &Desk,
+    mut progress: Progress,
+    started: Instant,
+    out: &mut dyn Write,
+) -> Result<bool, Error> {
+    loop {
+        let mut settled = true;
+        for manifest in MANIFESTS {
+            let status = status(desk, manifest.key).await?;
+            let open = is_open(desk, manifest.key).await?;
+            settled &= !open
+                && status
+                    .as_ref()
+                    .is_some_and(|status| status.state.is_final());
+            progress.show(manifest.key, status.as_ref(), open, started.elapsed(), out)?;
+        }
+        if settled || started.elapsed() > TIME_LIMIT {
+            progress.finish();
+            return Ok(settled);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// The status of a manifest, as it is in the bucket.
+async fn status(desk: &Desk, manifest_key: &str) -> Result<Option<Status>, Error> {
+    let key = state()?.status_key(manifest_key);
+    let content = desk.world.s3().get(&desk.bucket, &key).await;
+    let content =
+        content.map_err(|error| Error::from_source(format!("cannot read {key}"), error))?;
+    let Some(content) = content else {
+        return Ok(None);
+    };
+    let status = serde_json::from_slice(&content);
+    status
+        .map(Some)
+        .map_err(|error| Error::from_source(format!("{key} is no status"), error))
+}
+
+async fn is_open(desk: &Desk, manifest_key: &str) -> Result<bool, Error> {
+    let key = state()?.open_key(manifest_key);
+    let marker = desk.world.s3().get(&desk.bucket, &key).await;
+    Ok(marker
+        .map_err(|error| Error::from_source(format!("cannot read {key}"), error))?
+        .is_some())
+}
+
+/// The template's default for its parameter StatePrefix.
+fn state() -> Result<StatePrefix, Error> {
+    StatePrefix::new("amiwright/").ok_or_else(|| Error::new("the state prefix is empty"))
+}

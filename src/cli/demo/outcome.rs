@@ -1,0 +1,294 @@
+//! What came out of the demo, and what should have.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use localaws::ec2::{Image, ImageState};
+use mail_parser::MessageParser;
+use sha2::{Digest, Sha256};
+
+use super::examples::{BUNDLE, MANIFESTS, MISTAKES, SNAPSHOT};
+use crate::cli::Error;
+use crate::cli::desk::Desk;
+use crate::image::Status;
+use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG};
+use crate::image::transition::counted;
+use crate::manifest::bundle::default_image_name;
+use crate::manifest::image;
+
+/// Mistakes in the manifest that has some.
+const MISTAKES_MADE: usize = 3;
+
+/// The world after the demo.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    bucket: String,
+    /// The AMIs, in the order of their registration.
+    pub(super) images: Vec<Image>,
+    /// The mails, in the order they came.
+    pub(super) mails: Vec<Mail>,
+    statuses: BTreeMap<&'static str, Option<Status>>,
+    open: Vec<String>,
+    dead_letters: Vec<String>,
+    failures: Vec<String>,
+}
+
+/// A mail as it was received.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mail {
+    /// Header `From`.
+    pub(super) from: String,
+    /// Header `To`.
+    pub(super) to: String,
+    /// Header `Subject`, decoded.
+    pub(super) subject: String,
+    /// The text, decoded.
+    pub(super) text: String,
+}
+
+/// An AMI that should be there.
+struct Expected {
+    name: String,
+    tags: BTreeMap<String, String>,
+}
+
+impl Outcome {
+    /// Looks at everything.
+    pub(super) async fn gather(desk: &Desk) -> Result<Self, Error> {
+        let world = &desk.world;
+        let mut statuses = BTreeMap::new();
+        for manifest in MANIFESTS {
+            statuses.insert(manifest.key, super::status(desk, manifest.key).await?);
+        }
+        let open = world
+            .s3()
+            .keys(&desk.bucket, &super::state()?.open_markers())
+            .await;
+        let mails = world
+            .mailbox()
+            .map_err(|error| Error::from_source("cannot read the mails", error))?;
+        Ok(Self {
+            bucket: desk.bucket.clone(),
+            images: world.ec2().images(world.region()),
+            mails: mails
+                .iter()
+                .map(|(_, content)| Mail::read(content))
+                .collect(),
+            statuses,
+            open: open
+                .map_err(|error| Error::from_source("cannot list the open markers", error))?,
+            dead_letters: world
+                .dead_letters()
+                .iter()
+                .map(|letter| format!("{}: {}", letter.function, letter.record))
+                .collect(),
+            failures: world
+                .invocations()
+                .iter()
+                .filter_map(|record| {
+                    Some(format!(
+                        "{}: {}",
+                        record.function,
+                        record.outcome.as_ref().err()?
+                    ))
+                })
+                .collect(),
+        })
+    }
+
+    /// What is otherwise than it should be.
+    pub(super) fn differences(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let expected = self.expected(&mut wrong);
+        self.compare_images(&expected, &mut wrong);
+        self.compare_mails(&expected, &mut wrong);
+        let problems = self
+            .statuses
+            .get(MISTAKES.key)
+            .and_then(Option::as_ref)
+            .map_or(0, |status| status.problems.len());
+        if problems != MISTAKES_MADE {
+            wrong.push(format!(
+                "{} has {}, not {MISTAKES_MADE}",
+                MISTAKES.key,
+                counted(problems, "problem")
+            ));
+        }
+        wrong.extend(self.open.iter().map(|key| format!("still open: {key}")));
+        wrong.extend(
+            self.dead_letters
+                .iter()
+                .map(|letter| format!("an event failed for good: {letter}")),
+        );
+        wrong.extend(
+            self.failures
+                .iter()
+                .map(|failure| format!("an invocation failed: {failure}")),
+        );
+        wrong
+    }
+
+    /// What is otherwise than it was before.
+    pub(super) fn changes_since(&self, before: &Self) -> Vec<String> {
+        let mut changes = Vec::new();
+        if self.images != before.images {
+            changes.push("the second drop changed the AMIs".to_owned());
+        }
+        let more = self.mails.len().saturating_sub(before.mails.len());
+        if more > 0 {
+            changes.push(format!("the second drop sent {}", counted(more, "mail")));
+        }
+        if self.open != before.open {
+            changes.push(format!(
+                "after the second drop there is still open: {}",
+                self.open.join(", ")
+            ));
+        }
+        if self.dead_letters != before.dead_letters || self.failures != before.failures {
+            changes.push("after the second drop invocations failed".to_owned());
+        }
+        changes
+    }
+
+    /// The AMIs that the examples ask for, worked out from the examples themselves.
+    fn expected(&self, wrong: &mut Vec<String>) -> Vec<Expected> {
+        let mut expected = Vec::new();
+        let snapshot = self.statuses.get(SNAPSHOT.key).and_then(Option::as_ref);
+        let digest = sha256_hex(SNAPSHOT.content);
+        match (
+            image::parse(SNAPSHOT.key, SNAPSHOT.content, jiff::Timestamp::UNIX_EPOCH),
+            snapshot,
+        ) {
+            (Ok(manifest), Some(status)) => {
+                let mut tags = self.ownership(SNAPSHOT.key, &digest);
+                tags.extend(manifest.tags.clone());
+                expected.push(Expected {
+                    name: manifest.name.expand(status.manifest.uploaded_at, &digest),
+                    tags,
+                });
+            }
+            (Err(problems), _) => wrong.push(format!(
+                "{} has {}",
+                SNAPSHOT.key,
+                counted(problems.len(), "problem")
+            )),
+            (Ok(_), None) => wrong.push(format!("{} was not taken up", SNAPSHOT.key)),
+        }
+        let digest = sha256_hex(BUNDLE.content);
+        let (name, tags) = (
+            default_image_name(BUNDLE.key, &digest),
+            self.ownership(BUNDLE.key, &digest),
+        );
+        expected.push(Expected { name, tags });
+        expected
+    }
+
+    fn ownership(&self, key: &str, digest: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            (
+                MANIFEST_TAG.to_owned(),
+                format!("s3://{}/{key}", self.bucket),
+            ),
+            (DIGEST_TAG.to_owned(), digest.to_owned()),
+        ])
+    }
+
+    fn compare_images(&self, expected: &[Expected], wrong: &mut Vec<String>) {
+        if self.images.len() != expected.len() {
+            wrong.push(format!(
+                "there are {}, not {}",
+                counted(self.images.len(), "AMI"),
+                expected.len()
+            ));
+        }
+        for Expected { name, tags } in expected {
+            let Some(image) = self.images.iter().find(|image| image.name == *name) else {
+                wrong.push(format!("there is no AMI named {name}"));
+                continue;
+            };
+            if image.state != ImageState::Available {
+                wrong.push(format!("{name} is {}, not available", image.state));
+            }
+            if image.tags != *tags {
+                wrong.push(format!(
+                    "{name} has the tags {:?}, not {tags:?}",
+                    image.tags
+                ));
+            }
+        }
+    }
+
+    fn compare_mails(&self, expected: &[Expected], wrong: &mut Vec<String>) {
+        let id_of = |name: &str| {
+            self.images
+                .iter()
+                .find(|image| image.name == name)
+                .map_or("?", |image| image.id.as_str())
+        };
+        let mut subjects: BTreeSet<String> = expected
+            .iter()
+            .map(|image| format!("AMI available: {} {}", id_of(&image.name), image.name))
+            .collect();
+        subjects.insert(format!(
+            "Manifest rejected ({}): {}",
+            counted(MISTAKES_MADE, "problem"),
+            MISTAKES.key
+        ));
+        if self.mails.len() != subjects.len() {
+            wrong.push(format!(
+                "there are {}, not {}",
+                counted(self.mails.len(), "mail"),
+                subjects.len()
+            ));
+        }
+        let received: BTreeSet<String> =
+            self.mails.iter().map(|mail| mail.subject.clone()).collect();
+        wrong.extend(
+            subjects
+                .difference(&received)
+                .map(|subject| format!("there is no mail \"{subject}\"")),
+        );
+        wrong.extend(
+            received
+                .difference(&subjects)
+                .map(|subject| format!("there is a mail \"{subject}\"")),
+        );
+    }
+}
+
+impl Mail {
+    fn read(content: &[u8]) -> Self {
+        let Some(message) = MessageParser::default().parse(content) else {
+            let text = String::from_utf8_lossy(content).into_owned();
+            return Self {
+                from: String::new(),
+                to: String::new(),
+                subject: "(not a mail)".to_owned(),
+                text,
+            };
+        };
+        let address = |address: Option<&mail_parser::Address<'_>>| {
+            let first = address.and_then(|address| address.first());
+            let mailbox = first.and_then(|first| first.address()).unwrap_or_default();
+            match first.and_then(|first| first.name()) {
+                Some(name) => format!("{name} <{mailbox}>"),
+                None => mailbox.to_owned(),
+            }
+        };
+        Self {
+            from: address(message.from()),
+            to: address(message.to()),
+            subject: message.subject().unwrap_or_default().to_owned(),
+            text: message
+                .body_text(0)
+                .unwrap_or_default()
+                .replace("\r\n", "\n"),
+        }
+    }
+}
+
+fn sha256_hex(content: &[u8]) -> String {
+    Sha256::digest(content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

@@ -1,0 +1,171 @@
+//! The world that `local` and `demo` run: the project's own template, with this program as its functions.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use localaws::ec2::SeedSnapshot;
+use localaws::lambda::FunctionRunner;
+use localaws::server::Server;
+use localaws::template::stack::Function;
+use localaws::world::World;
+
+use super::{Error, function};
+
+/// The template that this program was built with.
+pub(super) const TEMPLATE: &str = include_str!("../../template.yaml");
+
+/// The snapshot that is there from the beginning: the one that the examples are made from.
+pub(super) const SNAPSHOT: &str = "snap-0123456789abcdef0";
+
+/// Size of that snapshot, in GiB.
+const SNAPSHOT_SIZE: u32 = 8;
+
+/// What a desk is made of.
+#[derive(Debug)]
+pub(super) struct Setup<'a> {
+    /// Text of the template.
+    pub(super) template: &'a str,
+    /// Where everything is kept; none for a temporary directory.
+    pub(super) directory: Option<&'a Path>,
+    /// Port of 127.0.0.1; 0 for any free one.
+    pub(super) port: u16,
+    /// Seconds of the world in a second.
+    pub(super) speed: f64,
+    /// Who gets the mails.
+    pub(super) email: &'a str,
+    /// Region of the stack.
+    pub(super) region: &'a str,
+    /// The world's time at its start, and the seed of its ids: a later run must not make the ids of an earlier one.
+    pub(super) now: Timestamp,
+}
+
+/// A world that runs and answers.
+pub(super) struct Desk {
+    /// The world.
+    pub(super) world: World,
+    /// Name of the stack's bucket.
+    pub(super) bucket: String,
+    server: Server,
+}
+
+impl Desk {
+    /// Starts the world, opens its front door and sees to it that there is a snapshot.
+    pub(super) async fn start(setup: Setup<'_>) -> Result<Self, Error> {
+        let program = std::env::current_exe().map_err(|error| {
+            Error::from_source(
+                "cannot find this program's own file, which runs the functions",
+                error,
+            )
+        })?;
+        let seed = u64::try_from(setup.now.as_microsecond()).unwrap_or_default();
+        let world = World::builder()
+            .template(setup.template)
+            .stack_name("amiwright")
+            .parameter("NotificationEmail", setup.email)
+            .region(setup.region)
+            .epoch(setup.now)
+            .speed(setup.speed)
+            .seed(seed)
+            .directory(setup.directory)
+            .functions(FunctionRunner::Process(Arc::new(move |function| {
+                command(&program, function)
+            })))
+            .start()
+            .await
+            .map_err(|error| Error::from_source("the stack does not start", error))?;
+        match Self::open(&world, setup.port).await {
+            Ok((bucket, server)) => Ok(Self {
+                world,
+                bucket,
+                server,
+            }),
+            Err(error) => {
+                world.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn open(world: &World, port: u16) -> Result<(String, Server), Error> {
+        check_functions(world)?;
+        let bucket = world
+            .stack()
+            .buckets
+            .first()
+            .map(|bucket| bucket.name.clone());
+        let bucket = bucket.ok_or_else(|| {
+            Error::new("the template makes no bucket, so there is nowhere to drop a manifest")
+        })?;
+        seed(world);
+        let server = Server::bind(world, port).await;
+        let server =
+            server.map_err(|error| Error::from_source("the stack cannot be reached", error))?;
+        Ok((bucket, server))
+    }
+
+    /// Where everything answers: `http://127.0.0.1:PORT`.
+    pub(super) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// The folder that is the bucket.
+    pub(super) fn bucket_folder(&self) -> PathBuf {
+        self.world.directory().join("s3").join(&self.bucket)
+    }
+
+    /// Ends the front door, all functions and the world. What is kept on disk stays.
+    pub(super) async fn close(self) {
+        self.server.close().await;
+        self.world.close().await;
+    }
+}
+
+/// What starts a function's process: this program, as that function.
+fn command(program: &Path, function: &Function) -> Command {
+    let mut command = Command::new(program);
+    command.args(["function", &function.binary]);
+    command
+}
+
+/// A template may be anybody's; this program can only be its own functions.
+fn check_functions(world: &World) -> Result<(), Error> {
+    let foreign = world
+        .stack()
+        .functions
+        .iter()
+        .find(|function| !function::NAMES.contains(&function.binary.as_str()));
+    match foreign {
+        None => Ok(()),
+        Some(foreign) => {
+            let what = format!(
+                "the template's function {} is built from `{}`",
+                foreign.logical_id, foreign.binary
+            );
+            Err(Error::new(what).with_hint(format!(
+                "this program can run {}",
+                function::NAMES.join(", ")
+            )))
+        }
+    }
+}
+
+fn seed(world: &World) {
+    let region = world.region();
+    if world
+        .ec2()
+        .snapshots(region)
+        .iter()
+        .any(|snapshot| snapshot.id == SNAPSHOT)
+    {
+        return;
+    }
+    let snapshot = SeedSnapshot {
+        id: Some(SNAPSHOT.to_owned()),
+        volume_size: SNAPSHOT_SIZE,
+        description: "A snapshot to make images from".to_owned(),
+        ..SeedSnapshot::default()
+    };
+    world.ec2().seed_snapshot(region, snapshot);
+}
