@@ -16,7 +16,7 @@ use super::{Directory, Inner, World};
 use crate::bus::{Bus, Event};
 use crate::client;
 use crate::clock::Clock;
-use crate::ec2::Ec2;
+use crate::ec2::{Ec2, Era};
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
@@ -24,6 +24,7 @@ use crate::s3::{self, S3};
 use crate::schedule::Expression;
 use crate::schedule_runner;
 use crate::sns::Sns;
+use crate::ssm::Ssm;
 use crate::state::StateFiles;
 use crate::sts::Sts;
 use crate::template::stack::Stack;
@@ -95,6 +96,7 @@ pub struct Builder {
     directory: Option<PathBuf>,
     runner: FunctionRunner,
     schedules: bool,
+    era: Era,
 }
 
 impl Default for Builder {
@@ -110,6 +112,7 @@ impl Default for Builder {
             directory: None,
             runner: FunctionRunner::Nothing,
             schedules: true,
+            era: Era::Today,
         }
     }
 }
@@ -183,6 +186,13 @@ impl Builder {
     #[must_use]
     pub fn schedules(mut self, run: bool) -> Self {
         self.schedules = run;
+        self
+    }
+
+    /// What EC2 still supports; today's unless told.
+    #[must_use]
+    pub fn era(mut self, era: Era) -> Self {
+        self.era = era;
         self
     }
 
@@ -271,8 +281,14 @@ impl Builder {
             Ok::<PathBuf, WorldError>(path)
         };
         let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region)?;
-        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(InS3(s3.clone())));
+        let objects = InS3 {
+            s3: s3.clone(),
+            region: self.region.clone(),
+        };
+        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(objects));
+        ec2.set_era(self.era);
         let sns = Sns::new(clock, ids.clone(), &made("mail")?);
+        let ssm = Ssm::new(clock, ids.clone());
         let sts = Sts::new(ids.clone());
         let mut state = None;
         if self.directory.is_some() {
@@ -281,12 +297,14 @@ impl Builder {
                 StateFiles::open(&path).map_err(|source| WorldError::Directory { path, source })?;
             load(&files, "ec2", |saved| ec2.load(saved))?;
             load(&files, "sns", |saved| sns.load(saved))?;
+            load(&files, "ssm", |saved| ssm.load(saved))?;
             state = Some(files);
         }
         let services = Services {
             s3,
             ec2,
             sns,
+            ssm,
             sts,
             faults: Faults::default(),
             callers: Callers::default(),
