@@ -260,8 +260,6 @@ impl Builder {
         &self,
         directory: &Directory,
     ) -> Result<(Services, mpsc::UnboundedReceiver<Event>), WorldError> {
-        let (clock, ids) = (Clock::new(self.epoch, self.speed), Ids::new(self.seed));
-        let (bus, events) = Bus::new();
         let made = |name: &str| {
             let path = directory.path().join(name);
             std::fs::create_dir_all(&path).map_err(|source| WorldError::Directory {
@@ -270,18 +268,24 @@ impl Builder {
             })?;
             Ok::<PathBuf, WorldError>(path)
         };
-        let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region)?;
-        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(InS3(s3.clone())));
-        let sns = Sns::new(clock, ids.clone(), &made("mail")?);
-        let sts = Sts::new(ids.clone());
         let mut state = None;
+        let mut epoch = self.epoch;
         if self.directory.is_some() {
             let path = made("state")?;
             let files =
                 StateFiles::open(&path).map_err(|source| WorldError::Directory { path, source })?;
-            load(&files, "ec2", |saved| ec2.load(saved))?;
-            load(&files, "sns", |saved| sns.load(saved))?;
+            epoch = not_before(&files, epoch)?;
             state = Some(files);
+        }
+        let (clock, ids) = (Clock::new(epoch, self.speed), Ids::new(self.seed));
+        let (bus, events) = Bus::new();
+        let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region)?;
+        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(InS3(s3.clone())));
+        let sns = Sns::new(clock, ids.clone(), &made("mail")?);
+        let sts = Sts::new(ids.clone());
+        if let Some(files) = &state {
+            load(files, "ec2", |saved| ec2.load(saved))?;
+            load(files, "sns", |saved| sns.load(saved))?;
         }
         let services = Services {
             s3,
@@ -298,6 +302,15 @@ impl Builder {
         };
         Ok((services, events))
     }
+}
+
+/// The time that a world on these files begins at: its time never goes back.
+fn not_before(files: &StateFiles, epoch: Timestamp) -> Result<Timestamp, WorldError> {
+    let saved = files.time().map_err(|error| WorldError::State {
+        path: files.time_path(),
+        problem: error.to_string(),
+    })?;
+    Ok(saved.map_or(epoch, |saved| saved.max(epoch)))
 }
 
 fn load(

@@ -147,6 +147,7 @@ impl Services {
             // S3 is on disk as it is; the others remember nothing.
             _ => return,
         };
+        let saved = saved.and_then(|()| files.write_time(|| self.clock.now()));
         if let Err(error) = saved {
             tracing::error!(%error, path = %files.path(service).display(), "the world's state was not saved");
         }

@@ -324,6 +324,25 @@ async fn a_world_on_the_same_directory_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn time_never_goes_back_over_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let builder = || {
+        World::builder()
+            .epoch("2026-11-21T10:00:00Z".parse().unwrap())
+            .speed(30.0)
+            .directory(Some(directory.path()))
+    };
+    let first = builder().start().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    first.close().await;
+    drop(first);
+    // An hour has passed in there, and two minutes outside.
+    let second = builder().start().await.unwrap();
+    let now = second.clock().now().to_string();
+    assert!(now.starts_with("2026-11-21T11:00:00"), "{now}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_temporary_world_leaves_nothing_behind() {
     let world = start(TEMPLATE, handler(|_| async { Ok(Value::Null) })).await;
     let directory = world.directory().to_owned();
