@@ -125,7 +125,17 @@ impl Services {
                 other,
                 &format!("{} {}", request.method(), request.uri().path()),
             ),
-            other => wire::not_built(other, &action),
+            // Clients of JSON protocols show whatever text they get; those of the Query protocol read errors only.
+            other if request.headers().contains_key("x-amz-target") => {
+                wire::not_built(other, &action)
+            }
+            other => refusal(
+                other,
+                request.method(),
+                StatusCode::NOT_IMPLEMENTED,
+                (wire::NOT_BUILT, &wire::not_built_sentence(other, &action)),
+                &self.ids.uuid(),
+            ),
         };
         let only_reads = ["Describe", "Get", "List"]
             .iter()
