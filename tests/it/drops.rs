@@ -23,9 +23,10 @@ async fn a_snapshot_manifest_becomes_an_ami_and_a_mail() {
            rootDeviceName: /dev/xvda\n  \
            blockDeviceMappings:\n    \
              - {{deviceName: /dev/xvda, ebs: {{volumeSize: 20, volumeType: gp3, iops: 3000, throughput: 125, deleteOnTermination: true}}}}\n    \
-             - {{deviceName: /dev/sdb, virtualName: ephemeral0}}\n\
+             - {{deviceName: /dev/sdb, virtualName: ephemeral0}}\n    \
+             - {{deviceName: /dev/sdf, ebs: {{snapshotId: {}}}}}\n\
          tags: {{team: web}}\n",
-        desk.snapshot
+        desk.snapshot, desk.snapshot
     );
     desk.drop_and_rest("golden/web.image.yaml", manifest).await;
 
