@@ -12,8 +12,7 @@ use serde_json::Value;
 use crate::Failures;
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::config::Config;
-use crate::image::Notice;
-use crate::image::observed::ObservedImage;
+use crate::image::observed::{MANIFEST_TAG, ObservedImage};
 use crate::image::plan::{self, Next};
 use crate::image::transition;
 use crate::manifest::key::{self, Kind};
@@ -45,7 +44,7 @@ pub struct Report {
     pub swept: usize,
 }
 
-/// Handles a tick: the schedule's, or an event that makes one worth while.
+/// Handles a tick: the schedule's, or an event that makes one worth while. `time_left` is the invocation's, if it is known.
 ///
 /// # Errors
 /// If anything failed; everything else was done all the same.
@@ -54,19 +53,24 @@ pub async fn handle(
     config: &Config,
     event: &Value,
     now: Timestamp,
-    time_left: Duration,
+    time_left: Option<Duration>,
 ) -> Result<Report, Failures> {
-    let turn = Turn::new(aws, config, now).within(time_left.saturating_sub(MARGIN));
+    let mut turn = Turn::new(aws, config, now);
+    if let Some(time_left) = time_left {
+        turn = turn.within(time_to_begin(time_left));
+    }
     let mut failures = Failures::default();
     let mut report = Report::default();
     match Tick::from_event(event) {
-        Ok(Tick::Advance) => {}
-        Ok(Tick::Sweep) => sweep(turn, &mut report, &mut failures).await,
+        Ok(Tick::Image(change)) => {
+            look_at_changed(turn, &change.image_id, &mut report, &mut failures).await;
+        }
+        Ok(Tick::Advance) => advance_all(turn, &mut report, &mut failures).await,
+        Ok(Tick::Sweep) => {
+            sweep(turn, &mut report, &mut failures).await;
+            advance_all(turn, &mut report, &mut failures).await;
+        }
         Err(error) => failures.add("the event", &error),
-    }
-    match store::list_open(aws, config).await {
-        Ok(open) => advance(turn, open, &mut report, &mut failures).await,
-        Err(error) => failures.add("the list of open images", &error),
     }
     let Report {
         found,
@@ -80,6 +84,12 @@ pub async fn handle(
     failures.or(report)
 }
 
+/// For how long something new may be begun. A short invocation keeps half of its time for what is under way:
+/// with the whole margin it would begin nothing, at every tick anew.
+fn time_to_begin(time_left: Duration) -> Duration {
+    time_left.saturating_sub(MARGIN.min(time_left / 2))
+}
+
 /// What a look at one image came to.
 enum Visit {
     /// It waits for its AMI: one Describe call will tell for many.
@@ -88,6 +98,64 @@ enum Visit {
     Done { advanced: bool, settled: bool },
 }
 
+/// Looks at the one AMI whose state has changed, by the manifest that its ownership tag names. EC2 tells of every AMI
+/// in the account, and of thousands at once: a whole tick for each would be far too much.
+async fn look_at_changed(
+    turn: Turn<'_>,
+    image_id: &str,
+    report: &mut Report,
+    failures: &mut Failures,
+) {
+    match changed(turn, image_id).await {
+        Ok(None) => {}
+        Ok(Some(advanced)) => {
+            report.found = 1;
+            count(report, advanced, false);
+        }
+        Err(error) => fail(report, failures, image_id, &error),
+    }
+}
+
+/// Whether the status of an AMI's manifest changed; none if no status waits for this AMI.
+async fn changed(turn: Turn<'_>, image_id: &str) -> Result<Option<bool>, Error> {
+    let found = turn
+        .aws
+        .find_images("image-id", &[image_id.to_owned()])
+        .await?;
+    let Some(image) = found.first() else {
+        return Ok(None);
+    };
+    let ours = format!("s3://{}/", turn.config.bucket);
+    let manifest_key = image
+        .tags
+        .get(MANIFEST_TAG)
+        .and_then(|uri| uri.strip_prefix(&ours));
+    let Some(manifest_key) = manifest_key else {
+        return Ok(None);
+    };
+    let Some(loaded) = store::load(turn.aws, turn.config, manifest_key).await? else {
+        return Ok(None);
+    };
+    let awaited = loaded
+        .status
+        .images
+        .get(&turn.config.region)
+        .map(|image| image.id.as_str());
+    if awaited != Some(image_id) {
+        return Ok(None);
+    }
+    image_seen(turn, &loaded, Some(image)).await.map(Some)
+}
+
+async fn advance_all(turn: Turn<'_>, report: &mut Report, failures: &mut Failures) {
+    match store::list_open(turn.aws, turn.config).await {
+        Ok(open) => advance(turn, open, report, failures).await,
+        Err(error) => failures.add("the list of open images", &error),
+    }
+}
+
+/// Moves the open images on, one Describe call's worth after the other: however many there are,
+/// the oldest get all the way before the time is up.
 async fn advance(
     turn: Turn<'_>,
     open: Vec<OpenMarker>,
@@ -95,35 +163,43 @@ async fn advance(
     failures: &mut Failures,
 ) {
     report.found = open.len();
+    for group in open.chunks(FILTER_VALUES_MAX) {
+        if turn.is_over() {
+            report.skipped += group.len();
+            continue;
+        }
+        let awaiting = visit_all(turn, group, report, failures).await;
+        look_at_images(turn, &awaiting, report, failures).await;
+    }
+}
+
+/// Visits the images of a group; returns those that wait for their AMIs.
+async fn visit_all(
+    turn: Turn<'_>,
+    group: &[OpenMarker],
+    report: &mut Report,
+    failures: &mut Failures,
+) -> Vec<Loaded> {
     let mut awaiting = Vec::new();
-    let mut visits = stream::iter(open)
+    let visits: Vec<_> = group
+        .iter()
         .map(|marker| async move {
             if turn.is_over() {
                 return (marker, None);
             }
-            let visit = visit(turn, &marker).await;
-            (marker, Some(visit))
+            (marker, Some(visit(turn, marker).await))
         })
-        .buffered(AT_ONCE);
+        .collect();
+    let mut visits = stream::iter(visits).buffered(AT_ONCE);
     while let Some((marker, visit)) = visits.next().await {
-        let key = &marker.manifest_key;
         match visit {
             None => report.skipped += 1,
-            Some(Ok(Visit::AwaitsImage(loaded))) => {
-                // A topic that does not answer must not keep the image from going on.
-                match send_late_notices(turn, (*loaded).clone()).await {
-                    Ok(loaded) => awaiting.push(loaded),
-                    Err(error) => {
-                        failures.add(key, &error);
-                        awaiting.push(*loaded);
-                    }
-                }
-            }
+            Some(Ok(Visit::AwaitsImage(loaded))) => awaiting.push(*loaded),
             Some(Ok(Visit::Done { advanced, settled })) => count(report, advanced, settled),
-            Some(Err(error)) => fail(report, failures, key, &error),
+            Some(Err(error)) => fail(report, failures, &marker.manifest_key, &error),
         }
     }
-    look_at_images(turn, awaiting, report, failures).await;
+    awaiting
 }
 
 fn count(report: &mut Report, advanced: bool, settled: bool) {
@@ -140,83 +216,77 @@ fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) 
 async fn visit(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
     let key = &marker.manifest_key;
     let Some(loaded) = store::load(turn.aws, turn.config, key).await? else {
-        // An invocation died between the marker and the status, or the status was removed.
-        return match reconcile::take_up(turn, key).await? {
-            Outcome::NoManifest => settle(turn, marker).await,
-            Outcome::Status { advanced, .. } => Ok(Visit::Done {
-                advanced,
-                settled: false,
-            }),
-        };
+        return visit_marker(turn, marker).await;
     };
-    match plan::next(&loaded.status, turn.now) {
-        Next::AwaitImage => Ok(Visit::AwaitsImage(Box::new(loaded))),
+    let outcome = match plan::next(&loaded.status, turn.now) {
+        Next::AwaitImage => return Ok(Visit::AwaitsImage(Box::new(loaded))),
+        Next::SendNotices | Next::AwaitNotices | Next::Settle => {
+            return finish(turn, loaded, marker).await;
+        }
+        // The manifest may have been replaced while its image could not go on.
+        Next::CheckManifest | Next::CheckBundle | Next::RegisterImage
+            if plan::may_be_superseded(&loaded.status) =>
+        {
+            reconcile::take_up(turn, key).await?
+        }
         Next::CheckManifest | Next::CheckBundle | Next::RegisterImage => {
-            // The manifest may have been replaced while its image could not go on.
-            let outcome = if plan::may_be_superseded(&loaded.status) {
-                reconcile::take_up(turn, key).await?
-            } else {
-                reconcile::drive(turn, loaded, None).await?
-            };
-            let Outcome::Status { loaded, advanced } = outcome else {
-                return Ok(Visit::Done {
-                    advanced: false,
-                    settled: false,
-                });
-            };
-            send_late_notices(turn, *loaded).await?;
-            Ok(Visit::Done {
-                advanced,
-                settled: false,
-            })
+            reconcile::drive(turn, loaded, None).await?
         }
-        Next::SendNotices | Next::AwaitNotices => {
-            send_late_notices(turn, loaded).await?;
-            Ok(Visit::Done {
-                advanced: false,
-                settled: false,
-            })
-        }
-        Next::Settle => finish(turn, marker, &loaded).await,
+    };
+    let advanced = outcome.has_advanced();
+    if let Outcome::Status { loaded, .. } = outcome {
+        send_late_notices(turn, *loaded).await?;
     }
+    Ok(Visit::Done {
+        advanced,
+        settled: false,
+    })
 }
 
-/// Sends the notices that `notify` should have sent by now: they had no event, or a failing one.
-async fn send_late_notices(turn: Turn<'_>, loaded: Loaded) -> Result<Loaded, Error> {
-    let is_late = |notice: &Notice| turn.now.duration_since(notice.at) >= plan::NOTICE_LATE;
-    if !loaded
+/// Notices are usually sent by `notify`, within seconds; one that is older had no event, or a failing one.
+async fn send_late_notices(turn: Turn<'_>, loaded: Loaded) -> Result<(), Error> {
+    let late = |at: Timestamp| turn.now.duration_since(at) >= plan::NOTICE_LATE;
+    if loaded
         .status
         .unsent()
-        .any(|notice| notice.is_due(turn.now) && is_late(notice))
+        .any(|notice| notice.is_due(turn.now) && late(notice.at))
     {
-        return Ok(loaded);
+        notify::send_due(turn, loaded).await?;
     }
-    notify::send_due(turn, loaded)
-        .await
-        .map(|(loaded, _)| loaded)
+    Ok(())
 }
 
-/// Settles an image of which all is done and told, unless its manifest is another by now:
-/// one whose event was lost, or that had to wait for this one to end.
-async fn finish(turn: Turn<'_>, marker: &OpenMarker, loaded: &Loaded) -> Result<Visit, Error> {
-    let version = &loaded.status.manifest;
-    let current = turn
-        .aws
-        .head_object(&turn.config.bucket, &version.key)
-        .await?;
-    if current.is_some_and(|current| current.etag != version.etag)
-        && let Outcome::Status { loaded: now, .. } = reconcile::take_up(turn, &version.key).await?
-        && now.status.manifest.sha256 != version.sha256
+/// An open marker without a status: an invocation died between the two, or the status was removed.
+async fn visit_marker(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
+    let outcome = reconcile::take_up(turn, &marker.manifest_key).await?;
+    let settled = outcome == Outcome::NoManifest
+        && store::mark_settled(turn.aws, turn.config, marker).await?;
+    Ok(Visit::Done {
+        advanced: outcome.has_advanced(),
+        settled,
+    })
+}
+
+/// Sends what is left to be told of a final state, then settles the image.
+async fn finish(turn: Turn<'_>, loaded: Loaded, marker: &OpenMarker) -> Result<Visit, Error> {
+    if loaded.status.unsent().next().is_some() {
+        send_late_notices(turn, loaded).await?;
+        return Ok(Visit::Done {
+            advanced: false,
+            settled: false,
+        });
+    }
+    // A version whose event was lost, or that had to wait for this one to end.
+    if reconcile::is_outdated(turn, &loaded.status).await?
+        && reconcile::take_up(turn, &marker.manifest_key)
+            .await?
+            .has_advanced()
     {
         return Ok(Visit::Done {
             advanced: true,
             settled: false,
         });
     }
-    settle(turn, marker).await
-}
-
-async fn settle(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
     let settled = store::mark_settled(turn.aws, turn.config, marker).await?;
     Ok(Visit::Done {
         advanced: false,
@@ -224,49 +294,36 @@ async fn settle(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
     })
 }
 
-/// One Describe call a page for all images that wait for their AMIs.
+/// One Describe call for all images of a group that wait for their AMIs.
 async fn look_at_images(
     turn: Turn<'_>,
-    awaiting: Vec<Loaded>,
+    awaiting: &[Loaded],
     report: &mut Report,
     failures: &mut Failures,
 ) {
-    let region = &turn.config.region;
-    for group in awaiting.chunks(FILTER_VALUES_MAX) {
-        if turn.is_over() {
-            report.skipped += group.len();
-            continue;
+    if awaiting.is_empty() {
+        return;
+    }
+    let seen = match observe(turn, awaiting).await {
+        Ok(seen) => seen,
+        Err(error) => {
+            report.failed += awaiting.len();
+            return failures.add("the AMIs that are waited for", &error);
         }
-        let seen = match observe(turn, group).await {
-            Ok(seen) => seen,
-            Err(error) => {
-                report.failed += group.len();
-                failures.add("the AMIs that are waited for", &error);
-                continue;
-            }
-        };
-        let changes: Vec<_> = group
-            .iter()
-            .map(|loaded| {
-                let seen = loaded
-                    .status
-                    .images
-                    .get(region)
-                    .and_then(|image| seen.get(&image.id));
-                async move {
-                    (
-                        &loaded.status.manifest.key,
-                        image_seen(turn, loaded, seen).await,
-                    )
-                }
-            })
-            .collect();
-        let mut changes = stream::iter(changes).buffered(AT_ONCE);
-        while let Some((key, change)) = changes.next().await {
-            match change {
-                Ok(advanced) => count(report, advanced, false),
-                Err(error) => fail(report, failures, key, &error),
-            }
+    };
+    let changes: Vec<_> = awaiting
+        .iter()
+        .map(|loaded| {
+            let image = loaded.status.images.get(&turn.config.region);
+            let seen = image.and_then(|image| seen.get(&image.id));
+            async move { (loaded, image_seen(turn, loaded, seen).await) }
+        })
+        .collect();
+    let mut changes = stream::iter(changes).buffered(AT_ONCE);
+    while let Some((loaded, change)) = changes.next().await {
+        match change {
+            Ok(advanced) => count(report, advanced, false),
+            Err(error) => fail(report, failures, &loaded.status.manifest.key, &error),
         }
     }
 }
@@ -300,17 +357,32 @@ async fn image_seen(
             && transition::image_seen(status, &turn.config.region, seen, turn.now)
     })
     .await?;
-    Ok(after.etag != *etag)
+    let advanced = after.etag != *etag;
+    send_late_notices(turn, after).await?;
+    Ok(advanced)
 }
 
 /// Takes up manifests that have no status, or that were uploaded after their status was last written:
 /// their events were lost.
 async fn sweep(turn: Turn<'_>, report: &mut Report, failures: &mut Failures) {
-    let objects = match turn.aws.list_objects(&turn.config.bucket, "").await {
-        Ok(objects) => objects,
-        Err(error) => return failures.add("the sweep", &error),
-    };
     let state = &turn.config.state;
+    // The bucket also holds the parts of bundles and whole disks: only what is needed is kept.
+    let mut objects = Vec::new();
+    let mut complete = true;
+    let listed = turn.aws.each_page(&turn.config.bucket, "", |page| {
+        objects.extend(page.into_iter().filter(|object| {
+            key::kind(&object.key, state.as_str()).is_some()
+                || state.manifest_of_status(&object.key).is_some()
+        }));
+        complete = !turn.is_over();
+        complete
+    });
+    if let Err(error) = listed.await {
+        return failures.add("the sweep", &error);
+    }
+    if !complete {
+        failures.add("the sweep", &TooMany);
+    }
     let written: BTreeMap<&str, Timestamp> = objects
         .iter()
         .filter_map(|object| Some((state.manifest_of_status(&object.key)?, object.modified_at)))
@@ -335,6 +407,14 @@ async fn sweep(turn: Turn<'_>, report: &mut Report, failures: &mut Failures) {
     }
 }
 
+/// The bucket cannot be listed in the time of one invocation.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the bucket has too many objects to list in time, so manifests at its end whose events are lost are not found: \
+     move what is not amiwright's to another bucket"
+)]
+struct TooMany;
+
 /// The manifest that decides about the object at this key; none if it is no manifest.
 fn responsible(turn: Turn<'_>, keys: &BTreeSet<&str>, object_key: &str) -> Option<String> {
     match key::kind(object_key, turn.config.state.as_str())? {
@@ -345,5 +425,18 @@ fn responsible(turn: Turn<'_>, keys: &BTreeSet<&str>, object_key: &str) -> Optio
                 .find(|sibling| keys.contains(sibling.as_str()));
             Some(sibling.unwrap_or_else(|| object_key.to_owned()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_invocation_begins_something_too() {
+        let seconds = Duration::from_secs;
+        assert_eq!(time_to_begin(seconds(50)), seconds(25));
+        assert_eq!(time_to_begin(seconds(900)), seconds(875));
+        assert_eq!(time_to_begin(seconds(10)), seconds(5));
     }
 }

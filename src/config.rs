@@ -19,10 +19,27 @@ pub struct Config {
 
 /// A variable that is missing or makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the environment variable {variable} {what}: set it as template.yaml does")]
+#[error("the environment variable {variable} {what}")]
 pub struct ConfigError {
     variable: &'static str,
     what: String,
+}
+
+impl ConfigError {
+    /// What the template sets is missing or wrong.
+    fn of_template(variable: &'static str, what: &str) -> Self {
+        let what = format!("{what}: set it as template.yaml does");
+        Self { variable, what }
+    }
+
+    /// A variable that Lambda itself sets is missing.
+    pub(crate) fn outside_lambda(variable: &'static str) -> Self {
+        let what = "is not set: this program is a Lambda function, to be started by Lambda or an emulator that sets it";
+        Self {
+            variable,
+            what: what.to_owned(),
+        }
+    }
 }
 
 impl Config {
@@ -33,25 +50,20 @@ impl Config {
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let get = |name: &'static str| variable(name).filter(|value| !value.trim().is_empty());
         let need = |name: &'static str| {
-            get(name).ok_or_else(|| ConfigError {
-                variable: name,
-                what: "is not set".into(),
-            })
+            get(name).ok_or_else(|| ConfigError::of_template(name, "is not set"))
         };
         let prefix = get("AMIWRIGHT_STATE_PREFIX").unwrap_or_else(|| "amiwright/".to_owned());
-        let state = StatePrefix::new(&prefix).ok_or_else(|| ConfigError {
-            variable: "AMIWRIGHT_STATE_PREFIX",
-            what: "is only slashes".into(),
-        })?;
+        let state = StatePrefix::new(&prefix)
+            .ok_or_else(|| ConfigError::of_template("AMIWRIGHT_STATE_PREFIX", "is only slashes"))?;
         let account_id = get("AMIWRIGHT_ACCOUNT_ID");
         if account_id
             .as_ref()
             .is_some_and(|id| id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()))
         {
-            return Err(ConfigError {
-                variable: "AMIWRIGHT_ACCOUNT_ID",
-                what: "is not 12 digits".into(),
-            });
+            return Err(ConfigError::of_template(
+                "AMIWRIGHT_ACCOUNT_ID",
+                "is not 12 digits",
+            ));
         }
         Ok(Self {
             bucket: need("AMIWRIGHT_BUCKET")?,
@@ -67,10 +79,7 @@ impl Config {
     /// # Errors
     /// If it is not configured.
     pub fn account_id(&self) -> Result<&str, ConfigError> {
-        let missing = || ConfigError {
-            variable: "AMIWRIGHT_ACCOUNT_ID",
-            what: "is not set".into(),
-        };
+        let missing = || ConfigError::of_template("AMIWRIGHT_ACCOUNT_ID", "is not set");
         self.account_id.as_deref().ok_or_else(missing)
     }
 
@@ -79,10 +88,7 @@ impl Config {
     /// # Errors
     /// If it is not configured.
     pub fn topic_arn(&self) -> Result<&str, ConfigError> {
-        let missing = || ConfigError {
-            variable: "AMIWRIGHT_TOPIC_ARN",
-            what: "is not set".into(),
-        };
+        let missing = || ConfigError::of_template("AMIWRIGHT_TOPIC_ARN", "is not set");
         self.topic_arn.as_deref().ok_or_else(missing)
     }
 }

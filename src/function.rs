@@ -1,61 +1,73 @@
 //! The three functions as Lambda runs them: the world is built once, then each invocation is one call of a handler.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
-use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use lambda_runtime_api_client::Client;
+use lambda_runtime_api_client::body::Body;
 use serde_json::Value;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::aws::Aws;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::{advance_tasks, notify, register_image};
 
-/// Runs `register-image` until Lambda ends the process.
-///
-/// # Errors
-/// If the function is not configured, or the runtime's endpoint cannot be reached.
-pub async fn run_register_image() -> Result<(), Error> {
-    let (aws, config) = &start()?;
-    config.account_id()?;
+/// What Lambda sets for every function, and `lambda_runtime` panics without.
+const OF_LAMBDA: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+];
+
+/// Runs `register-image` until Lambda ends the process. Says in the log, and to Lambda, why it cannot.
+pub async fn run_register_image() -> ExitCode {
+    let start = start(|config| config.account_id().map(drop));
+    let (aws, config) = &match start {
+        Ok(start) => start,
+        Err(error) => return refuse(&error).await,
+    };
     let handler = async |event: LambdaEvent<Value>| {
         register_image::handle(aws, config, event.payload, now()).await
     };
-    lambda_runtime::run(service_fn(handler)).await
+    ended(lambda_runtime::run(service_fn(handler)).await)
 }
 
-/// Runs `advance-tasks` until Lambda ends the process.
-///
-/// # Errors
-/// As [`run_register_image`].
-pub async fn run_advance_tasks() -> Result<(), Error> {
-    let (aws, config) = &start()?;
-    config.account_id()?;
-    config.topic_arn()?;
+/// Runs `advance-tasks`, as [`run_register_image`].
+pub async fn run_advance_tasks() -> ExitCode {
+    let start = start(|config| config.account_id().and(config.topic_arn()).map(drop));
+    let (aws, config) = &match start {
+        Ok(start) => start,
+        Err(error) => return refuse(&error).await,
+    };
     let handler = async |event: LambdaEvent<Value>| {
         let now = now();
-        advance_tasks::handle(
+        let time_left = time_left(event.context.deadline, now);
+        // Boxed: the compiler gives up on the size of a future this deep.
+        Box::pin(advance_tasks::handle(
             aws,
             config,
             &event.payload,
             now,
-            time_left(&event.context, now),
-        )
+            time_left,
+        ))
         .await
     };
-    lambda_runtime::run(service_fn(handler)).await
+    ended(lambda_runtime::run(service_fn(handler)).await)
 }
 
-/// Runs `notify` until Lambda ends the process.
-///
-/// # Errors
-/// As [`run_register_image`].
-pub async fn run_notify() -> Result<(), Error> {
-    let (aws, config) = &start()?;
-    config.topic_arn()?;
+/// Runs `notify`, as [`run_register_image`].
+pub async fn run_notify() -> ExitCode {
+    let start = start(|config| config.topic_arn().map(drop));
+    let (aws, config) = &match start {
+        Ok(start) => start,
+        Err(error) => return refuse(&error).await,
+    };
     let handler =
         async |event: LambdaEvent<Value>| notify::handle(aws, config, event.payload, now()).await;
-    lambda_runtime::run(service_fn(handler)).await
+    ended(lambda_runtime::run(service_fn(handler)).await)
 }
 
 impl From<crate::Failures> for Diagnostic {
@@ -67,8 +79,10 @@ impl From<crate::Failures> for Diagnostic {
     }
 }
 
-/// Reads the configuration and prepares the way to AWS. Calls nothing.
-fn start() -> Result<(Aws, Config), Error> {
+/// Reads the configuration, asks `check` whether it is complete, and prepares the way to AWS. Calls nothing.
+fn start(
+    check: impl FnOnce(&Config) -> Result<(), ConfigError>,
+) -> Result<(Aws, Config), ConfigError> {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL")
         .ok()
         .and_then(|level| level.to_lowercase().parse().ok());
@@ -78,8 +92,51 @@ fn start() -> Result<(Aws, Config), Error> {
         .with_current_span(false)
         .with_span_list(false)
         .init();
+    for name in OF_LAMBDA {
+        if std::env::var_os(name).is_none() {
+            return Err(ConfigError::outside_lambda(name));
+        }
+    }
     let config = Config::read(|name| std::env::var(name).ok())?;
+    check(&config)?;
     Ok((Aws::in_lambda(&config.region), config))
+}
+
+/// Tells why the function cannot run ("Using the Lambda runtime API for custom runtimes", "Initialization error").
+async fn refuse(error: &ConfigError) -> ExitCode {
+    tracing::error!(%error, "cannot start");
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+        && let Err(error) = report_init_error(error).await
+    {
+        tracing::warn!(error, "Lambda cannot be told");
+    }
+    ExitCode::FAILURE
+}
+
+/// `lambda_runtime` reports no errors but its own while a function starts.
+async fn report_init_error(error: &ConfigError) -> Result<(), Error> {
+    let diagnostic = Diagnostic {
+        error_type: "ConfigError".to_owned(),
+        error_message: error.to_string(),
+    };
+    let request = lambda_runtime_api_client::build_request()
+        .method("POST")
+        .uri("/2018-06-01/runtime/init/error")
+        .header("lambda-runtime-function-error-type", "Runtime.ConfigError")
+        .body(Body::from(serde_json::to_vec(&diagnostic)?))?;
+    Client::builder().build()?.call(request).await?;
+    Ok(())
+}
+
+/// Lambda ends a function by a signal; when the runtime ends by itself, it is by an error.
+fn ended(result: Result<(), Error>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "Lambda's runtime API failed");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The time, in whole seconds: what is recorded is read by people.
@@ -92,10 +149,24 @@ fn now() -> Timestamp {
     now.round(Unit::Second).unwrap_or(now)
 }
 
-fn time_left(context: &Context, now: Timestamp) -> Duration {
-    Duration::from_millis(
-        context
-            .deadline
-            .saturating_sub(u64::try_from(now.as_millisecond()).unwrap_or(0)),
-    )
+/// The time until Lambda ends the invocation; none where the runtime names a time that has passed, as emulators do
+/// that send a constant: an invocation that has just begun has some time.
+fn time_left(deadline_ms: u64, now: Timestamp) -> Option<Duration> {
+    let now = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    let left = deadline_ms.checked_sub(now).filter(|left| *left > 0);
+    left.map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_in_the_past_is_none() {
+        let now = Timestamp::from_second(1_795_253_400).unwrap();
+        let in_time = time_left(1_795_253_450_000, now);
+        assert_eq!(in_time, Some(Duration::from_secs(50)));
+        // What `cargo lambda watch` sends.
+        assert_eq!(time_left(600_000, now), None);
+    }
 }

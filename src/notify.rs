@@ -41,26 +41,32 @@ pub async fn handle(
     let mut report = Report::default();
     let turn = Turn::new(aws, config, now);
     for object in &triggers.objects {
-        let Some(manifest_key) = manifest_key(config, object) else {
-            continue;
-        };
-        match send_for(turn, &manifest_key).await {
-            Ok(Some(sent)) => {
-                report.statuses += 1;
-                report.sent += sent;
+        for manifest_key in manifest_keys(config, object) {
+            match send_for(turn, manifest_key).await {
+                Ok(Some(sent)) => {
+                    report.statuses += 1;
+                    report.sent += sent;
+                    break;
+                }
+                Ok(None) => {}
+                Err(error) => failures.add(manifest_key, &error),
             }
-            Ok(None) => {}
-            Err(error) => failures.add(&manifest_key, &error),
         }
     }
     tracing::info!(statuses = report.statuses, sent = report.sent, "notified");
     failures.or(report)
 }
 
-fn manifest_key(config: &Config, object: &ObjectRef) -> Option<String> {
-    let is_ours = object.bucket == config.bucket && !object.deleted;
-    let key = is_ours.then(|| config.state.manifest_of_status(&object.key))?;
-    key.map(str::to_owned)
+/// The manifests that the status at this key may be about: EventBridge does not say whether its keys are encoded.
+fn manifest_keys<'a>(config: &Config, object: &'a ObjectRef) -> Vec<&'a str> {
+    if object.bucket != config.bucket || object.deleted {
+        return Vec::new();
+    }
+    [Some(&object.key), object.alternative_key.as_ref()]
+        .into_iter()
+        .flatten()
+        .filter_map(|key| config.state.manifest_of_status(key))
+        .collect()
 }
 
 async fn send_for(turn: Turn<'_>, manifest_key: &str) -> Result<Option<usize>, Error> {
@@ -88,8 +94,7 @@ pub async fn send_due(turn: Turn<'_>, mut loaded: Loaded) -> Result<(Loaded, usi
         };
         let message_id = publish(turn, &loaded, &notice).await?;
         loaded = reconcile::change(turn, loaded, |status| {
-            status.notice_sent(notice.seq, &message_id, turn.now);
-            true
+            status.notice_sent(notice.seq, &message_id, turn.now)
         })
         .await?;
         tracing::info!(manifest = loaded.status.manifest.key, kind = %notice.kind, seq = notice.seq, message_id, "notice sent");

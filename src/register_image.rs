@@ -1,5 +1,7 @@
 //! `register-image`: takes up the manifests that were uploaded.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -24,9 +26,12 @@ pub async fn handle(
     let triggers = trigger::objects(event);
     let turn = Turn::new(aws, config, now);
     let mut failures = Failures::default();
-    let mut failed_messages: Vec<String> = Vec::new();
+    let mut failed_messages = BTreeSet::new();
+    // A failure that no SQS message can be returned for has to reach Lambda's own retry.
+    let mut only_messages = true;
     for problem in &triggers.problems {
         failures.add("an event record", problem);
+        only_messages &= problem.message_id.is_some();
         failed_messages.extend(problem.message_id.clone());
     }
     let mut taken_up = 0;
@@ -35,6 +40,7 @@ pub async fn handle(
             Ok(images) => taken_up += images,
             Err(error) => {
                 failures.add(&object.key, &error);
+                only_messages &= !object.message_ids.is_empty();
                 failed_messages.extend(object.message_ids.iter().cloned());
             }
         }
@@ -45,7 +51,7 @@ pub async fn handle(
         failed = failures.count(),
         "took up manifests"
     );
-    if failed_messages.len() >= failures.count() && !failed_messages.is_empty() {
+    if only_messages && !failed_messages.is_empty() {
         let failed: Vec<Value> = failed_messages
             .iter()
             .map(|id| json!({ "itemIdentifier": id }))
@@ -95,21 +101,8 @@ async fn responsible(turn: Turn<'_>, object_key: &str) -> Result<Vec<String>, Er
         None => Ok(Vec::new()),
         Some(Kind::Image) => Ok(vec![object_key.to_owned()]),
         Some(Kind::Bundle) => {
-            let siblings = key::bundle_siblings(object_key);
-            let prefix = common_prefix(&siblings);
-            let listed = turn.aws.list_objects(&turn.config.bucket, prefix).await?;
-            let mut keys: Vec<String> = siblings
-                .into_iter()
-                .filter(|sibling| listed.iter().any(|object| object.key == *sibling))
-                .collect();
-            keys.push(object_key.to_owned());
-            Ok(keys)
+            let sibling = reconcile::bundle::image_manifest_beside(turn, object_key).await?;
+            Ok(sibling.into_iter().chain([object_key.to_owned()]).collect())
         }
     }
-}
-
-/// `NAME.image.` of `NAME.image.yaml`, so that one listing shows all siblings.
-fn common_prefix(siblings: &[String; 3]) -> &str {
-    let [first, ..] = siblings;
-    first.rfind('.').map_or(first, |dot| &first[..=dot])
 }

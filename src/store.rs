@@ -144,9 +144,10 @@ pub struct OpenMarker {
     pub etag: String,
 }
 
-/// Marks a manifest's image as not settled. Done before its status is first written.
+/// Marks a manifest's image as not settled. Done before its status is written.
 ///
-/// The marker holds the version it is for: who settles one version cannot remove the marker of the next.
+/// The marker holds the version it is for and the time: who settles one version cannot remove the marker of the next,
+/// nor that of the same manifest with another bundle.
 ///
 /// # Errors
 /// If S3 fails.
@@ -154,8 +155,9 @@ pub async fn mark_open(
     aws: &Aws,
     config: &Config,
     version: &ManifestVersion,
+    now: Timestamp,
 ) -> Result<(), AwsError> {
-    let content = format!("{} {}\n", version.sha256, version.uploaded_at);
+    let content = format!("{} {} {now}\n", version.sha256, version.uploaded_at);
     aws.put_object(
         &config.bucket,
         &config.state.open_key(&version.key),

@@ -180,6 +180,9 @@ fn is_loopback(url: &str) -> bool {
     let Ok(uri) = url.parse::<http::Uri>() else {
         return false;
     };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return false;
+    }
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost"
         || host

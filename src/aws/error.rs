@@ -69,6 +69,11 @@ const LATER: &[&str] = &[
     "ConditionalRequestConflict",
     "OperationAborted",
     "KMSThrottling",
+    // The credentials or the clock of this very process are stale; the next one has others.
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
 ];
 
 impl AwsError {
@@ -86,7 +91,7 @@ impl AwsError {
                 let message = context
                     .err()
                     .message()
-                    .map_or_else(|| format!("HTTP status {status}"), str::to_owned);
+                    .map_or_else(|| without_words(status), str::to_owned);
                 (remedy_of(code.as_deref(), status), code, message)
             }
             SdkError::ConstructionFailure(_) => (Remedy::Never, None, chain(error)),
@@ -123,8 +128,22 @@ impl AwsError {
 fn remedy_of(code: Option<&str>, status: u16) -> Remedy {
     match code {
         Some(code) if LATER.contains(&code) => Remedy::Later,
+        // The service did what it was asked for; only its answer is lost.
+        _ if (200..300).contains(&status) => Remedy::Ambiguous,
+        // The service does not have what is asked for: S3 without conditional writes, an emulator without an action.
+        _ if status == 501 => Remedy::Never,
         _ if status == 429 || status >= 500 => Remedy::Later,
         _ => Remedy::Never,
+    }
+}
+
+/// What is said of an answer that says nothing itself.
+fn without_words(status: u16) -> String {
+    match status {
+        200..300 => format!(
+            "HTTP status {status}, but the answer cannot be read: is this the service's endpoint?"
+        ),
+        _ => format!("HTTP status {status}"),
     }
 }
 
@@ -141,4 +160,19 @@ where
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sorts_errors_by_code_and_status() {
+        assert_eq!(remedy_of(Some("SlowDown"), 503), Remedy::Later);
+        assert_eq!(remedy_of(Some("InternalError"), 200), Remedy::Later);
+        assert_eq!(remedy_of(None, 502), Remedy::Later);
+        assert_eq!(remedy_of(Some("AccessDenied"), 403), Remedy::Never);
+        assert_eq!(remedy_of(Some("NotImplemented"), 501), Remedy::Never);
+        assert_eq!(remedy_of(None, 200), Remedy::Ambiguous);
+    }
 }

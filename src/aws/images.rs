@@ -43,7 +43,7 @@ impl Aws {
     ) -> Result<Vec<ObservedImage>, AwsError> {
         let filter = Filter::builder()
             .name(filter)
-            .set_values(Some(values.to_vec()))
+            .set_values(Some(values.iter().map(|value| literally(value)).collect()))
             .build();
         let request = self
             .ec2()
@@ -127,6 +127,17 @@ impl Aws {
             request_id: None,
         })
     }
+}
+
+/// A filter's value without wildcards ("Filtering resources", EC2 User Guide: `*` and `?`, escaped by a backslash).
+fn literally(value: &str) -> String {
+    value.chars().fold(String::new(), |mut text, c| {
+        if matches!(c, '*' | '?' | '\\') {
+            text.push('\\');
+        }
+        text.push(c);
+        text
+    })
 }
 
 fn non_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {

@@ -224,6 +224,24 @@ impl Aws {
         prefix: &str,
     ) -> Result<Vec<ObjectInfo>, AwsError> {
         let mut objects = Vec::new();
+        self.each_page(bucket, prefix, |page| {
+            objects.extend(page);
+            true
+        })
+        .await?;
+        Ok(objects)
+    }
+
+    /// Lists the objects under a prefix for as long as `take` wants another page.
+    ///
+    /// # Errors
+    /// If S3 does not answer, or refuses.
+    pub async fn each_page(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        mut take: impl FnMut(Vec<ObjectInfo>) -> bool,
+    ) -> Result<(), AwsError> {
         let mut pages = self
             .s3()
             .list_objects_v2()
@@ -235,17 +253,19 @@ impl Aws {
             let page = page.map_err(|error| {
                 AwsError::new(format!("listing s3://{bucket}/{prefix}"), &error)
             })?;
-            objects.extend(page.contents.unwrap_or_default().into_iter().map(|object| {
-                ObjectInfo {
-                    key: object.key.unwrap_or_default(),
-                    etag: object.e_tag.unwrap_or_default(),
-                    version_id: None,
-                    size: unsigned(object.size),
-                    modified_at: timestamp(object.last_modified.as_ref()),
-                }
-            }));
+            let objects = page.contents.unwrap_or_default().into_iter();
+            let objects = objects.map(|object| ObjectInfo {
+                key: object.key.unwrap_or_default(),
+                etag: object.e_tag.unwrap_or_default(),
+                version_id: None,
+                size: unsigned(object.size),
+                modified_at: timestamp(object.last_modified.as_ref()),
+            });
+            if !take(objects.collect()) {
+                break;
+            }
         }
-        Ok(objects)
+        Ok(())
     }
 
     /// The Region of a bucket; none if S3 does not say.

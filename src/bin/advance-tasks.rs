@@ -1,6 +1,8 @@
 //! The Lambda function `advance-tasks`.
 
+use std::process::ExitCode;
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
+async fn main() -> ExitCode {
     amiwright::function::run_advance_tasks().await
 }

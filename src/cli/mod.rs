@@ -104,7 +104,7 @@ async fn run(command: Command, mut out: &mut dyn Write) -> Result<ExitCode, Erro
         Command::Local(_) => Err(absent::error("local")),
         #[cfg(not(feature = "local"))]
         Command::Demo(_) => Err(absent::error("demo")),
-        Command::Function(args) => function::run(&args).await,
+        Command::Function(args) => Ok(function::run(&args).await),
     }
 }
 

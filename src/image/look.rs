@@ -67,15 +67,3 @@ pub fn judge(status: &Status, found: &[ObservedImage]) -> Look {
 fn counts(image: &ObservedImage) -> bool {
     image.state != "deregistered"
 }
-
-/// The AMIs of earlier versions of the same manifest.
-#[must_use]
-pub fn of_other_versions(status: &Status, found: &[ObservedImage]) -> Vec<String> {
-    let ownership = ownership_tags(status);
-    found
-        .iter()
-        .filter(|image| image.tags.get(MANIFEST_TAG) == ownership.get(MANIFEST_TAG))
-        .filter(|image| image.tags.get(DIGEST_TAG) != ownership.get(DIGEST_TAG))
-        .map(|image| image.id.clone())
-        .collect()
-}

@@ -14,17 +14,34 @@ use super::transition::counted;
 const SUBJECT_MAX: usize = 99;
 /// Problems that a notice lists; the status has them all.
 const PROBLEMS_SHOWN: usize = 30;
-/// Longest piece of foreign text in a notice, in characters, so that all of them stay below SNS's 256 KiB.
+/// Longest piece of foreign text in a notice, in characters.
 const TEXT_MAX: usize = 1000;
+/// Longest notice in bytes, both bodies as they are sent. SNS takes 256 KiB with the attributes, but counts every
+/// 64 KiB as one more message (SNS pricing), and a status keeps all notices that were not sent yet.
+const MESSAGE_MAX: usize = 60 * 1024;
 
-/// Writes the notice out.
+/// Writes the notice out, with as many problems as there is room for.
 pub(super) fn compose(status: &Status, kind: NoticeKind, seq: u64, now: Timestamp) -> Message {
-    Message {
-        subject: subject(status, kind),
-        text: text(status, kind, now),
-        data: data(status, kind, seq, now),
-        attributes: attributes(status, kind),
+    let mut shown = PROBLEMS_SHOWN.min(status.problems.len());
+    loop {
+        let message = Message {
+            subject: subject(status, kind),
+            text: text(status, kind, shown, now),
+            data: data(status, kind, seq, shown, now),
+            attributes: attributes(status, kind),
+        };
+        if shown == 0 || size(&message) <= MESSAGE_MAX {
+            return message;
+        }
+        shown /= 2;
     }
+}
+
+/// The size of both bodies, escaped as they are in the one JSON that is sent: a hostile text may grow to six times its size.
+fn size(message: &Message) -> usize {
+    json!({ "default": message.data.to_string(), "email": message.text })
+        .to_string()
+        .len()
 }
 
 fn subject(status: &Status, kind: NoticeKind) -> String {
@@ -69,14 +86,14 @@ fn clean_subject(text: &str) -> String {
         .collect()
 }
 
-fn text(status: &Status, kind: NoticeKind, now: Timestamp) -> String {
+fn text(status: &Status, kind: NoticeKind, shown: usize, now: Timestamp) -> String {
     let mut text = headline(status, kind);
     text.push_str("\n\n");
     for (name, value) in facts(status, now) {
         let _ = writeln!(text, "  {name:<10} {}", on_one_line(&value));
     }
     match kind {
-        NoticeKind::Rejected => text.push_str(&problems(status)),
+        NoticeKind::Rejected => text.push_str(&problems(status, shown)),
         NoticeKind::Failed => {
             if let Some(failure) = &status.failure {
                 text.push_str(&failure_text(failure));
@@ -149,9 +166,9 @@ fn took(status: &Status, now: Timestamp) -> String {
     format!("{elapsed:#} ({began} to {now})")
 }
 
-fn problems(status: &Status) -> String {
+fn problems(status: &Status, shown: usize) -> String {
     let mut text = "\nWhat is wrong:\n".to_owned();
-    for problem in status.problems.iter().take(PROBLEMS_SHOWN) {
+    for problem in status.problems.iter().take(shown) {
         let place = match (problem.line, problem.column) {
             (Some(line), Some(column)) => format!("{line}:{column} "),
             _ => String::new(),
@@ -173,7 +190,7 @@ fn problems(status: &Status) -> String {
             let _ = writeln!(text, "    [{}]", on_one_line(rule));
         }
     }
-    let left = status.problems.len().saturating_sub(PROBLEMS_SHOWN);
+    let left = status.problems.len().saturating_sub(shown);
     if left > 0 {
         let _ = writeln!(text, "  and {left} more, all in the status");
     }
@@ -216,9 +233,9 @@ fn previous_text(status: &Status) -> String {
     format!("\nThe AMI of the version before is kept: {list}.\n")
 }
 
-fn data(status: &Status, kind: NoticeKind, seq: u64, now: Timestamp) -> Value {
+fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestamp) -> Value {
     let elapsed = now.duration_since(status.began_at()).as_secs();
-    let problems: Vec<_> = status.problems.iter().take(PROBLEMS_SHOWN).collect();
+    let problems: Vec<_> = status.problems.iter().take(shown).collect();
     json!({
         "event": kind,
         "id": deduplication_id(status, seq),
@@ -250,7 +267,7 @@ fn attributes(status: &Status, kind: NoticeKind) -> BTreeMap<String, String> {
         .unwrap_or_else(|| status.manifest.key.clone());
     let mut attributes = BTreeMap::from([
         ("event".to_owned(), kind.to_string()),
-        ("imageName".to_owned(), name),
+        ("imageName".to_owned(), on_one_line(&name)),
     ]);
     if let Some(source) = &status.source {
         attributes.insert("sourceKind".to_owned(), source.clone());
@@ -260,7 +277,7 @@ fn attributes(status: &Status, kind: NoticeKind) -> BTreeMap<String, String> {
 
 /// Foreign text, so that it cannot fake a line of the notice: no control characters, no end.
 fn on_one_line(text: &str) -> String {
-    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    let clean = |c: char| if acts(c) { ' ' } else { c };
     if text.chars().count() <= TEXT_MAX {
         return text.chars().map(clean).collect();
     }
@@ -269,4 +286,14 @@ fn on_one_line(text: &str) -> String {
         .map(clean)
         .chain(" ...".chars())
         .collect()
+}
+
+/// Whether a character does something to the text around it: breaks the line, or turns its direction.
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
+        )
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

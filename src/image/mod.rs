@@ -13,3 +13,6 @@ pub mod transition;
 
 pub use notice::{Notice, NoticeKind};
 pub use status::Status;
+
+#[cfg(test)]
+mod tests;

@@ -153,16 +153,15 @@ impl Status {
         Some(notice.clone())
     }
 
-    /// Marks a notice as sent. A notice that another sender marked before stays as it is.
-    pub fn notice_sent(&mut self, seq: u64, message_id: &str, now: Timestamp) {
-        if let Some(notice) = self
-            .notices
-            .iter_mut()
-            .find(|notice| notice.seq == seq && notice.sent_at.is_none())
-        {
-            notice.sent_at = Some(now);
-            notice.message_id = Some(message_id.to_owned());
-            notice.message = None;
-        }
+    /// Marks a notice as sent; returns whether that is news. One that another sender marked before stays as it is.
+    pub fn notice_sent(&mut self, seq: u64, message_id: &str, now: Timestamp) -> bool {
+        let unsent = |notice: &&mut Notice| notice.seq == seq && notice.sent_at.is_none();
+        let Some(notice) = self.notices.iter_mut().find(unsent) else {
+            return false;
+        };
+        notice.sent_at = Some(now);
+        notice.message_id = Some(message_id.to_owned());
+        notice.message = None;
+        true
     }
 }

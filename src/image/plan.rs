@@ -6,7 +6,7 @@
 //! | working                       | `check-bundle`   | read the bundle's manifest, look for its parts    |
 //! | working                       | `register-image` | look for the AMI; register it if there is none    |
 //! | working                       | `await-image`    | look at the AMI                                   |
-//! | available, failed, rejected   | any              | send the notices that are due, then settle        |
+//! | available, failed, rejected, superseded | any    | send the notices that are due, then settle        |
 //!
 //! A final state is settled, and its open marker removed, when every notice was sent. Nothing is skipped by time:
 //! limits end in `failed` or in a notice, never in silence.
@@ -28,7 +28,7 @@ pub const SIZE_GRACE: SignedDuration = SignedDuration::from_mins(15);
 /// Both happen for minutes after an upload, a change of ACL or a deregistration (FACTS: RegisterImage, errors).
 pub const REGISTER_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
-/// How long a registered AMI may be missing from DescribeImages. Seconds are usual.
+/// How long an AMI that was, or may have been, registered may be missing from DescribeImages. Seconds are usual.
 pub const VISIBILITY_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long a notice that is being sent belongs to its sender: longer than the `notify` function may run,
@@ -68,7 +68,7 @@ pub fn next(status: &Status, now: Timestamp) -> Next {
         (State::Working, Step::CheckBundle) => Next::CheckBundle,
         (State::Working, Step::RegisterImage) => Next::RegisterImage,
         (State::Working, Step::AwaitImage) => Next::AwaitImage,
-        (State::Available | State::Failed | State::Rejected, _) => {
+        (State::Available | State::Failed | State::Rejected | State::Superseded, _) => {
             if status.unsent().any(|notice| notice.is_due(now)) {
                 Next::SendNotices
             } else if status.unsent().next().is_some() {

@@ -127,6 +127,8 @@ pub enum State {
     Failed,
     /// The manifest did not pass the checks; `problems` says why. Nothing was changed in AWS.
     Rejected,
+    /// A bundle beside which an image manifest was put: that one decides, and has a status of its own.
+    Superseded,
 }
 
 impl State {
@@ -144,6 +146,7 @@ impl fmt::Display for State {
             Self::Available => "available",
             Self::Failed => "failed",
             Self::Rejected => "rejected",
+            Self::Superseded => "superseded",
         })
     }
 }
@@ -192,6 +195,9 @@ pub struct Image {
     pub id: String,
     /// EC2's own word for its state, kept as text: there may be new ones.
     pub state: String,
+    /// Since when EC2 does not list it; none while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen_since: Option<Timestamp>,
     /// Its snapshots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,

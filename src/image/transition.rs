@@ -111,6 +111,12 @@ pub fn reject(status: &mut Status, mut problems: Vec<Problem>, now: Timestamp) {
     status.tell(NoticeKind::Rejected, now);
 }
 
+/// An image manifest beside the bundle decides in its place. There is nothing to tell: that one tells of the AMI.
+pub fn leave_to(status: &mut Status, image_manifest: &str, now: Timestamp) {
+    let why = format!("{image_manifest} beside the bundle decides about it");
+    status.move_to(State::Superseded, status.step, why, now);
+}
+
 /// The step cannot go on yet. Returns whether that is news.
 pub fn wait(status: &mut Status, waiting: Waiting, now: Timestamp) -> bool {
     let mut changed = status.waiting.as_ref() != Some(&waiting);
@@ -169,7 +175,10 @@ pub fn judge_parts(
     if step_exceeds(status, SIZE_GRACE, now) {
         let problem = Problem::new(message)
             .with_path("manifest.image.bundled_size")
-            .with_hint("upload the parts that belong to this manifest, or bundle the image anew")
+            .with_hint(
+                "upload the parts that belong to this manifest and then the manifest with a change \
+                 (a blank at its end will do), or bundle the image anew",
+            )
             .with_rule("AMI tools: bundled_size is the sum of the parts' sizes");
         return PartsVerdict::Wrong(problem);
     }
@@ -217,6 +226,7 @@ pub fn image_seen(
     let mut image = Image {
         id: seen.id.clone(),
         state: seen.state.clone(),
+        unseen_since: None,
         snapshots: seen.snapshots.clone(),
     };
     if image.snapshots.is_empty() {
@@ -253,22 +263,23 @@ pub fn image_seen(
     }
 }
 
+/// One empty answer is no proof, whenever it comes: EC2's answers are eventually consistent.
 fn image_unseen(status: &mut Status, region: &str, now: Timestamp) -> bool {
-    let id = status
-        .images
-        .get(region)
-        .map(|image| image.id.clone())
-        .unwrap_or_default();
-    if !step_exceeds(status, VISIBILITY_GRACE, now) {
+    let Some(image) = status.images.get_mut(region) else {
+        return false;
+    };
+    let Some(since) = image.unseen_since else {
+        image.unseen_since = Some(now);
+        return true;
+    };
+    if now.duration_since(since) <= VISIBILITY_GRACE {
         return false;
     }
+    let id = &image.id;
     let failure = Failure {
         doing: format!("waiting for {id} in {region}"),
         code: Some("InvalidAMIID.NotFound".to_owned()),
-        message: format!(
-            "EC2 registered {id} but has not listed it since {}",
-            status.step_since
-        ),
+        message: format!("EC2 registered {id} but has not listed it since {since}"),
         request_id: None,
         hint: "somebody may have deregistered it: see DeregisterImage in CloudTrail; \
                change the manifest (a comment will do) and upload it again to register it anew"

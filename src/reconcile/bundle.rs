@@ -4,18 +4,34 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::wanted::{self, Wanted, sha256_hex};
 use super::{Error, MANIFEST_MAX, Turn, hints};
-use crate::aws::{Object, Which};
+use crate::aws::{Object, Remedy, Which};
 use crate::image::observed::ObservedParts;
 use crate::image::status::{BundleVersion, Status, Waiting};
 use crate::image::transition::{self, PartsVerdict, judge_parts};
-use crate::manifest::Problem;
 use crate::manifest::bundle::{self, BundleManifest};
+use crate::manifest::{self, Problem};
 
 /// HEAD requests under way at once. A bundle has up to about a thousand parts.
 const HEADS_AT_ONCE: usize = 16;
 
 /// Looks for the bundle and its parts. Returns whether the status changed.
 pub(super) async fn check(
+    turn: Turn<'_>,
+    status: &mut Status,
+    at_hand: Option<&Object>,
+) -> Result<bool, Error> {
+    match look(turn, status, at_hand).await {
+        // The bundle may be in a bucket that cannot be read: asking every minute is no use, and nobody would know.
+        Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => {
+            let hint = hints::for_unreadable_bundle(&refused);
+            transition::fail(status, refused.into_failure(hint), turn.now);
+            Ok(true)
+        }
+        changed => changed,
+    }
+}
+
+async fn look(
     turn: Turn<'_>,
     status: &mut Status,
     at_hand: Option<&Object>,
@@ -34,9 +50,11 @@ pub(super) async fn check(
     let Some((bucket, key)) = wanted.bundle_location(&status.manifest) else {
         return Ok(false);
     };
-    if still_missing(turn, status, &bucket).await? {
-        let waiting = status.waiting.clone();
-        return Ok(waiting.is_some_and(|waiting| transition::wait(status, waiting, turn.now)));
+    if matches!(wanted, Wanted::Bundle)
+        && let Some(sibling) = image_manifest_beside(turn, &key).await?
+    {
+        transition::leave_to(status, &sibling, turn.now);
+        return Ok(true);
     }
     let Some(object) = turn
         .aws
@@ -44,14 +62,11 @@ pub(super) async fn check(
         .await?
     else {
         let message = format!("the bundle's manifest s3://{bucket}/{key} is not uploaded yet");
-        return Ok(transition::wait(
-            status,
-            Waiting {
-                message,
-                missing_key: Some(key),
-            },
-            turn.now,
-        ));
+        let waiting = Waiting {
+            message,
+            missing_key: None,
+        };
+        return Ok(transition::wait(status, waiting, turn.now));
     };
     let bundle = match read(turn, status, &bucket, &object).await? {
         Ok(bundle) => bundle,
@@ -60,7 +75,11 @@ pub(super) async fn check(
             return Ok(true);
         }
     };
-    let parts = look_at_parts(turn, &bucket, &bundle.part_keys(&key)).await?;
+    let part_keys = bundle.part_keys(&key);
+    if let Some(waiting) = still_missing(turn, status, &bucket, &part_keys).await? {
+        return Ok(transition::wait(status, waiting, turn.now));
+    }
+    let parts = look_at_parts(turn, &bucket, &part_keys).await?;
     match judge_parts(status, &parts, bundle.bundled_size, turn.now) {
         PartsVerdict::Wait(waiting) => Ok(transition::wait(status, waiting, turn.now)),
         PartsVerdict::Wrong(problem) => {
@@ -76,15 +95,40 @@ pub(super) async fn check(
     }
 }
 
-/// While the object that was missing last time is missing, there is no need to look at the others.
-async fn still_missing(turn: Turn<'_>, status: &Status, bucket: &str) -> Result<bool, Error> {
-    match status
-        .waiting
-        .as_ref()
-        .and_then(|waiting| waiting.missing_key.as_ref())
-    {
-        Some(key) => Ok(turn.aws.head_object(bucket, key).await?.is_none()),
-        None => Ok(false),
+/// The key of the image manifest beside a bundle: if there is one, it decides about the bundle.
+pub(crate) async fn image_manifest_beside(
+    turn: Turn<'_>,
+    bundle_key: &str,
+) -> Result<Option<String>, Error> {
+    let siblings = manifest::key::bundle_siblings(bundle_key);
+    // `NAME.image.`, so that one listing shows all of them.
+    let [first, ..] = &siblings;
+    let prefix = first
+        .rfind('.')
+        .map_or(first.as_str(), |dot| &first[..=dot]);
+    let listed = turn.aws.list_objects(&turn.config.bucket, prefix).await?;
+    Ok(siblings
+        .into_iter()
+        .find(|sibling| listed.iter().any(|object| object.key == *sibling)))
+}
+
+/// While the part that was missing last time is missing, there is no need to look at the others.
+/// It may be none of the bundle's any more: the bundle can have been replaced by one with fewer parts.
+async fn still_missing(
+    turn: Turn<'_>,
+    status: &Status,
+    bucket: &str,
+    part_keys: &[String],
+) -> Result<Option<Waiting>, Error> {
+    let Some(waiting) = &status.waiting else {
+        return Ok(None);
+    };
+    match &waiting.missing_key {
+        Some(key) if part_keys.contains(key) => {
+            let found = turn.aws.head_object(bucket, key).await?;
+            Ok(found.is_none().then(|| waiting.clone()))
+        }
+        _ => Ok(None),
     }
 }
 
@@ -176,12 +220,34 @@ pub(super) async fn let_ec2_read(turn: Turn<'_>, bundle: &BundleVersion) -> Resu
     Ok(())
 }
 
-/// Whether the bundle that a status was registered from is another one now.
+/// Whether another bundle is where the one was that a status is about.
+pub(super) async fn is_replaced(turn: Turn<'_>, bundle: &BundleVersion) -> Result<bool, Error> {
+    let current = turn.aws.head_object(&bundle.bucket, &bundle.key).await?;
+    Ok(current.is_some_and(|current| current.etag != bundle.etag))
+}
+
+/// [`is_replaced`] for a bundle that is not itself the manifest. One that may not be read any more counts as unchanged.
+pub(super) async fn beside_is_replaced(turn: Turn<'_>, status: &Status) -> Result<bool, Error> {
+    let manifest = &status.manifest;
+    let Some(bundle) = status
+        .bundle
+        .as_ref()
+        .filter(|bundle| (&bundle.bucket, &bundle.key) != (&manifest.bucket, &manifest.key))
+    else {
+        return Ok(false);
+    };
+    match is_replaced(turn, bundle).await {
+        Err(Error::Aws(error)) if error.remedy == Remedy::Never => Ok(false),
+        replaced => replaced,
+    }
+}
+
+/// Whether the bundle that a status was registered from has another content now.
 pub(super) async fn has_changed(turn: Turn<'_>, status: &Status) -> Result<bool, Error> {
     let Some(bundle) = &status.bundle else {
         return Ok(false);
     };
-    if (&bundle.bucket, &bundle.key) == (&status.manifest.bucket, &status.manifest.key) {
+    if !beside_is_replaced(turn, status).await? {
         return Ok(false);
     }
     let object = turn

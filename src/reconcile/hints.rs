@@ -7,16 +7,50 @@ use crate::image::status::{Failure, Status};
 /// How to try again: the same content is the same version, so it has to differ.
 const AGAIN: &str = "then change the manifest (a comment will do) and upload it again";
 
+/// What failed where the manifest, or its bundle, was gone.
+const READING_MANIFEST: &str = "reading the manifest";
+
+/// The manifest, or the bundle, is not there any more. Uploaded again, it starts anew.
 pub(super) fn manifest_gone() -> Failure {
     Failure {
-        doing: "reading the manifest".to_owned(),
+        doing: READING_MANIFEST.to_owned(),
         code: None,
-        message: "the manifest was removed or replaced before its AMI was registered".to_owned(),
+        message:
+            "the manifest, or its bundle, was removed or replaced before the AMI was registered"
+                .to_owned(),
         request_id: None,
         hint:
             "nothing was registered for it; upload the manifest again if the image is still wanted"
                 .to_owned(),
     }
+}
+
+/// Whether an image failed by [`manifest_gone`].
+pub(super) fn is_manifest_gone(status: &Status) -> bool {
+    status
+        .failure
+        .as_ref()
+        .is_some_and(|failure| failure.doing == READING_MANIFEST)
+}
+
+/// What a person can do where the bundle cannot be read.
+pub(super) fn for_unreadable_bundle(error: &AwsError) -> String {
+    let says = |texts: [&str; 2]| {
+        texts
+            .iter()
+            .any(|text| error.has_code(text) || error.message.contains(text))
+    };
+    let advice = if says(["PermanentRedirect", "HTTP status 301"]) {
+        "the bundle's bucket is in another Region than the AMI: upload the bundle to a bucket in this one"
+    } else if error.has_code("NoSuchBucket") {
+        "there is no such bucket: correct source.bundle.manifest"
+    } else if says(["AccessDenied", "HTTP status 403"]) {
+        "allow the function's role s3:GetObject and s3:ListBucket on the bundle's bucket (the bucket's own policy counts, \
+         too), or upload the bundle beside its manifest"
+    } else {
+        "mend what the message names"
+    };
+    format!("{advice}; {AGAIN}")
 }
 
 pub(super) fn name_taken(status: &Status, image: &ObservedImage) -> Failure {

@@ -1,7 +1,7 @@
 //! The one step that all functions share: read manifest and status, look at EC2, do the one next missing thing,
 //! save the status. Everything here may be interrupted anywhere and run again, twice or at once.
 
-mod bundle;
+pub(crate) mod bundle;
 mod hints;
 mod register;
 mod wanted;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::aws::{Aws, AwsError, Object, Saved, Which};
 use crate::config::{Config, ConfigError};
 use crate::image::plan::{self, Next};
-use crate::image::status::{ManifestVersion, State, Status};
+use crate::image::status::{ManifestVersion, Status};
 use crate::image::{look, transition};
 use crate::manifest::Problem;
 use crate::store::{self, Loaded, StoreError};
@@ -104,6 +104,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether this turn changed the status.
+    #[must_use]
+    pub fn has_advanced(&self) -> bool {
+        matches!(self, Self::Status { advanced: true, .. })
+    }
+
     /// The same outcome, with something done before it.
     fn advanced(mut self) -> Self {
         if let Self::Status { advanced, .. } = &mut self {
@@ -126,16 +132,14 @@ pub async fn take_up(turn: Turn<'_>, key: &str) -> Result<Outcome, Error> {
         let before = store::load(aws, config, key).await?;
         let (status, etag) = match (&object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
-            // The manifest is gone: what was begun is finished.
-            (None, Some(before)) => return drive(turn, before, None).await,
+            (None, Some(before)) => return without_manifest(turn, before).await,
             (Some(object), before) => match decide(turn, object, before).await? {
                 Decision::GoOn(loaded) => return drive(turn, *loaded, Some(object)).await,
                 Decision::Write(status, etag) => (status, etag),
             },
         };
-        if status.state == State::Working || status.unsent().next().is_some() {
-            store::mark_open(aws, config, &status.manifest).await?;
-        }
+        // Also where nothing is left to do: the tick that settles it looks whether the manifest changed meanwhile.
+        store::mark_open(aws, config, &status.manifest, turn.now).await?;
         if let Saved::Yes(etag) = store::save(aws, config, &status, etag.as_deref()).await? {
             let outcome = drive(
                 turn,
@@ -152,6 +156,45 @@ pub async fn take_up(turn: Turn<'_>, key: &str) -> Result<Outcome, Error> {
     Err(Error::Contended {
         manifest: key.to_owned(),
     })
+}
+
+/// The manifest is gone. What may have been created is finished; what is only waited for is not wanted any more.
+async fn without_manifest(turn: Turn<'_>, before: Loaded) -> Result<Outcome, Error> {
+    let etag = before.etag.clone();
+    let after = change(turn, before, |status| {
+        let given_up = !status.state.is_final() && plan::may_be_superseded(status);
+        if given_up {
+            transition::fail(status, hints::manifest_gone(), turn.now);
+        }
+        given_up
+    })
+    .await?;
+    if after.etag == etag {
+        return drive(turn, after, None).await;
+    }
+    Ok(Outcome::Status {
+        loaded: Box::new(after),
+        advanced: true,
+    })
+}
+
+/// Whether a settled status is to be taken up again: its manifest, or the bundle that names, is another one now.
+///
+/// # Errors
+/// If S3 does not answer, or refuses.
+pub(crate) async fn is_outdated(turn: Turn<'_>, status: &Status) -> Result<bool, Error> {
+    let manifest = &status.manifest;
+    let current = turn
+        .aws
+        .head_object(&manifest.bucket, &manifest.key)
+        .await?;
+    match current {
+        Some(current) if current.etag != manifest.etag || hints::is_manifest_gone(status) => {
+            Ok(true)
+        }
+        Some(_) => bundle::beside_is_replaced(turn, status).await,
+        None => Ok(false),
+    }
 }
 
 enum Decision {
@@ -182,7 +225,11 @@ async fn decide(
         let status = opened(turn, Some(before.status), version, object);
         return Ok(Decision::Write(Box::new(status), Some(before.etag)));
     }
-    if bundle::has_changed(turn, &before.status).await? && before.status.state.is_final() {
+    // What was given up because it was removed, or its bundle changed, starts anew.
+    if before.status.state.is_final()
+        && (hints::is_manifest_gone(&before.status)
+            || bundle::has_changed(turn, &before.status).await?)
+    {
         let status = opened(turn, Some(before.status), version, object);
         return Ok(Decision::Write(Box::new(status), Some(before.etag)));
     }

@@ -15,7 +15,16 @@ pub(super) async fn register(
     status: &mut Status,
     at_hand: Option<&Object>,
 ) -> Result<bool, Error> {
-    let content = wanted::pinned(turn, &status.manifest, at_hand).await?;
+    // EC2 registers the bundle that is there, not the one whose parts were counted and whose digest the tags would have.
+    let replaced = match &status.bundle {
+        Some(bundle) => bundle::is_replaced(turn, bundle).await?,
+        None => false,
+    };
+    let content = if replaced {
+        None
+    } else {
+        wanted::pinned(turn, &status.manifest, at_hand).await?
+    };
     let found = look(turn, status).await?;
     if content.is_none() && found == Look::Absent {
         return Ok(without_manifest(turn, status));
@@ -67,6 +76,7 @@ fn adopt(turn: Turn<'_>, status: &mut Status, image: &ObservedImage) {
     let image = Image {
         id: image.id.clone(),
         state: image.state.clone(),
+        unseen_since: None,
         snapshots: image.snapshots.clone(),
     };
     transition::registered(
@@ -78,13 +88,15 @@ fn adopt(turn: Turn<'_>, status: &mut Status, image: &ObservedImage) {
     );
 }
 
-/// The manifest is gone, and no AMI can be seen. One may still come into sight: an answer may have been lost.
+/// The manifest or its bundle is gone, and no AMI can be seen. One may still come into sight: an answer may have been lost.
 fn without_manifest(turn: Turn<'_>, status: &mut Status) -> bool {
     if step_exceeds(status, VISIBILITY_GRACE, turn.now) {
         transition::fail(status, hints::manifest_gone(), turn.now);
         return true;
     }
-    let message = "the manifest is gone; looking whether its AMI was registered".to_owned();
+    let message =
+        "the manifest or its bundle is gone or replaced; looking whether its AMI was registered"
+            .to_owned();
     transition::wait(
         status,
         Waiting {
@@ -112,6 +124,7 @@ async fn create(turn: Turn<'_>, status: &mut Status, wanted: &Registered) -> Res
             let image = Image {
                 id,
                 state: "pending".to_owned(),
+                unseen_since: None,
                 snapshots: Vec::new(),
             };
             transition::registered(status, &turn.config.region, image, "registered", turn.now);

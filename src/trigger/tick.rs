@@ -4,12 +4,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// What `advance-tasks` is asked to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tick {
     /// Move every open image on.
     Advance,
     /// Look for manifests without a status, whose events were lost.
     Sweep,
+    /// Look at the one image whose state has changed.
+    Image(ImageStateChange),
 }
 
 /// A schedule asks for a task that there is not.
@@ -24,15 +26,15 @@ pub struct UnknownTask {
 
 impl Tick {
     /// The task that an event asks for: the schedule's `{"task": "advance"}` or `{"task": "sweep"}`.
-    /// Every event without a task is a reason to look, so it means [`Tick::Advance`]: an empty one, a change of an
-    /// image's state, and any other event that somebody's rule sends.
+    /// EC2's word that an image changed is [`Tick::Image`]. Every other event without a task is a reason to look at
+    /// everything, so it means [`Tick::Advance`]: an empty one, and any that somebody's rule sends.
     ///
     /// # Errors
     ///
     /// The event names a task that is not known.
     pub fn from_event(event: &Value) -> Result<Self, UnknownTask> {
         match event.get("task") {
-            None => Ok(Self::Advance),
+            None => Ok(image_state_change(event).map_or(Self::Advance, Self::Image)),
             Some(Value::String(task)) if task == "advance" => Ok(Self::Advance),
             Some(Value::String(task)) if task == "sweep" => Ok(Self::Sweep),
             Some(other) => Err(UnknownTask {

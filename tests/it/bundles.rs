@@ -195,3 +195,91 @@ async fn a_hostile_bundle_is_rejected() {
         "only the settling looks at the manifest"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_that_changes_while_its_ami_is_pending_is_a_new_version() {
+    let desk = Desk::new().await;
+    desk.world.ec2().set_pending_time(Duration::from_secs(600));
+    let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
+    desk.drop_file("bundles/image.image.yaml", manifest).await;
+    desk.drop_bundle().await;
+    desk.minute().await;
+    assert_eq!(desk.images().len(), 1);
+    let (manifest, part) = other_bundle();
+    desk.drop_file("bundles/image.part.0", part).await;
+    desk.drop_file(KEY, manifest).await;
+    desk.rest().await;
+    assert_eq!(desk.images().len(), 2);
+    assert!(desk.mails().pop().unwrap().text.contains("no longer valid"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_that_is_replaced_before_it_is_registered_is_not_registered_as_the_old_one() {
+    let desk = Desk::new().await;
+    desk.world
+        .faults()
+        .always("ec2", "RegisterImage", localaws::faults::Fault::Throttle);
+    let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
+    desk.drop_file("bundles/image.image.yaml", manifest).await;
+    desk.drop_bundle().await;
+    desk.minute().await;
+    let old = desk.status("bundles/image.image.yaml").await["digest"].clone();
+    let (manifest, part) = other_bundle();
+    desk.drop_file("bundles/image.part.0", part).await;
+    desk.drop_file(KEY, manifest).await;
+    desk.world.faults().clear();
+    desk.rest().await;
+    let image = desk.only_image();
+    assert_ne!(json!(image.tags["amiwright:sha256"]), old);
+    assert_eq!(
+        desk.status("bundles/image.image.yaml").await["state"],
+        "available"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_the_replaced_bundle_does_not_have_is_not_waited_for() {
+    let desk = Desk::new().await;
+    let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
+    desk.drop_file("bundles/image.image.yaml", manifest).await;
+    let other = String::from_utf8(MANIFEST.to_vec())
+        .unwrap()
+        .replace("image.part.0", "image.part.00");
+    desk.drop_file(KEY, other).await;
+    desk.minute().await;
+    let status = desk.status("bundles/image.image.yaml").await;
+    assert_eq!(status["waiting"]["missingKey"], "bundles/image.part.00");
+    desk.drop_bundle().await;
+    desk.rest().await;
+    assert_eq!(desk.images().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_in_a_bucket_that_cannot_be_read_fails_and_says_so() {
+    let desk = Desk::new().await;
+    let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: 's3://not-a-bucket/image.manifest.xml'}}\n";
+    desk.drop_and_rest("bundles/image.image.yaml", manifest)
+        .await;
+    let mail = desk.only_mail();
+    for text in [
+        "NoSuchBucket",
+        "s3://not-a-bucket/image.manifest.xml",
+        "correct source.bundle.manifest",
+    ] {
+        assert!(mail.text.contains(text), "{text}: {}", mail.text);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_manifest_that_comes_while_parts_are_missing_decides_all_the_same() {
+    let desk = Desk::new().await;
+    desk.drop_file(KEY, MANIFEST).await;
+    desk.world.settle().await;
+    let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
+    desk.drop_file("bundles/image.image.yaml", manifest).await;
+    desk.drop_file("bundles/image.part.0", PART).await;
+    desk.rest().await;
+    assert!(desk.only_image().name.starts_with("paid-"));
+    assert_eq!(desk.status(KEY).await["state"], "superseded");
+    assert_eq!(desk.mails().len(), 1);
+}

@@ -13,7 +13,7 @@ async fn status(desk: &Desk, manifest_key: Option<&str>, json: bool) -> Result<S
     let query = Query { manifest_key, json };
     show(
         &desk.aws(),
-        &desk.config("register-image"),
+        &desk.config(),
         query,
         desk.world.clock().now(),
         &mut out,
@@ -163,7 +163,7 @@ async fn errors_say_what_to_do() {
         "{}",
         error.report()
     );
-    let mut config = desk.config("register-image");
+    let mut config = desk.config();
     config.bucket = "another-bucket".to_owned();
     let query = Query {
         manifest_key: None,

@@ -189,6 +189,18 @@ impl Desk {
             .count()
     }
 
+    /// The way to this world for a person's code.
+    pub(crate) fn aws(&self) -> Aws {
+        let world = &self.world;
+        let config = config_for(world.http_client(), world.time_source(), world.sleep());
+        Aws::with_config(config)
+    }
+
+    /// The configuration that the template gives its functions.
+    pub(crate) fn config(&self) -> Config {
+        config(&self.world.stack().functions[0].environment)
+    }
+
     /// The event that EventBridge sends for an upload.
     pub(crate) fn object_created(&self, key: &str) -> Value {
         json!({
@@ -216,26 +228,6 @@ impl Desk {
             .unwrap();
         let response = self.world.dispatch(request).await.unwrap();
         assert!(response.status().is_success(), "{response:?}");
-    }
-
-    /// The way to this world for a person's command.
-    pub(crate) fn aws(&self) -> Aws {
-        let world = &self.world;
-        Aws::with_config(config_for(
-            world.http_client(),
-            world.time_source(),
-            world.sleep(),
-        ))
-    }
-
-    /// The configuration that the template gives a function.
-    pub(crate) fn config(&self, binary: &str) -> Config {
-        let functions = &self.world.stack().functions;
-        let function = functions
-            .iter()
-            .find(|function| function.binary == binary)
-            .unwrap();
-        config(&function.environment)
     }
 }
 
@@ -307,7 +299,8 @@ async fn run(invocation: Invocation) -> Result<Value, FunctionError> {
         "advance-tasks" => {
             let time_left = Duration::try_from(invocation.deadline.duration_since(now)).unwrap();
             let report =
-                advance_tasks::handle(&aws, &config, &invocation.payload, now, time_left).await;
+                advance_tasks::handle(&aws, &config, &invocation.payload, now, Some(time_left))
+                    .await;
             report.map(|report| json!(report)).map_err(failed)
         }
         "notify" => {

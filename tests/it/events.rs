@@ -127,3 +127,52 @@ async fn an_event_of_no_known_shape_fails_and_says_what_was_expected() {
         .unwrap_err();
     assert!(error.message.contains("dance"), "{}", error.message);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_status_whose_key_arrives_form_encoded_is_notified_all_the_same() {
+    let desk = Desk::built(|builder| builder.schedules(false)).await;
+    let fault = localaws::faults::Fault::Throttle;
+    desk.world.faults().always("sns", "Publish", fault);
+    desk.drop_file("a b/web+1.image.yaml", desk.manifest("web"))
+        .await;
+    desk.world
+        .run_for(std::time::Duration::from_secs(3600))
+        .await;
+    desk.world.invoke("AdvanceTasks", json!({})).await.ok();
+    desk.world
+        .run_for(std::time::Duration::from_secs(3600))
+        .await;
+    desk.world.faults().clear();
+    let key = "amiwright/status/a+b/web%2B1.image.yaml.json";
+    let report = desk
+        .world
+        .invoke("Notify", desk.object_created(key))
+        .await
+        .unwrap();
+    assert_eq!(report["sent"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_somebody_elses_ami_is_one_call() {
+    let desk = Desk::built(|builder| builder.schedules(false)).await;
+    desk.drop_file("web.image.yaml", desk.manifest("web")).await;
+    desk.world.settle().await;
+    let before = desk.world.calls().len();
+    let event = json!({
+        "version": "0", "id": "e", "detail-type": "EC2 AMI State Change", "source": "aws.ec2",
+        "account": "000000000000", "time": "2026-11-21T10:00:00Z", "region": "us-east-1", "resources": [],
+        "detail": {"RequestId": "r", "ImageId": "ami-0123456789abcdef0", "State": "available", "ErrorMessage": ""}
+    });
+    desk.world.invoke("AdvanceTasks", event).await.unwrap();
+    let calls: Vec<String> = desk.world.calls()[before..]
+        .iter()
+        .map(|call| call.action.clone())
+        .collect();
+    assert_eq!(calls, ["DescribeImages"]);
+
+    // That of our own moves it on at once, without a tick.
+    desk.world.run_for(std::time::Duration::from_secs(30)).await;
+    desk.world.settle().await;
+    assert_eq!(desk.status("web.image.yaml").await["state"], "available");
+    assert_eq!(desk.count("ListObjectsV2"), 0);
+}

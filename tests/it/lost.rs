@@ -109,3 +109,20 @@ async fn a_status_that_somebody_broke_is_told_and_not_overwritten() {
         error.message
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_event_of_a_version_that_came_while_a_repetition_was_noted_may_be_lost() {
+    let desk = Desk::new().await;
+    desk.drop_and_rest(KEY, desk.manifest("web-{digest}")).await;
+    desk.minute().await;
+    // The same content again is read; before that is noted in the status, the next version comes, without an event.
+    let slow = Fault::Slow(Duration::from_secs(5));
+    desk.world.faults().on("s3", "GetObject", 1, slow);
+    desk.drop_file(KEY, desk.manifest("web-{digest}")).await;
+    desk.world.run_for(Duration::from_secs(3)).await;
+    let changed = format!("{}description: better\n", desk.manifest("web-{digest}"));
+    desk.drop_silently(KEY, changed);
+    desk.world.run_for(Duration::from_secs(16 * 60)).await;
+    desk.rest().await;
+    assert_eq!(desk.images().len(), 2);
+}

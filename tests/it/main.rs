@@ -21,4 +21,5 @@ mod faults;
 mod invariants;
 mod lost;
 mod notices;
+mod starts;
 mod versions;

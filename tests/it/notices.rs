@@ -97,3 +97,28 @@ async fn a_notice_says_what_was_true_when_it_was_recorded() {
         "{subjects:?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_late_notice_of_an_image_that_still_waits_for_its_ami_is_sent_by_the_schedule() {
+    let desk = Desk::new().await;
+    desk.world
+        .ec2()
+        .set_pending_time(std::time::Duration::from_secs(24 * 3600));
+    desk.world
+        .faults()
+        .always("sns", "Publish", localaws::faults::Fault::Throttle);
+    desk.drop_file("web.image.yaml", desk.manifest("web")).await;
+    desk.world
+        .run_for(std::time::Duration::from_secs(40 * 60))
+        .await;
+    desk.world.faults().clear();
+    assert_eq!(desk.mails(), []);
+    desk.world
+        .run_for(std::time::Duration::from_secs(70 * 60))
+        .await;
+    assert!(
+        desk.only_mail().subject.starts_with("AMI waits for long"),
+        "{:?}",
+        desk.only_mail()
+    );
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use localaws::faults::Fault;
 use serde_json::json;
 
 use crate::desk::Desk;
@@ -155,6 +156,9 @@ async fn settling_one_version_does_not_close_the_next() {
     desk.world.settle().await;
     assert_eq!(desk.status(KEY).await["notices"][0]["attempts"], 1);
 
+    // It sees the first version, and hears so late.
+    let late = Fault::Slow(Duration::from_secs(5));
+    desk.world.faults().on("s3", "HeadObject", 1, late);
     let before = desk.world.calls().len();
     desk.world.invoke_later("AdvanceTasks", json!({}));
     while !desk.world.calls()[before..]
@@ -172,4 +176,35 @@ async fn settling_one_version_does_not_close_the_next() {
     desk.world.settle().await;
     assert_eq!(desk.open().await, [format!("amiwright/open/{KEY}")]);
     assert_eq!(desk.status(KEY).await["state"], "working");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_taken_away_while_its_bundle_is_waited_for_is_given_up_and_may_come_back() {
+    let desk = Desk::new().await;
+    let key = "bundles/image.image.yaml";
+    let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
+    desk.drop_file(key, manifest).await;
+    desk.minute().await;
+    std::fs::remove_file(
+        desk.world
+            .directory()
+            .join("s3")
+            .join(&desk.bucket)
+            .join(key),
+    )
+    .unwrap();
+    desk.rest().await;
+    assert_eq!(desk.status(key).await["state"], "failed");
+    let mail = desk.only_mail();
+    assert!(
+        mail.text.contains("upload the manifest again"),
+        "{}",
+        mail.text
+    );
+
+    // What the mail advises works, with the same content, too.
+    desk.drop_file(key, manifest).await;
+    desk.minute().await;
+    let status = desk.status(key).await;
+    assert_eq!(status["state"], "working", "{status:#}");
 }

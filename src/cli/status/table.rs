@@ -61,6 +61,7 @@ fn what(status: &Status) -> String {
             .unwrap_or_default(),
         State::Available => status.name.clone().unwrap_or_default(),
         State::Rejected => counted(status.problems.len(), "problem"),
+        State::Superseded => "the image manifest beside it decides".to_owned(),
         State::Failed => {
             let failure = status.failure.as_ref();
             failure
@@ -137,6 +138,7 @@ mod tests {
         let image = Image {
             id: "ami-1".to_owned(),
             state: "available".to_owned(),
+            unseen_since: None,
             snapshots: Vec::new(),
         };
         web.images.insert("us-east-1".to_owned(), image);

@@ -1,0 +1,76 @@
+use jiff::SignedDuration;
+
+use super::{after, available};
+use crate::image::NoticeKind;
+use crate::image::notice::Notice;
+
+fn only(status: &crate::image::Status) -> &Notice {
+    assert_eq!(status.notices.len(), 1);
+    &status.notices[0]
+}
+
+#[test]
+fn a_notice_belongs_to_its_sender_until_the_lease_ends() {
+    let mut status = available();
+    assert!(status.take_notice(after(1)).is_some());
+    assert!(status.take_notice(after(1)).is_none());
+    let second = |seconds| after(1) + SignedDuration::from_secs(seconds);
+    assert!(!only(&status).is_due(second(44)));
+    assert!(only(&status).is_due(second(45)));
+    let again = status.take_notice(second(45)).unwrap();
+    assert_eq!((again.seq, again.attempts), (1, 2));
+}
+
+#[test]
+fn the_pauses_double_up_to_an_hour() {
+    let mut status = available();
+    let mut now = after(1);
+    for pause in [45, 90, 180, 360, 720, 1440, 2880, 3600, 3600] {
+        assert!(status.take_notice(now).is_some());
+        assert!(!only(&status).is_due(now + SignedDuration::from_secs(pause - 1)));
+        now += SignedDuration::from_secs(pause);
+        assert!(only(&status).is_due(now), "after {pause} s");
+    }
+    // However often it was tried.
+    status.notices[0].attempts = u32::MAX;
+    assert!(only(&status).is_due(now + SignedDuration::from_secs(3600)));
+}
+
+#[test]
+fn a_notice_is_marked_once_and_lets_its_message_go() {
+    let mut status = available();
+    status.take_notice(after(1));
+    assert!(status.notice_sent(1, "first", after(2)));
+    assert!(!status.notice_sent(1, "second", after(3)));
+    assert!(!status.notice_sent(7, "none", after(3)));
+    let notice = only(&status);
+    assert_eq!(notice.message_id.as_deref(), Some("first"));
+    assert_eq!(notice.sent_at, Some(after(2)));
+    assert_eq!(notice.message, None);
+    assert!(!notice.is_due(after(1000)));
+    assert_eq!(status.unsent().count(), 0);
+}
+
+#[test]
+fn old_notices_go_but_none_that_is_unsent_and_no_number_comes_twice() {
+    let mut status = available();
+    for seq in 1..=40 {
+        if seq != 3 {
+            status.notice_sent(seq, "id", after(2));
+        }
+        status.tell(NoticeKind::WaitingLong, after(2));
+    }
+    let numbers: Vec<u64> = status.notices.iter().map(|notice| notice.seq).collect();
+    let expected: Vec<u64> = std::iter::once(3).chain(21..=41).collect();
+    assert_eq!(numbers, expected);
+}
+
+#[test]
+fn a_notice_survives_being_written_and_read() {
+    let status = available();
+    let text = serde_json::to_string(&status).unwrap();
+    assert_eq!(
+        serde_json::from_str::<crate::image::Status>(&text).unwrap(),
+        status
+    );
+}
