@@ -28,7 +28,7 @@ pub enum Fault {
         message: String,
     },
     /// Refused before any effect because there are too many calls: `RequestLimitExceeded` (EC2), `SlowDown` (S3),
-    /// `Throttling` (SNS, STS).
+    /// `ThrottlingException` (SSM), `Throttling` (SNS, STS).
     Throttle,
     /// It takes effect, but the client sees a broken connection in place of the answer.
     LoseAnswer,
@@ -219,6 +219,11 @@ pub(crate) fn throttled(service: &str) -> (StatusCode, &'static str, &'static st
             "RequestLimitExceeded",
             "Request limit exceeded.",
         ),
+        "ssm" => (
+            StatusCode::BAD_REQUEST,
+            "ThrottlingException",
+            "Rate exceeded",
+        ),
         _ => (StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded"),
     }
 }
@@ -232,6 +237,9 @@ pub(crate) fn refusal(
     request_id: &str,
 ) -> Response {
     use quick_xml::escape::escape;
+    if service == "ssm" {
+        return crate::ssm::refusal(status, code, message, request_id);
+    }
     let (code, message, id) = (escape(code), escape(message), escape(request_id));
     let body = match service {
         // An answer to HEAD has no body (RFC 9110, 9.3.2): the status is all there is.

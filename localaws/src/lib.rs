@@ -1,7 +1,7 @@
 //! The AWS that a SAM stack of Lambda functions sees, on one desk: no account, no Docker, no network.
 //!
 //! Tour: [`template`] reads the stack. [`world`] builds it: one [`clock`], one [`bus`] for events, the services
-//! ([`s3`], [`ec2`], [`sns`], [`sts`]), [`events`] rules, [`schedule`]s and [`lambda`] functions. Two front doors
+//! ([`s3`], [`ec2`], [`sns`], [`ssm`], [`sts`]), [`events`] rules, [`schedule`]s and [`lambda`] functions. Two front doors
 //! lead into the same world: [`client`] (an SDK `HttpClient`, in process) and [`server`] (loopback HTTP).
 //!
 //! Rules that everything here keeps:
@@ -24,6 +24,7 @@ pub mod schedule;
 mod schedule_runner;
 pub mod server;
 pub mod sns;
+pub mod ssm;
 mod state;
 pub mod sts;
 pub mod template;

@@ -5,12 +5,12 @@ use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
-use super::Objects;
 use super::device::{is_device, is_ephemeral};
-use super::error::{Failure, invalid_manifest, invalid_value, refuse};
+use super::error::{Failure, invalid_manifest, invalid_value, refuse, unavailable};
 use super::mapping::MappingRequest;
 use super::model::{BlockDeviceMapping, ProductCode};
 use super::store::check_id;
+use super::{Objects, Place};
 use crate::ACCOUNT;
 
 /// Real manifests are below 200 kB.
@@ -33,7 +33,11 @@ pub(super) struct Bundle {
 }
 
 /// Reads and checks the manifest at `bucket/key`.
-pub(super) async fn fetch(objects: &dyn Objects, location: &str) -> Result<Bundle, Failure> {
+pub(super) async fn fetch(
+    objects: &dyn Objects,
+    region: &str,
+    location: &str,
+) -> Result<Bundle, Failure> {
     let (bucket, key) = location
         .split_once('/')
         .filter(|(bucket, key)| {
@@ -41,7 +45,11 @@ pub(super) async fn fetch(objects: &dyn Objects, location: &str) -> Result<Bundl
         })
         .ok_or_else(|| invalid_value(format!("Invalid value '{location}' for imageLocation.")))?;
     let bytes = objects
-        .read(bucket, key)
+        .read(Place {
+            region,
+            bucket,
+            key,
+        })
         .await
         .map_err(|status| unreadable(status, location))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| malformed())?;
@@ -51,11 +59,7 @@ pub(super) async fn fetch(objects: &dyn Objects, location: &str) -> Result<Bundl
 /// EC2's words for an object that it cannot read.
 fn unreadable(status: StatusCode, location: &str) -> Failure {
     if status.is_server_error() {
-        return super::error::refuse_with(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Unavailable",
-            "Amazon S3 is unavailable",
-        );
+        return unavailable();
     }
     let advice = match status {
         StatusCode::FORBIDDEN => "check your S3 ACLs are correct",

@@ -198,6 +198,7 @@ fn values_of(image: &Image, name: &str) -> Vec<String> {
         "manifest-location" => one(&image.location),
         "name" => one(&image.name),
         "owner-id" => one(ACCOUNT),
+        "platform" => maybe(&image.platform),
         "product-code" => image
             .product_codes
             .iter()
@@ -211,6 +212,8 @@ fn values_of(image: &Image, name: &str) -> Vec<String> {
         "ramdisk-id" => maybe(&image.ramdisk_id),
         "root-device-name" => maybe(&image.root_device_name),
         "root-device-type" => one(&image.root_device_type.to_string()),
+        "source-image-id" => maybe(&image.source_image_id),
+        "source-image-region" => maybe(&image.source_image_region),
         "sriov-net-support" => maybe(&image.sriov_net_support),
         "state" => one(&image.state.to_string()),
         "state-reason-code" => image
@@ -268,8 +271,13 @@ fn write(xml: &mut Xml, image: &Image) {
     xml.text("imageType", "machine");
     xml.optional("kernelId", image.kernel_id.as_ref());
     xml.optional("ramdiskId", image.ramdisk_id.as_ref());
-    xml.text("platformDetails", "Linux/UNIX");
-    xml.text("usageOperation", "RunInstances");
+    xml.optional("platform", image.platform.as_ref());
+    let (details, operation) = match image.platform {
+        Some(_) => ("Windows", "RunInstances:0002"),
+        None => ("Linux/UNIX", "RunInstances"),
+    };
+    xml.text("platformDetails", details);
+    xml.text("usageOperation", operation);
     if let Some(reason) = &image.state_reason {
         xml.element("stateReason", |xml| {
             xml.text("code", &reason.code);
@@ -289,6 +297,8 @@ fn write(xml: &mut Xml, image: &Image) {
     xml.optional("bootMode", image.boot_mode.as_ref());
     xml.optional("tpmSupport", image.tpm_support.as_ref());
     xml.optional("imdsSupport", image.imds_support.as_ref());
+    xml.optional("sourceImageId", image.source_image_id.as_ref());
+    xml.optional("sourceImageRegion", image.source_image_region.as_ref());
 }
 
 /// The `blockDeviceMapping` of an answer. An instance store image without volumes of its own has an empty one.

@@ -1,10 +1,13 @@
 //! DescribeSnapshots.
 
+use jiff::Timestamp;
+
 use super::describe_images::{check_user, date};
 use super::error::Failure;
 use super::filter;
 use super::model::{Snapshot, SnapshotState};
 use super::page::Page;
+use super::store::Region;
 use super::xml::Xml;
 use super::{Call, Inner, tags};
 use crate::ACCOUNT;
@@ -43,6 +46,7 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
         .iter()
         .filter(|owner| *owner != "amazon")
         .try_for_each(|owner| check_user(owner, "self"))?;
+    let now = world.clock.now();
     let mut store = world.store();
     let region = store.region(&call.region);
     for id in &ids {
@@ -53,21 +57,25 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
         snapshot.owner_id == ACCOUNT
             && (ids.is_empty() || ids.contains(&snapshot.id))
             && (owners.is_empty() || owners.iter().any(owned))
-            && filter::pass(&filters, &snapshot.tags, |name| values_of(snapshot, name))
+            && filter::pass(&filters, &snapshot.tags, |name| {
+                values_of(snapshot, &progress(snapshot, region, now), name)
+            })
     });
     let (snapshots, next) = page.cut(found.collect(), |snapshot| snapshot.id.clone());
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
-        xml.items("snapshotSet", snapshots, write);
+        xml.items("snapshotSet", snapshots, |xml, snapshot| {
+            write(xml, snapshot, &progress(snapshot, region, now));
+        });
         xml.optional("nextToken", next);
     }))
 }
 
-fn values_of(snapshot: &Snapshot, name: &str) -> Vec<String> {
+fn values_of(snapshot: &Snapshot, progress: &str, name: &str) -> Vec<String> {
     let value = match name {
         "description" => snapshot.description.clone(),
         "encrypted" => snapshot.encrypted.to_string(),
         "owner-id" => snapshot.owner_id.clone(),
-        "progress" => progress(snapshot).to_owned(),
+        "progress" => progress.to_owned(),
         "snapshot-id" => snapshot.id.clone(),
         "start-time" => date(snapshot.started_at),
         "status" => snapshot.state.to_string(),
@@ -79,24 +87,26 @@ fn values_of(snapshot: &Snapshot, name: &str) -> Vec<String> {
     vec![value]
 }
 
-fn progress(snapshot: &Snapshot) -> &'static str {
-    if snapshot.state == SnapshotState::Completed {
-        "100%"
-    } else {
-        "0%"
-    }
+fn progress(snapshot: &Snapshot, region: &Region, now: Timestamp) -> String {
+    let filling = region.filling.get(&snapshot.id);
+    let percent = match snapshot.state {
+        SnapshotState::Completed => 100,
+        _ => filling.map_or(0, |course| course.percent(now)),
+    };
+    format!("{percent}%")
 }
 
-fn write(xml: &mut Xml, snapshot: &Snapshot) {
+fn write(xml: &mut Xml, snapshot: &Snapshot, progress: &str) {
     xml.text("snapshotId", &snapshot.id);
     xml.text("volumeId", NO_VOLUME);
     xml.text("status", snapshot.state);
     xml.text("startTime", date(snapshot.started_at));
-    xml.text("progress", progress(snapshot));
+    xml.text("progress", progress);
     xml.text("ownerId", &snapshot.owner_id);
     xml.text("volumeSize", snapshot.volume_size);
     xml.text("description", &snapshot.description);
     tags::write(xml, &snapshot.tags);
     xml.text("encrypted", snapshot.encrypted);
+    xml.optional("kmsKeyId", snapshot.kms_key_id.as_ref());
     xml.text("storageTier", "standard");
 }

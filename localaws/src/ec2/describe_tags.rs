@@ -29,10 +29,13 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
         .snapshots
         .values()
         .filter(|snapshot| snapshot.owner_id == ACCOUNT);
+    let tasks = region.import_tasks.values();
+    let tasks = tasks.filter(|task| task.is_visible(now));
     let mut found: Vec<Row> = region
         .visible(now)
         .flat_map(|image| rows(&image.id, "image", &image.tags))
         .chain(own.flat_map(|snapshot| rows(&snapshot.id, "snapshot", &snapshot.tags)))
+        .chain(tasks.flat_map(|task| rows(&task.id, kind_of(&task.id), &task.tags)))
         .filter(|row| filter::pass(&filters, &row.tags(), |name| vec![row.value_of(name)]))
         .collect();
     found.sort_by_key(Row::id);
@@ -46,6 +49,15 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
         });
         xml.optional("nextToken", next);
     }))
+}
+
+/// The resource type of an import task.
+fn kind_of(id: &str) -> &'static str {
+    if id.starts_with("import-ami-") {
+        "import-image-task"
+    } else {
+        "import-snapshot-task"
+    }
 }
 
 fn rows(id: &str, resource_type: &'static str, tags: &Tags) -> Vec<Row> {

@@ -62,6 +62,12 @@ pub(super) fn invalid_manifest(message: impl Into<String>) -> Failure {
     refuse("InvalidManifest", message)
 }
 
+/// `Unavailable`, because S3 is.
+pub(super) fn unavailable() -> Failure {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    refuse_with(status, "Unavailable", "Amazon S3 is unavailable")
+}
+
 /// `MissingParameter` for this parameter.
 pub(super) fn missing(parameter: &str) -> Failure {
     refuse(

@@ -25,7 +25,16 @@ enum Glob {
 
 /// Reads the filters; names not in `known` (and no `tag:KEY`) are refused.
 pub(super) fn read(fields: &mut Fields, known: &[&str]) -> Result<Vec<Filter>, Failure> {
-    let filters = fields.list("Filter")?;
+    read_named(fields, "Filter", known)
+}
+
+/// The same, of an action that calls them otherwise.
+pub(super) fn read_named(
+    fields: &mut Fields,
+    name: &str,
+    known: &[&str],
+) -> Result<Vec<Filter>, Failure> {
+    let filters = fields.list(name)?;
     if filters.len() > MOST_FILTERS {
         let message =
             format!("The maximum number of filters specified on a single call is {MOST_FILTERS}");

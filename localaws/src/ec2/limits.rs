@@ -17,7 +17,11 @@ struct Rate {
 /// The documented rates, as far as this world has the actions.
 fn rate(action: &str) -> Rate {
     let (bucket, refill) = match action {
-        "RegisterImage" => (50.0, 5.0),
+        "RegisterImage" | "ImportSnapshot" | "ImportImage" | "BundleInstance"
+        | "CancelBundleTask" => (50.0, 5.0),
+        "CopyImage" => (100.0, 1.0),
+        "CreateStoreImageTask" | "CreateRestoreImageTask" => (50.0, 0.1),
+        "DescribeStoreImageTasks" => (50.0, 0.5),
         "CreateTags" => (100.0, 10.0),
         describe if describe.starts_with("Describe") => (100.0, 20.0),
         _mutating => (100.0, 5.0),

@@ -1,39 +1,65 @@
 //! EC2, as far as images go: the Query protocol, EC2's validation, its XML answers, and images that take their time.
 //!
 //! One file per action. Shared: [`query`] reads the fields, [`registration`], [`mapping`], [`volume`], [`device`],
-//! [`tags`] and [`bundle`] check them as EC2 does, [`store`] keeps the state, [`life`] moves images on, [`filter`] and
-//! [`page`] serve the Describe calls, [`limits`] throttles, [`xml`] and [`error`] answer.
+//! [`tags`] and [`bundle`] check them as EC2 does, [`store`] keeps the state, [`life`] moves it on and [`progress`]
+//! writes into S3 what comes of it, [`filter`] and [`page`] serve the Describe calls, [`limits`] throttles, [`settings`]
+//! say how the world behaves, [`xml`] and [`error`] answer.
+//!
+//! Tasks: [`task`] has what they share; [`import`], [`disk`] and [`import_start`] are of the imports, [`stored`] of
+//! images in S3, [`bundle_task`], [`upload_policy`] and [`bundle_objects`] of bundles.
 
 mod bundle;
+mod bundle_instance;
+mod bundle_objects;
+mod bundle_task;
+mod cancel_bundle_task;
+mod cancel_import_task;
+mod copy_image;
+mod create_restore_image_task;
+mod create_store_image_task;
 mod create_tags;
+mod delete_snapshot;
 mod deregister_image;
+mod describe_bundle_tasks;
 mod describe_image_attribute;
 mod describe_images;
+mod describe_import_image_tasks;
+mod describe_import_snapshot_tasks;
 mod describe_snapshots;
+mod describe_store_image_tasks;
 mod describe_tags;
 mod device;
 mod disable_image;
+mod disk;
 mod enable_image;
 mod error;
 mod filter;
+mod import;
+mod import_image;
+mod import_snapshot;
+mod import_start;
+mod instance;
 mod life;
 mod limits;
 mod mapping;
 mod model;
 mod page;
+mod progress;
 mod query;
 mod register_image;
 mod registration;
+mod settings;
 mod store;
+mod stored;
 mod tags;
+mod task;
 #[cfg(test)]
 mod tests;
+mod upload_policy;
 mod volume;
 mod xml;
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -42,35 +68,55 @@ use serde_json::Value;
 
 pub use self::error::Ec2Error;
 use self::error::{Failure, missing, refuse, refuse_with};
+pub use self::instance::{InstanceState, SeedInstance};
 use self::limits::Limits;
 pub use self::model::{
     BlockDeviceMapping, Ebs, Image, ImageState, ProductCode, RootDeviceType, SeedSnapshot,
     Snapshot, SnapshotState, StateReason,
 };
 use self::query::Fields;
+pub use self::settings::Era;
+use self::settings::Settings;
 use self::store::{Record, Store};
+pub use self::task::TaskKind;
 use crate::ACCOUNT;
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::wire::{self, Request, Response};
 
-/// How long a registered image is pending, unless set otherwise: long enough to be seen, short enough for a demo.
-const PENDING_TIME: Duration = Duration::from_secs(5);
-/// How long a deregistered image's name stays taken, unless set otherwise. AWS names no figure.
-const NAME_RELEASE_DELAY: Duration = Duration::from_secs(5);
 /// The only version of the API that is built; the SDKs have sent it since 2016.
 const API_VERSION: &str = "2016-11-15";
 
-/// EC2's own eyes on S3: it reads bundle manifests with its own rights, not the caller's.
+/// An object in S3, as EC2 in a Region looks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The Region that EC2 looks from.
+    pub region: &'a str,
+    /// Its bucket.
+    pub bucket: &'a str,
+    /// Its key.
+    pub key: &'a str,
+}
+
+/// EC2's hands on S3. All answer 404 if there is no such bucket or object, and 301 if the bucket is in another Region.
 pub trait Objects: Send + Sync {
-    /// The object's bytes; 403 without the `aws-exec-read` ACL, 404 if there is none, 301 if the bucket is in another
-    /// Region.
-    fn read<'a>(
+    /// The object's bytes as EC2 itself may read them, as it does bundle manifests: 403 without the `aws-exec-read` ACL.
+    fn read<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
+
+    /// The object's bytes as somebody of the account may read them: a service role, or the caller.
+    fn fetch<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
+
+    /// Puts an object with this canned ACL.
+    fn put<'a>(
         &'a self,
-        bucket: &'a str,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
+        place: Place<'a>,
+        body: Bytes,
+        acl: &'a str,
+    ) -> BoxFuture<'a, Result<(), StatusCode>>;
+
+    /// Whether the bucket is there, and in the Region; the key does not matter.
+    fn bucket<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), StatusCode>>;
 }
 
 /// EC2 of all Regions. Cheap to clone; clones share the state.
@@ -90,16 +136,6 @@ struct Inner {
     limits: Mutex<Limits>,
 }
 
-/// How this world behaves. Set by whoever makes it, not part of the saved state.
-#[derive(Debug, Clone)]
-struct Settings {
-    pending_time: Duration,
-    visibility_delay: Duration,
-    name_release_delay: Duration,
-    billing_products: bool,
-    denied: BTreeSet<String>,
-}
-
 /// One request on its way through an action.
 struct Call {
     region: String,
@@ -112,20 +148,13 @@ impl Ec2 {
     /// EC2 with nothing in it. Images it registers are pending for 5 s and visible at once; no request limits.
     #[must_use]
     pub fn new(clock: Clock, ids: Ids, bus: Bus, objects: Arc<dyn Objects>) -> Self {
-        let settings = Settings {
-            pending_time: PENDING_TIME,
-            visibility_delay: Duration::ZERO,
-            name_release_delay: NAME_RELEASE_DELAY,
-            billing_products: false,
-            denied: BTreeSet::new(),
-        };
         let inner = Inner {
             clock,
             ids,
             bus,
             objects,
             store: Mutex::default(),
-            settings: Mutex::new(settings),
+            settings: Mutex::default(),
             limits: Mutex::default(),
         };
         Self {
@@ -157,11 +186,26 @@ impl Ec2 {
             description: snapshot.description,
             owner_id: snapshot.owner_id.unwrap_or_else(|| ACCOUNT.to_owned()),
             encrypted: snapshot.encrypted,
+            kms_key_id: None,
             product_codes: snapshot.product_codes,
             tags: snapshot.tags,
             started_at: self.inner.clock.now(),
         };
         region.snapshots.insert(id.clone(), snapshot);
+        id
+    }
+
+    /// Puts an instance into a Region, in the place of one with the same id, and gives its id.
+    pub fn seed_instance(&self, region: &str, instance: SeedInstance) -> String {
+        let mut store = self.inner.store();
+        let id = instance.id.clone();
+        let id = id.unwrap_or_else(|| self.inner.ids.resource("i"));
+        let instance = SeedInstance {
+            id: Some(id.clone()),
+            ..instance
+        };
+        let region = store.region(region);
+        region.instances.insert(id.clone(), instance);
         id
     }
 
@@ -188,45 +232,6 @@ impl Ec2 {
             .values()
             .cloned()
             .collect()
-    }
-
-    /// Makes the next registration that is accepted end as `failed` for this reason. May be called several times.
-    pub fn fail_next_registration(&self, reason: StateReason) {
-        self.inner.store().failures.push_back(reason);
-    }
-
-    /// How long images registered from now on stay `pending`, in the world's time.
-    pub fn set_pending_time(&self, pending_time: Duration) {
-        self.inner.settings().pending_time = pending_time;
-    }
-
-    /// How long EC2 does not find images registered from now on (eventual consistency), in the world's time.
-    pub fn set_visibility_delay(&self, visibility_delay: Duration) {
-        self.inner.settings().visibility_delay = visibility_delay;
-    }
-
-    /// How long names of images deregistered from now on stay taken, in the world's time.
-    pub fn set_name_release_delay(&self, name_release_delay: Duration) {
-        self.inner.settings().name_release_delay = name_release_delay;
-    }
-
-    /// Whether EC2's request limits hold: `RequestLimitExceeded` with HTTP 503.
-    pub fn set_request_limits(&self, on: bool) {
-        self.inner
-            .limits
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .on = on;
-    }
-
-    /// Whether the account may register images with billing products; most accounts may not.
-    pub fn set_billing_products_allowed(&self, allowed: bool) {
-        self.inner.settings().billing_products = allowed;
-    }
-
-    /// Makes these actions answer `UnauthorizedOperation`, as if no policy allowed them.
-    pub fn set_denied_actions(&self, actions: &[&str]) {
-        self.inner.settings().denied = actions.iter().map(|&action| action.to_owned()).collect();
     }
 
     /// The whole state, but not the settings.
@@ -278,7 +283,7 @@ impl Inner {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take(region, &action, self.clock.now())?;
-        self.settle();
+        self.progress().await;
         let fields = Fields::new(fields)?;
         let call = Call {
             region: region.to_owned(),
@@ -287,14 +292,27 @@ impl Inner {
             fields,
         };
         match call.action.as_str() {
+            "BundleInstance" => bundle_instance::answer(self, call).await,
+            "CancelBundleTask" => cancel_bundle_task::answer(self, call),
+            "CancelImportTask" => cancel_import_task::answer(self, call),
+            "CopyImage" => copy_image::answer(self, call),
+            "CreateRestoreImageTask" => create_restore_image_task::answer(self, call).await,
+            "CreateStoreImageTask" => create_store_image_task::answer(self, call).await,
             "CreateTags" => create_tags::answer(self, call),
+            "DeleteSnapshot" => delete_snapshot::answer(self, call),
             "DeregisterImage" => deregister_image::answer(self, call),
+            "DescribeBundleTasks" => describe_bundle_tasks::answer(self, call),
             "DescribeImageAttribute" => describe_image_attribute::answer(self, call),
             "DescribeImages" => describe_images::answer(self, call),
+            "DescribeImportImageTasks" => describe_import_image_tasks::answer(self, call),
+            "DescribeImportSnapshotTasks" => describe_import_snapshot_tasks::answer(self, call),
             "DescribeSnapshots" => describe_snapshots::answer(self, call),
+            "DescribeStoreImageTasks" => describe_store_image_tasks::answer(self, call),
             "DescribeTags" => describe_tags::answer(self, call),
             "DisableImage" => disable_image::answer(self, call),
             "EnableImage" => enable_image::answer(self, call),
+            "ImportImage" => import_image::answer(self, call).await,
+            "ImportSnapshot" => import_snapshot::answer(self, call).await,
             "RegisterImage" => register_image::answer(self, call).await,
             _ => Err(Failure::NotBuilt(call.action)),
         }
@@ -321,6 +339,18 @@ impl Inner {
             ));
         }
         Ok(())
+    }
+
+    /// BundleInstance and CancelBundleTask are of the past. The words are those of the API Reference; which code the
+    /// live service answers is not known, this one is a guess.
+    fn check_era(&self) -> Result<(), Failure> {
+        match self.settings().era {
+            Era::Classic => Ok(()),
+            Era::Today => Err(refuse(
+                "UnsupportedOperation",
+                "This action is no longer supported. To create an AMI, use CreateImage.",
+            )),
+        }
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {

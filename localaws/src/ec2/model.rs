@@ -49,6 +49,15 @@ pub struct Image {
     pub uefi_data: Option<String>,
     /// `v2.0`.
     pub imds_support: Option<String>,
+    /// `windows`, or nothing.
+    #[serde(default)]
+    pub platform: Option<String>,
+    /// The image that this one was copied from.
+    #[serde(default)]
+    pub source_image_id: Option<String>,
+    /// Its Region.
+    #[serde(default)]
+    pub source_image_region: Option<String>,
     /// As registered; EC2 never answers with them.
     pub billing_products: Vec<String>,
     /// From the bundle's manifest or the root snapshot.
@@ -112,6 +121,28 @@ pub struct StateReason {
     pub message: String,
 }
 
+impl StateReason {
+    /// The reason in `Client.Code: message` or `Server.Code: message`; without a code it is `Server.InternalError`.
+    pub(super) fn from_words(words: String) -> Self {
+        let coded = words.split_once(": ").filter(|(code, _)| {
+            let name = code
+                .strip_prefix("Client.")
+                .or_else(|| code.strip_prefix("Server."));
+            name.is_some_and(|name| name.bytes().all(|b| b.is_ascii_alphanumeric()))
+        });
+        match coded {
+            Some((code, message)) => Self {
+                code: code.to_owned(),
+                message: message.to_owned(),
+            },
+            None => Self {
+                code: "Server.InternalError".to_owned(),
+                message: words,
+            },
+        }
+    }
+}
+
 /// A product code and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductCode {
@@ -166,6 +197,9 @@ pub struct Snapshot {
     pub owner_id: String,
     /// Whether it is encrypted.
     pub encrypted: bool,
+    /// The key that it was asked to be encrypted with; none is the account's own for EBS.
+    #[serde(default)]
+    pub kms_key_id: Option<String>,
     /// Marketplace product codes.
     pub product_codes: Vec<String>,
     /// Its tags.

@@ -19,12 +19,21 @@ pub(super) struct Page {
 impl Page {
     /// Reads `MaxResults`, from `least` to 1000, and `NextToken`.
     pub(super) fn read(fields: &mut Fields, least: usize) -> Result<Self, Failure> {
+        Self::read_up_to(fields, least, LARGEST)
+    }
+
+    /// The same, of an action with smaller pages.
+    pub(super) fn read_up_to(
+        fields: &mut Fields,
+        least: usize,
+        most: usize,
+    ) -> Result<Self, Failure> {
         let size = fields.number::<usize>("MaxResults")?;
         if let Some(size) = size
-            && !(least..=LARGEST).contains(&size)
+            && !(least..=most).contains(&size)
         {
             let message = format!(
-                "Value ( {size} ) for parameter maxResults is invalid. Expecting a value from {least} to {LARGEST}."
+                "Value ( {size} ) for parameter maxResults is invalid. Expecting a value from {least} to {most}."
             );
             return Err(invalid_value(message));
         }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use super::error::{Failure, invalid_value, refuse};
+use super::error::{Failure, invalid_value, missing, refuse};
 
 /// Fields of every request, also of old clients that sign in the URL ("Query requests", EC2 API Reference).
 const COMMON: [&str; 9] = [
@@ -92,6 +92,16 @@ impl Fields {
         self.below.get_mut(name).and_then(Self::value)
     }
 
+    /// A text that must be there.
+    pub(super) fn required(&mut self, name: &str) -> Result<String, Failure> {
+        self.text(name).ok_or_else(|| missing(&self.name_of(name)))
+    }
+
+    /// Whether there is such a field.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.below.contains_key(name)
+    }
+
     /// A number.
     pub(super) fn number<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, Failure> {
         self.parsed(name, |text| text.parse().ok(), "an integer")
@@ -155,6 +165,18 @@ impl Fields {
         } else {
             self.below.remove(name)
         }
+    }
+
+    /// All fields in one text, except those of these names: the same for the same request.
+    pub(super) fn fingerprint(&self, except: &[&str]) -> String {
+        let below = self.below.iter();
+        let below = below.filter(|(name, _)| !except.contains(&name.as_str()));
+        let own = self
+            .value
+            .iter()
+            .map(|value| format!("{}={value:?}\n", self.path));
+        own.chain(below.map(|(_, field)| field.fingerprint(&[])))
+            .collect()
     }
 
     /// Refuses what nobody has read: `UnknownParameter`.

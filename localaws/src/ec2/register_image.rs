@@ -23,7 +23,9 @@ pub(super) async fn answer(world: &Arc<Inner>, mut call: Call) -> Result<String,
         ));
     }
     let bundle = match &registration.image_location {
-        Some(location) => Some(bundle::fetch(world.objects.as_ref(), location).await?),
+        Some(location) => {
+            Some(bundle::fetch(world.objects.as_ref(), &call.region, location).await?)
+        }
         None => None,
     };
     registration.check_combinations(bundle.as_ref())?;
@@ -45,7 +47,9 @@ impl Inner {
         let now = self.clock.now();
         let settings = self.settings().clone();
         let mut guard = self.store();
-        let Store { regions, failures } = &mut *guard;
+        let Store {
+            regions, failures, ..
+        } = &mut *guard;
         let region = regions.entry(region.to_owned()).or_default();
         if let Some(holder) = region.holder_of(&registration.name, now) {
             let message = format!(
@@ -75,6 +79,7 @@ impl Inner {
             request_id,
         };
         region.images.insert(id.clone(), record);
+        guard.note(settles_at);
         drop(guard);
         self.arm(settles_at);
         Ok(id)
@@ -142,6 +147,9 @@ fn image(registration: Registration) -> Image {
         tpm_support: registration.tpm_support,
         uefi_data: registration.uefi_data,
         imds_support: registration.imds_support,
+        platform: None,
+        source_image_id: None,
+        source_image_region: None,
         billing_products: registration.billing_products,
         product_codes: Vec::new(),
         block_device_mappings: Vec::new(),

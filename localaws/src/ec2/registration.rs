@@ -66,16 +66,7 @@ impl Registration {
     /// Checks each parameter for itself.
     pub(super) fn check_values(&self) -> Result<(), Failure> {
         check_name(&self.name)?;
-        if self
-            .description
-            .as_ref()
-            .is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION)
-        {
-            let message = format!(
-                "Description exceeds the maximum length of {LONGEST_DESCRIPTION} characters"
-            );
-            return Err(invalid_value(message));
-        }
+        check_description(self.description.as_deref())?;
         let architectures = ["i386", "x86_64", "arm64", "x86_64_mac", "arm64_mac"];
         check_one_of("architecture", self.architecture.as_deref(), &architectures)?;
         check_one_of(
@@ -208,7 +199,7 @@ impl Registration {
 
 /// "3-128 alphanumeric characters, parentheses, square brackets, spaces, periods, slashes, dashes, single quotes,
 /// at-signs, or underscores" (RegisterImage, EC2 API Reference).
-fn check_name(name: &str) -> Result<(), Failure> {
+pub(super) fn check_name(name: &str) -> Result<(), Failure> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "()[] ./-'@_".contains(c);
     if (3..=128).contains(&name.chars().count()) && name.chars().all(allowed) {
         return Ok(());
@@ -219,7 +210,22 @@ fn check_name(name: &str) -> Result<(), Failure> {
     Err(refuse("InvalidAMIName.Malformed", message))
 }
 
-fn check_one_of(parameter: &str, value: Option<&str>, allowed: &[&str]) -> Result<(), Failure> {
+/// Refuses a description that is too long.
+pub(super) fn check_description(description: Option<&str>) -> Result<(), Failure> {
+    match description {
+        Some(text) if text.chars().count() > LONGEST_DESCRIPTION => Err(invalid_value(format!(
+            "Description exceeds the maximum length of {LONGEST_DESCRIPTION} characters"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what is no possible value.
+pub(super) fn check_one_of(
+    parameter: &str,
+    value: Option<&str>,
+    allowed: &[&str],
+) -> Result<(), Failure> {
     match value {
         Some(value) if !allowed.contains(&value) => Err(invalid_value(format!(
             "Invalid value '{value}' for {parameter}."

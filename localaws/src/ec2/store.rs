@@ -5,8 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::bundle_task::BundleTask;
 use super::error::{Failure, refuse};
+use super::import::ImportTask;
+use super::instance::SeedInstance;
 use super::model::{Image, Snapshot, StateReason};
+use super::stored::StoreTask;
+use super::task::{Course, Made, TaskKind};
 use crate::ACCOUNT;
 use crate::ids::Ids;
 
@@ -16,6 +21,15 @@ pub(super) struct Store {
     pub(super) regions: BTreeMap<String, Region>,
     /// Registrations to come that are to fail, in order.
     pub(super) failures: VecDeque<StateReason>,
+    /// Tasks to come that are to fail, in order, and why.
+    #[serde(default)]
+    pub(super) task_failures: BTreeMap<TaskKind, VecDeque<String>>,
+    /// Before this nothing changes by itself; none if that is not known.
+    #[serde(skip)]
+    pub(super) quiet_until: Option<Timestamp>,
+    /// Whose objects are being written right now. After a restart they are written again.
+    #[serde(skip)]
+    pub(super) writing: BTreeSet<String>,
 }
 
 /// One Region: a world of its own.
@@ -27,6 +41,27 @@ pub(super) struct Region {
     pub(super) held_names: Vec<HeldName>,
     /// Ids of deregistered images: EC2 tells them from ids that never were.
     pub(super) deregistered: BTreeSet<String>,
+    /// Snapshots that are being filled, until when.
+    #[serde(default)]
+    pub(super) filling: BTreeMap<String, Course>,
+    /// ImportSnapshot's and ImportImage's, as long as they are listed.
+    #[serde(default)]
+    pub(super) import_tasks: BTreeMap<String, ImportTask>,
+    /// CreateStoreImageTask's, as long as they are listed.
+    #[serde(default)]
+    pub(super) store_tasks: Vec<StoreTask>,
+    /// How many of them there ever were.
+    #[serde(default)]
+    pub(super) stored: usize,
+    /// Bundle tasks, as long as they are listed.
+    #[serde(default)]
+    pub(super) bundle_tasks: BTreeMap<String, BundleTask>,
+    /// As they were put into the world; each has its id.
+    #[serde(default)]
+    pub(super) instances: BTreeMap<String, SeedInstance>,
+    /// By action and client token.
+    #[serde(default)]
+    pub(super) tokens: BTreeMap<String, Made>,
 }
 
 /// An image, and what is to become of it.
@@ -54,6 +89,27 @@ pub(super) struct HeldName {
 }
 
 impl Store {
+    /// Something changes by itself at this time, maybe before anything else does.
+    pub(super) fn note(&mut self, at: Timestamp) {
+        self.quiet_until = self.quiet_until.map(|until| until.min(at));
+    }
+
+    /// Makes the listings forget a task.
+    pub(super) fn hide_task(&mut self, id: &str) {
+        for region in self.regions.values_mut() {
+            if let Some(task) = region.import_tasks.get_mut(id) {
+                task.hidden = true;
+            }
+            if let Some(task) = region.bundle_tasks.get_mut(id) {
+                task.hidden = true;
+            }
+            let stored = region.store_tasks.iter_mut();
+            for task in stored.filter(|task| task.image_id == id) {
+                task.hidden = true;
+            }
+        }
+    }
+
     /// The Region, made when it is first spoken to.
     pub(super) fn region(&mut self, name: &str) -> &mut Region {
         self.regions.entry(name.to_owned()).or_default()

@@ -25,8 +25,13 @@ pub(super) struct TagSpecifications {
 
 /// The `Tag.N.Key` and `Tag.N.Value` fields; a value left out is empty.
 pub(super) fn read(fields: &mut Fields) -> Result<Tags, Failure> {
+    read_named(fields, "Tag")
+}
+
+/// The same, of an action that calls them otherwise.
+pub(super) fn read_named(fields: &mut Fields, name: &str) -> Result<Tags, Failure> {
     let mut tags = Tags::new();
-    for mut tag in fields.list("Tag")? {
+    for mut tag in fields.list(name)? {
         let key = tag
             .text("Key")
             .filter(|key| !key.is_empty())
@@ -46,9 +51,21 @@ pub(super) fn read(fields: &mut Fields) -> Result<Tags, Failure> {
     Ok(tags)
 }
 
-/// The `TagSpecification.N` fields of RegisterImage, which tags images and their snapshots only.
+/// The `TagSpecification.N` fields of an action that tags images and their snapshots only.
 pub(super) fn read_specifications(fields: &mut Fields) -> Result<TagSpecifications, Failure> {
-    let mut specifications = TagSpecifications::default();
+    let mut tags = read_specifications_of(fields, &["image", "snapshot"])?;
+    Ok(TagSpecifications {
+        image: tags.remove("image").unwrap_or_default(),
+        snapshot: tags.remove("snapshot").unwrap_or_default(),
+    })
+}
+
+/// The `TagSpecification.N` fields, by resource type, of an action that tags these types.
+pub(super) fn read_specifications_of(
+    fields: &mut Fields,
+    types: &[&str],
+) -> Result<BTreeMap<String, Tags>, Failure> {
+    let mut specifications = BTreeMap::new();
     for mut specification in fields.list("TagSpecification")? {
         let resource_type = specification
             .text("ResourceType")
@@ -60,21 +77,17 @@ pub(super) fn read_specifications(fields: &mut Fields) -> Result<TagSpecificatio
                 "Tag specification must have at least one tag",
             ));
         }
-        let place = match resource_type.as_str() {
-            "image" => &mut specifications.image,
-            "snapshot" => &mut specifications.snapshot,
-            other => {
-                let message =
-                    format!("'{other}' is not a valid taggable resource type for this operation.");
-                return Err(invalid_value(message));
-            }
-        };
-        if !place.is_empty() {
+        if !types.contains(&resource_type.as_str()) {
+            let message = format!(
+                "'{resource_type}' is not a valid taggable resource type for this operation."
+            );
+            return Err(invalid_value(message));
+        }
+        if specifications.insert(resource_type.clone(), tags).is_some() {
             return Err(invalid_value(format!(
                 "Tag specification resource type '{resource_type}' is given twice"
             )));
         }
-        *place = tags;
     }
     Ok(specifications)
 }

@@ -58,6 +58,25 @@ impl Xml {
         }
     }
 
+    /// `<name attribute='value'>` around what `content` writes.
+    pub(super) fn with(
+        &mut self,
+        name: &str,
+        attribute: &str,
+        value: &str,
+        content: impl FnOnce(&mut Self),
+    ) {
+        self.text
+            .push_str(&format!("<{name} {attribute}='{}'>", escape(value)));
+        content(self);
+        self.close(name);
+    }
+
+    /// Text inside of an element.
+    pub(super) fn characters(&mut self, text: &str) {
+        self.text.push_str(&escape(text));
+    }
+
     /// A list as EC2 writes them: `<name><item>…</item>…</name>`.
     pub(super) fn items<T>(
         &mut self,

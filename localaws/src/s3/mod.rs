@@ -160,11 +160,26 @@ impl S3 {
     ///
     /// # Errors
     /// If S3 refuses, or the file cannot be written.
+    pub async fn put(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Result<(), Error> {
+        self.put_with_acl(bucket, key, body, record::DEFAULT_ACL)
+            .await
+    }
+
+    /// Puts an object with a canned ACL, as a client's PutObject would.
+    ///
+    /// # Errors
+    /// If S3 refuses, or the file cannot be written.
     #[expect(
         clippy::unused_async,
         reason = "all of a service's calls are asynchronous to those who make them"
     )]
-    pub async fn put(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Result<(), Error> {
+    pub async fn put_with_acl(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: impl Into<Bytes>,
+        acl: &str,
+    ) -> Result<(), Error> {
         let body = body.into();
         let request_id = self.ids.hex(16).to_ascii_uppercase();
         let about = About {
@@ -178,7 +193,10 @@ impl S3 {
             self.store.commit(
                 about,
                 &draft,
-                New::default(),
+                New {
+                    acl: acl.to_owned(),
+                    ..New::default()
+                },
                 &condition::Write::default(),
                 Reason::PutObject,
             )

@@ -16,7 +16,7 @@ use super::{Directory, Inner, World};
 use crate::bus::{Bus, Event};
 use crate::client;
 use crate::clock::Clock;
-use crate::ec2::Ec2;
+use crate::ec2::{Ec2, Era};
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
@@ -24,10 +24,12 @@ use crate::s3::{self, S3};
 use crate::schedule::Expression;
 use crate::schedule_runner;
 use crate::sns::Sns;
+use crate::ssm::Ssm;
 use crate::state::StateFiles;
 use crate::sts::Sts;
 use crate::template::stack::Stack;
 use crate::template::{self, TemplateError};
+use crate::world::kept::{load, not_before};
 
 /// Why a world did not start.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +97,7 @@ pub struct Builder {
     directory: Option<PathBuf>,
     runner: FunctionRunner,
     schedules: bool,
+    era: Era,
 }
 
 impl Default for Builder {
@@ -110,6 +113,7 @@ impl Default for Builder {
             directory: None,
             runner: FunctionRunner::Nothing,
             schedules: true,
+            era: Era::Today,
         }
     }
 }
@@ -183,6 +187,13 @@ impl Builder {
     #[must_use]
     pub fn schedules(mut self, run: bool) -> Self {
         self.schedules = run;
+        self
+    }
+
+    /// What EC2 still supports; today's unless told.
+    #[must_use]
+    pub fn era(mut self, era: Era) -> Self {
+        self.era = era;
         self
     }
 
@@ -280,17 +291,25 @@ impl Builder {
         let (clock, ids) = (Clock::new(epoch, self.speed), Ids::new(self.seed));
         let (bus, events) = Bus::new();
         let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region)?;
-        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(InS3(s3.clone())));
+        let objects = InS3 {
+            s3: s3.clone(),
+            region: self.region.clone(),
+        };
+        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(objects));
+        ec2.set_era(self.era);
         let sns = Sns::new(clock, ids.clone(), &made("mail")?);
+        let ssm = Ssm::new(clock, ids.clone());
         let sts = Sts::new(ids.clone());
         if let Some(files) = &state {
             load(files, "ec2", |saved| ec2.load(saved))?;
             load(files, "sns", |saved| sns.load(saved))?;
+            load(files, "ssm", |saved| ssm.load(saved))?;
         }
         let services = Services {
             s3,
             ec2,
             sns,
+            ssm,
             sts,
             faults: Faults::default(),
             callers: Callers::default(),
@@ -301,33 +320,6 @@ impl Builder {
             state,
         };
         Ok((services, events))
-    }
-}
-
-/// The time that a world on these files begins at: its time never goes back.
-fn not_before(files: &StateFiles, epoch: Timestamp) -> Result<Timestamp, WorldError> {
-    let saved = files.time().map_err(|error| WorldError::State {
-        path: files.time_path(),
-        problem: error.to_string(),
-    })?;
-    Ok(saved.map_or(epoch, |saved| saved.max(epoch)))
-}
-
-fn load(
-    files: &StateFiles,
-    service: &str,
-    load: impl FnOnce(serde_json::Value) -> Result<(), serde_json::Error>,
-) -> Result<(), WorldError> {
-    let wrong = |problem: String| WorldError::State {
-        path: files.path(service),
-        problem,
-    };
-    match files
-        .read(service)
-        .map_err(|error| wrong(error.to_string()))?
-    {
-        Some(saved) => load(saved).map_err(|error| wrong(error.to_string())),
-        None => Ok(()),
     }
 }
 

@@ -5,11 +5,14 @@
 
 pub(crate) mod activity;
 mod builder;
+mod kept;
 mod objects;
 pub(crate) mod services;
 
 #[cfg(test)]
 mod fault_tests;
+#[cfg(test)]
+mod task_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -37,6 +40,7 @@ use crate::lambda::{Caller, DeadLetter, FunctionError, InvocationRecord, Lambda}
 use crate::s3::S3;
 use crate::schedule_runner::Barrier;
 use crate::sns::Sns;
+use crate::ssm::Ssm;
 use crate::template::stack::Stack;
 use crate::wire::{Request, Response};
 use services::Services;
@@ -119,6 +123,12 @@ impl World {
     #[must_use]
     pub fn sns(&self) -> &Sns {
         &self.inner.services.sns
+    }
+
+    /// SSM, past the front doors.
+    #[must_use]
+    pub fn ssm(&self) -> &Ssm {
+        &self.inner.services.ssm
     }
 
     /// What is to go wrong.
@@ -244,6 +254,7 @@ impl World {
         self.inner.lambda.shutdown().await;
         self.inner.services.save("ec2");
         self.inner.services.save("sns");
+        self.inner.services.save("ssm");
     }
 
     /// What is behind the front doors.

@@ -1,45 +1,80 @@
-//! EC2's eyes on S3: it reads objects as the service it is, not as the caller.
+//! EC2's hands on S3: as the service it is, and as the roles that it assumes.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 
-use crate::ec2::Objects;
+use crate::ec2::{Objects, Place};
 use crate::s3::{self, S3};
 
 /// Canned ACLs that let EC2 read an object ("Canned ACL", S3 User Guide).
 const READABLE: [&str; 3] = ["aws-exec-read", "public-read", "public-read-write"];
 
-/// The buckets of this world.
-pub(super) struct InS3(pub(super) S3);
+/// The buckets of this world. They are all in one Region: from the others EC2 sees them elsewhere (301).
+pub(super) struct InS3 {
+    pub(super) s3: S3,
+    pub(super) region: String,
+}
+
+impl InS3 {
+    fn is_local(&self, place: Place<'_>) -> Result<(), StatusCode> {
+        if place.region == self.region {
+            Ok(())
+        } else {
+            Err(StatusCode::MOVED_PERMANENTLY)
+        }
+    }
+
+    /// Buckets that are nowhere are not elsewhere, so this comes first.
+    async fn bucket_is_local(&self, place: Place<'_>) -> Result<(), StatusCode> {
+        // A key that nobody has: only the bucket is looked up.
+        let found = self.s3.acl(place.bucket, "").await;
+        found.map_err(|error| status(&error))?;
+        self.is_local(place)
+    }
+
+    async fn get(&self, place: Place<'_>) -> Result<Bytes, StatusCode> {
+        self.bucket_is_local(place).await?;
+        let found = self.s3.get(place.bucket, place.key).await;
+        let found = found.map_err(|error| status(&error))?;
+        found.ok_or(StatusCode::NOT_FOUND)
+    }
+}
 
 impl Objects for InS3 {
-    fn read<'a>(
-        &'a self,
-        bucket: &'a str,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
+    fn read<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
         Box::pin(async move {
-            let found = self
-                .0
-                .get(bucket, key)
-                .await
-                .map_err(|error| status(&error))?;
-            let object = found.ok_or(StatusCode::NOT_FOUND)?;
-            let acl = self
-                .0
-                .acl(bucket, key)
-                .await
-                .map_err(|error| status(&error))?;
-            match acl {
+            let object = self.get(place).await?;
+            let acl = self.s3.acl(place.bucket, place.key).await;
+            match acl.map_err(|error| status(&error))? {
                 Some(acl) if READABLE.contains(&acl.as_str()) => Ok(object),
                 _ => Err(StatusCode::FORBIDDEN),
             }
         })
     }
+
+    fn fetch<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
+        Box::pin(self.get(place))
+    }
+
+    fn put<'a>(
+        &'a self,
+        place: Place<'a>,
+        body: Bytes,
+        acl: &'a str,
+    ) -> BoxFuture<'a, Result<(), StatusCode>> {
+        Box::pin(async move {
+            self.bucket_is_local(place).await?;
+            let put = self.s3.put_with_acl(place.bucket, place.key, body, acl);
+            put.await.map_err(|error| status(&error))
+        })
+    }
+
+    fn bucket<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), StatusCode>> {
+        Box::pin(self.bucket_is_local(place))
+    }
 }
 
-/// All buckets are in the stack's Region here, so none is ever elsewhere (301).
 fn status(error: &s3::Error) -> StatusCode {
     match error {
         s3::Error::Refused { code, .. } if code == "NoSuchBucket" => StatusCode::NOT_FOUND,

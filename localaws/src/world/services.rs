@@ -13,6 +13,7 @@ use crate::lambda::{Caller, Callers};
 use crate::route::{self, Target};
 use crate::s3::S3;
 use crate::sns::Sns;
+use crate::ssm::Ssm;
 use crate::state::StateFiles;
 use crate::sts::Sts;
 use crate::wire::{self, Request, Response};
@@ -23,6 +24,7 @@ pub(crate) struct Services {
     pub(crate) s3: S3,
     pub(crate) ec2: Ec2,
     pub(crate) sns: Sns,
+    pub(crate) ssm: Ssm,
     pub(crate) sts: Sts,
     pub(crate) faults: Faults,
     pub(crate) callers: Callers,
@@ -119,6 +121,7 @@ impl Services {
             "s3" => self.s3.handle(request).await,
             "ec2" => self.ec2.handle(&target.region, request).await,
             "sns" => self.sns.handle(&target.region, request).await,
+            "ssm" => self.ssm.handle(&target.region, request).await,
             "sts" => self.sts.handle(request).await,
             // Actions of REST protocols have no name in the request.
             other if action.is_empty() => wire::not_built(
@@ -154,6 +157,7 @@ impl Services {
         let saved = match service {
             "ec2" => files.write(service, || self.ec2.save()),
             "sns" => files.write(service, || self.sns.save()),
+            "ssm" => files.write(service, || self.ssm.save()),
             // S3 is on disk as it is; the others remember nothing.
             _ => return,
         };

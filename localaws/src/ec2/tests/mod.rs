@@ -1,9 +1,13 @@
 //! Usage of EC2 through the wire: form bodies in, XML out.
 
+mod bundle_tasks;
+mod copy;
 mod describe;
+mod import;
 mod instance_store;
 mod lifecycle;
 mod register;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,7 +17,7 @@ use futures_util::future::BoxFuture;
 use http::StatusCode;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Ec2, Image, Objects, SeedSnapshot};
+use super::{Ec2, Image, Objects, Place, SeedSnapshot};
 use crate::bus::{Bus, Event};
 use crate::clock::Clock;
 use crate::ids::Ids;
@@ -25,21 +29,54 @@ const SNAPSHOT: &str = "snap-0123456789abcdef0";
 #[derive(Default)]
 struct Shelf {
     objects: Mutex<BTreeMap<String, Result<Bytes, StatusCode>>>,
+    acls: Mutex<BTreeMap<String, String>>,
+}
+
+impl Shelf {
+    fn get(&self, place: Place<'_>) -> Result<Bytes, StatusCode> {
+        let objects = self.objects.lock().unwrap();
+        let found = objects.get(&format!("{}/{}", place.bucket, place.key));
+        match (place.region, found) {
+            (REGION, found) => found.cloned().unwrap_or(Err(StatusCode::NOT_FOUND)),
+            _elsewhere => Err(StatusCode::MOVED_PERMANENTLY),
+        }
+    }
 }
 
 impl Objects for Shelf {
-    fn read<'a>(
+    fn read<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
+        Box::pin(async move { self.get(place) })
+    }
+
+    fn fetch<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
+        Box::pin(async move { self.get(place) })
+    }
+
+    fn put<'a>(
         &'a self,
-        bucket: &'a str,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
-        let found = self
-            .objects
-            .lock()
-            .unwrap()
-            .get(&format!("{bucket}/{key}"))
-            .cloned();
-        Box::pin(async move { found.unwrap_or(Err(StatusCode::NOT_FOUND)) })
+        place: Place<'a>,
+        body: Bytes,
+        acl: &'a str,
+    ) -> BoxFuture<'a, Result<(), StatusCode>> {
+        Box::pin(async move {
+            let name = format!("{}/{}", place.bucket, place.key);
+            self.acls
+                .lock()
+                .unwrap()
+                .insert(name.clone(), acl.to_owned());
+            self.objects.lock().unwrap().insert(name, Ok(body));
+            Ok(())
+        })
+    }
+
+    fn bucket<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), StatusCode>> {
+        Box::pin(async move {
+            match (place.region, place.bucket) {
+                (REGION, "lost") => Err(StatusCode::NOT_FOUND),
+                (REGION, _) => Ok(()),
+                _elsewhere => Err(StatusCode::MOVED_PERMANENTLY),
+            }
+        })
     }
 }
 
@@ -82,6 +119,10 @@ impl World {
 
     /// Sends an action with these `&`-joined fields, unescaped, and gives status and body.
     async fn send(&self, action: &str, fields: &str) -> (StatusCode, String) {
+        self.send_to(REGION, action, fields).await
+    }
+
+    async fn send_to(&self, region: &str, action: &str, fields: &str) -> (StatusCode, String) {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("Action", action)
             .append_pair("Version", "2016-11-15");
@@ -92,7 +133,7 @@ impl World {
         let request = http::Request::post("/")
             .body(Bytes::from(form.finish()))
             .unwrap();
-        let response = self.ec2.handle(REGION, request).await;
+        let response = self.ec2.handle(region, request).await;
         let body = String::from_utf8(response.body().to_vec()).unwrap();
         (response.status(), body)
     }

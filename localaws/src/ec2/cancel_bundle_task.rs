@@ -1,0 +1,23 @@
+//! CancelBundleTask.
+
+use super::bundle_task::{no_task, write};
+use super::error::Failure;
+use super::xml::Xml;
+use super::{Call, Inner};
+
+pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
+    world.check_era()?;
+    let id = call.fields.required("BundleId")?;
+    world.permit(&call.action, call.fields)?;
+    let now = world.clock.now();
+    let mut store = world.store();
+    let tasks = &mut store.region(&call.region).bundle_tasks;
+    let task = tasks.get_mut(&id).filter(|task| task.is_visible(now));
+    let task = task.ok_or_else(|| no_task(&[&id]))?;
+    task.cancel(now)?;
+    let task = task.clone();
+    store.note(now);
+    Ok(Xml::answer(&call.action, &call.request_id, |xml| {
+        xml.element("bundleInstanceTask", |xml| write(xml, &task, now));
+    }))
+}

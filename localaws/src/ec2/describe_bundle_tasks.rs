@@ -1,0 +1,68 @@
+//! DescribeBundleTasks: all at once, in no order that says anything.
+
+use jiff::Timestamp;
+
+use super::bundle_task::{BundleTask, no_task, write};
+use super::describe_images::date;
+use super::error::Failure;
+use super::filter;
+use super::tags::Tags;
+use super::xml::Xml;
+use super::{Call, Inner};
+
+const FILTERS: [&str; 10] = [
+    "bundle-id",
+    "error-code",
+    "error-message",
+    "instance-id",
+    "progress",
+    "s3-bucket",
+    "s3-prefix",
+    "start-time",
+    "state",
+    "update-time",
+];
+
+pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
+    let ids = call.fields.texts("BundleId")?;
+    let filters = filter::read(&mut call.fields, &FILTERS)?;
+    world.permit(&call.action, call.fields)?;
+    let now = world.clock.now();
+    let mut store = world.store();
+    let all = &store.region(&call.region).bundle_tasks;
+    let there = |id: &str| all.get(id).is_some_and(|task| task.is_visible(now));
+    let lost = ids.iter().map(String::as_str).filter(|id| !there(id));
+    let lost: Vec<&str> = lost.collect();
+    if !lost.is_empty() {
+        return Err(no_task(&lost));
+    }
+    // Ids are random, so their order is none of time.
+    let tasks = all.values().filter(|task| {
+        task.is_visible(now)
+            && (ids.is_empty() || ids.contains(&task.id))
+            // Bundle tasks cannot be tagged.
+            && filter::pass(&filters, &Tags::new(), |name| values_of(task, name, now))
+    });
+    Ok(Xml::answer(&call.action, &call.request_id, |xml| {
+        xml.items("bundleInstanceTasksSet", tasks, |xml, task| {
+            write(xml, task, now);
+        });
+    }))
+}
+
+fn values_of(task: &BundleTask, name: &str, now: Timestamp) -> Vec<String> {
+    let error = task.end.as_ref().and_then(|end| end.error.as_ref());
+    let value = match name {
+        "bundle-id" => Some(task.id.clone()),
+        "error-code" => error.map(|error| error.code.clone()),
+        "error-message" => error.map(|error| error.message.clone()),
+        "instance-id" => Some(task.instance_id.clone()),
+        "progress" => task.progress(now),
+        "s3-bucket" => Some(task.bucket.clone()),
+        "s3-prefix" => Some(task.prefix.clone()),
+        "start-time" => Some(date(task.course.started_at)),
+        "state" => Some(task.state(now).to_owned()),
+        _update_time => Some(date(task.updated_at(now))),
+    };
+    value.into_iter().collect()
+}

@@ -1,0 +1,61 @@
+//! DescribeStoreImageTasks.
+
+use super::describe_images::date;
+use super::error::{Failure, invalid_combination, invalid_value};
+use super::page::Page;
+use super::store::check_image_id;
+use super::stored::StoreTask;
+use super::xml::Xml;
+use super::{Call, Inner, filter};
+
+/// "Up to 20 AMI IDs can be included in a request."
+const MOST_IDS: usize = 20;
+
+pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
+    let ids = call.fields.texts("ImageId")?;
+    let filters = filter::read(&mut call.fields, &["task-state", "bucket"])?;
+    let limited = call.fields.has("MaxResults");
+    let page = Page::read_up_to(&mut call.fields, 1, 200)?;
+    world.permit(&call.action, call.fields)?;
+    ids.iter().try_for_each(|id| check_image_id(id))?;
+    if ids.len() > MOST_IDS {
+        return Err(invalid_value(format!(
+            "The maximum number of image ids in a request is {MOST_IDS}"
+        )));
+    }
+    if !ids.is_empty() && limited {
+        return Err(invalid_combination(
+            "MaxResults and ImageIds cannot be specified in the same call",
+        ));
+    }
+    let now = world.clock.now();
+    let mut store = world.store();
+    let tasks = &store.region(&call.region).store_tasks;
+    // "When you specify the ImageIds parameter, any filters that you specify are ignored."
+    let wanted = |task: &&StoreTask| {
+        task.is_visible(now)
+            && match ids.is_empty() {
+                false => ids.contains(&task.image_id),
+                true => filter::pass(&filters, &super::tags::Tags::new(), |name| {
+                    vec![match name {
+                        "bucket" => task.bucket.clone(),
+                        _state => task.state().to_owned(),
+                    }]
+                }),
+            }
+    };
+    let (tasks, next) = page.cut(tasks.iter().filter(wanted).collect(), |task| task.place());
+    Ok(Xml::answer(&call.action, &call.request_id, |xml| {
+        xml.items("storeImageTaskResultSet", tasks, |xml, task| {
+            xml.text("amiId", &task.image_id);
+            xml.text("taskStartTime", date(task.course.started_at));
+            xml.text("bucket", &task.bucket);
+            xml.text("s3objectKey", &task.key);
+            xml.text("progressPercentage", task.percent(now));
+            xml.text("storeTaskState", task.state());
+            let reason = task.failure.as_ref().filter(|_| task.ended);
+            xml.optional("storeTaskFailureReason", reason);
+        });
+        xml.optional("nextToken", next);
+    }))
+}

@@ -1,0 +1,179 @@
+//! The way into an import task, and out of it: what ImportSnapshot and ImportImage share, and cancelling.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Inner;
+use super::disk::invalid_parameter;
+use super::error::{Failure, refuse};
+use super::import::{ImportTask, no_task};
+use super::query::Fields;
+use super::store::{Region, Store};
+use super::task::{ClientToken, Course};
+
+/// The role that the service works with, unless the request names another ("Required service role").
+const DEFAULT_ROLE: &str = "vmimport";
+/// How much of its time a cancelled task is still `deleting`.
+const CANCELLING: i32 = 10;
+
+/// The form of an import task's parameters that both actions share, and the rest of the way in.
+pub(super) struct Start {
+    pub(super) task: ImportTask,
+    pub(super) token: Option<ClientToken>,
+    role: String,
+}
+
+impl Start {
+    /// Reads what both actions share.
+    pub(super) fn read(
+        fields: &mut Fields,
+        token: Option<ClientToken>,
+        kind: &str,
+    ) -> Result<Self, Failure> {
+        let role = fields.text("RoleName").filter(|name| !name.is_empty());
+        if let Some(mut data) = fields.group("ClientData") {
+            for name in ["Comment", "UploadEnd", "UploadSize", "UploadStart"] {
+                data.text(name);
+            }
+            data.finish()?;
+        }
+        let mut tags = super::tags::read_specifications_of(fields, &[kind, "snapshot", "image"])?;
+        let mut taken = |kind: &str| tags.remove(kind).unwrap_or_default();
+        let task = ImportTask {
+            id: String::new(),
+            description: fields.text("Description"),
+            encrypted: fields.flag("Encrypted")?.unwrap_or(false),
+            kms_key_id: fields.text("KmsKeyId"),
+            disks: Vec::new(),
+            machine: None,
+            tags: taken(kind),
+            snapshot_tags: taken("snapshot"),
+            image_tags: taken("image"),
+            course: Course {
+                started_at: Timestamp::UNIX_EPOCH,
+                ends_at: Timestamp::UNIX_EPOCH,
+            },
+            visible_at: Timestamp::UNIX_EPOCH,
+            failure: None,
+            end: None,
+            complete: false,
+            image_id: None,
+            hidden: false,
+            request_id: String::new(),
+        };
+        let role = role.unwrap_or_else(|| DEFAULT_ROLE.to_owned());
+        Ok(Self { task, token, role })
+    }
+}
+
+impl Inner {
+    /// Starts an import task, or finds the one that this request has started before.
+    pub(super) async fn import(
+        self: &Arc<Self>,
+        region: &str,
+        request_id: &str,
+        start: Start,
+    ) -> Result<ImportTask, Failure> {
+        let Start {
+            mut task,
+            token,
+            role,
+        } = start;
+        if let Some(known) = self.imported_before(region, token.as_ref())? {
+            return Ok(known);
+        }
+        super::task::check_key(task.encrypted, task.kms_key_id.as_deref())?;
+        if !self.settings().roles.contains(&role) {
+            return Err(invalid_parameter(format!(
+                "The service role {role} does not exist or does not have sufficient permissions for the service to continue"
+            )));
+        }
+        for disk in &mut task.disks {
+            self.look_at(region, disk).await?;
+        }
+        // The same request may have come a second time while this one looked at S3.
+        if let Some(known) = self.imported_before(region, token.as_ref())? {
+            return Ok(known);
+        }
+        task.course = self.course(task.kind());
+        task.visible_at = self.later(self.settings().visibility_delay);
+        request_id.clone_into(&mut task.request_id);
+        let ends_at = task.course.ends_at;
+        let mut guard = self.store();
+        let Store {
+            regions,
+            task_failures,
+            ..
+        } = &mut *guard;
+        let state = regions.entry(region.to_owned()).or_default();
+        task.failure = task_failures
+            .get_mut(&task.kind())
+            .and_then(VecDeque::pop_front);
+        let prefix = if task.machine.is_some() {
+            "import-ami"
+        } else {
+            "import-snap"
+        };
+        task.id = self.ids.resource(prefix);
+        while state.import_tasks.contains_key(&task.id) {
+            task.id = self.ids.resource(prefix);
+        }
+        state.made_now(token, &task.id);
+        state.import_tasks.insert(task.id.clone(), task.clone());
+        for at in task.moments() {
+            guard.note(at);
+        }
+        drop(guard);
+        self.arm(ends_at);
+        Ok(task)
+    }
+
+    fn imported_before(
+        &self,
+        region: &str,
+        token: Option<&ClientToken>,
+    ) -> Result<Option<ImportTask>, Failure> {
+        let mut store = self.store();
+        let region = store.region(region);
+        let id = region.made_before(token)?;
+        Ok(id.and_then(|id| region.import_tasks.get(&id).cloned()))
+    }
+
+    /// Cancels a task that is under way; gives its status before and after.
+    pub(super) fn cancel_import(
+        &self,
+        region: &str,
+        id: &str,
+        reason: Option<String>,
+    ) -> Result<(&'static str, &'static str), Failure> {
+        let now = self.clock.now();
+        let mut store = self.store();
+        let region = store.region(region);
+        let Region {
+            import_tasks,
+            snapshots,
+            ..
+        } = region;
+        let task = import_tasks
+            .get_mut(id)
+            .filter(|task| task.is_visible(now))
+            .ok_or_else(|| no_task(&[id]))?;
+        let before = task.shown(now).status;
+        if task.complete || task.end.is_some() {
+            let message = format!("The import task {id} is {before} and cannot be cancelled");
+            return Err(refuse("IncorrectState", message));
+        }
+        let time = task
+            .course
+            .at(CANCELLING)
+            .duration_since(task.course.started_at);
+        let deleted_at = now.checked_add(time).unwrap_or(now);
+        let message = reason.unwrap_or_else(|| "Cancelled by user".to_owned());
+        task.end(deleted_at, message, snapshots);
+        let after = task.shown(now).status;
+        store.note(now);
+        Ok((before, after))
+    }
+}

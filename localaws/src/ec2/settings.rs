@@ -1,0 +1,133 @@
+//! How EC2 behaves in this world: times, failures to come, eras, permissions. Not part of the saved state.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use super::Ec2;
+use super::model::StateReason;
+use super::task::TaskKind;
+
+/// How long a registered image is pending, unless set otherwise: long enough to be seen, short enough for a demo.
+const PENDING_TIME: Duration = Duration::from_secs(5);
+/// How long a deregistered image's name stays taken, unless set otherwise. AWS names no figure.
+const NAME_RELEASE_DELAY: Duration = Duration::from_secs(5);
+/// How this world behaves. Set by whoever makes it, not part of the saved state.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) pending_time: Duration,
+    pub(super) visibility_delay: Duration,
+    pub(super) name_release_delay: Duration,
+    pub(super) billing_products: bool,
+    pub(super) denied: BTreeSet<String>,
+    pub(super) task_times: BTreeMap<TaskKind, Duration>,
+    pub(super) roles: BTreeSet<String>,
+    pub(super) era: Era,
+    /// Secrets by access key id. Secrets are not state: they are in no saved file.
+    pub(super) bundle_keys: BTreeMap<String, String>,
+}
+
+/// What EC2 still supports.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Era {
+    /// As AWS is in 2026: BundleInstance and CancelBundleTask are no longer supported.
+    #[default]
+    Today,
+    /// As AWS was, and as EC2-compatible clouds are: they are.
+    Classic,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            pending_time: PENDING_TIME,
+            visibility_delay: Duration::ZERO,
+            name_release_delay: NAME_RELEASE_DELAY,
+            billing_products: false,
+            denied: BTreeSet::new(),
+            task_times: BTreeMap::new(),
+            roles: BTreeSet::from(["vmimport".to_owned()]),
+            era: Era::Today,
+            bundle_keys: BTreeMap::new(),
+        }
+    }
+}
+
+impl Ec2 {
+    /// Makes the next registration that is accepted end as `failed` for this reason. May be called several times.
+    pub fn fail_next_registration(&self, reason: StateReason) {
+        self.inner.store().failures.push_back(reason);
+    }
+
+    /// Makes the next task of this kind that is accepted fail, with this message. May be called several times.
+    ///
+    /// A copied or restored image fails with the message as its state reason; `Client.Code: message` gives it a code of
+    /// its own, as it does to a bundle task's error.
+    pub fn fail_next_task(&self, kind: TaskKind, message: &str) {
+        let mut store = self.inner.store();
+        let failures = store.task_failures.entry(kind).or_default();
+        failures.push_back(message.to_owned());
+    }
+
+    /// How long tasks of this kind that begin from now on take, in the world's time.
+    pub fn set_task_time(&self, kind: TaskKind, time: Duration) {
+        self.inner.settings().task_times.insert(kind, time);
+    }
+
+    /// Makes the listings forget a task before its time: by its id, or by the id of the image that it stores. What it
+    /// does goes on.
+    pub fn hide_task(&self, id: &str) {
+        self.inner.store().hide_task(id);
+    }
+
+    /// What EC2 still supports; today's unless told.
+    pub fn set_era(&self, era: Era) {
+        self.inner.settings().era = era;
+    }
+
+    /// Makes a long-lived key known, with which clients sign the upload policies of bundle tasks.
+    pub fn set_bundle_key(&self, access_key_id: &str, secret: &str) {
+        let mut settings = self.inner.settings();
+        let (id, secret) = (access_key_id.to_owned(), secret.to_owned());
+        settings.bundle_keys.insert(id, secret);
+    }
+
+    /// The IAM roles that the import service may assume; `vmimport` unless told.
+    pub fn set_service_roles(&self, roles: &[&str]) {
+        self.inner.settings().roles = roles.iter().map(|&role| role.to_owned()).collect();
+    }
+
+    /// How long images registered from now on stay `pending`, in the world's time.
+    pub fn set_pending_time(&self, pending_time: Duration) {
+        self.inner.settings().pending_time = pending_time;
+    }
+
+    /// How long EC2 does not find images and tasks made from now on (eventual consistency), in the world's time.
+    pub fn set_visibility_delay(&self, visibility_delay: Duration) {
+        self.inner.settings().visibility_delay = visibility_delay;
+    }
+
+    /// How long names of images deregistered from now on stay taken, in the world's time.
+    pub fn set_name_release_delay(&self, name_release_delay: Duration) {
+        self.inner.settings().name_release_delay = name_release_delay;
+    }
+
+    /// Whether EC2's request limits hold: `RequestLimitExceeded` with HTTP 503.
+    pub fn set_request_limits(&self, on: bool) {
+        self.inner
+            .limits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .on = on;
+    }
+
+    /// Whether the account may register images with billing products; most accounts may not.
+    pub fn set_billing_products_allowed(&self, allowed: bool) {
+        self.inner.settings().billing_products = allowed;
+    }
+
+    /// Makes these actions answer `UnauthorizedOperation`, as if no policy allowed them.
+    pub fn set_denied_actions(&self, actions: &[&str]) {
+        self.inner.settings().denied = actions.iter().map(|&action| action.to_owned()).collect();
+    }
+}

@@ -1,0 +1,114 @@
+//! Images stored in S3: the tasks that store them, and the objects that they make
+//! ("Store and restore an AMI using Amazon S3", EC2 User Guide).
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::error::{Failure, invalid_value};
+use super::model::{Image, Snapshot};
+use super::store::Region;
+use super::task::Course;
+
+/// How long tasks are listed: "you can view tasks from the last 31 days".
+const LISTED_FOR: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// The first field of an object: nobody shall take it for EC2's own, which has the disks in it.
+const FORMAT: &str = "localaws stored image, version 1; EC2 cannot restore it";
+
+/// A task that stores an image; it has no id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct StoreTask {
+    pub(super) image_id: String,
+    pub(super) bucket: String,
+    pub(super) key: String,
+    /// What is to be stored, as it was at the start.
+    pub(super) object: String,
+    pub(super) course: Course,
+    pub(super) visible_at: Timestamp,
+    /// How it fails, if it is to fail or has failed.
+    pub(super) failure: Option<String>,
+    /// Whether it has come to an end.
+    pub(super) ended: bool,
+    pub(super) hidden: bool,
+    /// How many were made in this Region before it.
+    pub(super) order: usize,
+}
+
+impl StoreTask {
+    /// `StoreTaskState` of the EC2 API.
+    pub(super) fn state(&self) -> &'static str {
+        match (self.ended, &self.failure) {
+            (false, _) => "InProgress",
+            (true, None) => "Completed",
+            (true, Some(_)) => "Failed",
+        }
+    }
+
+    pub(super) fn percent(&self, now: Timestamp) -> u8 {
+        match self.state() {
+            "Completed" => 100,
+            _ => self.course.percent(now).min(99),
+        }
+    }
+
+    pub(super) fn is_visible(&self, now: Timestamp) -> bool {
+        !self.hidden && self.visible_at <= now
+    }
+
+    /// When it changes by itself: it ends, or is not listed any more.
+    pub(super) fn moment(&self) -> Timestamp {
+        let past = self.course.started_at.checked_add(LISTED_FOR);
+        match self.ended {
+            true => past.unwrap_or(Timestamp::MAX),
+            false => self.course.ends_at,
+        }
+    }
+
+    /// What the pages of a listing are ordered by.
+    pub(super) fn place(&self) -> String {
+        format!("{:020}", self.order)
+    }
+}
+
+/// Forgets tasks that are not listed any more, and fails those that are to fail. The others end when their object is
+/// written, see [`super::Inner::progress`].
+pub(super) fn settle(region: &mut Region, now: Timestamp) {
+    region
+        .store_tasks
+        .retain(|task| !task.ended || !Course::is_past(task.course.started_at, LISTED_FOR, now));
+    for task in &mut region.store_tasks {
+        task.ended |= task.failure.is_some() && task.course.ends_at <= now;
+    }
+}
+
+/// What such an object holds.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Stored {
+    format: String,
+    pub(super) image: Image,
+    pub(super) snapshots: Vec<Snapshot>,
+}
+
+impl Stored {
+    pub(super) fn new(image: Image, snapshots: Vec<Snapshot>) -> Self {
+        let format = FORMAT.to_owned();
+        Self {
+            format,
+            image,
+            snapshots,
+        }
+    }
+
+    /// The object's text. Its parts are texts and numbers: JSON can always say them.
+    pub(super) fn write(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// What is in an object, if this world has written it.
+    pub(super) fn read(object: &Bytes, key: &str) -> Result<Self, Failure> {
+        let stored: Option<Self> = serde_json::from_slice(object).ok();
+        stored
+            .filter(|stored| stored.format == FORMAT)
+            .ok_or_else(|| invalid_value(format!("The object {key} is not a stored AMI")))
+    }
+}

@@ -1,0 +1,169 @@
+//! Images that are copied, also to another Region.
+
+use std::time::Duration;
+
+use super::*;
+use crate::ec2::{ImageState, SnapshotState, TaskKind};
+
+const ELSEWHERE: &str = "eu-central-1";
+
+impl World {
+    /// An image that is available.
+    async fn source(&self) -> String {
+        self.ec2.set_pending_time(Duration::ZERO);
+        let tags = "TagSpecification.1.ResourceType=image&TagSpecification.1.Tag.1.Key=team&TagSpecification.1.Tag.1.Value=web";
+        self.register("web", tags).await
+    }
+
+    async fn copy(&self, region: &str, source: &str, more: &str) -> (StatusCode, String) {
+        let fields = format!("SourceImageId={source}&SourceRegion={REGION}&Name=web&{more}");
+        self.send_to(region, "CopyImage", &fields).await
+    }
+
+    async fn copied(&self, region: &str, source: &str, more: &str) -> String {
+        let (status, body) = self.copy(region, source, more).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        text(&body, "imageId")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_is_copied_with_its_snapshots_to_another_region() {
+    let mut world = World::new();
+    let source = world.source().await;
+    world.ok("DescribeImages", "").await;
+    world.events.recv().await.unwrap();
+    let tags = "TagSpecification.1.ResourceType=snapshot&TagSpecification.1.Tag.1.Key=owner&TagSpecification.1.Tag.1.Value=me";
+    let id = world
+        .copied(
+            ELSEWHERE,
+            &source,
+            &format!("Encrypted=true&KmsKeyId=k&CopyImageTags=true&{tags}"),
+        )
+        .await;
+    let image = world.ec2.images(ELSEWHERE).remove(0);
+    assert_eq!(
+        (&image.id, image.state, image.tags["team"].as_str()),
+        (&id, ImageState::Pending, "web")
+    );
+    let snapshot = world.ec2.snapshots(ELSEWHERE).remove(0);
+    let ebs = image.block_device_mappings[0].ebs.as_ref().unwrap();
+    assert_eq!(
+        (ebs.snapshot_id.as_ref(), ebs.encrypted),
+        (Some(&snapshot.id), true)
+    );
+    assert_eq!(
+        (snapshot.state, snapshot.tags["owner"].as_str()),
+        (SnapshotState::Pending, "me")
+    );
+    world.clock.sleep(Duration::from_secs(15)).await;
+    let (_, xml) = world
+        .send_to(ELSEWHERE, "DescribeSnapshots", "Owner.1=self")
+        .await;
+    assert_eq!(
+        (text(&xml, "progress"), text(&xml, "kmsKeyId")),
+        ("50%".into(), "k".into())
+    );
+    let event = world.events.recv().await.unwrap();
+    assert_eq!(
+        (event.region.as_str(), &event.detail["State"]),
+        (ELSEWHERE, &"available".into())
+    );
+    assert_eq!(
+        world.ec2.snapshots(ELSEWHERE)[0].state,
+        SnapshotState::Completed
+    );
+    let (_, xml) = world
+        .send_to(
+            ELSEWHERE,
+            "DescribeImages",
+            "Filter.1.Name=source-image-id&Filter.1.Value.1=ami-*",
+        )
+        .await;
+    assert_eq!(
+        (text(&xml, "sourceImageId"), text(&xml, "sourceImageRegion")),
+        (source, REGION.into())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_is_made_once_per_token_and_takes_a_name_that_is_taken() {
+    let world = World::new();
+    let source = world.source().await;
+    let id = world.copied(REGION, &source, "ClientToken=once").await;
+    assert_eq!(world.copied(REGION, &source, "ClientToken=once").await, id);
+    assert_eq!(
+        world.image(&id).tags,
+        BTreeMap::new(),
+        "tags stay behind unless asked for"
+    );
+    let (_, other) = world
+        .copy(REGION, &source, "ClientToken=once&Description=x")
+        .await;
+    assert_eq!(text(&other, "Code"), "IdempotentParameterMismatch");
+    assert_ne!(world.copied(REGION, &source, "").await, id);
+    assert_ne!(
+        world.copied(ELSEWHERE, &source, "ClientToken=once").await,
+        id
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_fails_when_told_to_and_leaves_useless_snapshots() {
+    let mut world = World::new();
+    let source = world.source().await;
+    world.ok("DescribeImages", "").await;
+    world.events.recv().await.unwrap();
+    world
+        .ec2
+        .fail_next_task(TaskKind::CopyImage, "Client.InvalidKey: no such key");
+    world.copied(ELSEWHERE, &source, "").await;
+    let event = world.events.recv().await.unwrap();
+    assert_eq!(
+        (&event.detail["State"], &event.detail["ErrorMessage"]),
+        (&"failed".into(), &"no such key".into())
+    );
+    let image = world.ec2.images(ELSEWHERE).remove(0);
+    assert_eq!(image.state_reason.unwrap().code, "Client.InvalidKey");
+    assert_eq!(
+        world.ec2.snapshots(ELSEWHERE)[0].state,
+        SnapshotState::Error
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_available_images_are_copied() {
+    let world = World::new();
+    let pending = world.register("web", "").await;
+    let (_, body) = world.copy(ELSEWHERE, &pending, "").await;
+    assert_eq!(text(&body, "Code"), "InvalidAMIID.Unavailable");
+    assert_eq!(
+        text(&body, "Message"),
+        format!(
+            "The AMI ID '{pending}' is currently pending and may not be used for this operation"
+        )
+    );
+    let (_, body) = world.copy(ELSEWHERE, "ami-0123456789abcdef0", "").await;
+    assert_eq!(text(&body, "Code"), "InvalidAMIID.NotFound");
+    let (_, body) = world.copy(ELSEWHERE, &pending, "KmsKeyId=k").await;
+    assert_eq!(text(&body, "Code"), "InvalidParameterDependency");
+    let (status, _) = world
+        .copy(ELSEWHERE, &pending, "DestinationOutpostArn=a")
+        .await;
+    assert_eq!(status, StatusCode::NOT_IMPLEMENTED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_goes_on_after_a_restart() {
+    let world = World::new();
+    let source = world.source().await;
+    world.copied(ELSEWHERE, &source, "ClientToken=once").await;
+    let mut reborn = World::new();
+    reborn.ec2.load(world.ec2.save()).unwrap();
+    while reborn.events.recv().await.unwrap().region != ELSEWHERE {}
+    assert_eq!(reborn.ec2.images(ELSEWHERE)[0].state, ImageState::Available);
+    assert_eq!(
+        reborn.ec2.snapshots(ELSEWHERE)[0].state,
+        SnapshotState::Completed
+    );
+}
