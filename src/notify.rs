@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::aws::Aws;
 use crate::config::Config;
-use crate::image::notice::Notice;
+use crate::image::{notice::Notice, on_one_line};
 use crate::reconcile::{self, Error, Turn};
 use crate::store::{self, Loaded};
 use crate::trigger::{self, ObjectRef};
@@ -109,10 +109,8 @@ async fn publish(turn: Turn<'_>, loaded: &Loaded, notice: &Notice) -> Result<Str
     };
     let manifest = &loaded.status.manifest;
     let status_key = turn.config.state.status_key(&manifest.key);
-    let text = format!(
-        "{}\nStatus: s3://{}/{status_key}\n",
-        message.text, manifest.bucket
-    );
+    let status_at = on_one_line(&format!("s3://{}/{status_key}", manifest.bucket));
+    let text = format!("{}\nStatus: {status_at}\n", message.text);
     let topic_arn = turn.config.topic_arn()?;
     let machines = message.data.to_string();
     Ok(turn

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use quick_xml::escape::escape;
 
-use crate::wire::{Request, Response, query_fields, response, with_request_id};
+use crate::wire::{self, Request, Response, query_fields, response, with_request_id};
 
 /// The fields of a request.
 #[derive(Debug)]
@@ -75,6 +75,18 @@ pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) message: String,
+}
+
+impl Refusal {
+    /// For an action that this world does not know: a client shows the sentence only if it comes as an error of the
+    /// protocol.
+    pub(crate) fn not_built(service: &str, action: &str) -> Self {
+        Self {
+            status: StatusCode::NOT_IMPLEMENTED,
+            code: wire::NOT_BUILT,
+            message: wire::not_built_sentence(service, action),
+        }
+    }
 }
 
 /// A service's dialect: the XML namespace of its answers.

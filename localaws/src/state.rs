@@ -1,10 +1,15 @@
-//! What a world keeps on disk besides objects, mails and logs: one JSON file a service, under `DIR/state/`.
+//! What a world keeps on disk besides objects, mails and logs: one JSON file a service, and its time, under
+//! `DIR/state/`.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use serde_json::Value;
+
+/// The name of the file that has the world's time.
+const CLOCK: &str = "clock";
 
 /// The folder of state files.
 #[derive(Debug)]
@@ -47,6 +52,25 @@ impl StateFiles {
         file.persist(self.path(service))
             .map_err(|error| error.error)?;
         Ok(())
+    }
+
+    /// The path of the file that has the world's time.
+    pub(crate) fn time_path(&self) -> PathBuf {
+        self.path(CLOCK)
+    }
+
+    /// The world's time when it was last saved.
+    ///
+    /// A world that runs faster than the real one ends in the real one's future. The next one on the same directory
+    /// has to go on from there: images of the future could not be seen yet.
+    pub(crate) fn time(&self) -> io::Result<Option<Timestamp>> {
+        let saved = self.read(CLOCK)?;
+        Ok(saved.map(serde_json::from_value).transpose()?)
+    }
+
+    /// Saves the world's time.
+    pub(crate) fn write_time(&self, now: impl FnOnce() -> Timestamp) -> io::Result<()> {
+        self.write(CLOCK, || Value::String(now().to_string()))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::ACCOUNT;
 use crate::ids::Ids;
-use crate::query::{Dialect, Fields, element};
-use crate::wire::{Request, Response, not_built};
+use crate::query::{Dialect, Fields, Refusal, element};
+use crate::wire::{Request, Response};
 
 const STS: Dialect = Dialect("https://sts.amazonaws.com/doc/2011-06-15/");
 
@@ -29,7 +29,7 @@ impl Sts {
         let fields = Fields::of(&request);
         let action = fields.get("Action").unwrap_or_default();
         if action != "GetCallerIdentity" {
-            return not_built("STS", action);
+            return STS.refuse(&Refusal::not_built("STS", action), &self.ids.uuid());
         }
         let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/localaws/local");
         let result = element("Arn", &arn)
@@ -59,9 +59,10 @@ mod tests {
         let text = std::str::from_utf8(answer.body()).unwrap();
         assert!(text.contains("<Account>000000000000</Account>"), "{text}");
         assert!(text.contains("<Arn>arn:aws:sts::000000000000:assumed-role/localaws/local</Arn>"));
-        assert_eq!(
-            ask("AssumeRole").await.status(),
-            StatusCode::NOT_IMPLEMENTED
-        );
+        let unknown = ask("AssumeRole").await;
+        assert_eq!(unknown.status(), StatusCode::NOT_IMPLEMENTED);
+        let text = std::str::from_utf8(unknown.body()).unwrap();
+        assert!(text.contains("<Code>NotImplemented</Code>"), "{text}");
+        assert!(text.contains("has not built STS AssumeRole"), "{text}");
     }
 }

@@ -41,14 +41,23 @@ pub fn query_fields(request: &Request) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What stands in for an answer that this world does not know: HTTP 501 with a sentence that says so.
+/// The error code of an answer that this world does not know, where the service's protocol has error codes.
+pub const NOT_BUILT: &str = "NotImplemented";
+
+/// The sentence that says that this world does not know an answer.
+#[must_use]
+pub fn not_built_sentence(service: &str, action: &str) -> String {
+    format!("localaws has not built {service} {action}; it does not pretend to know the answer")
+}
+
+/// What stands in for an answer that this world does not know: HTTP 501 with a sentence that says so. For services
+/// whose protocol this world does not speak; the others put the sentence into an error that their clients can read.
 #[must_use]
 pub fn not_built(service: &str, action: &str) -> Response {
+    let sentence = not_built_sentence(service, action);
     response(
         StatusCode::NOT_IMPLEMENTED,
         "text/plain",
-        format!(
-            "localaws has not built {service} {action}; it does not pretend to know the answer\n"
-        ),
+        format!("{sentence}\n"),
     )
 }

@@ -205,6 +205,15 @@ fn observed(image: Image) -> ObservedImage {
     });
     let mappings = image.block_device_mappings.unwrap_or_default();
     let tags = image.tags.unwrap_or_default();
+    // Several volumes may come from one snapshot.
+    let mut snapshots: Vec<String> = Vec::new();
+    for mapping in mappings {
+        if let Some(id) = mapping.ebs.and_then(|ebs| ebs.snapshot_id)
+            && !snapshots.contains(&id)
+        {
+            snapshots.push(id);
+        }
+    }
     ObservedImage {
         id: image.image_id.unwrap_or_default(),
         name: image.name.unwrap_or_default(),
@@ -217,9 +226,6 @@ fn observed(image: Image) -> ObservedImage {
             .into_iter()
             .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
             .collect(),
-        snapshots: mappings
-            .into_iter()
-            .filter_map(|mapping| mapping.ebs?.snapshot_id)
-            .collect(),
+        snapshots,
     }
 }

@@ -1,8 +1,9 @@
 //! S3: the objects of the bucket.
 
 use aws_sdk_s3::primitives::DateTime;
-use aws_sdk_s3::types::ObjectCannedAcl;
+use aws_sdk_s3::types::{EncodingType, ObjectCannedAcl};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 
 use super::{Aws, AwsError, Remedy};
 
@@ -234,6 +235,9 @@ impl Aws {
 
     /// Lists the objects under a prefix for as long as `take` wants another page.
     ///
+    /// The keys come URL-encoded: anybody may give an object a key that XML cannot hold, and one of them would make the
+    /// whole list unreadable (API reference, ListObjectsV2, `encoding-type`).
+    ///
     /// # Errors
     /// If S3 does not answer, or refuses.
     pub async fn each_page(
@@ -247,15 +251,17 @@ impl Aws {
             .list_objects_v2()
             .bucket(bucket)
             .prefix(prefix)
+            .encoding_type(EncodingType::Url)
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
                 AwsError::new(format!("listing s3://{bucket}/{prefix}"), &error)
             })?;
+            let encoded = page.encoding_type == Some(EncodingType::Url);
             let objects = page.contents.unwrap_or_default().into_iter();
             let objects = objects.map(|object| ObjectInfo {
-                key: object.key.unwrap_or_default(),
+                key: listed_key(object.key.unwrap_or_default(), encoded),
                 etag: object.e_tag.unwrap_or_default(),
                 version_id: None,
                 size: unsigned(object.size),
@@ -320,4 +326,12 @@ fn unsigned(size: Option<i64>) -> u64 {
 fn timestamp(time: Option<&DateTime>) -> Timestamp {
     time.and_then(|time| Timestamp::from_second(time.secs()).ok())
         .unwrap_or(Timestamp::UNIX_EPOCH)
+}
+/// A key as it is, of one in a list.
+fn listed_key(key: String, encoded: bool) -> String {
+    if !encoded {
+        return key;
+    }
+    let spaced = key.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }

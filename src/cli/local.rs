@@ -151,7 +151,7 @@ fn introduce(desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nDrop a manifest (any credentials do):\n")?;
     writeln!(
         out,
-        "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION={region}"
+        "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION={region} AWS_DEFAULT_REGION={region}"
     )?;
     writeln!(
         out,

@@ -276,7 +276,7 @@ fn attributes(status: &Status, kind: NoticeKind) -> BTreeMap<String, String> {
 }
 
 /// Foreign text, so that it cannot fake a line of the notice: no control characters, no end.
-fn on_one_line(text: &str) -> String {
+pub(crate) fn on_one_line(text: &str) -> String {
     let clean = |c: char| if acts(c) { ' ' } else { c };
     if text.chars().count() <= TEXT_MAX {
         return text.chars().map(clean).collect();

@@ -11,6 +11,7 @@ pub mod plan;
 pub mod status;
 pub mod transition;
 
+pub(crate) use message::on_one_line;
 pub use notice::{Notice, NoticeKind};
 pub use status::Status;
 

@@ -246,10 +246,9 @@ pub(super) type Read = Result<(Node, Vec<Problem>), Vec<Problem>>;
 /// Reads the text in the format that the key's ending names.
 pub(super) fn read(key: &str, bytes: &[u8]) -> Read {
     if bytes.len() > MAX_BYTES {
-        let message = format!(
-            "the manifest has {} bytes; at most {MAX_BYTES} are read",
-            bytes.len()
-        );
+        // Who read it may have stopped there: how long it really is, is not known here.
+        let message =
+            format!("the manifest has more than {MAX_BYTES} bytes, the most that are read");
         return Err(vec![Problem::new(message).with_hint(
             "disks and bundles are objects of their own beside the manifest",
         )]);

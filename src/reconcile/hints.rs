@@ -109,7 +109,8 @@ pub(super) fn for_refusal(error: &AwsError) -> String {
             "EC2 reads bundles through the aws-exec-read ACL: set the bucket's Object Ownership to \"bucket owner preferred\""
         }
         "UnauthorizedOperation" | "AccessDenied" | "AuthFailure" => {
-            "allow the function's role what the message names (service control policies count, too)"
+            "allow the function's role what the message names (service control policies count, too), or, if it is not for this \
+             account (billing product codes), leave it out of the manifest"
         }
         "OptInRequired" | "PendingVerification" => {
             "the account has to be subscribed to or verified for this first"

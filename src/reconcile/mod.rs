@@ -288,6 +288,11 @@ fn check(status: &mut Status, content: &[u8], now: Timestamp) {
 
 /// The ownership tag has to hold the manifest's address: without it nobody could tell whose the AMI is.
 fn tag_problem(status: &Status) -> Option<Problem> {
+    if status.manifest.key.contains(char::is_control) {
+        let problem =
+            Problem::new("the manifest's key has a control character, which a tag cannot");
+        return Some(problem.with_hint("name it with letters, digits and usual punctuation"));
+    }
     let longest = look::ownership_tags(status)
         .values()
         .map(|value| value.chars().count())

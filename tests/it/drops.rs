@@ -23,9 +23,10 @@ async fn a_snapshot_manifest_becomes_an_ami_and_a_mail() {
            rootDeviceName: /dev/xvda\n  \
            blockDeviceMappings:\n    \
              - {{deviceName: /dev/xvda, ebs: {{volumeSize: 20, volumeType: gp3, iops: 3000, throughput: 125, deleteOnTermination: true}}}}\n    \
-             - {{deviceName: /dev/sdb, virtualName: ephemeral0}}\n\
+             - {{deviceName: /dev/sdb, virtualName: ephemeral0}}\n    \
+             - {{deviceName: /dev/sdf, ebs: {{snapshotId: {}}}}}\n\
          tags: {{team: web}}\n",
-        desk.snapshot
+        desk.snapshot, desk.snapshot
     );
     desk.drop_and_rest("golden/web.image.yaml", manifest).await;
 
@@ -78,6 +79,40 @@ async fn a_json_manifest_is_as_good() {
     desk.drop_and_rest("web.image.json", manifest.to_string())
         .await;
     assert_eq!(desk.only_image().name, "web");
+}
+
+/// A key that XML cannot hold makes a list unreadable that is not asked for URL-encoded: no tick would ever come through.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_no_tag_can_hold_is_rejected_and_stops_nothing_else() {
+    let desk = Desk::new().await;
+    let manifest = desk.manifest("web");
+    desk.drop_and_rest("new\nline/esc\u{1b}[31m.image.yaml", &manifest)
+        .await;
+    desk.drop_and_rest("a b+c%41/ü.image.yaml", &manifest).await;
+
+    assert_eq!(desk.only_image().state.to_string(), "available");
+    assert!(desk.open().await.is_empty());
+    let mails = desk.mails();
+    assert_eq!(mails.len(), 2);
+    let rejected = &mails[0];
+    assert!(
+        rejected
+            .subject
+            .starts_with("Manifest rejected (1 problem)")
+    );
+    assert!(rejected.text.contains("control character"));
+    assert!(!rejected.text.contains('\u{1b}') && !rejected.text.contains("\nline/"));
+
+    let keys = amiwright::store::list_status_keys(&desk.aws(), &desk.config())
+        .await
+        .unwrap();
+    assert_eq!(
+        keys,
+        [
+            "a b+c%41/ü.image.yaml",
+            "new\nline/esc\u{1b}[31m.image.yaml"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -79,21 +79,24 @@ pub(super) fn missing(parameter: &str) -> Failure {
 impl Failure {
     /// The answer on the wire.
     pub(super) fn into_response(self, request_id: &str) -> Response {
-        match self {
-            Failure::NotBuilt(what) => wire::not_built("EC2", &what),
-            Failure::Refused(error) => {
-                let mut xml = Xml::new();
-                xml.element("Response", |xml| {
-                    xml.element("Errors", |xml| {
-                        xml.element("Error", |xml| {
-                            xml.text("Code", &error.code);
-                            xml.text("Message", &error.message);
-                        });
-                    });
-                    xml.text("RequestID", request_id);
+        let (status, code, message) = match self {
+            Failure::NotBuilt(what) => (
+                StatusCode::NOT_IMPLEMENTED,
+                wire::NOT_BUILT.to_owned(),
+                wire::not_built_sentence("EC2", &what),
+            ),
+            Failure::Refused(error) => (error.status, error.code, error.message),
+        };
+        let mut xml = Xml::new();
+        xml.element("Response", |xml| {
+            xml.element("Errors", |xml| {
+                xml.element("Error", |xml| {
+                    xml.text("Code", &code);
+                    xml.text("Message", &message);
                 });
-                wire::response(error.status, "text/xml;charset=UTF-8", xml.finish())
-            }
-        }
+            });
+            xml.text("RequestID", request_id);
+        });
+        wire::response(status, "text/xml;charset=UTF-8", xml.finish())
     }
 }

@@ -24,7 +24,7 @@ use crate::ACCOUNT;
 use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::query::{Dialect, Fields, Refusal};
-use crate::wire::{Request, Response, not_built};
+use crate::wire::{Request, Response};
 
 use self::filter::{FilterPolicy, Unusable};
 use self::mail::Mail;
@@ -176,7 +176,7 @@ impl Sns {
         match self.act(region, action, &fields) {
             Ok(result) => SNS.answer(action, &result, &id),
             Err(Trouble::Refused(refusal)) => SNS.refuse(&refusal, &id),
-            Err(Trouble::NotBuilt(what)) => not_built("SNS", &what),
+            Err(Trouble::NotBuilt(what)) => SNS.refuse(&Refusal::not_built("SNS", &what), &id),
         }
     }
 

@@ -29,6 +29,7 @@ use crate::state::StateFiles;
 use crate::sts::Sts;
 use crate::template::stack::Stack;
 use crate::template::{self, TemplateError};
+use crate::world::kept::{load, not_before};
 
 /// Why a world did not start.
 #[derive(Debug, thiserror::Error)]
@@ -270,8 +271,6 @@ impl Builder {
         &self,
         directory: &Directory,
     ) -> Result<(Services, mpsc::UnboundedReceiver<Event>), WorldError> {
-        let (clock, ids) = (Clock::new(self.epoch, self.speed), Ids::new(self.seed));
-        let (bus, events) = Bus::new();
         let made = |name: &str| {
             let path = directory.path().join(name);
             std::fs::create_dir_all(&path).map_err(|source| WorldError::Directory {
@@ -280,6 +279,17 @@ impl Builder {
             })?;
             Ok::<PathBuf, WorldError>(path)
         };
+        let mut state = None;
+        let mut epoch = self.epoch;
+        if self.directory.is_some() {
+            let path = made("state")?;
+            let files =
+                StateFiles::open(&path).map_err(|source| WorldError::Directory { path, source })?;
+            epoch = not_before(&files, epoch)?;
+            state = Some(files);
+        }
+        let (clock, ids) = (Clock::new(epoch, self.speed), Ids::new(self.seed));
+        let (bus, events) = Bus::new();
         let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region)?;
         let objects = InS3 {
             s3: s3.clone(),
@@ -290,15 +300,10 @@ impl Builder {
         let sns = Sns::new(clock, ids.clone(), &made("mail")?);
         let ssm = Ssm::new(clock, ids.clone());
         let sts = Sts::new(ids.clone());
-        let mut state = None;
-        if self.directory.is_some() {
-            let path = made("state")?;
-            let files =
-                StateFiles::open(&path).map_err(|source| WorldError::Directory { path, source })?;
-            load(&files, "ec2", |saved| ec2.load(saved))?;
-            load(&files, "sns", |saved| sns.load(saved))?;
-            load(&files, "ssm", |saved| ssm.load(saved))?;
-            state = Some(files);
+        if let Some(files) = &state {
+            load(files, "ec2", |saved| ec2.load(saved))?;
+            load(files, "sns", |saved| sns.load(saved))?;
+            load(files, "ssm", |saved| ssm.load(saved))?;
         }
         let services = Services {
             s3,
@@ -315,24 +320,6 @@ impl Builder {
             state,
         };
         Ok((services, events))
-    }
-}
-
-fn load(
-    files: &StateFiles,
-    service: &str,
-    load: impl FnOnce(serde_json::Value) -> Result<(), serde_json::Error>,
-) -> Result<(), WorldError> {
-    let wrong = |problem: String| WorldError::State {
-        path: files.path(service),
-        problem,
-    };
-    match files
-        .read(service)
-        .map_err(|error| wrong(error.to_string()))?
-    {
-        Some(saved) => load(saved).map_err(|error| wrong(error.to_string())),
-        None => Ok(()),
     }
 }
 

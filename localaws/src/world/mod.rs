@@ -5,6 +5,7 @@
 
 pub(crate) mod activity;
 mod builder;
+mod kept;
 mod objects;
 pub(crate) mod services;
 

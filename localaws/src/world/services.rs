@@ -128,7 +128,17 @@ impl Services {
                 other,
                 &format!("{} {}", request.method(), request.uri().path()),
             ),
-            other => wire::not_built(other, &action),
+            // Clients of JSON protocols show whatever text they get; those of the Query protocol read errors only.
+            other if request.headers().contains_key("x-amz-target") => {
+                wire::not_built(other, &action)
+            }
+            other => refusal(
+                other,
+                request.method(),
+                StatusCode::NOT_IMPLEMENTED,
+                (wire::NOT_BUILT, &wire::not_built_sentence(other, &action)),
+                &self.ids.uuid(),
+            ),
         };
         let only_reads = ["Describe", "Get", "List"]
             .iter()
@@ -151,6 +161,7 @@ impl Services {
             // S3 is on disk as it is; the others remember nothing.
             _ => return,
         };
+        let saved = saved.and_then(|()| files.write_time(|| self.clock.now()));
         if let Err(error) = saved {
             tracing::error!(%error, path = %files.path(service).display(), "the world's state was not saved");
         }

@@ -211,7 +211,11 @@ async fn a_service_that_is_not_here_says_so() {
     );
     let answer = world.dispatch(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::NOT_IMPLEMENTED);
-    assert!(String::from_utf8_lossy(answer.body()).contains("kms Encrypt"));
+    let text = String::from_utf8_lossy(answer.body());
+    assert!(
+        text.contains("<Code>NotImplemented</Code><Message>localaws has not built kms Encrypt"),
+        "{text}"
+    );
     let rest = signed(
         "lambda",
         "GET",
@@ -321,6 +325,25 @@ async fn a_world_on_the_same_directory_goes_on() {
         second.ec2().images("us-east-1")[0].state,
         ImageState::Available
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_never_goes_back_over_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let builder = || {
+        World::builder()
+            .epoch("2026-11-21T10:00:00Z".parse().unwrap())
+            .speed(30.0)
+            .directory(Some(directory.path()))
+    };
+    let first = builder().start().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    first.close().await;
+    drop(first);
+    // An hour has passed in there, and two minutes outside.
+    let second = builder().start().await.unwrap();
+    let now = second.clock().now().to_string();
+    assert!(now.starts_with("2026-11-21T11:00:00"), "{now}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -92,8 +92,11 @@ impl Progress {
 
 fn bar(key: &'static str) -> ProgressBar {
     let bar = ProgressBar::new(STAGES).with_prefix(key);
-    // The template is fixed and well-formed; without it the bar has its usual looks.
-    if let Ok(style) = ProgressStyle::with_template("  {prefix:<26} {bar:20} {elapsed:>4}  {msg}") {
+    // The template is fixed and well-formed; without it the bar has its usual looks. `wide_msg` cuts off what a narrow
+    // terminal would wrap: a wrapped line is drawn anew each time, and the old one stays.
+    if let Ok(style) =
+        ProgressStyle::with_template("  {prefix:<26} {bar:10} {elapsed:>4}  {wide_msg}")
+    {
         bar.set_style(style.progress_chars("=> "));
     }
     bar.enable_steady_tick(Duration::from_millis(200));

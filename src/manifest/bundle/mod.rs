@@ -183,10 +183,9 @@ pub fn parse(bytes: &[u8]) -> Result<BundleManifest, Vec<Problem>> {
 
 fn decode(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
     if bytes.len() > LARGEST_MANIFEST {
-        let length = bytes.len();
-        let message = format!(
-            "the manifest has {length} bytes, more than the {LARGEST_MANIFEST} that are read"
-        );
+        // Who read it may have stopped there: how long it really is, is not known here.
+        let message =
+            format!("the manifest has more than {LARGEST_MANIFEST} bytes, the most that are read");
         let hint = "a bundle manifest of 1024 parts has less than 200 kB";
         return Err(vec![Problem::new(message).with_hint(hint)]);
     }

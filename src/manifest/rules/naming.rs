@@ -65,8 +65,7 @@ fn name(name: &NameTemplate, findings: &mut Findings) {
         .chars()
         .count();
     if !(3..=128).contains(&length) {
-        let message =
-            format!("the name has {length} characters once its placeholders are filled in");
+        let message = format!("the name's length is {length} once its placeholders are filled in");
         findings.add(
             Finding::new(at!["name"], message)
                 .hint("3 to 128 characters")

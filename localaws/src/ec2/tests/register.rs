@@ -306,6 +306,13 @@ async fn says_what_is_not_built() {
     ] {
         let (status, body) = world.send(action, fields).await;
         assert_eq!(status, StatusCode::NOT_IMPLEMENTED, "{body}");
+        // As an error of EC2's, or the client shows a parser's complaint in place of the sentence.
+        assert!(
+            body.contains(
+                "<Errors><Error><Code>NotImplemented</Code><Message>localaws has not built"
+            ),
+            "{body}"
+        );
         assert!(body.contains(action));
     }
     let unversioned = http::Request::get("/?Action=DescribeImages")

@@ -50,7 +50,7 @@ fn texts_that_are_no_documents() {
     );
     refused(
         &"x".repeat((1 << 20) + 1),
-        &["0:0 : the manifest has 1048577 bytes"],
+        &["0:0 : the manifest has more than 1048576 bytes"],
     );
 }
 

@@ -10,8 +10,8 @@ fn names() {
             &[expected],
         );
     };
-    named("ab", "1:7 name: the name has 2 characters");
-    named("\"\"", "1:7 name: the name has 0 characters");
+    named("ab", "1:7 name: the name's length is 2");
+    named("\"\"", "1:7 name: the name's length is 0");
     named("web_ö", "1:7 name: the name has `ö`");
     named("a,b,c", "1:7 name: the name has `,`");
     named("\"web\\n\"", "1:7 name: the name has");
@@ -21,7 +21,7 @@ fn names() {
     named("web-}", "1:7 name: the name has `}`");
     named(
         &format!("{}{{date}}", "a".repeat(119)),
-        "1:7 name: the name has 129 characters",
+        "1:7 name: the name's length is 129",
     );
     accepted(&format!(
         "name: {}{{date}}\nsource: {{snapshot: {{id: snap-01234567}}}}\n",
