@@ -143,7 +143,12 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     if let Some(version) = &status.manifest.version_id {
         facts.push(("Version", version.clone()));
     }
-    facts.push(("SHA-256", status.manifest.sha256.clone()));
+    let kind = if status.manifest.was_read() {
+        "SHA-256"
+    } else {
+        "ETag"
+    };
+    facts.push((kind, status.manifest.sha256.clone()));
     if let Some(source) = &status.source {
         facts.push(("Source", source.clone()));
     }

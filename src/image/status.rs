@@ -82,7 +82,7 @@ pub struct ManifestVersion {
     /// The object's version, in a bucket that has versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_id: Option<String>,
-    /// SHA-256 of its content, in hex.
+    /// SHA-256 of its content, in hex; its `ETag` where it is too large to be read.
     pub sha256: String,
     /// When it was uploaded: the source of `{date}` and `{time}`, so that a retry finds the same name.
     pub uploaded_at: Timestamp,
@@ -92,6 +92,12 @@ pub struct ManifestVersion {
 }
 
 impl ManifestVersion {
+    /// Whether its content was read; one that is too large is not.
+    #[must_use]
+    pub fn was_read(&self) -> bool {
+        self.sha256 != self.etag
+    }
+
     /// `s3://bucket/key`: the manifest's address, and the value of the ownership tag.
     #[must_use]
     pub fn uri(&self) -> String {

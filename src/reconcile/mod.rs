@@ -250,11 +250,11 @@ fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
         key: info.key.clone(),
         etag: info.etag.clone(),
         version_id: info.version_id.clone(),
+        // What is too large to be read is told apart by its `ETag`.
         sha256: object
             .content
             .as_deref()
-            .map(wanted::sha256_hex)
-            .unwrap_or_default(),
+            .map_or_else(|| info.etag.clone(), wanted::sha256_hex),
         uploaded_at: info.modified_at,
         repeated_at: None,
     }

@@ -176,6 +176,11 @@ async fn a_manifest_that_is_too_large_is_not_read() {
         "{}",
         desk.only_mail().text
     );
+
+    // Another one is another version.
+    desk.drop_and_rest("web.image.yaml", vec![b'+'; 1024 * 1024 + 2])
+        .await;
+    assert_eq!(desk.mails().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
