@@ -106,7 +106,7 @@ fn text(status: &Status, kind: NoticeKind, shown: usize, now: Timestamp) -> Stri
         }
         NoticeKind::Completed => {}
     }
-    if !status.previous.is_empty() && kind == NoticeKind::Completed {
+    if !status.previous.is_empty() && matches!(kind, NoticeKind::Completed | NoticeKind::Failed) {
         text.push_str(&previous_text(status));
     }
     text
@@ -205,9 +205,14 @@ fn failure_text(failure: &Failure) -> String {
         .as_deref()
         .map(|code| format!("{code}: "))
         .unwrap_or_default();
+    let reason = if failure.is_of_service() {
+        "AWS said:"
+    } else {
+        "Reason:"
+    };
     let _ = writeln!(
         text,
-        "AWS said:    {}",
+        "{reason:<12} {}",
         on_one_line(&format!("{code}{}", failure.message))
     );
     if let Some(request_id) = &failure.request_id {

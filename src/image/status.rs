@@ -221,6 +221,14 @@ pub struct Failure {
     pub hint: String,
 }
 
+impl Failure {
+    /// Whether the words are the service's, and not our own.
+    #[must_use]
+    pub fn is_of_service(&self) -> bool {
+        self.code.is_some() || self.request_id.is_some()
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

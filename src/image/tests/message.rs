@@ -103,6 +103,35 @@ What to do:  check that the snapshot exists
 }
 
 #[test]
+fn failed_by_our_own_judgement() {
+    let mut status = super::accepted();
+    status
+        .previous
+        .insert(REGION.to_owned(), "ami-0".to_owned());
+    let failure = Failure {
+        doing: "reading the manifest".to_owned(),
+        code: None,
+        message: "the manifest was removed".to_owned(),
+        request_id: None,
+        hint: "upload it again".to_owned(),
+    };
+    fail(&mut status, failure, after(2));
+    assert!(
+        newest(&status).text.ends_with(
+            "\n
+What failed: reading the manifest
+Reason:      the manifest was removed
+What to do:  upload it again
+
+The AMI of the version before is kept: ami-0 in us-east-1.
+"
+        ),
+        "{}",
+        newest(&status).text
+    );
+}
+
+#[test]
 fn rejected_with_its_problems() {
     let message = rejected(vec![
         Problem::new("`bios` is no boot mode")
