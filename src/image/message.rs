@@ -106,7 +106,7 @@ fn text(status: &Status, kind: NoticeKind, shown: usize, now: Timestamp) -> Stri
         }
         NoticeKind::Completed => {}
     }
-    if !status.previous.is_empty() && matches!(kind, NoticeKind::Completed | NoticeKind::Failed) {
+    if !status.previous.is_empty() && kind != NoticeKind::WaitingLong {
         text.push_str(&previous_text(status));
     }
     text
@@ -231,7 +231,7 @@ fn previous_text(status: &Status) -> String {
     let list = list.join(", ");
     if status.invalidates_previous() {
         return format!(
-            "\nThe AMI of the version before, {list}, was registered from the same bundle. Its parts have changed,\n\
+            "\nThe AMI of the version before, {list}, was registered from the same bundle. That has changed,\n\
              so its registration is no longer valid (RegisterImage): deregister it.\n"
         );
     }

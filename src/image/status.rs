@@ -311,7 +311,13 @@ impl Status {
                 (&now.bucket, &now.key) == (&before.bucket, &before.key)
                     && now.sha256 != before.sha256
             }
-            _ => false,
+            // A bare bundle that was uploaded over the old one, and is none or not whole.
+            (None, Some(before)) => {
+                let now = &self.manifest;
+                (&now.bucket, &now.key) == (&before.bucket, &before.key)
+                    && now.sha256 != before.sha256
+            }
+            (_, None) => false,
         }
     }
 

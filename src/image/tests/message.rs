@@ -63,7 +63,7 @@ fn completed_names_the_ami_before() {
     image_seen(&mut invalid, REGION, Some(&seen), after(1));
     let message = newest(&invalid);
     assert!(message.text.ends_with(
-        "\nThe AMI of the version before, ami-0 in us-east-1, was registered from the same bundle. Its parts have changed,\n\
+        "\nThe AMI of the version before, ami-0 in us-east-1, was registered from the same bundle. That has changed,\n\
          so its registration is no longer valid (RegisterImage): deregister it.\n"
     ));
     assert_eq!(message.data["previousInvalid"], true);
@@ -100,6 +100,24 @@ What to do:  check that the snapshot exists
 "
     );
     assert_eq!(message.data["failure"]["code"], "InvalidSnapshot.NotFound");
+}
+
+#[test]
+fn a_rejected_bundle_invalidates_the_ami_of_the_one_it_was_uploaded_over() {
+    let mut status = opened();
+    status
+        .previous
+        .insert(REGION.to_owned(), "ami-0".to_owned());
+    status.previous_bundle = Some(bundle("b1"));
+    let mut over_it = status.clone();
+    let before = over_it.previous_bundle.clone().unwrap();
+    (over_it.manifest.bucket, over_it.manifest.key) = (before.bucket, before.key);
+    for (mut status, words) in [(status, "is kept"), (over_it, "is no longer valid")] {
+        reject(&mut status, vec![Problem::new("not XML")], after(0));
+        let message = newest(&status);
+        assert!(message.text.contains("ami-0"), "{}", message.text);
+        assert!(message.text.contains(words), "{}", message.text);
+    }
 }
 
 #[test]
