@@ -11,8 +11,8 @@ use super::task::TaskKind;
 /// How long a registered image is pending, unless set otherwise: long enough to be seen, short enough for a demo.
 const PENDING_TIME: Duration = Duration::from_secs(5);
 
-/// How this world behaves. Set by whoever makes it, not part of the saved state.
-#[derive(Debug, Clone)]
+/// How this world behaves. Set by whoever makes it, not part of the saved state. Not `Debug`: it has secrets.
+#[derive(Clone)]
 pub(super) struct Settings {
     pub(super) pending_time: Duration,
     pub(super) visibility_delay: Duration,
