@@ -31,9 +31,9 @@ pub const REGISTER_GRACE: SignedDuration = SignedDuration::from_mins(15);
 /// How long an AMI that was, or may have been, registered may be missing from DescribeImages. Seconds are usual.
 pub const VISIBILITY_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
-/// How long a notice that is being sent belongs to its sender: longer than the `notify` function may run,
-/// shorter than the minute after which Lambda tries a failed invocation again.
-pub const NOTICE_LEASE: Duration = Duration::from_secs(45);
+/// How long a notice that is being sent belongs to its sender: longer than the functions that send may run (30 s and
+/// 50 s, template.yaml), shorter than the minute after which Lambda tries a failed invocation again.
+pub const NOTICE_LEASE: Duration = Duration::from_secs(55);
 
 /// The longest pause between two tries to send a notice.
 pub const NOTICE_PAUSE_MAX: Duration = Duration::from_secs(60 * 60);
