@@ -1,6 +1,8 @@
 //! `advance-tasks`: the schedule's guarantee. Looks at everything that is not settled and moves it on;
 //! on a slower beat it looks for manifests whose events were lost.
 
+mod changed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use serde_json::Value;
 use crate::Failures;
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::config::Config;
-use crate::image::observed::{MANIFEST_TAG, ObservedImage};
+use crate::image::observed::ObservedImage;
 use crate::image::plan::{self, Next};
 use crate::image::transition;
 use crate::manifest::key::{self, Kind};
@@ -63,7 +65,7 @@ pub async fn handle(
     let mut report = Report::default();
     match Tick::from_event(event) {
         Ok(Tick::Image(change)) => {
-            look_at_changed(turn, &change.image_id, &mut report, &mut failures).await;
+            changed::look(turn, &change.image_id, &mut report, &mut failures).await;
         }
         Ok(Tick::Advance) => advance_all(turn, &mut report, &mut failures).await,
         Ok(Tick::Sweep) => {
@@ -96,55 +98,6 @@ enum Visit {
     AwaitsImage(Box<Loaded>),
     /// Everything that could be done was.
     Done { advanced: bool, settled: bool },
-}
-
-/// Looks at the one AMI whose state has changed, by the manifest that its ownership tag names. EC2 tells of every AMI
-/// in the account, and of thousands at once: a whole tick for each would be far too much.
-async fn look_at_changed(
-    turn: Turn<'_>,
-    image_id: &str,
-    report: &mut Report,
-    failures: &mut Failures,
-) {
-    match changed(turn, image_id).await {
-        Ok(None) => {}
-        Ok(Some(advanced)) => {
-            report.found = 1;
-            count(report, advanced, false);
-        }
-        Err(error) => fail(report, failures, image_id, &error),
-    }
-}
-
-/// Whether the status of an AMI's manifest changed; none if no status waits for this AMI.
-async fn changed(turn: Turn<'_>, image_id: &str) -> Result<Option<bool>, Error> {
-    let found = turn
-        .aws
-        .find_images("image-id", &[image_id.to_owned()])
-        .await?;
-    let Some(image) = found.first() else {
-        return Ok(None);
-    };
-    let ours = format!("s3://{}/", turn.config.bucket);
-    let manifest_key = image
-        .tags
-        .get(MANIFEST_TAG)
-        .and_then(|uri| uri.strip_prefix(&ours));
-    let Some(manifest_key) = manifest_key else {
-        return Ok(None);
-    };
-    let Some(loaded) = store::load(turn.aws, turn.config, manifest_key).await? else {
-        return Ok(None);
-    };
-    let awaited = loaded
-        .status
-        .images
-        .get(&turn.config.region)
-        .map(|image| image.id.as_str());
-    if awaited != Some(image_id) {
-        return Ok(None);
-    }
-    image_seen(turn, &loaded, Some(image)).await.map(Some)
 }
 
 async fn advance_all(turn: Turn<'_>, report: &mut Report, failures: &mut Failures) {

@@ -106,7 +106,7 @@ fn text(status: &Status, kind: NoticeKind, shown: usize, now: Timestamp) -> Stri
         }
         NoticeKind::Completed => {}
     }
-    if !status.previous.is_empty() && kind == NoticeKind::Completed {
+    if !status.previous.is_empty() && kind != NoticeKind::WaitingLong {
         text.push_str(&previous_text(status));
     }
     text
@@ -210,9 +210,14 @@ fn failure_text(failure: &Failure) -> String {
         .as_deref()
         .map(|code| format!("{code}: "))
         .unwrap_or_default();
+    let reason = if failure.is_of_service() {
+        "AWS said:"
+    } else {
+        "Reason:"
+    };
     let _ = writeln!(
         text,
-        "AWS said:    {}",
+        "{reason:<12} {}",
         on_one_line(&format!("{code}{}", failure.message))
     );
     if let Some(request_id) = &failure.request_id {
@@ -231,7 +236,7 @@ fn previous_text(status: &Status) -> String {
     let list = list.join(", ");
     if status.invalidates_previous() {
         return format!(
-            "\nThe AMI of the version before, {list}, was registered from the same bundle. Its parts have changed,\n\
+            "\nThe AMI of the version before, {list}, was registered from the same bundle. That has changed,\n\
              so its registration is no longer valid (RegisterImage): deregister it.\n"
         );
     }

@@ -227,6 +227,14 @@ pub struct Failure {
     pub hint: String,
 }
 
+impl Failure {
+    /// Whether the words are the service's, and not our own.
+    #[must_use]
+    pub fn is_of_service(&self) -> bool {
+        self.code.is_some() || self.request_id.is_some()
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -309,7 +317,13 @@ impl Status {
                 (&now.bucket, &now.key) == (&before.bucket, &before.key)
                     && now.sha256 != before.sha256
             }
-            _ => false,
+            // A bare bundle that was uploaded over the old one, and is none or not whole.
+            (None, Some(before)) => {
+                let now = &self.manifest;
+                (&now.bucket, &now.key) == (&before.bucket, &before.key)
+                    && now.sha256 != before.sha256
+            }
+            (_, None) => false,
         }
     }
 

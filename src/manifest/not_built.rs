@@ -26,11 +26,14 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     let source = manifest.source.kind();
     if SOURCES.contains(&source) {
         let finding = not_built(at!["source", source], &format!("the source `{source}`"));
+        let finding =
+            finding.hint("this version makes images of the sources `snapshot` and `bundle`");
         findings.add(finding.because_of(at!["source"]));
     }
     for field in FIELDS {
         if findings.has(&at![field]) {
-            findings.add(not_built(at![field], &format!("`{field}`")));
+            let finding = not_built(at![field], &format!("`{field}`"));
+            findings.add(finding.hint("leave it out"));
         }
     }
 }
@@ -40,6 +43,5 @@ fn not_built(path: Path, what: &str) -> Finding {
         path,
         format!("not built yet: {what} is understood, but this version does not act on it"),
     )
-    .hint("remove it for now")
     .at_key()
 }

@@ -43,9 +43,23 @@ const PLACES: [(&[&str], &str); 3] = [
     ),
 ];
 
+/// Other names of values: by spelling alone `amd64` would be taken for `arm64`.
+const SYNONYMS: [(&str, &str); 6] = [
+    ("amd64", "x86_64"),
+    ("x64", "x86_64"),
+    ("aarch64", "arm64"),
+    ("pv", "paravirtual"),
+    ("bios", "legacy-bios"),
+    ("v2", "v2.0"),
+];
+
 /// The word that was probably meant, if one is like enough.
 pub(super) fn closest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     let given = folded(given);
+    let synonym = SYNONYMS.iter().find(|(other, _)| *other == given);
+    if let Some(meant) = synonym.and_then(|(_, value)| known.iter().find(|word| *word == value)) {
+        return Some(meant);
+    }
     let likeness = |word: &str| {
         let word = folded(word);
         let edits = strsim::osa_distance(&given, &word);

@@ -1,12 +1,16 @@
 //! DeregisterImage.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::error::{Failure, missing, refuse};
 use super::model::Image;
 use super::store::{HeldName, Region};
 use super::xml::Xml;
 use super::{Call, Inner};
+
+/// How long a deregistered image's name stays taken. AWS names no figure.
+const NAME_RELEASE_DELAY: Duration = Duration::from_secs(5);
 
 pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     let id = call
@@ -18,7 +22,7 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
         .flag("DeleteAssociatedSnapshots")?
         .unwrap_or(false);
     world.permit(&call.action, call.fields)?;
-    let until = world.later(world.settings().name_release_delay);
+    let until = world.later(NAME_RELEASE_DELAY);
     let mut store = world.store();
     let region = store.region(&call.region);
     if region.deregistered.contains(&id) {

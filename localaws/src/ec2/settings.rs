@@ -10,14 +10,12 @@ use super::task::TaskKind;
 
 /// How long a registered image is pending, unless set otherwise: long enough to be seen, short enough for a demo.
 const PENDING_TIME: Duration = Duration::from_secs(5);
-/// How long a deregistered image's name stays taken, unless set otherwise. AWS names no figure.
-const NAME_RELEASE_DELAY: Duration = Duration::from_secs(5);
-/// How this world behaves. Set by whoever makes it, not part of the saved state.
-#[derive(Debug, Clone)]
+
+/// How this world behaves. Set by whoever makes it, not part of the saved state. Not `Debug`: it has secrets.
+#[derive(Clone)]
 pub(super) struct Settings {
     pub(super) pending_time: Duration,
     pub(super) visibility_delay: Duration,
-    pub(super) name_release_delay: Duration,
     pub(super) billing_products: bool,
     pub(super) denied: BTreeSet<String>,
     pub(super) task_times: BTreeMap<TaskKind, Duration>,
@@ -42,7 +40,6 @@ impl Default for Settings {
         Self {
             pending_time: PENDING_TIME,
             visibility_delay: Duration::ZERO,
-            name_release_delay: NAME_RELEASE_DELAY,
             billing_products: false,
             denied: BTreeSet::new(),
             task_times: BTreeMap::new(),
@@ -105,11 +102,6 @@ impl Ec2 {
     /// How long EC2 does not find images and tasks made from now on (eventual consistency), in the world's time.
     pub fn set_visibility_delay(&self, visibility_delay: Duration) {
         self.inner.settings().visibility_delay = visibility_delay;
-    }
-
-    /// How long names of images deregistered from now on stay taken, in the world's time.
-    pub fn set_name_release_delay(&self, name_release_delay: Duration) {
-        self.inner.settings().name_release_delay = name_release_delay;
     }
 
     /// Whether EC2's request limits hold: `RequestLimitExceeded` with HTTP 503.

@@ -149,21 +149,6 @@ impl Sns {
         Ok(self.add_subscription(topic_arn, protocol, endpoint, FilterPolicy::default())?)
     }
 
-    /// Subscribes as [`Sns::subscribe`] does, to messages that a filter policy on their attributes lets pass.
-    ///
-    /// # Errors
-    /// As there, and if the policy is none or uses more than exact strings.
-    pub fn subscribe_filtered(
-        &self,
-        topic_arn: &str,
-        protocol: &str,
-        endpoint: &str,
-        filter_policy: &Value,
-    ) -> Result<String, Error> {
-        let filter_policy = read_policy(filter_policy)?;
-        Ok(self.add_subscription(topic_arn, protocol, endpoint, filter_policy)?)
-    }
-
     /// Answers a request of the Query protocol that was sent to `region`.
     #[expect(
         clippy::unused_async,

@@ -102,11 +102,16 @@ fn write_failure(failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
         .as_deref()
         .map(|code| format!("{code}: "))
         .unwrap_or_default();
+    let reason = if failure.is_of_service() {
+        "AWS said"
+    } else {
+        "reason"
+    };
     writeln!(out, "\nFailure")?;
     writeln!(out, "  while      {}", plain(&failure.doing))?;
     writeln!(
         out,
-        "  AWS said   {}",
+        "  {reason:<10} {}",
         plain(&format!("{code}{}", failure.message))
     )?;
     if let Some(request_id) = &failure.request_id {

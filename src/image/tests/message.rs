@@ -63,7 +63,7 @@ fn completed_names_the_ami_before() {
     image_seen(&mut invalid, REGION, Some(&seen), after(1));
     let message = newest(&invalid);
     assert!(message.text.ends_with(
-        "\nThe AMI of the version before, ami-0 in us-east-1, was registered from the same bundle. Its parts have changed,\n\
+        "\nThe AMI of the version before, ami-0 in us-east-1, was registered from the same bundle. That has changed,\n\
          so its registration is no longer valid (RegisterImage): deregister it.\n"
     ));
     assert_eq!(message.data["previousInvalid"], true);
@@ -100,6 +100,53 @@ What to do:  check that the snapshot exists
 "
     );
     assert_eq!(message.data["failure"]["code"], "InvalidSnapshot.NotFound");
+}
+
+#[test]
+fn a_rejected_bundle_invalidates_the_ami_of_the_one_it_was_uploaded_over() {
+    let mut status = opened();
+    status
+        .previous
+        .insert(REGION.to_owned(), "ami-0".to_owned());
+    status.previous_bundle = Some(bundle("b1"));
+    let mut over_it = status.clone();
+    let before = over_it.previous_bundle.clone().unwrap();
+    (over_it.manifest.bucket, over_it.manifest.key) = (before.bucket, before.key);
+    for (mut status, words) in [(status, "is kept"), (over_it, "is no longer valid")] {
+        reject(&mut status, vec![Problem::new("not XML")], after(0));
+        let message = newest(&status);
+        assert!(message.text.contains("ami-0"), "{}", message.text);
+        assert!(message.text.contains(words), "{}", message.text);
+    }
+}
+
+#[test]
+fn failed_by_our_own_judgement() {
+    let mut status = super::accepted();
+    status
+        .previous
+        .insert(REGION.to_owned(), "ami-0".to_owned());
+    let failure = Failure {
+        doing: "reading the manifest".to_owned(),
+        code: None,
+        message: "the manifest was removed".to_owned(),
+        request_id: None,
+        hint: "upload it again".to_owned(),
+    };
+    fail(&mut status, failure, after(2));
+    assert!(
+        newest(&status).text.ends_with(
+            "\n
+What failed: reading the manifest
+Reason:      the manifest was removed
+What to do:  upload it again
+
+The AMI of the version before is kept: ami-0 in us-east-1.
+"
+        ),
+        "{}",
+        newest(&status).text
+    );
 }
 
 #[test]

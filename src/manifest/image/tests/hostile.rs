@@ -354,6 +354,9 @@ fn misspelt_fields_and_values_are_one_problem_each() {
         "`architecture` belongs to `register`"
     );
     assert!(hints(&registering("bootMode: UEFI")).starts_with("did you mean `uefi`?"));
+    assert!(hints(&registering("architecture: amd64")).starts_with("did you mean `x86_64`?"));
+    assert!(hints(&registering("architecture: AArch64")).starts_with("did you mean `arm64`?"));
+    assert!(hints(&registering("bootMode: bios")).starts_with("did you mean `legacy-bios`?"));
     assert!(hints(&volume("volumeSize: 20, volumeType: gp4")).starts_with("did you mean `gp"));
     assert!(
         hints("name: web-{dat}\nsource: {snapshot: {id: snap-01234567}}\n")
