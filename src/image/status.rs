@@ -191,6 +191,33 @@ pub struct Waiting {
     /// The key of one object that is missing: while it is, there is no need to look at the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_key: Option<String>,
+    /// The error code of the service that is waited out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Since when just this is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl Waiting {
+    /// A wait that is told in these words.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            missing_key: None,
+            code: None,
+            since: None,
+        }
+    }
+
+    /// Whether the other waits for the same: for the same code, or, without one, in the same words.
+    fn is_same(&self, other: &Self) -> bool {
+        match (&self.code, &other.code) {
+            (None, None) => self.message == other.message,
+            (one, other) => one == other,
+        }
+    }
 }
 
 /// An AMI.
@@ -325,6 +352,16 @@ impl Status {
             }
             (_, None) => false,
         }
+    }
+
+    /// Since when just this is waited for: since `now`, if it was not yet.
+    #[must_use]
+    pub fn waits_since(&self, waiting: &Waiting, now: Timestamp) -> Timestamp {
+        let before = self
+            .waiting
+            .as_ref()
+            .filter(|before| before.is_same(waiting));
+        before.and_then(|before| before.since).unwrap_or(now)
     }
 
     /// The notices that were not sent yet.

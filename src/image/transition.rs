@@ -119,6 +119,10 @@ pub fn leave_to(status: &mut Status, image_manifest: &str, now: Timestamp) {
 
 /// The step cannot go on yet. Returns whether that is news.
 pub fn wait(status: &mut Status, waiting: Waiting, now: Timestamp) -> bool {
+    let waiting = Waiting {
+        since: Some(status.waits_since(&waiting, now)),
+        ..waiting
+    };
     let mut changed = status.waiting.as_ref() != Some(&waiting);
     status.waiting = Some(waiting);
     if step_exceeds(status, WAITING_LONG, now)
@@ -162,8 +166,8 @@ pub fn judge_parts(
             counted(all, "part")
         );
         return PartsVerdict::Wait(Waiting {
-            message,
             missing_key: Some(first.clone()),
+            ..Waiting::new(message)
         });
     }
     let size = parts.size();
@@ -172,8 +176,9 @@ pub fn judge_parts(
     }
     let message =
         format!("the bundle's parts add up to {size} bytes, its manifest says {bundled_size}");
-    if step_exceeds(status, SIZE_GRACE, now) {
-        let problem = Problem::new(message)
+    let waiting = Waiting::new(message);
+    if now.duration_since(status.waits_since(&waiting, now)) > SIZE_GRACE {
+        let problem = Problem::new(waiting.message)
             .with_path("manifest.image.bundled_size")
             .with_hint(
                 "upload the parts that belong to this manifest and then the manifest with a change \
@@ -182,10 +187,7 @@ pub fn judge_parts(
             .with_rule("AMI tools: bundled_size is the sum of the parts' sizes");
         return PartsVerdict::Wrong(problem);
     }
-    PartsVerdict::Wait(Waiting {
-        message,
-        missing_key: None,
-    })
+    PartsVerdict::Wait(waiting)
 }
 
 /// The bundle is complete.
@@ -254,10 +256,7 @@ pub fn image_seen(
         }
         // `pending`, `transient`, `disabled` and words that EC2 may add: shown, and waited on.
         other => {
-            let waiting = Waiting {
-                message: format!("{} is {other}", seen.id),
-                missing_key: None,
-            };
+            let waiting = Waiting::new(format!("{} is {other}", seen.id));
             wait(status, waiting, now) || changed
         }
     }

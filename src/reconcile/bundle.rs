@@ -62,10 +62,7 @@ async fn look(
         .await?
     else {
         let message = format!("the bundle's manifest s3://{bucket}/{key} is not uploaded yet");
-        let waiting = Waiting {
-            message,
-            missing_key: None,
-        };
+        let waiting = Waiting::new(message);
         return Ok(transition::wait(status, waiting, turn.now));
     };
     let bundle = match read(turn, status, &bucket, &object).await? {

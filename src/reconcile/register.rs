@@ -97,14 +97,7 @@ fn without_manifest(turn: Turn<'_>, status: &mut Status) -> bool {
     let message =
         "the manifest or its bundle is gone or replaced; looking whether its AMI was registered"
             .to_owned();
-    transition::wait(
-        status,
-        Waiting {
-            message,
-            missing_key: None,
-        },
-        turn.now,
-    )
+    transition::wait(status, Waiting::new(message), turn.now)
 }
 
 async fn create(turn: Turn<'_>, status: &mut Status, wanted: &Registered) -> Result<bool, Error> {
@@ -157,23 +150,22 @@ async fn not_created(turn: Turn<'_>, status: &mut Status, error: AwsError) -> Re
         }
     }
     let may_pass = name_in_use || is_not_visible_yet(&error);
-    let later = error.remedy != Remedy::Never
-        || (may_pass && !step_exceeds(status, REGISTER_GRACE, turn.now));
-    if later {
-        let code = error
-            .code
-            .as_deref()
-            .map(|code| format!("{code}: "))
-            .unwrap_or_default();
-        let message = format!("trying again: {code}{}", error.message);
-        return Ok(transition::wait(
-            status,
-            Waiting {
-                message,
-                missing_key: None,
-            },
-            turn.now,
-        ));
+    let code = error.code.as_deref().map(|code| format!("{code}: "));
+    let message = format!(
+        "trying again: {}{}",
+        code.unwrap_or_default(),
+        error.message
+    );
+    let waiting = Waiting {
+        code: error.code.clone(),
+        ..Waiting::new(message)
+    };
+    // The time counts from the first such answer: the step may have waited long for something else.
+    let waited = turn
+        .now
+        .duration_since(status.waits_since(&waiting, turn.now));
+    if error.remedy != Remedy::Never || (may_pass && waited <= REGISTER_GRACE) {
+        return Ok(transition::wait(status, waiting, turn.now));
     }
     let hint = hints::for_refusal(&error);
     transition::fail(status, error.into_failure(hint), turn.now);

@@ -283,3 +283,15 @@ async fn an_image_manifest_that_comes_while_parts_are_missing_decides_all_the_sa
     assert_eq!(desk.status(KEY).await["state"], "superseded");
     assert_eq!(desk.mails().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_came_late_may_still_be_uploaded_over() {
+    let desk = Desk::new().await;
+    desk.drop_file(KEY, MANIFEST).await;
+    desk.world.run_for(Duration::from_secs(3600)).await;
+    desk.drop_file("bundles/image.part.0", &PART[1..]).await;
+    desk.minute().await;
+    desk.drop_file("bundles/image.part.0", PART).await;
+    desk.rest().await;
+    assert_eq!(desk.status(KEY).await["state"], "available");
+}

@@ -132,3 +132,23 @@ async fn a_lost_answer_of_register_image_is_resolved_by_looking() {
     });
     assert!(adopted, "{status:#}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_after_a_long_wait_is_resolved_by_looking_too() {
+    let desk = Desk::new().await;
+    desk.world
+        .ec2()
+        .set_visibility_delay(Duration::from_secs(150));
+    desk.world
+        .faults()
+        .always("ec2", "RegisterImage", Fault::Throttle);
+    desk.drop_file(KEY, desk.manifest("web")).await;
+    desk.world.run_for(Duration::from_secs(20 * 60)).await;
+    desk.world.faults().clear();
+    desk.world
+        .faults()
+        .on("ec2", "RegisterImage", 1, Fault::LoseAnswer);
+    desk.rest().await;
+    assert_eq!(desk.images().len(), 1, "{:#?}", desk.images());
+    assert_eq!(desk.status(KEY).await["state"], "available");
+}

@@ -119,8 +119,5 @@ fn bundle(sha256: &str) -> BundleVersion {
 }
 
 fn waiting(message: &str) -> Waiting {
-    Waiting {
-        message: message.to_owned(),
-        missing_key: None,
-    }
+    Waiting::new(message)
 }

@@ -155,12 +155,18 @@ fn parts_are_complete_waited_for_or_wrong() {
         judge_parts(&status, &parts, 10, after(0)),
         PartsVerdict::Complete
     );
+    // However long the parts were missing before, a wrong size is given its time from when it was first seen.
+    let PartsVerdict::Wait(waiting) = judge_parts(&status, &parts, 11, after(60)) else {
+        panic!("an upload over older parts may still be running");
+    };
+    let mut status = status;
+    wait(&mut status, waiting, after(60));
     assert!(matches!(
-        judge_parts(&status, &parts, 11, after(15)),
+        judge_parts(&status, &parts, 11, after(75)),
         PartsVerdict::Wait(_)
     ));
     assert!(matches!(
-        judge_parts(&status, &parts, 11, after(16)),
+        judge_parts(&status, &parts, 11, after(76)),
         PartsVerdict::Wrong(_)
     ));
 }
