@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::notice::Notice;
@@ -354,9 +354,15 @@ impl Status {
         }
     }
 
+    /// Whether just this was waited for longer than `limit`. The step may have waited for something else before.
+    #[must_use]
+    pub fn has_waited(&self, waiting: &Waiting, limit: SignedDuration, now: Timestamp) -> bool {
+        now.duration_since(self.waits_since(waiting, now)) > limit
+    }
+
     /// Since when just this is waited for: since `now`, if it was not yet.
     #[must_use]
-    pub fn waits_since(&self, waiting: &Waiting, now: Timestamp) -> Timestamp {
+    pub(super) fn waits_since(&self, waiting: &Waiting, now: Timestamp) -> Timestamp {
         let before = self
             .waiting
             .as_ref()

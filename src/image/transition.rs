@@ -177,7 +177,7 @@ pub fn judge_parts(
     let message =
         format!("the bundle's parts add up to {size} bytes, its manifest says {bundled_size}");
     let waiting = Waiting::new(message);
-    if now.duration_since(status.waits_since(&waiting, now)) > SIZE_GRACE {
+    if status.has_waited(&waiting, SIZE_GRACE, now) {
         let problem = Problem::new(waiting.message)
             .with_path("manifest.image.bundled_size")
             .with_hint(

@@ -5,7 +5,7 @@ use super::{Error, Turn, bundle, hints};
 use crate::aws::{AwsError, Object, Registered, Remedy};
 use crate::image::look::{self, Look};
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
-use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE, step_exceeds};
+use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
 use crate::image::status::{Image, Status, Waiting};
 use crate::image::transition;
 
@@ -90,14 +90,15 @@ fn adopt(turn: Turn<'_>, status: &mut Status, image: &ObservedImage) {
 
 /// The manifest or its bundle is gone, and no AMI can be seen. One may still come into sight: an answer may have been lost.
 fn without_manifest(turn: Turn<'_>, status: &mut Status) -> bool {
-    if step_exceeds(status, VISIBILITY_GRACE, turn.now) {
+    let waiting = Waiting::new(
+        "the manifest, or the bundle it names, was removed or replaced; \
+         looking whether its AMI was registered",
+    );
+    if status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
         transition::fail(status, hints::manifest_gone(), turn.now);
         return true;
     }
-    let message =
-        "the manifest or its bundle is gone or replaced; looking whether its AMI was registered"
-            .to_owned();
-    transition::wait(status, Waiting::new(message), turn.now)
+    transition::wait(status, waiting, turn.now)
 }
 
 async fn create(turn: Turn<'_>, status: &mut Status, wanted: &Registered) -> Result<bool, Error> {
@@ -160,11 +161,8 @@ async fn not_created(turn: Turn<'_>, status: &mut Status, error: AwsError) -> Re
         code: error.code.clone(),
         ..Waiting::new(message)
     };
-    // The time counts from the first such answer: the step may have waited long for something else.
-    let waited = turn
-        .now
-        .duration_since(status.waits_since(&waiting, turn.now));
-    if error.remedy != Remedy::Never || (may_pass && waited <= REGISTER_GRACE) {
+    let may_pass = may_pass && !status.has_waited(&waiting, REGISTER_GRACE, turn.now);
+    if error.remedy != Remedy::Never || may_pass {
         return Ok(transition::wait(status, waiting, turn.now));
     }
     let hint = hints::for_refusal(&error);

@@ -152,3 +152,29 @@ async fn a_lost_answer_after_a_long_wait_is_resolved_by_looking_too() {
     assert_eq!(desk.images().len(), 1, "{:#?}", desk.images());
     assert_eq!(desk.status(KEY).await["state"], "available");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_whose_manifest_was_removed_is_still_looked_for() {
+    // The answer was lost, after a long wait, and the AMI cannot be seen yet.
+    let desk = Desk::new().await;
+    desk.world
+        .ec2()
+        .set_visibility_delay(Duration::from_secs(300));
+    desk.world
+        .faults()
+        .always("ec2", "RegisterImage", Fault::Throttle);
+    desk.drop_file(KEY, desk.manifest("web")).await;
+    desk.world.run_for(Duration::from_secs(20 * 60)).await;
+    desk.world.faults().clear();
+    desk.world
+        .faults()
+        .on("ec2", "RegisterImage", 1, Fault::LoseAnswer);
+    while desk.images().is_empty() {
+        desk.world.run_for(Duration::from_secs(5)).await;
+    }
+    desk.world.settle().await;
+    let path = desk.world.directory().join("s3").join(&desk.bucket);
+    std::fs::remove_file(path.join(KEY)).unwrap();
+    desk.rest().await;
+    assert_eq!(desk.status(KEY).await["state"], "available");
+}
