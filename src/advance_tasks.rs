@@ -182,7 +182,7 @@ async fn visit(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
         {
             reconcile::take_up(turn, key).await?
         }
-        Next::CheckManifest | Next::CheckBundle | Next::RegisterImage => {
+        _ => {
             reconcile::drive(turn, loaded, None).await?
         }
     };

@@ -9,6 +9,7 @@ pub mod notice;
 pub mod observed;
 pub mod plan;
 pub mod status;
+pub mod task;
 pub mod transition;
 
 pub(crate) use message::on_one_line;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::plan::{NOTICE_LEASE, NOTICE_PAUSE_MAX};
-use super::status::Status;
+use super::status::{Status, is_zero};
 
 /// Sent notices that a status keeps; the oldest go first.
 const SENT_KEPT: usize = 20;
@@ -42,14 +42,6 @@ pub struct Notice {
     pub message_id: Option<String>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
-
 /// What a notice tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -62,6 +54,21 @@ pub enum NoticeKind {
     Failed,
     /// Something is waited for, for longer than is usual.
     WaitingLong,
+    /// The manifest passed the checks, and its image is being made.
+    Started,
+    /// Somebody asked for it, and it is no more.
+    Cancelled,
+    /// Nothing has changed for longer than is usual.
+    Stalled,
+    /// What made the image is known to EC2 no longer, and left nothing.
+    Lost,
+}
+
+impl NoticeKind {
+    /// Whether it tells how the image ended.
+    pub(super) fn is_last_word(self) -> bool {
+        !matches!(self, Self::WaitingLong | Self::Started | Self::Stalled)
+    }
 }
 
 impl fmt::Display for NoticeKind {
@@ -71,6 +78,10 @@ impl fmt::Display for NoticeKind {
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::WaitingLong => "waiting-long",
+            Self::Started => "started",
+            Self::Cancelled => "cancelled",
+            Self::Stalled => "stalled",
+            Self::Lost => "lost",
         })
     }
 }

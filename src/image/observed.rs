@@ -24,6 +24,44 @@ pub struct ObservedImage {
     pub snapshots: Vec<String>,
 }
 
+/// A task of EC2, as its Describe call shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObservedTask {
+    /// EC2's id of it; the AMI's id where EC2 has none of its own.
+    pub id: String,
+    /// EC2's word for its state.
+    pub state: String,
+    /// Percent, where EC2 says.
+    pub progress: Option<u8>,
+    /// What EC2 says about it: the status message, the failure's reason.
+    pub message: Option<String>,
+    /// The error's code, where EC2 gives one.
+    pub code: Option<String>,
+    /// The snapshots it made.
+    pub snapshots: Vec<String>,
+    /// The AMI it made.
+    pub image: Option<String>,
+    /// The object it writes, as `s3://bucket/key`: a stored AMI, or the manifest of a bundle.
+    pub object: Option<String>,
+    /// The instance that is bundled.
+    pub instance: Option<String>,
+    /// Its tags, where it can have any.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A snapshot, as DescribeSnapshots shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObservedSnapshot {
+    /// `snap-…`.
+    pub id: String,
+    /// EC2's word for its state: `pending`, `completed`, `error`, …
+    pub state: String,
+    /// Its description; VM Import names its task there.
+    pub description: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
 /// What was found of a bundle's parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedParts {

@@ -1,12 +1,17 @@
 //! The status: the truth we know about one image, kept as JSON beside its manifest's key.
 
+mod records;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use records::*;
+
 use super::notice::Notice;
+use super::task::Task;
 use crate::manifest::Problem;
 
 /// The version of the status document that this code reads and writes.
@@ -15,6 +20,14 @@ pub const SCHEMA: u32 = 1;
 /// Entries of `history` that are kept; the oldest go first.
 /// An image takes about ten; the rest is room for manifests that are uploaded again and again.
 const HISTORY_KEPT: usize = 100;
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+pub(super) fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
 
 /// Everything known about the image of one manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +59,33 @@ pub struct Status {
     /// What is waited for, if the step cannot go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// The object that the image is made from, once it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<SourceObject>,
+    /// The bucket that the AMI is to be stored in once it is available.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// Percent of the task that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<u8>,
+    /// The tasks of EC2 that make the image, oldest first. The last is the one that is followed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<Task>,
+    /// That somebody wants it cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<Cancel>,
+    /// How it ends once what it leaves behind is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
+    /// What was made for it and was removed again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+    /// What may have been made for it and was not removed, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
+    /// How many stalled notices there were since anything last changed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stalls: u32,
     /// The AMI in each Region.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub images: BTreeMap<String, Image>,
@@ -69,58 +109,6 @@ pub struct Status {
     pub history: Vec<Change>,
 }
 
-/// One version of a manifest object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ManifestVersion {
-    /// Bucket.
-    pub bucket: String,
-    /// Key.
-    pub key: String,
-    /// The object's `ETag`, quotes and all, as S3 compares it.
-    pub etag: String,
-    /// The object's version, in a bucket that has versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version_id: Option<String>,
-    /// SHA-256 of its content, in hex; its `ETag` where it is too large to be read.
-    pub sha256: String,
-    /// When it was uploaded: the source of `{date}` and `{time}`, so that a retry finds the same name.
-    pub uploaded_at: Timestamp,
-    /// When the same content was uploaded again, last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repeated_at: Option<Timestamp>,
-}
-
-impl ManifestVersion {
-    /// Whether its content was read; one that is too large is not.
-    #[must_use]
-    pub fn was_read(&self) -> bool {
-        self.sha256 != self.etag
-    }
-
-    /// `s3://bucket/key`: the manifest's address, and the value of the ownership tag.
-    #[must_use]
-    pub fn uri(&self) -> String {
-        format!("s3://{}/{}", self.bucket, self.key)
-    }
-}
-
-/// The bundle manifest that is registered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BundleVersion {
-    /// Bucket.
-    pub bucket: String,
-    /// Key of the `.manifest.xml`.
-    pub key: String,
-    /// Its `ETag`, quotes and all.
-    pub etag: String,
-    /// SHA-256 of its content, in hex.
-    pub sha256: String,
-    /// `hvm` or `paravirtual`, as the bundle asks for.
-    pub virtualization_type: String,
-}
-
 /// How far an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -131,6 +119,8 @@ pub enum State {
     Available,
     /// It will not come to be; `failure` says why.
     Failed,
+    /// Somebody did not want it any more; `cancel` says who.
+    Cancelled,
     /// The manifest did not pass the checks; `problems` says why. Nothing was changed in AWS.
     Rejected,
     /// A bundle beside which an image manifest was put: that one decides, and has a status of its own.
@@ -151,6 +141,7 @@ impl fmt::Display for State {
             Self::Working => "working",
             Self::Available => "available",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
             Self::Rejected => "rejected",
             Self::Superseded => "superseded",
         })
@@ -165,10 +156,22 @@ pub enum Step {
     CheckManifest,
     /// Reading the bundle's manifest and looking for its parts.
     CheckBundle,
+    /// Looking at the object that the image is made from.
+    CheckObject,
+    /// Looking for the task that makes the image, and starting it if there is none.
+    StartTask,
+    /// Waiting for the task's end.
+    AwaitTask,
+    /// Tagging what was imported, as its call could not.
+    TagImported,
     /// Looking for the AMI, and registering it if there is none.
     RegisterImage,
     /// Waiting for the AMI to become available.
     AwaitImage,
+    /// Looking for the task that stores the AMI, and starting it if there is none.
+    StoreImage,
+    /// Removing what a failed or cancelled image leaves behind.
+    CleanUp,
 }
 
 impl fmt::Display for Step {
@@ -176,104 +179,16 @@ impl fmt::Display for Step {
         f.pad(match self {
             Self::CheckManifest => "check-manifest",
             Self::CheckBundle => "check-bundle",
+            Self::CheckObject => "check-object",
+            Self::StartTask => "start-task",
+            Self::AwaitTask => "await-task",
+            Self::TagImported => "tag-imported",
             Self::RegisterImage => "register-image",
             Self::AwaitImage => "await-image",
+            Self::StoreImage => "store-image",
+            Self::CleanUp => "clean-up",
         })
     }
-}
-
-/// What keeps a step from going on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Waiting {
-    /// In a few words, for people.
-    pub message: String,
-    /// The key of one object that is missing: while it is, there is no need to look at the others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing_key: Option<String>,
-    /// The error code of the service that is waited out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// Since when just this is waited for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Timestamp>,
-}
-
-impl Waiting {
-    /// A wait that is told in these words.
-    #[must_use]
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            missing_key: None,
-            code: None,
-            since: None,
-        }
-    }
-
-    /// Whether the other waits for the same: for the same code, or, without one, in the same words.
-    fn is_same(&self, other: &Self) -> bool {
-        match (&self.code, &other.code) {
-            (None, None) => self.message == other.message,
-            (one, other) => one == other,
-        }
-    }
-}
-
-/// An AMI.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Image {
-    /// `ami-…`.
-    pub id: String,
-    /// EC2's own word for its state, kept as text: there may be new ones.
-    pub state: String,
-    /// Since when EC2 does not list it; none while it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unseen_since: Option<Timestamp>,
-    /// Its snapshots.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub snapshots: Vec<String>,
-}
-
-/// Why an image failed, in the service's own words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Failure {
-    /// What was being done, as `registering the image`.
-    pub doing: String,
-    /// The service's error code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The service's message.
-    pub message: String,
-    /// The request that was answered so, for AWS Support.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
-    /// What a person can do.
-    pub hint: String,
-}
-
-impl Failure {
-    /// Whether the words are the service's, and not our own.
-    #[must_use]
-    pub fn is_of_service(&self) -> bool {
-        self.code.is_some() || self.request_id.is_some()
-    }
-}
-
-/// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Change {
-    /// When.
-    pub at: Timestamp,
-    /// `state` or `state/step` before.
-    pub from: String,
-    /// `state` or `state/step` after.
-    pub to: String,
-    /// Why.
-    pub why: String,
 }
 
 impl Status {
@@ -291,6 +206,15 @@ impl Status {
             step_since: now,
             bundle: None,
             waiting: None,
+            object: None,
+            store: None,
+            progress: None,
+            tasks: Vec::new(),
+            cancel: None,
+            ending: None,
+            removed: Vec::new(),
+            left: Vec::new(),
+            stalls: 0,
             images: BTreeMap::new(),
             previous: BTreeMap::new(),
             previous_bundle: None,
@@ -315,6 +239,8 @@ impl Status {
         }
         (self.state, self.step) = (state, step);
         self.waiting = None;
+        self.progress = None;
+        self.stalls = 0;
         let to = self.place();
         self.history.push(Change {
             at: now,
@@ -375,6 +301,15 @@ impl Status {
         self.notices
             .iter()
             .filter(|notice| notice.sent_at.is_none())
+    }
+
+    /// Since when nothing has changed about what is waited for.
+    #[must_use]
+    pub fn still_since(&self) -> Timestamp {
+        match (self.step, self.tasks.last()) {
+            (Step::AwaitTask | Step::AwaitImage, Some(task)) => task.updated_at,
+            _ => self.step_since,
+        }
     }
 
     /// When this version's work began.

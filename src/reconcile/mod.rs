@@ -338,7 +338,16 @@ pub(crate) async fn drive(
             }
             Next::CheckBundle => bundle::check(turn, &mut status, at_hand).await?,
             Next::RegisterImage => register::register(turn, &mut status, at_hand).await?,
-            Next::AwaitImage | Next::SendNotices | Next::AwaitNotices | Next::Settle => false,
+            Next::CheckObject
+            | Next::StartTask
+            | Next::AwaitTask
+            | Next::ProbeTask
+            | Next::TagImported
+            | Next::StoreImage
+            | Next::Cancel
+            | Next::CleanUp
+            | Next::AwaitImage
+            | Next::SendNotices | Next::AwaitNotices | Next::Settle => false,
         };
         if !changed {
             return Ok(Outcome::Status {

@@ -62,6 +62,7 @@ fn what(status: &Status) -> String {
         State::Available => status.name.clone().unwrap_or_default(),
         State::Rejected => counted(status.problems.len(), "problem"),
         State::Superseded => "the image manifest beside it decides".to_owned(),
+        State::Cancelled => "it was asked for".to_owned(),
         State::Failed => {
             let failure = status.failure.as_ref();
             failure
