@@ -16,7 +16,8 @@ use super::{AwsError, Remedy};
 /// tries of a request, which are not counted.
 const SHARE: f64 = 0.5;
 
-/// Longest wait for a turn: less than an invocation can notice. Who would wait longer comes back with the next tick.
+/// Longest wait for a turn: little beside the time that any function has. Who would wait longer comes back with the
+/// next tick, for waiting is a state.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// How many tasks are remembered; some megabytes.
@@ -170,4 +171,114 @@ impl Pace {
 /// Nothing that holds these locks can panic half-way, so what a poisoned one has is whole.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: &str = "us-east-1";
+
+    /// How many requests are admitted one after the other before one is not; and how long they waited for it.
+    async fn burst(pace: &Pace, action: &'static str) -> (usize, Duration) {
+        let begun = Instant::now();
+        let mut count = 0;
+        while pace.admit(HERE, action).await.is_ok() {
+            count += 1;
+        }
+        (count, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_half_of_what_ec2_takes_at_once() {
+        let pace = Pace::default();
+        let (count, waited) = burst(&pace, "CreateRestoreImageTask").await;
+        assert_eq!((count, waited), (25, Duration::ZERO));
+        let refused = pace.admit(HERE, "CreateRestoreImageTask").await;
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.remedy, Remedy::Later);
+        assert!(refused.has_code("amiwright.RequestRate"));
+        assert_eq!(
+            refused.message,
+            "amiwright stays within EC2's request limits: CreateRestoreImageTask has its turn later"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tokens_come_back_at_half_of_ec2s_rate_and_no_more_than_there_were() {
+        let pace = Pace::default();
+        burst(&pace, "CreateStoreImageTask").await;
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(burst(&pace, "CreateStoreImageTask").await.0, 3);
+        tokio::time::advance(Duration::from_secs(100_000)).await;
+        assert_eq!(burst(&pace, "CreateStoreImageTask").await.0, 25);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_is_near_is_waited_for_and_those_who_wait_are_not_too_many() {
+        let pace = Pace::default();
+        let begun = Instant::now();
+        for _ in 0..100 {
+            pace.admit(HERE, "DescribeImages").await.unwrap();
+        }
+        // 50 at once, the others at 10 a second.
+        let waited = begun.elapsed().as_secs_f64();
+        assert!((4.9..5.1).contains(&waited), "{waited}");
+
+        let pace = &Pace::default();
+        let together = (0..100).map(|_| pace.admit(HERE, "DescribeImages"));
+        let answers = futures_util::future::join_all(together).await;
+        let admitted = answers.iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!(admitted, 50 + 20, "what comes within two seconds");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttle_empties_the_bucket_of_its_action_and_region() {
+        let pace = Pace::default();
+        pace.throttled(HERE, "CopyImage");
+        // The next token is two seconds away.
+        let begun = Instant::now();
+        pace.admit(HERE, "CopyImage").await.unwrap();
+        assert_eq!(begun.elapsed(), Duration::from_secs(2));
+        pace.throttled(HERE, "CreateRestoreImageTask");
+        assert!(pace.admit(HERE, "CreateRestoreImageTask").await.is_err());
+        assert!(pace.admit(HERE, "CreateStoreImageTask").await.is_ok());
+        let elsewhere = pace.admit("eu-west-1", "CreateRestoreImageTask");
+        assert!(elsewhere.await.is_ok());
+    }
+
+    #[test]
+    fn the_table_is_ec2s() {
+        let of = |action| (limit(action).capacity, limit(action).refill);
+        for action in [
+            "RegisterImage",
+            "BundleInstance",
+            "CancelBundleTask",
+            "ImportImage",
+            "CancelImportTask",
+        ] {
+            assert_eq!(of(action), (50.0, 5.0), "{action}");
+        }
+        assert_eq!(of("DescribeBundleTasks"), (100.0, 20.0));
+        assert_eq!(of("DescribeStoreImageTasks"), (50.0, 0.5));
+        assert_eq!(of("DeregisterImage"), (100.0, 5.0));
+        assert_eq!(of("CreateTags"), (100.0, 10.0));
+    }
+
+    #[test]
+    fn looks_are_remembered_and_their_number_is_bounded() {
+        let pace = Pace::default();
+        let monday = Timestamp::UNIX_EPOCH;
+        let tuesday = monday + SignedDuration::from_hours(25);
+        pace.looked("bun-1", monday);
+        assert_eq!(pace.last_look("bun-1"), Some(monday));
+        pace.forget("bun-1");
+        assert_eq!(pace.last_look("bun-1"), None);
+        (0..LOOKS_MAX / 2).for_each(|n| pace.looked(&format!("old-{n}"), monday));
+        (0..=LOOKS_MAX / 2).for_each(|n| pace.looked(&format!("new-{n}"), tuesday));
+        assert_eq!(pace.last_look("old-0"), None);
+        assert_eq!(pace.last_look("new-0"), Some(tuesday));
+        (0..=LOOKS_MAX).for_each(|n| pace.looked(&format!("more-{n}"), tuesday));
+        assert!(locked(&pace.looks).len() <= LOOKS_MAX);
+    }
 }

@@ -13,6 +13,7 @@
 mod desk;
 
 mod bundles;
+mod calls;
 mod cli;
 mod drops;
 mod events;
