@@ -34,5 +34,6 @@ pub mod reconcile;
 pub mod register_image;
 pub mod store;
 pub mod trigger;
+pub mod upload_policy;
 
 pub use failures::Failures;
