@@ -51,6 +51,12 @@ impl StatePrefix {
         format!("{}open/", self.0)
     }
 
+    /// Where a tick that was cut short says where the next one begins.
+    #[must_use]
+    pub fn resume_key(&self) -> String {
+        format!("{}resume", self.0)
+    }
+
     /// The manifest that an open marker is about; none if the key is no marker's.
     #[must_use]
     pub fn manifest_of_marker<'a>(&self, key: &'a str) -> Option<&'a str> {

@@ -131,6 +131,12 @@ impl AwsError {
             .is_some_and(|code| THROTTLED.contains(&code))
     }
 
+    /// Whether nothing was sent, for others have their turn before (see [`Pace`](super::Pace)).
+    #[must_use]
+    pub fn is_own_pace(&self) -> bool {
+        self.has_code(super::pace::CODE)
+    }
+
     /// The error as the reason why an image fails, with what a person can do.
     #[must_use]
     pub fn into_failure(self, hint: impl Into<String>) -> Failure {

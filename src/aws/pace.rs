@@ -27,7 +27,7 @@ const LOOKS_MAX: usize = 50_000;
 const LOOK_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The error code of a request that was not sent, because its action has no turn.
-const CODE: &str = "amiwright.RequestRate";
+pub(super) const CODE: &str = "amiwright.RequestRate";
 
 /// How many requests at once, and how many more a second.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +116,18 @@ impl Pace {
                 request_id: None,
             }),
         }
+    }
+
+    /// Whether an action would have its turn now. Nothing is taken.
+    #[must_use]
+    pub fn has_turn(&self, region: &str, action: &'static str) -> bool {
+        let rate = rate(action);
+        let mut buckets = locked(&self.buckets);
+        let Some(bucket) = buckets.get_mut(&(region.to_owned(), action)) else {
+            return true;
+        };
+        bucket.fill(rate, Instant::now());
+        bucket.tokens >= 1.0
     }
 
     fn take(&self, region: &str, action: &'static str) -> Option<Duration> {

@@ -11,15 +11,10 @@ use amiwright::manifest::image::{BlockDeviceMapping, Ebs, Registration, Virtuali
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use localaws::ec2::{Era, SeedInstance};
 use localaws::faults::Fault;
 use sha1::Sha1;
 
-use crate::desk::{Desk, REGION};
-
-/// A long-lived key, as AWS's documentation has it.
-const KEY_ID: &str = "AKIDEXAMPLE";
-const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+use crate::desk::{Desk, KEY_ID, REGION, SECRET};
 
 impl Desk {
     /// What is imported, of an object in the bucket.
@@ -80,16 +75,6 @@ impl Desk {
             policy,
             signature: STANDARD.encode(mac.finalize().into_bytes()),
         }
-    }
-
-    /// A world of old, and an instance in it.
-    async fn classic() -> (Self, String) {
-        let desk = Self::new().await;
-        desk.world.ec2().set_era(Era::Classic);
-        desk.world.ec2().set_bundle_key(KEY_ID, SECRET);
-        let instance = SeedInstance::default();
-        let id = desk.world.ec2().seed_instance(REGION, instance);
-        (desk, id)
     }
 }
 

@@ -23,4 +23,5 @@ mod invariants;
 mod lost;
 mod notices;
 mod starts;
+mod tasks;
 mod versions;
