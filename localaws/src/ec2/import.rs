@@ -215,33 +215,15 @@ impl ImportTask {
 
 pub(super) type Snapshots = BTreeMap<String, Snapshot>;
 
-/// Moves a Region's import tasks on; gives the images that appeared.
-pub(super) fn settle(name: &str, region: &mut Region, ids: &Ids, now: Timestamp) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let open = region.import_tasks.values();
-    let open: Vec<String> = open
-        .filter(|task| !task.complete && task.end.is_none())
-        .map(|task| task.id.clone())
-        .collect();
-    for id in open {
-        let Some(mut task) = region.import_tasks.remove(&id) else {
-            continue;
-        };
-        if let Some(step) = move_on(&mut task, region, ids, now) {
-            steps.push(step.in_region(name));
-        }
-        region.import_tasks.insert(id, task);
+/// Moves an import task on, and forgets it in the end; gives the image that appeared.
+pub(super) fn settle(region: &mut Region, id: &str, ids: &Ids, now: Timestamp) -> Option<Step> {
+    let mut task = region.import_tasks.remove(id)?;
+    let open = !task.complete && task.end.is_none();
+    let step = open.then(|| move_on(&mut task, region, ids, now));
+    if !task.is_past(now) {
+        region.import_tasks.insert(id.to_owned(), task);
     }
-    let past = region
-        .import_tasks
-        .values()
-        .filter(|task| task.is_past(now));
-    let past: Vec<String> = past.map(|task| task.id.clone()).collect();
-    for id in past {
-        region.import_tasks.remove(&id);
-        region.forget_tokens_of(&id);
-    }
-    steps
+    step.flatten()
 }
 
 fn move_on(task: &mut ImportTask, region: &mut Region, ids: &Ids, now: Timestamp) -> Option<Step> {

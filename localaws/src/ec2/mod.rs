@@ -1,13 +1,14 @@
 //! EC2, as far as images go: the Query protocol, EC2's validation, its XML answers, and images that take their time.
 //!
 //! One file per action. Shared: [`query`] reads the fields, [`registration`], [`mapping`], [`volume`], [`device`],
-//! [`tags`] and [`bundle`] check them as EC2 does, [`store`] keeps the state, [`life`] moves it on and [`progress`]
-//! writes into S3 what comes of it, [`filter`] and [`page`] serve the Describe calls, [`limits`] throttles, [`settings`]
+//! [`tags`] and [`bundle`] check them as EC2 does, [`store`] keeps the state, [`agenda`] knows when
+//! to look at what, [`life`] moves it on and [`progress`] writes into S3 what comes of it, [`filter`] and [`page`] serve the Describe calls, [`limits`] throttles, [`settings`]
 //! say how the world behaves, [`xml`] and [`error`] answer.
 //!
 //! Tasks: [`task`] has what they share; [`import`], [`disk`] and [`import_start`] are of the imports, [`stored`] of
 //! images in S3, [`bundle_task`], [`upload_policy`] and [`bundle_objects`] of bundles.
 
+mod agenda;
 mod bundle;
 mod bundle_instance;
 mod bundle_objects;
@@ -247,7 +248,8 @@ impl Ec2 {
     /// # Errors
     /// If `saved` is not such a state.
     pub fn load(&self, saved: Value) -> Result<(), serde_json::Error> {
-        let store: Store = serde_json::from_value(saved)?;
+        let mut store: Store = serde_json::from_value(saved)?;
+        store.reindex();
         *self.inner.store() = store;
         self.inner.rearm();
         Ok(())
