@@ -101,7 +101,11 @@ impl Region {
             && self.filling.remove(id).is_some()
             && let Some(snapshot) = self.snapshots.get_mut(id)
         {
-            snapshot.state = SnapshotState::Completed;
+            snapshot.state_message = self.failing.remove(id);
+            snapshot.state = match snapshot.state_message {
+                Some(_) => SnapshotState::Error,
+                None => SnapshotState::Completed,
+            };
         }
     }
 

@@ -16,6 +16,7 @@ mod bundle_task;
 mod cancel_bundle_task;
 mod cancel_import_task;
 mod copy_image;
+mod copy_snapshot;
 mod create_restore_image_task;
 mod create_store_image_task;
 mod create_tags;
@@ -26,6 +27,7 @@ mod describe_image_attribute;
 mod describe_images;
 mod describe_import_image_tasks;
 mod describe_import_snapshot_tasks;
+mod describe_regions;
 mod describe_snapshots;
 mod describe_store_image_tasks;
 mod describe_tags;
@@ -184,6 +186,7 @@ impl Ec2 {
             id: id.clone(),
             volume_size: snapshot.volume_size,
             state: snapshot.state,
+            state_message: None,
             description: snapshot.description,
             owner_id: snapshot.owner_id.unwrap_or_else(|| ACCOUNT.to_owned()),
             encrypted: snapshot.encrypted,
@@ -298,6 +301,7 @@ impl Inner {
             "CancelBundleTask" => cancel_bundle_task::answer(self, call),
             "CancelImportTask" => cancel_import_task::answer(self, call),
             "CopyImage" => copy_image::answer(self, call),
+            "CopySnapshot" => copy_snapshot::answer(self, call),
             "CreateRestoreImageTask" => create_restore_image_task::answer(self, call).await,
             "CreateStoreImageTask" => create_store_image_task::answer(self, call).await,
             "CreateTags" => create_tags::answer(self, call),
@@ -308,6 +312,7 @@ impl Inner {
             "DescribeImages" => describe_images::answer(self, call),
             "DescribeImportImageTasks" => describe_import_image_tasks::answer(self, call),
             "DescribeImportSnapshotTasks" => describe_import_snapshot_tasks::answer(self, call),
+            "DescribeRegions" => describe_regions::answer(self, call),
             "DescribeSnapshots" => describe_snapshots::answer(self, call),
             "DescribeStoreImageTasks" => describe_store_image_tasks::answer(self, call),
             "DescribeTags" => describe_tags::answer(self, call),

@@ -39,6 +39,9 @@ pub(super) struct Region {
     /// Snapshots that are being filled, until when.
     #[serde(default)]
     pub(super) filling: BTreeMap<String, Course>,
+    /// Those of them that will not be completed, and why.
+    #[serde(default)]
+    pub(super) failing: BTreeMap<String, String>,
     /// ImportSnapshot's and ImportImage's, as long as they are listed.
     #[serde(default)]
     pub(super) import_tasks: BTreeMap<String, ImportTask>,

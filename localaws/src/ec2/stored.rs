@@ -116,6 +116,13 @@ impl StoreTasks {
         self.tasks.values()
     }
 
+    /// Those that come after this place in the order.
+    pub(super) fn after(&self, place: Option<&str>) -> impl Iterator<Item = &StoreTask> {
+        let last = place.and_then(|place| place.parse::<usize>().ok());
+        let next = last.map_or(0, |last| last.saturating_add(1));
+        self.tasks.range(next..).map(|(_, task)| task)
+    }
+
     /// Those of one image.
     pub(super) fn of(&self, image_id: &str) -> impl Iterator<Item = &StoreTask> {
         let orders = self.of_image.get(image_id).into_iter().flatten();
