@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::agenda::Item;
 use super::bundle_task::{BundleTask, write};
 use super::error::{Failure, invalid_value, missing, refuse, unavailable};
 use super::instance::{InstanceState, SeedInstance};
@@ -142,8 +143,9 @@ impl Inner {
             );
             return Err(refuse("IncorrectInstanceState", message));
         }
-        let mut tasks = region.bundle_tasks.values();
-        if tasks.any(|task| task.is_open() && task.instance_id == id) {
+        let last = region.bundled_last.get(id);
+        let last = last.and_then(|task| region.bundle_tasks.get(task));
+        if last.is_some_and(BundleTask::is_open) {
             let message = "The specified instance already has a bundling task in progress.";
             return Err(refuse("BundlingInProgress", message));
         }
@@ -161,10 +163,12 @@ impl Inner {
         let failures = task_failures.get_mut(&TaskKind::BundleInstance);
         task.failure = failures.and_then(VecDeque::pop_front);
         task.id = new_id(region, &self.ids);
-        region.bundle_tasks.insert(task.id.clone(), task.clone());
+        let (instance_id, id) = (task.instance_id.clone(), task.id.clone());
+        region.bundled_last.insert(instance_id, id.clone());
+        region.bundle_tasks.insert(id, task.clone());
         let moments = task.moments();
         for at in &moments {
-            guard.note(*at);
+            region.agenda.note(*at, Item::Bundle(task.id.clone()));
         }
         drop(guard);
         for at in moments {

@@ -3,6 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::agenda::Item;
+use super::bundle_objects::OBJECTS;
 use super::describe_images::date;
 use super::error::{Failure, refuse};
 use super::model::StateReason;
@@ -175,16 +177,21 @@ pub(super) fn error(code: &str, message: &str) -> StateReason {
     }
 }
 
-/// Moves a Region's bundle tasks on, but for what they write into S3, see [`super::Inner::progress`].
-pub(super) fn settle(region: &mut Region, now: Timestamp) {
-    let tasks = region.bundle_tasks.values_mut();
-    for task in tasks.filter(|task| task.is_open()) {
+/// Moves a bundle task on, and forgets it in the end. What it writes into S3, see [`super::Inner::progress`].
+pub(super) fn settle(region: &mut Region, id: &str, now: Timestamp) {
+    let Some(task) = region.bundle_tasks.get_mut(id) else {
+        return;
+    };
+    if task.is_open() {
         task.settle(now);
     }
-    region.bundle_tasks.retain(|_, task| {
-        let end = task.end.as_ref();
-        !end.is_some_and(|end| Course::is_past(end.at, LISTED_FOR, now))
-    });
+    if task.written < task.due(OBJECTS, now) {
+        region.to_write.insert(Item::Bundle(id.to_owned()));
+    }
+    let end = task.end.as_ref();
+    if end.is_some_and(|end| Course::is_past(end.at, LISTED_FOR, now)) {
+        region.bundle_tasks.remove(id);
+    }
 }
 
 /// `InvalidBundleID.NotFound`, which names the ids.

@@ -1,5 +1,6 @@
 //! CancelBundleTask.
 
+use super::agenda::Item;
 use super::bundle_task::{no_task, write};
 use super::error::Failure;
 use super::xml::Xml;
@@ -11,12 +12,15 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     world.permit(&call.action, call.fields)?;
     let now = world.clock.now();
     let mut store = world.store();
-    let tasks = &mut store.region(&call.region).bundle_tasks;
-    let task = tasks.get_mut(&id).filter(|task| task.is_visible(now));
+    let region = store.region(&call.region);
+    let task = region
+        .bundle_tasks
+        .get_mut(&id)
+        .filter(|task| task.is_visible(now));
     let task = task.ok_or_else(|| no_task(&[&id]))?;
     task.cancel(now)?;
     let task = task.clone();
-    store.note(now);
+    region.agenda.note(now, Item::Bundle(id));
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.element("bundleInstanceTask", |xml| write(xml, &task, now));
     }))

@@ -94,8 +94,7 @@ impl Inner {
             let new = target.new_snapshot_id(&self.ids);
             replace(&mut image, &snapshot.id, &new, copy.encrypted);
             let snapshot = copy.snapshot(&snapshot, &new, &id, course);
-            target.snapshots.insert(new.clone(), snapshot);
-            target.filling.insert(new, course);
+            target.fill(snapshot, course);
         }
         target.made_now(token, &id);
         let record = Record {
@@ -106,8 +105,7 @@ impl Inner {
             order: target.registered(),
             request_id: request_id.to_owned(),
         };
-        target.images.insert(id.clone(), record);
-        guard.note(course.ends_at);
+        target.add_image(record);
         drop(guard);
         self.arm(course.ends_at);
         Ok(id)

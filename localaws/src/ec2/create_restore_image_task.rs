@@ -86,14 +86,13 @@ impl Inner {
             let new = region.new_snapshot_id(&self.ids);
             replace(&mut image, &snapshot.id, &new, false);
             let mut snapshot = Snapshot {
-                id: new.clone(),
+                id: new,
                 state: SnapshotState::Pending,
                 started_at: course.started_at,
                 ..snapshot
             };
             snapshot.tags.extend(tags.snapshot.clone());
-            region.snapshots.insert(new.clone(), snapshot);
-            region.filling.insert(new, course);
+            region.fill(snapshot, course);
         }
         let failures = task_failures.get_mut(&TaskKind::RestoreImage);
         let failure = failures.and_then(VecDeque::pop_front);
@@ -105,8 +104,7 @@ impl Inner {
             order: region.registered(),
             request_id: request_id.to_owned(),
         };
-        region.images.insert(id.clone(), record);
-        guard.note(course.ends_at);
+        region.add_image(record);
         drop(guard);
         self.arm(course.ends_at);
         Ok(id)

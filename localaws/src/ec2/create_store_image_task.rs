@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::agenda::Item;
 use super::copy_image::{check_available, snapshots_of};
 use super::error::{Failure, invalid_value, refuse, unavailable};
 use super::model::{Image, RootDeviceType};
@@ -65,8 +66,8 @@ impl Inner {
         let key = format!("{image_id}.bin");
         let running = region
             .store_tasks
-            .iter()
-            .any(|task| !task.ended && task.image_id == image_id && task.bucket == bucket);
+            .of(image_id)
+            .any(|task| !task.ended && task.bucket == bucket);
         if running {
             let message =
                 format!("A task that stores {image_id} in the bucket {bucket} is in progress");
@@ -74,7 +75,7 @@ impl Inner {
         }
         let snapshots = snapshots_of(&image, region);
         let failures = task_failures.get_mut(&TaskKind::StoreImage);
-        region.store_tasks.push(StoreTask {
+        region.store_tasks.insert(StoreTask {
             image_id: image_id.to_owned(),
             bucket,
             key: key.clone(),
@@ -86,8 +87,9 @@ impl Inner {
             hidden: false,
             order: region.stored,
         });
+        let item = Item::Stored(region.stored);
+        region.agenda.note(course.ends_at, item);
         region.stored += 1;
-        guard.note(course.ends_at);
         drop(guard);
         self.arm(course.ends_at);
         Ok(key)

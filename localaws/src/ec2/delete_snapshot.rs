@@ -22,6 +22,7 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     }
     region.snapshots.remove(&id);
     region.filling.remove(&id);
+    region.failing.remove(&id);
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.text("return", true);
     }))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::error::{Failure, missing, refuse};
 use super::model::Image;
-use super::store::{HeldName, Region};
+use super::store::Region;
 use super::xml::Xml;
 use super::{Call, Inner};
 
@@ -31,14 +31,9 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
             format!("The AMI ID '{id}' is no longer available"),
         ));
     }
-    let image = region.image_mut(&id, world.clock.now())?.image.clone();
-    region.images.remove(&id);
-    region.deregistered.insert(id.clone());
-    region.held_names.push(HeldName {
-        name: image.name.clone(),
-        image_id: id.clone(),
-        until,
-    });
+    let now = world.clock.now();
+    let image = region.image_mut(&id, now)?.image.clone();
+    region.remove_image(&id, now, until);
     let results = if delete_snapshots {
         delete_snapshots_of(&image, region)
     } else {

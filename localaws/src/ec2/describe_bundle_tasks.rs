@@ -1,11 +1,14 @@
 //! DescribeBundleTasks: all at once, in no order that says anything.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::bundle_task::{BundleTask, no_task, write};
 use super::describe_images::date;
 use super::error::Failure;
 use super::filter;
+use super::page::Page;
 use super::tags::Tags;
 use super::xml::Xml;
 use super::{Call, Inner};
@@ -36,10 +39,13 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     if !lost.is_empty() {
         return Err(no_task(&lost));
     }
+    let named: BTreeSet<String> = ids.into_iter().collect();
+    let named = Some(&named).filter(|ids| !ids.is_empty());
+    let named = named.or_else(|| filter::exact(&filters, "bundle-id"));
     // Ids are random, so their order is none of time.
-    let tasks = all.values().filter(|task| {
+    let everything = Page::default();
+    let tasks = everything.candidates(all, named).filter(|task| {
         task.is_visible(now)
-            && (ids.is_empty() || ids.contains(&task.id))
             // Bundle tasks cannot be tagged.
             && filter::pass(&filters, &Tags::new(), |name| values_of(task, name, now))
     });

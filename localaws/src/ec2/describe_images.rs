@@ -1,5 +1,7 @@
 //! DescribeImages.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::error::{Failure, refuse};
@@ -90,10 +92,15 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     let mut store = world.store();
     let region = store.region(&call.region);
     request.check_ids(region, now)?;
-    let found: Vec<&Image> = region
-        .visible(now)
-        .filter(|image| request.wants(image))
-        .collect();
+    let named: BTreeSet<String> = request.ids.iter().cloned().collect();
+    let named = Some(&named).filter(|ids| !ids.is_empty());
+    let named = named.or_else(|| filter::exact(&request.filters, "image-id"));
+    let found = request
+        .page
+        .candidates(&region.images, named)
+        .filter(|record| record.visible_at <= now)
+        .map(|record| &record.image)
+        .filter(|image| request.wants(image));
     let (images, next) = request.page.cut(found, |image| image.id.clone());
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.items("imagesSet", images, write);
@@ -111,6 +118,7 @@ impl Request {
             filters: filter::read(fields, &FILTERS)?,
             page: Page::read(fields, 1)?,
         };
+        request.page.check_ids("imageIdsSet", &request.ids)?;
         // Owners see their deprecated images anyway, and nothing here is deprecated.
         fields.flag("IncludeDeprecated")?;
         if let Some(filter) = request
@@ -160,8 +168,7 @@ impl Request {
 
     fn wants(&self, image: &Image) -> bool {
         let owned = |owner: &String| owner == "self" || *owner == image.owner_id;
-        (self.ids.is_empty() || self.ids.contains(&image.id))
-            && (self.owners.is_empty() || self.owners.iter().any(owned))
+        (self.owners.is_empty() || self.owners.iter().any(owned))
             // ModifyImageAttribute is not built: no image is shared with anybody, none is public.
             && self.executable_by.is_empty()
             && (self.include_disabled || image.state != ImageState::Disabled)

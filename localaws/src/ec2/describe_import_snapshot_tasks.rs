@@ -2,20 +2,17 @@
 
 use super::error::Failure;
 use super::import::Listing;
-use super::page::Page;
 use super::task::TaskKind;
 use super::xml::Xml;
 use super::{Call, Inner, import_snapshot};
 
 pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     let listing = Listing::read(&mut call.fields)?;
-    let page = Page::read(&mut call.fields, 1)?;
     world.permit(&call.action, call.fields)?;
     let now = world.clock.now();
     let mut store = world.store();
     let region = store.region(&call.region);
-    let found = listing.of(region, TaskKind::ImportSnapshot, now)?;
-    let (tasks, next) = page.cut(found, |task| task.id.clone());
+    let (tasks, next) = listing.of(region, TaskKind::ImportSnapshot, now)?;
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.items("importSnapshotTaskSet", tasks, |xml, task| {
             import_snapshot::write(xml, task, now);

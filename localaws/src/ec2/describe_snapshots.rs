@@ -1,5 +1,7 @@
 //! DescribeSnapshots.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::describe_images::{check_user, date};
@@ -41,6 +43,7 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     }
     let filters = filter::read(&mut call.fields, &FILTERS)?;
     let page = Page::read(&mut call.fields, 5)?;
+    page.check_ids("snapshotSet", &ids)?;
     world.permit(&call.action, call.fields)?;
     owners
         .iter()
@@ -53,15 +56,18 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
         region.snapshot(id)?;
     }
     let owned = |owner: &String| owner == "self" || owner == ACCOUNT;
-    let found = region.snapshots.values().filter(|snapshot| {
+    let named: BTreeSet<String> = ids.into_iter().collect();
+    let named = Some(&named).filter(|ids| !ids.is_empty());
+    let named = named.or_else(|| filter::exact(&filters, "snapshot-id"));
+    let candidates = page.candidates(&region.snapshots, named);
+    let found = candidates.filter(|snapshot| {
         snapshot.owner_id == ACCOUNT
-            && (ids.is_empty() || ids.contains(&snapshot.id))
             && (owners.is_empty() || owners.iter().any(owned))
             && filter::pass(&filters, &snapshot.tags, |name| {
                 values_of(snapshot, &progress(snapshot, region, now), name)
             })
     });
-    let (snapshots, next) = page.cut(found.collect(), |snapshot| snapshot.id.clone());
+    let (snapshots, next) = page.cut(found, |snapshot| snapshot.id.clone());
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.items("snapshotSet", snapshots, |xml, snapshot| {
             write(xml, snapshot, &progress(snapshot, region, now));
@@ -100,6 +106,7 @@ fn write(xml: &mut Xml, snapshot: &Snapshot, progress: &str) {
     xml.text("snapshotId", &snapshot.id);
     xml.text("volumeId", NO_VOLUME);
     xml.text("status", snapshot.state);
+    xml.optional("statusMessage", snapshot.state_message.as_ref());
     xml.text("startTime", date(snapshot.started_at));
     xml.text("progress", progress);
     xml.text("ownerId", &snapshot.owner_id);

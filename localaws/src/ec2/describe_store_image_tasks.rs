@@ -1,5 +1,7 @@
 //! DescribeStoreImageTasks.
 
+use std::collections::BTreeSet;
+
 use super::describe_images::date;
 use super::error::{Failure, invalid_combination, invalid_value};
 use super::page::Page;
@@ -10,12 +12,14 @@ use super::{Call, Inner, filter};
 
 /// "Up to 20 AMI IDs can be included in a request."
 const MOST_IDS: usize = 20;
+/// "You can specify a value between 1 and 200, inclusive." So many, too, if the request does not say: AWS names no figure.
+const LARGEST_PAGE: usize = 200;
 
 pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     let ids = call.fields.texts("ImageId")?;
     let filters = filter::read(&mut call.fields, &["task-state", "bucket"])?;
     let limited = call.fields.has("MaxResults");
-    let page = Page::read_up_to(&mut call.fields, 1, 200)?;
+    let page = Page::read_up_to(&mut call.fields, 1, LARGEST_PAGE)?.usually(LARGEST_PAGE);
     world.permit(&call.action, call.fields)?;
     ids.iter().try_for_each(|id| check_image_id(id))?;
     if ids.len() > MOST_IDS {
@@ -33,18 +37,23 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     let tasks = &store.region(&call.region).store_tasks;
     // "When you specify the ImageIds parameter, any filters that you specify are ignored."
     let wanted = |task: &&StoreTask| {
-        task.is_visible(now)
-            && match ids.is_empty() {
-                false => ids.contains(&task.image_id),
-                true => filter::pass(&filters, &super::tags::Tags::new(), |name| {
-                    vec![match name {
-                        "bucket" => task.bucket.clone(),
-                        _state => task.state().to_owned(),
-                    }]
-                }),
-            }
+        filter::pass(&filters, &super::tags::Tags::new(), |name| {
+            vec![match name {
+                "bucket" => task.bucket.clone(),
+                _state => task.state().to_owned(),
+            }]
+        })
     };
-    let (tasks, next) = page.cut(tasks.iter().filter(wanted).collect(), |task| task.place());
+    let visible = |task: &&StoreTask| task.is_visible(now);
+    let (tasks, next): (Vec<&StoreTask>, _) = if ids.is_empty() {
+        let rest = tasks.after(page.after());
+        let found = rest.filter(visible).filter(wanted);
+        page.cut(found, |task| task.place())
+    } else {
+        let ids: BTreeSet<&String> = ids.iter().collect();
+        let found = ids.into_iter().flat_map(|id| tasks.of(id));
+        (found.filter(visible).collect(), None)
+    };
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.items("storeImageTaskResultSet", tasks, |xml, task| {
             xml.text("amiId", &task.image_id);

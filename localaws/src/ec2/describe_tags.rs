@@ -39,7 +39,9 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
         .filter(|row| filter::pass(&filters, &row.tags(), |name| vec![row.value_of(name)]))
         .collect();
     found.sort_by_key(Row::id);
-    let (rows, next) = page.cut(found, Row::id);
+    let shown = |row: &Row| page.after().is_some_and(|last| *row.id() <= *last);
+    let rest = found.into_iter().skip_while(shown);
+    let (rows, next) = page.cut(rest, Row::id);
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.items("tagSet", rows, |xml, row| {
             xml.text("resourceId", row.resource_id);

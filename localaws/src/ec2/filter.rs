@@ -1,5 +1,7 @@
 //! Filters of the Describe calls ("Filtering resources using the CLI and API", EC2 User Guide).
 
+use std::collections::BTreeSet;
+
 use super::error::{Failure, invalid_value, missing, refuse};
 use super::query::Fields;
 use super::tags::Tags;
@@ -12,6 +14,8 @@ const MOST_VALUES: usize = 200;
 #[derive(Debug)]
 pub(super) struct Filter {
     pub(super) name: String,
+    /// Values without wildcards: there may be hundreds, and each thing listed is compared with all of them.
+    exact: BTreeSet<String>,
     patterns: Vec<Vec<Glob>>,
 }
 
@@ -63,6 +67,14 @@ pub(super) fn pass(
         })
 }
 
+/// The values of the filter of this name, if one is there and none of its values has a wildcard: nothing else passes.
+pub(super) fn exact<'a>(filters: &'a [Filter], name: &str) -> Option<&'a BTreeSet<String>> {
+    let filter = filters
+        .iter()
+        .find(|filter| filter.name == name && filter.patterns.is_empty())?;
+    Some(&filter.exact)
+}
+
 impl Filter {
     fn read(mut fields: Fields, known: &[&str]) -> Result<Self, Failure> {
         let name = fields
@@ -84,16 +96,40 @@ impl Filter {
             );
             return Err(refuse("FilterLimitExceeded", message));
         }
+        let (mut exact, mut patterns) = (BTreeSet::new(), Vec::new());
+        for value in values {
+            let globs = globs(&value);
+            match plain(&globs) {
+                Some(text) => _ = exact.insert(text),
+                None => patterns.push(globs),
+            }
+        }
         Ok(Self {
             name,
-            patterns: values.iter().map(|value| globs(value)).collect(),
+            exact,
+            patterns,
         })
     }
 
     fn matches(&self, value: &str) -> bool {
+        if self.exact.contains(value) {
+            return true;
+        }
+        if self.patterns.is_empty() {
+            return false;
+        }
         let value: Vec<char> = value.chars().collect();
         self.patterns.iter().any(|pattern| matches(pattern, &value))
     }
+}
+
+/// The text of a value that has no wildcards.
+fn plain(globs: &[Glob]) -> Option<String> {
+    let text = globs.iter().map(|glob| match glob {
+        Glob::Exactly(character) => Some(*character),
+        Glob::Any | Glob::One => None,
+    });
+    text.collect()
 }
 
 fn globs(value: &str) -> Vec<Glob> {

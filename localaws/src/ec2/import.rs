@@ -1,7 +1,7 @@
 //! Import tasks over time: a disk becomes a snapshot, a virtual machine an image
 //! ("Monitor an import image task" and "Monitor an import snapshot task", VM Import/Export User Guide).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use super::error::{Failure, refuse};
 use super::filter::Filter;
 use super::life::Step;
 use super::model::{Snapshot, SnapshotState};
+use super::page::Page;
 use super::query::Fields;
 use super::store::Region;
 use super::tags::Tags;
@@ -202,6 +203,7 @@ impl ImportTask {
             id: id.to_owned(),
             volume_size: disk.gib,
             state,
+            state_message: None,
             description: format!("Created by AWS-VMImport service for {}", self.id),
             owner_id: ACCOUNT.to_owned(),
             encrypted: self.encrypted,
@@ -215,33 +217,15 @@ impl ImportTask {
 
 pub(super) type Snapshots = BTreeMap<String, Snapshot>;
 
-/// Moves a Region's import tasks on; gives the images that appeared.
-pub(super) fn settle(name: &str, region: &mut Region, ids: &Ids, now: Timestamp) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let open = region.import_tasks.values();
-    let open: Vec<String> = open
-        .filter(|task| !task.complete && task.end.is_none())
-        .map(|task| task.id.clone())
-        .collect();
-    for id in open {
-        let Some(mut task) = region.import_tasks.remove(&id) else {
-            continue;
-        };
-        if let Some(step) = move_on(&mut task, region, ids, now) {
-            steps.push(step.in_region(name));
-        }
-        region.import_tasks.insert(id, task);
+/// Moves an import task on, and forgets it in the end; gives the image that appeared.
+pub(super) fn settle(region: &mut Region, id: &str, ids: &Ids, now: Timestamp) -> Option<Step> {
+    let mut task = region.import_tasks.remove(id)?;
+    let open = !task.complete && task.end.is_none();
+    let step = open.then(|| move_on(&mut task, region, ids, now));
+    if !task.is_past(now) {
+        region.import_tasks.insert(id.to_owned(), task);
     }
-    let past = region
-        .import_tasks
-        .values()
-        .filter(|task| task.is_past(now));
-    let past: Vec<String> = past.map(|task| task.id.clone()).collect();
-    for id in past {
-        region.import_tasks.remove(&id);
-        region.forget_tokens_of(&id);
-    }
-    steps
+    step.flatten()
 }
 
 fn move_on(task: &mut ImportTask, region: &mut Region, ids: &Ids, now: Timestamp) -> Option<Step> {
@@ -297,10 +281,14 @@ pub(super) fn no_task(ids: &[&str]) -> Failure {
     )
 }
 
+/// Tasks in a page if the request does not say how many. AWS names no figure; few enough that clients have to turn pages.
+const USUAL_PAGE: usize = 100;
+
 /// What the listings of both kinds take.
 pub(super) struct Listing {
     ids: Vec<String>,
     filters: Vec<Filter>,
+    page: Page,
 }
 
 impl Listing {
@@ -308,16 +296,18 @@ impl Listing {
         Ok(Self {
             ids: fields.texts("ImportTaskId")?,
             filters: filter::read_named(fields, "Filters", &["task-state"])?,
+            page: Page::read(fields, 1)?.usually(USUAL_PAGE),
         })
     }
 
-    /// The tasks of this kind that are wanted; refused if one of the ids is not there.
+    /// The page of tasks of this kind that is wanted, and the token of the next one; refused if one of the ids is not
+    /// there.
     pub(super) fn of<'a>(
         &self,
         region: &'a Region,
         kind: TaskKind,
         now: Timestamp,
-    ) -> Result<Vec<&'a ImportTask>, Failure> {
+    ) -> Result<(Vec<&'a ImportTask>, Option<String>), Failure> {
         let there = |id: &str| {
             let task = region.import_tasks.get(id);
             task.is_some_and(|task| task.kind() == kind && task.is_visible(now))
@@ -331,9 +321,14 @@ impl Listing {
         let wanted = |task: &&ImportTask| {
             task.kind() == kind
                 && task.is_visible(now)
-                && (self.ids.is_empty() || self.ids.contains(&task.id))
                 && filter::pass(&self.filters, &task.tags, |_| values(task))
         };
-        Ok(region.import_tasks.values().filter(wanted).collect())
+        let named: BTreeSet<String> = self.ids.iter().cloned().collect();
+        let named = Some(&named).filter(|ids| !ids.is_empty());
+        let candidates = self.page.candidates(&region.import_tasks, named);
+        let ids = candidates.filter(wanted).map(|task| task.id.as_str());
+        let (ids, next) = self.page.cut(ids, |id| (*id).to_owned());
+        let tasks = ids.into_iter().filter_map(|id| region.import_tasks.get(id));
+        Ok((tasks.collect(), next))
     }
 }

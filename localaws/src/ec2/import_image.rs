@@ -114,7 +114,7 @@ pub(super) fn appear(task: &mut ImportTask, region: &mut Region, ids: &Ids) -> S
         order: region.registered(),
         request_id: task.request_id.clone(),
     };
-    region.images.insert(id.clone(), record);
+    region.add_image(record);
     Step::of(id, &task.request_id, "available")
 }
 

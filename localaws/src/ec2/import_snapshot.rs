@@ -42,7 +42,9 @@ pub(super) fn write(xml: &mut Xml, task: &ImportTask, now: Timestamp) {
             xml.optional("format", disk.format.as_ref());
             xml.optional("kmsKeyId", task.kms_key_id.as_ref());
             xml.optional("progress", shown.progress);
-            xml.optional("snapshotId", disk.snapshot_id.as_ref());
+            // While the task runs and has none, EC2 writes it empty (aws/aws-cli issue 9118).
+            let none_yet = (shown.status == "active").then_some("");
+            xml.optional("snapshotId", disk.snapshot_id.as_deref().or(none_yet));
             xml.text("status", shown.status);
             xml.optional("statusMessage", shown.message.as_ref());
             write_source(xml, disk);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Inner;
+use super::agenda::Item;
 use super::disk::invalid_parameter;
 use super::error::{Failure, refuse};
 use super::import::{ImportTask, no_task};
@@ -123,7 +124,7 @@ impl Inner {
         state.made_now(token, &task.id);
         state.import_tasks.insert(task.id.clone(), task.clone());
         for at in task.moments() {
-            guard.note(at);
+            state.agenda.note(at, Item::Import(task.id.clone()));
         }
         drop(guard);
         self.arm(ends_at);
@@ -173,7 +174,8 @@ impl Inner {
         let message = reason.unwrap_or_else(|| "Cancelled by user".to_owned());
         task.end(deleted_at, message, snapshots);
         let after = task.shown(now).status;
-        store.note(now);
+        let item = Item::Import(id.to_owned());
+        region.agenda.note(now, item);
         Ok((before, after))
     }
 }

@@ -7,11 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::Inner;
-use super::bundle_task::{self, BundleTask};
-use super::import::{self, ImportTask};
+use super::bundle_task::BundleTask;
 use super::model::{ImageState, SnapshotState};
 use super::store::{Record, Region};
-use super::stored::{self, StoreTask};
 use crate::ACCOUNT;
 use crate::bus::Event;
 
@@ -44,39 +42,18 @@ impl Step {
 }
 
 impl Inner {
-    /// Moves on all whose time has come. Whoever comes first does it: a request, or the task of [`Inner::arm`]. Says
-    /// whether there was anything to look at: among thousands of tasks it is not done for nothing.
-    pub(super) fn settle(&self) -> bool {
+    /// Moves on all whose time has come. Whoever comes first does it: a request, or the task of [`Inner::arm`].
+    pub(super) fn settle(&self) {
         let now = self.clock.now();
-        let mut steps = Vec::new();
         let mut store = self.store();
-        if store.quiet_until.is_some_and(|until| now < until) {
-            return false;
-        }
-        for (name, region) in &mut store.regions {
-            region.held_names.retain(|held| held.until > now);
-            let due = |record: &&Record| {
-                record.image.state == ImageState::Pending && record.settles_at <= now
-            };
-            let due: Vec<String> = region
-                .images
-                .values()
-                .filter(due)
-                .map(|record| record.image.id.clone())
-                .collect();
-            steps.extend(due.iter().filter_map(|id| settle(name, region, id)));
-            fill_snapshots(region, now);
-            stored::settle(region, now);
-            bundle_task::settle(region, now);
-            steps.extend(import::settle(name, region, &self.ids, now));
-        }
-        let next = store.regions.values().map(|region| region.quiet_until(now));
-        store.quiet_until = Some(next.min().unwrap_or(Timestamp::MAX));
+        let regions = store.regions.iter_mut();
+        let steps: Vec<Step> = regions
+            .flat_map(|(name, region)| region.settle(name, &self.ids, now))
+            .collect();
         drop(store);
         for step in steps {
             self.tell(step);
         }
-        true
     }
 
     /// Has images settle at `at` even if nobody asks, so that the event is raised in time.
@@ -134,7 +111,7 @@ impl Inner {
     }
 
     /// The event's shape is that of "Monitor AMI events using Amazon EventBridge" (EC2 User Guide).
-    fn tell(&self, step: Step) {
+    pub(super) fn tell(&self, step: Step) {
         let now = self.clock.now();
         self.bus.publish(Event {
             version: "0".to_owned(),
@@ -159,34 +136,6 @@ impl Inner {
 }
 
 impl Region {
-    /// Before this nothing changes by itself.
-    fn quiet_until(&self, now: Timestamp) -> Timestamp {
-        let moments = self.moments();
-        // What is due and not done yet is being written into S3: then there is no quiet.
-        let late = self.due().into_iter().any(|at| at <= now);
-        let next = moments.into_iter().filter(|at| *at > now).min();
-        if late {
-            now
-        } else {
-            next.unwrap_or(Timestamp::MAX)
-        }
-    }
-
-    /// When something changes by itself.
-    fn moments(&self) -> Vec<Timestamp> {
-        let filling = self.filling.values().map(|course| course.ends_at);
-        let imports = self.import_tasks.values().flat_map(ImportTask::moments);
-        let stored = self.store_tasks.iter().map(StoreTask::moment);
-        let bundles = self.bundle_tasks.values().flat_map(BundleTask::moments);
-        self.due()
-            .into_iter()
-            .chain(filling)
-            .chain(imports)
-            .chain(stored)
-            .chain(bundles)
-            .collect()
-    }
-
     /// When something is to happen even if nobody asks.
     fn due(&self) -> Vec<Timestamp> {
         let pending = self
@@ -213,20 +162,6 @@ impl Region {
     }
 }
 
-/// Completes the snapshots whose time has come.
-fn fill_snapshots(region: &mut Region, now: Timestamp) {
-    let Region {
-        filling, snapshots, ..
-    } = region;
-    filling.retain(|id, course| {
-        let full = course.ends_at <= now;
-        if let Some(snapshot) = snapshots.get_mut(id).filter(|_| full) {
-            snapshot.state = SnapshotState::Completed;
-        }
-        !full
-    });
-}
-
 /// The snapshots that were being filled for an image that failed are of no use.
 fn spoil_snapshots(region: &mut Region, image_id: &str) {
     let Region {
@@ -248,8 +183,11 @@ fn spoil_snapshots(region: &mut Region, image_id: &str) {
     }
 }
 
-fn settle(name: &str, region: &mut Region, id: &str) -> Option<Step> {
-    let record = region.images.get_mut(id)?;
+/// Settles an image that is pending, if its time has come.
+pub(super) fn settle(name: &str, region: &mut Region, id: &str, now: Timestamp) -> Option<Step> {
+    let record = region.images.get_mut(id);
+    let record = record
+        .filter(|record| record.image.state == ImageState::Pending && record.settles_at <= now)?;
     let step = settle_record(name, record);
     if step.state == "failed" {
         spoil_snapshots(region, id);

@@ -1,13 +1,14 @@
 //! EC2, as far as images go: the Query protocol, EC2's validation, its XML answers, and images that take their time.
 //!
 //! One file per action. Shared: [`query`] reads the fields, [`registration`], [`mapping`], [`volume`], [`device`],
-//! [`tags`] and [`bundle`] check them as EC2 does, [`store`] keeps the state, [`life`] moves it on and [`progress`]
-//! writes into S3 what comes of it, [`filter`] and [`page`] serve the Describe calls, [`limits`] throttles, [`settings`]
+//! [`tags`] and [`bundle`] check them as EC2 does, [`store`] keeps the state, [`agenda`] knows when
+//! to look at what, [`life`] moves it on and [`progress`] writes into S3 what comes of it, [`filter`] and [`page`] serve the Describe calls, [`limits`] throttles, [`settings`]
 //! say how the world behaves, [`xml`] and [`error`] answer.
 //!
 //! Tasks: [`task`] has what they share; [`import`], [`disk`] and [`import_start`] are of the imports, [`stored`] of
 //! images in S3, [`bundle_task`], [`upload_policy`] and [`bundle_objects`] of bundles.
 
+mod agenda;
 mod bundle;
 mod bundle_instance;
 mod bundle_objects;
@@ -15,6 +16,7 @@ mod bundle_task;
 mod cancel_bundle_task;
 mod cancel_import_task;
 mod copy_image;
+mod copy_snapshot;
 mod create_restore_image_task;
 mod create_store_image_task;
 mod create_tags;
@@ -25,6 +27,7 @@ mod describe_image_attribute;
 mod describe_images;
 mod describe_import_image_tasks;
 mod describe_import_snapshot_tasks;
+mod describe_regions;
 mod describe_snapshots;
 mod describe_store_image_tasks;
 mod describe_tags;
@@ -183,6 +186,7 @@ impl Ec2 {
             id: id.clone(),
             volume_size: snapshot.volume_size,
             state: snapshot.state,
+            state_message: None,
             description: snapshot.description,
             owner_id: snapshot.owner_id.unwrap_or_else(|| ACCOUNT.to_owned()),
             encrypted: snapshot.encrypted,
@@ -247,7 +251,8 @@ impl Ec2 {
     /// # Errors
     /// If `saved` is not such a state.
     pub fn load(&self, saved: Value) -> Result<(), serde_json::Error> {
-        let store: Store = serde_json::from_value(saved)?;
+        let mut store: Store = serde_json::from_value(saved)?;
+        store.reindex();
         *self.inner.store() = store;
         self.inner.rearm();
         Ok(())
@@ -296,6 +301,7 @@ impl Inner {
             "CancelBundleTask" => cancel_bundle_task::answer(self, call),
             "CancelImportTask" => cancel_import_task::answer(self, call),
             "CopyImage" => copy_image::answer(self, call),
+            "CopySnapshot" => copy_snapshot::answer(self, call),
             "CreateRestoreImageTask" => create_restore_image_task::answer(self, call).await,
             "CreateStoreImageTask" => create_store_image_task::answer(self, call).await,
             "CreateTags" => create_tags::answer(self, call),
@@ -306,6 +312,7 @@ impl Inner {
             "DescribeImages" => describe_images::answer(self, call),
             "DescribeImportImageTasks" => describe_import_image_tasks::answer(self, call),
             "DescribeImportSnapshotTasks" => describe_import_snapshot_tasks::answer(self, call),
+            "DescribeRegions" => describe_regions::answer(self, call),
             "DescribeSnapshots" => describe_snapshots::answer(self, call),
             "DescribeStoreImageTasks" => describe_store_image_tasks::answer(self, call),
             "DescribeTags" => describe_tags::answer(self, call),

@@ -191,6 +191,9 @@ pub struct Snapshot {
     pub volume_size: u32,
     /// Whether it can be used.
     pub state: SnapshotState,
+    /// Why, if a copy could not be made.
+    #[serde(default)]
+    pub state_message: Option<String>,
     /// In words.
     pub description: String,
     /// 12 digits. Snapshots of other accounts are private: nobody here sees them.

@@ -1,18 +1,25 @@
 //! Pagination of the Describe calls: `MaxResults` and an opaque `NextToken`.
+//!
+//! EC2's oldest listings, DescribeImages, DescribeSnapshots and DescribeTags among them, answer with everything unless
+//! the request says `MaxResults` (`Aws::EC2::ResourcePaginationFix` of the AWS SDK for Ruby works around it).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::error::{Failure, invalid_value, refuse};
+use super::error::{Failure, invalid_combination, invalid_value, refuse};
 use super::query::Fields;
 
 /// The most that a page holds.
 const LARGEST: usize = 1000;
 
 /// Which page is wanted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Page {
-    size: usize,
+    /// None if the request does not say: then all is one page, unless the action has pages anyway.
+    size: Option<usize>,
     after: Option<String>,
 }
 
@@ -41,28 +48,67 @@ impl Page {
             .text("NextToken")
             .map(|token| decode(&token))
             .transpose()?;
-        Ok(Self {
-            size: size.unwrap_or(usize::MAX),
-            after,
-        })
+        Ok(Self { size, after })
     }
 
-    /// The page's part of `all`, which is ordered by `id`, and the token of the next one.
+    /// The same page of an action that answers in pages of this size even if nobody asks for pages.
+    pub(super) fn usually(self, size: usize) -> Self {
+        Self {
+            size: self.size.or(Some(size)),
+            ..self
+        }
+    }
+
+    /// Refuses a page of what a request names by id: EC2 knows no such thing
+    /// ("The parameter imageIdsSet cannot be used with the parameter maxResults").
+    pub(super) fn check_ids(&self, set: &str, ids: &[String]) -> Result<(), Failure> {
+        if self.size.is_none() || ids.is_empty() {
+            return Ok(());
+        }
+        let message = format!("The parameter {set} cannot be used with the parameter maxResults");
+        Err(invalid_combination(message))
+    }
+
+    /// What the page before ended with.
+    pub(super) fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// What the page can hold, by id: what comes after the page before, and of that, if `ids` names any, those. So
+    /// neither a page nor an id costs a look at all the others.
+    pub(super) fn candidates<'a, T>(
+        &'a self,
+        all: &'a BTreeMap<String, T>,
+        ids: Option<&'a BTreeSet<String>>,
+    ) -> Box<dyn Iterator<Item = &'a T> + 'a> {
+        let start = self.after.as_ref().map_or(Unbounded, Excluded);
+        match ids {
+            Some(ids) => {
+                let ids = ids.range::<String, _>((start, Unbounded));
+                Box::new(ids.filter_map(|id| all.get(id)))
+            }
+            None => {
+                let all = all.range::<String, _>((start, Unbounded));
+                Box::new(all.map(|(_, one)| one))
+            }
+        }
+    }
+
+    /// The page, out of all that comes after the page before, in the order of `id`; and the token of the next one.
     pub(super) fn cut<T>(
         &self,
-        mut all: Vec<T>,
+        found: impl Iterator<Item = T>,
         id: impl Fn(&T) -> String,
     ) -> (Vec<T>, Option<String>) {
-        if let Some(after) = &self.after {
-            all.retain(|item| id(item) > *after);
-        }
-        let more = all.len() > self.size;
-        all.truncate(self.size);
-        let next = all
-            .last()
-            .filter(|_| more)
-            .map(|last| STANDARD.encode(id(last)));
-        (all, next)
+        let Some(size) = self.size else {
+            return (found.collect(), None);
+        };
+        let mut page: Vec<T> = found.take(size + 1).collect();
+        let more = page.len() > size;
+        page.truncate(size);
+        let last = page.last().filter(|_| more);
+        let next = last.map(|last| STANDARD.encode(id(last)));
+        (page, next)
     }
 }
 

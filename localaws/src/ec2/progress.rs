@@ -1,12 +1,12 @@
 //! What EC2 writes into S3 as time goes on: stored images, and the parts and manifests of bundles.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
 use jiff::Timestamp;
 
+use super::agenda::Item;
 use super::bundle_objects::{self, OBJECTS};
 use super::store::Region;
 use super::{Inner, Place, bundle_task};
@@ -18,29 +18,22 @@ struct Writing {
     key: String,
     body: Bytes,
     acl: &'static str,
-    /// Whose it is: a stored image's id, or a bundle task's.
-    owner: String,
+    /// The task that it is of.
+    owner: Item,
 }
 
 impl Inner {
     /// Moves all on whose time has come, with what that writes into S3.
     pub(super) async fn progress(self: &Arc<Self>) {
-        if !self.settle() {
-            return;
-        }
-        loop {
-            let Some(writing) = self.next_writing() else {
-                return;
-            };
+        self.settle();
+        while let Some(writing) = self.next_writing() {
             let place = Place {
                 region: &writing.region,
                 bucket: &writing.bucket,
                 key: &writing.key,
             };
-            let written = self
-                .objects
-                .put(place, writing.body.clone(), writing.acl)
-                .await;
+            let body = writing.body.clone();
+            let written = self.objects.put(place, body, writing.acl).await;
             self.written(&writing, written);
         }
     }
@@ -48,86 +41,101 @@ impl Inner {
     /// The next object to be written, which nobody else then writes.
     fn next_writing(&self) -> Option<Writing> {
         let now = self.clock.now();
-        let mut guard = self.store();
-        let store = &mut *guard;
-        let writing = store.regions.iter().find_map(|(name, region)| {
-            region
-                .next_stored(name, &store.writing, now)
-                .or_else(|| region.next_bundled(name, &store.writing, now))
-        })?;
-        store.writing.insert(writing.owner.clone());
-        Some(writing)
+        let mut store = self.store();
+        let mut regions = store.regions.iter_mut();
+        regions.find_map(|(name, region)| region.next_writing(name, now))
     }
 
     fn written(&self, writing: &Writing, written: Result<(), StatusCode>) {
         let now = self.clock.now();
         let mut store = self.store();
-        store.writing.remove(&writing.owner);
         let region = store.region(&writing.region);
-        if let Some(task) = region.bundle_tasks.get_mut(&writing.owner) {
-            match written {
-                Ok(()) => task.written += 1,
-                Err(status) => {
-                    let message = format!("{status} for the object {}", writing.key);
-                    let error = bundle_task::error("Client.S3Error", &message);
-                    task.finish(now, Some(error));
-                }
-            }
-            if task.is_open() && task.written == OBJECTS {
-                task.finish(task.course.ends_at, None);
-            }
-            return;
+        region.writing.remove(&writing.owner);
+        match &writing.owner {
+            Item::Bundle(id) => region.bundle_written(id, &writing.key, written, now),
+            Item::Stored(order) => region.image_written(*order, &writing.key, written),
+            _nothing_else_writes => {}
         }
-        let mut stored = region.store_tasks.iter_mut();
-        let task = stored.find(|task| {
-            !task.ended && task.image_id == writing.owner && task.bucket == writing.bucket
-        });
-        if let Some(task) = task {
-            task.ended = true;
-            let refused = |status| format!("S3 refused the object {}: {status}", writing.key);
-            task.failure = written.err().map(refused);
-        }
+        // There may be more to write, or an end to remember.
+        region.agenda.note(now, writing.owner.clone());
+        let steps = region.settle(&writing.region, &self.ids, now);
+        drop(store);
+        steps.into_iter().for_each(|step| self.tell(step));
     }
 }
 
 impl Region {
-    fn next_stored(
-        &self,
-        name: &str,
-        writing: &BTreeSet<String>,
-        now: Timestamp,
-    ) -> Option<Writing> {
-        let mut tasks = self.store_tasks.iter();
-        let task = tasks.find(|task| {
-            !task.ended && task.course.ends_at <= now && !writing.contains(&task.image_id)
-        })?;
+    fn next_writing(&mut self, name: &str, now: Timestamp) -> Option<Writing> {
+        while let Some(owner) = self.to_write.pop_first() {
+            // Whoever writes for this task looks for more to write when that is done.
+            if self.writing.contains(&owner) {
+                continue;
+            }
+            if let Some(writing) = self.writing_of(name, &owner, now) {
+                self.writing.insert(owner);
+                return Some(writing);
+            }
+        }
+        None
+    }
+
+    /// What this task has to write now.
+    fn writing_of(&self, name: &str, owner: &Item, now: Timestamp) -> Option<Writing> {
+        let (bucket, key, body, acl) = match owner {
+            Item::Bundle(id) => {
+                let task = self.bundle_tasks.get(id)?;
+                if task.written >= task.due(OBJECTS, now) {
+                    return None;
+                }
+                let (key, body) = bundle_objects::object(task, task.written);
+                (&task.bucket, key, body, "aws-exec-read")
+            }
+            Item::Stored(order) => {
+                let task = self.store_tasks.get(*order).filter(|task| !task.ended)?;
+                let body = Bytes::from(task.object.clone());
+                (&task.bucket, task.key.clone(), body, "private")
+            }
+            _nothing_else_writes => return None,
+        };
         Some(Writing {
             region: name.to_owned(),
-            bucket: task.bucket.clone(),
-            key: task.key.clone(),
-            body: Bytes::from(task.object.clone()),
-            acl: "private",
-            owner: task.image_id.clone(),
+            bucket: bucket.clone(),
+            key,
+            body,
+            acl,
+            owner: owner.clone(),
         })
     }
 
-    fn next_bundled(
-        &self,
-        name: &str,
-        writing: &BTreeSet<String>,
+    fn bundle_written(
+        &mut self,
+        id: &str,
+        key: &str,
+        written: Result<(), StatusCode>,
         now: Timestamp,
-    ) -> Option<Writing> {
-        let mut tasks = self.bundle_tasks.values();
-        let task = tasks
-            .find(|task| task.written < task.due(OBJECTS, now) && !writing.contains(&task.id))?;
-        let (key, body) = bundle_objects::object(task, task.written);
-        Some(Writing {
-            region: name.to_owned(),
-            bucket: task.bucket.clone(),
-            key,
-            body,
-            acl: "aws-exec-read",
-            owner: task.id.clone(),
-        })
+    ) {
+        let Some(task) = self.bundle_tasks.get_mut(id) else {
+            return;
+        };
+        match written {
+            Ok(()) => task.written += 1,
+            Err(status) => {
+                let message = format!("{status} for the object {key}");
+                let error = bundle_task::error("Client.S3Error", &message);
+                task.finish(now, Some(error));
+            }
+        }
+        if task.is_open() && task.written == OBJECTS {
+            task.finish(task.course.ends_at, None);
+        }
+    }
+
+    fn image_written(&mut self, order: usize, key: &str, written: Result<(), StatusCode>) {
+        let task = self.store_tasks.get_mut(order);
+        if let Some(task) = task.filter(|task| !task.ended) {
+            task.ended = true;
+            let refused = |status| format!("S3 refused the object {key}: {status}");
+            task.failure = written.err().map(refused);
+        }
     }
 }

@@ -78,8 +78,7 @@ impl Inner {
             order,
             request_id,
         };
-        region.images.insert(id.clone(), record);
-        guard.note(settles_at);
+        region.add_image(record);
         drop(guard);
         self.arm(settles_at);
         Ok(id)

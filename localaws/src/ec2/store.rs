@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::agenda::{Agenda, Item};
 use super::bundle_task::BundleTask;
 use super::error::{Failure, refuse};
 use super::import::ImportTask;
 use super::instance::SeedInstance;
-use super::model::{Image, Snapshot, StateReason};
-use super::stored::StoreTask;
+use super::model::{Image, ImageState, Snapshot, StateReason};
+use super::stored::StoreTasks;
 use super::task::{Course, Made, TaskKind};
 use crate::ACCOUNT;
 use crate::ids::Ids;
@@ -24,12 +25,6 @@ pub(super) struct Store {
     /// Tasks to come that are to fail, in order, and why.
     #[serde(default)]
     pub(super) task_failures: BTreeMap<TaskKind, VecDeque<String>>,
-    /// Before this nothing changes by itself; none if that is not known.
-    #[serde(skip)]
-    pub(super) quiet_until: Option<Timestamp>,
-    /// Whose objects are being written right now. After a restart they are written again.
-    #[serde(skip)]
-    pub(super) writing: BTreeSet<String>,
 }
 
 /// One Region: a world of its own.
@@ -44,12 +39,15 @@ pub(super) struct Region {
     /// Snapshots that are being filled, until when.
     #[serde(default)]
     pub(super) filling: BTreeMap<String, Course>,
+    /// Those of them that will not be completed, and why.
+    #[serde(default)]
+    pub(super) failing: BTreeMap<String, String>,
     /// ImportSnapshot's and ImportImage's, as long as they are listed.
     #[serde(default)]
     pub(super) import_tasks: BTreeMap<String, ImportTask>,
     /// CreateStoreImageTask's, as long as they are listed.
     #[serde(default)]
-    pub(super) store_tasks: Vec<StoreTask>,
+    pub(super) store_tasks: StoreTasks,
     /// How many of them there ever were.
     #[serde(default)]
     pub(super) stored: usize,
@@ -62,6 +60,21 @@ pub(super) struct Region {
     /// By action and client token.
     #[serde(default)]
     pub(super) tokens: BTreeMap<String, Made>,
+    /// Names of images, and which image has it: copies may share one.
+    #[serde(skip)]
+    pub(super) names: BTreeSet<(String, String)>,
+    /// Each instance's last bundle task, which need not be listed any more.
+    #[serde(skip)]
+    pub(super) bundled_last: BTreeMap<String, String>,
+    /// When to look at what.
+    #[serde(skip)]
+    pub(super) agenda: Agenda,
+    /// Tasks that may have something to write into S3.
+    #[serde(skip)]
+    pub(super) to_write: BTreeSet<Item>,
+    /// Tasks whose objects are being written right now. After a restart they are written again.
+    #[serde(skip)]
+    pub(super) writing: BTreeSet<Item>,
 }
 
 /// An image, and what is to become of it.
@@ -88,12 +101,14 @@ pub(super) struct HeldName {
     pub(super) until: Timestamp,
 }
 
-impl Store {
-    /// Something changes by itself at this time, maybe before anything else does.
-    pub(super) fn note(&mut self, at: Timestamp) {
-        self.quiet_until = self.quiet_until.map(|until| until.min(at));
+impl Record {
+    /// Where the image is in [`Region::names`].
+    pub(super) fn place_of_name(&self) -> (String, String) {
+        (self.image.name.clone(), self.image.id.clone())
     }
+}
 
+impl Store {
     /// Makes the listings forget a task.
     pub(super) fn hide_task(&mut self, id: &str) {
         for region in self.regions.values_mut() {
@@ -103,10 +118,7 @@ impl Store {
             if let Some(task) = region.bundle_tasks.get_mut(id) {
                 task.hidden = true;
             }
-            let stored = region.store_tasks.iter_mut();
-            for task in stored.filter(|task| task.image_id == id) {
-                task.hidden = true;
-            }
+            region.store_tasks.hide(id);
         }
     }
 
@@ -144,19 +156,47 @@ impl Region {
 
     /// The image that has this name, or had it a moment ago.
     pub(super) fn holder_of(&self, name: &str, now: Timestamp) -> Option<&str> {
-        let images = self
-            .images
-            .values()
-            .map(|record| (&record.image.name, &record.image.id));
-        let held = self
-            .held_names
-            .iter()
-            .filter(|held| held.until > now)
-            .map(|held| (&held.name, &held.image_id));
-        images
-            .chain(held)
-            .find(|(taken, _)| *taken == name)
+        let mut images = self.names.range((name.to_owned(), String::new())..);
+        let image = images.next().filter(|(taken, _)| taken == name);
+        let mut held = self.held_names.iter();
+        let held = held.find(|held| held.until > now && held.name == name);
+        image
             .map(|(_, id)| id.as_str())
+            .or(held.map(|held| held.image_id.as_str()))
+    }
+
+    /// Puts an image into the Region; one that is pending is settled in time.
+    pub(super) fn add_image(&mut self, record: Record) {
+        let id = record.image.id.clone();
+        if record.image.state == ImageState::Pending {
+            let item = Item::Image(id.clone());
+            self.agenda.note(record.settles_at, item);
+        }
+        self.names.insert(record.place_of_name());
+        self.images.insert(id, record);
+    }
+
+    /// Takes an image out of the Region. Its name is not free until then.
+    pub(super) fn remove_image(&mut self, id: &str, now: Timestamp, free_at: Timestamp) {
+        self.held_names.retain(|held| held.until > now);
+        let Some(record) = self.images.remove(id) else {
+            return;
+        };
+        self.names.remove(&record.place_of_name());
+        self.deregistered.insert(id.to_owned());
+        self.held_names.push(HeldName {
+            name: record.image.name,
+            image_id: id.to_owned(),
+            until: free_at,
+        });
+    }
+
+    /// Puts a snapshot into the Region that is pending until its course ends.
+    pub(super) fn fill(&mut self, snapshot: Snapshot, course: Course) {
+        let id = snapshot.id.clone();
+        self.agenda.note(course.ends_at, Item::Snapshot(id.clone()));
+        self.filling.insert(id.clone(), course);
+        self.snapshots.insert(id, snapshot);
     }
 
     /// The images that can be seen by now.

@@ -1,10 +1,13 @@
 //! Images stored in S3: the tasks that store them, and the objects that they make
 //! ("Store and restore an AMI using Amazon S3", EC2 User Guide).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::agenda::Item;
 use super::error::{Failure, invalid_value};
 use super::model::{Image, Snapshot};
 use super::store::Region;
@@ -70,14 +73,96 @@ impl StoreTask {
     }
 }
 
-/// Forgets tasks that are not listed any more, and fails those that are to fail. The others end when their object is
+/// The tasks that store images, in the order of their starts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<StoreTask>", into = "Vec<StoreTask>")]
+pub(super) struct StoreTasks {
+    tasks: BTreeMap<usize, StoreTask>,
+    /// The orders of each image's tasks.
+    of_image: BTreeMap<String, BTreeSet<usize>>,
+}
+
+impl From<Vec<StoreTask>> for StoreTasks {
+    fn from(tasks: Vec<StoreTask>) -> Self {
+        let mut all = Self::default();
+        tasks.into_iter().for_each(|task| all.insert(task));
+        all
+    }
+}
+
+impl From<StoreTasks> for Vec<StoreTask> {
+    fn from(all: StoreTasks) -> Self {
+        all.tasks.into_values().collect()
+    }
+}
+
+impl StoreTasks {
+    pub(super) fn insert(&mut self, task: StoreTask) {
+        let orders = self.of_image.entry(task.image_id.clone()).or_default();
+        orders.insert(task.order);
+        self.tasks.insert(task.order, task);
+    }
+
+    pub(super) fn get(&self, order: usize) -> Option<&StoreTask> {
+        self.tasks.get(&order)
+    }
+
+    pub(super) fn get_mut(&mut self, order: usize) -> Option<&mut StoreTask> {
+        self.tasks.get_mut(&order)
+    }
+
+    /// All of them, in the order of their starts.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &StoreTask> {
+        self.tasks.values()
+    }
+
+    /// Those that come after this place in the order.
+    pub(super) fn after(&self, place: Option<&str>) -> impl Iterator<Item = &StoreTask> {
+        let last = place.and_then(|place| place.parse::<usize>().ok());
+        let next = last.map_or(0, |last| last.saturating_add(1));
+        self.tasks.range(next..).map(|(_, task)| task)
+    }
+
+    /// Those of one image.
+    pub(super) fn of(&self, image_id: &str) -> impl Iterator<Item = &StoreTask> {
+        let orders = self.of_image.get(image_id).into_iter().flatten();
+        orders.filter_map(|order| self.get(*order))
+    }
+
+    /// Makes the listing forget the tasks of an image.
+    pub(super) fn hide(&mut self, image_id: &str) {
+        for order in self.of_image.get(image_id).into_iter().flatten() {
+            if let Some(task) = self.tasks.get_mut(order) {
+                task.hidden = true;
+            }
+        }
+    }
+
+    fn remove(&mut self, order: usize) {
+        let Some(task) = self.tasks.remove(&order) else {
+            return;
+        };
+        if let Some(orders) = self.of_image.get_mut(&task.image_id) {
+            orders.remove(&order);
+        }
+    }
+}
+
+/// Fails a task that is to fail, and forgets one that is not listed any more. The others end when their object is
 /// written, see [`super::Inner::progress`].
-pub(super) fn settle(region: &mut Region, now: Timestamp) {
-    region
-        .store_tasks
-        .retain(|task| !task.ended || !Course::is_past(task.course.started_at, LISTED_FOR, now));
-    for task in &mut region.store_tasks {
-        task.ended |= task.failure.is_some() && task.course.ends_at <= now;
+pub(super) fn settle(region: &mut Region, order: usize, now: Timestamp) {
+    let Some(task) = region.store_tasks.get_mut(order) else {
+        return;
+    };
+    if !task.ended && task.course.ends_at <= now {
+        if task.failure.is_some() {
+            task.ended = true;
+        } else {
+            region.to_write.insert(Item::Stored(order));
+        }
+    }
+    if task.ended && Course::is_past(task.course.started_at, LISTED_FOR, now) {
+        region.store_tasks.remove(order);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What all tasks have in common: kinds, a course through time, failures to come, and client tokens.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -130,8 +131,10 @@ impl Region {
     }
 
     /// Forgets the tokens of what is not listed any more.
-    pub(super) fn forget_tokens_of(&mut self, id: &str) {
-        self.tokens.retain(|_, made| made.id != id);
+    pub(super) fn forget_tokens_of(&mut self, ids: &BTreeSet<String>) {
+        if !ids.is_empty() {
+            self.tokens.retain(|_, made| !ids.contains(&made.id));
+        }
     }
 }
 

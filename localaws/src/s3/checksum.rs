@@ -34,21 +34,13 @@ pub(super) fn verify(
             ));
         }
     }
-    let mut hasher = ChecksumHasher {
-        crc32: claimed.crc32.is_some().then(Default::default),
-        crc32c: claimed.crc32c.is_some().then(Default::default),
-        crc64nvme: claimed.crc64nvme.is_some().then(Default::default),
-        sha1: claimed.sha1.is_some().then(s3s::crypto::Sha1::new),
-        sha256: claimed.sha256.is_some().then(s3s::crypto::Sha256::new),
-    };
-    hasher.update(body);
-    let found = hasher.finalize();
+    let found = compute(claimed, body);
     for (name, claimed, found) in [
-        ("CRC32", &claimed.crc32, found.checksum_crc32),
-        ("CRC32C", &claimed.crc32c, found.checksum_crc32c),
-        ("CRC64NVME", &claimed.crc64nvme, found.checksum_crc64nvme),
-        ("SHA1", &claimed.sha1, found.checksum_sha1),
-        ("SHA256", &claimed.sha256, found.checksum_sha256),
+        ("CRC32", &claimed.crc32, found.crc32),
+        ("CRC32C", &claimed.crc32c, found.crc32c),
+        ("CRC64NVME", &claimed.crc64nvme, found.crc64nvme),
+        ("SHA1", &claimed.sha1, found.sha1),
+        ("SHA256", &claimed.sha256, found.sha256),
     ] {
         if let (Some(claimed), Some(found)) = (claimed, &found)
             && claimed != found
@@ -59,7 +51,27 @@ pub(super) fn verify(
     Ok(hex(&md5))
 }
 
-fn bad_digest(name: &str, claimed: &str, found: &str) -> S3Error {
+/// The checksums of this body: those that are there in `asked`, whatever they say.
+pub(super) fn compute(asked: &Checksums, body: &[u8]) -> Checksums {
+    let mut hasher = ChecksumHasher {
+        crc32: asked.crc32.is_some().then(Default::default),
+        crc32c: asked.crc32c.is_some().then(Default::default),
+        crc64nvme: asked.crc64nvme.is_some().then(Default::default),
+        sha1: asked.sha1.is_some().then(s3s::crypto::Sha1::new),
+        sha256: asked.sha256.is_some().then(s3s::crypto::Sha256::new),
+    };
+    hasher.update(body);
+    let found = hasher.finalize();
+    Checksums {
+        crc32: found.checksum_crc32,
+        crc32c: found.checksum_crc32c,
+        crc64nvme: found.checksum_crc64nvme,
+        sha1: found.checksum_sha1,
+        sha256: found.checksum_sha256,
+    }
+}
+
+pub(super) fn bad_digest(name: &str, claimed: &str, found: &str) -> S3Error {
     s3_error!(
         BadDigest,
         "The {name} you specified did not match the calculated checksum: {claimed} is not {found}."

@@ -4,7 +4,7 @@ use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::acl;
-use super::checksum::verify;
+use super::checksum::{compute, verify};
 use super::condition::{Read, Write};
 use super::event::{About, Reason};
 use super::multipart::UploadName;
@@ -49,10 +49,20 @@ pub(super) fn object(
         source.headers
     };
     let acl = acl::canned(input.acl.as_ref())?;
+    let keeps_tags = input
+        .tagging_directive
+        .as_ref()
+        .is_none_or(|directive| directive.as_str() == TaggingDirective::COPY);
     let new = New {
         acl,
         headers,
-        checksums: source.checksums,
+        // The copy is of one piece, whatever parts the source was uploaded in.
+        checksums: compute(&source.checksums, &body),
+        tags: if keeps_tags {
+            source.tags
+        } else {
+            Default::default()
+        },
     };
     let draft = store.draft(&body, verify(&body, None, &Checksums::default())?)?;
     let about = About {

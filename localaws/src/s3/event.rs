@@ -81,6 +81,12 @@ impl Events {
         self.publish("Object Deleted", about.bucket, detail);
     }
 
+    /// `Object Tags Added` or `Object Tags Deleted`.
+    pub(super) fn tags_changed(&self, what: &str, about: About<'_>, etag: &str) {
+        let detail = detail(about, &json!({"key": about.key, "etag": etag}));
+        self.publish(what, about.bucket, detail);
+    }
+
     fn publish(&self, detail_type: &str, bucket: &str, detail: Value) {
         let now = self.clock.now();
         self.bus.publish(Event {

@@ -5,7 +5,7 @@
 //!
 //! Built: buckets (create, head, location, list, delete), objects (put, browser forms, get with
 //! ranges, head, copy, delete one or many), conditional reads and writes, listing in pages (both versions), canned ACLs,
-//! multipart uploads, virtual-hosted and path style, signed URLs, `aws-chunked` bodies. Buckets have no versions, and
+//! tags, multipart uploads with checksums of parts and of the whole, virtual-hosted and path style, signed URLs, `aws-chunked` bodies. Buckets have no versions, and
 //! say so. All else answers 501 `NotImplemented`, and so do keys that no file can have (see `place`).
 
 mod acl;
@@ -26,6 +26,8 @@ mod reading;
 mod record;
 mod service;
 mod store;
+mod tagging;
+mod uploads;
 mod watch;
 
 use std::path::{Path, PathBuf};

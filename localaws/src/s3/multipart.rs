@@ -1,15 +1,19 @@
 //! Multipart uploads: a folder each beside the buckets, with a file per part.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::CompletedPart;
 use s3s::{S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
-use super::record::{Checksums, Headers, Stamp, hex, md5_of_file};
+use super::checksum::compute;
+use super::record::{Checksums, Headers, Stamp, hex};
 use super::store::{Draft, New, Store, failed, stamp_of};
 
 /// The smallest part but for the last ("Amazon S3 multipart upload limits").
@@ -18,12 +22,21 @@ const SMALLEST_PART: u64 = 5 * 1024 * 1024;
 const LAST_PART: i32 = 10_000;
 
 /// What an upload was begun with.
-#[derive(Debug, Serialize, Deserialize)]
-struct Upload {
-    bucket: String,
-    key: String,
-    acl: String,
-    headers: Headers,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Upload {
+    pub(super) bucket: String,
+    pub(super) key: String,
+    pub(super) acl: String,
+    pub(super) headers: Headers,
+    /// The checksums that its parts must come with.
+    #[serde(default)]
+    pub(super) algorithm: Option<String>,
+    /// Whether the object's checksum is of the whole, not of its parts' checksums.
+    #[serde(default)]
+    pub(super) full_object: bool,
+    /// When it was begun, in seconds since 1970.
+    #[serde(default)]
+    pub(super) begun_at: u64,
 }
 
 /// Names an upload in a request.
@@ -40,26 +53,17 @@ pub(super) struct Part {
     pub(super) number: i32,
     pub(super) stamp: Stamp,
     pub(super) etag: String,
+    /// The checksum of the upload's algorithm.
+    pub(super) checksums: Checksums,
 }
 
 impl Store {
     /// Begins an upload and names it.
-    pub(super) fn begin_upload(
-        &self,
-        bucket: &str,
-        key: &str,
-        acl: String,
-        headers: Headers,
-    ) -> S3Result<String> {
-        self.bucket(bucket)?;
+    pub(super) fn begin_upload(&self, upload: &Upload) -> S3Result<String> {
+        let key = &upload.key;
+        self.bucket(&upload.bucket)?;
         super::place::relative(key).map_err(|why| super::store::not_a_file(key, why))?;
-        let upload = Upload {
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-            acl,
-            headers,
-        };
-        let json = serde_json::to_vec(&upload).map_err(|error| s3_error!(error, InternalError))?;
+        let json = serde_json::to_vec(upload).map_err(|error| s3_error!(error, InternalError))?;
         loop {
             let id = self.events.ids.hex(32);
             let folder = self.state.join("uploads").join(&id);
@@ -96,7 +100,7 @@ impl Store {
 
     /// The parts that have arrived, by number.
     pub(super) fn parts(&self, name: UploadName<'_>) -> S3Result<Vec<Part>> {
-        let (folder, _) = self.upload(name)?;
+        let (folder, upload) = self.upload(name)?;
         let mut parts = Vec::new();
         for entry in fs::read_dir(&folder).map_err(failed("read", &folder))? {
             let path = entry.map_err(failed("read", &folder))?.path();
@@ -108,11 +112,15 @@ impl Store {
                 number.and_then(|number| number.parse().ok()),
                 stamp_of(&path),
             ) {
-                let etag = md5_of_file(&path).map_err(failed("read", &path))?;
+                let body = fs::read(&path).map_err(failed("read", &path))?;
+                let asked = upload.algorithm.as_deref();
+                let asked = asked.map(|algorithm| Checksums::one(algorithm, String::new()));
+                let checksums = compute(&asked.unwrap_or_default(), &body);
                 parts.push(Part {
                     number,
                     stamp,
-                    etag,
+                    etag: hex(&Md5::checksum(&body)),
+                    checksums,
                 });
             }
         }
@@ -150,6 +158,7 @@ impl Store {
         };
         let mut whole = File::create(&draft.path).map_err(failed("write", &draft.path))?;
         let mut digests = Md5::new();
+        let mut joined = Vec::new();
         for (index, (number, wanted)) in numbers.iter().zip(wanted).enumerate() {
             let part = arrived.iter().find(|part| part.number == *number);
             let part = part.filter(|part| {
@@ -158,12 +167,17 @@ impl Store {
                     .as_ref()
                     .is_some_and(|etag| etag.value() == part.etag)
             });
-            let part = part.ok_or_else(|| {
+            let no_part = || {
                 s3_error!(
                     InvalidPart,
-                    "Part {number} could not be found, or its entity tag is not the one you named."
+                    "Part {number} could not be found, or its entity tag or checksum is not the one you named."
                 )
-            })?;
+            };
+            let part = part.ok_or_else(no_part)?;
+            if !named_right(&upload, part, wanted)? {
+                return Err(no_part());
+            }
+            joined.push(part.checksums.clone());
             if part.stamp.size < SMALLEST_PART && index + 1 < numbers.len() {
                 return Err(s3_error!(
                     EntityTooSmall,
@@ -176,12 +190,21 @@ impl Store {
             digests.update(&bytes_of_hex(&part.etag));
         }
         draft.etag = format!("{}-{}", hex(&digests.finalize()), numbers.len());
+        let checksums = match upload.algorithm.as_deref() {
+            None => Checksums::default(),
+            Some(algorithm) if upload.full_object => {
+                let body = fs::read(&draft.path).map_err(failed("read", &draft.path))?;
+                compute(&Checksums::one(algorithm, String::new()), &body)
+            }
+            Some(algorithm) => composite(algorithm, &joined),
+        };
         Ok((
             draft,
             New {
                 acl: upload.acl,
                 headers: upload.headers,
-                checksums: Checksums::default(),
+                checksums,
+                ..New::default()
             },
         ))
     }
@@ -192,7 +215,24 @@ impl Store {
         fs::remove_dir_all(&folder).map_err(failed("remove", &folder))
     }
 
-    fn upload(&self, name: UploadName<'_>) -> S3Result<(PathBuf, Upload)> {
+    /// The uploads to a bucket that are under way, by key and id.
+    pub(super) fn uploads(&self, bucket: &str) -> S3Result<BTreeMap<(String, String), Upload>> {
+        self.bucket(bucket)?;
+        let folder = self.state.join("uploads");
+        let mut found = BTreeMap::new();
+        for entry in fs::read_dir(&folder).map_err(failed("read", &folder))? {
+            let entry = entry.map_err(failed("read", &folder))?;
+            let json = fs::read(entry.path().join("upload.json")).ok();
+            let upload = json.and_then(|json| serde_json::from_slice::<Upload>(&json).ok());
+            let id = entry.file_name().into_string().ok();
+            if let (Some(upload), Some(id)) = (upload.filter(|it| it.bucket == bucket), id) {
+                found.insert((upload.key.clone(), id), upload);
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn upload(&self, name: UploadName<'_>) -> S3Result<(PathBuf, Upload)> {
         self.bucket(name.bucket)?;
         let no_such_upload = || {
             s3_error!(
@@ -213,6 +253,43 @@ impl Store {
         }
         Ok((folder, upload))
     }
+}
+
+/// Whether a part has the checksum that the completing request says it has. Where the object's checksum is made of
+/// the parts', the request must say.
+fn named_right(upload: &Upload, part: &Part, wanted: &CompletedPart) -> S3Result<bool> {
+    let Some(algorithm) = upload.algorithm.as_deref() else {
+        return Ok(true);
+    };
+    let named = Checksums {
+        crc32: wanted.checksum_crc32.clone(),
+        crc32c: wanted.checksum_crc32c.clone(),
+        crc64nvme: wanted.checksum_crc64nvme.clone(),
+        sha1: wanted.checksum_sha1.clone(),
+        sha256: wanted.checksum_sha256.clone(),
+    };
+    let named = named.get(algorithm);
+    if named.is_none() && !upload.full_object {
+        let algorithm = algorithm.to_ascii_lowercase();
+        return Err(s3_error!(
+            InvalidRequest,
+            "The upload was created using a {algorithm} checksum. The complete request must include the checksum for each part. It was missing for part {} in the request.",
+            part.number
+        ));
+    }
+    Ok(named.is_none() || named == part.checksums.get(algorithm))
+}
+
+/// The checksum of the parts' checksums, and how many there are ("Using part-level checksums for multipart uploads").
+fn composite(algorithm: &str, parts: &[Checksums]) -> Checksums {
+    let of_parts = parts.iter().filter_map(|part| part.get(algorithm));
+    let bytes: Vec<u8> = of_parts
+        .filter_map(|checksum| STANDARD.decode(checksum).ok())
+        .flatten()
+        .collect();
+    let whole = compute(&Checksums::one(algorithm, String::new()), &bytes);
+    let whole = whole.get(algorithm).unwrap_or_default();
+    Checksums::one(algorithm, format!("{whole}-{}", parts.len()))
 }
 
 fn part_file(number: i32) -> String {

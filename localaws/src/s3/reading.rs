@@ -51,6 +51,8 @@ pub(super) fn get(store: &Store, input: GetObjectInput) -> S3Result<S3Response<G
         cache_control: headers.cache_control.clone(),
         expires: headers.expires(),
         metadata: headers.metadata(),
+        tag_count: tag_count(&record),
+        checksum_type: checksums.kind(),
         checksum_crc32: checksums.crc32,
         checksum_crc32c: checksums.crc32c,
         checksum_crc64nvme: checksums.crc64nvme,
@@ -95,6 +97,7 @@ pub(super) fn head(
         cache_control: headers.cache_control.clone(),
         expires: headers.expires(),
         metadata: headers.metadata(),
+        checksum_type: checksums.kind(),
         checksum_crc32: checksums.crc32,
         checksum_crc32c: checksums.crc32c,
         checksum_crc64nvme: checksums.crc64nvme,
@@ -102,6 +105,12 @@ pub(super) fn head(
         checksum_sha256: checksums.sha256,
         ..Default::default()
     }))
+}
+
+/// `x-amz-tagging-count`, which objects without tags do not have.
+fn tag_count(record: &Record) -> Option<i32> {
+    let count = i32::try_from(record.tags.len()).ok();
+    count.filter(|count| *count > 0)
 }
 
 /// The `Content-Range` of this range, and where it begins and ends.

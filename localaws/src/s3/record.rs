@@ -121,6 +121,50 @@ pub(super) struct Checksums {
     pub(super) sha256: Option<String>,
 }
 
+impl Checksums {
+    /// Each of them, by the name of its algorithm.
+    fn by_name(&mut self) -> [(&'static str, &mut Option<String>); 5] {
+        [
+            (dto::ChecksumAlgorithm::CRC32, &mut self.crc32),
+            (dto::ChecksumAlgorithm::CRC32C, &mut self.crc32c),
+            (dto::ChecksumAlgorithm::CRC64NVME, &mut self.crc64nvme),
+            (dto::ChecksumAlgorithm::SHA1, &mut self.sha1),
+            (dto::ChecksumAlgorithm::SHA256, &mut self.sha256),
+        ]
+    }
+
+    /// One checksum, of the algorithm of this name.
+    pub(super) fn one(algorithm: &str, value: String) -> Self {
+        let mut one = Self::default();
+        for (name, slot) in one.by_name() {
+            if name == algorithm {
+                *slot = Some(value.clone());
+            }
+        }
+        one
+    }
+
+    /// The checksum of the algorithm of this name.
+    pub(super) fn get(&self, algorithm: &str) -> Option<String> {
+        let mut copy = self.clone();
+        let mut named = copy.by_name().into_iter();
+        named.find(|(name, _)| *name == algorithm)?.1.take()
+    }
+
+    /// Whether they are of the object as a whole or of its parts' checksums ("Checking object integrity"): those of
+    /// parts say how many parts there are.
+    pub(super) fn kind(&self) -> Option<dto::ChecksumType> {
+        let mut copy = self.clone();
+        let named = copy.by_name();
+        let first = named.into_iter().find_map(|(_, value)| value.take())?;
+        Some(dto::ChecksumType::from_static(if first.contains('-') {
+            dto::ChecksumType::COMPOSITE
+        } else {
+            dto::ChecksumType::FULL_OBJECT
+        }))
+    }
+}
+
 /// All that is known of one content of one key. It holds only while the file still has its stamp:
 /// a file that was replaced by hand is a new object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -135,6 +179,8 @@ pub(super) struct Record {
     pub(super) headers: Headers,
     #[serde(default)]
     pub(super) checksums: Checksums,
+    #[serde(default)]
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 impl Record {
@@ -147,6 +193,7 @@ impl Record {
             acl: DEFAULT_ACL.to_owned(),
             headers: Headers::default(),
             checksums: Checksums::default(),
+            tags: BTreeMap::new(),
         })
     }
 

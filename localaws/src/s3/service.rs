@@ -11,7 +11,6 @@ use super::checksum::{checksums_of, verify};
 use super::condition;
 use super::event::{About, Reason};
 use super::front::RequestId;
-use super::multipart::UploadName;
 use super::record::{Record, headers_of};
 use super::store::{New, Store};
 use super::{acl, buckets};
@@ -165,8 +164,9 @@ impl S3 for Service {
                 "localaws knows canned ACLs only: use the header x-amz-acl"
             ));
         }
-        self.store
-            .set_acl(&input.bucket, &input.key, acl::canned(input.acl.as_ref())?)?;
+        let acl = acl::canned(input.acl.as_ref())?;
+        let change = |record: &mut Record| record.acl = acl;
+        self.store.change(&input.bucket, &input.key, change)?;
         Ok(S3Response::new(PutObjectAclOutput::default()))
     }
 
@@ -174,19 +174,14 @@ impl S3 for Service {
         &self,
         req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
-        let mut input = req.input;
-        let acl = acl::canned(input.acl.as_ref())?;
-        let id = self
-            .store
-            .begin_upload(&input.bucket, &input.key, acl, headers_of!(input))?;
-        Ok(S3Response::new(CreateMultipartUploadOutput {
-            bucket: Some(input.bucket),
-            key: Some(input.key),
-            upload_id: Some(id),
-            checksum_algorithm: input.checksum_algorithm,
-            checksum_type: input.checksum_type,
-            ..Default::default()
-        }))
+        super::uploads::create(&self.store, req.input)
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        req: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        super::uploads::list(&self.store, req.input)
     }
 
     async fn upload_part(
@@ -194,25 +189,8 @@ impl S3 for Service {
         req: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
         let mut input = req.input;
-        let checksums = checksums_of!(input);
         let body = whole(input.body.take()).await?;
-        let etag = verify(&body, input.content_md5.as_deref(), &checksums)?;
-        let name = UploadName {
-            bucket: &input.bucket,
-            key: &input.key,
-            id: &input.upload_id,
-        };
-        self.store
-            .put_part(name, input.part_number, &body, etag.clone())?;
-        Ok(S3Response::new(UploadPartOutput {
-            e_tag: Some(ETag::Strong(etag)),
-            checksum_crc32: checksums.crc32,
-            checksum_crc32c: checksums.crc32c,
-            checksum_crc64nvme: checksums.crc64nvme,
-            checksum_sha1: checksums.sha1,
-            checksum_sha256: checksums.sha256,
-            ..Default::default()
-        }))
+        super::uploads::part(&self.store, input, &body)
     }
 
     async fn upload_part_copy(
@@ -226,34 +204,7 @@ impl S3 for Service {
         &self,
         req: S3Request<ListPartsInput>,
     ) -> S3Result<S3Response<ListPartsOutput>> {
-        let input = req.input;
-        if input.max_parts.is_some() || input.part_number_marker.is_some() {
-            return Err(s3_error!(
-                NotImplemented,
-                "localaws lists all parts at once"
-            ));
-        }
-        let name = UploadName {
-            bucket: &input.bucket,
-            key: &input.key,
-            id: &input.upload_id,
-        };
-        let parts = self.store.parts(name)?.into_iter().map(|part| Part {
-            e_tag: Some(ETag::Strong(part.etag)),
-            last_modified: Some(part.stamp.last_modified()),
-            part_number: Some(part.number),
-            size: Some(part.stamp.length()),
-            ..Default::default()
-        });
-        Ok(S3Response::new(ListPartsOutput {
-            parts: Some(parts.collect()),
-            bucket: Some(input.bucket),
-            key: Some(input.key),
-            upload_id: Some(input.upload_id),
-            is_truncated: Some(false),
-            owner: Some(acl::owner()),
-            ..Default::default()
-        }))
+        super::uploads::list_parts(&self.store, req.input)
     }
 
     async fn complete_multipart_upload(
@@ -261,56 +212,37 @@ impl S3 for Service {
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let request_id = RequestId::of(&req.extensions);
-        let input = req.input;
-        let parts = input
-            .multipart_upload
-            .and_then(|upload| upload.parts)
-            .unwrap_or_default();
-        let name = UploadName {
-            bucket: &input.bucket,
-            key: &input.key,
-            id: &input.upload_id,
-        };
-        let (draft, new) = self.store.assemble(name, &parts)?;
-        let condition = condition::Write {
-            if_match: input.if_match,
-            if_none_match: input.if_none_match,
-        };
-        let about = About {
-            bucket: &input.bucket,
-            key: &input.key,
-            request_id: &request_id,
-        };
-        let record = self.store.commit(
-            about,
-            &draft,
-            new,
-            &condition,
-            Reason::CompleteMultipartUpload,
-        )?;
-        self.store.end_upload(name)?;
-        Ok(S3Response::new(CompleteMultipartUploadOutput {
-            e_tag: Some(record.etag()),
-            bucket: Some(input.bucket),
-            key: Some(input.key),
-            ..Default::default()
-        }))
+        super::uploads::complete(&self.store, req.input, &request_id)
     }
 
     async fn abort_multipart_upload(
         &self,
         req: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
-        let input = req.input;
-        self.store.end_upload(UploadName {
-            bucket: &input.bucket,
-            key: &input.key,
-            id: &input.upload_id,
-        })?;
-        Ok(S3Response::with_status(
-            AbortMultipartUploadOutput::default(),
-            http::StatusCode::NO_CONTENT,
-        ))
+        super::uploads::abort(&self.store, &req.input)
+    }
+
+    async fn get_object_tagging(
+        &self,
+        req: S3Request<GetObjectTaggingInput>,
+    ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+        super::tagging::get(&self.store, &req.input)
+    }
+
+    async fn put_object_tagging(
+        &self,
+        req: S3Request<PutObjectTaggingInput>,
+    ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
+        let request_id = RequestId::of(&req.extensions);
+        super::tagging::put(&self.store, req.input, &request_id)
+    }
+
+    async fn delete_object_tagging(
+        &self,
+        req: S3Request<DeleteObjectTaggingInput>,
+    ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
+        let request_id = RequestId::of(&req.extensions);
+        super::tagging::delete(&self.store, &req.input, &request_id)
     }
 }
 
@@ -330,6 +262,7 @@ impl Service {
             acl,
             headers: headers_of!(input),
             checksums,
+            ..New::default()
         };
         let condition = condition::Write {
             if_match: input.if_match,

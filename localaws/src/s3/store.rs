@@ -66,6 +66,7 @@ pub(super) struct New {
     pub(super) acl: String,
     pub(super) headers: Headers,
     pub(super) checksums: Checksums,
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 impl Default for New {
@@ -74,6 +75,7 @@ impl Default for New {
             acl: DEFAULT_ACL.to_owned(),
             headers: Headers::default(),
             checksums: Checksums::default(),
+            tags: BTreeMap::new(),
         }
     }
 }
@@ -256,6 +258,7 @@ impl Store {
             acl: new.acl,
             headers: new.headers,
             checksums: new.checksums,
+            tags: new.tags,
         };
         self.keep(bucket, &record)?;
         let object = (bucket.to_owned(), key.to_owned());
@@ -330,18 +333,21 @@ impl Store {
         }
     }
 
-    /// Gives an object another canned ACL.
-    pub(super) fn set_acl(&self, bucket: &str, key: &str, acl: String) -> S3Result<()> {
+    /// Changes what is kept of an object beside its bytes.
+    pub(super) fn change(
+        &self,
+        bucket: &str,
+        key: &str,
+        change: impl FnOnce(&mut Record),
+    ) -> S3Result<Record> {
         let mut inner = self.lock();
-        let (_, mut record) = self
-            .find_in(&mut inner, bucket, key)?
-            .ok_or_else(condition::no_such_key)?;
-        record.acl = acl;
+        let found = self.find_in(&mut inner, bucket, key)?;
+        let (_, mut record) = found.ok_or_else(condition::no_such_key)?;
+        change(&mut record);
         self.keep(bucket, &record)?;
-        inner
-            .records
-            .insert((bucket.to_owned(), key.to_owned()), record);
-        Ok(())
+        let object = (bucket.to_owned(), key.to_owned());
+        inner.records.insert(object, record.clone());
+        Ok(record)
     }
 
     fn record_path(&self, bucket: &str, key: &str) -> PathBuf {

@@ -46,7 +46,7 @@ async fn a_disk_becomes_a_snapshot_that_makes_an_image() {
     let tags = "TagSpecification.1.ResourceType=import-snapshot-task&TagSpecification.1.Tag.1.Key=a&TagSpecification.1.Tag.1.Value=b";
     let fields = format!("{DISK}&Description=web&Encrypted=true&KmsKeyId=alias/images&{tags}");
     let started = world.ok("ImportSnapshot", &fields).await;
-    assert!(started.contains("<format>VMDK</format><kmsKeyId>alias/images</kmsKeyId><progress>0</progress><status>active</status><statusMessage>pending</statusMessage>"), "{started}");
+    assert!(started.contains("<format>VMDK</format><kmsKeyId>alias/images</kmsKeyId><progress>0</progress><snapshotId></snapshotId><status>active</status><statusMessage>pending</statusMessage>"), "{started}");
     assert!(started.contains("<userBucket><s3Bucket>disks</s3Bucket><s3Key>web.vmdk</s3Key></userBucket></snapshotTaskDetail><tagSet>"));
     world.pass(20).await;
     let shown = world.task("DescribeImportSnapshotTasks").await;
