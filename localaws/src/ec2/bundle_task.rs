@@ -102,10 +102,12 @@ impl BundleTask {
         }
     }
 
-    /// When it is to end even if nobody asks.
-    pub(super) fn due_at(&self) -> Option<Timestamp> {
-        let runs = self.is_open() && self.cancelled_at.is_none();
-        runs.then_some(self.course.ends_at)
+    /// When something is to happen to it even if nobody asks.
+    pub(super) fn due_at(&self) -> Vec<Timestamp> {
+        match self.is_open() {
+            true => self.moments(),
+            false => Vec::new(),
+        }
     }
 
     /// When something changes by itself.
