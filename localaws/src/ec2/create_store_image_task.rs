@@ -85,6 +85,7 @@ impl Inner {
             failure: failures.and_then(VecDeque::pop_front),
             ended: false,
             hidden: false,
+            said: None,
             order: region.stored,
         });
         let item = Item::Stored(region.stored);

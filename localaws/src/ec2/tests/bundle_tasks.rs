@@ -319,3 +319,17 @@ async fn a_bundle_goes_on_after_a_restart() {
     assert_eq!(reborn.keys().len(), 3, "though nobody asked");
     assert_eq!(reborn.bundling().await.0, "complete");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_shown_in_any_state_that_a_client_may_meet() {
+    let (world, instance) = classic();
+    let id = world.bundle(&instance).await;
+    after(&world, 40).await;
+    world.ec2.show_task_as(&id, Some("canceling"));
+    assert_eq!(world.bundling().await.0, "canceling");
+    let by_state = "Filter.1.Name=state&Filter.1.Value.1=canceling";
+    let found = world.ok("DescribeBundleTasks", by_state).await;
+    assert_eq!(text(&found, "bundleId"), id);
+    world.ec2.show_task_as(&id, None);
+    assert_eq!(world.bundling().await.0, "storing");
+}

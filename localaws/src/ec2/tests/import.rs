@@ -349,3 +349,16 @@ async fn what_is_complete_is_not_cancelled() {
     assert_eq!(shown, told("completed", "", ""));
     assert_eq!(world.ec2.snapshots(REGION).len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_import_is_shown_in_any_state_that_a_client_may_meet() {
+    let world = world();
+    let id = world.import(DISK).await;
+    world.ec2.show_task_as(&id, Some("error"));
+    let shown = world.task("DescribeImportSnapshotTasks").await;
+    assert_eq!(shown, told("error", "pending", "0"));
+    world.pass(60).await;
+    world.ec2.show_task_as(&id, None);
+    let shown = world.task("DescribeImportSnapshotTasks").await;
+    assert_eq!(shown, told("completed", "", ""));
+}
