@@ -11,6 +11,7 @@ use super::agenda::Item;
 use super::error::{Failure, invalid_value};
 use super::model::{Image, Snapshot};
 use super::store::Region;
+use super::tags::Tags;
 use super::task::Course;
 
 /// How long tasks are listed: "you can view tasks from the last 31 days".
@@ -24,6 +25,9 @@ pub(super) struct StoreTask {
     pub(super) image_id: String,
     pub(super) bucket: String,
     pub(super) key: String,
+    /// Of the object.
+    #[serde(default)]
+    pub(super) tags: Tags,
     /// What is to be stored, as it was at the start.
     pub(super) object: String,
     pub(super) course: Course,

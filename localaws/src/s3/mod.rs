@@ -30,6 +30,7 @@ mod tagging;
 mod uploads;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -163,11 +164,11 @@ impl S3 {
     /// # Errors
     /// If S3 refuses, or the file cannot be written.
     pub async fn put(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Result<(), Error> {
-        self.put_with_acl(bucket, key, body, record::DEFAULT_ACL)
+        self.put_with(bucket, key, body, record::DEFAULT_ACL, BTreeMap::new())
             .await
     }
 
-    /// Puts an object with a canned ACL, as a client's PutObject would.
+    /// Puts an object with a canned ACL and tags, as a client's PutObject would.
     ///
     /// # Errors
     /// If S3 refuses, or the file cannot be written.
@@ -175,12 +176,13 @@ impl S3 {
         clippy::unused_async,
         reason = "all of a service's calls are asynchronous to those who make them"
     )]
-    pub async fn put_with_acl(
+    pub async fn put_with(
         &self,
         bucket: &str,
         key: &str,
         body: impl Into<Bytes>,
         acl: &str,
+        tags: BTreeMap<String, String>,
     ) -> Result<(), Error> {
         let body = body.into();
         let request_id = self.ids.hex(16).to_ascii_uppercase();
@@ -197,6 +199,7 @@ impl S3 {
                 &draft,
                 New {
                     acl: acl.to_owned(),
+                    tags,
                     ..New::default()
                 },
                 &condition::Write::default(),
