@@ -236,11 +236,9 @@ impl S3 {
     )]
     pub async fn keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Error> {
         let folder = self.store.bucket(bucket);
-        let files = folder.and_then(|folder| {
-            list::files(&folder, prefix).map_err(store::failed("list", &folder))
-        });
-        let files = files.map_err(Error::refused(format!("to list {bucket}")))?;
-        Ok(files.into_iter().map(|(key, _)| key).collect())
+        let keys = folder
+            .and_then(|folder| list::keys(&folder, prefix).map_err(store::failed("list", &folder)));
+        keys.map_err(Error::refused(format!("to list {bucket}")))
     }
 
     /// The name of an object's canned ACL, if there is such an object; `private` if it was given none.
