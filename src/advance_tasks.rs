@@ -2,8 +2,9 @@
 //! on a slower beat it looks for manifests whose events were lost.
 
 mod changed;
+mod follow;
+mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -12,16 +13,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::Failures;
-use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
+use crate::aws::{Aws, FILTER_VALUES_MAX};
 use crate::config::Config;
-use crate::image::observed::ObservedImage;
 use crate::image::plan::{self, Next};
-use crate::image::transition;
-use crate::manifest::key::{self, Kind};
 use crate::notify;
 use crate::reconcile::{self, Error, Outcome, Turn};
 use crate::store::{self, Loaded, OpenMarker};
 use crate::trigger::Tick;
+use follow::Followed;
+use sweep::sweep;
 
 /// Statuses that are read, and images that are advanced, at once.
 const AT_ONCE: usize = 16;
@@ -94,8 +94,8 @@ fn time_to_begin(time_left: Duration) -> Duration {
 
 /// What a look at one image came to.
 enum Visit {
-    /// It waits for its AMI: one Describe call will tell for many.
-    AwaitsImage(Box<Loaded>),
+    /// It waits for its task or its AMI: one Describe call will tell for many.
+    Awaits(Box<Loaded>),
     /// Everything that could be done was.
     Done { advanced: bool, settled: bool },
 }
@@ -107,33 +107,50 @@ async fn advance_all(turn: Turn<'_>, report: &mut Report, failures: &mut Failure
     }
 }
 
-/// Moves the open images on, one Describe call's worth after the other: however many there are,
-/// the oldest get all the way before the time is up.
+/// Moves the open images on, one Describe call's worth after the other, the oldest first. A tick whose time is up says
+/// where the next one is to begin: however many there are, everybody has a turn.
 async fn advance(
     turn: Turn<'_>,
-    open: Vec<OpenMarker>,
+    mut open: Vec<OpenMarker>,
     report: &mut Report,
     failures: &mut Failures,
 ) {
     report.found = open.len();
+    let many = open.len() > FILTER_VALUES_MAX;
+    if many && let Err(error) = store::resume(turn.aws, turn.config, &mut open).await {
+        failures.add("where the last tick ended", &error);
+    }
+    let mut followed = Followed::new(turn);
+    let mut skipped = None;
     for group in open.chunks(FILTER_VALUES_MAX) {
         if turn.is_over() {
             report.skipped += group.len();
+            skipped = skipped.or(group.first());
             continue;
         }
-        let awaiting = visit_all(turn, group, report, failures).await;
-        look_at_images(turn, &awaiting, report, failures).await;
+        let (awaiting, left) = visit_all(turn, group, report, failures).await;
+        skipped = skipped.or(left);
+        for loaded in awaiting {
+            followed.add(loaded, report, failures).await;
+        }
+    }
+    followed.finish(report, failures).await;
+    if let Some(next) = skipped.filter(|_| many)
+        && let Err(error) = store::cut_short(turn.aws, turn.config, next).await
+    {
+        failures.add("where this tick ended", &error);
     }
 }
 
-/// Visits the images of a group; returns those that wait for their AMIs.
-async fn visit_all(
+/// Visits the images of a group; returns those that wait for EC2, and the first for which there was no time.
+async fn visit_all<'a>(
     turn: Turn<'_>,
-    group: &[OpenMarker],
+    group: &'a [OpenMarker],
     report: &mut Report,
     failures: &mut Failures,
-) -> Vec<Loaded> {
+) -> (Vec<Loaded>, Option<&'a OpenMarker>) {
     let mut awaiting = Vec::new();
+    let mut left = None;
     let visits: Vec<_> = group
         .iter()
         .map(|marker| async move {
@@ -146,13 +163,16 @@ async fn visit_all(
     let mut visits = stream::iter(visits).buffered(AT_ONCE);
     while let Some((marker, visit)) = visits.next().await {
         match visit {
-            None => report.skipped += 1,
-            Some(Ok(Visit::AwaitsImage(loaded))) => awaiting.push(*loaded),
+            None => {
+                report.skipped += 1;
+                left = left.or(Some(marker));
+            }
+            Some(Ok(Visit::Awaits(loaded))) => awaiting.push(*loaded),
             Some(Ok(Visit::Done { advanced, settled })) => count(report, advanced, settled),
             Some(Err(error)) => fail(report, failures, &marker.manifest_key, &error),
         }
     }
-    awaiting
+    (awaiting, left)
 }
 
 fn count(report: &mut Report, advanced: bool, settled: bool) {
@@ -161,6 +181,11 @@ fn count(report: &mut Report, advanced: bool, settled: bool) {
 }
 
 fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
+    // Left for the next tick; nothing went wrong.
+    if matches!(error, Error::Aws(error) if error.is_own_pace()) {
+        report.skipped += 1;
+        return;
+    }
     report.failed += 1;
     failures.add(key, error);
 }
@@ -172,19 +197,13 @@ async fn visit(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
         return visit_marker(turn, marker).await;
     };
     let outcome = match plan::next(&loaded.status, turn.now) {
-        Next::AwaitImage => return Ok(Visit::AwaitsImage(Box::new(loaded))),
+        Next::AwaitTask | Next::AwaitImage => return Ok(Visit::Awaits(Box::new(loaded))),
         Next::SendNotices | Next::AwaitNotices | Next::Settle => {
             return finish(turn, loaded, marker).await;
         }
         // The manifest may have been replaced while its image could not go on.
-        Next::CheckManifest | Next::CheckBundle | Next::RegisterImage
-            if plan::may_be_superseded(&loaded.status) =>
-        {
-            reconcile::take_up(turn, key).await?
-        }
-        _ => {
-            reconcile::drive(turn, loaded, None).await?
-        }
+        _ if plan::may_be_superseded(&loaded.status) => reconcile::take_up(turn, key).await?,
+        _ => reconcile::drive(turn, loaded, None).await?,
     };
     let advanced = outcome.has_advanced();
     if let Outcome::Status { loaded, .. } = outcome {
@@ -245,140 +264,6 @@ async fn finish(turn: Turn<'_>, loaded: Loaded, marker: &OpenMarker) -> Result<V
         advanced: false,
         settled,
     })
-}
-
-/// One Describe call for all images of a group that wait for their AMIs.
-async fn look_at_images(
-    turn: Turn<'_>,
-    awaiting: &[Loaded],
-    report: &mut Report,
-    failures: &mut Failures,
-) {
-    if awaiting.is_empty() {
-        return;
-    }
-    let seen = match observe(turn, awaiting).await {
-        Ok(seen) => seen,
-        Err(error) => {
-            report.failed += awaiting.len();
-            return failures.add("the AMIs that are waited for", &error);
-        }
-    };
-    let changes: Vec<_> = awaiting
-        .iter()
-        .map(|loaded| {
-            let image = loaded.status.images.get(&turn.config.region);
-            let seen = image.and_then(|image| seen.get(&image.id));
-            async move { (loaded, image_seen(turn, loaded, seen).await) }
-        })
-        .collect();
-    let mut changes = stream::iter(changes).buffered(AT_ONCE);
-    while let Some((loaded, change)) = changes.next().await {
-        match change {
-            Ok(advanced) => count(report, advanced, false),
-            Err(error) => fail(report, failures, &loaded.status.manifest.key, &error),
-        }
-    }
-}
-
-async fn observe(
-    turn: Turn<'_>,
-    group: &[Loaded],
-) -> Result<BTreeMap<String, ObservedImage>, AwsError> {
-    let ids: BTreeSet<String> = group
-        .iter()
-        .filter_map(|loaded| loaded.status.images.get(&turn.config.region))
-        .map(|image| image.id.clone())
-        .collect();
-    let ids: Vec<String> = ids.into_iter().collect();
-    let images = turn.aws.find_images("image-id", &ids).await?;
-    Ok(images
-        .into_iter()
-        .map(|image| (image.id.clone(), image))
-        .collect())
-}
-
-async fn image_seen(
-    turn: Turn<'_>,
-    loaded: &Loaded,
-    seen: Option<&ObservedImage>,
-) -> Result<bool, Error> {
-    let etag = &loaded.etag;
-    let after = reconcile::change(turn, loaded.clone(), |status| {
-        // Somebody else may have moved it on meanwhile.
-        plan::next(status, turn.now) == Next::AwaitImage
-            && transition::image_seen(status, &turn.config.region, seen, turn.now)
-    })
-    .await?;
-    let advanced = after.etag != *etag;
-    send_late_notices(turn, after).await?;
-    Ok(advanced)
-}
-
-/// Takes up manifests that have no status, or that were uploaded after their status was last written:
-/// their events were lost.
-async fn sweep(turn: Turn<'_>, report: &mut Report, failures: &mut Failures) {
-    let state = &turn.config.state;
-    // The bucket also holds the parts of bundles and whole disks: only what is needed is kept.
-    let mut objects = Vec::new();
-    let mut complete = true;
-    let listed = turn.aws.each_page(&turn.config.bucket, "", |page| {
-        objects.extend(page.into_iter().filter(|object| {
-            key::kind(&object.key, state.as_str()).is_some()
-                || state.manifest_of_status(&object.key).is_some()
-        }));
-        complete = !turn.is_over();
-        complete
-    });
-    if let Err(error) = listed.await {
-        return failures.add("the sweep", &error);
-    }
-    if !complete {
-        failures.add("the sweep", &TooMany);
-    }
-    let written: BTreeMap<&str, Timestamp> = objects
-        .iter()
-        .filter_map(|object| Some((state.manifest_of_status(&object.key)?, object.modified_at)))
-        .collect();
-    let keys: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
-    for object in &objects {
-        let Some(manifest_key) = responsible(turn, &keys, &object.key) else {
-            continue;
-        };
-        if turn.is_over()
-            || written
-                .get(manifest_key.as_str())
-                .is_some_and(|written| *written > object.modified_at)
-        {
-            continue;
-        }
-        match reconcile::take_up(turn, &manifest_key).await {
-            Ok(Outcome::Status { advanced: true, .. }) => report.swept += 1,
-            Ok(_) => {}
-            Err(error) => fail(report, failures, &manifest_key, &error),
-        }
-    }
-}
-
-/// The bucket cannot be listed in the time of one invocation.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the bucket has too many objects to list in time, so manifests at its end whose events are lost are not found: \
-     move what is not amiwright's to another bucket"
-)]
-struct TooMany;
-
-/// The manifest that decides about the object at this key; none if it is no manifest.
-fn responsible(turn: Turn<'_>, keys: &BTreeSet<&str>, object_key: &str) -> Option<String> {
-    match key::kind(object_key, turn.config.state.as_str())? {
-        Kind::Image => Some(object_key.to_owned()),
-        Kind::Bundle => {
-            let sibling = key::bundle_siblings(object_key)
-                .into_iter()
-                .find(|sibling| keys.contains(sibling.as_str()));
-            Some(sibling.unwrap_or_else(|| object_key.to_owned()))
-        }
-    }
 }
 
 #[cfg(test)]

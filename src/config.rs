@@ -15,6 +15,12 @@ pub struct Config {
     pub account_id: Option<String>,
     /// The topic that notices go to.
     pub topic_arn: Option<String>,
+    /// Name of the SSM SecureString that has the key for BundleInstance's upload policy; none if nobody gave one.
+    pub bundle_key_parameter: Option<String>,
+    /// The role that VM Import works with; none for EC2's default, `vmimport`.
+    pub vm_import_role: Option<String>,
+    /// Whether people are told when an image is started.
+    pub tell_started: bool,
 }
 
 /// A variable that is missing or makes no sense.
@@ -65,12 +71,25 @@ impl Config {
                 "is not 12 digits",
             ));
         }
+        let tell_started = match get("AMIWRIGHT_NOTIFY_STARTED").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => {
+                return Err(ConfigError::of_template(
+                    "AMIWRIGHT_NOTIFY_STARTED",
+                    "is neither true nor false",
+                ));
+            }
+        };
         Ok(Self {
             bucket: need("AMIWRIGHT_BUCKET")?,
             state,
             region: need("AWS_REGION")?,
             account_id,
             topic_arn: get("AMIWRIGHT_TOPIC_ARN"),
+            bundle_key_parameter: get("AMIWRIGHT_BUNDLE_KEY_PARAMETER"),
+            vm_import_role: get("AMIWRIGHT_VM_IMPORT_ROLE"),
+            tell_started,
         })
     }
 
@@ -137,5 +156,33 @@ mod tests {
                 .to_string()
                 .contains("is not 12 digits")
         );
+    }
+
+    #[test]
+    fn takes_what_image_tasks_need() {
+        let with = |more: &[(&str, &str)]| {
+            let mut all = vec![("AWS_REGION", "us-east-1"), ("AMIWRIGHT_BUCKET", "images")];
+            all.extend_from_slice(more);
+            read(&all)
+        };
+        // The template sets the variable of a parameter that nobody gave to nothing.
+        let config = with(&[("AMIWRIGHT_BUNDLE_KEY_PARAMETER", "")]).unwrap();
+        assert_eq!(config.bundle_key_parameter, None);
+        assert_eq!(config.vm_import_role, None);
+        assert!(!config.tell_started);
+        let config = with(&[
+            ("AMIWRIGHT_BUNDLE_KEY_PARAMETER", "/amiwright/bundle-key"),
+            ("AMIWRIGHT_VM_IMPORT_ROLE", "images-import"),
+            ("AMIWRIGHT_NOTIFY_STARTED", "true"),
+        ])
+        .unwrap();
+        assert_eq!(
+            config.bundle_key_parameter.as_deref(),
+            Some("/amiwright/bundle-key")
+        );
+        assert_eq!(config.vm_import_role.as_deref(), Some("images-import"));
+        assert!(config.tell_started);
+        let error = with(&[("AMIWRIGHT_NOTIFY_STARTED", "yes")]).unwrap_err();
+        assert!(error.to_string().contains("is neither true nor false"));
     }
 }

@@ -30,7 +30,8 @@ pub async fn run_register_image() -> ExitCode {
         Err(error) => return refuse(&error).await,
     };
     let handler = async |event: LambdaEvent<Value>| {
-        register_image::handle(aws, config, event.payload, now()).await
+        // Boxed, as below.
+        Box::pin(register_image::handle(aws, config, event.payload, now())).await
     };
     ended(lambda_runtime::run(service_fn(handler)).await)
 }

@@ -51,12 +51,40 @@ impl StatePrefix {
         format!("{}open/", self.0)
     }
 
+    /// Where a tick that was cut short says where the next one begins.
+    #[must_use]
+    pub fn resume_key(&self) -> String {
+        format!("{}resume", self.0)
+    }
+
     /// The manifest that an open marker is about; none if the key is no marker's.
     #[must_use]
     pub fn manifest_of_marker<'a>(&self, key: &'a str) -> Option<&'a str> {
         key.strip_prefix(&self.0)?
             .strip_prefix("open/")
             .filter(|key| !key.is_empty())
+    }
+
+    /// The prefix that EC2 is told to bundle an instance under, for this version (its digest) of a manifest. EC2 adds
+    /// `.manifest.xml` and `.part.N` itself, so it ends in no slash.
+    #[must_use]
+    pub fn bundle_prefix(&self, manifest_key: &str, version: &str) -> String {
+        format!("{}{version}", self.bundles_of(manifest_key))
+    }
+
+    /// The prefix of what EC2 has bundled for a manifest, all its versions.
+    #[must_use]
+    pub fn bundles_of(&self, manifest_key: &str) -> String {
+        format!("{}bundles/{manifest_key}/", self.0)
+    }
+
+    /// The manifest that an object of a bundle was made for; none if the key is not of a bundle.
+    #[must_use]
+    pub fn manifest_of_bundle<'a>(&self, object_key: &'a str) -> Option<&'a str> {
+        let key = object_key.strip_prefix(&self.0)?.strip_prefix("bundles/")?;
+        // The file's name has no slash; the manifest's key may.
+        let (manifest_key, file) = key.rsplit_once('/')?;
+        (!manifest_key.is_empty() && !file.is_empty()).then_some(manifest_key)
     }
 }
 
@@ -84,5 +112,30 @@ mod tests {
         );
         assert_eq!(prefix.manifest_of_status("amiwright/status/.json"), None);
         assert_eq!(StatePrefix::new("/"), None);
+    }
+
+    #[test]
+    fn objects_of_bundles_lead_to_their_manifest() {
+        let prefix = StatePrefix::new("amiwright").unwrap();
+        let key = "golden/web.image.yaml";
+        let bundle = prefix.bundle_prefix(key, "1f0c");
+        assert_eq!(bundle, "amiwright/bundles/golden/web.image.yaml/1f0c");
+        assert_eq!(
+            prefix.bundles_of(key),
+            "amiwright/bundles/golden/web.image.yaml/"
+        );
+        for ending in [".manifest.xml", ".part.0"] {
+            let object = format!("{bundle}{ending}");
+            assert_eq!(prefix.manifest_of_bundle(&object), Some(key), "{object}");
+        }
+        for other in [
+            "amiwright/bundles/web.manifest.xml",
+            "amiwright/bundles//web.manifest.xml",
+            "amiwright/bundles/web.image.yaml/",
+            "amiwright/status/golden/web.image.yaml.json",
+            "bundles/golden/web.manifest.xml",
+        ] {
+            assert_eq!(prefix.manifest_of_bundle(other), None, "{other}");
+        }
     }
 }

@@ -17,7 +17,8 @@
 //! - Only [`cli`]'s `local` and `demo` know the embedded world (`localaws`), which knows nothing of this crate.
 //! - A status is only ever written conditionally. A notice is recorded in the same write as what it tells of.
 //! - Look before creating. An error or a time-out of a creating call is no answer: look again.
-//! - Nothing waits inside a function. Waiting is a state; the next tick looks again.
+//! - Nothing waits inside a function, but at most two seconds for its turn at EC2 ([`aws::Pace`]). Waiting is a state;
+//!   the next tick looks again.
 
 pub mod advance_tasks;
 pub mod aws;
@@ -33,5 +34,6 @@ pub mod reconcile;
 pub mod register_image;
 pub mod store;
 pub mod trigger;
+pub mod upload_policy;
 
 pub use failures::Failures;

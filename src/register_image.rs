@@ -10,6 +10,7 @@ use crate::aws::Aws;
 use crate::config::Config;
 use crate::manifest::key::{self, Kind};
 use crate::reconcile::{self, Error, Outcome, Turn};
+use crate::store;
 use crate::trigger::{self, ObjectRef};
 
 /// Handles an event about manifest objects: EventBridge's, S3's own, either in SQS.
@@ -63,12 +64,8 @@ pub async fn handle(
 
 /// Takes up the manifest that an object is, or decides about it. Returns how many that were.
 async fn take_up(turn: Turn<'_>, object: &ObjectRef) -> Result<usize, Error> {
-    if object.bucket != turn.config.bucket || object.deleted {
-        tracing::info!(
-            bucket = object.bucket,
-            key = object.key,
-            "not an upload to our bucket"
-        );
+    if object.bucket != turn.config.bucket {
+        tracing::info!(bucket = object.bucket, key = object.key, "not our bucket");
         return Ok(0);
     }
     // EventBridge does not say whether its keys are encoded; where both readings name an object, it is the literal one.
@@ -76,6 +73,9 @@ async fn take_up(turn: Turn<'_>, object: &ObjectRef) -> Result<usize, Error> {
         .into_iter()
         .flatten()
     {
+        if let Some(manifest_key) = turn.config.state.manifest_of_bundle(key) {
+            return wake(turn, manifest_key).await;
+        }
         for manifest_key in responsible(turn, key).await? {
             let outcome = reconcile::take_up(turn, &manifest_key).await?;
             if let Outcome::Status { loaded, advanced } = outcome {
@@ -92,6 +92,16 @@ async fn take_up(turn: Turn<'_>, object: &ObjectRef) -> Result<usize, Error> {
     }
     tracing::info!(key = object.key, "no manifest there");
     Ok(0)
+}
+
+/// EC2 has written the manifest of a bundle, which it does last: its image need not wait for the next tick.
+async fn wake(turn: Turn<'_>, manifest_key: &str) -> Result<usize, Error> {
+    let Some(loaded) = store::load(turn.aws, turn.config, manifest_key).await? else {
+        return Ok(0);
+    };
+    let advanced = reconcile::look_at_task(turn, loaded).await?;
+    tracing::info!(manifest = manifest_key, advanced, "a bundle is there");
+    Ok(usize::from(advanced))
 }
 
 /// The manifests that may decide about the object at this key, the first that exists does:

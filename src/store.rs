@@ -142,6 +142,8 @@ pub struct OpenMarker {
     pub manifest_key: String,
     /// The `ETag` it had when it was listed.
     pub etag: String,
+    /// When it was written.
+    pub opened_at: Timestamp,
 }
 
 /// Marks a manifest's image as not settled. Done before its status is written.
@@ -197,9 +199,42 @@ pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, Aw
         Some(OpenMarker {
             manifest_key,
             etag: object.etag,
+            opened_at: object.modified_at,
         })
     };
     Ok(objects.into_iter().filter_map(marker).collect())
+}
+
+/// Remembers where a tick was cut short: the next one begins with this marker, so that nobody has to wait for ever.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn cut_short(aws: &Aws, config: &Config, next: &OpenMarker) -> Result<(), AwsError> {
+    let content = format!("{}\n{}\n", next.opened_at, next.manifest_key);
+    aws.put_object(&config.bucket, &config.state.resume_key(), &content)
+        .await
+}
+
+/// Turns the markers, oldest first, so that they begin where an earlier tick was cut short.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn resume(aws: &Aws, config: &Config, open: &mut [OpenMarker]) -> Result<(), AwsError> {
+    let key = config.state.resume_key();
+    let object = aws
+        .get_object(&config.bucket, &key, Which::Current, STATUS_MAX)
+        .await?;
+    let content = object.and_then(|object| object.content).unwrap_or_default();
+    let content = String::from_utf8_lossy(&content);
+    let place = content
+        .split_once('\n')
+        .and_then(|(at, key)| Some((at.parse::<Timestamp>().ok()?, key.trim_end_matches('\n'))));
+    if let Some(place) = place {
+        let before = |marker: &OpenMarker| (marker.opened_at, &*marker.manifest_key) < place;
+        let at = open.partition_point(before);
+        open.rotate_left(at.min(open.len()));
+    }
+    Ok(())
 }
 
 /// One status of a list, or why it cannot be read: a broken one must not hide the others.

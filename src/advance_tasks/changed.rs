@@ -1,6 +1,7 @@
 //! The one AMI that an event of EC2 names.
 
-use super::{Report, count, fail, image_seen};
+use super::follow::image_seen;
+use super::{Report, count, fail};
 use crate::Failures;
 use crate::image::observed::MANIFEST_TAG;
 use crate::reconcile::{Error, Turn};
@@ -52,5 +53,5 @@ async fn advance(turn: Turn<'_>, image_id: &str) -> Result<Option<bool>, Error> 
     if awaited != Some(image_id) {
         return Ok(None);
     }
-    image_seen(turn, &loaded, Some(image)).await.map(Some)
+    image_seen(turn, loaded, Some(image)).await.map(Some)
 }

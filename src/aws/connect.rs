@@ -1,6 +1,6 @@
 //! The clients: one HTTP client for all, built when first used, nothing called at start.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
@@ -11,6 +11,8 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use super::Pace;
 
 /// Longest wait for a connection: what the SDK's own configuration has.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
@@ -30,9 +32,11 @@ pub struct Aws {
     path_style: bool,
     /// Whether each service's own endpoint variable is still to be read; the SDK's configuration does it itself.
     reads_endpoints: bool,
+    pace: Arc<Pace>,
     s3: OnceLock<aws_sdk_s3::Client>,
     ec2: OnceLock<aws_sdk_ec2::Client>,
     sns: OnceLock<aws_sdk_sns::Client>,
+    ssm: OnceLock<aws_sdk_ssm::Client>,
 }
 
 impl Aws {
@@ -90,10 +94,30 @@ impl Aws {
             config,
             path_style,
             reads_endpoints: false,
+            pace: Arc::default(),
             s3: OnceLock::new(),
             ec2: OnceLock::new(),
             sns: OnceLock::new(),
+            ssm: OnceLock::new(),
         }
+    }
+
+    /// The same way, at a pace that is shared: EC2's request limits are those of the account, so what one way has used
+    /// of them another one cannot use. The pace also remembers when each task was looked at.
+    #[must_use]
+    pub fn paced_by(self, pace: Arc<Pace>) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// The pace of this way.
+    #[must_use]
+    pub fn pace(&self) -> &Arc<Pace> {
+        &self.pace
+    }
+
+    /// The Region that is asked.
+    pub(super) fn region(&self) -> &str {
+        self.config.region().map_or("", |region| region.as_ref())
     }
 
     fn endpoint(&self, variable: &str) -> Option<String> {
@@ -130,6 +154,16 @@ impl Aws {
             aws_sdk_sns::Client::from_conf(config.build())
         })
     }
+
+    pub(super) fn ssm(&self) -> &aws_sdk_ssm::Client {
+        self.ssm.get_or_init(|| {
+            let mut config = aws_sdk_ssm::config::Builder::from(&self.config);
+            if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_SSM") {
+                config.set_endpoint_url(Some(url));
+            }
+            aws_sdk_ssm::Client::from_conf(config.build())
+        })
+    }
 }
 
 /// A variable with an endpoint's URL, if it is set.
@@ -144,6 +178,7 @@ fn endpoints() -> Vec<String> {
         "AWS_ENDPOINT_URL_S3",
         "AWS_ENDPOINT_URL_EC2",
         "AWS_ENDPOINT_URL_SNS",
+        "AWS_ENDPOINT_URL_SSM",
     ];
     variables.into_iter().filter_map(endpoint).collect()
 }

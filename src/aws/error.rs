@@ -76,6 +76,17 @@ const LATER: &[&str] = &[
     "RequestTimeTooSkewed",
 ];
 
+/// Those of [`LATER`] that mean "too many requests" ("Request throttling for the Amazon EC2 API").
+const THROTTLED: &[&str] = &[
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "Throttled",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "EC2ThrottledException",
+];
+
 impl AwsError {
     /// Sorts an SDK error; `doing` says what was being done, to what.
     pub(super) fn new<E>(doing: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Self
@@ -110,6 +121,20 @@ impl AwsError {
     #[must_use]
     pub fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
+    }
+
+    /// Whether the service had too many requests.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        self.code
+            .as_deref()
+            .is_some_and(|code| THROTTLED.contains(&code))
+    }
+
+    /// Whether nothing was sent, for others have their turn before (see [`Pace`](super::Pace)).
+    #[must_use]
+    pub fn is_own_pace(&self) -> bool {
+        self.has_code(super::pace::CODE)
     }
 
     /// The error as the reason why an image fails, with what a person can do.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::types::{
-    ArchitectureValues, BlockDeviceMapping, BootModeValues, EbsBlockDevice, Filter, Image,
-    ImdsSupportValues, ResourceType, Tag, TagSpecification, TpmSupportValues, VolumeType,
+    ArchitectureValues, BlockDeviceMapping, BootModeValues, EbsBlockDevice, Image,
+    ImdsSupportValues, ResourceType, TpmSupportValues, VolumeType,
 };
 
-use super::{Aws, AwsError, Remedy};
+use super::ec2::{filter, once, our_tags, tag_specifications, unnamed};
+use super::{Aws, AwsError};
 use crate::image::observed::ObservedImage;
 use crate::manifest::image::{self as manifest, Registration};
 
@@ -38,27 +38,26 @@ impl Aws {
     /// If EC2 does not answer, or refuses.
     pub async fn find_images(
         &self,
-        filter: &str,
+        name: &str,
         values: &[String],
     ) -> Result<Vec<ObservedImage>, AwsError> {
-        let filter = Filter::builder()
-            .name(filter)
-            .set_values(Some(values.iter().map(|value| literally(value)).collect()))
-            .build();
         let request = self
             .ec2()
             .describe_images()
             .owners("self")
             .include_disabled(true)
-            .include_deprecated(true);
-        let mut pages = request.filters(filter.clone()).into_paginator().send();
-        let mut images = Vec::new();
-        while let Some(page) = pages.next().await {
-            let doing = || format!("looking for AMIs by {}", filter.name().unwrap_or_default());
-            let page = page.map_err(|error| AwsError::new(doing(), &error))?;
-            images.extend(page.images.unwrap_or_default().into_iter().map(observed));
-        }
-        Ok(images)
+            .include_deprecated(true)
+            .filters(filter(name, values));
+        self.ask_ec2_for_all(
+            "DescribeImages",
+            &format!("looking for AMIs by {name}"),
+            |token| request.clone().set_next_token(token).send(),
+            |page| {
+                let images = page.images.unwrap_or_default().into_iter();
+                (images.map(observed).collect(), page.next_token)
+            },
+        )
+        .await
     }
 
     /// Registers an AMI; returns its id. Look before: the call has no client token, so it is sent once and never
@@ -69,14 +68,14 @@ impl Aws {
     pub async fn register_image(&self, wanted: &Registered) -> Result<String, AwsError> {
         let doing = format!("registering the image {}", wanted.name);
         let registration = &wanted.registration;
-        let once = aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled());
-        let output = self
+        let request = self
             .ec2()
             .register_image()
             .name(&wanted.name)
             .set_description(wanted.description.clone())
             .set_image_location(wanted.image_location.clone())
-            .tag_specifications(tags(&wanted.tags))
+            // RegisterImage makes no snapshot, and what we did not make must not look like ours.
+            .set_tag_specifications(tag_specifications(&wanted.tags, &[ResourceType::Image]))
             .set_architecture(
                 registration
                     .architecture
@@ -115,45 +114,29 @@ impl Aws {
             .set_root_device_name(registration.root_device_name.clone())
             .set_block_device_mappings(non_empty(&registration.block_device_mappings).map(mappings))
             .customize()
-            .config_override(once)
-            .send()
-            .await
-            .map_err(|error| AwsError::new(&doing, &error))?;
-        output.image_id.ok_or(AwsError {
-            doing,
-            remedy: Remedy::Ambiguous,
-            code: None,
-            message: "EC2's answer names no AMI".to_owned(),
-            request_id: None,
-        })
+            .config_override(once());
+        let output = self
+            .ask_ec2("RegisterImage", &doing, request.send())
+            .await?;
+        output.image_id.ok_or_else(|| unnamed(doing, "AMI"))
     }
-}
 
-/// A filter's value without wildcards ("Filtering resources", EC2 User Guide: `*` and `?`, escaped by a backslash).
-fn literally(value: &str) -> String {
-    value.chars().fold(String::new(), |mut text, c| {
-        if matches!(c, '*' | '?' | '\\') {
-            text.push('\\');
-        }
-        text.push(c);
-        text
-    })
+    /// Deregisters an AMI. Its snapshots and its objects in S3 stay.
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses: with `InvalidAMIID.NotFound` or `InvalidAMIID.Unavailable` where it is gone,
+    /// with another code where it is protected.
+    pub async fn deregister_image(&self, id: &str) -> Result<(), AwsError> {
+        let request = self.ec2().deregister_image().image_id(id);
+        let doing = format!("deregistering the image {id}");
+        self.ask_ec2("DeregisterImage", doing, request.send())
+            .await?;
+        Ok(())
+    }
 }
 
 fn non_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {
     (!list.is_empty()).then(|| list.to_vec())
-}
-
-/// Only the AMI is tagged: RegisterImage makes no snapshot, and what we did not make must not look like ours.
-fn tags(tags: &BTreeMap<String, String>) -> TagSpecification {
-    let tags = tags
-        .iter()
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect();
-    TagSpecification::builder()
-        .resource_type(ResourceType::Image)
-        .set_tags(Some(tags))
-        .build()
 }
 
 fn mappings(mappings: Vec<manifest::BlockDeviceMapping>) -> Vec<BlockDeviceMapping> {
@@ -204,7 +187,6 @@ fn observed(image: Image) -> ObservedImage {
         )
     });
     let mappings = image.block_device_mappings.unwrap_or_default();
-    let tags = image.tags.unwrap_or_default();
     // Several volumes may come from one snapshot.
     let mut snapshots: Vec<String> = Vec::new();
     for mapping in mappings {
@@ -222,10 +204,7 @@ fn observed(image: Image) -> ObservedImage {
             .map(|state| state.as_str().to_owned())
             .unwrap_or_default(),
         reason,
-        tags: tags
-            .into_iter()
-            .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
-            .collect(),
+        tags: our_tags(image.tags),
         snapshots,
     }
 }

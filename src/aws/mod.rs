@@ -1,12 +1,26 @@
 //! The only place that knows the SDK's types. Everything that leaves it is in our own words.
 
+mod bundles;
 mod connect;
+mod copies;
+mod ec2;
 mod error;
 mod images;
+mod imports;
 mod objects;
+mod pace;
+mod parameters;
+mod snapshots;
+mod stored;
 mod topic;
 
+pub use bundles::BundledInstance;
 pub use connect::Aws;
+pub use copies::CopiedImage;
 pub use error::{AwsError, Remedy};
 pub use images::{FILTER_VALUES_MAX, Registered};
+pub use imports::ImportedDisk;
 pub use objects::{Object, ObjectInfo, Saved, Which};
+pub use pace::Pace;
+pub use parameters::Secret;
+pub use stored::RestoredImage;

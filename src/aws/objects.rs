@@ -1,6 +1,8 @@
 //! S3: the objects of the bucket.
 
-use aws_sdk_s3::primitives::DateTime;
+use std::ops::RangeInclusive;
+
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{EncodingType, ObjectCannedAcl};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
@@ -94,17 +96,42 @@ impl Aws {
                 content: None,
             }));
         }
-        let content = output.body.collect().await.map_err(|error| AwsError {
-            doing,
-            remedy: Remedy::Later,
-            code: None,
-            message: format!("the answer broke off: {error}"),
-            request_id: None,
-        })?;
         Ok(Some(Object {
             info,
-            content: Some(content.to_vec()),
+            content: Some(collected(doing, output.body).await?),
         }))
+    }
+
+    /// Reads the bytes of an object from the first to the last of a range, or to the object's end; none if there is no
+    /// such object. The range must be of a size that fits into memory.
+    ///
+    /// # Errors
+    /// If S3 does not answer, or refuses.
+    pub async fn get_range(
+        &self,
+        bucket: &str,
+        key: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<Vec<u8>>, AwsError> {
+        let doing = format!("reading a part of s3://{bucket}/{key}");
+        let bytes = format!("bytes={}-{}", range.start(), range.end());
+        let request = self.s3().get_object().bucket(bucket).key(key).range(bytes);
+        match request.send().await {
+            // An endpoint that does not know ranges sends all of an object that may be far too large.
+            Ok(output) if output.content_range.is_none() => Err(AwsError {
+                doing,
+                remedy: Remedy::Never,
+                code: None,
+                message: "the endpoint answers with the whole object instead".to_owned(),
+                request_id: None,
+            }),
+            Ok(output) => Ok(Some(collected(doing, output.body).await?)),
+            Err(error) => match AwsError::new(doing, &error) {
+                error if is_absent(&error) => Ok(None),
+                error if error.has_code("InvalidRange") => Ok(Some(Vec::new())),
+                error => Err(error),
+            },
+        }
     }
 
     /// Looks at an object; none if there is none.
@@ -215,6 +242,20 @@ impl Aws {
         }
     }
 
+    /// Removes an object, whatever it is now. One that is gone counts. In a bucket with versions they stay.
+    ///
+    /// # Errors
+    /// If S3 does not answer, or refuses.
+    pub async fn delete_object(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
+        let request = self.s3().delete_object().bucket(bucket).key(key);
+        let doing = || format!("removing s3://{bucket}/{key}");
+        request
+            .send()
+            .await
+            .map_err(|error| AwsError::new(doing(), &error))?;
+        Ok(())
+    }
+
     /// Lists all objects under a prefix, page by page.
     ///
     /// # Errors
@@ -303,6 +344,18 @@ impl Aws {
             .map_err(|error| AwsError::new(doing(), &error))?;
         Ok(())
     }
+}
+
+/// All bytes of an answer.
+async fn collected(doing: String, body: ByteStream) -> Result<Vec<u8>, AwsError> {
+    let content = body.collect().await.map_err(|error| AwsError {
+        doing,
+        remedy: Remedy::Later,
+        code: None,
+        message: format!("the answer broke off: {error}"),
+        request_id: None,
+    })?;
+    Ok(content.to_vec())
 }
 
 /// Whether an `If-Match` or `If-None-Match` was not met, or two writers met.

@@ -125,6 +125,9 @@ impl Place {
             region,
             account_id: None,
             topic_arn: None,
+            bundle_key_parameter: None,
+            vm_import_role: None,
+            tell_started: false,
         })
     }
 }

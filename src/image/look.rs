@@ -36,15 +36,19 @@ pub fn ownership_tags(status: &Status) -> BTreeMap<String, String> {
     ])
 }
 
+/// Whether something has all of these tags.
+#[must_use]
+pub fn has_tags(tags: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
+    wanted
+        .iter()
+        .all(|(key, value)| tags.get(key) == Some(value))
+}
+
 /// Judges the AMIs that have our manifest's ownership tag or the wanted name.
 #[must_use]
 pub fn judge(status: &Status, found: &[ObservedImage]) -> Look {
     let ownership = ownership_tags(status);
-    let is_ours = |image: &&ObservedImage| {
-        ownership
-            .iter()
-            .all(|(key, value)| image.tags.get(key) == Some(value))
-    };
+    let is_ours = |image: &&ObservedImage| has_tags(&image.tags, &ownership);
     let mut ours: Vec<&ObservedImage> = found
         .iter()
         .filter(is_ours)

@@ -3,6 +3,7 @@
 //!
 //! Pure: no clock, no async, no AWS. `now` is always a parameter.
 
+mod advice;
 pub mod look;
 mod message;
 pub mod notice;

@@ -23,7 +23,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::status::{Status, Step};
-use super::task::TaskKind;
+use super::task::{Task, TaskKind};
 
 /// How long a bundle's parts may be missing before somebody is told.
 /// The uploaders put parts first; a gap of a quarter of an hour means that an upload is slow or was broken off.
@@ -142,13 +142,15 @@ fn is_to_be_cancelled(status: &Status, now: Timestamp) -> bool {
 /// stored, for which EC2 has no cancellation.
 #[must_use]
 pub fn may_be_cancelled(status: &Status) -> bool {
-    let is_being_stored = status.step == Step::StoreImage
-        || (status.step == Step::AwaitTask
-            && status
-                .tasks
-                .last()
-                .is_some_and(|task| task.kind == TaskKind::StoreImage));
-    !status.state.is_final() && status.ending.is_none() && !is_being_stored
+    !status.state.is_final() && status.ending.is_none() && !is_being_stored(status)
+}
+
+/// Whether the AMI is there and is only being stored.
+#[must_use]
+pub fn is_being_stored(status: &Status) -> bool {
+    let stores = |task: &Task| task.kind == TaskKind::StoreImage;
+    status.step == Step::StoreImage
+        || (status.step == Step::AwaitTask && status.tasks.last().is_some_and(stores))
 }
 
 /// Whether the task that is followed has been missing from EC2's list for long enough to look for what it made.

@@ -82,7 +82,7 @@ pub struct Status {
     pub removed: Vec<String>,
     /// What may have been made for it and was not removed, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left: Vec<String>,
+    pub left: Vec<Left>,
     /// How many stalled notices there were since anything last changed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub stalls: u32,
@@ -242,12 +242,12 @@ impl Status {
         self.progress = None;
         self.stalls = 0;
         let to = self.place();
-        self.history.push(Change {
-            at: now,
-            from,
-            to,
-            why: why.into(),
-        });
+        self.remember(from, to, why.into(), now);
+    }
+
+    fn remember(&mut self, from: String, to: String, why: String, now: Timestamp) {
+        let at = now;
+        self.history.push(Change { at, from, to, why });
         let surplus = self.history.len().saturating_sub(HISTORY_KEPT);
         self.history.drain(..surplus);
     }
@@ -306,10 +306,25 @@ impl Status {
     /// Since when nothing has changed about what is waited for.
     #[must_use]
     pub fn still_since(&self) -> Timestamp {
-        match (self.step, self.tasks.last()) {
-            (Step::AwaitTask | Step::AwaitImage, Some(task)) => task.updated_at,
-            _ => self.step_since,
+        self.followed_task()
+            .map_or(self.step_since, |task| task.updated_at)
+    }
+
+    /// The task that is followed now, directly or by its AMI.
+    #[must_use]
+    pub fn followed_task(&self) -> Option<&Task> {
+        let task = self.tasks.last()?;
+        match self.step {
+            Step::AwaitTask => Some(task),
+            Step::AwaitImage if task.kind.is_image() => Some(task),
+            _ => None,
         }
+    }
+
+    /// Remembers that something happened that moved nothing.
+    pub(super) fn note(&mut self, why: &str, now: Timestamp) {
+        let place = self.place();
+        self.remember(place.clone(), place, why.to_owned(), now);
     }
 
     /// When this version's work began.

@@ -1,14 +1,25 @@
 //! How what was seen changes what is known. Every change of state records its notice in the same value,
 //! so that one conditional write saves both.
 
+mod endings;
+mod images;
+mod tasks;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+pub use endings::{
+    NotCancellable, ask_cancel, cancel_sent, cleaned_up, could_not_remove, fail, fail_as_it_is,
+    found_leftovers, give_up,
+};
+pub use images::{image_seen, registered};
+pub use tasks::{imported_is_tagged, object_checked, task_seen, task_started};
+
 use super::notice::NoticeKind;
-use super::observed::{ObservedImage, ObservedParts};
-use super::plan::{SIZE_GRACE, VISIBILITY_GRACE, WAITING_LONG, step_exceeds};
-use super::status::{BundleVersion, Failure, Image, ManifestVersion, State, Status, Step, Waiting};
+use super::observed::ObservedParts;
+use super::plan::{SIZE_GRACE, WAITING_LONG, step_exceeds};
+use super::status::{BundleVersion, Failure, ManifestVersion, State, Status, Step, Waiting};
 use crate::manifest::Problem;
 
 /// Problems that a status keeps: more than anybody reads, few enough for an object that is rewritten often.
@@ -21,6 +32,10 @@ pub struct Accepted {
     pub source: String,
     /// The AMI's name and the version's digest; none while they depend on a bundle that was not read yet.
     pub identity: Option<Identity>,
+    /// The bucket that the AMI is to be stored in.
+    pub store: Option<String>,
+    /// What is to be done first.
+    pub first: Step,
 }
 
 /// What makes an AMI the one that is wanted.
@@ -67,25 +82,17 @@ fn previous(before: &Status) -> (BTreeMap<String, String>, Option<BundleVersion>
     (images, before.bundle.clone())
 }
 
-/// The manifest passed the checks.
-pub fn accept(status: &mut Status, accepted: Accepted, now: Timestamp) {
+/// The manifest passed the checks. `tell_started` says whether people want to be told already.
+pub fn accept(status: &mut Status, accepted: Accepted, tell_started: bool, now: Timestamp) {
     status.source = Some(accepted.source);
-    match accepted.identity {
-        Some(identity) => {
-            set_identity(status, identity);
-            status.move_to(
-                State::Working,
-                Step::RegisterImage,
-                "the manifest passed the checks",
-                now,
-            );
-        }
-        None => status.move_to(
-            State::Working,
-            Step::CheckBundle,
-            "the manifest passed the checks",
-            now,
-        ),
+    status.store = accepted.store;
+    if let Some(identity) = accepted.identity {
+        set_identity(status, identity);
+    }
+    let why = "the manifest passed the checks";
+    status.move_to(State::Working, accepted.first, why, now);
+    if tell_started {
+        status.tell(NoticeKind::Started, now);
     }
 }
 
@@ -94,8 +101,21 @@ fn set_identity(status: &mut Status, identity: Identity) {
     status.digest = Some(identity.digest);
 }
 
-/// The manifest, or the bundle it names, did not pass the checks.
+/// The manifest, or the bundle it names, did not pass the checks. A bundle that EC2 made is nobody's mistake in the
+/// manifest: its image fails.
 pub fn reject(status: &mut Status, mut problems: Vec<Problem>, now: Timestamp) {
+    if let Some(task) = status.tasks.last() {
+        let messages: Vec<&str> = problems.iter().map(|problem| &*problem.message).collect();
+        let failure = Failure {
+            doing: format!("checking what {} {} made", task.kind, task.id),
+            code: None,
+            message: messages.join("; "),
+            request_id: None,
+            hint: "change the manifest (a comment will do) and upload it again to make it anew"
+                .to_owned(),
+        };
+        return fail(status, failure, now);
+    }
     let why = format!("{} in the manifest", counted(problems.len(), "problem"));
     let left = problems.len().saturating_sub(PROBLEMS_KEPT);
     problems.truncate(PROBLEMS_KEPT);
@@ -205,125 +225,6 @@ pub fn bundle_complete(
         "the bundle and all its parts are there",
         now,
     );
-}
-
-/// EC2 has the AMI: just registered, or found where an earlier try had registered it.
-pub fn registered(status: &mut Status, region: &str, image: Image, why: &str, now: Timestamp) {
-    let why = format!("{why}: {} in {region}", image.id);
-    status.images.insert(region.to_owned(), image);
-    status.move_to(State::Working, Step::AwaitImage, why, now);
-}
-
-/// The AMI was looked at; `seen` is none where EC2 does not list it. Returns whether anything changed.
-pub fn image_seen(
-    status: &mut Status,
-    region: &str,
-    seen: Option<&ObservedImage>,
-    now: Timestamp,
-) -> bool {
-    let Some(seen) = seen else {
-        return image_unseen(status, region, now);
-    };
-    let before = status.images.get(region).cloned();
-    let mut image = Image {
-        id: seen.id.clone(),
-        state: seen.state.clone(),
-        unseen_since: None,
-        snapshots: seen.snapshots.clone(),
-    };
-    if image.snapshots.is_empty() {
-        image.snapshots = before
-            .as_ref()
-            .map(|before| before.snapshots.clone())
-            .unwrap_or_default();
-    }
-    let changed = before.as_ref() != Some(&image);
-    status.images.insert(region.to_owned(), image);
-    match seen.state.as_str() {
-        "available" => {
-            status.move_to(
-                State::Available,
-                Step::AwaitImage,
-                format!("{} is available", seen.id),
-                now,
-            );
-            status.tell(NoticeKind::Completed, now);
-            true
-        }
-        "failed" | "invalid" | "error" | "deregistered" => {
-            fail(status, image_failure(seen), now);
-            true
-        }
-        // `pending`, `transient`, `disabled` and words that EC2 may add: shown, and waited on.
-        other => {
-            let waiting = Waiting::new(format!("{} is {other}", seen.id));
-            wait(status, waiting, now) || changed
-        }
-    }
-}
-
-/// One empty answer is no proof, whenever it comes: EC2's answers are eventually consistent.
-fn image_unseen(status: &mut Status, region: &str, now: Timestamp) -> bool {
-    let Some(image) = status.images.get_mut(region) else {
-        return false;
-    };
-    let Some(since) = image.unseen_since else {
-        image.unseen_since = Some(now);
-        return true;
-    };
-    if now.duration_since(since) <= VISIBILITY_GRACE {
-        return false;
-    }
-    let id = &image.id;
-    let failure = Failure {
-        doing: format!("waiting for {id} in {region}"),
-        code: Some("InvalidAMIID.NotFound".to_owned()),
-        message: format!("EC2 registered {id} but has not listed it since {since}"),
-        request_id: None,
-        hint: "somebody may have deregistered it: see DeregisterImage in CloudTrail; \
-               change the manifest (a comment will do) and upload it again to register it anew"
-            .to_owned(),
-    };
-    fail(status, failure, now);
-    true
-}
-
-fn image_failure(seen: &ObservedImage) -> Failure {
-    let (code, message) = match &seen.reason {
-        Some((code, message)) => (Some(code.clone()), message.clone()),
-        None => (
-            None,
-            format!(
-                "EC2 says that {} is {} and gives no reason",
-                seen.id, seen.state
-            ),
-        ),
-    };
-    let hint = match seen.state.as_str() {
-        "deregistered" => "somebody deregistered it: see DeregisterImage in CloudTrail".to_owned(),
-        _ => format!(
-            "mend what the message names, deregister {} to free its name, change the manifest and upload it again",
-            seen.id
-        ),
-    };
-    Failure {
-        doing: format!("waiting for {} to become available", seen.id),
-        code,
-        message,
-        request_id: None,
-        hint,
-    }
-}
-
-/// The image will not come to be.
-pub fn fail(status: &mut Status, failure: Failure, now: Timestamp) {
-    let why = match &failure.code {
-        Some(code) => format!("{}: {code}: {}", failure.doing, failure.message),
-        None => format!("{}: {}", failure.doing, failure.message),
-    };
-    status.failure = Some(failure);
-    status.move_to(State::Failed, status.step, why, now);
-    status.tell(NoticeKind::Failed, now);
 }
 
 /// `1 part`, `2 parts`.

@@ -110,7 +110,7 @@ fn read(
     if let Some(manifest) = &manifest {
         rules::check(manifest, now, &mut findings);
         if built_only {
-            not_built::check(manifest, &mut findings);
+            not_built::check(&mut findings);
         }
     }
     problems.append(&mut findings.into_problems());

@@ -5,6 +5,7 @@
 //! [`rules`] (what EC2 would refuse), [`not_built`] (what this version cannot do yet).
 
 pub mod bundle;
+pub mod contents;
 mod decode;
 mod document;
 mod findings;

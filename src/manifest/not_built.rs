@@ -3,14 +3,10 @@
 use super::{
     document::{Path, at},
     findings::{Finding, Findings},
-    image::ImageManifest,
 };
 
-/// Sources that are checked but not acted on.
-const SOURCES: [&str; 5] = ["disk", "vm", "instance", "stored", "image"];
-
 /// Fields that are checked but not acted on.
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 7] = [
     "productCodes",
     "access",
     "regions",
@@ -18,18 +14,10 @@ const FIELDS: [&str; 8] = [
     "protect",
     "parameters",
     "replaces",
-    "store",
 ];
 
 /// Says of everything that is asked for and not built that it is not.
-pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
-    let source = manifest.source.kind();
-    if SOURCES.contains(&source) {
-        let finding = not_built(at!["source", source], &format!("the source `{source}`"));
-        let finding =
-            finding.hint("this version makes images of the sources `snapshot` and `bundle`");
-        findings.add(finding.because_of(at!["source"]));
-    }
+pub(super) fn check(findings: &mut Findings) {
     for field in FIELDS {
         if findings.has(&at![field]) {
             let finding = not_built(at![field], &format!("`{field}`"));

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::wanted::{self, Wanted, sha256_hex};
+use super::wanted::{self, Pinned, Wanted, sha256_hex};
 use super::{Error, MANIFEST_MAX, Turn, hints};
 use crate::aws::{Object, Remedy, Which};
 use crate::image::observed::ObservedParts;
@@ -23,7 +23,7 @@ pub(super) async fn check(
     match look(turn, status, at_hand).await {
         // The bundle may be in a bucket that cannot be read: asking every minute is no use, and nobody would know.
         Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => {
-            let hint = hints::for_unreadable_bundle(&refused);
+            let hint = hints::for_unreadable("bundle", &refused);
             transition::fail(status, refused.into_failure(hint), turn.now);
             Ok(true)
         }
@@ -36,18 +36,18 @@ async fn look(
     status: &mut Status,
     at_hand: Option<&Object>,
 ) -> Result<bool, Error> {
-    let Some(content) = wanted::pinned(turn, &status.manifest, at_hand).await? else {
-        transition::fail(status, hints::manifest_gone(), turn.now);
-        return Ok(true);
-    };
-    let wanted = match Wanted::parse(&status.manifest, &content) {
-        Ok(wanted) => wanted,
-        Err(problems) => {
+    let wanted = match wanted::read(turn, status, at_hand).await? {
+        Pinned::Wanted(wanted) => wanted,
+        Pinned::Gone => {
+            transition::fail(status, hints::manifest_gone(), turn.now);
+            return Ok(true);
+        }
+        Pinned::Refused(problems) => {
             transition::reject(status, problems, turn.now);
             return Ok(true);
         }
     };
-    let Some((bucket, key)) = wanted.bundle_location(&status.manifest) else {
+    let Some((bucket, key)) = wanted.bundle_location(status) else {
         return Ok(false);
     };
     if matches!(wanted, Wanted::Bundle)

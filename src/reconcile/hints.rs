@@ -3,6 +3,7 @@
 use crate::aws::AwsError;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
 use crate::image::status::{Failure, Status};
+use crate::image::task::TaskKind;
 
 /// How to try again: the same content is the same version, so it has to differ.
 const AGAIN: &str = "then change the manifest (a comment will do) and upload it again";
@@ -33,22 +34,33 @@ pub(super) fn is_manifest_gone(status: &Status) -> bool {
         .is_some_and(|failure| failure.doing == READING_MANIFEST)
 }
 
-/// What a person can do where the bundle cannot be read.
-pub(super) fn for_unreadable_bundle(error: &AwsError) -> String {
+/// What a person can do where the object that the image is made from cannot be read: a `bundle`, a `disk`.
+pub(super) fn for_unreadable(what: &str, error: &AwsError) -> String {
     let says = |texts: [&str; 2]| {
         texts
             .iter()
             .any(|text| error.has_code(text) || error.message.contains(text))
     };
     let advice = if says(["PermanentRedirect", "HTTP status 301"]) {
-        "the bundle's bucket is in another Region than the AMI: upload the bundle to a bucket in this one"
+        format!(
+            "the {what}'s bucket is in another Region than the AMI: upload the {what} to a bucket in this one"
+        )
     } else if error.has_code("NoSuchBucket") {
-        "there is no such bucket: correct source.bundle.manifest"
+        let field = if what == "bundle" {
+            "manifest"
+        } else {
+            "object"
+        };
+        format!("there is no such bucket: correct source.{what}.{field}")
+    } else if error.has_code("InvalidObjectState") {
+        format!("the {what} is archived: restore it first (aws s3api restore-object)")
     } else if says(["AccessDenied", "HTTP status 403"]) {
-        "allow the function's role s3:GetObject and s3:ListBucket on the bundle's bucket (the bucket's own policy counts, \
-         too), or upload the bundle beside its manifest"
+        format!(
+            "allow the function's role s3:GetObject and s3:ListBucket on the {what}'s bucket (the bucket's own policy \
+             counts, too), or upload the {what} beside its manifest"
+        )
     } else {
-        "mend what the message names"
+        "mend what the message names".to_owned()
     };
     format!("{advice}; {AGAIN}")
 }
@@ -128,4 +140,53 @@ pub(super) fn for_refusal(error: &AwsError) -> String {
     } else {
         format!("{advice}, {AGAIN}")
     }
+}
+
+/// There is no key to let EC2 write a bundle with.
+pub(super) fn no_bundle_key(message: String) -> Failure {
+    Failure {
+        doing: "reading the key that signs a bundle's upload policy".to_owned(),
+        code: None,
+        message,
+        request_id: None,
+        hint: format!(
+            "keep a long-lived key of a user who may only put objects under amiwright's bundles/ prefix as an SSM SecureString \
+             ({{\"accessKeyId\": …, \"secretAccessKey\": …}}), and name it in the stack's parameter BundleKeyParameter. AWS \
+             itself bundles instances no longer (EC2-compatible clouds do); {AGAIN}"
+        ),
+    }
+}
+
+/// What a person can do about a refusal to start a task.
+pub(super) fn for_refused_task(kind: TaskKind, error: &AwsError) -> String {
+    let says = |text: &str| error.message.to_lowercase().contains(text);
+    let advice = match kind {
+        TaskKind::BundleInstance
+            if says("no longer supported") || error.has_code("UnsupportedOperation") =>
+        {
+            "AWS bundles instances no longer: make an AMI of an EBS-backed instance with CreateImage, or bring its disk and \
+             use the source `disk`. An EC2-compatible cloud that still bundles is reached through AWS_ENDPOINT_URL_EC2"
+        }
+        TaskKind::BundleInstance if error.has_code("InvalidInstanceType") => {
+            "only Windows instances with an instance-store root can be bundled: use CreateImage for others"
+        }
+        TaskKind::BundleInstance if error.has_code("IncorrectInstanceState") => {
+            "start the instance"
+        }
+        TaskKind::ImportSnapshot | TaskKind::ImportImage if says("service role") => {
+            "create the role vmimport, or name yours in the stack's parameter VmImportRole, and let it read the object's \
+             bucket (VM Import/Export User Guide, \"Required service role\")"
+        }
+        TaskKind::ImportSnapshot | TaskKind::ImportImage if says("not local") => {
+            "upload the object to a bucket in the Region of the AMI"
+        }
+        TaskKind::CopyImage
+            if error.has_code("InvalidAMIID.NotFound")
+                || error.has_code("InvalidAMIID.Unavailable") =>
+        {
+            "check that the AMI exists in that Region, is available, and is this account's or shared with it"
+        }
+        _ => return for_refusal(error),
+    };
+    format!("{advice}; {AGAIN}")
 }

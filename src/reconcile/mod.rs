@@ -2,8 +2,15 @@
 //! save the status. Everything here may be interrupted anywhere and run again, twice or at once.
 
 pub(crate) mod bundle;
+mod cancel;
+mod clean_up;
 mod hints;
+mod object;
+mod probe;
 mod register;
+mod start;
+mod store_image;
+mod tag;
 mod wanted;
 
 use std::time::Duration;
@@ -13,8 +20,10 @@ use tokio::time::Instant;
 
 use crate::aws::{Aws, AwsError, Object, Saved, Which};
 use crate::config::{Config, ConfigError};
+use crate::image::observed::ObservedTask;
 use crate::image::plan::{self, Next};
-use crate::image::status::{ManifestVersion, Status};
+use crate::image::status::{CancelBy, ManifestVersion, State, Status};
+use crate::image::task::TaskKind;
 use crate::image::{look, transition};
 use crate::manifest::Problem;
 use crate::store::{self, Loaded, StoreError};
@@ -25,6 +34,9 @@ pub const MANIFEST_MAX: u64 = 1024 * 1024;
 
 /// How often a change is decided anew when others write the same status. Three functions can meet; more is a defect.
 const CONFLICTS_MAX: usize = 8;
+
+/// How many steps are done for an image at once; no way through [`plan`] has more that need no waiting.
+const STEPS_MAX: usize = 16;
 
 /// What one invocation works with.
 #[derive(Debug, Clone, Copy)]
@@ -158,24 +170,17 @@ pub async fn take_up(turn: Turn<'_>, key: &str) -> Result<Outcome, Error> {
     })
 }
 
-/// The manifest is gone. What may have been created is finished; what is only waited for is not wanted any more.
+/// The manifest is gone: somebody does not want the image any more. One that is settled stays.
 async fn without_manifest(turn: Turn<'_>, before: Loaded) -> Result<Outcome, Error> {
     let etag = before.etag.clone();
     let after = change(turn, before, |status| {
-        let given_up = !status.state.is_final() && plan::may_be_superseded(status);
-        if given_up {
-            transition::fail(status, hints::manifest_gone(), turn.now);
-        }
-        given_up
+        // What cannot be cancelled any more is finished.
+        transition::ask_cancel(status, CancelBy::ManifestRemoved, turn.now).unwrap_or(false)
     })
     .await?;
-    if after.etag == etag {
-        return drive(turn, after, None).await;
-    }
-    Ok(Outcome::Status {
-        loaded: Box::new(after),
-        advanced: true,
-    })
+    let asked = after.etag != etag;
+    let outcome = drive(turn, after, None).await?;
+    Ok(if asked { outcome.advanced() } else { outcome })
 }
 
 /// Whether a settled status is to be taken up again: its manifest, or the bundle that names, is another one now.
@@ -189,12 +194,26 @@ pub(crate) async fn is_outdated(turn: Turn<'_>, status: &Status) -> Result<bool,
         .head_object(&manifest.bucket, &manifest.key)
         .await?;
     match current {
-        Some(current) if current.etag != manifest.etag || hints::is_manifest_gone(status) => {
+        Some(current)
+            if current.etag != manifest.etag || is_wanted_anew(status, current.modified_at) =>
+        {
             Ok(true)
         }
         Some(_) => bundle::beside_is_replaced(turn, status).await,
         None => Ok(false),
     }
+}
+
+/// Whether the same content, uploaded at this time, asks for the image once more: it was given up because it was
+/// removed, or cancelled before.
+fn is_wanted_anew(status: &Status, uploaded_at: Timestamp) -> bool {
+    let cancelled = status
+        .cancel
+        .filter(|_| status.state == State::Cancelled)
+        .is_some_and(|cancel| {
+            cancel.by == CancelBy::ManifestRemoved || uploaded_at > cancel.asked_at
+        });
+    hints::is_manifest_gone(status) || cancelled
 }
 
 enum Decision {
@@ -227,7 +246,7 @@ async fn decide(
     }
     // What was given up because it was removed, or its bundle changed, starts anew.
     if before.status.state.is_final()
-        && (hints::is_manifest_gone(&before.status)
+        && (is_wanted_anew(&before.status, version.uploaded_at)
             || bundle::has_changed(turn, &before.status).await?)
     {
         let status = opened(turn, Some(before.status), version, object);
@@ -269,16 +288,20 @@ fn opened(
 ) -> Status {
     let mut status = transition::open(before, version, turn.now);
     match object.content.as_deref() {
-        Some(content) => check(&mut status, content, turn.now),
+        Some(content) => check(turn, &mut status, content),
         None => transition::reject(&mut status, vec![too_large(object.info.size)], turn.now),
     }
     status
 }
 
-fn check(status: &mut Status, content: &[u8], now: Timestamp) {
+fn check(turn: Turn<'_>, status: &mut Status, content: &[u8]) {
+    let now = turn.now;
     let problems = match Wanted::parse(&status.manifest, content) {
         Ok(wanted) => match tag_problem(status) {
-            None => return transition::accept(status, wanted.accepted(&status.manifest), now),
+            None => {
+                let accepted = wanted.accepted(&status.manifest);
+                return transition::accept(status, accepted, turn.config.tell_started, now);
+            }
             Some(problem) => vec![problem],
         },
         Err(problems) => problems,
@@ -325,30 +348,10 @@ pub(crate) async fn drive(
     at_hand: Option<&Object>,
 ) -> Result<Outcome, Error> {
     let mut advanced = false;
-    for _ in 0..CONFLICTS_MAX {
+    for _ in 0..STEPS_MAX {
         let mut status = loaded.status.clone();
-        let changed = match plan::next(&status, turn.now) {
-            Next::CheckManifest => {
-                let content = wanted::pinned(turn, &status.manifest, at_hand).await?;
-                match content {
-                    Some(content) => check(&mut status, &content, turn.now),
-                    None => transition::fail(&mut status, hints::manifest_gone(), turn.now),
-                }
-                true
-            }
-            Next::CheckBundle => bundle::check(turn, &mut status, at_hand).await?,
-            Next::RegisterImage => register::register(turn, &mut status, at_hand).await?,
-            Next::CheckObject
-            | Next::StartTask
-            | Next::AwaitTask
-            | Next::ProbeTask
-            | Next::TagImported
-            | Next::StoreImage
-            | Next::Cancel
-            | Next::CleanUp
-            | Next::AwaitImage
-            | Next::SendNotices | Next::AwaitNotices | Next::Settle => false,
-        };
+        // Boxed: the compiler gives up on the size of a future this deep.
+        let changed = Box::pin(do_next(turn, &mut status, at_hand)).await?;
         if !changed {
             return Ok(Outcome::Status {
                 loaded: Box::new(loaded),
@@ -374,12 +377,79 @@ pub(crate) async fn drive(
     })
 }
 
+/// Does the one next missing thing. Returns whether the status changed.
+async fn do_next(
+    turn: Turn<'_>,
+    status: &mut Status,
+    at_hand: Option<&Object>,
+) -> Result<bool, Error> {
+    Ok(match plan::next(status, turn.now) {
+        Next::CheckManifest => {
+            let content = wanted::pinned(turn, &status.manifest, at_hand).await?;
+            match content {
+                Some(content) => check(turn, status, &content),
+                None => transition::fail(status, hints::manifest_gone(), turn.now),
+            }
+            true
+        }
+        Next::CheckObject => object::check(turn, status, at_hand).await?,
+        Next::StartTask => start::start(turn, status, at_hand).await?,
+        Next::ProbeTask => probe::probe(turn, status).await?,
+        Next::TagImported => tag::tag(turn, status, at_hand).await?,
+        Next::CheckBundle => bundle::check(turn, status, at_hand).await?,
+        Next::RegisterImage => register::register(turn, status, at_hand).await?,
+        Next::StoreImage => store_image::store(turn, status).await?,
+        Next::Cancel => cancel::cancel(turn, status).await?,
+        Next::CleanUp => clean_up::clean_up(turn, status).await?,
+        Next::AwaitTask
+        | Next::AwaitImage
+        | Next::SendNotices
+        | Next::AwaitNotices
+        | Next::Settle => false,
+    })
+}
+
 /// Reads a status that was there a moment ago.
 pub(crate) async fn reload(turn: Turn<'_>, manifest_key: &str) -> Result<Loaded, Error> {
     let loaded = store::load(turn.aws, turn.config, manifest_key).await?;
     loaded.ok_or_else(|| Error::Contended {
         manifest: manifest_key.to_owned(),
     })
+}
+
+/// Looks at the task of one image, whatever its turn, and does what can be done then. Returns whether the status changed.
+///
+/// # Errors
+/// If S3 or EC2 fails.
+pub(crate) async fn look_at_task(turn: Turn<'_>, loaded: Loaded) -> Result<bool, Error> {
+    let id = match loaded.status.followed_task() {
+        Some(task) if task.kind == TaskKind::BundleInstance => task.id.clone(),
+        _ => return Ok(drive(turn, loaded, None).await?.has_advanced()),
+    };
+    let seen = turn.aws.find_bundle_tasks("bundle-id", &[id]).await?;
+    let etag = loaded.etag.clone();
+    let after = task_seen(turn, loaded, seen.first()).await?;
+    let changed = after.etag != etag;
+    Ok(drive(turn, after, None).await?.has_advanced() || changed)
+}
+
+/// Keeps what was seen of the task that an image waits for.
+///
+/// # Errors
+/// If S3 fails, or others never stop writing.
+pub(crate) async fn task_seen(
+    turn: Turn<'_>,
+    loaded: Loaded,
+    seen: Option<&ObservedTask>,
+) -> Result<Loaded, Error> {
+    let awaited = loaded.status.tasks.last().map(|task| task.id.clone());
+    change(turn, loaded, |status| {
+        // Somebody else may have moved it on meanwhile.
+        plan::next(status, turn.now) == Next::AwaitTask
+            && status.tasks.last().map(|task| &task.id) == awaited.as_ref()
+            && transition::task_seen(status, seen, turn.now)
+    })
+    .await
 }
 
 /// Changes a status whatever others write meanwhile: `change` is asked again for each new state of things, and

@@ -44,7 +44,7 @@ pub(super) async fn register(
 }
 
 /// The AMIs that are, or could be taken for, the one that is wanted.
-async fn look(turn: Turn<'_>, status: &Status) -> Result<Look, Error> {
+pub(super) async fn look(turn: Turn<'_>, status: &Status) -> Result<Look, Error> {
     let mut found = turn
         .aws
         .find_images(&format!("tag:{MANIFEST_TAG}"), &[status.manifest.uri()])
@@ -66,13 +66,15 @@ fn settle_look(turn: Turn<'_>, status: &mut Status, found: Look) -> bool {
         Look::NameTaken(image) => {
             transition::fail(status, hints::name_taken(status, &image), turn.now);
         }
-        Look::Several(ids) => transition::fail(status, hints::several(&ids), turn.now),
+        Look::Several(ids) => {
+            transition::fail_as_it_is(status, hints::several(&ids), turn.now);
+        }
         Look::Absent => return false,
     }
     true
 }
 
-fn adopt(turn: Turn<'_>, status: &mut Status, image: &ObservedImage) {
+pub(super) fn adopt(turn: Turn<'_>, status: &mut Status, image: &ObservedImage) {
     let image = Image {
         id: image.id.clone(),
         state: image.state.clone(),

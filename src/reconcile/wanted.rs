@@ -1,5 +1,6 @@
 //! What a manifest object asks for, whichever of the two kinds it is.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
@@ -7,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{Error, MANIFEST_MAX, Turn};
 use crate::aws::{Object, Registered, Which};
 use crate::image::look;
-use crate::image::status::{BundleVersion, ManifestVersion, Status};
+use crate::image::status::{BundleVersion, ManifestVersion, Status, Step};
 use crate::image::transition::{Accepted, Identity};
 use crate::manifest::Problem;
 use crate::manifest::bundle;
@@ -54,6 +55,32 @@ pub(super) async fn pinned(
     Ok(object.and_then(|object| object.content))
 }
 
+/// What became of the manifest version that a status is about.
+#[derive(Debug)]
+pub(super) enum Pinned {
+    /// It asks for this.
+    Wanted(Wanted),
+    /// It is not there any more.
+    Gone,
+    /// This version of amiwright does not take it any more.
+    Refused(Vec<Problem>),
+}
+
+/// Reads the version that a status is about, from `at_hand` if that is it.
+pub(super) async fn read(
+    turn: Turn<'_>,
+    status: &Status,
+    at_hand: Option<&Object>,
+) -> Result<Pinned, Error> {
+    let Some(content) = pinned(turn, &status.manifest, at_hand).await? else {
+        return Ok(Pinned::Gone);
+    };
+    Ok(match Wanted::parse(&status.manifest, &content) {
+        Ok(wanted) => Pinned::Wanted(wanted),
+        Err(problems) => Pinned::Refused(problems),
+    })
+}
+
 impl Wanted {
     /// Reads a manifest of either kind. Its dates are judged by the time it was uploaded: what was accepted then
     /// is not refused by a later try.
@@ -71,6 +98,8 @@ impl Wanted {
             Self::Bundle => Accepted {
                 source: "bundle".to_owned(),
                 identity: None,
+                store: None,
+                first: Step::CheckBundle,
             },
             Self::Image(image) => {
                 let identity = (!image.source.is_instance_store()).then(|| Identity {
@@ -80,21 +109,52 @@ impl Wanted {
                 Accepted {
                     source: image.source.kind().to_owned(),
                     identity,
+                    store: image.store.as_ref().map(|store| store.bucket.clone()),
+                    first: first_step(&image.source),
                 }
             }
         }
     }
 
-    /// Where the bundle's manifest is; none if there is no bundle.
-    pub(super) fn bundle_location(&self, version: &ManifestVersion) -> Option<(String, String)> {
+    /// What the image is made from; none for a bundle without an image manifest.
+    pub(super) fn source(&self) -> Option<&Source> {
         match self {
-            Self::Bundle => Some((version.bucket.clone(), version.key.clone())),
-            Self::Image(image) => match &image.source {
-                Source::Bundle(bundle) => {
-                    Some(bundle.manifest.resolve(&version.bucket, &version.key))
-                }
-                _ => None,
-            },
+            Self::Image(image) => Some(&image.source),
+            Self::Bundle => None,
+        }
+    }
+
+    /// The description, as the manifest has it.
+    pub(super) fn description(&self) -> Option<&str> {
+        match self {
+            Self::Image(image) => image.description.as_deref(),
+            Self::Bundle => None,
+        }
+    }
+
+    /// The tags of everything that is made: the ownership tags and the manifest's own.
+    pub(super) fn tags(&self, status: &Status) -> BTreeMap<String, String> {
+        let mut tags = look::ownership_tags(status);
+        if let Self::Image(image) = self {
+            tags.extend(image.tags.clone());
+        }
+        tags
+    }
+
+    /// Where the bundle's manifest is; none if there is no bundle, or EC2 has not made it yet.
+    pub(super) fn bundle_location(&self, status: &Status) -> Option<(String, String)> {
+        let version = &status.manifest;
+        match self.source() {
+            None => Some((version.bucket.clone(), version.key.clone())),
+            Some(Source::Bundle(bundle)) => {
+                Some(bundle.manifest.resolve(&version.bucket, &version.key))
+            }
+            Some(Source::Instance(_)) => {
+                let made = status.tasks.last()?.object.as_deref()?;
+                let (bucket, key) = made.strip_prefix("s3://")?.split_once('/')?;
+                Some((bucket.to_owned(), key.to_owned()))
+            }
+            Some(_) => None,
         }
     }
 
@@ -118,16 +178,12 @@ impl Wanted {
 
     /// What RegisterImage is to be sent.
     pub(super) fn registered(&self, status: &Status) -> Registered {
-        let mut tags = look::ownership_tags(status);
-        let (description, mut registration) = match self {
-            Self::Bundle => (None, Registration::default()),
-            Self::Image(image) => {
-                tags.extend(image.tags.clone());
-                (
-                    image.description.clone(),
-                    image.registration(None).unwrap_or_default(),
-                )
-            }
+        let imported = status.tasks.last().and_then(|task| task.snapshots.first());
+        let mut registration = match self {
+            Self::Bundle => Registration::default(),
+            Self::Image(image) => image
+                .registration(imported.map(String::as_str))
+                .unwrap_or_default(),
         };
         if let Some(bundle) = &status.bundle {
             registration.virtualization_type = registration
@@ -136,14 +192,23 @@ impl Wanted {
         }
         Registered {
             name: status.name.clone().unwrap_or_default(),
-            description,
+            description: self.description().map(str::to_owned),
             image_location: status
                 .bundle
                 .as_ref()
                 .map(|bundle| format!("{}/{}", bundle.bucket, bundle.key)),
-            tags,
+            tags: self.tags(status),
             registration,
         }
+    }
+}
+
+fn first_step(source: &Source) -> Step {
+    match source {
+        Source::Disk(_) | Source::Vm(_) | Source::Stored(_) => Step::CheckObject,
+        Source::Instance(_) | Source::Image(_) => Step::StartTask,
+        Source::Bundle(_) => Step::CheckBundle,
+        Source::Snapshot(_) => Step::RegisterImage,
     }
 }
 

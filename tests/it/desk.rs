@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amiwright::aws::Aws;
+use amiwright::aws::{Aws, Pace};
 use amiwright::config::Config;
 use amiwright::{advance_tasks, notify, register_image};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use jiff::{Timestamp, Unit};
-use localaws::ec2::{Image, SeedSnapshot};
+use localaws::ec2::{Era, Image, SeedInstance, SeedSnapshot};
 use localaws::lambda::{FunctionError, FunctionRunner, Handler, Invocation};
 use localaws::world::{Builder, World};
 use mail_parser::MessageParser;
 use serde_json::{Value, json};
 
 pub(crate) const REGION: &str = "us-east-1";
+/// The name of the parameter with the key that signs upload policies.
+pub(crate) const BUNDLE_KEY: &str = "/amiwright/bundle-key";
+/// A long-lived key, as AWS's documentation has it.
+pub(crate) const KEY_ID: &str = "AKIDEXAMPLE";
+pub(crate) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 pub(crate) const EMAIL: &str = "ops@example.com";
 
 /// A world, its bucket, and a snapshot to make images from.
@@ -45,6 +50,7 @@ impl Desk {
         let builder = World::builder()
             .template(include_str!("../../template.yaml"))
             .parameter("NotificationEmail", EMAIL)
+            .parameter("BundleKeyParameter", BUNDLE_KEY)
             .region(REGION)
             .epoch("2026-11-21T10:00:00Z".parse().unwrap())
             .functions(FunctionRunner::InProcess(handler()));
@@ -141,6 +147,31 @@ impl Desk {
         self.world.ec2().images(REGION)
     }
 
+    /// The ids of the snapshots in the account.
+    pub(crate) fn snapshots(&self) -> Vec<String> {
+        let snapshots = self.world.ec2().snapshots(REGION);
+        snapshots.into_iter().map(|snapshot| snapshot.id).collect()
+    }
+
+    /// A world of old, in which instances are bundled: with one, and the key to bundle it with.
+    pub(crate) async fn classic() -> (Self, String) {
+        let desk = Self::new().await;
+        let ec2 = desk.world.ec2();
+        ec2.set_era(Era::Classic);
+        ec2.set_bundle_key(KEY_ID, SECRET);
+        desk.keep_bundle_key(KEY_ID);
+        let id = ec2.seed_instance(REGION, SeedInstance::default());
+        (desk, id)
+    }
+
+    /// Keeps a key where the template's functions look for it.
+    pub(crate) fn keep_bundle_key(&self, access_key_id: &str) {
+        let key = json!({"accessKeyId": access_key_id, "secretAccessKey": SECRET});
+        self.world
+            .ssm()
+            .seed_parameter(REGION, BUNDLE_KEY, "SecureString", &key.to_string());
+    }
+
     /// The only AMI in the account.
     pub(crate) fn only_image(&self) -> Image {
         let images = self.images();
@@ -215,19 +246,54 @@ impl Desk {
         })
     }
 
+    /// Removes an object, as a client's DELETE.
+    pub(crate) async fn remove(&self, key: &str) {
+        self.aws().delete_object(&self.bucket, key).await.unwrap();
+    }
+
+    /// An available AMI in another Region; its id.
+    pub(crate) async fn image_elsewhere(&self, region: &str) -> String {
+        let snapshot = SeedSnapshot::default();
+        let snapshot = self.world.ec2().seed_snapshot(region, snapshot);
+        let answer = self
+            .ask_ec2(
+                region,
+                &format!(
+                    "Action=RegisterImage&Name=source&RootDeviceName=/dev/xvda&VirtualizationType=hvm\
+                     &BlockDeviceMapping.1.DeviceName=/dev/xvda&BlockDeviceMapping.1.Ebs.SnapshotId={snapshot}"
+                ),
+            )
+            .await;
+        self.world.run_for(Duration::from_secs(60)).await;
+        let id = answer.split("<imageId>").nth(1).unwrap();
+        id.split('<').next().unwrap().to_owned()
+    }
+
     /// Deregisters an AMI, as somebody else would.
     pub(crate) async fn deregister(&self, image_id: &str) {
-        let scope = format!("Credential=AKIDLOCAL/20261121/{REGION}/ec2/aws4_request");
-        let request = http::Request::post("https://ec2.us-east-1.amazonaws.com/")
+        self.ask_ec2(
+            REGION,
+            &format!("Action=DeregisterImage&ImageId={image_id}"),
+        )
+        .await;
+    }
+
+    /// Asks EC2 for something that amiwright does not ask for.
+    async fn ask_ec2(&self, region: &str, query: &str) -> String {
+        let scope = format!("Credential=AKIDLOCAL/20261121/{region}/ec2/aws4_request");
+        let request = http::Request::post(format!("https://ec2.{region}.amazonaws.com/"))
             .header(
                 "authorization",
                 format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"),
             )
             .header("content-type", "application/x-www-form-urlencoded")
-            .body(format!("Action=DeregisterImage&Version=2016-11-15&ImageId={image_id}").into())
+            .body(format!("{query}&Version=2016-11-15").into())
             .unwrap();
         let response = self.world.dispatch(request).await.unwrap();
-        assert!(response.status().is_success(), "{response:?}");
+        let (status, body) = (response.status(), response.into_body());
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(status.is_success(), "{body}");
+        body
     }
 }
 
@@ -277,17 +343,25 @@ fn config(environment: &BTreeMap<String, String>) -> Config {
 
 /// What Lambda would run, in process.
 fn handler() -> Handler {
-    Arc::new(|invocation| Box::pin(run(invocation)))
+    // As a function's process remembers it from one invocation to the next.
+    let paces: [Arc<Pace>; 3] = Default::default();
+    Arc::new(move |invocation| {
+        let names = ["register-image", "advance-tasks", "notify"];
+        let is_of = |name: &&str| *name == invocation.function.binary;
+        let pace = names.iter().position(is_of).map(|at| paces[at].clone());
+        Box::pin(run(invocation, pace.unwrap_or_default()))
+    })
 }
 
-async fn run(invocation: Invocation) -> Result<Value, FunctionError> {
+async fn run(invocation: Invocation, pace: Arc<Pace>) -> Result<Value, FunctionError> {
     let time_source = localaws::client::time_source(invocation.clock);
     let sleep = localaws::client::sleep(invocation.clock);
     let aws = Aws::with_config(config_for(
         invocation.http_client.clone(),
         time_source,
         sleep,
-    ));
+    ))
+    .paced_by(pace);
     let config = config(&invocation.function.environment);
     let now = whole_seconds(invocation.clock.now());
     let failed =

@@ -13,6 +13,7 @@
 mod desk;
 
 mod bundles;
+mod calls;
 mod cli;
 mod drops;
 mod events;
@@ -22,4 +23,5 @@ mod invariants;
 mod lost;
 mod notices;
 mod starts;
+mod tasks;
 mod versions;

@@ -179,7 +179,7 @@ async fn settling_one_version_does_not_close_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manifest_taken_away_while_its_bundle_is_waited_for_is_given_up_and_may_come_back() {
+async fn a_manifest_taken_away_while_its_bundle_is_waited_for_is_cancelled_and_may_come_back() {
     let desk = Desk::new().await;
     let key = "bundles/image.image.yaml";
     let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
@@ -194,15 +194,15 @@ async fn a_manifest_taken_away_while_its_bundle_is_waited_for_is_given_up_and_ma
     )
     .unwrap();
     desk.rest().await;
-    assert_eq!(desk.status(key).await["state"], "failed");
+    assert_eq!(desk.status(key).await["state"], "cancelled");
     let mail = desk.only_mail();
     assert!(
-        mail.text.contains("upload the manifest again"),
+        mail.text.contains("its manifest was removed"),
         "{}",
         mail.text
     );
 
-    // What the mail advises works, with the same content, too.
+    // Put back, with the same content, it is wanted again.
     desk.drop_file(key, manifest).await;
     desk.minute().await;
     let status = desk.status(key).await;

@@ -40,7 +40,7 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Time
     if !status.left.is_empty() {
         text.push_str("\nWhat may be left in AWS, and could not be removed:\n");
         for left in &status.left {
-            let _ = writeln!(text, "  - {}", on_one_line(left));
+            let _ = writeln!(text, "  - {}: {}", left.what, on_one_line(&left.why));
         }
     }
     if !status.previous.is_empty() && kind.is_last_word() {

@@ -89,6 +89,16 @@ pub enum CancelBy {
     ManifestRemoved,
 }
 
+/// What was made for an image and could not be removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Left {
+    /// What it is: an id, or `s3://bucket/prefix`.
+    pub what: String,
+    /// Why it was not removed.
+    pub why: String,
+}
+
 /// How an image ends that does not come to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage};
-use super::status::{BundleVersion, Image, ManifestVersion, Status, Waiting};
+use super::status::{BundleVersion, Image, ManifestVersion, Status, Step, Waiting};
 use super::transition::{self as becomes, Accepted, Identity};
 
 const REGION: &str = "us-east-1";
@@ -49,8 +49,10 @@ fn accepted() -> Status {
     let accepted = Accepted {
         source: "snapshot".to_owned(),
         identity: Some(identity),
+        store: None,
+        first: Step::RegisterImage,
     };
-    becomes::accept(&mut status, accepted, after(0));
+    becomes::accept(&mut status, accepted, false, after(0));
     status
 }
 
@@ -60,8 +62,10 @@ fn awaiting_bundle() -> Status {
     let accepted = Accepted {
         source: "bundle".to_owned(),
         identity: None,
+        store: None,
+        first: Step::CheckBundle,
     };
-    becomes::accept(&mut status, accepted, after(0));
+    becomes::accept(&mut status, accepted, false, after(0));
     status
 }
 

@@ -6,7 +6,8 @@ use crate::image::NoticeKind;
 use crate::image::observed::ObservedParts;
 use crate::image::status::{State, Status, Step};
 use crate::image::transition::{
-    Identity, PartsVerdict, bundle_complete, image_seen, judge_parts, open, reject, wait,
+    Identity, PartsVerdict, bundle_complete, cleaned_up, image_seen, judge_parts, open, reject,
+    wait,
 };
 use crate::manifest::Problem;
 
@@ -105,7 +106,11 @@ fn final_states_of_ec2_fail_with_its_reason() {
         let mut image = seen(state);
         image.reason = Some(("Client.Broken".to_owned(), "it broke".to_owned()));
         assert!(image_seen(&mut status, REGION, Some(&image), after(1)));
+        // What is left of it goes first.
+        assert_eq!(status.place(), "working/clean-up", "{state}");
+        cleaned_up(&mut status, after(1));
         assert_eq!(status.state, State::Failed, "{state}");
+        assert_eq!(told(&status), [NoticeKind::Failed]);
         let failure = status.failure.unwrap();
         assert_eq!(failure.code.as_deref(), Some("Client.Broken"));
         assert_eq!(failure.message, "it broke");
@@ -125,11 +130,13 @@ fn an_ami_is_lost_when_it_was_unseen_for_long_not_when_it_was_pending_for_long()
     image_seen(&mut status, REGION, None, after(112));
     assert!(!image_seen(&mut status, REGION, None, after(127)));
     assert!(image_seen(&mut status, REGION, None, after(128)));
+    cleaned_up(&mut status, after(128));
     assert_eq!(status.state, State::Failed);
+    assert_eq!(told(&status), [NoticeKind::Stalled, NoticeKind::Lost]);
     let failure = status.failure.unwrap();
     assert_eq!(
         failure.message,
-        "EC2 registered ami-1 but has not listed it since 2026-11-21T11:52:00Z"
+        "EC2 gave the id ami-1 but has not listed the AMI since 2026-11-21T11:52:00Z"
     );
 }
 

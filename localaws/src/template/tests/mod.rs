@@ -1,4 +1,5 @@
 mod functions;
+mod grants;
 mod own;
 
 use std::collections::BTreeMap;

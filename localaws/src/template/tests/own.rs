@@ -9,11 +9,11 @@ use super::{environment, read_with};
 
 const OWN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml"));
 
-fn own(parameters: &[(&str, &str)]) -> Stack {
+pub(super) fn own(parameters: &[(&str, &str)]) -> Stack {
     read_with(OWN, parameters).unwrap()
 }
 
-fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
+pub(super) fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
     stack
         .functions
         .iter()
@@ -99,17 +99,24 @@ fn the_own_template_has_three_functions() {
         ("AMIWRIGHT_STATE_PREFIX", "amiwright/"),
         ("AMIWRIGHT_TOPIC_ARN", topic),
     );
+    let (key, started, role) = (
+        ("AMIWRIGHT_BUNDLE_KEY_PARAMETER", ""),
+        ("AMIWRIGHT_NOTIFY_STARTED", "false"),
+        ("AMIWRIGHT_VM_IMPORT_ROLE", ""),
+    );
     let (format, level) = (
         ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
         ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
     );
     assert_eq!(
         environment(function(&stack, "RegisterImage")),
-        [account, bucket, prefix, format, level]
+        [account, bucket, key, started, prefix, role, format, level]
     );
     assert_eq!(
         environment(function(&stack, "AdvanceTasks")),
-        [account, bucket, prefix, topic, format, level]
+        [
+            account, bucket, key, started, prefix, topic, role, format, level
+        ]
     );
     assert_eq!(
         environment(function(&stack, "Notify")),
@@ -120,10 +127,11 @@ fn the_own_template_has_three_functions() {
 #[test]
 fn the_own_template_wakes_its_functions() {
     let stack = own(&[("StatePrefix", "state/")]);
-    let created = |name: &str, key: &Value| {
-        json!({"source": "aws.s3", "detail-type": "Object Created",
+    let event = |what: &str, name: &str, key: &Value| {
+        json!({"source": "aws.s3", "detail-type": what,
                "detail": {"bucket": {"name": name}, "object": {"key": key}}})
     };
+    let created = |name: &str, key: &Value| event("Object Created", name, key);
     let takes = |id: &str, event: &Value| {
         function(&stack, id)
             .rules
@@ -145,6 +153,9 @@ fn the_own_template_wakes_its_functions() {
             !takes("RegisterImage", &created("other", &json!(key))),
             "{key} of another bucket"
         );
+        // Removing a manifest cancels its image.
+        let deleted = event("Object Deleted", "amiwright-bucket", &json!(key));
+        assert!(takes("RegisterImage", &deleted), "{key}");
         assert!(
             !takes("Notify", &created("amiwright-bucket", &json!(key))),
             "{key}"
@@ -153,6 +164,11 @@ fn the_own_template_wakes_its_functions() {
     let status = created("amiwright-bucket", &json!("state/status/a.image.yaml.json"));
     assert!(takes("Notify", &status));
     assert!(!takes("RegisterImage", &status));
+    let bundle = created(
+        "amiwright-bucket",
+        &json!("state/bundles/web.image.yaml/1f0c.manifest.xml"),
+    );
+    assert!(takes("RegisterImage", &bundle), "wakes who waits for it");
     assert!(!takes(
         "RegisterImage",
         &created("amiwright-bucket", &json!("web.part.0"))
@@ -208,70 +224,6 @@ fn the_own_template_tries_again_only_what_is_no_tick() {
 }
 
 #[test]
-fn the_own_template_grants_no_more_than_is_needed() {
-    let stack = own(&[("ExistingBucketName", "mine")]);
-    assert!(stack.buckets.is_empty());
-    let statement = |function: &Function, sid: &str| {
-        function
-            .policies
-            .iter()
-            .find(|statement| statement["Sid"] == sid)
-            .cloned()
-            .unwrap()
-    };
-    for function in &stack.functions {
-        for statement in &function.policies {
-            let text = statement.to_string();
-            assert!(!statement["Action"].to_string().contains('*'), "{text}");
-            // Only what takes no resource may have all of them, and then its Region is pinned.
-            if statement["Resource"] == "*" {
-                assert_eq!(statement["Action"], "ec2:DescribeImages");
-                assert_eq!(
-                    statement["Condition"],
-                    json!({"StringEquals": {"ec2:Region": "us-east-1"}})
-                );
-            }
-        }
-    }
-    let register = function(&stack, "RegisterImage");
-    let owned = json!({"StringLike": {"aws:RequestTag/amiwright:manifest": "s3://mine/*"},
-                       "Null": {"aws:RequestTag/amiwright:sha256": "false"}});
-    assert_eq!(
-        statement(register, "RegisterOwnedImages")["Condition"],
-        owned
-    );
-    assert_eq!(
-        statement(register, "RegisterOwnedImages")["Resource"],
-        "arn:aws:ec2:us-east-1::image/*"
-    );
-    assert_eq!(
-        statement(register, "SettleImages")["Resource"],
-        "arn:aws:s3:::mine/amiwright/open/*"
-    );
-    let publishers: Vec<_> = stack
-        .functions
-        .iter()
-        .filter(|function| {
-            function
-                .policies
-                .iter()
-                .any(|statement| statement["Action"] == "sns:Publish")
-        })
-        .map(|function| function.binary.as_str())
-        .collect();
-    assert_eq!(publishers, ["advance-tasks", "notify"]);
-    let notify = function(&stack, "Notify")
-        .policies
-        .iter()
-        .map(|statement| statement["Action"].to_string());
-    assert!(
-        notify
-            .into_iter()
-            .all(|actions| !actions.contains("ec2:") && !actions.contains("Delete"))
-    );
-}
-
-#[test]
 fn parameters_are_checked_by_their_own_rules() {
     for (name, value, message) in [
         ("NotificationEmail", "ops", "AllowedPattern"),
@@ -279,6 +231,15 @@ fn parameters_are_checked_by_their_own_rules() {
         ("LogLevel", "LOUD", "AllowedValues are INFO, WARN"),
         ("LogRetentionDays", "2", "AllowedValues are 1, 3"),
         ("AdvanceSchedule", "rate(1 minutes)", "the unit is `minute`"),
+        ("OtherBuckets", "disks", "ARNs of buckets"),
+        (
+            "OtherBuckets",
+            "arn:aws:s3:::disks,archive",
+            "ARNs of buckets",
+        ),
+        ("BundleKeyParameter", "bundle-key", "with a slash in front"),
+        ("VmImportRole", "arn:aws:iam::1:role/x", "not its ARN"),
+        ("NotifyStarted", "yes", "AllowedValues are true, false"),
         ("Unheard", "x", "Known: NotificationEmail, BucketName"),
     ] {
         let error = read_with(OWN, &[(name, value)]).unwrap_err().to_string();

@@ -26,14 +26,12 @@ fn the_whole_document_passes_every_rule_and_only_waits_to_be_built() {
     assert_eq!(
         paths,
         [
-            "source.disk",
             "access",
             "regions",
             "deprecate",
             "protect",
             "parameters",
-            "replaces",
-            "store"
+            "replaces"
         ]
     );
     assert!(

@@ -1,0 +1,198 @@
+//! What the project's own template lets its functions do.
+
+use serde_json::{Value, json};
+
+use super::super::stack::Function;
+use super::environment;
+use super::own::{function, own};
+
+/// Actions that take no resource (Service Authorization Reference, "Actions defined by Amazon EC2").
+const WITHOUT_RESOURCE: [&str; 10] = [
+    "ec2:BundleInstance",
+    "ec2:CancelBundleTask",
+    "ec2:DescribeBundleTasks",
+    "ec2:DescribeImages",
+    "ec2:DescribeImportImageTasks",
+    "ec2:DescribeImportSnapshotTasks",
+    "ec2:DescribeSnapshots",
+    "ec2:DescribeStoreImageTasks",
+    "ec2:DescribeTags",
+    "ec2:GetEbsEncryptionByDefault",
+];
+
+fn actions(statement: &Value) -> impl Iterator<Item = &str> {
+    let action = &statement["Action"];
+    let one = action.as_str().into_iter();
+    let many = action.as_array().into_iter().flatten();
+    one.chain(many.filter_map(Value::as_str))
+}
+
+fn find_statement<'a>(function: &'a Function, sid: &str) -> Option<&'a Value> {
+    let mut all = function.policies.iter();
+    all.find(|statement| statement["Sid"] == sid)
+}
+
+fn statement<'a>(function: &'a Function, sid: &str) -> &'a Value {
+    find_statement(function, sid).unwrap_or_else(|| panic!("no statement {sid}"))
+}
+
+#[test]
+fn the_own_template_grants_no_more_than_is_needed() {
+    let stack = own(&[("ExistingBucketName", "mine")]);
+    assert!(stack.buckets.is_empty());
+    for function in &stack.functions {
+        for statement in &function.policies {
+            let text = statement.to_string();
+            assert!(statement["Sid"].is_string(), "{text}");
+            assert!(!statement["Action"].to_string().contains('*'), "{text}");
+            // Only what takes no resource may have all of them, and then its Region is pinned.
+            if statement["Resource"] == "*" {
+                assert!(
+                    actions(statement).all(|action| WITHOUT_RESOURCE.contains(&action)),
+                    "{text}"
+                );
+                assert_eq!(
+                    statement["Condition"],
+                    json!({"StringEquals": {"ec2:Region": "us-east-1"}})
+                );
+            }
+        }
+    }
+    let register = function(&stack, "RegisterImage");
+    let owned = json!({"StringLike": {"aws:RequestTag/amiwright:manifest": "s3://mine/*"},
+                       "Null": {"aws:RequestTag/amiwright:sha256": "false"}});
+    assert_eq!(
+        statement(register, "RegisterOwnedImages")["Condition"],
+        owned
+    );
+    assert_eq!(
+        statement(register, "RegisterOwnedImages")["Resource"],
+        "arn:aws:ec2:us-east-1::image/*"
+    );
+    assert_eq!(
+        statement(register, "SettleImages")["Resource"],
+        "arn:aws:s3:::mine/amiwright/open/*"
+    );
+    let publishers: Vec<_> = stack
+        .functions
+        .iter()
+        .filter(|function| {
+            function
+                .policies
+                .iter()
+                .any(|statement| statement["Action"] == "sns:Publish")
+        })
+        .map(|function| function.binary.as_str())
+        .collect();
+    assert_eq!(publishers, ["advance-tasks", "notify"]);
+    let notify = function(&stack, "Notify")
+        .policies
+        .iter()
+        .map(|statement| statement["Action"].to_string());
+    assert!(
+        notify
+            .into_iter()
+            .all(|actions| !actions.contains("ec2:") && !actions.contains("Delete"))
+    );
+}
+
+#[test]
+fn the_own_template_touches_only_what_is_its_own() {
+    let stack = own(&[("ExistingBucketName", "mine")]);
+    let mine = json!({"aws:ResourceTag/amiwright:manifest": "s3://mine/*"});
+    let wanted = json!({"aws:RequestTag/amiwright:manifest": "s3://mine/*"});
+    for id in ["RegisterImage", "AdvanceTasks"] {
+        let function = function(&stack, id);
+        for statement in &function.policies {
+            let condition = &statement["Condition"];
+            for action in actions(statement) {
+                match action {
+                    "ec2:DeregisterImage"
+                    | "ec2:DeleteSnapshot"
+                    | "ec2:CancelImportTask"
+                    | "ec2:CreateStoreImageTask" => assert_eq!(condition["StringLike"], mine),
+                    "ec2:CreateRestoreImageTask" => assert_eq!(condition["StringLike"], wanted),
+                    "ec2:CopyImage" => assert_eq!(condition["StringLikeIfExists"], wanted),
+                    "ec2:CreateTags" => assert!(
+                        condition["StringEquals"]["ec2:CreateAction"].is_array()
+                            || condition["StringLike"] == wanted
+                    ),
+                    _ => {}
+                }
+            }
+        }
+        let owned = statement(function, "StartOwnedImports");
+        assert_eq!(owned["Condition"]["StringLike"], wanted);
+        let deletes = function
+            .policies
+            .iter()
+            .filter(|statement| actions(statement).any(|action| action == "s3:DeleteObject"));
+        let places: Vec<_> = deletes
+            .map(|statement| statement["Resource"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            places,
+            [
+                "arn:aws:s3:::mine/amiwright/open/*",
+                "arn:aws:s3:::mine/amiwright/bundles/*",
+                "arn:aws:s3:::mine/ami-*.bin"
+            ]
+        );
+    }
+}
+
+#[test]
+fn the_own_template_grants_what_is_named_and_nothing_else() {
+    let optional = [
+        "ReadOtherBuckets",
+        "ListOtherBuckets",
+        "StoreInOtherBuckets",
+        "ReadTheBundleKey",
+        "DecryptTheBundleKey",
+    ];
+    let stack = own(&[]);
+    for sid in optional {
+        let found = find_statement(function(&stack, "AdvanceTasks"), sid);
+        assert_eq!(found, None, "nothing is named");
+    }
+    let stack = own(&[
+        ("OtherBuckets", "arn:aws:s3:::disks,arn:aws:s3:::archive"),
+        ("BundleKeyParameter", "/amiwright/bundle-key"),
+        ("VmImportRole", "images-import"),
+        ("NotifyStarted", "true"),
+    ]);
+    let function = function(&stack, "AdvanceTasks");
+    let resource = |sid: &str| statement(function, sid)["Resource"].clone();
+    let parameter = "arn:aws:ssm:us-east-1:000000000000:parameter/amiwright/bundle-key";
+    assert_eq!(
+        resource("ReadOtherBuckets"),
+        json!(["arn:aws:s3:::disks/*", "arn:aws:s3:::archive/*"])
+    );
+    assert_eq!(
+        resource("ListOtherBuckets"),
+        json!(["arn:aws:s3:::disks", "arn:aws:s3:::archive"])
+    );
+    assert_eq!(
+        resource("StoreInOtherBuckets"),
+        json!([
+            "arn:aws:s3:::disks/ami-*.bin",
+            "arn:aws:s3:::archive/ami-*.bin"
+        ])
+    );
+    assert_eq!(resource("ReadTheBundleKey"), parameter);
+    assert_eq!(
+        statement(function, "DecryptTheBundleKey")["Condition"],
+        json!({"StringEquals": {
+            "kms:EncryptionContext:PARAMETER_ARN": parameter,
+            "kms:ViaService": "ssm.us-east-1.amazonaws.com"
+        }})
+    );
+    let environment = environment(function);
+    for variable in [
+        ("AMIWRIGHT_BUNDLE_KEY_PARAMETER", "/amiwright/bundle-key"),
+        ("AMIWRIGHT_NOTIFY_STARTED", "true"),
+        ("AMIWRIGHT_VM_IMPORT_ROLE", "images-import"),
+    ] {
+        assert!(environment.contains(&variable), "{variable:?}");
+    }
+}

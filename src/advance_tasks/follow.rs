@@ -1,0 +1,267 @@
+//! Following: what images wait for is looked at in batches, one Describe call for many. A call never names ids that
+//! EC2 could refuse for one of them: it filters, or it lists everything, page by page.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, stream};
+use jiff::SignedDuration;
+
+use super::{AT_ONCE, Report, count, fail, send_late_notices};
+use crate::Failures;
+use crate::aws::{AwsError, FILTER_VALUES_MAX};
+use crate::image::Status;
+use crate::image::observed::{ObservedImage, ObservedTask};
+use crate::image::plan::{self, Next};
+use crate::image::status::Step;
+use crate::image::task::{TaskKind, polling_interval};
+use crate::image::transition;
+use crate::reconcile::{self, Error, Turn};
+use crate::store::Loaded;
+
+/// Ticks do not come to the second.
+const TICK_JITTER: SignedDuration = SignedDuration::from_secs(30);
+
+/// What is looked at by one Describe call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Batch {
+    Images,
+    Tasks(TaskKind),
+}
+
+/// The images of a tick that wait for EC2.
+pub(super) struct Followed<'a> {
+    turn: Turn<'a>,
+    waiting: BTreeMap<Batch, Vec<Loaded>>,
+    listed: BTreeMap<Batch, Vec<ObservedTask>>,
+    /// The buckets whose store tasks are among the listed.
+    buckets: BTreeSet<String>,
+}
+
+/// What was seen in one look, by id.
+enum Seen {
+    Images(BTreeMap<String, ObservedImage>),
+    Tasks(Vec<ObservedTask>),
+}
+
+impl<'a> Followed<'a> {
+    pub(super) fn new(turn: Turn<'a>) -> Self {
+        Self {
+            turn,
+            waiting: BTreeMap::new(),
+            listed: BTreeMap::new(),
+            buckets: BTreeSet::new(),
+        }
+    }
+
+    /// Adds an image that waits, if it is time to look; looks as soon as there are as many as one call can tell of.
+    pub(super) async fn add(
+        &mut self,
+        loaded: Loaded,
+        report: &mut Report,
+        failures: &mut Failures,
+    ) {
+        if !is_due(self.turn, &loaded.status) {
+            return;
+        }
+        let batch = batch(&loaded.status);
+        let waiting = self.waiting.entry(batch).or_default();
+        waiting.push(loaded);
+        if waiting.len() >= FILTER_VALUES_MAX {
+            let full = std::mem::take(waiting);
+            self.look(batch, full, report, failures).await;
+        }
+    }
+
+    /// Looks at all that are left.
+    pub(super) async fn finish(mut self, report: &mut Report, failures: &mut Failures) {
+        for (batch, waiting) in std::mem::take(&mut self.waiting) {
+            self.look(batch, waiting, report, failures).await;
+        }
+    }
+
+    async fn look(
+        &mut self,
+        batch: Batch,
+        waiting: Vec<Loaded>,
+        report: &mut Report,
+        failures: &mut Failures,
+    ) {
+        if waiting.is_empty() {
+            return;
+        }
+        let turn = self.turn;
+        let seen = match self.observe(batch, &waiting).await {
+            Ok(seen) => seen,
+            Err(error) if error.is_own_pace() => {
+                report.skipped += waiting.len();
+                return;
+            }
+            Err(error) => {
+                report.failed += waiting.len();
+                return failures.add("what is waited for", &error);
+            }
+        };
+        let seen = &seen;
+        let changes: Vec<_> = waiting
+            .into_iter()
+            .map(|loaded| async move {
+                let key = loaded.status.manifest.key.clone();
+                (key, keep(turn, loaded, seen).await)
+            })
+            .collect();
+        let mut changes = stream::iter(changes).buffered(AT_ONCE);
+        while let Some((key, change)) = changes.next().await {
+            match change {
+                Ok(advanced) => count(report, advanced, false),
+                Err(error) => fail(report, failures, &key, &error),
+            }
+        }
+    }
+
+    async fn observe(&mut self, batch: Batch, waiting: &[Loaded]) -> Result<Seen, AwsError> {
+        let aws = self.turn.aws;
+        let ids: BTreeSet<String> = waiting
+            .iter()
+            .filter_map(|loaded| awaited_id(self.turn, &loaded.status))
+            .collect();
+        let ids: Vec<String> = ids.into_iter().collect();
+        match batch {
+            Batch::Images | Batch::Tasks(TaskKind::CopyImage | TaskKind::RestoreImage) => {
+                let images = aws.find_images("image-id", &ids).await?;
+                let by_id = images.into_iter().map(|image| (image.id.clone(), image));
+                Ok(Seen::Images(by_id.collect()))
+            }
+            Batch::Tasks(TaskKind::BundleInstance) => {
+                Ok(Seen::Tasks(aws.find_bundle_tasks("bundle-id", &ids).await?))
+            }
+            Batch::Tasks(TaskKind::StoreImage) => self.list_stored(batch, waiting).await,
+            Batch::Tasks(kind) => {
+                if !self.listed.contains_key(&batch) {
+                    let listed = match kind {
+                        TaskKind::ImportImage => aws.list_import_image_tasks().await?,
+                        _ => aws.list_import_snapshot_tasks().await?,
+                    };
+                    self.listed.insert(batch, listed);
+                }
+                Ok(Seen::Tasks(self.among(batch, &ids)))
+            }
+        }
+    }
+
+    async fn list_stored(&mut self, batch: Batch, waiting: &[Loaded]) -> Result<Seen, AwsError> {
+        let wanted = waiting
+            .iter()
+            .filter_map(|loaded| loaded.status.store.clone());
+        let new: BTreeSet<String> = wanted
+            .filter(|bucket| !self.buckets.contains(bucket))
+            .collect();
+        if !new.is_empty() {
+            let new: Vec<String> = new.into_iter().collect();
+            let listed = self.turn.aws.list_store_image_tasks(&new).await?;
+            self.listed.entry(batch).or_default().extend(listed);
+            self.buckets.extend(new);
+        }
+        let ids: Vec<String> = waiting
+            .iter()
+            .filter_map(|loaded| awaited_id(self.turn, &loaded.status))
+            .collect();
+        Ok(Seen::Tasks(self.among(batch, &ids)))
+    }
+
+    /// The listed tasks with these ids.
+    fn among(&self, batch: Batch, ids: &[String]) -> Vec<ObservedTask> {
+        let ids: BTreeSet<&String> = ids.iter().collect();
+        let listed = self.listed.get(&batch).into_iter().flatten();
+        listed
+            .filter(|task| ids.contains(&task.id))
+            .cloned()
+            .collect()
+    }
+}
+
+fn batch(status: &Status) -> Batch {
+    match (status.step, status.tasks.last()) {
+        (Step::AwaitTask, Some(task)) => Batch::Tasks(task.kind),
+        _ => Batch::Images,
+    }
+}
+
+/// The id that EC2 knows by which what is waited for.
+fn awaited_id(turn: Turn<'_>, status: &Status) -> Option<String> {
+    match batch(status) {
+        Batch::Tasks(_) => status.tasks.last().map(|task| task.id.clone()),
+        Batch::Images => {
+            let image = status.images.get(&turn.config.region);
+            image.map(|image| image.id.clone())
+        }
+    }
+}
+
+/// Whether it is time to look: often while it is young, and whenever something is to end it.
+fn is_due(turn: Turn<'_>, status: &Status) -> bool {
+    let Some(id) = awaited_id(turn, status) else {
+        return true;
+    };
+    let Some(last) = turn.aws.pace().last_look(&id) else {
+        return true;
+    };
+    let began = status
+        .followed_task()
+        .map_or(status.step_since, |task| task.started_at);
+    let interval = polling_interval(turn.now.duration_since(began));
+    status.cancel.is_some() || turn.now.duration_since(last) + TICK_JITTER >= interval
+}
+
+/// Keeps what was seen, does what can be done then, and sends what is late. Returns whether the status changed.
+async fn keep(turn: Turn<'_>, loaded: Loaded, seen: &Seen) -> Result<bool, Error> {
+    let Some(id) = awaited_id(turn, &loaded.status) else {
+        return Ok(false);
+    };
+    let advanced = match seen {
+        Seen::Images(images) => image_seen(turn, loaded, images.get(&id)).await?,
+        Seen::Tasks(tasks) => {
+            let status = &loaded.status;
+            // One AMI may be stored in several buckets.
+            let place = |task: &&ObservedTask| {
+                status.step != Step::AwaitTask
+                    || task.object.is_none()
+                    || status.tasks.last().is_none_or(|known| {
+                        known.kind != TaskKind::StoreImage || known.object == task.object
+                    })
+            };
+            let seen = tasks.iter().filter(place).find(|task| task.id == id);
+            let etag = loaded.etag.clone();
+            let after = reconcile::task_seen(turn, loaded, seen).await?;
+            go_on(turn, after, &etag).await?
+        }
+    };
+    turn.aws.pace().looked(&id, turn.now);
+    Ok(advanced)
+}
+
+/// Keeps what was seen of an AMI, and does what can be done then. Returns whether the status changed.
+pub(super) async fn image_seen(
+    turn: Turn<'_>,
+    loaded: Loaded,
+    seen: Option<&ObservedImage>,
+) -> Result<bool, Error> {
+    let etag = loaded.etag.clone();
+    let after = reconcile::change(turn, loaded, |status| {
+        // Somebody else may have moved it on meanwhile.
+        plan::next(status, turn.now) == Next::AwaitImage
+            && transition::image_seen(status, &turn.config.region, seen, turn.now)
+    })
+    .await?;
+    go_on(turn, after, &etag).await
+}
+
+async fn go_on(turn: Turn<'_>, after: Loaded, etag_before: &str) -> Result<bool, Error> {
+    if after.etag == etag_before {
+        send_late_notices(turn, after).await?;
+        return Ok(false);
+    }
+    if let reconcile::Outcome::Status { loaded, .. } = reconcile::drive(turn, after, None).await? {
+        send_late_notices(turn, *loaded).await?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,186 @@
+//! EC2: what all its calls share. Every call goes through [`Aws::ask_ec2`], which keeps to the account's request limits.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use aws_sdk_ec2::config::Builder;
+use aws_sdk_ec2::config::retry::RetryConfig;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use super::{Aws, AwsError, Remedy};
+
+/// What the SDK's calls give.
+type Answer<O, E> = Result<O, SdkError<E, HttpResponse>>;
+
+impl Aws {
+    /// Whether a call of this action would be sent at once. For calls that are preceded by looks: those are not worth
+    /// while where it would not.
+    #[must_use]
+    pub fn has_turn(&self, action: &'static str) -> bool {
+        self.pace().has_turn(self.region(), action)
+    }
+
+    /// Sends one request when the action has its turn, and remembers for the next ones if EC2 had too many.
+    pub(super) async fn ask_ec2<O, E>(
+        &self,
+        action: &'static str,
+        doing: impl Into<String>,
+        request: impl Future<Output = Answer<O, E>>,
+    ) -> Result<O, AwsError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let doing = doing.into();
+        let region = self.region();
+        if let Err(refused) = self.pace().admit(region, action).await {
+            return Err(AwsError { doing, ..refused });
+        }
+        request.await.map_err(|error| {
+            let error = AwsError::new(doing, &error);
+            if error.is_throttled() {
+                self.pace().throttled(region, action);
+            }
+            error
+        })
+    }
+
+    /// Asks for one page after the other: `ask` takes a page's token, `read` gives what is in an answer, and the token
+    /// of the next page.
+    pub(super) async fn ask_ec2_for_all<O, E, T, R>(
+        &self,
+        action: &'static str,
+        doing: &str,
+        ask: impl Fn(Option<String>) -> R,
+        read: impl Fn(O) -> (Vec<T>, Option<String>),
+    ) -> Result<Vec<T>, AwsError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        R: Future<Output = Answer<O, E>>,
+    {
+        let mut all = Vec::new();
+        let mut token = None;
+        loop {
+            let answer = self.ask_ec2(action, doing, ask(token.clone())).await?;
+            let (page, next) = read(answer);
+            all.extend(page);
+            let next = next.filter(|next| !next.is_empty());
+            // As the SDK's own paginators do: a page that leads to itself is the last.
+            if next.is_none() || next == token {
+                return Ok(all);
+            }
+            token = next;
+        }
+    }
+}
+
+/// For a call that creates something and has no client token: the SDK must not send it again by itself.
+pub(super) fn once() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
+}
+
+/// A filter for these values, and no others.
+pub(super) fn filter(name: &str, values: &[String]) -> Filter {
+    let values = values.iter().map(|value| literally(value)).collect();
+    Filter::builder()
+        .name(name)
+        .set_values(Some(values))
+        .build()
+}
+
+/// A filter's value without wildcards ("Filtering resources", EC2 User Guide: `*` and `?`, escaped by a backslash).
+fn literally(value: &str) -> String {
+    value.chars().fold(String::new(), |mut text, c| {
+        if matches!(c, '*' | '?' | '\\') {
+            text.push('\\');
+        }
+        text.push(c);
+        text
+    })
+}
+
+/// The tags that a creating call sets on these kinds of resources; none where there are no tags, for EC2 refuses a
+/// specification without any.
+pub(super) fn tag_specifications(
+    tags: &BTreeMap<String, String>,
+    resources: &[ResourceType],
+) -> Option<Vec<TagSpecification>> {
+    let specification = |resource: &ResourceType| {
+        TagSpecification::builder()
+            .resource_type(resource.clone())
+            .set_tags(Some(sdk_tags(tags)))
+            .build()
+    };
+    (!tags.is_empty()).then(|| resources.iter().map(specification).collect())
+}
+
+/// Tags in the SDK's words.
+pub(super) fn sdk_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
+}
+
+/// Tags in our own words.
+pub(super) fn our_tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
+    tags.unwrap_or_default()
+        .into_iter()
+        .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+        .collect()
+}
+
+/// A task's progress, `42` or `42%`, in percent; none if it is neither.
+pub(super) fn percent(text: Option<&str>) -> Option<u8> {
+    let text = text?.trim();
+    let number = text.strip_suffix('%').unwrap_or(text);
+    number.parse().ok().filter(|percent| *percent <= 100)
+}
+
+/// A text of EC2's that says something: it has empty ones, too.
+pub(super) fn said(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// The error for an answer without what the caller needs: `an AMI`. It may have happened.
+pub(super) fn unnamed(doing: String, what: &str) -> AwsError {
+    AwsError {
+        doing,
+        remedy: Remedy::Ambiguous,
+        code: None,
+        message: format!("EC2's answer names no {what}"),
+        request_id: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_a_number_with_or_without_a_sign() {
+        assert_eq!(percent(Some("42")), Some(42));
+        assert_eq!(percent(Some("3%")), Some(3));
+        assert_eq!(percent(Some(" 100% ")), Some(100));
+        for text in ["", "%", "101", "-1", "4.2", "soon"] {
+            assert_eq!(percent(Some(text)), None, "{text}");
+        }
+        assert_eq!(percent(None), None);
+    }
+
+    #[test]
+    fn a_filter_means_its_values_literally() {
+        let filter = filter("name", &["web-*?\\".to_owned()]);
+        assert_eq!(filter.values(), [r"web-\*\?\\"]);
+    }
+
+    #[test]
+    fn nothing_is_tagged_with_nothing() {
+        let resources = [ResourceType::Image, ResourceType::Snapshot];
+        assert_eq!(tag_specifications(&BTreeMap::new(), &resources), None);
+        let tags = BTreeMap::from([("team".to_owned(), "web".to_owned())]);
+        let specifications = tag_specifications(&tags, &resources).unwrap();
+        assert_eq!(specifications.len(), 2);
+        assert_eq!(our_tags(specifications[1].tags.clone()), tags);
+    }
+}

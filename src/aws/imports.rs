@@ -1,0 +1,214 @@
+//! EC2: VM Import, of disks and of virtual machines.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::{
+    ImageDiskContainer, ImportImageTask, ResourceType, SnapshotDiskContainer, SnapshotTaskDetail,
+    Tag, UserBucket,
+};
+
+use super::ec2::{our_tags, percent, said, tag_specifications, unnamed};
+use super::{Aws, AwsError};
+use crate::image::observed::ObservedTask;
+
+/// What is imported: the parameters of ImportSnapshot, and those of ImportImage with one disk container.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportedDisk {
+    /// The bucket of the disk, or of the virtual machine; in the Region of the call.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// Its format as EC2 writes it: `VMDK`, `VHD`, `RAW`; for ImportImage also `OVA`, `VHDX`.
+    pub format: String,
+    /// The task's description.
+    pub description: String,
+    /// Whether what is made is encrypted; none leaves it to the account's default.
+    pub encrypted: Option<bool>,
+    /// The KMS key that encrypts it; none for the account's default one.
+    pub kms_key_id: Option<String>,
+    /// The role that VM Import assumes; none for `vmimport`.
+    pub role_name: Option<String>,
+    /// The same token with the same parameters is the same task, however often it is asked for.
+    pub client_token: String,
+    /// The task's tags, the ownership tags among them.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl ImportedDisk {
+    fn user_bucket(&self) -> UserBucket {
+        UserBucket::builder()
+            .s3_bucket(&self.bucket)
+            .s3_key(&self.key)
+            .build()
+    }
+
+    fn doing(&self, what: &str) -> String {
+        format!("importing the {what} s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+impl Aws {
+    /// Begins to make a snapshot of a disk (ImportSnapshot).
+    ///
+    /// # Errors
+    /// If EC2 refuses, or does not answer: then it may have begun, and asking again with the same client token tells.
+    pub async fn import_snapshot(&self, wanted: &ImportedDisk) -> Result<ObservedTask, AwsError> {
+        let disk = SnapshotDiskContainer::builder()
+            .description(&wanted.description)
+            .format(&wanted.format)
+            .user_bucket(wanted.user_bucket())
+            .build();
+        let request = self
+            .ec2()
+            .import_snapshot()
+            .description(&wanted.description)
+            .disk_container(disk)
+            .set_encrypted(wanted.encrypted)
+            .set_kms_key_id(wanted.kms_key_id.clone())
+            .set_role_name(wanted.role_name.clone())
+            .client_token(&wanted.client_token)
+            .set_tag_specifications(tag_specifications(
+                &wanted.tags,
+                &[ResourceType::ImportSnapshotTask],
+            ));
+        let doing = wanted.doing("disk");
+        let answer = self
+            .ask_ec2("ImportSnapshot", &doing, request.send())
+            .await?;
+        let id = said(answer.import_task_id).ok_or_else(|| unnamed(doing, "task"))?;
+        Ok(snapshot_task(id, answer.snapshot_task_detail, answer.tags))
+    }
+
+    /// Begins to make an AMI of a virtual machine (ImportImage).
+    ///
+    /// # Errors
+    /// If EC2 refuses, or does not answer: then it may have begun, and asking again with the same client token tells.
+    pub async fn import_image(&self, wanted: &ImportedDisk) -> Result<ObservedTask, AwsError> {
+        let disk = ImageDiskContainer::builder()
+            .description(&wanted.description)
+            .format(&wanted.format)
+            .user_bucket(wanted.user_bucket())
+            .build();
+        let request = self
+            .ec2()
+            .import_image()
+            .description(&wanted.description)
+            .disk_containers(disk)
+            .set_encrypted(wanted.encrypted)
+            .set_kms_key_id(wanted.kms_key_id.clone())
+            .set_role_name(wanted.role_name.clone())
+            .client_token(&wanted.client_token)
+            .set_tag_specifications(tag_specifications(
+                &wanted.tags,
+                &[ResourceType::ImportImageTask],
+            ));
+        let doing = wanted.doing("virtual machine");
+        let answer = self.ask_ec2("ImportImage", &doing, request.send()).await?;
+        let task = ImportImageTask::builder()
+            .set_import_task_id(answer.import_task_id)
+            .set_status(answer.status)
+            .set_status_message(answer.status_message)
+            .set_progress(answer.progress)
+            .set_image_id(answer.image_id)
+            .set_snapshot_details(answer.snapshot_details)
+            .set_tags(answer.tags)
+            .build();
+        match image_task(task) {
+            task if task.id.is_empty() => Err(unnamed(doing, "task")),
+            task => Ok(task),
+        }
+    }
+
+    /// All imports of disks that EC2 still lists: those of the last seven days. Never by their ids, for one that EC2
+    /// does not know would fail the call; and in pages as large as EC2 makes them, for it documents no largest size.
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses.
+    pub async fn list_import_snapshot_tasks(&self) -> Result<Vec<ObservedTask>, AwsError> {
+        let request = self.ec2().describe_import_snapshot_tasks();
+        self.ask_ec2_for_all(
+            "DescribeImportSnapshotTasks",
+            "listing the imports of disks",
+            |token| request.clone().set_next_token(token).send(),
+            |page| {
+                let tasks = page.import_snapshot_tasks.unwrap_or_default().into_iter();
+                let tasks = tasks.map(|task| {
+                    let id = task.import_task_id.unwrap_or_default();
+                    snapshot_task(id, task.snapshot_task_detail, task.tags)
+                });
+                (tasks.collect(), page.next_token)
+            },
+        )
+        .await
+    }
+
+    /// All imports of virtual machines that EC2 still lists; else as [`Aws::list_import_snapshot_tasks`].
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses.
+    pub async fn list_import_image_tasks(&self) -> Result<Vec<ObservedTask>, AwsError> {
+        let request = self.ec2().describe_import_image_tasks();
+        self.ask_ec2_for_all(
+            "DescribeImportImageTasks",
+            "listing the imports of virtual machines",
+            |token| request.clone().set_next_token(token).send(),
+            |page| {
+                let tasks = page.import_image_tasks.unwrap_or_default().into_iter();
+                (tasks.map(image_task).collect(), page.next_token)
+            },
+        )
+        .await
+    }
+
+    /// Cancels an import of either kind (CancelImportTask). What becomes of it, the listing tells.
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses: for example because the task has ended.
+    pub async fn cancel_import_task(&self, id: &str, reason: &str) -> Result<(), AwsError> {
+        let request = self
+            .ec2()
+            .cancel_import_task()
+            .import_task_id(id)
+            .cancel_reason(reason);
+        let doing = format!("cancelling the import {id}");
+        self.ask_ec2("CancelImportTask", doing, request.send())
+            .await?;
+        Ok(())
+    }
+}
+
+fn snapshot_task(
+    id: String,
+    detail: Option<SnapshotTaskDetail>,
+    tags: Option<Vec<Tag>>,
+) -> ObservedTask {
+    let task = ObservedTask {
+        id,
+        tags: our_tags(tags),
+        ..ObservedTask::default()
+    };
+    let Some(detail) = detail else {
+        return task;
+    };
+    ObservedTask {
+        state: detail.status.unwrap_or_default(),
+        progress: percent(detail.progress.as_deref()),
+        message: said(detail.status_message),
+        snapshots: said(detail.snapshot_id).into_iter().collect(),
+        ..task
+    }
+}
+
+fn image_task(task: ImportImageTask) -> ObservedTask {
+    let details = task.snapshot_details.unwrap_or_default().into_iter();
+    ObservedTask {
+        id: task.import_task_id.unwrap_or_default(),
+        state: task.status.unwrap_or_default(),
+        progress: percent(task.progress.as_deref()),
+        message: said(task.status_message),
+        snapshots: details.filter_map(|disk| said(disk.snapshot_id)).collect(),
+        image: said(task.image_id),
+        tags: our_tags(task.tags),
+        ..ObservedTask::default()
+    }
+}

@@ -1,0 +1,132 @@
+//! EC2: AMIs stored in S3, and restored from there.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::{ResourceType, StoreImageTaskResult};
+
+use super::ec2::{filter, once, said, tag_specifications, unnamed};
+use super::{Aws, AwsError, FILTER_VALUES_MAX};
+use crate::image::observed::ObservedTask;
+
+/// The largest page of DescribeStoreImageTasks ("MaxResults", EC2 API Reference).
+const PAGE_MAX: i32 = 200;
+
+/// What is restored: CreateRestoreImageTask's parameters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RestoredImage {
+    /// The bucket of the stored AMI; in the Region of the call.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// The name of the AMI that is made.
+    pub name: String,
+    /// The tags of the AMI and of its snapshots, the ownership tags among them.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Aws {
+    /// Begins to store an AMI; returns the object's key. Look before: the call has no client token, so it is sent once
+    /// and never again by itself.
+    ///
+    /// # Errors
+    /// If EC2 refuses, or does not answer: then it may have begun.
+    pub async fn create_store_image_task(
+        &self,
+        image_id: &str,
+        bucket: &str,
+    ) -> Result<String, AwsError> {
+        let request = self
+            .ec2()
+            .create_store_image_task()
+            .image_id(image_id)
+            .bucket(bucket)
+            .customize()
+            .config_override(once());
+        let doing = format!("storing the image {image_id} in the bucket {bucket}");
+        let answer = self
+            .ask_ec2("CreateStoreImageTask", &doing, request.send())
+            .await?;
+        said(answer.object_key).ok_or_else(|| unnamed(doing, "object"))
+    }
+
+    /// All store tasks to these buckets that EC2 still lists: those of the last 31 days. A task has no id but its
+    /// AMI's, and an AMI may have been stored to several buckets: its `object` tells.
+    ///
+    /// Never by the AMIs' ids, for with ids neither filters nor pages work (DescribeStoreImageTasks, "ImageIds").
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses.
+    pub async fn list_store_image_tasks(
+        &self,
+        buckets: &[String],
+    ) -> Result<Vec<ObservedTask>, AwsError> {
+        let mut tasks = Vec::new();
+        for buckets in buckets.chunks(FILTER_VALUES_MAX) {
+            let request = self
+                .ec2()
+                .describe_store_image_tasks()
+                .filters(filter("bucket", buckets))
+                .max_results(PAGE_MAX);
+            let found = self.ask_ec2_for_all(
+                "DescribeStoreImageTasks",
+                "listing the tasks that store images",
+                |token| request.clone().set_next_token(token).send(),
+                |page| {
+                    let tasks = page
+                        .store_image_task_results
+                        .unwrap_or_default()
+                        .into_iter();
+                    (tasks.map(observed).collect(), page.next_token)
+                },
+            );
+            tasks.extend(found.await?);
+        }
+        Ok(tasks)
+    }
+
+    /// Begins to restore a stored AMI; returns the id of the one that is made. Look before: the call has no client
+    /// token, so it is sent once and never again by itself.
+    ///
+    /// # Errors
+    /// If EC2 refuses, or does not answer: then it may have begun.
+    pub async fn create_restore_image_task(
+        &self,
+        wanted: &RestoredImage,
+    ) -> Result<String, AwsError> {
+        let request = self
+            .ec2()
+            .create_restore_image_task()
+            .bucket(&wanted.bucket)
+            .object_key(&wanted.key)
+            .name(&wanted.name)
+            .set_tag_specifications(tag_specifications(
+                &wanted.tags,
+                &[ResourceType::Image, ResourceType::Snapshot],
+            ))
+            .customize()
+            .config_override(once());
+        let doing = format!("restoring the image s3://{}/{}", wanted.bucket, wanted.key);
+        let answer = self
+            .ask_ec2("CreateRestoreImageTask", &doing, request.send())
+            .await?;
+        said(answer.image_id).ok_or_else(|| unnamed(doing, "AMI"))
+    }
+}
+
+fn observed(task: StoreImageTaskResult) -> ObservedTask {
+    let object = task
+        .bucket
+        .zip(task.s3object_key)
+        .map(|(bucket, key)| format!("s3://{bucket}/{key}"));
+    ObservedTask {
+        id: task.ami_id.unwrap_or_default(),
+        state: task.store_task_state.unwrap_or_default(),
+        progress: task
+            .progress_percentage
+            .and_then(|percent| u8::try_from(percent).ok())
+            .filter(|percent| *percent <= 100),
+        message: said(task.store_task_failure_reason),
+        object,
+        ..ObservedTask::default()
+    }
+}

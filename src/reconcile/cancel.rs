@@ -1,0 +1,82 @@
+//! Somebody does not want the image any more: what runs is ended, and followed to its end like any other task.
+
+use super::{Error, Turn, register, start};
+use crate::aws::{AwsError, Remedy};
+use crate::image::look::Look;
+use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::status::{Ending, Status, Step, Waiting};
+use crate::image::task::{Task, TaskKind};
+use crate::image::transition;
+
+/// Does what is next to end the image. Returns whether the status changed.
+pub(super) async fn cancel(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
+    match status.step {
+        Step::StartTask => {
+            let found = start::adopt(turn, status).await?;
+            Ok(found || nothing_found(turn, status))
+        }
+        Step::RegisterImage => match register::look(turn, status).await? {
+            Look::Absent | Look::NameTaken(_) => Ok(nothing_found(turn, status)),
+            Look::Ours(image) => {
+                register::adopt(turn, status, &image);
+                Ok(true)
+            }
+            // Removing is for what is ours, and all of these say that they are.
+            Look::Several(_) => Ok(end(turn, status)),
+        },
+        Step::AwaitTask => match status.tasks.last().cloned() {
+            Some(task) => end_task(turn, status, &task).await,
+            None => Ok(end(turn, status)),
+        },
+        // A pending AMI is deregistered with all that is left behind.
+        _ => Ok(end(turn, status)),
+    }
+}
+
+fn end(turn: Turn<'_>, status: &mut Status) -> bool {
+    transition::give_up(status, Ending::Cancelled, None, turn.now);
+    true
+}
+
+/// Nothing can be seen that was started; it may still come into sight, as an answer may have been lost.
+fn nothing_found(turn: Turn<'_>, status: &mut Status) -> bool {
+    let waiting = Waiting::new("to be cancelled; looking whether anything was started for it");
+    if status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
+        return end(turn, status);
+    }
+    transition::wait(status, waiting, turn.now)
+}
+
+async fn end_task(turn: Turn<'_>, status: &mut Status, task: &Task) -> Result<bool, Error> {
+    let answer = match task.kind {
+        TaskKind::ImportSnapshot | TaskKind::ImportImage => {
+            let reason = "cancelled by amiwright";
+            turn.aws.cancel_import_task(&task.id, reason).await
+        }
+        TaskKind::BundleInstance => turn.aws.cancel_bundle_task(&task.id).await,
+        // They have no cancellation, and are not in this step or not to be cancelled.
+        TaskKind::CopyImage | TaskKind::RestoreImage | TaskKind::StoreImage => Ok(()),
+    };
+    match answer {
+        Ok(()) => {
+            transition::cancel_sent(status, turn.now);
+            Ok(true)
+        }
+        Err(error) if error.remedy == Remedy::Never => {
+            // It has ended already, or may not be cancelled: followed to its end, it is removed then.
+            transition::cancel_sent(status, turn.now);
+            transition::wait(status, Waiting::new(refused(&error)), turn.now);
+            Ok(true)
+        }
+        Err(error) => Ok(start::wait_for(turn, status, &error)),
+    }
+}
+
+fn refused(error: &AwsError) -> String {
+    let code = error.code.as_deref().map(|code| format!("{code}: "));
+    format!(
+        "EC2 does not cancel it ({}{}); it is followed to its end, and what it makes is removed",
+        code.unwrap_or_default(),
+        error.message
+    )
+}

@@ -1,0 +1,179 @@
+//! What a failed or cancelled image leaves behind. Removed is only what ownership tags or the prefix prove to be ours:
+//! AMIs and snapshots with the tags of this very version, snapshots that our own import task names, and objects under
+//! the prefix that EC2 was given for this attempt.
+
+use super::{Error, Turn, start};
+use crate::aws::{AwsError, Remedy};
+use crate::image::look;
+use crate::image::observed::MANIFEST_TAG;
+use crate::image::plan::{CLEAN_UP_GRACE, VISIBILITY_GRACE, step_exceeds};
+use crate::image::status::{Left, Status, Waiting};
+use crate::image::task::TaskKind;
+use crate::image::transition;
+
+/// One thing that is left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Leftover {
+    Image(String),
+    Snapshot(String),
+    /// All objects whose keys begin so, in our own bucket.
+    Objects(String),
+}
+
+impl Leftover {
+    /// As it is told.
+    fn name(&self, turn: Turn<'_>) -> String {
+        match self {
+            Self::Image(id) | Self::Snapshot(id) => id.clone(),
+            Self::Objects(prefix) => format!("s3://{}/{prefix}*", turn.config.bucket),
+        }
+    }
+}
+
+/// Removes what is left behind: looks, records what was found, removes it, and looks again until nothing is found.
+/// Returns whether the status changed.
+pub(super) async fn clean_up(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
+    let found = match find(turn, status).await {
+        Ok(found) => found,
+        Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => {
+            let what = "what was made for this image".to_owned();
+            let why = refused.to_string();
+            transition::could_not_remove(status, Left { what, why });
+            transition::cleaned_up(status, turn.now);
+            return Ok(true);
+        }
+        Err(error) => return Err(error),
+    };
+    let is_left = |leftover: &Leftover| {
+        let name = leftover.name(turn);
+        status.left.iter().any(|left| left.what == name)
+    };
+    let found: Vec<Leftover> = found.into_iter().filter(|found| !is_left(found)).collect();
+    if found.is_empty() {
+        transition::cleaned_up(status, turn.now);
+        return Ok(true);
+    }
+    let names: Vec<String> = found.iter().map(|leftover| leftover.name(turn)).collect();
+    if transition::found_leftovers(status, &names) {
+        return Ok(true);
+    }
+    for leftover in &found {
+        if let Err(error) = remove(turn, leftover).await {
+            return Ok(not_removed(turn, status, leftover, &error));
+        }
+    }
+    // Gone for us; EC2 may still show it for a moment.
+    let waiting = Waiting::new("waiting until what was removed is seen no longer");
+    if status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
+        transition::cleaned_up(status, turn.now);
+        return Ok(true);
+    }
+    Ok(transition::wait(status, waiting, turn.now))
+}
+
+/// What is ours and still there, in the order in which it can be removed: a snapshot or a bundle of an AMI is in use.
+async fn find(turn: Turn<'_>, status: &Status) -> Result<Vec<Leftover>, Error> {
+    let ownership = look::ownership_tags(status);
+    let tag = format!("tag:{MANIFEST_TAG}");
+    let uri = [status.manifest.uri()];
+    let images = turn.aws.find_images(&tag, &uri).await?;
+    let images: Vec<String> = images
+        .into_iter()
+        .filter(|image| image.state != "deregistered" && look::has_tags(&image.tags, &ownership))
+        .map(|image| image.id)
+        .collect();
+    // An AMI that cannot be removed keeps what it is made of.
+    if images
+        .iter()
+        .any(|id| status.left.iter().any(|left| left.what == *id))
+    {
+        return Ok(Vec::new());
+    }
+    let mut left: Vec<Leftover> = images.into_iter().map(Leftover::Image).collect();
+    left.extend(snapshots(turn, status, &tag, &uri).await?);
+    left.extend(bundle(turn, status).await?);
+    Ok(left)
+}
+
+async fn snapshots(
+    turn: Turn<'_>,
+    status: &Status,
+    tag: &str,
+    uri: &[String],
+) -> Result<Vec<Leftover>, Error> {
+    let ownership = look::ownership_tags(status);
+    let mut found = turn.aws.find_snapshots(tag, uri).await?;
+    found.retain(|snapshot| look::has_tags(&snapshot.tags, &ownership));
+    // An import that did not end well has not been tagged; the task that names its snapshots was started by us.
+    let imports = status
+        .tasks
+        .iter()
+        .filter(|task| matches!(task.kind, TaskKind::ImportSnapshot | TaskKind::ImportImage));
+    let imported: Vec<String> = imports.flat_map(|task| task.snapshots.clone()).collect();
+    if !imported.is_empty() {
+        found.extend(turn.aws.find_snapshots("snapshot-id", &imported).await?);
+    }
+    let mut ids: Vec<String> = found.into_iter().map(|snapshot| snapshot.id).collect();
+    ids.sort();
+    ids.dedup();
+    Ok(ids.into_iter().map(Leftover::Snapshot).collect())
+}
+
+async fn bundle(turn: Turn<'_>, status: &Status) -> Result<Option<Leftover>, Error> {
+    if status.source.as_deref() != Some("instance") {
+        return Ok(None);
+    }
+    let prefix = format!("{}.", start::bundle_prefix(turn, status));
+    let objects = turn.aws.list_objects(&turn.config.bucket, &prefix).await?;
+    Ok((!objects.is_empty()).then_some(Leftover::Objects(prefix)))
+}
+
+async fn remove(turn: Turn<'_>, leftover: &Leftover) -> Result<(), AwsError> {
+    match leftover {
+        Leftover::Image(id) => absent_is_fine(turn.aws.deregister_image(id).await),
+        Leftover::Snapshot(id) => absent_is_fine(turn.aws.delete_snapshot(id).await),
+        Leftover::Objects(prefix) => {
+            let bucket = &turn.config.bucket;
+            for object in turn.aws.list_objects(bucket, prefix).await? {
+                turn.aws.delete_object(bucket, &object.key).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn absent_is_fine(answer: Result<(), AwsError>) -> Result<(), AwsError> {
+    let gone = [
+        "InvalidAMIID.NotFound",
+        "InvalidAMIID.Unavailable",
+        "InvalidSnapshot.NotFound",
+    ];
+    match answer {
+        Err(error) if gone.iter().any(|code| error.has_code(code)) => Ok(()),
+        answer => answer,
+    }
+}
+
+/// Some refusals pass: a snapshot is in use for a moment after its AMI is gone. What does not pass is told.
+fn not_removed(turn: Turn<'_>, status: &mut Status, leftover: &Leftover, error: &AwsError) -> bool {
+    let waiting = Waiting {
+        code: error.code.clone(),
+        ..Waiting::new(error.to_string())
+    };
+    let may_pass = match error.remedy {
+        Remedy::Never => {
+            error.has_code("InvalidSnapshot.InUse")
+                && !status.has_waited(&waiting, VISIBILITY_GRACE, turn.now)
+        }
+        Remedy::Later | Remedy::Ambiguous => !step_exceeds(status, CLEAN_UP_GRACE, turn.now),
+    };
+    if may_pass {
+        return start::wait_for(turn, status, error);
+    }
+    let left = Left {
+        what: leftover.name(turn),
+        why: error.to_string(),
+    };
+    transition::could_not_remove(status, left);
+    true
+}

@@ -1,0 +1,130 @@
+//! A task that EC2 lists no longer: what it would have made says whether it ended well.
+
+use super::{Error, Turn, store_image};
+use crate::image::observed::ObservedTask;
+use crate::image::status::{Ending, Failure, Status};
+use crate::image::task::{Task, TaskKind};
+use crate::image::transition;
+
+/// Looks for what the task would have made. Returns whether the status changed.
+pub(super) async fn probe(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
+    let Some(task) = status.tasks.last().cloned() else {
+        return Ok(false);
+    };
+    let seen = match task.kind {
+        TaskKind::ImportSnapshot => snapshot(turn, &task).await?,
+        TaskKind::ImportImage => image(turn, &task).await?,
+        TaskKind::BundleInstance => bundle(turn, &task).await?,
+        TaskKind::StoreImage => stored(turn, status, &task).await?,
+        // Their AMI is looked at, not their task.
+        TaskKind::CopyImage | TaskKind::RestoreImage => None,
+    };
+    match seen {
+        Some(seen) => {
+            transition::task_seen(status, Some(&seen), turn.now);
+        }
+        None if status.cancel.is_some() => {
+            transition::give_up(status, Ending::Cancelled, None, turn.now);
+        }
+        None => transition::give_up(status, Ending::Lost, Some(lost(&task)), turn.now),
+    }
+    Ok(true)
+}
+
+/// The snapshot that the task has named, or that names the task ("Created by AWS-VMImport service for …").
+async fn snapshot(turn: Turn<'_>, task: &Task) -> Result<Option<ObservedTask>, Error> {
+    let mut found = Vec::new();
+    if !task.snapshots.is_empty() {
+        found = turn
+            .aws
+            .find_snapshots("snapshot-id", &task.snapshots)
+            .await?;
+    }
+    if found.is_empty() {
+        let made_by = format!("Created by AWS-VMImport service for {}", task.id);
+        found = turn.aws.find_snapshots("description", &[made_by]).await?;
+    }
+    let complete = found
+        .into_iter()
+        .find(|snapshot| snapshot.state == "completed");
+    Ok(complete.map(|snapshot| ObservedTask {
+        snapshots: vec![snapshot.id],
+        ..complete_task(task)
+    }))
+}
+
+/// The AMI that the task has named, or that has the task's id for a name ("Import your VM as an image").
+async fn image(turn: Turn<'_>, task: &Task) -> Result<Option<ObservedTask>, Error> {
+    let by_id = task.image.iter().map(|id| ("image-id", id));
+    for (filter, value) in by_id.chain([("name", &task.id)]) {
+        let found = turn
+            .aws
+            .find_images(filter, std::slice::from_ref(value))
+            .await?;
+        if let Some(image) = found.into_iter().next() {
+            return Ok(Some(ObservedTask {
+                snapshots: image.snapshots,
+                image: Some(image.id),
+                ..complete_task(task)
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// EC2 writes the manifest last.
+async fn bundle(turn: Turn<'_>, task: &Task) -> Result<Option<ObservedTask>, Error> {
+    let place = task
+        .object
+        .as_deref()
+        .and_then(|object| object.strip_prefix("s3://"));
+    let Some((bucket, key)) = place.and_then(|place| place.split_once('/')) else {
+        return Ok(None);
+    };
+    let found = turn.aws.head_object(bucket, key).await?;
+    Ok(found.map(|_| complete_task(task)))
+}
+
+async fn stored(
+    turn: Turn<'_>,
+    status: &Status,
+    task: &Task,
+) -> Result<Option<ObservedTask>, Error> {
+    match &status.store {
+        Some(bucket) => store_image::stored_object(turn, bucket, &task.id).await,
+        None => Ok(None),
+    }
+}
+
+fn complete_task(task: &Task) -> ObservedTask {
+    ObservedTask {
+        id: task.id.clone(),
+        state: "completed".to_owned(),
+        message: task.message.clone(),
+        ..ObservedTask::default()
+    }
+}
+
+fn lost(task: &Task) -> Failure {
+    let progress = task
+        .progress
+        .map(|progress| format!(" at {progress} %"))
+        .unwrap_or_default();
+    let since = task
+        .unseen_since
+        .map(|since| format!(" since {since}"))
+        .unwrap_or_default();
+    Failure {
+        doing: format!("following {} {}", task.kind, task.id),
+        code: None,
+        message: format!(
+            "EC2 has not listed the task{since}; it was {}{progress} when it was last seen, and what it would have made is \
+             not there",
+            task.state
+        ),
+        request_id: None,
+        hint: "look for it in the EC2 console and in CloudTrail; change the manifest (a comment will do) and upload it \
+               again to make it anew"
+            .to_owned(),
+    }
+}

@@ -1,0 +1,125 @@
+//! Starting the task that makes an image: exactly once. Where EC2 takes a client token, the same request is the same
+//! task; where it does not, look before; every error after sending leaves a doubt, which the next try resolves.
+
+mod bundle;
+mod image;
+mod import;
+
+pub(super) use bundle::prefix as bundle_prefix;
+
+use super::wanted::{self, Pinned, Wanted, sha256_hex};
+use super::{Error, Turn, hints};
+use crate::aws::{AwsError, Object, Remedy};
+use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::status::{Status, Waiting};
+use crate::image::task::Task;
+use crate::image::transition;
+use crate::manifest::image::Source;
+
+/// Sees to it that the task runs. Returns whether the status changed.
+pub(super) async fn start(
+    turn: Turn<'_>,
+    status: &mut Status,
+    at_hand: Option<&Object>,
+) -> Result<bool, Error> {
+    let wanted = match wanted::read(turn, status, at_hand).await? {
+        Pinned::Wanted(wanted) => wanted,
+        Pinned::Gone => return without_manifest(turn, status).await,
+        Pinned::Refused(problems) => {
+            transition::reject(status, problems, turn.now);
+            return Ok(true);
+        }
+    };
+    match wanted.source() {
+        Some(Source::Disk(disk)) => import::disk(turn, status, &wanted, disk).await,
+        Some(Source::Vm(vm)) => import::vm(turn, status, &wanted, vm).await,
+        Some(Source::Instance(instance)) => bundle::bundle(turn, status, &instance.id).await,
+        Some(Source::Stored(_)) => image::restore(turn, status, &wanted).await,
+        Some(Source::Image(source)) => image::copy(turn, status, &wanted, source).await,
+        Some(Source::Snapshot(_) | Source::Bundle(_)) | None => Ok(false),
+    }
+}
+
+/// Takes up the task that an earlier try has started, if EC2 shows one. Returns whether it does.
+pub(super) async fn adopt(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
+    match status.source.as_deref() {
+        Some("disk" | "vm") => import::adopt(turn, status).await,
+        Some("instance") => bundle::adopt(turn, status).await,
+        Some("stored" | "image") => image::adopt(turn, status).await,
+        _ => Ok(false),
+    }
+}
+
+/// The manifest was replaced, and no task can be seen. One may still come into sight: an answer may have been lost.
+async fn without_manifest(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
+    if adopt(turn, status).await? {
+        return Ok(true);
+    }
+    let waiting = Waiting::new(
+        "the manifest was removed or replaced; looking whether anything was started for it",
+    );
+    if status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
+        transition::fail(status, hints::manifest_gone(), turn.now);
+        return Ok(true);
+    }
+    Ok(transition::wait(status, waiting, turn.now))
+}
+
+/// What every try to start a task for this upload of this manifest calls its request ("Ensuring idempotency in Amazon
+/// EC2 API requests": at most 64 ASCII characters). The same content uploaded anew, after it was cancelled, is a new
+/// request.
+pub(super) fn client_token(status: &Status) -> String {
+    let manifest = &status.manifest;
+    let (uri, sha256, at) = (manifest.uri(), &manifest.sha256, manifest.uploaded_at);
+    sha256_hex(format!("{uri}\n{sha256}\n{at}\n").as_bytes())
+}
+
+/// Keeps EC2's answer: the task, or what to do without one.
+fn answered(
+    turn: Turn<'_>,
+    status: &mut Status,
+    answer: Result<Task, AwsError>,
+    hint: impl FnOnce(&AwsError) -> String,
+) -> bool {
+    match answer {
+        Ok(task) => {
+            transition::task_started(status, task, "started", turn.now);
+            true
+        }
+        Err(error) if error.remedy == Remedy::Never => {
+            let hint = hint(&error);
+            transition::fail(status, error.into_failure(hint), turn.now);
+            true
+        }
+        Err(error) => wait_for(turn, status, &error),
+    }
+}
+
+/// The next tick tries again.
+pub(super) fn wait_for(turn: Turn<'_>, status: &mut Status, error: &AwsError) -> bool {
+    let code = error.code.as_deref().map(|code| format!("{code}: "));
+    let message = format!(
+        "trying again: {}{}",
+        code.unwrap_or_default(),
+        error.message
+    );
+    let waiting = Waiting {
+        code: error.code.clone(),
+        ..Waiting::new(message)
+    };
+    transition::wait(status, waiting, turn.now)
+}
+
+/// Others have their turn before.
+pub(super) fn its_turn(call: &str) -> Waiting {
+    Waiting::new(format!(
+        "EC2 takes few {call} calls: others have their turn before"
+    ))
+}
+
+/// The description of what is made: the manifest's, or where it comes from.
+fn description(wanted: &Wanted, status: &Status) -> String {
+    wanted
+        .description()
+        .map_or_else(|| status.manifest.uri(), str::to_owned)
+}

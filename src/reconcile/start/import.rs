@@ -1,0 +1,122 @@
+//! ImportSnapshot and ImportImage.
+
+use std::collections::BTreeMap;
+
+use super::{answered, client_token, description};
+use crate::aws::{AwsError, ImportedDisk};
+use crate::image::observed::ObservedTask;
+use crate::image::plan::step_exceeds;
+use crate::image::status::Status;
+use crate::image::task::{Phase, Task, TaskKind, phase};
+use crate::image::transition;
+use crate::manifest::contents::Expected;
+use crate::manifest::image::{Disk, Vm};
+use crate::reconcile::wanted::Wanted;
+use crate::reconcile::{Error, Turn, hints};
+
+/// The tag of an import task that holds its client token: by it a task is known as this attempt's and no other's.
+const TOKEN_TAG: &str = "amiwright:token";
+
+/// How long a client token is relied on. EC2 does not say how long it remembers one; within this time it is certain
+/// to, and after it the tasks are looked through before another is started.
+const TOKEN_TRUSTED: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+pub(super) async fn disk(
+    turn: Turn<'_>,
+    status: &mut Status,
+    wanted: &Wanted,
+    disk: &Disk,
+) -> Result<bool, Error> {
+    let request = ImportedDisk {
+        encrypted: disk.encrypted,
+        kms_key_id: disk.kms_key_id.clone(),
+        ..request(turn, status, wanted, Expected::from(disk.format))
+    };
+    start(turn, status, TaskKind::ImportSnapshot, &request).await
+}
+
+pub(super) async fn vm(
+    turn: Turn<'_>,
+    status: &mut Status,
+    wanted: &Wanted,
+    vm: &Vm,
+) -> Result<bool, Error> {
+    let request = request(turn, status, wanted, Expected::from(vm.format));
+    start(turn, status, TaskKind::ImportImage, &request).await
+}
+
+fn request(turn: Turn<'_>, status: &Status, wanted: &Wanted, format: Expected) -> ImportedDisk {
+    let object = status.object.as_ref();
+    let client_token = client_token(status);
+    let mut tags: BTreeMap<String, String> = wanted.tags(status);
+    tags.insert(TOKEN_TAG.to_owned(), client_token.clone());
+    ImportedDisk {
+        bucket: object
+            .map(|object| object.bucket.clone())
+            .unwrap_or_default(),
+        key: object.map(|object| object.key.clone()).unwrap_or_default(),
+        format: format.as_ec2().to_owned(),
+        description: description(wanted, status),
+        encrypted: None,
+        kms_key_id: None,
+        role_name: turn.config.vm_import_role.clone(),
+        client_token,
+        tags,
+    }
+}
+
+async fn start(
+    turn: Turn<'_>,
+    status: &mut Status,
+    kind: TaskKind,
+    request: &ImportedDisk,
+) -> Result<bool, Error> {
+    if step_exceeds(status, TOKEN_TRUSTED, turn.now) && adopt(turn, status).await? {
+        return Ok(true);
+    }
+    let answer = match kind {
+        TaskKind::ImportImage => turn.aws.import_image(request).await,
+        _ => turn.aws.import_snapshot(request).await,
+    };
+    // The request was changed since an earlier try, by another setting of the stack: that one's task is the one.
+    if let Err(error) = &answer
+        && error.has_code("IdempotentParameterMismatch")
+        && adopt(turn, status).await?
+    {
+        return Ok(true);
+    }
+    let answer = answer.map(|seen| Task::started(kind, &turn.config.region, &seen, turn.now));
+    Ok(answered(turn, status, answer, |error: &AwsError| {
+        hints::for_refused_task(kind, error)
+    }))
+}
+
+/// Takes up the import task of this attempt, if EC2 lists one that has not come to a bad end.
+pub(super) async fn adopt(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
+    let (kind, tasks) = if status.source.as_deref() == Some("vm") {
+        (
+            TaskKind::ImportImage,
+            turn.aws.list_import_image_tasks().await?,
+        )
+    } else {
+        (
+            TaskKind::ImportSnapshot,
+            turn.aws.list_import_snapshot_tasks().await?,
+        )
+    };
+    let token = client_token(status);
+    let is_ours = |task: &&ObservedTask| {
+        task.tags.get(TOKEN_TAG) == Some(&token) && phase(&task.state) != Phase::Failed
+    };
+    let Some(seen) = tasks.iter().find(is_ours) else {
+        return Ok(false);
+    };
+    let task = Task::started(kind, &turn.config.region, seen, turn.now);
+    transition::task_started(
+        status,
+        task,
+        "found where an earlier try had started it",
+        turn.now,
+    );
+    Ok(true)
+}

@@ -1,0 +1,298 @@
+//! Images whose making takes a task of EC2's: from the manifest to the AMI and its mail.
+
+use std::time::Duration;
+
+use localaws::ec2::{Era, SeedInstance, TaskKind};
+use serde_json::Value;
+
+use crate::desk::{Desk, REGION};
+
+const KEY: &str = "golden/web.image.yaml";
+
+/// A disk file that starts as its format says.
+pub(crate) fn vmdk() -> Vec<u8> {
+    let mut disk = b"KDMV".to_vec();
+    disk.resize(4096, 0);
+    disk
+}
+
+pub(crate) const DISK: &str =
+    "name: web-{date}\nsource:\n  disk: {object: web.vmdk, format: vmdk}\ntags: {team: web}\n";
+
+/// The first tag of something.
+fn tag<'a>(tags: &'a localaws::ec2::Image, key: &str) -> Option<&'a str> {
+    tags.tags.get(key).map(String::as_str)
+}
+
+fn histories(status: &Value) -> String {
+    let history = status["history"].as_array().unwrap();
+    let lines = history.iter().map(|change| change["why"].as_str().unwrap());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_becomes_an_ami() {
+    let desk = Desk::new().await;
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    desk.drop_and_rest(KEY, DISK).await;
+
+    let image = desk.only_image();
+    assert_eq!(
+        (&*image.name, &*image.state.to_string()),
+        ("web-2026-11-21", "available")
+    );
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let task = &status["tasks"][0];
+    assert_eq!(
+        (&task["kind"], &task["state"]),
+        (&"import-snapshot".into(), &"completed".into())
+    );
+    // What was imported is ours, and says so.
+    let snapshot = task["snapshots"][0].as_str().unwrap();
+    let snapshots = desk.world.ec2().snapshots(REGION);
+    let snapshot = snapshots.iter().find(|it| it.id == snapshot).unwrap();
+    assert_eq!(snapshot.tags.get("team").map(String::as_str), Some("web"));
+    assert!(snapshot.tags.contains_key("amiwright:manifest"));
+    assert_eq!(
+        desk.only_mail().subject,
+        format!("AMI available: {} web-2026-11-21", image.id)
+    );
+    assert_eq!(desk.count("ImportSnapshot"), 1);
+
+    // Again: nothing new happens.
+    desk.drop_and_rest(KEY, DISK).await;
+    assert_eq!(desk.count("ImportSnapshot"), 1);
+    assert_eq!(desk.only_image(), image);
+    assert_eq!(desk.mails().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_becomes_an_ami_with_its_name_in_a_tag() {
+    let desk = Desk::new().await;
+    let mut ova = vec![0; 4096];
+    ova[257..262].copy_from_slice(b"ustar");
+    desk.drop_file("golden/app.ova", ova).await;
+    desk.drop_and_rest(
+        KEY,
+        "name: app\nsource: {vm: {object: app.ova, format: ova}}\n",
+    )
+    .await;
+    let image = desk.only_image();
+    assert!(image.name.starts_with("import-ami-"), "{}", image.name);
+    assert_eq!(tag(&image, "Name"), Some("app"));
+    assert!(tag(&image, "amiwright:sha256").is_some());
+    assert_eq!(desk.status(KEY).await["state"], "available");
+    assert!(desk.only_mail().subject.contains(&image.id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_becomes_a_bundle_and_then_an_ami() {
+    let (desk, instance) = Desk::classic().await;
+    let manifest = format!("name: win\nsource: {{instance: {{id: {instance}}}}}\n");
+    desk.drop_and_rest(KEY, manifest).await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let image = desk.only_image();
+    assert_eq!(image.name, "win");
+    let prefix = format!("amiwright/bundles/{KEY}/");
+    let bundle = desk.world.s3().keys(&desk.bucket, &prefix).await.unwrap();
+    assert!(
+        bundle.iter().any(|key| key.ends_with(".manifest.xml")),
+        "{bundle:?}"
+    );
+    // The bundle's own manifest is nobody's upload.
+    assert_eq!(
+        desk.world
+            .s3()
+            .keys(&desk.bucket, "amiwright/status/")
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(desk.count("BundleInstance"), 1);
+    assert_eq!(desk.mails().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_aws_bundles_no_longer_the_image_fails_with_its_own_words_and_what_to_use_instead() {
+    let desk = Desk::new().await;
+    desk.keep_bundle_key("AKIDEXAMPLE");
+    let id = desk
+        .world
+        .ec2()
+        .seed_instance(REGION, SeedInstance::default());
+    assert_eq!(Era::default(), Era::Today);
+    desk.drop_and_rest(
+        KEY,
+        format!("name: win\nsource: {{instance: {{id: {id}}}}}\n"),
+    )
+    .await;
+    let mail = desk.only_mail();
+    assert_eq!(mail.subject, format!("AMI failed: {KEY}"));
+    for text in ["no longer supported", "CreateImage", "`disk`"] {
+        assert!(mail.text.contains(text), "{text}: {}", mail.text);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn temporary_keys_sign_no_upload_policy() {
+    let (desk, instance) = Desk::classic().await;
+    desk.keep_bundle_key("ASIADEXAMPLE");
+    desk.drop_and_rest(
+        KEY,
+        format!("name: win\nsource: {{instance: {{id: {instance}}}}}\n"),
+    )
+    .await;
+    assert_eq!(desk.count("BundleInstance"), 0);
+    assert!(
+        desk.only_mail().text.contains("temporary"),
+        "{}",
+        desk.only_mail().text
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_of_another_region_is_copied() {
+    let desk = Desk::new().await;
+    let source = desk.image_elsewhere("us-west-2").await;
+    let manifest = format!(
+        "name: web\nsource: {{image: {{id: {source}, region: us-west-2}}}}\ntags: {{team: web}}\n"
+    );
+    desk.drop_and_rest(KEY, manifest).await;
+    let image = desk.only_image();
+    assert_eq!((&*image.name, tag(&image, "team")), ("web", Some("web")));
+    assert_eq!(desk.status(KEY).await["state"], "available");
+    assert_eq!(desk.count("CopyImage"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_is_stored_and_restored() {
+    let desk = Desk::new().await;
+    let manifest = desk.manifest("web") + &format!("store: {{bucket: {}}}\n", desk.bucket);
+    desk.drop_and_rest(KEY, manifest).await;
+    let stored = desk.only_image();
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let object = format!("{}.bin", stored.id);
+    assert!(
+        desk.only_mail().text.contains(&object),
+        "{}",
+        desk.only_mail().text
+    );
+
+    let manifest = format!(
+        "name: web-again\nsource: {{stored: {{object: s3://{}/{object}}}}}\n",
+        desk.bucket
+    );
+    desk.drop_and_rest("again.image.yaml", manifest).await;
+    assert_eq!(desk.images().len(), 2);
+    let again = desk
+        .images()
+        .into_iter()
+        .find(|image| image.name == "web-again")
+        .unwrap();
+    assert_eq!(
+        tag(&again, "amiwright:manifest"),
+        Some(&*format!("s3://{}/again.image.yaml", desk.bucket))
+    );
+    assert_eq!(desk.status("again.image.yaml").await["state"], "available");
+    assert_eq!(desk.count("CreateRestoreImageTask"), 1);
+    assert_eq!(desk.count("CreateStoreImageTask"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_not_there_yet_is_waited_for() {
+    let desk = Desk::new().await;
+    desk.drop_file(KEY, DISK).await;
+    desk.minute().await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["step"], "check-object");
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    desk.rest().await;
+    assert_eq!(desk.status(KEY).await["state"], "available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_none_is_refused_before_anything_is_started() {
+    let desk = Desk::new().await;
+    let mut qcow2 = b"QFI\xfb".to_vec();
+    qcow2.resize(4096, 0);
+    desk.drop_file("golden/web.vmdk", qcow2).await;
+    desk.drop_and_rest(KEY, DISK).await;
+    assert_eq!(desk.status(KEY).await["state"], "rejected");
+    assert_eq!(desk.count("ImportSnapshot"), 0);
+    assert!(
+        desk.only_mail().text.contains("qcow2"),
+        "{}",
+        desk.only_mail().text
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_import_leaves_nothing_behind_and_says_what_ec2_said() {
+    let desk = Desk::new().await;
+    let said = "ClientError: Disk validation failed [Unsupported VMDK File Format]";
+    desk.world
+        .ec2()
+        .fail_next_task(TaskKind::ImportSnapshot, said);
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    desk.drop_and_rest(KEY, DISK).await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "failed", "{status:#}");
+    assert!(
+        desk.only_mail().text.contains(said),
+        "{}",
+        desk.only_mail().text
+    );
+    assert_eq!(desk.images(), []);
+    assert_eq!(desk.snapshots(), [desk.snapshot.clone()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_manifest_cancels_its_import_and_put_back_it_is_made() {
+    let desk = Desk::new().await;
+    desk.world
+        .ec2()
+        .set_task_time(TaskKind::ImportSnapshot, Duration::from_secs(3600));
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    desk.drop_file(KEY, DISK).await;
+    desk.world.run_for(Duration::from_secs(40 * 60)).await;
+    desk.remove(KEY).await;
+    desk.rest().await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
+    assert_eq!(
+        desk.snapshots(),
+        [desk.snapshot.clone()],
+        "{}",
+        histories(&status)
+    );
+    assert_eq!(desk.only_mail().subject, "AMI cancelled: web-2026-11-21");
+
+    desk.drop_and_rest(KEY, DISK).await;
+    assert_eq!(desk.status(KEY).await["state"], "available");
+    assert_eq!(desk.images().len(), 1);
+    assert_eq!(desk.mails().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_manifests_of_one_instance_come_one_after_the_other() {
+    let (desk, instance) = Desk::classic().await;
+    let manifest = |name: &str| format!("name: {name}\nsource: {{instance: {{id: {instance}}}}}\n");
+    desk.drop_file("one.image.yaml", manifest("one")).await;
+    desk.world.run_for(Duration::from_secs(1)).await;
+    desk.drop_file("two.image.yaml", manifest("two")).await;
+    desk.world.run_for(Duration::from_secs(1)).await;
+    let status = desk.status("two.image.yaml").await;
+    let waiting = status["waiting"]["message"].as_str().unwrap();
+    assert!(
+        waiting.contains("is being bundled by the task bun-"),
+        "{waiting}"
+    );
+    desk.rest().await;
+    let mut names: Vec<_> = desk.images().into_iter().map(|image| image.name).collect();
+    names.sort();
+    assert_eq!(names, ["one", "two"]);
+}
