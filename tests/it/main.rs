@@ -24,6 +24,5 @@ mod lost;
 mod notices;
 mod starts;
 mod task_faults;
-mod timing_tmp;
 mod tasks;
 mod versions;
