@@ -1,6 +1,6 @@
 //! What a failed or cancelled image leaves behind. Removed is only what ownership tags or the prefix prove to be ours:
-//! AMIs and snapshots with the tags of this very version, snapshots that our own import task names, and objects under
-//! the prefix that EC2 was given for this attempt.
+//! AMIs and snapshots with the tags of this very version, those that our own import task names, and objects under the
+//! prefix that EC2 was given for this attempt.
 
 use super::{Error, Turn, start};
 use crate::aws::{AwsError, Remedy};
@@ -73,15 +73,9 @@ pub(super) async fn clean_up(turn: Turn<'_>, status: &mut Status) -> Result<bool
 
 /// What is ours and still there, in the order in which it can be removed: a snapshot or a bundle of an AMI is in use.
 async fn find(turn: Turn<'_>, status: &Status) -> Result<Vec<Leftover>, Error> {
-    let ownership = look::ownership_tags(status);
     let tag = format!("tag:{MANIFEST_TAG}");
     let uri = [status.manifest.uri()];
-    let images = turn.aws.find_images(&tag, &uri).await?;
-    let images: Vec<String> = images
-        .into_iter()
-        .filter(|image| image.state != "deregistered" && look::has_tags(&image.tags, &ownership))
-        .map(|image| image.id)
-        .collect();
+    let images = images(turn, status, &tag, &uri).await?;
     // An AMI that cannot be removed keeps what it is made of.
     if images
         .iter()
@@ -93,6 +87,31 @@ async fn find(turn: Turn<'_>, status: &Status) -> Result<Vec<Leftover>, Error> {
     left.extend(snapshots(turn, status, &tag, &uri).await?);
     left.extend(bundle(turn, status).await?);
     Ok(left)
+}
+
+async fn images(
+    turn: Turn<'_>,
+    status: &Status,
+    tag: &str,
+    uri: &[String],
+) -> Result<Vec<String>, Error> {
+    let ownership = look::ownership_tags(status);
+    let mut found = turn.aws.find_images(tag, uri).await?;
+    found.retain(|image| look::has_tags(&image.tags, &ownership));
+    // An import that was cancelled has not been tagged; the task that names its AMI was started by us.
+    let imports = status
+        .tasks
+        .iter()
+        .filter(|task| task.kind == TaskKind::ImportImage);
+    let imported: Vec<String> = imports.filter_map(|task| task.image.clone()).collect();
+    if !imported.is_empty() {
+        found.extend(turn.aws.find_images("image-id", &imported).await?);
+    }
+    found.retain(|image| image.state != "deregistered");
+    let mut ids: Vec<String> = found.into_iter().map(|image| image.id).collect();
+    ids.sort();
+    ids.dedup();
+    Ok(ids)
 }
 
 async fn snapshots(

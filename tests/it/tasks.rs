@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use localaws::ec2::{Era, SeedInstance, TaskKind};
+use localaws::faults::Fault;
 use serde_json::Value;
 
 use crate::desk::{Desk, REGION};
@@ -275,6 +277,36 @@ async fn a_removed_manifest_cancels_its_import_and_put_back_it_is_made() {
     assert_eq!(desk.status(KEY).await["state"], "available");
     assert_eq!(desk.images().len(), 1);
     assert_eq!(desk.mails().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_is_imported_though_it_was_to_be_cancelled_leaves_nothing_behind() {
+    let desk = Desk::new().await;
+    let mut ova = vec![0; 4096];
+    ova[257..262].copy_from_slice(b"ustar");
+    desk.drop_file("golden/app.ova", ova).await;
+    let refused = Fault::Refuse {
+        status: StatusCode::BAD_REQUEST,
+        code: "IncorrectState".to_owned(),
+        message: "The task cannot be cancelled".to_owned(),
+    };
+    desk.world
+        .faults()
+        .always("ec2", "CancelImportTask", refused);
+    desk.drop_file(
+        KEY,
+        "name: app\nsource: {vm: {object: app.ova, format: ova}}\n",
+    )
+    .await;
+    desk.minute().await;
+    desk.remove(KEY).await;
+    desk.rest().await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
+    assert_eq!(desk.images(), [], "{}", histories(&status));
+    assert_eq!(desk.snapshots(), [desk.snapshot.clone()]);
+    let mail = desk.only_mail();
+    assert!(mail.text.contains("was removed again"), "{}", mail.text);
 }
 
 #[tokio::test(start_paused = true)]
