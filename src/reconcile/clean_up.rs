@@ -57,9 +57,9 @@ pub(super) async fn clean_up(turn: Turn<'_>, status: &mut Status) -> Result<bool
     if transition::found_leftovers(status, &names) {
         return Ok(true);
     }
-    for leftover in &found {
+    for (at, leftover) in found.iter().enumerate() {
         if let Err(error) = remove(turn, leftover).await {
-            return Ok(not_removed(turn, status, leftover, &error));
+            return Ok(not_removed(turn, status, &found[at..], &error));
         }
     }
     // Gone for us; EC2 may still show it for a moment.
@@ -173,8 +173,17 @@ fn absent_is_fine(answer: Result<(), AwsError>) -> Result<(), AwsError> {
     }
 }
 
-/// Some refusals pass: a snapshot is in use for a moment after its AMI is gone. What does not pass is told.
-fn not_removed(turn: Turn<'_>, status: &mut Status, leftover: &Leftover, error: &AwsError) -> bool {
+/// The first of these was not removed, the others were not tried. Some refusals pass: a snapshot is in use for a moment
+/// after its AMI is gone. What does not pass is told.
+fn not_removed(
+    turn: Turn<'_>,
+    status: &mut Status,
+    leftovers: &[Leftover],
+    error: &AwsError,
+) -> bool {
+    let Some((refused, untried)) = leftovers.split_first() else {
+        return false;
+    };
     let waiting = Waiting {
         code: error.code.clone(),
         ..Waiting::new(error.to_string())
@@ -189,10 +198,16 @@ fn not_removed(turn: Turn<'_>, status: &mut Status, leftover: &Leftover, error: 
     if may_pass {
         return start::wait_for(turn, status, error);
     }
-    let left = Left {
-        what: leftover.name(turn),
-        why: error.to_string(),
-    };
-    transition::could_not_remove(status, left);
+    let what = refused.name(turn);
+    let why = error.to_string();
+    let keeps = format!("kept, because {what} could not be removed and may need it");
+    transition::could_not_remove(status, Left { what, why });
+    // An AMI that cannot be removed keeps what it is made of: that is not removed either, and must not be told so.
+    if matches!(refused, Leftover::Image(_)) {
+        for kept in untried {
+            let (what, why) = (kept.name(turn), keeps.clone());
+            transition::could_not_remove(status, Left { what, why });
+        }
+    }
     true
 }

@@ -310,6 +310,39 @@ async fn a_machine_that_is_imported_though_it_was_to_be_cancelled_leaves_nothing
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_could_not_be_removed_is_told_with_what_it_keeps() {
+    let desk = Desk::new().await;
+    let refused = Fault::Refuse {
+        status: StatusCode::FORBIDDEN,
+        code: "UnauthorizedOperation".to_owned(),
+        message: "You are not authorized to perform this operation.".to_owned(),
+    };
+    desk.world
+        .faults()
+        .always("ec2", "DeregisterImage", refused);
+    desk.world
+        .ec2()
+        .set_pending_time(Duration::from_secs(24 * 3600));
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    desk.drop_file(KEY, DISK).await;
+    desk.world.run_for(Duration::from_secs(30 * 60)).await;
+    let image = desk.only_image();
+    desk.remove(KEY).await;
+    desk.rest().await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
+    let snapshot = status["tasks"][0]["snapshots"][0].as_str().unwrap();
+    let left = status["left"].as_array().unwrap();
+    let left: Vec<&str> = left.iter().map(|it| it["what"].as_str().unwrap()).collect();
+    assert_eq!(left, [&*image.id, snapshot], "{status:#}");
+    assert_eq!(status.get("removed"), None);
+    let mails = desk.mails();
+    let told = mails.iter().find(|mail| mail.subject.contains("cancelled"));
+    let text = &told.unwrap().text;
+    assert!(text.contains("could not be removed"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_manifests_of_one_instance_come_one_after_the_other() {
     let (desk, instance) = Desk::classic().await;
     let manifest = |name: &str| format!("name: {name}\nsource: {{instance: {{id: {instance}}}}}\n");
