@@ -23,5 +23,7 @@ mod invariants;
 mod lost;
 mod notices;
 mod starts;
+mod task_faults;
+mod timing_tmp;
 mod tasks;
 mod versions;
