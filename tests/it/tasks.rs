@@ -304,7 +304,7 @@ async fn a_machine_that_is_imported_though_it_was_to_be_cancelled_leaves_nothing
     let status = desk.status(KEY).await;
     assert_eq!(status["state"], "cancelled", "{status:#}");
     assert_eq!(desk.images(), [], "{}", histories(&status));
-    assert_eq!(desk.snapshots(), [desk.snapshot.clone()]);
+    assert_eq!(desk.snapshots(), std::slice::from_ref(&desk.snapshot));
     let mail = desk.only_mail();
     assert!(mail.text.contains("was removed again"), "{}", mail.text);
 }
