@@ -1,6 +1,7 @@
 //! Following: what images wait for is looked at in batches, one Describe call for many. A call never names ids that
 //! EC2 could refuse for one of them: it filters, or it lists everything, page by page.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
@@ -146,12 +147,11 @@ impl<'a> Followed<'a> {
             }
             Batch::Tasks(TaskKind::StoreImage) => self.list_stored(batch, waiting).await,
             Batch::Tasks(kind) => {
-                if !self.listed.contains_key(&batch) {
-                    let listed = match kind {
+                if let Entry::Vacant(unlisted) = self.listed.entry(batch) {
+                    unlisted.insert(match kind {
                         TaskKind::ImportImage => aws.list_import_image_tasks().await?,
                         _ => aws.list_import_snapshot_tasks().await?,
-                    };
-                    self.listed.insert(batch, listed);
+                    });
                 }
                 Ok(Seen::Tasks(self.among(batch, &ids)))
             }

@@ -24,5 +24,6 @@ mod lost;
 mod many;
 mod notices;
 mod starts;
+mod task_faults;
 mod tasks;
 mod versions;

@@ -247,7 +247,7 @@ async fn a_failed_import_leaves_nothing_behind_and_says_what_ec2_said() {
         desk.only_mail().text
     );
     assert_eq!(desk.images(), []);
-    assert_eq!(desk.snapshots(), [desk.snapshot.clone()]);
+    assert_eq!(desk.snapshots(), std::slice::from_ref(&desk.snapshot));
 }
 
 #[tokio::test(start_paused = true)]
@@ -265,7 +265,7 @@ async fn a_removed_manifest_cancels_its_import_and_put_back_it_is_made() {
     assert_eq!(status["state"], "cancelled", "{status:#}");
     assert_eq!(
         desk.snapshots(),
-        [desk.snapshot.clone()],
+        std::slice::from_ref(&desk.snapshot),
         "{}",
         histories(&status)
     );
