@@ -6,11 +6,10 @@ mod follow;
 mod sweep;
 
 use std::ops::AddAssign;
-use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::join;
-use futures_util::{StreamExt, stream};
+use futures_util::stream::{FuturesOrdered, StreamExt};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -159,14 +158,18 @@ async fn visit_all<'a>(
     failures: &mut Failures,
 ) -> Option<&'a OpenMarker> {
     let mut left = None;
-    let visits = stream::iter(open).map(|marker| async move {
-        if turn.is_over() {
-            return (marker, None);
-        }
-        (marker, Some(visit(turn, marker).await))
-    });
-    let mut visits = pin!(visits.buffered(AT_ONCE));
-    while let Some((marker, visit)) = visits.next().await {
+    let (mut markers, mut visits) = (open.iter(), FuturesOrdered::new());
+    loop {
+        let room = AT_ONCE - visits.len();
+        visits.extend(
+            markers
+                .by_ref()
+                .take(room)
+                .map(|it| visit_in_time(turn, it)),
+        );
+        let Some((marker, visit)) = visits.next().await else {
+            return left;
+        };
         match visit {
             None => {
                 report.skipped += 1;
@@ -180,7 +183,17 @@ async fn visit_all<'a>(
             Some(Err(error)) => fail(report, failures, &marker.manifest_key, &error),
         }
     }
-    left
+}
+
+/// The visit, if there is time for it.
+async fn visit_in_time<'a>(
+    turn: Turn<'_>,
+    marker: &'a OpenMarker,
+) -> (&'a OpenMarker, Option<Result<Visit, Error>>) {
+    if turn.is_over() {
+        return (marker, None);
+    }
+    (marker, Some(visit(turn, marker).await))
 }
 
 fn count(report: &mut Report, advanced: bool, settled: bool) {
