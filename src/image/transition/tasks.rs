@@ -146,13 +146,18 @@ pub(super) fn stalled(status: &mut Status, now: Timestamp) -> bool {
     let limit = status
         .followed_task()
         .map_or(WAITING_LONG, |task| task.kind.stalled_after());
-    let factor = 2_i32.saturating_pow(status.stalls);
-    let is_silent = limit
-        .checked_mul(factor)
-        .is_some_and(|limit| now.duration_since(status.still_since()) > limit);
-    if is_silent {
+    let silence = now.duration_since(status.still_since());
+    let told = status.stalls;
+    // Nobody may have looked for long: then one notice stands for all that would have been told meanwhile.
+    while limit
+        .checked_mul(2_i32.saturating_pow(status.stalls))
+        .is_some_and(|limit| silence > limit)
+    {
         status.stalls += 1;
-        status.tell(NoticeKind::Stalled, now);
     }
-    is_silent
+    if status.stalls == told {
+        return false;
+    }
+    status.tell(NoticeKind::Stalled, now);
+    true
 }
