@@ -21,6 +21,7 @@ mod failures;
 mod faults;
 mod invariants;
 mod lost;
+mod many;
 mod notices;
 mod starts;
 mod task_faults;
