@@ -66,7 +66,7 @@ pub async fn run(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<Exit
     let config = args
         .place
         .config(bucket_of_key, |name| std::env::var(name).ok())?;
-    let aws = Aws::from_env(&config.region).await;
+    let aws = Aws::from_env(&config.region, None).await;
     show(
         &aws,
         &config,
