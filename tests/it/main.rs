@@ -22,6 +22,7 @@ mod faults;
 mod invariants;
 mod lost;
 mod notices;
+mod operator;
 mod starts;
 mod tasks;
 mod versions;
