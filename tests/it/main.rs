@@ -23,6 +23,7 @@ mod invariants;
 mod lost;
 mod many;
 mod notices;
+mod operator;
 mod starts;
 mod task_faults;
 mod tasks;
