@@ -109,7 +109,8 @@ impl<'a> Followed<'a> {
             }
             Err(error) => {
                 report.failed += waiting.len();
-                return failures.add("what is waited for", &error);
+                failures.add("what is waited for", &error);
+                return tell_of_refusal(turn, waiting, &error, failures).await;
             }
         };
         let seen = &seen;
@@ -186,6 +187,32 @@ impl<'a> Followed<'a> {
             .filter(|task| ids.contains(&task.id))
             .cloned()
             .collect()
+    }
+}
+
+/// Nobody would know otherwise: what cannot be looked at does not change.
+async fn tell_of_refusal(
+    turn: Turn<'_>,
+    waiting: Vec<Loaded>,
+    error: &AwsError,
+    failures: &mut Failures,
+) {
+    let kept: Vec<_> = waiting
+        .into_iter()
+        .map(|loaded| async move {
+            let key = loaded.status.manifest.key.clone();
+            let kept = match reconcile::not_observed(turn, loaded, error).await {
+                Ok(after) => send_late_notices(turn, after).await,
+                Err(error) => Err(error),
+            };
+            (key, kept)
+        })
+        .collect();
+    let mut kept = stream::iter(kept).buffered(AT_ONCE);
+    while let Some((key, kept)) = kept.next().await {
+        if let Err(error) = kept {
+            failures.add(&key, &error);
+        }
     }
 }
 
