@@ -25,6 +25,7 @@ mod many;
 mod notices;
 mod operator;
 mod starts;
+mod suspicions;
 mod task_failures;
 mod task_faults;
 mod tasks;
