@@ -209,6 +209,7 @@ fn is_due(turn: Turn<'_>, status: &Status) -> bool {
         .followed_task()
         .map_or(status.step_since, |task| task.started_at);
     let interval = polling_interval(turn.now.duration_since(began));
+    let interval = turn.aws.pace().between_looks(interval);
     status.cancel.is_some() || turn.now.duration_since(last) + TICK_JITTER >= interval
 }
 
