@@ -23,6 +23,7 @@ mod invariants;
 mod lost;
 mod notices;
 mod operator;
+mod programs;
 mod starts;
 mod tasks;
 mod versions;
