@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::notice::{Message, NoticeKind};
+use super::plan;
 use super::status::Status;
 use super::transition::counted;
 pub(crate) use text::on_one_line;
@@ -46,14 +47,16 @@ fn size(message: &Message) -> usize {
 
 fn subject(status: &Status, kind: NoticeKind) -> String {
     let what = status.name.as_deref().unwrap_or(&status.manifest.key);
+    let ids: Vec<&str> = status
+        .images
+        .values()
+        .map(|image| image.id.as_str())
+        .collect();
+    let ids = ids.join(" ");
     let text = match kind {
-        NoticeKind::Completed => {
-            let ids: Vec<&str> = status
-                .images
-                .values()
-                .map(|image| image.id.as_str())
-                .collect();
-            format!("AMI available: {} {what}", ids.join(" "))
+        NoticeKind::Completed => format!("AMI available: {ids} {what}"),
+        NoticeKind::Failed | NoticeKind::Lost if is_about_storing(status) => {
+            format!("AMI available but not stored: {ids} {what}")
         }
         NoticeKind::Failed => format!("AMI failed: {what}"),
         NoticeKind::Rejected => {
@@ -69,6 +72,20 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Lost => format!("AMI lost: {what}"),
     };
     clean_subject(&text)
+}
+
+/// Whether the AMI is there, and the notice is about the storing of it.
+fn is_about_storing(status: &Status) -> bool {
+    !status.images.is_empty() && plan::is_being_stored(status)
+}
+
+/// A foreign text as one word of a shell's command line, as somebody will paste it there.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@:,".contains(c);
+    if text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// SNS takes printable ASCII without line breaks, fewer than 100 characters, starting with a letter (Publish, Subject).

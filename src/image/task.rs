@@ -138,7 +138,7 @@ pub fn phase(state: &str) -> Phase {
 /// How far a running state is, where the kinds of states have an order; none for words without one.
 fn rank(state: &str) -> Option<u8> {
     // Bundle tasks ("BundleTask", EC2 API Reference). Import tasks tell their order by their progress.
-    match state {
+    match state.to_ascii_lowercase().as_str() {
         "pending" => Some(0),
         "waiting-for-shutdown" => Some(1),
         "bundling" => Some(2),

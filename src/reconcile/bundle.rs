@@ -137,7 +137,7 @@ async fn read(
     object: &Object,
 ) -> Result<Result<BundleManifest, Vec<Problem>>, Error> {
     let Some(content) = object.content.as_deref() else {
-        return Ok(Err(vec![super::too_large(object.info.size)]));
+        return Ok(Err(vec![super::version::too_large(object.info.size)]));
     };
     let bundle = match bundle::parse(content) {
         Ok(bundle) => bundle,

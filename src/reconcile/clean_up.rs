@@ -1,6 +1,6 @@
 //! What a failed or cancelled image leaves behind. Removed is only what ownership tags or the prefix prove to be ours:
-//! AMIs and snapshots with the tags of this very version, snapshots that our own import task names, and objects under
-//! the prefix that EC2 was given for this attempt.
+//! AMIs and snapshots with the tags of this very version, those that our own import task names, and objects under the
+//! prefix that EC2 was given for this attempt.
 
 use super::{Error, Turn, start};
 use crate::aws::{AwsError, Remedy};
@@ -57,9 +57,9 @@ pub(super) async fn clean_up(turn: Turn<'_>, status: &mut Status) -> Result<bool
     if transition::found_leftovers(status, &names) {
         return Ok(true);
     }
-    for leftover in &found {
+    for (at, leftover) in found.iter().enumerate() {
         if let Err(error) = remove(turn, leftover).await {
-            return Ok(not_removed(turn, status, leftover, &error));
+            return Ok(not_removed(turn, status, &found[at..], &error));
         }
     }
     // Gone for us; EC2 may still show it for a moment.
@@ -73,15 +73,9 @@ pub(super) async fn clean_up(turn: Turn<'_>, status: &mut Status) -> Result<bool
 
 /// What is ours and still there, in the order in which it can be removed: a snapshot or a bundle of an AMI is in use.
 async fn find(turn: Turn<'_>, status: &Status) -> Result<Vec<Leftover>, Error> {
-    let ownership = look::ownership_tags(status);
     let tag = format!("tag:{MANIFEST_TAG}");
     let uri = [status.manifest.uri()];
-    let images = turn.aws.find_images(&tag, &uri).await?;
-    let images: Vec<String> = images
-        .into_iter()
-        .filter(|image| image.state != "deregistered" && look::has_tags(&image.tags, &ownership))
-        .map(|image| image.id)
-        .collect();
+    let images = images(turn, status, &tag, &uri).await?;
     // An AMI that cannot be removed keeps what it is made of.
     if images
         .iter()
@@ -93,6 +87,31 @@ async fn find(turn: Turn<'_>, status: &Status) -> Result<Vec<Leftover>, Error> {
     left.extend(snapshots(turn, status, &tag, &uri).await?);
     left.extend(bundle(turn, status).await?);
     Ok(left)
+}
+
+async fn images(
+    turn: Turn<'_>,
+    status: &Status,
+    tag: &str,
+    uri: &[String],
+) -> Result<Vec<String>, Error> {
+    let ownership = look::ownership_tags(status);
+    let mut found = turn.aws.find_images(tag, uri).await?;
+    found.retain(|image| look::has_tags(&image.tags, &ownership));
+    // An import that was cancelled has not been tagged; the task that names its AMI was started by us.
+    let imports = status
+        .tasks
+        .iter()
+        .filter(|task| task.kind == TaskKind::ImportImage);
+    let imported: Vec<String> = imports.filter_map(|task| task.image.clone()).collect();
+    if !imported.is_empty() {
+        found.extend(turn.aws.find_images("image-id", &imported).await?);
+    }
+    found.retain(|image| image.state != "deregistered");
+    let mut ids: Vec<String> = found.into_iter().map(|image| image.id).collect();
+    ids.sort();
+    ids.dedup();
+    Ok(ids)
 }
 
 async fn snapshots(
@@ -154,8 +173,17 @@ fn absent_is_fine(answer: Result<(), AwsError>) -> Result<(), AwsError> {
     }
 }
 
-/// Some refusals pass: a snapshot is in use for a moment after its AMI is gone. What does not pass is told.
-fn not_removed(turn: Turn<'_>, status: &mut Status, leftover: &Leftover, error: &AwsError) -> bool {
+/// The first of these was not removed, the others were not tried. Some refusals pass: a snapshot is in use for a moment
+/// after its AMI is gone. What does not pass is told.
+fn not_removed(
+    turn: Turn<'_>,
+    status: &mut Status,
+    leftovers: &[Leftover],
+    error: &AwsError,
+) -> bool {
+    let Some((refused, untried)) = leftovers.split_first() else {
+        return false;
+    };
     let waiting = Waiting {
         code: error.code.clone(),
         ..Waiting::new(error.to_string())
@@ -170,10 +198,16 @@ fn not_removed(turn: Turn<'_>, status: &mut Status, leftover: &Leftover, error: 
     if may_pass {
         return start::wait_for(turn, status, error);
     }
-    let left = Left {
-        what: leftover.name(turn),
-        why: error.to_string(),
-    };
-    transition::could_not_remove(status, left);
+    let what = refused.name(turn);
+    let why = error.to_string();
+    let keeps = format!("kept, because {what} could not be removed and may need it");
+    transition::could_not_remove(status, Left { what, why });
+    // An AMI that cannot be removed keeps what it is made of: that is not removed either, and must not be told so.
+    if matches!(refused, Leftover::Image(_)) {
+        for kept in untried {
+            let (what, why) = (kept.name(turn), keeps.clone());
+            transition::could_not_remove(status, Left { what, why });
+        }
+    }
     true
 }

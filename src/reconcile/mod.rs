@@ -11,6 +11,7 @@ mod register;
 mod start;
 mod store_image;
 mod tag;
+mod version;
 mod wanted;
 
 use std::time::Duration;
@@ -18,16 +19,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::aws::{Aws, AwsError, Object, Saved, Which};
+use crate::aws::{Aws, AwsError, Object, Remedy, Saved, Which};
 use crate::config::{Config, ConfigError};
 use crate::image::observed::ObservedTask;
 use crate::image::plan::{self, Next};
-use crate::image::status::{CancelBy, ManifestVersion, State, Status};
+use crate::image::status::{CancelBy, Status};
 use crate::image::task::TaskKind;
-use crate::image::{look, transition};
-use crate::manifest::Problem;
+use crate::image::transition;
 use crate::store::{self, Loaded, StoreError};
-use wanted::Wanted;
+pub(crate) use version::is_outdated;
+use version::{Decision, check, decide};
 
 /// Largest manifest that is read: a real one is below 200 kB.
 pub const MANIFEST_MAX: u64 = 1024 * 1024;
@@ -183,163 +184,6 @@ async fn without_manifest(turn: Turn<'_>, before: Loaded) -> Result<Outcome, Err
     Ok(if asked { outcome.advanced() } else { outcome })
 }
 
-/// Whether a settled status is to be taken up again: its manifest, or the bundle that names, is another one now.
-///
-/// # Errors
-/// If S3 does not answer, or refuses.
-pub(crate) async fn is_outdated(turn: Turn<'_>, status: &Status) -> Result<bool, Error> {
-    let manifest = &status.manifest;
-    let current = turn
-        .aws
-        .head_object(&manifest.bucket, &manifest.key)
-        .await?;
-    match current {
-        Some(current)
-            if current.etag != manifest.etag || is_wanted_anew(status, current.modified_at) =>
-        {
-            Ok(true)
-        }
-        Some(_) => bundle::beside_is_replaced(turn, status).await,
-        None => Ok(false),
-    }
-}
-
-/// Whether the same content, uploaded at this time, asks for the image once more: it was given up because it was
-/// removed, or cancelled before.
-fn is_wanted_anew(status: &Status, uploaded_at: Timestamp) -> bool {
-    let cancelled = status
-        .cancel
-        .filter(|_| status.state == State::Cancelled)
-        .is_some_and(|cancel| {
-            cancel.by == CancelBy::ManifestRemoved || uploaded_at > cancel.asked_at
-        });
-    hints::is_manifest_gone(status) || cancelled
-}
-
-enum Decision {
-    /// Nothing new at the key.
-    GoOn(Box<Loaded>),
-    /// This is to be saved in place of the status with this `ETag`.
-    Write(Box<Status>, Option<String>),
-}
-
-/// Compares what is at the key with what is known.
-async fn decide(
-    turn: Turn<'_>,
-    object: &Object,
-    before: Option<Loaded>,
-) -> Result<Decision, Error> {
-    let version = manifest_version(turn.config, object);
-    let Some(before) = before else {
-        return Ok(Decision::Write(
-            Box::new(opened(turn, None, version, object)),
-            None,
-        ));
-    };
-    let known = &before.status.manifest;
-    if known.sha256 != version.sha256 {
-        if !plan::may_be_superseded(&before.status) {
-            return Ok(Decision::GoOn(Box::new(before)));
-        }
-        let status = opened(turn, Some(before.status), version, object);
-        return Ok(Decision::Write(Box::new(status), Some(before.etag)));
-    }
-    // What was given up because it was removed, or its bundle changed, starts anew.
-    if before.status.state.is_final()
-        && (is_wanted_anew(&before.status, version.uploaded_at)
-            || bundle::has_changed(turn, &before.status).await?)
-    {
-        let status = opened(turn, Some(before.status), version, object);
-        return Ok(Decision::Write(Box::new(status), Some(before.etag)));
-    }
-    if known.repeated_at.unwrap_or(known.uploaded_at) < version.uploaded_at {
-        // The same content again: nothing is to be done, but the sweep should not come back to it.
-        let mut status = before.status;
-        status.manifest.repeated_at = Some(version.uploaded_at);
-        (status.manifest.etag, status.manifest.version_id) = (version.etag, version.version_id);
-        return Ok(Decision::Write(Box::new(status), Some(before.etag)));
-    }
-    Ok(Decision::GoOn(Box::new(before)))
-}
-
-fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
-    let info = &object.info;
-    ManifestVersion {
-        bucket: config.bucket.clone(),
-        key: info.key.clone(),
-        etag: info.etag.clone(),
-        version_id: info.version_id.clone(),
-        // What is too large to be read is told apart by its `ETag`.
-        sha256: object
-            .content
-            .as_deref()
-            .map_or_else(|| info.etag.clone(), wanted::sha256_hex),
-        uploaded_at: info.modified_at,
-        repeated_at: None,
-    }
-}
-
-/// The status of a manifest version that was just taken up and checked.
-fn opened(
-    turn: Turn<'_>,
-    before: Option<Status>,
-    version: ManifestVersion,
-    object: &Object,
-) -> Status {
-    let mut status = transition::open(before, version, turn.now);
-    match object.content.as_deref() {
-        Some(content) => check(turn, &mut status, content),
-        None => transition::reject(&mut status, vec![too_large(object.info.size)], turn.now),
-    }
-    status
-}
-
-fn check(turn: Turn<'_>, status: &mut Status, content: &[u8]) {
-    let now = turn.now;
-    let problems = match Wanted::parse(&status.manifest, content) {
-        Ok(wanted) => match tag_problem(status) {
-            None => {
-                let accepted = wanted.accepted(&status.manifest);
-                return transition::accept(status, accepted, turn.config.tell_started, now);
-            }
-            Some(problem) => vec![problem],
-        },
-        Err(problems) => problems,
-    };
-    transition::reject(status, problems, now);
-}
-
-/// The ownership tag has to hold the manifest's address: without it nobody could tell whose the AMI is.
-fn tag_problem(status: &Status) -> Option<Problem> {
-    if status.manifest.key.contains(char::is_control) {
-        let problem =
-            Problem::new("the manifest's key has a control character, which a tag cannot");
-        return Some(problem.with_hint("name it with letters, digits and usual punctuation"));
-    }
-    let longest = look::ownership_tags(status)
-        .values()
-        .map(|value| value.chars().count())
-        .max()
-        .unwrap_or(0);
-    (longest > look::TAG_VALUE_MAX).then(|| {
-        Problem::new(format!(
-            "the manifest's address has {longest} characters; a tag of the AMI has to hold it"
-        ))
-        .with_hint(format!(
-            "give the manifest a shorter key: at most {} characters with s3://bucket/",
-            look::TAG_VALUE_MAX
-        ))
-        .with_rule("EC2 User Guide, \"Tag restrictions\"")
-    })
-}
-
-fn too_large(size: u64) -> Problem {
-    Problem::new(format!(
-        "the manifest has {size} bytes; at most {MANIFEST_MAX} are read"
-    ))
-    .with_hint("a manifest is a short text: is this the image itself?")
-}
-
 /// Does what can be done at once, and saves after each thing done.
 /// `at_hand` is the manifest, where it was just read.
 pub(crate) async fn drive(
@@ -351,7 +195,10 @@ pub(crate) async fn drive(
     for _ in 0..STEPS_MAX {
         let mut status = loaded.status.clone();
         // Boxed: the compiler gives up on the size of a future this deep.
-        let changed = Box::pin(do_next(turn, &mut status, at_hand)).await?;
+        let changed = match Box::pin(do_next(turn, &mut status, at_hand)).await {
+            Ok(changed) => changed,
+            Err(error) => return Err(told(turn, loaded, error).await),
+        };
         if !changed {
             return Ok(Outcome::Status {
                 loaded: Box::new(loaded),
@@ -375,6 +222,21 @@ pub(crate) async fn drive(
     Err(Error::Contended {
         manifest: loaded.status.manifest.key,
     })
+}
+
+/// Keeps a refusal that nobody was told of: a function that may not look would go on in silence.
+async fn told(turn: Turn<'_>, loaded: Loaded, error: Error) -> Error {
+    if let Error::Aws(refused) = &error
+        && refused.remedy == Remedy::Never
+    {
+        let kept = change(turn, loaded, |status| {
+            !status.state.is_final() && start::wait_for(turn, status, refused)
+        });
+        if let Err(error) = Box::pin(kept).await {
+            tracing::warn!(%error, "a refusal could not be kept");
+        }
+    }
+    error
 }
 
 /// Does the one next missing thing. Returns whether the status changed.
@@ -448,6 +310,30 @@ pub(crate) async fn task_seen(
         plan::next(status, turn.now) == Next::AwaitTask
             && status.tasks.last().map(|task| &task.id) == awaited.as_ref()
             && transition::task_seen(status, seen, turn.now)
+    })
+    .await
+}
+
+/// Keeps that EC2 cannot be asked about what an image waits for.
+///
+/// # Errors
+/// If S3 fails, or others never stop writing.
+pub(crate) async fn not_observed(
+    turn: Turn<'_>,
+    loaded: Loaded,
+    error: &AwsError,
+) -> Result<Loaded, Error> {
+    change(turn, loaded, |status| {
+        if !matches!(
+            plan::next(status, turn.now),
+            Next::AwaitTask | Next::AwaitImage
+        ) {
+            return false;
+        }
+        match error.remedy {
+            Remedy::Never => start::wait_for(turn, status, error),
+            Remedy::Later | Remedy::Ambiguous => transition::stalled(status, turn.now),
+        }
     })
     .await
 }

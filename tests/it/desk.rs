@@ -248,7 +248,11 @@ impl Desk {
 
     /// Removes an object, as a client's DELETE.
     pub(crate) async fn remove(&self, key: &str) {
-        self.aws().delete_object(&self.bucket, key).await.unwrap();
+        let request = http::Request::delete(format!("http://127.0.0.1/{}/{key}", self.bucket))
+            .body(Vec::new().into())
+            .unwrap();
+        let response = self.world.s3().handle(request).await;
+        assert!(response.status().is_success(), "{response:?}");
     }
 
     /// An available AMI in another Region; its id.
@@ -267,6 +271,22 @@ impl Desk {
         self.world.run_for(Duration::from_secs(60)).await;
         let id = answer.split("<imageId>").nth(1).unwrap();
         id.split('<').next().unwrap().to_owned()
+    }
+
+    /// An object in the bucket that an AMI was stored as; its key.
+    pub(crate) async fn stored_image(&self) -> String {
+        let manifest = self.manifest("stored") + &format!("store: {{bucket: {}}}\n", self.bucket);
+        self.drop_and_rest("stored.image.yaml", manifest).await;
+        let image = self.only_image();
+        self.forget_mails();
+        format!("{}.bin", image.id)
+    }
+
+    /// Empties the mailbox.
+    fn forget_mails(&self) {
+        for (path, _) in self.world.mailbox().unwrap() {
+            std::fs::remove_file(path).unwrap();
+        }
     }
 
     /// Deregisters an AMI, as somebody else would.
@@ -289,7 +309,7 @@ impl Desk {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(format!("{query}&Version=2016-11-15").into())
             .unwrap();
-        let response = self.world.dispatch(request).await.unwrap();
+        let response = self.world.ec2().handle(region, request).await;
         let (status, body) = (response.status(), response.into_body());
         let body = String::from_utf8(body.to_vec()).unwrap();
         assert!(status.is_success(), "{body}");

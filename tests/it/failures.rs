@@ -64,7 +64,7 @@ async fn an_ami_that_fails_later_is_told_with_its_reason() {
         "{}",
         mail.text
     );
-    assert_eq!(desk.snapshots(), [desk.snapshot.clone()]);
+    assert_eq!(desk.snapshots(), std::slice::from_ref(&desk.snapshot));
 }
 
 #[tokio::test(start_paused = true)]

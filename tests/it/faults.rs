@@ -9,7 +9,7 @@ use crate::desk::Desk;
 
 const KEY: &str = "golden/web.image.yaml";
 
-fn faults() -> Vec<Fault> {
+pub(crate) fn faults() -> Vec<Fault> {
     vec![
         Fault::Throttle,
         Fault::LoseAnswer,

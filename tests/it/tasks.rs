@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use localaws::ec2::{Era, SeedInstance, TaskKind};
+use localaws::faults::Fault;
 use serde_json::Value;
 
 use crate::desk::{Desk, REGION};
@@ -247,7 +249,7 @@ async fn a_failed_import_leaves_nothing_behind_and_says_what_ec2_said() {
         desk.only_mail().text
     );
     assert_eq!(desk.images(), []);
-    assert_eq!(desk.snapshots(), [desk.snapshot.clone()]);
+    assert_eq!(desk.snapshots(), std::slice::from_ref(&desk.snapshot));
 }
 
 #[tokio::test(start_paused = true)]
@@ -265,7 +267,7 @@ async fn a_removed_manifest_cancels_its_import_and_put_back_it_is_made() {
     assert_eq!(status["state"], "cancelled", "{status:#}");
     assert_eq!(
         desk.snapshots(),
-        [desk.snapshot.clone()],
+        std::slice::from_ref(&desk.snapshot),
         "{}",
         histories(&status)
     );
@@ -275,6 +277,69 @@ async fn a_removed_manifest_cancels_its_import_and_put_back_it_is_made() {
     assert_eq!(desk.status(KEY).await["state"], "available");
     assert_eq!(desk.images().len(), 1);
     assert_eq!(desk.mails().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_is_imported_though_it_was_to_be_cancelled_leaves_nothing_behind() {
+    let desk = Desk::new().await;
+    let mut ova = vec![0; 4096];
+    ova[257..262].copy_from_slice(b"ustar");
+    desk.drop_file("golden/app.ova", ova).await;
+    let refused = Fault::Refuse {
+        status: StatusCode::BAD_REQUEST,
+        code: "IncorrectState".to_owned(),
+        message: "The task cannot be cancelled".to_owned(),
+    };
+    desk.world
+        .faults()
+        .always("ec2", "CancelImportTask", refused);
+    desk.drop_file(
+        KEY,
+        "name: app\nsource: {vm: {object: app.ova, format: ova}}\n",
+    )
+    .await;
+    desk.minute().await;
+    desk.remove(KEY).await;
+    desk.rest().await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
+    assert_eq!(desk.images(), [], "{}", histories(&status));
+    assert_eq!(desk.snapshots(), std::slice::from_ref(&desk.snapshot));
+    let mail = desk.only_mail();
+    assert!(mail.text.contains("was removed again"), "{}", mail.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_removed_is_told_with_what_it_keeps() {
+    let desk = Desk::new().await;
+    let refused = Fault::Refuse {
+        status: StatusCode::FORBIDDEN,
+        code: "UnauthorizedOperation".to_owned(),
+        message: "You are not authorized to perform this operation.".to_owned(),
+    };
+    desk.world
+        .faults()
+        .always("ec2", "DeregisterImage", refused);
+    desk.world
+        .ec2()
+        .set_pending_time(Duration::from_secs(24 * 3600));
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    desk.drop_file(KEY, DISK).await;
+    desk.world.run_for(Duration::from_secs(30 * 60)).await;
+    let image = desk.only_image();
+    desk.remove(KEY).await;
+    desk.rest().await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
+    let snapshot = status["tasks"][0]["snapshots"][0].as_str().unwrap();
+    let left = status["left"].as_array().unwrap();
+    let left: Vec<&str> = left.iter().map(|it| it["what"].as_str().unwrap()).collect();
+    assert_eq!(left, [&*image.id, snapshot], "{status:#}");
+    assert_eq!(status.get("removed"), None);
+    let mails = desk.mails();
+    let told = mails.iter().find(|mail| mail.subject.contains("cancelled"));
+    let text = &told.unwrap().text;
+    assert!(text.contains("could not be removed"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -73,6 +73,7 @@ pub(super) async fn answer(world: &Arc<Inner>, mut call: Call) -> Result<String,
         written: 0,
         end: None,
         hidden: false,
+        said: None,
     };
     let task = world.bundle(&call.region, task);
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {

@@ -40,6 +40,9 @@ pub(super) struct BundleTask {
     pub(super) written: usize,
     pub(super) end: Option<BundleEnd>,
     pub(super) hidden: bool,
+    /// The state that the listings show in place of the true one.
+    #[serde(default)]
+    pub(super) said: Option<String>,
 }
 
 /// How and when a bundle task ended.
@@ -62,6 +65,11 @@ impl BundleTask {
             (None, 20..60) => "bundling",
             (None, _) => "storing",
         }
+    }
+
+    /// The state that the listing shows.
+    pub(super) fn shown_state(&self, now: Timestamp) -> &str {
+        self.said.as_deref().unwrap_or_else(|| self.state(now))
     }
 
     /// For example `3%`: of what is done in this state.
@@ -102,10 +110,12 @@ impl BundleTask {
         }
     }
 
-    /// When it is to end even if nobody asks.
-    pub(super) fn due_at(&self) -> Option<Timestamp> {
-        let runs = self.is_open() && self.cancelled_at.is_none();
-        runs.then_some(self.course.ends_at)
+    /// When something is to happen to it even if nobody asks.
+    pub(super) fn due_at(&self) -> Vec<Timestamp> {
+        match self.is_open() {
+            true => self.moments(),
+            false => Vec::new(),
+        }
     }
 
     /// When something changes by itself.
@@ -206,7 +216,7 @@ pub(super) fn no_task(ids: &[&str]) -> Failure {
 pub(super) fn write(xml: &mut Xml, task: &BundleTask, now: Timestamp) {
     xml.text("instanceId", &task.instance_id);
     xml.text("bundleId", &task.id);
-    xml.text("state", task.state(now));
+    xml.text("state", task.shown_state(now));
     xml.text("startTime", date(task.course.started_at));
     xml.text("updateTime", date(task.updated_at(now)));
     xml.element("storage", |xml| {

@@ -11,6 +11,7 @@ use super::error::{Failure, invalid_value, refuse, unavailable};
 use super::model::{Image, RootDeviceType};
 use super::store::Store;
 use super::stored::{StoreTask, Stored};
+use super::tags::Tags;
 use super::task::TaskKind;
 use super::xml::Xml;
 use super::{Call, Inner, Place, tags};
@@ -18,8 +19,7 @@ use super::{Call, Inner, Place, tags};
 pub(super) async fn answer(world: &Arc<Inner>, mut call: Call) -> Result<String, Failure> {
     let image_id = call.fields.required("ImageId")?;
     let bucket = call.fields.required("Bucket")?;
-    // S3 objects have no tags in this world: they are checked and dropped.
-    tags::read_named(&mut call.fields, "S3ObjectTag")?;
+    let tags = tags::read_named(&mut call.fields, "S3ObjectTag")?;
     world.permit(&call.action, call.fields)?;
     let place = Place {
         region: &call.region,
@@ -28,7 +28,7 @@ pub(super) async fn answer(world: &Arc<Inner>, mut call: Call) -> Result<String,
     };
     let found = world.objects.bucket(place).await;
     found.map_err(|status| no_bucket(status, &bucket))?;
-    let key = world.store_image(&call.region, &image_id, bucket)?;
+    let key = world.store_image(&call.region, &image_id, bucket, tags)?;
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.text("objectKey", key);
     }))
@@ -51,6 +51,7 @@ impl Inner {
         region: &str,
         image_id: &str,
         bucket: String,
+        tags: Tags,
     ) -> Result<String, Failure> {
         let course = self.course(TaskKind::StoreImage);
         let visible_at = self.later(self.settings().visibility_delay);
@@ -79,12 +80,14 @@ impl Inner {
             image_id: image_id.to_owned(),
             bucket,
             key: key.clone(),
+            tags,
             object: Stored::new(image, snapshots).write(),
             course,
             visible_at,
             failure: failures.and_then(VecDeque::pop_front),
             ended: false,
             hidden: false,
+            said: None,
             order: region.stored,
         });
         let item = Item::Stored(region.stored);

@@ -67,7 +67,7 @@ fn values_of(task: &BundleTask, name: &str, now: Timestamp) -> Vec<String> {
         "s3-bucket" => Some(task.bucket.clone()),
         "s3-prefix" => Some(task.prefix.clone()),
         "start-time" => Some(date(task.course.started_at)),
-        "state" => Some(task.state(now).to_owned()),
+        "state" => Some(task.shown_state(now).to_owned()),
         _update_time => Some(date(task.updated_at(now))),
     };
     value.into_iter().collect()

@@ -40,7 +40,7 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
         filter::pass(&filters, &super::tags::Tags::new(), |name| {
             vec![match name {
                 "bucket" => task.bucket.clone(),
-                _state => task.state().to_owned(),
+                _state => task.shown_state().to_owned(),
             }]
         })
     };
@@ -61,7 +61,7 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
             xml.text("bucket", &task.bucket);
             xml.text("s3objectKey", &task.key);
             xml.text("progressPercentage", task.percent(now));
-            xml.text("storeTaskState", task.state());
+            xml.text("storeTaskState", task.shown_state());
             let reason = task.failure.as_ref().filter(|_| task.ended);
             xml.optional("storeTaskFailureReason", reason);
         });

@@ -1,6 +1,7 @@
 //! Import tasks over time: a disk becomes a snapshot, a virtual machine an image
 //! ("Monitor an import image task" and "Monitor an import snapshot task", VM Import/Export User Guide).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -54,6 +55,9 @@ pub(super) struct ImportTask {
     pub(super) image_id: Option<String>,
     /// Whether the listing has forgotten it before its time.
     pub(super) hidden: bool,
+    /// The state that the listings show in place of the true one.
+    #[serde(default)]
+    pub(super) said: Option<String>,
     pub(super) request_id: String,
 }
 
@@ -79,7 +83,7 @@ pub(super) struct End {
 /// What a listing shows of a task.
 #[derive(Debug, PartialEq)]
 pub(super) struct Shown {
-    pub(super) status: &'static str,
+    pub(super) status: Cow<'static, str>,
     pub(super) message: Option<String>,
     pub(super) progress: Option<u8>,
 }
@@ -110,19 +114,27 @@ impl ImportTask {
         }
     }
 
-    /// Status, message and progress by now.
+    /// Status, message and progress by now, as they are shown.
     pub(super) fn shown(&self, now: Timestamp) -> Shown {
+        let mut shown = self.truly(now);
+        if let Some(said) = &self.said {
+            shown.status = Cow::Owned(said.clone());
+        }
+        shown
+    }
+
+    fn truly(&self, now: Timestamp) -> Shown {
         if let Some(end) = &self.end {
             let deleted = now >= end.deleted_at;
             return Shown {
-                status: if deleted { "deleted" } else { "deleting" },
+                status: Cow::Borrowed(if deleted { "deleted" } else { "deleting" }),
                 message: Some(end.message.clone()),
                 progress: None,
             };
         }
         if self.complete {
             return Shown {
-                status: "completed",
+                status: Cow::Borrowed("completed"),
                 message: None,
                 progress: None,
             };
@@ -136,7 +148,7 @@ impl ImportTask {
         let step = steps.iter().rev().find(|(from, ..)| *from <= percent);
         let (_, status, message) = step.unwrap_or(&steps[0]);
         Shown {
-            status,
+            status: Cow::Borrowed(status),
             message: Some((*message).to_owned()),
             progress: Some(percent),
         }
@@ -317,7 +329,7 @@ impl Listing {
         if !lost.is_empty() {
             return Err(no_task(&lost));
         }
-        let values = |task: &ImportTask| vec![task.shown(now).status.to_owned()];
+        let values = |task: &ImportTask| vec![task.shown(now).status.into_owned()];
         let wanted = |task: &&ImportTask| {
             task.kind() == kind
                 && task.is_visible(now)

@@ -218,7 +218,7 @@ pub(super) fn write(xml: &mut Xml, task: &ImportTask, now: Timestamp) {
         );
         write_source(xml, disk);
     });
-    xml.text("status", shown.status);
+    xml.text("status", &shown.status);
     xml.optional("statusMessage", shown.message.as_ref());
     if !machine.licenses.is_empty() {
         xml.items("licenseSpecifications", &machine.licenses, |xml, arn| {

@@ -45,7 +45,7 @@ pub(super) fn write(xml: &mut Xml, task: &ImportTask, now: Timestamp) {
             // While the task runs and has none, EC2 writes it empty (aws/aws-cli issue 9118).
             let none_yet = (shown.status == "active").then_some("");
             xml.optional("snapshotId", disk.snapshot_id.as_deref().or(none_yet));
-            xml.text("status", shown.status);
+            xml.text("status", &shown.status);
             xml.optional("statusMessage", shown.message.as_ref());
             write_source(xml, disk);
         });

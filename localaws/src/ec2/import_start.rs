@@ -62,6 +62,7 @@ impl Start {
             complete: false,
             image_id: None,
             hidden: false,
+            said: None,
             request_id: String::new(),
         };
         let role = role.unwrap_or_else(|| DEFAULT_ROLE.to_owned());
@@ -148,7 +149,7 @@ impl Inner {
         region: &str,
         id: &str,
         reason: Option<String>,
-    ) -> Result<(&'static str, &'static str), Failure> {
+    ) -> Result<(String, String), Failure> {
         let now = self.clock.now();
         let mut store = self.store();
         let region = store.region(region);
@@ -161,7 +162,7 @@ impl Inner {
             .get_mut(id)
             .filter(|task| task.is_visible(now))
             .ok_or_else(|| no_task(&[id]))?;
-        let before = task.shown(now).status;
+        let before = task.shown(now).status.into_owned();
         if task.complete || task.end.is_some() {
             let message = format!("The import task {id} is {before} and cannot be cancelled");
             return Err(refuse("IncorrectState", message));
@@ -173,7 +174,7 @@ impl Inner {
         let deleted_at = now.checked_add(time).unwrap_or(now);
         let message = reason.unwrap_or_else(|| "Cancelled by user".to_owned());
         task.end(deleted_at, message, snapshots);
-        let after = task.shown(now).status;
+        let after = task.shown(now).status.into_owned();
         let item = Item::Import(id.to_owned());
         region.agenda.note(now, item);
         Ok((before, after))

@@ -153,7 +153,7 @@ impl Region {
             .iter()
             .filter(|task| !task.ended)
             .map(|task| task.course.ends_at);
-        let bundles = self.bundle_tasks.values().filter_map(BundleTask::due_at);
+        let bundles = self.bundle_tasks.values().flat_map(BundleTask::due_at);
         pending
             .chain(imports)
             .chain(stored)

@@ -63,6 +63,7 @@ mod upload_policy;
 mod volume;
 mod xml;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -112,12 +113,13 @@ pub trait Objects: Send + Sync {
     /// The object's bytes as somebody of the account may read them: a service role, or the caller.
     fn fetch<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
 
-    /// Puts an object with this canned ACL.
+    /// Puts an object with this canned ACL and these tags.
     fn put<'a>(
         &'a self,
         place: Place<'a>,
         body: Bytes,
         acl: &'a str,
+        tags: BTreeMap<String, String>,
     ) -> BoxFuture<'a, Result<(), StatusCode>>;
 
     /// Whether the bucket is there, and in the Region; the key does not matter.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::agenda::Item;
 use super::bundle_objects::{self, OBJECTS};
 use super::store::Region;
+use super::tags::Tags;
 use super::{Inner, Place, bundle_task};
 
 /// One object to be written now.
@@ -18,6 +19,7 @@ struct Writing {
     key: String,
     body: Bytes,
     acl: &'static str,
+    tags: Tags,
     /// The task that it is of.
     owner: Item,
 }
@@ -32,8 +34,8 @@ impl Inner {
                 bucket: &writing.bucket,
                 key: &writing.key,
             };
-            let body = writing.body.clone();
-            let written = self.objects.put(place, body, writing.acl).await;
+            let (body, tags) = (writing.body.clone(), writing.tags.clone());
+            let written = self.objects.put(place, body, writing.acl, tags).await;
             self.written(&writing, written);
         }
     }
@@ -81,19 +83,20 @@ impl Region {
 
     /// What this task has to write now.
     fn writing_of(&self, name: &str, owner: &Item, now: Timestamp) -> Option<Writing> {
-        let (bucket, key, body, acl) = match owner {
+        let (bucket, key, body, acl, tags) = match owner {
             Item::Bundle(id) => {
                 let task = self.bundle_tasks.get(id)?;
                 if task.written >= task.due(OBJECTS, now) {
                     return None;
                 }
                 let (key, body) = bundle_objects::object(task, task.written);
-                (&task.bucket, key, body, "aws-exec-read")
+                (&task.bucket, key, body, "aws-exec-read", Tags::new())
             }
             Item::Stored(order) => {
                 let task = self.store_tasks.get(*order).filter(|task| !task.ended)?;
                 let body = Bytes::from(task.object.clone());
-                (&task.bucket, task.key.clone(), body, "private")
+                let (key, tags) = (task.key.clone(), task.tags.clone());
+                (&task.bucket, key, body, "private", tags)
             }
             _nothing_else_writes => return None,
         };
@@ -103,6 +106,7 @@ impl Region {
             key,
             body,
             acl,
+            tags,
             owner: owner.clone(),
         })
     }

@@ -77,6 +77,12 @@ impl Ec2 {
         self.inner.store().hide_task(id);
     }
 
+    /// Makes the listings show a task, by its id or by the id of the image that it stores, in this state, whether EC2
+    /// documents it or not: `canceling`, `error`, anything. `None` shows the true one again. What the task does goes on.
+    pub fn show_task_as(&self, id: &str, state: Option<&str>) {
+        self.inner.store().show_task_as(id, state);
+    }
+
     /// What EC2 still supports; today's unless told.
     pub fn set_era(&self, era: Era) {
         self.inner.settings().era = era;
@@ -111,6 +117,13 @@ impl Ec2 {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .on = on;
+    }
+
+    /// How many requests were answered `RequestLimitExceeded` because the request limits hold.
+    #[must_use]
+    pub fn refused_by_limits(&self) -> u64 {
+        let limits = self.inner.limits.lock();
+        limits.unwrap_or_else(PoisonError::into_inner).refused
     }
 
     /// Whether the account may register images with billing products; most accounts may not.

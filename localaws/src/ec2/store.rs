@@ -118,7 +118,21 @@ impl Store {
             if let Some(task) = region.bundle_tasks.get_mut(id) {
                 task.hidden = true;
             }
-            region.store_tasks.hide(id);
+            region.store_tasks.change(id, |task| task.hidden = true);
+        }
+    }
+
+    /// Makes the listings show a task in this state.
+    pub(super) fn show_task_as(&mut self, id: &str, state: Option<&str>) {
+        let said = || state.map(str::to_owned);
+        for region in self.regions.values_mut() {
+            if let Some(task) = region.import_tasks.get_mut(id) {
+                task.said = said();
+            }
+            if let Some(task) = region.bundle_tasks.get_mut(id) {
+                task.said = said();
+            }
+            region.store_tasks.change(id, |task| task.said = said());
         }
     }
 

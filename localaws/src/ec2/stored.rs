@@ -11,6 +11,7 @@ use super::agenda::Item;
 use super::error::{Failure, invalid_value};
 use super::model::{Image, Snapshot};
 use super::store::Region;
+use super::tags::Tags;
 use super::task::Course;
 
 /// How long tasks are listed: "you can view tasks from the last 31 days".
@@ -24,6 +25,9 @@ pub(super) struct StoreTask {
     pub(super) image_id: String,
     pub(super) bucket: String,
     pub(super) key: String,
+    /// Of the object.
+    #[serde(default)]
+    pub(super) tags: Tags,
     /// What is to be stored, as it was at the start.
     pub(super) object: String,
     pub(super) course: Course,
@@ -33,6 +37,9 @@ pub(super) struct StoreTask {
     /// Whether it has come to an end.
     pub(super) ended: bool,
     pub(super) hidden: bool,
+    /// The state that the listings show in place of the true one.
+    #[serde(default)]
+    pub(super) said: Option<String>,
     /// How many were made in this Region before it.
     pub(super) order: usize,
 }
@@ -45,6 +52,11 @@ impl StoreTask {
             (true, None) => "Completed",
             (true, Some(_)) => "Failed",
         }
+    }
+
+    /// The state that the listing shows.
+    pub(super) fn shown_state(&self) -> &str {
+        self.said.as_deref().unwrap_or_else(|| self.state())
     }
 
     pub(super) fn percent(&self, now: Timestamp) -> u8 {
@@ -129,12 +141,10 @@ impl StoreTasks {
         orders.filter_map(|order| self.get(*order))
     }
 
-    /// Makes the listing forget the tasks of an image.
-    pub(super) fn hide(&mut self, image_id: &str) {
+    /// Changes the tasks of an image.
+    pub(super) fn change(&mut self, image_id: &str, change: impl Fn(&mut StoreTask)) {
         for order in self.of_image.get(image_id).into_iter().flatten() {
-            if let Some(task) = self.tasks.get_mut(order) {
-                task.hidden = true;
-            }
+            self.tasks.get_mut(order).map(&change);
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) fn create(
 pub(super) fn delete(store: &Store, bucket: &str) -> S3Result<S3Response<DeleteBucketOutput>> {
     let folder = store.bucket(bucket)?;
     let _guard = store.lock();
-    if !super::list::files(&folder, "")
+    if !super::list::keys(&folder, "")
         .map_err(failed("list", &folder))?
         .is_empty()
     {

@@ -114,8 +114,10 @@ impl Events {
 }
 
 fn detail(about: About<'_>, object: &Value) -> Value {
+    // Of the envelope's schema and of this one's ("EventBridge event message structure", Amazon S3 User Guide).
     json!({
         "version": "0",
+        "event-version": "1.0",
         "bucket": {"name": about.bucket},
         "object": object,
         "request-id": about.request_id,

@@ -20,14 +20,14 @@ pub(super) struct Query<'a> {
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
-    Object(String, Stamp),
+    Object(String),
     CommonPrefix(String),
 }
 
 impl Entry {
     pub(super) fn name(&self) -> &str {
         match self {
-            Self::Object(name, _) | Self::CommonPrefix(name) => name,
+            Self::Object(name) | Self::CommonPrefix(name) => name,
         }
     }
 }
@@ -40,9 +40,19 @@ pub(super) struct Page {
 }
 
 /// All keys of a bucket's folder that start with the prefix, sorted, and their files' stamps.
+pub(super) fn files(folder: &Path, prefix: &str) -> io::Result<Vec<(String, Stamp)>> {
+    let keys = keys(folder, prefix)?.into_iter();
+    let stamped = keys.filter_map(|key| {
+        let stamp = super::store::stamp_of(&folder.join(&key))?;
+        Some((key, stamp))
+    });
+    Ok(stamped.collect())
+}
+
+/// All keys of a bucket's folder that start with the prefix, sorted. Only the folders are read, not what each file is.
 ///
 /// Names that are not UTF-8 cannot be keys and are left out, with a line in the log.
-pub(super) fn files(folder: &Path, prefix: &str) -> io::Result<Vec<(String, Stamp)>> {
+pub(super) fn keys(folder: &Path, prefix: &str) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     // Only the folder that the prefix names, and what is below it, can hold such keys.
     let above = prefix.rfind('/').map_or("", |slash| &prefix[..=slash]);
@@ -77,25 +87,22 @@ pub(super) fn files(folder: &Path, prefix: &str) -> io::Result<Vec<(String, Stam
             let kind = entry.file_type()?;
             if kind.is_dir() && (name.starts_with(prefix) || prefix.starts_with(&name)) {
                 folders.push((entry.path(), name + "/"));
-            } else if kind.is_file()
-                && name.starts_with(prefix)
-                && let Some(stamp) = super::store::stamp_of(&entry.path())
-            {
-                found.push((name, stamp));
+            } else if kind.is_file() && name.starts_with(prefix) {
+                found.push(name);
             }
         }
     }
-    found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    found.sort_unstable();
     Ok(found)
 }
 
 /// The page of these sorted keys that a query asks for.
-pub(super) fn page(keys: Vec<(String, Stamp)>, query: Query<'_>) -> Page {
+pub(super) fn page(keys: Vec<String>, query: Query<'_>) -> Page {
     let mut page = Page::default();
     if query.max == 0 {
         return page;
     }
-    for (key, stamp) in keys {
+    for key in keys {
         if query
             .after
             .is_some_and(|after| is_before(&key, after, query))
@@ -104,7 +111,7 @@ pub(super) fn page(keys: Vec<(String, Stamp)>, query: Query<'_>) -> Page {
         }
         let entry = match common_prefix(&key, query) {
             Some(prefix) => Entry::CommonPrefix(prefix.to_owned()),
-            None => Entry::Object(key, stamp),
+            None => Entry::Object(key),
         };
         if page.entries.last() == Some(&entry) {
             continue;
@@ -136,19 +143,8 @@ fn common_prefix<'a>(key: &'a str, query: Query<'_>) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn keys(names: &[&str]) -> Vec<(String, Stamp)> {
-        names
-            .iter()
-            .map(|name| {
-                (
-                    (*name).to_owned(),
-                    Stamp {
-                        size: 1,
-                        modified: 1,
-                    },
-                )
-            })
-            .collect()
+    fn keys(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
     }
 
     fn names(page: &Page) -> Vec<&str> {

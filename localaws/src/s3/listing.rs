@@ -7,8 +7,8 @@ use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::acl;
-use super::list::{Entry, Page, Query, files, page};
-use super::store::{Store, failed};
+use super::list::{Entry, Page, Query, keys, page};
+use super::store::{Store, failed, stamp_of};
 
 /// Keys and common prefixes in a page, at most.
 const LARGEST_PAGE: i32 = 1000;
@@ -50,7 +50,7 @@ pub(super) fn list_objects_v2(
         input.fetch_owner == Some(true),
     )?;
     Ok(S3Response::new(ListObjectsV2Output {
-        key_count: Some(i32::try_from(page.entries.len()).unwrap_or(i32::MAX)),
+        key_count: i32::try_from(contents.len() + common_prefixes.len()).ok(),
         max_keys: i32::try_from(query.max).ok(),
         is_truncated: Some(page.truncated),
         next_continuation_token: next,
@@ -102,7 +102,7 @@ pub(super) fn list_objects(
 fn list(store: &Store, bucket: &str, query: Query<'_>) -> S3Result<Page> {
     let folder = store.bucket(bucket)?;
     Ok(page(
-        files(&folder, query.prefix).map_err(failed("list", &folder))?,
+        keys(&folder, query.prefix).map_err(failed("list", &folder))?,
         query,
     ))
 }
@@ -122,8 +122,13 @@ fn lines(
             Entry::CommonPrefix(prefix) => prefixes.push(CommonPrefix {
                 prefix: Some(encode(prefix)),
             }),
-            Entry::Object(key, stamp) => {
-                let record = store.record(&mut inner, bucket, key, &folder.join(key), *stamp)?;
+            Entry::Object(key) => {
+                let path = folder.join(key);
+                // Somebody may have removed the file while its folder was read.
+                let Some(stamp) = stamp_of(&path) else {
+                    continue;
+                };
+                let record = store.record(&mut inner, bucket, key, &path, stamp)?;
                 objects.push(Object {
                     key: Some(encode(key)),
                     e_tag: Some(record.etag()),

@@ -30,6 +30,7 @@ mod tagging;
 mod uploads;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -163,11 +164,11 @@ impl S3 {
     /// # Errors
     /// If S3 refuses, or the file cannot be written.
     pub async fn put(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> Result<(), Error> {
-        self.put_with_acl(bucket, key, body, record::DEFAULT_ACL)
+        self.put_with(bucket, key, body, record::DEFAULT_ACL, BTreeMap::new())
             .await
     }
 
-    /// Puts an object with a canned ACL, as a client's PutObject would.
+    /// Puts an object with a canned ACL and tags, as a client's PutObject would.
     ///
     /// # Errors
     /// If S3 refuses, or the file cannot be written.
@@ -175,12 +176,13 @@ impl S3 {
         clippy::unused_async,
         reason = "all of a service's calls are asynchronous to those who make them"
     )]
-    pub async fn put_with_acl(
+    pub async fn put_with(
         &self,
         bucket: &str,
         key: &str,
         body: impl Into<Bytes>,
         acl: &str,
+        tags: BTreeMap<String, String>,
     ) -> Result<(), Error> {
         let body = body.into();
         let request_id = self.ids.hex(16).to_ascii_uppercase();
@@ -197,6 +199,7 @@ impl S3 {
                 &draft,
                 New {
                     acl: acl.to_owned(),
+                    tags,
                     ..New::default()
                 },
                 &condition::Write::default(),
@@ -233,11 +236,9 @@ impl S3 {
     )]
     pub async fn keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Error> {
         let folder = self.store.bucket(bucket);
-        let files = folder.and_then(|folder| {
-            list::files(&folder, prefix).map_err(store::failed("list", &folder))
-        });
-        let files = files.map_err(Error::refused(format!("to list {bucket}")))?;
-        Ok(files.into_iter().map(|(key, _)| key).collect())
+        let keys = folder
+            .and_then(|folder| list::keys(&folder, prefix).map_err(store::failed("list", &folder)));
+        keys.map_err(Error::refused(format!("to list {bucket}")))
     }
 
     /// The name of an object's canned ACL, if there is such an object; `private` if it was given none.

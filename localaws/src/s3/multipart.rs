@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use s3s::crypto::{Checksum as _, Md5};
-use s3s::dto::CompletedPart;
+use s3s::dto::{CompletedPart, ETag};
 use s3s::{S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +114,7 @@ impl Store {
             ) {
                 let body = fs::read(&path).map_err(failed("read", &path))?;
                 let asked = upload.algorithm.as_deref();
-                let asked = asked.map(|algorithm| Checksums::one(algorithm, String::new()));
+                let asked = asked.map(|algorithm| Checksums::one(algorithm, ""));
                 let checksums = compute(&asked.unwrap_or_default(), &body);
                 parts.push(Part {
                     number,
@@ -161,22 +161,7 @@ impl Store {
         let mut joined = Vec::new();
         for (index, (number, wanted)) in numbers.iter().zip(wanted).enumerate() {
             let part = arrived.iter().find(|part| part.number == *number);
-            let part = part.filter(|part| {
-                wanted
-                    .e_tag
-                    .as_ref()
-                    .is_some_and(|etag| etag.value() == part.etag)
-            });
-            let no_part = || {
-                s3_error!(
-                    InvalidPart,
-                    "Part {number} could not be found, or its entity tag or checksum is not the one you named."
-                )
-            };
-            let part = part.ok_or_else(no_part)?;
-            if !named_right(&upload, part, wanted)? {
-                return Err(no_part());
-            }
+            let part = named(&upload, part, wanted)?;
             joined.push(part.checksums.clone());
             if part.stamp.size < SMALLEST_PART && index + 1 < numbers.len() {
                 return Err(s3_error!(
@@ -194,7 +179,7 @@ impl Store {
             None => Checksums::default(),
             Some(algorithm) if upload.full_object => {
                 let body = fs::read(&draft.path).map_err(failed("read", &draft.path))?;
-                compute(&Checksums::one(algorithm, String::new()), &body)
+                compute(&Checksums::one(algorithm, ""), &body)
             }
             Some(algorithm) => composite(algorithm, &joined),
         };
@@ -255,29 +240,45 @@ impl Store {
     }
 }
 
-/// Whether a part has the checksum that the completing request says it has. Where the object's checksum is made of
-/// the parts', the request must say.
-fn named_right(upload: &Upload, part: &Part, wanted: &CompletedPart) -> S3Result<bool> {
-    let Some(algorithm) = upload.algorithm.as_deref() else {
-        return Ok(true);
+/// The part, if it is the one that the completing request names by entity tag and checksum. Where the object's checksum
+/// is made of the parts', the request must name them.
+fn named<'a>(
+    upload: &Upload,
+    part: Option<&'a Part>,
+    wanted: &CompletedPart,
+) -> S3Result<&'a Part> {
+    let number = wanted.part_number.unwrap_or_default();
+    let no_part = || {
+        s3_error!(
+            InvalidPart,
+            "Part {number} could not be found, or its entity tag or checksum is not the one you named."
+        )
     };
-    let named = Checksums {
+    let tag = wanted.e_tag.as_ref().map(ETag::value);
+    let part = part.filter(|part| tag == Some(part.etag.as_str()));
+    let part = part.ok_or_else(no_part)?;
+    let Some(algorithm) = upload.algorithm.as_deref() else {
+        return Ok(part);
+    };
+    let checksum = Checksums {
         crc32: wanted.checksum_crc32.clone(),
         crc32c: wanted.checksum_crc32c.clone(),
         crc64nvme: wanted.checksum_crc64nvme.clone(),
         sha1: wanted.checksum_sha1.clone(),
         sha256: wanted.checksum_sha256.clone(),
-    };
-    let named = named.get(algorithm);
-    if named.is_none() && !upload.full_object {
+    }
+    .get(algorithm);
+    if checksum.is_none() && !upload.full_object {
         let algorithm = algorithm.to_ascii_lowercase();
         return Err(s3_error!(
             InvalidRequest,
-            "The upload was created using a {algorithm} checksum. The complete request must include the checksum for each part. It was missing for part {} in the request.",
-            part.number
+            "The upload was created using a {algorithm} checksum. The complete request must include the checksum for each part. It was missing for part {number} in the request."
         ));
     }
-    Ok(named.is_none() || named == part.checksums.get(algorithm))
+    match checksum.is_none() || checksum == part.checksums.get(algorithm) {
+        true => Ok(part),
+        false => Err(no_part()),
+    }
 }
 
 /// The checksum of the parts' checksums, and how many there are ("Using part-level checksums for multipart uploads").
@@ -287,9 +288,9 @@ fn composite(algorithm: &str, parts: &[Checksums]) -> Checksums {
         .filter_map(|checksum| STANDARD.decode(checksum).ok())
         .flatten()
         .collect();
-    let whole = compute(&Checksums::one(algorithm, String::new()), &bytes);
+    let whole = compute(&Checksums::one(algorithm, ""), &bytes);
     let whole = whole.get(algorithm).unwrap_or_default();
-    Checksums::one(algorithm, format!("{whole}-{}", parts.len()))
+    Checksums::one(algorithm, &format!("{whole}-{}", parts.len()))
 }
 
 fn part_file(number: i32) -> String {

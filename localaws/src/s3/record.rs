@@ -134,11 +134,11 @@ impl Checksums {
     }
 
     /// One checksum, of the algorithm of this name.
-    pub(super) fn one(algorithm: &str, value: String) -> Self {
+    pub(super) fn one(algorithm: &str, value: &str) -> Self {
         let mut one = Self::default();
         for (name, slot) in one.by_name() {
             if name == algorithm {
-                *slot = Some(value.clone());
+                *slot = Some(value.to_owned());
             }
         }
         one

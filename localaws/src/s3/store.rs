@@ -362,10 +362,18 @@ impl Store {
     fn keep(&self, bucket: &str, record: &Record) -> S3Result<()> {
         let path = self.record_path(bucket, &record.key);
         let json = serde_json::to_vec(record).map_err(|error| s3_error!(error, InternalError))?;
-        let draft = self.draft(&json, String::new())?;
-        let parent = path.parent().unwrap_or(&self.state);
-        fs::create_dir_all(parent).map_err(failed("make", parent))?;
-        fs::rename(&draft.path, &path).map_err(failed("write", &path))
+        // Not in one step with the old one's end, which costs a flush on many file systems: a record that a crash cuts
+        // short is made anew from its file.
+        let _ = fs::remove_file(&path);
+        let written = match fs::write(&path, &json) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let parent = path.parent().unwrap_or(&self.state);
+                fs::create_dir_all(parent).map_err(failed("make", parent))?;
+                fs::write(&path, &json)
+            }
+            written => written,
+        };
+        written.map_err(failed("write", &path))
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) mod services;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
+mod object_tests;
+#[cfg(test)]
 mod task_tests;
 #[cfg(test)]
 pub(crate) mod tests;

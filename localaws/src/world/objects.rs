@@ -1,5 +1,7 @@
 //! EC2's hands on S3: as the service it is, and as the roles that it assumes.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
@@ -62,10 +64,12 @@ impl Objects for InS3 {
         place: Place<'a>,
         body: Bytes,
         acl: &'a str,
+        tags: BTreeMap<String, String>,
     ) -> BoxFuture<'a, Result<(), StatusCode>> {
         Box::pin(async move {
             self.bucket_is_local(place).await?;
-            let put = self.s3.put_with_acl(place.bucket, place.key, body, acl);
+            let (bucket, key) = (place.bucket, place.key);
+            let put = self.s3.put_with(bucket, key, body, acl, tags);
             put.await.map_err(|error| status(&error))
         })
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::World;
 use super::tests::{TEMPLATE, signed};
-use crate::ec2::{Era, SeedInstance, TaskKind};
+use crate::ec2::{Era, SeedInstance, SeedSnapshot, TaskKind};
 use crate::faults::Fault;
 
 const HOME: &str = "us-east-1";
@@ -140,4 +140,35 @@ async fn parameters_are_throttled_in_their_own_words() {
         (status, &body["__type"]),
         (400, &"ThrottlingException".into())
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stored_image_is_an_object_with_tags() {
+    let world = World::builder().template(TEMPLATE).start().await.unwrap();
+    let snapshot = world.ec2().seed_snapshot(HOME, SeedSnapshot::default());
+    let register = [
+        ("Action", "RegisterImage"),
+        ("Name", "web"),
+        ("VirtualizationType", "hvm"),
+        ("RootDeviceName", "/dev/xvda"),
+        ("BlockDeviceMapping.1.DeviceName", "/dev/xvda"),
+        ("BlockDeviceMapping.1.Ebs.SnapshotId", &snapshot),
+    ];
+    ec2(&world, HOME, &register).await;
+    world.run_for(Duration::from_secs(6)).await;
+    let image = world.ec2().images(HOME).remove(0).id;
+    let store = [
+        ("Action", "CreateStoreImageTask"),
+        ("ImageId", &image),
+        ("Bucket", "images"),
+        ("S3ObjectTag.1.Key", "team"),
+        ("S3ObjectTag.1.Value", "web"),
+    ];
+    let (status, body) = ec2(&world, HOME, &store).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    world.run_for(Duration::from_secs(31)).await;
+    let uri = format!("https://s3.us-east-1.amazonaws.com/images/{image}.bin?tagging");
+    let tags = world.dispatch(signed("s3", "GET", &uri, "")).await.unwrap();
+    let tags = String::from_utf8(tags.body().to_vec()).unwrap();
+    assert!(tags.contains("<Key>team</Key><Value>web</Value>"), "{tags}");
 }

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use jiff::{Timestamp, Unit};
 
+use super::{is_about_storing, shell_word};
 use crate::image::notice::NoticeKind;
-use crate::image::status::{CancelBy, Failure, Status};
-use crate::image::task::{Task, TaskKind};
+use crate::image::status::{CancelBy, Failure, Status, Step};
+use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::transition::counted;
 
 /// Longest piece of foreign text in a notice, in characters.
@@ -19,11 +20,14 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Time
     for (name, value) in facts(status, now) {
         let _ = writeln!(text, "  {name:<10} {}", on_one_line(&value));
     }
+    if let Some(words) = name_of_imported(status) {
+        text.push_str(&words);
+    }
     match kind {
         NoticeKind::Rejected => text.push_str(&problems(status, shown)),
         NoticeKind::Failed | NoticeKind::Lost => {
             if let Some(failure) = &status.failure {
-                text.push_str(&failure_text(failure));
+                text.push_str(&failure_text(status, failure));
             }
         }
         NoticeKind::WaitingLong => {
@@ -31,17 +35,17 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Time
                 "\nNothing is given up: the image goes on by itself when this is there.\n",
             );
         }
-        NoticeKind::Stalled => text.push_str(
-            "\nNothing is given up: it is looked at on and on, and goes on by itself when EC2 does.\n\
-             To end it: amiwright cancel, or remove the manifest.\n",
-        ),
-        NoticeKind::Completed | NoticeKind::Started | NoticeKind::Cancelled => {}
-    }
-    if !status.left.is_empty() {
-        text.push_str("\nWhat may be left in AWS, and could not be removed:\n");
-        for left in &status.left {
-            let _ = writeln!(text, "  - {}: {}", left.what, on_one_line(&left.why));
+        NoticeKind::Stalled => text.push_str(&stalled_text(status)),
+        NoticeKind::Started => {
+            text.push_str("\nThere is nothing to do: you are told how it ends.\n");
         }
+        NoticeKind::Completed | NoticeKind::Cancelled => {}
+    }
+    if kind.is_last_word() {
+        text.push_str(&clean_up_text(status, kind));
+    }
+    if kind == NoticeKind::Cancelled {
+        text.push_str("\nTo make the image after all, upload its manifest again.\n");
     }
     if !status.previous.is_empty() && kind.is_last_word() {
         text.push_str(&previous_text(status));
@@ -52,7 +56,16 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Time
 fn headline(status: &Status, kind: NoticeKind) -> String {
     let name = on_one_line(status.name.as_deref().unwrap_or(&status.manifest.key));
     match kind {
+        NoticeKind::Completed if status.store.is_some() => {
+            format!("The image {name} is registered, available, and stored in S3.")
+        }
         NoticeKind::Completed => format!("The image {name} is registered and available."),
+        NoticeKind::Failed if is_about_storing(status) => {
+            format!("The image {name} is registered and available, but storing it in S3 failed.")
+        }
+        NoticeKind::Lost if is_about_storing(status) => format!(
+            "The image {name} is registered and available, but EC2 no longer lists the task that stores it in S3."
+        ),
         NoticeKind::Failed => format!("The image {name} failed."),
         NoticeKind::Rejected => format!(
             "The manifest was rejected: {}. Nothing was changed in AWS.",
@@ -76,7 +89,9 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
             "Nothing has changed about the image {name} since {}.",
             status.still_since()
         ),
-        NoticeKind::Lost => format!("The image {name} is lost."),
+        NoticeKind::Lost => {
+            format!("The image {name} is lost: EC2 no longer knows of it.")
+        }
     }
 }
 
@@ -113,7 +128,8 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     }
     for task in &status.tasks {
         facts.push(("Task", task_text(task)));
-        if let (TaskKind::StoreImage, Some(object)) = (task.kind, &task.object) {
+        let is_stored = task.kind == TaskKind::StoreImage && task.phase() == Phase::Complete;
+        if let Some(object) = task.object.as_ref().filter(|_| is_stored) {
             facts.push(("Stored", object.clone()));
         }
     }
@@ -127,14 +143,19 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// `import-snapshot import-snap-1: active, 42 %, converting`.
+/// `import-snapshot import-snap-1: active, 42 %, converting`. What EC2 said on the way is no news once the task has
+/// ended, and why it failed is told apart.
 fn task_text(task: &Task) -> String {
     let mut text = format!("{} {}: {}", task.kind, task.id, task.state);
-    if let Some(progress) = task.progress {
+    let is_under_way = matches!(task.phase(), Phase::Running | Phase::Ending);
+    if let Some(progress) = task.progress.filter(|_| is_under_way) {
         let _ = write!(text, ", {progress} %");
     }
-    if let Some(message) = &task.message {
+    if let Some(message) = task.message.as_ref().filter(|_| is_under_way) {
         let _ = write!(text, ", {message}");
+    }
+    if let Some(since) = task.unseen_since {
+        let _ = write!(text, " (not listed since {since})");
     }
     text
 }
@@ -180,14 +201,15 @@ fn problems(status: &Status, shown: usize) -> String {
     text
 }
 
-fn failure_text(failure: &Failure) -> String {
+fn failure_text(status: &Status, failure: &Failure) -> String {
     let mut text = format!("\nWhat failed: {}\n", on_one_line(&failure.doing));
     let code = failure
         .code
         .as_deref()
         .map(|code| format!("{code}: "))
         .unwrap_or_default();
-    let reason = if failure.is_of_service() {
+    let is_of_task = |task: &Task| task.message.as_ref() == Some(&failure.message);
+    let reason = if failure.is_of_service() || status.tasks.iter().any(is_of_task) {
         "AWS said:"
     } else {
         "Reason:"
@@ -202,6 +224,67 @@ fn failure_text(failure: &Failure) -> String {
     }
     let _ = writeln!(text, "What to do:  {}", on_one_line(&failure.hint));
     text
+}
+
+/// ImportImage takes no name ("Import your VM as an image"); a manifest may set the tag itself.
+fn name_of_imported(status: &Status) -> Option<String> {
+    let task = status
+        .tasks
+        .iter()
+        .find(|task| task.kind == TaskKind::ImportImage)?;
+    let name = on_one_line(status.name.as_deref()?);
+    (!status.images.is_empty()).then(|| {
+        format!(
+            "\nEC2 named the AMI after its task, {}. The tag Name holds {name}, unless the manifest sets that tag.\n",
+            task.id
+        )
+    })
+}
+
+fn stalled_text(status: &Status) -> String {
+    let again = "\nNothing is given up: amiwright goes on looking, and the image goes on by itself when EC2 does.\n\
+                 You are told again when it has been as long once more.\n";
+    if let Some(cancel) = status.cancel {
+        return format!(
+            "{again}It was cancelled at {}: EC2 is asked to end it until it does.\n",
+            cancel.asked_at
+        );
+    }
+    if is_about_storing(status) {
+        return format!(
+            "{again}The AMI is available already; EC2 has no way to cancel that it is stored.\n"
+        );
+    }
+    let manifest = shell_word(&on_one_line(&status.manifest.uri()));
+    format!("{again}To end it, remove the manifest or run:\n  amiwright cancel {manifest}\n")
+}
+
+/// What became of all that was made for an image that did not come to be.
+fn clean_up_text(status: &Status, kind: NoticeKind) -> String {
+    if !status.left.is_empty() {
+        let mut text = "\nThese may be left in AWS and could not be removed. Remove them by hand, AMIs before their \
+                        snapshots:\n"
+            .to_owned();
+        for left in &status.left {
+            let _ = writeln!(
+                text,
+                "  - {}: {}",
+                on_one_line(&left.what),
+                on_one_line(&left.why)
+            );
+        }
+        return text;
+    }
+    let words = if !status.removed.is_empty() {
+        "What had been made for it in AWS was removed again (see Removed)."
+    } else if status.step == Step::CleanUp {
+        "Nothing of it was left in AWS."
+    } else if kind == NoticeKind::Cancelled {
+        "Nothing had been made for it in AWS."
+    } else {
+        return String::new();
+    };
+    format!("\n{words}\n")
 }
 
 fn previous_text(status: &Status) -> String {

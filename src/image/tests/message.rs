@@ -2,16 +2,13 @@
 
 use serde_json::json;
 
-use super::{REGION, after, available, awaiting_bundle, bundle, manifest, opened, registered};
+use super::{
+    REGION, after, available, awaiting_bundle, bundle, manifest, newest, opened, registered,
+};
 use crate::image::notice::Message;
-use crate::image::status::{Failure, Status};
+use crate::image::status::Failure;
 use crate::image::transition::{fail, image_seen, open, reject, wait};
 use crate::manifest::Problem;
-
-/// The newest notice's message.
-fn newest(status: &Status) -> Message {
-    status.notices.last().unwrap().message.clone().unwrap()
-}
 
 fn rejected(problems: Vec<Problem>) -> Message {
     let mut status = opened();

@@ -1,6 +1,6 @@
 use super::{
     REGION, accepted, after, available, awaiting_bundle, bundle, manifest, opened, registered,
-    seen, waiting,
+    seen, told, waiting,
 };
 use crate::image::NoticeKind;
 use crate::image::observed::ObservedParts;
@@ -10,10 +10,6 @@ use crate::image::transition::{
     wait,
 };
 use crate::manifest::Problem;
-
-fn told(status: &Status) -> Vec<NoticeKind> {
-    status.notices.iter().map(|notice| notice.kind).collect()
-}
 
 #[test]
 fn a_life_leaves_its_history() {

@@ -47,7 +47,7 @@ pub fn task_seen(status: &mut Status, seen: Option<&ObservedTask>, now: Timestam
         return news;
     };
     let updated_at = task.updated_at;
-    let changed = task.see(seen, now);
+    let changed = task.see(seen, now) | status.waiting.take().is_some();
     if task.updated_at != updated_at {
         status.stalls = 0;
     }
@@ -141,18 +141,24 @@ pub fn imported_is_tagged(status: &mut Status, now: Timestamp) {
 
 /// Tells of silence: after a time that is named for each kind, then after twice that, and so on. Nothing is given up
 /// for being slow. Returns whether there was something to tell.
-pub(super) fn stalled(status: &mut Status, now: Timestamp) -> bool {
+#[must_use]
+pub fn stalled(status: &mut Status, now: Timestamp) -> bool {
     // RegisterImage takes seconds.
     let limit = status
         .followed_task()
         .map_or(WAITING_LONG, |task| task.kind.stalled_after());
-    let factor = 2_i32.saturating_pow(status.stalls);
-    let is_silent = limit
-        .checked_mul(factor)
-        .is_some_and(|limit| now.duration_since(status.still_since()) > limit);
-    if is_silent {
+    let silence = now.duration_since(status.still_since());
+    let told = status.stalls;
+    // Nobody may have looked for long: then one notice stands for all that would have been told meanwhile.
+    while limit
+        .checked_mul(2_i32.saturating_pow(status.stalls))
+        .is_some_and(|limit| silence > limit)
+    {
         status.stalls += 1;
-        status.tell(NoticeKind::Stalled, now);
     }
-    is_silent
+    if status.stalls == told {
+        return false;
+    }
+    status.tell(NoticeKind::Stalled, now);
+    true
 }

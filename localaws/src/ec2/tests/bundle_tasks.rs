@@ -287,3 +287,49 @@ async fn a_bundle_task_goes_on_after_a_restart() {
     assert_eq!(reborn.bundling().await.0, "complete");
     assert_eq!(reborn.keys().len(), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_bundle_task_may_be_gone_before_anybody_sees_its_end() {
+    let (world, instance) = classic();
+    let id = world.bundle(&instance).await;
+    after(&world, 40).await;
+    world
+        .ok("CancelBundleTask", &format!("BundleId={id}"))
+        .await;
+    world.ec2.hide_task(&id);
+    after(&world, 6).await;
+    let lost = world
+        .refused("DescribeBundleTasks", &format!("BundleId.1={id}"))
+        .await;
+    assert!(lost.starts_with("InvalidBundleID.NotFound"));
+    assert_eq!(world.keys().len(), 2, "the parts stay");
+    world.bundle(&instance).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_goes_on_after_a_restart() {
+    let (world, instance) = classic();
+    world.bundle(&instance).await;
+    after(&world, 10).await;
+    let (reborn, _) = classic();
+    reborn.ec2.load(world.ec2.save()).unwrap();
+    let again = reborn.refused("BundleInstance", &usual(&instance)).await;
+    assert!(again.starts_with("BundlingInProgress"), "{again}");
+    after(&reborn, 61).await;
+    assert_eq!(reborn.keys().len(), 3, "though nobody asked");
+    assert_eq!(reborn.bundling().await.0, "complete");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_shown_in_any_state_that_a_client_may_meet() {
+    let (world, instance) = classic();
+    let id = world.bundle(&instance).await;
+    after(&world, 40).await;
+    world.ec2.show_task_as(&id, Some("canceling"));
+    assert_eq!(world.bundling().await.0, "canceling");
+    let by_state = "Filter.1.Name=state&Filter.1.Value.1=canceling";
+    let found = world.ok("DescribeBundleTasks", by_state).await;
+    assert_eq!(text(&found, "bundleId"), id);
+    world.ec2.show_task_as(&id, None);
+    assert_eq!(world.bundling().await.0, "storing");
+}

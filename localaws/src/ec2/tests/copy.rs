@@ -167,3 +167,90 @@ async fn a_copy_goes_on_after_a_restart() {
         SnapshotState::Completed
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pending_copy_that_is_deregistered_ends_and_leaves_its_snapshots() {
+    let mut world = World::new();
+    let source = world.source().await;
+    world.ok("DescribeImages", "").await;
+    world.events.recv().await.unwrap();
+    let copy = world.copied(ELSEWHERE, &source, "").await;
+    let (status, body) = world
+        .send_to(ELSEWHERE, "DeregisterImage", &format!("ImageId={copy}"))
+        .await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    world.clock.sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.ec2.images(ELSEWHERE), []);
+    let snapshots = world.ec2.snapshots(ELSEWHERE);
+    assert_eq!(snapshots[0].state, SnapshotState::Completed);
+    assert_eq!(snapshots.len(), 1, "EC2 deletes no snapshot by itself");
+    let event = world.events.recv().await.unwrap();
+    assert_eq!(event.detail["State"], "deregistered");
+    assert!(world.events.try_recv().is_err(), "it never was available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_is_copied_to_another_region() {
+    let world = World::new();
+    // SDKs send the first two unasked.
+    let fields = format!(
+        "PresignedUrl=https://x&DestinationRegion={ELSEWHERE}&SourceRegion={REGION}&SourceSnapshotId={SNAPSHOT}&Description=web&TagSpecification.1.ResourceType=snapshot&TagSpecification.1.Tag.1.Key=team&TagSpecification.1.Tag.1.Value=web"
+    );
+    let (status, xml) = world.send_to(ELSEWHERE, "CopySnapshot", &fields).await;
+    assert_eq!(status, StatusCode::OK, "{xml}");
+    let id = text(&xml, "snapshotId");
+    assert_eq!(
+        (text(&xml, "key"), text(&xml, "value")),
+        ("team".into(), "web".into())
+    );
+    world.clock.sleep(Duration::from_secs(15)).await;
+    let by_id = format!("SnapshotId.1={id}");
+    let (_, xml) = world.send_to(ELSEWHERE, "DescribeSnapshots", &by_id).await;
+    let shown = (text(&xml, "status"), text(&xml, "progress"));
+    assert_eq!(shown, ("pending".into(), "50%".into()));
+    let again = format!("SourceRegion={ELSEWHERE}&SourceSnapshotId={id}");
+    let refused = world.refused("CopySnapshot", &again).await;
+    assert_eq!(
+        refused,
+        format!("IncorrectState: Snapshot '{id}' is not 'completed'.")
+    );
+    world.clock.sleep(Duration::from_secs(15)).await;
+    let (_, xml) = world.send_to(ELSEWHERE, "DescribeSnapshots", &by_id).await;
+    let shown = (
+        text(&xml, "status"),
+        text(&xml, "volumeSize"),
+        text(&xml, "description"),
+    );
+    assert_eq!(shown, ("completed".into(), "8".into(), "web".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_copy_of_a_snapshot_that_is_not_there_fails_later() {
+    let world = World::new();
+    let fields = format!("SourceRegion={ELSEWHERE}&SourceSnapshotId={SNAPSHOT}");
+    let id = text(&world.ok("CopySnapshot", &fields).await, "snapshotId");
+    let by_id = format!("SnapshotId.1={id}");
+    let xml = world.ok("DescribeSnapshots", &by_id).await;
+    assert_eq!(text(&xml, "status"), "pending");
+    let mut reborn = World::new();
+    reborn.ec2.load(world.ec2.save()).unwrap();
+    reborn.clock.sleep(Duration::from_secs(30)).await;
+    let xml = reborn.ok("DescribeSnapshots", &by_id).await;
+    assert_eq!(text(&xml, "status"), "error");
+    assert!(text(&xml, "statusMessage").contains("does not exist"));
+    reborn.events.close();
+    for (fields, code) in [
+        ("SourceRegion=us-east-1", "MissingParameter"),
+        (
+            "SourceRegion=us-east-1&SourceSnapshotId=web",
+            "InvalidSnapshotID.Malformed",
+        ),
+        (
+            &format!("{fields}&KmsKeyId=k"),
+            "InvalidParameterDependency",
+        ),
+    ] {
+        let refused = world.refused("CopySnapshot", fields).await;
+        assert!(refused.starts_with(code), "{refused}");
+    }
+}

@@ -166,3 +166,68 @@ async fn tags_and_finds_by_tag() {
             .starts_with("InvalidSnapshot.NotFound")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn pages_hold_what_is_named_and_nothing_else() {
+    let world = World::new();
+    let mut ids = Vec::new();
+    for n in 0..6 {
+        ids.push(world.register(&format!("web-{n}"), "").await);
+    }
+    let named: Vec<String> = (0..4)
+        .map(|n| format!("Filter.1.Value.{}={}", n + 1, ids[n]))
+        .collect();
+    let by_filter = format!("Filter.1.Name=image-id&{}", named.join("&"));
+    let first = world
+        .ok("DescribeImages", &format!("{by_filter}&MaxResults=3"))
+        .await;
+    let next = format!("{by_filter}&NextToken={}", text(&first, "nextToken"));
+    let rest = world.ok("DescribeImages", &next).await;
+    let mut found = texts(&first, "imageId");
+    assert_eq!(found.len(), 3);
+    found.extend(texts(&rest, "imageId"));
+    let mut expected = ids[..4].to_vec();
+    expected.sort();
+    assert_eq!(found, expected);
+    let all = format!(
+        "Filter.1.Name=image-id&Filter.1.Value.1={}&Filter.1.Value.2=ami-*",
+        ids[0]
+    );
+    assert_eq!(self::found(&world, &all).await.len(), 6);
+    let both = world
+        .refused(
+            "DescribeImages",
+            &format!("ImageId.1={}&MaxResults=5", ids[0]),
+        )
+        .await;
+    assert_eq!(
+        both,
+        "InvalidParameterCombination: The parameter imageIdsSet cannot be used with the parameter maxResults"
+    );
+    let both = format!("SnapshotId.1={SNAPSHOT}&MaxResults=5");
+    let both = world.refused("DescribeSnapshots", &both).await;
+    assert!(both.starts_with("InvalidParameterCombination"), "{both}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn regions_are_those_of_every_account_and_those_spoken_to() {
+    let world = World::new();
+    let regions = texts(&world.ok("DescribeRegions", "").await, "regionName");
+    assert_eq!(regions.len(), 17);
+    let (_, xml) = world
+        .send_to("eu-south-1", "DescribeRegions", "RegionName.1=eu-south-1")
+        .await;
+    assert_eq!(
+        (text(&xml, "regionEndpoint"), text(&xml, "optInStatus")),
+        ("ec2.eu-south-1.amazonaws.com".into(), "opted-in".into())
+    );
+    let by_name = "Filter.1.Name=region-name&Filter.1.Value.1=us-west-?";
+    let regions = texts(&world.ok("DescribeRegions", by_name).await, "regionName");
+    assert_eq!(regions, ["us-west-1", "us-west-2"]);
+    let lost = world
+        .refused("DescribeRegions", "RegionName.1=us--east-1")
+        .await;
+    assert_eq!(lost, "InvalidParameterValue: Invalid region: [us--east-1]");
+    let (status, _) = world.send("DescribeRegions", "AllRegions=true").await;
+    assert_eq!(status, StatusCode::NOT_IMPLEMENTED);
+}

@@ -319,3 +319,46 @@ async fn a_new_task_is_found_after_a_while_and_goes_on_after_a_restart() {
         "completed"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn tasks_come_in_pages_even_if_nobody_asks_for_pages() {
+    let world = world();
+    for _ in 0..101 {
+        world.import(DISK).await;
+    }
+    let first = world.ok("DescribeImportSnapshotTasks", "").await;
+    assert_eq!(texts(&first, "importTaskId").len(), 100);
+    let next = format!("NextToken={}", text(&first, "nextToken"));
+    let second = world.ok("DescribeImportSnapshotTasks", &next).await;
+    assert_eq!(texts(&second, "importTaskId").len(), 1);
+    assert_eq!(text(&second, "nextToken"), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_complete_is_not_cancelled() {
+    let world = world();
+    let id = world.import(DISK).await;
+    world.pass(60).await;
+    let cancel = format!("ImportTaskId={id}");
+    let refused = world.refused("CancelImportTask", &cancel).await;
+    assert_eq!(
+        refused,
+        format!("IncorrectState: The import task {id} is completed and cannot be cancelled")
+    );
+    let shown = world.task("DescribeImportSnapshotTasks").await;
+    assert_eq!(shown, told("completed", "", ""));
+    assert_eq!(world.ec2.snapshots(REGION).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_import_is_shown_in_any_state_that_a_client_may_meet() {
+    let world = world();
+    let id = world.import(DISK).await;
+    world.ec2.show_task_as(&id, Some("error"));
+    let shown = world.task("DescribeImportSnapshotTasks").await;
+    assert_eq!(shown, told("error", "pending", "0"));
+    world.pass(60).await;
+    world.ec2.show_task_as(&id, None);
+    let shown = world.task("DescribeImportSnapshotTasks").await;
+    assert_eq!(shown, told("completed", "", ""));
+}

@@ -57,6 +57,7 @@ impl Objects for Shelf {
         place: Place<'a>,
         body: Bytes,
         acl: &'a str,
+        _tags: BTreeMap<String, String>,
     ) -> BoxFuture<'a, Result<(), StatusCode>> {
         Box::pin(async move {
             let name = format!("{}/{}", place.bucket, place.key);

@@ -237,3 +237,22 @@ async fn snapshots_are_deleted_unless_an_image_uses_them() {
             .starts_with("InvalidSnapshot.NotFound")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pending_restore_that_is_deregistered_ends_and_leaves_its_snapshots() {
+    let world = World::new();
+    let image = world.available().await;
+    let key = world.stored(&image).await;
+    world.clock.sleep(Duration::from_secs(30)).await;
+    world.ok("DescribeImages", "").await;
+    let restore = format!("Bucket=archive&ObjectKey={key}&Name=web-again");
+    let xml = world.ok("CreateRestoreImageTask", &restore).await;
+    let deregister = format!("ImageId={}", text(&xml, "imageId"));
+    world.ok("DeregisterImage", &deregister).await;
+    world.clock.sleep(Duration::from_secs(60)).await;
+    let left = world.ec2.images(REGION).into_iter().map(|image| image.id);
+    assert_eq!(left.collect::<Vec<_>>(), [image]);
+    let snapshots = world.ec2.snapshots(REGION);
+    let states: Vec<_> = snapshots.iter().map(|it| it.state).collect();
+    assert_eq!(states, [SnapshotState::Completed; 2]);
+}

@@ -2,6 +2,7 @@
 
 mod buckets;
 mod objects;
+mod tags;
 mod uploads;
 
 use std::fs;

@@ -60,7 +60,7 @@ async fn events_have_s3s_shape_and_go_only_where_they_should() {
     assert_eq!(
         event.detail,
         json!({
-            "version": "0",
+            "version": "0", "event-version": "1.0",
             "bucket": {"name": "images"},
             "object": {"key": "a b+c", "size": 5, "etag": "5d41402abc4b2a76b9719d911017c592", "sequencer": sequencer},
             "request-id": header(&put, "x-amz-request-id"),

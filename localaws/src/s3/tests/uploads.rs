@@ -225,3 +225,92 @@ async fn bodies_as_boto3_and_the_rust_sdk_send_them() {
         "hello"
     );
 }
+
+/// Base64 of SHA-256.
+fn sha256(body: &[u8]) -> String {
+    use base64::Engine as _;
+    use s3s::crypto::{Checksum as _, Sha256};
+    let digest = Sha256::checksum(body);
+    base64::engine::general_purpose::STANDARD.encode(digest)
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_and_their_whole_have_checksums() {
+    let desk = Desk::new().await;
+    let with_sha256 = [("x-amz-checksum-algorithm", "SHA256")];
+    let begun = desk
+        .call(Method::POST, "/images/disk?uploads", &with_sha256, "")
+        .await;
+    assert_eq!(header(&begun, "x-amz-checksum-type"), "COMPOSITE");
+    let id = elements(&begun, "UploadId")[0];
+    let target = format!("disk?partNumber=1&uploadId={id}");
+    assert_error(&desk.put(&target, &[], "end").await, 400, "InvalidRequest");
+    let sum = sha256(b"end");
+    let part = desk
+        .put(&target, &[("x-amz-checksum-sha256", &sum)], "end")
+        .await;
+    let listed = desk.get(&format!("disk?uploadId={id}"), &[]).await;
+    assert_eq!(elements(&listed, "ChecksumSHA256"), [sum.as_str()]);
+    assert_eq!(elements(&listed, "ChecksumAlgorithm"), ["SHA256"]);
+
+    let complete = |checksum: &str| {
+        let etag = header(&part, "etag");
+        format!(
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag>{checksum}</Part></CompleteMultipartUpload>"
+        )
+    };
+    let target = format!("/images/disk?uploadId={id}");
+    let silent = desk.call(Method::POST, &target, &[], &complete("")).await;
+    assert_error(&silent, 400, "InvalidRequest");
+    let wrong = complete("<ChecksumSHA256>AAAA</ChecksumSHA256>");
+    let wrong = desk.call(Method::POST, &target, &[], &wrong).await;
+    assert_error(&wrong, 400, "InvalidPart");
+    let right = complete(&format!("<ChecksumSHA256>{sum}</ChecksumSHA256>"));
+    let claim = [("x-amz-checksum-sha256", "AAAA-1")];
+    let claimed = desk.call(Method::POST, &target, &claim, &right).await;
+    assert_error(&claimed, 400, "BadDigest");
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(&sum);
+    let composite = format!("{}-1", sha256(&bytes.unwrap()));
+    let claim = [("x-amz-checksum-sha256", composite.as_str())];
+    let done = desk.call(Method::POST, &target, &claim, &right).await;
+    assert_eq!(done.status(), 200, "{}", text(&done));
+    let mode = [("x-amz-checksum-mode", "ENABLED")];
+    let got = desk.call(Method::HEAD, "/images/disk", &mode, "").await;
+    assert_eq!(header(&got, "x-amz-checksum-sha256"), composite);
+    assert_eq!(header(&got, "x-amz-checksum-type"), "COMPOSITE");
+    // A copy is of one piece.
+    desk.put("copy", &[("x-amz-copy-source", "images/disk")], "")
+        .await;
+    let got = desk.call(Method::HEAD, "/images/copy", &mode, "").await;
+    assert_eq!(header(&got, "x-amz-checksum-sha256"), sum);
+}
+
+#[tokio::test(start_paused = true)]
+async fn uploads_under_way_are_listed_in_pages() {
+    let desk = Desk::new().await;
+    for key in ["b", "a", "c/d"] {
+        desk.call(Method::POST, &format!("/images/{key}?uploads"), &[], "")
+            .await;
+    }
+    let list = async |more: &str| {
+        desk.call(Method::GET, &format!("/images?uploads{more}"), &[], "")
+            .await
+    };
+    let all = list("").await;
+    assert_eq!(elements(&all, "Key"), ["a", "b", "c/d"], "{}", text(&all));
+    assert_eq!(elements(&all, "Initiated")[0], "2026-11-21T10:00:00.000Z");
+    let first = list("&max-uploads=2").await;
+    assert_eq!(elements(&first, "IsTruncated"), ["true"]);
+    let (key, id) = (
+        elements(&first, "NextKeyMarker")[0],
+        elements(&first, "NextUploadIdMarker")[0],
+    );
+    let second = list(&format!("&key-marker={key}&upload-id-marker={id}")).await;
+    assert_eq!(elements(&second, "Key"), ["c/d"]);
+    assert_eq!(elements(&list("&prefix=c/").await, "Key"), ["c/d"]);
+    let target = format!("/images/b?uploadId={id}");
+    let done = desk.call(Method::DELETE, &target, &[], "").await;
+    assert_eq!(done.status(), 204);
+    assert_eq!(elements(&list("").await, "Key"), ["a", "c/d"]);
+}

@@ -1,0 +1,292 @@
+//! Every call in the life of every kind of task goes wrong once, in every way; then the world comes to rest: one AMI or
+//! none, as it should be, nothing left behind, and everybody told.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use localaws::ec2::TaskKind;
+use localaws::faults::Fault;
+
+use crate::desk::Desk;
+use crate::faults::faults;
+use crate::tasks::{DISK, vmdk};
+
+const KEY: &str = "golden/web.image.yaml";
+
+/// What is made, and how it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Case {
+    kind: TaskKind,
+    end: End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Available,
+    /// EC2 fails the task.
+    Failed,
+    /// The manifest is removed while the task runs.
+    Cancelled,
+    /// The task is listed no longer while it runs, and goes on.
+    Unlisted,
+}
+
+impl Case {
+    /// A world with what the image is made from, and its manifest.
+    async fn desk(self) -> (Desk, String) {
+        let (desk, instance) = Desk::classic().await;
+        let ec2 = desk.world.ec2();
+        if self.end == End::Failed {
+            ec2.fail_next_task(self.kind, "Client.Broken: it broke");
+        }
+        if matches!(self.end, End::Cancelled | End::Unlisted) {
+            ec2.set_task_time(self.kind, Duration::from_secs(600));
+        }
+        let manifest = match self.kind {
+            TaskKind::ImportSnapshot => {
+                desk.drop_file("golden/web.vmdk", vmdk()).await;
+                DISK.to_owned()
+            }
+            TaskKind::ImportImage => {
+                desk.drop_file("golden/web.vmdk", vmdk()).await;
+                "name: web\nsource: {vm: {object: web.vmdk, format: vmdk}}\n".to_owned()
+            }
+            TaskKind::BundleInstance => {
+                format!("name: web\nsource: {{instance: {{id: {instance}}}}}\n")
+            }
+            TaskKind::CopyImage => {
+                let id = desk.image_elsewhere("us-west-2").await;
+                format!("name: web\nsource: {{image: {{id: {id}, region: us-west-2}}}}\n")
+            }
+            TaskKind::StoreImage => {
+                desk.manifest("web") + &format!("store: {{bucket: {}}}\n", desk.bucket)
+            }
+            TaskKind::RestoreImage => {
+                let object = desk.stored_image().await;
+                format!(
+                    "name: web\nsource: {{stored: {{object: s3://{}/{object}}}}}\n",
+                    desk.bucket
+                )
+            }
+        };
+        (desk, manifest)
+    }
+
+    /// Drops the manifest, and lets happen what the case is about. Returns how many calls there were until it did:
+    /// what comes before is another case's.
+    async fn play(self, desk: &Desk, manifest: &str) -> u64 {
+        let before = desk.world.faults().count();
+        desk.drop_file(KEY, manifest).await;
+        match self.end {
+            End::Available | End::Failed => {}
+            End::Cancelled => {
+                desk.world.run_for(Duration::from_secs(150)).await;
+                desk.remove(KEY).await;
+            }
+            End::Unlisted => {
+                desk.world.run_for(Duration::from_secs(150)).await;
+                let status = desk.status(KEY).await;
+                if let Some(id) = status["tasks"][0]["id"].as_str() {
+                    desk.world.ec2().hide_task(id);
+                }
+            }
+        }
+        let until = desk.world.faults().count();
+        desk.rest().await;
+        match self.end {
+            End::Available => before,
+            End::Failed => self.started_at(desk).unwrap_or(before),
+            End::Cancelled | End::Unlisted => until,
+        }
+    }
+
+    /// The number of the call that started the task.
+    fn started_at(self, desk: &Desk) -> Option<u64> {
+        let action = match self.kind {
+            TaskKind::ImportSnapshot => "ImportSnapshot",
+            TaskKind::ImportImage => "ImportImage",
+            TaskKind::BundleInstance => "BundleInstance",
+            TaskKind::CopyImage => "CopyImage",
+            TaskKind::StoreImage => "CreateStoreImageTask",
+            TaskKind::RestoreImage => "CreateRestoreImageTask",
+        };
+        let calls = desk.world.calls();
+        let last = calls.iter().rposition(|call| call.action == action)?;
+        Some(last as u64)
+    }
+
+    /// What is wrong in the end.
+    async fn wrong(self, desk: &Desk, before: &Before) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let status = desk.status(KEY).await;
+        let (state, notice) = match self.end {
+            End::Available | End::Unlisted => ("available", "AMI available"),
+            End::Failed if self.kind == TaskKind::StoreImage => {
+                ("failed", "AMI available but not stored")
+            }
+            End::Failed => ("failed", "AMI failed"),
+            End::Cancelled => ("cancelled", "AMI cancelled"),
+        };
+        if status["state"] != state {
+            wrong.push(format!("is not {state}: {status:#}"));
+        }
+        // Storing comes after the AMI, which is kept.
+        let is_made = state == "available" || self.kind == TaskKind::StoreImage;
+        let images = before.new_images(desk);
+        if images.len() != usize::from(is_made) {
+            wrong.push(format!("{} AMIs: {images:?}; {status:#}", images.len()));
+        }
+        wrong.extend(before.orphans(desk).await);
+        let mails = desk.mails();
+        if mails.is_empty() || mails.len() > 2 {
+            wrong.push(format!("{} mails", mails.len()));
+        }
+        if mails.iter().any(|mail| !mail.subject.starts_with(notice)) {
+            wrong.push(format!("mails: {mails:#?}"));
+        }
+        wrong.extend(twice(desk).await);
+        wrong
+    }
+}
+
+/// What is there before the manifest is.
+struct Before {
+    images: BTreeSet<String>,
+    snapshots: BTreeSet<String>,
+}
+
+impl Before {
+    fn of(desk: &Desk) -> Self {
+        Self {
+            images: desk.images().into_iter().map(|image| image.id).collect(),
+            snapshots: desk.snapshots().into_iter().collect(),
+        }
+    }
+
+    fn new_images(&self, desk: &Desk) -> Vec<localaws::ec2::Image> {
+        let mut images = desk.images();
+        images.retain(|image| !self.images.contains(&image.id));
+        images
+    }
+
+    /// Snapshots and bundles that belong to no AMI.
+    async fn orphans(&self, desk: &Desk) -> Vec<String> {
+        let used: BTreeSet<String> = desk
+            .images()
+            .iter()
+            .flat_map(|image| &image.block_device_mappings)
+            .filter_map(|mapping| mapping.ebs.as_ref()?.snapshot_id.clone())
+            .collect();
+        let mut orphans: Vec<String> = desk.snapshots();
+        orphans.retain(|id| !self.snapshots.contains(id) && !used.contains(id));
+        let bundles = desk
+            .world
+            .s3()
+            .keys(&desk.bucket, "amiwright/bundles/")
+            .await
+            .unwrap();
+        if self.new_images(desk).is_empty() {
+            orphans.extend(bundles);
+        }
+        orphans
+            .into_iter()
+            .map(|orphan| format!("{orphan} is left behind"))
+            .collect()
+    }
+}
+
+/// Tasks that were started twice.
+async fn twice(desk: &Desk) -> Option<String> {
+    // A fault whose call never came must not befall this one.
+    desk.world.faults().clear();
+    let aws = desk.aws();
+    let mut ids: Vec<String> = Vec::new();
+    for tasks in [
+        aws.list_import_snapshot_tasks().await,
+        aws.list_import_image_tasks().await,
+        aws.find_bundle_tasks("s3-bucket", std::slice::from_ref(&desk.bucket))
+            .await,
+    ] {
+        ids.extend(tasks.unwrap().into_iter().map(|task| task.id));
+    }
+    (ids.len() > 1).then(|| format!("tasks: {ids:?}"))
+}
+
+/// The faults of one call. A test run tries one of them in turn, so that each comes to every sixth call of every case;
+/// `AMIWRIGHT_ALL_FAULTS=1 cargo test --test it task_faults` tries them all, which takes six times as long.
+fn faults_of(number: u64) -> Vec<Fault> {
+    let all = faults();
+    if std::env::var_os("AMIWRIGHT_ALL_FAULTS").is_some() {
+        return all;
+    }
+    let turn = number as usize % all.len();
+    all.into_iter().skip(turn).take(1).collect()
+}
+
+async fn whatever_goes_wrong_once(kind: TaskKind, end: End) {
+    let case = Case { kind, end };
+    let (desk, manifest) = case.desk().await;
+    let before = Before::of(&desk);
+    let first = case.play(&desk, &manifest).await;
+    let last = desk.world.faults().count();
+    let wrong = case.wrong(&desk, &before).await;
+    assert!(wrong.is_empty(), "{case:?} without any fault: {wrong:#?}");
+    assert!(last > first + 2, "{case:?}: {first} to {last}");
+    let mut all_wrong = Vec::new();
+    for number in first + 1..=last {
+        for fault in faults_of(number) {
+            let (desk, manifest) = case.desk().await;
+            let before = Before::of(&desk);
+            desk.world.faults().at(number, fault.clone());
+            case.play(&desk, &manifest).await;
+            let wrong = case.wrong(&desk, &before).await;
+            if !wrong.is_empty() {
+                let calls = desk.world.calls();
+                let call = calls.get(number as usize - 1).map(|call| &call.action);
+                all_wrong.push(format!("call {number} ({call:?}), {fault:?}: {wrong:#?}"));
+            }
+        }
+    }
+    let count = all_wrong.len();
+    all_wrong.truncate(5);
+    assert!(
+        count == 0,
+        "{case:?}: {count} wrong, as {}",
+        all_wrong.join("\n")
+    );
+}
+
+macro_rules! cases {
+    ($($name:ident: $kind:ident, $end:ident;)*) => {
+        $(
+            #[tokio::test(start_paused = true)]
+            async fn $name() {
+                whatever_goes_wrong_once(TaskKind::$kind, End::$end).await;
+            }
+        )*
+    };
+}
+
+cases! {
+    a_disk_is_imported: ImportSnapshot, Available;
+    a_disk_fails: ImportSnapshot, Failed;
+    a_disk_is_cancelled: ImportSnapshot, Cancelled;
+    a_disk_is_unlisted: ImportSnapshot, Unlisted;
+    a_machine_is_imported: ImportImage, Available;
+    a_machine_fails: ImportImage, Failed;
+    a_machine_is_cancelled: ImportImage, Cancelled;
+    a_machine_is_unlisted: ImportImage, Unlisted;
+    an_instance_is_bundled: BundleInstance, Available;
+    an_instance_fails: BundleInstance, Failed;
+    an_instance_is_cancelled: BundleInstance, Cancelled;
+    an_instance_is_unlisted: BundleInstance, Unlisted;
+    an_ami_is_copied: CopyImage, Available;
+    a_copy_fails: CopyImage, Failed;
+    a_copy_is_cancelled: CopyImage, Cancelled;
+    an_ami_is_stored: StoreImage, Available;
+    storing_fails: StoreImage, Failed;
+    storing_is_unlisted: StoreImage, Unlisted;
+    an_ami_is_restored: RestoreImage, Available;
+    a_restoration_fails: RestoreImage, Failed;
+    a_restoration_is_cancelled: RestoreImage, Cancelled;
+}
