@@ -258,6 +258,7 @@ fn is_due(turn: Turn<'_>, status: &Status) -> bool {
         .followed_task()
         .map_or(status.step_since, |task| task.started_at);
     let interval = polling_interval(turn.now.duration_since(began));
+    let interval = turn.aws.pace().between_looks(interval);
     // What has just not been seen is looked for again at once: one answer without it is no proof.
     let is_unseen = status
         .followed_task()
