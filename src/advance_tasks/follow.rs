@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::{AT_ONCE, Report, count, fail, send_late_notices};
 use crate::Failures;
-use crate::aws::{AwsError, FILTER_VALUES_MAX};
+use crate::aws::{AwsError, FILTER_VALUES_MAX, STORED_IDS_MAX};
 use crate::image::Status;
 use crate::image::observed::{ObservedImage, ObservedTask};
 use crate::image::plan::{self, Next};
@@ -23,8 +23,8 @@ use crate::store::Loaded;
 /// Ticks do not come to the second.
 const TICK_JITTER: SignedDuration = SignedDuration::from_secs(30);
 
-/// Up to how many store tasks are asked for by their AMIs' ids, of which a call takes 20.
-const STORED_BY_ID: usize = 60;
+/// The tasks that store AMIs.
+const STORED: Batch = Batch::Tasks(TaskKind::StoreImage);
 
 /// What is looked at by one Describe call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,8 +38,6 @@ struct Followed<'a> {
     turn: Turn<'a>,
     waiting: BTreeMap<Batch, Vec<Loaded>>,
     listed: BTreeMap<Batch, Vec<ObservedTask>>,
-    /// The buckets whose store tasks are among the listed.
-    buckets: BTreeSet<String>,
 }
 
 /// Looks at all that come, as soon as there are as many of a kind as one call can tell of.
@@ -68,7 +66,6 @@ impl<'a> Followed<'a> {
             turn,
             waiting: BTreeMap::new(),
             listed: BTreeMap::new(),
-            buckets: BTreeSet::new(),
         }
     }
 
@@ -80,7 +77,7 @@ impl<'a> Followed<'a> {
         let batch = batch(&loaded.status);
         let waiting = self.waiting.entry(batch).or_default();
         waiting.push(loaded);
-        if waiting.len() >= FILTER_VALUES_MAX {
+        if waiting.len() >= FILTER_VALUES_MAX && batch != STORED {
             let full = std::mem::take(waiting);
             self.look(batch, full, report, failures).await;
         }
@@ -89,7 +86,30 @@ impl<'a> Followed<'a> {
     /// Looks at all that are left.
     async fn finish(mut self, report: &mut Report, failures: &mut Failures) {
         for (batch, waiting) in std::mem::take(&mut self.waiting) {
-            self.look(batch, waiting, report, failures).await;
+            if batch == STORED {
+                self.look_at_stored(waiting, report, failures).await;
+            } else {
+                self.look(batch, waiting, report, failures).await;
+            }
+        }
+    }
+
+    /// EC2 takes one call for 20 tasks every other second, and its list has a month's: where that is too few for all,
+    /// those that were not looked at for the longest come first.
+    async fn look_at_stored(
+        &mut self,
+        mut waiting: Vec<Loaded>,
+        report: &mut Report,
+        failures: &mut Failures,
+    ) {
+        let pace = self.turn.aws.pace();
+        waiting.sort_by_cached_key(|loaded| {
+            awaited_id(self.turn, &loaded.status).and_then(|id| pace.last_look(&id))
+        });
+        while !waiting.is_empty() {
+            let rest = waiting.split_off(waiting.len().min(STORED_IDS_MAX));
+            let some = std::mem::replace(&mut waiting, rest);
+            self.look(STORED, some, report, failures).await;
         }
     }
 
@@ -149,7 +169,9 @@ impl<'a> Followed<'a> {
             Batch::Tasks(TaskKind::BundleInstance) => {
                 Ok(Seen::Tasks(aws.find_bundle_tasks("bundle-id", &ids).await?))
             }
-            Batch::Tasks(TaskKind::StoreImage) => self.list_stored(batch, waiting).await,
+            Batch::Tasks(TaskKind::StoreImage) => {
+                Ok(Seen::Tasks(aws.find_store_image_tasks(&ids).await?))
+            }
             Batch::Tasks(kind) => {
                 if let Entry::Vacant(unlisted) = self.listed.entry(batch) {
                     unlisted.insert(match kind {
@@ -160,35 +182,6 @@ impl<'a> Followed<'a> {
                 Ok(Seen::Tasks(self.among(batch, &ids)))
             }
         }
-    }
-
-    async fn list_stored(&mut self, batch: Batch, waiting: &[Loaded]) -> Result<Seen, AwsError> {
-        // The list has a month's tasks: for a few it is shorter to ask by id.
-        if waiting.len() <= STORED_BY_ID {
-            let ids: Vec<String> = waiting
-                .iter()
-                .filter_map(|loaded| awaited_id(self.turn, &loaded.status))
-                .collect();
-            let found = self.turn.aws.find_store_image_tasks(&ids).await?;
-            return Ok(Seen::Tasks(found));
-        }
-        let wanted = waiting
-            .iter()
-            .filter_map(|loaded| loaded.status.store.clone());
-        let new: BTreeSet<String> = wanted
-            .filter(|bucket| !self.buckets.contains(bucket))
-            .collect();
-        if !new.is_empty() {
-            let new: Vec<String> = new.into_iter().collect();
-            let listed = self.turn.aws.list_store_image_tasks(&new).await?;
-            self.listed.entry(batch).or_default().extend(listed);
-            self.buckets.extend(new);
-        }
-        let ids: Vec<String> = waiting
-            .iter()
-            .filter_map(|loaded| awaited_id(self.turn, &loaded.status))
-            .collect();
-        Ok(Seen::Tasks(self.among(batch, &ids)))
     }
 
     /// The listed tasks with these ids.

@@ -23,4 +23,4 @@ pub use imports::ImportedDisk;
 pub use objects::{Object, ObjectInfo, Saved, Which};
 pub use pace::Pace;
 pub use parameters::Secret;
-pub use stored::RestoredImage;
+pub use stored::{RestoredImage, STORED_IDS_MAX};

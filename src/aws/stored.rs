@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{ResourceType, StoreImageTaskResult};
 
-use super::ec2::{filter, once, said, tag_specifications, unnamed};
-use super::{Aws, AwsError, FILTER_VALUES_MAX};
+use super::ec2::{once, said, tag_specifications, unnamed};
+use super::{Aws, AwsError};
 use crate::image::observed::ObservedTask;
-
-/// The largest page of DescribeStoreImageTasks ("MaxResults", EC2 API Reference).
-const PAGE_MAX: i32 = 200;
 
 /// What is restored: CreateRestoreImageTask's parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +22,7 @@ pub struct RestoredImage {
 }
 
 /// AMI ids that one call takes (DescribeStoreImageTasks, ImageIds).
-const STORED_IDS_MAX: usize = 20;
+pub const STORED_IDS_MAX: usize = 20;
 
 impl Aws {
     /// Begins to store an AMI; returns the object's key. Look before: the call has no client token, so it is sent once
@@ -50,41 +47,6 @@ impl Aws {
             .ask_ec2("CreateStoreImageTask", &doing, request.send())
             .await?;
         said(answer.object_key).ok_or_else(|| unnamed(doing, "object"))
-    }
-
-    /// All store tasks to these buckets that EC2 still lists: those of the last 31 days. A task has no id but its
-    /// AMI's, and an AMI may have been stored to several buckets: its `object` tells.
-    ///
-    /// Never by the AMIs' ids, for with ids neither filters nor pages work (DescribeStoreImageTasks, "ImageIds").
-    ///
-    /// # Errors
-    /// If EC2 does not answer, or refuses.
-    pub async fn list_store_image_tasks(
-        &self,
-        buckets: &[String],
-    ) -> Result<Vec<ObservedTask>, AwsError> {
-        let mut tasks = Vec::new();
-        for buckets in buckets.chunks(FILTER_VALUES_MAX) {
-            let request = self
-                .ec2()
-                .describe_store_image_tasks()
-                .filters(filter("bucket", buckets))
-                .max_results(PAGE_MAX);
-            let found = self.ask_ec2_for_all(
-                "DescribeStoreImageTasks",
-                "listing the tasks that store images",
-                |token| request.clone().set_next_token(token).send(),
-                |page| {
-                    let tasks = page
-                        .store_image_task_results
-                        .unwrap_or_default()
-                        .into_iter();
-                    (tasks.map(observed).collect(), page.next_token)
-                },
-            );
-            tasks.extend(found.await?);
-        }
-        Ok(tasks)
     }
 
     /// The tasks that store these AMIs, in whatever bucket. An id that EC2 does not know is left out.

@@ -171,15 +171,15 @@ async fn an_image_is_stored_and_restored() {
     let bucket = &desk.bucket;
     let key = aws.create_store_image_task(&image, bucket).await.unwrap();
     desk.world.run_for(Duration::from_secs(15)).await;
-    let buckets = ["another-bucket".to_owned(), bucket.clone()];
-    let seen = only(aws.list_store_image_tasks(&buckets).await);
+    let ids = ["ami-0123456789abcdef0".to_owned(), image.clone()];
+    let seen = only(aws.find_store_image_tasks(&ids).await);
     assert_eq!((&seen.id, seen.progress), (&image, Some(50)));
     assert_eq!(seen.object, Some(format!("s3://{bucket}/{key}")));
     desk.minutes(5).await;
-    let seen = only(aws.list_store_image_tasks(&buckets).await);
+    let seen = only(aws.find_store_image_tasks(&ids).await);
     assert_eq!(seen.state, "Completed");
-    assert_eq!(aws.list_store_image_tasks(&buckets[..1]).await.unwrap(), []);
-    assert_eq!(aws.list_store_image_tasks(&[]).await.unwrap(), []);
+    assert_eq!(aws.find_store_image_tasks(&ids[..1]).await.unwrap(), []);
+    assert_eq!(aws.find_store_image_tasks(&[]).await.unwrap(), []);
 
     let wanted = RestoredImage {
         bucket: bucket.clone(),
