@@ -23,6 +23,7 @@ mod invariants;
 mod lost;
 mod notices;
 mod starts;
+mod suspicions;
 mod task_faults;
 mod tasks;
 mod versions;
