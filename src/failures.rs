@@ -24,6 +24,11 @@ impl Failures {
         self.list.push(format!("{about}: {text}"));
     }
 
+    /// Takes over those of another part of the invocation, which has logged them.
+    pub fn append(&mut self, other: Self) {
+        self.list.extend(other.list);
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {

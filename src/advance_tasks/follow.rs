@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use jiff::SignedDuration;
+use tokio::sync::mpsc;
 
 use super::{AT_ONCE, Report, count, fail, send_late_notices};
 use crate::Failures;
@@ -30,12 +31,26 @@ enum Batch {
 }
 
 /// The images of a tick that wait for EC2.
-pub(super) struct Followed<'a> {
+struct Followed<'a> {
     turn: Turn<'a>,
     waiting: BTreeMap<Batch, Vec<Loaded>>,
     listed: BTreeMap<Batch, Vec<ObservedTask>>,
     /// The buckets whose store tasks are among the listed.
     buckets: BTreeSet<String>,
+}
+
+/// Looks at all that come, as soon as there are as many of a kind as one call can tell of.
+pub(super) async fn follow(
+    turn: Turn<'_>,
+    mut awaiting: mpsc::Receiver<Loaded>,
+) -> (Report, Failures) {
+    let (mut report, mut failures) = (Report::default(), Failures::default());
+    let mut followed = Followed::new(turn);
+    while let Some(loaded) = awaiting.recv().await {
+        followed.add(loaded, &mut report, &mut failures).await;
+    }
+    followed.finish(&mut report, &mut failures).await;
+    (report, failures)
 }
 
 /// What was seen in one look, by id.
@@ -45,7 +60,7 @@ enum Seen {
 }
 
 impl<'a> Followed<'a> {
-    pub(super) fn new(turn: Turn<'a>) -> Self {
+    fn new(turn: Turn<'a>) -> Self {
         Self {
             turn,
             waiting: BTreeMap::new(),
@@ -55,12 +70,7 @@ impl<'a> Followed<'a> {
     }
 
     /// Adds an image that waits, if it is time to look; looks as soon as there are as many as one call can tell of.
-    pub(super) async fn add(
-        &mut self,
-        loaded: Loaded,
-        report: &mut Report,
-        failures: &mut Failures,
-    ) {
+    async fn add(&mut self, loaded: Loaded, report: &mut Report, failures: &mut Failures) {
         if !is_due(self.turn, &loaded.status) {
             return;
         }
@@ -74,7 +84,7 @@ impl<'a> Followed<'a> {
     }
 
     /// Looks at all that are left.
-    pub(super) async fn finish(mut self, report: &mut Report, failures: &mut Failures) {
+    async fn finish(mut self, report: &mut Report, failures: &mut Failures) {
         for (batch, waiting) in std::mem::take(&mut self.waiting) {
             self.look(batch, waiting, report, failures).await;
         }
@@ -99,7 +109,8 @@ impl<'a> Followed<'a> {
             }
             Err(error) => {
                 report.failed += waiting.len();
-                return failures.add("what is waited for", &error);
+                failures.add("what is waited for", &error);
+                return tell_of_refusal(turn, waiting, &error, failures).await;
             }
         };
         let seen = &seen;
@@ -176,6 +187,32 @@ impl<'a> Followed<'a> {
             .filter(|task| ids.contains(&task.id))
             .cloned()
             .collect()
+    }
+}
+
+/// Nobody would know otherwise: what cannot be looked at does not change.
+async fn tell_of_refusal(
+    turn: Turn<'_>,
+    waiting: Vec<Loaded>,
+    error: &AwsError,
+    failures: &mut Failures,
+) {
+    let kept: Vec<_> = waiting
+        .into_iter()
+        .map(|loaded| async move {
+            let key = loaded.status.manifest.key.clone();
+            let kept = match reconcile::not_observed(turn, loaded, error).await {
+                Ok(after) => send_late_notices(turn, after).await,
+                Err(error) => Err(error),
+            };
+            (key, kept)
+        })
+        .collect();
+    let mut kept = stream::iter(kept).buffered(AT_ONCE);
+    while let Some((key, kept)) = kept.next().await {
+        if let Err(error) = kept {
+            failures.add(&key, &error);
+        }
     }
 }
 

@@ -68,9 +68,10 @@ impl Aws {
         }
     }
 
-    /// As the environment says: credentials, endpoints. No call is made here.
-    pub async fn from_env(region: &str) -> Self {
-        let endpoints = endpoints();
+    /// As the environment says: credentials, endpoints; `endpoint_url` is for all services and goes before those.
+    /// No call is made here.
+    pub async fn from_env(region: &str, endpoint_url: Option<&str>) -> Self {
+        let endpoints = endpoint_url.map_or_else(endpoints, |url| vec![url.to_owned()]);
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(region.to_owned()))
             .http_client(https_client(
@@ -78,8 +79,11 @@ impl Aws {
                 endpoints.iter().any(|url| url.starts_with("https:")),
             ))
             .timeout_config(timeouts());
-        let config = with_credentials(loader, &endpoints).load().await;
-        Self::new(config, !endpoints.is_empty())
+        let mut loader = with_credentials(loader, &endpoints);
+        if let Some(url) = endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        Self::new(loader.load().await, !endpoints.is_empty())
     }
 
     /// With a configuration of one's own: how tests lead to another world. Buckets are addressed by path there.

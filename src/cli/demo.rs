@@ -2,7 +2,6 @@
 
 mod examples;
 mod outcome;
-mod progress;
 mod show;
 
 use std::io::{IsTerminal, Write};
@@ -14,12 +13,12 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::desk::{Desk, Setup, TEMPLATE};
+use super::progress::{Progress, Stage};
 use super::{Error, signals};
 use crate::image::Status;
 use crate::keys::StatePrefix;
 use examples::{DROPPED, MANIFESTS};
 use outcome::Outcome;
-use progress::Progress;
 
 /// How many seconds pass for EC2 and the schedules in one second: the tick of a minute comes every other second.
 const SPEED: f64 = 30.0;
@@ -120,7 +119,7 @@ async fn play(desk: &Desk, out: &mut dyn Write) -> Result<Vec<String>, Error> {
     show::opening(desk, out)?;
     drop_examples(desk).await?;
     let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
-    let progress = Progress::new(on_terminal, MANIFESTS.iter().map(|manifest| manifest.key));
+    let progress = Progress::new(on_terminal);
     let in_time = follow(desk, progress, started, out).await?;
     let outcome = Outcome::gather(desk).await?;
     show::outcome(&outcome, out)?;
@@ -183,7 +182,8 @@ async fn follow(
                 && status
                     .as_ref()
                     .is_some_and(|status| status.state.is_final());
-            progress.show(manifest.key, status.as_ref(), open, started.elapsed(), out)?;
+            let stage = Stage::of(status.as_ref(), Some(open));
+            progress.show(manifest.key, stage, started.elapsed(), out)?;
         }
         if settled || started.elapsed() > TIME_LIMIT {
             progress.finish();

@@ -6,12 +6,18 @@
 
 #[cfg(not(feature = "local"))]
 mod absent;
+pub mod cancel;
 pub mod check;
 mod error;
 mod function;
+mod place;
+mod progress;
+mod running;
 pub mod schema;
+mod signals;
 pub mod status;
 pub mod text;
+pub mod watch;
 
 #[cfg(feature = "local")]
 mod demo;
@@ -19,8 +25,6 @@ mod demo;
 mod desk;
 #[cfg(feature = "local")]
 mod local;
-#[cfg(feature = "local")]
-mod signals;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -46,6 +50,10 @@ enum Command {
     Schema,
     /// Show how far the images are.
     Status(status::Args),
+    /// Follow images to their end; exit code 0 if all became available.
+    Watch(watch::Args),
+    /// Give up images that are under way; what was made for them is removed.
+    Cancel(cancel::Args),
     /// Run the whole stack on this machine, with no AWS account.
     #[cfg(feature = "local")]
     Local(local::Args),
@@ -96,6 +104,8 @@ async fn run(command: Command, mut out: &mut dyn Write) -> Result<ExitCode, Erro
             Ok(ExitCode::SUCCESS)
         }
         Command::Status(args) => status::run(args, now(), out).await,
+        Command::Watch(args) => watch::run(args, now(), out).await,
+        Command::Cancel(args) => cancel::run(args, now(), out).await,
         #[cfg(feature = "local")]
         Command::Local(args) => local::run(args, now(), out).await,
         #[cfg(feature = "local")]

@@ -3,7 +3,7 @@
 use super::Error;
 
 /// Waits for whoever wants this to end. Listens from now on, so that nothing is left behind by an early Ctrl-C.
-#[cfg(unix)]
+#[cfg(all(unix, feature = "local"))]
 pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
     use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,11 +22,22 @@ pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
 }
 
 /// Waits for Ctrl-C.
-#[cfg(not(unix))]
+#[cfg(all(not(unix), feature = "local"))]
 pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
     Ok(async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
     })
+}
+
+/// Without the embedded world there is nothing to clean up, and the functions are built without signals: the process
+/// just ends.
+#[cfg(not(feature = "local"))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the same signature as with the feature"
+)]
+pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
+    Ok(std::future::pending())
 }

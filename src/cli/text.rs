@@ -1,6 +1,6 @@
 //! Words for a terminal.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Foreign text as one line that does nothing to a terminal: every control character is a space.
 #[must_use]
@@ -24,13 +24,44 @@ fn is_invisible(c: char) -> bool {
 /// How long ago something was, in one unit.
 #[must_use]
 pub fn ago(at: Timestamp, now: Timestamp) -> String {
-    let seconds = now.duration_since(at).as_secs().max(0);
+    format!("{} ago", span(now.duration_since(at)))
+}
+
+/// How long something takes or took, in one unit; nothing takes less than no time.
+#[must_use]
+pub fn span(span: SignedDuration) -> String {
+    let seconds = span.as_secs().max(0);
     match seconds {
-        0..60 => format!("{seconds} s ago"),
-        60..3600 => format!("{} min ago", seconds / 60),
-        3600..172_800 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} d ago", seconds / 86_400),
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
     }
+}
+
+/// Foreign text of at most so many characters, cut at its end.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
+    let text = plain(text);
+    match text.char_indices().nth(most) {
+        Some(_) => {
+            let kept: String = text.chars().take(most.saturating_sub(4)).collect();
+            format!("{} ...", kept.trim_end())
+        }
+        None => text,
+    }
+}
+
+/// Foreign text of at most so many characters, cut at its beginning: the end of a key tells most.
+#[must_use]
+pub fn cut_front(text: &str, most: usize) -> String {
+    let text = plain(text);
+    let count = text.chars().count();
+    if count <= most {
+        return text;
+    }
+    let kept = most.saturating_sub(1);
+    format!("…{}", text.chars().skip(count - kept).collect::<String>())
 }
 
 #[cfg(test)]
@@ -41,6 +72,15 @@ mod tests {
     fn nothing_foreign_reaches_the_terminal() {
         assert_eq!(plain("a\x1b]0;evil\x07\nb\u{202e}c"), "a ]0;evil  b c");
         assert_eq!(plain("größe 日本"), "größe 日本");
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_where_it_says_least() {
+        assert_eq!(cut("converting", 10), "converting");
+        assert_eq!(cut("it is converting", 10), "it is ...");
+        assert_eq!(cut_front("web.image.yaml", 14), "web.image.yaml");
+        assert_eq!(cut_front("golden/web.image.yaml", 15), "…web.image.yaml");
+        assert_eq!(cut_front("größe", 3), "…ße");
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub use endings::{
     found_leftovers, give_up,
 };
 pub use images::{image_seen, registered};
-pub use tasks::{imported_is_tagged, object_checked, task_seen, task_started};
+pub use tasks::{imported_is_tagged, object_checked, stalled, task_seen, task_started};
 
 use super::notice::NoticeKind;
 use super::observed::ObservedParts;

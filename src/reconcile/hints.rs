@@ -56,8 +56,8 @@ pub(super) fn for_unreadable(what: &str, error: &AwsError) -> String {
         format!("the {what} is archived: restore it first (aws s3api restore-object)")
     } else if says(["AccessDenied", "HTTP status 403"]) {
         format!(
-            "allow the function's role s3:GetObject and s3:ListBucket on the {what}'s bucket (the bucket's own policy \
-             counts, too), or upload the {what} beside its manifest"
+            "name the {what}'s bucket in the stack's parameter OtherBuckets, so that the function's role has s3:GetObject and \
+             s3:ListBucket on it (the bucket's own policy counts, too), or upload the {what} beside its manifest"
         )
     } else {
         "mend what the message names".to_owned()

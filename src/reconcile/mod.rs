@@ -19,7 +19,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::aws::{Aws, AwsError, Object, Saved, Which};
+use crate::aws::{Aws, AwsError, Object, Remedy, Saved, Which};
 use crate::config::{Config, ConfigError};
 use crate::image::observed::ObservedTask;
 use crate::image::plan::{self, Next};
@@ -195,7 +195,10 @@ pub(crate) async fn drive(
     for _ in 0..STEPS_MAX {
         let mut status = loaded.status.clone();
         // Boxed: the compiler gives up on the size of a future this deep.
-        let changed = Box::pin(do_next(turn, &mut status, at_hand)).await?;
+        let changed = match Box::pin(do_next(turn, &mut status, at_hand)).await {
+            Ok(changed) => changed,
+            Err(error) => return Err(told(turn, loaded, error).await),
+        };
         if !changed {
             return Ok(Outcome::Status {
                 loaded: Box::new(loaded),
@@ -219,6 +222,21 @@ pub(crate) async fn drive(
     Err(Error::Contended {
         manifest: loaded.status.manifest.key,
     })
+}
+
+/// Keeps a refusal that nobody was told of: a function that may not look would go on in silence.
+async fn told(turn: Turn<'_>, loaded: Loaded, error: Error) -> Error {
+    if let Error::Aws(refused) = &error
+        && refused.remedy == Remedy::Never
+    {
+        let kept = change(turn, loaded, |status| {
+            !status.state.is_final() && start::wait_for(turn, status, refused)
+        });
+        if let Err(error) = Box::pin(kept).await {
+            tracing::warn!(%error, "a refusal could not be kept");
+        }
+    }
+    error
 }
 
 /// Does the one next missing thing. Returns whether the status changed.
@@ -292,6 +310,30 @@ pub(crate) async fn task_seen(
         plan::next(status, turn.now) == Next::AwaitTask
             && status.tasks.last().map(|task| &task.id) == awaited.as_ref()
             && transition::task_seen(status, seen, turn.now)
+    })
+    .await
+}
+
+/// Keeps that EC2 cannot be asked about what an image waits for.
+///
+/// # Errors
+/// If S3 fails, or others never stop writing.
+pub(crate) async fn not_observed(
+    turn: Turn<'_>,
+    loaded: Loaded,
+    error: &AwsError,
+) -> Result<Loaded, Error> {
+    change(turn, loaded, |status| {
+        if !matches!(
+            plan::next(status, turn.now),
+            Next::AwaitTask | Next::AwaitImage
+        ) {
+            return false;
+        }
+        match error.remedy {
+            Remedy::Never => start::wait_for(turn, status, error),
+            Remedy::Later | Remedy::Ambiguous => transition::stalled(status, turn.now),
+        }
     })
     .await
 }

@@ -60,7 +60,7 @@ pub(super) async fn look(turn: Turn<'_>, status: &Status) -> Result<Look, Error>
 }
 
 /// What a look means where nothing is to be created.
-fn settle_look(turn: Turn<'_>, status: &mut Status, found: Look) -> bool {
+pub(super) fn settle_look(turn: Turn<'_>, status: &mut Status, found: Look) -> bool {
     match found {
         Look::Ours(image) => adopt(turn, status, &image),
         Look::NameTaken(image) => {

@@ -8,8 +8,9 @@ mod import;
 pub(super) use bundle::prefix as bundle_prefix;
 
 use super::wanted::{self, Pinned, Wanted, sha256_hex};
-use super::{Error, Turn, hints};
+use super::{Error, Turn, hints, register};
 use crate::aws::{AwsError, Object, Remedy};
+use crate::image::look::Look;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{Status, Waiting};
 use crate::image::task::Task;
@@ -26,10 +27,15 @@ pub(super) async fn start(
         Pinned::Wanted(wanted) => wanted,
         Pinned::Gone => return without_manifest(turn, status).await,
         Pinned::Refused(problems) => {
-            transition::reject(status, problems, turn.now);
+            if !adopt(turn, status).await? {
+                transition::reject(status, problems, turn.now);
+            }
             return Ok(true);
         }
     };
+    if status.object.is_some() && is_already_there(turn, status).await? {
+        return Ok(true);
+    }
     match wanted.source() {
         Some(Source::Disk(disk)) => import::disk(turn, status, &wanted, disk).await,
         Some(Source::Vm(vm)) => import::vm(turn, status, &wanted, vm).await,
@@ -47,6 +53,20 @@ pub(super) async fn adopt(turn: Turn<'_>, status: &mut Status) -> Result<bool, E
         Some("instance") => bundle::adopt(turn, status).await,
         Some("stored" | "image") => image::adopt(turn, status).await,
         _ => Ok(false),
+    }
+}
+
+/// Whether the AMI of a disk or a machine is there without its task being known, as where a status was removed; or the
+/// name is somebody else's, which is better said before hours of importing than after.
+async fn is_already_there(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
+    let is_import = matches!(status.source.as_deref(), Some("disk" | "vm"));
+    if !is_import || !turn.aws.has_turn("DescribeImages") {
+        return Ok(false);
+    }
+    match register::look(turn, status).await? {
+        // EC2 names the AMI of a machine itself.
+        Look::NameTaken(_) if status.source.as_deref() == Some("vm") => Ok(false),
+        found => Ok(register::settle_look(turn, status, found)),
     }
 }
 

@@ -33,6 +33,8 @@ fn rate(action: &str) -> Rate {
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     pub(super) on: bool,
+    /// How many requests were refused.
+    pub(super) refused: u64,
     buckets: BTreeMap<(String, String), (f64, Timestamp)>,
 }
 
@@ -57,6 +59,7 @@ impl Limits {
         *tokens = (*tokens + waited * rate.refill).min(rate.bucket);
         *filled_at = now;
         if *tokens < 1.0 {
+            self.refused += 1;
             let status = StatusCode::SERVICE_UNAVAILABLE;
             return Err(refuse_with(
                 status,

@@ -119,6 +119,13 @@ impl Ec2 {
             .on = on;
     }
 
+    /// How many requests were answered `RequestLimitExceeded` because the request limits hold.
+    #[must_use]
+    pub fn refused_by_limits(&self) -> u64 {
+        let limits = self.inner.limits.lock();
+        limits.unwrap_or_else(PoisonError::into_inner).refused
+    }
+
     /// Whether the account may register images with billing products; most accounts may not.
     pub fn set_billing_products_allowed(&self, allowed: bool) {
         self.inner.settings().billing_products = allowed;

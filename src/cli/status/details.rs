@@ -2,14 +2,24 @@
 
 use std::io::{self, Write};
 
-use crate::cli::text::plain;
+use jiff::Timestamp;
+
+use crate::cli::running::{state_words, words_with_age};
+use crate::cli::text::{plain, span};
 use crate::image::Notice;
-use crate::image::status::{Failure, Status};
+use crate::image::status::{CancelBy, Failure, Status};
+use crate::image::task::{Task, polling_interval};
 
 /// Writes out what a person asks about one image.
-pub(super) fn write(status: &Status, out: &mut dyn Write) -> io::Result<()> {
-    for (name, value) in facts(status) {
+pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+    for (name, value) in facts(status, now) {
         writeln!(out, "{name:<10} {}", plain(&value))?;
+    }
+    if !status.tasks.is_empty() {
+        writeln!(out, "\nTasks")?;
+        for task in &status.tasks {
+            write_task(status, task, now, out)?;
+        }
     }
     if let Some(failure) = &status.failure {
         write_failure(failure, out)?;
@@ -45,18 +55,29 @@ pub(super) fn write(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn facts(status: &Status) -> Vec<(&'static str, String)> {
+fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("Manifest", status.manifest.uri()),
         ("State", status.place()),
     ];
     facts.push(("Since", status.step_since.to_string()));
+    if !status.state.is_final() && status.waiting.is_none() {
+        facts.push(("Now", words_with_age(status, now)));
+    }
     facts.extend(
         status
             .waiting
             .iter()
             .map(|waiting| ("Waits for", waiting.message.clone())),
     );
+    if let Some(cancel) = status.cancel {
+        let how = match cancel.by {
+            CancelBy::Command => "by amiwright cancel",
+            CancelBy::ManifestRemoved => "by removing the manifest",
+        };
+        facts.push(("Cancelled", format!("asked {} {how}", cancel.asked_at)));
+    }
+    facts.extend(endings(status));
     facts.extend(status.name.iter().map(|name| ("Name", name.clone())));
     for (region, image) in &status.images {
         facts.push(("AMI", format!("{} in {region} ({})", image.id, image.state)));
@@ -84,6 +105,16 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
             .iter()
             .map(|bundle| ("Bundle", format!("s3://{}/{}", bundle.bucket, bundle.key))),
     );
+    facts.extend(status.object.iter().map(|object| {
+        let place = format!("s3://{}/{}", object.bucket, object.key);
+        ("Object", format!("{place} ({} bytes)", object.size))
+    }));
+    facts.extend(
+        status
+            .store
+            .iter()
+            .map(|bucket| ("Stored in", format!("s3://{bucket}"))),
+    );
     facts.push(("Uploaded", status.manifest.uploaded_at.to_string()));
     facts.extend(
         status
@@ -94,6 +125,51 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
     );
     facts.push(("SHA-256", status.manifest.sha256.clone()));
     facts
+}
+
+/// What was made for it and is no more, and what is left.
+fn endings(status: &Status) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    if !status.removed.is_empty() {
+        facts.push(("Removed", status.removed.join(", ")));
+    }
+    let left = status.left.iter();
+    facts.extend(left.map(|left| ("Left", format!("{}: {}", left.what, left.why))));
+    facts
+}
+
+fn write_task(status: &Status, task: &Task, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+    let percent = task
+        .progress
+        .map(|progress| format!("{progress} % "))
+        .unwrap_or_default();
+    let words = plain(&format!("{percent}{}", state_words(task)));
+    writeln!(out, "  {}  {}  {words}", task.kind, plain(&task.id))?;
+    write!(
+        out,
+        "    started {}, last change {}",
+        task.started_at, task.updated_at
+    )?;
+    let followed = status.followed_task() == Some(task) && !status.state.is_final();
+    if followed {
+        let interval = polling_interval(now.duration_since(task.started_at));
+        write!(out, "; looked at every {}", span(interval))?;
+    }
+    writeln!(out)?;
+    if let Some(sent_at) = task.cancel_sent_at {
+        writeln!(out, "    EC2 was asked to cancel it {sent_at}")?;
+    }
+    let made = [task.image.clone(), task.object.clone()];
+    let made: Vec<String> = task
+        .snapshots
+        .iter()
+        .cloned()
+        .chain(made.into_iter().flatten())
+        .collect();
+    if !made.is_empty() {
+        writeln!(out, "    made {}", plain(&made.join(", ")))?;
+    }
+    Ok(())
 }
 
 fn write_failure(failure: &Failure, out: &mut dyn Write) -> io::Result<()> {

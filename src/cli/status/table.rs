@@ -3,13 +3,14 @@
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 
-use crate::cli::text::{ago, plain};
-use crate::image::status::{State, Status};
+use crate::cli::running::words_with_age;
+use crate::cli::text::{ago, cut, plain};
+use crate::image::status::{CancelBy, State, Status};
 use crate::image::transition::counted;
 use crate::store::Listed;
 
 /// Longest text of a cell, in characters: an error of AWS may fill a screen. The details have all of it.
-const CELL_MAX: usize = 72;
+const CELL_MAX: usize = 60;
 
 /// The table, without a line break at its end.
 pub(super) fn render(listed: &[Listed], now: Timestamp) -> String {
@@ -37,32 +38,31 @@ fn row(listed: &Listed, now: Timestamp) -> [String; 5] {
         Ok(loaded) => [
             key,
             loaded.status.place(),
-            cell(&what(&loaded.status)),
+            cut(&what(&loaded.status, now), CELL_MAX),
             images(&loaded.status),
             changed,
         ],
         Err(error) => [
             key,
             "unreadable".to_owned(),
-            cell(&error.to_string()),
+            cut(&error.to_string(), CELL_MAX),
             String::new(),
             changed,
         ],
     }
 }
 
-/// What is waited for, what went wrong, or what became of it.
-fn what(status: &Status) -> String {
+/// What runs or is waited for, what went wrong, or what became of it.
+fn what(status: &Status, now: Timestamp) -> String {
     match status.state {
-        State::Working => status
-            .waiting
-            .as_ref()
-            .map(|waiting| waiting.message.clone())
-            .unwrap_or_default(),
+        State::Working => words_with_age(status, now),
         State::Available => status.name.clone().unwrap_or_default(),
         State::Rejected => counted(status.problems.len(), "problem"),
         State::Superseded => "the image manifest beside it decides".to_owned(),
-        State::Cancelled => "it was asked for".to_owned(),
+        State::Cancelled => match status.cancel.map(|cancel| cancel.by) {
+            Some(CancelBy::ManifestRemoved) => "its manifest was removed".to_owned(),
+            Some(CancelBy::Command) | None => "it was asked for".to_owned(),
+        },
         State::Failed => {
             let failure = status.failure.as_ref();
             failure
@@ -86,18 +86,12 @@ fn images(status: &Status) -> String {
     plain(&ids.join(" "))
 }
 
-fn cell(text: &str) -> String {
-    let text = plain(text);
-    match text.char_indices().nth(CELL_MAX) {
-        Some((end, _)) => format!("{} ...", &text[..end]),
-        None => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::status::{Image, ManifestVersion, Step};
+    use crate::image::observed::ObservedTask;
+    use crate::image::status::{Cancel, Ending, Image, ManifestVersion, Step};
+    use crate::image::task::{Task, TaskKind};
     use crate::store::{Loaded, StoreError};
 
     fn at(text: &str) -> Timestamp {
@@ -130,6 +124,49 @@ mod tests {
                 etag: String::new(),
             }),
         }
+    }
+
+    #[test]
+    fn what_runs_is_told_in_ec2s_words() {
+        let mut web = status("web.image.yaml", State::Working);
+        web.step = Step::AwaitTask;
+        web.tasks.push(Task {
+            progress: Some(42),
+            message: Some("converting".to_owned()),
+            ..task(TaskKind::ImportSnapshot, "active")
+        });
+        let now = at("2026-11-21T09:03:00Z");
+        assert_eq!(what(&web, now), "import-snapshot 42 % converting (3 min)");
+        let asked_at = at("2026-11-21T09:02:00Z");
+        web.cancel = Some(Cancel {
+            asked_at,
+            by: CancelBy::Command,
+        });
+        web.tasks[0].state = "deleting".to_owned();
+        assert_eq!(
+            what(&web, now),
+            "cancelling: import-snapshot 42 % deleting: converting (3 min)"
+        );
+        (web.step, web.ending) = (Step::CleanUp, Some(Ending::Cancelled));
+        web.removed = vec!["snap-1".to_owned()];
+        assert_eq!(what(&web, now), "cancelled, removing 1 thing (3 min)");
+
+        let mut copy = status("copy.image.yaml", State::Working);
+        copy.tasks.push(task(TaskKind::CopyImage, "pending"));
+        copy.stalls = 1;
+        assert_eq!(
+            what(&copy, at("2026-11-21T16:00:00Z")),
+            "copy-image pending (7 h), no change for 7 h"
+        );
+    }
+
+    fn task(kind: TaskKind, state: &str) -> Task {
+        let seen = ObservedTask {
+            id: "import-snap-1".to_owned(),
+            state: state.to_owned(),
+            ..ObservedTask::default()
+        };
+        Task::started(kind, "us-east-1", &seen, at("2026-11-21T09:00:00Z"))
     }
 
     #[test]

@@ -138,6 +138,7 @@ pub fn ask_cancel(
 pub fn cancel_sent(status: &mut Status, now: Timestamp) {
     if let Some(task) = status.tasks.last_mut() {
         task.cancel_sent_at = Some(now);
+        status.waiting = None;
         let why = format!("EC2 was asked to cancel {}", task.id);
         status.note(&why, now);
     }

@@ -26,7 +26,7 @@ pub fn image_seen(
     let Some(seen) = seen else {
         return image_unseen(status, region, now);
     };
-    let mut changed = keep(status, region, seen);
+    let mut changed = keep(status, region, seen) | status.waiting.take().is_some();
     if let Some(task) = status.tasks.last_mut().filter(|task| task.kind.is_image()) {
         let before = task.updated_at;
         changed |= task.see(&as_task(seen), now);

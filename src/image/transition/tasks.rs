@@ -47,7 +47,7 @@ pub fn task_seen(status: &mut Status, seen: Option<&ObservedTask>, now: Timestam
         return news;
     };
     let updated_at = task.updated_at;
-    let changed = task.see(seen, now);
+    let changed = task.see(seen, now) | status.waiting.take().is_some();
     if task.updated_at != updated_at {
         status.stalls = 0;
     }
@@ -141,7 +141,8 @@ pub fn imported_is_tagged(status: &mut Status, now: Timestamp) {
 
 /// Tells of silence: after a time that is named for each kind, then after twice that, and so on. Nothing is given up
 /// for being slow. Returns whether there was something to tell.
-pub(super) fn stalled(status: &mut Status, now: Timestamp) -> bool {
+#[must_use]
+pub fn stalled(status: &mut Status, now: Timestamp) -> bool {
     // RegisterImage takes seconds.
     let limit = status
         .followed_task()

@@ -1,0 +1,111 @@
+//! How `advance-tasks` does with many open images: how its calls, its time and its memory grow. No test: it prints tables.
+//!
+//! ```text
+//! cargo run --features bench --bin open-images [-- 0 100 1000 10000]
+//! ```
+//!
+//! The function's own code runs in this process, over the embedded world, with EC2's request limits on. Two times are
+//! told. *Waiting* is the world's time: each answer comes as late as S3's and EC2's usually do, and nothing else takes
+//! time. *Computing* is the time of this machine, the world's own share included, in the build at hand: a debug build is
+//! many times slower than a function. A tick takes about the sum of the two. Needs Linux (`/proc/self`).
+
+mod opening;
+mod tick;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::time::Duration;
+
+use opening::Opened;
+use tick::{Tick, ticker};
+
+/// Numbers of open images, unless the command line names others.
+const SIZES: [usize; 4] = [0, 100, 1_000, 10_000];
+
+/// What the template gives the function.
+const TIME_LEFT: Duration = Duration::from_secs(50);
+
+/// Far too little for all: half of it is kept for what is under way.
+const SHORT: Duration = Duration::from_secs(6);
+
+/// From how many images on a short tick cannot look at all.
+const TOO_MANY: usize = 10_000;
+
+/// The schedule's period.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// In this time every task whose progress EC2 tells has made some: one percent of a task's time and more.
+const PROGRESS: Duration = Duration::from_secs(11 * 3600);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tokio::time::pause();
+    let sizes = std::env::args()
+        .skip(1)
+        .map(|size| size.parse())
+        .collect::<Result<Vec<usize>, _>>()?;
+    let sizes = if sizes.is_empty() {
+        SIZES.to_vec()
+    } else {
+        sizes
+    };
+    say(Tick::HEADING);
+    let mut turns = Vec::new();
+    let mut opened_as = Vec::new();
+    for size in sizes {
+        let opened = Opened::new(size).await?;
+        opened_as.push(format!("{size}: {}", opened.steps().await?));
+        let ticker = ticker(&opened);
+        say(&ticker.tick("first", TIME_LEFT).await?.row(size));
+        opened.world.run_for(MINUTE).await;
+        say(&ticker.tick("a minute later", TIME_LEFT).await?.row(size));
+        if size >= TOO_MANY {
+            turns.push(turns_of(&opened, size).await?);
+        }
+        opened.world.run_for(PROGRESS).await;
+        say(&ticker.tick("all have changed", TIME_LEFT).await?.row(size));
+    }
+    say("\nOpen images, by what they wait for:\n");
+    opened_as.iter().for_each(|line| say(&format!("- {line}")));
+    turns.iter().for_each(|turns| say(turns));
+    Ok(())
+}
+
+/// Ticks that are cut short, until each image had three turns: nobody starves.
+async fn turns_of(opened: &Opened, size: usize) -> Result<String, Box<dyn Error>> {
+    let ticker = ticker(opened);
+    let mut turns: BTreeMap<String, usize> = BTreeMap::new();
+    let mut lines = format!(
+        "\n{size} open images, ticks of {} s:\n\n| tick | looked at | left | never looked at | fewest and most turns |\n|--:|--:|--:|--:|--:|",
+        SHORT.as_secs()
+    );
+    for number in 1..=100 {
+        opened.world.run_for(MINUTE).await;
+        let tick = ticker.tick("short", SHORT).await?;
+        let looked: BTreeSet<&String> = tick.statuses.iter().collect();
+        let count = looked.len();
+        for key in looked {
+            *turns.entry(key.clone()).or_default() += 1;
+        }
+        let never = size - turns.len();
+        let most = turns.values().copied().max().unwrap_or(0);
+        let fewest = if never > 0 {
+            0
+        } else {
+            turns.values().copied().min().unwrap_or(0)
+        };
+        lines.push_str(&format!(
+            "\n| {number} | {count} | {} | {never} | {fewest}, {most} |",
+            tick.skipped
+        ));
+        if fewest >= 3 {
+            return Ok(lines);
+        }
+    }
+    Err(format!("somebody starves\n{lines}").into())
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what it is for")]
+fn say(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,93 @@
+//! What is under way, in EC2's own words: what `status`, `watch` and `demo` say of it.
+
+use jiff::Timestamp;
+
+use super::text::{plain, span};
+use crate::image::Status;
+use crate::image::status::{Ending, Step};
+use crate::image::task::Task;
+use crate::image::transition::counted;
+
+/// What is being done for an image, as `import-snapshot 42 % converting`; not for one that has ended.
+pub(super) fn words(status: &Status) -> String {
+    let what = match &status.waiting {
+        Some(waiting) => plain(&waiting.message),
+        None => doing(status),
+    };
+    // Cleaning up says itself what it is after.
+    if status.cancel.is_some() && status.step != Step::CleanUp {
+        format!("cancelling: {what}")
+    } else {
+        what
+    }
+}
+
+/// The same with the age of what runs, as `import-snapshot 42 % converting (3 min)`.
+pub(super) fn words_with_age(status: &Status, now: Timestamp) -> String {
+    let since = status
+        .followed_task()
+        .map_or(status.step_since, |task| task.started_at);
+    let mut words = words(status);
+    words.push_str(&format!(" ({})", span(now.duration_since(since))));
+    if status.stalls > 0 {
+        let still = span(now.duration_since(status.still_since()));
+        words.push_str(&format!(", no change for {still}"));
+    }
+    words
+}
+
+fn doing(status: &Status) -> String {
+    if let Some(task) = status.followed_task() {
+        return task_words(task);
+    }
+    match status.step {
+        Step::CheckManifest | Step::CheckBundle | Step::CheckObject => "checking".to_owned(),
+        Step::StartTask => "starting".to_owned(),
+        Step::AwaitTask => "waiting".to_owned(),
+        Step::TagImported => "tagging".to_owned(),
+        Step::RegisterImage => "registering".to_owned(),
+        Step::AwaitImage => status
+            .images
+            .values()
+            .map(|image| plain(&format!("{} {}", image.id, image.state)))
+            .collect::<Vec<_>>()
+            .join(", "),
+        Step::StoreImage => "storing".to_owned(),
+        Step::CleanUp => cleaning_up(status),
+    }
+}
+
+/// A task: its kind, how far it is, and what EC2 says of it.
+pub(super) fn task_words(task: &Task) -> String {
+    let percent = task
+        .progress
+        .map(|progress| format!(" {progress} %"))
+        .unwrap_or_default();
+    plain(&format!("{}{percent} {}", task.kind, state_words(task)))
+}
+
+/// EC2's state of a task and its message. Import tasks are `active` for all their life; what they do is the message.
+pub(super) fn state_words(task: &Task) -> String {
+    let gone = match task.unseen_since {
+        Some(_) => ", not listed by EC2",
+        None => "",
+    };
+    let words = match &task.message {
+        Some(message) if task.state == "active" => message.clone(),
+        Some(message) if *message != task.state => format!("{}: {message}", task.state),
+        _ => task.state.clone(),
+    };
+    plain(&format!("{words}{gone}"))
+}
+
+fn cleaning_up(status: &Status) -> String {
+    let after = match status.ending {
+        Some(Ending::Cancelled) => "cancelled",
+        Some(Ending::Lost) => "lost",
+        Some(Ending::Failed) | None => "failed",
+    };
+    match status.removed.len() {
+        0 => format!("{after}, cleaning up"),
+        found => format!("{after}, removing {}", counted(found, "thing")),
+    }
+}
