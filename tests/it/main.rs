@@ -26,6 +26,7 @@ mod notices;
 mod operator;
 mod starts;
 mod suspicions;
+mod suspicions_anytime;
 mod task_failures;
 mod task_faults;
 mod tasks;
