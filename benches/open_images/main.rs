@@ -17,7 +17,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use opening::Opened;
-use tick::{Tick, ticker};
+use tick::{S3_ANSWERS_IN, Tick, ticker};
 
 /// Numbers of open images, unless the command line names others.
 const SIZES: [usize; 4] = [0, 100, 1_000, 10_000];
@@ -25,11 +25,8 @@ const SIZES: [usize; 4] = [0, 100, 1_000, 10_000];
 /// What the template gives the function.
 const TIME_LEFT: Duration = Duration::from_secs(50);
 
-/// Far too little for all: half of it is kept for what is under way.
-const SHORT: Duration = Duration::from_secs(6);
-
-/// From how many images on a short tick cannot look at all.
-const TOO_MANY: usize = 10_000;
+/// From how many images on a tick that is cut short says where the next one begins.
+const MANY: usize = 1_000;
 
 /// The schedule's period.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -59,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         say(&ticker.tick("first", TIME_LEFT).await?.row(size));
         opened.world.run_for(MINUTE).await;
         say(&ticker.tick("a minute later", TIME_LEFT).await?.row(size));
-        if size >= TOO_MANY {
+        if size >= MANY {
             turns.push(turns_of(&opened, size).await?);
         }
         opened.world.run_for(PROGRESS).await;
@@ -71,17 +68,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Time enough for about a quarter of so many images: S3 is asked for 32 at once, and half of the time is kept for what is
+/// under way.
+fn too_short(size: usize) -> Duration {
+    S3_ANSWERS_IN.mul_f64(size as f64 / 64.0)
+}
+
 /// Ticks that are cut short, until each image had three turns: nobody starves.
 async fn turns_of(opened: &Opened, size: usize) -> Result<String, Box<dyn Error>> {
     let ticker = ticker(opened);
     let mut turns: BTreeMap<String, usize> = BTreeMap::new();
+    let short = too_short(size);
     let mut lines = format!(
-        "\n{size} open images, ticks of {} s:\n\n| tick | looked at | left | never looked at | fewest and most turns |\n|--:|--:|--:|--:|--:|",
-        SHORT.as_secs()
+        "\n{size} open images, ticks of {:.1} s:\n\n| tick | looked at | left | never looked at | fewest and most turns |\n|--:|--:|--:|--:|--:|",
+        short.as_secs_f64()
     );
     for number in 1..=100 {
         opened.world.run_for(MINUTE).await;
-        let tick = ticker.tick("short", SHORT).await?;
+        let tick = ticker.tick("short", short).await?;
         let looked: BTreeSet<&String> = tick.statuses.iter().collect();
         let count = looked.len();
         for key in looked {

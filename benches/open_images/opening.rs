@@ -82,10 +82,14 @@ impl Opened {
             .schedules(false)
             .start()
             .await?;
-        let environment = &world.stack().functions[0].environment;
+        let functions = &world.stack().functions;
         let config = Config::read(|name| match name {
             "AWS_REGION" => Some(REGION.to_owned()),
-            name => environment.get(name).cloned(),
+            // One configuration does for the function that opens the images and for the one that follows them.
+            name => functions
+                .iter()
+                .find_map(|it| it.environment.get(name))
+                .cloned(),
         })?;
         world.ec2().set_bundle_key(KEY_ID, SECRET);
         let key = json!({"accessKeyId": KEY_ID, "secretAccessKey": SECRET}).to_string();

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::opening::Opened;
 
 /// What S3 usually takes for a small object, generously.
-const S3_ANSWERS_IN: Duration = Duration::from_millis(30);
+pub(crate) const S3_ANSWERS_IN: Duration = Duration::from_millis(30);
 
 /// What EC2 usually takes for a page.
 const EC2_ANSWERS_IN: Duration = Duration::from_millis(300);
