@@ -89,6 +89,28 @@ enum Happens {
     RemovedAndReplaced,
 }
 
+impl Happens {
+    async fn to(self, desk: &Desk, manifest: &str) {
+        let other = format!("{manifest}description: other\n");
+        let soon = Duration::from_secs(5);
+        match self {
+            Self::Nothing => {}
+            Self::Removed => desk.remove(KEY).await,
+            Self::Replaced => desk.drop_file(KEY, &other).await,
+            Self::RemovedAndPutBack => {
+                desk.remove(KEY).await;
+                desk.world.run_for(soon).await;
+                desk.drop_file(KEY, manifest).await;
+            }
+            Self::RemovedAndReplaced => {
+                desk.remove(KEY).await;
+                desk.world.run_for(soon).await;
+                desk.drop_file(KEY, &other).await;
+            }
+        }
+    }
+}
+
 async fn play(kind: TaskKind, happens: Happens, at: u64, fault: Option<Fault>) -> Option<String> {
     let (desk, manifest) = desk_for(kind).await;
     let before = Before::of(&desk);
@@ -108,22 +130,7 @@ async fn play(kind: TaskKind, happens: Happens, at: u64, fault: Option<Fault>) -
     }
     desk.drop_file(KEY, &manifest).await;
     desk.world.run_for(Duration::from_secs(at)).await;
-    let other = format!("{manifest}description: other\n");
-    match happens {
-        Happens::Nothing => {}
-        Happens::Removed => desk.remove(KEY).await,
-        Happens::Replaced => desk.drop_file(KEY, &other).await,
-        Happens::RemovedAndPutBack => {
-            desk.remove(KEY).await;
-            desk.world.run_for(Duration::from_secs(5)).await;
-            desk.drop_file(KEY, &manifest).await;
-        }
-        Happens::RemovedAndReplaced => {
-            desk.remove(KEY).await;
-            desk.world.run_for(Duration::from_secs(5)).await;
-            desk.drop_file(KEY, &other).await;
-        }
-    }
+    happens.to(&desk, &manifest).await;
     desk.rest().await;
     desk.world.run_for(Duration::from_secs(30 * 60)).await;
     let (images, orphans) = before.now(&desk).await;
