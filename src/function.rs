@@ -1,6 +1,7 @@
 //! The three functions as Lambda runs them: the world is built once, then each invocation is one call of a handler.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
@@ -10,7 +11,7 @@ use lambda_runtime_api_client::body::Body;
 use serde_json::Value;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::aws::Aws;
+use crate::aws::{Aws, Pace};
 use crate::config::{Config, ConfigError};
 use crate::{advance_tasks, notify, register_image};
 
@@ -36,9 +37,10 @@ pub async fn run_register_image() -> ExitCode {
     ended(lambda_runtime::run(service_fn(handler)).await)
 }
 
-/// Runs `advance-tasks`, as [`run_register_image`].
-pub async fn run_advance_tasks() -> ExitCode {
-    let start = start(|config| config.account_id().and(config.topic_arn()).map(drop));
+/// Runs `advance-tasks`, as [`run_register_image`], at this pace.
+pub async fn run_advance_tasks(pace: Pace) -> ExitCode {
+    let start = start(|config| config.account_id().and(config.topic_arn()).map(drop))
+        .map(|(aws, config)| (aws.paced_by(Arc::new(pace)), config));
     let (aws, config) = &match start {
         Ok(start) => start,
         Err(error) => return refuse(&error).await,

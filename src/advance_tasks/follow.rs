@@ -23,6 +23,9 @@ use crate::store::Loaded;
 /// Ticks do not come to the second.
 const TICK_JITTER: SignedDuration = SignedDuration::from_secs(30);
 
+/// Up to how many store tasks are asked for by their AMIs' ids, of which a call takes 20.
+const STORED_BY_ID: usize = 60;
+
 /// What is looked at by one Describe call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Batch {
@@ -160,6 +163,15 @@ impl<'a> Followed<'a> {
     }
 
     async fn list_stored(&mut self, batch: Batch, waiting: &[Loaded]) -> Result<Seen, AwsError> {
+        // The list has a month's tasks: for a few it is shorter to ask by id.
+        if waiting.len() <= STORED_BY_ID {
+            let ids: Vec<String> = waiting
+                .iter()
+                .filter_map(|loaded| awaited_id(self.turn, &loaded.status))
+                .collect();
+            let found = self.turn.aws.find_store_image_tasks(&ids).await?;
+            return Ok(Seen::Tasks(found));
+        }
         let wanted = waiting
             .iter()
             .filter_map(|loaded| loaded.status.store.clone());
@@ -246,7 +258,12 @@ fn is_due(turn: Turn<'_>, status: &Status) -> bool {
         .followed_task()
         .map_or(status.step_since, |task| task.started_at);
     let interval = polling_interval(turn.now.duration_since(began));
-    status.cancel.is_some() || turn.now.duration_since(last) + TICK_JITTER >= interval
+    let interval = turn.aws.pace().between_looks(interval);
+    // What has just not been seen is looked for again at once: one answer without it is no proof.
+    let is_unseen = status
+        .followed_task()
+        .is_some_and(|task| task.unseen_since.is_some());
+    status.cancel.is_some() || is_unseen || turn.now.duration_since(last) + TICK_JITTER >= interval
 }
 
 /// Keeps what was seen, does what can be done then, and sends what is late. Returns whether the status changed.

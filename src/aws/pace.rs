@@ -92,9 +92,28 @@ impl Bucket {
 pub struct Pace {
     buckets: Mutex<HashMap<(String, &'static str), Bucket>>,
     looks: Mutex<HashMap<String, Timestamp>>,
+    /// How fast the world is that is looked at, if not as fast as ours.
+    speed: Option<f64>,
 }
 
 impl Pace {
+    /// The pace for a world whose time runs so many times as fast as the process's own: `amiwright local --speed`.
+    /// The schedule ticks faster there, and a look for each tick is none too many.
+    #[must_use]
+    pub fn at_speed(speed: f64) -> Self {
+        Self {
+            speed: Some(speed),
+            ..Self::default()
+        }
+    }
+
+    /// How long, by the process's own clock, an interval between two looks is.
+    #[must_use]
+    pub fn between_looks(&self, interval: SignedDuration) -> SignedDuration {
+        self.speed
+            .map_or(interval, |speed| interval.mul_f64(1.0 / speed))
+    }
+
     /// Waits for the turn of an action, if it comes at once or within two seconds.
     ///
     /// # Errors

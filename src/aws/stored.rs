@@ -24,6 +24,9 @@ pub struct RestoredImage {
     pub tags: BTreeMap<String, String>,
 }
 
+/// AMI ids that one call takes (DescribeStoreImageTasks, ImageIds).
+const STORED_IDS_MAX: usize = 20;
+
 impl Aws {
     /// Begins to store an AMI; returns the object's key. Look before: the call has no client token, so it is sent once
     /// and never again by itself.
@@ -84,6 +87,43 @@ impl Aws {
         Ok(tasks)
     }
 
+    /// The tasks that store these AMIs, in whatever bucket. An id that EC2 does not know is left out.
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses.
+    pub async fn find_store_image_tasks(
+        &self,
+        image_ids: &[String],
+    ) -> Result<Vec<ObservedTask>, AwsError> {
+        let mut tasks = Vec::new();
+        for ids in image_ids.chunks(STORED_IDS_MAX) {
+            let mut ids = ids.to_vec();
+            while !ids.is_empty() {
+                let request = self
+                    .ec2()
+                    .describe_store_image_tasks()
+                    .set_image_ids(Some(ids.clone()));
+                let doing = "looking at the tasks that store images";
+                match self
+                    .ask_ec2("DescribeStoreImageTasks", doing, request.send())
+                    .await
+                {
+                    Ok(answer) => {
+                        let found = answer.store_image_task_results.unwrap_or_default();
+                        tasks.extend(found.into_iter().map(observed));
+                        break;
+                    }
+                    // One that EC2 refuses must not hide the others.
+                    Err(error) if names_one(&error, &ids) => {
+                        ids.retain(|id| !error.message.contains(id.as_str()));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(tasks)
+    }
+
     /// Begins to restore a stored AMI; returns the id of the one that is made. Look before: the call has no client
     /// token, so it is sent once and never again by itself.
     ///
@@ -111,6 +151,13 @@ impl Aws {
             .await?;
         said(answer.image_id).ok_or_else(|| unnamed(doing, "AMI"))
     }
+}
+
+/// Whether the error is about one or some of these ids.
+fn names_one(error: &AwsError, ids: &[String]) -> bool {
+    let is_of_id = |code: &str| code.starts_with("InvalidAMIID.");
+    error.code.as_deref().is_some_and(is_of_id)
+        && ids.iter().any(|id| error.message.contains(id.as_str()))
 }
 
 fn observed(task: StoreImageTaskResult) -> ObservedTask {

@@ -9,15 +9,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use localaws::ec2::{Era, TaskKind};
 use tokio::time::Instant;
 
 use super::desk::{Desk, Setup, TEMPLATE};
 use super::progress::{Progress, Stage};
-use super::{Error, signals};
+use super::{Error, cancel, signals};
+use crate::aws::Aws;
+use crate::config::Config;
 use crate::image::Status;
+use crate::image::status::Step;
 use crate::keys::StatePrefix;
-use examples::{DROPPED, MANIFESTS};
+use examples::{CANCELLED, DROPPED, MANIFESTS};
 use outcome::Outcome;
 
 /// How many seconds pass for EC2 and the schedules in one second: the tick of a minute comes every other second.
@@ -25,6 +29,18 @@ const SPEED: f64 = 30.0;
 
 /// How long the images may take. A few seconds are usual; a machine that does much else may need more.
 const TIME_LIMIT: Duration = Duration::from_secs(90);
+
+/// How many seconds of the world EC2's tasks take: some ticks each, so that there is progress to see. The import of the
+/// machine would take longer than the demo: it is cancelled.
+const TASK_TIMES: [(TaskKind, u64); 4] = [
+    (TaskKind::ImportSnapshot, 240),
+    (TaskKind::BundleInstance, 210),
+    (TaskKind::CopyImage, 150),
+    (TaskKind::ImportImage, 900),
+];
+
+/// How far, in percent, the task is when it is cancelled: visibly under way.
+const CANCEL_AT: u8 = 10;
 
 /// How often the statuses are looked at, for the progress bars.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -71,12 +87,17 @@ async fn demonstrate(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<
         speed: SPEED,
         email: "you@example.com",
         region: "us-east-1",
+        era: Era::Classic,
         now,
     };
     let ended = signals::end()?;
     let desk = Desk::start(setup).await?;
+    for (kind, seconds) in TASK_TIMES {
+        let time = Duration::from_secs(seconds);
+        desk.world.ec2().set_task_time(kind, time);
+    }
     let played = tokio::select! {
-        played = play(&desk, out) => played,
+        played = play(&desk, now, out) => played,
         () = ended => Err(Error::new("the demo was broken off")),
     };
     let logs = if matches!(played, Ok(ref wrong) if wrong.is_empty()) {
@@ -114,13 +135,13 @@ fn directory(args: &Args, now: Timestamp) -> Result<Option<PathBuf>, Error> {
 }
 
 /// Drops the examples twice. Returns what came out otherwise than it should.
-async fn play(desk: &Desk, out: &mut dyn Write) -> Result<Vec<String>, Error> {
+async fn play(desk: &Desk, now: Timestamp, out: &mut dyn Write) -> Result<Vec<String>, Error> {
     let started = Instant::now();
     show::opening(desk, out)?;
-    drop_examples(desk).await?;
+    drop_examples(desk, DROPPED.iter().copied()).await?;
     let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
     let progress = Progress::new(on_terminal);
-    let in_time = follow(desk, progress, started, out).await?;
+    let in_time = follow(desk, progress, (started, now), out).await?;
     let outcome = Outcome::gather(desk).await?;
     show::outcome(&outcome, out)?;
     let mut wrong = outcome.differences();
@@ -133,10 +154,16 @@ async fn play(desk: &Desk, out: &mut dyn Write) -> Result<Vec<String>, Error> {
     }
     writeln!(
         out,
-        "Settled after {:.1} s. Dropping the same files again ...",
-        started.elapsed().as_secs_f64()
+        "Settled after {:.1} s. Dropping the same files again, but {}: what was cancelled and is uploaded again is \
+         wanted again ...",
+        started.elapsed().as_secs_f64(),
+        CANCELLED.key
     )?;
-    drop_examples(desk).await?;
+    let again = DROPPED
+        .iter()
+        .copied()
+        .filter(|(key, _)| *key != CANCELLED.key);
+    drop_examples(desk, again).await?;
     desk.world.settle().await;
     tokio::time::sleep(QUIET).await;
     desk.world.settle().await;
@@ -154,8 +181,11 @@ async fn play(desk: &Desk, out: &mut dyn Write) -> Result<Vec<String>, Error> {
     Ok(wrong)
 }
 
-async fn drop_examples(desk: &Desk) -> Result<(), Error> {
-    for (key, content) in DROPPED {
+async fn drop_examples(
+    desk: &Desk,
+    files: impl Iterator<Item = (&'static str, &'static [u8])>,
+) -> Result<(), Error> {
+    for (key, content) in files {
         let put = desk
             .world
             .s3()
@@ -170,9 +200,10 @@ async fn drop_examples(desk: &Desk) -> Result<(), Error> {
 async fn follow(
     desk: &Desk,
     mut progress: Progress,
-    started: Instant,
+    (started, now): (Instant, Timestamp),
     out: &mut dyn Write,
 ) -> Result<bool, Error> {
+    let mut asked = false;
     loop {
         let mut settled = true;
         for manifest in MANIFESTS {
@@ -183,7 +214,13 @@ async fn follow(
                     .as_ref()
                     .is_some_and(|status| status.state.is_final());
             let stage = Stage::of(status.as_ref(), Some(open));
-            progress.show(manifest.key, stage, started.elapsed(), out)?;
+            progress.show(manifest.key, &stage, started.elapsed(), out)?;
+            if !asked && manifest.key == CANCELLED.key && status.is_some_and(|it| may_cancel(&it)) {
+                let elapsed = SignedDuration::try_from(started.elapsed()).unwrap_or_default();
+                let answer = ask_cancel(desk, now.saturating_add(elapsed).unwrap_or(now)).await?;
+                progress.say(&answer, out)?;
+                asked = true;
+            }
         }
         if settled || started.elapsed() > TIME_LIMIT {
             progress.finish();
@@ -191,6 +228,26 @@ async fn follow(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Whether the image that is to be cancelled is far enough on its way.
+fn may_cancel(status: &Status) -> bool {
+    status.step == Step::AwaitTask && status.progress.is_some_and(|it| it >= CANCEL_AT)
+}
+
+/// Does what `amiwright cancel` does.
+async fn ask_cancel(desk: &Desk, now: Timestamp) -> Result<String, Error> {
+    let (url, region) = (desk.url(), desk.world.region());
+    let aws = Aws::from_env(region, Some(&url)).await;
+    let environment = desk.world.stack().functions.first();
+    let config = Config::read(|name| match name {
+        "AWS_REGION" => Some(region.to_owned()),
+        name => environment.and_then(|function| function.environment.get(name).cloned()),
+    });
+    let config =
+        config.map_err(|error| Error::from_source("the template is not complete", error))?;
+    let answer = cancel::ask(&aws, &config, CANCELLED.key, now).await?;
+    Ok(format!("$ amiwright cancel {}\n{answer}", CANCELLED.key))
 }
 
 /// The status of a manifest, as it is in the bucket.

@@ -5,11 +5,12 @@ use std::process::Command;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use localaws::ec2::SeedSnapshot;
+use localaws::ec2::{Era, SeedImage, SeedInstance, SeedSnapshot};
 use localaws::lambda::FunctionRunner;
 use localaws::server::Server;
 use localaws::template::stack::Function;
 use localaws::world::World;
+use serde_json::json;
 
 use super::{Error, function};
 
@@ -21,6 +22,21 @@ pub(super) const SNAPSHOT: &str = "snap-0123456789abcdef0";
 
 /// Size of that snapshot, in GiB.
 const SNAPSHOT_SIZE: u32 = 8;
+
+/// The AMI that is there from the beginning, in [`other_region`]: one to copy.
+pub(super) const IMAGE: &str = "ami-0123456789abcdef0";
+
+/// The instance that is there in the classic era: one to bundle.
+pub(super) const INSTANCE: &str = "i-0123456789abcdef0";
+
+/// The parameter with the key that signs upload policies in the classic era.
+pub(super) const BUNDLE_KEY: &str = "/amiwright/bundle-key";
+
+/// That key: AWS's own example, which opens nothing anywhere.
+const EXAMPLE_KEY: (&str, &str) = (
+    "AKIAIOSFODNN7EXAMPLE",
+    "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+);
 
 /// What a desk is made of.
 #[derive(Debug)]
@@ -37,6 +53,8 @@ pub(super) struct Setup<'a> {
     pub(super) email: &'a str,
     /// Region of the stack.
     pub(super) region: &'a str,
+    /// What its EC2 still supports.
+    pub(super) era: Era,
     /// The world's time at its start, and the seed of its ids: a later run must not make the ids of an earlier one.
     pub(super) now: Timestamp,
 }
@@ -60,22 +78,28 @@ impl Desk {
             )
         })?;
         let seed = u64::try_from(setup.now.as_microsecond()).unwrap_or_default();
-        let world = World::builder()
+        let mut builder = World::builder();
+        if setup.era == Era::Classic {
+            builder = builder.parameter("BundleKeyParameter", BUNDLE_KEY);
+        }
+        let speed = setup.speed;
+        let world = builder
             .template(setup.template)
             .stack_name("amiwright")
             .parameter("NotificationEmail", setup.email)
             .region(setup.region)
             .epoch(setup.now)
-            .speed(setup.speed)
+            .speed(speed)
+            .era(setup.era)
             .seed(seed)
             .directory(setup.directory)
             .functions(FunctionRunner::Process(Arc::new(move |function| {
-                command(&program, function)
+                command(&program, function, speed)
             })))
             .start()
             .await
             .map_err(|error| Error::from_source("the stack does not start", error))?;
-        match Self::open(&world, setup.port).await {
+        match Self::open(&world, &setup).await {
             Ok((bucket, server)) => Ok(Self {
                 world,
                 bucket,
@@ -88,7 +112,7 @@ impl Desk {
         }
     }
 
-    async fn open(world: &World, port: u16) -> Result<(String, Server), Error> {
+    async fn open(world: &World, setup: &Setup<'_>) -> Result<(String, Server), Error> {
         check_functions(world)?;
         let bucket = world
             .stack()
@@ -99,7 +123,10 @@ impl Desk {
             Error::new("the template makes no bucket, so there is nowhere to drop a manifest")
         })?;
         seed(world);
-        let server = Server::bind(world, port).await;
+        if setup.era == Era::Classic {
+            seed_classic(world);
+        }
+        let server = Server::bind(world, setup.port).await;
         let server =
             server.map_err(|error| Error::from_source("the stack cannot be reached", error))?;
         Ok((bucket, server))
@@ -123,9 +150,12 @@ impl Desk {
 }
 
 /// What starts a function's process: this program, as that function.
-fn command(program: &Path, function: &Function) -> Command {
+fn command(program: &Path, function: &Function, speed: f64) -> Command {
     let mut command = Command::new(program);
     command.args(["function", &function.binary]);
+    if speed > 1.0 {
+        command.args(["--speed", &speed.to_string()]);
+    }
     command
 }
 
@@ -151,21 +181,59 @@ fn check_functions(world: &World) -> Result<(), Error> {
     }
 }
 
-fn seed(world: &World) {
-    let region = world.region();
-    if world
-        .ec2()
-        .snapshots(region)
-        .iter()
-        .any(|snapshot| snapshot.id == SNAPSHOT)
-    {
-        return;
+/// The Region next door: where the AMI to copy is.
+pub(super) fn other_region(world: &World) -> &'static str {
+    if world.region() == "us-west-2" {
+        "us-east-1"
+    } else {
+        "us-west-2"
     }
-    let snapshot = SeedSnapshot {
-        id: Some(SNAPSHOT.to_owned()),
-        volume_size: SNAPSHOT_SIZE,
-        description: "A snapshot to make images from".to_owned(),
-        ..SeedSnapshot::default()
+}
+
+/// What is there to make images from. What an earlier run had is left as it is.
+fn seed(world: &World) {
+    let (here, there) = (world.region(), other_region(world));
+    for (region, description) in [
+        (here, "A snapshot to make images from"),
+        (there, "The snapshot of the image to copy"),
+    ] {
+        let mut known = world.ec2().snapshots(region).into_iter();
+        if known.all(|snapshot| snapshot.id != SNAPSHOT) {
+            let snapshot = SeedSnapshot {
+                id: Some(SNAPSHOT.to_owned()),
+                volume_size: SNAPSHOT_SIZE,
+                description: description.to_owned(),
+                ..SeedSnapshot::default()
+            };
+            world.ec2().seed_snapshot(region, snapshot);
+        }
+    }
+    let mut known = world.ec2().images(there).into_iter();
+    if known.all(|image| image.id != IMAGE) {
+        let image = SeedImage {
+            id: Some(IMAGE.to_owned()),
+            name: "base".to_owned(),
+            snapshot_id: SNAPSHOT.to_owned(),
+            volume_size: SNAPSHOT_SIZE,
+        };
+        world.ec2().seed_image(there, image);
+    }
+}
+
+/// What bundling needs: an instance, and a key that EC2 knows and the functions find.
+fn seed_classic(world: &World) {
+    let region = world.region();
+    let instance = SeedInstance {
+        id: Some(INSTANCE.to_owned()),
+        ..SeedInstance::default()
     };
-    world.ec2().seed_snapshot(region, snapshot);
+    world.ec2().seed_instance(region, instance);
+    let (id, secret) = EXAMPLE_KEY;
+    world.ec2().set_bundle_key(id, secret);
+    if world.ssm().parameter(region, BUNDLE_KEY).is_none() {
+        let key = json!({ "accessKeyId": id, "secretAccessKey": secret }).to_string();
+        world
+            .ssm()
+            .seed_parameter(region, BUNDLE_KEY, "SecureString", &key);
+    }
 }

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::ValueEnum;
 use jiff::Timestamp;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::desk::{Desk, SNAPSHOT, Setup, TEMPLATE};
+use super::desk::{self, BUNDLE_KEY, Desk, IMAGE, INSTANCE, SNAPSHOT, Setup, TEMPLATE};
 use super::{Error, signals};
 
 /// Arguments of `amiwright local`.
@@ -32,6 +33,27 @@ pub(super) struct Args {
     /// The stack's Region.
     #[arg(long, default_value = "us-east-1")]
     region: String,
+    /// What EC2 still supports: instances are bundled in the classic era only.
+    #[arg(long, value_enum, default_value_t = Era::Today)]
+    era: Era,
+}
+
+/// What EC2 still supports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Era {
+    /// As AWS is: BundleInstance is no longer supported.
+    Today,
+    /// As AWS was, and as EC2-compatible clouds are: there is an instance to bundle, and a key to do it with.
+    Classic,
+}
+
+impl From<Era> for localaws::ec2::Era {
+    fn from(era: Era) -> Self {
+        match era {
+            Era::Today => Self::Today,
+            Era::Classic => Self::Classic,
+        }
+    }
 }
 
 /// The speeds that make sense: slower than a tenth looks like a stop; faster than a thousand, the processes of the
@@ -78,10 +100,11 @@ pub(super) async fn run(
         speed: args.speed,
         email: &args.email,
         region: &args.region,
+        era: args.era.into(),
         now,
     };
     let desk = Desk::start(setup).await?;
-    let introduced = introduce(&desk, out);
+    let introduced = introduce(&desk, args.era, out);
     if introduced.is_ok() {
         ended.await;
     }
@@ -117,7 +140,7 @@ fn lock(directory: &Path) -> Result<File, Error> {
     }
 }
 
-fn introduce(desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
+fn introduce(desk: &Desk, era: Era, out: &mut dyn Write) -> io::Result<()> {
     let (url, bucket, world) = (desk.url(), &desk.bucket, &desk.world);
     let directory = world.directory();
     let topic = world
@@ -139,6 +162,10 @@ fn introduce(desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
         ("Bucket", bucket.clone()),
         ("  folder", desk.bucket_folder().display().to_string()),
         ("Snapshot", format!("{SNAPSHOT} (to make images from)")),
+        (
+            "AMI",
+            format!("{IMAGE} in {} (to copy)", desk::other_region(world)),
+        ),
         ("Topic", topic.to_owned()),
         ("Mails", directory.join("mail").display().to_string()),
         ("Functions", functions.join(", ")),
@@ -147,7 +174,20 @@ fn introduce(desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
     for (name, value) in facts {
         writeln!(out, "  {name:<10} {value}")?;
     }
-    let region = world.region();
+    if era == Era::Classic {
+        writeln!(
+            out,
+            "  {:<10} {INSTANCE} (to bundle; the key is in the parameter {BUNDLE_KEY})",
+            "Instance"
+        )?;
+    }
+    how_to_try(desk, era, out)
+}
+
+/// What to type, for each thing that can be tried with the files of `examples/`.
+fn how_to_try(desk: &Desk, era: Era, out: &mut dyn Write) -> io::Result<()> {
+    let (url, bucket) = (desk.url(), &desk.bucket);
+    let region = desk.world.region();
     writeln!(out, "\nDrop a manifest (any credentials do):\n")?;
     writeln!(
         out,
@@ -157,14 +197,30 @@ fn introduce(desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
         out,
         "  aws --endpoint-url {url} s3 cp examples/web.image.yaml s3://{bucket}/"
     )?;
-    writeln!(out, "\nor copy it into the bucket's folder. Then look:\n")?;
+    writeln!(
+        out,
+        "\nor copy it into the bucket's folder. A disk is imported after it was uploaded:\n"
+    )?;
+    writeln!(
+        out,
+        "  truncate -s 1M disk.raw && aws --endpoint-url {url} s3 cp disk.raw s3://{bucket}/"
+    )?;
+    let others = match era {
+        Era::Today => "disk copy",
+        Era::Classic => "disk copy instance",
+    };
+    writeln!(
+        out,
+        "  for what in {others}; do aws --endpoint-url {url} s3 cp examples/$what.image.yaml s3://{bucket}/; done"
+    )?;
+    writeln!(out, "\nThen look:\n")?;
     writeln!(
         out,
         "  aws --endpoint-url {url} ec2 describe-images --owners self"
     )?;
     writeln!(
         out,
-        "  AWS_ENDPOINT_URL={url} AWS_REGION={region} AMIWRIGHT_BUCKET={bucket} amiwright status\n"
+        "  AWS_ENDPOINT_URL={url} AWS_REGION={region} AMIWRIGHT_BUCKET={bucket} amiwright watch   # or status, cancel KEY\n"
     )?;
     out.flush()
 }

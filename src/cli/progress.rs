@@ -55,7 +55,7 @@ fn under_way(status: &Status) -> u8 {
         Step::CheckObject => 4,
         Step::StartTask => 6,
         Step::AwaitTask => {
-            let part = u16::from(status.progress.unwrap_or(0).min(100)) * u16::from(end - begin);
+            let part = u16::from(task_percent(status)) * u16::from(end - begin);
             begin + u8::try_from(part / 100).unwrap_or(0)
         }
         Step::CheckBundle => end.min(if status.tasks.is_empty() { 6 } else { end }),
@@ -66,6 +66,17 @@ fn under_way(status: &Status) -> u8 {
         Step::AwaitImage => 90,
         Step::StoreImage => 92,
         Step::CleanUp => 95,
+    }
+}
+
+/// How far the task is. The percent of a bundle task may be those of its present state alone ("BundleTask", EC2 API
+/// Reference, does not say): with a half of the bar for bundling and one for storing, it never goes back.
+fn task_percent(status: &Status) -> u8 {
+    let percent = status.progress.unwrap_or(0).min(100);
+    match status.tasks.last().map(|task| task.state.as_str()) {
+        Some("bundling") => percent / 2,
+        Some("storing") => 50 + percent / 2,
+        _ => percent,
     }
 }
 
@@ -133,7 +144,7 @@ impl Progress {
     pub(super) fn show(
         &mut self,
         key: &str,
-        stage: Stage,
+        stage: &Stage,
         elapsed: Duration,
         out: &mut dyn Write,
     ) -> io::Result<()> {
@@ -167,6 +178,17 @@ impl Progress {
                 out.flush()
             }
         }
+    }
+
+    /// Says something between the changes.
+    pub(super) fn say(&mut self, text: &str, out: &mut dyn Write) -> io::Result<()> {
+        for line in text.lines() {
+            match &self.bars {
+                Some(bars) => bars.println(format!("  {}", plain(line)))?,
+                None => writeln!(out, "           {}", plain(line))?,
+            }
+        }
+        out.flush()
     }
 
     /// Leaves the bars as they are; what is written next comes below them.
@@ -264,7 +286,7 @@ mod tests {
         for (at, words) in [(1, "checking"), (2, "checking"), (3, "ami-1 available")] {
             let stage = Stage::new(1, words);
             progress
-                .show("web\x1b.image.yaml", stage, seconds(at), &mut out)
+                .show("web\x1b.image.yaml", &stage, seconds(at), &mut out)
                 .unwrap();
         }
         progress.finish();

@@ -190,7 +190,7 @@ pub async fn follow(turn: Turn<'_>, watch: &Watch, out: &mut dyn Write) -> Resul
                 failures = 0;
                 for (key, seen) in &rows {
                     let stage = seen.stage(key, open.contains(key));
-                    progress.show(key, stage, started.elapsed(), out)?;
+                    progress.show(key, &stage, started.elapsed(), out)?;
                 }
                 if is_over(watch, &rows, &open) {
                     break Ok(());

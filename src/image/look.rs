@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage};
+use super::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG, ObservedImage};
 use super::status::Status;
 
 /// Longest value of a tag, in characters ("Tag restrictions", EC2 User Guide).
@@ -34,6 +34,21 @@ pub fn ownership_tags(status: &Status) -> BTreeMap<String, String> {
                 .unwrap_or_else(|| status.manifest.sha256.clone()),
         ),
     ])
+}
+
+/// The tags of everything that is made: the ownership tags, and the attempt's.
+#[must_use]
+pub fn creation_tags(status: &Status) -> BTreeMap<String, String> {
+    let mut tags = ownership_tags(status);
+    tags.insert(ATTEMPT_TAG.to_owned(), attempt(status));
+    tags
+}
+
+/// What tells this attempt from others to make the same: when its manifest was uploaded, and how often this manifest
+/// was taken up before. A status that was removed and written anew is of the same attempt.
+#[must_use]
+pub fn attempt(status: &Status) -> String {
+    format!("{} {}", status.manifest.uploaded_at, status.attempt)
 }
 
 /// Whether something has all of these tags.

@@ -7,6 +7,10 @@ pub const MANIFEST_TAG: &str = "amiwright:manifest";
 /// The ownership tag that holds the manifest version's digest.
 pub const DIGEST_TAG: &str = "amiwright:sha256";
 
+/// The tag that names the attempt that made something: by it alone is known what may be removed when that attempt
+/// fails, and what is an earlier one's.
+pub const ATTEMPT_TAG: &str = "amiwright:attempt";
+
 /// An AMI, as DescribeImages shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedImage {

@@ -37,6 +37,9 @@ pub struct Status {
     pub schema: u32,
     /// The manifest version this status is about.
     pub manifest: ManifestVersion,
+    /// How often this manifest was taken up before, for other versions or for this one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempt: u32,
     /// What the manifest's `source` is: `snapshot`, `bundle`, …; none for a manifest that could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -65,6 +68,9 @@ pub struct Status {
     /// The bucket that the AMI is to be stored in once it is available.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
+    /// When EC2 was last asked to store the AMI: written before it is asked, so that nobody else asks meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_asked_at: Option<Timestamp>,
     /// Percent of the task that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<u8>,
@@ -198,6 +204,7 @@ impl Status {
         Self {
             schema: SCHEMA,
             manifest,
+            attempt: 0,
             source: None,
             digest: None,
             name: None,
@@ -208,6 +215,7 @@ impl Status {
             waiting: None,
             object: None,
             store: None,
+            store_asked_at: None,
             progress: None,
             tasks: Vec::new(),
             cancel: None,

@@ -14,7 +14,9 @@ pub use endings::{
     found_leftovers, give_up,
 };
 pub use images::{image_seen, registered};
-pub use tasks::{imported_is_tagged, object_checked, stalled, task_seen, task_started};
+pub use tasks::{
+    imported_is_tagged, object_checked, object_replaced, stalled, task_seen, task_started,
+};
 
 use super::notice::NoticeKind;
 use super::observed::ObservedParts;
@@ -59,6 +61,7 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
                 shortened(&before.manifest.sha256)
             );
             (status.previous, status.previous_bundle) = previous(&before);
+            status.attempt = before.attempt.saturating_add(1);
             (status.state, status.step) = (before.state, before.step);
             (status.notices, status.history) = (before.notices, before.history);
             why
@@ -145,9 +148,15 @@ pub fn wait(status: &mut Status, waiting: Waiting, now: Timestamp) -> bool {
     };
     let mut changed = status.waiting.as_ref() != Some(&waiting);
     status.waiting = Some(waiting);
-    if step_exceeds(status, WAITING_LONG, now)
-        && !status.told_since(NoticeKind::WaitingLong, status.step_since)
-    {
+    // Some steps wait for EC2 for hours, as is usual; then only what keeps them from looking counts.
+    let is_long = match status.step {
+        Step::AwaitTask | Step::AwaitImage => {
+            let since = status.waiting.as_ref().and_then(|waiting| waiting.since);
+            since.is_some_and(|since| now.duration_since(since) > WAITING_LONG)
+        }
+        _ => step_exceeds(status, WAITING_LONG, now),
+    };
+    if is_long && !status.told_since(NoticeKind::WaitingLong, status.step_since) {
         status.tell(NoticeKind::WaitingLong, now);
         changed = true;
     }

@@ -4,7 +4,7 @@ use super::{Error, Turn, register, start};
 use crate::aws::{AwsError, Remedy};
 use crate::image::look::Look;
 use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::status::{Ending, Status, Step, Waiting};
+use crate::image::status::{Ending, Left, Status, Step, Waiting};
 use crate::image::task::{Task, TaskKind};
 use crate::image::transition;
 
@@ -21,8 +21,14 @@ pub(super) async fn cancel(turn: Turn<'_>, status: &mut Status) -> Result<bool, 
                 register::adopt(turn, status, &image);
                 Ok(true)
             }
-            // Removing is for what is ours, and all of these say that they are.
-            Look::Several(_) => Ok(end(turn, status)),
+            Look::Several(ids) => {
+                for what in ids {
+                    let why = "several AMIs have the tags of this version: a person has to look"
+                        .to_owned();
+                    transition::could_not_remove(status, Left { what, why });
+                }
+                Ok(end(turn, status))
+            }
         },
         Step::AwaitTask => match status.tasks.last().cloned() {
             Some(task) => end_task(turn, status, &task).await,
@@ -47,8 +53,9 @@ fn nothing_found(turn: Turn<'_>, status: &mut Status) -> bool {
     transition::wait(status, waiting, turn.now)
 }
 
-async fn end_task(turn: Turn<'_>, status: &mut Status, task: &Task) -> Result<bool, Error> {
-    let answer = match task.kind {
+/// Asks EC2 to cancel a task.
+pub(super) async fn end_at_ec2(turn: Turn<'_>, task: &Task) -> Result<(), AwsError> {
+    match task.kind {
         TaskKind::ImportSnapshot | TaskKind::ImportImage => {
             let reason = "cancelled by amiwright";
             turn.aws.cancel_import_task(&task.id, reason).await
@@ -56,8 +63,11 @@ async fn end_task(turn: Turn<'_>, status: &mut Status, task: &Task) -> Result<bo
         TaskKind::BundleInstance => turn.aws.cancel_bundle_task(&task.id).await,
         // They have no cancellation, and are not in this step or not to be cancelled.
         TaskKind::CopyImage | TaskKind::RestoreImage | TaskKind::StoreImage => Ok(()),
-    };
-    match answer {
+    }
+}
+
+async fn end_task(turn: Turn<'_>, status: &mut Status, task: &Task) -> Result<bool, Error> {
+    match end_at_ec2(turn, task).await {
         Ok(()) => {
             transition::cancel_sent(status, turn.now);
             Ok(true)

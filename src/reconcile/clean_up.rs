@@ -2,6 +2,8 @@
 //! AMIs and snapshots with the tags of this very version, those that our own import task names, and objects under the
 //! prefix that EC2 was given for this attempt.
 
+use std::collections::BTreeMap;
+
 use super::{Error, Turn, start};
 use crate::aws::{AwsError, Remedy};
 use crate::image::look;
@@ -50,8 +52,7 @@ pub(super) async fn clean_up(turn: Turn<'_>, status: &mut Status) -> Result<bool
     };
     let found: Vec<Leftover> = found.into_iter().filter(|found| !is_left(found)).collect();
     if found.is_empty() {
-        transition::cleaned_up(status, turn.now);
-        return Ok(true);
+        return Ok(nothing_found(turn, status));
     }
     let names: Vec<String> = found.iter().map(|leftover| leftover.name(turn)).collect();
     if transition::found_leftovers(status, &names) {
@@ -69,6 +70,24 @@ pub(super) async fn clean_up(turn: Turn<'_>, status: &mut Status) -> Result<bool
         return Ok(true);
     }
     Ok(transition::wait(status, waiting, turn.now))
+}
+
+/// Nothing is left, unless EC2 does not show yet what it has just made.
+fn nothing_found(turn: Turn<'_>, status: &mut Status) -> bool {
+    // One that was looked for in vain for long is not there.
+    let made = status
+        .images
+        .values()
+        .find(|image| image.state == "pending" && image.unseen_since.is_none());
+    if let Some(image) = made.filter(|image| !status.removed.contains(&image.id)) {
+        let id = &image.id;
+        let waiting = Waiting::new(format!("waiting until EC2 shows {id}, to deregister it"));
+        if !status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
+            return transition::wait(status, waiting, turn.now);
+        }
+    }
+    transition::cleaned_up(status, turn.now);
+    true
 }
 
 /// What is ours and still there, in the order in which it can be removed: a snapshot or a bundle of an AMI is in use.
@@ -95,9 +114,9 @@ async fn images(
     tag: &str,
     uri: &[String],
 ) -> Result<Vec<String>, Error> {
-    let ownership = look::ownership_tags(status);
+    let tags = look::creation_tags(status);
     let mut found = turn.aws.find_images(tag, uri).await?;
-    found.retain(|image| look::has_tags(&image.tags, &ownership));
+    found.retain(|image| look::has_tags(&image.tags, &tags));
     // An import that was cancelled has not been tagged; the task that names its AMI was started by us.
     let imports = status
         .tasks
@@ -105,7 +124,12 @@ async fn images(
         .filter(|task| task.kind == TaskKind::ImportImage);
     let imported: Vec<String> = imports.filter_map(|task| task.image.clone()).collect();
     if !imported.is_empty() {
-        found.extend(turn.aws.find_images("image-id", &imported).await?);
+        let imported = turn.aws.find_images("image-id", &imported).await?;
+        let untagged = imported
+            .iter()
+            .filter(|image| !look::has_tags(&image.tags, &tags));
+        claim(turn, &tags, untagged.map(|image| image.id.clone())).await?;
+        found.extend(imported);
     }
     found.retain(|image| image.state != "deregistered");
     let mut ids: Vec<String> = found.into_iter().map(|image| image.id).collect();
@@ -120,9 +144,9 @@ async fn snapshots(
     tag: &str,
     uri: &[String],
 ) -> Result<Vec<Leftover>, Error> {
-    let ownership = look::ownership_tags(status);
+    let tags = look::creation_tags(status);
     let mut found = turn.aws.find_snapshots(tag, uri).await?;
-    found.retain(|snapshot| look::has_tags(&snapshot.tags, &ownership));
+    found.retain(|snapshot| look::has_tags(&snapshot.tags, &tags));
     // An import that did not end well has not been tagged; the task that names its snapshots was started by us.
     let imports = status
         .tasks
@@ -130,12 +154,30 @@ async fn snapshots(
         .filter(|task| matches!(task.kind, TaskKind::ImportSnapshot | TaskKind::ImportImage));
     let imported: Vec<String> = imports.flat_map(|task| task.snapshots.clone()).collect();
     if !imported.is_empty() {
-        found.extend(turn.aws.find_snapshots("snapshot-id", &imported).await?);
+        let imported = turn.aws.find_snapshots("snapshot-id", &imported).await?;
+        let untagged = imported
+            .iter()
+            .filter(|snapshot| !look::has_tags(&snapshot.tags, &tags));
+        claim(turn, &tags, untagged.map(|snapshot| snapshot.id.clone())).await?;
+        found.extend(imported);
     }
     let mut ids: Vec<String> = found.into_iter().map(|snapshot| snapshot.id).collect();
     ids.sort();
     ids.dedup();
     Ok(ids.into_iter().map(Leftover::Snapshot).collect())
+}
+
+/// Tags what an import made before it is removed: the functions may remove only what has the tags (template.yaml).
+async fn claim(
+    turn: Turn<'_>,
+    tags: &BTreeMap<String, String>,
+    ids: impl Iterator<Item = String>,
+) -> Result<(), Error> {
+    let ids: Vec<String> = ids.collect();
+    if !ids.is_empty() {
+        turn.aws.create_tags(&ids, tags).await?;
+    }
+    Ok(())
 }
 
 async fn bundle(turn: Turn<'_>, status: &Status) -> Result<Option<Leftover>, Error> {

@@ -45,7 +45,9 @@ pub(super) fn for_unreadable(what: &str, error: &AwsError) -> String {
         format!(
             "the {what}'s bucket is in another Region than the AMI: upload the {what} to a bucket in this one"
         )
-    } else if error.has_code("NoSuchBucket") {
+    } else if error.has_code("NoSuchBucket")
+        || error.doing.starts_with("looking at the bucket") && error.has_code("NotFound")
+    {
         let field = if what == "bundle" {
             "manifest"
         } else {

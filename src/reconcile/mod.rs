@@ -193,19 +193,22 @@ pub(crate) async fn drive(
 ) -> Result<Outcome, Error> {
     let mut advanced = false;
     for _ in 0..STEPS_MAX {
-        let mut status = loaded.status.clone();
+        let mut next = loaded.clone();
         // Boxed: the compiler gives up on the size of a future this deep.
-        let changed = match Box::pin(do_next(turn, &mut status, at_hand)).await {
+        let changed = match Box::pin(do_next(turn, &mut next, at_hand)).await {
             Ok(changed) => changed,
-            Err(error) => return Err(told(turn, loaded, error).await),
+            Err(error) => return Err(told(turn, next, error).await),
         };
+        advanced |= next.etag != loaded.etag;
+        loaded = next;
         if !changed {
             return Ok(Outcome::Status {
                 loaded: Box::new(loaded),
                 advanced,
             });
         }
-        loaded = match store::save(turn.aws, turn.config, &status, Some(&loaded.etag)).await? {
+        let Loaded { status, etag } = loaded;
+        loaded = match store::save(turn.aws, turn.config, &status, Some(&etag)).await? {
             Saved::Yes(etag) => {
                 advanced = true;
                 Loaded { status, etag }
@@ -242,9 +245,10 @@ async fn told(turn: Turn<'_>, loaded: Loaded, error: Error) -> Error {
 /// Does the one next missing thing. Returns whether the status changed.
 async fn do_next(
     turn: Turn<'_>,
-    status: &mut Status,
+    loaded: &mut Loaded,
     at_hand: Option<&Object>,
 ) -> Result<bool, Error> {
+    let status = &mut loaded.status;
     Ok(match plan::next(status, turn.now) {
         Next::CheckManifest => {
             let content = wanted::pinned(turn, &status.manifest, at_hand).await?;
@@ -260,7 +264,7 @@ async fn do_next(
         Next::TagImported => tag::tag(turn, status, at_hand).await?,
         Next::CheckBundle => bundle::check(turn, status, at_hand).await?,
         Next::RegisterImage => register::register(turn, status, at_hand).await?,
-        Next::StoreImage => store_image::store(turn, status).await?,
+        Next::StoreImage => store_image::store(turn, loaded).await?,
         Next::Cancel => cancel::cancel(turn, status).await?,
         Next::CleanUp => clean_up::clean_up(turn, status).await?,
         Next::AwaitTask

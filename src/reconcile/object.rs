@@ -42,6 +42,23 @@ pub(super) async fn check(
     }
 }
 
+/// Whether the object was replaced since it was looked at, so that it has to be looked at again. Only asked where some
+/// time has passed.
+pub(super) async fn is_replaced(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
+    let Some(object) = &status.object else {
+        return Ok(false);
+    };
+    if status.step_since == turn.now {
+        return Ok(false);
+    }
+    let current = turn.aws.head_object(&object.bucket, &object.key).await?;
+    let is_replaced = current.is_none_or(|current| current.etag != object.etag);
+    if is_replaced {
+        transition::object_replaced(status, turn.now);
+    }
+    Ok(is_replaced)
+}
+
 /// Bucket and key of the object, and what it should be.
 fn expected(wanted: &Wanted, status: &Status) -> Option<((String, String), Expected)> {
     let (location, expected) = match wanted.source()? {
@@ -61,6 +78,8 @@ async fn look(
     expected: Expected,
 ) -> Result<bool, Error> {
     let Some(info) = turn.aws.head_object(bucket, key).await? else {
+        // A HEAD does not tell a bucket that is not there from a key that is not.
+        turn.aws.bucket_region(bucket).await?;
         let waiting = Waiting {
             missing_key: Some(key.clone()),
             ..Waiting::new(format!("s3://{bucket}/{key} is not uploaded yet"))

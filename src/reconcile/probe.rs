@@ -1,6 +1,7 @@
 //! A task that EC2 lists no longer: what it would have made says whether it ended well.
 
-use super::{Error, Turn, store_image};
+use super::{Error, Turn, cancel, store_image};
+use crate::aws::Remedy;
 use crate::image::observed::ObservedTask;
 use crate::image::status::{Ending, Failure, Status};
 use crate::image::task::{Task, TaskKind};
@@ -19,6 +20,10 @@ pub(super) async fn probe(turn: Turn<'_>, status: &mut Status) -> Result<bool, E
         // Their AMI is looked at, not their task.
         TaskKind::CopyImage | TaskKind::RestoreImage => None,
     };
+    let seen = match seen {
+        Some(seen) => Some(seen),
+        None => listed(turn, &task).await?,
+    };
     match seen {
         Some(seen) => {
             transition::task_seen(status, Some(&seen), turn.now);
@@ -26,9 +31,33 @@ pub(super) async fn probe(turn: Turn<'_>, status: &mut Status) -> Result<bool, E
         None if status.cancel.is_some() => {
             transition::give_up(status, Ending::Cancelled, None, turn.now);
         }
-        None => transition::give_up(status, Ending::Lost, Some(lost(&task)), turn.now),
+        None => {
+            end(turn, &task).await?;
+            transition::give_up(status, Ending::Lost, Some(lost(&task)), turn.now);
+        }
     }
     Ok(true)
+}
+
+/// The task itself, if EC2 lists it again: a quarter of an hour's looks may have failed, or come to stale answers.
+async fn listed(turn: Turn<'_>, task: &Task) -> Result<Option<ObservedTask>, Error> {
+    let id = std::slice::from_ref(&task.id);
+    let tasks = match task.kind {
+        TaskKind::ImportSnapshot => turn.aws.list_import_snapshot_tasks().await?,
+        TaskKind::ImportImage => turn.aws.list_import_image_tasks().await?,
+        TaskKind::BundleInstance => turn.aws.find_bundle_tasks("bundle-id", id).await?,
+        TaskKind::StoreImage => turn.aws.find_store_image_tasks(id).await?,
+        TaskKind::CopyImage | TaskKind::RestoreImage => Vec::new(),
+    };
+    Ok(tasks.into_iter().find(|seen| seen.id == task.id))
+}
+
+/// What cannot be followed must not go on and make something that nobody knows of. EC2 knows it no more, or ends it.
+async fn end(turn: Turn<'_>, task: &Task) -> Result<(), Error> {
+    match cancel::end_at_ec2(turn, task).await {
+        Err(error) if error.remedy != Remedy::Never => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// The snapshot that the task has named, or that names the task ("Created by AWS-VMImport service for …").

@@ -1,7 +1,7 @@
 //! RegisterImage: look, create, and look again where the answer leaves a doubt.
 
 use super::wanted::{self, Wanted};
-use super::{Error, Turn, bundle, hints};
+use super::{Error, Turn, bundle, hints, start};
 use crate::aws::{AwsError, Object, Registered, Remedy};
 use crate::image::look::{self, Look};
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
@@ -153,21 +153,11 @@ async fn not_created(turn: Turn<'_>, status: &mut Status, error: AwsError) -> Re
         }
     }
     let may_pass = name_in_use || is_not_visible_yet(&error);
-    let code = error.code.as_deref().map(|code| format!("{code}: "));
-    let message = format!(
-        "trying again: {}{}",
-        code.unwrap_or_default(),
-        error.message
-    );
-    let waiting = Waiting {
-        code: error.code.clone(),
-        ..Waiting::new(message)
-    };
+    let waiting = start::refusal(&error);
     let may_pass = may_pass && !status.has_waited(&waiting, REGISTER_GRACE, turn.now);
     if error.remedy != Remedy::Never || may_pass {
         return Ok(transition::wait(status, waiting, turn.now));
     }
     let hint = hints::for_refusal(&error);
-    transition::fail(status, error.into_failure(hint), turn.now);
-    Ok(true)
+    Ok(start::refused(turn, status, error, hint))
 }

@@ -8,9 +8,9 @@ mod import;
 pub(super) use bundle::prefix as bundle_prefix;
 
 use super::wanted::{self, Pinned, Wanted, sha256_hex};
-use super::{Error, Turn, hints, register};
+use super::{Error, Turn, hints, object, register};
 use crate::aws::{AwsError, Object, Remedy};
-use crate::image::look::Look;
+use crate::image::look::{self, Look};
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{Status, Waiting};
 use crate::image::task::Task;
@@ -33,7 +33,7 @@ pub(super) async fn start(
             return Ok(true);
         }
     };
-    if status.object.is_some() && is_already_there(turn, status).await? {
+    if is_already_there(turn, status).await? || object::is_replaced(turn, status).await? {
         return Ok(true);
     }
     match wanted.source() {
@@ -85,13 +85,12 @@ async fn without_manifest(turn: Turn<'_>, status: &mut Status) -> Result<bool, E
     Ok(transition::wait(status, waiting, turn.now))
 }
 
-/// What every try to start a task for this upload of this manifest calls its request ("Ensuring idempotency in Amazon
-/// EC2 API requests": at most 64 ASCII characters). The same content uploaded anew, after it was cancelled, is a new
-/// request.
+/// What every try of this attempt to start a task calls its request ("Ensuring idempotency in Amazon EC2 API
+/// requests": at most 64 ASCII characters). What was cancelled and is wanted again is another attempt.
 pub(super) fn client_token(status: &Status) -> String {
     let manifest = &status.manifest;
-    let (uri, sha256, at) = (manifest.uri(), &manifest.sha256, manifest.uploaded_at);
-    sha256_hex(format!("{uri}\n{sha256}\n{at}\n").as_bytes())
+    let (uri, sha256, attempt) = (manifest.uri(), &manifest.sha256, look::attempt(status));
+    sha256_hex(format!("{uri}\n{sha256}\n{attempt}\n").as_bytes())
 }
 
 /// Keeps EC2's answer: the task, or what to do without one.
@@ -108,26 +107,46 @@ fn answered(
         }
         Err(error) if error.remedy == Remedy::Never => {
             let hint = hint(&error);
-            transition::fail(status, error.into_failure(hint), turn.now);
-            true
+            refused(turn, status, error, hint)
         }
         Err(error) => wait_for(turn, status, &error),
     }
 }
 
+/// EC2 refuses to make something. At the first try nothing was made, and the image fails. An earlier one may have been
+/// heard although its answer was lost: what it made is looked for first, at every tick for a while.
+pub(super) fn refused(
+    turn: Turn<'_>,
+    status: &mut Status,
+    error: AwsError,
+    hint: impl Into<String>,
+) -> bool {
+    let is_first_try = status.step_since == turn.now && status.waiting.is_none();
+    let waiting = refusal(&error);
+    if is_first_try || status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
+        transition::fail(status, error.into_failure(hint), turn.now);
+        return true;
+    }
+    transition::wait(status, waiting, turn.now)
+}
+
 /// The next tick tries again.
 pub(super) fn wait_for(turn: Turn<'_>, status: &mut Status, error: &AwsError) -> bool {
+    transition::wait(status, refusal(error), turn.now)
+}
+
+/// A wait that names an error.
+pub(super) fn refusal(error: &AwsError) -> Waiting {
     let code = error.code.as_deref().map(|code| format!("{code}: "));
     let message = format!(
         "trying again: {}{}",
         code.unwrap_or_default(),
         error.message
     );
-    let waiting = Waiting {
+    Waiting {
         code: error.code.clone(),
         ..Waiting::new(message)
-    };
-    transition::wait(status, waiting, turn.now)
+    }
 }
 
 /// Others have their turn before.

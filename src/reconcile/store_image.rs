@@ -1,17 +1,21 @@
 //! CreateStoreImageTask: the AMI is available, and is kept in S3, too.
 
 use super::{Error, Turn, start};
-use crate::aws::Remedy;
+use crate::aws::{Remedy, Saved};
 use crate::image::observed::ObservedTask;
-use crate::image::status::Status;
+use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::status::{Status, Waiting};
 use crate::image::task::{Task, TaskKind};
 use crate::image::transition;
+use crate::store::{self, Loaded};
 
 const CALL: &str = "CreateStoreImageTask";
 
-/// Sees to it that the task runs. It has neither a client token nor an id: an AMI in a bucket is one task.
-/// Returns whether the status changed.
-pub(super) async fn store(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
+/// Sees to it that the task runs. The call has neither a client token nor anything else by which EC2 would know a
+/// repetition: that it is about to be sent is written down before, which only one can do. Returns whether the status
+/// changed.
+pub(super) async fn store(turn: Turn<'_>, loaded: &mut Loaded) -> Result<bool, Error> {
+    let status = &mut loaded.status;
     let image = status.images.get(&turn.config.region);
     let (Some(bucket), Some(image)) = (status.store.clone(), image) else {
         return Ok(false);
@@ -24,7 +28,28 @@ pub(super) async fn store(turn: Turn<'_>, status: &mut Status) -> Result<bool, E
         let why = "found where an earlier try had started it";
         return Ok(started(turn, status, &seen, why));
     }
-    match turn.aws.create_store_image_task(&id, &bucket).await {
+    if let Some(at) = status.store_asked_at
+        && turn.now.duration_since(at) <= VISIBILITY_GRACE
+    {
+        let waiting = Waiting::new(format!(
+            "EC2 was asked at {at} to store {id}, and did not answer; looking whether it does"
+        ));
+        return Ok(transition::wait(status, waiting, turn.now));
+    }
+    status.store_asked_at = Some(turn.now);
+    match store::save(turn.aws, turn.config, &loaded.status, Some(&loaded.etag)).await? {
+        Saved::Yes(etag) => loaded.etag = etag,
+        // Somebody else is at it.
+        Saved::Conflict => {
+            *loaded = super::reload(turn, &loaded.status.manifest.key).await?;
+            return Ok(false);
+        }
+    }
+    Ok(ask(turn, &mut loaded.status, &bucket, id).await)
+}
+
+async fn ask(turn: Turn<'_>, status: &mut Status, bucket: &str, id: String) -> bool {
+    match turn.aws.create_store_image_task(&id, bucket).await {
         Ok(key) => {
             let seen = ObservedTask {
                 id,
@@ -32,17 +57,23 @@ pub(super) async fn store(turn: Turn<'_>, status: &mut Status) -> Result<bool, E
                 object: Some(format!("s3://{bucket}/{key}")),
                 ..ObservedTask::default()
             };
-            Ok(started(turn, status, &seen, "started"))
+            started(turn, status, &seen, "started")
         }
-        Err(error) if error.remedy == Remedy::Never => {
+        Err(error) if error.remedy == Remedy::Ambiguous => start::wait_for(turn, status, &error),
+        // Nothing was begun by this request.
+        Err(error) => {
+            status.store_asked_at = None;
+            if error.remedy == Remedy::Later {
+                start::wait_for(turn, status, &error);
+                return true;
+            }
             let hint = format!(
                 "the AMI {id} is available and was kept; mend what the message names and store it by hand \
                  (aws ec2 create-store-image-task)"
             );
-            transition::fail(status, error.into_failure(hint), turn.now);
-            Ok(true)
+            start::refused(turn, status, error, hint);
+            true
         }
-        Err(error) => Ok(start::wait_for(turn, status, &error)),
     }
 }
 
@@ -61,9 +92,14 @@ pub(super) async fn find(
 ) -> Result<Option<ObservedTask>, Error> {
     let tasks = turn
         .aws
-        .list_store_image_tasks(&[bucket.to_owned()])
+        .find_store_image_tasks(&[image_id.to_owned()])
         .await?;
-    if let Some(task) = tasks.into_iter().find(|task| task.id == image_id) {
+    let prefix = format!("s3://{bucket}/");
+    let is_there = |task: &ObservedTask| {
+        let object = task.object.as_deref();
+        object.is_none_or(|object| object.starts_with(&prefix))
+    };
+    if let Some(task) = tasks.into_iter().find(is_there) {
         return Ok(Some(task));
     }
     stored_object(turn, bucket, image_id).await

@@ -24,7 +24,7 @@ pub(super) async fn tag(
     // What is imported is ours whatever became of the manifest: without the tags it could not be removed.
     let mut tags = match wanted::read(turn, status, at_hand).await? {
         Pinned::Wanted(wanted) => wanted.tags(status),
-        Pinned::Gone | Pinned::Refused(_) => look::ownership_tags(status),
+        Pinned::Gone | Pinned::Refused(_) => look::creation_tags(status),
     };
     if task.image.is_some()
         && let Some(name) = &status.name

@@ -39,7 +39,7 @@ fn is_wanted_anew(status: &Status, uploaded_at: Timestamp) -> bool {
         .cancel
         .filter(|_| status.state == State::Cancelled)
         .is_some_and(|cancel| {
-            cancel.by == CancelBy::ManifestRemoved || uploaded_at > cancel.asked_at
+            cancel.by == CancelBy::ManifestRemoved || uploaded_at > cancel.uploaded_at
         });
     hints::is_manifest_gone(status) || cancelled
 }
@@ -145,7 +145,7 @@ fn tag_problem(status: &Status) -> Option<Problem> {
             Problem::new("the manifest's key has a control character, which a tag cannot");
         return Some(problem.with_hint("name it with letters, digits and usual punctuation"));
     }
-    let longest = look::ownership_tags(status)
+    let longest = look::creation_tags(status)
         .values()
         .map(|value| value.chars().count())
         .max()

@@ -132,9 +132,9 @@ impl Wanted {
         }
     }
 
-    /// The tags of everything that is made: the ownership tags and the manifest's own.
+    /// The tags of everything that is made: amiwright's and the manifest's own.
     pub(super) fn tags(&self, status: &Status) -> BTreeMap<String, String> {
-        let mut tags = look::ownership_tags(status);
+        let mut tags = look::creation_tags(status);
         if let Self::Image(image) = self {
             tags.extend(image.tags.clone());
         }

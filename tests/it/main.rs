@@ -24,6 +24,7 @@ mod lost;
 mod many;
 mod notices;
 mod operator;
+mod programs;
 mod starts;
 mod suspicions;
 mod suspicions_anytime;

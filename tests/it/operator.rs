@@ -69,7 +69,7 @@ async fn an_import_is_cancelled_and_leaves_nothing() {
 
     desk.rest().await;
     assert_eq!(desk.status(KEY).await["state"], "cancelled");
-    assert_eq!(desk.snapshots(), [desk.snapshot.clone()]);
+    assert_eq!(desk.snapshots(), std::slice::from_ref(&desk.snapshot));
     assert_eq!(desk.only_mail().subject, "AMI cancelled: web-2026-11-21");
     let error = cancel(&desk, KEY).await.unwrap_err();
     assert!(

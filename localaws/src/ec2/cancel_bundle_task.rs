@@ -16,7 +16,8 @@ pub(super) fn answer(world: &Inner, mut call: Call) -> Result<String, Failure> {
     let task = region
         .bundle_tasks
         .get_mut(&id)
-        .filter(|task| task.is_visible(now));
+        // What the listings have forgotten can still be cancelled.
+        .filter(|task| task.visible_at <= now);
     let task = task.ok_or_else(|| no_task(&[&id]))?;
     task.cancel(now)?;
     let task = task.clone();

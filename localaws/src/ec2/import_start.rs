@@ -160,7 +160,8 @@ impl Inner {
         } = region;
         let task = import_tasks
             .get_mut(id)
-            .filter(|task| task.is_visible(now))
+            // What the listings have forgotten can still be cancelled.
+            .filter(|task| task.visible_at <= now)
             .ok_or_else(|| no_task(&[id]))?;
         let before = task.shown(now).status.into_owned();
         if task.complete || task.end.is_some() {

@@ -51,6 +51,7 @@ mod progress;
 mod query;
 mod register_image;
 mod registration;
+mod seed_image;
 mod settings;
 mod store;
 mod stored;
@@ -79,6 +80,7 @@ pub use self::model::{
     Snapshot, SnapshotState, StateReason,
 };
 use self::query::Fields;
+pub use self::seed_image::SeedImage;
 pub use self::settings::Era;
 use self::settings::Settings;
 use self::store::{Record, Store};

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use localaws::ec2::{Image, ImageState};
+use localaws::ec2::{Image, ImageState, Snapshot};
 use mail_parser::MessageParser;
 use sha2::{Digest, Sha256};
 
-use super::examples::{BUNDLE, MANIFESTS, MISTAKES, SNAPSHOT};
+use super::examples::{BUNDLE, CANCELLED, MADE, MANIFESTS, MISTAKES, Manifest};
 use crate::cli::Error;
-use crate::cli::desk::Desk;
+use crate::cli::desk::{Desk, SNAPSHOT};
 use crate::image::Status;
 use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG};
+use crate::image::status::State;
 use crate::image::transition::counted;
 use crate::manifest::bundle::default_image_name;
 use crate::manifest::image;
@@ -26,6 +27,7 @@ pub(super) struct Outcome {
     pub(super) images: Vec<Image>,
     /// The mails, in the order they came.
     pub(super) mails: Vec<Mail>,
+    snapshots: Vec<Snapshot>,
     statuses: BTreeMap<&'static str, Option<Status>>,
     open: Vec<String>,
     dead_letters: Vec<String>,
@@ -69,6 +71,7 @@ impl Outcome {
         Ok(Self {
             bucket: desk.bucket.clone(),
             images: world.ec2().images(world.region()),
+            snapshots: world.ec2().snapshots(world.region()),
             mails: mails
                 .iter()
                 .map(|(_, content)| Mail::read(content))
@@ -101,6 +104,7 @@ impl Outcome {
         let expected = self.expected(&mut wrong);
         self.compare_images(&expected, &mut wrong);
         self.compare_mails(&expected, &mut wrong);
+        self.look_for_leftovers(&mut wrong);
         let problems = self
             .statuses
             .get(MISTAKES.key)
@@ -133,6 +137,9 @@ impl Outcome {
         if self.images != before.images {
             changes.push("the second drop changed the AMIs".to_owned());
         }
+        if self.snapshots != before.snapshots {
+            changes.push("the second drop changed the snapshots".to_owned());
+        }
         let more = self.mails.len().saturating_sub(before.mails.len());
         if more > 0 {
             changes.push(format!("the second drop sent {}", counted(more, "mail")));
@@ -152,26 +159,11 @@ impl Outcome {
     /// The AMIs that the examples ask for, worked out from the examples themselves.
     fn expected(&self, wrong: &mut Vec<String>) -> Vec<Expected> {
         let mut expected = Vec::new();
-        let snapshot = self.statuses.get(SNAPSHOT.key).and_then(Option::as_ref);
-        let digest = sha256_hex(SNAPSHOT.content);
-        match (
-            image::parse(SNAPSHOT.key, SNAPSHOT.content, jiff::Timestamp::UNIX_EPOCH),
-            snapshot,
-        ) {
-            (Ok(manifest), Some(status)) => {
-                let mut tags = self.ownership(SNAPSHOT.key, &digest);
-                tags.extend(manifest.tags.clone());
-                expected.push(Expected {
-                    name: manifest.name.expand(status.manifest.uploaded_at, &digest),
-                    tags,
-                });
+        for manifest in &MADE {
+            match self.expected_of(manifest) {
+                Ok(image) => expected.push(image),
+                Err(why) => wrong.push(why),
             }
-            (Err(problems), _) => wrong.push(format!(
-                "{} has {}",
-                SNAPSHOT.key,
-                counted(problems.len(), "problem")
-            )),
-            (Ok(_), None) => wrong.push(format!("{} was not taken up", SNAPSHOT.key)),
         }
         let digest = sha256_hex(BUNDLE.content);
         let (name, tags) = (
@@ -180,6 +172,47 @@ impl Outcome {
         );
         expected.push(Expected { name, tags });
         expected
+    }
+
+    /// The AMI that an image manifest asks for, with the date of its upload.
+    fn expected_of(&self, manifest: &Manifest) -> Result<Expected, String> {
+        let Manifest { key, content } = manifest;
+        let digest = sha256_hex(content);
+        let read = image::parse(key, content, jiff::Timestamp::UNIX_EPOCH)
+            .map_err(|problems| format!("{key} has {}", counted(problems.len(), "problem")))?;
+        let status = self.statuses.get(key).and_then(Option::as_ref);
+        let status = status.ok_or_else(|| format!("{key} was not taken up"))?;
+        // Another bundle of the same instance is another version (ARCHITECTURE).
+        let digest = match &status.bundle {
+            Some(bundle) => sha256_hex(format!("{digest}\n{}\n", bundle.sha256).as_bytes()),
+            None => digest,
+        };
+        let mut tags = self.ownership(key, &digest);
+        tags.extend(read.tags.clone());
+        let name = read.name.expand(status.manifest.uploaded_at, &digest);
+        Ok(Expected { name, tags })
+    }
+
+    /// What was cancelled leaves nothing: every snapshot is that of an AMI, or was there from the beginning.
+    fn look_for_leftovers(&self, wrong: &mut Vec<String>) {
+        let used: BTreeSet<&str> = self
+            .images
+            .iter()
+            .flat_map(|image| &image.block_device_mappings)
+            .filter_map(|mapping| mapping.ebs.as_ref()?.snapshot_id.as_deref())
+            .chain([SNAPSHOT])
+            .collect();
+        let left = self.snapshots.iter().map(|snapshot| snapshot.id.as_str());
+        wrong.extend(
+            left.filter(|id| !used.contains(id))
+                .map(|id| format!("the snapshot {id} is left behind")),
+        );
+        let status = self.statuses.get(CANCELLED.key).and_then(Option::as_ref);
+        let state = status.map(|status| status.state);
+        if state != Some(State::Cancelled) {
+            let state = state.map_or_else(|| "not taken up".to_owned(), |state| state.to_string());
+            wrong.push(format!("{} is {state}, not cancelled", CANCELLED.key));
+        }
     }
 
     fn ownership(&self, key: &str, digest: &str) -> BTreeMap<String, String> {
@@ -228,6 +261,9 @@ impl Outcome {
             .iter()
             .map(|image| format!("AMI available: {} {}", id_of(&image.name), image.name))
             .collect();
+        let cancelled = self.statuses.get(CANCELLED.key).and_then(Option::as_ref);
+        let name = cancelled.and_then(|status| status.name.as_deref());
+        subjects.insert(format!("AMI cancelled: {}", name.unwrap_or("?")));
         subjects.insert(format!(
             "Manifest rejected ({}): {}",
             counted(MISTAKES_MADE, "problem"),

@@ -104,7 +104,7 @@ pub(super) fn verdict(wrong: &[String], out: &mut dyn Write) -> io::Result<ExitC
     if wrong.is_empty() {
         writeln!(
             out,
-            "\nAll as it should be: 2 AMIs available, 3 mails, nothing left open."
+            "\nAll as it should be: 5 AMIs available, 1 import cancelled that left nothing behind, 7 mails, nothing left open."
         )?;
         return Ok(ExitCode::SUCCESS);
     }

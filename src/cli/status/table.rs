@@ -141,6 +141,7 @@ mod tests {
         web.cancel = Some(Cancel {
             asked_at,
             by: CancelBy::Command,
+            uploaded_at: asked_at,
         });
         web.tasks[0].state = "deleting".to_owned();
         assert_eq!(

@@ -77,6 +77,8 @@ pub struct Cancel {
     pub asked_at: Timestamp,
     /// How.
     pub by: CancelBy,
+    /// When the manifest had been uploaded last, by S3's clock: a later upload asks for the image anew.
+    pub uploaded_at: Timestamp,
 }
 
 /// How somebody asked for an image to be cancelled.

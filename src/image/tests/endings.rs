@@ -90,6 +90,7 @@ fn a_wish_to_cancel_is_news_once() {
     let first = Cancel {
         asked_at: after(1),
         by,
+        uploaded_at: after(0),
     };
     assert_eq!(status.cancel, Some(first));
     assert_eq!(status.place(), "working/await-task");

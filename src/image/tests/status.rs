@@ -53,6 +53,7 @@ fn full() -> Status {
     status.cancel = Some(Cancel {
         asked_at: after(2),
         by: CancelBy::ManifestRemoved,
+        uploaded_at: after(0),
     });
     status.ending = Some(Ending::Lost);
     status.removed = vec!["snap-1".to_owned()];

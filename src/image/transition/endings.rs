@@ -125,7 +125,12 @@ pub fn ask_cancel(
     if !plan::may_be_cancelled(status) {
         return Err(NotCancellable::Stored);
     }
-    status.cancel = Some(Cancel { asked_at: now, by });
+    let manifest = &status.manifest;
+    status.cancel = Some(Cancel {
+        asked_at: now,
+        by,
+        uploaded_at: manifest.repeated_at.unwrap_or(manifest.uploaded_at),
+    });
     let why = match by {
         CancelBy::Command => "somebody asked to cancel it",
         CancelBy::ManifestRemoved => "the manifest was removed, so it is cancelled",
@@ -137,9 +142,11 @@ pub fn ask_cancel(
 /// EC2 was asked to cancel the task that runs.
 pub fn cancel_sent(status: &mut Status, now: Timestamp) {
     if let Some(task) = status.tasks.last_mut() {
-        task.cancel_sent_at = Some(now);
-        status.waiting = None;
+        let again = task.cancel_sent_at.replace(now).is_some();
         let why = format!("EC2 was asked to cancel {}", task.id);
-        status.note(&why, now);
+        status.waiting = None;
+        if !again {
+            status.note(&why, now);
+        }
     }
 }

@@ -17,6 +17,13 @@ pub fn object_checked(status: &mut Status, object: SourceObject, now: Timestamp)
     status.move_to(State::Working, Step::StartTask, why, now);
 }
 
+/// The object was replaced before the task was started.
+pub fn object_replaced(status: &mut Status, now: Timestamp) {
+    status.object = None;
+    let why = "the object was replaced or removed since it was looked at";
+    status.move_to(State::Working, Step::CheckObject, why, now);
+}
+
 /// EC2 has the task: just started, or found where an earlier try had started it.
 pub fn task_started(status: &mut Status, task: Task, why: &str, now: Timestamp) {
     let why = format!("{why}: {} {} in {}", task.kind, task.id, task.region);

@@ -11,8 +11,9 @@ const RULE: &str = "EC2 User Guide, Tag restrictions";
 /// Most tags of a resource.
 const MOST: usize = 50;
 
-/// Tags that amiwright sets itself: `amiwright:manifest` and `amiwright:sha256`.
-const OWN: usize = 2;
+/// Tags that amiwright sets itself: `amiwright:manifest`, `amiwright:sha256` and `amiwright:attempt`, and for a machine
+/// `Name`.
+const OWN: usize = 4;
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     if manifest.tags.len() + OWN > MOST {

@@ -1,9 +1,8 @@
 //! ImportSnapshot and ImportImage.
 
-use std::collections::BTreeMap;
-
 use super::{answered, client_token, description};
-use crate::aws::{AwsError, ImportedDisk};
+use crate::aws::{AwsError, ImportedDisk, Remedy};
+use crate::image::look;
 use crate::image::observed::ObservedTask;
 use crate::image::plan::step_exceeds;
 use crate::image::status::Status;
@@ -13,9 +12,6 @@ use crate::manifest::contents::Expected;
 use crate::manifest::image::{Disk, Vm};
 use crate::reconcile::wanted::Wanted;
 use crate::reconcile::{Error, Turn, hints};
-
-/// The tag of an import task that holds its client token: by it a task is known as this attempt's and no other's.
-const TOKEN_TAG: &str = "amiwright:token";
 
 /// How long a client token is relied on. EC2 does not say how long it remembers one; within this time it is certain
 /// to, and after it the tasks are looked through before another is started.
@@ -47,9 +43,6 @@ pub(super) async fn vm(
 
 fn request(turn: Turn<'_>, status: &Status, wanted: &Wanted, format: Expected) -> ImportedDisk {
     let object = status.object.as_ref();
-    let client_token = client_token(status);
-    let mut tags: BTreeMap<String, String> = wanted.tags(status);
-    tags.insert(TOKEN_TAG.to_owned(), client_token.clone());
     ImportedDisk {
         bucket: object
             .map(|object| object.bucket.clone())
@@ -60,8 +53,8 @@ fn request(turn: Turn<'_>, status: &Status, wanted: &Wanted, format: Expected) -
         encrypted: None,
         kms_key_id: None,
         role_name: turn.config.vm_import_role.clone(),
-        client_token,
-        tags,
+        client_token: client_token(status),
+        tags: wanted.tags(status),
     }
 }
 
@@ -78,9 +71,10 @@ async fn start(
         TaskKind::ImportImage => turn.aws.import_image(request).await,
         _ => turn.aws.import_snapshot(request).await,
     };
-    // The request was changed since an earlier try, by another setting of the stack: that one's task is the one.
+    // An earlier try may have been heard although its answer was lost, or the request was changed since by another
+    // setting of the stack: that one's task is the one.
     if let Err(error) = &answer
-        && error.has_code("IdempotentParameterMismatch")
+        && error.remedy == Remedy::Never
         && adopt(turn, status).await?
     {
         return Ok(true);
@@ -104,9 +98,9 @@ pub(super) async fn adopt(turn: Turn<'_>, status: &mut Status) -> Result<bool, E
             turn.aws.list_import_snapshot_tasks().await?,
         )
     };
-    let token = client_token(status);
+    let tags = look::creation_tags(status);
     let is_ours = |task: &&ObservedTask| {
-        task.tags.get(TOKEN_TAG) == Some(&token) && phase(&task.state) != Phase::Failed
+        look::has_tags(&task.tags, &tags) && phase(&task.state) != Phase::Failed
     };
     let Some(seen) = tasks.iter().find(is_ours) else {
         return Ok(false);

@@ -8,7 +8,16 @@ fn example(name: &str) -> (String, Vec<u8>) {
 
 #[test]
 fn the_examples_can_be_used_as_they_are() {
-    for name in ["web.image.yaml", "minimal.image.json"] {
+    for name in [
+        "web.image.yaml",
+        "minimal.image.json",
+        "disk.image.yaml",
+        "vm.image.yaml",
+        "instance.image.yaml",
+        "copy.image.yaml",
+        "store.image.yaml",
+        "stored.image.yaml",
+    ] {
         let (key, bytes) = example(name);
         assert_eq!(parse(&key, &bytes, now()).err(), None, "{name}");
     }

@@ -413,10 +413,10 @@ fn tags() {
         ],
     );
     let many = |count: usize| -> String { (0..count).map(|n| format!("  t{n}: x\n")).collect() };
-    accepted(&with(&format!("tags:\n{}", many(48))));
+    accepted(&with(&format!("tags:\n{}", many(46))));
     refused(
-        &with(&format!("tags:\n{}", many(49))),
-        &["3:1 tags: 49 tags are too many"],
+        &with(&format!("tags:\n{}", many(47))),
+        &["3:1 tags: 47 tags are too many"],
     );
     accepted(&with(&format!(
         "tags: {{{}: {}}}",

@@ -1,0 +1,142 @@
+//! The commands as programs: `amiwright local` with what its greeting offers, and the commands that work against it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Output, Stdio};
+
+/// `amiwright local`, until it is dropped.
+struct Local {
+    process: Child,
+    greeting: String,
+    url: String,
+    directory: tempfile::TempDir,
+}
+
+impl Local {
+    /// Starts it, and waits for its greeting.
+    fn start(more: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut process = amiwright()
+            .args(["local", "--port", "0", "--dir"])
+            .arg(directory.path().join("world"))
+            .args(more)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut greeting = String::new();
+        while !greeting.contains("amiwright watch") {
+            greeting += &(lines.next().unwrap().unwrap() + "\n");
+        }
+        let endpoint = greeting.lines().find_map(|line| {
+            let mut words = line.split_whitespace();
+            (words.next() == Some("Endpoint")).then(|| words.next().unwrap().to_owned())
+        });
+        Self {
+            process,
+            url: endpoint.unwrap(),
+            greeting,
+            directory,
+        }
+    }
+
+    /// Copies a file into the folder that is the bucket.
+    fn drop_file(&self, key: &str, content: impl AsRef<[u8]>) {
+        let bucket = self.directory.path().join("world/s3/amiwright-bucket");
+        std::fs::write(bucket.join(key), content).unwrap();
+    }
+
+    /// Runs a command against it, with nothing in the environment but what the greeting says.
+    fn run(&self, args: &[&str]) -> Output {
+        amiwright()
+            .args(args)
+            .args(["--endpoint-url", &self.url, "--region", "us-east-1"])
+            .args(["--bucket", "amiwright-bucket"])
+            .output()
+            .unwrap()
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn amiwright() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_amiwright"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn example(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn an_instance_is_bundled_in_the_classic_era_and_watched() {
+    let local = Local::start(&["--era", "classic", "--speed", "60"]);
+    for words in [
+        "i-0123456789abcdef0 (to bundle",
+        "/amiwright/bundle-key",
+        "ami-0123456789abcdef0 in us-west-2 (to copy)",
+        "for what in disk copy instance",
+    ] {
+        assert!(
+            local.greeting.contains(words),
+            "{words}: {}",
+            local.greeting
+        );
+    }
+    local.drop_file("instance.image.yaml", example("instance.image.yaml"));
+    let watched = local.run(&[
+        "watch",
+        "instance.image.yaml",
+        "--interval",
+        "0.2",
+        "--timeout",
+        "2m",
+    ]);
+    let said = text(&watched.stdout);
+    assert!(watched.status.success(), "{said}{}", text(&watched.stderr));
+    assert!(said.contains("available, mail sent"), "{said}");
+    let cancelled = local.run(&["cancel", "instance.image.yaml", "instanze.image.yaml"]);
+    assert_eq!(cancelled.status.code(), Some(1));
+    let said = text(&cancelled.stderr);
+    assert!(said.contains("it is available already"), "{said}");
+    assert!(said.contains("did you mean instance.image.yaml?"), "{said}");
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_a_watch_and_says_that_the_images_go_on() {
+    let local = Local::start(&[]);
+    let mut watching = amiwright()
+        .args(["watch", "never.image.yaml", "--endpoint-url", &local.url])
+        .args(["--region", "us-east-1", "--bucket", "amiwright-bucket"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    assert!(
+        line.contains("waiting for a status of never.image.yaml"),
+        "{line}"
+    );
+    let kill = Command::new("kill")
+        .args(["-INT", &watching.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    assert_eq!(watching.wait().unwrap().code(), Some(130));
+    let mut said = String::new();
+    let mut errors = watching.stderr.take().unwrap();
+    errors.read_to_string(&mut said).unwrap();
+    assert!(said.contains("the images go on"), "{said}");
+}
