@@ -188,16 +188,16 @@ async fn at_any_time(kind: TaskKind) {
         Happens::RemovedAndReplaced,
     ] {
         for at in &moments {
-            wrong.extend(play(kind, happens, *at, None).await);
+            wrong.extend(Box::pin(play(kind, happens, *at, None)).await);
         }
         for at in &moments_of_faults {
-            wrong.extend(play(kind, happens, *at, Some(Fault::LoseAnswer)).await);
+            wrong.extend(Box::pin(play(kind, happens, *at, Some(Fault::LoseAnswer))).await);
             if all {
-                wrong.extend(play(kind, happens, *at, Some(Fault::Crash)).await);
+                wrong.extend(Box::pin(play(kind, happens, *at, Some(Fault::Crash))).await);
             }
         }
     }
-    wrong.extend(play(kind, Happens::Nothing, 0, Some(Fault::Crash)).await);
+    wrong.extend(Box::pin(play(kind, Happens::Nothing, 0, Some(Fault::Crash))).await);
     assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
 }
 
@@ -216,7 +216,6 @@ macro_rules! kinds {
 kinds! {
     the_manifest_of_a_disk_changes_at_any_time: ImportSnapshot;
     the_manifest_of_a_machine_changes_at_any_time: ImportImage;
-    #[ignore = "defect: an AMI that cannot be seen yet is not cleaned up, but its bundle is"]
     the_manifest_of_an_instance_changes_at_any_time: BundleInstance;
     the_manifest_of_a_copy_changes_at_any_time: CopyImage;
     the_manifest_of_a_stored_ami_changes_at_any_time: StoreImage;
