@@ -27,6 +27,8 @@ mod operator;
 mod programs;
 mod starts;
 mod suspicions;
+mod suspicions_anytime;
+mod suspicions_more;
 mod task_failures;
 mod task_faults;
 mod tasks;

@@ -1,0 +1,240 @@
+//! More suspicions of a review: several invocations at once, limits, and cancellations.
+
+use std::time::Duration;
+
+use amiwright::store;
+use http::StatusCode;
+use localaws::ec2::TaskKind;
+use localaws::faults::Fault;
+
+use crate::desk::Desk;
+use crate::suspicions::{minutes, refused};
+use crate::tasks::{DISK, vmdk};
+
+const KEY: &str = "golden/web.image.yaml";
+
+#[tokio::test(start_paused = true)]
+async fn two_ticks_at_once_store_an_ami_once() {
+    let desk = Desk::new().await;
+    let (ec2, faults) = (desk.world.ec2(), desk.world.faults());
+    ec2.set_task_time(TaskKind::StoreImage, minutes(10));
+    faults.always("ec2", "CreateStoreImageTask", Fault::Throttle);
+    let manifest = desk.manifest("web") + &format!("store: {{bucket: {}}}\n", desk.bucket);
+    desk.drop_file(KEY, manifest).await;
+    desk.world.run_for(minutes(3)).await;
+    assert_eq!(desk.status(KEY).await["step"], "store-image");
+    faults.clear();
+    ec2.set_visibility_delay(minutes(1));
+    let before = desk.count("CreateStoreImageTask");
+    // EC2's answer takes its time; meanwhile another invocation is at the same image.
+    faults.on(
+        "ec2",
+        "CreateStoreImageTask",
+        1,
+        Fault::Slow(Duration::from_secs(10)),
+    );
+    let tick = || {
+        desk.world
+            .invoke("AdvanceTasks", serde_json::json!({"task": "advance"}))
+    };
+    let later = async {
+        desk.world.run_for(Duration::from_secs(3)).await;
+        tick().await
+    };
+    let (one, other) = tokio::join!(tick(), later);
+    assert!(one.is_ok() && other.is_ok());
+    desk.rest().await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(desk.count("CreateStoreImageTask") - before, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_cannot_be_looked_at_is_told_as_stalled() {
+    let desk = Desk::new().await;
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    let unavailable = Fault::Refuse {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        code: "Unavailable".to_owned(),
+        message: "We are down".to_owned(),
+    };
+    desk.world
+        .faults()
+        .always("ec2", "DescribeImportSnapshotTasks", unavailable);
+    desk.drop_file(KEY, DISK).await;
+    desk.world.run_for(minutes(4 * 60)).await;
+    let status = desk.status(KEY).await;
+    let mails = desk.mails();
+    assert!(
+        mails.iter().any(|mail| mail.subject.contains("stalled")),
+        "{mails:#?} {status:#}"
+    );
+}
+
+/// A manifest with as many tags as are accepted.
+fn with_most_tags(source: &str) -> String {
+    let tags: String = (0..46).map(|n| format!("  tag-{n}: x\n")).collect();
+    format!("name: web\nsource: {source}\ntags:\n{tags}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_may_have_as_many_tags_as_are_accepted() {
+    let desk = Desk::new().await;
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    desk.drop_and_rest(
+        KEY,
+        with_most_tags("{disk: {object: web.vmdk, format: vmdk}}"),
+    )
+    .await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "available", "{:#}", status["failure"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_may_have_as_many_tags_as_are_accepted() {
+    let desk = Desk::new().await;
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    desk.drop_and_rest(
+        KEY,
+        with_most_tags("{vm: {object: web.vmdk, format: vmdk}}"),
+    )
+    .await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "available", "{:#}", status["failure"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_image_that_has_several_amis_says_so() {
+    let desk = Desk::new().await;
+    let faults = desk.world.faults();
+    faults.always("ec2", "RegisterImage", Fault::Throttle);
+    desk.drop_file(KEY, desk.manifest("web")).await;
+    desk.world.run_for(Duration::from_secs(30)).await;
+    faults.clear();
+    faults.on("s3", "GetObject", 1, Fault::Slow(Duration::from_secs(1)));
+    let aws = desk.aws();
+    let loaded = store::load(&aws, &desk.config(), KEY)
+        .await
+        .unwrap()
+        .unwrap();
+    let tags = amiwright::image::look::ownership_tags(&loaded.status);
+    for name in ["one", "two"] {
+        let registration = amiwright::manifest::image::Registration {
+            root_device_name: Some("/dev/xvda".to_owned()),
+            virtualization_type: Some(amiwright::manifest::image::VirtualizationType::Hvm),
+            block_device_mappings: vec![amiwright::manifest::image::BlockDeviceMapping {
+                device_name: "/dev/xvda".to_owned(),
+                ebs: Some(amiwright::manifest::image::Ebs {
+                    snapshot_id: Some(desk.snapshot.clone()),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        let wanted = amiwright::aws::Registered {
+            name: name.to_owned(),
+            tags: tags.clone(),
+            registration,
+            ..Default::default()
+        };
+        aws.register_image(&wanted).await.unwrap();
+    }
+    desk.remove(KEY).await;
+    desk.rest().await;
+    let status = desk.status(KEY).await;
+    let mail = desk.only_mail();
+    let images = desk.images();
+    assert!(
+        images.is_empty() || images.iter().all(|image| mail.text.contains(&image.id)),
+        "{status:#}\n{}",
+        mail.text
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_cancellation_is_no_reason_for_a_mail() {
+    let desk = Desk::new().await;
+    desk.world
+        .ec2()
+        .set_task_time(TaskKind::ImportSnapshot, minutes(60));
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    desk.drop_file(KEY, DISK).await;
+    desk.world.run_for(minutes(40)).await;
+    // The SDK tries three times.
+    for nth in 1..=3 {
+        let throttled = Fault::Throttle;
+        desk.world
+            .faults()
+            .on("ec2", "CancelImportTask", nth, throttled);
+    }
+    desk.remove(KEY).await;
+    desk.rest().await;
+    assert_eq!(desk.only_mail().subject, "AMI cancelled: web-2026-11-21");
+}
+
+/// A task that runs on for long although it was to be cancelled.
+#[tokio::test(start_paused = true)]
+async fn the_history_of_a_cancellation_that_takes_days_keeps_its_beginning() {
+    let desk = Desk::new().await;
+    let ec2 = desk.world.ec2();
+    ec2.set_task_time(TaskKind::ImportSnapshot, minutes(24 * 60));
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    let refused = refused("IncorrectState");
+    desk.world
+        .faults()
+        .always("ec2", "CancelImportTask", refused);
+    desk.drop_file(KEY, DISK).await;
+    desk.minute().await;
+    desk.remove(KEY).await;
+    desk.world.run_for(minutes(20 * 60)).await;
+    let status = desk.status(KEY).await;
+    let history = status["history"].as_array().unwrap();
+    assert_eq!(history[0]["why"], "the manifest was uploaded");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_is_removed_without_an_event_cancels_its_image() {
+    let desk = Desk::new().await;
+    desk.world.ec2().set_pending_time(minutes(40));
+    desk.drop_file(KEY, desk.manifest("web")).await;
+    desk.minute().await;
+    let path = desk.world.directory().join("s3").join(&desk.bucket);
+    std::fs::remove_file(path.join(KEY)).unwrap();
+    desk.rest().await;
+    assert_eq!(desk.status(KEY).await["state"], "cancelled");
+    assert_eq!(desk.images(), []);
+}
+
+/// Cancels an image whose AMI was just made, and which EC2 does not show yet.
+async fn cancelled_before_it_is_seen(desk: &Desk, manifest: String) {
+    let ec2 = desk.world.ec2();
+    ec2.set_visibility_delay(minutes(3));
+    ec2.set_pending_time(minutes(10));
+    ec2.set_task_time(TaskKind::CopyImage, minutes(10));
+    desk.drop_file(KEY, manifest).await;
+    desk.world.run_for(Duration::from_secs(20)).await;
+    assert_eq!(desk.status(KEY).await["step"], "await-image");
+    desk.remove(KEY).await;
+    desk.rest().await;
+    desk.world.run_for(minutes(30)).await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
+    assert_eq!(desk.images(), [], "{status:#}");
+    assert_eq!(desk.snapshots(), std::slice::from_ref(&desk.snapshot));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registered_ami_that_is_not_seen_yet_is_cancelled() {
+    let desk = Desk::new().await;
+    let manifest = desk.manifest("web");
+    cancelled_before_it_is_seen(&desk, manifest).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_is_not_seen_yet_is_cancelled() {
+    let desk = Desk::new().await;
+    let source = desk.image_elsewhere("us-west-2").await;
+    let manifest = format!("name: web\nsource: {{image: {{id: {source}, region: us-west-2}}}}\n");
+    cancelled_before_it_is_seen(&desk, manifest).await;
+}
