@@ -223,8 +223,10 @@ async fn visit(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
             return finish(turn, loaded, marker).await;
         }
         // The manifest may have been replaced while its image could not go on.
-        _ if plan::may_be_superseded(&loaded.status) => reconcile::take_up(turn, key).await?,
-        _ => reconcile::drive(turn, loaded, None).await?,
+        _ if plan::may_be_superseded(&loaded.status) => {
+            Box::pin(reconcile::take_up(turn, key)).await?
+        }
+        _ => Box::pin(reconcile::drive(turn, loaded, None)).await?,
     };
     let advanced = outcome.has_advanced();
     if let Outcome::Status { loaded, .. } = outcome {

@@ -51,8 +51,16 @@ pub(super) async fn clean_up(turn: Turn<'_>, status: &mut Status) -> Result<bool
         status.left.iter().any(|left| left.what == name)
     };
     let found: Vec<Leftover> = found.into_iter().filter(|found| !is_left(found)).collect();
+    // An AMI that cannot be seen yet goes before what it is made of.
+    if let Some(id) = not_seen_yet(status, &found) {
+        let waiting = Waiting::new(format!("waiting until EC2 shows {id}, to deregister it"));
+        if !status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
+            return Ok(transition::wait(status, waiting, turn.now));
+        }
+    }
     if found.is_empty() {
-        return Ok(nothing_found(turn, status));
+        transition::cleaned_up(status, turn.now);
+        return Ok(true);
     }
     let names: Vec<String> = found.iter().map(|leftover| leftover.name(turn)).collect();
     if transition::found_leftovers(status, &names) {
@@ -72,22 +80,15 @@ pub(super) async fn clean_up(turn: Turn<'_>, status: &mut Status) -> Result<bool
     Ok(transition::wait(status, waiting, turn.now))
 }
 
-/// Nothing is left, unless EC2 does not show yet what it has just made.
-fn nothing_found(turn: Turn<'_>, status: &mut Status) -> bool {
-    // One that was looked for in vain for long is not there.
-    let made = status
+/// The AMI that EC2 has just made, if it does not show it yet. One that was looked for in vain for long is not there.
+fn not_seen_yet(status: &Status, found: &[Leftover]) -> Option<String> {
+    let mut made = status
         .images
         .values()
-        .find(|image| image.state == "pending" && image.unseen_since.is_none());
-    if let Some(image) = made.filter(|image| !status.removed.contains(&image.id)) {
-        let id = &image.id;
-        let waiting = Waiting::new(format!("waiting until EC2 shows {id}, to deregister it"));
-        if !status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
-            return transition::wait(status, waiting, turn.now);
-        }
-    }
-    transition::cleaned_up(status, turn.now);
-    true
+        .filter(|image| image.state == "pending" && image.unseen_since.is_none())
+        .filter(|image| !status.removed.contains(&image.id))
+        .filter(|image| !found.contains(&Leftover::Image(image.id.clone())));
+    made.next().map(|image| image.id.clone())
 }
 
 /// What is ours and still there, in the order in which it can be removed: a snapshot or a bundle of an AMI is in use.

@@ -147,7 +147,9 @@ pub async fn take_up(turn: Turn<'_>, key: &str) -> Result<Outcome, Error> {
             (None, None) => return Ok(Outcome::NoManifest),
             (None, Some(before)) => return without_manifest(turn, before).await,
             (Some(object), before) => match decide(turn, object, before).await? {
-                Decision::GoOn(loaded) => return drive(turn, *loaded, Some(object)).await,
+                Decision::GoOn(loaded) => {
+                    return Box::pin(drive(turn, *loaded, Some(object))).await;
+                }
                 Decision::Write(status, etag) => (status, etag),
             },
         };
@@ -180,7 +182,7 @@ async fn without_manifest(turn: Turn<'_>, before: Loaded) -> Result<Outcome, Err
     })
     .await?;
     let asked = after.etag != etag;
-    let outcome = drive(turn, after, None).await?;
+    let outcome = Box::pin(drive(turn, after, None)).await?;
     Ok(if asked { outcome.advanced() } else { outcome })
 }
 
@@ -197,6 +199,13 @@ pub(crate) async fn drive(
         // Boxed: the compiler gives up on the size of a future this deep.
         let changed = match Box::pin(do_next(turn, &mut next, at_hand)).await {
             Ok(changed) => changed,
+            // Nothing was sent: others have their turn before, and the schedule comes back to this.
+            Err(Error::Aws(error)) if error.is_own_pace() => {
+                return Ok(Outcome::Status {
+                    loaded: Box::new(loaded),
+                    advanced,
+                });
+            }
             Err(error) => return Err(told(turn, next, error).await),
         };
         advanced |= next.etag != loaded.etag;

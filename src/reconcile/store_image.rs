@@ -59,14 +59,15 @@ async fn ask(turn: Turn<'_>, status: &mut Status, bucket: &str, id: String) -> b
             };
             started(turn, status, &seen, "started")
         }
-        Err(error) if error.remedy == Remedy::Ambiguous => start::wait_for(turn, status, &error),
         // Nothing was begun by this request.
+        Err(error) if error.is_throttled() || error.is_own_pace() => {
+            status.store_asked_at = None;
+            start::wait_for(turn, status, &error);
+            true
+        }
+        Err(error) if error.remedy != Remedy::Never => start::wait_for(turn, status, &error),
         Err(error) => {
             status.store_asked_at = None;
-            if error.remedy == Remedy::Later {
-                start::wait_for(turn, status, &error);
-                return true;
-            }
             let hint = format!(
                 "the AMI {id} is available and was kept; mend what the message names and store it by hand \
                  (aws ec2 create-store-image-task)"

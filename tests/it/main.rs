@@ -12,10 +12,13 @@
 
 mod desk;
 
+mod attempts;
 mod bundles;
 mod calls;
+mod changes;
 mod cli;
 mod drops;
+mod endings;
 mod events;
 mod failures;
 mod faults;
@@ -26,9 +29,6 @@ mod notices;
 mod operator;
 mod programs;
 mod starts;
-mod suspicions;
-mod suspicions_anytime;
-mod suspicions_more;
 mod task_failures;
 mod task_faults;
 mod tasks;

@@ -1,4 +1,4 @@
-//! More suspicions of a review: several invocations at once, limits, and cancellations.
+//! How images end, also when several invocations work at them at once: cancelled, told, with nothing left behind.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use http::StatusCode;
 use localaws::ec2::TaskKind;
 use localaws::faults::Fault;
 
+use crate::attempts::{minutes, refused};
 use crate::desk::Desk;
-use crate::suspicions::{minutes, refused};
 use crate::tasks::{DISK, vmdk};
 
 const KEY: &str = "golden/web.image.yaml";
