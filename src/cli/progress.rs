@@ -180,6 +180,7 @@ impl Progress {
         }
     }
 
+    #[cfg(feature = "local")]
     /// Says something between the changes.
     pub(super) fn say(&mut self, text: &str, out: &mut dyn Write) -> io::Result<()> {
         for line in text.lines() {
