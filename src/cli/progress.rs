@@ -180,8 +180,8 @@ impl Progress {
         }
     }
 
-    #[cfg(feature = "local")]
     /// Says something between the changes.
+    #[cfg(feature = "local")]
     pub(super) fn say(&mut self, text: &str, out: &mut dyn Write) -> io::Result<()> {
         for line in text.lines() {
             match &self.bars {

@@ -13,8 +13,9 @@ use jiff::{Timestamp, Unit};
 use localaws::ec2::{Era, Image, SeedInstance, SeedSnapshot};
 use localaws::lambda::{FunctionError, FunctionRunner, Handler, Invocation};
 use localaws::world::{Builder, World};
-use mail_parser::MessageParser;
 use serde_json::{Value, json};
+
+use crate::mail::Mail;
 
 pub(crate) const REGION: &str = "us-east-1";
 /// The name of the parameter with the key that signs upload policies.
@@ -29,14 +30,6 @@ pub(crate) struct Desk {
     pub(crate) world: World,
     pub(crate) bucket: String,
     pub(crate) snapshot: String,
-}
-
-/// A mail as it was received.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Mail {
-    pub(crate) to: String,
-    pub(crate) subject: String,
-    pub(crate) text: String,
 }
 
 impl Desk {
@@ -155,7 +148,12 @@ impl Desk {
 
     /// A world of old, in which instances are bundled: with one, and the key to bundle it with.
     pub(crate) async fn classic() -> (Self, String) {
-        let desk = Self::new().await;
+        Self::classic_built(|builder| builder).await
+    }
+
+    /// The same, built a little differently.
+    pub(crate) async fn classic_built(change: impl FnOnce(Builder) -> Builder) -> (Self, String) {
+        let desk = Self::built(change).await;
         let ec2 = desk.world.ec2();
         ec2.set_era(Era::Classic);
         ec2.set_bundle_key(KEY_ID, SECRET);
@@ -314,26 +312,6 @@ impl Desk {
         let body = String::from_utf8(body.to_vec()).unwrap();
         assert!(status.is_success(), "{body}");
         body
-    }
-}
-
-impl Mail {
-    fn read(content: &[u8]) -> Self {
-        let message = MessageParser::default().parse(content).unwrap();
-        let to = message
-            .to()
-            .and_then(|to| to.first())
-            .and_then(|to| to.address())
-            .unwrap_or_default()
-            .to_owned();
-        Self {
-            to,
-            subject: message.subject().unwrap_or_default().to_owned(),
-            text: message
-                .body_text(0)
-                .unwrap_or_default()
-                .replace("\r\n", "\n"),
-        }
     }
 }
 

@@ -176,3 +176,15 @@ async fn a_change_of_somebody_elses_ami_is_one_call() {
     assert_eq!(desk.status("web.image.yaml").await["state"], "available");
     assert_eq!(desk.count("ListObjectsV2"), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_bundle_wakes_its_image_at_once() {
+    let hourly =
+        |builder: localaws::world::Builder| builder.parameter("AdvanceSchedule", "rate(1 hour)");
+    let (desk, instance) = Desk::classic_built(hourly).await;
+    let manifest = format!("name: win\nsource: {{instance: {{id: {instance}}}}}\n");
+    desk.drop_file("win.image.yaml", manifest).await;
+    // Bundling takes a minute; the next tick would come after an hour.
+    desk.world.run_for(std::time::Duration::from_secs(90)).await;
+    assert_eq!(desk.status("win.image.yaml").await["state"], "available");
+}

@@ -11,6 +11,7 @@
 )]
 
 mod desk;
+mod mail;
 
 mod attempts;
 mod bundles;

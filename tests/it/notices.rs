@@ -123,3 +123,13 @@ async fn a_late_notice_of_an_image_that_still_waits_for_its_ami_is_sent_by_the_s
         "{mails:?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_to_is_told_of_the_start_too() {
+    let desk = Desk::built(|builder| builder.parameter("NotifyStarted", "true")).await;
+    desk.drop_and_rest("web.image.yaml", desk.manifest("web"))
+        .await;
+    let subjects: Vec<String> = desk.mails().into_iter().map(|mail| mail.subject).collect();
+    let available = format!("AMI available: {} web", desk.only_image().id);
+    assert_eq!(subjects, ["AMI started: web".to_owned(), available]);
+}
