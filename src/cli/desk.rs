@@ -78,12 +78,9 @@ impl Desk {
             )
         })?;
         let seed = u64::try_from(setup.now.as_microsecond()).unwrap_or_default();
-        let mut builder = World::builder();
-        if setup.era == Era::Classic {
-            builder = builder.parameter("BundleKeyParameter", BUNDLE_KEY);
-        }
         let speed = setup.speed;
-        let world = builder
+        let world = World::builder()
+            .parameter("BundleKeyParameter", BUNDLE_KEY)
             .template(setup.template)
             .stack_name("amiwright")
             .parameter("NotificationEmail", setup.email)
@@ -123,9 +120,7 @@ impl Desk {
             Error::new("the template makes no bucket, so there is nowhere to drop a manifest")
         })?;
         seed(world);
-        if setup.era == Era::Classic {
-            seed_classic(world);
-        }
+        seed_instance(world);
         let server = Server::bind(world, setup.port).await;
         let server =
             server.map_err(|error| Error::from_source("the stack cannot be reached", error))?;
@@ -220,8 +215,9 @@ fn seed(world: &World) {
     }
 }
 
-/// What bundling needs: an instance, and a key that EC2 knows and the functions find.
-fn seed_classic(world: &World) {
+/// What bundling needs: an instance, and a key that EC2 knows and the functions find. In today's era, too: EC2 says
+/// itself that it bundles no longer.
+fn seed_instance(world: &World) {
     let region = world.region();
     let instance = SeedInstance {
         id: Some(INSTANCE.to_owned()),

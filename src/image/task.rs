@@ -188,7 +188,8 @@ impl Task {
             self.state.clone_from(&seen.state);
             self.message.clone_from(&seen.message);
             self.code.clone_from(&seen.code);
-            self.progress = seen.progress.or(self.progress);
+            let all = (phase(&seen.state) == Phase::Complete).then_some(100);
+            self.progress = all.or(seen.progress).or(self.progress);
             self.updated_at = now;
             changed = true;
         }

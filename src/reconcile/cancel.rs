@@ -47,7 +47,12 @@ fn end(turn: Turn<'_>, status: &mut Status) -> bool {
 /// Nothing can be seen that was started; it may still come into sight, as an answer may have been lost.
 fn nothing_found(turn: Turn<'_>, status: &mut Status) -> bool {
     let waiting = Waiting::new("to be cancelled; looking whether anything was started for it");
-    if status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
+    // EC2 has said from the first try on that it did not start ours.
+    let was_refused = status.waiting.as_ref().is_some_and(|waiting| {
+        waiting.code.as_deref() == Some("BundlingInProgress")
+            && waiting.since == Some(status.step_since)
+    });
+    if turn.is_first || was_refused || status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
         return end(turn, status);
     }
     transition::wait(status, waiting, turn.now)

@@ -152,9 +152,8 @@ pub(super) fn no_bundle_key(message: String) -> Failure {
         message,
         request_id: None,
         hint: format!(
-            "keep a long-lived key of a user who may only put objects under amiwright's bundles/ prefix as an SSM SecureString \
-             ({{\"accessKeyId\": …, \"secretAccessKey\": …}}), and name it in the stack's parameter BundleKeyParameter. AWS \
-             itself bundles instances no longer (EC2-compatible clouds do); {AGAIN}"
+            "AWS itself bundles instances no longer: use CreateImage, or the source `disk`. For an EC2-compatible cloud that does, keep a long-lived key of a user who may only put objects under amiwright's bundles/ prefix as an SSM SecureString \
+             ({{\"accessKeyId\": …, \"secretAccessKey\": …}}), and name it in the stack's parameter BundleKeyParameter; {AGAIN}"
         ),
     }
 }
@@ -168,6 +167,10 @@ pub(super) fn for_refused_task(kind: TaskKind, error: &AwsError) -> String {
         {
             "AWS bundles instances no longer: make an AMI of an EBS-backed instance with CreateImage, or bring its disk and \
              use the source `disk`. An EC2-compatible cloud that still bundles is reached through AWS_ENDPOINT_URL_EC2"
+        }
+        TaskKind::BundleInstance if error.has_code("AuthFailure") => {
+            "look whether the key in the parameter that BundleKeyParameter names is EC2's, is active, and may put objects under \
+             amiwright's bundles/ prefix"
         }
         TaskKind::BundleInstance if error.has_code("InvalidInstanceType") => {
             "only Windows instances with an instance-store root can be bundled: use CreateImage for others"

@@ -48,6 +48,8 @@ pub struct Turn<'a> {
     pub config: &'a Config,
     /// The time.
     pub now: Timestamp,
+    /// Whether this very turn has just entered the image's step: then nobody can have sent anything for it yet.
+    pub(crate) is_first: bool,
     /// When nothing new may be begun any more; none where the invocation has one thing to do.
     pub until: Option<Instant>,
 }
@@ -60,6 +62,7 @@ impl<'a> Turn<'a> {
             aws,
             config,
             now,
+            is_first: false,
             until: None,
         }
     }
@@ -156,6 +159,10 @@ pub async fn take_up(turn: Turn<'_>, key: &str) -> Result<Outcome, Error> {
         // Also where nothing is left to do: the tick that settles it looks whether the manifest changed meanwhile.
         store::mark_open(aws, config, &status.manifest, turn.now).await?;
         if let Saved::Yes(etag) = store::save(aws, config, &status, etag.as_deref()).await? {
+            let turn = Turn {
+                is_first: true,
+                ..turn
+            };
             let outcome = drive(
                 turn,
                 Loaded {
@@ -189,13 +196,14 @@ async fn without_manifest(turn: Turn<'_>, before: Loaded) -> Result<Outcome, Err
 /// Does what can be done at once, and saves after each thing done.
 /// `at_hand` is the manifest, where it was just read.
 pub(crate) async fn drive(
-    turn: Turn<'_>,
+    mut turn: Turn<'_>,
     mut loaded: Loaded,
     at_hand: Option<&Object>,
 ) -> Result<Outcome, Error> {
     let mut advanced = false;
     for _ in 0..STEPS_MAX {
         let mut next = loaded.clone();
+        let step = next.status.step;
         // Boxed: the compiler gives up on the size of a future this deep.
         let changed = match Box::pin(do_next(turn, &mut next, at_hand)).await {
             Ok(changed) => changed,
@@ -217,12 +225,16 @@ pub(crate) async fn drive(
             });
         }
         let Loaded { status, etag } = loaded;
+        turn.is_first = status.step != step;
         loaded = match store::save(turn.aws, turn.config, &status, Some(&etag)).await? {
             Saved::Yes(etag) => {
                 advanced = true;
                 Loaded { status, etag }
             }
-            Saved::Conflict => reload(turn, &status.manifest.key).await?,
+            Saved::Conflict => {
+                turn.is_first = false;
+                reload(turn, &status.manifest.key).await?
+            }
         };
         if loaded.status.waiting.is_some() {
             return Ok(Outcome::Status {

@@ -48,7 +48,7 @@ pub(super) async fn is_replaced(turn: Turn<'_>, status: &mut Status) -> Result<b
     let Some(object) = &status.object else {
         return Ok(false);
     };
-    if status.step_since == turn.now {
+    if turn.is_first {
         return Ok(false);
     }
     let current = turn.aws.head_object(&object.bucket, &object.key).await?;

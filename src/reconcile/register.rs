@@ -96,7 +96,7 @@ fn without_manifest(turn: Turn<'_>, status: &mut Status) -> bool {
         "the manifest, or the bundle it names, was removed or replaced; \
          looking whether its AMI was registered",
     );
-    if status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
+    if turn.is_first || status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
         transition::fail(status, hints::manifest_gone(), turn.now);
         return true;
     }

@@ -121,9 +121,8 @@ pub(super) fn refused(
     error: AwsError,
     hint: impl Into<String>,
 ) -> bool {
-    let is_first_try = status.step_since == turn.now && status.waiting.is_none();
     let waiting = refusal(&error);
-    if is_first_try || status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
+    if turn.is_first || status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
         transition::fail(status, error.into_failure(hint), turn.now);
         return true;
     }

@@ -6,7 +6,7 @@ use super::wanted::{self, Wanted};
 use super::{Error, MANIFEST_MAX, Turn, bundle, hints};
 use crate::aws::Object;
 use crate::config::Config;
-use crate::image::status::{CancelBy, ManifestVersion, State, Status};
+use crate::image::status::{CancelBy, ManifestVersion, State, Status, Step};
 use crate::image::{look, plan, transition};
 use crate::manifest::Problem;
 use crate::store::Loaded;
@@ -41,7 +41,11 @@ fn is_wanted_anew(status: &Status, uploaded_at: Timestamp) -> bool {
         .is_some_and(|cancel| {
             cancel.by == CancelBy::ManifestRemoved || uploaded_at > cancel.uploaded_at
         });
-    hints::is_manifest_gone(status) || cancelled
+    // Where the object was refused, another one may be there now; the manifest itself was right.
+    let manifest = &status.manifest;
+    let is_about_object = status.state == State::Rejected && status.step == Step::CheckObject;
+    let is_again = uploaded_at > manifest.repeated_at.unwrap_or(manifest.uploaded_at);
+    hints::is_manifest_gone(status) || cancelled || (is_about_object && is_again)
 }
 
 /// What is to be done about what is at a manifest's key.

@@ -233,6 +233,55 @@ async fn a_disk_that_is_none_is_refused_before_anything_is_started() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_disk_that_was_refused_and_is_put_right_is_taken_with_the_same_manifest() {
+    let desk = Desk::new().await;
+    desk.drop_file("golden/web.vmdk", "").await;
+    desk.drop_and_rest(KEY, DISK).await;
+    let mail = desk.only_mail();
+    assert!(
+        mail.text.contains("Upload the right object"),
+        "{}",
+        mail.text
+    );
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    desk.drop_and_rest(KEY, DISK).await;
+    assert_eq!(desk.status(KEY).await["state"], "available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_another_bundle_is_cancelled_at_once() {
+    let (desk, instance) = Desk::classic().await;
+    let ec2 = desk.world.ec2();
+    ec2.set_task_time(TaskKind::BundleInstance, Duration::from_secs(3600));
+    let manifest = |name: &str| format!("name: {name}\nsource: {{instance: {{id: {instance}}}}}\n");
+    desk.drop_file("one.image.yaml", manifest("one")).await;
+    desk.world.run_for(Duration::from_secs(1)).await;
+    desk.drop_file(KEY, manifest("two")).await;
+    desk.minute().await;
+    desk.remove(KEY).await;
+    desk.minute().await;
+    desk.minute().await;
+    assert_eq!(desk.status(KEY).await["state"], "cancelled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_replaces_a_disk_under_way_comes_right_after_it() {
+    let desk = Desk::new().await;
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    let disk = DISK.replace("{date}", "{digest}");
+    desk.drop_file(KEY, &disk).await;
+    desk.world.run_for(Duration::from_secs(10)).await;
+    desk.drop_file(KEY, format!("{disk}description: better\n"))
+        .await;
+    desk.world.run_for(Duration::from_secs(10 * 60)).await;
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert!(histories(&status).contains("a new version replaces"));
+    // In a bucket without versions the first cannot be read any more, and leaves nothing.
+    assert_eq!(desk.images().len() + 1, desk.snapshots().len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_import_leaves_nothing_behind_and_says_what_ec2_said() {
     let desk = Desk::new().await;
     let said = "ClientError: Disk validation failed [Unsupported VMDK File Format]";

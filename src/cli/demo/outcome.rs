@@ -10,7 +10,7 @@ use super::examples::{BUNDLE, CANCELLED, MADE, MANIFESTS, MISTAKES, Manifest};
 use crate::cli::Error;
 use crate::cli::desk::{Desk, SNAPSHOT};
 use crate::image::Status;
-use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG};
+use crate::image::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG};
 use crate::image::status::State;
 use crate::image::transition::counted;
 use crate::manifest::bundle::default_image_name;
@@ -241,9 +241,10 @@ impl Outcome {
             if image.state != ImageState::Available {
                 wrong.push(format!("{name} is {}, not available", image.state));
             }
-            if image.tags != *tags {
+            let mut others = image.tags.clone();
+            if others.remove(ATTEMPT_TAG).is_none() || others != *tags {
                 wrong.push(format!(
-                    "{name} has the tags {:?}, not {tags:?}",
+                    "{name} has the tags {:?}, not {tags:?} and {ATTEMPT_TAG}",
                     image.tags
                 ));
             }

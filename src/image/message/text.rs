@@ -197,7 +197,11 @@ fn problems(status: &Status, shown: usize) -> String {
     if left > 0 {
         let _ = writeln!(text, "  and {left} more, all in the status");
     }
-    text.push_str("\nMend the manifest and upload it again.\n");
+    text.push_str(if status.step == Step::CheckObject {
+        "\nUpload the right object, or correct the manifest; then upload the manifest again.\n"
+    } else {
+        "\nMend the manifest and upload it again.\n"
+    });
     text
 }
 
