@@ -44,7 +44,7 @@ pub(super) async fn check(
 
 /// Whether the object was replaced since it was looked at, so that it has to be looked at again. Only asked where some
 /// time has passed.
-pub(super) async fn is_replaced(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
+pub(super) async fn is_replaced(turn: Turn<'_>, status: &Status) -> Result<bool, Error> {
     let Some(object) = &status.object else {
         return Ok(false);
     };
@@ -52,11 +52,7 @@ pub(super) async fn is_replaced(turn: Turn<'_>, status: &mut Status) -> Result<b
         return Ok(false);
     }
     let current = turn.aws.head_object(&object.bucket, &object.key).await?;
-    let is_replaced = current.is_none_or(|current| current.etag != object.etag);
-    if is_replaced {
-        transition::object_replaced(status, turn.now);
-    }
-    Ok(is_replaced)
+    Ok(current.is_none_or(|current| current.etag != object.etag))
 }
 
 /// Bucket and key of the object, and what it should be.

@@ -33,7 +33,21 @@ pub(super) async fn start(
             return Ok(true);
         }
     };
-    if is_already_there(turn, status).await? || object::is_replaced(turn, status).await? {
+    let Some(call) = wanted.source().and_then(call) else {
+        return Ok(false);
+    };
+    // What is looked at before would be looked at in vain.
+    if !turn.aws.has_turn(call) {
+        return Ok(transition::wait(status, its_turn(call), turn.now));
+    }
+    if is_already_there(turn, status).await? {
+        return Ok(true);
+    }
+    if object::is_replaced(turn, status).await? {
+        // A try whose answer was lost may have begun with the object that was there before.
+        if !adopt(turn, status).await? {
+            transition::object_replaced(status, turn.now);
+        }
         return Ok(true);
     }
     match wanted.source() {
@@ -43,6 +57,18 @@ pub(super) async fn start(
         Some(Source::Stored(_)) => image::restore(turn, status, &wanted).await,
         Some(Source::Image(source)) => image::copy(turn, status, &wanted, source).await,
         Some(Source::Snapshot(_) | Source::Bundle(_)) | None => Ok(false),
+    }
+}
+
+/// The call that starts the task.
+fn call(source: &Source) -> Option<&'static str> {
+    match source {
+        Source::Disk(_) => Some("ImportSnapshot"),
+        Source::Vm(_) => Some("ImportImage"),
+        Source::Instance(_) => Some("BundleInstance"),
+        Source::Stored(_) => Some("CreateRestoreImageTask"),
+        Source::Image(_) => Some("CopyImage"),
+        Source::Snapshot(_) | Source::Bundle(_) => None,
     }
 }
 
@@ -60,7 +86,7 @@ pub(super) async fn adopt(turn: Turn<'_>, status: &mut Status) -> Result<bool, E
 /// name is somebody else's, which is better said before hours of importing than after.
 async fn is_already_there(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
     let is_import = matches!(status.source.as_deref(), Some("disk" | "vm"));
-    if !is_import || !turn.aws.has_turn("DescribeImages") {
+    if !is_import {
         return Ok(false);
     }
     match register::look(turn, status).await? {

@@ -318,6 +318,26 @@ async fn a_disk_that_is_replaced_before_its_import_starts_is_looked_at_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_disk_that_is_replaced_after_its_import_began_unheard_leaves_nothing_behind() {
+    let desk = Desk::new().await;
+    desk.drop_file("golden/web.vmdk", vmdk()).await;
+    let faults = desk.world.faults();
+    faults.always("ec2", "ImportSnapshot", Fault::LoseAnswer);
+    desk.drop_file(KEY, DISK).await;
+    desk.world.run_for(Duration::from_secs(30)).await;
+    assert_eq!(desk.status(KEY).await["step"], "start-task");
+    let mut qcow2 = b"QFI\xfb".to_vec();
+    qcow2.resize(4096, 0);
+    desk.drop_file("golden/web.vmdk", qcow2).await;
+    faults.clear();
+    desk.rest().await;
+    // The import is the one that was asked for.
+    let status = desk.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(desk.snapshots().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_disk_in_a_bucket_that_does_not_exist_is_not_waited_for() {
     let desk = Desk::new().await;
     let manifest = "name: web\nsource: {disk: {object: \"s3://no-such-bucket-at-all/web.vmdk\", format: vmdk}}\n";

@@ -1,11 +1,11 @@
 //! CopyImage and CreateRestoreImageTask: the AMI is there at once, and pending.
 
-use super::{answered, client_token, its_turn};
+use super::{answered, client_token, refusal};
 use crate::aws::{CopiedImage, RestoredImage};
 use crate::image::look::Look;
 use crate::image::observed::{ObservedImage, ObservedTask};
 use crate::image::plan::REGISTER_GRACE;
-use crate::image::status::{Status, Waiting};
+use crate::image::status::Status;
 use crate::image::task::{Task, TaskKind};
 use crate::image::transition;
 use crate::manifest::image::Image as SourceImage;
@@ -18,9 +18,6 @@ pub(super) async fn copy(
     wanted: &Wanted,
     source: &SourceImage,
 ) -> Result<bool, Error> {
-    if !turn.aws.has_turn("CopyImage") {
-        return Ok(transition::wait(status, its_turn("CopyImage"), turn.now));
-    }
     // Copies may have the name of another AMI as far as EC2 is concerned; nobody could tell the two apart.
     if let Some(changed) = settled(turn, status, TaskKind::CopyImage).await? {
         return Ok(changed);
@@ -45,10 +42,6 @@ pub(super) async fn restore(
     status: &mut Status,
     wanted: &Wanted,
 ) -> Result<bool, Error> {
-    const CALL: &str = "CreateRestoreImageTask";
-    if !turn.aws.has_turn(CALL) {
-        return Ok(transition::wait(status, its_turn(CALL), turn.now));
-    }
     if let Some(changed) = settled(turn, status, TaskKind::RestoreImage).await? {
         return Ok(changed);
     }
@@ -69,10 +62,7 @@ pub(super) async fn restore(
         if let Some(changed) = settled(turn, status, TaskKind::RestoreImage).await? {
             return Ok(changed);
         }
-        let waiting = Waiting {
-            code: error.code.clone(),
-            ..Waiting::new(format!("trying again: {}", error.message))
-        };
+        let waiting = refusal(error);
         if !status.has_waited(&waiting, REGISTER_GRACE, turn.now) {
             return Ok(transition::wait(status, waiting, turn.now));
         }
