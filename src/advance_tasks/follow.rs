@@ -1,5 +1,5 @@
-//! Following: what images wait for is looked at in batches, one Describe call for many. A call never names ids that
-//! EC2 could refuse for one of them: it filters, or it lists everything, page by page.
+//! Following: what images wait for is looked at in batches, one Describe call for many. No id that EC2 could
+//! refuse hides the others: a call filters, lists everything page by page, or is sent again without the id (store tasks).
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -269,14 +269,14 @@ async fn keep(turn: Turn<'_>, loaded: Loaded, seen: &Seen) -> Result<bool, Error
         Seen::Tasks(tasks) => {
             let status = &loaded.status;
             // One AMI may be stored in several buckets.
-            let place = |task: &&ObservedTask| {
-                status.step != Step::AwaitTask
-                    || task.object.is_none()
-                    || status.tasks.last().is_none_or(|known| {
-                        known.kind != TaskKind::StoreImage || known.object == task.object
-                    })
+            let bucket = status.store.as_deref().filter(|_| batch(status) == STORED);
+            let is_awaited = |task: &&ObservedTask| {
+                let elsewhere = task
+                    .bucket()
+                    .is_some_and(|it| bucket.is_some_and(|ours| it != ours));
+                task.id == id && !elsewhere
             };
-            let seen = tasks.iter().filter(place).find(|task| task.id == id);
+            let seen = tasks.iter().find(is_awaited);
             let etag = loaded.etag.clone();
             let after = reconcile::task_seen(turn, loaded, seen).await?;
             go_on(turn, after, &etag).await?

@@ -53,6 +53,15 @@ pub struct ObservedTask {
     pub tags: BTreeMap<String, String>,
 }
 
+impl ObservedTask {
+    /// The bucket of the object it writes.
+    #[must_use]
+    pub fn bucket(&self) -> Option<&str> {
+        let place = self.object.as_deref()?.strip_prefix("s3://")?;
+        place.split_once('/').map(|(bucket, _)| bucket)
+    }
+}
+
 /// A snapshot, as DescribeSnapshots shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedSnapshot {

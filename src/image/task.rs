@@ -170,6 +170,15 @@ impl Task {
         }
     }
 
+    /// Bucket and key of the object it writes.
+    #[must_use]
+    pub fn place(&self) -> Option<(&str, &str)> {
+        self.object
+            .as_deref()?
+            .strip_prefix("s3://")?
+            .split_once('/')
+    }
+
     /// What its state means.
     #[must_use]
     pub fn phase(&self) -> Phase {

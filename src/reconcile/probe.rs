@@ -103,11 +103,7 @@ async fn image(turn: Turn<'_>, task: &Task) -> Result<Option<ObservedTask>, Erro
 
 /// EC2 writes the manifest last.
 async fn bundle(turn: Turn<'_>, task: &Task) -> Result<Option<ObservedTask>, Error> {
-    let place = task
-        .object
-        .as_deref()
-        .and_then(|object| object.strip_prefix("s3://"));
-    let Some((bucket, key)) = place.and_then(|place| place.split_once('/')) else {
+    let Some((bucket, key)) = task.place() else {
         return Ok(None);
     };
     let found = turn.aws.head_object(bucket, key).await?;

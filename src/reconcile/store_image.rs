@@ -95,11 +95,7 @@ pub(super) async fn find(
         .aws
         .find_store_image_tasks(&[image_id.to_owned()])
         .await?;
-    let prefix = format!("s3://{bucket}/");
-    let is_there = |task: &ObservedTask| {
-        let object = task.object.as_deref();
-        object.is_none_or(|object| object.starts_with(&prefix))
-    };
+    let is_there = |task: &ObservedTask| task.bucket().is_none_or(|it| it == bucket);
     if let Some(task) = tasks.into_iter().find(is_there) {
         return Ok(Some(task));
     }

@@ -150,8 +150,7 @@ impl Wanted {
                 Some(bundle.manifest.resolve(&version.bucket, &version.key))
             }
             Some(Source::Instance(_)) => {
-                let made = status.tasks.last()?.object.as_deref()?;
-                let (bucket, key) = made.strip_prefix("s3://")?.split_once('/')?;
+                let (bucket, key) = status.tasks.last()?.place()?;
                 Some((bucket.to_owned(), key.to_owned()))
             }
             Some(_) => None,
