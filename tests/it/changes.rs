@@ -1,84 +1,14 @@
 //! Whatever happens to a manifest, and whenever: nothing is made twice, nothing is left behind.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use localaws::ec2::TaskKind;
 use localaws::faults::Fault;
 
 use crate::desk::Desk;
-use crate::tasks::{DISK, vmdk};
+use crate::making::{Before, making, starting_call};
 
 const KEY: &str = "golden/web.image.yaml";
-
-/// A world with what an image of this kind is made from, and its manifest.
-async fn desk_for(kind: TaskKind) -> (Desk, String) {
-    let (desk, instance) = Desk::classic().await;
-    let manifest = match kind {
-        TaskKind::ImportSnapshot => {
-            desk.drop_file("golden/web.vmdk", vmdk()).await;
-            DISK.to_owned()
-        }
-        TaskKind::ImportImage => {
-            desk.drop_file("golden/web.vmdk", vmdk()).await;
-            "name: web\nsource: {vm: {object: web.vmdk, format: vmdk}}\n".to_owned()
-        }
-        TaskKind::BundleInstance => {
-            format!("name: web\nsource: {{instance: {{id: {instance}}}}}\n")
-        }
-        TaskKind::CopyImage => {
-            let id = desk.image_elsewhere("us-west-2").await;
-            format!("name: web\nsource: {{image: {{id: {id}, region: us-west-2}}}}\n")
-        }
-        TaskKind::StoreImage => {
-            desk.manifest("web") + &format!("store: {{bucket: {}}}\n", desk.bucket)
-        }
-        TaskKind::RestoreImage => {
-            let object = desk.stored_image().await;
-            format!(
-                "name: web\nsource: {{stored: {{object: s3://{}/{object}}}}}\n",
-                desk.bucket
-            )
-        }
-    };
-    (desk, manifest)
-}
-
-struct Before {
-    images: BTreeSet<String>,
-    snapshots: BTreeSet<String>,
-}
-
-impl Before {
-    fn of(desk: &Desk) -> Self {
-        Self {
-            images: desk.images().into_iter().map(|image| image.id).collect(),
-            snapshots: desk.snapshots().into_iter().collect(),
-        }
-    }
-
-    /// What is there now that belongs to no AMI, and how many AMIs there are more.
-    async fn now(&self, desk: &Desk) -> (usize, Vec<String>) {
-        let images = desk.images();
-        let used: BTreeSet<String> = images
-            .iter()
-            .flat_map(|image| &image.block_device_mappings)
-            .filter_map(|mapping| mapping.ebs.as_ref()?.snapshot_id.clone())
-            .collect();
-        let mut orphans = desk.snapshots();
-        orphans.retain(|id| !self.snapshots.contains(id) && !used.contains(id));
-        let s3 = desk.world.s3();
-        let bundles = s3.keys(&desk.bucket, "amiwright/bundles/").await.unwrap();
-        orphans.extend(bundles.into_iter().filter(|key| {
-            let prefix = key.rsplit_once('/').unwrap().1.split('.').next().unwrap();
-            !images.iter().any(|image| image.location.contains(prefix))
-        }));
-        let new = images
-            .iter()
-            .filter(|image| !self.images.contains(&image.id));
-        (new.count(), orphans)
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Happens {
@@ -112,19 +42,15 @@ impl Happens {
 }
 
 async fn play(kind: TaskKind, happens: Happens, at: u64, fault: Option<Fault>) -> Option<String> {
-    let (desk, manifest) = desk_for(kind).await;
+    let (desk, manifest) = making(kind).await;
     let before = Before::of(&desk);
     if let Some(fault) = &fault {
         desk.world
             .ec2()
             .set_visibility_delay(Duration::from_secs(150));
         let call = match kind {
-            TaskKind::ImportSnapshot => "ImportSnapshot",
-            TaskKind::ImportImage => "ImportImage",
-            TaskKind::BundleInstance => "BundleInstance",
-            TaskKind::CopyImage => "CopyImage",
-            TaskKind::RestoreImage => "CreateRestoreImageTask",
             TaskKind::StoreImage => "RegisterImage",
+            kind => starting_call(kind),
         };
         desk.world.faults().on("ec2", call, 1, fault.clone());
     }

@@ -25,6 +25,7 @@ mod failures;
 mod faults;
 mod invariants;
 mod lost;
+mod making;
 mod many;
 mod notices;
 mod operator;

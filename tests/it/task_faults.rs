@@ -1,7 +1,6 @@
 //! Every call in the life of every kind of task goes wrong once, in every way; then the world comes to rest: one AMI or
 //! none, as it should be, nothing left behind, and everybody told.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use localaws::ec2::TaskKind;
@@ -9,7 +8,7 @@ use localaws::faults::Fault;
 
 use crate::desk::Desk;
 use crate::faults::faults;
-use crate::tasks::{DISK, vmdk};
+use crate::making::{Before, making, starting_call};
 
 const KEY: &str = "golden/web.image.yaml";
 
@@ -34,7 +33,7 @@ enum End {
 impl Case {
     /// A world with what the image is made from, and its manifest.
     async fn desk(self) -> (Desk, String) {
-        let (desk, instance) = Desk::classic().await;
+        let (desk, manifest) = making(self.kind).await;
         let ec2 = desk.world.ec2();
         if self.end == End::Failed {
             ec2.fail_next_task(self.kind, "Client.Broken: it broke");
@@ -42,33 +41,6 @@ impl Case {
         if matches!(self.end, End::Cancelled | End::Unlisted) {
             ec2.set_task_time(self.kind, Duration::from_secs(600));
         }
-        let manifest = match self.kind {
-            TaskKind::ImportSnapshot => {
-                desk.drop_file("golden/web.vmdk", vmdk()).await;
-                DISK.to_owned()
-            }
-            TaskKind::ImportImage => {
-                desk.drop_file("golden/web.vmdk", vmdk()).await;
-                "name: web\nsource: {vm: {object: web.vmdk, format: vmdk}}\n".to_owned()
-            }
-            TaskKind::BundleInstance => {
-                format!("name: web\nsource: {{instance: {{id: {instance}}}}}\n")
-            }
-            TaskKind::CopyImage => {
-                let id = desk.image_elsewhere("us-west-2").await;
-                format!("name: web\nsource: {{image: {{id: {id}, region: us-west-2}}}}\n")
-            }
-            TaskKind::StoreImage => {
-                desk.manifest("web") + &format!("store: {{bucket: {}}}\n", desk.bucket)
-            }
-            TaskKind::RestoreImage => {
-                let object = desk.stored_image().await;
-                format!(
-                    "name: web\nsource: {{stored: {{object: s3://{}/{object}}}}}\n",
-                    desk.bucket
-                )
-            }
-        };
         (desk, manifest)
     }
 
@@ -102,14 +74,7 @@ impl Case {
 
     /// The number of the call that started the task.
     fn started_at(self, desk: &Desk) -> Option<u64> {
-        let action = match self.kind {
-            TaskKind::ImportSnapshot => "ImportSnapshot",
-            TaskKind::ImportImage => "ImportImage",
-            TaskKind::BundleInstance => "BundleInstance",
-            TaskKind::CopyImage => "CopyImage",
-            TaskKind::StoreImage => "CreateStoreImageTask",
-            TaskKind::RestoreImage => "CreateRestoreImageTask",
-        };
+        let action = starting_call(self.kind);
         let calls = desk.world.calls();
         let last = calls.iter().rposition(|call| call.action == action)?;
         Some(last as u64)
@@ -132,11 +97,15 @@ impl Case {
         }
         // Storing comes after the AMI, which is kept.
         let is_made = state == "available" || self.kind == TaskKind::StoreImage;
-        let images = before.new_images(desk);
-        if images.len() != usize::from(is_made) {
-            wrong.push(format!("{} AMIs: {images:?}; {status:#}", images.len()));
+        let (images, orphans) = before.now(desk).await;
+        if images != usize::from(is_made) {
+            wrong.push(format!("{images} AMIs; {status:#}"));
         }
-        wrong.extend(before.orphans(desk).await);
+        wrong.extend(
+            orphans
+                .iter()
+                .map(|orphan| format!("{orphan} is left behind")),
+        );
         let mails = desk.mails();
         if mails.is_empty() || mails.len() > 2 {
             wrong.push(format!("{} mails", mails.len()));
@@ -146,52 +115,6 @@ impl Case {
         }
         wrong.extend(twice(desk).await);
         wrong
-    }
-}
-
-/// What is there before the manifest is.
-struct Before {
-    images: BTreeSet<String>,
-    snapshots: BTreeSet<String>,
-}
-
-impl Before {
-    fn of(desk: &Desk) -> Self {
-        Self {
-            images: desk.images().into_iter().map(|image| image.id).collect(),
-            snapshots: desk.snapshots().into_iter().collect(),
-        }
-    }
-
-    fn new_images(&self, desk: &Desk) -> Vec<localaws::ec2::Image> {
-        let mut images = desk.images();
-        images.retain(|image| !self.images.contains(&image.id));
-        images
-    }
-
-    /// Snapshots and bundles that belong to no AMI.
-    async fn orphans(&self, desk: &Desk) -> Vec<String> {
-        let used: BTreeSet<String> = desk
-            .images()
-            .iter()
-            .flat_map(|image| &image.block_device_mappings)
-            .filter_map(|mapping| mapping.ebs.as_ref()?.snapshot_id.clone())
-            .collect();
-        let mut orphans: Vec<String> = desk.snapshots();
-        orphans.retain(|id| !self.snapshots.contains(id) && !used.contains(id));
-        let bundles = desk
-            .world
-            .s3()
-            .keys(&desk.bucket, "amiwright/bundles/")
-            .await
-            .unwrap();
-        if self.new_images(desk).is_empty() {
-            orphans.extend(bundles);
-        }
-        orphans
-            .into_iter()
-            .map(|orphan| format!("{orphan} is left behind"))
-            .collect()
     }
 }
 
