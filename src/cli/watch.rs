@@ -17,6 +17,7 @@ use crate::aws::{AwsError, Remedy};
 use crate::config::Config;
 use crate::image::Status;
 use crate::image::status::State;
+use crate::manifest::key;
 use crate::reconcile::{self, Turn};
 use crate::store::{self, StoreError};
 
@@ -124,6 +125,16 @@ fn targets(args: &Args) -> Result<(Config, Vec<String>), Error> {
             return Err(Error::new(what).with_hint("watch one at a time"));
         }
         keys.push(key.to_owned());
+    }
+    // It would be waited for in vain.
+    if let Some(other) = keys
+        .iter()
+        .find(|key| key::kind(key, config.state.as_str()).is_none())
+    {
+        let what = format!("{} can be no manifest", plain(other));
+        return Err(Error::new(what).with_hint(
+            "manifests end in .image.yaml, .image.yml, .image.json or .manifest.xml, and are not under the state prefix",
+        ));
     }
     Ok((config, keys))
 }

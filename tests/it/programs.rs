@@ -140,3 +140,24 @@ fn ctrl_c_ends_a_watch_and_says_that_the_images_go_on() {
     errors.read_to_string(&mut said).unwrap();
     assert!(said.contains("the images go on"), "{said}");
 }
+
+#[test]
+fn what_can_be_no_manifest_is_not_waited_for() {
+    // Nothing is asked: the endpoint is nobody's.
+    let output = amiwright()
+        .args([
+            "watch",
+            "notes.txt",
+            "--bucket",
+            "images",
+            "--region",
+            "us-east-1",
+        ])
+        .args(["--endpoint-url", "http://127.0.0.1:9"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("notes.txt can be no manifest"), "{said}");
+    assert!(said.contains(".image.yaml"), "{said}");
+}
