@@ -20,7 +20,7 @@ use crate::aws::{Aws, FILTER_VALUES_MAX};
 use crate::config::Config;
 use crate::image::plan::{self, Next};
 use crate::notify;
-use crate::reconcile::{self, Error, Outcome, Turn};
+use crate::reconcile::{self, Context, Error, Outcome};
 use crate::store::{self, Loaded, OpenMarker};
 use crate::trigger::Tick;
 use sweep::sweep;
@@ -74,20 +74,20 @@ pub async fn handle(
     now: Timestamp,
     time_left: Option<Duration>,
 ) -> Result<Report, Failures> {
-    let mut turn = Turn::new(aws, config, now);
+    let mut context = Context::new(aws, config, now);
     if let Some(time_left) = time_left {
-        turn = turn.within(time_to_begin(time_left));
+        context = context.within(time_to_begin(time_left));
     }
     let mut failures = Failures::default();
     let mut report = Report::default();
     match Tick::from_event(event) {
         Ok(Tick::Image(change)) => {
-            changed::look(turn, &change.image_id, &mut report, &mut failures).await;
+            changed::look(context, &change.image_id, &mut report, &mut failures).await;
         }
-        Ok(Tick::Advance) => advance_all(turn, &mut report, &mut failures).await,
+        Ok(Tick::Advance) => advance_all(context, &mut report, &mut failures).await,
         Ok(Tick::Sweep) => {
-            sweep(turn, &mut report, &mut failures).await;
-            advance_all(turn, &mut report, &mut failures).await;
+            sweep(context, &mut report, &mut failures).await;
+            advance_all(context, &mut report, &mut failures).await;
         }
         Err(error) => failures.add("the event", &error),
     }
@@ -117,9 +117,9 @@ enum Visit {
     Done { advanced: bool, settled: bool },
 }
 
-async fn advance_all(turn: Turn<'_>, report: &mut Report, failures: &mut Failures) {
-    match store::list_open(turn.aws, turn.config).await {
-        Ok(open) => advance(turn, open, report, failures).await,
+async fn advance_all(context: Context<'_>, report: &mut Report, failures: &mut Failures) {
+    match store::list_open(context.aws, context.config).await {
+        Ok(open) => advance(context, open, report, failures).await,
         Err(error) => failures.add("the list of open images", &error),
     }
 }
@@ -127,23 +127,23 @@ async fn advance_all(turn: Turn<'_>, report: &mut Report, failures: &mut Failure
 /// Moves the open images on, the oldest first: while EC2 tells of some, S3 tells of the next. A tick whose time is up
 /// says where the next one is to begin: however many there are, everybody has a turn.
 async fn advance(
-    turn: Turn<'_>,
+    context: Context<'_>,
     mut open: Vec<OpenMarker>,
     report: &mut Report,
     failures: &mut Failures,
 ) {
     report.found = open.len();
     let many = open.len() > FILTER_VALUES_MAX;
-    if many && let Err(error) = store::resume(turn.aws, turn.config, &mut open).await {
+    if many && let Err(error) = store::resume(context.aws, context.config, &mut open).await {
         failures.add("where the last tick ended", &error);
     }
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
-    let visits = visit_all(turn, &open, sender, report, failures);
-    let (skipped, (looked, failed)) = join(visits, follow::follow(turn, receiver)).await;
+    let visits = visit_all(context, &open, sender, report, failures);
+    let (skipped, (looked, failed)) = join(visits, follow::follow(context, receiver)).await;
     *report += looked;
     failures.append(failed);
     if let Some(next) = skipped.filter(|_| many)
-        && let Err(error) = store::cut_short(turn.aws, turn.config, next).await
+        && let Err(error) = store::cut_short(context.aws, context.config, next).await
     {
         failures.add("where this tick ended", &error);
     }
@@ -151,7 +151,7 @@ async fn advance(
 
 /// Visits the images in their order, and hands on those that wait for EC2. Returns the first for which there was no time.
 async fn visit_all<'a>(
-    turn: Turn<'_>,
+    context: Context<'_>,
     open: &'a [OpenMarker],
     awaiting: mpsc::Sender<Loaded>,
     report: &mut Report,
@@ -165,7 +165,7 @@ async fn visit_all<'a>(
             markers
                 .by_ref()
                 .take(room)
-                .map(|it| visit_in_time(turn, it)),
+                .map(|it| visit_in_time(context, it)),
         );
         let Some((marker, visit)) = visits.next().await else {
             return left;
@@ -187,13 +187,13 @@ async fn visit_all<'a>(
 
 /// The visit, if there is time for it.
 async fn visit_in_time<'a>(
-    turn: Turn<'_>,
+    context: Context<'_>,
     marker: &'a OpenMarker,
 ) -> (&'a OpenMarker, Option<Result<Visit, Error>>) {
-    if turn.is_over() {
+    if context.is_over() {
         return (marker, None);
     }
-    (marker, Some(visit(turn, marker).await))
+    (marker, Some(visit(context, marker).await))
 }
 
 fn count(report: &mut Report, advanced: bool, settled: bool) {
@@ -212,25 +212,25 @@ fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) 
 }
 
 /// Does for one image whatever needs no look at its AMI.
-async fn visit(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
+async fn visit(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
     let key = &marker.manifest_key;
-    let Some(loaded) = store::load(turn.aws, turn.config, key).await? else {
-        return visit_marker(turn, marker).await;
+    let Some(loaded) = store::load(context.aws, context.config, key).await? else {
+        return visit_marker(context, marker).await;
     };
-    let outcome = match plan::next(&loaded.status, turn.now) {
+    let outcome = match plan::next(&loaded.status, context.now) {
         Next::AwaitTask | Next::AwaitImage => return Ok(Visit::Awaits(Box::new(loaded))),
         Next::SendNotices | Next::AwaitNotices | Next::Settle => {
-            return finish(turn, loaded, marker).await;
+            return finish(context, loaded, marker).await;
         }
         // The manifest may have been replaced while its image could not go on.
         _ if plan::may_be_superseded(&loaded.status) => {
-            Box::pin(reconcile::take_up(turn, key)).await?
+            Box::pin(reconcile::take_up(context, key)).await?
         }
-        _ => Box::pin(reconcile::drive(turn, loaded, None)).await?,
+        _ => Box::pin(reconcile::drive(context, loaded, None)).await?,
     };
     let advanced = outcome.has_advanced();
     if let Outcome::Status { loaded, .. } = outcome {
-        send_late_notices(turn, *loaded).await?;
+        send_late_notices(context, *loaded).await?;
     }
     Ok(Visit::Done {
         advanced,
@@ -239,23 +239,23 @@ async fn visit(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
 }
 
 /// Notices are usually sent by `notify`, within seconds; one that is older had no event, or a failing one.
-async fn send_late_notices(turn: Turn<'_>, loaded: Loaded) -> Result<(), Error> {
-    let late = |at: Timestamp| turn.now.duration_since(at) >= plan::NOTICE_LATE;
+async fn send_late_notices(context: Context<'_>, loaded: Loaded) -> Result<(), Error> {
+    let late = |at: Timestamp| context.now.duration_since(at) >= plan::NOTICE_LATE;
     if loaded
         .status
         .unsent()
-        .any(|notice| notice.is_due(turn.now) && late(notice.at))
+        .any(|notice| notice.is_due(context.now) && late(notice.at))
     {
-        notify::send_due(turn, loaded).await?;
+        notify::send_due(context, loaded).await?;
     }
     Ok(())
 }
 
 /// An open marker without a status: an invocation died between the two, or the status was removed.
-async fn visit_marker(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
-    let outcome = reconcile::take_up(turn, &marker.manifest_key).await?;
+async fn visit_marker(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
+    let outcome = reconcile::take_up(context, &marker.manifest_key).await?;
     let settled = outcome == Outcome::NoManifest
-        && store::mark_settled(turn.aws, turn.config, marker).await?;
+        && store::mark_settled(context.aws, context.config, marker).await?;
     Ok(Visit::Done {
         advanced: outcome.has_advanced(),
         settled,
@@ -263,17 +263,17 @@ async fn visit_marker(turn: Turn<'_>, marker: &OpenMarker) -> Result<Visit, Erro
 }
 
 /// Sends what is left to be told of a final state, then settles the image.
-async fn finish(turn: Turn<'_>, loaded: Loaded, marker: &OpenMarker) -> Result<Visit, Error> {
+async fn finish(context: Context<'_>, loaded: Loaded, marker: &OpenMarker) -> Result<Visit, Error> {
     if loaded.status.unsent().next().is_some() {
-        send_late_notices(turn, loaded).await?;
+        send_late_notices(context, loaded).await?;
         return Ok(Visit::Done {
             advanced: false,
             settled: false,
         });
     }
     // A version whose event was lost, or that had to wait for this one to end.
-    if reconcile::is_outdated(turn, &loaded.status).await?
-        && reconcile::take_up(turn, &marker.manifest_key)
+    if reconcile::is_outdated(context, &loaded.status).await?
+        && reconcile::take_up(context, &marker.manifest_key)
             .await?
             .has_advanced()
     {
@@ -282,7 +282,7 @@ async fn finish(turn: Turn<'_>, loaded: Loaded, marker: &OpenMarker) -> Result<V
             settled: false,
         });
     }
-    let settled = store::mark_settled(turn.aws, turn.config, marker).await?;
+    let settled = store::mark_settled(context.aws, context.config, marker).await?;
     Ok(Visit::Done {
         advanced: false,
         settled,

@@ -28,7 +28,7 @@ mod failures;
 pub mod function;
 pub mod image;
 pub mod keys;
-pub mod manifest;
+pub use amiwright_manifest as manifest;
 pub mod notify;
 pub mod reconcile;
 pub mod register_image;

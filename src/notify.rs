@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::aws::Aws;
 use crate::config::Config;
 use crate::image::{notice::Notice, on_one_line};
-use crate::reconcile::{self, Error, Turn};
+use crate::reconcile::{self, Context, Error};
 use crate::store::{self, Loaded};
 use crate::trigger::{self, ObjectRef};
 
@@ -39,10 +39,10 @@ pub async fn handle(
         .iter()
         .for_each(|problem| failures.add("an event record", problem));
     let mut report = Report::default();
-    let turn = Turn::new(aws, config, now);
+    let context = Context::new(aws, config, now);
     for object in &triggers.objects {
         for manifest_key in manifest_keys(config, object) {
-            match send_for(turn, manifest_key).await {
+            match send_for(context, manifest_key).await {
                 Ok(Some(sent)) => {
                     report.statuses += 1;
                     report.sent += sent;
@@ -69,9 +69,9 @@ fn manifest_keys<'a>(config: &Config, object: &'a ObjectRef) -> Vec<&'a str> {
         .collect()
 }
 
-async fn send_for(turn: Turn<'_>, manifest_key: &str) -> Result<Option<usize>, Error> {
-    match store::load(turn.aws, turn.config, manifest_key).await? {
-        Some(loaded) => send_due(turn, loaded).await.map(|(_, sent)| Some(sent)),
+async fn send_for(context: Context<'_>, manifest_key: &str) -> Result<Option<usize>, Error> {
+    match store::load(context.aws, context.config, manifest_key).await? {
+        Some(loaded) => send_due(context, loaded).await.map(|(_, sent)| Some(sent)),
         None => Ok(None),
     }
 }
@@ -80,21 +80,21 @@ async fn send_for(turn: Turn<'_>, manifest_key: &str) -> Result<Option<usize>, E
 ///
 /// # Errors
 /// If S3 or SNS fails. What was sent before is marked.
-pub async fn send_due(turn: Turn<'_>, mut loaded: Loaded) -> Result<(Loaded, usize), Error> {
+pub async fn send_due(context: Context<'_>, mut loaded: Loaded) -> Result<(Loaded, usize), Error> {
     let mut sent = 0;
     loop {
         let mut taken = None;
-        loaded = reconcile::change(turn, loaded, |status| {
-            taken = status.take_notice(turn.now);
+        loaded = reconcile::change(context, loaded, |status| {
+            taken = status.take_notice(context.now);
             taken.is_some()
         })
         .await?;
         let Some(notice) = taken else {
             return Ok((loaded, sent));
         };
-        let message_id = publish(turn, &loaded, &notice).await?;
-        loaded = reconcile::change(turn, loaded, |status| {
-            status.notice_sent(notice.seq, &message_id, turn.now)
+        let message_id = publish(context, &loaded, &notice).await?;
+        loaded = reconcile::change(context, loaded, |status| {
+            status.notice_sent(notice.seq, &message_id, context.now)
         })
         .await?;
         tracing::info!(manifest = loaded.status.manifest.key, kind = %notice.kind, seq = notice.seq, message_id, "notice sent");
@@ -102,18 +102,18 @@ pub async fn send_due(turn: Turn<'_>, mut loaded: Loaded) -> Result<(Loaded, usi
     }
 }
 
-async fn publish(turn: Turn<'_>, loaded: &Loaded, notice: &Notice) -> Result<String, Error> {
+async fn publish(context: Context<'_>, loaded: &Loaded, notice: &Notice) -> Result<String, Error> {
     // A notice that was not sent always has its message: it is written with it and loses it when it is sent.
     let Some(message) = &notice.message else {
         return Ok(String::new());
     };
     let manifest = &loaded.status.manifest;
-    let status_key = turn.config.state.status_key(&manifest.key);
+    let status_key = context.config.state.status_key(&manifest.key);
     let status_at = on_one_line(&format!("s3://{}/{status_key}", manifest.bucket));
     let text = format!("{}\nStatus: {status_at}\n", message.text);
-    let topic_arn = turn.config.topic_arn()?;
+    let topic_arn = context.config.topic_arn()?;
     let machines = message.data.to_string();
-    Ok(turn
+    Ok(context
         .aws
         .publish(
             topic_arn,

@@ -9,7 +9,7 @@ use crate::Failures;
 use crate::aws::Aws;
 use crate::config::Config;
 use crate::manifest::key::{self, Kind};
-use crate::reconcile::{self, Error, Outcome, Turn};
+use crate::reconcile::{self, Context, Error, Outcome};
 use crate::store;
 use crate::trigger::{self, ObjectRef};
 
@@ -25,7 +25,7 @@ pub async fn handle(
     now: Timestamp,
 ) -> Result<Value, Failures> {
     let triggers = trigger::objects(event);
-    let turn = Turn::new(aws, config, now);
+    let context = Context::new(aws, config, now);
     let mut failures = Failures::default();
     let mut failed_messages = BTreeSet::new();
     // A failure that no SQS message can be returned for has to reach Lambda's own retry.
@@ -37,7 +37,7 @@ pub async fn handle(
     }
     let mut taken_up = 0;
     for object in &triggers.objects {
-        match take_up(turn, object).await {
+        match take_up(context, object).await {
             Ok(images) => taken_up += images,
             Err(error) => {
                 failures.add(&object.key, &error);
@@ -63,8 +63,8 @@ pub async fn handle(
 }
 
 /// Takes up the manifest that an object is, or decides about it. Returns how many that were.
-async fn take_up(turn: Turn<'_>, object: &ObjectRef) -> Result<usize, Error> {
-    if object.bucket != turn.config.bucket {
+async fn take_up(context: Context<'_>, object: &ObjectRef) -> Result<usize, Error> {
+    if object.bucket != context.config.bucket {
         tracing::info!(bucket = object.bucket, key = object.key, "not our bucket");
         return Ok(0);
     }
@@ -73,11 +73,11 @@ async fn take_up(turn: Turn<'_>, object: &ObjectRef) -> Result<usize, Error> {
         .into_iter()
         .flatten()
     {
-        if let Some(manifest_key) = turn.config.state.manifest_of_bundle(key) {
-            return wake(turn, manifest_key).await;
+        if let Some(manifest_key) = context.config.state.manifest_of_bundle(key) {
+            return wake(context, manifest_key).await;
         }
-        for manifest_key in responsible(turn, key).await? {
-            let outcome = reconcile::take_up(turn, &manifest_key).await?;
+        for manifest_key in responsible(context, key).await? {
+            let outcome = reconcile::take_up(context, &manifest_key).await?;
             if let Outcome::Status { loaded, advanced } = outcome {
                 let status = &loaded.status;
                 tracing::info!(
@@ -95,23 +95,23 @@ async fn take_up(turn: Turn<'_>, object: &ObjectRef) -> Result<usize, Error> {
 }
 
 /// EC2 has written the manifest of a bundle, which it does last: its image need not wait for the next tick.
-async fn wake(turn: Turn<'_>, manifest_key: &str) -> Result<usize, Error> {
-    let Some(loaded) = store::load(turn.aws, turn.config, manifest_key).await? else {
+async fn wake(context: Context<'_>, manifest_key: &str) -> Result<usize, Error> {
+    let Some(loaded) = store::load(context.aws, context.config, manifest_key).await? else {
         return Ok(0);
     };
-    let advanced = reconcile::look_at_task(turn, loaded).await?;
+    let advanced = reconcile::look_at_task(context, loaded).await?;
     tracing::info!(manifest = manifest_key, advanced, "a bundle is there");
     Ok(usize::from(advanced))
 }
 
 /// The manifests that may decide about the object at this key, the first that exists does:
 /// for a bundle an image manifest beside it, then the bundle's own.
-async fn responsible(turn: Turn<'_>, object_key: &str) -> Result<Vec<String>, Error> {
-    match key::kind(object_key, turn.config.state.as_str()) {
+async fn responsible(context: Context<'_>, object_key: &str) -> Result<Vec<String>, Error> {
+    match key::kind(object_key, context.config.state.as_str()) {
         None => Ok(Vec::new()),
         Some(Kind::Image) => Ok(vec![object_key.to_owned()]),
         Some(Kind::Bundle) => {
-            let sibling = reconcile::bundle::image_manifest_beside(turn, object_key).await?;
+            let sibling = reconcile::bundle::image_manifest_beside(context, object_key).await?;
             Ok(sibling.into_iter().chain([object_key.to_owned()]).collect())
         }
     }

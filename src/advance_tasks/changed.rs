@@ -4,18 +4,18 @@ use super::follow::image_seen;
 use super::{Report, count, fail};
 use crate::Failures;
 use crate::image::observed::MANIFEST_TAG;
-use crate::reconcile::{Error, Turn};
+use crate::reconcile::{Context, Error};
 use crate::store;
 
 /// Looks at the one AMI whose state has changed, by the manifest that its ownership tag names. EC2 tells of every AMI
 /// in the account, and of thousands at once: a whole tick for each would be far too much.
 pub(super) async fn look(
-    turn: Turn<'_>,
+    context: Context<'_>,
     image_id: &str,
     report: &mut Report,
     failures: &mut Failures,
 ) {
-    match advance(turn, image_id).await {
+    match advance(context, image_id).await {
         Ok(None) => {}
         Ok(Some(advanced)) => {
             report.found = 1;
@@ -26,15 +26,15 @@ pub(super) async fn look(
 }
 
 /// Whether the status of an AMI's manifest changed; none if no status waits for this AMI.
-async fn advance(turn: Turn<'_>, image_id: &str) -> Result<Option<bool>, Error> {
-    let found = turn
+async fn advance(context: Context<'_>, image_id: &str) -> Result<Option<bool>, Error> {
+    let found = context
         .aws
         .find_images("image-id", &[image_id.to_owned()])
         .await?;
     let Some(image) = found.first() else {
         return Ok(None);
     };
-    let ours = format!("s3://{}/", turn.config.bucket);
+    let ours = format!("s3://{}/", context.config.bucket);
     let manifest_key = image
         .tags
         .get(MANIFEST_TAG)
@@ -42,16 +42,16 @@ async fn advance(turn: Turn<'_>, image_id: &str) -> Result<Option<bool>, Error> 
     let Some(manifest_key) = manifest_key else {
         return Ok(None);
     };
-    let Some(loaded) = store::load(turn.aws, turn.config, manifest_key).await? else {
+    let Some(loaded) = store::load(context.aws, context.config, manifest_key).await? else {
         return Ok(None);
     };
     let awaited = loaded
         .status
         .images
-        .get(&turn.config.region)
+        .get(&context.config.region)
         .map(|image| image.id.as_str());
     if awaited != Some(image_id) {
         return Ok(None);
     }
-    image_seen(turn, loaded, Some(image)).await.map(Some)
+    image_seen(context, loaded, Some(image)).await.map(Some)
 }

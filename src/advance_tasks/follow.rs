@@ -17,7 +17,7 @@ use crate::image::plan::{self, Next};
 use crate::image::status::Step;
 use crate::image::task::{TaskKind, polling_interval};
 use crate::image::transition;
-use crate::reconcile::{self, Error, Turn};
+use crate::reconcile::{self, Context, Error};
 use crate::store::Loaded;
 
 /// Ticks do not come to the second.
@@ -35,18 +35,18 @@ enum Batch {
 
 /// The images of a tick that wait for EC2.
 struct Followed<'a> {
-    turn: Turn<'a>,
+    context: Context<'a>,
     waiting: BTreeMap<Batch, Vec<Loaded>>,
     listed: BTreeMap<Batch, Vec<ObservedTask>>,
 }
 
 /// Looks at all that come, as soon as there are as many of a kind as one call can tell of.
 pub(super) async fn follow(
-    turn: Turn<'_>,
+    context: Context<'_>,
     mut awaiting: mpsc::Receiver<Loaded>,
 ) -> (Report, Failures) {
     let (mut report, mut failures) = (Report::default(), Failures::default());
-    let mut followed = Followed::new(turn);
+    let mut followed = Followed::new(context);
     while let Some(loaded) = awaiting.recv().await {
         followed.add(loaded, &mut report, &mut failures).await;
     }
@@ -61,9 +61,9 @@ enum Seen {
 }
 
 impl<'a> Followed<'a> {
-    fn new(turn: Turn<'a>) -> Self {
+    fn new(context: Context<'a>) -> Self {
         Self {
-            turn,
+            context,
             waiting: BTreeMap::new(),
             listed: BTreeMap::new(),
         }
@@ -71,7 +71,7 @@ impl<'a> Followed<'a> {
 
     /// Adds an image that waits, if it is time to look; looks as soon as there are as many as one call can tell of.
     async fn add(&mut self, loaded: Loaded, report: &mut Report, failures: &mut Failures) {
-        if !is_due(self.turn, &loaded.status) {
+        if !is_due(self.context, &loaded.status) {
             return;
         }
         let batch = batch(&loaded.status);
@@ -102,9 +102,9 @@ impl<'a> Followed<'a> {
         report: &mut Report,
         failures: &mut Failures,
     ) {
-        let pace = self.turn.aws.pace();
+        let pace = self.context.aws.pace();
         waiting.sort_by_cached_key(|loaded| {
-            awaited_id(self.turn, &loaded.status).and_then(|id| pace.last_look(&id))
+            awaited_id(self.context, &loaded.status).and_then(|id| pace.last_look(&id))
         });
         while !waiting.is_empty() {
             let rest = waiting.split_off(waiting.len().min(STORED_IDS_MAX));
@@ -123,7 +123,7 @@ impl<'a> Followed<'a> {
         if waiting.is_empty() {
             return;
         }
-        let turn = self.turn;
+        let context = self.context;
         let seen = match self.observe(batch, &waiting).await {
             Ok(seen) => seen,
             Err(error) if error.is_own_pace() => {
@@ -133,7 +133,7 @@ impl<'a> Followed<'a> {
             Err(error) => {
                 report.failed += waiting.len();
                 failures.add("what is waited for", &error);
-                return tell_of_refusal(turn, waiting, &error, failures).await;
+                return tell_of_refusal(context, waiting, &error, failures).await;
             }
         };
         let seen = &seen;
@@ -141,7 +141,7 @@ impl<'a> Followed<'a> {
             .into_iter()
             .map(|loaded| async move {
                 let key = loaded.status.manifest.key.clone();
-                (key, keep(turn, loaded, seen).await)
+                (key, keep(context, loaded, seen).await)
             })
             .collect();
         let mut changes = stream::iter(changes).buffered(AT_ONCE);
@@ -154,10 +154,10 @@ impl<'a> Followed<'a> {
     }
 
     async fn observe(&mut self, batch: Batch, waiting: &[Loaded]) -> Result<Seen, AwsError> {
-        let aws = self.turn.aws;
+        let aws = self.context.aws;
         let ids: BTreeSet<String> = waiting
             .iter()
-            .filter_map(|loaded| awaited_id(self.turn, &loaded.status))
+            .filter_map(|loaded| awaited_id(self.context, &loaded.status))
             .collect();
         let ids: Vec<String> = ids.into_iter().collect();
         match batch {
@@ -197,7 +197,7 @@ impl<'a> Followed<'a> {
 
 /// Nobody would know otherwise: what cannot be looked at does not change.
 async fn tell_of_refusal(
-    turn: Turn<'_>,
+    context: Context<'_>,
     waiting: Vec<Loaded>,
     error: &AwsError,
     failures: &mut Failures,
@@ -206,8 +206,8 @@ async fn tell_of_refusal(
         .into_iter()
         .map(|loaded| async move {
             let key = loaded.status.manifest.key.clone();
-            let kept = match reconcile::not_observed(turn, loaded, error).await {
-                Ok(after) => send_late_notices(turn, after).await,
+            let kept = match reconcile::not_observed(context, loaded, error).await {
+                Ok(after) => send_late_notices(context, after).await,
                 Err(error) => Err(error),
             };
             (key, kept)
@@ -229,43 +229,45 @@ fn batch(status: &Status) -> Batch {
 }
 
 /// The id that EC2 knows by which what is waited for.
-fn awaited_id(turn: Turn<'_>, status: &Status) -> Option<String> {
+fn awaited_id(context: Context<'_>, status: &Status) -> Option<String> {
     match batch(status) {
         Batch::Tasks(_) => status.tasks.last().map(|task| task.id.clone()),
         Batch::Images => {
-            let image = status.images.get(&turn.config.region);
+            let image = status.images.get(&context.config.region);
             image.map(|image| image.id.clone())
         }
     }
 }
 
 /// Whether it is time to look: often while it is young, and whenever something is to end it.
-fn is_due(turn: Turn<'_>, status: &Status) -> bool {
-    let Some(id) = awaited_id(turn, status) else {
+fn is_due(context: Context<'_>, status: &Status) -> bool {
+    let Some(id) = awaited_id(context, status) else {
         return true;
     };
-    let Some(last) = turn.aws.pace().last_look(&id) else {
+    let Some(last) = context.aws.pace().last_look(&id) else {
         return true;
     };
     let began = status
         .followed_task()
         .map_or(status.step_since, |task| task.started_at);
-    let interval = polling_interval(turn.now.duration_since(began));
-    let interval = turn.aws.pace().between_looks(interval);
+    let interval = polling_interval(context.now.duration_since(began));
+    let interval = context.aws.pace().between_looks(interval);
     // What has just not been seen is looked for again at once: one answer without it is no proof.
     let is_unseen = status
         .followed_task()
         .is_some_and(|task| task.unseen_since.is_some());
-    status.cancel.is_some() || is_unseen || turn.now.duration_since(last) + TICK_JITTER >= interval
+    status.cancel.is_some()
+        || is_unseen
+        || context.now.duration_since(last) + TICK_JITTER >= interval
 }
 
 /// Keeps what was seen, does what can be done then, and sends what is late. Returns whether the status changed.
-async fn keep(turn: Turn<'_>, loaded: Loaded, seen: &Seen) -> Result<bool, Error> {
-    let Some(id) = awaited_id(turn, &loaded.status) else {
+async fn keep(context: Context<'_>, loaded: Loaded, seen: &Seen) -> Result<bool, Error> {
+    let Some(id) = awaited_id(context, &loaded.status) else {
         return Ok(false);
     };
     let advanced = match seen {
-        Seen::Images(images) => image_seen(turn, loaded, images.get(&id)).await?,
+        Seen::Images(images) => image_seen(context, loaded, images.get(&id)).await?,
         Seen::Tasks(tasks) => {
             let status = &loaded.status;
             // One AMI may be stored in several buckets.
@@ -278,37 +280,39 @@ async fn keep(turn: Turn<'_>, loaded: Loaded, seen: &Seen) -> Result<bool, Error
             };
             let seen = tasks.iter().find(is_awaited);
             let etag = loaded.etag.clone();
-            let after = reconcile::task_seen(turn, loaded, seen).await?;
-            go_on(turn, after, &etag).await?
+            let after = reconcile::task_seen(context, loaded, seen).await?;
+            go_on(context, after, &etag).await?
         }
     };
-    turn.aws.pace().looked(&id, turn.now);
+    context.aws.pace().looked(&id, context.now);
     Ok(advanced)
 }
 
 /// Keeps what was seen of an AMI, and does what can be done then. Returns whether the status changed.
 pub(super) async fn image_seen(
-    turn: Turn<'_>,
+    context: Context<'_>,
     loaded: Loaded,
     seen: Option<&ObservedImage>,
 ) -> Result<bool, Error> {
     let etag = loaded.etag.clone();
-    let after = reconcile::change(turn, loaded, |status| {
+    let after = reconcile::change(context, loaded, |status| {
         // Somebody else may have moved it on meanwhile.
-        plan::next(status, turn.now) == Next::AwaitImage
-            && transition::image_seen(status, &turn.config.region, seen, turn.now)
+        plan::next(status, context.now) == Next::AwaitImage
+            && transition::image_seen(status, &context.config.region, seen, context.now)
     })
     .await?;
-    go_on(turn, after, &etag).await
+    go_on(context, after, &etag).await
 }
 
-async fn go_on(turn: Turn<'_>, after: Loaded, etag_before: &str) -> Result<bool, Error> {
+async fn go_on(context: Context<'_>, after: Loaded, etag_before: &str) -> Result<bool, Error> {
     if after.etag == etag_before {
-        send_late_notices(turn, after).await?;
+        send_late_notices(context, after).await?;
         return Ok(false);
     }
-    if let reconcile::Outcome::Status { loaded, .. } = reconcile::drive(turn, after, None).await? {
-        send_late_notices(turn, *loaded).await?;
+    if let reconcile::Outcome::Status { loaded, .. } =
+        reconcile::drive(context, after, None).await?
+    {
+        send_late_notices(context, *loaded).await?;
     }
     Ok(true)
 }

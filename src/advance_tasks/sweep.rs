@@ -7,22 +7,22 @@ use jiff::Timestamp;
 use super::{Report, fail};
 use crate::Failures;
 use crate::manifest::key::{self, Kind};
-use crate::reconcile::{self, Outcome, Turn};
+use crate::reconcile::{self, Context, Outcome};
 
 /// Takes up manifests that have no status, or that were uploaded after their status was last written:
 /// their events were lost.
-pub(super) async fn sweep(turn: Turn<'_>, report: &mut Report, failures: &mut Failures) {
-    let state = &turn.config.state;
+pub(super) async fn sweep(context: Context<'_>, report: &mut Report, failures: &mut Failures) {
+    let state = &context.config.state;
     // The bucket also holds the parts of bundles and whole disks: only what is needed is kept.
     let mut objects = Vec::new();
     let mut complete = true;
-    let listed = turn.aws.each_page(&turn.config.bucket, "", |page| {
+    let listed = context.aws.each_page(&context.config.bucket, "", |page| {
         objects.extend(page.into_iter().filter(|object| {
             key::kind(&object.key, state.as_str()).is_some()
                 || state.manifest_of_status(&object.key).is_some()
                 || state.manifest_of_marker(&object.key).is_some()
         }));
-        complete = !turn.is_over();
+        complete = !context.is_over();
         complete
     });
     if let Err(error) = listed.await {
@@ -33,24 +33,24 @@ pub(super) async fn sweep(turn: Turn<'_>, report: &mut Report, failures: &mut Fa
     }
     let keys: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
     if complete {
-        take_up_removed(turn, &keys, report, failures).await;
+        take_up_removed(context, &keys, report, failures).await;
     }
     let written: BTreeMap<&str, Timestamp> = objects
         .iter()
         .filter_map(|object| Some((state.manifest_of_status(&object.key)?, object.modified_at)))
         .collect();
     for object in &objects {
-        let Some(manifest_key) = responsible(turn, &keys, &object.key) else {
+        let Some(manifest_key) = responsible(context, &keys, &object.key) else {
             continue;
         };
-        if turn.is_over()
+        if context.is_over()
             || written
                 .get(manifest_key.as_str())
                 .is_some_and(|written| *written > object.modified_at)
         {
             continue;
         }
-        match reconcile::take_up(turn, &manifest_key).await {
+        match reconcile::take_up(context, &manifest_key).await {
             Ok(Outcome::Status { advanced: true, .. }) => report.swept += 1,
             Ok(_) => {}
             Err(error) => fail(report, failures, &manifest_key, &error),
@@ -60,18 +60,18 @@ pub(super) async fn sweep(turn: Turn<'_>, report: &mut Report, failures: &mut Fa
 
 /// Open images whose manifests were removed, and whose events were lost: nobody wants them any more.
 async fn take_up_removed(
-    turn: Turn<'_>,
+    context: Context<'_>,
     keys: &BTreeSet<&str>,
     report: &mut Report,
     failures: &mut Failures,
 ) {
-    let state = &turn.config.state;
+    let state = &context.config.state;
     let removed = keys
         .iter()
         .filter_map(|key| state.manifest_of_marker(key))
         .filter(|manifest_key| !keys.contains(manifest_key));
     for manifest_key in removed {
-        match reconcile::take_up(turn, manifest_key).await {
+        match reconcile::take_up(context, manifest_key).await {
             Ok(outcome) => report.swept += usize::from(outcome.has_advanced()),
             Err(error) => fail(report, failures, manifest_key, &error),
         }
@@ -87,8 +87,8 @@ async fn take_up_removed(
 struct TooMany;
 
 /// The manifest that decides about the object at this key; none if it is no manifest.
-fn responsible(turn: Turn<'_>, keys: &BTreeSet<&str>, object_key: &str) -> Option<String> {
-    match key::kind(object_key, turn.config.state.as_str())? {
+fn responsible(context: Context<'_>, keys: &BTreeSet<&str>, object_key: &str) -> Option<String> {
+    match key::kind(object_key, context.config.state.as_str())? {
         Kind::Image => Some(object_key.to_owned()),
         Kind::Bundle => {
             let sibling = key::bundle_siblings(object_key)

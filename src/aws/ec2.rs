@@ -18,8 +18,8 @@ impl Aws {
     /// Whether a call of this action would be sent at once. For calls that are preceded by looks: those are not worth
     /// while where it would not.
     #[must_use]
-    pub fn has_turn(&self, action: &'static str) -> bool {
-        self.pace().has_turn(self.region(), action)
+    pub fn has_capacity(&self, action: &'static str) -> bool {
+        self.pace().has_capacity(self.region(), action)
     }
 
     /// Sends one request when the action has its turn, and remembers for the next ones if EC2 had too many.

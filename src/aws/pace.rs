@@ -139,7 +139,7 @@ impl Pace {
 
     /// Whether an action would have its turn now. Nothing is taken.
     #[must_use]
-    pub fn has_turn(&self, region: &str, action: &'static str) -> bool {
+    pub fn has_capacity(&self, region: &str, action: &'static str) -> bool {
         let rate = rate(action);
         let mut buckets = locked(&self.buckets);
         let Some(bucket) = buckets.get_mut(&(region.to_owned(), action)) else {

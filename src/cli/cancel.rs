@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::image::Status;
 use crate::image::status::{CancelBy, State, Step};
 use crate::image::transition::{self, NotCancellable};
-use crate::reconcile::{self, Turn};
+use crate::reconcile::{self, Context};
 use crate::store;
 
 /// Arguments of `amiwright cancel`.
@@ -62,14 +62,14 @@ pub(super) async fn run(
 pub async fn ask(aws: &Aws, config: &Config, key: &str, now: Timestamp) -> Result<String, Error> {
     // What is recorded is read by people.
     let now = now.round(Unit::Second).unwrap_or(now);
-    let turn = Turn::new(aws, config, now);
+    let context = Context::new(aws, config, now);
     let loaded = place::load(aws, config, key).await?;
     let mut answer = transition::ask_cancel(&mut loaded.status.clone(), CancelBy::Command, now);
     if let Err(why) = answer {
         return Err(refused(&loaded.status, why));
     }
-    ensure_open(turn, &loaded.status).await?;
-    let after = reconcile::change(turn, loaded, |status| {
+    ensure_open(context, &loaded.status).await?;
+    let after = reconcile::change(context, loaded, |status| {
         answer = transition::ask_cancel(status, CancelBy::Command, now);
         answer == Ok(true)
     })
@@ -92,10 +92,10 @@ pub async fn ask(aws: &Aws, config: &Config, key: &str, now: Timestamp) -> Resul
 
 /// Only what is marked as open is looked at by the ticks. Done before the status is written: a marker too many goes by
 /// itself, one that is missing stays so.
-async fn ensure_open(turn: Turn<'_>, status: &Status) -> Result<(), Error> {
-    let Turn {
+async fn ensure_open(context: Context<'_>, status: &Status) -> Result<(), Error> {
+    let Context {
         aws, config, now, ..
-    } = turn;
+    } = context;
     let marker = config.state.open_key(&status.manifest.key);
     let there = aws.head_object(&config.bucket, &marker).await;
     if there

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::image::Status;
 use crate::image::status::State;
 use crate::manifest::key;
-use crate::reconcile::{self, Turn};
+use crate::reconcile::{self, Context};
 use crate::store::{self, StoreError};
 
 /// Statuses that are read at once.
@@ -98,9 +98,9 @@ pub(super) async fn run(
         timeout: args.timeout,
         bars: std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
     };
-    let turn = Turn::new(&aws, &config, now);
+    let context = Context::new(&aws, &config, now);
     tokio::select! {
-        followed = follow(turn, &watch, out) => {
+        followed = follow(context, &watch, out) => {
             Ok(if followed? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         () = ended => {
@@ -186,7 +186,11 @@ type Rows = BTreeMap<String, Seen>;
 ///
 /// # Errors
 /// If the bucket cannot be read, or the time is up.
-pub async fn follow(turn: Turn<'_>, watch: &Watch, out: &mut dyn Write) -> Result<bool, Error> {
+pub async fn follow(
+    context: Context<'_>,
+    watch: &Watch,
+    out: &mut dyn Write,
+) -> Result<bool, Error> {
     let started = Instant::now();
     let mut progress = Progress::new(watch.bars);
     let mut rows: Rows = watch
@@ -196,7 +200,7 @@ pub async fn follow(turn: Turn<'_>, watch: &Watch, out: &mut dyn Write) -> Resul
         .collect();
     let mut failures = 0;
     let followed = loop {
-        match look(turn, watch, &mut rows).await {
+        match look(context, watch, &mut rows).await {
             Ok(open) => {
                 failures = 0;
                 for (key, seen) in &rows {
@@ -208,7 +212,7 @@ pub async fn follow(turn: Turn<'_>, watch: &Watch, out: &mut dyn Write) -> Resul
                 }
             }
             Err(error) if error.remedy != Remedy::Never && failures < FAILURES_MAX => failures += 1,
-            Err(error) => break Err(cannot_read(turn.config, &error)),
+            Err(error) => break Err(cannot_read(context.config, &error)),
         }
         if let Some(timeout) = watch.timeout
             && started.elapsed() >= timeout
@@ -219,16 +223,16 @@ pub async fn follow(turn: Turn<'_>, watch: &Watch, out: &mut dyn Write) -> Resul
     };
     progress.finish();
     followed?;
-    conclude(turn.config, watch, &rows, out)
+    conclude(context.config, watch, &rows, out)
 }
 
 /// Looks at everything once. Returns what is open.
 async fn look(
-    turn: Turn<'_>,
+    context: Context<'_>,
     watch: &Watch,
     rows: &mut Rows,
 ) -> Result<BTreeSet<String>, AwsError> {
-    let open: BTreeSet<String> = store::list_open(turn.aws, turn.config)
+    let open: BTreeSet<String> = store::list_open(context.aws, context.config)
         .await?
         .into_iter()
         .map(|marker| marker.manifest_key)
@@ -246,7 +250,7 @@ async fn look(
     let looks: Vec<_> = due
         .into_iter()
         .map(|key| async move {
-            let seen = look_at(turn, &key).await;
+            let seen = look_at(context, &key).await;
             (key, seen)
         })
         .collect();
@@ -257,14 +261,14 @@ async fn look(
     Ok(open)
 }
 
-async fn look_at(turn: Turn<'_>, key: &str) -> Result<Seen, AwsError> {
-    let loaded = match store::load(turn.aws, turn.config, key).await {
+async fn look_at(context: Context<'_>, key: &str) -> Result<Seen, AwsError> {
+    let loaded = match store::load(context.aws, context.config, key).await {
         Ok(Some(loaded)) => loaded,
         Ok(None) => return Ok(Seen::Nothing),
         Err(StoreError::Aws(error)) => return Err(error),
         Err(error) => {
             return Ok(Seen::Unreadable(
-                cannot_load(turn.config, &error).to_string(),
+                cannot_load(context.config, &error).to_string(),
             ));
         }
     };
@@ -272,7 +276,10 @@ async fn look_at(turn: Turn<'_>, key: &str) -> Result<Seen, AwsError> {
     let told = status.state.is_final() && status.unsent().next().is_none();
     // Somebody who uploads a new version and watches wants to see that one, not how the last one ended. Who may not
     // read the manifest sees what the status says.
-    let over = told && !reconcile::is_outdated(turn, &status).await.unwrap_or(false);
+    let over = told
+        && !reconcile::is_outdated(context, &status)
+            .await
+            .unwrap_or(false);
     Ok(Seen::Status { status, over })
 }
 

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::wanted::{self, Pinned, Wanted, sha256_hex};
-use super::{Error, MANIFEST_MAX, Turn, hints};
+use super::{Context, Error, MANIFEST_MAX, hints};
 use crate::aws::{Object, Remedy, Which};
 use crate::image::observed::ObservedParts;
 use crate::image::status::{BundleVersion, Status, Waiting};
@@ -16,15 +16,15 @@ const HEADS_AT_ONCE: usize = 16;
 
 /// Looks for the bundle and its parts. Returns whether the status changed.
 pub(super) async fn check(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &mut Status,
     at_hand: Option<&Object>,
 ) -> Result<bool, Error> {
-    match look(turn, status, at_hand).await {
+    match look(context, status, at_hand).await {
         // The bundle may be in a bucket that cannot be read: asking every minute is no use, and nobody would know.
         Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => {
             let hint = hints::for_unreadable("bundle", &refused);
-            transition::fail(status, refused.into_failure(hint), turn.now);
+            transition::fail(status, refused.into_failure(hint), context.now);
             Ok(true)
         }
         changed => changed,
@@ -32,18 +32,18 @@ pub(super) async fn check(
 }
 
 async fn look(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &mut Status,
     at_hand: Option<&Object>,
 ) -> Result<bool, Error> {
-    let wanted = match wanted::read(turn, status, at_hand).await? {
+    let wanted = match wanted::read(context, status, at_hand).await? {
         Pinned::Wanted(wanted) => wanted,
         Pinned::Gone => {
-            transition::fail(status, hints::manifest_gone(), turn.now);
+            transition::fail(status, hints::manifest_gone(), context.now);
             return Ok(true);
         }
         Pinned::Refused(problems) => {
-            transition::reject(status, problems, turn.now);
+            transition::reject(status, problems, context.now);
             return Ok(true);
         }
     };
@@ -51,42 +51,42 @@ async fn look(
         return Ok(false);
     };
     if matches!(wanted, Wanted::Bundle)
-        && let Some(sibling) = image_manifest_beside(turn, &key).await?
+        && let Some(sibling) = image_manifest_beside(context, &key).await?
     {
-        transition::leave_to(status, &sibling, turn.now);
+        transition::leave_to(status, &sibling, context.now);
         return Ok(true);
     }
-    let Some(object) = turn
+    let Some(object) = context
         .aws
         .get_object(&bucket, &key, Which::Current, MANIFEST_MAX)
         .await?
     else {
         let message = format!("the bundle's manifest s3://{bucket}/{key} is not uploaded yet");
         let waiting = Waiting::new(message);
-        return Ok(transition::wait(status, waiting, turn.now));
+        return Ok(transition::wait(status, waiting, context.now));
     };
-    let bundle = match read(turn, status, &bucket, &object).await? {
+    let bundle = match read(context, status, &bucket, &object).await? {
         Ok(bundle) => bundle,
         Err(problems) => {
-            transition::reject(status, in_bundle(problems, status, &key), turn.now);
+            transition::reject(status, in_bundle(problems, status, &key), context.now);
             return Ok(true);
         }
     };
     let part_keys = bundle.part_keys(&key);
-    if let Some(waiting) = still_missing(turn, status, &bucket, &part_keys).await? {
-        return Ok(transition::wait(status, waiting, turn.now));
+    if let Some(waiting) = still_missing(context, status, &bucket, &part_keys).await? {
+        return Ok(transition::wait(status, waiting, context.now));
     }
-    let parts = look_at_parts(turn, &bucket, &part_keys).await?;
-    match judge_parts(status, &parts, bundle.bundled_size, turn.now) {
-        PartsVerdict::Wait(waiting) => Ok(transition::wait(status, waiting, turn.now)),
+    let parts = look_at_parts(context, &bucket, &part_keys).await?;
+    match judge_parts(status, &parts, bundle.bundled_size, context.now) {
+        PartsVerdict::Wait(waiting) => Ok(transition::wait(status, waiting, context.now)),
         PartsVerdict::Wrong(problem) => {
-            transition::reject(status, in_bundle(vec![problem], status, &key), turn.now);
+            transition::reject(status, in_bundle(vec![problem], status, &key), context.now);
             Ok(true)
         }
         PartsVerdict::Complete => {
             let version = bundle_version(bucket, key, &object, &bundle);
             let identity = wanted.identity(&status.manifest, &version.sha256);
-            transition::bundle_complete(status, version, identity, turn.now);
+            transition::bundle_complete(status, version, identity, context.now);
             Ok(true)
         }
     }
@@ -94,7 +94,7 @@ async fn look(
 
 /// The key of the image manifest beside a bundle: if there is one, it decides about the bundle.
 pub(crate) async fn image_manifest_beside(
-    turn: Turn<'_>,
+    context: Context<'_>,
     bundle_key: &str,
 ) -> Result<Option<String>, Error> {
     let siblings = manifest::key::bundle_siblings(bundle_key);
@@ -103,7 +103,10 @@ pub(crate) async fn image_manifest_beside(
     let prefix = first
         .rfind('.')
         .map_or(first.as_str(), |dot| &first[..=dot]);
-    let listed = turn.aws.list_objects(&turn.config.bucket, prefix).await?;
+    let listed = context
+        .aws
+        .list_objects(&context.config.bucket, prefix)
+        .await?;
     Ok(siblings
         .into_iter()
         .find(|sibling| listed.iter().any(|object| object.key == *sibling)))
@@ -112,7 +115,7 @@ pub(crate) async fn image_manifest_beside(
 /// While the part that was missing last time is missing, there is no need to look at the others.
 /// It may be none of the bundle's any more: the bundle can have been replaced by one with fewer parts.
 async fn still_missing(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &Status,
     bucket: &str,
     part_keys: &[String],
@@ -122,7 +125,7 @@ async fn still_missing(
     };
     match &waiting.missing_key {
         Some(key) if part_keys.contains(key) => {
-            let found = turn.aws.head_object(bucket, key).await?;
+            let found = context.aws.head_object(bucket, key).await?;
             Ok(found.is_none().then(|| waiting.clone()))
         }
         _ => Ok(None),
@@ -131,7 +134,7 @@ async fn still_missing(
 
 /// Reads the bundle's manifest, and checks what it cannot know itself: the account and the Region.
 async fn read(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &Status,
     bucket: &str,
     object: &Object,
@@ -144,7 +147,7 @@ async fn read(
         Err(problems) => return Ok(Err(problems)),
     };
     let mut problems = Vec::new();
-    let account = turn.config.account_id()?;
+    let account = context.config.account_id()?;
     if bundle.account != account {
         let message = format!(
             "the bundle was made for account {}, this is account {account}",
@@ -155,15 +158,15 @@ async fn read(
             problem.with_hint("bundle the image anew with this account's id and certificate"),
         );
     }
-    let region = turn.aws.bucket_region(bucket).await?;
-    if let Some(region) = region.filter(|region| *region != turn.config.region) {
+    let region = context.aws.bucket_region(bucket).await?;
+    if let Some(region) = region.filter(|region| *region != context.config.region) {
         let message = format!(
             "the bundle's bucket {bucket} is in {region}, the AMI is registered in {}",
-            turn.config.region
+            context.config.region
         );
         let hint = format!(
             "upload the bundle to {}, or to a bucket in {}",
-            status.manifest.bucket, turn.config.region
+            status.manifest.bucket, context.config.region
         );
         problems.push(
             Problem::new(message)
@@ -179,15 +182,18 @@ async fn read(
 }
 
 async fn look_at_parts(
-    turn: Turn<'_>,
+    context: Context<'_>,
     bucket: &str,
     keys: &[String],
 ) -> Result<ObservedParts, Error> {
-    let heads: Vec<_> = stream::iter(keys.iter().cloned())
-        .map(|key| async move { Ok::<_, Error>((turn.aws.head_object(bucket, &key).await?, key)) })
-        .buffered(HEADS_AT_ONCE)
-        .try_collect()
-        .await?;
+    let heads: Vec<_> =
+        stream::iter(keys.iter().cloned())
+            .map(|key| async move {
+                Ok::<_, Error>((context.aws.head_object(bucket, &key).await?, key))
+            })
+            .buffered(HEADS_AT_ONCE)
+            .try_collect()
+            .await?;
     let mut parts = ObservedParts::default();
     for (info, key) in heads {
         match info {
@@ -199,8 +205,11 @@ async fn look_at_parts(
 }
 
 /// Lets EC2 read the bundle: its manifest and every part ("aws-exec-read").
-pub(super) async fn let_ec2_read(turn: Turn<'_>, bundle: &BundleVersion) -> Result<(), Error> {
-    let object = turn
+pub(super) async fn let_ec2_read(
+    context: Context<'_>,
+    bundle: &BundleVersion,
+) -> Result<(), Error> {
+    let object = context
         .aws
         .get_object(&bundle.bucket, &bundle.key, Which::Current, MANIFEST_MAX)
         .await?;
@@ -210,7 +219,7 @@ pub(super) async fn let_ec2_read(turn: Turn<'_>, bundle: &BundleVersion) -> Resu
         keys.extend(manifest.part_keys(&bundle.key));
     }
     stream::iter(keys)
-        .map(|key| async move { turn.aws.let_ec2_read(&bundle.bucket, &key).await })
+        .map(|key| async move { context.aws.let_ec2_read(&bundle.bucket, &key).await })
         .buffered(HEADS_AT_ONCE)
         .try_collect::<()>()
         .await?;
@@ -218,13 +227,19 @@ pub(super) async fn let_ec2_read(turn: Turn<'_>, bundle: &BundleVersion) -> Resu
 }
 
 /// Whether another bundle is where the one was that a status is about.
-pub(super) async fn is_replaced(turn: Turn<'_>, bundle: &BundleVersion) -> Result<bool, Error> {
-    let current = turn.aws.head_object(&bundle.bucket, &bundle.key).await?;
+pub(super) async fn is_replaced(
+    context: Context<'_>,
+    bundle: &BundleVersion,
+) -> Result<bool, Error> {
+    let current = context.aws.head_object(&bundle.bucket, &bundle.key).await?;
     Ok(current.is_some_and(|current| current.etag != bundle.etag))
 }
 
 /// [`is_replaced`] for a bundle that is not itself the manifest. One that may not be read any more counts as unchanged.
-pub(super) async fn beside_is_replaced(turn: Turn<'_>, status: &Status) -> Result<bool, Error> {
+pub(super) async fn beside_is_replaced(
+    context: Context<'_>,
+    status: &Status,
+) -> Result<bool, Error> {
     let manifest = &status.manifest;
     let Some(bundle) = status
         .bundle
@@ -233,21 +248,21 @@ pub(super) async fn beside_is_replaced(turn: Turn<'_>, status: &Status) -> Resul
     else {
         return Ok(false);
     };
-    match is_replaced(turn, bundle).await {
+    match is_replaced(context, bundle).await {
         Err(Error::Aws(error)) if error.remedy == Remedy::Never => Ok(false),
         replaced => replaced,
     }
 }
 
 /// Whether the bundle that a status was registered from has another content now.
-pub(super) async fn has_changed(turn: Turn<'_>, status: &Status) -> Result<bool, Error> {
+pub(super) async fn has_changed(context: Context<'_>, status: &Status) -> Result<bool, Error> {
     let Some(bundle) = &status.bundle else {
         return Ok(false);
     };
-    if !beside_is_replaced(turn, status).await? {
+    if !beside_is_replaced(context, status).await? {
         return Ok(false);
     }
-    let object = turn
+    let object = context
         .aws
         .get_object(&bundle.bucket, &bundle.key, Which::Current, MANIFEST_MAX)
         .await?;

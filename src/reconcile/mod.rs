@@ -41,7 +41,7 @@ const STEPS_MAX: usize = 16;
 
 /// What one invocation works with.
 #[derive(Debug, Clone, Copy)]
-pub struct Turn<'a> {
+pub struct Context<'a> {
     /// The way to AWS.
     pub aws: &'a Aws,
     /// The function's configuration.
@@ -54,7 +54,7 @@ pub struct Turn<'a> {
     pub until: Option<Instant>,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> Context<'a> {
     /// A turn that takes the time it needs.
     #[must_use]
     pub fn new(aws: &'a Aws, config: &'a Config, now: Timestamp) -> Self {
@@ -139,8 +139,8 @@ impl Outcome {
 ///
 /// # Errors
 /// If S3 or EC2 fails before the state of things could be saved.
-pub async fn take_up(turn: Turn<'_>, key: &str) -> Result<Outcome, Error> {
-    let Turn { aws, config, .. } = turn;
+pub async fn take_up(context: Context<'_>, key: &str) -> Result<Outcome, Error> {
+    let Context { aws, config, .. } = context;
     for _ in 0..CONFLICTS_MAX {
         let object = aws
             .get_object(&config.bucket, key, Which::Current, MANIFEST_MAX)
@@ -148,23 +148,23 @@ pub async fn take_up(turn: Turn<'_>, key: &str) -> Result<Outcome, Error> {
         let before = store::load(aws, config, key).await?;
         let (status, etag) = match (&object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
-            (None, Some(before)) => return without_manifest(turn, before).await,
-            (Some(object), before) => match decide(turn, object, before).await? {
+            (None, Some(before)) => return without_manifest(context, before).await,
+            (Some(object), before) => match decide(context, object, before).await? {
                 Decision::GoOn(loaded) => {
-                    return Box::pin(drive(turn, *loaded, Some(object))).await;
+                    return Box::pin(drive(context, *loaded, Some(object))).await;
                 }
                 Decision::Write(status, etag) => (status, etag),
             },
         };
         // Also where nothing is left to do: the tick that settles it looks whether the manifest changed meanwhile.
-        store::mark_open(aws, config, &status.manifest, turn.now).await?;
+        store::mark_open(aws, config, &status.manifest, context.now).await?;
         if let Saved::Yes(etag) = store::save(aws, config, &status, etag.as_deref()).await? {
-            let turn = Turn {
+            let context = Context {
                 is_first: true,
-                ..turn
+                ..context
             };
             let outcome = drive(
-                turn,
+                context,
                 Loaded {
                     status: *status,
                     etag,
@@ -181,22 +181,22 @@ pub async fn take_up(turn: Turn<'_>, key: &str) -> Result<Outcome, Error> {
 }
 
 /// The manifest is gone: somebody does not want the image any more. One that is settled stays.
-async fn without_manifest(turn: Turn<'_>, before: Loaded) -> Result<Outcome, Error> {
+async fn without_manifest(context: Context<'_>, before: Loaded) -> Result<Outcome, Error> {
     let etag = before.etag.clone();
-    let after = change(turn, before, |status| {
+    let after = change(context, before, |status| {
         // What cannot be cancelled any more is finished.
-        transition::ask_cancel(status, CancelBy::ManifestRemoved, turn.now).unwrap_or(false)
+        transition::ask_cancel(status, CancelBy::ManifestRemoved, context.now).unwrap_or(false)
     })
     .await?;
     let asked = after.etag != etag;
-    let outcome = Box::pin(drive(turn, after, None)).await?;
+    let outcome = Box::pin(drive(context, after, None)).await?;
     Ok(if asked { outcome.advanced() } else { outcome })
 }
 
 /// Does what can be done at once, and saves after each thing done.
 /// `at_hand` is the manifest, where it was just read.
 pub(crate) async fn drive(
-    mut turn: Turn<'_>,
+    mut context: Context<'_>,
     mut loaded: Loaded,
     at_hand: Option<&Object>,
 ) -> Result<Outcome, Error> {
@@ -205,7 +205,7 @@ pub(crate) async fn drive(
         let mut next = loaded.clone();
         let step = next.status.step;
         // Boxed: the compiler gives up on the size of a future this deep.
-        let changed = match Box::pin(do_next(turn, &mut next, at_hand)).await {
+        let changed = match Box::pin(do_next(context, &mut next, at_hand)).await {
             Ok(changed) => changed,
             // Nothing was sent: others have their turn before, and the schedule comes back to this.
             Err(Error::Aws(error)) if error.is_own_pace() => {
@@ -214,7 +214,7 @@ pub(crate) async fn drive(
                     advanced,
                 });
             }
-            Err(error) => return Err(told(turn, next, error).await),
+            Err(error) => return Err(told(context, next, error).await),
         };
         advanced |= next.etag != loaded.etag;
         loaded = next;
@@ -225,15 +225,15 @@ pub(crate) async fn drive(
             });
         }
         let Loaded { status, etag } = loaded;
-        turn.is_first = status.step != step;
-        loaded = match store::save(turn.aws, turn.config, &status, Some(&etag)).await? {
+        context.is_first = status.step != step;
+        loaded = match store::save(context.aws, context.config, &status, Some(&etag)).await? {
             Saved::Yes(etag) => {
                 advanced = true;
                 Loaded { status, etag }
             }
             Saved::Conflict => {
-                turn.is_first = false;
-                reload(turn, &status.manifest.key).await?
+                context.is_first = false;
+                reload(context, &status.manifest.key).await?
             }
         };
         if loaded.status.waiting.is_some() {
@@ -249,12 +249,12 @@ pub(crate) async fn drive(
 }
 
 /// Keeps a refusal that nobody was told of: a function that may not look would go on in silence.
-async fn told(turn: Turn<'_>, loaded: Loaded, error: Error) -> Error {
+async fn told(context: Context<'_>, loaded: Loaded, error: Error) -> Error {
     if let Error::Aws(refused) = &error
         && refused.remedy == Remedy::Never
     {
-        let kept = change(turn, loaded, |status| {
-            !status.state.is_final() && start::wait_for(turn, status, refused)
+        let kept = change(context, loaded, |status| {
+            !status.state.is_final() && start::wait_for(context, status, refused)
         });
         if let Err(error) = Box::pin(kept).await {
             tracing::warn!(%error, "a refusal could not be kept");
@@ -265,29 +265,29 @@ async fn told(turn: Turn<'_>, loaded: Loaded, error: Error) -> Error {
 
 /// Does the one next missing thing. Returns whether the status changed.
 async fn do_next(
-    turn: Turn<'_>,
+    context: Context<'_>,
     loaded: &mut Loaded,
     at_hand: Option<&Object>,
 ) -> Result<bool, Error> {
     let status = &mut loaded.status;
-    Ok(match plan::next(status, turn.now) {
+    Ok(match plan::next(status, context.now) {
         Next::CheckManifest => {
-            let content = wanted::pinned(turn, &status.manifest, at_hand).await?;
+            let content = wanted::pinned(context, &status.manifest, at_hand).await?;
             match content {
-                Some(content) => check(turn, status, &content),
-                None => transition::fail(status, hints::manifest_gone(), turn.now),
+                Some(content) => check(context, status, &content),
+                None => transition::fail(status, hints::manifest_gone(), context.now),
             }
             true
         }
-        Next::CheckObject => object::check(turn, status, at_hand).await?,
-        Next::StartTask => start::start(turn, status, at_hand).await?,
-        Next::ProbeTask => probe::probe(turn, status).await?,
-        Next::TagImported => tag::tag(turn, status, at_hand).await?,
-        Next::CheckBundle => bundle::check(turn, status, at_hand).await?,
-        Next::RegisterImage => register::register(turn, status, at_hand).await?,
-        Next::StoreImage => store_image::store(turn, loaded).await?,
-        Next::Cancel => cancel::cancel(turn, status).await?,
-        Next::CleanUp => clean_up::clean_up(turn, status).await?,
+        Next::CheckObject => object::check(context, status, at_hand).await?,
+        Next::StartTask => start::start(context, status, at_hand).await?,
+        Next::ProbeTask => probe::probe(context, status).await?,
+        Next::TagImported => tag::tag(context, status, at_hand).await?,
+        Next::CheckBundle => bundle::check(context, status, at_hand).await?,
+        Next::RegisterImage => register::register(context, status, at_hand).await?,
+        Next::StoreImage => store_image::store(context, loaded).await?,
+        Next::Cancel => cancel::cancel(context, status).await?,
+        Next::CleanUp => clean_up::clean_up(context, status).await?,
         Next::AwaitTask
         | Next::AwaitImage
         | Next::SendNotices
@@ -297,8 +297,8 @@ async fn do_next(
 }
 
 /// Reads a status that was there a moment ago.
-pub(crate) async fn reload(turn: Turn<'_>, manifest_key: &str) -> Result<Loaded, Error> {
-    let loaded = store::load(turn.aws, turn.config, manifest_key).await?;
+pub(crate) async fn reload(context: Context<'_>, manifest_key: &str) -> Result<Loaded, Error> {
+    let loaded = store::load(context.aws, context.config, manifest_key).await?;
     loaded.ok_or_else(|| Error::Contended {
         manifest: manifest_key.to_owned(),
     })
@@ -308,16 +308,16 @@ pub(crate) async fn reload(turn: Turn<'_>, manifest_key: &str) -> Result<Loaded,
 ///
 /// # Errors
 /// If S3 or EC2 fails.
-pub(crate) async fn look_at_task(turn: Turn<'_>, loaded: Loaded) -> Result<bool, Error> {
+pub(crate) async fn look_at_task(context: Context<'_>, loaded: Loaded) -> Result<bool, Error> {
     let id = match loaded.status.followed_task() {
         Some(task) if task.kind == TaskKind::BundleInstance => task.id.clone(),
-        _ => return Ok(drive(turn, loaded, None).await?.has_advanced()),
+        _ => return Ok(drive(context, loaded, None).await?.has_advanced()),
     };
-    let seen = turn.aws.find_bundle_tasks("bundle-id", &[id]).await?;
+    let seen = context.aws.find_bundle_tasks("bundle-id", &[id]).await?;
     let etag = loaded.etag.clone();
-    let after = task_seen(turn, loaded, seen.first()).await?;
+    let after = task_seen(context, loaded, seen.first()).await?;
     let changed = after.etag != etag;
-    Ok(drive(turn, after, None).await?.has_advanced() || changed)
+    Ok(drive(context, after, None).await?.has_advanced() || changed)
 }
 
 /// Keeps what was seen of the task that an image waits for.
@@ -325,16 +325,16 @@ pub(crate) async fn look_at_task(turn: Turn<'_>, loaded: Loaded) -> Result<bool,
 /// # Errors
 /// If S3 fails, or others never stop writing.
 pub(crate) async fn task_seen(
-    turn: Turn<'_>,
+    context: Context<'_>,
     loaded: Loaded,
     seen: Option<&ObservedTask>,
 ) -> Result<Loaded, Error> {
     let awaited = loaded.status.tasks.last().map(|task| task.id.clone());
-    change(turn, loaded, |status| {
+    change(context, loaded, |status| {
         // Somebody else may have moved it on meanwhile.
-        plan::next(status, turn.now) == Next::AwaitTask
+        plan::next(status, context.now) == Next::AwaitTask
             && status.tasks.last().map(|task| &task.id) == awaited.as_ref()
-            && transition::task_seen(status, seen, turn.now)
+            && transition::task_seen(status, seen, context.now)
     })
     .await
 }
@@ -344,20 +344,20 @@ pub(crate) async fn task_seen(
 /// # Errors
 /// If S3 fails, or others never stop writing.
 pub(crate) async fn not_observed(
-    turn: Turn<'_>,
+    context: Context<'_>,
     loaded: Loaded,
     error: &AwsError,
 ) -> Result<Loaded, Error> {
-    change(turn, loaded, |status| {
+    change(context, loaded, |status| {
         if !matches!(
-            plan::next(status, turn.now),
+            plan::next(status, context.now),
             Next::AwaitTask | Next::AwaitImage
         ) {
             return false;
         }
         match error.remedy {
-            Remedy::Never => start::wait_for(turn, status, error),
-            Remedy::Later | Remedy::Ambiguous => transition::stalled(status, turn.now),
+            Remedy::Never => start::wait_for(context, status, error),
+            Remedy::Later | Remedy::Ambiguous => transition::stalled(status, context.now),
         }
     })
     .await
@@ -369,7 +369,7 @@ pub(crate) async fn not_observed(
 /// # Errors
 /// If S3 fails, or others never stop writing.
 pub(crate) async fn change(
-    turn: Turn<'_>,
+    context: Context<'_>,
     mut loaded: Loaded,
     mut change: impl FnMut(&mut Status) -> bool,
 ) -> Result<Loaded, Error> {
@@ -378,9 +378,9 @@ pub(crate) async fn change(
         if !change(&mut status) {
             return Ok(loaded);
         }
-        match store::save(turn.aws, turn.config, &status, Some(&loaded.etag)).await? {
+        match store::save(context.aws, context.config, &status, Some(&loaded.etag)).await? {
             Saved::Yes(etag) => return Ok(Loaded { status, etag }),
-            Saved::Conflict => loaded = reload(turn, &status.manifest.key).await?,
+            Saved::Conflict => loaded = reload(context, &status.manifest.key).await?,
         }
     }
     Err(Error::Contended {

@@ -2,7 +2,7 @@
 //! before EC2 is asked to work on it. EC2 itself says so only after minutes.
 
 use super::wanted::{self, Pinned, Wanted};
-use super::{Error, Turn, hints};
+use super::{Context, Error, hints};
 use crate::aws::{Object, ObjectInfo, Remedy};
 use crate::image::status::{SourceObject, Status, Waiting};
 use crate::image::transition;
@@ -12,30 +12,30 @@ use crate::manifest::image::Source;
 
 /// Looks at the object. Returns whether the status changed.
 pub(super) async fn check(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &mut Status,
     at_hand: Option<&Object>,
 ) -> Result<bool, Error> {
-    let wanted = match wanted::read(turn, status, at_hand).await? {
+    let wanted = match wanted::read(context, status, at_hand).await? {
         Pinned::Wanted(wanted) => wanted,
         Pinned::Gone => {
-            transition::fail(status, hints::manifest_gone(), turn.now);
+            transition::fail(status, hints::manifest_gone(), context.now);
             return Ok(true);
         }
         Pinned::Refused(problems) => {
-            transition::reject(status, problems, turn.now);
+            transition::reject(status, problems, context.now);
             return Ok(true);
         }
     };
     let Some((location, expected)) = expected(&wanted, status) else {
         return Ok(false);
     };
-    match look(turn, status, &location, expected).await {
+    match look(context, status, &location, expected).await {
         // It may be in a bucket that cannot be read: asking every minute is no use, and nobody would know.
         Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => {
             let what = wanted.source().map_or("object", Source::kind);
             let hint = hints::for_unreadable(what, &refused);
-            transition::fail(status, refused.into_failure(hint), turn.now);
+            transition::fail(status, refused.into_failure(hint), context.now);
             Ok(true)
         }
         changed => changed,
@@ -44,14 +44,14 @@ pub(super) async fn check(
 
 /// Whether the object was replaced since it was looked at, so that it has to be looked at again. Only asked where some
 /// time has passed.
-pub(super) async fn is_replaced(turn: Turn<'_>, status: &Status) -> Result<bool, Error> {
+pub(super) async fn is_replaced(context: Context<'_>, status: &Status) -> Result<bool, Error> {
     let Some(object) = &status.object else {
         return Ok(false);
     };
-    if turn.is_first {
+    if context.is_first {
         return Ok(false);
     }
-    let current = turn.aws.head_object(&object.bucket, &object.key).await?;
+    let current = context.aws.head_object(&object.bucket, &object.key).await?;
     Ok(current.is_none_or(|current| current.etag != object.etag))
 }
 
@@ -68,27 +68,27 @@ fn expected(wanted: &Wanted, status: &Status) -> Option<((String, String), Expec
 }
 
 async fn look(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &mut Status,
     (bucket, key): &(String, String),
     expected: Expected,
 ) -> Result<bool, Error> {
-    let Some(info) = turn.aws.head_object(bucket, key).await? else {
+    let Some(info) = context.aws.head_object(bucket, key).await? else {
         // A HEAD does not tell a bucket that is not there from a key that is not.
-        turn.aws.bucket_region(bucket).await?;
+        context.aws.bucket_region(bucket).await?;
         let waiting = Waiting {
             missing_key: Some(key.clone()),
             ..Waiting::new(format!("s3://{bucket}/{key} is not uploaded yet"))
         };
-        return Ok(transition::wait(status, waiting, turn.now));
+        return Ok(transition::wait(status, waiting, context.now));
     };
     let mut problems = Vec::new();
-    problems.extend(elsewhere(turn, bucket).await?);
+    problems.extend(elsewhere(context, bucket).await?);
     if problems.is_empty() {
-        problems.extend(otherwise(turn, bucket, &info, expected).await?);
+        problems.extend(otherwise(context, bucket, &info, expected).await?);
     }
     if !problems.is_empty() {
-        transition::reject(status, problems, turn.now);
+        transition::reject(status, problems, context.now);
         return Ok(true);
     }
     let object = SourceObject {
@@ -97,14 +97,14 @@ async fn look(
         etag: info.etag,
         size: info.size,
     };
-    transition::object_checked(status, object, turn.now);
+    transition::object_checked(status, object, context.now);
     Ok(true)
 }
 
 /// Says that the object is in another Region than the AMI is to be.
-async fn elsewhere(turn: Turn<'_>, bucket: &str) -> Result<Option<Problem>, Error> {
-    let region = turn.aws.bucket_region(bucket).await?;
-    let ours = &turn.config.region;
+async fn elsewhere(context: Context<'_>, bucket: &str) -> Result<Option<Problem>, Error> {
+    let region = context.aws.bucket_region(bucket).await?;
+    let ours = &context.config.region;
     Ok(region.filter(|region| region != ours).map(|region| {
         Problem::new(format!(
             "the bucket {bucket} is in {region}, the AMI is to be in {ours}"
@@ -117,7 +117,7 @@ async fn elsewhere(turn: Turn<'_>, bucket: &str) -> Result<Option<Problem>, Erro
 
 /// Says that the object is not what the manifest says it is.
 async fn otherwise(
-    turn: Turn<'_>,
+    context: Context<'_>,
     bucket: &str,
     info: &ObjectInfo,
     expected: Expected,
@@ -127,7 +127,7 @@ async fn otherwise(
             return Ok(Vec::new());
         }
         let range = from..=to.min(info.size - 1);
-        let bytes = turn.aws.get_range(bucket, &info.key, range).await?;
+        let bytes = context.aws.get_range(bucket, &info.key, range).await?;
         Ok(bytes.unwrap_or_default())
     };
     let head = read(0, contents::HEAD_BYTES - 1).await?;

@@ -1,7 +1,7 @@
 //! RegisterImage: look, create, and look again where the answer leaves a doubt.
 
 use super::wanted::{self, Wanted};
-use super::{Error, Turn, bundle, hints, start};
+use super::{Context, Error, bundle, hints, start};
 use crate::aws::{AwsError, Object, Registered, Remedy};
 use crate::image::look::{self, Look};
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
@@ -11,47 +11,48 @@ use crate::image::transition;
 
 /// Sees to it that the AMI exists. Returns whether the status changed.
 pub(super) async fn register(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &mut Status,
     at_hand: Option<&Object>,
 ) -> Result<bool, Error> {
     // EC2 registers the bundle that is there, not the one whose parts were counted and whose digest the tags would have.
     let replaced = match &status.bundle {
-        Some(bundle) => bundle::is_replaced(turn, bundle).await?,
+        Some(bundle) => bundle::is_replaced(context, bundle).await?,
         None => false,
     };
     let content = if replaced {
         None
     } else {
-        wanted::pinned(turn, &status.manifest, at_hand).await?
+        wanted::pinned(context, &status.manifest, at_hand).await?
     };
-    let found = look(turn, status).await?;
+    let found = look(context, status).await?;
     if content.is_none() && found == Look::Absent {
-        return Ok(without_manifest(turn, status));
+        return Ok(without_manifest(context, status));
     }
     let wanted = match content.map(|content| Wanted::parse(&status.manifest, &content)) {
         Some(Ok(wanted)) => Some(wanted.registered(status)),
         Some(Err(problems)) if found == Look::Absent => {
-            transition::reject(status, problems, turn.now);
+            transition::reject(status, problems, context.now);
             return Ok(true);
         }
         _ => None,
     };
     match (found, wanted) {
-        (Look::Absent, Some(wanted)) => create(turn, status, &wanted).await,
-        (found, _) => Ok(settle_look(turn, status, found)),
+        (Look::Absent, Some(wanted)) => create(context, status, &wanted).await,
+        (found, _) => Ok(settle_look(context, status, found)),
     }
 }
 
 /// The AMIs that are, or could be taken for, the one that is wanted.
-pub(super) async fn look(turn: Turn<'_>, status: &Status) -> Result<Look, Error> {
-    let mut found = turn
+pub(super) async fn look(context: Context<'_>, status: &Status) -> Result<Look, Error> {
+    let mut found = context
         .aws
         .find_images(&format!("tag:{MANIFEST_TAG}"), &[status.manifest.uri()])
         .await?;
     if let Some(name) = &status.name {
         found.extend(
-            turn.aws
+            context
+                .aws
                 .find_images("name", std::slice::from_ref(name))
                 .await?,
         );
@@ -60,21 +61,21 @@ pub(super) async fn look(turn: Turn<'_>, status: &Status) -> Result<Look, Error>
 }
 
 /// What a look means where nothing is to be created.
-pub(super) fn settle_look(turn: Turn<'_>, status: &mut Status, found: Look) -> bool {
+pub(super) fn settle_look(context: Context<'_>, status: &mut Status, found: Look) -> bool {
     match found {
-        Look::Ours(image) => adopt(turn, status, &image),
+        Look::Ours(image) => adopt(context, status, &image),
         Look::NameTaken(image) => {
-            transition::fail(status, hints::name_taken(status, &image), turn.now);
+            transition::fail(status, hints::name_taken(status, &image), context.now);
         }
         Look::Several(ids) => {
-            transition::fail_as_it_is(status, hints::several(&ids), turn.now);
+            transition::fail_as_it_is(status, hints::several(&ids), context.now);
         }
         Look::Absent => return false,
     }
     true
 }
 
-pub(super) fn adopt(turn: Turn<'_>, status: &mut Status, image: &ObservedImage) {
+pub(super) fn adopt(context: Context<'_>, status: &mut Status, image: &ObservedImage) {
     let image = Image {
         id: image.id.clone(),
         state: image.state.clone(),
@@ -83,34 +84,38 @@ pub(super) fn adopt(turn: Turn<'_>, status: &mut Status, image: &ObservedImage) 
     };
     transition::registered(
         status,
-        &turn.config.region,
+        &context.config.region,
         image,
         "found where an earlier try had registered it",
-        turn.now,
+        context.now,
     );
 }
 
 /// The manifest or its bundle is gone, and no AMI can be seen. One may still come into sight: an answer may have been lost.
-fn without_manifest(turn: Turn<'_>, status: &mut Status) -> bool {
+fn without_manifest(context: Context<'_>, status: &mut Status) -> bool {
     let waiting = Waiting::new(
         "the manifest, or the bundle it names, was removed or replaced; \
          looking whether its AMI was registered",
     );
-    if turn.is_first || status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
-        transition::fail(status, hints::manifest_gone(), turn.now);
+    if context.is_first || status.has_waited(&waiting, VISIBILITY_GRACE, context.now) {
+        transition::fail(status, hints::manifest_gone(), context.now);
         return true;
     }
-    transition::wait(status, waiting, turn.now)
+    transition::wait(status, waiting, context.now)
 }
 
-async fn create(turn: Turn<'_>, status: &mut Status, wanted: &Registered) -> Result<bool, Error> {
-    let mut answer = turn.aws.register_image(wanted).await;
+async fn create(
+    context: Context<'_>,
+    status: &mut Status,
+    wanted: &Registered,
+) -> Result<bool, Error> {
+    let mut answer = context.aws.register_image(wanted).await;
     if let (Err(error), Some(bundle)) = (&answer, status.bundle.clone())
         && is_unreadable(error)
     {
         // Uploads by other means than the AMI tools have no aws-exec-read ACL.
-        match bundle::let_ec2_read(turn, &bundle).await {
-            Ok(()) => answer = turn.aws.register_image(wanted).await,
+        match bundle::let_ec2_read(context, &bundle).await {
+            Ok(()) => answer = context.aws.register_image(wanted).await,
             Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => answer = Err(refused),
             Err(error) => return Err(error),
         }
@@ -123,10 +128,16 @@ async fn create(turn: Turn<'_>, status: &mut Status, wanted: &Registered) -> Res
                 unseen_since: None,
                 snapshots: Vec::new(),
             };
-            transition::registered(status, &turn.config.region, image, "registered", turn.now);
+            transition::registered(
+                status,
+                &context.config.region,
+                image,
+                "registered",
+                context.now,
+            );
             Ok(true)
         }
-        Err(error) => not_created(turn, status, error).await,
+        Err(error) => not_created(context, status, error).await,
     }
 }
 
@@ -143,21 +154,25 @@ fn is_not_visible_yet(error: &AwsError) -> bool {
             .any(|text| error.message.contains(text))
 }
 
-async fn not_created(turn: Turn<'_>, status: &mut Status, error: AwsError) -> Result<bool, Error> {
+async fn not_created(
+    context: Context<'_>,
+    status: &mut Status,
+    error: AwsError,
+) -> Result<bool, Error> {
     let name_in_use = error.has_code("InvalidAMIName.Duplicate");
     if name_in_use {
         // Somebody has the name: another invocation for the same image, or a try whose answer was lost.
-        let found = look(turn, status).await?;
+        let found = look(context, status).await?;
         if found != Look::Absent {
-            return Ok(settle_look(turn, status, found));
+            return Ok(settle_look(context, status, found));
         }
     }
     let may_pass = name_in_use || is_not_visible_yet(&error);
     let waiting = start::refusal(&error);
-    let may_pass = may_pass && !status.has_waited(&waiting, REGISTER_GRACE, turn.now);
+    let may_pass = may_pass && !status.has_waited(&waiting, REGISTER_GRACE, context.now);
     if error.remedy != Remedy::Never || may_pass {
-        return Ok(transition::wait(status, waiting, turn.now));
+        return Ok(transition::wait(status, waiting, context.now));
     }
     let hint = hints::for_refusal(&error);
-    Ok(start::refused(turn, status, error, hint))
+    Ok(start::refused(context, status, error, hint))
 }

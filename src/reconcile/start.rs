@@ -8,7 +8,7 @@ mod import;
 pub(super) use bundle::prefix as bundle_prefix;
 
 use super::wanted::{self, Pinned, Wanted, sha256_hex};
-use super::{Error, Turn, hints, object, register};
+use super::{Context, Error, hints, object, register};
 use crate::aws::{AwsError, Object, Remedy};
 use crate::image::look::{self, Look};
 use crate::image::plan::VISIBILITY_GRACE;
@@ -19,16 +19,16 @@ use crate::manifest::image::Source;
 
 /// Sees to it that the task runs. Returns whether the status changed.
 pub(super) async fn start(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &mut Status,
     at_hand: Option<&Object>,
 ) -> Result<bool, Error> {
-    let wanted = match wanted::read(turn, status, at_hand).await? {
+    let wanted = match wanted::read(context, status, at_hand).await? {
         Pinned::Wanted(wanted) => wanted,
-        Pinned::Gone => return without_manifest(turn, status).await,
+        Pinned::Gone => return without_manifest(context, status).await,
         Pinned::Refused(problems) => {
-            if !adopt(turn, status).await? {
-                transition::reject(status, problems, turn.now);
+            if !adopt(context, status).await? {
+                transition::reject(status, problems, context.now);
             }
             return Ok(true);
         }
@@ -37,25 +37,25 @@ pub(super) async fn start(
         return Ok(false);
     };
     // What is looked at before would be looked at in vain.
-    if !turn.aws.has_turn(call) {
-        return Ok(transition::wait(status, its_turn(call), turn.now));
+    if !context.aws.has_capacity(call) {
+        return Ok(transition::wait(status, its_turn(call), context.now));
     }
-    if is_already_there(turn, status).await? {
+    if is_already_there(context, status).await? {
         return Ok(true);
     }
-    if object::is_replaced(turn, status).await? {
+    if object::is_replaced(context, status).await? {
         // A try whose answer was lost may have begun with the object that was there before.
-        if !adopt(turn, status).await? {
-            transition::object_replaced(status, turn.now);
+        if !adopt(context, status).await? {
+            transition::object_replaced(status, context.now);
         }
         return Ok(true);
     }
     match wanted.source() {
-        Some(Source::Disk(disk)) => import::disk(turn, status, &wanted, disk).await,
-        Some(Source::Vm(vm)) => import::vm(turn, status, &wanted, vm).await,
-        Some(Source::Instance(instance)) => bundle::bundle(turn, status, &instance.id).await,
-        Some(Source::Stored(_)) => image::restore(turn, status, &wanted).await,
-        Some(Source::Image(source)) => image::copy(turn, status, &wanted, source).await,
+        Some(Source::Disk(disk)) => import::disk(context, status, &wanted, disk).await,
+        Some(Source::Vm(vm)) => import::vm(context, status, &wanted, vm).await,
+        Some(Source::Instance(instance)) => bundle::bundle(context, status, &instance.id).await,
+        Some(Source::Stored(_)) => image::restore(context, status, &wanted).await,
+        Some(Source::Image(source)) => image::copy(context, status, &wanted, source).await,
         Some(Source::Snapshot(_) | Source::Bundle(_)) | None => Ok(false),
     }
 }
@@ -73,42 +73,42 @@ fn call(source: &Source) -> Option<&'static str> {
 }
 
 /// Takes up the task that an earlier try has started, if EC2 shows one. Returns whether it does.
-pub(super) async fn adopt(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
+pub(super) async fn adopt(context: Context<'_>, status: &mut Status) -> Result<bool, Error> {
     match status.source.as_deref() {
-        Some("disk" | "vm") => import::adopt(turn, status).await,
-        Some("instance") => bundle::adopt(turn, status).await,
-        Some("stored" | "image") => image::adopt(turn, status).await,
+        Some("disk" | "vm") => import::adopt(context, status).await,
+        Some("instance") => bundle::adopt(context, status).await,
+        Some("stored" | "image") => image::adopt(context, status).await,
         _ => Ok(false),
     }
 }
 
 /// Whether the AMI of a disk or a machine is there without its task being known, as where a status was removed; or the
 /// name is somebody else's, which is better said before hours of importing than after.
-async fn is_already_there(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
+async fn is_already_there(context: Context<'_>, status: &mut Status) -> Result<bool, Error> {
     let is_import = matches!(status.source.as_deref(), Some("disk" | "vm"));
     if !is_import {
         return Ok(false);
     }
-    match register::look(turn, status).await? {
+    match register::look(context, status).await? {
         // EC2 names the AMI of a machine itself.
         Look::NameTaken(_) if status.source.as_deref() == Some("vm") => Ok(false),
-        found => Ok(register::settle_look(turn, status, found)),
+        found => Ok(register::settle_look(context, status, found)),
     }
 }
 
 /// The manifest was replaced, and no task can be seen. One may still come into sight: an answer may have been lost.
-async fn without_manifest(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
-    if adopt(turn, status).await? {
+async fn without_manifest(context: Context<'_>, status: &mut Status) -> Result<bool, Error> {
+    if adopt(context, status).await? {
         return Ok(true);
     }
     let waiting = Waiting::new(
         "the manifest was removed or replaced; looking whether anything was started for it",
     );
-    if status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
-        transition::fail(status, hints::manifest_gone(), turn.now);
+    if status.has_waited(&waiting, VISIBILITY_GRACE, context.now) {
+        transition::fail(status, hints::manifest_gone(), context.now);
         return Ok(true);
     }
-    Ok(transition::wait(status, waiting, turn.now))
+    Ok(transition::wait(status, waiting, context.now))
 }
 
 /// What every try of this attempt to start a task calls its request ("Ensuring idempotency in Amazon EC2 API
@@ -121,43 +121,43 @@ pub(super) fn client_token(status: &Status) -> String {
 
 /// Keeps EC2's answer: the task, or what to do without one.
 fn answered(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &mut Status,
     answer: Result<Task, AwsError>,
     hint: impl FnOnce(&AwsError) -> String,
 ) -> bool {
     match answer {
         Ok(task) => {
-            transition::task_started(status, task, "started", turn.now);
+            transition::task_started(status, task, "started", context.now);
             true
         }
         Err(error) if error.remedy == Remedy::Never => {
             let hint = hint(&error);
-            refused(turn, status, error, hint)
+            refused(context, status, error, hint)
         }
-        Err(error) => wait_for(turn, status, &error),
+        Err(error) => wait_for(context, status, &error),
     }
 }
 
 /// EC2 refuses to make something. At the first try nothing was made, and the image fails. An earlier one may have been
 /// heard although its answer was lost: what it made is looked for first, at every tick for a while.
 pub(super) fn refused(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &mut Status,
     error: AwsError,
     hint: impl Into<String>,
 ) -> bool {
     let waiting = refusal(&error);
-    if turn.is_first || status.has_waited(&waiting, VISIBILITY_GRACE, turn.now) {
-        transition::fail(status, error.into_failure(hint), turn.now);
+    if context.is_first || status.has_waited(&waiting, VISIBILITY_GRACE, context.now) {
+        transition::fail(status, error.into_failure(hint), context.now);
         return true;
     }
-    transition::wait(status, waiting, turn.now)
+    transition::wait(status, waiting, context.now)
 }
 
 /// The next tick tries again.
-pub(super) fn wait_for(turn: Turn<'_>, status: &mut Status, error: &AwsError) -> bool {
-    transition::wait(status, refusal(error), turn.now)
+pub(super) fn wait_for(context: Context<'_>, status: &mut Status, error: &AwsError) -> bool {
+    transition::wait(status, refusal(error), context.now)
 }
 
 /// A wait that names an error.

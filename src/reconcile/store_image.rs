@@ -1,6 +1,6 @@
 //! CreateStoreImageTask: the AMI is available, and is kept in S3, too.
 
-use super::{Error, Turn, start};
+use super::{Context, Error, start};
 use crate::aws::{Remedy, Saved};
 use crate::image::observed::ObservedTask;
 use crate::image::plan::VISIBILITY_GRACE;
@@ -14,42 +14,49 @@ const CALL: &str = "CreateStoreImageTask";
 /// Sees to it that the task runs. The call has neither a client token nor anything else by which EC2 would know a
 /// repetition: that it is about to be sent is written down before, which only one can do. Returns whether the status
 /// changed.
-pub(super) async fn store(turn: Turn<'_>, loaded: &mut Loaded) -> Result<bool, Error> {
+pub(super) async fn store(context: Context<'_>, loaded: &mut Loaded) -> Result<bool, Error> {
     let status = &mut loaded.status;
-    let image = status.images.get(&turn.config.region);
+    let image = status.images.get(&context.config.region);
     let (Some(bucket), Some(image)) = (status.store.clone(), image) else {
         return Ok(false);
     };
     let id = image.id.clone();
-    if !turn.aws.has_turn(CALL) {
-        return Ok(transition::wait(status, start::its_turn(CALL), turn.now));
+    if !context.aws.has_capacity(CALL) {
+        return Ok(transition::wait(status, start::its_turn(CALL), context.now));
     }
-    if let Some(seen) = find(turn, &bucket, &id).await? {
+    if let Some(seen) = find(context, &bucket, &id).await? {
         let why = "found where an earlier try had started it";
-        return Ok(started(turn, status, &seen, why));
+        return Ok(started(context, status, &seen, why));
     }
     if let Some(at) = status.store_asked_at
-        && turn.now.duration_since(at) <= VISIBILITY_GRACE
+        && context.now.duration_since(at) <= VISIBILITY_GRACE
     {
         let waiting = Waiting::new(format!(
             "EC2 was asked at {at} to store {id}, and did not answer; looking whether it does"
         ));
-        return Ok(transition::wait(status, waiting, turn.now));
+        return Ok(transition::wait(status, waiting, context.now));
     }
-    status.store_asked_at = Some(turn.now);
-    match store::save(turn.aws, turn.config, &loaded.status, Some(&loaded.etag)).await? {
+    status.store_asked_at = Some(context.now);
+    match store::save(
+        context.aws,
+        context.config,
+        &loaded.status,
+        Some(&loaded.etag),
+    )
+    .await?
+    {
         Saved::Yes(etag) => loaded.etag = etag,
         // Somebody else is at it.
         Saved::Conflict => {
-            *loaded = super::reload(turn, &loaded.status.manifest.key).await?;
+            *loaded = super::reload(context, &loaded.status.manifest.key).await?;
             return Ok(false);
         }
     }
-    Ok(ask(turn, &mut loaded.status, &bucket, id).await)
+    Ok(ask(context, &mut loaded.status, &bucket, id).await)
 }
 
-async fn ask(turn: Turn<'_>, status: &mut Status, bucket: &str, id: String) -> bool {
-    match turn.aws.create_store_image_task(&id, bucket).await {
+async fn ask(context: Context<'_>, status: &mut Status, bucket: &str, id: String) -> bool {
+    match context.aws.create_store_image_task(&id, bucket).await {
         Ok(key) => {
             let seen = ObservedTask {
                 id,
@@ -57,41 +64,46 @@ async fn ask(turn: Turn<'_>, status: &mut Status, bucket: &str, id: String) -> b
                 object: Some(format!("s3://{bucket}/{key}")),
                 ..ObservedTask::default()
             };
-            started(turn, status, &seen, "started")
+            started(context, status, &seen, "started")
         }
         // Nothing was begun by this request.
         Err(error) if error.is_throttled() || error.is_own_pace() => {
             status.store_asked_at = None;
-            start::wait_for(turn, status, &error);
+            start::wait_for(context, status, &error);
             true
         }
-        Err(error) if error.remedy != Remedy::Never => start::wait_for(turn, status, &error),
+        Err(error) if error.remedy != Remedy::Never => start::wait_for(context, status, &error),
         Err(error) => {
             status.store_asked_at = None;
             let hint = format!(
                 "the AMI {id} is available and was kept; mend what the message names and store it by hand \
                  (aws ec2 create-store-image-task)"
             );
-            start::refused(turn, status, error, hint);
+            start::refused(context, status, error, hint);
             true
         }
     }
 }
 
-fn started(turn: Turn<'_>, status: &mut Status, seen: &ObservedTask, why: &str) -> bool {
-    let task = Task::started(TaskKind::StoreImage, &turn.config.region, seen, turn.now);
-    transition::task_started(status, task, why, turn.now);
+fn started(context: Context<'_>, status: &mut Status, seen: &ObservedTask, why: &str) -> bool {
+    let task = Task::started(
+        TaskKind::StoreImage,
+        &context.config.region,
+        seen,
+        context.now,
+    );
+    transition::task_started(status, task, why, context.now);
     true
 }
 
 /// The task that stores, or has stored, the AMI in the bucket; also where only its object is left to be seen: tasks are
 /// listed for 31 days.
 pub(super) async fn find(
-    turn: Turn<'_>,
+    context: Context<'_>,
     bucket: &str,
     image_id: &str,
 ) -> Result<Option<ObservedTask>, Error> {
-    let tasks = turn
+    let tasks = context
         .aws
         .find_store_image_tasks(&[image_id.to_owned()])
         .await?;
@@ -99,17 +111,17 @@ pub(super) async fn find(
     if let Some(task) = tasks.into_iter().find(is_there) {
         return Ok(Some(task));
     }
-    stored_object(turn, bucket, image_id).await
+    stored_object(context, bucket, image_id).await
 }
 
 /// The object of a stored AMI ("Store and restore an AMI": it is named after the AMI, and there when it is complete).
 pub(super) async fn stored_object(
-    turn: Turn<'_>,
+    context: Context<'_>,
     bucket: &str,
     image_id: &str,
 ) -> Result<Option<ObservedTask>, Error> {
     let key = format!("{image_id}.bin");
-    let found = match turn.aws.head_object(bucket, &key).await {
+    let found = match context.aws.head_object(bucket, &key).await {
         Ok(found) => found,
         // A bucket that may be written to need not be readable: then the object cannot be seen.
         Err(error) if error.remedy == Remedy::Never => None,

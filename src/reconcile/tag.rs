@@ -1,7 +1,7 @@
 //! Tags on what was imported: ImportSnapshot and ImportImage tag their task, not what it makes.
 
 use super::wanted::{self, Pinned};
-use super::{Error, Turn, hints, start};
+use super::{Context, Error, hints, start};
 use crate::aws::{Object, Remedy};
 use crate::image::look;
 use crate::image::plan::VISIBILITY_GRACE;
@@ -13,7 +13,7 @@ const NAME_TAG: &str = "Name";
 
 /// Tags the snapshots and the AMI of an import. Returns whether the status changed.
 pub(super) async fn tag(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &mut Status,
     at_hand: Option<&Object>,
 ) -> Result<bool, Error> {
@@ -22,7 +22,7 @@ pub(super) async fn tag(
     };
     let ids: Vec<String> = task.image.iter().chain(&task.snapshots).cloned().collect();
     // What is imported is ours whatever became of the manifest: without the tags it could not be removed.
-    let mut tags = match wanted::read(turn, status, at_hand).await? {
+    let mut tags = match wanted::read(context, status, at_hand).await? {
         Pinned::Wanted(wanted) => wanted.tags(status),
         Pinned::Gone | Pinned::Refused(_) => look::creation_tags(status),
     };
@@ -31,9 +31,9 @@ pub(super) async fn tag(
     {
         tags.entry(NAME_TAG.to_owned()).or_insert(name.clone());
     }
-    match turn.aws.create_tags(&ids, &tags).await {
+    match context.aws.create_tags(&ids, &tags).await {
         Ok(()) => {
-            transition::imported_is_tagged(status, turn.now);
+            transition::imported_is_tagged(status, context.now);
             Ok(true)
         }
         Err(error) => {
@@ -44,13 +44,13 @@ pub(super) async fn tag(
             };
             // EC2's answers are eventually consistent: what a task has just made may not be found.
             let may_pass = code.ends_with(".NotFound")
-                && !status.has_waited(&waiting, VISIBILITY_GRACE, turn.now);
+                && !status.has_waited(&waiting, VISIBILITY_GRACE, context.now);
             if error.remedy == Remedy::Never && !may_pass {
                 let hint = hints::for_refusal(&error);
-                transition::fail(status, error.into_failure(hint), turn.now);
+                transition::fail(status, error.into_failure(hint), context.now);
                 return Ok(true);
             }
-            Ok(start::wait_for(turn, status, &error))
+            Ok(start::wait_for(context, status, &error))
         }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::wanted::{self, Wanted};
-use super::{Error, MANIFEST_MAX, Turn, bundle, hints};
+use super::{Context, Error, MANIFEST_MAX, bundle, hints};
 use crate::aws::Object;
 use crate::config::Config;
 use crate::image::status::{CancelBy, ManifestVersion, State, Status, Step};
@@ -15,9 +15,9 @@ use crate::store::Loaded;
 ///
 /// # Errors
 /// If S3 does not answer, or refuses.
-pub(crate) async fn is_outdated(turn: Turn<'_>, status: &Status) -> Result<bool, Error> {
+pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result<bool, Error> {
     let manifest = &status.manifest;
-    let current = turn
+    let current = context
         .aws
         .head_object(&manifest.bucket, &manifest.key)
         .await?;
@@ -27,7 +27,7 @@ pub(crate) async fn is_outdated(turn: Turn<'_>, status: &Status) -> Result<bool,
         {
             Ok(true)
         }
-        Some(_) => bundle::beside_is_replaced(turn, status).await,
+        Some(_) => bundle::beside_is_replaced(context, status).await,
         None => Ok(false),
     }
 }
@@ -58,14 +58,14 @@ pub(super) enum Decision {
 
 /// Compares what is at the key with what is known.
 pub(super) async fn decide(
-    turn: Turn<'_>,
+    context: Context<'_>,
     object: &Object,
     before: Option<Loaded>,
 ) -> Result<Decision, Error> {
-    let version = manifest_version(turn.config, object);
+    let version = manifest_version(context.config, object);
     let Some(before) = before else {
         return Ok(Decision::Write(
-            Box::new(opened(turn, None, version, object)),
+            Box::new(opened(context, None, version, object)),
             None,
         ));
     };
@@ -74,15 +74,15 @@ pub(super) async fn decide(
         if !plan::may_be_superseded(&before.status) {
             return Ok(Decision::GoOn(Box::new(before)));
         }
-        let status = opened(turn, Some(before.status), version, object);
+        let status = opened(context, Some(before.status), version, object);
         return Ok(Decision::Write(Box::new(status), Some(before.etag)));
     }
     // What was given up because it was removed, or its bundle changed, starts anew.
     if before.status.state.is_final()
         && (is_wanted_anew(&before.status, version.uploaded_at)
-            || bundle::has_changed(turn, &before.status).await?)
+            || bundle::has_changed(context, &before.status).await?)
     {
-        let status = opened(turn, Some(before.status), version, object);
+        let status = opened(context, Some(before.status), version, object);
         return Ok(Decision::Write(Box::new(status), Some(before.etag)));
     }
     if known.repeated_at.unwrap_or(known.uploaded_at) < version.uploaded_at {
@@ -114,26 +114,26 @@ fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
 
 /// The status of a manifest version that was just taken up and checked.
 fn opened(
-    turn: Turn<'_>,
+    context: Context<'_>,
     before: Option<Status>,
     version: ManifestVersion,
     object: &Object,
 ) -> Status {
-    let mut status = transition::open(before, version, turn.now);
+    let mut status = transition::open(before, version, context.now);
     match object.content.as_deref() {
-        Some(content) => check(turn, &mut status, content),
-        None => transition::reject(&mut status, vec![too_large(object.info.size)], turn.now),
+        Some(content) => check(context, &mut status, content),
+        None => transition::reject(&mut status, vec![too_large(object.info.size)], context.now),
     }
     status
 }
 
-pub(super) fn check(turn: Turn<'_>, status: &mut Status, content: &[u8]) {
-    let now = turn.now;
+pub(super) fn check(context: Context<'_>, status: &mut Status, content: &[u8]) {
+    let now = context.now;
     let problems = match Wanted::parse(&status.manifest, content) {
         Ok(wanted) => match tag_problem(status) {
             None => {
                 let accepted = wanted.accepted(&status.manifest);
-                return transition::accept(status, accepted, turn.config.tell_started, now);
+                return transition::accept(status, accepted, context.config.tell_started, now);
             }
             Some(problem) => vec![problem],
         },

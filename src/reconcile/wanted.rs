@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::{Error, MANIFEST_MAX, Turn};
+use super::{Context, Error, MANIFEST_MAX};
 use crate::aws::{Object, Registered, Which};
 use crate::image::look;
 use crate::image::status::{BundleVersion, ManifestVersion, Status, Step};
@@ -36,7 +36,7 @@ pub(super) fn sha256_hex(content: &[u8]) -> String {
 
 /// The content of the version that a status is about, from `at_hand` if that is it; none if it is gone.
 pub(super) async fn pinned(
-    turn: Turn<'_>,
+    context: Context<'_>,
     manifest: &ManifestVersion,
     at_hand: Option<&Object>,
 ) -> Result<Option<Vec<u8>>, Error> {
@@ -48,7 +48,7 @@ pub(super) async fn pinned(
         Some(version_id) => Which::Version(version_id),
         None => Which::Unchanged(&manifest.etag),
     };
-    let object = turn
+    let object = context
         .aws
         .get_object(&manifest.bucket, &manifest.key, which, MANIFEST_MAX)
         .await?;
@@ -68,11 +68,11 @@ pub(super) enum Pinned {
 
 /// Reads the version that a status is about, from `at_hand` if that is it.
 pub(super) async fn read(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &Status,
     at_hand: Option<&Object>,
 ) -> Result<Pinned, Error> {
-    let Some(content) = pinned(turn, &status.manifest, at_hand).await? else {
+    let Some(content) = pinned(context, &status.manifest, at_hand).await? else {
         return Ok(Pinned::Gone);
     };
     Ok(match Wanted::parse(&status.manifest, &content) {

@@ -1,8 +1,7 @@
 //! What wakes the functions, in every shape that AWS sends.
 
+use crate::support::TestStack;
 use serde_json::json;
-
-use crate::desk::Desk;
 
 fn record(bucket: &str, key: &str) -> serde_json::Value {
     json!({
@@ -19,98 +18,104 @@ fn record(bucket: &str, key: &str) -> serde_json::Value {
 
 #[tokio::test(start_paused = true)]
 async fn keys_with_spaces_plus_percent_and_umlauts_arrive() {
-    let desk = Desk::new().await;
+    let stack = TestStack::new().await;
     let keys = [
         "a b/web+1 100%.image.yaml",
         "grün/wéb.image.yaml",
         "literal%20percent.image.yaml",
     ];
     for (number, key) in keys.iter().enumerate() {
-        desk.drop_file(key, desk.manifest(&format!("web-{number}")))
+        stack
+            .drop_file(key, stack.manifest(&format!("web-{number}")))
             .await;
     }
-    desk.rest().await;
-    assert_eq!(desk.images().len(), keys.len());
+    stack.rest().await;
+    assert_eq!(stack.images().len(), keys.len());
     for key in keys {
-        assert_eq!(desk.status(key).await["state"], "available", "{key}");
+        assert_eq!(stack.status(key).await["state"], "available", "{key}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_s3_notification_with_form_encoded_keys_is_understood() {
-    let desk = Desk::new().await;
-    desk.drop_silently("a b/web+1.image.yaml", desk.manifest("web"));
-    let event = json!({"Records": [record(&desk.bucket, "a+b/web%2B1.image.yaml")]});
-    desk.world.invoke("RegisterImage", event).await.unwrap();
-    desk.rest().await;
-    assert_eq!(desk.only_image().name, "web");
+    let stack = TestStack::new().await;
+    stack.drop_silently("a b/web+1.image.yaml", stack.manifest("web"));
+    let event = json!({"Records": [record(&stack.bucket, "a+b/web%2B1.image.yaml")]});
+    stack.world.invoke("RegisterImage", event).await.unwrap();
+    stack.rest().await;
+    assert_eq!(stack.only_image().name, "web");
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_bad_record_loses_no_other_and_fails_the_invocation() {
-    let desk = Desk::new().await;
-    desk.drop_silently("web.image.yaml", desk.manifest("web"));
-    let event = json!({"Records": [{"eventSource": "aws:s3"}, record(&desk.bucket, "web.image.yaml"),
-                                   record(&desk.bucket, "notes.txt"), record("another-bucket", "x.image.yaml")]});
-    let error = desk.world.invoke("RegisterImage", event).await.unwrap_err();
+    let stack = TestStack::new().await;
+    stack.drop_silently("web.image.yaml", stack.manifest("web"));
+    let event = json!({"Records": [{"eventSource": "aws:s3"}, record(&stack.bucket, "web.image.yaml"),
+                                   record(&stack.bucket, "notes.txt"), record("another-bucket", "x.image.yaml")]});
+    let error = stack
+        .world
+        .invoke("RegisterImage", event)
+        .await
+        .unwrap_err();
     assert!(error.message.contains("Records[0]"), "{}", error.message);
-    desk.rest().await;
-    assert_eq!(desk.only_image().name, "web");
-    assert_eq!(desk.mails().len(), 1);
+    stack.rest().await;
+    assert_eq!(stack.only_image().name, "web");
+    assert_eq!(stack.mails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn sqs_gets_back_only_the_messages_that_failed() {
-    let desk = Desk::new().await;
-    desk.drop_silently("web.image.yaml", desk.manifest("web"));
+    let stack = TestStack::new().await;
+    stack.drop_silently("web.image.yaml", stack.manifest("web"));
     let message = |id: &str, body: String| {
         json!({"messageId": id, "receiptHandle": "r", "body": body, "attributes": {}, "messageAttributes": {},
                "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:q", "awsRegion": "us-east-1"})
     };
     let event = json!({"Records": [
-        message("good", json!({"Records": [record(&desk.bucket, "web.image.yaml")]}).to_string()),
-        message("eventbridge", desk.object_created("web.image.yaml").to_string()),
+        message("good", json!({"Records": [record(&stack.bucket, "web.image.yaml")]}).to_string()),
+        message("eventbridge", stack.object_created("web.image.yaml").to_string()),
         message("bad", "{not json".to_owned()),
     ]});
-    let answer = desk.world.invoke("RegisterImage", event).await.unwrap();
+    let answer = stack.world.invoke("RegisterImage", event).await.unwrap();
     assert_eq!(
         answer,
         json!({"batchItemFailures": [{"itemIdentifier": "bad"}]})
     );
-    desk.rest().await;
-    assert_eq!(desk.only_image().name, "web");
+    stack.rest().await;
+    assert_eq!(stack.only_image().name, "web");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_test_event_is_ignored() {
-    let desk = Desk::new().await;
+    let stack = TestStack::new().await;
     let event = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-11-21T10:00:00.000Z",
-                       "Bucket": desk.bucket, "RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR+YstdA6Knx4Ip8EXAMPLE"});
-    let answer = desk.world.invoke("RegisterImage", event).await.unwrap();
+                       "Bucket": stack.bucket, "RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR+YstdA6Knx4Ip8EXAMPLE"});
+    let answer = stack.world.invoke("RegisterImage", event).await.unwrap();
     assert_eq!(answer, json!({"takenUp": 0, "ignored": 1}));
 }
 
 #[tokio::test(start_paused = true)]
 async fn objects_under_the_state_prefix_start_nothing() {
-    let desk = Desk::new().await;
-    desk.drop_file("amiwright/bundles/web.image.yaml", desk.manifest("web"))
+    let stack = TestStack::new().await;
+    stack
+        .drop_file("amiwright/bundles/web.image.yaml", stack.manifest("web"))
         .await;
-    desk.rest().await;
-    let answer = desk
+    stack.rest().await;
+    let answer = stack
         .world
         .invoke(
             "RegisterImage",
-            desk.object_created("amiwright/bundles/web.image.yaml"),
+            stack.object_created("amiwright/bundles/web.image.yaml"),
         )
         .await;
     assert_eq!(answer.unwrap()["takenUp"], 0);
-    assert_eq!(desk.images(), []);
+    assert_eq!(stack.images(), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_event_of_no_known_shape_fails_and_says_what_was_expected() {
-    let desk = Desk::new().await;
-    let error = desk
+    let stack = TestStack::new().await;
+    let error = stack
         .world
         .invoke("RegisterImage", json!({"hello": "world"}))
         .await
@@ -120,7 +125,7 @@ async fn an_event_of_no_known_shape_fails_and_says_what_was_expected() {
         "{}",
         error.message
     );
-    let error = desk
+    let error = stack
         .world
         .invoke("AdvanceTasks", json!({"task": "dance"}))
         .await
@@ -130,23 +135,26 @@ async fn an_event_of_no_known_shape_fails_and_says_what_was_expected() {
 
 #[tokio::test(start_paused = true)]
 async fn a_status_whose_key_arrives_form_encoded_is_notified_all_the_same() {
-    let desk = Desk::built(|builder| builder.schedules(false)).await;
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
     let fault = localaws::faults::Fault::Throttle;
-    desk.world.faults().always("sns", "Publish", fault);
-    desk.drop_file("a b/web+1.image.yaml", desk.manifest("web"))
+    stack.world.faults().always("sns", "Publish", fault);
+    stack
+        .drop_file("a b/web+1.image.yaml", stack.manifest("web"))
         .await;
-    desk.world
-        .run_for(std::time::Duration::from_secs(3600))
-        .await;
-    desk.world.invoke("AdvanceTasks", json!({})).await.ok();
-    desk.world
-        .run_for(std::time::Duration::from_secs(3600))
-        .await;
-    desk.world.faults().clear();
-    let key = "amiwright/status/a+b/web%2B1.image.yaml.json";
-    let report = desk
+    stack
         .world
-        .invoke("Notify", desk.object_created(key))
+        .run_for(std::time::Duration::from_secs(3600))
+        .await;
+    stack.world.invoke("AdvanceTasks", json!({})).await.ok();
+    stack
+        .world
+        .run_for(std::time::Duration::from_secs(3600))
+        .await;
+    stack.world.faults().clear();
+    let key = "amiwright/status/a+b/web%2B1.image.yaml.json";
+    let report = stack
+        .world
+        .invoke("Notify", stack.object_created(key))
         .await
         .unwrap();
     assert_eq!(report["sent"], 1);
@@ -154,37 +162,45 @@ async fn a_status_whose_key_arrives_form_encoded_is_notified_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_of_somebody_elses_ami_is_one_call() {
-    let desk = Desk::built(|builder| builder.schedules(false)).await;
-    desk.drop_file("web.image.yaml", desk.manifest("web")).await;
-    desk.world.settle().await;
-    let before = desk.world.calls().len();
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    stack
+        .drop_file("web.image.yaml", stack.manifest("web"))
+        .await;
+    stack.world.settle().await;
+    let before = stack.world.calls().len();
     let event = json!({
         "version": "0", "id": "e", "detail-type": "EC2 AMI State Change", "source": "aws.ec2",
         "account": "000000000000", "time": "2026-11-21T10:00:00Z", "region": "us-east-1", "resources": [],
         "detail": {"RequestId": "r", "ImageId": "ami-0123456789abcdef0", "State": "available", "ErrorMessage": ""}
     });
-    desk.world.invoke("AdvanceTasks", event).await.unwrap();
-    let calls: Vec<String> = desk.world.calls()[before..]
+    stack.world.invoke("AdvanceTasks", event).await.unwrap();
+    let calls: Vec<String> = stack.world.calls()[before..]
         .iter()
         .map(|call| call.action.clone())
         .collect();
     assert_eq!(calls, ["DescribeImages"]);
 
     // That of our own moves it on at once, without a tick.
-    desk.world.run_for(std::time::Duration::from_secs(30)).await;
-    desk.world.settle().await;
-    assert_eq!(desk.status("web.image.yaml").await["state"], "available");
-    assert_eq!(desk.count("ListObjectsV2"), 0);
+    stack
+        .world
+        .run_for(std::time::Duration::from_secs(30))
+        .await;
+    stack.world.settle().await;
+    assert_eq!(stack.status("web.image.yaml").await["state"], "available");
+    assert_eq!(stack.count("ListObjectsV2"), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_finished_bundle_wakes_its_image_at_once() {
     let hourly =
         |builder: localaws::world::Builder| builder.parameter("AdvanceSchedule", "rate(1 hour)");
-    let (desk, instance) = Desk::classic_built(hourly).await;
+    let (stack, instance) = TestStack::classic_built(hourly).await;
     let manifest = format!("name: win\nsource: {{instance: {{id: {instance}}}}}\n");
-    desk.drop_file("win.image.yaml", manifest).await;
+    stack.drop_file("win.image.yaml", manifest).await;
     // Bundling takes a minute; the next tick would come after an hour.
-    desk.world.run_for(std::time::Duration::from_secs(90)).await;
-    assert_eq!(desk.status("win.image.yaml").await["state"], "available");
+    stack
+        .world
+        .run_for(std::time::Duration::from_secs(90))
+        .await;
+    assert_eq!(stack.status("win.image.yaml").await["state"], "available");
 }

@@ -10,28 +10,10 @@
     reason = "this is a test: what must not happen fails it"
 )]
 
-mod desk;
-mod mail;
-
-mod attempts;
-mod bundles;
-mod calls;
-mod changes;
 mod cli;
-mod drops;
-mod endings;
 mod events;
-mod failures;
-mod faults;
-mod invariants;
-mod lost;
-mod making;
-mod many;
-mod notices;
-mod operator;
-mod programs;
-mod starts;
-mod task_failures;
-mod task_faults;
-mod tasks;
-mod versions;
+mod flows;
+mod resilience;
+mod structure;
+mod support;
+mod wire;

@@ -8,7 +8,7 @@ use crate::image::observed::ObservedTask;
 use crate::image::status::{Status, Waiting};
 use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::transition;
-use crate::reconcile::{Error, Turn, hints};
+use crate::reconcile::{Context, Error, hints};
 use crate::upload_policy::{self, BundleKey, POLICY_LIFE};
 
 /// Digits of the attempt's token that go into the prefix: a bundle never lies over that of another version.
@@ -16,23 +16,26 @@ const VERSION_DIGITS: usize = 16;
 
 /// Bundles an instance, unless that has been done.
 pub(super) async fn bundle(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &mut Status,
     instance_id: &str,
 ) -> Result<bool, Error> {
-    if adopt(turn, status).await? {
+    if adopt(context, status).await? {
         return Ok(true);
     }
-    let key = match bundle_key(turn).await? {
+    let key = match bundle_key(context).await? {
         Ok(key) => key,
         Err(failure) => {
-            transition::fail(status, failure, turn.now);
+            transition::fail(status, failure, context.now);
             return Ok(true);
         }
     };
-    let bucket = &turn.config.bucket;
-    let prefix = prefix(turn, status);
-    let expires_at = turn.now.checked_add(POLICY_LIFE).unwrap_or(Timestamp::MAX);
+    let bucket = &context.config.bucket;
+    let prefix = prefix(context, status);
+    let expires_at = context
+        .now
+        .checked_add(POLICY_LIFE)
+        .unwrap_or(Timestamp::MAX);
     let policy = upload_policy::policy(bucket, &prefix, expires_at);
     let signature = upload_policy::sign(&policy, &key);
     let request = BundledInstance {
@@ -43,60 +46,63 @@ pub(super) async fn bundle(
         policy,
         signature,
     };
-    let answer = turn.aws.bundle_instance(&request).await;
+    let answer = context.aws.bundle_instance(&request).await;
     if let Err(error) = &answer
         && error.has_code("BundlingInProgress")
     {
         // Ours after a lost answer, or another manifest's.
-        return Ok(adopt(turn, status).await? || wait_for_other(turn, status, instance_id).await?);
+        return Ok(
+            adopt(context, status).await? || wait_for_other(context, status, instance_id).await?
+        );
     }
     let kind = TaskKind::BundleInstance;
-    let answer = answer.map(|seen| Task::started(kind, &turn.config.region, &seen, turn.now));
-    Ok(answered(turn, status, answer, |error: &AwsError| {
+    let answer = answer.map(|seen| Task::started(kind, &context.config.region, &seen, context.now));
+    Ok(answered(context, status, answer, |error: &AwsError| {
         hints::for_refused_task(kind, error)
     }))
 }
 
 /// Where EC2 is to put the bundle; it adds `.manifest.xml` and `.part.N`.
-pub(in crate::reconcile) fn prefix(turn: Turn<'_>, status: &Status) -> String {
+pub(in crate::reconcile) fn prefix(context: Context<'_>, status: &Status) -> String {
     let token = client_token(status);
     let version = token.get(..VERSION_DIGITS).unwrap_or(&token);
-    turn.config
+    context
+        .config
         .state
         .bundle_prefix(&status.manifest.key, version)
 }
 
 /// Takes up the bundle task that puts a bundle where ours belongs, or the bundle that is there already: finished tasks
 /// are listed "for only a limited time".
-pub(super) async fn adopt(turn: Turn<'_>, status: &mut Status) -> Result<bool, Error> {
-    let bucket = &turn.config.bucket;
-    let prefix = prefix(turn, status);
-    let mut tasks = turn.aws.find_bundle_tasks_to(bucket, &prefix).await?;
+pub(super) async fn adopt(context: Context<'_>, status: &mut Status) -> Result<bool, Error> {
+    let bucket = &context.config.bucket;
+    let prefix = prefix(context, status);
+    let mut tasks = context.aws.find_bundle_tasks_to(bucket, &prefix).await?;
     tasks.sort_by_key(|task| phase(&task.state) == Phase::Failed);
     let seen = match tasks.into_iter().next() {
         Some(task) => task,
-        None => match finished(turn, &prefix).await? {
+        None => match finished(context, &prefix).await? {
             Some(bundle) => bundle,
             None => return Ok(false),
         },
     };
     let task = Task::started(
         TaskKind::BundleInstance,
-        &turn.config.region,
+        &context.config.region,
         &seen,
-        turn.now,
+        context.now,
     );
     let why = "found where an earlier try had started it";
-    transition::task_started(status, task, why, turn.now);
-    transition::task_seen(status, Some(&seen), turn.now);
+    transition::task_started(status, task, why, context.now);
+    transition::task_seen(status, Some(&seen), context.now);
     Ok(true)
 }
 
 /// A bundle whose task is listed no longer.
-async fn finished(turn: Turn<'_>, prefix: &str) -> Result<Option<ObservedTask>, Error> {
-    let bucket = &turn.config.bucket;
+async fn finished(context: Context<'_>, prefix: &str) -> Result<Option<ObservedTask>, Error> {
+    let bucket = &context.config.bucket;
     let key = format!("{prefix}.manifest.xml");
-    let found = turn.aws.head_object(bucket, &key).await?;
+    let found = context.aws.head_object(bucket, &key).await?;
     Ok(found.map(|_| ObservedTask {
         id: "bun-unknown".to_owned(),
         state: "complete".to_owned(),
@@ -106,11 +112,11 @@ async fn finished(turn: Turn<'_>, prefix: &str) -> Result<Option<ObservedTask>, 
 }
 
 async fn wait_for_other(
-    turn: Turn<'_>,
+    context: Context<'_>,
     status: &mut Status,
     instance_id: &str,
 ) -> Result<bool, Error> {
-    let others = turn
+    let others = context
         .aws
         .find_bundle_tasks("instance-id", &[instance_id.to_owned()])
         .await?;
@@ -126,19 +132,19 @@ async fn wait_for_other(
             "{instance_id} is being bundled{by}, which is not this manifest's; it comes after that"
         ))
     };
-    Ok(transition::wait(status, waiting, turn.now))
+    Ok(transition::wait(status, waiting, context.now))
 }
 
 /// The long-lived key whose signature lets EC2 write the bundle, or why there is none.
 async fn bundle_key(
-    turn: Turn<'_>,
+    context: Context<'_>,
 ) -> Result<Result<BundleKey, crate::image::status::Failure>, Error> {
-    let Some(name) = &turn.config.bundle_key_parameter else {
+    let Some(name) = &context.config.bundle_key_parameter else {
         return Ok(Err(hints::no_bundle_key(
             "no parameter is named".to_owned(),
         )));
     };
-    let secret = match turn.aws.secure_parameter(name).await {
+    let secret = match context.aws.secure_parameter(name).await {
         Ok(Some(secret)) => secret,
         Ok(None) => {
             return Ok(Err(hints::no_bundle_key(format!(

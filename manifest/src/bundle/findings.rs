@@ -1,0 +1,63 @@
+//! Problems with the place of each in the text, kept until the whole manifest was looked at.
+
+use crate::Problem;
+
+/// Problems listed at most: a hostile manifest can have one per byte, and nobody reads more.
+const MOST_PROBLEMS: usize = 100;
+
+/// What was found wrong so far. Places are byte offsets; lines and columns are worked out at the end,
+/// for the few that are shown, because a manifest is usually one line of many kilobytes.
+#[derive(Debug)]
+pub(super) struct Findings<'a> {
+    text: &'a str,
+    found: Vec<(usize, Problem)>,
+    omitted: usize,
+}
+
+impl<'a> Findings<'a> {
+    /// Nothing found yet in this text.
+    pub(super) const fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            found: Vec::new(),
+            omitted: 0,
+        }
+    }
+
+    /// Keeps a problem at this byte offset.
+    pub(super) fn add(&mut self, offset: usize, problem: Problem) {
+        if self.found.len() < MOST_PROBLEMS {
+            self.found.push((offset, problem));
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// All problems in the order of the text, each with line and column.
+    pub(super) fn into_problems(mut self) -> Vec<Problem> {
+        self.found.sort_by_key(|(offset, _)| *offset);
+        let mut problems: Vec<Problem> = self
+            .found
+            .into_iter()
+            .map(|(offset, problem)| {
+                let (line, column) = line_and_column(self.text, offset);
+                problem.at(line, column)
+            })
+            .collect();
+        if self.omitted > 0 {
+            problems.push(Problem::new(format!(
+                "{} more problems are not listed",
+                self.omitted
+            )));
+        }
+        problems
+    }
+}
+
+/// Line and column, both from 1, the column in characters.
+pub(super) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    (line, before[line_start..].chars().count() + 1)
+}

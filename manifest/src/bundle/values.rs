@@ -1,0 +1,299 @@
+//! The rules for single values of a bundle manifest: text in, the value or what is wrong with it out.
+
+use super::node::FORMAT;
+use super::{Architecture, Version};
+use crate::Problem;
+
+/// What is wrong with a value: a problem that does not know its place yet.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    message: String,
+    hint: String,
+    rule: &'static str,
+}
+
+/// A value that the format of bundle manifests does not allow.
+pub(super) fn wrong(message: impl Into<String>, hint: impl Into<String>) -> Wrong {
+    Wrong {
+        message: message.into(),
+        hint: hint.into(),
+        rule: FORMAT,
+    }
+}
+
+impl From<Wrong> for Problem {
+    fn from(wrong: Wrong) -> Self {
+        Self::new(wrong.message)
+            .with_hint(wrong.hint)
+            .with_rule(wrong.rule)
+    }
+}
+
+/// File names on every system that the tools run on end at 255 bytes.
+const LONGEST_NAME: usize = 255;
+/// Product codes are 8 characters from DevPay, 25 from AWS Marketplace.
+const LONGEST_PRODUCT_CODE: usize = 64;
+/// The last instance store volume that RegisterImage takes: `ephemeral23`.
+const LAST_EPHEMERAL: u8 = 23;
+
+/// The value in quotes, escaped and shortened: what a stranger wrote must not spoil a message.
+pub(super) fn shown(text: &str) -> String {
+    let mut characters = text.chars();
+    let start: String = characters.by_ref().take(60).collect();
+    let more = if characters.next().is_some() {
+        "…"
+    } else {
+        ""
+    };
+    format!("{start:?}{more}")
+}
+
+pub(super) fn version(text: &str) -> Result<Version, Wrong> {
+    match text {
+        "2007-10-10" => Ok(Version::V2007_10_10),
+        "2007-08-29" => Ok(Version::V2007_08_29),
+        "3" => Ok(Version::V3),
+        other => Err(wrong(
+            format!("manifest version {} is not known", shown(other)),
+            "known are 2007-10-10, 2007-08-29 and 3",
+        )),
+    }
+}
+
+pub(super) fn architecture(text: &str) -> Result<Architecture, Wrong> {
+    match text {
+        "i386" => Ok(Architecture::I386),
+        "x86_64" => Ok(Architecture::X86_64),
+        other => Err(wrong(
+            format!("architecture {} is not one of a bundle", shown(other)),
+            "write i386 or x86_64: the AMI tools know no others, so an arm64 or Mac image has to be EBS-backed",
+        )),
+    }
+}
+
+/// Only machine images become AMIs.
+pub(super) fn machine_type(text: &str) -> Result<(), Wrong> {
+    match text {
+        "machine" => Ok(()),
+        "kernel" | "ramdisk" => Err(Wrong {
+            message: format!("this bundle is a {text}, which cannot be registered as an AMI"),
+            hint: "only machine images can; an image names its kernel and ramdisk by their ids"
+                .to_owned(),
+            rule: "RegisterImage",
+        }),
+        other => Err(wrong(
+            format!("image type {} is not known", shown(other)),
+            "write machine (kernel and ramdisk exist, but make no AMI)",
+        )),
+    }
+}
+
+pub(super) fn account(text: &str) -> Result<String, Wrong> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    let digits: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
+    let hint = if digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("write {digits}, without dashes")
+    } else {
+        "write the 12 digits of the account's id".to_owned()
+    };
+    Err(wrong(
+        format!("{} is not an AWS account id", shown(text)),
+        hint,
+    ))
+}
+
+/// A size in bytes.
+pub(super) fn size(text: &str) -> Result<u64, Wrong> {
+    let number = if is_number(text) {
+        text.parse::<u64>().ok()
+    } else {
+        None
+    };
+    match number {
+        Some(0) => Err(wrong(
+            "the size is 0",
+            "a bundle and its image have at least one byte",
+        )),
+        Some(bytes) => Ok(bytes),
+        None => Err(wrong(
+            format!("{} is not a number of bytes", shown(text)),
+            "write digits only, at most 2^64 - 1",
+        )),
+    }
+}
+
+/// A count or an index, from 0.
+pub(super) fn number(text: &str) -> Result<usize, Wrong> {
+    let number = if is_number(text) {
+        text.parse().ok()
+    } else {
+        None
+    };
+    number.ok_or_else(|| {
+        wrong(
+            format!("{} is not a number", shown(text)),
+            "write digits only",
+        )
+    })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+pub(super) fn digest_algorithm(text: &str) -> Result<(), Wrong> {
+    if text.eq_ignore_ascii_case("SHA1") {
+        return Ok(());
+    }
+    Err(wrong(
+        format!("digest algorithm {} is not known", shown(text)),
+        "bundles have SHA1 digests",
+    ))
+}
+
+/// SHA-1 in hexadecimal, in lower case.
+pub(super) fn sha1(text: &str) -> Result<String, Wrong> {
+    if text.len() == 40 && is_hex(text) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(wrong(
+        format!("{} is not a SHA-1 digest", shown(text)),
+        "write 40 hexadecimal digits",
+    ))
+}
+
+/// An encrypted key or initialisation vector. It is a secret, so the problem does not show it, and it is not kept.
+pub(super) fn encrypted(text: &str) -> Result<(), Wrong> {
+    if text.len().is_multiple_of(2) && is_hex(text) {
+        return Ok(());
+    }
+    Err(wrong(
+        "this is not hexadecimal",
+        "write pairs of hexadecimal digits, as the tool did",
+    ))
+}
+
+/// The algorithm that a key is for. The tools write `AES-128-CBC`; EC2 does not say what else it takes.
+pub(super) fn key_algorithm(text: &str) -> Result<(), Wrong> {
+    if text.is_empty() {
+        Err(wrong(
+            "there is no algorithm",
+            "the AMI tools write AES-128-CBC",
+        ))
+    } else {
+        Ok(())
+    }
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// An id such as `aki-1a2b3c4d`: the prefix and 8 or 17 hexadecimal digits.
+pub(super) fn id<'p>(
+    prefix: &'p str,
+    what: &'p str,
+) -> impl Fn(&str) -> Result<String, Wrong> + 'p {
+    move |text| match text.strip_prefix(prefix) {
+        Some(digits) if matches!(digits.len(), 8 | 17) && is_hex(digits) => Ok(text.to_owned()),
+        _ => Err(wrong(
+            format!("{} is not the id of {what}", shown(text)),
+            format!("write {prefix} and 8 or 17 hexadecimal digits"),
+        )),
+    }
+}
+
+pub(super) fn product_code(text: &str) -> Result<String, Wrong> {
+    if text.len() <= LONGEST_PRODUCT_CODE && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Ok(text.to_owned());
+    }
+    Err(wrong(
+        format!("{} is not a product code", shown(text)),
+        format!("write at most {LONGEST_PRODUCT_CODE} letters and digits, such as 774F4FF8"),
+    ))
+}
+
+/// `ami`, `root`, `swap` or `ephemeralN`.
+pub(super) fn virtual_name(text: &str) -> Result<String, Wrong> {
+    let ephemeral = |number: &str| {
+        is_number(number)
+            && (number == "0" || !number.starts_with('0'))
+            && number
+                .parse::<u8>()
+                .is_ok_and(|number| number <= LAST_EPHEMERAL)
+    };
+    if matches!(text, "ami" | "root" | "swap")
+        || text.strip_prefix("ephemeral").is_some_and(ephemeral)
+    {
+        return Ok(text.to_owned());
+    }
+    Err(wrong(
+        format!("{} is not a virtual device", shown(text)),
+        format!("write ami, root, swap or ephemeral0 to ephemeral{LAST_EPHEMERAL}"),
+    ))
+}
+
+/// A device such as `sda1` or `/dev/xvdb`. Which of them an image may use depends on its virtualization; that EC2 says.
+pub(super) fn device(text: &str) -> Result<String, Wrong> {
+    let name = text.strip_prefix("/dev/").unwrap_or(text);
+    let rest = ["xvd", "sd", "hd", "vd"]
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix));
+    let good = rest.is_some_and(|rest| {
+        let digits = rest.trim_start_matches(|c: char| c.is_ascii_lowercase());
+        matches!(rest.len() - digits.len(), 1 | 2)
+            && digits.len() <= 2
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    if good {
+        return Ok(text.to_owned());
+    }
+    Err(wrong(
+        format!("{} is not a device name", shown(text)),
+        "write a disk or partition such as sda1, /dev/sda1 or xvdb",
+    ))
+}
+
+/// A plain name: no control characters, not too long.
+pub(super) fn name(text: &str) -> Result<String, Wrong> {
+    if let Some(control) = text.chars().find(|c| c.is_control()) {
+        let code = u32::from(control);
+        return Err(wrong(
+            format!(
+                "the name {} has the control character U+{code:04X} in it",
+                shown(text)
+            ),
+            "remove it",
+        ));
+    }
+    if text.len() > LONGEST_NAME {
+        let length = text.len();
+        return Err(wrong(
+            format!("the name is {length} bytes long"),
+            format!("use at most {LONGEST_NAME} bytes"),
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// The name of a part's file, which must not lead anywhere but beside the manifest.
+pub(super) fn file_name(text: &str) -> Result<String, Wrong> {
+    let path_like = |what: &str| {
+        wrong(
+            format!("the part's name {} {what}", shown(text)),
+            "write a plain file name: parts lie beside the manifest",
+        )
+    };
+    if text.contains('/') {
+        return Err(path_like("has a / in it"));
+    }
+    if text.contains('\\') {
+        return Err(path_like("has a \\ in it"));
+    }
+    if text == "." || text.contains("..") {
+        return Err(path_like("leads to another folder"));
+    }
+    name(text)
+}

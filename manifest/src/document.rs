@@ -1,0 +1,372 @@
+//! A document as a tree in which every value knows its place.
+
+use std::{collections::HashMap, fmt};
+
+use super::{Problem, json, yaml};
+
+/// Largest manifest read, in bytes. A real one has a few kB; the largest legitimate part is 64,000 characters of UEFI data.
+pub(super) const MAX_BYTES: usize = 1 << 20;
+
+/// Deepest nesting read. The deepest field of the schema is at 5.
+pub(super) const MAX_DEPTH: usize = 32;
+
+/// Most values read: keeps memory and the list of problems bounded.
+pub(super) const MAX_NODES: usize = 20_000;
+
+/// Most problems reported: nobody reads more, and a hostile file must not make a huge status object.
+pub(super) const MAX_PROBLEMS: usize = 200;
+
+/// A place in the text, both from 1; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mark {
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+impl Mark {
+    /// The document's beginning.
+    pub(super) const START: Self = Self { line: 1, column: 1 };
+}
+
+/// A value and where it starts.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Node {
+    pub(super) mark: Mark,
+    pub(super) value: Value,
+}
+
+/// A value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Null,
+    Bool(bool),
+    /// A number as written: only the field knows which numbers it takes.
+    Number(String),
+    String(String),
+    Sequence(Vec<Node>),
+    Mapping(Vec<Entry>),
+    /// Something that was refused: a problem was said already, and nothing more is known of the value.
+    Refused,
+}
+
+/// A key with its value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) mark: Mark,
+    pub(super) node: Node,
+}
+
+impl Value {
+    /// What a person would call this.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Null => "nothing".to_owned(),
+            Self::Bool(value) => format!("the truth value {value}"),
+            Self::Number(text) => format!("the number {}", shown(text)),
+            Self::String(text) if text.is_empty() => "empty text".to_owned(),
+            Self::String(text) => format!("the text {}", quoted(text)),
+            Self::Sequence(_) => "a list".to_owned(),
+            Self::Mapping(_) => "a mapping".to_owned(),
+            Self::Refused => "a refused value".to_owned(),
+        }
+    }
+}
+
+/// Longest piece of a manifest that is repeated in a message, in characters.
+const SHOWN: usize = 60;
+
+/// Text from a manifest, made safe for a message: short, and with nothing a terminal would act on.
+pub(super) fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).map(visible).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// [`shown`] between back-quotes.
+pub(super) fn quoted(text: &str) -> String {
+    format!("`{}`", shown(text))
+}
+
+/// Control characters, and those that change the direction of text or take no room, are not for messages.
+fn visible(c: char) -> char {
+    let unseen = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    if c.is_control() || unseen {
+        '\u{fffd}'
+    } else {
+        c
+    }
+}
+
+/// One step of a path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Step {
+    Field(String),
+    Index(usize),
+}
+
+impl From<&str> for Step {
+    fn from(field: &str) -> Self {
+        Self::Field(field.to_owned())
+    }
+}
+
+impl From<&String> for Step {
+    fn from(field: &String) -> Self {
+        Self::Field(field.clone())
+    }
+}
+
+impl From<usize> for Step {
+    fn from(index: usize) -> Self {
+        Self::Index(index)
+    }
+}
+
+/// A value's path from the root.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Path(pub(super) Vec<Step>);
+
+impl Path {
+    /// The path of a value inside this one.
+    pub(super) fn join(&self, step: impl Into<Step>) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(step.into());
+        Self(steps)
+    }
+
+    /// The path of the value that has this one.
+    pub(super) fn parent(&self) -> Self {
+        Self(self.0[..self.0.len().saturating_sub(1)].to_vec())
+    }
+
+    /// Whether this is `other` or lies around it.
+    pub(super) fn contains(&self, other: &Self) -> bool {
+        other.0.starts_with(&self.0)
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Index(index) => write!(f, "[{index}]")?,
+                Step::Field(field) if plain(field) => {
+                    if at > 0 {
+                        f.write_str(".")?;
+                    }
+                    f.write_str(field)?;
+                }
+                Step::Field(field) => write!(f, "[\"{}\"]", shown(field))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn plain(field: &str) -> bool {
+    !field.is_empty()
+        && field.len() <= SHOWN
+        && field
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// Builds a [`Path`] of fields and indices.
+macro_rules! at {
+    ($($step:expr),* $(,)?) => {
+        $crate::document::Path(vec![$($crate::document::Step::from($step)),*])
+    };
+}
+pub(super) use at;
+
+/// Where every value of a document is.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    values: HashMap<Path, Mark>,
+    keys: HashMap<Path, Mark>,
+}
+
+impl Places {
+    pub(super) fn new(root: &Node) -> Self {
+        let mut places = Self::default();
+        let mut open = vec![(Path::default(), root)];
+        while let Some((path, node)) = open.pop() {
+            match &node.value {
+                Value::Sequence(items) => {
+                    open.extend(
+                        items
+                            .iter()
+                            .enumerate()
+                            .map(|(index, item)| (path.join(index), item)),
+                    );
+                }
+                Value::Mapping(entries) => {
+                    for entry in entries {
+                        let inner = path.join(&entry.key);
+                        places.keys.entry(inner.clone()).or_insert(entry.mark);
+                        open.push((inner, &entry.node));
+                    }
+                }
+                _ => {}
+            }
+            places.values.entry(path).or_insert(node.mark);
+        }
+        places
+    }
+
+    /// Whether the document has a value there.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.values.contains_key(path)
+    }
+
+    /// Where the value is; for a value that is not there, where its nearest surroundings begin.
+    pub(super) fn value(&self, path: &Path) -> Mark {
+        match self.values.get(path) {
+            Some(mark) => *mark,
+            None if path.0.is_empty() => Mark::START,
+            None => self.key(&path.parent()),
+        }
+    }
+
+    /// Where the value's key is, or the value if it has none.
+    pub(super) fn key(&self, path: &Path) -> Mark {
+        self.keys
+            .get(path)
+            .copied()
+            .unwrap_or_else(|| self.value(path))
+    }
+}
+
+/// Collects problems of a text that still gives a tree.
+pub(super) type Read = Result<(Node, Vec<Problem>), Vec<Problem>>;
+
+/// Reads the text in the format that the key's ending names.
+pub(super) fn read(key: &str, bytes: &[u8]) -> Read {
+    if bytes.len() > MAX_BYTES {
+        // Who read it may have stopped there: how long it really is, is not known here.
+        let message =
+            format!("the manifest has more than {MAX_BYTES} bytes, the most that are read");
+        return Err(vec![Problem::new(message).with_hint(
+            "disks and bundles are objects of their own beside the manifest",
+        )]);
+    }
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| vec![not_utf8(bytes, error.valid_up_to())])?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err(vec![empty()]);
+    }
+    if let Some((mark, found)) = forbidden(text) {
+        let message = format!(
+            "the character U+{:04X} is not allowed in a manifest",
+            u32::from(found)
+        );
+        let hint = "remove it; the file may be binary, or saved as UTF-16";
+        return Err(vec![
+            Problem::new(message)
+                .at(mark.line, mark.column)
+                .with_hint(hint),
+        ]);
+    }
+    let (root, mut problems) = if key.ends_with(".json") {
+        json::read(text)?
+    } else {
+        yaml::read(text)?
+    };
+    if root.value == Value::Null {
+        problems.push(empty());
+        return Err(problems);
+    }
+    Ok((root, problems))
+}
+
+/// The problem of a file without content.
+pub(super) fn empty() -> Problem {
+    Problem::new("the manifest is empty")
+        .at(1, 1)
+        .with_hint("`name` and `source` are needed at least")
+}
+
+/// The problem of a text that nests too deep.
+pub(super) fn too_deep(mark: Mark) -> Problem {
+    Problem::new(format!("nested more than {MAX_DEPTH} deep")).at(mark.line, mark.column)
+}
+
+fn not_utf8(bytes: &[u8], offset: usize) -> Problem {
+    let good = String::from_utf8_lossy(&bytes[..offset]);
+    let mark = Lines::new(&good).mark(good.len());
+    Problem::new(format!(
+        "the manifest is not UTF-8 text: byte {offset} is 0x{:02x}",
+        bytes[offset]
+    ))
+    .at(mark.line, mark.column)
+    .with_hint("save the file as UTF-8")
+}
+
+/// The first control character that neither YAML nor JSON allows in a text.
+fn forbidden(text: &str) -> Option<(Mark, char)> {
+    let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{85}') || !c.is_control();
+    let (offset, found) = text.char_indices().find(|(_, c)| !allowed(*c))?;
+    Some((Lines::new(text).mark(offset), found))
+}
+
+/// Bytes between two places where characters were counted: a mark costs so much and not the length of its line.
+const COUNTED: usize = 128;
+
+/// Turns byte offsets into lines and columns; lines end with LF, CR or CRLF, as YAML has it.
+#[derive(Debug)]
+pub(super) struct Lines<'a> {
+    bytes: &'a [u8],
+    starts: Vec<usize>,
+    /// Characters before every [`COUNTED`]th byte.
+    counts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let bytes = text.as_bytes();
+        let is_end = |at: &usize| {
+            bytes[*at] == b'\n' || (bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
+        };
+        let starts = std::iter::once(0)
+            .chain((0..bytes.len()).filter(is_end).map(|at| at + 1))
+            .collect();
+        let mut characters = 0;
+        let counted = bytes.chunks(COUNTED).map(|chunk| {
+            let before = characters;
+            characters += count(chunk);
+            before
+        });
+        let mut counts: Vec<usize> = counted.collect();
+        counts.push(characters);
+        Self {
+            bytes,
+            starts,
+            counts,
+        }
+    }
+
+    /// The place of a byte.
+    pub(super) fn mark(&self, offset: usize) -> Mark {
+        let offset = offset.min(self.bytes.len());
+        let line = self.starts.partition_point(|start| *start <= offset).max(1);
+        let start = self.starts[line - 1];
+        Mark {
+            line,
+            column: self.characters_before(offset) - self.characters_before(start) + 1,
+        }
+    }
+
+    fn characters_before(&self, offset: usize) -> usize {
+        let chunk = offset / COUNTED;
+        self.counts[chunk] + count(&self.bytes[chunk * COUNTED..offset])
+    }
+}
+
+/// Characters that begin among these bytes of UTF-8.
+fn count(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+}

@@ -1,0 +1,100 @@
+//! When the AMI is deprecated.
+
+use jiff::{Span, Timestamp, ToSpan as _, tz::TimeZone};
+
+use crate::{
+    document::{at, quoted},
+    findings::{Finding, Findings},
+    image::{Deprecate, ImageManifest},
+};
+
+const RULE: &str = "EC2 API Reference, EnableImageDeprecation (DeprecateAt)";
+
+/// Furthest ahead, in years; a public AMI's is shorter.
+const YEARS: i16 = 10;
+const YEARS_PUBLIC: i16 = 2;
+
+pub(super) fn check(manifest: &ImageManifest, now: Timestamp, findings: &mut Findings) {
+    let Some(deprecate) = &manifest.deprecate else {
+        return;
+    };
+    let field = match (&deprecate.after, &deprecate.at) {
+        (Some(_), None) => "after",
+        (None, Some(_)) => "at",
+        (after, _) => {
+            let message = if after.is_some() {
+                "`after` and `at` are given, but only one can be"
+            } else {
+                "neither `after` nor `at` is given"
+            };
+            let finding = Finding::new(at!["deprecate"], message)
+                .hint("`after: 90d`, or `at: 2027-01-01T00:00:00Z`");
+            findings.add(finding.because_within(at!["deprecate"]).at_key());
+            return;
+        }
+    };
+    match deprecate.moment(now) {
+        Some(moment) => ahead(manifest, field, moment, now, findings),
+        None => unreadable(deprecate, field, findings),
+    }
+}
+
+fn unreadable(deprecate: &Deprecate, field: &str, findings: &mut Findings) {
+    let (given, what, hint) = match &deprecate.after {
+        Some(after) if after.trim().parse::<Span>().is_ok() => (
+            after,
+            "a time that can be reached",
+            "as `90d`, `26w`, `6mo` or `2y`",
+        ),
+        Some(after) => (after, "a length of time", "as `90d`, `26w`, `6mo` or `2y`"),
+        None => {
+            let at = deprecate.at.as_ref();
+            let Some(at) = at else { return };
+            (
+                at,
+                "a moment",
+                "with date, time and zone, as `2027-01-01T00:00:00Z`",
+            )
+        }
+    };
+    findings.add(
+        Finding::new(
+            at!["deprecate", field],
+            format!("{} is not {what}", quoted(given)),
+        )
+        .hint(hint),
+    );
+}
+
+fn ahead(
+    manifest: &ImageManifest,
+    field: &str,
+    moment: Timestamp,
+    now: Timestamp,
+    findings: &mut Findings,
+) {
+    let path = at!["deprecate", field];
+    // EC2 rounds to minutes: less than one ahead may be the past by the time it looks.
+    if now.checked_add(1.minute()).is_ok_and(|soon| moment < soon) {
+        let finding = Finding::new(path, "the AMI cannot be deprecated in the past")
+            .hint("name a time that is still ahead");
+        findings.add(finding.rule(RULE));
+        return;
+    }
+    let public = manifest
+        .access
+        .as_ref()
+        .is_some_and(|access| access.public == Some(true));
+    let years = if public { YEARS_PUBLIC } else { YEARS };
+    let furthest = now
+        .to_zoned(TimeZone::UTC)
+        .checked_add(i64::from(years).years());
+    if furthest.is_ok_and(|furthest| moment > furthest.timestamp()) {
+        let whose = if public { "a public AMI" } else { "an AMI" };
+        let message = format!("{whose} can be deprecated at most {years} years ahead");
+        let finding = Finding::new(path, message)
+            .hint("name an earlier time")
+            .rule(RULE);
+        findings.add(finding.because_of(at!["access", "public"]));
+    }
+}

@@ -1,0 +1,163 @@
+//! Forms of ids, keys and names that several rules need.
+
+use crate::{
+    document::{Path, quoted},
+    findings::{Finding, Findings},
+};
+
+/// Checks an id: `prefix`, a hyphen, and 8 or 17 hexadecimal digits (EC2 User Guide, "Resource IDs").
+pub(super) fn id(given: &str, prefix: &str, path: Path, findings: &mut Findings) {
+    id_of(
+        given,
+        prefix,
+        "hexadecimal digits",
+        |b| b.is_ascii_digit() || (b'a'..=b'f').contains(b),
+        path,
+        findings,
+    );
+}
+
+/// Checks an id that clouds compatible with EC2 make of any letters and digits.
+pub(super) fn loose_id(given: &str, prefix: &str, path: Path, findings: &mut Findings) {
+    id_of(
+        given,
+        prefix,
+        "letters or digits",
+        u8::is_ascii_alphanumeric,
+        path,
+        findings,
+    );
+}
+
+fn id_of(
+    given: &str,
+    prefix: &str,
+    of: &str,
+    is: fn(&u8) -> bool,
+    path: Path,
+    findings: &mut Findings,
+) {
+    let rest = given
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('-'));
+    if rest.is_some_and(|rest| matches!(rest.len(), 8 | 17) && rest.as_bytes().iter().all(is)) {
+        return;
+    }
+    let hint = format!("`{prefix}-` and 8 or 17 {of}, as `{prefix}-0123456789abcdef0`");
+    findings.add(
+        Finding::new(path, format!("{} is not an id of this kind", quoted(given)))
+            .hint(hint)
+            .rule("EC2 User Guide, Resource IDs"),
+    );
+}
+
+/// Checks a KMS key: its id, its ARN, `alias/NAME` or the alias' ARN. `region`: where the key must be.
+pub(super) fn kms_key(given: &str, region: Option<&str>, path: Path, findings: &mut Findings) {
+    const RULE: &str = "EC2 API Reference, CopyImage and ImportSnapshot (KmsKeyId)";
+    let Some(arn) = given.strip_prefix("arn:") else {
+        if !is_key_id(given) && !is_alias(given) {
+            let hint = "a key's id, its ARN, `alias/NAME` or the alias' ARN";
+            findings.add(
+                Finding::new(path, format!("{} is not a KMS key", quoted(given)))
+                    .hint(hint)
+                    .rule(RULE),
+            );
+        }
+        return;
+    };
+    let parts: Vec<&str> = arn.splitn(5, ':').collect();
+    let [partition, "kms", key_region, account, resource] = parts.as_slice() else {
+        findings.add(
+            Finding::new(
+                path,
+                format!("{} is not the ARN of a KMS key", quoted(given)),
+            )
+            .rule(RULE),
+        );
+        return;
+    };
+    let names_key = resource.strip_prefix("key/").is_some_and(is_key_id) || is_alias(resource);
+    if !is_partition(partition) || !is_region(key_region) || !is_account(account) || !names_key {
+        let hint =
+            "as `arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab`";
+        findings.add(
+            Finding::new(
+                path,
+                format!("{} is not the ARN of a KMS key", quoted(given)),
+            )
+            .hint(hint)
+            .rule(RULE),
+        );
+    } else if let Some(region) = region
+        && region != *key_region
+    {
+        let message = format!("the key is in {key_region}, but it is needed in {region}");
+        findings.add(
+            Finding::new(path, message)
+                .hint("keys are of one Region; use one of that Region")
+                .rule(RULE),
+        );
+    }
+}
+
+/// A UUID, or `mrk-` and 32 hexadecimal digits.
+fn is_key_id(id: &str) -> bool {
+    let hex = |text: &str, length: usize| {
+        text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit())
+    };
+    if let Some(rest) = id.strip_prefix("mrk-") {
+        return hex(rest, 32);
+    }
+    let groups: Vec<&str> = id.split('-').collect();
+    groups.len() == 5
+        && groups
+            .iter()
+            .zip([8, 4, 4, 4, 12])
+            .all(|(group, length)| hex(group, length))
+}
+
+/// KMS API Reference, CreateAlias (AliasName).
+fn is_alias(alias: &str) -> bool {
+    let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'-');
+    alias
+        .strip_prefix("alias/")
+        .is_some_and(|name| !name.is_empty() && alias.len() <= 256 && name.bytes().all(good))
+}
+
+/// `aws`, `aws-cn`, `aws-us-gov`, `aws-iso`, …
+pub(super) fn is_partition(partition: &str) -> bool {
+    partition == "aws"
+        || (partition.starts_with("aws-")
+            && partition
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b == b'-'))
+}
+
+/// 12 digits.
+pub(super) fn is_account(account: &str) -> bool {
+    account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Words of letters with hyphens between them and a number at the end: `us-east-1`, `us-gov-west-1`.
+pub(super) fn is_region(region: &str) -> bool {
+    let Some((words, number)) = region.rsplit_once('-') else {
+        return false;
+    };
+    let number_good = matches!(number.len(), 1 | 2) && number.bytes().all(|b| b.is_ascii_digit());
+    let word_good = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    number_good && region.len() <= 32 && words.contains('-') && words.split('-').all(word_good)
+}
+
+/// Says of every value that was there before that it is given twice.
+pub(super) fn no_repeats(values: &[String], path: &Path, findings: &mut Findings) {
+    let mut seen = std::collections::HashSet::new();
+    for (index, value) in values.iter().enumerate() {
+        if !seen.insert(value) {
+            let finding = Finding::new(
+                path.join(index),
+                format!("{} is given twice", quoted(value)),
+            );
+            findings.add(finding.hint("keep one of the two"));
+        }
+    }
+}

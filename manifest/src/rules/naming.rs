@@ -1,0 +1,95 @@
+//! The AMI's name and description.
+
+use jiff::Timestamp;
+
+use crate::{
+    document::{at, quoted},
+    findings::{Finding, Findings},
+    image::{ImageManifest, NameTemplate, Piece},
+    suggest,
+};
+
+const RULE: &str = "EC2 API Reference, RegisterImage (Name)";
+
+/// Characters beside letters and digits that a name may have.
+const MARKS: &str = "()[] ./-'@_";
+
+pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
+    name(&manifest.name, findings);
+    if let Some(description) = &manifest.description {
+        self::description(description, findings);
+    }
+}
+
+fn name(name: &NameTemplate, findings: &mut Findings) {
+    for piece in name.pieces() {
+        match piece {
+            Piece::Placeholder(given) if !NameTemplate::PLACEHOLDERS.contains(&given) => {
+                let finding = Finding::new(
+                    at!["name"],
+                    format!("unknown placeholder {}", quoted(&format!("{{{given}}}"))),
+                );
+                findings.add(finding.hint(
+                    match suggest::closest(given, &NameTemplate::PLACEHOLDERS) {
+                        Some(meant) => format!("did you mean `{{{meant}}}`?"),
+                        None => "the placeholders are `{date}`, `{time}` and `{digest}`".to_owned(),
+                    },
+                ));
+                return;
+            }
+            Piece::Placeholder(_) => {}
+            Piece::Text(text) => {
+                if let Some(bad) = text
+                    .chars()
+                    .find(|c| !c.is_ascii_alphanumeric() && !MARKS.contains(*c))
+                {
+                    let message = format!(
+                        "the name has {}, which AMI names cannot have",
+                        quoted(&bad.to_string())
+                    );
+                    let hint = match bad {
+                        '{' | '}' => {
+                            "a brace without its partner; placeholders are `{date}`, `{time}` and `{digest}`"
+                        }
+                        _ => "letters, digits, spaces and ( ) [ ] . / - ' @ _",
+                    };
+                    findings.add(Finding::new(at!["name"], message).hint(hint).rule(RULE));
+                    return;
+                }
+            }
+        }
+    }
+    // Placeholders have fixed widths: any moment and digest give the length.
+    let length = name
+        .expand(Timestamp::UNIX_EPOCH, "00000000")
+        .chars()
+        .count();
+    if !(3..=128).contains(&length) {
+        let message = format!("the name's length is {length} once its placeholders are filled in");
+        findings.add(
+            Finding::new(at!["name"], message)
+                .hint("3 to 128 characters")
+                .rule(RULE),
+        );
+    }
+}
+
+fn description(description: &str, findings: &mut Findings) {
+    const RULE: &str = "EC2 API Reference, RegisterImage (Description)";
+    let length = description.chars().count();
+    if length > 255 {
+        let message = format!("the description has {length} characters");
+        findings.add(
+            Finding::new(at!["description"], message)
+                .hint("at most 255")
+                .rule(RULE),
+        );
+    }
+    if description
+        .chars()
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    {
+        let finding = Finding::new(at!["description"], "the description has control characters");
+        findings.add(finding.hint("write plain text").rule(RULE));
+    }
+}

@@ -1,0 +1,69 @@
+//! SSM parameters that point to the newest AMI.
+
+use super::forms;
+use crate::{
+    document::{at, quoted},
+    findings::{Finding, Findings},
+    image::ImageManifest,
+};
+
+const RULE: &str = "SSM API Reference, PutParameter (Name)";
+
+/// Longest name: 1,011 characters are left of 2,048 once SSM has put its ARN before it.
+const LONGEST: usize = 1011;
+
+/// Deepest hierarchy.
+const LEVELS: usize = 15;
+
+pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
+    let path = at!["parameters"];
+    for (index, name) in manifest.parameters.iter().enumerate() {
+        if let Some((fault, hint)) = fault(name) {
+            let finding = Finding::new(path.join(index), format!("{} {fault}", quoted(name)));
+            findings.add(finding.hint(hint).rule(RULE));
+        }
+    }
+    forms::no_repeats(&manifest.parameters, &path, findings);
+}
+
+fn fault(name: &str) -> Option<(&'static str, &'static str)> {
+    let bare = name.strip_prefix('/').unwrap_or(name);
+    let reserved = |word: &str| {
+        bare.get(..word.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    if name.starts_with("arn:") {
+        Some((
+            "is an ARN",
+            "give the parameter's name, as `/images/web/latest`",
+        ))
+    } else if bare.is_empty() {
+        Some(("names no parameter", "as `/images/web/latest`"))
+    } else if !name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'/'))
+    {
+        Some((
+            "has characters that a parameter's name cannot have",
+            "letters, digits, and _ . - /",
+        ))
+    } else if bare.contains('/') && !name.starts_with('/') {
+        Some((
+            "has levels but does not start with a slash",
+            "start it with `/`",
+        ))
+    } else if bare.split('/').any(str::is_empty) {
+        Some(("has an empty level", "remove the doubled or last slash"))
+    } else if reserved("aws") || reserved("ssm") {
+        Some((
+            "starts with a word that is reserved",
+            "names cannot start with `aws` or `ssm`",
+        ))
+    } else if bare.split('/').count() > LEVELS {
+        Some(("has too many levels", "at most 15"))
+    } else if name.len() > LONGEST {
+        Some(("is too long", "at most 1,011 characters"))
+    } else {
+        None
+    }
+}

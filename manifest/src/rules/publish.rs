@@ -1,0 +1,101 @@
+//! Product codes, the stored copy, and what happens to the previous AMI.
+
+use super::forms;
+use crate::{
+    document::{at, quoted},
+    findings::{Finding, Findings},
+    image::{ImageManifest, Previous, Snapshots, VirtualizationType},
+    location,
+};
+
+pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
+    product_codes(manifest, findings);
+    store(manifest, findings);
+    replaces(manifest, findings);
+}
+
+fn product_codes(manifest: &ImageManifest, findings: &mut Findings) {
+    const RULE: &str = "EC2 API Reference, ModifyImageAttribute (ProductCodes)";
+    let path = at!["productCodes"];
+    if !manifest.product_codes.is_empty() && !manifest.source.is_instance_store() {
+        findings.add(
+            Finding::new(
+                path.clone(),
+                format!(
+                    "the source `{}` makes an image that takes no product codes",
+                    manifest.source.kind()
+                ),
+            )
+            .hint("product codes are for images in an instance store (`bundle`, `instance`)")
+            .rule(RULE)
+            .because_of(at!["source"])
+            .at_key(),
+        );
+    }
+    for (index, code) in manifest.product_codes.iter().enumerate() {
+        if code.is_empty() || code.len() > 64 || !code.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            let finding = Finding::new(
+                path.join(index),
+                format!("{} is not a product code", quoted(code)),
+            );
+            findings.add(finding.hint("letters and digits, as `774F4FF8`").rule(RULE));
+        }
+    }
+    forms::no_repeats(&manifest.product_codes, &path, findings);
+}
+
+fn store(manifest: &ImageManifest, findings: &mut Findings) {
+    const RULE: &str = "EC2 User Guide, Store and restore an AMI using S3";
+    let Some(store) = &manifest.store else { return };
+    if let Some(fault) = location::bucket_fault(&store.bucket) {
+        let hint = match store.bucket.strip_prefix("s3://") {
+            Some(name) => format!(
+                "the bucket's name alone: `{}`",
+                crate::document::shown(name.trim_end_matches('/'))
+            ),
+            None => "the name of a bucket in the AMI's Region".to_owned(),
+        };
+        findings.add(
+            Finding::new(at!["store", "bucket"], format!("the store {fault}"))
+                .hint(hint)
+                .rule(RULE),
+        );
+    }
+    let refuse = |message: &str| {
+        let finding = Finding::new(at!["store"], message)
+            .hint("remove `store`")
+            .rule(RULE);
+        finding
+            .because_of(at!["source"])
+            .because_of(at!["register", "virtualizationType"])
+            .at_key()
+    };
+    if manifest.source.is_instance_store() {
+        findings.add(refuse(
+            "only EBS images can be stored, not those of an instance store",
+        ));
+    } else if manifest.source.is_registered()
+        && manifest.virtualization_type() == Some(VirtualizationType::Paravirtual)
+    {
+        findings.add(refuse("only hvm images can be stored"));
+    }
+}
+
+fn replaces(manifest: &ImageManifest, findings: &mut Findings) {
+    let Some(replaces) = &manifest.replaces else {
+        return;
+    };
+    if replaces.snapshots == Some(Snapshots::Delete)
+        && replaces.previous != Some(Previous::Deregister)
+    {
+        findings.add(
+            Finding::new(
+                at!["replaces", "snapshots"],
+                "the snapshots of an AMI that is kept cannot be deleted",
+            )
+            .hint("add `previous: deregister`")
+            .rule("EC2 API Reference, DeleteSnapshot")
+            .because_of(at!["replaces", "previous"]),
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! What the image is made from.
+
+use super::forms;
+use crate::{
+    document::{Path, at, quoted},
+    findings::{Finding, Findings},
+    image::{Disk, ImageManifest, Source},
+    location::Location,
+};
+
+pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
+    let path = |field: &str| at!["source", manifest.source.kind(), field];
+    match &manifest.source {
+        Source::Disk(source) => {
+            location(&source.object, path("object"), findings);
+            encryption(source, findings);
+        }
+        Source::Vm(source) => location(&source.object, path("object"), findings),
+        Source::Snapshot(source) => forms::id(&source.id, "snap", path("id"), findings),
+        Source::Bundle(source) => location(&source.manifest, path("manifest"), findings),
+        Source::Instance(source) => forms::loose_id(&source.id, "i", path("id"), findings),
+        Source::Stored(source) => location(&source.object, path("object"), findings),
+        Source::Image(source) => {
+            forms::id(&source.id, "ami", path("id"), findings);
+            if !forms::is_region(&source.region) {
+                let finding = Finding::new(
+                    path("region"),
+                    format!("{} is not a Region", quoted(&source.region)),
+                );
+                findings.add(
+                    finding
+                        .hint("as `us-east-1`")
+                        .rule("EC2 API Reference, CopyImage (SourceRegion)"),
+                );
+            }
+        }
+    }
+    registered(manifest, findings);
+}
+
+fn location(location: &Location, path: Path, findings: &mut Findings) {
+    if let Some(fault) = location.fault() {
+        findings.add(
+            Finding::new(path, format!("the location {fault}"))
+                .hint(
+                    "a key relative to this manifest's folder, as `web.vmdk`, or `s3://bucket/key`",
+                )
+                .rule(
+                    "S3 User Guide, Naming Amazon S3 objects; General purpose bucket naming rules",
+                ),
+        );
+    }
+}
+
+fn encryption(disk: &Disk, findings: &mut Findings) {
+    let Some(key) = &disk.kms_key_id else { return };
+    let path = at!["source", "disk", "kmsKeyId"];
+    forms::kms_key(key, None, path.clone(), findings);
+    if disk.encrypted != Some(true) {
+        findings.add(
+            Finding::new(
+                path,
+                "a key is given, but the snapshot is not to be encrypted",
+            )
+            .hint("add `encrypted: true`")
+            .rule("EC2 API Reference, ImportSnapshot (KmsKeyId)")
+            .because_of(at!["source", "disk", "encrypted"]),
+        );
+    }
+}
+
+/// `register` has no meaning where another call makes the AMI.
+fn registered(manifest: &ImageManifest, findings: &mut Findings) {
+    let call = match manifest.source {
+        Source::Vm(_) => "ImportImage",
+        Source::Stored(_) => "CreateRestoreImageTask",
+        Source::Image(_) => "CopyImage",
+        _ => return,
+    };
+    if manifest.register.is_some() {
+        let kind = manifest.source.kind();
+        findings.add(
+            Finding::new(
+                at!["register"],
+                format!("the source `{kind}` makes its AMI with {call}, which takes none of these"),
+            )
+            .hint("remove `register`: the AMI keeps the attributes it has in its source")
+            .rule(format!("EC2 API Reference, {call}"))
+            .because_of(at!["source"])
+            .at_key(),
+        );
+    }
+}

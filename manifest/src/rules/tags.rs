@@ -1,0 +1,91 @@
+//! Tags of the AMI and its snapshots.
+
+use crate::{
+    document::{at, quoted},
+    findings::{Finding, Findings},
+    image::ImageManifest,
+};
+
+const RULE: &str = "EC2 User Guide, Tag restrictions";
+
+/// Most tags of a resource.
+const MOST: usize = 50;
+
+/// Tags that amiwright sets itself: `amiwright:manifest`, `amiwright:sha256` and `amiwright:attempt`, and for a machine
+/// `Name`.
+const OWN: usize = 4;
+
+pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
+    if manifest.tags.len() + OWN > MOST {
+        let message = format!("{} tags are too many", manifest.tags.len());
+        let hint = format!(
+            "at most {}: a resource has {MOST} tags, and {OWN} are amiwright's own",
+            MOST - OWN
+        );
+        findings.add(
+            Finding::new(at!["tags"], message)
+                .hint(hint)
+                .rule(RULE)
+                .at_key(),
+        );
+    }
+    for (key, value) in &manifest.tags {
+        let path = at!["tags", key];
+        if let Some((message, hint)) = key_fault(key) {
+            findings.add(
+                Finding::new(path.clone(), message)
+                    .hint(hint)
+                    .rule(RULE)
+                    .at_key(),
+            );
+        }
+        let length = value.chars().count();
+        if length > 256 {
+            let message = format!("the value of the tag has {length} characters");
+            findings.add(Finding::new(path, message).hint("at most 256").rule(RULE));
+        } else if value.chars().any(char::is_control) {
+            let finding = Finding::new(path, "the value of the tag has control characters");
+            findings.add(
+                finding
+                    .hint("write it in one line of plain text")
+                    .rule(RULE),
+            );
+        }
+    }
+}
+
+fn key_fault(key: &str) -> Option<(String, &'static str)> {
+    let starts = |prefix: &str| {
+        key.get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    let length = key.chars().count();
+    if key.is_empty() {
+        Some((
+            "a tag's key cannot be empty".to_owned(),
+            "1 to 128 characters",
+        ))
+    } else if length > 128 {
+        Some((
+            format!("the tag's key has {length} characters"),
+            "1 to 128 characters",
+        ))
+    } else if key.chars().any(char::is_control) {
+        Some((
+            "the tag's key has control characters".to_owned(),
+            "write plain text",
+        ))
+    } else if starts("aws:") {
+        Some((
+            format!("the tag {} is reserved for AWS", quoted(key)),
+            "choose a key that does not start with `aws:`",
+        ))
+    } else if starts("amiwright:") {
+        Some((
+            format!("the tag {} is reserved", quoted(key)),
+            "tags under `amiwright:` tell whose image this is",
+        ))
+    } else {
+        None
+    }
+}

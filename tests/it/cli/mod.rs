@@ -1,0 +1,6 @@
+//! The command line, and the programs.
+
+mod operator;
+mod programs;
+mod starts;
+mod status;

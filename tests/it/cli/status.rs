@@ -1,0 +1,193 @@
+//! `amiwright status`: what a person sees of the statuses in the bucket.
+
+use crate::support::TestStack;
+use amiwright::cli::Error;
+use amiwright::cli::status::{Query, show};
+
+const MISTAKE: &str =
+    "name: db-1\nsource: {snapshot: {id: snap-0123456789abcdef0}}\nregister: {bootMode: eufi}\n";
+
+async fn status(
+    stack: &TestStack,
+    manifest_key: Option<&str>,
+    json: bool,
+) -> Result<String, Error> {
+    let mut out = Vec::new();
+    let query = Query { manifest_key, json };
+    show(
+        &stack.aws(),
+        &stack.config(),
+        query,
+        stack.world.clock().now(),
+        &mut out,
+    )
+    .await?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_bucket_has_no_image_yet() {
+    let stack = TestStack::new().await;
+    assert!(
+        status(&stack, None, false)
+            .await
+            .unwrap()
+            .contains("No image yet")
+    );
+    assert_eq!(status(&stack, None, true).await.unwrap(), "[]\n");
+    let error = status(&stack, Some("web.image.yaml"), false)
+        .await
+        .unwrap_err();
+    assert!(
+        error.report().contains("there is no status at all"),
+        "{}",
+        error.report()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_images_are_listed_even_with_a_broken_status_among_them() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest("golden/web.image.yaml", stack.manifest("web-1"))
+        .await;
+    stack.drop_and_rest("db.image.yaml", MISTAKE).await;
+    stack.drop_silently("amiwright/status/odd.image.yaml.json", "{\"schema\": 1}");
+    stack.drop_silently("amiwright/status/new.image.yaml.json", "{\"schema\": 2}");
+
+    let text = status(&stack, None, false).await.unwrap();
+    let line = |key: &str| {
+        text.lines()
+            .find(|line| line.starts_with(key))
+            .unwrap_or_else(|| panic!("{key} in {text}"))
+    };
+    let image = stack.only_image();
+    assert!(
+        line("golden/web.image.yaml").contains("available")
+            && line("golden/web.image.yaml").contains(&image.id),
+        "{text}"
+    );
+    assert!(
+        line("db.image.yaml").contains("rejected") && line("db.image.yaml").contains("1 problem"),
+        "{text}"
+    );
+    assert!(line("odd.image.yaml").contains("unreadable"), "{text}");
+    assert!(line("new.image.yaml").contains("unreadable"), "{text}");
+
+    let json: serde_json::Value =
+        serde_json::from_str(&status(&stack, None, true).await.unwrap()).unwrap();
+    let entry = |key: &str| {
+        json.as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["key"] == key)
+            .unwrap()
+    };
+    assert_eq!(
+        entry("golden/web.image.yaml")["status"]["images"]["us-east-1"]["id"],
+        image.id
+    );
+    assert!(
+        entry("new.image.yaml")["error"]
+            .as_str()
+            .unwrap()
+            .contains("newer version")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_image_is_told_in_full() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest("golden/web.image.yaml", stack.manifest("web-1"))
+        .await;
+    stack.drop_and_rest("db.image.yaml", MISTAKE).await;
+    let text = status(&stack, Some("golden/web.image.yaml"), false)
+        .await
+        .unwrap();
+    let image = stack.only_image();
+    assert!(
+        text.contains(&format!("AMI        {} in us-east-1 (available)", image.id)),
+        "{text}"
+    );
+    assert!(
+        text.contains("completed") && text.contains("sent 2026-"),
+        "{text}"
+    );
+    assert!(
+        text.contains("working/register-image") && text.contains("the manifest passed the checks"),
+        "{text}"
+    );
+    let text = status(&stack, Some("db.image.yaml"), false).await.unwrap();
+    assert!(
+        text.contains("- 3:") && text.contains("did you mean `uefi`"),
+        "{text}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&status(&stack, Some("db.image.yaml"), true).await.unwrap()).unwrap();
+    assert_eq!(json["state"], "rejected");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_comes_with_what_to_do() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest(
+            "web.image.yaml",
+            "name: web-1\nsource: {snapshot: {id: snap-00000000000000000}}\n",
+        )
+        .await;
+    let text = status(&stack, Some("web.image.yaml"), false).await.unwrap();
+    assert!(
+        text.contains("AWS said   InvalidSnapshot.NotFound"),
+        "{text}"
+    );
+    assert!(
+        text.contains("what to do check that the snapshot exists"),
+        "{text}"
+    );
+    assert!(
+        status(&stack, None, false)
+            .await
+            .unwrap()
+            .contains("InvalidSnapshot.NotFound")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_say_what_to_do() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest("golden/web.image.yaml", stack.manifest("web-1"))
+        .await;
+    let error = status(&stack, Some("golden/wep.image.yaml"), false)
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .report()
+            .contains("did you mean golden/web.image.yaml?"),
+        "{}",
+        error.report()
+    );
+    let mut config = stack.config();
+    config.bucket = "another-bucket".to_owned();
+    let query = Query {
+        manifest_key: None,
+        json: false,
+    };
+    let error = show(
+        &stack.aws(),
+        &config,
+        query,
+        stack.world.clock().now(),
+        &mut Vec::new(),
+    )
+    .await
+    .unwrap_err();
+    assert!(
+        error.report().contains("there is no bucket another-bucket"),
+        "{}",
+        error.report()
+    );
+}

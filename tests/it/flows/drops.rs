@@ -1,0 +1,268 @@
+//! Somebody drops a file.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::support::{EMAIL, TestStack};
+use serde_json::json;
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_manifest_becomes_an_ami_and_a_mail() {
+    let stack = TestStack::new().await;
+    let manifest = format!(
+        "name: web-{{date}}-{{digest}}\n\
+         description: Web tier, hardened\n\
+         source: {{snapshot: {{id: {}}}}}\n\
+         register:\n  \
+           architecture: arm64\n  \
+           bootMode: uefi\n  \
+           tpmSupport: v2.0\n  \
+           imdsSupport: v2.0\n  \
+           enaSupport: true\n  \
+           rootDeviceName: /dev/xvda\n  \
+           blockDeviceMappings:\n    \
+             - {{deviceName: /dev/xvda, ebs: {{volumeSize: 20, volumeType: gp3, iops: 3000, throughput: 125, deleteOnTermination: true}}}}\n    \
+             - {{deviceName: /dev/sdb, virtualName: ephemeral0}}\n    \
+             - {{deviceName: /dev/sdf, ebs: {{snapshotId: {}}}}}\n\
+         tags: {{team: web}}\n",
+        stack.snapshot, stack.snapshot
+    );
+    stack.drop_and_rest("golden/web.image.yaml", manifest).await;
+
+    let image = stack.only_image();
+    assert_eq!(image.state.to_string(), "available");
+    assert!(image.name.starts_with("web-2026-11-21-"), "{}", image.name);
+    assert_eq!(image.description.as_deref(), Some("Web tier, hardened"));
+    assert_eq!(image.architecture, "arm64");
+    assert_eq!(image.virtualization_type, "hvm");
+    assert_eq!(image.tags.get("team").map(String::as_str), Some("web"));
+    let uri = format!("s3://{}/golden/web.image.yaml", stack.bucket);
+    assert_eq!(image.tags.get("amiwright:manifest"), Some(&uri));
+
+    let status = stack.status("golden/web.image.yaml").await;
+    assert_eq!(status["state"], "available");
+    assert_eq!(status["images"]["us-east-1"]["id"], json!(image.id));
+    assert_eq!(
+        status["images"]["us-east-1"]["snapshots"],
+        json!([stack.snapshot])
+    );
+    assert!(status["notices"][0]["messageId"].is_string());
+
+    let mail = stack.only_mail();
+    assert_eq!(mail.to, EMAIL);
+    assert_eq!(
+        mail.subject,
+        format!("AMI available: {} {}", image.id, image.name)
+    );
+    for fact in [
+        &image.id,
+        &image.name,
+        &uri,
+        "us-east-1",
+        "snapshot",
+        "Took",
+    ] {
+        assert!(
+            mail.text.contains(fact),
+            "{fact} is missing in\n{}",
+            mail.text
+        );
+    }
+    assert!(stack.world.dead_letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_json_manifest_is_as_good() {
+    let stack = TestStack::new().await;
+    let manifest = json!({"name": "web", "source": {"snapshot": {"id": stack.snapshot}}});
+    stack
+        .drop_and_rest("web.image.json", manifest.to_string())
+        .await;
+    assert_eq!(stack.only_image().name, "web");
+}
+
+/// A key that XML cannot hold makes a list unreadable that is not asked for URL-encoded: no tick would ever come through.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_no_tag_can_hold_is_rejected_and_stops_nothing_else() {
+    let stack = TestStack::new().await;
+    let manifest = stack.manifest("web");
+    stack
+        .drop_and_rest("new\nline/esc\u{1b}[31m.image.yaml", &manifest)
+        .await;
+    stack
+        .drop_and_rest("a b+c%41/ü.image.yaml", &manifest)
+        .await;
+
+    assert_eq!(stack.only_image().state.to_string(), "available");
+    assert!(stack.open().await.is_empty());
+    let mails = stack.mails();
+    assert_eq!(mails.len(), 2);
+    let rejected = &mails[0];
+    assert!(
+        rejected
+            .subject
+            .starts_with("Manifest rejected (1 problem)")
+    );
+    assert!(rejected.text.contains("control character"));
+    assert!(!rejected.text.contains('\u{1b}') && !rejected.text.contains("\nline/"));
+
+    let keys = amiwright::store::list_status_keys(&stack.aws(), &stack.config())
+        .await
+        .unwrap();
+    assert_eq!(
+        keys,
+        [
+            "a b+c%41/ü.image.yaml",
+            "new\nline/esc\u{1b}[31m.image.yaml"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_manifest_is_rejected_with_all_its_problems() {
+    let stack = TestStack::new().await;
+    let manifest = format!(
+        "nmae: web\nsource: {{snapshot: {{id: {}}}}}\nregister: {{bootMode: bios}}\n",
+        stack.snapshot
+    );
+    stack.drop_and_rest("web.image.yaml", manifest).await;
+
+    assert_eq!(stack.images(), []);
+    assert_eq!(stack.count("RegisterImage"), 0);
+    let status = stack.status("web.image.yaml").await;
+    assert_eq!(status["state"], "rejected");
+    let mail = stack.only_mail();
+    assert!(
+        mail.subject.starts_with("Manifest rejected"),
+        "{}",
+        mail.subject
+    );
+    for text in [
+        "1:1 ",
+        "nmae",
+        "name",
+        "3:",
+        "register.bootMode",
+        "legacy-bios",
+        "Nothing was changed in AWS",
+    ] {
+        assert!(
+            mail.text.contains(text),
+            "{text} is missing in\n{}",
+            mail.text
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_built_is_refused_and_not_ignored() {
+    let stack = TestStack::new().await;
+    let manifest = format!("{}regions: {{us-west-2: {{}}}}\n", stack.manifest("web"));
+    stack.drop_and_rest("web.image.yaml", manifest).await;
+    assert_eq!(stack.images(), []);
+    assert!(
+        stack.only_mail().text.contains("not built yet"),
+        "{}",
+        stack.only_mail().text
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_is_too_large_is_not_read() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest("web.image.yaml", vec![b'#'; 1024 * 1024 + 1])
+        .await;
+    let status = stack.status("web.image.yaml").await;
+    assert_eq!(status["state"], "rejected");
+    assert!(
+        stack.only_mail().text.contains("1048577 bytes"),
+        "{}",
+        stack.only_mail().text
+    );
+
+    // Another one is another version.
+    stack
+        .drop_and_rest("web.image.yaml", vec![b'+'; 1024 * 1024 + 2])
+        .await;
+    assert_eq!(stack.mails().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_too_long_for_the_ownership_tag_is_refused() {
+    let stack = TestStack::new().await;
+    let key = format!("{}/web.image.yaml", ["folder"; 40].join("/"));
+    stack.drop_and_rest(&key, stack.manifest("web")).await;
+    assert_eq!(stack.images(), []);
+    assert!(
+        stack.only_mail().text.contains("shorter key"),
+        "{}",
+        stack.only_mail().text
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_calls_do_it() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest("web.image.yaml", stack.manifest("web"))
+        .await;
+    let calls: usize = stack.calls_of("RegisterImage").values().sum();
+    assert!(
+        (1..=8).contains(&calls),
+        "{calls} calls: {:#?}",
+        stack.calls_of("RegisterImage")
+    );
+
+    let before = stack.calls_of("AdvanceTasks");
+    stack
+        .world
+        .invoke("AdvanceTasks", json!({"task": "advance"}))
+        .await
+        .unwrap();
+    let mut expected = before;
+    *expected.entry("s3:ListObjectsV2".to_owned()).or_default() += 1;
+    assert_eq!(
+        stack.calls_of("AdvanceTasks"),
+        expected,
+        "an idle tick is one call"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_images_are_looked_at_with_one_call() {
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    stack
+        .world
+        .ec2()
+        .set_pending_time(Duration::from_secs(3600));
+    for number in 0..30 {
+        stack
+            .drop_file(
+                &format!("{number}.image.yaml"),
+                stack.manifest(&format!("web-{number}")),
+            )
+            .await;
+    }
+    stack.world.settle().await;
+    let before = stack.count("DescribeImages");
+    let report = stack.world.invoke("AdvanceTasks", json!({})).await.unwrap();
+    assert_eq!(report["found"], 30);
+    assert_eq!(stack.count("DescribeImages") - before, 1);
+
+    // EC2 tells of every AMI that becomes available, and each event makes a tick.
+    stack.world.run_for(Duration::from_secs(3600)).await;
+    stack.world.settle().await;
+    stack.world.invoke("AdvanceTasks", json!({})).await.unwrap();
+    assert_eq!(stack.open().await, Vec::<String>::new());
+    let states: BTreeMap<String, usize> =
+        stack
+            .images()
+            .into_iter()
+            .fold(BTreeMap::new(), |mut states, image| {
+                *states.entry(image.state.to_string()).or_default() += 1;
+                states
+            });
+    assert_eq!(states, BTreeMap::from([("available".to_owned(), 30)]));
+    assert_eq!(stack.mails().len(), 30);
+}

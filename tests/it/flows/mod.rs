@@ -1,0 +1,9 @@
+//! Somebody drops files: what becomes of each kind of image.
+
+mod attempts;
+mod bundles;
+mod drops;
+mod endings;
+mod notices;
+mod tasks;
+mod versions;

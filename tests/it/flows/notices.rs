@@ -1,0 +1,145 @@
+//! What people and machines are told.
+
+use crate::support::TestStack;
+use serde_json::{Value, json};
+
+#[tokio::test(start_paused = true)]
+async fn machines_get_the_same_as_json_with_attributes_to_filter_by() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest("golden/web.image.yaml", stack.manifest("web"))
+        .await;
+    let published = stack.world.sns().published();
+    assert_eq!(published.len(), 1);
+    let bodies: Value = serde_json::from_str(&published[0].message).unwrap();
+    let machine: Value = serde_json::from_str(bodies["default"].as_str().unwrap()).unwrap();
+    let image = stack.only_image();
+    assert_eq!(machine["event"], "completed");
+    assert_eq!(machine["images"]["us-east-1"]["id"], json!(image.id));
+    assert_eq!(machine["manifest"]["key"], "golden/web.image.yaml");
+    assert_eq!(
+        machine["id"],
+        json!(format!("s3://{}/golden/web.image.yaml#1", stack.bucket))
+    );
+    let attributes = json!(published[0].attributes);
+    for (name, value) in [
+        ("event", "completed"),
+        ("imageName", "web"),
+        ("sourceKind", "snapshot"),
+    ] {
+        assert!(attributes[name].to_string().contains(value), "{attributes}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_from_a_manifest_fakes_a_subject_or_a_line() {
+    let stack = TestStack::new().await;
+    let key = "bad\u{202e}\u{1F4A3} key/wéb.image.yaml";
+    stack.drop_and_rest(key, "name: \"web\\nWhat to do: send money\"\nsource: {snapshot: {id: snap-0123456789abcdef0}}\n").await;
+    let mail = stack.only_mail();
+    assert!(
+        mail.subject.is_ascii() && mail.subject.len() < 100,
+        "{}",
+        mail.subject
+    );
+    assert!(
+        !mail
+            .text
+            .lines()
+            .any(|line| line.starts_with("What to do: send money")),
+        "{}",
+        mail.text
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_full_of_problems_makes_one_mail_that_sns_takes() {
+    let stack = TestStack::new().await;
+    let mut manifest = stack.manifest("web");
+    for number in 0..5000 {
+        manifest.push_str(&format!("field{number}{}: x\n", "y".repeat(100)));
+    }
+    stack.drop_and_rest("web.image.yaml", manifest).await;
+    let mail = stack.only_mail();
+    assert!(
+        mail.subject.starts_with("Manifest rejected"),
+        "{}",
+        mail.subject
+    );
+    assert!(stack.world.sns().published()[0].message.len() <= 262_144);
+    assert!(mail.text.contains("all in the status"), "{}", mail.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_says_what_was_true_when_it_was_recorded() {
+    // The mail is late, and the manifest was replaced meanwhile.
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .faults()
+        .always("sns", "Publish", localaws::faults::Fault::Throttle);
+    stack
+        .drop_file("web.image.yaml", stack.manifest("web-1"))
+        .await;
+    for _ in 0..3 {
+        stack.minute().await;
+    }
+    stack
+        .drop_file("web.image.yaml", stack.manifest("web-2"))
+        .await;
+    for _ in 0..3 {
+        stack.minute().await;
+    }
+    stack.world.faults().clear();
+    stack.rest().await;
+    let mut subjects: Vec<String> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    subjects.sort_by_key(|subject| subject.chars().last());
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+    assert!(
+        subjects[0].ends_with("web-1") && subjects[1].ends_with("web-2"),
+        "{subjects:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_notice_of_an_image_that_still_waits_for_its_ami_is_sent_by_the_schedule() {
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .ec2()
+        .set_pending_time(std::time::Duration::from_secs(24 * 3600));
+    stack
+        .world
+        .faults()
+        .always("sns", "Publish", localaws::faults::Fault::Throttle);
+    stack
+        .drop_file("web.image.yaml", stack.manifest("web"))
+        .await;
+    stack
+        .world
+        .run_for(std::time::Duration::from_secs(40 * 60))
+        .await;
+    stack.world.faults().clear();
+    assert_eq!(stack.mails(), []);
+    stack
+        .world
+        .run_for(std::time::Duration::from_secs(70 * 60))
+        .await;
+    let mails = stack.mails();
+    assert!(!mails.is_empty());
+    assert!(
+        mails.iter().all(|mail| mail.subject == "AMI stalled: web"),
+        "{mails:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_to_is_told_of_the_start_too() {
+    let stack = TestStack::built(|builder| builder.parameter("NotifyStarted", "true")).await;
+    stack
+        .drop_and_rest("web.image.yaml", stack.manifest("web"))
+        .await;
+    let subjects: Vec<String> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    let available = format!("AMI available: {} web", stack.only_image().id);
+    assert_eq!(subjects, ["AMI started: web".to_owned(), available]);
+}

@@ -1,0 +1,412 @@
+//! Images whose making takes a task of EC2's: from the manifest to the AMI and its mail.
+
+use std::time::Duration;
+
+use crate::support::{DISK, REGION, TestStack, vmdk};
+use http::StatusCode;
+use localaws::ec2::{Era, SeedInstance, TaskKind};
+use localaws::faults::Fault;
+use serde_json::Value;
+
+const KEY: &str = "golden/web.image.yaml";
+
+/// The first tag of something.
+fn tag<'a>(tags: &'a localaws::ec2::Image, key: &str) -> Option<&'a str> {
+    tags.tags.get(key).map(String::as_str)
+}
+
+fn histories(status: &Value) -> String {
+    let history = status["history"].as_array().unwrap();
+    let lines = history.iter().map(|change| change["why"].as_str().unwrap());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_becomes_an_ami() {
+    let stack = TestStack::new().await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_and_rest(KEY, DISK).await;
+
+    let image = stack.only_image();
+    assert_eq!(
+        (&*image.name, &*image.state.to_string()),
+        ("web-2026-11-21", "available")
+    );
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let task = &status["tasks"][0];
+    assert_eq!(
+        (&task["kind"], &task["state"]),
+        (&"import-snapshot".into(), &"completed".into())
+    );
+    // What was imported is ours, and says so.
+    let snapshot = task["snapshots"][0].as_str().unwrap();
+    let snapshots = stack.world.ec2().snapshots(REGION);
+    let snapshot = snapshots.iter().find(|it| it.id == snapshot).unwrap();
+    assert_eq!(snapshot.tags.get("team").map(String::as_str), Some("web"));
+    assert!(snapshot.tags.contains_key("amiwright:manifest"));
+    assert_eq!(
+        stack.only_mail().subject,
+        format!("AMI available: {} web-2026-11-21", image.id)
+    );
+    assert_eq!(stack.count("ImportSnapshot"), 1);
+
+    // Again: nothing new happens.
+    stack.drop_and_rest(KEY, DISK).await;
+    assert_eq!(stack.count("ImportSnapshot"), 1);
+    assert_eq!(stack.only_image(), image);
+    assert_eq!(stack.mails().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_becomes_an_ami_with_its_name_in_a_tag() {
+    let stack = TestStack::new().await;
+    let mut ova = vec![0; 4096];
+    ova[257..262].copy_from_slice(b"ustar");
+    stack.drop_file("golden/app.ova", ova).await;
+    stack
+        .drop_and_rest(
+            KEY,
+            "name: app\nsource: {vm: {object: app.ova, format: ova}}\n",
+        )
+        .await;
+    let image = stack.only_image();
+    assert!(image.name.starts_with("import-ami-"), "{}", image.name);
+    assert_eq!(tag(&image, "Name"), Some("app"));
+    assert!(tag(&image, "amiwright:sha256").is_some());
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    assert!(stack.only_mail().subject.contains(&image.id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_becomes_a_bundle_and_then_an_ami() {
+    let (stack, instance) = TestStack::classic().await;
+    let manifest = format!("name: win\nsource: {{instance: {{id: {instance}}}}}\n");
+    stack.drop_and_rest(KEY, manifest).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let image = stack.only_image();
+    assert_eq!(image.name, "win");
+    let prefix = format!("amiwright/bundles/{KEY}/");
+    let bundle = stack.world.s3().keys(&stack.bucket, &prefix).await.unwrap();
+    assert!(
+        bundle.iter().any(|key| key.ends_with(".manifest.xml")),
+        "{bundle:?}"
+    );
+    // The bundle's own manifest is nobody's upload.
+    assert_eq!(
+        stack
+            .world
+            .s3()
+            .keys(&stack.bucket, "amiwright/status/")
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(stack.count("BundleInstance"), 1);
+    assert_eq!(stack.mails().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_aws_bundles_no_longer_the_image_fails_with_its_own_words_and_what_to_use_instead() {
+    let stack = TestStack::new().await;
+    stack.keep_bundle_key("AKIDEXAMPLE");
+    let id = stack
+        .world
+        .ec2()
+        .seed_instance(REGION, SeedInstance::default());
+    assert_eq!(Era::default(), Era::Today);
+    stack
+        .drop_and_rest(
+            KEY,
+            format!("name: win\nsource: {{instance: {{id: {id}}}}}\n"),
+        )
+        .await;
+    let mail = stack.only_mail();
+    assert_eq!(mail.subject, format!("AMI failed: {KEY}"));
+    for text in ["no longer supported", "CreateImage", "`disk`"] {
+        assert!(mail.text.contains(text), "{text}: {}", mail.text);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn temporary_keys_sign_no_upload_policy() {
+    let (stack, instance) = TestStack::classic().await;
+    stack.keep_bundle_key("ASIADEXAMPLE");
+    stack
+        .drop_and_rest(
+            KEY,
+            format!("name: win\nsource: {{instance: {{id: {instance}}}}}\n"),
+        )
+        .await;
+    assert_eq!(stack.count("BundleInstance"), 0);
+    assert!(
+        stack.only_mail().text.contains("temporary"),
+        "{}",
+        stack.only_mail().text
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_of_another_region_is_copied() {
+    let stack = TestStack::new().await;
+    let source = stack.image_elsewhere("us-west-2").await;
+    let manifest = format!(
+        "name: web\nsource: {{image: {{id: {source}, region: us-west-2}}}}\ntags: {{team: web}}\n"
+    );
+    stack.drop_and_rest(KEY, manifest).await;
+    let image = stack.only_image();
+    assert_eq!((&*image.name, tag(&image, "team")), ("web", Some("web")));
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    assert_eq!(stack.count("CopyImage"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_is_stored_and_restored() {
+    let stack = TestStack::new().await;
+    let manifest = stack.manifest("web") + &format!("store: {{bucket: {}}}\n", stack.bucket);
+    stack.drop_and_rest(KEY, manifest).await;
+    let stored = stack.only_image();
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let object = format!("{}.bin", stored.id);
+    assert!(
+        stack.only_mail().text.contains(&object),
+        "{}",
+        stack.only_mail().text
+    );
+
+    let manifest = format!(
+        "name: web-again\nsource: {{stored: {{object: s3://{}/{object}}}}}\n",
+        stack.bucket
+    );
+    stack.drop_and_rest("again.image.yaml", manifest).await;
+    assert_eq!(stack.images().len(), 2);
+    let again = stack
+        .images()
+        .into_iter()
+        .find(|image| image.name == "web-again")
+        .unwrap();
+    assert_eq!(
+        tag(&again, "amiwright:manifest"),
+        Some(&*format!("s3://{}/again.image.yaml", stack.bucket))
+    );
+    assert_eq!(stack.status("again.image.yaml").await["state"], "available");
+    assert_eq!(stack.count("CreateRestoreImageTask"), 1);
+    assert_eq!(stack.count("CreateStoreImageTask"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_not_there_yet_is_waited_for() {
+    let stack = TestStack::new().await;
+    stack.drop_file(KEY, DISK).await;
+    stack.minute().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["step"], "check-object");
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_none_is_refused_before_anything_is_started() {
+    let stack = TestStack::new().await;
+    let mut qcow2 = b"QFI\xfb".to_vec();
+    qcow2.resize(4096, 0);
+    stack.drop_file("golden/web.vmdk", qcow2).await;
+    stack.drop_and_rest(KEY, DISK).await;
+    assert_eq!(stack.status(KEY).await["state"], "rejected");
+    assert_eq!(stack.count("ImportSnapshot"), 0);
+    assert!(
+        stack.only_mail().text.contains("qcow2"),
+        "{}",
+        stack.only_mail().text
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_was_refused_and_is_put_right_is_taken_with_the_same_manifest() {
+    let stack = TestStack::new().await;
+    stack.drop_file("golden/web.vmdk", "").await;
+    stack.drop_and_rest(KEY, DISK).await;
+    let mail = stack.only_mail();
+    assert!(
+        mail.text.contains("Upload the right object"),
+        "{}",
+        mail.text
+    );
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_and_rest(KEY, DISK).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_another_bundle_is_cancelled_at_once() {
+    let (stack, instance) = TestStack::classic().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::BundleInstance, Duration::from_secs(3600));
+    let manifest = |name: &str| format!("name: {name}\nsource: {{instance: {{id: {instance}}}}}\n");
+    stack.drop_file("one.image.yaml", manifest("one")).await;
+    stack.world.run_for(Duration::from_secs(1)).await;
+    stack.drop_file(KEY, manifest("two")).await;
+    stack.minute().await;
+    stack.remove(KEY).await;
+    stack.minute().await;
+    stack.minute().await;
+    assert_eq!(stack.status(KEY).await["state"], "cancelled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_replaces_a_disk_under_way_comes_right_after_it() {
+    let stack = TestStack::new().await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    let disk = DISK.replace("{date}", "{digest}");
+    stack.drop_file(KEY, &disk).await;
+    stack.world.run_for(Duration::from_secs(10)).await;
+    stack
+        .drop_file(KEY, format!("{disk}description: better\n"))
+        .await;
+    stack.world.run_for(Duration::from_secs(10 * 60)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert!(histories(&status).contains("a new version replaces"));
+    // In a bucket without versions the first cannot be read any more, and leaves nothing.
+    assert_eq!(stack.images().len() + 1, stack.snapshots().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_import_leaves_nothing_behind_and_says_what_ec2_said() {
+    let stack = TestStack::new().await;
+    let said = "ClientError: Disk validation failed [Unsupported VMDK File Format]";
+    stack
+        .world
+        .ec2()
+        .fail_next_task(TaskKind::ImportSnapshot, said);
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_and_rest(KEY, DISK).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed", "{status:#}");
+    assert!(
+        stack.only_mail().text.contains(said),
+        "{}",
+        stack.only_mail().text
+    );
+    assert_eq!(stack.images(), []);
+    assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_manifest_cancels_its_import_and_put_back_it_is_made() {
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .ec2()
+        .set_task_time(TaskKind::ImportSnapshot, Duration::from_secs(3600));
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_file(KEY, DISK).await;
+    stack.world.run_for(Duration::from_secs(40 * 60)).await;
+    stack.remove(KEY).await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
+    assert_eq!(
+        stack.snapshots(),
+        std::slice::from_ref(&stack.snapshot),
+        "{}",
+        histories(&status)
+    );
+    assert_eq!(stack.only_mail().subject, "AMI cancelled: web-2026-11-21");
+
+    stack.drop_and_rest(KEY, DISK).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    assert_eq!(stack.images().len(), 1);
+    assert_eq!(stack.mails().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_is_imported_though_it_was_to_be_cancelled_leaves_nothing_behind() {
+    let stack = TestStack::new().await;
+    let mut ova = vec![0; 4096];
+    ova[257..262].copy_from_slice(b"ustar");
+    stack.drop_file("golden/app.ova", ova).await;
+    let refused = Fault::Refuse {
+        status: StatusCode::BAD_REQUEST,
+        code: "IncorrectState".to_owned(),
+        message: "The task cannot be cancelled".to_owned(),
+    };
+    stack
+        .world
+        .faults()
+        .always("ec2", "CancelImportTask", refused);
+    stack
+        .drop_file(
+            KEY,
+            "name: app\nsource: {vm: {object: app.ova, format: ova}}\n",
+        )
+        .await;
+    stack.minute().await;
+    stack.remove(KEY).await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
+    assert_eq!(stack.images(), [], "{}", histories(&status));
+    assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
+    let mail = stack.only_mail();
+    assert!(mail.text.contains("was removed again"), "{}", mail.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_removed_is_told_with_what_it_keeps() {
+    let stack = TestStack::new().await;
+    let refused = Fault::Refuse {
+        status: StatusCode::FORBIDDEN,
+        code: "UnauthorizedOperation".to_owned(),
+        message: "You are not authorized to perform this operation.".to_owned(),
+    };
+    stack
+        .world
+        .faults()
+        .always("ec2", "DeregisterImage", refused);
+    stack
+        .world
+        .ec2()
+        .set_pending_time(Duration::from_secs(24 * 3600));
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_file(KEY, DISK).await;
+    stack.world.run_for(Duration::from_secs(30 * 60)).await;
+    let image = stack.only_image();
+    stack.remove(KEY).await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
+    let snapshot = status["tasks"][0]["snapshots"][0].as_str().unwrap();
+    let left = status["left"].as_array().unwrap();
+    let left: Vec<&str> = left.iter().map(|it| it["what"].as_str().unwrap()).collect();
+    assert_eq!(left, [&*image.id, snapshot], "{status:#}");
+    assert_eq!(status.get("removed"), None);
+    let mails = stack.mails();
+    let told = mails.iter().find(|mail| mail.subject.contains("cancelled"));
+    let text = &told.unwrap().text;
+    assert!(text.contains("could not be removed"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_manifests_of_one_instance_come_one_after_the_other() {
+    let (stack, instance) = TestStack::classic().await;
+    let manifest = |name: &str| format!("name: {name}\nsource: {{instance: {{id: {instance}}}}}\n");
+    stack.drop_file("one.image.yaml", manifest("one")).await;
+    stack.world.run_for(Duration::from_secs(1)).await;
+    stack.drop_file("two.image.yaml", manifest("two")).await;
+    stack.world.run_for(Duration::from_secs(1)).await;
+    let status = stack.status("two.image.yaml").await;
+    let waiting = status["waiting"]["message"].as_str().unwrap();
+    assert!(
+        waiting.contains("is being bundled by the task bun-"),
+        "{waiting}"
+    );
+    stack.rest().await;
+    let mut names: Vec<_> = stack.images().into_iter().map(|image| image.name).collect();
+    names.sort();
+    assert_eq!(names, ["one", "two"]);
+}

@@ -1,0 +1,223 @@
+//! The same manifest, again and changed.
+
+use std::time::Duration;
+
+use crate::support::TestStack;
+use localaws::faults::Fault;
+use serde_json::json;
+
+const KEY: &str = "golden/web.image.yaml";
+
+#[tokio::test(start_paused = true)]
+async fn the_same_content_again_does_nothing() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest(KEY, stack.manifest("web-{digest}"))
+        .await;
+    let (image, mails) = (stack.only_image(), stack.mails());
+    stack.minute().await;
+
+    stack
+        .drop_and_rest(KEY, stack.manifest("web-{digest}"))
+        .await;
+    stack.world.run_for(Duration::from_secs(3600)).await;
+    assert_eq!(stack.only_image(), image);
+    assert_eq!(stack.mails(), mails);
+    assert_eq!(
+        stack.status(KEY).await["history"].as_array().unwrap().len(),
+        4
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_content_is_a_new_version_and_the_previous_ami_is_kept_and_named() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest(KEY, stack.manifest("web-{digest}"))
+        .await;
+    let first = stack.only_image();
+
+    let changed = format!("{}description: better\n", stack.manifest("web-{digest}"));
+    stack.drop_and_rest(KEY, changed).await;
+    let images = stack.images();
+    assert_eq!(images.len(), 2, "{images:#?}");
+    let second = images.iter().find(|image| image.id != first.id).unwrap();
+    assert_eq!(second.description.as_deref(), Some("better"));
+
+    let status = stack.status(KEY).await;
+    assert_eq!(status["images"]["us-east-1"]["id"], json!(second.id));
+    assert_eq!(status["previous"]["us-east-1"], json!(first.id));
+    let mails = stack.mails();
+    assert_eq!(mails.len(), 2);
+    assert!(
+        mails[1]
+            .text
+            .contains(&format!("is kept: {} in us-east-1", first.id)),
+        "{}",
+        mails[1].text
+    );
+    assert_eq!(
+        (
+            status["notices"][0]["seq"].clone(),
+            status["notices"][1]["seq"].clone()
+        ),
+        (json!(1), json!(2))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_version_with_the_name_of_the_old_one_fails_and_says_why() {
+    let stack = TestStack::new().await;
+    stack.drop_and_rest(KEY, stack.manifest("web")).await;
+    let first = stack.only_image();
+    stack
+        .drop_and_rest(
+            KEY,
+            format!("{}description: better\n", stack.manifest("web")),
+        )
+        .await;
+
+    assert_eq!(stack.only_image(), first);
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed");
+    assert_eq!(status["failure"]["code"], "InvalidAMIName.Duplicate");
+    let mail = stack.mails().pop().unwrap();
+    assert!(
+        mail.text.contains("an earlier version of this manifest"),
+        "{}",
+        mail.text
+    );
+    assert!(mail.text.contains(&first.id), "{}", mail.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_version_waits_until_the_ami_of_the_old_one_is_there() {
+    let stack = TestStack::new().await;
+    stack.world.ec2().set_pending_time(Duration::from_secs(600));
+    stack.drop_file(KEY, stack.manifest("web-{digest}")).await;
+    stack.minute().await;
+    stack
+        .drop_file(
+            KEY,
+            format!("{}description: better\n", stack.manifest("web-{digest}")),
+        )
+        .await;
+    stack.rest().await;
+
+    let images = stack.images();
+    assert_eq!(images.len(), 2, "{images:#?}");
+    let subjects: Vec<String> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+    assert!(
+        images
+            .iter()
+            .all(|image| subjects.iter().any(|subject| subject.contains(&image.id))),
+        "{subjects:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_version_keeps_the_previous_ami_in_mind() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest(KEY, stack.manifest("web-{digest}"))
+        .await;
+    let first = stack.only_image();
+    stack.drop_and_rest(KEY, "name: web\n").await;
+    assert_eq!(stack.status(KEY).await["state"], "rejected");
+
+    stack
+        .drop_and_rest(
+            KEY,
+            format!("{}description: better\n", stack.manifest("web-{digest}")),
+        )
+        .await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available");
+    assert_eq!(status["previous"]["us-east-1"], json!(first.id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_removed_at_once_still_gets_its_ami() {
+    // The registration was under way: finishing it and saying so loses nothing.
+    let stack = TestStack::new().await;
+    stack.world.ec2().set_pending_time(Duration::from_secs(600));
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    stack.world.settle().await;
+    std::fs::remove_file(
+        stack
+            .world
+            .directory()
+            .join("s3")
+            .join(&stack.bucket)
+            .join(KEY),
+    )
+    .unwrap();
+    stack.rest().await;
+    assert_eq!(stack.only_image().name, "web");
+    assert_eq!(stack.mails().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn settling_one_version_does_not_close_the_next() {
+    // The tick that settles the first version is about to remove its marker when the second version arrives.
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    stack.drop_file(KEY, stack.manifest("web-{digest}")).await;
+    stack.world.run_for(Duration::from_secs(30)).await;
+    stack.world.settle().await;
+    assert_eq!(stack.status(KEY).await["notices"][0]["attempts"], 1);
+
+    // It sees the first version, and hears so late.
+    let late = Fault::Slow(Duration::from_secs(5));
+    stack.world.faults().on("s3", "HeadObject", 1, late);
+    let before = stack.world.calls().len();
+    stack.world.invoke_later("AdvanceTasks", json!({}));
+    while !stack.world.calls()[before..]
+        .iter()
+        .any(|call| call.action == "HeadObject")
+    {
+        tokio::task::yield_now().await;
+    }
+    stack.world.ec2().set_pending_time(Duration::from_secs(600));
+    stack
+        .drop_file(
+            KEY,
+            format!("{}description: better\n", stack.manifest("web-{digest}")),
+        )
+        .await;
+    stack.world.settle().await;
+    assert_eq!(stack.open().await, [format!("amiwright/open/{KEY}")]);
+    assert_eq!(stack.status(KEY).await["state"], "working");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_taken_away_while_its_bundle_is_waited_for_is_cancelled_and_may_come_back() {
+    let stack = TestStack::new().await;
+    let key = "bundles/image.image.yaml";
+    let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
+    stack.drop_file(key, manifest).await;
+    stack.minute().await;
+    std::fs::remove_file(
+        stack
+            .world
+            .directory()
+            .join("s3")
+            .join(&stack.bucket)
+            .join(key),
+    )
+    .unwrap();
+    stack.rest().await;
+    assert_eq!(stack.status(key).await["state"], "cancelled");
+    let mail = stack.only_mail();
+    assert!(
+        mail.text.contains("its manifest was removed"),
+        "{}",
+        mail.text
+    );
+
+    // Put back, with the same content, it is wanted again.
+    stack.drop_file(key, manifest).await;
+    stack.minute().await;
+    let status = stack.status(key).await;
+    assert_eq!(status["state"], "working", "{status:#}");
+}

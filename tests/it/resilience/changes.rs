@@ -1,0 +1,148 @@
+//! Whatever happens to a manifest, and whenever: nothing is made twice, nothing is left behind.
+
+use std::time::Duration;
+
+use crate::support::{Before, TestStack, making, starting_call};
+use localaws::ec2::TaskKind;
+use localaws::faults::Fault;
+
+const KEY: &str = "golden/web.image.yaml";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Happens {
+    Nothing,
+    Removed,
+    Replaced,
+    RemovedAndPutBack,
+    RemovedAndReplaced,
+}
+
+impl Happens {
+    async fn to(self, stack: &TestStack, manifest: &str) {
+        let other = format!("{manifest}description: other\n");
+        let soon = Duration::from_secs(5);
+        match self {
+            Self::Nothing => {}
+            Self::Removed => stack.remove(KEY).await,
+            Self::Replaced => stack.drop_file(KEY, &other).await,
+            Self::RemovedAndPutBack => {
+                stack.remove(KEY).await;
+                stack.world.run_for(soon).await;
+                stack.drop_file(KEY, manifest).await;
+            }
+            Self::RemovedAndReplaced => {
+                stack.remove(KEY).await;
+                stack.world.run_for(soon).await;
+                stack.drop_file(KEY, &other).await;
+            }
+        }
+    }
+}
+
+async fn play(kind: TaskKind, happens: Happens, at: u64, fault: Option<Fault>) -> Option<String> {
+    let (stack, manifest) = making(kind).await;
+    let before = Before::of(&stack);
+    if let Some(fault) = &fault {
+        stack
+            .world
+            .ec2()
+            .set_visibility_delay(Duration::from_secs(150));
+        let call = match kind {
+            TaskKind::StoreImage => "RegisterImage",
+            kind => starting_call(kind),
+        };
+        stack.world.faults().on("ec2", call, 1, fault.clone());
+    }
+    stack.drop_file(KEY, &manifest).await;
+    stack.world.run_for(Duration::from_secs(at)).await;
+    happens.to(&stack, &manifest).await;
+    stack.rest().await;
+    stack.world.run_for(Duration::from_secs(30 * 60)).await;
+    let (images, orphans) = before.now(&stack).await;
+    let s3 = stack.world.s3();
+    let status = format!("amiwright/status/{KEY}.json");
+    if s3.keys(&stack.bucket, &status).await.unwrap().is_empty() {
+        // It was removed before anybody read it.
+        assert_eq!(
+            (happens, images, orphans),
+            (Happens::Removed, 0, Vec::new())
+        );
+        return None;
+    }
+    let status = stack.status(KEY).await;
+    let state = status["state"].as_str().unwrap();
+    let why: Vec<&str> = status["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| change["why"].as_str().unwrap())
+        .collect();
+    // A name is taken by the version before: both ends are right.
+    let right = match (happens, state) {
+        (Happens::Removed, "cancelled") => images == 0,
+        (Happens::RemovedAndReplaced | Happens::Replaced, "failed") => {
+            images == 1 && status["failure"]["code"] == "InvalidAMIName.Duplicate"
+        }
+        // A machine's AMI has its name in a tag: there may be one for each version.
+        (Happens::RemovedAndReplaced | Happens::Replaced, "available") => {
+            images == 1 || (images == 2 && kind == TaskKind::ImportImage)
+        }
+        (_, "available") => images == 1,
+        _ => false,
+    };
+    let mails: Vec<String> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    (!right || !orphans.is_empty()).then(|| {
+        format!(
+            "{kind:?} {happens:?} at {at} s, {fault:?}: {state}, {images} AMIs, left {orphans:?}, mails {mails:?}\n   {}",
+            why.join("\n   ")
+        )
+    })
+}
+
+/// `AMIWRIGHT_ALL_FAULTS=1` tries everything at many moments, which takes minutes.
+async fn at_any_time(kind: TaskKind) {
+    let all = std::env::var_os("AMIWRIGHT_ALL_FAULTS").is_some();
+    let few = |some: &[u64], all_of: &[u64]| if all { all_of.to_vec() } else { some.to_vec() };
+    let moments = few(&[75], &[0, 1, 20, 55, 61, 75, 110, 119, 125, 150, 181, 241]);
+    let moments_of_faults = few(&[90], &[0, 30, 90, 200]);
+    let mut wrong = Vec::new();
+    for happens in [
+        Happens::Removed,
+        Happens::Replaced,
+        Happens::RemovedAndPutBack,
+        Happens::RemovedAndReplaced,
+    ] {
+        for at in &moments {
+            wrong.extend(Box::pin(play(kind, happens, *at, None)).await);
+        }
+        for at in &moments_of_faults {
+            wrong.extend(Box::pin(play(kind, happens, *at, Some(Fault::LoseAnswer))).await);
+            if all {
+                wrong.extend(Box::pin(play(kind, happens, *at, Some(Fault::Crash))).await);
+            }
+        }
+    }
+    wrong.extend(Box::pin(play(kind, Happens::Nothing, 0, Some(Fault::Crash))).await);
+    assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
+}
+
+macro_rules! kinds {
+    ($($(#[$attribute:meta])? $name:ident: $kind:ident;)*) => {
+        $(
+            $(#[$attribute])?
+            #[tokio::test(start_paused = true)]
+            async fn $name() {
+                at_any_time(TaskKind::$kind).await;
+            }
+        )*
+    };
+}
+
+kinds! {
+    the_manifest_of_a_disk_changes_at_any_time: ImportSnapshot;
+    the_manifest_of_a_machine_changes_at_any_time: ImportImage;
+    the_manifest_of_an_instance_changes_at_any_time: BundleInstance;
+    the_manifest_of_a_copy_changes_at_any_time: CopyImage;
+    the_manifest_of_a_stored_ami_changes_at_any_time: StoreImage;
+    the_manifest_of_a_restored_ami_changes_at_any_time: RestoreImage;
+}

@@ -1,0 +1,165 @@
+//! What EC2 refuses reaches the person who asked, in EC2's own words.
+
+use std::time::Duration;
+
+use crate::support::TestStack;
+use http::StatusCode;
+use localaws::ec2::StateReason;
+use localaws::faults::Fault;
+
+const KEY: &str = "web.image.yaml";
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_is_not_there_is_said_with_code_message_and_request_id() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest(
+            KEY,
+            "name: web\nsource: {snapshot: {id: snap-0123456789abcdef0}}\n",
+        )
+        .await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed");
+    assert_eq!(status["failure"]["code"], "InvalidSnapshot.NotFound");
+    let request_id = status["failure"]["requestId"].as_str().unwrap();
+    let mail = stack.only_mail();
+    assert_eq!(mail.subject, "AMI failed: web");
+    for text in [
+        "InvalidSnapshot.NotFound",
+        "snap-0123456789abcdef0",
+        request_id,
+        "What to do:",
+    ] {
+        assert!(
+            mail.text.contains(text),
+            "{text} is missing in\n{}",
+            mail.text
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_fails_later_is_told_with_its_reason() {
+    let stack = TestStack::new().await;
+    let reason = StateReason {
+        code: "Client.InternalError".to_owned(),
+        message: "the snapshot is broken".to_owned(),
+    };
+    stack.world.ec2().fail_next_registration(reason);
+    stack.drop_and_rest(KEY, stack.manifest("web")).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed");
+    let mail = stack.only_mail();
+    assert!(
+        mail.text
+            .contains("Client.InternalError: the snapshot is broken"),
+        "{}",
+        mail.text
+    );
+    // The half-made AMI is gone, and the mail says so; the snapshot is not ours to remove.
+    assert_eq!(stack.images(), []);
+    let removed = status["removed"][0].as_str().unwrap();
+    assert!(
+        mail.text.contains(&format!("Removed    {removed}")),
+        "{}",
+        mail.text
+    );
+    assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_somebody_elses_is_not_taken_over() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest("first.image.yaml", stack.manifest("web"))
+        .await;
+    let first = stack.only_image();
+    stack
+        .drop_and_rest("second.image.yaml", stack.manifest("web"))
+        .await;
+    assert_eq!(stack.only_image(), first);
+    let status = stack.status("second.image.yaml").await;
+    assert_eq!(status["failure"]["code"], "InvalidAMIName.Duplicate");
+    assert!(stack.mails()[1].text.contains(&first.id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttling_is_waited_out_and_told_when_it_takes_long() {
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .faults()
+        .always("ec2", "RegisterImage", Fault::Throttle);
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    stack.world.run_for(Duration::from_secs(20 * 60)).await;
+    stack.world.settle().await;
+    let mail = stack.only_mail();
+    assert!(
+        mail.subject.starts_with("AMI waits for long"),
+        "{}",
+        mail.subject
+    );
+    assert!(mail.text.contains("RequestLimitExceeded"), "{}", mail.text);
+    assert!(
+        stack.world.dead_letters().is_empty(),
+        "waiting is no failure"
+    );
+
+    stack.world.faults().clear();
+    stack.rest().await;
+    assert_eq!(stack.only_image().state.to_string(), "available");
+    assert_eq!(stack.mails().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_allowed_fails_at_once_and_says_what_to_allow() {
+    let stack = TestStack::new().await;
+    let refusal = Fault::Refuse {
+        status: StatusCode::FORBIDDEN,
+        code: "UnauthorizedOperation".to_owned(),
+        message: "You are not authorized to perform this operation: ec2:RegisterImage".to_owned(),
+    };
+    stack.world.faults().on("ec2", "RegisterImage", 1, refusal);
+    stack.drop_and_rest(KEY, stack.manifest("web")).await;
+    let mail = stack.only_mail();
+    assert!(mail.text.contains("ec2:RegisterImage"), "{}", mail.text);
+    assert!(
+        mail.text.contains("allow the function's role"),
+        "{}",
+        mail.text
+    );
+    assert_eq!(stack.images(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_cannot_be_seen_at_first_is_waited_for() {
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .ec2()
+        .set_visibility_delay(Duration::from_secs(240));
+    stack.drop_and_rest(KEY, stack.manifest("web")).await;
+    assert_eq!(stack.only_image().state.to_string(), "available");
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_somebody_deregisters_meanwhile_is_not_waited_for_in_silence() {
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .ec2()
+        .set_pending_time(Duration::from_secs(24 * 3600));
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    stack.minute().await;
+    let id = stack.only_image().id;
+    stack.deregister(&id).await;
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "failed");
+    let mail = stack.mails().pop().unwrap();
+    assert!(
+        mail.text.contains("CloudTrail") && mail.text.contains(&id),
+        "{}",
+        mail.text
+    );
+}

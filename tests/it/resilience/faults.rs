@@ -1,0 +1,173 @@
+//! Every call of an image's life goes wrong once, in every way; then the world comes to rest, and is as it should be.
+
+use std::time::Duration;
+
+use crate::support::{TestStack, faults};
+use localaws::faults::Fault;
+
+const KEY: &str = "golden/web.image.yaml";
+
+/// How many calls a world makes from the drop until it is at rest.
+async fn calls_of_a_quiet_run() -> u64 {
+    let stack = TestStack::new().await;
+    stack.drop_and_rest(KEY, stack.manifest("web-{date}")).await;
+    stack.world.faults().count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_ami_and_its_mail_whatever_goes_wrong_once() {
+    let calls = calls_of_a_quiet_run().await;
+    assert!(calls > 10, "{calls}");
+    for number in 1..=calls {
+        for fault in faults() {
+            let stack = TestStack::new().await;
+            stack.world.faults().at(number, fault.clone());
+            stack.drop_and_rest(KEY, stack.manifest("web-{date}")).await;
+            let case = format!(
+                "call {number}: {fault:?}, {:?}",
+                stack.world.calls().get(number as usize - 1)
+            );
+
+            let images = stack.images();
+            assert_eq!(images.len(), 1, "{case}: {images:#?}");
+            assert_eq!(stack.status(KEY).await["state"], "available", "{case}");
+            // Between publishing a notice and marking it as sent, it may be repeated; nowhere else, and none is ever lost.
+            let mails = stack.mails();
+            let calls = stack.world.calls();
+            let sender_wrote =
+                ["Publish", "PutObject"].contains(&calls[number as usize - 1].action.as_str());
+            let unmarked = sender_wrote
+                && calls[..number as usize]
+                    .iter()
+                    .any(|call| call.action == "Publish");
+            assert!(
+                mails.len() == 1 || (unmarked && mails.len() == 2),
+                "{case}: {mails:#?}"
+            );
+            assert!(
+                mails.iter().all(|mail| mail == &mails[0]),
+                "{case}: {mails:#?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_event_twice_at_once_makes_one_ami_and_one_mail() {
+    let stack = TestStack::new().await;
+    let event = stack.object_created(KEY);
+    stack.drop_silently(KEY, stack.manifest("web"));
+    for _ in 0..5 {
+        stack.world.invoke_later("RegisterImage", event.clone());
+    }
+    stack.rest().await;
+    assert_eq!(stack.images().len(), 1, "{:#?}", stack.images());
+    assert_eq!(stack.mails().len(), 1);
+
+    // And later, out of order, again.
+    stack.world.invoke("RegisterImage", event).await.unwrap();
+    stack.rest().await;
+    assert_eq!(stack.images().len(), 1);
+    assert_eq!(stack.mails().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_registrations_at_once_meet_in_one_ami() {
+    // Both have looked before either creates: EC2 answers slowly.
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .ec2()
+        .set_visibility_delay(Duration::from_secs(90));
+    stack.drop_silently(KEY, stack.manifest("web"));
+    stack.world.faults().on(
+        "ec2",
+        "RegisterImage",
+        1,
+        Fault::Slow(Duration::from_secs(5)),
+    );
+    for _ in 0..2 {
+        stack
+            .world
+            .invoke_later("RegisterImage", stack.object_created(KEY));
+    }
+    stack.rest().await;
+    assert_eq!(stack.images().len(), 1, "{:#?}", stack.images());
+    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_of_register_image_is_resolved_by_looking() {
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .ec2()
+        .set_visibility_delay(Duration::from_secs(150));
+    stack
+        .world
+        .faults()
+        .on("ec2", "RegisterImage", 1, Fault::LoseAnswer);
+    stack.drop_and_rest(KEY, stack.manifest("web")).await;
+    assert_eq!(stack.images().len(), 1, "{:#?}", stack.images());
+    let status = stack.status(KEY).await;
+    let adopted = status["history"].as_array().unwrap().iter().any(|change| {
+        change["why"]
+            .as_str()
+            .unwrap()
+            .starts_with("found where an earlier try had registered it")
+    });
+    assert!(adopted, "{status:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_after_a_long_wait_is_resolved_by_looking_too() {
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .ec2()
+        .set_visibility_delay(Duration::from_secs(150));
+    stack
+        .world
+        .faults()
+        .always("ec2", "RegisterImage", Fault::Throttle);
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    stack.world.run_for(Duration::from_secs(20 * 60)).await;
+    stack.world.faults().clear();
+    stack
+        .world
+        .faults()
+        .on("ec2", "RegisterImage", 1, Fault::LoseAnswer);
+    stack.rest().await;
+    assert_eq!(stack.images().len(), 1, "{:#?}", stack.images());
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_whose_manifest_was_removed_is_still_looked_for() {
+    // The answer was lost, after a long wait, and the AMI cannot be seen yet.
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .ec2()
+        .set_visibility_delay(Duration::from_secs(300));
+    stack
+        .world
+        .faults()
+        .always("ec2", "RegisterImage", Fault::Throttle);
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    stack.world.run_for(Duration::from_secs(20 * 60)).await;
+    stack.world.faults().clear();
+    stack
+        .world
+        .faults()
+        .on("ec2", "RegisterImage", 1, Fault::LoseAnswer);
+    while stack.images().is_empty() {
+        stack.world.run_for(Duration::from_secs(5)).await;
+    }
+    stack.world.settle().await;
+    let path = stack.world.directory().join("s3").join(&stack.bucket);
+    std::fs::remove_file(path.join(KEY)).unwrap();
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}

@@ -1,0 +1,9 @@
+//! Whatever goes wrong, and whenever: nothing is made twice, nothing is lost.
+
+mod changes;
+mod failures;
+mod faults;
+mod lost;
+mod many;
+mod task_failures;
+mod task_faults;

@@ -1,0 +1,100 @@
+//! Tasks that cannot be started or looked at: somebody is told, and what was made is found again.
+
+use std::time::Duration;
+
+use crate::support::{DISK, TestStack, vmdk};
+use localaws::ec2::TaskKind;
+
+const KEY: &str = "golden/web.image.yaml";
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_looked_at_is_told() {
+    let stack = TestStack::new().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_denied_actions(&["DescribeImportSnapshotTasks"]);
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_file(KEY, DISK).await;
+    stack.world.run_for(Duration::from_secs(30 * 60)).await;
+    let mail = stack.only_mail();
+    assert_eq!(mail.subject, "AMI waits for long: web-2026-11-21");
+    assert!(mail.text.contains("UnauthorizedOperation"), "{}", mail.text);
+
+    // Allowed, it goes on by itself.
+    ec2.set_denied_actions(&[]);
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    assert_eq!(stack.images().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_looked_for_is_told() {
+    let stack = TestStack::new().await;
+    stack.world.ec2().set_denied_actions(&["DescribeImages"]);
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    stack.world.run_for(Duration::from_secs(30 * 60)).await;
+    assert_eq!(stack.only_mail().subject, "AMI waits for long: web");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_cannot_be_looked_at_for_hours_is_told_as_stalled() {
+    let stack = TestStack::new().await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    let faults = stack.world.faults();
+    let throttle = localaws::faults::Fault::Throttle;
+    faults.always("ec2", "DescribeImportSnapshotTasks", throttle);
+    stack.drop_file(KEY, DISK).await;
+    stack.world.run_for(Duration::from_secs(150 * 60)).await;
+    let subjects: Vec<_> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    assert_eq!(subjects, ["AMI stalled: web-2026-11-21"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_taken_is_said_before_hours_of_importing() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest("other.image.yaml", stack.manifest("web-{date}"))
+        .await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_and_rest(KEY, DISK).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["failure"]["code"], "InvalidAMIName.Duplicate");
+    assert_eq!(stack.count("ImportSnapshot"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_status_makes_no_second_ami() {
+    let stack = TestStack::new().await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_and_rest(KEY, DISK).await;
+    let (images, snapshots) = (stack.images(), stack.snapshots());
+    stack.remove(&format!("amiwright/status/{KEY}.json")).await;
+    stack
+        .world
+        .invoke("RegisterImage", stack.object_created(KEY))
+        .await
+        .unwrap();
+    stack.rest().await;
+    assert_eq!((stack.images(), stack.snapshots()), (images, snapshots));
+    assert_eq!(stack.count("ImportSnapshot"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_left_nothing_is_lost_and_says_what_was_seen() {
+    let stack = TestStack::new().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::ImportSnapshot, Duration::from_secs(24 * 3600));
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_file(KEY, DISK).await;
+    stack.world.run_for(Duration::from_secs(600)).await;
+    let status = stack.status(KEY).await;
+    ec2.hide_task(status["tasks"][0]["id"].as_str().unwrap());
+    stack.rest().await;
+    let mail = stack.only_mail();
+    assert_eq!(mail.subject, "AMI lost: web-2026-11-21");
+    assert!(
+        mail.text.contains("has not listed the task since"),
+        "{}",
+        mail.text
+    );
+    assert_eq!(stack.status(KEY).await["state"], "failed");
+}

@@ -1,0 +1,85 @@
+//! The invariants of `src/lib.rs`, as far as the text of the code shows them.
+
+use std::path::{Path, PathBuf};
+
+/// The lines of all Rust files under these folders or files that hold one of `words`, except under `except`.
+fn lines_with(words: &[&str], places: &[&str], except: &[&str]) -> Vec<String> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let except: Vec<PathBuf> = except.iter().map(|place| top.join(place)).collect();
+    let mut found = Vec::new();
+    let mut left: Vec<PathBuf> = places.iter().map(|place| top.join(place)).collect();
+    while let Some(path) = left.pop() {
+        if except.contains(&path) {
+            continue;
+        }
+        if path.is_dir() {
+            left.extend(
+                std::fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            let hits = code.filter(|line| words.iter().any(|word| line.contains(word)));
+            found.extend(hits.map(|line| format!("{}: {}", path.display(), line.trim())));
+        }
+    }
+    found
+}
+
+const NOTHING: [String; 0] = [];
+
+#[test]
+fn only_aws_names_types_of_the_sdk() {
+    let words = ["aws_sdk_", "aws_config", "aws_smithy", "aws_types"];
+    assert_eq!(lines_with(&words, &["src"], &["src/aws"]), NOTHING);
+}
+
+#[test]
+fn manifest_and_image_know_no_clock_no_async_no_aws() {
+    let words = [
+        "async ",
+        "tokio",
+        "now()",
+        "SystemTime",
+        "Instant",
+        "crate::aws",
+        "crate::store",
+        "std::env",
+        "std::fs",
+    ];
+    let tests = [
+        "manifest/src/image/tests.rs",
+        "manifest/src/image/tests",
+        "manifest/src/bundle/tests.rs",
+    ];
+    assert_eq!(
+        lines_with(&words, &["manifest/src", "src/image"], &tests),
+        NOTHING
+    );
+}
+
+#[test]
+fn the_world_and_the_application_do_not_know_each_other() {
+    assert_eq!(
+        lines_with(&["amiwright::", "use amiwright"], &["localaws/src"], &[]),
+        NOTHING
+    );
+    assert_eq!(
+        lines_with(
+            &["localaws"],
+            &["src"],
+            &["src/cli", "src/bin/amiwright.rs"]
+        ),
+        NOTHING
+    );
+}
+
+#[test]
+fn no_function_sleeps_but_for_its_turn_at_ec2() {
+    let except = ["src/cli", "src/aws/pace.rs"];
+    assert_eq!(lines_with(&["sleep("], &["src"], &except), NOTHING);
+}

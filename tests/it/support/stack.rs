@@ -1,0 +1,388 @@
+//! The world on the stack of a test, with amiwright's functions in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use amiwright::aws::{Aws, Pace};
+use amiwright::config::Config;
+use amiwright::{advance_tasks, notify, register_image};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use jiff::{Timestamp, Unit};
+use localaws::ec2::{Era, Image, SeedInstance, SeedSnapshot};
+use localaws::lambda::{FunctionError, FunctionRunner, Handler, Invocation};
+use localaws::world::{Builder, World};
+use serde_json::{Value, json};
+
+use super::mail::Mail;
+
+pub(crate) const REGION: &str = "us-east-1";
+/// The name of the parameter with the key that signs upload policies.
+pub(crate) const BUNDLE_KEY: &str = "/amiwright/bundle-key";
+/// A long-lived key, as AWS's documentation has it.
+pub(crate) const KEY_ID: &str = "AKIDEXAMPLE";
+pub(crate) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+pub(crate) const EMAIL: &str = "ops@example.com";
+
+/// A world, its bucket, and a snapshot to make images from.
+pub(crate) struct TestStack {
+    pub(crate) world: World,
+    pub(crate) bucket: String,
+    pub(crate) snapshot: String,
+}
+
+impl TestStack {
+    /// A world whose schedules run.
+    pub(crate) async fn new() -> Self {
+        Self::built(|builder| builder).await
+    }
+
+    /// A world that is built a little differently.
+    pub(crate) async fn built(change: impl FnOnce(Builder) -> Builder) -> Self {
+        let builder = World::builder()
+            .template(include_str!("../../../template.yaml"))
+            .parameter("NotificationEmail", EMAIL)
+            .parameter("BundleKeyParameter", BUNDLE_KEY)
+            .region(REGION)
+            .epoch("2026-11-21T10:00:00Z".parse().unwrap())
+            .functions(FunctionRunner::InProcess(handler()));
+        let world = change(builder).start().await.unwrap();
+        let bucket = world.stack().buckets[0].name.clone();
+        let snapshot = world.ec2().seed_snapshot(
+            REGION,
+            SeedSnapshot {
+                volume_size: 8,
+                ..SeedSnapshot::default()
+            },
+        );
+        Self {
+            world,
+            bucket,
+            snapshot,
+        }
+    }
+
+    /// An image manifest that makes `name` from the seeded snapshot.
+    pub(crate) fn manifest(&self, name: &str) -> String {
+        format!(
+            "name: {name}\nsource:\n  snapshot: {{id: {}}}\n",
+            self.snapshot
+        )
+    }
+
+    /// Drops a file into the bucket, as a client's PUT.
+    pub(crate) async fn drop_file(&self, key: &str, content: impl AsRef<[u8]>) {
+        self.world
+            .s3()
+            .put(&self.bucket, key, content.as_ref().to_vec())
+            .await
+            .unwrap();
+    }
+
+    /// Puts a file into the bucket without any event, as if it were lost.
+    pub(crate) fn drop_silently(&self, key: &str, content: impl AsRef<[u8]>) {
+        let path = self
+            .world
+            .directory()
+            .join("s3")
+            .join(&self.bucket)
+            .join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(self.world.clock().now().into()).unwrap();
+    }
+
+    /// Drops a file and waits until nothing is open any more.
+    pub(crate) async fn drop_and_rest(&self, key: &str, content: impl AsRef<[u8]>) {
+        self.drop_file(key, content).await;
+        self.rest().await;
+    }
+
+    /// Lets time pass until everything is settled; fails if that takes longer than any limit of the code.
+    pub(crate) async fn rest(&self) {
+        for _ in 0..240 {
+            self.minute().await;
+            if self.open().await.is_empty() {
+                return;
+            }
+        }
+        panic!("still open after four hours: {:?}", self.open().await);
+    }
+
+    /// Lets a minute pass, so that every schedule ticks once.
+    pub(crate) async fn minute(&self) {
+        self.world.settle().await;
+        self.world.run_for(Duration::from_secs(60)).await;
+        self.world.settle().await;
+    }
+
+    /// The keys that are marked as open.
+    pub(crate) async fn open(&self) -> Vec<String> {
+        self.world
+            .s3()
+            .keys(&self.bucket, "amiwright/open/")
+            .await
+            .unwrap()
+    }
+
+    /// The status of a manifest.
+    pub(crate) async fn status(&self, manifest_key: &str) -> Value {
+        let key = format!("amiwright/status/{manifest_key}.json");
+        let content = self.world.s3().get(&self.bucket, &key).await.unwrap();
+        let content = content.unwrap_or_else(|| panic!("there is no status for {manifest_key}"));
+        serde_json::from_slice(&content).unwrap()
+    }
+
+    /// The AMIs in the account.
+    pub(crate) fn images(&self) -> Vec<Image> {
+        self.world.ec2().images(REGION)
+    }
+
+    /// The ids of the snapshots in the account.
+    pub(crate) fn snapshots(&self) -> Vec<String> {
+        let snapshots = self.world.ec2().snapshots(REGION);
+        snapshots.into_iter().map(|snapshot| snapshot.id).collect()
+    }
+
+    /// A world of old, in which instances are bundled: with one, and the key to bundle it with.
+    pub(crate) async fn classic() -> (Self, String) {
+        Self::classic_built(|builder| builder).await
+    }
+
+    /// The same, built a little differently.
+    pub(crate) async fn classic_built(change: impl FnOnce(Builder) -> Builder) -> (Self, String) {
+        let stack = Self::built(change).await;
+        let ec2 = stack.world.ec2();
+        ec2.set_era(Era::Classic);
+        ec2.set_bundle_key(KEY_ID, SECRET);
+        stack.keep_bundle_key(KEY_ID);
+        let id = ec2.seed_instance(REGION, SeedInstance::default());
+        (stack, id)
+    }
+
+    /// Keeps a key where the template's functions look for it.
+    pub(crate) fn keep_bundle_key(&self, access_key_id: &str) {
+        let key = json!({"accessKeyId": access_key_id, "secretAccessKey": SECRET});
+        self.world
+            .ssm()
+            .seed_parameter(REGION, BUNDLE_KEY, "SecureString", &key.to_string());
+    }
+
+    /// The only AMI in the account.
+    pub(crate) fn only_image(&self) -> Image {
+        let images = self.images();
+        assert_eq!(images.len(), 1, "{images:#?}");
+        images.into_iter().next().unwrap()
+    }
+
+    /// The mails, oldest first.
+    pub(crate) fn mails(&self) -> Vec<Mail> {
+        let mails = self.world.mailbox().unwrap();
+        mails
+            .iter()
+            .map(|(_, content)| Mail::read(content))
+            .collect()
+    }
+
+    /// The only mail.
+    pub(crate) fn only_mail(&self) -> Mail {
+        let mails = self.mails();
+        assert_eq!(mails.len(), 1, "{mails:#?}");
+        mails.into_iter().next().unwrap()
+    }
+
+    /// How many calls a function made, by action.
+    pub(crate) fn calls_of(&self, function: &str) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for call in self
+            .world
+            .calls()
+            .iter()
+            .filter(|call| call.function.as_deref() == Some(function))
+        {
+            *counts
+                .entry(format!("{}:{}", call.service, call.action))
+                .or_default() += 1;
+        }
+        counts
+    }
+
+    /// How many calls of this action were made, by anybody.
+    pub(crate) fn count(&self, action: &str) -> usize {
+        self.world
+            .calls()
+            .iter()
+            .filter(|call| call.action == action)
+            .count()
+    }
+
+    /// The way to this world for a person's code.
+    pub(crate) fn aws(&self) -> Aws {
+        let world = &self.world;
+        let config = config_for(world.http_client(), world.time_source(), world.sleep());
+        Aws::with_config(config)
+    }
+
+    /// The configuration that the template gives its functions.
+    pub(crate) fn config(&self) -> Config {
+        config(&self.world.stack().functions[0].environment)
+    }
+
+    /// The event that EventBridge sends for an upload.
+    pub(crate) fn object_created(&self, key: &str) -> Value {
+        json!({
+            "version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103", "detail-type": "Object Created",
+            "source": "aws.s3", "account": "000000000000", "time": "2026-11-21T10:00:00Z", "region": REGION,
+            "resources": [format!("arn:aws:s3:::{}", self.bucket)],
+            "detail": {
+                "version": "0", "bucket": {"name": self.bucket},
+                "object": {"key": key, "size": 5, "etag": "b57f9512698f4b09e608f4f2a65852e5", "sequencer": "00617F08299329D189"},
+                "request-id": "N4N7GDK58NMKJ12R", "requester": "123456789012", "source-ip-address": "1.2.3.4", "reason": "PutObject"
+            }
+        })
+    }
+
+    /// Removes an object, as a client's DELETE.
+    pub(crate) async fn remove(&self, key: &str) {
+        let request = http::Request::delete(format!("http://127.0.0.1/{}/{key}", self.bucket))
+            .body(Vec::new().into())
+            .unwrap();
+        let response = self.world.s3().handle(request).await;
+        assert!(response.status().is_success(), "{response:?}");
+    }
+
+    /// An available AMI in another Region; its id.
+    pub(crate) async fn image_elsewhere(&self, region: &str) -> String {
+        let snapshot = SeedSnapshot::default();
+        let snapshot = self.world.ec2().seed_snapshot(region, snapshot);
+        let answer = self
+            .ask_ec2(
+                region,
+                &format!(
+                    "Action=RegisterImage&Name=source&RootDeviceName=/dev/xvda&VirtualizationType=hvm\
+                     &BlockDeviceMapping.1.DeviceName=/dev/xvda&BlockDeviceMapping.1.Ebs.SnapshotId={snapshot}"
+                ),
+            )
+            .await;
+        self.world.run_for(Duration::from_secs(60)).await;
+        let id = answer.split("<imageId>").nth(1).unwrap();
+        id.split('<').next().unwrap().to_owned()
+    }
+
+    /// An object in the bucket that an AMI was stored as; its key.
+    pub(crate) async fn stored_image(&self) -> String {
+        let manifest = self.manifest("stored") + &format!("store: {{bucket: {}}}\n", self.bucket);
+        self.drop_and_rest("stored.image.yaml", manifest).await;
+        let image = self.only_image();
+        self.forget_mails();
+        format!("{}.bin", image.id)
+    }
+
+    /// Empties the mailbox.
+    fn forget_mails(&self) {
+        for (path, _) in self.world.mailbox().unwrap() {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    /// Deregisters an AMI, as somebody else would.
+    pub(crate) async fn deregister(&self, image_id: &str) {
+        self.ask_ec2(
+            REGION,
+            &format!("Action=DeregisterImage&ImageId={image_id}"),
+        )
+        .await;
+    }
+
+    /// Asks EC2 for something that amiwright does not ask for.
+    async fn ask_ec2(&self, region: &str, query: &str) -> String {
+        let scope = format!("Credential=AKIDLOCAL/20261121/{region}/ec2/aws4_request");
+        let request = http::Request::post(format!("https://ec2.{region}.amazonaws.com/"))
+            .header(
+                "authorization",
+                format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"),
+            )
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("{query}&Version=2016-11-15").into())
+            .unwrap();
+        let response = self.world.ec2().handle(region, request).await;
+        let (status, body) = (response.status(), response.into_body());
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(status.is_success(), "{body}");
+        body
+    }
+}
+
+fn config_for(
+    http_client: aws_smithy_runtime_api::client::http::SharedHttpClient,
+    time_source: aws_smithy_async::time::SharedTimeSource,
+    sleep: aws_smithy_async::rt::sleep::SharedAsyncSleep,
+) -> SdkConfig {
+    let credentials = Credentials::new("AKIDLOCAL", "secret", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http_client)
+        .time_source(time_source)
+        .sleep_impl(sleep)
+        .build()
+}
+
+fn config(environment: &BTreeMap<String, String>) -> Config {
+    let variable = |name: &str| match name {
+        "AWS_REGION" => Some(REGION.to_owned()),
+        name => environment.get(name).cloned(),
+    };
+    Config::read(variable).unwrap()
+}
+
+/// What Lambda would run, in process.
+fn handler() -> Handler {
+    // As a function's process remembers it from one invocation to the next.
+    let paces: [Arc<Pace>; 3] = Default::default();
+    Arc::new(move |invocation| {
+        let names = ["register-image", "advance-tasks", "notify"];
+        let is_of = |name: &&str| *name == invocation.function.binary;
+        let pace = names.iter().position(is_of).map(|at| paces[at].clone());
+        Box::pin(run(invocation, pace.unwrap_or_default()))
+    })
+}
+
+async fn run(invocation: Invocation, pace: Arc<Pace>) -> Result<Value, FunctionError> {
+    let time_source = localaws::client::time_source(invocation.clock);
+    let sleep = localaws::client::sleep(invocation.clock);
+    let aws = Aws::with_config(config_for(
+        invocation.http_client.clone(),
+        time_source,
+        sleep,
+    ))
+    .paced_by(pace);
+    let config = config(&invocation.function.environment);
+    let now = whole_seconds(invocation.clock.now());
+    let failed =
+        |failures: amiwright::Failures| FunctionError::new("Failures", failures.to_string());
+    match invocation.function.binary.as_str() {
+        "register-image" => register_image::handle(&aws, &config, invocation.payload, now)
+            .await
+            .map_err(failed),
+        "advance-tasks" => {
+            let time_left = Duration::try_from(invocation.deadline.duration_since(now)).unwrap();
+            let report =
+                advance_tasks::handle(&aws, &config, &invocation.payload, now, Some(time_left))
+                    .await;
+            report.map(|report| json!(report)).map_err(failed)
+        }
+        "notify" => {
+            let report = notify::handle(&aws, &config, invocation.payload, now).await;
+            report.map(|report| json!(report)).map_err(failed)
+        }
+        other => panic!("no such binary: {other}"),
+    }
+}
+
+pub(crate) fn whole_seconds(now: Timestamp) -> Timestamp {
+    now.round(Unit::Second).unwrap()
+}
