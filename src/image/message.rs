@@ -1,17 +1,22 @@
-//! The words of a notice.
+//! Texts, made of what a status records: notices, hints, reasons. Nothing parses them.
 
-mod text;
+pub mod advice;
+mod email;
+pub mod failures;
+pub mod problems;
+mod waiting;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::notice::{Message, NoticeKind};
-use super::plan;
-use super::status::Status;
-use super::transition::counted;
-pub(crate) use text::on_one_line;
+use super::notice::Message;
+use super::status::{Build, Failure, Status};
+use super::words::{NoticeKind, State, counted};
+pub(crate) use email::on_one_line;
+pub use waiting::wait_text;
+use waiting::with_code;
 
 /// Longest subject: SNS takes fewer than 100 characters (Publish, parameter Subject).
 const SUBJECT_MAX: usize = 99;
@@ -27,7 +32,7 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, seq: u64, now: Timestam
     loop {
         let message = Message {
             subject: subject(status, kind),
-            text: text::compose(status, kind, shown, now),
+            text: email::compose(status, kind, shown, now),
             data: data(status, kind, seq, shown, now),
             attributes: attributes(status, kind),
         };
@@ -46,16 +51,14 @@ fn size(message: &Message) -> usize {
 }
 
 fn subject(status: &Status, kind: NoticeKind) -> String {
-    let what = status.name.as_deref().unwrap_or(&status.manifest.key);
-    let ids: Vec<&str> = status
-        .images
-        .values()
-        .map(|image| image.id.as_str())
-        .collect();
+    let name = status.build.name.as_deref();
+    let what = name.unwrap_or(&status.manifest.key);
+    let regions = status.regions.values();
+    let ids: Vec<&str> = regions.map(|it| it.image.as_str()).collect();
     let ids = ids.join(" ");
     let text = match kind {
         NoticeKind::Completed => format!("AMI available: {ids} {what}"),
-        NoticeKind::Failed | NoticeKind::Lost if is_about_storing(status) => {
+        NoticeKind::Failed | NoticeKind::Lost if status.only_storing() => {
             format!("AMI available but not stored: {ids} {what}")
         }
         NoticeKind::Failed => format!("AMI failed: {what}"),
@@ -65,22 +68,18 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
                 counted(status.problems.len(), "problem")
             )
         }
-        NoticeKind::WaitingLong => format!("AMI waits for long: {what}"),
+        NoticeKind::WaitingLong => format!("AMI still waiting: {what}"),
         NoticeKind::Started => format!("AMI started: {what}"),
         NoticeKind::Cancelled => format!("AMI cancelled: {what}"),
         NoticeKind::Stalled => format!("AMI stalled: {what}"),
         NoticeKind::Lost => format!("AMI lost: {what}"),
+        NoticeKind::Changed => format!("AMI settings changed, not applied: {what}"),
     };
     clean_subject(&text)
 }
 
-/// Whether the AMI is there, and the notice is about the storing of it.
-fn is_about_storing(status: &Status) -> bool {
-    !status.images.is_empty() && plan::is_being_stored(status)
-}
-
 /// A foreign text as one word of a shell's command line, as somebody will paste it there.
-fn shell_word(text: &str) -> String {
+pub(crate) fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@:,".contains(c);
     if text.chars().all(is_plain) {
         return text.to_owned();
@@ -108,29 +107,36 @@ fn clean_subject(text: &str) -> String {
 }
 
 fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestamp) -> Value {
-    let elapsed = now.duration_since(status.began_at()).as_secs();
+    let elapsed = now.duration_since(status.build.started_at).as_secs();
     let problems: Vec<_> = status.problems.iter().take(shown).collect();
+    let build = &status.build;
+    let failure = build.failure.as_ref().map(|failure| {
+        let mut value = json!(failure);
+        value["hint"] = advice::hint(status, failure).into();
+        value
+    });
     json!({
         "event": kind,
         "id": deduplication_id(status, seq),
         "at": now,
         "manifest": status.manifest,
-        "name": status.name,
-        "source": status.source,
-        "bundle": status.bundle,
-        "images": status.images,
+        "name": build.name,
+        "digest": build.digest,
+        "source": build.source,
+        "bundle": build.bundle,
+        "regions": status.regions,
         "previous": status.previous,
         "previousInvalid": status.invalidates_previous(),
         "seconds": elapsed,
         "problems": problems,
         "problemCount": status.problems.len(),
-        "failure": status.failure,
-        "waiting": status.waiting,
-        "object": status.object,
-        "tasks": status.tasks,
+        "failure": failure,
+        "waiting": build.waiting,
+        "object": build.object,
+        "tasks": build.tasks,
         "cancel": status.cancel,
-        "removed": status.removed,
-        "left": status.left,
+        "deleted": build.deleted,
+        "orphans": build.orphans,
     })
 }
 
@@ -140,16 +146,50 @@ fn deduplication_id(status: &Status, seq: u64) -> String {
 }
 
 fn attributes(status: &Status, kind: NoticeKind) -> BTreeMap<String, String> {
-    let name = status
-        .name
-        .clone()
-        .unwrap_or_else(|| status.manifest.key.clone());
+    let name = status.build.name.as_ref();
+    let name = name.unwrap_or(&status.manifest.key).clone();
     let mut attributes = BTreeMap::from([
         ("event".to_owned(), kind.to_string()),
         ("imageName".to_owned(), on_one_line(&name)),
     ]);
-    if let Some(source) = &status.source {
-        attributes.insert("sourceKind".to_owned(), source.clone());
+    if let Some(source) = status.build.source {
+        attributes.insert("sourceKind".to_owned(), source.to_string());
     }
     attributes
+}
+
+/// `DOING: CODE: MESSAGE`.
+#[must_use]
+pub fn failure_line(failure: &Failure) -> String {
+    let message = with_code(failure.code.as_deref(), &failure.message);
+    format!("{}: {message}", failure.doing)
+}
+
+/// What was deleted after a failure or a cancellation, and what was not.
+pub(super) fn cleaned_up(build: &Build) -> String {
+    match (build.deleted.as_slice(), build.orphans.len()) {
+        ([], 0) => "nothing was left over".to_owned(),
+        ([], left) => format!("{left} could not be deleted"),
+        (deleted, 0) => format!("deleted {}", deleted.join(", ")),
+        (deleted, left) => format!("deleted {}; {left} could not be", deleted.join(", ")),
+    }
+}
+
+/// What is said of settings that changed in the manifest of an available image.
+pub(super) fn settings_changed() -> &'static str {
+    "settings changed in the manifest; nothing was done: this version does not change an AMI that exists"
+}
+
+/// Why an image is in the state that it is in, for its conditions.
+pub(super) fn condition(status: &Status) -> String {
+    let build = &status.build;
+    match status.state {
+        State::Working => match &build.waiting {
+            Some(waiting) => wait_text(&waiting.reason),
+            None => format!("step {}", build.step),
+        },
+        State::Failed => build.failure.as_ref().map(failure_line).unwrap_or_default(),
+        State::Rejected => problems::summary(status.problems.len()),
+        State::Available | State::Cancelled | State::Superseded => String::new(),
+    }
 }

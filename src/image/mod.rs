@@ -1,20 +1,21 @@
-//! One image from manifest to AMI, as values: what is known ([`Status`]), what to do next ([`plan`]),
-//! how what was seen changes what is known ([`transition`]), and what people are told ([`notice`]).
+//! One image from manifest to AMI, as values: what is known ([`Status`]), what to do next ([`plan`]), what a step comes
+//! to ([`outcome`]), how that changes what is known ([`apply`]), and what people are told ([`message`]).
 //!
-//! Pure: no clock, no async, no AWS. `now` is always a parameter.
+//! Pure: no clock, no async, no AWS. `now` is always a parameter. Imports go one way: words, observed, task, notice,
+//! status, workflow, ownership, plan, outcome, message, apply.
 
-mod advice;
-pub mod look;
-mod message;
+pub mod apply;
+pub mod message;
 pub mod notice;
 pub mod observed;
+pub mod outcome;
+pub mod ownership;
 pub mod plan;
 pub mod status;
 pub mod task;
-pub mod transition;
+pub mod words;
+pub mod workflow;
 
-pub(crate) use message::on_one_line;
-pub use notice::{Notice, NoticeKind};
 pub use status::Status;
 
 #[cfg(test)]

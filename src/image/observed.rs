@@ -28,6 +28,23 @@ pub struct ObservedImage {
     pub snapshots: Vec<String>,
 }
 
+impl ObservedImage {
+    /// A copy and a restoration are seen by their AMI alone.
+    #[must_use]
+    pub fn as_task(&self) -> ObservedTask {
+        let (code, message) = self.reason.clone().unzip();
+        ObservedTask {
+            id: self.id.clone(),
+            state: self.state.clone(),
+            code,
+            message,
+            snapshots: self.snapshots.clone(),
+            image: Some(self.id.clone()),
+            ..ObservedTask::default()
+        }
+    }
+}
+
 /// A task of EC2, as its Describe call shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedTask {
@@ -57,8 +74,7 @@ impl ObservedTask {
     /// The bucket of the object it writes.
     #[must_use]
     pub fn bucket(&self) -> Option<&str> {
-        let place = self.object.as_deref()?.strip_prefix("s3://")?;
-        place.split_once('/').map(|(bucket, _)| bucket)
+        s3_address(self.object.as_deref()?).map(|(bucket, _)| bucket)
     }
 }
 
@@ -73,6 +89,11 @@ pub struct ObservedSnapshot {
     pub description: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// Bucket and key of `s3://bucket/key`.
+pub(super) fn s3_address(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix("s3://")?.split_once('/')
 }
 
 /// What was found of a bundle's parts.

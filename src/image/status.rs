@@ -1,33 +1,33 @@
-//! The status: the truth we know about one image, kept as JSON beside its manifest's key.
+//! The status: all that is known about one image, kept as JSON beside its manifest's key.
 
+mod migrate;
 mod records;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use migrate::{Unreadable, parse};
 pub use records::*;
 
 use super::notice::Notice;
 use super::task::Task;
+use super::words::{SourceKind, State, Step, TerminalReason, is_zero};
 use crate::manifest::Problem;
 
-/// The version of the status document that this code reads and writes.
-pub const SCHEMA: u32 = 1;
+/// The version of the status document that this code writes. Older ones are migrated when they are read.
+pub const SCHEMA: u32 = 2;
 
 /// Entries of `history` that are kept; the oldest go first.
 /// An image takes about ten; the rest is room for manifests that are uploaded again and again.
 const HISTORY_KEPT: usize = 100;
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-pub(super) fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
+/// Earlier versions that are kept in `previous`; the oldest go first.
+const PREVIOUS_KEPT: usize = 10;
+
+/// Sent notices that a status keeps; the oldest go first.
+const SENT_KEPT: usize = 20;
 
 /// Everything known about the image of one manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,163 +37,118 @@ pub struct Status {
     pub schema: u32,
     /// The manifest version this status is about.
     pub manifest: ManifestVersion,
-    /// How often this manifest was taken up before, for other versions or for this one.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub attempt: u32,
-    /// What the manifest's `source` is: `snapshot`, `bundle`, …; none for a manifest that could not be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// SHA-256 of everything that makes this version what it is: the manifest, and the bundle manifest it names.
-    /// It goes into the ownership tag and into `{digest}`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
-    /// The AMI's name, fixed before anything is created.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
     /// How far the image is.
     pub state: State,
-    /// What is being done, or was done last.
-    pub step: Step,
-    /// When `step` began.
-    pub step_since: Timestamp,
-    /// The bundle that is registered, once its manifest was read.
+    /// How the AMI is built.
+    pub build: Build,
+    /// The AMI in each Region.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub regions: BTreeMap<String, RegionStatus>,
+    /// That the AMI is to be stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bundle: Option<BundleVersion>,
-    /// What is waited for, if the step cannot go on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<Waiting>,
-    /// The object that the image is made from, once it was looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<SourceObject>,
-    /// The bucket that the AMI is to be stored in once it is available.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub store: Option<String>,
-    /// When EC2 was last asked to store the AMI: written before it is asked, so that nobody else asks meanwhile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub store_asked_at: Option<Timestamp>,
-    /// Percent of the task that runs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub progress: Option<u8>,
-    /// The tasks of EC2 that make the image, oldest first. The last is the one that is followed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tasks: Vec<Task>,
+    pub store: Option<StoreRequest>,
     /// That somebody wants it cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<Cancel>,
-    /// How it ends once what it leaves behind is removed.
+    /// That somebody wants a new attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ending: Option<Ending>,
-    /// What was made for it and was removed again.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub removed: Vec<String>,
-    /// What may have been made for it and was not removed, each with the reason.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left: Vec<Left>,
-    /// How many stalled notices there were since anything last changed.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub stalls: u32,
-    /// The AMI in each Region.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub images: BTreeMap<String, Image>,
-    /// The AMIs of the manifest version before this one, by Region. They are kept.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub previous: BTreeMap<String, String>,
-    /// The bundle that the AMIs of the version before were registered from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous_bundle: Option<BundleVersion>,
+    pub retry: Option<Retry>,
     /// Why the manifest was rejected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
-    /// Why the image failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
+    /// The versions of the manifest before this one that have AMIs, oldest first. They are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previous: Vec<PreviousVersion>,
+    /// What is true of the image now, as Kubernetes has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
     /// What people were or are to be told, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Notice>,
     /// What happened, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Change>,
+    /// The `ETag` of the open marker that was written for this version, by which it is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_marker: Option<String>,
 }
 
-/// How far an image is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// Under way.
-    Working,
-    /// Registered and usable.
-    Available,
-    /// It will not come to be; `failure` says why.
-    Failed,
-    /// Somebody did not want it any more; `cancel` says who.
-    Cancelled,
-    /// The manifest did not pass the checks; `problems` says why. Nothing was changed in AWS.
-    Rejected,
-    /// A bundle beside which an image manifest was put: that one decides, and has a status of its own.
-    Superseded,
+/// How one version's AMI is built: a line of steps, in the stack's Region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Build {
+    /// The version's identity: SHA-256 of the manifest's build half and of the version of what it is made from.
+    /// It goes into the ownership tag and into `{digest}`. None while that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// How often this manifest was started before, for other versions or for this one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempt: u32,
+    /// What the image is made from; none for a manifest that could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceKind>,
+    /// The AMI's name, fixed before anything is created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What is being done, or was done last.
+    pub step: Step,
+    /// When `step` began.
+    pub step_since: Timestamp,
+    /// When this version was started.
+    pub started_at: Timestamp,
+    /// The object that the image is made from, as it was when it was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<SourceObject>,
+    /// The bundle that is registered, once its manifest was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleVersion>,
+    /// EC2's tasks that make the image, oldest first. The last is the one that is polled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<Task>,
+    /// Percent of the task that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<u8>,
+    /// What is waited for, if the step cannot go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// How many stalled notices there were since anything last changed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stalls: u32,
+    /// How it ends once what it left in AWS is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<TerminalReason>,
+    /// What was made for it and was deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deleted: Vec<String>,
+    /// What may have been made for it and was not deleted, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orphans: Vec<Orphan>,
+    /// Why the image failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
 }
 
-impl State {
-    /// Whether nothing more will happen to an image in this state.
-    #[must_use]
-    pub fn is_final(self) -> bool {
-        self != Self::Working
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Working => "working",
-            Self::Available => "available",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Rejected => "rejected",
-            Self::Superseded => "superseded",
-        })
-    }
-}
-
-/// What is being done for an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// Reading the manifest.
-    CheckManifest,
-    /// Reading the bundle's manifest and looking for its parts.
-    CheckBundle,
-    /// Looking at the object that the image is made from.
-    CheckObject,
-    /// Looking for the task that makes the image, and starting it if there is none.
-    StartTask,
-    /// Waiting for the task's end.
-    AwaitTask,
-    /// Tagging what was imported, as its call could not.
-    TagImported,
-    /// Looking for the AMI, and registering it if there is none.
-    RegisterImage,
-    /// Waiting for the AMI to become available.
-    AwaitImage,
-    /// Looking for the task that stores the AMI, and starting it if there is none.
-    StoreImage,
-    /// Removing what a failed or cancelled image leaves behind.
-    CleanUp,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::CheckManifest => "check-manifest",
-            Self::CheckBundle => "check-bundle",
-            Self::CheckObject => "check-object",
-            Self::StartTask => "start-task",
-            Self::AwaitTask => "await-task",
-            Self::TagImported => "tag-imported",
-            Self::RegisterImage => "register-image",
-            Self::AwaitImage => "await-image",
-            Self::StoreImage => "store-image",
-            Self::CleanUp => "clean-up",
-        })
+impl Build {
+    fn new(now: Timestamp) -> Self {
+        Self {
+            digest: None,
+            attempt: 0,
+            source: None,
+            name: None,
+            step: Step::CheckManifest,
+            step_since: now,
+            started_at: now,
+            object: None,
+            bundle: None,
+            tasks: Vec::new(),
+            progress: None,
+            waiting: None,
+            stalls: 0,
+            ending: None,
+            deleted: Vec::new(),
+            orphans: Vec::new(),
+            failure: None,
+        }
     }
 }
 
@@ -204,81 +159,47 @@ impl Status {
         Self {
             schema: SCHEMA,
             manifest,
-            attempt: 0,
-            source: None,
-            digest: None,
-            name: None,
             state: State::Working,
-            step: Step::CheckManifest,
-            step_since: now,
-            bundle: None,
-            waiting: None,
-            object: None,
+            build: Build::new(now),
+            regions: BTreeMap::new(),
             store: None,
-            store_asked_at: None,
-            progress: None,
-            tasks: Vec::new(),
             cancel: None,
-            ending: None,
-            removed: Vec::new(),
-            left: Vec::new(),
-            stalls: 0,
-            images: BTreeMap::new(),
-            previous: BTreeMap::new(),
-            previous_bundle: None,
+            retry: None,
             problems: Vec::new(),
-            failure: None,
+            previous: Vec::new(),
+            conditions: Vec::new(),
             notices: Vec::new(),
             history: Vec::new(),
+            open_marker: None,
         }
-    }
-
-    /// Moves on, and remembers why.
-    pub(super) fn move_to(
-        &mut self,
-        state: State,
-        step: Step,
-        why: impl Into<String>,
-        now: Timestamp,
-    ) {
-        let from = self.place();
-        if step != self.step {
-            self.step_since = now;
-        }
-        (self.state, self.step) = (state, step);
-        self.waiting = None;
-        self.progress = None;
-        self.stalls = 0;
-        let to = self.place();
-        self.remember(from, to, why.into(), now);
-    }
-
-    fn remember(&mut self, from: String, to: String, why: String, now: Timestamp) {
-        let at = now;
-        self.history.push(Change { at, from, to, why });
-        let surplus = self.history.len().saturating_sub(HISTORY_KEPT);
-        self.history.drain(..surplus);
     }
 
     /// State and, while working, step: `working/register-image`.
     #[must_use]
     pub fn place(&self) -> String {
         match self.state {
-            State::Working => format!("{}/{}", self.state, self.step),
+            State::Working => format!("{}/{}", self.state, self.build.step),
             _ => self.state.to_string(),
         }
     }
 
-    /// Whether the AMIs of the version before lost their registration: the objects they were registered from
-    /// are now another bundle's ("any modifications … invalidates its registration", RegisterImage).
+    /// The AMI in a Region.
+    #[must_use]
+    pub fn image_in(&self, region: &str) -> Option<&RegionStatus> {
+        self.regions.get(region)
+    }
+
+    /// Whether the previous AMIs lost their registration: the objects they were registered from are now another
+    /// bundle's ("any modifications … invalidates its registration", RegisterImage).
     #[must_use]
     pub fn invalidates_previous(&self) -> bool {
-        match (&self.bundle, &self.previous_bundle) {
+        let before = self.previous.last().and_then(|it| it.bundle.as_ref());
+        match (&self.build.bundle, before) {
             (Some(now), Some(before)) => {
                 (&now.bucket, &now.key) == (&before.bucket, &before.key)
                     && now.sha256 != before.sha256
             }
-            // A bare bundle that was uploaded over the old one, and is none or not whole.
+            // A bare bundle that was uploaded over the old one, and is not a bundle or not complete.
             (None, Some(before)) => {
                 let now = &self.manifest;
                 (&now.bucket, &now.key) == (&before.bucket, &before.key)
@@ -286,22 +207,6 @@ impl Status {
             }
             (_, None) => false,
         }
-    }
-
-    /// Whether just this was waited for longer than `limit`. The step may have waited for something else before.
-    #[must_use]
-    pub fn has_waited(&self, waiting: &Waiting, limit: SignedDuration, now: Timestamp) -> bool {
-        now.duration_since(self.waits_since(waiting, now)) > limit
-    }
-
-    /// Since when just this is waited for: since `now`, if it was not yet.
-    #[must_use]
-    pub(super) fn waits_since(&self, waiting: &Waiting, now: Timestamp) -> Timestamp {
-        let before = self
-            .waiting
-            .as_ref()
-            .filter(|before| before.is_same(waiting));
-        before.and_then(|before| before.since).unwrap_or(now)
     }
 
     /// The notices that were not sent yet.
@@ -313,35 +218,115 @@ impl Status {
 
     /// Since when nothing has changed about what is waited for.
     #[must_use]
-    pub fn still_since(&self) -> Timestamp {
-        self.followed_task()
-            .map_or(self.step_since, |task| task.updated_at)
+    pub fn unchanged_since(&self) -> Timestamp {
+        self.polled_task()
+            .map_or(self.build.step_since, |task| task.updated_at)
     }
 
-    /// The task that is followed now, directly or by its AMI.
+    /// The task that is polled now, directly or by its AMI.
     #[must_use]
-    pub fn followed_task(&self) -> Option<&Task> {
-        let task = self.tasks.last()?;
-        match self.step {
-            Step::AwaitTask => Some(task),
+    pub fn polled_task(&self) -> Option<&Task> {
+        let task = self.build.tasks.last()?;
+        match self.build.step {
+            Step::AwaitTask | Step::AwaitStore => Some(task),
             Step::AwaitImage if task.kind.is_image() => Some(task),
             _ => None,
         }
     }
 
-    /// Remembers that something happened that moved nothing.
-    pub(super) fn note(&mut self, why: &str, now: Timestamp) {
-        let place = self.place();
-        self.remember(place.clone(), place, why.to_owned(), now);
+    /// Whether the AMI is there, and only storing it is not done.
+    #[must_use]
+    pub fn only_storing(&self) -> bool {
+        !self.regions.is_empty() && self.build.step.stores()
     }
 
-    /// When this version's work began.
+    /// Since when just this is waited for: since `now`, if it was not yet.
     #[must_use]
-    pub fn began_at(&self) -> Timestamp {
-        self.history
-            .iter()
-            .rev()
-            .find(|change| change.to == format!("{}/{}", State::Working, Step::CheckManifest))
-            .map_or(self.step_since, |change| change.at)
+    pub fn waiting_since(&self, reason: &super::words::WaitReason, now: Timestamp) -> Timestamp {
+        let before = self.build.waiting.as_ref();
+        before
+            .filter(|before| before.reason.is_same(reason))
+            .map_or(now, |before| before.since)
+    }
+
+    /// Whether just this was waited for longer than `limit`. The step may have waited for something else before.
+    #[must_use]
+    pub fn has_waited(
+        &self,
+        reason: &super::words::WaitReason,
+        limit: SignedDuration,
+        now: Timestamp,
+    ) -> bool {
+        now.duration_since(self.waiting_since(reason, now)) > limit
+    }
+
+    /// Whether the step has lasted longer than `limit`.
+    #[must_use]
+    pub fn step_exceeds(&self, limit: SignedDuration, now: Timestamp) -> bool {
+        now.duration_since(self.build.step_since) > limit
+    }
+
+    /// Claims the first notice that is due: until its lease ends it is this sender's.
+    pub fn claim_notice(&mut self, now: Timestamp) -> Option<Notice> {
+        let notice = self.notices.iter_mut().find(|notice| notice.is_due(now))?;
+        notice.claimed_at = Some(now);
+        notice.attempts += 1;
+        Some(notice.clone())
+    }
+
+    /// Marks a notice as sent; returns whether that is new. One that another sender marked before stays as it is.
+    pub fn notice_sent(&mut self, seq: u64, message_id: &str, now: Timestamp) -> bool {
+        let unsent = |notice: &&mut Notice| notice.seq == seq && notice.sent_at.is_none();
+        let Some(notice) = self.notices.iter_mut().find(unsent) else {
+            return false;
+        };
+        notice.sent_at = Some(now);
+        notice.message_id = Some(message_id.to_owned());
+        notice.message = None;
+        self.drop_sent(SENT_KEPT);
+        true
+    }
+
+    /// Makes the status smaller by what is needed least: history, and notices that were sent. Returns whether there was
+    /// any of it.
+    pub fn shrink(&mut self) -> bool {
+        let before = (self.history.len(), self.notices.len());
+        let surplus = self.history.len().div_ceil(2);
+        self.history.drain(..surplus);
+        self.drop_sent(0);
+        before != (self.history.len(), self.notices.len())
+    }
+
+    fn drop_sent(&mut self, kept: usize) {
+        let sent = self.notices.iter().filter(|it| it.sent_at.is_some());
+        let mut surplus = sent.count().saturating_sub(kept);
+        self.notices.retain(|notice| {
+            let goes = surplus > 0 && notice.sent_at.is_some();
+            surplus -= usize::from(goes);
+            !goes
+        });
+    }
+
+    /// Adds what happened to the history.
+    pub(super) fn record(&mut self, from: String, why: String, now: Timestamp) {
+        let (at, to) = (now, self.place());
+        self.history.push(Change { at, from, to, why });
+        let surplus = self.history.len().saturating_sub(HISTORY_KEPT);
+        self.history.drain(..surplus);
+    }
+
+    /// The versions that stay from before, for the one that comes after this.
+    pub(super) fn previous_for_next(&self) -> Vec<PreviousVersion> {
+        let mut previous = self.previous.clone();
+        if !self.regions.is_empty() {
+            previous.push(PreviousVersion {
+                digest: self.build.digest.clone(),
+                regions: self.regions.clone(),
+                bundle: self.build.bundle.clone(),
+            });
+        }
+        let surplus = previous.len().saturating_sub(PREVIOUS_KEPT);
+        previous.drain(..surplus);
+        previous
     }
 }

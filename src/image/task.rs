@@ -1,4 +1,4 @@
-//! EC2's asynchronous tasks: what is known of each, what its state means, how often it is looked at, and when its
+//! EC2's asynchronous tasks: what is known of each, what its state means, how often it is polled, and when its
 //! silence is worth a notice.
 
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::observed::ObservedTask;
+use super::observed::{ObservedImage, ObservedTask, s3_address};
 
 /// The kinds of tasks that make or store an AMI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -170,13 +170,16 @@ impl Task {
         }
     }
 
+    /// A task that is known by its AMI alone: a copy, a restoration.
+    #[must_use]
+    pub fn of_image(kind: TaskKind, region: &str, image: &ObservedImage, now: Timestamp) -> Self {
+        Self::started(kind, region, &image.as_task(), now)
+    }
+
     /// Bucket and key of the object it writes.
     #[must_use]
-    pub fn place(&self) -> Option<(&str, &str)> {
-        self.object
-            .as_deref()?
-            .strip_prefix("s3://")?
-            .split_once('/')
+    pub fn object_address(&self) -> Option<(&str, &str)> {
+        s3_address(self.object.as_deref()?)
     }
 
     /// What its state means.
@@ -185,15 +188,13 @@ impl Task {
         phase(&self.state)
     }
 
-    /// Takes over what was seen, unless that is older than what is known. Returns whether anything changed.
-    pub(super) fn see(&mut self, seen: &ObservedTask, now: Timestamp) -> bool {
+    /// Takes over what was seen, unless that is older than what is known. Returns whether it is worth saving.
+    pub(super) fn update(&mut self, seen: &ObservedTask, now: Timestamp) -> bool {
         let mut changed = self.unseen_since.take().is_some();
         if self.is_older(seen) {
             return changed;
         }
-        if (&self.state, &self.message, &self.code) != (&seen.state, &seen.message, &seen.code)
-            || (seen.progress.is_some() && self.progress != seen.progress)
-        {
+        if self.is_news(seen, now) {
             self.state.clone_from(&seen.state);
             self.message.clone_from(&seen.message);
             self.code.clone_from(&seen.code);
@@ -220,6 +221,18 @@ impl Task {
         changed
     }
 
+    /// Whether what was seen matters to somebody: other words, a step of progress, or a little progress after a while.
+    fn is_news(&self, seen: &ObservedTask, now: Timestamp) -> bool {
+        if (&self.state, &self.message, &self.code) != (&seen.state, &seen.message, &seen.code) {
+            return true;
+        }
+        let Some(progress) = seen.progress.filter(|it| self.progress != Some(*it)) else {
+            return false;
+        };
+        progress.abs_diff(self.progress.unwrap_or(0)) >= PROGRESS_STEP
+            || now.duration_since(self.updated_at) >= PROGRESS_PAUSE
+    }
+
     /// Whether what was seen is from before what is known: EC2's answers are eventually consistent.
     fn is_older(&self, seen: &ObservedTask) -> bool {
         let order = |state: &str| match phase(state) {
@@ -242,7 +255,13 @@ impl Task {
     }
 }
 
-/// How often a task of this age is looked at: what has just begun may end at once, what has run for hours will not end
+/// Percent of progress that are worth a write. An import of 20 minutes is polled some 15 times; nobody needs a write each.
+const PROGRESS_STEP: u8 = 10;
+
+/// After how long less progress is worth a write, too: far below the time after which silence is told.
+const PROGRESS_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+
+/// How often a task of this age is polled: what has just begun may end at once, what has run for hours will not end
 /// in this minute. The schedule ticks once a minute.
 const POLLING: [(SignedDuration, SignedDuration); 4] = [
     (SignedDuration::from_mins(10), SignedDuration::from_mins(1)),
@@ -254,10 +273,10 @@ const POLLING: [(SignedDuration, SignedDuration); 4] = [
     ),
 ];
 
-/// How often a task older than all of [`POLLING`] is looked at.
+/// How often a task older than all of [`POLLING`] is polled.
 const POLLING_OLD: SignedDuration = SignedDuration::from_mins(30);
 
-/// How long after one look at a task of this age the next one follows.
+/// How long after one poll of a task of this age the next one follows.
 #[must_use]
 pub fn polling_interval(age: SignedDuration) -> SignedDuration {
     POLLING

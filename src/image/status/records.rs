@@ -1,7 +1,12 @@
 //! The parts of a status.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::image::words::{CancelBy, FailureKind, WaitReason};
 
 /// One version of a manifest object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,9 +23,12 @@ pub struct ManifestVersion {
     pub version_id: Option<String>,
     /// SHA-256 of its content, in hex; its `ETag` where it is too large to be read.
     pub sha256: String,
+    /// SHA-256 of the publish half of its content, in hex, once it was accepted: how settings are told from a new AMI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish_digest: Option<String>,
     /// When it was uploaded: the source of `{date}` and `{time}`, so that a retry finds the same name.
     pub uploaded_at: Timestamp,
-    /// When the same content was uploaded again, last.
+    /// When it was last uploaded again without a change that makes a new AMI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeated_at: Option<Timestamp>,
 }
@@ -36,6 +44,12 @@ impl ManifestVersion {
     #[must_use]
     pub fn uri(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
+    }
+
+    /// When it was uploaded last, repetitions included.
+    #[must_use]
+    pub fn last_uploaded_at(&self) -> Timestamp {
+        self.repeated_at.unwrap_or(self.uploaded_at)
     }
 }
 
@@ -63,10 +77,21 @@ pub struct SourceObject {
     pub bucket: String,
     /// Key.
     pub key: String,
-    /// Its `ETag`, quotes and all, when it was looked at.
+    /// Its `ETag`, quotes and all, when it was checked.
     pub etag: String,
     /// Bytes.
     pub size: u64,
+}
+
+/// That the AMI is to be stored in S3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreRequest {
+    /// The bucket.
+    pub bucket: String,
+    /// When EC2 was last asked to store the AMI: written before it is asked, so that nobody else asks meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
 }
 
 /// That somebody wants an image cancelled.
@@ -77,88 +102,47 @@ pub struct Cancel {
     pub asked_at: Timestamp,
     /// How.
     pub by: CancelBy,
-    /// When the manifest had been uploaded last, by S3's clock: a later upload asks for the image anew.
+    /// When the manifest had been uploaded last, by S3's clock: a later upload asks for the image again.
     pub uploaded_at: Timestamp,
 }
 
-/// How somebody asked for an image to be cancelled.
+/// That somebody wants a new attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CancelBy {
-    /// `amiwright cancel`.
-    Command,
-    /// By removing the manifest.
-    ManifestRemoved,
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// When it was asked for.
+    pub asked_at: Timestamp,
 }
 
-/// What was made for an image and could not be removed.
+/// What was made for an image and could not be deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Left {
+pub struct Orphan {
     /// What it is: an id, or `s3://bucket/prefix`.
     pub what: String,
-    /// Why it was not removed.
+    /// Why it was not deleted.
     pub why: String,
-}
-
-/// How an image ends that does not come to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// EC2 or we gave it up; `failure` says why.
-    Failed,
-    /// EC2 does not know its task any more, and what that would have made is not there.
-    Lost,
-    /// Somebody asked for it.
-    Cancelled,
 }
 
 /// What keeps a step from going on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
-    /// In a few words, for people.
-    pub message: String,
-    /// The key of one object that is missing: while it is, there is no need to look at the others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing_key: Option<String>,
-    /// The error code of the service that is waited out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
+    /// The reason.
+    #[serde(flatten)]
+    pub reason: WaitReason,
     /// Since when just this is waited for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Timestamp>,
+    pub since: Timestamp,
 }
 
-impl Waiting {
-    /// A wait that is told in these words.
-    #[must_use]
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            missing_key: None,
-            code: None,
-            since: None,
-        }
-    }
-
-    /// Whether the other waits for the same: for the same code, or, without one, in the same words.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        match (&self.code, &other.code) {
-            (None, None) => self.message == other.message,
-            (one, other) => one == other,
-        }
-    }
-}
-
-/// An AMI.
+/// The AMI in one Region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Image {
+pub struct RegionStatus {
     /// `ami-…`.
-    pub id: String,
+    pub image: String,
     /// EC2's own word for its state, kept as text: there may be new ones.
-    pub state: String,
+    pub image_state: String,
     /// Since when EC2 does not list it; none while it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen_since: Option<Timestamp>,
@@ -167,11 +151,41 @@ pub struct Image {
     pub snapshots: Vec<String>,
 }
 
+impl RegionStatus {
+    /// An AMI that EC2 has just made.
+    #[must_use]
+    pub fn pending(image: String) -> Self {
+        Self {
+            image,
+            image_state: "pending".to_owned(),
+            unseen_since: None,
+            snapshots: Vec::new(),
+        }
+    }
+}
+
+/// An earlier version of the manifest that has AMIs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviousVersion {
+    /// Its identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Its AMIs.
+    pub regions: BTreeMap<String, RegionStatus>,
+    /// The bundle that they were registered from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleVersion>,
+}
+
 /// Why an image failed, in the service's own words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
-    /// What was being done, as `registering the image`.
+    /// What kind of failure it is.
+    #[serde(flatten)]
+    pub kind: FailureKind,
+    /// What was being done, as `registering the image web`.
     pub doing: String,
     /// The service's error code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -181,16 +195,74 @@ pub struct Failure {
     /// The request that was answered so, for AWS Support.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// What a person can do.
-    pub hint: String,
 }
 
 impl Failure {
+    /// A failure that no service answered with.
+    #[must_use]
+    pub fn new(kind: FailureKind, doing: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            doing: doing.into(),
+            code: None,
+            message: message.into(),
+            request_id: None,
+        }
+    }
+
     /// Whether the words are the service's, and not our own.
     #[must_use]
     pub fn is_of_service(&self) -> bool {
         self.code.is_some() || self.request_id.is_some()
     }
+}
+
+/// One thing that is true of an image, or not, or not known yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// What it is about.
+    #[serde(rename = "type")]
+    pub kind: ConditionKind,
+    /// Whether it is so.
+    pub status: ConditionStatus,
+    /// Since when `status` is what it is.
+    pub since: Timestamp,
+    /// Why, as one word for scripts.
+    pub reason: String,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+/// What a condition is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ConditionKind {
+    /// The AMI of this version exists and is available in the stack's Region.
+    Built,
+    /// The AMI is as the manifest says now.
+    InSync,
+}
+
+impl fmt::Display for ConditionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Built => "Built",
+            Self::InSync => "InSync",
+        })
+    }
+}
+
+/// Whether a condition is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConditionStatus {
+    /// It is so.
+    True,
+    /// It is not so.
+    False,
+    /// That is not known yet.
+    Unknown,
 }
 
 /// One thing that happened.

@@ -1,0 +1,60 @@
+//! A version of a manifest arrives: a new image, a new version, or the same once more.
+
+use jiff::Timestamp;
+
+use super::{conditions, move_to, note, record_notice};
+use crate::image::status::{ManifestVersion, Status};
+use crate::image::words::{NoticeKind, State, Step, shortened};
+
+/// Starts a manifest version: a new image, or a new version or attempt in place of `before`.
+#[must_use]
+pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -> Status {
+    let mut status = Status::new(manifest, now);
+    let why = match before {
+        None => "the manifest was uploaded".to_owned(),
+        Some(before) => {
+            let why = if before.retry.is_some() {
+                "a new attempt was asked for".to_owned()
+            } else {
+                format!(
+                    "a new version replaces the one with SHA-256 {}",
+                    shortened(&before.manifest.sha256)
+                )
+            };
+            status.previous = before.previous_for_next();
+            status.build.attempt = before.build.attempt.saturating_add(1);
+            (status.state, status.build.step) = (before.state, before.build.step);
+            status.conditions = before.conditions;
+            (status.notices, status.history) = (before.notices, before.history);
+            why
+        }
+    };
+    status.build.step_since = now;
+    move_to(&mut status, State::Working, Step::CheckManifest, why, now);
+    conditions::update(&mut status, now);
+    status
+}
+
+/// The manifest was uploaded again and asks for nothing new: that is only noted, so that the sweep does not come back
+/// to it.
+pub fn note_repetition(status: &mut Status, upload: ManifestVersion) {
+    let manifest = &mut status.manifest;
+    manifest.repeated_at = Some(upload.uploaded_at);
+    (manifest.etag, manifest.version_id) = (upload.etag, upload.version_id);
+    manifest.sha256 = upload.sha256;
+}
+
+/// The manifest of an available image was uploaded with other settings. They are not applied to an AMI that exists:
+/// that is said, not hidden.
+pub fn note_settings_changed(
+    status: &mut Status,
+    upload: ManifestVersion,
+    publish_digest: String,
+    now: Timestamp,
+) {
+    note_repetition(status, upload);
+    status.manifest.publish_digest = Some(publish_digest);
+    note(status, "settings changed in the manifest; nothing was done", now);
+    conditions::settings_changed(status, now);
+    record_notice(status, NoticeKind::Changed, now);
+}

@@ -1,0 +1,184 @@
+//! How an image ends that does not come to be: failed, lost, cancelled; what is deleted then, and how it begins again.
+
+use jiff::Timestamp;
+
+use super::{move_to, note, record_notice, wait};
+use crate::image::message;
+use crate::image::plan;
+use crate::image::status::{Cancel, Failure, Orphan, Retry, Status};
+use crate::image::words::{
+    CancelBy, FailureKind, NoticeKind, State, Step, TerminalReason, WaitReason,
+};
+
+/// The image will not come to be.
+pub(super) fn fail(status: &mut Status, failure: Failure, now: Timestamp) {
+    let reason = failure.kind.terminal_reason();
+    if matches!(failure.kind, FailureKind::SeveralImages { .. }) {
+        // A person has to look at what is there: nothing is deleted.
+        let why = message::failure_line(&failure);
+        status.build.failure = Some(failure);
+        return end(status, reason, why, now);
+    }
+    abort(status, reason, Some(failure), now);
+}
+
+/// The image will not come to be: what was made for it is deleted first, so that its notice can say so.
+pub(super) fn abort(
+    status: &mut Status,
+    reason: TerminalReason,
+    failure: Option<Failure>,
+    now: Timestamp,
+) {
+    let why = match &failure {
+        Some(failure) => message::failure_line(failure),
+        None => "it was cancelled".to_owned(),
+    };
+    status.build.failure = failure;
+    if may_have_made_something(status) {
+        status.build.ending = Some(reason);
+        move_to(status, State::Working, Step::CleanUp, why, now);
+    } else {
+        end(status, reason, why, now);
+    }
+}
+
+/// Whether anything was, or may have been, made for the image. What is only being stored exists, and is kept.
+fn may_have_made_something(status: &Status) -> bool {
+    let made = !status.build.tasks.is_empty() || !status.regions.is_empty();
+    made && !status.build.step.stores()
+}
+
+fn end(status: &mut Status, reason: TerminalReason, why: impl Into<String>, now: Timestamp) {
+    let (state, notice) = match reason {
+        TerminalReason::Failed => (State::Failed, NoticeKind::Failed),
+        TerminalReason::Lost => (State::Failed, NoticeKind::Lost),
+        TerminalReason::Cancelled => (State::Cancelled, NoticeKind::Cancelled),
+    };
+    status.build.ending = None;
+    move_to(status, state, status.build.step, why, now);
+    record_notice(status, notice, now);
+}
+
+/// This could not be deleted.
+pub(super) fn keep(status: &mut Status, orphan: Orphan) {
+    let build = &mut status.build;
+    build.deleted.retain(|deleted| *deleted != orphan.what);
+    build.orphans.push(orphan);
+}
+
+/// Nothing is left that could be deleted.
+pub(super) fn cleaned_up(status: &mut Status, now: Timestamp) {
+    let deleted = &status.build.deleted;
+    status
+        .regions
+        .retain(|_, region| !deleted.contains(&region.image));
+    let why = message::cleaned_up(&status.build);
+    let reason = status.build.ending.unwrap_or(TerminalReason::Failed);
+    end(status, reason, why, now);
+}
+
+/// EC2 was asked to cancel the task that runs. Returns whether that is new.
+pub(super) fn cancel_sent(status: &mut Status, refused: Option<WaitReason>, now: Timestamp) -> bool {
+    let Some(task) = status.build.tasks.last_mut() else {
+        return false;
+    };
+    let again = task.cancel_sent_at.replace(now).is_some();
+    let why = format!("EC2 was asked to cancel {}", task.id);
+    status.build.waiting = None;
+    if !again {
+        note(status, why, now);
+    }
+    if let Some(reason) = refused {
+        wait(status, reason, now);
+    }
+    true
+}
+
+/// Why an image is not cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotCancellable {
+    /// It has ended.
+    #[error("it is already {0}")]
+    Ended(State),
+    /// It is about to end.
+    #[error("it has already failed, and what was made for it is being deleted")]
+    Ending,
+    /// The AMI is there, and is being stored.
+    #[error("its AMI is already available and is being stored, for which EC2 has no cancellation")]
+    Stored,
+}
+
+/// Somebody no longer wants the image. Returns whether that is new.
+///
+/// # Errors
+/// If it is too late.
+pub fn request_cancel(
+    status: &mut Status,
+    by: CancelBy,
+    now: Timestamp,
+) -> Result<bool, NotCancellable> {
+    if status.state.is_final() {
+        return Err(NotCancellable::Ended(status.state));
+    }
+    if status.cancel.is_some() {
+        return Ok(false);
+    }
+    if status.build.ending.is_some() {
+        return Err(NotCancellable::Ending);
+    }
+    if !plan::may_be_cancelled(status) {
+        return Err(NotCancellable::Stored);
+    }
+    status.cancel = Some(Cancel {
+        asked_at: now,
+        by,
+        uploaded_at: status.manifest.last_uploaded_at(),
+    });
+    let why = match by {
+        CancelBy::Command => "somebody asked to cancel it",
+        CancelBy::ManifestRemoved => "the manifest was removed, so it is cancelled",
+    };
+    note(status, why, now);
+    Ok(true)
+}
+
+/// Why there is no new attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotRetryable {
+    /// It is in progress.
+    #[error("it is in progress: wait for its end, or cancel it first")]
+    Working,
+    /// Its AMI is there.
+    #[error("its AMI is available: there is nothing to retry")]
+    Available,
+    /// The AMI is there, and only storing it failed.
+    #[error("its AMI is available, and only storing it failed: store it by hand (aws ec2 create-store-image-task)")]
+    NotStored,
+    /// The manifest itself is wrong.
+    #[error("its manifest was rejected: fix the manifest and upload it again")]
+    Rejected,
+    /// Another manifest decides.
+    #[error("the image manifest beside this bundle decides: retry that one")]
+    Superseded,
+}
+
+/// Somebody wants a new attempt. Returns whether that is new.
+///
+/// # Errors
+/// If it makes no sense.
+pub fn request_retry(status: &mut Status, now: Timestamp) -> Result<bool, NotRetryable> {
+    match status.state {
+        State::Working => return Err(NotRetryable::Working),
+        State::Available => return Err(NotRetryable::Available),
+        State::Rejected => return Err(NotRetryable::Rejected),
+        State::Superseded => return Err(NotRetryable::Superseded),
+        State::Failed if status.only_storing() => return Err(NotRetryable::NotStored),
+        State::Failed | State::Cancelled => {}
+    }
+    if status.retry.is_some() {
+        return Ok(false);
+    }
+    status.retry = Some(Retry { asked_at: now });
+    note(status, "somebody asked for a new attempt", now);
+    Ok(true)
+}

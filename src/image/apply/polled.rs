@@ -1,0 +1,163 @@
+//! What was seen of a task or an AMI: never backwards, unknown words waited on, silence told.
+
+use jiff::Timestamp;
+
+use super::ending::{abort, fail};
+use super::{next_step, record_notice};
+use crate::image::message::failures;
+use crate::image::observed::{ObservedImage, ObservedTask};
+use crate::image::plan::{ENDING_GRACE, VISIBILITY_GRACE, WAITING_LONG};
+use crate::image::status::{RegionStatus, Status};
+use crate::image::task::{Phase, Task, TaskKind};
+use crate::image::words::{NoticeKind, TerminalReason};
+
+/// The task was polled; `seen` is none where EC2 does not list it. Returns whether that is worth saving.
+pub(super) fn task(status: &mut Status, seen: Option<&ObservedTask>, now: Timestamp) -> bool {
+    let build = &mut status.build;
+    let Some(task) = build.tasks.last_mut() else {
+        return false;
+    };
+    let Some(seen) = seen else {
+        let is_new = task.unseen_since.is_none();
+        task.unseen_since.get_or_insert(now);
+        return is_new;
+    };
+    let updated_at = task.updated_at;
+    let changed = task.update(seen, now) | build.waiting.take().is_some();
+    if task.updated_at != updated_at {
+        build.stalls = 0;
+    }
+    build.progress = task.progress;
+    judge(status, now) || note_stalled(status, now) || changed
+}
+
+/// Acts on the state of the last task, if that is an end. Returns whether it is.
+pub(super) fn judge(status: &mut Status, now: Timestamp) -> bool {
+    let Some(task) = status.build.tasks.last().cloned() else {
+        return false;
+    };
+    match task.phase() {
+        Phase::Complete => complete(status, &task, now),
+        Phase::Failed => failed(status, &task, now),
+        Phase::Ending if now.duration_since(task.updated_at) > ENDING_GRACE => {
+            failed(status, &task, now);
+        }
+        Phase::Ending | Phase::Running => return false,
+    }
+    true
+}
+
+fn complete(status: &mut Status, task: &Task, now: Timestamp) {
+    if status.cancel.is_some() && task.kind != TaskKind::StoreImage {
+        return abort(status, TerminalReason::Cancelled, None, now);
+    }
+    match task.kind {
+        TaskKind::ImportSnapshot if task.snapshots.is_empty() => {
+            fail(status, failures::made_nothing(task, "snapshot"), now);
+        }
+        TaskKind::ImportImage if task.image.is_none() => {
+            fail(status, failures::made_nothing(task, "AMI"), now);
+        }
+        _ => next_step(status, format!("{} {} is complete", task.kind, task.id), now),
+    }
+}
+
+fn failed(status: &mut Status, task: &Task, now: Timestamp) {
+    if status.cancel.is_some() && task.kind != TaskKind::StoreImage {
+        return abort(status, TerminalReason::Cancelled, None, now);
+    }
+    fail(status, failures::task_failed(task), now);
+}
+
+/// The AMI was polled; `seen` is none where EC2 does not list it. Returns whether that is worth saving.
+pub(super) fn image(
+    status: &mut Status,
+    region: &str,
+    seen: Option<&ObservedImage>,
+    now: Timestamp,
+) -> bool {
+    let Some(seen) = seen else {
+        return image_unlisted(status, region, now);
+    };
+    let mut changed = keep(status, region, seen) | status.build.waiting.take().is_some();
+    let last = status.build.tasks.last_mut();
+    if let Some(task) = last.filter(|task| task.kind.is_image()) {
+        let before = task.updated_at;
+        changed |= task.update(&seen.as_task(), now);
+        if task.updated_at != before {
+            status.build.stalls = 0;
+        }
+    }
+    match seen.state.as_str() {
+        "available" => {
+            next_step(status, format!("{} is available", seen.id), now);
+            true
+        }
+        "failed" | "invalid" | "error" | "deregistered" => {
+            fail(status, failures::image_failed(seen), now);
+            true
+        }
+        // `pending`, `transient`, `disabled` and words that EC2 may add: shown, and waited on.
+        _ => note_stalled(status, now) || changed,
+    }
+}
+
+/// Keeps what was seen of the AMI. Returns whether anything is new.
+fn keep(status: &mut Status, region: &str, seen: &ObservedImage) -> bool {
+    let before = status.regions.get(region);
+    let mut image = RegionStatus {
+        image: seen.id.clone(),
+        image_state: seen.state.clone(),
+        unseen_since: None,
+        snapshots: seen.snapshots.clone(),
+    };
+    if image.snapshots.is_empty()
+        && let Some(before) = before
+    {
+        image.snapshots.clone_from(&before.snapshots);
+    }
+    let changed = before != Some(&image);
+    status.regions.insert(region.to_owned(), image);
+    changed
+}
+
+/// One empty answer does not prove anything: EC2's answers are eventually consistent.
+fn image_unlisted(status: &mut Status, region: &str, now: Timestamp) -> bool {
+    let Some(image) = status.regions.get_mut(region) else {
+        return false;
+    };
+    let Some(since) = image.unseen_since else {
+        image.unseen_since = Some(now);
+        return true;
+    };
+    if now.duration_since(since) <= VISIBILITY_GRACE {
+        return false;
+    }
+    let failure = failures::image_lost(&image.image, region, since);
+    fail(status, failure, now);
+    true
+}
+
+/// Tells of silence: after a time that is named for each kind, then after twice that, and so on. Nothing is aborted for
+/// being slow. Returns whether there was something to tell.
+#[must_use]
+pub fn note_stalled(status: &mut Status, now: Timestamp) -> bool {
+    // RegisterImage takes seconds.
+    let limit = status
+        .polled_task()
+        .map_or(WAITING_LONG, |task| task.kind.stalled_after());
+    let silence = now.duration_since(status.unchanged_since());
+    let told = status.build.stalls;
+    // Nobody may have polled for long: then one notice stands for all that would have been sent meanwhile.
+    while limit
+        .checked_mul(2_i32.saturating_pow(status.build.stalls))
+        .is_some_and(|limit| silence > limit)
+    {
+        status.build.stalls += 1;
+    }
+    if status.build.stalls == told {
+        return false;
+    }
+    record_notice(status, NoticeKind::Stalled, now);
+    true
+}

@@ -1,0 +1,279 @@
+//! What a person can do about a failure.
+//!
+//! The words of VM Import and what they mean are from the VM Import/Export User Guide: "Troubleshooting VM
+//! Import/Export", "Required service role", and "Image formats supported by VM Import/Export".
+
+use super::shell_word;
+use crate::image::status::{Failure, Status};
+use crate::image::task::{Task, TaskKind};
+use crate::image::words::{FailureKind, SourceKind, UnreadableReason};
+
+const FIX: &str = "fix the problem reported above";
+
+/// What VM Import says, in small letters, and what can be done about it. The first match counts: the narrow ones come
+/// before the wide ones.
+const IMPORT: &[(&[&str], &str)] = &[
+    (
+        &["service role"],
+        "create the role vmimport, or name yours in the stack's parameter VmImportRole, and let it read the object's \
+         bucket (VM Import/Export User Guide, \"Required service role\"); if the object is encrypted with a KMS key, the \
+         role needs kms:Decrypt, too",
+    ),
+    (
+        &["not local to the region"],
+        "upload the object to a bucket in the Region of the AMI",
+    ),
+    (
+        &["s3 source location", "access denied", "accessdenied"],
+        "check that the object is still there, and that the role vmimport (or the one in the stack's parameter \
+         VmImportRole) may read it",
+    ),
+    (
+        &["unsupported vmdk file format"],
+        "a VMDK has to be stream-optimized: export it again, or convert it to raw (qemu-img convert -O raw) and say \
+         `format: raw`",
+    ),
+    (
+        &["chunked disk files"],
+        "export the machine again, so that each disk in the OVA is a single file",
+    ),
+    (
+        &["unsupported compression algorithm"],
+        "export the VMDK again in OVF format, not in OVA format",
+    ),
+    (
+        &["uncompressed data has an invalid length"],
+        "the VMDK is damaged: create it again, and compare its checksum before and after the upload",
+    ),
+    (
+        &["footers not identical"],
+        "the VHD is a differencing one or damaged: export it again as a fixed or dynamic VHD",
+    ),
+    (
+        &["disk validation failed", "disk-image-size=0"],
+        "check that the object is what `format` says, is complete, and is a format that EC2 imports: raw, VHD, \
+         stream-optimized VMDK; for `vm` also OVA and VHDX",
+    ),
+    (
+        &["unknown os", "missing os files"],
+        "EC2 does not recognize the operating system: compare it with \"Operating systems supported by VM Import/Export\", \
+         or use the source `disk`, which takes a disk as it is",
+    ),
+    (
+        &["unsupported kernel"],
+        "EC2 does not support this kernel: compare it with \"Operating systems supported by VM Import/Export\", or use the \
+         source `disk`, which takes a disk as it is",
+    ),
+    (
+        &["unable to detect default kernel"],
+        "set the default kernel to $saved_entry in grub.cfg and name it in grubenv",
+    ),
+    (
+        &["grub", "menu.lst", "fstab", "multiple directories"],
+        "EC2 imports no machines with several boot configurations or several /etc directories: leave one of each",
+    ),
+    (
+        &["initramfs", "initrd"],
+        "test the initramfs with lsinitramfs, and rebuild it if that shows errors",
+    ),
+    (
+        &["logical volume group"],
+        "the disk may be damaged: compare its checksum before and after the upload, and check its logical volumes",
+    ),
+    (
+        &["no bootable partition"],
+        "check that the disk has a boot partition, and that it is the right disk",
+    ),
+    (
+        &["firstbootfailure", "failed to boot", "booter networking"],
+        "let Windows boot to its login with DHCP on, no anti-virus software or firewall, no secondary disks, and .NET \
+         Framework 3.5 SP1 or later, and export it again (VM Import/Export User Guide, \"Windows VM errors\")",
+    ),
+    (
+        &["kms"],
+        "let the role vmimport use the KMS key: kms:CreateGrant, Decrypt, DescribeKey, Encrypt, GenerateDataKey*, \
+         ReEncrypt*",
+    ),
+    (&["cancel"], "somebody cancelled the task"),
+];
+
+
+/// What a person can do about a failure, in one line.
+#[must_use]
+pub fn hint(status: &Status, failure: &Failure) -> String {
+    match &failure.kind {
+        FailureKind::ManifestGone => {
+            "nothing was registered for it; upload the manifest again if the image is still wanted".to_owned()
+        }
+        FailureKind::NameTaken {
+            earlier_version: true,
+            ..
+        } => "that AMI is an earlier version of this manifest: put {digest} or {date} and {time} into the name, so that \
+              every version has a name of its own"
+            .to_owned(),
+        FailureKind::NameTaken { image, .. } => and_retry(
+            status,
+            &format!("deregister {image} if nobody needs it, or choose another name and upload the manifest again"),
+        ),
+        FailureKind::RequestRefused { action } if action == "CreateStoreImageTask" => {
+            store_by_hand(status.regions.values().next().map(|it| it.image.as_str()))
+        }
+        FailureKind::TaskFailed => match status.build.tasks.last() {
+            Some(task) if task.kind == TaskKind::StoreImage => store_by_hand(Some(&task.id)),
+            Some(task) => and_retry(status, for_failed_task(task, &failure.message)),
+            None => and_retry(status, FIX),
+        },
+        FailureKind::Other => and_retry(status, FIX),
+        _ => and_retry(status, &advice(status, failure)),
+    }
+}
+
+/// `ADVICE; then run: amiwright retry s3://bucket/key`.
+fn and_retry(status: &Status, advice: &str) -> String {
+    let manifest = shell_word(&status.manifest.uri());
+    format!("{advice}; then run: amiwright retry {manifest}")
+}
+
+fn store_by_hand(image: Option<&str>) -> String {
+    let image = image.map(|image| format!(" {image}")).unwrap_or_default();
+    format!(
+        "the AMI{image} is available and was kept; {FIX} and store it by hand (aws ec2 create-store-image-task)"
+    )
+}
+
+fn advice(status: &Status, failure: &Failure) -> String {
+    match &failure.kind {
+        FailureKind::SourceUnreadable { why } => for_unreadable(status.build.source, *why),
+        FailureKind::SeveralImages { .. } => {
+            "there must be one at most: find out where the others come from and deregister them".to_owned()
+        }
+        FailureKind::BundleKeyUnusable => {
+            "AWS itself no longer bundles instances: use CreateImage, or the source `disk`. For an EC2-compatible cloud \
+             that does, keep a long-lived key of a user who may only put objects under amiwright's bundles/ prefix as an \
+             SSM SecureString ({\"accessKeyId\": …, \"secretAccessKey\": …}), and name it in the stack's parameter \
+             BundleKeyParameter"
+                .to_owned()
+        }
+        FailureKind::BundleInvalid => "bundle the instance again".to_owned(),
+        FailureKind::RequestRefused { action } => for_refusal(action, failure).to_owned(),
+        FailureKind::TaskMadeNothing => "check the task in the EC2 console".to_owned(),
+        FailureKind::TaskLost => "look for the task in the EC2 console and in CloudTrail".to_owned(),
+        FailureKind::ImageDeregistered { .. } | FailureKind::ImageLost { .. } => {
+            "somebody may have deregistered it: see DeregisterImage in CloudTrail".to_owned()
+        }
+        FailureKind::StatusTooLarge => {
+            "delete the status object, so that a new one is written".to_owned()
+        }
+        _ => FIX.to_owned(),
+    }
+}
+
+/// What a person can do where the object that the image is made from cannot be read.
+fn for_unreadable(source: Option<SourceKind>, why: UnreadableReason) -> String {
+    let what = source.unwrap_or(SourceKind::Bundle);
+    match why {
+        UnreadableReason::OtherRegion => format!(
+            "the {what}'s bucket is in another Region than the AMI: upload the {what} to a bucket in this one"
+        ),
+        UnreadableReason::NoSuchBucket => {
+            let field = if what == SourceKind::Bundle {
+                "manifest"
+            } else {
+                "object"
+            };
+            format!("there is no such bucket: correct source.{what}.{field} and upload the manifest again")
+        }
+        UnreadableReason::Archived => {
+            format!("the {what} is archived: restore it first (aws s3api restore-object)")
+        }
+        UnreadableReason::AccessDenied => format!(
+            "name the {what}'s bucket in the stack's parameter OtherBuckets, so that the function's role has s3:GetObject \
+             and s3:ListBucket on it (the bucket's own policy counts, too), or upload the {what} beside its manifest"
+        ),
+        UnreadableReason::Other => FIX.to_owned(),
+    }
+}
+
+/// What a person can do about a task that failed with this message.
+fn for_failed_task(task: &Task, message: &str) -> &'static str {
+    let message = message.to_lowercase();
+    match task.kind {
+        TaskKind::BundleInstance if message.contains("cancel") => {
+            "somebody cancelled the bundle task"
+        }
+        TaskKind::BundleInstance => {
+            "check that the key in Systems Manager may still put objects under amiwright's bundles/ prefix, and that the \
+             instance still runs"
+        }
+        TaskKind::ImportSnapshot | TaskKind::ImportImage => IMPORT
+            .iter()
+            .find(|(says, _)| says.iter().any(|words| message.contains(words)))
+            .map_or(FIX, |(_, advice)| *advice),
+        TaskKind::CopyImage | TaskKind::RestoreImage | TaskKind::StoreImage => FIX,
+    }
+}
+
+/// What a person can do about a request that EC2 refused ("Error codes for the Amazon EC2 API").
+fn for_refusal(action: &str, failure: &Failure) -> &'static str {
+    let code = failure.code.as_deref().unwrap_or_default();
+    let says = |text: &str| failure.message.to_lowercase().contains(text);
+    match action {
+        "BundleInstance" if says("no longer supported") || code == "UnsupportedOperation" => {
+            "AWS no longer bundles instances: make an AMI of an EBS-backed instance with CreateImage, or bring its disk \
+             and use the source `disk`. An EC2-compatible cloud that still bundles is reached through \
+             AWS_ENDPOINT_URL_EC2"
+        }
+        "BundleInstance" if code == "AuthFailure" => {
+            "check that the key in the parameter that BundleKeyParameter names is EC2's, is active, and may put objects \
+             under amiwright's bundles/ prefix"
+        }
+        "BundleInstance" if code == "InvalidInstanceType" => {
+            "only Windows instances with an instance-store root can be bundled: use CreateImage for others"
+        }
+        "BundleInstance" if code == "IncorrectInstanceState" => "start the instance",
+        "ImportSnapshot" | "ImportImage" if says("service role") => {
+            "create the role vmimport, or name yours in the stack's parameter VmImportRole, and let it read the object's \
+             bucket (VM Import/Export User Guide, \"Required service role\")"
+        }
+        "ImportSnapshot" | "ImportImage" if says("not local") => {
+            "upload the object to a bucket in the Region of the AMI"
+        }
+        "CopyImage" if code == "InvalidAMIID.NotFound" || code == "InvalidAMIID.Unavailable" => {
+            "check that the AMI exists in that Region, is available, and is this account's or shared with it"
+        }
+        _ => for_code(code),
+    }
+}
+
+fn for_code(code: &str) -> &'static str {
+    match code {
+        "InvalidSnapshot.NotFound" => {
+            "check that the snapshot exists in this Region and account, or is shared with it"
+        }
+        "InvalidAMIName.Duplicate" => {
+            "the name is in use by an AMI that this account cannot see: choose another name and upload the manifest again"
+        }
+        "InvalidManifest" => {
+            "check that the bundle is complete and in this Region, and that EC2 may read it (canned ACL aws-exec-read on \
+             the manifest and every part)"
+        }
+        "AccessControlListNotSupported" => {
+            "EC2 reads bundles through the aws-exec-read ACL: set the bucket's Object Ownership to \"bucket owner \
+             preferred\""
+        }
+        "UnauthorizedOperation" | "AccessDenied" | "AuthFailure" => {
+            "allow the function's role what the message names (service control policies count, too), or, if it is not for \
+             this account (billing product codes), leave it out of the manifest and upload that again"
+        }
+        "OptInRequired" | "PendingVerification" => {
+            "the account has to be subscribed to or verified for this first"
+        }
+        code if code.starts_with("Invalid")
+            || code.starts_with("Missing")
+            || code.starts_with("Unsupported") =>
+        {
+            "fix in the manifest what the message names and upload it again, or fix it in AWS"
+        }
+        _ => FIX,
+    }
+}

@@ -1,0 +1,342 @@
+//! The body of the email.
+
+use std::fmt::Write as _;
+
+use jiff::{Timestamp, Unit};
+
+use super::{advice, settings_changed, shell_word, wait_text};
+use crate::image::status::{Failure, Status};
+use crate::image::task::{Phase, Task, TaskKind};
+use crate::image::words::{CancelBy, NoticeKind, Step, counted};
+
+/// Longest piece of foreign text in a notice, in characters.
+const TEXT_MAX: usize = 1000;
+
+/// The body of the email.
+pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Timestamp) -> String {
+    let mut text = headline(status, kind);
+    text.push_str("\n\n");
+    for (name, value) in facts(status, now) {
+        let _ = writeln!(text, "  {name:<10} {}", on_one_line(&value));
+    }
+    if let Some(words) = name_of_imported(status) {
+        text.push_str(&words);
+    }
+    match kind {
+        NoticeKind::Rejected => text.push_str(&problems(status, shown)),
+        NoticeKind::Failed | NoticeKind::Lost => {
+            if let Some(failure) = &status.build.failure {
+                text.push_str(&failure_text(status, failure));
+            }
+        }
+        NoticeKind::WaitingLong => {
+            text.push_str(
+                "\nNo action needed if this is on its way: amiwright keeps checking.\n",
+            );
+        }
+        NoticeKind::Stalled => text.push_str(&stalled_text(status)),
+        NoticeKind::Started => {
+            text.push_str("\nNo action needed: you will be notified when it finishes.\n");
+        }
+        NoticeKind::Changed => {
+            let _ = writeln!(text, "\nWhat was done: {}.", settings_changed());
+        }
+        NoticeKind::Completed | NoticeKind::Cancelled => {}
+    }
+    if kind.is_final() {
+        text.push_str(&clean_up_text(status, kind));
+    }
+    if kind == NoticeKind::Cancelled {
+        text.push_str(&format!("\nTo make the image after all, run:\n  amiwright retry {}\n", manifest(status)));
+    }
+    if !status.previous.is_empty() && kind.is_final() {
+        text.push_str(&previous_text(status));
+    }
+    text
+}
+
+fn headline(status: &Status, kind: NoticeKind) -> String {
+    let name = on_one_line(status.build.name.as_deref().unwrap_or(&status.manifest.key));
+    match kind {
+        NoticeKind::Completed if status.store.is_some() => {
+            format!("The image {name} is registered, available, and stored in S3.")
+        }
+        NoticeKind::Completed => format!("The image {name} is registered and available."),
+        NoticeKind::Failed if status.only_storing() => {
+            format!("The image {name} is registered and available, but storing it in S3 failed.")
+        }
+        NoticeKind::Lost if status.only_storing() => format!(
+            "The image {name} is registered and available, but EC2 no longer lists the task that stores it in S3."
+        ),
+        NoticeKind::Failed => format!("The image {name} failed."),
+        NoticeKind::Rejected => format!(
+            "The manifest was rejected: {}. Nothing was changed in AWS.",
+            counted(status.problems.len(), "problem")
+        ),
+        NoticeKind::WaitingLong => format!(
+            "The image {name} has been waiting since {}.",
+            status.build.step_since
+        ),
+        NoticeKind::Started => {
+            format!("The manifest passed the checks: the image {name} is being made.")
+        }
+        NoticeKind::Cancelled => format!(
+            "The image {name} was cancelled: {}.",
+            match status.cancel.map(|cancel| cancel.by) {
+                Some(CancelBy::ManifestRemoved) => "its manifest was removed",
+                Some(CancelBy::Command) | None => "somebody ran amiwright cancel",
+            }
+        ),
+        NoticeKind::Stalled => format!(
+            "Nothing has changed about the image {name} since {}.",
+            status.unchanged_since()
+        ),
+        NoticeKind::Lost => format!("The image {name} is lost: EC2 no longer lists it."),
+        NoticeKind::Changed => format!("The manifest of the image {name} was uploaded with other settings."),
+    }
+}
+
+fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    let build = &status.build;
+    for (region, image) in &status.regions {
+        let (id, state) = (&image.image, &image.image_state);
+        facts.push(("AMI", format!("{id} in {region} ({state})")));
+        if !image.snapshots.is_empty() {
+            facts.push(("Snapshots", image.snapshots.join(", ")));
+        }
+    }
+    if let Some(name) = &build.name {
+        facts.push(("Name", name.clone()));
+    }
+    facts.push(("Manifest", status.manifest.uri()));
+    if let Some(version) = &status.manifest.version_id {
+        facts.push(("Version", version.clone()));
+    }
+    let kind = if status.manifest.was_read() {
+        "SHA-256"
+    } else {
+        "ETag"
+    };
+    facts.push((kind, status.manifest.sha256.clone()));
+    if let Some(source) = build.source {
+        facts.push(("Source", source.to_string()));
+    }
+    if let Some(object) = &build.object {
+        let (bucket, key, size) = (&object.bucket, &object.key, object.size);
+        facts.push(("Object", format!("s3://{bucket}/{key} ({size} bytes)")));
+    }
+    if let Some(bundle) = &build.bundle {
+        facts.push(("Bundle", format!("s3://{}/{}", bundle.bucket, bundle.key)));
+    }
+    for task in &build.tasks {
+        facts.push(("Task", task_text(task)));
+        let is_stored = task.kind == TaskKind::StoreImage && task.phase() == Phase::Complete;
+        if let Some(object) = task.object.as_ref().filter(|_| is_stored) {
+            facts.push(("Stored", object.clone()));
+        }
+    }
+    if !build.deleted.is_empty() {
+        facts.push(("Deleted", build.deleted.join(", ")));
+    }
+    if let Some(waiting) = &build.waiting {
+        facts.push(("Waiting", wait_text(&waiting.reason)));
+    }
+    facts.push(("Took", took(status, now)));
+    facts
+}
+
+/// `import-snapshot import-snap-1: active, 42 %, converting`. What EC2 said on the way is no news once the task has
+/// ended, and why it failed is told apart.
+fn task_text(task: &Task) -> String {
+    let mut text = format!("{} {}: {}", task.kind, task.id, task.state);
+    let is_under_way = matches!(task.phase(), Phase::Running | Phase::Ending);
+    if let Some(progress) = task.progress.filter(|_| is_under_way) {
+        let _ = write!(text, ", {progress} %");
+    }
+    if let Some(message) = task.message.as_ref().filter(|_| is_under_way) {
+        let _ = write!(text, ", {message}");
+    }
+    if let Some(since) = task.unseen_since {
+        let _ = write!(text, " (not listed since {since})");
+    }
+    text
+}
+
+fn took(status: &Status, now: Timestamp) -> String {
+    let began = status.build.started_at;
+    let elapsed = now
+        .duration_since(began)
+        .round(Unit::Second)
+        .unwrap_or_default();
+    format!("{elapsed:#} ({began} to {now})")
+}
+
+fn problems(status: &Status, shown: usize) -> String {
+    let mut text = "\nWhat is wrong:\n".to_owned();
+    for problem in status.problems.iter().take(shown) {
+        let place = match (problem.line, problem.column) {
+            (Some(line), Some(column)) => format!("{line}:{column} "),
+            _ => String::new(),
+        };
+        let path = if problem.path.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", problem.path)
+        };
+        let _ = writeln!(
+            text,
+            "  - {place}{}",
+            on_one_line(&format!("{path}{}", problem.message))
+        );
+        if let Some(hint) = &problem.hint {
+            let _ = writeln!(text, "    {}", on_one_line(hint));
+        }
+        if let Some(rule) = &problem.rule {
+            let _ = writeln!(text, "    [{}]", on_one_line(rule));
+        }
+    }
+    let left = status.problems.len().saturating_sub(shown);
+    if left > 0 {
+        let _ = writeln!(text, "  and {left} more, all in the status");
+    }
+    text.push_str(if status.build.step == Step::CheckObject {
+        "\nUpload the right object, or correct the manifest; then upload the manifest again.\n"
+    } else {
+        "\nFix the manifest and upload it again.\n"
+    });
+    text
+}
+
+fn failure_text(status: &Status, failure: &Failure) -> String {
+    let mut text = format!("\nWhat failed: {}\n", on_one_line(&failure.doing));
+    let code = failure
+        .code
+        .as_deref()
+        .map(|code| format!("{code}: "))
+        .unwrap_or_default();
+    let is_of_task = |task: &Task| task.message.as_ref() == Some(&failure.message);
+    let reason = if failure.is_of_service() || status.build.tasks.iter().any(is_of_task) {
+        "AWS said:"
+    } else {
+        "Reason:"
+    };
+    let _ = writeln!(
+        text,
+        "{reason:<12} {}",
+        on_one_line(&format!("{code}{}", failure.message))
+    );
+    if let Some(request_id) = &failure.request_id {
+        let _ = writeln!(text, "Request id:  {}", on_one_line(request_id));
+    }
+    let _ = writeln!(text, "What to do:  {}", on_one_line(&advice::hint(status, failure)));
+    text
+}
+
+/// ImportImage takes no name ("Import your VM as an image"); a manifest may set the tag itself.
+fn name_of_imported(status: &Status) -> Option<String> {
+    let task = status
+        .tasks
+        .iter()
+        .find(|task| task.kind == TaskKind::ImportImage)?;
+    let name = on_one_line(status.build.name.as_deref()?);
+    (!status.regions.is_empty()).then(|| {
+        format!(
+            "\nEC2 named the AMI after its task, {}. The tag Name holds {name}, unless the manifest sets that tag.\n",
+            task.id
+        )
+    })
+}
+
+fn stalled_text(status: &Status) -> String {
+    let again = "\nNo action needed: amiwright keeps polling, and continues when EC2 does.\n\
+                 You will be notified again if nothing changes for as long once more.\n";
+    if let Some(cancel) = status.cancel {
+        return format!(
+            "{again}It was cancelled at {}: EC2 is asked to end it until it does.\n",
+            cancel.asked_at
+        );
+    }
+    if status.only_storing() {
+        return format!(
+            "{again}The AMI is available already; EC2 cannot cancel storing it.\n"
+        );
+    }
+    let manifest = manifest(status);
+    format!("{again}To end it, remove the manifest or run:\n  amiwright cancel {manifest}\n")
+}
+
+/// The manifest's address, as it is pasted into a shell.
+fn manifest(status: &Status) -> String {
+    shell_word(&on_one_line(&status.manifest.uri()))
+}
+
+/// What became of all that was made for an image that did not come to be.
+fn clean_up_text(status: &Status, kind: NoticeKind) -> String {
+    if !status.build.orphans.is_empty() {
+        let mut text = "\nThese may be left over in AWS and could not be deleted. Delete them by hand, AMIs before their \
+                        snapshots:\n"
+            .to_owned();
+        for left in &status.build.orphans {
+            let _ = writeln!(
+                text,
+                "  - {}: {}",
+                on_one_line(&left.what),
+                on_one_line(&left.why)
+            );
+        }
+        return text;
+    }
+    let words = if !status.build.deleted.is_empty() {
+        "What had been made for it in AWS was deleted (see Deleted)."
+    } else if status.build.step == Step::CleanUp {
+        "Nothing of it was left over in AWS."
+    } else if kind == NoticeKind::Cancelled {
+        "Nothing had been made for it in AWS."
+    } else {
+        return String::new();
+    };
+    format!("\n{words}\n")
+}
+
+fn previous_text(status: &Status) -> String {
+    let Some(previous) = status.previous.last() else {
+        return String::new();
+    };
+    let list: Vec<String> = previous
+        .regions
+        .iter()
+        .map(|(region, it)| format!("{} in {region}", it.image))
+        .collect();
+    let list = list.join(", ");
+    if status.invalidates_previous() {
+        return format!(
+            "\nThe previous AMI, {list}, was registered from the same bundle. That has changed, so its registration is\n\
+             no longer valid (RegisterImage): deregister it.\n"
+        );
+    }
+    format!("\nThe previous AMI is kept: {list}.\n")
+}
+
+/// Foreign text, so that it cannot fake a line of the notice: no control characters, no end.
+pub(crate) fn on_one_line(text: &str) -> String {
+    let clean = |c: char| if acts(c) { ' ' } else { c };
+    if text.chars().count() <= TEXT_MAX {
+        return text.chars().map(clean).collect();
+    }
+    text.chars()
+        .take(TEXT_MAX)
+        .map(clean)
+        .chain(" ...".chars())
+        .collect()
+}
+
+/// Whether a character does something to the text around it: breaks the line, or turns its direction.
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
+        )
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

@@ -1,0 +1,157 @@
+//! Failures that no request was answered with, in words.
+
+use jiff::Timestamp;
+
+use crate::image::observed::{MANIFEST_TAG, ObservedImage};
+use crate::image::status::{Failure, Status};
+use crate::image::task::Task;
+use crate::image::words::FailureKind;
+
+/// The manifest, or what it names, is gone.
+#[must_use]
+pub fn manifest_gone() -> Failure {
+    Failure::new(
+        FailureKind::ManifestGone,
+        "reading the manifest",
+        "the manifest, or its bundle, was removed or replaced before the AMI was registered",
+    )
+}
+
+/// Another AMI has the name.
+#[must_use]
+pub fn name_taken(status: &Status, image: &ObservedImage) -> Failure {
+    let (name, id) = (&image.name, &image.id);
+    let kind = FailureKind::NameTaken {
+        image: id.clone(),
+        earlier_version: image.tags.get(MANIFEST_TAG) == Some(&status.manifest.uri()),
+    };
+    Failure {
+        code: Some("InvalidAMIName.Duplicate".to_owned()),
+        ..Failure::new(
+            kind,
+            format!("looking for the image {name}"),
+            format!("AMI name {name} is already in use by AMI {id}"),
+        )
+    }
+}
+
+/// More than one AMI has the ownership tags.
+#[must_use]
+pub fn several_images(images: Vec<String>) -> Failure {
+    let message = format!(
+        "{} AMIs have its ownership tags: {}",
+        images.len(),
+        images.join(", ")
+    );
+    Failure::new(
+        FailureKind::SeveralImages { images },
+        "looking for the AMI of this manifest version",
+        message,
+    )
+}
+
+/// There is no usable key to let EC2 write a bundle with.
+#[must_use]
+pub fn bundle_key(message: String) -> Failure {
+    let doing = "reading the key that signs a bundle's upload policy";
+    Failure::new(FailureKind::BundleKeyUnusable, doing, message)
+}
+
+/// What a task made does not pass the checks.
+#[must_use]
+pub fn bundle_invalid(task: &Task, message: String) -> Failure {
+    let doing = format!("checking what {} {} made", task.kind, task.id);
+    Failure::new(FailureKind::BundleInvalid, doing, message)
+}
+
+/// A task failed.
+#[must_use]
+pub fn task_failed(task: &Task) -> Failure {
+    let message = task
+        .message
+        .clone()
+        .unwrap_or_else(|| format!("EC2 says that it is {} and gives no reason", task.state));
+    Failure {
+        code: task.code.clone(),
+        ..Failure::new(FailureKind::TaskFailed, polling(task), message)
+    }
+}
+
+/// A task is complete and names nothing.
+#[must_use]
+pub fn made_nothing(task: &Task, what: &str) -> Failure {
+    let message = format!("EC2 says that it is {} but names no {what}", task.state);
+    Failure::new(FailureKind::TaskMadeNothing, polling(task), message)
+}
+
+/// EC2 no longer lists a task, and what it would have made is not there.
+#[must_use]
+pub fn task_lost(task: &Task) -> Failure {
+    let progress = task
+        .progress
+        .map(|progress| format!(" at {progress} %"))
+        .unwrap_or_default();
+    let since = task
+        .unseen_since
+        .map(|since| format!(" since {since}"))
+        .unwrap_or_default();
+    let message = format!(
+        "EC2 has not listed the task{since}; it was {}{progress} when it was last seen, and what it would have made is \
+         not there",
+        task.state
+    );
+    Failure::new(FailureKind::TaskLost, polling(task), message)
+}
+
+fn polling(task: &Task) -> String {
+    format!("waiting for {} {}", task.kind, task.id)
+}
+
+/// An AMI failed, or was deregistered.
+#[must_use]
+pub fn image_failed(seen: &ObservedImage) -> Failure {
+    let image = seen.id.clone();
+    let (code, message) = match &seen.reason {
+        Some((code, message)) => (Some(code.clone()), message.clone()),
+        None => (
+            None,
+            format!("EC2 says that {image} is {} and gives no reason", seen.state),
+        ),
+    };
+    let doing = format!("waiting for {image} to become available");
+    let kind = if seen.state == "deregistered" {
+        FailureKind::ImageDeregistered { image }
+    } else {
+        FailureKind::ImageFailed { image }
+    };
+    Failure {
+        code,
+        ..Failure::new(kind, doing, message)
+    }
+}
+
+/// EC2 gave the AMI's id and does not list it.
+#[must_use]
+pub fn image_lost(image: &str, region: &str, since: Timestamp) -> Failure {
+    let kind = FailureKind::ImageLost {
+        image: image.to_owned(),
+    };
+    Failure {
+        code: Some("InvalidAMIID.NotFound".to_owned()),
+        ..Failure::new(
+            kind,
+            format!("waiting for {image} in {region}"),
+            format!("EC2 gave the id {image} but has not listed the AMI since {since}"),
+        )
+    }
+}
+
+/// The status would be larger than may be written.
+#[must_use]
+pub fn status_too_large(size: usize, limit: usize) -> Failure {
+    Failure::new(
+        FailureKind::StatusTooLarge,
+        "writing the status",
+        format!("the status would have {size} bytes; at most {limit} are written"),
+    )
+}

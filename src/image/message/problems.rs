@@ -1,0 +1,39 @@
+//! Problems of what somebody uploaded, in words.
+
+use super::failures;
+use crate::image::status::{Failure, Status};
+use crate::image::words::counted;
+use crate::manifest::Problem;
+
+/// `2 problems in the manifest`.
+#[must_use]
+pub fn summary(count: usize) -> String {
+    format!("{} in the manifest", counted(count, "problem"))
+}
+
+/// Stands for the problems that a status does not keep.
+#[must_use]
+pub fn and_more(count: usize) -> Problem {
+    Problem::new(format!("and {} more", counted(count, "problem")))
+}
+
+/// The failure of an image whose bundle a task has made, if one has: then they are not the uploader's problems.
+#[must_use]
+pub fn of_task(status: &Status, problems: &[Problem]) -> Option<Failure> {
+    let task = status.build.tasks.last()?;
+    let messages: Vec<&str> = problems.iter().map(|it| &*it.message).collect();
+    Some(failures::bundle_invalid(task, messages.join("; ")))
+}
+
+/// The parts cannot be the ones of the bundle's manifest.
+#[must_use]
+pub fn wrong_size(size: u64, expected: u64) -> Problem {
+    Problem::new(format!(
+        "the bundle's parts add up to {size} bytes, its manifest says {expected}"
+    ))
+    .with_path("manifest.image.bundled_size")
+    .with_hint(
+        "upload the parts that belong to this manifest and then the manifest again, or bundle the image again",
+    )
+    .with_rule("AMI tools: bundled_size is the sum of the parts' sizes")
+}

@@ -1,0 +1,136 @@
+//! What a step comes to, as a value. Steps return these; [`super::apply`] alone writes them into a status.
+
+use super::observed::{ObservedImage, ObservedTask};
+use super::status::{BundleVersion, Failure, Orphan, RegionStatus, SourceObject};
+use super::task::Task;
+use super::words::{SourceKind, WaitReason};
+use crate::manifest::Problem;
+
+/// What a step comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepOutcome {
+    /// It has what it was for.
+    Advance(Evidence),
+    /// It cannot go on yet.
+    Wait(WaitReason),
+    /// What somebody uploaded does not pass the checks.
+    Reject(Vec<Problem>),
+    /// The image will not come to be.
+    Fail(Failure),
+    /// It is about to do something that EC2 would not recognise as a repetition: that is written down first, which only
+    /// one invocation can do, and then the step is called again.
+    Claim(Claim),
+    /// There is nothing to write.
+    Unchanged,
+}
+
+/// What a step has found out or done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Evidence {
+    /// The manifest passed the checks.
+    ManifestAccepted(Accepted),
+    /// An image manifest beside the bundle decides in its place.
+    DecidedElsewhere {
+        /// Its key.
+        image_manifest: String,
+    },
+    /// The object that the image is made from is there and is what it should be.
+    ObjectChecked {
+        /// The object.
+        object: SourceObject,
+        /// What it makes this version.
+        identity: Identity,
+    },
+    /// The object was replaced before the task was started: it has to be checked again.
+    ObjectReplaced,
+    /// The bundle and all its parts are there.
+    BundleChecked {
+        /// The bundle.
+        bundle: BundleVersion,
+        /// What it makes this version.
+        identity: Identity,
+    },
+    /// EC2 has the task.
+    TaskStarted {
+        /// The task.
+        task: Task,
+        /// Whether it was just started.
+        origin: Origin,
+    },
+    /// The task was looked at; none where EC2 does not list it.
+    TaskPolled(Option<ObservedTask>),
+    /// What was imported has its tags.
+    ImportTagged,
+    /// EC2 has the AMI.
+    ImageRegistered {
+        /// The Region.
+        region: String,
+        /// The AMI.
+        image: RegionStatus,
+        /// Whether it was just registered.
+        origin: Origin,
+    },
+    /// The AMI was looked at; none where EC2 does not list it.
+    ImagePolled {
+        /// The Region.
+        region: String,
+        /// The AMI.
+        image: Option<ObservedImage>,
+    },
+    /// EC2 was asked to cancel the task that runs; where it refused, why.
+    CancelSent(Option<WaitReason>),
+    /// Nothing runs any more of what was to be cancelled.
+    Cancelled {
+        /// What may be there and is not to be deleted.
+        orphans: Vec<Orphan>,
+    },
+    /// These could not be deleted.
+    NotDeleted(Vec<Orphan>),
+    /// Nothing is left that could be deleted.
+    CleanedUp {
+        /// What could not.
+        orphans: Vec<Orphan>,
+    },
+}
+
+/// What is written down before it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// EC2 is about to be asked to store the AMI.
+    Store,
+    /// These are about to be deleted: the notice names them whatever happens in between.
+    Delete(Vec<String>),
+}
+
+/// Where something comes from that EC2 has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The call was just made.
+    Created,
+    /// It was found where an earlier call, whose answer was lost, had made it.
+    Found,
+}
+
+/// What a manifest that passed the checks asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// What the image is made from.
+    pub source: SourceKind,
+    /// The AMI's name and the version's digest; none while they depend on an object that was not checked yet.
+    pub identity: Option<Identity>,
+    /// SHA-256 of the publish half.
+    pub publish_digest: String,
+    /// The bucket that the AMI is to be stored in.
+    pub store: Option<String>,
+    /// Whether people want to be told now.
+    pub notify_started: bool,
+}
+
+/// What makes an AMI the one that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The AMI's name.
+    pub name: String,
+    /// The version's digest (see [`super::status::Build::digest`]).
+    pub digest: String,
+}

@@ -1,0 +1,84 @@
+//! Ownership tags: by them is known what is ours, and what is there already.
+
+use std::collections::BTreeMap;
+
+use super::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG, ObservedImage};
+use super::status::Status;
+
+/// Longest value of a tag, in characters ("Tag restrictions", EC2 User Guide).
+pub const TAG_VALUE_MAX: usize = 256;
+
+/// What EC2 tells about the AMI that a status is to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    /// Nobody has it; it may be created.
+    Absent,
+    /// It is there and it is ours: made for this version of this manifest.
+    Ours(ObservedImage),
+    /// Its name belongs to an AMI that is not this version's.
+    NameTaken(ObservedImage),
+    /// More than one AMI claims to be this version's. That must not be; a person has to look.
+    Several(Vec<String>),
+}
+
+/// The tags that make an AMI ours: this manifest, this version.
+#[must_use]
+pub fn ownership_tags(status: &Status) -> BTreeMap<String, String> {
+    let digest = status.build.digest.as_ref();
+    let digest = digest.unwrap_or(&status.manifest.sha256).clone();
+    BTreeMap::from([
+        (MANIFEST_TAG.to_owned(), status.manifest.uri()),
+        (DIGEST_TAG.to_owned(), digest),
+    ])
+}
+
+/// The tags of everything that is made: the ownership tags, and the attempt's.
+#[must_use]
+pub fn creation_tags(status: &Status) -> BTreeMap<String, String> {
+    let mut tags = ownership_tags(status);
+    tags.insert(ATTEMPT_TAG.to_owned(), attempt(status));
+    tags
+}
+
+/// What tells this attempt from others to make the same: when its manifest was uploaded, and how often this manifest
+/// was started before. A status that was removed and written again is of the same attempt.
+#[must_use]
+pub fn attempt(status: &Status) -> String {
+    format!("{} {}", status.manifest.uploaded_at, status.build.attempt)
+}
+
+/// Whether something has all of these tags.
+#[must_use]
+pub fn has_tags(tags: &BTreeMap<String, String>, expected: &BTreeMap<String, String>) -> bool {
+    expected
+        .iter()
+        .all(|(key, value)| tags.get(key) == Some(value))
+}
+
+/// Judges the AMIs that have our manifest's ownership tag or the name.
+#[must_use]
+pub fn judge(status: &Status, found: &[ObservedImage]) -> Lookup {
+    let ownership = ownership_tags(status);
+    let is_ours = |image: &&ObservedImage| has_tags(&image.tags, &ownership);
+    let mut ours: Vec<&ObservedImage> = found
+        .iter()
+        .filter(is_ours)
+        .filter(|image| exists(image))
+        .collect();
+    ours.sort_by(|one, other| one.id.cmp(&other.id));
+    ours.dedup_by(|one, other| one.id == other.id);
+    match ours.as_slice() {
+        [only] => return Lookup::Ours((*only).clone()),
+        [] => {}
+        several => return Lookup::Several(several.iter().map(|image| image.id.clone()).collect()),
+    }
+    found
+        .iter()
+        .find(|image| status.build.name.as_deref() == Some(&image.name) && exists(image))
+        .map_or(Lookup::Absent, |image| Lookup::NameTaken(image.clone()))
+}
+
+/// A deregistered AMI may still be listed; it no longer stands for anything.
+fn exists(image: &ObservedImage) -> bool {
+    image.state != "deregistered"
+}

@@ -1,0 +1,124 @@
+//! Reading a status of any schema. What is built stays built: migrating a status never makes an AMI again.
+
+use serde_json::{Map, Value, json};
+
+use super::{SCHEMA, Status};
+
+/// Why bytes are not a status that can be worked with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    /// A newer amiwright wrote it.
+    Newer(u64),
+    /// It is not a status.
+    Invalid(String),
+}
+
+/// Reads a status. One of an older schema comes out as if this version had written it.
+///
+/// # Errors
+/// If it is not a status, or of a newer schema.
+pub fn parse(content: &[u8]) -> Result<Status, Unreadable> {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        schema: u64,
+    }
+    let invalid = |error: serde_json::Error| Unreadable::Invalid(error.to_string());
+    let Versioned { schema } = serde_json::from_slice(content).map_err(invalid)?;
+    if schema > u64::from(SCHEMA) {
+        return Err(Unreadable::Newer(schema));
+    }
+    if schema == u64::from(SCHEMA) {
+        return serde_json::from_slice(content).map_err(invalid);
+    }
+    let first: Map<String, Value> = serde_json::from_slice(content).map_err(invalid)?;
+    serde_json::from_value(migrate_first(first)).map_err(invalid)
+}
+
+/// Schema 1 had everything side by side, reasons in prose, and one kind of waiting for a task.
+fn migrate_first(mut first: Map<String, Value>) -> Value {
+    let mut build = Map::new();
+    for name in [
+        "digest", "attempt", "source", "name", "step", "stepSince", "object", "bundle", "tasks",
+        "progress", "stalls", "ending",
+    ] {
+        if let Some(value) = first.remove(name) {
+            build.insert(name.to_owned(), value);
+        }
+    }
+    for (old, new) in [("removed", "deleted"), ("left", "orphans")] {
+        if let Some(value) = first.remove(old) {
+            build.insert(new.to_owned(), value);
+        }
+    }
+    if stores(&build) {
+        build.insert("step".to_owned(), json!("await-store"));
+    }
+    let step_since = build.get("stepSince").cloned().unwrap_or_default();
+    let started_at = started_at(&first).unwrap_or_else(|| step_since.clone());
+    build.insert("startedAt".to_owned(), started_at);
+    if let Some(waiting) = first.remove("waiting") {
+        let since = waiting.get("since").cloned().unwrap_or(step_since);
+        let waiting = json!({
+            "reason": "retrying", "code": waiting["code"], "message": waiting["message"], "since": since,
+        });
+        build.insert("waiting".to_owned(), waiting);
+    }
+    if let Some(Value::Object(mut failure)) = first.remove("failure") {
+        failure.remove("hint");
+        failure.insert("kind".to_owned(), json!("other"));
+        build.insert("failure".to_owned(), Value::Object(failure));
+    }
+    let asked_at = first.remove("storeAskedAt");
+    if let Some(bucket) = first.remove("store") {
+        first.insert(
+            "store".to_owned(),
+            json!({ "bucket": bucket, "askedAt": asked_at }),
+        );
+    }
+    if let Some(Value::Object(images)) = first.remove("images") {
+        first.insert("regions".to_owned(), regions(images));
+    }
+    let bundle = first.remove("previousBundle");
+    if let Some(Value::Object(ids)) = first.remove("previous") {
+        let images = ids
+            .into_iter()
+            .map(|(region, id)| (region, json!({ "image": id, "imageState": "available" })));
+        let version = json!({ "regions": Value::Object(images.collect()), "bundle": bundle });
+        first.insert("previous".to_owned(), json!([version]));
+    }
+    first.insert("schema".to_owned(), json!(SCHEMA));
+    first.insert("build".to_owned(), Value::Object(build));
+    Value::Object(first)
+}
+
+fn stores(build: &Map<String, Value>) -> bool {
+    let last = build
+        .get("tasks")
+        .and_then(Value::as_array)
+        .and_then(|tasks| tasks.last());
+    build.get("step") == Some(&json!("await-task"))
+        && last.is_some_and(|task| task["kind"] == "store-image")
+}
+
+/// When the last version was started, as schema 1's history tells.
+fn started_at(first: &Map<String, Value>) -> Option<Value> {
+    let history = first.get("history")?.as_array()?;
+    let started = history
+        .iter()
+        .rev()
+        .find(|change| change["to"] == "working/check-manifest")?;
+    Some(started["at"].clone())
+}
+
+fn regions(images: Map<String, Value>) -> Value {
+    let region = |(region, image): (String, Value)| {
+        let status = json!({
+            "image": image["id"],
+            "imageState": image["state"],
+            "unseenSince": image["unseenSince"],
+            "snapshots": image.get("snapshots").cloned().unwrap_or_else(|| json!([])),
+        });
+        (region, status)
+    };
+    Value::Object(images.into_iter().map(region).collect())
+}

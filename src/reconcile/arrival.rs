@@ -1,0 +1,219 @@
+//! What an upload of a manifest means: a new image, a new version, a new attempt, other settings, or nothing new.
+
+use jiff::Timestamp;
+
+use super::build::bundle_is_replaced;
+use super::spec::{MANIFEST_MAX, Spec};
+use super::{Context, Error};
+use crate::aws::{Object, Remedy, Which};
+use crate::config::Config;
+use crate::image::apply::{note_repetition, note_settings_changed, open};
+use crate::image::plan;
+use crate::image::status::{ManifestVersion, Status};
+use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
+use crate::manifest::sha256_hex;
+use crate::store::Loaded;
+
+/// Whether a final status is to be looked at again: its manifest, or the bundle that names, is another one now.
+///
+/// # Errors
+/// If S3 does not answer, or refuses.
+pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result<bool, Error> {
+    let manifest = &status.manifest;
+    let current = context
+        .aws
+        .head_object(&manifest.bucket, &manifest.key)
+        .await?;
+    match current {
+        Some(current)
+            if current.etag != manifest.etag
+                || current.modified_at > manifest.last_uploaded_at()
+                || is_asked_again(status, current.modified_at) =>
+        {
+            Ok(true)
+        }
+        Some(_) => bundle_is_replaced(context, status).await,
+        None => Ok(false),
+    }
+}
+
+/// Whether the same content, uploaded at this time, asks for the image once more: it ended because it was removed, or
+/// was cancelled before.
+fn is_asked_again(status: &Status, uploaded_at: Timestamp) -> bool {
+    let cancelled = status
+        .cancel
+        .filter(|_| status.state == State::Cancelled)
+        .is_some_and(|cancel| {
+            cancel.by == CancelBy::ManifestRemoved || uploaded_at > cancel.uploaded_at
+        });
+    // Where the object was refused, another one may be there now; the manifest itself was right.
+    let is_about_object =
+        status.state == State::Rejected && status.build.step == Step::CheckObject;
+    let is_again = uploaded_at > status.manifest.last_uploaded_at();
+    let failure = status.build.failure.as_ref();
+    let is_gone = failure.is_some_and(|it| it.kind == FailureKind::ManifestGone);
+    is_gone || cancelled || (is_about_object && is_again)
+}
+
+/// What is to be done about what is at a manifest's key.
+pub(super) enum Decision {
+    /// Nothing new at the key.
+    Continue(Box<Loaded>),
+    /// Nothing is to be made; this is to be saved in place of the status with this `ETag`.
+    Note(Box<Status>, String),
+    /// This version is to be started, in place of the status before it.
+    Open(Box<Status>, Option<Loaded>),
+}
+
+/// Compares what is at the key with what is known.
+pub(super) async fn decide(
+    context: Context<'_>,
+    object: &Object,
+    before: Option<Loaded>,
+) -> Result<Decision, Error> {
+    let upload = manifest_version(context.config, object);
+    let Some(before) = before else {
+        return Ok(start(context, None, upload));
+    };
+    let status = &before.status;
+    let same_content = status.manifest.sha256 == upload.sha256;
+    if !status.state.is_final() {
+        return Ok(if same_content {
+            unchanged(before, upload)
+        } else if plan::may_be_superseded(status) {
+            start(context, Some(before), upload)
+        } else {
+            Decision::Continue(Box::new(before))
+        });
+    }
+    let has_image = !status.regions.is_empty();
+    if status.retry.is_some()
+        || is_asked_again(status, upload.uploaded_at)
+        || (!same_content && !has_image)
+    {
+        return Ok(start(context, Some(before), upload));
+    }
+    match compare(context, object, status, &upload).await? {
+        Change::Version => Ok(start(context, Some(before), upload)),
+        Change::Settings(publish_digest) => {
+            let mut status = before.status;
+            note_settings_changed(&mut status, upload, publish_digest, context.now);
+            Ok(Decision::Note(Box::new(status), before.etag))
+        }
+        Change::None => Ok(unchanged(before, upload)),
+    }
+}
+
+fn start(context: Context<'_>, before: Option<Loaded>, upload: ManifestVersion) -> Decision {
+    let status = before.as_ref().map(|before| before.status.clone());
+    Decision::Open(Box::new(open(status, upload, context.now)), before)
+}
+
+/// Nothing new; an upload that the status does not know of is noted, so that the sweep does not come back to it.
+fn unchanged(before: Loaded, upload: ManifestVersion) -> Decision {
+    if before.status.manifest.last_uploaded_at() >= upload.uploaded_at {
+        return Decision::Continue(Box::new(before));
+    }
+    let mut status = before.status;
+    note_repetition(&mut status, upload);
+    Decision::Note(Box::new(status), before.etag)
+}
+
+/// What an upload changes about an image that has ended.
+enum Change {
+    None,
+    /// Settings of the AMI that exists, with the digest of the new ones.
+    Settings(String),
+    /// It asks for another AMI.
+    Version,
+}
+
+async fn compare(
+    context: Context<'_>,
+    object: &Object,
+    status: &Status,
+    upload: &ManifestVersion,
+) -> Result<Change, Error> {
+    let same_content = status.manifest.sha256 == upload.sha256;
+    let known = status.manifest.publish_digest.as_deref();
+    let (Some(content), Some(known)) = (object.content.as_deref(), known) else {
+        // What is too large was rejected, and what an older amiwright made is told by its content alone.
+        return Ok(if same_content { Change::None } else { Change::Version });
+    };
+    let Ok(spec) = Spec::parse(upload, content) else {
+        return Ok(if same_content { Change::None } else { Change::Version });
+    };
+    // An upload is compared as a whole; the bundle beside an image manifest is a manifest, too, and may come alone.
+    let is_upload = !same_content || status.manifest.last_uploaded_at() < upload.uploaded_at;
+    let is_bundle = spec.source_kind() == SourceKind::Bundle && status.build.bundle.is_some();
+    if !is_upload && !is_bundle {
+        return Ok(Change::None);
+    }
+    let Some(version) = source_version(context, &spec, status, upload, content).await? else {
+        return Ok(if same_content { Change::None } else { Change::Version });
+    };
+    let digest = spec.identity(upload, &version).digest;
+    let publish_digest = spec.publish_digest();
+    Ok(if status.build.digest.as_ref() != Some(&digest) {
+        Change::Version
+    } else if known != publish_digest {
+        Change::Settings(publish_digest)
+    } else {
+        Change::None
+    })
+}
+
+/// The version of what the image would be made from now. What is not there, or may not be read, cannot make a new AMI:
+/// it counts as what it was. None if nothing is known of it.
+async fn source_version(
+    context: Context<'_>,
+    spec: &Spec,
+    status: &Status,
+    upload: &ManifestVersion,
+    content: &[u8],
+) -> Result<Option<String>, Error> {
+    let Some((bucket, key)) = spec.object_location(upload) else {
+        return Ok(Some(String::new()));
+    };
+    if spec.source().is_none() {
+        return Ok(Some(sha256_hex(content)));
+    }
+    let found = match context.aws.head_object(&bucket, &key).await {
+        Ok(found) => found,
+        Err(error) if error.remedy == Remedy::Never => None,
+        Err(error) => return Err(error.into()),
+    };
+    let build = &status.build;
+    if spec.source_kind() != SourceKind::Bundle {
+        let known = build.object.as_ref().map(|known| known.etag.clone());
+        return Ok(found.map(|found| found.etag).or(known));
+    }
+    let known = build.bundle.as_ref();
+    match found {
+        Some(found) if known.is_none_or(|known| known.etag != found.etag) => {
+            let which = Which::Unchanged(&found.etag);
+            let bundle = context.aws.get_object(&bucket, &key, which, MANIFEST_MAX);
+            let content = bundle.await?.and_then(|bundle| bundle.content);
+            Ok(content.map(|content| sha256_hex(&content)))
+        }
+        _ => Ok(known.map(|known| known.sha256.clone())),
+    }
+}
+
+fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
+    let info = &object.info;
+    ManifestVersion {
+        bucket: config.bucket.clone(),
+        key: info.key.clone(),
+        etag: info.etag.clone(),
+        version_id: info.version_id.clone(),
+        // What is too large to be read is told apart by its `ETag`.
+        sha256: object
+            .content
+            .as_deref()
+            .map_or_else(|| info.etag.clone(), sha256_hex),
+        publish_digest: None,
+        uploaded_at: info.modified_at,
+        repeated_at: None,
+    }
+}

@@ -1,0 +1,82 @@
+//! Somebody no longer wants the image: what runs is ended, and polled to its end like any other task.
+
+use super::{StepContext, retrying, start_task};
+use crate::aws::{AwsError, Remedy};
+use crate::image::outcome::{Evidence, StepOutcome};
+use crate::image::ownership::Lookup;
+use crate::image::outcome::Origin;
+use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::status::Orphan;
+use crate::image::task::{Task, TaskKind};
+use crate::image::words::{Step, WaitReason};
+use crate::reconcile::{Error, lookup};
+
+pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
+    let build = &step.status.build;
+    match (build.step, build.tasks.last()) {
+        (Step::StartTask, _) => {
+            let found = start_task::adopt(&step).await?;
+            Ok(found.unwrap_or_else(|| nothing_found(&step)))
+        }
+        (Step::RegisterImage, _) => {
+            Ok(match lookup::by_tag(step.context, step.status).await? {
+                Lookup::Absent | Lookup::NameTaken(_) => nothing_found(&step),
+                Lookup::Ours(image) => lookup::registered(&step, &image, Origin::Found),
+                Lookup::Several(ids) => ended(ids.into_iter().map(several).collect()),
+            })
+        }
+        (Step::AwaitTask, Some(task)) => Ok(end_task(&step, task).await),
+        // A pending AMI is deregistered with all that is left over.
+        _ => Ok(ended(Vec::new())),
+    }
+}
+
+fn ended(orphans: Vec<Orphan>) -> StepOutcome {
+    StepOutcome::Advance(Evidence::Cancelled { orphans })
+}
+
+fn several(what: String) -> Orphan {
+    let why = "several AMIs have the tags of this version: a person has to look".to_owned();
+    Orphan { what, why }
+}
+
+/// Nothing can be seen that was started; it may still come into sight, as an answer may have been lost.
+fn nothing_found(step: &StepContext<'_>) -> StepOutcome {
+    // EC2 has said from the first attempt on that it did not start ours.
+    let build = &step.status.build;
+    let was_refused = build.waiting.as_ref().is_some_and(|waiting| {
+        matches!(waiting.reason, WaitReason::InstanceBusy { .. })
+            && waiting.since == build.step_since
+    });
+    let reason = WaitReason::CancelUnanswered;
+    if step.is_first || was_refused || step.has_waited(&reason, VISIBILITY_GRACE) {
+        return ended(Vec::new());
+    }
+    StepOutcome::Wait(reason)
+}
+
+/// Asks EC2 to cancel a task.
+pub(super) async fn end_at_ec2(step: &StepContext<'_>, task: &Task) -> Result<(), AwsError> {
+    match task.kind {
+        TaskKind::ImportSnapshot | TaskKind::ImportImage => {
+            let reason = "cancelled by amiwright";
+            step.aws().cancel_import_task(&task.id, reason).await
+        }
+        TaskKind::BundleInstance => step.aws().cancel_bundle_task(&task.id).await,
+        // They have no cancellation, and are not in this step or not to be cancelled.
+        TaskKind::CopyImage | TaskKind::RestoreImage | TaskKind::StoreImage => Ok(()),
+    }
+}
+
+async fn end_task(step: &StepContext<'_>, task: &Task) -> StepOutcome {
+    let refused = match end_at_ec2(step, task).await {
+        Ok(()) => None,
+        // It has ended already, or may not be cancelled: polled to its end, what it made is deleted then.
+        Err(error) if error.remedy == Remedy::Never => Some(WaitReason::CancelRefused {
+            code: error.code,
+            message: error.message,
+        }),
+        Err(error) => return StepOutcome::Wait(retrying(&error)),
+    };
+    StepOutcome::Advance(Evidence::CancelSent(refused))
+}

@@ -1,0 +1,58 @@
+//! `check-manifest`: does the manifest pass the checks?
+
+use super::StepContext;
+use crate::image::message::failures;
+use crate::image::outcome::{Evidence, StepOutcome};
+use crate::image::ownership::{self, TAG_VALUE_MAX};
+use crate::image::status::Status;
+use crate::manifest::Problem;
+use crate::reconcile::spec::{MANIFEST_MAX, ManifestRead};
+
+pub(super) fn run(step: StepContext<'_>) -> StepOutcome {
+    let version = &step.status.manifest;
+    if !version.was_read() {
+        return StepOutcome::Reject(vec![too_large()]);
+    }
+    match step.manifest {
+        ManifestRead::Spec(spec) => match tag_problem(step.status) {
+            Some(problem) => StepOutcome::Reject(vec![problem]),
+            None => {
+                let accepted = spec.accepted(version, step.config().tell_started);
+                StepOutcome::Advance(Evidence::ManifestAccepted(accepted))
+            }
+        },
+        ManifestRead::Invalid(problems) => StepOutcome::Reject(problems.clone()),
+        ManifestRead::Gone | ManifestRead::Unread => StepOutcome::Fail(failures::manifest_gone()),
+    }
+}
+
+/// The ownership tag has to hold the manifest's address: without it nobody could tell whose the AMI is.
+fn tag_problem(status: &Status) -> Option<Problem> {
+    if status.manifest.key.contains(char::is_control) {
+        let problem =
+            Problem::new("the manifest's key has a control character, which a tag cannot have");
+        return Some(problem.with_hint("name it with letters, digits and usual punctuation"));
+    }
+    let longest = ownership::creation_tags(status)
+        .values()
+        .map(|value| value.chars().count())
+        .max()
+        .unwrap_or(0);
+    (longest > TAG_VALUE_MAX).then(|| {
+        Problem::new(format!(
+            "the manifest's address has {longest} characters; a tag of the AMI has to hold it"
+        ))
+        .with_hint(format!(
+            "give the manifest a shorter key: at most {TAG_VALUE_MAX} characters with s3://bucket/"
+        ))
+        .with_rule("EC2 User Guide, \"Tag restrictions\"")
+    })
+}
+
+/// A manifest, or a bundle's, that is too large to be read.
+pub(super) fn too_large() -> Problem {
+    Problem::new(format!(
+        "the manifest is too large: at most {MANIFEST_MAX} bytes are read"
+    ))
+    .with_hint("a manifest is a short text: is this the image itself?")
+}

@@ -1,0 +1,125 @@
+//! `check-object`: the object that the image is made from has to be there, in the AMI's Region, and be what the manifest
+//! says, before EC2 is asked to work on it. EC2 itself says so only after minutes.
+
+use super::{StepContext, unreadable};
+use crate::aws::{ObjectInfo, Remedy};
+use crate::image::message::failures;
+use crate::image::outcome::{Evidence, StepOutcome};
+use crate::image::status::SourceObject;
+use crate::image::words::WaitReason;
+use crate::manifest::Problem;
+use crate::manifest::contents::{self, Expected};
+use crate::manifest::image::Source;
+use crate::reconcile::Error;
+use crate::reconcile::spec::{ManifestRead, Spec};
+
+pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
+    let spec = match step.manifest {
+        ManifestRead::Spec(spec) => spec,
+        ManifestRead::Invalid(problems) => return Ok(StepOutcome::Reject(problems.clone())),
+        ManifestRead::Gone | ManifestRead::Unread => {
+            return Ok(StepOutcome::Fail(failures::manifest_gone()));
+        }
+    };
+    match check(&step, spec).await {
+        Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => Ok(unreadable(refused)),
+        outcome => outcome,
+    }
+}
+
+/// Whether the object was replaced since it was checked, so that it has to be checked again. Only asked where some
+/// time has passed.
+pub(super) async fn is_replaced(step: &StepContext<'_>) -> Result<bool, Error> {
+    let Some(object) = &step.status.build.object else {
+        return Ok(false);
+    };
+    if step.is_first {
+        return Ok(false);
+    }
+    let current = step.aws().head_object(&object.bucket, &object.key).await?;
+    Ok(current.is_none_or(|current| current.etag != object.etag))
+}
+
+/// What the object should be.
+fn expected(spec: &Spec) -> Option<Expected> {
+    match spec.source()? {
+        Source::Disk(disk) => Some(Expected::from(disk.format)),
+        Source::Vm(vm) => Some(Expected::from(vm.format)),
+        Source::Stored(_) => Some(Expected::Stored),
+        _ => None,
+    }
+}
+
+async fn check(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
+    let version = &step.status.manifest;
+    let (Some((bucket, key)), Some(expected)) = (spec.object_location(version), expected(spec))
+    else {
+        return Ok(StepOutcome::Unchanged);
+    };
+    // The own bucket is there and in this Region, or nothing would run.
+    let is_own = bucket == step.config().bucket;
+    let Some(info) = step.aws().head_object(&bucket, &key).await? else {
+        // A HEAD does not tell a bucket that is not there from a key that is not.
+        if !is_own {
+            step.aws().bucket_region(&bucket).await?;
+        }
+        return Ok(StepOutcome::Wait(WaitReason::ObjectMissing { bucket, key }));
+    };
+    let problem = match is_own {
+        true => None,
+        false => elsewhere(step, &bucket).await?,
+    };
+    let problem = match problem {
+        Some(problem) => Some(problem),
+        None => otherwise(step, &bucket, &info, expected).await?,
+    };
+    if let Some(problem) = problem {
+        return Ok(StepOutcome::Reject(vec![problem]));
+    }
+    let identity = spec.identity(version, &info.etag);
+    let object = SourceObject {
+        bucket,
+        key,
+        etag: info.etag,
+        size: info.size,
+    };
+    Ok(StepOutcome::Advance(Evidence::ObjectChecked {
+        object,
+        identity,
+    }))
+}
+
+/// Says that the object is in another Region than the AMI is to be.
+async fn elsewhere(step: &StepContext<'_>, bucket: &str) -> Result<Option<Problem>, Error> {
+    let region = step.aws().bucket_region(bucket).await?;
+    let ours = &step.config().region;
+    Ok(region.filter(|region| region != ours).map(|region| {
+        Problem::new(format!(
+            "the bucket {bucket} is in {region}, the AMI is to be in {ours}"
+        ))
+        .with_path("source")
+        .with_hint(format!("upload the object to a bucket in {ours}"))
+        .with_rule("VM Import/Export User Guide, \"Required permissions\"; CreateRestoreImageTask")
+    }))
+}
+
+/// Says that the object is not what the manifest says it is.
+async fn otherwise(
+    step: &StepContext<'_>,
+    bucket: &str,
+    info: &ObjectInfo,
+    expected: Expected,
+) -> Result<Option<Problem>, Error> {
+    let read = async |from: u64, to: u64| -> Result<Vec<u8>, Error> {
+        if info.size == 0 {
+            return Ok(Vec::new());
+        }
+        let range = from..=to.min(info.size - 1);
+        let bytes = step.aws().get_range(bucket, &info.key, range).await?;
+        Ok(bytes.unwrap_or_default())
+    };
+    let head = read(0, contents::HEAD_BYTES - 1).await?;
+    let tail = read(info.size.saturating_sub(contents::TAIL_BYTES), u64::MAX).await?;
+    let judged = contents::judge(expected, info.size, &head, &tail);
+    Ok(judged.err().map(|problem| problem.with_path("source")))
+}

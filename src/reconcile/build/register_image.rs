@@ -1,0 +1,95 @@
+//! `register-image`: look, create, and look again where the answer leaves a doubt.
+
+use super::{StepContext, check_bundle, retrying};
+use crate::aws::{AwsError, Registered, Remedy};
+use crate::image::message::failures;
+use crate::image::outcome::{Evidence, Origin, StepOutcome};
+use crate::image::ownership::Lookup;
+use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
+use crate::image::status::RegionStatus;
+use crate::image::words::WaitReason;
+use crate::reconcile::spec::ManifestRead;
+use crate::reconcile::{Error, lookup};
+
+const ACTION: &str = "RegisterImage";
+
+pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
+    if let Some(wait) = step.rate_limited(ACTION) {
+        return Ok(wait);
+    }
+    // EC2 registers the bundle that is there, not the one whose parts were counted and whose digest the tags would have.
+    let replaced = match &step.status.build.bundle {
+        Some(bundle) if !step.is_first => check_bundle::has_other_content(&step, bundle).await?,
+        _ => false,
+    };
+    // That the name is taken, EC2 says itself.
+    let found = lookup::by_tag(step.context, step.status).await?;
+    if let Some(outcome) = lookup::outcome(&step, found) {
+        return Ok(outcome);
+    }
+    match step.manifest {
+        ManifestRead::Spec(spec) if !replaced => create(&step, &spec.registered(step.status)).await,
+        ManifestRead::Invalid(problems) if !replaced => Ok(StepOutcome::Reject(problems.clone())),
+        _ => Ok(manifest_gone(&step)),
+    }
+}
+
+/// The manifest or its bundle is gone, and no AMI can be seen. One may still come into sight: an answer may have been
+/// lost.
+fn manifest_gone(step: &StepContext<'_>) -> StepOutcome {
+    let wait = step.wait_up_to(WaitReason::ManifestGone, VISIBILITY_GRACE);
+    wait.filter(|_| !step.is_first)
+        .unwrap_or_else(|| StepOutcome::Fail(failures::manifest_gone()))
+}
+
+async fn create(step: &StepContext<'_>, request: &Registered) -> Result<StepOutcome, Error> {
+    let mut answer = step.aws().register_image(request).await;
+    if let (Err(error), Some(bundle)) = (&answer, &step.status.build.bundle)
+        && is_unreadable(error)
+    {
+        // Uploads by other means than the AMI tools have no aws-exec-read ACL.
+        match check_bundle::let_ec2_read(step, bundle).await {
+            Ok(()) => answer = step.aws().register_image(request).await,
+            Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => answer = Err(refused),
+            Err(error) => return Err(error),
+        }
+    }
+    match answer {
+        Ok(id) => Ok(StepOutcome::Advance(Evidence::ImageRegistered {
+            region: step.config().region.clone(),
+            image: RegionStatus::pending(id),
+            origin: Origin::Created,
+        })),
+        Err(error) => not_created(step, error).await,
+    }
+}
+
+/// EC2 may not read the bundle's manifest (InvalidManifest, `HTTP 403 (Forbidden) response for URL …`: EC2 has one code
+/// for every fault of a bundle, so its message has to tell).
+fn is_unreadable(error: &AwsError) -> bool {
+    error.has_code("InvalidManifest") && error.message.contains("HTTP 403")
+}
+
+/// EC2 does not see what S3 shows us: true for a while after an upload or a change of ACL.
+fn is_not_visible_yet(error: &AwsError) -> bool {
+    is_unreadable(error)
+        || error.has_code("InvalidManifest") && error.message.contains("HTTP 404")
+}
+
+async fn not_created(step: &StepContext<'_>, error: AwsError) -> Result<StepOutcome, Error> {
+    let name_in_use = error.has_code("InvalidAMIName.Duplicate");
+    if name_in_use {
+        // Somebody has the name: another AMI, another invocation for the same image, or an attempt whose answer was lost.
+        let found = lookup::by_tag_and_name(step.context, step.status).await?;
+        if let Some(outcome) = lookup::outcome(step, found) {
+            return Ok(outcome);
+        }
+    }
+    let reason = retrying(&error);
+    let may_pass = name_in_use || is_not_visible_yet(&error);
+    let may_pass = may_pass && !step.has_waited(&reason, REGISTER_GRACE);
+    if error.remedy != Remedy::Never || may_pass {
+        return Ok(StepOutcome::Wait(reason));
+    }
+    Ok(step.refused(ACTION, error))
+}

@@ -1,0 +1,135 @@
+//! `start-task`: starts the task that makes an image, exactly once. Where EC2 takes a client token, the same request is
+//! the same task; where it does not, look before; every error after sending leaves a doubt, which the next attempt
+//! resolves.
+
+mod bundle_instance;
+mod import;
+mod image;
+
+pub(super) use bundle_instance::prefix as bundle_prefix;
+
+use super::{StepContext, check_object, retrying};
+use crate::aws::{AwsError, Remedy};
+use crate::image::message::failures;
+use crate::image::outcome::{Evidence, Origin, StepOutcome};
+use crate::image::ownership::{self, Lookup};
+use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::status::Status;
+use crate::image::task::Task;
+use crate::image::words::{SourceKind, WaitReason};
+use crate::manifest::image::Source;
+use crate::manifest::sha256_hex;
+use crate::reconcile::spec::{ManifestRead, Spec};
+use crate::reconcile::{Error, lookup};
+
+pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
+    let spec = match step.manifest {
+        ManifestRead::Spec(spec) => spec,
+        ManifestRead::Invalid(problems) => {
+            let found = adopt(&step).await?;
+            return Ok(found.unwrap_or_else(|| StepOutcome::Reject(problems.clone())));
+        }
+        ManifestRead::Gone | ManifestRead::Unread => return manifest_gone(&step).await,
+    };
+    let Some(action) = spec.source().and_then(action) else {
+        return Ok(StepOutcome::Unchanged);
+    };
+    if let Some(wait) = step.rate_limited(action) {
+        return Ok(wait);
+    }
+    if let Some(outcome) = already_there(&step).await? {
+        return Ok(outcome);
+    }
+    if check_object::is_replaced(&step).await? {
+        // An attempt whose answer was lost may have begun with the object that was there before.
+        let found = adopt(&step).await?;
+        return Ok(found.unwrap_or(StepOutcome::Advance(Evidence::ObjectReplaced)));
+    }
+    start(&step, spec).await
+}
+
+async fn start(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
+    match spec.source() {
+        Some(Source::Disk(disk)) => import::disk(step, spec, disk).await,
+        Some(Source::Vm(vm)) => import::vm(step, spec, vm).await,
+        Some(Source::Instance(instance)) => bundle_instance::start(step, &instance.id).await,
+        Some(Source::Stored(_)) => image::restore(step, spec).await,
+        Some(Source::Image(source)) => image::copy(step, spec, source).await,
+        Some(Source::Snapshot(_) | Source::Bundle(_)) | None => Ok(StepOutcome::Unchanged),
+    }
+}
+
+/// The EC2 action that starts the task.
+fn action(source: &Source) -> Option<&'static str> {
+    match source {
+        Source::Disk(_) => Some("ImportSnapshot"),
+        Source::Vm(_) => Some("ImportImage"),
+        Source::Instance(_) => Some("BundleInstance"),
+        Source::Stored(_) => Some("CreateRestoreImageTask"),
+        Source::Image(_) => Some("CopyImage"),
+        Source::Snapshot(_) | Source::Bundle(_) => None,
+    }
+}
+
+/// Takes over the task that an earlier attempt has started, if EC2 shows one.
+pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
+    match step.status.build.source {
+        Some(SourceKind::Disk | SourceKind::Vm) => import::adopt(step).await,
+        Some(SourceKind::Instance) => bundle_instance::adopt(step).await,
+        Some(SourceKind::Stored | SourceKind::Image) => image::adopt(step).await,
+        Some(SourceKind::Snapshot | SourceKind::Bundle) | None => Ok(None),
+    }
+}
+
+/// Whether the AMI of a disk or a machine is there without its task being known, as where a status was deleted; or the
+/// name is somebody else's, which is better said before hours of importing than after.
+async fn already_there(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
+    let found = match step.status.build.source {
+        Some(SourceKind::Disk) => lookup::by_tag_and_name(step.context, step.status).await?,
+        // EC2 names the AMI of a machine itself.
+        Some(SourceKind::Vm) => lookup::by_tag(step.context, step.status).await?,
+        _ => Lookup::Absent,
+    };
+    Ok(lookup::outcome(step, found))
+}
+
+/// The manifest was replaced, and no task can be seen. One may still come into sight: an answer may have been lost.
+async fn manifest_gone(step: &StepContext<'_>) -> Result<StepOutcome, Error> {
+    if let Some(found) = adopt(step).await? {
+        return Ok(found);
+    }
+    let wait = step.wait_up_to(WaitReason::ManifestGone, VISIBILITY_GRACE);
+    Ok(wait.unwrap_or_else(|| StepOutcome::Fail(failures::manifest_gone())))
+}
+
+/// What every request of this attempt to start a task calls itself ("Ensuring idempotency in Amazon EC2 API requests":
+/// at most 64 ASCII characters). What was cancelled and is wanted again is another attempt.
+pub(super) fn client_token(status: &Status) -> String {
+    let manifest = &status.manifest;
+    let (uri, attempt) = (manifest.uri(), ownership::attempt(status));
+    let digest = status.build.digest.as_ref().unwrap_or(&manifest.sha256);
+    sha256_hex(format!("{uri}\n{digest}\n{attempt}\n").as_bytes())
+}
+
+/// EC2's answer: the task, or what to do without one.
+fn answered(
+    step: &StepContext<'_>,
+    action: &str,
+    answer: Result<Task, AwsError>,
+) -> StepOutcome {
+    match answer {
+        Ok(task) => StepOutcome::Advance(Evidence::TaskStarted {
+            task,
+            origin: Origin::Created,
+        }),
+        Err(error) if error.remedy == Remedy::Never => step.refused(action, error),
+        Err(error) => StepOutcome::Wait(retrying(&error)),
+    }
+}
+
+fn found(task: Task) -> StepOutcome {
+    StepOutcome::Advance(Evidence::TaskStarted {
+        task,
+        origin: Origin::Found,
+    })
+}

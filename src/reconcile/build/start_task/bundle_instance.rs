@@ -1,0 +1,134 @@
+//! BundleInstance.
+
+use jiff::Timestamp;
+
+use super::{StepContext, answered, client_token, found};
+use crate::aws::{BundledInstance, Remedy};
+use crate::image::message::failures;
+use crate::image::observed::ObservedTask;
+use crate::image::outcome::StepOutcome;
+use crate::image::status::Failure;
+use crate::image::task::{Phase, Task, TaskKind, phase};
+use crate::image::words::{FailureKind, WaitReason};
+use crate::reconcile::Error;
+use crate::reconcile::build::failure;
+use crate::upload_policy::{self, BundleKey, POLICY_LIFE};
+
+/// Digits of the attempt's token that go into the prefix: a bundle never lies over that of another version.
+const VERSION_DIGITS: usize = 16;
+
+/// Bundles an instance, unless that has been done.
+pub(super) async fn start(
+    step: &StepContext<'_>,
+    instance_id: &str,
+) -> Result<StepOutcome, Error> {
+    if let Some(found) = adopt(step).await? {
+        return Ok(found);
+    }
+    let key = match bundle_key(step).await? {
+        Ok(key) => key,
+        Err(failure) => return Ok(StepOutcome::Fail(failure)),
+    };
+    let bucket = &step.config().bucket;
+    let prefix = prefix(step);
+    let expires_at = step.now().checked_add(POLICY_LIFE);
+    let expires_at = expires_at.unwrap_or(Timestamp::MAX);
+    let policy = upload_policy::policy(bucket, &prefix, expires_at);
+    let signature = upload_policy::sign(&policy, &key);
+    let request = BundledInstance {
+        instance_id: instance_id.to_owned(),
+        bucket: bucket.clone(),
+        prefix,
+        access_key_id: key.access_key_id,
+        policy,
+        signature,
+    };
+    let answer = step.aws().bundle_instance(&request).await;
+    if let Err(error) = &answer
+        && error.has_code("BundlingInProgress")
+    {
+        // Ours after a lost answer, or another manifest's.
+        return match adopt(step).await? {
+            Some(found) => Ok(found),
+            None => wait_for_other(step, instance_id).await,
+        };
+    }
+    let answer = answer.map(|seen| task(step, &seen));
+    Ok(answered(step, "BundleInstance", answer))
+}
+
+fn task(step: &StepContext<'_>, seen: &ObservedTask) -> Task {
+    let (kind, region) = (TaskKind::BundleInstance, &step.config().region);
+    Task::started(kind, region, seen, step.now())
+}
+
+/// Where EC2 is to put the bundle; it adds `.manifest.xml` and `.part.N`.
+pub(in crate::reconcile::build) fn prefix(step: &StepContext<'_>) -> String {
+    let token = client_token(step.status);
+    let version = token.get(..VERSION_DIGITS).unwrap_or(&token);
+    let state = &step.config().state;
+    state.bundle_prefix(&step.status.manifest.key, version)
+}
+
+/// Takes over the bundle task that puts a bundle where ours belongs, or the bundle that is there already: finished
+/// tasks are listed "for only a limited time".
+pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
+    let prefix = prefix(step);
+    let bucket = &step.config().bucket;
+    let mut tasks = step.aws().find_bundle_tasks_to(bucket, &prefix).await?;
+    tasks.sort_by_key(|task| phase(&task.state) == Phase::Failed);
+    let seen = match tasks.into_iter().next() {
+        Some(task) => Some(task),
+        None => finished(step, &prefix).await?,
+    };
+    Ok(seen.map(|seen| found(task(step, &seen))))
+}
+
+/// A bundle whose task is no longer listed.
+async fn finished(step: &StepContext<'_>, prefix: &str) -> Result<Option<ObservedTask>, Error> {
+    let bucket = &step.config().bucket;
+    let key = format!("{prefix}.manifest.xml");
+    let found = step.aws().head_object(bucket, &key).await?;
+    Ok(found.map(|_| ObservedTask {
+        id: "bun-unknown".to_owned(),
+        state: "complete".to_owned(),
+        object: Some(format!("s3://{bucket}/{key}")),
+        ..ObservedTask::default()
+    }))
+}
+
+async fn wait_for_other(
+    step: &StepContext<'_>,
+    instance_id: &str,
+) -> Result<StepOutcome, Error> {
+    let ids = [instance_id.to_owned()];
+    let others = step.aws().find_bundle_tasks("instance-id", &ids).await?;
+    let running = others
+        .into_iter()
+        .find(|task| matches!(phase(&task.state), Phase::Running | Phase::Ending));
+    let [instance] = ids;
+    Ok(StepOutcome::Wait(WaitReason::InstanceBusy {
+        instance,
+        task: running.map(|task| task.id),
+    }))
+}
+
+/// The long-lived key whose signature lets EC2 write the bundle, or why there is none.
+async fn bundle_key(step: &StepContext<'_>) -> Result<Result<BundleKey, Failure>, Error> {
+    let Some(name) = &step.config().bundle_key_parameter else {
+        return Ok(Err(failures::bundle_key("no parameter is named".to_owned())));
+    };
+    let secret = match step.aws().secure_parameter(name).await {
+        Ok(Some(secret)) => secret,
+        Ok(None) => {
+            let message = format!("there is no parameter {name}");
+            return Ok(Err(failures::bundle_key(message)));
+        }
+        Err(error) if error.remedy == Remedy::Never => {
+            return Ok(Err(failure(FailureKind::BundleKeyUnusable, error)));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(BundleKey::parse(secret.expose())
+        .map_err(|error| failures::bundle_key(format!("the parameter {name}: {error}"))))
+}

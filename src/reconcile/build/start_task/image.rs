@@ -1,0 +1,106 @@
+//! CopyImage and CreateRestoreImageTask: the AMI is there at once, and pending.
+
+use super::{StepContext, answered, client_token, found, retrying};
+use crate::aws::{CopiedImage, RestoredImage};
+use crate::image::message::failures;
+use crate::image::observed::ObservedImage;
+use crate::image::outcome::StepOutcome;
+use crate::image::ownership::Lookup;
+use crate::image::plan::REGISTER_GRACE;
+use crate::image::task::{Task, TaskKind};
+use crate::image::words::SourceKind;
+use crate::manifest::image::Image as SourceImage;
+use crate::reconcile::spec::Spec;
+use crate::reconcile::{Error, lookup};
+
+pub(super) async fn copy(
+    step: &StepContext<'_>,
+    spec: &Spec,
+    source: &SourceImage,
+) -> Result<StepOutcome, Error> {
+    // Copies may have the name of another AMI as far as EC2 is concerned; nobody could tell the two apart.
+    if let Some(outcome) = already_there(step, TaskKind::CopyImage).await? {
+        return Ok(outcome);
+    }
+    let request = CopiedImage {
+        source_id: source.id.clone(),
+        source_region: source.region.clone(),
+        name: step.status.build.name.clone().unwrap_or_default(),
+        description: spec.description().map(str::to_owned),
+        client_token: client_token(step.status),
+        tags: spec.tags(step.status),
+    };
+    let answer = step.aws().copy_image(&request).await;
+    let answer = answer.map(|id| begun(step, TaskKind::CopyImage, id));
+    Ok(answered(step, "CopyImage", answer))
+}
+
+pub(super) async fn restore(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
+    let kind = TaskKind::RestoreImage;
+    if let Some(outcome) = already_there(step, kind).await? {
+        return Ok(outcome);
+    }
+    let build = &step.status.build;
+    let object = build.object.as_ref();
+    let request = RestoredImage {
+        bucket: object
+            .map(|object| object.bucket.clone())
+            .unwrap_or_default(),
+        key: object.map(|object| object.key.clone()).unwrap_or_default(),
+        name: build.name.clone().unwrap_or_default(),
+        tags: spec.tags(step.status),
+    };
+    let answer = step.aws().create_restore_image_task(&request).await;
+    if let Err(error) = &answer
+        && error.has_code("InvalidAMIName.Duplicate")
+    {
+        // Somebody has the name: an attempt whose answer was lost, or an AMI that nobody can see any more or yet.
+        if let Some(outcome) = already_there(step, kind).await? {
+            return Ok(outcome);
+        }
+        if let Some(wait) = step.wait_up_to(retrying(error), REGISTER_GRACE) {
+            return Ok(wait);
+        }
+    }
+    let answer = answer.map(|id| begun(step, kind, id));
+    Ok(answered(step, "CreateRestoreImageTask", answer))
+}
+
+/// Takes over the AMI that an earlier attempt has begun, if EC2 shows one.
+pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
+    let kind = match step.status.build.source {
+        Some(SourceKind::Image) => TaskKind::CopyImage,
+        _ => TaskKind::RestoreImage,
+    };
+    Ok(match lookup::by_tag(step.context, step.status).await? {
+        Lookup::Ours(image) => Some(found(task(step, kind, &image))),
+        _ => None,
+    })
+}
+
+/// Looks whether the AMI, or another of its name, is there. None if nothing is in the way of making it.
+async fn already_there(
+    step: &StepContext<'_>,
+    kind: TaskKind,
+) -> Result<Option<StepOutcome>, Error> {
+    let found_images = lookup::by_tag_and_name(step.context, step.status).await?;
+    Ok(Some(match found_images {
+        Lookup::Ours(image) => found(task(step, kind, &image)),
+        Lookup::NameTaken(image) => StepOutcome::Fail(failures::name_taken(step.status, &image)),
+        Lookup::Several(ids) => StepOutcome::Fail(failures::several_images(ids)),
+        Lookup::Absent => return Ok(None),
+    }))
+}
+
+fn begun(step: &StepContext<'_>, kind: TaskKind, id: String) -> Task {
+    let image = ObservedImage {
+        id,
+        state: "pending".to_owned(),
+        ..ObservedImage::default()
+    };
+    task(step, kind, &image)
+}
+
+fn task(step: &StepContext<'_>, kind: TaskKind, image: &ObservedImage) -> Task {
+    Task::of_image(kind, &step.config().region, image, step.now())
+}

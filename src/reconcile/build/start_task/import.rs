@@ -1,0 +1,109 @@
+//! ImportSnapshot and ImportImage.
+
+use jiff::SignedDuration;
+
+use super::{StepContext, answered, client_token, found};
+use crate::aws::{ImportedDisk, Remedy};
+use crate::image::observed::ObservedTask;
+use crate::image::outcome::StepOutcome;
+use crate::image::ownership;
+use crate::image::task::{Phase, Task, TaskKind, phase};
+use crate::image::words::SourceKind;
+use crate::manifest::contents::Expected;
+use crate::manifest::image::{Disk, Vm};
+use crate::reconcile::Error;
+use crate::reconcile::spec::Spec;
+
+/// How long a client token is relied on. EC2 does not say how long it remembers one; within this time it is certain
+/// to, and after it the tasks are looked through before another is started.
+const TOKEN_TRUSTED: SignedDuration = SignedDuration::from_hours(1);
+
+pub(super) async fn disk(
+    step: &StepContext<'_>,
+    spec: &Spec,
+    disk: &Disk,
+) -> Result<StepOutcome, Error> {
+    let request = ImportedDisk {
+        encrypted: disk.encrypted,
+        kms_key_id: disk.kms_key_id.clone(),
+        ..request(step, spec, Expected::from(disk.format))
+    };
+    start(step, TaskKind::ImportSnapshot, &request).await
+}
+
+pub(super) async fn vm(
+    step: &StepContext<'_>,
+    spec: &Spec,
+    vm: &Vm,
+) -> Result<StepOutcome, Error> {
+    let request = request(step, spec, Expected::from(vm.format));
+    start(step, TaskKind::ImportImage, &request).await
+}
+
+fn request(step: &StepContext<'_>, spec: &Spec, format: Expected) -> ImportedDisk {
+    let status = step.status;
+    let object = status.build.object.as_ref();
+    ImportedDisk {
+        bucket: object
+            .map(|object| object.bucket.clone())
+            .unwrap_or_default(),
+        key: object.map(|object| object.key.clone()).unwrap_or_default(),
+        format: format.as_ec2().to_owned(),
+        description: spec
+            .description()
+            .map_or_else(|| status.manifest.uri(), str::to_owned),
+        encrypted: None,
+        kms_key_id: None,
+        role_name: step.config().vm_import_role.clone(),
+        client_token: client_token(status),
+        tags: spec.tags(status),
+    }
+}
+
+async fn start(
+    step: &StepContext<'_>,
+    kind: TaskKind,
+    request: &ImportedDisk,
+) -> Result<StepOutcome, Error> {
+    if step.status.step_exceeds(TOKEN_TRUSTED, step.now())
+        && let Some(found) = adopt(step).await?
+    {
+        return Ok(found);
+    }
+    let (action, answer) = match kind {
+        TaskKind::ImportImage => ("ImportImage", step.aws().import_image(request).await),
+        _ => ("ImportSnapshot", step.aws().import_snapshot(request).await),
+    };
+    // An earlier attempt may have been heard although its answer was lost, or the request was changed since by another
+    // setting of the stack: that one's task is the one.
+    if let Err(error) = &answer
+        && error.remedy == Remedy::Never
+        && let Some(found) = adopt(step).await?
+    {
+        return Ok(found);
+    }
+    let region = &step.config().region;
+    let answer = answer.map(|seen| Task::started(kind, region, &seen, step.now()));
+    Ok(answered(step, action, answer))
+}
+
+/// Takes over the import task of this attempt, if EC2 lists one that has not come to a bad end.
+pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
+    let (kind, tasks) = match step.status.build.source {
+        Some(SourceKind::Vm) => (
+            TaskKind::ImportImage,
+            step.aws().list_import_image_tasks().await?,
+        ),
+        _ => (
+            TaskKind::ImportSnapshot,
+            step.aws().list_import_snapshot_tasks().await?,
+        ),
+    };
+    let tags = ownership::creation_tags(step.status);
+    let is_ours = |task: &&ObservedTask| {
+        ownership::has_tags(&task.tags, &tags) && phase(&task.state) != Phase::Failed
+    };
+    let seen = tasks.iter().find(is_ours);
+    let region = &step.config().region;
+    Ok(seen.map(|seen| found(Task::started(kind, region, seen, step.now()))))
+}

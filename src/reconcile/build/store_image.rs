@@ -1,0 +1,107 @@
+//! `store-image`: the AMI is available, and is kept in S3, too. CreateStoreImageTask has neither a client token nor
+//! anything else by which EC2 would recognise a repetition: that it is about to be sent is claimed first.
+
+use super::{StepContext, failure, retrying};
+use crate::aws::{AwsError, Remedy};
+use crate::image::observed::ObservedTask;
+use crate::image::outcome::{Claim, Evidence, Origin, StepOutcome};
+use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::task::{Task, TaskKind};
+use crate::image::words::{FailureKind, WaitReason};
+use crate::reconcile::Error;
+
+const ACTION: &str = "CreateStoreImageTask";
+
+pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
+    let region = step.status.image_in(&step.config().region);
+    let (Some(store), Some(region)) = (&step.status.store, region) else {
+        return Ok(StepOutcome::Unchanged);
+    };
+    let id = &region.image;
+    if step.claimed {
+        return Ok(ask(&step, &store.bucket, id).await);
+    }
+    if let Some(wait) = step.rate_limited(ACTION) {
+        return Ok(wait);
+    }
+    if let Some(seen) = find(&step, &store.bucket, id).await? {
+        return Ok(started(&step, &seen, Origin::Found));
+    }
+    if let Some(asked_at) = store.asked_at
+        && step.now().duration_since(asked_at) <= VISIBILITY_GRACE
+    {
+        let image = id.clone();
+        return Ok(StepOutcome::Wait(WaitReason::StoreUnanswered {
+            image,
+            asked_at,
+        }));
+    }
+    Ok(StepOutcome::Claim(Claim::Store))
+}
+
+async fn ask(step: &StepContext<'_>, bucket: &str, id: &str) -> StepOutcome {
+    match step.aws().create_store_image_task(id, bucket).await {
+        Ok(key) => {
+            let seen = ObservedTask {
+                id: id.to_owned(),
+                state: "InProgress".to_owned(),
+                object: Some(format!("s3://{bucket}/{key}")),
+                ..ObservedTask::default()
+            };
+            started(step, &seen, Origin::Created)
+        }
+        // Nothing was begun by this request.
+        Err(error) if error.is_throttled() || error.is_own_pace() => {
+            let action = ACTION.to_owned();
+            StepOutcome::Wait(WaitReason::RateLimited { action })
+        }
+        Err(error) if error.remedy == Remedy::Never => refused(error),
+        Err(error) => StepOutcome::Wait(retrying(&error)),
+    }
+}
+
+fn refused(error: AwsError) -> StepOutcome {
+    let action = ACTION.to_owned();
+    StepOutcome::Fail(failure(FailureKind::RequestRefused { action }, error))
+}
+
+fn started(step: &StepContext<'_>, seen: &ObservedTask, origin: Origin) -> StepOutcome {
+    let task = Task::started(TaskKind::StoreImage, &step.config().region, seen, step.now());
+    StepOutcome::Advance(Evidence::TaskStarted { task, origin })
+}
+
+/// The task that stores, or has stored, the AMI in the bucket; also where only its object is left to be seen: tasks are
+/// listed for 31 days.
+async fn find(
+    step: &StepContext<'_>,
+    bucket: &str,
+    image_id: &str,
+) -> Result<Option<ObservedTask>, Error> {
+    let tasks = step.aws().find_store_image_tasks(&[image_id.to_owned()]);
+    let is_there = |task: &ObservedTask| task.bucket().is_none_or(|it| it == bucket);
+    match tasks.await?.into_iter().find(is_there) {
+        Some(task) => Ok(Some(task)),
+        None => stored_object(step, bucket, image_id).await,
+    }
+}
+
+/// The object of a stored AMI ("Store and restore an AMI": it is named after the AMI, and there when it is complete).
+pub(super) async fn stored_object(
+    step: &StepContext<'_>,
+    bucket: &str,
+    image_id: &str,
+) -> Result<Option<ObservedTask>, Error> {
+    let key = format!("{image_id}.bin");
+    let found = match step.aws().head_object(bucket, &key).await {
+        Ok(found) => found,
+        // A bucket that may be written to need not be readable: then the object cannot be seen.
+        Err(error) if error.remedy == Remedy::Never => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(found.map(|_| ObservedTask {
+        id: image_id.to_owned(),
+        state: "Completed".to_owned(),
+        object: Some(format!("s3://{bucket}/{key}")),
+        ..ObservedTask::default()
+    }))
+}

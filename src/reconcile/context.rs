@@ -1,0 +1,100 @@
+//! What one invocation works with, and what it comes to.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::aws::{Aws, AwsError};
+use crate::config::{Config, ConfigError};
+use crate::store::{Loaded, StoreError};
+
+/// How often a change is decided again when others write the same status. Three functions can meet; more is a defect.
+pub(super) const CONFLICTS_MAX: usize = 8;
+
+/// What one invocation works with.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The way to AWS.
+    pub aws: &'a Aws,
+    /// The function's configuration.
+    pub config: &'a Config,
+    /// The time.
+    pub now: Timestamp,
+    /// When nothing new may be begun any more; none where the invocation has one thing to do.
+    pub until: Option<Instant>,
+}
+
+impl<'a> Context<'a> {
+    /// A context without a time limit.
+    #[must_use]
+    pub fn new(aws: &'a Aws, config: &'a Config, now: Timestamp) -> Self {
+        Self {
+            aws,
+            config,
+            now,
+            until: None,
+        }
+    }
+
+    /// The same context, in which nothing new is begun after `time_left`.
+    #[must_use]
+    pub fn within(self, time_left: Duration) -> Self {
+        Self {
+            until: Instant::now().checked_add(time_left),
+            ..self
+        }
+    }
+
+    /// Whether the time is up.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
+/// Why an image could not be advanced. Its status, if it has one, does not say so: the next attempt may go well.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A status cannot be worked with.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// AWS failed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The function is not configured for it.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Others kept writing the status.
+    #[error(
+        "the status of {manifest} changed {CONFLICTS_MAX} times while it was being worked on; retrying on the next tick"
+    )]
+    Contended {
+        /// The manifest's key.
+        manifest: String,
+    },
+}
+
+/// What an invocation found or made of an image.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// There is no such manifest, and there never was a status for it.
+    NoManifest,
+    /// Another invocation has just started this version; the schedule looks after it.
+    StartedElsewhere,
+    /// This is its status now; `advanced` says whether this invocation changed it.
+    Status {
+        /// The status as it is in the bucket now.
+        loaded: Box<Loaded>,
+        /// Whether this invocation changed it.
+        advanced: bool,
+    },
+}
+
+impl Outcome {
+    /// Whether this invocation changed the status.
+    #[must_use]
+    pub fn has_advanced(&self) -> bool {
+        matches!(self, Self::Status { advanced: true, .. })
+    }
+}

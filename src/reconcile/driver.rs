@@ -1,0 +1,393 @@
+//! The driver: runs the steps of an image as far as they go at once, and saves what they came to, as one write if it can.
+
+use crate::aws::{AwsError, Object, Remedy, Saved, Which};
+use crate::image::apply::{apply, note_stalled, request_cancel};
+use crate::image::outcome::{Evidence, StepOutcome};
+use crate::image::plan::{self, Next};
+use crate::image::status::Status;
+use crate::image::task::TaskKind;
+use crate::image::words::CancelBy;
+use crate::store::{self, Loaded, OpenMarker};
+
+use super::arrival::{Decision, decide};
+use super::build::{self, StepContext};
+use super::context::CONFLICTS_MAX;
+use super::spec::{MANIFEST_MAX, ManifestReader};
+use super::{Context, Error, Outcome};
+
+/// How many steps are done for an image at once; no workflow has more that need no waiting.
+const STEPS_MAX: usize = 16;
+
+/// After how long an open marker without its status means that its writer died: longer than the functions may run
+/// (template.yaml).
+const STARTED_GRACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
+
+/// Brings the image of what is at a manifest's key now as far as it goes at once. `marker` is its open marker, where
+/// that was listed.
+///
+/// # Errors
+/// If S3 or EC2 fails before the state of things could be saved.
+pub async fn reconcile(
+    context: Context<'_>,
+    key: &str,
+    marker: Option<&OpenMarker>,
+) -> Result<Outcome, Error> {
+    let Context { aws, config, .. } = context;
+    for _ in 0..CONFLICTS_MAX {
+        let object = aws
+            .get_object(&config.bucket, key, Which::Current, MANIFEST_MAX)
+            .await?;
+        let before = store::load(aws, config, key).await?;
+        let (object, before) = match (object, before) {
+            (None, None) => return Ok(Outcome::NoManifest),
+            (None, Some(before)) => return without_manifest(context, before).await,
+            (Some(object), before) => (object, before),
+        };
+        match decide(context, &object, before).await? {
+            Decision::Continue(loaded) => {
+                return run(context, Draft::loaded(*loaded), Some(&object), None).await;
+            }
+            Decision::Note(status, etag) => {
+                let saved = store::save(aws, config, &status, Some(&etag)).await?;
+                if let Saved::Yes(etag) = saved {
+                    let loaded = Loaded {
+                        status: *status,
+                        etag,
+                    };
+                    return run(context, Draft::saved(loaded), Some(&object), None).await;
+                }
+            }
+            Decision::Open(status, before) => {
+                match open(context, *status, before.as_ref(), marker).await? {
+                    Opened::Draft(draft) => return run(context, *draft, Some(&object), None).await,
+                    Opened::Elsewhere => return Ok(Outcome::StartedElsewhere),
+                    Opened::Conflict => {}
+                }
+            }
+        }
+    }
+    Err(contended(key))
+}
+
+/// What became of starting a version.
+enum Opened {
+    /// It is ours to go on with.
+    Draft(Box<Draft>),
+    /// Another invocation has started it, and may be at it.
+    Elsewhere,
+    /// Somebody else wrote the status meanwhile.
+    Conflict,
+}
+
+/// Starts a version. The open marker comes before the status: what is not finalized can always be found. It is written
+/// conditionally, so that only one invocation starts a version; that one need not save before it goes on.
+async fn open(
+    context: Context<'_>,
+    mut status: Status,
+    before: Option<&Loaded>,
+    marker: Option<&OpenMarker>,
+) -> Result<Opened, Error> {
+    let Context { aws, config, now, .. } = context;
+    let known = before.and_then(|before| before.status.open_marker.as_deref());
+    let etag = before.map(|before| before.etag.clone());
+    if let Saved::Yes(marker) = store::mark_open(aws, config, &status.manifest, known, now).await? {
+        status.open_marker = Some(marker);
+        return Ok(Opened::Draft(Box::new(Draft::opened(status, etag))));
+    }
+    // Another invocation has started this version. If it died, what it may have sent has to be looked for.
+    let dead = marker.filter(|it| now.duration_since(it.opened_at) > STARTED_GRACE);
+    let Some(dead) = dead else {
+        return Ok(Opened::Elsewhere);
+    };
+    let Saved::Yes(marker) =
+        store::mark_open(aws, config, &status.manifest, Some(&dead.etag), now).await?
+    else {
+        return Ok(Opened::Elsewhere);
+    };
+    status.open_marker = Some(marker);
+    match store::save(aws, config, &status, etag.as_deref()).await? {
+        Saved::Yes(etag) => Ok(Opened::Draft(Box::new(Draft::loaded(Loaded { status, etag })))),
+        Saved::Conflict => Ok(Opened::Conflict),
+    }
+}
+
+/// The manifest is gone: somebody no longer wants the image. One that is final stays.
+async fn without_manifest(context: Context<'_>, before: Loaded) -> Result<Outcome, Error> {
+    let mut draft = Draft::loaded(before);
+    // What cannot be cancelled any more is finished.
+    let by = CancelBy::ManifestRemoved;
+    draft.dirty = request_cancel(&mut draft.status, by, context.now).unwrap_or(false);
+    run(context, draft, None, None).await
+}
+
+/// A status that is being worked on.
+struct Draft {
+    status: Status,
+    /// The `ETag` of what is in the bucket; none if there is nothing yet.
+    etag: Option<String>,
+    /// Whether it differs from what is in the bucket.
+    dirty: bool,
+    /// Whether anything was saved.
+    advanced: bool,
+    /// Whether nobody else can be working on this version.
+    exclusive: bool,
+    /// Whether nobody can have sent anything for its step yet.
+    is_first: bool,
+}
+
+impl Draft {
+    fn loaded(loaded: Loaded) -> Self {
+        Self {
+            status: loaded.status,
+            etag: Some(loaded.etag),
+            dirty: false,
+            advanced: false,
+            exclusive: false,
+            is_first: false,
+        }
+    }
+
+    fn saved(loaded: Loaded) -> Self {
+        Self {
+            advanced: true,
+            ..Self::loaded(loaded)
+        }
+    }
+
+    fn opened(status: Status, etag: Option<String>) -> Self {
+        Self {
+            status,
+            etag,
+            dirty: true,
+            advanced: false,
+            exclusive: true,
+            is_first: true,
+        }
+    }
+
+    /// Saves what was changed. If somebody else was faster, goes on with what is there. Returns whether it was saved.
+    async fn save(&mut self, context: Context<'_>) -> Result<bool, Error> {
+        if !self.dirty {
+            return Ok(true);
+        }
+        let Context { aws, config, .. } = context;
+        self.dirty = false;
+        self.exclusive = false;
+        match store::save(aws, config, &self.status, self.etag.as_deref()).await? {
+            Saved::Yes(etag) => {
+                self.etag = Some(etag);
+                self.advanced = true;
+                Ok(true)
+            }
+            Saved::Conflict => {
+                let loaded = reload(context, &self.status.manifest.key).await?;
+                (self.status, self.etag) = (loaded.status, Some(loaded.etag));
+                self.is_first = false;
+                Ok(false)
+            }
+        }
+    }
+
+    fn into_outcome(self) -> Outcome {
+        let loaded = Loaded {
+            status: self.status,
+            etag: self.etag.unwrap_or_default(),
+        };
+        Outcome::Status {
+            loaded: Box::new(loaded),
+            advanced: self.advanced,
+        }
+    }
+}
+
+/// Does what can be done at once for an image whose status was just read.
+///
+/// # Errors
+/// If S3 or EC2 fails.
+pub(crate) async fn run_steps(context: Context<'_>, loaded: Loaded) -> Result<Outcome, Error> {
+    run(context, Draft::loaded(loaded), None, None).await
+}
+
+/// Writes what was seen of the task or the AMI that an image waits for, and does what can be done then.
+///
+/// # Errors
+/// If S3 or EC2 fails.
+pub(crate) async fn polled(
+    context: Context<'_>,
+    loaded: Loaded,
+    evidence: Evidence,
+) -> Result<Outcome, Error> {
+    // Somebody else may have moved it on meanwhile.
+    let is_awaited = plan::next(&loaded.status, context.now) == Next::Poll;
+    let first = is_awaited.then_some(StepOutcome::Advance(evidence));
+    run(context, Draft::loaded(loaded), None, first).await
+}
+
+/// Runs steps until one waits, and saves. `first` is what is known already, before any step; `at_hand` is the manifest,
+/// where it was just read.
+async fn run(
+    context: Context<'_>,
+    mut draft: Draft,
+    at_hand: Option<&Object>,
+    mut first: Option<StepOutcome>,
+) -> Result<Outcome, Error> {
+    let mut manifest = ManifestReader::new(at_hand);
+    let mut claimed = false;
+    for _ in 0..STEPS_MAX {
+        let outcome = match first.take() {
+            Some(outcome) => Ok(outcome),
+            None => {
+                if !ready(context, &mut draft).await? {
+                    continue;
+                }
+                // Boxed: the compiler gives up on the size of a future this deep.
+                Box::pin(step(context, &draft, &mut manifest, claimed)).await
+            }
+        };
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            // Nothing was sent; the schedule comes back to this.
+            Err(Error::Aws(error)) if error.is_own_pace() => StepOutcome::Unchanged,
+            Err(error) => return Err(refused(context, draft, error).await),
+        };
+        claimed = matches!(outcome, StepOutcome::Claim(_));
+        let before = draft.status.build.step;
+        let changed = apply(&mut draft.status, outcome, context.now);
+        draft.dirty |= changed;
+        if draft.status.build.step != before {
+            draft.is_first = true;
+        }
+        let goes_on = changed && draft.status.build.waiting.is_none();
+        if goes_on && !claimed {
+            continue;
+        }
+        let saved = draft.save(context).await?;
+        if goes_on && saved {
+            continue;
+        }
+        if saved {
+            return Ok(draft.into_outcome());
+        }
+        claimed = false;
+    }
+    Err(contended(&draft.status.manifest.key))
+}
+
+/// Sees to it that only one invocation enters a step that makes something: by saving before it, where the version was
+/// not started by this very invocation. Returns whether the draft is still the same.
+async fn ready(context: Context<'_>, draft: &mut Draft) -> Result<bool, Error> {
+    match plan::next(&draft.status, context.now) {
+        Next::Do(step) if step.creates() && !draft.exclusive => draft.save(context).await,
+        _ => Ok(true),
+    }
+}
+
+/// Does the next missing thing.
+async fn step(
+    context: Context<'_>,
+    draft: &Draft,
+    manifest: &mut ManifestReader<'_>,
+    claimed: bool,
+) -> Result<StepOutcome, Error> {
+    let next = plan::next(&draft.status, context.now);
+    let manifest = if build::reads_manifest(next) {
+        manifest.read(context, &draft.status).await?
+    } else {
+        manifest.unread()
+    };
+    let context = StepContext {
+        context,
+        status: &draft.status,
+        manifest,
+        is_first: draft.is_first,
+        claimed,
+    };
+    build::run(next, context).await
+}
+
+/// Saves what was done before an error, and records a refusal: a function that may not look would go on in silence.
+async fn refused(context: Context<'_>, mut draft: Draft, error: Error) -> Error {
+    if let Error::Aws(refused) = &error
+        && refused.remedy == Remedy::Never
+        && !draft.status.state.is_final()
+    {
+        let wait = StepOutcome::Wait(build::retrying(refused));
+        draft.dirty |= apply(&mut draft.status, wait, context.now);
+    }
+    if let Err(error) = Box::pin(draft.save(context)).await {
+        tracing::warn!(%error, "what was done before an error could not be saved");
+    }
+    error
+}
+
+/// Reads a status that was there a moment ago.
+pub(crate) async fn reload(context: Context<'_>, manifest_key: &str) -> Result<Loaded, Error> {
+    let loaded = store::load(context.aws, context.config, manifest_key).await?;
+    loaded.ok_or_else(|| contended(manifest_key))
+}
+
+fn contended(manifest_key: &str) -> Error {
+    Error::Contended {
+        manifest: manifest_key.to_owned(),
+    }
+}
+
+/// Polls the task of one image now, whether that is due or not, and does what can be done then.
+///
+/// # Errors
+/// If S3 or EC2 fails.
+pub(crate) async fn poll_task(context: Context<'_>, loaded: Loaded) -> Result<Outcome, Error> {
+    let id = match loaded.status.polled_task() {
+        Some(task) if task.kind == TaskKind::BundleInstance => task.id.clone(),
+        _ => return run_steps(context, loaded).await,
+    };
+    let seen = context.aws.find_bundle_tasks("bundle-id", &[id]).await?;
+    polled(context, loaded, Evidence::TaskPolled(seen.into_iter().next())).await
+}
+
+/// Records that EC2 cannot be asked about what an image waits for.
+///
+/// # Errors
+/// If S3 fails, or others never stop writing.
+pub(crate) async fn not_observed(
+    context: Context<'_>,
+    loaded: Loaded,
+    error: &AwsError,
+) -> Result<Loaded, Error> {
+    change(context, loaded, |status| {
+        if plan::next(status, context.now) != Next::Poll {
+            return false;
+        }
+        match error.remedy {
+            Remedy::Never => {
+                let wait = StepOutcome::Wait(build::retrying(error));
+                apply(status, wait, context.now)
+            }
+            Remedy::Later | Remedy::Ambiguous => note_stalled(status, context.now),
+        }
+    })
+    .await
+}
+
+/// Changes a status whatever others write meanwhile: `change` is asked again for each new state of things, and
+/// returns whether there is anything to save. Returns the status as it is then.
+///
+/// # Errors
+/// If S3 fails, or others never stop writing.
+pub(crate) async fn change(
+    context: Context<'_>,
+    mut loaded: Loaded,
+    mut change: impl FnMut(&mut Status) -> bool,
+) -> Result<Loaded, Error> {
+    for _ in 0..CONFLICTS_MAX {
+        let mut status = loaded.status.clone();
+        if !change(&mut status) {
+            return Ok(loaded);
+        }
+        match store::save(context.aws, context.config, &status, Some(&loaded.etag)).await? {
+            Saved::Yes(etag) => return Ok(Loaded { status, etag }),
+            Saved::Conflict => loaded = reload(context, &status.manifest.key).await?,
+        }
+    }
+    Err(contended(&loaded.status.manifest.key))
+}

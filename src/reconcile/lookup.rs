@@ -1,0 +1,64 @@
+//! Look before creating: the AMIs that are, or could be taken for, the one that is to be made.
+
+use super::build::StepContext;
+use super::{Context, Error};
+use crate::image::message::failures;
+use crate::image::observed::{MANIFEST_TAG, ObservedImage};
+use crate::image::outcome::{Evidence, Origin, StepOutcome};
+use crate::image::ownership::{self, Lookup};
+use crate::image::status::{RegionStatus, Status};
+
+/// Looks for AMIs with this manifest's ownership tag.
+pub(super) async fn by_tag(context: Context<'_>, status: &Status) -> Result<Lookup, Error> {
+    let found = tagged(context, status).await?;
+    Ok(ownership::judge(status, &found))
+}
+
+/// Looks for AMIs with this manifest's ownership tag, or with the name.
+pub(super) async fn by_tag_and_name(
+    context: Context<'_>,
+    status: &Status,
+) -> Result<Lookup, Error> {
+    let mut found = tagged(context, status).await?;
+    if let Some(name) = &status.build.name {
+        let named = context.aws.find_images("name", std::slice::from_ref(name));
+        found.extend(named.await?);
+    }
+    Ok(ownership::judge(status, &found))
+}
+
+async fn tagged(context: Context<'_>, status: &Status) -> Result<Vec<ObservedImage>, Error> {
+    let tag = format!("tag:{MANIFEST_TAG}");
+    Ok(context
+        .aws
+        .find_images(&tag, &[status.manifest.uri()])
+        .await?)
+}
+
+/// What is to be done about what was found; none if nothing is in the way of making the AMI.
+pub(super) fn outcome(step: &StepContext<'_>, found: Lookup) -> Option<StepOutcome> {
+    Some(match found {
+        Lookup::Ours(image) => registered(step, &image, Origin::Found),
+        Lookup::NameTaken(image) => StepOutcome::Fail(failures::name_taken(step.status, &image)),
+        Lookup::Several(ids) => StepOutcome::Fail(failures::several_images(ids)),
+        Lookup::Absent => return None,
+    })
+}
+
+/// EC2 has the AMI.
+pub(super) fn registered(
+    step: &StepContext<'_>,
+    image: &ObservedImage,
+    origin: Origin,
+) -> StepOutcome {
+    StepOutcome::Advance(Evidence::ImageRegistered {
+        region: step.config().region.clone(),
+        image: RegionStatus {
+            image: image.id.clone(),
+            image_state: image.state.clone(),
+            unseen_since: None,
+            snapshots: image.snapshots.clone(),
+        },
+        origin,
+    })
+}

@@ -1,0 +1,262 @@
+//! What a manifest asks for, whichever of the two kinds it is.
+
+use std::collections::BTreeMap;
+
+use super::{Context, Error};
+use crate::aws::{Object, Registered, Which};
+use crate::image::outcome::{Accepted, Identity};
+use crate::image::ownership;
+use crate::image::status::{BundleVersion, ManifestVersion, Status};
+use crate::image::words::SourceKind;
+use crate::manifest::image::{self, ImageManifest, Registration, Source, VirtualizationType};
+use crate::manifest::key::{Kind, kind};
+use crate::manifest::{Problem, bundle, sha256_hex};
+
+/// Largest manifest that is read: a real one is below 200 kB.
+pub const MANIFEST_MAX: u64 = 1024 * 1024;
+
+/// What a manifest asks for.
+#[derive(Debug)]
+pub(super) enum Spec {
+    /// An image manifest.
+    Image(Box<ImageManifest>),
+    /// A bundle without an image manifest: registered with defaults.
+    Bundle,
+}
+
+/// What became of the manifest version that a status is about.
+#[derive(Debug)]
+pub(super) enum ManifestRead {
+    /// The step does not need it.
+    Unread,
+    /// It asks for this.
+    Spec(Spec),
+    /// It is no longer there.
+    Gone,
+    /// It does not pass the checks.
+    Invalid(Vec<Problem>),
+}
+
+/// Reads the manifest version that a status is about, once for all steps.
+pub(super) struct ManifestReader<'a> {
+    at_hand: Option<&'a Object>,
+    read: Option<(String, ManifestRead)>,
+}
+
+impl<'a> ManifestReader<'a> {
+    /// `at_hand` is what is at the manifest's key now, where that was read.
+    pub(super) fn new(at_hand: Option<&'a Object>) -> Self {
+        Self {
+            at_hand,
+            read: None,
+        }
+    }
+
+    /// For steps that do not need it.
+    #[expect(clippy::unused_self, reason = "the one place that steps get manifests from")]
+    pub(super) fn unread(&self) -> &ManifestRead {
+        &ManifestRead::Unread
+    }
+
+    /// The version that the status is about.
+    pub(super) async fn read(
+        &mut self,
+        context: Context<'_>,
+        status: &Status,
+    ) -> Result<&ManifestRead, Error> {
+        let version = &status.manifest;
+        if self.read.as_ref().is_none_or(|(sha256, _)| *sha256 != version.sha256) {
+            let read = match content(context, version, self.at_hand).await? {
+                None => ManifestRead::Gone,
+                Some(content) => match Spec::parse(version, &content) {
+                    Ok(spec) => ManifestRead::Spec(spec),
+                    Err(problems) => ManifestRead::Invalid(problems),
+                },
+            };
+            self.read = Some((version.sha256.clone(), read));
+        }
+        Ok(self.read.as_ref().map_or(&ManifestRead::Unread, |(_, read)| read))
+    }
+}
+
+/// The content of a manifest version; none if it is gone.
+async fn content(
+    context: Context<'_>,
+    version: &ManifestVersion,
+    at_hand: Option<&Object>,
+) -> Result<Option<Vec<u8>>, Error> {
+    let at_hand = at_hand.and_then(|object| object.content.as_ref());
+    if let Some(content) = at_hand.filter(|content| sha256_hex(content) == version.sha256) {
+        return Ok(Some(content.clone()));
+    }
+    let which = match &version.version_id {
+        Some(version_id) => Which::Version(version_id),
+        None => Which::Unchanged(&version.etag),
+    };
+    let object = context
+        .aws
+        .get_object(&version.bucket, &version.key, which, MANIFEST_MAX)
+        .await?;
+    Ok(object.and_then(|object| object.content))
+}
+
+impl Spec {
+    /// Reads a manifest of either kind. Its dates are judged by the time it was uploaded: what was accepted then
+    /// is not refused by a later attempt.
+    pub(super) fn parse(version: &ManifestVersion, content: &[u8]) -> Result<Self, Vec<Problem>> {
+        match kind(&version.key, "") {
+            Some(Kind::Bundle) => bundle::parse(content).map(|_| Self::Bundle),
+            _ => image::parse(&version.key, content, version.uploaded_at)
+                .map(|image| Self::Image(Box::new(image))),
+        }
+    }
+
+    /// What the checks passed; name and digest too, if no object has to be checked for them.
+    pub(super) fn accepted(&self, version: &ManifestVersion, notify_started: bool) -> Accepted {
+        let identity = match self.source_kind() {
+            SourceKind::Snapshot | SourceKind::Image | SourceKind::Instance => {
+                Some(self.identity(version, ""))
+            }
+            SourceKind::Bundle | SourceKind::Disk | SourceKind::Vm | SourceKind::Stored => None,
+        };
+        Accepted {
+            source: self.source_kind(),
+            identity,
+            publish_digest: self.publish_digest(),
+            store: self.store().map(str::to_owned),
+            notify_started,
+        }
+    }
+
+    /// What the image is made from; none for a bundle without an image manifest.
+    pub(super) fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Image(image) => Some(&image.build.source),
+            Self::Bundle => None,
+        }
+    }
+
+    /// The kind of what the image is made from.
+    pub(super) fn source_kind(&self) -> SourceKind {
+        match self.source() {
+            None | Some(Source::Bundle(_)) => SourceKind::Bundle,
+            Some(Source::Snapshot(_)) => SourceKind::Snapshot,
+            Some(Source::Disk(_)) => SourceKind::Disk,
+            Some(Source::Vm(_)) => SourceKind::Vm,
+            Some(Source::Instance(_)) => SourceKind::Instance,
+            Some(Source::Stored(_)) => SourceKind::Stored,
+            Some(Source::Image(_)) => SourceKind::Image,
+        }
+    }
+
+    /// SHA-256 of the publish half. A bundle without an image manifest has none of its own.
+    pub(super) fn publish_digest(&self) -> String {
+        match self {
+            Self::Image(image) => image.publish.digest(),
+            Self::Bundle => sha256_hex(b""),
+        }
+    }
+
+    fn store(&self) -> Option<&str> {
+        match self {
+            Self::Image(image) => image.publish.store.as_ref().map(|store| &*store.bucket),
+            Self::Bundle => None,
+        }
+    }
+
+    /// The description, as the manifest has it.
+    pub(super) fn description(&self) -> Option<&str> {
+        match self {
+            Self::Image(image) => image.publish.description.as_deref(),
+            Self::Bundle => None,
+        }
+    }
+
+    /// The tags of everything that is made: amiwright's and the manifest's own.
+    pub(super) fn tags(&self, status: &Status) -> BTreeMap<String, String> {
+        let mut tags = ownership::creation_tags(status);
+        if let Self::Image(image) = self {
+            tags.extend(image.publish.tags.clone());
+        }
+        tags
+    }
+
+    /// Where the object is that the image is made from, if it is in S3 and EC2 has not to make it first.
+    pub(super) fn object_location(&self, version: &ManifestVersion) -> Option<(String, String)> {
+        let location = match self.source() {
+            None => return Some((version.bucket.clone(), version.key.clone())),
+            Some(Source::Bundle(bundle)) => &bundle.manifest,
+            Some(Source::Disk(disk)) => &disk.object,
+            Some(Source::Vm(vm)) => &vm.object,
+            Some(Source::Stored(stored)) => &stored.object,
+            Some(Source::Snapshot(_) | Source::Instance(_) | Source::Image(_)) => return None,
+        };
+        Some(location.resolve(&version.bucket, &version.key))
+    }
+
+    /// Where the bundle's manifest is; none if there is no bundle, or EC2 has not made it yet.
+    pub(super) fn bundle_location(&self, status: &Status) -> Option<(String, String)> {
+        match self.source_kind() {
+            SourceKind::Bundle => self.object_location(&status.manifest),
+            SourceKind::Instance => {
+                let (bucket, key) = status.build.tasks.last()?.object_address()?;
+                Some((bucket.to_owned(), key.to_owned()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Name and digest: what the build half asks for, and the version of what the image is made from (the `ETag` of an
+    /// object, the SHA-256 of a bundle's manifest; nothing where the build half has its id).
+    pub(super) fn identity(&self, version: &ManifestVersion, source_version: &str) -> Identity {
+        match self {
+            Self::Bundle => Identity {
+                name: bundle::default_image_name(&version.key, source_version),
+                digest: source_version.to_owned(),
+            },
+            Self::Image(image) => {
+                let build = image.build.digest();
+                let digest = sha256_hex(format!("{build}\n{source_version}\n").as_bytes());
+                Identity {
+                    name: image.build.name.expand(version.uploaded_at, &digest),
+                    digest,
+                }
+            }
+        }
+    }
+
+    /// What RegisterImage is to be sent.
+    pub(super) fn registered(&self, status: &Status) -> Registered {
+        let build = &status.build;
+        let imported = build.tasks.last().and_then(|task| task.snapshots.first());
+        let mut registration = match self {
+            Self::Bundle => Registration::default(),
+            Self::Image(image) => image
+                .registration(imported.map(String::as_str))
+                .unwrap_or_default(),
+        };
+        if let Some(bundle) = &build.bundle {
+            registration.virtualization_type = registration
+                .virtualization_type
+                .or(Some(virtualization_type(bundle)));
+        }
+        Registered {
+            name: build.name.clone().unwrap_or_default(),
+            description: self.description().map(str::to_owned),
+            image_location: build
+                .bundle
+                .as_ref()
+                .map(|bundle| format!("{}/{}", bundle.bucket, bundle.key)),
+            tags: self.tags(status),
+            registration,
+        }
+    }
+}
+
+fn virtualization_type(bundle: &BundleVersion) -> VirtualizationType {
+    if bundle.virtualization_type == VirtualizationType::Paravirtual.as_str() {
+        VirtualizationType::Paravirtual
+    } else {
+        VirtualizationType::Hvm
+    }
+}
