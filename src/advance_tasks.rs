@@ -228,15 +228,16 @@ async fn visit(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error
         return visit_marker(context, marker).await;
     };
     let outcome = match plan::next(&loaded.status, context.now) {
-        Next::AwaitTask | Next::AwaitImage => return Ok(Visit::Awaits(Box::new(loaded))),
-        Next::SendNotices | Next::AwaitNotices | Next::Settle => {
+        Next::Poll => return Ok(Visit::Awaits(Box::new(loaded))),
+        Next::SendNotices | Next::AwaitNotices | Next::Finalize => {
             return finish(context, loaded, marker).await;
         }
+        Next::Retry => reconcile::reconcile(context, key, Some(marker)).await?,
         // The manifest may have been replaced while its image could not go on.
         _ if plan::may_be_superseded(&loaded.status) => {
-            Box::pin(reconcile::take_up(context, key)).await?
+            Box::pin(reconcile::reconcile(context, key, Some(marker))).await?
         }
-        _ => Box::pin(reconcile::drive(context, loaded, None)).await?,
+        _ => Box::pin(reconcile::run_steps(context, loaded)).await?,
     };
     let advanced = outcome.has_advanced();
     if let Outcome::Status { loaded, .. } = outcome {
@@ -263,36 +264,42 @@ async fn send_late_notices(context: Context<'_>, loaded: Loaded) -> Result<(), E
 
 /// An open marker without a status: an invocation died between the two, or the status was removed.
 async fn visit_marker(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
-    let outcome = reconcile::take_up(context, &marker.manifest_key).await?;
+    let outcome = reconcile::reconcile(context, &marker.manifest_key, Some(marker)).await?;
     let settled = outcome == Outcome::NoManifest
-        && store::mark_settled(context.aws, context.config, marker).await?;
+        && store::mark_finalized(context.aws, context.config, marker).await?;
     Ok(Visit::Done {
         advanced: outcome.has_advanced(),
         settled,
     })
 }
 
-/// Sends what is left to be told of a final state, then settles the image.
-async fn finish(context: Context<'_>, loaded: Loaded, marker: &OpenMarker) -> Result<Visit, Error> {
+/// Sends what is left to be told of a final state, then finalizes the image.
+async fn finish(
+    context: Context<'_>,
+    loaded: Loaded,
+    marker: &OpenMarker,
+) -> Result<Visit, Error> {
+    let left_open = |advanced| Visit::Done {
+        advanced,
+        settled: false,
+    };
     if loaded.status.unsent().next().is_some() {
         send_late_notices(context, loaded).await?;
-        return Ok(Visit::Done {
-            advanced: false,
-            settled: false,
-        });
+        return Ok(left_open(false));
     }
     // A version whose event was lost, or that had to wait for this one to end.
-    if reconcile::is_outdated(context, &loaded.status).await?
-        && reconcile::take_up(context, &marker.manifest_key)
-            .await?
-            .has_advanced()
-    {
-        return Ok(Visit::Done {
-            advanced: true,
-            settled: false,
-        });
+    if reconcile::is_outdated(context, &loaded.status).await? {
+        let outcome = reconcile::reconcile(context, &marker.manifest_key, Some(marker)).await?;
+        if outcome.has_advanced() || outcome == Outcome::StartedElsewhere {
+            return Ok(left_open(outcome.has_advanced()));
+        }
     }
-    let settled = store::mark_settled(context.aws, context.config, marker).await?;
+    // Another invocation may be about to start the next version: the marker is its, and young.
+    let is_ours = loaded.status.open_marker.as_ref().is_none_or(|it| *it == marker.etag);
+    if !is_ours && context.now.duration_since(marker.opened_at) < reconcile::STARTED_GRACE {
+        return Ok(left_open(false));
+    }
+    let settled = store::mark_finalized(context.aws, context.config, marker).await?;
     Ok(Visit::Done {
         advanced: false,
         settled,

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::aws::Aws;
 use crate::config::Config;
-use crate::image::{notice::Notice, on_one_line};
+use crate::image::message::on_one_line;
+use crate::image::notice::Notice;
 use crate::reconcile::{self, Context, Error};
 use crate::store::{self, Loaded};
 use crate::trigger::{self, ObjectRef};
@@ -85,7 +86,7 @@ pub async fn send_due(context: Context<'_>, mut loaded: Loaded) -> Result<(Loade
     loop {
         let mut taken = None;
         loaded = reconcile::change(context, loaded, |status| {
-            taken = status.take_notice(context.now);
+            taken = status.claim_notice(context.now);
             taken.is_some()
         })
         .await?;

@@ -77,7 +77,11 @@ async fn take_up(context: Context<'_>, object: &ObjectRef) -> Result<usize, Erro
             return wake(context, manifest_key).await;
         }
         for manifest_key in responsible(context, key).await? {
-            let outcome = reconcile::take_up(context, &manifest_key).await?;
+            let outcome = reconcile::reconcile(context, &manifest_key, None).await?;
+            if outcome == Outcome::StartedElsewhere {
+                tracing::info!(manifest = manifest_key, "another invocation has started it");
+                return Ok(1);
+            }
             if let Outcome::Status { loaded, advanced } = outcome {
                 let status = &loaded.status;
                 tracing::info!(
@@ -99,7 +103,7 @@ async fn wake(context: Context<'_>, manifest_key: &str) -> Result<usize, Error> 
     let Some(loaded) = store::load(context.aws, context.config, manifest_key).await? else {
         return Ok(0);
     };
-    let advanced = reconcile::look_at_task(context, loaded).await?;
+    let advanced = reconcile::poll_task(context, loaded).await?.has_advanced();
     tracing::info!(manifest = manifest_key, advanced, "a bundle is there");
     Ok(usize::from(advanced))
 }
@@ -111,7 +115,7 @@ async fn responsible(context: Context<'_>, object_key: &str) -> Result<Vec<Strin
         None => Ok(Vec::new()),
         Some(Kind::Image) => Ok(vec![object_key.to_owned()]),
         Some(Kind::Bundle) => {
-            let sibling = reconcile::bundle::image_manifest_beside(context, object_key).await?;
+            let sibling = reconcile::build::image_manifest_beside(context, object_key).await?;
             Ok(sibling.into_iter().chain([object_key.to_owned()]).collect())
         }
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
-use crate::image::status::{ManifestVersion, SCHEMA};
+use crate::image::status::{ManifestVersion, SCHEMA, Unreadable, parse};
 
 /// Statuses that are read at once for a list.
 const READS_AT_ONCE: usize = 16;
@@ -85,35 +85,17 @@ pub async fn load(
             status,
             etag: object.info.etag,
         })),
-        Err(Unparsed::Newer(schema)) => Err(StoreError::Newer {
+        Err(Unreadable::Newer(schema)) => Err(StoreError::Newer {
             bucket,
             key,
             schema,
         }),
-        Err(Unparsed::Wrong(reason)) => Err(StoreError::Unreadable {
+        Err(Unreadable::Invalid(reason)) => Err(StoreError::Unreadable {
             bucket,
             key,
             reason,
         }),
     }
-}
-
-enum Unparsed {
-    Newer(u64),
-    Wrong(String),
-}
-
-fn parse(content: &[u8]) -> Result<Status, Unparsed> {
-    #[derive(serde::Deserialize)]
-    struct Versioned {
-        schema: u64,
-    }
-    let wrong = |error: serde_json::Error| Unparsed::Wrong(error.to_string());
-    let Versioned { schema } = serde_json::from_slice(content).map_err(wrong)?;
-    if schema > u64::from(SCHEMA) {
-        return Err(Unparsed::Newer(schema));
-    }
-    serde_json::from_slice(content).map_err(wrong)
 }
 
 /// Writes a status: in place of the one with this `ETag`, or, with none, where there is none yet.
@@ -146,9 +128,11 @@ pub struct OpenMarker {
     pub opened_at: Timestamp,
 }
 
-/// Marks a manifest's image as not settled. Done before its status is written.
+/// Marks a manifest's image as not finalized, before its status is written; returns the marker's `ETag`, or that another
+/// invocation has marked it. Only one invocation starts a version: the marker is written where there is none, or in place
+/// of the one with the `ETag` that is `known`.
 ///
-/// The marker holds the version it is for and the time: who settles one version cannot remove the marker of the next,
+/// The marker holds the version it is for and the time: who finalizes one version cannot remove the marker of the next,
 /// nor that of the same manifest with another bundle.
 ///
 /// # Errors
@@ -157,22 +141,27 @@ pub async fn mark_open(
     aws: &Aws,
     config: &Config,
     version: &ManifestVersion,
+    known: Option<&str>,
     now: Timestamp,
-) -> Result<(), AwsError> {
-    let content = format!("{} {} {now}\n", version.sha256, version.uploaded_at);
-    aws.put_object(
-        &config.bucket,
-        &config.state.open_key(&version.key),
-        &content,
-    )
-    .await
+) -> Result<Saved, AwsError> {
+    let content = format!("{} {} {now}\n", version.sha256, version.uploaded_at).into_bytes();
+    let key = config.state.open_key(&version.key);
+    let created = aws
+        .put_if(&config.bucket, &key, content.clone(), None)
+        .await?;
+    match (created, known) {
+        (Saved::Conflict, Some(known)) => {
+            aws.put_if(&config.bucket, &key, content, Some(known)).await
+        }
+        (saved, _) => Ok(saved),
+    }
 }
 
 /// Removes the open marker of a settled image, and says whether it is gone: another version may have been opened since.
 ///
 /// # Errors
 /// If S3 fails.
-pub async fn mark_settled(
+pub async fn mark_finalized(
     aws: &Aws,
     config: &Config,
     marker: &OpenMarker,

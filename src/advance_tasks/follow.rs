@@ -13,10 +13,9 @@ use crate::Failures;
 use crate::aws::{AwsError, FILTER_VALUES_MAX, STORED_IDS_MAX};
 use crate::image::Status;
 use crate::image::observed::{ObservedImage, ObservedTask};
-use crate::image::plan::{self, Next};
-use crate::image::status::Step;
+use crate::image::words::Step;
 use crate::image::task::{TaskKind, polling_interval};
-use crate::image::transition;
+use crate::image::outcome::Evidence;
 use crate::reconcile::{self, Context, Error};
 use crate::store::Loaded;
 
@@ -225,8 +224,8 @@ async fn tell_of_refusal(
 }
 
 fn batch(status: &Status) -> Batch {
-    match (status.step, status.tasks.last()) {
-        (Step::AwaitTask, Some(task)) => Batch::Tasks(task.kind),
+    match (status.build.step, status.build.tasks.last()) {
+        (Step::AwaitTask | Step::AwaitStore, Some(task)) => Batch::Tasks(task.kind),
         _ => Batch::Images,
     }
 }
@@ -234,10 +233,10 @@ fn batch(status: &Status) -> Batch {
 /// The id that EC2 knows by which what is waited for.
 fn awaited_id(context: Context<'_>, status: &Status) -> Option<String> {
     match batch(status) {
-        Batch::Tasks(_) => status.tasks.last().map(|task| task.id.clone()),
+        Batch::Tasks(_) => status.build.tasks.last().map(|task| task.id.clone()),
         Batch::Images => {
-            let image = status.images.get(&context.config.region);
-            image.map(|image| image.id.clone())
+            let region = status.image_in(&context.config.region);
+            region.map(|it| it.image.clone())
         }
     }
 }
@@ -251,13 +250,13 @@ fn is_due(context: Context<'_>, history: &PollingHistory, status: &Status) -> bo
         return true;
     };
     let began = status
-        .followed_task()
-        .map_or(status.step_since, |task| task.started_at);
+        .polled_task()
+        .map_or(status.build.step_since, |task| task.started_at);
     let interval = polling_interval(context.now.duration_since(began));
     let interval = history.scaled(interval);
     // What has just not been seen is looked for again at once: one answer without it is no proof.
     let is_unseen = status
-        .followed_task()
+        .polled_task()
         .is_some_and(|task| task.unseen_since.is_some());
     status.cancel.is_some()
         || is_unseen
@@ -279,17 +278,17 @@ async fn keep(
         Seen::Tasks(tasks) => {
             let status = &loaded.status;
             // One AMI may be stored in several buckets.
-            let bucket = status.store.as_deref().filter(|_| batch(status) == STORED);
+            let store = status.store.as_ref().filter(|_| batch(status) == STORED);
+            let bucket = store.map(|store| &*store.bucket);
             let is_awaited = |task: &&ObservedTask| {
                 let elsewhere = task
                     .bucket()
                     .is_some_and(|it| bucket.is_some_and(|ours| it != ours));
                 task.id == id && !elsewhere
             };
-            let seen = tasks.iter().find(is_awaited);
-            let etag = loaded.etag.clone();
-            let after = reconcile::task_seen(context, loaded, seen).await?;
-            go_on(context, after, &etag).await?
+            let seen = tasks.iter().find(is_awaited).cloned();
+            let evidence = Evidence::TaskPolled(seen);
+            poll(context, loaded, evidence).await?
         }
     };
     history.record_poll(&id, context.now);
@@ -302,25 +301,18 @@ pub(super) async fn image_seen(
     loaded: Loaded,
     seen: Option<&ObservedImage>,
 ) -> Result<bool, Error> {
-    let etag = loaded.etag.clone();
-    let after = reconcile::change(context, loaded, |status| {
-        // Somebody else may have moved it on meanwhile.
-        plan::next(status, context.now) == Next::AwaitImage
-            && transition::image_seen(status, &context.config.region, seen, context.now)
-    })
-    .await?;
-    go_on(context, after, &etag).await
+    let evidence = Evidence::ImagePolled {
+        region: context.config.region.clone(),
+        image: seen.cloned(),
+    };
+    poll(context, loaded, evidence).await
 }
 
-async fn go_on(context: Context<'_>, after: Loaded, etag_before: &str) -> Result<bool, Error> {
-    if after.etag == etag_before {
-        send_late_notices(context, after).await?;
-        return Ok(false);
-    }
-    if let reconcile::Outcome::Status { loaded, .. } =
-        reconcile::drive(context, after, None).await?
-    {
+async fn poll(context: Context<'_>, loaded: Loaded, evidence: Evidence) -> Result<bool, Error> {
+    let outcome = reconcile::polled(context, loaded, evidence).await?;
+    let advanced = outcome.has_advanced();
+    if let reconcile::Outcome::Status { loaded, .. } = outcome {
         send_late_notices(context, *loaded).await?;
     }
-    Ok(true)
+    Ok(advanced)
 }

@@ -50,7 +50,7 @@ pub(super) async fn sweep(context: Context<'_>, report: &mut Report, failures: &
         {
             continue;
         }
-        match reconcile::take_up(context, &manifest_key).await {
+        match reconcile::reconcile(context, &manifest_key, None).await {
             Ok(Outcome::Status { advanced: true, .. }) => report.swept += 1,
             Ok(_) => {}
             Err(error) => fail(report, failures, &manifest_key, &error),
@@ -71,7 +71,7 @@ async fn take_up_removed(
         .filter_map(|key| state.manifest_of_marker(key))
         .filter(|manifest_key| !keys.contains(manifest_key));
     for manifest_key in removed {
-        match reconcile::take_up(context, manifest_key).await {
+        match reconcile::reconcile(context, manifest_key, None).await {
             Ok(outcome) => report.swept += usize::from(outcome.has_advanced()),
             Err(error) => fail(report, failures, manifest_key, &error),
         }

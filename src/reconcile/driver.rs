@@ -20,7 +20,7 @@ const STEPS_MAX: usize = 16;
 
 /// After how long an open marker without its status means that its writer died: longer than the functions may run
 /// (template.yaml).
-const STARTED_GRACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
+pub(crate) const STARTED_GRACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
 
 /// Brings the image of what is at a manifest's key now as far as it goes at once. `marker` is its open marker, where
 /// that was listed.
@@ -247,7 +247,7 @@ async fn run(
         let outcome = match outcome {
             Ok(outcome) => outcome,
             // Nothing was sent; the schedule comes back to this.
-            Err(Error::Aws(error)) if error.is_own_pace() => StepOutcome::Unchanged,
+            Err(Error::Aws(error)) if error.is_rate_limited_locally() => StepOutcome::Unchanged,
             Err(error) => return Err(refused(context, draft, error).await),
         };
         claimed = matches!(outcome, StepOutcome::Claim(_));

@@ -51,7 +51,7 @@ async fn ask(step: &StepContext<'_>, bucket: &str, id: &str) -> StepOutcome {
             started(step, &seen, Origin::Created)
         }
         // Nothing was begun by this request.
-        Err(error) if error.is_throttled() || error.is_own_pace() => {
+        Err(error) if error.is_throttled() || error.is_rate_limited_locally() => {
             let action = ACTION.to_owned();
             StepOutcome::Wait(WaitReason::RateLimited { action })
         }
