@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use jiff::{Timestamp, Unit};
 
 use super::Error;
-use super::place::{self, Place, cannot_load, cannot_write};
+use super::target::{self, Target, cannot_load, cannot_write};
 use super::text::plain;
 use crate::aws::Aws;
 use crate::config::Config;
@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[arg(required = true, value_name = "KEY")]
     keys: Vec<String>,
     #[command(flatten)]
-    place: Place,
+    target: Target,
 }
 
 /// Asks for each; one that cannot be cancelled does not keep the others from it.
@@ -39,11 +39,11 @@ pub(super) async fn run(
     let wanted: Vec<(Config, &str)> = args
         .keys
         .iter()
-        .map(|key| args.place.config_for(key))
+        .map(|key| args.target.config_for(key))
         .collect::<Result<_, _>>()?;
     let mut code = ExitCode::SUCCESS;
     for (config, key) in &wanted {
-        let aws = args.place.connect(config).await;
+        let aws = args.target.connect(config).await;
         match ask(&aws, config, key, now).await {
             Ok(answer) => writeln!(out, "{answer}")?,
             Err(error) => {
@@ -63,7 +63,7 @@ pub async fn ask(aws: &Aws, config: &Config, key: &str, now: Timestamp) -> Resul
     // What is recorded is read by people.
     let now = now.round(Unit::Second).unwrap_or(now);
     let context = Context::new(aws, config, now);
-    let loaded = place::load(aws, config, key).await?;
+    let loaded = target::load(aws, config, key).await?;
     let mut answer = transition::ask_cancel(&mut loaded.status.clone(), CancelBy::Command, now);
     if let Err(why) = answer {
         return Err(refused(&loaded.status, why));

@@ -4,27 +4,27 @@
 //! is 1 (2 for a command line that makes no sense). Whatever comes from a manifest or from AWS goes through
 //! [`text::plain`], so that it cannot write to the terminal on its own account.
 
-#[cfg(not(feature = "local"))]
-mod absent;
 pub mod cancel;
 pub mod check;
 mod error;
 mod function;
-mod place;
 mod progress;
-mod running;
+mod progress_text;
 pub mod schema;
 mod signals;
 pub mod status;
+mod target;
 pub mod text;
+#[cfg(not(feature = "local"))]
+mod unavailable;
 pub mod watch;
 
 #[cfg(feature = "local")]
 mod demo;
 #[cfg(feature = "local")]
-mod desk;
-#[cfg(feature = "local")]
 mod local;
+#[cfg(feature = "local")]
+mod local_stack;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -62,10 +62,10 @@ enum Command {
     Demo(demo::Args),
     /// Run the whole stack on this machine (not in this build).
     #[cfg(not(feature = "local"))]
-    Local(absent::Args),
+    Local(unavailable::Args),
     /// Show the whole path on this machine (not in this build).
     #[cfg(not(feature = "local"))]
-    Demo(absent::Args),
+    Demo(unavailable::Args),
     /// Run one of the functions, as Lambda would start it.
     #[command(hide = true)]
     Function(function::Args),
@@ -111,9 +111,9 @@ async fn run(command: Command, mut out: &mut dyn Write) -> Result<ExitCode, Erro
         #[cfg(feature = "local")]
         Command::Demo(args) => demo::run(args, now(), out).await,
         #[cfg(not(feature = "local"))]
-        Command::Local(_) => Err(absent::error("local")),
+        Command::Local(_) => Err(unavailable::error("local")),
         #[cfg(not(feature = "local"))]
-        Command::Demo(_) => Err(absent::error("demo")),
+        Command::Demo(_) => Err(unavailable::error("demo")),
         Command::Function(args) => Ok(function::run(&args).await),
     }
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::Error;
-use super::place::{self, Place, cannot_read};
+use super::target::{self, Target, cannot_read};
 use crate::aws::Aws;
 use crate::config::Config;
 use crate::store::{self, Listed};
@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    target: Target,
 }
 
 /// What is asked for.
@@ -43,12 +43,12 @@ pub struct Query<'a> {
 pub async fn run(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let (config, key) = match &args.key {
         Some(key) => {
-            let (config, key) = args.place.config_for(key)?;
+            let (config, key) = args.target.config_for(key)?;
             (config, Some(key))
         }
-        None => (args.place.config()?, None),
+        None => (args.target.config()?, None),
     };
-    let aws = args.place.connect(&config).await;
+    let aws = args.target.connect(&config).await;
     show(
         &aws,
         &config,
@@ -126,7 +126,7 @@ async fn show_one(
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let loaded = place::load(aws, config, key).await?;
+    let loaded = target::load(aws, config, key).await?;
     if json {
         return print_json(&json!(loaded.status), out);
     }

@@ -9,7 +9,7 @@ use crate::image::task::Task;
 use crate::image::transition::counted;
 
 /// What is being done for an image, as `import-snapshot 42 % converting`; not for one that has ended.
-pub(super) fn words(status: &Status) -> String {
+pub(super) fn summary(status: &Status) -> String {
     let what = match &status.waiting {
         Some(waiting) => plain(&waiting.message),
         None => doing(status),
@@ -23,22 +23,22 @@ pub(super) fn words(status: &Status) -> String {
 }
 
 /// The same with the age of what runs, as `import-snapshot 42 % converting (3 min)`.
-pub(super) fn words_with_age(status: &Status, now: Timestamp) -> String {
+pub(super) fn summary_with_age(status: &Status, now: Timestamp) -> String {
     let since = status
         .followed_task()
         .map_or(status.step_since, |task| task.started_at);
-    let mut words = words(status);
-    words.push_str(&format!(" ({})", span(now.duration_since(since))));
+    let mut text = summary(status);
+    text.push_str(&format!(" ({})", span(now.duration_since(since))));
     if status.stalls > 0 {
         let still = span(now.duration_since(status.still_since()));
-        words.push_str(&format!(", no change for {still}"));
+        text.push_str(&format!(", no change for {still}"));
     }
-    words
+    text
 }
 
 fn doing(status: &Status) -> String {
     if let Some(task) = status.followed_task() {
-        return task_words(task);
+        return task_summary(task);
     }
     match status.step {
         Step::CheckManifest | Step::CheckBundle | Step::CheckObject => "checking".to_owned(),
@@ -58,26 +58,26 @@ fn doing(status: &Status) -> String {
 }
 
 /// A task: its kind, how far it is, and what EC2 says of it.
-pub(super) fn task_words(task: &Task) -> String {
+pub(super) fn task_summary(task: &Task) -> String {
     let percent = task
         .progress
         .map(|progress| format!(" {progress} %"))
         .unwrap_or_default();
-    plain(&format!("{}{percent} {}", task.kind, state_words(task)))
+    plain(&format!("{}{percent} {}", task.kind, task_state(task)))
 }
 
 /// EC2's state of a task and its message. Import tasks are `active` for all their life; what they do is the message.
-pub(super) fn state_words(task: &Task) -> String {
+pub(super) fn task_state(task: &Task) -> String {
     let gone = match task.unseen_since {
         Some(_) => ", not listed by EC2",
         None => "",
     };
-    let words = match &task.message {
+    let text = match &task.message {
         Some(message) if task.state == "active" => message.clone(),
         Some(message) if *message != task.state => format!("{}: {message}", task.state),
         _ => task.state.clone(),
     };
-    plain(&format!("{words}{gone}"))
+    plain(&format!("{text}{gone}"))
 }
 
 fn cleaning_up(status: &Status) -> String {

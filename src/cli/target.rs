@@ -12,7 +12,7 @@ const LIKENESS: f64 = 0.8;
 
 /// Where the statuses are.
 #[derive(Debug, clap::Args)]
-pub(super) struct Place {
+pub(super) struct Target {
     /// The stack's bucket.
     #[arg(long, env = "AMIWRIGHT_BUCKET")]
     bucket: Option<String>,
@@ -27,7 +27,7 @@ pub(super) struct Place {
     endpoint_url: Option<String>,
 }
 
-impl Place {
+impl Target {
     /// The configuration, where nobody names a manifest.
     ///
     /// # Errors
@@ -200,8 +200,8 @@ fn unreachable(config: &Config, error: &AwsError, what_to_allow: &str) -> Error 
 mod tests {
     use super::*;
 
-    fn place(bucket: Option<&str>, region: Option<&str>) -> Place {
-        Place {
+    fn target(bucket: Option<&str>, region: Option<&str>) -> Target {
+        Target {
             bucket: bucket.map(str::to_owned),
             state_prefix: "amiwright/".to_owned(),
             region: region.map(str::to_owned),
@@ -212,28 +212,28 @@ mod tests {
     #[test]
     fn the_region_comes_from_the_flag_or_the_environment() {
         let variable = |name: &str| (name == "AWS_DEFAULT_REGION").then(|| "eu-west-1".to_owned());
-        let region = |place: &Place| place.config_from(None, variable).unwrap().region;
-        assert_eq!(region(&place(Some("images"), None)), "eu-west-1");
+        let region = |target: &Target| target.config_from(None, variable).unwrap().region;
+        assert_eq!(region(&target(Some("images"), None)), "eu-west-1");
         assert_eq!(
-            region(&place(Some("images"), Some("us-east-1"))),
+            region(&target(Some("images"), Some("us-east-1"))),
             "us-east-1"
         );
-        let error = place(Some("images"), None)
+        let error = target(Some("images"), None)
             .config_from(None, |_| None)
             .unwrap_err();
         assert!(error.report().contains("--region"), "{}", error.report());
-        let error = place(None, None).config_from(None, variable).unwrap_err();
+        let error = target(None, None).config_from(None, variable).unwrap_err();
         assert!(error.report().contains("BucketName"), "{}", error.report());
     }
 
     #[test]
     fn a_uri_names_the_bucket_too() {
-        let place = place(Some("other"), Some("us-east-1"));
-        let (config, key) = place
+        let target = target(Some("other"), Some("us-east-1"));
+        let (config, key) = target
             .config_for("s3://images/golden/web.image.yaml")
             .unwrap();
         assert_eq!((&*config.bucket, key), ("images", "golden/web.image.yaml"));
-        let (config, key) = place.config_for("golden/web.image.yaml").unwrap();
+        let (config, key) = target.config_for("golden/web.image.yaml").unwrap();
         assert_eq!((&*config.bucket, key), ("other", "golden/web.image.yaml"));
     }
 
