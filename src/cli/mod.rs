@@ -5,16 +5,16 @@
 //! [`text::plain`], so that it cannot write to the terminal on its own account.
 
 pub mod cancel;
-pub mod check;
+mod check;
 mod error;
 mod function;
 mod progress;
 mod progress_text;
-pub mod schema;
+mod schema;
 mod signals;
 pub mod status;
 mod target;
-pub mod text;
+mod text;
 #[cfg(not(feature = "local"))]
 mod unavailable;
 pub mod watch;
@@ -26,7 +26,7 @@ mod local;
 #[cfg(feature = "local")]
 mod local_stack;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -89,20 +89,10 @@ pub async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command, mut out: &mut dyn Write) -> Result<ExitCode, Error> {
+async fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Error> {
     match command {
-        Command::Check(args) => {
-            let good = check::run(&args, now(), &mut out, wants_color())?;
-            Ok(if good {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
-        }
-        Command::Schema => {
-            schema::run(&mut out)?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Check(args) => check::run(&args, now(), out),
+        Command::Schema => schema::run(out),
         Command::Status(args) => status::run(args, now(), out).await,
         Command::Watch(args) => watch::run(args, now(), out).await,
         Command::Cancel(args) => cancel::run(args, now(), out).await,
@@ -116,12 +106,6 @@ async fn run(command: Command, mut out: &mut dyn Write) -> Result<ExitCode, Erro
         Command::Demo(_) => Err(unavailable::error("demo")),
         Command::Function(args) => Ok(function::run(&args).await),
     }
-}
-
-/// Colour is for terminals whose owners do not mind (no-color.org).
-fn wants_color() -> bool {
-    std::io::stdout().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 #[expect(

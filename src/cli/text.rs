@@ -3,8 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 /// Foreign text as one line that does nothing to a terminal: every control character is a space.
-#[must_use]
-pub fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let harmless = |c: char| {
         if c.is_control() || is_invisible(c) {
             ' '
@@ -22,14 +21,12 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// How long ago something was, in one unit.
-#[must_use]
-pub fn ago(at: Timestamp, now: Timestamp) -> String {
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     format!("{} ago", span(now.duration_since(at)))
 }
 
 /// How long something takes or took, in one unit; nothing takes less than no time.
-#[must_use]
-pub fn span(span: SignedDuration) -> String {
+pub(super) fn span(span: SignedDuration) -> String {
     let seconds = span.as_secs().max(0);
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -40,8 +37,7 @@ pub fn span(span: SignedDuration) -> String {
 }
 
 /// Foreign text of at most so many characters, cut at its end.
-#[must_use]
-pub fn cut(text: &str, most: usize) -> String {
+pub(super) fn cut(text: &str, most: usize) -> String {
     let text = plain(text);
     match text.char_indices().nth(most) {
         Some(_) => {
@@ -53,8 +49,7 @@ pub fn cut(text: &str, most: usize) -> String {
 }
 
 /// Foreign text of at most so many characters, cut at its beginning: the end of a key tells most.
-#[must_use]
-pub fn cut_front(text: &str, most: usize) -> String {
+pub(super) fn cut_front(text: &str, most: usize) -> String {
     let text = plain(text);
     let count = text.chars().count();
     if count <= most {
