@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::image::Status;
 use crate::image::status::Step;
 use crate::keys::StatePrefix;
+use crate::reconcile::Context;
 use examples::{CANCELLED, DROPPED, MANIFESTS};
 use outcome::Outcome;
 
@@ -64,7 +65,7 @@ pub(super) struct Args {
 /// # Errors
 /// If the world does not start, or the output cannot be written. A wrong outcome is told, with exit code 1.
 pub(super) async fn run(
-    args: Args,
+    args: &Args,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
@@ -78,8 +79,8 @@ pub(super) async fn run(
         })
 }
 
-async fn demonstrate(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
-    let directory = directory(&args, now)?;
+async fn demonstrate(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    let directory = directory(args, now)?;
     let setup = Setup {
         template: TEMPLATE,
         directory: directory.as_deref(),
@@ -250,8 +251,9 @@ async fn ask_cancel(stack: &LocalStack, now: Timestamp) -> Result<String, Error>
     });
     let config =
         config.map_err(|error| Error::from_source("the template is not complete", error))?;
-    let answer = cancel::ask(&aws, &config, CANCELLED.key, now).await?;
-    Ok(format!("$ amiwright cancel {}\n{answer}", CANCELLED.key))
+    let key = CANCELLED.key;
+    let answer = cancel::cancel(Context::new(&aws, &config, now), key).await?;
+    Ok(format!("$ amiwright cancel {key}\n{key}: {answer}"))
 }
 
 /// The status of a manifest, as it is in the bucket.

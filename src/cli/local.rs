@@ -72,7 +72,7 @@ fn speed(text: &str) -> Result<f64, String> {
 /// # Errors
 /// If it does not start.
 pub(super) async fn run(
-    args: Args,
+    args: &Args,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {

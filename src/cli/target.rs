@@ -1,37 +1,39 @@
-//! Where the statuses are, and how they are read: what `status`, `cancel` and `watch` share.
+//! The stack that a command works with, and how its statuses are read.
 
 use super::Error;
 use super::text::plain;
 use crate::aws::{Aws, AwsError};
 use crate::config::Config;
 use crate::keys::StatePrefix;
+use crate::manifest::key;
+use crate::reconcile::Context;
 use crate::store::{self, Loaded, StoreError};
 
-/// Least likeness (Jaro-Winkler, 0 to 1) of a key that is offered in place of one that is not there.
-const LIKENESS: f64 = 0.8;
+/// Least similarity (Jaro-Winkler, 0 to 1) of a key that is suggested for one that does not exist.
+const SIMILARITY_MIN: f64 = 0.8;
 
-/// Where the statuses are.
+/// The stack that a command works with.
 #[derive(Debug, clap::Args)]
 pub(super) struct Target {
-    /// The stack's bucket.
+    /// Bucket of the stack
     #[arg(long, env = "AMIWRIGHT_BUCKET")]
     bucket: Option<String>,
-    /// The stack's state prefix.
+    /// State prefix of the stack
     #[arg(long, env = "AMIWRIGHT_STATE_PREFIX", default_value = "amiwright/")]
     state_prefix: String,
-    /// The bucket's Region; else AWS_REGION or AWS_DEFAULT_REGION.
+    /// Region of the bucket [default: AWS_REGION or AWS_DEFAULT_REGION]
     #[arg(long)]
     region: Option<String>,
-    /// Where AWS answers, such as http://127.0.0.1:4566 for `amiwright local`; else AWS_ENDPOINT_URL, if it is set.
+    /// Endpoint of AWS, such as http://127.0.0.1:4566 for `amiwright local` [default: AWS_ENDPOINT_URL]
     #[arg(long)]
     endpoint_url: Option<String>,
 }
 
 impl Target {
-    /// The configuration, where nobody names a manifest.
+    /// The configuration for the bucket that the options name.
     ///
     /// # Errors
-    /// If nobody says which bucket, or which Region.
+    /// If no bucket or no Region is given.
     pub(super) fn config(&self) -> Result<Config, Error> {
         self.config_from(None, environment)
     }
@@ -39,13 +41,13 @@ impl Target {
     /// The configuration for a manifest that is named by its key or by `s3://BUCKET/KEY`, and its key.
     ///
     /// # Errors
-    /// If nobody says which bucket, or which Region.
-    pub(super) fn config_for<'a>(&self, named: &'a str) -> Result<(Config, &'a str), Error> {
-        let (bucket, key) = bucket_and_key(named);
+    /// If no bucket or no Region is given.
+    pub(super) fn config_for<'a>(&self, name: &'a str) -> Result<(Config, &'a str), Error> {
+        let (bucket, key) = bucket_and_key(name);
         Ok((self.config_from(bucket, environment)?, key))
     }
 
-    /// The way to AWS.
+    /// A client for the Region of this configuration.
     pub(super) async fn connect(&self, config: &Config) -> Aws {
         Aws::from_env(&config.region, self.endpoint_url.as_deref()).await
     }
@@ -57,24 +59,25 @@ impl Target {
     ) -> Result<Config, Error> {
         let bucket = bucket_of_key
             .or(self.bucket.as_deref())
-            .filter(|bucket| !bucket.is_empty());
-        let bucket = bucket.ok_or_else(|| {
-            Error::new("which bucket?").with_hint(
-                "--bucket NAME, or AMIWRIGHT_BUCKET; the stack's output BucketName has its name",
-            )
-        })?;
+            .filter(|bucket| !bucket.is_empty())
+            .ok_or_else(|| {
+                Error::new("no bucket given").with_hint(
+                    "use --bucket or AMIWRIGHT_BUCKET; the name is the output BucketName of the stack",
+                )
+            })?;
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let region = self
             .region
             .clone()
             .or_else(|| variable("AWS_REGION"))
-            .or_else(|| variable("AWS_DEFAULT_REGION"));
-        let region = region.ok_or_else(|| {
-            Error::new("which Region?").with_hint("--region NAME, AWS_REGION or AWS_DEFAULT_REGION")
-        })?;
+            .or_else(|| variable("AWS_DEFAULT_REGION"))
+            .ok_or_else(|| {
+                Error::new("no Region given")
+                    .with_hint("use --region, AWS_REGION or AWS_DEFAULT_REGION")
+            })?;
         let state = StatePrefix::new(&self.state_prefix).ok_or_else(|| {
             Error::new("the state prefix is only slashes")
-                .with_hint("the stack's parameter StatePrefix has it")
+                .with_hint("it is the parameter StatePrefix of the stack")
         })?;
         Ok(Config {
             bucket: bucket.to_owned(),
@@ -93,7 +96,7 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// `s3://BUCKET/KEY` in its two parts; anything else is a key.
+/// The parts of `s3://BUCKET/KEY`; any other text is a key.
 fn bucket_and_key(text: &str) -> (Option<&str>, &str) {
     match text
         .strip_prefix("s3://")
@@ -104,19 +107,32 @@ fn bucket_and_key(text: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// Reads the status of a manifest that should have one.
+/// Refuses a key that cannot be a manifest: there will never be a status for it.
 ///
 /// # Errors
-/// If the bucket cannot be read, or there is no such status: then with the one that may have been meant.
-pub(super) async fn load(aws: &Aws, config: &Config, key: &str) -> Result<Loaded, Error> {
-    match store::load(aws, config, key).await {
-        Ok(Some(loaded)) => Ok(loaded),
-        Ok(None) => Err(no_status(aws, config, key).await),
-        Err(error) => Err(cannot_load(config, &error)),
+/// If it is not the key of a manifest.
+pub(super) fn check_key(config: &Config, key: &str) -> Result<(), Error> {
+    match key::kind(key, config.state.as_str()) {
+        Some(_) => Ok(()),
+        None => Err(Error::new(format!("{key} is not a manifest")).with_hint(
+            "keys of manifests end in .image.yaml, .image.yml, .image.json or .manifest.xml, outside the state prefix",
+        )),
     }
 }
 
-/// A status cannot be worked with.
+/// Reads the status of a manifest that should have one.
+///
+/// # Errors
+/// If the bucket cannot be read, or there is no such status; the hint names the one that was probably meant.
+pub(super) async fn load(context: Context<'_>, key: &str) -> Result<Loaded, Error> {
+    match store::load(context.aws, context.config, key).await {
+        Ok(Some(loaded)) => Ok(loaded),
+        Ok(None) => Err(no_status(context, key).await),
+        Err(error) => Err(cannot_load(context.config, &error)),
+    }
+}
+
+/// The error for a status that cannot be read.
 pub(super) fn cannot_load(config: &Config, error: &StoreError) -> Error {
     match error {
         StoreError::Aws(error) => cannot_read(config, error),
@@ -124,73 +140,81 @@ pub(super) fn cannot_load(config: &Config, error: &StoreError) -> Error {
     }
 }
 
-/// There is no status: says which one may have been meant, or whether the manifest was not taken up yet.
-async fn no_status(aws: &Aws, config: &Config, key: &str) -> Error {
-    let error = Error::new(format!(
-        "there is no status for {key} in s3://{}",
-        config.bucket
-    ));
-    let known = match store::list_status_keys(aws, config).await {
-        Ok(known) => known,
-        Err(problem) => return cannot_read(config, &problem),
+/// The error for a status that does not exist.
+async fn no_status(context: Context<'_>, key: &str) -> Error {
+    let config = context.config;
+    let existing = match store::list_status_keys(context.aws, config).await {
+        Ok(existing) => existing,
+        Err(error) => return cannot_read(config, &error),
     };
-    match nearest(key, &known) {
-        Some(near) => error.with_hint(format!("did you mean {near}?")),
-        None if known.is_empty() => error.with_hint("there is no status at all: was a manifest dropped, and is the bucket the stack's?"),
-        None => error.with_hint("`amiwright status` lists them all; a manifest that was just uploaded takes a few seconds"),
+    let error = Error::new(format!("no status for {key} in s3://{}", config.bucket));
+    if let Some(similar) = most_similar(key, &existing) {
+        error.with_hint(format!("did you mean {similar}?"))
+    } else if let Err(error) = check_key(config, key) {
+        error
+    } else if existing.is_empty() {
+        error.with_hint("the bucket has no status at all: was a manifest uploaded, and is it the bucket of the stack?")
+    } else {
+        error.with_hint(
+            "`amiwright status` lists all; a manifest that was just uploaded takes a few seconds",
+        )
     }
 }
 
-/// The known key that was most likely meant: the only one that contains it, else the one most like it.
-fn nearest<'a>(key: &str, known: &'a [String]) -> Option<&'a str> {
-    let containing: Vec<&String> = known.iter().filter(|known| known.contains(key)).collect();
+/// The key that was probably meant: the only one that contains `key`, else the most similar one.
+fn most_similar<'a>(key: &str, existing: &'a [String]) -> Option<&'a str> {
+    let containing: Vec<&String> = existing
+        .iter()
+        .filter(|other| other.contains(key))
+        .collect();
     if let [only] = containing.as_slice() {
         return Some(only);
     }
-    let like = |known: &String| strsim::jaro_winkler(key, known);
-    let best = known
+    existing
         .iter()
-        .max_by(|one, other| like(one).total_cmp(&like(other)))?;
-    (like(best) >= LIKENESS).then_some(best)
+        .map(|other| (strsim::jaro_winkler(key, other), other))
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, most)| most.as_str())
 }
 
-/// The bucket cannot be read: the usual reasons have a hint.
+/// The error for a bucket that cannot be read, with a hint for the usual causes.
 pub(super) fn cannot_read(config: &Config, error: &AwsError) -> Error {
-    let bucket = &config.bucket;
-    let own = config.state.as_str();
-    unreachable(
-        config,
-        error,
-        &format!("allow s3:ListBucket on {bucket}, and s3:GetObject on {bucket}/{own}*"),
-    )
+    let (bucket, prefix) = (&config.bucket, config.state.as_str());
+    let permissions =
+        format!("allow s3:ListBucket on {bucket}, and s3:GetObject on {bucket}/{prefix}*");
+    with_hint(config, error, permissions)
 }
 
-/// The bucket cannot be written to: the usual reasons have a hint.
+/// The error for a bucket that cannot be written, with a hint for the usual causes.
 pub(super) fn cannot_write(config: &Config, error: &AwsError) -> Error {
-    let bucket = &config.bucket;
-    let own = config.state.as_str();
-    unreachable(
-        config,
-        error,
-        &format!("allow s3:GetObject and s3:PutObject on {bucket}/{own}*"),
-    )
+    let (bucket, prefix) = (&config.bucket, config.state.as_str());
+    let permissions = format!("allow s3:GetObject and s3:PutObject on {bucket}/{prefix}*");
+    with_hint(config, error, permissions)
 }
 
-fn unreachable(config: &Config, error: &AwsError, what_to_allow: &str) -> Error {
-    let bucket = &config.bucket;
+fn with_hint(config: &Config, error: &AwsError, permissions: String) -> Error {
+    let (bucket, region) = (&config.bucket, &config.region);
     let hint = match error.code.as_deref() {
-        Some("NoSuchBucket") => format!("there is no bucket {bucket}; the stack's output BucketName has its name"),
-        Some("AccessDenied" | "AllAccessDisabled" | "Forbidden") => what_to_allow.to_owned(),
+        Some("NoSuchBucket") => format!(
+            "bucket {bucket} does not exist; the name is the output BucketName of the stack"
+        ),
+        Some("AccessDenied" | "AllAccessDisabled" | "Forbidden") => permissions,
         Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
-            "the credentials are not valid (any more): renew them".to_owned()
+            "the credentials are invalid or expired: renew them".to_owned()
         }
-        Some("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => {
-            format!("the bucket is in another Region than {}: --region NAME", config.region)
-        }
-        None if error.message.contains("credentials") => "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its companions \
+        Some(
+            "PermanentRedirect"
+            | "AuthorizationHeaderMalformed"
+            | "IllegalLocationConstraintException",
+        ) => format!("the bucket is not in {region}: use --region"),
+        None if error.message.contains("credentials") => {
+            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
              (for SSO: eval \"$(aws configure export-credentials --format env)\")"
+                .to_owned()
+        }
+        None => "check the network and, if set, AWS_ENDPOINT_URL (for `amiwright local`: is it running?)"
             .to_owned(),
-        None => "is AWS_ENDPOINT_URL right, if it is set, and does anything answer there? (`amiwright local` does)".to_owned(),
         Some(_) => return Error::new(plain(&error.to_string())),
     };
     Error::new(plain(&error.to_string())).with_hint(hint)
@@ -227,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uri_names_the_bucket_too() {
+    fn an_s3_address_names_the_bucket_too() {
         let target = target(Some("other"), Some("us-east-1"));
         let (config, key) = target
             .config_for("s3://images/golden/web.image.yaml")
@@ -238,14 +262,30 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_key_is_offered() {
-        let known = ["golden/web.image.yaml", "golden/db.image.yaml"].map(str::to_owned);
-        assert_eq!(nearest("web", &known), Some("golden/web.image.yaml"));
+    fn the_most_similar_key_is_suggested() {
+        let existing = ["golden/web.image.yaml", "golden/db.image.yaml"].map(str::to_owned);
         assert_eq!(
-            nearest("golden/wep.image.yaml", &known),
+            most_similar("web", &existing),
             Some("golden/web.image.yaml")
         );
-        assert_eq!(nearest("xyz", &known), None);
-        assert_eq!(nearest("x", &[]), None);
+        assert_eq!(
+            most_similar("golden/wep.image.yaml", &existing),
+            Some("golden/web.image.yaml")
+        );
+        assert_eq!(most_similar("xyz", &existing), None);
+        assert_eq!(most_similar("x", &[]), None);
+    }
+
+    #[test]
+    fn only_keys_of_manifests_are_accepted() {
+        let config = target(Some("images"), Some("us-east-1")).config().unwrap();
+        check_key(&config, "golden/web.image.yaml").unwrap();
+        for key in ["web.yaml", "amiwright/open/web.image.yaml"] {
+            let report = check_key(&config, key).unwrap_err().report();
+            assert!(
+                report.contains(&format!("{key} is not a manifest")),
+                "{report}"
+            );
+        }
     }
 }

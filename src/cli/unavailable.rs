@@ -1,20 +1,18 @@
-//! What stands for `local` and `demo` in a build without the embedded world.
+//! Stands for `local` and `demo` in a build without the feature `local`.
 
 use super::Error;
 
-/// Whatever was asked for: it cannot be done.
+/// Accepts any arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    _anything: Vec<String>,
+    _ignored: Vec<String>,
 }
 
-/// Says how to get the command.
+/// The error of every call.
 pub(super) fn error(command: &str) -> Error {
     Error::new(format!(
-        "this amiwright was built without the embedded world, so it has no `{command}`"
+        "`{command}` is not available: this amiwright was built without the feature `local`"
     ))
-    .with_hint(
-        "build it with the feature `local`, which is on unless --no-default-features is given",
-    )
+    .with_hint("the feature is on by default: build without --no-default-features")
 }

@@ -85,12 +85,12 @@ pub struct Watch {
 /// # Errors
 /// If nobody says which bucket, it cannot be read, or the time is up.
 pub(super) async fn run(
-    args: Args,
+    args: &Args,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let ended = signals::end()?;
-    let (config, keys) = targets(&args)?;
+    let (config, keys) = targets(args)?;
     let aws = args.target.connect(&config).await;
     let watch = Watch {
         keys,

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use crate::cli::progress_text::{summary_with_age, task_state};
+use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::text::{plain, span};
 use crate::image::Notice;
-use crate::image::status::{CancelBy, Failure, Status};
+use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, polling_interval};
 
 /// Writes out what a person asks about one image.
@@ -71,11 +71,11 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
             .map(|waiting| ("Waits for", waiting.message.clone())),
     );
     if let Some(cancel) = status.cancel {
-        let how = match cancel.by {
-            CancelBy::Command => "by amiwright cancel",
-            CancelBy::ManifestRemoved => "by removing the manifest",
-        };
-        facts.push(("Cancelled", format!("asked {} {how}", cancel.asked_at)));
+        let by = requester(cancel.by);
+        facts.push((
+            "Cancelled",
+            format!("requested {} by {by}", cancel.asked_at),
+        ));
     }
     facts.extend(endings(status));
     facts.extend(status.name.iter().map(|name| ("Name", name.clone())));

@@ -150,7 +150,7 @@ mod tests {
         );
         (web.step, web.ending) = (Step::CleanUp, Some(Ending::Cancelled));
         web.removed = vec!["snap-1".to_owned()];
-        assert_eq!(what(&web, now), "cancelled, removing 1 thing (3 min)");
+        assert_eq!(what(&web, now), "cancelled, deleting 1 resource (3 min)");
 
         let mut copy = status("copy.image.yaml", State::Working);
         copy.tasks.push(task(TaskKind::CopyImage, "pending"));
