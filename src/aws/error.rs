@@ -1,12 +1,12 @@
 //! Errors of AWS, sorted by what to do about them.
 
-use std::error::Error as _;
 use std::fmt;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use crate::failures::chain;
 use crate::image::status::Failure;
 
 /// What to do about an error.
@@ -170,21 +170,6 @@ fn without_words(status: u16) -> String {
         ),
         _ => format!("HTTP status {status}"),
     }
-}
-
-/// The error and what caused it, once, in one line. The SDK's own `Display` names only the outermost.
-fn chain<E>(error: &SdkError<E, HttpResponse>) -> String
-where
-    E: std::error::Error + 'static,
-{
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
