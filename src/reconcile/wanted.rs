@@ -102,15 +102,22 @@ impl Wanted {
                 first: Step::CheckBundle,
             },
             Self::Image(image) => {
-                let identity = (!image.source.is_instance_store()).then(|| Identity {
-                    name: image.name.expand(version.uploaded_at, &version.sha256),
+                let identity = (!image.build.source.is_instance_store()).then(|| Identity {
+                    name: image
+                        .build
+                        .name
+                        .expand(version.uploaded_at, &version.sha256),
                     digest: version.sha256.clone(),
                 });
                 Accepted {
-                    source: image.source.kind().to_owned(),
+                    source: image.build.source.kind().to_owned(),
                     identity,
-                    store: image.store.as_ref().map(|store| store.bucket.clone()),
-                    first: first_step(&image.source),
+                    store: image
+                        .publish
+                        .store
+                        .as_ref()
+                        .map(|store| store.bucket.clone()),
+                    first: first_step(&image.build.source),
                 }
             }
         }
@@ -119,7 +126,7 @@ impl Wanted {
     /// What the image is made from; none for a bundle without an image manifest.
     pub(super) fn source(&self) -> Option<&Source> {
         match self {
-            Self::Image(image) => Some(&image.source),
+            Self::Image(image) => Some(&image.build.source),
             Self::Bundle => None,
         }
     }
@@ -127,7 +134,7 @@ impl Wanted {
     /// The description, as the manifest has it.
     pub(super) fn description(&self) -> Option<&str> {
         match self {
-            Self::Image(image) => image.description.as_deref(),
+            Self::Image(image) => image.publish.description.as_deref(),
             Self::Bundle => None,
         }
     }
@@ -136,7 +143,7 @@ impl Wanted {
     pub(super) fn tags(&self, status: &Status) -> BTreeMap<String, String> {
         let mut tags = look::creation_tags(status);
         if let Self::Image(image) = self {
-            tags.extend(image.tags.clone());
+            tags.extend(image.publish.tags.clone());
         }
         tags
     }
@@ -168,7 +175,7 @@ impl Wanted {
                 let digest =
                     sha256_hex(format!("{}\n{bundle_sha256}\n", version.sha256).as_bytes());
                 Identity {
-                    name: image.name.expand(version.uploaded_at, &digest),
+                    name: image.build.name.expand(version.uploaded_at, &digest),
                     digest,
                 }
             }
@@ -181,6 +188,7 @@ impl Wanted {
         let mut registration = match self {
             Self::Bundle => Registration::default(),
             Self::Image(image) => image
+                .build
                 .registration(imported.map(String::as_str))
                 .unwrap_or_default(),
         };
