@@ -1,9 +1,9 @@
 //! Where an S3 object is that a manifest points at.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Scheme of a location in any bucket.
 const SCHEME: &str = "s3://";
@@ -130,6 +130,21 @@ pub fn bucket_fault(bucket: &str) -> Option<String> {
         "has the bucket name `{}`, which {fault}",
         bucket.escape_default()
     ))
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Relative(path) => f.write_str(path),
+            Self::S3 { bucket, key } => write!(f, "{SCHEME}{bucket}/{key}"),
+        }
+    }
+}
+
+impl Serialize for Location {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl<'de> Deserialize<'de> for Location {

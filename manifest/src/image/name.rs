@@ -2,13 +2,13 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Digits of the manifest's digest in a name: 2^32 versions of one manifest on one day are enough.
 const DIGEST_DIGITS: usize = 8;
 
 /// An AMI's name in which `{date}`, `{time}` and `{digest}` stand for what the moment and the manifest version give.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct NameTemplate(String);
 

@@ -1,11 +1,74 @@
-//! What happens to a finished image: who may use it, where it is copied, when it ends.
+//! The half of a manifest that an AMI which exists can be changed to: what it is called in words, who may use it, where
+//! it is copied, when it ends.
+
+use std::collections::BTreeMap;
 
 use jiff::{Span, Timestamp, tz::TimeZone};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use super::canonical;
+
+/// How the image is published. A change here changes the AMI in place and builds nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishSpec {
+    /// The AMI's description.
+    pub description: Option<String>,
+    /// Tags of the AMI and its snapshots, without amiwright's own.
+    pub tags: BTreeMap<String, String>,
+    /// Product codes of a paid AMI.
+    pub product_codes: Vec<String>,
+    /// Who may launch the AMI besides its owner.
+    pub access: Option<Access>,
+    /// Regions that get a copy, by name.
+    pub regions: BTreeMap<String, Option<RegionCopy>>,
+    /// When the AMI is deprecated.
+    pub deprecate: Option<Deprecate>,
+    /// Whether deregistration protection is switched on.
+    pub protect: Option<bool>,
+    /// Names of the SSM parameters that point to the newest AMI.
+    pub parameters: Vec<String>,
+    /// What happens to the AMI of the previous version; none: it is kept.
+    pub replaces: Option<Replaces>,
+    /// Where the finished AMI is stored as an S3 object.
+    pub store: Option<Store>,
+}
+
+impl PublishSpec {
+    /// The publish half as canonical JSON: two manifests that ask for the same have the same bytes, whatever they leave
+    /// out or write out, and in whatever order. All its lists are sets.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut spec = self.clone();
+        spec.protect = spec.protect.filter(|protect| *protect);
+        for copy in spec.regions.values_mut() {
+            copy.get_or_insert_default();
+        }
+        if let Some(access) = &mut spec.access {
+            access.public = access.public.filter(|public| *public);
+            canonical::sort(&mut access.accounts);
+            canonical::sort(&mut access.organizations);
+            canonical::sort(&mut access.organizational_units);
+        }
+        if let Some(replaces) = &mut spec.replaces {
+            replaces.previous = replaces.previous.filter(|it| *it != Previous::Keep);
+            replaces.snapshots = replaces.snapshots.filter(|it| *it != Snapshots::Keep);
+        }
+        canonical::sort(&mut spec.product_codes);
+        canonical::sort(&mut spec.parameters);
+        canonical::bytes(&spec)
+    }
+
+    /// SHA-256 of [`PublishSpec::canonical`], in hex.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        canonical::sha256_hex(&self.canonical())
+    }
+}
 
 /// Who may launch the AMI besides its owner (ModifyImageAttribute, launchPermission).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Access {
     /// Account ids: 12 digits, as text.
@@ -22,7 +85,7 @@ pub struct Access {
 }
 
 /// A copy of the AMI in another Region (CopyImage).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegionCopy {
     /// The KMS key, of that Region, that encrypts the copy: id, ARN, `alias/NAME` or alias ARN.
@@ -30,7 +93,7 @@ pub struct RegionCopy {
 }
 
 /// When the AMI is deprecated: exactly one of the two.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Deprecate {
     /// So long after it is registered: `90d`, `26 weeks`, `2y`, `P6M`.
@@ -61,7 +124,7 @@ impl Deprecate {
 }
 
 /// What happens to the AMI of the previous manifest version once the new one is available everywhere.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Replaces {
     /// What happens to the previous AMI; it is kept if this is left out.
@@ -71,7 +134,7 @@ pub struct Replaces {
 }
 
 /// What happens to the previous AMI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Previous {
     /// Nothing.
@@ -81,7 +144,7 @@ pub enum Previous {
 }
 
 /// What happens to the snapshots of the previous AMI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Snapshots {
     /// Nothing.
@@ -91,7 +154,7 @@ pub enum Snapshots {
 }
 
 /// Where the finished AMI is stored (CreateStoreImageTask).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Store {
     /// The bucket, in the AMI's Region.

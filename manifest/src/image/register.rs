@@ -1,10 +1,10 @@
 //! The parameters of RegisterImage.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Parameters of RegisterImage (the API reference's page of that name has each in full).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Register {
     /// The processor architecture. Left out: `x86_64` (EC2's own default is i386), or the bundle's own.
@@ -38,7 +38,7 @@ pub struct Register {
 }
 
 /// Processor architectures of AMIs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Architecture {
     /// 32-bit x86.
     #[serde(rename = "i386")]
@@ -72,7 +72,7 @@ impl Architecture {
 }
 
 /// Virtualization types.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VirtualizationType {
     /// Hardware virtual machine.
@@ -93,7 +93,7 @@ impl VirtualizationType {
 }
 
 /// Boot modes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BootMode {
     /// BIOS.
@@ -117,7 +117,7 @@ impl BootMode {
 }
 
 /// Versions of NitroTPM.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum TpmSupport {
     /// TPM 2.0.
     #[serde(rename = "v2.0")]
@@ -133,7 +133,7 @@ impl TpmSupport {
 }
 
 /// Versions of the instance metadata service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum ImdsSupport {
     /// IMDSv2.
     #[serde(rename = "v2.0")]
@@ -149,7 +149,7 @@ impl ImdsSupport {
 }
 
 /// Enhanced networking with the Intel 82599 virtual function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SriovNetSupport {
     /// Switched on; there is no way to switch it off.
@@ -165,7 +165,7 @@ impl SriovNetSupport {
 }
 
 /// One device of instances launched from the AMI: exactly one of `ebs`, `virtualName` and `noDevice`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BlockDeviceMapping {
     /// The device's name, as `/dev/sdb`.
@@ -180,7 +180,7 @@ pub struct BlockDeviceMapping {
 }
 
 /// An EBS volume (EbsBlockDevice).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Ebs {
     /// The snapshot the volume is made from.
@@ -217,7 +217,7 @@ pub struct Ebs {
 }
 
 /// EBS volume types.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VolumeType {
     /// General purpose SSD.

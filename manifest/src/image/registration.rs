@@ -1,7 +1,9 @@
 //! What RegisterImage is to be sent, with every default resolved: the caller needs no logic of its own.
 
+use serde::Serialize;
+
 use super::{
-    Architecture, BlockDeviceMapping, BootMode, Ebs, ImageManifest, ImdsSupport, Register, Source,
+    Architecture, BlockDeviceMapping, BootMode, BuildSpec, Ebs, ImdsSupport, Register, Source,
     SriovNetSupport, TpmSupport, VirtualizationType,
 };
 
@@ -12,7 +14,8 @@ const DEFAULT_ROOT: &str = "/dev/xvda";
 const USUAL_ROOTS: [&str; 3] = ["/dev/xvda", "/dev/sda1", "/dev/sda"];
 
 /// The parameters of RegisterImage except name, description, tags and, for bundles, ImageLocation.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Registration {
     /// None: the bundle's own.
     pub architecture: Option<Architecture>,
@@ -42,7 +45,7 @@ pub struct Registration {
     pub block_device_mappings: Vec<BlockDeviceMapping>,
 }
 
-impl ImageManifest {
+impl BuildSpec {
     /// What RegisterImage is to be sent; none for a source whose AMI another call makes.
     ///
     /// `imported` is the snapshot that a `disk` became; a `snapshot` source brings its own.

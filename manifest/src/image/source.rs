@@ -1,12 +1,12 @@
 //! What an image is made from.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::location::Location;
 
 /// What the image is made from: exactly one of these.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
     /// A disk file in S3: ImportSnapshot, then RegisterImage.
@@ -54,7 +54,7 @@ impl Source {
 }
 
 /// A disk file in S3, imported as a snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Disk {
     /// The disk file: relative to the manifest's folder, or `s3://bucket/key`.
@@ -68,7 +68,7 @@ pub struct Disk {
 }
 
 /// Formats that ImportSnapshot takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DiskFormat {
     /// VMware's.
@@ -80,7 +80,7 @@ pub enum DiskFormat {
 }
 
 /// A virtual machine's file in S3.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Vm {
     /// The machine's file: relative to the manifest's folder, or `s3://bucket/key`.
@@ -90,7 +90,7 @@ pub struct Vm {
 }
 
 /// Formats that ImportImage takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VmFormat {
     /// Open Virtualization Archive.
@@ -106,7 +106,7 @@ pub enum VmFormat {
 }
 
 /// An EBS snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Snapshot {
     /// The snapshot's id; it becomes the root volume.
@@ -115,7 +115,7 @@ pub struct Snapshot {
 }
 
 /// A bundle of the AMI tools.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Bundle {
     /// The bundle's `.manifest.xml`: relative to this manifest's folder, or `s3://bucket/key`.
@@ -123,7 +123,7 @@ pub struct Bundle {
 }
 
 /// An instance with an instance-store root.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Instance {
     /// The instance's id.
@@ -132,7 +132,7 @@ pub struct Instance {
 }
 
 /// A stored AMI.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Stored {
     /// The `ami-….bin` object: relative to the manifest's folder, or `s3://bucket/key`.
@@ -140,7 +140,7 @@ pub struct Stored {
 }
 
 /// Another AMI.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Image {
     /// The AMI's id.

@@ -1,5 +1,6 @@
 //! Good and hostile manifests, read as the functions read them.
 
+mod digests;
 mod good;
 mod hostile;
 mod rules;

@@ -10,7 +10,7 @@ use crate::{
 const RULE: &str = "EC2 User Guide, Share an AMI";
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
-    let Some(access) = &manifest.access else {
+    let Some(access) = &manifest.publish.access else {
         return;
     };
     accounts(access, findings);
@@ -117,12 +117,13 @@ fn public(manifest: &ImageManifest, findings: &mut Findings) {
             .because_of(because),
         );
     };
-    if let Source::Disk(disk) = &manifest.source
+    if let Source::Disk(disk) = &manifest.build.source
         && disk.encrypted == Some(true)
     {
         refuse(at!["source", "disk", "encrypted"], findings);
     }
     let mappings = manifest
+        .build
         .register
         .iter()
         .flat_map(|register| register.block_device_mappings.iter().enumerate());
@@ -138,7 +139,7 @@ fn public(manifest: &ImageManifest, findings: &mut Findings) {
             );
         }
     }
-    for (region, copy) in &manifest.regions {
+    for (region, copy) in &manifest.publish.regions {
         if copy.as_ref().is_some_and(|copy| copy.kms_key_id.is_some()) {
             refuse(at!["regions", region, "kmsKeyId"], findings);
         }

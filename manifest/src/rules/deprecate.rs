@@ -15,7 +15,7 @@ const YEARS: i16 = 10;
 const YEARS_PUBLIC: i16 = 2;
 
 pub(super) fn check(manifest: &ImageManifest, now: Timestamp, findings: &mut Findings) {
-    let Some(deprecate) = &manifest.deprecate else {
+    let Some(deprecate) = &manifest.publish.deprecate else {
         return;
     };
     let field = match (&deprecate.after, &deprecate.at) {
@@ -82,6 +82,7 @@ fn ahead(
         return;
     }
     let public = manifest
+        .publish
         .access
         .as_ref()
         .is_some_and(|access| access.public == Some(true));

@@ -14,13 +14,14 @@ const REGISTER: &str = "EC2 API Reference, RegisterImage";
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     let Some(register) = manifest
+        .build
         .register
         .as_ref()
-        .filter(|_| manifest.source.is_registered())
+        .filter(|_| manifest.build.source.is_registered())
     else {
         return;
     };
-    let virtualization = manifest.virtualization_type();
+    let virtualization = manifest.build.virtualization_type();
     if let Some(root) = &register.root_device_name {
         name(
             root,
@@ -60,7 +61,7 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
                 findings,
             );
         }
-        if mapping.ebs.is_some() && manifest.source.is_instance_store() {
+        if mapping.ebs.is_some() && manifest.build.source.is_instance_store() {
             findings.add(
                 Finding::new(
                     path.join("ebs"),
@@ -73,7 +74,7 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
             );
         }
     }
-    if !manifest.source.is_instance_store() {
+    if !manifest.build.source.is_instance_store() {
         root(manifest, register, findings);
     }
 }
@@ -183,7 +184,11 @@ fn virtual_name(given: &str, repeated: bool, path: Path, findings: &mut Findings
 /// The root of an EBS image is an EBS volume made from the source.
 fn root(manifest: &ImageManifest, register: &Register, findings: &mut Findings) {
     let mappings = &register.block_device_mappings;
-    let Some(root) = manifest.root_device_name().filter(|_| !mappings.is_empty()) else {
+    let Some(root) = manifest
+        .build
+        .root_device_name()
+        .filter(|_| !mappings.is_empty())
+    else {
         return;
     };
     let depends = |finding: Finding| {
@@ -221,7 +226,7 @@ fn root(manifest: &ImageManifest, register: &Register, findings: &mut Findings) 
     };
     let given = ebs.snapshot_id.as_deref();
     let path = path.join("ebs");
-    if given.is_some() && given != manifest.source_snapshot() {
+    if given.is_some() && given != manifest.build.source_snapshot() {
         let message = format!(
             "the root volume's snapshot is the source, but another is given: {}",
             quoted(given.unwrap_or_default())
@@ -230,7 +235,7 @@ fn root(manifest: &ImageManifest, register: &Register, findings: &mut Findings) 
         findings.add(depends(finding).because_within(at!["source"]));
     }
     if ebs.encrypted.is_some() && given.is_none() {
-        let hint = match manifest.source_snapshot() {
+        let hint = match manifest.build.source_snapshot() {
             Some(_) => "leave it out; the volume is encrypted if the snapshot is",
             None => "leave it out; use `encrypted` of the source",
         };

@@ -15,8 +15,8 @@ const RULE: &str = "EC2 API Reference, RegisterImage (Name)";
 const MARKS: &str = "()[] ./-'@_";
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
-    name(&manifest.name, findings);
-    if let Some(description) = &manifest.description {
+    name(&manifest.build.name, findings);
+    if let Some(description) = &manifest.publish.description {
         self::description(description, findings);
     }
 }

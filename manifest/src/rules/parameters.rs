@@ -17,13 +17,13 @@ const LEVELS: usize = 15;
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     let path = at!["parameters"];
-    for (index, name) in manifest.parameters.iter().enumerate() {
+    for (index, name) in manifest.publish.parameters.iter().enumerate() {
         if let Some((fault, hint)) = fault(name) {
             let finding = Finding::new(path.join(index), format!("{} {fault}", quoted(name)));
             findings.add(finding.hint(hint).rule(RULE));
         }
     }
-    forms::no_repeats(&manifest.parameters, &path, findings);
+    forms::no_repeats(&manifest.publish.parameters, &path, findings);
 }
 
 fn fault(name: &str) -> Option<(&'static str, &'static str)> {

@@ -17,13 +17,13 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
 fn product_codes(manifest: &ImageManifest, findings: &mut Findings) {
     const RULE: &str = "EC2 API Reference, ModifyImageAttribute (ProductCodes)";
     let path = at!["productCodes"];
-    if !manifest.product_codes.is_empty() && !manifest.source.is_instance_store() {
+    if !manifest.publish.product_codes.is_empty() && !manifest.build.source.is_instance_store() {
         findings.add(
             Finding::new(
                 path.clone(),
                 format!(
                     "the source `{}` makes an image that takes no product codes",
-                    manifest.source.kind()
+                    manifest.build.source.kind()
                 ),
             )
             .hint("product codes are for images in an instance store (`bundle`, `instance`)")
@@ -32,7 +32,7 @@ fn product_codes(manifest: &ImageManifest, findings: &mut Findings) {
             .at_key(),
         );
     }
-    for (index, code) in manifest.product_codes.iter().enumerate() {
+    for (index, code) in manifest.publish.product_codes.iter().enumerate() {
         if code.is_empty() || code.len() > 64 || !code.bytes().all(|b| b.is_ascii_alphanumeric()) {
             let finding = Finding::new(
                 path.join(index),
@@ -41,12 +41,14 @@ fn product_codes(manifest: &ImageManifest, findings: &mut Findings) {
             findings.add(finding.hint("letters and digits, as `774F4FF8`").rule(RULE));
         }
     }
-    forms::no_repeats(&manifest.product_codes, &path, findings);
+    forms::no_repeats(&manifest.publish.product_codes, &path, findings);
 }
 
 fn store(manifest: &ImageManifest, findings: &mut Findings) {
     const RULE: &str = "EC2 User Guide, Store and restore an AMI using S3";
-    let Some(store) = &manifest.store else { return };
+    let Some(store) = &manifest.publish.store else {
+        return;
+    };
     if let Some(fault) = location::bucket_fault(&store.bucket) {
         let hint = match store.bucket.strip_prefix("s3://") {
             Some(name) => format!(
@@ -70,19 +72,19 @@ fn store(manifest: &ImageManifest, findings: &mut Findings) {
             .because_of(at!["register", "virtualizationType"])
             .at_key()
     };
-    if manifest.source.is_instance_store() {
+    if manifest.build.source.is_instance_store() {
         findings.add(refuse(
             "only EBS images can be stored, not those of an instance store",
         ));
-    } else if manifest.source.is_registered()
-        && manifest.virtualization_type() == Some(VirtualizationType::Paravirtual)
+    } else if manifest.build.source.is_registered()
+        && manifest.build.virtualization_type() == Some(VirtualizationType::Paravirtual)
     {
         findings.add(refuse("only hvm images can be stored"));
     }
 }
 
 fn replaces(manifest: &ImageManifest, findings: &mut Findings) {
-    let Some(replaces) = &manifest.replaces else {
+    let Some(replaces) = &manifest.publish.replaces else {
         return;
     };
     if replaces.snapshots == Some(Snapshots::Delete)

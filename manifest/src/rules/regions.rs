@@ -8,7 +8,7 @@ use crate::{
 };
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
-    for (region, copy) in &manifest.regions {
+    for (region, copy) in &manifest.publish.regions {
         let path = at!["regions", region];
         if !forms::is_region(region) {
             let zone = region
@@ -37,7 +37,7 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
             path.join("kmsKeyId"),
             findings,
         );
-        if manifest.source.is_instance_store() {
+        if manifest.build.source.is_instance_store() {
             findings.add(
                 Finding::new(
                     path.join("kmsKeyId"),

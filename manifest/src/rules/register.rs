@@ -15,13 +15,13 @@ const RULE: &str = "EC2 API Reference, RegisterImage";
 const UEFI_DATA: usize = 64_000;
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
-    let Some(register) = &manifest.register else {
+    let Some(register) = &manifest.build.register else {
         return;
     };
-    if !manifest.source.is_registered() {
+    if !manifest.build.source.is_registered() {
         return;
     }
-    match manifest.virtualization_type() {
+    match manifest.build.virtualization_type() {
         Some(VirtualizationType::Hvm) => hvm(register, findings),
         Some(VirtualizationType::Paravirtual) => paravirtual(register, findings),
         None => {}
@@ -37,7 +37,7 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
         uefi_data(data, register.boot_mode, findings);
     }
     billing_products(&register.billing_products, findings);
-    if manifest.source.is_instance_store() {
+    if manifest.build.source.is_instance_store() {
         instance_store(register, findings);
     }
 }

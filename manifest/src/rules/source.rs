@@ -9,8 +9,8 @@ use crate::{
 };
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
-    let path = |field: &str| at!["source", manifest.source.kind(), field];
-    match &manifest.source {
+    let path = |field: &str| at!["source", manifest.build.source.kind(), field];
+    match &manifest.build.source {
         Source::Disk(source) => {
             location(&source.object, path("object"), findings);
             encryption(source, findings);
@@ -71,14 +71,14 @@ fn encryption(disk: &Disk, findings: &mut Findings) {
 
 /// `register` has no meaning where another call makes the AMI.
 fn registered(manifest: &ImageManifest, findings: &mut Findings) {
-    let call = match manifest.source {
+    let call = match manifest.build.source {
         Source::Vm(_) => "ImportImage",
         Source::Stored(_) => "CreateRestoreImageTask",
         Source::Image(_) => "CopyImage",
         _ => return,
     };
-    if manifest.register.is_some() {
-        let kind = manifest.source.kind();
+    if manifest.build.register.is_some() {
+        let kind = manifest.build.source.kind();
         findings.add(
             Finding::new(
                 at!["register"],

@@ -16,8 +16,8 @@ const MOST: usize = 50;
 const OWN: usize = 4;
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
-    if manifest.tags.len() + OWN > MOST {
-        let message = format!("{} tags are too many", manifest.tags.len());
+    if manifest.publish.tags.len() + OWN > MOST {
+        let message = format!("{} tags are too many", manifest.publish.tags.len());
         let hint = format!(
             "at most {}: a resource has {MOST} tags, and {OWN} are amiwright's own",
             MOST - OWN
@@ -29,7 +29,7 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
                 .at_key(),
         );
     }
-    for (key, value) in &manifest.tags {
+    for (key, value) in &manifest.publish.tags {
         let path = at!["tags", key];
         if let Some((message, hint)) = key_fault(key) {
             findings.add(

@@ -87,16 +87,17 @@ const GP3_THROUGHPUT: u32 = 125;
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     let Some(register) = manifest
+        .build
         .register
         .as_ref()
-        .filter(|_| manifest.source.is_registered())
+        .filter(|_| manifest.build.source.is_registered())
     else {
         return;
     };
-    if manifest.source.is_instance_store() {
+    if manifest.build.source.is_instance_store() {
         return;
     }
-    let root = manifest.root_device_name();
+    let root = manifest.build.root_device_name();
     for (index, mapping) in register.block_device_mappings.iter().enumerate() {
         let Some(ebs) = &mapping.ebs else { continue };
         let path = at!["register", "blockDeviceMappings", index, "ebs"];

@@ -188,8 +188,8 @@ impl Outcome {
             None => digest,
         };
         let mut tags = self.ownership(key, &digest);
-        tags.extend(read.tags.clone());
-        let name = read.name.expand(status.manifest.uploaded_at, &digest);
+        tags.extend(read.publish.tags.clone());
+        let name = read.build.name.expand(status.manifest.uploaded_at, &digest);
         Ok(Expected { name, tags })
     }
 

@@ -140,7 +140,7 @@ fn names_are_filled_in() {
 
 #[test]
 fn a_snapshot_alone_is_registered_as_an_hvm_root_volume() {
-    let registration = accepted(&with("")).registration(None).unwrap();
+    let registration = accepted(&with("")).build.registration(None).unwrap();
     assert_eq!(
         registration.virtualization_type,
         Some(VirtualizationType::Hvm)
@@ -182,7 +182,10 @@ fn the_root_is_found_among_the_mappings() {
             2,
         ),
     ] {
-        let registration = accepted(&registering(lines)).registration(None).unwrap();
+        let registration = accepted(&registering(lines))
+            .build
+            .registration(None)
+            .unwrap();
         assert_eq!(
             registration.root_device_name.as_deref(),
             Some(root),
@@ -209,9 +212,12 @@ fn the_root_is_found_among_the_mappings() {
 #[test]
 fn a_bundle_keeps_what_its_own_manifest_says() {
     let bundle = accepted("name: web\nsource: {bundle: {manifest: web.manifest.xml}}\n");
-    assert_eq!(bundle.registration(None), Some(Registration::default()));
+    assert_eq!(
+        bundle.build.registration(None),
+        Some(Registration::default())
+    );
     let machine = accepted("name: web\nsource: {vm: {object: a.ova, format: ova}}\n");
-    assert_eq!(machine.registration(None), None);
+    assert_eq!(machine.build.registration(None), None);
 }
 
 /// Every field of the types is in the schema under its name, and closed to unknown fields.
