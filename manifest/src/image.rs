@@ -6,6 +6,7 @@
 
 mod build;
 mod canonical;
+pub use canonical::sha256_hex;
 mod flat;
 mod name;
 mod publish;

@@ -19,4 +19,5 @@ mod rules;
 mod suggest;
 mod yaml;
 
+pub use image::sha256_hex;
 pub use problem::Problem;

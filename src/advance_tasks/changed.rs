@@ -47,9 +47,8 @@ async fn advance(context: Context<'_>, image_id: &str) -> Result<Option<bool>, E
     };
     let awaited = loaded
         .status
-        .images
-        .get(&context.config.region)
-        .map(|image| image.id.as_str());
+        .image_in(&context.config.region)
+        .map(|region| region.image.as_str());
     if awaited != Some(image_id) {
         return Ok(None);
     }

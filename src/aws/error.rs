@@ -7,8 +7,6 @@ use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::failures::chain;
-use crate::image::status::Failure;
-
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
@@ -135,18 +133,6 @@ impl AwsError {
     #[must_use]
     pub fn is_rate_limited_locally(&self) -> bool {
         self.has_code(super::rate_limiter::CODE)
-    }
-
-    /// The error as the reason why an image fails, with what a person can do.
-    #[must_use]
-    pub fn into_failure(self, hint: impl Into<String>) -> Failure {
-        Failure {
-            doing: self.doing,
-            code: self.code,
-            message: self.message,
-            request_id: self.request_id,
-            hint: hint.into(),
-        }
     }
 }
 

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::progress_text::requester;
 use super::{Error, request};
 use crate::image::Status;
-use crate::image::status::{CancelBy, State, Step};
-use crate::image::transition::{self, NotCancellable};
+use crate::image::words::{CancelBy, State, Step};
+use crate::image::apply::{NotCancellable, request_cancel};
 use crate::reconcile::Context;
 
 /// Requests the cancellation of each image.
@@ -30,7 +30,7 @@ pub(super) async fn run(
 /// If there is no such status, if it is too late to cancel, or if S3 fails.
 pub async fn cancel(context: Context<'_>, key: &str) -> Result<String, Error> {
     let change =
-        |status: &mut Status| transition::ask_cancel(status, CancelBy::Command, context.now);
+        |status: &mut Status| request_cancel(status, CancelBy::Command, context.now);
     let (status, is_new) = request::record(context, key, change, refusal).await?;
     let next = next_action(&status);
     Ok(match status.cancel {
@@ -47,11 +47,11 @@ pub async fn cancel(context: Context<'_>, key: &str) -> Result<String, Error> {
 
 fn refusal(status: &Status, reason: NotCancellable) -> Error {
     let error = Error::new(format!("cannot cancel {}: {reason}", status.manifest.key));
-    match (reason, status.images.values().next()) {
-        (NotCancellable::Settled(State::Available) | NotCancellable::Stored, Some(image)) => error
+    match (reason, status.regions.values().next()) {
+        (NotCancellable::Ended(State::Available) | NotCancellable::Stored, Some(image)) => error
             .with_hint(format!(
                 "to delete the AMI: aws ec2 deregister-image --image-id {}",
-                image.id
+                image.image
             )),
         _ => error,
     }
@@ -59,14 +59,14 @@ fn refusal(status: &Status, reason: NotCancellable) -> Error {
 
 /// What the next tick does to an image whose cancellation is requested.
 fn next_action(status: &Status) -> String {
-    let image = status.images.values().next();
-    match (status.step, status.tasks.last(), image) {
+    let image = status.regions.values().next();
+    match (status.build.step, status.build.tasks.last(), image) {
         (Step::CleanUp, _, _) => "deletes what was created for it".to_owned(),
         (Step::AwaitTask, Some(task), _) if task.cancel_sent_at.is_some() => {
             format!("waits for the end of {} {}", task.kind, task.id)
         }
         (Step::AwaitTask, Some(task), _) => format!("cancels {} {}", task.kind, task.id),
-        (_, _, Some(image)) => format!("deregisters {}", image.id),
+        (_, _, Some(image)) => format!("deregisters {}", image.image),
         (_, Some(task), None) => format!("deletes what {} {} created", task.kind, task.id),
         (Step::StartTask | Step::RegisterImage, None, None) => {
             "checks whether anything was started for it, cancels that".to_owned()

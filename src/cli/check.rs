@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::Error;
 use super::text::plain;
-use crate::image::transition::counted;
+use crate::image::words::counted;
 use crate::manifest::{
     Problem, bundle, image,
     key::{self, Kind},

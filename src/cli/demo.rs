@@ -19,7 +19,7 @@ use super::{Error, cancel, signals};
 use crate::aws::Aws;
 use crate::config::Config;
 use crate::image::Status;
-use crate::image::status::Step;
+use crate::image::words::Step;
 use crate::keys::StatePrefix;
 use crate::reconcile::Context;
 use examples::{CANCELLED, DROPPED, MANIFESTS};
@@ -237,7 +237,7 @@ async fn follow(
 
 /// Whether the image that is to be cancelled is far enough on its way.
 fn may_cancel(status: &Status) -> bool {
-    status.step == Step::AwaitTask && status.progress.is_some_and(|it| it >= CANCEL_AT)
+    status.build.step == Step::AwaitTask && status.build.progress.is_some_and(|it| it >= CANCEL_AT)
 }
 
 /// Does what `amiwright cancel` does.

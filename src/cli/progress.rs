@@ -9,8 +9,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
 use super::progress_text;
 use super::text::{cut_front, plain};
 use crate::image::Status;
-use crate::image::status::{State, Step};
-use crate::image::transition::counted;
+use crate::image::words::{State, Step};
+use crate::image::words::counted;
 
 /// The whole way of an image, in percent of a bar.
 const WHOLE: u8 = 100;
@@ -50,7 +50,7 @@ impl Stage {
 /// How far an image is whose making is under way, in percent of the whole way.
 fn under_way(status: &Status) -> u8 {
     let (begin, end) = TASK;
-    match status.step {
+    match status.build.step {
         Step::CheckManifest => 2,
         Step::CheckObject => 4,
         Step::StartTask => 6,
@@ -58,13 +58,14 @@ fn under_way(status: &Status) -> u8 {
             let part = u16::from(task_percent(status)) * u16::from(end - begin);
             begin + u8::try_from(part / 100).unwrap_or(0)
         }
-        Step::CheckBundle => end.min(if status.tasks.is_empty() { 6 } else { end }),
+        Step::CheckBundle => end.min(if status.build.tasks.is_empty() { 6 } else { end }),
         Step::TagImported => end,
         Step::RegisterImage => 85,
         // A copy shows no progress of its own until it ends.
-        Step::AwaitImage if status.followed_task().is_some() => begin,
+        Step::AwaitImage if status.polled_task().is_some() => begin,
         Step::AwaitImage => 90,
         Step::StoreImage => 92,
+        Step::AwaitStore => 93,
         Step::CleanUp => 95,
     }
 }
@@ -72,8 +73,8 @@ fn under_way(status: &Status) -> u8 {
 /// How far the task is. The percent of a bundle task may be those of its present state alone ("BundleTask", EC2 API
 /// Reference, does not say): with a half of the bar for bundling and one for storing, it never goes back.
 fn task_percent(status: &Status) -> u8 {
-    let percent = status.progress.unwrap_or(0).min(100);
-    match status.tasks.last().map(|task| task.state.as_str()) {
+    let percent = status.build.progress.unwrap_or(0).min(100);
+    match status.build.tasks.last().map(|task| task.state.as_str()) {
         Some("bundling") => percent / 2,
         Some("storing") => 50 + percent / 2,
         _ => percent,
@@ -87,32 +88,31 @@ fn ended(status: &Status, open: Option<bool>) -> Stage {
     let sent = if status.notices.is_empty() {
         String::new()
     } else {
-        ", mail sent".to_owned()
+        ", email sent".to_owned()
     };
     match (has_unsent, open) {
         (true, _) => Stage::new(97, what),
         (false, Some(true)) => Stage::new(99, what + &sent),
-        (false, Some(false)) => Stage::new(WHOLE, format!("{what}{sent}, settled")),
+        (false, Some(false)) => Stage::new(WHOLE, format!("{what}{sent}, finalized")),
         (false, None) => Stage::new(WHOLE, what + &sent),
     }
 }
 
 fn what_became(status: &Status) -> String {
-    let ids: Vec<&str> = status
-        .images
+    let ids: Vec<&str> = status.regions
         .values()
-        .map(|image| image.id.as_str())
+        .map(|it| it.image.as_str())
         .collect();
     let ids = ids.join(" ");
     let what = match status.state {
         State::Rejected => format!("rejected, {}", counted(status.problems.len(), "problem")),
         State::Failed => {
-            let failure = status.failure.as_ref();
+            let failure = status.build.failure.as_ref();
             let why = failure.map(|failure| failure.code.as_ref().unwrap_or(&failure.message));
             why.map_or_else(|| "failed".to_owned(), |why| format!("failed, {why}"))
         }
-        State::Cancelled if !status.removed.is_empty() => {
-            format!("cancelled, removed {}", status.removed.join(" "))
+        State::Cancelled if !status.build.deleted.is_empty() => {
+            format!("cancelled, deleted {}", status.build.deleted.join(" "))
         }
         state if ids.is_empty() => state.to_string(),
         state => format!("{ids} {state}"),
@@ -256,10 +256,10 @@ mod tests {
             TaskKind::ImportSnapshot,
             "us-east-1",
             &seen,
-            status.step_since,
+            status.build.step_since,
         );
-        status.tasks.push(task);
-        (status.step, status.progress) = (Step::AwaitTask, Some(50));
+        status.build.tasks.push(task);
+        (status.build.step, status.build.progress) = (Step::AwaitTask, Some(50));
         let stage = Stage::of(Some(&status), None);
         assert_eq!(stage, Stage::new(45, "import-snapshot 50 % converting"));
     }
@@ -268,10 +268,10 @@ mod tests {
     fn it_has_ended_when_it_is_told_and_settled() {
         let mut status = status();
         status.state = State::Cancelled;
-        status.removed = vec!["snap-1".to_owned()];
-        let words = "cancelled, removed snap-1";
+        status.build.deleted = vec!["snap-1".to_owned()];
+        let words = "cancelled, deleted snap-1";
         assert_eq!(Stage::of(Some(&status), Some(true)), Stage::new(99, words));
-        let settled = format!("{words}, settled");
+        let settled = format!("{words}, finalized");
         assert_eq!(
             Stage::of(Some(&status), Some(false)),
             Stage::new(WHOLE, settled)

@@ -3,19 +3,20 @@
 use jiff::Timestamp;
 
 use super::text::{plain, span};
+use crate::image::message::wait_text;
 use crate::image::Status;
-use crate::image::status::{CancelBy, Ending, Step};
+use crate::image::words::{CancelBy, TerminalReason, Step};
 use crate::image::task::Task;
-use crate::image::transition::counted;
+use crate::image::words::counted;
 
 /// What is being done for an image that is not final, as `import-snapshot 42 % converting`.
 pub(super) fn summary(status: &Status) -> String {
-    let what = match &status.waiting {
-        Some(waiting) => plain(&waiting.message),
+    let what = match &status.build.waiting {
+        Some(waiting) => plain(&wait_text(&waiting.reason)),
         None => doing(status),
     };
     // The text of a clean-up names its reason.
-    if status.cancel.is_some() && status.step != Step::CleanUp {
+    if status.cancel.is_some() && status.build.step != Step::CleanUp {
         format!("cancelling: {what}")
     } else {
         what
@@ -25,31 +26,30 @@ pub(super) fn summary(status: &Status) -> String {
 /// [`summary`] with the age of what is running, as `import-snapshot 42 % converting (3 min)`.
 pub(super) fn summary_with_age(status: &Status, now: Timestamp) -> String {
     let since = status
-        .followed_task()
-        .map_or(status.step_since, |task| task.started_at);
+        .polled_task()
+        .map_or(status.build.step_since, |task| task.started_at);
     let mut text = summary(status);
     text.push_str(&format!(" ({})", span(now.duration_since(since))));
-    if status.stalls > 0 {
-        let still = span(now.duration_since(status.still_since()));
+    if status.build.stalls > 0 {
+        let still = span(now.duration_since(status.unchanged_since()));
         text.push_str(&format!(", no change for {still}"));
     }
     text
 }
 
 fn doing(status: &Status) -> String {
-    if let Some(task) = status.followed_task() {
+    if let Some(task) = status.polled_task() {
         return task_summary(task);
     }
-    match status.step {
+    match status.build.step {
         Step::CheckManifest | Step::CheckBundle | Step::CheckObject => "checking".to_owned(),
         Step::StartTask => "starting".to_owned(),
-        Step::AwaitTask => "waiting".to_owned(),
+        Step::AwaitTask | Step::AwaitStore => "waiting".to_owned(),
         Step::TagImported => "tagging".to_owned(),
         Step::RegisterImage => "registering".to_owned(),
-        Step::AwaitImage => status
-            .images
+        Step::AwaitImage => status.regions
             .values()
-            .map(|image| plain(&format!("{} {}", image.id, image.state)))
+            .map(|image| plain(&format!("{} {}", image.image, image.image_state)))
             .collect::<Vec<_>>()
             .join(", "),
         Step::StoreImage => "storing".to_owned(),
@@ -81,12 +81,12 @@ pub(super) fn task_state(task: &Task) -> String {
 }
 
 fn cleaning_up(status: &Status) -> String {
-    let reason = match status.ending {
-        Some(Ending::Cancelled) => "cancelled",
-        Some(Ending::Lost) => "lost",
-        Some(Ending::Failed) | None => "failed",
+    let reason = match status.build.ending {
+        Some(TerminalReason::Cancelled) => "cancelled",
+        Some(TerminalReason::Lost) => "lost",
+        Some(TerminalReason::Failed) | None => "failed",
     };
-    match status.removed.len() {
+    match status.build.deleted.len() {
         0 => format!("{reason}, cleaning up"),
         count => format!("{reason}, deleting {}", counted(count, "resource")),
     }

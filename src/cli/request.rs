@@ -98,8 +98,9 @@ async fn ensure_open(context: Context<'_>, status: &Status) -> Result<(), Error>
     if existing.map_err(failed)?.is_some() {
         return Ok(());
     }
-    let marked = store::mark_open(aws, config, &status.manifest, now).await;
-    marked.map_err(failed)
+    let marked = store::mark_open(aws, config, &status.manifest, None, now).await;
+    // Whoever was faster has marked it.
+    marked.map(|_| ()).map_err(failed)
 }
 
 fn cannot_change(config: &Config, error: reconcile::Error) -> Error {

@@ -16,7 +16,7 @@ use super::{Error, signals};
 use crate::aws::{AwsError, Remedy};
 use crate::config::Config;
 use crate::image::Status;
-use crate::image::status::State;
+use crate::image::words::State;
 use crate::manifest::key;
 use crate::reconcile::{self, Context};
 use crate::store::{self, StoreError};

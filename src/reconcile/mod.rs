@@ -14,5 +14,5 @@ mod spec;
 pub(crate) use arrival::is_outdated;
 pub use context::{Context, Error, Outcome};
 pub use driver::reconcile;
-pub(crate) use driver::{STARTED_GRACE, change, not_observed, poll_task, polled, reload, run_steps};
+pub(crate) use driver::{STARTED_GRACE, change, not_observed, poll_task, polled, run_steps};
 pub use spec::MANIFEST_MAX;

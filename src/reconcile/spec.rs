@@ -232,6 +232,7 @@ impl Spec {
         let mut registration = match self {
             Self::Bundle => Registration::default(),
             Self::Image(image) => image
+                .build
                 .registration(imported.map(String::as_str))
                 .unwrap_or_default(),
         };

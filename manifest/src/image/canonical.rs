@@ -42,7 +42,7 @@ pub(super) fn sort(list: &mut [String]) {
 }
 
 /// SHA-256, in hex.
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .fold(String::new(), |mut hex, byte| {

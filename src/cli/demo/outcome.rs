@@ -11,8 +11,8 @@ use crate::cli::Error;
 use crate::cli::local_stack::{LocalStack, SNAPSHOT};
 use crate::image::Status;
 use crate::image::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG};
-use crate::image::status::State;
-use crate::image::transition::counted;
+use crate::image::words::State;
+use crate::image::words::counted;
 use crate::manifest::bundle::default_image_name;
 use crate::manifest::image;
 
@@ -183,7 +183,7 @@ impl Outcome {
         let status = self.statuses.get(key).and_then(Option::as_ref);
         let status = status.ok_or_else(|| format!("{key} was not taken up"))?;
         // Another bundle of the same instance is another version (ARCHITECTURE).
-        let digest = match &status.bundle {
+        let digest = match &status.build.bundle {
             Some(bundle) => sha256_hex(format!("{digest}\n{}\n", bundle.sha256).as_bytes()),
             None => digest,
         };
@@ -263,7 +263,7 @@ impl Outcome {
             .map(|image| format!("AMI available: {} {}", id_of(&image.name), image.name))
             .collect();
         let cancelled = self.statuses.get(CANCELLED.key).and_then(Option::as_ref);
-        let name = cancelled.and_then(|status| status.name.as_deref());
+        let name = cancelled.and_then(|status| status.build.name.as_deref());
         subjects.insert(format!("AMI cancelled: {}", name.unwrap_or("?")));
         subjects.insert(format!(
             "Manifest rejected ({}): {}",

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::text::{plain, span};
-use crate::image::Notice;
+use crate::image::message::{advice, wait_text};
+use crate::image::notice::Notice;
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, polling_interval};
 
@@ -15,14 +16,14 @@ pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io:
     for (name, value) in facts(status, now) {
         writeln!(out, "{name:<10} {}", plain(&value))?;
     }
-    if !status.tasks.is_empty() {
+    if !status.build.tasks.is_empty() {
         writeln!(out, "\nTasks")?;
-        for task in &status.tasks {
+        for task in &status.build.tasks {
             write_task(status, task, now, out)?;
         }
     }
-    if let Some(failure) = &status.failure {
-        write_failure(failure, out)?;
+    if let Some(failure) = &status.build.failure {
+        write_failure(status, failure, out)?;
     }
     if !status.problems.is_empty() {
         writeln!(out, "\nProblems")?;
@@ -60,15 +61,16 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
         ("Manifest", status.manifest.uri()),
         ("State", status.place()),
     ];
-    facts.push(("Since", status.step_since.to_string()));
-    if !status.state.is_final() && status.waiting.is_none() {
+    facts.push(("Since", status.build.step_since.to_string()));
+    if !status.state.is_final() && status.build.waiting.is_none() {
         facts.push(("Now", summary_with_age(status, now)));
     }
     facts.extend(
         status
+            .build
             .waiting
             .iter()
-            .map(|waiting| ("Waits for", waiting.message.clone())),
+            .map(|waiting| ("Waiting", wait_text(&waiting.reason))),
     );
     if let Some(cancel) = status.cancel {
         let by = requester(cancel.by);
@@ -78,14 +80,16 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
         ));
     }
     facts.extend(endings(status));
-    facts.extend(status.name.iter().map(|name| ("Name", name.clone())));
-    for (region, image) in &status.images {
-        facts.push(("AMI", format!("{} in {region} ({})", image.id, image.state)));
+    facts.extend(status.build.name.iter().map(|name| ("Name", name.clone())));
+    for (region, image) in &status.regions {
+        facts.push(("AMI", format!("{} in {region} ({})", image.image, image.image_state)));
         if !image.snapshots.is_empty() {
             facts.push(("Snapshots", image.snapshots.join(", ")));
         }
     }
-    for (region, id) in &status.previous {
+    let previous = status.previous.last().map(|previous| &previous.regions);
+    for (region, image) in previous.into_iter().flatten() {
+        let id = &image.image;
         let valid = if status.invalidates_previous() {
             "no longer valid"
         } else {
@@ -95,17 +99,19 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     }
     facts.extend(
         status
+            .build
             .source
             .iter()
-            .map(|source| ("Source", source.clone())),
+            .map(|source| ("Source", source.to_string())),
     );
     facts.extend(
         status
+            .build
             .bundle
             .iter()
             .map(|bundle| ("Bundle", format!("s3://{}/{}", bundle.bucket, bundle.key))),
     );
-    facts.extend(status.object.iter().map(|object| {
+    facts.extend(status.build.object.iter().map(|object| {
         let place = format!("s3://{}/{}", object.bucket, object.key);
         ("Object", format!("{place} ({} bytes)", object.size))
     }));
@@ -113,7 +119,7 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
         status
             .store
             .iter()
-            .map(|bucket| ("Stored in", format!("s3://{bucket}"))),
+            .map(|store| ("Stored in", format!("s3://{}", store.bucket))),
     );
     facts.push(("Uploaded", status.manifest.uploaded_at.to_string()));
     facts.extend(
@@ -130,11 +136,11 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
 /// What was made for it and is no more, and what is left.
 fn endings(status: &Status) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
-    if !status.removed.is_empty() {
-        facts.push(("Removed", status.removed.join(", ")));
+    if !status.build.deleted.is_empty() {
+        facts.push(("Deleted", status.build.deleted.join(", ")));
     }
-    let left = status.left.iter();
-    facts.extend(left.map(|left| ("Left", format!("{}: {}", left.what, left.why))));
+    let left = status.build.orphans.iter();
+    facts.extend(left.map(|left| ("Left over", format!("{}: {}", left.what, left.why))));
     facts
 }
 
@@ -150,10 +156,10 @@ fn write_task(status: &Status, task: &Task, now: Timestamp, out: &mut dyn Write)
         "    started {}, last change {}",
         task.started_at, task.updated_at
     )?;
-    let followed = status.followed_task() == Some(task) && !status.state.is_final();
+    let followed = status.polled_task() == Some(task) && !status.state.is_final();
     if followed {
         let interval = polling_interval(now.duration_since(task.started_at));
-        write!(out, "; looked at every {}", span(interval))?;
+        write!(out, "; polled every {}", span(interval))?;
     }
     writeln!(out)?;
     if let Some(sent_at) = task.cancel_sent_at {
@@ -172,7 +178,7 @@ fn write_task(status: &Status, task: &Task, now: Timestamp, out: &mut dyn Write)
     Ok(())
 }
 
-fn write_failure(failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
+fn write_failure(status: &Status, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
     let code = failure
         .code
         .as_deref()
@@ -193,7 +199,7 @@ fn write_failure(failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
     if let Some(request_id) = &failure.request_id {
         writeln!(out, "  request id {}", plain(request_id))?;
     }
-    writeln!(out, "  what to do {}", plain(&failure.hint))
+    writeln!(out, "  what to do {}", plain(&advice::hint(status, failure)))
 }
 
 fn sending(notice: &Notice) -> String {

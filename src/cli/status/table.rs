@@ -5,8 +5,9 @@ use jiff::Timestamp;
 
 use crate::cli::progress_text::summary_with_age;
 use crate::cli::text::{ago, cut, plain};
-use crate::image::status::{CancelBy, State, Status};
-use crate::image::transition::counted;
+use crate::image::status::Status;
+use crate::image::words::{CancelBy, State};
+use crate::image::words::counted;
 use crate::store::Listed;
 
 /// Longest text of a cell, in characters: an error of AWS may fill a screen. The details have all of it.
@@ -56,7 +57,7 @@ fn row(listed: &Listed, now: Timestamp) -> [String; 5] {
 fn what(status: &Status, now: Timestamp) -> String {
     match status.state {
         State::Working => summary_with_age(status, now),
-        State::Available => status.name.clone().unwrap_or_default(),
+        State::Available => status.build.name.clone().unwrap_or_default(),
         State::Rejected => counted(status.problems.len(), "problem"),
         State::Superseded => "the image manifest beside it decides".to_owned(),
         State::Cancelled => match status.cancel.map(|cancel| cancel.by) {
@@ -64,7 +65,7 @@ fn what(status: &Status, now: Timestamp) -> String {
             Some(CancelBy::Command) | None => "it was asked for".to_owned(),
         },
         State::Failed => {
-            let failure = status.failure.as_ref();
+            let failure = status.build.failure.as_ref();
             failure
                 .map(|failure| {
                     failure
@@ -78,10 +79,9 @@ fn what(status: &Status, now: Timestamp) -> String {
 }
 
 fn images(status: &Status) -> String {
-    let ids: Vec<&str> = status
-        .images
+    let ids: Vec<&str> = status.regions
         .values()
-        .map(|image| image.id.as_str())
+        .map(|it| it.image.as_str())
         .collect();
     plain(&ids.join(" "))
 }
@@ -90,7 +90,8 @@ fn images(status: &Status) -> String {
 mod tests {
     use super::*;
     use crate::image::observed::ObservedTask;
-    use crate::image::status::{Cancel, Ending, Image, ManifestVersion, Step};
+    use crate::image::status::{Cancel, Image, ManifestVersion};
+use crate::image::words::{TerminalReason, Step};
     use crate::image::task::{Task, TaskKind};
     use crate::store::{Loaded, StoreError};
 
@@ -110,7 +111,7 @@ mod tests {
             repeated_at: None,
         };
         let mut status = Status::new(manifest, uploaded_at);
-        (status.state, status.step) = (state, Step::AwaitImage);
+        (status.state, status.build.step) = (state, Step::AwaitImage);
         status
     }
 
@@ -148,7 +149,7 @@ mod tests {
             what(&web, now),
             "cancelling: import-snapshot 42 % deleting: converting (3 min)"
         );
-        (web.step, web.ending) = (Step::CleanUp, Some(Ending::Cancelled));
+        (web.step, web.ending) = (Step::CleanUp, Some(TerminalReason::Cancelled));
         web.removed = vec!["snap-1".to_owned()];
         assert_eq!(what(&web, now), "cancelled, deleting 1 resource (3 min)");
 

@@ -236,6 +236,7 @@ fn failure_text(status: &Status, failure: &Failure) -> String {
 /// ImportImage takes no name ("Import your VM as an image"); a manifest may set the tag itself.
 fn name_of_imported(status: &Status) -> Option<String> {
     let task = status
+        .build
         .tasks
         .iter()
         .find(|task| task.kind == TaskKind::ImportImage)?;

@@ -4,7 +4,6 @@ use super::{StepContext, check_bundle, retrying};
 use crate::aws::{AwsError, Registered, Remedy};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
-use crate::image::ownership::Lookup;
 use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
 use crate::image::status::RegionStatus;
 use crate::image::words::WaitReason;

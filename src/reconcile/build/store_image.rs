@@ -77,7 +77,8 @@ async fn find(
     bucket: &str,
     image_id: &str,
 ) -> Result<Option<ObservedTask>, Error> {
-    let tasks = step.aws().find_store_image_tasks(&[image_id.to_owned()]);
+    let ids = [image_id.to_owned()];
+    let tasks = step.aws().find_store_image_tasks(&ids);
     let is_there = |task: &ObservedTask| task.bucket().is_none_or(|it| it == bucket);
     match tasks.await?.into_iter().find(is_there) {
         Some(task) => Ok(Some(task)),
