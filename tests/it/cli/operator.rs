@@ -54,7 +54,7 @@ async fn an_import_is_cancelled_and_leaves_nothing() {
     let stack = importing().await;
     let answer = cancel(&stack, KEY).await.unwrap();
     let status = stack.status(KEY).await;
-    let task = status["tasks"][0]["id"].as_str().unwrap();
+    let task = status["build"]["tasks"][0]["id"].as_str().unwrap();
     assert_eq!(
         answer,
         format!(

@@ -79,7 +79,7 @@ async fn all_images_are_listed_even_with_a_broken_status_among_them() {
             .unwrap()
     };
     assert_eq!(
-        entry("golden/web.image.yaml")["status"]["images"]["us-east-1"]["id"],
+        entry("golden/web.image.yaml")["status"]["regions"]["us-east-1"]["image"],
         image.id
     );
     assert!(

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::support::{DISK, TestStack, minutes, refused, vmdk};
-use amiwright::image::status::CancelBy;
-use amiwright::image::transition;
+use amiwright::image::words::CancelBy;
+use amiwright::image::apply::request_cancel;
 use amiwright::store;
 use localaws::ec2::TaskKind;
 use localaws::faults::Fault;
@@ -138,13 +138,13 @@ async fn one_listing_without_an_old_task_is_no_proof() {
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(minutes(25 * 60)).await;
     let status = stack.status(KEY).await;
-    let task = status["tasks"][0]["id"].as_str().unwrap();
+    let task = status["build"]["tasks"][0]["id"].as_str().unwrap();
     // One look at the list does not show it.
     let saved = ec2.save();
     ec2.hide_task(task);
     for _ in 0..40 {
         stack.minute().await;
-        if stack.status(KEY).await["tasks"][0]
+        if stack.status(KEY).await["build"]["tasks"][0]
             .get("unseenSince")
             .is_some()
         {
@@ -208,7 +208,7 @@ async fn an_import_that_may_have_begun_is_ended_when_its_next_try_is_refused() {
     faults.always("ec2", "ImportSnapshot", Fault::LoseAnswer);
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(30)).await;
-    assert_eq!(stack.status(KEY).await["step"], "start-task");
+    assert_eq!(stack.status(KEY).await["build"]["step"], "start-task");
     faults.clear();
     faults.always("ec2", "ImportSnapshot", refused("UnauthorizedOperation"));
     stack.rest().await;
@@ -255,7 +255,7 @@ async fn a_clock_that_is_behind_does_not_undo_a_cancellation() {
     let mut status = loaded.status;
     // A person's machine is five minutes behind S3.
     let behind = stack.world.clock().now() - jiff::SignedDuration::from_mins(5);
-    transition::ask_cancel(&mut status, CancelBy::Command, behind).unwrap();
+    request_cancel(&mut status, CancelBy::Command, behind).unwrap();
     store::save(&aws, &config, &status, Some(&loaded.etag))
         .await
         .unwrap();
@@ -301,7 +301,7 @@ async fn a_disk_that_is_replaced_before_its_import_starts_is_looked_at_again() {
         .always("ec2", "ImportSnapshot", Fault::Throttle);
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(30)).await;
-    assert_eq!(stack.status(KEY).await["step"], "start-task");
+    assert_eq!(stack.status(KEY).await["build"]["step"], "start-task");
     let mut qcow2 = b"QFI\xfb".to_vec();
     qcow2.resize(4096, 0);
     stack.drop_file("golden/web.vmdk", qcow2).await;
@@ -318,7 +318,7 @@ async fn a_disk_that_is_replaced_after_its_import_began_unheard_leaves_nothing_b
     faults.always("ec2", "ImportSnapshot", Fault::LoseAnswer);
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(30)).await;
-    assert_eq!(stack.status(KEY).await["step"], "start-task");
+    assert_eq!(stack.status(KEY).await["build"]["step"], "start-task");
     let mut qcow2 = b"QFI\xfb".to_vec();
     qcow2.resize(4096, 0);
     stack.drop_file("golden/web.vmdk", qcow2).await;
@@ -349,7 +349,7 @@ async fn what_is_made_by_a_task_that_was_lost_is_removed() {
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(minutes(3)).await;
     let status = stack.status(KEY).await;
-    ec2.hide_task(status["tasks"][0]["id"].as_str().unwrap());
+    ec2.hide_task(status["build"]["tasks"][0]["id"].as_str().unwrap());
     stack.rest().await;
     stack.world.run_for(minutes(120)).await;
     let status = stack.status(KEY).await;

@@ -71,7 +71,7 @@ async fn a_missing_part_is_waited_for_and_told_of_when_it_takes_long() {
     stack.world.run_for(Duration::from_secs(10 * 60)).await;
     assert_eq!(stack.mails(), []);
     let status = stack.status(KEY).await;
-    assert_eq!(status["waiting"]["missingKey"], "bundles/image.part.0");
+    assert_eq!(status["build"]["waiting"]["first"], "bundles/image.part.0");
 
     stack.world.run_for(Duration::from_secs(2 * 3600)).await;
     let mail = stack.only_mail();
@@ -179,7 +179,7 @@ async fn a_changed_bundle_under_an_unchanged_image_manifest_is_a_new_version_too
 
     assert_eq!(stack.images().len(), 2);
     let status = stack.status("bundles/image.image.yaml").await;
-    assert_eq!(status["previous"]["us-east-1"], json!(first.id));
+    assert_eq!(status["previous"][0]["regions"]["us-east-1"]["image"], json!(first.id));
     assert!(
         stack
             .mails()
@@ -240,7 +240,7 @@ async fn a_bundle_that_is_replaced_before_it_is_registered_is_not_registered_as_
     stack.drop_file("bundles/image.image.yaml", manifest).await;
     stack.drop_bundle().await;
     stack.minute().await;
-    let old = stack.status("bundles/image.image.yaml").await["digest"].clone();
+    let old = stack.status("bundles/image.image.yaml").await["build"]["digest"].clone();
     let (manifest, part) = other_bundle();
     stack.drop_file("bundles/image.part.0", part).await;
     stack.drop_file(KEY, manifest).await;
@@ -265,7 +265,7 @@ async fn a_part_that_the_replaced_bundle_does_not_have_is_not_waited_for() {
     stack.drop_file(KEY, other).await;
     stack.minute().await;
     let status = stack.status("bundles/image.image.yaml").await;
-    assert_eq!(status["waiting"]["missingKey"], "bundles/image.part.00");
+    assert_eq!(status["build"]["waiting"]["first"], "bundles/image.part.00");
     stack.drop_bundle().await;
     stack.rest().await;
     assert_eq!(stack.images().len(), 1);

@@ -41,9 +41,9 @@ async fn a_snapshot_manifest_becomes_an_ami_and_a_mail() {
 
     let status = stack.status("golden/web.image.yaml").await;
     assert_eq!(status["state"], "available");
-    assert_eq!(status["images"]["us-east-1"]["id"], json!(image.id));
+    assert_eq!(status["regions"]["us-east-1"]["image"], json!(image.id));
     assert_eq!(
-        status["images"]["us-east-1"]["snapshots"],
+        status["regions"]["us-east-1"]["snapshots"],
         json!([stack.snapshot])
     );
     assert!(status["notices"][0]["messageId"].is_string());

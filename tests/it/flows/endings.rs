@@ -19,7 +19,7 @@ async fn two_ticks_at_once_store_an_ami_once() {
     let manifest = stack.manifest("web") + &format!("store: {{bucket: {}}}\n", stack.bucket);
     stack.drop_file(KEY, manifest).await;
     stack.world.run_for(minutes(3)).await;
-    assert_eq!(stack.status(KEY).await["step"], "store-image");
+    assert_eq!(stack.status(KEY).await["build"]["step"], "store-image");
     faults.clear();
     ec2.set_visibility_delay(minutes(1));
     let before = stack.count("CreateStoreImageTask");
@@ -87,7 +87,7 @@ async fn a_disk_may_have_as_many_tags_as_are_accepted() {
         )
         .await;
     let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "available", "{:#}", status["failure"]);
+    assert_eq!(status["state"], "available", "{:#}", status["build"]["failure"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,7 +101,7 @@ async fn a_machine_may_have_as_many_tags_as_are_accepted() {
         )
         .await;
     let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "available", "{:#}", status["failure"]);
+    assert_eq!(status["state"], "available", "{:#}", status["build"]["failure"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +118,7 @@ async fn a_cancelled_image_that_has_several_amis_says_so() {
         .await
         .unwrap()
         .unwrap();
-    let tags = amiwright::image::look::ownership_tags(&loaded.status);
+    let tags = amiwright::image::ownership::ownership_tags(&loaded.status);
     for name in ["one", "two"] {
         let registration = amiwright::manifest::image::Registration {
             root_device_name: Some("/dev/xvda".to_owned()),
@@ -218,7 +218,7 @@ async fn cancelled_before_it_is_seen(stack: &TestStack, manifest: String) {
     ec2.set_task_time(TaskKind::CopyImage, minutes(10));
     stack.drop_file(KEY, manifest).await;
     stack.world.run_for(Duration::from_secs(20)).await;
-    assert_eq!(stack.status(KEY).await["step"], "await-image");
+    assert_eq!(stack.status(KEY).await["build"]["step"], "await-image");
     stack.remove(KEY).await;
     stack.rest().await;
     stack.world.run_for(minutes(30)).await;

@@ -15,7 +15,7 @@ async fn machines_get_the_same_as_json_with_attributes_to_filter_by() {
     let machine: Value = serde_json::from_str(bodies["default"].as_str().unwrap()).unwrap();
     let image = stack.only_image();
     assert_eq!(machine["event"], "completed");
-    assert_eq!(machine["images"]["us-east-1"]["id"], json!(image.id));
+    assert_eq!(machine["regions"]["us-east-1"]["image"], json!(image.id));
     assert_eq!(machine["manifest"]["key"], "golden/web.image.yaml");
     assert_eq!(
         machine["id"],

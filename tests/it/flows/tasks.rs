@@ -34,7 +34,7 @@ async fn a_disk_becomes_an_ami() {
     );
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available", "{status:#}");
-    let task = &status["tasks"][0];
+    let task = &status["build"]["tasks"][0];
     assert_eq!(
         (&task["kind"], &task["state"]),
         (&"import-snapshot".into(), &"completed".into())
@@ -203,7 +203,7 @@ async fn a_disk_that_is_not_there_yet_is_waited_for() {
     stack.drop_file(KEY, DISK).await;
     stack.minute().await;
     let status = stack.status(KEY).await;
-    assert_eq!(status["step"], "check-object");
+    assert_eq!(status["build"]["step"], "check-object");
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "available");
@@ -380,8 +380,8 @@ async fn what_could_not_be_removed_is_told_with_what_it_keeps() {
     stack.rest().await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "cancelled", "{status:#}");
-    let snapshot = status["tasks"][0]["snapshots"][0].as_str().unwrap();
-    let left = status["left"].as_array().unwrap();
+    let snapshot = status["build"]["tasks"][0]["snapshots"][0].as_str().unwrap();
+    let left = status["build"]["orphans"].as_array().unwrap();
     let left: Vec<&str> = left.iter().map(|it| it["what"].as_str().unwrap()).collect();
     assert_eq!(left, [&*image.id, snapshot], "{status:#}");
     assert_eq!(status.get("removed"), None);
@@ -400,7 +400,7 @@ async fn two_manifests_of_one_instance_come_one_after_the_other() {
     stack.drop_file("two.image.yaml", manifest("two")).await;
     stack.world.run_for(Duration::from_secs(1)).await;
     let status = stack.status("two.image.yaml").await;
-    let waiting = status["waiting"]["message"].as_str().unwrap();
+    let waiting = status["build"]["waiting"]["message"].as_str().unwrap();
     assert!(
         waiting.contains("is being bundled by the task bun-"),
         "{waiting}"

@@ -81,7 +81,7 @@ async fn play(kind: TaskKind, happens: Happens, at: u64, fault: Option<Fault>) -
     let right = match (happens, state) {
         (Happens::Removed, "cancelled") => images == 0,
         (Happens::RemovedAndReplaced | Happens::Replaced, "failed") => {
-            images == 1 && status["failure"]["code"] == "InvalidAMIName.Duplicate"
+            images == 1 && status["build"]["failure"]["code"] == "InvalidAMIName.Duplicate"
         }
         // A machine's AMI has its name in a tag: there may be one for each version.
         (Happens::RemovedAndReplaced | Happens::Replaced, "available") => {

@@ -20,8 +20,8 @@ async fn a_snapshot_that_is_not_there_is_said_with_code_message_and_request_id()
         .await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "failed");
-    assert_eq!(status["failure"]["code"], "InvalidSnapshot.NotFound");
-    let request_id = status["failure"]["requestId"].as_str().unwrap();
+    assert_eq!(status["build"]["failure"]["code"], "InvalidSnapshot.NotFound");
+    let request_id = status["build"]["failure"]["requestId"].as_str().unwrap();
     let mail = stack.only_mail();
     assert_eq!(mail.subject, "AMI failed: web");
     for text in [
@@ -58,7 +58,7 @@ async fn an_ami_that_fails_later_is_told_with_its_reason() {
     );
     // The half-made AMI is gone, and the mail says so; the snapshot is not ours to remove.
     assert_eq!(stack.images(), []);
-    let removed = status["removed"][0].as_str().unwrap();
+    let removed = status["build"]["deleted"][0].as_str().unwrap();
     assert!(
         mail.text.contains(&format!("Removed    {removed}")),
         "{}",
@@ -79,7 +79,7 @@ async fn a_name_that_is_somebody_elses_is_not_taken_over() {
         .await;
     assert_eq!(stack.only_image(), first);
     let status = stack.status("second.image.yaml").await;
-    assert_eq!(status["failure"]["code"], "InvalidAMIName.Duplicate");
+    assert_eq!(status["build"]["failure"]["code"], "InvalidAMIName.Duplicate");
     assert!(stack.mails()[1].text.contains(&first.id));
 }
 

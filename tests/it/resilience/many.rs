@@ -62,7 +62,7 @@ impl TestStack {
         for _ in 0..10 {
             let mut waiting = 0;
             for key in keys {
-                let step = self.status(key).await["step"].clone();
+                let step = self.status(key).await["build"]["step"].clone();
                 waiting += usize::from(step == "await-task" || step == "await-image");
             }
             if waiting == keys.len() {
@@ -112,7 +112,7 @@ impl TestStack {
         let mut found = Vec::new();
         for key in keys {
             let status = self.status(key).await;
-            let tasks = status["tasks"].as_array().unwrap();
+            let tasks = status["build"]["tasks"].as_array().unwrap();
             if tasks.last().is_some_and(&is_so) {
                 found.push(key.clone());
             }
@@ -133,12 +133,12 @@ async fn describe_calls_grow_with_pages_and_one_lost_task_hides_no_other() {
     // EC2 lists one bundle task, one import and one AMI no longer.
     for key in [&bundles[7], &disks[7]] {
         let status = stack.status(key).await;
-        let id = status["tasks"][0]["id"].as_str().unwrap();
+        let id = status["build"]["tasks"][0]["id"].as_str().unwrap();
         stack.world.ec2().hide_task(id);
     }
     let status = stack.status(&pending[7]).await;
     stack
-        .deregister(status["images"][REGION]["id"].as_str().unwrap())
+        .deregister(status["regions"][REGION]["image"].as_str().unwrap())
         .await;
     // A tenth of each task's time, so that all have something new to tell.
     stack.world.run_for(VERY_LONG / 10).await;
@@ -233,7 +233,7 @@ async fn what_is_rate_limited_waits_for_the_next_tick_and_nothing_failed() {
     stack.drop_file(key, manifest).await;
     stack.world.run_for(Duration::from_secs(10)).await;
     stack.tick(&stack.aws(), None).await;
-    assert_eq!(stack.status(key).await["tasks"][0]["kind"], "store-image");
+    assert_eq!(stack.status(key).await["build"]["tasks"][0]["kind"], "store-image");
 
     let aws = stack.aws();
     aws.rate_limiter().drain(REGION, "DescribeStoreImageTasks");

@@ -57,7 +57,7 @@ async fn a_name_that_is_taken_is_said_before_hours_of_importing() {
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.drop_and_rest(KEY, DISK).await;
     let status = stack.status(KEY).await;
-    assert_eq!(status["failure"]["code"], "InvalidAMIName.Duplicate");
+    assert_eq!(status["build"]["failure"]["code"], "InvalidAMIName.Duplicate");
     assert_eq!(stack.count("ImportSnapshot"), 0);
 }
 
@@ -87,7 +87,7 @@ async fn a_task_that_left_nothing_is_lost_and_says_what_was_seen() {
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(600)).await;
     let status = stack.status(KEY).await;
-    ec2.hide_task(status["tasks"][0]["id"].as_str().unwrap());
+    ec2.hide_task(status["build"]["tasks"][0]["id"].as_str().unwrap());
     stack.rest().await;
     let mail = stack.only_mail();
     assert_eq!(mail.subject, "AMI lost: web-2026-11-21");

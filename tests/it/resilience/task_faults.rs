@@ -55,7 +55,7 @@ impl Case {
             End::Unlisted => {
                 stack.world.run_for(Duration::from_secs(150)).await;
                 let status = stack.status(KEY).await;
-                if let Some(id) = status["tasks"][0]["id"].as_str() {
+                if let Some(id) = status["build"]["tasks"][0]["id"].as_str() {
                     stack.world.ec2().hide_task(id);
                 }
             }
