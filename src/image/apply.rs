@@ -90,7 +90,8 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
                 ),
             };
             status.regions.insert(region, image);
-            next_step(status, why, now);
+            // Also where it was found before the task that makes it was.
+            move_to(status, State::Working, Step::AwaitImage, why, now);
         }
         Evidence::ImagePolled { region, image } => {
             return polled::image(status, &region, image.as_ref(), now);
@@ -211,6 +212,7 @@ fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
 }
 
 fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
+    status.build.waiting = None;
     match claim {
         Claim::Store => {
             if let Some(store) = &mut status.store {

@@ -227,6 +227,16 @@ pub(crate) async fn polled(
 /// where it was just read.
 async fn run(
     context: Context<'_>,
+    draft: Draft,
+    at_hand: Option<&Object>,
+    first: Option<StepOutcome>,
+) -> Result<Outcome, Error> {
+    // Boxed: a future this deep is too large for the stack.
+    Box::pin(run_to_rest(context, draft, at_hand, first)).await
+}
+
+async fn run_to_rest(
+    context: Context<'_>,
     mut draft: Draft,
     at_hand: Option<&Object>,
     mut first: Option<StepOutcome>,
@@ -240,7 +250,6 @@ async fn run(
                 if !ready(context, &mut draft).await? {
                     continue;
                 }
-                // Boxed: the compiler gives up on the size of a future this deep.
                 Box::pin(step(context, &draft, &mut manifest, claimed)).await
             }
         };

@@ -109,7 +109,13 @@ impl TestStack {
                 return;
             }
         }
-        panic!("still open after four hours: {:?}", self.open().await);
+        let open = self.open().await;
+        let mut statuses = Vec::new();
+        for marker in &open {
+            let key = marker.trim_start_matches("amiwright/open/");
+            statuses.push(self.status(key).await);
+        }
+        panic!("still open after four hours: {open:?}\n{statuses:#?}");
     }
 
     /// Lets a minute pass, so that every schedule ticks once.
