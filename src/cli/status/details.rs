@@ -10,7 +10,7 @@ use crate::image::Notice;
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, polling_interval};
 
-/// Writes out what a person asks about one image.
+/// Writes all that is known of an image.
 pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     for (name, value) in facts(status, now) {
         writeln!(out, "{name:<10} {}", plain(&value))?;
@@ -68,7 +68,7 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
         status
             .waiting
             .iter()
-            .map(|waiting| ("Waits for", waiting.message.clone())),
+            .map(|waiting| ("Waiting", waiting.message.clone())),
     );
     if let Some(cancel) = status.cancel {
         let by = requester(cancel.by);
@@ -127,14 +127,14 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What was made for it and is no more, and what is left.
+/// What was created for the image and is deleted, and what could not be deleted.
 fn endings(status: &Status) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     if !status.removed.is_empty() {
-        facts.push(("Removed", status.removed.join(", ")));
+        facts.push(("Deleted", status.removed.join(", ")));
     }
     let left = status.left.iter();
-    facts.extend(left.map(|left| ("Left", format!("{}: {}", left.what, left.why))));
+    facts.extend(left.map(|left| ("Left over", format!("{}: {}", left.what, left.why))));
     facts
 }
 
@@ -150,24 +150,24 @@ fn write_task(status: &Status, task: &Task, now: Timestamp, out: &mut dyn Write)
         "    started {}, last change {}",
         task.started_at, task.updated_at
     )?;
-    let followed = status.followed_task() == Some(task) && !status.state.is_final();
-    if followed {
+    let is_polled = status.followed_task() == Some(task) && !status.state.is_final();
+    if is_polled {
         let interval = polling_interval(now.duration_since(task.started_at));
-        write!(out, "; looked at every {}", span(interval))?;
+        write!(out, "; polled every {}", span(interval))?;
     }
     writeln!(out)?;
     if let Some(sent_at) = task.cancel_sent_at {
-        writeln!(out, "    EC2 was asked to cancel it {sent_at}")?;
+        writeln!(out, "    cancellation requested {sent_at}")?;
     }
-    let made = [task.image.clone(), task.object.clone()];
-    let made: Vec<String> = task
+    let others = [task.image.clone(), task.object.clone()];
+    let created: Vec<String> = task
         .snapshots
         .iter()
         .cloned()
-        .chain(made.into_iter().flatten())
+        .chain(others.into_iter().flatten())
         .collect();
-    if !made.is_empty() {
-        writeln!(out, "    made {}", plain(&made.join(", ")))?;
+    if !created.is_empty() {
+        writeln!(out, "    created {}", plain(&created.join(", ")))?;
     }
     Ok(())
 }
@@ -184,7 +184,7 @@ fn write_failure(failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
         "reason"
     };
     writeln!(out, "\nFailure")?;
-    writeln!(out, "  while      {}", plain(&failure.doing))?;
+    writeln!(out, "  during     {}", plain(&failure.doing))?;
     writeln!(
         out,
         "  {reason:<10} {}",
