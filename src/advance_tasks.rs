@@ -274,11 +274,7 @@ async fn visit_marker(context: Context<'_>, marker: &OpenMarker) -> Result<Visit
 }
 
 /// Sends what is left to be told of a final state, then finalizes the image.
-async fn finish(
-    context: Context<'_>,
-    loaded: Loaded,
-    marker: &OpenMarker,
-) -> Result<Visit, Error> {
+async fn finish(context: Context<'_>, loaded: Loaded, marker: &OpenMarker) -> Result<Visit, Error> {
     let left_open = |advanced| Visit::Done {
         advanced,
         settled: false,
@@ -295,7 +291,11 @@ async fn finish(
         }
     }
     // Another invocation may be about to start the next version: the marker is its, and young.
-    let is_ours = loaded.status.open_marker.as_ref().is_none_or(|it| *it == marker.etag);
+    let is_ours = loaded
+        .status
+        .open_marker
+        .as_ref()
+        .is_none_or(|it| *it == marker.etag);
     if !is_ours && context.now.duration_since(marker.opened_at) < reconcile::STARTED_GRACE {
         return Ok(left_open(false));
     }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::progress_text::requester;
 use super::{Error, request};
 use crate::image::Status;
-use crate::image::words::{CancelBy, State, Step};
 use crate::image::apply::{NotCancellable, request_cancel};
+use crate::image::words::{CancelBy, State, Step};
 use crate::reconcile::Context;
 
 /// Requests the cancellation of each image.
@@ -29,8 +29,7 @@ pub(super) async fn run(
 /// # Errors
 /// If there is no such status, if it is too late to cancel, or if S3 fails.
 pub async fn cancel(context: Context<'_>, key: &str) -> Result<String, Error> {
-    let change =
-        |status: &mut Status| request_cancel(status, CancelBy::Command, context.now);
+    let change = |status: &mut Status| request_cancel(status, CancelBy::Command, context.now);
     let (status, is_new) = request::record(context, key, change, refusal).await?;
     let next = next_action(&status);
     Ok(match status.cancel {

@@ -1,4 +1,4 @@
-//! `amiwright demo`: the whole path in less than half a minute, on real input, with a verdict at the end.
+//! `amiwright demo`: the whole workflow in under half a minute, on real input, with checks at the end.
 
 mod examples;
 mod outcome;
@@ -22,17 +22,17 @@ use crate::image::Status;
 use crate::image::words::Step;
 use crate::keys::StatePrefix;
 use crate::reconcile::Context;
-use examples::{CANCELLED, DROPPED, MANIFESTS};
+use examples::{CANCELLED, MANIFESTS, UPLOADS};
 use outcome::Outcome;
 
-/// How many seconds pass for EC2 and the schedules in one second: the tick of a minute comes every other second.
+/// How fast time passes for EC2 and the schedules: the tick of every minute comes every other second.
 const SPEED: f64 = 30.0;
 
-/// How long the images may take. A few seconds are usual; a machine that does much else may need more.
+/// How long the images may take. A few seconds are usual; a busy machine may need more.
 const TIME_LIMIT: Duration = Duration::from_secs(90);
 
-/// How many seconds of the world EC2's tasks take: some ticks each, so that there is progress to see. The import of the
-/// machine would take longer than the demo: it is cancelled.
+/// How many simulated seconds the tasks of EC2 take: some ticks each, so that there is progress to see. The import of the
+/// virtual machine would take longer than the demo: it is cancelled.
 const TASK_TIMES: [(TaskKind, u64); 4] = [
     (TaskKind::ImportSnapshot, 240),
     (TaskKind::BundleInstance, 210),
@@ -40,22 +40,22 @@ const TASK_TIMES: [(TaskKind, u64); 4] = [
     (TaskKind::ImportImage, 900),
 ];
 
-/// How far, in percent, the task is when it is cancelled: visibly under way.
+/// Progress in percent at which the import is cancelled: visibly in progress.
 const CANCEL_AT: u8 = 10;
 
-/// How often the statuses are looked at, for the progress bars.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often the statuses are read, for the progress bars.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long nothing may change after the second drop: two ticks of the schedule and some more.
+/// How long nothing may change after the second upload: a little more than two ticks of the schedule.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// Arguments of `amiwright demo`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Keep the directory, to look around afterwards.
+    /// Keep the directory for inspection
     #[arg(long)]
     keep: bool,
-    /// Where to run, in place of a temporary directory; it is kept. It must be empty.
+    /// Directory to run in, empty or new; it is kept [default: a temporary directory]
     #[arg(long)]
     dir: Option<PathBuf>,
 }
@@ -63,14 +63,14 @@ pub(super) struct Args {
 /// Runs the demo.
 ///
 /// # Errors
-/// If the world does not start, or the output cannot be written. A wrong outcome is told, with exit code 1.
+/// If the stack does not start, or the output cannot be written. Failed checks are printed, with exit code 1.
 pub(super) async fn run(
     args: &Args,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
-    // Elsewhere a reader that goes away is fine; here it must not look as if all had gone well.
-    let unseen = |error| Error::from_source("the demo could not be shown to its end", error);
+    // A closed pipe must not hide that the checks were not reached.
+    let unseen = |error| Error::from_source("cannot write the output of the demo", error);
     demonstrate(args, now, out)
         .await
         .map_err(|error| match error {
@@ -99,7 +99,7 @@ async fn demonstrate(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result
     }
     let played = tokio::select! {
         played = play(&stack, now, out) => played,
-        () = ended => Err(Error::new("the demo was broken off")),
+        () = ended => Err(Error::new("the demo was interrupted")),
     };
     let logs = if matches!(played, Ok(ref wrong) if wrong.is_empty()) {
         Vec::new()
@@ -109,7 +109,7 @@ async fn demonstrate(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result
     stack.close().await;
     let wrong = played?;
     for (name, tail) in logs {
-        writeln!(out, "\nEnd of the log of {name}:\n{tail}")?;
+        writeln!(out, "\nLast lines of the log of {name}:\n{tail}")?;
     }
     if let Some(directory) = directory {
         writeln!(out, "\nEverything is kept in {}.", directory.display())?;
@@ -117,7 +117,7 @@ async fn demonstrate(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result
     Ok(show::verdict(&wrong, out)?)
 }
 
-/// Where the demo is kept, if it is. A demo in a directory that holds an earlier one would count that one's mails.
+/// The directory, if it is kept. It must be empty: the emails of an earlier demo would be counted.
 fn directory(args: &Args, now: Timestamp) -> Result<Option<PathBuf>, Error> {
     if let Some(directory) = &args.dir {
         let mut entries = std::fs::read_dir(directory).ok();
@@ -126,7 +126,7 @@ fn directory(args: &Args, now: Timestamp) -> Result<Option<PathBuf>, Error> {
             .is_some_and(|entries| entries.next().is_some())
         {
             return Err(Error::new(format!("{} is not empty", directory.display()))
-                .with_hint("name a new directory"));
+                .with_hint("use a new directory"));
         }
         return Ok(Some(directory.clone()));
     }
@@ -135,7 +135,7 @@ fn directory(args: &Args, now: Timestamp) -> Result<Option<PathBuf>, Error> {
         .then(|| std::env::temp_dir().join(format!("amiwright-demo-{}", now.as_second()))))
 }
 
-/// Drops the examples twice. Returns what came out otherwise than it should.
+/// Uploads the examples twice. Returns the checks that failed.
 async fn play(
     stack: &LocalStack,
     now: Timestamp,
@@ -143,7 +143,7 @@ async fn play(
 ) -> Result<Vec<String>, Error> {
     let started = Instant::now();
     show::opening(stack, out)?;
-    drop_examples(stack, DROPPED.iter().copied()).await?;
+    upload(stack, UPLOADS.iter().copied()).await?;
     let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
     let progress = Progress::new(on_terminal);
     let in_time = follow(stack, progress, (started, now), out).await?;
@@ -152,30 +152,29 @@ async fn play(
     let mut wrong = outcome.differences();
     if !in_time {
         wrong.push(format!(
-            "not everything was settled after {} s",
+            "not everything was finished after {} s",
             TIME_LIMIT.as_secs()
         ));
         return Ok(wrong);
     }
     writeln!(
         out,
-        "Settled after {:.1} s. Dropping the same files again, but {}: what was cancelled and is uploaded again is \
-         wanted again ...",
+        "Finished after {:.1} s. Uploading the same files again, except {}, as that would start the cancelled image again ...",
         started.elapsed().as_secs_f64(),
         CANCELLED.key
     )?;
-    let again = DROPPED
+    let again = UPLOADS
         .iter()
         .copied()
         .filter(|(key, _)| *key != CANCELLED.key);
-    drop_examples(stack, again).await?;
+    upload(stack, again).await?;
     stack.world.settle().await;
     tokio::time::sleep(QUIET).await;
     stack.world.settle().await;
     let again = Outcome::gather(stack).await?;
     let changes = again.changes_since(&outcome);
     if changes.is_empty() {
-        writeln!(out, "Nothing changed: the same AMIs, no further mail.")?;
+        writeln!(out, "Nothing changed: the same AMIs, no further email.")?;
     }
     wrong.extend(changes);
     writeln!(
@@ -186,7 +185,7 @@ async fn play(
     Ok(wrong)
 }
 
-async fn drop_examples(
+async fn upload(
     stack: &LocalStack,
     files: impl Iterator<Item = (&'static str, &'static [u8])>,
 ) -> Result<(), Error> {
@@ -196,52 +195,56 @@ async fn drop_examples(
             .s3()
             .put(&stack.bucket, key, content.to_vec())
             .await;
-        put.map_err(|error| Error::from_source(format!("cannot drop {key}"), error))?;
+        put.map_err(|error| Error::from_source(format!("cannot upload {key}"), error))?;
     }
     Ok(())
 }
 
-/// Shows how far the images are until all is settled and told; returns whether that was in time.
+/// Shows the progress until everything is finished. Returns whether that was in time.
 async fn follow(
     stack: &LocalStack,
     mut progress: Progress,
     (started, now): (Instant, Timestamp),
     out: &mut dyn Write,
 ) -> Result<bool, Error> {
-    let mut asked = false;
+    let mut requested = false;
     loop {
-        let mut settled = true;
+        let mut finished = true;
         for manifest in MANIFESTS {
             let status = status(stack, manifest.key).await?;
             let open = is_open(stack, manifest.key).await?;
-            settled &= !open
+            finished &= !open
                 && status
                     .as_ref()
                     .is_some_and(|status| status.state.is_final());
             let stage = Stage::of(status.as_ref(), Some(open));
             progress.show(manifest.key, &stage, started.elapsed(), out)?;
-            if !asked && manifest.key == CANCELLED.key && status.is_some_and(|it| may_cancel(&it)) {
+            if !requested
+                && manifest.key == CANCELLED.key
+                && status.is_some_and(|it| may_cancel(&it))
+            {
                 let elapsed = SignedDuration::try_from(started.elapsed()).unwrap_or_default();
-                let answer = ask_cancel(stack, now.saturating_add(elapsed).unwrap_or(now)).await?;
+                let answer =
+                    cancel_import(stack, now.saturating_add(elapsed).unwrap_or(now)).await?;
                 progress.say(&answer, out)?;
-                asked = true;
+                requested = true;
             }
         }
-        if settled || started.elapsed() > TIME_LIMIT {
+        if finished || started.elapsed() > TIME_LIMIT {
             progress.finish();
-            return Ok(settled);
+            return Ok(finished);
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Whether the image that is to be cancelled is far enough on its way.
+/// Whether the task of the image to cancel has got far enough.
 fn may_cancel(status: &Status) -> bool {
     status.build.step == Step::AwaitTask && status.build.progress.is_some_and(|it| it >= CANCEL_AT)
 }
 
 /// Does what `amiwright cancel` does.
-async fn ask_cancel(stack: &LocalStack, now: Timestamp) -> Result<String, Error> {
+async fn cancel_import(stack: &LocalStack, now: Timestamp) -> Result<String, Error> {
     let (url, region) = (stack.url(), stack.world.region());
     let aws = Aws::from_env(region, Some(&url)).await;
     let environment = stack.world.stack().functions.first();
@@ -249,8 +252,8 @@ async fn ask_cancel(stack: &LocalStack, now: Timestamp) -> Result<String, Error>
         "AWS_REGION" => Some(region.to_owned()),
         name => environment.and_then(|function| function.environment.get(name).cloned()),
     });
-    let config =
-        config.map_err(|error| Error::from_source("the template is not complete", error))?;
+    let config = config
+        .map_err(|error| Error::from_source("the template lacks variables of a function", error))?;
     let key = CANCELLED.key;
     let answer = cancel::cancel(Context::new(&aws, &config, now), key).await?;
     Ok(format!("$ amiwright cancel {key}\n{key}: {answer}"))
@@ -268,7 +271,7 @@ async fn status(stack: &LocalStack, manifest_key: &str) -> Result<Option<Status>
     let status = serde_json::from_slice(&content);
     status
         .map(Some)
-        .map_err(|error| Error::from_source(format!("{key} is no status"), error))
+        .map_err(|error| Error::from_source(format!("{key} is not a status"), error))
 }
 
 async fn is_open(stack: &LocalStack, manifest_key: &str) -> Result<bool, Error> {
@@ -279,7 +282,7 @@ async fn is_open(stack: &LocalStack, manifest_key: &str) -> Result<bool, Error> 
         .is_some())
 }
 
-/// The template's default for its parameter StatePrefix.
+/// The default of the template's parameter StatePrefix.
 fn state() -> Result<StatePrefix, Error> {
     StatePrefix::new("amiwright/").ok_or_else(|| Error::new("the state prefix is empty"))
 }

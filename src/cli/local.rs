@@ -1,4 +1,4 @@
-//! `amiwright local`: the whole stack on this machine, until it is told to end.
+//! `amiwright local`: the whole stack on this machine, until Ctrl-C.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -17,35 +17,35 @@ use super::{Error, signals};
 /// Arguments of `amiwright local`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Port of 127.0.0.1 that every service answers at; 0 for any free one.
+    /// Port on 127.0.0.1 for all services; 0 for any free one
     #[arg(long, default_value_t = 4566)]
     port: u16,
-    /// Where buckets, mails, logs and state are kept. They are there again at the next start.
+    /// Directory for buckets, emails, logs and state; a later start continues with them
     #[arg(long, default_value = ".amiwright")]
     dir: PathBuf,
-    /// How many seconds pass for EC2 and the schedules in one second. The functions' own clocks stay real.
+    /// How fast time passes for EC2 and the schedules; the clocks of the functions stay real
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     speed: f64,
-    /// A template in place of the one that this program was built with.
+    /// Template to run [default: the one that this program was built with]
     #[arg(long)]
     template: Option<PathBuf>,
-    /// Who gets the mails; they go nowhere but into DIR/mail.
+    /// Recipient of the emails, which are only written to DIR/mail
     #[arg(long, default_value = "you@example.com")]
     email: String,
-    /// The stack's Region.
+    /// Region of the stack
     #[arg(long, default_value = "us-east-1")]
     region: String,
-    /// What EC2 still supports: instances are bundled in the classic era only.
+    /// What EC2 supports: instances can be bundled in the classic era only
     #[arg(long, value_enum, default_value_t = Era::Today)]
     era: Era,
 }
 
-/// What EC2 still supports.
+/// What EC2 supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Era {
-    /// As AWS is: BundleInstance is no longer supported.
+    /// AWS as it is today: BundleInstance is no longer supported
     Today,
-    /// As AWS was, and as EC2-compatible clouds are: there is an instance to bundle, and a key to do it with.
+    /// AWS as it was, and EC2-compatible clouds: with an instance to bundle and a key to sign its upload policy
     Classic,
 }
 
@@ -58,19 +58,18 @@ impl From<Era> for localaws::ec2::Era {
     }
 }
 
-/// The speeds that make sense: slower than a tenth looks like a stop; faster than a thousand, the processes of the
-/// functions could not follow.
+/// A speed below a tenth looks like a standstill, and above a thousand the processes of the functions cannot keep up.
 fn speed(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(speed) if (0.1..=1000.0).contains(&speed) => Ok(speed),
-        _ => Err("a number from 0.1 to 1000".to_owned()),
+        _ => Err("not a number from 0.1 to 1000".to_owned()),
     }
 }
 
 /// Runs the stack until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// If it does not start.
+/// If the stack does not start.
 pub(super) async fn run(
     args: &Args,
     now: Timestamp,
@@ -106,17 +105,21 @@ pub(super) async fn run(
         now,
     };
     let stack = LocalStack::start(setup).await?;
-    let introduced = introduce(&stack, args.era, out);
-    if introduced.is_ok() {
+    let greeted = greet(&stack, args.era, out);
+    if greeted.is_ok() {
         ended.await;
     }
     stack.close().await;
-    introduced?;
-    writeln!(out, "Ended. Everything is kept in {}.", args.dir.display())?;
+    greeted?;
+    writeln!(
+        out,
+        "Stopped. Everything is kept in {}.",
+        args.dir.display()
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Two worlds on one directory would write over each other's state.
+/// Two stacks on one directory would overwrite each other's state.
 fn lock(directory: &Path) -> Result<File, Error> {
     let cannot = |error: io::Error| {
         Error::from_source(
@@ -134,15 +137,15 @@ fn lock(directory: &Path) -> Result<File, Error> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::new(format!(
-            "another `amiwright local` runs on {}",
+            "another `amiwright local` uses {}",
             directory.display()
         ))
-        .with_hint("use that one, or give this one another --dir and --port")),
+        .with_hint("use that one, or start this one with another --dir and --port")),
         Err(TryLockError::Error(error)) => Err(cannot(error)),
     }
 }
 
-fn introduce(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
+fn greet(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
     let (url, bucket, world) = (stack.url(), &stack.bucket, &stack.world);
     let directory = world.directory();
     let topic = world
@@ -156,41 +159,44 @@ fn introduce(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()
         .iter()
         .map(|function| function.name.as_str())
         .collect();
-    writeln!(out, "amiwright runs here until Ctrl-C.\n")?;
+    writeln!(out, "amiwright runs until Ctrl-C.\n")?;
     let facts = [
         ("Endpoint", url.clone()),
         ("Health", format!("{url}/_local/health")),
         ("Region", world.region().to_owned()),
         ("Bucket", bucket.clone()),
-        ("  folder", stack.bucket_folder().display().to_string()),
-        ("Snapshot", format!("{SNAPSHOT} (to make images from)")),
+        (
+            "  directory",
+            stack.bucket_directory().display().to_string(),
+        ),
+        ("Snapshot", format!("{SNAPSHOT} (a source for images)")),
         (
             "AMI",
             format!("{IMAGE} in {} (to copy)", local_stack::other_region(world)),
         ),
         ("Topic", topic.to_owned()),
-        ("Mails", directory.join("mail").display().to_string()),
+        ("Emails", directory.join("mail").display().to_string()),
         ("Functions", functions.join(", ")),
         ("  logs", directory.join("logs").display().to_string()),
     ];
     for (name, value) in facts {
-        writeln!(out, "  {name:<10} {value}")?;
+        writeln!(out, "  {name:<11} {value}")?;
     }
     if era == Era::Classic {
         writeln!(
             out,
-            "  {:<10} {INSTANCE} (to bundle; the key is in the parameter {BUNDLE_KEY})",
+            "  {:<11} {INSTANCE} (to bundle; the key is in the parameter {BUNDLE_KEY})",
             "Instance"
         )?;
     }
-    how_to_try(stack, era, out)
+    write_commands(stack, era, out)
 }
 
-/// What to type, for each thing that can be tried with the files of `examples/`.
-fn how_to_try(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
+/// Commands that try the files of `examples/`.
+fn write_commands(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
     let (url, bucket) = (stack.url(), &stack.bucket);
     let region = stack.world.region();
-    writeln!(out, "\nDrop a manifest (any credentials do):\n")?;
+    writeln!(out, "\nUpload a manifest (with any credentials):\n")?;
     writeln!(
         out,
         "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION={region} AWS_DEFAULT_REGION={region}"
@@ -201,7 +207,7 @@ fn how_to_try(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<(
     )?;
     writeln!(
         out,
-        "\nor copy it into the bucket's folder. A disk is imported after it was uploaded:\n"
+        "\nor copy it into the directory of the bucket. To import a disk, upload it first:\n"
     )?;
     writeln!(
         out,
@@ -215,7 +221,7 @@ fn how_to_try(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<(
         out,
         "  for what in {others}; do aws --endpoint-url {url} s3 cp examples/$what.image.yaml s3://{bucket}/; done"
     )?;
-    writeln!(out, "\nThen look:\n")?;
+    writeln!(out, "\nThen see the results:\n")?;
     writeln!(
         out,
         "  aws --endpoint-url {url} ec2 describe-images --owners self"
@@ -232,15 +238,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_speed_is_a_number_that_makes_sense() {
+    fn speeds_have_limits() {
         assert_eq!(speed("30"), Ok(30.0));
-        for wrong in ["0", "-1", "NaN", "inf", "fast", "1e9"] {
-            assert!(speed(wrong).is_err(), "{wrong}");
+        for invalid in ["0", "-1", "NaN", "inf", "fast", "1e9"] {
+            assert!(speed(invalid).is_err(), "{invalid}");
         }
     }
 
     #[test]
-    fn a_directory_is_for_one_world() {
+    fn a_directory_is_for_one_stack() {
         let directory = tempfile::tempdir().unwrap();
         let first = lock(directory.path()).unwrap();
         let error = lock(directory.path()).unwrap_err();

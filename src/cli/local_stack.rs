@@ -1,4 +1,5 @@
-//! The world that `local` and `demo` run: the project's own template, with this program as its functions.
+//! The stack that `local` and `demo` run: the template in the simulated AWS of `localaws`, with this program as its
+//! functions.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,51 +18,51 @@ use super::{Error, function};
 /// The template that this program was built with.
 pub(super) const TEMPLATE: &str = include_str!("../../template.yaml");
 
-/// The snapshot that is there from the beginning: the one that the examples are made from.
+/// The snapshot that exists from the start: the source of the examples.
 pub(super) const SNAPSHOT: &str = "snap-0123456789abcdef0";
 
 /// Size of that snapshot, in GiB.
 const SNAPSHOT_SIZE: u32 = 8;
 
-/// The AMI that is there from the beginning, in [`other_region`]: one to copy.
+/// The AMI that exists from the start, in [`other_region`]: one to copy.
 pub(super) const IMAGE: &str = "ami-0123456789abcdef0";
 
-/// The instance that is there in the classic era: one to bundle.
+/// The instance that exists from the start: one to bundle.
 pub(super) const INSTANCE: &str = "i-0123456789abcdef0";
 
-/// The parameter with the key that signs upload policies in the classic era.
+/// The SSM parameter with the key that signs upload policies.
 pub(super) const BUNDLE_KEY: &str = "/amiwright/bundle-key";
 
-/// That key: AWS's own example, which opens nothing anywhere.
+/// That key: the example of the AWS documentation, which is not valid anywhere.
 const EXAMPLE_KEY: (&str, &str) = (
     "AKIAIOSFODNN7EXAMPLE",
     "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 );
 
-/// What a stack is made of.
+/// How to run the stack.
 #[derive(Debug)]
 pub(super) struct Setup<'a> {
     /// Text of the template.
     pub(super) template: &'a str,
-    /// Where everything is kept; none for a temporary directory.
+    /// Directory of everything that is kept; none for a temporary one.
     pub(super) directory: Option<&'a Path>,
-    /// Port of 127.0.0.1; 0 for any free one.
+    /// Port on 127.0.0.1; 0 for any free one.
     pub(super) port: u16,
-    /// Seconds of the world in a second.
+    /// How fast time passes.
     pub(super) speed: f64,
-    /// Who gets the mails.
+    /// Recipient of the emails.
     pub(super) email: &'a str,
     /// Region of the stack.
     pub(super) region: &'a str,
-    /// What its EC2 still supports.
+    /// What EC2 supports.
     pub(super) era: Era,
-    /// The world's time at its start, and the seed of its ids: a later run must not make the ids of an earlier one.
+    /// The time at the start, and the seed of all ids: a later run must not repeat those of an earlier one.
     pub(super) now: Timestamp,
 }
 
-/// A world that runs and answers.
+/// A running stack.
 pub(super) struct LocalStack {
-    /// The world.
+    /// The simulated AWS.
     pub(super) world: World,
     /// Name of the stack's bucket.
     pub(super) bucket: String,
@@ -69,11 +70,11 @@ pub(super) struct LocalStack {
 }
 
 impl LocalStack {
-    /// Starts the world, opens its front door and sees to it that there is a snapshot.
+    /// Starts the stack, creates the sources for images and listens for requests.
     pub(super) async fn start(setup: Setup<'_>) -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(|error| {
             Error::from_source(
-                "cannot find this program's own file, which runs the functions",
+                "cannot find the executable of this program, which runs the functions",
                 error,
             )
         })?;
@@ -95,7 +96,7 @@ impl LocalStack {
             })))
             .start()
             .await
-            .map_err(|error| Error::from_source("the stack does not start", error))?;
+            .map_err(|error| Error::from_source("cannot start the stack", error))?;
         match Self::open(&world, &setup).await {
             Ok((bucket, server)) => Ok(Self {
                 world,
@@ -116,35 +117,36 @@ impl LocalStack {
             .buckets
             .first()
             .map(|bucket| bucket.name.clone());
-        let bucket = bucket.ok_or_else(|| {
-            Error::new("the template makes no bucket, so there is nowhere to drop a manifest")
-        })?;
+        let bucket =
+            bucket.ok_or_else(|| Error::new("the template has no bucket for manifests"))?;
         seed(world);
         seed_instance(world);
         let server = Server::bind(world, setup.port).await;
-        let server =
-            server.map_err(|error| Error::from_source("the stack cannot be reached", error))?;
+        let server = server.map_err(|error| {
+            Error::from_source(format!("cannot listen on port {}", setup.port), error)
+                .with_hint("use another --port")
+        })?;
         Ok((bucket, server))
     }
 
-    /// Where everything answers: `http://127.0.0.1:PORT`.
+    /// The endpoint of all services: `http://127.0.0.1:PORT`.
     pub(super) fn url(&self) -> String {
         self.server.url()
     }
 
-    /// The folder that is the bucket.
-    pub(super) fn bucket_folder(&self) -> PathBuf {
+    /// The directory of the bucket.
+    pub(super) fn bucket_directory(&self) -> PathBuf {
         self.world.directory().join("s3").join(&self.bucket)
     }
 
-    /// Ends the front door, all functions and the world. What is kept on disk stays.
+    /// Stops everything. The files stay.
     pub(super) async fn close(self) {
         self.server.close().await;
         self.world.close().await;
     }
 }
 
-/// What starts a function's process: this program, as that function.
+/// The command of a function's process: this program, as that function.
 fn command(program: &Path, function: &Function, speed: f64) -> Command {
     let mut command = Command::new(program);
     command.args(["function", &function.binary]);
@@ -154,29 +156,29 @@ fn command(program: &Path, function: &Function, speed: f64) -> Command {
     command
 }
 
-/// A template may be anybody's; this program can only be its own functions.
+/// A template may be any; this program can only run its own functions.
 fn check_functions(world: &World) -> Result<(), Error> {
-    let foreign = world
+    let unknown = world
         .stack()
         .functions
         .iter()
         .find(|function| !function::NAMES.contains(&function.binary.as_str()));
-    match foreign {
+    match unknown {
         None => Ok(()),
-        Some(foreign) => {
+        Some(unknown) => {
             let what = format!(
                 "the template's function {} is built from `{}`",
-                foreign.logical_id, foreign.binary
+                unknown.logical_id, unknown.binary
             );
             Err(Error::new(what).with_hint(format!(
-                "this program can run {}",
+                "this program has the functions {}",
                 function::NAMES.join(", ")
             )))
         }
     }
 }
 
-/// The Region next door: where the AMI to copy is.
+/// Another Region: the one with the AMI to copy.
 pub(super) fn other_region(world: &World) -> &'static str {
     if world.region() == "us-west-2" {
         "us-east-1"
@@ -185,12 +187,12 @@ pub(super) fn other_region(world: &World) -> &'static str {
     }
 }
 
-/// What is there to make images from. What an earlier run had is left as it is.
+/// Creates the snapshots and the AMI that are sources for images, unless an earlier run has created them.
 fn seed(world: &World) {
     let (here, there) = (world.region(), other_region(world));
     for (region, description) in [
-        (here, "A snapshot to make images from"),
-        (there, "The snapshot of the image to copy"),
+        (here, "A source for images"),
+        (there, "The snapshot of the AMI to copy"),
     ] {
         let mut known = world.ec2().snapshots(region).into_iter();
         if known.all(|snapshot| snapshot.id != SNAPSHOT) {
@@ -215,8 +217,8 @@ fn seed(world: &World) {
     }
 }
 
-/// What bundling needs: an instance, and a key that EC2 knows and the functions find. In today's era, too: EC2 says
-/// itself that it bundles no longer.
+/// Creates what bundling needs: an instance, and a key that EC2 knows and the functions find. In today's era, too, so
+/// that the refusal comes from EC2.
 fn seed_instance(world: &World) {
     let region = world.region();
     let instance = SeedInstance {

@@ -1,4 +1,4 @@
-//! How far images are: a bar for each on a terminal, a line for each change elsewhere. `watch` and `demo` share it.
+//! The progress of images: a bar for each on a terminal, a line for each change elsewhere. For `watch` and `demo`.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -9,46 +9,46 @@ use indicatif::{MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
 use super::progress_text;
 use super::text::{cut_front, plain};
 use crate::image::Status;
-use crate::image::words::{State, Step};
 use crate::image::words::counted;
+use crate::image::words::{State, Step};
 
-/// The whole way of an image, in percent of a bar.
-const WHOLE: u8 = 100;
-/// Of which the task of EC2 that makes it has this part: where it begins and where it ends.
+/// The length of a bar, in percent.
+const COMPLETE: u8 = 100;
+/// The part of a bar for the EC2 task that creates the image: its start and its end, in percent.
 const TASK: (u8, u8) = (10, 80);
-/// Characters of a key that are shown beside a bar; lines have all of it.
+/// Characters of a key that are shown beside a bar; lines show all of it.
 const KEY_WIDTH: usize = 26;
 
-/// How far an image is.
+/// The progress of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stage {
-    /// Percent of the whole way; 100 once nothing more will happen.
+    /// Percent of the whole; 100 once nothing more will happen.
     pub(super) percent: u8,
-    /// In words.
-    pub(super) words: String,
+    /// A short description.
+    pub(super) text: String,
 }
 
 impl Stage {
-    /// The stage of an image with this status; `open` says whether it has an open marker, where that is known.
+    /// The stage of an image with this status; `open` says whether it has an open marker, if that is known.
     pub(super) fn of(status: Option<&Status>, open: Option<bool>) -> Self {
         match status {
             None => Self::new(0, "uploaded"),
             Some(status) if !status.state.is_final() => {
-                Self::new(under_way(status), progress_text::summary(status))
+                Self::new(percent_done(status), progress_text::summary(status))
             }
             Some(status) => ended(status, open),
         }
     }
 
-    /// A stage in one's own words.
-    pub(super) fn new(percent: u8, words: impl Into<String>) -> Self {
-        let words = words.into();
-        Self { percent, words }
+    /// A stage with any description.
+    pub(super) fn new(percent: u8, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { percent, text }
     }
 }
 
-/// How far an image is whose making is under way, in percent of the whole way.
-fn under_way(status: &Status) -> u8 {
+/// The percentage for an image that is not final.
+fn percent_done(status: &Status) -> u8 {
     let (begin, end) = TASK;
     match status.build.step {
         Step::CheckManifest => 2,
@@ -58,7 +58,11 @@ fn under_way(status: &Status) -> u8 {
             let part = u16::from(task_percent(status)) * u16::from(end - begin);
             begin + u8::try_from(part / 100).unwrap_or(0)
         }
-        Step::CheckBundle => end.min(if status.build.tasks.is_empty() { 6 } else { end }),
+        Step::CheckBundle => end.min(if status.build.tasks.is_empty() {
+            6
+        } else {
+            end
+        }),
         Step::TagImported => end,
         Step::RegisterImage => 85,
         // A copy shows no progress of its own until it ends.
@@ -70,8 +74,8 @@ fn under_way(status: &Status) -> u8 {
     }
 }
 
-/// How far the task is. The percent of a bundle task may be those of its present state alone ("BundleTask", EC2 API
-/// Reference, does not say): with a half of the bar for bundling and one for storing, it never goes back.
+/// The percentage of the task. That of a bundle task may be of its current state only ("BundleTask", EC2 API Reference,
+/// does not say): with one half for bundling and one for storing, the bar never moves backwards.
 fn task_percent(status: &Status) -> u8 {
     let percent = status.build.progress.unwrap_or(0).min(100);
     match status.build.tasks.last().map(|task| task.state.as_str()) {
@@ -81,9 +85,9 @@ fn task_percent(status: &Status) -> u8 {
     }
 }
 
-/// What became of an image, and who knows of it.
+/// The stage of an image that is final: complete once its email is sent and its open marker is removed.
 fn ended(status: &Status, open: Option<bool>) -> Stage {
-    let what = what_became(status);
+    let what = outcome(status);
     let has_unsent = status.unsent().next().is_some();
     let sent = if status.notices.is_empty() {
         String::new()
@@ -93,15 +97,16 @@ fn ended(status: &Status, open: Option<bool>) -> Stage {
     match (has_unsent, open) {
         (true, _) => Stage::new(97, what),
         (false, Some(true)) => Stage::new(99, what + &sent),
-        (false, Some(false)) => Stage::new(WHOLE, format!("{what}{sent}, finalized")),
-        (false, None) => Stage::new(WHOLE, what + &sent),
+        (false, Some(false)) => Stage::new(COMPLETE, format!("{what}{sent}, done")),
+        (false, None) => Stage::new(COMPLETE, what + &sent),
     }
 }
 
-fn what_became(status: &Status) -> String {
-    let ids: Vec<&str> = status.regions
+fn outcome(status: &Status) -> String {
+    let ids: Vec<&str> = status
+        .regions
         .values()
-        .map(|it| it.image.as_str())
+        .map(|region| region.image.as_str())
         .collect();
     let ids = ids.join(" ");
     let what = match status.state {
@@ -120,7 +125,7 @@ fn what_became(status: &Status) -> String {
     plain(&what)
 }
 
-/// What is shown of each manifest.
+/// What is shown of each image.
 pub(super) struct Progress {
     bars: Option<MultiProgress>,
     rows: BTreeMap<String, Row>,
@@ -132,7 +137,7 @@ struct Row {
 }
 
 impl Progress {
-    /// Nothing yet; `on_terminal` makes bars, drawn on standard error.
+    /// Nothing yet; `on_terminal` selects bars, drawn on standard error.
     pub(super) fn new(on_terminal: bool) -> Self {
         Self {
             bars: on_terminal.then(MultiProgress::new),
@@ -140,7 +145,7 @@ impl Progress {
         }
     }
 
-    /// Shows where a manifest's image is, if that is news.
+    /// Shows the stage of an image if it has changed.
     pub(super) fn show(
         &mut self,
         key: &str,
@@ -153,16 +158,16 @@ impl Progress {
             bar: bars.map(|bars| bars.add(bar())),
             shown: String::new(),
         });
-        if row.shown == stage.words {
+        if row.shown == stage.text {
             return Ok(());
         }
-        row.shown.clone_from(&stage.words);
+        row.shown.clone_from(&stage.text);
         match &row.bar {
             Some(bar) => {
                 bar.set_position(u64::from(stage.percent));
                 let key = cut_front(key, KEY_WIDTH);
-                bar.set_message(format!("{key:<KEY_WIDTH$}  {}", stage.words));
-                if stage.percent == WHOLE {
+                bar.set_message(format!("{key:<KEY_WIDTH$}  {}", stage.text));
+                if stage.percent == COMPLETE {
                     bar.abandon();
                 }
                 Ok(())
@@ -173,15 +178,14 @@ impl Progress {
                     "  {:>5.1} s  {:<KEY_WIDTH$} {}",
                     elapsed.as_secs_f64(),
                     plain(key),
-                    stage.words
+                    stage.text
                 )?;
                 out.flush()
             }
         }
     }
 
-    /// Says something between the changes.
-    #[cfg(feature = "local")]
+    /// Shows a message between the changes.
     pub(super) fn say(&mut self, text: &str, out: &mut dyn Write) -> io::Result<()> {
         for line in text.lines() {
             match &self.bars {
@@ -192,7 +196,7 @@ impl Progress {
         out.flush()
     }
 
-    /// Leaves the bars as they are; what is written next comes below them.
+    /// Keeps the bars on the screen; further output comes below them.
     pub(super) fn finish(self) {
         for bar in self
             .rows
@@ -207,11 +211,11 @@ impl Progress {
 }
 
 fn bar() -> ProgressBar {
-    let bar = ProgressBar::new(u64::from(WHOLE))
-        // A bar that is dropped half-way, by Ctrl-C, stays to be read.
+    let bar = ProgressBar::new(u64::from(COMPLETE))
+        // After Ctrl-C the bar stays readable.
         .with_finish(ProgressFinish::Abandon);
-    // The template is fixed and well-formed; without it the bar has its usual looks. `wide_msg` cuts off what a narrow
-    // terminal would wrap: a wrapped line is drawn anew each time, and the old one stays. So the key is part of it.
+    // The template is constant and valid. `wide_msg` truncates what a narrow terminal would wrap, for each update of a
+    // wrapped line leaves the old one on the screen: so the key is part of it.
     if let Ok(style) = ProgressStyle::with_template("  {bar:10} {elapsed:>4}  {wide_msg}") {
         bar.set_style(style.progress_chars("=> "));
     }
@@ -241,10 +245,10 @@ mod tests {
     }
 
     #[test]
-    fn the_task_has_most_of_the_bar() {
+    fn the_task_fills_most_of_the_bar() {
         let mut status = status();
         assert_eq!(Stage::of(None, None), Stage::new(0, "uploaded"));
-        assert_eq!(Stage::of(Some(&status), None).words, "checking");
+        assert_eq!(Stage::of(Some(&status), None).text, "checking");
         let seen = ObservedTask {
             id: "import-snap-1".to_owned(),
             state: "active".to_owned(),
@@ -265,27 +269,27 @@ mod tests {
     }
 
     #[test]
-    fn it_has_ended_when_it_is_told_and_settled() {
+    fn an_image_is_done_without_its_open_marker() {
         let mut status = status();
         status.state = State::Cancelled;
         status.build.deleted = vec!["snap-1".to_owned()];
-        let words = "cancelled, deleted snap-1";
-        assert_eq!(Stage::of(Some(&status), Some(true)), Stage::new(99, words));
-        let settled = format!("{words}, finalized");
+        let text = "cancelled, deleted snap-1";
+        assert_eq!(Stage::of(Some(&status), Some(true)), Stage::new(99, text));
+        let done = format!("{text}, done");
         assert_eq!(
             Stage::of(Some(&status), Some(false)),
-            Stage::new(WHOLE, settled)
+            Stage::new(COMPLETE, done)
         );
-        assert_eq!(Stage::of(Some(&status), None), Stage::new(WHOLE, words));
+        assert_eq!(Stage::of(Some(&status), None), Stage::new(COMPLETE, text));
     }
 
     #[test]
-    fn elsewhere_than_on_a_terminal_each_change_is_a_line() {
+    fn without_a_terminal_each_change_is_a_line() {
         let mut progress = Progress::new(false);
         let mut out = Vec::new();
         let seconds = Duration::from_secs;
-        for (at, words) in [(1, "checking"), (2, "checking"), (3, "ami-1 available")] {
-            let stage = Stage::new(1, words);
+        for (at, text) in [(1, "checking"), (2, "checking"), (3, "ami-1 available")] {
+            let stage = Stage::new(1, text);
             progress
                 .show("web\x1b.image.yaml", &stage, seconds(at), &mut out)
                 .unwrap();

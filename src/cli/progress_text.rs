@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 
 use super::text::{plain, span};
-use crate::image::message::wait_text;
 use crate::image::Status;
-use crate::image::words::{CancelBy, TerminalReason, Step};
+use crate::image::message::wait_text;
 use crate::image::task::Task;
 use crate::image::words::counted;
+use crate::image::words::{CancelBy, Step, TerminalReason};
 
 /// What is being done for an image that is not final, as `import-snapshot 42 % converting`.
 pub(super) fn summary(status: &Status) -> String {
@@ -47,7 +47,8 @@ fn doing(status: &Status) -> String {
         Step::AwaitTask | Step::AwaitStore => "waiting".to_owned(),
         Step::TagImported => "tagging".to_owned(),
         Step::RegisterImage => "registering".to_owned(),
-        Step::AwaitImage => status.regions
+        Step::AwaitImage => status
+            .regions
             .values()
             .map(|image| plain(&format!("{} {}", image.image, image.image_state)))
             .collect::<Vec<_>>()

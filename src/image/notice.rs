@@ -31,11 +31,7 @@ pub struct Notice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     /// When a sender last claimed it.
-    #[serde(
-        default,
-        alias = "takenAt",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, alias = "takenAt", skip_serializing_if = "Option::is_none")]
     pub claimed_at: Option<Timestamp>,
     /// How often a sender claimed it.
     #[serde(default, skip_serializing_if = "is_zero")]

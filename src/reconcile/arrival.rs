@@ -47,8 +47,7 @@ fn is_asked_again(status: &Status, uploaded_at: Timestamp) -> bool {
             cancel.by == CancelBy::ManifestRemoved || uploaded_at > cancel.uploaded_at
         });
     // Where the object was refused, another one may be there now; the manifest itself was right.
-    let is_about_object =
-        status.state == State::Rejected && status.build.step == Step::CheckObject;
+    let is_about_object = status.state == State::Rejected && status.build.step == Step::CheckObject;
     let is_again = uploaded_at > status.manifest.last_uploaded_at();
     let failure = status.build.failure.as_ref();
     let is_gone = failure.is_some_and(|it| it.kind == FailureKind::ManifestGone);
@@ -138,10 +137,18 @@ async fn compare(
     let known = status.manifest.publish_digest.as_deref();
     let (Some(content), Some(known)) = (object.content.as_deref(), known) else {
         // What is too large was rejected, and what an older amiwright made is told by its content alone.
-        return Ok(if same_content { Change::None } else { Change::Version });
+        return Ok(if same_content {
+            Change::None
+        } else {
+            Change::Version
+        });
     };
     let Ok(spec) = Spec::parse(upload, content) else {
-        return Ok(if same_content { Change::None } else { Change::Version });
+        return Ok(if same_content {
+            Change::None
+        } else {
+            Change::Version
+        });
     };
     // An upload is compared as a whole; the bundle beside an image manifest is a manifest, too, and may come alone.
     let is_upload = !same_content || status.manifest.last_uploaded_at() < upload.uploaded_at;
@@ -150,7 +157,11 @@ async fn compare(
         return Ok(Change::None);
     }
     let Some(version) = source_version(context, &spec, status, upload, content).await? else {
-        return Ok(if same_content { Change::None } else { Change::Version });
+        return Ok(if same_content {
+            Change::None
+        } else {
+            Change::Version
+        });
     };
     let digest = spec.identity(upload, &version).digest;
     let publish_digest = spec.publish_digest();

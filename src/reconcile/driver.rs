@@ -87,7 +87,9 @@ async fn open(
     before: Option<&Loaded>,
     marker: Option<&OpenMarker>,
 ) -> Result<Opened, Error> {
-    let Context { aws, config, now, .. } = context;
+    let Context {
+        aws, config, now, ..
+    } = context;
     let known = before.and_then(|before| before.status.open_marker.as_deref());
     let etag = before.map(|before| before.etag.clone());
     if let Saved::Yes(marker) = store::mark_open(aws, config, &status.manifest, known, now).await? {
@@ -106,7 +108,10 @@ async fn open(
     };
     status.open_marker = Some(marker);
     match store::save(aws, config, &status, etag.as_deref()).await? {
-        Saved::Yes(etag) => Ok(Opened::Draft(Box::new(Draft::loaded(Loaded { status, etag })))),
+        Saved::Yes(etag) => Ok(Opened::Draft(Box::new(Draft::loaded(Loaded {
+            status,
+            etag,
+        })))),
         Saved::Conflict => Ok(Opened::Conflict),
     }
 }
@@ -351,7 +356,12 @@ pub(crate) async fn poll_task(context: Context<'_>, loaded: Loaded) -> Result<Ou
         _ => return run_steps(context, loaded).await,
     };
     let seen = context.aws.find_bundle_tasks("bundle-id", &[id]).await?;
-    polled(context, loaded, Evidence::TaskPolled(seen.into_iter().next())).await
+    polled(
+        context,
+        loaded,
+        Evidence::TaskPolled(seen.into_iter().next()),
+    )
+    .await
 }
 
 /// Records that EC2 cannot be asked about what an image waits for.

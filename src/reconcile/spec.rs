@@ -53,7 +53,10 @@ impl<'a> ManifestReader<'a> {
     }
 
     /// For steps that do not need it.
-    #[expect(clippy::unused_self, reason = "the one place that steps get manifests from")]
+    #[expect(
+        clippy::unused_self,
+        reason = "the one place that steps get manifests from"
+    )]
     pub(super) fn unread(&self) -> &ManifestRead {
         &ManifestRead::Unread
     }
@@ -65,7 +68,11 @@ impl<'a> ManifestReader<'a> {
         status: &Status,
     ) -> Result<&ManifestRead, Error> {
         let version = &status.manifest;
-        if self.read.as_ref().is_none_or(|(sha256, _)| *sha256 != version.sha256) {
+        if self
+            .read
+            .as_ref()
+            .is_none_or(|(sha256, _)| *sha256 != version.sha256)
+        {
             let read = match content(context, version, self.at_hand).await? {
                 None => ManifestRead::Gone,
                 Some(content) => match Spec::parse(version, &content) {
@@ -75,7 +82,10 @@ impl<'a> ManifestReader<'a> {
             };
             self.read = Some((version.sha256.clone(), read));
         }
-        Ok(self.read.as_ref().map_or(&ManifestRead::Unread, |(_, read)| read))
+        Ok(self
+            .read
+            .as_ref()
+            .map_or(&ManifestRead::Unread, |(_, read)| read))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the demo drops: the files of `examples/`, as they are in the repository, and two files to import.
+//! What the demo uploads: the files of `examples/`, as they are in the repository, and two files to import.
 
 /// A manifest of the demo.
 #[derive(Debug)]
@@ -9,53 +9,53 @@ pub(super) struct Manifest {
     pub(super) content: &'static [u8],
 }
 
-/// Makes an AMI from a snapshot.
+/// Registers an AMI from a snapshot.
 pub(super) const SNAPSHOT: Manifest = Manifest {
     key: "web.image.yaml",
     content: include_bytes!("../../../examples/web.image.yaml"),
 };
-/// Makes an AMI from a disk file.
+/// Imports a disk image and registers an AMI.
 pub(super) const DISK: Manifest = Manifest {
     key: "disk.image.yaml",
     content: include_bytes!("../../../examples/disk.image.yaml"),
 };
-/// Bundles an instance and makes an AMI of that.
+/// Bundles an instance and registers an AMI.
 pub(super) const INSTANCE: Manifest = Manifest {
     key: "instance.image.yaml",
     content: include_bytes!("../../../examples/instance.image.yaml"),
 };
-/// Copies an AMI of another Region.
+/// Copies an AMI from another Region.
 pub(super) const COPY: Manifest = Manifest {
     key: "copy.image.yaml",
     content: include_bytes!("../../../examples/copy.image.yaml"),
 };
-/// An AMI-tools bundle: its manifest alone, so that it is registered with defaults.
+/// A bundle of the AMI tools, without an image manifest: it is registered with defaults.
 pub(super) const BUNDLE: Manifest = Manifest {
     key: "bundle/image.manifest.xml",
     content: include_bytes!("../../../examples/bundle/image.manifest.xml"),
 };
-/// Would import a virtual machine, and is cancelled on its way.
+/// Imports a virtual machine, and is cancelled.
 pub(super) const CANCELLED: Manifest = Manifest {
     key: "vm.image.yaml",
     content: include_bytes!("../../../examples/vm.image.yaml"),
 };
-/// Three things are wrong with it.
+/// Has three problems.
 pub(super) const MISTAKES: Manifest = Manifest {
     key: "mistakes.image.yaml",
     content: include_bytes!("../../../examples/mistakes.image.yaml"),
 };
 
-/// The manifests, as they are dropped.
+/// The manifests, in the order of their upload.
 pub(super) const MANIFESTS: [Manifest; 7] =
     [SNAPSHOT, BUNDLE, MISTAKES, DISK, INSTANCE, COPY, CANCELLED];
 
-/// The image manifests that an AMI comes of.
-pub(super) const MADE: [Manifest; 4] = [SNAPSHOT, DISK, INSTANCE, COPY];
+/// The image manifests that result in an AMI.
+pub(super) const SUCCESSFUL: [Manifest; 4] = [SNAPSHOT, DISK, INSTANCE, COPY];
 
-/// The bytes of an empty disk.
+/// The content of an empty disk.
 static EMPTY_DISK: [u8; 1024 * 1024] = [0; 1024 * 1024];
 
-/// An archive that has nothing but what it is known by: a tar header's magic number.
+/// An archive with nothing but the magic number of a tar header.
 static OVA: [u8; 10240] = {
     let mut archive = [0; 10240];
     let (magic, mut at) = (*b"ustar", 0);
@@ -66,8 +66,8 @@ static OVA: [u8; 10240] = {
     archive
 };
 
-/// Every file, in the order of the drop. The bundle's manifest comes before its part on purpose: retried uploads do that.
-pub(super) static DROPPED: [(&str, &[u8]); 10] = [
+/// All files in the order of their upload. The manifest of the bundle comes before its part, as with a retried upload.
+pub(super) static UPLOADS: [(&str, &[u8]); 10] = [
     (SNAPSHOT.key, SNAPSHOT.content),
     (BUNDLE.key, BUNDLE.content),
     (

@@ -1,4 +1,4 @@
-//! What came out of the demo, and what should have.
+//! The outcome of the demo, and the expected one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use localaws::ec2::{Image, ImageState, Snapshot};
 use mail_parser::MessageParser;
 use sha2::{Digest, Sha256};
 
-use super::examples::{BUNDLE, CANCELLED, MADE, MANIFESTS, MISTAKES, Manifest};
+use super::examples::{BUNDLE, CANCELLED, MANIFESTS, MISTAKES, Manifest, SUCCESSFUL};
 use crate::cli::Error;
 use crate::cli::local_stack::{LocalStack, SNAPSHOT};
 use crate::image::Status;
@@ -16,17 +16,17 @@ use crate::image::words::counted;
 use crate::manifest::bundle::default_image_name;
 use crate::manifest::image;
 
-/// Mistakes in the manifest that has some.
-const MISTAKES_MADE: usize = 3;
+/// The number of problems in the manifest that has some.
+const EXPECTED_PROBLEMS: usize = 3;
 
-/// The world after the demo.
+/// What exists after the demo.
 #[derive(Debug)]
 pub(super) struct Outcome {
     bucket: String,
     /// The AMIs, in the order of their registration.
     pub(super) images: Vec<Image>,
-    /// The mails, in the order they came.
-    pub(super) mails: Vec<Mail>,
+    /// The emails, in the order of their arrival.
+    pub(super) emails: Vec<Email>,
     snapshots: Vec<Snapshot>,
     statuses: BTreeMap<&'static str, Option<Status>>,
     open: Vec<String>,
@@ -34,9 +34,9 @@ pub(super) struct Outcome {
     failures: Vec<String>,
 }
 
-/// A mail as it was received.
+/// An email as it was received.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Mail {
+pub(super) struct Email {
     /// Header `From`.
     pub(super) from: String,
     /// Header `To`.
@@ -47,14 +47,14 @@ pub(super) struct Mail {
     pub(super) text: String,
 }
 
-/// An AMI that should be there.
+/// An AMI that should exist.
 struct Expected {
     name: String,
     tags: BTreeMap<String, String>,
 }
 
 impl Outcome {
-    /// Looks at everything.
+    /// Reads everything.
     pub(super) async fn gather(stack: &LocalStack) -> Result<Self, Error> {
         let world = &stack.world;
         let mut statuses = BTreeMap::new();
@@ -65,16 +65,16 @@ impl Outcome {
             .s3()
             .keys(&stack.bucket, &super::state()?.open_markers())
             .await;
-        let mails = world
+        let emails = world
             .mailbox()
-            .map_err(|error| Error::from_source("cannot read the mails", error))?;
+            .map_err(|error| Error::from_source("cannot read the emails", error))?;
         Ok(Self {
             bucket: stack.bucket.clone(),
             images: world.ec2().images(world.region()),
             snapshots: world.ec2().snapshots(world.region()),
-            mails: mails
+            emails: emails
                 .iter()
-                .map(|(_, content)| Mail::read(content))
+                .map(|(_, content)| Email::read(content))
                 .collect(),
             statuses,
             open: open
@@ -98,21 +98,21 @@ impl Outcome {
         })
     }
 
-    /// What is otherwise than it should be.
+    /// The differences from the expected outcome.
     pub(super) fn differences(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let expected = self.expected(&mut wrong);
         self.compare_images(&expected, &mut wrong);
-        self.compare_mails(&expected, &mut wrong);
-        self.look_for_leftovers(&mut wrong);
+        self.compare_emails(&expected, &mut wrong);
+        self.find_orphans(&mut wrong);
         let problems = self
             .statuses
             .get(MISTAKES.key)
             .and_then(Option::as_ref)
             .map_or(0, |status| status.problems.len());
-        if problems != MISTAKES_MADE {
+        if problems != EXPECTED_PROBLEMS {
             wrong.push(format!(
-                "{} has {}, not {MISTAKES_MADE}",
+                "{} has {}, not {EXPECTED_PROBLEMS}",
                 MISTAKES.key,
                 counted(problems, "problem")
             ));
@@ -131,35 +131,35 @@ impl Outcome {
         wrong
     }
 
-    /// What is otherwise than it was before.
+    /// The differences from an earlier outcome.
     pub(super) fn changes_since(&self, before: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         if self.images != before.images {
-            changes.push("the second drop changed the AMIs".to_owned());
+            changes.push("the second upload changed the AMIs".to_owned());
         }
         if self.snapshots != before.snapshots {
-            changes.push("the second drop changed the snapshots".to_owned());
+            changes.push("the second upload changed the snapshots".to_owned());
         }
-        let more = self.mails.len().saturating_sub(before.mails.len());
+        let more = self.emails.len().saturating_sub(before.emails.len());
         if more > 0 {
-            changes.push(format!("the second drop sent {}", counted(more, "mail")));
+            changes.push(format!("the second upload sent {}", counted(more, "email")));
         }
         if self.open != before.open {
             changes.push(format!(
-                "after the second drop there is still open: {}",
+                "after the second upload there is still open: {}",
                 self.open.join(", ")
             ));
         }
         if self.dead_letters != before.dead_letters || self.failures != before.failures {
-            changes.push("after the second drop invocations failed".to_owned());
+            changes.push("after the second upload invocations failed".to_owned());
         }
         changes
     }
 
-    /// The AMIs that the examples ask for, worked out from the examples themselves.
+    /// The AMIs that the examples describe, derived from the examples themselves.
     fn expected(&self, wrong: &mut Vec<String>) -> Vec<Expected> {
         let mut expected = Vec::new();
-        for manifest in &MADE {
+        for manifest in &SUCCESSFUL {
             match self.expected_of(manifest) {
                 Ok(image) => expected.push(image),
                 Err(why) => wrong.push(why),
@@ -174,14 +174,14 @@ impl Outcome {
         expected
     }
 
-    /// The AMI that an image manifest asks for, with the date of its upload.
+    /// The AMI that an image manifest describes, with the date of its upload.
     fn expected_of(&self, manifest: &Manifest) -> Result<Expected, String> {
         let Manifest { key, content } = manifest;
         let digest = sha256_hex(content);
         let read = image::parse(key, content, jiff::Timestamp::UNIX_EPOCH)
             .map_err(|problems| format!("{key} has {}", counted(problems.len(), "problem")))?;
         let status = self.statuses.get(key).and_then(Option::as_ref);
-        let status = status.ok_or_else(|| format!("{key} was not taken up"))?;
+        let status = status.ok_or_else(|| format!("{key} has no status"))?;
         // Another bundle of the same instance is another version (ARCHITECTURE).
         let digest = match &status.build.bundle {
             Some(bundle) => sha256_hex(format!("{digest}\n{}\n", bundle.sha256).as_bytes()),
@@ -193,8 +193,8 @@ impl Outcome {
         Ok(Expected { name, tags })
     }
 
-    /// What was cancelled leaves nothing: every snapshot is that of an AMI, or was there from the beginning.
-    fn look_for_leftovers(&self, wrong: &mut Vec<String>) {
+    /// A cancelled image leaves nothing: every snapshot belongs to an AMI, or existed from the start.
+    fn find_orphans(&self, wrong: &mut Vec<String>) {
         let used: BTreeSet<&str> = self
             .images
             .iter()
@@ -205,12 +205,13 @@ impl Outcome {
         let left = self.snapshots.iter().map(|snapshot| snapshot.id.as_str());
         wrong.extend(
             left.filter(|id| !used.contains(id))
-                .map(|id| format!("the snapshot {id} is left behind")),
+                .map(|id| format!("the snapshot {id} is left over")),
         );
         let status = self.statuses.get(CANCELLED.key).and_then(Option::as_ref);
         let state = status.map(|status| status.state);
         if state != Some(State::Cancelled) {
-            let state = state.map_or_else(|| "not taken up".to_owned(), |state| state.to_string());
+            let state =
+                state.map_or_else(|| "without a status".to_owned(), |state| state.to_string());
             wrong.push(format!("{} is {state}, not cancelled", CANCELLED.key));
         }
     }
@@ -228,14 +229,14 @@ impl Outcome {
     fn compare_images(&self, expected: &[Expected], wrong: &mut Vec<String>) {
         if self.images.len() != expected.len() {
             wrong.push(format!(
-                "there are {}, not {}",
+                "there are {} instead of {}",
                 counted(self.images.len(), "AMI"),
                 expected.len()
             ));
         }
         for Expected { name, tags } in expected {
             let Some(image) = self.images.iter().find(|image| image.name == *name) else {
-                wrong.push(format!("there is no AMI named {name}"));
+                wrong.push(format!("missing AMI: {name}"));
                 continue;
             };
             if image.state != ImageState::Available {
@@ -251,7 +252,7 @@ impl Outcome {
         }
     }
 
-    fn compare_mails(&self, expected: &[Expected], wrong: &mut Vec<String>) {
+    fn compare_emails(&self, expected: &[Expected], wrong: &mut Vec<String>) {
         let id_of = |name: &str| {
             self.images
                 .iter()
@@ -267,39 +268,42 @@ impl Outcome {
         subjects.insert(format!("AMI cancelled: {}", name.unwrap_or("?")));
         subjects.insert(format!(
             "Manifest rejected ({}): {}",
-            counted(MISTAKES_MADE, "problem"),
+            counted(EXPECTED_PROBLEMS, "problem"),
             MISTAKES.key
         ));
-        if self.mails.len() != subjects.len() {
+        if self.emails.len() != subjects.len() {
             wrong.push(format!(
-                "there are {}, not {}",
-                counted(self.mails.len(), "mail"),
+                "there are {} instead of {}",
+                counted(self.emails.len(), "email"),
                 subjects.len()
             ));
         }
-        let received: BTreeSet<String> =
-            self.mails.iter().map(|mail| mail.subject.clone()).collect();
+        let received: BTreeSet<String> = self
+            .emails
+            .iter()
+            .map(|email| email.subject.clone())
+            .collect();
         wrong.extend(
             subjects
                 .difference(&received)
-                .map(|subject| format!("there is no mail \"{subject}\"")),
+                .map(|subject| format!("missing email: \"{subject}\"")),
         );
         wrong.extend(
             received
                 .difference(&subjects)
-                .map(|subject| format!("there is a mail \"{subject}\"")),
+                .map(|subject| format!("unexpected email: \"{subject}\"")),
         );
     }
 }
 
-impl Mail {
+impl Email {
     fn read(content: &[u8]) -> Self {
         let Some(message) = MessageParser::default().parse(content) else {
             let text = String::from_utf8_lossy(content).into_owned();
             return Self {
                 from: String::new(),
                 to: String::new(),
-                subject: "(not a mail)".to_owned(),
+                subject: "(not an email)".to_owned(),
                 text,
             };
         };

@@ -1,4 +1,4 @@
-//! What the demo prints.
+//! The output of the demo.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -6,15 +6,15 @@ use std::process::ExitCode;
 use localaws::ec2::Image;
 use localaws::world::World;
 
-use super::examples::DROPPED;
-use super::outcome::{Mail, Outcome};
+use super::examples::UPLOADS;
+use super::outcome::{Email, Outcome};
 use crate::cli::local_stack::LocalStack;
 use crate::cli::text::plain;
 
-/// Lines of each function's log that are shown when something went wrong.
+/// Lines of each function's log that are shown when a check fails.
 const LOG_LINES: usize = 20;
 
-/// What is about to happen, and where.
+/// What is going to happen, and where.
 pub(super) fn opening(stack: &LocalStack, out: &mut dyn Write) -> io::Result<()> {
     let functions: Vec<&str> = stack
         .world
@@ -25,7 +25,7 @@ pub(super) fn opening(stack: &LocalStack, out: &mut dyn Write) -> io::Result<()>
         .collect();
     writeln!(
         out,
-        "The stack of template.yaml runs at {} (no AWS account, nothing leaves this machine).",
+        "The stack of template.yaml runs at {} (without an AWS account; nothing leaves this machine).",
         stack.url()
     )?;
     writeln!(
@@ -34,23 +34,23 @@ pub(super) fn opening(stack: &LocalStack, out: &mut dyn Write) -> io::Result<()>
         functions.join(", "),
         stack.bucket
     )?;
-    writeln!(out, "\nDropping into s3://{}:", stack.bucket)?;
-    for (key, content) in DROPPED {
+    writeln!(out, "\nUploading to s3://{}:", stack.bucket)?;
+    for (key, content) in UPLOADS {
         writeln!(out, "  {key} ({} bytes)", content.len())?;
     }
     writeln!(out)?;
     out.flush()
 }
 
-/// The AMIs and the mails.
+/// The AMIs and the emails.
 pub(super) fn outcome(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nRegistered AMIs:\n")?;
     for image in &outcome.images {
         write_image(image, out)?;
     }
-    writeln!(out, "Mails as received:\n")?;
-    for mail in &outcome.mails {
-        write_mail(mail, out)?;
+    writeln!(out, "Emails received:\n")?;
+    for email in &outcome.emails {
+        write_email(email, out)?;
     }
     out.flush()
 }
@@ -69,12 +69,12 @@ fn write_image(image: &Image, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn write_mail(mail: &Mail, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "  | From: {}", plain(&mail.from))?;
-    writeln!(out, "  | To: {}", plain(&mail.to))?;
-    writeln!(out, "  | Subject: {}", plain(&mail.subject))?;
+fn write_email(email: &Email, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "  | From: {}", plain(&email.from))?;
+    writeln!(out, "  | To: {}", plain(&email.to))?;
+    writeln!(out, "  | Subject: {}", plain(&email.subject))?;
     writeln!(out, "  |")?;
-    for line in mail.text.trim_end().lines() {
+    for line in email.text.trim_end().lines() {
         writeln!(out, "{}", format!("  | {}", plain(line)).trim_end())?;
     }
     writeln!(out)
@@ -99,17 +99,17 @@ pub(super) fn log_tails(world: &World) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Says how it went; the exit code says the same.
-pub(super) fn verdict(wrong: &[String], out: &mut dyn Write) -> io::Result<ExitCode> {
-    if wrong.is_empty() {
+/// The result of the checks, and the exit code for it.
+pub(super) fn verdict(failed: &[String], out: &mut dyn Write) -> io::Result<ExitCode> {
+    if failed.is_empty() {
         writeln!(
             out,
-            "\nAll as it should be: 5 AMIs available, 1 import cancelled that left nothing behind, 7 mails, nothing left open."
+            "\nAll checks passed: 5 AMIs available, 1 import cancelled and cleaned up, 7 emails, nothing left open."
         )?;
         return Ok(ExitCode::SUCCESS);
     }
-    writeln!(out, "\nNot as it should be:")?;
-    for difference in wrong {
+    writeln!(out, "\nFailed checks:")?;
+    for difference in failed {
         writeln!(out, "  - {}", plain(difference))?;
     }
     Ok(ExitCode::FAILURE)

@@ -11,7 +11,7 @@ use crate::image::notice::Notice;
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, polling_interval};
 
-/// Writes out what a person asks about one image.
+/// Writes all that is known of an image.
 pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     for (name, value) in facts(status, now) {
         writeln!(out, "{name:<10} {}", plain(&value))?;
@@ -82,7 +82,10 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     facts.extend(endings(status));
     facts.extend(status.build.name.iter().map(|name| ("Name", name.clone())));
     for (region, image) in &status.regions {
-        facts.push(("AMI", format!("{} in {region} ({})", image.image, image.image_state)));
+        facts.push((
+            "AMI",
+            format!("{} in {region} ({})", image.image, image.image_state),
+        ));
         if !image.snapshots.is_empty() {
             facts.push(("Snapshots", image.snapshots.join(", ")));
         }
@@ -133,7 +136,7 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What was made for it and is no more, and what is left.
+/// What was created for the image and is deleted, and what could not be deleted.
 fn endings(status: &Status) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     if !status.build.deleted.is_empty() {
@@ -156,24 +159,24 @@ fn write_task(status: &Status, task: &Task, now: Timestamp, out: &mut dyn Write)
         "    started {}, last change {}",
         task.started_at, task.updated_at
     )?;
-    let followed = status.polled_task() == Some(task) && !status.state.is_final();
-    if followed {
+    let is_polled = status.polled_task() == Some(task) && !status.state.is_final();
+    if is_polled {
         let interval = polling_interval(now.duration_since(task.started_at));
         write!(out, "; polled every {}", span(interval))?;
     }
     writeln!(out)?;
     if let Some(sent_at) = task.cancel_sent_at {
-        writeln!(out, "    EC2 was asked to cancel it {sent_at}")?;
+        writeln!(out, "    cancellation requested {sent_at}")?;
     }
-    let made = [task.image.clone(), task.object.clone()];
-    let made: Vec<String> = task
+    let others = [task.image.clone(), task.object.clone()];
+    let created: Vec<String> = task
         .snapshots
         .iter()
         .cloned()
-        .chain(made.into_iter().flatten())
+        .chain(others.into_iter().flatten())
         .collect();
-    if !made.is_empty() {
-        writeln!(out, "    made {}", plain(&made.join(", ")))?;
+    if !created.is_empty() {
+        writeln!(out, "    created {}", plain(&created.join(", ")))?;
     }
     Ok(())
 }
@@ -190,7 +193,7 @@ fn write_failure(status: &Status, failure: &Failure, out: &mut dyn Write) -> io:
         "reason"
     };
     writeln!(out, "\nFailure")?;
-    writeln!(out, "  while      {}", plain(&failure.doing))?;
+    writeln!(out, "  during     {}", plain(&failure.doing))?;
     writeln!(
         out,
         "  {reason:<10} {}",
@@ -199,7 +202,11 @@ fn write_failure(status: &Status, failure: &Failure, out: &mut dyn Write) -> io:
     if let Some(request_id) = &failure.request_id {
         writeln!(out, "  request id {}", plain(request_id))?;
     }
-    writeln!(out, "  what to do {}", plain(&advice::hint(status, failure)))
+    writeln!(
+        out,
+        "  what to do {}",
+        plain(&advice::hint(status, failure))
+    )
 }
 
 fn sending(notice: &Notice) -> String {

@@ -1,4 +1,4 @@
-//! All statuses as a table, the one that changed last at the end.
+//! All statuses as a table, the latest change at the end.
 
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use crate::cli::progress_text::summary_with_age;
 use crate::cli::text::{ago, cut, plain};
 use crate::image::status::Status;
-use crate::image::words::{CancelBy, State};
 use crate::image::words::counted;
+use crate::image::words::{CancelBy, State};
 use crate::store::Listed;
 
-/// Longest text of a cell, in characters: an error of AWS may fill a screen. The details have all of it.
+/// Longest text of a cell, in characters: an error of AWS may fill a screen. `status KEY` shows all of it.
 const CELL_MAX: usize = 60;
 
-/// The table, without a line break at its end.
+/// The table, without a line break at the end.
 pub(super) fn render(listed: &[Listed], now: Timestamp) -> String {
     let mut sorted: Vec<&Listed> = listed.iter().collect();
     sorted.sort_by(|one, other| {
@@ -22,7 +22,7 @@ pub(super) fn render(listed: &[Listed], now: Timestamp) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
-        .set_header(["MANIFEST", "STATE", "WHAT", "AMI", "CHANGED"]);
+        .set_header(["MANIFEST", "STATE", "DETAIL", "AMI", "CHANGED"]);
     for listed in sorted {
         table.add_row(row(listed, now));
     }
@@ -39,7 +39,7 @@ fn row(listed: &Listed, now: Timestamp) -> [String; 5] {
         Ok(loaded) => [
             key,
             loaded.status.place(),
-            cut(&what(&loaded.status, now), CELL_MAX),
+            cut(&detail(&loaded.status, now), CELL_MAX),
             images(&loaded.status),
             changed,
         ],
@@ -53,16 +53,16 @@ fn row(listed: &Listed, now: Timestamp) -> [String; 5] {
     }
 }
 
-/// What runs or is waited for, what went wrong, or what became of it.
-fn what(status: &Status, now: Timestamp) -> String {
+/// What is running or awaited, the failure, or the result.
+fn detail(status: &Status, now: Timestamp) -> String {
     match status.state {
         State::Working => summary_with_age(status, now),
         State::Available => status.build.name.clone().unwrap_or_default(),
         State::Rejected => counted(status.problems.len(), "problem"),
-        State::Superseded => "the image manifest beside it decides".to_owned(),
+        State::Superseded => "the image manifest of the bundle is used instead".to_owned(),
         State::Cancelled => match status.cancel.map(|cancel| cancel.by) {
-            Some(CancelBy::ManifestRemoved) => "its manifest was removed".to_owned(),
-            Some(CancelBy::Command) | None => "it was asked for".to_owned(),
+            Some(CancelBy::ManifestRemoved) => "the manifest was removed".to_owned(),
+            Some(CancelBy::Command) | None => "by amiwright cancel".to_owned(),
         },
         State::Failed => {
             let failure = status.build.failure.as_ref();
@@ -79,7 +79,8 @@ fn what(status: &Status, now: Timestamp) -> String {
 }
 
 fn images(status: &Status) -> String {
-    let ids: Vec<&str> = status.regions
+    let ids: Vec<&str> = status
+        .regions
         .values()
         .map(|it| it.image.as_str())
         .collect();
@@ -91,8 +92,8 @@ mod tests {
     use super::*;
     use crate::image::observed::ObservedTask;
     use crate::image::status::{Cancel, Image, ManifestVersion};
-use crate::image::words::{TerminalReason, Step};
     use crate::image::task::{Task, TaskKind};
+    use crate::image::words::{Step, TerminalReason};
     use crate::store::{Loaded, StoreError};
 
     fn at(text: &str) -> Timestamp {
@@ -128,7 +129,7 @@ use crate::image::words::{TerminalReason, Step};
     }
 
     #[test]
-    fn what_runs_is_told_in_ec2s_words() {
+    fn progress_is_shown_in_the_terms_of_ec2() {
         let mut web = status("web.image.yaml", State::Working);
         web.step = Step::AwaitTask;
         web.tasks.push(Task {
@@ -137,7 +138,7 @@ use crate::image::words::{TerminalReason, Step};
             ..task(TaskKind::ImportSnapshot, "active")
         });
         let now = at("2026-11-21T09:03:00Z");
-        assert_eq!(what(&web, now), "import-snapshot 42 % converting (3 min)");
+        assert_eq!(detail(&web, now), "import-snapshot 42 % converting (3 min)");
         let asked_at = at("2026-11-21T09:02:00Z");
         web.cancel = Some(Cancel {
             asked_at,
@@ -146,18 +147,18 @@ use crate::image::words::{TerminalReason, Step};
         });
         web.tasks[0].state = "deleting".to_owned();
         assert_eq!(
-            what(&web, now),
+            detail(&web, now),
             "cancelling: import-snapshot 42 % deleting: converting (3 min)"
         );
         (web.step, web.ending) = (Step::CleanUp, Some(TerminalReason::Cancelled));
         web.removed = vec!["snap-1".to_owned()];
-        assert_eq!(what(&web, now), "cancelled, deleting 1 resource (3 min)");
+        assert_eq!(detail(&web, now), "cancelled, deleting 1 resource (3 min)");
 
         let mut copy = status("copy.image.yaml", State::Working);
         copy.tasks.push(task(TaskKind::CopyImage, "pending"));
         copy.stalls = 1;
         assert_eq!(
-            what(&copy, at("2026-11-21T16:00:00Z")),
+            detail(&copy, at("2026-11-21T16:00:00Z")),
             "copy-image pending (7 h), no change for 7 h"
         );
     }
@@ -172,7 +173,7 @@ use crate::image::words::{TerminalReason, Step};
     }
 
     #[test]
-    fn the_newest_is_last_and_the_unreadable_is_shown() {
+    fn the_latest_is_last_and_unreadable_ones_are_shown() {
         let mut web = status("web.image.yaml", State::Available);
         web.name = Some("web-1".to_owned());
         let image = Image {

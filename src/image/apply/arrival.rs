@@ -54,7 +54,11 @@ pub fn note_settings_changed(
 ) {
     note_repetition(status, upload);
     status.manifest.publish_digest = Some(publish_digest);
-    note(status, "settings changed in the manifest; nothing was done", now);
+    note(
+        status,
+        "settings changed in the manifest; nothing was done",
+        now,
+    );
     conditions::settings_changed(status, now);
     record_notice(status, NoticeKind::Changed, now);
 }

@@ -78,7 +78,11 @@ pub(super) fn cleaned_up(status: &mut Status, now: Timestamp) {
 }
 
 /// EC2 was asked to cancel the task that runs. Returns whether that is new.
-pub(super) fn cancel_sent(status: &mut Status, refused: Option<WaitReason>, now: Timestamp) -> bool {
+pub(super) fn cancel_sent(
+    status: &mut Status,
+    refused: Option<WaitReason>,
+    now: Timestamp,
+) -> bool {
     let Some(task) = status.build.tasks.last_mut() else {
         return false;
     };
@@ -152,7 +156,9 @@ pub enum NotRetryable {
     #[error("its AMI is available: there is nothing to retry")]
     Available,
     /// The AMI is there, and only storing it failed.
-    #[error("its AMI is available, and only storing it failed: store it by hand (aws ec2 create-store-image-task)")]
+    #[error(
+        "its AMI is available, and only storing it failed: store it by hand (aws ec2 create-store-image-task)"
+    )]
     NotStored,
     /// The manifest itself is wrong.
     #[error("its manifest was rejected: fix the manifest and upload it again")]

@@ -58,7 +58,11 @@ fn complete(status: &mut Status, task: &Task, now: Timestamp) {
         TaskKind::ImportImage if task.image.is_none() => {
             fail(status, failures::made_nothing(task, "AMI"), now);
         }
-        _ => next_step(status, format!("{} {} is complete", task.kind, task.id), now),
+        _ => next_step(
+            status,
+            format!("{} {} is complete", task.kind, task.id),
+            now,
+        ),
     }
 }
 

@@ -97,7 +97,6 @@ const IMPORT: &[(&[&str], &str)] = &[
     (&["cancel"], "somebody cancelled the task"),
 ];
 
-
 /// What a person can do about a failure, in one line.
 #[must_use]
 pub fn hint(status: &Status, failure: &Failure) -> String {
@@ -181,7 +180,9 @@ fn for_unreadable(source: Option<SourceKind>, why: UnreadableReason) -> String {
             } else {
                 "object"
             };
-            format!("there is no such bucket: correct source.{what}.{field} and upload the manifest again")
+            format!(
+                "there is no such bucket: correct source.{what}.{field} and upload the manifest again"
+            )
         }
         UnreadableReason::Archived => {
             format!("the {what} is archived: restore it first (aws s3api restore-object)")

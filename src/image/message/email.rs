@@ -30,9 +30,7 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Time
             }
         }
         NoticeKind::WaitingLong => {
-            text.push_str(
-                "\nNo action needed if this is on its way: amiwright keeps checking.\n",
-            );
+            text.push_str("\nNo action needed if this is on its way: amiwright keeps checking.\n");
         }
         NoticeKind::Stalled => text.push_str(&stalled_text(status)),
         NoticeKind::Started => {
@@ -47,7 +45,10 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Time
         text.push_str(&clean_up_text(status, kind));
     }
     if kind == NoticeKind::Cancelled {
-        text.push_str(&format!("\nTo make the image after all, run:\n  amiwright retry {}\n", manifest(status)));
+        text.push_str(&format!(
+            "\nTo make the image after all, run:\n  amiwright retry {}\n",
+            manifest(status)
+        ));
     }
     if !status.previous.is_empty() && kind.is_final() {
         text.push_str(&previous_text(status));
@@ -92,7 +93,9 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
             status.unchanged_since()
         ),
         NoticeKind::Lost => format!("The image {name} is lost: EC2 no longer lists it."),
-        NoticeKind::Changed => format!("The manifest of the image {name} was uploaded with other settings."),
+        NoticeKind::Changed => {
+            format!("The manifest of the image {name} was uploaded with other settings.")
+        }
     }
 }
 
@@ -229,7 +232,11 @@ fn failure_text(status: &Status, failure: &Failure) -> String {
     if let Some(request_id) = &failure.request_id {
         let _ = writeln!(text, "Request id:  {}", on_one_line(request_id));
     }
-    let _ = writeln!(text, "What to do:  {}", on_one_line(&advice::hint(status, failure)));
+    let _ = writeln!(
+        text,
+        "What to do:  {}",
+        on_one_line(&advice::hint(status, failure))
+    );
     text
 }
 
@@ -259,9 +266,7 @@ fn stalled_text(status: &Status) -> String {
         );
     }
     if status.only_storing() {
-        return format!(
-            "{again}The AMI is available already; EC2 cannot cancel storing it.\n"
-        );
+        return format!("{again}The AMI is available already; EC2 cannot cancel storing it.\n");
     }
     let manifest = manifest(status);
     format!("{again}To end it, remove the manifest or run:\n  amiwright cancel {manifest}\n")

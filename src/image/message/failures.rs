@@ -115,7 +115,10 @@ pub fn image_failed(seen: &ObservedImage) -> Failure {
         Some((code, message)) => (Some(code.clone()), message.clone()),
         None => (
             None,
-            format!("EC2 says that {image} is {} and gives no reason", seen.state),
+            format!(
+                "EC2 says that {image} is {} and gives no reason",
+                seen.state
+            ),
         ),
     };
     let doing = format!("waiting for {image} to become available");

@@ -38,8 +38,18 @@ pub fn parse(content: &[u8]) -> Result<Status, Unreadable> {
 fn migrate_first(mut first: Map<String, Value>) -> Value {
     let mut build = Map::new();
     for name in [
-        "digest", "attempt", "source", "name", "step", "stepSince", "object", "bundle", "tasks",
-        "progress", "stalls", "ending",
+        "digest",
+        "attempt",
+        "source",
+        "name",
+        "step",
+        "stepSince",
+        "object",
+        "bundle",
+        "tasks",
+        "progress",
+        "stalls",
+        "ending",
     ] {
         if let Some(value) = first.remove(name) {
             build.insert(name.to_owned(), value);

@@ -2,9 +2,9 @@
 
 use super::{StepContext, retrying, start_task};
 use crate::aws::{AwsError, Remedy};
+use crate::image::outcome::Origin;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::ownership::Lookup;
-use crate::image::outcome::Origin;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::Orphan;
 use crate::image::task::{Task, TaskKind};
@@ -18,13 +18,11 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
             let found = start_task::adopt(&step).await?;
             Ok(found.unwrap_or_else(|| nothing_found(&step)))
         }
-        (Step::RegisterImage, _) => {
-            Ok(match lookup::by_tag(step.context, step.status).await? {
-                Lookup::Absent | Lookup::NameTaken(_) => nothing_found(&step),
-                Lookup::Ours(image) => lookup::registered(&step, &image, Origin::Found),
-                Lookup::Several(ids) => ended(ids.into_iter().map(several).collect()),
-            })
-        }
+        (Step::RegisterImage, _) => Ok(match lookup::by_tag(step.context, step.status).await? {
+            Lookup::Absent | Lookup::NameTaken(_) => nothing_found(&step),
+            Lookup::Ours(image) => lookup::registered(&step, &image, Origin::Found),
+            Lookup::Several(ids) => ended(ids.into_iter().map(several).collect()),
+        }),
         (Step::AwaitTask, Some(task)) => Ok(end_task(&step, task).await),
         // A pending AMI is deregistered with all that is left over.
         _ => Ok(ended(Vec::new())),

@@ -213,7 +213,9 @@ async fn observe_parts(
     keys: &[String],
 ) -> Result<ObservedParts, Error> {
     let heads: Vec<_> = stream::iter(keys.iter().cloned())
-        .map(|key| async move { Ok::<_, Error>((step.aws().head_object(bucket, &key).await?, key)) })
+        .map(
+            |key| async move { Ok::<_, Error>((step.aws().head_object(bucket, &key).await?, key)) },
+        )
         .buffered(HEADS_AT_ONCE)
         .try_collect()
         .await?;
@@ -266,8 +268,8 @@ pub(in crate::reconcile) async fn is_replaced(
 ) -> Result<bool, Error> {
     let manifest = &status.manifest;
     let bundle = status.build.bundle.as_ref();
-    let Some(bundle) = bundle
-        .filter(|bundle| (&bundle.bucket, &bundle.key) != (&manifest.bucket, &manifest.key))
+    let Some(bundle) =
+        bundle.filter(|bundle| (&bundle.bucket, &bundle.key) != (&manifest.bucket, &manifest.key))
     else {
         return Ok(false);
     };

@@ -59,7 +59,10 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         return Ok(cleaned_up(Vec::new()));
     }
     let names: Vec<String> = found.iter().map(|it| it.name(&step)).collect();
-    if names.iter().any(|it| !step.status.build.deleted.contains(it)) {
+    if names
+        .iter()
+        .any(|it| !step.status.build.deleted.contains(it))
+    {
         return Ok(StepOutcome::Claim(Claim::Delete(names)));
     }
     for (at, leftover) in found.iter().enumerate() {
@@ -154,10 +157,7 @@ async fn snapshots(step: &StepContext<'_>) -> Result<Vec<Leftover>, Error> {
 
 /// The filter for what has this manifest's ownership tag.
 fn owned(step: &StepContext<'_>) -> (String, [String; 1]) {
-    (
-        format!("tag:{MANIFEST_TAG}"),
-        [step.status.manifest.uri()],
-    )
+    (format!("tag:{MANIFEST_TAG}"), [step.status.manifest.uri()])
 }
 
 fn sorted(ids: impl Iterator<Item = String>) -> Vec<String> {
@@ -227,9 +227,7 @@ fn not_deleted(step: &StepContext<'_>, leftovers: &[Leftover], error: &AwsError)
         Remedy::Never => {
             error.has_code("InvalidSnapshot.InUse") && !step.has_waited(&reason, VISIBILITY_GRACE)
         }
-        Remedy::Later | Remedy::Ambiguous => {
-            !step.status.step_exceeds(CLEAN_UP_GRACE, step.now())
-        }
+        Remedy::Later | Remedy::Ambiguous => !step.status.step_exceeds(CLEAN_UP_GRACE, step.now()),
     };
     if may_pass {
         return StepOutcome::Wait(reason);

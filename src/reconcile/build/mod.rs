@@ -72,7 +72,9 @@ impl<'a> StepContext<'a> {
     /// have been heard although its answer was lost: what it made is looked for first, at every tick for a while.
     fn refused(&self, action: &str, error: AwsError) -> StepOutcome {
         let waiting = retrying(&error);
-        if !self.is_first && let Some(wait) = self.wait_up_to(waiting, VISIBILITY_GRACE) {
+        if !self.is_first
+            && let Some(wait) = self.wait_up_to(waiting, VISIBILITY_GRACE)
+        {
             return wait;
         }
         let action = action.to_owned();

@@ -71,8 +71,7 @@ fn is_unreadable(error: &AwsError) -> bool {
 
 /// EC2 does not see what S3 shows us: true for a while after an upload or a change of ACL.
 fn is_not_visible_yet(error: &AwsError) -> bool {
-    is_unreadable(error)
-        || error.has_code("InvalidManifest") && error.message.contains("HTTP 404")
+    is_unreadable(error) || error.has_code("InvalidManifest") && error.message.contains("HTTP 404")
 }
 
 async fn not_created(step: &StepContext<'_>, error: AwsError) -> Result<StepOutcome, Error> {

@@ -3,8 +3,8 @@
 //! resolves.
 
 mod bundle_instance;
-mod import;
 mod image;
+mod import;
 
 pub(super) use bundle_instance::prefix as bundle_prefix;
 
@@ -112,11 +112,7 @@ pub(super) fn client_token(status: &Status) -> String {
 }
 
 /// EC2's answer: the task, or what to do without one.
-fn answered(
-    step: &StepContext<'_>,
-    action: &str,
-    answer: Result<Task, AwsError>,
-) -> StepOutcome {
+fn answered(step: &StepContext<'_>, action: &str, answer: Result<Task, AwsError>) -> StepOutcome {
     match answer {
         Ok(task) => StepOutcome::Advance(Evidence::TaskStarted {
             task,

@@ -66,7 +66,12 @@ fn refused(error: AwsError) -> StepOutcome {
 }
 
 fn started(step: &StepContext<'_>, seen: &ObservedTask, origin: Origin) -> StepOutcome {
-    let task = Task::started(TaskKind::StoreImage, &step.config().region, seen, step.now());
+    let task = Task::started(
+        TaskKind::StoreImage,
+        &step.config().region,
+        seen,
+        step.now(),
+    );
     StepOutcome::Advance(Evidence::TaskStarted { task, origin })
 }
 

@@ -139,8 +139,8 @@ async fn an_image_is_watched_from_before_its_upload_to_its_mail() {
         "import-snapshot 33 %",
         "import-snapshot 93 % converting",
         "pending",
-        "available, mail sent",
-        "Ended: 1 available.",
+        "available, email sent",
+        "Finished: 1 available.",
     ] {
         let at = text[from..].find(words);
         from += at.unwrap_or_else(|| panic!("{words} not in its turn:\n{text}"));
@@ -162,11 +162,14 @@ async fn without_a_key_all_that_is_open_is_watched() {
     let ((outcome, text), ()) = tokio::join!(watch(&stack, &[]), cancels);
     assert!(!outcome.unwrap(), "{text}");
     assert!(text.contains("cancelling: import-snapshot"), "{text}");
-    assert!(text.contains("Ended: 1 available, 1 cancelled."), "{text}");
+    assert!(
+        text.contains("Finished: 1 available, 1 cancelled."),
+        "{text}"
+    );
     assert_eq!(stack.open().await, Vec::<String>::new());
     let (outcome, text) = watch(&stack, &[]).await;
     assert!(outcome.unwrap());
-    assert_eq!(text, format!("Nothing is open in s3://{}.\n", stack.bucket));
+    assert_eq!(text, format!("No open images in s3://{}.\n", stack.bucket));
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,7 +194,7 @@ async fn a_watch_gives_up_in_time_and_says_how_far_it_was() {
     };
     let report = follow_as(&stack, &wanted).await.0.unwrap_err().report();
     assert!(
-        report.contains("after 30 s, golden/web.image.yaml is working/await-task: import-snapshot"),
+        report.contains("after 30 s: golden/web.image.yaml is working/await-task: import-snapshot"),
         "{report}"
     );
     wanted.keys = vec!["none.image.yaml".to_owned()];
@@ -206,5 +209,8 @@ async fn a_status_that_cannot_be_read_ends_no_watch_of_the_others() {
     stack.drop_silently("amiwright/open/odd.image.yaml", "x");
     let (outcome, text) = watch(&stack, &[]).await;
     assert!(!outcome.unwrap(), "{text}");
-    assert!(text.contains("Ended: 1 available, 1 unreadable."), "{text}");
+    assert!(
+        text.contains("Finished: 1 available, 1 unreadable."),
+        "{text}"
+    );
 }

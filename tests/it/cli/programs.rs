@@ -105,7 +105,7 @@ fn an_instance_is_bundled_in_the_classic_era_and_watched() {
     ]);
     let said = text(&watched.stdout);
     assert!(watched.status.success(), "{said}{}", text(&watched.stderr));
-    assert!(said.contains("available, mail sent"), "{said}");
+    assert!(said.contains("available, email sent"), "{said}");
     let cancelled = local.run(&["cancel", "instance.image.yaml", "instanze.image.yaml"]);
     assert_eq!(cancelled.status.code(), Some(1));
     let said = text(&cancelled.stderr);
@@ -115,7 +115,7 @@ fn an_instance_is_bundled_in_the_classic_era_and_watched() {
 
 #[test]
 #[cfg(unix)]
-fn ctrl_c_ends_a_watch_and_says_that_the_images_go_on() {
+fn ctrl_c_ends_a_watch_and_says_that_the_images_continue() {
     let local = Local::start(&[]);
     let mut watching = amiwright()
         .args(["watch", "never.image.yaml", "--endpoint-url", &local.url])
@@ -138,12 +138,12 @@ fn ctrl_c_ends_a_watch_and_says_that_the_images_go_on() {
     let mut said = String::new();
     let mut errors = watching.stderr.take().unwrap();
     errors.read_to_string(&mut said).unwrap();
-    assert!(said.contains("the images go on"), "{said}");
+    assert!(said.contains("the images continue"), "{said}");
 }
 
 #[test]
-fn what_can_be_no_manifest_is_not_waited_for() {
-    // Nothing is asked: the endpoint is nobody's.
+fn what_is_not_a_manifest_is_not_waited_for() {
+    // No request is sent: nothing listens at the endpoint.
     let output = amiwright()
         .args([
             "watch",
@@ -158,6 +158,6 @@ fn what_can_be_no_manifest_is_not_waited_for() {
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("notes.txt can be no manifest"), "{said}");
+    assert!(said.contains("notes.txt is not a manifest"), "{said}");
     assert!(said.contains(".image.yaml"), "{said}");
 }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::support::{DISK, TestStack, minutes, refused, vmdk};
-use amiwright::image::words::CancelBy;
 use amiwright::image::apply::request_cancel;
+use amiwright::image::words::CancelBy;
 use amiwright::store;
 use localaws::ec2::TaskKind;
 use localaws::faults::Fault;

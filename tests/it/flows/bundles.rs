@@ -179,7 +179,10 @@ async fn a_changed_bundle_under_an_unchanged_image_manifest_is_a_new_version_too
 
     assert_eq!(stack.images().len(), 2);
     let status = stack.status("bundles/image.image.yaml").await;
-    assert_eq!(status["previous"][0]["regions"]["us-east-1"]["image"], json!(first.id));
+    assert_eq!(
+        status["previous"][0]["regions"]["us-east-1"]["image"],
+        json!(first.id)
+    );
     assert!(
         stack
             .mails()

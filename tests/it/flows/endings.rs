@@ -87,7 +87,11 @@ async fn a_disk_may_have_as_many_tags_as_are_accepted() {
         )
         .await;
     let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "available", "{:#}", status["build"]["failure"]);
+    assert_eq!(
+        status["state"], "available",
+        "{:#}",
+        status["build"]["failure"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,7 +105,11 @@ async fn a_machine_may_have_as_many_tags_as_are_accepted() {
         )
         .await;
     let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "available", "{:#}", status["build"]["failure"]);
+    assert_eq!(
+        status["state"], "available",
+        "{:#}",
+        status["build"]["failure"]
+    );
 }
 
 #[tokio::test(start_paused = true)]

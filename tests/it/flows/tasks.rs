@@ -380,7 +380,9 @@ async fn what_could_not_be_removed_is_told_with_what_it_keeps() {
     stack.rest().await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "cancelled", "{status:#}");
-    let snapshot = status["build"]["tasks"][0]["snapshots"][0].as_str().unwrap();
+    let snapshot = status["build"]["tasks"][0]["snapshots"][0]
+        .as_str()
+        .unwrap();
     let left = status["build"]["orphans"].as_array().unwrap();
     let left: Vec<&str> = left.iter().map(|it| it["what"].as_str().unwrap()).collect();
     assert_eq!(left, [&*image.id, snapshot], "{status:#}");

@@ -46,7 +46,10 @@ async fn other_content_is_a_new_version_and_the_previous_ami_is_kept_and_named()
 
     let status = stack.status(KEY).await;
     assert_eq!(status["regions"]["us-east-1"]["image"], json!(second.id));
-    assert_eq!(status["previous"][0]["regions"]["us-east-1"]["image"], json!(first.id));
+    assert_eq!(
+        status["previous"][0]["regions"]["us-east-1"]["image"],
+        json!(first.id)
+    );
     let mails = stack.mails();
     assert_eq!(mails.len(), 2);
     assert!(
@@ -80,7 +83,10 @@ async fn a_new_version_with_the_name_of_the_old_one_fails_and_says_why() {
     assert_eq!(stack.only_image(), first);
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "failed");
-    assert_eq!(status["build"]["failure"]["code"], "InvalidAMIName.Duplicate");
+    assert_eq!(
+        status["build"]["failure"]["code"],
+        "InvalidAMIName.Duplicate"
+    );
     let mail = stack.mails().pop().unwrap();
     assert!(
         mail.text.contains("an earlier version of this manifest"),
@@ -134,7 +140,10 @@ async fn a_rejected_version_keeps_the_previous_ami_in_mind() {
         .await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available");
-    assert_eq!(status["previous"][0]["regions"]["us-east-1"]["image"], json!(first.id));
+    assert_eq!(
+        status["previous"][0]["regions"]["us-east-1"]["image"],
+        json!(first.id)
+    );
 }
 
 #[tokio::test(start_paused = true)]

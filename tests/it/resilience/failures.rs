@@ -20,7 +20,10 @@ async fn a_snapshot_that_is_not_there_is_said_with_code_message_and_request_id()
         .await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "failed");
-    assert_eq!(status["build"]["failure"]["code"], "InvalidSnapshot.NotFound");
+    assert_eq!(
+        status["build"]["failure"]["code"],
+        "InvalidSnapshot.NotFound"
+    );
     let request_id = status["build"]["failure"]["requestId"].as_str().unwrap();
     let mail = stack.only_mail();
     assert_eq!(mail.subject, "AMI failed: web");
@@ -79,7 +82,10 @@ async fn a_name_that_is_somebody_elses_is_not_taken_over() {
         .await;
     assert_eq!(stack.only_image(), first);
     let status = stack.status("second.image.yaml").await;
-    assert_eq!(status["build"]["failure"]["code"], "InvalidAMIName.Duplicate");
+    assert_eq!(
+        status["build"]["failure"]["code"],
+        "InvalidAMIName.Duplicate"
+    );
     assert!(stack.mails()[1].text.contains(&first.id));
 }
 

@@ -233,7 +233,10 @@ async fn what_is_rate_limited_waits_for_the_next_tick_and_nothing_failed() {
     stack.drop_file(key, manifest).await;
     stack.world.run_for(Duration::from_secs(10)).await;
     stack.tick(&stack.aws(), None).await;
-    assert_eq!(stack.status(key).await["build"]["tasks"][0]["kind"], "store-image");
+    assert_eq!(
+        stack.status(key).await["build"]["tasks"][0]["kind"],
+        "store-image"
+    );
 
     let aws = stack.aws();
     aws.rate_limiter().drain(REGION, "DescribeStoreImageTasks");

@@ -57,7 +57,10 @@ async fn a_name_that_is_taken_is_said_before_hours_of_importing() {
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.drop_and_rest(KEY, DISK).await;
     let status = stack.status(KEY).await;
-    assert_eq!(status["build"]["failure"]["code"], "InvalidAMIName.Duplicate");
+    assert_eq!(
+        status["build"]["failure"]["code"],
+        "InvalidAMIName.Duplicate"
+    );
     assert_eq!(stack.count("ImportSnapshot"), 0);
 }
 

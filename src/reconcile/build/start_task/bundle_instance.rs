@@ -18,10 +18,7 @@ use crate::upload_policy::{self, BundleKey, POLICY_LIFE};
 const VERSION_DIGITS: usize = 16;
 
 /// Bundles an instance, unless that has been done.
-pub(super) async fn start(
-    step: &StepContext<'_>,
-    instance_id: &str,
-) -> Result<StepOutcome, Error> {
+pub(super) async fn start(step: &StepContext<'_>, instance_id: &str) -> Result<StepOutcome, Error> {
     if let Some(found) = adopt(step).await? {
         return Ok(found);
     }
@@ -97,10 +94,7 @@ async fn finished(step: &StepContext<'_>, prefix: &str) -> Result<Option<Observe
     }))
 }
 
-async fn wait_for_other(
-    step: &StepContext<'_>,
-    instance_id: &str,
-) -> Result<StepOutcome, Error> {
+async fn wait_for_other(step: &StepContext<'_>, instance_id: &str) -> Result<StepOutcome, Error> {
     let ids = [instance_id.to_owned()];
     let others = step.aws().find_bundle_tasks("instance-id", &ids).await?;
     let running = others
@@ -116,7 +110,9 @@ async fn wait_for_other(
 /// The long-lived key whose signature lets EC2 write the bundle, or why there is none.
 async fn bundle_key(step: &StepContext<'_>) -> Result<Result<BundleKey, Failure>, Error> {
     let Some(name) = &step.config().bundle_key_parameter else {
-        return Ok(Err(failures::bundle_key("no parameter is named".to_owned())));
+        return Ok(Err(failures::bundle_key(
+            "no parameter is named".to_owned(),
+        )));
     };
     let secret = match step.aws().secure_parameter(name).await {
         Ok(Some(secret)) => secret,

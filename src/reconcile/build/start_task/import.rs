@@ -31,11 +31,7 @@ pub(super) async fn disk(
     start(step, TaskKind::ImportSnapshot, &request).await
 }
 
-pub(super) async fn vm(
-    step: &StepContext<'_>,
-    spec: &Spec,
-    vm: &Vm,
-) -> Result<StepOutcome, Error> {
+pub(super) async fn vm(step: &StepContext<'_>, spec: &Spec, vm: &Vm) -> Result<StepOutcome, Error> {
     let request = request(step, spec, Expected::from(vm.format));
     start(step, TaskKind::ImportImage, &request).await
 }
