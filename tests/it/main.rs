@@ -11,6 +11,7 @@
 )]
 
 mod cli;
+mod documents;
 mod events;
 mod flows;
 mod resilience;

@@ -1,0 +1,150 @@
+//! The documents say what is so: links lead somewhere, examples are valid, and lists are complete.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use amiwright::manifest::image;
+
+const DOCUMENTS: [&str; 8] = [
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "README.md",
+    "SECURITY.md",
+    "docs/decisions.md",
+    "docs/development.md",
+    "docs/manifest.md",
+    "docs/operating.md",
+];
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = top().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The lines outside of code blocks.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut code = false;
+    text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        code ^= fence;
+        !code && !fence
+    })
+}
+
+/// The code blocks in this language.
+fn code_blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let start = format!("\n```{language}\n");
+    let blocks = text.split(start.as_str()).skip(1);
+    blocks
+        .filter_map(|rest| rest.split("\n```").next())
+        .collect()
+}
+
+/// The anchor that a heading gets.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || "-_ ".contains(*c);
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    text.chars()
+        .filter(kept)
+        .collect::<String>()
+        .replace(' ', "-")
+}
+
+/// What is between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut broken = Vec::new();
+    for document in DOCUMENTS {
+        let text = read(document);
+        let folder = top().join(document).parent().unwrap().to_path_buf();
+        let targets = text.split("](").skip(1);
+        for target in targets.filter_map(|rest| rest.split(')').next()) {
+            if target.starts_with("https://") {
+                continue;
+            }
+            let (file, wanted) = target.split_once('#').unwrap_or((target, ""));
+            let file: PathBuf = match file {
+                "" => top().join(document),
+                file => folder.join(file),
+            };
+            let found = file.exists()
+                && (wanted.is_empty()
+                    || prose(&read(&file))
+                        .filter(|line| line.starts_with('#'))
+                        .any(|heading| anchor(heading) == wanted));
+            if !found {
+                broken.push(format!("{document}: {target}"));
+            }
+        }
+    }
+    assert_eq!(broken, [""; 0]);
+}
+
+#[test]
+fn manifests_in_the_documents_are_valid() {
+    let now = "2026-11-21T12:00:00Z".parse().unwrap();
+    let mut checked = 0;
+    for document in ["README.md", "docs/manifest.md"] {
+        for block in code_blocks(&read(document), "yaml") {
+            let parsed = image::parse("a.image.yaml", block.as_bytes(), now);
+            assert!(parsed.is_ok(), "{document}: {block}\n{parsed:#?}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 2, "{checked}");
+}
+
+#[test]
+fn the_manifest_reference_names_every_field() {
+    let text = read("docs/manifest.md");
+    let described: BTreeSet<&str> = prose(&text)
+        .flat_map(quoted)
+        .flat_map(|words| words.split(['.', ':', ',', ' ', '{', '}']))
+        .collect();
+    let schema = image::schema();
+    let types = schema["$defs"].as_object().unwrap().values();
+    let fields: BTreeSet<&str> = types
+        .chain([&schema])
+        .flat_map(|part| {
+            let alternatives = part["oneOf"].as_array().into_iter().flatten();
+            alternatives.chain([part])
+        })
+        .filter_map(|part| part["properties"].as_object())
+        .flat_map(|properties| properties.keys().map(String::as_str))
+        .collect();
+    assert!(fields.len() > 50, "{fields:?}");
+    let missing: Vec<_> = fields.difference(&described).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn the_operating_guide_names_every_parameter_of_the_template() {
+    let text = read("docs/operating.md");
+    let described: BTreeSet<&str> = prose(&text).flat_map(quoted).collect();
+    let template = read("template.yaml");
+    let section = template.split("\nParameters:\n").nth(1).unwrap();
+    let section = section.split("\nConditions:\n").next().unwrap();
+    let parameters = section
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.trim().strip_suffix(':'));
+    let missing: Vec<_> = parameters.filter(|it| !described.contains(it)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn the_readme_stays_an_introduction() {
+    let lines = read("README.md").lines().count();
+    assert!(
+        lines <= 150,
+        "{lines} lines: move what is reference to docs/"
+    );
+}
