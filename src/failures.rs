@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::error_chain::error_chain;
+
 /// What failed, each with what it was about. One bad record does not keep the others from being handled,
 /// and none is forgotten: the invocation fails with all of them.
 #[derive(Debug, Default)]
@@ -13,13 +15,7 @@ pub struct Failures {
 impl Failures {
     /// Logs a failure with all its causes, and remembers it.
     pub fn add(&mut self, about: &str, error: &dyn Error) {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            source = cause.source();
-        }
+        let text = error_chain(error);
         tracing::error!(about, error = text, "failed");
         self.list.push(format!("{about}: {text}"));
     }

@@ -24,6 +24,7 @@ pub mod advance_tasks;
 pub mod aws;
 pub mod cli;
 pub mod config;
+mod error_chain;
 mod failures;
 pub mod function;
 pub mod image;

@@ -68,7 +68,7 @@ impl Aws {
         let answer = answer.map_err(|error| discreet(error, wanted))?;
         match answer.bundle_task.map(observed) {
             Some(task) if !task.id.is_empty() => Ok(task),
-            _ => Err(unnamed(doing, "task")),
+            _ => Err(unnamed("BundleInstance", doing, "the task")),
         }
     }
 
@@ -206,16 +206,12 @@ mod tests {
     fn an_error_that_quotes_the_request_is_discreet() {
         let wanted = wanted();
         let encoded = STANDARD.encode(&wanted.policy);
-        let error = AwsError {
-            doing: "bundling the instance i-1".into(),
-            remedy: Remedy::Never,
-            code: Some("AuthFailure".into()),
-            message: format!(
-                "{encoded} of AKIDEXAMPLE is not {}, nor signed c2lnbmVk",
-                wanted.policy
-            ),
-            request_id: None,
-        };
+        let message = format!(
+            "{encoded} of AKIDEXAMPLE is not {}, nor signed c2lnbmVk",
+            wanted.policy
+        );
+        let doing = "bundling the instance i-1";
+        let error = AwsError::unexplained("BundleInstance", doing, Remedy::Never, message);
         let message = discreet(error, &wanted).message;
         assert_eq!(message, "… of … is not …, nor signed …");
     }

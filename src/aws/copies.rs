@@ -47,6 +47,6 @@ impl Aws {
             wanted.source_id, wanted.source_region
         );
         let answer = self.ask_ec2("CopyImage", &doing, request.send()).await?;
-        said(answer.image_id).ok_or_else(|| unnamed(doing, "AMI"))
+        said(answer.image_id).ok_or_else(|| unnamed("CopyImage", doing, "the AMI"))
     }
 }

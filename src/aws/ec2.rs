@@ -37,7 +37,7 @@ impl Aws {
             return Err(AwsError { doing, ..refused });
         }
         request.await.map_err(|error| {
-            let error = AwsError::new(doing, &error);
+            let error = AwsError::new(action, doing, &error);
             if error.is_throttled() {
                 self.rate_limiter().drain(region, action);
             }
@@ -141,15 +141,10 @@ pub(super) fn said(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// The error for an answer without what the caller needs: `an AMI`. It may have happened.
-pub(super) fn unnamed(doing: String, what: &str) -> AwsError {
-    AwsError {
-        doing,
-        remedy: Remedy::Ambiguous,
-        code: None,
-        message: format!("EC2's answer names no {what}"),
-        request_id: None,
-    }
+/// The error for an answer without what the caller needs: `the AMI`. The call may have taken effect.
+pub(super) fn unnamed(action: &'static str, doing: String, what: &str) -> AwsError {
+    let message = format!("EC2's answer does not name {what}");
+    AwsError::unexplained(action, doing, Remedy::Ambiguous, message)
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! Errors of AWS, sorted by what to do about them.
+//! Errors of AWS, classified by what to do about them.
 
-use std::error::Error as _;
 use std::fmt;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use crate::error_chain::error_chain;
 use crate::image::status::Failure;
 
 /// What to do about an error.
@@ -23,13 +23,17 @@ pub enum Remedy {
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct AwsError {
-    /// What was being done, to what: `reading s3://b/k`.
+    /// The call, as the service's API reference names it: `HeadBucket`.
+    pub action: &'static str,
+    /// What was being done, to what, for people only: `reading s3://b/k`.
     pub doing: String,
     /// What to do about it.
     pub remedy: Remedy,
-    /// The service's error code.
+    /// The HTTP status; none where nothing was answered.
+    pub status: Option<u16>,
+    /// The service's error code. Those that begin with `amiwright.` are ours: the service was not asked.
     pub code: Option<String>,
-    /// The service's message, or what happened to the connection.
+    /// The service's message, or what happened to the connection, for people only.
     pub message: String,
     /// The service's request id.
     pub request_id: Option<String>,
@@ -88,32 +92,49 @@ const THROTTLED: &[&str] = &[
 ];
 
 impl AwsError {
-    /// Sorts an SDK error; `doing` says what was being done, to what.
-    pub(super) fn new<E>(doing: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Self
+    /// Classifies the SDK's error for a call; `doing` says what was being done, to what.
+    pub(super) fn new<E>(
+        action: &'static str,
+        doing: impl Into<String>,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let doing = doing.into();
-        let request_id = error.request_id().map(str::to_owned);
+        let status = error.raw_response().map(|raw| raw.status().as_u16());
         let (remedy, code, message) = match error {
             SdkError::ServiceError(context) => {
-                let code = context.err().code().map(str::to_owned);
-                let status = context.raw().status().as_u16();
-                let message = context
-                    .err()
-                    .message()
-                    .map_or_else(|| without_words(status), str::to_owned);
-                (remedy_of(code.as_deref(), status), code, message)
+                let (code, status) = (context.err().code(), context.raw().status().as_u16());
+                let message = context.err().message();
+                let message = message.map_or_else(|| without_message(status), str::to_owned);
+                (remedy_of(code, status), code.map(str::to_owned), message)
             }
-            SdkError::ConstructionFailure(_) => (Remedy::Never, None, chain(error)),
-            _ => (Remedy::Ambiguous, None, chain(error)),
+            SdkError::ConstructionFailure(_) => (Remedy::Never, None, error_chain(error)),
+            _ => (Remedy::Ambiguous, None, error_chain(error)),
         };
         Self {
-            doing,
-            remedy,
+            status,
             code,
-            message,
-            request_id,
+            request_id: error.request_id().map(str::to_owned),
+            ..Self::unexplained(action, doing, remedy, message)
+        }
+    }
+
+    /// An error that the service did not report: of an answer that cannot be used, or of a request that was not sent.
+    pub(super) fn unexplained(
+        action: &'static str,
+        doing: impl Into<String>,
+        remedy: Remedy,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            action,
+            doing: doing.into(),
+            remedy,
+            status: None,
+            code: None,
+            message: message.into(),
+            request_id: None,
         }
     }
 
@@ -121,6 +142,13 @@ impl AwsError {
     #[must_use]
     pub fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
+    }
+
+    /// Whether the service answered with this HTTP status. An answer to a HEAD request has no body, so it may have no
+    /// code: then this is all that it says.
+    #[must_use]
+    pub fn has_status(&self, status: u16) -> bool {
+        self.status == Some(status)
     }
 
     /// Whether the service had too many requests.
@@ -162,29 +190,14 @@ fn remedy_of(code: Option<&str>, status: u16) -> Remedy {
     }
 }
 
-/// What is said of an answer that says nothing itself.
-fn without_words(status: u16) -> String {
+/// What is reported of an answer without a message.
+fn without_message(status: u16) -> String {
     match status {
         200..300 => format!(
             "HTTP status {status}, but the answer cannot be read: is this the service's endpoint?"
         ),
         _ => format!("HTTP status {status}"),
     }
-}
-
-/// The error and what caused it, once, in one line. The SDK's own `Display` names only the outermost.
-fn chain<E>(error: &SdkError<E, HttpResponse>) -> String
-where
-    E: std::error::Error + 'static,
-{
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -118,7 +118,9 @@ impl Aws {
         let output = self
             .ask_ec2("RegisterImage", &doing, request.send())
             .await?;
-        output.image_id.ok_or_else(|| unnamed(doing, "AMI"))
+        output
+            .image_id
+            .ok_or_else(|| unnamed("RegisterImage", doing, "the AMI"))
     }
 
     /// Deregisters an AMI. Its snapshots and its objects in S3 stay.

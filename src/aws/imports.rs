@@ -75,7 +75,8 @@ impl Aws {
         let answer = self
             .ask_ec2("ImportSnapshot", &doing, request.send())
             .await?;
-        let id = said(answer.import_task_id).ok_or_else(|| unnamed(doing, "task"))?;
+        let id = said(answer.import_task_id)
+            .ok_or_else(|| unnamed("ImportSnapshot", doing, "the task"))?;
         Ok(snapshot_task(id, answer.snapshot_task_detail, answer.tags))
     }
 
@@ -114,7 +115,7 @@ impl Aws {
             .set_tags(answer.tags)
             .build();
         match image_task(task) {
-            task if task.id.is_empty() => Err(unnamed(doing, "task")),
+            task if task.id.is_empty() => Err(unnamed("ImportImage", doing, "the task")),
             task => Ok(task),
         }
     }

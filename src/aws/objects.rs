@@ -8,6 +8,10 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
 use super::{Aws, AwsError, Remedy};
+use crate::error_chain::error_chain;
+
+/// S3's answer where an object has no bytes in the range ("Error responses", S3 API Reference, `InvalidRange`).
+const RANGE_NOT_SATISFIABLE: u16 = 416;
 
 /// An object and its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +20,15 @@ pub struct Object {
     pub info: ObjectInfo,
     /// Its content; none if it is larger than the caller takes.
     pub content: Option<Vec<u8>>,
+}
+
+/// Some of an object's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectPart {
+    /// What is known of the object.
+    pub info: ObjectInfo,
+    /// The bytes of the range that are there.
+    pub bytes: Vec<u8>,
 }
 
 /// What is known of an object.
@@ -75,7 +88,7 @@ impl Aws {
         let output = match request.send().await {
             Ok(output) => output,
             Err(error) => {
-                let error = AwsError::new(doing, &error);
+                let error = AwsError::new("GetObject", doing, &error);
                 return if is_absent(&error) || error.has_code("PreconditionFailed") {
                     Ok(None)
                 } else {
@@ -86,7 +99,7 @@ impl Aws {
         let info = ObjectInfo {
             key: key.to_owned(),
             etag: output.e_tag.unwrap_or_default(),
-            version_id: output.version_id.filter(|version| version != "null"),
+            version_id: version_id(output.version_id),
             size: unsigned(output.content_length),
             modified_at: timestamp(output.last_modified.as_ref()),
         };
@@ -102,36 +115,77 @@ impl Aws {
         }))
     }
 
-    /// Reads the bytes of an object from the first to the last of a range, or to the object's end; none if there is no
-    /// such object. The range must be of a size that fits into memory.
+    /// Reads the bytes of an object from the first to the last of a range, or to the object's end, with all that a HEAD
+    /// request would tell; none if there is no such object. The range must be of a size that fits into memory.
+    ///
+    /// S3 has no bytes to send of an empty object, or from beyond an object's end, and refuses such a range without
+    /// describing the object: only then a HEAD request follows.
     ///
     /// # Errors
-    /// If S3 does not answer, or refuses.
+    /// If S3 does not answer, or refuses. Unlike for a HEAD request, its answer says whether there is such a bucket
+    /// (`NoSuchBucket`), and whether the object is archived (`InvalidObjectState`).
     pub async fn get_range(
         &self,
         bucket: &str,
         key: &str,
         range: RangeInclusive<u64>,
-    ) -> Result<Option<Vec<u8>>, AwsError> {
+    ) -> Result<Option<ObjectPart>, AwsError> {
+        const ACTION: &str = "GetObject";
         let doing = format!("reading a part of s3://{bucket}/{key}");
         let bytes = format!("bytes={}-{}", range.start(), range.end());
         let request = self.s3().get_object().bucket(bucket).key(key).range(bytes);
-        match request.send().await {
-            // An endpoint that does not know ranges sends all of an object that may be far too large.
-            Ok(output) if output.content_range.is_none() => Err(AwsError {
+        let output = match request.send().await {
+            Ok(output) => output,
+            Err(error) => {
+                return match AwsError::new(ACTION, doing, &error) {
+                    error if is_absent(&error) => Ok(None),
+                    error if error.has_status(RANGE_NOT_SATISFIABLE) => {
+                        self.no_bytes(bucket, key, *range.start()).await
+                    }
+                    error => Err(error),
+                };
+            }
+        };
+        // An endpoint that does not know ranges sends all of an object that may be far too large.
+        let Some(size) = output.content_range.as_deref().and_then(total_size) else {
+            let message = "the endpoint does not answer with the range that was asked for";
+            return Err(AwsError::unexplained(ACTION, doing, Remedy::Never, message));
+        };
+        let info = ObjectInfo {
+            key: key.to_owned(),
+            etag: output.e_tag.unwrap_or_default(),
+            version_id: version_id(output.version_id),
+            size,
+            modified_at: timestamp(output.last_modified.as_ref()),
+        };
+        let bytes = collected(doing, output.body).await?;
+        Ok(Some(ObjectPart { info, bytes }))
+    }
+
+    /// What an object is of which S3 has no bytes from `start` on.
+    async fn no_bytes(
+        &self,
+        bucket: &str,
+        key: &str,
+        start: u64,
+    ) -> Result<Option<ObjectPart>, AwsError> {
+        let Some(info) = self.head_object(bucket, key).await? else {
+            return Ok(None);
+        };
+        if info.size > start {
+            let doing = format!("reading a part of s3://{bucket}/{key}");
+            let message = "the object was replaced while it was read";
+            return Err(AwsError::unexplained(
+                "GetObject",
                 doing,
-                remedy: Remedy::Never,
-                code: None,
-                message: "the endpoint answers with the whole object instead".to_owned(),
-                request_id: None,
-            }),
-            Ok(output) => Ok(Some(collected(doing, output.body).await?)),
-            Err(error) => match AwsError::new(doing, &error) {
-                error if is_absent(&error) => Ok(None),
-                error if error.has_code("InvalidRange") => Ok(Some(Vec::new())),
-                error => Err(error),
-            },
+                Remedy::Later,
+                message,
+            ));
         }
+        Ok(Some(ObjectPart {
+            info,
+            bytes: Vec::new(),
+        }))
     }
 
     /// Looks at an object; none if there is none.
@@ -147,12 +201,16 @@ impl Aws {
             Ok(output) => Ok(Some(ObjectInfo {
                 key: key.to_owned(),
                 etag: output.e_tag.unwrap_or_default(),
-                version_id: output.version_id.filter(|version| version != "null"),
+                version_id: version_id(output.version_id),
                 size: unsigned(output.content_length),
                 modified_at: timestamp(output.last_modified.as_ref()),
             })),
             Err(error) => {
-                let error = AwsError::new(format!("looking at s3://{bucket}/{key}"), &error);
+                let error = AwsError::new(
+                    "HeadObject",
+                    format!("looking at s3://{bucket}/{key}"),
+                    &error,
+                );
                 if is_absent(&error) {
                     Ok(None)
                 } else {
@@ -189,7 +247,8 @@ impl Aws {
         match request.send().await {
             Ok(output) => Ok(Saved::Yes(output.e_tag.unwrap_or_default())),
             Err(error) => {
-                let error = AwsError::new(format!("writing s3://{bucket}/{key}"), &error);
+                let error =
+                    AwsError::new("PutObject", format!("writing s3://{bucket}/{key}"), &error);
                 // The object that If-Match wants may also be gone: then S3 answers 404.
                 if is_condition(&error) || (etag.is_some() && is_absent(&error)) {
                     Ok(Saved::Conflict)
@@ -211,7 +270,7 @@ impl Aws {
         request
             .send()
             .await
-            .map_err(|error| AwsError::new(doing(), &error))?;
+            .map_err(|error| AwsError::new("PutObject", doing(), &error))?;
         Ok(())
     }
 
@@ -230,7 +289,11 @@ impl Aws {
         match request.send().await {
             Ok(_) => Ok(true),
             Err(error) => {
-                let error = AwsError::new(format!("removing s3://{bucket}/{key}"), &error);
+                let error = AwsError::new(
+                    "DeleteObject",
+                    format!("deleting s3://{bucket}/{key}"),
+                    &error,
+                );
                 if is_absent(&error) {
                     Ok(true)
                 } else if is_condition(&error) {
@@ -248,11 +311,11 @@ impl Aws {
     /// If S3 does not answer, or refuses.
     pub async fn delete_object(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
         let request = self.s3().delete_object().bucket(bucket).key(key);
-        let doing = || format!("removing s3://{bucket}/{key}");
+        let doing = || format!("deleting s3://{bucket}/{key}");
         request
             .send()
             .await
-            .map_err(|error| AwsError::new(doing(), &error))?;
+            .map_err(|error| AwsError::new("DeleteObject", doing(), &error))?;
         Ok(())
     }
 
@@ -297,7 +360,11 @@ impl Aws {
             .send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
-                AwsError::new(format!("listing s3://{bucket}/{prefix}"), &error)
+                AwsError::new(
+                    "ListObjectsV2",
+                    format!("listing s3://{bucket}/{prefix}"),
+                    &error,
+                )
             })?;
             let encoded = page.encoding_type == Some(EncodingType::Url);
             let objects = page.contents.unwrap_or_default().into_iter();
@@ -321,8 +388,13 @@ impl Aws {
     /// If there is no such bucket, or it may not be seen.
     pub async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, AwsError> {
         let output = self.s3().head_bucket().bucket(bucket).send().await;
-        let output = output
-            .map_err(|error| AwsError::new(format!("looking at the bucket {bucket}"), &error))?;
+        let output = output.map_err(|error| {
+            AwsError::new(
+                "HeadBucket",
+                format!("looking at the bucket {bucket}"),
+                &error,
+            )
+        })?;
         Ok(output.bucket_region)
     }
 
@@ -341,19 +413,16 @@ impl Aws {
         request
             .send()
             .await
-            .map_err(|error| AwsError::new(doing(), &error))?;
+            .map_err(|error| AwsError::new("PutObjectAcl", doing(), &error))?;
         Ok(())
     }
 }
 
 /// All bytes of an answer.
 async fn collected(doing: String, body: ByteStream) -> Result<Vec<u8>, AwsError> {
-    let content = body.collect().await.map_err(|error| AwsError {
-        doing,
-        remedy: Remedy::Later,
-        code: None,
-        message: format!("the answer broke off: {error}"),
-        request_id: None,
+    let content = body.collect().await.map_err(|error| {
+        let message = format!("the answer broke off: {}", error_chain(&error));
+        AwsError::unexplained("GetObject", doing, Remedy::Later, message)
     })?;
     Ok(content.to_vec())
 }
@@ -371,6 +440,16 @@ fn is_absent(error: &AwsError) -> bool {
         .any(|code| error.has_code(code))
 }
 
+/// The version of an object; none in a bucket that has no versions.
+fn version_id(version_id: Option<String>) -> Option<String> {
+    version_id.filter(|version| version != "null")
+}
+
+/// The object's size in a Content-Range header: `bytes 0-3/15`.
+fn total_size(content_range: &str) -> Option<u64> {
+    content_range.rsplit_once('/')?.1.parse().ok()
+}
+
 fn unsigned(size: Option<i64>) -> u64 {
     size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0)
 }
@@ -380,7 +459,8 @@ fn timestamp(time: Option<&DateTime>) -> Timestamp {
     time.and_then(|time| Timestamp::from_second(time.secs()).ok())
         .unwrap_or(Timestamp::UNIX_EPOCH)
 }
-/// A key as it is, of one in a list.
+
+/// A key of a list, decoded.
 fn listed_key(key: String, encoded: bool) -> String {
     if !encoded {
         return key;

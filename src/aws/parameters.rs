@@ -41,7 +41,7 @@ impl Aws {
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => {
-                let error = AwsError::new(doing, &error);
+                let error = AwsError::new("GetParameter", doing, &error);
                 return if error.has_code("ParameterNotFound") {
                     Ok(None)
                 } else {
@@ -49,24 +49,17 @@ impl Aws {
                 };
             }
         };
-        let refused = |message: String| AwsError {
-            doing: doing.clone(),
-            remedy: Remedy::Never,
-            code: None,
-            message,
-            request_id: None,
-        };
+        let refused =
+            |message: &str| AwsError::unexplained("GetParameter", &doing, Remedy::Never, message);
         let parameter = answer
             .parameter
-            .ok_or_else(|| refused("SSM's answer has no parameter".to_owned()))?;
+            .ok_or_else(|| refused("SSM's answer has no parameter"))?;
         match (parameter.r#type, parameter.value) {
             (Some(ParameterType::SecureString), Some(value)) => Ok(Some(Secret(value))),
-            (Some(ParameterType::SecureString), None) => {
-                Err(refused("SSM's answer has no value".to_owned()))
-            }
+            (Some(ParameterType::SecureString), None) => Err(refused("SSM's answer has no value")),
             (other, _) => {
                 let kind = other.as_ref().map_or("of no type", ParameterType::as_str);
-                Err(refused(format!(
+                Err(refused(&format!(
                     "it is {kind}, which anybody who may list parameters can read: store it as SecureString"
                 )))
             }

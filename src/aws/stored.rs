@@ -46,7 +46,7 @@ impl Aws {
         let answer = self
             .ask_ec2("CreateStoreImageTask", &doing, request.send())
             .await?;
-        said(answer.object_key).ok_or_else(|| unnamed(doing, "object"))
+        said(answer.object_key).ok_or_else(|| unnamed("CreateStoreImageTask", doing, "the object"))
     }
 
     /// The tasks that store these AMIs, in whatever bucket. An id that EC2 does not know is left out.
@@ -111,7 +111,7 @@ impl Aws {
         let answer = self
             .ask_ec2("CreateRestoreImageTask", &doing, request.send())
             .await?;
-        said(answer.image_id).ok_or_else(|| unnamed(doing, "AMI"))
+        said(answer.image_id).ok_or_else(|| unnamed("CreateRestoreImageTask", doing, "the AMI"))
     }
 }
 

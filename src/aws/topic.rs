@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_sns::types::MessageAttributeValue;
 
 use super::{Aws, AwsError, Remedy};
+use crate::error_chain::error_chain;
 
 impl Aws {
     /// Publishes a message with one body for e-mail and one for everybody else (Publish, `MessageStructure=json`).
@@ -34,19 +35,15 @@ impl Aws {
                 .data_type("String")
                 .string_value(value)
                 .build();
-            let value = value.map_err(|error| AwsError {
-                doing: doing.clone(),
-                remedy: Remedy::Never,
-                code: None,
-                message: error.to_string(),
-                request_id: None,
+            let value = value.map_err(|error| {
+                AwsError::unexplained("Publish", &doing, Remedy::Never, error_chain(&error))
             })?;
             request = request.message_attributes(name, value);
         }
         let output = request
             .send()
             .await
-            .map_err(|error| AwsError::new(doing, &error))?;
+            .map_err(|error| AwsError::new("Publish", doing, &error))?;
         Ok(output.message_id.unwrap_or_default())
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use super::text::plain;
+use crate::error_chain::causes;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -59,10 +60,8 @@ impl Error {
     #[must_use]
     pub fn report(&self) -> String {
         let mut text = format!("error: {}\n", plain(&self.to_string()));
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let _ = writeln!(text, "  because: {}", plain(&error.to_string()));
-            cause = error.source();
+        for cause in causes(self) {
+            let _ = writeln!(text, "  because: {}", plain(&cause.to_string()));
         }
         if let Self::Failed {
             hint: Some(hint), ..

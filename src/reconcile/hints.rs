@@ -36,17 +36,12 @@ pub(super) fn is_manifest_gone(status: &Status) -> bool {
 
 /// What a person can do where the object that the image is made from cannot be read: a `bundle`, a `disk`.
 pub(super) fn for_unreadable(what: &str, error: &AwsError) -> String {
-    let says = |texts: [&str; 2]| {
-        texts
-            .iter()
-            .any(|text| error.has_code(text) || error.message.contains(text))
-    };
-    let advice = if says(["PermanentRedirect", "HTTP status 301"]) {
+    let advice = if error.has_code("PermanentRedirect") || error.has_status(301) {
         format!(
             "the {what}'s bucket is in another Region than the AMI: upload the {what} to a bucket in this one"
         )
     } else if error.has_code("NoSuchBucket")
-        || error.doing.starts_with("looking at the bucket") && error.has_code("NotFound")
+        || error.action == "HeadBucket" && error.has_status(404)
     {
         let field = if what == "bundle" {
             "manifest"
@@ -56,7 +51,7 @@ pub(super) fn for_unreadable(what: &str, error: &AwsError) -> String {
         format!("there is no such bucket: correct source.{what}.{field}")
     } else if error.has_code("InvalidObjectState") {
         format!("the {what} is archived: restore it first (aws s3api restore-object)")
-    } else if says(["AccessDenied", "HTTP status 403"]) {
+    } else if error.has_code("AccessDenied") || error.has_status(403) {
         format!(
             "name the {what}'s bucket in the stack's parameter OtherBuckets, so that the function's role has s3:GetObject and \
              s3:ListBucket on it (the bucket's own policy counts, too), or upload the {what} beside its manifest"

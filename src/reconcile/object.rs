@@ -127,8 +127,8 @@ async fn otherwise(
             return Ok(Vec::new());
         }
         let range = from..=to.min(info.size - 1);
-        let bytes = context.aws.get_range(bucket, &info.key, range).await?;
-        Ok(bytes.unwrap_or_default())
+        let part = context.aws.get_range(bucket, &info.key, range).await?;
+        Ok(part.map(|part| part.bytes).unwrap_or_default())
     };
     let head = read(0, contents::HEAD_BYTES - 1).await?;
     let tail = read(info.size.saturating_sub(contents::TAIL_BYTES), u64::MAX).await?;
