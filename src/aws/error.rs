@@ -12,11 +12,11 @@ use crate::image::status::Failure;
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// The service is busy, or what is asked for cannot be seen yet: ask again later.
+    /// The service is busy, or what was requested is not visible yet: retry later.
     Later,
-    /// The request is wrong or not allowed: asking again is no use.
+    /// The request is invalid or not allowed: a retry cannot succeed.
     Never,
-    /// The answer was lost: it may have happened. Look.
+    /// The answer was lost: the call may have taken effect. Check before retrying.
     Ambiguous,
 }
 
@@ -73,7 +73,7 @@ const LATER: &[&str] = &[
     "ConditionalRequestConflict",
     "OperationAborted",
     "KMSThrottling",
-    // The credentials or the clock of this very process are stale; the next one has others.
+    // The credentials or the clock of this process are stale; the next process has new ones.
     "ExpiredToken",
     "ExpiredTokenException",
     "RequestExpired",
@@ -90,6 +90,21 @@ const THROTTLED: &[&str] = &[
     "TooManyRequestsException",
     "EC2ThrottledException",
 ];
+
+/// What the SDK's calls return.
+pub(super) type Answer<O, E> = Result<O, SdkError<E, HttpResponse>>;
+
+/// An answer with its error classified; `doing` says what was being done, to what.
+pub(super) fn classify<O, E>(
+    action: &'static str,
+    doing: impl Into<String>,
+    answer: Answer<O, E>,
+) -> Result<O, AwsError>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    answer.map_err(|error| AwsError::new(action, doing, &error))
+}
 
 impl AwsError {
     /// Classifies the SDK's error for a call; `doing` says what was being done, to what.
@@ -151,7 +166,7 @@ impl AwsError {
         self.status == Some(status)
     }
 
-    /// Whether the service had too many requests.
+    /// Whether the service throttled the request.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         self.code
@@ -165,7 +180,7 @@ impl AwsError {
         self.has_code(super::rate_limiter::CODE)
     }
 
-    /// The error as the reason why an image fails, with what a person can do.
+    /// The error as the reason why an image failed, with a hint for its owner.
     #[must_use]
     pub fn into_failure(self, hint: impl Into<String>) -> Failure {
         Failure {
@@ -181,9 +196,9 @@ impl AwsError {
 fn remedy_of(code: Option<&str>, status: u16) -> Remedy {
     match code {
         Some(code) if LATER.contains(&code) => Remedy::Later,
-        // The service did what it was asked for; only its answer is lost.
+        // The call took effect; only its answer is lost.
         _ if (200..300).contains(&status) => Remedy::Ambiguous,
-        // The service does not have what is asked for: S3 without conditional writes, an emulator without an action.
+        // The service does not support the call: S3 without conditional writes, an emulator without an action.
         _ if status == 501 => Remedy::Never,
         _ if status == 429 || status >= 500 => Remedy::Later,
         _ => Remedy::Never,
@@ -194,7 +209,7 @@ fn remedy_of(code: Option<&str>, status: u16) -> Remedy {
 fn without_message(status: u16) -> String {
     match status {
         200..300 => format!(
-            "HTTP status {status}, but the answer cannot be read: is this the service's endpoint?"
+            "HTTP status {status}, but the answer is not readable: check that this is the service's endpoint"
         ),
         _ => format!("HTTP status {status}"),
     }
@@ -205,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sorts_errors_by_code_and_status() {
+    fn classifies_errors_by_code_and_status() {
         assert_eq!(remedy_of(Some("SlowDown"), 503), Remedy::Later);
         assert_eq!(remedy_of(Some("InternalError"), 200), Remedy::Later);
         assert_eq!(remedy_of(None, 502), Remedy::Later);

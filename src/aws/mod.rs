@@ -1,4 +1,4 @@
-//! The only place that knows the SDK's types. Everything that leaves it is in our own words.
+//! The only place that knows the SDK's types. Callers see our own types alone.
 
 mod bundles;
 mod connect;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sns::types::MessageAttributeValue;
 
+use super::error::classify;
 use super::{Aws, AwsError, Remedy};
 use crate::error_chain::error_chain;
 
 impl Aws {
-    /// Publishes a message with one body for e-mail and one for everybody else (Publish, `MessageStructure=json`).
+    /// Publishes a message with one body for email and one for all other protocols (Publish, `MessageStructure=json`).
     /// Returns SNS's message id.
     ///
     /// # Errors
@@ -18,11 +19,11 @@ impl Aws {
         topic_arn: &str,
         subject: &str,
         email: &str,
-        machines: &str,
+        default: &str,
         attributes: &BTreeMap<String, String>,
     ) -> Result<String, AwsError> {
         let doing = format!("publishing to {topic_arn}");
-        let bodies = serde_json::json!({ "default": machines, "email": email });
+        let bodies = serde_json::json!({ "default": default, "email": email });
         let mut request = self
             .sns()
             .publish()
@@ -40,10 +41,7 @@ impl Aws {
             })?;
             request = request.message_attributes(name, value);
         }
-        let output = request
-            .send()
-            .await
-            .map_err(|error| AwsError::new("Publish", doing, &error))?;
+        let output = classify("Publish", doing, request.send().await)?;
         Ok(output.message_id.unwrap_or_default())
     }
 }

@@ -84,7 +84,7 @@ impl Place {
             topic_arn: None,
             bundle_key_parameter: None,
             vm_import_role: None,
-            tell_started: false,
+            notify_started: false,
         })
     }
 }

@@ -133,7 +133,7 @@ pub(super) fn check(context: Context<'_>, status: &mut Status, content: &[u8]) {
         Ok(wanted) => match tag_problem(status) {
             None => {
                 let accepted = wanted.accepted(&status.manifest);
-                return transition::accept(status, accepted, context.config.tell_started, now);
+                return transition::accept(status, accepted, context.config.notify_started, now);
             }
             Some(problem) => vec![problem],
         },

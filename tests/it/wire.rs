@@ -432,6 +432,6 @@ async fn a_rate_limited_request_is_not_sent() {
     assert_eq!(later.action, "CreateRestoreImageTask");
     assert!(later.is_rate_limited_locally());
     assert!(later.has_code("amiwright.RateLimited"), "{later}");
-    assert!(later.doing.starts_with("restoring the image"), "{later}");
+    assert!(later.doing.starts_with("restoring the AMI"), "{later}");
     assert_eq!(stack.count("CreateRestoreImageTask"), sent);
 }
