@@ -1,40 +1,51 @@
-//! The failures of an invocation that went on after the first.
+//! Error chains in one place, and the failures of an invocation that continues after the first.
 
 use std::error::Error;
 use std::fmt;
+use std::iter;
 
-use crate::error_chain::error_chain;
+/// What caused an error, the nearest cause first.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn Error + 'a),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(error.source(), |&cause| cause.source())
+}
 
-/// What failed, each with what it was about. One bad record does not keep the others from being handled,
-/// and none is forgotten: the invocation fails with all of them.
+/// An error and its causes on one line. No `Display` of an error repeats its source.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    causes(error).fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// The failures of an invocation, each with what it was about. One bad record does not keep the others from being
+/// handled, and none is forgotten: the invocation fails with all of them.
 #[derive(Debug, Default)]
 pub struct Failures {
     list: Vec<String>,
 }
 
 impl Failures {
-    /// Logs a failure with all its causes, and remembers it.
+    /// Logs a failure with its causes, and adds it.
     pub fn add(&mut self, about: &str, error: &dyn Error) {
-        let text = error_chain(error);
+        let text = chain(error);
         tracing::error!(about, error = text, "failed");
         self.list.push(format!("{about}: {text}"));
     }
 
-    /// Takes over those of another part of the invocation, which has logged them.
+    /// Adds the failures of another part of the invocation, which are logged already.
     pub fn append(&mut self, other: Self) {
         self.list.extend(other.list);
     }
 
-    /// How many there are.
+    /// The number of failures.
     #[must_use]
     pub fn count(&self) -> usize {
         self.list.len()
     }
 
-    /// `value`, if nothing failed.
+    /// `value` if nothing failed.
     ///
     /// # Errors
-    /// All that failed.
+    /// All failures.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
         if self.list.is_empty() {
             Ok(value)
@@ -51,3 +62,33 @@ impl fmt::Display for Failures {
 }
 
 impl Error for Failures {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        source: Option<Box<Self>>,
+    }
+
+    #[test]
+    fn a_chain_names_every_cause_once() {
+        let over = |text, source| Layer {
+            text,
+            source: Some(Box::new(source)),
+        };
+        let reset = Layer {
+            text: "connection reset",
+            source: None,
+        };
+        assert_eq!(chain(&reset), "connection reset");
+        let error = over("cannot read", over("request failed", reset));
+        assert_eq!(
+            chain(&error),
+            "cannot read: request failed: connection reset"
+        );
+    }
+}

@@ -24,7 +24,6 @@ pub mod advance_tasks;
 pub mod aws;
 pub mod cli;
 pub mod config;
-mod error_chain;
 mod failures;
 pub mod function;
 pub mod image;

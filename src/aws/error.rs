@@ -6,7 +6,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::error_chain::error_chain;
+use crate::failures::chain;
 use crate::image::status::Failure;
 
 /// What to do about an error.
@@ -124,8 +124,8 @@ impl AwsError {
                 let message = message.map_or_else(|| without_message(status), str::to_owned);
                 (remedy_of(code, status), code.map(str::to_owned), message)
             }
-            SdkError::ConstructionFailure(_) => (Remedy::Never, None, error_chain(error)),
-            _ => (Remedy::Ambiguous, None, error_chain(error)),
+            SdkError::ConstructionFailure(_) => (Remedy::Never, None, chain(error)),
+            _ => (Remedy::Ambiguous, None, chain(error)),
         };
         Self {
             status,

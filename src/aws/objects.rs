@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use super::error::classify;
 use super::{Aws, AwsError, Remedy};
-use crate::error_chain::error_chain;
+use crate::failures::chain;
 
 /// S3's answer where an object has no bytes in the range ("Error responses", S3 API Reference, `InvalidRange`).
 const RANGE_NOT_SATISFIABLE: u16 = 416;
@@ -384,7 +384,7 @@ async fn read_body(doing: String, body: ByteStream) -> Result<Vec<u8>, AwsError>
     let content = body.collect().await.map_err(|error| {
         let message = format!(
             "the connection was lost while reading the answer: {}",
-            error_chain(&error)
+            chain(&error)
         );
         AwsError::unexplained("GetObject", doing, Remedy::Later, message)
     })?;

@@ -6,7 +6,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 
 use super::error::classify;
 use super::{Aws, AwsError, Remedy};
-use crate::error_chain::error_chain;
+use crate::failures::chain;
 
 impl Aws {
     /// Publishes a message with one body for email and one for all other protocols (Publish, `MessageStructure=json`).
@@ -37,7 +37,7 @@ impl Aws {
                 .string_value(value)
                 .build();
             let value = value.map_err(|error| {
-                AwsError::unexplained("Publish", &doing, Remedy::Never, error_chain(&error))
+                AwsError::unexplained("Publish", &doing, Remedy::Never, chain(&error))
             })?;
             request = request.message_attributes(name, value);
         }

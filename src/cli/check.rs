@@ -1,208 +1,209 @@
-//! `amiwright check FILE…`: says what is wrong with manifests, before anything is uploaded.
+//! `amiwright check FILE…`: finds the mistakes in manifests before they are uploaded.
 
-use std::{
-    fs,
-    io::{self, Read as _, Write},
-    path::{Path, PathBuf},
-};
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::Error;
+use super::text::plain;
+use crate::image::transition::counted;
 use crate::manifest::{
     Problem, bundle, image,
     key::{self, Kind},
 };
 
-/// Most bytes read of a file: more than any manifest may have, so that the check itself can refuse it.
-const MOST_BYTES: u64 = (1 << 20) + 1;
+/// How much of a file is read: one byte more than the largest manifest, so that the parser reports the size.
+const READ_MAX: u64 = (1 << 20) + 1;
 
-/// Longest line that is drawn, in bytes.
-const LONGEST_LINE: usize = 1000;
-
-/// Check manifests without AWS.
+/// Arguments of `amiwright check`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
-    /// Image manifests (NAME.image.yaml, .yml, .json) and bundle manifests (NAME.manifest.xml); `-` reads standard input.
+pub(super) struct Args {
+    /// Image manifests (NAME.image.yaml, .yml, .json) and bundle manifests (NAME.manifest.xml); `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// How the answer is written.
+    files: Vec<PathBuf>,
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
-    /// What standard input would be called as a file: the ending tells the kind of manifest.
+    format: Format,
+    /// File name of standard input; its extension selects the kind of manifest
     #[arg(long, value_name = "FILE", default_value = "stdin.image.yaml")]
-    pub name: String,
+    name: String,
 }
 
-/// How the answer is written.
+/// Output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people: each problem with its line of the file.
+enum Format {
+    /// Each problem with its line of the file
     Text,
-    /// For machines: one array with an object for each file.
+    /// An array with one object per file
     Json,
 }
 
-/// One file, looked at.
+/// A file and the problems found in it.
 struct Checked {
     name: String,
     text: String,
     problems: Vec<Problem>,
 }
 
-/// Checks the files; whether all of them are good.
-///
-/// `now` is needed because manifests name dates that must lie ahead. A file that cannot be read counts as not good.
+/// Checks the files; the exit code is 1 if any of them has a problem or cannot be read.
 ///
 /// # Errors
-/// When `out` cannot be written.
-pub fn run(args: &Args, now: Timestamp, out: &mut impl Write, color: bool) -> io::Result<bool> {
-    let checked: Vec<Checked> = args
-        .files
-        .iter()
-        .map(|file| check(file, &args.name, now))
-        .collect();
-    match args.format {
-        Format::Text => checked.iter().try_for_each(|file| draw(file, out, color))?,
-        Format::Json => {
-            let files: Vec<_> = checked.iter().map(as_json).collect();
-            writeln!(out, "{:#}", serde_json::Value::from(files))?;
-        }
-    }
-    Ok(checked.iter().all(|file| file.problems.is_empty()))
-}
-
-fn check(file: &Path, stdin_name: &str, now: Timestamp) -> Checked {
-    let from_stdin = file == Path::new("-");
-    let name = if from_stdin {
-        stdin_name.to_owned()
+/// If `out` cannot be written.
+pub(super) fn run(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    let files = check_all(args, now);
+    let code = if files.iter().all(|file| file.problems.is_empty()) {
+        ExitCode::SUCCESS
     } else {
-        file.display().to_string()
+        ExitCode::FAILURE
     };
-    let bytes = match if from_stdin {
-        limited(io::stdin())
-    } else {
-        fs::File::open(file).and_then(limited)
-    } {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            let problem = Problem::new(format!("cannot read the file: {error}"));
-            return Checked {
-                name,
-                text: String::new(),
-                problems: vec![problem],
-            };
-        }
-    };
-    let found = match kind(&name) {
-        Some(Kind::Image) => image::parse(&name, &bytes, now).map(|_| ()),
-        Some(Kind::Bundle) => bundle::parse(&bytes).map(|_| ()),
-        None => {
-            let hint =
-                "name it NAME.image.yaml, NAME.image.yml, NAME.image.json or NAME.manifest.xml";
-            Err(vec![
-                Problem::new("the file's name is not that of a manifest").with_hint(hint),
-            ])
-        }
-    };
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    Checked {
-        name,
-        text,
-        problems: found.err().unwrap_or_default(),
-    }
-}
-
-/// A file on a disk lies under no state prefix, and its name alone counts.
-fn kind(name: &str) -> Option<Kind> {
-    let name = Path::new(name).file_name()?.to_str()?;
-    key::kind(name, "")
-}
-
-fn limited(from: impl io::Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    from.take(MOST_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn as_json(file: &Checked) -> serde_json::Value {
-    json!({"file": file.name, "ok": file.problems.is_empty(), "problems": file.problems})
-}
-
-fn draw(file: &Checked, out: &mut impl Write, color: bool) -> io::Result<()> {
-    let renderer = if color {
+    let renderer = if wants_color() {
         Renderer::styled()
     } else {
         Renderer::plain()
     };
-    // A byte-order mark takes no column, and a carriage return would be drawn.
-    let text = file
-        .text
-        .strip_prefix('\u{feff}')
-        .unwrap_or(&file.text)
-        .replace("\r\n", "\n");
-    for problem in &file.problems {
-        draw_problem(&file.name, &text, problem, &renderer, out)?;
-    }
-    match file.problems.len() {
-        0 => writeln!(out, "{}: good", file.name),
-        1 => writeln!(out, "{}: 1 problem", file.name),
-        count => writeln!(out, "{}: {count} problems", file.name),
+    match write(&files, args.format, &renderer, out) {
+        // `amiwright check FILE | head -1`: the result is the same.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(code),
+        written => Ok(written.map(|()| code)?),
     }
 }
 
-fn draw_problem(
-    name: &str,
-    text: &str,
-    problem: &Problem,
+/// Colour is for terminals, unless the user opted out (no-color.org).
+fn wants_color() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn check_all(args: &Args, now: Timestamp) -> Vec<Checked> {
+    let files = args.files.iter();
+    files.map(|file| check(file, &args.name, now)).collect()
+}
+
+fn write(
+    files: &[Checked],
+    format: Format,
     renderer: &Renderer,
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> io::Result<()> {
+    match format {
+        Format::Text => files
+            .iter()
+            .try_for_each(|file| write_text(file, renderer, out)),
+        Format::Json => {
+            let files: Vec<_> = files.iter().map(to_json).collect();
+            writeln!(out, "{:#}", serde_json::Value::from(files))
+        }
+    }
+}
+
+/// `now` is needed because a manifest may name dates that must be in the future.
+fn check(file: &Path, stdin_name: &str, now: Timestamp) -> Checked {
+    let (name, content) = if file == Path::new("-") {
+        (stdin_name.to_owned(), read(io::stdin()))
+    } else {
+        (file.display().to_string(), File::open(file).and_then(read))
+    };
+    let (text, result) = match content {
+        Ok(content) => (
+            String::from_utf8_lossy(&content).into_owned(),
+            parse(&name, &content, now),
+        ),
+        Err(error) => {
+            let problem = Problem::new(format!("cannot read the file: {error}"));
+            (String::new(), Err(vec![problem]))
+        }
+    };
+    let problems = result.err().unwrap_or_default();
+    Checked {
+        name,
+        text,
+        problems,
+    }
+}
+
+fn read(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    from.take(READ_MAX).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+fn parse(name: &str, content: &[u8], now: Timestamp) -> Result<(), Vec<Problem>> {
+    match kind(name) {
+        Some(Kind::Image) => image::parse(name, content, now).map(drop),
+        Some(Kind::Bundle) => bundle::parse(content).map(drop),
+        None => {
+            let problem = Problem::new("not the file name of a manifest");
+            Err(vec![problem.with_hint(
+                "name it NAME.image.yaml, NAME.image.yml, NAME.image.json or NAME.manifest.xml",
+            )])
+        }
+    }
+}
+
+/// Only the last part of a path counts: local directories have nothing to do with the state prefix of a bucket.
+fn kind(name: &str) -> Option<Kind> {
+    key::kind(Path::new(name).file_name()?.to_str()?, "")
+}
+
+fn to_json(file: &Checked) -> serde_json::Value {
+    json!({"file": file.name, "ok": file.problems.is_empty(), "problems": file.problems})
+}
+
+fn write_text(file: &Checked, renderer: &Renderer, out: &mut dyn Write) -> io::Result<()> {
+    let name = plain(&file.name);
+    // A byte order mark is not part of the first line's columns.
+    let text = file.text.trim_start_matches('\u{feff}');
+    for problem in &file.problems {
+        writeln!(out, "{}\n", render(&name, text, problem, renderer))?;
+    }
+    match file.problems.len() {
+        0 => writeln!(out, "{name}: no problems"),
+        count => writeln!(out, "{name}: {}", counted(count, "problem")),
+    }
+}
+
+fn render(name: &str, text: &str, problem: &Problem, renderer: &Renderer) -> String {
     let title = match problem.path.as_str() {
         "" => problem.message.clone(),
         path => format!("{path}: {}", problem.message),
     };
-    let mut group = Group::with_title(Level::ERROR.primary_title(title.as_str()));
-    if let Some((line, source)) = source_line(text, problem.line) {
-        let span = span(&source, problem.column.unwrap_or(1));
-        let snippet = Snippet::source(source).line_start(line).path(name);
-        group = group.element(snippet.annotation(AnnotationKind::Primary.span(span)));
+    let mut group = Group::with_title(Level::ERROR.primary_title(title));
+    if let Some((number, line)) = source_line(text, problem) {
+        let annotation = AnnotationKind::Primary.span(span(&line, problem.column.unwrap_or(1)));
+        let snippet = Snippet::source(line).line_start(number).path(name);
+        group = group.element(snippet.annotation(annotation));
     }
     if let Some(hint) = &problem.hint {
-        group = group.element(Level::HELP.message(hint.as_str()));
+        group = group.element(Level::HELP.message(hint));
     }
     if let Some(rule) = &problem.rule {
-        group = group.element(Level::NOTE.message(rule.as_str()));
+        group = group.element(Level::NOTE.message(rule));
     }
-    writeln!(out, "{}\n", renderer.render(&[group]))
+    renderer.render(&[group])
 }
 
-/// The line, with what a terminal would act on made visible; none if it is too long to be drawn.
-fn source_line(text: &str, line: Option<usize>) -> Option<(usize, String)> {
-    let line = line?;
-    let source = text.split('\n').nth(line.checked_sub(1)?)?;
-    let visible = |c: char| {
-        if c.is_control() && c != '\t' {
-            '\u{fffd}'
-        } else {
-            c
-        }
-    };
-    (source.len() <= LONGEST_LINE).then(|| (line, source.chars().map(visible).collect()))
+/// The number and the text of the line that a problem is in.
+fn source_line(text: &str, problem: &Problem) -> Option<(usize, String)> {
+    let number = problem.line?;
+    let line = text.lines().nth(number.checked_sub(1)?)?;
+    Some((number, plain(line)))
 }
 
-/// The bytes of the word at this column (from 1, in characters).
-fn span(source: &str, column: usize) -> std::ops::Range<usize> {
-    let start = source
+/// The bytes of the word that starts at this column, which counts characters from 1.
+fn span(line: &str, column: usize) -> Range<usize> {
+    let start = line
         .char_indices()
         .nth(column.saturating_sub(1))
-        .map_or(source.len(), |(at, _)| at);
-    let word = source[start..]
-        .find([' ', ',', ':', '}', ']', '\t'])
-        .unwrap_or(source.len() - start);
-    let first = source[start..].chars().next().map_or(0, char::len_utf8);
+        .map_or(line.len(), |(at, _)| at);
+    let rest = &line[start..];
+    let word = rest.find([' ', ',', ':', '}', ']']).unwrap_or(rest.len());
+    let first = rest.chars().next().map_or(0, char::len_utf8);
     start..start + word.max(first)
 }
 

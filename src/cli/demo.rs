@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use localaws::ec2::{Era, TaskKind};
 use tokio::time::Instant;
 
-use super::desk::{Desk, Setup, TEMPLATE};
+use super::local_stack::{LocalStack, Setup, TEMPLATE};
 use super::progress::{Progress, Stage};
 use super::{Error, cancel, signals};
 use crate::aws::Aws;
@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::image::Status;
 use crate::image::status::Step;
 use crate::keys::StatePrefix;
+use crate::reconcile::Context;
 use examples::{CANCELLED, DROPPED, MANIFESTS};
 use outcome::Outcome;
 
@@ -64,7 +65,7 @@ pub(super) struct Args {
 /// # Errors
 /// If the world does not start, or the output cannot be written. A wrong outcome is told, with exit code 1.
 pub(super) async fn run(
-    args: Args,
+    args: &Args,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
@@ -78,8 +79,8 @@ pub(super) async fn run(
         })
 }
 
-async fn demonstrate(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
-    let directory = directory(&args, now)?;
+async fn demonstrate(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    let directory = directory(args, now)?;
     let setup = Setup {
         template: TEMPLATE,
         directory: directory.as_deref(),
@@ -91,21 +92,21 @@ async fn demonstrate(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<
         now,
     };
     let ended = signals::end()?;
-    let desk = Desk::start(setup).await?;
+    let stack = LocalStack::start(setup).await?;
     for (kind, seconds) in TASK_TIMES {
         let time = Duration::from_secs(seconds);
-        desk.world.ec2().set_task_time(kind, time);
+        stack.world.ec2().set_task_time(kind, time);
     }
     let played = tokio::select! {
-        played = play(&desk, now, out) => played,
+        played = play(&stack, now, out) => played,
         () = ended => Err(Error::new("the demo was broken off")),
     };
     let logs = if matches!(played, Ok(ref wrong) if wrong.is_empty()) {
         Vec::new()
     } else {
-        show::log_tails(&desk.world)
+        show::log_tails(&stack.world)
     };
-    desk.close().await;
+    stack.close().await;
     let wrong = played?;
     for (name, tail) in logs {
         writeln!(out, "\nEnd of the log of {name}:\n{tail}")?;
@@ -135,14 +136,18 @@ fn directory(args: &Args, now: Timestamp) -> Result<Option<PathBuf>, Error> {
 }
 
 /// Drops the examples twice. Returns what came out otherwise than it should.
-async fn play(desk: &Desk, now: Timestamp, out: &mut dyn Write) -> Result<Vec<String>, Error> {
+async fn play(
+    stack: &LocalStack,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> Result<Vec<String>, Error> {
     let started = Instant::now();
-    show::opening(desk, out)?;
-    drop_examples(desk, DROPPED.iter().copied()).await?;
+    show::opening(stack, out)?;
+    drop_examples(stack, DROPPED.iter().copied()).await?;
     let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
     let progress = Progress::new(on_terminal);
-    let in_time = follow(desk, progress, (started, now), out).await?;
-    let outcome = Outcome::gather(desk).await?;
+    let in_time = follow(stack, progress, (started, now), out).await?;
+    let outcome = Outcome::gather(stack).await?;
     show::outcome(&outcome, out)?;
     let mut wrong = outcome.differences();
     if !in_time {
@@ -163,11 +168,11 @@ async fn play(desk: &Desk, now: Timestamp, out: &mut dyn Write) -> Result<Vec<St
         .iter()
         .copied()
         .filter(|(key, _)| *key != CANCELLED.key);
-    drop_examples(desk, again).await?;
-    desk.world.settle().await;
+    drop_examples(stack, again).await?;
+    stack.world.settle().await;
     tokio::time::sleep(QUIET).await;
-    desk.world.settle().await;
-    let again = Outcome::gather(desk).await?;
+    stack.world.settle().await;
+    let again = Outcome::gather(stack).await?;
     let changes = again.changes_since(&outcome);
     if changes.is_empty() {
         writeln!(out, "Nothing changed: the same AMIs, no further mail.")?;
@@ -182,14 +187,14 @@ async fn play(desk: &Desk, now: Timestamp, out: &mut dyn Write) -> Result<Vec<St
 }
 
 async fn drop_examples(
-    desk: &Desk,
+    stack: &LocalStack,
     files: impl Iterator<Item = (&'static str, &'static [u8])>,
 ) -> Result<(), Error> {
     for (key, content) in files {
-        let put = desk
+        let put = stack
             .world
             .s3()
-            .put(&desk.bucket, key, content.to_vec())
+            .put(&stack.bucket, key, content.to_vec())
             .await;
         put.map_err(|error| Error::from_source(format!("cannot drop {key}"), error))?;
     }
@@ -198,7 +203,7 @@ async fn drop_examples(
 
 /// Shows how far the images are until all is settled and told; returns whether that was in time.
 async fn follow(
-    desk: &Desk,
+    stack: &LocalStack,
     mut progress: Progress,
     (started, now): (Instant, Timestamp),
     out: &mut dyn Write,
@@ -207,8 +212,8 @@ async fn follow(
     loop {
         let mut settled = true;
         for manifest in MANIFESTS {
-            let status = status(desk, manifest.key).await?;
-            let open = is_open(desk, manifest.key).await?;
+            let status = status(stack, manifest.key).await?;
+            let open = is_open(stack, manifest.key).await?;
             settled &= !open
                 && status
                     .as_ref()
@@ -217,7 +222,7 @@ async fn follow(
             progress.show(manifest.key, &stage, started.elapsed(), out)?;
             if !asked && manifest.key == CANCELLED.key && status.is_some_and(|it| may_cancel(&it)) {
                 let elapsed = SignedDuration::try_from(started.elapsed()).unwrap_or_default();
-                let answer = ask_cancel(desk, now.saturating_add(elapsed).unwrap_or(now)).await?;
+                let answer = ask_cancel(stack, now.saturating_add(elapsed).unwrap_or(now)).await?;
                 progress.say(&answer, out)?;
                 asked = true;
             }
@@ -236,24 +241,25 @@ fn may_cancel(status: &Status) -> bool {
 }
 
 /// Does what `amiwright cancel` does.
-async fn ask_cancel(desk: &Desk, now: Timestamp) -> Result<String, Error> {
-    let (url, region) = (desk.url(), desk.world.region());
+async fn ask_cancel(stack: &LocalStack, now: Timestamp) -> Result<String, Error> {
+    let (url, region) = (stack.url(), stack.world.region());
     let aws = Aws::from_env(region, Some(&url)).await;
-    let environment = desk.world.stack().functions.first();
+    let environment = stack.world.stack().functions.first();
     let config = Config::read(|name| match name {
         "AWS_REGION" => Some(region.to_owned()),
         name => environment.and_then(|function| function.environment.get(name).cloned()),
     });
     let config =
         config.map_err(|error| Error::from_source("the template is not complete", error))?;
-    let answer = cancel::ask(&aws, &config, CANCELLED.key, now).await?;
-    Ok(format!("$ amiwright cancel {}\n{answer}", CANCELLED.key))
+    let key = CANCELLED.key;
+    let answer = cancel::cancel(Context::new(&aws, &config, now), key).await?;
+    Ok(format!("$ amiwright cancel {key}\n{key}: {answer}"))
 }
 
 /// The status of a manifest, as it is in the bucket.
-async fn status(desk: &Desk, manifest_key: &str) -> Result<Option<Status>, Error> {
+async fn status(stack: &LocalStack, manifest_key: &str) -> Result<Option<Status>, Error> {
     let key = state()?.status_key(manifest_key);
-    let content = desk.world.s3().get(&desk.bucket, &key).await;
+    let content = stack.world.s3().get(&stack.bucket, &key).await;
     let content =
         content.map_err(|error| Error::from_source(format!("cannot read {key}"), error))?;
     let Some(content) = content else {
@@ -265,9 +271,9 @@ async fn status(desk: &Desk, manifest_key: &str) -> Result<Option<Status>, Error
         .map_err(|error| Error::from_source(format!("{key} is no status"), error))
 }
 
-async fn is_open(desk: &Desk, manifest_key: &str) -> Result<bool, Error> {
+async fn is_open(stack: &LocalStack, manifest_key: &str) -> Result<bool, Error> {
     let key = state()?.open_key(manifest_key);
-    let marker = desk.world.s3().get(&desk.bucket, &key).await;
+    let marker = stack.world.s3().get(&stack.bucket, &key).await;
     Ok(marker
         .map_err(|error| Error::from_source(format!("cannot read {key}"), error))?
         .is_some())

@@ -1,62 +1,62 @@
-//! Why a command failed, for the person who gave it.
+//! Errors of commands, for the person who ran them.
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::io;
 
 use super::text::plain;
-use crate::error_chain::causes;
+use crate::failures::causes;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What it found could not be written.
+    /// The output cannot be written.
     #[error("cannot write the output")]
     Output(#[from] io::Error),
     /// Anything else.
-    #[error("{what}")]
+    #[error("{message}")]
     Failed {
-        /// What went wrong, with what.
-        what: String,
-        /// What the person can do.
+        /// What failed.
+        message: String,
+        /// What the user can do.
         hint: Option<String>,
-        /// What it came from.
+        /// The cause.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
 }
 
 impl Error {
-    /// A failure that is its own cause.
-    pub fn new(what: impl Into<String>) -> Self {
+    /// An error without a cause.
+    pub fn new(message: impl Into<String>) -> Self {
         Self::Failed {
-            what: what.into(),
+            message: message.into(),
             hint: None,
             source: None,
         }
     }
 
-    /// A failure that another error led to.
+    /// An error with its cause.
     pub fn from_source(
-        what: impl Into<String>,
+        message: impl Into<String>,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         Self::Failed {
-            what: what.into(),
+            message: message.into(),
             hint: None,
             source: Some(source.into()),
         }
     }
 
-    /// The same failure, with what the person can do.
+    /// The same error with what the user can do.
     #[must_use]
-    pub fn with_hint(mut self, advice: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, text: impl Into<String>) -> Self {
         if let Self::Failed { hint, .. } = &mut self {
-            *hint = Some(advice.into());
+            *hint = Some(text.into());
         }
         self
     }
 
-    /// The failure, its causes and the hint, each on a line.
+    /// The error, its causes and the hint, each on a line.
     #[must_use]
     pub fn report(&self) -> String {
         let mut text = format!("error: {}\n", plain(&self.to_string()));
@@ -79,11 +79,12 @@ mod tests {
 
     #[test]
     fn a_report_has_the_causes_and_the_hint() {
-        let error = Error::from_source("cannot look", io::Error::other("no \x1b[31mlight"))
-            .with_hint("switch it on");
-        assert_eq!(
-            error.report(),
-            "error: cannot look\n  because: no  [31mlight\n  hint: switch it on\n"
-        );
+        let cause = io::Error::other("port \x1b[31m4566 is in use");
+        let error = Error::from_source("cannot start", cause).with_hint("use another --port");
+        insta::assert_snapshot!(error.report(), @r"
+        error: cannot start
+          because: port  [31m4566 is in use
+          hint: use another --port
+        ");
     }
 }

@@ -9,7 +9,9 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::desk::{self, BUNDLE_KEY, Desk, IMAGE, INSTANCE, SNAPSHOT, Setup, TEMPLATE};
+use super::local_stack::{
+    self, BUNDLE_KEY, IMAGE, INSTANCE, LocalStack, SNAPSHOT, Setup, TEMPLATE,
+};
 use super::{Error, signals};
 
 /// Arguments of `amiwright local`.
@@ -70,7 +72,7 @@ fn speed(text: &str) -> Result<f64, String> {
 /// # Errors
 /// If it does not start.
 pub(super) async fn run(
-    args: Args,
+    args: &Args,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
@@ -103,12 +105,12 @@ pub(super) async fn run(
         era: args.era.into(),
         now,
     };
-    let desk = Desk::start(setup).await?;
-    let introduced = introduce(&desk, args.era, out);
+    let stack = LocalStack::start(setup).await?;
+    let introduced = introduce(&stack, args.era, out);
     if introduced.is_ok() {
         ended.await;
     }
-    desk.close().await;
+    stack.close().await;
     introduced?;
     writeln!(out, "Ended. Everything is kept in {}.", args.dir.display())?;
     Ok(ExitCode::SUCCESS)
@@ -140,8 +142,8 @@ fn lock(directory: &Path) -> Result<File, Error> {
     }
 }
 
-fn introduce(desk: &Desk, era: Era, out: &mut dyn Write) -> io::Result<()> {
-    let (url, bucket, world) = (desk.url(), &desk.bucket, &desk.world);
+fn introduce(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
+    let (url, bucket, world) = (stack.url(), &stack.bucket, &stack.world);
     let directory = world.directory();
     let topic = world
         .stack()
@@ -160,11 +162,11 @@ fn introduce(desk: &Desk, era: Era, out: &mut dyn Write) -> io::Result<()> {
         ("Health", format!("{url}/_local/health")),
         ("Region", world.region().to_owned()),
         ("Bucket", bucket.clone()),
-        ("  folder", desk.bucket_folder().display().to_string()),
+        ("  folder", stack.bucket_folder().display().to_string()),
         ("Snapshot", format!("{SNAPSHOT} (to make images from)")),
         (
             "AMI",
-            format!("{IMAGE} in {} (to copy)", desk::other_region(world)),
+            format!("{IMAGE} in {} (to copy)", local_stack::other_region(world)),
         ),
         ("Topic", topic.to_owned()),
         ("Mails", directory.join("mail").display().to_string()),
@@ -181,13 +183,13 @@ fn introduce(desk: &Desk, era: Era, out: &mut dyn Write) -> io::Result<()> {
             "Instance"
         )?;
     }
-    how_to_try(desk, era, out)
+    how_to_try(stack, era, out)
 }
 
 /// What to type, for each thing that can be tried with the files of `examples/`.
-fn how_to_try(desk: &Desk, era: Era, out: &mut dyn Write) -> io::Result<()> {
-    let (url, bucket) = (desk.url(), &desk.bucket);
-    let region = desk.world.region();
+fn how_to_try(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
+    let (url, bucket) = (stack.url(), &stack.bucket);
+    let region = stack.world.region();
     writeln!(out, "\nDrop a manifest (any credentials do):\n")?;
     writeln!(
         out,

@@ -1,32 +1,32 @@
-//! The command line, for a person: one file per subcommand.
+//! The command line: one file per subcommand.
 //!
-//! What a command finds goes to its writer, standard output; why it failed goes to standard error, and the exit code
-//! is 1 (2 for a command line that makes no sense). Whatever comes from a manifest or from AWS goes through
-//! [`text::plain`], so that it cannot write to the terminal on its own account.
+//! Results go to standard output, errors to standard error with exit code 1 (2 for invalid arguments). Whatever comes
+//! from a manifest or from AWS passes through [`text::plain`], so that it cannot control the terminal.
 
-#[cfg(not(feature = "local"))]
-mod absent;
 pub mod cancel;
-pub mod check;
+mod check;
 mod error;
 mod function;
-mod place;
 mod progress;
-mod running;
-pub mod schema;
+mod progress_text;
+mod request;
+mod schema;
 mod signals;
 pub mod status;
-pub mod text;
+mod target;
+mod text;
+#[cfg(not(feature = "local"))]
+mod unavailable;
 pub mod watch;
 
 #[cfg(feature = "local")]
 mod demo;
 #[cfg(feature = "local")]
-mod desk;
-#[cfg(feature = "local")]
 mod local;
+#[cfg(feature = "local")]
+mod local_stack;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -34,7 +34,10 @@ use jiff::Timestamp;
 
 pub use error::Error;
 
-/// Drop an image manifest into an S3 bucket; get a registered AMI and an e-mail.
+/// What a shell reports for a process that a closed pipe ended: 128 and the number of SIGPIPE.
+const CLOSED_PIPE: u8 = 141;
+
+/// Drop an image manifest into an S3 bucket; get a registered AMI and an email.
 #[derive(Debug, Parser)]
 #[command(name = "amiwright", version, arg_required_else_help = true)]
 struct Cli {
@@ -44,84 +47,67 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check manifests without AWS.
+    /// Check manifests without access to AWS
     Check(check::Args),
-    /// Print the JSON Schema of image manifests.
+    /// Print the JSON Schema of image manifests
     Schema,
-    /// Show how far the images are.
+    /// Show the status of images
     Status(status::Args),
-    /// Follow images to their end; exit code 0 if all became available.
+    /// Watch images until they finish; exit code 0 if all are available
     Watch(watch::Args),
-    /// Give up images that are under way; what was made for them is removed.
-    Cancel(cancel::Args),
-    /// Run the whole stack on this machine, with no AWS account.
+    /// Cancel images in progress and delete what was created for them
+    Cancel(request::Args),
+    /// Run the whole stack on this machine, without an AWS account
     #[cfg(feature = "local")]
     Local(local::Args),
-    /// Show the whole path on this machine, in less than half a minute.
+    /// Demonstrate the whole workflow on this machine in under half a minute
     #[cfg(feature = "local")]
     Demo(demo::Args),
-    /// Run the whole stack on this machine (not in this build).
+    /// Run the whole stack on this machine (not in this build)
     #[cfg(not(feature = "local"))]
-    Local(absent::Args),
-    /// Show the whole path on this machine (not in this build).
+    Local(unavailable::Args),
+    /// Demonstrate the whole workflow on this machine (not in this build)
     #[cfg(not(feature = "local"))]
-    Demo(absent::Args),
-    /// Run one of the functions, as Lambda would start it.
+    Demo(unavailable::Args),
+    /// Run one of the functions, as Lambda would start it
     #[command(hide = true)]
     Function(function::Args),
 }
 
-/// Runs the command that the process was started with.
+/// Runs the command line of this process.
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut out = std::io::stdout();
-    match run(cli.command, &mut out).await {
+    match run(cli.command, &mut std::io::stdout()).await {
         Ok(code) => code,
-        // `amiwright status | head`: nobody reads on, and that is fine.
+        // `amiwright status | head` is not worth a message.
         Err(Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
+            ExitCode::from(CLOSED_PIPE)
         }
         Err(error) => {
-            // Where standard error is closed, too, there is nobody left to tell.
+            // If standard error is closed too, the exit code is all that is left.
             let _ = write!(std::io::stderr(), "{}", error.report());
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(command: Command, mut out: &mut dyn Write) -> Result<ExitCode, Error> {
+async fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Error> {
     match command {
-        Command::Check(args) => {
-            let good = check::run(&args, now(), &mut out, wants_color())?;
-            Ok(if good {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
-        }
-        Command::Schema => {
-            schema::run(&mut out)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Status(args) => status::run(args, now(), out).await,
-        Command::Watch(args) => watch::run(args, now(), out).await,
-        Command::Cancel(args) => cancel::run(args, now(), out).await,
+        Command::Check(args) => check::run(&args, now(), out),
+        Command::Schema => schema::run(out),
+        Command::Status(args) => status::run(&args, now(), out).await,
+        Command::Watch(args) => watch::run(&args, now(), out).await,
+        Command::Cancel(args) => cancel::run(&args, now(), out).await,
         #[cfg(feature = "local")]
-        Command::Local(args) => local::run(args, now(), out).await,
+        Command::Local(args) => local::run(&args, now(), out).await,
         #[cfg(feature = "local")]
-        Command::Demo(args) => demo::run(args, now(), out).await,
+        Command::Demo(args) => demo::run(&args, now(), out).await,
         #[cfg(not(feature = "local"))]
-        Command::Local(_) => Err(absent::error("local")),
+        Command::Local(_) => Err(unavailable::error("local")),
         #[cfg(not(feature = "local"))]
-        Command::Demo(_) => Err(absent::error("demo")),
+        Command::Demo(_) => Err(unavailable::error("demo")),
         Command::Function(args) => Ok(function::run(&args).await),
     }
-}
-
-/// Colour is for terminals whose owners do not mind (no-color.org).
-fn wants_color() -> bool {
-    std::io::stdout().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 #[expect(
@@ -144,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_are_started_by_their_binarys_name() {
+    fn functions_are_started_by_the_names_of_their_binaries() {
         for name in function::NAMES {
             assert!(
                 Cli::try_parse_from(["amiwright", "function", name]).is_ok(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
 
-use super::running;
+use super::progress_text;
 use super::text::{cut_front, plain};
 use crate::image::Status;
 use crate::image::status::{State, Step};
@@ -34,7 +34,7 @@ impl Stage {
         match status {
             None => Self::new(0, "uploaded"),
             Some(status) if !status.state.is_final() => {
-                Self::new(under_way(status), running::words(status))
+                Self::new(under_way(status), progress_text::summary(status))
             }
             Some(status) => ended(status, open),
         }

@@ -1,21 +1,19 @@
 //! `amiwright schema`: the JSON Schema of image manifests, for editors and other tools.
 
-use std::io::{self, Write};
+use std::io::Write;
+use std::process::ExitCode;
 
+use super::Error;
 use crate::manifest::image;
 
 /// Prints the schema.
 ///
 /// # Errors
-/// When `out` cannot be written.
-pub fn run(out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{}", text())
-}
-
-/// The schema as it is printed.
-fn text() -> String {
-    // `{:#}` of a JSON value is its indented form and cannot fail.
-    format!("{:#}", image::schema())
+/// If `out` cannot be written.
+pub(super) fn run(out: &mut dyn Write) -> Result<ExitCode, Error> {
+    // `{:#}` indents.
+    writeln!(out, "{:#}", image::schema())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]
@@ -23,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_checked_in_copy_is_what_is_printed() {
+    fn the_schema_in_examples_is_up_to_date() {
         let mut printed = Vec::new();
         run(&mut printed).unwrap();
         let path = concat!(
@@ -37,7 +35,7 @@ mod tests {
         assert_eq!(
             copy,
             String::from_utf8(printed).unwrap(),
-            "run with BLESS=1 to renew {path}"
+            "run with BLESS=1 to update {path}"
         );
     }
 }

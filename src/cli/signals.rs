@@ -1,8 +1,8 @@
-//! Whoever wants a running command to end.
+//! Signals that end a running command.
 
 use super::Error;
 
-/// Waits for whoever wants this to end. Listens from now on, so that nothing is left behind by an early Ctrl-C.
+/// Resolves on Ctrl-C or SIGTERM. Listens from this call on, so that an early Ctrl-C leaves nothing behind.
 #[cfg(all(unix, feature = "local"))]
 pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -21,7 +21,7 @@ pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
     })
 }
 
-/// Waits for Ctrl-C.
+/// Resolves on Ctrl-C.
 #[cfg(all(not(unix), feature = "local"))]
 pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
     Ok(async {
@@ -31,8 +31,7 @@ pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
     })
 }
 
-/// Without the embedded world there is nothing to clean up, and the functions are built without signals: the process
-/// just ends.
+/// Never resolves: the functions are built without signal handling, and without `local` there is nothing to clean up.
 #[cfg(not(feature = "local"))]
 #[expect(
     clippy::unnecessary_wraps,

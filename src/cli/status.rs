@@ -7,135 +7,89 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Error;
-use super::place::{self, Place, cannot_read};
-use crate::aws::Aws;
-use crate::config::Config;
+use super::target::{self, Target, cannot_read};
+use crate::reconcile::Context;
 use crate::store::{self, Listed};
 
 /// Arguments of `amiwright status`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
-    /// Key of a manifest, or s3://BUCKET/KEY; without it all are listed.
+pub(super) struct Args {
+    /// Key of a manifest, or s3://BUCKET/KEY; all are listed by default
     key: Option<String>,
-    /// Print JSON.
+    /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
-}
-
-/// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Query<'a> {
-    /// One manifest; none for all.
-    pub manifest_key: Option<&'a str>,
-    /// JSON in place of text.
-    pub json: bool,
+    target: Target,
 }
 
 /// Shows one status or all.
 ///
 /// # Errors
-/// If nobody says which bucket, or it cannot be read, or there is no such status.
-pub async fn run(args: Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
+/// If no bucket or Region is given, the bucket cannot be read, or there is no such status.
+pub(super) async fn run(
+    args: &Args,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
     let (config, key) = match &args.key {
         Some(key) => {
-            let (config, key) = args.place.config_for(key)?;
+            let (config, key) = args.target.config_for(key)?;
             (config, Some(key))
         }
-        None => (args.place.config()?, None),
+        None => (args.target.config()?, None),
     };
-    let aws = args.place.connect(&config).await;
-    show(
-        &aws,
-        &config,
-        Query {
-            manifest_key: key,
-            json: args.json,
-        },
-        now,
-        out,
-    )
-    .await?;
+    let aws = args.target.connect(&config).await;
+    show(Context::new(&aws, &config, now), key, args.json, out).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes out what is asked for.
+/// Writes the status of one manifest, or of all.
 ///
 /// # Errors
 /// If the bucket cannot be read, or there is no such status.
 pub async fn show(
-    aws: &Aws,
-    config: &Config,
-    query: Query<'_>,
-    now: Timestamp,
-    out: &mut dyn Write,
-) -> Result<(), Error> {
-    match query.manifest_key {
-        Some(key) => show_one(aws, config, key, query.json, now, out).await,
-        None => show_all(aws, config, query.json, now, out).await,
-    }
-}
-
-async fn show_all(
-    aws: &Aws,
-    config: &Config,
+    context: Context<'_>,
+    key: Option<&str>,
     json: bool,
-    now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let listed = store::list_statuses(aws, config)
-        .await
-        .map_err(|error| cannot_read(config, &error))?;
-    if json {
-        let entries: Vec<_> = listed.iter().map(entry).collect();
-        return print_json(&json!(entries), out);
-    }
-    if listed.is_empty() {
-        writeln!(
-            out,
-            "No image yet. Drop a manifest into s3://{}/ to make one.",
-            config.bucket
-        )?;
+    if let Some(key) = key {
+        let status = target::load(context, key).await?.status;
+        if json {
+            // `{:#}` indents.
+            writeln!(out, "{:#}", json!(status))?;
+        } else {
+            details::write(&status, context.now, out)?;
+        }
         return Ok(());
     }
-    writeln!(out, "{}", table::render(&listed, now))?;
-    Ok(())
-}
-
-/// One status of the list, for machines.
-fn entry(listed: &Listed) -> serde_json::Value {
-    match &listed.status {
-        Ok(loaded) => {
-            json!({ "key": listed.manifest_key, "changedAt": listed.modified_at, "status": loaded.status })
-        }
-        Err(error) => {
-            json!({ "key": listed.manifest_key, "changedAt": listed.modified_at, "error": error.to_string() })
-        }
-    }
-}
-
-async fn show_one(
-    aws: &Aws,
-    config: &Config,
-    key: &str,
-    json: bool,
-    now: Timestamp,
-    out: &mut dyn Write,
-) -> Result<(), Error> {
-    let loaded = place::load(aws, config, key).await?;
+    let listed = store::list_statuses(context.aws, context.config)
+        .await
+        .map_err(|error| cannot_read(context.config, &error))?;
     if json {
-        return print_json(&json!(loaded.status), out);
+        let listed: Value = listed.iter().map(to_json).collect();
+        writeln!(out, "{listed:#}")?;
+    } else if listed.is_empty() {
+        let bucket = &context.config.bucket;
+        writeln!(
+            out,
+            "No images yet. Upload a manifest to s3://{bucket}/ to create one."
+        )?;
+    } else {
+        writeln!(out, "{}", table::render(&listed, context.now))?;
     }
-    details::write(&loaded.status, now, out)?;
     Ok(())
 }
 
-fn print_json(value: &serde_json::Value, out: &mut dyn Write) -> Result<(), Error> {
-    // `{:#}` of a JSON value is its text over several lines.
-    writeln!(out, "{value:#}")?;
-    Ok(())
+/// A listed status for machines; one that cannot be read has `error` instead of `status`.
+fn to_json(listed: &Listed) -> Value {
+    let (field, value) = match &listed.status {
+        Ok(loaded) => ("status", json!(loaded.status)),
+        Err(error) => ("error", json!(error.to_string())),
+    };
+    json!({ "key": listed.manifest_key, "changedAt": listed.modified_at, field: value })
 }

@@ -1,36 +1,26 @@
-//! Words for a terminal.
+//! Text for a terminal.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Foreign text as one line that does nothing to a terminal: every control character is a space.
-#[must_use]
-pub fn plain(text: &str) -> String {
-    let harmless = |c: char| {
-        if c.is_control() || is_invisible(c) {
-            ' '
-        } else {
-            c
-        }
-    };
-    text.chars().map(harmless).collect()
+/// Untrusted text on one line: every character that a terminal would act on becomes a space, so columns stay.
+pub(super) fn plain(text: &str) -> String {
+    text.replace(|c: char| c.is_control() || is_invisible(c), " ")
 }
 
-/// Characters that reorder or hide what stands beside them: line and paragraph separators, directional marks,
-/// embeddings and isolates ("Unicode Bidirectional Algorithm", explicit formatting characters).
+/// Characters that reorder or hide their neighbours: line and paragraph separators, directional marks, embeddings and
+/// isolates ("Unicode Bidirectional Algorithm", explicit formatting characters).
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// How long ago something was, in one unit.
-#[must_use]
-pub fn ago(at: Timestamp, now: Timestamp) -> String {
+/// How long ago something was, as `18 min ago`.
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     format!("{} ago", span(now.duration_since(at)))
 }
 
-/// How long something takes or took, in one unit; nothing takes less than no time.
-#[must_use]
-pub fn span(span: SignedDuration) -> String {
-    let seconds = span.as_secs().max(0);
+/// A duration in one unit, as `18 min`. Clocks differ: a negative one is zero.
+pub(super) fn span(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().max(0);
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{} min", seconds / 60),
@@ -39,29 +29,25 @@ pub fn span(span: SignedDuration) -> String {
     }
 }
 
-/// Foreign text of at most so many characters, cut at its end.
-#[must_use]
-pub fn cut(text: &str, most: usize) -> String {
+/// The beginning of a text, in at most `max` characters.
+pub(super) fn cut(text: &str, max: usize) -> String {
     let text = plain(text);
-    match text.char_indices().nth(most) {
-        Some(_) => {
-            let kept: String = text.chars().take(most.saturating_sub(4)).collect();
-            format!("{} ...", kept.trim_end())
-        }
-        None => text,
-    }
-}
-
-/// Foreign text of at most so many characters, cut at its beginning: the end of a key tells most.
-#[must_use]
-pub fn cut_front(text: &str, most: usize) -> String {
-    let text = plain(text);
-    let count = text.chars().count();
-    if count <= most {
+    if text.chars().count() <= max {
         return text;
     }
-    let kept = most.saturating_sub(1);
-    format!("…{}", text.chars().skip(count - kept).collect::<String>())
+    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// The end of a text, in at most `max` characters: the end of a key says most.
+pub(super) fn cut_front(text: &str, max: usize) -> String {
+    let text = plain(text);
+    let count = text.chars().count();
+    if count <= max {
+        return text;
+    }
+    let skipped = count - max.saturating_sub(1);
+    format!("…{}", text.chars().skip(skipped).collect::<String>())
 }
 
 #[cfg(test)]
@@ -69,22 +55,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_foreign_reaches_the_terminal() {
+    fn untrusted_text_cannot_control_the_terminal() {
         assert_eq!(plain("a\x1b]0;evil\x07\nb\u{202e}c"), "a ]0;evil  b c");
         assert_eq!(plain("größe 日本"), "größe 日本");
     }
 
     #[test]
-    fn what_is_too_long_is_cut_where_it_says_least() {
+    fn long_text_is_cut() {
         assert_eq!(cut("converting", 10), "converting");
-        assert_eq!(cut("it is converting", 10), "it is ...");
+        assert_eq!(cut("it is converting", 7), "it is…");
         assert_eq!(cut_front("web.image.yaml", 14), "web.image.yaml");
         assert_eq!(cut_front("golden/web.image.yaml", 15), "…web.image.yaml");
         assert_eq!(cut_front("größe", 3), "…ße");
     }
 
     #[test]
-    fn times_are_told_in_one_unit() {
+    fn durations_have_one_unit() {
         let now: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
         let cases = [
             ("2026-11-21T09:59:30Z", "30 s ago"),

@@ -9,8 +9,8 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::place::{Place, cannot_load, cannot_read};
 use super::progress::{Progress, Stage};
+use super::target::{Target, cannot_load, cannot_read};
 use super::text::plain;
 use super::{Error, signals};
 use crate::aws::{AwsError, Remedy};
@@ -46,7 +46,7 @@ pub(super) struct Args {
     #[arg(long, value_parser = time)]
     timeout: Option<Duration>,
     #[command(flatten)]
-    place: Place,
+    target: Target,
 }
 
 /// `90s`, `30m`, `1h 30m`; a bare number is seconds.
@@ -85,13 +85,13 @@ pub struct Watch {
 /// # Errors
 /// If nobody says which bucket, it cannot be read, or the time is up.
 pub(super) async fn run(
-    args: Args,
+    args: &Args,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let ended = signals::end()?;
-    let (config, keys) = targets(&args)?;
-    let aws = args.place.connect(&config).await;
+    let (config, keys) = targets(args)?;
+    let aws = args.target.connect(&config).await;
     let watch = Watch {
         keys,
         interval: args.interval.max(INTERVAL_MIN),
@@ -112,9 +112,9 @@ pub(super) async fn run(
 
 /// The bucket and the keys.
 fn targets(args: &Args) -> Result<(Config, Vec<String>), Error> {
-    let mut named = args.keys.iter().map(|key| args.place.config_for(key));
+    let mut named = args.keys.iter().map(|key| args.target.config_for(key));
     let Some(first) = named.next() else {
-        return Ok((args.place.config()?, Vec::new()));
+        return Ok((args.target.config()?, Vec::new()));
     };
     let (config, key) = first?;
     let mut keys = vec![key.to_owned()];

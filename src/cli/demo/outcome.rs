@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::examples::{BUNDLE, CANCELLED, MADE, MANIFESTS, MISTAKES, Manifest};
 use crate::cli::Error;
-use crate::cli::desk::{Desk, SNAPSHOT};
+use crate::cli::local_stack::{LocalStack, SNAPSHOT};
 use crate::image::Status;
 use crate::image::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG};
 use crate::image::status::State;
@@ -55,21 +55,21 @@ struct Expected {
 
 impl Outcome {
     /// Looks at everything.
-    pub(super) async fn gather(desk: &Desk) -> Result<Self, Error> {
-        let world = &desk.world;
+    pub(super) async fn gather(stack: &LocalStack) -> Result<Self, Error> {
+        let world = &stack.world;
         let mut statuses = BTreeMap::new();
         for manifest in MANIFESTS {
-            statuses.insert(manifest.key, super::status(desk, manifest.key).await?);
+            statuses.insert(manifest.key, super::status(stack, manifest.key).await?);
         }
         let open = world
             .s3()
-            .keys(&desk.bucket, &super::state()?.open_markers())
+            .keys(&stack.bucket, &super::state()?.open_markers())
             .await;
         let mails = world
             .mailbox()
             .map_err(|error| Error::from_source("cannot read the mails", error))?;
         Ok(Self {
-            bucket: desk.bucket.clone(),
+            bucket: stack.bucket.clone(),
             images: world.ec2().images(world.region()),
             snapshots: world.ec2().snapshots(world.region()),
             mails: mails

@@ -8,15 +8,15 @@ use localaws::world::World;
 
 use super::examples::DROPPED;
 use super::outcome::{Mail, Outcome};
-use crate::cli::desk::Desk;
+use crate::cli::local_stack::LocalStack;
 use crate::cli::text::plain;
 
 /// Lines of each function's log that are shown when something went wrong.
 const LOG_LINES: usize = 20;
 
 /// What is about to happen, and where.
-pub(super) fn opening(desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
-    let functions: Vec<&str> = desk
+pub(super) fn opening(stack: &LocalStack, out: &mut dyn Write) -> io::Result<()> {
+    let functions: Vec<&str> = stack
         .world
         .stack()
         .functions
@@ -26,15 +26,15 @@ pub(super) fn opening(desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "The stack of template.yaml runs at {} (no AWS account, nothing leaves this machine).",
-        desk.url()
+        stack.url()
     )?;
     writeln!(
         out,
         "Functions: {}. Bucket: {}.",
         functions.join(", "),
-        desk.bucket
+        stack.bucket
     )?;
-    writeln!(out, "\nDropping into s3://{}:", desk.bucket)?;
+    writeln!(out, "\nDropping into s3://{}:", stack.bucket)?;
     for (key, content) in DROPPED {
         writeln!(out, "  {key} ({} bytes)", content.len())?;
     }

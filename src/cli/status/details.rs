@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use crate::cli::running::{state_words, words_with_age};
+use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::text::{plain, span};
 use crate::image::Notice;
-use crate::image::status::{CancelBy, Failure, Status};
+use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, polling_interval};
 
 /// Writes out what a person asks about one image.
@@ -62,7 +62,7 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     ];
     facts.push(("Since", status.step_since.to_string()));
     if !status.state.is_final() && status.waiting.is_none() {
-        facts.push(("Now", words_with_age(status, now)));
+        facts.push(("Now", summary_with_age(status, now)));
     }
     facts.extend(
         status
@@ -71,11 +71,11 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
             .map(|waiting| ("Waits for", waiting.message.clone())),
     );
     if let Some(cancel) = status.cancel {
-        let how = match cancel.by {
-            CancelBy::Command => "by amiwright cancel",
-            CancelBy::ManifestRemoved => "by removing the manifest",
-        };
-        facts.push(("Cancelled", format!("asked {} {how}", cancel.asked_at)));
+        let by = requester(cancel.by);
+        facts.push((
+            "Cancelled",
+            format!("requested {} by {by}", cancel.asked_at),
+        ));
     }
     facts.extend(endings(status));
     facts.extend(status.name.iter().map(|name| ("Name", name.clone())));
@@ -143,7 +143,7 @@ fn write_task(status: &Status, task: &Task, now: Timestamp, out: &mut dyn Write)
         .progress
         .map(|progress| format!("{progress} % "))
         .unwrap_or_default();
-    let words = plain(&format!("{percent}{}", state_words(task)));
+    let words = plain(&format!("{percent}{}", task_state(task)));
     writeln!(out, "  {}  {}  {words}", task.kind, plain(&task.id))?;
     write!(
         out,

@@ -3,7 +3,7 @@
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 
-use crate::cli::running::words_with_age;
+use crate::cli::progress_text::summary_with_age;
 use crate::cli::text::{ago, cut, plain};
 use crate::image::status::{CancelBy, State, Status};
 use crate::image::transition::counted;
@@ -55,7 +55,7 @@ fn row(listed: &Listed, now: Timestamp) -> [String; 5] {
 /// What runs or is waited for, what went wrong, or what became of it.
 fn what(status: &Status, now: Timestamp) -> String {
     match status.state {
-        State::Working => words_with_age(status, now),
+        State::Working => summary_with_age(status, now),
         State::Available => status.name.clone().unwrap_or_default(),
         State::Rejected => counted(status.problems.len(), "problem"),
         State::Superseded => "the image manifest beside it decides".to_owned(),
@@ -150,7 +150,7 @@ mod tests {
         );
         (web.step, web.ending) = (Step::CleanUp, Some(Ending::Cancelled));
         web.removed = vec!["snap-1".to_owned()];
-        assert_eq!(what(&web, now), "cancelled, removing 1 thing (3 min)");
+        assert_eq!(what(&web, now), "cancelled, deleting 1 resource (3 min)");
 
         let mut copy = status("copy.image.yaml", State::Working);
         copy.tasks.push(task(TaskKind::CopyImage, "pending"));

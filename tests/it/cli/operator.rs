@@ -11,8 +11,9 @@ use localaws::ec2::TaskKind;
 const KEY: &str = "golden/web.image.yaml";
 
 async fn cancel(stack: &TestStack, key: &str) -> Result<String, Error> {
-    let now = stack.world.clock().now();
-    cancel::ask(&stack.aws(), &stack.config(), key, now).await
+    let (aws, config) = (stack.aws(), stack.config());
+    let context = Context::new(&aws, &config, stack.world.clock().now());
+    cancel::cancel(context, key).await
 }
 
 /// Watches these keys, or all that is open; whether all became available, and what was written.
@@ -57,12 +58,12 @@ async fn an_import_is_cancelled_and_leaves_nothing() {
     assert_eq!(
         answer,
         format!(
-            "{KEY}: asked; the next tick of advance-tasks cancels import-snapshot {task} and tells you by mail"
+            "cancellation requested: the next tick of advance-tasks cancels import-snapshot {task} and sends an email"
         )
     );
     let answer = cancel(&stack, KEY).await.unwrap();
     assert!(
-        answer.contains("asked before, by amiwright cancel at 2026-"),
+        answer.contains("already requested by amiwright cancel at 2026-"),
         "{answer}"
     );
 

@@ -2,7 +2,8 @@
 
 use crate::support::TestStack;
 use amiwright::cli::Error;
-use amiwright::cli::status::{Query, show};
+use amiwright::cli::status::show;
+use amiwright::reconcile::Context;
 
 const MISTAKE: &str =
     "name: db-1\nsource: {snapshot: {id: snap-0123456789abcdef0}}\nregister: {bootMode: eufi}\n";
@@ -12,34 +13,28 @@ async fn status(
     manifest_key: Option<&str>,
     json: bool,
 ) -> Result<String, Error> {
+    let (aws, config) = (stack.aws(), stack.config());
+    let context = Context::new(&aws, &config, stack.world.clock().now());
     let mut out = Vec::new();
-    let query = Query { manifest_key, json };
-    show(
-        &stack.aws(),
-        &stack.config(),
-        query,
-        stack.world.clock().now(),
-        &mut out,
-    )
-    .await?;
+    show(context, manifest_key, json, &mut out).await?;
     Ok(String::from_utf8(out).unwrap())
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_bucket_has_no_image_yet() {
+async fn an_empty_bucket_has_no_images_yet() {
     let stack = TestStack::new().await;
     assert!(
         status(&stack, None, false)
             .await
             .unwrap()
-            .contains("No image yet")
+            .contains("No images yet")
     );
     assert_eq!(status(&stack, None, true).await.unwrap(), "[]\n");
     let error = status(&stack, Some("web.image.yaml"), false)
         .await
         .unwrap_err();
     assert!(
-        error.report().contains("there is no status at all"),
+        error.report().contains("the bucket has no status at all"),
         "{}",
         error.report()
     );
@@ -96,7 +91,7 @@ async fn all_images_are_listed_even_with_a_broken_status_among_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_image_is_told_in_full() {
+async fn one_image_is_shown_in_full() {
     let stack = TestStack::new().await;
     stack
         .drop_and_rest("golden/web.image.yaml", stack.manifest("web-1"))
@@ -129,7 +124,7 @@ async fn one_image_is_told_in_full() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_comes_with_what_to_do() {
+async fn a_failure_is_shown_with_what_to_do() {
     let stack = TestStack::new().await;
     stack
         .drop_and_rest(
@@ -172,21 +167,15 @@ async fn errors_say_what_to_do() {
     );
     let mut config = stack.config();
     config.bucket = "another-bucket".to_owned();
-    let query = Query {
-        manifest_key: None,
-        json: false,
-    };
-    let error = show(
-        &stack.aws(),
-        &config,
-        query,
-        stack.world.clock().now(),
-        &mut Vec::new(),
-    )
-    .await
-    .unwrap_err();
+    let aws = stack.aws();
+    let context = Context::new(&aws, &config, stack.world.clock().now());
+    let error = show(context, None, false, &mut Vec::new())
+        .await
+        .unwrap_err();
     assert!(
-        error.report().contains("there is no bucket another-bucket"),
+        error
+            .report()
+            .contains("bucket another-bucket does not exist"),
         "{}",
         error.report()
     );

@@ -38,7 +38,7 @@ const EXAMPLE_KEY: (&str, &str) = (
     "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 );
 
-/// What a desk is made of.
+/// What a stack is made of.
 #[derive(Debug)]
 pub(super) struct Setup<'a> {
     /// Text of the template.
@@ -60,7 +60,7 @@ pub(super) struct Setup<'a> {
 }
 
 /// A world that runs and answers.
-pub(super) struct Desk {
+pub(super) struct LocalStack {
     /// The world.
     pub(super) world: World,
     /// Name of the stack's bucket.
@@ -68,7 +68,7 @@ pub(super) struct Desk {
     server: Server,
 }
 
-impl Desk {
+impl LocalStack {
     /// Starts the world, opens its front door and sees to it that there is a snapshot.
     pub(super) async fn start(setup: Setup<'_>) -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(|error| {

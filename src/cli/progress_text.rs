@@ -1,20 +1,20 @@
-//! What is under way, in EC2's own words: what `status`, `watch` and `demo` say of it.
+//! The progress of an image as text, in EC2's own terms: for `status`, `watch` and `demo`.
 
 use jiff::Timestamp;
 
 use super::text::{plain, span};
 use crate::image::Status;
-use crate::image::status::{Ending, Step};
+use crate::image::status::{CancelBy, Ending, Step};
 use crate::image::task::Task;
 use crate::image::transition::counted;
 
-/// What is being done for an image, as `import-snapshot 42 % converting`; not for one that has ended.
-pub(super) fn words(status: &Status) -> String {
+/// What is being done for an image that is not final, as `import-snapshot 42 % converting`.
+pub(super) fn summary(status: &Status) -> String {
     let what = match &status.waiting {
         Some(waiting) => plain(&waiting.message),
         None => doing(status),
     };
-    // Cleaning up says itself what it is after.
+    // The text of a clean-up names its reason.
     if status.cancel.is_some() && status.step != Step::CleanUp {
         format!("cancelling: {what}")
     } else {
@@ -22,23 +22,23 @@ pub(super) fn words(status: &Status) -> String {
     }
 }
 
-/// The same with the age of what runs, as `import-snapshot 42 % converting (3 min)`.
-pub(super) fn words_with_age(status: &Status, now: Timestamp) -> String {
+/// [`summary`] with the age of what is running, as `import-snapshot 42 % converting (3 min)`.
+pub(super) fn summary_with_age(status: &Status, now: Timestamp) -> String {
     let since = status
         .followed_task()
         .map_or(status.step_since, |task| task.started_at);
-    let mut words = words(status);
-    words.push_str(&format!(" ({})", span(now.duration_since(since))));
+    let mut text = summary(status);
+    text.push_str(&format!(" ({})", span(now.duration_since(since))));
     if status.stalls > 0 {
         let still = span(now.duration_since(status.still_since()));
-        words.push_str(&format!(", no change for {still}"));
+        text.push_str(&format!(", no change for {still}"));
     }
-    words
+    text
 }
 
 fn doing(status: &Status) -> String {
     if let Some(task) = status.followed_task() {
-        return task_words(task);
+        return task_summary(task);
     }
     match status.step {
         Step::CheckManifest | Step::CheckBundle | Step::CheckObject => "checking".to_owned(),
@@ -57,37 +57,45 @@ fn doing(status: &Status) -> String {
     }
 }
 
-/// A task: its kind, how far it is, and what EC2 says of it.
-pub(super) fn task_words(task: &Task) -> String {
+/// A task: its kind, progress and state.
+fn task_summary(task: &Task) -> String {
     let percent = task
         .progress
         .map(|progress| format!(" {progress} %"))
         .unwrap_or_default();
-    plain(&format!("{}{percent} {}", task.kind, state_words(task)))
+    plain(&format!("{}{percent} {}", task.kind, task_state(task)))
 }
 
-/// EC2's state of a task and its message. Import tasks are `active` for all their life; what they do is the message.
-pub(super) fn state_words(task: &Task) -> String {
+/// EC2's state of a task and its message. The state of import tasks is always `active`: only their message says more.
+pub(super) fn task_state(task: &Task) -> String {
     let gone = match task.unseen_since {
         Some(_) => ", not listed by EC2",
         None => "",
     };
-    let words = match &task.message {
+    let text = match &task.message {
         Some(message) if task.state == "active" => message.clone(),
         Some(message) if *message != task.state => format!("{}: {message}", task.state),
         _ => task.state.clone(),
     };
-    plain(&format!("{words}{gone}"))
+    plain(&format!("{text}{gone}"))
 }
 
 fn cleaning_up(status: &Status) -> String {
-    let after = match status.ending {
+    let reason = match status.ending {
         Some(Ending::Cancelled) => "cancelled",
         Some(Ending::Lost) => "lost",
         Some(Ending::Failed) | None => "failed",
     };
     match status.removed.len() {
-        0 => format!("{after}, cleaning up"),
-        found => format!("{after}, removing {}", counted(found, "thing")),
+        0 => format!("{reason}, cleaning up"),
+        count => format!("{reason}, deleting {}", counted(count, "resource")),
+    }
+}
+
+/// Who requested a cancellation.
+pub(super) fn requester(by: CancelBy) -> &'static str {
+    match by {
+        CancelBy::Command => "amiwright cancel",
+        CancelBy::ManifestRemoved => "removing the manifest",
     }
 }

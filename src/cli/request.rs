@@ -1,0 +1,113 @@
+//! Requests that are made through the status: what `cancel` and `retry` share. Nothing is done to EC2 here; the next tick
+//! of `advance-tasks` does it.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use jiff::{Timestamp, Unit};
+
+use super::Error;
+use super::target::{self, Target, cannot_load, cannot_write};
+use super::text::plain;
+use crate::config::Config;
+use crate::image::Status;
+use crate::reconcile::{self, Context};
+use crate::store;
+
+/// Arguments of a command that makes a request for each image.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Keys of manifests, or s3://BUCKET/KEY
+    #[arg(required = true, value_name = "KEY")]
+    keys: Vec<String>,
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Args {
+    /// Makes the request for each key and prints the answers. One refusal does not keep the others from being made.
+    ///
+    /// # Errors
+    /// If no bucket or Region is given, or the output cannot be written. Refusals are printed, with exit code 1.
+    pub(super) async fn run(
+        &self,
+        now: Timestamp,
+        out: &mut dyn Write,
+        request: impl AsyncFn(Context<'_>, &str) -> Result<String, Error>,
+    ) -> Result<ExitCode, Error> {
+        let targets: Vec<(Config, &str)> = self
+            .keys
+            .iter()
+            .map(|key| self.target.config_for(key))
+            .collect::<Result<_, _>>()?;
+        let mut code = ExitCode::SUCCESS;
+        for (config, key) in &targets {
+            let aws = self.target.connect(config).await;
+            // People read the status: whole seconds are enough.
+            let now = now.round(Unit::Second).unwrap_or(now);
+            match request(Context::new(&aws, config, now), key).await {
+                Ok(answer) => writeln!(out, "{}", plain(&format!("{key}: {answer}")))?,
+                Err(error) => {
+                    code = ExitCode::FAILURE;
+                    write!(std::io::stderr(), "{}", error.report())?;
+                }
+            }
+        }
+        Ok(code)
+    }
+}
+
+/// Records a request in the status of a manifest. `change` says whether it is new, or why it is refused. Returns the
+/// status after it, and whether it is new.
+///
+/// # Errors
+/// If there is no such status, if S3 fails, or with what `refusal` makes of a refusal.
+pub(super) async fn record<R>(
+    context: Context<'_>,
+    key: &str,
+    change: impl Fn(&mut Status) -> Result<bool, R>,
+    refusal: impl Fn(&Status, R) -> Error,
+) -> Result<(Status, bool), Error> {
+    let loaded = target::load(context, key).await?;
+    if let Err(reason) = change(&mut loaded.status.clone()) {
+        return Err(refusal(&loaded.status, reason));
+    }
+    ensure_open(context, &loaded.status).await?;
+    let mut answer = Ok(false);
+    let after = reconcile::change(context, loaded, |status| {
+        answer = change(status);
+        matches!(answer, Ok(true))
+    })
+    .await
+    .map_err(|error| cannot_change(context.config, error))?;
+    match answer {
+        Ok(is_new) => Ok((after.status, is_new)),
+        Err(reason) => Err(refusal(&after.status, reason)),
+    }
+}
+
+/// Ticks read only what is marked as open. The marker is written before the status: one too many is removed by a tick,
+/// a missing one is not replaced.
+async fn ensure_open(context: Context<'_>, status: &Status) -> Result<(), Error> {
+    let Context {
+        aws, config, now, ..
+    } = context;
+    let failed = |error| cannot_write(config, &error);
+    let marker = config.state.open_key(&status.manifest.key);
+    let existing = aws.head_object(&config.bucket, &marker).await;
+    if existing.map_err(failed)?.is_some() {
+        return Ok(());
+    }
+    let marked = store::mark_open(aws, config, &status.manifest, now).await;
+    marked.map_err(failed)
+}
+
+fn cannot_change(config: &Config, error: reconcile::Error) -> Error {
+    match error {
+        reconcile::Error::Aws(error) => cannot_write(config, &error),
+        reconcile::Error::Store(store::StoreError::Aws(error)) => cannot_write(config, &error),
+        reconcile::Error::Store(error) => cannot_load(config, &error),
+        error => Error::from_source("cannot change the status", error)
+            .with_hint("nothing was requested; try again"),
+    }
+}

@@ -1,0 +1,291 @@
+//! The stack that a command works with, and how its statuses are read.
+
+use super::Error;
+use super::text::plain;
+use crate::aws::{Aws, AwsError};
+use crate::config::Config;
+use crate::keys::StatePrefix;
+use crate::manifest::key;
+use crate::reconcile::Context;
+use crate::store::{self, Loaded, StoreError};
+
+/// Least similarity (Jaro-Winkler, 0 to 1) of a key that is suggested for one that does not exist.
+const SIMILARITY_MIN: f64 = 0.8;
+
+/// The stack that a command works with.
+#[derive(Debug, clap::Args)]
+pub(super) struct Target {
+    /// Bucket of the stack
+    #[arg(long, env = "AMIWRIGHT_BUCKET")]
+    bucket: Option<String>,
+    /// State prefix of the stack
+    #[arg(long, env = "AMIWRIGHT_STATE_PREFIX", default_value = "amiwright/")]
+    state_prefix: String,
+    /// Region of the bucket [default: AWS_REGION or AWS_DEFAULT_REGION]
+    #[arg(long)]
+    region: Option<String>,
+    /// Endpoint of AWS, such as http://127.0.0.1:4566 for `amiwright local` [default: AWS_ENDPOINT_URL]
+    #[arg(long)]
+    endpoint_url: Option<String>,
+}
+
+impl Target {
+    /// The configuration for the bucket that the options name.
+    ///
+    /// # Errors
+    /// If no bucket or no Region is given.
+    pub(super) fn config(&self) -> Result<Config, Error> {
+        self.config_from(None, environment)
+    }
+
+    /// The configuration for a manifest that is named by its key or by `s3://BUCKET/KEY`, and its key.
+    ///
+    /// # Errors
+    /// If no bucket or no Region is given.
+    pub(super) fn config_for<'a>(&self, name: &'a str) -> Result<(Config, &'a str), Error> {
+        let (bucket, key) = bucket_and_key(name);
+        Ok((self.config_from(bucket, environment)?, key))
+    }
+
+    /// A client for the Region of this configuration.
+    pub(super) async fn connect(&self, config: &Config) -> Aws {
+        Aws::from_env(&config.region, self.endpoint_url.as_deref()).await
+    }
+
+    fn config_from(
+        &self,
+        bucket_of_key: Option<&str>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Config, Error> {
+        let bucket = bucket_of_key
+            .or(self.bucket.as_deref())
+            .filter(|bucket| !bucket.is_empty())
+            .ok_or_else(|| {
+                Error::new("no bucket given").with_hint(
+                    "use --bucket or AMIWRIGHT_BUCKET; the name is the output BucketName of the stack",
+                )
+            })?;
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let region = self
+            .region
+            .clone()
+            .or_else(|| variable("AWS_REGION"))
+            .or_else(|| variable("AWS_DEFAULT_REGION"))
+            .ok_or_else(|| {
+                Error::new("no Region given")
+                    .with_hint("use --region, AWS_REGION or AWS_DEFAULT_REGION")
+            })?;
+        let state = StatePrefix::new(&self.state_prefix).ok_or_else(|| {
+            Error::new("the state prefix is only slashes")
+                .with_hint("it is the parameter StatePrefix of the stack")
+        })?;
+        Ok(Config {
+            bucket: bucket.to_owned(),
+            state,
+            region,
+            account_id: None,
+            topic_arn: None,
+            bundle_key_parameter: None,
+            vm_import_role: None,
+            notify_started: false,
+        })
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The parts of `s3://BUCKET/KEY`; any other text is a key.
+fn bucket_and_key(text: &str) -> (Option<&str>, &str) {
+    match text
+        .strip_prefix("s3://")
+        .and_then(|rest| rest.split_once('/'))
+    {
+        Some((bucket, key)) => (Some(bucket), key),
+        None => (None, text),
+    }
+}
+
+/// Refuses a key that cannot be a manifest: there will never be a status for it.
+///
+/// # Errors
+/// If it is not the key of a manifest.
+pub(super) fn check_key(config: &Config, key: &str) -> Result<(), Error> {
+    match key::kind(key, config.state.as_str()) {
+        Some(_) => Ok(()),
+        None => Err(Error::new(format!("{key} is not a manifest")).with_hint(
+            "keys of manifests end in .image.yaml, .image.yml, .image.json or .manifest.xml, outside the state prefix",
+        )),
+    }
+}
+
+/// Reads the status of a manifest that should have one.
+///
+/// # Errors
+/// If the bucket cannot be read, or there is no such status; the hint names the one that was probably meant.
+pub(super) async fn load(context: Context<'_>, key: &str) -> Result<Loaded, Error> {
+    match store::load(context.aws, context.config, key).await {
+        Ok(Some(loaded)) => Ok(loaded),
+        Ok(None) => Err(no_status(context, key).await),
+        Err(error) => Err(cannot_load(context.config, &error)),
+    }
+}
+
+/// The error for a status that cannot be read.
+pub(super) fn cannot_load(config: &Config, error: &StoreError) -> Error {
+    match error {
+        StoreError::Aws(error) => cannot_read(config, error),
+        error => Error::new(error.to_string()),
+    }
+}
+
+/// The error for a status that does not exist.
+async fn no_status(context: Context<'_>, key: &str) -> Error {
+    let config = context.config;
+    let existing = match store::list_status_keys(context.aws, config).await {
+        Ok(existing) => existing,
+        Err(error) => return cannot_read(config, &error),
+    };
+    let error = Error::new(format!("no status for {key} in s3://{}", config.bucket));
+    if let Some(similar) = most_similar(key, &existing) {
+        error.with_hint(format!("did you mean {similar}?"))
+    } else if let Err(error) = check_key(config, key) {
+        error
+    } else if existing.is_empty() {
+        error.with_hint("the bucket has no status at all: was a manifest uploaded, and is it the bucket of the stack?")
+    } else {
+        error.with_hint(
+            "`amiwright status` lists all; a manifest that was just uploaded takes a few seconds",
+        )
+    }
+}
+
+/// The key that was probably meant: the only one that contains `key`, else the most similar one.
+fn most_similar<'a>(key: &str, existing: &'a [String]) -> Option<&'a str> {
+    let containing: Vec<&String> = existing
+        .iter()
+        .filter(|other| other.contains(key))
+        .collect();
+    if let [only] = containing.as_slice() {
+        return Some(only);
+    }
+    existing
+        .iter()
+        .map(|other| (strsim::jaro_winkler(key, other), other))
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, most)| most.as_str())
+}
+
+/// The error for a bucket that cannot be read, with a hint for the usual causes.
+pub(super) fn cannot_read(config: &Config, error: &AwsError) -> Error {
+    let (bucket, prefix) = (&config.bucket, config.state.as_str());
+    let permissions =
+        format!("allow s3:ListBucket on {bucket}, and s3:GetObject on {bucket}/{prefix}*");
+    with_hint(config, error, permissions)
+}
+
+/// The error for a bucket that cannot be written, with a hint for the usual causes.
+pub(super) fn cannot_write(config: &Config, error: &AwsError) -> Error {
+    let (bucket, prefix) = (&config.bucket, config.state.as_str());
+    let permissions = format!("allow s3:GetObject and s3:PutObject on {bucket}/{prefix}*");
+    with_hint(config, error, permissions)
+}
+
+fn with_hint(config: &Config, error: &AwsError, permissions: String) -> Error {
+    let (bucket, region) = (&config.bucket, &config.region);
+    let hint = match error.code.as_deref() {
+        Some("NoSuchBucket") => format!(
+            "bucket {bucket} does not exist; the name is the output BucketName of the stack"
+        ),
+        Some("AccessDenied" | "AllAccessDisabled" | "Forbidden") => permissions,
+        Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
+            "the credentials are invalid or expired: renew them".to_owned()
+        }
+        Some(
+            "PermanentRedirect"
+            | "AuthorizationHeaderMalformed"
+            | "IllegalLocationConstraintException",
+        ) => format!("the bucket is not in {region}: use --region"),
+        None if error.message.contains("credentials") => {
+            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
+             (for SSO: eval \"$(aws configure export-credentials --format env)\")"
+                .to_owned()
+        }
+        None => "check the network and, if set, AWS_ENDPOINT_URL (for `amiwright local`: is it running?)"
+            .to_owned(),
+        Some(_) => return Error::new(plain(&error.to_string())),
+    };
+    Error::new(plain(&error.to_string())).with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(bucket: Option<&str>, region: Option<&str>) -> Target {
+        Target {
+            bucket: bucket.map(str::to_owned),
+            state_prefix: "amiwright/".to_owned(),
+            region: region.map(str::to_owned),
+            endpoint_url: None,
+        }
+    }
+
+    #[test]
+    fn the_region_comes_from_the_flag_or_the_environment() {
+        let variable = |name: &str| (name == "AWS_DEFAULT_REGION").then(|| "eu-west-1".to_owned());
+        let region = |target: &Target| target.config_from(None, variable).unwrap().region;
+        assert_eq!(region(&target(Some("images"), None)), "eu-west-1");
+        assert_eq!(
+            region(&target(Some("images"), Some("us-east-1"))),
+            "us-east-1"
+        );
+        let error = target(Some("images"), None)
+            .config_from(None, |_| None)
+            .unwrap_err();
+        assert!(error.report().contains("--region"), "{}", error.report());
+        let error = target(None, None).config_from(None, variable).unwrap_err();
+        assert!(error.report().contains("BucketName"), "{}", error.report());
+    }
+
+    #[test]
+    fn an_s3_address_names_the_bucket_too() {
+        let target = target(Some("other"), Some("us-east-1"));
+        let (config, key) = target
+            .config_for("s3://images/golden/web.image.yaml")
+            .unwrap();
+        assert_eq!((&*config.bucket, key), ("images", "golden/web.image.yaml"));
+        let (config, key) = target.config_for("golden/web.image.yaml").unwrap();
+        assert_eq!((&*config.bucket, key), ("other", "golden/web.image.yaml"));
+    }
+
+    #[test]
+    fn the_most_similar_key_is_suggested() {
+        let existing = ["golden/web.image.yaml", "golden/db.image.yaml"].map(str::to_owned);
+        assert_eq!(
+            most_similar("web", &existing),
+            Some("golden/web.image.yaml")
+        );
+        assert_eq!(
+            most_similar("golden/wep.image.yaml", &existing),
+            Some("golden/web.image.yaml")
+        );
+        assert_eq!(most_similar("xyz", &existing), None);
+        assert_eq!(most_similar("x", &[]), None);
+    }
+
+    #[test]
+    fn only_keys_of_manifests_are_accepted() {
+        let config = target(Some("images"), Some("us-east-1")).config().unwrap();
+        check_key(&config, "golden/web.image.yaml").unwrap();
+        for key in ["web.yaml", "amiwright/open/web.image.yaml"] {
+            let report = check_key(&config, key).unwrap_err().report();
+            assert!(
+                report.contains(&format!("{key} is not a manifest")),
+                "{report}"
+            );
+        }
+    }
+}

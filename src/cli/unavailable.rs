@@ -1,0 +1,18 @@
+//! Stands for `local` and `demo` in a build without the feature `local`.
+
+use super::Error;
+
+/// Accepts any arguments.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _ignored: Vec<String>,
+}
+
+/// The error of every call.
+pub(super) fn error(command: &str) -> Error {
+    Error::new(format!(
+        "`{command}` is not available: this amiwright was built without the feature `local`"
+    ))
+    .with_hint("the feature is on by default: build without --no-default-features")
+}
