@@ -3,10 +3,11 @@
 
     cargo build --profile lambda --no-default-features --features bench \\
         --bin register-image --bin advance-tasks --bin notify --bin empty-function
-    benches/budgets.py [--runs 30] [--boto3-python PYTHON] [--dir DIR]
+    benches/budgets.py [--runs 30] [--boto3-python PYTHON] [--dir DIR] [--before DIR]
 
 Times are compared with an empty `lambda_runtime` program of the same build (and, given a Python that has boto3, with a
-function that makes the same clients), in turns, so that a busy machine slows all of them. Needs Linux and Python 3.11.
+function that makes the same clients), in turns, so that a busy machine slows all of them. With `--before`, the binaries
+of another build take their turns as well. Needs Linux and Python 3.11.
 """
 
 import argparse
@@ -31,6 +32,9 @@ EVENTS = {
     EMPTY: "advance-tasks.json",
     BOTO3: "advance-tasks.json",
 }
+FUNCTIONS = [name for name in EVENTS if name != BOTO3]
+# Ends the names of another build's functions.
+BEFORE = " (before)"
 # Start as a multiple of the empty program's, MiB at rest, MB (10^6 bytes) zipped, and AWS calls in start-up and for an
 # idle event.
 BUDGETS = [
@@ -71,7 +75,9 @@ ENVIRONMENT = {
 def main():
     """Measures and prints."""
     arguments = parse_arguments()
-    commands = {name: [str(arguments.dir / name)] for name in EVENTS if name != BOTO3}
+    commands = {name: [str(arguments.dir / name)] for name in FUNCTIONS}
+    if arguments.before:
+        commands |= {name + BEFORE: [str(arguments.before / name)] for name in FUNCTIONS}
     if arguments.boto3_python:
         commands[BOTO3] = [arguments.boto3_python, str(ROOT / "benches" / "boto3_function.py")]
     for command in commands.values():
@@ -85,6 +91,7 @@ def main():
             "median": statistics.median(starts[name]) * 1e3,
             "least": min(starts[name]) * 1e3,
             "start": statistics.median(starts[name]) / statistics.median(starts[EMPTY]),
+            "least start": min(starts[name]) / min(starts[EMPTY]),
             "rest": statistics.median(rests[name]) / 2**20,
             "handled": handled / 2**20,
             "calls at start": at_start,
@@ -101,6 +108,7 @@ def parse_arguments():
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dir", type=pathlib.Path, default=target / "lambda", help="where the binaries are (%(default)s)")
+    parser.add_argument("--before", type=pathlib.Path, metavar="DIR", help="where the binaries of another build are, to compare with")
     parser.add_argument("--runs", type=int, default=30, help="starts of each function (%(default)s)")
     parser.add_argument("--boto3-python", metavar="PYTHON", help="a Python with boto3, for the row of that name")
     return parser.parse_args()
@@ -126,7 +134,7 @@ def measure_event(name, command):
         with loopback.Running(command, ENVIRONMENT | endpoints) as function:
             function.resident()
             at_start = len(aws.calls)
-            function.invoke((ROOT / "events" / EVENTS[name]).read_bytes())
+            function.invoke((ROOT / "events" / EVENTS[name.removesuffix(BEFORE)]).read_bytes())
             return at_start, len(aws.calls) - at_start, function.resident()
 
 
@@ -141,10 +149,10 @@ def sizes(path):
 def print_table(rows, runs):
     """One row a function."""
     print(f"{runs} starts of each, in turns; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
-    print("| function | start ms (least) | x empty | at rest MiB | after an event MiB | zip MB | binary bytes | AWS calls at start, for an event |")
+    print("| function | start ms (least) | x empty (least) | at rest MiB | after an event MiB | zip MB | binary bytes | AWS calls at start, for an event |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for name, row in rows.items():
-        start = f"{row['median']:.2f} ({row['least']:.2f}) | {row['start']:.2f}"
+        start = f"{row['median']:.2f} ({row['least']:.2f}) | {row['start']:.2f} ({row['least start']:.2f})"
         memory = f"{row['rest']:.1f} | {row['handled']:.1f}"
         size = f"{row['zip']:.2f} | {row['binary']:,}" if "zip" in row else "- | -"
         print(f"| {name} | {start} | {memory} | {size} | {row['calls at start']}, {row['calls of an event']} |")

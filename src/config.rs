@@ -1,11 +1,11 @@
-//! What the template tells a function through its environment. Read once, at start.
+//! A function's configuration: what the template sets in its environment. Read once, at start.
 
 use crate::keys::StatePrefix;
 
 /// A function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The bucket that is the whole interface.
+    /// The bucket of manifests and statuses.
     pub bucket: String,
     /// Prefix of amiwright's own objects.
     pub state: StatePrefix,
@@ -13,17 +13,17 @@ pub struct Config {
     pub region: String,
     /// The account that AMIs are registered in, 12 digits.
     pub account_id: Option<String>,
-    /// The topic that notices go to.
+    /// The topic that notices are published to.
     pub topic_arn: Option<String>,
-    /// Name of the SSM SecureString that has the key for BundleInstance's upload policy; none if nobody gave one.
+    /// Name of the SSM SecureString with the access key for BundleInstance's upload policy; none if not configured.
     pub bundle_key_parameter: Option<String>,
-    /// The role that VM Import works with; none for EC2's default, `vmimport`.
+    /// The role that VM Import assumes; none for EC2's default, `vmimport`.
     pub vm_import_role: Option<String>,
-    /// Whether people are told when an image is started.
-    pub tell_started: bool,
+    /// Whether to notify when an image is started.
+    pub notify_started: bool,
 }
 
-/// A variable that is missing or makes no sense.
+/// A variable that is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable {variable} {what}")]
 pub struct ConfigError {
@@ -32,7 +32,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// What the template sets is missing or wrong.
+    /// A variable that the template sets is missing or invalid.
     fn of_template(variable: &'static str, what: &str) -> Self {
         let what = format!("{what}: set it as template.yaml does");
         Self { variable, what }
@@ -40,7 +40,7 @@ impl ConfigError {
 
     /// A variable that Lambda itself sets is missing.
     pub(crate) fn outside_lambda(variable: &'static str) -> Self {
-        let what = "is not set: this program is a Lambda function, to be started by Lambda or an emulator that sets it";
+        let what = "is not set: this program is a Lambda function; start it with Lambda or an emulator, which sets the variable";
         Self {
             variable,
             what: what.to_owned(),
@@ -49,18 +49,19 @@ impl ConfigError {
 }
 
 impl Config {
-    /// Reads the configuration; `variable` looks an environment variable up.
+    /// Reads the configuration; `variable` returns an environment variable.
     ///
     /// # Errors
-    /// Names the variable that is missing or wrong.
+    /// Names the variable that is missing or invalid.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let get = |name: &'static str| variable(name).filter(|value| !value.trim().is_empty());
         let need = |name: &'static str| {
             get(name).ok_or_else(|| ConfigError::of_template(name, "is not set"))
         };
         let prefix = get("AMIWRIGHT_STATE_PREFIX").unwrap_or_else(|| "amiwright/".to_owned());
-        let state = StatePrefix::new(&prefix)
-            .ok_or_else(|| ConfigError::of_template("AMIWRIGHT_STATE_PREFIX", "is only slashes"))?;
+        let state = StatePrefix::new(&prefix).ok_or_else(|| {
+            ConfigError::of_template("AMIWRIGHT_STATE_PREFIX", "consists only of slashes")
+        })?;
         let account_id = get("AMIWRIGHT_ACCOUNT_ID");
         if account_id
             .as_ref()
@@ -71,7 +72,7 @@ impl Config {
                 "is not 12 digits",
             ));
         }
-        let tell_started = match get("AMIWRIGHT_NOTIFY_STARTED").as_deref() {
+        let notify_started = match get("AMIWRIGHT_NOTIFY_STARTED").as_deref() {
             None | Some("false") => false,
             Some("true") => true,
             Some(_) => {
@@ -89,7 +90,7 @@ impl Config {
             topic_arn: get("AMIWRIGHT_TOPIC_ARN"),
             bundle_key_parameter: get("AMIWRIGHT_BUNDLE_KEY_PARAMETER"),
             vm_import_role: get("AMIWRIGHT_VM_IMPORT_ROLE"),
-            tell_started,
+            notify_started,
         })
     }
 
@@ -102,7 +103,7 @@ impl Config {
         self.account_id.as_deref().ok_or_else(missing)
     }
 
-    /// The topic that notices go to.
+    /// The topic that notices are published to.
     ///
     /// # Errors
     /// If it is not configured.
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_an_account_that_is_none() {
+    fn refuses_an_invalid_account_id() {
         let all = [
             ("AWS_REGION", "us-east-1"),
             ("AMIWRIGHT_BUCKET", "images"),
@@ -159,17 +160,17 @@ mod tests {
     }
 
     #[test]
-    fn takes_what_image_tasks_need() {
+    fn reads_the_optional_variables() {
         let with = |more: &[(&str, &str)]| {
             let mut all = vec![("AWS_REGION", "us-east-1"), ("AMIWRIGHT_BUCKET", "images")];
             all.extend_from_slice(more);
             read(&all)
         };
-        // The template sets the variable of a parameter that nobody gave to nothing.
+        // The template sets the variable of a parameter without a value to an empty string.
         let config = with(&[("AMIWRIGHT_BUNDLE_KEY_PARAMETER", "")]).unwrap();
         assert_eq!(config.bundle_key_parameter, None);
         assert_eq!(config.vm_import_role, None);
-        assert!(!config.tell_started);
+        assert!(!config.notify_started);
         let config = with(&[
             ("AMIWRIGHT_BUNDLE_KEY_PARAMETER", "/amiwright/bundle-key"),
             ("AMIWRIGHT_VM_IMPORT_ROLE", "images-import"),
@@ -181,7 +182,7 @@ mod tests {
             Some("/amiwright/bundle-key")
         );
         assert_eq!(config.vm_import_role.as_deref(), Some("images-import"));
-        assert!(config.tell_started);
+        assert!(config.notify_started);
         let error = with(&[("AMIWRIGHT_NOTIFY_STARTED", "yes")]).unwrap_err();
         assert!(error.to_string().contains("is neither true nor false"));
     }

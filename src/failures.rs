@@ -62,3 +62,33 @@ impl fmt::Display for Failures {
 }
 
 impl Error for Failures {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        source: Option<Box<Self>>,
+    }
+
+    #[test]
+    fn a_chain_names_every_cause_once() {
+        let over = |text, source| Layer {
+            text,
+            source: Some(Box::new(source)),
+        };
+        let reset = Layer {
+            text: "connection reset",
+            source: None,
+        };
+        assert_eq!(chain(&reset), "connection reset");
+        let error = over("cannot read", over("request failed", reset));
+        assert_eq!(
+            chain(&error),
+            "cannot read: request failed: connection reset"
+        );
+    }
+}

@@ -1,4 +1,4 @@
-//! EC2: instances that become bundles.
+//! EC2: bundling instances.
 
 use std::fmt;
 
@@ -7,29 +7,29 @@ use aws_sdk_ec2::types::{BundleTask, Filter, S3Storage, Storage};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::ec2::{filter, once, percent, said, unnamed};
+use super::ec2::{filter, incomplete, non_empty, percent, without_retries};
 use super::{Aws, AwsError};
 use crate::image::observed::ObservedTask;
 
-/// What is bundled, and the right to put it into S3: BundleInstance's parameters.
+/// BundleInstance's parameters: what is bundled, and the permission to upload it to S3.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BundledInstance {
     /// `i-…`.
     pub instance_id: String,
     /// The bucket for the bundle.
     pub bucket: String,
-    /// What the keys of its objects begin with; the manifest's is this and `.manifest.xml`.
+    /// The prefix of its objects' keys; the manifest's key is this and `.manifest.xml`.
     pub prefix: String,
-    /// The id of the long-lived key that the policy is signed with.
+    /// The id of the long-lived access key that signs the policy.
     pub access_key_id: String,
-    /// The upload policy: its JSON as it is, which the SDK encodes.
+    /// The upload policy: plain JSON, which the SDK encodes.
     pub policy: String,
     /// The policy's signature: base64 of the HMAC-SHA1 of the encoded policy.
     pub signature: String,
 }
 
 impl fmt::Debug for BundledInstance {
-    /// Without what lets others write into the bucket.
+    /// Without what would let others write to the bucket.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BundledInstance")
             .field("instance_id", &self.instance_id)
@@ -40,16 +40,17 @@ impl fmt::Debug for BundledInstance {
 }
 
 impl Aws {
-    /// Begins to bundle an instance. Look before: the call has no client token, so it is sent once and never again by
-    /// itself.
+    /// Starts to bundle an instance. Check for an earlier task first: the call has no client token, so the SDK does not
+    /// retry it.
     ///
     /// # Errors
-    /// If EC2 refuses, or does not answer: then it may have begun. The error says nothing of policy, signature or key.
+    /// If EC2 refuses, or does not answer: then the task may have started. The error contains neither policy, signature
+    /// nor key.
     pub async fn bundle_instance(
         &self,
         wanted: &BundledInstance,
     ) -> Result<ObservedTask, AwsError> {
-        let place = S3Storage::builder()
+        let storage = S3Storage::builder()
             .bucket(&wanted.bucket)
             .prefix(&wanted.prefix)
             .aws_access_key_id(&wanted.access_key_id)
@@ -60,20 +61,22 @@ impl Aws {
             .ec2()
             .bundle_instance()
             .instance_id(&wanted.instance_id)
-            .storage(Storage::builder().s3(place).build())
+            .storage(Storage::builder().s3(storage).build())
             .customize()
-            .config_override(once());
+            .config_override(without_retries());
         let doing = format!("bundling the instance {}", wanted.instance_id);
-        let answer = self.ask_ec2("BundleInstance", &doing, request.send()).await;
-        let answer = answer.map_err(|error| discreet(error, wanted))?;
+        let answer = self
+            .send_ec2("BundleInstance", &doing, request.send())
+            .await;
+        let answer = answer.map_err(|error| redacted(error, wanted))?;
         match answer.bundle_task.map(observed) {
             Some(task) if !task.id.is_empty() => Ok(task),
-            _ => Err(unnamed(doing, "task")),
+            _ => Err(incomplete("BundleInstance", doing, "the task")),
         }
     }
 
-    /// The bundle tasks that have one of these values for a filter of DescribeBundleTasks, which has no pages. At most
-    /// [`FILTER_VALUES_MAX`](super::FILTER_VALUES_MAX) values. EC2 lists ended tasks "for only a limited time".
+    /// The bundle tasks that match one of these values of a filter. DescribeBundleTasks has no pages. At most
+    /// [`FILTER_VALUES_MAX`](super::FILTER_VALUES_MAX) values. EC2 lists finished tasks "for only a limited time".
     ///
     /// # Errors
     /// If EC2 does not answer, or refuses.
@@ -86,7 +89,7 @@ impl Aws {
         self.bundle_tasks(doing, vec![filter(name, values)]).await
     }
 
-    /// The bundle tasks that write to this place.
+    /// The bundle tasks that write to this prefix.
     ///
     /// # Errors
     /// If EC2 does not answer, or refuses.
@@ -113,27 +116,27 @@ impl Aws {
             .describe_bundle_tasks()
             .set_filters(Some(filters));
         let answer = self
-            .ask_ec2("DescribeBundleTasks", doing, request.send())
+            .send_ec2("DescribeBundleTasks", doing, request.send())
             .await?;
         let tasks = answer.bundle_tasks.unwrap_or_default();
         Ok(tasks.into_iter().map(observed).collect())
     }
 
-    /// Cancels a bundle task. What becomes of it, its state tells.
+    /// Cancels a bundle task. Its state shows the result.
     ///
     /// # Errors
-    /// If EC2 does not answer, or refuses: for example because the task has ended.
+    /// If EC2 does not answer, or refuses: for example because the task has finished.
     pub async fn cancel_bundle_task(&self, id: &str) -> Result<(), AwsError> {
         let request = self.ec2().cancel_bundle_task().bundle_id(id);
         let doing = format!("cancelling the bundle task {id}");
-        self.ask_ec2("CancelBundleTask", doing, request.send())
+        self.send_ec2("CancelBundleTask", doing, request.send())
             .await?;
         Ok(())
     }
 }
 
-/// The error without the secrets of the request, should the service quote them.
-fn discreet(error: AwsError, wanted: &BundledInstance) -> AwsError {
+/// The error without the request's secrets, in case the service quotes them.
+fn redacted(error: AwsError, wanted: &BundledInstance) -> AwsError {
     let encoded = STANDARD.encode(&wanted.policy);
     let secrets = [
         &encoded,
@@ -152,15 +155,12 @@ fn discreet(error: AwsError, wanted: &BundledInstance) -> AwsError {
 
 fn observed(task: BundleTask) -> ObservedTask {
     let object = task.storage.and_then(|storage| {
-        let place = storage.s3?;
-        Some(format!(
-            "s3://{}/{}.manifest.xml",
-            place.bucket?, place.prefix?
-        ))
+        let s3 = storage.s3?;
+        Some(format!("s3://{}/{}.manifest.xml", s3.bucket?, s3.prefix?))
     });
     let (code, message) = task
         .bundle_task_error
-        .map(|error| (said(error.code), said(error.message)))
+        .map(|error| (non_empty(error.code), non_empty(error.message)))
         .unwrap_or_default();
     ObservedTask {
         id: task.bundle_id.unwrap_or_default(),
@@ -172,7 +172,7 @@ fn observed(task: BundleTask) -> ObservedTask {
         message,
         code,
         object,
-        instance: said(task.instance_id),
+        instance: non_empty(task.instance_id),
         ..ObservedTask::default()
     }
 }
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_gives_no_right_away() {
+    fn debug_output_omits_the_upload_policy() {
         let text = format!("{:?}", wanted());
         assert_eq!(
             text,
@@ -203,20 +203,16 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_quotes_the_request_is_discreet() {
+    fn an_error_that_quotes_the_request_is_redacted() {
         let wanted = wanted();
         let encoded = STANDARD.encode(&wanted.policy);
-        let error = AwsError {
-            doing: "bundling the instance i-1".into(),
-            remedy: Remedy::Never,
-            code: Some("AuthFailure".into()),
-            message: format!(
-                "{encoded} of AKIDEXAMPLE is not {}, nor signed c2lnbmVk",
-                wanted.policy
-            ),
-            request_id: None,
-        };
-        let message = discreet(error, &wanted).message;
+        let message = format!(
+            "{encoded} of AKIDEXAMPLE is not {}, nor signed c2lnbmVk",
+            wanted.policy
+        );
+        let doing = "bundling the instance i-1";
+        let error = AwsError::unexplained("BundleInstance", doing, Remedy::Never, message);
+        let message = redacted(error, &wanted).message;
         assert_eq!(message, "… of … is not …, nor signed …");
     }
 }

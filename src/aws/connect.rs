@@ -1,4 +1,4 @@
-//! The clients: one HTTP client for all, built when first used, nothing called at start.
+//! The clients: one HTTP client for all services, each built on first use. Nothing is called at start.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,23 +14,23 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::RateLimiter;
 
-/// Longest wait for a connection: what the SDK's own configuration has.
+/// Longest wait for a connection: the SDK's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
-/// Longest single try of a call. Every function may run longer than one call with its retries.
+/// Longest single attempt of a call. Every function's timeout is longer than one call with its retries.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Longest call with its retries.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The certificate authorities of AWS's own endpoints ("Amazon Trust Services" repository).
-/// Loading them takes far less of a function's start than the system's hundred and more.
+/// Loading them takes a far smaller part of a function's start than the system's more than one hundred.
 const AMAZON_ROOTS: &str = include_str!("amazon-roots.pem");
 
-/// The way to AWS. Clients are made when first asked for, so that a function carries only those it uses.
+/// The AWS clients. Each is built on first use, so that a function contains only those that it needs.
 #[derive(Debug)]
 pub struct Aws {
     config: SdkConfig,
     path_style: bool,
-    /// Whether each service's own endpoint variable is still to be read; the SDK's configuration does it itself.
+    /// Whether to read each service's own endpoint variable here; the SDK's configuration loader does so itself.
     reads_endpoints: bool,
     rate_limiter: Arc<RateLimiter>,
     s3: OnceLock<aws_sdk_s3::Client>,
@@ -40,8 +40,8 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// As Lambda's environment says: credentials and endpoints are in variables, there are no files and no profiles.
-    /// Without the SDK's chain of other places to look in, a function starts faster and is a tenth smaller.
+    /// From Lambda's environment: credentials and endpoints are in variables; there are no files and no profiles.
+    /// Without the SDK's chain of other credential sources, a function starts faster and is a tenth smaller.
     #[must_use]
     pub fn in_lambda(region: &str) -> Self {
         let endpoints = endpoints();
@@ -60,15 +60,15 @@ impl Aws {
             .retry_config(RetryConfig::standard())
             .timeout_config(timeouts());
         config.set_endpoint_url(endpoint("AWS_ENDPOINT_URL"));
-        config.set_use_fips(switch("AWS_USE_FIPS_ENDPOINT"));
-        config.set_use_dual_stack(switch("AWS_USE_DUALSTACK_ENDPOINT"));
+        config.set_use_fips(flag("AWS_USE_FIPS_ENDPOINT"));
+        config.set_use_dual_stack(flag("AWS_USE_DUALSTACK_ENDPOINT"));
         Self {
             reads_endpoints: true,
             ..Self::new(config.build(), !endpoints.is_empty())
         }
     }
 
-    /// As the environment says: credentials, endpoints; `endpoint_url` is for all services and goes before those.
+    /// From the environment: credentials and endpoints; `endpoint_url` applies to all services and overrides those.
     /// No call is made here.
     pub async fn from_env(region: &str, endpoint_url: Option<&str>) -> Self {
         let endpoints = endpoint_url.map_or_else(endpoints, |url| vec![url.to_owned()]);
@@ -86,7 +86,7 @@ impl Aws {
         Self::new(loader.load().await, !endpoints.is_empty())
     }
 
-    /// With a configuration of one's own: how tests lead to another world. Buckets are addressed by path there.
+    /// From a given configuration: for tests, which connect to a simulated world. Buckets are addressed by path there.
     #[must_use]
     pub fn with_config(config: SdkConfig) -> Self {
         let config = config.into_builder().timeout_config(timeouts()).build();
@@ -121,7 +121,7 @@ impl Aws {
         &self.rate_limiter
     }
 
-    /// The Region that is asked.
+    /// The Region of all calls.
     pub(super) fn region(&self) -> &str {
         self.config.region().map_or("", |region| region.as_ref())
     }
@@ -172,12 +172,12 @@ impl Aws {
     }
 }
 
-/// A variable with an endpoint's URL, if it is set.
+/// An endpoint's URL from a variable, if it is set.
 fn endpoint(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|url| !url.is_empty())
 }
 
-/// All endpoints that the environment sets, for all services and for one.
+/// All endpoints that the environment sets, for all services or for one.
 fn endpoints() -> Vec<String> {
     let variables = [
         "AWS_ENDPOINT_URL",
@@ -189,7 +189,7 @@ fn endpoints() -> Vec<String> {
     variables.into_iter().filter_map(endpoint).collect()
 }
 
-/// Variables that say where credentials come from.
+/// Variables that configure credentials.
 const CREDENTIALS: [&str; 5] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_PROFILE",
@@ -198,13 +198,13 @@ const CREDENTIALS: [&str; 5] = [
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
 
-/// A world on this machine takes any credentials. Where none are named, the SDK would look for a profile and then for
-/// an instance's role, and fail after seconds; so placeholders are used.
+/// A simulated world on this machine accepts any credentials. Without any, the SDK would look for a profile and then
+/// for an instance's role, and fail after seconds; so placeholders are used.
 fn with_credentials(loader: ConfigLoader, endpoints: &[String]) -> ConfigLoader {
-    let named = CREDENTIALS
+    let configured = CREDENTIALS
         .iter()
         .any(|name| std::env::var_os(name).is_some());
-    if named || endpoints.is_empty() || !endpoints.iter().all(|url| is_loopback(url)) {
+    if configured || endpoints.is_empty() || !endpoints.iter().all(|url| is_loopback(url)) {
         return loader;
     }
     loader.credentials_provider(Credentials::new(
@@ -231,7 +231,7 @@ fn is_loopback(url: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// The SDK has no time-outs of its own for a call or a try.
+/// The SDK has no default timeouts for a call or an attempt.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -240,8 +240,8 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// A setting of the SDKs that is `true` or `false`; none if it is neither.
-fn switch(variable: &str) -> Option<bool> {
+/// A Boolean setting of the SDKs; none if it is neither `true` nor `false`.
+fn flag(variable: &str) -> Option<bool> {
     std::env::var(variable)
         .ok()?
         .to_ascii_lowercase()
@@ -250,9 +250,9 @@ fn switch(variable: &str) -> Option<bool> {
 }
 
 /// TLS by ring: its first connection takes 3 ms, that of the SDK's default library 44 ms.
-fn https_client(region: &str, foreign_endpoint: bool) -> SharedHttpClient {
-    // Other endpoints, and those of AWS China, have certificates of other authorities.
-    let system_roots = foreign_endpoint || region.starts_with("cn-");
+fn https_client(region: &str, custom_endpoint: bool) -> SharedHttpClient {
+    // Custom endpoints, and those of AWS China, have certificates of other authorities.
+    let system_roots = custom_endpoint || region.starts_with("cn-");
     let trust_store = TrustStore::empty()
         .with_native_roots(system_roots)
         .with_pem_certificate(AMAZON_ROOTS);

@@ -1,34 +1,34 @@
-//! EC2: AMIs that are copied, within a Region or from another one.
+//! EC2: copying AMIs, within a Region or from another one.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::ResourceType;
 
-use super::ec2::{said, tag_specifications, unnamed};
+use super::ec2::{incomplete, non_empty, tag_specifications};
 use super::{Aws, AwsError};
 
-/// What is copied: CopyImage's parameters. The copy is made in the Region that is asked.
+/// CopyImage's parameters. The copy is made in the Region of the call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CopiedImage {
     /// `ami-…`.
     pub source_id: String,
-    /// The Region that it is in.
+    /// Its Region.
     pub source_region: String,
     /// The copy's name. EC2 does not check that it is unique.
     pub name: String,
-    /// The copy's description; none leaves it to EC2.
+    /// The copy's description; none for EC2's default.
     pub description: Option<String>,
-    /// The same token with the same parameters is the same copy, however often it is asked for.
+    /// Repeated requests with the same token and parameters make one copy.
     pub client_token: String,
     /// The tags of the copy and of its snapshots, the ownership tags among them.
     pub tags: BTreeMap<String, String>,
 }
 
 impl Aws {
-    /// Begins to copy an AMI; returns the copy's id.
+    /// Starts to copy an AMI; returns the copy's id.
     ///
     /// # Errors
-    /// If EC2 refuses, or does not answer: then it may have begun, and asking again with the same client token tells.
+    /// If EC2 refuses, or does not answer: then it may have started, and a retry with the same client token finds out.
     pub async fn copy_image(&self, wanted: &CopiedImage) -> Result<String, AwsError> {
         let request = self
             .ec2()
@@ -43,10 +43,10 @@ impl Aws {
                 &[ResourceType::Image, ResourceType::Snapshot],
             ));
         let doing = format!(
-            "copying the image {} of {}",
+            "copying the AMI {} from {}",
             wanted.source_id, wanted.source_region
         );
-        let answer = self.ask_ec2("CopyImage", &doing, request.send()).await?;
-        said(answer.image_id).ok_or_else(|| unnamed(doing, "AMI"))
+        let answer = self.send_ec2("CopyImage", &doing, request.send()).await?;
+        non_empty(answer.image_id).ok_or_else(|| incomplete("CopyImage", doing, "the AMI"))
     }
 }

@@ -1,18 +1,16 @@
-//! EC2: what all its calls share. Every call goes through [`Aws::ask_ec2`], which keeps to the account's request limits.
+//! EC2: what all its calls share. Every call goes through [`Aws::send_ec2`], which stays within the account's request
+//! limits.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 
 use aws_sdk_ec2::config::Builder;
 use aws_sdk_ec2::config::retry::RetryConfig;
-use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use super::error::{Answer, classify};
 use super::{Aws, AwsError, Remedy};
-
-/// What the SDK's calls give.
-type Answer<O, E> = Result<O, SdkError<E, HttpResponse>>;
 
 impl Aws {
     /// Whether a call of this action would be sent at once. If not, the reads that precede it are not worth making.
@@ -22,7 +20,7 @@ impl Aws {
     }
 
     /// Sends one request within the rate limit of its action, and drains the action's bucket if EC2 throttles it.
-    pub(super) async fn ask_ec2<O, E>(
+    pub(super) async fn send_ec2<O, E>(
         &self,
         action: &'static str,
         doing: impl Into<String>,
@@ -36,18 +34,15 @@ impl Aws {
         if let Err(refused) = self.rate_limiter().acquire(region, action).await {
             return Err(AwsError { doing, ..refused });
         }
-        request.await.map_err(|error| {
-            let error = AwsError::new(doing, &error);
-            if error.is_throttled() {
-                self.rate_limiter().drain(region, action);
-            }
-            error
-        })
+        let answer = classify(action, doing, request.await);
+        if answer.as_ref().is_err_and(AwsError::is_throttled) {
+            self.rate_limiter().drain(region, action);
+        }
+        answer
     }
 
-    /// Asks for one page after the other: `ask` takes a page's token, `read` gives what is in an answer, and the token
-    /// of the next page.
-    pub(super) async fn ask_ec2_for_all<O, E, T, R>(
+    /// Requests every page: `ask` takes a page's token, `read` returns an answer's items and the next page's token.
+    pub(super) async fn send_ec2_for_all_pages<O, E, T, R>(
         &self,
         action: &'static str,
         doing: &str,
@@ -61,7 +56,7 @@ impl Aws {
         let mut all = Vec::new();
         let mut token = None;
         loop {
-            let answer = self.ask_ec2(action, doing, ask(token.clone())).await?;
+            let answer = self.send_ec2(action, doing, ask(token.clone())).await?;
             let (page, next) = read(answer);
             all.extend(page);
             let next = next.filter(|next| !next.is_empty());
@@ -74,22 +69,22 @@ impl Aws {
     }
 }
 
-/// For a call that creates something and has no client token: the SDK must not send it again by itself.
-pub(super) fn once() -> Builder {
+/// For a call that creates something and has no client token: the SDK must not retry it.
+pub(super) fn without_retries() -> Builder {
     Builder::new().retry_config(RetryConfig::disabled())
 }
 
-/// A filter for these values, and no others.
+/// A filter that matches exactly these values.
 pub(super) fn filter(name: &str, values: &[String]) -> Filter {
-    let values = values.iter().map(|value| literally(value)).collect();
+    let values = values.iter().map(|value| escaped(value)).collect();
     Filter::builder()
         .name(name)
         .set_values(Some(values))
         .build()
 }
 
-/// A filter's value without wildcards ("Filtering resources", EC2 User Guide: `*` and `?`, escaped by a backslash).
-fn literally(value: &str) -> String {
+/// A filter's value with its wildcards escaped ("Filtering resources", EC2 User Guide: `*` and `?`, by a backslash).
+fn escaped(value: &str) -> String {
     value.chars().fold(String::new(), |mut text, c| {
         if matches!(c, '*' | '?' | '\\') {
             text.push('\\');
@@ -99,8 +94,8 @@ fn literally(value: &str) -> String {
     })
 }
 
-/// The tags that a creating call sets on these kinds of resources; none where there are no tags, for EC2 refuses a
-/// specification without any.
+/// The tags that a creating call sets on these types of resources; none without tags, because EC2 refuses an empty
+/// specification.
 pub(super) fn tag_specifications(
     tags: &BTreeMap<String, String>,
     resources: &[ResourceType],
@@ -114,14 +109,14 @@ pub(super) fn tag_specifications(
     (!tags.is_empty()).then(|| resources.iter().map(specification).collect())
 }
 
-/// Tags in the SDK's words.
+/// Tags as the SDK's type.
 pub(super) fn sdk_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
     tags.iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect()
 }
 
-/// Tags in our own words.
+/// Tags as our own type.
 pub(super) fn our_tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
     tags.unwrap_or_default()
         .into_iter()
@@ -136,20 +131,15 @@ pub(super) fn percent(text: Option<&str>) -> Option<u8> {
     number.parse().ok().filter(|percent| *percent <= 100)
 }
 
-/// A text of EC2's that says something: it has empty ones, too.
-pub(super) fn said(text: Option<String>) -> Option<String> {
+/// A text of EC2's answer; none if it is empty.
+pub(super) fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// The error for an answer without what the caller needs: `an AMI`. It may have happened.
-pub(super) fn unnamed(doing: String, what: &str) -> AwsError {
-    AwsError {
-        doing,
-        remedy: Remedy::Ambiguous,
-        code: None,
-        message: format!("EC2's answer names no {what}"),
-        request_id: None,
-    }
+/// The error for an answer without what the caller needs: `the AMI`. The call may have taken effect.
+pub(super) fn incomplete(action: &'static str, doing: String, what: &str) -> AwsError {
+    let message = format!("EC2's answer does not name {what}");
+    AwsError::unexplained(action, doing, Remedy::Ambiguous, message)
 }
 
 #[cfg(test)]
@@ -157,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_is_a_number_with_or_without_a_sign() {
+    fn progress_is_a_number_with_or_without_a_percent_sign() {
         assert_eq!(percent(Some("42")), Some(42));
         assert_eq!(percent(Some("3%")), Some(3));
         assert_eq!(percent(Some(" 100% ")), Some(100));
@@ -168,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_means_its_values_literally() {
+    fn a_filter_escapes_wildcards() {
         let filter = filter("name", &["web-*?\\".to_owned()]);
         assert_eq!(filter.values(), [r"web-\*\?\\"]);
     }
 
     #[test]
-    fn nothing_is_tagged_with_nothing() {
+    fn without_tags_there_is_no_specification() {
         let resources = [ResourceType::Image, ResourceType::Snapshot];
         assert_eq!(tag_specifications(&BTreeMap::new(), &resources), None);
         let tags = BTreeMap::from([("team".to_owned(), "web".to_owned())]);

@@ -1,4 +1,4 @@
-//! Errors of AWS, sorted by what to do about them.
+//! Errors of AWS, classified by what to do about them.
 
 use std::fmt;
 
@@ -10,24 +10,28 @@ use crate::failures::chain;
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// The service is busy, or what is asked for cannot be seen yet: ask again later.
+    /// The service is busy, or what was requested is not visible yet: retry later.
     Later,
-    /// The request is wrong or not allowed: asking again is no use.
+    /// The request is invalid or not allowed: a retry cannot succeed.
     Never,
-    /// The answer was lost: it may have happened. Look.
+    /// The answer was lost: the call may have taken effect. Check before retrying.
     Ambiguous,
 }
 
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct AwsError {
-    /// What was being done, to what: `reading s3://b/k`.
+    /// The call, as the service's API reference names it: `HeadBucket`.
+    pub action: &'static str,
+    /// What was being done, to what, for people only: `reading s3://b/k`.
     pub doing: String,
     /// What to do about it.
     pub remedy: Remedy,
-    /// The service's error code.
+    /// The HTTP status; none where nothing was answered.
+    pub status: Option<u16>,
+    /// The service's error code. Those that begin with `amiwright.` are ours: the service was not asked.
     pub code: Option<String>,
-    /// The service's message, or what happened to the connection.
+    /// The service's message, or what happened to the connection, for people only.
     pub message: String,
     /// The service's request id.
     pub request_id: Option<String>,
@@ -67,7 +71,7 @@ const LATER: &[&str] = &[
     "ConditionalRequestConflict",
     "OperationAborted",
     "KMSThrottling",
-    // The credentials or the clock of this very process are stale; the next one has others.
+    // The credentials or the clock of this process are stale; the next process has new ones.
     "ExpiredToken",
     "ExpiredTokenException",
     "RequestExpired",
@@ -85,33 +89,65 @@ const THROTTLED: &[&str] = &[
     "EC2ThrottledException",
 ];
 
+/// What the SDK's calls return.
+pub(super) type Answer<O, E> = Result<O, SdkError<E, HttpResponse>>;
+
+/// An answer with its error classified; `doing` says what was being done, to what.
+pub(super) fn classify<O, E>(
+    action: &'static str,
+    doing: impl Into<String>,
+    answer: Answer<O, E>,
+) -> Result<O, AwsError>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    answer.map_err(|error| AwsError::new(action, doing, &error))
+}
+
 impl AwsError {
-    /// Sorts an SDK error; `doing` says what was being done, to what.
-    pub(super) fn new<E>(doing: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Self
+    /// Classifies the SDK's error for a call; `doing` says what was being done, to what.
+    pub(super) fn new<E>(
+        action: &'static str,
+        doing: impl Into<String>,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let doing = doing.into();
-        let request_id = error.request_id().map(str::to_owned);
+        let status = error.raw_response().map(|raw| raw.status().as_u16());
         let (remedy, code, message) = match error {
             SdkError::ServiceError(context) => {
-                let code = context.err().code().map(str::to_owned);
-                let status = context.raw().status().as_u16();
-                let message = context
-                    .err()
-                    .message()
-                    .map_or_else(|| without_words(status), str::to_owned);
-                (remedy_of(code.as_deref(), status), code, message)
+                let (code, status) = (context.err().code(), context.raw().status().as_u16());
+                let message = context.err().message();
+                let message = message.map_or_else(|| without_message(status), str::to_owned);
+                (remedy_of(code, status), code.map(str::to_owned), message)
             }
             SdkError::ConstructionFailure(_) => (Remedy::Never, None, chain(error)),
             _ => (Remedy::Ambiguous, None, chain(error)),
         };
         Self {
-            doing,
-            remedy,
+            status,
             code,
-            message,
-            request_id,
+            request_id: error.request_id().map(str::to_owned),
+            ..Self::unexplained(action, doing, remedy, message)
+        }
+    }
+
+    /// An error that the service did not report: of an answer that cannot be used, or of a request that was not sent.
+    pub(super) fn unexplained(
+        action: &'static str,
+        doing: impl Into<String>,
+        remedy: Remedy,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            action,
+            doing: doing.into(),
+            remedy,
+            status: None,
+            code: None,
+            message: message.into(),
+            request_id: None,
         }
     }
 
@@ -121,7 +157,14 @@ impl AwsError {
         self.code.as_deref() == Some(code)
     }
 
-    /// Whether the service had too many requests.
+    /// Whether the service answered with this HTTP status. An answer to a HEAD request has no body, so it may have no
+    /// code: then this is all that it says.
+    #[must_use]
+    pub fn has_status(&self, status: u16) -> bool {
+        self.status == Some(status)
+    }
+
+    /// Whether the service throttled the request.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         self.code
@@ -139,20 +182,20 @@ impl AwsError {
 fn remedy_of(code: Option<&str>, status: u16) -> Remedy {
     match code {
         Some(code) if LATER.contains(&code) => Remedy::Later,
-        // The service did what it was asked for; only its answer is lost.
+        // The call took effect; only its answer is lost.
         _ if (200..300).contains(&status) => Remedy::Ambiguous,
-        // The service does not have what is asked for: S3 without conditional writes, an emulator without an action.
+        // The service does not support the call: S3 without conditional writes, an emulator without an action.
         _ if status == 501 => Remedy::Never,
         _ if status == 429 || status >= 500 => Remedy::Later,
         _ => Remedy::Never,
     }
 }
 
-/// What is said of an answer that says nothing itself.
-fn without_words(status: u16) -> String {
+/// What is reported of an answer without a message.
+fn without_message(status: u16) -> String {
     match status {
         200..300 => format!(
-            "HTTP status {status}, but the answer cannot be read: is this the service's endpoint?"
+            "HTTP status {status}, but the answer is not readable: check that this is the service's endpoint"
         ),
         _ => format!("HTTP status {status}"),
     }
@@ -163,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sorts_errors_by_code_and_status() {
+    fn classifies_errors_by_code_and_status() {
         assert_eq!(remedy_of(Some("SlowDown"), 503), Remedy::Later);
         assert_eq!(remedy_of(Some("InternalError"), 200), Remedy::Later);
         assert_eq!(remedy_of(None, 502), Remedy::Later);

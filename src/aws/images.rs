@@ -1,4 +1,4 @@
-//! EC2: looking at AMIs and registering them.
+//! EC2: describing, registering and deregistering AMIs.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use aws_sdk_ec2::types::{
     ImdsSupportValues, ResourceType, TpmSupportValues, VolumeType,
 };
 
-use super::ec2::{filter, once, our_tags, tag_specifications, unnamed};
+use super::ec2::{filter, incomplete, our_tags, tag_specifications, without_retries};
 use super::{Aws, AwsError};
 use crate::image::observed::ObservedImage;
 use crate::manifest::image::{self as manifest, Registration};
 
-/// Values that one filter of a Describe call takes (DescribeImages, "Filters").
+/// The most values of one filter of a Describe call (DescribeImages, "Filters").
 pub const FILTER_VALUES_MAX: usize = 200;
 
-/// What is registered: RegisterImage's parameters in our own words.
+/// RegisterImage's parameters as our own types.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Registered {
     /// The AMI's name.
@@ -31,8 +31,8 @@ pub struct Registered {
 }
 
 impl Aws {
-    /// The account's own AMIs that have one of these values for a filter, disabled ones too: they hold their names.
-    /// At most [`FILTER_VALUES_MAX`] values. An id that EC2 does not know is left out; it does not fail the call.
+    /// The account's own AMIs that match one of these values of a filter. Includes disabled AMIs, which keep their names.
+    /// At most [`FILTER_VALUES_MAX`] values. An unknown id is left out; it does not fail the call.
     ///
     /// # Errors
     /// If EC2 does not answer, or refuses.
@@ -48,7 +48,7 @@ impl Aws {
             .include_disabled(true)
             .include_deprecated(true)
             .filters(filter(name, values));
-        self.ask_ec2_for_all(
+        self.send_ec2_for_all_pages(
             "DescribeImages",
             &format!("looking for AMIs by {name}"),
             |token| request.clone().set_next_token(token).send(),
@@ -60,13 +60,13 @@ impl Aws {
         .await
     }
 
-    /// Registers an AMI; returns its id. Look before: the call has no client token, so it is sent once and never
-    /// again by itself.
+    /// Registers an AMI; returns its id. Check for an existing AMI first: the call has no client token, so the SDK does
+    /// not retry it.
     ///
     /// # Errors
-    /// If EC2 refuses, or does not answer: then it may have happened.
+    /// If EC2 refuses, or does not answer: then the AMI may have been registered.
     pub async fn register_image(&self, wanted: &Registered) -> Result<String, AwsError> {
-        let doing = format!("registering the image {}", wanted.name);
+        let doing = format!("registering the AMI {}", wanted.name);
         let registration = &wanted.registration;
         let request = self
             .ec2()
@@ -74,7 +74,7 @@ impl Aws {
             .name(&wanted.name)
             .set_description(wanted.description.clone())
             .set_image_location(wanted.image_location.clone())
-            // RegisterImage makes no snapshot, and what we did not make must not look like ours.
+            // RegisterImage creates no snapshot, and what we did not create must not carry our ownership tags.
             .set_tag_specifications(tag_specifications(&wanted.tags, &[ResourceType::Image]))
             .set_architecture(
                 registration
@@ -110,32 +110,36 @@ impl Aws {
             )
             .set_kernel_id(registration.kernel_id.clone())
             .set_ramdisk_id(registration.ramdisk_id.clone())
-            .set_billing_products(non_empty(&registration.billing_products))
+            .set_billing_products(some_unless_empty(&registration.billing_products))
             .set_root_device_name(registration.root_device_name.clone())
-            .set_block_device_mappings(non_empty(&registration.block_device_mappings).map(mappings))
+            .set_block_device_mappings(
+                some_unless_empty(&registration.block_device_mappings).map(mappings),
+            )
             .customize()
-            .config_override(once());
+            .config_override(without_retries());
         let output = self
-            .ask_ec2("RegisterImage", &doing, request.send())
+            .send_ec2("RegisterImage", &doing, request.send())
             .await?;
-        output.image_id.ok_or_else(|| unnamed(doing, "AMI"))
+        output
+            .image_id
+            .ok_or_else(|| incomplete("RegisterImage", doing, "the AMI"))
     }
 
-    /// Deregisters an AMI. Its snapshots and its objects in S3 stay.
+    /// Deregisters an AMI. Its snapshots and its objects in S3 are kept.
     ///
     /// # Errors
-    /// If EC2 does not answer, or refuses: with `InvalidAMIID.NotFound` or `InvalidAMIID.Unavailable` where it is gone,
-    /// with another code where it is protected.
+    /// If EC2 does not answer, or refuses: with `InvalidAMIID.NotFound` or `InvalidAMIID.Unavailable` if it does not
+    /// exist, with another code if it is protected.
     pub async fn deregister_image(&self, id: &str) -> Result<(), AwsError> {
         let request = self.ec2().deregister_image().image_id(id);
-        let doing = format!("deregistering the image {id}");
-        self.ask_ec2("DeregisterImage", doing, request.send())
+        let doing = format!("deregistering the AMI {id}");
+        self.send_ec2("DeregisterImage", doing, request.send())
             .await?;
         Ok(())
     }
 }
 
-fn non_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+fn some_unless_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {
     (!list.is_empty()).then(|| list.to_vec())
 }
 
@@ -148,7 +152,7 @@ fn mapping(mapping: manifest::BlockDeviceMapping) -> BlockDeviceMapping {
         .device_name(mapping.device_name)
         .set_ebs(mapping.ebs.map(ebs))
         .set_virtual_name(mapping.virtual_name)
-        // EC2 takes an empty string for "no device" (BlockDeviceMapping, NoDevice).
+        // EC2 expects an empty string for "no device" (BlockDeviceMapping, NoDevice).
         .set_no_device(mapping.no_device.unwrap_or(false).then(String::new))
         .build()
 }
@@ -174,7 +178,7 @@ fn ebs(ebs: manifest::Ebs) -> EbsBlockDevice {
         .build()
 }
 
-/// The rules keep every number far below this limit of the SDK's type.
+/// The manifest's rules keep every number far below the limit of the SDK's type.
 fn signed(number: Option<u32>) -> Option<i32> {
     number.map(|number| i32::try_from(number).unwrap_or(i32::MAX))
 }

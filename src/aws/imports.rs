@@ -1,4 +1,4 @@
-//! EC2: VM Import, of disks and of virtual machines.
+//! EC2: importing disks and virtual machines (VM Import).
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use aws_sdk_ec2::types::{
     Tag, UserBucket,
 };
 
-use super::ec2::{our_tags, percent, said, tag_specifications, unnamed};
+use super::ec2::{incomplete, non_empty, our_tags, percent, tag_specifications};
 use super::{Aws, AwsError};
 use crate::image::observed::ObservedTask;
 
-/// What is imported: the parameters of ImportSnapshot, and those of ImportImage with one disk container.
+/// The parameters of ImportSnapshot, and of ImportImage with one disk container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportedDisk {
-    /// The bucket of the disk, or of the virtual machine; in the Region of the call.
+    /// The bucket of the disk or virtual machine, in the Region of the call.
     pub bucket: String,
     /// Its key.
     pub key: String,
@@ -22,13 +22,13 @@ pub struct ImportedDisk {
     pub format: String,
     /// The task's description.
     pub description: String,
-    /// Whether what is made is encrypted; none leaves it to the account's default.
+    /// Whether the result is encrypted; none for the account's default.
     pub encrypted: Option<bool>,
-    /// The KMS key that encrypts it; none for the account's default one.
+    /// The KMS key that encrypts it; none for the account's default key.
     pub kms_key_id: Option<String>,
     /// The role that VM Import assumes; none for `vmimport`.
     pub role_name: Option<String>,
-    /// The same token with the same parameters is the same task, however often it is asked for.
+    /// Repeated requests with the same token and parameters start one task.
     pub client_token: String,
     /// The task's tags, the ownership tags among them.
     pub tags: BTreeMap<String, String>,
@@ -48,10 +48,10 @@ impl ImportedDisk {
 }
 
 impl Aws {
-    /// Begins to make a snapshot of a disk (ImportSnapshot).
+    /// Starts to import a disk as a snapshot (ImportSnapshot).
     ///
     /// # Errors
-    /// If EC2 refuses, or does not answer: then it may have begun, and asking again with the same client token tells.
+    /// If EC2 refuses, or does not answer: then it may have started, and a retry with the same client token finds out.
     pub async fn import_snapshot(&self, wanted: &ImportedDisk) -> Result<ObservedTask, AwsError> {
         let disk = SnapshotDiskContainer::builder()
             .description(&wanted.description)
@@ -73,16 +73,17 @@ impl Aws {
             ));
         let doing = wanted.doing("disk");
         let answer = self
-            .ask_ec2("ImportSnapshot", &doing, request.send())
+            .send_ec2("ImportSnapshot", &doing, request.send())
             .await?;
-        let id = said(answer.import_task_id).ok_or_else(|| unnamed(doing, "task"))?;
+        let id = non_empty(answer.import_task_id)
+            .ok_or_else(|| incomplete("ImportSnapshot", doing, "the task"))?;
         Ok(snapshot_task(id, answer.snapshot_task_detail, answer.tags))
     }
 
-    /// Begins to make an AMI of a virtual machine (ImportImage).
+    /// Starts to import a virtual machine as an AMI (ImportImage).
     ///
     /// # Errors
-    /// If EC2 refuses, or does not answer: then it may have begun, and asking again with the same client token tells.
+    /// If EC2 refuses, or does not answer: then it may have started, and a retry with the same client token finds out.
     pub async fn import_image(&self, wanted: &ImportedDisk) -> Result<ObservedTask, AwsError> {
         let disk = ImageDiskContainer::builder()
             .description(&wanted.description)
@@ -103,7 +104,7 @@ impl Aws {
                 &[ResourceType::ImportImageTask],
             ));
         let doing = wanted.doing("virtual machine");
-        let answer = self.ask_ec2("ImportImage", &doing, request.send()).await?;
+        let answer = self.send_ec2("ImportImage", &doing, request.send()).await?;
         let task = ImportImageTask::builder()
             .set_import_task_id(answer.import_task_id)
             .set_status(answer.status)
@@ -114,19 +115,19 @@ impl Aws {
             .set_tags(answer.tags)
             .build();
         match image_task(task) {
-            task if task.id.is_empty() => Err(unnamed(doing, "task")),
+            task if task.id.is_empty() => Err(incomplete("ImportImage", doing, "the task")),
             task => Ok(task),
         }
     }
 
-    /// All imports of disks that EC2 still lists: those of the last seven days. Never by their ids, for one that EC2
-    /// does not know would fail the call; and in pages as large as EC2 makes them, for it documents no largest size.
+    /// All imports of disks that EC2 still lists: those of the last seven days. Not by id, because one unknown id would
+    /// fail the call; and without a page size, because EC2 does not document the largest one.
     ///
     /// # Errors
     /// If EC2 does not answer, or refuses.
     pub async fn list_import_snapshot_tasks(&self) -> Result<Vec<ObservedTask>, AwsError> {
         let request = self.ec2().describe_import_snapshot_tasks();
-        self.ask_ec2_for_all(
+        self.send_ec2_for_all_pages(
             "DescribeImportSnapshotTasks",
             "listing the imports of disks",
             |token| request.clone().set_next_token(token).send(),
@@ -142,13 +143,13 @@ impl Aws {
         .await
     }
 
-    /// All imports of virtual machines that EC2 still lists; else as [`Aws::list_import_snapshot_tasks`].
+    /// All imports of virtual machines that EC2 still lists, like [`Aws::list_import_snapshot_tasks`].
     ///
     /// # Errors
     /// If EC2 does not answer, or refuses.
     pub async fn list_import_image_tasks(&self) -> Result<Vec<ObservedTask>, AwsError> {
         let request = self.ec2().describe_import_image_tasks();
-        self.ask_ec2_for_all(
+        self.send_ec2_for_all_pages(
             "DescribeImportImageTasks",
             "listing the imports of virtual machines",
             |token| request.clone().set_next_token(token).send(),
@@ -160,10 +161,10 @@ impl Aws {
         .await
     }
 
-    /// Cancels an import of either kind (CancelImportTask). What becomes of it, the listing tells.
+    /// Cancels an import of either type (CancelImportTask). The listing shows the result.
     ///
     /// # Errors
-    /// If EC2 does not answer, or refuses: for example because the task has ended.
+    /// If EC2 does not answer, or refuses: for example because the task has finished.
     pub async fn cancel_import_task(&self, id: &str, reason: &str) -> Result<(), AwsError> {
         let request = self
             .ec2()
@@ -171,7 +172,7 @@ impl Aws {
             .import_task_id(id)
             .cancel_reason(reason);
         let doing = format!("cancelling the import {id}");
-        self.ask_ec2("CancelImportTask", doing, request.send())
+        self.send_ec2("CancelImportTask", doing, request.send())
             .await?;
         Ok(())
     }
@@ -193,8 +194,8 @@ fn snapshot_task(
     ObservedTask {
         state: detail.status.unwrap_or_default(),
         progress: percent(detail.progress.as_deref()),
-        message: said(detail.status_message),
-        snapshots: said(detail.snapshot_id).into_iter().collect(),
+        message: non_empty(detail.status_message),
+        snapshots: non_empty(detail.snapshot_id).into_iter().collect(),
         ..task
     }
 }
@@ -205,9 +206,11 @@ fn image_task(task: ImportImageTask) -> ObservedTask {
         id: task.import_task_id.unwrap_or_default(),
         state: task.status.unwrap_or_default(),
         progress: percent(task.progress.as_deref()),
-        message: said(task.status_message),
-        snapshots: details.filter_map(|disk| said(disk.snapshot_id)).collect(),
-        image: said(task.image_id),
+        message: non_empty(task.status_message),
+        snapshots: details
+            .filter_map(|disk| non_empty(disk.snapshot_id))
+            .collect(),
+        image: non_empty(task.image_id),
         tags: our_tags(task.tags),
         ..ObservedTask::default()
     }

@@ -1,4 +1,4 @@
-//! The only place that knows the SDK's types. Everything that leaves it is in our own words.
+//! The only place that knows the SDK's types. Callers see our own types alone.
 
 mod bundles;
 mod connect;
@@ -20,7 +20,7 @@ pub use copies::CopiedImage;
 pub use error::{AwsError, Remedy};
 pub use images::{FILTER_VALUES_MAX, Registered};
 pub use imports::ImportedDisk;
-pub use objects::{Object, ObjectInfo, Saved, Which};
+pub use objects::{Object, ObjectInfo, ObjectPart, Saved, Which};
 pub use parameters::Secret;
 pub use rate_limiter::RateLimiter;
 pub use stored::{RestoredImage, STORED_IDS_MAX};

@@ -1,4 +1,4 @@
-//! S3: the objects of the bucket.
+//! S3: objects and their bucket.
 
 use std::ops::RangeInclusive;
 
@@ -7,15 +7,29 @@ use aws_sdk_s3::types::{EncodingType, ObjectCannedAcl};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
+use super::error::classify;
 use super::{Aws, AwsError, Remedy};
+use crate::failures::chain;
+
+/// S3's answer where an object has no bytes in the range ("Error responses", S3 API Reference, `InvalidRange`).
+const RANGE_NOT_SATISFIABLE: u16 = 416;
 
 /// An object and its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
     /// What is known of it.
     pub info: ObjectInfo,
-    /// Its content; none if it is larger than the caller takes.
+    /// Its content; none if it is larger than the caller accepts.
     pub content: Option<Vec<u8>>,
+}
+
+/// Some of an object's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectPart {
+    /// What is known of the object.
+    pub info: ObjectInfo,
+    /// The bytes of the range that are there.
+    pub bytes: Vec<u8>,
 }
 
 /// What is known of an object.
@@ -33,7 +47,7 @@ pub struct ObjectInfo {
     pub modified_at: Timestamp,
 }
 
-/// Which version of an object is wanted.
+/// Which version of an object to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which<'a> {
     /// The current one.
@@ -49,12 +63,12 @@ pub enum Which<'a> {
 pub enum Saved {
     /// Written; this is its new `ETag`.
     Yes(String),
-    /// Somebody else was faster: read again, decide again.
+    /// The object has changed since it was read: read it again and decide again.
     Conflict,
 }
 
 impl Aws {
-    /// Reads an object of at most `limit` bytes; none if there is none (or none with the wanted `ETag`).
+    /// Reads an object of at most `limit` bytes; none if it does not exist (or not with this `ETag`).
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
@@ -72,21 +86,17 @@ impl Aws {
             Which::Version(version_id) => request.version_id(version_id),
             Which::Unchanged(etag) => request.if_match(etag),
         };
-        let output = match request.send().await {
+        let output = match classify("GetObject", &doing, request.send().await) {
             Ok(output) => output,
-            Err(error) => {
-                let error = AwsError::new(doing, &error);
-                return if is_absent(&error) || error.has_code("PreconditionFailed") {
-                    Ok(None)
-                } else {
-                    Err(error)
-                };
+            Err(error) if is_absent(&error) || error.has_code("PreconditionFailed") => {
+                return Ok(None);
             }
+            Err(error) => return Err(error),
         };
         let info = ObjectInfo {
             key: key.to_owned(),
             etag: output.e_tag.unwrap_or_default(),
-            version_id: output.version_id.filter(|version| version != "null"),
+            version_id: version_id(output.version_id),
             size: unsigned(output.content_length),
             modified_at: timestamp(output.last_modified.as_ref()),
         };
@@ -98,43 +108,84 @@ impl Aws {
         }
         Ok(Some(Object {
             info,
-            content: Some(collected(doing, output.body).await?),
+            content: Some(read_body(doing, output.body).await?),
         }))
     }
 
-    /// Reads the bytes of an object from the first to the last of a range, or to the object's end; none if there is no
-    /// such object. The range must be of a size that fits into memory.
+    /// Reads the bytes of an object from the first to the last of a range, or to the object's end, with all that a HEAD
+    /// request would tell; none if there is no such object. The range must be of a size that fits into memory.
+    ///
+    /// S3 has no bytes to send of an empty object, or from beyond an object's end, and refuses such a range without
+    /// describing the object: only then a HEAD request follows.
     ///
     /// # Errors
-    /// If S3 does not answer, or refuses.
+    /// If S3 does not answer, or refuses. Unlike for a HEAD request, its answer says whether there is such a bucket
+    /// (`NoSuchBucket`), and whether the object is archived (`InvalidObjectState`).
     pub async fn get_range(
         &self,
         bucket: &str,
         key: &str,
         range: RangeInclusive<u64>,
-    ) -> Result<Option<Vec<u8>>, AwsError> {
+    ) -> Result<Option<ObjectPart>, AwsError> {
         let doing = format!("reading a part of s3://{bucket}/{key}");
         let bytes = format!("bytes={}-{}", range.start(), range.end());
         let request = self.s3().get_object().bucket(bucket).key(key).range(bytes);
-        match request.send().await {
-            // An endpoint that does not know ranges sends all of an object that may be far too large.
-            Ok(output) if output.content_range.is_none() => Err(AwsError {
+        let output = match classify("GetObject", &doing, request.send().await) {
+            Ok(output) => output,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) if error.has_status(RANGE_NOT_SATISFIABLE) => {
+                return self.no_bytes(bucket, key, *range.start()).await;
+            }
+            Err(error) => return Err(error),
+        };
+        // An endpoint that does not support ranges sends the whole object, which may be far too large.
+        let Some(size) = output.content_range.as_deref().and_then(total_size) else {
+            let message = "the endpoint does not answer with the range that was asked for";
+            return Err(AwsError::unexplained(
+                "GetObject",
                 doing,
-                remedy: Remedy::Never,
-                code: None,
-                message: "the endpoint answers with the whole object instead".to_owned(),
-                request_id: None,
-            }),
-            Ok(output) => Ok(Some(collected(doing, output.body).await?)),
-            Err(error) => match AwsError::new(doing, &error) {
-                error if is_absent(&error) => Ok(None),
-                error if error.has_code("InvalidRange") => Ok(Some(Vec::new())),
-                error => Err(error),
-            },
-        }
+                Remedy::Never,
+                message,
+            ));
+        };
+        let info = ObjectInfo {
+            key: key.to_owned(),
+            etag: output.e_tag.unwrap_or_default(),
+            version_id: version_id(output.version_id),
+            size,
+            modified_at: timestamp(output.last_modified.as_ref()),
+        };
+        let bytes = read_body(doing, output.body).await?;
+        Ok(Some(ObjectPart { info, bytes }))
     }
 
-    /// Looks at an object; none if there is none.
+    /// What an object is of which S3 has no bytes from `start` on.
+    async fn no_bytes(
+        &self,
+        bucket: &str,
+        key: &str,
+        start: u64,
+    ) -> Result<Option<ObjectPart>, AwsError> {
+        let Some(info) = self.head_object(bucket, key).await? else {
+            return Ok(None);
+        };
+        if info.size > start {
+            let doing = format!("reading a part of s3://{bucket}/{key}");
+            let message = "the object was replaced while it was read";
+            return Err(AwsError::unexplained(
+                "GetObject",
+                doing,
+                Remedy::Later,
+                message,
+            ));
+        }
+        Ok(Some(ObjectPart {
+            info,
+            bytes: Vec::new(),
+        }))
+    }
+
+    /// Describes an object; none if it does not exist.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
@@ -143,28 +194,24 @@ impl Aws {
         bucket: &str,
         key: &str,
     ) -> Result<Option<ObjectInfo>, AwsError> {
-        match self.s3().head_object().bucket(bucket).key(key).send().await {
+        let request = self.s3().head_object().bucket(bucket).key(key);
+        let doing = format!("checking s3://{bucket}/{key}");
+        match classify("HeadObject", doing, request.send().await) {
             Ok(output) => Ok(Some(ObjectInfo {
                 key: key.to_owned(),
                 etag: output.e_tag.unwrap_or_default(),
-                version_id: output.version_id.filter(|version| version != "null"),
+                version_id: version_id(output.version_id),
                 size: unsigned(output.content_length),
                 modified_at: timestamp(output.last_modified.as_ref()),
             })),
-            Err(error) => {
-                let error = AwsError::new(format!("looking at s3://{bucket}/{key}"), &error);
-                if is_absent(&error) {
-                    Ok(None)
-                } else {
-                    Err(error)
-                }
-            }
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
-    /// Writes an object if it still has the `ETag` that was read, or, with none, if it is not there yet.
+    /// Writes an object if it still has the `ETag` that was read, or, without one, if it does not exist yet.
     ///
-    /// A lost answer is an error like others: the next reader sees what is true.
+    /// A lost answer is an error like any other: the next read shows whether the object was written.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses for another reason than the condition.
@@ -186,36 +233,30 @@ impl Aws {
             Some(etag) => request.if_match(etag),
             None => request.if_none_match("*"),
         };
-        match request.send().await {
+        let doing = format!("writing s3://{bucket}/{key}");
+        match classify("PutObject", doing, request.send().await) {
             Ok(output) => Ok(Saved::Yes(output.e_tag.unwrap_or_default())),
-            Err(error) => {
-                let error = AwsError::new(format!("writing s3://{bucket}/{key}"), &error);
-                // The object that If-Match wants may also be gone: then S3 answers 404.
-                if is_condition(&error) || (etag.is_some() && is_absent(&error)) {
-                    Ok(Saved::Conflict)
-                } else {
-                    Err(error)
-                }
+            // The object that If-Match asks for may also have been deleted: then S3 answers 404.
+            Err(error) if is_conflict(&error) || (etag.is_some() && is_absent(&error)) => {
+                Ok(Saved::Conflict)
             }
+            Err(error) => Err(error),
         }
     }
 
-    /// Writes an object, whatever was there.
+    /// Writes an object unconditionally.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
     pub async fn put_object(&self, bucket: &str, key: &str, content: &str) -> Result<(), AwsError> {
         let body = content.as_bytes().to_vec().into();
         let request = self.s3().put_object().bucket(bucket).key(key).body(body);
-        let doing = || format!("writing s3://{bucket}/{key}");
-        request
-            .send()
-            .await
-            .map_err(|error| AwsError::new(doing(), &error))?;
+        let doing = format!("writing s3://{bucket}/{key}");
+        classify("PutObject", doing, request.send().await)?;
         Ok(())
     }
 
-    /// Removes an object if it still has this `ETag`, and says whether it is gone now. One that was gone before counts
+    /// Deletes an object if it still has this `ETag`. Returns whether it is deleted now, by this call or before
     /// ("How to perform conditional deletes", S3 User Guide).
     ///
     /// # Errors
@@ -227,36 +268,27 @@ impl Aws {
             .bucket(bucket)
             .key(key)
             .if_match(etag);
-        match request.send().await {
+        let doing = format!("deleting s3://{bucket}/{key}");
+        match classify("DeleteObject", doing, request.send().await) {
             Ok(_) => Ok(true),
-            Err(error) => {
-                let error = AwsError::new(format!("removing s3://{bucket}/{key}"), &error);
-                if is_absent(&error) {
-                    Ok(true)
-                } else if is_condition(&error) {
-                    Ok(false)
-                } else {
-                    Err(error)
-                }
-            }
+            Err(error) if is_absent(&error) => Ok(true),
+            Err(error) if is_conflict(&error) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
-    /// Removes an object, whatever it is now. One that is gone counts. In a bucket with versions they stay.
+    /// Deletes an object unconditionally; succeeds if it does not exist. In a versioned bucket, its versions are kept.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
     pub async fn delete_object(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
         let request = self.s3().delete_object().bucket(bucket).key(key);
-        let doing = || format!("removing s3://{bucket}/{key}");
-        request
-            .send()
-            .await
-            .map_err(|error| AwsError::new(doing(), &error))?;
+        let doing = format!("deleting s3://{bucket}/{key}");
+        classify("DeleteObject", doing, request.send().await)?;
         Ok(())
     }
 
-    /// Lists all objects under a prefix, page by page.
+    /// Lists all objects under a prefix.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
@@ -274,10 +306,10 @@ impl Aws {
         Ok(objects)
     }
 
-    /// Lists the objects under a prefix for as long as `take` wants another page.
+    /// Lists the objects under a prefix page by page, until `take` returns false.
     ///
-    /// The keys come URL-encoded: anybody may give an object a key that XML cannot hold, and one of them would make the
-    /// whole list unreadable (API reference, ListObjectsV2, `encoding-type`).
+    /// Keys are requested URL-encoded: anyone may upload an object whose key XML cannot represent, and one such key would
+    /// make the whole list unreadable (API reference, ListObjectsV2, `encoding-type`).
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
@@ -297,7 +329,11 @@ impl Aws {
             .send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
-                AwsError::new(format!("listing s3://{bucket}/{prefix}"), &error)
+                AwsError::new(
+                    "ListObjectsV2",
+                    format!("listing s3://{bucket}/{prefix}"),
+                    &error,
+                )
             })?;
             let encoded = page.encoding_type == Some(EncodingType::Url);
             let objects = page.contents.unwrap_or_default().into_iter();
@@ -315,21 +351,21 @@ impl Aws {
         Ok(())
     }
 
-    /// The Region of a bucket; none if S3 does not say.
+    /// The Region of a bucket; none if S3 does not report it.
     ///
     /// # Errors
-    /// If there is no such bucket, or it may not be seen.
+    /// If the bucket does not exist, or access to it is denied.
     pub async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, AwsError> {
-        let output = self.s3().head_bucket().bucket(bucket).send().await;
-        let output = output
-            .map_err(|error| AwsError::new(format!("looking at the bucket {bucket}"), &error))?;
+        let request = self.s3().head_bucket().bucket(bucket);
+        let doing = format!("checking the bucket {bucket}");
+        let output = classify("HeadBucket", doing, request.send().await)?;
         Ok(output.bucket_region)
     }
 
-    /// Lets EC2 read an object: the canned ACL `aws-exec-read` ("Access control list overview", S3 User Guide).
+    /// Grants EC2 read access to an object: the canned ACL `aws-exec-read` ("Access control list overview", S3 User Guide).
     ///
     /// # Errors
-    /// If S3 does not answer, or refuses: for example in a bucket that has no ACLs.
+    /// If S3 does not answer, or refuses: for example in a bucket whose ACLs are disabled.
     pub async fn let_ec2_read(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
         let request = self
             .s3()
@@ -337,29 +373,26 @@ impl Aws {
             .bucket(bucket)
             .key(key)
             .acl(ObjectCannedAcl::AwsExecRead);
-        let doing = || format!("letting EC2 read s3://{bucket}/{key}");
-        request
-            .send()
-            .await
-            .map_err(|error| AwsError::new(doing(), &error))?;
+        let doing = format!("granting EC2 read access to s3://{bucket}/{key}");
+        classify("PutObjectAcl", doing, request.send().await)?;
         Ok(())
     }
 }
 
-/// All bytes of an answer.
-async fn collected(doing: String, body: ByteStream) -> Result<Vec<u8>, AwsError> {
-    let content = body.collect().await.map_err(|error| AwsError {
-        doing,
-        remedy: Remedy::Later,
-        code: None,
-        message: format!("the answer broke off: {error}"),
-        request_id: None,
+/// Reads the whole body of an answer.
+async fn read_body(doing: String, body: ByteStream) -> Result<Vec<u8>, AwsError> {
+    let content = body.collect().await.map_err(|error| {
+        let message = format!(
+            "the connection was lost while reading the answer: {}",
+            chain(&error)
+        );
+        AwsError::unexplained("GetObject", doing, Remedy::Later, message)
     })?;
     Ok(content.to_vec())
 }
 
-/// Whether an `If-Match` or `If-None-Match` was not met, or two writers met.
-fn is_condition(error: &AwsError) -> bool {
+/// Whether an `If-Match` or `If-None-Match` failed, or another write was under way.
+fn is_conflict(error: &AwsError) -> bool {
     ["PreconditionFailed", "ConditionalRequestConflict"]
         .iter()
         .any(|code| error.has_code(code))
@@ -371,16 +404,27 @@ fn is_absent(error: &AwsError) -> bool {
         .any(|code| error.has_code(code))
 }
 
+/// The version of an object; none in a bucket that has no versions.
+fn version_id(version_id: Option<String>) -> Option<String> {
+    version_id.filter(|version| version != "null")
+}
+
+/// The object's size in a Content-Range header: `bytes 0-3/15`.
+fn total_size(content_range: &str) -> Option<u64> {
+    content_range.rsplit_once('/')?.1.parse().ok()
+}
+
 fn unsigned(size: Option<i64>) -> u64 {
     size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0)
 }
 
-/// S3 always says when an object was written; an answer without it counts as very old.
+/// S3 always reports when an object was written; an answer without that counts as very old.
 fn timestamp(time: Option<&DateTime>) -> Timestamp {
     time.and_then(|time| Timestamp::from_second(time.secs()).ok())
         .unwrap_or(Timestamp::UNIX_EPOCH)
 }
-/// A key as it is, of one in a list.
+
+/// A key of a list, decoded.
 fn listed_key(key: String, encoded: bool) -> String {
     if !encoded {
         return key;

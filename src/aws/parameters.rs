@@ -1,23 +1,24 @@
-//! SSM: secrets kept as parameters.
+//! SSM: secrets stored as parameters.
 
 use std::fmt;
 
 use aws_sdk_ssm::types::ParameterType;
 
+use super::error::classify;
 use super::{Aws, AwsError, Remedy};
 
-/// A text that nobody sees by accident.
+/// A text that debug output does not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// A text to keep secret from now on.
+    /// Wraps a secret.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself: for a signature or a request, never for a message.
+    /// The secret itself: for a signature or a request, never for a message.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -31,43 +32,30 @@ impl fmt::Debug for Secret {
 }
 
 impl Aws {
-    /// The value of a `SecureString` parameter; none if there is no such parameter.
+    /// The value of a `SecureString` parameter; none if it does not exist.
     ///
     /// # Errors
-    /// If SSM does not answer, or refuses; if the parameter is of another type: then its value is no secret.
+    /// If SSM does not answer, or refuses; or if the parameter has another type: then its value is not secret.
     pub async fn secure_parameter(&self, name: &str) -> Result<Option<Secret>, AwsError> {
         let doing = format!("reading the parameter {name}");
         let request = self.ssm().get_parameter().name(name).with_decryption(true);
-        let answer = match request.send().await {
+        let answer = match classify("GetParameter", &doing, request.send().await) {
             Ok(answer) => answer,
-            Err(error) => {
-                let error = AwsError::new(doing, &error);
-                return if error.has_code("ParameterNotFound") {
-                    Ok(None)
-                } else {
-                    Err(error)
-                };
-            }
+            Err(error) if error.has_code("ParameterNotFound") => return Ok(None),
+            Err(error) => return Err(error),
         };
-        let refused = |message: String| AwsError {
-            doing: doing.clone(),
-            remedy: Remedy::Never,
-            code: None,
-            message,
-            request_id: None,
-        };
+        let refused =
+            |message: &str| AwsError::unexplained("GetParameter", &doing, Remedy::Never, message);
         let parameter = answer
             .parameter
-            .ok_or_else(|| refused("SSM's answer has no parameter".to_owned()))?;
+            .ok_or_else(|| refused("SSM's answer has no parameter"))?;
         match (parameter.r#type, parameter.value) {
             (Some(ParameterType::SecureString), Some(value)) => Ok(Some(Secret(value))),
-            (Some(ParameterType::SecureString), None) => {
-                Err(refused("SSM's answer has no value".to_owned()))
-            }
+            (Some(ParameterType::SecureString), None) => Err(refused("SSM's answer has no value")),
             (other, _) => {
-                let kind = other.as_ref().map_or("of no type", ParameterType::as_str);
-                Err(refused(format!(
-                    "it is {kind}, which anybody who may list parameters can read: store it as SecureString"
+                let kind = other.as_ref().map_or("unknown", ParameterType::as_str);
+                Err(refused(&format!(
+                    "its type is {kind}, so anyone who can read parameters can see it: store it as SecureString"
                 )))
             }
         }
@@ -79,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_output_keeps_the_secret() {
+    fn debug_output_omits_the_secret() {
         let secret = Secret::new("wJalrXUtnFEMI");
         assert_eq!(format!("{secret:?}"), "Secret(..)");
         assert_eq!(secret.expose(), "wJalrXUtnFEMI");

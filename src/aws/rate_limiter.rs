@@ -102,11 +102,13 @@ impl RateLimiter {
                 Ok(())
             }
             None => Err(AwsError {
-                doing: format!("calling {action}"),
-                remedy: Remedy::Later,
                 code: Some(CODE.to_owned()),
-                message: format!("{action} is rate limited; retrying on the next tick"),
-                request_id: None,
+                ..AwsError::unexplained(
+                    action,
+                    format!("calling {action}"),
+                    Remedy::Later,
+                    format!("{action} is rate limited; retrying on the next tick"),
+                )
             }),
         }
     }

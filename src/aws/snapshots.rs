@@ -1,4 +1,4 @@
-//! EC2: looking at snapshots and removing them; tagging what may be tagged later.
+//! EC2: describing and deleting snapshots; tagging resources that exist.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,8 @@ use crate::image::observed::ObservedSnapshot;
 const PAGE_MAX: i32 = 1000;
 
 impl Aws {
-    /// The account's own snapshots that have one of these values for a filter. At most
-    /// [`FILTER_VALUES_MAX`](super::FILTER_VALUES_MAX) values. An id that EC2 does not know is left out; it does not
-    /// fail the call.
+    /// The account's own snapshots that match one of these values of a filter. At most
+    /// [`FILTER_VALUES_MAX`](super::FILTER_VALUES_MAX) values. An unknown id is left out; it does not fail the call.
     ///
     /// # Errors
     /// If EC2 does not answer, or refuses.
@@ -29,7 +28,7 @@ impl Aws {
             .owner_ids("self")
             .filters(filter(name, values))
             .max_results(PAGE_MAX);
-        self.ask_ec2_for_all(
+        self.send_ec2_for_all_pages(
             "DescribeSnapshots",
             &format!("looking for snapshots by {name}"),
             |token| request.clone().set_next_token(token).send(),
@@ -44,17 +43,17 @@ impl Aws {
     /// Deletes a snapshot.
     ///
     /// # Errors
-    /// If EC2 does not answer, or refuses: with `InvalidSnapshot.NotFound` where it is gone, with
-    /// `InvalidSnapshot.InUse` where an AMI has it.
+    /// If EC2 does not answer, or refuses: with `InvalidSnapshot.NotFound` if it does not exist, with
+    /// `InvalidSnapshot.InUse` if an AMI uses it.
     pub async fn delete_snapshot(&self, id: &str) -> Result<(), AwsError> {
         let request = self.ec2().delete_snapshot().snapshot_id(id);
         let doing = format!("deleting the snapshot {id}");
-        self.ask_ec2("DeleteSnapshot", doing, request.send())
+        self.send_ec2("DeleteSnapshot", doing, request.send())
             .await?;
         Ok(())
     }
 
-    /// Sets tags on resources of any kind; other tags stay as they are. At most 1000 resources (CreateTags,
+    /// Sets tags on resources of any type, and keeps their other tags. At most 1000 resources (CreateTags,
     /// "ResourceId.N").
     ///
     /// # Errors
@@ -70,7 +69,7 @@ impl Aws {
             .set_resources(Some(ids.to_vec()))
             .set_tags(Some(sdk_tags(tags)));
         let doing = format!("tagging {}", ids.join(", "));
-        self.ask_ec2("CreateTags", doing, request.send()).await?;
+        self.send_ec2("CreateTags", doing, request.send()).await?;
         Ok(())
     }
 }

@@ -1,35 +1,35 @@
-//! EC2: AMIs stored in S3, and restored from there.
+//! EC2: storing AMIs in S3, and restoring them.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{ResourceType, StoreImageTaskResult};
 
-use super::ec2::{once, said, tag_specifications, unnamed};
+use super::ec2::{incomplete, non_empty, tag_specifications, without_retries};
 use super::{Aws, AwsError};
 use crate::image::observed::ObservedTask;
 
-/// What is restored: CreateRestoreImageTask's parameters.
+/// CreateRestoreImageTask's parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RestoredImage {
-    /// The bucket of the stored AMI; in the Region of the call.
+    /// The bucket of the stored AMI, in the Region of the call.
     pub bucket: String,
     /// Its key.
     pub key: String,
-    /// The name of the AMI that is made.
+    /// The name of the restored AMI.
     pub name: String,
     /// The tags of the AMI and of its snapshots, the ownership tags among them.
     pub tags: BTreeMap<String, String>,
 }
 
-/// AMI ids that one call takes (DescribeStoreImageTasks, ImageIds).
+/// The most AMI ids of one call (DescribeStoreImageTasks, ImageIds).
 pub const STORED_IDS_MAX: usize = 20;
 
 impl Aws {
-    /// Begins to store an AMI; returns the object's key. Look before: the call has no client token, so it is sent once
-    /// and never again by itself.
+    /// Starts to store an AMI; returns the object's key. Check for an earlier task first: the call has no client token,
+    /// so the SDK does not retry it.
     ///
     /// # Errors
-    /// If EC2 refuses, or does not answer: then it may have begun.
+    /// If EC2 refuses, or does not answer: then the task may have started.
     pub async fn create_store_image_task(
         &self,
         image_id: &str,
@@ -41,15 +41,16 @@ impl Aws {
             .image_id(image_id)
             .bucket(bucket)
             .customize()
-            .config_override(once());
-        let doing = format!("storing the image {image_id} in the bucket {bucket}");
+            .config_override(without_retries());
+        let doing = format!("storing the AMI {image_id} in the bucket {bucket}");
         let answer = self
-            .ask_ec2("CreateStoreImageTask", &doing, request.send())
+            .send_ec2("CreateStoreImageTask", &doing, request.send())
             .await?;
-        said(answer.object_key).ok_or_else(|| unnamed(doing, "object"))
+        non_empty(answer.object_key)
+            .ok_or_else(|| incomplete("CreateStoreImageTask", doing, "the object"))
     }
 
-    /// The tasks that store these AMIs, in whatever bucket. An id that EC2 does not know is left out.
+    /// The tasks that store these AMIs, in any bucket. An unknown id is left out.
     ///
     /// # Errors
     /// If EC2 does not answer, or refuses.
@@ -65,9 +66,9 @@ impl Aws {
                     .ec2()
                     .describe_store_image_tasks()
                     .set_image_ids(Some(ids.clone()));
-                let doing = "looking at the tasks that store images";
+                let doing = "checking the tasks that store AMIs";
                 match self
-                    .ask_ec2("DescribeStoreImageTasks", doing, request.send())
+                    .send_ec2("DescribeStoreImageTasks", doing, request.send())
                     .await
                 {
                     Ok(answer) => {
@@ -75,7 +76,7 @@ impl Aws {
                         tasks.extend(found.into_iter().map(observed));
                         break;
                     }
-                    // One that EC2 refuses must not hide the others.
+                    // One id that EC2 refuses must not hide the others.
                     Err(error) if names_one(&error, &ids) => {
                         ids.retain(|id| !error.message.contains(id.as_str()));
                     }
@@ -86,11 +87,11 @@ impl Aws {
         Ok(tasks)
     }
 
-    /// Begins to restore a stored AMI; returns the id of the one that is made. Look before: the call has no client
-    /// token, so it is sent once and never again by itself.
+    /// Starts to restore a stored AMI; returns the new AMI's id. Check for an earlier task first: the call has no client
+    /// token, so the SDK does not retry it.
     ///
     /// # Errors
-    /// If EC2 refuses, or does not answer: then it may have begun.
+    /// If EC2 refuses, or does not answer: then the task may have started.
     pub async fn create_restore_image_task(
         &self,
         wanted: &RestoredImage,
@@ -106,12 +107,13 @@ impl Aws {
                 &[ResourceType::Image, ResourceType::Snapshot],
             ))
             .customize()
-            .config_override(once());
-        let doing = format!("restoring the image s3://{}/{}", wanted.bucket, wanted.key);
+            .config_override(without_retries());
+        let doing = format!("restoring the AMI s3://{}/{}", wanted.bucket, wanted.key);
         let answer = self
-            .ask_ec2("CreateRestoreImageTask", &doing, request.send())
+            .send_ec2("CreateRestoreImageTask", &doing, request.send())
             .await?;
-        said(answer.image_id).ok_or_else(|| unnamed(doing, "AMI"))
+        non_empty(answer.image_id)
+            .ok_or_else(|| incomplete("CreateRestoreImageTask", doing, "the AMI"))
     }
 }
 
@@ -134,7 +136,7 @@ fn observed(task: StoreImageTaskResult) -> ObservedTask {
             .progress_percentage
             .and_then(|percent| u8::try_from(percent).ok())
             .filter(|percent| *percent <= 100),
-        message: said(task.store_task_failure_reason),
+        message: non_empty(task.store_task_failure_reason),
         object,
         ..ObservedTask::default()
     }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sns::types::MessageAttributeValue;
 
+use super::error::classify;
 use super::{Aws, AwsError, Remedy};
+use crate::failures::chain;
 
 impl Aws {
-    /// Publishes a message with one body for e-mail and one for everybody else (Publish, `MessageStructure=json`).
+    /// Publishes a message with one body for email and one for all other protocols (Publish, `MessageStructure=json`).
     /// Returns SNS's message id.
     ///
     /// # Errors
@@ -17,11 +19,11 @@ impl Aws {
         topic_arn: &str,
         subject: &str,
         email: &str,
-        machines: &str,
+        default: &str,
         attributes: &BTreeMap<String, String>,
     ) -> Result<String, AwsError> {
         let doing = format!("publishing to {topic_arn}");
-        let bodies = serde_json::json!({ "default": machines, "email": email });
+        let bodies = serde_json::json!({ "default": default, "email": email });
         let mut request = self
             .sns()
             .publish()
@@ -34,19 +36,12 @@ impl Aws {
                 .data_type("String")
                 .string_value(value)
                 .build();
-            let value = value.map_err(|error| AwsError {
-                doing: doing.clone(),
-                remedy: Remedy::Never,
-                code: None,
-                message: error.to_string(),
-                request_id: None,
+            let value = value.map_err(|error| {
+                AwsError::unexplained("Publish", &doing, Remedy::Never, chain(&error))
             })?;
             request = request.message_attributes(name, value);
         }
-        let output = request
-            .send()
-            .await
-            .map_err(|error| AwsError::new(doing, &error))?;
+        let output = classify("Publish", doing, request.send().await)?;
         Ok(output.message_id.unwrap_or_default())
     }
 }

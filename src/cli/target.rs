@@ -87,7 +87,7 @@ impl Target {
             topic_arn: None,
             bundle_key_parameter: None,
             vm_import_role: None,
-            tell_started: false,
+            notify_started: false,
         })
     }
 }

@@ -12,6 +12,7 @@ use amiwright::manifest::image::{BlockDeviceMapping, Ebs, Registration, Virtuali
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::StatusCode;
 use localaws::faults::Fault;
 use sha1::Sha1;
 
@@ -313,19 +314,101 @@ async fn a_secret_comes_only_from_a_secure_parameter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_part_of_an_object_is_read_and_an_object_removed() {
+async fn a_ranged_read_tells_all_that_a_head_request_would() {
     let stack = TestStack::new().await;
     let (aws, bucket) = (stack.aws(), &stack.bucket);
     stack.drop_file("web.vmdk", "KDMV and so on").await;
     stack.drop_file("empty.vmdk", "").await;
+    let head = async |key| aws.head_object(bucket, key).await.unwrap().unwrap();
+    let read = async |key, range| aws.get_range(bucket, key, range).await.unwrap();
+    let heads = [head("web.vmdk").await, head("empty.vmdk").await];
+    assert_eq!([heads[0].size, heads[1].size], [14, 0]);
+    let before = stack.count("HeadObject");
+
+    let part = read("web.vmdk", 0..=3).await.unwrap();
+    assert_eq!(
+        (part.bytes.as_slice(), &part.info),
+        (&b"KDMV"[..], &heads[0])
+    );
+    let end = read("web.vmdk", 12..=511).await.unwrap();
+    assert_eq!((end.bytes.as_slice(), &end.info), (&b"on"[..], &heads[0]));
+    assert_eq!(read("absent.vmdk", 0..=511).await, None);
+    assert_eq!(stack.count("HeadObject"), before);
+
+    // S3 refuses these ranges without describing the object.
+    let beyond = read("web.vmdk", 14..=511).await.unwrap();
+    assert_eq!(
+        (beyond.bytes.as_slice(), &beyond.info),
+        (&b""[..], &heads[0])
+    );
+    let empty = read("empty.vmdk", 0..=511).await.unwrap();
+    assert_eq!((empty.bytes.as_slice(), &empty.info), (&b""[..], &heads[1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_appears_while_it_is_read_is_read_again_later() {
+    let stack = TestStack::new().await;
+    let (aws, bucket) = (stack.aws(), &stack.bucket);
+    stack.drop_file("web.vmdk", "KDMV").await;
+    let empty = Fault::Refuse {
+        status: StatusCode::RANGE_NOT_SATISFIABLE,
+        code: "InvalidRange".to_owned(),
+        message: "The requested range is not satisfiable".to_owned(),
+    };
+    stack.world.faults().on("s3", "GetObject", 1, empty);
+    let error = aws.get_range(bucket, "web.vmdk", 0..=3).await.unwrap_err();
+    assert_eq!(error.remedy, Remedy::Later);
+    assert_eq!(error.message, "the object was replaced while it was read");
     let part = aws.get_range(bucket, "web.vmdk", 0..=3).await.unwrap();
-    assert_eq!(part.as_deref(), Some(&b"KDMV"[..]));
-    let end = aws.get_range(bucket, "web.vmdk", 12..=511).await.unwrap();
-    assert_eq!(end.as_deref(), Some(&b"on"[..]));
-    let nothing = aws.get_range(bucket, "empty.vmdk", 0..=511).await.unwrap();
-    assert_eq!(nothing.as_deref(), Some(&b""[..]));
-    let absent = aws.get_range(bucket, "absent.vmdk", 0..=511).await;
-    assert_eq!(absent.unwrap(), None);
+    assert_eq!(part.unwrap().bytes, b"KDMV");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_names_the_call_and_its_http_status() {
+    let stack = TestStack::new().await;
+    let (aws, bucket) = (stack.aws(), &stack.bucket);
+    let part = aws.get_range("amzn-s3-demo-absent", "web.vmdk", 0..=3);
+    let error = part.await.unwrap_err();
+    assert_eq!((error.action, error.status), ("GetObject", Some(404)));
+    assert!(error.has_code("NoSuchBucket"), "{error}");
+    let error = aws.bucket_region("amzn-s3-demo-absent").await.unwrap_err();
+    assert_eq!(error.action, "HeadBucket");
+    assert!(error.has_status(404) && !error.has_status(403), "{error}");
+
+    // The answer to a HEAD request has no body, so the status is all that it says.
+    let forbidden = Fault::Refuse {
+        status: StatusCode::FORBIDDEN,
+        code: "AccessDenied".to_owned(),
+        message: "Access Denied".to_owned(),
+    };
+    stack.world.faults().on("s3", "HeadObject", 1, forbidden);
+    let error = aws.head_object(bucket, "web.vmdk").await.unwrap_err();
+    assert_eq!((error.action, &error.code), ("HeadObject", &None));
+    assert!(error.has_status(403), "{error}");
+
+    stack
+        .world
+        .faults()
+        .on("ec2", "CreateTags", 1, Fault::LoseAnswer);
+    stack
+        .world
+        .faults()
+        .on("ec2", "CreateTags", 2, Fault::LoseAnswer);
+    stack
+        .world
+        .faults()
+        .on("ec2", "CreateTags", 3, Fault::LoseAnswer);
+    let ids = std::slice::from_ref(&stack.snapshot);
+    let error = aws.create_tags(ids, &tags()).await.unwrap_err();
+    assert_eq!((error.action, error.status), ("CreateTags", None));
+    assert_eq!(error.remedy, Remedy::Ambiguous);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_is_deleted_whether_it_exists_or_not() {
+    let stack = TestStack::new().await;
+    let (aws, bucket) = (stack.aws(), &stack.bucket);
+    stack.drop_file("web.vmdk", "KDMV").await;
     aws.delete_object(bucket, "web.vmdk").await.unwrap();
     aws.delete_object(bucket, "web.vmdk").await.unwrap();
     assert_eq!(aws.head_object(bucket, "web.vmdk").await.unwrap(), None);
@@ -346,7 +429,9 @@ async fn a_rate_limited_request_is_not_sent() {
         .await
         .unwrap_err();
     assert_eq!(later.remedy, Remedy::Later);
+    assert_eq!(later.action, "CreateRestoreImageTask");
+    assert!(later.is_rate_limited_locally());
     assert!(later.has_code("amiwright.RateLimited"), "{later}");
-    assert!(later.doing.starts_with("restoring the image"), "{later}");
+    assert!(later.doing.starts_with("restoring the AMI"), "{later}");
     assert_eq!(stack.count("CreateRestoreImageTask"), sent);
 }

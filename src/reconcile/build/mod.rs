@@ -138,15 +138,15 @@ fn failure(kind: FailureKind, error: AwsError) -> Failure {
 
 /// What the image is made from cannot be read: asking every minute is of no use, and nobody would know.
 fn unreadable(error: AwsError) -> StepOutcome {
-    let why = if error.has_code("PermanentRedirect") || error.message.contains("HTTP status 301") {
+    let why = if error.has_code("PermanentRedirect") || error.has_status(301) {
         UnreadableReason::OtherRegion
     } else if error.has_code("NoSuchBucket")
-        || error.doing.starts_with("looking at the bucket") && error.has_code("NotFound")
+        || error.action == "HeadBucket" && error.has_status(404)
     {
         UnreadableReason::NoSuchBucket
     } else if error.has_code("InvalidObjectState") {
         UnreadableReason::Archived
-    } else if error.has_code("AccessDenied") || error.message.contains("HTTP status 403") {
+    } else if error.has_code("AccessDenied") || error.has_status(403) {
         UnreadableReason::AccessDenied
     } else {
         UnreadableReason::Other
