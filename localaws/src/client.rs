@@ -21,11 +21,6 @@ use crate::lambda::Caller;
 use crate::wire::Request;
 use crate::world::services::Services;
 
-/// The request may have taken effect, but nobody will ever know from its answer: the connection broke.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error("the connection was reset before an answer came")]
-pub struct AnswerLost;
-
 /// A client into this world.
 pub(crate) fn http_client(services: &Arc<Services>) -> SharedHttpClient {
     SharedHttpClient::new(InProcess {

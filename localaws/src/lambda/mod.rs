@@ -205,7 +205,7 @@ impl Lambda {
             FunctionRunner::Nothing => Runner::Nothing,
             FunctionRunner::InProcess(handler) => Runner::InProcess(handler),
             FunctionRunner::Process(command) => {
-                Runner::Process(process::Processes::new(process::Setting {
+                Runner::Process(process::Processes::new(instance::Setting {
                     command,
                     endpoint: parts.endpoint,
                     logs: parts.logs,

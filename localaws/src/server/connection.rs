@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::client::AnswerLost;
+use crate::wire::AnswerLost;
 use crate::wire::{Request, Response, response};
 
 /// Longest body of a request, in bytes. Bodies are held in memory as a whole; larger objects go in parts

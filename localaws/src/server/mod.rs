@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 pub use connection::MAX_BODY;
 
 use crate::ACCOUNT;
-use crate::client::AnswerLost;
+use crate::wire::AnswerLost;
 use crate::wire::{Request, Response, response};
 use crate::world::World;
 use connection::Serve;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::properties::At;
-use super::resources::Resource;
+use super::resource::Resource;
 use super::stack::Function;
 use super::{Problem, TemplateError, triggers};
 

@@ -12,6 +12,7 @@ mod names;
 mod parameters;
 mod properties;
 mod resolve;
+mod resource;
 mod resources;
 pub mod stack;
 mod sub;

@@ -34,7 +34,7 @@ use tokio::task::JoinSet;
 
 pub use builder::{Builder, WorldError};
 
-use crate::client::{self, AnswerLost};
+use crate::client;
 use crate::clock::Clock;
 use crate::ec2::Ec2;
 use crate::faults::{Call, Faults};
@@ -44,6 +44,7 @@ use crate::schedule_runner::Barrier;
 use crate::sns::Sns;
 use crate::ssm::Ssm;
 use crate::template::stack::Stack;
+use crate::wire::AnswerLost;
 use crate::wire::{Request, Response};
 use services::Services;
 

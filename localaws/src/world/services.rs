@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::client::AnswerLost;
 use crate::clock::Clock;
 use crate::ec2::Ec2;
 use crate::faults::{Call, Fault, Faults, refusal, throttled};
@@ -16,6 +15,7 @@ use crate::sns::Sns;
 use crate::ssm::Ssm;
 use crate::state::StateFiles;
 use crate::sts::Sts;
+use crate::wire::AnswerLost;
 use crate::wire::{self, Request, Response};
 use crate::world::activity::Activity;
 
