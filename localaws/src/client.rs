@@ -18,8 +18,8 @@ use http_body_util::BodyExt;
 
 use crate::clock::Clock;
 use crate::lambda::Caller;
+use crate::services::Services;
 use crate::wire::Request;
-use crate::world::services::Services;
 
 /// A client into this world.
 pub(crate) fn http_client(services: &Arc<Services>) -> SharedHttpClient {

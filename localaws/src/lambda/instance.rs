@@ -10,10 +10,10 @@ use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use super::caller::{Caller, Registered};
+use super::caller::{Caller, Callers, Registered};
+use super::invocation::{CommandOf, FunctionError, Invocation};
 use super::log::Log;
 use super::runtime_api::{RuntimeApi, Work};
-use super::{Callers, CommandOf, FunctionError, Invocation};
 use crate::ids::Ids;
 use crate::template::stack::Function;
 

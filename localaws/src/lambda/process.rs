@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::instance::{Instance, Setting};
-use super::{FunctionError, Invocation, lock};
+use super::invocation::{FunctionError, Invocation};
+use super::lock::lock;
 
 /// How long a process is kept without work. Lambda does not say how long it keeps one; some minutes are usual.
 const KEEP_IDLE: Duration = Duration::from_secs(5 * 60);

@@ -1,7 +1,7 @@
 //! What resources are called: the value of `Ref` and the attributes of `Fn::GetAtt`
 //! ("Return values" of each resource type, CloudFormation Template Reference).
 
-use super::Problem;
+use super::problem::Problem;
 use super::yaml::{Entry, Kind};
 use crate::ACCOUNT;
 

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use super::Problem;
 use super::names::{Location, Names, name_property, resource_type};
+use super::problem::Problem;
 use super::yaml::{Entry, Kind, Node};
 use crate::ACCOUNT;
 

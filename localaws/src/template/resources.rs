@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::function;
 use super::names::resource_type;
+use super::problem::{Problem, TemplateError};
 use super::properties::At;
 use super::resolve::Scope;
 use super::resource::Resource;
 use super::stack::{Bucket, Queue, Stack, Topic};
 use super::yaml::{Entry, Kind, Node};
-use super::{Problem, TemplateError, function};
 
 /// The attributes of a resource beside its properties. Those that say in which order or whether something is
 /// deleted mean nothing here.

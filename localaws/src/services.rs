@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use crate::activity::Activity;
 use crate::clock::Clock;
 use crate::ec2::Ec2;
 use crate::faults::{Call, Fault, Faults, refusal, throttled};
@@ -17,7 +18,6 @@ use crate::state::StateFiles;
 use crate::sts::Sts;
 use crate::wire::AnswerLost;
 use crate::wire::{self, Request, Response};
-use crate::world::activity::Activity;
 
 /// All that answers AWS calls.
 pub(crate) struct Services {
