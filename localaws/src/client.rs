@@ -18,13 +18,8 @@ use http_body_util::BodyExt;
 
 use crate::clock::Clock;
 use crate::lambda::Caller;
+use crate::services::Services;
 use crate::wire::Request;
-use crate::world::services::Services;
-
-/// The request may have taken effect, but nobody will ever know from its answer: the connection broke.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error("the connection was reset before an answer came")]
-pub struct AnswerLost;
 
 /// A client into this world.
 pub(crate) fn http_client(services: &Arc<Services>) -> SharedHttpClient {

@@ -9,9 +9,11 @@
 //! - time comes from the [`clock::Clock`], randomness from the seed in [`ids::Ids`];
 //! - nothing here knows which application runs in it.
 
+mod activity;
 pub mod bus;
 pub mod client;
 pub mod clock;
+mod connection;
 pub mod ec2;
 pub mod events;
 pub mod faults;
@@ -23,6 +25,7 @@ pub mod s3;
 pub mod schedule;
 mod schedule_runner;
 pub mod server;
+mod services;
 pub mod sns;
 pub mod ssm;
 mod state;

@@ -8,6 +8,11 @@ pub type Request = http::Request<Bytes>;
 /// An answer with its whole body.
 pub type Response = http::Response<Bytes>;
 
+/// The request may have taken effect, but nobody will ever know from its answer: the connection broke.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("the connection was reset before an answer came")]
+pub struct AnswerLost;
+
 /// An answer of this status, content type and body.
 #[must_use]
 pub fn response(status: StatusCode, content_type: &str, body: impl Into<Bytes>) -> Response {

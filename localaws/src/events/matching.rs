@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::{Comparison, Field, Pattern, Test};
+use super::pattern::{Comparison, Field, Pattern, Test};
 
 /// Whether an object matches; what is no object, or is missing, is one without fields (so that `exists: false` holds).
 pub(super) fn object(pattern: &Pattern, value: Option<&Value>) -> bool {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-use super::{Comparison, Field, Pattern, PatternError, Test};
+use super::pattern::{Comparison, Field, Pattern, PatternError, Test};
 
 /// All that is known, for messages.
 const OPERATORS: &str = "prefix, suffix, equals-ignore-case, wildcard, anything-but, exists, numeric, cidr (and $or in place of a field)";

@@ -1,7 +1,7 @@
 //! A function's code in this process: on a task of its own, dropped when its time is up or when a fault kills it.
 
 use super::caller::Caller;
-use super::{FunctionError, Handler, Invocation};
+use super::invocation::{FunctionError, Handler, Invocation};
 
 use serde_json::Value;
 use tokio::task::{JoinError, JoinHandle};

@@ -1,24 +1,36 @@
 //! One process of a function: an execution environment, in Lambda's words.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::process::{Child, Command};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use super::caller::{Caller, Registered};
+use super::caller::{Caller, Callers, Registered};
+use super::invocation::{CommandOf, FunctionError, Invocation};
 use super::log::Log;
-use super::process::Setting;
 use super::runtime_api::{RuntimeApi, Work};
-use super::{FunctionError, Invocation};
+use crate::ids::Ids;
 use crate::template::stack::Function;
 
 /// How long a process may take to ask for its first event, before the function's own time-out begins ("The Init phase
 /// is limited to 10 seconds", Lambda Developer Guide).
 const INIT_LIMIT: Duration = Duration::from_secs(10);
+
+/// What processes need of their world.
+pub(super) struct Setting {
+    pub(super) command: CommandOf,
+    /// Where the server answers, once there is one.
+    pub(super) endpoint: watch::Receiver<Option<String>>,
+    pub(super) logs: PathBuf,
+    pub(super) callers: Callers,
+    pub(super) ids: Ids,
+    pub(super) region: String,
+}
 
 /// A running process. It is killed when dropped.
 pub(super) struct Instance {

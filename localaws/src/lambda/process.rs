@@ -1,34 +1,21 @@
 //! Functions as real processes: started when needed, used again while warm, ended when idle for long.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use super::instance::Instance;
-use super::{Callers, CommandOf, FunctionError, Invocation, lock};
-use crate::ids::Ids;
+use super::instance::{Instance, Setting};
+use super::invocation::{FunctionError, Invocation};
+use super::lock::lock;
 
 /// How long a process is kept without work. Lambda does not say how long it keeps one; some minutes are usual.
 const KEEP_IDLE: Duration = Duration::from_secs(5 * 60);
 /// How often idle processes are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
-
-/// What processes need of their world.
-pub(super) struct Setting {
-    pub(super) command: CommandOf,
-    /// Where the server answers, once there is one.
-    pub(super) endpoint: watch::Receiver<Option<String>>,
-    pub(super) logs: PathBuf,
-    pub(super) callers: Callers,
-    pub(super) ids: Ids,
-    pub(super) region: String,
-}
 
 /// Warm processes by the function's logical id.
 type Idle = Arc<Mutex<BTreeMap<String, Vec<Instance>>>>;

@@ -6,22 +6,29 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::record::{Condition, failure};
-use super::{DeadLetter, Deployed, FunctionError, Inner, lock};
-use crate::world::activity::Busy;
+use super::attempts::{Deployed, Functions};
+use super::invocation::FunctionError;
+use super::lock::lock;
+use super::record::{Condition, DeadLetter, failure};
+use crate::activity::Busy;
 
 /// How long Lambda waits before the retries: "a one-minute wait before the first retry, and two minutes before the
 /// second" ("How Lambda handles errors and retries with asynchronous invocation", Lambda Developer Guide).
 const RETRY_WAITS: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 
 /// Brings one event to its end: handled, or given up.
-pub(super) async fn deliver(inner: Arc<Inner>, deployed: Deployed, payload: Value, busy: Busy) {
-    let event = Event::new(&inner, deployed, payload);
+pub(super) async fn deliver(
+    functions: Arc<Functions>,
+    deployed: Deployed,
+    payload: Value,
+    busy: Busy,
+) {
+    let event = Event::new(&functions, deployed, payload);
     let mut busy = Some(busy);
     let mut attempts = 0;
     let mut last = None;
     let condition = loop {
-        let Some(outcome) = event.attempt(&inner, attempts + 1).await else {
+        let Some(outcome) = event.attempt(&functions, attempts + 1).await else {
             break Condition::EventAgeExceeded;
         };
         attempts += 1;
@@ -35,17 +42,20 @@ pub(super) async fn deliver(inner: Arc<Inner>, deployed: Deployed, payload: Valu
         let wait = RETRY_WAITS[usize::try_from(attempts - 1)
             .unwrap_or(1)
             .min(RETRY_WAITS.len() - 1)];
-        let retry_at = inner
+        let retry_at = functions
             .clock
             .now()
             .checked_add(wait)
             .unwrap_or(Timestamp::MAX);
         // A retry that waits is nothing in flight.
         drop(busy.take());
-        inner.clock.sleep_until(retry_at.min(event.expires)).await;
-        busy = Some(inner.activity.begin());
+        functions
+            .clock
+            .sleep_until(retry_at.min(event.expires))
+            .await;
+        busy = Some(functions.activity.begin());
     };
-    event.give_up(&inner, condition, attempts, last.as_ref());
+    event.give_up(&functions, condition, attempts, last.as_ref());
 }
 
 struct Event {
@@ -56,26 +66,34 @@ struct Event {
 }
 
 impl Event {
-    fn new(inner: &Inner, deployed: Deployed, payload: Value) -> Self {
+    fn new(functions: &Functions, deployed: Deployed, payload: Value) -> Self {
         let age = deployed.function.maximum_event_age;
-        let expires = inner.clock.now().checked_add(age).unwrap_or(Timestamp::MAX);
+        let expires = functions
+            .clock
+            .now()
+            .checked_add(age)
+            .unwrap_or(Timestamp::MAX);
         Self {
             deployed,
             payload,
-            request_id: inner.ids.uuid(),
+            request_id: functions.ids.uuid(),
             expires,
         }
     }
 
     /// One attempt, as soon as there is room; `None` if the event gets too old before.
-    async fn attempt(&self, inner: &Inner, attempt: u32) -> Option<Result<Value, FunctionError>> {
+    async fn attempt(
+        &self,
+        functions: &Functions,
+        attempt: u32,
+    ) -> Option<Result<Value, FunctionError>> {
         let _room = tokio::select! {
             biased;
-            () = inner.clock.sleep_until(self.expires) => return None,
+            () = functions.clock.sleep_until(self.expires) => return None,
             room = self.deployed.room.acquire() => room.ok()?,
         };
         Some(
-            inner
+            functions
                 .attempt(
                     &self.deployed.function,
                     &self.request_id,
@@ -88,7 +106,7 @@ impl Event {
 
     fn give_up(
         &self,
-        inner: &Inner,
+        functions: &Functions,
         condition: Condition,
         attempts: u32,
         last: Option<&FunctionError>,
@@ -103,7 +121,7 @@ impl Event {
         let Some(destination) = function.on_failure.clone() else {
             return;
         };
-        let now = inner.clock.now();
+        let now = functions.clock.now();
         let record = failure(
             function,
             &self.request_id,
@@ -112,7 +130,7 @@ impl Event {
             last,
             now,
         );
-        lock(&inner.dead_letters).push(DeadLetter {
+        lock(&functions.dead_letters).push(DeadLetter {
             destination,
             function: function.logical_id.clone(),
             record,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde_json::{Value, json};
 
-use super::FunctionError;
+use super::invocation::FunctionError;
 use crate::template::stack::Function;
 
 /// One attempt that has ended.

@@ -10,8 +10,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::FunctionError;
-use crate::server::connection::{self, Serve};
+use super::invocation::FunctionError;
+use crate::connection::{self, Serve};
 use crate::wire::{Request, Response, response};
 
 /// Where the outcome of an invocation goes.

@@ -5,11 +5,11 @@ use s3s::{S3Response, S3Result, s3_error};
 
 use super::acl;
 use super::checksum::{compute, verify};
+use super::condition::unversioned;
 use super::condition::{Read, Write};
 use super::event::{About, Reason};
 use super::multipart::UploadName;
 use super::record::{Checksums, Record, headers_of};
-use super::service::unversioned;
 use super::store::{New, Store};
 
 /// Takes the conditions on the source out of either input.

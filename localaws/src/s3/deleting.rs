@@ -4,8 +4,8 @@ use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::condition::Write;
+use super::condition::unversioned;
 use super::event::About;
-use super::service::unversioned;
 use super::store::Store;
 
 /// Keys that one request may delete.

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use s3s::dto::*;
 use s3s::{Body, S3Response, S3Result, s3_error};
 
+use super::condition::unversioned;
 use super::condition::{self, Read};
 use super::record::{Checksums, Record};
-use super::service::unversioned;
 use super::store::Store;
 
 pub(super) fn get(store: &Store, input: GetObjectInput) -> S3Result<S3Response<GetObjectOutput>> {

@@ -137,7 +137,7 @@ impl S3 for Service {
         &self,
         req: S3Request<GetObjectAclInput>,
     ) -> S3Result<S3Response<GetObjectAclOutput>> {
-        unversioned(req.input.version_id.as_deref())?;
+        condition::unversioned(req.input.version_id.as_deref())?;
         let found = self.store.find(&req.input.bucket, &req.input.key)?;
         let (_, record) = found.ok_or_else(condition::no_such_key)?;
         let (owner, grants) = (Some(acl::owner()), Some(acl::grants(&record.acl)));
@@ -153,7 +153,7 @@ impl S3 for Service {
         req: S3Request<PutObjectAclInput>,
     ) -> S3Result<S3Response<PutObjectAclOutput>> {
         let input = req.input;
-        unversioned(input.version_id.as_deref())?;
+        condition::unversioned(input.version_id.as_deref())?;
         if input.acl.is_none()
             || input
                 .access_control_policy
@@ -302,15 +302,4 @@ async fn whole(body: Option<StreamingBlob>) -> S3Result<Bytes> {
         .await
         .map_err(|error| s3s::S3Error::with_source(s3s::S3ErrorCode::IncompleteBody, error))?;
     Ok(whole.freeze())
-}
-
-/// Buckets here have no versions: only the version `null` exists.
-///
-/// # Errors
-/// 400 `InvalidArgument` for any other version.
-pub(super) fn unversioned(version_id: Option<&str>) -> S3Result<()> {
-    match version_id {
-        None | Some("null") => Ok(()),
-        Some(_) => Err(s3_error!(InvalidArgument, "Invalid version id specified")),
-    }
 }

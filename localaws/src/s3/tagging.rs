@@ -6,8 +6,8 @@ use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::condition;
+use super::condition::unversioned;
 use super::event::About;
-use super::service::unversioned;
 use super::store::Store;
 
 /// Tags that an object may have.

@@ -1,8 +1,6 @@
 //! The front door for everybody else: AWS over HTTP on the loopback address, for the aws CLI, boto3 and functions'
 //! processes (`AWS_ENDPOINT_URL`).
 
-pub(crate) mod connection;
-
 #[cfg(test)]
 mod tests;
 
@@ -18,13 +16,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use connection::MAX_BODY;
+pub use crate::connection::MAX_BODY;
 
 use crate::ACCOUNT;
-use crate::client::AnswerLost;
+use crate::connection::{self, Serve};
+use crate::wire::AnswerLost;
 use crate::wire::{Request, Response, response};
 use crate::world::World;
-use connection::Serve;
 
 /// How long open requests may take to end when the server closes.
 const GRACE: Duration = Duration::from_secs(5);

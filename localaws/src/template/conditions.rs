@@ -1,6 +1,6 @@
 //! `Conditions`: which resources there are and which branch an `Fn::If` takes ("Condition functions").
 
-use super::Problem;
+use super::problem::Problem;
 use super::resolve::Scope;
 use super::yaml::{Entry, Kind, Node};
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::problem::{Problem, TemplateError};
 use super::properties::At;
-use super::resources::Resource;
+use super::resource::Resource;
 use super::stack::Function;
-use super::{Problem, TemplateError, triggers};
+use super::triggers;
 
 /// The properties that are known. Those that only matter on AWS (how the code gets there and where it runs) are not read.
 const PROPERTIES: [&str; 20] = [

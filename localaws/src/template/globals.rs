@@ -1,7 +1,7 @@
 //! `Globals`: what SAM gives to every function ("Globals section of the AWS SAM template").
 
+use super::problem::{Problem, TemplateError};
 use super::yaml::{Entry, Kind, Node};
-use super::{Problem, TemplateError};
 
 /// The properties that `Globals.Function` may have and that are known here.
 const FUNCTION: [&str; 17] = [

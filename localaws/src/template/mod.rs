@@ -10,8 +10,10 @@ mod function;
 mod globals;
 mod names;
 mod parameters;
+mod problem;
 mod properties;
 mod resolve;
+mod resource;
 mod resources;
 pub mod stack;
 mod sub;
@@ -23,45 +25,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use thiserror::Error;
-
-pub use stack::Stack;
-
-/// Why a template cannot be run here.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("line {line} of the template, {place}: {problem}")]
-pub struct TemplateError {
-    /// Line of the template, from 1.
-    pub line: usize,
-    /// Where in the template, for example `Resources.Topic.Properties.TopicName`.
-    pub place: String,
-    /// What is wrong and what is known.
-    pub problem: String,
-}
-
-/// A [`TemplateError`] whose place the caller knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Problem {
-    line: usize,
-    message: String,
-}
-
-impl Problem {
-    fn new(line: usize, message: impl Into<String>) -> Self {
-        Self {
-            line,
-            message: message.into(),
-        }
-    }
-
-    fn at(self, place: impl Into<String>) -> TemplateError {
-        TemplateError {
-            line: self.line,
-            place: place.into(),
-            problem: self.message,
-        }
-    }
-}
+use self::problem::Problem;
+pub use self::problem::TemplateError;
+pub use self::stack::Stack;
 
 /// Reads a template, with everything in it worked out.
 ///

@@ -1,9 +1,8 @@
 //! What resources are called: the value of `Ref` and the attributes of `Fn::GetAtt`
 //! ("Return values" of each resource type, CloudFormation Template Reference).
 
-use super::Problem;
-use super::resolve::Scope;
-use super::yaml::{Entry, Kind, Node};
+use super::problem::Problem;
+use super::yaml::{Entry, Kind};
 use crate::ACCOUNT;
 
 /// The resource types that are known here.
@@ -21,6 +20,13 @@ pub(super) const TYPES: [&str; 11] = [
     "AWS::SQS::QueuePolicy",
 ];
 
+/// Where the stack is.
+pub(super) struct Location<'a> {
+    pub(super) partition: &'a str,
+    pub(super) region: &'a str,
+    pub(super) suffix: &'a str,
+}
+
 /// The names of one resource.
 #[derive(Debug)]
 pub(super) struct Names {
@@ -33,23 +39,27 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The names of a resource that is created.
-    pub(super) fn of(scope: &Scope<'_>, resource: &Entry) -> Result<Self, Problem> {
-        let kind = resource_type(resource)?;
-        let Some(property) = name_property(kind) else {
-            return Ok(Self {
-                name: resource.key.clone(),
-                reference: None,
-                attributes: Vec::new(),
-            });
-        };
-        let name = name(scope, resource, property)?;
-        let (partition, region, suffix) = (scope.partition(), scope.region, scope.url_suffix());
+    /// The names of a resource whose type has no name of its own.
+    pub(super) fn unnamed(logical_id: &str) -> Self {
+        Self {
+            name: logical_id.to_owned(),
+            reference: None,
+            attributes: Vec::new(),
+        }
+    }
+
+    /// The names of a resource of this type and name.
+    pub(super) fn of(location: &Location<'_>, kind: &str, name: String) -> Self {
+        let Location {
+            partition,
+            region,
+            suffix,
+        } = location;
         let arn = |service: &str, rest: &str| {
             format!("arn:{partition}:{service}:{region}:{ACCOUNT}:{rest}")
         };
         let (reference, attributes) = match kind {
-            "AWS::S3::Bucket" => return Ok(Self::of_bucket(scope, &name.to_lowercase())),
+            "AWS::S3::Bucket" => return Self::of_bucket(location, &name.to_lowercase()),
             "AWS::SNS::Topic" => {
                 let arn = arn("sns", &name);
                 (
@@ -82,15 +92,19 @@ impl Names {
                 vec![("Arn", arn("lambda", &format!("function:{name}")))],
             ),
         };
-        Ok(Self {
+        Self {
             name,
             reference: Some(reference),
             attributes,
-        })
+        }
     }
 
-    fn of_bucket(scope: &Scope<'_>, name: &str) -> Self {
-        let (partition, region, suffix) = (scope.partition(), scope.region, scope.url_suffix());
+    fn of_bucket(location: &Location<'_>, name: &str) -> Self {
+        let Location {
+            partition,
+            region,
+            suffix,
+        } = location;
         let attributes = vec![
             ("Arn", format!("arn:{partition}:s3:::{name}")),
             ("DomainName", format!("{name}.s3.{suffix}")),
@@ -105,7 +119,7 @@ impl Names {
 }
 
 /// The property that names a resource of this type; none if it has no name of its own.
-fn name_property(kind: &str) -> Option<&'static str> {
+pub(super) fn name_property(kind: &str) -> Option<&'static str> {
     match kind {
         "AWS::CloudWatch::Alarm" => Some("AlarmName"),
         "AWS::IAM::ManagedPolicy" => Some("ManagedPolicyName"),
@@ -135,23 +149,4 @@ pub(super) fn resource_type(resource: &Entry) -> Result<&'static str, Problem> {
         );
         Problem::new(node.line, problem)
     })
-}
-
-/// The resource's own name, or one made as CloudFormation makes it, but without its random end.
-fn name(scope: &Scope<'_>, resource: &Entry, property: &str) -> Result<String, Problem> {
-    let own = resource
-        .value
-        .get("Properties")
-        .and_then(|properties| properties.get(property));
-    match own.map(|own| scope.resolve(own)).transpose()?.flatten() {
-        Some(Node {
-            kind: Kind::Text(name),
-            ..
-        }) => Ok(name),
-        Some(other) => Err(Problem::new(
-            other.line,
-            format!("{property} must be a text, not {}", other.what()),
-        )),
-        None => Ok(format!("{}-{}", scope.stack_name, resource.key)),
-    }
 }

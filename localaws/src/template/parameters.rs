@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use regex_lite::Regex;
 
+use super::problem::{Problem, TemplateError};
 use super::yaml::{Entry, Kind, Node};
-use super::{Problem, TemplateError};
 
 /// Parameter types that are known here.
 const TYPES: [&str; 3] = ["String", "Number", "CommaDelimitedList"];

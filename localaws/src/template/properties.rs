@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
+use super::problem::{Problem, TemplateError};
 use super::yaml::{Kind, Node};
-use super::{Problem, TemplateError};
 
 /// A resolved value and its place in the template.
 #[derive(Debug, Clone)]

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use super::names::{Location, Names, name_property, resource_type};
+use super::problem::Problem;
 use super::yaml::{Entry, Kind, Node};
-use super::{Problem, names};
 use crate::ACCOUNT;
 
 /// Functions that give a value.
@@ -196,13 +197,45 @@ impl<'a> Scope<'a> {
             }));
         }
         let resource = self.created(line, name)?;
-        let reference = names::Names::of(self, resource)?.reference;
+        let reference = self.names(resource)?.reference;
         match reference {
             Some(reference) => Ok(Some(Node::text(line, reference))),
             None => Err(Problem::new(
                 line,
                 format!("Ref to `{name}` is not built here: nothing is known of its value"),
             )),
+        }
+    }
+
+    /// The names of a resource that is created.
+    pub(super) fn names(&self, resource: &Entry) -> Result<Names, Problem> {
+        let kind = resource_type(resource)?;
+        let Some(property) = name_property(kind) else {
+            return Ok(Names::unnamed(&resource.key));
+        };
+        let location = Location {
+            partition: self.partition(),
+            region: self.region,
+            suffix: self.url_suffix(),
+        };
+        let name = self.own_name(resource, property)?;
+        Ok(Names::of(&location, kind, name))
+    }
+
+    /// The resource's own name, or one made as CloudFormation makes it, but without its random end.
+    fn own_name(&self, resource: &Entry, property: &str) -> Result<String, Problem> {
+        let properties = resource.value.get("Properties");
+        let own = properties.and_then(|properties| properties.get(property));
+        match own.map(|own| self.resolve(own)).transpose()?.flatten() {
+            Some(Node {
+                kind: Kind::Text(name),
+                ..
+            }) => Ok(name),
+            Some(other) => Err(Problem::new(
+                other.line,
+                format!("{property} must be a text, not {}", other.what()),
+            )),
+            None => Ok(format!("{}-{}", self.stack_name, resource.key)),
         }
     }
 
@@ -246,7 +279,7 @@ impl<'a> Scope<'a> {
                 format!("Fn::GetAtt takes `Resource.Attribute`, not `{path}`"),
             ));
         };
-        let names = names::Names::of(self, self.created(line, name)?)?;
+        let names = self.names(self.created(line, name)?)?;
         match names
             .attributes
             .iter()

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::names::{Names, resource_type};
+use super::function;
+use super::names::resource_type;
+use super::problem::{Problem, TemplateError};
 use super::properties::At;
 use super::resolve::Scope;
+use super::resource::Resource;
 use super::stack::{Bucket, Queue, Stack, Topic};
 use super::yaml::{Entry, Kind, Node};
-use super::{Problem, TemplateError, function};
 
 /// The attributes of a resource beside its properties. Those that say in which order or whether something is
 /// deleted mean nothing here.
@@ -22,34 +24,6 @@ const ATTRIBUTES: [&str; 9] = [
     "CreationPolicy",
     "UpdatePolicy",
 ];
-
-/// A resource that is created, with its properties worked out.
-pub(super) struct Resource {
-    pub(super) id: String,
-    pub(super) kind: &'static str,
-    pub(super) names: Names,
-    pub(super) metadata: Option<Node>,
-    properties: Node,
-}
-
-impl Resource {
-    pub(super) fn properties(&self) -> At<'_> {
-        At::new(
-            &self.properties,
-            format!("Resources.{}.Properties", self.id),
-        )
-    }
-
-    /// An attribute that [`Names`] gives for every resource of this type.
-    pub(super) fn attribute(&self, name: &str) -> String {
-        self.names
-            .attributes
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, v)| v.clone())
-            .unwrap_or_default()
-    }
-}
 
 /// Everything that the template creates.
 pub(super) fn stack(template: &Node, scope: &Scope<'_>) -> Result<Stack, TemplateError> {
@@ -90,7 +64,7 @@ fn resource(entry: &Entry, scope: &Scope<'_>) -> Result<Option<Resource>, Templa
     if !scope.is_created(entry).map_err(fail)? {
         return Ok(None);
     }
-    let names = Names::of(scope, entry).map_err(fail)?;
+    let names = scope.names(entry).map_err(fail)?;
     let empty = Node {
         line: entry.line,
         kind: Kind::Map(Vec::new()),

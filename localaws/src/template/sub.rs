@@ -1,6 +1,6 @@
 //! `Fn::Sub`: texts with `${names}` in them.
 
-use super::Problem;
+use super::problem::Problem;
 use super::resolve::Scope;
 use super::yaml::{Kind, Node};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::TemplateError;
+use super::problem::TemplateError;
 use super::properties::At;
 use super::stack::{Retry, Rule, Schedule};
 use crate::{events, schedule};

@@ -3,7 +3,7 @@
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Number, Value};
 
-use super::Problem;
+use super::problem::Problem;
 
 /// Deeper nesting than any template has; a bound for the recursion.
 const MAXIMUM_DEPTH: usize = 64;

@@ -1,7 +1,6 @@
 //! How a world comes to be: from a template, a directory and a few settings.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -9,10 +8,12 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::activity::Activity;
+use super::directory::Directory;
+use super::error::WorldError;
+use super::kept::{load, not_before};
 use super::objects::InS3;
-use super::services::Services;
-use super::{Directory, Inner, World};
+use super::running::{Inner, World};
+use crate::activity::Activity;
 use crate::bus::{Bus, Event};
 use crate::client;
 use crate::clock::Clock;
@@ -20,69 +21,16 @@ use crate::ec2::{Ec2, Era};
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
-use crate::s3::{self, S3};
+use crate::s3::S3;
 use crate::schedule::Expression;
 use crate::schedule_runner;
+use crate::services::Services;
 use crate::sns::Sns;
 use crate::ssm::Ssm;
 use crate::state::StateFiles;
 use crate::sts::Sts;
+use crate::template;
 use crate::template::stack::Stack;
-use crate::template::{self, TemplateError};
-use crate::world::kept::{load, not_before};
-
-/// Why a world did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum WorldError {
-    /// The template is wrong, or asks for what is not built here.
-    #[error("the template cannot be run here")]
-    Template(#[from] TemplateError),
-    /// A function's on-failure destination is not a queue of the stack.
-    #[error(
-        "function {function}: an on-failure destination that is not a queue of the stack is not built here: {arn}"
-    )]
-    Destination {
-        /// Logical id of the function.
-        function: String,
-        /// ARN of the destination.
-        arn: String,
-    },
-    /// A schedule's expression cannot be read.
-    #[error("schedule {schedule}: {problem}")]
-    Schedule {
-        /// Logical id of the schedule.
-        schedule: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// A folder or file of the world.
-    #[error("cannot use {path}")]
-    Directory {
-        /// Which one.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A state file is not of this version, or was edited.
-    #[error("the saved state {path} cannot be read; move it away to start without it: {problem}")]
-    State {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// S3 does not open its buckets.
-    #[error("S3 does not start")]
-    S3(#[from] s3::Error),
-    /// A service refused what the stack asks of it.
-    #[error("cannot make {what} of the stack: {problem}")]
-    Resource {
-        /// For example ``bucket `images` ``.
-        what: String,
-        /// What the service says.
-        problem: String,
-    },
-}
 
 /// Settings of a world to be. See [`World::builder`].
 #[derive(Debug)]
@@ -115,6 +63,14 @@ impl Default for Builder {
             schedules: true,
             era: Era::Today,
         }
+    }
+}
+
+impl World {
+    /// Settings for a world to be.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::error::WorldError;
 use crate::state::StateFiles;
-use crate::world::WorldError;
 
 /// The time that a world on these files begins at: its time never goes back.
 pub(super) fn not_before(files: &StateFiles, epoch: Timestamp) -> Result<Timestamp, WorldError> {

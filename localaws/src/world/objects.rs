@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 
-use crate::ec2::{Objects, Place};
+use crate::ec2::{ObjectRef, Objects};
 use crate::s3::{self, S3};
 
 /// Canned ACLs that let EC2 read an object ("Canned ACL", S3 User Guide).
@@ -19,7 +19,7 @@ pub(super) struct InS3 {
 }
 
 impl InS3 {
-    fn is_local(&self, place: Place<'_>) -> Result<(), StatusCode> {
+    fn is_local(&self, place: ObjectRef<'_>) -> Result<(), StatusCode> {
         if place.region == self.region {
             Ok(())
         } else {
@@ -28,14 +28,14 @@ impl InS3 {
     }
 
     /// Buckets that are nowhere are not elsewhere, so this comes first.
-    async fn bucket_is_local(&self, place: Place<'_>) -> Result<(), StatusCode> {
+    async fn bucket_is_local(&self, place: ObjectRef<'_>) -> Result<(), StatusCode> {
         // A key that nobody has: only the bucket is looked up.
         let found = self.s3.acl(place.bucket, "").await;
         found.map_err(|error| status(&error))?;
         self.is_local(place)
     }
 
-    async fn get(&self, place: Place<'_>) -> Result<Bytes, StatusCode> {
+    async fn get(&self, place: ObjectRef<'_>) -> Result<Bytes, StatusCode> {
         self.bucket_is_local(place).await?;
         let found = self.s3.get(place.bucket, place.key).await;
         let found = found.map_err(|error| status(&error))?;
@@ -44,7 +44,7 @@ impl InS3 {
 }
 
 impl Objects for InS3 {
-    fn read<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
+    fn read<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
         Box::pin(async move {
             let object = self.get(place).await?;
             let acl = self.s3.acl(place.bucket, place.key).await;
@@ -55,13 +55,13 @@ impl Objects for InS3 {
         })
     }
 
-    fn fetch<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
+    fn fetch<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
         Box::pin(self.get(place))
     }
 
     fn put<'a>(
         &'a self,
-        place: Place<'a>,
+        place: ObjectRef<'a>,
         body: Bytes,
         acl: &'a str,
         tags: BTreeMap<String, String>,
@@ -74,7 +74,7 @@ impl Objects for InS3 {
         })
     }
 
-    fn bucket<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), StatusCode>> {
+    fn bucket<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<(), StatusCode>> {
         Box::pin(self.bucket_is_local(place))
     }
 }

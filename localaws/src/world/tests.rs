@@ -9,9 +9,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{World, WorldError};
-use crate::client::AnswerLost;
 use crate::ec2::{ImageState, SeedSnapshot};
 use crate::lambda::{FunctionError, FunctionRunner, Handler, Invocation};
+use crate::wire::AnswerLost;
 use crate::wire::{Request, Response};
 
 /// A bucket, a queue, a topic and a function that is woken by `.txt` objects and every minute.

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::ec2::upload_policy::sign;
+use crate::ec2::tasks::upload_policy::sign;
 use crate::ec2::{Era, InstanceState, RootDeviceType, SeedInstance, TaskKind};
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";

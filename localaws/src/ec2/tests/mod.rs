@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use http::StatusCode;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Ec2, Image, Objects, Place, SeedSnapshot};
+use super::{Ec2, Image, ObjectRef, Objects, SeedSnapshot};
 use crate::bus::{Bus, Event};
 use crate::clock::Clock;
 use crate::ids::Ids;
@@ -33,7 +33,7 @@ struct Shelf {
 }
 
 impl Shelf {
-    fn get(&self, place: Place<'_>) -> Result<Bytes, StatusCode> {
+    fn get(&self, place: ObjectRef<'_>) -> Result<Bytes, StatusCode> {
         let objects = self.objects.lock().unwrap();
         let found = objects.get(&format!("{}/{}", place.bucket, place.key));
         match (place.region, found) {
@@ -44,17 +44,17 @@ impl Shelf {
 }
 
 impl Objects for Shelf {
-    fn read<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
+    fn read<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
         Box::pin(async move { self.get(place) })
     }
 
-    fn fetch<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
+    fn fetch<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
         Box::pin(async move { self.get(place) })
     }
 
     fn put<'a>(
         &'a self,
-        place: Place<'a>,
+        place: ObjectRef<'a>,
         body: Bytes,
         acl: &'a str,
         _tags: BTreeMap<String, String>,
@@ -70,7 +70,7 @@ impl Objects for Shelf {
         })
     }
 
-    fn bucket<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), StatusCode>> {
+    fn bucket<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<(), StatusCode>> {
         Box::pin(async move {
             match (place.region, place.bucket) {
                 (REGION, "lost") => Err(StatusCode::NOT_FOUND),

@@ -1,0 +1,105 @@
+//! CreateStoreImageTask.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::ec2::model::image::{Image, RootDeviceType};
+use crate::ec2::model::objects::ObjectRef;
+use crate::ec2::model::region::Store;
+use crate::ec2::model::service::{Call, Service};
+use crate::ec2::model::store_task::StoreTask;
+use crate::ec2::model::timeline::TaskKind;
+use crate::ec2::model::timers::Timer;
+use crate::ec2::tasks::store_image::StoredImage;
+use crate::ec2::wire::error::{Failure, refuse, wrong_bucket};
+use crate::ec2::wire::tags::{self, Tags};
+use crate::ec2::wire::xml::Xml;
+
+pub(crate) async fn answer(service: &Arc<Service>, mut call: Call) -> Result<String, Failure> {
+    let image_id = call.fields.required("ImageId")?;
+    let bucket = call.fields.required("Bucket")?;
+    let tags = tags::read_named(&mut call.fields, "S3ObjectTag")?;
+    service.permit(&call.action, call.fields)?;
+    let place = ObjectRef {
+        region: &call.region,
+        bucket: &bucket,
+        key: "",
+    };
+    let found = service.objects.bucket(place).await;
+    found.map_err(|status| wrong_bucket(status, &bucket))?;
+    let key = service.store_image(&call.region, &image_id, bucket, tags)?;
+    Ok(Xml::answer(&call.action, &call.request_id, |xml| {
+        xml.text("objectKey", key);
+    }))
+}
+
+impl Service {
+    fn store_image(
+        self: &Arc<Self>,
+        region: &str,
+        image_id: &str,
+        bucket: String,
+        tags: Tags,
+    ) -> Result<String, Failure> {
+        let timeline = self.timeline(TaskKind::StoreImage);
+        let visible_at = self.later(self.settings().visibility_delay);
+        let mut guard = self.store();
+        let Store {
+            regions,
+            task_failures,
+            ..
+        } = &mut *guard;
+        let region = regions.entry(region.to_owned()).or_default();
+        let image = region
+            .image_mut(image_id, timeline.started_at)?
+            .image
+            .clone();
+        check_image(&image)?;
+        let key = format!("{image_id}.bin");
+        let running = region
+            .store_tasks
+            .of(image_id)
+            .any(|task| !task.ended && task.bucket == bucket);
+        if running {
+            let message =
+                format!("A task that stores {image_id} in the bucket {bucket} is in progress");
+            return Err(refuse("InvalidRequest", message));
+        }
+        let snapshots = region.snapshots_of(&image);
+        let failures = task_failures.get_mut(&TaskKind::StoreImage);
+        region.store_tasks.insert(StoreTask {
+            image_id: image_id.to_owned(),
+            bucket,
+            key: key.clone(),
+            tags,
+            object: StoredImage::new(image, snapshots).write(),
+            timeline,
+            visible_at,
+            failure: failures.and_then(VecDeque::pop_front),
+            ended: false,
+            hidden: false,
+            said: None,
+            order: region.stored,
+        });
+        let item = Timer::StoreImage(region.stored);
+        region.timers.set(timeline.ends_at, item);
+        region.stored += 1;
+        drop(guard);
+        self.arm(timeline.ends_at);
+        Ok(key)
+    }
+}
+
+/// "AMIs must be EBS-backed", "PV AMIs are not supported".
+fn check_image(image: &Image) -> Result<(), Failure> {
+    image.check_available()?;
+    let ebs = image.root_device_type == RootDeviceType::Ebs;
+    if ebs && image.virtualization_type == "hvm" {
+        return Ok(());
+    }
+    let message = format!(
+        "The image {} cannot be stored: it is {} and {}, not ebs and hvm",
+        image.id, image.root_device_type, image.virtualization_type
+    );
+    Err(refuse("InvalidRequest", message))
+}

@@ -1,0 +1,16 @@
+//! EnableImage.
+
+use crate::ec2::model::image::ImageState;
+use crate::ec2::model::service::{Call, Service};
+use crate::ec2::wire::error::Failure;
+use crate::ec2::wire::xml::Xml;
+
+pub(super) fn answer(service: &Service, mut call: Call) -> Result<String, Failure> {
+    let id = call.fields.required("ImageId")?;
+    let fields = std::mem::take(&mut call.fields);
+    service.permit(&call.action, fields)?;
+    service.change_state(&call, &id, ImageState::Disabled, ImageState::Available)?;
+    Ok(Xml::answer(&call.action, &call.request_id, |xml| {
+        xml.text("return", true);
+    }))
+}

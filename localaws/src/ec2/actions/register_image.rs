@@ -1,0 +1,174 @@
+//! RegisterImage.
+
+use std::sync::Arc;
+
+use crate::ACCOUNT;
+use crate::ec2::model::bundle_manifest::{self, BundleManifest};
+use crate::ec2::model::image::{Image, ImageState, RootDeviceType};
+use crate::ec2::model::mapping::{self, Resolved};
+use crate::ec2::model::region::{Record, Region, Store};
+use crate::ec2::model::registration::Registration;
+use crate::ec2::model::service::{Call, Service};
+use crate::ec2::wire::error::{Failure, refuse};
+use crate::ec2::wire::tags;
+use crate::ec2::wire::xml::Xml;
+
+pub(crate) async fn answer(service: &Arc<Service>, mut call: Call) -> Result<String, Failure> {
+    let registration = Registration::read(&mut call.fields)?;
+    service.permit(&call.action, call.fields)?;
+    registration.check_values()?;
+    if !registration.billing_products.is_empty() && !service.settings().billing_products {
+        return Err(refuse(
+            "AuthFailure",
+            "Your account is not authorized to specify billing product codes",
+        ));
+    }
+    let bundle = match &registration.image_location {
+        Some(location) => {
+            Some(bundle_manifest::fetch(service.objects.as_ref(), &call.region, location).await?)
+        }
+        None => None,
+    };
+    registration.check_combinations(bundle.as_ref())?;
+    let image_id = service.register(&call.region, &call.request_id, registration, bundle)?;
+    Ok(Xml::answer(&call.action, &call.request_id, |xml| {
+        xml.text("imageId", image_id);
+    }))
+}
+
+impl Service {
+    /// Takes the image in, all or nothing, and gives its id.
+    fn register(
+        self: &Arc<Self>,
+        region: &str,
+        request_id: &str,
+        registration: Registration,
+        bundle: Option<BundleManifest>,
+    ) -> Result<String, Failure> {
+        let now = self.clock.now();
+        let settings = self.settings().clone();
+        let mut guard = self.store();
+        let Store {
+            regions, failures, ..
+        } = &mut *guard;
+        let region = regions.entry(region.to_owned()).or_default();
+        if let Some(holder) = region.holder_of(&registration.name, now) {
+            let message = format!(
+                "AMI name {} is already in use by AMI {holder}",
+                registration.name
+            );
+            return Err(refuse("InvalidAMIName.Duplicate", message));
+        }
+        let snapshot_tags = registration.tags.snapshot.clone();
+        let mut image = match bundle {
+            Some(bundle) => instance_store_image(registration, bundle),
+            None => ebs_image(registration, region)?,
+        };
+        tag_snapshots(region, &image, &snapshot_tags)?;
+        image.id = region.new_image_id(&self.ids);
+        image.created_at = now;
+        let (id, settles_at) = (image.id.clone(), self.later(settings.pending_time));
+        let visible_at = self.later(settings.visibility_delay);
+        let (failure, request_id) = (failures.pop_front(), request_id.to_owned());
+        let order = region.registered();
+        let record = Record {
+            image,
+            visible_at,
+            settles_at,
+            failure,
+            order,
+            request_id,
+        };
+        region.add_image(record);
+        drop(guard);
+        self.arm(settles_at);
+        Ok(id)
+    }
+}
+
+fn ebs_image(registration: Registration, region: &Region) -> Result<Image, Failure> {
+    let root = registration.root_device_name.clone().unwrap_or_default();
+    let Resolved {
+        mappings,
+        product_codes,
+    } = mapping::resolve(&registration.mappings, &root, region)?;
+    let architecture = registration.effective_architecture(None).to_owned();
+    let location = format!("{ACCOUNT}/{}", registration.name);
+    Ok(Image {
+        architecture,
+        location,
+        block_device_mappings: mappings,
+        product_codes,
+        root_device_type: RootDeviceType::Ebs,
+        ..image(registration)
+    })
+}
+
+fn instance_store_image(registration: Registration, bundle: BundleManifest) -> Image {
+    let architecture = registration
+        .effective_architecture(Some(&bundle))
+        .to_owned();
+    let location = registration.image_location.clone().unwrap_or_default();
+    let mappings = bundle.mappings_with(&registration.mappings);
+    let base = image(registration);
+    Image {
+        architecture,
+        location,
+        block_device_mappings: mappings,
+        kernel_id: base.kernel_id.or(bundle.kernel_id),
+        ramdisk_id: base.ramdisk_id.or(bundle.ramdisk_id),
+        root_device_name: base.root_device_name.or(bundle.root_device_name),
+        product_codes: bundle.product_codes,
+        root_device_type: RootDeviceType::InstanceStore,
+        ..base
+    }
+}
+
+/// What both kinds of images have in common, still without an id.
+fn image(registration: Registration) -> Image {
+    Image {
+        id: String::new(),
+        name: registration.name,
+        description: registration.description,
+        owner_id: ACCOUNT.to_owned(),
+        location: String::new(),
+        state: ImageState::Pending,
+        state_reason: None,
+        created_at: jiff::Timestamp::UNIX_EPOCH,
+        architecture: String::new(),
+        kernel_id: registration.kernel_id,
+        ramdisk_id: registration.ramdisk_id,
+        root_device_name: registration.root_device_name,
+        root_device_type: RootDeviceType::Ebs,
+        virtualization_type: registration.virtualization_type,
+        ena_support: registration.ena_support,
+        sriov_net_support: registration.sriov_net_support,
+        boot_mode: registration.boot_mode,
+        tpm_support: registration.tpm_support,
+        uefi_data: registration.uefi_data,
+        imds_support: registration.imds_support,
+        platform: None,
+        source_image_id: None,
+        source_image_region: None,
+        billing_products: registration.billing_products,
+        product_codes: Vec::new(),
+        block_device_mappings: Vec::new(),
+        tags: registration.tags.image,
+    }
+}
+
+/// Tags the image's snapshots: all of them, or none if one has too many tags.
+fn tag_snapshots(region: &mut Region, image: &Image, more: &tags::Tags) -> Result<(), Failure> {
+    let mut tagged = Vec::new();
+    for id in image.snapshot_ids() {
+        let mut tags = region.snapshot(id)?.tags.clone();
+        tags::add(&mut tags, more)?;
+        tagged.push((id, tags));
+    }
+    for (id, tags) in tagged {
+        if let Some(snapshot) = region.snapshots.get_mut(id) {
+            snapshot.tags = tags;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Images, as plain values that tests can look at.
+
+use std::fmt;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ec2::wire::error::{Failure, refuse};
+
+/// A registered AMI. Fields are named as in the EC2 API's `Image` type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Image {
+    /// `ami-` and 17 hex digits.
+    pub id: String,
+    /// Unique per account and Region.
+    pub name: String,
+    /// At most 255 characters.
+    pub description: Option<String>,
+    /// 12 digits.
+    pub owner_id: String,
+    /// `account/name`, or `bucket/key` of the bundle's manifest.
+    pub location: String,
+    /// Where it is in its life.
+    pub state: ImageState,
+    /// Why, if it failed.
+    pub state_reason: Option<StateReason>,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// `i386`, `x86_64`, `arm64`, `x86_64_mac` or `arm64_mac`.
+    pub architecture: String,
+    /// `aki-…`; paravirtual only.
+    pub kernel_id: Option<String>,
+    /// `ari-…`; paravirtual only.
+    pub ramdisk_id: Option<String>,
+    /// For example `/dev/xvda`.
+    pub root_device_name: Option<String>,
+    /// EBS or instance store.
+    pub root_device_type: RootDeviceType,
+    /// `hvm` or `paravirtual`.
+    pub virtualization_type: String,
+    /// Whether ENA was asked for.
+    pub ena_support: bool,
+    /// `simple`.
+    pub sriov_net_support: Option<String>,
+    /// `legacy-bios`, `uefi` or `uefi-preferred`.
+    pub boot_mode: Option<String>,
+    /// `v2.0`.
+    pub tpm_support: Option<String>,
+    /// Base64 of the UEFI variable store.
+    pub uefi_data: Option<String>,
+    /// `v2.0`.
+    pub imds_support: Option<String>,
+    /// `windows`, or nothing.
+    #[serde(default)]
+    pub platform: Option<String>,
+    /// The image that this one was copied from.
+    #[serde(default)]
+    pub source_image_id: Option<String>,
+    /// Its Region.
+    #[serde(default)]
+    pub source_image_region: Option<String>,
+    /// As registered; EC2 never answers with them.
+    pub billing_products: Vec<String>,
+    /// From the bundle's manifest or the root snapshot.
+    pub product_codes: Vec<ProductCode>,
+    /// Without the devices that `NoDevice` took out.
+    pub block_device_mappings: Vec<BlockDeviceMapping>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Image {
+    /// `InvalidAMIID.Unavailable` for an image that is not ready.
+    pub(crate) fn check_available(&self) -> Result<(), Failure> {
+        if self.state == ImageState::Available {
+            return Ok(());
+        }
+        let message = format!(
+            "The AMI ID '{}' is currently {} and may not be used for this operation",
+            self.id, self.state
+        );
+        Err(refuse("InvalidAMIID.Unavailable", message))
+    }
+
+    /// The snapshots of its volumes.
+    pub(crate) fn snapshot_ids(&self) -> impl Iterator<Item = &String> {
+        let volumes = self.block_device_mappings.iter();
+        volumes.filter_map(|mapping| mapping.ebs.as_ref()?.snapshot_id.as_ref())
+    }
+
+    /// Puts the new snapshot in the place of the old one.
+    pub(crate) fn replace_snapshot(&mut self, old: &str, new: &str, encrypted: bool) {
+        let volumes = self.block_device_mappings.iter_mut();
+        for ebs in volumes.filter_map(|mapping| mapping.ebs.as_mut()) {
+            if ebs.snapshot_id.as_deref() == Some(old) {
+                ebs.snapshot_id = Some(new.to_owned());
+                ebs.encrypted |= encrypted;
+            }
+        }
+    }
+}
+
+/// `ImageState` of the EC2 API, as far as this world's images get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageState {
+    /// Being made.
+    Pending,
+    /// Ready to launch.
+    Available,
+    /// Could not be made; see the state reason.
+    Failed,
+    /// Put away by DisableImage.
+    Disabled,
+}
+
+impl ImageState {
+    /// As the API writes it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Failed => "failed",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl fmt::Display for ImageState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// `DeviceType` of the EC2 API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootDeviceType {
+    /// The root volume comes from a snapshot.
+    Ebs,
+    /// The root volume comes from a bundle in S3.
+    InstanceStore,
+}
+
+impl fmt::Display for RootDeviceType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ebs => "ebs",
+            Self::InstanceStore => "instance-store",
+        })
+    }
+}
+
+/// Why an image is in its state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateReason {
+    /// For example `Server.InternalError`.
+    pub code: String,
+    /// In words.
+    pub message: String,
+}
+
+impl StateReason {
+    /// The reason in `Client.Code: message` or `Server.Code: message`; without a code it is `Server.InternalError`.
+    pub(crate) fn from_words(words: String) -> Self {
+        let coded = words.split_once(": ").filter(|(code, _)| {
+            let name = code
+                .strip_prefix("Client.")
+                .or_else(|| code.strip_prefix("Server."));
+            name.is_some_and(|name| name.bytes().all(|b| b.is_ascii_alphanumeric()))
+        });
+        match coded {
+            Some((code, message)) => Self {
+                code: code.to_owned(),
+                message: message.to_owned(),
+            },
+            None => Self {
+                code: "Server.InternalError".to_owned(),
+                message: words,
+            },
+        }
+    }
+}
+
+/// A product code and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductCode {
+    /// The code.
+    pub id: String,
+    /// `devpay` or `marketplace`.
+    pub kind: String,
+}
+
+/// One entry of an image's block device mapping.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockDeviceMapping {
+    /// As the request wrote it.
+    pub device_name: String,
+    /// `ephemeralN` for an instance store volume.
+    pub virtual_name: Option<String>,
+    /// The EBS volume, if it is one.
+    pub ebs: Option<Ebs>,
+}
+
+/// An EBS volume to be made at launch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ebs {
+    /// What is on it.
+    pub snapshot_id: Option<String>,
+    /// GiB.
+    pub volume_size: u32,
+    /// `standard`, `gp2`, `gp3`, `io1`, `io2`, `st1` or `sc1`.
+    pub volume_type: String,
+    /// A second, if given.
+    pub iops: Option<u32>,
+    /// MiB/s, if given.
+    pub throughput: Option<u32>,
+    /// Whether it goes with the instance.
+    pub delete_on_termination: bool,
+    /// As the snapshot is, or as asked for.
+    pub encrypted: bool,
+}
+
+/// An EBS image to put into the world, see `Ec2::seed_image`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeedImage {
+    /// Its id; none makes one.
+    pub id: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The snapshot of its root volume, which is in the same Region.
+    pub snapshot_id: String,
+    /// GiB of the root volume.
+    pub volume_size: u32,
+}

@@ -1,0 +1,66 @@
+//! Instances: only as much of them as bundle tasks need. They are put into the world, not launched.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ec2::model::image::RootDeviceType;
+
+/// An instance to put into the world, see `Ec2::seed_instance`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeedInstance {
+    /// Its id; none makes one.
+    pub id: Option<String>,
+    /// `windows`, or nothing for Linux.
+    pub platform: Option<String>,
+    /// What its root is on.
+    pub root_device_type: RootDeviceType,
+    /// Where it is in its life.
+    pub state: InstanceState,
+    /// `i386` or `x86_64`.
+    pub architecture: String,
+}
+
+impl Default for SeedInstance {
+    /// A running 64-bit Windows instance with its root on the instance store: what BundleInstance is for.
+    fn default() -> Self {
+        Self {
+            id: None,
+            platform: Some("windows".to_owned()),
+            root_device_type: RootDeviceType::InstanceStore,
+            state: InstanceState::Running,
+            architecture: "x86_64".to_owned(),
+        }
+    }
+}
+
+/// `InstanceStateName` of the EC2 API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstanceState {
+    /// Being launched.
+    Pending,
+    /// Up.
+    Running,
+    /// On its way to `terminated`.
+    ShuttingDown,
+    /// Gone.
+    Terminated,
+    /// On its way to `stopped`.
+    Stopping,
+    /// Down, and may be started again.
+    Stopped,
+}
+
+impl fmt::Display for InstanceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::ShuttingDown => "shutting-down",
+            Self::Terminated => "terminated",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+        })
+    }
+}

@@ -1,0 +1,40 @@
+//! What EC2 does with S3.
+
+use futures_util::future::BoxFuture;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+/// An object in S3, as EC2 in a Region looks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectRef<'a> {
+    /// The Region that EC2 looks from.
+    pub region: &'a str,
+    /// Its bucket.
+    pub bucket: &'a str,
+    /// Its key.
+    pub key: &'a str,
+}
+
+/// EC2's hands on S3. All answer 404 if there is no such bucket or object, and 301 if the bucket is in another Region.
+pub trait Objects: Send + Sync {
+    /// The object's bytes as EC2 itself may read them, as it does bundle manifests: 403 without the `aws-exec-read` ACL.
+    fn read<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
+
+    /// The object's bytes as somebody of the account may read them: a service role, or the caller.
+    fn fetch<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
+
+    /// Puts an object with this canned ACL and these tags.
+    fn put<'a>(
+        &'a self,
+        place: ObjectRef<'a>,
+        body: Bytes,
+        acl: &'a str,
+        tags: BTreeMap<String, String>,
+    ) -> BoxFuture<'a, Result<(), StatusCode>>;
+
+    /// Whether the bucket is there, and in the Region; the key does not matter.
+    fn bucket<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<(), StatusCode>>;
+}

@@ -1,0 +1,289 @@
+//! Everything EC2 remembers, per Region. It can be saved and loaded as JSON.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ACCOUNT;
+use crate::ec2::model::bundle_task::BundleTask;
+use crate::ec2::model::client_token::ClientTokens;
+use crate::ec2::model::image::{Image, ImageState, StateReason};
+use crate::ec2::model::import_task::ImportTask;
+use crate::ec2::model::instance::SeedInstance;
+use crate::ec2::model::snapshot::Snapshot;
+use crate::ec2::model::store_task::StoreTasks;
+use crate::ec2::model::timeline::{TaskKind, Timeline};
+use crate::ec2::model::timers::{Timer, Timers};
+use crate::ec2::wire::checks::{check_id, check_image_id};
+use crate::ec2::wire::error::{Failure, image_not_found, snapshot_not_found};
+use crate::ids::Ids;
+
+/// All Regions.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Store {
+    pub(crate) regions: BTreeMap<String, Region>,
+    /// Registrations to come that are to fail, in order.
+    pub(crate) failures: VecDeque<StateReason>,
+    /// Tasks to come that are to fail, in order, and why.
+    #[serde(default)]
+    pub(crate) task_failures: BTreeMap<TaskKind, VecDeque<String>>,
+}
+
+/// One Region: a world of its own.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Region {
+    pub(crate) images: BTreeMap<String, Record>,
+    pub(crate) snapshots: BTreeMap<String, Snapshot>,
+    /// Names of deregistered images that are not free yet.
+    pub(crate) held_names: Vec<HeldName>,
+    /// Ids of deregistered images: EC2 tells them from ids that never were.
+    pub(crate) deregistered: BTreeSet<String>,
+    /// Snapshots that are being filled, until when.
+    #[serde(default)]
+    pub(crate) filling: BTreeMap<String, Timeline>,
+    /// Those of them that will not be completed, and why.
+    #[serde(default)]
+    pub(crate) failing: BTreeMap<String, String>,
+    /// ImportSnapshot's and ImportImage's, as long as they are listed.
+    #[serde(default)]
+    pub(crate) import_tasks: BTreeMap<String, ImportTask>,
+    /// CreateStoreImageTask's, as long as they are listed.
+    #[serde(default)]
+    pub(crate) store_tasks: StoreTasks,
+    /// How many of them there ever were.
+    #[serde(default)]
+    pub(crate) stored: usize,
+    /// BundleManifest tasks, as long as they are listed.
+    #[serde(default)]
+    pub(crate) bundle_tasks: BTreeMap<String, BundleTask>,
+    /// As they were put into the world; each has its id.
+    #[serde(default)]
+    pub(crate) instances: BTreeMap<String, SeedInstance>,
+    #[serde(default)]
+    pub(crate) tokens: ClientTokens,
+    /// Names of images, and which image has it: copies may share one.
+    #[serde(skip)]
+    pub(crate) names: BTreeSet<(String, String)>,
+    /// Each instance's last bundle task, which need not be listed any more.
+    #[serde(skip)]
+    pub(crate) bundled_last: BTreeMap<String, String>,
+    /// When to look at what.
+    #[serde(skip)]
+    pub(crate) timers: Timers,
+    /// Tasks that may have something to write into S3.
+    #[serde(skip)]
+    pub(crate) to_write: BTreeSet<Timer>,
+    /// Tasks whose objects are being written right now. After a restart they are written again.
+    #[serde(skip)]
+    pub(crate) writing: BTreeSet<Timer>,
+}
+
+/// An image, and what is to become of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) image: Image,
+    /// Before this, EC2 does not find it (eventual consistency).
+    pub(crate) visible_at: Timestamp,
+    /// When it stops being pending.
+    pub(crate) settles_at: Timestamp,
+    /// How it fails, if it is to fail.
+    pub(crate) failure: Option<StateReason>,
+    /// How many were registered in this Region before it.
+    pub(crate) order: usize,
+    /// The request that registered it; events name it.
+    pub(crate) request_id: String,
+}
+
+/// A name that is still taken after its image is gone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct HeldName {
+    pub(crate) name: String,
+    pub(crate) image_id: String,
+    pub(crate) until: Timestamp,
+}
+
+impl Record {
+    /// Where the image is in [`Region::names`].
+    pub(crate) fn place_of_name(&self) -> (String, String) {
+        (self.image.name.clone(), self.image.id.clone())
+    }
+}
+
+impl Store {
+    /// Makes the listings forget a task.
+    pub(crate) fn hide_task(&mut self, id: &str) {
+        for region in self.regions.values_mut() {
+            if let Some(task) = region.import_tasks.get_mut(id) {
+                task.hidden = true;
+            }
+            if let Some(task) = region.bundle_tasks.get_mut(id) {
+                task.hidden = true;
+            }
+            region.store_tasks.change(id, |task| task.hidden = true);
+        }
+    }
+
+    /// Makes the listings show a task in this state.
+    pub(crate) fn show_task_as(&mut self, id: &str, state: Option<&str>) {
+        let said = || state.map(str::to_owned);
+        for region in self.regions.values_mut() {
+            if let Some(task) = region.import_tasks.get_mut(id) {
+                task.said = said();
+            }
+            if let Some(task) = region.bundle_tasks.get_mut(id) {
+                task.said = said();
+            }
+            region.store_tasks.change(id, |task| task.said = said());
+        }
+    }
+
+    /// Makes anew what is not saved: agendas and indexes.
+    pub(crate) fn reindex(&mut self) {
+        self.regions.values_mut().for_each(Region::reindex);
+    }
+
+    /// The Region, made when it is first spoken to.
+    pub(crate) fn region(&mut self, name: &str) -> &mut Region {
+        self.regions.entry(name.to_owned()).or_default()
+    }
+}
+
+impl Region {
+    /// An image id that was never used here (a loaded world's seed may repeat itself).
+    pub(crate) fn new_image_id(&self, ids: &Ids) -> String {
+        loop {
+            let id = ids.resource("ami");
+            if !self.images.contains_key(&id) && !self.deregistered.contains(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// How many images were ever registered here.
+    pub(crate) fn registered(&self) -> usize {
+        self.images.len() + self.deregistered.len()
+    }
+
+    /// A snapshot id that is not used here.
+    pub(crate) fn new_snapshot_id(&self, ids: &Ids) -> String {
+        loop {
+            let id = ids.resource("snap");
+            if !self.snapshots.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// The image that has this name, or had it a moment ago.
+    pub(crate) fn holder_of(&self, name: &str, now: Timestamp) -> Option<&str> {
+        let mut images = self.names.range((name.to_owned(), String::new())..);
+        let image = images.next().filter(|(taken, _)| taken == name);
+        let mut held = self.held_names.iter();
+        let held = held.find(|held| held.until > now && held.name == name);
+        image
+            .map(|(_, id)| id.as_str())
+            .or(held.map(|held| held.image_id.as_str()))
+    }
+
+    /// Puts an image into the Region; one that is pending is settled in time.
+    pub(crate) fn add_image(&mut self, record: Record) {
+        let id = record.image.id.clone();
+        if record.image.state == ImageState::Pending {
+            let item = Timer::Image(id.clone());
+            self.timers.set(record.settles_at, item);
+        }
+        self.names.insert(record.place_of_name());
+        self.images.insert(id, record);
+    }
+
+    /// Takes an image out of the Region. Its name is not free until then.
+    pub(crate) fn remove_image(&mut self, id: &str, now: Timestamp, free_at: Timestamp) {
+        self.held_names.retain(|held| held.until > now);
+        let Some(record) = self.images.remove(id) else {
+            return;
+        };
+        self.names.remove(&record.place_of_name());
+        self.deregistered.insert(id.to_owned());
+        self.held_names.push(HeldName {
+            name: record.image.name,
+            image_id: id.to_owned(),
+            until: free_at,
+        });
+    }
+
+    /// Puts a snapshot into the Region that is pending until its timeline ends.
+    pub(crate) fn fill(&mut self, snapshot: Snapshot, timeline: Timeline) {
+        let id = snapshot.id.clone();
+        self.timers
+            .set(timeline.ends_at, Timer::Snapshot(id.clone()));
+        self.filling.insert(id.clone(), timeline);
+        self.snapshots.insert(id, snapshot);
+    }
+
+    /// The images that can be seen by now.
+    pub(crate) fn visible(&self, now: Timestamp) -> impl Iterator<Item = &Image> {
+        self.images
+            .values()
+            .filter(move |record| record.visible_at <= now)
+            .map(|record| &record.image)
+    }
+
+    /// This image, if it can be seen by now.
+    pub(crate) fn image_mut(&mut self, id: &str, now: Timestamp) -> Result<&mut Record, Failure> {
+        check_image_id(id)?;
+        self.images
+            .get_mut(id)
+            .filter(|record| record.visible_at <= now)
+            .ok_or_else(|| image_not_found(&[id]))
+    }
+
+    /// The snapshots that an image needs, as far as they are still there.
+    pub(crate) fn snapshots_of(&self, image: &Image) -> Vec<Snapshot> {
+        let ids = image.snapshot_ids();
+        ids.filter_map(|id| self.snapshots.get(id).cloned())
+            .collect()
+    }
+
+    /// This snapshot, if this account may see it.
+    pub(crate) fn snapshot(&self, id: &str) -> Result<&Snapshot, Failure> {
+        check_id(id, "snap", "InvalidSnapshotID.Malformed")?;
+        self.snapshots
+            .get(id)
+            .filter(|snapshot| snapshot.owner_id == ACCOUNT)
+            .ok_or_else(|| snapshot_not_found(id))
+    }
+
+    fn reindex(&mut self) {
+        self.names = self.images.values().map(|it| it.place_of_name()).collect();
+        let bundles = self.bundle_tasks.values();
+        let mut bundles: Vec<_> = bundles
+            .map(|task| (task.timeline.started_at, &task.instance_id, &task.id))
+            .collect();
+        bundles.sort_unstable();
+        let latest = bundles.into_iter();
+        self.bundled_last = latest
+            .map(|(_, instance, task)| (instance.clone(), task.clone()))
+            .collect();
+        let mut timers = Timers::default();
+        let images = self.images.values();
+        for record in images.filter(|record| record.image.state == ImageState::Pending) {
+            timers.set(record.settles_at, Timer::Image(record.image.id.clone()));
+        }
+        for (id, timeline) in &self.filling {
+            timers.set(timeline.ends_at, Timer::Snapshot(id.clone()));
+        }
+        // Whatever a task has missed, it makes up for when it is next looked at.
+        let now = Timestamp::MIN;
+        for task in self.import_tasks.values() {
+            timers.set_next(task.moments(), now, Timer::Import(task.id.clone()));
+        }
+        for task in self.store_tasks.iter() {
+            timers.set(task.moment(), Timer::StoreImage(task.order));
+        }
+        for task in self.bundle_tasks.values() {
+            timers.set_next(task.moments(), now, Timer::Bundle(task.id.clone()));
+        }
+        self.timers = timers;
+    }
+}

@@ -1,0 +1,97 @@
+//! EBS snapshots, as plain values that tests can look at.
+
+use std::fmt;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// An EBS snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// `snap-` and 17 hex digits.
+    pub id: String,
+    /// GiB.
+    pub volume_size: u32,
+    /// Whether it can be used.
+    pub state: SnapshotState,
+    /// Why, if a copy could not be made.
+    #[serde(default)]
+    pub state_message: Option<String>,
+    /// In words.
+    pub description: String,
+    /// 12 digits. Snapshots of other accounts are private: nobody here sees them.
+    pub owner_id: String,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// The key that it was asked to be encrypted with; none is the account's own for EBS.
+    #[serde(default)]
+    pub kms_key_id: Option<String>,
+    /// Marketplace product codes.
+    pub product_codes: Vec<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// When it was begun.
+    pub started_at: Timestamp,
+}
+
+/// `SnapshotState` of the EC2 API.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SnapshotState {
+    /// Being copied.
+    Pending,
+    /// Usable.
+    #[default]
+    Completed,
+    /// Never usable.
+    Error,
+}
+
+impl fmt::Display for SnapshotState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Completed => "completed",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// A snapshot to put into the world, see `Ec2::seed_snapshot`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeedSnapshot {
+    /// Its id; none makes one.
+    pub id: Option<String>,
+    /// GiB.
+    pub volume_size: u32,
+    /// Completed, if not said otherwise.
+    pub state: SnapshotState,
+    /// In words.
+    pub description: String,
+    /// The account that has it; none is this world's.
+    pub owner_id: Option<String>,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// Marketplace product codes.
+    pub product_codes: Vec<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Default for SeedSnapshot {
+    /// A completed snapshot of 8 GiB that belongs to this world's account.
+    fn default() -> Self {
+        Self {
+            id: None,
+            volume_size: 8,
+            state: SnapshotState::Completed,
+            description: String::new(),
+            owner_id: None,
+            encrypted: false,
+            product_codes: Vec::new(),
+            tags: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Import tasks over time: a disk becomes a snapshot, a virtual machine an image.
+
+use jiff::Timestamp;
+
+use crate::ACCOUNT;
+use crate::ec2::model::disk::{Disk, DiskSource};
+use crate::ec2::model::image::{BlockDeviceMapping, Ebs, Image, ImageState, RootDeviceType};
+use crate::ec2::model::import_task::{FAILED_AT, FAILS_AT, ImportTask, SNAPSHOT_AT};
+use crate::ec2::model::region::{Record, Region};
+use crate::ec2::model::snapshot::SnapshotState;
+use crate::ec2::tasks::lifecycle::StateChange;
+use crate::ids::Ids;
+
+/// Where imported images have their root.
+const ROOT: &str = "/dev/sda1";
+
+/// Moves an import task on, and forgets it in the end; gives the image that appeared.
+pub(crate) fn settle(
+    region: &mut Region,
+    id: &str,
+    ids: &Ids,
+    now: Timestamp,
+) -> Option<StateChange> {
+    let mut task = region.import_tasks.remove(id)?;
+    let open = !task.complete && task.end.is_none();
+    let step = open.then(|| move_on(&mut task, region, ids, now));
+    if !task.is_past(now) {
+        region.import_tasks.insert(id.to_owned(), task);
+    }
+    step.flatten()
+}
+
+fn move_on(
+    task: &mut ImportTask,
+    region: &mut Region,
+    ids: &Ids,
+    now: Timestamp,
+) -> Option<StateChange> {
+    if let Some(message) = task.reason_to_fail() {
+        if now >= task.timeline.at(FAILS_AT) {
+            let deleted_at = task.timeline.at(FAILED_AT);
+            task.end(deleted_at, message, &mut region.snapshots);
+        }
+        return None;
+    }
+    let percent = task.timeline.percent(now);
+    if percent < SNAPSHOT_AT {
+        return None;
+    }
+    let state = if percent == 100 {
+        SnapshotState::Completed
+    } else {
+        SnapshotState::Pending
+    };
+    for number in 0..task.disks.len() {
+        let disk = &task.disks[number];
+        if matches!(disk.source, DiskSource::Snapshot(_)) {
+            continue;
+        }
+        let id = disk.snapshot_id.clone();
+        let id = id.unwrap_or_else(|| region.new_snapshot_id(ids));
+        match region.snapshots.get_mut(&id) {
+            // Tags may have been added to it meanwhile.
+            Some(snapshot) => snapshot.state = state,
+            // Somebody may have deleted it meanwhile, too.
+            None if disk.snapshot_id.is_some() => {}
+            None => {
+                let snapshot = task.snapshot(&id, disk, state);
+                region.snapshots.insert(id.clone(), snapshot);
+            }
+        }
+        task.disks[number].snapshot_id = Some(id);
+    }
+    if percent < 100 {
+        return None;
+    }
+    task.complete = true;
+    task.machine.is_some().then(|| appear(task, region, ids))
+}
+
+/// The image appears, available at once, named by its task.
+pub(crate) fn appear(task: &mut ImportTask, region: &mut Region, ids: &Ids) -> StateChange {
+    let image = image(task, region.new_image_id(ids));
+    let (id, at) = (image.id.clone(), task.timeline.ends_at);
+    task.image_id = Some(id.clone());
+    let record = Record {
+        image,
+        visible_at: at,
+        settles_at: at,
+        failure: None,
+        order: region.registered(),
+        request_id: task.request_id.clone(),
+    };
+    region.add_image(record);
+    StateChange::of(id, &task.request_id, "available")
+}
+
+fn image(task: &ImportTask, id: String) -> Image {
+    let machine = task.machine.clone().unwrap_or_default();
+    let platform = machine.platform.as_deref().unwrap_or("Linux");
+    Image {
+        id,
+        name: task.id.clone(),
+        description: Some(match &task.description {
+            Some(description) => description.clone(),
+            None => format!("AWS-VMImport service: {platform}"),
+        }),
+        owner_id: ACCOUNT.to_owned(),
+        location: format!("{ACCOUNT}/{}", task.id),
+        state: ImageState::Available,
+        state_reason: None,
+        created_at: task.timeline.ends_at,
+        architecture: machine.architecture.unwrap_or_else(|| "x86_64".to_owned()),
+        kernel_id: None,
+        ramdisk_id: None,
+        root_device_name: Some(ROOT.to_owned()),
+        root_device_type: RootDeviceType::Ebs,
+        virtualization_type: "hvm".to_owned(),
+        ena_support: true,
+        sriov_net_support: None,
+        boot_mode: machine.boot_mode,
+        tpm_support: None,
+        uefi_data: None,
+        imds_support: None,
+        platform: (machine.platform.as_deref() == Some("Windows")).then(|| "windows".to_owned()),
+        source_image_id: None,
+        source_image_region: None,
+        billing_products: Vec::new(),
+        product_codes: Vec::new(),
+        block_device_mappings: task
+            .disks
+            .iter()
+            .enumerate()
+            .map(|(number, disk)| mapping(task, number, disk))
+            .collect(),
+        tags: task.image_tags.clone(),
+    }
+}
+
+/// The first disk is the root; the others follow by letter unless they say where.
+fn mapping(task: &ImportTask, number: usize, disk: &Disk) -> BlockDeviceMapping {
+    let letter = u8::try_from(number)
+        .ok()
+        .and_then(|number| b'a'.checked_add(number))
+        .map_or('z', char::from);
+    let usual = match number {
+        0 => ROOT.to_owned(),
+        _ => format!("/dev/sd{letter}"),
+    };
+    let asked = disk.device_name.clone().filter(|_| number > 0);
+    BlockDeviceMapping {
+        device_name: asked.unwrap_or(usual),
+        virtual_name: None,
+        ebs: Some(Ebs {
+            snapshot_id: disk.snapshot_id.clone(),
+            volume_size: disk.gib,
+            volume_type: "gp2".to_owned(),
+            iops: None,
+            throughput: None,
+            delete_on_termination: true,
+            encrypted: task.encrypted,
+        }),
+    }
+}

@@ -1,0 +1,83 @@
+//! The state moves on: whatever is due changes, and nothing else is touched. Ten thousand tasks under way cost a request
+//! that finds nothing due no more than one does.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::ec2::model::bundle_task::BundleTask;
+use crate::ec2::model::import_task::ImportTask;
+use crate::ec2::model::region::Region;
+use crate::ec2::model::service::Service;
+use crate::ec2::model::snapshot::SnapshotState;
+use crate::ec2::model::store_task::StoreTask;
+use crate::ec2::model::timers::Timer;
+use crate::ec2::tasks::lifecycle::{self, StateChange};
+use crate::ec2::tasks::{bundle, import, store_image};
+use crate::ids::Ids;
+
+impl Service {
+    /// Moves on all whose time has come. Whoever comes first does it: a request, or the task of [`Service::arm`].
+    pub(crate) fn settle(&self) {
+        let now = self.clock.now();
+        let mut store = self.store();
+        let regions = store.regions.iter_mut();
+        let steps: Vec<StateChange> = regions
+            .flat_map(|(name, region)| region.settle(name, &self.ids, now))
+            .collect();
+        drop(store);
+        for step in steps {
+            self.tell(step);
+        }
+    }
+}
+
+impl Region {
+    /// Moves on what is due, by now; gives what is to be told of.
+    pub(crate) fn settle(&mut self, name: &str, ids: &Ids, now: Timestamp) -> Vec<StateChange> {
+        let (mut steps, mut forgotten) = (Vec::new(), BTreeSet::new());
+        while let Some(item) = self.timers.next(now) {
+            match item {
+                Timer::Image(id) => steps.extend(lifecycle::settle(name, self, &id, now)),
+                Timer::Snapshot(id) => self.settle_snapshot(&id, now),
+                Timer::Import(id) => {
+                    let step = import::settle(self, &id, ids, now);
+                    steps.extend(step.map(|step| step.in_region(name)));
+                    match self.import_tasks.get(&id).map(ImportTask::moments) {
+                        Some(moments) => self.timers.set_next(moments, now, Timer::Import(id)),
+                        None => _ = forgotten.insert(id),
+                    }
+                }
+                Timer::StoreImage(order) => {
+                    store_image::settle(self, order, now);
+                    let task = self.store_tasks.get(order);
+                    let moments = task.map(StoreTask::moment).into_iter().collect();
+                    self.timers.set_next(moments, now, Timer::StoreImage(order));
+                }
+                Timer::Bundle(id) => {
+                    bundle::settle(self, &id, now);
+                    let moments = self.bundle_tasks.get(&id).map(BundleTask::moments);
+                    let moments = moments.unwrap_or_default();
+                    self.timers.set_next(moments, now, Timer::Bundle(id));
+                }
+            }
+        }
+        self.tokens.forget(&forgotten);
+        steps
+    }
+
+    /// Completes a snapshot if its time has come.
+    fn settle_snapshot(&mut self, id: &str, now: Timestamp) {
+        let full = self.filling.get(id).is_some_and(|it| it.ends_at <= now);
+        if full
+            && self.filling.remove(id).is_some()
+            && let Some(snapshot) = self.snapshots.get_mut(id)
+        {
+            snapshot.state_message = self.failing.remove(id);
+            snapshot.state = match snapshot.state_message {
+                Some(_) => SnapshotState::Error,
+                None => SnapshotState::Completed,
+            };
+        }
+    }
+}

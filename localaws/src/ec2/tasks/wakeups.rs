@@ -1,0 +1,67 @@
+//! What is due happens in time even if nobody asks.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::ec2::model::bundle_task::BundleTask;
+use crate::ec2::model::image::ImageState;
+use crate::ec2::model::region::Region;
+use crate::ec2::model::service::Service;
+
+impl Service {
+    /// Has images settle at `at` even if nobody asks, so that the event is raised in time.
+    pub(crate) fn arm(self: &Arc<Self>, at: Timestamp) {
+        // Without a runtime there is nobody to tell in time; the next request settles what is due.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let (service, clock) = (Arc::downgrade(self), self.clock);
+        runtime.spawn(async move {
+            clock.sleep_until(at).await;
+            if let Some(service) = service.upgrade() {
+                service.progress().await;
+            }
+        });
+    }
+
+    /// Arms all that is under way, after the state was loaded.
+    pub(crate) fn rearm(self: &Arc<Self>) {
+        let due: Vec<Timestamp> = self
+            .store()
+            .regions
+            .values()
+            .flat_map(Region::due)
+            .collect();
+        for at in due {
+            self.arm(at);
+        }
+    }
+}
+
+impl Region {
+    /// When something is to happen even if nobody asks.
+    fn due(&self) -> Vec<Timestamp> {
+        let pending = self
+            .images
+            .values()
+            .filter(|record| record.image.state == ImageState::Pending)
+            .map(|record| record.settles_at);
+        let imports = self
+            .import_tasks
+            .values()
+            .filter(|task| !task.complete && task.end.is_none())
+            .map(|task| task.timeline.ends_at);
+        let stored = self
+            .store_tasks
+            .iter()
+            .filter(|task| !task.ended)
+            .map(|task| task.timeline.ends_at);
+        let bundles = self.bundle_tasks.values().flat_map(BundleTask::due_at);
+        pending
+            .chain(imports)
+            .chain(stored)
+            .chain(bundles)
+            .collect()
+    }
+}

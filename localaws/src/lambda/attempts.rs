@@ -1,0 +1,98 @@
+//! The functions of one world, and one attempt to run one of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::in_process;
+use super::invocation::{FunctionError, Handler, Invocation};
+use super::lock::lock;
+use super::process::Processes;
+use super::record::{DeadLetter, InvocationRecord};
+use crate::activity::Activity;
+use crate::clock::Clock;
+use crate::ids::Ids;
+use crate::template::stack::Function;
+
+/// How many attempts are remembered: more than any test makes, and a week of ticks in a world that keeps running.
+const KEPT: usize = 10_000;
+
+/// The functions, how they run, and what came of it.
+pub(super) struct Functions {
+    pub(super) functions: BTreeMap<String, Deployed>,
+    pub(super) runner: Runner,
+    pub(super) http_client: SharedHttpClient,
+    pub(super) clock: Clock,
+    pub(super) ids: Ids,
+    pub(super) activity: Activity,
+    pub(super) tasks: Mutex<Option<JoinSet<()>>>,
+    pub(super) invocations: Mutex<VecDeque<InvocationRecord>>,
+    pub(super) dead_letters: Mutex<Vec<DeadLetter>>,
+}
+
+pub(super) enum Runner {
+    Nothing,
+    InProcess(Handler),
+    Process(Processes),
+}
+
+/// A function, and room for its invocations.
+#[derive(Clone)]
+pub(super) struct Deployed {
+    pub(super) function: Arc<Function>,
+    pub(super) room: Arc<Semaphore>,
+}
+
+impl Functions {
+    /// Runs a function once, and records what came of it.
+    pub(super) async fn attempt(
+        &self,
+        function: &Arc<Function>,
+        request_id: &str,
+        payload: Value,
+        attempt: u32,
+    ) -> Result<Value, FunctionError> {
+        let at = self.clock.now();
+        let invocation = Invocation {
+            function: Arc::clone(function),
+            request_id: request_id.to_owned(),
+            attempt,
+            payload: payload.clone(),
+            deadline: at.checked_add(function.timeout).unwrap_or(Timestamp::MAX),
+            http_client: self.http_client.clone(),
+            clock: self.clock,
+        };
+        let outcome = match &self.runner {
+            Runner::Nothing => Err(FunctionError::new(
+                "Runtime.NotBuilt",
+                "this world was started without functions",
+            )),
+            Runner::InProcess(handler) => in_process::run(handler, invocation).await,
+            Runner::Process(processes) => processes.run(&invocation).await,
+        };
+        if let Err(error) = &outcome {
+            tracing::warn!(function = function.logical_id, request_id, attempt, %error, "an invocation failed");
+        }
+        let record = InvocationRecord {
+            function: function.logical_id.clone(),
+            request_id: request_id.to_owned(),
+            attempt,
+            payload,
+            outcome: outcome.clone(),
+            at,
+            ended: self.clock.now(),
+        };
+        let mut invocations = lock(&self.invocations);
+        if invocations.len() == KEPT {
+            invocations.pop_front();
+        }
+        invocations.push_back(record);
+        drop(invocations);
+        outcome
+    }
+}

@@ -1,0 +1,179 @@
+//! The services behind both front doors, and the one way in: numbered, recorded, and at times made to fail.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use crate::activity::Activity;
+use crate::clock::Clock;
+use crate::ec2::Ec2;
+use crate::faults::{Call, Fault, Faults, refusal, throttled};
+use crate::ids::Ids;
+use crate::lambda::{Caller, Callers};
+use crate::route::{self, Target};
+use crate::s3::S3;
+use crate::sns::Sns;
+use crate::ssm::Ssm;
+use crate::state::StateFiles;
+use crate::sts::Sts;
+use crate::wire::AnswerLost;
+use crate::wire::{self, Request, Response};
+
+/// All that answers AWS calls.
+pub(crate) struct Services {
+    pub(crate) s3: S3,
+    pub(crate) ec2: Ec2,
+    pub(crate) sns: Sns,
+    pub(crate) ssm: Ssm,
+    pub(crate) sts: Sts,
+    pub(crate) faults: Faults,
+    pub(crate) callers: Callers,
+    pub(crate) activity: Activity,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) region: String,
+    /// Where state is kept; `None` in a world that goes with the test.
+    pub(crate) state: Option<StateFiles>,
+}
+
+impl Services {
+    /// Answers a call, with what is planned to go wrong with it.
+    ///
+    /// A call goes on when its caller stops waiting, as it would on a real service.
+    pub(crate) async fn call(
+        self: Arc<Self>,
+        request: Request,
+        caller: Option<Caller>,
+    ) -> Result<Response, AnswerLost> {
+        let (target, request) = match route::route(request, &self.region) {
+            Ok(routed) => routed,
+            Err(answer) => return Ok(*answer),
+        };
+        let caller = caller.or_else(|| self.callers.find(target.access_key.as_deref()?));
+        let fault = self.record(&target, &request, caller.as_ref());
+        let method = request.method().clone();
+        match &fault {
+            Some(Fault::CrashBefore) => return die(caller).await,
+            Some(Fault::Throttle) => {
+                let (status, code, message) = throttled(&target.service);
+                return Ok(refusal(
+                    &target.service,
+                    &method,
+                    status,
+                    (code, message),
+                    &self.ids.uuid(),
+                ));
+            }
+            Some(Fault::Refuse {
+                status,
+                code,
+                message,
+            }) => {
+                return Ok(refusal(
+                    &target.service,
+                    &method,
+                    *status,
+                    (code, message),
+                    &self.ids.uuid(),
+                ));
+            }
+            _ => {}
+        }
+        let (services, busy) = (Arc::clone(&self), self.activity.begin());
+        let effect = tokio::spawn(async move {
+            let answer = services.serve(&target, request).await;
+            drop(busy);
+            answer
+        });
+        let answer = effect.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a service of this world broke down");
+            let message = format!("localaws broke down over this call: {error}\n");
+            wire::response(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", message)
+        });
+        match fault {
+            Some(Fault::LoseAnswer) => Err(AnswerLost),
+            Some(Fault::Crash) => die(caller).await,
+            Some(Fault::Slow(by)) => {
+                self.clock.sleep(by).await;
+                Ok(answer)
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    fn record(&self, target: &Target, request: &Request, caller: Option<&Caller>) -> Option<Fault> {
+        let action = route::action(&target.service, request);
+        self.faults.record(Call {
+            number: 0,
+            service: target.service.clone(),
+            action: action.name,
+            region: target.region.clone(),
+            bucket: action.bucket,
+            key: action.key,
+            function: caller.map(|caller| caller.function().to_owned()),
+            at: self.clock.now(),
+        })
+    }
+
+    async fn serve(&self, target: &Target, request: Request) -> Response {
+        let action = route::action(&target.service, &request).name;
+        let answer = match target.service.as_str() {
+            "s3" => self.s3.handle(request).await,
+            "ec2" => self.ec2.handle(&target.region, request).await,
+            "sns" => self.sns.handle(&target.region, request).await,
+            "ssm" => self.ssm.handle(&target.region, request).await,
+            "sts" => self.sts.handle(request).await,
+            // Actions of REST protocols have no name in the request.
+            other if action.is_empty() => wire::not_built(
+                other,
+                &format!("{} {}", request.method(), request.uri().path()),
+            ),
+            // Clients of JSON protocols show whatever text they get; those of the Query protocol read errors only.
+            other if request.headers().contains_key("x-amz-target") => {
+                wire::not_built(other, &action)
+            }
+            other => refusal(
+                other,
+                request.method(),
+                StatusCode::NOT_IMPLEMENTED,
+                (wire::NOT_BUILT, &wire::not_built_sentence(other, &action)),
+                &self.ids.uuid(),
+            ),
+        };
+        let only_reads = ["Describe", "Get", "List"]
+            .iter()
+            .any(|verb| action.starts_with(verb));
+        if !only_reads {
+            self.save(&target.service);
+        }
+        answer
+    }
+
+    /// Saves what a service knows, if this world outlives its process.
+    pub(crate) fn save(&self, service: &str) {
+        let Some(files) = &self.state else {
+            return;
+        };
+        let saved = match service {
+            "ec2" => files.write(service, || self.ec2.save()),
+            "sns" => files.write(service, || self.sns.save()),
+            "ssm" => files.write(service, || self.ssm.save()),
+            // S3 is on disk as it is; the others remember nothing.
+            _ => return,
+        };
+        let saved = saved.and_then(|()| files.write_time(|| self.clock.now()));
+        if let Err(error) = saved {
+            tracing::error!(%error, path = %files.path(service).display(), "the world's state was not saved");
+        }
+    }
+}
+
+/// The end of the invocation that made the call. Whoever runs it drops it, and with it this future; a call from
+/// outside of any function just loses its connection.
+async fn die(caller: Option<Caller>) -> Result<Response, AnswerLost> {
+    let Some(caller) = caller else {
+        return Err(AnswerLost);
+    };
+    caller.crash();
+    std::future::pending().await
+}

@@ -1,0 +1,33 @@
+//! A resource of the template.
+
+use super::names::Names;
+use super::properties::At;
+use super::yaml::Node;
+
+/// A resource that is created, with its properties worked out.
+pub(super) struct Resource {
+    pub(super) id: String,
+    pub(super) kind: &'static str,
+    pub(super) names: Names,
+    pub(super) metadata: Option<Node>,
+    pub(super) properties: Node,
+}
+
+impl Resource {
+    pub(super) fn properties(&self) -> At<'_> {
+        At::new(
+            &self.properties,
+            format!("Resources.{}.Properties", self.id),
+        )
+    }
+
+    /// An attribute that [`Names`] gives for every resource of this type.
+    pub(super) fn attribute(&self, name: &str) -> String {
+        self.names
+            .attributes
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, v)| v.clone())
+            .unwrap_or_default()
+    }
+}
