@@ -7,7 +7,7 @@ use crate::aws::{Object, ObjectInfo, Remedy};
 use crate::image::status::{SourceObject, Status, Waiting};
 use crate::image::transition;
 use crate::manifest::Problem;
-use crate::manifest::contents::{self, Expected};
+use crate::manifest::disk_format::{self, Expected};
 use crate::manifest::image::Source;
 
 /// Looks at the object. Returns whether the status changed.
@@ -130,8 +130,8 @@ async fn otherwise(
         let bytes = context.aws.get_range(bucket, &info.key, range).await?;
         Ok(bytes.unwrap_or_default())
     };
-    let head = read(0, contents::HEAD_BYTES - 1).await?;
-    let tail = read(info.size.saturating_sub(contents::TAIL_BYTES), u64::MAX).await?;
-    let judged = contents::judge(expected, info.size, &head, &tail);
+    let head = read(0, disk_format::HEAD_BYTES - 1).await?;
+    let tail = read(info.size.saturating_sub(disk_format::TAIL_BYTES), u64::MAX).await?;
+    let judged = disk_format::judge(expected, info.size, &head, &tail);
     Ok(judged.err().map(|problem| problem.with_path("source")))
 }

@@ -8,7 +8,7 @@ use crate::image::plan::step_exceeds;
 use crate::image::status::Status;
 use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::transition;
-use crate::manifest::contents::Expected;
+use crate::manifest::disk_format::Expected;
 use crate::manifest::image::{Disk, Vm};
 use crate::reconcile::wanted::Wanted;
 use crate::reconcile::{Context, Error, hints};
