@@ -14,10 +14,11 @@ use serde::de::{
     value::{MapAccessDeserializer, SeqAccessDeserializer},
 };
 
-use super::{
-    document::{Node, Path, Value, quoted},
+use crate::{
+    document::{Node, Path, Value},
     findings::{Finding, Findings},
     suggest,
+    text::quoted,
 };
 use access::{Entries, Fields, Items, Tagged, Unit};
 
@@ -99,7 +100,7 @@ impl<'a> Decoder<'a> {
 
     fn missing(&self, expected: &str) {
         let name = match self.path.0.last() {
-            Some(super::document::Step::Field(name)) => quoted(name),
+            Some(crate::document::Step::Field(name)) => quoted(name),
             _ => "the value".to_owned(),
         };
         self.refuse(

@@ -2,19 +2,16 @@
 
 use std::{collections::HashMap, fmt};
 
-use super::{Problem, json, yaml};
-
-/// Largest manifest read, in bytes. A real one has a few kB; the largest legitimate part is 64,000 characters of UEFI data.
-pub(super) const MAX_BYTES: usize = 1 << 20;
+use crate::{
+    Problem,
+    text::{excerpt, quoted},
+};
 
 /// Deepest nesting read. The deepest field of the schema is at 5.
 pub(super) const MAX_DEPTH: usize = 32;
 
 /// Most values read: keeps memory and the list of problems bounded.
 pub(super) const MAX_NODES: usize = 20_000;
-
-/// Most problems reported: nobody reads more, and a hostile file must not make a huge status object.
-pub(super) const MAX_PROBLEMS: usize = 200;
 
 /// A place in the text, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +60,7 @@ impl Value {
         match self {
             Self::Null => "nothing".to_owned(),
             Self::Bool(value) => format!("the truth value {value}"),
-            Self::Number(text) => format!("the number {}", shown(text)),
+            Self::Number(text) => format!("the number {}", excerpt(text)),
             Self::String(text) if text.is_empty() => "empty text".to_owned(),
             Self::String(text) => format!("the text {}", quoted(text)),
             Self::Sequence(_) => "a list".to_owned(),
@@ -73,32 +70,8 @@ impl Value {
     }
 }
 
-/// Longest piece of a manifest that is repeated in a message, in characters.
-const SHOWN: usize = 60;
-
-/// Text from a manifest, made safe for a message: short, and with nothing a terminal would act on.
-pub(super) fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN).map(visible).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
-/// [`shown`] between back-quotes.
-pub(super) fn quoted(text: &str) -> String {
-    format!("`{}`", shown(text))
-}
-
-/// Control characters, and those that change the direction of text or take no room, are not for messages.
-fn visible(c: char) -> char {
-    let unseen = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    if c.is_control() || unseen {
-        '\u{fffd}'
-    } else {
-        c
-    }
-}
+/// Bytes of a field that stands in a path as it is; a longer one is cut and quoted.
+const LONGEST_PLAIN: usize = 60;
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -159,7 +132,7 @@ impl fmt::Display for Path {
                     }
                     f.write_str(field)?;
                 }
-                Step::Field(field) => write!(f, "[\"{}\"]", shown(field))?,
+                Step::Field(field) => write!(f, "[\"{}\"]", excerpt(field))?,
             }
         }
         Ok(())
@@ -168,7 +141,7 @@ impl fmt::Display for Path {
 
 fn plain(field: &str) -> bool {
     !field.is_empty()
-        && field.len() <= SHOWN
+        && field.len() <= LONGEST_PLAIN
         && field
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
@@ -243,46 +216,6 @@ impl Places {
 /// Collects problems of a text that still gives a tree.
 pub(super) type Read = Result<(Node, Vec<Problem>), Vec<Problem>>;
 
-/// Reads the text in the format that the key's ending names.
-pub(super) fn read(key: &str, bytes: &[u8]) -> Read {
-    if bytes.len() > MAX_BYTES {
-        // Who read it may have stopped there: how long it really is, is not known here.
-        let message =
-            format!("the manifest has more than {MAX_BYTES} bytes, the most that are read");
-        return Err(vec![Problem::new(message).with_hint(
-            "disks and bundles are objects of their own beside the manifest",
-        )]);
-    }
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| vec![not_utf8(bytes, error.valid_up_to())])?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.trim().is_empty() {
-        return Err(vec![empty()]);
-    }
-    if let Some((mark, found)) = forbidden(text) {
-        let message = format!(
-            "the character U+{:04X} is not allowed in a manifest",
-            u32::from(found)
-        );
-        let hint = "remove it; the file may be binary, or saved as UTF-16";
-        return Err(vec![
-            Problem::new(message)
-                .at(mark.line, mark.column)
-                .with_hint(hint),
-        ]);
-    }
-    let (root, mut problems) = if key.ends_with(".json") {
-        json::read(text)?
-    } else {
-        yaml::read(text)?
-    };
-    if root.value == Value::Null {
-        problems.push(empty());
-        return Err(problems);
-    }
-    Ok((root, problems))
-}
-
 /// The problem of a file without content.
 pub(super) fn empty() -> Problem {
     Problem::new("the manifest is empty")
@@ -295,22 +228,16 @@ pub(super) fn too_deep(mark: Mark) -> Problem {
     Problem::new(format!("nested more than {MAX_DEPTH} deep")).at(mark.line, mark.column)
 }
 
-fn not_utf8(bytes: &[u8], offset: usize) -> Problem {
-    let good = String::from_utf8_lossy(&bytes[..offset]);
-    let mark = Lines::new(&good).mark(good.len());
+/// The problem of a key that a mapping has twice.
+pub(super) fn duplicate(path: &Path, key: &str, mark: Mark, earlier: Mark) -> Problem {
     Problem::new(format!(
-        "the manifest is not UTF-8 text: byte {offset} is 0x{:02x}",
-        bytes[offset]
+        "{} is given twice; the first is in line {}",
+        quoted(key),
+        earlier.line
     ))
+    .with_path(path.join(key).to_string())
     .at(mark.line, mark.column)
-    .with_hint("save the file as UTF-8")
-}
-
-/// The first control character that neither YAML nor JSON allows in a text.
-fn forbidden(text: &str) -> Option<(Mark, char)> {
-    let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{85}') || !c.is_control();
-    let (offset, found) = text.char_indices().find(|(_, c)| !allowed(*c))?;
-    Some((Lines::new(text).mark(offset), found))
+    .with_hint("keep one of the two")
 }
 
 /// Bytes between two places where characters were counted: a mark costs so much and not the length of its line.

@@ -1,8 +1,9 @@
 //! Problems as they are found, and what must not be judged because it is not known.
 
-use super::{
+use crate::{
     Problem,
-    document::{MAX_PROBLEMS, Mark, Node, Path, Places},
+    document::{Mark, Node, Path, Places},
+    limits,
 };
 
 /// Something wrong at a path.
@@ -83,7 +84,7 @@ impl Findings {
             looked_within,
             problem,
         } = finding;
-        if self.problems.len() >= MAX_PROBLEMS {
+        if self.problems.len() >= limits::PROBLEMS {
             return;
         }
         let in_doubt = |path: &Path| self.doubtful.iter().any(|doubtful| doubtful.contains(path));
@@ -107,7 +108,7 @@ impl Findings {
     /// Nothing more is to be said about what is here.
     pub(super) fn doubt(&mut self, path: Path) {
         // Once nothing more is added, doubts no longer matter; a hostile file must not make a long list of them.
-        if self.problems.len() < MAX_PROBLEMS {
+        if self.problems.len() < limits::PROBLEMS {
             self.doubtful.push(path);
         }
     }

@@ -10,12 +10,12 @@ use jsonc_parser::{
 };
 use serde::de::IgnoredAny;
 
-use super::{
+use crate::{
     Problem,
     document::{
-        Entry, Lines, MAX_DEPTH, MAX_NODES, MAX_PROBLEMS, Mark, Node, Path, Read, Value, quoted,
-        too_deep,
+        Entry, Lines, MAX_DEPTH, MAX_NODES, Mark, Node, Path, Read, Value, duplicate, too_deep,
     },
+    limits,
 };
 
 /// Reads strict JSON.
@@ -36,7 +36,7 @@ pub(super) fn read(text: &str) -> Read {
         }
     };
     let Some(value) = value else {
-        return Err(vec![super::document::empty()]);
+        return Err(vec![crate::document::empty()]);
     };
     let mut reader = Reader {
         lines: Lines::new(text),
@@ -157,7 +157,7 @@ impl Reader<'_> {
             let node = self.node(property.value, &path.join(&key));
             match first.get(&key) {
                 Some(earlier) => {
-                    if self.problems.len() < MAX_PROBLEMS {
+                    if self.problems.len() < limits::PROBLEMS {
                         self.problems.push(duplicate(path, &key, mark, *earlier));
                     }
                 }
@@ -169,16 +169,4 @@ impl Reader<'_> {
         }
         entries
     }
-}
-
-/// The problem of a key that a mapping has twice.
-pub(super) fn duplicate(path: &Path, key: &str, mark: Mark, earlier: Mark) -> Problem {
-    Problem::new(format!(
-        "{} is given twice; the first is in line {}",
-        quoted(key),
-        earlier.line
-    ))
-    .with_path(path.join(key).to_string())
-    .at(mark.line, mark.column)
-    .with_hint("keep one of the two")
 }

@@ -4,7 +4,7 @@
 const IMAGE: [&str; 3] = [".image.yaml", ".image.yml", ".image.json"];
 
 /// Ending of bundle manifests' keys.
-const BUNDLE: &str = ".manifest.xml";
+pub(crate) const BUNDLE: &str = ".manifest.xml";
 
 /// What a manifest object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,23 +1,44 @@
 //! Manifests: bytes in, a checked specification or all its problems out. Pure: no clock, no async, no AWS.
 //!
 //! An image manifest passes through these steps, and every step adds to the problems instead of stopping at the first:
-//! [`yaml`] or [`json`] (text to a tree with positions, [`document`]), [`decode`] (tree to the types of [`image`]),
-//! [`rules`] (what EC2 would refuse), [`not_built`] (what this version cannot do yet).
+//! [`read`] ([`yaml`] or [`json`]: text to a [`document`], a tree with positions), [`decode`] (tree to the types of
+//! [`spec`]), [`rules`] (what EC2 would refuse), [`not_built`] (what this version cannot do yet). [`image`] goes through
+//! them; [`bundle`] does the same for bundle manifests, and [`disk_format`] looks into the object that a manifest names.
+//!
+//! A module uses only those before it in this list; the test below holds it to that.
 
-pub mod bundle;
-pub mod contents;
-mod decode;
-mod document;
-mod findings;
-pub mod image;
-mod json;
+// The order of imports: begin
+pub mod digest;
 pub mod key;
+pub mod limits;
+pub mod text;
+
 pub mod location;
-mod not_built;
 mod problem;
-mod rules;
 mod suggest;
+
+mod document;
+
+mod json;
 mod yaml;
 
-pub use image::sha256_hex;
+mod read;
+
+mod findings;
+mod spec;
+
+mod decode;
+mod rules;
+
+mod not_built;
+
+pub mod bundle;
+pub mod disk_format;
+pub mod image;
+// The order of imports: end
+
+pub use digest::sha256_hex;
 pub use problem::Problem;
+
+#[cfg(test)]
+mod structure;

@@ -1,9 +1,11 @@
 //! Where an S3 object is that a manifest points at.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::text::quoted;
 
 /// Scheme of a location in any bucket.
 const SCHEME: &str = "s3://";
@@ -11,47 +13,85 @@ const SCHEME: &str = "s3://";
 /// S3's limit for a key, in bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects").
 const KEY_BYTES: usize = 1024;
 
+/// The address of an S3 object: `s3://bucket/key`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct S3Address {
+    /// The bucket.
+    pub bucket: String,
+    /// The key, as it is: nothing in it is escaped. Empty if the address is that of a bucket.
+    pub key: String,
+}
+
+impl S3Address {
+    /// Bucket and key of an address; none if the text is not one. Neither is checked: see [`Location::fault`].
+    #[must_use]
+    pub fn split(text: &str) -> Option<(&str, &str)> {
+        let rest = text.strip_prefix(SCHEME)?;
+        Some(rest.split_once('/').unwrap_or((rest, "")))
+    }
+}
+
+impl fmt::Display for S3Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bucket, key } = self;
+        write!(f, "{SCHEME}{bucket}/{key}")
+    }
+}
+
+impl FromStr for S3Address {
+    type Err = NotAnS3Address;
+
+    fn from_str(text: &str) -> Result<Self, NotAnS3Address> {
+        let (bucket, key) = Self::split(text).ok_or(NotAnS3Address)?;
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        })
+    }
+}
+
+/// A text that does not begin with `s3://`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAnS3Address;
+
+impl fmt::Display for NotAnS3Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an address as s3://bucket/key")
+    }
+}
+
+impl std::error::Error for NotAnS3Address {}
+
+/// The key of an object beside another: in the same folder.
+#[must_use]
+pub fn beside(key: &str, name: &str) -> String {
+    let folder = key.rfind('/').map_or("", |slash| &key[..=slash]);
+    format!("{folder}{name}")
+}
+
 /// An S3 object, as a manifest names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// Relative to the folder of the manifest that names it.
     Relative(String),
-    /// In any bucket: `s3://bucket/key`.
-    S3 {
-        /// The bucket.
-        bucket: String,
-        /// The key.
-        key: String,
-    },
+    /// In any bucket.
+    S3(S3Address),
 }
 
 impl Location {
     /// Tells the two forms apart; [`Location::fault`] says whether the result can be used.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        match text.strip_prefix(SCHEME) {
-            Some(rest) => {
-                let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-                Self::S3 {
-                    bucket: bucket.to_owned(),
-                    key: key.to_owned(),
-                }
-            }
-            None => Self::Relative(text.to_owned()),
-        }
+        text.parse()
+            .map_or_else(|_| Self::Relative(text.to_owned()), Self::S3)
     }
 
     /// The bucket and key, seen from the manifest that names this location.
     #[must_use]
     pub fn resolve(&self, manifest_bucket: &str, manifest_key: &str) -> (String, String) {
         match self {
-            Self::S3 { bucket, key } => (bucket.clone(), key.clone()),
-            Self::Relative(path) => {
-                let folder = manifest_key
-                    .rfind('/')
-                    .map_or("", |slash| &manifest_key[..=slash]);
-                (manifest_bucket.to_owned(), format!("{folder}{path}"))
-            }
+            Self::S3(address) => (address.bucket.clone(), address.key.clone()),
+            Self::Relative(path) => (manifest_bucket.to_owned(), beside(manifest_key, path)),
         }
     }
 
@@ -60,15 +100,15 @@ impl Location {
     pub fn key(&self) -> &str {
         match self {
             Self::Relative(path) => path,
-            Self::S3 { key, .. } => key,
+            Self::S3(address) => &address.key,
         }
     }
 
     /// What makes this location unusable, if anything.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
-        if let Self::S3 { bucket, .. } = self
-            && let Some(fault) = bucket_fault(bucket)
+        if let Self::S3(address) = self
+            && let Some(fault) = bucket_fault(&address.bucket)
         {
             return Some(fault);
         }
@@ -127,8 +167,8 @@ pub fn bucket_fault(bucket: &str) -> Option<String> {
         return None;
     };
     Some(format!(
-        "has the bucket name `{}`, which {fault}",
-        bucket.escape_default()
+        "has the bucket name {}, which {fault}",
+        quoted(bucket)
     ))
 }
 
@@ -136,7 +176,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Relative(path) => f.write_str(path),
-            Self::S3 { bucket, key } => write!(f, "{SCHEME}{bucket}/{key}"),
+            Self::S3(address) => address.fmt(f),
         }
     }
 }
@@ -190,6 +230,29 @@ mod tests {
             disk.resolve("images", "golden/web.image.yaml"),
             ("other-bucket".into(), "a/b.raw".into())
         );
+    }
+
+    #[test]
+    fn an_address_is_read_as_it_is_written() {
+        for (text, bucket, key) in [
+            ("s3://images/golden/web.raw", "images", "golden/web.raw"),
+            ("s3://images/a//b%20c d?e", "images", "a//b%20c d?e"),
+            ("s3://images/", "images", ""),
+        ] {
+            let address: S3Address = text.parse().unwrap();
+            assert_eq!((&*address.bucket, &*address.key), (bucket, key));
+            assert_eq!(address.to_string(), text);
+        }
+        let bucket: S3Address = "s3://images".parse().unwrap();
+        assert_eq!(bucket.to_string(), "s3://images/");
+        for text in [
+            "",
+            "images/web.raw",
+            "S3://images/web.raw",
+            "https://images/web.raw",
+        ] {
+            assert_eq!(text.parse::<S3Address>(), Err(NotAnS3Address), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the manifest can say and this version cannot do yet. An issue that builds one of these deletes its line.
 
-use super::{
+use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
 };

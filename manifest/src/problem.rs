@@ -1,8 +1,10 @@
-//! What is wrong with a manifest, said so that a person can mend it.
+//! What is wrong with a manifest, said so that a person can fix it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::{limits, text};
 
 /// One thing that is wrong with a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,9 +43,8 @@ impl Problem {
         }
     }
 
-    /// Cuts every text to a length that a status and a notice can carry: a manifest may hold very long names.
+    /// Puts every text on one line, and cuts it to what a status and a notice can carry: a manifest may hold very long names.
     pub fn shorten(&mut self) {
-        const LONGEST: usize = 400;
         let texts = [
             Some(&mut self.path),
             Some(&mut self.message),
@@ -51,10 +52,7 @@ impl Problem {
             self.rule.as_mut(),
         ];
         for text in texts.into_iter().flatten() {
-            if let Some((end, _)) = text.char_indices().nth(LONGEST) {
-                text.truncate(end);
-                text.push_str(" ...");
-            }
+            *text = text::cut(text, limits::PROBLEM_TEXT);
         }
     }
 

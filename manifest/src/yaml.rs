@@ -5,12 +5,10 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
 
-use super::{
+use crate::{
     Problem,
-    document::{
-        Entry, MAX_DEPTH, MAX_NODES, MAX_PROBLEMS, Mark, Node, Path, Read, Value, too_deep,
-    },
-    json::duplicate,
+    document::{Entry, MAX_DEPTH, MAX_NODES, Mark, Node, Path, Read, Value, duplicate, too_deep},
+    limits,
 };
 
 /// Reads YAML 1.2 with the core schema.
@@ -34,7 +32,7 @@ pub(super) fn read(text: &str) -> Read {
     match builder.root {
         Some(root) => Ok((root, builder.problems)),
         None => {
-            builder.problems.push(super::document::empty());
+            builder.problems.push(crate::document::empty());
             Err(builder.problems)
         }
     }
@@ -261,7 +259,7 @@ impl Builder {
             (value, Some(text)) => {
                 let problem =
                     Problem::new(format!("a key must be text, found {}", value.describe()));
-                problem.with_hint(format!("quote it: \"{}\"", super::document::shown(text)))
+                problem.with_hint(format!("quote it: \"{}\"", crate::text::excerpt(text)))
             }
         };
         let problem = if problem.path.is_empty() {
@@ -298,7 +296,7 @@ impl Builder {
     }
 
     fn problem(&mut self, problem: Problem) {
-        if self.problems.len() < MAX_PROBLEMS {
+        if self.problems.len() < limits::PROBLEMS {
             self.problems.push(problem);
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::manifest::location::S3Address;
+
 /// The ownership tag that names the manifest: `s3://bucket/key`.
 pub const MANIFEST_TAG: &str = "amiwright:manifest";
 /// The ownership tag that holds the manifest version's digest.
@@ -74,7 +76,7 @@ impl ObservedTask {
     /// The bucket of the object it writes.
     #[must_use]
     pub fn bucket(&self) -> Option<&str> {
-        s3_address(self.object.as_deref()?).map(|(bucket, _)| bucket)
+        S3Address::split(self.object.as_deref()?).map(|(bucket, _)| bucket)
     }
 }
 
@@ -89,11 +91,6 @@ pub struct ObservedSnapshot {
     pub description: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-}
-
-/// Bucket and key of `s3://bucket/key`.
-pub(super) fn s3_address(text: &str) -> Option<(&str, &str)> {
-    text.strip_prefix("s3://")?.split_once('/')
 }
 
 /// What was found of a bundle's parts.

@@ -6,7 +6,8 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::observed::{ObservedImage, ObservedTask, s3_address};
+use super::observed::{ObservedImage, ObservedTask};
+use crate::manifest::location::S3Address;
 
 /// The kinds of tasks that make or store an AMI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -179,7 +180,7 @@ impl Task {
     /// Bucket and key of the object it writes.
     #[must_use]
     pub fn object_address(&self) -> Option<(&str, &str)> {
-        s3_address(self.object.as_deref()?)
+        S3Address::split(self.object.as_deref()?)
     }
 
     /// What its state means.

@@ -12,8 +12,8 @@ use crate::manifest::image::{self, ImageManifest, Registration, Source, Virtuali
 use crate::manifest::key::{Kind, kind};
 use crate::manifest::{Problem, bundle, sha256_hex};
 
-/// Largest manifest that is read: a real one is below 200 kB.
-pub const MANIFEST_MAX: u64 = 1024 * 1024;
+/// Largest manifest that is read, in bytes.
+pub const MANIFEST_MAX: u64 = crate::manifest::limits::MANIFEST_BYTES as u64;
 
 /// What a manifest asks for.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! The name of an AMI that is registered from a bare bundle, without an image manifest that names it.
 
+use crate::key::BUNDLE;
+
 /// RegisterImage: Name has 3 to 128 characters. The 9 of the suffix always reach the lower end.
 const LONGEST_AMI_NAME: usize = 128;
 /// Digits of the manifest's SHA-256 in the name: enough to tell the versions of one manifest apart.
 const DIGEST_DIGITS: usize = 8;
-/// What the keys of bundle manifests end with.
-pub const BUNDLE_SUFFIX: &str = ".manifest.xml";
 
 /// The name of the AMI of a bare bundle: its key without `.manifest.xml`, characters that a name may not have
 /// (RegisterImage: Name) turned into `-`, then `-` and 8 digits of the manifest's SHA-256.
@@ -13,7 +13,7 @@ pub const BUNDLE_SUFFIX: &str = ".manifest.xml";
 /// Too long a key loses its beginning, whole folders where possible: the end of a key tells more than its start.
 #[must_use]
 pub fn default_image_name(key: &str, sha256_hex: &str) -> String {
-    let stem = key.strip_suffix(BUNDLE_SUFFIX).unwrap_or(key);
+    let stem = key.strip_suffix(BUNDLE).unwrap_or(key);
     let stem: String = stem
         .chars()
         .map(|c| if is_name_character(c) { c } else { '-' })

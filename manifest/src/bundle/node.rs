@@ -2,9 +2,9 @@
 
 use super::characters::is_xml_space;
 use super::findings::Findings;
-use super::values::{Wrong, shown, wrong};
+use super::values::{Wrong, wrong};
 use super::xml::Element;
-use crate::Problem;
+use crate::{Problem, text::quoted};
 
 /// Where the structure of a bundle manifest is laid down.
 pub(super) const FORMAT: &str = "AMI tools bundle manifest";
@@ -30,7 +30,7 @@ impl<'a> Node<'a> {
         if self.element.name != name {
             let message = format!(
                 "the root element is {}, not {name}",
-                shown(&self.element.name)
+                quoted(&self.element.name)
             );
             let problem = Problem::new(message).with_hint(format!(
                 "a bundle manifest starts with <{name}>, without a prefix"
@@ -46,7 +46,7 @@ impl<'a> Node<'a> {
         {
             let problem = Problem::new(format!(
                 "the manifest is in the namespace {}",
-                shown(&space.value)
+                quoted(&space.value)
             ));
             let problem = problem
                 .with_hint("remove xmlns: a bundle manifest has no namespaces")
@@ -95,7 +95,7 @@ impl<'a> Node<'a> {
             let hint = match prefixed {
                 Some(child) => format!(
                     "write {name}, not {}: a bundle manifest has no namespaces",
-                    shown(&child.name)
+                    quoted(&child.name)
                 ),
                 None => format!("add <{name}> to <{}>", self.element.name),
             };
@@ -149,7 +149,7 @@ impl<'a> Node<'a> {
         if let Some(child) = self.element.children.first() {
             let problem = Problem::new(format!(
                 "there is an element {} where a value belongs",
-                shown(&child.name)
+                quoted(&child.name)
             ));
             findings.add(
                 child.at,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::findings::Findings;
 use super::node::{FORMAT, Node};
 use super::{Part, values};
-use crate::Problem;
+use crate::{Problem, text::quoted};
 
 /// Parts of a bundle at most: the tools cut it into parts of 10 MiB, and the root of an instance store image has at
 /// most 10 GiB.
@@ -86,7 +86,7 @@ fn read_part(
         if names.insert(name.clone()) {
             return Ok(name);
         }
-        let message = format!("a part named {} is there already", values::shown(&name));
+        let message = format!("a part named {} is there already", quoted(&name));
         Err(values::wrong(message, "every part is an object of its own"))
     });
     let digest = read_digest(part, findings);

@@ -2,7 +2,7 @@
 
 use super::node::FORMAT;
 use super::{Architecture, Version};
-use crate::Problem;
+use crate::{Problem, text::quoted};
 
 /// What is wrong with a value: a problem that does not know its place yet.
 #[derive(Debug)]
@@ -36,25 +36,13 @@ const LONGEST_PRODUCT_CODE: usize = 64;
 /// The last instance store volume that RegisterImage takes: `ephemeral23`.
 const LAST_EPHEMERAL: u8 = 23;
 
-/// The value in quotes, escaped and shortened: what a stranger wrote must not spoil a message.
-pub(super) fn shown(text: &str) -> String {
-    let mut characters = text.chars();
-    let start: String = characters.by_ref().take(60).collect();
-    let more = if characters.next().is_some() {
-        "…"
-    } else {
-        ""
-    };
-    format!("{start:?}{more}")
-}
-
 pub(super) fn version(text: &str) -> Result<Version, Wrong> {
     match text {
         "2007-10-10" => Ok(Version::V2007_10_10),
         "2007-08-29" => Ok(Version::V2007_08_29),
         "3" => Ok(Version::V3),
         other => Err(wrong(
-            format!("manifest version {} is not known", shown(other)),
+            format!("manifest version {} is not known", quoted(other)),
             "known are 2007-10-10, 2007-08-29 and 3",
         )),
     }
@@ -65,7 +53,7 @@ pub(super) fn architecture(text: &str) -> Result<Architecture, Wrong> {
         "i386" => Ok(Architecture::I386),
         "x86_64" => Ok(Architecture::X86_64),
         other => Err(wrong(
-            format!("architecture {} is not one of a bundle", shown(other)),
+            format!("architecture {} is not one of a bundle", quoted(other)),
             "write i386 or x86_64: the AMI tools know no others, so an arm64 or Mac image has to be EBS-backed",
         )),
     }
@@ -82,7 +70,7 @@ pub(super) fn machine_type(text: &str) -> Result<(), Wrong> {
             rule: "RegisterImage",
         }),
         other => Err(wrong(
-            format!("image type {} is not known", shown(other)),
+            format!("image type {} is not known", quoted(other)),
             "write machine (kernel and ramdisk exist, but make no AMI)",
         )),
     }
@@ -99,7 +87,7 @@ pub(super) fn account(text: &str) -> Result<String, Wrong> {
         "write the 12 digits of the account's id".to_owned()
     };
     Err(wrong(
-        format!("{} is not an AWS account id", shown(text)),
+        format!("{} is not an AWS account id", quoted(text)),
         hint,
     ))
 }
@@ -118,7 +106,7 @@ pub(super) fn size(text: &str) -> Result<u64, Wrong> {
         )),
         Some(bytes) => Ok(bytes),
         None => Err(wrong(
-            format!("{} is not a number of bytes", shown(text)),
+            format!("{} is not a number of bytes", quoted(text)),
             "write digits only, at most 2^64 - 1",
         )),
     }
@@ -133,7 +121,7 @@ pub(super) fn number(text: &str) -> Result<usize, Wrong> {
     };
     number.ok_or_else(|| {
         wrong(
-            format!("{} is not a number", shown(text)),
+            format!("{} is not a number", quoted(text)),
             "write digits only",
         )
     })
@@ -148,7 +136,7 @@ pub(super) fn digest_algorithm(text: &str) -> Result<(), Wrong> {
         return Ok(());
     }
     Err(wrong(
-        format!("digest algorithm {} is not known", shown(text)),
+        format!("digest algorithm {} is not known", quoted(text)),
         "bundles have SHA1 digests",
     ))
 }
@@ -159,7 +147,7 @@ pub(super) fn sha1(text: &str) -> Result<String, Wrong> {
         return Ok(text.to_ascii_lowercase());
     }
     Err(wrong(
-        format!("{} is not a SHA-1 digest", shown(text)),
+        format!("{} is not a SHA-1 digest", quoted(text)),
         "write 40 hexadecimal digits",
     ))
 }
@@ -199,7 +187,7 @@ pub(super) fn id<'p>(
     move |text| match text.strip_prefix(prefix) {
         Some(digits) if matches!(digits.len(), 8 | 17) && is_hex(digits) => Ok(text.to_owned()),
         _ => Err(wrong(
-            format!("{} is not the id of {what}", shown(text)),
+            format!("{} is not the id of {what}", quoted(text)),
             format!("write {prefix} and 8 or 17 hexadecimal digits"),
         )),
     }
@@ -210,7 +198,7 @@ pub(super) fn product_code(text: &str) -> Result<String, Wrong> {
         return Ok(text.to_owned());
     }
     Err(wrong(
-        format!("{} is not a product code", shown(text)),
+        format!("{} is not a product code", quoted(text)),
         format!("write at most {LONGEST_PRODUCT_CODE} letters and digits, such as 774F4FF8"),
     ))
 }
@@ -230,7 +218,7 @@ pub(super) fn virtual_name(text: &str) -> Result<String, Wrong> {
         return Ok(text.to_owned());
     }
     Err(wrong(
-        format!("{} is not a virtual device", shown(text)),
+        format!("{} is not a virtual device", quoted(text)),
         format!("write ami, root, swap or ephemeral0 to ephemeral{LAST_EPHEMERAL}"),
     ))
 }
@@ -251,7 +239,7 @@ pub(super) fn device(text: &str) -> Result<String, Wrong> {
         return Ok(text.to_owned());
     }
     Err(wrong(
-        format!("{} is not a device name", shown(text)),
+        format!("{} is not a device name", quoted(text)),
         "write a disk or partition such as sda1, /dev/sda1 or xvdb",
     ))
 }
@@ -263,7 +251,7 @@ pub(super) fn name(text: &str) -> Result<String, Wrong> {
         return Err(wrong(
             format!(
                 "the name {} has the control character U+{code:04X} in it",
-                shown(text)
+                quoted(text)
             ),
             "remove it",
         ));
@@ -282,7 +270,7 @@ pub(super) fn name(text: &str) -> Result<String, Wrong> {
 pub(super) fn file_name(text: &str) -> Result<String, Wrong> {
     let path_like = |what: &str| {
         wrong(
-            format!("the part's name {} {what}", shown(text)),
+            format!("the part's name {} {what}", quoted(text)),
             "write a plain file name: parts lie beside the manifest",
         )
     };

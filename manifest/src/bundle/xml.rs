@@ -9,8 +9,10 @@ use quick_xml::{XmlVersion, escape};
 
 use super::characters::{is_xml_character, is_xml_name, is_xml_space};
 use super::findings::Findings;
-use super::values::shown;
-use crate::Problem;
+use crate::{
+    Problem,
+    text::{cut, quoted},
+};
 
 /// Deepest nesting: a manifest needs 5 (`manifest`, `image`, `parts`, `part`, `digest`), other tools' additions a few more.
 const DEEPEST: usize = 16;
@@ -295,7 +297,7 @@ impl Tree<'_, '_> {
                 at,
                 format!(
                     "the reference {} is not read",
-                    shown(&format!("&{};", &**reference))
+                    quoted(&format!("&{};", &**reference))
                 ),
                 ENTITIES,
             );
@@ -322,7 +324,7 @@ impl Tree<'_, '_> {
             Ok(version) if version == "1.0" => {}
             Ok(version) => self.add(
                 at,
-                format!("this is XML {}", shown(&version)),
+                format!("this is XML {}", quoted(&version)),
                 "write version=\"1.0\"",
             ),
             Err(error) => self.add(
@@ -340,7 +342,7 @@ impl Tree<'_, '_> {
             Some(Ok(encoding)) => {
                 self.add(
                     at,
-                    format!("the encoding {} is not read", shown(&encoding)),
+                    format!("the encoding {} is not read", quoted(&encoding)),
                     "save the manifest as UTF-8 and say so, or say nothing",
                 );
             }
@@ -358,7 +360,7 @@ impl Tree<'_, '_> {
         if !is_xml_name(name) {
             self.add(
                 at,
-                format!("{} is not a name that XML knows", shown(name)),
+                format!("{} is not a name that XML knows", quoted(name)),
                 "names are letters, digits, _ - and .",
             );
         }
@@ -388,11 +390,7 @@ const ENTITIES: &str =
 
 /// A text that may have names from the manifest in it, which may be as long as the manifest.
 fn brief(text: &impl ToString) -> String {
-    text.to_string()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(160)
-        .collect()
+    cut(&text.to_string(), 160)
 }
 
 fn offset(position: u64) -> usize {

@@ -7,9 +7,10 @@ use serde::de::{
 
 use super::{At, Decoder, Failure};
 use crate::{
-    document::{Entry, MAX_PROBLEMS, Value, quoted},
+    document::{Entry, Value},
     findings::Finding,
-    suggest,
+    limits, suggest,
+    text::quoted,
 };
 
 /// The items of a sequence; none if there is no sequence.
@@ -38,7 +39,7 @@ impl<'a> Items<'a> {
 
 fn list_hint(found: &Value) -> Option<String> {
     match found {
-        Value::String(text) => Some(format!("a list of one: [{}]", crate::document::shown(text))),
+        Value::String(text) => Some(format!("a list of one: [{}]", crate::text::excerpt(text))),
         _ => None,
     }
 }
@@ -177,7 +178,7 @@ fn unknown(decoder: &Decoder<'_>, entries: &[Entry], fields: &'static [&'static 
     let unknown = entries
         .iter()
         .filter(|entry| !fields.contains(&entry.key.as_str()));
-    for entry in unknown.take(MAX_PROBLEMS) {
+    for entry in unknown.take(limits::PROBLEMS) {
         let meant =
             suggest::closest(&entry.key, &free).or_else(|| suggest::closest(&entry.key, fields));
         let hint = match (meant, suggest::elsewhere(&entry.key)) {
@@ -286,7 +287,7 @@ impl<'a> Tagged<'a> {
         for entry in entries
             .iter()
             .filter(|entry| known(entry).is_none())
-            .take(MAX_PROBLEMS)
+            .take(limits::PROBLEMS)
         {
             let message = format!("unknown {} {}", last(decoder), quoted(&entry.key));
             let hint = suggest::hint(&entry.key, variants, &expected);

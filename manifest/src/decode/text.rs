@@ -1,6 +1,6 @@
 //! Numbers and the hints for values of the wrong type.
 
-use crate::document::{Value, shown};
+use crate::{document::Value, text::excerpt};
 
 /// What is wrong with a number.
 pub(super) struct Fault {
@@ -11,7 +11,7 @@ pub(super) struct Fault {
 /// Reads a whole number from 0; decimal, or YAML's `0x` and `0o`.
 pub(super) fn whole_number(text: &str) -> Result<u32, Fault> {
     let fault = |message: &str, hint: Option<&str>| Fault {
-        message: format!("{message}: {}", shown(text)),
+        message: format!("{message}: {}", excerpt(text)),
         hint: hint.map(str::to_owned),
     };
     if let Some(digits) = text.strip_prefix("0x") {
@@ -54,7 +54,7 @@ pub(super) fn quote_hint(found: &Value) -> Option<String> {
             } else {
                 ""
             };
-            Some(format!("quote it: \"{}\"{why}", shown(number)))
+            Some(format!("quote it: \"{}\"{why}", excerpt(number)))
         }
         Value::Bool(value) => Some(format!("quote it: \"{value}\"")),
         _ => None,
@@ -79,5 +79,5 @@ pub(super) fn number_hint(found: &Value) -> Option<String> {
         return None;
     };
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| format!("remove the quotes: {}", shown(text)))
+    digits.then(|| format!("remove the quotes: {}", excerpt(text)))
 }

@@ -49,6 +49,11 @@ fn refused_as(key: &str, bytes: &[u8], expected: &[&str]) {
     );
 }
 
+/// [`parse`] without the list of what is not built.
+fn parse_whole(key: &str, bytes: &[u8], now: Timestamp) -> Result<ImageManifest, Vec<Problem>> {
+    check(key, bytes, now, false)
+}
+
 #[track_caller]
 fn accepted(text: &str) -> ImageManifest {
     match parse_whole("a.image.yaml", text.as_bytes(), now()) {

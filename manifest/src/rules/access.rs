@@ -2,9 +2,10 @@
 
 use super::forms;
 use crate::{
-    document::{Path, at, quoted},
+    document::{Path, at},
     findings::{Finding, Findings},
-    image::{Access, ImageManifest, Source},
+    spec::{Access, ImageManifest, Source},
+    text::quoted,
 };
 
 const RULE: &str = "EC2 User Guide, Share an AMI";

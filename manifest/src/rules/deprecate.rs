@@ -3,9 +3,10 @@
 use jiff::{Span, Timestamp, ToSpan as _, tz::TimeZone};
 
 use crate::{
-    document::{at, quoted},
+    document::at,
     findings::{Finding, Findings},
-    image::{Deprecate, ImageManifest},
+    spec::{Deprecate, ImageManifest},
+    text::quoted,
 };
 
 const RULE: &str = "EC2 API Reference, EnableImageDeprecation (DeprecateAt)";

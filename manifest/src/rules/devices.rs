@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use crate::{
-    document::{Path, at, quoted},
+    document::{Path, at},
     findings::{Finding, Findings},
-    image::{BlockDeviceMapping, ImageManifest, Register, VirtualizationType, VolumeType},
+    spec::{BlockDeviceMapping, ImageManifest, Register, VirtualizationType, VolumeType},
+    text::quoted,
 };
 
 const NAMES: &str = "EC2 User Guide, Device names for volumes";

@@ -1,8 +1,9 @@
 //! Forms of ids, keys and names that several rules need.
 
 use crate::{
-    document::{Path, quoted},
+    document::Path,
     findings::{Finding, Findings},
+    text::quoted,
 };
 
 /// Checks an id: `prefix`, a hyphen, and 8 or 17 hexadecimal digits (EC2 User Guide, "Resource IDs").

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use crate::{
-    document::{at, quoted},
+    document::at,
     findings::{Finding, Findings},
-    image::{ImageManifest, NameTemplate, Piece},
+    spec::{ImageManifest, NameTemplate, Piece},
     suggest,
+    text::quoted,
 };
 
 const RULE: &str = "EC2 API Reference, RegisterImage (Name)";

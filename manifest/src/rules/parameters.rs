@@ -2,9 +2,10 @@
 
 use super::forms;
 use crate::{
-    document::{at, quoted},
+    document::at,
     findings::{Finding, Findings},
-    image::ImageManifest,
+    spec::ImageManifest,
+    text::quoted,
 };
 
 const RULE: &str = "SSM API Reference, PutParameter (Name)";

@@ -2,10 +2,11 @@
 
 use super::forms;
 use crate::{
-    document::{at, quoted},
+    document::at,
     findings::{Finding, Findings},
-    image::{ImageManifest, Previous, Snapshots, VirtualizationType},
-    location,
+    location::{S3Address, bucket_fault},
+    spec::{ImageManifest, Previous, Snapshots, VirtualizationType},
+    text::quoted,
 };
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
@@ -49,12 +50,9 @@ fn store(manifest: &ImageManifest, findings: &mut Findings) {
     let Some(store) = &manifest.publish.store else {
         return;
     };
-    if let Some(fault) = location::bucket_fault(&store.bucket) {
-        let hint = match store.bucket.strip_prefix("s3://") {
-            Some(name) => format!(
-                "the bucket's name alone: `{}`",
-                crate::document::shown(name.trim_end_matches('/'))
-            ),
+    if let Some(fault) = bucket_fault(&store.bucket) {
+        let hint = match S3Address::split(&store.bucket) {
+            Some((bucket, _)) => format!("the bucket's name alone: {}", quoted(bucket)),
             None => "the name of a bucket in the AMI's Region".to_owned(),
         };
         findings.add(

@@ -2,9 +2,10 @@
 
 use super::forms;
 use crate::{
-    document::{at, quoted},
+    document::at,
     findings::{Finding, Findings},
-    image::ImageManifest,
+    spec::ImageManifest,
+    text::quoted,
 };
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {

@@ -4,9 +4,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::forms;
 use crate::{
-    document::{Path, at, quoted},
+    document::{Path, at},
     findings::{Finding, Findings},
-    image::{Architecture, BootMode, ImageManifest, Register, VirtualizationType},
+    spec::{Architecture, BootMode, ImageManifest, Register, VirtualizationType},
+    text::quoted,
 };
 
 const RULE: &str = "EC2 API Reference, RegisterImage";

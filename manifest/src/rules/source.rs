@@ -2,10 +2,11 @@
 
 use super::forms;
 use crate::{
-    document::{Path, at, quoted},
+    document::{Path, at},
     findings::{Finding, Findings},
-    image::{Disk, ImageManifest, Source},
     location::Location,
+    spec::{Disk, ImageManifest, Source},
+    text::quoted,
 };
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {

@@ -1,9 +1,10 @@
 //! Tags of the AMI and its snapshots.
 
 use crate::{
-    document::{at, quoted},
+    document::at,
     findings::{Finding, Findings},
-    image::ImageManifest,
+    spec::ImageManifest,
+    text::quoted,
 };
 
 const RULE: &str = "EC2 User Guide, Tag restrictions";

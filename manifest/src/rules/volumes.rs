@@ -2,9 +2,10 @@
 
 use super::forms;
 use crate::{
-    document::{Path, at, quoted},
+    document::{Path, at},
     findings::{Finding, Findings},
-    image::{Ebs, ImageManifest, VolumeType},
+    spec::{Ebs, ImageManifest, VolumeType},
+    text::quoted,
 };
 
 const RULE: &str = "EC2 API Reference, EbsBlockDevice";

@@ -8,6 +8,7 @@ use super::{advice, settings_changed, shell_word, wait_text};
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, counted};
+use crate::manifest::text;
 
 /// Longest piece of foreign text in a notice, in characters.
 const TEXT_MAX: usize = 1000;
@@ -324,25 +325,7 @@ fn previous_text(status: &Status) -> String {
     format!("\nThe previous AMI is kept: {list}.\n")
 }
 
-/// Foreign text, so that it cannot fake a line of the notice: no control characters, no end.
-pub(crate) fn on_one_line(text: &str) -> String {
-    let clean = |c: char| if acts(c) { ' ' } else { c };
-    if text.chars().count() <= TEXT_MAX {
-        return text.chars().map(clean).collect();
-    }
-    text.chars()
-        .take(TEXT_MAX)
-        .map(clean)
-        .chain(" ...".chars())
-        .collect()
-}
-
-/// Whether a character does something to the text around it: breaks the line, or turns its direction.
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
-        )
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Foreign text, so that it cannot fake a line of the notice.
+pub(crate) fn on_one_line(foreign: &str) -> String {
+    text::cut(foreign, TEXT_MAX)
 }

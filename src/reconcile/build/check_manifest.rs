@@ -17,7 +17,7 @@ pub(super) fn run(step: StepContext<'_>) -> StepOutcome {
         ManifestRead::Spec(spec) => match tag_problem(step.status) {
             Some(problem) => StepOutcome::Reject(vec![problem]),
             None => {
-                let accepted = spec.accepted(version, step.config().tell_started);
+                let accepted = spec.accepted(version, step.config().notify_started);
                 StepOutcome::Advance(Evidence::ManifestAccepted(accepted))
             }
         },

@@ -2,13 +2,13 @@
 //! says, before EC2 is asked to work on it. EC2 itself says so only after minutes.
 
 use super::{StepContext, unreadable};
-use crate::aws::{ObjectInfo, Remedy};
+use crate::aws::{ObjectPart, Remedy};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::status::SourceObject;
 use crate::image::words::WaitReason;
 use crate::manifest::Problem;
-use crate::manifest::contents::{self, Expected};
+use crate::manifest::disk_format::{self, Expected};
 use crate::manifest::image::Source;
 use crate::reconcile::Error;
 use crate::reconcile::spec::{ManifestRead, Spec};
@@ -58,30 +58,30 @@ async fn check(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
     };
     // The own bucket is there and in this Region, or nothing would run.
     let is_own = bucket == step.config().bucket;
-    let Some(info) = step.aws().head_object(&bucket, &key).await? else {
-        // A HEAD does not tell a bucket that is not there from a key that is not.
+    let head = 0..=disk_format::HEAD_BYTES - 1;
+    let Some(head) = step.aws().get_range(&bucket, &key, head).await? else {
+        // S3 does not tell a bucket that is not there from a key that is not.
         if !is_own {
             step.aws().bucket_region(&bucket).await?;
         }
         return Ok(StepOutcome::Wait(WaitReason::ObjectMissing { bucket, key }));
     };
-    let problem = match is_own {
-        true => None,
-        false => elsewhere(step, &bucket).await?,
-    };
-    let problem = match problem {
-        Some(problem) => Some(problem),
-        None => otherwise(step, &bucket, &info, expected).await?,
-    };
+    let mut problem = None;
+    if !is_own {
+        problem = elsewhere(step, &bucket).await?;
+    }
+    if problem.is_none() {
+        problem = otherwise(step, &bucket, &head, expected).await?;
+    }
     if let Some(problem) = problem {
         return Ok(StepOutcome::Reject(vec![problem]));
     }
-    let identity = spec.identity(version, &info.etag);
+    let identity = spec.identity(version, &head.info.etag);
     let object = SourceObject {
         bucket,
         key,
-        etag: info.etag,
-        size: info.size,
+        etag: head.info.etag,
+        size: head.info.size,
     };
     Ok(StepOutcome::Advance(Evidence::ObjectChecked {
         object,
@@ -107,19 +107,22 @@ async fn elsewhere(step: &StepContext<'_>, bucket: &str) -> Result<Option<Proble
 async fn otherwise(
     step: &StepContext<'_>,
     bucket: &str,
-    info: &ObjectInfo,
+    head: &ObjectPart,
     expected: Expected,
 ) -> Result<Option<Problem>, Error> {
-    let read = async |from: u64, to: u64| -> Result<Vec<u8>, Error> {
-        if info.size == 0 {
-            return Ok(Vec::new());
-        }
-        let range = from..=to.min(info.size - 1);
-        let bytes = step.aws().get_range(bucket, &info.key, range).await?;
-        Ok(bytes.unwrap_or_default())
+    let size = head.info.size;
+    let from = size.saturating_sub(disk_format::TAIL_BYTES);
+    // The head of a small object has its tail, too.
+    let has_all = head.bytes.len() as u64 >= size;
+    let tail = if has_all {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        head.bytes.get(from..).unwrap_or_default().to_vec()
+    } else {
+        let part = step
+            .aws()
+            .get_range(bucket, &head.info.key, from..=size - 1);
+        part.await?.map(|part| part.bytes).unwrap_or_default()
     };
-    let head = read(0, contents::HEAD_BYTES - 1).await?;
-    let tail = read(info.size.saturating_sub(contents::TAIL_BYTES), u64::MAX).await?;
-    let judged = contents::judge(expected, info.size, &head, &tail);
+    let judged = disk_format::judge(expected, size, &head.bytes, &tail);
     Ok(judged.err().map(|problem| problem.with_path("source")))
 }

@@ -328,7 +328,7 @@ fn refuses_what_is_there_twice_or_out_of_place() {
             .hint
             .as_ref()
             .unwrap()
-            .contains("not \"m:size\"")
+            .contains("not `m:size`")
     );
 }
 
@@ -371,7 +371,7 @@ fn refuses_hostile_xml_with_its_place() {
     let latin = refuse(&PRETTY.replace("UTF-8\"?>", "ISO-8859-1\"?>"));
     assert_eq!(
         latin[0].to_string().split(" (").next(),
-        Some("1:1: the encoding \"ISO-8859-1\" is not read")
+        Some("1:1: the encoding `ISO-8859-1` is not read")
     );
     let late = refuse(&format!("\n{PRETTY}"));
     assert!(late[0].message.contains("not at the very start"));
@@ -426,12 +426,12 @@ fn stops_at_what_cannot_be_read_further() {
         first("<manifest><image></manifest>")
     );
     assert!(first("<manifest>\n <image>").starts_with("2:2: <image> is never closed"));
-    assert!(first("<ami/>").contains("the root element is \"ami\", not manifest"));
+    assert!(first("<ami/>").contains("the root element is `ami`, not manifest"));
     assert!(first("<m:manifest xmlns:m='x'/>").contains("without a prefix"));
     assert!(first("{\"name\": \"web\"}").contains("text before the root"));
     assert!(first(" \n").contains("is empty"));
     assert!(first("").contains("is empty"));
-    assert!(first(&" ".repeat(LARGEST_MANIFEST + 1)).contains("more than 1048576 bytes"));
+    assert!(first(&" ".repeat(limits::MANIFEST_BYTES + 1)).contains("more than 1048576 bytes"));
     assert!(first("<manifest>&").contains("well-formed"));
 }
 

@@ -330,6 +330,6 @@ fn the_canonical_form_is_pinned() {
     );
     assert_eq!(
         manifest.publish.digest(),
-        canonical::sha256_hex(r#"{"protect":true,"tags":{"a":"x","b":"ü\""}}"#.as_bytes())
+        crate::sha256_hex(r#"{"protect":true,"tags":{"a":"x","b":"ü\""}}"#.as_bytes())
     );
 }

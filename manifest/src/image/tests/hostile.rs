@@ -336,7 +336,7 @@ fn misspelt_fields_and_values_are_one_problem_each() {
     refused(&with("tag: {team: web}"), &["3:1 tag: unknown field `tag`"]);
     refused(&with("\"\": 1"), &["3:1 [\"\"]: unknown field ``"]);
     refused(
-        &with("? \"a\\nb\"\n: 1"),
+        &with("? \"a\\eb\"\n: 1"),
         &["3:3 [\"a\u{fffd}b\"]: unknown field `a\u{fffd}b`"],
     );
     let hints = |text: &str| {

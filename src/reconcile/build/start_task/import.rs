@@ -9,7 +9,7 @@ use crate::image::outcome::StepOutcome;
 use crate::image::ownership;
 use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::SourceKind;
-use crate::manifest::contents::Expected;
+use crate::manifest::disk_format::Expected;
 use crate::manifest::image::{Disk, Vm};
 use crate::reconcile::Error;
 use crate::reconcile::spec::Spec;

@@ -11,22 +11,17 @@ mod findings;
 mod name;
 mod node;
 mod parts;
-#[cfg(test)]
-mod tests;
 mod values;
 mod xml;
 
 use std::collections::HashSet;
-use std::fmt;
 
 use findings::Findings;
-pub use name::{BUNDLE_SUFFIX, default_image_name};
+pub use name::default_image_name;
 use node::{FORMAT, Node};
 
-use super::Problem;
-
-/// The largest manifest that is read, in bytes. One of 1,024 parts, which is the most, has less than 200 kB.
-pub const LARGEST_MANIFEST: usize = 1 << 20;
+pub use crate::spec::{Architecture, VirtualizationType};
+use crate::{Problem, limits, location::beside};
 
 /// A bundle manifest that passed every check that needs no AWS.
 ///
@@ -72,52 +67,6 @@ pub enum Version {
     V2007_10_10,
 }
 
-/// An architecture that the AMI tools know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Architecture {
-    /// 32 bits.
-    I386,
-    /// 64 bits.
-    X86_64,
-}
-
-impl Architecture {
-    /// As RegisterImage writes it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::I386 => "i386",
-            Self::X86_64 => "x86_64",
-        }
-    }
-}
-
-impl fmt::Display for Architecture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// How instances of an image are virtualized.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VirtualizationType {
-    /// Starts with the kernel that the manifest names.
-    Paravirtual,
-    /// Starts by itself.
-    Hvm,
-}
-
-impl VirtualizationType {
-    /// As RegisterImage writes it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Paravirtual => "paravirtual",
-            Self::Hvm => "hvm",
-        }
-    }
-}
-
 /// A virtual device and the device that an instance sees it as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BundleMapping {
@@ -153,12 +102,9 @@ impl BundleManifest {
     /// The keys of the parts in their order: beside the manifest with this key.
     #[must_use]
     pub fn part_keys(&self, manifest_key: &str) -> Vec<String> {
-        let folder = manifest_key
-            .rfind('/')
-            .map_or("", |slash| &manifest_key[..=slash]);
         self.parts
             .iter()
-            .map(|part| format!("{folder}{}", part.file_name))
+            .map(|part| beside(manifest_key, &part.file_name))
             .collect()
     }
 }
@@ -182,10 +128,12 @@ pub fn parse(bytes: &[u8]) -> Result<BundleManifest, Vec<Problem>> {
 }
 
 fn decode(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
-    if bytes.len() > LARGEST_MANIFEST {
+    if bytes.len() > limits::MANIFEST_BYTES {
         // Who read it may have stopped there: how long it really is, is not known here.
-        let message =
-            format!("the manifest has more than {LARGEST_MANIFEST} bytes, the most that are read");
+        let message = format!(
+            "the manifest has more than {} bytes, the most that are read",
+            limits::MANIFEST_BYTES
+        );
         let hint = "a bundle manifest of 1024 parts has less than 200 kB";
         return Err(vec![Problem::new(message).with_hint(hint)]);
     }
@@ -369,3 +317,6 @@ fn read_ancestors(image: &Node<'_>, findings: &mut Findings<'_>) -> Vec<String> 
         .filter_map(|ancestor| ancestor.value(findings, values::id("ami-", "an AMI")))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What EC2 would refuse, checked before any call: one file per family of rules, all of the same shape.
 //!
 //! Every rule names its source. A rule that looks at more than the value it speaks of says so
-//! ([`Finding::because_of`](super::findings::Finding::because_of)), so that one mistake is one problem.
+//! ([`Finding::because_of`](crate::findings::Finding::because_of)), so that one mistake is one problem.
 
 mod access;
 mod deprecate;
@@ -18,7 +18,7 @@ mod volumes;
 
 use jiff::Timestamp;
 
-use super::{findings::Findings, image::ImageManifest};
+use crate::{findings::Findings, spec::ImageManifest};
 
 /// Applies every rule.
 pub(super) fn check(manifest: &ImageManifest, now: Timestamp, findings: &mut Findings) {

@@ -7,7 +7,7 @@
 mod found;
 
 use crate::Problem;
-use crate::image::{DiskFormat, VmFormat};
+use crate::spec::{DiskFormat, VmFormat};
 
 use found::Found;
 

@@ -7,6 +7,8 @@ use jiff::{Span, Timestamp, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::sha256_hex;
+
 use super::canonical;
 
 /// How the image is published. A change here changes the AMI in place and builds nothing.
@@ -63,7 +65,7 @@ impl PublishSpec {
     /// SHA-256 of [`PublishSpec::canonical`], in hex.
     #[must_use]
     pub fn digest(&self) -> String {
-        canonical::sha256_hex(&self.canonical())
+        sha256_hex(&self.canonical())
     }
 }
 

@@ -1,48 +1,73 @@
-//! What RegisterImage is to be sent, with every default resolved: the caller needs no logic of its own.
+//! The half of a manifest that decides what is built: a change here is a new version, and a new AMI.
 
 use serde::Serialize;
 
+use crate::sha256_hex;
+
 use super::{
-    Architecture, BlockDeviceMapping, BootMode, BuildSpec, Ebs, ImdsSupport, Register, Source,
-    SriovNetSupport, TpmSupport, VirtualizationType,
+    Architecture, NameTemplate, Register, Registration, Source, VirtualizationType, canonical,
+    registration::{find_root, with_root},
 };
 
 /// The root device of an image whose manifest names none; Amazon Linux's own.
 const DEFAULT_ROOT: &str = "/dev/xvda";
 
-/// Root devices by convention, in the order they are looked for when `rootDeviceName` is left out.
-const USUAL_ROOTS: [&str; 3] = ["/dev/xvda", "/dev/sda1", "/dev/sda"];
+/// What is built: the name, the source and the parameters of RegisterImage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildSpec {
+    /// The AMI's name, with its placeholders.
+    pub name: NameTemplate,
+    /// What the image is made from.
+    pub source: Source,
+    /// Parameters of RegisterImage, as given; [`BuildSpec::registration`] has every default filled in.
+    pub register: Option<Register>,
+}
 
-/// The parameters of RegisterImage except name, description, tags and, for bundles, ImageLocation.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Registration {
-    /// None: the bundle's own.
-    pub architecture: Option<Architecture>,
-    /// None: paravirtual if the bundle names a kernel, else hvm. Send one always: EC2's default is paravirtual.
-    pub virtualization_type: Option<VirtualizationType>,
-    /// The boot mode.
-    pub boot_mode: Option<BootMode>,
-    /// NitroTPM.
-    pub tpm_support: Option<TpmSupport>,
-    /// The UEFI variable store in base64, without white space.
-    pub uefi_data: Option<String>,
-    /// IMDSv2.
-    pub imds_support: Option<ImdsSupport>,
-    /// ENA.
-    pub ena_support: Option<bool>,
-    /// Intel 82599 virtual function.
-    pub sriov_net_support: Option<SriovNetSupport>,
-    /// Kernel.
-    pub kernel_id: Option<String>,
-    /// RAM disk.
-    pub ramdisk_id: Option<String>,
-    /// Billing product codes.
-    pub billing_products: Vec<String>,
-    /// None for a bundle that leaves it to EC2.
-    pub root_device_name: Option<String>,
-    /// Mappings; the root's has the source's snapshot. Empty for a bundle that leaves them to its own manifest.
-    pub block_device_mappings: Vec<BlockDeviceMapping>,
+/// The build half as [`BuildSpec::canonical`] writes it.
+#[derive(Serialize)]
+struct Canonical<'a> {
+    name: &'a NameTemplate,
+    source: Source,
+    register: Option<Registration>,
+}
+
+impl BuildSpec {
+    /// The build half as canonical JSON: two manifests whose images are built by the same calls have the same bytes.
+    ///
+    /// Of `register` this has what RegisterImage is sent, so a default that is written out equals one that is left out;
+    /// what EC2 itself fills in (a volume's type, say) is not guessed. Order does not count: EC2 tells block devices by
+    /// their names and takes billing products as a set. The root is chosen by order where the manifest names none, so it
+    /// is chosen first. Objects stay as written: a digest is only compared with others of the same manifest, which has
+    /// one folder.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut source = self.source.clone();
+        if let Source::Disk(disk) = &mut source {
+            disk.encrypted = disk.encrypted.filter(|encrypted| *encrypted);
+        }
+        let register = self.registration(None).map(|mut register| {
+            register.ena_support = register.ena_support.filter(|supported| *supported);
+            canonical::sort(&mut register.billing_products);
+            for mapping in &mut register.block_device_mappings {
+                mapping.no_device = mapping.no_device.filter(|none| *none);
+            }
+            register
+                .block_device_mappings
+                .sort_by(|one, other| one.device_name.cmp(&other.device_name));
+            register
+        });
+        canonical::bytes(&Canonical {
+            name: &self.name,
+            source,
+            register,
+        })
+    }
+
+    /// SHA-256 of [`BuildSpec::canonical`], in hex.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        sha256_hex(&self.canonical())
+    }
 }
 
 impl BuildSpec {
@@ -141,48 +166,4 @@ impl BuildSpec {
             _ => None,
         }
     }
-}
-
-fn find_root<'a>(mappings: &'a [BlockDeviceMapping], source: Option<&str>) -> Option<&'a str> {
-    let volumes = || {
-        mappings
-            .iter()
-            .filter_map(|mapping| Some((mapping.device_name.as_str(), mapping.ebs.as_ref()?)))
-    };
-    let has_source = |ebs: &Ebs| source.is_some() && ebs.snapshot_id.as_deref() == source;
-    let has_none = |ebs: &Ebs| ebs.snapshot_id.is_none();
-    let usual = |root: &&str| {
-        volumes().find(|(name, ebs)| name == root && (has_none(ebs) || has_source(ebs)))
-    };
-    let found = USUAL_ROOTS
-        .iter()
-        .find_map(usual)
-        .or_else(|| volumes().find(|(_, ebs)| has_source(ebs)))
-        // An encrypted volume without a snapshot is meant to be empty.
-        .or_else(|| volumes().find(|(_, ebs)| has_none(ebs) && ebs.encrypted.is_none()));
-    found.map(|(name, _)| name)
-}
-
-fn with_root(
-    mappings: &[BlockDeviceMapping],
-    root: &str,
-    snapshot: Option<&str>,
-) -> Vec<BlockDeviceMapping> {
-    let mut mappings = mappings.to_vec();
-    let position = mappings
-        .iter()
-        .position(|mapping| mapping.device_name == root);
-    let at = position.unwrap_or_else(|| {
-        let mapping = BlockDeviceMapping {
-            device_name: root.to_owned(),
-            ..BlockDeviceMapping::default()
-        };
-        mappings.insert(0, mapping);
-        0
-    });
-    let ebs = mappings[at].ebs.get_or_insert_default();
-    if ebs.snapshot_id.is_none() {
-        ebs.snapshot_id = snapshot.map(str::to_owned);
-    }
-    mappings
 }

@@ -1,10 +1,7 @@
 //! Canonical JSON: what two manifests that ask for the same have in common.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 /// `value` as JSON with sorted keys and no white space. A field without a value is left out, so that a later version of
 /// the types with more fields gives the same bytes for the same manifest.
@@ -39,14 +36,4 @@ fn drop_absent(value: &mut Value) {
 /// Gives a list that EC2 takes as a set one order.
 pub(super) fn sort(list: &mut [String]) {
     list.sort_unstable();
-}
-
-/// SHA-256, in hex.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
 }

@@ -1,0 +1,67 @@
+//! Text to a document: the format, and what is no text at all.
+
+use crate::{
+    Problem,
+    document::{Lines, Mark, Read, Value, empty},
+    json, limits, yaml,
+};
+
+/// Reads the text in the format that the key's ending names.
+pub(super) fn document(key: &str, bytes: &[u8]) -> Read {
+    if bytes.len() > limits::MANIFEST_BYTES {
+        // Who read it may have stopped there: how long it really is, is not known here.
+        let message = format!(
+            "the manifest has more than {} bytes, the most that are read",
+            limits::MANIFEST_BYTES
+        );
+        return Err(vec![Problem::new(message).with_hint(
+            "disks and bundles are objects of their own beside the manifest",
+        )]);
+    }
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| vec![not_utf8(bytes, error.valid_up_to())])?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err(vec![empty()]);
+    }
+    if let Some((mark, found)) = forbidden(text) {
+        let message = format!(
+            "the character U+{:04X} is not allowed in a manifest",
+            u32::from(found)
+        );
+        let hint = "remove it; the file may be binary, or saved as UTF-16";
+        return Err(vec![
+            Problem::new(message)
+                .at(mark.line, mark.column)
+                .with_hint(hint),
+        ]);
+    }
+    let (root, mut problems) = if key.ends_with(".json") {
+        json::read(text)?
+    } else {
+        yaml::read(text)?
+    };
+    if root.value == Value::Null {
+        problems.push(empty());
+        return Err(problems);
+    }
+    Ok((root, problems))
+}
+
+fn not_utf8(bytes: &[u8], offset: usize) -> Problem {
+    let good = String::from_utf8_lossy(&bytes[..offset]);
+    let mark = Lines::new(&good).mark(good.len());
+    Problem::new(format!(
+        "the manifest is not UTF-8 text: byte {offset} is 0x{:02x}",
+        bytes[offset]
+    ))
+    .at(mark.line, mark.column)
+    .with_hint("save the file as UTF-8")
+}
+
+/// The first control character that neither YAML nor JSON allows in a text.
+fn forbidden(text: &str) -> Option<(Mark, char)> {
+    let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{85}') || !c.is_control();
+    let (offset, found) = text.char_indices().find(|(_, c)| !allowed(*c))?;
+    Some((Lines::new(text).mark(offset), found))
+}
