@@ -19,7 +19,7 @@ async fn reverted() -> (TestStack, String, Vec<String>) {
     stack.drop_and_rest(KEY, DISK).await;
     let (image, snapshots) = (stack.only_image().id, stack.snapshots());
     // Its name is taken, so this one fails.
-    let changed = format!("{DISK}description: better\n");
+    let changed = format!("{DISK}register: {{imdsSupport: v2.0}}\n");
     stack.drop_and_rest(KEY, changed).await;
     assert_eq!(stack.status(KEY).await["state"], "failed");
     assert_eq!(
@@ -49,7 +49,7 @@ async fn a_version_that_is_uploaded_again_and_cancelled_leaves_the_ami_of_its_fi
     let first = stack.manifest("web-{digest}");
     stack.drop_and_rest(KEY, &first).await;
     let image = stack.only_image();
-    let changed = format!("{first}description: better\n");
+    let changed = format!("{first}register: {{imdsSupport: v2.0}}\n");
     stack.drop_and_rest(KEY, changed).await;
     stack.drop_file(KEY, &first).await;
     stack.world.settle().await;

@@ -76,7 +76,7 @@ async fn a_missing_part_is_waited_for_and_told_of_when_it_takes_long() {
     stack.world.run_for(Duration::from_secs(2 * 3600)).await;
     let mail = stack.only_mail();
     assert!(
-        mail.subject.starts_with("AMI waits for long"),
+        mail.subject.starts_with("AMI still waiting"),
         "{}",
         mail.subject
     );

@@ -176,7 +176,7 @@ async fn a_manifest_that_is_too_large_is_not_read() {
     let status = stack.status("web.image.yaml").await;
     assert_eq!(status["state"], "rejected");
     assert!(
-        stack.only_mail().text.contains("1048577 bytes"),
+        stack.only_mail().text.contains("at most 1048576 bytes"),
         "{}",
         stack.only_mail().text
     );

@@ -19,7 +19,7 @@ enum Happens {
 
 impl Happens {
     async fn to(self, stack: &TestStack, manifest: &str) {
-        let other = format!("{manifest}description: other\n");
+        let other = format!("{manifest}register: {{imdsSupport: v2.0}}\n");
         let soon = Duration::from_secs(5);
         match self {
             Self::Nothing => {}
