@@ -89,7 +89,7 @@ pub struct Part {
 
 impl BundleManifest {
     /// Paravirtual if the manifest names a kernel, else hvm. RegisterImage's own default is paravirtual always, so it
-    /// has to be told.
+    /// has to be sent it.
     #[must_use]
     pub const fn virtualization_type(&self) -> VirtualizationType {
         if self.kernel_id.is_some() {
@@ -131,7 +131,7 @@ fn decode(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
     if bytes.len() > limits::MANIFEST_BYTES {
         // Who read it may have stopped there: how long it really is, is not known here.
         let message = format!(
-            "the manifest has more than {} bytes, the most that are read",
+            "the manifest has more than {} bytes, which is the limit",
             limits::MANIFEST_BYTES
         );
         let hint = "a bundle manifest of 1024 parts has less than 200 kB";
@@ -200,7 +200,7 @@ fn read_machine(root: &Node<'_>, version: Version, findings: &mut Findings<'_>) 
     if version == Version::V3 {
         if let Some(node) = root.child(findings, "machine_configuration") {
             let problem = Problem::new(
-                "a manifest of version 3 has no machine_configuration: it is of an i386 machine",
+                "a version 3 manifest cannot have a machine_configuration: it is always for i386",
             );
             node.add(
                 findings,

@@ -1,4 +1,4 @@
-//! Text to a document: the format, and what is no text at all.
+//! Bytes to a document: chooses the format, and refuses what is not text.
 
 use crate::{
     Problem,
@@ -11,12 +11,12 @@ pub(super) fn document(key: &str, bytes: &[u8]) -> Read {
     if bytes.len() > limits::MANIFEST_BYTES {
         // Who read it may have stopped there: how long it really is, is not known here.
         let message = format!(
-            "the manifest has more than {} bytes, the most that are read",
+            "the manifest has more than {} bytes, which is the limit",
             limits::MANIFEST_BYTES
         );
-        return Err(vec![Problem::new(message).with_hint(
-            "disks and bundles are objects of their own beside the manifest",
-        )]);
+        return Err(vec![
+            Problem::new(message).with_hint("upload disks and bundles as separate objects"),
+        ]);
     }
     let text =
         std::str::from_utf8(bytes).map_err(|error| vec![not_utf8(bytes, error.valid_up_to())])?;

@@ -50,7 +50,7 @@ fn name(name: &NameTemplate, findings: &mut Findings) {
                     );
                     let hint = match bad {
                         '{' | '}' => {
-                            "a brace without its partner; placeholders are `{date}`, `{time}` and `{digest}`"
+                            "unbalanced brace; the placeholders are `{date}`, `{time}` and `{digest}`"
                         }
                         _ => "letters, digits, spaces and ( ) [ ] . / - ' @ _",
                     };

@@ -84,7 +84,7 @@ fn key_fault(key: &str) -> Option<(String, &'static str)> {
     } else if starts("amiwright:") {
         Some((
             format!("the tag {} is reserved", quoted(key)),
-            "tags under `amiwright:` tell whose image this is",
+            "amiwright sets the tags under `amiwright:` itself",
         ))
     } else {
         None

@@ -24,7 +24,7 @@ fn the_examples_can_be_used_as_they_are() {
 }
 
 #[test]
-fn the_whole_document_passes_every_rule_and_only_waits_to_be_built() {
+fn the_full_example_passes_every_rule_except_not_built() {
     let (key, bytes) = example("full.image.yaml");
     assert_eq!(parse_whole(&key, &bytes, now()).err(), None);
     let waiting = parse(&key, &bytes, now()).unwrap_err();
