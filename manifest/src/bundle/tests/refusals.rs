@@ -431,7 +431,9 @@ fn stops_at_what_cannot_be_read_further() {
     assert!(first("{\"name\": \"web\"}").contains("text before the root"));
     assert!(first(" \n").contains("is empty"));
     assert!(first("").contains("is empty"));
-    assert!(first(&" ".repeat(limits::MANIFEST_BYTES + 1)).contains("more than 1048576 bytes"));
+    assert!(
+        first(&" ".repeat(crate::limits::MANIFEST_BYTES + 1)).contains("more than 1048576 bytes")
+    );
     assert!(first("<manifest>&").contains("well-formed"));
 }
 
@@ -440,7 +442,7 @@ fn refuses_what_is_not_utf_8() {
     let first = |bytes: &[u8]| parse(bytes).unwrap_err().remove(0).to_string();
     assert!(
         first(b"<manifest>\n\xC3\xA9\xE9</manifest>")
-            .starts_with("2:2: the byte 0xE9 is not UTF-8")
+            .starts_with("2:2: the manifest is not UTF-8 text: byte")
     );
     assert!(first(b"\xFF\xFE<\0m\0").contains("UTF-16"));
 }
