@@ -21,7 +21,7 @@ pub use name::default_image_name;
 use node::{FORMAT, Node};
 
 pub use crate::spec::{Architecture, VirtualizationType};
-use crate::{Problem, limits, location::beside};
+use crate::{Problem, location::beside, read};
 
 /// A bundle manifest that passed every check that needs no AWS.
 ///
@@ -89,7 +89,7 @@ pub struct Part {
 
 impl BundleManifest {
     /// Paravirtual if the manifest names a kernel, else hvm. RegisterImage's own default is paravirtual always, so it
-    /// has to be told.
+    /// has to be sent it.
     #[must_use]
     pub const fn virtualization_type(&self) -> VirtualizationType {
         if self.kernel_id.is_some() {
@@ -128,28 +128,10 @@ pub fn parse(bytes: &[u8]) -> Result<BundleManifest, Vec<Problem>> {
 }
 
 fn decode(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
-    if bytes.len() > limits::MANIFEST_BYTES {
-        // Who read it may have stopped there: how long it really is, is not known here.
-        let message = format!(
-            "the manifest has more than {} bytes, the most that are read",
-            limits::MANIFEST_BYTES
-        );
-        let hint = "a bundle manifest of 1024 parts has less than 200 kB";
-        return Err(vec![Problem::new(message).with_hint(hint)]);
-    }
-    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        let problem = Problem::new("the manifest is in UTF-16").at(1, 1);
-        return Err(vec![problem.with_hint("save it as UTF-8")]);
-    }
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let (good, bad) = bytes.split_at(error.valid_up_to());
-        let good = std::str::from_utf8(good).unwrap_or_default();
-        let (line, column) = findings::line_and_column(good, good.len());
-        let byte = bad.first().copied().unwrap_or_default();
-        let problem = Problem::new(format!("the byte 0x{byte:02X} is not UTF-8")).at(line, column);
-        vec![problem.with_hint("save the manifest as UTF-8")]
-    })?;
+    let text = read::text(
+        bytes,
+        "a bundle manifest of 1024 parts has less than 200 kB",
+    )?;
     if text.trim().is_empty() {
         let problem = Problem::new("the manifest is empty");
         return Err(vec![
@@ -200,7 +182,7 @@ fn read_machine(root: &Node<'_>, version: Version, findings: &mut Findings<'_>) 
     if version == Version::V3 {
         if let Some(node) = root.child(findings, "machine_configuration") {
             let problem = Problem::new(
-                "a manifest of version 3 has no machine_configuration: it is of an i386 machine",
+                "a version 3 manifest cannot have a machine_configuration: it is always for i386",
             );
             node.add(
                 findings,

@@ -1,4 +1,4 @@
-//! The tree to types, through serde: says every problem and goes on with a placeholder, so that one run finds all.
+//! The tree to types, through serde: reports every problem and continues with a placeholder, so that one run finds all.
 //!
 //! A placeholder's path is put in doubt ([`Findings::doubt`]), which keeps later rules from judging it.
 //! Conventions: what may be left out is an `Option`, a sequence or a map; an explicit null is as good as nothing;
@@ -11,7 +11,7 @@ use std::{cell::RefCell, fmt};
 
 use serde::de::{
     DeserializeOwned, Deserializer, Error as _, Visitor,
-    value::{MapAccessDeserializer, SeqAccessDeserializer},
+    value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer},
 };
 
 use crate::{
@@ -20,9 +20,9 @@ use crate::{
     suggest,
     text::quoted,
 };
-use access::{Entries, Fields, Items, Tagged, Unit};
+use access::{Entries, Fields, Items, Tagged};
 
-/// Enums whose variant is the one key of a mapping; serde does not tell them from enums of text.
+/// Enums whose variant is the one key of a mapping; serde does not distinguish them from enums of text.
 const TAGGED: [&str; 1] = ["Source"];
 
 /// Reads `T` from the tree; none only if the type itself failed, which is then among the findings.
@@ -51,7 +51,7 @@ enum At<'a> {
     Node(&'a Node),
     /// No value.
     Missing,
-    /// Something about which a problem was said already: give any value, in silence.
+    /// Something that a problem was reported about already: any value will do, without another report.
     Placeholder,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The value, unless a placeholder must do: then the problem has been said.
+    /// The value; none if a placeholder is needed, whose problem is then reported.
     fn wanted(&self, expected: &str) -> Option<&'a Value> {
         match self.at {
             At::Placeholder => None,
@@ -124,7 +124,7 @@ impl<'a> Decoder<'a> {
         self.findings.borrow_mut().add(finding);
     }
 
-    /// Says a problem of this value, and that nothing more is to be said of it.
+    /// Reports a problem of this value, and no more than that one.
     fn refuse(&self, finding: Finding) {
         let mut findings = self.findings.borrow_mut();
         findings.add(finding);
@@ -273,7 +273,7 @@ impl<'de, 'a: 'de> Deserializer<'de> for Decoder<'a> {
         if TAGGED.contains(&name) {
             visitor.visit_enum(Tagged::new(&self, variants))
         } else {
-            visitor.visit_enum(Unit(self.variant(variants)))
+            visitor.visit_enum(StrDeserializer::new(self.variant(variants)))
         }
     }
 

@@ -1,4 +1,4 @@
-//! The digest that versions of manifests and objects are told by.
+//! The digest that identifies versions of manifests and objects.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,7 @@
-//! Is an object what the manifest says it is? Asked before EC2 is: an import of the wrong file fails only after minutes,
-//! and in words that name no file.
+//! Whether an object has the format that the manifest says. This is checked before EC2 is asked: an import of the wrong
+//! file fails only after minutes, with a message that does not name the file.
 //!
-//! Formats are told by their magic numbers, in the object's first [`HEAD_BYTES`] and last [`TAIL_BYTES`]. What is not
+//! Formats are recognized by their magic numbers, in the object's first [`HEAD_BYTES`] and last [`TAIL_BYTES`]. What is not
 //! known for certain to be wrong passes: EC2 decides.
 
 mod found;
@@ -11,7 +11,7 @@ use crate::spec::{DiskFormat, VmFormat};
 
 use found::Found;
 
-/// How much of an object's beginning [`judge`] needs, in bytes: every magic number that is looked for lies in it.
+/// How much of an object's beginning [`judge`] needs, in bytes: it contains every magic number that is looked for.
 pub const HEAD_BYTES: u64 = 1024;
 
 /// How much of an object's end [`judge`] needs, in bytes: the footer of a VHD.
@@ -29,7 +29,7 @@ const VHDX_IDENTIFIER: u64 = 64 * 1024;
 /// this is what the bytes of a disk must fit into. (Other formats are smaller or larger than the disk that they hold.)
 const LARGEST_VOLUME: u64 = 64 << 40;
 
-/// What an object is said to be.
+/// What an object is expected to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
     /// VMware's disk.
@@ -89,13 +89,13 @@ impl Expected {
             Self::Vmdk => "a VMDK disk",
             Self::Vhd => "a VHD disk",
             Self::Vhdx => "a VHDX disk",
-            Self::Raw => "the bytes of a disk (RAW)",
+            Self::Raw => "a raw disk image",
             Self::Ova => "an OVA archive",
             Self::Stored => "a stored image",
         }
     }
 
-    /// The size in bytes below which this is no whole file of its format: its first header, or what stands for it.
+    /// The size in bytes of the smallest file of this format: its first header, or the equivalent.
     fn smallest(self) -> u64 {
         match self {
             Self::Vmdk | Self::Vhd | Self::Raw | Self::Ova => SECTOR,
@@ -122,7 +122,7 @@ impl Expected {
             Self::Vhdx => matches!(found, Some(Found::Vhdx)),
             Self::Ova => matches!(found, Some(Found::Tar)),
             Self::Raw => found.is_none(),
-            // What AWS writes into these is its own affair, and may well be an archive or compressed.
+            // The format of these is not documented, and may be an archive or compressed.
             Self::Stored => !found.is_some_and(Found::is_disk),
         }
     }
@@ -132,7 +132,7 @@ impl Expected {
 /// ([`TAIL_BYTES`], or all) is plausibly what is expected.
 ///
 /// # Errors
-/// Says what it seems to be, and what to do.
+/// What the object seems to be, and what to do about it.
 #[expect(
     clippy::result_large_err,
     reason = "asked once for an object, and the problem goes into a status anyway"
@@ -147,9 +147,9 @@ pub fn judge(expected: Expected, size: u64, head: &[u8], tail: &[u8]) -> Result<
     }
     if expected == Expected::Raw && !size.is_multiple_of(SECTOR) {
         let message = format!(
-            "the object has {size} bytes, which is no whole number of sectors of {SECTOR} bytes"
+            "the object has {size} bytes, which is not a multiple of {SECTOR}, the size of a sector"
         );
-        let hint = "the upload may have been cut short: compare its size with the file's; `truncate --size=%512 FILE` fills up the last sector of a file that is whole";
+        let hint = "the upload may have been cut short: compare its size with the file's; if the file is complete, `truncate --size=%512 FILE` pads its last sector";
         return Err(Problem::new(message).with_hint(hint).with_rule(RULE));
     }
     Ok(())
@@ -161,7 +161,7 @@ fn wrong_size(expected: Expected, size: u64) -> Option<Problem> {
     } else if size < expected.smallest() {
         let (what, least) = (expected.a_file(), expected.smallest());
         (
-            format!("the object has {size} bytes: {what} has {least} at least"),
+            format!("the object has {size} bytes, but {what} has at least {least}"),
             "the upload may have been cut short: compare its size with the file's, and upload it again",
         )
     } else if expected == Expected::Raw && size > LARGEST_VOLUME {
@@ -186,7 +186,7 @@ fn wrong_format(expected: Expected, found: Option<Found>) -> Problem {
             "the object is not {what}: its magic number is missing"
         ))
         .with_hint(format!(
-            "if it is the bytes of a disk, say `format: raw`; else upload it again, or make it with `{} FILE NEW-FILE`",
+            "if it is a raw disk image, set `format: raw`; otherwise upload it again, or create it with `{} FILE NEW-FILE`",
             expected.conversion()
         )),
     }

@@ -1,4 +1,4 @@
-//! A document as a tree in which every value knows its place.
+//! A document as a tree of values, each with its line and column.
 
 use std::{collections::HashMap, fmt};
 
@@ -42,7 +42,7 @@ pub(super) enum Value {
     String(String),
     Sequence(Vec<Node>),
     Mapping(Vec<Entry>),
-    /// Something that was refused: a problem was said already, and nothing more is known of the value.
+    /// Something that was refused: a problem was reported already, and the value is not known.
     Refused,
 }
 
@@ -115,7 +115,7 @@ impl Path {
         Self(self.0[..self.0.len().saturating_sub(1)].to_vec())
     }
 
-    /// Whether this is `other` or lies around it.
+    /// Whether this is `other` or an ancestor of it.
     pub(super) fn contains(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
     }
@@ -220,12 +220,12 @@ pub(super) type Read = Result<(Node, Vec<Problem>), Vec<Problem>>;
 pub(super) fn empty() -> Problem {
     Problem::new("the manifest is empty")
         .at(1, 1)
-        .with_hint("`name` and `source` are needed at least")
+        .with_hint("`name` and `source` are required")
 }
 
 /// The problem of a text that nests too deep.
 pub(super) fn too_deep(mark: Mark) -> Problem {
-    Problem::new(format!("nested more than {MAX_DEPTH} deep")).at(mark.line, mark.column)
+    Problem::new(format!("nested more than {MAX_DEPTH} levels deep")).at(mark.line, mark.column)
 }
 
 /// The problem of a key that a mapping has twice.

@@ -75,7 +75,7 @@ impl Findings {
         }
     }
 
-    /// Adds a finding, unless it rests on a value about which a problem was said already.
+    /// Adds a finding, unless it depends on a value that a problem was reported about already.
     pub(super) fn add(&mut self, finding: Finding) {
         let Finding {
             path,
@@ -105,7 +105,7 @@ impl Findings {
             .push(problem.with_path(path.to_string()).at(line, column));
     }
 
-    /// Nothing more is to be said about what is here.
+    /// Nothing more is to be reported about this value.
     pub(super) fn doubt(&mut self, path: Path) {
         // Once nothing more is added, doubts no longer matter; a hostile file must not make a long list of them.
         if self.problems.len() < limits::PROBLEMS {

@@ -104,7 +104,7 @@ fn syntax(text: &str, error: &serde_json::Error) -> Problem {
         + 1;
     let problem = Problem::new(format!("not JSON: {message}")).at(error.line().max(1), column);
     if message.contains("expected") || message.contains("key must be a string") {
-        return problem.with_hint("JSON has no comments, single quotes, bare words or last commas; for YAML, name the file NAME.image.yaml");
+        return problem.with_hint("JSON does not allow comments, single quotes, bare words or trailing commas; for YAML, name the file NAME.image.yaml");
     }
     problem
 }

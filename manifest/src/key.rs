@@ -1,4 +1,4 @@
-//! Which objects are manifests: told by their keys alone.
+//! Which objects are manifests, by their keys alone.
 
 /// Endings of image manifests' keys.
 const IMAGE: [&str; 3] = [".image.yaml", ".image.yml", ".image.json"];
@@ -15,8 +15,8 @@ pub enum Kind {
     Bundle,
 }
 
-/// What the object with this key is; none if it is no manifest or lies under the state prefix (else our own writing
-/// would wake us).
+/// What the object with this key is; none if it is not a manifest or is under the state prefix (else our own writes would be
+/// taken for manifests).
 #[must_use]
 pub fn kind(key: &str, state_prefix: &str) -> Option<Kind> {
     if !state_prefix.is_empty() && key.starts_with(state_prefix) {
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn manifests_are_told_by_their_keys() {
+    fn manifests_are_recognized_by_their_keys() {
         let cases = [
             ("web.image.yaml", Some(Kind::Image)),
             ("golden/web.image.yml", Some(Kind::Image)),

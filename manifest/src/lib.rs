@@ -5,7 +5,7 @@
 //! [`spec`]), [`rules`] (what EC2 would refuse), [`not_built`] (what this version cannot do yet). [`image`] goes through
 //! them; [`bundle`] does the same for bundle manifests, and [`disk_format`] looks into the object that a manifest names.
 //!
-//! A module uses only those before it in this list; the test below holds it to that.
+//! A module uses only those before it in this list; `tests/structure.rs` holds it to that.
 
 // The order of imports: begin
 pub mod digest;
@@ -39,6 +39,3 @@ pub mod image;
 
 pub use digest::sha256_hex;
 pub use problem::Problem;
-
-#[cfg(test)]
-mod structure;

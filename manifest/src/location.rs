@@ -145,7 +145,7 @@ impl Location {
     }
 }
 
-/// What makes this no name of a general purpose bucket, if anything (S3 User Guide, "General purpose bucket naming rules").
+/// Why this is not a valid name of a general purpose bucket, if it is not (S3 User Guide, "General purpose bucket naming rules").
 #[must_use]
 pub fn bucket_fault(bucket: &str) -> Option<String> {
     let fault = if !(3..=63).contains(&bucket.len()) {

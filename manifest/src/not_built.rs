@@ -16,7 +16,7 @@ const FIELDS: [&str; 7] = [
     "replaces",
 ];
 
-/// Says of everything that is asked for and not built that it is not.
+/// Reports every field that is given and not built.
 pub(super) fn check(findings: &mut Findings) {
     for field in FIELDS {
         if findings.has(&at![field]) {

@@ -1,4 +1,4 @@
-//! What is wrong with a manifest, said so that a person can fix it.
+//! What is wrong with a manifest, in words that help to fix it.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Text to a document: the format, and what is no text at all.
+//! Bytes to a document: chooses the format, and refuses what is not text.
 
 use crate::{
     Problem,
@@ -8,19 +8,7 @@ use crate::{
 
 /// Reads the text in the format that the key's ending names.
 pub(super) fn document(key: &str, bytes: &[u8]) -> Read {
-    if bytes.len() > limits::MANIFEST_BYTES {
-        // Who read it may have stopped there: how long it really is, is not known here.
-        let message = format!(
-            "the manifest has more than {} bytes, the most that are read",
-            limits::MANIFEST_BYTES
-        );
-        return Err(vec![Problem::new(message).with_hint(
-            "disks and bundles are objects of their own beside the manifest",
-        )]);
-    }
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| vec![not_utf8(bytes, error.valid_up_to())])?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text(bytes, "upload disks and bundles as separate objects")?;
     if text.trim().is_empty() {
         return Err(vec![empty()]);
     }
@@ -48,6 +36,21 @@ pub(super) fn document(key: &str, bytes: &[u8]) -> Read {
     Ok((root, problems))
 }
 
+/// The bytes as text, without a byte-order mark; `too_large` is the hint for a manifest that is.
+pub(super) fn text<'a>(bytes: &'a [u8], too_large: &str) -> Result<&'a str, Vec<Problem>> {
+    if bytes.len() > limits::MANIFEST_BYTES {
+        // Who read it may have stopped there: how long it really is, is not known here.
+        let message = format!(
+            "the manifest has more than {} bytes, which is the limit",
+            limits::MANIFEST_BYTES
+        );
+        return Err(vec![Problem::new(message).with_hint(too_large)]);
+    }
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| vec![not_utf8(bytes, error.valid_up_to())])?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
 fn not_utf8(bytes: &[u8], offset: usize) -> Problem {
     let good = String::from_utf8_lossy(&bytes[..offset]);
     let mark = Lines::new(&good).mark(good.len());
@@ -56,7 +59,7 @@ fn not_utf8(bytes: &[u8], offset: usize) -> Problem {
         bytes[offset]
     ))
     .at(mark.line, mark.column)
-    .with_hint("save the file as UTF-8")
+    .with_hint("save the file as UTF-8 (not as UTF-16)")
 }
 
 /// The first control character that neither YAML nor JSON allows in a text.

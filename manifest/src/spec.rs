@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 pub use build::BuildSpec;
 pub use name::NameTemplate;
-pub(crate) use name::Piece;
+pub(crate) use name::{DIGEST_DIGITS, NAME_LENGTH, Piece, is_name_character};
 pub use publish::{
     Access, Deprecate, Previous, PublishSpec, RegionCopy, Replaces, Snapshots, Store,
 };

@@ -1,4 +1,4 @@
-//! Foreign text (from a manifest, a key, EC2's messages) made safe to show: on a terminal, in one line of a message or
+//! Untrusted text (from a manifest, a key, EC2's messages) made safe to show: on a terminal, in one line of a message or
 //! in a subject.
 
 /// Characters of a manifest's text that a message repeats.
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn foreign_text_does_nothing() {
+    fn text_from_others_is_made_printable() {
         for (text, shown) in [
             ("plain wäb 😀", "plain wäb 😀"),
             ("a\nb\tc\r\nd", "a b c  d"),

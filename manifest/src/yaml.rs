@@ -66,9 +66,9 @@ fn syntax(text: &str, error: &ScanError) -> Problem {
         .clone()
         .any(|line| line.contains(['{', '[', '*', '&', '!', '%', '@', '`', '"', '\'']))
     {
-        return problem.with_hint("text that has characters with a meaning in YAML must be quoted");
+        return problem.with_hint("quote text that contains characters with a meaning in YAML");
     }
-    problem.with_hint("look at the indentation and the colons here and in the line above")
+    problem.with_hint("check the indentation and the colons on this line and the one above")
 }
 
 /// An unfinished sequence or mapping.
@@ -124,25 +124,13 @@ impl Builder {
             Event::Alias(_) => {
                 let hint = "write the value out; manifests have no anchors and aliases";
                 self.problem_here("an alias is not allowed", hint, mark);
-                self.deliver(
-                    Node {
-                        mark,
-                        value: Value::Refused,
-                    },
-                    None,
-                )?;
+                self.refused(mark)?;
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.anchor(anchor, mark);
                 if tag.is_some() {
                     self.tag(mark);
-                    self.deliver(
-                        Node {
-                            mark,
-                            value: Value::Refused,
-                        },
-                        None,
-                    )?;
+                    self.refused(mark)?;
                 } else {
                     let value = match style {
                         ScalarStyle::Plain => resolve(&text),
@@ -167,6 +155,11 @@ impl Builder {
             Event::StreamStart | Event::DocumentEnd | Event::Nothing => {}
         }
         Ok(true)
+    }
+
+    fn refused(&mut self, mark: Mark) -> Result<(), Box<Problem>> {
+        let value = Value::Refused;
+        self.deliver(Node { mark, value }, None)
     }
 
     fn start(

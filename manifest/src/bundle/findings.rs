@@ -1,6 +1,9 @@
 //! Problems with the place of each in the text, kept until the whole manifest was looked at.
 
-use crate::Problem;
+use crate::{
+    Problem,
+    document::{Lines, Mark},
+};
 
 /// Problems listed at most: a hostile manifest can have one per byte, and nobody reads more.
 const MOST_PROBLEMS: usize = 100;
@@ -36,11 +39,12 @@ impl<'a> Findings<'a> {
     /// All problems in the order of the text, each with line and column.
     pub(super) fn into_problems(mut self) -> Vec<Problem> {
         self.found.sort_by_key(|(offset, _)| *offset);
+        let lines = Lines::new(self.text);
         let mut problems: Vec<Problem> = self
             .found
             .into_iter()
             .map(|(offset, problem)| {
-                let (line, column) = line_and_column(self.text, offset);
+                let Mark { line, column } = lines.mark(offset);
                 problem.at(line, column)
             })
             .collect();
@@ -52,12 +56,4 @@ impl<'a> Findings<'a> {
         }
         problems
     }
-}
-
-/// Line and column, both from 1, the column in characters.
-pub(super) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    (line, before[line_start..].chars().count() + 1)
 }

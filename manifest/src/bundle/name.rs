@@ -1,11 +1,9 @@
 //! The name of an AMI that is registered from a bare bundle, without an image manifest that names it.
 
-use crate::key::BUNDLE;
-
-/// RegisterImage: Name has 3 to 128 characters. The 9 of the suffix always reach the lower end.
-const LONGEST_AMI_NAME: usize = 128;
-/// Digits of the manifest's SHA-256 in the name: enough to tell the versions of one manifest apart.
-const DIGEST_DIGITS: usize = 8;
+use crate::{
+    key::BUNDLE,
+    spec::{DIGEST_DIGITS, NAME_LENGTH, is_name_character},
+};
 
 /// The name of the AMI of a bare bundle: its key without `.manifest.xml`, characters that a name may not have
 /// (RegisterImage: Name) turned into `-`, then `-` and 8 digits of the manifest's SHA-256.
@@ -24,7 +22,7 @@ pub fn default_image_name(key: &str, sha256_hex: &str) -> String {
         .take(DIGEST_DIGITS)
         .collect();
     // All characters are ASCII now, so bytes count as characters.
-    let room = LONGEST_AMI_NAME - 1 - digest.len();
+    let room = NAME_LENGTH.end() - 1 - digest.len();
     let kept = if stem.len() <= room {
         stem.as_str()
     } else {
@@ -35,14 +33,4 @@ pub fn default_image_name(key: &str, sha256_hex: &str) -> String {
         }
     };
     format!("{kept}-{digest}")
-}
-
-/// RegisterImage: Name takes letters, digits, parentheses, brackets, spaces, periods, slashes, dashes, single quotes,
-/// at-signs and underscores.
-const fn is_name_character(character: char) -> bool {
-    character.is_ascii_alphanumeric()
-        || matches!(
-            character,
-            '(' | ')' | '[' | ']' | ' ' | '.' | '/' | '-' | '\'' | '@' | '_'
-        )
 }

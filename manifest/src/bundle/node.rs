@@ -71,7 +71,7 @@ impl<'a> Node<'a> {
         let path = format!("{}.{name}", self.path);
         let first = named.next()?;
         for again in named {
-            let problem = Problem::new(format!("<{name}> is there more than once"))
+            let problem = Problem::new(format!("<{name}> is given more than once"))
                 .with_hint("keep one")
                 .with_rule(FORMAT);
             findings.add(again.at, problem.with_path(&path));
@@ -123,7 +123,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// Says so if this element, which has elements in it, has text besides.
+    /// Reports text in this element, which may only contain elements.
     pub(super) fn no_text(&self, findings: &mut Findings<'_>) {
         if let Some(at) = self.element.text_at {
             let problem = Problem::new(format!(
@@ -165,7 +165,7 @@ impl<'a> Node<'a> {
         }
         let text = self.element.text.trim_matches(is_xml_space);
         let checked = if text.is_empty() {
-            Err(wrong("there is no value", "write one"))
+            Err(wrong("the value is empty", "add one"))
         } else {
             rule(text)
         };

@@ -27,18 +27,18 @@ pub(super) fn read(image: &Node<'_>, findings: &mut Findings<'_>) -> Option<Vec<
     Some(parts)
 }
 
-/// None if there are so many parts, or none at all, that there is no use in looking at each.
+/// None if there are so many parts, or none at all, that checking each would be pointless.
 fn check_count(parts: &Node<'_>, there: usize, findings: &mut Findings<'_>) -> Option<()> {
     parts.attribute(findings, "count", |text| match values::number(text)? {
         count if count == there => Ok(()),
         count => Err(values::wrong(
             format!("the count is {count}, but there are {there} parts"),
-            "the manifest may have been cut or edited: bundle the image again",
+            "the manifest may be truncated or edited: bundle the image again",
         )),
     });
     if there == 0 {
         let problem =
-            Problem::new("there is no part").with_hint("a bundle has at least one <part>");
+            Problem::new("there are no parts").with_hint("a bundle has at least one <part>");
         parts.add(findings, problem.with_rule(FORMAT));
         return None;
     }
@@ -73,7 +73,7 @@ fn read_part(
         } else if indices.insert(index) {
             return Ok(index);
         } else {
-            format!("a part with index {index} is there already")
+            format!("index {index} is used twice")
         };
         let last = count - 1;
         Err(values::wrong(
@@ -86,7 +86,7 @@ fn read_part(
         if names.insert(name.clone()) {
             return Ok(name);
         }
-        let message = format!("a part named {} is there already", quoted(&name));
+        let message = format!("the file name {} is used twice", quoted(&name));
         Err(values::wrong(message, "every part is an object of its own"))
     });
     let digest = read_digest(part, findings);

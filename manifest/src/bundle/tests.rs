@@ -136,7 +136,7 @@ fn nothing_secret_is_kept_or_shown() {
 }
 
 #[test]
-fn a_signature_that_does_not_verify_is_no_reason_to_refuse() {
+fn a_signature_that_does_not_verify_is_accepted() {
     let start = PRETTY.find("<signature>").unwrap();
     let end = PRETTY.find("</signature>").unwrap();
     read(&format!(

@@ -167,7 +167,7 @@ pub(super) fn encrypted(text: &str) -> Result<(), Wrong> {
 pub(super) fn key_algorithm(text: &str) -> Result<(), Wrong> {
     if text.is_empty() {
         Err(wrong(
-            "there is no algorithm",
+            "the algorithm is empty",
             "the AMI tools write AES-128-CBC",
         ))
     } else {
@@ -271,7 +271,7 @@ pub(super) fn file_name(text: &str) -> Result<String, Wrong> {
     let path_like = |what: &str| {
         wrong(
             format!("the part's name {} {what}", quoted(text)),
-            "write a plain file name: parts lie beside the manifest",
+            "write a plain file name: parts are in the same folder as the manifest",
         )
     };
     if text.contains('/') {

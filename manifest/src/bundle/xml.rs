@@ -121,7 +121,7 @@ impl Tree<'_, '_> {
         } else if self.root.is_none() {
             self.add(
                 self.text.len(),
-                "there is no XML element in it",
+                "the manifest has no root element",
                 "a bundle manifest starts with <manifest>",
             );
         }
@@ -144,13 +144,13 @@ impl Tree<'_, '_> {
             Event::DocType(_) => {
                 self.add(
                     at,
-                    "a bundle manifest has no DOCTYPE",
-                    "remove it: document types and their entities are not read",
+                    "a DOCTYPE is not allowed in a bundle manifest",
+                    "remove it",
                 );
             }
             Event::PI(_) => self.add(
                 at,
-                "a bundle manifest has no processing instructions",
+                "processing instructions are not allowed in a bundle manifest",
                 "remove it",
             ),
             Event::Comment(_) | Event::Eof => {}
@@ -232,7 +232,7 @@ impl Tree<'_, '_> {
                     break;
                 }
             };
-            // The value is a slice of the text unless the library had to build it: then the tag's place must do.
+            // The value is a slice of the text unless the library had to build it: then the position of the tag is used.
             let place = attribute
                 .value
                 .as_ptr()
@@ -296,7 +296,7 @@ impl Tree<'_, '_> {
             self.add(
                 at,
                 format!(
-                    "the reference {} is not read",
+                    "the entity reference {} is not supported",
                     quoted(&format!("&{};", &**reference))
                 ),
                 ENTITIES,
@@ -342,8 +342,8 @@ impl Tree<'_, '_> {
             Some(Ok(encoding)) => {
                 self.add(
                     at,
-                    format!("the encoding {} is not read", quoted(&encoding)),
-                    "save the manifest as UTF-8 and say so, or say nothing",
+                    format!("the encoding {} is not supported", quoted(&encoding)),
+                    "save the manifest as UTF-8 and declare that, or remove the declaration",
                 );
             }
             Some(Err(error)) => {
@@ -360,7 +360,7 @@ impl Tree<'_, '_> {
         if !is_xml_name(name) {
             self.add(
                 at,
-                format!("{} is not a name that XML knows", quoted(name)),
+                format!("{} is not a valid XML name", quoted(name)),
                 "names are letters, digits, _ - and .",
             );
         }
@@ -386,7 +386,7 @@ impl Tree<'_, '_> {
 }
 
 const ENTITIES: &str =
-    "only &amp; &lt; &gt; &apos; &quot; and references to characters that XML allows are read";
+    "use &amp; &lt; &gt; &apos; &quot; or a reference to a character that XML allows";
 
 /// A text that may have names from the manifest in it, which may be as long as the manifest.
 fn brief(text: &impl ToString) -> String {

@@ -39,7 +39,10 @@ impl<'a> Items<'a> {
 
 fn list_hint(found: &Value) -> Option<String> {
     match found {
-        Value::String(text) => Some(format!("a list of one: [{}]", crate::text::excerpt(text))),
+        Value::String(text) => Some(format!(
+            "for a list with one item: [{}]",
+            crate::text::excerpt(text)
+        )),
         _ => None,
     }
 }
@@ -218,45 +221,6 @@ impl<'de, 'a: 'de> MapAccess<'de> for Fields<'a> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {
         next_value(&mut self.value, seed)
-    }
-}
-
-/// A variant without content.
-pub(super) struct Unit(pub(super) &'static str);
-
-impl<'de> EnumAccess<'de> for Unit {
-    type Error = Failure;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Failure> {
-        let variant = seed.deserialize(StrDeserializer::<Failure>::new(self.0))?;
-        Ok((variant, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Unit {
-    type Error = Failure;
-
-    fn unit_variant(self) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, Failure> {
-        Err(serde::de::Error::custom(
-            "an enum with content is not listed as tagged",
-        ))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Failure> {
-        Err(serde::de::Error::custom("tuple variants are not used"))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, Failure> {
-        Err(serde::de::Error::custom("struct variants are not used"))
     }
 }
 

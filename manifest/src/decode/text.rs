@@ -30,11 +30,11 @@ pub(super) fn whole_number(text: &str) -> Result<u32, Fault> {
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(fault(
             "expected a whole number, found",
-            Some("write it without a point or an exponent"),
+            Some("write it without a decimal point or exponent"),
         ));
     }
     if digits.len() > 1 && digits.starts_with('0') {
-        let hint = "remove the leading zeros: some readers take such a number as octal";
+        let hint = "remove the leading zeros: some parsers read such a number as octal";
         return Err(fault(
             "a number with leading zeros is ambiguous",
             Some(hint),

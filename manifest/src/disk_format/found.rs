@@ -1,11 +1,11 @@
-//! What a file seems to be, told by its magic number.
+//! What a file seems to be, by its magic number.
 
 use super::Expected;
 
 /// A format that is known by its magic number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
-    /// A VMDK with its data in it. (The guide asks for stream-optimized ones; whether EC2 reads others is not for us to say.)
+    /// A VMDK with its data in it. (The guide asks for stream-optimized ones; EC2 decides whether it reads others.)
     Vmdk,
     /// A VMDK that only describes where its data is.
     VmdkDescriptor,
@@ -92,20 +92,22 @@ impl Found {
     /// What to do when this was found in place of what was expected.
     pub(super) fn hint(self, expected: Expected) -> String {
         let unpack =
-            |tool| format!("EC2 does not unpack it: upload what `{tool} FILE` makes of it");
+            |tool| format!("EC2 does not decompress it: run `{tool} FILE` and upload the result");
         match self {
-            Self::Vmdk => say("vmdk", "source.disk or source.vm", expected),
-            Self::Vhd => say("vhd", "source.disk or source.vm", expected),
-            Self::Vhdx => say("vhdx", "source.vm", expected),
+            Self::Vmdk => set_format("vmdk", "source.disk or source.vm", expected),
+            Self::Vhd => set_format("vhd", "source.disk or source.vm", expected),
+            Self::Vhdx => set_format("vhdx", "source.vm", expected),
             Self::Tar => format!(
-                "if it is an OVA, say `format: ova` in source.vm; else upload {} itself, not in an archive",
+                "if it is an OVA, set `format: ova` in source.vm; otherwise upload {} itself, not an archive",
                 expected.a_file()
             ),
             Self::VmdkDescriptor if expected == Expected::Stored => convert(
                 Expected::Vmdk,
-                "give it as source.disk, converted with both files in one folder",
+                "use it as source.disk, converted with both files in one directory",
             ),
-            Self::VmdkDescriptor => convert(expected, "with both files in one folder, convert it"),
+            Self::VmdkDescriptor => {
+                convert(expected, "put both files in one directory and convert it")
+            }
             Self::Qcow2 | Self::Vdi => convert(expected, "EC2 does not read it: convert it"),
             Self::Gzip => unpack("gunzip"),
             Self::Bzip2 => unpack("bunzip2"),
@@ -120,13 +122,13 @@ impl Found {
 const VHD_FOOTER_BYTES: usize = 512;
 
 /// The `format:` that would be right, and which source takes it.
-fn say(format: &str, source: &str, expected: Expected) -> String {
+fn set_format(format: &str, source: &str, expected: Expected) -> String {
     match expected {
         Expected::Stored => {
-            format!("it was not stored by EC2: give it as {source} with `format: {format}`")
+            format!("it was not stored by EC2: use it as {source} with `format: {format}`")
         }
         _ => format!(
-            "say `format: {format}` in {source}; or convert it: `{} FILE NEW-FILE`",
+            "set `format: {format}` in {source}; or convert it: `{} FILE NEW-FILE`",
             expected.conversion()
         ),
     }
@@ -134,7 +136,7 @@ fn say(format: &str, source: &str, expected: Expected) -> String {
 
 fn convert(expected: Expected, how: &str) -> String {
     let format = match expected {
-        Expected::Ova | Expected::Stored => " and say `format: raw`",
+        Expected::Ova | Expected::Stored => " and set `format: raw`",
         _ => "",
     };
     format!("{how}: `{} FILE NEW-FILE`{format}", expected.conversion())

@@ -62,7 +62,7 @@ fn raw() -> Vec<u8> {
 }
 
 #[test]
-fn files_that_are_what_they_are_said_to_be_pass() {
+fn files_of_the_expected_format_pass() {
     let esx = file(MIB, &[(0, b"COWD")]);
     for (expected, file) in [
         (Expected::Vmdk, vmdk()),
@@ -73,7 +73,7 @@ fn files_that_are_what_they_are_said_to_be_pass() {
         (Expected::Ova, ova()),
         (Expected::Raw, raw()),
         (Expected::Stored, b"x".to_vec()),
-        // How EC2 writes stored images is its own affair.
+        // The format of stored images is not documented.
         (Expected::Stored, ova()),
         (Expected::Stored, file(100, &[(0, b"\x28\xb5\x2f\xfd")])),
     ] {
@@ -82,7 +82,7 @@ fn files_that_are_what_they_are_said_to_be_pass() {
 }
 
 #[test]
-fn every_wrong_format_is_told_by_name() {
+fn every_wrong_format_is_named() {
     let all = [
         (Expected::Vmdk, vmdk()),
         (Expected::Vhd, fixed_vhd()),
@@ -101,14 +101,14 @@ fn every_wrong_format_is_told_by_name() {
     }
     assert_eq!(
         said(Expected::Vmdk, &dynamic_vhd()),
-        "the object is not a VMDK disk: it is a VHD disk (say `format: vhd` in source.disk or source.vm; \
+        "the object is not a VMDK disk: it is a VHD disk (set `format: vhd` in source.disk or source.vm; \
          or convert it: `qemu-img convert -O vmdk -o subformat=streamOptimized FILE NEW-FILE`)"
     );
     assert!(said(Expected::Stored, &vmdk()).contains("it was not stored by EC2"));
 }
 
 #[test]
-fn a_descriptor_is_not_its_disk() {
+fn a_vmdk_descriptor_is_not_a_disk() {
     for expected in [Expected::Vmdk, Expected::Raw, Expected::Stored] {
         let said = said(expected, &descriptor());
         assert!(said.contains("whose data is in another file"), "{said}");
@@ -120,7 +120,7 @@ fn a_descriptor_is_not_its_disk() {
 }
 
 #[test]
-fn what_ec2_does_not_read_is_named_with_its_remedy() {
+fn unsupported_formats_are_named_with_a_fix() {
     let cases: [(usize, &[u8], &str); 7] = [
         (0, b"QFI\xfb", "qemu-img convert -O raw"),
         (64, b"\x7f\x10\xda\xbe", "qemu-img convert -O raw"),
@@ -137,7 +137,7 @@ fn what_ec2_does_not_read_is_named_with_its_remedy() {
 }
 
 #[test]
-fn sizes_that_cannot_be_are_refused() {
+fn impossible_sizes_are_refused() {
     let all = [
         Expected::Vmdk,
         Expected::Vhd,
@@ -149,9 +149,9 @@ fn sizes_that_cannot_be_are_refused() {
     for expected in all {
         assert!(said(expected, b"").starts_with("the object is empty"));
     }
-    assert!(said(Expected::Vmdk, b"KDMV").contains("a VMDK disk has 512 at least"));
-    assert!(said(Expected::Vhdx, b"vhdxfile").contains("65536 at least"));
-    assert!(said(Expected::Raw, &raw()[1..]).contains("no whole number of sectors"));
+    assert!(said(Expected::Vmdk, b"KDMV").contains("a VMDK disk has at least 512"));
+    assert!(said(Expected::Vhdx, b"vhdxfile").contains("at least 65536"));
+    assert!(said(Expected::Raw, &raw()[1..]).contains("not a multiple of 512"));
     assert_eq!(judge(Expected::Raw, 64 << 40, &[], &[]), Ok(()));
     let problem = judge(Expected::Raw, (64 << 40) + 512, &[], &[]).unwrap_err();
     assert!(problem.message.contains("the largest EBS volume"));

@@ -36,7 +36,7 @@ fn accounts(access: &Access, findings: &mut Findings) {
     for (index, account) in access.accounts.iter().enumerate() {
         if !forms::is_account(account) {
             let hint = match account.as_str() {
-                "all" => "for everybody, write `public: true`",
+                "all" => "for everyone, set `public: true`",
                 _ => "12 digits, without hyphens, in quotes",
             };
             let finding = Finding::new(
@@ -111,7 +111,7 @@ fn public(manifest: &ImageManifest, findings: &mut Findings) {
         findings.add(
             Finding::new(
                 at!["access", "public"],
-                format!("an image with an encrypted volume cannot be public (`{because}`)"),
+                format!("an AMI with an encrypted volume cannot be public (`{because}`)"),
             )
             .hint("share it with accounts, organizations or units, or leave encryption out")
             .rule("EC2 User Guide, Make your AMI publicly available")

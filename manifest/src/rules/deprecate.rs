@@ -44,16 +44,16 @@ fn unreadable(deprecate: &Deprecate, field: &str, findings: &mut Findings) {
     let (given, what, hint) = match &deprecate.after {
         Some(after) if after.trim().parse::<Span>().is_ok() => (
             after,
-            "a time that can be reached",
+            "within the range of dates",
             "as `90d`, `26w`, `6mo` or `2y`",
         ),
-        Some(after) => (after, "a length of time", "as `90d`, `26w`, `6mo` or `2y`"),
+        Some(after) => (after, "a duration", "as `90d`, `26w`, `6mo` or `2y`"),
         None => {
             let at = deprecate.at.as_ref();
             let Some(at) = at else { return };
             (
                 at,
-                "a moment",
+                "a point in time",
                 "with date, time and zone, as `2027-01-01T00:00:00Z`",
             )
         }
@@ -78,7 +78,7 @@ fn ahead(
     // EC2 rounds to minutes: less than one ahead may be the past by the time it looks.
     if now.checked_add(1.minute()).is_ok_and(|soon| moment < soon) {
         let finding = Finding::new(path, "the AMI cannot be deprecated in the past")
-            .hint("name a time that is still ahead");
+            .hint("use a time in the future");
         findings.add(finding.rule(RULE));
         return;
     }
@@ -93,9 +93,9 @@ fn ahead(
         .checked_add(i64::from(years).years());
     if furthest.is_ok_and(|furthest| moment > furthest.timestamp()) {
         let whose = if public { "a public AMI" } else { "an AMI" };
-        let message = format!("{whose} can be deprecated at most {years} years ahead");
+        let message = format!("{whose} can be deprecated at most {years} years in the future");
         let finding = Finding::new(path, message)
-            .hint("name an earlier time")
+            .hint("use an earlier time")
             .rule(RULE);
         findings.add(finding.because_of(at!["access", "public"]));
     }

@@ -14,12 +14,7 @@ const MAPPINGS: &str = "EC2 User Guide, Block device mappings";
 const REGISTER: &str = "EC2 API Reference, RegisterImage";
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
-    let Some(register) = manifest
-        .build
-        .register
-        .as_ref()
-        .filter(|_| manifest.build.source.is_registered())
-    else {
+    let Some(register) = manifest.build.registered() else {
         return;
     };
     let virtualization = manifest.build.virtualization_type();
@@ -150,12 +145,12 @@ fn one_target(mapping: &BlockDeviceMapping, path: &Path, findings: &mut Findings
     .collect();
     let message = match given.as_slice() {
         [_] => return,
-        [] => "the device maps nothing".to_owned(),
-        several => format!("the device maps several things: {}", several.join(", ")),
+        [] => "the mapping has no target".to_owned(),
+        several => format!("the mapping has several targets: {}", several.join(", ")),
     };
     let targets = ["ebs", "virtualName", "noDevice"].map(|target| path.join(target));
     let finding = Finding::new(path.clone(), message)
-        .hint("give one of `ebs`, `virtualName` and `noDevice: true`");
+        .hint("set one of `ebs`, `virtualName` and `noDevice: true`");
     findings.add(
         targets
             .into_iter()
@@ -207,7 +202,7 @@ fn root(manifest: &ImageManifest, register: &Register, findings: &mut Findings) 
                 "the root device {} is not among the block device mappings",
                 quoted(&root)
             );
-            let hint = "add a mapping for it, or name one that is there";
+            let hint = "add a mapping for it, or use the name of an existing one";
             findings.add(depends(
                 Finding::new(at!["register", "rootDeviceName"], message).hint(hint),
             ));

@@ -95,7 +95,7 @@ pub(super) fn kms_key(given: &str, region: Option<&str>, path: Path, findings: &
         let message = format!("the key is in {key_region}, but it is needed in {region}");
         findings.add(
             Finding::new(path, message)
-                .hint("keys are of one Region; use one of that Region")
+                .hint("KMS keys belong to one Region: use one of that Region")
                 .rule(RULE),
         );
     }
@@ -149,7 +149,7 @@ pub(super) fn is_region(region: &str) -> bool {
     number_good && region.len() <= 32 && words.contains('-') && words.split('-').all(word_good)
 }
 
-/// Says of every value that was there before that it is given twice.
+/// Reports every value that is given twice.
 pub(super) fn no_repeats(values: &[String], path: &Path, findings: &mut Findings) {
     let mut seen = std::collections::HashSet::new();
     for (index, value) in values.iter().enumerate() {

@@ -5,15 +5,15 @@ use jiff::Timestamp;
 use crate::{
     document::at,
     findings::{Finding, Findings},
-    spec::{ImageManifest, NameTemplate, Piece},
+    spec::{ImageManifest, NAME_LENGTH, NameTemplate, Piece, is_name_character},
     suggest,
     text::quoted,
 };
 
 const RULE: &str = "EC2 API Reference, RegisterImage (Name)";
 
-/// Characters beside letters and digits that a name may have.
-const MARKS: &str = "()[] ./-'@_";
+/// Longest description, in characters.
+const DESCRIPTION: usize = 255;
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     name(&manifest.build.name, findings);
@@ -40,17 +40,14 @@ fn name(name: &NameTemplate, findings: &mut Findings) {
             }
             Piece::Placeholder(_) => {}
             Piece::Text(text) => {
-                if let Some(bad) = text
-                    .chars()
-                    .find(|c| !c.is_ascii_alphanumeric() && !MARKS.contains(*c))
-                {
+                if let Some(bad) = text.chars().find(|c| !is_name_character(*c)) {
                     let message = format!(
                         "the name has {}, which AMI names cannot have",
                         quoted(&bad.to_string())
                     );
                     let hint = match bad {
                         '{' | '}' => {
-                            "a brace without its partner; placeholders are `{date}`, `{time}` and `{digest}`"
+                            "unbalanced brace; the placeholders are `{date}`, `{time}` and `{digest}`"
                         }
                         _ => "letters, digits, spaces and ( ) [ ] . / - ' @ _",
                     };
@@ -65,7 +62,7 @@ fn name(name: &NameTemplate, findings: &mut Findings) {
         .expand(Timestamp::UNIX_EPOCH, "00000000")
         .chars()
         .count();
-    if !(3..=128).contains(&length) {
+    if !NAME_LENGTH.contains(&length) {
         let message = format!("the name's length is {length} once its placeholders are filled in");
         findings.add(
             Finding::new(at!["name"], message)
@@ -78,11 +75,11 @@ fn name(name: &NameTemplate, findings: &mut Findings) {
 fn description(description: &str, findings: &mut Findings) {
     const RULE: &str = "EC2 API Reference, RegisterImage (Description)";
     let length = description.chars().count();
-    if length > 255 {
+    if length > DESCRIPTION {
         let message = format!("the description has {length} characters");
         findings.add(
             Finding::new(at!["description"], message)
-                .hint("at most 255")
+                .hint(format!("at most {DESCRIPTION}"))
                 .rule(RULE),
         );
     }

@@ -23,7 +23,7 @@ fn product_codes(manifest: &ImageManifest, findings: &mut Findings) {
             Finding::new(
                 path.clone(),
                 format!(
-                    "the source `{}` makes an image that takes no product codes",
+                    "the source `{}` makes an AMI that does not support product codes",
                     manifest.build.source.kind()
                 ),
             )

@@ -16,12 +16,9 @@ const RULE: &str = "EC2 API Reference, RegisterImage";
 const UEFI_DATA: usize = 64_000;
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
-    let Some(register) = &manifest.build.register else {
+    let Some(register) = manifest.build.registered() else {
         return;
     };
-    if !manifest.build.source.is_registered() {
-        return;
-    }
     match manifest.build.virtualization_type() {
         Some(VirtualizationType::Hvm) => hvm(register, findings),
         Some(VirtualizationType::Paravirtual) => paravirtual(register, findings),
@@ -58,7 +55,11 @@ fn hvm(register: &Register, findings: &mut Findings) {
     ] {
         if given.is_some() {
             let hint = "remove it, or set `virtualizationType: paravirtual`";
-            let finding = refuse(name, "an hvm image takes no kernel and no RAM disk", hint);
+            let finding = refuse(
+                name,
+                "an hvm image cannot have a kernel or a RAM disk",
+                hint,
+            );
             findings.add(
                 finding
                     .because_of(field("virtualizationType"))
@@ -94,10 +95,7 @@ fn paravirtual(register: &Register, findings: &mut Findings) {
     if let Some(architecture) = register.architecture
         && !matches!(architecture, Architecture::I386 | Architecture::X86_64)
     {
-        let message = format!(
-            "{} images are hvm, never paravirtual",
-            architecture.as_str()
-        );
+        let message = format!("{} images are always hvm", architecture.as_str());
         let finding = refuse("architecture", &message, "set `virtualizationType: hvm`");
         findings.add(depends(finding));
     }
@@ -107,7 +105,7 @@ fn paravirtual(register: &Register, findings: &mut Findings) {
     ) {
         let finding = refuse(
             "bootMode",
-            "a paravirtual image does not boot by UEFI",
+            "a paravirtual image cannot boot with UEFI",
             "set `virtualizationType: hvm`",
         );
         findings.add(depends(finding));
@@ -132,7 +130,7 @@ fn firmware(register: &Register, findings: &mut Findings) {
         && arm
         && boot_mode != BootMode::Uefi
     {
-        let message = format!("an Arm image boots by UEFI, not by {}", boot_mode.as_str());
+        let message = format!("an Arm image boots with UEFI, not {}", boot_mode.as_str());
         let finding = refuse(
             "bootMode",
             &message,
@@ -158,7 +156,7 @@ fn uefi_data(data: &str, boot_mode: Option<BootMode>, findings: &mut Findings) {
     if boot_mode == Some(BootMode::LegacyBios) {
         let finding = refuse(
             "uefiData",
-            "UEFI data has no meaning with `bootMode: legacy-bios`",
+            "UEFI data cannot be used with `bootMode: legacy-bios`",
             "remove one of the two",
         );
         findings.add(finding.because_of(field("bootMode")));
@@ -188,10 +186,7 @@ fn instance_store(register: &Register, findings: &mut Findings) {
     if let Some(architecture) = register.architecture
         && !matches!(architecture, Architecture::I386 | Architecture::X86_64)
     {
-        let message = format!(
-            "bundles are i386 or x86_64, never {}",
-            architecture.as_str()
-        );
+        let message = format!("bundles are i386 or x86_64, not {}", architecture.as_str());
         let finding = refuse(
             "architecture",
             &message,

@@ -83,7 +83,9 @@ fn registered(manifest: &ImageManifest, findings: &mut Findings) {
         findings.add(
             Finding::new(
                 at!["register"],
-                format!("the source `{kind}` makes its AMI with {call}, which takes none of these"),
+                format!(
+                    "the source `{kind}` makes its AMI with {call}, which has no such parameters"
+                ),
             )
             .hint("remove `register`: the AMI keeps the attributes it has in its source")
             .rule(format!("EC2 API Reference, {call}"))

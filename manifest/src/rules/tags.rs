@@ -12,6 +12,10 @@ const RULE: &str = "EC2 User Guide, Tag restrictions";
 /// Most tags of a resource.
 const MOST: usize = 50;
 
+/// Longest key and value of a tag, in characters.
+const KEY: usize = 128;
+const VALUE: usize = 256;
+
 /// Tags that amiwright sets itself: `amiwright:manifest`, `amiwright:sha256` and `amiwright:attempt`, and for a machine
 /// `Name`.
 const OWN: usize = 4;
@@ -41,9 +45,13 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
             );
         }
         let length = value.chars().count();
-        if length > 256 {
+        if length > VALUE {
             let message = format!("the value of the tag has {length} characters");
-            findings.add(Finding::new(path, message).hint("at most 256").rule(RULE));
+            findings.add(
+                Finding::new(path, message)
+                    .hint(format!("at most {VALUE}"))
+                    .rule(RULE),
+            );
         } else if value.chars().any(char::is_control) {
             let finding = Finding::new(path, "the value of the tag has control characters");
             findings.add(
@@ -66,7 +74,7 @@ fn key_fault(key: &str) -> Option<(String, &'static str)> {
             "a tag's key cannot be empty".to_owned(),
             "1 to 128 characters",
         ))
-    } else if length > 128 {
+    } else if length > KEY {
         Some((
             format!("the tag's key has {length} characters"),
             "1 to 128 characters",
@@ -84,7 +92,7 @@ fn key_fault(key: &str) -> Option<(String, &'static str)> {
     } else if starts("amiwright:") {
         Some((
             format!("the tag {} is reserved", quoted(key)),
-            "tags under `amiwright:` tell whose image this is",
+            "amiwright sets the tags under `amiwright:` itself",
         ))
     } else {
         None

@@ -87,12 +87,7 @@ const GP3_IOPS_PER_MIB: u32 = 4;
 const GP3_THROUGHPUT: u32 = 125;
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
-    let Some(register) = manifest
-        .build
-        .register
-        .as_ref()
-        .filter(|_| manifest.build.source.is_registered())
-    else {
+    let Some(register) = manifest.build.registered() else {
         return;
     };
     if manifest.build.source.is_instance_store() {
@@ -153,7 +148,7 @@ fn origin(ebs: &Ebs, is_root: bool, path: &Path, findings: &mut Findings) {
         findings.add(
             Finding::new(
                 path.join("kmsKeyId"),
-                "RegisterImage takes no key for a volume",
+                "RegisterImage does not take a KMS key for a volume",
             )
             .hint("encrypt the snapshot with the key, or copy the image with one (`regions`)")
             .rule(
@@ -212,7 +207,7 @@ fn performance(ebs: &Ebs, path: &Path, findings: &mut Findings) {
                 let message = match ebs.volume_type {
                     Some(_) => format!("{name} volumes take no `{field}`"),
                     None => format!(
-                        "`{field}` needs a volume type; gp2, which is taken without one, has none"
+                        "`{field}` needs a `volumeType`: the default, gp2, does not take it"
                     ),
                 };
                 let hint = if field == "iops" {

@@ -6,7 +6,7 @@ use crate::sha256_hex;
 
 use super::{
     Architecture, NameTemplate, Register, Registration, Source, VirtualizationType, canonical,
-    registration::{find_root, with_root},
+    registration::{add_root, find_root},
 };
 
 /// The root device of an image whose manifest names none; Amazon Linux's own.
@@ -68,9 +68,7 @@ impl BuildSpec {
     pub fn digest(&self) -> String {
         sha256_hex(&self.canonical())
     }
-}
 
-impl BuildSpec {
     /// What RegisterImage is to be sent; none for a source whose AMI another call makes.
     ///
     /// `imported` is the snapshot that a `disk` became; a `snapshot` source brings its own.
@@ -79,39 +77,31 @@ impl BuildSpec {
         if !self.source.is_registered() {
             return None;
         }
-        let register = self.register.clone().unwrap_or_default();
-        let root_device_name = self.root_device_name();
-        let block_device_mappings = match &root_device_name {
-            Some(root) if !self.source.is_instance_store() => with_root(
-                &register.block_device_mappings,
-                root,
-                self.source_snapshot().or(imported),
-            ),
-            _ => register.block_device_mappings.clone(),
-        };
+        let root = self.root_device_name();
+        let mut register = self.register.clone().unwrap_or_default();
+        if let Some(root) = &root
+            && !self.source.is_instance_store()
+        {
+            let snapshot = self.source_snapshot().or(imported);
+            add_root(&mut register.block_device_mappings, root, snapshot);
+        }
+        let uefi_data = register.uefi_data.take();
         Some(Registration {
             architecture: self.architecture(),
             virtualization_type: self.virtualization_type(),
-            boot_mode: register.boot_mode,
-            tpm_support: register.tpm_support,
-            uefi_data: register
-                .uefi_data
-                .map(|data| data.split_ascii_whitespace().collect()),
-            imds_support: register.imds_support,
-            ena_support: register.ena_support,
-            sriov_net_support: register.sriov_net_support,
-            kernel_id: register.kernel_id,
-            ramdisk_id: register.ramdisk_id,
-            billing_products: register.billing_products,
-            root_device_name,
-            block_device_mappings,
+            uefi_data: uefi_data.map(|data| data.split_ascii_whitespace().collect()),
+            root_device_name: root,
+            ..register
         })
     }
 
     /// The architecture to register: as given, else x86_64, else (none) the bundle's own.
     #[must_use]
     pub fn architecture(&self) -> Option<Architecture> {
-        let given = self.register().and_then(|register| register.architecture);
+        let given = self
+            .register
+            .as_ref()
+            .and_then(|register| register.architecture);
         given.or((!self.source.is_instance_store()).then_some(Architecture::X86_64))
     }
 
@@ -119,7 +109,7 @@ impl BuildSpec {
     /// (none) as the bundle's manifest has it.
     #[must_use]
     pub fn virtualization_type(&self) -> Option<VirtualizationType> {
-        let register = self.register();
+        let register = self.register.as_ref();
         let given = register.and_then(|register| register.virtualization_type);
         given.or_else(|| {
             if !self.source.is_instance_store() {
@@ -136,7 +126,7 @@ impl BuildSpec {
     /// snapshot, or the first that could take the snapshot; else `/dev/xvda`.
     #[must_use]
     pub fn root_device_name(&self) -> Option<String> {
-        let register = self.register();
+        let register = self.register.as_ref();
         if let Some(given) = register.and_then(|register| register.root_device_name.clone()) {
             return Some(given);
         }
@@ -153,10 +143,11 @@ impl BuildSpec {
         )
     }
 
-    /// `register`, where given.
-    #[must_use]
-    pub(crate) fn register(&self) -> Option<&Register> {
-        self.register.as_ref()
+    /// `register`, where it is given and has a meaning.
+    pub(crate) fn registered(&self) -> Option<&Register> {
+        self.register
+            .as_ref()
+            .filter(|_| self.source.is_registered())
     }
 
     /// The snapshot of a `snapshot` source.

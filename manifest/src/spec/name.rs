@@ -1,11 +1,22 @@
 //! An AMI's name with placeholders.
 
+use std::ops::RangeInclusive;
+
 use jiff::{Timestamp, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Digits of the manifest's digest in a name: 2^32 versions of one manifest on one day are enough.
-const DIGEST_DIGITS: usize = 8;
+/// Digits of the digest in a name: 2^32 versions of one manifest on one day are enough.
+pub(crate) const DIGEST_DIGITS: usize = 8;
+
+/// How many characters an AMI's name may have (EC2 API Reference, RegisterImage, Name).
+pub(crate) const NAME_LENGTH: RangeInclusive<usize> = 3..=128;
+
+/// Whether an AMI's name may have this character: letters, digits and these marks (EC2 API Reference, RegisterImage,
+/// Name).
+pub(crate) fn is_name_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "()[] ./-'@_".contains(c)
+}
 
 /// An AMI's name in which `{date}`, `{time}` and `{digest}` stand for what the moment and the manifest version give.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -24,18 +35,6 @@ pub(crate) enum Piece<'a> {
 impl NameTemplate {
     /// The placeholders that a name may have.
     pub const PLACEHOLDERS: [&'static str; 3] = ["date", "time", "digest"];
-
-    /// A template from its text.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The template as written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 
     /// The name: `{date}` is `at` as YYYY-MM-DD, `{time}` as HHMMSS (both UTC), `{digest}` the first 8 digits of `digest`.
     #[must_use]

@@ -1,46 +1,13 @@
-//! What RegisterImage is to be sent, with every default resolved: the caller needs no logic of its own.
+//! What RegisterImage is to be sent, with every default resolved: callers add nothing to it.
 
-use serde::Serialize;
-
-use super::{
-    Architecture, BlockDeviceMapping, BootMode, Ebs, ImdsSupport, SriovNetSupport, TpmSupport,
-    VirtualizationType,
-};
+use super::{BlockDeviceMapping, Ebs, Register};
 
 /// Root devices by convention, in the order they are looked for when `rootDeviceName` is left out.
 const USUAL_ROOTS: [&str; 3] = ["/dev/xvda", "/dev/sda1", "/dev/sda"];
 
-/// The parameters of RegisterImage except name, description, tags and, for bundles, ImageLocation.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Registration {
-    /// None: the bundle's own.
-    pub architecture: Option<Architecture>,
-    /// None: paravirtual if the bundle names a kernel, else hvm. Send one always: EC2's default is paravirtual.
-    pub virtualization_type: Option<VirtualizationType>,
-    /// The boot mode.
-    pub boot_mode: Option<BootMode>,
-    /// NitroTPM.
-    pub tpm_support: Option<TpmSupport>,
-    /// The UEFI variable store in base64, without white space.
-    pub uefi_data: Option<String>,
-    /// IMDSv2.
-    pub imds_support: Option<ImdsSupport>,
-    /// ENA.
-    pub ena_support: Option<bool>,
-    /// Intel 82599 virtual function.
-    pub sriov_net_support: Option<SriovNetSupport>,
-    /// Kernel.
-    pub kernel_id: Option<String>,
-    /// RAM disk.
-    pub ramdisk_id: Option<String>,
-    /// Billing product codes.
-    pub billing_products: Vec<String>,
-    /// None for a bundle that leaves it to EC2.
-    pub root_device_name: Option<String>,
-    /// Mappings; the root's has the source's snapshot. Empty for a bundle that leaves them to its own manifest.
-    pub block_device_mappings: Vec<BlockDeviceMapping>,
-}
+/// What RegisterImage is sent, besides name, description, tags and (for bundles) ImageLocation: `register` with every
+/// default filled in. For a bundle, what is none or empty is left to the bundle's own manifest.
+pub type Registration = Register;
 
 /// The mapping that is the root where the manifest names none.
 pub(super) fn find_root<'a>(
@@ -66,13 +33,8 @@ pub(super) fn find_root<'a>(
     found.map(|(name, _)| name)
 }
 
-/// The mappings with a root that has the snapshot.
-pub(super) fn with_root(
-    mappings: &[BlockDeviceMapping],
-    root: &str,
-    snapshot: Option<&str>,
-) -> Vec<BlockDeviceMapping> {
-    let mut mappings = mappings.to_vec();
+/// Gives the mapping of the root its snapshot; adds one if there is none.
+pub(super) fn add_root(mappings: &mut Vec<BlockDeviceMapping>, root: &str, snapshot: Option<&str>) {
     let position = mappings
         .iter()
         .position(|mapping| mapping.device_name == root);
@@ -88,5 +50,4 @@ pub(super) fn with_root(
     if ebs.snapshot_id.is_none() {
         ebs.snapshot_id = snapshot.map(str::to_owned);
     }
-    mappings
 }

@@ -86,7 +86,7 @@ fn refuses_bad_machine_configurations() {
             "<kernel_id>aki-919dcaf8",
             "§<kernel_id>",
             "kernel_id",
-            "no value",
+            "is empty",
         ),
         ("ari-0a1b2c3d", "§ari-xyz", "ramdisk_id", "a ramdisk"),
         (
@@ -236,7 +236,7 @@ fn refuses_bad_parts() {
         (".", "another folder"),
         ("web&#9;part", "control character U+0009"),
         ("web\u{9f}part", "control character U+009F"),
-        ("web.part.2", "there already"),
+        ("web.part.2", "is used twice"),
         (&"x".repeat(256), "256 bytes long"),
     ] {
         refused(
@@ -250,10 +250,10 @@ fn refuses_bad_parts() {
         "<filename>web.part.3",
         "§<filename>",
         &path(".filename"),
-        "no value",
+        "is empty",
     );
     for (bad, message) in [
-        ("2", "there already"),
+        ("2", "is used twice"),
         ("4", "too high"),
         ("-3", "not a number"),
     ] {
@@ -358,7 +358,7 @@ fn refuses_hostile_xml_with_its_place() {
         "<manifest>",
         "§<!DOCTYPE manifest>\n<manifest>",
         "",
-        "no DOCTYPE",
+        "a DOCTYPE is not allowed",
     );
     refused(
         "<manifest>",
@@ -371,7 +371,7 @@ fn refuses_hostile_xml_with_its_place() {
     let latin = refuse(&PRETTY.replace("UTF-8\"?>", "ISO-8859-1\"?>"));
     assert_eq!(
         latin[0].to_string().split(" (").next(),
-        Some("1:1: the encoding `ISO-8859-1` is not read")
+        Some("1:1: the encoding `ISO-8859-1` is not supported")
     );
     let late = refuse(&format!("\n{PRETTY}"));
     assert!(late[0].message.contains("not at the very start"));
@@ -431,7 +431,9 @@ fn stops_at_what_cannot_be_read_further() {
     assert!(first("{\"name\": \"web\"}").contains("text before the root"));
     assert!(first(" \n").contains("is empty"));
     assert!(first("").contains("is empty"));
-    assert!(first(&" ".repeat(limits::MANIFEST_BYTES + 1)).contains("more than 1048576 bytes"));
+    assert!(
+        first(&" ".repeat(crate::limits::MANIFEST_BYTES + 1)).contains("more than 1048576 bytes")
+    );
     assert!(first("<manifest>&").contains("well-formed"));
 }
 
@@ -440,7 +442,7 @@ fn refuses_what_is_not_utf_8() {
     let first = |bytes: &[u8]| parse(bytes).unwrap_err().remove(0).to_string();
     assert!(
         first(b"<manifest>\n\xC3\xA9\xE9</manifest>")
-            .starts_with("2:2: the byte 0xE9 is not UTF-8")
+            .starts_with("2:2: the manifest is not UTF-8 text: byte")
     );
     assert!(first(b"\xFF\xFE<\0m\0").contains("UTF-16"));
 }

@@ -5,7 +5,7 @@ use super::*;
 const ID: &str = "snap-0123456789abcdef0";
 
 #[test]
-fn texts_that_are_no_documents() {
+fn texts_that_are_not_documents() {
     refused("", &["1:1 : the manifest is empty"]);
     refused(" \n\n", &["1:1 : the manifest is empty"]);
     refused("# nothing\n", &["1:1 : the manifest is empty"]);
@@ -104,23 +104,35 @@ fn yaml_that_is_more_than_a_manifest_needs() {
 }
 
 #[test]
-fn bombs_do_not_go_off() {
+fn documents_cannot_grow_when_read() {
     let laughs = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n";
     assert!(!problems_of("a.image.yaml", laughs.as_bytes()).is_empty());
     let deep = 100_000;
-    refused(&"[".repeat(deep), &["1:256 : nested more than 32 deep"]);
-    refused(&"{a: ".repeat(deep), &["1:1021 : nested more than 32 deep"]);
-    refused(&"- ".repeat(deep), &["1:65 : nested more than 32 deep"]);
-    refused(&"? ".repeat(deep), &["1:65 : nested more than 32 deep"]);
+    refused(
+        &"[".repeat(deep),
+        &["1:256 : nested more than 32 levels deep"],
+    );
+    refused(
+        &"{a: ".repeat(deep),
+        &["1:1021 : nested more than 32 levels deep"],
+    );
+    refused(
+        &"- ".repeat(deep),
+        &["1:65 : nested more than 32 levels deep"],
+    );
+    refused(
+        &"? ".repeat(deep),
+        &["1:65 : nested more than 32 levels deep"],
+    );
     refused_as(
         "a.image.json",
         "[".repeat(deep).as_bytes(),
-        &["1:33 : nested more than 32 deep"],
+        &["1:33 : nested more than 32 levels deep"],
     );
     refused_as(
         "a.image.json",
         "{\"a\":".repeat(deep).as_bytes(),
-        &["1:161 : nested more than 32 deep"],
+        &["1:161 : nested more than 32 levels deep"],
     );
     let many: String = (0..30_000).map(|n| format!("- {n}\n")).collect();
     assert!(problems_of("a.image.yaml", many.as_bytes())[0].contains("more than 20000 values"));
@@ -149,7 +161,7 @@ fn bombs_do_not_go_off() {
 }
 
 #[test]
-fn large_texts_are_read_in_no_time() {
+fn large_texts_are_read_quickly() {
     let size = (1 << 20) - 100;
     for text in [
         "\n".repeat(size),

@@ -95,7 +95,7 @@ fn register_combinations() {
     let not = |lines: &str, expected: &[&str]| refused(&registering(lines), expected);
     not(
         "kernelId: aki-01234567",
-        &["4:3 register.kernelId: an hvm image takes no kernel"],
+        &["4:3 register.kernelId: an hvm image cannot have a kernel"],
     );
     not(
         "virtualizationType: hvm\nramdiskId: ari-01234567",
@@ -110,7 +110,7 @@ fn register_combinations() {
     );
     not(
         "virtualizationType: paravirtual\narchitecture: arm64",
-        &["5:17 register.architecture: arm64 images are hvm"],
+        &["5:17 register.architecture: arm64 images are always hvm"],
     );
     not(
         "virtualizationType: paravirtual\nbootMode: uefi",
@@ -130,7 +130,7 @@ fn register_combinations() {
     );
     not(
         "architecture: arm64\nbootMode: legacy-bios",
-        &["5:13 register.bootMode: an Arm image boots by UEFI"],
+        &["5:13 register.bootMode: an Arm image boots with UEFI"],
     );
     not(
         "uefiData: not base64!",
@@ -142,7 +142,7 @@ fn register_combinations() {
     );
     not(
         "bootMode: legacy-bios\nuefiData: QUFB",
-        &["5:13 register.uefiData: UEFI data has no meaning"],
+        &["5:13 register.uefiData: UEFI data cannot be used"],
     );
     not(
         "billingProducts: [bp-1, xx, bp-1]",
@@ -199,15 +199,15 @@ fn devices() {
     );
     mappings(
         "{deviceName: /dev/sdf}",
-        &["6:5 register.blockDeviceMappings[1]: the device maps nothing"],
+        &["6:5 register.blockDeviceMappings[1]: the mapping has no target"],
     );
     mappings(
         "{deviceName: /dev/sdf, noDevice: false}",
-        &["6:5 register.blockDeviceMappings[1]: the device maps nothing"],
+        &["6:5 register.blockDeviceMappings[1]: the mapping has no target"],
     );
     mappings(
         "{deviceName: /dev/sdf, noDevice: true, virtualName: ephemeral0}",
-        &["6:5 register.blockDeviceMappings[1]: the device maps several"],
+        &["6:5 register.blockDeviceMappings[1]: the mapping has several"],
     );
     mappings(
         "{virtualName: ephemeral0}",
@@ -283,7 +283,7 @@ fn volumes() {
         "volumeSize: 1, encrypted: true, kmsKeyId: alias/a",
         ".kmsKeyId",
         "kmsKeyId",
-        "RegisterImage takes no key",
+        "RegisterImage does not take a KMS key",
     );
     for (fields, place, message) in [
         (
@@ -324,7 +324,7 @@ fn volumes() {
         (
             "volumeSize: 20, iops: 3000",
             "iops",
-            "`iops` needs a volume type",
+            "`iops` needs a `volumeType`",
         ),
         (
             "volumeSize: 20, volumeType: gp3, iops: 2999",
@@ -454,7 +454,7 @@ fn publishing() {
     );
     refused(
         "name: web\nsource: {disk: {object: a, format: raw, encrypted: true}}\naccess: {public: true}\n",
-        &["3:18 access.public: an image with an encrypted volume cannot be public"],
+        &["3:18 access.public: an AMI with an encrypted volume cannot be public"],
     );
     refused(
         &with(
@@ -483,7 +483,9 @@ fn publishing() {
     );
     refused(
         &with("productCodes: [774F4FF8]"),
-        &["3:1 productCodes: the source `snapshot` makes an image that takes no product codes"],
+        &[
+            "3:1 productCodes: the source `snapshot` makes an AMI that does not support product codes",
+        ],
     );
     refused(
         &with("store: {bucket: \"s3://archive\"}"),
@@ -516,11 +518,11 @@ fn deprecation() {
     );
     not(
         "after: soon",
-        "3:20 deprecate.after: `soon` is not a length of time",
+        "3:20 deprecate.after: `soon` is not a duration",
     );
     not(
         "after: \"90\"",
-        "3:20 deprecate.after: `90` is not a length of time",
+        "3:20 deprecate.after: `90` is not a duration",
     );
     not(
         "after: -90d",
@@ -532,7 +534,7 @@ fn deprecation() {
     );
     not(
         "after: 11y",
-        "3:20 deprecate.after: an AMI can be deprecated at most 10 years ahead",
+        "3:20 deprecate.after: an AMI can be deprecated at most 10 years in the future",
     );
     not("after: 9999y", "3:20 deprecate.after: ");
     not("after: 99999999999999999999d", "3:20 deprecate.after: ");
@@ -542,11 +544,11 @@ fn deprecation() {
     );
     not(
         "at: 2027-01-01",
-        "3:17 deprecate.at: `2027-01-01` is not a moment",
+        "3:17 deprecate.at: `2027-01-01` is not a point in time",
     );
     not(
         "at: 2027-13-01T00:00:00Z",
-        "3:17 deprecate.at: `2027-13-01T00:00:00Z` is not a moment",
+        "3:17 deprecate.at: `2027-13-01T00:00:00Z` is not a point in time",
     );
     refused(
         &with("deprecate: {after: 3y}\naccess: {public: true}"),
