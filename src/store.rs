@@ -31,7 +31,7 @@ pub enum StoreError {
     Aws(#[from] AwsError),
     /// The object is not a status.
     #[error(
-        "s3://{bucket}/{key} is no status ({reason}): restore an earlier version of the object, or remove it to start anew"
+        "s3://{bucket}/{key} is not a status ({reason}): restore an earlier version of the object, or delete it to start again"
     )]
     Unreadable {
         /// Bucket.

@@ -50,6 +50,9 @@ pub async fn reconcile(
             Decision::Note(status, etag) => {
                 let saved = store::save(aws, config, &status, Some(&etag)).await?;
                 if let Saved::Yes(etag) = saved {
+                    if is_replaced(context, &status).await? {
+                        continue;
+                    }
                     let loaded = Loaded {
                         status: *status,
                         etag,
@@ -67,6 +70,16 @@ pub async fn reconcile(
         }
     }
     Err(contended(key))
+}
+
+/// Whether the next version came before an upload was noted in the status: the sweep takes a status that was written
+/// after an upload for one that knows it.
+async fn is_replaced(context: Context<'_>, status: &Status) -> Result<bool, Error> {
+    let manifest = &status.manifest;
+    let current = context.aws.head_object(&manifest.bucket, &manifest.key);
+    Ok(current
+        .await?
+        .is_none_or(|current| current.etag != manifest.etag))
 }
 
 /// What became of starting a version.
@@ -118,10 +131,18 @@ async fn open(
 
 /// The manifest is gone: somebody no longer wants the image. One that is final stays.
 async fn without_manifest(context: Context<'_>, before: Loaded) -> Result<Outcome, Error> {
-    let mut draft = Draft::loaded(before);
-    // What cannot be cancelled any more is finished.
-    let by = CancelBy::ManifestRemoved;
-    draft.dirty = request_cancel(&mut draft.status, by, context.now).unwrap_or(false);
+    let etag = before.etag.clone();
+    // Saved before anything is cancelled: a request that is lost to another writer would look like EC2's own failure.
+    let after = change(context, before, |status| {
+        // What cannot be cancelled any more is finished.
+        request_cancel(status, CancelBy::ManifestRemoved, context.now).unwrap_or(false)
+    })
+    .await?;
+    let draft = if after.etag == etag {
+        Draft::loaded(after)
+    } else {
+        Draft::saved(after)
+    };
     run(context, draft, None, None).await
 }
 

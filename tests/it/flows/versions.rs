@@ -37,7 +37,10 @@ async fn other_content_is_a_new_version_and_the_previous_ami_is_kept_and_named()
         .await;
     let first = stack.only_image();
 
-    let changed = format!("{}register: {{imdsSupport: v2.0}}\n", stack.manifest("web-{digest}"));
+    let changed = format!(
+        "{}register: {{imdsSupport: v2.0}}\n",
+        stack.manifest("web-{digest}")
+    );
     stack.drop_and_rest(KEY, changed).await;
     let images = stack.images();
     assert_eq!(images.len(), 2, "{images:#?}");
@@ -105,7 +108,10 @@ async fn a_new_version_waits_until_the_ami_of_the_old_one_is_there() {
     stack
         .drop_file(
             KEY,
-            format!("{}register: {{imdsSupport: v2.0}}\n", stack.manifest("web-{digest}")),
+            format!(
+                "{}register: {{imdsSupport: v2.0}}\n",
+                stack.manifest("web-{digest}")
+            ),
         )
         .await;
     stack.rest().await;
@@ -135,7 +141,10 @@ async fn a_rejected_version_keeps_the_previous_ami_in_mind() {
     stack
         .drop_and_rest(
             KEY,
-            format!("{}register: {{imdsSupport: v2.0}}\n", stack.manifest("web-{digest}")),
+            format!(
+                "{}register: {{imdsSupport: v2.0}}\n",
+                stack.manifest("web-{digest}")
+            ),
         )
         .await;
     let status = stack.status(KEY).await;
@@ -191,7 +200,10 @@ async fn settling_one_version_does_not_close_the_next() {
     stack
         .drop_file(
             KEY,
-            format!("{}register: {{imdsSupport: v2.0}}\n", stack.manifest("web-{digest}")),
+            format!(
+                "{}register: {{imdsSupport: v2.0}}\n",
+                stack.manifest("web-{digest}")
+            ),
         )
         .await;
     stack.world.settle().await;

@@ -34,7 +34,10 @@ async fn a_new_version_whose_event_was_lost_is_swept_up() {
     stack.minute().await;
     stack.drop_silently(
         KEY,
-        format!("{}register: {{imdsSupport: v2.0}}\n", stack.manifest("web-{digest}")),
+        format!(
+            "{}register: {{imdsSupport: v2.0}}\n",
+            stack.manifest("web-{digest}")
+        ),
     );
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     stack.rest().await;
@@ -89,7 +92,7 @@ async fn a_status_that_somebody_broke_is_told_and_not_overwritten() {
         .await
         .unwrap_err();
     assert!(
-        error.message.contains("is no status") && error.message.contains(KEY),
+        error.message.contains("is not a status") && error.message.contains(KEY),
         "{}",
         error.message
     );
@@ -127,7 +130,10 @@ async fn the_event_of_a_version_that_came_while_a_repetition_was_noted_may_be_lo
     stack.world.faults().on("s3", "GetObject", 1, slow);
     stack.drop_file(KEY, stack.manifest("web-{digest}")).await;
     stack.world.run_for(Duration::from_secs(3)).await;
-    let changed = format!("{}register: {{imdsSupport: v2.0}}\n", stack.manifest("web-{digest}"));
+    let changed = format!(
+        "{}register: {{imdsSupport: v2.0}}\n",
+        stack.manifest("web-{digest}")
+    );
     stack.drop_silently(KEY, changed);
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     stack.rest().await;
