@@ -1,0 +1,55 @@
+//! How many calls an image takes, at the wire: none is made that has no use. `cargo run --features bench --bin
+//! call-counter` prints what each is for.
+
+#[path = "../../benches/calls/scenario.rs"]
+mod scenario;
+#[path = "../../benches/calls/world.rs"]
+mod world;
+
+use scenario::{Counted, Scenario, by_purpose};
+
+/// Counts; fails, with all that were made, if there are more calls for each image than `limit`.
+async fn at_most(limit: usize, scenario: Scenario) -> Counted {
+    let counted = scenario.run().await.unwrap();
+    let made: Vec<String> = by_purpose(&counted.calls)
+        .iter()
+        .map(|(it, count)| {
+            let (action, object, function) = (&it.action, it.object, &it.function);
+            format!("{count} {action} {object}: {} ({function})", it.reason())
+        })
+        .collect();
+    let title = scenario.title();
+    assert!(
+        counted.each() <= limit,
+        "{title}: {}: {made:#?}",
+        counted.each()
+    );
+    counted
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot() {
+    let counted = at_most(22, Scenario::Snapshot).await;
+    assert_eq!((counted.swept, counted.idle), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_import() {
+    at_most(50, Scenario::ShortImport).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_import() {
+    at_most(109, Scenario::LongImport).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_imports_at_once() {
+    at_most(49, Scenario::ManyImports).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_manifest_again() {
+    at_most(8, Scenario::SnapshotAgain).await;
+    at_most(8, Scenario::DiskAgain).await;
+}
