@@ -31,17 +31,21 @@ EVENTS = {
     EMPTY: "advance-tasks.json",
     BOTO3: "advance-tasks.json",
 }
-# Issue 2, "Budgets": start as a multiple of the empty program's, MiB at rest, MB (10^6 bytes) zipped, and AWS calls
-# in start-up and of an idle event.
+# Start as a multiple of the empty program's, MiB at rest, MB (10^6 bytes) zipped, and AWS calls in start-up and for an
+# idle event.
 BUDGETS = [
-    ("register-image", "start", 2.5),
-    ("register-image", "rest", 10.0),
+    ("register-image", "start", 1.5),
+    ("register-image", "rest", 8.0),
     ("register-image", "zip", 4.0),
     ("register-image", "calls at start", 0),
+    ("advance-tasks", "start", 1.5),
+    ("advance-tasks", "rest", 8.0),
+    ("advance-tasks", "zip", 4.0),
     ("advance-tasks", "calls at start", 0),
     ("advance-tasks", "calls of an event", 1),
-    ("notify", "start", 2.0),
-    ("notify", "zip", 2.5),
+    ("notify", "start", 1.5),
+    ("notify", "rest", 8.0),
+    ("notify", "zip", 3.0),
     ("notify", "calls at start", 0),
 ]
 # What template.yaml and Lambda set. No home directory: Lambda has none with AWS files in it.

@@ -3,6 +3,7 @@
 
 mod changed;
 mod follow;
+mod polling_history;
 mod sweep;
 
 use std::ops::AddAssign;
@@ -23,6 +24,7 @@ use crate::notify;
 use crate::reconcile::{self, Context, Error, Outcome};
 use crate::store::{self, Loaded, OpenMarker};
 use crate::trigger::Tick;
+pub use polling_history::PollingHistory;
 use sweep::sweep;
 
 /// Statuses that are read, and images that are advanced, at once. S3 takes some 30 ms for each: ten thousand are read in ten
@@ -63,13 +65,14 @@ impl AddAssign for Report {
     }
 }
 
-/// Handles a tick: the schedule's, or an event that makes one worth while. `time_left` is the invocation's, if it is known.
+/// Handles a tick: the schedule's, or an event that makes one worth while. `history` is the process's; `time_left` is the invocation's, if it is known.
 ///
 /// # Errors
 /// If anything failed; everything else was done all the same.
 pub async fn handle(
     aws: &Aws,
     config: &Config,
+    history: &PollingHistory,
     event: &Value,
     now: Timestamp,
     time_left: Option<Duration>,
@@ -84,10 +87,10 @@ pub async fn handle(
         Ok(Tick::Image(change)) => {
             changed::look(context, &change.image_id, &mut report, &mut failures).await;
         }
-        Ok(Tick::Advance) => advance_all(context, &mut report, &mut failures).await,
+        Ok(Tick::Advance) => advance_all(context, history, &mut report, &mut failures).await,
         Ok(Tick::Sweep) => {
             sweep(context, &mut report, &mut failures).await;
-            advance_all(context, &mut report, &mut failures).await;
+            advance_all(context, history, &mut report, &mut failures).await;
         }
         Err(error) => failures.add("the event", &error),
     }
@@ -117,9 +120,14 @@ enum Visit {
     Done { advanced: bool, settled: bool },
 }
 
-async fn advance_all(context: Context<'_>, report: &mut Report, failures: &mut Failures) {
+async fn advance_all(
+    context: Context<'_>,
+    history: &PollingHistory,
+    report: &mut Report,
+    failures: &mut Failures,
+) {
     match store::list_open(context.aws, context.config).await {
-        Ok(open) => advance(context, open, report, failures).await,
+        Ok(open) => advance(context, history, open, report, failures).await,
         Err(error) => failures.add("the list of open images", &error),
     }
 }
@@ -128,6 +136,7 @@ async fn advance_all(context: Context<'_>, report: &mut Report, failures: &mut F
 /// says where the next one is to begin: however many there are, everybody has a turn.
 async fn advance(
     context: Context<'_>,
+    history: &PollingHistory,
     mut open: Vec<OpenMarker>,
     report: &mut Report,
     failures: &mut Failures,
@@ -139,7 +148,8 @@ async fn advance(
     }
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
     let visits = visit_all(context, &open, sender, report, failures);
-    let (skipped, (looked, failed)) = join(visits, follow::follow(context, receiver)).await;
+    let (skipped, (looked, failed)) =
+        join(visits, follow::follow(context, history, receiver)).await;
     *report += looked;
     failures.append(failed);
     if let Some(next) = skipped.filter(|_| many)
@@ -203,7 +213,7 @@ fn count(report: &mut Report, advanced: bool, settled: bool) {
 
 fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
     // Left for the next tick; nothing went wrong.
-    if matches!(error, Error::Aws(error) if error.is_own_pace()) {
+    if matches!(error, Error::Aws(error) if error.is_rate_limited_locally()) {
         report.skipped += 1;
         return;
     }

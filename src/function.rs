@@ -1,7 +1,6 @@
 //! The three functions as Lambda runs them: the world is built once, then each invocation is one call of a handler.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
@@ -11,7 +10,8 @@ use lambda_runtime_api_client::body::Body;
 use serde_json::Value;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::aws::{Aws, Pace};
+use crate::advance_tasks::PollingHistory;
+use crate::aws::Aws;
 use crate::config::{Config, ConfigError};
 use crate::{advance_tasks, notify, register_image};
 
@@ -37,10 +37,9 @@ pub async fn run_register_image() -> ExitCode {
     ended(lambda_runtime::run(service_fn(handler)).await)
 }
 
-/// Runs `advance-tasks`, as [`run_register_image`], at this pace.
-pub async fn run_advance_tasks(pace: Pace) -> ExitCode {
-    let start = start(|config| config.account_id().and(config.topic_arn()).map(drop))
-        .map(|(aws, config)| (aws.paced_by(Arc::new(pace)), config));
+/// Runs `advance-tasks`, as [`run_register_image`], with this polling history.
+pub async fn run_advance_tasks(history: PollingHistory) -> ExitCode {
+    let start = start(|config| config.account_id().and(config.topic_arn()).map(drop));
     let (aws, config) = &match start {
         Ok(start) => start,
         Err(error) => return refuse(&error).await,
@@ -52,6 +51,7 @@ pub async fn run_advance_tasks(pace: Pace) -> ExitCode {
         Box::pin(advance_tasks::handle(
             aws,
             config,
+            &history,
             &event.payload,
             now,
             time_left,

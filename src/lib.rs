@@ -17,8 +17,8 @@
 //! - Only [`cli`]'s `local` and `demo` know the embedded world (`localaws`), which knows nothing of this crate.
 //! - A status is only ever written conditionally. A notice is recorded in the same write as what it tells of.
 //! - Look before creating. An error or a time-out of a creating call is no answer: look again.
-//! - Nothing waits inside a function, but at most two seconds for its turn at EC2 ([`aws::Pace`]). Waiting is a state;
-//!   the next tick looks again.
+//! - Nothing waits inside a function, except up to two seconds for the [`aws::RateLimiter`]. Waiting is a state; the
+//!   next tick checks again.
 
 pub mod advance_tasks;
 pub mod aws;

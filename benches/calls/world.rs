@@ -5,9 +5,10 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amiwright::aws::{Aws, Pace};
+use amiwright::advance_tasks::{self, PollingHistory};
+use amiwright::aws::{Aws, RateLimiter};
 use amiwright::config::Config;
-use amiwright::{advance_tasks, notify, register_image};
+use amiwright::{notify, register_image};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use jiff::{Timestamp, Unit};
@@ -123,17 +124,23 @@ impl CountedWorld {
 
 /// What Lambda would run, in process.
 fn handler() -> Handler {
-    // A function's process remembers it from one invocation to the next.
-    let paces: [Arc<Pace>; 3] = Default::default();
+    let processes: [Arc<Process>; 3] = Default::default();
     Arc::new(move |invocation| {
         let names = ["register-image", "advance-tasks", "notify"];
         let is_of = |name: &&str| *name == invocation.function.binary;
-        let pace = names.iter().position(is_of).map(|at| paces[at].clone());
-        Box::pin(run(invocation, pace.unwrap_or_default()))
+        let process = names.iter().position(is_of).map(|at| processes[at].clone());
+        Box::pin(run(invocation, process.unwrap_or_default()))
     })
 }
 
-async fn run(invocation: Invocation, pace: Arc<Pace>) -> Result<Value, FunctionError> {
+/// What a function's process keeps in memory.
+#[derive(Default)]
+struct Process {
+    rate_limiter: Arc<RateLimiter>,
+    history: PollingHistory,
+}
+
+async fn run(invocation: Invocation, process: Arc<Process>) -> Result<Value, FunctionError> {
     let credentials = Credentials::new("AKIDLOCAL", "secret", None, None, "bench");
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
@@ -143,7 +150,7 @@ async fn run(invocation: Invocation, pace: Arc<Pace>) -> Result<Value, FunctionE
         .time_source(localaws::client::time_source(invocation.clock))
         .sleep_impl(localaws::client::sleep(invocation.clock))
         .build();
-    let aws = Aws::with_config(sdk).paced_by(pace);
+    let aws = Aws::with_config(sdk).with_rate_limiter(process.rate_limiter.clone());
     let failed = |failures: amiwright::Failures| error(&failures);
     let config = configured(&invocation.function.environment).map_err(|it| error(&it))?;
     let now = whole_seconds(invocation.clock.now());
@@ -153,7 +160,14 @@ async fn run(invocation: Invocation, pace: Arc<Pace>) -> Result<Value, FunctionE
             .map_err(failed),
         "advance-tasks" => {
             let time_left = Duration::try_from(invocation.deadline.duration_since(now)).ok();
-            let tick = advance_tasks::handle(&aws, &config, &invocation.payload, now, time_left);
+            let tick = advance_tasks::handle(
+                &aws,
+                &config,
+                &process.history,
+                &invocation.payload,
+                now,
+                time_left,
+            );
             tick.await.map(|report| json!(report)).map_err(failed)
         }
         "notify" => {

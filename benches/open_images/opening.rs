@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
-use amiwright::aws::{Aws, Pace, Registered};
+use amiwright::advance_tasks::{self, PollingHistory};
+use amiwright::aws::{Aws, Registered};
 use amiwright::config::Config;
 use amiwright::manifest::image::{BlockDeviceMapping, Ebs, Registration, VirtualizationType};
-use amiwright::{advance_tasks, register_image, store};
+use amiwright::{register_image, store};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -106,7 +106,7 @@ impl Opened {
         Ok(opened)
     }
 
-    /// The function's way to this world, with a pace of its own.
+    /// A function's clients for this world, with a rate limiter of their own.
     pub(crate) fn aws(&self) -> Aws {
         way(&self.world, REGION)
     }
@@ -173,7 +173,7 @@ impl Opened {
             let manifest = self.manifest(number, kind);
             let bucket = &self.config.bucket;
             self.world.s3().put(bucket, &key, manifest).await?;
-            // Each with a pace of its own: this is not what is measured.
+            // Each with a rate limiter of its own: this is not what is measured.
             register_image::handle(
                 &self.aws(),
                 &self.config,
@@ -194,7 +194,8 @@ impl Opened {
                 "source": "aws.ec2", "detail-type": "EC2 AMI State Change", "region": REGION,
                 "detail": {"RequestId": "1", "ImageId": image.id, "State": "available", "ErrorMessage": ""}
             });
-            advance_tasks::handle(&self.aws(), &self.config, &event, self.now(), None).await
+            let history = PollingHistory::default();
+            advance_tasks::handle(&self.aws(), &self.config, &history, &event, self.now(), None).await
         });
         stored
             .buffer_unordered(AT_ONCE)
@@ -286,7 +287,7 @@ fn way(world: &World, region: &str) -> Aws {
         .time_source(world.time_source())
         .sleep_impl(world.sleep())
         .build();
-    Aws::with_config(config).paced_by(Arc::new(Pace::default()))
+    Aws::with_config(config)
 }
 
 fn now(world: &World) -> Timestamp {

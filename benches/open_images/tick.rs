@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
-use amiwright::advance_tasks;
+use amiwright::advance_tasks::{self, PollingHistory};
 use amiwright::aws::Aws;
 use localaws::faults::{Call, Fault};
 use serde_json::json;
@@ -30,6 +30,7 @@ const EC2_ACTIONS: [&str; 5] = [
 pub(crate) struct Ticker<'a> {
     opened: &'a Opened,
     aws: Aws,
+    history: PollingHistory,
 }
 
 /// What a tick came to.
@@ -67,6 +68,7 @@ pub(crate) fn ticker(opened: &Opened) -> Ticker<'_> {
     Ticker {
         opened,
         aws: opened.aws(),
+        history: PollingHistory::default(),
     }
 }
 
@@ -89,7 +91,15 @@ impl Ticker<'_> {
         let begun = (std::time::Instant::now(), tokio::time::Instant::now());
         let now = self.opened.now();
         let event = json!({"task": "advance"});
-        let report = advance_tasks::handle(&self.aws, config, &event, now, Some(time_left)).await?;
+        let report = advance_tasks::handle(
+            &self.aws,
+            config,
+            &self.history,
+            &event,
+            now,
+            Some(time_left),
+        )
+        .await?;
         let (computing, waiting) = (begun.0.elapsed(), begun.1.elapsed());
         let peak = Memory::read("VmHWM")?;
         let made = world.calls();

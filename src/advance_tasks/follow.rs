@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
-use super::{AT_ONCE, Report, count, fail, send_late_notices};
+use super::{AT_ONCE, PollingHistory, Report, count, fail, send_late_notices};
 use crate::Failures;
 use crate::aws::{AwsError, FILTER_VALUES_MAX, STORED_IDS_MAX};
 use crate::image::Status;
@@ -36,6 +36,7 @@ enum Batch {
 /// The images of a tick that wait for EC2.
 struct Followed<'a> {
     context: Context<'a>,
+    history: &'a PollingHistory,
     waiting: BTreeMap<Batch, Vec<Loaded>>,
     listed: BTreeMap<Batch, Vec<ObservedTask>>,
 }
@@ -43,10 +44,11 @@ struct Followed<'a> {
 /// Looks at all that come, as soon as there are as many of a kind as one call can tell of.
 pub(super) async fn follow(
     context: Context<'_>,
+    history: &PollingHistory,
     mut awaiting: mpsc::Receiver<Loaded>,
 ) -> (Report, Failures) {
     let (mut report, mut failures) = (Report::default(), Failures::default());
-    let mut followed = Followed::new(context);
+    let mut followed = Followed::new(context, history);
     while let Some(loaded) = awaiting.recv().await {
         followed.add(loaded, &mut report, &mut failures).await;
     }
@@ -61,9 +63,10 @@ enum Seen {
 }
 
 impl<'a> Followed<'a> {
-    fn new(context: Context<'a>) -> Self {
+    fn new(context: Context<'a>, history: &'a PollingHistory) -> Self {
         Self {
             context,
+            history,
             waiting: BTreeMap::new(),
             listed: BTreeMap::new(),
         }
@@ -71,7 +74,7 @@ impl<'a> Followed<'a> {
 
     /// Adds an image that waits, if it is time to look; looks as soon as there are as many as one call can tell of.
     async fn add(&mut self, loaded: Loaded, report: &mut Report, failures: &mut Failures) {
-        if !is_due(self.context, &loaded.status) {
+        if !is_due(self.context, self.history, &loaded.status) {
             return;
         }
         let batch = batch(&loaded.status);
@@ -102,9 +105,9 @@ impl<'a> Followed<'a> {
         report: &mut Report,
         failures: &mut Failures,
     ) {
-        let pace = self.context.aws.pace();
+        let history = self.history;
         waiting.sort_by_cached_key(|loaded| {
-            awaited_id(self.context, &loaded.status).and_then(|id| pace.last_look(&id))
+            awaited_id(self.context, &loaded.status).and_then(|id| history.last_poll(&id))
         });
         while !waiting.is_empty() {
             let rest = waiting.split_off(waiting.len().min(STORED_IDS_MAX));
@@ -123,10 +126,10 @@ impl<'a> Followed<'a> {
         if waiting.is_empty() {
             return;
         }
-        let context = self.context;
+        let (context, history) = (self.context, self.history);
         let seen = match self.observe(batch, &waiting).await {
             Ok(seen) => seen,
-            Err(error) if error.is_own_pace() => {
+            Err(error) if error.is_rate_limited_locally() => {
                 report.skipped += waiting.len();
                 return;
             }
@@ -141,7 +144,7 @@ impl<'a> Followed<'a> {
             .into_iter()
             .map(|loaded| async move {
                 let key = loaded.status.manifest.key.clone();
-                (key, keep(context, loaded, seen).await)
+                (key, keep(context, history, loaded, seen).await)
             })
             .collect();
         let mut changes = stream::iter(changes).buffered(AT_ONCE);
@@ -240,18 +243,18 @@ fn awaited_id(context: Context<'_>, status: &Status) -> Option<String> {
 }
 
 /// Whether it is time to look: often while it is young, and whenever something is to end it.
-fn is_due(context: Context<'_>, status: &Status) -> bool {
+fn is_due(context: Context<'_>, history: &PollingHistory, status: &Status) -> bool {
     let Some(id) = awaited_id(context, status) else {
         return true;
     };
-    let Some(last) = context.aws.pace().last_look(&id) else {
+    let Some(last) = history.last_poll(&id) else {
         return true;
     };
     let began = status
         .followed_task()
         .map_or(status.step_since, |task| task.started_at);
     let interval = polling_interval(context.now.duration_since(began));
-    let interval = context.aws.pace().between_looks(interval);
+    let interval = history.scaled(interval);
     // What has just not been seen is looked for again at once: one answer without it is no proof.
     let is_unseen = status
         .followed_task()
@@ -262,7 +265,12 @@ fn is_due(context: Context<'_>, status: &Status) -> bool {
 }
 
 /// Keeps what was seen, does what can be done then, and sends what is late. Returns whether the status changed.
-async fn keep(context: Context<'_>, loaded: Loaded, seen: &Seen) -> Result<bool, Error> {
+async fn keep(
+    context: Context<'_>,
+    history: &PollingHistory,
+    loaded: Loaded,
+    seen: &Seen,
+) -> Result<bool, Error> {
     let Some(id) = awaited_id(context, &loaded.status) else {
         return Ok(false);
     };
@@ -284,7 +292,7 @@ async fn keep(context: Context<'_>, loaded: Loaded, seen: &Seen) -> Result<bool,
             go_on(context, after, &etag).await?
         }
     };
-    context.aws.pace().looked(&id, context.now);
+    history.record_poll(&id, context.now);
     Ok(advanced)
 }
 

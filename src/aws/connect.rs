@@ -12,7 +12,7 @@ use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use super::Pace;
+use super::RateLimiter;
 
 /// Longest wait for a connection: what the SDK's own configuration has.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
@@ -32,7 +32,7 @@ pub struct Aws {
     path_style: bool,
     /// Whether each service's own endpoint variable is still to be read; the SDK's configuration does it itself.
     reads_endpoints: bool,
-    pace: Arc<Pace>,
+    rate_limiter: Arc<RateLimiter>,
     s3: OnceLock<aws_sdk_s3::Client>,
     ec2: OnceLock<aws_sdk_ec2::Client>,
     sns: OnceLock<aws_sdk_sns::Client>,
@@ -98,7 +98,7 @@ impl Aws {
             config,
             path_style,
             reads_endpoints: false,
-            pace: Arc::default(),
+            rate_limiter: Arc::default(),
             s3: OnceLock::new(),
             ec2: OnceLock::new(),
             sns: OnceLock::new(),
@@ -106,17 +106,19 @@ impl Aws {
         }
     }
 
-    /// The same way, at a pace that is shared: EC2's request limits are those of the account, so what one way has used
-    /// of them another one cannot use. The pace also remembers when each task was looked at.
+    /// The same clients with a shared rate limiter: EC2's request limits apply to the account, not to a client.
     #[must_use]
-    pub fn paced_by(self, pace: Arc<Pace>) -> Self {
-        Self { pace, ..self }
+    pub fn with_rate_limiter(self, rate_limiter: Arc<RateLimiter>) -> Self {
+        Self {
+            rate_limiter,
+            ..self
+        }
     }
 
-    /// The pace of this way.
+    /// What keeps these clients within EC2's request limits.
     #[must_use]
-    pub fn pace(&self) -> &Arc<Pace> {
-        &self.pace
+    pub fn rate_limiter(&self) -> &Arc<RateLimiter> {
+        &self.rate_limiter
     }
 
     /// The Region that is asked.

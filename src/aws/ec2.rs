@@ -15,14 +15,13 @@ use super::{Aws, AwsError, Remedy};
 type Answer<O, E> = Result<O, SdkError<E, HttpResponse>>;
 
 impl Aws {
-    /// Whether a call of this action would be sent at once. For calls that are preceded by looks: those are not worth
-    /// while where it would not.
+    /// Whether a call of this action would be sent at once. If not, the reads that precede it are not worth making.
     #[must_use]
     pub fn has_capacity(&self, action: &'static str) -> bool {
-        self.pace().has_capacity(self.region(), action)
+        self.rate_limiter().has_capacity(self.region(), action)
     }
 
-    /// Sends one request when the action has its turn, and remembers for the next ones if EC2 had too many.
+    /// Sends one request within the rate limit of its action, and drains the action's bucket if EC2 throttles it.
     pub(super) async fn ask_ec2<O, E>(
         &self,
         action: &'static str,
@@ -34,13 +33,13 @@ impl Aws {
     {
         let doing = doing.into();
         let region = self.region();
-        if let Err(refused) = self.pace().admit(region, action).await {
+        if let Err(refused) = self.rate_limiter().acquire(region, action).await {
             return Err(AwsError { doing, ..refused });
         }
         request.await.map_err(|error| {
             let error = AwsError::new(doing, &error);
             if error.is_throttled() {
-                self.pace().throttled(region, action);
+                self.rate_limiter().drain(region, action);
             }
             error
         })

@@ -131,10 +131,10 @@ impl AwsError {
             .is_some_and(|code| THROTTLED.contains(&code))
     }
 
-    /// Whether nothing was sent, for others have their turn before (see [`Pace`](super::Pace)).
+    /// Whether our own [`RateLimiter`](super::RateLimiter) held the request back. Nothing was sent.
     #[must_use]
-    pub fn is_own_pace(&self) -> bool {
-        self.has_code(super::pace::CODE)
+    pub fn is_rate_limited_locally(&self) -> bool {
+        self.has_code(super::rate_limiter::CODE)
     }
 
     /// The error as the reason why an image fails, with what a person can do.

@@ -4,5 +4,6 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    amiwright::function::run_advance_tasks(amiwright::aws::Pace::default()).await
+    amiwright::function::run_advance_tasks(amiwright::advance_tasks::PollingHistory::default())
+        .await
 }

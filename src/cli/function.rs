@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 
-use crate::aws::Pace;
+use crate::advance_tasks::PollingHistory;
 use crate::function;
 
 /// The functions, by the name of their binary.
@@ -16,7 +16,7 @@ pub(super) struct Args {
     /// Which one.
     #[arg(value_parser = PossibleValuesParser::new(NAMES))]
     name: String,
-    /// How fast the world's time runs: see [`Pace::at_speed`].
+    /// How fast the simulated world's time runs: see [`PollingHistory::with_time_scale`].
     #[arg(long, hide = true)]
     speed: Option<f64>,
 }
@@ -26,7 +26,8 @@ pub(super) async fn run(args: &Args) -> ExitCode {
     match args.name.as_str() {
         "register-image" => function::run_register_image().await,
         "advance-tasks" => {
-            function::run_advance_tasks(args.speed.map_or_else(Pace::default, Pace::at_speed)).await
+            let history = PollingHistory::with_time_scale(args.speed.unwrap_or(1.0));
+            function::run_advance_tasks(history).await
         }
         _ => function::run_notify().await,
     }

@@ -208,7 +208,7 @@ pub(crate) async fn drive(
         let changed = match Box::pin(do_next(context, &mut next, at_hand)).await {
             Ok(changed) => changed,
             // Nothing was sent: others have their turn before, and the schedule comes back to this.
-            Err(Error::Aws(error)) if error.is_own_pace() => {
+            Err(Error::Aws(error)) if error.is_rate_limited_locally() => {
                 return Ok(Outcome::Status {
                     loaded: Box::new(loaded),
                     advanced,

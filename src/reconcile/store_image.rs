@@ -67,7 +67,7 @@ async fn ask(context: Context<'_>, status: &mut Status, bucket: &str, id: String
             started(context, status, &seen, "started")
         }
         // Nothing was begun by this request.
-        Err(error) if error.is_throttled() || error.is_own_pace() => {
+        Err(error) if error.is_throttled() || error.is_rate_limited_locally() => {
             status.store_asked_at = None;
             start::wait_for(context, status, &error);
             true

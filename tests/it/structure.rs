@@ -79,7 +79,7 @@ fn the_world_and_the_application_do_not_know_each_other() {
 }
 
 #[test]
-fn no_function_sleeps_but_for_its_turn_at_ec2() {
-    let except = ["src/cli", "src/aws/pace.rs"];
+fn no_function_sleeps_except_for_the_rate_limiter() {
+    let except = ["src/cli", "src/aws/rate_limiter.rs"];
     assert_eq!(lines_with(&["sleep("], &["src"], &except), NOTHING);
 }

@@ -270,9 +270,9 @@ async fn what_has_no_client_token_is_sent_once() {
     ];
     assert!(errors.iter().all(|error| error.is_throttled()));
     assert_eq!(once.map(|action| stack.count(action)), [1; 3]);
-    // EC2 had too many of them: the next one waits for its turn.
+    // EC2 throttled them, which drained their buckets.
     let later = aws.create_restore_image_task(&stored).await.unwrap_err();
-    assert!(later.has_code("amiwright.RequestRate"), "{later}");
+    assert!(later.has_code("amiwright.RateLimited"), "{later}");
     assert_eq!(stack.count("CreateRestoreImageTask"), 1);
 }
 
@@ -332,10 +332,10 @@ async fn a_part_of_an_object_is_read_and_an_object_removed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_without_a_turn_is_not_sent() {
+async fn a_rate_limited_request_is_not_sent() {
     let stack = TestStack::new().await;
     let aws = stack.aws();
-    let another = stack.aws().paced_by(aws.pace().clone());
+    let another = stack.aws().with_rate_limiter(aws.rate_limiter().clone());
     let wanted = RestoredImage::default();
     for _ in 0..25 {
         aws.create_restore_image_task(&wanted).await.unwrap_err();
@@ -346,7 +346,7 @@ async fn a_request_without_a_turn_is_not_sent() {
         .await
         .unwrap_err();
     assert_eq!(later.remedy, Remedy::Later);
-    assert!(later.has_code("amiwright.RequestRate"), "{later}");
+    assert!(later.has_code("amiwright.RateLimited"), "{later}");
     assert!(later.doing.starts_with("restoring the image"), "{later}");
     assert_eq!(stack.count("CreateRestoreImageTask"), sent);
 }

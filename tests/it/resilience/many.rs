@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::support::{KEY_ID, REGION, SECRET, TestStack, vmdk, whole_seconds};
-use amiwright::advance_tasks::{self, Report};
+use amiwright::advance_tasks::{self, PollingHistory, Report};
 use amiwright::aws::Aws;
 use localaws::ec2::{Era, SeedInstance, TaskKind};
 use localaws::faults::Fault;
@@ -77,9 +77,17 @@ impl TestStack {
     /// One tick of `advance-tasks`, by hand.
     async fn tick(&self, aws: &Aws, time_left: Option<Duration>) -> Report {
         let (event, now) = (json!({"task": "advance"}), self.world.clock().now());
-        advance_tasks::handle(aws, &self.config(), &event, whole_seconds(now), time_left)
-            .await
-            .unwrap()
+        let history = PollingHistory::default();
+        advance_tasks::handle(
+            aws,
+            &self.config(),
+            &history,
+            &event,
+            whole_seconds(now),
+            time_left,
+        )
+        .await
+        .unwrap()
     }
 
     /// The calls since the call of this number, by action; and the manifests whose statuses were read.
@@ -218,7 +226,7 @@ async fn what_goes_on_for_long_is_looked_at_less_often() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_no_turn_at_ec2_waits_for_the_next_tick_and_nothing_failed() {
+async fn what_is_rate_limited_waits_for_the_next_tick_and_nothing_failed() {
     let stack = TestStack::built(|builder| builder.schedules(false)).await;
     let manifest = stack.manifest("web") + &format!("store: {{bucket: {}}}\n", stack.bucket);
     let key = "many/web.image.yaml";
@@ -228,7 +236,7 @@ async fn what_has_no_turn_at_ec2_waits_for_the_next_tick_and_nothing_failed() {
     assert_eq!(stack.status(key).await["tasks"][0]["kind"], "store-image");
 
     let aws = stack.aws();
-    aws.pace().throttled(REGION, "DescribeStoreImageTasks");
+    aws.rate_limiter().drain(REGION, "DescribeStoreImageTasks");
     let before = stack.count("DescribeStoreImageTasks");
     let report = stack.tick(&aws, None).await;
     assert_eq!((report.skipped, report.failed), (1, 0));

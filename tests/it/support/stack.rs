@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amiwright::aws::{Aws, Pace};
+use amiwright::advance_tasks::{self, PollingHistory};
+use amiwright::aws::{Aws, RateLimiter};
 use amiwright::config::Config;
-use amiwright::{advance_tasks, notify, register_image};
+use amiwright::{notify, register_image};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use jiff::{Timestamp, Unit};
@@ -341,17 +342,23 @@ fn config(environment: &BTreeMap<String, String>) -> Config {
 
 /// What Lambda would run, in process.
 fn handler() -> Handler {
-    // As a function's process remembers it from one invocation to the next.
-    let paces: [Arc<Pace>; 3] = Default::default();
+    let processes: [Arc<Process>; 3] = Default::default();
     Arc::new(move |invocation| {
         let names = ["register-image", "advance-tasks", "notify"];
         let is_of = |name: &&str| *name == invocation.function.binary;
-        let pace = names.iter().position(is_of).map(|at| paces[at].clone());
-        Box::pin(run(invocation, pace.unwrap_or_default()))
+        let process = names.iter().position(is_of).map(|at| processes[at].clone());
+        Box::pin(run(invocation, process.unwrap_or_default()))
     })
 }
 
-async fn run(invocation: Invocation, pace: Arc<Pace>) -> Result<Value, FunctionError> {
+/// What a function's process keeps in memory.
+#[derive(Default)]
+struct Process {
+    rate_limiter: Arc<RateLimiter>,
+    history: PollingHistory,
+}
+
+async fn run(invocation: Invocation, process: Arc<Process>) -> Result<Value, FunctionError> {
     let time_source = localaws::client::time_source(invocation.clock);
     let sleep = localaws::client::sleep(invocation.clock);
     let aws = Aws::with_config(config_for(
@@ -359,7 +366,7 @@ async fn run(invocation: Invocation, pace: Arc<Pace>) -> Result<Value, FunctionE
         time_source,
         sleep,
     ))
-    .paced_by(pace);
+    .with_rate_limiter(process.rate_limiter.clone());
     let config = config(&invocation.function.environment);
     let now = whole_seconds(invocation.clock.now());
     let failed =
@@ -370,9 +377,15 @@ async fn run(invocation: Invocation, pace: Arc<Pace>) -> Result<Value, FunctionE
             .map_err(failed),
         "advance-tasks" => {
             let time_left = Duration::try_from(invocation.deadline.duration_since(now)).unwrap();
-            let report =
-                advance_tasks::handle(&aws, &config, &invocation.payload, now, Some(time_left))
-                    .await;
+            let report = advance_tasks::handle(
+                &aws,
+                &config,
+                &process.history,
+                &invocation.payload,
+                now,
+                Some(time_left),
+            )
+            .await;
             report.map(|report| json!(report)).map_err(failed)
         }
         "notify" => {

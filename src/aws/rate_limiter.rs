@@ -1,0 +1,264 @@
+//! EC2's request limits, enforced here before EC2 has to refuse.
+//!
+//! One token bucket per Region and action, as EC2 itself counts ("Request throttling for the Amazon EC2 API"). The
+//! limits apply to the whole account, and other clients use them too: so only a part of them is used here.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{AwsError, Remedy};
+
+/// The part of EC2's limits that is used here. A half leaves room for the account's other clients, and for the SDK's own
+/// retries, which take no token.
+const SHARE: f64 = 0.5;
+
+/// Longest wait for a token: short beside any function's timeout. A caller that would have to wait longer retries on the
+/// next tick, because waiting is a state.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// The error code of a request that was not sent because its bucket has no token.
+pub(super) const CODE: &str = "amiwright.RateLimited";
+
+/// A bucket's size in requests, and how many requests per second refill it.
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    capacity: f64,
+    refill: f64,
+}
+
+/// What EC2 allows an account in a Region ("Request throttling for the Amazon EC2 API", EC2 Developer Guide).
+fn limit(action: &str) -> Rate {
+    let (capacity, refill) = match action {
+        "CopyImage" => (100.0, 1.0),
+        "CreateStoreImageTask" | "CreateRestoreImageTask" => (50.0, 0.1),
+        "DescribeStoreImageTasks" => (50.0, 0.5),
+        "CreateTags" => (100.0, 10.0),
+        "RegisterImage" | "BundleInstance" => (50.0, 5.0),
+        action if action.starts_with("Import") || action.starts_with("Cancel") => (50.0, 5.0),
+        action if action.starts_with("Describe") => (100.0, 20.0),
+        _other_mutating => (100.0, 5.0),
+    };
+    Rate { capacity, refill }
+}
+
+/// The share of it that is used here.
+fn rate(action: &str) -> Rate {
+    let limit = limit(action);
+    Rate {
+        capacity: limit.capacity * SHARE,
+        refill: limit.refill * SHARE,
+    }
+}
+
+/// The tokens of one action in one Region. Negative while callers wait for tokens that they have reserved.
+#[derive(Debug)]
+struct Bucket {
+    tokens: f64,
+    refilled_at: Instant,
+}
+
+impl Bucket {
+    fn refill(&mut self, rate: Rate, now: Instant) {
+        let elapsed = now
+            .saturating_duration_since(self.refilled_at)
+            .as_secs_f64();
+        self.tokens = (self.tokens + elapsed * rate.refill).min(rate.capacity);
+        self.refilled_at = now;
+    }
+
+    /// Reserves a token, and returns how long until it is available; none, and nothing reserved, if that is too long.
+    fn reserve(&mut self, rate: Rate, now: Instant) -> Option<Duration> {
+        self.refill(rate, now);
+        let missing = (1.0 - self.tokens).max(0.0);
+        let wait = Duration::try_from_secs_f64(missing / rate.refill).ok()?;
+        if wait > WAIT_MAX {
+            return None;
+        }
+        self.tokens -= 1.0;
+        Some(wait)
+    }
+}
+
+/// A process's rate limiter. To be shared by all its clients, because the limits are the account's.
+#[derive(Debug, Default)]
+pub struct RateLimiter {
+    buckets: Mutex<HashMap<(String, &'static str), Bucket>>,
+}
+
+impl RateLimiter {
+    /// Takes a token for an action, waiting up to two seconds for it.
+    ///
+    /// # Errors
+    /// If it would take longer: remedy [`Remedy::Later`], code `amiwright.RateLimited`. No token is taken then.
+    pub async fn acquire(&self, region: &str, action: &'static str) -> Result<(), AwsError> {
+        let wait = self.with_bucket(region, action, Bucket::reserve);
+        match wait {
+            Some(Duration::ZERO) => Ok(()),
+            Some(wait) => {
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            None => Err(AwsError {
+                doing: format!("calling {action}"),
+                remedy: Remedy::Later,
+                code: Some(CODE.to_owned()),
+                message: format!("{action} is rate limited; retrying on the next tick"),
+                request_id: None,
+            }),
+        }
+    }
+
+    /// Whether an action has a token now. None is taken.
+    #[must_use]
+    pub fn has_capacity(&self, region: &str, action: &'static str) -> bool {
+        self.with_bucket(region, action, |bucket, rate, now| {
+            bucket.refill(rate, now);
+            bucket.tokens >= 1.0
+        })
+    }
+
+    /// Empties an action's bucket, because EC2 throttled it: other clients of the account have used what we counted on.
+    pub fn drain(&self, region: &str, action: &'static str) {
+        self.with_bucket(region, action, |bucket, rate, now| {
+            bucket.refill(rate, now);
+            bucket.tokens = bucket.tokens.min(0.0);
+        });
+    }
+
+    /// Calls `f` with an action's bucket, which starts full.
+    fn with_bucket<T>(
+        &self,
+        region: &str,
+        action: &'static str,
+        f: impl FnOnce(&mut Bucket, Rate, Instant) -> T,
+    ) -> T {
+        let (rate, now) = (rate(action), Instant::now());
+        let mut buckets = locked(&self.buckets);
+        let bucket = buckets
+            .entry((region.to_owned(), action))
+            .or_insert(Bucket {
+                tokens: rate.capacity,
+                refilled_at: now,
+            });
+        f(bucket, rate, now)
+    }
+}
+
+/// No holder of the lock can panic half-way, so a poisoned map is still consistent.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: &str = "us-east-1";
+
+    /// How many tokens are acquired one after the other before one is refused; and how long that took.
+    async fn burst(limiter: &RateLimiter, action: &'static str) -> (usize, Duration) {
+        let begun = Instant::now();
+        let mut count = 0;
+        while limiter.acquire(HERE, action).await.is_ok() {
+            count += 1;
+        }
+        (count, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_half_of_ec2s_bucket() {
+        let limiter = RateLimiter::default();
+        let (count, waited) = burst(&limiter, "CreateRestoreImageTask").await;
+        assert_eq!((count, waited), (25, Duration::ZERO));
+        let refused = limiter.acquire(HERE, "CreateRestoreImageTask").await;
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.remedy, Remedy::Later);
+        assert!(refused.has_code("amiwright.RateLimited"));
+        assert_eq!(
+            refused.message,
+            "CreateRestoreImageTask is rate limited; retrying on the next tick"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn buckets_refill_at_half_of_ec2s_rate_up_to_their_capacity() {
+        let limiter = RateLimiter::default();
+        burst(&limiter, "CreateStoreImageTask").await;
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(burst(&limiter, "CreateStoreImageTask").await.0, 3);
+        tokio::time::advance(Duration::from_secs(100_000)).await;
+        assert_eq!(burst(&limiter, "CreateStoreImageTask").await.0, 25);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_waited_for_if_it_comes_within_two_seconds() {
+        let limiter = RateLimiter::default();
+        let begun = Instant::now();
+        for _ in 0..100 {
+            limiter.acquire(HERE, "DescribeImages").await.unwrap();
+        }
+        // 50 at once, the others at 10 a second.
+        let waited = begun.elapsed().as_secs_f64();
+        assert!((4.9..5.1).contains(&waited), "{waited}");
+
+        let limiter = &RateLimiter::default();
+        let together = (0..100).map(|_| limiter.acquire(HERE, "DescribeImages"));
+        let answers = futures_util::future::join_all(together).await;
+        let acquired = answers.iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!(acquired, 50 + 20, "what comes within two seconds");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn draining_empties_the_bucket_of_one_action_in_one_region() {
+        let limiter = RateLimiter::default();
+        limiter.drain(HERE, "CopyImage");
+        // The next token is two seconds away.
+        let begun = Instant::now();
+        limiter.acquire(HERE, "CopyImage").await.unwrap();
+        assert_eq!(begun.elapsed(), Duration::from_secs(2));
+        limiter.drain(HERE, "CreateRestoreImageTask");
+        assert!(
+            limiter
+                .acquire(HERE, "CreateRestoreImageTask")
+                .await
+                .is_err()
+        );
+        assert!(limiter.acquire(HERE, "CreateStoreImageTask").await.is_ok());
+        let elsewhere = limiter.acquire("eu-west-1", "CreateRestoreImageTask");
+        assert!(elsewhere.await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn asking_for_capacity_takes_no_token() {
+        let limiter = RateLimiter::default();
+        for _ in 0..100 {
+            assert!(limiter.has_capacity(HERE, "CreateStoreImageTask"));
+        }
+        assert_eq!(burst(&limiter, "CreateStoreImageTask").await.0, 25);
+        assert!(!limiter.has_capacity(HERE, "CreateStoreImageTask"));
+        // The refill is one token in 20 seconds.
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert!(limiter.has_capacity(HERE, "CreateStoreImageTask"));
+    }
+
+    #[test]
+    fn limits_are_those_of_ec2() {
+        let of = |action| (limit(action).capacity, limit(action).refill);
+        for action in [
+            "RegisterImage",
+            "BundleInstance",
+            "CancelBundleTask",
+            "ImportImage",
+            "CancelImportTask",
+        ] {
+            assert_eq!(of(action), (50.0, 5.0), "{action}");
+        }
+        assert_eq!(of("DescribeBundleTasks"), (100.0, 20.0));
+        assert_eq!(of("DescribeStoreImageTasks"), (50.0, 0.5));
+        assert_eq!(of("DeregisterImage"), (100.0, 5.0));
+        assert_eq!(of("CreateTags"), (100.0, 10.0));
+    }
+}
