@@ -1,4 +1,4 @@
-//! `advance-tasks`: the schedule's guarantee. Looks at everything that is not settled and moves it on;
+//! `advance-tasks`: the schedule's guarantee. Looks at everything that is not finalized and moves it on;
 //! on a slower beat it looks for manifests whose events were lost.
 
 mod changed;
@@ -40,12 +40,12 @@ const MARGIN: Duration = Duration::from_secs(25);
 /// What one invocation found and did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Images that were not settled.
+    /// Images that were not finalized.
     pub found: usize,
     /// Images whose status changed.
     pub advanced: usize,
-    /// Images that are settled now.
-    pub settled: usize,
+    /// Images that are finalized now.
+    pub finalized: usize,
     /// Images that could not be looked at; the next tick tries again.
     pub failed: usize,
     /// Images left for the next tick because the time was up.
@@ -58,7 +58,7 @@ impl AddAssign for Report {
     fn add_assign(&mut self, other: Self) {
         self.found += other.found;
         self.advanced += other.advanced;
-        self.settled += other.settled;
+        self.finalized += other.finalized;
         self.failed += other.failed;
         self.skipped += other.skipped;
         self.swept += other.swept;
@@ -97,12 +97,12 @@ pub async fn handle(
     let Report {
         found,
         advanced,
-        settled,
+        finalized,
         failed,
         skipped,
         swept,
     } = report;
-    tracing::info!(found, advanced, settled, failed, skipped, swept, "tick");
+    tracing::info!(found, advanced, finalized, failed, skipped, swept, "tick");
     failures.or(report)
 }
 
@@ -117,7 +117,7 @@ enum Visit {
     /// It waits for its task or its AMI: one Describe call will tell for many.
     Awaits(Box<Loaded>),
     /// Everything that could be done was.
-    Done { advanced: bool, settled: bool },
+    Done { advanced: bool, finalized: bool },
 }
 
 async fn advance_all(
@@ -143,7 +143,9 @@ async fn advance(
 ) {
     report.found = open.len();
     let many = open.len() > FILTER_VALUES_MAX;
-    if many && let Err(error) = store::resume(context.aws, context.config, &mut open).await {
+    if many
+        && let Err(error) = store::load_resume_point(context.aws, context.config, &mut open).await
+    {
         failures.add("where the last tick ended", &error);
     }
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
@@ -153,7 +155,7 @@ async fn advance(
     *report += looked;
     failures.append(failed);
     if let Some(next) = skipped.filter(|_| many)
-        && let Err(error) = store::cut_short(context.aws, context.config, next).await
+        && let Err(error) = store::save_resume_point(context.aws, context.config, next).await
     {
         failures.add("where this tick ended", &error);
     }
@@ -189,7 +191,10 @@ async fn visit_all<'a>(
                 // Who follows takes all there are, and ends when there are no more.
                 let _followed = awaiting.send(*loaded).await;
             }
-            Some(Ok(Visit::Done { advanced, settled })) => count(report, advanced, settled),
+            Some(Ok(Visit::Done {
+                advanced,
+                finalized,
+            })) => count(report, advanced, finalized),
             Some(Err(error)) => fail(report, failures, &marker.manifest_key, &error),
         }
     }
@@ -206,9 +211,9 @@ async fn visit_in_time<'a>(
     (marker, Some(visit(context, marker).await))
 }
 
-fn count(report: &mut Report, advanced: bool, settled: bool) {
+fn count(report: &mut Report, advanced: bool, finalized: bool) {
     report.advanced += usize::from(advanced);
-    report.settled += usize::from(settled);
+    report.finalized += usize::from(finalized);
 }
 
 fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
@@ -244,7 +249,7 @@ async fn visit(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error
     }
     Ok(Visit::Done {
         advanced,
-        settled: false,
+        finalized: false,
     })
 }
 
@@ -264,21 +269,20 @@ async fn send_late_notices(context: Context<'_>, loaded: Loaded) -> Result<(), E
 /// An open marker without a status: an invocation died between the two, or the status was removed.
 async fn visit_marker(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
     let outcome = reconcile::take_up(context, &marker.manifest_key).await?;
-    let settled = outcome == Outcome::NoManifest
-        && store::mark_settled(context.aws, context.config, marker).await?;
+    let finalized = outcome == Outcome::NoManifest && mark_finalized(context, marker).await?;
     Ok(Visit::Done {
         advanced: outcome.has_advanced(),
-        settled,
+        finalized,
     })
 }
 
-/// Sends what is left to be told of a final state, then settles the image.
+/// Sends what is left to be told of a final state, then finalizes the image.
 async fn finish(context: Context<'_>, loaded: Loaded, marker: &OpenMarker) -> Result<Visit, Error> {
     if loaded.status.unsent().next().is_some() {
         send_late_notices(context, loaded).await?;
         return Ok(Visit::Done {
             advanced: false,
-            settled: false,
+            finalized: false,
         });
     }
     // A version whose event was lost, or that had to wait for this one to end.
@@ -289,14 +293,21 @@ async fn finish(context: Context<'_>, loaded: Loaded, marker: &OpenMarker) -> Re
     {
         return Ok(Visit::Done {
             advanced: true,
-            settled: false,
+            finalized: false,
         });
     }
-    let settled = store::mark_settled(context.aws, context.config, marker).await?;
+    let finalized = mark_finalized(context, marker).await?;
     Ok(Visit::Done {
         advanced: false,
-        settled,
+        finalized,
     })
+}
+
+async fn mark_finalized(context: Context<'_>, marker: &OpenMarker) -> Result<bool, Error> {
+    let OpenMarker {
+        manifest_key, etag, ..
+    } = marker;
+    Ok(store::mark_finalized(context.aws, context.config, manifest_key, etag).await?)
 }
 
 #[cfg(test)]

@@ -6,8 +6,12 @@ use jiff::Timestamp;
 
 use super::{Report, fail};
 use crate::Failures;
+use crate::aws::ObjectInfo;
+use crate::image::plan;
 use crate::manifest::key::{self, Kind};
+use crate::notify;
 use crate::reconcile::{self, Context, Outcome};
+use crate::store::DueMarker;
 
 /// Takes up manifests that have no status, or that were uploaded after their status was last written:
 /// their events were lost.
@@ -20,7 +24,8 @@ pub(super) async fn sweep(context: Context<'_>, report: &mut Report, failures: &
         objects.extend(page.into_iter().filter(|object| {
             key::kind(&object.key, state.as_str()).is_some()
                 || state.manifest_of_status(&object.key).is_some()
-                || state.manifest_of_marker(&object.key).is_some()
+                || state.manifest_of_open(&object.key).is_some()
+                || state.manifest_of_due(&object.key).is_some()
         }));
         complete = !context.is_over();
         complete
@@ -35,6 +40,7 @@ pub(super) async fn sweep(context: Context<'_>, report: &mut Report, failures: &
     if complete {
         take_up_removed(context, &keys, report, failures).await;
     }
+    answer_due(context, &objects, report, failures).await;
     let written: BTreeMap<&str, Timestamp> = objects
         .iter()
         .filter_map(|object| Some((state.manifest_of_status(&object.key)?, object.modified_at)))
@@ -68,11 +74,39 @@ async fn take_up_removed(
     let state = &context.config.state;
     let removed = keys
         .iter()
-        .filter_map(|key| state.manifest_of_marker(key))
+        .filter_map(|key| state.manifest_of_open(key))
         .filter(|manifest_key| !keys.contains(manifest_key));
     for manifest_key in removed {
         match reconcile::take_up(context, manifest_key).await {
             Ok(outcome) => report.swept += usize::from(outcome.has_advanced()),
+            Err(error) => fail(report, failures, manifest_key, &error),
+        }
+    }
+}
+
+/// Due markers whose events were lost, or whose notices the schedule has sent: they are answered as `notify` would.
+async fn answer_due(
+    context: Context<'_>,
+    objects: &[ObjectInfo],
+    report: &mut Report,
+    failures: &mut Failures,
+) {
+    let late = |object: &&ObjectInfo| {
+        context.now.duration_since(object.modified_at) >= plan::NOTICE_LATE && !context.is_over()
+    };
+    for object in objects.iter().filter(late) {
+        let Some(manifest_key) = context.config.state.manifest_of_due(&object.key) else {
+            continue;
+        };
+        let marker = DueMarker {
+            manifest_key: manifest_key.to_owned(),
+            etag: Some(object.etag.clone()),
+        };
+        match notify::answer(context, &marker).await {
+            Ok(delivery) => {
+                let finalized = delivery.is_some_and(|delivery| delivery.finalized);
+                report.finalized += usize::from(finalized);
+            }
             Err(error) => fail(report, failures, manifest_key, &error),
         }
     }

@@ -200,19 +200,24 @@ impl Aws {
         }
     }
 
-    /// Writes an object, whatever was there.
+    /// Writes an object, whatever was there. Returns its `ETag`.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
-    pub async fn put_object(&self, bucket: &str, key: &str, content: &str) -> Result<(), AwsError> {
+    pub async fn put_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: &str,
+    ) -> Result<String, AwsError> {
         let body = content.as_bytes().to_vec().into();
         let request = self.s3().put_object().bucket(bucket).key(key).body(body);
         let doing = || format!("writing s3://{bucket}/{key}");
-        request
+        let output = request
             .send()
             .await
             .map_err(|error| AwsError::new(doing(), &error))?;
-        Ok(())
+        Ok(output.e_tag.unwrap_or_default())
     }
 
     /// Removes an object if it still has this `ETag`, and says whether it is gone now. One that was gone before counts

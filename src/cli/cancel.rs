@@ -105,7 +105,9 @@ async fn ensure_open(context: Context<'_>, status: &Status) -> Result<(), Error>
         return Ok(());
     }
     let marked = store::mark_open(aws, config, &status.manifest, now).await;
-    marked.map_err(|error| cannot_write(config, &error))
+    marked
+        .map(drop)
+        .map_err(|error| cannot_write(config, &error))
 }
 
 fn cannot_change(config: &Config, error: reconcile::Error) -> Error {

@@ -37,6 +37,9 @@ pub struct Status {
     pub schema: u32,
     /// The manifest version this status is about.
     pub manifest: ManifestVersion,
+    /// The `ETag` of the open marker that was written for this version, before its status was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_marker: Option<String>,
     /// How often this manifest was taken up before, for other versions or for this one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempt: u32,
@@ -204,6 +207,7 @@ impl Status {
         Self {
             schema: SCHEMA,
             manifest,
+            open_marker: None,
             attempt: 0,
             source: None,
             digest: None,

@@ -146,7 +146,7 @@ pub async fn take_up(context: Context<'_>, key: &str) -> Result<Outcome, Error> 
             .get_object(&config.bucket, key, Which::Current, MANIFEST_MAX)
             .await?;
         let before = store::load(aws, config, key).await?;
-        let (status, etag) = match (&object, before) {
+        let (mut status, etag) = match (&object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
             (None, Some(before)) => return without_manifest(context, before).await,
             (Some(object), before) => match decide(context, object, before).await? {
@@ -157,7 +157,8 @@ pub async fn take_up(context: Context<'_>, key: &str) -> Result<Outcome, Error> 
             },
         };
         // Also where nothing is left to do: the tick that settles it looks whether the manifest changed meanwhile.
-        store::mark_open(aws, config, &status.manifest, context.now).await?;
+        let marker = store::mark_open(aws, config, &status.manifest, context.now).await?;
+        status.open_marker = Some(marker);
         if let Saved::Yes(etag) = store::save(aws, config, &status, etag.as_deref()).await? {
             let context = Context {
                 is_first: true,

@@ -29,23 +29,23 @@ async fn at_most(limit: usize, scenario: Scenario) -> Counted {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot() {
-    let counted = at_most(22, Scenario::Snapshot).await;
+    let counted = at_most(19, Scenario::Snapshot).await;
     assert_eq!((counted.swept, counted.idle), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_short_import() {
-    at_most(50, Scenario::ShortImport).await;
+    at_most(41, Scenario::ShortImport).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_import() {
-    at_most(109, Scenario::LongImport).await;
+    at_most(87, Scenario::LongImport).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_imports_at_once() {
-    at_most(49, Scenario::ManyImports).await;
+    at_most(40, Scenario::ManyImports).await;
 }
 
 #[tokio::test(start_paused = true)]
