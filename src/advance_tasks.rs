@@ -88,10 +88,7 @@ pub async fn handle(
             changed::look(context, &change.image_id, &mut report, &mut failures).await;
         }
         Ok(Tick::Advance) => advance_all(context, history, &mut report, &mut failures).await,
-        Ok(Tick::Sweep) => {
-            sweep(context, &mut report, &mut failures).await;
-            advance_all(context, history, &mut report, &mut failures).await;
-        }
+        Ok(Tick::Sweep) => sweep(context, history, &mut report, &mut failures).await,
         Err(error) => failures.add("the event", &error),
     }
     let Report {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
-use super::{Report, fail};
+use super::{PollingHistory, Report, fail};
 use crate::Failures;
 use crate::aws::ObjectInfo;
 use crate::image::plan;
@@ -13,9 +13,18 @@ use crate::notify;
 use crate::reconcile::{self, Context, Outcome};
 use crate::store::DueMarker;
 
+/// The longest time from reading a manifest to writing the status that tells of it: a function's time-out (template.yaml),
+/// and what is lost because S3's times have whole seconds.
+const READ_TO_WRITE_MAX: SignedDuration = SignedDuration::from_secs(62);
+
 /// Takes up manifests that have no status, or that were uploaded after their status was last written:
 /// their events were lost.
-pub(super) async fn sweep(context: Context<'_>, report: &mut Report, failures: &mut Failures) {
+pub(super) async fn sweep(
+    context: Context<'_>,
+    history: &PollingHistory,
+    report: &mut Report,
+    failures: &mut Failures,
+) {
     let state = &context.config.state;
     // The bucket also holds the parts of bundles and whole disks: only what is needed is kept.
     let mut objects = Vec::new();
@@ -41,27 +50,39 @@ pub(super) async fn sweep(context: Context<'_>, report: &mut Report, failures: &
         take_up_removed(context, &keys, report, failures).await;
     }
     answer_due(context, &objects, report, failures).await;
-    let written: BTreeMap<&str, Timestamp> = objects
+    let statuses: BTreeMap<&str, &ObjectInfo> = objects
         .iter()
-        .filter_map(|object| Some((state.manifest_of_status(&object.key)?, object.modified_at)))
+        .filter_map(|object| Some((state.manifest_of_status(&object.key)?, object)))
         .collect();
     for object in &objects {
         let Some(manifest_key) = responsible(context, &keys, &object.key) else {
             continue;
         };
-        if context.is_over()
-            || written
-                .get(manifest_key.as_str())
-                .is_some_and(|written| *written > object.modified_at)
-        {
+        let status = statuses.get(manifest_key.as_str()).copied();
+        let is_known = status.is_some_and(|status| {
+            let is_open = || keys.contains(state.open_key(&manifest_key).as_str());
+            is_known(object, status, is_open) || history.has_reviewed(object, status)
+        });
+        if is_known || context.is_over() {
             continue;
         }
         match reconcile::take_up(context, &manifest_key).await {
             Ok(Outcome::Status { advanced: true, .. }) => report.swept += 1,
-            Ok(_) => {}
+            Ok(_) => status
+                .into_iter()
+                .for_each(|status| history.record_review(object, status)),
             Err(error) => fail(report, failures, &manifest_key, &error),
         }
     }
+}
+
+/// Whether the list alone proves that a status knows of this upload, or that somebody will look.
+///
+/// Who writes a status may have read the manifest just before this upload: a status that is not much newer proves
+/// nothing, nor does one of the same second. While the image is open, its manifest is looked at before it is finalized.
+fn is_known(object: &ObjectInfo, status: &ObjectInfo, is_open: impl FnOnce() -> bool) -> bool {
+    let age = status.modified_at.duration_since(object.modified_at);
+    age > READ_TO_WRITE_MAX || (!age.is_negative() && is_open())
 }
 
 /// Open images whose manifests were removed, and whose events were lost: nobody wants them any more.

@@ -146,22 +146,26 @@ pub async fn take_up(context: Context<'_>, key: &str) -> Result<Outcome, Error> 
             .get_object(&config.bucket, key, Which::Current, MANIFEST_MAX)
             .await?;
         let before = store::load(aws, config, key).await?;
-        let (mut status, etag) = match (&object, before) {
+        let (mut status, etag, is_new) = match (&object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
             (None, Some(before)) => return without_manifest(context, before).await,
             (Some(object), before) => match decide(context, object, before).await? {
                 Decision::GoOn(loaded) => {
                     return Box::pin(drive(context, *loaded, Some(object))).await;
                 }
-                Decision::Write(status, etag) => (status, etag),
+                Decision::Write(status, etag) => (status, etag, true),
+                // Not marked as open. Should the manifest be replaced meanwhile, and that event be lost: the sweep
+                // does not trust a status that is hardly newer than its manifest.
+                Decision::Note(status, etag) => (status, Some(etag), false),
             },
         };
-        // Also where nothing is left to do: the tick that settles it looks whether the manifest changed meanwhile.
-        let marker = store::mark_open(aws, config, &status.manifest, context.now).await?;
-        status.open_marker = Some(marker);
+        if is_new {
+            let marker = store::mark_open(aws, config, &status.manifest, context.now).await?;
+            status.open_marker = Some(marker);
+        }
         if let Saved::Yes(etag) = store::save(aws, config, &status, etag.as_deref()).await? {
             let context = Context {
-                is_first: true,
+                is_first: is_new,
                 ..context
             };
             let outcome = drive(

@@ -52,8 +52,10 @@ fn is_wanted_anew(status: &Status, uploaded_at: Timestamp) -> bool {
 pub(super) enum Decision {
     /// Nothing new at the key.
     GoOn(Box<Loaded>),
-    /// This is to be saved in place of the status with this `ETag`.
+    /// A new attempt: it is to be saved in place of the status with this `ETag`.
     Write(Box<Status>, Option<String>),
+    /// The same upload once more: that is to be saved, and changes nothing.
+    Note(Box<Status>, String),
 }
 
 /// Compares what is at the key with what is known.
@@ -90,7 +92,7 @@ pub(super) async fn decide(
         let mut status = before.status;
         status.manifest.repeated_at = Some(version.uploaded_at);
         (status.manifest.etag, status.manifest.version_id) = (version.etag, version.version_id);
-        return Ok(Decision::Write(Box::new(status), Some(before.etag)));
+        return Ok(Decision::Note(Box::new(status), before.etag));
     }
     Ok(Decision::GoOn(Box::new(before)))
 }

@@ -30,7 +30,8 @@ async fn at_most(limit: usize, scenario: Scenario) -> Counted {
 #[tokio::test(start_paused = true)]
 async fn a_snapshot() {
     let counted = at_most(19, Scenario::Snapshot).await;
-    assert_eq!((counted.swept, counted.idle), (0, 0));
+    assert!(counted.swept <= 2, "{}", counted.swept);
+    assert_eq!(counted.idle, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,6 +51,10 @@ async fn many_imports_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_manifest_again() {
-    at_most(8, Scenario::SnapshotAgain).await;
-    at_most(8, Scenario::DiskAgain).await;
+    for scenario in [Scenario::SnapshotAgain, Scenario::DiskAgain] {
+        let counted = at_most(3, scenario).await;
+        // One sweep reviews what was written within a minute of its upload, and remembers it.
+        assert!(counted.swept <= 2, "{}", counted.swept);
+        assert_eq!(counted.idle, 0);
+    }
 }

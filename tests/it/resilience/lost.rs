@@ -118,6 +118,23 @@ async fn a_version_of_the_second_in_which_its_status_was_written_is_swept_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_of_the_second_of_its_upload_is_read_by_one_sweep_and_no_more() {
+    let stack = TestStack::new().await;
+    stack.drop_and_rest(KEY, "name: web\n").await;
+    let reads = |stack: &TestStack| {
+        let calls = stack.world.calls();
+        let reads = calls.iter().filter(|call| call.action == "GetObject");
+        reads.count()
+    };
+    let before = reads(&stack);
+    stack.world.run_for(Duration::from_secs(16 * 60)).await;
+    let after = reads(&stack);
+    assert_eq!(after - before, 2, "the manifest and its status");
+    stack.world.run_for(Duration::from_secs(5 * 3600)).await;
+    assert_eq!(reads(&stack), after);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_marker_without_a_status_or_a_manifest_goes() {
     let stack = TestStack::new().await;
     stack.drop_silently("amiwright/open/gone.image.yaml.open", "");
