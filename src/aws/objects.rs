@@ -244,16 +244,21 @@ impl Aws {
         }
     }
 
-    /// Writes an object unconditionally.
+    /// Writes an object unconditionally. Returns its `ETag`.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
-    pub async fn put_object(&self, bucket: &str, key: &str, content: &str) -> Result<(), AwsError> {
+    pub async fn put_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: &str,
+    ) -> Result<String, AwsError> {
         let body = content.as_bytes().to_vec().into();
         let request = self.s3().put_object().bucket(bucket).key(key).body(body);
         let doing = format!("writing s3://{bucket}/{key}");
-        classify("PutObject", doing, request.send().await)?;
-        Ok(())
+        let output = classify("PutObject", doing, request.send().await)?;
+        Ok(output.e_tag.unwrap_or_default())
     }
 
     /// Deletes an object if it still has this `ETag`. Returns whether it is deleted now, by this call or before

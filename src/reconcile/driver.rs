@@ -47,12 +47,11 @@ pub async fn reconcile(
             Decision::Continue(loaded) => {
                 return run(context, Draft::loaded(*loaded), Some(&object), None).await;
             }
+            // Not marked as open. Should the manifest be replaced meanwhile, and that event be lost: the sweep does not
+            // trust a status that is hardly newer than its manifest.
             Decision::Note(status, etag) => {
                 let saved = store::save(aws, config, &status, Some(&etag)).await?;
                 if let Saved::Yes(etag) = saved {
-                    if is_replaced(context, &status).await? {
-                        continue;
-                    }
                     let loaded = Loaded {
                         status: *status,
                         etag,
@@ -70,16 +69,6 @@ pub async fn reconcile(
         }
     }
     Err(contended(key))
-}
-
-/// Whether the next version came before an upload was noted in the status: the sweep takes a status that was written
-/// after an upload for one that knows it.
-async fn is_replaced(context: Context<'_>, status: &Status) -> Result<bool, Error> {
-    let manifest = &status.manifest;
-    let current = context.aws.head_object(&manifest.bucket, &manifest.key);
-    Ok(current
-        .await?
-        .is_none_or(|current| current.etag != manifest.etag))
 }
 
 /// What became of starting a version.

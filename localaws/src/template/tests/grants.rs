@@ -70,7 +70,7 @@ fn the_own_template_grants_no_more_than_is_needed() {
         "arn:aws:ec2:us-east-1::image/*"
     );
     assert_eq!(
-        statement(register, "SettleImages")["Resource"],
+        statement(register, "FinalizeImages")["Resource"],
         "arn:aws:s3:::mine/amiwright/open/*"
     );
     let publishers: Vec<_> = stack
@@ -85,14 +85,19 @@ fn the_own_template_grants_no_more_than_is_needed() {
         .map(|function| function.binary.as_str())
         .collect();
     assert_eq!(publishers, ["advance-tasks", "notify"]);
-    let notify = function(&stack, "Notify")
-        .policies
-        .iter()
-        .map(|statement| statement["Action"].to_string());
+    let notify = function(&stack, "Notify");
     assert!(
         notify
-            .into_iter()
-            .all(|actions| !actions.contains("ec2:") && !actions.contains("Delete"))
+            .policies
+            .iter()
+            .all(|statement| !statement["Action"].to_string().contains("ec2:"))
+    );
+    assert_eq!(
+        statement(notify, "DeleteMarkers")["Resource"],
+        json!([
+            "arn:aws:s3:::mine/amiwright/due/*",
+            "arn:aws:s3:::mine/amiwright/open/*"
+        ])
     );
 }
 
@@ -134,6 +139,7 @@ fn the_own_template_touches_only_what_is_its_own() {
             places,
             [
                 "arn:aws:s3:::mine/amiwright/open/*",
+                "arn:aws:s3:::mine/amiwright/due/*",
                 "arn:aws:s3:::mine/amiwright/bundles/*",
                 "arn:aws:s3:::mine/ami-*.bin"
             ]

@@ -161,9 +161,16 @@ fn the_own_template_wakes_its_functions() {
             "{key}"
         );
     }
-    let status = created("amiwright-bucket", &json!("state/status/a.image.yaml.json"));
-    assert!(takes("Notify", &status));
-    assert!(!takes("RegisterImage", &status));
+    let due = created("amiwright-bucket", &json!("state/due/a.image.yaml.due"));
+    assert!(takes("Notify", &due));
+    for own in [
+        "due/a.image.yaml.due",
+        "open/a.image.yaml.open",
+        "status/a.image.yaml.json",
+    ] {
+        let own = created("amiwright-bucket", &json!(format!("state/{own}")));
+        assert!(!takes("RegisterImage", &own));
+    }
     let bundle = created(
         "amiwright-bucket",
         &json!("state/bundles/web.image.yaml/1f0c.manifest.xml"),
