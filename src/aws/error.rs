@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -106,6 +107,9 @@ where
     answer.map_err(|error| AwsError::new(action, doing, &error))
 }
 
+/// The error code of a request that was not sent because no credentials were found.
+const NO_CREDENTIALS: &str = "amiwright.NoCredentials";
+
 impl AwsError {
     /// Classifies the SDK's error for a call; `doing` says what was being done, to what.
     pub(super) fn new<E>(
@@ -124,8 +128,8 @@ impl AwsError {
                 let message = message.map_or_else(|| without_message(status), str::to_owned);
                 (remedy_of(code, status), code.map(str::to_owned), message)
             }
-            SdkError::ConstructionFailure(_) => (Remedy::Never, None, chain(error)),
-            _ => (Remedy::Ambiguous, None, chain(error)),
+            SdkError::ConstructionFailure(_) => (Remedy::Never, own_code(error), chain(error)),
+            _ => (Remedy::Ambiguous, own_code(error), chain(error)),
         };
         Self {
             status,
@@ -174,6 +178,12 @@ impl AwsError {
             .is_some_and(|code| THROTTLED.contains(&code))
     }
 
+    /// Whether no credentials were found to sign the request. Nothing was sent.
+    #[must_use]
+    pub fn lacks_credentials(&self) -> bool {
+        self.has_code(NO_CREDENTIALS)
+    }
+
     /// Whether our own [`RateLimiter`](super::RateLimiter) held the request back. Nothing was sent.
     #[must_use]
     pub fn is_rate_limited_locally(&self) -> bool {
@@ -215,9 +225,43 @@ fn without_message(status: u16) -> String {
     }
 }
 
+/// Our own code for a request that could not be sent, if there is one for it.
+fn own_code<E>(error: &SdkError<E, HttpResponse>) -> Option<String>
+where
+    E: std::error::Error + 'static,
+{
+    crate::failures::causes(error)
+        .any(|cause| cause.is::<CredentialsError>())
+        .then(|| NO_CREDENTIALS.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+    use aws_credential_types::credential_fn::provide_credentials_fn;
+    use aws_sdk_s3::config::SharedCredentialsProvider;
+
+    use super::super::Aws;
     use super::*;
+
+    #[tokio::test]
+    async fn missing_credentials_are_recognized() {
+        let provider = provide_credentials_fn(async || {
+            Err(CredentialsError::not_loaded("no profile has any"))
+        });
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(provider))
+            .build();
+        let read = Aws::with_config(config)
+            .head_object("images", "web.image.yaml")
+            .await;
+        let error = read.unwrap_err();
+        assert!(error.lacks_credentials(), "{error}");
+        assert!(error.message.ends_with("no profile has any"), "{error}");
+        assert_eq!(error.status, None);
+    }
 
     #[test]
     fn classifies_errors_by_code_and_status() {
