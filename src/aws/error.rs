@@ -54,16 +54,10 @@ impl fmt::Display for AwsError {
     }
 }
 
-/// Codes that mean "later", from the "Error codes for the Amazon EC2 API" page, the S3 and the SNS API References.
+/// Codes that, like those of [`THROTTLED`], mean "later", from the "Error codes for the Amazon EC2 API" page, the S3 and
+/// the SNS API References.
 const LATER: &[&str] = &[
-    "RequestLimitExceeded",
-    "Throttling",
-    "ThrottlingException",
-    "Throttled",
-    "ThrottledException",
-    "TooManyRequestsException",
     "BandwidthLimitExceeded",
-    "EC2ThrottledException",
     "SlowDown",
     "Unavailable",
     "ServiceUnavailable",
@@ -81,7 +75,7 @@ const LATER: &[&str] = &[
     "RequestTimeTooSkewed",
 ];
 
-/// Those of [`LATER`] that mean "too many requests" ("Request throttling for the Amazon EC2 API").
+/// Codes that mean "too many requests" ("Request throttling for the Amazon EC2 API").
 const THROTTLED: &[&str] = &[
     "RequestLimitExceeded",
     "Throttling",
@@ -205,7 +199,7 @@ impl AwsError {
 
 fn remedy_of(code: Option<&str>, status: u16) -> Remedy {
     match code {
-        Some(code) if LATER.contains(&code) => Remedy::Later,
+        Some(code) if THROTTLED.contains(&code) || LATER.contains(&code) => Remedy::Later,
         // The call took effect; only its answer is lost.
         _ if (200..300).contains(&status) => Remedy::Ambiguous,
         // The service does not support the call: S3 without conditional writes, an emulator without an action.
@@ -266,6 +260,7 @@ mod tests {
     #[test]
     fn classifies_errors_by_code_and_status() {
         assert_eq!(remedy_of(Some("SlowDown"), 503), Remedy::Later);
+        assert_eq!(remedy_of(Some("Throttling"), 400), Remedy::Later);
         assert_eq!(remedy_of(Some("InternalError"), 200), Remedy::Later);
         assert_eq!(remedy_of(None, 502), Remedy::Later);
         assert_eq!(remedy_of(Some("AccessDenied"), 403), Remedy::Never);

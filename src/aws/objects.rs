@@ -92,13 +92,9 @@ impl Aws {
             }
             Err(error) => return Err(error),
         };
-        let info = ObjectInfo {
-            key: key.to_owned(),
-            etag: output.e_tag.unwrap_or_default(),
-            version_id: version_id(output.version_id),
-            size: unsigned(output.content_length),
-            modified_at: timestamp(output.last_modified.as_ref()),
-        };
+        let size = unsigned(output.content_length);
+        let (etag, version, modified) = (output.e_tag, output.version_id, output.last_modified);
+        let info = object_info(key, etag, version, size, modified);
         if info.size > limit {
             return Ok(Some(Object {
                 info,
@@ -118,8 +114,8 @@ impl Aws {
     /// describing the object: only then a HEAD request follows.
     ///
     /// # Errors
-    /// If S3 does not answer, or refuses. Unlike for a HEAD request, its answer says whether there is such a bucket
-    /// (`NoSuchBucket`), and whether the object is archived (`InvalidObjectState`).
+    /// If S3 does not answer, or refuses. Unlike a HEAD request's, its answer tells a missing bucket
+    /// (`NoSuchBucket`) and an archived object (`InvalidObjectState`).
     pub async fn get_range(
         &self,
         bucket: &str,
@@ -147,13 +143,8 @@ impl Aws {
                 message,
             ));
         };
-        let info = ObjectInfo {
-            key: key.to_owned(),
-            etag: output.e_tag.unwrap_or_default(),
-            version_id: version_id(output.version_id),
-            size,
-            modified_at: timestamp(output.last_modified.as_ref()),
-        };
+        let (etag, version, modified) = (output.e_tag, output.version_id, output.last_modified);
+        let info = object_info(key, etag, version, size, modified);
         let bytes = read_body(doing, output.body).await?;
         Ok(Some(ObjectPart { info, bytes }))
     }
@@ -196,13 +187,12 @@ impl Aws {
         let request = self.s3().head_object().bucket(bucket).key(key);
         let doing = format!("checking s3://{bucket}/{key}");
         match classify("HeadObject", doing, request.send().await) {
-            Ok(output) => Ok(Some(ObjectInfo {
-                key: key.to_owned(),
-                etag: output.e_tag.unwrap_or_default(),
-                version_id: version_id(output.version_id),
-                size: unsigned(output.content_length),
-                modified_at: timestamp(output.last_modified.as_ref()),
-            })),
+            Ok(output) => {
+                let size = unsigned(output.content_length);
+                let (etag, version, modified) =
+                    (output.e_tag, output.version_id, output.last_modified);
+                Ok(Some(object_info(key, etag, version, size, modified)))
+            }
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
@@ -329,9 +319,21 @@ fn is_absent(error: &AwsError) -> bool {
         .any(|code| error.has_code(code))
 }
 
-/// The version of an object; none in a bucket that has no versions.
-fn version_id(version_id: Option<String>) -> Option<String> {
-    version_id.filter(|version| version != "null")
+/// What S3's headers say about an object. In a bucket without versions, its version id is `null`.
+fn object_info(
+    key: &str,
+    etag: Option<String>,
+    version_id: Option<String>,
+    size: u64,
+    modified_at: Option<DateTime>,
+) -> ObjectInfo {
+    ObjectInfo {
+        key: key.to_owned(),
+        etag: etag.unwrap_or_default(),
+        version_id: version_id.filter(|version| version != "null"),
+        size,
+        modified_at: timestamp(modified_at.as_ref()),
+    }
 }
 
 /// The object's size in a Content-Range header: `bytes 0-3/15`.
