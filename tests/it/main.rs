@@ -13,7 +13,9 @@
 mod cli;
 mod events;
 mod flows;
+mod modules;
 mod resilience;
 mod structure;
 mod support;
+mod template;
 mod wire;
