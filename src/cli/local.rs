@@ -167,7 +167,7 @@ fn introduce(desk: &Desk, era: Era, out: &mut dyn Write) -> io::Result<()> {
             format!("{IMAGE} in {} (to copy)", desk::other_region(world)),
         ),
         ("Topic", topic.to_owned()),
-        ("Mails", directory.join("mail").display().to_string()),
+        ("Mails", directory.join("email").display().to_string()),
         ("Functions", functions.join(", ")),
         ("  logs", directory.join("logs").display().to_string()),
     ];

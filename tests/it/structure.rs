@@ -108,7 +108,7 @@ fn localaws_imports_one_way() {
         "template",
         "events schedule",
         "query connection",
-        "activity bus clock ids state wire",
+        "activity bus clock ids lock state wire",
         "crate",
     ];
     assert_eq!(modules.against(&order), NOTHING);
