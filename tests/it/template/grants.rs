@@ -1,10 +1,9 @@
 //! What the project's own template lets its functions do.
 
+use localaws::template::stack::Function;
 use serde_json::{Value, json};
 
-use super::super::stack::Function;
-use super::environment;
-use super::own::{function, own};
+use super::{deployed, environment, function};
 
 /// Actions that take no resource (Service Authorization Reference, "Actions defined by Amazon EC2").
 const WITHOUT_RESOURCE: [&str; 10] = [
@@ -37,8 +36,8 @@ fn statement<'a>(function: &'a Function, sid: &str) -> &'a Value {
 }
 
 #[test]
-fn the_own_template_grants_no_more_than_is_needed() {
-    let stack = own(&[("ExistingBucketName", "mine")]);
+fn the_template_grants_no_more_than_is_needed() {
+    let stack = deployed(&[("ExistingBucketName", "mine")]);
     assert!(stack.buckets.is_empty());
     for function in &stack.functions {
         for statement in &function.policies {
@@ -102,8 +101,8 @@ fn the_own_template_grants_no_more_than_is_needed() {
 }
 
 #[test]
-fn the_own_template_touches_only_what_is_its_own() {
-    let stack = own(&[("ExistingBucketName", "mine")]);
+fn the_template_touches_only_what_is_its_own() {
+    let stack = deployed(&[("ExistingBucketName", "mine")]);
     let mine = json!({"aws:ResourceTag/amiwright:manifest": "s3://mine/*"});
     let wanted = json!({"aws:RequestTag/amiwright:manifest": "s3://mine/*"});
     for id in ["RegisterImage", "AdvanceTasks"] {
@@ -148,7 +147,7 @@ fn the_own_template_touches_only_what_is_its_own() {
 }
 
 #[test]
-fn the_own_template_grants_what_is_named_and_nothing_else() {
+fn the_template_grants_what_is_named_and_nothing_else() {
     let optional = [
         "ReadOtherBuckets",
         "ListOtherBuckets",
@@ -156,12 +155,12 @@ fn the_own_template_grants_what_is_named_and_nothing_else() {
         "ReadTheBundleKey",
         "DecryptTheBundleKey",
     ];
-    let stack = own(&[]);
+    let stack = deployed(&[]);
     for sid in optional {
         let found = find_statement(function(&stack, "AdvanceTasks"), sid);
         assert_eq!(found, None, "nothing is named");
     }
-    let stack = own(&[
+    let stack = deployed(&[
         ("OtherBuckets", "arn:aws:s3:::disks,arn:aws:s3:::archive"),
         ("BundleKeyParameter", "/amiwright/bundle-key"),
         ("VmImportRole", "images-import"),
