@@ -253,7 +253,7 @@ impl Builder {
         };
         let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(objects));
         ec2.set_era(self.era);
-        let sns = Sns::new(clock, ids.clone(), &made("email")?);
+        let sns = Sns::new(clock, ids.clone(), &made("mail")?);
         let ssm = Ssm::new(clock, ids.clone());
         let sts = Sts::new(ids.clone());
         if let Some(files) = &state {

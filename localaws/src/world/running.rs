@@ -79,7 +79,7 @@ impl World {
         &self.inner.services.region
     }
 
-    /// Where it is kept: `s3/<bucket>/`, `email/`, `logs/`, `state/`.
+    /// Where it is kept: `s3/<bucket>/`, `mail/`, `logs/`, `state/`.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.inner.directory.path()
