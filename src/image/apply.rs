@@ -25,8 +25,12 @@ use crate::manifest::Problem;
 /// Problems that a status keeps: more than anybody reads, few enough for an object that is rewritten often.
 const PROBLEMS_KEPT: usize = 100;
 
-/// Writes into the status what a step came to. Returns whether that is worth saving.
+/// Writes into the status what a step came to. Returns whether that is worth saving. What has ended stays as it is:
+/// only a new version or attempt replaces it ([`open`]).
 pub fn apply(status: &mut Status, outcome: StepOutcome, now: Timestamp) -> bool {
+    if status.state.is_final() {
+        return false;
+    }
     let changed = match outcome {
         StepOutcome::Advance(evidence) => advance(status, evidence, now),
         StepOutcome::Wait(reason) => wait(status, reason, now),

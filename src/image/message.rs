@@ -177,7 +177,7 @@ pub(super) fn cleaned_up(build: &Build) -> String {
 
 /// What is said of settings that changed in the manifest of an available image.
 pub(super) fn settings_changed() -> &'static str {
-    "settings changed in the manifest; nothing was done: this version does not change an AMI that exists"
+    "settings changed in the manifest; nothing was done: this version of amiwright does not change an AMI that exists"
 }
 
 /// Why an image is in the state that it is in, for its conditions.

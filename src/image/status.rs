@@ -293,7 +293,8 @@ impl Status {
         let before = (self.history.len(), self.notices.len());
         let surplus = self.history.len().div_ceil(2);
         self.history.drain(..surplus);
-        self.drop_sent(0);
+        // The newest one stays: it is known by it which numbers were used.
+        self.drop_sent(1);
         before != (self.history.len(), self.notices.len())
     }
 

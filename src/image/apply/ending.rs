@@ -63,6 +63,7 @@ fn end(status: &mut Status, reason: TerminalReason, why: impl Into<String>, now:
 pub(super) fn keep(status: &mut Status, orphan: Orphan) {
     let build = &mut status.build;
     build.deleted.retain(|deleted| *deleted != orphan.what);
+    build.orphans.retain(|known| known.what != orphan.what);
     build.orphans.push(orphan);
 }
 

@@ -21,7 +21,7 @@ const IMPORT: &[(&[&str], &str)] = &[
     ),
     (
         &["not local to the region"],
-        "upload the object to a bucket in the Region of the AMI",
+        "upload the object to a bucket in the Region of the AMI and name that in the manifest",
     ),
     (
         &["s3 source location", "access denied", "accessdenied"],
@@ -100,6 +100,10 @@ const IMPORT: &[(&[&str], &str)] = &[
 /// What a person can do about a failure, in one line.
 #[must_use]
 pub fn hint(status: &Status, failure: &Failure) -> String {
+    if status.only_storing() {
+        // A new attempt is refused: there is an AMI.
+        return store_by_hand(status.regions.values().next().map(|it| it.image.as_str()));
+    }
     match &failure.kind {
         FailureKind::ManifestGone => {
             "nothing was registered for it; upload the manifest again if the image is still wanted".to_owned()
@@ -108,29 +112,49 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
             earlier_version: true,
             ..
         } => "that AMI is an earlier version of this manifest: put {digest} or {date} and {time} into the name, so that \
-              every version has a name of its own"
+              every version has a name of its own, and upload the manifest again"
             .to_owned(),
         FailureKind::NameTaken { image, .. } => and_retry(
             status,
-            &format!("deregister {image} if nobody needs it, or choose another name and upload the manifest again"),
+            &format!("choose another name and upload the manifest again; or deregister {image} if nobody needs it"),
         ),
-        FailureKind::RequestRefused { action } if action == "CreateStoreImageTask" => {
-            store_by_hand(status.regions.values().next().map(|it| it.image.as_str()))
+        FailureKind::BundleInvalid => format!(
+            "to have EC2 bundle the instance again, run: {}",
+            retry(status)
+        ),
+        FailureKind::SourceUnreadable { why } => for_unreadable(status, *why),
+        FailureKind::RequestRefused { .. } if failure.code.as_deref() == Some("InvalidAMIName.Duplicate") => {
+            "the name is in use by an AMI that this account cannot see: choose another name and upload the manifest again"
+                .to_owned()
+        }
+        FailureKind::StatusTooLarge => {
+            "delete the status object and upload the manifest again, so that a new one is written".to_owned()
         }
         FailureKind::TaskFailed => match status.build.tasks.last() {
-            Some(task) if task.kind == TaskKind::StoreImage => store_by_hand(Some(&task.id)),
-            Some(task) => and_retry(status, for_failed_task(task, &failure.message)),
-            None => and_retry(status, FIX),
+            Some(task) => and_again(status, for_failed_task(task, &failure.message)),
+            None => and_again(status, FIX),
         },
-        FailureKind::Other => and_retry(status, FIX),
-        _ => and_retry(status, &advice(status, failure)),
+        FailureKind::RequestRefused { action } => and_again(status, for_refusal(action, failure)),
+        FailureKind::Other => and_again(status, FIX),
+        _ => and_retry(status, advice(failure)),
     }
 }
 
-/// `ADVICE; then run: amiwright retry s3://bucket/key`.
+/// `ADVICE, then run: amiwright retry s3://bucket/key`.
 fn and_retry(status: &Status, advice: &str) -> String {
-    let manifest = shell_word(&status.manifest.uri());
-    format!("{advice}; then run: amiwright retry {manifest}")
+    format!("{advice}, then run: {}", retry(status))
+}
+
+/// The same where the manifest may have to be changed: uploading it is a new version, and nothing is left to retry.
+fn and_again(status: &Status, advice: &str) -> String {
+    format!(
+        "{advice}, then upload the manifest if it had to be changed; if not, run: {}",
+        retry(status)
+    )
+}
+
+fn retry(status: &Status) -> String {
+    format!("amiwright retry {}", shell_word(&status.manifest.uri()))
 }
 
 fn store_by_hand(image: Option<&str>) -> String {
@@ -140,39 +164,33 @@ fn store_by_hand(image: Option<&str>) -> String {
     )
 }
 
-fn advice(status: &Status, failure: &Failure) -> String {
+fn advice(failure: &Failure) -> &'static str {
     match &failure.kind {
-        FailureKind::SourceUnreadable { why } => for_unreadable(status.build.source, *why),
         FailureKind::SeveralImages { .. } => {
-            "there must be one at most: find out where the others come from and deregister them".to_owned()
+            "there must be one at most: find out where the others come from and deregister them"
         }
         FailureKind::BundleKeyUnusable => {
             "AWS itself no longer bundles instances: use CreateImage, or the source `disk`. For an EC2-compatible cloud \
              that does, keep a long-lived key of a user who may only put objects under amiwright's bundles/ prefix as an \
              SSM SecureString ({\"accessKeyId\": …, \"secretAccessKey\": …}), and name it in the stack's parameter \
              BundleKeyParameter"
-                .to_owned()
         }
-        FailureKind::BundleInvalid => "bundle the instance again".to_owned(),
-        FailureKind::RequestRefused { action } => for_refusal(action, failure).to_owned(),
-        FailureKind::TaskMadeNothing => "check the task in the EC2 console".to_owned(),
-        FailureKind::TaskLost => "look for the task in the EC2 console and in CloudTrail".to_owned(),
+        FailureKind::TaskMadeNothing => "check the task in the EC2 console",
+        FailureKind::TaskLost => "look for the task in the EC2 console and in CloudTrail",
         FailureKind::ImageDeregistered { .. } | FailureKind::ImageLost { .. } => {
-            "somebody may have deregistered it: see DeregisterImage in CloudTrail".to_owned()
+            "check whether somebody deregistered it (DeregisterImage in CloudTrail)"
         }
-        FailureKind::StatusTooLarge => {
-            "delete the status object, so that a new one is written".to_owned()
-        }
-        _ => FIX.to_owned(),
+        _ => FIX,
     }
 }
 
 /// What a person can do where the object that the image is made from cannot be read.
-fn for_unreadable(source: Option<SourceKind>, why: UnreadableReason) -> String {
-    let what = source.unwrap_or(SourceKind::Bundle);
+fn for_unreadable(status: &Status, why: UnreadableReason) -> String {
+    let what = status.build.source.unwrap_or(SourceKind::Bundle);
     match why {
         UnreadableReason::OtherRegion => format!(
-            "the {what}'s bucket is in another Region than the AMI: upload the {what} to a bucket in this one"
+            "the {what}'s bucket is in another Region than the AMI: upload the {what} to a bucket in this one, name that in \
+             the manifest and upload the manifest again"
         ),
         UnreadableReason::NoSuchBucket => {
             let field = if what == SourceKind::Bundle {
@@ -185,13 +203,18 @@ fn for_unreadable(source: Option<SourceKind>, why: UnreadableReason) -> String {
             )
         }
         UnreadableReason::Archived => {
-            format!("the {what} is archived: restore it first (aws s3api restore-object)")
+            let advice = format!("the {what} is archived: restore it (aws s3api restore-object)");
+            and_retry(status, &advice)
         }
-        UnreadableReason::AccessDenied => format!(
-            "name the {what}'s bucket in the stack's parameter OtherBuckets, so that the function's role has s3:GetObject \
-             and s3:ListBucket on it (the bucket's own policy counts, too), or upload the {what} beside its manifest"
-        ),
-        UnreadableReason::Other => FIX.to_owned(),
+        UnreadableReason::AccessDenied => {
+            let advice = format!(
+                "upload the {what} beside its manifest, name it there and upload the manifest again; or name its bucket in \
+                 the stack's parameter OtherBuckets, so that the function's role has s3:GetObject and s3:ListBucket on it \
+                 (the bucket's own policy counts, too)"
+            );
+            and_retry(status, &advice)
+        }
+        UnreadableReason::Other => and_retry(status, FIX),
     }
 }
 
@@ -221,8 +244,7 @@ fn for_refusal(action: &str, failure: &Failure) -> &'static str {
     match action {
         "BundleInstance" if says("no longer supported") || code == "UnsupportedOperation" => {
             "AWS no longer bundles instances: make an AMI of an EBS-backed instance with CreateImage, or bring its disk \
-             and use the source `disk`. An EC2-compatible cloud that still bundles is reached through \
-             AWS_ENDPOINT_URL_EC2"
+             and use the source `disk`; or use an EC2-compatible cloud that still bundles (AWS_ENDPOINT_URL_EC2)"
         }
         "BundleInstance" if code == "AuthFailure" => {
             "check that the key in the parameter that BundleKeyParameter names is EC2's, is active, and may put objects \
@@ -237,7 +259,7 @@ fn for_refusal(action: &str, failure: &Failure) -> &'static str {
              bucket (VM Import/Export User Guide, \"Required service role\")"
         }
         "ImportSnapshot" | "ImportImage" if says("not local") => {
-            "upload the object to a bucket in the Region of the AMI"
+            "upload the object to a bucket in the Region of the AMI and name that in the manifest"
         }
         "CopyImage" if code == "InvalidAMIID.NotFound" || code == "InvalidAMIID.Unavailable" => {
             "check that the AMI exists in that Region, is available, and is this account's or shared with it"
@@ -251,9 +273,6 @@ fn for_code(code: &str) -> &'static str {
         "InvalidSnapshot.NotFound" => {
             "check that the snapshot exists in this Region and account, or is shared with it"
         }
-        "InvalidAMIName.Duplicate" => {
-            "the name is in use by an AMI that this account cannot see: choose another name and upload the manifest again"
-        }
         "InvalidManifest" => {
             "check that the bundle is complete and in this Region, and that EC2 may read it (canned ACL aws-exec-read on \
              the manifest and every part)"
@@ -264,7 +283,7 @@ fn for_code(code: &str) -> &'static str {
         }
         "UnauthorizedOperation" | "AccessDenied" | "AuthFailure" => {
             "allow the function's role what the message names (service control policies count, too), or, if it is not for \
-             this account (billing product codes), leave it out of the manifest and upload that again"
+             this account (billing product codes), leave it out of the manifest"
         }
         "OptInRequired" | "PendingVerification" => {
             "the account has to be subscribed to or verified for this first"
@@ -273,7 +292,7 @@ fn for_code(code: &str) -> &'static str {
             || code.starts_with("Missing")
             || code.starts_with("Unsupported") =>
         {
-            "fix in the manifest what the message names and upload it again, or fix it in AWS"
+            "fix what the message names, in the manifest or in AWS"
         }
         _ => FIX,
     }

@@ -4,20 +4,25 @@ use std::fmt::Write as _;
 
 use jiff::{Timestamp, Unit};
 
-use super::{advice, settings_changed, shell_word, wait_text};
+use super::{advice, shell_word, wait_text};
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Phase, Task, TaskKind};
-use crate::image::words::{CancelBy, NoticeKind, Step, counted};
+use crate::image::words::{CancelBy, FailureKind, NoticeKind, Step, WaitReason, counted};
 use crate::manifest::text;
 
 /// Longest piece of foreign text in a notice, in characters.
 const TEXT_MAX: usize = 1000;
 
+/// What can be done about settings that changed; what makes a new AMI is the manifest's name, source or registration.
+const CHANGED: &str = "\nNothing was done: this version of amiwright does not change an AMI that exists.\n\
+                       Change the AMI by hand, or change `name`, `source` or `register` in the manifest and upload it \
+                       again:\nthat makes a new AMI with these settings.\n";
+
 /// The body of the email.
 pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Timestamp) -> String {
     let mut text = headline(status, kind);
     text.push_str("\n\n");
-    for (name, value) in facts(status, now) {
+    for (name, value) in facts(status, kind, now) {
         let _ = writeln!(text, "  {name:<10} {}", on_one_line(&value));
     }
     if let Some(words) = name_of_imported(status) {
@@ -30,15 +35,13 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Time
                 text.push_str(&failure_text(status, failure));
             }
         }
-        NoticeKind::WaitingLong => {
-            text.push_str("\nNo action needed if this is on its way: amiwright keeps checking.\n");
-        }
+        NoticeKind::WaitingLong => text.push_str(waiting_text(status)),
         NoticeKind::Stalled => text.push_str(&stalled_text(status)),
         NoticeKind::Started => {
             text.push_str("\nNo action needed: you will be notified when it finishes.\n");
         }
         NoticeKind::Changed => {
-            let _ = writeln!(text, "\nWhat was done: {}.", settings_changed());
+            text.push_str(CHANGED);
         }
         NoticeKind::Completed | NoticeKind::Cancelled => {}
     }
@@ -46,10 +49,7 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Time
         text.push_str(&clean_up_text(status, kind));
     }
     if kind == NoticeKind::Cancelled {
-        text.push_str(&format!(
-            "\nTo make the image after all, run:\n  amiwright retry {}\n",
-            manifest(status)
-        ));
+        text.push_str(&after_all_text(status));
     }
     if !status.previous.is_empty() && kind.is_final() {
         text.push_str(&previous_text(status));
@@ -77,7 +77,7 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
         ),
         NoticeKind::WaitingLong => format!(
             "The image {name} has been waiting since {}.",
-            status.build.step_since
+            waiting_since(status)
         ),
         NoticeKind::Started => {
             format!("The manifest passed the checks: the image {name} is being made.")
@@ -100,12 +100,23 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
     }
 }
 
-fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
+/// Since when it waits, whatever the reasons were; a step that polls waits only while it cannot.
+fn waiting_since(status: &Status) -> Timestamp {
+    let build = &status.build;
+    match &build.waiting {
+        Some(waiting) if build.step.polls() => waiting.since,
+        _ => build.step_since,
+    }
+}
+
+fn facts(status: &Status, kind: NoticeKind, now: Timestamp) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let build = &status.build;
     for (region, image) in &status.regions {
         let (id, state) = (&image.image, &image.image_state);
-        facts.push(("AMI", format!("{id} in {region} ({state})")));
+        let unlisted = image.unseen_since.map(not_listed);
+        let unlisted = unlisted.map(|it| format!("; {it}")).unwrap_or_default();
+        facts.push(("AMI", format!("{id} in {region} ({state}{unlisted})")));
         if !image.snapshots.is_empty() {
             facts.push(("Snapshots", image.snapshots.join(", ")));
         }
@@ -117,12 +128,12 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     if let Some(version) = &status.manifest.version_id {
         facts.push(("Version", version.clone()));
     }
-    let kind = if status.manifest.was_read() {
+    let digest = if status.manifest.was_read() {
         "SHA-256"
     } else {
         "ETag"
     };
-    facts.push((kind, status.manifest.sha256.clone()));
+    facts.push((digest, status.manifest.sha256.clone()));
     if let Some(source) = build.source {
         facts.push(("Source", source.to_string()));
     }
@@ -146,7 +157,11 @@ fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
     if let Some(waiting) = &build.waiting {
         facts.push(("Waiting", wait_text(&waiting.reason)));
     }
-    facts.push(("Took", took(status, now)));
+    match kind {
+        NoticeKind::Changed => {}
+        kind if kind.is_final() => facts.push(("Took", took(status, now))),
+        _ => facts.push(("Elapsed", took(status, now))),
+    }
     facts
 }
 
@@ -162,9 +177,13 @@ fn task_text(task: &Task) -> String {
         let _ = write!(text, ", {message}");
     }
     if let Some(since) = task.unseen_since {
-        let _ = write!(text, " (not listed since {since})");
+        let _ = write!(text, " ({})", not_listed(since));
     }
     text
+}
+
+fn not_listed(since: Timestamp) -> String {
+    format!("not listed since {since}")
 }
 
 fn took(status: &Status, now: Timestamp) -> String {
@@ -220,7 +239,13 @@ fn failure_text(status: &Status, failure: &Failure) -> String {
         .map(|code| format!("{code}: "))
         .unwrap_or_default();
     let is_of_task = |task: &Task| task.message.as_ref() == Some(&failure.message);
-    let reason = if failure.is_of_service() || status.build.tasks.iter().any(is_of_task) {
+    // Codes that we give, because they say what EC2 would.
+    let is_ours = matches!(
+        failure.kind,
+        FailureKind::NameTaken { .. } | FailureKind::ImageLost { .. }
+    );
+    let is_of_aws = failure.is_of_service() || status.build.tasks.iter().any(is_of_task);
+    let reason = if is_of_aws && !is_ours {
         "AWS said:"
     } else {
         "Reason:"
@@ -262,7 +287,7 @@ fn stalled_text(status: &Status) -> String {
                  You will be notified again if nothing changes for as long once more.\n";
     if let Some(cancel) = status.cancel {
         return format!(
-            "{again}It was cancelled at {}: EC2 is asked to end it until it does.\n",
+            "{again}Somebody asked to cancel it at {}: EC2 is asked again until it ends the task.\n",
             cancel.asked_at
         );
     }
@@ -271,6 +296,40 @@ fn stalled_text(status: &Status) -> String {
     }
     let manifest = manifest(status);
     format!("{again}To end it, remove the manifest or run:\n  amiwright cancel {manifest}\n")
+}
+
+/// What to do about what is waited for.
+fn waiting_text(status: &Status) -> &'static str {
+    let waiting = status.build.waiting.as_ref();
+    match waiting.map(|waiting| &waiting.reason) {
+        Some(
+            WaitReason::ObjectMissing { .. }
+            | WaitReason::BundleManifestMissing { .. }
+            | WaitReason::PartsMissing { .. }
+            | WaitReason::PartsSizeMismatch { .. },
+        ) => {
+            "\nNo action needed if the upload is still running: amiwright keeps checking.\n\
+             If it was interrupted, upload again what is missing.\n"
+        }
+        Some(WaitReason::Retrying { .. }) => {
+            "\nNo action needed if this passes by itself: amiwright keeps retrying.\n\
+             If it names a missing permission, allow that.\n"
+        }
+        _ => "\nNo action needed: amiwright keeps checking.\n",
+    }
+}
+
+/// A removed manifest cannot be retried.
+fn after_all_text(status: &Status) -> String {
+    match status.cancel.map(|cancel| cancel.by) {
+        Some(CancelBy::ManifestRemoved) => {
+            "\nTo make the image after all, upload its manifest again.\n".to_owned()
+        }
+        Some(CancelBy::Command) | None => format!(
+            "\nTo make the image after all, run:\n  amiwright retry {}\n",
+            manifest(status)
+        ),
+    }
 }
 
 /// The manifest's address, as it is pasted into a shell.

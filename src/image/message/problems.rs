@@ -1,9 +1,12 @@
 //! Problems of what somebody uploaded, in words.
 
-use super::failures;
+use super::{failures, on_one_line};
 use crate::image::status::{Failure, Status};
 use crate::image::words::counted;
 use crate::manifest::Problem;
+
+/// Problems that the failure of a bundle that EC2 made names: it is repeated in the history and in conditions.
+const PROBLEMS_SHOWN: usize = 10;
 
 /// `2 problems in the manifest`.
 #[must_use]
@@ -21,7 +24,12 @@ pub fn and_more(count: usize) -> Problem {
 #[must_use]
 pub fn of_task(status: &Status, problems: &[Problem]) -> Option<Failure> {
     let task = status.build.tasks.last()?;
-    let messages: Vec<&str> = problems.iter().map(|it| &*it.message).collect();
+    let shown = problems.iter().take(PROBLEMS_SHOWN);
+    let mut messages: Vec<String> = shown.map(|it| on_one_line(&it.message)).collect();
+    let surplus = problems.len().saturating_sub(PROBLEMS_SHOWN);
+    if surplus > 0 {
+        messages.push(and_more(surplus).message);
+    }
     Some(failures::bundle_invalid(task, messages.join("; ")))
 }
 

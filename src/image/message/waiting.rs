@@ -36,12 +36,9 @@ pub fn wait_text(reason: &WaitReason) -> String {
             format!("retrying: {}", with_code(code.as_deref(), message))
         }
         WaitReason::InstanceBusy { instance, task } => {
-            let by = task
-                .as_ref()
-                .map(|task| format!(" by the task {task}"))
-                .unwrap_or_default();
+            let by = task.as_deref().unwrap_or("a task");
             format!(
-                "{instance} is being bundled{by}, which is not this manifest's; waiting until that has ended"
+                "{instance} is being bundled by {by}, which is not this manifest's; waiting for its end"
             )
         }
         WaitReason::StoreUnanswered { image, asked_at } => format!(

@@ -1,1 +1,368 @@
+//! The life of one image, as values.
 
+mod advice;
+mod arrival;
+mod conditions;
+mod emails;
+mod emails_failed;
+mod endings;
+mod migration;
+mod notice;
+mod ownership;
+mod plan;
+mod properties;
+mod requests;
+mod status;
+mod storing;
+mod task;
+mod tasks;
+mod texts;
+mod transitions;
+mod waiting;
+mod workflow;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::apply::{apply, open, request_cancel};
+use super::notice::Message;
+use super::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage, ObservedTask};
+use super::outcome::{Accepted, Evidence, Identity, Origin, StepOutcome};
+use super::status::{BundleVersion, ManifestVersion, Orphan, RegionStatus, SourceObject, Status};
+use super::task::{Task, TaskKind};
+use super::words::{CancelBy, NoticeKind, SourceKind};
+
+const REGION: &str = "us-east-1";
+const DIGEST: &str = "aaaa0000aaaa";
+
+/// So many minutes after the upload.
+fn after(minutes: i64) -> Timestamp {
+    let uploaded: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
+    uploaded + SignedDuration::from_mins(minutes)
+}
+
+fn manifest(sha256: &str) -> ManifestVersion {
+    ManifestVersion {
+        bucket: "images".to_owned(),
+        key: "golden/web.image.yaml".to_owned(),
+        etag: "\"0123\"".to_owned(),
+        version_id: None,
+        sha256: sha256.to_owned(),
+        publish_digest: None,
+        uploaded_at: after(0),
+        repeated_at: None,
+    }
+}
+
+/// Writes what a step has found out or done. Returns whether that is worth saving.
+fn advance(status: &mut Status, evidence: Evidence, minutes: i64) -> bool {
+    apply(status, StepOutcome::Advance(evidence), after(minutes))
+}
+
+/// Just uploaded.
+fn opened() -> Status {
+    open(None, manifest(DIGEST), after(0))
+}
+
+fn identity() -> Identity {
+    Identity {
+        name: "web".to_owned(),
+        digest: DIGEST.to_owned(),
+    }
+}
+
+fn to_accept(source: SourceKind, store: bool) -> Accepted {
+    let in_s3 = [
+        SourceKind::Bundle,
+        SourceKind::Disk,
+        SourceKind::Vm,
+        SourceKind::Stored,
+    ];
+    Accepted {
+        source,
+        identity: (!in_s3.contains(&source)).then(identity),
+        publish_digest: "ffff".to_owned(),
+        store: store.then(|| "archive".to_owned()),
+        notify_started: false,
+    }
+}
+
+/// Its manifest passed the checks.
+fn accepted(source: SourceKind) -> Status {
+    let mut status = opened();
+    advance(
+        &mut status,
+        Evidence::ManifestAccepted(to_accept(source, false)),
+        0,
+    );
+    status
+}
+
+fn object() -> SourceObject {
+    SourceObject {
+        bucket: "images".to_owned(),
+        key: "golden/web.vmdk".to_owned(),
+        etag: "\"89ab\"".to_owned(),
+        size: 1_073_741_824,
+    }
+}
+
+fn bundle(sha256: &str) -> BundleVersion {
+    BundleVersion {
+        bucket: "images".to_owned(),
+        key: "golden/web.manifest.xml".to_owned(),
+        etag: "\"4567\"".to_owned(),
+        sha256: sha256.to_owned(),
+        virtualization_type: "hvm".to_owned(),
+    }
+}
+
+fn bundle_checked(sha256: &str) -> Evidence {
+    Evidence::BundleChecked {
+        bundle: bundle(sha256),
+        identity: identity(),
+    }
+}
+
+/// About to be registered as `web`, from a snapshot.
+fn to_be_registered() -> Status {
+    accepted(SourceKind::Snapshot)
+}
+
+/// EC2 made `ami-1`.
+fn image_registered() -> Evidence {
+    Evidence::ImageRegistered {
+        region: REGION.to_owned(),
+        image: RegionStatus::pending("ami-1".to_owned()),
+        origin: Origin::Created,
+    }
+}
+
+/// Registered as `ami-1`.
+fn registered() -> Status {
+    let mut status = to_be_registered();
+    advance(&mut status, image_registered(), 0);
+    status
+}
+
+/// `ami-1` with its ownership tags, in this state.
+fn seen(state: &str) -> ObservedImage {
+    ObservedImage {
+        id: "ami-1".to_owned(),
+        name: "web".to_owned(),
+        state: state.to_owned(),
+        reason: None,
+        tags: BTreeMap::from([
+            (MANIFEST_TAG.to_owned(), manifest("").uri()),
+            (DIGEST_TAG.to_owned(), DIGEST.to_owned()),
+        ]),
+        snapshots: vec!["snap-1".to_owned()],
+    }
+}
+
+/// The AMI of a copy or a restoration, in this state.
+fn seen_copy(state: &str) -> ObservedImage {
+    ObservedImage {
+        id: "ami-2".to_owned(),
+        ..seen(state)
+    }
+}
+
+/// The AMI was polled.
+fn poll_image(status: &mut Status, image: Option<&ObservedImage>, minutes: i64) -> bool {
+    let region = REGION.to_owned();
+    let image = image.cloned();
+    advance(status, Evidence::ImagePolled { region, image }, minutes)
+}
+
+/// The task was polled.
+fn poll_task(status: &mut Status, task: Option<&ObservedTask>, minutes: i64) -> bool {
+    advance(status, Evidence::TaskPolled(task.cloned()), minutes)
+}
+
+/// Polls what is awaited, a task or its AMI, and finds it in this state.
+fn poll(status: &mut Status, kind: TaskKind, state: &str, minutes: i64) -> bool {
+    if kind.is_image() {
+        poll_image(status, Some(&seen_copy(state)), minutes)
+    } else {
+        poll_task(status, Some(&seen_task(kind, state)), minutes)
+    }
+}
+
+/// Available after one minute.
+fn available() -> Status {
+    let mut status = registered();
+    assert!(poll_image(&mut status, Some(&seen("available")), 1));
+    status
+}
+
+/// The kinds of tasks that make an AMI, with the source that asks for each.
+const MAKERS: [(TaskKind, SourceKind); 5] = [
+    (TaskKind::ImportSnapshot, SourceKind::Disk),
+    (TaskKind::ImportImage, SourceKind::Vm),
+    (TaskKind::BundleInstance, SourceKind::Instance),
+    (TaskKind::CopyImage, SourceKind::Image),
+    (TaskKind::RestoreImage, SourceKind::Stored),
+];
+
+/// The makers that EC2 shows as a task of its own.
+fn own_tasks() -> impl Iterator<Item = TaskKind> {
+    MAKERS
+        .into_iter()
+        .map(|(kind, _)| kind)
+        .filter(|kind| !kind.is_image())
+}
+
+/// EC2's id of the task of this kind.
+fn task_id(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::ImportSnapshot => "import-snap-1",
+        TaskKind::ImportImage => "import-ami-1",
+        TaskKind::BundleInstance => "bun-1",
+        TaskKind::CopyImage | TaskKind::RestoreImage => "ami-2",
+        TaskKind::StoreImage => "ami-1",
+    }
+}
+
+/// EC2's word for a task of this kind that has just begun.
+fn first_state(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::ImportSnapshot | TaskKind::ImportImage => "active",
+        TaskKind::BundleInstance | TaskKind::CopyImage | TaskKind::RestoreImage => "pending",
+        TaskKind::StoreImage => "InProgress",
+    }
+}
+
+/// The task of this kind, seen in this state.
+fn seen_task(kind: TaskKind, state: &str) -> ObservedTask {
+    ObservedTask {
+        id: task_id(kind).to_owned(),
+        state: state.to_owned(),
+        ..ObservedTask::default()
+    }
+}
+
+/// The task, complete, with all that it made.
+fn completed(kind: TaskKind) -> ObservedTask {
+    let none = ObservedTask::default();
+    let (state, made) = match kind {
+        TaskKind::ImportSnapshot => ("completed", none),
+        TaskKind::ImportImage => (
+            "completed",
+            ObservedTask {
+                image: Some("ami-1".to_owned()),
+                ..none
+            },
+        ),
+        TaskKind::StoreImage => (
+            "Completed",
+            ObservedTask {
+                object: Some("s3://archive/ami-1.bin".to_owned()),
+                ..none
+            },
+        ),
+        _ => ("complete", none),
+    };
+    let imports = matches!(kind, TaskKind::ImportSnapshot | TaskKind::ImportImage);
+    let snapshots = if imports {
+        vec!["snap-1".to_owned()]
+    } else {
+        Vec::new()
+    };
+    ObservedTask {
+        snapshots,
+        image: made.image,
+        object: made.object,
+        ..seen_task(kind, state)
+    }
+}
+
+/// About to start its task.
+fn to_be_started(source: SourceKind) -> Status {
+    let mut status = accepted(source);
+    if status.place() == "working/check-object" {
+        let (object, identity) = (object(), identity());
+        advance(&mut status, Evidence::ObjectChecked { object, identity }, 0);
+    }
+    assert_eq!(status.place(), "working/start-task");
+    status
+}
+
+fn start(status: &mut Status, kind: TaskKind, minutes: i64) {
+    let seen = seen_task(kind, first_state(kind));
+    let task = Task::started(kind, REGION, &seen, after(minutes));
+    let origin = Origin::Created;
+    advance(status, Evidence::TaskStarted { task, origin }, minutes);
+}
+
+/// Its task was started, and nothing was seen of it since.
+fn started(kind: TaskKind) -> Status {
+    let (_, source) = MAKERS
+        .into_iter()
+        .find(|(maker, _)| *maker == kind)
+        .unwrap();
+    let mut status = to_be_started(source);
+    start(&mut status, kind, 0);
+    status
+}
+
+/// The disk `web.vmdk` is being imported.
+fn importing() -> Status {
+    let mut status = started(TaskKind::ImportSnapshot);
+    let seen = ObservedTask {
+        progress: Some(42),
+        message: Some("converting".to_owned()),
+        ..seen_task(TaskKind::ImportSnapshot, "active")
+    };
+    poll_task(&mut status, Some(&seen), 5);
+    status
+}
+
+/// `ami-1` is available after one minute, and is to be stored in the bucket `archive`.
+fn to_be_stored() -> Status {
+    let mut status = opened();
+    let accepted = to_accept(SourceKind::Snapshot, true);
+    advance(&mut status, Evidence::ManifestAccepted(accepted), 0);
+    advance(&mut status, image_registered(), 0);
+    poll_image(&mut status, Some(&seen("available")), 1);
+    status
+}
+
+/// EC2 stores `ami-1` since the first minute.
+fn storing() -> Status {
+    let mut status = to_be_stored();
+    start(&mut status, TaskKind::StoreImage, 1);
+    status
+}
+
+/// To be cancelled since the given minute.
+fn cancelled_by(mut status: Status, by: CancelBy, minutes: i64) -> Status {
+    assert_eq!(request_cancel(&mut status, by, after(minutes)), Ok(true));
+    status
+}
+
+fn clean_up(status: &mut Status, minutes: i64) {
+    let orphans = Vec::new();
+    advance(status, Evidence::CleanedUp { orphans }, minutes);
+}
+
+fn orphan(what: &str, why: &str) -> Orphan {
+    Orphan {
+        what: what.to_owned(),
+        why: why.to_owned(),
+    }
+}
+
+fn kinds(status: &Status) -> Vec<NoticeKind> {
+    status.notices.iter().map(|notice| notice.kind).collect()
+}
+
+fn last_change(status: &Status) -> &str {
+    &status.history.last().unwrap().why
+}
+
+/// The newest notice's message.
+fn newest(status: &Status) -> Message {
+    status.notices.last().unwrap().message.clone().unwrap()
+}

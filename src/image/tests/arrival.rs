@@ -1,0 +1,126 @@
+//! A version of a manifest arrives.
+
+use super::*;
+use crate::image::apply::{note_repetition, note_settings_changed};
+use crate::image::status::{ConditionKind, ConditionStatus};
+use crate::image::words::{State, Step};
+use crate::manifest::Problem;
+
+fn upload(sha256: &str, minutes: i64) -> ManifestVersion {
+    ManifestVersion {
+        etag: format!("\"{sha256}\""),
+        version_id: Some("v2".to_owned()),
+        uploaded_at: after(minutes),
+        ..manifest(sha256)
+    }
+}
+
+#[test]
+fn a_new_version_remembers_the_previous_ami_and_keeps_its_notices() {
+    let status = open(Some(available()), manifest("bbbb"), after(5));
+    assert_eq!(status.place(), "working/check-manifest");
+    assert_eq!(
+        last_change(&status),
+        "a new version replaces the one with SHA-256 aaaa0000"
+    );
+    assert_eq!(status.history.last().unwrap().from, "available");
+    assert_eq!(status.previous[0].regions[REGION].image, "ami-1");
+    assert_eq!(status.previous[0].digest.as_deref(), Some(DIGEST));
+    assert_eq!(kinds(&status), [NoticeKind::Completed]);
+    assert_eq!(
+        (status.build.step_since, status.build.started_at),
+        (after(5), after(5))
+    );
+    assert_eq!(
+        (status.build.attempt, status.build.digest.clone()),
+        (1, None)
+    );
+
+    // A version that came to nothing does not hide the one before it.
+    let mut rejected = status;
+    apply(
+        &mut rejected,
+        StepOutcome::Reject(vec![Problem::new("no")]),
+        after(6),
+    );
+    let third = open(Some(rejected), manifest("cccc"), after(7));
+    assert_eq!(third.previous.len(), 1);
+    assert_eq!(third.previous[0].regions[REGION].image, "ami-1");
+    assert!(third.problems.is_empty());
+}
+
+#[test]
+fn a_new_version_asks_again_for_what_was_cancelled() {
+    let cancelled = cancelled_by(accepted(SourceKind::Disk), CancelBy::ManifestRemoved, 1);
+    let again = open(Some(cancelled), upload("bbbb", 3), after(3));
+    assert_eq!((again.cancel, again.state), (None, State::Working));
+}
+
+#[test]
+fn another_bundle_at_the_same_place_invalidates_the_previous_ami() {
+    let registered_from = |sha256: &str, before: Option<Status>| {
+        let mut status = open(before, manifest(DIGEST), after(0));
+        let accepted = to_accept(SourceKind::Bundle, false);
+        advance(&mut status, Evidence::ManifestAccepted(accepted), 0);
+        advance(&mut status, bundle_checked(sha256), 0);
+        advance(&mut status, image_registered(), 0);
+        status
+    };
+    let first = registered_from("b1", None);
+    assert!(!first.invalidates_previous());
+    let second = registered_from("b2", Some(first.clone()));
+    assert!(second.invalidates_previous());
+    assert!(!registered_from("b1", Some(first)).invalidates_previous());
+}
+
+#[test]
+fn the_same_once_more_is_only_noted() {
+    let mut status = available();
+    let before = status.clone();
+    note_repetition(&mut status, upload("bbbb", 9));
+    assert_eq!(status.manifest.repeated_at, Some(after(9)));
+    assert_eq!(status.manifest.last_uploaded_at(), after(9));
+    // `{date}` and the attempt stay those of the first upload.
+    assert_eq!(status.manifest.uploaded_at, after(0));
+    assert_eq!(status.manifest.etag, "\"bbbb\"");
+    assert_eq!(status.manifest.version_id.as_deref(), Some("v2"));
+    status.manifest = before.manifest.clone();
+    assert_eq!(status, before);
+}
+
+#[test]
+fn changed_settings_are_noted_and_told_and_the_ami_stays() {
+    let mut status = available();
+    let regions = status.regions.clone();
+    note_settings_changed(&mut status, upload("bbbb", 9), "eeee".to_owned(), after(9));
+    assert_eq!(
+        (status.state, status.build.step),
+        (State::Available, Step::AwaitImage)
+    );
+    assert_eq!(status.regions, regions);
+    assert_eq!(status.manifest.publish_digest.as_deref(), Some("eeee"));
+    assert_eq!(kinds(&status), [NoticeKind::Completed, NoticeKind::Changed]);
+    let in_sync = status
+        .conditions
+        .iter()
+        .find(|it| it.kind == ConditionKind::InSync)
+        .unwrap();
+    assert_eq!(
+        (in_sync.status, in_sync.since),
+        (ConditionStatus::False, after(9))
+    );
+}
+
+#[test]
+fn the_history_and_the_previous_versions_are_bounded() {
+    let mut status = available();
+    for minute in 0..300 {
+        status.regions = available().regions;
+        status = open(Some(status), manifest("dddd"), after(minute));
+    }
+    assert_eq!(status.history.len(), 100);
+    assert_eq!(status.previous.len(), 10);
+    assert_eq!(status.build.step, Step::CheckManifest);
+    assert_eq!(status.build.started_at, after(299));
+    assert_eq!(status.build.attempt, 300);
+}

@@ -1,0 +1,96 @@
+//! Which AMIs are ours.
+
+use super::*;
+use crate::image::observed::ATTEMPT_TAG;
+use crate::image::ownership::{Lookup, creation_tags, has_tags, judge, ownership_tags};
+
+fn other(id: &str) -> ObservedImage {
+    ObservedImage {
+        id: id.to_owned(),
+        ..seen("available")
+    }
+}
+
+#[test]
+fn nothing_found_is_absent() {
+    assert_eq!(judge(&to_be_registered(), &[]), Lookup::Absent);
+}
+
+#[test]
+fn ours_is_known_by_both_tags_and_found_twice_is_one() {
+    let image = seen("pending");
+    let found = [image.clone(), image.clone()];
+    assert_eq!(judge(&to_be_registered(), &found), Lookup::Ours(image));
+    for tag in [MANIFEST_TAG, DIGEST_TAG] {
+        let mut image = seen("pending");
+        image.tags.remove(tag);
+        let taken = Lookup::NameTaken(image.clone());
+        assert_eq!(judge(&to_be_registered(), &[image]), taken, "{tag}");
+    }
+}
+
+#[test]
+fn a_name_without_our_tags_is_taken() {
+    let mut image = seen("available");
+    image.tags.clear();
+    assert_eq!(
+        judge(&to_be_registered(), &[image.clone()]),
+        Lookup::NameTaken(image)
+    );
+}
+
+#[test]
+fn another_version_with_another_name_does_not_matter() {
+    let mut image = seen("available");
+    image.tags.insert(DIGEST_TAG.to_owned(), "bbbb".to_owned());
+    image.name = "web-old".to_owned();
+    assert_eq!(judge(&to_be_registered(), &[image]), Lookup::Absent);
+}
+
+#[test]
+fn two_of_ours_are_for_a_person_to_judge() {
+    let found = [other("ami-2"), other("ami-1")];
+    let both = vec!["ami-1".to_owned(), "ami-2".to_owned()];
+    assert_eq!(judge(&to_be_registered(), &found), Lookup::Several(both));
+}
+
+#[test]
+fn ours_counts_more_than_a_name_that_is_taken() {
+    let mut taken = other("ami-0");
+    taken.tags.clear();
+    let found = [taken, other("ami-1")];
+    assert_eq!(
+        judge(&to_be_registered(), &found),
+        Lookup::Ours(other("ami-1"))
+    );
+}
+
+#[test]
+fn a_deregistered_image_counts_for_nothing_but_a_disabled_one_keeps_its_name() {
+    assert_eq!(
+        judge(&to_be_registered(), &[seen("deregistered")]),
+        Lookup::Absent
+    );
+    let mut disabled = seen("disabled");
+    disabled.tags.clear();
+    assert_eq!(
+        judge(&to_be_registered(), &[disabled.clone()]),
+        Lookup::NameTaken(disabled)
+    );
+}
+
+#[test]
+fn what_is_made_has_the_ownership_tags_and_its_attempts() {
+    let mut status = registered();
+    let made = creation_tags(&status);
+    assert!(has_tags(&made, &ownership_tags(&status)));
+    assert_eq!(made[MANIFEST_TAG], "s3://images/golden/web.image.yaml");
+    assert_eq!(made[ATTEMPT_TAG], "2026-11-21T10:00:00Z 0");
+    status = open(Some(status), manifest("bbbb"), after(9));
+    assert_eq!(
+        creation_tags(&status)[ATTEMPT_TAG],
+        "2026-11-21T10:00:00Z 1"
+    );
+    // Before the version's digest is known, the manifest's stands for it.
+    assert_eq!(ownership_tags(&status)[DIGEST_TAG], "bbbb");
+}

@@ -1,0 +1,268 @@
+//! Whatever happens in whatever order: what must hold of every status that can be reached.
+//!
+//! A run is a list of numbers, each of which chooses among what the step at hand can come to, so that proptest shrinks
+//! it like any list. Chosen from are also stale and unknown observations, requests and the passing of time.
+
+mod outcomes;
+
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+
+use super::*;
+use crate::image::apply::request_retry;
+use crate::image::status::{ConditionKind, ConditionStatus, parse};
+use crate::image::task::Phase;
+use crate::image::words::{State, Step};
+use crate::image::workflow;
+use outcomes::{Choice, any_outcome};
+
+/// Largest status that such runs may make: far below the 512 KiB that are written.
+const SIZE_MAX: usize = 256 * 1024;
+
+/// One thing that happens. Returns whether it may leave a final state: a new version does.
+fn happen(status: &mut Status, choice: &mut Choice, minutes: i64) -> bool {
+    let now = after(minutes);
+    match choice.of(vec![0, 0, 0, 0, 0, 0, 0, 1, 2, 3]) {
+        1 => drop(request_cancel(status, CancelBy::Command, now)),
+        2 => drop(request_retry(status, now)),
+        3 if status.retry.is_some()
+            || (status.state.is_final() && choice.of(vec![true, false])) =>
+        {
+            *status = open(Some(status.clone()), manifest("bbbb"), now);
+            return true;
+        }
+        3 => {
+            while let Some(notice) = status.claim_notice(now) {
+                assert!(status.notice_sent(notice.seq, "id", now));
+            }
+        }
+        _ if status.state.is_final() => {}
+        _ => {
+            let outcome = any_outcome(status, choice, minutes);
+            check_apply(status, &outcome, minutes);
+        }
+    }
+    false
+}
+
+/// What `apply` returns is true, and the same poll once more is not worth a second save.
+fn check_apply(status: &mut Status, outcome: &StepOutcome, minutes: i64) {
+    let before = status.clone();
+    let worth = apply(status, outcome.clone(), after(minutes));
+    if !worth {
+        assert_eq!(*status, before, "changed, and not said to be: {outcome:?}");
+    }
+    let is_poll = matches!(
+        outcome,
+        StepOutcome::Unchanged
+            | StepOutcome::Wait(_)
+            | StepOutcome::Advance(Evidence::TaskPolled(_) | Evidence::ImagePolled { .. })
+    );
+    if is_poll && status.place() == before.place() {
+        let mut again = status.clone();
+        assert!(
+            !apply(&mut again, outcome.clone(), after(minutes)),
+            "worth a second save: {outcome:?}"
+        );
+        assert_eq!(again, *status);
+    }
+}
+
+fn notice_of(state: State) -> &'static [NoticeKind] {
+    match state {
+        State::Working | State::Superseded => &[],
+        State::Available => &[NoticeKind::Completed],
+        State::Failed => &[NoticeKind::Failed, NoticeKind::Lost],
+        State::Cancelled => &[NoticeKind::Cancelled],
+        State::Rejected => &[NoticeKind::Rejected],
+    }
+}
+
+/// What must hold from one status to the next.
+fn check_change(before: &Status, status: &Status, is_new_version: bool) {
+    if before.state.is_final() && !is_new_version {
+        assert_eq!((before.state, &before.build), (status.state, &status.build));
+        assert_eq!(before.regions, status.regions);
+    }
+    let known = before.notices.last().map_or(0, |notice| notice.seq);
+    let new: Vec<NoticeKind> = status
+        .notices
+        .iter()
+        .filter(|it| it.seq > known && it.kind.is_final())
+        .map(|it| it.kind)
+        .collect();
+    if status.state.is_final() && !before.state.is_final() {
+        let allowed = notice_of(status.state);
+        assert_eq!(
+            new.len(),
+            allowed.len().min(1),
+            "{:?}: {new:?}",
+            status.state
+        );
+        assert!(
+            new.iter().all(|kind| allowed.contains(kind)),
+            "{:?}: {new:?}",
+            status.state
+        );
+    } else {
+        assert_eq!(new, [], "{}", status.place());
+    }
+    if !is_new_version {
+        check_step(before, status);
+        for (before, task) in before.build.tasks.iter().zip(&status.build.tasks) {
+            if matches!(before.phase(), Phase::Complete | Phase::Failed) {
+                assert_eq!(before.state, task.state);
+            }
+            let went_back = matches!(
+                (before.phase(), task.phase()),
+                (Phase::Ending, Phase::Running)
+            );
+            assert!(!went_back, "{} after {}", task.state, before.state);
+        }
+    }
+}
+
+fn check_step(before: &Status, status: &Status) {
+    let (from, to) = (before.build.step, status.build.step);
+    let mut allowed = vec![from, Step::CleanUp];
+    if let Some(source) = status.build.source {
+        let following = |step| workflow::next(source, status.store.is_some(), step);
+        let first = following(from);
+        allowed.extend(first);
+        // A task that is found at its end is not awaited.
+        allowed.extend(
+            first
+                .and_then(following)
+                .filter(|_| from.creates() || from == Step::StoreImage),
+        );
+        if matches!(from, Step::StartTask) {
+            allowed.push(Step::CheckObject);
+        }
+    }
+    assert!(allowed.contains(&to), "{from} to {to}");
+}
+
+/// What must hold of every status.
+fn check(status: &Status) {
+    let written = serde_json::to_vec(status).unwrap();
+    assert_eq!(parse(&written).as_ref(), Ok(status));
+    assert!(written.len() < SIZE_MAX, "{}", written.len());
+    assert!(status.history.len() <= 100 && status.previous.len() <= 10);
+    let built = status
+        .conditions
+        .iter()
+        .find(|it| it.kind == ConditionKind::Built)
+        .unwrap();
+    let expected = match status.state {
+        State::Available => ConditionStatus::True,
+        _ if status.only_storing() => ConditionStatus::True,
+        State::Working if status.build.ending.is_none() => ConditionStatus::Unknown,
+        _ => ConditionStatus::False,
+    };
+    assert_eq!(built.status, expected, "{}", status.place());
+    assert_eq!(
+        built.reason == "Waiting",
+        status.state == State::Working
+            && status.build.waiting.is_some()
+            && expected == ConditionStatus::Unknown
+    );
+    let in_sync = status
+        .conditions
+        .iter()
+        .any(|it| it.kind == ConditionKind::InSync);
+    assert_eq!(in_sync, status.state == State::Available);
+    assert_eq!(status.conditions.len(), 1 + usize::from(in_sync));
+    assert!(
+        status
+            .notices
+            .is_sorted_by(|one, other| one.seq < other.seq)
+    );
+    assert!(
+        status
+            .notices
+            .iter()
+            .all(|it| it.message.is_some() == it.sent_at.is_none())
+    );
+    assert_eq!(
+        status.build.ending.is_some(),
+        status.state == State::Working && status.build.step == Step::CleanUp
+    );
+    if status.state == State::Available {
+        assert!(!status.regions.is_empty());
+    }
+    let orphans: Vec<&str> = status.build.orphans.iter().map(|it| &*it.what).collect();
+    let mut unique = orphans.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), orphans.len(), "{orphans:?}");
+}
+
+fn run(moves: &[(u32, u8)]) -> Status {
+    let mut status = opened();
+    let mut minutes = 0;
+    check(&status);
+    for (number, pause) in moves {
+        minutes += [0, 1, 2, 16, 70, 400][usize::from(*pause)];
+        let before = status.clone();
+        let is_new_version = happen(&mut status, &mut Choice(*number), minutes);
+        check_change(&before, &status, is_new_version);
+        check(&status);
+    }
+    status
+}
+
+/// Always the same cases, and no file of earlier failures.
+fn runner(cases: u32) -> TestRunner {
+    let config = ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}
+
+#[test]
+fn whatever_is_seen_leads_from_a_valid_status_to_a_valid_one() {
+    let moves = prop::collection::vec((any::<u32>(), 0..6_u8), 0..60);
+    let result = runner(400).run(&moves, |moves| {
+        run(&moves);
+        Ok(())
+    });
+    result.unwrap();
+}
+
+/// The runs above would prove little if they did not get far.
+#[test]
+fn such_runs_reach_every_state_and_every_step() {
+    let moves = prop::collection::vec((any::<u32>(), 0..4_u8), 0..60);
+    let (states, steps) = (
+        std::cell::RefCell::new(Vec::new()),
+        std::cell::RefCell::new(Vec::new()),
+    );
+    let result = runner(200).run(&moves, |moves| {
+        for change in run(&moves).history {
+            states
+                .borrow_mut()
+                .push(change.to.split('/').next().unwrap().to_owned());
+            steps.borrow_mut().push(change.to);
+        }
+        Ok(())
+    });
+    result.unwrap();
+    for step in Step::ALL {
+        let place = format!("working/{step}");
+        assert!(steps.borrow().contains(&place), "{place} was never reached");
+    }
+    for state in [
+        State::Available,
+        State::Failed,
+        State::Cancelled,
+        State::Rejected,
+        State::Superseded,
+    ] {
+        assert!(
+            states.borrow().contains(&state.to_string()),
+            "{state} was never reached"
+        );
+    }
+}

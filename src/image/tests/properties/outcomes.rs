@@ -1,0 +1,241 @@
+//! What the step at hand may come to, chosen by a number.
+
+use super::super::*;
+use crate::image::message::failures;
+use crate::image::outcome::Claim;
+use crate::image::plan::{Next, next};
+use crate::image::status::Failure;
+use crate::image::words::{FailureKind, Step, WaitReason};
+use crate::manifest::Problem;
+
+/// Chooses by a number; the rest of it chooses again.
+pub(super) struct Choice(pub(super) u32);
+
+impl Choice {
+    pub(super) fn of<T>(&mut self, mut values: Vec<T>) -> T {
+        let count = u32::try_from(values.len()).unwrap();
+        let chosen = self.0 % count;
+        self.0 /= count;
+        values.swap_remove(usize::try_from(chosen).unwrap())
+    }
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn any_wait(choice: &mut Choice) -> WaitReason {
+    let action = "RegisterImage".to_owned();
+    choice.of(vec![
+        WaitReason::RateLimited { action },
+        WaitReason::Retrying {
+            code: some("Slow"),
+            message: "1".to_owned(),
+        },
+        WaitReason::Retrying {
+            code: some("Slow"),
+            message: "2".to_owned(),
+        },
+        WaitReason::ObjectMissing {
+            bucket: "b".to_owned(),
+            key: "k".to_owned(),
+        },
+    ])
+}
+
+fn any_failure(choice: &mut Choice) -> Failure {
+    let kind = choice.of(vec![
+        FailureKind::RequestRefused {
+            action: "RegisterImage".to_owned(),
+        },
+        FailureKind::ManifestGone,
+        FailureKind::TaskLost,
+        FailureKind::SeveralImages {
+            images: vec!["ami-1".to_owned(), "ami-2".to_owned()],
+        },
+        FailureKind::ImageLost {
+            image: "ami-1".to_owned(),
+        },
+    ]);
+    Failure::new(kind, "doing it", "it broke")
+}
+
+fn any_task(status: &Status, choice: &mut Choice) -> Option<ObservedTask> {
+    let kind = status.build.tasks.last()?.kind;
+    let state = choice.of(vec![
+        "active",
+        "pending",
+        "storing",
+        "quantum",
+        "deleting",
+        "deleted",
+        "completed",
+        "Completed",
+        "failed",
+        "",
+    ]);
+    let progress = choice.of(vec![
+        None,
+        Some(0),
+        Some(9),
+        Some(42),
+        Some(43),
+        Some(95),
+        Some(100),
+        Some(255),
+    ]);
+    let message = choice.of(vec![None, some("converting"), some("it broke")]);
+    let made = choice.of(vec![completed(kind), seen_task(kind, state)]);
+    Some(ObservedTask {
+        state: state.to_owned(),
+        progress,
+        message,
+        ..made
+    })
+}
+
+fn any_image(status: &Status, choice: &mut Choice) -> Option<ObservedImage> {
+    let state = choice.of(vec![
+        "pending",
+        "available",
+        "failed",
+        "deregistered",
+        "quantum",
+        "disabled",
+    ]);
+    let id = status.regions.values().next()?.image.clone();
+    let snapshots = choice.of(vec![Vec::new(), vec!["snap-1".to_owned()]]);
+    Some(ObservedImage {
+        id,
+        snapshots,
+        ..seen(state)
+    })
+}
+
+fn accept(choice: &mut Choice) -> Evidence {
+    let source = choice.of(SourceKind::ALL.to_vec());
+    let store = choice.of(vec![false, true]);
+    let notify_started = choice.of(vec![false, true]);
+    Evidence::ManifestAccepted(Accepted {
+        notify_started,
+        ..to_accept(source, store)
+    })
+}
+
+fn start_task(status: &Status, choice: &mut Choice, minutes: i64) -> Evidence {
+    let makers = MAKERS
+        .into_iter()
+        .find(|(_, source)| Some(*source) == status.build.source);
+    let kind = match status.build.step {
+        Step::StoreImage => TaskKind::StoreImage,
+        _ => makers.unwrap().0,
+    };
+    let seen = choice.of(vec![
+        seen_task(kind, first_state(kind)),
+        completed(kind),
+        seen_task(kind, "failed"),
+    ]);
+    let origin = choice.of(vec![Origin::Created, Origin::Found]);
+    let task = Task::started(kind, REGION, &seen, after(minutes));
+    Evidence::TaskStarted { task, origin }
+}
+
+fn orphans(choice: &mut Choice) -> Vec<Orphan> {
+    choice.of(vec![Vec::new(), vec![orphan("snap-1", "no")]])
+}
+
+/// What the step at hand may come to.
+pub(super) fn any_outcome(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
+    let step = status.build.step;
+    let general = choice.of(vec![0, 0, 0, 0, 0, 1, 2, 3]);
+    match general {
+        1 => return StepOutcome::Wait(any_wait(choice)),
+        2 => return StepOutcome::Unchanged,
+        3 if step == Step::CheckManifest
+            || step == Step::CheckObject
+            || step == Step::CheckBundle =>
+        {
+            return StepOutcome::Reject(vec![Problem::new("no"); 7]);
+        }
+        3 if step != Step::CleanUp && !step.polls() => {
+            return StepOutcome::Fail(any_failure(choice));
+        }
+        _ => {}
+    }
+    if next(status, after(minutes)) == Next::Cancel {
+        let refused = WaitReason::CancelRefused {
+            code: None,
+            message: "no".to_owned(),
+        };
+        let runs = step == Step::AwaitTask;
+        return StepOutcome::Advance(match runs {
+            true => Evidence::CancelSent(choice.of(vec![None, Some(refused)])),
+            false => Evidence::Cancelled {
+                orphans: orphans(choice),
+            },
+        });
+    }
+    if next(status, after(minutes)) == Next::ProbeTask {
+        let task = status.build.tasks.last().unwrap();
+        return StepOutcome::Fail(failures::task_lost(task));
+    }
+    of_step(status, choice, minutes)
+}
+
+/// What the step at hand comes to if nothing keeps it from going on.
+fn of_step(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
+    let region = REGION.to_owned();
+    StepOutcome::Advance(match status.build.step {
+        Step::CheckManifest => {
+            let image_manifest = "golden/web.image.yaml".to_owned();
+            let elsewhere = Evidence::DecidedElsewhere { image_manifest };
+            choice.of(vec![
+                accept(&mut Choice(choice.0)),
+                accept(&mut Choice(choice.0 / 7)),
+                elsewhere,
+            ])
+        }
+        Step::CheckBundle => bundle_checked("b1"),
+        Step::CheckObject => Evidence::ObjectChecked {
+            object: object(),
+            identity: identity(),
+        },
+        Step::StartTask => {
+            let started = start_task(status, choice, minutes);
+            let in_s3 = status.build.object.is_some();
+            let other = if in_s3 {
+                Evidence::ObjectReplaced
+            } else {
+                started.clone()
+            };
+            choice.of(vec![started.clone(), started, other])
+        }
+        Step::AwaitTask | Step::AwaitStore => {
+            Evidence::TaskPolled(any_task(status, choice).filter(|_| choice.0 % 5 != 4))
+        }
+        Step::TagImported => Evidence::ImportTagged,
+        Step::RegisterImage => image_registered(),
+        Step::AwaitImage => {
+            let image = any_image(status, choice).filter(|_| choice.0 % 5 != 4);
+            Evidence::ImagePolled { region, image }
+        }
+        Step::StoreImage => {
+            let claim = StepOutcome::Claim(Claim::Store);
+            let started = StepOutcome::Advance(start_task(status, choice, minutes));
+            return choice.of(vec![claim, started]);
+        }
+        Step::CleanUp => {
+            let names = vec!["snap-1".to_owned(), "ami-1".to_owned()];
+            let claim = StepOutcome::Claim(Claim::Delete(names));
+            let kept = Evidence::NotDeleted(orphans(choice));
+            let done = Evidence::CleanedUp {
+                orphans: orphans(choice),
+            };
+            return choice.of(vec![
+                claim,
+                StepOutcome::Advance(kept),
+                StepOutcome::Advance(done),
+            ]);
+        }
+    })
+}

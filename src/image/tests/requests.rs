@@ -1,0 +1,212 @@
+//! Requests to cancel and to retry, and why each is refused.
+
+use super::*;
+use crate::image::apply::{NotCancellable, NotRetryable, request_retry};
+use crate::image::message::failures;
+use crate::image::status::{Cancel, Retry};
+use crate::image::words::State;
+use crate::manifest::Problem;
+
+fn ending() -> Status {
+    let mut status = started(TaskKind::ImportSnapshot);
+    poll(&mut status, TaskKind::ImportSnapshot, "failed", 1);
+    assert_eq!(status.place(), "working/clean-up");
+    status
+}
+
+fn failed() -> Status {
+    let mut status = ending();
+    clean_up(&mut status, 1);
+    status
+}
+
+fn rejected() -> Status {
+    let mut status = opened();
+    apply(
+        &mut status,
+        StepOutcome::Reject(vec![Problem::new("no")]),
+        after(1),
+    );
+    status
+}
+
+fn superseded() -> Status {
+    let mut status = opened();
+    let image_manifest = "golden/web.image.yaml".to_owned();
+    advance(
+        &mut status,
+        Evidence::DecidedElsewhere { image_manifest },
+        1,
+    );
+    status
+}
+
+fn not_stored() -> Status {
+    let mut status = storing();
+    poll(&mut status, TaskKind::StoreImage, "Failed", 9);
+    status
+}
+
+fn cancelled() -> Status {
+    let mut status = cancelled_by(opened(), CancelBy::Command, 1);
+    advance(
+        &mut status,
+        Evidence::Cancelled {
+            orphans: Vec::new(),
+        },
+        2,
+    );
+    status
+}
+
+#[test]
+fn a_request_to_cancel_is_news_once() {
+    let mut status = started(TaskKind::ImportSnapshot);
+    let by = CancelBy::ManifestRemoved;
+    assert_eq!(request_cancel(&mut status, by, after(1)), Ok(true));
+    assert_eq!(
+        last_change(&status),
+        "the manifest was removed, so it is cancelled"
+    );
+    // The first request stays.
+    assert_eq!(
+        request_cancel(&mut status, CancelBy::Command, after(2)),
+        Ok(false)
+    );
+    let first = Cancel {
+        asked_at: after(1),
+        by,
+        uploaded_at: after(0),
+    };
+    assert_eq!(status.cancel, Some(first));
+    assert_eq!(status.place(), "working/await-task");
+    assert_eq!(kinds(&status), []);
+}
+
+#[test]
+fn a_request_to_cancel_remembers_the_last_upload() {
+    let mut status = opened();
+    status.manifest.repeated_at = Some(after(3));
+    let status = cancelled_by(status, CancelBy::ManifestRemoved, 4);
+    assert_eq!(status.cancel.unwrap().uploaded_at, after(3));
+}
+
+#[test]
+fn what_has_ended_or_is_made_is_not_cancelled_and_the_error_says_why() {
+    let stored =
+        "its AMI is already available and is being stored, for which EC2 has no cancellation";
+    let cases = [
+        (
+            available(),
+            NotCancellable::Ended(State::Available),
+            "it is already available",
+        ),
+        (
+            failed(),
+            NotCancellable::Ended(State::Failed),
+            "it is already failed",
+        ),
+        (
+            rejected(),
+            NotCancellable::Ended(State::Rejected),
+            "it is already rejected",
+        ),
+        (
+            cancelled(),
+            NotCancellable::Ended(State::Cancelled),
+            "it is already cancelled",
+        ),
+        (
+            superseded(),
+            NotCancellable::Ended(State::Superseded),
+            "it is already superseded",
+        ),
+        (
+            ending(),
+            NotCancellable::Ending,
+            "it has already failed, and what was made for it is being deleted",
+        ),
+        (to_be_stored(), NotCancellable::Stored, stored),
+        (storing(), NotCancellable::Stored, stored),
+    ];
+    for (mut status, error, words) in cases {
+        let before = status.clone();
+        let refused = request_cancel(&mut status, CancelBy::Command, after(2)).unwrap_err();
+        assert_eq!(refused, error);
+        assert_eq!(refused.to_string(), words);
+        assert_eq!(status, before);
+    }
+}
+
+#[test]
+fn a_new_attempt_is_asked_for_once() {
+    for mut status in [failed(), cancelled()] {
+        assert_eq!(request_retry(&mut status, after(3)), Ok(true));
+        assert_eq!(last_change(&status), "somebody asked for a new attempt");
+        assert_eq!(request_retry(&mut status, after(4)), Ok(false));
+        assert_eq!(status.retry, Some(Retry { asked_at: after(3) }));
+        assert!(status.state.is_final());
+    }
+}
+
+#[test]
+fn a_new_attempt_that_makes_no_sense_is_refused_with_the_reason() {
+    let cases = [
+        (
+            opened(),
+            NotRetryable::Working,
+            "it is in progress: wait for its end, or cancel it first",
+        ),
+        (
+            storing(),
+            NotRetryable::Working,
+            "it is in progress: wait for its end, or cancel it first",
+        ),
+        (
+            ending(),
+            NotRetryable::Working,
+            "it is in progress: wait for its end, or cancel it first",
+        ),
+        (
+            available(),
+            NotRetryable::Available,
+            "its AMI is available: there is nothing to retry",
+        ),
+        (
+            not_stored(),
+            NotRetryable::NotStored,
+            "its AMI is available, and only storing it failed: store it by hand (aws ec2 create-store-image-task)",
+        ),
+        (
+            rejected(),
+            NotRetryable::Rejected,
+            "its manifest was rejected: fix the manifest and upload it again",
+        ),
+        (
+            superseded(),
+            NotRetryable::Superseded,
+            "the image manifest beside this bundle decides: retry that one",
+        ),
+    ];
+    for (mut status, error, words) in cases {
+        let before = status.clone();
+        let refused = request_retry(&mut status, after(3)).unwrap_err();
+        assert_eq!(refused, error);
+        assert_eq!(refused.to_string(), words);
+        assert_eq!(status, before);
+    }
+}
+
+#[test]
+fn what_is_lost_can_be_retried_and_the_attempt_is_counted() {
+    let mut status = started(TaskKind::ImportSnapshot);
+    let lost = failures::task_lost(&status.build.tasks[0]);
+    apply(&mut status, StepOutcome::Fail(lost), after(60));
+    clean_up(&mut status, 61);
+    assert_eq!(request_retry(&mut status, after(62)), Ok(true));
+    let again = open(Some(status), manifest(DIGEST), after(63));
+    assert_eq!((again.build.attempt, again.retry), (1, None));
+    assert_eq!(last_change(&again), "a new attempt was asked for");
+    assert_eq!(again.build.failure, None);
+    assert!(again.build.tasks.is_empty());
+}

@@ -1,0 +1,182 @@
+//! What is waited for, and silence: since when, and when somebody is told.
+
+use super::*;
+use crate::image::apply::note_stalled;
+use crate::image::outcome::Claim;
+use crate::image::words::{State, WaitReason};
+
+fn missing(first: &str) -> WaitReason {
+    WaitReason::PartsMissing {
+        missing: 1,
+        of: 2,
+        first: first.to_owned(),
+    }
+}
+
+fn retrying(code: Option<&str>, message: &str) -> WaitReason {
+    WaitReason::Retrying {
+        code: code.map(str::to_owned),
+        message: message.to_owned(),
+    }
+}
+
+fn wait(status: &mut Status, reason: WaitReason, minutes: i64) -> bool {
+    apply(status, StepOutcome::Wait(reason), after(minutes))
+}
+
+#[test]
+fn waiting_is_news_once_and_told_once_a_step() {
+    let mut status = accepted(SourceKind::Bundle);
+    assert!(wait(&mut status, missing("a"), 1));
+    assert!(!wait(&mut status, missing("a"), 15));
+    assert!(wait(&mut status, missing("a"), 16));
+    assert!(!wait(&mut status, missing("a"), 600));
+    assert_eq!(kinds(&status), [NoticeKind::WaitingLong]);
+    assert!(wait(&mut status, missing("b"), 601));
+    assert_eq!(kinds(&status), [NoticeKind::WaitingLong]);
+}
+
+#[test]
+fn since_is_kept_for_the_same_reason() {
+    let mut status = accepted(SourceKind::Bundle);
+    let since = |status: &Status| status.build.waiting.as_ref().unwrap().since;
+    wait(&mut status, missing("a"), 1);
+    wait(&mut status, missing("a"), 2);
+    assert_eq!(since(&status), after(1));
+    wait(&mut status, missing("b"), 3);
+    assert_eq!(since(&status), after(3));
+    // Of an error its code counts: its message may name times and request ids.
+    wait(&mut status, retrying(Some("Slow"), "request 1"), 4);
+    wait(&mut status, retrying(Some("Slow"), "request 2"), 5);
+    assert_eq!(since(&status), after(4));
+    wait(&mut status, retrying(Some("Other"), "request 2"), 6);
+    assert_eq!(since(&status), after(6));
+    wait(&mut status, retrying(None, "request 2"), 7);
+    wait(&mut status, retrying(None, "request 3"), 8);
+    assert_eq!(since(&status), after(8));
+}
+
+#[test]
+fn a_wait_is_measured_from_when_just_this_was_first_waited_for() {
+    let limit = SignedDuration::from_mins(15);
+    let mut status = accepted(SourceKind::Bundle);
+    wait(&mut status, missing("a"), 1);
+    let wrong = WaitReason::PartsSizeMismatch {
+        size: 10,
+        expected: 11,
+    };
+    assert!(!status.has_waited(&wrong, limit, after(60)));
+    wait(&mut status, wrong.clone(), 60);
+    assert!(!status.has_waited(&wrong, limit, after(75)));
+    assert!(status.has_waited(&wrong, limit, after(76)));
+}
+
+#[test]
+fn a_step_that_goes_on_no_longer_waits() {
+    let mut status = accepted(SourceKind::Bundle);
+    wait(&mut status, missing("a"), 1);
+    advance(&mut status, bundle_checked("b1"), 2);
+    assert_eq!(status.build.waiting, None);
+    let mut polled = importing();
+    wait(&mut polled, retrying(Some("Slow"), "no"), 6);
+    assert!(poll(&mut polled, TaskKind::ImportSnapshot, "active", 7));
+    assert_eq!(polled.build.waiting, None);
+}
+
+#[test]
+fn polling_for_hours_is_usual_and_only_what_keeps_it_from_polling_counts() {
+    let mut status = importing();
+    assert!(wait(&mut status, retrying(Some("Slow"), "no"), 50));
+    assert_eq!(kinds(&status), []);
+    assert!(!wait(&mut status, retrying(Some("Slow"), "no"), 65));
+    assert!(wait(&mut status, retrying(Some("Slow"), "no"), 66));
+    assert_eq!(kinds(&status), [NoticeKind::WaitingLong]);
+    let text = newest(&status).text;
+    assert!(
+        text.starts_with("The image web has been waiting since 2026-11-21T10:50:00Z."),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_claim_to_store_is_over_when_nothing_was_sent() {
+    let asked_at = |status: &Status| status.store.as_ref().unwrap().asked_at;
+    let mut status = to_be_stored();
+    assert!(apply(
+        &mut status,
+        StepOutcome::Claim(Claim::Store),
+        after(2)
+    ));
+    assert_eq!(asked_at(&status), Some(after(2)));
+    wait(&mut status, retrying(Some("Slow"), "no"), 3);
+    assert_eq!(asked_at(&status), Some(after(2)));
+    let action = "CreateStoreImageTask".to_owned();
+    wait(&mut status, WaitReason::RateLimited { action }, 3);
+    assert_eq!(asked_at(&status), None);
+}
+
+#[test]
+fn silence_is_told_after_a_time_and_then_twice_and_four_times_that() {
+    for (kind, _) in MAKERS {
+        let mut status = started(kind);
+        poll(&mut status, kind, first_state(kind), 0);
+        let limit = kind.stalled_after().as_mins();
+        for factor in [1, 2, 4, 8] {
+            let edge = limit * factor;
+            assert!(
+                !poll(&mut status, kind, first_state(kind), edge),
+                "{kind}: {factor} times"
+            );
+            assert!(
+                poll(&mut status, kind, first_state(kind), edge + 1),
+                "{kind}: {factor} times"
+            );
+            assert!(
+                !poll(&mut status, kind, first_state(kind), edge + 1),
+                "{kind}: told once"
+            );
+        }
+        assert_eq!(kinds(&status), [NoticeKind::Stalled; 4], "{kind}");
+        assert_eq!(status.state, State::Working, "nothing is given up");
+    }
+}
+
+#[test]
+fn a_change_ends_the_silence() {
+    let mut status = started(TaskKind::ImportSnapshot);
+    let shown = |progress| ObservedTask {
+        progress: Some(progress),
+        ..seen_task(TaskKind::ImportSnapshot, "active")
+    };
+    poll_task(&mut status, Some(&shown(10)), 0);
+    poll_task(&mut status, Some(&shown(10)), 61);
+    assert_eq!((kinds(&status).len(), status.build.stalls), (1, 1));
+    poll_task(&mut status, Some(&shown(11)), 62);
+    assert_eq!(status.build.stalls, 0);
+    // The first limit again, from the change on; a stale answer is not a change.
+    poll_task(&mut status, Some(&shown(10)), 120);
+    assert!(!poll_task(&mut status, Some(&shown(11)), 122));
+    assert!(poll_task(&mut status, Some(&shown(11)), 123));
+    assert_eq!(kinds(&status), [NoticeKind::Stalled; 2]);
+}
+
+#[test]
+fn one_notice_stands_for_all_while_nobody_polled() {
+    let (mut status, kind) = (started(TaskKind::ImportSnapshot), TaskKind::ImportSnapshot);
+    poll(&mut status, kind, "active", 9 * 60);
+    assert_eq!(kinds(&status), [NoticeKind::Stalled]);
+    assert!(!poll(&mut status, kind, "active", 16 * 60));
+    assert!(poll(&mut status, kind, "active", 17 * 60));
+    assert_eq!(kinds(&status), [NoticeKind::Stalled; 2]);
+}
+
+#[test]
+fn an_ami_without_a_task_is_silent_sooner() {
+    let mut status = registered();
+    poll_image(&mut status, Some(&seen("pending")), 1);
+    assert!(!note_stalled(&mut status, after(15)));
+    assert!(note_stalled(&mut status, after(16)));
+    assert!(!note_stalled(&mut status, after(30)));
+    assert!(note_stalled(&mut status, after(31)));
+    assert_eq!(kinds(&status), [NoticeKind::Stalled; 2]);
+}
