@@ -32,6 +32,15 @@ pub async fn reconcile(
     key: &str,
     marker: Option<&OpenMarker>,
 ) -> Result<Outcome, Error> {
+    // Boxed: a future this deep is too large for the stack.
+    Box::pin(reconcile_now(context, key, marker)).await
+}
+
+async fn reconcile_now(
+    context: Context<'_>,
+    key: &str,
+    marker: Option<&OpenMarker>,
+) -> Result<Outcome, Error> {
     let Context { aws, config, .. } = context;
     for _ in 0..CONFLICTS_MAX {
         let object = aws
@@ -246,7 +255,7 @@ async fn run(
     at_hand: Option<&Object>,
     first: Option<StepOutcome>,
 ) -> Result<Outcome, Error> {
-    // Boxed: a future this deep is too large for the stack.
+    // Boxed, as above.
     Box::pin(run_to_rest(context, draft, at_hand, first)).await
 }
 

@@ -14,17 +14,30 @@ pub(super) async fn by_tag(context: Context<'_>, status: &Status) -> Result<Look
     Ok(ownership::judge(status, &found))
 }
 
+/// Looks for AMIs with the name.
+pub(super) async fn by_name(context: Context<'_>, status: &Status) -> Result<Lookup, Error> {
+    let found = named(context, status).await?;
+    Ok(ownership::judge(status, &found))
+}
+
 /// Looks for AMIs with this manifest's ownership tag, or with the name.
 pub(super) async fn by_tag_and_name(
     context: Context<'_>,
     status: &Status,
 ) -> Result<Lookup, Error> {
     let mut found = tagged(context, status).await?;
-    if let Some(name) = &status.build.name {
-        let named = context.aws.find_images("name", std::slice::from_ref(name));
-        found.extend(named.await?);
-    }
+    found.extend(named(context, status).await?);
     Ok(ownership::judge(status, &found))
+}
+
+async fn named(context: Context<'_>, status: &Status) -> Result<Vec<ObservedImage>, Error> {
+    match &status.build.name {
+        Some(name) => Ok(context
+            .aws
+            .find_images("name", std::slice::from_ref(name))
+            .await?),
+        None => Ok(Vec::new()),
+    }
 }
 
 async fn tagged(context: Context<'_>, status: &Status) -> Result<Vec<ObservedImage>, Error> {

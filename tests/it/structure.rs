@@ -60,6 +60,7 @@ fn manifest_and_image_know_no_clock_no_async_no_aws() {
         "std::fs",
     ];
     let tests = [
+        "src/image/tests",
         "manifest/src/image/tests.rs",
         "manifest/src/image/tests",
         "manifest/src/bundle/tests.rs",
@@ -118,4 +119,11 @@ fn localaws_imports_one_way() {
         "crate",
     ];
     assert_eq!(modules.against(&order), NOTHING);
+}
+
+#[test]
+fn amiwright_imports_one_way() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let modules = Modules::read(&src);
+    assert_eq!(modules.circles(), [NOTHING; 0]);
 }

@@ -12,19 +12,26 @@ const KEY: &str = "golden/web.image.yaml";
 enum Happens {
     Nothing,
     Removed,
+    /// Other settings: nothing more is made.
     Replaced,
+    /// Another name: another AMI.
+    Renamed,
     RemovedAndPutBack,
     RemovedAndReplaced,
 }
 
 impl Happens {
     async fn to(self, stack: &TestStack, manifest: &str) {
-        let other = format!("{manifest}register: {{imdsSupport: v2.0}}\n");
+        let other = format!("{manifest}description: other\n");
         let soon = Duration::from_secs(5);
         match self {
             Self::Nothing => {}
             Self::Removed => stack.remove(KEY).await,
             Self::Replaced => stack.drop_file(KEY, &other).await,
+            Self::Renamed => {
+                let renamed = manifest.replacen("name: web", "name: other", 1);
+                stack.drop_file(KEY, renamed).await;
+            }
             Self::RemovedAndPutBack => {
                 stack.remove(KEY).await;
                 stack.world.run_for(soon).await;
@@ -80,11 +87,15 @@ async fn play(kind: TaskKind, happens: Happens, at: u64, fault: Option<Fault>) -
     // A name is taken by the version before: both ends are right.
     let right = match (happens, state) {
         (Happens::Removed, "cancelled") => images == 0,
-        (Happens::RemovedAndReplaced | Happens::Replaced, "failed") => {
+        (Happens::Renamed, "available") => {
+            let name = status["build"]["name"].as_str().unwrap();
+            name.starts_with("other") && (1..=2).contains(&images)
+        }
+        (Happens::RemovedAndReplaced, "failed") => {
             images == 1 && status["build"]["failure"]["code"] == "InvalidAMIName.Duplicate"
         }
         // A machine's AMI has its name in a tag: there may be one for each version.
-        (Happens::RemovedAndReplaced | Happens::Replaced, "available") => {
+        (Happens::RemovedAndReplaced, "available") => {
             images == 1 || (images == 2 && kind == TaskKind::ImportImage)
         }
         (_, "available") => images == 1,
@@ -109,6 +120,7 @@ async fn at_any_time(kind: TaskKind) {
     for happens in [
         Happens::Removed,
         Happens::Replaced,
+        Happens::Renamed,
         Happens::RemovedAndPutBack,
         Happens::RemovedAndReplaced,
     ] {
