@@ -68,9 +68,10 @@ pub async fn ask(aws: &Aws, config: &Config, key: &str, now: Timestamp) -> Resul
     if let Err(why) = answer {
         return Err(refused(&loaded.status, why));
     }
-    ensure_open(context, &loaded.status).await?;
+    let marker = mark_open(context, &loaded.status).await?;
     let after = reconcile::change(context, loaded, |status| {
         answer = transition::ask_cancel(status, CancelBy::Command, now);
+        status.open_marker = Some(marker.clone());
         answer == Ok(true)
     })
     .await
@@ -90,24 +91,14 @@ pub async fn ask(aws: &Aws, config: &Config, key: &str, now: Timestamp) -> Resul
     }
 }
 
-/// Only what is marked as open is looked at by the ticks. Done before the status is written: a marker too many goes by
-/// itself, one that is missing stays so.
-async fn ensure_open(context: Context<'_>, status: &Status) -> Result<(), Error> {
+/// Only what is marked as open is looked at by the ticks, and by the next one only if its marker is new. Done before the
+/// status is written: a marker too many goes by itself, one that is missing stays so.
+async fn mark_open(context: Context<'_>, status: &Status) -> Result<String, Error> {
     let Context {
         aws, config, now, ..
     } = context;
-    let marker = config.state.open_key(&status.manifest.key);
-    let there = aws.head_object(&config.bucket, &marker).await;
-    if there
-        .map_err(|error| cannot_write(config, &error))?
-        .is_some()
-    {
-        return Ok(());
-    }
     let marked = store::mark_open(aws, config, &status.manifest, now).await;
-    marked
-        .map(drop)
-        .map_err(|error| cannot_write(config, &error))
+    marked.map_err(|error| cannot_write(config, &error))
 }
 
 fn cannot_change(config: &Config, error: reconcile::Error) -> Error {

@@ -4,12 +4,24 @@ use crate::aws::AwsError;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
 use crate::image::status::{Failure, Status};
 use crate::image::task::TaskKind;
+use crate::store::StoreError;
 
 /// How to try again: the same content is the same version, so it has to differ.
 const AGAIN: &str = "then change the manifest (a comment will do) and upload it again";
 
 /// What failed where the manifest, or its bundle, was gone.
 const READING_MANIFEST: &str = "reading the manifest";
+
+/// The status of an image would be larger than any that is kept.
+pub(super) fn status_too_large(error: &StoreError) -> Failure {
+    Failure {
+        doing: "saving the status".to_owned(),
+        code: None,
+        message: error.to_string(),
+        request_id: None,
+        hint: "report what the status holds so much of: amiwright status shows it".to_owned(),
+    }
+}
 
 /// The manifest, or the bundle, is not there any more. Uploaded again, it starts anew.
 pub(super) fn manifest_gone() -> Failure {

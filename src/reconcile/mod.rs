@@ -208,6 +208,7 @@ pub(crate) async fn drive(
     let mut advanced = false;
     for _ in 0..STEPS_MAX {
         let mut next = loaded.clone();
+        let mut before = loaded.clone();
         let step = next.status.step;
         // Boxed: the compiler gives up on the size of a future this deep.
         let changed = match Box::pin(do_next(context, &mut next, at_hand)).await {
@@ -231,7 +232,8 @@ pub(crate) async fn drive(
         }
         let Loaded { status, etag } = loaded;
         context.is_first = status.step != step;
-        loaded = match store::save(context.aws, context.config, &status, Some(&etag)).await? {
+        before.etag = etag;
+        loaded = match save(context, &status, &before).await? {
             Saved::Yes(etag) => {
                 advanced = true;
                 Loaded { status, etag }
@@ -299,6 +301,31 @@ async fn do_next(
         | Next::AwaitNotices
         | Next::Settle => false,
     })
+}
+
+/// Saves a status in place of the one before it. The image of one that would be too large is not lost: it fails, with
+/// all that was seen of it if that can be kept. That counts as somebody else's write.
+async fn save(context: Context<'_>, status: &Status, before: &Loaded) -> Result<Saved, Error> {
+    let Context {
+        aws, config, now, ..
+    } = context;
+    let saved = store::save(aws, config, status, Some(&before.etag)).await;
+    let Err(mut error @ StoreError::TooLarge { .. }) = saved else {
+        return Ok(saved?);
+    };
+    let failure = hints::status_too_large(&error);
+    for candidate in [status, &before.status] {
+        if candidate.state.is_final() || candidate.ending.is_some() {
+            continue;
+        }
+        let mut failed = candidate.clone();
+        transition::fail(&mut failed, failure.clone(), now);
+        match store::save(aws, config, &failed, Some(&before.etag)).await {
+            Err(too_large @ StoreError::TooLarge { .. }) => error = too_large,
+            saved => return saved.map(|_| Saved::Conflict).map_err(Error::from),
+        }
+    }
+    Err(error.into())
 }
 
 /// Reads a status that was there a moment ago.
@@ -383,7 +410,7 @@ pub(crate) async fn change(
         if !change(&mut status) {
             return Ok(loaded);
         }
-        match store::save(context.aws, context.config, &status, Some(&loaded.etag)).await? {
+        match save(context, &status, &loaded).await? {
             Saved::Yes(etag) => return Ok(Loaded { status, etag }),
             Saved::Conflict => loaded = reload(context, &status.manifest.key).await?,
         }

@@ -156,7 +156,7 @@ async fn a_status_that_somebody_broke_is_told_and_not_overwritten() {
         .await
         .unwrap_err();
     assert!(
-        error.message.contains("is no status") && error.message.contains(KEY),
+        error.message.contains("is not a status") && error.message.contains(KEY),
         "{}",
         error.message
     );
