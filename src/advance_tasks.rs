@@ -4,6 +4,7 @@
 mod changed;
 mod follow;
 mod polling_history;
+mod read_ahead;
 mod sweep;
 
 use std::ops::AddAssign;
@@ -22,17 +23,15 @@ use crate::config::Config;
 use crate::image::plan::{self, Next};
 use crate::notify;
 use crate::reconcile::{self, Context, Error, Outcome};
-use crate::store::{self, Loaded, OpenMarker};
+use crate::store::{self, OpenMarker};
 use crate::trigger::Tick;
 pub use polling_history::PollingHistory;
+use read_ahead::{Awaiting, ReadAhead, Room};
 use sweep::sweep;
 
 /// Statuses that are read, and images that are advanced, at once. S3 takes some 30 ms for each: ten thousand are read in ten
 /// seconds. One connection each; fewer images need fewer.
 const AT_ONCE: usize = 32;
-
-/// Images that were read and wait for their Describe call: enough for one call of each kind, and a few megabytes.
-const READ_AHEAD: usize = 8 * FILTER_VALUES_MAX;
 
 /// Time that is kept for what is under way when the invocation's time runs out: one call with its retries.
 const MARGIN: Duration = Duration::from_secs(25);
@@ -65,7 +64,8 @@ impl AddAssign for Report {
     }
 }
 
-/// Handles a tick: the schedule's, or an event that makes one worth while. `history` is the process's; `time_left` is the invocation's, if it is known.
+/// Handles a tick: the schedule's, or an event that makes one worth while. `history` is the process's; `time_left` is
+/// the invocation's, if it is known.
 ///
 /// # Errors
 /// If anything failed; everything else was done all the same.
@@ -112,7 +112,7 @@ fn time_to_begin(time_left: Duration) -> Duration {
 /// What a look at one image came to.
 enum Visit {
     /// It waits for its task or its AMI: one Describe call will tell for many.
-    Awaits(Box<Loaded>),
+    Awaits(Box<Awaiting>),
     /// Everything that could be done was.
     Done { advanced: bool, finalized: bool },
 }
@@ -145,10 +145,16 @@ async fn advance(
     {
         failures.add("where the last tick ended", &error);
     }
-    let (sender, receiver) = mpsc::channel(READ_AHEAD);
-    let visits = visit_all(context, &open, sender, report, failures);
-    let (skipped, (looked, failed)) =
-        join(visits, follow::follow(context, history, receiver)).await;
+    let read_ahead = ReadAhead::default();
+    let (sender, receiver) = mpsc::channel(AT_ONCE);
+    let visitor = Visitor {
+        context,
+        history,
+        read_ahead: &read_ahead,
+    };
+    let visits = visitor.visit_all(&open, sender, report, failures);
+    let followed = follow::follow(context, history, &read_ahead, receiver);
+    let (skipped, (looked, failed)) = join(visits, followed).await;
     *report += looked;
     failures.append(failed);
     if let Some(next) = skipped.filter(|_| many)
@@ -158,54 +164,68 @@ async fn advance(
     }
 }
 
-/// Visits the images in their order, and hands on those that wait for EC2. Returns the first for which there was no time.
-async fn visit_all<'a>(
-    context: Context<'_>,
-    open: &'a [OpenMarker],
-    awaiting: mpsc::Sender<Loaded>,
-    report: &mut Report,
-    failures: &mut Failures,
-) -> Option<&'a OpenMarker> {
-    let mut left = None;
-    let (mut markers, mut visits) = (open.iter(), FuturesOrdered::new());
-    loop {
-        let room = AT_ONCE - visits.len();
-        visits.extend(
-            markers
-                .by_ref()
-                .take(room)
-                .map(|it| visit_in_time(context, it)),
-        );
-        let Some((marker, visit)) = visits.next().await else {
-            return left;
-        };
-        match visit {
-            None => {
-                report.skipped += 1;
-                left = left.or(Some(marker));
-            }
-            Some(Ok(Visit::Awaits(loaded))) => {
-                // Who follows takes all there are, and ends when there are no more.
-                let _followed = awaiting.send(*loaded).await;
-            }
-            Some(Ok(Visit::Done {
-                advanced,
-                finalized,
-            })) => count(report, advanced, finalized),
-            Some(Err(error)) => fail(report, failures, &marker.manifest_key, &error),
-        }
-    }
+/// What a tick visits the open images with.
+#[derive(Clone, Copy)]
+struct Visitor<'a> {
+    context: Context<'a>,
+    history: &'a PollingHistory,
+    read_ahead: &'a ReadAhead,
 }
 
-/// The visit, if there is time for it.
-async fn visit_in_time<'a>(
-    context: Context<'_>,
-    marker: &'a OpenMarker,
-) -> (&'a OpenMarker, Option<Result<Visit, Error>>) {
-    if context.is_over() {
-        return (marker, None);
+impl<'a> Visitor<'a> {
+    /// Visits the images in their order, and hands on those that wait for EC2. Returns the first for which there was no
+    /// time.
+    async fn visit_all(
+        self,
+        open: &'a [OpenMarker],
+        awaiting: mpsc::Sender<Awaiting>,
+        report: &mut Report,
+        failures: &mut Failures,
+    ) -> Option<&'a OpenMarker> {
+        let mut left = None;
+        let (mut markers, mut visits) = (open.iter(), FuturesOrdered::new());
+        loop {
+            let room = AT_ONCE - visits.len();
+            visits.extend(markers.by_ref().take(room).map(|it| self.visit_in_time(it)));
+            let Some((marker, visit)) = visits.next().await else {
+                return left;
+            };
+            match visit {
+                None => {
+                    report.skipped += 1;
+                    left = left.or(Some(marker));
+                }
+                Some(Ok(Visit::Awaits(image))) => {
+                    // Who polls takes all there are, and ends when there are no more.
+                    let _polled = awaiting.send(*image).await;
+                }
+                Some(Ok(Visit::Done {
+                    advanced,
+                    finalized,
+                })) => count(report, advanced, finalized),
+                Some(Err(error)) => fail(report, failures, &marker.manifest_key, &error),
+            }
+        }
     }
-    (marker, Some(visit(context, marker).await))
+
+    /// The visit, if there is time for it. An image whose next poll is not due yet is not even read.
+    async fn visit_in_time(
+        self,
+        marker: &'a OpenMarker,
+    ) -> (&'a OpenMarker, Option<Result<Visit, Error>>) {
+        if self.history.waits(marker, self.context.now) {
+            let visit = Visit::Done {
+                advanced: false,
+                finalized: false,
+            };
+            return (marker, Some(Ok(visit)));
+        }
+        let room = self.read_ahead.room().await;
+        if self.context.is_over() {
+            return (marker, None);
+        }
+        (marker, Some(visit(self.context, marker, room).await))
+    }
 }
 
 fn count(report: &mut Report, advanced: bool, finalized: bool) {
@@ -224,13 +244,21 @@ fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) 
 }
 
 /// Does for one image whatever needs no look at its AMI.
-async fn visit(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
+async fn visit(context: Context<'_>, marker: &OpenMarker, mut room: Room) -> Result<Visit, Error> {
     let key = &marker.manifest_key;
-    let Some(loaded) = store::load(context.aws, context.config, key).await? else {
+    let sized = store::load_sized(context.aws, context.config, key).await?;
+    let Some((loaded, size)) = sized else {
         return visit_marker(context, marker).await;
     };
     let outcome = match plan::next(&loaded.status, context.now) {
-        Next::Poll => return Ok(Visit::Awaits(Box::new(loaded))),
+        Next::Poll => {
+            room.keep(size);
+            return Ok(Visit::Awaits(Box::new(Awaiting {
+                loaded,
+                marker: marker.clone(),
+                room,
+            })));
+        }
         Next::SendNotices | Next::AwaitNotices | Next::Finalize => {
             return finish(context, loaded, marker).await;
         }
@@ -252,7 +280,7 @@ async fn visit(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error
 }
 
 /// Notices are usually sent by `notify`, within seconds; one that is older had no event, or a failing one.
-async fn send_late_notices(context: Context<'_>, loaded: Loaded) -> Result<(), Error> {
+async fn send_late_notices(context: Context<'_>, loaded: store::Loaded) -> Result<(), Error> {
     let late = |at: Timestamp| context.now.duration_since(at) >= plan::NOTICE_LATE;
     if loaded
         .status
@@ -275,7 +303,11 @@ async fn visit_marker(context: Context<'_>, marker: &OpenMarker) -> Result<Visit
 }
 
 /// Sends what is left to be told of a final state, then finalizes the image.
-async fn finish(context: Context<'_>, loaded: Loaded, marker: &OpenMarker) -> Result<Visit, Error> {
+async fn finish(
+    context: Context<'_>,
+    loaded: store::Loaded,
+    marker: &OpenMarker,
+) -> Result<Visit, Error> {
     let left_open = |advanced| Visit::Done {
         advanced,
         finalized: false,

@@ -2,6 +2,7 @@
 //! conditionally.
 
 mod markers;
+mod size;
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -15,12 +16,11 @@ pub use markers::{
     DueMarker, OpenMarker, delete_due, list_open, load_resume_point, mark_finalized, mark_open,
     save_resume_point,
 };
+pub use size::STATUS_MAX;
+use size::Unwritable;
 
 /// Statuses that are read at once for a list.
 const READS_AT_ONCE: usize = 16;
-
-/// Largest status that is read. One with every list at its limit stays far below.
-const STATUS_MAX: u64 = 4 * 1024 * 1024;
 
 /// A status as it was read, with what is needed to write it back.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,18 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The status is too large to be read again, so it is not written.
+    #[error(
+        "s3://{bucket}/{key} would have {size} bytes, and at most {STATUS_MAX} are kept: it stays as it is"
+    )]
+    TooLarge {
+        /// Bucket.
+        bucket: String,
+        /// Key of the status.
+        key: String,
+        /// Bytes it would have.
+        size: usize,
+    },
     /// The status is a newer amiwright's.
     #[error(
         "s3://{bucket}/{key} has schema {schema}, this amiwright reads up to {SCHEMA}: deploy the newer version"
@@ -72,16 +84,30 @@ pub async fn load(
     config: &Config,
     manifest_key: &str,
 ) -> Result<Option<Loaded>, StoreError> {
+    let sized = load_sized(aws, config, manifest_key).await?;
+    Ok(sized.map(|(loaded, _)| loaded))
+}
+
+/// Reads the status of a manifest, and says how many bytes it has.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_sized(
+    aws: &Aws,
+    config: &Config,
+    manifest_key: &str,
+) -> Result<Option<(Loaded, usize)>, StoreError> {
     let key = config.state.status_key(manifest_key);
     let Some(object) = aws
-        .get_object(&config.bucket, &key, Which::Current, STATUS_MAX)
+        .get_object(&config.bucket, &key, Which::Current, STATUS_MAX as u64)
         .await?
     else {
         return Ok(None);
     };
     let bucket = config.bucket.clone();
     let Some(content) = object.content else {
-        let reason = format!("{} bytes long", object.info.size);
+        let size = object.info.size;
+        let reason = format!("it has {size} bytes, and at most {STATUS_MAX} are read");
         return Err(StoreError::Unreadable {
             bucket,
             key,
@@ -89,10 +115,10 @@ pub async fn load(
         });
     };
     match parse(&content) {
-        Ok(status) => Ok(Some(Loaded {
-            status,
-            etag: object.info.etag,
-        })),
+        Ok(status) => {
+            let etag = object.info.etag;
+            Ok(Some((Loaded { status, etag }, content.len())))
+        }
         Err(Unreadable::Newer(schema)) => Err(StoreError::Newer {
             bucket,
             key,
@@ -107,10 +133,10 @@ pub async fn load(
 }
 
 /// Writes a status: in place of the one with this `ETag`, or, with none, where there is none yet. Where it has a new
-/// notice, `notify` is woken.
+/// notice, `notify` is woken. One that would be too large goes without its older history, and so on.
 ///
 /// # Errors
-/// If S3 fails for another reason than that somebody else was faster.
+/// If S3 fails for another reason than that somebody else was faster, or the status is still too large.
 pub async fn save(
     aws: &Aws,
     config: &Config,
@@ -118,10 +144,16 @@ pub async fn save(
     etag: Option<&str>,
 ) -> Result<Saved, StoreError> {
     let key = config.state.status_key(&status.manifest.key);
-    let content = serde_json::to_vec_pretty(status).map_err(|error| StoreError::Unreadable {
-        bucket: config.bucket.clone(),
-        key: key.clone(),
-        reason: error.to_string(),
+    let content = size::to_json(status).map_err(|unwritable| {
+        let (bucket, key) = (config.bucket.clone(), key.clone());
+        match unwritable {
+            Unwritable::TooLarge(size) => StoreError::TooLarge { bucket, key, size },
+            Unwritable::NotJson(error) => StoreError::Unreadable {
+                bucket,
+                key,
+                reason: error.to_string(),
+            },
+        }
     })?;
     let saved = aws.put_if(&config.bucket, &key, content, etag).await?;
     if let Saved::Yes(etag) = &saved

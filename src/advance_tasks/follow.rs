@@ -8,16 +8,17 @@ use futures_util::{StreamExt, stream};
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
-use super::{AT_ONCE, PollingHistory, Report, count, fail, send_late_notices};
+use super::{AT_ONCE, Awaiting, PollingHistory, ReadAhead, Report, count, fail, send_late_notices};
 use crate::Failures;
 use crate::aws::{AwsError, FILTER_VALUES_MAX, STORED_IDS_MAX};
 use crate::image::Status;
 use crate::image::observed::{ObservedImage, ObservedTask};
+use crate::image::plan::{self, Next};
 use crate::image::outcome::Evidence;
-use crate::image::task::{TaskKind, polling_interval};
 use crate::image::words::Step;
+use crate::image::task::{TaskKind, polling_interval};
 use crate::reconcile::{self, Context, Error};
-use crate::store::Loaded;
+use crate::store::{Loaded, OpenMarker};
 
 /// Ticks do not come to the second.
 const TICK_JITTER: SignedDuration = SignedDuration::from_secs(30);
@@ -36,7 +37,8 @@ enum Batch {
 struct Followed<'a> {
     context: Context<'a>,
     history: &'a PollingHistory,
-    waiting: BTreeMap<Batch, Vec<Loaded>>,
+    read_ahead: &'a ReadAhead,
+    waiting: BTreeMap<Batch, Vec<Awaiting>>,
     listed: BTreeMap<Batch, Vec<ObservedTask>>,
 }
 
@@ -44,14 +46,21 @@ struct Followed<'a> {
 pub(super) async fn follow(
     context: Context<'_>,
     history: &PollingHistory,
-    mut awaiting: mpsc::Receiver<Loaded>,
+    read_ahead: &ReadAhead,
+    mut awaiting: mpsc::Receiver<Awaiting>,
 ) -> (Report, Failures) {
     let (mut report, mut failures) = (Report::default(), Failures::default());
-    let mut followed = Followed::new(context, history);
-    while let Some(loaded) = awaiting.recv().await {
-        followed.add(loaded, &mut report, &mut failures).await;
+    let mut followed = Followed {
+        context,
+        history,
+        read_ahead,
+        waiting: BTreeMap::new(),
+        listed: BTreeMap::new(),
+    };
+    while let Some(image) = awaiting.recv().await {
+        followed.add(image, &mut report, &mut failures).await;
     }
-    followed.finish(&mut report, &mut failures).await;
+    followed.look_at_all(&mut report, &mut failures).await;
     (report, failures)
 }
 
@@ -61,32 +70,26 @@ enum Seen {
     Tasks(Vec<ObservedTask>),
 }
 
-impl<'a> Followed<'a> {
-    fn new(context: Context<'a>, history: &'a PollingHistory) -> Self {
-        Self {
-            context,
-            history,
-            waiting: BTreeMap::new(),
-            listed: BTreeMap::new(),
-        }
-    }
-
+impl Followed<'_> {
     /// Adds an image that waits, if it is time to look; looks as soon as there are as many as one call can tell of.
-    async fn add(&mut self, loaded: Loaded, report: &mut Report, failures: &mut Failures) {
-        if !is_due(self.context, self.history, &loaded.status) {
+    async fn add(&mut self, image: Awaiting, report: &mut Report, failures: &mut Failures) {
+        if !is_due(self.context, self.history, &image.loaded.status) {
             return;
         }
-        let batch = batch(&loaded.status);
+        let batch = batch(&image.loaded.status);
         let waiting = self.waiting.entry(batch).or_default();
-        waiting.push(loaded);
+        waiting.push(image);
         if waiting.len() >= FILTER_VALUES_MAX && batch != STORED {
             let full = std::mem::take(waiting);
             self.look(batch, full, report, failures).await;
         }
+        if self.read_ahead.is_short() {
+            self.look_at_all(report, failures).await;
+        }
     }
 
-    /// Looks at all that are left.
-    async fn finish(mut self, report: &mut Report, failures: &mut Failures) {
+    /// Looks at all that wait.
+    async fn look_at_all(&mut self, report: &mut Report, failures: &mut Failures) {
         for (batch, waiting) in std::mem::take(&mut self.waiting) {
             if batch == STORED {
                 self.look_at_stored(waiting, report, failures).await;
@@ -100,13 +103,13 @@ impl<'a> Followed<'a> {
     /// those that were not looked at for the longest come first.
     async fn look_at_stored(
         &mut self,
-        mut waiting: Vec<Loaded>,
+        mut waiting: Vec<Awaiting>,
         report: &mut Report,
         failures: &mut Failures,
     ) {
         let history = self.history;
-        waiting.sort_by_cached_key(|loaded| {
-            awaited_id(self.context, &loaded.status).and_then(|id| history.last_poll(&id))
+        waiting.sort_by_cached_key(|image| {
+            awaited_id(self.context, &image.loaded.status).and_then(|id| history.last_poll(&id))
         });
         while !waiting.is_empty() {
             let rest = waiting.split_off(waiting.len().min(STORED_IDS_MAX));
@@ -118,7 +121,7 @@ impl<'a> Followed<'a> {
     async fn look(
         &mut self,
         batch: Batch,
-        waiting: Vec<Loaded>,
+        waiting: Vec<Awaiting>,
         report: &mut Report,
         failures: &mut Failures,
     ) {
@@ -141,9 +144,9 @@ impl<'a> Followed<'a> {
         let seen = &seen;
         let changes: Vec<_> = waiting
             .into_iter()
-            .map(|loaded| async move {
-                let key = loaded.status.manifest.key.clone();
-                (key, keep(context, history, loaded, seen).await)
+            .map(|image| async move {
+                let key = image.marker.manifest_key.clone();
+                (key, keep(context, history, image, seen).await)
             })
             .collect();
         let mut changes = stream::iter(changes).buffered(AT_ONCE);
@@ -155,11 +158,11 @@ impl<'a> Followed<'a> {
         }
     }
 
-    async fn observe(&mut self, batch: Batch, waiting: &[Loaded]) -> Result<Seen, AwsError> {
+    async fn observe(&mut self, batch: Batch, waiting: &[Awaiting]) -> Result<Seen, AwsError> {
         let aws = self.context.aws;
         let ids: BTreeSet<String> = waiting
             .iter()
-            .filter_map(|loaded| awaited_id(self.context, &loaded.status))
+            .filter_map(|image| awaited_id(self.context, &image.loaded.status))
             .collect();
         let ids: Vec<String> = ids.into_iter().collect();
         match batch {
@@ -200,15 +203,15 @@ impl<'a> Followed<'a> {
 /// Nobody would know otherwise: what cannot be looked at does not change.
 async fn tell_of_refusal(
     context: Context<'_>,
-    waiting: Vec<Loaded>,
+    waiting: Vec<Awaiting>,
     error: &AwsError,
     failures: &mut Failures,
 ) {
     let kept: Vec<_> = waiting
         .into_iter()
-        .map(|loaded| async move {
-            let key = loaded.status.manifest.key.clone();
-            let kept = match reconcile::not_observed(context, loaded, error).await {
+        .map(|image| async move {
+            let key = image.marker.manifest_key.clone();
+            let kept = match reconcile::not_observed(context, image.loaded, error).await {
                 Ok(after) => send_late_notices(context, after).await,
                 Err(error) => Err(error),
             };
@@ -249,27 +252,64 @@ fn is_due(context: Context<'_>, history: &PollingHistory, status: &Status) -> bo
     let Some(last) = history.last_poll(&id) else {
         return true;
     };
-    let began = status
-        .polled_task()
-        .map_or(status.build.step_since, |task| task.started_at);
-    let interval = polling_interval(context.now.duration_since(began));
-    let interval = history.scaled(interval);
     // What has just not been seen is looked for again at once: one answer without it is no proof.
     let is_unseen = status
         .polled_task()
         .is_some_and(|task| task.unseen_since.is_some());
     status.cancel.is_some()
         || is_unseen
-        || context.now.duration_since(last) + TICK_JITTER >= interval
+        || context.now.duration_since(last) >= between_polls(context, history, status)
+}
+
+/// The time between two polls of a task of this age.
+fn between_polls(
+    context: Context<'_>,
+    history: &PollingHistory,
+    status: &Status,
+) -> SignedDuration {
+    let began = status
+        .polled_task()
+        .map_or(status.build.step_since, |task| task.started_at);
+    let interval = polling_interval(context.now.duration_since(began));
+    history.scaled(interval) - TICK_JITTER
+}
+
+/// Remembers when a task is polled next, if nobody else can move its image before: of imports EC2 sends no events.
+fn record_wait(
+    context: Context<'_>,
+    history: &PollingHistory,
+    status: &Status,
+    marker: &OpenMarker,
+) {
+    let is_import = matches!(
+        batch(status),
+        Batch::Tasks(TaskKind::ImportSnapshot | TaskKind::ImportImage)
+    );
+    let is_seen = status
+        .polled_task()
+        .is_some_and(|task| task.unseen_since.is_none());
+    let is_untouched = status.cancel.is_none() && status.unsent().next().is_none();
+    let waits = plan::next(status, context.now) == Next::Poll;
+    let interval = between_polls(context, history, status);
+    if is_import && is_seen && is_untouched && waits && interval.is_positive() {
+        let until = context.now.saturating_add(interval);
+        history.record_wait(marker, until.unwrap_or(context.now), context.now);
+    }
 }
 
 /// Keeps what was seen, does what can be done then, and sends what is late. Returns whether the status changed.
 async fn keep(
     context: Context<'_>,
     history: &PollingHistory,
-    loaded: Loaded,
+    image: Awaiting,
     seen: &Seen,
 ) -> Result<bool, Error> {
+    // The room that it takes is kept until it is done.
+    let Awaiting {
+        loaded,
+        marker,
+        room: _room,
+    } = image;
     let Some(id) = awaited_id(context, &loaded.status) else {
         return Ok(false);
     };
@@ -287,8 +327,11 @@ async fn keep(
                 task.id == id && !elsewhere
             };
             let seen = tasks.iter().find(is_awaited).cloned();
-            let evidence = Evidence::TaskPolled(seen);
-            poll(context, loaded, evidence).await?
+            let outcome = reconcile::polled(context, loaded, Evidence::TaskPolled(seen)).await?;
+            if let reconcile::Outcome::Status { loaded, .. } = &outcome {
+                record_wait(context, history, &loaded.status, &marker);
+            }
+            finish(context, outcome).await?
         }
     };
     history.record_poll(&id, context.now);
@@ -305,11 +348,12 @@ pub(super) async fn image_seen(
         region: context.config.region.clone(),
         image: seen.cloned(),
     };
-    poll(context, loaded, evidence).await
+    let outcome = reconcile::polled(context, loaded, evidence).await?;
+    finish(context, outcome).await
 }
 
-async fn poll(context: Context<'_>, loaded: Loaded, evidence: Evidence) -> Result<bool, Error> {
-    let outcome = reconcile::polled(context, loaded, evidence).await?;
+/// Sends what is late. Returns whether the status changed.
+async fn finish(context: Context<'_>, outcome: reconcile::Outcome) -> Result<bool, Error> {
     let advanced = outcome.has_advanced();
     if let reconcile::Outcome::Status { loaded, .. } = outcome {
         send_late_notices(context, *loaded).await?;

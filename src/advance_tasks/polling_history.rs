@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::ObjectInfo;
+use crate::store::OpenMarker;
 
 /// How many tasks are remembered: some megabytes.
 const TASKS_MAX: usize = 50_000;
@@ -18,10 +19,15 @@ const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// How many manifests are remembered that the sweep has reviewed: some hundred kilobytes.
 const REVIEWS_MAX: usize = 50_000;
 
-/// When this process last polled each task, and what its sweeps have reviewed. Kept in memory alone: a new process polls everything once.
+/// How long an image may stay unread because no poll is due: nobody but us moves one that is being imported, but where
+/// the functions fail, a wish to cancel is seen after this time.
+const WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
+
+/// When this process last polled each task, when it polls next, and what its sweeps have reviewed. Kept in memory alone: a new process polls everything once.
 #[derive(Debug)]
 pub struct PollingHistory {
     polls: Mutex<HashMap<String, Timestamp>>,
+    waits: Mutex<HashMap<u64, Timestamp>>,
     reviews: Mutex<HashSet<u64>>,
     time_scale: f64,
 }
@@ -39,6 +45,7 @@ impl PollingHistory {
     pub fn with_time_scale(time_scale: f64) -> Self {
         Self {
             polls: Mutex::default(),
+            waits: Mutex::default(),
             reviews: Mutex::default(),
             time_scale,
         }
@@ -63,6 +70,25 @@ impl PollingHistory {
         }
     }
 
+    /// Whether nothing has to be done for an open image before its next poll. Not if its marker was written anew.
+    #[must_use]
+    pub(super) fn waits(&self, marker: &OpenMarker, now: Timestamp) -> bool {
+        let waits = locked(&self.waits);
+        waits
+            .get(&opening(marker))
+            .is_some_and(|until| now < *until)
+    }
+
+    /// Remembers when an image is polled next, of which nothing can change before.
+    pub(super) fn record_wait(&self, marker: &OpenMarker, until: Timestamp, now: Timestamp) {
+        let mut waits = locked(&self.waits);
+        if waits.len() >= TASKS_MAX {
+            waits.clear();
+        }
+        let longest = now.saturating_add(WAIT_MAX).unwrap_or(now);
+        waits.insert(opening(marker), until.min(longest));
+    }
+
     /// Whether a sweep has reviewed this object against this status, both as they were listed.
     #[must_use]
     pub(super) fn has_reviewed(&self, object: &ObjectInfo, status: &ObjectInfo) -> bool {
@@ -83,6 +109,12 @@ impl PollingHistory {
     pub fn scaled(&self, interval: SignedDuration) -> SignedDuration {
         interval.mul_f64(1.0 / self.time_scale)
     }
+}
+
+/// A manifest and one write of its open marker, in eight bytes.
+fn opening(marker: &OpenMarker) -> u64 {
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    hasher.hash_one((&marker.manifest_key, &marker.etag))
 }
 
 /// An upload and a write of a status, in eight bytes.

@@ -2,12 +2,13 @@
 
 use crate::aws::{AwsError, Object, Remedy, Saved, Which};
 use crate::image::apply::{apply, note_stalled, request_cancel};
+use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::plan::{self, Next};
 use crate::image::status::Status;
 use crate::image::task::TaskKind;
 use crate::image::words::CancelBy;
-use crate::store::{self, Loaded, OpenMarker};
+use crate::store::{self, Loaded, OpenMarker, StoreError};
 
 use super::arrival::{Decision, decide};
 use super::build::{self, StepContext};
@@ -194,10 +195,9 @@ impl Draft {
         if !self.dirty {
             return Ok(true);
         }
-        let Context { aws, config, .. } = context;
         self.dirty = false;
         self.exclusive = false;
-        match store::save(aws, config, &self.status, self.etag.as_deref()).await? {
+        match save(context, &self.status, self.etag.as_deref()).await? {
             Saved::Yes(etag) => {
                 self.etag = Some(etag);
                 self.advanced = true;
@@ -353,6 +353,37 @@ async fn refused(context: Context<'_>, mut draft: Draft, error: Error) -> Error 
     error
 }
 
+/// Saves a status. The image of one that would be too large is not lost: it fails, with all that was seen of it if that
+/// can be kept. That counts as somebody else's write.
+async fn save(
+    context: Context<'_>,
+    status: &Status,
+    etag: Option<&str>,
+) -> Result<Saved, Error> {
+    let Context {
+        aws, config, now, ..
+    } = context;
+    let saved = store::save(aws, config, status, etag).await;
+    let Err(StoreError::TooLarge { size, .. }) = saved else {
+        return Ok(saved?);
+    };
+    let mut candidates = vec![status.clone()];
+    let before = store::load(aws, config, &status.manifest.key).await?;
+    candidates.extend(before.map(|before| before.status));
+    for mut failed in candidates {
+        if failed.state.is_final() || failed.build.ending.is_some() {
+            continue;
+        }
+        let failure = failures::status_too_large(size, store::STATUS_MAX);
+        apply(&mut failed, StepOutcome::Fail(failure), now);
+        match store::save(aws, config, &failed, etag).await {
+            Err(StoreError::TooLarge { .. }) => {}
+            saved => return saved.map(|_| Saved::Conflict).map_err(Error::from),
+        }
+    }
+    Ok(saved?)
+}
+
 /// Reads a status that was there a moment ago.
 pub(crate) async fn reload(context: Context<'_>, manifest_key: &str) -> Result<Loaded, Error> {
     let loaded = store::load(context.aws, context.config, manifest_key).await?;
@@ -422,7 +453,7 @@ pub(crate) async fn change(
         if !change(&mut status) {
             return Ok(loaded);
         }
-        match store::save(context.aws, context.config, &status, Some(&loaded.etag)).await? {
+        match save(context, &status, Some(&loaded.etag)).await? {
             Saved::Yes(etag) => return Ok(Loaded { status, etag }),
             Saved::Conflict => loaded = reload(context, &status.manifest.key).await?,
         }

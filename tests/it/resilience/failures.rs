@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::TestStack;
+use crate::support::{DISK, TestStack, vmdk};
+use amiwright::image::status::BundleVersion;
+use amiwright::store::{self, StoreError};
 use http::StatusCode;
 use localaws::ec2::StateReason;
 use localaws::faults::Fault;
@@ -168,4 +170,44 @@ async fn an_ami_that_somebody_deregisters_meanwhile_is_not_waited_for_in_silence
         "{}",
         mail.text
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_whose_status_grows_too_large_fails_and_says_so() {
+    let stack = TestStack::new().await;
+    stack.drop_file("web.vmdk", vmdk()).await;
+    stack.drop_file(KEY, DISK).await;
+    stack.world.settle().await;
+    // As large as a status may become while its image is under way.
+    let (aws, config) = (stack.aws(), stack.config());
+    let loaded = store::load(&aws, &config, KEY).await.unwrap().unwrap();
+    let mut status = loaded.status.clone();
+    let mut length = store::STATUS_MAX - 96 * 1024;
+    length -= serde_json::to_vec_pretty(&status).unwrap().len();
+    loop {
+        // Something that no notice tells.
+        status.previous_bundle = Some(BundleVersion {
+            bucket: String::new(),
+            key: String::new(),
+            etag: "x".repeat(length),
+            sha256: String::new(),
+            virtualization_type: String::new(),
+        });
+        match store::save(&aws, &config, &status, Some(&loaded.etag)).await {
+            Err(StoreError::TooLarge { .. }) => length -= 16,
+            saved => break drop(saved.unwrap()),
+        }
+    }
+    stack.world.run_for(Duration::from_secs(20 * 60)).await;
+    stack.world.settle().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed", "{:#}", status["history"]);
+    let mail = stack.only_mail();
+    assert!(
+        mail.text.contains("at most 524288 are kept"),
+        "{}",
+        mail.text
+    );
+    assert_eq!(stack.images(), []);
+    assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
 }

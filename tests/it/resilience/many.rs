@@ -268,3 +268,31 @@ async fn three_hundred_at_once_are_all_made_once_within_ec2s_limits() {
     // The functions together stay below what EC2 allows the account.
     assert_eq!(stack.world.ec2().refused_by_limits(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_import_whose_poll_is_not_due_is_not_read_unless_somebody_cancels_it() {
+    let stack = TestStack::new().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::ImportSnapshot, VERY_LONG);
+    stack.drop_file("many/web.vmdk", vmdk()).await;
+    let keys = stack.drop_many("disk", 1).await;
+    // By now it is polled every five minutes.
+    stack.world.run_for(Duration::from_secs(90 * 60)).await;
+    let before = stack.world.faults().count();
+    stack.world.run_for(Duration::from_secs(60 * 60)).await;
+    let (calls, _) = stack.calls_since(before);
+    assert_eq!(calls["DescribeImportSnapshotTasks"], 12);
+    // The sweeps read nothing either.
+    assert_eq!(calls["GetObject"], 12, "{calls:?}");
+
+    // Just after a poll: the next is five minutes away.
+    let polls = stack.count("DescribeImportSnapshotTasks");
+    while stack.count("DescribeImportSnapshotTasks") == polls {
+        stack.world.run_for(Duration::from_secs(30)).await;
+    }
+    let now = whole_seconds(stack.world.clock().now());
+    let answer = amiwright::cli::cancel::ask(&stack.aws(), &stack.config(), &keys[0], now).await;
+    answer.unwrap();
+    stack.world.run_for(Duration::from_secs(90)).await;
+    assert_eq!(stack.count("CancelImportTask"), 1, "at the next tick");
+}

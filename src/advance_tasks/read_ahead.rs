@@ -1,0 +1,93 @@
+//! How much a tick reads ahead: statuses that wait for their Describe call are bounded by their bytes, for one is a
+//! thousand times larger than another.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::store::{Loaded, OpenMarker, STATUS_MAX};
+
+/// What all statuses that are held may have, in KiB of JSON: a tenth of the function's memory, as a parsed status and
+/// its copies take a few times that.
+const CAPACITY_KIB: usize = 24 * 1024;
+
+/// What one status has at most: assumed until it was read.
+const LARGEST_KIB: usize = STATUS_MAX.div_ceil(1024);
+
+/// An image that was read and waits for EC2.
+#[derive(Debug)]
+pub(super) struct Awaiting {
+    pub(super) loaded: Loaded,
+    /// Its open marker, as it was listed.
+    pub(super) marker: OpenMarker,
+    /// What it takes, for as long as it is held.
+    pub(super) room: Room,
+}
+
+/// The room that a tick has for statuses.
+#[derive(Debug)]
+pub(super) struct ReadAhead(Arc<Semaphore>);
+
+impl Default for ReadAhead {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(CAPACITY_KIB)))
+    }
+}
+
+impl ReadAhead {
+    /// Waits until there is room for the largest status. Whoever holds statuses until there are enough of them must let
+    /// some go when [`Self::is_short`], or nobody would get any room.
+    pub(super) async fn room(&self) -> Room {
+        let largest = u32::try_from(LARGEST_KIB).unwrap_or(u32::MAX);
+        let permit = self.0.clone().acquire_many_owned(largest).await;
+        // The semaphore is never closed.
+        Room(permit.ok())
+    }
+
+    /// Whether there is not enough room for one more status of any size.
+    pub(super) fn is_short(&self) -> bool {
+        self.0.available_permits() < LARGEST_KIB
+    }
+}
+
+/// Room that is taken, and given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Room(Option<OwnedSemaphorePermit>);
+
+impl Room {
+    /// Gives back what a status of so many bytes does not need.
+    pub(super) fn keep(&mut self, size: usize) {
+        if let Some(permit) = &mut self.0 {
+            let needed = size.div_ceil(1024).clamp(1, LARGEST_KIB);
+            drop(permit.split(permit.num_permits().saturating_sub(needed)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn small_statuses_leave_room_for_many_and_large_ones_for_few() {
+        let read_ahead = ReadAhead::default();
+        let mut held = Vec::new();
+        while !read_ahead.is_short() {
+            let mut room = read_ahead.room().await;
+            room.keep(3000);
+            held.push(room);
+        }
+        assert_eq!(held.len(), (CAPACITY_KIB - LARGEST_KIB) / 3 + 1);
+        drop(held);
+
+        let mut held = Vec::new();
+        while !read_ahead.is_short() {
+            let mut room = read_ahead.room().await;
+            room.keep(STATUS_MAX);
+            held.push(room);
+        }
+        assert_eq!(held.len(), CAPACITY_KIB / LARGEST_KIB);
+        held.pop();
+        assert!(!read_ahead.is_short());
+    }
+}

@@ -1,0 +1,141 @@
+//! How large a status may become. What is needed least goes first, before the status is written: one that is too large to
+//! be read again would be lost.
+
+use crate::image::Status;
+use crate::manifest::Problem;
+
+/// Largest status that is written and read. `notify` has 128 MiB, and a status is in it several times.
+pub const STATUS_MAX: usize = 512 * 1024;
+
+/// What is kept free while an image is under way, so that it can still fail, and say so: a notice has up to 60 KiB.
+const RESERVE: usize = 96 * 1024;
+
+/// Entries of `history` that a status keeps that would be too large with all of them.
+const HISTORY_KEPT: usize = 10;
+
+/// Problems that a status keeps that would be too large with all of them.
+const PROBLEMS_KEPT: usize = 100;
+
+/// Why a status is not written.
+#[derive(Debug)]
+pub(super) enum Unwritable {
+    /// It has so many bytes, also without all that it can do without.
+    TooLarge(usize),
+    /// It cannot be written as JSON.
+    NotJson(serde_json::Error),
+}
+
+/// A status as JSON of at most [`STATUS_MAX`] bytes: if need be, without its older history, the notices that were sent,
+/// and the last of very many problems.
+pub(super) fn to_json(status: &Status) -> Result<Vec<u8>, Unwritable> {
+    let is_ending = status.state.is_final() || status.build.ending.is_some();
+    let limit = if is_ending {
+        STATUS_MAX
+    } else {
+        STATUS_MAX - RESERVE
+    };
+    let mut content = serde_json::to_vec_pretty(status).map_err(Unwritable::NotJson)?;
+    if content.len() <= limit {
+        return Ok(content);
+    }
+    let mut smaller = status.clone();
+    for shorten in [shorten_history, drop_sent_notices, shorten_problems] {
+        shorten(&mut smaller);
+        content = serde_json::to_vec_pretty(&smaller).map_err(Unwritable::NotJson)?;
+        if content.len() <= limit {
+            let key = &status.manifest.key;
+            tracing::warn!(manifest = key, "the status is kept without its older parts");
+            return Ok(content);
+        }
+    }
+    Err(Unwritable::TooLarge(content.len()))
+}
+
+fn shorten_history(status: &mut Status) {
+    let surplus = status.history.len().saturating_sub(HISTORY_KEPT);
+    status.history.drain(..surplus);
+}
+
+/// The last notice stays in any case: the next one counts on from it.
+fn drop_sent_notices(status: &mut Status) {
+    let last = status.notices.last().map(|notice| notice.seq);
+    status
+        .notices
+        .retain(|notice| notice.sent_at.is_none() || Some(notice.seq) == last);
+}
+
+fn shorten_problems(status: &mut Status) {
+    let surplus = status.problems.len().saturating_sub(PROBLEMS_KEPT);
+    if surplus > 0 {
+        status.problems.truncate(PROBLEMS_KEPT);
+        let more = format!("{surplus} more problems are too many to keep");
+        let more = Problem::new(more).with_hint("fix these first, and upload the manifest again");
+        status.problems.push(more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A status with one notice that was sent and one that was not, and with some history.
+    fn status() -> Status {
+        let at = Timestamp::UNIX_EPOCH;
+        let notice = |seq, sent_at: Option<Timestamp>| json!({"seq": seq, "kind": "rejected", "at": at, "sentAt": sent_at});
+        let entry =
+            |n: usize| json!({"at": at, "from": "working", "to": "working", "why": n.to_string()});
+        serde_json::from_value(json!({
+            "schema": 1, "state": "rejected", "step": "check-manifest", "stepSince": at,
+            "manifest": {"bucket": "b", "key": "web.image.yaml", "etag": "\"e\"", "sha256": "0", "uploadedAt": at},
+            "notices": [notice(1, Some(at)), notice(2, Some(at)), notice(3, None)],
+            "history": (0..50).map(entry).collect::<Vec<_>>(),
+        }))
+        .unwrap()
+    }
+
+    fn written(status: &Status) -> Status {
+        let content = to_json(status).unwrap();
+        assert!(content.len() <= STATUS_MAX);
+        serde_json::from_slice(&content).unwrap()
+    }
+
+    fn problem(length: usize) -> Problem {
+        Problem::new("x".repeat(length))
+    }
+
+    #[test]
+    fn a_usual_status_is_kept_as_it_is() {
+        assert_eq!(written(&status()), status());
+    }
+
+    #[test]
+    fn old_history_goes_before_anything_else() {
+        let mut large = status();
+        large.history[7].why = "x".repeat(STATUS_MAX);
+        let written = written(&large);
+        assert_eq!(written.history, large.history[40..]);
+        assert_eq!(written.notices, large.notices);
+    }
+
+    #[test]
+    fn sent_notices_go_next_and_the_last_problems_then() {
+        let mut large = status();
+        large.problems = vec![problem(1000); 600];
+        let written = written(&large);
+        assert_eq!(written.notices, large.notices[2..]);
+        assert_eq!(written.problems[..100], large.problems[..100]);
+        assert_eq!(written.problems.len(), 101);
+        assert!(written.problems[100].message.starts_with("500 more"));
+    }
+
+    #[test]
+    fn what_is_needed_is_never_dropped() {
+        let mut large = status();
+        large.problems = vec![problem(STATUS_MAX)];
+        let unwritable = to_json(&large).unwrap_err();
+        assert!(matches!(unwritable, Unwritable::TooLarge(size) if size > STATUS_MAX));
+    }
+}
