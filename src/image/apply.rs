@@ -199,9 +199,12 @@ fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
         // The claim is over: nothing was sent, or nothing was begun.
         store.asked_at = None;
     }
-    let waiting = Waiting { reason, since };
-    let mut changed = status.build.waiting.as_ref() != Some(&waiting);
-    status.build.waiting = Some(waiting);
+    // The same error in other words (a time, a request id) is not worth a write.
+    let before = status.build.waiting.as_ref();
+    let mut changed = !before.is_some_and(|before| before.reason.is_same(&reason));
+    if changed {
+        status.build.waiting = Some(Waiting { reason, since });
+    }
     // Polling for hours is usual; then only what keeps it from polling counts.
     let is_long = if status.build.step.polls() {
         now.duration_since(since) > WAITING_LONG
