@@ -1,4 +1,4 @@
-//! `advance-tasks`: the schedule's guarantee. Looks at everything that is not settled and moves it on;
+//! `advance-tasks`: the schedule's guarantee. Looks at everything that is not finalized and moves it on;
 //! on a slower beat it looks for manifests whose events were lost.
 
 mod changed;
@@ -40,12 +40,12 @@ const MARGIN: Duration = Duration::from_secs(25);
 /// What one invocation found and did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Images that were not settled.
+    /// Images that were not finalized.
     pub found: usize,
     /// Images whose status changed.
     pub advanced: usize,
-    /// Images that are settled now.
-    pub settled: usize,
+    /// Images that are finalized now.
+    pub finalized: usize,
     /// Images that could not be looked at; the next tick tries again.
     pub failed: usize,
     /// Images left for the next tick because the time was up.
@@ -58,7 +58,7 @@ impl AddAssign for Report {
     fn add_assign(&mut self, other: Self) {
         self.found += other.found;
         self.advanced += other.advanced;
-        self.settled += other.settled;
+        self.finalized += other.finalized;
         self.failed += other.failed;
         self.skipped += other.skipped;
         self.swept += other.swept;
@@ -88,21 +88,18 @@ pub async fn handle(
             changed::look(context, &change.image_id, &mut report, &mut failures).await;
         }
         Ok(Tick::Advance) => advance_all(context, history, &mut report, &mut failures).await,
-        Ok(Tick::Sweep) => {
-            sweep(context, &mut report, &mut failures).await;
-            advance_all(context, history, &mut report, &mut failures).await;
-        }
+        Ok(Tick::Sweep) => sweep(context, history, &mut report, &mut failures).await,
         Err(error) => failures.add("the event", &error),
     }
     let Report {
         found,
         advanced,
-        settled,
+        finalized,
         failed,
         skipped,
         swept,
     } = report;
-    tracing::info!(found, advanced, settled, failed, skipped, swept, "tick");
+    tracing::info!(found, advanced, finalized, failed, skipped, swept, "tick");
     failures.or(report)
 }
 
@@ -117,7 +114,7 @@ enum Visit {
     /// It waits for its task or its AMI: one Describe call will tell for many.
     Awaits(Box<Loaded>),
     /// Everything that could be done was.
-    Done { advanced: bool, settled: bool },
+    Done { advanced: bool, finalized: bool },
 }
 
 async fn advance_all(
@@ -143,7 +140,9 @@ async fn advance(
 ) {
     report.found = open.len();
     let many = open.len() > FILTER_VALUES_MAX;
-    if many && let Err(error) = store::resume(context.aws, context.config, &mut open).await {
+    if many
+        && let Err(error) = store::load_resume_point(context.aws, context.config, &mut open).await
+    {
         failures.add("where the last tick ended", &error);
     }
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
@@ -153,7 +152,7 @@ async fn advance(
     *report += looked;
     failures.append(failed);
     if let Some(next) = skipped.filter(|_| many)
-        && let Err(error) = store::cut_short(context.aws, context.config, next).await
+        && let Err(error) = store::save_resume_point(context.aws, context.config, next).await
     {
         failures.add("where this tick ended", &error);
     }
@@ -189,7 +188,10 @@ async fn visit_all<'a>(
                 // Who follows takes all there are, and ends when there are no more.
                 let _followed = awaiting.send(*loaded).await;
             }
-            Some(Ok(Visit::Done { advanced, settled })) => count(report, advanced, settled),
+            Some(Ok(Visit::Done {
+                advanced,
+                finalized,
+            })) => count(report, advanced, finalized),
             Some(Err(error)) => fail(report, failures, &marker.manifest_key, &error),
         }
     }
@@ -206,9 +208,9 @@ async fn visit_in_time<'a>(
     (marker, Some(visit(context, marker).await))
 }
 
-fn count(report: &mut Report, advanced: bool, settled: bool) {
+fn count(report: &mut Report, advanced: bool, finalized: bool) {
     report.advanced += usize::from(advanced);
-    report.settled += usize::from(settled);
+    report.finalized += usize::from(finalized);
 }
 
 fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
@@ -245,7 +247,7 @@ async fn visit(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error
     }
     Ok(Visit::Done {
         advanced,
-        settled: false,
+        finalized: false,
     })
 }
 
@@ -262,14 +264,13 @@ async fn send_late_notices(context: Context<'_>, loaded: Loaded) -> Result<(), E
     Ok(())
 }
 
-/// An open marker without a status: an invocation died between the two, or the status was removed.
+/// An open marker without a status: an invocation died between the two, or the status was deleted.
 async fn visit_marker(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
     let outcome = reconcile::reconcile(context, &marker.manifest_key, Some(marker)).await?;
-    let settled = outcome == Outcome::NoManifest
-        && store::mark_finalized(context.aws, context.config, marker).await?;
+    let finalized = outcome == Outcome::NoManifest && mark_finalized(context, marker).await?;
     Ok(Visit::Done {
         advanced: outcome.has_advanced(),
-        settled,
+        finalized,
     })
 }
 
@@ -277,7 +278,7 @@ async fn visit_marker(context: Context<'_>, marker: &OpenMarker) -> Result<Visit
 async fn finish(context: Context<'_>, loaded: Loaded, marker: &OpenMarker) -> Result<Visit, Error> {
     let left_open = |advanced| Visit::Done {
         advanced,
-        settled: false,
+        finalized: false,
     };
     if loaded.status.unsent().next().is_some() {
         send_late_notices(context, loaded).await?;
@@ -291,19 +292,23 @@ async fn finish(context: Context<'_>, loaded: Loaded, marker: &OpenMarker) -> Re
         }
     }
     // Another invocation may be about to start the next version: the marker is its, and young.
-    let is_ours = loaded
-        .status
-        .open_marker
-        .as_ref()
-        .is_none_or(|it| *it == marker.etag);
-    if !is_ours && context.now.duration_since(marker.opened_at) < reconcile::STARTED_GRACE {
+    let known = loaded.status.open_marker.as_ref();
+    let is_young = context.now.duration_since(marker.opened_at) < reconcile::STARTED_GRACE;
+    if is_young && known.is_some_and(|known| *known != marker.etag) {
         return Ok(left_open(false));
     }
-    let settled = store::mark_finalized(context.aws, context.config, marker).await?;
+    let finalized = mark_finalized(context, marker).await?;
     Ok(Visit::Done {
         advanced: false,
-        settled,
+        finalized,
     })
+}
+
+async fn mark_finalized(context: Context<'_>, marker: &OpenMarker) -> Result<bool, Error> {
+    let OpenMarker {
+        manifest_key, etag, ..
+    } = marker;
+    Ok(store::mark_finalized(context.aws, context.config, manifest_key, etag).await?)
 }
 
 #[cfg(test)]

@@ -1,4 +1,13 @@
-//! The keys of amiwright's own objects in the bucket (DESIGN section 2).
+//! The keys of amiwright's own objects in the bucket .
+
+/// How the keys of statuses end.
+const STATUS: &str = ".json";
+
+/// How the keys of open markers end.
+const OPEN: &str = ".open";
+
+/// How the keys of due markers end.
+const DUE: &str = ".due";
 
 /// The state prefix: everything under it is amiwright's and never starts an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +30,7 @@ impl StatePrefix {
     /// Where the status of a manifest is kept.
     #[must_use]
     pub fn status_key(&self, manifest_key: &str) -> String {
-        format!("{}{manifest_key}.json", self.statuses())
+        format!("{}{manifest_key}{STATUS}", self.statuses())
     }
 
     /// The prefix of all statuses.
@@ -30,19 +39,17 @@ impl StatePrefix {
         format!("{}status/", self.0)
     }
 
-    /// The manifest that a status is about; none if the key is no status'.
+    /// The manifest that a status is about; none if the key is not that of a status.
     #[must_use]
     pub fn manifest_of_status<'a>(&self, key: &'a str) -> Option<&'a str> {
-        key.strip_prefix(&self.0)?
-            .strip_prefix("status/")?
-            .strip_suffix(".json")
-            .filter(|key| !key.is_empty())
+        self.manifest_of(key, "status/", STATUS)
     }
 
-    /// The marker that says: this manifest's image is not settled.
+    /// The marker of a manifest whose image is not finalized. It must not end like a manifest: no event of it is one of
+    /// a manifest.
     #[must_use]
     pub fn open_key(&self, manifest_key: &str) -> String {
-        format!("{}{manifest_key}", self.open_markers())
+        format!("{}{manifest_key}{OPEN}", self.open_markers())
     }
 
     /// The prefix of all open markers.
@@ -51,18 +58,36 @@ impl StatePrefix {
         format!("{}open/", self.0)
     }
 
+    /// The manifest that an open marker is about; none if the key is not that of an open marker.
+    #[must_use]
+    pub fn manifest_of_open<'a>(&self, key: &'a str) -> Option<&'a str> {
+        self.manifest_of(key, "open/", OPEN)
+    }
+
+    /// The marker of a manifest whose status has a notice that is due.
+    #[must_use]
+    pub fn due_key(&self, manifest_key: &str) -> String {
+        format!("{}due/{manifest_key}{DUE}", self.0)
+    }
+
+    /// The manifest that a due marker is about; none if the key is not that of a due marker.
+    #[must_use]
+    pub fn manifest_of_due<'a>(&self, key: &'a str) -> Option<&'a str> {
+        self.manifest_of(key, "due/", DUE)
+    }
+
+    /// The manifest whose key stands between a prefix, below the state prefix, and a suffix.
+    fn manifest_of<'a>(&self, key: &'a str, prefix: &str, suffix: &str) -> Option<&'a str> {
+        key.strip_prefix(&self.0)?
+            .strip_prefix(prefix)?
+            .strip_suffix(suffix)
+            .filter(|key| !key.is_empty())
+    }
+
     /// Where a tick that was cut short says where the next one begins.
     #[must_use]
     pub fn resume_key(&self) -> String {
         format!("{}resume", self.0)
-    }
-
-    /// The manifest that an open marker is about; none if the key is no marker's.
-    #[must_use]
-    pub fn manifest_of_marker<'a>(&self, key: &'a str) -> Option<&'a str> {
-        key.strip_prefix(&self.0)?
-            .strip_prefix("open/")
-            .filter(|key| !key.is_empty())
     }
 
     /// The prefix that EC2 is told to bundle an instance under, for this version (its digest) of a manifest. EC2 adds
@@ -105,11 +130,25 @@ mod tests {
             prefix.manifest_of_status(&prefix.status_key(key)),
             Some(key)
         );
-        assert_eq!(prefix.manifest_of_marker(&prefix.open_key(key)), Some(key));
         assert_eq!(
-            prefix.manifest_of_status("amiwright/open/web.image.yaml"),
-            None
+            prefix.open_key(key),
+            "amiwright/open/golden/web.image.yaml.open"
         );
+        assert_eq!(prefix.manifest_of_open(&prefix.open_key(key)), Some(key));
+        assert_eq!(
+            prefix.due_key(key),
+            "amiwright/due/golden/web.image.yaml.due"
+        );
+        assert_eq!(prefix.manifest_of_due(&prefix.due_key(key)), Some(key));
+        for other in [
+            "amiwright/open/web.image.yaml",
+            "amiwright/due/.due",
+            "amiwright/resume",
+        ] {
+            assert_eq!(prefix.manifest_of_status(other), None, "{other}");
+            assert_eq!(prefix.manifest_of_open(other), None, "{other}");
+            assert_eq!(prefix.manifest_of_due(other), None, "{other}");
+        }
         assert_eq!(prefix.manifest_of_status("amiwright/status/.json"), None);
         assert_eq!(StatePrefix::new("/"), None);
     }

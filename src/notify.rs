@@ -1,7 +1,8 @@
-//! `notify`: publishes every notice that was not sent yet, then marks it sent.
+//! `notify`: publishes every notice that is due, marks it sent, and finalizes the image if nothing is left to do.
 //!
-//! A sender first takes a notice up, by a conditional write: two events for the same status make one e-mail.
-//! A sender that dies loses nothing: when its lease ends, the next one takes the notice up again.
+//! A due marker, written after the status, wakes it, and is deleted in the end. A sender first claims a notice, by a
+//! conditional write: two events for the same status make one email. A sender that dies loses nothing: when its lease
+//! ends, the next one claims the notice.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -10,8 +11,9 @@ use crate::aws::Aws;
 use crate::config::Config;
 use crate::image::message::on_one_line;
 use crate::image::notice::Notice;
+use crate::image::plan::{self, Next};
 use crate::reconcile::{self, Context, Error};
-use crate::store::{self, Loaded};
+use crate::store::{self, DueMarker, Loaded};
 use crate::trigger::{self, ObjectRef};
 
 /// What one invocation did.
@@ -21,9 +23,12 @@ pub struct Report {
     pub statuses: usize,
     /// Notices that were published.
     pub sent: usize,
+    /// Images that are finalized now.
+    pub finalized: usize,
 }
 
-/// Handles an event about status objects.
+/// Handles an event about due markers. One after the other: a status, its copy and its notice fill a good part of the
+/// memory that the function has.
 ///
 /// # Errors
 /// If the event cannot be read, or a notice could not be published: Lambda tries the event again.
@@ -42,39 +47,86 @@ pub async fn handle(
     let mut report = Report::default();
     let context = Context::new(aws, config, now);
     for object in &triggers.objects {
-        for manifest_key in manifest_keys(config, object) {
-            match send_for(context, manifest_key).await {
-                Ok(Some(sent)) => {
+        for marker in due_markers(config, object) {
+            match answer(context, &marker).await {
+                Ok(Some(delivery)) => {
                     report.statuses += 1;
-                    report.sent += sent;
+                    report.sent += delivery.sent;
+                    report.finalized += usize::from(delivery.finalized);
                     break;
                 }
                 Ok(None) => {}
-                Err(error) => failures.add(manifest_key, &error),
+                Err(error) => failures.add(&marker.manifest_key, &error),
             }
         }
     }
-    tracing::info!(statuses = report.statuses, sent = report.sent, "notified");
+    let Report {
+        statuses,
+        sent,
+        finalized,
+    } = report;
+    tracing::info!(statuses, sent, finalized, "notified");
     failures.or(report)
 }
 
-/// The manifests that the status at this key may be about: EventBridge does not say whether its keys are encoded.
-fn manifest_keys<'a>(config: &Config, object: &'a ObjectRef) -> Vec<&'a str> {
+/// The due markers that an event may tell of: EventBridge does not say whether its keys are encoded.
+fn due_markers(config: &Config, object: &ObjectRef) -> Vec<DueMarker> {
     if object.bucket != config.bucket || object.deleted {
         return Vec::new();
     }
     [Some(&object.key), object.alternative_key.as_ref()]
         .into_iter()
         .flatten()
-        .filter_map(|key| config.state.manifest_of_status(key))
+        .filter_map(|key| config.state.manifest_of_due(key))
+        .map(|manifest_key| DueMarker {
+            manifest_key: manifest_key.to_owned(),
+            // Events name it without the quotes that belong to it.
+            etag: object.etag.as_ref().map(|etag| format!("\"{etag}\"")),
+        })
         .collect()
 }
 
-async fn send_for(context: Context<'_>, manifest_key: &str) -> Result<Option<usize>, Error> {
-    match store::load(context.aws, context.config, manifest_key).await? {
-        Some(loaded) => send_due(context, loaded).await.map(|(_, sent)| Some(sent)),
-        None => Ok(None),
+/// What a due marker led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    /// Notices that were published.
+    pub(crate) sent: usize,
+    /// Whether the image is finalized now.
+    pub(crate) finalized: bool,
+}
+
+/// Does what a due marker asks for, then deletes it. None if there is no status to it.
+pub(crate) async fn answer(
+    context: Context<'_>,
+    marker: &DueMarker,
+) -> Result<Option<Delivery>, Error> {
+    let Context { aws, config, .. } = context;
+    let loaded = store::load(aws, config, &marker.manifest_key).await?;
+    let Some(loaded) = loaded else {
+        store::delete_due(aws, config, marker).await?;
+        return Ok(None);
+    };
+    let (loaded, sent) = send_due(context, loaded).await?;
+    store::delete_due(aws, config, marker).await?;
+    let finalized = finalize(context, &loaded).await?;
+    Ok(Some(Delivery { sent, finalized }))
+}
+
+/// Finalizes an image of which nothing is left to be done and told, so that no tick has to look at it. Where anything
+/// else than its manifest may ask for more, or the manifest itself does, that is left to the next tick.
+async fn finalize(context: Context<'_>, loaded: &Loaded) -> Result<bool, Error> {
+    let status = &loaded.status;
+    let Some(marker) = &status.open_marker else {
+        return Ok(false);
+    };
+    if plan::next(status, context.now) != Next::Finalize
+        || status.build.bundle.is_some()
+        || reconcile::is_outdated(context, status).await?
+    {
+        return Ok(false);
     }
+    let key = &status.manifest.key;
+    Ok(store::mark_finalized(context.aws, context.config, key, marker).await?)
 }
 
 /// Publishes the notices of a status that are due. Returns the status as it is then, and how many were sent.

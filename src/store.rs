@@ -1,12 +1,20 @@
-//! The statuses and open markers in the bucket. A status is only ever written conditionally.
+//! The statuses in the bucket, and the markers that say which of them need work. A status is only ever written
+//! conditionally.
+
+mod markers;
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
-use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
+use crate::aws::{Aws, AwsError, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
-use crate::image::status::{ManifestVersion, SCHEMA, Unreadable, parse};
+use crate::image::status::{SCHEMA, Unreadable, parse};
+
+pub use markers::{
+    DueMarker, OpenMarker, delete_due, list_open, load_resume_point, mark_finalized, mark_open,
+    save_resume_point,
+};
 
 /// Statuses that are read at once for a list.
 const READS_AT_ONCE: usize = 16;
@@ -31,7 +39,7 @@ pub enum StoreError {
     Aws(#[from] AwsError),
     /// The object is not a status.
     #[error(
-        "s3://{bucket}/{key} is no status ({reason}): restore an earlier version of the object, or remove it to start anew"
+        "s3://{bucket}/{key} is not a status ({reason}): restore an earlier version of the object, or delete it to start again"
     )]
     Unreadable {
         /// Bucket.
@@ -98,7 +106,8 @@ pub async fn load(
     }
 }
 
-/// Writes a status: in place of the one with this `ETag`, or, with none, where there is none yet.
+/// Writes a status: in place of the one with this `ETag`, or, with none, where there is none yet. Where it has a new
+/// notice, `notify` is woken.
 ///
 /// # Errors
 /// If S3 fails for another reason than that somebody else was faster.
@@ -114,116 +123,19 @@ pub async fn save(
         key: key.clone(),
         reason: error.to_string(),
     })?;
-    Ok(aws.put_if(&config.bucket, &key, content, etag).await?)
-}
-
-/// A marker that says: this manifest's image is not settled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenMarker {
-    /// The manifest's key.
-    pub manifest_key: String,
-    /// The `ETag` it had when it was listed.
-    pub etag: String,
-    /// When it was written.
-    pub opened_at: Timestamp,
-}
-
-/// Marks a manifest's image as not finalized, before its status is written; returns the marker's `ETag`, or that another
-/// invocation has marked it. Only one invocation starts a version: the marker is written where there is none, or in place
-/// of the one with the `ETag` that is `known`.
-///
-/// The marker holds the version it is for and the time: who finalizes one version cannot remove the marker of the next,
-/// nor that of the same manifest with another bundle.
-///
-/// # Errors
-/// If S3 fails.
-pub async fn mark_open(
-    aws: &Aws,
-    config: &Config,
-    version: &ManifestVersion,
-    known: Option<&str>,
-    now: Timestamp,
-) -> Result<Saved, AwsError> {
-    let content = format!("{} {} {now}\n", version.sha256, version.uploaded_at).into_bytes();
-    let key = config.state.open_key(&version.key);
-    let created = aws
-        .put_if(&config.bucket, &key, content.clone(), None)
-        .await?;
-    match (created, known) {
-        (Saved::Conflict, Some(known)) => {
-            aws.put_if(&config.bucket, &key, content, Some(known)).await
-        }
-        (saved, _) => Ok(saved),
+    let saved = aws.put_if(&config.bucket, &key, content, etag).await?;
+    if let Saved::Yes(etag) = &saved
+        && has_new_notice(status)
+    {
+        markers::mark_due(aws, config, &status.manifest.key, etag).await;
     }
+    Ok(saved)
 }
 
-/// Removes the open marker of a settled image, and says whether it is gone: another version may have been opened since.
-///
-/// # Errors
-/// If S3 fails.
-pub async fn mark_finalized(
-    aws: &Aws,
-    config: &Config,
-    marker: &OpenMarker,
-) -> Result<bool, AwsError> {
-    aws.delete_if(
-        &config.bucket,
-        &config.state.open_key(&marker.manifest_key),
-        &marker.etag,
-    )
-    .await
-}
-
-/// The manifests whose images are not settled, the oldest marker first.
-///
-/// # Errors
-/// If S3 fails.
-pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, AwsError> {
-    let mut objects = aws
-        .list_objects(&config.bucket, &config.state.open_markers())
-        .await?;
-    objects.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
-    let marker = |object: ObjectInfo| {
-        let manifest_key = config.state.manifest_of_marker(&object.key)?.to_owned();
-        Some(OpenMarker {
-            manifest_key,
-            etag: object.etag,
-            opened_at: object.modified_at,
-        })
-    };
-    Ok(objects.into_iter().filter_map(marker).collect())
-}
-
-/// Remembers where a tick was cut short: the next one begins with this marker, so that nobody has to wait for ever.
-///
-/// # Errors
-/// If S3 fails.
-pub async fn cut_short(aws: &Aws, config: &Config, next: &OpenMarker) -> Result<(), AwsError> {
-    let content = format!("{}\n{}\n", next.opened_at, next.manifest_key);
-    aws.put_object(&config.bucket, &config.state.resume_key(), &content)
-        .await
-}
-
-/// Turns the markers, oldest first, so that they begin where an earlier tick was cut short.
-///
-/// # Errors
-/// If S3 fails.
-pub async fn resume(aws: &Aws, config: &Config, open: &mut [OpenMarker]) -> Result<(), AwsError> {
-    let key = config.state.resume_key();
-    let object = aws
-        .get_object(&config.bucket, &key, Which::Current, STATUS_MAX)
-        .await?;
-    let content = object.and_then(|object| object.content).unwrap_or_default();
-    let content = String::from_utf8_lossy(&content);
-    let place = content
-        .split_once('\n')
-        .and_then(|(at, key)| Some((at.parse::<Timestamp>().ok()?, key.trim_end_matches('\n'))));
-    if let Some(place) = place {
-        let before = |marker: &OpenMarker| (marker.opened_at, &*marker.manifest_key) < place;
-        let at = open.partition_point(before);
-        open.rotate_left(at.min(open.len()));
-    }
-    Ok(())
+/// Whether no sender can know yet of the last notice.
+fn has_new_notice(status: &Status) -> bool {
+    let last = status.notices.last();
+    last.is_some_and(|notice| notice.attempts == 0 && notice.sent_at.is_none())
 }
 
 /// One status of a list, or why it cannot be read: a broken one must not hide the others.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The world's clock. Cheap to copy; all copies tell the same time.
+/// The world's clock. Cheap to copy; all copies show the same time.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     epoch: Timestamp,
@@ -58,6 +58,11 @@ impl Clock {
     pub fn outside(&self, duration: Duration) -> Duration {
         duration.div_f64(self.speed)
     }
+}
+
+/// A time as most services of AWS write it: `2026-11-21T10:00:00.000Z`.
+pub(crate) fn date(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(crate) async fn accept(listener: TcpListener, serve: Serve, mut stop: watch:
     loop {
         let stream = tokio::select! {
             biased;
-            () = told(&mut stop) => break,
+            () = stopped(&mut stop) => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
@@ -60,7 +60,7 @@ async fn connection(stream: TcpStream, serve: Serve, mut stop: watch::Receiver<b
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = told(&mut stop) => {
+        () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -70,8 +70,8 @@ async fn connection(stream: TcpStream, serve: Serve, mut stop: watch::Receiver<b
     }
 }
 
-/// Waits until it is time to stop: told so, or nobody is left to tell.
-async fn told(stop: &mut watch::Receiver<bool>) {
+/// Waits until the server stops or its handle is dropped.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 

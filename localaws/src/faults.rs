@@ -4,12 +4,13 @@
 //! in fresh worlds, with a fault at 1, 2, 3 and so on.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 
+use crate::lock::lock;
 use crate::wire::{self, Response};
 
 /// How many calls are remembered: more than any test makes, and little memory for a world that runs for weeks.
@@ -173,7 +174,7 @@ impl Faults {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Ids as the services form them, from one seed: the same run makes the same ids.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::lock::lock;
 
 /// The world's only source of randomness. Clones share it.
 #[derive(Debug, Clone)]
@@ -40,14 +42,14 @@ impl Ids {
     /// That many lower-case hex digits.
     #[must_use]
     pub fn hex(&self, digits: usize) -> String {
-        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut random = lock(&self.random);
         (0..digits).map(|_| random.digit(16)).collect()
     }
 
     /// A number from 0 to `limit` - 1; 0 if `limit` is 0.
     #[must_use]
     pub fn below(&self, limit: usize) -> usize {
-        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut random = lock(&self.random);
         if limit == 0 { 0 } else { random.usize(..limit) }
     }
 }

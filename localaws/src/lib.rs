@@ -1,4 +1,4 @@
-//! The AWS that a SAM stack of Lambda functions sees, on one desk: no account, no Docker, no network.
+//! The AWS that a SAM stack of Lambda functions sees, on one machine: no account, no Docker, no network.
 //!
 //! Tour: [`template`] reads the stack. [`world`] builds it: one [`clock`], one [`bus`] for events, the services
 //! ([`s3`], [`ec2`], [`sns`], [`ssm`], [`sts`]), [`events`] rules, [`schedule`]s and [`lambda`] functions. Two front doors
@@ -19,6 +19,7 @@ pub mod events;
 pub mod faults;
 pub mod ids;
 pub mod lambda;
+mod lock;
 mod query;
 pub mod route;
 pub mod s3;

@@ -34,7 +34,7 @@ pub(crate) async fn pump(
             },
             Some(barrier) = barriers.recv() => barrier,
         };
-        // tokio may have passed over a full bus for fairness; look for sure.
+        // tokio may have passed over a full bus for fairness; check again.
         while let Ok(event) = events.try_recv() {
             offer(&event, &stack.functions, &lambda);
         }

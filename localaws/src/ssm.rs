@@ -3,7 +3,7 @@
 //! Built: GetParameter and PutParameter. A SecureString is kept as it is, but only answered `WithDecryption`.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::ACCOUNT;
 use crate::clock::Clock;
 use crate::ids::Ids;
+use crate::lock::lock;
 use crate::wire::{self, Request, Response};
 
 /// "The maximum number of versions of a parameter" (Systems Manager quotas); the oldest one goes.
@@ -120,7 +121,7 @@ impl Ssm {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn get(&self, region: &str, request: &Value) -> Result<Value, Refusal> {

@@ -1,12 +1,14 @@
-//! What a world keeps on disk besides objects, mails and logs: one JSON file a service, and its time, under
+//! What a world keeps on disk besides objects, emails and logs: one JSON file a service, and its time, under
 //! `DIR/state/`.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 use serde_json::Value;
+
+use crate::lock::lock;
 
 /// The name of the file that has the world's time.
 const CLOCK: &str = "clock";
@@ -45,7 +47,7 @@ impl StateFiles {
 
     /// Saves what `state` gives as a service's: the old file is there until the new one is whole.
     pub(crate) fn write(&self, service: &str, state: impl FnOnce() -> Value) -> io::Result<()> {
-        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = lock(&self.writing);
         let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
         file.write_all(&serde_json::to_vec_pretty(&state())?)?;
         file.as_file().sync_data()?;

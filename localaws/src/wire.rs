@@ -26,7 +26,7 @@ pub fn response(status: StatusCode, content_type: &str, body: impl Into<Bytes>) 
     response
 }
 
-/// The answer with its request id in the header where SDKs look for it: `x-amz-request-id` (S3) or `x-amzn-requestid`.
+/// The answer with its request id in the header where SDKs read it: `x-amz-request-id` (S3) or `x-amzn-requestid`.
 #[must_use]
 pub fn with_request_id(mut response: Response, header: &'static str, request_id: &str) -> Response {
     if let Ok(id) = request_id.parse() {
@@ -65,4 +65,16 @@ pub fn not_built(service: &str, action: &str) -> Response {
         "text/plain",
         format!("{sentence}\n"),
     )
+}
+
+/// Bytes as lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

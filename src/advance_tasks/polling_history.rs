@@ -1,9 +1,13 @@
-//! When each task was last polled, so that a tick polls only what is due.
+//! What a process of `advance-tasks` remembers of its earlier invocations, so that it asks for nothing twice: when each
+//! task was last polled, and which manifests the sweep has reviewed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+
+use crate::aws::ObjectInfo;
 
 /// How many tasks are remembered: some megabytes.
 const TASKS_MAX: usize = 50_000;
@@ -11,10 +15,14 @@ const TASKS_MAX: usize = 50_000;
 /// How long a poll is remembered once there are more than [`TASKS_MAX`]: no polling interval is that long.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 
-/// When this process last polled each task. Kept in memory alone: a new process polls everything once.
+/// How many manifests are remembered that the sweep has reviewed: some hundred kilobytes.
+const REVIEWS_MAX: usize = 50_000;
+
+/// When this process last polled each task, and what its sweeps have reviewed. Kept in memory alone: a new process polls everything once.
 #[derive(Debug)]
 pub struct PollingHistory {
     polls: Mutex<HashMap<String, Timestamp>>,
+    reviews: Mutex<HashSet<u64>>,
     time_scale: f64,
 }
 
@@ -31,6 +39,7 @@ impl PollingHistory {
     pub fn with_time_scale(time_scale: f64) -> Self {
         Self {
             polls: Mutex::default(),
+            reviews: Mutex::default(),
             time_scale,
         }
     }
@@ -38,12 +47,12 @@ impl PollingHistory {
     /// When a task was last polled; none if this process has not polled it.
     #[must_use]
     pub fn last_poll(&self, task_id: &str) -> Option<Timestamp> {
-        self.locked().get(task_id).copied()
+        locked(&self.polls).get(task_id).copied()
     }
 
     /// Remembers that a task was polled now.
     pub fn record_poll(&self, task_id: &str, now: Timestamp) {
-        let mut polls = self.locked();
+        let mut polls = locked(&self.polls);
         polls.insert(task_id.to_owned(), now);
         if polls.len() > TASKS_MAX {
             polls.retain(|_, at| now.duration_since(*at) < MAX_AGE);
@@ -54,16 +63,38 @@ impl PollingHistory {
         }
     }
 
+    /// Whether a sweep has reviewed this object against this status, both as they were listed.
+    #[must_use]
+    pub(super) fn has_reviewed(&self, object: &ObjectInfo, status: &ObjectInfo) -> bool {
+        locked(&self.reviews).contains(&review(object, status))
+    }
+
+    /// Remembers that this object, as it was listed, says nothing that this status does not know.
+    pub(super) fn record_review(&self, object: &ObjectInfo, status: &ObjectInfo) {
+        let mut reviews = locked(&self.reviews);
+        if reviews.len() >= REVIEWS_MAX {
+            reviews.clear();
+        }
+        reviews.insert(review(object, status));
+    }
+
     /// A polling interval by the process's own clock.
     #[must_use]
     pub fn scaled(&self, interval: SignedDuration) -> SignedDuration {
         interval.mul_f64(1.0 / self.time_scale)
     }
+}
 
-    /// No holder of the lock can panic half-way, so a poisoned map is still consistent.
-    fn locked(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
-        self.polls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// An upload and a write of a status, in eight bytes.
+fn review(object: &ObjectInfo, status: &ObjectInfo) -> u64 {
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let written = (&status.etag, status.modified_at);
+    hasher.hash_one((&object.key, &object.etag, object.modified_at, written))
+}
+
+/// No holder of these locks can panic half-way, so what a poisoned one has is still consistent.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -83,7 +114,7 @@ mod tests {
         assert_eq!(history.last_poll("old-0"), None);
         assert_eq!(history.last_poll("new-0"), Some(tuesday));
         (0..=TASKS_MAX).for_each(|n| history.record_poll(&format!("more-{n}"), tuesday));
-        assert!(history.locked().len() <= TASKS_MAX);
+        assert!(locked(&history.polls).len() <= TASKS_MAX);
     }
 
     #[test]

@@ -2,16 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
-use super::{Report, fail};
+use super::{PollingHistory, Report, fail};
 use crate::Failures;
+use crate::aws::ObjectInfo;
+use crate::image::plan;
 use crate::manifest::key::{self, Kind};
+use crate::notify;
 use crate::reconcile::{self, Context, Outcome};
+use crate::store::DueMarker;
 
-/// Takes up manifests that have no status, or that were uploaded after their status was last written:
+/// The longest time from reading a manifest to writing the status that tells of it: a function's time-out (template.yaml),
+/// and what is lost because S3's times have whole seconds.
+const READ_TO_WRITE_MAX: SignedDuration = SignedDuration::from_secs(62);
+
+/// Reconciles manifests that have no status, or that were uploaded after their status was last written:
 /// their events were lost.
-pub(super) async fn sweep(context: Context<'_>, report: &mut Report, failures: &mut Failures) {
+pub(super) async fn sweep(
+    context: Context<'_>,
+    history: &PollingHistory,
+    report: &mut Report,
+    failures: &mut Failures,
+) {
     let state = &context.config.state;
     // The bucket also holds the parts of bundles and whole disks: only what is needed is kept.
     let mut objects = Vec::new();
@@ -20,7 +33,8 @@ pub(super) async fn sweep(context: Context<'_>, report: &mut Report, failures: &
         objects.extend(page.into_iter().filter(|object| {
             key::kind(&object.key, state.as_str()).is_some()
                 || state.manifest_of_status(&object.key).is_some()
-                || state.manifest_of_marker(&object.key).is_some()
+                || state.manifest_of_open(&object.key).is_some()
+                || state.manifest_of_due(&object.key).is_some()
         }));
         complete = !context.is_over();
         complete
@@ -33,33 +47,46 @@ pub(super) async fn sweep(context: Context<'_>, report: &mut Report, failures: &
     }
     let keys: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
     if complete {
-        take_up_removed(context, &keys, report, failures).await;
+        reconcile_removed(context, &keys, report, failures).await;
     }
-    let written: BTreeMap<&str, Timestamp> = objects
+    answer_due(context, &objects, report, failures).await;
+    let statuses: BTreeMap<&str, &ObjectInfo> = objects
         .iter()
-        .filter_map(|object| Some((state.manifest_of_status(&object.key)?, object.modified_at)))
+        .filter_map(|object| Some((state.manifest_of_status(&object.key)?, object)))
         .collect();
     for object in &objects {
         let Some(manifest_key) = responsible(context, &keys, &object.key) else {
             continue;
         };
-        if context.is_over()
-            || written
-                .get(manifest_key.as_str())
-                .is_some_and(|written| *written > object.modified_at)
-        {
+        let status = statuses.get(manifest_key.as_str()).copied();
+        let is_known = status.is_some_and(|status| {
+            let is_open = || keys.contains(state.open_key(&manifest_key).as_str());
+            is_known(object, status, is_open) || history.has_reviewed(object, status)
+        });
+        if is_known || context.is_over() {
             continue;
         }
         match reconcile::reconcile(context, &manifest_key, None).await {
             Ok(Outcome::Status { advanced: true, .. }) => report.swept += 1,
-            Ok(_) => {}
+            Ok(_) => status
+                .into_iter()
+                .for_each(|status| history.record_review(object, status)),
             Err(error) => fail(report, failures, &manifest_key, &error),
         }
     }
 }
 
+/// Whether the list alone proves that a status knows of this upload, or that somebody will look.
+///
+/// Who writes a status may have read the manifest just before this upload: a status that is not much newer proves
+/// nothing, nor does one of the same second. While the image is open, its manifest is looked at before it is finalized.
+fn is_known(object: &ObjectInfo, status: &ObjectInfo, is_open: impl FnOnce() -> bool) -> bool {
+    let age = status.modified_at.duration_since(object.modified_at);
+    age > READ_TO_WRITE_MAX || (!age.is_negative() && is_open())
+}
+
 /// Open images whose manifests were removed, and whose events were lost: nobody wants them any more.
-async fn take_up_removed(
+async fn reconcile_removed(
     context: Context<'_>,
     keys: &BTreeSet<&str>,
     report: &mut Report,
@@ -68,11 +95,39 @@ async fn take_up_removed(
     let state = &context.config.state;
     let removed = keys
         .iter()
-        .filter_map(|key| state.manifest_of_marker(key))
+        .filter_map(|key| state.manifest_of_open(key))
         .filter(|manifest_key| !keys.contains(manifest_key));
     for manifest_key in removed {
         match reconcile::reconcile(context, manifest_key, None).await {
             Ok(outcome) => report.swept += usize::from(outcome.has_advanced()),
+            Err(error) => fail(report, failures, manifest_key, &error),
+        }
+    }
+}
+
+/// Due markers whose events were lost, or whose notices the schedule has sent: they are answered as `notify` would.
+async fn answer_due(
+    context: Context<'_>,
+    objects: &[ObjectInfo],
+    report: &mut Report,
+    failures: &mut Failures,
+) {
+    let late = |object: &&ObjectInfo| {
+        context.now.duration_since(object.modified_at) >= plan::NOTICE_LATE && !context.is_over()
+    };
+    for object in objects.iter().filter(late) {
+        let Some(manifest_key) = context.config.state.manifest_of_due(&object.key) else {
+            continue;
+        };
+        let marker = DueMarker {
+            manifest_key: manifest_key.to_owned(),
+            etag: Some(object.etag.clone()),
+        };
+        match notify::answer(context, &marker).await {
+            Ok(delivery) => {
+                let finalized = delivery.is_some_and(|delivery| delivery.finalized);
+                report.finalized += usize::from(finalized);
+            }
             Err(error) => fail(report, failures, manifest_key, &error),
         }
     }

@@ -48,27 +48,27 @@ impl Aws {
     /// nor key.
     pub async fn bundle_instance(
         &self,
-        wanted: &BundledInstance,
+        params: &BundledInstance,
     ) -> Result<ObservedTask, AwsError> {
         let storage = S3Storage::builder()
-            .bucket(&wanted.bucket)
-            .prefix(&wanted.prefix)
-            .aws_access_key_id(&wanted.access_key_id)
-            .upload_policy(Blob::new(wanted.policy.as_bytes()))
-            .upload_policy_signature(&wanted.signature)
+            .bucket(&params.bucket)
+            .prefix(&params.prefix)
+            .aws_access_key_id(&params.access_key_id)
+            .upload_policy(Blob::new(params.policy.as_bytes()))
+            .upload_policy_signature(&params.signature)
             .build();
         let request = self
             .ec2()
             .bundle_instance()
-            .instance_id(&wanted.instance_id)
+            .instance_id(&params.instance_id)
             .storage(Storage::builder().s3(storage).build())
             .customize()
             .config_override(without_retries());
-        let doing = format!("bundling the instance {}", wanted.instance_id);
+        let doing = format!("bundling the instance {}", params.instance_id);
         let answer = self
             .send_ec2("BundleInstance", &doing, request.send())
             .await;
-        let answer = answer.map_err(|error| redacted(error, wanted))?;
+        let answer = answer.map_err(|error| redacted(error, params))?;
         match answer.bundle_task.map(observed) {
             Some(task) if !task.id.is_empty() => Ok(task),
             _ => Err(incomplete("BundleInstance", doing, "the task")),
@@ -136,13 +136,13 @@ impl Aws {
 }
 
 /// The error without the request's secrets, in case the service quotes them.
-fn redacted(error: AwsError, wanted: &BundledInstance) -> AwsError {
-    let encoded = STANDARD.encode(&wanted.policy);
+fn redacted(error: AwsError, params: &BundledInstance) -> AwsError {
+    let encoded = STANDARD.encode(&params.policy);
     let secrets = [
         &encoded,
-        &wanted.policy,
-        &wanted.signature,
-        &wanted.access_key_id,
+        &params.policy,
+        &params.signature,
+        &params.access_key_id,
     ];
     let message = secrets
         .into_iter()
@@ -182,7 +182,7 @@ mod tests {
     use super::super::Remedy;
     use super::*;
 
-    fn wanted() -> BundledInstance {
+    fn params() -> BundledInstance {
         BundledInstance {
             instance_id: "i-1".into(),
             bucket: "b".into(),
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn debug_output_omits_the_upload_policy() {
-        let text = format!("{:?}", wanted());
+        let text = format!("{:?}", params());
         assert_eq!(
             text,
             r#"BundledInstance { instance_id: "i-1", bucket: "b", prefix: "p", .. }"#
@@ -204,15 +204,15 @@ mod tests {
 
     #[test]
     fn an_error_that_quotes_the_request_is_redacted() {
-        let wanted = wanted();
-        let encoded = STANDARD.encode(&wanted.policy);
+        let params = params();
+        let encoded = STANDARD.encode(&params.policy);
         let message = format!(
             "{encoded} of AKIDEXAMPLE is not {}, nor signed c2lnbmVk",
-            wanted.policy
+            params.policy
         );
         let doing = "bundling the instance i-1";
         let error = AwsError::unexplained("BundleInstance", doing, Remedy::Never, message);
-        let message = redacted(error, &wanted).message;
+        let message = redacted(error, &params).message;
         assert_eq!(message, "… of … is not …, nor signed …");
     }
 }

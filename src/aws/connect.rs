@@ -22,7 +22,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The certificate authorities of AWS's own endpoints ("Amazon Trust Services" repository).
-/// Loading them takes a far smaller part of a function's start than the system's more than one hundred.
+/// Loading them takes a fraction of the time that the system's more than one hundred take, in every function's start.
 const AMAZON_ROOTS: &str = include_str!("amazon-roots.pem");
 
 /// The AWS clients. Each is built on first use, so that a function contains only those that it needs.

@@ -29,22 +29,22 @@ impl Aws {
     ///
     /// # Errors
     /// If EC2 refuses, or does not answer: then it may have started, and a retry with the same client token finds out.
-    pub async fn copy_image(&self, wanted: &CopiedImage) -> Result<String, AwsError> {
+    pub async fn copy_image(&self, params: &CopiedImage) -> Result<String, AwsError> {
         let request = self
             .ec2()
             .copy_image()
-            .source_image_id(&wanted.source_id)
-            .source_region(&wanted.source_region)
-            .name(&wanted.name)
-            .set_description(wanted.description.clone())
-            .client_token(&wanted.client_token)
+            .source_image_id(&params.source_id)
+            .source_region(&params.source_region)
+            .name(&params.name)
+            .set_description(params.description.clone())
+            .client_token(&params.client_token)
             .set_tag_specifications(tag_specifications(
-                &wanted.tags,
+                &params.tags,
                 &[ResourceType::Image, ResourceType::Snapshot],
             ));
         let doing = format!(
             "copying the AMI {} from {}",
-            wanted.source_id, wanted.source_region
+            params.source_id, params.source_region
         );
         let answer = self.send_ec2("CopyImage", &doing, request.send()).await?;
         non_empty(answer.image_id).ok_or_else(|| incomplete("CopyImage", doing, "the AMI"))

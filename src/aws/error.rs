@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -51,16 +52,10 @@ impl fmt::Display for AwsError {
     }
 }
 
-/// Codes that mean "later", from the "Error codes for the Amazon EC2 API" page, the S3 and the SNS API References.
+/// Codes that, like those of [`THROTTLED`], mean "later", from the "Error codes for the Amazon EC2 API" page, the S3 and
+/// the SNS API References.
 const LATER: &[&str] = &[
-    "RequestLimitExceeded",
-    "Throttling",
-    "ThrottlingException",
-    "Throttled",
-    "ThrottledException",
-    "TooManyRequestsException",
     "BandwidthLimitExceeded",
-    "EC2ThrottledException",
     "SlowDown",
     "Unavailable",
     "ServiceUnavailable",
@@ -78,7 +73,7 @@ const LATER: &[&str] = &[
     "RequestTimeTooSkewed",
 ];
 
-/// Those of [`LATER`] that mean "too many requests" ("Request throttling for the Amazon EC2 API").
+/// Codes that mean "too many requests" ("Request throttling for the Amazon EC2 API").
 const THROTTLED: &[&str] = &[
     "RequestLimitExceeded",
     "Throttling",
@@ -104,6 +99,9 @@ where
     answer.map_err(|error| AwsError::new(action, doing, &error))
 }
 
+/// The error code of a request that was not sent because no credentials were found.
+const NO_CREDENTIALS: &str = "amiwright.NoCredentials";
+
 impl AwsError {
     /// Classifies the SDK's error for a call; `doing` says what was being done, to what.
     pub(super) fn new<E>(
@@ -122,8 +120,8 @@ impl AwsError {
                 let message = message.map_or_else(|| without_message(status), str::to_owned);
                 (remedy_of(code, status), code.map(str::to_owned), message)
             }
-            SdkError::ConstructionFailure(_) => (Remedy::Never, None, chain(error)),
-            _ => (Remedy::Ambiguous, None, chain(error)),
+            SdkError::ConstructionFailure(_) => (Remedy::Never, own_code(error), chain(error)),
+            _ => (Remedy::Ambiguous, own_code(error), chain(error)),
         };
         Self {
             status,
@@ -172,6 +170,12 @@ impl AwsError {
             .is_some_and(|code| THROTTLED.contains(&code))
     }
 
+    /// Whether no credentials were found to sign the request. Nothing was sent.
+    #[must_use]
+    pub fn lacks_credentials(&self) -> bool {
+        self.has_code(NO_CREDENTIALS)
+    }
+
     /// Whether our own [`RateLimiter`](super::RateLimiter) held the request back. Nothing was sent.
     #[must_use]
     pub fn is_rate_limited_locally(&self) -> bool {
@@ -181,7 +185,7 @@ impl AwsError {
 
 fn remedy_of(code: Option<&str>, status: u16) -> Remedy {
     match code {
-        Some(code) if LATER.contains(&code) => Remedy::Later,
+        Some(code) if THROTTLED.contains(&code) || LATER.contains(&code) => Remedy::Later,
         // The call took effect; only its answer is lost.
         _ if (200..300).contains(&status) => Remedy::Ambiguous,
         // The service does not support the call: S3 without conditional writes, an emulator without an action.
@@ -201,13 +205,48 @@ fn without_message(status: u16) -> String {
     }
 }
 
+/// Our own code for a request that could not be sent, if there is one for it.
+fn own_code<E>(error: &SdkError<E, HttpResponse>) -> Option<String>
+where
+    E: std::error::Error + 'static,
+{
+    crate::failures::causes(error)
+        .any(|cause| cause.is::<CredentialsError>())
+        .then(|| NO_CREDENTIALS.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+    use aws_credential_types::credential_fn::provide_credentials_fn;
+    use aws_sdk_s3::config::SharedCredentialsProvider;
+
+    use super::super::Aws;
     use super::*;
+
+    #[tokio::test]
+    async fn missing_credentials_are_recognized() {
+        let provider = provide_credentials_fn(async || {
+            Err(CredentialsError::not_loaded("no profile has any"))
+        });
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(provider))
+            .build();
+        let read = Aws::with_config(config)
+            .head_object("images", "web.image.yaml")
+            .await;
+        let error = read.unwrap_err();
+        assert!(error.lacks_credentials(), "{error}");
+        assert!(error.message.ends_with("no profile has any"), "{error}");
+        assert_eq!(error.status, None);
+    }
 
     #[test]
     fn classifies_errors_by_code_and_status() {
         assert_eq!(remedy_of(Some("SlowDown"), 503), Remedy::Later);
+        assert_eq!(remedy_of(Some("Throttling"), 400), Remedy::Later);
         assert_eq!(remedy_of(Some("InternalError"), 200), Remedy::Later);
         assert_eq!(remedy_of(None, 502), Remedy::Later);
         assert_eq!(remedy_of(Some("AccessDenied"), 403), Remedy::Never);

@@ -65,17 +65,17 @@ impl Aws {
     ///
     /// # Errors
     /// If EC2 refuses, or does not answer: then the AMI may have been registered.
-    pub async fn register_image(&self, wanted: &Registered) -> Result<String, AwsError> {
-        let doing = format!("registering the AMI {}", wanted.name);
-        let registration = &wanted.registration;
+    pub async fn register_image(&self, params: &Registered) -> Result<String, AwsError> {
+        let doing = format!("registering the AMI {}", params.name);
+        let registration = &params.registration;
         let request = self
             .ec2()
             .register_image()
-            .name(&wanted.name)
-            .set_description(wanted.description.clone())
-            .set_image_location(wanted.image_location.clone())
+            .name(&params.name)
+            .set_description(params.description.clone())
+            .set_image_location(params.image_location.clone())
             // RegisterImage creates no snapshot, and what we did not create must not carry our ownership tags.
-            .set_tag_specifications(tag_specifications(&wanted.tags, &[ResourceType::Image]))
+            .set_tag_specifications(tag_specifications(&params.tags, &[ResourceType::Image]))
             .set_architecture(
                 registration
                     .architecture

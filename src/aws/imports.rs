@@ -52,26 +52,26 @@ impl Aws {
     ///
     /// # Errors
     /// If EC2 refuses, or does not answer: then it may have started, and a retry with the same client token finds out.
-    pub async fn import_snapshot(&self, wanted: &ImportedDisk) -> Result<ObservedTask, AwsError> {
+    pub async fn import_snapshot(&self, params: &ImportedDisk) -> Result<ObservedTask, AwsError> {
         let disk = SnapshotDiskContainer::builder()
-            .description(&wanted.description)
-            .format(&wanted.format)
-            .user_bucket(wanted.user_bucket())
+            .description(&params.description)
+            .format(&params.format)
+            .user_bucket(params.user_bucket())
             .build();
         let request = self
             .ec2()
             .import_snapshot()
-            .description(&wanted.description)
+            .description(&params.description)
             .disk_container(disk)
-            .set_encrypted(wanted.encrypted)
-            .set_kms_key_id(wanted.kms_key_id.clone())
-            .set_role_name(wanted.role_name.clone())
-            .client_token(&wanted.client_token)
+            .set_encrypted(params.encrypted)
+            .set_kms_key_id(params.kms_key_id.clone())
+            .set_role_name(params.role_name.clone())
+            .client_token(&params.client_token)
             .set_tag_specifications(tag_specifications(
-                &wanted.tags,
+                &params.tags,
                 &[ResourceType::ImportSnapshotTask],
             ));
-        let doing = wanted.doing("disk");
+        let doing = params.doing("disk");
         let answer = self
             .send_ec2("ImportSnapshot", &doing, request.send())
             .await?;
@@ -84,26 +84,26 @@ impl Aws {
     ///
     /// # Errors
     /// If EC2 refuses, or does not answer: then it may have started, and a retry with the same client token finds out.
-    pub async fn import_image(&self, wanted: &ImportedDisk) -> Result<ObservedTask, AwsError> {
+    pub async fn import_image(&self, params: &ImportedDisk) -> Result<ObservedTask, AwsError> {
         let disk = ImageDiskContainer::builder()
-            .description(&wanted.description)
-            .format(&wanted.format)
-            .user_bucket(wanted.user_bucket())
+            .description(&params.description)
+            .format(&params.format)
+            .user_bucket(params.user_bucket())
             .build();
         let request = self
             .ec2()
             .import_image()
-            .description(&wanted.description)
+            .description(&params.description)
             .disk_containers(disk)
-            .set_encrypted(wanted.encrypted)
-            .set_kms_key_id(wanted.kms_key_id.clone())
-            .set_role_name(wanted.role_name.clone())
-            .client_token(&wanted.client_token)
+            .set_encrypted(params.encrypted)
+            .set_kms_key_id(params.kms_key_id.clone())
+            .set_role_name(params.role_name.clone())
+            .client_token(&params.client_token)
             .set_tag_specifications(tag_specifications(
-                &wanted.tags,
+                &params.tags,
                 &[ResourceType::ImportImageTask],
             ));
-        let doing = wanted.doing("virtual machine");
+        let doing = params.doing("virtual machine");
         let answer = self.send_ec2("ImportImage", &doing, request.send()).await?;
         let task = ImportImageTask::builder()
             .set_import_task_id(answer.import_task_id)

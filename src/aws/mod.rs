@@ -1,5 +1,6 @@
 //! The only place that knows the SDK's types. Callers see our own types alone.
 
+mod buckets;
 mod bundles;
 mod connect;
 mod copies;

@@ -1,11 +1,10 @@
-//! S3: objects and their bucket.
+//! S3: objects.
 
 use std::ops::RangeInclusive;
 
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::{EncodingType, ObjectCannedAcl};
+use aws_sdk_s3::types::ObjectCannedAcl;
 use jiff::Timestamp;
-use percent_encoding::percent_decode_str;
 
 use super::error::classify;
 use super::{Aws, AwsError, Remedy};
@@ -93,13 +92,9 @@ impl Aws {
             }
             Err(error) => return Err(error),
         };
-        let info = ObjectInfo {
-            key: key.to_owned(),
-            etag: output.e_tag.unwrap_or_default(),
-            version_id: version_id(output.version_id),
-            size: unsigned(output.content_length),
-            modified_at: timestamp(output.last_modified.as_ref()),
-        };
+        let size = unsigned(output.content_length);
+        let (etag, version, modified) = (output.e_tag, output.version_id, output.last_modified);
+        let info = object_info(key, etag, version, size, modified);
         if info.size > limit {
             return Ok(Some(Object {
                 info,
@@ -119,8 +114,8 @@ impl Aws {
     /// describing the object: only then a HEAD request follows.
     ///
     /// # Errors
-    /// If S3 does not answer, or refuses. Unlike for a HEAD request, its answer says whether there is such a bucket
-    /// (`NoSuchBucket`), and whether the object is archived (`InvalidObjectState`).
+    /// If S3 does not answer, or refuses. Unlike a HEAD request's, its answer tells a missing bucket
+    /// (`NoSuchBucket`) and an archived object (`InvalidObjectState`).
     pub async fn get_range(
         &self,
         bucket: &str,
@@ -148,13 +143,8 @@ impl Aws {
                 message,
             ));
         };
-        let info = ObjectInfo {
-            key: key.to_owned(),
-            etag: output.e_tag.unwrap_or_default(),
-            version_id: version_id(output.version_id),
-            size,
-            modified_at: timestamp(output.last_modified.as_ref()),
-        };
+        let (etag, version, modified) = (output.e_tag, output.version_id, output.last_modified);
+        let info = object_info(key, etag, version, size, modified);
         let bytes = read_body(doing, output.body).await?;
         Ok(Some(ObjectPart { info, bytes }))
     }
@@ -197,13 +187,12 @@ impl Aws {
         let request = self.s3().head_object().bucket(bucket).key(key);
         let doing = format!("checking s3://{bucket}/{key}");
         match classify("HeadObject", doing, request.send().await) {
-            Ok(output) => Ok(Some(ObjectInfo {
-                key: key.to_owned(),
-                etag: output.e_tag.unwrap_or_default(),
-                version_id: version_id(output.version_id),
-                size: unsigned(output.content_length),
-                modified_at: timestamp(output.last_modified.as_ref()),
-            })),
+            Ok(output) => {
+                let size = unsigned(output.content_length);
+                let (etag, version, modified) =
+                    (output.e_tag, output.version_id, output.last_modified);
+                Ok(Some(object_info(key, etag, version, size, modified)))
+            }
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
@@ -244,16 +233,21 @@ impl Aws {
         }
     }
 
-    /// Writes an object unconditionally.
+    /// Writes an object unconditionally. Returns its `ETag`.
     ///
     /// # Errors
     /// If S3 does not answer, or refuses.
-    pub async fn put_object(&self, bucket: &str, key: &str, content: &str) -> Result<(), AwsError> {
+    pub async fn put_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: &str,
+    ) -> Result<String, AwsError> {
         let body = content.as_bytes().to_vec().into();
         let request = self.s3().put_object().bucket(bucket).key(key).body(body);
         let doing = format!("writing s3://{bucket}/{key}");
-        classify("PutObject", doing, request.send().await)?;
-        Ok(())
+        let output = classify("PutObject", doing, request.send().await)?;
+        Ok(output.e_tag.unwrap_or_default())
     }
 
     /// Deletes an object if it still has this `ETag`. Returns whether it is deleted now, by this call or before
@@ -286,80 +280,6 @@ impl Aws {
         let doing = format!("deleting s3://{bucket}/{key}");
         classify("DeleteObject", doing, request.send().await)?;
         Ok(())
-    }
-
-    /// Lists all objects under a prefix.
-    ///
-    /// # Errors
-    /// If S3 does not answer, or refuses.
-    pub async fn list_objects(
-        &self,
-        bucket: &str,
-        prefix: &str,
-    ) -> Result<Vec<ObjectInfo>, AwsError> {
-        let mut objects = Vec::new();
-        self.each_page(bucket, prefix, |page| {
-            objects.extend(page);
-            true
-        })
-        .await?;
-        Ok(objects)
-    }
-
-    /// Lists the objects under a prefix page by page, until `take` returns false.
-    ///
-    /// Keys are requested URL-encoded: anyone may upload an object whose key XML cannot represent, and one such key would
-    /// make the whole list unreadable (API reference, ListObjectsV2, `encoding-type`).
-    ///
-    /// # Errors
-    /// If S3 does not answer, or refuses.
-    pub async fn each_page(
-        &self,
-        bucket: &str,
-        prefix: &str,
-        mut take: impl FnMut(Vec<ObjectInfo>) -> bool,
-    ) -> Result<(), AwsError> {
-        let mut pages = self
-            .s3()
-            .list_objects_v2()
-            .bucket(bucket)
-            .prefix(prefix)
-            .encoding_type(EncodingType::Url)
-            .into_paginator()
-            .send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| {
-                AwsError::new(
-                    "ListObjectsV2",
-                    format!("listing s3://{bucket}/{prefix}"),
-                    &error,
-                )
-            })?;
-            let encoded = page.encoding_type == Some(EncodingType::Url);
-            let objects = page.contents.unwrap_or_default().into_iter();
-            let objects = objects.map(|object| ObjectInfo {
-                key: listed_key(object.key.unwrap_or_default(), encoded),
-                etag: object.e_tag.unwrap_or_default(),
-                version_id: None,
-                size: unsigned(object.size),
-                modified_at: timestamp(object.last_modified.as_ref()),
-            });
-            if !take(objects.collect()) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// The Region of a bucket; none if S3 does not report it.
-    ///
-    /// # Errors
-    /// If the bucket does not exist, or access to it is denied.
-    pub async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, AwsError> {
-        let request = self.s3().head_bucket().bucket(bucket);
-        let doing = format!("checking the bucket {bucket}");
-        let output = classify("HeadBucket", doing, request.send().await)?;
-        Ok(output.bucket_region)
     }
 
     /// Grants EC2 read access to an object: the canned ACL `aws-exec-read` ("Access control list overview", S3 User Guide).
@@ -404,9 +324,21 @@ fn is_absent(error: &AwsError) -> bool {
         .any(|code| error.has_code(code))
 }
 
-/// The version of an object; none in a bucket that has no versions.
-fn version_id(version_id: Option<String>) -> Option<String> {
-    version_id.filter(|version| version != "null")
+/// What S3's headers say about an object. In a bucket without versions, its version id is `null`.
+fn object_info(
+    key: &str,
+    etag: Option<String>,
+    version_id: Option<String>,
+    size: u64,
+    modified_at: Option<DateTime>,
+) -> ObjectInfo {
+    ObjectInfo {
+        key: key.to_owned(),
+        etag: etag.unwrap_or_default(),
+        version_id: version_id.filter(|version| version != "null"),
+        size,
+        modified_at: timestamp(modified_at.as_ref()),
+    }
 }
 
 /// The object's size in a Content-Range header: `bytes 0-3/15`.
@@ -414,21 +346,12 @@ fn total_size(content_range: &str) -> Option<u64> {
     content_range.rsplit_once('/')?.1.parse().ok()
 }
 
-fn unsigned(size: Option<i64>) -> u64 {
+pub(super) fn unsigned(size: Option<i64>) -> u64 {
     size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0)
 }
 
 /// S3 always reports when an object was written; an answer without that counts as very old.
-fn timestamp(time: Option<&DateTime>) -> Timestamp {
+pub(super) fn timestamp(time: Option<&DateTime>) -> Timestamp {
     time.and_then(|time| Timestamp::from_second(time.secs()).ok())
         .unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-/// A key of a list, decoded.
-fn listed_key(key: String, encoded: bool) -> String {
-    if !encoded {
-        return key;
-    }
-    let spaced = key.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }

@@ -94,21 +94,21 @@ impl Aws {
     /// If EC2 refuses, or does not answer: then the task may have started.
     pub async fn create_restore_image_task(
         &self,
-        wanted: &RestoredImage,
+        params: &RestoredImage,
     ) -> Result<String, AwsError> {
         let request = self
             .ec2()
             .create_restore_image_task()
-            .bucket(&wanted.bucket)
-            .object_key(&wanted.key)
-            .name(&wanted.name)
+            .bucket(&params.bucket)
+            .object_key(&params.key)
+            .name(&params.name)
             .set_tag_specifications(tag_specifications(
-                &wanted.tags,
+                &params.tags,
                 &[ResourceType::Image, ResourceType::Snapshot],
             ))
             .customize()
             .config_override(without_retries());
-        let doing = format!("restoring the AMI s3://{}/{}", wanted.bucket, wanted.key);
+        let doing = format!("restoring the AMI s3://{}/{}", params.bucket, params.key);
         let answer = self
             .send_ec2("CreateRestoreImageTask", &doing, request.send())
             .await?;

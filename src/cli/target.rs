@@ -208,7 +208,7 @@ fn with_hint(config: &Config, error: &AwsError, permissions: String) -> Error {
             | "AuthorizationHeaderMalformed"
             | "IllegalLocationConstraintException",
         ) => format!("the bucket is not in {region}: use --region"),
-        None if error.message.contains("credentials") => {
+        _ if error.lacks_credentials() => {
             "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
              (for SSO: eval \"$(aws configure export-credentials --format env)\")"
                 .to_owned()

@@ -47,6 +47,8 @@ pub async fn reconcile(
             Decision::Continue(loaded) => {
                 return run(context, Draft::loaded(*loaded), Some(&object), None).await;
             }
+            // Not marked as open. Should the manifest be replaced meanwhile, and that event be lost: the sweep does not
+            // trust a status that is hardly newer than its manifest.
             Decision::Note(status, etag) => {
                 let saved = store::save(aws, config, &status, Some(&etag)).await?;
                 if let Saved::Yes(etag) = saved {
@@ -118,10 +120,18 @@ async fn open(
 
 /// The manifest is gone: somebody no longer wants the image. One that is final stays.
 async fn without_manifest(context: Context<'_>, before: Loaded) -> Result<Outcome, Error> {
-    let mut draft = Draft::loaded(before);
-    // What cannot be cancelled any more is finished.
-    let by = CancelBy::ManifestRemoved;
-    draft.dirty = request_cancel(&mut draft.status, by, context.now).unwrap_or(false);
+    let etag = before.etag.clone();
+    // Saved before anything is cancelled: a request that is lost to another writer would look like EC2's own failure.
+    let after = change(context, before, |status| {
+        // What cannot be cancelled any more is finished.
+        request_cancel(status, CancelBy::ManifestRemoved, context.now).unwrap_or(false)
+    })
+    .await?;
+    let draft = if after.etag == etag {
+        Draft::loaded(after)
+    } else {
+        Draft::saved(after)
+    };
     run(context, draft, None, None).await
 }
 

@@ -151,7 +151,7 @@ async fn a_status_whose_key_arrives_form_encoded_is_notified_all_the_same() {
         .run_for(std::time::Duration::from_secs(3600))
         .await;
     stack.world.faults().clear();
-    let key = "amiwright/status/a+b/web%2B1.image.yaml.json";
+    let key = "amiwright/due/a+b/web%2B1.image.yaml.due";
     let report = stack
         .world
         .invoke("Notify", stack.object_created(key))

@@ -10,11 +10,14 @@
     reason = "this is a test: what must not happen fails it"
 )]
 
+mod calls;
 mod cli;
 mod documents;
 mod events;
 mod flows;
+mod modules;
 mod resilience;
 mod structure;
 mod support;
+mod template;
 mod wire;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::modules::Modules;
+
 /// The lines of all Rust files under these folders or files that hold one of `words`, except under `except`.
 fn lines_with(words: &[&str], places: &[&str], except: &[&str]) -> Vec<String> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -34,7 +36,13 @@ const NOTHING: [String; 0] = [];
 
 #[test]
 fn only_aws_names_types_of_the_sdk() {
-    let words = ["aws_sdk_", "aws_config", "aws_smithy", "aws_types"];
+    let words = [
+        "aws_sdk_",
+        "aws_config",
+        "aws_credential_types",
+        "aws_smithy",
+        "aws_types",
+    ];
     assert_eq!(lines_with(&words, &["src"], &["src/aws"]), NOTHING);
 }
 
@@ -82,4 +90,32 @@ fn the_world_and_the_application_do_not_know_each_other() {
 fn no_function_sleeps_except_for_the_rate_limiter() {
     let except = ["src/cli", "src/aws/rate_limiter.rs"];
     assert_eq!(lines_with(&["sleep("], &["src"], &except), NOTHING);
+}
+
+#[test]
+fn localaws_imports_one_way() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("localaws/src");
+    let modules = Modules::read(&src);
+    assert_eq!(modules.circles(), [NOTHING; 0]);
+    let order = [
+        "server",
+        "world",
+        "client schedule_runner",
+        "services",
+        "route",
+        "faults",
+        "lambda",
+        "ec2 ec2::controls ec2::seeds",
+        "ec2::actions",
+        "ec2::tasks",
+        "ec2::model",
+        "ec2::wire",
+        "s3 sns ssm sts",
+        "template",
+        "events schedule",
+        "query connection",
+        "activity bus clock ids lock state wire",
+        "crate",
+    ];
+    assert_eq!(modules.against(&order), NOTHING);
 }

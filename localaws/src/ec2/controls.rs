@@ -1,4 +1,4 @@
-//! How EC2 is told to behave: times, failures to come, eras, permissions.
+//! How EC2 is set to behave: times, failures to come, eras, permissions.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ impl Ec2 {
         self.service.store().show_task_as(id, state);
     }
 
-    /// What EC2 still supports; today's unless told.
+    /// What EC2 still supports; today's unless set.
     pub fn set_era(&self, era: Era) {
         self.service.settings().era = era;
     }
@@ -52,7 +52,7 @@ impl Ec2 {
         settings.bundle_keys.insert(id, secret);
     }
 
-    /// The IAM roles that the import service may assume; `vmimport` unless told.
+    /// The IAM roles that the import service may assume; `vmimport` unless set.
     pub fn set_service_roles(&self, roles: &[&str]) {
         self.service.settings().roles = roles.iter().map(|&role| role.to_owned()).collect();
     }

@@ -104,7 +104,7 @@ impl Ec2 {
         let mut store: Store = serde_json::from_value(saved)?;
         store.reindex();
         *self.service.store() = store;
-        self.service.rearm();
+        self.service.schedule_wakeups();
         Ok(())
     }
 }

@@ -2,11 +2,8 @@
 
 use super::Ec2;
 use crate::ACCOUNT;
-use crate::ec2::model::image::{
-    BlockDeviceMapping, Ebs, Image, ImageState, RootDeviceType, SeedImage,
-};
+use crate::ec2::model::image::{BlockDeviceMapping, Ebs, Image, ImageState, SeedImage};
 use crate::ec2::model::instance::SeedInstance;
-use crate::ec2::model::region::Record;
 use crate::ec2::model::snapshot::{SeedSnapshot, Snapshot};
 
 /// The device that a seeded image has its root on.
@@ -60,18 +57,11 @@ impl Ec2 {
             .id
             .clone()
             .unwrap_or_else(|| region.new_image_id(&self.service.ids));
-        let record = Record {
-            image: Image {
-                created_at: now,
-                ..seeded(id.clone(), image)
-            },
-            visible_at: now,
-            settles_at: now,
-            failure: None,
-            order: region.registered(),
-            request_id: String::new(),
+        let image = Image {
+            created_at: now,
+            ..seeded(id.clone(), image)
         };
-        region.add_image(record);
+        region.add_image(image, now, now, None, "");
         id
     }
 }
@@ -87,36 +77,13 @@ fn seeded(id: String, image: SeedImage) -> Image {
         encrypted: false,
     };
     Image {
-        id,
-        location: format!("{ACCOUNT}/{}", image.name),
-        name: image.name,
-        description: None,
-        owner_id: ACCOUNT.to_owned(),
         state: ImageState::Available,
-        state_reason: None,
-        created_at: jiff::Timestamp::UNIX_EPOCH,
-        architecture: "x86_64".to_owned(),
-        kernel_id: None,
-        ramdisk_id: None,
         root_device_name: Some(ROOT.to_owned()),
-        root_device_type: RootDeviceType::Ebs,
-        virtualization_type: "hvm".to_owned(),
-        ena_support: true,
-        sriov_net_support: None,
-        boot_mode: None,
-        tpm_support: None,
-        uefi_data: None,
-        imds_support: None,
-        platform: None,
-        source_image_id: None,
-        source_image_region: None,
-        billing_products: Vec::new(),
-        product_codes: Vec::new(),
         block_device_mappings: vec![BlockDeviceMapping {
             device_name: ROOT.to_owned(),
             virtual_name: None,
             ebs: Some(root),
         }],
-        tags: std::collections::BTreeMap::new(),
+        ..Image::new(id, image.name)
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::pattern::{Comparison, Field, Pattern, Test};
 
-/// Whether an object matches; what is no object, or is missing, is one without fields (so that `exists: false` holds).
+/// Whether an object matches; what is not an object, or is missing, counts as one without fields (so that `exists: false` holds).
 pub(super) fn object(pattern: &Pattern, value: Option<&Value>) -> bool {
     if let Some(Value::Array(elements)) = value
         && !elements.is_empty()

@@ -12,7 +12,7 @@
 //! | `equals-ignore-case` | a text |
 //! | `wildcard` | a text; `*` is any characters, `\*` a star, `\\` a backslash |
 //! | `anything-but` | a text or number or list of them; `{prefix, suffix, wildcard or equals-ignore-case: text(s)}` |
-//! | `exists` | whether the field is there and no object |
+//! | `exists` | whether the field is there and not an object |
 //! | `numeric` | `["=", n]`, `[">", n]`, `["<=", n]`, `[">=", n, "<", m]` … |
 //! | `cidr` | `10.0.0.0/24`, `2001:db8::/32` |
 //! | `$or` | instead of a field: a list of two or more patterns |

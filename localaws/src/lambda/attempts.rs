@@ -11,12 +11,12 @@ use tokio::task::JoinSet;
 
 use super::in_process;
 use super::invocation::{FunctionError, Handler, Invocation};
-use super::lock::lock;
 use super::process::Processes;
 use super::record::{DeadLetter, InvocationRecord};
 use crate::activity::Activity;
 use crate::clock::Clock;
 use crate::ids::Ids;
+use crate::lock::lock;
 use crate::template::stack::Function;
 
 /// How many attempts are remembered: more than any test makes, and a week of ticks in a world that keeps running.

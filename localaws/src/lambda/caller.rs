@@ -1,9 +1,11 @@
 //! Which function makes an AWS call, and how a fault makes that very invocation die.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
+
+use crate::lock::lock;
 
 tokio::task_local! {
     static CURRENT: Caller;
@@ -51,7 +53,7 @@ impl Caller {
     }
 }
 
-/// Callers that come over a socket, told apart by the access key id that their process was given.
+/// Callers that come over a socket, distinguished by the access key id that their process was given.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Callers {
     by_access_key: Arc<Mutex<BTreeMap<String, Caller>>>,
@@ -73,9 +75,7 @@ impl Callers {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Caller>> {
-        self.by_access_key
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.by_access_key)
     }
 }
 

@@ -31,7 +31,7 @@ impl<T> Aborted<T> {
     /// Ends the task; it is gone when this returns, so that a retry never runs beside it.
     async fn end(&mut self) {
         self.0.abort();
-        // Its end is all that was waited for: cancelled, or done in the last moment.
+        // Only its end matters: cancelled, or just done.
         let _ = (&mut self.0).await;
     }
 }

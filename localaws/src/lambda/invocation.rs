@@ -24,7 +24,7 @@ pub enum FunctionRunner {
     /// They do not: events and schedules invoke nothing. For tests of the services alone.
     #[default]
     Nothing,
-    /// By one handler, in this process. It tells functions apart by [`Invocation::function`].
+    /// By one handler, in this process. It distinguishes functions by [`Invocation::function`].
     InProcess(Handler),
     /// As processes with the Lambda Runtime API. They start with a clean environment (`PATH`, Lambda's variables, the
     /// function's own and what the command sets), and need a [`crate::server::Server`] for their AWS calls.

@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+use crate::lock::lock;
 
 /// An open log file. Clones share it.
 #[derive(Debug, Clone)]
@@ -29,7 +31,7 @@ impl Log {
 
     /// Adds a line.
     pub(super) fn line(&self, line: &str) {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = lock(&self.file);
         if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
             tracing::warn!(%error, "a line of a function's log was lost");
         }

@@ -8,7 +8,6 @@ mod caller;
 mod in_process;
 mod instance;
 mod invocation;
-mod lock;
 mod log;
 mod process;
 #[cfg(test)]
@@ -31,16 +30,16 @@ use self::attempts::{Deployed, Functions, Runner};
 pub(crate) use self::caller::{Caller, Callers};
 use self::instance::Setting;
 pub use self::invocation::{CommandOf, FunctionError, FunctionRunner, Handler, Invocation};
-use self::lock::lock;
 use self::process::Processes;
 pub use self::record::{DeadLetter, InvocationRecord};
 use crate::activity::Activity;
 use crate::clock::Clock;
 use crate::ids::Ids;
+use crate::lock::lock;
 use crate::template::stack::Function;
 
 /// How many invocations of a function run at once unless its concurrency is reserved. An account has 1,000 for all of
-/// its functions ("Lambda quotas"); ten real processes of each are enough for one desk.
+/// its functions ("Lambda quotas"); ten real processes of each are enough for one machine.
 pub const DEFAULT_CONCURRENCY: u32 = 10;
 
 /// What [`Lambda`] is made of.

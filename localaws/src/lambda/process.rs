@@ -10,11 +10,11 @@ use tokio::time::MissedTickBehavior;
 
 use super::instance::{Instance, Setting};
 use super::invocation::{FunctionError, Invocation};
-use super::lock::lock;
+use crate::lock::lock;
 
 /// How long a process is kept without work. Lambda does not say how long it keeps one; some minutes are usual.
 const KEEP_IDLE: Duration = Duration::from_secs(5 * 60);
-/// How often idle processes are looked at.
+/// How often idle processes are checked.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
 /// Warm processes by the function's logical id.

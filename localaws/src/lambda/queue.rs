@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::attempts::{Deployed, Functions};
 use super::invocation::FunctionError;
-use super::lock::lock;
 use super::record::{Condition, DeadLetter, failure};
 use crate::activity::Busy;
+use crate::lock::lock;
 
 /// How long Lambda waits before the retries: "a one-minute wait before the first retry, and two minutes before the
 /// second" ("How Lambda handles errors and retries with asynchronous invocation", Lambda Developer Guide).

@@ -1,10 +1,10 @@
 //! What is kept of invocations.
 
 use jiff::Timestamp;
-use jiff::fmt::temporal::DateTimePrinter;
 use serde_json::{Value, json};
 
 use super::invocation::FunctionError;
+use crate::clock::date;
 use crate::template::stack::Function;
 
 /// One attempt that has ended.
@@ -59,7 +59,7 @@ pub(super) fn failure(
     };
     let mut record = json!({
         "version": "1.0",
-        "timestamp": DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&now),
+        "timestamp": date(now),
         "requestContext": {
             "requestId": request_id,
             "functionArn": format!("{}:$LATEST", function.arn),
@@ -68,7 +68,7 @@ pub(super) fn failure(
         },
         "requestPayload": payload,
     });
-    // An event that never ran has no response to tell of.
+    // An event that never ran has no response to report.
     if let Some(error) = last {
         record["responseContext"] = json!({
             "statusCode": 200,

@@ -1,7 +1,7 @@
 //! The Lambda Runtime API for one process ("Using the Lambda runtime API for custom runtimes", Lambda Developer Guide).
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::invocation::FunctionError;
 use crate::connection::{self, Serve};
+use crate::lock::lock;
 use crate::wire::{Request, Response, response};
 
 /// Where the outcome of an invocation goes.
@@ -24,7 +25,7 @@ pub(super) struct Work {
     pub(super) trace_id: String,
     pub(super) payload: Bytes,
     pub(super) timeout: Duration,
-    /// Told when the process has asked for it.
+    /// Sent when the process has asked for it.
     pub(super) handed_out: oneshot::Sender<()>,
     /// Gets what the process made of it.
     pub(super) answer: Answer,
@@ -84,13 +85,9 @@ impl RuntimeApi {
         }
     }
 
-    /// What the process told of a start that failed.
+    /// What the process reported of a failed start.
     pub(super) fn init_error(&self) -> Option<FunctionError> {
-        self.state
-            .init_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        lock(&self.state.init_error).take()
     }
 }
 
@@ -117,10 +114,7 @@ impl State {
                 self.answer(id, Err(reported(&request)))
             }
             (&Method::POST, ["init", "error"]) => {
-                *self
-                    .init_error
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner) = Some(reported(&request));
+                *lock(&self.init_error) = Some(reported(&request));
                 accepted()
             }
             _ => problem(StatusCode::NOT_FOUND, "UnknownPath", &path),
@@ -149,7 +143,7 @@ impl State {
             &work.function_arn,
         );
         put(headers, "lambda-runtime-trace-id", &work.trace_id);
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = lock(&self.current);
         *current = Some((work.request_id, work.answer));
         // Nobody listens if the world ends the process just now.
         let _ = work.handed_out.send(());
@@ -157,7 +151,7 @@ impl State {
     }
 
     fn answer(&self, id: &str, outcome: Result<Value, FunctionError>) -> Response {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = lock(&self.current);
         let Some((_, answer)) = current.take_if(|(current, _)| current == id) else {
             return problem(
                 StatusCode::BAD_REQUEST,

@@ -87,33 +87,33 @@ mod tests {
                 host.bucket.unwrap_or_default(),
             )
         };
-        let told = |service: &str, region: &str, bucket: &str| {
+        let target = |service: &str, region: &str, bucket: &str| {
             (service.into(), region.into(), bucket.into())
         };
         assert_eq!(
             of("ec2.eu-west-1.amazonaws.com"),
-            told("ec2", "eu-west-1", "")
+            target("ec2", "eu-west-1", "")
         );
-        assert_eq!(of("sts.amazonaws.com"), told("sts", "", ""));
-        assert_eq!(of("s3.amazonaws.com"), told("s3", "", ""));
+        assert_eq!(of("sts.amazonaws.com"), target("sts", "", ""));
+        assert_eq!(of("s3.amazonaws.com"), target("s3", "", ""));
         assert_eq!(
             of("my.dotted.bucket.s3.dualstack.us-west-2.amazonaws.com"),
-            told("s3", "us-west-2", "my.dotted.bucket")
+            target("s3", "us-west-2", "my.dotted.bucket")
         );
         assert_eq!(
             of("b.s3-eu-west-1.amazonaws.com"),
-            told("s3", "eu-west-1", "b")
+            target("s3", "eu-west-1", "b")
         );
-        assert_eq!(of("b.localhost:4566"), told("s3", "", "b"));
-        assert_eq!(of("b.s3.localhost:4566"), told("s3", "", "b"));
-        assert_eq!(of("s3.localhost:4566"), told("s3", "", ""));
+        assert_eq!(of("b.localhost:4566"), target("s3", "", "b"));
+        assert_eq!(of("b.s3.localhost:4566"), target("s3", "", "b"));
+        assert_eq!(of("s3.localhost:4566"), target("s3", "", ""));
         assert_eq!(
             of("b.s3.localhost.localstack.cloud:4566"),
-            told("s3", "", "b")
+            target("s3", "", "b")
         );
-        assert_eq!(of("mys3.localhost"), told("s3", "", "mys3"));
-        assert_eq!(of("127.0.0.1:4566"), told("", "", ""));
-        assert_eq!(of("[::1]:4566"), told("", "", ""));
-        assert_eq!(of("localhost"), told("", "", ""));
+        assert_eq!(of("mys3.localhost"), target("s3", "", "mys3"));
+        assert_eq!(of("127.0.0.1:4566"), target("", "", ""));
+        assert_eq!(of("[::1]:4566"), target("", "", ""));
+        assert_eq!(of("localhost"), target("", "", ""));
     }
 }

@@ -103,7 +103,7 @@ fn scope(request: &Request) -> Option<Scope> {
     })
 }
 
-/// The access key of Signature Version 2, which only S3 still takes; boto3 presigns URLs with it unless told.
+/// The access key of Signature Version 2, which only S3 still takes; boto3 presigns URLs with it unless set.
 fn version_2(request: &Request, header: Option<&str>) -> Option<String> {
     if let Some((access_key, _)) =
         header.and_then(|header| header.strip_prefix("AWS ")?.split_once(':'))

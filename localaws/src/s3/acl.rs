@@ -28,7 +28,7 @@ pub(super) fn canned(acl: Option<&ObjectCannedACL>) -> S3Result<String> {
         | ObjectCannedACL::BUCKET_OWNER_FULL_CONTROL => Ok(name.to_owned()),
         _ => Err(s3_error!(
             InvalidArgument,
-            "x-amz-acl: '{name}' is no canned ACL of an object"
+            "x-amz-acl: '{name}' is not a canned ACL of an object"
         )),
     }
 }

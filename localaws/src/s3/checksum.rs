@@ -6,7 +6,8 @@ use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Md5};
 use s3s::{S3Error, S3Result, s3_error};
 
-use super::record::{Checksums, hex};
+use super::record::Checksums;
+use crate::wire::hex;
 
 /// Computes the checksums that were claimed for this body, and its MD5.
 ///

@@ -1,4 +1,4 @@
-//! What S3 tells EventBridge ("EventBridge event message structure", Amazon S3 User Guide).
+//! What S3 sends to EventBridge ("EventBridge event message structure", Amazon S3 User Guide).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -16,7 +16,7 @@ use crate::ACCOUNT;
 use crate::wire::{Request, Response};
 
 use super::chunked;
-use super::record::hex;
+use crate::wire::hex;
 
 /// The request's id, which answer and event name.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! S3 on a folder: each bucket is a sub-folder, each object a file that people can look at and copy in.
+//! S3 on a folder: each bucket is a sub-folder, each object a file that people can read and copy in.
 //!
 //! `s3s` reads and writes S3's protocol; `store` keeps the objects. Beside the buckets, `.state` has what files
 //! cannot hold (ETags, content types, canned ACLs, parts of uploads); all of it survives a restart.
@@ -131,7 +131,7 @@ impl S3 {
     /// Makes a bucket, or changes an existing one: with `event_bridge` its events go to the bus.
     ///
     /// # Errors
-    /// If the name is no bucket's name or the folder cannot be made.
+    /// If the name is not a valid bucket name or the folder cannot be made.
     #[expect(
         clippy::unused_async,
         reason = "all of a service's calls are asynchronous to those who make them"

@@ -13,8 +13,9 @@ use s3s::{S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
 use super::checksum::compute;
-use super::record::{Checksums, Headers, Stamp, hex};
+use super::record::{Checksums, Headers, Stamp};
 use super::store::{Draft, New, Store, failed, stamp_of};
+use crate::wire::hex;
 
 /// The smallest part but for the last ("Amazon S3 multipart upload limits").
 const SMALLEST_PART: u64 = 5 * 1024 * 1024;

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::wire::hex;
 use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto;
 use serde::{Deserialize, Serialize};
@@ -214,16 +215,4 @@ pub(super) fn md5_of_file(path: &Path) -> std::io::Result<String> {
         }
         md5.update(&buffer[..read]);
     }
-}
-
-/// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use s3s::crypto::{Checksum as _, Sha256};
@@ -17,7 +17,10 @@ use s3s::{S3Error, S3Result, s3_error};
 use super::condition;
 use super::event::{About, Events, Reason};
 use super::place;
-use super::record::{Checksums, DEFAULT_ACL, Headers, Record, Stamp, hex};
+use super::record::{Checksums, DEFAULT_ACL, Headers, Record, Stamp};
+use crate::wire::hex;
+
+use crate::lock::lock;
 
 /// The folder beside the buckets for what is not an object. Its dot keeps it from being a bucket's name.
 const STATE: &str = ".state";
@@ -42,8 +45,8 @@ pub(super) struct Inner {
     event_bridge: BTreeSet<String>,
     /// Records as last read or written.
     records: HashMap<Object, Record>,
-    /// The contents that the bus was told of; what the watcher finds here is no news.
-    pub(super) told: BTreeMap<Object, Stamp>,
+    /// The contents that were announced on the bus; the watcher announces nothing twice.
+    pub(super) announced: BTreeMap<Object, Stamp>,
 }
 
 /// New content, complete but not yet in its place.
@@ -103,7 +106,7 @@ impl Store {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 
     /// A fresh path for a draft.
@@ -159,7 +162,7 @@ impl Store {
     }
 
     /// Whether this bucket's events go to EventBridge.
-    pub(super) fn tells(inner: &Inner, bucket: &str) -> bool {
+    pub(super) fn publishes(inner: &Inner, bucket: &str) -> bool {
         inner.event_bridge.contains(bucket)
     }
 
@@ -228,14 +231,14 @@ impl Store {
             .find_in(&mut inner, bucket, key)?
             .ok_or_else(condition::no_such_key)?;
         let body = fs::read(&path).map_err(failed("read", &path))?;
-        // A file may be written to by hand while it is read: then the record is looked up anew.
+        // A file may be written to by hand while it is read: then the record is read again.
         let (_, record) = self
             .find_in(&mut inner, bucket, key)?
             .ok_or_else(condition::no_such_key)?;
         Ok((record, body))
     }
 
-    /// Puts a draft in its place if the condition holds, and tells EventBridge.
+    /// Puts a draft in its place if the condition holds, and sends the event to EventBridge.
     pub(super) fn commit(
         &self,
         about: About<'_>,
@@ -263,8 +266,8 @@ impl Store {
         self.keep(bucket, &record)?;
         let object = (bucket.to_owned(), key.to_owned());
         inner.records.insert(object.clone(), record.clone());
-        inner.told.insert(object, stamp);
-        if Self::tells(&inner, bucket) {
+        inner.announced.insert(object, stamp);
+        if Self::publishes(&inner, bucket) {
             self.events.created(about, stamp.size, &record.etag, reason);
         }
         Ok(record)
@@ -297,7 +300,7 @@ impl Store {
         })
     }
 
-    /// Removes an object if the condition holds, and tells EventBridge. Says whether there was one.
+    /// Removes an object if the condition holds, and sends the event to EventBridge. Says whether there was one.
     pub(super) fn remove(&self, about: About<'_>, condition: &condition::Write) -> S3Result<bool> {
         let (bucket, key) = (about.bucket, about.key);
         let mut inner = self.lock();
@@ -311,8 +314,8 @@ impl Store {
         let _ = fs::remove_file(self.record_path(bucket, key));
         let object = (bucket.to_owned(), key.to_owned());
         inner.records.remove(&object);
-        inner.told.remove(&object);
-        if Self::tells(&inner, bucket) {
+        inner.announced.remove(&object);
+        if Self::publishes(&inner, bucket) {
             self.events.deleted(about, Some(&record.etag));
         }
         Ok(true)
@@ -363,7 +366,7 @@ impl Store {
         let path = self.record_path(bucket, &record.key);
         let json = serde_json::to_vec(record).map_err(|error| s3_error!(error, InternalError))?;
         // Not in one step with the old one's end, which costs a flush on many file systems: a record that a crash cuts
-        // short is made anew from its file.
+        // short is made again from its file.
         let _ = fs::remove_file(&path);
         let written = match fs::write(&path, &json) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -47,7 +47,7 @@ pub(super) fn put(
         key: &input.key,
         request_id,
     };
-    store.tell_of_tags("Object Tags Added", about, &record.etag);
+    store.publish_tags("Object Tags Added", about, &record.etag);
     Ok(S3Response::new(PutObjectTaggingOutput::default()))
 }
 
@@ -63,7 +63,7 @@ pub(super) fn delete(
         key: &input.key,
         request_id,
     };
-    store.tell_of_tags("Object Tags Deleted", about, &record.etag);
+    store.publish_tags("Object Tags Deleted", about, &record.etag);
     Ok(S3Response::with_status(
         DeleteObjectTaggingOutput::default(),
         http::StatusCode::NO_CONTENT,
@@ -71,9 +71,9 @@ pub(super) fn delete(
 }
 
 impl Store {
-    /// S3 tells EventBridge of tags that come and go, too ("Using EventBridge", Amazon S3 User Guide).
-    fn tell_of_tags(&self, what: &str, about: About<'_>, etag: &str) {
-        if Self::tells(&self.lock(), about.bucket) {
+    /// S3 sends EventBridge changes of tags, too ("Using EventBridge", Amazon S3 User Guide).
+    fn publish_tags(&self, what: &str, about: About<'_>, etag: &str) {
+        if Self::publishes(&self.lock(), about.bucket) {
             self.events.tags_changed(what, about, etag);
         }
     }

@@ -1,7 +1,7 @@
 //! Files that people put into the buckets' folders, or take out of them, raise the events that calls would.
 //!
 //! Linux says when a writer closes a file, so a file is announced complete. For folders that arrive as a whole
-//! (or files that were in a new folder before it could be watched), and on systems that do not tell of closing,
+//! (or files that were in a new folder before it could be watched), and on systems that do not report closing,
 //! a file counts as complete when it has not changed for [`SETTLED`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +30,7 @@ pub struct Watching {
     _watcher: RecommendedWatcher,
 }
 
-/// Begins to watch. What is in the folders now is no news.
+/// Begins to watch. What is in the folders now is already known.
 pub(super) fn begin(store: Arc<Store>) -> notify::Result<Watching> {
     let (sender, events) = channel();
     let mut watcher = notify::recommended_watcher(sender)?;
@@ -147,7 +147,7 @@ impl Files {
         }
     }
 
-    /// A complete file is here: news, unless the bus was told of this content.
+    /// A complete file is here: an event, unless this content was announced.
     fn arrived(&mut self, path: &Path) {
         self.unsettled.remove(path);
         let Some((bucket, key)) = self.object(path).filter(|_| !is_unfinished(path)) else {
@@ -156,14 +156,14 @@ impl Files {
         let mut inner = self.store.lock();
         let Some(stamp) = stamp_of(path) else { return };
         let object = (bucket, key);
-        if inner.told.get(&object) == Some(&stamp) {
+        if inner.announced.get(&object) == Some(&stamp) {
             return;
         }
         let (bucket, key) = (object.0.clone(), object.1.clone());
         match self.store.record(&mut inner, &bucket, &key, path, stamp) {
             Ok(record) => {
-                inner.told.insert(object, stamp);
-                if Store::tells(&inner, &bucket) {
+                inner.announced.insert(object, stamp);
+                if Store::publishes(&inner, &bucket) {
                     let request_id = self.request_id();
                     let about = About {
                         bucket: &bucket,
@@ -181,7 +181,7 @@ impl Files {
         }
     }
 
-    /// A file or folder is gone: so are the objects that the bus was told of and that no longer are.
+    /// A file or folder is gone: so are the announced objects that no longer exist.
     fn left(&mut self, path: &Path) {
         self.unsettled
             .retain(|unsettled, _| !unsettled.starts_with(path));
@@ -190,7 +190,7 @@ impl Files {
         };
         let mut inner = self.store.lock();
         let below = format!("{key}/");
-        let candidates = inner.told.range((bucket.clone(), key.clone())..);
+        let candidates = inner.announced.range((bucket.clone(), key.clone())..);
         let candidates = candidates
             .map(|(object, _)| object)
             .take_while(|object| object.0 == bucket && object.1.starts_with(&key));
@@ -200,8 +200,8 @@ impl Files {
             .cloned()
             .collect();
         for object in gone {
-            inner.told.remove(&object);
-            if Store::tells(&inner, &bucket) {
+            inner.announced.remove(&object);
+            if Store::publishes(&inner, &bucket) {
                 let request_id = self.request_id();
                 self.store.events.deleted(
                     About {
@@ -220,7 +220,7 @@ impl Files {
         let mut inner = self.store.lock();
         for (path, stamp) in files {
             if let Some(object) = self.object(&path) {
-                inner.told.insert(object, stamp);
+                inner.announced.insert(object, stamp);
             }
         }
     }
@@ -285,20 +285,20 @@ mod tests {
 
     /// The next `n` events, sorted: what and key.
     async fn next(events: &mut UnboundedReceiver<bus::Event>, n: usize) -> Vec<String> {
-        let mut told = Vec::new();
+        let mut announced = Vec::new();
         for _ in 0..n {
             let event = timeout(PATIENCE, events.recv())
                 .await
                 .expect("an event in time")
                 .unwrap();
-            told.push(format!(
+            announced.push(format!(
                 "{} {}",
                 event.detail_type,
                 event.detail["object"]["key"].as_str().unwrap()
             ));
         }
-        told.sort();
-        told
+        announced.sort();
+        announced
     }
 
     #[tokio::test]
@@ -326,9 +326,9 @@ mod tests {
         fs::create_dir_all(bucket.join("a/b")).unwrap();
         fs::write(bucket.join("a/b/c"), "x").unwrap();
         fs::write(bucket.join("a/d"), "x").unwrap();
-        let told = next(&mut events, 3).await;
+        let announced = next(&mut events, 3).await;
         assert_eq!(
-            told,
+            announced,
             [
                 "Object Created a/b/c",
                 "Object Created a/d",
@@ -341,9 +341,9 @@ mod tests {
         assert_eq!(next(&mut events, 1).await, ["Object Created put"]);
         fs::rename(bucket.join("a"), folder.path().join("taken-away")).unwrap();
         fs::remove_file(bucket.join("written")).unwrap();
-        let told = next(&mut events, 3).await;
+        let announced = next(&mut events, 3).await;
         assert_eq!(
-            told,
+            announced,
             [
                 "Object Deleted a/b/c",
                 "Object Deleted a/d",

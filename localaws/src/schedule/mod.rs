@@ -96,7 +96,7 @@ fn zone(name: &str) -> Result<TimeZone, String> {
         return Ok(TimeZone::UTC);
     }
     TimeZone::get(name).map_err(|_| {
-        format!("`{name}` is no time zone of the IANA database (such as Europe/Berlin)")
+        format!("`{name}` is not a time zone of the IANA database (such as Europe/Berlin)")
     })
 }
 

@@ -148,5 +148,9 @@ fn what_is_wrong_is_named() {
         assert!(error.contains(message), "{expression}: {error}");
     }
     let error = Expression::parse("rate(1 minute)", "Mars/Olympus").unwrap_err();
-    assert!(error.to_string().contains("`Mars/Olympus` is no time zone"));
+    assert!(
+        error
+            .to_string()
+            .contains("`Mars/Olympus` is not a time zone")
+    );
 }

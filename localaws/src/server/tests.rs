@@ -81,7 +81,7 @@ async fn an_object_goes_in_and_out() {
 }
 
 #[tokio::test]
-async fn a_browser_is_told_what_to_do() {
+async fn a_browser_is_shown_what_to_do() {
     let (_world, server) = started().await;
     let answer = send(&server, "GET", "/images/a.bin", false, "").await;
     assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
@@ -129,10 +129,10 @@ async fn closing_ends_idle_connections_and_frees_the_port() {
 
 #[tokio::test]
 async fn a_file_copied_into_the_folder_wakes_a_function() {
-    let (told, mut copied) = tokio::sync::mpsc::unbounded_channel();
+    let (seen, mut copied) = tokio::sync::mpsc::unbounded_channel();
     let runner = handler(move |invocation| {
         let key = invocation.payload["detail"]["object"]["key"].clone();
-        told.send(key.clone()).unwrap();
+        seen.send(key.clone()).unwrap();
         async move { Ok(key) }
     });
     let world = start(TEMPLATE, runner).await;

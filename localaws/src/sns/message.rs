@@ -105,7 +105,7 @@ impl Published {
     }
 }
 
-/// The forms of a message by protocol. A name given twice is an error, and values that are no strings are ignored.
+/// The forms of a message by protocol. A name given twice is an error, and values that are not strings are ignored.
 struct Forms(BTreeMap<String, String>);
 
 impl<'de> Deserialize<'de> for Forms {

@@ -1,6 +1,6 @@
-//! SNS: topics, e-mail subscriptions, and what was published.
+//! SNS: topics, email subscriptions, and what was published.
 //!
-//! E-mail goes into a folder as `.eml` files, for `email` as text and for `email-json` as SNS's JSON document.
+//! Email goes into a folder as `.eml` files, for `email` as text and for `email-json` as SNS's JSON document.
 //! Built: CreateTopic, DeleteTopic, ListTopics, GetTopicAttributes, Subscribe, Unsubscribe, ListSubscriptions,
 //! ListSubscriptionsByTopic and Publish, for standard topics. FIFO topics, other protocols, and filter policies
 //! of more than exact strings answer 501, and so do all other actions.
@@ -8,13 +8,13 @@
 //! Unlike in AWS, subscriptions are confirmed at once: nobody reads these mailboxes who could follow a link.
 
 mod actions;
+mod email;
 mod filter;
-mod mail;
 mod message;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -23,11 +23,12 @@ use serde_json::Value;
 use crate::ACCOUNT;
 use crate::clock::Clock;
 use crate::ids::Ids;
+use crate::lock::lock;
 use crate::query::{Dialect, Fields, Refusal};
 use crate::wire::{Request, Response};
 
+use self::email::Email;
 use self::filter::{FilterPolicy, Unusable};
-use self::mail::Mail;
 use self::message::invalid;
 pub use self::message::{Attribute, Published};
 
@@ -95,8 +96,8 @@ struct State {
     /// In the order they were made.
     subscriptions: Vec<Subscription>,
     published: Vec<Published>,
-    /// How many e-mails were written.
-    mails: u64,
+    /// How many e-emails were written.
+    emails: u64,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -115,7 +116,7 @@ struct Subscription {
 }
 
 impl Sns {
-    /// SNS that writes e-mail into the folder `mailbox`, which is made when the first one comes.
+    /// SNS that writes email into the folder `mailbox`, which is made when the first one comes.
     #[must_use]
     pub fn new(clock: Clock, ids: Ids, mailbox: &Path) -> Self {
         Self {
@@ -188,7 +189,7 @@ impl Sns {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn add_subscription(
@@ -234,13 +235,13 @@ impl Sns {
         Ok(arn)
     }
 
-    /// Writes an e-mail to each subscriber whose filter the message passes.
+    /// Writes an email to each subscriber whose filter the message passes.
     /// As in AWS, a delivery that fails does not fail the publishing.
     fn deliver(&self, state: &mut State, published: &Published) -> Result<(), Refusal> {
         let State {
             topics,
             subscriptions,
-            mails,
+            emails,
             ..
         } = state;
         let from = topics
@@ -250,24 +251,24 @@ impl Sns {
             .iter()
             .filter(|it| it.topic_arn == published.topic_arn);
         for subscriber in subscribers.filter(|it| it.filter_policy.passes(&published.attributes)) {
-            *mails += 1;
+            *emails += 1;
             let message = published.form(&subscriber.protocol)?;
             let body = match subscriber.protocol.as_str() {
-                "email-json" => mail::notification(published, &message).to_string(),
-                _ => Mail::with_footer(&message, &subscriber.arn),
+                "email-json" => email::notification(published, &message).to_string(),
+                _ => Email::with_footer(&message, &subscriber.arn),
             };
             let (to, from) = (subscriber.endpoint.as_str(), from.map(String::as_str));
-            let mail = Mail {
+            let email = Email {
                 published,
                 to,
                 from,
                 body,
-                number: *mails,
+                number: *emails,
             };
-            match mail.deliver(&self.mailbox) {
-                Ok(path) => tracing::info!(path = %path.display(), to, "an e-mail was delivered"),
+            match email.deliver(&self.mailbox) {
+                Ok(path) => tracing::info!(path = %path.display(), to, "an email was delivered"),
                 Err(error) => {
-                    tracing::error!(%error, mailbox = %self.mailbox.display(), "an e-mail was not delivered");
+                    tracing::error!(%error, mailbox = %self.mailbox.display(), "an email was not delivered");
                 }
             }
         }
@@ -296,7 +297,7 @@ fn no_such_topic() -> Refusal {
     }
 }
 
-/// Whether an e-mail could go there: one name, one host, nothing that would end a header.
+/// Whether an email could go there: one name, one host, nothing that would end a header.
 fn is_address(endpoint: &str) -> bool {
     let is_plain = endpoint
         .chars()

@@ -1,4 +1,4 @@
-//! SNS as clients use it: requests in, answers and e-mails out.
+//! SNS as clients use it: requests in, answers and e-emails out.
 
 use std::fs;
 
@@ -7,13 +7,13 @@ use tempfile::TempDir;
 
 use super::*;
 
-struct Desk {
+struct Fixture {
     sns: Sns,
     topic: String,
     folder: TempDir,
 }
 
-impl Desk {
+impl Fixture {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let clock = Clock::new("2026-11-21T10:00:00Z".parse().unwrap(), 1.0);
@@ -42,11 +42,11 @@ impl Desk {
     }
 
     /// The mailbox: names and contents, as a listing of the folder sorts them.
-    fn mails(&self) -> Vec<(String, String)> {
+    fn emails(&self) -> Vec<(String, String)> {
         let Ok(entries) = fs::read_dir(self.folder.path().join("mail")) else {
             return Vec::new();
         };
-        let mut mails: Vec<_> = entries
+        let mut emails: Vec<_> = entries
             .map(|entry| entry.unwrap())
             .map(|it| {
                 (
@@ -55,8 +55,8 @@ impl Desk {
                 )
             })
             .collect();
-        mails.sort();
-        mails
+        emails.sort();
+        emails
     }
 }
 
@@ -70,18 +70,19 @@ fn assert_refused(answer: &(u16, String), status: u16, code: &str, message: &str
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_becomes_a_mail() {
-    let desk = Desk::new();
-    desk.sns
-        .subscribe(&desk.topic, "email", "ann@example.com")
+async fn a_message_becomes_an_email() {
+    let fixture = Fixture::new();
+    fixture
+        .sns
+        .subscribe(&fixture.topic, "email", "ann@example.com")
         .unwrap();
-    let (status, answer) = desk
+    let (status, answer) = fixture
         .publish(&[
             ("Subject", "AMI web/../x is ready"),
             ("Message", "ami-1 is ready\nGrüße"),
         ])
         .await;
-    let [published] = &desk.sns.published()[..] else {
+    let [published] = &fixture.sns.published()[..] else {
         panic!("one message")
     };
     assert_eq!(status, 200);
@@ -90,9 +91,9 @@ async fn a_message_becomes_a_mail() {
         published.message_id
     )));
     assert_eq!(published.message, "ami-1 is ready\nGrüße");
-    let mails = desk.mails();
-    assert_eq!(mails.len(), 1);
-    assert_eq!(mails[0].0, "20261121T100000Z-0001-ami-web-x-is-ready.eml");
+    let emails = fixture.emails();
+    assert_eq!(emails.len(), 1);
+    assert_eq!(emails[0].0, "20261121T100000Z-0001-ami-web-x-is-ready.eml");
     for line in [
         "From: \"AWS Notifications\" <no-reply@sns.amazonaws.com>\r\n",
         "To: <ann@example.com>\r\n",
@@ -100,41 +101,45 @@ async fn a_message_becomes_a_mail() {
         "Date: Sat, 21 Nov 2026 10:00:00 +0000\r\n",
         "Content-Type: text/plain; charset=\"utf-8\"\r\n",
     ] {
-        assert!(mails[0].1.contains(line), "{line}{}", mails[0].1);
+        assert!(emails[0].1.contains(line), "{line}{}", emails[0].1);
     }
-    assert!(mails[0].1.contains(&published.message_id));
+    assert!(emails[0].1.contains(&published.message_id));
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_protocol_gets_its_form() {
-    let desk = Desk::new();
-    desk.sns
-        .subscribe(&desk.topic, "email", "ann@example.com")
+    let fixture = Fixture::new();
+    fixture
+        .sns
+        .subscribe(&fixture.topic, "email", "ann@example.com")
         .unwrap();
-    desk.sns
-        .subscribe(&desk.topic, "email-json", "robot@example.com")
+    fixture
+        .sns
+        .subscribe(&fixture.topic, "email-json", "robot@example.com")
         .unwrap();
     let message = r#"{"default": "for all", "email": "for people", "sqs": "x", "http": 7}"#;
-    let (status, _) = desk
+    let (status, _) = fixture
         .publish(&[("MessageStructure", "json"), ("Message", message)])
         .await;
     assert_eq!(status, 200);
-    let mails = desk.mails();
+    let emails = fixture.emails();
     assert!(
-        mails[0].1.contains("for people\r\n")
-            && mails[0].1.contains("Subject: AWS Notification Message\r\n")
+        emails[0].1.contains("for people\r\n")
+            && emails[0]
+                .1
+                .contains("Subject: AWS Notification Message\r\n")
     );
     assert!(
-        mails[1].1.contains("\"Message\":\"for all\""),
+        emails[1].1.contains("\"Message\":\"for all\""),
         "{}",
-        mails[1].1
+        emails[1].1
     );
-    assert_eq!(desk.sns.published()[0].message, message);
+    assert_eq!(fixture.sns.published()[0].message, message);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_sns_refuses_is_refused() {
-    let desk = Desk::new();
+    let fixture = Fixture::new();
     let cases: [(&[(&str, &str)], &str); 9] = [
         (&[], "Empty message"),
         (&[("Message", &"x".repeat(262_145))], "Message too long"),
@@ -169,7 +174,7 @@ async fn what_sns_refuses_is_refused() {
     ];
     for (fields, message) in cases {
         assert_refused(
-            &desk.publish(fields).await,
+            &fixture.publish(fields).await,
             400,
             "InvalidParameter",
             &format!("Invalid parameter: {message}"),
@@ -180,17 +185,17 @@ async fn what_sns_refuses_is_refused() {
         ("Message", "x"),
     ];
     assert_refused(
-        &desk.call("Publish", &nowhere).await,
+        &fixture.call("Publish", &nowhere).await,
         404,
         "NotFound",
         "Topic does not exist",
     );
-    let fifo = desk
+    let fifo = fixture
         .publish(&[("Message", "x"), ("MessageDeduplicationId", "1")])
         .await;
     assert_eq!(fifo.0, 400);
-    assert!(desk.sns.published().is_empty() && desk.mails().is_empty());
-    let edge = desk
+    assert!(fixture.sns.published().is_empty() && fixture.emails().is_empty());
+    let edge = fixture
         .publish(&[
             ("Message", &"x".repeat(262_144)),
             ("Subject", &"x".repeat(99)),
@@ -201,10 +206,10 @@ async fn what_sns_refuses_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn filter_policies_let_exact_strings_pass() {
-    let desk = Desk::new();
+    let fixture = Fixture::new();
     let subscribe = |policy| {
         [
-            ("TopicArn", desk.topic.clone()),
+            ("TopicArn", fixture.topic.clone()),
             ("Protocol", "email".into()),
             ("Endpoint", "ann@example.com".into()),
         ]
@@ -232,7 +237,11 @@ async fn filter_policies_let_exact_strings_pass() {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        assert_eq!(desk.call("Subscribe", &fields).await.0, status, "{policy}");
+        assert_eq!(
+            fixture.call("Subscribe", &fields).await.0,
+            status,
+            "{policy}"
+        );
     }
     for event in ["completed", "failed"] {
         let attributes = [
@@ -241,11 +250,11 @@ async fn filter_policies_let_exact_strings_pass() {
             ("MessageAttributes.entry.1.Value.DataType", "String"),
             ("MessageAttributes.entry.1.Value.StringValue", event),
         ];
-        assert_eq!(desk.publish(&attributes).await.0, 200);
+        assert_eq!(fixture.publish(&attributes).await.0, 200);
     }
-    assert_eq!(desk.mails().len(), 1);
+    assert_eq!(fixture.emails().len(), 1);
     assert_eq!(
-        desk.sns.published()[1].attributes["event"],
+        fixture.sns.published()[1].attributes["event"],
         Attribute {
             data_type: "String".into(),
             value: "failed".into()
@@ -257,7 +266,8 @@ async fn filter_policies_let_exact_strings_pass() {
         ("MessageAttributes.entry.1.Value.DataType", "String"),
     ];
     assert!(
-        desk.publish(&empty)
+        fixture
+            .publish(&empty)
             .await
             .1
             .contains("<Code>ParameterValueInvalid</Code>")
@@ -266,19 +276,20 @@ async fn filter_policies_let_exact_strings_pass() {
 
 #[tokio::test(start_paused = true)]
 async fn topics_and_subscriptions_are_listed_and_survive_a_restart() {
-    let desk = Desk::new();
-    let again = desk.call("CreateTopic", &[("Name", "images")]).await.1;
+    let fixture = Fixture::new();
+    let again = fixture.call("CreateTopic", &[("Name", "images")]).await.1;
     assert!(again.contains(&format!(
         "<CreateTopicResult><TopicArn>{}</TopicArn></CreateTopicResult>",
-        desk.topic
+        fixture.topic
     )));
-    let first = desk
+    let first = fixture
         .sns
-        .subscribe(&desk.topic, "email", "ann@example.com")
+        .subscribe(&fixture.topic, "email", "ann@example.com")
         .unwrap();
     assert_eq!(
-        desk.sns
-            .subscribe(&desk.topic, "email", "ann@example.com")
+        fixture
+            .sns
+            .subscribe(&fixture.topic, "email", "ann@example.com")
             .unwrap(),
         first
     );
@@ -288,21 +299,24 @@ async fn topics_and_subscriptions_are_listed_and_survive_a_restart() {
         ("pigeon", "x"),
     ] {
         assert!(matches!(
-            desk.sns.subscribe(&desk.topic, protocol, endpoint),
+            fixture.sns.subscribe(&fixture.topic, protocol, endpoint),
             Err(Error::Refused { .. })
         ));
     }
     assert!(matches!(
-        desk.sns.subscribe(&desk.topic, "sqs", "arn"),
+        fixture.sns.subscribe(&fixture.topic, "sqs", "arn"),
         Err(Error::NotBuilt { .. })
     ));
-    assert_eq!(desk.call("CreateTopic", &[("Name", "a.fifo")]).await.0, 501);
-    assert_eq!(desk.call("PublishBatch", &[]).await.0, 501);
+    assert_eq!(
+        fixture.call("CreateTopic", &[("Name", "a.fifo")]).await.0,
+        501
+    );
+    assert_eq!(fixture.call("PublishBatch", &[]).await.0, 501);
 
-    let restarted = Desk::new();
-    restarted.sns.load(desk.sns.save()).unwrap();
+    let restarted = Fixture::new();
+    restarted.sns.load(fixture.sns.save()).unwrap();
     let listed = restarted
-        .call("ListSubscriptionsByTopic", &[("TopicArn", &desk.topic)])
+        .call("ListSubscriptionsByTopic", &[("TopicArn", &fixture.topic)])
         .await
         .1;
     assert!(
@@ -310,7 +324,7 @@ async fn topics_and_subscriptions_are_listed_and_survive_a_restart() {
         "{listed}"
     );
     let attributes = restarted
-        .call("GetTopicAttributes", &[("TopicArn", &desk.topic)])
+        .call("GetTopicAttributes", &[("TopicArn", &fixture.topic)])
         .await
         .1;
     assert!(

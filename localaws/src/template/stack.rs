@@ -74,9 +74,9 @@ pub struct Function {
     pub memory: u32,
     /// At most this many at once, if reserved.
     pub reserved_concurrency: Option<u32>,
-    /// Retries of a failed asynchronous invocation (Lambda: 0 to 2, 2 unless told).
+    /// Retries of a failed asynchronous invocation (Lambda: 0 to 2, 2 unless set).
     pub maximum_retries: u32,
-    /// An asynchronous event older than this is given up (Lambda: 6 h unless told).
+    /// An asynchronous event older than this is given up (Lambda: 6 h unless set).
     pub maximum_event_age: Duration,
     /// ARN of the queue or topic that gets the invocations that failed for good.
     pub on_failure: Option<String>,
@@ -108,7 +108,7 @@ pub struct Schedule {
     pub logical_id: String,
     /// `rate(…)`, `cron(…)` or `at(…)`.
     pub expression: String,
-    /// IANA time zone of the expression; UTC unless told.
+    /// IANA time zone of the expression; UTC unless set.
     pub time_zone: String,
     /// Whether it runs.
     pub enabled: bool,

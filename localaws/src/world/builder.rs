@@ -82,7 +82,7 @@ impl Builder {
         self
     }
 
-    /// The stack's name (`AWS::StackName`); `local` unless told.
+    /// The stack's name (`AWS::StackName`); `local` unless set.
     #[must_use]
     pub fn stack_name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.stack_name);
@@ -96,28 +96,28 @@ impl Builder {
         self
     }
 
-    /// Where the stack and its buckets are; us-east-1 unless told.
+    /// Where the stack and its buckets are; us-east-1 unless set.
     #[must_use]
     pub fn region(mut self, region: &str) -> Self {
         region.clone_into(&mut self.region);
         self
     }
 
-    /// The world's time at its start; 2025-11-21T10:00:00Z unless told.
+    /// The world's time at its start; 2025-11-21T10:00:00Z unless set.
     #[must_use]
     pub fn epoch(mut self, epoch: Timestamp) -> Self {
         self.epoch = epoch;
         self
     }
 
-    /// How many seconds of the world pass in one second outside; 1 unless told.
+    /// How many seconds of the world pass in one second outside; 1 unless set.
     #[must_use]
     pub fn speed(mut self, speed: f64) -> Self {
         self.speed = speed;
         self
     }
 
-    /// Where ids come from; 0 unless told.
+    /// Where ids come from; 0 unless set.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -132,21 +132,21 @@ impl Builder {
         self
     }
 
-    /// How functions run; not at all unless told.
+    /// How functions run; not at all unless set.
     #[must_use]
     pub fn functions(mut self, runner: FunctionRunner) -> Self {
         self.runner = runner;
         self
     }
 
-    /// Whether schedules run; they do unless told. Tests may switch them off and invoke by hand.
+    /// Whether schedules run; they do unless set. Tests may switch them off and invoke by hand.
     #[must_use]
     pub fn schedules(mut self, run: bool) -> Self {
         self.schedules = run;
         self
     }
 
-    /// What EC2 still supports; today's unless told.
+    /// What EC2 still supports; today's unless set.
     #[must_use]
     pub fn era(mut self, era: Era) -> Self {
         self.era = era;
@@ -176,7 +176,7 @@ impl Builder {
         make(&services, &stack, &self.region).await?;
 
         let http_client = client::http_client(&services);
-        let (endpoint, endpoint_told) = watch::channel(None);
+        let (endpoint, endpoint_announced) = watch::channel(None);
         let lambda = Lambda::new(Parts {
             functions: stack.functions.clone(),
             runner: self.runner,
@@ -186,7 +186,7 @@ impl Builder {
             region: self.region,
             activity: services.activity.clone(),
             callers: services.callers.clone(),
-            endpoint: endpoint_told,
+            endpoint: endpoint_announced,
             logs: directory.path().join("logs"),
         });
         let stack = Arc::new(stack);

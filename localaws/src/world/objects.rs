@@ -83,7 +83,7 @@ fn status(error: &s3::Error) -> StatusCode {
     match error {
         s3::Error::Refused { code, .. } if code == "NoSuchBucket" => StatusCode::NOT_FOUND,
         error => {
-            tracing::error!(%error, "EC2 could not look into S3");
+            tracing::error!(%error, "EC2 could not read from S3");
             StatusCode::INTERNAL_SERVER_ERROR
         }
     }

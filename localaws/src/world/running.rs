@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::ec2::Ec2;
 use crate::faults::{Call, Faults};
 use crate::lambda::{Caller, DeadLetter, FunctionError, InvocationRecord, Lambda};
+use crate::lock::lock;
 use crate::s3::S3;
 use crate::schedule_runner::Barrier;
 use crate::services::Services;
@@ -108,7 +109,7 @@ impl World {
         &self.inner.services.ssm
     }
 
-    /// What is to go wrong.
+    /// The faults to inject.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.inner.services.faults
@@ -132,7 +133,7 @@ impl World {
         self.inner.lambda.dead_letters()
     }
 
-    /// The mails that were delivered, by file name: path and bytes (RFC 5322).
+    /// The emails that were delivered, by file name: path and bytes (RFC 5322).
     ///
     /// # Errors
     /// The mailbox folder cannot be read.
@@ -219,12 +220,7 @@ impl World {
 
     /// Ends all that runs, and waits until it is gone. What is kept on disk stays.
     pub async fn close(&self) {
-        let tasks = self
-            .inner
-            .tasks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let tasks = lock(&self.inner.tasks).take();
         if let Some(mut tasks) = tasks {
             tasks.shutdown().await;
         }

@@ -103,7 +103,8 @@ async fn a_removed_manifest_whose_delete_marker_is_removed_is_imported_anew() {
     let at = uploaded_at(&stack.status(KEY).await);
     stack.remove(KEY).await;
     stack.rest().await;
-    assert_eq!(stack.status(KEY).await["state"], "cancelled");
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
     put_back(&stack, DISK, at).await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available", "{status:#}");
@@ -123,7 +124,8 @@ async fn a_removed_manifest_whose_delete_marker_is_removed_is_copied_anew() {
     let at = uploaded_at(&stack.status(KEY).await);
     stack.remove(KEY).await;
     stack.rest().await;
-    assert_eq!(stack.status(KEY).await["state"], "cancelled");
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
     put_back(&stack, &manifest, at).await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available", "{status:#}");

@@ -353,7 +353,11 @@ async fn a_machine_that_is_imported_though_it_was_to_be_cancelled_leaves_nothing
     assert_eq!(stack.images(), [], "{}", histories(&status));
     assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
     let mail = stack.only_mail();
-    assert!(mail.text.contains("was deleted (see Deleted)"), "{}", mail.text);
+    assert!(
+        mail.text.contains("was deleted (see Deleted)"),
+        "{}",
+        mail.text
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,7 +37,10 @@ async fn other_content_is_a_new_version_and_the_previous_ami_is_kept_and_named()
         .await;
     let first = stack.only_image();
 
-    let changed = format!("{}register: {{imdsSupport: v2.0}}\n", stack.manifest("web-{digest}"));
+    let changed = format!(
+        "{}register: {{imdsSupport: v2.0}}\n",
+        stack.manifest("web-{digest}")
+    );
     stack.drop_and_rest(KEY, changed).await;
     let images = stack.images();
     assert_eq!(images.len(), 2, "{images:#?}");
@@ -105,7 +108,10 @@ async fn a_new_version_waits_until_the_ami_of_the_old_one_is_there() {
     stack
         .drop_file(
             KEY,
-            format!("{}register: {{imdsSupport: v2.0}}\n", stack.manifest("web-{digest}")),
+            format!(
+                "{}register: {{imdsSupport: v2.0}}\n",
+                stack.manifest("web-{digest}")
+            ),
         )
         .await;
     stack.rest().await;
@@ -135,7 +141,10 @@ async fn a_rejected_version_keeps_the_previous_ami_in_mind() {
     stack
         .drop_and_rest(
             KEY,
-            format!("{}register: {{imdsSupport: v2.0}}\n", stack.manifest("web-{digest}")),
+            format!(
+                "{}register: {{imdsSupport: v2.0}}\n",
+                stack.manifest("web-{digest}")
+            ),
         )
         .await;
     let status = stack.status(KEY).await;
@@ -167,36 +176,52 @@ async fn a_manifest_removed_at_once_still_gets_its_ami() {
     assert_eq!(stack.mails().len(), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn settling_one_version_does_not_close_the_next() {
-    // The tick that settles the first version is about to remove its marker when the second version arrives.
-    let stack = TestStack::built(|builder| builder.schedules(false)).await;
-    stack.drop_file(KEY, stack.manifest("web-{digest}")).await;
-    stack.world.run_for(Duration::from_secs(30)).await;
-    stack.world.settle().await;
-    assert_eq!(stack.status(KEY).await["notices"][0]["attempts"], 1);
-
-    // It sees the first version, and hears so late.
-    let late = Fault::Slow(Duration::from_secs(5));
-    stack.world.faults().on("s3", "HeadObject", 1, late);
-    let before = stack.world.calls().len();
-    stack.world.invoke_later("AdvanceTasks", json!({}));
-    while !stack.world.calls()[before..]
-        .iter()
-        .any(|call| call.action == "HeadObject")
-    {
-        tokio::task::yield_now().await;
+/// The second version arrives while somebody who saw the first is about to finalize it.
+async fn replaced_while_finalized(stack: &TestStack) {
+    while stack.count("HeadObject") == 0 {
+        stack.world.run_for(Duration::from_secs(1)).await;
     }
     stack.world.ec2().set_pending_time(Duration::from_secs(600));
     stack
         .drop_file(
             KEY,
-            format!("{}register: {{imdsSupport: v2.0}}\n", stack.manifest("web-{digest}")),
+            format!(
+                "{}register: {{imdsSupport: v2.0}}\n",
+                stack.manifest("web-{digest}")
+            ),
         )
         .await;
     stack.world.settle().await;
-    assert_eq!(stack.open().await, [format!("amiwright/open/{KEY}")]);
+    assert_eq!(stack.open().await, [format!("amiwright/open/{KEY}.open")]);
     assert_eq!(stack.status(KEY).await["state"], "working");
+}
+
+#[tokio::test(start_paused = true)]
+async fn notify_finalizes_one_version_and_not_the_next() {
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    let late = Fault::Slow(Duration::from_secs(5));
+    stack.world.faults().on("s3", "HeadObject", 1, late);
+    stack.drop_file(KEY, stack.manifest("web-{digest}")).await;
+    replaced_while_finalized(&stack).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_finalizes_one_version_and_not_the_next() {
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    // `notify` fails for as long as Lambda tries.
+    let faults = stack.world.faults();
+    faults.always("sns", "Publish", Fault::Throttle);
+    stack.drop_file(KEY, stack.manifest("web-{digest}")).await;
+    stack.world.run_for(Duration::from_secs(3600)).await;
+    faults.clear();
+    let tick = json!({"task": "advance"});
+    let world = &stack.world;
+    let sent = world.invoke("AdvanceTasks", tick.clone()).await;
+    assert_eq!(sent.unwrap()["finalized"], 0);
+    let late = Fault::Slow(Duration::from_secs(5));
+    faults.on("s3", "HeadObject", 1, late);
+    world.invoke_later("AdvanceTasks", tick);
+    replaced_while_finalized(&stack).await;
 }
 
 #[tokio::test(start_paused = true)]

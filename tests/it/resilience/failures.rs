@@ -63,7 +63,7 @@ async fn an_ami_that_fails_later_is_told_with_its_reason() {
     assert_eq!(stack.images(), []);
     let removed = status["build"]["deleted"][0].as_str().unwrap();
     assert!(
-        mail.text.contains(&format!("Removed    {removed}")),
+        mail.text.contains(&format!("Deleted    {removed}")),
         "{}",
         mail.text
     );
@@ -101,7 +101,7 @@ async fn throttling_is_waited_out_and_told_when_it_takes_long() {
     stack.world.settle().await;
     let mail = stack.only_mail();
     assert!(
-        mail.subject.starts_with("AMI waits for long"),
+        mail.subject.starts_with("AMI still waiting"),
         "{}",
         mail.subject
     );

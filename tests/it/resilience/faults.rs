@@ -115,7 +115,7 @@ async fn a_lost_answer_of_register_image_is_resolved_by_looking() {
         change["why"]
             .as_str()
             .unwrap()
-            .starts_with("found where an earlier try had registered it")
+            .ends_with("registered by an earlier request")
     });
     assert!(adopted, "{status:#}");
 }

@@ -34,7 +34,10 @@ async fn a_new_version_whose_event_was_lost_is_swept_up() {
     stack.minute().await;
     stack.drop_silently(
         KEY,
-        format!("{}register: {{imdsSupport: v2.0}}\n", stack.manifest("web-{digest}")),
+        format!(
+            "{}register: {{imdsSupport: v2.0}}\n",
+            stack.manifest("web-{digest}")
+        ),
     );
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     stack.rest().await;
@@ -65,12 +68,79 @@ async fn a_notice_that_nobody_was_woken_for_is_sent_by_the_schedule() {
     stack.rest().await;
     assert_eq!(stack.mails().len(), 1);
     assert_eq!(stack.only_image().name, "web");
+
+    // What was to wake it is of no use any more.
+    stack.world.run_for(Duration::from_secs(16 * 60)).await;
+    assert_eq!(due(&stack).await, [""; 0]);
+    assert_eq!(stack.mails().len(), 1);
+}
+
+/// The keys of the due markers.
+async fn due(stack: &TestStack) -> Vec<String> {
+    let s3 = stack.world.s3();
+    s3.keys(&stack.bucket, "amiwright/due/").await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_due_marker_survives_the_event_of_an_older_one() {
+    let stack = TestStack::new().await;
+    stack.drop_and_rest(KEY, stack.manifest("web")).await;
+    let marker = format!("amiwright/due/{KEY}.due");
+    stack.drop_silently(&marker, "a newer one, whose event is lost");
+    let event = stack.object_created(&marker);
+    let report = stack.world.invoke("Notify", event).await.unwrap();
+    assert_eq!(
+        (&report["statuses"], &report["sent"]),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(due(&stack).await, [marker]);
+    stack.world.run_for(Duration::from_secs(31 * 60)).await;
+    assert_eq!(due(&stack).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_due_marker_without_a_status_goes() {
+    let stack = TestStack::new().await;
+    stack.drop_silently("amiwright/due/gone.image.yaml.due", "");
+    stack.world.run_for(Duration::from_secs(31 * 60)).await;
+    assert_eq!(due(&stack).await, [""; 0]);
+    assert_eq!(stack.mails(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_of_the_second_in_which_its_status_was_written_is_swept_up() {
+    // S3's times have whole seconds, and nothing takes time here.
+    let stack = TestStack::new().await;
+    stack.drop_file(KEY, "name: web\n").await;
+    stack.world.settle().await;
+    assert_eq!(stack.status(KEY).await["state"], "rejected");
+    stack.drop_silently(KEY, stack.manifest("web"));
+    stack.world.run_for(Duration::from_secs(16 * 60)).await;
+    stack.rest().await;
+    assert_eq!(stack.only_image().name, "web");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_of_the_second_of_its_upload_is_read_by_one_sweep_and_no_more() {
+    let stack = TestStack::new().await;
+    stack.drop_and_rest(KEY, "name: web\n").await;
+    let reads = |stack: &TestStack| {
+        let calls = stack.world.calls();
+        let reads = calls.iter().filter(|call| call.action == "GetObject");
+        reads.count()
+    };
+    let before = reads(&stack);
+    stack.world.run_for(Duration::from_secs(16 * 60)).await;
+    let after = reads(&stack);
+    assert_eq!(after - before, 2, "the manifest and its status");
+    stack.world.run_for(Duration::from_secs(5 * 3600)).await;
+    assert_eq!(reads(&stack), after);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_marker_without_a_status_or_a_manifest_goes() {
     let stack = TestStack::new().await;
-    stack.drop_silently("amiwright/open/gone.image.yaml", "");
+    stack.drop_silently("amiwright/open/gone.image.yaml.open", "");
     stack.minute().await;
     assert!(stack.open().await.is_empty());
     assert_eq!(stack.mails(), []);
@@ -89,7 +159,7 @@ async fn a_status_that_somebody_broke_is_told_and_not_overwritten() {
         .await
         .unwrap_err();
     assert!(
-        error.message.contains("is no status") && error.message.contains(KEY),
+        error.message.contains("is not a status") && error.message.contains(KEY),
         "{}",
         error.message
     );
@@ -127,7 +197,10 @@ async fn the_event_of_a_version_that_came_while_a_repetition_was_noted_may_be_lo
     stack.world.faults().on("s3", "GetObject", 1, slow);
     stack.drop_file(KEY, stack.manifest("web-{digest}")).await;
     stack.world.run_for(Duration::from_secs(3)).await;
-    let changed = format!("{}register: {{imdsSupport: v2.0}}\n", stack.manifest("web-{digest}"));
+    let changed = format!(
+        "{}register: {{imdsSupport: v2.0}}\n",
+        stack.manifest("web-{digest}")
+    );
     stack.drop_silently(KEY, changed);
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     stack.rest().await;

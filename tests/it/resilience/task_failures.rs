@@ -16,7 +16,7 @@ async fn what_may_not_be_looked_at_is_told() {
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(30 * 60)).await;
     let mail = stack.only_mail();
-    assert_eq!(mail.subject, "AMI waits for long: web-2026-11-21");
+    assert_eq!(mail.subject, "AMI still waiting: web-2026-11-21");
     assert!(mail.text.contains("UnauthorizedOperation"), "{}", mail.text);
 
     // Allowed, it goes on by itself.
@@ -32,7 +32,7 @@ async fn what_may_not_be_looked_for_is_told() {
     stack.world.ec2().set_denied_actions(&["DescribeImages"]);
     stack.drop_file(KEY, stack.manifest("web")).await;
     stack.world.run_for(Duration::from_secs(30 * 60)).await;
-    assert_eq!(stack.only_mail().subject, "AMI waits for long: web");
+    assert_eq!(stack.only_mail().subject, "AMI still waiting: web");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,5 @@
 //! BundleInstance.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -9,7 +8,7 @@ use crate::ec2::model::bundle_task::BundleTask;
 use crate::ec2::model::image::RootDeviceType;
 use crate::ec2::model::instance::{InstanceState, SeedInstance};
 use crate::ec2::model::objects::ObjectRef;
-use crate::ec2::model::region::{Region, Store};
+use crate::ec2::model::region::Region;
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::model::timeline::TaskKind;
 use crate::ec2::model::timers::Timer;
@@ -60,7 +59,7 @@ pub(crate) async fn answer(service: &Arc<Service>, mut call: Call) -> Result<Str
     };
     let found = service.objects.bucket(place).await;
     found.map_err(|status| no_bucket(status, &storage.bucket))?;
-    // Another task may have begun while this one looked at S3.
+    // Another task may have begun while this one read from S3.
     let instance = service.check_instance(&call.region, &instance_id)?;
     let task = BundleTask {
         id: String::new(),
@@ -76,7 +75,7 @@ pub(crate) async fn answer(service: &Arc<Service>, mut call: Call) -> Result<Str
         written: 0,
         end: None,
         hidden: false,
-        said: None,
+        state_override: None,
     };
     let task = service.bundle(&call.region, task);
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
@@ -159,32 +158,26 @@ impl Service {
     }
 
     fn bundle(self: &Arc<Self>, region: &str, mut task: BundleTask) -> BundleTask {
-        let mut guard = self.store();
-        let Store {
-            regions,
-            task_failures,
-            ..
-        } = &mut *guard;
-        let region = regions.entry(region.to_owned()).or_default();
-        let failures = task_failures.get_mut(&TaskKind::BundleInstance);
-        task.failure = failures.and_then(VecDeque::pop_front);
+        let mut store = self.store();
+        task.failure = store.next_failure(TaskKind::BundleInstance);
+        let region = store.region(region);
         task.id = new_id(region, &self.ids);
         let (instance_id, id) = (task.instance_id.clone(), task.id.clone());
         region.bundled_last.insert(instance_id, id.clone());
         region.bundle_tasks.insert(id, task.clone());
-        let moments = task.moments();
-        for at in &moments {
+        let due_times = task.due_times();
+        for at in &due_times {
             region.timers.set(*at, Timer::Bundle(task.id.clone()));
         }
-        drop(guard);
-        for at in moments {
-            self.arm(at);
+        drop(store);
+        for at in due_times {
+            self.wake_at(at);
         }
         task
     }
 }
 
-/// `bun-` and 8 letters or digits. The first is a letter beyond hex digits: so they were, and nobody shall rely on hex.
+/// `bun-` and 8 letters or digits. The first is a letter beyond hex digits: so they were, and clients must not rely on hex.
 fn new_id(region: &Region, ids: &Ids) -> String {
     const DIGITS: &[u8; 36] = b"ghijklmnopqrstuvwxyzabcdef0123456789";
     loop {

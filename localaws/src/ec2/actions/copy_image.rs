@@ -1,11 +1,9 @@
 //! CopyImage.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::ec2::model::client_token::ClientToken;
 use crate::ec2::model::image::{Image, ImageState, RootDeviceType, StateReason};
-use crate::ec2::model::region::{Record, Store};
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::model::snapshot::{Snapshot, SnapshotState};
 use crate::ec2::model::timeline::{TaskKind, Timeline};
@@ -70,26 +68,17 @@ impl Service {
     ) -> Result<String, Failure> {
         let timeline = self.timeline(TaskKind::CopyImage);
         let visible_at = self.later(self.settings().visibility_delay);
-        let mut guard = self.store();
-        let store = &mut *guard;
+        let mut store = self.store();
         if let Some(id) = store.region(region).tokens.find(token.as_ref())? {
             return Ok(id);
         }
-        let source = store
-            .region(&copy.source_region)
-            .image_mut(&copy.source_image_id, timeline.started_at)?;
+        let origin = store.region(&copy.source_region);
+        let source = origin.image_mut(&copy.source_image_id, timeline.started_at)?;
         let source = source.image.clone();
         check_source(&source)?;
-        let snapshots = store.region(&copy.source_region).snapshots_of(&source);
-        let Store {
-            regions,
-            task_failures,
-            ..
-        } = store;
-        let failure = task_failures
-            .get_mut(&TaskKind::CopyImage)
-            .and_then(VecDeque::pop_front);
-        let target = regions.entry(region.to_owned()).or_default();
+        let snapshots = origin.snapshots_of(&source);
+        let failure = store.next_failure(TaskKind::CopyImage);
+        let target = store.region(region);
         let id = target.new_image_id(&self.ids);
         let mut image = copy.image(&source, &id, timeline);
         for snapshot in snapshots {
@@ -99,17 +88,10 @@ impl Service {
             target.fill(snapshot, timeline);
         }
         target.tokens.record(token, &id);
-        let record = Record {
-            image,
-            visible_at,
-            settles_at: timeline.ends_at,
-            failure: failure.map(StateReason::from_words),
-            order: target.registered(),
-            request_id: request_id.to_owned(),
-        };
-        target.add_image(record);
-        drop(guard);
-        self.arm(timeline.ends_at);
+        let failure = failure.map(StateReason::from_words);
+        target.add_image(image, visible_at, timeline.ends_at, failure, request_id);
+        drop(store);
+        self.wake_at(timeline.ends_at);
         Ok(id)
     }
 }

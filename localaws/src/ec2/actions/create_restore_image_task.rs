@@ -1,6 +1,5 @@
 //! CreateRestoreImageTask.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -8,13 +7,12 @@ use http::StatusCode;
 use crate::ACCOUNT;
 use crate::ec2::model::image::{Image, ImageState, StateReason};
 use crate::ec2::model::objects::ObjectRef;
-use crate::ec2::model::region::{Record, Store};
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::model::snapshot::{Snapshot, SnapshotState};
 use crate::ec2::model::timeline::TaskKind;
 use crate::ec2::tasks::store_image::StoredImage;
 use crate::ec2::wire::checks::check_name;
-use crate::ec2::wire::error::{Failure, invalid_value, refuse, wrong_bucket};
+use crate::ec2::wire::error::{Failure, invalid_value, wrong_bucket};
 use crate::ec2::wire::tags::{self, TagSpecifications};
 use crate::ec2::wire::xml::Xml;
 
@@ -59,21 +57,15 @@ impl Service {
     ) -> Result<String, Failure> {
         let timeline = self.timeline(TaskKind::RestoreImage);
         let visible_at = self.later(self.settings().visibility_delay);
-        let mut guard = self.store();
-        let Store {
-            regions,
-            task_failures,
-            ..
-        } = &mut *guard;
-        let region = regions.entry(region.to_owned()).or_default();
         let StoredImage {
             image, snapshots, ..
         } = stored;
-        if let Some(holder) = region.holder_of(&image.name, timeline.started_at) {
-            let message = format!("AMI name {} is already in use by AMI {holder}", image.name);
-            return Err(refuse("InvalidAMIName.Duplicate", message));
-        }
-        let id = region.new_image_id(&self.ids);
+        let mut store = self.store();
+        let target = store.region(region);
+        target.check_name_is_free(&image.name, timeline.started_at)?;
+        let failure = store.next_failure(TaskKind::RestoreImage);
+        let target = store.region(region);
+        let id = target.new_image_id(&self.ids);
         let mut image = Image {
             id: id.clone(),
             location: format!("{ACCOUNT}/{}", image.name),
@@ -83,7 +75,7 @@ impl Service {
         };
         image.tags.extend(tags.image.clone());
         for snapshot in snapshots {
-            let new = region.new_snapshot_id(&self.ids);
+            let new = target.new_snapshot_id(&self.ids);
             image.replace_snapshot(&snapshot.id, &new, false);
             let mut snapshot = Snapshot {
                 id: new,
@@ -92,21 +84,12 @@ impl Service {
                 ..snapshot
             };
             snapshot.tags.extend(tags.snapshot.clone());
-            region.fill(snapshot, timeline);
+            target.fill(snapshot, timeline);
         }
-        let failures = task_failures.get_mut(&TaskKind::RestoreImage);
-        let failure = failures.and_then(VecDeque::pop_front);
-        let record = Record {
-            image,
-            visible_at,
-            settles_at: timeline.ends_at,
-            failure: failure.map(StateReason::from_words),
-            order: region.registered(),
-            request_id: request_id.to_owned(),
-        };
-        region.add_image(record);
-        drop(guard);
-        self.arm(timeline.ends_at);
+        let failure = failure.map(StateReason::from_words);
+        target.add_image(image, visible_at, timeline.ends_at, failure, request_id);
+        drop(store);
+        self.wake_at(timeline.ends_at);
         Ok(id)
     }
 }

@@ -1,11 +1,9 @@
 //! CreateStoreImageTask.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::ec2::model::image::{Image, RootDeviceType};
 use crate::ec2::model::objects::ObjectRef;
-use crate::ec2::model::region::Store;
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::model::store_task::StoreTask;
 use crate::ec2::model::timeline::TaskKind;
@@ -43,20 +41,15 @@ impl Service {
     ) -> Result<String, Failure> {
         let timeline = self.timeline(TaskKind::StoreImage);
         let visible_at = self.later(self.settings().visibility_delay);
-        let mut guard = self.store();
-        let Store {
-            regions,
-            task_failures,
-            ..
-        } = &mut *guard;
-        let region = regions.entry(region.to_owned()).or_default();
-        let image = region
+        let mut store = self.store();
+        let state = store.region(region);
+        let image = state
             .image_mut(image_id, timeline.started_at)?
             .image
             .clone();
         check_image(&image)?;
         let key = format!("{image_id}.bin");
-        let running = region
+        let running = state
             .store_tasks
             .of(image_id)
             .any(|task| !task.ended && task.bucket == bucket);
@@ -65,9 +58,10 @@ impl Service {
                 format!("A task that stores {image_id} in the bucket {bucket} is in progress");
             return Err(refuse("InvalidRequest", message));
         }
-        let snapshots = region.snapshots_of(&image);
-        let failures = task_failures.get_mut(&TaskKind::StoreImage);
-        region.store_tasks.insert(StoreTask {
+        let snapshots = state.snapshots_of(&image);
+        let failure = store.next_failure(TaskKind::StoreImage);
+        let state = store.region(region);
+        state.store_tasks.insert(StoreTask {
             image_id: image_id.to_owned(),
             bucket,
             key: key.clone(),
@@ -75,17 +69,17 @@ impl Service {
             object: StoredImage::new(image, snapshots).write(),
             timeline,
             visible_at,
-            failure: failures.and_then(VecDeque::pop_front),
+            failure,
             ended: false,
             hidden: false,
-            said: None,
-            order: region.stored,
+            state_override: None,
+            order: state.stored,
         });
-        let item = Timer::StoreImage(region.stored);
-        region.timers.set(timeline.ends_at, item);
-        region.stored += 1;
-        drop(guard);
-        self.arm(timeline.ends_at);
+        let timer = Timer::StoreImage(state.stored);
+        state.timers.set(timeline.ends_at, timer);
+        state.stored += 1;
+        drop(store);
+        self.wake_at(timeline.ends_at);
         Ok(key)
     }
 }

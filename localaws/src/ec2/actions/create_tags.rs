@@ -24,7 +24,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let now = service.clock.now();
     let mut store = service.store();
     let region = store.region(&call.region);
-    // All or nothing: every resource is looked at before the first is changed.
+    // All or nothing: every resource is checked before the first is changed.
     let mut changed = Vec::new();
     for id in &resources {
         let mut tags = match id.starts_with("ami-") {

@@ -41,7 +41,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
         Vec::new()
     };
     drop(store);
-    service.tell_state(&call, &id, "deregistered");
+    service.publish_state(&call, &id, "deregistered");
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.text("return", true);
         xml.items_if_any(

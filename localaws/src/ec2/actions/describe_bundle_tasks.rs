@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::clock::date;
 use crate::ec2::model::bundle_task::{BundleTask, bundle_task_not_found};
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::tasks::bundle::write_bundle_task;
@@ -11,7 +12,7 @@ use crate::ec2::wire::error::Failure;
 use crate::ec2::wire::filter;
 use crate::ec2::wire::page::Page;
 use crate::ec2::wire::tags::Tags;
-use crate::ec2::wire::xml::{Xml, date};
+use crate::ec2::wire::xml::Xml;
 
 const FILTERS: [&str; 10] = [
     "bundle-id",

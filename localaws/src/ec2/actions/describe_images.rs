@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::ACCOUNT;
+use crate::clock::date;
 use crate::ec2::model::image::{BlockDeviceMapping, Image, ImageState, RootDeviceType};
 use crate::ec2::model::region::Region;
 use crate::ec2::model::service::{Call, Service};
@@ -14,7 +15,7 @@ use crate::ec2::wire::filter::{self, Filter};
 use crate::ec2::wire::page::Page;
 use crate::ec2::wire::query::Fields;
 use crate::ec2::wire::tags;
-use crate::ec2::wire::xml::{Xml, date};
+use crate::ec2::wire::xml::Xml;
 
 /// The documented filters, but for tags. Three families answer nothing here because no image can have them yet:
 /// watermarks, scan results and instance type specifications.

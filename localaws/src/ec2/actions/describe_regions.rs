@@ -36,7 +36,7 @@ struct Row {
     status: &'static str,
 }
 
-/// The Regions that the account has enabled: those that every account has, and those that somebody has spoken to. Which
+/// The Regions that the account has enabled: those that every account has, and those that a request has named. Which
 /// others there are, this service does not know.
 pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failure> {
     let names = call.fields.texts("RegionName")?;
@@ -50,8 +50,8 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     }
     let mut store = service.store();
     store.region(&call.region);
-    let spoken_to = store.regions.keys().map(String::as_str);
-    let enabled: BTreeSet<&str> = ALWAYS_ENABLED.into_iter().chain(spoken_to).collect();
+    let named = store.regions.keys().map(String::as_str);
+    let enabled: BTreeSet<&str> = ALWAYS_ENABLED.into_iter().chain(named).collect();
     if let Some(unknown) = names.iter().find(|name| !enabled.contains(name.as_str())) {
         return Err(invalid_value(format!("Invalid region: [{unknown}]")));
     }

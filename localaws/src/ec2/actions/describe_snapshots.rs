@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::ACCOUNT;
+use crate::clock::date;
 use crate::ec2::model::region::Region;
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::model::snapshot::{Snapshot, SnapshotState};
 use crate::ec2::wire::checks::check_user;
 use crate::ec2::wire::error::Failure;
 use crate::ec2::wire::page::Page;
-use crate::ec2::wire::xml::{Xml, date};
+use crate::ec2::wire::xml::Xml;
 use crate::ec2::wire::{filter, tags};
 
 /// The documented filters, but for tags.

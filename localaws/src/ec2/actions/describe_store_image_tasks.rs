@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::clock::date;
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::model::store_task::StoreTask;
 use crate::ec2::wire::checks::check_image_id;
@@ -9,7 +10,7 @@ use crate::ec2::wire::error::{Failure, invalid_combination, invalid_value};
 use crate::ec2::wire::filter;
 use crate::ec2::wire::page::Page;
 use crate::ec2::wire::tags::Tags;
-use crate::ec2::wire::xml::{Xml, date};
+use crate::ec2::wire::xml::Xml;
 
 /// "Up to 20 AMI IDs can be included in a request."
 const MOST_IDS: usize = 20;

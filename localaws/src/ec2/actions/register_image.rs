@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::ACCOUNT;
 use crate::ec2::model::bundle_manifest::{self, BundleManifest};
-use crate::ec2::model::image::{Image, ImageState, RootDeviceType};
+use crate::ec2::model::image::{Image, RootDeviceType};
 use crate::ec2::model::mapping::{self, Resolved};
-use crate::ec2::model::region::{Record, Region, Store};
+use crate::ec2::model::region::Region;
 use crate::ec2::model::registration::Registration;
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::wire::error::{Failure, refuse};
@@ -47,41 +46,24 @@ impl Service {
     ) -> Result<String, Failure> {
         let now = self.clock.now();
         let settings = self.settings().clone();
-        let mut guard = self.store();
-        let Store {
-            regions, failures, ..
-        } = &mut *guard;
-        let region = regions.entry(region.to_owned()).or_default();
-        if let Some(holder) = region.holder_of(&registration.name, now) {
-            let message = format!(
-                "AMI name {} is already in use by AMI {holder}",
-                registration.name
-            );
-            return Err(refuse("InvalidAMIName.Duplicate", message));
-        }
+        let mut store = self.store();
+        let target = store.region(region);
+        target.check_name_is_free(&registration.name, now)?;
         let snapshot_tags = registration.tags.snapshot.clone();
         let mut image = match bundle {
             Some(bundle) => instance_store_image(registration, bundle),
-            None => ebs_image(registration, region)?,
+            None => ebs_image(registration, target)?,
         };
-        tag_snapshots(region, &image, &snapshot_tags)?;
-        image.id = region.new_image_id(&self.ids);
+        tag_snapshots(target, &image, &snapshot_tags)?;
+        image.id = target.new_image_id(&self.ids);
         image.created_at = now;
         let (id, settles_at) = (image.id.clone(), self.later(settings.pending_time));
         let visible_at = self.later(settings.visibility_delay);
-        let (failure, request_id) = (failures.pop_front(), request_id.to_owned());
-        let order = region.registered();
-        let record = Record {
-            image,
-            visible_at,
-            settles_at,
-            failure,
-            order,
-            request_id,
-        };
-        region.add_image(record);
-        drop(guard);
-        self.arm(settles_at);
+        let failure = store.failures.pop_front();
+        let target = store.region(region);
+        target.add_image(image, visible_at, settles_at, failure, request_id);
+        drop(store);
+        self.wake_at(settles_at);
         Ok(id)
     }
 }
@@ -93,13 +75,10 @@ fn ebs_image(registration: Registration, region: &Region) -> Result<Image, Failu
         product_codes,
     } = mapping::resolve(&registration.mappings, &root, region)?;
     let architecture = registration.effective_architecture(None).to_owned();
-    let location = format!("{ACCOUNT}/{}", registration.name);
     Ok(Image {
         architecture,
-        location,
         block_device_mappings: mappings,
         product_codes,
-        root_device_type: RootDeviceType::Ebs,
         ..image(registration)
     })
 }
@@ -127,19 +106,10 @@ fn instance_store_image(registration: Registration, bundle: BundleManifest) -> I
 /// What both kinds of images have in common, still without an id.
 fn image(registration: Registration) -> Image {
     Image {
-        id: String::new(),
-        name: registration.name,
         description: registration.description,
-        owner_id: ACCOUNT.to_owned(),
-        location: String::new(),
-        state: ImageState::Pending,
-        state_reason: None,
-        created_at: jiff::Timestamp::UNIX_EPOCH,
-        architecture: String::new(),
         kernel_id: registration.kernel_id,
         ramdisk_id: registration.ramdisk_id,
         root_device_name: registration.root_device_name,
-        root_device_type: RootDeviceType::Ebs,
         virtualization_type: registration.virtualization_type,
         ena_support: registration.ena_support,
         sriov_net_support: registration.sriov_net_support,
@@ -147,13 +117,9 @@ fn image(registration: Registration) -> Image {
         tpm_support: registration.tpm_support,
         uefi_data: registration.uefi_data,
         imds_support: registration.imds_support,
-        platform: None,
-        source_image_id: None,
-        source_image_region: None,
         billing_products: registration.billing_products,
-        product_codes: Vec::new(),
-        block_device_mappings: Vec::new(),
         tags: registration.tags.image,
+        ..Image::new(String::new(), registration.name)
     }
 }
 

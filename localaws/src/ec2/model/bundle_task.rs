@@ -37,7 +37,7 @@ pub(crate) struct BundleTask {
     pub(crate) hidden: bool,
     /// The state that the listings show in place of the true one.
     #[serde(default)]
-    pub(crate) said: Option<String>,
+    pub(crate) state_override: Option<String>,
 }
 
 /// How and when a bundle task ended.
@@ -64,7 +64,9 @@ impl BundleTask {
 
     /// The state that the listing shows.
     pub(crate) fn shown_state(&self, now: Timestamp) -> &str {
-        self.said.as_deref().unwrap_or_else(|| self.state(now))
+        self.state_override
+            .as_deref()
+            .unwrap_or_else(|| self.state(now))
     }
 
     /// For example `3%`: of what is done in this state.
@@ -106,15 +108,15 @@ impl BundleTask {
     }
 
     /// When something is to happen to it even if nobody asks.
-    pub(crate) fn due_at(&self) -> Vec<Timestamp> {
+    pub(crate) fn wakeups(&self) -> Vec<Timestamp> {
         match self.is_open() {
-            true => self.moments(),
+            true => self.due_times(),
             false => Vec::new(),
         }
     }
 
     /// When something changes by itself.
-    pub(crate) fn moments(&self) -> Vec<Timestamp> {
+    pub(crate) fn due_times(&self) -> Vec<Timestamp> {
         if let Some(end) = &self.end {
             let past = end.at.checked_add(LISTED_FOR);
             return past.into_iter().collect();

@@ -16,7 +16,7 @@ pub(crate) struct ClientToken {
 }
 
 impl ClientToken {
-    /// Takes the token, if there is one. To be called before any other field is taken: it looks at all of them.
+    /// Takes the token, if there is one. To be called before any other field is taken: the fingerprint is of all of them.
     pub(crate) fn read(action: &str, fields: &mut Fields) -> Option<Self> {
         let token = fields
             .text("ClientToken")

@@ -1,4 +1,4 @@
-//! Images, as plain values that tests can look at.
+//! Images, as plain values.
 
 use std::fmt;
 
@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::ACCOUNT;
 use crate::ec2::wire::error::{Failure, refuse};
 
 /// A registered AMI. Fields are named as in the EC2 API's `Image` type.
@@ -72,6 +73,39 @@ pub struct Image {
 }
 
 impl Image {
+    /// A pending EBS image of this account with nothing but what every image has.
+    pub(crate) fn new(id: String, name: String) -> Self {
+        Self {
+            id,
+            location: format!("{ACCOUNT}/{name}"),
+            name,
+            description: None,
+            owner_id: ACCOUNT.to_owned(),
+            state: ImageState::Pending,
+            state_reason: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            architecture: "x86_64".to_owned(),
+            kernel_id: None,
+            ramdisk_id: None,
+            root_device_name: None,
+            root_device_type: RootDeviceType::Ebs,
+            virtualization_type: "hvm".to_owned(),
+            ena_support: true,
+            sriov_net_support: None,
+            boot_mode: None,
+            tpm_support: None,
+            uefi_data: None,
+            imds_support: None,
+            platform: None,
+            source_image_id: None,
+            source_image_region: None,
+            billing_products: Vec::new(),
+            product_codes: Vec::new(),
+            block_device_mappings: Vec::new(),
+            tags: BTreeMap::new(),
+        }
+    }
+
     /// `InvalidAMIID.Unavailable` for an image that is not ready.
     pub(crate) fn check_available(&self) -> Result<(), Failure> {
         if self.state == ImageState::Available {
@@ -112,7 +146,7 @@ pub enum ImageState {
     Available,
     /// Could not be made; see the state reason.
     Failed,
-    /// Put away by DisableImage.
+    /// Disabled by DisableImage.
     Disabled,
 }
 

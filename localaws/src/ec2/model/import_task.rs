@@ -50,7 +50,7 @@ pub(crate) struct ImportTask {
     pub(crate) hidden: bool,
     /// The state that the listings show in place of the true one.
     #[serde(default)]
-    pub(crate) said: Option<String>,
+    pub(crate) state_override: Option<String>,
     pub(crate) request_id: String,
 }
 
@@ -111,14 +111,14 @@ impl ImportTask {
 
     /// Status, message and progress by now, as they are shown.
     pub(crate) fn shown(&self, now: Timestamp) -> Shown {
-        let mut shown = self.truly(now);
-        if let Some(said) = &self.said {
-            shown.status = Cow::Owned(said.clone());
+        let mut shown = self.actual(now);
+        if let Some(state) = &self.state_override {
+            shown.status = Cow::Owned(state.clone());
         }
         shown
     }
 
-    fn truly(&self, now: Timestamp) -> Shown {
+    fn actual(&self, now: Timestamp) -> Shown {
         if let Some(end) = &self.end {
             let deleted = now >= end.deleted_at;
             return Shown {
@@ -150,7 +150,7 @@ impl ImportTask {
     }
 
     /// When something changes by itself.
-    pub(crate) fn moments(&self) -> Vec<Timestamp> {
+    pub(crate) fn due_times(&self) -> Vec<Timestamp> {
         let ended_at = match &self.end {
             Some(end) => Some(end.deleted_at),
             None => self.complete.then_some(self.timeline.ends_at),
@@ -168,7 +168,7 @@ impl ImportTask {
         !self.hidden && self.visible_at <= now
     }
 
-    /// Why it fails: because it is told to, or because a disk cannot be read.
+    /// Why it fails: because a test asked for it, or because a disk cannot be read.
     pub(crate) fn reason_to_fail(&self) -> Option<String> {
         let unreadable = self.disks.iter().find(|disk| !disk.readable);
         let format = unreadable.map(|disk| disk.format.as_deref().unwrap_or("disk"));

@@ -102,7 +102,7 @@ fn read_ebs(device: &str, mut fields: Fields) -> Result<EbsRequest, Failure> {
     Ok(ebs)
 }
 
-/// Checks what needs no look at the snapshots.
+/// Checks what does not depend on the snapshots.
 pub(crate) fn check(mappings: &[MappingRequest], virtualization_type: &str) -> Result<(), Failure> {
     let mut devices = BTreeSet::new();
     for mapping in mappings {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::StatusCode;
 
-/// An object in S3, as EC2 in a Region looks for it.
+/// An object in S3, and the Region that EC2 reads it from.
 #[derive(Debug, Clone, Copy)]
 pub struct ObjectRef<'a> {
     /// The Region that EC2 looks from.
@@ -18,7 +18,7 @@ pub struct ObjectRef<'a> {
     pub key: &'a str,
 }
 
-/// EC2's hands on S3. All answer 404 if there is no such bucket or object, and 301 if the bucket is in another Region.
+/// S3, as EC2 uses it. All answer 404 if there is no such bucket or object, and 301 if the bucket is in another Region.
 pub trait Objects: Send + Sync {
     /// The object's bytes as EC2 itself may read them, as it does bundle manifests: 403 without the `aws-exec-read` ACL.
     fn read<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>>;

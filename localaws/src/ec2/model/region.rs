@@ -16,7 +16,7 @@ use crate::ec2::model::store_task::StoreTasks;
 use crate::ec2::model::timeline::{TaskKind, Timeline};
 use crate::ec2::model::timers::{Timer, Timers};
 use crate::ec2::wire::checks::{check_id, check_image_id};
-use crate::ec2::wire::error::{Failure, image_not_found, snapshot_not_found};
+use crate::ec2::wire::error::{Failure, image_not_found, refuse, snapshot_not_found};
 use crate::ids::Ids;
 
 /// All Regions.
@@ -37,7 +37,7 @@ pub(crate) struct Region {
     pub(crate) snapshots: BTreeMap<String, Snapshot>,
     /// Names of deregistered images that are not free yet.
     pub(crate) held_names: Vec<HeldName>,
-    /// Ids of deregistered images: EC2 tells them from ids that never were.
+    /// Ids of deregistered images: EC2 answers for them otherwise than for unknown ids.
     pub(crate) deregistered: BTreeSet<String>,
     /// Snapshots that are being filled, until when.
     #[serde(default)]
@@ -68,7 +68,7 @@ pub(crate) struct Region {
     /// Each instance's last bundle task, which need not be listed any more.
     #[serde(skip)]
     pub(crate) bundled_last: BTreeMap<String, String>,
-    /// When to look at what.
+    /// What is due when.
     #[serde(skip)]
     pub(crate) timers: Timers,
     /// Tasks that may have something to write into S3.
@@ -126,24 +126,31 @@ impl Store {
 
     /// Makes the listings show a task in this state.
     pub(crate) fn show_task_as(&mut self, id: &str, state: Option<&str>) {
-        let said = || state.map(str::to_owned);
+        let state = || state.map(str::to_owned);
         for region in self.regions.values_mut() {
             if let Some(task) = region.import_tasks.get_mut(id) {
-                task.said = said();
+                task.state_override = state();
             }
             if let Some(task) = region.bundle_tasks.get_mut(id) {
-                task.said = said();
+                task.state_override = state();
             }
-            region.store_tasks.change(id, |task| task.said = said());
+            region
+                .store_tasks
+                .change(id, |task| task.state_override = state());
         }
     }
 
-    /// Makes anew what is not saved: agendas and indexes.
+    /// Rebuilds what is not saved: timers and indexes.
     pub(crate) fn reindex(&mut self) {
         self.regions.values_mut().for_each(Region::reindex);
     }
 
-    /// The Region, made when it is first spoken to.
+    /// Why the next task of this kind fails, if it is to fail. To be asked once for each task that is accepted.
+    pub(crate) fn next_failure(&mut self, kind: TaskKind) -> Option<String> {
+        self.task_failures.get_mut(&kind)?.pop_front()
+    }
+
+    /// The Region, made when a request first names it.
     pub(crate) fn region(&mut self, name: &str) -> &mut Region {
         self.regions.entry(name.to_owned()).or_default()
     }
@@ -161,7 +168,7 @@ impl Region {
     }
 
     /// How many images were ever registered here.
-    pub(crate) fn registered(&self) -> usize {
+    fn registered(&self) -> usize {
         self.images.len() + self.deregistered.len()
     }
 
@@ -176,7 +183,7 @@ impl Region {
     }
 
     /// The image that has this name, or had it a moment ago.
-    pub(crate) fn holder_of(&self, name: &str, now: Timestamp) -> Option<&str> {
+    fn holder_of(&self, name: &str, now: Timestamp) -> Option<&str> {
         let mut images = self.names.range((name.to_owned(), String::new())..);
         let image = images.next().filter(|(taken, _)| taken == name);
         let mut held = self.held_names.iter();
@@ -186,13 +193,36 @@ impl Region {
             .or(held.map(|held| held.image_id.as_str()))
     }
 
-    /// Puts an image into the Region; one that is pending is settled in time.
-    pub(crate) fn add_image(&mut self, record: Record) {
-        let id = record.image.id.clone();
-        if record.image.state == ImageState::Pending {
-            let item = Timer::Image(id.clone());
-            self.timers.set(record.settles_at, item);
+    /// Refuses a name that is taken.
+    pub(crate) fn check_name_is_free(&self, name: &str, now: Timestamp) -> Result<(), Failure> {
+        let Some(holder) = self.holder_of(name, now) else {
+            return Ok(());
+        };
+        let message = format!("AMI name {name} is already in use by AMI {holder}");
+        Err(refuse("InvalidAMIName.Duplicate", message))
+    }
+
+    /// Puts an image into the Region; one that is pending settles in time.
+    pub(crate) fn add_image(
+        &mut self,
+        image: Image,
+        visible_at: Timestamp,
+        settles_at: Timestamp,
+        failure: Option<StateReason>,
+        request_id: &str,
+    ) {
+        let id = image.id.clone();
+        if image.state == ImageState::Pending {
+            self.timers.set(settles_at, Timer::Image(id.clone()));
         }
+        let record = Record {
+            image,
+            visible_at,
+            settles_at,
+            failure,
+            order: self.registered(),
+            request_id: request_id.to_owned(),
+        };
         self.names.insert(record.place_of_name());
         self.images.insert(id, record);
     }
@@ -273,16 +303,16 @@ impl Region {
         for (id, timeline) in &self.filling {
             timers.set(timeline.ends_at, Timer::Snapshot(id.clone()));
         }
-        // Whatever a task has missed, it makes up for when it is next looked at.
+        // What a task has missed happens when it is due next.
         let now = Timestamp::MIN;
         for task in self.import_tasks.values() {
-            timers.set_next(task.moments(), now, Timer::Import(task.id.clone()));
+            timers.set_next(task.due_times(), now, Timer::Import(task.id.clone()));
         }
         for task in self.store_tasks.iter() {
-            timers.set(task.moment(), Timer::StoreImage(task.order));
+            timers.set(task.due_time(), Timer::StoreImage(task.order));
         }
         for task in self.bundle_tasks.values() {
-            timers.set_next(task.moments(), now, Timer::Bundle(task.id.clone()));
+            timers.set_next(task.due_times(), now, Timer::Bundle(task.id.clone()));
         }
         self.timers = timers;
     }

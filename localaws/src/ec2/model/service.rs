@@ -1,6 +1,6 @@
 //! What the actions work on: the state of all Regions, and what it needs to move on.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::ec2::wire::error::{Failure, refuse, refuse_with};
 use crate::ec2::wire::limits::Limits;
 use crate::ec2::wire::query::Fields;
 use crate::ids::Ids;
+use crate::lock::lock;
 
 /// EC2 of all Regions.
 pub(crate) struct Service {
@@ -74,7 +75,7 @@ impl Service {
         Ok(())
     }
 
-    /// BundleInstance and CancelBundleTask are of the past. The words are those of the API Reference; which code the
+    /// BundleInstance and CancelBundleTask are deprecated. The words are those of the API Reference; which code the
     /// live service answers is not known, this one is a guess.
     pub(crate) fn check_era(&self) -> Result<(), Failure> {
         match self.settings().era {
@@ -105,14 +106,14 @@ impl Service {
     }
 
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.store)
     }
 
     pub(crate) fn settings(&self) -> MutexGuard<'_, Settings> {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.settings)
     }
 
     pub(crate) fn limits(&self) -> MutexGuard<'_, Limits> {
-        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.limits)
     }
 }

@@ -1,4 +1,4 @@
-//! How EC2 behaves in this world: times, failures to come, eras, permissions. Not part of the saved state.
+//! How EC2 behaves here: times, failures to come, eras, permissions. Not part of the saved state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

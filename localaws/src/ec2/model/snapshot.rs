@@ -1,4 +1,4 @@
-//! EBS snapshots, as plain values that tests can look at.
+//! EBS snapshots, as plain values.
 
 use std::fmt;
 

@@ -32,7 +32,7 @@ pub(crate) struct StoreTask {
     pub(crate) hidden: bool,
     /// The state that the listings show in place of the true one.
     #[serde(default)]
-    pub(crate) said: Option<String>,
+    pub(crate) state_override: Option<String>,
     /// How many were made in this Region before it.
     pub(crate) order: usize,
 }
@@ -49,7 +49,9 @@ impl StoreTask {
 
     /// The state that the listing shows.
     pub(crate) fn shown_state(&self) -> &str {
-        self.said.as_deref().unwrap_or_else(|| self.state())
+        self.state_override
+            .as_deref()
+            .unwrap_or_else(|| self.state())
     }
 
     pub(crate) fn percent(&self, now: Timestamp) -> u8 {
@@ -64,7 +66,7 @@ impl StoreTask {
     }
 
     /// When it changes by itself: it ends, or is not listed any more.
-    pub(crate) fn moment(&self) -> Timestamp {
+    pub(crate) fn due_time(&self) -> Timestamp {
         let past = self.timeline.started_at.checked_add(LISTED_FOR);
         match self.ended {
             true => past.unwrap_or(Timestamp::MAX),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-/// Something that changes by itself. What is due at one moment is done in this order: an image that fails spoils its
-/// snapshots before they are full.
+/// Something that changes by itself. What is due at one moment is done in this order: an image that fails takes its
+/// snapshots with it before they are complete.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
     /// An image that is pending, by its id.
@@ -30,9 +30,9 @@ impl Timers {
         self.0.insert((at, timer));
     }
 
-    /// Something is due at the first of these moments that is not over.
-    pub(crate) fn set_next(&mut self, moments: Vec<Timestamp>, now: Timestamp, timer: Timer) {
-        if let Some(at) = moments.into_iter().filter(|at| *at > now).min() {
+    /// Something is due at the first of these due_times that is not over.
+    pub(crate) fn set_next(&mut self, due_times: Vec<Timestamp>, now: Timestamp, timer: Timer) {
+        if let Some(at) = due_times.into_iter().filter(|at| *at > now).min() {
             self.set(at, timer);
         }
     }

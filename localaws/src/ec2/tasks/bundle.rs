@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
+use crate::clock::date;
 use crate::ec2::model::bundle_task::BundleTask;
 use crate::ec2::model::region::Region;
 use crate::ec2::model::timers::Timer;
 use crate::ec2::tasks::bundle_objects::OBJECTS;
-use crate::ec2::wire::xml::{Xml, date};
+use crate::ec2::wire::xml::Xml;
 
 /// Moves a bundle task on, and forgets it in the end. What it writes into S3, see [`super::Service::progress`].
 pub(crate) fn settle(region: &mut Region, id: &str, now: Timestamp) {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::ACCOUNT;
 use crate::ec2::model::bundle_task::BundleTask;
 use crate::ec2::wire::xml::Xml;
+use crate::wire::hex;
 
 /// How many parts; real ones are of 10 MiB each.
 const PARTS: usize = 2;
@@ -34,10 +35,6 @@ fn part(task: &BundleTask, number: usize) -> Bytes {
 
 fn sha1(bytes: &[u8]) -> String {
     hex(&Sha1::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// As many hex digits as an RSA key of 1024 bits makes of anything. Nothing here is encrypted or signed, and nothing

@@ -144,7 +144,7 @@ fn is(body: &Bytes, format: &str) -> bool {
 /// The volume's size: what the disk's header says it holds, else what the object has, at least 1.
 fn gib(body: &Bytes) -> u32 {
     let number = |at: usize| -> Option<[u8; 8]> { body.get(at..at + 8)?.try_into().ok() };
-    let said = if body.starts_with(b"KDMV") {
+    let stated = if body.starts_with(b"KDMV") {
         number(12).map(|bytes| u64::from_le_bytes(bytes).saturating_mul(SECTOR))
     } else if body.starts_with(b"conectix") {
         number(48).map(u64::from_be_bytes)
@@ -152,7 +152,7 @@ fn gib(body: &Bytes) -> u32 {
         None
     };
     let likely = |bytes: &u64| (1..=LARGEST_GIB).contains(&bytes.div_ceil(GIB));
-    let bytes = said.filter(likely).unwrap_or(body.len() as u64);
+    let bytes = stated.filter(likely).unwrap_or(body.len() as u64);
     u32::try_from(bytes.div_ceil(GIB).max(1)).unwrap_or(u32::MAX)
 }
 

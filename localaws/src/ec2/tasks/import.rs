@@ -2,11 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::ACCOUNT;
 use crate::ec2::model::disk::{Disk, DiskSource};
-use crate::ec2::model::image::{BlockDeviceMapping, Ebs, Image, ImageState, RootDeviceType};
+use crate::ec2::model::image::{BlockDeviceMapping, Ebs, Image, ImageState};
 use crate::ec2::model::import_task::{FAILED_AT, FAILS_AT, ImportTask, SNAPSHOT_AT};
-use crate::ec2::model::region::{Record, Region};
+use crate::ec2::model::region::Region;
 use crate::ec2::model::snapshot::SnapshotState;
 use crate::ec2::tasks::lifecycle::StateChange;
 use crate::ids::Ids;
@@ -83,57 +82,30 @@ pub(crate) fn appear(task: &mut ImportTask, region: &mut Region, ids: &Ids) -> S
     let image = image(task, region.new_image_id(ids));
     let (id, at) = (image.id.clone(), task.timeline.ends_at);
     task.image_id = Some(id.clone());
-    let record = Record {
-        image,
-        visible_at: at,
-        settles_at: at,
-        failure: None,
-        order: region.registered(),
-        request_id: task.request_id.clone(),
-    };
-    region.add_image(record);
+    region.add_image(image, at, at, None, &task.request_id);
     StateChange::of(id, &task.request_id, "available")
 }
 
 fn image(task: &ImportTask, id: String) -> Image {
     let machine = task.machine.clone().unwrap_or_default();
     let platform = machine.platform.as_deref().unwrap_or("Linux");
+    let disks = task.disks.iter().enumerate();
     Image {
-        id,
-        name: task.id.clone(),
         description: Some(match &task.description {
             Some(description) => description.clone(),
             None => format!("AWS-VMImport service: {platform}"),
         }),
-        owner_id: ACCOUNT.to_owned(),
-        location: format!("{ACCOUNT}/{}", task.id),
         state: ImageState::Available,
-        state_reason: None,
         created_at: task.timeline.ends_at,
         architecture: machine.architecture.unwrap_or_else(|| "x86_64".to_owned()),
-        kernel_id: None,
-        ramdisk_id: None,
         root_device_name: Some(ROOT.to_owned()),
-        root_device_type: RootDeviceType::Ebs,
-        virtualization_type: "hvm".to_owned(),
-        ena_support: true,
-        sriov_net_support: None,
         boot_mode: machine.boot_mode,
-        tpm_support: None,
-        uefi_data: None,
-        imds_support: None,
         platform: (machine.platform.as_deref() == Some("Windows")).then(|| "windows".to_owned()),
-        source_image_id: None,
-        source_image_region: None,
-        billing_products: Vec::new(),
-        product_codes: Vec::new(),
-        block_device_mappings: task
-            .disks
-            .iter()
-            .enumerate()
+        block_device_mappings: disks
             .map(|(number, disk)| mapping(task, number, disk))
             .collect(),
         tags: task.image_tags.clone(),
+        ..Image::new(id, task.id.clone())
     }
 }
 

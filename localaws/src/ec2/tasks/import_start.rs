@@ -1,13 +1,12 @@
 //! The way into an import task, and out of it: what ImportSnapshot and ImportImage share, and cancelling.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::ec2::model::client_token::ClientToken;
 use crate::ec2::model::import_task::{ImportTask, import_task_not_found};
-use crate::ec2::model::region::{Region, Store};
+use crate::ec2::model::region::Region;
 use crate::ec2::model::service::Service;
 use crate::ec2::model::timeline::Timeline;
 use crate::ec2::model::timers::Timer;
@@ -64,7 +63,7 @@ impl Start {
             complete: false,
             image_id: None,
             hidden: false,
-            said: None,
+            state_override: None,
             request_id: String::new(),
         };
         let role = role.unwrap_or_else(|| DEFAULT_ROLE.to_owned());
@@ -97,7 +96,7 @@ impl Service {
         for disk in &mut task.disks {
             self.inspect_disk(region, disk).await?;
         }
-        // The same request may have come a second time while this one looked at S3.
+        // The same request may have come a second time while this one read from S3.
         if let Some(known) = self.imported_before(region, token.as_ref())? {
             return Ok(known);
         }
@@ -105,16 +104,9 @@ impl Service {
         task.visible_at = self.later(self.settings().visibility_delay);
         request_id.clone_into(&mut task.request_id);
         let ends_at = task.timeline.ends_at;
-        let mut guard = self.store();
-        let Store {
-            regions,
-            task_failures,
-            ..
-        } = &mut *guard;
-        let state = regions.entry(region.to_owned()).or_default();
-        task.failure = task_failures
-            .get_mut(&task.kind())
-            .and_then(VecDeque::pop_front);
+        let mut store = self.store();
+        task.failure = store.next_failure(task.kind());
+        let state = store.region(region);
         let prefix = if task.machine.is_some() {
             "import-ami"
         } else {
@@ -126,11 +118,11 @@ impl Service {
         }
         state.tokens.record(token, &task.id);
         state.import_tasks.insert(task.id.clone(), task.clone());
-        for at in task.moments() {
+        for at in task.due_times() {
             state.timers.set(at, Timer::Import(task.id.clone()));
         }
-        drop(guard);
-        self.arm(ends_at);
+        drop(store);
+        self.wake_at(ends_at);
         Ok(task)
     }
 

@@ -12,7 +12,7 @@ use crate::ec2::model::service::{Call, Service};
 use crate::ec2::model::snapshot::SnapshotState;
 use crate::ec2::wire::error::{Failure, refuse};
 
-/// One step of an image, to be told on the bus.
+/// A change of an image, to be published on the bus.
 #[derive(Debug, Default)]
 pub(crate) struct StateChange {
     region: String,
@@ -58,18 +58,18 @@ impl Service {
         }
         image.state = to;
         drop(store);
-        self.tell_state(call, id, to.as_str());
+        self.publish_state(call, id, to.as_str());
         Ok(())
     }
 
-    /// Tells of an image that a request has brought into this state.
-    pub(crate) fn tell_state(&self, call: &Call, image_id: &str, state: &'static str) {
+    /// Publishes the state that a request has brought an image into.
+    pub(crate) fn publish_state(&self, call: &Call, image_id: &str, state: &'static str) {
         let change = StateChange::of(image_id.to_owned(), &call.request_id, state);
-        self.tell(change.in_region(&call.region));
+        self.publish(change.in_region(&call.region));
     }
 
     /// The event's shape is that of "Monitor AMI events using Amazon EventBridge" (EC2 User Guide).
-    pub(crate) fn tell(&self, step: StateChange) {
+    pub(crate) fn publish(&self, step: StateChange) {
         let now = self.clock.now();
         self.bus.publish(Event {
             version: "0".to_owned(),
@@ -93,8 +93,8 @@ impl Service {
     }
 }
 
-/// The snapshots that were being filled for an image that failed are of no use.
-fn spoil_snapshots(region: &mut Region, image_id: &str) {
+/// The snapshots that were being filled for an image that failed fail, too.
+fn fail_snapshots(region: &mut Region, image_id: &str) {
     let Region {
         filling,
         snapshots,
@@ -125,7 +125,7 @@ pub(crate) fn settle(
         .filter(|record| record.image.state == ImageState::Pending && record.settles_at <= now)?;
     let step = settle_record(name, record);
     if step.state == "failed" {
-        spoil_snapshots(region, id);
+        fail_snapshots(region, id);
     }
     Some(step)
 }

@@ -17,7 +17,7 @@ use crate::ec2::tasks::{bundle, import, store_image};
 use crate::ids::Ids;
 
 impl Service {
-    /// Moves on all whose time has come. Whoever comes first does it: a request, or the task of [`Service::arm`].
+    /// Does what is due. Either a request does it, or the task of [`Service::wake_at`].
     pub(crate) fn settle(&self) {
         let now = self.clock.now();
         let mut store = self.store();
@@ -27,13 +27,13 @@ impl Service {
             .collect();
         drop(store);
         for step in steps {
-            self.tell(step);
+            self.publish(step);
         }
     }
 }
 
 impl Region {
-    /// Moves on what is due, by now; gives what is to be told of.
+    /// Moves on what is due, by now; gives the changes of images, to be published.
     pub(crate) fn settle(&mut self, name: &str, ids: &Ids, now: Timestamp) -> Vec<StateChange> {
         let (mut steps, mut forgotten) = (Vec::new(), BTreeSet::new());
         while let Some(item) = self.timers.next(now) {
@@ -43,22 +43,23 @@ impl Region {
                 Timer::Import(id) => {
                     let step = import::settle(self, &id, ids, now);
                     steps.extend(step.map(|step| step.in_region(name)));
-                    match self.import_tasks.get(&id).map(ImportTask::moments) {
-                        Some(moments) => self.timers.set_next(moments, now, Timer::Import(id)),
+                    match self.import_tasks.get(&id).map(ImportTask::due_times) {
+                        Some(due_times) => self.timers.set_next(due_times, now, Timer::Import(id)),
                         None => _ = forgotten.insert(id),
                     }
                 }
                 Timer::StoreImage(order) => {
                     store_image::settle(self, order, now);
                     let task = self.store_tasks.get(order);
-                    let moments = task.map(StoreTask::moment).into_iter().collect();
-                    self.timers.set_next(moments, now, Timer::StoreImage(order));
+                    let due_times = task.map(StoreTask::due_time).into_iter().collect();
+                    self.timers
+                        .set_next(due_times, now, Timer::StoreImage(order));
                 }
                 Timer::Bundle(id) => {
                     bundle::settle(self, &id, now);
-                    let moments = self.bundle_tasks.get(&id).map(BundleTask::moments);
-                    let moments = moments.unwrap_or_default();
-                    self.timers.set_next(moments, now, Timer::Bundle(id));
+                    let due_times = self.bundle_tasks.get(&id).map(BundleTask::due_times);
+                    let due_times = due_times.unwrap_or_default();
+                    self.timers.set_next(due_times, now, Timer::Bundle(id));
                 }
             }
         }

@@ -11,7 +11,7 @@ use crate::ec2::model::snapshot::Snapshot;
 use crate::ec2::model::timers::Timer;
 use crate::ec2::wire::error::{Failure, invalid_value};
 
-/// The first field of an object: nobody shall take it for EC2's own, which has the disks in it.
+/// The first field of an object: it must not be taken for EC2's own, which has the disks in it.
 const FORMAT: &str = "localaws stored image, version 1; EC2 cannot restore it";
 
 /// Fails a task that is to fail, and forgets one that is not listed any more. The others end when their object is

@@ -1,4 +1,4 @@
-//! The policy with which a client lets EC2 upload a bundle in its name ("POST policy", S3 API Reference).
+//! The policy with which a client lets EC2 upload a bundle on its behalf ("POST policy", S3 API Reference).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -157,12 +157,12 @@ mod tests {
     fn verifies_what_aws_gives_as_an_example() {
         let signature = "ulTc+Ky6AdzrIBd+o7ZPAxXegdQ=";
         let early = "2026-05-21T00:00:00Z";
-        let told = |bucket, prefix, now| verified(POLICY, signature, bucket, prefix, now);
+        let checked = |bucket, prefix, now| verified(POLICY, signature, bucket, prefix, now);
         assert_eq!(
-            told("amzn-s3-demo-bucket", "winami-1", early),
+            checked("amzn-s3-demo-bucket", "winami-1", early),
             Ok("2026-05-21T12:00:00Z".parse().unwrap())
         );
-        let refused = |bucket, prefix, now| told(bucket, prefix, now).unwrap_err();
+        let refused = |bucket, prefix, now| checked(bucket, prefix, now).unwrap_err();
         assert!(refused("other", "winami", early).contains("$bucket"));
         assert!(refused("amzn-s3-demo-bucket", "lin", early).contains("$key"));
         assert!(

@@ -27,7 +27,7 @@ struct Writing {
 }
 
 impl Service {
-    /// Moves all on whose time has come, with what that writes into S3.
+    /// Does what is due, and writes into S3 what follows from it.
     pub(crate) async fn progress(self: &Arc<Self>) {
         self.settle();
         while let Some(writing) = self.next_writing() {
@@ -64,14 +64,14 @@ impl Service {
         region.timers.set(now, writing.owner.clone());
         let steps = region.settle(&writing.region, &self.ids, now);
         drop(store);
-        steps.into_iter().for_each(|step| self.tell(step));
+        steps.into_iter().for_each(|step| self.publish(step));
     }
 }
 
 impl Region {
     fn next_writing(&mut self, name: &str, now: Timestamp) -> Option<Writing> {
         while let Some(owner) = self.to_write.pop_first() {
-            // Whoever writes for this task looks for more to write when that is done.
+            // The writer of this task checks for more to write when it is done.
             if self.writing.contains(&owner) {
                 continue;
             }

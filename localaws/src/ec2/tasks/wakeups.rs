@@ -10,9 +10,9 @@ use crate::ec2::model::region::Region;
 use crate::ec2::model::service::Service;
 
 impl Service {
-    /// Has images settle at `at` even if nobody asks, so that the event is raised in time.
-    pub(crate) fn arm(self: &Arc<Self>, at: Timestamp) {
-        // Without a runtime there is nobody to tell in time; the next request settles what is due.
+    /// Does at `at` what is due then, so that events are published in time.
+    pub(crate) fn wake_at(self: &Arc<Self>, at: Timestamp) {
+        // Without a runtime nothing can be published in time; the next request settles what is due.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
@@ -25,8 +25,8 @@ impl Service {
         });
     }
 
-    /// Arms all that is under way, after the state was loaded.
-    pub(crate) fn rearm(self: &Arc<Self>) {
+    /// Schedules the wakeups of all that is under way, after the state was loaded.
+    pub(crate) fn schedule_wakeups(self: &Arc<Self>) {
         let due: Vec<Timestamp> = self
             .store()
             .regions
@@ -34,7 +34,7 @@ impl Service {
             .flat_map(Region::due)
             .collect();
         for at in due {
-            self.arm(at);
+            self.wake_at(at);
         }
     }
 }
@@ -57,7 +57,7 @@ impl Region {
             .iter()
             .filter(|task| !task.ended)
             .map(|task| task.timeline.ends_at);
-        let bundles = self.bundle_tasks.values().flat_map(BundleTask::due_at);
+        let bundles = self.bundle_tasks.values().flat_map(BundleTask::wakeups);
         pending
             .chain(imports)
             .chain(stored)

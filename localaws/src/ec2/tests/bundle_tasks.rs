@@ -224,10 +224,10 @@ async fn a_policy_that_expires_too_early_ends_a_task() {
     world.ok("BundleInstance", &short).await;
     after(&world, 60).await;
     let xml = world.ok("DescribeBundleTasks", "").await;
-    let told = "AccessDenied(403)- Invalid according to Policy: Policy expired.";
+    let message = "AccessDenied(403)- Invalid according to Policy: Policy expired.";
     assert_eq!(
         (text(&xml, "code"), text(&xml, "message")),
-        ("Client.S3Error".into(), told.into())
+        ("Client.S3Error".into(), message.into())
     );
     assert_eq!(world.keys(), [""; 0]);
 }

@@ -109,7 +109,7 @@ async fn a_copy_is_made_once_per_token_and_takes_a_name_that_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_fails_when_told_to_and_leaves_useless_snapshots() {
+async fn a_copy_fails_when_a_test_asks_for_it_and_leaves_useless_snapshots() {
     let mut world = World::new();
     let source = world.source().await;
     world.ok("DescribeImages", "").await;

@@ -36,7 +36,7 @@ impl World {
     }
 }
 
-fn told(status: &str, message: &str, progress: &str) -> (String, String, String) {
+fn shown_as(status: &str, message: &str, progress: &str) -> (String, String, String) {
     (status.to_owned(), message.to_owned(), progress.to_owned())
 }
 
@@ -50,7 +50,7 @@ async fn a_disk_becomes_a_snapshot_that_makes_an_image() {
     assert!(started.contains("<userBucket><s3Bucket>disks</s3Bucket><s3Key>web.vmdk</s3Key></userBucket></snapshotTaskDetail><tagSet>"));
     world.pass(20).await;
     let shown = world.task("DescribeImportSnapshotTasks").await;
-    assert_eq!(shown, told("active", "downloading/converting", "33"));
+    assert_eq!(shown, shown_as("active", "downloading/converting", "33"));
     world.pass(20).await;
     let id = text(
         &world.ok("DescribeImportSnapshotTasks", "").await,
@@ -59,7 +59,7 @@ async fn a_disk_becomes_a_snapshot_that_makes_an_image() {
     assert_eq!(world.snapshot(&id).state, SnapshotState::Pending);
     world.pass(20).await;
     let shown = world.task("DescribeImportSnapshotTasks").await;
-    assert_eq!(shown, told("completed", "", ""));
+    assert_eq!(shown, shown_as("completed", "", ""));
     let snapshot = world.snapshot(&id);
     assert_eq!(snapshot.state, SnapshotState::Completed);
     assert_eq!(
@@ -102,10 +102,10 @@ async fn a_failed_import_is_deleted_and_says_why() {
     world.import(DISK).await;
     world.pass(30).await;
     let shown = world.task("DescribeImportSnapshotTasks").await;
-    assert_eq!(shown, told("deleting", "ClientError: no", ""));
+    assert_eq!(shown, shown_as("deleting", "ClientError: no", ""));
     world.pass(30).await;
     let shown = world.task("DescribeImportSnapshotTasks").await;
-    assert_eq!(shown, told("deleted", "ClientError: no", ""));
+    assert_eq!(shown, shown_as("deleted", "ClientError: no", ""));
     assert_eq!(world.ec2.snapshots(REGION).len(), 1);
     let world = World::new();
     world.put("disks/web.vmdk", Ok("not a disk"));
@@ -214,7 +214,7 @@ async fn an_import_is_cancelled() {
     world.pass(6).await;
     assert_eq!(
         world.task("DescribeImportSnapshotTasks").await,
-        told("deleted", "no more", "")
+        shown_as("deleted", "no more", "")
     );
     assert_eq!(world.ec2.snapshots(REGION).len(), 1);
     assert!(
@@ -346,7 +346,7 @@ async fn what_is_complete_is_not_cancelled() {
         format!("IncorrectState: The import task {id} is completed and cannot be cancelled")
     );
     let shown = world.task("DescribeImportSnapshotTasks").await;
-    assert_eq!(shown, told("completed", "", ""));
+    assert_eq!(shown, shown_as("completed", "", ""));
     assert_eq!(world.ec2.snapshots(REGION).len(), 2);
 }
 
@@ -356,9 +356,9 @@ async fn an_import_is_shown_in_any_state_that_a_client_may_meet() {
     let id = world.import(DISK).await;
     world.ec2.show_task_as(&id, Some("error"));
     let shown = world.task("DescribeImportSnapshotTasks").await;
-    assert_eq!(shown, told("error", "pending", "0"));
+    assert_eq!(shown, shown_as("error", "pending", "0"));
     world.pass(60).await;
     world.ec2.show_task_as(&id, None);
     let shown = world.task("DescribeImportSnapshotTasks").await;
-    assert_eq!(shown, told("completed", "", ""));
+    assert_eq!(shown, shown_as("completed", "", ""));
 }

@@ -23,7 +23,7 @@ async fn becomes_available_and_says_so_though_nobody_asks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fails_when_told_to() {
+async fn fails_when_a_test_asks_for_it() {
     let mut world = World::new();
     let reason = StateReason {
         code: "Client.InvalidSnapshot".to_owned(),

@@ -95,7 +95,7 @@ async fn an_image_is_stored_and_restored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn storing_and_restoring_fail_when_told_to() {
+async fn storing_and_restoring_fail_when_a_test_asks_for_it() {
     let world = World::new();
     let image = world.available().await;
     world.ec2.fail_next_task(TaskKind::StoreImage, "no room");

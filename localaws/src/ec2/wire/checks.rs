@@ -54,7 +54,7 @@ pub(crate) fn check_description(description: Option<&str>) -> Result<(), Failure
     }
 }
 
-/// Refuses what is no possible value.
+/// Refuses what is not a possible value.
 pub(crate) fn check_one_of(
     parameter: &str,
     value: Option<&str>,

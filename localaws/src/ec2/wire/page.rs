@@ -76,7 +76,7 @@ impl Page {
     }
 
     /// What the page can hold, by id: what comes after the page before, and of that, if `ids` names any, those. So
-    /// neither a page nor an id costs a look at all the others.
+    /// neither a page nor an id costs a pass over all the others.
     pub(crate) fn candidates<'a, T>(
         &'a self,
         all: &'a BTreeMap<String, T>,

@@ -4,8 +4,6 @@ use std::fmt::Display;
 
 use quick_xml::escape::escape;
 
-use jiff::Timestamp;
-
 /// EC2's namespace for the only API version this world speaks.
 pub(crate) const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 
@@ -115,11 +113,6 @@ impl Xml {
         self.text.push_str(name);
         self.text.push('>');
     }
-}
-
-/// EC2's form of a date: `2026-11-21T10:00:00.000Z`.
-pub(crate) fn date(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 #[cfg(test)]

@@ -17,13 +17,13 @@ use crate::bus::Event;
 
 const HELLO_MD5: &str = "\"5d41402abc4b2a76b9719d911017c592\"";
 
-struct Desk {
+struct Fixture {
     s3: S3,
     events: UnboundedReceiver<Event>,
     folder: TempDir,
 }
 
-impl Desk {
+impl Fixture {
     async fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let (s3, events) = open(folder.path());
@@ -65,7 +65,7 @@ impl Desk {
     }
 
     /// The events so far: what, key, reason.
-    fn told(&mut self) -> Vec<(String, String, String)> {
+    fn announced(&mut self) -> Vec<(String, String, String)> {
         std::iter::from_fn(|| self.events.try_recv().ok())
             .map(|event| summary(&event))
             .collect()

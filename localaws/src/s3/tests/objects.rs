@@ -4,8 +4,8 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn what_is_put_is_a_file_and_comes_back() {
-    let mut desk = Desk::new().await;
-    let put = desk
+    let mut fixture = Fixture::new().await;
+    let put = fixture
         .put(
             "golden/web.image.yaml",
             &[("content-type", "text/yaml"), ("x-amz-meta-team", "web")],
@@ -16,9 +16,12 @@ async fn what_is_put_is_a_file_and_comes_back() {
         (put.status(), header(&put, "etag")),
         (StatusCode::OK, HELLO_MD5)
     );
-    let file = desk.folder.path().join("s3/images/golden/web.image.yaml");
+    let file = fixture
+        .folder
+        .path()
+        .join("s3/images/golden/web.image.yaml");
     assert_eq!(fs::read_to_string(file).unwrap(), "hello");
-    let got = desk.get("golden/web.image.yaml", &[]).await;
+    let got = fixture.get("golden/web.image.yaml", &[]).await;
     assert_eq!((text(&got), header(&got, "etag")), ("hello", HELLO_MD5));
     assert_eq!(
         (
@@ -27,7 +30,7 @@ async fn what_is_put_is_a_file_and_comes_back() {
         ),
         ("text/yaml", "web")
     );
-    let head = desk.head("golden/web.image.yaml").await;
+    let head = fixture.head("golden/web.image.yaml").await;
     assert_eq!(
         (
             header(&head, "content-length"),
@@ -40,17 +43,20 @@ async fn what_is_put_is_a_file_and_comes_back() {
         header(&head, "last-modified"),
         "Sat, 21 Nov 2026 10:00:00 GMT"
     );
-    assert_eq!(desk.told(), [created("golden/web.image.yaml", "PutObject")]);
+    assert_eq!(
+        fixture.announced(),
+        [created("golden/web.image.yaml", "PutObject")]
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn events_have_s3s_shape_and_go_only_where_they_should() {
-    let mut desk = Desk::new().await;
-    desk.s3.create_bucket("silent", false).await.unwrap();
-    desk.s3.put("silent", "a", "x").await.unwrap();
-    let put = desk.put("a%20b%2Bc", &[], "hello").await;
-    desk.s3.put("images", "a b+c", "hello").await.unwrap();
-    let event = desk.events.try_recv().unwrap();
+    let mut fixture = Fixture::new().await;
+    fixture.s3.create_bucket("silent", false).await.unwrap();
+    fixture.s3.put("silent", "a", "x").await.unwrap();
+    let put = fixture.put("a%20b%2Bc", &[], "hello").await;
+    fixture.s3.put("images", "a b+c", "hello").await.unwrap();
+    let event = fixture.events.try_recv().unwrap();
     assert_eq!(event.resources, ["arn:aws:s3:::images"]);
     assert_eq!(
         (event.source.as_str(), event.region.as_str()),
@@ -69,86 +75,91 @@ async fn events_have_s3s_shape_and_go_only_where_they_should() {
             "reason": "PutObject",
         })
     );
-    let next = desk.events.try_recv().unwrap();
+    let next = fixture.events.try_recv().unwrap();
     assert!(next.detail["object"]["sequencer"].as_str().unwrap() > sequencer);
-    assert!(desk.events.try_recv().is_err());
+    assert!(fixture.events.try_recv().is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn conditional_writes() {
-    let mut desk = Desk::new().await;
+    let mut fixture = Fixture::new().await;
     assert_error(
-        &desk.put("a", &[("if-match", HELLO_MD5)], "x").await,
+        &fixture.put("a", &[("if-match", HELLO_MD5)], "x").await,
         404,
         "NoSuchKey",
     );
     assert_eq!(
-        desk.put("a", &[("if-none-match", "*")], "hello")
+        fixture
+            .put("a", &[("if-none-match", "*")], "hello")
             .await
             .status(),
         200
     );
     assert_error(
-        &desk.put("a", &[("if-none-match", "*")], "x").await,
+        &fixture.put("a", &[("if-none-match", "*")], "x").await,
         412,
         "PreconditionFailed",
     );
     assert_error(
-        &desk.put("a", &[("if-match", "\"0\"")], "x").await,
+        &fixture.put("a", &[("if-match", "\"0\"")], "x").await,
         412,
         "PreconditionFailed",
     );
     assert_eq!(
-        desk.put("a", &[("if-match", HELLO_MD5)], "x")
+        fixture
+            .put("a", &[("if-match", HELLO_MD5)], "x")
             .await
             .status(),
         200
     );
     assert_error(
-        &desk.put("a", &[("if-match", HELLO_MD5)], "y").await,
+        &fixture.put("a", &[("if-match", HELLO_MD5)], "y").await,
         412,
         "PreconditionFailed",
     );
     assert_error(
-        &desk.put("a", &[("if-none-match", HELLO_MD5)], "y").await,
+        &fixture.put("a", &[("if-none-match", HELLO_MD5)], "y").await,
         501,
         "NotImplemented",
     );
-    assert_eq!(desk.s3.get("images", "a").await.unwrap().unwrap(), "x");
-    assert_eq!(desk.told().len(), 2);
+    assert_eq!(fixture.s3.get("images", "a").await.unwrap().unwrap(), "x");
+    assert_eq!(fixture.announced().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn conditional_reads() {
-    let desk = Desk::new().await;
-    desk.put("a", &[], "hello").await;
+    let fixture = Fixture::new().await;
+    fixture.put("a", &[], "hello").await;
     assert_error(
-        &desk.get("a", &[("if-match", "\"0\"")]).await,
+        &fixture.get("a", &[("if-match", "\"0\"")]).await,
         412,
         "PreconditionFailed",
     );
     assert_eq!(
-        desk.get("a", &[("if-match", HELLO_MD5)]).await.status(),
+        fixture.get("a", &[("if-match", HELLO_MD5)]).await.status(),
         200
     );
-    let same = desk.get("a", &[("if-none-match", HELLO_MD5)]).await;
+    let same = fixture.get("a", &[("if-none-match", HELLO_MD5)]).await;
     assert_eq!(
         (same.status().as_u16(), header(&same, "etag"), text(&same)),
         (304, HELLO_MD5, "")
     );
     assert_eq!(
-        desk.get("a", &[("if-none-match", "\"0\"")]).await.status(),
+        fixture
+            .get("a", &[("if-none-match", "\"0\"")])
+            .await
+            .status(),
         200
     );
     let since = [("if-modified-since", "Sat, 21 Nov 2026 10:00:00 GMT")];
-    assert_eq!(desk.get("a", &since).await.status(), 304);
+    assert_eq!(fixture.get("a", &since).await.status(), 304);
 }
 
 #[tokio::test(start_paused = true)]
 async fn ranges() {
-    let desk = Desk::new().await;
-    desk.put("a", &[], "hello").await;
-    let middle = desk.get("a", &[("range", "bytes=1-3")]).await;
+    let fixture = Fixture::new().await;
+    fixture.put("a", &[], "hello").await;
+    let middle = fixture.get("a", &[("range", "bytes=1-3")]).await;
     assert_eq!(
         (
             middle.status().as_u16(),
@@ -157,13 +168,13 @@ async fn ranges() {
         ),
         (206, "ell", "bytes 1-3/5")
     );
-    let end = desk.get("a", &[("range", "bytes=-2")]).await;
+    let end = fixture.get("a", &[("range", "bytes=-2")]).await;
     assert_eq!(
         (text(&end), header(&end, "content-range")),
         ("lo", "bytes 3-4/5")
     );
     assert_error(
-        &desk.get("a", &[("range", "bytes=9-")]).await,
+        &fixture.get("a", &[("range", "bytes=9-")]).await,
         416,
         "InvalidRange",
     );
@@ -171,47 +182,48 @@ async fn ranges() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_missing_is_said_to_be() {
-    let desk = Desk::new().await;
-    assert_error(&desk.get("a", &[]).await, 404, "NoSuchKey");
-    let head = desk.head("a").await;
+    let fixture = Fixture::new().await;
+    assert_error(&fixture.get("a", &[]).await, 404, "NoSuchKey");
+    let head = fixture.head("a").await;
     assert_eq!((head.status().as_u16(), text(&head)), (404, ""));
     assert_error(
-        &desk.call(Method::GET, "/nowhere/a", &[], "").await,
+        &fixture.call(Method::GET, "/nowhere/a", &[], "").await,
         404,
         "NoSuchBucket",
     );
     assert_error(
-        &desk.call(Method::PUT, "/nowhere/a", &[], "x").await,
+        &fixture.call(Method::PUT, "/nowhere/a", &[], "x").await,
         404,
         "NoSuchBucket",
     );
     assert_error(
-        &desk
+        &fixture
             .call(Method::GET, "/nowhere?list-type=2", &[], "")
             .await,
         404,
         "NoSuchBucket",
     );
     assert_eq!(
-        desk.call(Method::DELETE, "/images/a", &[], "")
+        fixture
+            .call(Method::DELETE, "/images/a", &[], "")
             .await
             .status(),
         204
     );
     assert_error(
-        &desk
+        &fixture
             .call(Method::GET, "/images/a?versionId=7", &[], "")
             .await,
         400,
         "InvalidArgument",
     );
     assert_error(
-        &desk.call(Method::GET, "/images?policy", &[], "").await,
+        &fixture.call(Method::GET, "/images?policy", &[], "").await,
         501,
         "NotImplemented",
     );
     assert_error(
-        &desk.put("a", &[("x-amz-tagging", "a=b")], "x").await,
+        &fixture.put("a", &[("x-amz-tagging", "a=b")], "x").await,
         501,
         "NotImplemented",
     );
@@ -219,23 +231,24 @@ async fn what_is_missing_is_said_to_be() {
 
 #[tokio::test(start_paused = true)]
 async fn a_file_replaced_by_hand_is_a_new_object() {
-    let desk = Desk::new().await;
-    desk.put(
-        "a",
-        &[
-            ("x-amz-acl", "aws-exec-read"),
-            ("content-type", "text/plain"),
-        ],
-        "old",
-    )
-    .await;
-    fs::write(desk.folder.path().join("s3/images/a"), "hello").unwrap();
-    let got = desk.get("a", &[]).await;
+    let fixture = Fixture::new().await;
+    fixture
+        .put(
+            "a",
+            &[
+                ("x-amz-acl", "aws-exec-read"),
+                ("content-type", "text/plain"),
+            ],
+            "old",
+        )
+        .await;
+    fs::write(fixture.folder.path().join("s3/images/a"), "hello").unwrap();
+    let got = fixture.get("a", &[]).await;
     assert_eq!((text(&got), header(&got, "etag")), ("hello", HELLO_MD5));
-    assert_eq!(header(&desk.head("a").await, "etag"), HELLO_MD5);
+    assert_eq!(header(&fixture.head("a").await, "etag"), HELLO_MD5);
     assert_eq!(header(&got, "content-type"), "binary/octet-stream");
     assert_eq!(
-        desk.s3.acl("images", "a").await.unwrap().unwrap(),
+        fixture.s3.acl("images", "a").await.unwrap().unwrap(),
         "private"
     );
 }

@@ -14,32 +14,43 @@ fn tagging(tags: &[(&str, &str)]) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn objects_have_tags() {
-    let mut desk = Desk::new().await;
-    desk.put("a", &[], "hello").await;
+    let mut fixture = Fixture::new().await;
+    fixture.put("a", &[], "hello").await;
     let tags = tagging(&[("team", "web"), ("empty", "")]);
-    let tagged = desk.put("a?tagging", &[], &tags).await;
+    let tagged = fixture.put("a?tagging", &[], &tags).await;
     assert_eq!(tagged.status(), 200, "{}", text(&tagged));
-    let got = desk.get("a?tagging", &[]).await;
+    let got = fixture.get("a?tagging", &[]).await;
     assert_eq!(elements(&got, "Key"), ["empty", "team"]);
     assert_eq!(
-        header(&desk.get("a", &[]).await, "x-amz-tagging-count"),
+        header(&fixture.get("a", &[]).await, "x-amz-tagging-count"),
         "2"
     );
     // A copy takes them along, a new content does not have them.
-    desk.put("b", &[("x-amz-copy-source", "images/a")], "")
+    fixture
+        .put("b", &[("x-amz-copy-source", "images/a")], "")
         .await;
-    let got = desk.get("b?tagging", &[]).await;
+    let got = fixture.get("b?tagging", &[]).await;
     assert_eq!(elements(&got, "Value").len(), 2);
-    desk.put("a", &[], "again").await;
-    assert_eq!(elements(&desk.get("a?tagging", &[]).await, "Key"), [""; 0]);
-    let gone = desk
+    fixture.put("a", &[], "again").await;
+    assert_eq!(
+        elements(&fixture.get("a?tagging", &[]).await, "Key"),
+        [""; 0]
+    );
+    let gone = fixture
         .call(Method::DELETE, "/images/b?tagging", &[], "")
         .await;
     assert_eq!(gone.status(), 204);
-    assert_eq!(elements(&desk.get("b?tagging", &[]).await, "Key"), [""; 0]);
-    let told: Vec<String> = desk.told().into_iter().map(|event| event.0).collect();
     assert_eq!(
-        told,
+        elements(&fixture.get("b?tagging", &[]).await, "Key"),
+        [""; 0]
+    );
+    let announced: Vec<String> = fixture
+        .announced()
+        .into_iter()
+        .map(|event| event.0)
+        .collect();
+    assert_eq!(
+        announced,
         [
             "Object Created",
             "Object Tags Added",
@@ -52,8 +63,8 @@ async fn objects_have_tags() {
 
 #[tokio::test(start_paused = true)]
 async fn wrong_tags_are_refused() {
-    let desk = Desk::new().await;
-    desk.put("a", &[], "hello").await;
+    let fixture = Fixture::new().await;
+    fixture.put("a", &[], "hello").await;
     let many: Vec<String> = (0..11).map(|n| n.to_string()).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|key| (key.as_str(), "x")).collect();
     let long = "x".repeat(257);
@@ -64,9 +75,11 @@ async fn wrong_tags_are_refused() {
         tagging(&[("a", "x"), ("a", "y")]),
         tagging(&[("a", &long)]),
     ] {
-        let refused = desk.put("a?tagging", &[], &wrong).await;
+        let refused = fixture.put("a?tagging", &[], &wrong).await;
         assert_error(&refused, 400, "InvalidTag");
     }
-    let lost = desk.put("none?tagging", &[], &tagging(&[("a", "b")])).await;
+    let lost = fixture
+        .put("none?tagging", &[], &tagging(&[("a", "b")]))
+        .await;
     assert_error(&lost, 404, "NoSuchKey");
 }

@@ -4,14 +4,15 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn copies() {
-    let mut desk = Desk::new().await;
-    desk.put(
-        "a%20b",
-        &[("x-amz-acl", "public-read"), ("content-type", "text/yaml")],
-        "hello",
-    )
-    .await;
-    let copied = desk
+    let mut fixture = Fixture::new().await;
+    fixture
+        .put(
+            "a%20b",
+            &[("x-amz-acl", "public-read"), ("content-type", "text/yaml")],
+            "hello",
+        )
+        .await;
+    let copied = fixture
         .put("c", &[("x-amz-copy-source", "images/a%20b")], "")
         .await;
     assert_eq!(
@@ -20,27 +21,30 @@ async fn copies() {
         "{}",
         text(&copied)
     );
-    assert_eq!(header(&desk.head("c").await, "content-type"), "text/yaml");
     assert_eq!(
-        desk.s3.acl("images", "c").await.unwrap().unwrap(),
+        header(&fixture.head("c").await, "content-type"),
+        "text/yaml"
+    );
+    assert_eq!(
+        fixture.s3.acl("images", "c").await.unwrap().unwrap(),
         "private"
     );
     assert_error(
-        &desk
+        &fixture
             .put("d", &[("x-amz-copy-source", "/images/none")], "")
             .await,
         404,
         "NoSuchKey",
     );
     assert_eq!(
-        desk.told(),
+        fixture.announced(),
         [created("a b", "PutObject"), created("c", "CopyObject")]
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn browser_forms_put_objects() {
-    let mut desk = Desk::new().await;
+    let mut fixture = Fixture::new().await;
     let part = |name: &str, value: &str| {
         format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
     };
@@ -51,29 +55,34 @@ async fn browser_forms_put_objects() {
         + &part("x-amz-signature", "ab")
         + file;
     let kind = [("content-type", "multipart/form-data; boundary=B")];
-    let posted = desk.call(Method::POST, "/images", &kind, &form).await;
+    let posted = fixture.call(Method::POST, "/images", &kind, &form).await;
     assert_eq!(posted.status(), StatusCode::NO_CONTENT, "{}", text(&posted));
-    assert_eq!(text(&desk.get("from/form", &[]).await), "hello");
+    assert_eq!(text(&fixture.get("from/form", &[]).await), "hello");
     assert_eq!(
-        desk.s3.acl("images", "from/form").await.unwrap().unwrap(),
+        fixture
+            .s3
+            .acl("images", "from/form")
+            .await
+            .unwrap()
+            .unwrap(),
         "aws-exec-read"
     );
-    assert_eq!(desk.told(), [created("from/form", "POST Object")]);
+    assert_eq!(fixture.announced(), [created("from/form", "POST Object")]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn parts_can_be_copied() {
-    let mut desk = Desk::new().await;
-    let begun = desk
+    let mut fixture = Fixture::new().await;
+    let begun = fixture
         .call(Method::POST, "/images/end?uploads", &[], "")
         .await;
     let id = elements(&begun, "UploadId")[0];
-    desk.s3.put("images", "source", "the end").await.unwrap();
+    fixture.s3.put("images", "source", "the end").await.unwrap();
     let from = [
         ("x-amz-copy-source", "images/source"),
         ("x-amz-copy-source-range", "bytes=4-6"),
     ];
-    let copied = desk
+    let copied = fixture
         .put(&format!("end?partNumber=1&uploadId={id}"), &from, "")
         .await;
     assert!(
@@ -81,14 +90,17 @@ async fn parts_can_be_copied() {
         "{}",
         text(&copied)
     );
-    assert_eq!(desk.told(), [created("source", "PutObject")]);
+    assert_eq!(fixture.announced(), [created("source", "PutObject")]);
     let target = format!("/images/end?uploadId={id}");
     assert_eq!(
-        desk.call(Method::DELETE, &target, &[], "").await.status(),
+        fixture
+            .call(Method::DELETE, &target, &[], "")
+            .await
+            .status(),
         204
     );
     assert_error(
-        &desk.get(&format!("end?uploadId={id}"), &[]).await,
+        &fixture.get(&format!("end?uploadId={id}"), &[]).await,
         404,
         "NoSuchUpload",
     );
@@ -96,8 +108,8 @@ async fn parts_can_be_copied() {
 
 #[tokio::test(start_paused = true)]
 async fn uploads_in_parts() {
-    let mut desk = Desk::new().await;
-    let begun = desk
+    let mut fixture = Fixture::new().await;
+    let begun = fixture
         .call(
             Method::POST,
             "/images/disk.raw?uploads",
@@ -109,7 +121,7 @@ async fn uploads_in_parts() {
     let big = "x".repeat(5 * 1024 * 1024);
     let mut parts = String::new();
     for (number, body) in [(1, big.as_str()), (2, "end")] {
-        let part = desk
+        let part = fixture
             .put(
                 &format!("disk.raw?partNumber={number}&uploadId={id}"),
                 &[],
@@ -119,37 +131,37 @@ async fn uploads_in_parts() {
         let etag = header(&part, "etag");
         parts += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
     }
-    let listed = desk.get(&format!("disk.raw?uploadId={id}"), &[]).await;
+    let listed = fixture.get(&format!("disk.raw?uploadId={id}"), &[]).await;
     assert_eq!(elements(&listed, "PartNumber"), ["1", "2"]);
-    assert!(desk.told().is_empty());
+    assert!(fixture.announced().is_empty());
     let (target, body) = (
         format!("/images/disk.raw?uploadId={id}"),
         format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>"),
     );
-    desk.put("disk.raw", &[], "there").await;
-    let refused = desk
+    fixture.put("disk.raw", &[], "there").await;
+    let refused = fixture
         .call(Method::POST, &target, &[("if-none-match", "*")], &body)
         .await;
     assert_error(&refused, 412, "PreconditionFailed");
-    let done = desk.call(Method::POST, &target, &[], &body).await;
+    let done = fixture.call(Method::POST, &target, &[], &body).await;
     assert!(elements(&done, "ETag")[0].contains("-2"), "{}", text(&done));
     assert_eq!(
-        header(&desk.head("disk.raw").await, "content-length"),
+        header(&fixture.head("disk.raw").await, "content-length"),
         (big.len() + 3).to_string()
     );
     assert_eq!(
-        desk.s3.acl("images", "disk.raw").await.unwrap().unwrap(),
+        fixture.s3.acl("images", "disk.raw").await.unwrap().unwrap(),
         "aws-exec-read"
     );
     assert_eq!(
-        desk.told(),
+        fixture.announced(),
         [
             created("disk.raw", "PutObject"),
             created("disk.raw", "CompleteMultipartUpload")
         ]
     );
     assert_error(
-        &desk.call(Method::POST, &target, &[], &body).await,
+        &fixture.call(Method::POST, &target, &[], &body).await,
         404,
         "NoSuchUpload",
     );
@@ -157,7 +169,7 @@ async fn uploads_in_parts() {
 
 #[tokio::test(start_paused = true)]
 async fn bodies_as_boto3_and_the_rust_sdk_send_them() {
-    let desk = Desk::new().await;
+    let fixture = Fixture::new().await;
     let signed = (
         "authorization",
         "AWS4-HMAC-SHA256 Credential=AKIA/20261121/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=ab",
@@ -182,14 +194,14 @@ async fn bodies_as_boto3_and_the_rust_sdk_send_them() {
             ("x-amz-trailer", "x-amz-checksum-crc32"),
             ("x-amz-sdk-checksum-algorithm", "CRC32"),
         ];
-        let put = desk.put("a?x-id=PutObject", &headers, coded).await;
+        let put = fixture.put("a?x-id=PutObject", &headers, coded).await;
         assert_eq!(
             (put.status().as_u16(), header(&put, "x-amz-checksum-crc32")),
             (200, "NhCmhg=="),
             "{}",
             text(&put)
         );
-        let got = desk
+        let got = fixture
             .get("a", &[signed, ("x-amz-checksum-mode", "ENABLED")])
             .await;
         assert_eq!(
@@ -198,30 +210,33 @@ async fn bodies_as_boto3_and_the_rust_sdk_send_them() {
         );
         assert_eq!(header(&got, "x-amz-checksum-crc32"), "NhCmhg==");
         assert_error(
-            &desk
+            &fixture
                 .put("a", &headers, &coded.replace("hello", "hallo"))
                 .await,
             400,
             "BadDigest",
         );
         assert_error(
-            &desk.put("a", &headers, &coded[..9]).await,
+            &fixture.put("a", &headers, &coded[..9]).await,
             400,
             "IncompleteBody",
         );
-        assert_eq!(text(&desk.get("a", &[]).await), "hello");
+        assert_eq!(text(&fixture.get("a", &[]).await), "hello");
     }
     let of_another = [signed, ("x-amz-content-sha256", &*"0".repeat(64))];
     assert_error(
-        &desk.put("a", &of_another, "x").await,
+        &fixture.put("a", &of_another, "x").await,
         400,
         "InvalidRequest",
     );
     let url = "/images/a?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=x&X-Amz-Date=20200101T000000Z&X-Amz-Expires=1&X-Amz-SignedHeaders=host&X-Amz-Signature=ab";
-    assert_eq!(text(&desk.call(Method::GET, url, &[], "").await), "hello");
+    assert_eq!(
+        text(&fixture.call(Method::GET, url, &[], "").await),
+        "hello"
+    );
     let virtual_hosted = [("host", "images.s3.us-east-1.amazonaws.com")];
     assert_eq!(
-        text(&desk.call(Method::GET, "/a", &virtual_hosted, "").await),
+        text(&fixture.call(Method::GET, "/a", &virtual_hosted, "").await),
         "hello"
     );
 }
@@ -236,20 +251,24 @@ fn sha256(body: &[u8]) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn parts_and_their_whole_have_checksums() {
-    let desk = Desk::new().await;
+    let fixture = Fixture::new().await;
     let with_sha256 = [("x-amz-checksum-algorithm", "SHA256")];
-    let begun = desk
+    let begun = fixture
         .call(Method::POST, "/images/disk?uploads", &with_sha256, "")
         .await;
     assert_eq!(header(&begun, "x-amz-checksum-type"), "COMPOSITE");
     let id = elements(&begun, "UploadId")[0];
     let target = format!("disk?partNumber=1&uploadId={id}");
-    assert_error(&desk.put(&target, &[], "end").await, 400, "InvalidRequest");
+    assert_error(
+        &fixture.put(&target, &[], "end").await,
+        400,
+        "InvalidRequest",
+    );
     let sum = sha256(b"end");
-    let part = desk
+    let part = fixture
         .put(&target, &[("x-amz-checksum-sha256", &sum)], "end")
         .await;
-    let listed = desk.get(&format!("disk?uploadId={id}"), &[]).await;
+    let listed = fixture.get(&format!("disk?uploadId={id}"), &[]).await;
     assert_eq!(elements(&listed, "ChecksumSHA256"), [sum.as_str()]);
     assert_eq!(elements(&listed, "ChecksumAlgorithm"), ["SHA256"]);
 
@@ -260,41 +279,46 @@ async fn parts_and_their_whole_have_checksums() {
         )
     };
     let target = format!("/images/disk?uploadId={id}");
-    let silent = desk.call(Method::POST, &target, &[], &complete("")).await;
+    let silent = fixture
+        .call(Method::POST, &target, &[], &complete(""))
+        .await;
     assert_error(&silent, 400, "InvalidRequest");
     let wrong = complete("<ChecksumSHA256>AAAA</ChecksumSHA256>");
-    let wrong = desk.call(Method::POST, &target, &[], &wrong).await;
+    let wrong = fixture.call(Method::POST, &target, &[], &wrong).await;
     assert_error(&wrong, 400, "InvalidPart");
     let right = complete(&format!("<ChecksumSHA256>{sum}</ChecksumSHA256>"));
     let claim = [("x-amz-checksum-sha256", "AAAA-1")];
-    let claimed = desk.call(Method::POST, &target, &claim, &right).await;
+    let claimed = fixture.call(Method::POST, &target, &claim, &right).await;
     assert_error(&claimed, 400, "BadDigest");
     use base64::Engine as _;
     let bytes = base64::engine::general_purpose::STANDARD.decode(&sum);
     let composite = format!("{}-1", sha256(&bytes.unwrap()));
     let claim = [("x-amz-checksum-sha256", composite.as_str())];
-    let done = desk.call(Method::POST, &target, &claim, &right).await;
+    let done = fixture.call(Method::POST, &target, &claim, &right).await;
     assert_eq!(done.status(), 200, "{}", text(&done));
     let mode = [("x-amz-checksum-mode", "ENABLED")];
-    let got = desk.call(Method::HEAD, "/images/disk", &mode, "").await;
+    let got = fixture.call(Method::HEAD, "/images/disk", &mode, "").await;
     assert_eq!(header(&got, "x-amz-checksum-sha256"), composite);
     assert_eq!(header(&got, "x-amz-checksum-type"), "COMPOSITE");
     // A copy is of one piece.
-    desk.put("copy", &[("x-amz-copy-source", "images/disk")], "")
+    fixture
+        .put("copy", &[("x-amz-copy-source", "images/disk")], "")
         .await;
-    let got = desk.call(Method::HEAD, "/images/copy", &mode, "").await;
+    let got = fixture.call(Method::HEAD, "/images/copy", &mode, "").await;
     assert_eq!(header(&got, "x-amz-checksum-sha256"), sum);
 }
 
 #[tokio::test(start_paused = true)]
 async fn uploads_under_way_are_listed_in_pages() {
-    let desk = Desk::new().await;
+    let fixture = Fixture::new().await;
     for key in ["b", "a", "c/d"] {
-        desk.call(Method::POST, &format!("/images/{key}?uploads"), &[], "")
+        fixture
+            .call(Method::POST, &format!("/images/{key}?uploads"), &[], "")
             .await;
     }
     let list = async |more: &str| {
-        desk.call(Method::GET, &format!("/images?uploads{more}"), &[], "")
+        fixture
+            .call(Method::GET, &format!("/images?uploads{more}"), &[], "")
             .await
     };
     let all = list("").await;
@@ -310,7 +334,7 @@ async fn uploads_under_way_are_listed_in_pages() {
     assert_eq!(elements(&second, "Key"), ["c/d"]);
     assert_eq!(elements(&list("&prefix=c/").await, "Key"), ["c/d"]);
     let target = format!("/images/b?uploadId={id}");
-    let done = desk.call(Method::DELETE, &target, &[], "").await;
+    let done = fixture.call(Method::DELETE, &target, &[], "").await;
     assert_eq!(done.status(), 204);
     assert_eq!(elements(&list("").await, "Key"), ["a", "c/d"]);
 }

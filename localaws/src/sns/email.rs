@@ -1,4 +1,4 @@
-//! E-mail: one RFC 5322 file per message and subscriber, in a folder that stands for everybody's mailbox.
+//! Email: one RFC 5322 file per message and subscriber, in a folder that stands for everybody's mailbox.
 
 use std::fs;
 use std::io;
@@ -9,6 +9,7 @@ use mail_builder::MessageBuilder;
 use serde_json::{Value, json};
 
 use super::message::Published;
+use crate::clock::date;
 
 /// Who SNS says it is.
 const SENDER: (&str, &str) = ("AWS Notifications", "no-reply@sns.amazonaws.com");
@@ -17,20 +18,20 @@ const DEFAULT_SUBJECT: &str = "AWS Notification Message";
 /// How much of a subject a file's name shows.
 const LONGEST_SLUG: usize = 60;
 
-/// An e-mail to be written.
+/// An email to be written.
 #[derive(Debug)]
-pub(super) struct Mail<'a> {
+pub(super) struct Email<'a> {
     pub(super) published: &'a Published,
     pub(super) to: &'a str,
     /// The topic's display name, if it has one.
     pub(super) from: Option<&'a str>,
     pub(super) body: String,
-    /// Counts the mails, so that those of one second keep their order.
+    /// Counts the emails, so that those of one second keep their order.
     pub(super) number: u64,
 }
 
-impl Mail<'_> {
-    /// Writes the e-mail into the folder. Readers see it whole or not at all.
+impl Email<'_> {
+    /// Writes the email into the folder. Readers see it whole or not at all.
     pub(super) fn deliver(&self, mailbox: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(mailbox)?;
         let name = self.file_name();
@@ -71,7 +72,7 @@ impl Mail<'_> {
     pub(super) fn with_footer(message: &str, subscription_arn: &str) -> String {
         format!(
             "{message}\n\n--\nIf you wish to stop receiving notifications from this topic, please unsubscribe:\n\
-             {subscription_arn}\n(This mail was written by localaws and sent to nobody; there is no link to follow.)\n\n\
+             {subscription_arn}\n(This email was written by localaws and sent to nobody; there is no link to follow.)\n\n\
              Please do not reply directly to this email.\n"
         )
     }
@@ -80,11 +81,7 @@ impl Mail<'_> {
 /// The document that SNS sends to machines ("Parsing message formats", Amazon SNS Developer Guide).
 /// It is not signed and has no links: nothing here could stand behind them.
 pub(super) fn notification(published: &Published, message: &str) -> Value {
-    let at = published
-        .at
-        .to_zoned(TimeZone::UTC)
-        .strftime("%Y-%m-%dT%H:%M:%S.%3fZ")
-        .to_string();
+    let at = date(published.at);
     let mut document = json!({
         "Type": "Notification",
         "MessageId": published.message_id,

@@ -1,19 +1,37 @@
-//! The project's own template: what is deployed is what runs here.
+//! The project's template: what is deployed is what the tests run.
 
+mod grants;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use localaws::template::TemplateError;
+use localaws::template::stack::{Bucket, Function, Retry, Stack};
 use serde_json::{Value, json};
 
-use super::super::stack::{Bucket, Function, Retry, Stack};
-use super::{environment, read_with};
+const TEMPLATE: &str = include_str!("../../../template.yaml");
 
-const OWN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml"));
-
-pub(super) fn own(parameters: &[(&str, &str)]) -> Stack {
-    read_with(OWN, parameters).unwrap()
+fn read(parameters: &[(&str, &str)]) -> Result<Stack, TemplateError> {
+    let parameters: BTreeMap<_, _> = parameters
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    localaws::template::read(TEMPLATE, &parameters, "us-east-1", "amiwright")
 }
 
-pub(super) fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
+fn deployed(parameters: &[(&str, &str)]) -> Stack {
+    read(parameters).unwrap()
+}
+
+fn environment(function: &Function) -> Vec<(&str, &str)> {
+    function
+        .environment
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
+}
+
+fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
     stack
         .functions
         .iter()
@@ -22,8 +40,8 @@ pub(super) fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
 }
 
 #[test]
-fn the_own_template_has_its_bucket_topic_and_queue() {
-    let stack = own(&[]);
+fn the_template_has_its_bucket_topic_and_queue() {
+    let stack = deployed(&[]);
     let bucket = Bucket {
         logical_id: "Bucket".to_owned(),
         name: "amiwright-bucket".to_owned(),
@@ -37,7 +55,7 @@ fn the_own_template_has_its_bucket_topic_and_queue() {
     );
     assert!(
         stack.topics[0].subscriptions.is_empty(),
-        "no mail without an address"
+        "no email without an address"
     );
     assert_eq!(stack.queues.len(), 1);
     assert_eq!(
@@ -51,7 +69,7 @@ fn the_own_template_has_its_bucket_topic_and_queue() {
     );
     assert_eq!(stack.outputs["NotifyFunction"], "amiwright-Notify");
 
-    let stack = own(&[
+    let stack = deployed(&[
         ("NotificationEmail", "ops@example.com"),
         ("BucketName", "images"),
     ]);
@@ -63,8 +81,8 @@ fn the_own_template_has_its_bucket_topic_and_queue() {
 }
 
 #[test]
-fn the_own_template_has_three_functions() {
-    let stack = own(&[]);
+fn the_template_has_three_functions() {
+    let stack = deployed(&[]);
     let summary: Vec<_> = stack
         .functions
         .iter()
@@ -125,8 +143,8 @@ fn the_own_template_has_three_functions() {
 }
 
 #[test]
-fn the_own_template_wakes_its_functions() {
-    let stack = own(&[("StatePrefix", "state/")]);
+fn the_template_wakes_its_functions() {
+    let stack = deployed(&[("StatePrefix", "state/")]);
     let event = |what: &str, name: &str, key: &Value| {
         json!({"source": "aws.s3", "detail-type": what,
                "detail": {"bucket": {"name": name}, "object": {"key": key}}})
@@ -136,7 +154,7 @@ fn the_own_template_wakes_its_functions() {
         function(&stack, id)
             .rules
             .iter()
-            .any(|rule| crate::events::matches(&rule.pattern, event).unwrap())
+            .any(|rule| localaws::events::matches(&rule.pattern, event).unwrap())
     };
     let manifests = [
         "a.image.yaml",
@@ -161,14 +179,24 @@ fn the_own_template_wakes_its_functions() {
             "{key}"
         );
     }
-    let status = created("amiwright-bucket", &json!("state/status/a.image.yaml.json"));
-    assert!(takes("Notify", &status));
-    assert!(!takes("RegisterImage", &status));
+    let due = created("amiwright-bucket", &json!("state/due/a.image.yaml.due"));
+    assert!(takes("Notify", &due));
+    for own in [
+        "due/a.image.yaml.due",
+        "open/a.image.yaml.open",
+        "status/a.image.yaml.json",
+    ] {
+        let own = created("amiwright-bucket", &json!(format!("state/{own}")));
+        assert!(!takes("RegisterImage", &own));
+    }
     let bundle = created(
         "amiwright-bucket",
         &json!("state/bundles/web.image.yaml/1f0c.manifest.xml"),
     );
-    assert!(takes("RegisterImage", &bundle), "wakes who waits for it");
+    assert!(
+        takes("RegisterImage", &bundle),
+        "wakes the image that waits for it"
+    );
     assert!(!takes(
         "RegisterImage",
         &created("amiwright-bucket", &json!("web.part.0"))
@@ -178,8 +206,8 @@ fn the_own_template_wakes_its_functions() {
 }
 
 #[test]
-fn the_own_template_tries_again_only_what_is_no_tick() {
-    let stack = own(&[]);
+fn the_template_does_not_retry_ticks() {
+    let stack = deployed(&[]);
     let once = Retry {
         attempts: 0,
         maximum_event_age: Duration::from_secs(60),
@@ -242,28 +270,7 @@ fn parameters_are_checked_by_their_own_rules() {
         ("NotifyStarted", "yes", "AllowedValues are true, false"),
         ("Unheard", "x", "Known: NotificationEmail, BucketName"),
     ] {
-        let error = read_with(OWN, &[(name, value)]).unwrap_err().to_string();
+        let error = read(&[(name, value)]).unwrap_err().to_string();
         assert!(error.contains(message), "{name}: {error}");
     }
-    let rules = "Parameters:\n  P: {Type: Number, MinValue: 3, MaxValue: 5}\nResources: {}\nOutputs: {O: {Value: !Ref P}}";
-    assert_eq!(read_with(rules, &[("P", "4")]).unwrap().outputs["O"], "4");
-    for (value, message) in [
-        ("2", "MinValue is 3"),
-        ("6", "MaxValue is 5"),
-        ("x", "not a number"),
-    ] {
-        assert!(
-            read_with(rules, &[("P", value)])
-                .unwrap_err()
-                .problem
-                .contains(message),
-            "{value}"
-        );
-    }
-    assert!(
-        read_with(rules, &[])
-            .unwrap_err()
-            .problem
-            .contains("no default")
-    );
 }

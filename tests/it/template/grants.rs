@@ -1,10 +1,9 @@
 //! What the project's own template lets its functions do.
 
+use localaws::template::stack::Function;
 use serde_json::{Value, json};
 
-use super::super::stack::Function;
-use super::environment;
-use super::own::{function, own};
+use super::{deployed, environment, function};
 
 /// Actions that take no resource (Service Authorization Reference, "Actions defined by Amazon EC2").
 const WITHOUT_RESOURCE: [&str; 10] = [
@@ -37,8 +36,8 @@ fn statement<'a>(function: &'a Function, sid: &str) -> &'a Value {
 }
 
 #[test]
-fn the_own_template_grants_no_more_than_is_needed() {
-    let stack = own(&[("ExistingBucketName", "mine")]);
+fn the_template_grants_no_more_than_is_needed() {
+    let stack = deployed(&[("ExistingBucketName", "mine")]);
     assert!(stack.buckets.is_empty());
     for function in &stack.functions {
         for statement in &function.policies {
@@ -70,7 +69,7 @@ fn the_own_template_grants_no_more_than_is_needed() {
         "arn:aws:ec2:us-east-1::image/*"
     );
     assert_eq!(
-        statement(register, "SettleImages")["Resource"],
+        statement(register, "FinalizeImages")["Resource"],
         "arn:aws:s3:::mine/amiwright/open/*"
     );
     let publishers: Vec<_> = stack
@@ -85,20 +84,25 @@ fn the_own_template_grants_no_more_than_is_needed() {
         .map(|function| function.binary.as_str())
         .collect();
     assert_eq!(publishers, ["advance-tasks", "notify"]);
-    let notify = function(&stack, "Notify")
-        .policies
-        .iter()
-        .map(|statement| statement["Action"].to_string());
+    let notify = function(&stack, "Notify");
     assert!(
         notify
-            .into_iter()
-            .all(|actions| !actions.contains("ec2:") && !actions.contains("Delete"))
+            .policies
+            .iter()
+            .all(|statement| !statement["Action"].to_string().contains("ec2:"))
+    );
+    assert_eq!(
+        statement(notify, "DeleteMarkers")["Resource"],
+        json!([
+            "arn:aws:s3:::mine/amiwright/due/*",
+            "arn:aws:s3:::mine/amiwright/open/*"
+        ])
     );
 }
 
 #[test]
-fn the_own_template_touches_only_what_is_its_own() {
-    let stack = own(&[("ExistingBucketName", "mine")]);
+fn the_template_touches_only_what_is_its_own() {
+    let stack = deployed(&[("ExistingBucketName", "mine")]);
     let mine = json!({"aws:ResourceTag/amiwright:manifest": "s3://mine/*"});
     let wanted = json!({"aws:RequestTag/amiwright:manifest": "s3://mine/*"});
     for id in ["RegisterImage", "AdvanceTasks"] {
@@ -134,6 +138,7 @@ fn the_own_template_touches_only_what_is_its_own() {
             places,
             [
                 "arn:aws:s3:::mine/amiwright/open/*",
+                "arn:aws:s3:::mine/amiwright/due/*",
                 "arn:aws:s3:::mine/amiwright/bundles/*",
                 "arn:aws:s3:::mine/ami-*.bin"
             ]
@@ -142,7 +147,7 @@ fn the_own_template_touches_only_what_is_its_own() {
 }
 
 #[test]
-fn the_own_template_grants_what_is_named_and_nothing_else() {
+fn the_template_grants_what_is_named_and_nothing_else() {
     let optional = [
         "ReadOtherBuckets",
         "ListOtherBuckets",
@@ -150,12 +155,12 @@ fn the_own_template_grants_what_is_named_and_nothing_else() {
         "ReadTheBundleKey",
         "DecryptTheBundleKey",
     ];
-    let stack = own(&[]);
+    let stack = deployed(&[]);
     for sid in optional {
         let found = find_statement(function(&stack, "AdvanceTasks"), sid);
         assert_eq!(found, None, "nothing is named");
     }
-    let stack = own(&[
+    let stack = deployed(&[
         ("OtherBuckets", "arn:aws:s3:::disks,arn:aws:s3:::archive"),
         ("BundleKeyParameter", "/amiwright/bundle-key"),
         ("VmImportRole", "images-import"),

@@ -1,0 +1,179 @@
+//! What is counted: one image, many, and the same manifest again; and what each call is for.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::time::Duration;
+
+use localaws::faults::Call;
+
+use super::world::CountedWorld;
+
+/// Disks that are dropped at once.
+const MANY: usize = 50;
+
+/// So long that sweeps come by, which have nothing to do.
+const SWEEPS: Duration = Duration::from_secs(61 * 60);
+
+/// Nothing is dropped in the second of a tick, and no import ends in one.
+const BETWEEN_TICKS: Duration = Duration::from_secs(10);
+
+/// What happens while calls are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    /// A manifest of a snapshot, until its image is finalized.
+    Snapshot,
+    /// A manifest of a disk whose import takes two minutes.
+    ShortImport,
+    /// A manifest of a disk whose import takes twenty minutes.
+    LongImport,
+    /// Fifty manifests of a disk at once.
+    ManyImports,
+    /// The manifest of the snapshot again, with nothing changed, after its image was finalized.
+    SnapshotAgain,
+    /// The manifest of the disk again.
+    DiskAgain,
+}
+
+impl Scenario {
+    /// What it is, in a heading.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::ShortImport => "disk of 1 MiB, import of 2 minutes",
+            Self::LongImport => "disk of 1 MiB, import of 20 minutes",
+            Self::ManyImports => "50 disks at once, each",
+            Self::SnapshotAgain => "the same manifest again, snapshot",
+            Self::DiskAgain => "the same manifest again, disk",
+        }
+    }
+
+    /// Runs it in a world of its own.
+    ///
+    /// # Errors
+    /// If the world fails, or the images are not made.
+    pub(crate) async fn run(self) -> Result<Counted, Box<dyn Error>> {
+        let minutes = if self == Self::LongImport { 20 } else { 2 };
+        let world = CountedWorld::new(Duration::from_secs(60 * minutes)).await?;
+        let images = if self == Self::ManyImports { MANY } else { 1 };
+        let is_snapshot = matches!(self, Self::Snapshot | Self::SnapshotAgain);
+        let is_again = matches!(self, Self::SnapshotAgain | Self::DiskAgain);
+        let mut begin = 0;
+        for _ in 0..=usize::from(is_again) {
+            world.run_for(SWEEPS + BETWEEN_TICKS).await;
+            begin = world.call_number();
+            if is_snapshot {
+                world.drop_snapshot().await?;
+            } else {
+                world.drop_disks(images).await?;
+            }
+            world.rest().await?;
+        }
+        let calls = world.calls_since(begin);
+        begin = world.call_number();
+        world.run_for(SWEEPS).await;
+        let swept = world.calls_since(begin).len();
+        begin = world.call_number();
+        world.run_for(SWEEPS).await;
+        if world.available() != images {
+            return Err(format!("{} of {images} images", world.available()).into());
+        }
+        let idle = world.calls_since(begin).len();
+        let calls = calls.iter().map(|call| Purpose::of(call, &world)).collect();
+        Ok(Counted {
+            images,
+            calls,
+            swept,
+            idle,
+        })
+    }
+}
+
+/// The calls of a scenario.
+pub(crate) struct Counted {
+    /// The images that they were made for.
+    pub(crate) images: usize,
+    /// The calls until nothing was open any more, in their order.
+    pub(crate) calls: Vec<Purpose>,
+    /// How many calls the sweeps made in the hour after that.
+    pub(crate) swept: usize,
+    /// How many calls were made in the hour after that one.
+    pub(crate) idle: usize,
+}
+
+impl Counted {
+    /// How many calls were made for each image, rounded up.
+    pub(crate) fn each(&self) -> usize {
+        self.calls.len().div_ceil(self.images)
+    }
+}
+
+/// How many calls were made for each purpose.
+pub(crate) fn by_purpose(calls: &[Purpose]) -> BTreeMap<&Purpose, usize> {
+    let mut counts = BTreeMap::new();
+    for call in calls {
+        *counts.entry(call).or_default() += 1;
+    }
+    counts
+}
+
+/// A call by what it is done to, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Purpose {
+    /// The action of AWS.
+    pub(crate) action: String,
+    /// What it is done to.
+    pub(crate) object: &'static str,
+    /// The function that made it.
+    pub(crate) function: String,
+}
+
+impl Purpose {
+    fn of(call: &Call, world: &CountedWorld) -> Self {
+        let key = call.key.as_deref().unwrap_or_default();
+        let object = match key.strip_prefix(&world.state) {
+            Some(own) if own.starts_with("status/") => "status",
+            Some(own) if own.starts_with("open/") => "open marker",
+            Some(own) if own.starts_with("due/") => "due marker",
+            Some(_) => "another object of amiwright's",
+            None if key.ends_with(".image.yaml") => "manifest",
+            None if !key.is_empty() => "disk",
+            None => Self::of_service(&call.service, &call.action),
+        };
+        Self {
+            action: call.action.clone(),
+            object,
+            function: call.function.clone().unwrap_or_default(),
+        }
+    }
+
+    /// What it is made for.
+    pub(crate) fn reason(&self) -> &'static str {
+        match (self.action.as_str(), self.object) {
+            ("GetObject", "manifest") => "what is asked for",
+            ("HeadObject", "manifest") => "whether a newer version waits",
+            ("GetObject", "status") => "what is known",
+            ("PutObject", "status") => "what was done, seen or sent",
+            ("PutObject", "open marker") => "ticks look at it from now on",
+            ("DeleteObject", "open marker") => "ticks look at it no more",
+            ("PutObject", "due marker") => "wakes notify",
+            ("DeleteObject", "due marker") => "nothing is due any more",
+            ("HeadObject", "disk") => "its size and version",
+            ("GetObject", "disk") => "its format, by its first bytes",
+            ("HeadBucket", _) => "its Region",
+            ("CreateTags", _) => "whose it is",
+            ("Publish", _) => "the email",
+            (action, _) if action.starts_with("Describe") => "whether it is there, and its state",
+            _ => "makes it",
+        }
+    }
+
+    fn of_service(service: &str, action: &str) -> &'static str {
+        match (service, action) {
+            ("s3", _) => "bucket",
+            ("sns", _) => "notice",
+            (_, action) if action.contains("Import") => "import",
+            (_, "CreateTags" | "DescribeSnapshots") => "snapshot",
+            _ => "AMI",
+        }
+    }
+}

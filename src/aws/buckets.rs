@@ -1,0 +1,93 @@
+//! S3: buckets.
+
+use aws_sdk_s3::types::EncodingType;
+use percent_encoding::percent_decode_str;
+
+use super::error::classify;
+use super::objects::{timestamp, unsigned};
+use super::{Aws, AwsError, ObjectInfo};
+
+impl Aws {
+    /// Lists all objects under a prefix.
+    ///
+    /// # Errors
+    /// If S3 does not answer, or refuses.
+    pub async fn list_objects(
+        &self,
+        bucket: &str,
+        prefix: &str,
+    ) -> Result<Vec<ObjectInfo>, AwsError> {
+        let mut objects = Vec::new();
+        self.each_page(bucket, prefix, |page| {
+            objects.extend(page);
+            true
+        })
+        .await?;
+        Ok(objects)
+    }
+
+    /// Lists the objects under a prefix page by page, until `take` returns false.
+    ///
+    /// Keys are requested URL-encoded: anyone may upload an object whose key XML cannot represent, and one such key would
+    /// make the whole list unreadable (API reference, ListObjectsV2, `encoding-type`).
+    ///
+    /// # Errors
+    /// If S3 does not answer, or refuses.
+    pub async fn each_page(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        mut take: impl FnMut(Vec<ObjectInfo>) -> bool,
+    ) -> Result<(), AwsError> {
+        let mut pages = self
+            .s3()
+            .list_objects_v2()
+            .bucket(bucket)
+            .prefix(prefix)
+            .encoding_type(EncodingType::Url)
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                AwsError::new(
+                    "ListObjectsV2",
+                    format!("listing s3://{bucket}/{prefix}"),
+                    &error,
+                )
+            })?;
+            let encoded = page.encoding_type == Some(EncodingType::Url);
+            let objects = page.contents.unwrap_or_default().into_iter();
+            let objects = objects.map(|object| ObjectInfo {
+                key: listed_key(object.key.unwrap_or_default(), encoded),
+                etag: object.e_tag.unwrap_or_default(),
+                version_id: None,
+                size: unsigned(object.size),
+                modified_at: timestamp(object.last_modified.as_ref()),
+            });
+            if !take(objects.collect()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The Region of a bucket; none if S3 does not report it.
+    ///
+    /// # Errors
+    /// If the bucket does not exist, or access to it is denied.
+    pub async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, AwsError> {
+        let request = self.s3().head_bucket().bucket(bucket);
+        let doing = format!("checking the bucket {bucket}");
+        let output = classify("HeadBucket", doing, request.send().await)?;
+        Ok(output.bucket_region)
+    }
+}
+
+/// A key of a list, decoded.
+fn listed_key(key: String, encoded: bool) -> String {
+    if !encoded {
+        return key;
+    }
+    let spaced = key.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+}

@@ -1,0 +1,159 @@
+//! Small objects that list what needs work: images that are not finalized, notices that are due, and where the next tick
+//! begins.
+
+use jiff::Timestamp;
+
+use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
+use crate::config::Config;
+use crate::image::status::ManifestVersion;
+
+/// Largest resume point that is read: a time, and a key of at most 1024 bytes.
+const RESUME_POINT_MAX: u64 = 2048;
+
+/// Says that this manifest's image is not finalized.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenMarker {
+    /// The manifest's key.
+    pub manifest_key: String,
+    /// The `ETag` it had when it was listed.
+    pub etag: String,
+    /// When it was written.
+    pub opened_at: Timestamp,
+}
+
+/// Marks a manifest's image as not finalized, before its status is written. Returns the marker's `ETag`, or that another
+/// invocation has marked it: only one starts a version. The marker is written where there is none, or in place of the
+/// one whose `ETag` is `known`.
+///
+/// It holds the version it is for and the time: who finalizes one version cannot delete the marker of the next, nor that
+/// of the same manifest with another bundle.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn mark_open(
+    aws: &Aws,
+    config: &Config,
+    version: &ManifestVersion,
+    known: Option<&str>,
+    now: Timestamp,
+) -> Result<Saved, AwsError> {
+    let content = format!("{} {} {now}\n", version.sha256, version.uploaded_at).into_bytes();
+    let key = config.state.open_key(&version.key);
+    let created = aws.put_if(&config.bucket, &key, content.clone(), None);
+    match (created.await?, known) {
+        (Saved::Conflict, Some(known)) => {
+            let replaced = aws.put_if(&config.bucket, &key, content, Some(known));
+            replaced.await
+        }
+        (saved, _) => Ok(saved),
+    }
+}
+
+/// Deletes the open marker of a finalized image if it still has this `ETag`, and says whether it is gone: another version
+/// may have been opened since.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn mark_finalized(
+    aws: &Aws,
+    config: &Config,
+    manifest_key: &str,
+    etag: &str,
+) -> Result<bool, AwsError> {
+    let key = config.state.open_key(manifest_key);
+    aws.delete_if(&config.bucket, &key, etag).await
+}
+
+/// The manifests whose images are not finalized, the oldest marker first.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, AwsError> {
+    let mut objects = aws
+        .list_objects(&config.bucket, &config.state.open_markers())
+        .await?;
+    objects.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
+    let marker = |object: ObjectInfo| {
+        let manifest_key = config.state.manifest_of_open(&object.key)?.to_owned();
+        Some(OpenMarker {
+            manifest_key,
+            etag: object.etag,
+            opened_at: object.modified_at,
+        })
+    };
+    Ok(objects.into_iter().filter_map(marker).collect())
+}
+
+/// Says that the status of this manifest has a notice that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueMarker {
+    /// The manifest's key.
+    pub manifest_key: String,
+    /// Its `ETag`; none if the event that told of it does not say.
+    pub etag: Option<String>,
+}
+
+/// Wakes `notify` for the status that was just written. It holds that status's `ETag`: no two markers are the same.
+///
+/// A failure is no reason to fail what was done and saved: the schedule sends what `notify` does not.
+pub(super) async fn mark_due(aws: &Aws, config: &Config, manifest_key: &str, status_etag: &str) {
+    let key = config.state.due_key(manifest_key);
+    let content = format!("{status_etag}\n");
+    if let Err(error) = aws.put_object(&config.bucket, &key, &content).await {
+        tracing::warn!(manifest = manifest_key, %error, "notify is not woken; the schedule sends the notice");
+    }
+}
+
+/// Deletes a due marker, if it is still the same: a newer one is for a newer notice. One whose `ETag` nobody knows stays,
+/// until a sweep finds it.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn delete_due(aws: &Aws, config: &Config, marker: &DueMarker) -> Result<(), AwsError> {
+    if let Some(etag) = &marker.etag {
+        let key = config.state.due_key(&marker.manifest_key);
+        aws.delete_if(&config.bucket, &key, etag).await?;
+    }
+    Ok(())
+}
+
+/// Remembers where a tick ran out of time: the next one begins with this marker, so that none is left out for good.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn save_resume_point(
+    aws: &Aws,
+    config: &Config,
+    next: &OpenMarker,
+) -> Result<(), AwsError> {
+    let content = format!("{}\n{}\n", next.opened_at, next.manifest_key);
+    let key = config.state.resume_key();
+    aws.put_object(&config.bucket, &key, &content).await?;
+    Ok(())
+}
+
+/// Rotates the markers, oldest first, so that they begin where an earlier tick ran out of time.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn load_resume_point(
+    aws: &Aws,
+    config: &Config,
+    open: &mut [OpenMarker],
+) -> Result<(), AwsError> {
+    let key = config.state.resume_key();
+    let object = aws
+        .get_object(&config.bucket, &key, Which::Current, RESUME_POINT_MAX)
+        .await?;
+    let content = object.and_then(|object| object.content).unwrap_or_default();
+    let content = String::from_utf8_lossy(&content);
+    let point = content
+        .split_once('\n')
+        .and_then(|(at, key)| Some((at.parse::<Timestamp>().ok()?, key.trim_end_matches('\n'))));
+    if let Some(point) = point {
+        let before = |marker: &OpenMarker| (marker.opened_at, &*marker.manifest_key) < point;
+        let at = open.partition_point(before);
+        open.rotate_left(at.min(open.len()));
+    }
+    Ok(())
+}

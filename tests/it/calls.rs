@@ -1,0 +1,60 @@
+//! How many calls an image takes, at the wire: none is made that has no use. `cargo run --features bench --bin
+//! call-counter` prints what each is for.
+
+#[path = "../../benches/calls/scenario.rs"]
+mod scenario;
+#[path = "../../benches/calls/world.rs"]
+mod world;
+
+use scenario::{Counted, Scenario, by_purpose};
+
+/// Counts; fails, with all that were made, if there are more calls for each image than `limit`.
+async fn at_most(limit: usize, scenario: Scenario) -> Counted {
+    let counted = scenario.run().await.unwrap();
+    let made: Vec<String> = by_purpose(&counted.calls)
+        .iter()
+        .map(|(it, count)| {
+            let (action, object, function) = (&it.action, it.object, &it.function);
+            format!("{count} {action} {object}: {} ({function})", it.reason())
+        })
+        .collect();
+    let title = scenario.title();
+    assert!(
+        counted.each() <= limit,
+        "{title}: {}: {made:#?}",
+        counted.each()
+    );
+    counted
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot() {
+    let counted = at_most(19, Scenario::Snapshot).await;
+    assert!(counted.swept <= 2, "{}", counted.swept);
+    assert_eq!(counted.idle, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_import() {
+    at_most(41, Scenario::ShortImport).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_import() {
+    at_most(87, Scenario::LongImport).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_imports_at_once() {
+    at_most(40, Scenario::ManyImports).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_manifest_again() {
+    for scenario in [Scenario::SnapshotAgain, Scenario::DiskAgain] {
+        let counted = at_most(3, scenario).await;
+        // One sweep reviews what was written within a minute of its upload, and remembers it.
+        assert!(counted.swept <= 2, "{}", counted.swept);
+        assert_eq!(counted.idle, 0);
+    }
+}
