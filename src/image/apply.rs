@@ -182,10 +182,8 @@ fn reject(status: &mut Status, mut found: Vec<Problem>, now: Timestamp) {
     }
     let why = problems::summary(found.len());
     let surplus = found.len().saturating_sub(PROBLEMS_KEPT);
+    status.problems_omitted = u32::try_from(surplus).unwrap_or(u32::MAX);
     found.truncate(PROBLEMS_KEPT);
-    if surplus > 0 {
-        found.push(problems::and_more(surplus));
-    }
     found.iter_mut().for_each(Problem::shorten);
     status.problems = found;
     move_to(status, State::Rejected, status.build.step, why, now);
