@@ -110,7 +110,7 @@ fn outcome(status: &Status) -> String {
         .collect();
     let ids = ids.join(" ");
     let what = match status.state {
-        State::Rejected => format!("rejected, {}", counted(status.problems.len(), "problem")),
+        State::Rejected => format!("rejected, {}", counted(status.problem_count(), "problem")),
         State::Failed => {
             let failure = status.build.failure.as_ref();
             let why = failure.map(|failure| failure.code.as_ref().unwrap_or(&failure.message));

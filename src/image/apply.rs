@@ -182,10 +182,8 @@ fn reject(status: &mut Status, mut found: Vec<Problem>, now: Timestamp) {
     }
     let why = problems::summary(found.len());
     let surplus = found.len().saturating_sub(PROBLEMS_KEPT);
+    status.problems_omitted = u32::try_from(surplus).unwrap_or(u32::MAX);
     found.truncate(PROBLEMS_KEPT);
-    if surplus > 0 {
-        found.push(problems::and_more(surplus));
-    }
     found.iter_mut().for_each(Problem::shorten);
     status.problems = found;
     move_to(status, State::Rejected, status.build.step, why, now);
@@ -199,9 +197,12 @@ fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
         // The claim is over: nothing was sent, or nothing was begun.
         store.asked_at = None;
     }
-    let waiting = Waiting { reason, since };
-    let mut changed = status.build.waiting.as_ref() != Some(&waiting);
-    status.build.waiting = Some(waiting);
+    // The same error in other words (a time, a request id) is not worth a write.
+    let before = status.build.waiting.as_ref();
+    let mut changed = !before.is_some_and(|before| before.reason.is_same(&reason));
+    if changed {
+        status.build.waiting = Some(Waiting { reason, since });
+    }
     // Polling for hours is usual; then only what keeps it from polling counts.
     let is_long = if status.build.step.polls() {
         now.duration_since(since) > WAITING_LONG

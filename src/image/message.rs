@@ -65,7 +65,7 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Rejected => {
             format!(
                 "Manifest rejected ({}): {what}",
-                counted(status.problems.len(), "problem")
+                counted(status.problem_count(), "problem")
             )
         }
         NoticeKind::WaitingLong => format!("AMI still waiting: {what}"),
@@ -129,7 +129,7 @@ fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestam
         "previousInvalid": status.invalidates_previous(),
         "seconds": elapsed,
         "problems": problems,
-        "problemCount": status.problems.len(),
+        "problemCount": status.problem_count(),
         "failure": failure,
         "waiting": build.waiting,
         "object": build.object,
@@ -189,7 +189,7 @@ pub(super) fn condition(status: &Status) -> String {
             None => format!("step {}", build.step),
         },
         State::Failed => build.failure.as_ref().map(failure_line).unwrap_or_default(),
-        State::Rejected => problems::summary(status.problems.len()),
+        State::Rejected => problems::summary(status.problem_count()),
         State::Available | State::Cancelled | State::Superseded => String::new(),
     }
 }

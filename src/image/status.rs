@@ -56,6 +56,9 @@ pub struct Status {
     /// Why the manifest was rejected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+    /// How many more problems there were than `problems` keeps.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub problems_omitted: u32,
     /// The versions of the manifest before this one that have AMIs, oldest first. They are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub previous: Vec<PreviousVersion>,
@@ -166,6 +169,7 @@ impl Status {
             cancel: None,
             retry: None,
             problems: Vec::new(),
+            problems_omitted: 0,
             previous: Vec::new(),
             conditions: Vec::new(),
             notices: Vec::new(),
@@ -187,6 +191,13 @@ impl Status {
     #[must_use]
     pub fn image_in(&self, region: &str) -> Option<&RegionStatus> {
         self.regions.get(region)
+    }
+
+    /// How many problems the manifest has, with those that are not kept.
+    #[must_use]
+    pub fn problem_count(&self) -> usize {
+        let omitted = usize::try_from(self.problems_omitted).unwrap_or(usize::MAX);
+        self.problems.len().saturating_add(omitted)
     }
 
     /// Whether the previous AMIs lost their registration: the objects they were registered from are now another

@@ -30,6 +30,9 @@ pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io:
         for problem in &status.problems {
             writeln!(out, "  - {}", plain(&problem.to_string()))?;
         }
+        if status.problems_omitted > 0 {
+            writeln!(out, "  and {} more", status.problems_omitted)?;
+        }
     }
     if !status.notices.is_empty() {
         writeln!(out, "\nNotices")?;

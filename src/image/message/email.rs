@@ -73,7 +73,7 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Failed => format!("The image {name} failed."),
         NoticeKind::Rejected => format!(
             "The manifest was rejected: {}. Nothing was changed in AWS.",
-            counted(status.problems.len(), "problem")
+            counted(status.problem_count(), "problem")
         ),
         NoticeKind::WaitingLong => format!(
             "The image {name} has been waiting since {}.",
@@ -219,9 +219,13 @@ fn problems(status: &Status, shown: usize) -> String {
             let _ = writeln!(text, "    [{}]", on_one_line(rule));
         }
     }
-    let left = status.problems.len().saturating_sub(shown);
+    let left = status.problem_count().saturating_sub(shown);
     if left > 0 {
-        let _ = writeln!(text, "  and {left} more, all in the status");
+        let kept = match status.problems_omitted {
+            0 => "all in the status".to_owned(),
+            _ => format!("the first {} in the status", status.problems.len()),
+        };
+        let _ = writeln!(text, "  and {left} more, {kept}");
     }
     text.push_str(if status.build.step == Step::CheckObject {
         "\nUpload the right object, or correct the manifest; then upload the manifest again.\n"

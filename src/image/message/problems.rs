@@ -14,12 +14,6 @@ pub fn summary(count: usize) -> String {
     format!("{} in the manifest", counted(count, "problem"))
 }
 
-/// Stands for the problems that a status does not keep.
-#[must_use]
-pub fn and_more(count: usize) -> Problem {
-    Problem::new(format!("and {} more", counted(count, "problem")))
-}
-
 /// The failure of an image whose bundle a task has made, if one has: then they are not the uploader's problems.
 #[must_use]
 pub fn of_task(status: &Status, problems: &[Problem]) -> Option<Failure> {
@@ -28,7 +22,7 @@ pub fn of_task(status: &Status, problems: &[Problem]) -> Option<Failure> {
     let mut messages: Vec<String> = shown.map(|it| on_one_line(&it.message)).collect();
     let surplus = problems.len().saturating_sub(PROBLEMS_SHOWN);
     if surplus > 0 {
-        messages.push(and_more(surplus).message);
+        messages.push(format!("and {}", counted(surplus, "more problem")));
     }
     Some(failures::bundle_invalid(task, messages.join("; ")))
 }

@@ -51,6 +51,7 @@ fn full() -> Status {
     });
     status.retry = Some(Retry { asked_at: after(2) });
     status.problems = vec![Problem::new("no").at(7, 13).with_path("register.bootMode")];
+    status.problems_omitted = 50;
     status.regions.get_mut(REGION).unwrap().unseen_since = Some(after(4));
     status.open_marker = Some("\"cdef\"".to_owned());
     let build = &mut status.build;

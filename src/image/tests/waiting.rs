@@ -47,7 +47,7 @@ fn since_is_kept_for_the_same_reason() {
     assert_eq!(since(&status), after(3));
     // Of an error its code counts: its message may name times and request ids.
     wait(&mut status, retrying(Some("Slow"), "request 1"), 4);
-    wait(&mut status, retrying(Some("Slow"), "request 2"), 5);
+    assert!(!wait(&mut status, retrying(Some("Slow"), "request 2"), 5));
     assert_eq!(since(&status), after(4));
     wait(&mut status, retrying(Some("Other"), "request 2"), 6);
     assert_eq!(since(&status), after(6));
