@@ -13,10 +13,10 @@ use crate::Failures;
 use crate::aws::{AwsError, FILTER_VALUES_MAX, STORED_IDS_MAX};
 use crate::image::Status;
 use crate::image::observed::{ObservedImage, ObservedTask};
-use crate::image::plan::{self, Next};
 use crate::image::outcome::Evidence;
-use crate::image::words::Step;
+use crate::image::plan::{self, Next};
 use crate::image::task::{TaskKind, polling_interval};
+use crate::image::words::Step;
 use crate::reconcile::{self, Context, Error};
 use crate::store::{Loaded, OpenMarker};
 

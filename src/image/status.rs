@@ -298,17 +298,6 @@ impl Status {
         true
     }
 
-    /// Makes the status smaller by what is needed least: history, and notices that were sent. Returns whether there was
-    /// any of it.
-    pub fn shrink(&mut self) -> bool {
-        let before = (self.history.len(), self.notices.len());
-        let surplus = self.history.len().div_ceil(2);
-        self.history.drain(..surplus);
-        // The newest one stays: it is known by it which numbers were used.
-        self.drop_sent(1);
-        before != (self.history.len(), self.notices.len())
-    }
-
     fn drop_sent(&mut self, kept: usize) {
         let sent = self.notices.iter().filter(|it| it.sent_at.is_some());
         let mut surplus = sent.count().saturating_sub(kept);

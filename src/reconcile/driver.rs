@@ -355,11 +355,7 @@ async fn refused(context: Context<'_>, mut draft: Draft, error: Error) -> Error 
 
 /// Saves a status. The image of one that would be too large is not lost: it fails, with all that was seen of it if that
 /// can be kept. That counts as somebody else's write.
-async fn save(
-    context: Context<'_>,
-    status: &Status,
-    etag: Option<&str>,
-) -> Result<Saved, Error> {
+async fn save(context: Context<'_>, status: &Status, etag: Option<&str>) -> Result<Saved, Error> {
     let Context {
         aws, config, now, ..
     } = context;

@@ -64,22 +64,3 @@ fn old_notices_are_dropped_but_unsent_ones_are_kept_and_no_number_is_used_twice(
     let expected: Vec<u64> = std::iter::once(3).chain(21..=41).collect();
     assert_eq!(numbers, expected);
 }
-
-#[test]
-fn a_number_is_not_used_again_though_a_status_was_shrunk() {
-    let mut status = available();
-    assert!(status.notice_sent(1, "id", after(2)));
-    assert!(status.shrink());
-    while status.shrink() {}
-    note_settings_changed(&mut status, manifest(DIGEST), "eeee".to_owned(), after(3));
-    assert_eq!(status.notices.last().unwrap().seq, 2);
-}
-
-#[test]
-fn shrinking_keeps_every_notice_that_is_to_be_sent() {
-    let mut status = available();
-    while status.shrink() {}
-    assert_eq!(kinds(&status), [NoticeKind::Completed]);
-    assert_eq!(status.unsent().count(), 1);
-    assert!(status.history.is_empty());
-}
