@@ -323,6 +323,9 @@ async fn step(
     claimed: bool,
 ) -> Result<StepOutcome, Error> {
     let next = plan::next(&draft.status, context.now);
+    if !claimed && let Some(wait) = build::rate_limited(context, next, &draft.status) {
+        return Ok(wait);
+    }
     let manifest = if build::reads_manifest(next) {
         manifest.read(context, &draft.status).await?
     } else {

@@ -62,12 +62,6 @@ impl<'a> StepContext<'a> {
         (!self.has_waited(&reason, limit)).then_some(StepOutcome::Wait(reason))
     }
 
-    /// A wait for the request rate of this action, if that is used up: what would be observed before is not needed then.
-    fn rate_limited(&self, action: &'static str) -> Option<StepOutcome> {
-        let action = (!self.aws().has_capacity(action)).then(|| action.to_owned())?;
-        Some(StepOutcome::Wait(WaitReason::RateLimited { action }))
-    }
-
     /// EC2 refuses to make something. At the first attempt nothing was made, and the image fails. An earlier one may
     /// have been heard although its answer was lost: what it made is looked for first, at every tick for a while.
     fn refused(&self, action: &str, error: AwsError) -> StepOutcome {
@@ -95,6 +89,23 @@ pub(super) fn reads_manifest(next: Next) -> bool {
                 | Step::RegisterImage
         )
     )
+}
+
+/// A wait for the request rate of the action that is next, if that is used up: what would be read before is not needed
+/// then.
+pub(super) fn rate_limited(
+    context: Context<'_>,
+    next: Next,
+    status: &Status,
+) -> Option<StepOutcome> {
+    let action = match next {
+        Next::Do(Step::StartTask) => start_task::action(status.build.source?)?,
+        Next::Do(Step::RegisterImage) => register_image::ACTION,
+        Next::Do(Step::StoreImage) => store_image::ACTION,
+        _ => return None,
+    };
+    let action = (!context.aws.has_capacity(action)).then(|| action.to_owned())?;
+    Some(StepOutcome::Wait(WaitReason::RateLimited { action }))
 }
 
 /// Does what is next.
