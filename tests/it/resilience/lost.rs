@@ -172,7 +172,7 @@ async fn a_status_that_somebody_broke_is_told_and_not_overwritten() {
         .unwrap();
     assert_eq!(content, "{ not json");
 
-    stack.drop_silently(&status, json!({"schema": 2}).to_string());
+    stack.drop_silently(&status, json!({"schema": 3}).to_string());
     let error = stack
         .world
         .invoke("RegisterImage", stack.object_created(KEY))
