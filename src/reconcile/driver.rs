@@ -70,7 +70,7 @@ async fn reconcile_now(
                 }
             }
             Decision::Open(status, before) => {
-                match open(context, *status, before.as_ref(), marker).await? {
+                match open(context, *status, before.as_deref(), marker).await? {
                     Opened::Draft(draft) => return run(context, *draft, Some(&object), None).await,
                     Opened::Elsewhere => return Ok(Outcome::StartedElsewhere),
                     Opened::Conflict => {}

@@ -68,11 +68,7 @@ async fn a_manifest_full_of_problems_makes_one_mail_that_sns_takes() {
     );
     assert!(stack.world.sns().published()[0].message.len() <= 262_144);
     assert!(
-<<<<<<< HEAD
         mail.text.contains("the first 100 in the status"),
-=======
-        mail.text.contains("170 more, the first 100 in the status"),
->>>>>>> imagetests
         "{}",
         mail.text
     );
