@@ -45,7 +45,7 @@ pub struct Report {
     pub advanced: usize,
     /// Images that are finalized now.
     pub finalized: usize,
-    /// Images that could not be looked at; the next tick tries again.
+    /// Images that could not be polled or advanced; the next tick tries again.
     pub failed: usize,
     /// Images left for the next tick because the time was up.
     pub skipped: usize,
@@ -104,7 +104,7 @@ pub async fn handle(
 }
 
 /// For how long something new may be begun. A short invocation keeps half of its time for what is under way:
-/// with the whole margin it would begin nothing, at every tick anew.
+/// with the whole margin it would begin nothing, at every tick.
 fn time_to_begin(time_left: Duration) -> Duration {
     time_left.saturating_sub(MARGIN.min(time_left / 2))
 }

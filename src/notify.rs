@@ -19,7 +19,7 @@ use crate::trigger::{self, ObjectRef};
 /// What one invocation did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
-    /// Statuses that were looked at.
+    /// Statuses that were read.
     pub statuses: usize,
     /// Notices that were published.
     pub sent: usize,

@@ -14,7 +14,7 @@ use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
 use crate::manifest::sha256_hex;
 use crate::store::Loaded;
 
-/// Whether a final status is to be looked at again: its manifest, or the bundle that names, is another one now.
+/// Whether a final status has to be reconciled again: its manifest, or the bundle that names, is another one now.
 ///
 /// # Errors
 /// If S3 does not answer, or refuses.
