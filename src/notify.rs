@@ -48,7 +48,8 @@ pub async fn handle(
     let context = Context::new(aws, config, now);
     for object in &triggers.objects {
         for marker in due_markers(config, object) {
-            match answer(context, &marker).await {
+            // Boxed: the compiler gives up on the layout of a future this deep.
+            match Box::pin(answer(context, &marker)).await {
                 Ok(Some(delivery)) => {
                     report.statuses += 1;
                     report.sent += delivery.sent;
