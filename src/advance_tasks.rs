@@ -3,17 +3,17 @@
 
 mod changed;
 mod follow;
+mod late_notices;
 mod polling_history;
 mod read_ahead;
+mod report;
 mod sweep;
 
-use std::ops::AddAssign;
 use std::time::Duration;
 
 use futures_util::future::join;
 use futures_util::stream::{FuturesOrdered, StreamExt};
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -21,48 +21,17 @@ use crate::Failures;
 use crate::aws::{Aws, FILTER_VALUES_MAX};
 use crate::config::Config;
 use crate::image::plan::{self, Next};
-use crate::notify;
 use crate::reconcile::{self, Context, Error, Outcome};
 use crate::store::{self, OpenMarker};
 use crate::trigger::Tick;
 pub use polling_history::PollingHistory;
-use read_ahead::{Awaiting, ReadAhead, Room};
+use read_ahead::{AT_ONCE, Awaiting, ReadAhead, Room};
+pub use report::Report;
+use report::{count, fail};
 use sweep::sweep;
-
-/// Statuses that are read, and images that are advanced, at once. S3 takes some 30 ms for each: ten thousand are read in ten
-/// seconds. One connection each; fewer images need fewer.
-const AT_ONCE: usize = 32;
 
 /// Time that is kept for what is under way when the invocation's time runs out: one call with its retries.
 const MARGIN: Duration = Duration::from_secs(25);
-
-/// What one invocation found and did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// Images that were not finalized.
-    pub found: usize,
-    /// Images whose status changed.
-    pub advanced: usize,
-    /// Images that are finalized now.
-    pub finalized: usize,
-    /// Images that could not be polled or advanced; the next tick tries again.
-    pub failed: usize,
-    /// Images left for the next tick because the time was up.
-    pub skipped: usize,
-    /// Manifests that no event had told of.
-    pub swept: usize,
-}
-
-impl AddAssign for Report {
-    fn add_assign(&mut self, other: Self) {
-        self.found += other.found;
-        self.advanced += other.advanced;
-        self.finalized += other.finalized;
-        self.failed += other.failed;
-        self.skipped += other.skipped;
-        self.swept += other.swept;
-    }
-}
 
 /// Handles a tick: the schedule's, or an event that makes one worth while. `history` is the process's; `time_left` is
 /// the invocation's, if it is known.
@@ -228,21 +197,6 @@ impl<'a> Visitor<'a> {
     }
 }
 
-fn count(report: &mut Report, advanced: bool, finalized: bool) {
-    report.advanced += usize::from(advanced);
-    report.finalized += usize::from(finalized);
-}
-
-fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
-    // Left for the next tick; nothing went wrong.
-    if matches!(error, Error::Aws(error) if error.is_rate_limited_locally()) {
-        report.skipped += 1;
-        return;
-    }
-    report.failed += 1;
-    failures.add(key, error);
-}
-
 /// Does for one image whatever needs no look at its AMI.
 async fn visit(context: Context<'_>, marker: &OpenMarker, mut room: Room) -> Result<Visit, Error> {
     let key = &marker.manifest_key;
@@ -271,25 +225,12 @@ async fn visit(context: Context<'_>, marker: &OpenMarker, mut room: Room) -> Res
     };
     let advanced = outcome.has_advanced();
     if let Outcome::Status { loaded, .. } = outcome {
-        send_late_notices(context, *loaded).await?;
+        late_notices::send(context, *loaded).await?;
     }
     Ok(Visit::Done {
         advanced,
         finalized: false,
     })
-}
-
-/// Notices are usually sent by `notify`, within seconds; one that is older had no event, or a failing one.
-async fn send_late_notices(context: Context<'_>, loaded: store::Loaded) -> Result<(), Error> {
-    let late = |at: Timestamp| context.now.duration_since(at) >= plan::NOTICE_LATE;
-    if loaded
-        .status
-        .unsent()
-        .any(|notice| notice.is_due(context.now) && late(notice.at))
-    {
-        notify::send_due(context, loaded).await?;
-    }
-    Ok(())
 }
 
 /// An open marker without a status: an invocation died between the two, or the status was deleted.
@@ -313,7 +254,7 @@ async fn finish(
         finalized: false,
     };
     if loaded.status.unsent().next().is_some() {
-        send_late_notices(context, loaded).await?;
+        late_notices::send(context, loaded).await?;
         return Ok(left_open(false));
     }
     // A version whose event was lost, or that had to wait for this one to end.

@@ -1,7 +1,7 @@
 //! The one AMI that an event of EC2 names.
 
 use super::follow::image_seen;
-use super::{Report, count, fail};
+use super::report::{Report, count, fail};
 use crate::Failures;
 use crate::image::observed::MANIFEST_TAG;
 use crate::reconcile::{Context, Error};

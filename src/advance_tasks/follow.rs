@@ -8,7 +8,10 @@ use futures_util::{StreamExt, stream};
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
-use super::{AT_ONCE, Awaiting, PollingHistory, ReadAhead, Report, count, fail, send_late_notices};
+use super::late_notices;
+use super::polling_history::PollingHistory;
+use super::read_ahead::{AT_ONCE, Awaiting, ReadAhead};
+use super::report::{Report, count, fail};
 use crate::Failures;
 use crate::aws::{AwsError, FILTER_VALUES_MAX, STORED_IDS_MAX};
 use crate::image::Status;
@@ -212,7 +215,7 @@ async fn tell_of_refusal(
         .map(|image| async move {
             let key = image.marker.manifest_key.clone();
             let kept = match reconcile::not_observed(context, image.loaded, error).await {
-                Ok(after) => send_late_notices(context, after).await,
+                Ok(after) => late_notices::send(context, after).await,
                 Err(error) => Err(error),
             };
             (key, kept)
@@ -356,7 +359,7 @@ pub(super) async fn image_seen(
 async fn finish(context: Context<'_>, outcome: reconcile::Outcome) -> Result<bool, Error> {
     let advanced = outcome.has_advanced();
     if let reconcile::Outcome::Status { loaded, .. } = outcome {
-        send_late_notices(context, *loaded).await?;
+        late_notices::send(context, *loaded).await?;
     }
     Ok(advanced)
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
-use super::{PollingHistory, Report, fail};
+use super::polling_history::PollingHistory;
+use super::report::{Report, fail};
 use crate::Failures;
 use crate::aws::ObjectInfo;
 use crate::image::plan;

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::build::bundle_is_replaced;
+use super::context::{Context, Error};
 use super::spec::{MANIFEST_MAX, Spec};
-use super::{Context, Error};
 use crate::aws::{Object, Remedy, Which};
 use crate::config::Config;
 use crate::image::apply::{note_repetition, note_settings_changed, open};

@@ -11,10 +11,10 @@ use crate::image::words::CancelBy;
 use crate::store::{self, Loaded, OpenMarker, StoreError};
 
 use super::arrival::{Decision, decide};
-use super::build::{self, StepContext};
-use super::context::CONFLICTS_MAX;
+use super::build;
+use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::spec::{MANIFEST_MAX, ManifestReader};
-use super::{Context, Error, Outcome};
+use super::step_context::{StepContext, retrying};
 
 /// How many steps are done for an image at once; no workflow has more that need no waiting.
 const STEPS_MAX: usize = 16;
@@ -347,7 +347,7 @@ async fn refused(context: Context<'_>, mut draft: Draft, error: Error) -> Error 
         && refused.remedy == Remedy::Never
         && !draft.status.state.is_final()
     {
-        let wait = StepOutcome::Wait(build::retrying(refused));
+        let wait = StepOutcome::Wait(retrying(refused));
         draft.dirty |= apply(&mut draft.status, wait, context.now);
     }
     if let Err(error) = Box::pin(draft.save(context)).await {
@@ -428,7 +428,7 @@ pub(crate) async fn not_observed(
         }
         match error.remedy {
             Remedy::Never => {
-                let wait = StepOutcome::Wait(build::retrying(error));
+                let wait = StepOutcome::Wait(retrying(error));
                 apply(status, wait, context.now)
             }
             Remedy::Later | Remedy::Ambiguous => note_stalled(status, context.now),

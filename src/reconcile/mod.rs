@@ -10,6 +10,7 @@ mod context;
 mod driver;
 mod lookup;
 mod spec;
+mod step_context;
 
 pub(crate) use arrival::is_outdated;
 pub use context::{Context, Error, Outcome};
