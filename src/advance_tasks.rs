@@ -73,7 +73,7 @@ pub async fn handle(
 }
 
 /// For how long something new may be begun. A short invocation keeps half of its time for what is under way:
-/// with the whole margin it would begin nothing, at every tick anew.
+/// with the whole margin it would begin nothing, at every tick.
 fn time_to_begin(time_left: Duration) -> Duration {
     time_left.saturating_sub(MARGIN.min(time_left / 2))
 }

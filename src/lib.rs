@@ -1,14 +1,15 @@
-//! Drop an image manifest into an S3 bucket; get a registered, published AMI and an e-mail.
+//! Drop an image manifest into an S3 bucket; get a registered, published AMI and an email.
 //!
 //! # Tour
 //!
 //! A **manifest** in the bucket says what image somebody wants ([`manifest`]: bytes in, a checked specification or all
 //! its problems out). Beside it, the **status** says what is known ([`image`]: the status, the plan, what changes it and
-//! what people are told of it). [`reconcile`] reads both, looks at EC2 and does the one next missing thing; [`store`]
-//! keeps statuses in the bucket; [`aws`] is the way there.
+//! what people are told of it). [`reconcile`] reads both, observes EC2 and does the next missing thing: its driver calls
+//! a step, the step returns what it came to, [`image::apply`] writes that into the status, the driver saves it.
+//! [`store`] keeps statuses in the bucket; [`aws`] is the way there.
 //!
-//! Three functions call it, each woken by something else: [`register_image`] by an upload, [`advance_tasks`] by the
-//! schedule, [`notify`] by a written status. [`function`] runs them in Lambda; [`cli`] is for a person.
+//! Three functions call it, each triggered by something else: [`register_image`] by an upload, [`advance_tasks`] by the
+//! schedule, [`notify`] by a due marker. [`function`] runs them in Lambda; [`cli`] is for a person.
 //!
 //! # Invariants
 //!
@@ -19,7 +20,8 @@
 //! - Only [`aws`] names types of the SDK.
 //! - Only [`cli`]'s `local` and `demo` know the embedded world (`localaws`), which knows nothing of this crate.
 //! - A status is only ever written conditionally. A notice is recorded in the same write as what it tells of.
-//! - Look before creating. An error or a time-out of a creating call is no answer: look again.
+//! - Look before creating. An error or a time-out of a creating call proves nothing: look again.
+//! - Steps return values; [`image::apply`] alone changes a status. No control flow reads prose.
 //! - Nothing waits inside a function, except up to two seconds for the [`aws::RateLimiter`]. Waiting is a state; the
 //!   next tick checks again.
 

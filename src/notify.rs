@@ -19,7 +19,7 @@ use crate::trigger::{self, ObjectRef};
 /// What one invocation did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
-    /// Statuses that were looked at.
+    /// Statuses that were read.
     pub statuses: usize,
     /// Notices that were published.
     pub sent: usize,
@@ -48,7 +48,8 @@ pub async fn handle(
     let context = Context::new(aws, config, now);
     for object in &triggers.objects {
         for marker in due_markers(config, object) {
-            match answer(context, &marker).await {
+            // Boxed: the compiler gives up on the layout of a future this deep.
+            match Box::pin(answer(context, &marker)).await {
                 Ok(Some(delivery)) => {
                     report.statuses += 1;
                     report.sent += delivery.sent;

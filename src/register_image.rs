@@ -1,4 +1,4 @@
-//! `register-image`: takes up the manifests that were uploaded.
+//! `register-image`: reconciles the manifests that were uploaded.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::trigger::{self, ObjectRef};
 /// For SQS, returns the messages that failed (`batchItemFailures`); for the others, a count.
 ///
 /// # Errors
-/// If a manifest could not be taken up: Lambda tries the event again.
+/// If a manifest could not be reconciled: Lambda tries the event again.
 pub async fn handle(
     aws: &Aws,
     config: &Config,
@@ -35,10 +35,10 @@ pub async fn handle(
         only_messages &= problem.message_id.is_some();
         failed_messages.extend(problem.message_id.clone());
     }
-    let mut taken_up = 0;
+    let mut reconciled = 0;
     for object in &triggers.objects {
-        match take_up(context, object).await {
-            Ok(images) => taken_up += images,
+        match reconcile_object(context, object).await {
+            Ok(images) => reconciled += images,
             Err(error) => {
                 failures.add(&object.key, &error);
                 only_messages &= !object.message_ids.is_empty();
@@ -47,10 +47,10 @@ pub async fn handle(
         }
     }
     tracing::info!(
-        taken_up,
+        reconciled,
         ignored = triggers.ignored,
         failed = failures.count(),
-        "took up manifests"
+        "reconciled manifests"
     );
     if only_messages && !failed_messages.is_empty() {
         let failed: Vec<Value> = failed_messages
@@ -59,11 +59,11 @@ pub async fn handle(
             .collect();
         return Ok(json!({ "batchItemFailures": failed }));
     }
-    failures.or(json!({ "takenUp": taken_up, "ignored": triggers.ignored }))
+    failures.or(json!({ "reconciled": reconciled, "ignored": triggers.ignored }))
 }
 
-/// Takes up the manifest that an object is, or decides about it. Returns how many that were.
-async fn take_up(context: Context<'_>, object: &ObjectRef) -> Result<usize, Error> {
+/// Reconciles the manifest that an object is, or that decides about it. Returns how many that were.
+async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<usize, Error> {
     if object.bucket != context.config.bucket {
         tracing::info!(bucket = object.bucket, key = object.key, "not our bucket");
         return Ok(0);
@@ -88,7 +88,7 @@ async fn take_up(context: Context<'_>, object: &ObjectRef) -> Result<usize, Erro
                     manifest = manifest_key,
                     place = status.place(),
                     advanced,
-                    "took up a manifest"
+                    "reconciled a manifest"
                 );
                 return Ok(1);
             }

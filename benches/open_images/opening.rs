@@ -121,7 +121,7 @@ impl Opened {
         let mut steps: BTreeMap<String, usize> = BTreeMap::new();
         for listed in store::list_statuses(&self.aws(), &self.config).await? {
             let status = listed.status?.status;
-            let waits_for = match status.followed_task() {
+            let waits_for = match status.polled_task() {
                 Some(task) => task.kind.to_string(),
                 None => status.place().to_owned(),
             };

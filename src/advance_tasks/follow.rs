@@ -1,4 +1,4 @@
-//! Following: what images wait for is looked at in batches, one Describe call for many. No id that EC2 could
+//! Polling: what images wait for is described in batches, one Describe call for many. No id that EC2 could
 //! refuse hides the others: a call filters, lists everything page by page, or is sent again without the id (store tasks).
 
 use std::collections::btree_map::Entry;
@@ -29,7 +29,7 @@ const TICK_JITTER: SignedDuration = SignedDuration::from_secs(30);
 /// The tasks that store AMIs.
 const STORED: Batch = Batch::Tasks(TaskKind::StoreImage);
 
-/// What is looked at by one Describe call.
+/// What one Describe call polls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Batch {
     Images,
@@ -103,7 +103,7 @@ impl Followed<'_> {
     }
 
     /// EC2 takes one call for 20 tasks every other second, and its list has a month's: where that is too few for all,
-    /// those that were not looked at for the longest come first.
+    /// those that were not polled for the longest come first.
     async fn look_at_stored(
         &mut self,
         mut waiting: Vec<Awaiting>,
@@ -203,7 +203,7 @@ impl Followed<'_> {
     }
 }
 
-/// Nobody would know otherwise: what cannot be looked at does not change.
+/// Nobody would know otherwise: what cannot be polled does not change.
 async fn tell_of_refusal(
     context: Context<'_>,
     waiting: Vec<Awaiting>,

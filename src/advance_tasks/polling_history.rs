@@ -70,7 +70,7 @@ impl PollingHistory {
         }
     }
 
-    /// Whether nothing has to be done for an open image before its next poll. Not if its marker was written anew.
+    /// Whether nothing has to be done for an open image before its next poll. Not if its marker was rewritten.
     #[must_use]
     pub(super) fn waits(&self, marker: &OpenMarker, now: Timestamp) -> bool {
         let waits = locked(&self.waits);

@@ -80,7 +80,7 @@ pub(super) async fn sweep(
 /// Whether the list alone proves that a status knows of this upload, or that somebody will look.
 ///
 /// Who writes a status may have read the manifest just before this upload: a status that is not much newer proves
-/// nothing, nor does one of the same second. While the image is open, its manifest is looked at before it is finalized.
+/// nothing, nor does one of the same second. While the image is open, its manifest is checked before it is finalized.
 fn is_known(object: &ObjectInfo, status: &ObjectInfo, is_open: impl FnOnce() -> bool) -> bool {
     let age = status.modified_at.duration_since(object.modified_at);
     age > READ_TO_WRITE_MAX || (!age.is_negative() && is_open())

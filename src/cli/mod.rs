@@ -10,6 +10,7 @@ mod function;
 mod progress;
 mod progress_text;
 mod request;
+pub mod retry;
 mod schema;
 mod signals;
 pub mod status;
@@ -57,6 +58,8 @@ enum Command {
     Watch(watch::Args),
     /// Cancel images in progress and delete what was created for them
     Cancel(request::Args),
+    /// Start a new attempt of images that failed, were lost, or were cancelled
+    Retry(request::Args),
     /// Run the whole stack on this machine, without an AWS account
     #[cfg(feature = "local")]
     Local(local::Args),
@@ -98,6 +101,7 @@ async fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Error> {
         Command::Status(args) => status::run(&args, now(), out).await,
         Command::Watch(args) => watch::run(&args, now(), out).await,
         Command::Cancel(args) => cancel::run(&args, now(), out).await,
+        Command::Retry(args) => retry::run(&args, now(), out).await,
         #[cfg(feature = "local")]
         Command::Local(args) => local::run(&args, now(), out).await,
         #[cfg(feature = "local")]

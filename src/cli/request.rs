@@ -9,6 +9,7 @@ use jiff::{Timestamp, Unit};
 use super::Error;
 use super::target::{self, Target, cannot_load, cannot_write};
 use super::text::plain;
+use crate::aws::Saved;
 use crate::config::Config;
 use crate::image::Status;
 use crate::reconcile::{self, Context};
@@ -69,14 +70,20 @@ pub(super) async fn record<R>(
     refusal: impl Fn(&Status, R) -> Error,
 ) -> Result<(Status, bool), Error> {
     let loaded = target::load(context, key).await?;
-    if let Err(reason) = change(&mut loaded.status.clone()) {
-        return Err(refusal(&loaded.status, reason));
+    match change(&mut loaded.status.clone()) {
+        Err(reason) => return Err(refusal(&loaded.status, reason)),
+        Ok(false) => return Ok((loaded.status, false)),
+        Ok(true) => {}
     }
-    ensure_open(context, &loaded.status).await?;
+    let marker = renew_marker(context, &loaded.status).await?;
     let mut answer = Ok(false);
     let after = reconcile::change(context, loaded, |status| {
         answer = change(status);
-        matches!(answer, Ok(true))
+        let is_new = matches!(answer, Ok(true));
+        if is_new && marker.is_some() {
+            status.open_marker.clone_from(&marker);
+        }
+        is_new
     })
     .await
     .map_err(|error| cannot_change(context.config, error))?;
@@ -86,21 +93,21 @@ pub(super) async fn record<R>(
     }
 }
 
-/// Ticks read only what is marked as open. The marker is written before the status: one too many is removed by a tick,
-/// a missing one is not replaced.
-async fn ensure_open(context: Context<'_>, status: &Status) -> Result<(), Error> {
+/// Ticks read only what is marked as open, and what waits only if its marker is new: so the marker is written again, before
+/// the status. One too many is removed by a tick, a missing one is not replaced. None if somebody else has just written it.
+async fn renew_marker(context: Context<'_>, status: &Status) -> Result<Option<String>, Error> {
     let Context {
         aws, config, now, ..
     } = context;
     let failed = |error| cannot_write(config, &error);
-    let marker = config.state.open_key(&status.manifest.key);
-    let existing = aws.head_object(&config.bucket, &marker).await;
-    if existing.map_err(failed)?.is_some() {
-        return Ok(());
-    }
-    let marked = store::mark_open(aws, config, &status.manifest, None, now).await;
-    // Whoever was faster has marked it.
-    marked.map(|_| ()).map_err(failed)
+    let key = config.state.open_key(&status.manifest.key);
+    let existing = aws.head_object(&config.bucket, &key).await;
+    let known = existing.map_err(failed)?.map(|marker| marker.etag);
+    let marked = store::mark_open(aws, config, &status.manifest, known.as_deref(), now).await;
+    Ok(match marked.map_err(failed)? {
+        Saved::Yes(etag) => Some(etag),
+        Saved::Conflict => None,
+    })
 }
 
 fn cannot_change(config: &Config, error: reconcile::Error) -> Error {

@@ -57,7 +57,7 @@ pub enum Evidence {
         /// Whether it was just started.
         origin: Origin,
     },
-    /// The task was looked at; none where EC2 does not list it.
+    /// The task was polled; none where EC2 does not list it.
     TaskPolled(Option<ObservedTask>),
     /// What was imported has its tags.
     ImportTagged,
@@ -70,7 +70,7 @@ pub enum Evidence {
         /// Whether it was just registered.
         origin: Origin,
     },
-    /// The AMI was looked at; none where EC2 does not list it.
+    /// The AMI was polled; none where EC2 does not list it.
     ImagePolled {
         /// The Region.
         region: String,

@@ -125,7 +125,7 @@ pub enum Phase {
     Failed,
 }
 
-/// What a task's state means, in every spelling that EC2 and its samples use (FACTS sections 4 and 5).
+/// What a task's state means, in every spelling that EC2 and its samples use ("VM Import/Export User Guide", "BundleTask", "Store and restore an AMI").
 #[must_use]
 pub fn phase(state: &str) -> Phase {
     match state.to_ascii_lowercase().as_str() {

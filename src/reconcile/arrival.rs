@@ -14,7 +14,7 @@ use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
 use crate::manifest::sha256_hex;
 use crate::store::Loaded;
 
-/// Whether a final status is to be looked at again: its manifest, or the bundle that names, is another one now.
+/// Whether a final status has to be reconciled again: its manifest, or the bundle that names, is another one now.
 ///
 /// # Errors
 /// If S3 does not answer, or refuses.
@@ -61,7 +61,7 @@ pub(super) enum Decision {
     /// Nothing is to be made; this is to be saved in place of the status with this `ETag`.
     Note(Box<Status>, String),
     /// This version is to be started, in place of the status before it.
-    Open(Box<Status>, Option<Loaded>),
+    Open(Box<Status>, Option<Box<Loaded>>),
 }
 
 /// Compares what is at the key with what is known.
@@ -105,7 +105,10 @@ pub(super) async fn decide(
 
 fn start(context: Context<'_>, before: Option<Loaded>, upload: ManifestVersion) -> Decision {
     let status = before.as_ref().map(|before| before.status.clone());
-    Decision::Open(Box::new(open(status, upload, context.now)), before)
+    Decision::Open(
+        Box::new(open(status, upload, context.now)),
+        before.map(Box::new),
+    )
 }
 
 /// Nothing new; an upload that the status does not know of is noted, so that the sweep does not come back to it.

@@ -70,7 +70,7 @@ async fn reconcile_now(
                 }
             }
             Decision::Open(status, before) => {
-                match open(context, *status, before.as_ref(), marker).await? {
+                match open(context, *status, before.as_deref(), marker).await? {
                     Opened::Draft(draft) => return run(context, *draft, Some(&object), None).await,
                     Opened::Elsewhere => return Ok(Outcome::StartedElsewhere),
                     Opened::Conflict => {}
@@ -323,6 +323,9 @@ async fn step(
     claimed: bool,
 ) -> Result<StepOutcome, Error> {
     let next = plan::next(&draft.status, context.now);
+    if !claimed && let Some(wait) = build::rate_limited(context, next, &draft.status) {
+        return Ok(wait);
+    }
     let manifest = if build::reads_manifest(next) {
         manifest.read(context, &draft.status).await?
     } else {

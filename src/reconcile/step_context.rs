@@ -51,12 +51,6 @@ impl<'a> StepContext<'a> {
         (!self.has_waited(&reason, limit)).then_some(StepOutcome::Wait(reason))
     }
 
-    /// A wait for the request rate of this action, if that is used up: what would be observed before is not needed then.
-    pub(super) fn rate_limited(&self, action: &'static str) -> Option<StepOutcome> {
-        let action = (!self.aws().has_capacity(action)).then(|| action.to_owned())?;
-        Some(StepOutcome::Wait(WaitReason::RateLimited { action }))
-    }
-
     /// EC2 refuses to make something. At the first attempt nothing was made, and the image fails. An earlier one may
     /// have been heard although its answer was lost: what it made is looked for first, at every tick for a while.
     pub(super) fn refused(&self, action: &str, error: AwsError) -> StepOutcome {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use amiwright::image::workflow;
 use amiwright::manifest::image;
 
 const DOCUMENTS: [&str; 8] = [
@@ -147,4 +148,92 @@ fn the_readme_stays_an_introduction() {
         lines <= 150,
         "{lines} lines: move what is reference to docs/"
     );
+}
+
+/// The first or second cells of the tables of a section.
+fn cells(text: &str, section: &str, column: usize) -> Vec<String> {
+    let start = format!("\n## {section}\n");
+    let rest = text.split(start.as_str()).nth(1).unwrap();
+    let section = rest.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| "));
+    rows.skip(1)
+        .map(|row| row.split('|').nth(column).unwrap().to_owned())
+        .collect()
+}
+
+/// All Rust sources and what configures their lints, as one text.
+fn sources() -> String {
+    let mut text = read("Cargo.toml") + &read("clippy.toml");
+    let mut folders: Vec<PathBuf> = ["src", "tests", "manifest", "localaws"]
+        .map(|folder| top().join(folder))
+        .to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_invariant_names_a_check_that_exists() {
+    let sources = sources();
+    let mut unknown = Vec::new();
+    for cell in cells(&read("ARCHITECTURE.md"), "Invariants", 2) {
+        assert!(
+            quoted(&cell).count() > 0 || cell.contains("review"),
+            "{cell}"
+        );
+        for check in quoted(&cell).filter(|check| !top().join(check).exists()) {
+            let is_test = sources.contains(&format!("fn {check}("));
+            let is_setting = sources.contains(&format!("{check} = "));
+            if !is_test && !is_setting {
+                unknown.push(check.to_owned());
+            }
+        }
+    }
+    assert_eq!(unknown, [""; 0]);
+}
+
+#[test]
+fn paths_in_the_documents_exist() {
+    let roots = [
+        ".ci/",
+        ".github/",
+        "benches/",
+        "docs/",
+        "events/",
+        "examples/",
+        "localaws/",
+        "manifest/",
+        "src/",
+        "tests/",
+    ];
+    let is_path = |word: &&str| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "/._-".contains(c);
+        roots.iter().any(|root| word.starts_with(root)) && word.chars().all(plain)
+    };
+    let mut missing = Vec::new();
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/development.md"] {
+        let text = read(document);
+        for path in prose(&text).flat_map(quoted).filter(is_path) {
+            let module = format!("{}.rs", path.trim_end_matches('/'));
+            if !top().join(path).exists() && !top().join(module).exists() {
+                missing.push(format!("{document}: {path}"));
+            }
+        }
+    }
+    assert_eq!(missing, [""; 0]);
+}
+#[test]
+fn the_workflow_in_the_documents_is_that_of_the_code() {
+    let text = read("ARCHITECTURE.md");
+    let shown = text.split("<!-- workflow:begin -->\n").nth(1).unwrap();
+    let shown = shown.split("<!-- workflow:end -->").next().unwrap();
+    assert_eq!(shown, workflow::markdown());
 }

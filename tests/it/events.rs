@@ -91,7 +91,7 @@ async fn a_test_event_is_ignored() {
     let event = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-11-21T10:00:00.000Z",
                        "Bucket": stack.bucket, "RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR+YstdA6Knx4Ip8EXAMPLE"});
     let answer = stack.world.invoke("RegisterImage", event).await.unwrap();
-    assert_eq!(answer, json!({"takenUp": 0, "ignored": 1}));
+    assert_eq!(answer, json!({"reconciled": 0, "ignored": 1}));
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +108,7 @@ async fn objects_under_the_state_prefix_start_nothing() {
             stack.object_created("amiwright/bundles/web.image.yaml"),
         )
         .await;
-    assert_eq!(answer.unwrap()["takenUp"], 0);
+    assert_eq!(answer.unwrap()["reconciled"], 0);
     assert_eq!(stack.images(), []);
 }
 

@@ -1,4 +1,4 @@
-//! Problems with the place of each in the text, kept until the whole manifest was looked at.
+//! Problems with the place of each in the text, kept until the whole manifest was read.
 
 use crate::{
     Problem,

@@ -177,16 +177,15 @@ impl Outcome {
     /// The AMI that an image manifest describes, with the date of its upload.
     fn expected_of(&self, manifest: &Manifest) -> Result<Expected, String> {
         let Manifest { key, content } = manifest;
-        let digest = sha256_hex(content);
         let read = image::parse(key, content, jiff::Timestamp::UNIX_EPOCH)
             .map_err(|problems| format!("{key} has {}", counted(problems.len(), "problem")))?;
         let status = self.statuses.get(key).and_then(Option::as_ref);
         let status = status.ok_or_else(|| format!("{key} has no status"))?;
-        // Another bundle of the same instance is another version (ARCHITECTURE).
-        let digest = match &status.build.bundle {
-            Some(bundle) => sha256_hex(format!("{digest}\n{}\n", bundle.sha256).as_bytes()),
-            None => digest,
-        };
+        // What the manifest asks to be built, and the version of the object that it is made from.
+        let object = status.build.object.as_ref();
+        let source_version = object.map_or("", |object| &*object.etag);
+        let digest = format!("{}\n{source_version}\n", read.build.digest());
+        let digest = sha256_hex(digest.as_bytes());
         let mut tags = self.ownership(key, &digest);
         tags.extend(read.publish.tags.clone());
         let name = read.build.name.expand(status.manifest.uploaded_at, &digest);

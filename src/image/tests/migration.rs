@@ -146,3 +146,37 @@ fn storing_goes_on_as_a_step_of_its_own() {
     poll_task(&mut status, Some(&completed(TaskKind::StoreImage)), 9);
     assert_eq!(status.state, State::Available);
 }
+
+/// Schema 1 was also written by a version that knew no tasks.
+#[test]
+fn an_image_from_before_there_were_tasks_goes_on() {
+    let mut document: Value = serde_json::from_slice(&fixture("available")).unwrap();
+    let fields = document.as_object_mut().unwrap();
+    for field in ["tasks", "store", "storeAskedAt", "attempt"] {
+        fields.remove(field);
+    }
+    fields["state"] = "working".into();
+    fields["step"] = "await-image".into();
+    fields["images"][REGION]["state"] = "pending".into();
+    let mut status = parse(document.to_string().as_bytes()).unwrap();
+    assert_eq!(
+        (status.place().as_str(), status.build.attempt),
+        ("working/await-image", 0)
+    );
+    assert_eq!(next(&status, after(60)), Next::Poll);
+    assert!(poll_image(&mut status, Some(&seen("available")), 3));
+    assert_eq!(status.state, State::Available);
+}
+
+#[test]
+fn a_wait_for_something_missing_is_kept_in_its_words() {
+    let mut document: Value = serde_json::from_slice(&fixture("importing")).unwrap();
+    document["waiting"] =
+        serde_json::json!({"message": "a part", "missingKey": "golden/web.part.1"});
+    let status = parse(document.to_string().as_bytes()).unwrap();
+    let waiting = status.build.waiting.unwrap();
+    let (code, message) = (None, "a part".to_owned());
+    assert_eq!(waiting.reason, WaitReason::Retrying { code, message });
+    // Since when was not always written: then the step's beginning stands for it.
+    assert_eq!(waiting.since, after(1));
+}

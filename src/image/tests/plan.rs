@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::image::plan::{CANCEL_AGAIN, Next, VISIBILITY_GRACE, may_be_superseded, next};
+use crate::image::status::Retry;
 use crate::image::words::{State, Step};
 
 const STATES: [State; 6] = [
@@ -62,27 +63,48 @@ fn every_step_has_what_comes_next() {
     insta::assert_snapshot!("plan", table);
 }
 
-/// In a final state the step no longer counts: for every pair the same comes next.
+/// What comes next in a final state at this step: all told, a new attempt asked for, a notice due, a notice being sent.
+fn ended(state: State, step: Step) -> [Next; 4] {
+    let mut status = at(step);
+    status.state = state;
+    let all_told = next(&status, after(1));
+    status.retry = Some(Retry { asked_at: after(1) });
+    let retry = next(&status, after(1));
+    status.notices = available().notices;
+    let due = next(&status, after(1));
+    status.retry = None;
+    assert!(status.claim_notice(after(1)).is_some());
+    [all_told, retry, due, next(&status, after(1))]
+}
+
+/// In a final state the step no longer counts.
 #[test]
-fn a_final_state_has_the_same_next_at_every_step() {
+fn every_final_state_has_what_comes_next_at_whatever_step() {
+    let mut table = String::new();
+    let mut row = |cells: [&str; 5]| {
+        let [state, told, retry, due, sending] = cells;
+        writeln!(
+            table,
+            "{state:<12} {told:<10} {retry:<18} {due:<12} {sending}"
+        )
+        .unwrap();
+    };
+    row([
+        "state",
+        "all told",
+        "and to be retried",
+        "notice due",
+        "notice being sent",
+    ]);
     for state in STATES.into_iter().filter(|state| state.is_final()) {
+        let following = ended(state, Step::CheckManifest);
         for step in Step::ALL {
-            let mut status = at(step);
-            status.state = state;
-            assert_eq!(next(&status, after(1)), Next::Finalize, "{state} {step}");
-            status.retry = Some(crate::image::status::Retry { asked_at: after(1) });
-            assert_eq!(next(&status, after(1)), Next::Retry, "{state} {step}");
-            status.notices = available().notices;
-            assert_eq!(next(&status, after(1)), Next::SendNotices, "{state} {step}");
-            status.retry = None;
-            assert!(status.claim_notice(after(1)).is_some());
-            assert_eq!(
-                next(&status, after(1)),
-                Next::AwaitNotices,
-                "{state} {step}"
-            );
+            assert_eq!(ended(state, step), following, "{state} {step}");
         }
+        let [told, retry, due, sending] = following.map(|next| format!("{next:?}"));
+        row([&state.to_string(), &told, &retry, &due, &sending]);
     }
+    insta::assert_snapshot!("plan_ended", table);
 }
 
 #[test]

@@ -15,11 +15,12 @@ mod tag_imported;
 pub(crate) use check_bundle::image_manifest_beside;
 pub(super) use check_bundle::is_replaced as bundle_is_replaced;
 
-use super::context::Error;
+use super::context::{Context, Error};
 use super::step_context::StepContext;
 use crate::image::outcome::StepOutcome;
 use crate::image::plan::Next;
-use crate::image::words::Step;
+use crate::image::status::Status;
+use crate::image::words::{Step, WaitReason};
 
 /// Whether what is next reads the manifest.
 pub(super) fn reads_manifest(next: Next) -> bool {
@@ -34,6 +35,23 @@ pub(super) fn reads_manifest(next: Next) -> bool {
                 | Step::RegisterImage
         )
     )
+}
+
+/// A wait for the request rate of the action that is next, if that is used up: what would be read before is not needed
+/// then.
+pub(super) fn rate_limited(
+    context: Context<'_>,
+    next: Next,
+    status: &Status,
+) -> Option<StepOutcome> {
+    let action = match next {
+        Next::Do(Step::StartTask) => start_task::action(status.build.source?)?,
+        Next::Do(Step::RegisterImage) => register_image::ACTION,
+        Next::Do(Step::StoreImage) => store_image::ACTION,
+        _ => return None,
+    };
+    let action = (!context.aws.has_capacity(action)).then(|| action.to_owned())?;
+    Some(StepOutcome::Wait(WaitReason::RateLimited { action }))
 }
 
 /// Does what is next.

@@ -12,12 +12,9 @@ use crate::reconcile::lookup;
 use crate::reconcile::spec::ManifestRead;
 use crate::reconcile::step_context::{StepContext, retrying};
 
-const ACTION: &str = "RegisterImage";
+pub(super) const ACTION: &str = "RegisterImage";
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
-    if let Some(wait) = step.rate_limited(ACTION) {
-        return Ok(wait);
-    }
     // EC2 registers the bundle that is there, not the one whose parts were counted and whose digest the tags would have.
     let replaced = match &step.status.build.bundle {
         Some(bundle) if !step.is_first => check_bundle::has_other_content(&step, bundle).await?,

@@ -30,12 +30,6 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         }
         ManifestRead::Gone | ManifestRead::Unread => return manifest_gone(&step).await,
     };
-    let Some(action) = spec.source().and_then(action) else {
-        return Ok(StepOutcome::Unchanged);
-    };
-    if let Some(wait) = step.rate_limited(action) {
-        return Ok(wait);
-    }
     if let Some(outcome) = already_there(&step).await? {
         return Ok(outcome);
     }
@@ -59,14 +53,14 @@ async fn start(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
 }
 
 /// The EC2 action that starts the task.
-fn action(source: &Source) -> Option<&'static str> {
+pub(super) fn action(source: SourceKind) -> Option<&'static str> {
     match source {
-        Source::Disk(_) => Some("ImportSnapshot"),
-        Source::Vm(_) => Some("ImportImage"),
-        Source::Instance(_) => Some("BundleInstance"),
-        Source::Stored(_) => Some("CreateRestoreImageTask"),
-        Source::Image(_) => Some("CopyImage"),
-        Source::Snapshot(_) | Source::Bundle(_) => None,
+        SourceKind::Disk => Some("ImportSnapshot"),
+        SourceKind::Vm => Some("ImportImage"),
+        SourceKind::Instance => Some("BundleInstance"),
+        SourceKind::Stored => Some("CreateRestoreImageTask"),
+        SourceKind::Image => Some("CopyImage"),
+        SourceKind::Snapshot | SourceKind::Bundle => None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::image::words::{FailureKind, WaitReason};
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::{StepContext, failure, retrying};
 
-const ACTION: &str = "CreateStoreImageTask";
+pub(super) const ACTION: &str = "CreateStoreImageTask";
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let region = step.status.image_in(&step.config().region);
@@ -20,9 +20,6 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let id = &region.image;
     if step.claimed {
         return Ok(ask(&step, &store.bucket, id).await);
-    }
-    if let Some(wait) = step.rate_limited(ACTION) {
-        return Ok(wait);
     }
     if let Some(seen) = find(&step, &store.bucket, id).await? {
         return Ok(started(&step, &seen, Origin::Found));

@@ -2,5 +2,6 @@
 
 mod operator;
 mod programs;
+mod retry;
 mod starts;
 mod status;

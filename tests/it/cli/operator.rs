@@ -73,7 +73,7 @@ async fn an_import_is_cancelled_and_leaves_nothing() {
     assert_eq!(stack.only_mail().subject, "AMI cancelled: web-2026-11-21");
     let error = cancel(&stack, KEY).await.unwrap_err();
     assert!(
-        error.report().contains("it is cancelled already"),
+        error.report().contains("it is already cancelled"),
         "{}",
         error.report()
     );
@@ -94,7 +94,7 @@ async fn what_has_ended_or_never_was_is_not_cancelled() {
     let stack = TestStack::new().await;
     stack.drop_and_rest(KEY, stack.manifest("web-1")).await;
     let report = cancel(&stack, KEY).await.unwrap_err().report();
-    assert!(report.contains("it is available already"), "{report}");
+    assert!(report.contains("it is already available"), "{report}");
     assert!(report.contains("deregister-image"), "{report}");
     let report = cancel(&stack, "golden/wep.image.yaml")
         .await

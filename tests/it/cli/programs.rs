@@ -109,7 +109,7 @@ fn an_instance_is_bundled_in_the_classic_era_and_watched() {
     let cancelled = local.run(&["cancel", "instance.image.yaml", "instanze.image.yaml"]);
     assert_eq!(cancelled.status.code(), Some(1));
     let said = text(&cancelled.stderr);
-    assert!(said.contains("it is available already"), "{said}");
+    assert!(said.contains("it is already available"), "{said}");
     assert!(said.contains("did you mean instance.image.yaml?"), "{said}");
 }
 

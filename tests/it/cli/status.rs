@@ -48,7 +48,7 @@ async fn all_images_are_listed_even_with_a_broken_status_among_them() {
         .await;
     stack.drop_and_rest("db.image.yaml", MISTAKE).await;
     stack.drop_silently("amiwright/status/odd.image.yaml.json", "{\"schema\": 1}");
-    stack.drop_silently("amiwright/status/new.image.yaml.json", "{\"schema\": 2}");
+    stack.drop_silently("amiwright/status/new.image.yaml.json", "{\"schema\": 3}");
 
     let text = status(&stack, None, false).await.unwrap();
     let line = |key: &str| {

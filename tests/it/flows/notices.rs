@@ -67,7 +67,11 @@ async fn a_manifest_full_of_problems_makes_one_mail_that_sns_takes() {
         mail.subject
     );
     assert!(stack.world.sns().published()[0].message.len() <= 262_144);
-    assert!(mail.text.contains("all in the status"), "{}", mail.text);
+    assert!(
+        mail.text.contains("the first 100 in the status"),
+        "{}",
+        mail.text
+    );
 }
 
 #[tokio::test(start_paused = true)]

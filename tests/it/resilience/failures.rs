@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::support::{DISK, TestStack, vmdk};
-use amiwright::image::status::BundleVersion;
 use amiwright::store::{self, StoreError};
 use http::StatusCode;
 use localaws::ec2::StateReason;
@@ -186,13 +185,7 @@ async fn an_image_whose_status_grows_too_large_fails_and_says_so() {
     length -= serde_json::to_vec_pretty(&status).unwrap().len();
     loop {
         // Something that no notice tells.
-        status.previous_bundle = Some(BundleVersion {
-            bucket: String::new(),
-            key: String::new(),
-            etag: "x".repeat(length),
-            sha256: String::new(),
-            virtualization_type: String::new(),
-        });
+        status.open_marker = Some("x".repeat(length));
         match store::save(&aws, &config, &status, Some(&loaded.etag)).await {
             Err(StoreError::TooLarge { .. }) => length -= 16,
             saved => break drop(saved.unwrap()),
@@ -204,7 +197,7 @@ async fn an_image_whose_status_grows_too_large_fails_and_says_so() {
     assert_eq!(status["state"], "failed", "{:#}", status["history"]);
     let mail = stack.only_mail();
     assert!(
-        mail.text.contains("at most 524288 are kept"),
+        mail.text.contains("at most 524288 are written"),
         "{}",
         mail.text
     );

@@ -291,8 +291,11 @@ async fn an_import_whose_poll_is_not_due_is_not_read_unless_somebody_cancels_it(
         stack.world.run_for(Duration::from_secs(30)).await;
     }
     let now = whole_seconds(stack.world.clock().now());
-    let answer = amiwright::cli::cancel::ask(&stack.aws(), &stack.config(), &keys[0], now).await;
-    answer.unwrap();
+    let (aws, config) = (stack.aws(), stack.config());
+    let context = amiwright::reconcile::Context::new(&aws, &config, now);
+    amiwright::cli::cancel::cancel(context, &keys[0])
+        .await
+        .unwrap();
     stack.world.run_for(Duration::from_secs(90)).await;
     assert_eq!(stack.count("CancelImportTask"), 1, "at the next tick");
 }

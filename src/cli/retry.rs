@@ -1,0 +1,64 @@
+//! `amiwright retry KEY…`: asks for a new attempt of images that failed, were lost, or were cancelled.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+
+use super::target::cannot_write;
+use super::{Error, request};
+use crate::image::Status;
+use crate::image::apply::{NotRetryable, request_retry};
+use crate::reconcile::Context;
+
+/// Asks for a new attempt of each image.
+///
+/// # Errors
+/// If no bucket or Region is given, or the output cannot be written. Refusals are printed, with exit code 1.
+pub(super) async fn run(
+    args: &request::Args,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
+    args.run(now, out, retry).await
+}
+
+/// Asks for a new attempt of one image. Returns what happens now.
+///
+/// # Errors
+/// If there is no such status, if a new attempt makes no sense, or if S3 fails.
+pub async fn retry(context: Context<'_>, key: &str) -> Result<String, Error> {
+    let change = |status: &mut Status| request_retry(status, context.now);
+    let manifest = context.aws.head_object(&context.config.bucket, key).await;
+    let manifest = manifest.map_err(|error| cannot_write(context.config, &error))?;
+    let is_gone = manifest.is_none();
+    let change = |status: &mut Status| match change(status) {
+        Ok(_) if is_gone => Err(Refusal::ManifestGone),
+        answer => answer.map_err(Refusal::NotRetryable),
+    };
+    let (status, is_new) = request::record(context, key, change, refusal).await?;
+    Ok(match status.retry {
+        Some(retry) if !is_new => format!(
+            "a new attempt was already requested at {}: it begins on the next tick of advance-tasks",
+            retry.asked_at
+        ),
+        _ => "new attempt requested: it begins on the next tick of advance-tasks".to_owned(),
+    })
+}
+
+/// Why there is no new attempt.
+enum Refusal {
+    NotRetryable(NotRetryable),
+    ManifestGone,
+}
+
+fn refusal(status: &Status, reason: Refusal) -> Error {
+    let key = &status.manifest.key;
+    match reason {
+        Refusal::NotRetryable(reason) => Error::new(format!("cannot retry {key}: {reason}")),
+        Refusal::ManifestGone => {
+            Error::new(format!("cannot retry {key}: its manifest was removed"))
+                .with_hint("upload the manifest again: that starts it")
+        }
+    }
+}

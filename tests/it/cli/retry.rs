@@ -1,0 +1,146 @@
+//! `amiwright retry`: a new attempt, asked for through the status.
+
+use amiwright::cli::retry::retry;
+use amiwright::reconcile::Context;
+use localaws::ec2::TaskKind;
+
+use crate::support::{DISK, TestStack, minutes, refused, vmdk, whole_seconds};
+
+const KEY: &str = "golden/web.image.yaml";
+
+async fn ask(stack: &TestStack, key: &str) -> Result<String, String> {
+    let (aws, config) = (stack.aws(), stack.config());
+    let now = whole_seconds(stack.world.clock().now());
+    retry(Context::new(&aws, &config, now), key)
+        .await
+        .map_err(|error| error.report())
+}
+
+/// An image whose registration was refused, for a reason that has passed.
+async fn failed() -> TestStack {
+    let stack = TestStack::new().await;
+    let refused = refused("UnauthorizedOperation");
+    stack.world.faults().on("ec2", "RegisterImage", 1, refused);
+    stack.drop_and_rest(KEY, stack.manifest("web")).await;
+    assert_eq!(stack.status(KEY).await["state"], "failed");
+    stack
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_image_is_tried_again_and_becomes_available() {
+    let stack = failed().await;
+    let mail = stack.only_mail();
+    assert!(mail.text.contains("amiwright retry s3://"), "{}", mail.text);
+
+    let answer = ask(&stack, KEY).await.unwrap();
+    assert!(answer.starts_with("new attempt requested"), "{answer}");
+    let again = ask(&stack, KEY).await.unwrap();
+    assert!(
+        again.starts_with("a new attempt was already requested"),
+        "{again}"
+    );
+    stack.rest().await;
+
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["build"]["attempt"], 1);
+    assert_eq!(status.get("retry"), None);
+    assert_eq!(stack.only_image().name, "web");
+    let subjects: Vec<String> = stack.mails().into_iter().map(|it| it.subject).collect();
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+    assert!(subjects[1].starts_with("AMI available"), "{subjects:?}");
+
+    // At rest nothing more happens.
+    let (puts, images) = (stack.count("PutObject"), stack.images());
+    for _ in 0..20 {
+        stack.minute().await;
+    }
+    assert_eq!((stack.count("PutObject"), stack.images()), (puts, images));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_import_is_tried_again_as_another_task() {
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .ec2()
+        .set_task_time(TaskKind::ImportSnapshot, minutes(24 * 60));
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_file(KEY, DISK).await;
+    stack.minute().await;
+    let first = stack.status(KEY).await["build"]["tasks"][0]["id"].clone();
+    stack.world.ec2().hide_task(first.as_str().unwrap());
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "failed");
+
+    stack
+        .world
+        .ec2()
+        .set_task_time(TaskKind::ImportSnapshot, minutes(2));
+    ask(&stack, KEY).await.unwrap();
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_ne!(status["build"]["tasks"][0]["id"], first);
+    assert_eq!(stack.images().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_import_that_failed_is_tried_again() {
+    let stack = TestStack::new().await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    let says = "ClientError: Disk validation failed";
+    stack
+        .world
+        .ec2()
+        .fail_next_task(TaskKind::ImportSnapshot, says);
+    stack.drop_and_rest(KEY, DISK).await;
+    assert_eq!(stack.status(KEY).await["state"], "failed");
+
+    ask(&stack, KEY).await.unwrap();
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    assert_eq!(stack.images().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_nothing_to_try_again_is_refused() {
+    let stack = TestStack::new().await;
+    let refusal = ask(&stack, KEY).await.unwrap_err();
+    assert!(refusal.contains("no status"), "{refusal}");
+
+    stack
+        .world
+        .ec2()
+        .set_pending_time(std::time::Duration::from_secs(600));
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    stack.minute().await;
+    let refusal = ask(&stack, KEY).await.unwrap_err();
+    assert!(refusal.contains("in progress"), "{refusal}");
+    stack.rest().await;
+    let refusal = ask(&stack, KEY).await.unwrap_err();
+    assert!(refusal.contains("available"), "{refusal}");
+
+    stack.drop_and_rest("bad.image.yaml", "name: [").await;
+    let refusal = ask(&stack, "bad.image.yaml").await.unwrap_err();
+    assert!(refusal.contains("fix the manifest"), "{refusal}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_image_without_a_manifest_is_not_tried_again() {
+    let stack = failed().await;
+    stack.remove(KEY).await;
+    stack.world.settle().await;
+    let refusal = ask(&stack, KEY).await.unwrap_err();
+    assert!(refusal.contains("manifest was removed"), "{refusal}");
+    assert_eq!(stack.open().await, [String::new(); 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_changes_while_a_retry_is_asked_for_makes_one_ami() {
+    let stack = failed().await;
+    ask(&stack, KEY).await.unwrap();
+    stack.drop_and_rest(KEY, stack.manifest("web-2")).await;
+    assert_eq!(stack.only_image().name, "web-2");
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}
