@@ -16,7 +16,7 @@ pub struct Report {
     pub advanced: usize,
     /// Images that are finalized now.
     pub finalized: usize,
-    /// Images that could not be looked at; the next tick tries again.
+    /// Images that could not be polled or advanced; the next tick tries again.
     pub failed: usize,
     /// Images left for the next tick because the time was up.
     pub skipped: usize,
