@@ -8,7 +8,7 @@ use crate::image::plan::{self, Next};
 use crate::image::status::Status;
 use crate::image::task::TaskKind;
 use crate::image::words::CancelBy;
-use crate::store::{self, Loaded, OpenMarker, StoreError};
+use crate::status_store::{self, Loaded, OpenMarker, StoreError};
 
 use super::arrival::{Decision, decide};
 use super::build;
@@ -47,7 +47,7 @@ async fn reconcile_now(
         let object = aws
             .get_object(&config.bucket, key, Which::Current, MANIFEST_MAX)
             .await?;
-        let before = store::load(aws, config, key).await?;
+        let before = status_store::load(aws, config, key).await?;
         let (object, before) = match (object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
             (None, Some(before)) => return without_manifest(context, before).await,
@@ -60,7 +60,7 @@ async fn reconcile_now(
             // Not marked as open. Should the manifest be replaced meanwhile, and that event be lost: the sweep does not
             // trust a status that is hardly newer than its manifest.
             Decision::Note(status, etag) => {
-                let saved = store::save(aws, config, &status, Some(&etag)).await?;
+                let saved = status_store::save(aws, config, &status, Some(&etag)).await?;
                 if let Saved::Yes(etag) = saved {
                     let loaded = Loaded {
                         status: *status,
@@ -104,7 +104,9 @@ async fn open(
     } = context;
     let known = before.and_then(|before| before.status.open_marker.as_deref());
     let etag = before.map(|before| before.etag.clone());
-    if let Saved::Yes(marker) = store::mark_open(aws, config, &status.manifest, known, now).await? {
+    if let Saved::Yes(marker) =
+        status_store::mark_open(aws, config, &status.manifest, known, now).await?
+    {
         status.open_marker = Some(marker);
         return Ok(Opened::Draft(Box::new(Draft::opened(status, etag))));
     }
@@ -114,12 +116,12 @@ async fn open(
         return Ok(Opened::Elsewhere);
     };
     let Saved::Yes(marker) =
-        store::mark_open(aws, config, &status.manifest, Some(&dead.etag), now).await?
+        status_store::mark_open(aws, config, &status.manifest, Some(&dead.etag), now).await?
     else {
         return Ok(Opened::Elsewhere);
     };
     status.open_marker = Some(marker);
-    match store::save(aws, config, &status, etag.as_deref()).await? {
+    match status_store::save(aws, config, &status, etag.as_deref()).await? {
         Saved::Yes(etag) => Ok(Opened::Draft(Box::new(Draft::loaded(Loaded {
             status,
             etag,
@@ -362,20 +364,20 @@ async fn save(context: Context<'_>, status: &Status, etag: Option<&str>) -> Resu
     let Context {
         aws, config, now, ..
     } = context;
-    let saved = store::save(aws, config, status, etag).await;
+    let saved = status_store::save(aws, config, status, etag).await;
     let Err(StoreError::TooLarge { size, .. }) = saved else {
         return Ok(saved?);
     };
     let mut candidates = vec![status.clone()];
-    let before = store::load(aws, config, &status.manifest.key).await?;
+    let before = status_store::load(aws, config, &status.manifest.key).await?;
     candidates.extend(before.map(|before| before.status));
     for mut failed in candidates {
         if failed.state.is_final() || failed.build.ending.is_some() {
             continue;
         }
-        let failure = failures::status_too_large(size, store::STATUS_MAX);
+        let failure = failures::status_too_large(size, status_store::STATUS_MAX);
         apply(&mut failed, StepOutcome::Fail(failure), now);
-        match store::save(aws, config, &failed, etag).await {
+        match status_store::save(aws, config, &failed, etag).await {
             Err(StoreError::TooLarge { .. }) => {}
             saved => return saved.map(|_| Saved::Conflict).map_err(Error::from),
         }
@@ -385,7 +387,7 @@ async fn save(context: Context<'_>, status: &Status, etag: Option<&str>) -> Resu
 
 /// Reads a status that was there a moment ago.
 pub(crate) async fn reload(context: Context<'_>, manifest_key: &str) -> Result<Loaded, Error> {
-    let loaded = store::load(context.aws, context.config, manifest_key).await?;
+    let loaded = status_store::load(context.aws, context.config, manifest_key).await?;
     loaded.ok_or_else(|| contended(manifest_key))
 }
 

@@ -55,7 +55,7 @@ fn manifest_and_image_know_no_clock_no_async_no_aws() {
         "SystemTime",
         "Instant",
         "crate::aws",
-        "crate::store",
+        "crate::status_store",
         "std::env",
         "std::fs",
     ];
