@@ -2,8 +2,8 @@
 //! on a slower beat it looks for manifests whose events were lost.
 
 mod changed;
-mod follow;
 mod late_notices;
+mod polling;
 mod polling_history;
 mod read_ahead;
 mod report;
@@ -20,10 +20,10 @@ use tokio::sync::mpsc;
 use crate::Failures;
 use crate::aws::{Aws, FILTER_VALUES_MAX};
 use crate::config::Config;
+use crate::events::Tick;
 use crate::image::plan::{self, Next};
 use crate::reconcile::{self, Context, Error, Outcome};
-use crate::store::{self, OpenMarker};
-use crate::trigger::Tick;
+use crate::status_store::{self, OpenMarker};
 pub use polling_history::PollingHistory;
 use read_ahead::{AT_ONCE, Awaiting, ReadAhead, Room};
 pub use report::Report;
@@ -92,7 +92,7 @@ async fn advance_all(
     report: &mut Report,
     failures: &mut Failures,
 ) {
-    match store::list_open(context.aws, context.config).await {
+    match status_store::list_open(context.aws, context.config).await {
         Ok(open) => advance(context, history, open, report, failures).await,
         Err(error) => failures.add("the list of open images", &error),
     }
@@ -110,7 +110,8 @@ async fn advance(
     report.found = open.len();
     let many = open.len() > FILTER_VALUES_MAX;
     if many
-        && let Err(error) = store::load_resume_point(context.aws, context.config, &mut open).await
+        && let Err(error) =
+            status_store::load_resume_point(context.aws, context.config, &mut open).await
     {
         failures.add("where the last tick ended", &error);
     }
@@ -122,12 +123,12 @@ async fn advance(
         read_ahead: &read_ahead,
     };
     let visits = visitor.visit_all(&open, sender, report, failures);
-    let followed = follow::follow(context, history, &read_ahead, receiver);
-    let (skipped, (looked, failed)) = join(visits, followed).await;
+    let polled = polling::poll(context, history, &read_ahead, receiver);
+    let (skipped, (looked, failed)) = join(visits, polled).await;
     *report += looked;
     failures.append(failed);
     if let Some(next) = skipped.filter(|_| many)
-        && let Err(error) = store::save_resume_point(context.aws, context.config, next).await
+        && let Err(error) = status_store::save_resume_point(context.aws, context.config, next).await
     {
         failures.add("where this tick ended", &error);
     }
@@ -200,7 +201,7 @@ impl<'a> Visitor<'a> {
 /// Does for one image whatever needs no look at its AMI.
 async fn visit(context: Context<'_>, marker: &OpenMarker, mut room: Room) -> Result<Visit, Error> {
     let key = &marker.manifest_key;
-    let sized = store::load_sized(context.aws, context.config, key).await?;
+    let sized = status_store::load_sized(context.aws, context.config, key).await?;
     let Some((loaded, size)) = sized else {
         return visit_marker(context, marker).await;
     };
@@ -246,7 +247,7 @@ async fn visit_marker(context: Context<'_>, marker: &OpenMarker) -> Result<Visit
 /// Sends what is left to be told of a final state, then finalizes the image.
 async fn finish(
     context: Context<'_>,
-    loaded: store::Loaded,
+    loaded: status_store::Loaded,
     marker: &OpenMarker,
 ) -> Result<Visit, Error> {
     let left_open = |advanced| Visit::Done {
@@ -281,7 +282,7 @@ async fn mark_finalized(context: Context<'_>, marker: &OpenMarker) -> Result<boo
     let OpenMarker {
         manifest_key, etag, ..
     } = marker;
-    Ok(store::mark_finalized(context.aws, context.config, manifest_key, etag).await?)
+    Ok(status_store::mark_finalized(context.aws, context.config, manifest_key, etag).await?)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! its problems out). Beside it, the **status** says what is known ([`image`]: the status, the plan, what changes it and
 //! what people are told of it). [`reconcile`] reads both, observes EC2 and does the next missing thing: its driver calls
 //! a step, the step returns what it came to, [`image::apply`] writes that into the status, the driver saves it.
-//! [`store`] keeps statuses in the bucket; [`aws`] is the way there.
+//! [`status_store`] keeps statuses in the bucket; [`aws`] is the way there.
 //!
 //! Three functions call it, each triggered by something else: [`register_image`] by an upload, [`advance_tasks`] by the
 //! schedule, [`notify`] by a due marker. [`function`] runs them in Lambda; [`cli`] is for a person.
@@ -34,11 +34,11 @@ pub mod function;
 pub mod image;
 pub mod keys;
 pub use amiwright_manifest as manifest;
+pub mod events;
 pub mod notify;
 pub mod reconcile;
 pub mod register_image;
-pub mod store;
-pub mod trigger;
+pub mod status_store;
 pub mod upload_policy;
 
 pub use failures::Failures;

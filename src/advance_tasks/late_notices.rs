@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::image::plan;
 use crate::notify;
 use crate::reconcile::{Context, Error};
-use crate::store::Loaded;
+use crate::status_store::Loaded;
 
 /// Notices are usually sent by `notify`, within seconds; one that is older had no event, or a failing one.
 pub(super) async fn send(context: Context<'_>, loaded: Loaded) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::store::{Loaded, OpenMarker, STATUS_MAX};
+use crate::status_store::{Loaded, OpenMarker, STATUS_MAX};
 
 /// Statuses that are read, and images that are advanced, at once. S3 takes some 30 ms for each: ten thousand are read in ten
 /// seconds. One connection each; fewer images need fewer.

@@ -12,7 +12,7 @@ use crate::image::plan;
 use crate::manifest::key::{self, Kind};
 use crate::notify;
 use crate::reconcile::{self, Context, Outcome};
-use crate::store::DueMarker;
+use crate::status_store::DueMarker;
 
 /// The longest time from reading a manifest to writing the status that tells of it: a function's time-out (template.yaml),
 /// and what is lost because S3's times have whole seconds.

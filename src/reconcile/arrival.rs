@@ -12,7 +12,7 @@ use crate::image::plan;
 use crate::image::status::{ManifestVersion, Status};
 use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
 use crate::manifest::sha256_hex;
-use crate::store::Loaded;
+use crate::status_store::Loaded;
 
 /// Whether a final status has to be reconciled again: its manifest, or the bundle that names, is another one now.
 ///
