@@ -2,67 +2,36 @@
 //! on a slower beat it looks for manifests whose events were lost.
 
 mod changed;
-mod follow;
+mod late_notices;
+mod polling;
 mod polling_history;
 mod read_ahead;
+mod report;
 mod sweep;
 
-use std::ops::AddAssign;
 use std::time::Duration;
 
 use futures_util::future::join;
 use futures_util::stream::{FuturesOrdered, StreamExt};
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::Failures;
 use crate::aws::{Aws, FILTER_VALUES_MAX};
 use crate::config::Config;
+use crate::events::Tick;
 use crate::image::plan::{self, Next};
-use crate::notify;
 use crate::reconcile::{self, Context, Error, Outcome};
-use crate::store::{self, OpenMarker};
-use crate::trigger::Tick;
+use crate::status_store::{self, OpenMarker};
 pub use polling_history::PollingHistory;
-use read_ahead::{Awaiting, ReadAhead, Room};
+use read_ahead::{AT_ONCE, Awaiting, ReadAhead, Room};
+pub use report::Report;
+use report::{count, fail};
 use sweep::sweep;
-
-/// Statuses that are read, and images that are advanced, at once. S3 takes some 30 ms for each: ten thousand are read in ten
-/// seconds. One connection each; fewer images need fewer.
-const AT_ONCE: usize = 32;
 
 /// Time that is kept for what is under way when the invocation's time runs out: one call with its retries.
 const MARGIN: Duration = Duration::from_secs(25);
-
-/// What one invocation found and did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// Images that were not finalized.
-    pub found: usize,
-    /// Images whose status changed.
-    pub advanced: usize,
-    /// Images that are finalized now.
-    pub finalized: usize,
-    /// Images that could not be polled or advanced; the next tick tries again.
-    pub failed: usize,
-    /// Images left for the next tick because the time was up.
-    pub skipped: usize,
-    /// Manifests that no event had told of.
-    pub swept: usize,
-}
-
-impl AddAssign for Report {
-    fn add_assign(&mut self, other: Self) {
-        self.found += other.found;
-        self.advanced += other.advanced;
-        self.finalized += other.finalized;
-        self.failed += other.failed;
-        self.skipped += other.skipped;
-        self.swept += other.swept;
-    }
-}
 
 /// Handles a tick: the schedule's, or an event that makes one worth while. `history` is the process's; `time_left` is
 /// the invocation's, if it is known.
@@ -123,7 +92,7 @@ async fn advance_all(
     report: &mut Report,
     failures: &mut Failures,
 ) {
-    match store::list_open(context.aws, context.config).await {
+    match status_store::list_open(context.aws, context.config).await {
         Ok(open) => advance(context, history, open, report, failures).await,
         Err(error) => failures.add("the list of open images", &error),
     }
@@ -141,7 +110,8 @@ async fn advance(
     report.found = open.len();
     let many = open.len() > FILTER_VALUES_MAX;
     if many
-        && let Err(error) = store::load_resume_point(context.aws, context.config, &mut open).await
+        && let Err(error) =
+            status_store::load_resume_point(context.aws, context.config, &mut open).await
     {
         failures.add("where the last tick ended", &error);
     }
@@ -153,12 +123,12 @@ async fn advance(
         read_ahead: &read_ahead,
     };
     let visits = visitor.visit_all(&open, sender, report, failures);
-    let followed = follow::follow(context, history, &read_ahead, receiver);
-    let (skipped, (looked, failed)) = join(visits, followed).await;
+    let polled = polling::poll(context, history, &read_ahead, receiver);
+    let (skipped, (looked, failed)) = join(visits, polled).await;
     *report += looked;
     failures.append(failed);
     if let Some(next) = skipped.filter(|_| many)
-        && let Err(error) = store::save_resume_point(context.aws, context.config, next).await
+        && let Err(error) = status_store::save_resume_point(context.aws, context.config, next).await
     {
         failures.add("where this tick ended", &error);
     }
@@ -228,25 +198,10 @@ impl<'a> Visitor<'a> {
     }
 }
 
-fn count(report: &mut Report, advanced: bool, finalized: bool) {
-    report.advanced += usize::from(advanced);
-    report.finalized += usize::from(finalized);
-}
-
-fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
-    // Left for the next tick; nothing went wrong.
-    if matches!(error, Error::Aws(error) if error.is_rate_limited_locally()) {
-        report.skipped += 1;
-        return;
-    }
-    report.failed += 1;
-    failures.add(key, error);
-}
-
 /// Does for one image whatever needs no look at its AMI.
 async fn visit(context: Context<'_>, marker: &OpenMarker, mut room: Room) -> Result<Visit, Error> {
     let key = &marker.manifest_key;
-    let sized = store::load_sized(context.aws, context.config, key).await?;
+    let sized = status_store::load_sized(context.aws, context.config, key).await?;
     let Some((loaded, size)) = sized else {
         return visit_marker(context, marker).await;
     };
@@ -271,25 +226,12 @@ async fn visit(context: Context<'_>, marker: &OpenMarker, mut room: Room) -> Res
     };
     let advanced = outcome.has_advanced();
     if let Outcome::Status { loaded, .. } = outcome {
-        send_late_notices(context, *loaded).await?;
+        late_notices::send(context, *loaded).await?;
     }
     Ok(Visit::Done {
         advanced,
         finalized: false,
     })
-}
-
-/// Notices are usually sent by `notify`, within seconds; one that is older had no event, or a failing one.
-async fn send_late_notices(context: Context<'_>, loaded: store::Loaded) -> Result<(), Error> {
-    let late = |at: Timestamp| context.now.duration_since(at) >= plan::NOTICE_LATE;
-    if loaded
-        .status
-        .unsent()
-        .any(|notice| notice.is_due(context.now) && late(notice.at))
-    {
-        notify::send_due(context, loaded).await?;
-    }
-    Ok(())
 }
 
 /// An open marker without a status: an invocation died between the two, or the status was deleted.
@@ -305,7 +247,7 @@ async fn visit_marker(context: Context<'_>, marker: &OpenMarker) -> Result<Visit
 /// Sends what is left to be told of a final state, then finalizes the image.
 async fn finish(
     context: Context<'_>,
-    loaded: store::Loaded,
+    loaded: status_store::Loaded,
     marker: &OpenMarker,
 ) -> Result<Visit, Error> {
     let left_open = |advanced| Visit::Done {
@@ -313,7 +255,7 @@ async fn finish(
         finalized: false,
     };
     if loaded.status.unsent().next().is_some() {
-        send_late_notices(context, loaded).await?;
+        late_notices::send(context, loaded).await?;
         return Ok(left_open(false));
     }
     // A version whose event was lost, or that had to wait for this one to end.
@@ -340,7 +282,7 @@ async fn mark_finalized(context: Context<'_>, marker: &OpenMarker) -> Result<boo
     let OpenMarker {
         manifest_key, etag, ..
     } = marker;
-    Ok(store::mark_finalized(context.aws, context.config, manifest_key, etag).await?)
+    Ok(status_store::mark_finalized(context.aws, context.config, manifest_key, etag).await?)
 }
 
 #[cfg(test)]

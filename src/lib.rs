@@ -6,13 +6,16 @@
 //! its problems out). Beside it, the **status** says what is known ([`image`]: the status, the plan, what changes it and
 //! what people are told of it). [`reconcile`] reads both, observes EC2 and does the next missing thing: its driver calls
 //! a step, the step returns what it came to, [`image::apply`] writes that into the status, the driver saves it.
-//! [`store`] keeps statuses in the bucket; [`aws`] is the way there.
+//! [`status_store`] keeps statuses in the bucket; [`aws`] is the way there.
 //!
 //! Three functions call it, each triggered by something else: [`register_image`] by an upload, [`advance_tasks`] by the
 //! schedule, [`notify`] by a due marker. [`function`] runs them in Lambda; [`cli`] is for a person.
 //!
 //! # Invariants
 //!
+//! - Imports go one way: [`cli`], [`function`], [`register_image`] and [`advance_tasks`], [`notify`], [`reconcile`],
+//!   [`store`], [`aws`] and [`config`], [`image`], [`manifest`]. What has more than one file keeps what these share in a
+//!   module of its own, below them.
 //! - [`manifest`] and [`image`] know no clock, no async, no AWS. `now` is always a parameter.
 //! - Only [`aws`] names types of the SDK.
 //! - Only [`cli`]'s `local` and `demo` know the embedded world (`localaws`), which knows nothing of this crate.
@@ -31,11 +34,11 @@ pub mod function;
 pub mod image;
 pub mod keys;
 pub use amiwright_manifest as manifest;
+pub mod events;
 pub mod notify;
 pub mod reconcile;
 pub mod register_image;
-pub mod store;
-pub mod trigger;
+pub mod status_store;
 pub mod upload_policy;
 
 pub use failures::Failures;

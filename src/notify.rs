@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use crate::aws::Aws;
 use crate::config::Config;
+use crate::events::{self, ObjectRef};
 use crate::image::message::on_one_line;
 use crate::image::notice::Notice;
 use crate::image::plan::{self, Next};
 use crate::reconcile::{self, Context, Error};
-use crate::store::{self, DueMarker, Loaded};
-use crate::trigger::{self, ObjectRef};
+use crate::status_store::{self, DueMarker, Loaded};
 
 /// What one invocation did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -38,7 +38,7 @@ pub async fn handle(
     event: Value,
     now: Timestamp,
 ) -> Result<Report, crate::Failures> {
-    let triggers = trigger::objects(event);
+    let triggers = events::objects(event);
     let mut failures = crate::Failures::default();
     triggers
         .problems
@@ -48,7 +48,8 @@ pub async fn handle(
     let context = Context::new(aws, config, now);
     for object in &triggers.objects {
         for marker in due_markers(config, object) {
-            match answer(context, &marker).await {
+            // Boxed: the compiler gives up on the layout of a future this deep.
+            match Box::pin(answer(context, &marker)).await {
                 Ok(Some(delivery)) => {
                     report.statuses += 1;
                     report.sent += delivery.sent;
@@ -101,13 +102,13 @@ pub(crate) async fn answer(
     marker: &DueMarker,
 ) -> Result<Option<Delivery>, Error> {
     let Context { aws, config, .. } = context;
-    let loaded = store::load(aws, config, &marker.manifest_key).await?;
+    let loaded = status_store::load(aws, config, &marker.manifest_key).await?;
     let Some(loaded) = loaded else {
-        store::delete_due(aws, config, marker).await?;
+        status_store::delete_due(aws, config, marker).await?;
         return Ok(None);
     };
     let (loaded, sent) = send_due(context, loaded).await?;
-    store::delete_due(aws, config, marker).await?;
+    status_store::delete_due(aws, config, marker).await?;
     let finalized = finalize(context, &loaded).await?;
     Ok(Some(Delivery { sent, finalized }))
 }
@@ -126,7 +127,7 @@ async fn finalize(context: Context<'_>, loaded: &Loaded) -> Result<bool, Error> 
         return Ok(false);
     }
     let key = &status.manifest.key;
-    Ok(store::mark_finalized(context.aws, context.config, key, marker).await?)
+    Ok(status_store::mark_finalized(context.aws, context.config, key, marker).await?)
 }
 
 /// Publishes the notices of a status that are due. Returns the status as it is then, and how many were sent.

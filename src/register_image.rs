@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::Failures;
 use crate::aws::Aws;
 use crate::config::Config;
+use crate::events::{self, ObjectRef};
 use crate::manifest::key::{self, Kind};
 use crate::reconcile::{self, Context, Error, Outcome};
-use crate::store;
-use crate::trigger::{self, ObjectRef};
+use crate::status_store;
 
 /// Handles an event about manifest objects: EventBridge's, S3's own, either in SQS.
 /// For SQS, returns the messages that failed (`batchItemFailures`); for the others, a count.
@@ -24,7 +24,7 @@ pub async fn handle(
     event: Value,
     now: Timestamp,
 ) -> Result<Value, Failures> {
-    let triggers = trigger::objects(event);
+    let triggers = events::objects(event);
     let context = Context::new(aws, config, now);
     let mut failures = Failures::default();
     let mut failed_messages = BTreeSet::new();
@@ -100,7 +100,7 @@ async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<us
 
 /// EC2 has written the manifest of a bundle, which it does last: its image need not wait for the next tick.
 async fn wake(context: Context<'_>, manifest_key: &str) -> Result<usize, Error> {
-    let Some(loaded) = store::load(context.aws, context.config, manifest_key).await? else {
+    let Some(loaded) = status_store::load(context.aws, context.config, manifest_key).await? else {
         return Ok(0);
     };
     let advanced = reconcile::poll_task(context, loaded).await?.has_advanced();

@@ -119,9 +119,9 @@ impl Opened {
     /// How many images wait in which step, by the kind of their source.
     pub(crate) async fn steps(&self) -> Result<String, Box<dyn Error>> {
         let mut steps: BTreeMap<String, usize> = BTreeMap::new();
-        for listed in store::list_statuses(&self.aws(), &self.config).await? {
+        for listed in status_store::list_statuses(&self.aws(), &self.config).await? {
             let status = listed.status?.status;
-            let waits_for = match status.followed_task() {
+            let waits_for = match status.polled_task() {
                 Some(task) => task.kind.to_string(),
                 None => status.place().to_owned(),
             };

@@ -1,11 +1,11 @@
 //! The one AMI that an event of EC2 names.
 
-use super::follow::image_seen;
-use super::{Report, count, fail};
+use super::polling::image_seen;
+use super::report::{Report, count, fail};
 use crate::Failures;
 use crate::image::observed::MANIFEST_TAG;
 use crate::reconcile::{Context, Error};
-use crate::store;
+use crate::status_store;
 
 /// Looks at the one AMI whose state has changed, by the manifest that its ownership tag names. EC2 tells of every AMI
 /// in the account, and of thousands at once: a whole tick for each would be far too much.
@@ -42,7 +42,7 @@ async fn advance(context: Context<'_>, image_id: &str) -> Result<Option<bool>, E
     let Some(manifest_key) = manifest_key else {
         return Ok(None);
     };
-    let Some(loaded) = store::load(context.aws, context.config, manifest_key).await? else {
+    let Some(loaded) = status_store::load(context.aws, context.config, manifest_key).await? else {
         return Ok(None);
     };
     let awaited = loaded

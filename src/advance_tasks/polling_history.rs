@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::ObjectInfo;
-use crate::store::OpenMarker;
+use crate::status_store::OpenMarker;
 
 /// How many tasks are remembered: some megabytes.
 const TASKS_MAX: usize = 50_000;

@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::store::{Loaded, OpenMarker, STATUS_MAX};
+use crate::status_store::{Loaded, OpenMarker, STATUS_MAX};
+
+/// Statuses that are read, and images that are advanced, at once. S3 takes some 30 ms for each: ten thousand are read in ten
+/// seconds. One connection each; fewer images need fewer.
+pub(super) const AT_ONCE: usize = 32;
 
 /// What all statuses that are held may have, in KiB of JSON: a tenth of the function's memory, as a parsed status and
 /// its copies take a few times that.

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
-use super::{PollingHistory, Report, fail};
+use super::polling_history::PollingHistory;
+use super::report::{Report, fail};
 use crate::Failures;
 use crate::aws::ObjectInfo;
 use crate::image::plan;
 use crate::manifest::key::{self, Kind};
 use crate::notify;
 use crate::reconcile::{self, Context, Outcome};
-use crate::store::DueMarker;
+use crate::status_store::DueMarker;
 
 /// The longest time from reading a manifest to writing the status that tells of it: a function's time-out (template.yaml),
 /// and what is lost because S3's times have whole seconds.

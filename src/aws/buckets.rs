@@ -3,9 +3,11 @@
 use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
 
+use super::connect::Aws;
+use super::error::AwsError;
 use super::error::classify;
+use super::objects::ObjectInfo;
 use super::objects::{timestamp, unsigned};
-use super::{Aws, AwsError, ObjectInfo};
 
 impl Aws {
     /// Lists all objects under a prefix.

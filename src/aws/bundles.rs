@@ -7,8 +7,9 @@ use aws_sdk_ec2::types::{BundleTask, Filter, S3Storage, Storage};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::connect::Aws;
 use super::ec2::{filter, incomplete, non_empty, percent, without_retries};
-use super::{Aws, AwsError};
+use super::error::AwsError;
 use crate::image::observed::ObservedTask;
 
 /// BundleInstance's parameters: what is bundled, and the permission to upload it to S3.

@@ -12,7 +12,7 @@ use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use super::RateLimiter;
+use super::rate_limiter::RateLimiter;
 
 /// Longest wait for a connection: the SDK's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::ResourceType;
 
+use super::connect::Aws;
 use super::ec2::{incomplete, non_empty, tag_specifications};
-use super::{Aws, AwsError};
+use super::error::AwsError;
 
 /// CopyImage's parameters. The copy is made in the Region of the call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 
+use super::connect::Aws;
 use super::error::{Answer, classify};
-use super::{Aws, AwsError, Remedy};
+use super::error::{AwsError, Remedy};
 
 impl Aws {
     /// Whether a call of this action would be sent at once. If not, the reads that precede it are not worth making.

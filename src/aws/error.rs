@@ -8,6 +8,10 @@ use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::failures::chain;
+
+/// The error code of a request that was not sent because its bucket has no token.
+pub(super) const RATE_LIMITED: &str = "amiwright.RateLimited";
+
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
@@ -179,7 +183,7 @@ impl AwsError {
     /// Whether our own [`RateLimiter`](super::RateLimiter) held the request back. Nothing was sent.
     #[must_use]
     pub fn is_rate_limited_locally(&self) -> bool {
-        self.has_code(super::rate_limiter::CODE)
+        self.has_code(RATE_LIMITED)
     }
 }
 

@@ -7,8 +7,9 @@ use aws_sdk_ec2::types::{
     ImdsSupportValues, ResourceType, TpmSupportValues, VolumeType,
 };
 
+use super::connect::Aws;
 use super::ec2::{filter, incomplete, our_tags, tag_specifications, without_retries};
-use super::{Aws, AwsError};
+use super::error::AwsError;
 use crate::image::observed::ObservedImage;
 use crate::manifest::image::{self as manifest, Registration};
 

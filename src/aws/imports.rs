@@ -7,8 +7,9 @@ use aws_sdk_ec2::types::{
     Tag, UserBucket,
 };
 
+use super::connect::Aws;
 use super::ec2::{incomplete, non_empty, our_tags, percent, tag_specifications};
-use super::{Aws, AwsError};
+use super::error::AwsError;
 use crate::image::observed::ObservedTask;
 
 /// The parameters of ImportSnapshot, and of ImportImage with one disk container.

@@ -6,8 +6,9 @@ use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::ObjectCannedAcl;
 use jiff::Timestamp;
 
+use super::connect::Aws;
 use super::error::classify;
-use super::{Aws, AwsError, Remedy};
+use super::error::{AwsError, Remedy};
 use crate::failures::chain;
 
 /// S3's answer where an object has no bytes in the range ("Error responses", S3 API Reference, `InvalidRange`).

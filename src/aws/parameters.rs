@@ -4,8 +4,9 @@ use std::fmt;
 
 use aws_sdk_ssm::types::ParameterType;
 
+use super::connect::Aws;
 use super::error::classify;
-use super::{Aws, AwsError, Remedy};
+use super::error::{AwsError, Remedy};
 
 /// A text that debug output does not show.
 #[derive(Clone, PartialEq, Eq)]

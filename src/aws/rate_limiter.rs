@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{AwsError, Remedy};
+use super::error::{AwsError, RATE_LIMITED, Remedy};
 
 /// The part of EC2's limits that is used here. A half leaves room for the account's other clients, and for the SDK's own
 /// retries, which take no token.
@@ -18,9 +18,6 @@ const SHARE: f64 = 0.5;
 /// Longest wait for a token: short beside any function's timeout. A caller that would have to wait longer retries on the
 /// next tick, because waiting is a state.
 const WAIT_MAX: Duration = Duration::from_secs(2);
-
-/// The error code of a request that was not sent because its bucket has no token.
-pub(super) const CODE: &str = "amiwright.RateLimited";
 
 /// A bucket's size in requests, and how many requests per second refill it.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +99,7 @@ impl RateLimiter {
                 Ok(())
             }
             None => Err(AwsError {
-                code: Some(CODE.to_owned()),
+                code: Some(RATE_LIMITED.to_owned()),
                 ..AwsError::unexplained(
                     action,
                     format!("calling {action}"),

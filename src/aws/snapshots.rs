@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::Snapshot;
 
+use super::connect::Aws;
 use super::ec2::{filter, our_tags, sdk_tags};
-use super::{Aws, AwsError};
+use super::error::AwsError;
 use crate::image::observed::ObservedSnapshot;
 
 /// The largest page of DescribeSnapshots ("MaxResults", EC2 API Reference).

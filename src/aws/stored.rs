@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{ResourceType, StoreImageTaskResult};
 
+use super::connect::Aws;
 use super::ec2::{incomplete, non_empty, tag_specifications, without_retries};
-use super::{Aws, AwsError};
+use super::error::AwsError;
 use crate::image::observed::ObservedTask;
 
 /// CreateRestoreImageTask's parameters.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sns::types::MessageAttributeValue;
 
+use super::connect::Aws;
 use super::error::classify;
-use super::{Aws, AwsError, Remedy};
+use super::error::{AwsError, Remedy};
 use crate::failures::chain;
 
 impl Aws {

@@ -13,7 +13,7 @@ use crate::aws::Saved;
 use crate::config::Config;
 use crate::image::Status;
 use crate::reconcile::{self, Context};
-use crate::store;
+use crate::status_store;
 
 /// Arguments of a command that makes a request for each image.
 #[derive(Debug, clap::Args)]
@@ -103,7 +103,8 @@ async fn renew_marker(context: Context<'_>, status: &Status) -> Result<Option<St
     let key = config.state.open_key(&status.manifest.key);
     let existing = aws.head_object(&config.bucket, &key).await;
     let known = existing.map_err(failed)?.map(|marker| marker.etag);
-    let marked = store::mark_open(aws, config, &status.manifest, known.as_deref(), now).await;
+    let marked =
+        status_store::mark_open(aws, config, &status.manifest, known.as_deref(), now).await;
     Ok(match marked.map_err(failed)? {
         Saved::Yes(etag) => Some(etag),
         Saved::Conflict => None,
@@ -113,7 +114,9 @@ async fn renew_marker(context: Context<'_>, status: &Status) -> Result<Option<St
 fn cannot_change(config: &Config, error: reconcile::Error) -> Error {
     match error {
         reconcile::Error::Aws(error) => cannot_write(config, &error),
-        reconcile::Error::Store(store::StoreError::Aws(error)) => cannot_write(config, &error),
+        reconcile::Error::Store(status_store::StoreError::Aws(error)) => {
+            cannot_write(config, &error)
+        }
         reconcile::Error::Store(error) => cannot_load(config, &error),
         error => Error::from_source("cannot change the status", error)
             .with_hint("nothing was requested; try again"),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Error;
 use super::target::{self, Target, cannot_read};
 use crate::reconcile::Context;
-use crate::store::{self, Listed};
+use crate::status_store::{self, Listed};
 
 /// Arguments of `amiwright status`.
 #[derive(Debug, clap::Args)]
@@ -67,7 +67,7 @@ pub async fn show(
         }
         return Ok(());
     }
-    let listed = store::list_statuses(context.aws, context.config)
+    let listed = status_store::list_statuses(context.aws, context.config)
         .await
         .map_err(|error| cannot_read(context.config, &error))?;
     if json {

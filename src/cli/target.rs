@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::keys::StatePrefix;
 use crate::manifest::key;
 use crate::reconcile::Context;
-use crate::store::{self, Loaded, StoreError};
+use crate::status_store::{self, Loaded, StoreError};
 
 /// Least similarity (Jaro-Winkler, 0 to 1) of a key that is suggested for one that does not exist.
 const SIMILARITY_MIN: f64 = 0.8;
@@ -125,7 +125,7 @@ pub(super) fn check_key(config: &Config, key: &str) -> Result<(), Error> {
 /// # Errors
 /// If the bucket cannot be read, or there is no such status; the hint names the one that was probably meant.
 pub(super) async fn load(context: Context<'_>, key: &str) -> Result<Loaded, Error> {
-    match store::load(context.aws, context.config, key).await {
+    match status_store::load(context.aws, context.config, key).await {
         Ok(Some(loaded)) => Ok(loaded),
         Ok(None) => Err(no_status(context, key).await),
         Err(error) => Err(cannot_load(context.config, &error)),
@@ -143,7 +143,7 @@ pub(super) fn cannot_load(config: &Config, error: &StoreError) -> Error {
 /// The error for a status that does not exist.
 async fn no_status(context: Context<'_>, key: &str) -> Error {
     let config = context.config;
-    let existing = match store::list_status_keys(context.aws, config).await {
+    let existing = match status_store::list_status_keys(context.aws, config).await {
         Ok(existing) => existing,
         Err(error) => return cannot_read(config, &error),
     };

@@ -2,6 +2,7 @@
 //! so that one conditional write saves all of it.
 
 mod arrival;
+mod changes;
 mod conditions;
 mod ending;
 mod polled;
@@ -12,14 +13,12 @@ pub use arrival::{note_repetition, note_settings_changed, open};
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry};
 pub use polled::note_stalled;
 
-use super::message::{self, problems};
-use super::notice::Notice;
+use self::changes::{move_to, next_step, record_notice, wait};
+use super::message::problems;
 use super::outcome::{Accepted, Claim, Evidence, Identity, Origin, StepOutcome};
-use super::plan::WAITING_LONG;
-use super::status::{RegionStatus, Status, StoreRequest, Waiting};
+use super::status::{RegionStatus, Status, StoreRequest};
 use super::task::{Phase, Task};
-use super::words::{NoticeKind, State, Step, TerminalReason, WaitReason};
-use super::workflow;
+use super::words::{NoticeKind, State, Step, TerminalReason};
 use crate::manifest::Problem;
 
 /// Problems that a status keeps: more than anybody reads, few enough for an object that is rewritten often.
@@ -190,32 +189,6 @@ fn reject(status: &mut Status, mut found: Vec<Problem>, now: Timestamp) {
     record_notice(status, NoticeKind::Rejected, now);
 }
 
-/// The step cannot go on yet. Returns whether that is new.
-fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
-    let since = status.waiting_since(&reason, now);
-    if let (WaitReason::RateLimited { .. }, Some(store)) = (&reason, &mut status.store) {
-        // The claim is over: nothing was sent, or nothing was begun.
-        store.asked_at = None;
-    }
-    // The same error in other words (a time, a request id) is not worth a write.
-    let before = status.build.waiting.as_ref();
-    let mut changed = !before.is_some_and(|before| before.reason.is_same(&reason));
-    if changed {
-        status.build.waiting = Some(Waiting { reason, since });
-    }
-    // Polling for hours is usual; then only what keeps it from polling counts.
-    let is_long = if status.build.step.polls() {
-        now.duration_since(since) > WAITING_LONG
-    } else {
-        status.step_exceeds(WAITING_LONG, now)
-    };
-    if is_long && !has_notice_since(status, NoticeKind::WaitingLong, status.build.step_since) {
-        record_notice(status, NoticeKind::WaitingLong, now);
-        changed = true;
-    }
-    changed
-}
-
 fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
     status.build.waiting = None;
     match claim {
@@ -232,63 +205,4 @@ fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
             }
         }
     }
-}
-
-/// Goes on with the next step of the workflow; after the last the AMI is available.
-fn next_step(status: &mut Status, why: impl Into<String>, now: Timestamp) {
-    let step = status.build.step;
-    let next = status
-        .build
-        .source
-        .and_then(|source| workflow::next(source, status.store.is_some(), step));
-    match next {
-        Some(next) => move_to(status, State::Working, next, why, now),
-        None => {
-            move_to(status, State::Available, step, why, now);
-            record_notice(status, NoticeKind::Completed, now);
-        }
-    }
-}
-
-/// Moves on, and records why.
-fn move_to(status: &mut Status, state: State, step: Step, why: impl Into<String>, now: Timestamp) {
-    let from = status.place();
-    if step != status.build.step {
-        status.build.step_since = now;
-    }
-    (status.state, status.build.step) = (state, step);
-    status.build.waiting = None;
-    status.build.progress = None;
-    status.build.stalls = 0;
-    status.record(from, why.into(), now);
-}
-
-/// Records that something happened that moved nothing.
-fn note(status: &mut Status, why: impl Into<String>, now: Timestamp) {
-    status.record(status.place(), why.into(), now);
-}
-
-/// Records a notice of this kind about this status as it is now.
-fn record_notice(status: &mut Status, kind: NoticeKind, now: Timestamp) {
-    conditions::update(status, now);
-    let seq = status.notices.last().map_or(1, |notice| notice.seq + 1);
-    let message = message::compose(status, kind, seq, now);
-    status.notices.push(Notice {
-        seq,
-        kind,
-        at: now,
-        message: Some(message),
-        claimed_at: None,
-        attempts: 0,
-        sent_at: None,
-        message_id: None,
-    });
-}
-
-/// Whether a notice of this kind was recorded at or after `since`.
-fn has_notice_since(status: &Status, kind: NoticeKind, since: Timestamp) -> bool {
-    status
-        .notices
-        .iter()
-        .any(|notice| notice.kind == kind && notice.at >= since)
 }

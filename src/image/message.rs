@@ -4,6 +4,7 @@ pub mod advice;
 mod email;
 pub mod failures;
 pub mod problems;
+mod quoting;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use super::notice::Message;
 use super::status::{Build, Failure, Status};
 use super::words::{NoticeKind, State, counted};
-pub(crate) use email::on_one_line;
+pub(crate) use quoting::on_one_line;
 pub use waiting::wait_text;
 use waiting::with_code;
 
@@ -76,15 +77,6 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Changed => format!("AMI settings changed, not applied: {what}"),
     };
     clean_subject(&text)
-}
-
-/// A foreign text as one word of a shell's command line, as somebody will paste it there.
-pub(crate) fn shell_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@:,".contains(c);
-    if text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// SNS takes printable ASCII without line breaks, fewer than 100 characters, starting with a letter (Publish, Subject).

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-pub use migrate::{Unreadable, parse};
 pub use records::*;
 
 use super::notice::Notice;
@@ -330,4 +330,34 @@ impl Status {
         previous.drain(..surplus);
         previous
     }
+}
+
+/// Why bytes are not a status that can be worked with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    /// A newer amiwright wrote it.
+    Newer(u64),
+    /// It is not a status.
+    Invalid(String),
+}
+
+/// Reads a status. One of an older schema comes out as if this version had written it.
+///
+/// # Errors
+/// If it is not a status, or of a newer schema.
+pub fn parse(content: &[u8]) -> Result<Status, Unreadable> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        schema: u64,
+    }
+    let invalid = |error: serde_json::Error| Unreadable::Invalid(error.to_string());
+    let Versioned { schema } = serde_json::from_slice(content).map_err(invalid)?;
+    if schema > u64::from(SCHEMA) {
+        return Err(Unreadable::Newer(schema));
+    }
+    if schema == u64::from(SCHEMA) {
+        return serde_json::from_slice(content).map_err(invalid);
+    }
+    let first: Map<String, Value> = serde_json::from_slice(content).map_err(invalid)?;
+    serde_json::from_value(migrate::first(first)).map_err(invalid)
 }

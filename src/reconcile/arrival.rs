@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::build::bundle_is_replaced;
+use super::context::{Context, Error};
 use super::spec::{MANIFEST_MAX, Spec};
-use super::{Context, Error};
 use crate::aws::{Object, Remedy, Which};
 use crate::config::Config;
 use crate::image::apply::{note_repetition, note_settings_changed, open};
@@ -12,7 +12,7 @@ use crate::image::plan;
 use crate::image::status::{ManifestVersion, Status};
 use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
 use crate::manifest::sha256_hex;
-use crate::store::Loaded;
+use crate::status_store::Loaded;
 
 /// Whether a final status has to be reconciled again: its manifest, or the bundle that names, is another one now.
 ///

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::aws::{Aws, AwsError};
 use crate::config::{Config, ConfigError};
-use crate::store::{Loaded, StoreError};
+use crate::status_store::{Loaded, StoreError};
 
 /// How often a change is decided again when others write the same status. Three functions can meet; more is a defect.
 pub(super) const CONFLICTS_MAX: usize = 8;

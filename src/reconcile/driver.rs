@@ -2,19 +2,19 @@
 
 use crate::aws::{AwsError, Object, Remedy, Saved, Which};
 use crate::image::apply::{apply, note_stalled, request_cancel};
-use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::plan::{self, Next};
 use crate::image::status::Status;
 use crate::image::task::TaskKind;
 use crate::image::words::CancelBy;
-use crate::store::{self, Loaded, OpenMarker, StoreError};
+use crate::status_store::{self, Loaded, OpenMarker};
 
 use super::arrival::{Decision, decide};
-use super::build::{self, StepContext};
-use super::context::CONFLICTS_MAX;
+use super::build;
+use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
+use super::draft::{Draft, change, contended};
 use super::spec::{MANIFEST_MAX, ManifestReader};
-use super::{Context, Error, Outcome};
+use super::step_context::{StepContext, retrying};
 
 /// How many steps are done for an image at once; no workflow has more that need no waiting.
 const STEPS_MAX: usize = 16;
@@ -47,7 +47,7 @@ async fn reconcile_now(
         let object = aws
             .get_object(&config.bucket, key, Which::Current, MANIFEST_MAX)
             .await?;
-        let before = store::load(aws, config, key).await?;
+        let before = status_store::load(aws, config, key).await?;
         let (object, before) = match (object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
             (None, Some(before)) => return without_manifest(context, before).await,
@@ -61,7 +61,7 @@ async fn reconcile_now(
             // hardly newer than its manifest.
             Decision::Note(mut status, etag) => {
                 mark_unsent(context, &mut status).await?;
-                let saved = store::save(aws, config, &status, Some(&etag)).await?;
+                let saved = status_store::save(aws, config, &status, Some(&etag)).await?;
                 if let Saved::Yes(etag) = saved {
                     let loaded = Loaded {
                         status: *status,
@@ -92,7 +92,7 @@ async fn mark_unsent(context: Context<'_>, status: &mut Status) -> Result<(), Er
         aws, config, now, ..
     } = context;
     let known = status.open_marker.as_deref();
-    let marked = store::mark_open(aws, config, &status.manifest, known, now).await?;
+    let marked = status_store::mark_open(aws, config, &status.manifest, known, now).await?;
     if let Saved::Yes(marker) = marked {
         status.open_marker = Some(marker);
     }
@@ -122,7 +122,9 @@ async fn open(
     } = context;
     let known = before.and_then(|before| before.status.open_marker.as_deref());
     let etag = before.map(|before| before.etag.clone());
-    if let Saved::Yes(marker) = store::mark_open(aws, config, &status.manifest, known, now).await? {
+    if let Saved::Yes(marker) =
+        status_store::mark_open(aws, config, &status.manifest, known, now).await?
+    {
         status.open_marker = Some(marker);
         return Ok(Opened::Draft(Box::new(Draft::opened(status, etag))));
     }
@@ -132,12 +134,12 @@ async fn open(
         return Ok(Opened::Elsewhere);
     };
     let Saved::Yes(marker) =
-        store::mark_open(aws, config, &status.manifest, Some(&dead.etag), now).await?
+        status_store::mark_open(aws, config, &status.manifest, Some(&dead.etag), now).await?
     else {
         return Ok(Opened::Elsewhere);
     };
     status.open_marker = Some(marker);
-    match store::save(aws, config, &status, etag.as_deref()).await? {
+    match status_store::save(aws, config, &status, etag.as_deref()).await? {
         Saved::Yes(etag) => Ok(Opened::Draft(Box::new(Draft::loaded(Loaded {
             status,
             etag,
@@ -161,85 +163,6 @@ async fn without_manifest(context: Context<'_>, before: Loaded) -> Result<Outcom
         Draft::saved(after)
     };
     run(context, draft, None, None).await
-}
-
-/// A status that is being worked on.
-struct Draft {
-    status: Status,
-    /// The `ETag` of what is in the bucket; none if there is nothing yet.
-    etag: Option<String>,
-    /// Whether it differs from what is in the bucket.
-    dirty: bool,
-    /// Whether anything was saved.
-    advanced: bool,
-    /// Whether nobody else can be working on this version.
-    exclusive: bool,
-    /// Whether nobody can have sent anything for its step yet.
-    is_first: bool,
-}
-
-impl Draft {
-    fn loaded(loaded: Loaded) -> Self {
-        Self {
-            status: loaded.status,
-            etag: Some(loaded.etag),
-            dirty: false,
-            advanced: false,
-            exclusive: false,
-            is_first: false,
-        }
-    }
-
-    fn saved(loaded: Loaded) -> Self {
-        Self {
-            advanced: true,
-            ..Self::loaded(loaded)
-        }
-    }
-
-    fn opened(status: Status, etag: Option<String>) -> Self {
-        Self {
-            status,
-            etag,
-            dirty: true,
-            advanced: false,
-            exclusive: true,
-            is_first: true,
-        }
-    }
-
-    /// Saves what was changed. If somebody else was faster, goes on with what is there. Returns whether it was saved.
-    async fn save(&mut self, context: Context<'_>) -> Result<bool, Error> {
-        if !self.dirty {
-            return Ok(true);
-        }
-        self.dirty = false;
-        self.exclusive = false;
-        match save(context, &self.status, self.etag.as_deref()).await? {
-            Saved::Yes(etag) => {
-                self.etag = Some(etag);
-                self.advanced = true;
-                Ok(true)
-            }
-            Saved::Conflict => {
-                let loaded = reload(context, &self.status.manifest.key).await?;
-                (self.status, self.etag) = (loaded.status, Some(loaded.etag));
-                self.is_first = false;
-                Ok(false)
-            }
-        }
-    }
-
-    fn into_outcome(self) -> Outcome {
-        let loaded = Loaded {
-            status: self.status,
-            etag: self.etag.unwrap_or_default(),
-        };
-        Outcome::Status {
-            loaded: Box::new(loaded),
-            advanced: self.advanced,
-        }
-    }
 }
 
 /// Does what can be done at once for an image whose status was just read.
@@ -365,52 +288,13 @@ async fn refused(context: Context<'_>, mut draft: Draft, error: Error) -> Error 
         && refused.remedy == Remedy::Never
         && !draft.status.state.is_final()
     {
-        let wait = StepOutcome::Wait(build::retrying(refused));
+        let wait = StepOutcome::Wait(retrying(refused));
         draft.dirty |= apply(&mut draft.status, wait, context.now);
     }
     if let Err(error) = Box::pin(draft.save(context)).await {
         tracing::warn!(%error, "what was done before an error could not be saved");
     }
     error
-}
-
-/// Saves a status. The image of one that would be too large is not lost: it fails, with all that was seen of it if that
-/// can be kept. That counts as somebody else's write.
-async fn save(context: Context<'_>, status: &Status, etag: Option<&str>) -> Result<Saved, Error> {
-    let Context {
-        aws, config, now, ..
-    } = context;
-    let saved = store::save(aws, config, status, etag).await;
-    let Err(StoreError::TooLarge { size, .. }) = saved else {
-        return Ok(saved?);
-    };
-    let mut candidates = vec![status.clone()];
-    let before = store::load(aws, config, &status.manifest.key).await?;
-    candidates.extend(before.map(|before| before.status));
-    for mut failed in candidates {
-        if failed.state.is_final() || failed.build.ending.is_some() {
-            continue;
-        }
-        let failure = failures::status_too_large(size, store::STATUS_MAX);
-        apply(&mut failed, StepOutcome::Fail(failure), now);
-        match store::save(aws, config, &failed, etag).await {
-            Err(StoreError::TooLarge { .. }) => {}
-            saved => return saved.map(|_| Saved::Conflict).map_err(Error::from),
-        }
-    }
-    Ok(saved?)
-}
-
-/// Reads a status that was there a moment ago.
-pub(crate) async fn reload(context: Context<'_>, manifest_key: &str) -> Result<Loaded, Error> {
-    let loaded = store::load(context.aws, context.config, manifest_key).await?;
-    loaded.ok_or_else(|| contended(manifest_key))
-}
-
-fn contended(manifest_key: &str) -> Error {
-    Error::Contended {
-        manifest: manifest_key.to_owned(),
-    }
 }
 
 /// Polls the task of one image now, whether that is due or not, and does what can be done then.
@@ -446,34 +330,11 @@ pub(crate) async fn not_observed(
         }
         match error.remedy {
             Remedy::Never => {
-                let wait = StepOutcome::Wait(build::retrying(error));
+                let wait = StepOutcome::Wait(retrying(error));
                 apply(status, wait, context.now)
             }
             Remedy::Later | Remedy::Ambiguous => note_stalled(status, context.now),
         }
     })
     .await
-}
-
-/// Changes a status whatever others write meanwhile: `change` is asked again for each new state of things, and
-/// returns whether there is anything to save. Returns the status as it is then.
-///
-/// # Errors
-/// If S3 fails, or others never stop writing.
-pub(crate) async fn change(
-    context: Context<'_>,
-    mut loaded: Loaded,
-    mut change: impl FnMut(&mut Status) -> bool,
-) -> Result<Loaded, Error> {
-    for _ in 0..CONFLICTS_MAX {
-        let mut status = loaded.status.clone();
-        if !change(&mut status) {
-            return Ok(loaded);
-        }
-        match save(context, &status, Some(&loaded.etag)).await? {
-            Saved::Yes(etag) => return Ok(Loaded { status, etag }),
-            Saved::Conflict => loaded = reload(context, &status.manifest.key).await?,
-        }
-    }
-    Err(contended(&loaded.status.manifest.key))
 }

@@ -1,7 +1,7 @@
 //! Look before creating: the AMIs that are, or could be taken for, the one that is to be made.
 
-use super::build::StepContext;
-use super::{Context, Error};
+use super::context::{Context, Error};
+use super::step_context::StepContext;
 use crate::image::message::failures;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
 use crate::image::outcome::{Evidence, Origin, StepOutcome};

@@ -2,17 +2,20 @@
 //! Everything here may be interrupted anywhere and run again, twice or at once.
 //!
 //! [`driver`] runs the steps, [`build`] has one file per step, all of one shape; what a step comes to is written by
-//! [`crate::image::apply`] alone. [`arrival`] decides what an upload means.
+//! [`crate::image::apply`] alone, and saved by [`draft`]. [`arrival`] decides what an upload means.
 
 mod arrival;
 pub(crate) mod build;
 mod context;
+mod draft;
 mod driver;
 mod lookup;
 mod spec;
+mod step_context;
 
 pub(crate) use arrival::is_outdated;
 pub use context::{Context, Error, Outcome};
+pub(crate) use draft::change;
 pub use driver::reconcile;
-pub(crate) use driver::{STARTED_GRACE, change, not_observed, poll_task, polled, run_steps};
+pub(crate) use driver::{STARTED_GRACE, not_observed, poll_task, polled, run_steps};
 pub use spec::MANIFEST_MAX;

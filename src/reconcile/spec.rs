@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, Error};
+use super::context::{Context, Error};
 use crate::aws::{Object, Registered, Which};
 use crate::image::outcome::{Accepted, Identity};
 use crate::image::ownership;

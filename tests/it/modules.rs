@@ -114,13 +114,25 @@ fn read_folder(folder: &Path, module: &Module, texts: &mut BTreeMap<Module, Stri
     }
 }
 
-/// The text without comment lines, and without what follows a `mod tests` in the same file.
+/// The text without comment lines, without the modules that `pub(in …)` names, and without what follows a `mod tests` in
+/// the same file.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let lines = text
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines
+        .map(|line| format!("{}\n", without_scope(line)))
+        .collect()
+}
+
+/// `pub(in crate::a) fn` is `pub fn`: who may see an item is no import.
+fn without_scope(line: &str) -> String {
+    let scope = line.split_once("pub(in ");
+    match scope.and_then(|(before, after)| Some((before, after.split_once(')')?.1))) {
+        Some((before, after)) => format!("{before}pub{after}"),
+        None => line.to_owned(),
+    }
 }
 
 /// The modules in files of their own that this one declares for tests only.
@@ -243,7 +255,11 @@ fn finds_circles_whatever_they_are_written_as() {
         ("tests.rs", "use crate::a::A;\nuse super::b;\n"),
     ]);
     assert_eq!(modules.circles(), [["a", "b", "b::c"]]);
-    let one_way = crate_of(&[("lib.rs", "mod a;"), ("a.rs", "use std::fmt;")]);
+    let one_way = crate_of(&[
+        ("lib.rs", "mod a;"),
+        ("a.rs", "mod b;\nfn f() { b::g() }\n"),
+        ("a/b.rs", "pub(in crate::a) fn g() {}\n"),
+    ]);
     assert!(one_way.circles().is_empty());
 }
 

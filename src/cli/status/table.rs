@@ -8,7 +8,7 @@ use crate::cli::text::{ago, cut, plain};
 use crate::image::status::Status;
 use crate::image::words::counted;
 use crate::image::words::{CancelBy, State};
-use crate::store::Listed;
+use crate::status_store::Listed;
 
 /// Longest text of a cell, in characters: an error of AWS may fill a screen. `status KEY` shows all of it.
 const CELL_MAX: usize = 60;
@@ -94,7 +94,7 @@ mod tests {
     use crate::image::status::{Cancel, Image, ManifestVersion};
     use crate::image::task::{Task, TaskKind};
     use crate::image::words::{Step, TerminalReason};
-    use crate::store::{Loaded, StoreError};
+    use crate::status_store::{Loaded, StoreError};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()

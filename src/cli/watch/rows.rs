@@ -13,7 +13,7 @@ use crate::cli::text::plain;
 use crate::image::Status;
 use crate::image::words::State;
 use crate::reconcile::{self, Context};
-use crate::store::{self, StoreError};
+use crate::status_store::{self, StoreError};
 
 /// How many statuses are read at once.
 const READS_AT_ONCE: usize = 16;
@@ -89,7 +89,7 @@ impl Rows {
 
     /// Reads the open markers, and the status of whatever has not finished.
     pub(super) async fn poll(&mut self, context: Context<'_>) -> Result<(), AwsError> {
-        self.open = store::list_open(context.aws, context.config)
+        self.open = status_store::list_open(context.aws, context.config)
             .await?
             .into_iter()
             .map(|marker| marker.manifest_key)
@@ -195,7 +195,7 @@ impl Rows {
 }
 
 async fn read(context: Context<'_>, key: &str) -> Result<Row, AwsError> {
-    let status = match store::load(context.aws, context.config, key).await {
+    let status = match status_store::load(context.aws, context.config, key).await {
         Ok(Some(loaded)) => Box::new(loaded.status),
         Ok(None) => return Ok(Row::NoStatus),
         Err(StoreError::Aws(error)) => return Err(error),

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{conditions, move_to, note, record_notice};
+use super::changes::{move_to, note, record_notice};
+use super::conditions;
 use crate::image::status::{ManifestVersion, Status};
 use crate::image::words::{NoticeKind, State, Step, shortened};
 

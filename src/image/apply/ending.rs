@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{move_to, note, record_notice, wait};
+use super::changes::{move_to, note, record_notice, wait};
 use crate::image::message;
 use crate::image::plan;
 use crate::image::status::{Cancel, Failure, Orphan, Retry, Status};

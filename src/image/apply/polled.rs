@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::changes::{next_step, record_notice};
 use super::ending::{abort, fail};
-use super::{next_step, record_notice};
 use crate::image::message::failures;
 use crate::image::observed::{ObservedImage, ObservedTask};
 use crate::image::plan::{ENDING_GRACE, VISIBILITY_GRACE, WAITING_LONG};

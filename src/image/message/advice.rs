@@ -3,7 +3,7 @@
 //! The words of VM Import and what they mean are from the VM Import/Export User Guide: "Troubleshooting VM
 //! Import/Export", "Required service role", and "Image formats supported by VM Import/Export".
 
-use super::shell_word;
+use super::quoting::shell_word;
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, SourceKind, UnreadableReason};

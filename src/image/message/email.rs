@@ -4,14 +4,12 @@ use std::fmt::Write as _;
 
 use jiff::{Timestamp, Unit};
 
-use super::{advice, shell_word, wait_text};
+use super::advice;
+use super::quoting::{on_one_line, shell_word};
+use super::waiting::wait_text;
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, FailureKind, NoticeKind, Step, WaitReason, counted};
-use crate::manifest::text;
-
-/// Longest piece of foreign text in a notice, in characters.
-const TEXT_MAX: usize = 1000;
 
 /// What can be done about settings that changed; what makes a new AMI is the manifest's name, source or registration.
 const CHANGED: &str = "\nNothing was done: this version of amiwright does not change an AMI that exists.\n\
@@ -386,9 +384,4 @@ fn previous_text(status: &Status) -> String {
         );
     }
     format!("\nThe previous AMI is kept: {list}.\n")
-}
-
-/// Foreign text, so that it cannot fake a line of the notice.
-pub(crate) fn on_one_line(foreign: &str) -> String {
-    text::cut(foreign, TEXT_MAX)
 }

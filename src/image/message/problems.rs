@@ -1,6 +1,7 @@
 //! Problems of what somebody uploaded, in words.
 
-use super::{failures, on_one_line};
+use super::failures;
+use super::quoting::on_one_line;
 use crate::image::status::{Failure, Status};
 use crate::image::words::counted;
 use crate::manifest::Problem;

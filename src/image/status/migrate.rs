@@ -1,41 +1,9 @@
-//! Reading a status of any schema. What is built stays built: migrating a status never makes an AMI again.
+//! Statuses of older schemas. What is built stays built: migrating a status never makes an AMI again.
 
 use serde_json::{Map, Value, json};
 
-use super::{SCHEMA, Status};
-
-/// Why bytes are not a status that can be worked with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unreadable {
-    /// A newer amiwright wrote it.
-    Newer(u64),
-    /// It is not a status.
-    Invalid(String),
-}
-
-/// Reads a status. One of an older schema comes out as if this version had written it.
-///
-/// # Errors
-/// If it is not a status, or of a newer schema.
-pub fn parse(content: &[u8]) -> Result<Status, Unreadable> {
-    #[derive(serde::Deserialize)]
-    struct Versioned {
-        schema: u64,
-    }
-    let invalid = |error: serde_json::Error| Unreadable::Invalid(error.to_string());
-    let Versioned { schema } = serde_json::from_slice(content).map_err(invalid)?;
-    if schema > u64::from(SCHEMA) {
-        return Err(Unreadable::Newer(schema));
-    }
-    if schema == u64::from(SCHEMA) {
-        return serde_json::from_slice(content).map_err(invalid);
-    }
-    let first: Map<String, Value> = serde_json::from_slice(content).map_err(invalid)?;
-    serde_json::from_value(migrate_first(first)).map_err(invalid)
-}
-
-/// Schema 1 had everything side by side, reasons in prose, and one kind of waiting for a task.
-fn migrate_first(mut first: Map<String, Value>) -> Value {
+/// Schema 1 as schema 2. It had everything side by side, reasons in prose, and one kind of waiting for a task.
+pub(super) fn first(mut first: Map<String, Value>) -> Value {
     let mut build = Map::new();
     for name in [
         "digest",
@@ -96,7 +64,7 @@ fn migrate_first(mut first: Map<String, Value>) -> Value {
         let version = json!({ "regions": Value::Object(images.collect()), "bundle": bundle });
         first.insert("previous".to_owned(), json!([version]));
     }
-    first.insert("schema".to_owned(), json!(SCHEMA));
+    first.insert("schema".to_owned(), json!(2));
     first.insert("build".to_owned(), Value::Object(build));
     Value::Object(first)
 }

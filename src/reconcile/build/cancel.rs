@@ -1,6 +1,6 @@
 //! Somebody no longer wants the image: what runs is ended, and polled to its end like any other task.
 
-use super::{StepContext, retrying, start_task};
+use super::start_task;
 use crate::aws::{AwsError, Remedy};
 use crate::image::outcome::Origin;
 use crate::image::outcome::{Evidence, StepOutcome};
@@ -9,7 +9,9 @@ use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::Orphan;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{Step, WaitReason};
-use crate::reconcile::{Error, lookup};
+use crate::reconcile::context::Error;
+use crate::reconcile::lookup;
+use crate::reconcile::step_context::{StepContext, retrying};
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let build = &step.status.build;

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{StepContext, check_manifest, unreadable};
+use super::check_manifest;
 use crate::aws::{Object, Remedy, Which};
 use crate::image::message::{failures, problems};
 use crate::image::observed::ObservedParts;
@@ -12,8 +12,9 @@ use crate::image::status::{BundleVersion, Status};
 use crate::image::words::WaitReason;
 use crate::manifest::bundle::{self, BundleManifest};
 use crate::manifest::{self, Problem, sha256_hex};
+use crate::reconcile::context::{Context, Error};
 use crate::reconcile::spec::{MANIFEST_MAX, ManifestRead, Spec};
-use crate::reconcile::{Context, Error};
+use crate::reconcile::step_context::{StepContext, unreadable};
 
 /// HEAD requests under way at once. A bundle has up to about a thousand parts.
 const HEADS_AT_ONCE: usize = 16;

@@ -1,12 +1,12 @@
 //! `check-manifest`: does the manifest pass the checks?
 
-use super::StepContext;
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::ownership::{self, TAG_VALUE_MAX};
 use crate::image::status::Status;
 use crate::manifest::Problem;
 use crate::reconcile::spec::{MANIFEST_MAX, ManifestRead};
+use crate::reconcile::step_context::StepContext;
 
 pub(super) fn run(step: StepContext<'_>) -> StepOutcome {
     let version = &step.status.manifest;

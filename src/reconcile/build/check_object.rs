@@ -1,7 +1,6 @@
 //! `check-object`: the object that the image is made from has to be there, in the AMI's Region, and be what the manifest
 //! says, before EC2 is asked to work on it. EC2 itself says so only after minutes.
 
-use super::{StepContext, unreadable};
 use crate::aws::{ObjectPart, Remedy};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
@@ -10,8 +9,9 @@ use crate::image::words::WaitReason;
 use crate::manifest::Problem;
 use crate::manifest::disk_format::{self, Expected};
 use crate::manifest::image::Source;
-use crate::reconcile::Error;
+use crate::reconcile::context::Error;
 use crate::reconcile::spec::{ManifestRead, Spec};
+use crate::reconcile::step_context::{StepContext, unreadable};
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let spec = match step.manifest {

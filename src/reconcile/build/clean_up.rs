@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{StepContext, retrying, start_task};
+use super::start_task;
 use crate::aws::{AwsError, Remedy};
 use crate::image::observed::MANIFEST_TAG;
 use crate::image::outcome::{Claim, Evidence, StepOutcome};
@@ -13,7 +13,8 @@ use crate::image::plan::{CLEAN_UP_GRACE, VISIBILITY_GRACE};
 use crate::image::status::Orphan;
 use crate::image::task::TaskKind;
 use crate::image::words::{SourceKind, WaitReason};
-use crate::reconcile::Error;
+use crate::reconcile::context::Error;
+use crate::reconcile::step_context::{StepContext, retrying};
 
 /// One thing that is left over.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,69 +12,15 @@ mod start_task;
 mod store_image;
 mod tag_imported;
 
-use jiff::{SignedDuration, Timestamp};
-
 pub(crate) use check_bundle::image_manifest_beside;
 pub(super) use check_bundle::is_replaced as bundle_is_replaced;
 
-use super::spec::ManifestRead;
-use super::{Context, Error};
-use crate::aws::{Aws, AwsError};
-use crate::config::Config;
+use super::context::{Context, Error};
+use super::step_context::StepContext;
 use crate::image::outcome::StepOutcome;
-use crate::image::plan::{Next, VISIBILITY_GRACE};
-use crate::image::status::{Failure, Status};
-use crate::image::words::{FailureKind, Step, UnreadableReason, WaitReason};
-
-/// What a step gets.
-#[derive(Clone, Copy)]
-pub(super) struct StepContext<'a> {
-    pub(super) context: Context<'a>,
-    pub(super) status: &'a Status,
-    /// The manifest, for steps that read it ([`reads_manifest`]).
-    pub(super) manifest: &'a ManifestRead,
-    /// Whether nobody can have sent anything for this step yet.
-    pub(super) is_first: bool,
-    /// Whether what the step claimed is written down.
-    pub(super) claimed: bool,
-}
-
-impl<'a> StepContext<'a> {
-    pub(super) fn aws(&self) -> &'a Aws {
-        self.context.aws
-    }
-
-    pub(super) fn config(&self) -> &'a Config {
-        self.context.config
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        self.context.now
-    }
-
-    /// Whether just this was waited for longer than `limit`.
-    fn has_waited(&self, reason: &WaitReason, limit: SignedDuration) -> bool {
-        self.status.has_waited(reason, limit, self.now())
-    }
-
-    /// Waits for it, if that has not lasted too long yet.
-    fn wait_up_to(&self, reason: WaitReason, limit: SignedDuration) -> Option<StepOutcome> {
-        (!self.has_waited(&reason, limit)).then_some(StepOutcome::Wait(reason))
-    }
-
-    /// EC2 refuses to make something. At the first attempt nothing was made, and the image fails. An earlier one may
-    /// have been heard although its answer was lost: what it made is looked for first, at every tick for a while.
-    fn refused(&self, action: &str, error: AwsError) -> StepOutcome {
-        let waiting = retrying(&error);
-        if !self.is_first
-            && let Some(wait) = self.wait_up_to(waiting, VISIBILITY_GRACE)
-        {
-            return wait;
-        }
-        let action = action.to_owned();
-        StepOutcome::Fail(failure(FailureKind::RequestRefused { action }, error))
-    }
-}
+use crate::image::plan::Next;
+use crate::image::status::Status;
+use crate::image::words::{Step, WaitReason};
 
 /// Whether what is next reads the manifest.
 pub(super) fn reads_manifest(next: Next) -> bool {
@@ -128,39 +74,4 @@ pub(super) async fn run(next: Next, step: StepContext<'_>) -> Result<StepOutcome
         | Next::AwaitNotices
         | Next::Finalize => Ok(StepOutcome::Unchanged),
     }
-}
-
-/// A wait that names an error.
-pub(super) fn retrying(error: &AwsError) -> WaitReason {
-    WaitReason::Retrying {
-        code: error.code.clone(),
-        message: error.message.clone(),
-    }
-}
-
-/// The error as the reason why an image fails.
-fn failure(kind: FailureKind, error: AwsError) -> Failure {
-    Failure {
-        code: error.code,
-        request_id: error.request_id,
-        ..Failure::new(kind, error.doing, error.message)
-    }
-}
-
-/// What the image is made from cannot be read: asking every minute is of no use, and nobody would know.
-fn unreadable(error: AwsError) -> StepOutcome {
-    let why = if error.has_code("PermanentRedirect") || error.has_status(301) {
-        UnreadableReason::OtherRegion
-    } else if error.has_code("NoSuchBucket")
-        || error.action == "HeadBucket" && error.has_status(404)
-    {
-        UnreadableReason::NoSuchBucket
-    } else if error.has_code("InvalidObjectState") {
-        UnreadableReason::Archived
-    } else if error.has_code("AccessDenied") || error.has_status(403) {
-        UnreadableReason::AccessDenied
-    } else {
-        UnreadableReason::Other
-    };
-    StepOutcome::Fail(failure(FailureKind::SourceUnreadable { why }, error))
 }

@@ -1,12 +1,13 @@
 //! A task that EC2 no longer lists: what it would have made says whether it ended well.
 
-use super::{StepContext, cancel, store_image};
+use super::{cancel, store_image};
 use crate::aws::Remedy;
 use crate::image::message::failures;
 use crate::image::observed::ObservedTask;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::task::{Task, TaskKind};
-use crate::reconcile::Error;
+use crate::reconcile::context::Error;
+use crate::reconcile::step_context::StepContext;
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let Some(task) = step.status.build.tasks.last() else {

@@ -1,14 +1,16 @@
 //! `register-image`: look, create, and look again where the answer leaves a doubt.
 
-use super::{StepContext, check_bundle, retrying};
+use super::check_bundle;
 use crate::aws::{AwsError, Registered, Remedy};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
 use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
 use crate::image::status::RegionStatus;
 use crate::image::words::WaitReason;
+use crate::reconcile::context::Error;
+use crate::reconcile::lookup;
 use crate::reconcile::spec::ManifestRead;
-use crate::reconcile::{Error, lookup};
+use crate::reconcile::step_context::{StepContext, retrying};
 
 pub(super) const ACTION: &str = "RegisterImage";
 

@@ -5,22 +5,21 @@
 mod bundle_instance;
 mod image;
 mod import;
+mod request;
 
 pub(super) use bundle_instance::prefix as bundle_prefix;
 
-use super::{StepContext, check_object, retrying};
-use crate::aws::{AwsError, Remedy};
+use super::check_object;
 use crate::image::message::failures;
-use crate::image::outcome::{Evidence, Origin, StepOutcome};
-use crate::image::ownership::{self, Lookup};
+use crate::image::outcome::{Evidence, StepOutcome};
+use crate::image::ownership::Lookup;
 use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::status::Status;
-use crate::image::task::Task;
 use crate::image::words::{SourceKind, WaitReason};
 use crate::manifest::image::Source;
-use crate::manifest::sha256_hex;
+use crate::reconcile::context::Error;
+use crate::reconcile::lookup;
 use crate::reconcile::spec::{ManifestRead, Spec};
-use crate::reconcile::{Error, lookup};
+use crate::reconcile::step_context::StepContext;
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let spec = match step.manifest {
@@ -99,32 +98,4 @@ async fn manifest_gone(step: &StepContext<'_>) -> Result<StepOutcome, Error> {
     }
     let wait = step.wait_up_to(WaitReason::ManifestGone, VISIBILITY_GRACE);
     Ok(wait.unwrap_or_else(|| StepOutcome::Fail(failures::manifest_gone())))
-}
-
-/// What every request of this attempt to start a task calls itself ("Ensuring idempotency in Amazon EC2 API requests":
-/// at most 64 ASCII characters). What was cancelled and is wanted again is another attempt.
-pub(super) fn client_token(status: &Status) -> String {
-    let manifest = &status.manifest;
-    let (uri, attempt) = (manifest.uri(), ownership::attempt(status));
-    let digest = status.build.digest.as_ref().unwrap_or(&manifest.sha256);
-    sha256_hex(format!("{uri}\n{digest}\n{attempt}\n").as_bytes())
-}
-
-/// EC2's answer: the task, or what to do without one.
-fn answered(step: &StepContext<'_>, action: &str, answer: Result<Task, AwsError>) -> StepOutcome {
-    match answer {
-        Ok(task) => StepOutcome::Advance(Evidence::TaskStarted {
-            task,
-            origin: Origin::Created,
-        }),
-        Err(error) if error.remedy == Remedy::Never => step.refused(action, error),
-        Err(error) => StepOutcome::Wait(retrying(&error)),
-    }
-}
-
-fn found(task: Task) -> StepOutcome {
-    StepOutcome::Advance(Evidence::TaskStarted {
-        task,
-        origin: Origin::Found,
-    })
 }

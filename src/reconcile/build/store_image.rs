@@ -1,14 +1,14 @@
 //! `store-image`: the AMI is available, and is kept in S3, too. CreateStoreImageTask has neither a client token nor
 //! anything else by which EC2 would recognise a repetition: that it is about to be sent is claimed first.
 
-use super::{StepContext, failure, retrying};
 use crate::aws::{AwsError, Remedy};
 use crate::image::observed::ObservedTask;
 use crate::image::outcome::{Claim, Evidence, Origin, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
-use crate::reconcile::Error;
+use crate::reconcile::context::Error;
+use crate::reconcile::step_context::{StepContext, failure, retrying};
 
 pub(super) const ACTION: &str = "CreateStoreImageTask";
 

@@ -1,13 +1,13 @@
 //! `tag-imported`: ImportSnapshot and ImportImage tag their task, not what it makes.
 
-use super::{StepContext, failure, retrying};
 use crate::aws::Remedy;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::ownership;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::words::FailureKind;
-use crate::reconcile::Error;
+use crate::reconcile::context::Error;
 use crate::reconcile::spec::ManifestRead;
+use crate::reconcile::step_context::{StepContext, failure, retrying};
 
 /// The tag that people and the console take for a name. An imported AMI has its task's id for one, and keeps it.
 const NAME_TAG: &str = "Name";

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{DISK, TestStack, minutes, refused, vmdk};
 use amiwright::image::apply::request_cancel;
 use amiwright::image::words::CancelBy;
-use amiwright::store;
+use amiwright::status_store;
 use localaws::ec2::TaskKind;
 use localaws::faults::Fault;
 
@@ -253,12 +253,15 @@ async fn a_clock_that_is_behind_does_not_undo_a_cancellation() {
     stack.world.run_for(minutes(3)).await;
     stack.world.settle().await;
     let (aws, config) = (stack.aws(), stack.config());
-    let loaded = store::load(&aws, &config, KEY).await.unwrap().unwrap();
+    let loaded = status_store::load(&aws, &config, KEY)
+        .await
+        .unwrap()
+        .unwrap();
     let mut status = loaded.status;
     // A person's machine is five minutes behind S3.
     let behind = stack.world.clock().now() - jiff::SignedDuration::from_mins(5);
     request_cancel(&mut status, CancelBy::Command, behind).unwrap();
-    store::save(&aws, &config, &status, Some(&loaded.etag))
+    status_store::save(&aws, &config, &status, Some(&loaded.etag))
         .await
         .unwrap();
     stack.rest().await;

@@ -106,7 +106,7 @@ async fn a_key_that_no_tag_can_hold_is_rejected_and_stops_nothing_else() {
     assert!(rejected.text.contains("control character"));
     assert!(!rejected.text.contains('\u{1b}') && !rejected.text.contains("\nline/"));
 
-    let keys = amiwright::store::list_status_keys(&stack.aws(), &stack.config())
+    let keys = amiwright::status_store::list_status_keys(&stack.aws(), &stack.config())
         .await
         .unwrap();
     assert_eq!(

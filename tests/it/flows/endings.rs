@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{DISK, TestStack, minutes, refused, vmdk};
-use amiwright::store;
+use amiwright::status_store;
 use http::StatusCode;
 use localaws::ec2::TaskKind;
 use localaws::faults::Fault;
@@ -122,7 +122,7 @@ async fn a_cancelled_image_that_has_several_amis_says_so() {
     faults.clear();
     faults.on("s3", "GetObject", 1, Fault::Slow(Duration::from_secs(1)));
     let aws = stack.aws();
-    let loaded = store::load(&aws, &stack.config(), KEY)
+    let loaded = status_store::load(&aws, &stack.config(), KEY)
         .await
         .unwrap()
         .unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{DISK, TestStack, vmdk};
-use amiwright::store::{self, StoreError};
+use amiwright::status_store::{self, StoreError};
 use http::StatusCode;
 use localaws::ec2::StateReason;
 use localaws::faults::Fault;
@@ -179,14 +179,17 @@ async fn an_image_whose_status_grows_too_large_fails_and_says_so() {
     stack.world.settle().await;
     // As large as a status may become while its image is under way.
     let (aws, config) = (stack.aws(), stack.config());
-    let loaded = store::load(&aws, &config, KEY).await.unwrap().unwrap();
+    let loaded = status_store::load(&aws, &config, KEY)
+        .await
+        .unwrap()
+        .unwrap();
     let mut status = loaded.status.clone();
-    let mut length = store::STATUS_MAX - 96 * 1024;
+    let mut length = status_store::STATUS_MAX - 96 * 1024;
     length -= serde_json::to_vec_pretty(&status).unwrap().len();
     loop {
         // Something that no notice tells.
         status.open_marker = Some("x".repeat(length));
-        match store::save(&aws, &config, &status, Some(&loaded.etag)).await {
+        match status_store::save(&aws, &config, &status, Some(&loaded.etag)).await {
             Err(StoreError::TooLarge { .. }) => length -= 16,
             saved => break drop(saved.unwrap()),
         }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{StepContext, answered, client_token, found};
+use super::request::{answered, client_token, found};
 use crate::aws::{BundledInstance, Remedy};
 use crate::image::message::failures;
 use crate::image::observed::ObservedTask;
@@ -10,8 +10,8 @@ use crate::image::outcome::StepOutcome;
 use crate::image::status::Failure;
 use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::{FailureKind, WaitReason};
-use crate::reconcile::Error;
-use crate::reconcile::build::failure;
+use crate::reconcile::context::Error;
+use crate::reconcile::step_context::{StepContext, failure};
 use crate::upload_policy::{self, BundleKey, POLICY_LIFE};
 
 /// Digits of the attempt's token that go into the prefix: a bundle never lies over that of another version.

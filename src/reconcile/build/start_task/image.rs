@@ -1,6 +1,6 @@
 //! CopyImage and CreateRestoreImageTask: the AMI is there at once, and pending.
 
-use super::{StepContext, answered, client_token, found, retrying};
+use super::request::{answered, client_token, found};
 use crate::aws::{CopiedImage, RestoredImage};
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
@@ -10,8 +10,10 @@ use crate::image::plan::REGISTER_GRACE;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::SourceKind;
 use crate::manifest::image::Image as SourceImage;
+use crate::reconcile::context::Error;
+use crate::reconcile::lookup;
 use crate::reconcile::spec::Spec;
-use crate::reconcile::{Error, lookup};
+use crate::reconcile::step_context::{StepContext, retrying};
 
 pub(super) async fn copy(
     step: &StepContext<'_>,

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{StepContext, answered, client_token, found};
+use super::request::{answered, client_token, found};
 use crate::aws::{ImportedDisk, Remedy};
 use crate::image::observed::ObservedTask;
 use crate::image::outcome::StepOutcome;
@@ -11,8 +11,9 @@ use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::SourceKind;
 use crate::manifest::disk_format::Expected;
 use crate::manifest::image::{Disk, Vm};
-use crate::reconcile::Error;
+use crate::reconcile::context::Error;
 use crate::reconcile::spec::Spec;
+use crate::reconcile::step_context::StepContext;
 
 /// How long a client token is relied on. EC2 does not say how long it remembers one; within this time it is certain
 /// to, and after it the tasks are looked through before another is started.

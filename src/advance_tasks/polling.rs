@@ -8,7 +8,10 @@ use futures_util::{StreamExt, stream};
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
-use super::{AT_ONCE, Awaiting, PollingHistory, ReadAhead, Report, count, fail, send_late_notices};
+use super::late_notices;
+use super::polling_history::PollingHistory;
+use super::read_ahead::{AT_ONCE, Awaiting, ReadAhead};
+use super::report::{Report, count, fail};
 use crate::Failures;
 use crate::aws::{AwsError, FILTER_VALUES_MAX, STORED_IDS_MAX};
 use crate::image::Status;
@@ -18,7 +21,7 @@ use crate::image::plan::{self, Next};
 use crate::image::task::{TaskKind, polling_interval};
 use crate::image::words::Step;
 use crate::reconcile::{self, Context, Error};
-use crate::store::{Loaded, OpenMarker};
+use crate::status_store::{Loaded, OpenMarker};
 
 /// Ticks do not come to the second.
 const TICK_JITTER: SignedDuration = SignedDuration::from_secs(30);
@@ -34,7 +37,7 @@ enum Batch {
 }
 
 /// The images of a tick that wait for EC2.
-struct Followed<'a> {
+struct Polled<'a> {
     context: Context<'a>,
     history: &'a PollingHistory,
     read_ahead: &'a ReadAhead,
@@ -43,14 +46,14 @@ struct Followed<'a> {
 }
 
 /// Looks at all that come, as soon as there are as many of a kind as one call can tell of.
-pub(super) async fn follow(
+pub(super) async fn poll(
     context: Context<'_>,
     history: &PollingHistory,
     read_ahead: &ReadAhead,
     mut awaiting: mpsc::Receiver<Awaiting>,
 ) -> (Report, Failures) {
     let (mut report, mut failures) = (Report::default(), Failures::default());
-    let mut followed = Followed {
+    let mut polled = Polled {
         context,
         history,
         read_ahead,
@@ -58,9 +61,9 @@ pub(super) async fn follow(
         listed: BTreeMap::new(),
     };
     while let Some(image) = awaiting.recv().await {
-        followed.add(image, &mut report, &mut failures).await;
+        polled.add(image, &mut report, &mut failures).await;
     }
-    followed.look_at_all(&mut report, &mut failures).await;
+    polled.look_at_all(&mut report, &mut failures).await;
     (report, failures)
 }
 
@@ -70,7 +73,7 @@ enum Seen {
     Tasks(Vec<ObservedTask>),
 }
 
-impl Followed<'_> {
+impl Polled<'_> {
     /// Adds an image that waits, if it is time to look; looks as soon as there are as many as one call can tell of.
     async fn add(&mut self, image: Awaiting, report: &mut Report, failures: &mut Failures) {
         if !is_due(self.context, self.history, &image.loaded.status) {
@@ -212,7 +215,7 @@ async fn tell_of_refusal(
         .map(|image| async move {
             let key = image.marker.manifest_key.clone();
             let kept = match reconcile::not_observed(context, image.loaded, error).await {
-                Ok(after) => send_late_notices(context, after).await,
+                Ok(after) => late_notices::send(context, after).await,
                 Err(error) => Err(error),
             };
             (key, kept)
@@ -356,7 +359,7 @@ pub(super) async fn image_seen(
 async fn finish(context: Context<'_>, outcome: reconcile::Outcome) -> Result<bool, Error> {
     let advanced = outcome.has_advanced();
     if let reconcile::Outcome::Status { loaded, .. } = outcome {
-        send_late_notices(context, *loaded).await?;
+        late_notices::send(context, *loaded).await?;
     }
     Ok(advanced)
 }

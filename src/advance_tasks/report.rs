@@ -1,0 +1,51 @@
+//! What one invocation found and did.
+
+use std::ops::AddAssign;
+
+use serde::Serialize;
+
+use crate::Failures;
+use crate::reconcile::Error;
+
+/// What one invocation found and did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Images that were not finalized.
+    pub found: usize,
+    /// Images whose status changed.
+    pub advanced: usize,
+    /// Images that are finalized now.
+    pub finalized: usize,
+    /// Images that could not be looked at; the next tick tries again.
+    pub failed: usize,
+    /// Images left for the next tick because the time was up.
+    pub skipped: usize,
+    /// Manifests that no event had told of.
+    pub swept: usize,
+}
+
+impl AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.found += other.found;
+        self.advanced += other.advanced;
+        self.finalized += other.finalized;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.swept += other.swept;
+    }
+}
+
+pub(super) fn count(report: &mut Report, advanced: bool, finalized: bool) {
+    report.advanced += usize::from(advanced);
+    report.finalized += usize::from(finalized);
+}
+
+pub(super) fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
+    // Left for the next tick; nothing went wrong.
+    if matches!(error, Error::Aws(error) if error.is_rate_limited_locally()) {
+        report.skipped += 1;
+        return;
+    }
+    report.failed += 1;
+    failures.add(key, error);
+}

@@ -1,0 +1,102 @@
+//! The single changes that all else is made of: moving on, waiting, recording a notice or a line of history.
+
+use jiff::Timestamp;
+
+use super::conditions;
+use crate::image::message;
+use crate::image::notice::Notice;
+use crate::image::plan::WAITING_LONG;
+use crate::image::status::{Status, Waiting};
+use crate::image::words::{NoticeKind, State, Step, WaitReason};
+use crate::image::workflow;
+
+/// The step cannot go on yet. Returns whether that is new.
+pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
+    let since = status.waiting_since(&reason, now);
+    if let (WaitReason::RateLimited { .. }, Some(store)) = (&reason, &mut status.store) {
+        // The claim is over: nothing was sent, or nothing was begun.
+        store.asked_at = None;
+    }
+    // The same error in other words (a time, a request id) is not worth a write.
+    let before = status.build.waiting.as_ref();
+    let mut changed = !before.is_some_and(|before| before.reason.is_same(&reason));
+    if changed {
+        status.build.waiting = Some(Waiting { reason, since });
+    }
+    // Polling for hours is usual; then only what keeps it from polling counts.
+    let is_long = if status.build.step.polls() {
+        now.duration_since(since) > WAITING_LONG
+    } else {
+        status.step_exceeds(WAITING_LONG, now)
+    };
+    if is_long && !has_notice_since(status, NoticeKind::WaitingLong, status.build.step_since) {
+        record_notice(status, NoticeKind::WaitingLong, now);
+        changed = true;
+    }
+    changed
+}
+
+/// Goes on with the next step of the workflow; after the last the AMI is available.
+pub(super) fn next_step(status: &mut Status, why: impl Into<String>, now: Timestamp) {
+    let step = status.build.step;
+    let next = status
+        .build
+        .source
+        .and_then(|source| workflow::next(source, status.store.is_some(), step));
+    match next {
+        Some(next) => move_to(status, State::Working, next, why, now),
+        None => {
+            move_to(status, State::Available, step, why, now);
+            record_notice(status, NoticeKind::Completed, now);
+        }
+    }
+}
+
+/// Moves on, and records why.
+pub(super) fn move_to(
+    status: &mut Status,
+    state: State,
+    step: Step,
+    why: impl Into<String>,
+    now: Timestamp,
+) {
+    let from = status.place();
+    if step != status.build.step {
+        status.build.step_since = now;
+    }
+    (status.state, status.build.step) = (state, step);
+    status.build.waiting = None;
+    status.build.progress = None;
+    status.build.stalls = 0;
+    status.record(from, why.into(), now);
+}
+
+/// Records that something happened that moved nothing.
+pub(super) fn note(status: &mut Status, why: impl Into<String>, now: Timestamp) {
+    status.record(status.place(), why.into(), now);
+}
+
+/// Records a notice of this kind about this status as it is now.
+pub(super) fn record_notice(status: &mut Status, kind: NoticeKind, now: Timestamp) {
+    conditions::update(status, now);
+    let seq = status.notices.last().map_or(1, |notice| notice.seq + 1);
+    let message = message::compose(status, kind, seq, now);
+    status.notices.push(Notice {
+        seq,
+        kind,
+        at: now,
+        message: Some(message),
+        claimed_at: None,
+        attempts: 0,
+        sent_at: None,
+        message_id: None,
+    });
+}
+
+/// Whether a notice of this kind was recorded at or after `since`.
+fn has_notice_since(status: &Status, kind: NoticeKind, since: Timestamp) -> bool {
+    status
+        .notices
+        .iter()
+        .any(|notice| notice.kind == kind && notice.at >= since)
+}

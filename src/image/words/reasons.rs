@@ -1,0 +1,211 @@
+//! Why an image waits, fails, or ends.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How an image ends that does not come to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TerminalReason {
+    /// EC2 refused or failed; `build.failure` says why.
+    Failed,
+    /// EC2 no longer knows its task, and what that would have made is not there.
+    Lost,
+    /// Somebody asked for it.
+    Cancelled,
+}
+
+/// Why a step cannot go on yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "reason",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+pub enum WaitReason {
+    /// The object that the image is made from is not uploaded yet.
+    ObjectMissing {
+        /// Its bucket.
+        bucket: String,
+        /// Its key.
+        key: String,
+    },
+    /// The bundle's manifest is not uploaded yet.
+    BundleManifestMissing {
+        /// Its bucket.
+        bucket: String,
+        /// Its key.
+        key: String,
+    },
+    /// Parts of the bundle are not uploaded yet.
+    PartsMissing {
+        /// How many.
+        missing: usize,
+        /// Of how many.
+        of: usize,
+        /// The key of the first one that is missing: while it is, there is no need to look at the others.
+        first: String,
+    },
+    /// The parts of the bundle do not add up: an upload over older parts may still be running.
+    PartsSizeMismatch {
+        /// Bytes of the parts that are there.
+        size: u64,
+        /// Bytes that the bundle's manifest names.
+        expected: u64,
+    },
+    /// The manifest or its bundle was removed or replaced; whether something was made from it is being checked.
+    ManifestGone,
+    /// The request rate of this action is used up; the next tick tries again.
+    RateLimited {
+        /// The EC2 action.
+        action: String,
+    },
+    /// AWS answered with an error that may pass, or refused what an earlier request may have done already.
+    Retrying {
+        /// The service's error code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// The service's message.
+        message: String,
+    },
+    /// The instance is being bundled by a task that is not this manifest's.
+    InstanceBusy {
+        /// The instance.
+        instance: String,
+        /// The other task, where EC2 shows one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<String>,
+    },
+    /// EC2 was asked to store the AMI and did not answer; whether it does is being checked.
+    StoreUnanswered {
+        /// The AMI.
+        image: String,
+        /// When EC2 was asked.
+        asked_at: Timestamp,
+    },
+    /// To be cancelled; whether anything was started for it is being checked.
+    CancelUnanswered,
+    /// EC2 refused to cancel the task: it is polled to its end, and what it makes is deleted.
+    CancelRefused {
+        /// EC2's error code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// EC2's message.
+        message: String,
+    },
+    /// An AMI that EC2 has just made cannot be seen yet: it is deregistered before what it is made of.
+    ImageNotVisible {
+        /// The AMI.
+        image: String,
+    },
+    /// What was deleted may still be shown for a moment.
+    DeletionNotVisible,
+}
+
+impl WaitReason {
+    /// Whether the other reason is the same: for an error its code counts, since messages name times and request ids.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Retrying {
+                    code: Some(one), ..
+                },
+                Self::Retrying {
+                    code: Some(other), ..
+                },
+            ) => one == other,
+            _ => self == other,
+        }
+    }
+}
+
+/// Why the object that an image is made from cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnreadableReason {
+    /// Its bucket is in another Region.
+    OtherRegion,
+    /// There is no such bucket.
+    NoSuchBucket,
+    /// It is archived.
+    Archived,
+    /// Reading it is not allowed.
+    AccessDenied,
+    /// Something else; the message says what.
+    Other,
+}
+
+/// What kind of failure ended an image. With the service's code, all that advice is made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+pub enum FailureKind {
+    /// The manifest or its bundle was removed or replaced before anything was made from it.
+    ManifestGone,
+    /// What a task made did not pass the checks.
+    BundleInvalid,
+    /// The source cannot be read.
+    SourceUnreadable {
+        /// Why.
+        why: UnreadableReason,
+    },
+    /// Another AMI has the name.
+    NameTaken {
+        /// That AMI.
+        image: String,
+        /// Whether it belongs to an earlier version of this manifest.
+        earlier_version: bool,
+    },
+    /// More than one AMI has the ownership tags of this version. Nothing is deleted: a person has to look.
+    SeveralImages {
+        /// The AMIs.
+        images: Vec<String>,
+    },
+    /// There is no usable key for EC2 to write a bundle with.
+    BundleKeyUnusable,
+    /// EC2 refused a request.
+    RequestRefused {
+        /// The EC2 action.
+        action: String,
+    },
+    /// The task failed.
+    TaskFailed,
+    /// The task is complete and names nothing that it made.
+    TaskMadeNothing,
+    /// EC2 no longer lists the task, and what it would have made is not there.
+    TaskLost,
+    /// The AMI failed.
+    ImageFailed {
+        /// The AMI.
+        image: String,
+    },
+    /// The AMI was deregistered by somebody else.
+    ImageDeregistered {
+        /// The AMI.
+        image: String,
+    },
+    /// EC2 gave the AMI's id and does not list the AMI.
+    ImageLost {
+        /// The AMI.
+        image: String,
+    },
+    /// The status cannot hold what is to be recorded.
+    StatusTooLarge,
+    /// Recorded by an earlier version of amiwright; the message says what it was.
+    Other,
+}
+
+impl FailureKind {
+    /// How an image ends by a failure of this kind.
+    #[must_use]
+    pub fn terminal_reason(&self) -> TerminalReason {
+        match self {
+            Self::TaskLost | Self::ImageLost { .. } => TerminalReason::Lost,
+            _ => TerminalReason::Failed,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a step gets, and what it makes of an error of EC2 or S3.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::context::Context;
+use super::spec::ManifestRead;
+use crate::aws::{Aws, AwsError};
+use crate::config::Config;
+use crate::image::outcome::StepOutcome;
+use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::status::{Failure, Status};
+use crate::image::words::{FailureKind, UnreadableReason, WaitReason};
+
+/// What a step gets.
+#[derive(Clone, Copy)]
+pub(super) struct StepContext<'a> {
+    pub(super) context: Context<'a>,
+    pub(super) status: &'a Status,
+    /// The manifest, for steps that read it ([`super::build::reads_manifest`]).
+    pub(super) manifest: &'a ManifestRead,
+    /// Whether nobody can have sent anything for this step yet.
+    pub(super) is_first: bool,
+    /// Whether what the step claimed is written down.
+    pub(super) claimed: bool,
+}
+
+impl<'a> StepContext<'a> {
+    pub(super) fn aws(&self) -> &'a Aws {
+        self.context.aws
+    }
+
+    pub(super) fn config(&self) -> &'a Config {
+        self.context.config
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.context.now
+    }
+
+    /// Whether just this was waited for longer than `limit`.
+    pub(super) fn has_waited(&self, reason: &WaitReason, limit: SignedDuration) -> bool {
+        self.status.has_waited(reason, limit, self.now())
+    }
+
+    /// Waits for it, if that has not lasted too long yet.
+    pub(super) fn wait_up_to(
+        &self,
+        reason: WaitReason,
+        limit: SignedDuration,
+    ) -> Option<StepOutcome> {
+        (!self.has_waited(&reason, limit)).then_some(StepOutcome::Wait(reason))
+    }
+
+    /// EC2 refuses to make something. At the first attempt nothing was made, and the image fails. An earlier one may
+    /// have been heard although its answer was lost: what it made is looked for first, at every tick for a while.
+    pub(super) fn refused(&self, action: &str, error: AwsError) -> StepOutcome {
+        let waiting = retrying(&error);
+        if !self.is_first
+            && let Some(wait) = self.wait_up_to(waiting, VISIBILITY_GRACE)
+        {
+            return wait;
+        }
+        let action = action.to_owned();
+        StepOutcome::Fail(failure(FailureKind::RequestRefused { action }, error))
+    }
+}
+
+/// A wait that names an error.
+pub(super) fn retrying(error: &AwsError) -> WaitReason {
+    WaitReason::Retrying {
+        code: error.code.clone(),
+        message: error.message.clone(),
+    }
+}
+
+/// The error as the reason why an image fails.
+pub(super) fn failure(kind: FailureKind, error: AwsError) -> Failure {
+    Failure {
+        code: error.code,
+        request_id: error.request_id,
+        ..Failure::new(kind, error.doing, error.message)
+    }
+}
+
+/// What the image is made from cannot be read: asking every minute is of no use, and nobody would know.
+pub(super) fn unreadable(error: AwsError) -> StepOutcome {
+    let why = if error.has_code("PermanentRedirect") || error.has_status(301) {
+        UnreadableReason::OtherRegion
+    } else if error.has_code("NoSuchBucket")
+        || error.action == "HeadBucket" && error.has_status(404)
+    {
+        UnreadableReason::NoSuchBucket
+    } else if error.has_code("InvalidObjectState") {
+        UnreadableReason::Archived
+    } else if error.has_code("AccessDenied") || error.has_status(403) {
+        UnreadableReason::AccessDenied
+    } else {
+        UnreadableReason::Other
+    };
+    StepOutcome::Fail(failure(FailureKind::SourceUnreadable { why }, error))
+}
