@@ -68,8 +68,10 @@ pub async fn run_notify() -> ExitCode {
         Ok(start) => start,
         Err(error) => return refuse(&error).await,
     };
-    let handler =
-        async |event: LambdaEvent<Value>| notify::handle(aws, config, event.payload, now()).await;
+    let handler = async |event: LambdaEvent<Value>| {
+        // Boxed, as above.
+        Box::pin(notify::handle(aws, config, event.payload, now())).await
+    };
     ended(lambda_runtime::run(service_fn(handler)).await)
 }
 

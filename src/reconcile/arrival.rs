@@ -77,12 +77,17 @@ pub(super) async fn decide(
     let status = &before.status;
     let same_content = status.manifest.sha256 == upload.sha256;
     if !status.state.is_final() {
-        return Ok(if same_content {
-            unchanged(before, upload)
-        } else if plan::may_be_superseded(status) {
-            start(context, Some(before), upload)
-        } else {
-            Decision::Continue(Box::new(before))
+        let is_new = status.manifest.last_uploaded_at() < upload.uploaded_at;
+        return Ok(match (same_content, plan::may_be_superseded(status)) {
+            (true, true) => unchanged(before, upload),
+            (false, true) => start(context, Some(before), upload),
+            (false, false) => Decision::Continue(Box::new(before)),
+            // What it is made from may have been replaced: that is another version, whose turn comes after this one.
+            (true, false) if is_new => match compare(context, object, status, &upload).await? {
+                Change::Version => Decision::Continue(Box::new(before)),
+                Change::None | Change::Settings(_) => unchanged(before, upload),
+            },
+            (true, false) => Decision::Continue(Box::new(before)),
         });
     }
     let has_image = !status.regions.is_empty();
@@ -124,7 +129,7 @@ fn unchanged(before: Loaded, upload: ManifestVersion) -> Decision {
 /// What an upload changes about an image that has ended.
 enum Change {
     None,
-    /// Settings of the AMI that exists, with the digest of the new ones.
+    /// Other settings than were uploaded last, with their digest.
     Settings(String),
     /// It asks for another AMI.
     Version,
@@ -137,7 +142,9 @@ async fn compare(
     upload: &ManifestVersion,
 ) -> Result<Change, Error> {
     let same_content = status.manifest.sha256 == upload.sha256;
-    let known = status.manifest.publish_digest.as_deref();
+    let manifest = &status.manifest;
+    let known = manifest.unapplied_digest.as_deref();
+    let known = known.or(manifest.publish_digest.as_deref());
     let (Some(content), Some(known)) = (object.content.as_deref(), known) else {
         // What is too large was rejected, and what an older amiwright made is told by its content alone.
         return Ok(if same_content {
@@ -227,6 +234,7 @@ fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
             .as_deref()
             .map_or_else(|| info.etag.clone(), sha256_hex),
         publish_digest: None,
+        unapplied_digest: None,
         uploaded_at: info.modified_at,
         repeated_at: None,
     }

@@ -57,9 +57,10 @@ async fn reconcile_now(
             Decision::Continue(loaded) => {
                 return run(context, Draft::loaded(*loaded), Some(&object), None).await;
             }
-            // Not marked as open. Should the manifest be replaced meanwhile, and that event be lost: the sweep does not
-            // trust a status that is hardly newer than its manifest.
-            Decision::Note(status, etag) => {
+            // Should the manifest be replaced meanwhile, and that event be lost: the sweep does not trust a status that is
+            // hardly newer than its manifest.
+            Decision::Note(mut status, etag) => {
+                mark_unsent(context, &mut status).await?;
                 let saved = status_store::save(aws, config, &status, Some(&etag)).await?;
                 if let Saved::Yes(etag) = saved {
                     let loaded = Loaded {
@@ -79,6 +80,23 @@ async fn reconcile_now(
         }
     }
     Err(contended(key))
+}
+
+/// Marks an image as open that ended before and has something to tell now: ticks send what `notify` is not woken for.
+/// Where another invocation has just marked it, its marker does as well.
+async fn mark_unsent(context: Context<'_>, status: &mut Status) -> Result<(), Error> {
+    if !status.state.is_final() || status.unsent().next().is_none() {
+        return Ok(());
+    }
+    let Context {
+        aws, config, now, ..
+    } = context;
+    let known = status.open_marker.as_deref();
+    let marked = status_store::mark_open(aws, config, &status.manifest, known, now).await?;
+    if let Saved::Yes(marker) = marked {
+        status.open_marker = Some(marker);
+    }
+    Ok(())
 }
 
 /// What became of starting a version.

@@ -46,7 +46,7 @@ pub fn note_repetition(status: &mut Status, upload: ManifestVersion) {
 }
 
 /// The manifest of an available image was uploaded with other settings. They are not applied to an AMI that exists:
-/// that is said, not hidden.
+/// that is said, not hidden. Settings that the AMI was made with need nothing and are only noted.
 pub fn note_settings_changed(
     status: &mut Status,
     upload: ManifestVersion,
@@ -54,7 +54,17 @@ pub fn note_settings_changed(
     now: Timestamp,
 ) {
     note_repetition(status, upload);
-    status.manifest.publish_digest = Some(publish_digest);
+    let manifest = &mut status.manifest;
+    if manifest.publish_digest.as_ref() == Some(&publish_digest) {
+        manifest.unapplied_digest = None;
+        note(
+            status,
+            "the manifest has the settings of the AMI again",
+            now,
+        );
+        return conditions::settings_restored(status, now);
+    }
+    manifest.unapplied_digest = Some(publish_digest);
     note(
         status,
         "settings changed in the manifest; nothing was done",

@@ -26,9 +26,14 @@ pub(super) fn update(status: &mut Status, now: Timestamp) {
             .conditions
             .retain(|condition| condition.kind != ConditionKind::InSync);
     } else if status.state == State::Available && find(status, ConditionKind::InSync).is_none() {
-        let (kind, so) = (ConditionKind::InSync, ConditionStatus::True);
-        set(status, kind, so, "AsInManifest", String::new(), now);
+        settings_restored(status, now);
     }
+}
+
+/// The AMI has the manifest's settings.
+pub(super) fn settings_restored(status: &mut Status, now: Timestamp) {
+    let (kind, so) = (ConditionKind::InSync, ConditionStatus::True);
+    set(status, kind, so, "AsInManifest", String::new(), now);
 }
 
 /// The manifest has other settings than the AMI.

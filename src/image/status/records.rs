@@ -23,9 +23,13 @@ pub struct ManifestVersion {
     pub version_id: Option<String>,
     /// SHA-256 of its content, in hex; its `ETag` where it is too large to be read.
     pub sha256: String,
-    /// SHA-256 of the publish half of its content, in hex, once it was accepted: how settings are told from a new AMI.
+    /// SHA-256 of the publish half that the AMI is made with, in hex, once it was accepted: how settings are told from a
+    /// new AMI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_digest: Option<String>,
+    /// The same of the settings that were uploaded last, where the AMI was made with others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unapplied_digest: Option<String>,
     /// When it was uploaded: the source of `{date}` and `{time}`, so that a retry finds the same name.
     pub uploaded_at: Timestamp,
     /// When it was last uploaded again without a change that makes a new AMI.

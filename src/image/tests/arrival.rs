@@ -88,6 +88,12 @@ fn the_same_once_more_is_only_noted() {
     assert_eq!(status, before);
 }
 
+fn in_sync(status: &Status) -> (ConditionStatus, Timestamp) {
+    let mut conditions = status.conditions.iter();
+    let found = conditions.find(|it| it.kind == ConditionKind::InSync);
+    found.map(|it| (it.status, it.since)).unwrap()
+}
+
 #[test]
 fn changed_settings_are_noted_and_told_and_the_ami_stays() {
     let mut status = available();
@@ -98,17 +104,16 @@ fn changed_settings_are_noted_and_told_and_the_ami_stays() {
         (State::Available, Step::AwaitImage)
     );
     assert_eq!(status.regions, regions);
-    assert_eq!(status.manifest.publish_digest.as_deref(), Some("eeee"));
+    assert_eq!(status.manifest.unapplied_digest.as_deref(), Some("eeee"));
     assert_eq!(kinds(&status), [NoticeKind::Completed, NoticeKind::Changed]);
-    let in_sync = status
-        .conditions
-        .iter()
-        .find(|it| it.kind == ConditionKind::InSync)
-        .unwrap();
-    assert_eq!(
-        (in_sync.status, in_sync.since),
-        (ConditionStatus::False, after(9))
-    );
+    assert_eq!(in_sync(&status), (ConditionStatus::False, after(9)));
+
+    // What the AMI was made with is no change to tell of.
+    let made_with = status.manifest.publish_digest.clone().unwrap();
+    note_settings_changed(&mut status, upload("aaaa", 10), made_with, after(10));
+    assert_eq!(status.manifest.unapplied_digest, None);
+    assert_eq!(kinds(&status), [NoticeKind::Completed, NoticeKind::Changed]);
+    assert_eq!(in_sync(&status), (ConditionStatus::True, after(10)));
 }
 
 #[test]

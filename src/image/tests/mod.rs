@@ -50,6 +50,7 @@ fn manifest(sha256: &str) -> ManifestVersion {
         version_id: None,
         sha256: sha256.to_owned(),
         publish_digest: None,
+        unapplied_digest: None,
         uploaded_at: after(0),
         repeated_at: None,
     }

@@ -78,8 +78,9 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
 /// name is somebody else's, which is better said before hours of importing than after.
 async fn already_there(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
     let found = match step.status.build.source {
-        // Nobody has sent anything for this upload: what is there of it has this very name.
-        Some(SourceKind::Disk) if step.is_first => {
+        // Nobody has sent anything for this upload: what is there of it has this very name. An earlier upload may have made
+        // the same AMI under another date.
+        Some(SourceKind::Disk) if step.is_first && step.status.build.attempt == 0 => {
             lookup::by_name(step.context, step.status).await?
         }
         Some(SourceKind::Disk) => lookup::by_tag_and_name(step.context, step.status).await?,

@@ -6,19 +6,19 @@ use crate::support::TestStack;
 use serde_json::json;
 use sha1::{Digest, Sha1};
 
-const MANIFEST: &[u8] = include_bytes!("../../fixtures/image.manifest.xml");
-const PART: &[u8] = include_bytes!("../../fixtures/image.part.0");
-const KEY: &str = "bundles/image.manifest.xml";
+pub(super) const MANIFEST: &[u8] = include_bytes!("../../fixtures/image.manifest.xml");
+pub(super) const PART: &[u8] = include_bytes!("../../fixtures/image.part.0");
+pub(super) const KEY: &str = "bundles/image.manifest.xml";
 
 impl TestStack {
-    async fn drop_bundle(&self) {
+    pub(super) async fn drop_bundle(&self) {
         self.drop_file("bundles/image.part.0", PART).await;
         self.drop_file(KEY, MANIFEST).await;
     }
 }
 
 /// The fixture with other content: another bundle of the same name.
-fn other_bundle() -> (Vec<u8>, Vec<u8>) {
+pub(super) fn other_bundle() -> (Vec<u8>, Vec<u8>) {
     let mut part = PART.to_vec();
     part.reverse();
     let digest = |bytes: &[u8]| {

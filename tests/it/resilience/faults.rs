@@ -171,3 +171,40 @@ async fn an_ami_whose_manifest_was_removed_is_still_looked_for() {
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "available");
 }
+
+/// Other settings are told of once, though nothing is open and no tick would look.
+#[tokio::test(start_paused = true)]
+async fn changed_settings_are_told_whatever_goes_wrong_once() {
+    let changed = |stack: &TestStack| stack.manifest("web-{digest}") + "description: other\n";
+    let prepared = async || {
+        let stack = TestStack::new().await;
+        let manifest = stack.manifest("web-{digest}");
+        stack.drop_and_rest(KEY, manifest).await;
+        stack
+    };
+    let quiet = prepared().await;
+    let first = quiet.world.faults().count();
+    quiet.drop_and_rest(KEY, changed(&quiet)).await;
+    let last = quiet.world.faults().count();
+    assert!(last > first + 8, "{first} to {last}");
+    for number in first + 1..=last {
+        for fault in faults() {
+            let stack = prepared().await;
+            stack.world.faults().at(number, fault.clone());
+            stack.drop_and_rest(KEY, changed(&stack)).await;
+            // The event may be lost: then the sweep finds the manifest.
+            stack.world.run_for(Duration::from_secs(20 * 60)).await;
+            stack.rest().await;
+            let calls = stack.world.calls();
+            let call = calls.get(number as usize - 1);
+            let case = format!("call {number}: {fault:?}, {call:?}");
+            let told = |mail: &&crate::support::Mail| mail.subject.contains("settings changed");
+            let mails = stack.mails();
+            let count = mails.iter().filter(told).count();
+            let may_repeat = calls[first as usize..number as usize]
+                .iter()
+                .any(|call| call.action == "Publish");
+            assert!(count == 1 || may_repeat && count == 2, "{case}: {mails:#?}");
+        }
+    }
+}

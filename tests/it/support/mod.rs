@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 use localaws::faults::Fault;
 
+pub(crate) use mail::Mail;
 pub(crate) use making::{Before, making, starting_call};
 pub(crate) use stack::{EMAIL, KEY_ID, REGION, SECRET, TestStack, whole_seconds};
 
