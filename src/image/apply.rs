@@ -10,7 +10,7 @@ mod polled;
 use jiff::Timestamp;
 
 pub use arrival::{note_repetition, note_settings_changed, open};
-pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry};
+pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
 
 use self::changes::{move_to, next_step, record_notice, wait};

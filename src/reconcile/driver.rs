@@ -1,7 +1,7 @@
 //! The driver: runs the steps of an image as far as they go at once, and saves what they came to, as one write if it can.
 
 use crate::aws::{AwsError, Object, Remedy, Saved, Which};
-use crate::image::apply::{apply, note_stalled, request_cancel};
+use crate::image::apply::{apply, note_stalled, request_cancel, withdraw_retry};
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::plan::{self, Next};
 use crate::image::status::Status;
@@ -153,8 +153,9 @@ async fn without_manifest(context: Context<'_>, before: Loaded) -> Result<Outcom
     let etag = before.etag.clone();
     // Saved before anything is cancelled: a request that is lost to another writer would look like EC2's own failure.
     let after = change(context, before, |status| {
-        // What cannot be cancelled any more is finished.
-        request_cancel(status, CancelBy::ManifestRemoved, context.now).unwrap_or(false)
+        // What cannot be cancelled any more is finished, and without a manifest there is nothing to try again.
+        withdraw_retry(status, context.now)
+            || request_cancel(status, CancelBy::ManifestRemoved, context.now).unwrap_or(false)
     })
     .await?;
     let draft = if after.etag == etag {

@@ -189,3 +189,16 @@ pub fn request_retry(status: &mut Status, now: Timestamp) -> Result<bool, NotRet
     note(status, "somebody asked for a new attempt", now);
     Ok(true)
 }
+
+/// The manifest was removed before the new attempt began. Returns whether one was asked for.
+pub fn withdraw_retry(status: &mut Status, now: Timestamp) -> bool {
+    let asked = status.retry.take().is_some();
+    if asked {
+        note(
+            status,
+            "the manifest was removed, so there is no new attempt",
+            now,
+        );
+    }
+    asked
+}

@@ -144,3 +144,51 @@ async fn a_manifest_that_changes_while_a_retry_is_asked_for_makes_one_ami() {
     assert_eq!(stack.only_image().name, "web-2");
     assert_eq!(stack.status(KEY).await["state"], "available");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_is_removed_after_a_retry_was_asked_for_leaves_nothing_open() {
+    let stack = failed().await;
+    // Without its event: a tick finds the request, and no manifest.
+    ask(&stack, KEY).await.unwrap();
+    let manifest = stack
+        .world
+        .directory()
+        .join("s3")
+        .join(&stack.bucket)
+        .join(KEY);
+    std::fs::remove_file(manifest).unwrap();
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed");
+    assert_eq!(status.get("retry"), None);
+    assert_eq!(stack.mails().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_image_is_tried_again_and_keeps_what_it_makes() {
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .ec2()
+        .set_task_time(TaskKind::ImportSnapshot, minutes(10));
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_file(KEY, DISK).await;
+    stack.minute().await;
+    let (aws, config) = (stack.aws(), stack.config());
+    let now = whole_seconds(stack.world.clock().now());
+    let context = Context::new(&aws, &config, now);
+    amiwright::cli::cancel::cancel(context, KEY).await.unwrap();
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "cancelled");
+
+    ask(&stack, KEY).await.unwrap();
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    let subjects: Vec<String> = stack.mails().into_iter().map(|it| it.subject).collect();
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+    for _ in 0..20 {
+        stack.minute().await;
+    }
+    assert_eq!(stack.images().len(), 1);
+    assert_eq!(stack.mails().len(), 2);
+}
