@@ -2,6 +2,8 @@
 
 mod details;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write;
 use std::process::ExitCode;
