@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 
 use super::progress_text::requester;
-use super::{Error, request};
+use super::request;
+use crate::cli::error::Error;
 use crate::image::Status;
 use crate::image::apply::{NotCancellable, request_cancel};
 use crate::image::words::{CancelBy, State, Step};

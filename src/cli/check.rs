@@ -11,8 +11,8 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::Error;
 use super::text::plain;
+use crate::cli::error::Error;
 use crate::image::words::counted;
 use crate::manifest::{
     Problem, bundle, image,

@@ -15,8 +15,9 @@ use tokio::time::Instant;
 
 use super::local_stack::{LocalStack, Setup, TEMPLATE};
 use super::progress::{Progress, Stage};
-use super::{Error, cancel, signals};
+use super::{cancel, signals};
 use crate::aws::Aws;
+use crate::cli::error::Error;
 use crate::config::Config;
 use crate::image::Status;
 use crate::image::words::Step;

@@ -83,7 +83,7 @@ mod tests {
         let error = Error::from_source("cannot start", cause).with_hint("use another --port");
         insta::assert_snapshot!(error.report(), @r"
         error: cannot start
-          because: port  [31m4566 is in use
+          because: port �[31m4566 is in use
           hint: use another --port
         ");
     }

@@ -12,7 +12,8 @@ use tracing_subscriber::filter::LevelFilter;
 use super::local_stack::{
     self, BUNDLE_KEY, IMAGE, INSTANCE, LocalStack, SNAPSHOT, Setup, TEMPLATE,
 };
-use super::{Error, signals};
+use super::signals;
+use crate::cli::error::Error;
 
 /// Arguments of `amiwright local`.
 #[derive(Debug, clap::Args)]

@@ -13,7 +13,8 @@ use localaws::template::stack::Function;
 use localaws::world::World;
 use serde_json::json;
 
-use super::{Error, function};
+use super::function;
+use crate::cli::error::Error;
 
 /// The template that this program was built with.
 pub(super) const TEMPLATE: &str = include_str!("../../template.yaml");

@@ -9,8 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
 use super::progress_text;
 use super::text::{cut_front, plain};
 use crate::image::Status;
-use crate::image::words::counted;
-use crate::image::words::{State, Step};
+use crate::image::words::{State, Step, counted};
 
 /// The length of a bar, in percent.
 const COMPLETE: u8 = 100;
@@ -238,6 +237,7 @@ mod tests {
             etag: "\"1\"".to_owned(),
             version_id: None,
             sha256: "0123456789abcdef".to_owned(),
+            publish_digest: None,
             uploaded_at,
             repeated_at: None,
         };
@@ -297,6 +297,6 @@ mod tests {
         progress.finish();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.lines().count(), 2, "{text}");
-        assert!(text.contains("  1.0 s  web .image.yaml"), "{text}");
+        assert!(text.contains("  1.0 s  web\u{fffd}.image.yaml"), "{text}");
     }
 }

@@ -6,8 +6,7 @@ use super::text::{plain, span};
 use crate::image::Status;
 use crate::image::message::wait_text;
 use crate::image::task::Task;
-use crate::image::words::counted;
-use crate::image::words::{CancelBy, Step, TerminalReason};
+use crate::image::words::{CancelBy, Step, TerminalReason, counted};
 
 /// What is being done for an image that is not final, as `import-snapshot 42 % converting`.
 pub(super) fn summary(status: &Status) -> String {

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use jiff::{Timestamp, Unit};
 
-use super::Error;
 use super::target::{self, Target, cannot_load, cannot_write};
 use super::text::plain;
 use crate::aws::Saved;
+use crate::cli::error::Error;
 use crate::config::Config;
 use crate::image::Status;
 use crate::reconcile::{self, Context};

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
+use super::request;
 use super::target::cannot_write;
-use super::{Error, request};
+use crate::cli::error::Error;
 use crate::image::Status;
 use crate::image::apply::{NotRetryable, request_retry};
 use crate::reconcile::Context;
@@ -47,6 +48,7 @@ pub async fn retry(context: Context<'_>, key: &str) -> Result<String, Error> {
 }
 
 /// Why there is no new attempt.
+#[derive(Clone, Copy)]
 enum Refusal {
     NotRetryable(NotRetryable),
     ManifestGone,

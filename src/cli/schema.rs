@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::Error;
+use crate::cli::error::Error;
 use crate::manifest::image;
 
 /// Prints the schema.

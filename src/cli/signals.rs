@@ -1,6 +1,6 @@
 //! Signals that end a running command.
 
-use super::Error;
+use crate::cli::error::Error;
 
 /// Resolves on Ctrl-C or SIGTERM. Listens from this call on, so that an early Ctrl-C leaves nothing behind.
 #[cfg(all(unix, feature = "local"))]

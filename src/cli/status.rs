@@ -2,6 +2,8 @@
 
 mod details;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,8 +11,8 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Error;
 use super::target::{self, Target, cannot_read};
+use crate::cli::error::Error;
 use crate::reconcile::Context;
 use crate::status_store::{self, Listed};
 

@@ -1,8 +1,8 @@
 //! The stack that a command works with, and how its statuses are read.
 
-use super::Error;
 use super::text::plain;
 use crate::aws::{Aws, AwsError};
+use crate::cli::error::Error;
 use crate::config::Config;
 use crate::keys::StatePrefix;
 use crate::manifest::key;

@@ -1,6 +1,6 @@
 //! Stands for `local` and `demo` in a build without the feature `local`.
 
-use super::Error;
+use crate::cli::error::Error;
 
 /// Accepts any arguments.
 #[derive(Debug, clap::Args)]

@@ -10,9 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::progress::Progress;
+use super::signals;
 use super::target::{Target, cannot_read, check_key};
-use super::{Error, signals};
 use crate::aws::{AwsError, Remedy};
+use crate::cli::error::Error;
 use crate::config::Config;
 use crate::reconcile::Context;
 use rows::Rows;

@@ -7,7 +7,7 @@ use mail_parser::MessageParser;
 use sha2::{Digest, Sha256};
 
 use super::examples::{BUNDLE, CANCELLED, MANIFESTS, MISTAKES, Manifest, SUCCESSFUL};
-use crate::cli::Error;
+use crate::cli::error::Error;
 use crate::cli::local_stack::{LocalStack, SNAPSHOT};
 use crate::image::Status;
 use crate::image::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG};

@@ -59,94 +59,92 @@ pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io:
     Ok(())
 }
 
-fn facts(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
+/// A line of the first part: its name and its text.
+type Fact = (&'static str, String);
+
+fn facts(status: &Status, now: Timestamp) -> Vec<Fact> {
     let mut facts = vec![
         ("Manifest", status.manifest.uri()),
         ("State", status.place()),
     ];
-    facts.push(("Since", status.build.step_since.to_string()));
-    if !status.state.is_final() && status.build.waiting.is_none() {
-        facts.push(("Now", summary_with_age(status, now)));
-    }
-    facts.extend(
-        status
-            .build
-            .waiting
-            .iter()
-            .map(|waiting| ("Waiting", wait_text(&waiting.reason))),
-    );
-    if let Some(cancel) = status.cancel {
-        let by = requester(cancel.by);
-        facts.push((
-            "Cancelled",
-            format!("requested {} by {by}", cancel.asked_at),
-        ));
-    }
+    facts.extend(activity(status, now));
     facts.extend(endings(status));
     facts.extend(status.build.name.iter().map(|name| ("Name", name.clone())));
-    for (region, image) in &status.regions {
-        facts.push((
-            "AMI",
-            format!("{} in {region} ({})", image.image, image.image_state),
-        ));
-        if !image.snapshots.is_empty() {
-            facts.push(("Snapshots", image.snapshots.join(", ")));
-        }
-    }
-    let previous = status.previous.last().map(|previous| &previous.regions);
-    for (region, image) in previous.into_iter().flatten() {
-        let id = &image.image;
-        let valid = if status.invalidates_previous() {
-            "no longer valid"
-        } else {
-            "kept"
-        };
-        facts.push(("Previous", format!("{id} in {region} ({valid})")));
-    }
-    facts.extend(
-        status
-            .build
-            .source
-            .iter()
-            .map(|source| ("Source", source.to_string())),
-    );
-    facts.extend(
-        status
-            .build
-            .bundle
-            .iter()
-            .map(|bundle| ("Bundle", format!("s3://{}/{}", bundle.bucket, bundle.key))),
-    );
-    facts.extend(status.build.object.iter().map(|object| {
-        let place = format!("s3://{}/{}", object.bucket, object.key);
-        ("Object", format!("{place} ({} bytes)", object.size))
-    }));
-    facts.extend(
-        status
-            .store
-            .iter()
-            .map(|store| ("Stored in", format!("s3://{}", store.bucket))),
-    );
+    facts.extend(images(status));
+    facts.extend(sources(status));
     facts.push(("Uploaded", status.manifest.uploaded_at.to_string()));
-    facts.extend(
-        status
-            .manifest
-            .version_id
-            .iter()
-            .map(|version| ("Version", version.clone())),
-    );
+    let version = status.manifest.version_id.iter();
+    facts.extend(version.map(|version| ("Version", version.clone())));
     facts.push(("SHA-256", status.manifest.sha256.clone()));
     facts
 }
 
+/// What is being done since when, or what it waits for, and who wants it cancelled.
+fn activity(status: &Status, now: Timestamp) -> Vec<Fact> {
+    let mut facts = vec![("Since", status.build.step_since.to_string())];
+    match &status.build.waiting {
+        Some(waiting) => facts.push(("Waiting", wait_text(&waiting.reason))),
+        None if !status.state.is_final() => facts.push(("Now", summary_with_age(status, now))),
+        None => {}
+    }
+    if let Some(cancel) = status.cancel {
+        let by = requester(cancel.by);
+        let text = format!("requested {} by {by}", cancel.asked_at);
+        facts.push(("Cancelled", text));
+    }
+    facts
+}
+
+/// The AMIs of this version and of the previous one.
+fn images(status: &Status) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for (region, image) in &status.regions {
+        let text = format!("{} in {region} ({})", image.image, image.image_state);
+        facts.push(("AMI", text));
+        if !image.snapshots.is_empty() {
+            facts.push(("Snapshots", image.snapshots.join(", ")));
+        }
+    }
+    let validity = if status.invalidates_previous() {
+        "no longer valid"
+    } else {
+        "kept"
+    };
+    let previous = status.previous.last().map(|previous| &previous.regions);
+    for (region, image) in previous.into_iter().flatten() {
+        let text = format!("{} in {region} ({validity})", image.image);
+        facts.push(("Previous", text));
+    }
+    facts
+}
+
+/// What the AMI is made from, and where it is stored.
+fn sources(status: &Status) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if let Some(source) = status.build.source {
+        facts.push(("Source", source.to_string()));
+    }
+    if let Some(bundle) = &status.build.bundle {
+        facts.push(("Bundle", format!("s3://{}/{}", bundle.bucket, bundle.key)));
+    }
+    if let Some(object) = &status.build.object {
+        let address = format!("s3://{}/{}", object.bucket, object.key);
+        facts.push(("Object", format!("{address} ({} bytes)", object.size)));
+    }
+    if let Some(store) = &status.store {
+        facts.push(("Stored in", format!("s3://{}", store.bucket)));
+    }
+    facts
+}
+
 /// What was created for the image and is deleted, and what could not be deleted.
-fn endings(status: &Status) -> Vec<(&'static str, String)> {
+fn endings(status: &Status) -> Vec<Fact> {
     let mut facts = Vec::new();
     if !status.build.deleted.is_empty() {
         facts.push(("Deleted", status.build.deleted.join(", ")));
     }
-    let left = status.build.orphans.iter();
-    facts.extend(left.map(|left| ("Left over", format!("{}: {}", left.what, left.why))));
+    let orphans = status.build.orphans.iter();
+    facts.extend(orphans.map(|orphan| ("Left over", format!("{}: {}", orphan.what, orphan.why))));
     facts
 }
 

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use crate::cli::progress_text::summary_with_age;
 use crate::cli::text::{ago, cut, plain};
 use crate::image::status::Status;
-use crate::image::words::counted;
-use crate::image::words::{CancelBy, State};
+use crate::image::words::{CancelBy, State, counted};
 use crate::status_store::Listed;
 
 /// Longest text of a cell, in characters: an error of AWS may fill a screen. `status KEY` shows all of it.
@@ -58,7 +57,7 @@ fn detail(status: &Status, now: Timestamp) -> String {
     match status.state {
         State::Working => summary_with_age(status, now),
         State::Available => status.build.name.clone().unwrap_or_default(),
-        State::Rejected => counted(status.problems.len(), "problem"),
+        State::Rejected => counted(status.problem_count(), "problem"),
         State::Superseded => "the image manifest of the bundle is used instead".to_owned(),
         State::Cancelled => match status.cancel.map(|cancel| cancel.by) {
             Some(CancelBy::ManifestRemoved) => "the manifest was removed".to_owned(),
@@ -91,7 +90,7 @@ fn images(status: &Status) -> String {
 mod tests {
     use super::*;
     use crate::image::observed::ObservedTask;
-    use crate::image::status::{Cancel, Image, ManifestVersion};
+    use crate::image::status::{Cancel, ManifestVersion, RegionStatus};
     use crate::image::task::{Task, TaskKind};
     use crate::image::words::{Step, TerminalReason};
     use crate::status_store::{Loaded, StoreError};
@@ -108,6 +107,7 @@ mod tests {
             etag: "\"1\"".to_owned(),
             version_id: None,
             sha256: "0123456789abcdef".to_owned(),
+            publish_digest: None,
             uploaded_at,
             repeated_at: None,
         };
@@ -131,8 +131,8 @@ mod tests {
     #[test]
     fn progress_is_shown_in_the_terms_of_ec2() {
         let mut web = status("web.image.yaml", State::Working);
-        web.step = Step::AwaitTask;
-        web.tasks.push(Task {
+        web.build.step = Step::AwaitTask;
+        web.build.tasks.push(Task {
             progress: Some(42),
             message: Some("converting".to_owned()),
             ..task(TaskKind::ImportSnapshot, "active")
@@ -145,18 +145,18 @@ mod tests {
             by: CancelBy::Command,
             uploaded_at: asked_at,
         });
-        web.tasks[0].state = "deleting".to_owned();
+        web.build.tasks[0].state = "deleting".to_owned();
         assert_eq!(
             detail(&web, now),
             "cancelling: import-snapshot 42 % deleting: converting (3 min)"
         );
-        (web.step, web.ending) = (Step::CleanUp, Some(TerminalReason::Cancelled));
-        web.removed = vec!["snap-1".to_owned()];
+        (web.build.step, web.build.ending) = (Step::CleanUp, Some(TerminalReason::Cancelled));
+        web.build.deleted = vec!["snap-1".to_owned()];
         assert_eq!(detail(&web, now), "cancelled, deleting 1 resource (3 min)");
 
         let mut copy = status("copy.image.yaml", State::Working);
-        copy.tasks.push(task(TaskKind::CopyImage, "pending"));
-        copy.stalls = 1;
+        copy.build.tasks.push(task(TaskKind::CopyImage, "pending"));
+        copy.build.stalls = 1;
         assert_eq!(
             detail(&copy, at("2026-11-21T16:00:00Z")),
             "copy-image pending (7 h), no change for 7 h"
@@ -175,14 +175,12 @@ mod tests {
     #[test]
     fn the_latest_is_last_and_unreadable_ones_are_shown() {
         let mut web = status("web.image.yaml", State::Available);
-        web.name = Some("web-1".to_owned());
-        let image = Image {
-            id: "ami-1".to_owned(),
-            state: "available".to_owned(),
-            unseen_since: None,
-            snapshots: Vec::new(),
+        web.build.name = Some("web-1".to_owned());
+        let image = RegionStatus {
+            image_state: "available".to_owned(),
+            ..RegionStatus::pending("ami-1".to_owned())
         };
-        web.images.insert("us-east-1".to_owned(), image);
+        web.regions.insert("us-east-1".to_owned(), image);
         let broken = StoreError::Unreadable {
             bucket: "images".to_owned(),
             key: "amiwright/status/odd\x1b.image.yaml.json".to_owned(),
@@ -205,7 +203,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4, "{text}");
         assert!(
-            lines[1].contains("odd .image.yaml") && lines[1].contains("unreadable"),
+            lines[1].contains("odd\u{fffd}.image.yaml") && lines[1].contains("unreadable"),
             "{text}"
         );
         assert!(

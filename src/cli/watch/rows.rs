@@ -216,3 +216,70 @@ async fn read(context: Context<'_>, key: &str) -> Result<Row, AwsError> {
         is_finished,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::status::{Cancel, ManifestVersion, RegionStatus};
+    use crate::image::words::CancelBy;
+
+    fn row(key: &str, state: State) -> (String, Row) {
+        let uploaded_at = "2026-11-21T09:00:00Z".parse().unwrap();
+        let manifest = ManifestVersion {
+            bucket: "images".to_owned(),
+            key: key.to_owned(),
+            etag: "\"1\"".to_owned(),
+            version_id: None,
+            sha256: "0123456789abcdef".to_owned(),
+            publish_digest: None,
+            uploaded_at,
+            repeated_at: None,
+        };
+        let mut status = Status::new(manifest, uploaded_at);
+        status.state = state;
+        match state {
+            State::Available => {
+                let image = RegionStatus::pending("ami-1".to_owned());
+                status.regions.insert("us-east-1".to_owned(), image);
+            }
+            State::Cancelled => {
+                status.build.deleted = vec!["snap-1".to_owned()];
+                status.cancel = Some(Cancel {
+                    asked_at: uploaded_at,
+                    by: CancelBy::Command,
+                    uploaded_at,
+                });
+            }
+            _ => {}
+        }
+        let status = Box::new(status);
+        let is_finished = state.is_final();
+        let row = Row::Status {
+            status,
+            is_finished,
+        };
+        (key.to_owned(), row)
+    }
+
+    #[test]
+    fn the_conclusion_names_what_did_not_become_available() {
+        let mut rows = Rows::new(&["later.image.yaml".to_owned()]);
+        rows.rows.extend([
+            row("web.image.yaml", State::Available),
+            row("old.image.yaml", State::Cancelled),
+            row("db\x1b.image.yaml", State::Working),
+        ]);
+        rows.open.insert("db\x1b.image.yaml".to_owned());
+        let odd = Row::Unreadable("expected\nvalue".to_owned());
+        rows.rows.insert("odd.image.yaml".to_owned(), odd);
+        let mut out = Vec::new();
+        let mut progress = Progress::new(false);
+        rows.show(&mut progress, Duration::from_millis(1500), &mut out)
+            .unwrap();
+        assert!(!rows.are_finished());
+        rows.rows.retain(|_, row| row.is_finished());
+        assert!(rows.are_finished());
+        assert!(!rows.conclude("images", &mut out).unwrap());
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+}
