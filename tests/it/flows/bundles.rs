@@ -11,7 +11,7 @@ pub(super) const PART: &[u8] = include_bytes!("../../fixtures/image.part.0");
 pub(super) const KEY: &str = "bundles/image.manifest.xml";
 
 impl TestStack {
-    pub(super) async fn drop_bundle(&self) {
+    async fn drop_bundle(&self) {
         self.drop_file("bundles/image.part.0", PART).await;
         self.drop_file(KEY, MANIFEST).await;
     }

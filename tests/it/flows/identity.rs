@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::bundles;
 
 const KEY: &str = "golden/web.image.yaml";
+/// An image manifest beside a bundle.
+const BESIDE: &str = "bundles/image.image.yaml";
 const DISK_KEY: &str = "golden/web.vmdk";
 const TAGS: &str = "tags:\n  team: web\n  zone: a\n";
 
@@ -32,8 +34,9 @@ async fn source(stack: &TestStack, kind: &str) -> (String, String) {
     match kind {
         "snapshot" => both(format!("source:\n  snapshot: {{id: {}}}\n", stack.snapshot)),
         "bundle" => {
-            stack.drop_bundle().await;
-            both("source:\n  bundle: {manifest: ../bundles/image.manifest.xml}\n".to_owned())
+            stack.drop_silently("bundles/image.part.0", bundles::PART);
+            stack.drop_silently(bundles::KEY, bundles::MANIFEST);
+            both("source:\n  bundle: {manifest: image.manifest.xml}\n".to_owned())
         }
         "disk" => {
             stack.drop_file(DISK_KEY, vmdk()).await;
@@ -42,8 +45,7 @@ async fn source(stack: &TestStack, kind: &str) -> (String, String) {
         "vm" => {
             stack.drop_file(DISK_KEY, vmdk()).await;
             let source = "source:\n  vm: {object: web.vmdk, format: vmdk}\n";
-            let other = "source:\n  vm: {object: web.vmdk, format: vmdk, bootMode: uefi}\n";
-            (source.to_owned(), other.to_owned())
+            (source.to_owned(), String::new())
         }
         "instance" => {
             let seed = || {
@@ -79,7 +81,8 @@ impl Case {
         let other = if other.is_empty() { &source } else { &other };
         let manifest = format!("name: web-{{digest}}\n{source}{TAGS}");
         let rebuilt = format!("name: {name}-{{digest}}\n{other}{TAGS}");
-        Self::of(stack, KEY, manifest, rebuilt).await
+        let key = if kind == "bundle" { BESIDE } else { KEY };
+        Self::of(stack, key, manifest, rebuilt).await
     }
 
     async fn of(stack: TestStack, key: &'static str, manifest: String, rebuilt: String) -> Self {
