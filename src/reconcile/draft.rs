@@ -18,8 +18,6 @@ pub(super) struct Draft {
     pub(super) dirty: bool,
     /// Whether anything was saved.
     pub(super) advanced: bool,
-    /// Whether nobody else can be working on this version.
-    pub(super) exclusive: bool,
     /// Whether nobody can have sent anything for its step yet.
     pub(super) is_first: bool,
 }
@@ -31,7 +29,6 @@ impl Draft {
             etag: Some(loaded.etag),
             dirty: false,
             advanced: false,
-            exclusive: false,
             is_first: false,
         }
     }
@@ -49,7 +46,6 @@ impl Draft {
             etag,
             dirty: true,
             advanced: false,
-            exclusive: true,
             is_first: true,
         }
     }
@@ -60,7 +56,6 @@ impl Draft {
             return Ok(true);
         }
         self.dirty = false;
-        self.exclusive = false;
         match save(context, &self.status, self.etag.as_deref()).await? {
             Saved::Yes(etag) => {
                 self.etag = Some(etag);

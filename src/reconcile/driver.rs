@@ -110,7 +110,7 @@ enum Opened {
 }
 
 /// Starts a version. The open marker comes before the status: what is not finalized can always be found. It is written
-/// conditionally, so that only one invocation starts a version; that one need not save before it goes on.
+/// conditionally, so that only one invocation starts a version.
 async fn open(
     context: Context<'_>,
     mut status: Status,
@@ -248,11 +248,11 @@ async fn run_to_rest(
     Err(contended(&draft.status.manifest.key))
 }
 
-/// Sees to it that only one invocation enters a step that makes something: by saving before it, where the version was
-/// not started by this very invocation. Returns whether the draft is still the same.
+/// Sees to it that only one invocation enters a step that makes something, and that what it makes can be found should
+/// it die: by saving before it. Returns whether the draft is still the same.
 async fn ready(context: Context<'_>, draft: &mut Draft) -> Result<bool, Error> {
     match plan::next(&draft.status, context.now) {
-        Next::Do(step) if step.creates() && !draft.exclusive => draft.save(context).await,
+        Next::Do(step) if step.creates() => draft.save(context).await,
         _ => Ok(true),
     }
 }

@@ -101,7 +101,7 @@ fn read_folder(folder: &Path, module: &Module, texts: &mut BTreeMap<Module, Stri
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let below = [module.as_slice(), &[stem.clone()]].concat();
+        let below = [module.as_slice(), std::slice::from_ref(&stem)].concat();
         if path.is_dir() && stem != "bin" {
             read_folder(&path, &below, texts);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -212,7 +212,7 @@ fn target(path: &[String], module: &Module, modules: &BTreeMap<Module, String>) 
         }
     };
     while let Some((part, after)) = rest.split_first() {
-        let below = [at.as_slice(), &[part.clone()]].concat();
+        let below = [at.as_slice(), std::slice::from_ref(part)].concat();
         match part.as_str() {
             "super" => _ = at.pop(),
             _ if modules.contains_key(&below) => at = below,
