@@ -3,6 +3,7 @@
 mod examples;
 mod outcome;
 mod show;
+mod state;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -21,10 +22,10 @@ use crate::cli::error::Error;
 use crate::config::Config;
 use crate::image::Status;
 use crate::image::words::Step;
-use crate::keys::StatePrefix;
 use crate::reconcile::Context;
 use examples::{CANCELLED, MANIFESTS, UPLOADS};
 use outcome::Outcome;
+use state::{is_open, status};
 
 /// How fast time passes for EC2 and the schedules: the tick of every minute comes every other second.
 const SPEED: f64 = 30.0;
@@ -258,32 +259,4 @@ async fn cancel_import(stack: &LocalStack, now: Timestamp) -> Result<String, Err
     let key = CANCELLED.key;
     let answer = cancel::cancel(Context::new(&aws, &config, now), key).await?;
     Ok(format!("$ amiwright cancel {key}\n{key}: {answer}"))
-}
-
-/// The status of a manifest, as it is in the bucket.
-async fn status(stack: &LocalStack, manifest_key: &str) -> Result<Option<Status>, Error> {
-    let key = state()?.status_key(manifest_key);
-    let content = stack.world.s3().get(&stack.bucket, &key).await;
-    let content =
-        content.map_err(|error| Error::from_source(format!("cannot read {key}"), error))?;
-    let Some(content) = content else {
-        return Ok(None);
-    };
-    let status = serde_json::from_slice(&content);
-    status
-        .map(Some)
-        .map_err(|error| Error::from_source(format!("{key} is not a status"), error))
-}
-
-async fn is_open(stack: &LocalStack, manifest_key: &str) -> Result<bool, Error> {
-    let key = state()?.open_key(manifest_key);
-    let marker = stack.world.s3().get(&stack.bucket, &key).await;
-    Ok(marker
-        .map_err(|error| Error::from_source(format!("cannot read {key}"), error))?
-        .is_some())
-}
-
-/// The default of the template's parameter StatePrefix.
-fn state() -> Result<StatePrefix, Error> {
-    StatePrefix::new("amiwright/").ok_or_else(|| Error::new("the state prefix is empty"))
 }

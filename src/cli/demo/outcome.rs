@@ -7,6 +7,7 @@ use mail_parser::MessageParser;
 use sha2::{Digest, Sha256};
 
 use super::examples::{BUNDLE, CANCELLED, MANIFESTS, MISTAKES, Manifest, SUCCESSFUL};
+use super::state;
 use crate::cli::error::Error;
 use crate::cli::local_stack::{LocalStack, SNAPSHOT};
 use crate::image::Status;
@@ -59,11 +60,11 @@ impl Outcome {
         let world = &stack.world;
         let mut statuses = BTreeMap::new();
         for manifest in MANIFESTS {
-            statuses.insert(manifest.key, super::status(stack, manifest.key).await?);
+            statuses.insert(manifest.key, state::status(stack, manifest.key).await?);
         }
         let open = world
             .s3()
-            .keys(&stack.bucket, &super::state()?.open_markers())
+            .keys(&stack.bucket, &state::state()?.open_markers())
             .await;
         let emails = world
             .mailbox()
