@@ -14,8 +14,8 @@
 //! # Invariants
 //!
 //! - Imports go one way: [`cli`], [`function`], [`register_image`] and [`advance_tasks`], [`notify`], [`reconcile`],
-//!   [`store`], [`aws`] and [`config`], [`image`], [`manifest`]. What has more than one file keeps what these share in a
-//!   module of its own, below them.
+//!   [`status_store`], [`aws`] and [`config`], [`image`], [`manifest`]. What has more than one file keeps what these
+//!   share in a module of its own, below them.
 //! - [`manifest`] and [`image`] know no clock, no async, no AWS. `now` is always a parameter.
 //! - Only [`aws`] names types of the SDK.
 //! - Only [`cli`]'s `local` and `demo` know the embedded world (`localaws`), which knows nothing of this crate.
