@@ -88,10 +88,11 @@ fn is_orphan(step: &StepContext<'_>, name: &str) -> bool {
 /// The AMI that EC2 has just made, if it does not show it yet. One that was looked for in vain for long is not there.
 fn not_visible_yet(step: &StepContext<'_>, found: &[Leftover]) -> Option<String> {
     let status = step.status;
+    let is_long = |since| step.now().duration_since(since) > VISIBILITY_GRACE;
     let mut made = status
         .regions
         .values()
-        .filter(|it| it.image_state == "pending" && it.unseen_since.is_none())
+        .filter(|it| it.image_state == "pending" && !it.unseen_since.is_some_and(is_long))
         .filter(|it| !status.build.deleted.contains(&it.image))
         .filter(|it| !found.contains(&Leftover::Image(it.image.clone())));
     made.next().map(|it| it.image.clone())

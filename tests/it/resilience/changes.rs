@@ -115,7 +115,7 @@ async fn at_any_time(kind: TaskKind) {
     let all = std::env::var_os("AMIWRIGHT_ALL_FAULTS").is_some();
     let few = |some: &[u64], all_of: &[u64]| if all { all_of.to_vec() } else { some.to_vec() };
     let moments = few(&[75], &[0, 1, 20, 55, 61, 75, 110, 119, 125, 150, 181, 241]);
-    let moments_of_faults = few(&[90], &[0, 30, 90, 200]);
+    let moments_of_faults = few(&[90, 200], &[0, 30, 90, 200]);
     let mut wrong = Vec::new();
     for happens in [
         Happens::Removed,
