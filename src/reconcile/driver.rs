@@ -13,7 +13,7 @@ use super::arrival::{Decision, decide};
 use super::build;
 use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::draft::{Draft, change, contended};
-use super::spec::{MANIFEST_MAX, ManifestReader};
+use super::spec::{MANIFEST_MAX, ManifestRead, ManifestReader};
 use super::step_context::{StepContext, retrying};
 
 /// How many steps are done for an image at once; no workflow has more that need no waiting.
@@ -271,7 +271,7 @@ async fn step(
     let manifest = if build::reads_manifest(next) {
         manifest.read(context, &draft.status).await?
     } else {
-        manifest.unread()
+        &ManifestRead::Unread
     };
     let context = StepContext {
         context,

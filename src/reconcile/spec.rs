@@ -52,15 +52,6 @@ impl<'a> ManifestReader<'a> {
         }
     }
 
-    /// For steps that do not need it.
-    #[expect(
-        clippy::unused_self,
-        reason = "the one place that steps get manifests from"
-    )]
-    pub(super) fn unread(&self) -> &ManifestRead {
-        &ManifestRead::Unread
-    }
-
     /// The version that the status is about.
     pub(super) async fn read(
         &mut self,

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use localaws::ec2::{Image, ImageState, Snapshot};
 use mail_parser::MessageParser;
-use sha2::{Digest, Sha256};
 
 use super::examples::{BUNDLE, CANCELLED, MANIFESTS, MISTAKES, Manifest, SUCCESSFUL};
 use super::state;
@@ -12,10 +11,9 @@ use crate::cli::error::Error;
 use crate::cli::local_stack::{LocalStack, SNAPSHOT};
 use crate::image::Status;
 use crate::image::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG};
-use crate::image::words::State;
-use crate::image::words::counted;
+use crate::image::words::{State, counted};
 use crate::manifest::bundle::default_image_name;
-use crate::manifest::image;
+use crate::manifest::{image, sha256_hex};
 
 /// The number of problems in the manifest that has some.
 const EXPECTED_PROBLEMS: usize = 3;
@@ -325,11 +323,4 @@ impl Email {
                 .replace("\r\n", "\n"),
         }
     }
-}
-
-fn sha256_hex(content: &[u8]) -> String {
-    Sha256::digest(content)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
