@@ -1,4 +1,5 @@
 mod functions;
+mod parameters;
 
 use std::collections::BTreeMap;
 
@@ -77,31 +78,6 @@ fn what_is_not_built_is_named() {
         let error = read_with(yaml, &[]).unwrap_err().to_string();
         assert!(error.contains(message), "{yaml}: {error}");
     }
-}
-
-#[test]
-fn parameters_are_checked_by_their_own_rules() {
-    let rules = "Parameters:\n  P: {Type: Number, MinValue: 3, MaxValue: 5}\nResources: {}\nOutputs: {O: {Value: !Ref P}}";
-    assert_eq!(read_with(rules, &[("P", "4")]).unwrap().outputs["O"], "4");
-    for (value, message) in [
-        ("2", "MinValue is 3"),
-        ("6", "MaxValue is 5"),
-        ("x", "not a number"),
-    ] {
-        assert!(
-            read_with(rules, &[("P", value)])
-                .unwrap_err()
-                .problem
-                .contains(message),
-            "{value}"
-        );
-    }
-    assert!(
-        read_with(rules, &[])
-            .unwrap_err()
-            .problem
-            .contains("no default")
-    );
 }
 
 #[test]
