@@ -318,7 +318,16 @@ fn reads_the_tasks_of_the_schedule() {
     );
     assert_eq!(task("{}"), Ok(Tick::Advance));
     assert_eq!(
-        task("{\"source\": \"aws.events\", \"detail-type\": \"Scheduled Event\"}"),
+        task(include_str!(
+            "../../events/advance-tasks-scheduled-event.json"
+        )),
+        Ok(Tick::Advance)
+    );
+    // What EventBridge Scheduler sends where a schedule has no input.
+    assert_eq!(
+        task(
+            "{\"source\": \"aws.scheduler\", \"detail-type\": \"Scheduled Event\", \"detail\": \"{}\"}"
+        ),
         Ok(Tick::Advance)
     );
     assert!(

@@ -6,6 +6,7 @@
 //! Order of reading: `yaml`, `parameters`, `globals`, `resolve`, `resources` with `function` and `triggers`.
 
 mod conditions;
+mod event_rules;
 mod function;
 mod globals;
 mod names;

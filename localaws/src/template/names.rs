@@ -1,6 +1,7 @@
 //! What resources are called: the value of `Ref` and the attributes of `Fn::GetAtt`
 //! ("Return values" of each resource type, CloudFormation Template Reference).
 
+use super::event_rules::RULE;
 use super::problem::Problem;
 use super::yaml::{Entry, Kind};
 use crate::ACCOUNT;
@@ -87,6 +88,10 @@ impl Names {
                 let arn = format!("arn:{partition}:iam::{ACCOUNT}:policy/{name}");
                 (arn.clone(), vec![("PolicyArn", arn)])
             }
+            RULE => (
+                name.clone(),
+                vec![("Arn", arn("events", &format!("rule/{name}")))],
+            ),
             _ => (
                 name.clone(),
                 vec![("Arn", arn("lambda", &format!("function:{name}")))],
@@ -97,6 +102,13 @@ impl Names {
             reference: Some(reference),
             attributes,
         }
+    }
+
+    /// An attribute that is known for every resource of this type.
+    pub(super) fn attribute(&self, name: &str) -> String {
+        let mut known = self.attributes.iter();
+        let found = known.find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
     }
 
     fn of_bucket(location: &Location<'_>, name: &str) -> Self {

@@ -199,10 +199,15 @@ impl Builder {
             lambda.clone(),
         ));
         for (expression, schedule, function) in schedules {
-            tasks.spawn(schedule_runner::run(
-                expression,
+            let scheduled = schedule_runner::Scheduled {
                 schedule,
                 function,
+                region: services.region.clone(),
+                ids: services.ids.clone(),
+            };
+            tasks.spawn(schedule_runner::run(
+                expression,
+                scheduled,
                 services.clock,
                 lambda.clone(),
             ));
@@ -305,11 +310,9 @@ fn expressions(stack: &Stack) -> Result<Vec<Scheduled>, WorldError> {
             .filter(|schedule| schedule.enabled)
         {
             let expression =
-                Expression::parse(&schedule.expression, &schedule.time_zone).map_err(|error| {
-                    WorldError::Schedule {
-                        schedule: schedule.logical_id.clone(),
-                        problem: error.to_string(),
-                    }
+                Expression::parse(&schedule.expression).map_err(|error| WorldError::Schedule {
+                    schedule: schedule.logical_id.clone(),
+                    problem: error.to_string(),
                 })?;
             found.push((expression, schedule.clone(), function.logical_id.clone()));
         }

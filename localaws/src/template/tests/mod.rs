@@ -50,12 +50,15 @@ fn what_is_not_built_is_named() {
         (function("{EventInvokeConfig: {MaximumRetryAttempts: 3}}"), "from 0 to 2"),
         (function("{Policies: [AdministratorAccess]}"), "a managed policy of this stack is needed"),
         (function("{Environment: {Variables: {A: [1]}}}"), "Variables.A: a text is needed"),
-        (event("{Type: Api, Properties: {}}"), "the event type `Api` is not built here. Known: EventBridgeRule, ScheduleV2"),
+        (event("{Type: Api, Properties: {}}"), "the event type `Api` is not built here. Known: EventBridgeRule, Schedule"),
         (event("{Type: EventBridgeRule, Properties: {Pattern: {source: a}}}"), "source: it must be an object or an array"),
         (event("{Type: EventBridgeRule, Properties: {Pattern: {source: [a]}, InputPath: $.detail}}"), "InputPath: not built here"),
-        (event("{Type: ScheduleV2, Properties: {ScheduleExpression: rate(0 minutes)}}"), "schedule expression `rate(0 minutes)`"),
-        (event("{Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day), Input: '{'}}"), "not JSON"),
-        (event("{Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day), RetryPolicy: {MaximumEventAgeInSeconds: 59}}}"), "from 60 to 86400"),
+        (event("{Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day)}}"), "the event type `ScheduleV2` is not built here. Known: EventBridgeRule, Schedule"),
+        (event("{Type: Schedule, Properties: {Schedule: rate(0 minutes)}}"), "schedule expression `rate(0 minutes)`"),
+        (event("{Type: Schedule, Properties: {ScheduleExpression: rate(1 day)}}"), "ScheduleExpression: not built here. Known: DeadLetterConfig"),
+        (event("{Type: Schedule, Properties: {Schedule: rate(1 day), Enabled: true, State: ENABLED}}"), "State or Enabled, not both"),
+        (event("{Type: Schedule, Properties: {Schedule: rate(1 day), Input: '{'}}"), "not JSON"),
+        (event("{Type: Schedule, Properties: {Schedule: rate(1 day), RetryPolicy: {MaximumEventAgeInSeconds: 59}}}"), "from 60 to 86400"),
     ] {
         let error = resources(&yaml).unwrap_err().to_string();
         assert!(error.contains(message), "{yaml}: {error}");
