@@ -1,6 +1,7 @@
 //! The `Parameters` section: given values and defaults, with their rules ("CloudFormation template Parameters syntax",
 //! CloudFormation User Guide).
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use regex_lite::Regex;
@@ -201,13 +202,13 @@ impl<'a> Parameter<'a> {
     /// Lengths are limits of strings, values of numbers.
     fn check_range(&self, item: &str) -> Result<(), Problem> {
         let length = u32::try_from(item.chars().count()).map_or(f64::INFINITY, f64::from);
-        let rules: [(&str, bool, fn(f64, f64) -> bool); 4] = [
-            ("MinLength", false, |length, limit| length >= limit),
-            ("MaxLength", false, |length, limit| length <= limit),
-            ("MinValue", true, |number, limit| number >= limit),
-            ("MaxValue", true, |number, limit| number <= limit),
+        let rules = [
+            ("MinLength", false, Ordering::Less),
+            ("MaxLength", false, Ordering::Greater),
+            ("MinValue", true, Ordering::Less),
+            ("MaxValue", true, Ordering::Greater),
         ];
-        for (rule, is_of_numbers, holds) in rules {
+        for (rule, is_of_numbers, refused) in rules {
             let Some(limit) = text_of(self.rules, rule)? else {
                 continue;
             };
@@ -226,7 +227,7 @@ impl<'a> Parameter<'a> {
             } else {
                 length
             };
-            if !holds(measured, number) {
+            if measured.partial_cmp(&number) == Some(refused) {
                 return self.refuse(item, &format!("{rule} is {limit}"));
             }
         }

@@ -48,6 +48,11 @@ fn values_that_obey_the_rules_are_taken_as_they_are_given() {
     }
 }
 
+fn assert_refused(rules: &str, given: Option<&str>, message: &str) {
+    let error = value(rules, given).unwrap_err();
+    assert!(error.contains(message), "{rules}: {given:?}: {error}");
+}
+
 #[test]
 fn values_that_break_a_rule_are_refused_with_the_rule() {
     for (rules, given, message) in [
@@ -82,6 +87,14 @@ fn values_that_break_a_rule_are_refused_with_the_rule() {
             Some("1,x"),
             "`x` is not allowed: it is not a number",
         ),
+    ] {
+        assert_refused(rules, given, message);
+    }
+}
+
+#[test]
+fn lengths_and_patterns_hold_for_whole_texts_and_for_items_of_lists() {
+    for (rules, given, message) in [
         ("Type: String, MinLength: 1", Some(""), "MinLength is 1"),
         ("Type: String, MaxLength: 2", Some("abc"), "MaxLength is 2"),
         (
@@ -121,8 +134,7 @@ fn values_that_break_a_rule_are_refused_with_the_rule() {
             "`x` is not allowed",
         ),
     ] {
-        let error = value(rules, given).unwrap_err();
-        assert!(error.contains(message), "{rules}: {given:?}: {error}");
+        assert_refused(rules, given, message);
     }
 }
 
