@@ -32,6 +32,13 @@ use crate::sts::Sts;
 use crate::template;
 use crate::template::stack::Stack;
 
+/// Concurrent executions of an account in one Region ("Lambda quotas", Lambda Developer Guide).
+const ACCOUNT_CONCURRENCY: u32 = 1000;
+
+/// What of them cannot be reserved: it is for all functions that reserve nothing ("Configuring reserved concurrency for a
+/// function", Lambda Developer Guide).
+const UNRESERVED_CONCURRENCY: u32 = 100;
+
 /// Settings of a world to be. See [`World::builder`].
 #[derive(Debug)]
 pub struct Builder {
@@ -165,6 +172,7 @@ impl Builder {
             &self.stack_name,
         )?;
         check_destinations(&stack)?;
+        check_concurrency(&stack)?;
         let schedules = if self.schedules {
             expressions(&stack)?
         } else {
@@ -295,6 +303,24 @@ fn check_destinations(stack: &Stack) -> Result<(), WorldError> {
                 arn: arn.clone(),
             });
         }
+    }
+    Ok(())
+}
+
+/// What Lambda says of more reserved concurrency than an account has to give (`PutFunctionConcurrency`, "Reserving
+/// concurrency", Lambda Developer Guide).
+fn check_concurrency(stack: &Stack) -> Result<(), WorldError> {
+    let mut left = ACCOUNT_CONCURRENCY - UNRESERVED_CONCURRENCY;
+    for function in &stack.functions {
+        let reserved = function.reserved_concurrency.unwrap_or(0);
+        left = left
+            .checked_sub(reserved)
+            .ok_or_else(|| WorldError::Resource {
+                what: format!("function `{}`", function.name),
+                problem: format!(
+                    "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_CONCURRENCY}]. (It reserves {reserved} of the account's {ACCOUNT_CONCURRENCY})"
+                ),
+            })?;
     }
     Ok(())
 }

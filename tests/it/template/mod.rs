@@ -243,6 +243,13 @@ fn the_template_does_not_retry_ticks() {
 }
 
 #[test]
+fn the_concurrency_of_register_image_is_limited_only_if_somebody_says_so() {
+    let stack = deployed(&[("RegisterImageConcurrency", "25")]);
+    let reserved = stack.functions.iter().map(|it| it.reserved_concurrency);
+    assert_eq!(reserved.collect::<Vec<_>>(), [Some(25), None, None]);
+}
+
+#[test]
 fn the_queue_of_failed_events_takes_them_from_each_rule_that_has_it() {
     let stack = deployed(&[]);
     let queue = Some(&stack.queues[0].arn);
@@ -281,6 +288,7 @@ fn parameters_are_checked_by_their_own_rules() {
         ),
         ("BundleKeyParameter", "bundle-key", "with a slash in front"),
         ("VmImportRole", "arn:aws:iam::1:role/x", "not its ARN"),
+        ("RegisterImageConcurrency", "0", "A whole number from 1"),
         ("NotifyStarted", "yes", "AllowedValues are true, false"),
         ("Unheard", "x", "Known: NotificationEmail, BucketName"),
     ] {
