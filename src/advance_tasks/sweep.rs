@@ -9,6 +9,7 @@ use super::report::{Report, fail};
 use crate::Failures;
 use crate::aws::ObjectInfo;
 use crate::image::plan;
+use crate::limits;
 use crate::manifest::key::{self, Kind};
 use crate::notify;
 use crate::reconcile::{self, Context, Outcome};
@@ -37,7 +38,7 @@ pub(super) async fn sweep(
                 || state.manifest_of_open(&object.key).is_some()
                 || state.manifest_of_due(&object.key).is_some()
         }));
-        complete = !context.is_over();
+        complete = !context.is_over() && objects.len() < limits::SWEPT_OBJECTS;
         complete
     });
     if let Err(error) = listed.await {
@@ -134,10 +135,10 @@ async fn answer_due(
     }
 }
 
-/// The bucket cannot be listed in the time of one invocation.
+/// The bucket cannot be listed by one invocation: its time or its memory is used up.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the bucket has too many objects to list in time, so manifests at its end whose events are lost are not found: \
+    "the bucket has too many objects to list in one invocation, so manifests at its end whose events are lost are not found: \
      move what is not amiwright's to another bucket"
 )]
 struct TooMany;
