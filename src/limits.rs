@@ -36,8 +36,8 @@ pub const EVENT_RECORDS: usize = 10_000;
 /// Open markers that a tick holds, the oldest: more than one tick can look at, and some 60 MB with the longest keys.
 pub const OPEN_MARKERS: usize = 50_000;
 
-/// Objects that a sweep holds: manifests, statuses and markers. With keys of 100 bytes they take some 30 MB.
-pub const SWEPT_OBJECTS: usize = 100_000;
+/// Objects of each kind that a sweep holds: manifests, statuses, open markers, due markers.
+pub const SWEPT_OBJECTS: usize = 40_000;
 
 /// Objects of what EC2 bundled for one image: at most 1,024 parts and a manifest, and as many again of an earlier try.
 pub const BUNDLE_OBJECTS: usize = 2_050;

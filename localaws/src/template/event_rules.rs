@@ -2,16 +2,13 @@
 //! AWS::Serverless::Function", AWS SAM Developer Guide): each an `AWS::Events::Rule` whose logical id is the function's,
 //! followed by the event's.
 
-use super::names::{Location, Names};
+use super::names::{Location, Names, RULE};
 use super::problem::Problem;
 use super::resolve::Scope;
 use super::yaml::{Entry, Kind, Node};
 
 /// The event types that become rules, each with the property that names its rule.
 const RULES: [(&str, &str); 2] = [("EventBridgeRule", "RuleName"), ("Schedule", "Name")];
-
-/// The type of the resources that SAM makes.
-pub(super) const RULE: &str = "AWS::Events::Rule";
 
 /// A rule that SAM makes.
 struct EventRule<'a> {

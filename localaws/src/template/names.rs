@@ -1,7 +1,6 @@
 //! What resources are called: the value of `Ref` and the attributes of `Fn::GetAtt`
 //! ("Return values" of each resource type, CloudFormation Template Reference).
 
-use super::event_rules::RULE;
 use super::problem::Problem;
 use super::yaml::{Entry, Kind};
 use crate::ACCOUNT;
@@ -20,6 +19,9 @@ pub(super) const TYPES: [&str; 11] = [
     "AWS::SQS::Queue",
     "AWS::SQS::QueuePolicy",
 ];
+
+/// The type of the rules that SAM makes of a function's events.
+pub(super) const RULE: &str = "AWS::Events::Rule";
 
 /// Where the stack is.
 pub(super) struct Location<'a> {

@@ -188,7 +188,7 @@ async fn bundle(step: &StepContext<'_>) -> Result<Option<Leftover>, Error> {
         return Ok(None);
     }
     let prefix = format!("{}.", start_task::bundle_prefix(step));
-    let bucket = &step.config().bucket;
+    let bucket = &step.config().state_bucket;
     let objects = step
         .aws()
         .list_objects(bucket, &prefix, limits::BUNDLE_OBJECTS)
@@ -201,7 +201,7 @@ async fn delete(step: &StepContext<'_>, leftover: &Leftover) -> Result<(), AwsEr
         Leftover::Image(id) => absent_is_fine(step.aws().deregister_image(id).await),
         Leftover::Snapshot(id) => absent_is_fine(step.aws().delete_snapshot(id).await),
         Leftover::Objects(prefix) => {
-            let bucket = &step.config().bucket;
+            let bucket = &step.config().state_bucket;
             let objects = step
                 .aws()
                 .list_objects(bucket, prefix, limits::BUNDLE_OBJECTS);
