@@ -9,6 +9,7 @@ use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
 use crate::image::status::ManifestVersion;
+use crate::keys;
 
 /// Largest resume point that is read: a time, and a key of at most 1024 bytes.
 const RESUME_POINT_MAX: u64 = 2048;
@@ -44,11 +45,11 @@ pub async fn mark_open(
     now: Timestamp,
 ) -> Result<Saved, AwsError> {
     let content = first_line(version, now).into_bytes();
-    let key = config.state.open_key(&version.key);
-    let created = aws.put_if(&config.bucket, &key, content.clone(), None);
+    let key = keys::open_key(&version.key);
+    let created = aws.put_if(&config.state_bucket, &key, content.clone(), None);
     match (created.await?, known) {
         (Saved::Conflict, Some(known)) => {
-            let replaced = aws.put_if(&config.bucket, &key, content, Some(known));
+            let replaced = aws.put_if(&config.state_bucket, &key, content, Some(known));
             replaced.await
         }
         (saved, _) => Ok(saved),
@@ -68,10 +69,12 @@ pub async fn mark_open_with_draft(
     now: Timestamp,
 ) -> Result<Saved, StoreError> {
     let version = &draft.manifest;
-    let key = config.state.open_key(&version.key);
+    let key = keys::open_key(&version.key);
     let mut content = first_line(version, now).into_bytes();
-    content.extend(written_status(&config.bucket, &key, draft)?);
-    Ok(aws.put_if(&config.bucket, &key, content, None).await?)
+    content.extend(written_status(&config.state_bucket, &key, draft)?);
+    Ok(aws
+        .put_if(&config.state_bucket, &key, content, None)
+        .await?)
 }
 
 fn first_line(version: &ManifestVersion, now: Timestamp) -> String {
@@ -88,14 +91,14 @@ pub async fn load_draft(
     config: &Config,
     marker: &OpenMarker,
 ) -> Result<Option<Status>, StoreError> {
-    let key = config.state.open_key(&marker.manifest_key);
+    let key = keys::open_key(&marker.manifest_key);
     let which = Which::Unchanged(&marker.etag);
-    let object = aws.get_object(&config.bucket, &key, which, MARKER_MAX);
+    let object = aws.get_object(&config.state_bucket, &key, which, MARKER_MAX);
     let Some(object) = object.await? else {
         return Ok(None);
     };
     let unusable = |reason: String| StoreError::UnusableMarker {
-        bucket: config.bucket.clone(),
+        bucket: config.state_bucket.clone(),
         key: key.clone(),
         reason,
     };
@@ -107,7 +110,7 @@ pub async fn load_draft(
     if draft.is_empty() {
         return Ok(None);
     }
-    let draft = match read_status(&config.bucket, &key, draft) {
+    let draft = match read_status(&config.state_bucket, &key, draft) {
         Err(StoreError::Unreadable { reason, .. }) => return Err(unusable(reason)),
         draft => draft?,
     };
@@ -137,8 +140,8 @@ pub async fn mark_finalized(
     manifest_key: &str,
     etag: &str,
 ) -> Result<bool, AwsError> {
-    let key = config.state.open_key(manifest_key);
-    aws.delete_if(&config.bucket, &key, etag).await
+    let key = keys::open_key(manifest_key);
+    aws.delete_if(&config.state_bucket, &key, etag).await
 }
 
 /// The manifests whose images are not finalized, the oldest marker first.
@@ -147,11 +150,11 @@ pub async fn mark_finalized(
 /// If S3 fails.
 pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, AwsError> {
     let mut objects = aws
-        .list_objects(&config.bucket, &config.state.open_markers())
+        .list_objects(&config.state_bucket, keys::OPEN_MARKERS)
         .await?;
     objects.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
     let marker = |object: ObjectInfo| {
-        let manifest_key = config.state.manifest_of_open(&object.key)?.to_owned();
+        let manifest_key = keys::manifest_of_open(&object.key)?.to_owned();
         Some(OpenMarker {
             manifest_key,
             etag: object.etag,
@@ -174,9 +177,9 @@ pub struct DueMarker {
 ///
 /// A failure is no reason to fail what was done and saved: the schedule sends what `notify` does not.
 pub(super) async fn mark_due(aws: &Aws, config: &Config, manifest_key: &str, status_etag: &str) {
-    let key = config.state.due_key(manifest_key);
+    let key = keys::due_key(manifest_key);
     let content = format!("{status_etag}\n");
-    if let Err(error) = aws.put_object(&config.bucket, &key, &content).await {
+    if let Err(error) = aws.put_object(&config.state_bucket, &key, &content).await {
         tracing::warn!(manifest = manifest_key, %error, "notify is not woken; the schedule sends the notice");
     }
 }
@@ -188,8 +191,8 @@ pub(super) async fn mark_due(aws: &Aws, config: &Config, manifest_key: &str, sta
 /// If S3 fails.
 pub async fn delete_due(aws: &Aws, config: &Config, marker: &DueMarker) -> Result<(), AwsError> {
     if let Some(etag) = &marker.etag {
-        let key = config.state.due_key(&marker.manifest_key);
-        aws.delete_if(&config.bucket, &key, etag).await?;
+        let key = keys::due_key(&marker.manifest_key);
+        aws.delete_if(&config.state_bucket, &key, etag).await?;
     }
     Ok(())
 }
@@ -204,8 +207,8 @@ pub async fn save_resume_point(
     next: &OpenMarker,
 ) -> Result<(), AwsError> {
     let content = format!("{}\n{}\n", next.opened_at, next.manifest_key);
-    let key = config.state.resume_key();
-    aws.put_object(&config.bucket, &key, &content).await?;
+    aws.put_object(&config.state_bucket, keys::RESUME_POINT, &content)
+        .await?;
     Ok(())
 }
 
@@ -218,9 +221,13 @@ pub async fn load_resume_point(
     config: &Config,
     open: &mut [OpenMarker],
 ) -> Result<(), AwsError> {
-    let key = config.state.resume_key();
     let object = aws
-        .get_object(&config.bucket, &key, Which::Current, RESUME_POINT_MAX)
+        .get_object(
+            &config.state_bucket,
+            keys::RESUME_POINT,
+            Which::Current,
+            RESUME_POINT_MAX,
+        )
         .await?;
     let content = object.and_then(|object| object.content).unwrap_or_default();
     let content = String::from_utf8_lossy(&content);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::{Before, TestStack, making};
 
 const KEY: &str = "golden/web.image.yaml";
-const MARKER: &str = "amiwright/open/golden/web.image.yaml.open";
+const MARKER: &str = "open/golden/web.image.yaml.open";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
@@ -82,8 +82,7 @@ async fn play(source: Source, number: u64, fault: Fault, then: Then) -> Option<S
             "{source:?}, call {number} {fault:?}, {then:?}: {what}: {images} AMIs, left {orphans:?}, {history:#}"
         ))
     };
-    let statuses = stack.world.s3().keys(&stack.bucket, "amiwright/status/");
-    if statuses.await.unwrap().is_empty() {
+    if stack.state_keys("status/").await.is_empty() {
         let nothing = then == Then::Removed && images == 0 && orphans.is_empty();
         return (!nothing)
             .then(|| wrong("no status", &Value::Null))
@@ -198,11 +197,17 @@ async fn what_a_dead_overtaken_start_has_made_is_known_and_told() {
     stack.drop_file(KEY, stack.manifest("slow")).await;
     stack.world.run_for(Duration::from_secs(5)).await;
     assert_eq!(stack.only_image().name, "slow");
-    let marker = stack.world.s3().get(&stack.bucket, MARKER).await.unwrap();
-    stack.remove(MARKER).await;
+    let marker = stack
+        .world
+        .s3()
+        .get(&stack.state_bucket, MARKER)
+        .await
+        .unwrap();
+    let s3 = stack.world.directory().join("s3");
+    std::fs::remove_file(s3.join(&stack.state_bucket).join(MARKER)).unwrap();
     stack.drop_and_rest(KEY, stack.manifest("fast")).await;
     assert_eq!(stack.status(KEY).await["build"]["name"], "fast");
-    stack.drop_silently(MARKER, marker.unwrap());
+    stack.write_state(MARKER, marker.unwrap());
     stack.world.run_for(Duration::from_secs(5 * 60)).await;
     stack.rest().await;
 
@@ -218,7 +223,7 @@ async fn what_a_dead_overtaken_start_has_made_is_known_and_told() {
 async fn with_marker(content: &str) -> TestStack {
     let stack = TestStack::new().await;
     stack.drop_silently(KEY, stack.manifest("web"));
-    stack.drop_silently(MARKER, content);
+    stack.write_state(MARKER, content);
     stack.world.run_for(Duration::from_secs(200)).await;
     stack.world.settle().await;
     stack
