@@ -112,7 +112,7 @@ impl Spec {
         content: &[u8],
         guardrails: &Guardrails,
     ) -> Result<Self, Vec<Problem>> {
-        match kind(&version.key, "") {
+        match kind(&version.key) {
             Some(Kind::Bundle) => bundle::parse(content).map(|_| Self::Bundle),
             _ => image::parse_within(&version.key, content, version.uploaded_at, guardrails)
                 .map(|image| Self::Image(Box::new(image))),

@@ -87,23 +87,13 @@ async fn an_instance_becomes_a_bundle_and_then_an_ami() {
     assert_eq!(status["state"], "available", "{status:#}");
     let image = stack.only_image();
     assert_eq!(image.name, "win");
-    let prefix = format!("amiwright/bundles/{KEY}/");
-    let bundle = stack.world.s3().keys(&stack.bucket, &prefix).await.unwrap();
+    let bundle = stack.state_keys(&format!("bundles/{KEY}/")).await;
     assert!(
         bundle.iter().any(|key| key.ends_with(".manifest.xml")),
         "{bundle:?}"
     );
     // The bundle's own manifest is nobody's upload.
-    assert_eq!(
-        stack
-            .world
-            .s3()
-            .keys(&stack.bucket, "amiwright/status/")
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(stack.state_keys("status/").await.len(), 1);
     assert_eq!(stack.count("BundleInstance"), 1);
     assert_eq!(stack.mails().len(), 1);
 }
@@ -413,4 +403,25 @@ async fn two_manifests_of_one_instance_come_one_after_the_other() {
     let mut names: Vec<_> = stack.images().into_iter().map(|image| image.name).collect();
     names.sort();
     assert_eq!(names, ["one", "two"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_that_is_deleted_is_named_where_it_was() {
+    let (stack, instance) = TestStack::classic().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::BundleInstance, Duration::from_secs(60));
+    ec2.fail_next_registration(localaws::ec2::StateReason {
+        code: "Client.InvalidManifest".to_owned(),
+        message: "The bundle is broken".to_owned(),
+    });
+    let manifest = format!("name: win\nsource: {{instance: {{id: {instance}}}}}\n");
+    stack.drop_and_rest(KEY, manifest).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed", "{status:#}");
+    let bundles = format!("s3://{}/bundles/{KEY}/", stack.state_bucket);
+    let deleted = status["build"]["deleted"].as_array().unwrap();
+    let is_bundle = |it: &&Value| it.as_str().unwrap().starts_with(&bundles);
+    assert_eq!(deleted.iter().filter(is_bundle).count(), 1, "{status:#}");
+    assert_eq!(stack.state_keys("bundles/").await, [""; 0]);
+    assert_eq!(stack.count("BundleInstance"), 1);
 }
