@@ -129,6 +129,15 @@ async fn a_snapshot_of_another_account_is_used_only_if_its_owner_is_listed() {
     let mail = rejected(&stack, &volume).await;
     assert!(mail.text.contains(STRANGER), "{}", mail.text);
 
+    // So it is beside a disk, before hours of importing.
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    let source = format!("snapshot: {{id: {}}}", stack.snapshot);
+    let disk = volume.replace(&source, "disk: {object: web.vmdk, format: vmdk}");
+    assert_ne!(disk, volume);
+    let mail = rejected(&stack, &disk).await;
+    assert!(mail.text.contains(STRANGER), "{}", mail.text);
+    assert_eq!(stack.count("ImportSnapshot"), 0);
+
     for owners in ["self,111122223334", "amazon"] {
         let stack = TestStack::built(|builder| builder.parameter("SourceOwners", owners)).await;
         let id = foreign_snapshot(&stack);
