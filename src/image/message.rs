@@ -16,8 +16,8 @@ use super::notice::Message;
 use super::status::{Build, Failure, Status};
 use super::words::{NoticeKind, State, counted};
 pub(crate) use quoting::on_one_line;
-pub use waiting::wait_text;
 use waiting::with_code;
+pub use waiting::{orphan_text, wait_text};
 
 /// Longest subject: SNS takes fewer than 100 characters (Publish, parameter Subject).
 const SUBJECT_MAX: usize = 99;

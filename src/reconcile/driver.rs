@@ -13,6 +13,7 @@ use super::arrival::{Decision, decide};
 use super::build;
 use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::draft::{Draft, change, contended};
+use super::proof::{self, Observed};
 use super::spec::{MANIFEST_MAX, ManifestRead, ManifestReader};
 use super::step_context::{StepContext, retrying};
 
@@ -209,6 +210,8 @@ async fn run_to_rest(
 ) -> Result<Outcome, Error> {
     let mut manifest = ManifestReader::new(at_hand);
     let mut claimed = false;
+    first = first.map(|polled| proof::checked(context.config, &draft.status, polled));
+    let mut observed = None;
     for _ in 0..STEPS_MAX {
         let outcome = match first.take() {
             Some(outcome) => Ok(outcome),
@@ -216,7 +219,8 @@ async fn run_to_rest(
                 if !ready(context, &mut draft).await? {
                     continue;
                 }
-                Box::pin(step(context, &draft, &mut manifest, claimed)).await
+                let seen = observed.as_ref();
+                Box::pin(step(context, &draft, &mut manifest, claimed, seen)).await
             }
         };
         let outcome = match outcome {
@@ -226,6 +230,7 @@ async fn run_to_rest(
             Err(error) => return Err(refused(context, draft, error).await),
         };
         claimed = matches!(outcome, StepOutcome::Claim(_));
+        observed = Observed::of(&outcome).or(observed);
         let before = draft.status.build.step;
         let changed = apply(&mut draft.status, outcome, context.now);
         draft.dirty |= changed;
@@ -263,6 +268,7 @@ async fn step(
     draft: &Draft,
     manifest: &mut ManifestReader<'_>,
     claimed: bool,
+    observed: Option<&Observed>,
 ) -> Result<StepOutcome, Error> {
     let next = plan::next(&draft.status, context.now);
     if !claimed && let Some(wait) = build::rate_limited(context, next, &draft.status) {
@@ -279,6 +285,7 @@ async fn step(
         manifest,
         is_first: draft.is_first,
         claimed,
+        observed,
     };
     build::run(next, context).await
 }

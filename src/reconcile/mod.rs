@@ -10,6 +10,7 @@ mod context;
 mod draft;
 mod driver;
 mod lookup;
+mod proof;
 mod spec;
 mod step_context;
 

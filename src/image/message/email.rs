@@ -6,8 +6,8 @@ use jiff::{Timestamp, Unit};
 
 use super::advice;
 use super::quoting::{on_one_line, shell_word};
-use super::waiting::wait_text;
-use crate::image::status::{Failure, Status};
+use super::waiting::{orphan_text, wait_text};
+use crate::image::status::{Failure, Orphan, OrphanReason, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, FailureKind, NoticeKind, Step, WaitReason, counted};
 
@@ -15,6 +15,11 @@ use crate::image::words::{CancelBy, FailureKind, NoticeKind, Step, WaitReason, c
 const CHANGED: &str = "\nNothing was done: this version of amiwright does not change an AMI that exists.\n\
                        Change the AMI by hand, or change `name`, `source` or `register` in the manifest and upload it \
                        again:\nthat makes a new AMI with these settings.\n";
+
+const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them by hand, AMIs before their \
+                         snapshots:\n";
+const UNPROVEN: &str = "\nThese may be left over, too, but nothing in EC2 proves that they were made for this image. They \
+                        were not touched.\nFind out whose they are before you delete any:\n";
 
 /// The body of the email.
 pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Timestamp) -> String {
@@ -342,18 +347,7 @@ fn manifest(status: &Status) -> String {
 /// What became of all that was made for an image that did not come to be.
 fn clean_up_text(status: &Status, kind: NoticeKind) -> String {
     if !status.build.orphans.is_empty() {
-        let mut text = "\nThese may be left over in AWS and could not be deleted. Delete them by hand, AMIs before their \
-                        snapshots:\n"
-            .to_owned();
-        for left in &status.build.orphans {
-            let _ = writeln!(
-                text,
-                "  - {}: {}",
-                on_one_line(&left.what),
-                on_one_line(&left.why)
-            );
-        }
-        return text;
+        return orphans_text(&status.build.orphans);
     }
     let words = if !status.build.deleted.is_empty() {
         "What had been made for it in AWS was deleted (see Deleted)."
@@ -365,6 +359,28 @@ fn clean_up_text(status: &Status, kind: NoticeKind) -> String {
         return String::new();
     };
     format!("\n{words}\n")
+}
+
+/// What may be left over, told apart by whether it is known to be the image's own.
+fn orphans_text(orphans: &[Orphan]) -> String {
+    let is_unproven = |orphan: &&Orphan| orphan.reason == OrphanReason::Unproven;
+    let (unproven, kept): (Vec<_>, Vec<_>) = orphans.iter().partition(is_unproven);
+    let mut text = String::new();
+    for (orphans, words) in [(kept, LEFT_OVER), (unproven, UNPROVEN)] {
+        if !orphans.is_empty() {
+            text.push_str(words);
+        }
+        for orphan in orphans {
+            let why = orphan_text(&orphan.reason);
+            let _ = writeln!(
+                text,
+                "  - {}: {}",
+                on_one_line(&orphan.what),
+                on_one_line(&why)
+            );
+        }
+    }
+    text
 }
 
 fn previous_text(status: &Status) -> String {

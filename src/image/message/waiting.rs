@@ -1,5 +1,6 @@
 //! What is waited for, in words.
 
+use crate::image::status::OrphanReason;
 use crate::image::words::{WaitReason, counted};
 
 /// What is waited for, in one line.
@@ -51,11 +52,32 @@ pub fn wait_text(reason: &WaitReason) -> String {
             "EC2 does not cancel it ({}); waiting for its end, and what it makes will be deleted",
             with_code(code.as_deref(), message)
         ),
+        WaitReason::Unproven { what } => {
+            format!("waiting until EC2 shows by its tags that {what} was made for this image")
+        }
         WaitReason::ImageNotVisible { image } => {
             format!("waiting until EC2 shows {image}, to deregister it")
         }
         WaitReason::DeletionNotVisible => {
             "waiting until what was deleted is no longer shown".to_owned()
+        }
+    }
+}
+
+/// Why something was not deleted, in one line.
+#[must_use]
+pub fn orphan_text(reason: &OrphanReason) -> String {
+    match reason {
+        OrphanReason::Unproven => {
+            "neither its tags nor an import task that EC2 lists prove that it is this image's"
+                .to_owned()
+        }
+        OrphanReason::Refused { code, message, .. } => with_code(code.as_deref(), message),
+        OrphanReason::NeededBy { by } => {
+            format!("kept, because {by} could not be deleted and may need it")
+        }
+        OrphanReason::Ambiguous => {
+            "several AMIs have the tags of this version: a person has to look".to_owned()
         }
     }
 }

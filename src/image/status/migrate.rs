@@ -23,10 +23,13 @@ pub(super) fn first(mut first: Map<String, Value>) -> Value {
             build.insert(name.to_owned(), value);
         }
     }
-    for (old, new) in [("removed", "deleted"), ("left", "orphans")] {
-        if let Some(value) = first.remove(old) {
-            build.insert(new.to_owned(), value);
-        }
+    if let Some(value) = first.remove("removed") {
+        build.insert("deleted".to_owned(), value);
+    }
+    if let Some(Value::Array(left)) = first.remove("left") {
+        let refused = |left: Value| json!({"what": left["what"], "reason": "refused", "message": left["why"]});
+        let orphans = left.into_iter().map(refused).collect();
+        build.insert("orphans".to_owned(), Value::Array(orphans));
     }
     if stores(&build) {
         build.insert("step".to_owned(), json!("await-store"));

@@ -7,6 +7,7 @@ mod check_manifest;
 mod check_object;
 mod clean_up;
 mod probe_task;
+mod proven;
 mod register_image;
 mod start_task;
 mod store_image;

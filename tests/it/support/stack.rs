@@ -113,6 +113,7 @@ impl TestStack {
         let mut statuses = Vec::new();
         for marker in &open {
             let key = marker.trim_start_matches("amiwright/open/");
+            let key = key.trim_end_matches(".open");
             statuses.push(self.status(key).await);
         }
         panic!("still open after four hours: {open:?}\n{statuses:#?}");
