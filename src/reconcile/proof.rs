@@ -11,6 +11,7 @@ use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::ownership;
 use crate::image::status::Status;
 use crate::image::task::{Task, TaskKind};
+use crate::keys;
 
 /// Digits of the attempt's token that go into the prefix of a bundle: it never lies over that of another version.
 const VERSION_DIGITS: usize = 16;
@@ -85,14 +86,14 @@ pub(super) fn is_own_image(status: &Status, image: &ObservedImage) -> bool {
 }
 
 /// Where EC2 is to put the bundle of this attempt; it adds `.manifest.xml` and `.part.N`.
-pub(super) fn bundle_prefix(config: &Config, status: &Status) -> String {
+pub(super) fn bundle_prefix(status: &Status) -> String {
     let token = ownership::client_token(status);
     let version = token.get(..VERSION_DIGITS).unwrap_or(&token);
-    config.state.bundle_prefix(&status.manifest.key, version)
+    keys::bundle_prefix(&status.manifest.key, version)
 }
 
 /// Bucket and key of the manifest of the bundle that EC2 makes for this attempt.
 pub(super) fn bundle_address(config: &Config, status: &Status) -> (String, String) {
-    let key = format!("{}.manifest.xml", bundle_prefix(config, status));
-    (config.bucket.clone(), key)
+    let key = format!("{}.manifest.xml", bundle_prefix(status));
+    (config.state_bucket.clone(), key)
 }

@@ -289,8 +289,8 @@ async fn bundle(step: &StepContext<'_>) -> Result<Option<Leftover>, Error> {
     if step.status.build.source != Some(SourceKind::Instance) {
         return Ok(None);
     }
-    let prefix = format!("{}.", proof::bundle_prefix(step.config(), step.status));
-    let bucket = &step.config().bucket;
+    let prefix = format!("{}.", proof::bundle_prefix(step.status));
+    let bucket = &step.config().state_bucket;
     let objects = step.aws().list_objects(bucket, &prefix).await?;
     Ok((!objects.is_empty()).then_some(Leftover::Objects(prefix)))
 }
@@ -300,7 +300,7 @@ async fn delete(step: &StepContext<'_>, leftover: &Leftover) -> Result<(), AwsEr
         Leftover::Image(id) => absent_is_fine(step.aws().deregister_image(id).await),
         Leftover::Snapshot(id) => absent_is_fine(step.aws().delete_snapshot(id).await),
         Leftover::Objects(prefix) => {
-            let bucket = &step.config().bucket;
+            let bucket = &step.config().state_bucket;
             for object in step.aws().list_objects(bucket, prefix).await? {
                 step.aws().delete_object(bucket, &object.key).await?;
             }

@@ -2,19 +2,21 @@
 //! does not prove to be the image's, and no email says in amiwright's name what they say.
 
 use crate::support::{REGION, TestStack};
+use amiwright::keys;
 use localaws::ec2::SeedSnapshot;
 use serde_json::{Value, json};
 
 /// Writes a status as an operator could, with the markers that make amiwright look at it.
 async fn forge(stack: &TestStack, key: &str, status: &Value) {
-    let status_key = format!("amiwright/status/{key}.json");
-    stack.drop_file(&status_key, status.to_string()).await;
-    stack
-        .drop_file(&format!("amiwright/open/{key}.open"), "forged\n")
-        .await;
-    stack
-        .drop_file(&format!("amiwright/due/{key}.due"), "forged\n")
-        .await;
+    let s3 = stack.world.s3();
+    for (key, content) in [
+        (keys::status_key(key), status.to_string()),
+        (keys::open_key(key), "forged\n".to_owned()),
+        (keys::due_key(key), "forged\n".to_owned()),
+    ] {
+        let put = s3.put(&stack.state_bucket, &key, content.into_bytes());
+        put.await.unwrap();
+    }
 }
 
 /// A snapshot that somebody else made and nothing marks as anybody's.

@@ -24,8 +24,8 @@ pub(super) async fn start(step: &StepContext<'_>, instance_id: &str) -> Result<S
         Ok(key) => key,
         Err(failure) => return Ok(StepOutcome::Fail(failure)),
     };
-    let bucket = &step.config().bucket;
-    let prefix = proof::bundle_prefix(step.config(), step.status);
+    let bucket = &step.config().state_bucket;
+    let prefix = proof::bundle_prefix(step.status);
     let expires_at = step.now().checked_add(POLICY_LIFE);
     let expires_at = expires_at.unwrap_or(Timestamp::MAX);
     let policy = upload_policy::policy(bucket, &prefix, expires_at);
@@ -60,8 +60,8 @@ fn task(step: &StepContext<'_>, seen: &ObservedTask) -> Task {
 /// Takes over the bundle task that puts a bundle where ours belongs, or the bundle that is there already: finished
 /// tasks are listed "for only a limited time".
 pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
-    let prefix = proof::bundle_prefix(step.config(), step.status);
-    let bucket = &step.config().bucket;
+    let prefix = proof::bundle_prefix(step.status);
+    let bucket = &step.config().state_bucket;
     let mut tasks = step.aws().find_bundle_tasks_to(bucket, &prefix).await?;
     tasks.sort_by_key(|task| phase(&task.state) == Phase::Failed);
     let seen = match tasks.into_iter().next() {
