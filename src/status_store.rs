@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use crate::aws::{Aws, AwsError, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
+use crate::image::apply;
 use crate::image::status::{SCHEMA, Unreadable, parse};
 use crate::keys;
+use crate::manifest::text;
 
 pub use markers::{
     DueMarker, OpenMarker, delete_due, list_open, load_resume_point, mark_finalized, mark_open,
@@ -121,8 +123,21 @@ pub async fn load_sized(
         });
     };
     match parse(&content) {
-        Ok(status) => {
+        // Else what is done for this status would be done for another manifest.
+        Ok(Status { manifest, .. })
+            if (&manifest.bucket, &*manifest.key) != (&config.bucket, manifest_key) =>
+        {
+            let of = format!("s3://{}/{}", manifest.bucket, manifest.key);
+            let reason = format!("it is about another manifest, {}", text::excerpt(&of));
+            Err(StoreError::Unreadable {
+                bucket,
+                key,
+                reason,
+            })
+        }
+        Ok(mut status) => {
             let etag = object.info.etag;
+            apply::complete_conditions(&mut status);
             Ok(Some((Loaded { status, etag }, content.len())))
         }
         Err(Unreadable::Newer(schema)) => Err(StoreError::Newer {

@@ -10,6 +10,7 @@ mod polled;
 use jiff::Timestamp;
 
 pub use arrival::{note_repetition, note_settings_changed, open};
+pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
 
@@ -105,6 +106,8 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             ending::abort(status, TerminalReason::Cancelled, None, now);
         }
         Evidence::NotDeleted(orphans) => {
+            // What was waited for, deleting it, is over.
+            status.build.waiting = None;
             orphans.into_iter().for_each(|it| ending::keep(status, it));
         }
         Evidence::CleanedUp { orphans } => {

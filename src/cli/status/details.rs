@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::text::{plain, span};
 use crate::image::message::{advice, orphan_text, wait_text};
-use crate::image::notice::Notice;
+use crate::image::status::Notice;
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, polling_interval};
 

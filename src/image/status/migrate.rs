@@ -67,9 +67,19 @@ pub(super) fn first(mut first: Map<String, Value>) -> Value {
         let version = json!({ "regions": Value::Object(images.collect()), "bundle": bundle });
         first.insert("previous".to_owned(), json!([version]));
     }
+    drop_texts(&mut first);
     first.insert("schema".to_owned(), json!(2));
     first.insert("build".to_owned(), Value::Object(build));
     Value::Object(first)
+}
+
+/// Ready texts are not sent: what a notice tells is composed when it is sent.
+fn drop_texts(first: &mut Map<String, Value>) {
+    if let Some(Value::Array(notices)) = first.get_mut("notices") {
+        for notice in notices.iter_mut().filter_map(Value::as_object_mut) {
+            notice.remove("message");
+        }
+    }
 }
 
 fn stores(build: &Map<String, Value>) -> bool {

@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::apply::{apply, open, request_cancel};
+use super::message::compose;
 use super::notice::Message;
 use super::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage, ObservedTask};
 use super::outcome::{Accepted, Evidence, Identity, Imported, Origin, StepOutcome};
@@ -379,5 +380,5 @@ fn last_change(status: &Status) -> &str {
 
 /// The newest notice's message.
 fn newest(status: &Status) -> Message {
-    status.notices.last().unwrap().message.clone().unwrap()
+    compose(status, status.notices.last().unwrap())
 }

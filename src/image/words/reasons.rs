@@ -119,6 +119,14 @@ impl WaitReason {
                 Self::Retrying {
                     code: Some(other), ..
                 },
+            )
+            | (
+                Self::CancelRefused {
+                    code: Some(one), ..
+                },
+                Self::CancelRefused {
+                    code: Some(other), ..
+                },
             ) => one == other,
             _ => self == other,
         }
