@@ -222,6 +222,7 @@ fn amiwright_imports_one_way() {
         "reconcile::lookup",
         "reconcile::step_context",
         "reconcile::spec",
+        "reconcile::proof",
         "reconcile::context",
         "status_store",
         "aws config events upload_policy",

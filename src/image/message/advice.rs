@@ -176,7 +176,13 @@ fn advice(failure: &Failure) -> &'static str {
              BundleKeyParameter"
         }
         FailureKind::TaskMadeNothing => "check the task in the EC2 console",
-        FailureKind::TaskLost => "look for the task in the EC2 console and in CloudTrail",
+        FailureKind::Unproven { .. } => {
+            "it was left untouched: find out whose it is, and who wrote its id into the status"
+        }
+        FailureKind::TaskLost => {
+            "look for the task in the EC2 console and in CloudTrail: if it still runs, cancel it, since nobody deletes what \
+             it makes"
+        }
         FailureKind::ImageDeregistered { .. } | FailureKind::ImageLost { .. } => {
             "check whether somebody deregistered it (DeregisterImage in CloudTrail)"
         }

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::request::{answered, client_token, found};
+use super::request::{answered, found};
 use crate::aws::{ImportedDisk, Remedy};
 use crate::image::observed::ObservedTask;
 use crate::image::outcome::StepOutcome;
@@ -52,7 +52,7 @@ fn request(step: &StepContext<'_>, spec: &Spec, format: Expected) -> ImportedDis
         encrypted: None,
         kms_key_id: None,
         role_name: step.config().vm_import_role.clone(),
-        client_token: client_token(status),
+        client_token: ownership::client_token(status),
         tags: spec.tags(status),
     }
 }
