@@ -2,6 +2,7 @@
 
 mod digests;
 mod good;
+mod hints;
 mod hostile;
 mod rules;
 
