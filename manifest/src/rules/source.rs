@@ -41,11 +41,16 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
 
 fn location(location: &Location, path: Path, findings: &mut Findings) {
     if let Some(fault) = location.fault() {
+        let hint = match location.probable_address() {
+            Some(address) => format!("write {}", quoted(&address.to_string())),
+            None => {
+                "write a key relative to this manifest's folder, as `web.vmdk`, or `s3://bucket/key`"
+                    .to_owned()
+            }
+        };
         findings.add(
             Finding::new(path, format!("the location {fault}"))
-                .hint(
-                    "a key relative to this manifest's folder, as `web.vmdk`, or `s3://bucket/key`",
-                )
+                .hint(hint)
                 .rule(
                     "S3 User Guide, Naming Amazon S3 objects; General purpose bucket naming rules",
                 ),

@@ -166,12 +166,12 @@ fn devices() {
     let not = |lines: &str, expected: &[&str]| refused(&registering(lines), expected);
     for name in [
         "xvda",
+        "/dev/xvdea",
         "/dev/sdb1",
         "/dev/xvda1",
         "/dev/hda",
         "/dev/nvme0n1",
         "/dev/sd",
-        "/dev/xvdda",
         "/dev/sdB",
         "",
         "/dev/sda3",
