@@ -10,6 +10,7 @@ mod function;
 mod globals;
 mod names;
 mod parameters;
+mod policies;
 mod problem;
 mod properties;
 mod resolve;
@@ -25,6 +26,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub(crate) use self::names::partition;
 use self::problem::Problem;
 pub use self::problem::TemplateError;
 pub use self::stack::Stack;

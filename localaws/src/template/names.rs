@@ -20,6 +20,15 @@ pub(super) const TYPES: [&str; 11] = [
     "AWS::SQS::QueuePolicy",
 ];
 
+/// The partition of a Region ("Regions", AWS General Reference).
+pub(crate) fn partition(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
 /// Where the stack is.
 pub(super) struct Location<'a> {
     pub(super) partition: &'a str,

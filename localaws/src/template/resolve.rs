@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use super::names::{Location, Names, name_property, resource_type};
+use super::names::{Location, Names, name_property, partition, resource_type};
 use super::problem::Problem;
 use super::yaml::{Entry, Kind, Node};
 use crate::ACCOUNT;
@@ -56,13 +56,9 @@ impl<'a> Scope<'a> {
         self.resources
     }
 
-    /// The partition of the Region ("Regions", AWS General Reference).
+    /// The partition of the stack's Region.
     pub(super) fn partition(&self) -> &'static str {
-        match self.region {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        }
+        partition(self.region)
     }
 
     /// The domain of the partition's services.

@@ -228,7 +228,13 @@ impl TestStack {
     /// The way to this world for a person's code.
     pub(crate) fn aws(&self) -> Aws {
         let world = &self.world;
-        let config = config_for(world.http_client(), world.time_source(), world.sleep());
+        // Any key but a function's or a user's is the administrator's.
+        let config = config_for(
+            "AKIDLOCAL",
+            world.http_client(),
+            world.time_source(),
+            world.sleep(),
+        );
         Aws::with_config(config)
     }
 
@@ -323,11 +329,12 @@ impl TestStack {
 }
 
 fn config_for(
+    access_key_id: &str,
     http_client: aws_smithy_runtime_api::client::http::SharedHttpClient,
     time_source: aws_smithy_async::time::SharedTimeSource,
     sleep: aws_smithy_async::rt::sleep::SharedAsyncSleep,
 ) -> SdkConfig {
-    let credentials = Credentials::new("AKIDLOCAL", "secret", None, None, "test");
+    let credentials = Credentials::new(access_key_id, "secret", None, None, "test");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(REGION))
@@ -368,6 +375,7 @@ async fn run(invocation: Invocation, process: Arc<Process>) -> Result<Value, Fun
     let time_source = localaws::client::time_source(invocation.clock);
     let sleep = localaws::client::sleep(invocation.clock);
     let aws = Aws::with_config(config_for(
+        &invocation.access_key_id,
         invocation.http_client.clone(),
         time_source,
         sleep,
