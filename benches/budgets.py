@@ -57,7 +57,7 @@ ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/nonexistent",
     "AMIWRIGHT_BUCKET": "amzn-s3-demo-bucket",
-    "AMIWRIGHT_STATE_PREFIX": "amiwright/",
+    "AMIWRIGHT_STATE_BUCKET": "amzn-s3-demo-bucket-state",
     "AMIWRIGHT_ACCOUNT_ID": "111122223333",
     "AMIWRIGHT_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:amiwright",
     "AWS_REGION": "us-east-1",

@@ -1,15 +1,13 @@
 //! A function's configuration: what the template sets in its environment. Read once, at start.
 
-use crate::keys::StatePrefix;
-
 /// A function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The bucket of manifests and statuses.
+    /// The manifest bucket: people write manifests, disks and bundles into it.
     pub bucket: String,
-    /// Prefix of amiwright's own objects.
-    pub state: StatePrefix,
-    /// The Region of the bucket and of the AMIs.
+    /// The state bucket: amiwright keeps statuses, markers and what EC2 bundles in it.
+    pub state_bucket: String,
+    /// The Region of the buckets and of the AMIs.
     pub region: String,
     /// The account that AMIs are registered in, 12 digits.
     pub account_id: Option<String>,
@@ -58,10 +56,12 @@ impl Config {
         let need = |name: &'static str| {
             get(name).ok_or_else(|| ConfigError::of_template(name, "is not set"))
         };
-        let prefix = get("AMIWRIGHT_STATE_PREFIX").unwrap_or_else(|| "amiwright/".to_owned());
-        let state = StatePrefix::new(&prefix).ok_or_else(|| {
-            ConfigError::of_template("AMIWRIGHT_STATE_PREFIX", "consists only of slashes")
-        })?;
+        let (bucket, state_bucket) = (need("AMIWRIGHT_BUCKET")?, need("AMIWRIGHT_STATE_BUCKET")?);
+        if bucket == state_bucket {
+            // Whoever may write manifests must not be able to write statuses.
+            let what = "names the bucket of the manifests, too";
+            return Err(ConfigError::of_template("AMIWRIGHT_STATE_BUCKET", what));
+        }
         let account_id = get("AMIWRIGHT_ACCOUNT_ID");
         if account_id
             .as_ref()
@@ -83,8 +83,8 @@ impl Config {
             }
         };
         Ok(Self {
-            bucket: need("AMIWRIGHT_BUCKET")?,
-            state,
+            bucket,
+            state_bucket,
             region: need("AWS_REGION")?,
             account_id,
             topic_arn: get("AMIWRIGHT_TOPIC_ARN"),
@@ -126,6 +126,24 @@ mod tests {
         })
     }
 
+    /// What every function needs.
+    const REQUIRED: [(&str, &str); 3] = [
+        ("AWS_REGION", "us-east-1"),
+        ("AMIWRIGHT_BUCKET", "images"),
+        ("AMIWRIGHT_STATE_BUCKET", "images-state"),
+    ];
+
+    #[test]
+    fn one_bucket_cannot_be_both() {
+        let error = read(&[
+            ("AWS_REGION", "us-east-1"),
+            ("AMIWRIGHT_BUCKET", "images"),
+            ("AMIWRIGHT_STATE_BUCKET", "images"),
+        ]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("AMIWRIGHT_STATE_BUCKET"), "{error}");
+    }
+
     #[test]
     fn names_the_variable_that_is_missing() {
         let error = read(&[("AWS_REGION", "us-east-1")]).unwrap_err();
@@ -133,8 +151,14 @@ mod tests {
             error.to_string(),
             "the environment variable AMIWRIGHT_BUCKET is not set: set it as template.yaml does"
         );
-        let config = read(&[("AWS_REGION", "us-east-1"), ("AMIWRIGHT_BUCKET", "images")]).unwrap();
-        assert_eq!(config.state.as_str(), "amiwright/");
+        let error = read(&[("AWS_REGION", "us-east-1"), ("AMIWRIGHT_BUCKET", "images")]);
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains("AMIWRIGHT_STATE_BUCKET")
+        );
+        let config = read(&REQUIRED).unwrap();
         assert!(
             config
                 .topic_arn()
@@ -146,11 +170,8 @@ mod tests {
 
     #[test]
     fn refuses_an_invalid_account_id() {
-        let all = [
-            ("AWS_REGION", "us-east-1"),
-            ("AMIWRIGHT_BUCKET", "images"),
-            ("AMIWRIGHT_ACCOUNT_ID", "42"),
-        ];
+        let mut all = REQUIRED.to_vec();
+        all.push(("AMIWRIGHT_ACCOUNT_ID", "42"));
         assert!(
             read(&all)
                 .unwrap_err()
@@ -162,7 +183,7 @@ mod tests {
     #[test]
     fn reads_the_optional_variables() {
         let with = |more: &[(&str, &str)]| {
-            let mut all = vec![("AWS_REGION", "us-east-1"), ("AMIWRIGHT_BUCKET", "images")];
+            let mut all = REQUIRED.to_vec();
             all.extend_from_slice(more);
             read(&all)
         };

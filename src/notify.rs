@@ -13,6 +13,7 @@ use crate::events::{self, ObjectRef};
 use crate::image::message::on_one_line;
 use crate::image::notice::Notice;
 use crate::image::plan::{self, Next};
+use crate::keys;
 use crate::reconcile::{self, Context, Error};
 use crate::status_store::{self, DueMarker, Loaded};
 
@@ -72,13 +73,13 @@ pub async fn handle(
 
 /// The due markers that an event may tell of: EventBridge does not say whether its keys are encoded.
 fn due_markers(config: &Config, object: &ObjectRef) -> Vec<DueMarker> {
-    if object.bucket != config.bucket || object.deleted {
+    if object.bucket != config.state_bucket || object.deleted {
         return Vec::new();
     }
     [Some(&object.key), object.alternative_key.as_ref()]
         .into_iter()
         .flatten()
-        .filter_map(|key| config.state.manifest_of_due(key))
+        .filter_map(|key| keys::manifest_of_due(key))
         .map(|manifest_key| DueMarker {
             manifest_key: manifest_key.to_owned(),
             // Events name it without the quotes that belong to it.
@@ -162,8 +163,11 @@ async fn publish(context: Context<'_>, loaded: &Loaded, notice: &Notice) -> Resu
         return Ok(String::new());
     };
     let manifest = &loaded.status.manifest;
-    let status_key = context.config.state.status_key(&manifest.key);
-    let status_at = on_one_line(&format!("s3://{}/{status_key}", manifest.bucket));
+    let (bucket, status_key) = (
+        &context.config.state_bucket,
+        keys::status_key(&manifest.key),
+    );
+    let status_at = on_one_line(&format!("s3://{bucket}/{status_key}"));
     let text = format!("{}\nStatus: {status_at}\n", message.text);
     let topic_arn = context.config.topic_arn()?;
     let machines = message.data.to_string();

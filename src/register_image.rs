@@ -9,6 +9,7 @@ use crate::Failures;
 use crate::aws::Aws;
 use crate::config::Config;
 use crate::events::{self, ObjectRef};
+use crate::keys;
 use crate::manifest::key::{self, Kind};
 use crate::reconcile::{self, Context, Error, Outcome};
 use crate::status_store;
@@ -64,18 +65,21 @@ pub async fn handle(
 
 /// Reconciles the manifest that an object is, or that decides about it. Returns how many that were.
 async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<usize, Error> {
+    // EventBridge does not say whether its keys are encoded; where both readings name an object, it is the literal one.
+    let readings = [Some(&object.key), object.alternative_key.as_ref()];
+    let readings = readings.into_iter().flatten();
+    if object.bucket == context.config.state_bucket {
+        let mut bundles = readings.filter_map(|key| keys::manifest_of_bundle(key));
+        return match bundles.next() {
+            Some(manifest_key) => wake(context, manifest_key).await,
+            None => Ok(0),
+        };
+    }
     if object.bucket != context.config.bucket {
         tracing::info!(bucket = object.bucket, key = object.key, "not our bucket");
         return Ok(0);
     }
-    // EventBridge does not say whether its keys are encoded; where both readings name an object, it is the literal one.
-    for key in [Some(&object.key), object.alternative_key.as_ref()]
-        .into_iter()
-        .flatten()
-    {
-        if let Some(manifest_key) = context.config.state.manifest_of_bundle(key) {
-            return wake(context, manifest_key).await;
-        }
+    for key in readings {
         for manifest_key in responsible(context, key).await? {
             let outcome = reconcile::reconcile(context, &manifest_key, None).await?;
             if outcome == Outcome::StartedElsewhere {
@@ -111,7 +115,7 @@ async fn wake(context: Context<'_>, manifest_key: &str) -> Result<usize, Error> 
 /// The manifests that may decide about the object at this key, the first that exists does:
 /// for a bundle an image manifest beside it, then the bundle's own.
 async fn responsible(context: Context<'_>, object_key: &str) -> Result<Vec<String>, Error> {
-    match key::kind(object_key, context.config.state.as_str()) {
+    match key::kind(object_key) {
         None => Ok(Vec::new()),
         Some(Kind::Image) => Ok(vec![object_key.to_owned()]),
         Some(Kind::Bundle) => {

@@ -1,4 +1,4 @@
-//! The statuses in the bucket, and the markers that say which of them need work. A status is only ever written
+//! The statuses in the state bucket, and the markers that say which of them need work. A status is only ever written
 //! conditionally.
 
 mod markers;
@@ -11,6 +11,7 @@ use crate::aws::{Aws, AwsError, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
 use crate::image::status::{SCHEMA, Unreadable, parse};
+use crate::keys;
 
 pub use markers::{
     DueMarker, OpenMarker, delete_due, list_open, load_resume_point, mark_finalized, mark_open,
@@ -97,14 +98,19 @@ pub async fn load_sized(
     config: &Config,
     manifest_key: &str,
 ) -> Result<Option<(Loaded, usize)>, StoreError> {
-    let key = config.state.status_key(manifest_key);
+    let key = keys::status_key(manifest_key);
     let Some(object) = aws
-        .get_object(&config.bucket, &key, Which::Current, STATUS_MAX as u64)
+        .get_object(
+            &config.state_bucket,
+            &key,
+            Which::Current,
+            STATUS_MAX as u64,
+        )
         .await?
     else {
         return Ok(None);
     };
-    let bucket = config.bucket.clone();
+    let bucket = config.state_bucket.clone();
     let Some(content) = object.content else {
         let size = object.info.size;
         let reason = format!("it has {size} bytes, and at most {STATUS_MAX} are read");
@@ -143,9 +149,9 @@ pub async fn save(
     status: &Status,
     etag: Option<&str>,
 ) -> Result<Saved, StoreError> {
-    let key = config.state.status_key(&status.manifest.key);
+    let key = keys::status_key(&status.manifest.key);
     let content = size::to_json(status).map_err(|unwritable| {
-        let (bucket, key) = (config.bucket.clone(), key.clone());
+        let (bucket, key) = (config.state_bucket.clone(), key.clone());
         match unwritable {
             Unwritable::TooLarge(size) => StoreError::TooLarge { bucket, key, size },
             Unwritable::NotJson(error) => StoreError::Unreadable {
@@ -155,7 +161,9 @@ pub async fn save(
             },
         }
     })?;
-    let saved = aws.put_if(&config.bucket, &key, content, etag).await?;
+    let saved = aws
+        .put_if(&config.state_bucket, &key, content, etag)
+        .await?;
     if let Saved::Yes(etag) = &saved
         && has_new_notice(status)
     {
@@ -187,11 +195,11 @@ pub struct Listed {
 /// If S3 fails.
 pub async fn list_status_keys(aws: &Aws, config: &Config) -> Result<Vec<String>, AwsError> {
     let objects = aws
-        .list_objects(&config.bucket, &config.state.statuses())
+        .list_objects(&config.state_bucket, keys::STATUSES)
         .await?;
     Ok(objects
         .iter()
-        .filter_map(|object| config.state.manifest_of_status(&object.key))
+        .filter_map(|object| keys::manifest_of_status(&object.key))
         .map(str::to_owned)
         .collect())
 }
@@ -202,14 +210,11 @@ pub async fn list_status_keys(aws: &Aws, config: &Config) -> Result<Vec<String>,
 /// If S3 does not list them. What is wrong with a single one is part of the list.
 pub async fn list_statuses(aws: &Aws, config: &Config) -> Result<Vec<Listed>, AwsError> {
     let objects = aws
-        .list_objects(&config.bucket, &config.state.statuses())
+        .list_objects(&config.state_bucket, keys::STATUSES)
         .await?;
-    let keys = objects.iter().filter_map(|object| {
-        Some((
-            config.state.manifest_of_status(&object.key)?,
-            object.modified_at,
-        ))
-    });
+    let keys = objects
+        .iter()
+        .filter_map(|object| Some((keys::manifest_of_status(&object.key)?, object.modified_at)));
     let listed = stream::iter(keys)
         .map(|(key, modified_at)| async move {
             // One that is gone again since it was listed is no longer one of them.

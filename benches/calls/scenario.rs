@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
+use amiwright::keys;
 use localaws::faults::Call;
 
 use super::world::CountedWorld;
@@ -130,14 +131,15 @@ pub(crate) struct Purpose {
 impl Purpose {
     fn of(call: &Call, world: &CountedWorld) -> Self {
         let key = call.key.as_deref().unwrap_or_default();
-        let object = match key.strip_prefix(&world.state) {
-            Some(own) if own.starts_with("status/") => "status",
-            Some(own) if own.starts_with("open/") => "open marker",
-            Some(own) if own.starts_with("due/") => "due marker",
-            Some(_) => "another object of amiwright's",
-            None if key.ends_with(".image.yaml") => "manifest",
-            None if !key.is_empty() => "disk",
-            None => Self::of_service(&call.service, &call.action),
+        let is_state = call.bucket.as_deref() == Some(&*world.state_bucket);
+        let object = match key {
+            own if is_state && own.starts_with(keys::STATUSES) => "status",
+            own if is_state && own.starts_with(keys::OPEN_MARKERS) => "open marker",
+            own if is_state && own.starts_with(keys::DUE_MARKERS) => "due marker",
+            _ if is_state => "another object of amiwright's",
+            "" => Self::of_service(&call.service, &call.action),
+            manifest if manifest.ends_with(".image.yaml") => "manifest",
+            _ => "disk",
         };
         Self {
             action: call.action.clone(),

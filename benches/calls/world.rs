@@ -8,7 +8,7 @@ use std::time::Duration;
 use amiwright::advance_tasks::{self, PollingHistory};
 use amiwright::aws::{Aws, RateLimiter};
 use amiwright::config::Config;
-use amiwright::{notify, register_image};
+use amiwright::{keys, notify, register_image};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use jiff::{Timestamp, Unit};
@@ -27,8 +27,8 @@ const LIMIT_MINUTES: usize = 120;
 pub(crate) struct CountedWorld {
     world: World,
     bucket: String,
-    /// The prefix of amiwright's own objects.
-    pub(crate) state: String,
+    /// The state bucket.
+    pub(crate) state_bucket: String,
     snapshot: String,
 }
 
@@ -52,7 +52,7 @@ impl CountedWorld {
         world.settle().await;
         Ok(Self {
             bucket: config.bucket,
-            state: config.state.as_str().to_owned(),
+            state_bucket: config.state_bucket,
             snapshot,
             world,
         })
@@ -85,8 +85,8 @@ impl CountedWorld {
     pub(crate) async fn rest(&self) -> Result<(), Box<dyn Error>> {
         for _ in 0..LIMIT_MINUTES {
             self.run_for(Duration::from_secs(60)).await;
-            let open = format!("{}open/", self.state);
-            if self.world.s3().keys(&self.bucket, &open).await?.is_empty() {
+            let open = self.world.s3().keys(&self.state_bucket, keys::OPEN_MARKERS);
+            if open.await?.is_empty() {
                 return Ok(());
             }
         }

@@ -8,7 +8,7 @@ use amiwright::advance_tasks::{self, PollingHistory};
 use amiwright::aws::{Aws, Registered};
 use amiwright::config::Config;
 use amiwright::manifest::image::{BlockDeviceMapping, Ebs, Registration, VirtualizationType};
-use amiwright::{register_image, store};
+use amiwright::{register_image, status_store};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use futures_util::{StreamExt, TryStreamExt, stream};

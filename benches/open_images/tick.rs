@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use amiwright::advance_tasks::{self, PollingHistory};
 use amiwright::aws::Aws;
+use amiwright::keys;
 use localaws::faults::{Call, Fault};
 use serde_json::json;
 
@@ -114,7 +115,7 @@ impl Ticker<'_> {
         }
         let read = made.iter().filter(|call| call.action == "GetObject");
         let statuses = read
-            .filter_map(|call| config.state.manifest_of_status(call.key.as_deref()?))
+            .filter_map(|call| keys::manifest_of_status(call.key.as_deref()?))
             .map(str::to_owned)
             .collect();
         Ok(Tick {

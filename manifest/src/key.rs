@@ -15,13 +15,9 @@ pub enum Kind {
     Bundle,
 }
 
-/// What the object with this key is; none if it is not a manifest or is under the state prefix (else our own writes would be
-/// taken for manifests).
+/// What the object with this key is; none if it is not a manifest.
 #[must_use]
-pub fn kind(key: &str, state_prefix: &str) -> Option<Kind> {
-    if !state_prefix.is_empty() && key.starts_with(state_prefix) {
-        return None;
-    }
+pub fn kind(key: &str) -> Option<Kind> {
     if IMAGE.iter().any(|ending| named(key, ending)) {
         Some(Kind::Image)
     } else if named(key, BUNDLE) {
@@ -55,9 +51,8 @@ mod tests {
             ("golden/web.image.yml", Some(Kind::Image)),
             ("golden/web.image.json", Some(Kind::Image)),
             ("web.manifest.xml", Some(Kind::Bundle)),
-            ("amiwright/bundles/i-1/web.manifest.xml", None),
-            ("amiwright/status/web.image.yaml.json", None),
-            ("amiwrightx/web.image.yaml", Some(Kind::Image)),
+            ("status/web.image.yaml.json", None),
+            ("status/web.image.yaml", Some(Kind::Image)),
             (".image.yaml", None),
             ("golden/.image.yaml", None),
             ("golden/.manifest.xml", None),
@@ -68,7 +63,7 @@ mod tests {
             ("", None),
         ];
         for (key, expected) in cases {
-            assert_eq!(kind(key, "amiwright/"), expected, "{key}");
+            assert_eq!(kind(key), expected, "{key}");
         }
     }
 

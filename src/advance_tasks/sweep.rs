@@ -7,8 +7,9 @@ use jiff::SignedDuration;
 use super::polling_history::PollingHistory;
 use super::report::{Report, fail};
 use crate::Failures;
-use crate::aws::ObjectInfo;
+use crate::aws::{AwsError, ObjectInfo};
 use crate::image::plan;
+use crate::keys;
 use crate::manifest::key::{self, Kind};
 use crate::notify;
 use crate::reconcile::{self, Context, Outcome};
@@ -26,42 +27,36 @@ pub(super) async fn sweep(
     report: &mut Report,
     failures: &mut Failures,
 ) {
-    let state = &context.config.state;
-    // The bucket also holds the parts of bundles and whole disks: only what is needed is kept.
-    let mut objects = Vec::new();
-    let mut complete = true;
-    let listed = context.aws.each_page(&context.config.bucket, "", |page| {
-        objects.extend(page.into_iter().filter(|object| {
-            key::kind(&object.key, state.as_str()).is_some()
-                || state.manifest_of_status(&object.key).is_some()
-                || state.manifest_of_open(&object.key).is_some()
-                || state.manifest_of_due(&object.key).is_some()
-        }));
-        complete = !context.is_over();
-        complete
-    });
-    if let Err(error) = listed.await {
-        return failures.add("the sweep", &error);
-    }
-    if !complete {
+    let listed = match list(context).await {
+        Ok(listed) => listed,
+        Err(error) => return failures.add("the sweep", &error),
+    };
+    if !listed.is_complete {
         failures.add("the sweep", &TooMany);
     }
-    let keys: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
-    if complete {
-        reconcile_removed(context, &keys, report, failures).await;
-    }
-    answer_due(context, &objects, report, failures).await;
-    let statuses: BTreeMap<&str, &ObjectInfo> = objects
+    let keys: BTreeSet<&str> = listed.manifests.iter().map(|it| it.key.as_str()).collect();
+    let open: BTreeSet<&str> = listed
+        .open
         .iter()
-        .filter_map(|object| Some((state.manifest_of_status(&object.key)?, object)))
+        .filter_map(|it| keys::manifest_of_open(&it.key))
         .collect();
-    for object in &objects {
-        let Some(manifest_key) = responsible(context, &keys, &object.key) else {
+    if listed.is_complete {
+        let removed = open.difference(&keys).copied();
+        reconcile_removed(context, removed, report, failures).await;
+    }
+    answer_due(context, &listed.due, report, failures).await;
+    let statuses: BTreeMap<&str, &ObjectInfo> = listed
+        .statuses
+        .iter()
+        .filter_map(|object| Some((keys::manifest_of_status(&object.key)?, object)))
+        .collect();
+    for object in &listed.manifests {
+        let Some(manifest_key) = responsible(&keys, &object.key) else {
             continue;
         };
         let status = statuses.get(manifest_key.as_str()).copied();
         let is_known = status.is_some_and(|status| {
-            let is_open = || keys.contains(state.open_key(&manifest_key).as_str());
+            let is_open = || open.contains(manifest_key.as_str());
             is_known(object, status, is_open) || history.has_reviewed(object, status)
         });
         if is_known || context.is_over() {
@@ -77,6 +72,41 @@ pub(super) async fn sweep(
     }
 }
 
+/// What is in the two buckets.
+struct Listed {
+    /// The manifests; the bucket also holds the parts of bundles and whole disks.
+    manifests: Vec<ObjectInfo>,
+    /// Whether these are all of them.
+    is_complete: bool,
+    statuses: Vec<ObjectInfo>,
+    open: Vec<ObjectInfo>,
+    due: Vec<ObjectInfo>,
+}
+
+async fn list(context: Context<'_>) -> Result<Listed, AwsError> {
+    let Context { aws, config, .. } = context;
+    let (mut manifests, mut is_complete) = (Vec::new(), true);
+    aws.each_page(&config.bucket, "", |page| {
+        manifests.extend(page.into_iter().filter(|it| key::kind(&it.key).is_some()));
+        is_complete = !context.is_over();
+        is_complete
+    })
+    .await?;
+    Ok(Listed {
+        manifests,
+        is_complete,
+        statuses: aws
+            .list_objects(&config.state_bucket, keys::STATUSES)
+            .await?,
+        open: aws
+            .list_objects(&config.state_bucket, keys::OPEN_MARKERS)
+            .await?,
+        due: aws
+            .list_objects(&config.state_bucket, keys::DUE_MARKERS)
+            .await?,
+    })
+}
+
 /// Whether the list alone proves that a status knows of this upload, or that somebody will look.
 ///
 /// Who writes a status may have read the manifest just before this upload: a status that is not much newer proves
@@ -89,15 +119,10 @@ fn is_known(object: &ObjectInfo, status: &ObjectInfo, is_open: impl FnOnce() -> 
 /// Open images whose manifests were removed, and whose events were lost: nobody wants them any more.
 async fn reconcile_removed(
     context: Context<'_>,
-    keys: &BTreeSet<&str>,
+    removed: impl Iterator<Item = &str>,
     report: &mut Report,
     failures: &mut Failures,
 ) {
-    let state = &context.config.state;
-    let removed = keys
-        .iter()
-        .filter_map(|key| state.manifest_of_open(key))
-        .filter(|manifest_key| !keys.contains(manifest_key));
     for manifest_key in removed {
         match reconcile::reconcile(context, manifest_key, None).await {
             Ok(outcome) => report.swept += usize::from(outcome.has_advanced()),
@@ -109,15 +134,15 @@ async fn reconcile_removed(
 /// Due markers whose events were lost, or whose notices the schedule has sent: they are answered as `notify` would.
 async fn answer_due(
     context: Context<'_>,
-    objects: &[ObjectInfo],
+    markers: &[ObjectInfo],
     report: &mut Report,
     failures: &mut Failures,
 ) {
     let late = |object: &&ObjectInfo| {
         context.now.duration_since(object.modified_at) >= plan::NOTICE_LATE && !context.is_over()
     };
-    for object in objects.iter().filter(late) {
-        let Some(manifest_key) = context.config.state.manifest_of_due(&object.key) else {
+    for object in markers.iter().filter(late) {
+        let Some(manifest_key) = keys::manifest_of_due(&object.key) else {
             continue;
         };
         let marker = DueMarker {
@@ -137,14 +162,14 @@ async fn answer_due(
 /// The bucket cannot be listed in the time of one invocation.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the bucket has too many objects to list in time, so manifests at its end whose events are lost are not found: \
-     move what is not amiwright's to another bucket"
+    "the manifest bucket has too many objects to list in time, so manifests at its end whose events are lost are not \
+     found: move what is not amiwright's to another bucket"
 )]
 struct TooMany;
 
 /// The manifest that decides about the object at this key; none if it is no manifest.
-fn responsible(context: Context<'_>, keys: &BTreeSet<&str>, object_key: &str) -> Option<String> {
-    match key::kind(object_key, context.config.state.as_str())? {
+fn responsible(keys: &BTreeSet<&str>, object_key: &str) -> Option<String> {
+    match key::kind(object_key)? {
         Kind::Image => Some(object_key.to_owned()),
         Kind::Bundle => {
             let sibling = key::bundle_siblings(object_key)

@@ -148,7 +148,7 @@ fn parse(name: &str, content: &[u8], now: Timestamp) -> Result<(), Vec<Problem>>
 
 /// Only the last part of a path counts: local directories have nothing to do with the state prefix of a bucket.
 fn kind(name: &str) -> Option<Kind> {
-    key::kind(Path::new(name).file_name()?.to_str()?, "")
+    key::kind(Path::new(name).file_name()?.to_str()?)
 }
 
 fn to_json(file: &Checked) -> serde_json::Value {

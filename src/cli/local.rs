@@ -165,10 +165,18 @@ fn greet(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
         ("Endpoint", url.clone()),
         ("Health", format!("{url}/_local/health")),
         ("Region", world.region().to_owned()),
-        ("Bucket", bucket.clone()),
+        ("Manifests", format!("s3://{bucket}")),
         (
             "  directory",
-            stack.bucket_directory().display().to_string(),
+            stack.directory_of(bucket).display().to_string(),
+        ),
+        ("State", format!("s3://{}", stack.state_bucket)),
+        (
+            "  directory",
+            stack
+                .directory_of(&stack.state_bucket)
+                .display()
+                .to_string(),
         ),
         ("Snapshot", format!("{SNAPSHOT} (a source for images)")),
         (
@@ -208,7 +216,7 @@ fn write_commands(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Resu
     )?;
     writeln!(
         out,
-        "\nor copy it into the directory of the bucket. To import a disk, upload it first:\n"
+        "\nor copy it into the directory of the manifest bucket. To import a disk, upload it first:\n"
     )?;
     writeln!(
         out,
@@ -229,7 +237,8 @@ fn write_commands(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Resu
     )?;
     writeln!(
         out,
-        "  AWS_ENDPOINT_URL={url} AWS_REGION={region} AMIWRIGHT_BUCKET={bucket} amiwright watch   # or status, cancel KEY\n"
+        "  AWS_ENDPOINT_URL={url} AWS_REGION={region} AMIWRIGHT_BUCKET={bucket} AMIWRIGHT_STATE_BUCKET={} amiwright watch   # or status, cancel KEY\n",
+        stack.state_bucket
     )?;
     out.flush()
 }

@@ -65,8 +65,10 @@ pub(super) struct Setup<'a> {
 pub(super) struct LocalStack {
     /// The simulated AWS.
     pub(super) world: World,
-    /// Name of the stack's bucket.
+    /// Name of the manifest bucket.
     pub(super) bucket: String,
+    /// Name of the state bucket.
+    pub(super) state_bucket: String,
     server: Server,
 }
 
@@ -99,9 +101,10 @@ impl LocalStack {
             .await
             .map_err(|error| Error::from_source("cannot start the stack", error))?;
         match Self::open(&world, &setup).await {
-            Ok((bucket, server)) => Ok(Self {
+            Ok(([bucket, state_bucket], server)) => Ok(Self {
                 world,
                 bucket,
+                state_bucket,
                 server,
             }),
             Err(error) => {
@@ -111,15 +114,13 @@ impl LocalStack {
         }
     }
 
-    async fn open(world: &World, setup: &Setup<'_>) -> Result<(String, Server), Error> {
+    async fn open(world: &World, setup: &Setup<'_>) -> Result<([String; 2], Server), Error> {
         check_functions(world)?;
-        let bucket = world
-            .stack()
-            .buckets
-            .first()
-            .map(|bucket| bucket.name.clone());
-        let bucket =
-            bucket.ok_or_else(|| Error::new("the template has no bucket for manifests"))?;
+        let output = |name: &str| {
+            let value = world.stack().outputs.get(name).cloned();
+            value.ok_or_else(|| Error::new(format!("the template has no output {name}")))
+        };
+        let buckets = [output("BucketName")?, output("StateBucketName")?];
         seed(world);
         seed_instance(world);
         let server = Server::bind(world, setup.port).await;
@@ -127,7 +128,7 @@ impl LocalStack {
             Error::from_source(format!("cannot listen on port {}", setup.port), error)
                 .with_hint("use another --port")
         })?;
-        Ok((bucket, server))
+        Ok((buckets, server))
     }
 
     /// The endpoint of all services: `http://127.0.0.1:PORT`.
@@ -135,9 +136,9 @@ impl LocalStack {
         self.server.url()
     }
 
-    /// The directory of the bucket.
-    pub(super) fn bucket_directory(&self) -> PathBuf {
-        self.world.directory().join("s3").join(&self.bucket)
+    /// The directory of a bucket.
+    pub(super) fn directory_of(&self, bucket: &str) -> PathBuf {
+        self.world.directory().join("s3").join(bucket)
     }
 
     /// Stops everything. The files stay.

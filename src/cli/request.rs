@@ -12,6 +12,7 @@ use crate::aws::Saved;
 use crate::cli::error::Error;
 use crate::config::Config;
 use crate::image::Status;
+use crate::keys;
 use crate::reconcile::{self, Context};
 use crate::status_store;
 
@@ -100,8 +101,8 @@ async fn renew_marker(context: Context<'_>, status: &Status) -> Result<Option<St
         aws, config, now, ..
     } = context;
     let failed = |error| cannot_write(config, &error);
-    let key = config.state.open_key(&status.manifest.key);
-    let existing = aws.head_object(&config.bucket, &key).await;
+    let key = keys::open_key(&status.manifest.key);
+    let existing = aws.head_object(&config.state_bucket, &key).await;
     let known = existing.map_err(failed)?.map(|marker| marker.etag);
     let marked =
         status_store::mark_open(aws, config, &status.manifest, known.as_deref(), now).await;

@@ -4,7 +4,7 @@ use super::text::plain;
 use crate::aws::{Aws, AwsError};
 use crate::cli::error::Error;
 use crate::config::Config;
-use crate::keys::StatePrefix;
+use crate::keys;
 use crate::manifest::key;
 use crate::reconcile::Context;
 use crate::status_store::{self, Loaded, StoreError};
@@ -15,13 +15,13 @@ const SIMILARITY_MIN: f64 = 0.8;
 /// The stack that a command works with.
 #[derive(Debug, clap::Args)]
 pub(super) struct Target {
-    /// Bucket of the stack
+    /// Manifest bucket of the stack
     #[arg(long, env = "AMIWRIGHT_BUCKET")]
     bucket: Option<String>,
-    /// State prefix of the stack
-    #[arg(long, env = "AMIWRIGHT_STATE_PREFIX", default_value = "amiwright/")]
-    state_prefix: String,
-    /// Region of the bucket [default: AWS_REGION or AWS_DEFAULT_REGION]
+    /// State bucket of the stack
+    #[arg(long, env = "AMIWRIGHT_STATE_BUCKET")]
+    state_bucket: Option<String>,
+    /// Region of the buckets [default: AWS_REGION or AWS_DEFAULT_REGION]
     #[arg(long)]
     region: Option<String>,
     /// Endpoint of AWS, such as http://127.0.0.1:4566 for `amiwright local` [default: AWS_ENDPOINT_URL]
@@ -30,10 +30,10 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// The configuration for the bucket that the options name.
+    /// The configuration for the buckets that the options name.
     ///
     /// # Errors
-    /// If no bucket or no Region is given.
+    /// If a bucket or the Region is not given.
     pub(super) fn config(&self) -> Result<Config, Error> {
         self.config_from(None, environment)
     }
@@ -41,7 +41,7 @@ impl Target {
     /// The configuration for a manifest that is named by its key or by `s3://BUCKET/KEY`, and its key.
     ///
     /// # Errors
-    /// If no bucket or no Region is given.
+    /// If a bucket or the Region is not given.
     pub(super) fn config_for<'a>(&self, name: &'a str) -> Result<(Config, &'a str), Error> {
         let (bucket, key) = bucket_and_key(name);
         Ok((self.config_from(bucket, environment)?, key))
@@ -57,14 +57,17 @@ impl Target {
         bucket_of_key: Option<&str>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Config, Error> {
-        let bucket = bucket_of_key
-            .or(self.bucket.as_deref())
-            .filter(|bucket| !bucket.is_empty())
-            .ok_or_else(|| {
-                Error::new("no bucket given").with_hint(
-                    "use --bucket or AMIWRIGHT_BUCKET; the name is the output BucketName of the stack",
-                )
-            })?;
+        let given = |bucket: Option<&str>| bucket.filter(|it| !it.is_empty()).map(str::to_owned);
+        let bucket = given(bucket_of_key.or(self.bucket.as_deref())).ok_or_else(|| {
+            Error::new("no manifest bucket given").with_hint(
+                "use --bucket or AMIWRIGHT_BUCKET; the name is the output BucketName of the stack",
+            )
+        })?;
+        let state_bucket = given(self.state_bucket.as_deref()).ok_or_else(|| {
+            Error::new("no state bucket given").with_hint(
+                "use --state-bucket or AMIWRIGHT_STATE_BUCKET; the name is the output StateBucketName of the stack",
+            )
+        })?;
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let region = self
             .region
@@ -75,13 +78,9 @@ impl Target {
                 Error::new("no Region given")
                     .with_hint("use --region, AWS_REGION or AWS_DEFAULT_REGION")
             })?;
-        let state = StatePrefix::new(&self.state_prefix).ok_or_else(|| {
-            Error::new("the state prefix is only slashes")
-                .with_hint("it is the parameter StatePrefix of the stack")
-        })?;
         Ok(Config {
-            bucket: bucket.to_owned(),
-            state,
+            bucket,
+            state_bucket,
             region,
             account_id: None,
             topic_arn: None,
@@ -111,11 +110,11 @@ fn bucket_and_key(text: &str) -> (Option<&str>, &str) {
 ///
 /// # Errors
 /// If it is not the key of a manifest.
-pub(super) fn check_key(config: &Config, key: &str) -> Result<(), Error> {
-    match key::kind(key, config.state.as_str()) {
+pub(super) fn check_key(key: &str) -> Result<(), Error> {
+    match key::kind(key) {
         Some(_) => Ok(()),
         None => Err(Error::new(format!("{key} is not a manifest")).with_hint(
-            "keys of manifests end in .image.yaml, .image.yml, .image.json or .manifest.xml, outside the state prefix",
+            "keys of manifests end in .image.yaml, .image.yml, .image.json or .manifest.xml",
         )),
     }
 }
@@ -147,13 +146,16 @@ async fn no_status(context: Context<'_>, key: &str) -> Error {
         Ok(existing) => existing,
         Err(error) => return cannot_read(config, &error),
     };
-    let error = Error::new(format!("no status for {key} in s3://{}", config.bucket));
+    let error = Error::new(format!(
+        "no status for {key} in s3://{}",
+        config.state_bucket
+    ));
     if let Some(similar) = most_similar(key, &existing) {
         error.with_hint(format!("did you mean {similar}?"))
-    } else if let Err(error) = check_key(config, key) {
+    } else if let Err(error) = check_key(key) {
         error
     } else if existing.is_empty() {
-        error.with_hint("the bucket has no status at all: was a manifest uploaded, and is it the bucket of the stack?")
+        error.with_hint("the bucket has no status at all: was a manifest uploaded, and is it the state bucket of the stack?")
     } else {
         error.with_hint(
             "`amiwright status` lists all; a manifest that was just uploaded takes a few seconds",
@@ -178,26 +180,29 @@ fn most_similar<'a>(key: &str, existing: &'a [String]) -> Option<&'a str> {
         .map(|(_, most)| most.as_str())
 }
 
-/// The error for a bucket that cannot be read, with a hint for the usual causes.
+/// The error for statuses that cannot be read, with a hint for the usual causes.
 pub(super) fn cannot_read(config: &Config, error: &AwsError) -> Error {
-    let (bucket, prefix) = (&config.bucket, config.state.as_str());
-    let permissions =
-        format!("allow s3:ListBucket on {bucket}, and s3:GetObject on {bucket}/{prefix}*");
+    let (bucket, statuses) = (&config.state_bucket, keys::STATUSES);
+    let permissions = format!(
+        "allow s3:ListBucket on {bucket}, and s3:GetObject on {bucket}/{statuses}*, as the stack's output UploaderPolicyArn does"
+    );
     with_hint(config, error, permissions)
 }
 
-/// The error for a bucket that cannot be written, with a hint for the usual causes.
+/// The error for a status that cannot be written, with a hint for the usual causes.
 pub(super) fn cannot_write(config: &Config, error: &AwsError) -> Error {
-    let (bucket, prefix) = (&config.bucket, config.state.as_str());
-    let permissions = format!("allow s3:GetObject and s3:PutObject on {bucket}/{prefix}*");
+    let (bucket, statuses, open) = (&config.state_bucket, keys::STATUSES, keys::OPEN_MARKERS);
+    let permissions = format!(
+        "allow s3:GetObject and s3:PutObject on {bucket}/{statuses}* and {bucket}/{open}*, as the stack's output OperatorPolicyArn does"
+    );
     with_hint(config, error, permissions)
 }
 
 fn with_hint(config: &Config, error: &AwsError, permissions: String) -> Error {
-    let (bucket, region) = (&config.bucket, &config.region);
+    let (bucket, region) = (&config.state_bucket, &config.region);
     let hint = match error.code.as_deref() {
         Some("NoSuchBucket") => format!(
-            "bucket {bucket} does not exist; the name is the output BucketName of the stack"
+            "bucket {bucket} does not exist; the name is the output StateBucketName of the stack"
         ),
         Some("AccessDenied" | "AllAccessDisabled" | "Forbidden") => permissions,
         Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
@@ -227,7 +232,7 @@ mod tests {
     fn target(bucket: Option<&str>, region: Option<&str>) -> Target {
         Target {
             bucket: bucket.map(str::to_owned),
-            state_prefix: "amiwright/".to_owned(),
+            state_bucket: Some("images-state".to_owned()),
             region: region.map(str::to_owned),
             endpoint_url: None,
         }
@@ -248,6 +253,14 @@ mod tests {
         assert!(error.report().contains("--region"), "{}", error.report());
         let error = target(None, None).config_from(None, variable).unwrap_err();
         assert!(error.report().contains("BucketName"), "{}", error.report());
+        let mut target = target(Some("images"), None);
+        target.state_bucket = None;
+        let error = target.config_from(None, variable).unwrap_err();
+        assert!(
+            error.report().contains("StateBucketName"),
+            "{}",
+            error.report()
+        );
     }
 
     #[test]
@@ -278,10 +291,9 @@ mod tests {
 
     #[test]
     fn only_keys_of_manifests_are_accepted() {
-        let config = target(Some("images"), Some("us-east-1")).config().unwrap();
-        check_key(&config, "golden/web.image.yaml").unwrap();
-        for key in ["web.yaml", "amiwright/open/web.image.yaml"] {
-            let report = check_key(&config, key).unwrap_err().report();
+        check_key("golden/web.image.yaml").unwrap();
+        for key in ["web.yaml", "open/web.image.yaml.open"] {
+            let report = check_key(key).unwrap_err().report();
             assert!(
                 report.contains(&format!("{key} is not a manifest")),
                 "{report}"

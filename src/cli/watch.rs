@@ -110,7 +110,7 @@ fn config_and_keys(args: &Args) -> Result<(Config, Vec<String>), Error> {
     for name in &args.keys {
         let (other, key) = args.target.config_for(name)?;
         // Without this it would be waited for in vain.
-        check_key(&other, key)?;
+        check_key(key)?;
         let config = config.get_or_insert_with(|| other.clone());
         if other.bucket != config.bucket {
             let message = format!(

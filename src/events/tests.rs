@@ -53,7 +53,7 @@ fn reads_an_event_of_event_bridge() {
     );
 
     let notify = objects(event(include_str!("../../events/notify.json")));
-    assert_eq!(keys(&notify), ["amiwright/due/golden/web.image.yaml.due"]);
+    assert_eq!(keys(&notify), ["due/golden/web.image.yaml.due"]);
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Spec {
     /// Reads a manifest of either kind. Its dates are judged by the time it was uploaded: what was accepted then
     /// is not refused by a later attempt.
     pub(super) fn parse(version: &ManifestVersion, content: &[u8]) -> Result<Self, Vec<Problem>> {
-        match kind(&version.key, "") {
+        match kind(&version.key) {
             Some(Kind::Bundle) => bundle::parse(content).map(|_| Self::Bundle),
             _ => image::parse(&version.key, content, version.uploaded_at)
                 .map(|image| Self::Image(Box::new(image))),

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
 use crate::image::status::ManifestVersion;
+use crate::keys;
 
 /// Largest resume point that is read: a time, and a key of at most 1024 bytes.
 const RESUME_POINT_MAX: u64 = 2048;
@@ -38,11 +39,11 @@ pub async fn mark_open(
     now: Timestamp,
 ) -> Result<Saved, AwsError> {
     let content = format!("{} {} {now}\n", version.sha256, version.uploaded_at).into_bytes();
-    let key = config.state.open_key(&version.key);
-    let created = aws.put_if(&config.bucket, &key, content.clone(), None);
+    let key = keys::open_key(&version.key);
+    let created = aws.put_if(&config.state_bucket, &key, content.clone(), None);
     match (created.await?, known) {
         (Saved::Conflict, Some(known)) => {
-            let replaced = aws.put_if(&config.bucket, &key, content, Some(known));
+            let replaced = aws.put_if(&config.state_bucket, &key, content, Some(known));
             replaced.await
         }
         (saved, _) => Ok(saved),
@@ -60,8 +61,8 @@ pub async fn mark_finalized(
     manifest_key: &str,
     etag: &str,
 ) -> Result<bool, AwsError> {
-    let key = config.state.open_key(manifest_key);
-    aws.delete_if(&config.bucket, &key, etag).await
+    let key = keys::open_key(manifest_key);
+    aws.delete_if(&config.state_bucket, &key, etag).await
 }
 
 /// The manifests whose images are not finalized, the oldest marker first.
@@ -70,11 +71,11 @@ pub async fn mark_finalized(
 /// If S3 fails.
 pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, AwsError> {
     let mut objects = aws
-        .list_objects(&config.bucket, &config.state.open_markers())
+        .list_objects(&config.state_bucket, keys::OPEN_MARKERS)
         .await?;
     objects.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
     let marker = |object: ObjectInfo| {
-        let manifest_key = config.state.manifest_of_open(&object.key)?.to_owned();
+        let manifest_key = keys::manifest_of_open(&object.key)?.to_owned();
         Some(OpenMarker {
             manifest_key,
             etag: object.etag,
@@ -97,9 +98,9 @@ pub struct DueMarker {
 ///
 /// A failure is no reason to fail what was done and saved: the schedule sends what `notify` does not.
 pub(super) async fn mark_due(aws: &Aws, config: &Config, manifest_key: &str, status_etag: &str) {
-    let key = config.state.due_key(manifest_key);
+    let key = keys::due_key(manifest_key);
     let content = format!("{status_etag}\n");
-    if let Err(error) = aws.put_object(&config.bucket, &key, &content).await {
+    if let Err(error) = aws.put_object(&config.state_bucket, &key, &content).await {
         tracing::warn!(manifest = manifest_key, %error, "notify is not woken; the schedule sends the notice");
     }
 }
@@ -111,8 +112,8 @@ pub(super) async fn mark_due(aws: &Aws, config: &Config, manifest_key: &str, sta
 /// If S3 fails.
 pub async fn delete_due(aws: &Aws, config: &Config, marker: &DueMarker) -> Result<(), AwsError> {
     if let Some(etag) = &marker.etag {
-        let key = config.state.due_key(&marker.manifest_key);
-        aws.delete_if(&config.bucket, &key, etag).await?;
+        let key = keys::due_key(&marker.manifest_key);
+        aws.delete_if(&config.state_bucket, &key, etag).await?;
     }
     Ok(())
 }
@@ -127,8 +128,8 @@ pub async fn save_resume_point(
     next: &OpenMarker,
 ) -> Result<(), AwsError> {
     let content = format!("{}\n{}\n", next.opened_at, next.manifest_key);
-    let key = config.state.resume_key();
-    aws.put_object(&config.bucket, &key, &content).await?;
+    aws.put_object(&config.state_bucket, keys::RESUME_POINT, &content)
+        .await?;
     Ok(())
 }
 
@@ -141,9 +142,13 @@ pub async fn load_resume_point(
     config: &Config,
     open: &mut [OpenMarker],
 ) -> Result<(), AwsError> {
-    let key = config.state.resume_key();
     let object = aws
-        .get_object(&config.bucket, &key, Which::Current, RESUME_POINT_MAX)
+        .get_object(
+            &config.state_bucket,
+            keys::RESUME_POINT,
+            Which::Current,
+            RESUME_POINT_MAX,
+        )
         .await?;
     let content = object.and_then(|object| object.content).unwrap_or_default();
     let content = String::from_utf8_lossy(&content);

@@ -95,21 +95,48 @@ async fn a_test_event_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn objects_under_the_state_prefix_start_nothing() {
+async fn manifests_in_the_state_bucket_start_nothing() {
     let stack = TestStack::new().await;
+    for key in ["web.image.yaml", "bundles/web.image.yaml"] {
+        stack.write_state(key, stack.manifest("web"));
+        let event = stack.state_created(key);
+        let answer = stack.world.invoke("RegisterImage", event).await;
+        assert_eq!(answer.unwrap()["reconciled"], 0);
+    }
     stack
-        .drop_file("amiwright/bundles/web.image.yaml", stack.manifest("web"))
-        .await;
-    stack.rest().await;
-    let answer = stack
         .world
-        .invoke(
-            "RegisterImage",
-            stack.object_created("amiwright/bundles/web.image.yaml"),
-        )
+        .run_for(std::time::Duration::from_secs(16 * 60))
         .await;
-    assert_eq!(answer.unwrap()["reconciled"], 0);
     assert_eq!(stack.images(), []);
+    assert_eq!(stack.state_keys("status/").await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_key_of_the_manifest_bucket_may_be_a_manifest() {
+    let stack = TestStack::new().await;
+    let key = "status/open/web.image.yaml";
+    stack.drop_and_rest(key, stack.manifest("web")).await;
+    assert_eq!(stack.status(key).await["state"], "available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn markers_and_statuses_in_the_manifest_bucket_mean_nothing() {
+    let stack = TestStack::new().await;
+    for key in [
+        "due/web.image.yaml.due",
+        "open/web.image.yaml.open",
+        "status/web.image.yaml.json",
+    ] {
+        stack.drop_file(key, "x").await;
+    }
+    let event = stack.object_created("due/web.image.yaml.due");
+    let report = stack.world.invoke("Notify", event).await.unwrap();
+    assert_eq!(report["statuses"], 0);
+    stack
+        .world
+        .run_for(std::time::Duration::from_secs(16 * 60))
+        .await;
+    assert_eq!(stack.state_keys("").await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,10 +178,10 @@ async fn a_status_whose_key_arrives_form_encoded_is_notified_all_the_same() {
         .run_for(std::time::Duration::from_secs(3600))
         .await;
     stack.world.faults().clear();
-    let key = "amiwright/due/a+b/web%2B1.image.yaml.due";
+    let key = "due/a+b/web%2B1.image.yaml.due";
     let report = stack
         .world
-        .invoke("Notify", stack.object_created(key))
+        .invoke("Notify", stack.state_created(key))
         .await
         .unwrap();
     assert_eq!(report["sent"], 1);

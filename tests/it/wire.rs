@@ -62,7 +62,7 @@ impl TestStack {
     /// An upload of a bundle of an instance, with a policy that this secret signed.
     fn bundle(&self, instance_id: &str, secret: &str) -> BundledInstance {
         let policy = format!(
-            r#"{{"expiration": "2026-11-22T12:00:00Z", "conditions": [{{"bucket": "{}"}}, {{"acl": "ec2-bundle-read"}}, ["starts-with", "$key", "amiwright/bundles/win/"]]}}"#,
+            r#"{{"expiration": "2026-11-22T12:00:00Z", "conditions": [{{"bucket": "{}"}}, {{"acl": "ec2-bundle-read"}}, ["starts-with", "$key", "bundles/win/"]]}}"#,
             self.bucket
         );
         let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes()).unwrap();
@@ -70,7 +70,7 @@ impl TestStack {
         BundledInstance {
             instance_id: instance_id.to_owned(),
             bucket: self.bucket.clone(),
-            prefix: "amiwright/bundles/win/image".to_owned(),
+            prefix: "bundles/win/image".to_owned(),
             access_key_id: KEY_ID.to_owned(),
             policy,
             signature: STANDARD.encode(mac.finalize().into_bytes()),
@@ -211,14 +211,14 @@ async fn an_instance_becomes_a_bundle() {
         (started.id, Some(instance), "bundling", Some(32))
     );
     stack.minutes(5).await;
-    let prefix = "amiwright/bundles/win/image";
+    let prefix = "bundles/win/image";
     let seen = only(aws.find_bundle_tasks_to(&stack.bucket, prefix).await);
     let key = format!("{prefix}.manifest.xml");
     assert_eq!(seen.state, "complete");
     assert_eq!(seen.object, Some(format!("s3://{}/{key}", stack.bucket)));
     let head = aws.head_object(&stack.bucket, &key).await.unwrap();
     assert!(head.is_some());
-    let elsewhere = aws.find_bundle_tasks_to(&stack.bucket, "amiwright/bundles/*");
+    let elsewhere = aws.find_bundle_tasks_to(&stack.bucket, "bundles/*");
     assert_eq!(elsewhere.await.unwrap(), [], "a prefix is no pattern");
 }
 

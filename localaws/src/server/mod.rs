@@ -164,7 +164,8 @@ fn health(world: &World, ready: bool) -> Response {
         .collect();
     let state: Value = json!({
         "ready": ready,
-        "bucket": stack.buckets.first().map(|bucket| &bucket.name),
+        "bucket": stack.outputs.get("BucketName").or(stack.buckets.first().map(|it| &it.name)),
+        "stateBucket": stack.outputs.get("StateBucketName"),
         "topic": stack.topics.first().map(|topic| &topic.arn),
         "functions": functions,
         "account": ACCOUNT,

@@ -12,6 +12,7 @@ use crate::cli::local_stack::{LocalStack, SNAPSHOT};
 use crate::image::Status;
 use crate::image::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG};
 use crate::image::words::{State, counted};
+use crate::keys;
 use crate::manifest::bundle::default_image_name;
 use crate::manifest::{image, sha256_hex};
 
@@ -62,7 +63,7 @@ impl Outcome {
         }
         let open = world
             .s3()
-            .keys(&stack.bucket, &state::state()?.open_markers())
+            .keys(&stack.state_bucket, keys::OPEN_MARKERS)
             .await;
         let emails = world
             .mailbox()

@@ -30,9 +30,9 @@ pub(super) fn opening(stack: &LocalStack, out: &mut dyn Write) -> io::Result<()>
     )?;
     writeln!(
         out,
-        "Functions: {}. Bucket: {}.",
+        "Functions: {}. State: s3://{}.",
         functions.join(", "),
-        stack.bucket
+        stack.state_bucket
     )?;
     writeln!(out, "\nUploading to s3://{}:", stack.bucket)?;
     for (key, content) in UPLOADS {

@@ -1,17 +1,17 @@
-//! What amiwright has written into the demo's bucket.
+//! What amiwright has written into the demo's state bucket.
 
 use crate::cli::error::Error;
 use crate::cli::local_stack::LocalStack;
 use crate::image::Status;
-use crate::keys::StatePrefix;
+use crate::keys;
 
 /// The status of a manifest, as it is in the bucket.
 pub(super) async fn status(
     stack: &LocalStack,
     manifest_key: &str,
 ) -> Result<Option<Status>, Error> {
-    let key = state()?.status_key(manifest_key);
-    let content = stack.world.s3().get(&stack.bucket, &key).await;
+    let key = keys::status_key(manifest_key);
+    let content = stack.world.s3().get(&stack.state_bucket, &key).await;
     let content =
         content.map_err(|error| Error::from_source(format!("cannot read {key}"), error))?;
     let Some(content) = content else {
@@ -24,14 +24,9 @@ pub(super) async fn status(
 }
 
 pub(super) async fn is_open(stack: &LocalStack, manifest_key: &str) -> Result<bool, Error> {
-    let key = state()?.open_key(manifest_key);
-    let marker = stack.world.s3().get(&stack.bucket, &key).await;
+    let key = keys::open_key(manifest_key);
+    let marker = stack.world.s3().get(&stack.state_bucket, &key).await;
     Ok(marker
         .map_err(|error| Error::from_source(format!("cannot read {key}"), error))?
         .is_some())
-}
-
-/// The default of the template's parameter StatePrefix.
-pub(super) fn state() -> Result<StatePrefix, Error> {
-    StatePrefix::new("amiwright/").ok_or_else(|| Error::new("the state prefix is empty"))
 }

@@ -184,7 +184,7 @@ mod tests {
         web.regions.insert("us-east-1".to_owned(), image);
         let broken = StoreError::Unreadable {
             bucket: "images".to_owned(),
-            key: "amiwright/status/odd\x1b.image.yaml.json".to_owned(),
+            key: "status/odd\x1b.image.yaml.json".to_owned(),
             reason: "expected value".to_owned(),
         };
         let odd = Listed {

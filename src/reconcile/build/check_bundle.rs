@@ -181,7 +181,7 @@ async fn read(
             problem.with_hint("bundle the image again with this account's id and certificate"),
         );
     }
-    if *bucket != config.bucket {
+    if ![&*config.bucket, &*config.state_bucket].contains(&bucket) {
         let region = step.aws().bucket_region(bucket).await?;
         problems.extend(
             region

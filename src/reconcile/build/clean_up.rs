@@ -187,7 +187,7 @@ async fn bundle(step: &StepContext<'_>) -> Result<Option<Leftover>, Error> {
         return Ok(None);
     }
     let prefix = format!("{}.", start_task::bundle_prefix(step));
-    let bucket = &step.config().bucket;
+    let bucket = &step.config().state_bucket;
     let objects = step.aws().list_objects(bucket, &prefix).await?;
     Ok((!objects.is_empty()).then_some(Leftover::Objects(prefix)))
 }
@@ -197,7 +197,7 @@ async fn delete(step: &StepContext<'_>, leftover: &Leftover) -> Result<(), AwsEr
         Leftover::Image(id) => absent_is_fine(step.aws().deregister_image(id).await),
         Leftover::Snapshot(id) => absent_is_fine(step.aws().delete_snapshot(id).await),
         Leftover::Objects(prefix) => {
-            let bucket = &step.config().bucket;
+            let bucket = &step.config().state_bucket;
             for object in step.aws().list_objects(bucket, prefix).await? {
                 step.aws().delete_object(bucket, &object.key).await?;
             }

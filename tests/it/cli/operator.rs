@@ -82,9 +82,9 @@ async fn an_import_is_cancelled_and_leaves_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_marker_is_put_back_so_that_a_tick_comes_by() {
     let stack = importing().await;
-    stack.remove(&format!("amiwright/open/{KEY}.open")).await;
+    stack.remove_state(&format!("open/{KEY}.open")).await;
     cancel(&stack, KEY).await.unwrap();
-    assert_eq!(stack.open().await, [format!("amiwright/open/{KEY}.open")]);
+    assert_eq!(stack.open().await, [format!("open/{KEY}.open")]);
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "cancelled");
 }
@@ -205,8 +205,8 @@ async fn a_watch_gives_up_in_time_and_says_how_far_it_was() {
 #[tokio::test(start_paused = true)]
 async fn a_status_that_cannot_be_read_ends_no_watch_of_the_others() {
     let stack = importing().await;
-    stack.drop_silently("amiwright/status/odd.image.yaml.json", "{\"schema\": 1}");
-    stack.drop_silently("amiwright/open/odd.image.yaml.open", "x");
+    stack.write_state("status/odd.image.yaml.json", "{\"schema\": 1}");
+    stack.write_state("open/odd.image.yaml.open", "x");
     let (outcome, text) = watch(&stack, &[]).await;
     assert!(!outcome.unwrap(), "{text}");
     assert!(

@@ -51,6 +51,7 @@ impl Local {
             .args(args)
             .args(["--endpoint-url", &self.url, "--region", "us-east-1"])
             .args(["--bucket", "amiwright-bucket"])
+            .args(["--state-bucket", "amiwright-statebucket"])
             .output()
             .unwrap()
     }
@@ -120,6 +121,7 @@ fn ctrl_c_ends_a_watch_and_says_that_the_images_continue() {
     let mut watching = amiwright()
         .args(["watch", "never.image.yaml", "--endpoint-url", &local.url])
         .args(["--region", "us-east-1", "--bucket", "amiwright-bucket"])
+        .args(["--state-bucket", "amiwright-statebucket"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -150,6 +152,8 @@ fn what_is_not_a_manifest_is_not_waited_for() {
             "notes.txt",
             "--bucket",
             "images",
+            "--state-bucket",
+            "images-state",
             "--region",
             "us-east-1",
         ])

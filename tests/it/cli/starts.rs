@@ -37,6 +37,7 @@ fn a_function_that_is_not_configured_tells_lambda_and_ends() {
     variables.extend([
         ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
         ("AMIWRIGHT_BUCKET", "images"),
+        ("AMIWRIGHT_STATE_BUCKET", "images-state"),
     ]);
     let output = started_with(&variables);
     let said =

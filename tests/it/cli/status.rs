@@ -47,8 +47,8 @@ async fn all_images_are_listed_even_with_a_broken_status_among_them() {
         .drop_and_rest("golden/web.image.yaml", stack.manifest("web-1"))
         .await;
     stack.drop_and_rest("db.image.yaml", MISTAKE).await;
-    stack.drop_silently("amiwright/status/odd.image.yaml.json", "{\"schema\": 1}");
-    stack.drop_silently("amiwright/status/new.image.yaml.json", "{\"schema\": 3}");
+    stack.write_state("status/odd.image.yaml.json", "{\"schema\": 1}");
+    stack.write_state("status/new.image.yaml.json", "{\"schema\": 3}");
 
     let text = status(&stack, None, false).await.unwrap();
     let line = |key: &str| {
@@ -166,7 +166,7 @@ async fn errors_say_what_to_do() {
         error.report()
     );
     let mut config = stack.config();
-    config.bucket = "another-bucket".to_owned();
+    config.state_bucket = "another-bucket".to_owned();
     let aws = stack.aws();
     let context = Context::new(&aws, &config, stack.world.clock().now());
     let error = show(context, None, false, &mut Vec::new())

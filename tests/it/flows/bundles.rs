@@ -131,15 +131,7 @@ async fn an_image_manifest_beside_the_bundle_decides() {
     assert!(image.name.starts_with("paid-"), "{}", image.name);
     assert_eq!(image.tags.get("team").map(String::as_str), Some("web"));
     assert_eq!(stack.mails().len(), 1);
-    assert!(
-        stack
-            .world
-            .s3()
-            .keys(&stack.bucket, &format!("amiwright/status/{KEY}"))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert_eq!(stack.state_keys(&format!("status/{KEY}")).await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

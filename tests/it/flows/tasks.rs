@@ -87,23 +87,13 @@ async fn an_instance_becomes_a_bundle_and_then_an_ami() {
     assert_eq!(status["state"], "available", "{status:#}");
     let image = stack.only_image();
     assert_eq!(image.name, "win");
-    let prefix = format!("amiwright/bundles/{KEY}/");
-    let bundle = stack.world.s3().keys(&stack.bucket, &prefix).await.unwrap();
+    let bundle = stack.state_keys(&format!("bundles/{KEY}/")).await;
     assert!(
         bundle.iter().any(|key| key.ends_with(".manifest.xml")),
         "{bundle:?}"
     );
     // The bundle's own manifest is nobody's upload.
-    assert_eq!(
-        stack
-            .world
-            .s3()
-            .keys(&stack.bucket, "amiwright/status/")
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(stack.state_keys("status/").await.len(), 1);
     assert_eq!(stack.count("BundleInstance"), 1);
     assert_eq!(stack.mails().len(), 1);
 }

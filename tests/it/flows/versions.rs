@@ -192,7 +192,7 @@ async fn replaced_while_finalized(stack: &TestStack) {
         )
         .await;
     stack.world.settle().await;
-    assert_eq!(stack.open().await, [format!("amiwright/open/{KEY}.open")]);
+    assert_eq!(stack.open().await, [format!("open/{KEY}.open")]);
     assert_eq!(stack.status(KEY).await["state"], "working");
 }
 

@@ -66,9 +66,8 @@ async fn play(kind: TaskKind, happens: Happens, at: u64, fault: Option<Fault>) -
     stack.rest().await;
     stack.world.run_for(Duration::from_secs(30 * 60)).await;
     let (images, orphans) = before.now(&stack).await;
-    let s3 = stack.world.s3();
-    let status = format!("amiwright/status/{KEY}.json");
-    if s3.keys(&stack.bucket, &status).await.unwrap().is_empty() {
+    let status = format!("status/{KEY}.json");
+    if stack.state_keys(&status).await.is_empty() {
         // It was removed before anybody read it.
         assert_eq!(
             (happens, images, orphans),

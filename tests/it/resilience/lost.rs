@@ -77,17 +77,16 @@ async fn a_notice_that_nobody_was_woken_for_is_sent_by_the_schedule() {
 
 /// The keys of the due markers.
 async fn due(stack: &TestStack) -> Vec<String> {
-    let s3 = stack.world.s3();
-    s3.keys(&stack.bucket, "amiwright/due/").await.unwrap()
+    stack.state_keys("due/").await
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_newer_due_marker_survives_the_event_of_an_older_one() {
     let stack = TestStack::new().await;
     stack.drop_and_rest(KEY, stack.manifest("web")).await;
-    let marker = format!("amiwright/due/{KEY}.due");
-    stack.drop_silently(&marker, "a newer one, whose event is lost");
-    let event = stack.object_created(&marker);
+    let marker = format!("due/{KEY}.due");
+    stack.write_state(&marker, "a newer one, whose event is lost");
+    let event = stack.state_created(&marker);
     let report = stack.world.invoke("Notify", event).await.unwrap();
     assert_eq!(
         (&report["statuses"], &report["sent"]),
@@ -101,7 +100,7 @@ async fn a_newer_due_marker_survives_the_event_of_an_older_one() {
 #[tokio::test(start_paused = true)]
 async fn a_due_marker_without_a_status_goes() {
     let stack = TestStack::new().await;
-    stack.drop_silently("amiwright/due/gone.image.yaml.due", "");
+    stack.write_state("due/gone.image.yaml.due", "");
     stack.world.run_for(Duration::from_secs(31 * 60)).await;
     assert_eq!(due(&stack).await, [""; 0]);
     assert_eq!(stack.mails(), []);
@@ -140,7 +139,7 @@ async fn a_status_of_the_second_of_its_upload_is_read_by_one_sweep_and_no_more()
 #[tokio::test(start_paused = true)]
 async fn a_marker_without_a_status_or_a_manifest_goes() {
     let stack = TestStack::new().await;
-    stack.drop_silently("amiwright/open/gone.image.yaml.open", "");
+    stack.write_state("open/gone.image.yaml.open", "");
     stack.minute().await;
     assert!(stack.open().await.is_empty());
     assert_eq!(stack.mails(), []);
@@ -150,8 +149,8 @@ async fn a_marker_without_a_status_or_a_manifest_goes() {
 async fn a_status_that_somebody_broke_is_told_and_not_overwritten() {
     let stack = TestStack::new().await;
     stack.drop_and_rest(KEY, stack.manifest("web")).await;
-    let status = format!("amiwright/status/{KEY}.json");
-    stack.drop_silently(&status, "{ not json");
+    let status = format!("status/{KEY}.json");
+    stack.write_state(&status, "{ not json");
     let event = stack.object_created(KEY);
     let error = stack
         .world
@@ -166,13 +165,13 @@ async fn a_status_that_somebody_broke_is_told_and_not_overwritten() {
     let content = stack
         .world
         .s3()
-        .get(&stack.bucket, &status)
+        .get(&stack.state_bucket, &status)
         .await
         .unwrap()
         .unwrap();
     assert_eq!(content, "{ not json");
 
-    stack.drop_silently(&status, json!({"schema": 3}).to_string());
+    stack.write_state(&status, json!({"schema": 3}).to_string());
     let error = stack
         .world
         .invoke("RegisterImage", stack.object_created(KEY))

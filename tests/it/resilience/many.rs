@@ -96,7 +96,7 @@ impl TestStack {
         let calls = self.world.calls();
         for call in calls.into_iter().filter(|call| call.number > number) {
             let manifest = call.key.as_deref();
-            let manifest = manifest.and_then(|key| key.strip_prefix("amiwright/status/"));
+            let manifest = manifest.and_then(|key| key.strip_prefix("status/"));
             if call.action == "GetObject"
                 && let Some(manifest) = manifest.and_then(|key| key.strip_suffix(".json"))
             {

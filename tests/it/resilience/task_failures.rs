@@ -70,7 +70,7 @@ async fn a_removed_status_makes_no_second_ami() {
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.drop_and_rest(KEY, DISK).await;
     let (images, snapshots) = (stack.images(), stack.snapshots());
-    stack.remove(&format!("amiwright/status/{KEY}.json")).await;
+    stack.remove_state(&format!("status/{KEY}.json")).await;
     stack
         .world
         .invoke("RegisterImage", stack.object_created(KEY))

@@ -74,8 +74,7 @@ impl Before {
             .collect();
         let mut orphans = stack.snapshots();
         orphans.retain(|id| !self.snapshots.contains(id) && !used.contains(id));
-        let s3 = stack.world.s3();
-        let bundles = s3.keys(&stack.bucket, "amiwright/bundles/").await.unwrap();
+        let bundles = stack.state_keys("bundles/").await;
         orphans.extend(bundles.into_iter().filter(|key| {
             let prefix = key.rsplit_once('/').unwrap().1.split('.').next().unwrap();
             !images.iter().any(|image| image.location.contains(prefix))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use amiwright::advance_tasks::{self, PollingHistory};
 use amiwright::aws::{Aws, RateLimiter};
 use amiwright::config::Config;
-use amiwright::{notify, register_image};
+use amiwright::{keys, notify, register_image};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use jiff::{Timestamp, Unit};
@@ -29,7 +29,9 @@ pub(crate) const EMAIL: &str = "ops@example.com";
 /// A world, its bucket, and a snapshot to make images from.
 pub(crate) struct TestStack {
     pub(crate) world: World,
+    /// The manifest bucket.
     pub(crate) bucket: String,
+    pub(crate) state_bucket: String,
     pub(crate) snapshot: String,
 }
 
@@ -49,7 +51,8 @@ impl TestStack {
             .epoch("2026-11-21T10:00:00Z".parse().unwrap())
             .functions(FunctionRunner::InProcess(handler()));
         let world = change(builder).start().await.unwrap();
-        let bucket = world.stack().buckets[0].name.clone();
+        let [bucket, state_bucket] =
+            ["BucketName", "StateBucketName"].map(|name| world.stack().outputs[name].clone());
         let snapshot = world.ec2().seed_snapshot(
             REGION,
             SeedSnapshot {
@@ -60,6 +63,7 @@ impl TestStack {
         Self {
             world,
             bucket,
+            state_bucket,
             snapshot,
         }
     }
@@ -83,12 +87,16 @@ impl TestStack {
 
     /// Puts a file into the bucket without any event, as if it were lost.
     pub(crate) fn drop_silently(&self, key: &str, content: impl AsRef<[u8]>) {
-        let path = self
-            .world
-            .directory()
-            .join("s3")
-            .join(&self.bucket)
-            .join(key);
+        self.write_silently(&self.bucket, key, content);
+    }
+
+    /// Puts an object into the state bucket without any event.
+    pub(crate) fn write_state(&self, key: &str, content: impl AsRef<[u8]>) {
+        self.write_silently(&self.state_bucket, key, content);
+    }
+
+    fn write_silently(&self, bucket: &str, key: &str, content: impl AsRef<[u8]>) {
+        let path = self.world.directory().join("s3").join(bucket).join(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
         let file = std::fs::File::options().write(true).open(path).unwrap();
@@ -112,7 +120,7 @@ impl TestStack {
         let open = self.open().await;
         let mut statuses = Vec::new();
         for marker in &open {
-            let key = marker.trim_start_matches("amiwright/open/");
+            let key = keys::manifest_of_open(marker).unwrap();
             statuses.push(self.status(key).await);
         }
         panic!("still open after four hours: {open:?}\n{statuses:#?}");
@@ -127,17 +135,19 @@ impl TestStack {
 
     /// The keys that are marked as open.
     pub(crate) async fn open(&self) -> Vec<String> {
-        self.world
-            .s3()
-            .keys(&self.bucket, "amiwright/open/")
-            .await
-            .unwrap()
+        self.state_keys(keys::OPEN_MARKERS).await
+    }
+
+    /// The keys in the state bucket under a prefix.
+    pub(crate) async fn state_keys(&self, prefix: &str) -> Vec<String> {
+        let s3 = self.world.s3();
+        s3.keys(&self.state_bucket, prefix).await.unwrap()
     }
 
     /// The status of a manifest.
     pub(crate) async fn status(&self, manifest_key: &str) -> Value {
-        let key = format!("amiwright/status/{manifest_key}.json");
-        let content = self.world.s3().get(&self.bucket, &key).await.unwrap();
+        let key = keys::status_key(manifest_key);
+        let content = self.world.s3().get(&self.state_bucket, &key).await.unwrap();
         let content = content.unwrap_or_else(|| panic!("there is no status for {manifest_key}"));
         serde_json::from_slice(&content).unwrap()
     }
@@ -245,12 +255,21 @@ impl TestStack {
 
     /// The event that EventBridge sends for an upload.
     pub(crate) fn object_created(&self, key: &str) -> Value {
+        Self::created(&self.bucket, key)
+    }
+
+    /// The event that EventBridge sends for a write to the state bucket.
+    pub(crate) fn state_created(&self, key: &str) -> Value {
+        Self::created(&self.state_bucket, key)
+    }
+
+    fn created(bucket: &str, key: &str) -> Value {
         json!({
             "version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103", "detail-type": "Object Created",
             "source": "aws.s3", "account": "000000000000", "time": "2026-11-21T10:00:00Z", "region": REGION,
-            "resources": [format!("arn:aws:s3:::{}", self.bucket)],
+            "resources": [format!("arn:aws:s3:::{bucket}")],
             "detail": {
-                "version": "0", "bucket": {"name": self.bucket},
+                "version": "0", "bucket": {"name": bucket},
                 "object": {"key": key, "size": 5, "etag": "b57f9512698f4b09e608f4f2a65852e5", "sequencer": "00617F08299329D189"},
                 "request-id": "N4N7GDK58NMKJ12R", "requester": "123456789012", "source-ip-address": "1.2.3.4", "reason": "PutObject"
             }
@@ -259,7 +278,16 @@ impl TestStack {
 
     /// Removes an object, as a client's DELETE.
     pub(crate) async fn remove(&self, key: &str) {
-        let request = http::Request::delete(format!("http://127.0.0.1/{}/{key}", self.bucket))
+        self.delete(&self.bucket, key).await;
+    }
+
+    /// Removes an object from the state bucket.
+    pub(crate) async fn remove_state(&self, key: &str) {
+        self.delete(&self.state_bucket, key).await;
+    }
+
+    async fn delete(&self, bucket: &str, key: &str) {
+        let request = http::Request::delete(format!("http://127.0.0.1/{bucket}/{key}"))
             .body(Vec::new().into())
             .unwrap();
         let response = self.world.s3().handle(request).await;

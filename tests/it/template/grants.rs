@@ -38,7 +38,8 @@ fn statement<'a>(function: &'a Function, sid: &str) -> &'a Value {
 #[test]
 fn the_template_grants_no_more_than_is_needed() {
     let stack = deployed(&[("ExistingBucketName", "mine")]);
-    assert!(stack.buckets.is_empty());
+    let created: Vec<_> = stack.buckets.iter().map(|it| &*it.logical_id).collect();
+    assert_eq!(created, ["StateBucket"]);
     for function in &stack.functions {
         for statement in &function.policies {
             let text = statement.to_string();
@@ -70,7 +71,7 @@ fn the_template_grants_no_more_than_is_needed() {
     );
     assert_eq!(
         statement(register, "FinalizeImages")["Resource"],
-        "arn:aws:s3:::mine/amiwright/open/*"
+        "arn:aws:s3:::amiwright-statebucket/open/*"
     );
     let publishers: Vec<_> = stack
         .functions
@@ -94,8 +95,8 @@ fn the_template_grants_no_more_than_is_needed() {
     assert_eq!(
         statement(notify, "DeleteMarkers")["Resource"],
         json!([
-            "arn:aws:s3:::mine/amiwright/due/*",
-            "arn:aws:s3:::mine/amiwright/open/*"
+            "arn:aws:s3:::amiwright-statebucket/due/*",
+            "arn:aws:s3:::amiwright-statebucket/open/*"
         ])
     );
 }
@@ -137,9 +138,9 @@ fn the_template_touches_only_what_is_its_own() {
         assert_eq!(
             places,
             [
-                "arn:aws:s3:::mine/amiwright/open/*",
-                "arn:aws:s3:::mine/amiwright/due/*",
-                "arn:aws:s3:::mine/amiwright/bundles/*",
+                "arn:aws:s3:::amiwright-statebucket/open/*",
+                "arn:aws:s3:::amiwright-statebucket/due/*",
+                "arn:aws:s3:::amiwright-statebucket/bundles/*",
                 "arn:aws:s3:::mine/ami-*.bin"
             ]
         );

@@ -42,12 +42,18 @@ fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
 #[test]
 fn the_template_has_its_bucket_topic_and_queue() {
     let stack = deployed(&[]);
-    let bucket = Bucket {
-        logical_id: "Bucket".to_owned(),
-        name: "amiwright-bucket".to_owned(),
+    let bucket = |logical_id: &str, name: &str| Bucket {
+        logical_id: logical_id.to_owned(),
+        name: name.to_owned(),
         event_bridge: true,
     };
-    assert_eq!(stack.buckets, [bucket]);
+    assert_eq!(
+        stack.buckets,
+        [
+            bucket("Bucket", "amiwright-bucket"),
+            bucket("StateBucket", "amiwright-statebucket")
+        ]
+    );
     assert_eq!(stack.topics.len(), 1);
     assert_eq!(
         stack.topics[0].arn,
@@ -63,6 +69,7 @@ fn the_template_has_its_bucket_topic_and_queue() {
         "arn:aws:sqs:us-east-1:000000000000:amiwright-FailedEvents"
     );
     assert_eq!(stack.outputs["BucketName"], "amiwright-bucket");
+    assert_eq!(stack.outputs["StateBucketName"], "amiwright-statebucket");
     assert_eq!(
         stack.outputs["DropAManifest"],
         "aws s3 cp web.image.yaml s3://amiwright-bucket/"
@@ -113,8 +120,8 @@ fn the_template_has_three_functions() {
         ("AMIWRIGHT_ACCOUNT_ID", "000000000000"),
         ("AMIWRIGHT_BUCKET", "amiwright-bucket"),
     );
-    let (prefix, topic) = (
-        ("AMIWRIGHT_STATE_PREFIX", "amiwright/"),
+    let (state, topic) = (
+        ("AMIWRIGHT_STATE_BUCKET", "amiwright-statebucket"),
         ("AMIWRIGHT_TOPIC_ARN", topic),
     );
     let (key, started, role) = (
@@ -128,23 +135,23 @@ fn the_template_has_three_functions() {
     );
     assert_eq!(
         environment(function(&stack, "RegisterImage")),
-        [account, bucket, key, started, prefix, role, format, level]
+        [account, bucket, key, started, state, role, format, level]
     );
     assert_eq!(
         environment(function(&stack, "AdvanceTasks")),
         [
-            account, bucket, key, started, prefix, topic, role, format, level
+            account, bucket, key, started, state, topic, role, format, level
         ]
     );
     assert_eq!(
         environment(function(&stack, "Notify")),
-        [bucket, prefix, topic, format, level]
+        [bucket, state, topic, format, level]
     );
 }
 
 #[test]
 fn the_template_wakes_its_functions() {
-    let stack = deployed(&[("StatePrefix", "state/")]);
+    let stack = deployed(&[]);
     let event = |what: &str, name: &str, key: &Value| {
         json!({"source": "aws.s3", "detail-type": what,
                "detail": {"bucket": {"name": name}, "object": {"key": key}}})
@@ -179,24 +186,24 @@ fn the_template_wakes_its_functions() {
             "{key}"
         );
     }
-    let due = created("amiwright-bucket", &json!("state/due/a.image.yaml.due"));
-    assert!(takes("Notify", &due));
+    let (manifests, state) = ("amiwright-bucket", "amiwright-statebucket");
+    let due = json!("due/a.image.yaml.due");
+    assert!(takes("Notify", &created(state, &due)));
+    assert!(!takes("Notify", &created(manifests, &due)));
     for own in [
         "due/a.image.yaml.due",
         "open/a.image.yaml.open",
         "status/a.image.yaml.json",
     ] {
-        let own = created("amiwright-bucket", &json!(format!("state/{own}")));
-        assert!(!takes("RegisterImage", &own));
+        assert!(!takes("RegisterImage", &created(state, &json!(own))));
     }
-    let bundle = created(
-        "amiwright-bucket",
-        &json!("state/bundles/web.image.yaml/1f0c.manifest.xml"),
-    );
+    let bundle = created(state, &json!("bundles/web.image.yaml/1f0c.manifest.xml"));
     assert!(
         takes("RegisterImage", &bundle),
         "wakes the image that waits for it"
     );
+    let manifest = created(state, &json!("web.image.yaml"));
+    assert!(!takes("RegisterImage", &manifest));
     assert!(!takes(
         "RegisterImage",
         &created("amiwright-bucket", &json!("web.part.0"))
@@ -255,7 +262,6 @@ fn the_template_does_not_retry_ticks() {
 fn parameters_are_checked_by_their_own_rules() {
     for (name, value, message) in [
         ("NotificationEmail", "ops", "AllowedPattern"),
-        ("StatePrefix", "amiwright", "ends with a slash"),
         ("LogLevel", "LOUD", "AllowedValues are INFO, WARN"),
         ("LogRetentionDays", "2", "AllowedValues are 1, 3"),
         ("AdvanceSchedule", "rate(1 minutes)", "the unit is `minute`"),

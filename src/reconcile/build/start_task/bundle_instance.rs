@@ -10,6 +10,7 @@ use crate::image::outcome::StepOutcome;
 use crate::image::status::Failure;
 use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::{FailureKind, WaitReason};
+use crate::keys;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::{StepContext, failure};
 use crate::upload_policy::{self, BundleKey, POLICY_LIFE};
@@ -26,7 +27,7 @@ pub(super) async fn start(step: &StepContext<'_>, instance_id: &str) -> Result<S
         Ok(key) => key,
         Err(failure) => return Ok(StepOutcome::Fail(failure)),
     };
-    let bucket = &step.config().bucket;
+    let bucket = &step.config().state_bucket;
     let prefix = prefix(step);
     let expires_at = step.now().checked_add(POLICY_LIFE);
     let expires_at = expires_at.unwrap_or(Timestamp::MAX);
@@ -63,15 +64,14 @@ fn task(step: &StepContext<'_>, seen: &ObservedTask) -> Task {
 pub(in crate::reconcile::build) fn prefix(step: &StepContext<'_>) -> String {
     let token = client_token(step.status);
     let version = token.get(..VERSION_DIGITS).unwrap_or(&token);
-    let state = &step.config().state;
-    state.bundle_prefix(&step.status.manifest.key, version)
+    keys::bundle_prefix(&step.status.manifest.key, version)
 }
 
 /// Takes over the bundle task that puts a bundle where ours belongs, or the bundle that is there already: finished
 /// tasks are listed "for only a limited time".
 pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
     let prefix = prefix(step);
-    let bucket = &step.config().bucket;
+    let bucket = &step.config().state_bucket;
     let mut tasks = step.aws().find_bundle_tasks_to(bucket, &prefix).await?;
     tasks.sort_by_key(|task| phase(&task.state) == Phase::Failed);
     let seen = match tasks.into_iter().next() {
@@ -83,7 +83,7 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
 
 /// A bundle whose task is no longer listed.
 async fn finished(step: &StepContext<'_>, prefix: &str) -> Result<Option<ObservedTask>, Error> {
-    let bucket = &step.config().bucket;
+    let bucket = &step.config().state_bucket;
     let key = format!("{prefix}.manifest.xml");
     let found = step.aws().head_object(bucket, &key).await?;
     Ok(found.map(|_| ObservedTask {
