@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::status_store::{Loaded, OpenMarker, STATUS_MAX};
+use crate::limits;
+use crate::status_store::{Loaded, OpenMarker};
 
 /// Statuses that are read, and images that are advanced, at once. S3 takes some 30 ms for each: ten thousand are read in ten
 /// seconds. One connection each; fewer images need fewer.
@@ -16,7 +17,7 @@ pub(super) const AT_ONCE: usize = 32;
 const CAPACITY_KIB: usize = 24 * 1024;
 
 /// What one status has at most: assumed until it was read.
-const LARGEST_KIB: usize = STATUS_MAX.div_ceil(1024);
+const LARGEST_KIB: usize = limits::STATUS_BYTES.div_ceil(1024);
 
 /// An image that was read and waits for EC2.
 #[derive(Debug)]
@@ -87,7 +88,7 @@ mod tests {
         let mut held = Vec::new();
         while !read_ahead.is_short() {
             let mut room = read_ahead.room().await;
-            room.keep(STATUS_MAX);
+            room.keep(limits::STATUS_BYTES);
             held.push(room);
         }
         assert_eq!(held.len(), CAPACITY_KIB / LARGEST_KIB);
