@@ -8,6 +8,7 @@
 mod conditions;
 mod event_rules;
 mod function;
+mod function_roles;
 mod globals;
 mod names;
 mod parameters;

@@ -32,6 +32,9 @@ pub(crate) fn partition(region: &str) -> &'static str {
 /// The type of the rules that SAM makes of a function's events.
 pub(super) const RULE: &str = "AWS::Events::Rule";
 
+/// The type of the roles that SAM makes for functions.
+pub(super) const ROLE: &str = "AWS::IAM::Role";
+
 /// Where the stack is.
 pub(super) struct Location<'a> {
     pub(super) partition: &'a str,
@@ -98,6 +101,10 @@ impl Names {
             "AWS::IAM::ManagedPolicy" => {
                 let arn = format!("arn:{partition}:iam::{ACCOUNT}:policy/{name}");
                 (arn.clone(), vec![("PolicyArn", arn)])
+            }
+            ROLE => {
+                let arn = format!("arn:{partition}:iam::{ACCOUNT}:role/{name}");
+                (name.clone(), vec![("Arn", arn)])
             }
             RULE => (
                 name.clone(),

@@ -296,12 +296,18 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// The names of a resource of this stack, or of a rule that SAM makes of a function's event.
+    /// The names of a resource of this stack, or of what SAM makes of a function: the rules of its events and its role.
     fn names_of(&self, line: usize, name: &str) -> Result<Names, Problem> {
-        let is_in_template = self.resources.iter().any(|entry| entry.key == name);
-        match self.rule(name)? {
-            Some(rule) if !is_in_template => Ok(rule),
-            _ => self.names(self.created(line, name)?),
+        if self.resources.iter().any(|entry| entry.key == name) {
+            return self.names(self.created(line, name)?);
+        }
+        let generated = match self.rule(name)? {
+            Some(rule) => Some(rule),
+            None => self.role(name)?,
+        };
+        match generated {
+            Some(names) => Ok(names),
+            None => self.names(self.created(line, name)?),
         }
     }
 
