@@ -248,6 +248,19 @@ impl TestStack {
         Aws::with_config(config)
     }
 
+    /// The way to this world for the code of a user that was built into it.
+    pub(crate) fn aws_of(&self, user: &str) -> Aws {
+        let world = &self.world;
+        let key = world.iam().credentials(user).unwrap();
+        let (connection, time) = (world.http_client(), world.time_source());
+        Aws::with_config(config_for(
+            &key.access_key_id,
+            connection,
+            time,
+            world.sleep(),
+        ))
+    }
+
     /// The configuration that the template gives its functions.
     pub(crate) fn config(&self) -> Config {
         config(&self.world.stack().functions[0].environment)
