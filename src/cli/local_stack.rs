@@ -89,6 +89,8 @@ impl LocalStack {
             .stack_name("amiwright")
             .parameter("NotificationEmail", setup.email)
             .region(setup.region)
+            .user("uploader", "UploaderPolicy")
+            .user("operator", "OperatorPolicy")
             .epoch(setup.now)
             .speed(speed)
             .era(setup.era)
