@@ -22,7 +22,7 @@ use crate::reconcile::step_context::{StepContext, retrying};
 enum Leftover {
     Image(String),
     Snapshot(String),
-    /// All objects whose keys begin so, in our own bucket.
+    /// All objects whose keys begin so, in the state bucket.
     Objects(String),
 }
 
@@ -31,7 +31,7 @@ impl Leftover {
     fn name(&self, step: &StepContext<'_>) -> String {
         match self {
             Self::Image(id) | Self::Snapshot(id) => id.clone(),
-            Self::Objects(prefix) => format!("s3://{}/{prefix}*", step.config().bucket),
+            Self::Objects(prefix) => format!("s3://{}/{prefix}*", step.config().state_bucket),
         }
     }
 }

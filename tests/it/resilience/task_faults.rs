@@ -124,7 +124,7 @@ async fn twice(stack: &TestStack) -> Option<String> {
     for tasks in [
         aws.list_import_snapshot_tasks().await,
         aws.list_import_image_tasks().await,
-        aws.find_bundle_tasks("s3-bucket", std::slice::from_ref(&stack.bucket))
+        aws.find_bundle_tasks("s3-bucket", std::slice::from_ref(&stack.state_bucket))
             .await,
     ] {
         ids.extend(tasks.unwrap().into_iter().map(|task| task.id));

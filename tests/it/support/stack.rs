@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use amiwright::advance_tasks::{self, PollingHistory};
@@ -33,9 +34,24 @@ pub(crate) struct TestStack {
     pub(crate) bucket: String,
     pub(crate) state_bucket: String,
     pub(crate) snapshot: String,
+    refusals_expected: AtomicBool,
+}
+
+/// The template grants all that its functions need.
+impl Drop for TestStack {
+    fn drop(&mut self) {
+        if !std::thread::panicking() && !self.refusals_expected.load(Ordering::Relaxed) {
+            assert_eq!(self.world.iam().denials(), [], "calls were refused");
+        }
+    }
 }
 
 impl TestStack {
+    /// Lets functions be refused what their policies do not grant: it is what the test is about.
+    pub(crate) fn expect_refusals(&self) {
+        self.refusals_expected.store(true, Ordering::Relaxed);
+    }
+
     /// A world whose schedules run.
     pub(crate) async fn new() -> Self {
         Self::built(|builder| builder).await
@@ -65,6 +81,7 @@ impl TestStack {
             bucket,
             state_bucket,
             snapshot,
+            refusals_expected: AtomicBool::new(false),
         }
     }
 

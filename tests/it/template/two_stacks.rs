@@ -21,7 +21,11 @@ const BOUND: [&str; 9] = [
 ];
 
 /// The same checks without tags, against what a call is made from or what it will make; in these no tag is set.
-const UNBOUND: [&str; 2] = ["MakeWhatIsImported", "RegisterFromSnapshots"];
+const UNBOUND: [&str; 3] = [
+    "MakeImportedImages",
+    "MakeImportedSnapshots",
+    "RegisterFromSnapshots",
+];
 
 /// A stack of this name with a manifest bucket of this name.
 fn stack(name: &str, bucket: &str) -> Stack {

@@ -1,0 +1,64 @@
+//! With any one statement taken away from one function, a flow that uses it fails.
+
+use std::collections::BTreeMap;
+
+use super::flow::{Flow, flows};
+
+/// What one function does not use of the policies that it shares with another, which does: function and statement.
+const USED_BY_THE_OTHER: [(&str, &str); 6] = [
+    ("RegisterImage", "CleanUpBundles"),
+    ("RegisterImage", "DeleteDueMarkers"),
+    ("RegisterImage", "FinalizeImages"),
+    ("RegisterImage", "StoreInOtherBuckets"),
+    ("RegisterImage", "StoreOwnImages"),
+    ("RegisterImage", "WriteStoredImages"),
+];
+
+/// A function and the Sid of one of its statements.
+type Held = (String, String);
+
+/// The flows that use each statement; those that take long come last.
+async fn uses() -> BTreeMap<Held, Vec<Flow>> {
+    let mut uses: BTreeMap<Held, Vec<Flow>> = BTreeMap::new();
+    let mut flows = flows();
+    flows.sort_by_key(|flow| *flow == Flow::Crowd);
+    for flow in flows {
+        let ready = flow.ready().await;
+        assert_eq!(ready.play().await, None);
+        for grant in ready.stack.world.iam().grants() {
+            let flows = uses.entry((grant.principal, grant.sid)).or_default();
+            if grant.uses > 0 && flows.last() != Some(&flow) {
+                flows.push(flow);
+            }
+        }
+    }
+    uses
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_one_statement_a_flow_fails() {
+    let mut unneeded = Vec::new();
+    let mut unused = Vec::new();
+    for ((function, sid), flows) in uses().await {
+        if flows.is_empty() {
+            unused.push((function, sid));
+            continue;
+        }
+        let mut fails = false;
+        for flow in flows {
+            let ready = flow.ready().await;
+            ready.stack.expect_refusals();
+            assert!(ready.stack.world.iam().withdraw(&function, &sid));
+            fails = ready.play().await.is_some();
+            if fails {
+                break;
+            }
+        }
+        if !fails {
+            unneeded.push((function, sid));
+        }
+    }
+    assert_eq!(unneeded, [], "every flow that uses these does without them");
+    let others = USED_BY_THE_OTHER.map(|(function, sid)| (function.to_owned(), sid.to_owned()));
+    assert_eq!(unused, others);
+}
