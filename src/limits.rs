@@ -1,7 +1,7 @@
 //! How much of what others wrote is read and held, in one place: a function has 128 or 256 MiB (`template.yaml`), and
 //! what is in the buckets may be of any size. [`crate::manifest::limits`] has the limits of what a manifest holds.
 //!
-//! `benches/budgets.py --limits` measures the memory of each function at these limits.
+//! `benches/limits.py` measures the memory of each function at these limits.
 
 use crate::manifest::disk_format::{HEAD_BYTES, TAIL_BYTES};
 use crate::manifest::limits;
