@@ -185,6 +185,10 @@ impl Ready {
             Flow::Tools => {
                 stack.drop_file("golden/image.part.0", PART).await;
                 stack.drop_file("golden/image.manifest.xml", BUNDLE).await;
+                // Finalized by `notify`, because no tick has to look at it.
+                stack
+                    .drop_file("golden/broken.manifest.xml", "broken")
+                    .await;
             }
             Flow::ToolsTwice => {
                 stack.drop_file("golden/image.manifest.xml", BUNDLE).await;

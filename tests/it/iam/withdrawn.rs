@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use super::flow::{Flow, flows};
 
-/// What one function does not use of the policies that it shares with another, which does: function and statement.
-const USED_BY_THE_OTHER: [(&str, &str); 6] = [
+/// What one function does not use of the policies that it shares with another, which does: function and statement. And
+/// what only buckets with versions need, which those of localaws are not.
+const UNUSED: [(&str, &str); 9] = [
+    ("AdvanceTasks", "ReadManifestVersions"),
     ("RegisterImage", "CleanUpBundles"),
-    ("RegisterImage", "DeleteDueMarkers"),
-    ("RegisterImage", "FinalizeImages"),
+    ("RegisterImage", "DeleteMarkers"),
+    ("RegisterImage", "ReadManifestVersions"),
+    ("RegisterImage", "ReadSnapshotsToStore"),
     ("RegisterImage", "StoreInOtherBuckets"),
     ("RegisterImage", "StoreOwnImages"),
+    ("RegisterImage", "TagWhatWasImported"),
     ("RegisterImage", "WriteStoredImages"),
 ];
 
@@ -59,6 +63,6 @@ async fn without_any_one_statement_a_flow_fails() {
         }
     }
     assert_eq!(unneeded, [], "every flow that uses these does without them");
-    let others = USED_BY_THE_OTHER.map(|(function, sid)| (function.to_owned(), sid.to_owned()));
-    assert_eq!(unused, others);
+    let known = UNUSED.map(|(function, sid)| (function.to_owned(), sid.to_owned()));
+    assert_eq!(unused, known);
 }
