@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use localaws::iam::{Grant, Part};
-use localaws::template::stack::Stack;
-use serde_json::Value;
 
 use super::flow::flows;
+use super::shared;
 
 /// Actions on resources that no flow uses, and why they are granted all the same: the beginning of the action, a part of
 /// the resource.
@@ -22,19 +21,6 @@ const EXCEPTIONS: [(&str, &str, &str); 2] = [
         "EC2 may refuse a bundle of its own, too; localaws never does",
     ),
 ];
-
-/// The statements of a stack that only some of the functions that have them use, because they have a policy in common.
-fn shared(stack: &Stack) -> BTreeSet<String> {
-    let mut seen: Vec<&Value> = Vec::new();
-    let mut shared = BTreeSet::new();
-    for statement in stack.functions.iter().flat_map(|it| &it.policies) {
-        if seen.contains(&statement) {
-            shared.extend(statement["Sid"].as_str().map(str::to_owned));
-        }
-        seen.push(statement);
-    }
-    shared
-}
 
 fn exception(part: &Part) -> Option<usize> {
     let Part::Access { action, resource } = part else {
