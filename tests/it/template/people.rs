@@ -133,6 +133,7 @@ async fn put(aws: &Aws, bucket: &str, key: &str, content: &str) -> bool {
 #[tokio::test(start_paused = true)]
 async fn an_uploader_gets_an_ami_and_can_neither_cancel_nor_forge() {
     let stack = with_people().await;
+    stack.expect_refusals();
     let (aws, config) = (stack.aws_of(UPLOADER), stack.config());
     let (manifests, state) = (&stack.bucket, &stack.state_bucket);
     assert!(put(&aws, manifests, KEY, &stack.manifest("web")).await);
@@ -182,6 +183,7 @@ async fn an_uploader_gets_an_ami_and_can_neither_cancel_nor_forge() {
 #[tokio::test(start_paused = true)]
 async fn an_operator_cancels_and_retries_and_cannot_make_a_status_up() {
     let stack = with_people().await;
+    stack.expect_refusals();
     let (aws, config) = (stack.aws_of(OPERATOR), stack.config());
     let state = &stack.state_bucket;
     let waiting = "name: web\nsource:\n  disk: {object: missing.raw, format: raw}\n";
