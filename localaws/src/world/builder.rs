@@ -190,9 +190,7 @@ impl Builder {
             Vec::new()
         };
         let directory = Directory::open(self.directory.as_deref())?;
-        let partition = template::partition(&self.region);
-        let iam = Iam::new(&stack, &self.stack_name, partition, &self.users)?;
-        let (services, events) = self.services(&directory, iam)?;
+        let (services, events) = self.services(&directory, self.iam(&stack)?)?;
         let services = Arc::new(services);
         make(&services, &stack, &self.region).await?;
 
@@ -247,6 +245,11 @@ impl Builder {
         Ok(World {
             inner: Arc::new(inner),
         })
+    }
+
+    fn iam(&self, stack: &Stack) -> Result<Iam, WorldError> {
+        let partition = template::partition(&self.region);
+        Ok(Iam::new(stack, &self.stack_name, partition, &self.users)?)
     }
 
     fn services(
