@@ -48,8 +48,8 @@ fn covers(pattern: &str, value: &str) -> bool {
 /// The values that tags may have by these statements: on the request, or on the thing.
 fn tags<'a>(function: &'a Function, action: &'a str) -> impl Iterator<Item = &'a str> {
     let of_action = function.policies.iter().filter(move |statement| {
-        let is_unbound = |sid: &&str| statement["Sid"] == **sid;
-        actions(statement).any(|it| it == action) && !UNBOUND.iter().any(|sid| is_unbound(&sid))
+        let is_unbound = UNBOUND.iter().any(|sid| statement["Sid"] == *sid);
+        actions(statement).any(|it| it == action) && !is_unbound
     });
     of_action.map(move |statement| {
         let tag = ["StringLike", "StringLikeIfExists"]
