@@ -12,12 +12,12 @@ use crate::config::Config;
 use crate::image::Status;
 use crate::image::status::{SCHEMA, Unreadable, parse};
 use crate::keys;
+use crate::limits::{self, STATUS_BYTES};
 
 pub use markers::{
     DueMarker, OpenMarker, delete_due, list_open, load_resume_point, mark_finalized, mark_open,
     save_resume_point,
 };
-pub use size::STATUS_MAX;
 use size::Unwritable;
 
 /// Statuses that are read at once for a list.
@@ -52,7 +52,7 @@ pub enum StoreError {
     },
     /// The status is too large to be read again, so it is not written.
     #[error(
-        "s3://{bucket}/{key} would have {size} bytes, and at most {STATUS_MAX} are kept: it stays as it is"
+        "s3://{bucket}/{key} would have {size} bytes, and at most {STATUS_BYTES} are kept: it stays as it is"
     )]
     TooLarge {
         /// Bucket.
@@ -104,7 +104,7 @@ pub async fn load_sized(
             &config.state_bucket,
             &key,
             Which::Current,
-            STATUS_MAX as u64,
+            limits::STATUS_BYTES as u64,
         )
         .await?
     else {
@@ -113,7 +113,7 @@ pub async fn load_sized(
     let bucket = config.state_bucket.clone();
     let Some(content) = object.content else {
         let size = object.info.size;
-        let reason = format!("it has {size} bytes, and at most {STATUS_MAX} are read");
+        let reason = format!("it has {size} bytes, and at most {STATUS_BYTES} are read");
         return Err(StoreError::Unreadable {
             bucket,
             key,
@@ -195,7 +195,11 @@ pub struct Listed {
 /// If S3 fails.
 pub async fn list_status_keys(aws: &Aws, config: &Config) -> Result<Vec<String>, AwsError> {
     let objects = aws
-        .list_objects(&config.state_bucket, keys::STATUSES)
+        .list_objects(
+            &config.state_bucket,
+            keys::STATUSES,
+            limits::LISTED_STATUSES,
+        )
         .await?;
     Ok(objects
         .iter()
@@ -210,7 +214,11 @@ pub async fn list_status_keys(aws: &Aws, config: &Config) -> Result<Vec<String>,
 /// If S3 does not list them. What is wrong with a single one is part of the list.
 pub async fn list_statuses(aws: &Aws, config: &Config) -> Result<Vec<Listed>, AwsError> {
     let objects = aws
-        .list_objects(&config.state_bucket, keys::STATUSES)
+        .list_objects(
+            &config.state_bucket,
+            keys::STATUSES,
+            limits::LISTED_STATUSES,
+        )
         .await?;
     let keys = objects
         .iter()

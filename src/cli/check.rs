@@ -14,13 +14,14 @@ use serde_json::json;
 use super::text::plain;
 use crate::cli::error::Error;
 use crate::image::words::counted;
+use crate::limits;
 use crate::manifest::{
     Problem, bundle, image,
     key::{self, Kind},
 };
 
 /// How much of a file is read: one byte more than the largest manifest, so that the parser reports the size.
-const READ_MAX: u64 = (1 << 20) + 1;
+const READ_MAX: u64 = limits::MANIFEST_BYTES + 1;
 
 /// Arguments of `amiwright check`.
 #[derive(Debug, clap::Args)]

@@ -4,13 +4,14 @@ use jiff::Timestamp;
 
 use super::build::bundle_is_replaced;
 use super::context::{Context, Error};
-use super::spec::{MANIFEST_MAX, Spec};
+use super::spec::Spec;
 use crate::aws::{Object, Remedy, Which};
 use crate::config::Config;
 use crate::image::apply::{note_repetition, note_settings_changed, open};
 use crate::image::plan;
 use crate::image::status::{ManifestVersion, Status};
 use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
+use crate::limits;
 use crate::manifest::sha256_hex;
 use crate::status_store::Loaded;
 
@@ -213,7 +214,9 @@ async fn source_version(
     match found {
         Some(found) if known.is_none_or(|known| known.etag != found.etag) => {
             let which = Which::Unchanged(&found.etag);
-            let bundle = context.aws.get_object(&bucket, &key, which, MANIFEST_MAX);
+            let bundle = context
+                .aws
+                .get_object(&bucket, &key, which, limits::MANIFEST_BYTES);
             let content = bundle.await?.and_then(|bundle| bundle.content);
             Ok(content.map(|content| sha256_hex(&content)))
         }

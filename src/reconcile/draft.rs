@@ -123,7 +123,7 @@ async fn save(context: Context<'_>, status: &Status, etag: Option<&str>) -> Resu
         if failed.state.is_final() || failed.build.ending.is_some() {
             continue;
         }
-        let failure = failures::status_too_large(size, status_store::STATUS_MAX);
+        let failure = failures::status_too_large(size, crate::limits::STATUS_BYTES);
         apply(&mut failed, StepOutcome::Fail(failure), now);
         match status_store::save(aws, config, &failed, etag).await {
             Err(StoreError::TooLarge { .. }) => {}

@@ -7,13 +7,14 @@ use crate::image::plan::{self, Next};
 use crate::image::status::Status;
 use crate::image::task::TaskKind;
 use crate::image::words::CancelBy;
+use crate::limits;
 use crate::status_store::{self, Loaded, OpenMarker};
 
 use super::arrival::{Decision, decide};
 use super::build;
 use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::draft::{Draft, change, contended};
-use super::spec::{MANIFEST_MAX, ManifestRead, ManifestReader};
+use super::spec::{ManifestRead, ManifestReader};
 use super::step_context::{StepContext, retrying};
 
 /// How many steps are done for an image at once; no workflow has more that need no waiting.
@@ -45,7 +46,7 @@ async fn reconcile_now(
     let Context { aws, config, .. } = context;
     for _ in 0..CONFLICTS_MAX {
         let object = aws
-            .get_object(&config.bucket, key, Which::Current, MANIFEST_MAX)
+            .get_object(&config.bucket, key, Which::Current, limits::MANIFEST_BYTES)
             .await?;
         let before = status_store::load(aws, config, key).await?;
         let (object, before) = match (object, before) {

@@ -18,4 +18,3 @@ pub use context::{Context, Error, Outcome};
 pub(crate) use draft::change;
 pub use driver::reconcile;
 pub(crate) use driver::{STARTED_GRACE, not_observed, poll_task, polled, run_steps};
-pub use spec::MANIFEST_MAX;

@@ -8,12 +8,10 @@ use crate::image::outcome::{Accepted, Identity};
 use crate::image::ownership;
 use crate::image::status::{BundleVersion, ManifestVersion, Status};
 use crate::image::words::SourceKind;
+use crate::limits;
 use crate::manifest::image::{self, ImageManifest, Registration, Source, VirtualizationType};
 use crate::manifest::key::{Kind, kind};
 use crate::manifest::{Problem, bundle, sha256_hex};
-
-/// Largest manifest that is read, in bytes.
-pub const MANIFEST_MAX: u64 = crate::manifest::limits::MANIFEST_BYTES as u64;
 
 /// What a manifest asks for.
 #[derive(Debug)]
@@ -96,7 +94,7 @@ async fn content(
     };
     let object = context
         .aws
-        .get_object(&version.bucket, &version.key, which, MANIFEST_MAX)
+        .get_object(&version.bucket, &version.key, which, limits::MANIFEST_BYTES)
         .await?;
     Ok(object.and_then(|object| object.content))
 }

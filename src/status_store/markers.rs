@@ -7,9 +7,7 @@ use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
 use crate::image::status::ManifestVersion;
 use crate::keys;
-
-/// Largest resume point that is read: a time, and a key of at most 1024 bytes.
-const RESUME_POINT_MAX: u64 = 2048;
+use crate::limits;
 
 /// Says that this manifest's image is not finalized.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,15 +63,22 @@ pub async fn mark_finalized(
     aws.delete_if(&config.state_bucket, &key, etag).await
 }
 
-/// The manifests whose images are not finalized, the oldest marker first.
+/// The manifests whose images are not finalized, the oldest marker first. Of more than [`limits::OPEN_MARKERS`], those
+/// with the oldest: the others have their turn once some of these are finalized.
 ///
 /// # Errors
 /// If S3 fails.
 pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, AwsError> {
-    let mut objects = aws
-        .list_objects(&config.state_bucket, keys::OPEN_MARKERS)
-        .await?;
-    objects.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
+    let mut objects: Vec<ObjectInfo> = Vec::new();
+    aws.each_page(&config.state_bucket, keys::OPEN_MARKERS, |page| {
+        objects.extend(page);
+        if objects.len() >= 2 * limits::OPEN_MARKERS {
+            keep_oldest(&mut objects);
+        }
+        true
+    })
+    .await?;
+    keep_oldest(&mut objects);
     let marker = |object: ObjectInfo| {
         let manifest_key = keys::manifest_of_open(&object.key)?.to_owned();
         Some(OpenMarker {
@@ -83,6 +88,16 @@ pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, Aw
         })
     };
     Ok(objects.into_iter().filter_map(marker).collect())
+}
+
+/// Sorts markers by age, and drops what is too much to hold.
+fn keep_oldest(objects: &mut Vec<ObjectInfo>) {
+    objects.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
+    if objects.len() > limits::OPEN_MARKERS {
+        let left_out = objects.len() - limits::OPEN_MARKERS;
+        tracing::warn!(left_out, "too many images are open; the newest wait");
+        objects.truncate(limits::OPEN_MARKERS);
+    }
 }
 
 /// Says that the status of this manifest has a notice that is due.
@@ -147,7 +162,7 @@ pub async fn load_resume_point(
             &config.state_bucket,
             keys::RESUME_POINT,
             Which::Current,
-            RESUME_POINT_MAX,
+            limits::RESUME_POINT_BYTES,
         )
         .await?;
     let content = object.and_then(|object| object.content).unwrap_or_default();

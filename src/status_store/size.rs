@@ -2,10 +2,8 @@
 //! be read again would be lost.
 
 use crate::image::Status;
+use crate::limits::STATUS_BYTES;
 use crate::manifest::Problem;
-
-/// Largest status that is written and read. `notify` has 128 MiB, and a status is in it several times.
-pub const STATUS_MAX: usize = 512 * 1024;
 
 /// What is kept free while an image is under way, so that it can still fail, and say so: a notice has up to 60 KiB.
 const RESERVE: usize = 96 * 1024;
@@ -25,14 +23,14 @@ pub(super) enum Unwritable {
     NotJson(serde_json::Error),
 }
 
-/// A status as JSON of at most [`STATUS_MAX`] bytes: if need be, without its older history, the notices that were sent,
+/// A status as JSON of at most [`STATUS_BYTES`] bytes: if need be, without its older history, the notices that were sent,
 /// and the last of very many problems.
 pub(super) fn to_json(status: &Status) -> Result<Vec<u8>, Unwritable> {
     let is_ending = status.state.is_final() || status.build.ending.is_some();
     let limit = if is_ending {
-        STATUS_MAX
+        STATUS_BYTES
     } else {
-        STATUS_MAX - RESERVE
+        STATUS_BYTES - RESERVE
     };
     let mut content = serde_json::to_vec_pretty(status).map_err(Unwritable::NotJson)?;
     if content.len() <= limit {
@@ -99,7 +97,7 @@ mod tests {
 
     fn written(status: &Status) -> Status {
         let content = to_json(status).unwrap();
-        assert!(content.len() <= STATUS_MAX);
+        assert!(content.len() <= STATUS_BYTES);
         serde_json::from_slice(&content).unwrap()
     }
 
@@ -115,7 +113,7 @@ mod tests {
     #[test]
     fn old_history_goes_before_anything_else() {
         let mut large = status();
-        large.history[7].why = "x".repeat(STATUS_MAX);
+        large.history[7].why = "x".repeat(STATUS_BYTES);
         let written = written(&large);
         assert_eq!(written.history, large.history[40..]);
         assert_eq!(written.notices, large.notices);
@@ -135,8 +133,8 @@ mod tests {
     #[test]
     fn what_is_needed_is_never_dropped() {
         let mut large = status();
-        large.problems = vec![problem(STATUS_MAX)];
+        large.problems = vec![problem(STATUS_BYTES)];
         let unwritable = to_json(&large).unwrap_err();
-        assert!(matches!(unwritable, Unwritable::TooLarge(size) if size > STATUS_MAX));
+        assert!(matches!(unwritable, Unwritable::TooLarge(size) if size > STATUS_BYTES));
     }
 }

@@ -142,7 +142,19 @@ impl Lambda {
             ));
         };
         let _busy = self.inner.activity.begin();
-        let Ok(_room) = deployed.room.acquire().await else {
+        let room = match deployed.function.reserved_concurrency {
+            None => deployed.room.acquire().await.ok(),
+            Some(_) => match deployed.room.try_acquire() {
+                Ok(room) => Some(room),
+                Err(_) => {
+                    return Err(FunctionError::new(
+                        "TooManyRequestsException",
+                        "Rate Exceeded.",
+                    ));
+                }
+            },
+        };
+        let Some(_room) = room else {
             return Err(FunctionError::new(
                 "ServiceException",
                 "the world is closed",

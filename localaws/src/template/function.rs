@@ -54,7 +54,7 @@ pub(super) fn function(
         .map(|at| at.integer(0..=u32::MAX))
         .transpose()?;
     let invoke = asynchronous(&properties)?;
-    let (rules, schedules) = triggers::read(&properties)?;
+    let (rules, schedules) = triggers::read(&properties, &resource.rule_arns)?;
     Ok(Function {
         logical_id: resource.id.clone(),
         name: resource.names.name.clone(),

@@ -6,6 +6,7 @@
 //! Order of reading: `yaml`, `parameters`, `globals`, `resolve`, `resources` with `function` and `triggers`.
 
 mod conditions;
+mod event_rules;
 mod function;
 mod globals;
 mod names;
@@ -50,6 +51,17 @@ pub fn read(
     let resources = globals::merge(&template)?;
     let scope = resolve::Scope::new(&template, &resources, values, region, stack_name);
     resources::stack(&template, &scope)
+}
+
+/// The names of the parameters that a template has, in its order.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn parameter_names(yaml: &str) -> Result<Vec<String>, TemplateError> {
+    let template = yaml::parse(yaml).map_err(|problem| problem.at("the document"))?;
+    let parameters = template.get("Parameters").map(yaml::Node::entries);
+    let names = parameters.unwrap_or_default().iter();
+    Ok(names.map(|entry| entry.key.clone()).collect())
 }
 
 /// The sections of a template that are known here; `Rules` and `Hooks` are CloudFormation's, too.

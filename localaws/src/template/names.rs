@@ -29,6 +29,9 @@ pub(crate) fn partition(region: &str) -> &'static str {
     }
 }
 
+/// The type of the rules that SAM makes of a function's events.
+pub(super) const RULE: &str = "AWS::Events::Rule";
+
 /// Where the stack is.
 pub(super) struct Location<'a> {
     pub(super) partition: &'a str,
@@ -96,6 +99,10 @@ impl Names {
                 let arn = format!("arn:{partition}:iam::{ACCOUNT}:policy/{name}");
                 (arn.clone(), vec![("PolicyArn", arn)])
             }
+            RULE => (
+                name.clone(),
+                vec![("Arn", arn("events", &format!("rule/{name}")))],
+            ),
             _ => (
                 name.clone(),
                 vec![("Arn", arn("lambda", &format!("function:{name}")))],
@@ -106,6 +113,13 @@ impl Names {
             reference: Some(reference),
             attributes,
         }
+    }
+
+    /// An attribute that is known for every resource of this type.
+    pub(super) fn attribute(&self, name: &str) -> String {
+        let mut known = self.attributes.iter();
+        let found = known.find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
     }
 
     fn of_bucket(location: &Location<'_>, name: &str) -> Self {

@@ -192,8 +192,7 @@ impl<'a> Scope<'a> {
                 ..parameter.clone()
             }));
         }
-        let resource = self.created(line, name)?;
-        let reference = self.names(resource)?.reference;
+        let reference = self.names_of(line, name)?.reference;
         match reference {
             Some(reference) => Ok(Some(Node::text(line, reference))),
             None => Err(Problem::new(
@@ -275,7 +274,7 @@ impl<'a> Scope<'a> {
                 format!("Fn::GetAtt takes `Resource.Attribute`, not `{path}`"),
             ));
         };
-        let names = self.names(self.created(line, name)?)?;
+        let names = self.names_of(line, name)?;
         match names
             .attributes
             .iter()
@@ -294,6 +293,15 @@ impl<'a> Scope<'a> {
                 );
                 Err(Problem::new(line, problem))
             }
+        }
+    }
+
+    /// The names of a resource of this stack, or of a rule that SAM makes of a function's event.
+    fn names_of(&self, line: usize, name: &str) -> Result<Names, Problem> {
+        let is_in_template = self.resources.iter().any(|entry| entry.key == name);
+        match self.rule(name)? {
+            Some(rule) if !is_in_template => Ok(rule),
+            _ => self.names(self.created(line, name)?),
         }
     }
 

@@ -96,6 +96,7 @@ fn resource(entry: &Entry, scope: &Scope<'_>) -> Result<Option<Resource>, Templa
         names,
         metadata,
         properties,
+        rule_arns: scope.rule_arns(entry).map_err(fail)?,
     }))
 }
 

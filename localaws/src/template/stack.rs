@@ -127,26 +127,30 @@ pub struct Rule {
     pub input: Option<Value>,
     /// How often and how long a delivery is tried again.
     pub retry: Retry,
+    /// ARN of the queue that gets the events that are not delivered.
+    pub dead_letters: Option<String>,
 }
 
-/// An EventBridge Scheduler schedule of a function (`Type: ScheduleV2`).
+/// An EventBridge rule of a function that runs on a schedule (`Type: Schedule`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     /// Its name in the template.
     pub logical_id: String,
-    /// `rate(…)`, `cron(…)` or `at(…)`.
+    /// The rule's ARN.
+    pub arn: String,
+    /// `rate(…)` or `cron(…)`, in UTC.
     pub expression: String,
-    /// IANA time zone of the expression; UTC unless set.
-    pub time_zone: String,
     /// Whether it runs.
     pub enabled: bool,
-    /// Constant input; the Scheduler sends `{}` otherwise.
+    /// Constant input in place of the rule's `Scheduled Event`.
     pub input: Option<Value>,
     /// How often and how long a delivery is tried again.
     pub retry: Retry,
+    /// ARN of the queue that gets the events that are not delivered.
+    pub dead_letters: Option<String>,
 }
 
-/// `RetryPolicy` of a rule or schedule.
+/// `RetryPolicy` of a rule.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Retry {
     /// Further tries after the first.
@@ -156,7 +160,7 @@ pub struct Retry {
 }
 
 impl Default for Retry {
-    /// 185 tries in 24 hours (`RetryPolicy`, EventBridge and EventBridge Scheduler API References).
+    /// 185 tries in 24 hours (`RetryPolicy`, EventBridge API Reference).
     fn default() -> Self {
         Self {
             attempts: 185,

@@ -33,6 +33,13 @@ use crate::sts::Sts;
 use crate::template;
 use crate::template::stack::Stack;
 
+/// Concurrent executions of an account in one Region ("Lambda quotas", Lambda Developer Guide).
+const ACCOUNT_CONCURRENCY: u32 = 1000;
+
+/// What of them cannot be reserved: it is for all functions that reserve nothing ("Configuring reserved concurrency for a
+/// function", Lambda Developer Guide).
+const UNRESERVED_CONCURRENCY: u32 = 100;
+
 /// Settings of a world to be. See [`World::builder`].
 #[derive(Debug)]
 pub struct Builder {
@@ -176,15 +183,14 @@ impl Builder {
             &self.stack_name,
         )?;
         check_destinations(&stack)?;
+        check_concurrency(&stack)?;
         let schedules = if self.schedules {
             expressions(&stack)?
         } else {
             Vec::new()
         };
         let directory = Directory::open(self.directory.as_deref())?;
-        let partition = template::partition(&self.region);
-        let iam = Iam::new(&stack, &self.stack_name, partition, &self.users)?;
-        let (services, events) = self.services(&directory, iam)?;
+        let (services, events) = self.services(&directory, &stack)?;
         let services = Arc::new(services);
         make(&services, &stack, &self.region).await?;
 
@@ -212,10 +218,15 @@ impl Builder {
             lambda.clone(),
         ));
         for (expression, schedule, function) in schedules {
-            tasks.spawn(schedule_runner::run(
-                expression,
+            let scheduled = schedule_runner::Scheduled {
                 schedule,
                 function,
+                region: services.region.clone(),
+                ids: services.ids.clone(),
+            };
+            tasks.spawn(schedule_runner::run(
+                expression,
+                scheduled,
                 services.clock,
                 lambda.clone(),
             ));
@@ -239,8 +250,10 @@ impl Builder {
     fn services(
         &self,
         directory: &Directory,
-        iam: Iam,
+        stack: &Stack,
     ) -> Result<(Services, mpsc::UnboundedReceiver<Event>), WorldError> {
+        let partition = template::partition(&self.region);
+        let iam = Iam::new(stack, &self.stack_name, partition, &self.users)?;
         let made = |name: &str| {
             let path = directory.path().join(name);
             std::fs::create_dir_all(&path).map_err(|source| WorldError::Directory {
@@ -309,6 +322,24 @@ fn check_destinations(stack: &Stack) -> Result<(), WorldError> {
     Ok(())
 }
 
+/// What Lambda says of more reserved concurrency than an account has to give (`PutFunctionConcurrency`, "Reserving
+/// concurrency", Lambda Developer Guide).
+fn check_concurrency(stack: &Stack) -> Result<(), WorldError> {
+    let mut left = ACCOUNT_CONCURRENCY - UNRESERVED_CONCURRENCY;
+    for function in &stack.functions {
+        let reserved = function.reserved_concurrency.unwrap_or(0);
+        left = left
+            .checked_sub(reserved)
+            .ok_or_else(|| WorldError::Resource {
+                what: format!("function `{}`", function.name),
+                problem: format!(
+                    "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_CONCURRENCY}]. (It reserves {reserved} of the account's {ACCOUNT_CONCURRENCY})"
+                ),
+            })?;
+    }
+    Ok(())
+}
+
 type Scheduled = (Expression, crate::template::stack::Schedule, String);
 
 fn expressions(stack: &Stack) -> Result<Vec<Scheduled>, WorldError> {
@@ -320,11 +351,9 @@ fn expressions(stack: &Stack) -> Result<Vec<Scheduled>, WorldError> {
             .filter(|schedule| schedule.enabled)
         {
             let expression =
-                Expression::parse(&schedule.expression, &schedule.time_zone).map_err(|error| {
-                    WorldError::Schedule {
-                        schedule: schedule.logical_id.clone(),
-                        problem: error.to_string(),
-                    }
+                Expression::parse(&schedule.expression).map_err(|error| WorldError::Schedule {
+                    schedule: schedule.logical_id.clone(),
+                    problem: error.to_string(),
                 })?;
             found.push((expression, schedule.clone(), function.logical_id.clone()));
         }

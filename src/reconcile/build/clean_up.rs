@@ -13,6 +13,7 @@ use crate::image::plan::{CLEAN_UP_GRACE, VISIBILITY_GRACE};
 use crate::image::status::Orphan;
 use crate::image::task::TaskKind;
 use crate::image::words::{SourceKind, WaitReason};
+use crate::limits;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::{StepContext, retrying};
 
@@ -188,7 +189,10 @@ async fn bundle(step: &StepContext<'_>) -> Result<Option<Leftover>, Error> {
     }
     let prefix = format!("{}.", start_task::bundle_prefix(step));
     let bucket = &step.config().state_bucket;
-    let objects = step.aws().list_objects(bucket, &prefix).await?;
+    let objects = step
+        .aws()
+        .list_objects(bucket, &prefix, limits::BUNDLE_OBJECTS)
+        .await?;
     Ok((!objects.is_empty()).then_some(Leftover::Objects(prefix)))
 }
 
@@ -198,7 +202,10 @@ async fn delete(step: &StepContext<'_>, leftover: &Leftover) -> Result<(), AwsEr
         Leftover::Snapshot(id) => absent_is_fine(step.aws().delete_snapshot(id).await),
         Leftover::Objects(prefix) => {
             let bucket = &step.config().state_bucket;
-            for object in step.aws().list_objects(bucket, prefix).await? {
+            let objects = step
+                .aws()
+                .list_objects(bucket, prefix, limits::BUNDLE_OBJECTS);
+            for object in objects.await? {
                 step.aws().delete_object(bucket, &object.key).await?;
             }
             Ok(())

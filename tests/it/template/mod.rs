@@ -224,13 +224,16 @@ fn the_template_does_not_retry_ticks() {
         Retry::default()
     );
     assert_eq!(function(&stack, "AdvanceTasks").rules[0].retry, once);
+    let tick = Retry {
+        attempts: 2,
+        ..once
+    };
     let schedules: Vec<_> = function(&stack, "AdvanceTasks")
         .schedules
         .iter()
         .map(|s| {
             (
                 s.expression.as_str(),
-                s.time_zone.as_str(),
                 s.enabled,
                 s.input.clone().unwrap(),
                 s.retry,
@@ -240,22 +243,40 @@ fn the_template_does_not_retry_ticks() {
     assert_eq!(
         schedules,
         [
-            (
-                "rate(1 minute)",
-                "UTC",
-                true,
-                json!({"task": "advance"}),
-                once
-            ),
-            (
-                "rate(15 minutes)",
-                "UTC",
-                true,
-                json!({"task": "sweep"}),
-                once
-            ),
+            ("rate(1 minute)", true, json!({"task": "advance"}), tick),
+            ("rate(15 minutes)", true, json!({"task": "sweep"}), tick),
         ]
     );
+}
+
+#[test]
+fn the_concurrency_of_register_image_is_limited_only_if_somebody_says_so() {
+    let stack = deployed(&[("RegisterImageConcurrency", "25")]);
+    let reserved = stack.functions.iter().map(|it| it.reserved_concurrency);
+    assert_eq!(reserved.collect::<Vec<_>>(), [Some(25), None, None]);
+}
+
+#[test]
+fn the_queue_of_failed_events_takes_them_from_each_rule_that_has_it() {
+    let stack = deployed(&[]);
+    let queue = Some(&stack.queues[0].arn);
+    let mut rules = Vec::new();
+    for function in &stack.functions {
+        let of_rules = function.rules.iter();
+        let of_rules = of_rules.map(|rule| (&rule.logical_id, &rule.dead_letters));
+        let schedules = function.schedules.iter();
+        let schedules = schedules.map(|it| (&it.logical_id, &it.dead_letters));
+        let with_queue = of_rules.chain(schedules);
+        let with_queue = with_queue.filter(|(_, dead_letters)| dead_letters.as_ref() == queue);
+        rules
+            .extend(with_queue.map(|(id, _)| format!("- !GetAtt {}{id}.Arn", function.logical_id)));
+    }
+    let after = TEMPLATE.split_once("aws:SourceArn:\n").unwrap().1.lines();
+    let mut allowed: Vec<&str> = after.map(str::trim).take(rules.len() + 1).collect();
+    assert_eq!(allowed.pop(), Some(""), "more rules than have the queue");
+    rules.sort();
+    allowed.sort_unstable();
+    assert_eq!(allowed, rules);
 }
 
 #[test]
@@ -273,6 +294,7 @@ fn parameters_are_checked_by_their_own_rules() {
         ),
         ("BundleKeyParameter", "bundle-key", "with a slash in front"),
         ("VmImportRole", "arn:aws:iam::1:role/x", "not its ARN"),
+        ("RegisterImageConcurrency", "0", "A whole number from 1"),
         ("NotifyStarted", "yes", "AllowedValues are true, false"),
         ("Unheard", "x", "Known: NotificationEmail, BucketName"),
     ] {
