@@ -220,7 +220,6 @@ fn the_template_grants_what_is_named_and_nothing_else() {
         "ReadSourceBuckets",
         "ListSourceBuckets",
         "StoreInStoreBuckets",
-        "ListStoreBuckets",
         "UseKeysThroughEc2",
         "LendKeysToVolumes",
         "BundleInstances",
