@@ -11,6 +11,7 @@ use super::connect::Aws;
 use super::ec2::{filter, incomplete, non_empty, percent, without_retries};
 use super::error::AwsError;
 use crate::image::observed::ObservedTask;
+use crate::keys::bundle_manifest_key;
 
 /// BundleInstance's parameters: what is bundled, and the permission to upload it to S3.
 #[derive(Clone, PartialEq, Eq)]
@@ -157,7 +158,11 @@ fn redacted(error: AwsError, params: &BundledInstance) -> AwsError {
 fn observed(task: BundleTask) -> ObservedTask {
     let object = task.storage.and_then(|storage| {
         let s3 = storage.s3?;
-        Some(format!("s3://{}/{}.manifest.xml", s3.bucket?, s3.prefix?))
+        Some(format!(
+            "s3://{}/{}",
+            s3.bucket?,
+            bundle_manifest_key(&s3.prefix?)
+        ))
     });
     let (code, message) = task
         .bundle_task_error

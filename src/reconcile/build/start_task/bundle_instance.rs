@@ -84,7 +84,7 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
 /// A bundle whose task is no longer listed.
 async fn finished(step: &StepContext<'_>, prefix: &str) -> Result<Option<ObservedTask>, Error> {
     let bucket = &step.config().state_bucket;
-    let key = format!("{prefix}.manifest.xml");
+    let key = keys::bundle_manifest_key(prefix);
     let found = step.aws().head_object(bucket, &key).await?;
     Ok(found.map(|_| ObservedTask {
         id: "bun-unknown".to_owned(),
