@@ -81,7 +81,12 @@ fn the_world_and_the_application_do_not_know_each_other() {
         lines_with(
             &["localaws"],
             &["src"],
-            &["src/cli", "src/bin/amiwright.rs"]
+            &[
+                "src/cli/local.rs",
+                "src/cli/local_stack.rs",
+                "src/cli/demo.rs",
+                "src/cli/demo"
+            ]
         ),
         NOTHING
     );
