@@ -13,6 +13,9 @@ pub const MANIFEST_BYTES: u64 = limits::MANIFEST_BYTES as u64;
 /// status is in it several times.
 pub const STATUS_BYTES: usize = 512 * 1024;
 
+/// Bytes of the largest open marker that is read: a first line with a digest and times, and the draft of a status.
+pub const MARKER_BYTES: u64 = STATUS_BYTES as u64 + 2048;
+
 /// Bytes of the largest resume point that is read: a time, and a key of at most 1,024 bytes ("Object key naming
 /// guidelines", S3 User Guide).
 pub const RESUME_POINT_BYTES: u64 = 2048;

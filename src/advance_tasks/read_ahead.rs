@@ -12,9 +12,10 @@ use crate::status_store::{Loaded, OpenMarker};
 /// seconds. One connection each; fewer images need fewer.
 pub(super) const AT_ONCE: usize = 32;
 
-/// What all statuses that are held may have, in KiB of JSON: [`AT_ONCE`] of the largest. One that the functions wrote
-/// takes some three times that, one that somebody forged ten times (`benches/limits.py`): most of the function's memory.
-const CAPACITY_KIB: usize = 16 * 1024;
+/// What all statuses that are held may have, in KiB of JSON: room for [`AT_ONCE`] that are being read, each of which may
+/// turn out to be the largest, and a quarter more for those that were. One that the functions wrote takes some three
+/// times its JSON, one that somebody forged ten times (`benches/limits.py`): most of the function's memory.
+const CAPACITY_KIB: usize = 20 * 1024;
 
 /// What one status has at most: assumed until it was read.
 const LARGEST_KIB: usize = limits::STATUS_BYTES.div_ceil(1024);

@@ -9,7 +9,7 @@ mod polled;
 
 use jiff::Timestamp;
 
-pub use arrival::{note_repetition, note_settings_changed, open};
+pub use arrival::{note_repetition, note_settings_changed, open, recover};
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
 

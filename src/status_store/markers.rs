@@ -3,8 +3,10 @@
 
 use jiff::Timestamp;
 
+use super::document::{StoreError, read_status, written_status};
 use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
+use crate::image::Status;
 use crate::image::status::ManifestVersion;
 use crate::keys;
 use crate::limits;
@@ -36,7 +38,7 @@ pub async fn mark_open(
     known: Option<&str>,
     now: Timestamp,
 ) -> Result<Saved, AwsError> {
-    let content = format!("{} {} {now}\n", version.sha256, version.uploaded_at).into_bytes();
+    let content = first_line(version, now).into_bytes();
     let key = keys::open_key(&version.key);
     let created = aws.put_if(&config.state_bucket, &key, content.clone(), None);
     match (created.await?, known) {
@@ -46,6 +48,79 @@ pub async fn mark_open(
         }
         (saved, _) => Ok(saved),
     }
+}
+
+/// Marks an image as not finalized that has no status yet, right before the first call that makes something for it. The
+/// marker holds the status as it is then, its draft: what that call makes can be found should the invocation die before
+/// it writes the status. Returns the marker's `ETag`, or that another invocation has marked it.
+///
+/// # Errors
+/// If S3 fails, or the draft is too large.
+pub async fn mark_open_with_draft(
+    aws: &Aws,
+    config: &Config,
+    draft: &Status,
+    now: Timestamp,
+) -> Result<Saved, StoreError> {
+    let version = &draft.manifest;
+    let key = keys::open_key(&version.key);
+    let mut content = first_line(version, now).into_bytes();
+    content.extend(written_status(&config.state_bucket, &key, draft)?);
+    Ok(aws
+        .put_if(&config.state_bucket, &key, content, None)
+        .await?)
+}
+
+fn first_line(version: &ManifestVersion, now: Timestamp) -> String {
+    format!("{} {} {now}\n", version.sha256, version.uploaded_at)
+}
+
+/// The draft that an open marker holds; none if it holds none, or is not the same any more. A draft is read as strictly
+/// as a status, and has to be what [`mark_open_with_draft`] writes: one of this manifest, before anything was made.
+///
+/// # Errors
+/// If S3 fails, or what it holds is not such a draft.
+pub async fn load_draft(
+    aws: &Aws,
+    config: &Config,
+    marker: &OpenMarker,
+) -> Result<Option<Status>, StoreError> {
+    let key = keys::open_key(&marker.manifest_key);
+    let which = Which::Unchanged(&marker.etag);
+    let object = aws.get_object(&config.state_bucket, &key, which, limits::MARKER_BYTES);
+    let Some(object) = object.await? else {
+        return Ok(None);
+    };
+    let unusable = |reason: String| StoreError::UnusableMarker {
+        bucket: config.state_bucket.clone(),
+        key: key.clone(),
+        reason,
+    };
+    let Some(content) = object.content else {
+        return Err(unusable(format!("it has {} bytes", object.info.size)));
+    };
+    let end = content.iter().position(|byte| *byte == b'\n');
+    let draft = end.map_or(&[][..], |end| &content[end + 1..]);
+    if draft.is_empty() {
+        return Ok(None);
+    }
+    let draft = match read_status(&config.state_bucket, &key, draft) {
+        Err(StoreError::Unreadable { reason, .. }) => return Err(unusable(reason)),
+        draft => draft?,
+    };
+    let manifest = &draft.manifest;
+    if (&manifest.bucket, &manifest.key) != (&config.bucket, &marker.manifest_key) {
+        return Err(unusable(format!("it is about {}", manifest.uri())));
+    }
+    let build = &draft.build;
+    let is_draft = !draft.state.is_final()
+        && build.step.creates()
+        && build.tasks.is_empty()
+        && draft.regions.is_empty();
+    if !is_draft {
+        return Err(unusable(format!("it holds {}", draft.place())));
+    }
+    Ok(Some(draft))
 }
 
 /// Deletes the open marker of a finalized image if it still has this `ETag`, and says whether it is gone: another version
