@@ -8,8 +8,9 @@ use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::text::{plain, span};
 use crate::image::message::{advice, wait_text};
 use crate::image::notice::Notice;
-use crate::image::status::{Failure, Status};
+use crate::image::status::{Change, Condition, ConditionStatus, Failure, Status};
 use crate::image::task::{Task, polling_interval};
+use crate::manifest::location::s3_uri;
 
 /// Writes all that is known of an image.
 pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
@@ -32,6 +33,12 @@ pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io:
         }
         if status.problems_omitted > 0 {
             writeln!(out, "  and {} more", status.problems_omitted)?;
+        }
+    }
+    if !status.conditions.is_empty() {
+        writeln!(out, "\nConditions")?;
+        for condition in &status.conditions {
+            write_condition(condition, out)?;
         }
     }
     if !status.notices.is_empty() {
@@ -74,14 +81,20 @@ fn facts(status: &Status, now: Timestamp) -> Vec<Fact> {
     facts.extend(sources(status));
     facts.push(("Uploaded", status.manifest.uploaded_at.to_string()));
     let version = status.manifest.version_id.iter();
-    facts.extend(version.map(|version| ("Version", version.clone())));
+    facts.extend(version.map(|version| ("Version id", version.clone())));
     facts.push(("SHA-256", status.manifest.sha256.clone()));
     facts
 }
 
 /// What is being done since when, or what it waits for, and who wants it cancelled.
 fn activity(status: &Status, now: Timestamp) -> Vec<Fact> {
-    let mut facts = vec![("Since", status.build.step_since.to_string())];
+    // The step of a final image may have begun long before its end.
+    let place = status.place();
+    let reached = |change: &&Change| change.to == place && change.from != place;
+    let mut changes = status.history.iter().rev();
+    let ended_at = changes.find(reached).filter(|_| status.state.is_final());
+    let since = ended_at.map_or(status.build.step_since, |change| change.at);
+    let mut facts = vec![("Since", since.to_string())];
     match &status.build.waiting {
         Some(waiting) => facts.push(("Waiting", wait_text(&waiting.reason))),
         None if !status.state.is_final() => facts.push(("Now", summary_with_age(status, now))),
@@ -125,14 +138,14 @@ fn sources(status: &Status) -> Vec<Fact> {
         facts.push(("Source", source.to_string()));
     }
     if let Some(bundle) = &status.build.bundle {
-        facts.push(("Bundle", format!("s3://{}/{}", bundle.bucket, bundle.key)));
+        facts.push(("Bundle", s3_uri(&bundle.bucket, &bundle.key)));
     }
     if let Some(object) = &status.build.object {
-        let address = format!("s3://{}/{}", object.bucket, object.key);
+        let address = s3_uri(&object.bucket, &object.key);
         facts.push(("Object", format!("{address} ({} bytes)", object.size)));
     }
     if let Some(store) = &status.store {
-        facts.push(("Stored in", format!("s3://{}", store.bucket)));
+        facts.push(("Stored in", s3_uri(&store.bucket, "")));
     }
     facts
 }
@@ -208,6 +221,20 @@ fn write_failure(status: &Status, failure: &Failure, out: &mut dyn Write) -> io:
         "  what to do {}",
         plain(&advice::hint(status, failure))
     )
+}
+
+fn write_condition(condition: &Condition, out: &mut dyn Write) -> io::Result<()> {
+    let holds = match condition.status {
+        ConditionStatus::True => "true",
+        ConditionStatus::False => "false",
+        ConditionStatus::Unknown => "unknown",
+    };
+    let (since, kind) = (condition.since, condition.kind);
+    let mut reason = condition.reason.clone();
+    if !condition.message.is_empty() {
+        reason = format!("{reason}: {}", condition.message);
+    }
+    writeln!(out, "  {since}  {kind:<7} {holds:<7} {}", plain(&reason))
 }
 
 fn sending(notice: &Notice) -> String {

@@ -11,6 +11,7 @@ use crate::image::status::Failure;
 use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::{FailureKind, WaitReason};
 use crate::keys;
+use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::{StepContext, failure};
 use crate::upload_policy::{self, BundleKey, POLICY_LIFE};
@@ -89,7 +90,7 @@ async fn finished(step: &StepContext<'_>, prefix: &str) -> Result<Option<Observe
     Ok(found.map(|_| ObservedTask {
         id: "bun-unknown".to_owned(),
         state: "complete".to_owned(),
-        object: Some(format!("s3://{bucket}/{key}")),
+        object: Some(s3_uri(bucket, &key)),
         ..ObservedTask::default()
     }))
 }
