@@ -2,8 +2,9 @@
 //!
 //! An image manifest passes through these steps, and every step adds to the problems instead of stopping at the first:
 //! [`read`] ([`yaml`] or [`json`]: text to a [`document`], a tree with positions), [`decode`] (tree to the types of
-//! [`spec`]), [`rules`] (what EC2 would refuse), [`not_built`] (what this version cannot do yet). [`image`] goes through
-//! them; [`bundle`] does the same for bundle manifests, and [`disk_format`] looks into the object that a manifest names.
+//! [`spec`]), [`rules`] (what EC2 would refuse), [`guardrails`] (what the stack's owner has not opened), [`not_built`]
+//! (what this version cannot do yet). [`image`] goes through them; [`bundle`] does the same for bundle manifests, and
+//! [`disk_format`] looks into the object that a manifest names.
 //!
 //! A module uses only those before it in this list; `tests/it/structure.rs` of the workspace holds it to that.
 
@@ -30,6 +31,7 @@ mod spec;
 mod decode;
 mod rules;
 
+pub mod guardrails;
 mod not_built;
 
 pub mod bundle;

@@ -246,6 +246,8 @@ fn seed(world: &World) {
             name: "base".to_owned(),
             snapshot_id: SNAPSHOT.to_owned(),
             volume_size: SNAPSHOT_SIZE,
+            owner_id: None,
+            owner_alias: None,
         };
         world.ec2().seed_image(there, image);
     }

@@ -55,6 +55,27 @@ fn is_asked_again(status: &Status, uploaded_at: Timestamp) -> bool {
     is_gone || cancelled || (is_about_object && is_again)
 }
 
+/// Whether a manifest that was rejected may pass when it is uploaded again: the stack's owner may have opened meanwhile
+/// what it asks for, or EC2 may say now that its sources are of owners that are allowed.
+fn may_pass_now(
+    context: Context<'_>,
+    object: &Object,
+    status: &Status,
+    upload: &ManifestVersion,
+) -> bool {
+    let is_again = upload.uploaded_at > status.manifest.last_uploaded_at();
+    let (true, State::Rejected, Some(content)) =
+        (is_again, status.state, object.content.as_deref())
+    else {
+        return false;
+    };
+    let is_about_manifest = matches!(
+        status.build.step,
+        Step::CheckManifest | Step::StartTask | Step::RegisterImage
+    );
+    is_about_manifest && Spec::parse(upload, content, &context.config.guardrails).is_ok()
+}
+
 /// What is to be done about what is at a manifest's key.
 pub(super) enum Decision {
     /// Nothing new at the key.
@@ -94,6 +115,7 @@ pub(super) async fn decide(
     let has_image = !status.regions.is_empty();
     if status.retry.is_some()
         || is_asked_again(status, upload.uploaded_at)
+        || may_pass_now(context, object, status, &upload)
         || (!same_content && !has_image)
     {
         return Ok(start(context, Some(before), upload));
@@ -154,7 +176,7 @@ async fn compare(
             Change::Version
         });
     };
-    let Ok(spec) = Spec::parse(upload, content) else {
+    let Ok(spec) = Spec::parse(upload, content, &context.config.guardrails) else {
         return Ok(if same_content {
             Change::None
         } else {

@@ -9,7 +9,10 @@ use crate::image::ownership;
 use crate::image::status::{BundleVersion, ManifestVersion, Status};
 use crate::image::words::SourceKind;
 use crate::limits;
-use crate::manifest::image::{self, ImageManifest, Registration, Source, VirtualizationType};
+use crate::manifest::guardrails::Guardrails;
+use crate::manifest::image::{
+    self, ImageManifest, NamedSource, Registration, Source, VirtualizationType,
+};
 use crate::manifest::key::{Kind, kind};
 use crate::manifest::{Problem, bundle, sha256_hex};
 
@@ -64,7 +67,7 @@ impl<'a> ManifestReader<'a> {
         {
             let read = match content(context, version, self.at_hand).await? {
                 None => ManifestRead::Gone,
-                Some(content) => match Spec::parse(version, &content) {
+                Some(content) => match Spec::parse(version, &content, &context.config.guardrails) {
                     Ok(spec) => ManifestRead::Spec(spec),
                     Err(problems) => ManifestRead::Invalid(problems),
                 },
@@ -101,11 +104,15 @@ async fn content(
 
 impl Spec {
     /// Reads a manifest of either kind. Its dates are judged by the time it was uploaded: what was accepted then
-    /// is not refused by a later attempt.
-    pub(super) fn parse(version: &ManifestVersion, content: &[u8]) -> Result<Self, Vec<Problem>> {
+    /// is not refused by a later attempt. What it may ask for is judged by what the stack allows now.
+    pub(super) fn parse(
+        version: &ManifestVersion,
+        content: &[u8],
+        guardrails: &Guardrails,
+    ) -> Result<Self, Vec<Problem>> {
         match kind(&version.key) {
             Some(Kind::Bundle) => bundle::parse(content).map(|_| Self::Bundle),
-            _ => image::parse(&version.key, content, version.uploaded_at)
+            _ => image::parse_within(&version.key, content, version.uploaded_at, guardrails)
                 .map(|image| Self::Image(Box::new(image))),
         }
     }
@@ -132,6 +139,14 @@ impl Spec {
         match self {
             Self::Image(image) => Some(&image.build.source),
             Self::Bundle => None,
+        }
+    }
+
+    /// The snapshots and the AMI that it names.
+    pub(super) fn named_sources(&self) -> &[NamedSource] {
+        match self {
+            Self::Image(image) => &image.named_sources,
+            Self::Bundle => &[],
         }
     }
 

@@ -24,6 +24,7 @@ impl Ec2 {
             state_message: None,
             description: snapshot.description,
             owner_id: snapshot.owner_id.unwrap_or_else(|| ACCOUNT.to_owned()),
+            shared: snapshot.shared,
             encrypted: snapshot.encrypted,
             kms_key_id: None,
             product_codes: snapshot.product_codes,
@@ -48,7 +49,7 @@ impl Ec2 {
         id
     }
 
-    /// Puts an available image of this account into a Region, in the place of one with the same id, and gives its id.
+    /// Puts an available image into a Region, in the place of one with the same id, and gives its id.
     pub fn seed_image(&self, region: &str, image: SeedImage) -> String {
         let now = self.service.clock.now();
         let mut store = self.service.store();
@@ -76,7 +77,11 @@ fn seeded(id: String, image: SeedImage) -> Image {
         delete_on_termination: true,
         encrypted: false,
     };
+    let owner_id = image.owner_id.unwrap_or_else(|| ACCOUNT.to_owned());
     Image {
+        location: format!("{owner_id}/{}", image.name),
+        owner_id,
+        owner_alias: image.owner_alias,
         state: ImageState::Available,
         root_device_name: Some(ROOT.to_owned()),
         block_device_mappings: vec![BlockDeviceMapping {

@@ -2,6 +2,7 @@
 
 mod digests;
 mod good;
+mod guardrails;
 mod hostile;
 mod rules;
 
@@ -51,7 +52,7 @@ fn refused_as(key: &str, bytes: &[u8], expected: &[&str]) {
 
 /// [`parse`] without the list of what is not built.
 fn parse_whole(key: &str, bytes: &[u8], now: Timestamp) -> Result<ImageManifest, Vec<Problem>> {
-    check(key, bytes, now, false)
+    check(key, bytes, now, &Guardrails::open(), false)
 }
 
 #[track_caller]

@@ -209,7 +209,7 @@ fn for_unreadable(status: &Status, why: UnreadableReason) -> String {
         UnreadableReason::AccessDenied => {
             let advice = format!(
                 "upload the {what} beside its manifest, name it there and upload the manifest again; or name its bucket in \
-                 the stack's parameter OtherBuckets, so that the function's role has s3:GetObject and s3:ListBucket on it \
+                 the stack's parameter SourceBuckets, so that the function's role has s3:GetObject and s3:ListBucket on it \
                  (the bucket's own policy counts, too)"
             );
             and_retry(status, &advice)

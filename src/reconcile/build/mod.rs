@@ -8,6 +8,7 @@ mod check_object;
 mod clean_up;
 mod probe_task;
 mod register_image;
+mod source_owners;
 mod start_task;
 mod store_image;
 mod tag_imported;

@@ -1,6 +1,6 @@
 //! `register-image`: look, create, and look again where the answer leaves a doubt.
 
-use super::check_bundle;
+use super::{check_bundle, source_owners};
 use crate::aws::{AwsError, Registered, Remedy};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
@@ -26,7 +26,12 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         return Ok(outcome);
     }
     match step.manifest {
-        ManifestRead::Spec(spec) if !replaced => create(&step, &spec.registered(step.status)).await,
+        ManifestRead::Spec(spec) if !replaced => {
+            if let Some(outcome) = source_owners::check(&step, spec).await? {
+                return Ok(outcome);
+            }
+            create(&step, &spec.registered(step.status)).await
+        }
         ManifestRead::Invalid(problems) if !replaced => Ok(StepOutcome::Reject(problems.clone())),
         _ => Ok(manifest_gone(&step)),
     }

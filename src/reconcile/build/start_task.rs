@@ -9,7 +9,7 @@ mod request;
 
 pub(super) use bundle_instance::prefix as bundle_prefix;
 
-use super::check_object;
+use super::{check_object, source_owners};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::ownership::Lookup;
@@ -43,7 +43,14 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
 
 async fn start(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
     match spec.source() {
-        Some(Source::Disk(disk)) => import::disk(step, spec, disk).await,
+        Some(Source::Disk(disk)) => {
+            // Its other volumes may be somebody else's, which is better said before hours of importing than after.
+            if let Some(outcome) = source_owners::check(step, spec).await? {
+                let found = adopt(step).await?;
+                return Ok(found.unwrap_or(outcome));
+            }
+            import::disk(step, spec, disk).await
+        }
         Some(Source::Vm(vm)) => import::vm(step, spec, vm).await,
         Some(Source::Instance(instance)) => bundle_instance::start(step, &instance.id).await,
         Some(Source::Stored(_)) => image::restore(step, spec).await,

@@ -5,6 +5,7 @@ use crate::aws::{AwsError, Remedy};
 use crate::image::observed::ObservedTask;
 use crate::image::outcome::{Claim, Evidence, Origin, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::status::Failure;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
 use crate::manifest::location::s3_uri;
@@ -19,6 +20,10 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         return Ok(StepOutcome::Unchanged);
     };
     let id = &region.image;
+    // The bucket comes from the status, and the stack's owner may have closed it meanwhile.
+    if !step.config().guardrails.store_buckets.allows(&store.bucket) {
+        return Ok(StepOutcome::Fail(not_allowed(&store.bucket, id)));
+    }
     if step.claimed {
         return Ok(ask(&step, &store.bucket, id).await);
     }
@@ -56,6 +61,16 @@ async fn ask(step: &StepContext<'_>, bucket: &str, id: &str) -> StepOutcome {
         Err(error) if error.remedy == Remedy::Never => refused(error),
         Err(error) => StepOutcome::Wait(retrying(&error)),
     }
+}
+
+fn not_allowed(bucket: &str, id: &str) -> Failure {
+    let action = ACTION.to_owned();
+    let message = format!(
+        "the bucket {bucket} is not among those that AMIs are stored in: the stack's owner adds arn:aws:s3:::{bucket} to \
+         the parameter StoreBuckets"
+    );
+    let doing = format!("storing the AMI {id}");
+    Failure::new(FailureKind::RequestRefused { action }, doing, message)
 }
 
 fn refused(error: AwsError) -> StepOutcome {

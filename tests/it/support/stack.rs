@@ -24,6 +24,8 @@ pub(crate) const BUNDLE_KEY: &str = "/amiwright/bundle-key";
 /// A long-lived key, as AWS's documentation has it.
 pub(crate) const KEY_ID: &str = "AKIDEXAMPLE";
 pub(crate) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+/// The stack's own bucket, which tests store AMIs in.
+const STORE_BUCKET: &str = "arn:aws:s3:::local-bucket";
 pub(crate) const EMAIL: &str = "ops@example.com";
 
 /// A world, its bucket, and a snapshot to make images from.
@@ -47,6 +49,7 @@ impl TestStack {
             .template(include_str!("../../../template.yaml"))
             .parameter("NotificationEmail", EMAIL)
             .parameter("BundleKeyParameter", BUNDLE_KEY)
+            .parameter("StoreBuckets", STORE_BUCKET)
             .region(REGION)
             .epoch("2026-11-21T10:00:00Z".parse().unwrap())
             .functions(FunctionRunner::InProcess(handler()));

@@ -45,6 +45,11 @@ fn the_template_grants_no_more_than_is_needed() {
             let text = statement.to_string();
             assert!(statement["Sid"].is_string(), "{text}");
             assert!(!statement["Action"].to_string().contains('*'), "{text}");
+            // What is copied may be in any Region.
+            if statement["Sid"] == "SeeWhoOwnsSources" {
+                assert_eq!(statement["Action"], "ec2:DescribeImages");
+                continue;
+            }
             // Only what takes no resource may have all of them, and then its Region is pinned.
             if statement["Resource"] == "*" {
                 assert!(
@@ -141,18 +146,22 @@ fn the_template_touches_only_what_is_its_own() {
                 "arn:aws:s3:::amiwright-statebucket/open/*",
                 "arn:aws:s3:::amiwright-statebucket/due/*",
                 "arn:aws:s3:::amiwright-statebucket/bundles/*",
-                "arn:aws:s3:::mine/ami-*.bin"
             ]
         );
     }
 }
 
+const KEY: &str = "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
 #[test]
 fn the_template_grants_what_is_named_and_nothing_else() {
     let optional = [
-        "ReadOtherBuckets",
-        "ListOtherBuckets",
-        "StoreInOtherBuckets",
+        "ReadSourceBuckets",
+        "ListSourceBuckets",
+        "StoreInStoreBuckets",
+        "ListStoreBuckets",
+        "UseKeysThroughEc2",
+        "LendKeysToVolumes",
         "ReadTheBundleKey",
         "DecryptTheBundleKey",
     ];
@@ -162,7 +171,9 @@ fn the_template_grants_what_is_named_and_nothing_else() {
         assert_eq!(found, None, "nothing is named");
     }
     let stack = deployed(&[
-        ("OtherBuckets", "arn:aws:s3:::disks,arn:aws:s3:::archive"),
+        ("SourceBuckets", "arn:aws:s3:::disks,arn:aws:s3:::machines"),
+        ("StoreBuckets", "arn:aws:s3:::archive,arn:aws:s3:::mine"),
+        ("KmsKeys", KEY),
         ("BundleKeyParameter", "/amiwright/bundle-key"),
         ("VmImportRole", "images-import"),
         ("NotifyStarted", "true"),
@@ -171,19 +182,31 @@ fn the_template_grants_what_is_named_and_nothing_else() {
     let resource = |sid: &str| statement(function, sid)["Resource"].clone();
     let parameter = "arn:aws:ssm:us-east-1:000000000000:parameter/amiwright/bundle-key";
     assert_eq!(
-        resource("ReadOtherBuckets"),
-        json!(["arn:aws:s3:::disks/*", "arn:aws:s3:::archive/*"])
+        resource("ReadSourceBuckets"),
+        json!(["arn:aws:s3:::disks/*", "arn:aws:s3:::machines/*"])
     );
     assert_eq!(
-        resource("ListOtherBuckets"),
-        json!(["arn:aws:s3:::disks", "arn:aws:s3:::archive"])
+        resource("ListSourceBuckets"),
+        json!(["arn:aws:s3:::disks", "arn:aws:s3:::machines"])
     );
     assert_eq!(
-        resource("StoreInOtherBuckets"),
+        resource("StoreInStoreBuckets"),
         json!([
-            "arn:aws:s3:::disks/ami-*.bin",
-            "arn:aws:s3:::archive/ami-*.bin"
+            "arn:aws:s3:::archive/ami-*.bin",
+            "arn:aws:s3:::mine/ami-*.bin"
         ])
+    );
+    for sid in ["UseKeysThroughEc2", "LendKeysToVolumes"] {
+        assert_eq!(resource(sid), json!([KEY]));
+        let condition = &statement(function, sid)["Condition"];
+        assert_eq!(
+            condition["StringLike"]["kms:ViaService"],
+            "ec2.*.amazonaws.com"
+        );
+    }
+    assert_eq!(
+        statement(function, "LendKeysToVolumes")["Condition"]["Bool"],
+        json!({"kms:GrantIsForAWSResource": "true"})
     );
     assert_eq!(resource("ReadTheBundleKey"), parameter);
     assert_eq!(
@@ -198,6 +221,16 @@ fn the_template_grants_what_is_named_and_nothing_else() {
         ("AMIWRIGHT_BUNDLE_KEY_PARAMETER", "/amiwright/bundle-key"),
         ("AMIWRIGHT_NOTIFY_STARTED", "true"),
         ("AMIWRIGHT_VM_IMPORT_ROLE", "images-import"),
+        (
+            "AMIWRIGHT_SOURCE_BUCKETS",
+            "arn:aws:s3:::disks,arn:aws:s3:::machines",
+        ),
+        (
+            "AMIWRIGHT_STORE_BUCKETS",
+            "arn:aws:s3:::archive,arn:aws:s3:::mine",
+        ),
+        ("AMIWRIGHT_KMS_KEYS", KEY),
+        ("AMIWRIGHT_SOURCE_OWNERS", "self"),
     ] {
         assert!(environment.contains(&variable), "{variable:?}");
     }

@@ -5,6 +5,7 @@ mod grants;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use amiwright::manifest::guardrails::PARAMETERS;
 use localaws::template::TemplateError;
 use localaws::template::stack::{Bucket, Function, Retry, Stack};
 use serde_json::{Value, json};
@@ -87,6 +88,34 @@ fn the_template_has_its_bucket_topic_and_queue() {
     assert_eq!(stack.buckets[0].name, "images");
 }
 
+/// The variables of a function that are of guardrails, or those that are not.
+fn variables(function: &Function, of_guardrails: bool) -> Vec<(&str, &str)> {
+    let mut variables = environment(function);
+    variables.retain(|(name, _)| PARAMETERS.iter().any(|it| it.variable == *name) == of_guardrails);
+    variables
+}
+
+#[test]
+fn nothing_is_open_to_manifests_by_default() {
+    let stack = deployed(&[]);
+    let closed = [
+        ("AMIWRIGHT_ALLOW_PUBLIC", "false"),
+        ("AMIWRIGHT_ALLOW_RETIRE", "false"),
+        ("AMIWRIGHT_COPY_REGIONS", ""),
+        ("AMIWRIGHT_KMS_KEYS", ""),
+        ("AMIWRIGHT_PARAMETER_PREFIX", ""),
+        ("AMIWRIGHT_SHARE_WITH", ""),
+        ("AMIWRIGHT_SOURCE_BUCKETS", ""),
+        ("AMIWRIGHT_SOURCE_OWNERS", "self"),
+        ("AMIWRIGHT_STORE_BUCKETS", ""),
+        ("AMIWRIGHT_TAG_KEYS", ""),
+    ];
+    for name in ["RegisterImage", "AdvanceTasks"] {
+        assert_eq!(variables(function(&stack, name), true), closed);
+    }
+    assert_eq!(variables(function(&stack, "Notify"), true), []);
+}
+
 #[test]
 fn the_template_has_three_functions() {
     let stack = deployed(&[]);
@@ -133,20 +162,18 @@ fn the_template_has_three_functions() {
         ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
         ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
     );
+    let environment = |name: &str| variables(function(&stack, name), false);
     assert_eq!(
-        environment(function(&stack, "RegisterImage")),
+        environment("RegisterImage"),
         [account, bucket, key, started, state, role, format, level]
     );
     assert_eq!(
-        environment(function(&stack, "AdvanceTasks")),
+        environment("AdvanceTasks"),
         [
             account, bucket, key, started, state, topic, role, format, level
         ]
     );
-    assert_eq!(
-        environment(function(&stack, "Notify")),
-        [bucket, state, topic, format, level]
-    );
+    assert_eq!(environment("Notify"), [bucket, state, topic, format, level]);
 }
 
 #[test]
@@ -286,11 +313,24 @@ fn parameters_are_checked_by_their_own_rules() {
         ("LogLevel", "LOUD", "AllowedValues are INFO, WARN"),
         ("LogRetentionDays", "2", "AllowedValues are 1, 3"),
         ("AdvanceSchedule", "rate(1 minutes)", "the unit is `minute`"),
-        ("OtherBuckets", "disks", "ARNs of buckets"),
+        ("SourceBuckets", "disks", "ARNs of buckets"),
         (
-            "OtherBuckets",
+            "StoreBuckets",
             "arn:aws:s3:::disks,archive",
             "ARNs of buckets",
+        ),
+        ("StoreBuckets", "arn:aws:s3:::*", "ARNs of buckets"),
+        ("ShareWith", "12345", "Account ids of 12 digits"),
+        ("ShareWith", "123456789012,all", "Account ids of 12 digits"),
+        ("AllowPublic", "yes", "AllowedValues are true, false"),
+        ("CopyRegions", "us-east-1a", "Regions such as us-west-2"),
+        ("ParameterPrefix", "/images/", "none behind"),
+        ("AllowRetire", "1", "AllowedValues are true, false"),
+        ("SourceOwners", "*", "self, account ids"),
+        (
+            "KmsKeys",
+            "arn:aws:kms:us-east-1:111122223333:alias/images",
+            "not of aliases",
         ),
         ("BundleKeyParameter", "bundle-key", "with a slash in front"),
         ("VmImportRole", "arn:aws:iam::1:role/x", "not its ARN"),

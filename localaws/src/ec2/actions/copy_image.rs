@@ -118,6 +118,8 @@ impl Copy {
             name: self.name.clone(),
             description: self.description.clone(),
             location: format!("{}/{}", crate::ACCOUNT, self.name),
+            owner_id: crate::ACCOUNT.to_owned(),
+            owner_alias: None,
             state: ImageState::Pending,
             created_at: timeline.started_at,
             source_image_id: Some(source.id.clone()),
@@ -136,6 +138,8 @@ impl Copy {
     ) -> Snapshot {
         Snapshot {
             id: id.to_owned(),
+            owner_id: crate::ACCOUNT.to_owned(),
+            shared: false,
             state: SnapshotState::Pending,
             description: format!(
                 "Copied for DestinationAmi {image_id} from SourceAmi {} for SourceSnapshot {}.",

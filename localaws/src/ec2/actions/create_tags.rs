@@ -28,7 +28,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let mut changed = Vec::new();
     for id in &resources {
         let mut tags = match id.starts_with("ami-") {
-            true => region.image_mut(id, now)?.image.tags.clone(),
+            true => region.own_image_mut(id, now)?.image.tags.clone(),
             false => region.snapshot(id)?.tags.clone(),
         };
         tags::add(&mut tags, &more)?;

@@ -33,7 +33,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
         ));
     }
     let now = service.clock.now();
-    let image = region.image_mut(&id, now)?.image.clone();
+    let image = region.own_image_mut(&id, now)?.image.clone();
     region.remove_image(&id, now, until);
     let results = if delete_snapshots {
         delete_snapshots_of(&image, region)

@@ -18,7 +18,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let mut store = service.store();
     let record = store
         .region(&call.region)
-        .image_mut(&id, service.clock.now())?;
+        .own_image_mut(&id, service.clock.now())?;
     let attribute = Attribute::of(&record.image, &attribute)?;
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.text("imageId", &id);

@@ -170,7 +170,10 @@ impl Request {
     }
 
     fn wants(&self, image: &Image) -> bool {
-        let owned = |owner: &String| owner == "self" || *owner == image.owner_id;
+        let owned = |owner: &String| match owner.as_str() {
+            "self" => image.owner_id == ACCOUNT,
+            owner => owner == image.owner_id || image.owner_alias.as_deref() == Some(owner),
+        };
         (self.owners.is_empty() || self.owners.iter().any(owned))
             // ModifyImageAttribute is not built: no image is shared with anybody, none is public.
             && self.executable_by.is_empty()
@@ -196,7 +199,8 @@ fn values_of(image: &Image, name: &str) -> Vec<String> {
         "kernel-id" => maybe(&image.kernel_id),
         "manifest-location" => one(&image.location),
         "name" => one(&image.name),
-        "owner-id" => one(ACCOUNT),
+        "owner-alias" => maybe(&image.owner_alias),
+        "owner-id" => one(&image.owner_id),
         "platform" => maybe(&image.platform),
         "product-code" => image
             .product_codes
@@ -255,6 +259,7 @@ fn write(xml: &mut Xml, image: &Image) {
     xml.text("imageLocation", &image.location);
     xml.text("imageState", image.state);
     xml.text("imageOwnerId", &image.owner_id);
+    xml.optional("imageOwnerAlias", image.owner_alias.as_ref());
     xml.text("creationDate", date(image.created_at));
     xml.text("isPublic", false);
     xml.items_if_any("productCodes", &image.product_codes, |xml, code| {

@@ -54,15 +54,18 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let mut store = service.store();
     let region = store.region(&call.region);
     for id in &ids {
-        region.snapshot(id)?;
+        region.usable_snapshot(id)?;
     }
-    let owned = |owner: &String| owner == "self" || owner == ACCOUNT;
     let named: BTreeSet<String> = ids.into_iter().collect();
     let named = Some(&named).filter(|ids| !ids.is_empty());
     let named = named.or_else(|| filter::exact(&filters, "snapshot-id"));
     let candidates = page.candidates(&region.snapshots, named);
     let found = candidates.filter(|snapshot| {
-        snapshot.owner_id == ACCOUNT
+        let owned = |owner: &String| match owner.as_str() {
+            "self" => snapshot.owner_id == ACCOUNT,
+            owner => owner == snapshot.owner_id,
+        };
+        snapshot.is_usable()
             && (owners.is_empty() || owners.iter().any(owned))
             && filter::pass(&filters, &snapshot.tags, |name| {
                 values_of(snapshot, &progress(snapshot, region, now), name)

@@ -213,6 +213,7 @@ impl ImportTask {
             state_message: None,
             description: format!("Created by AWS-VMImport service for {}", self.id),
             owner_id: ACCOUNT.to_owned(),
+            shared: false,
             encrypted: self.encrypted,
             kms_key_id: self.kms_key_id.clone(),
             product_codes: Vec::new(),

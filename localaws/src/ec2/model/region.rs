@@ -268,6 +268,20 @@ impl Region {
             .ok_or_else(|| image_not_found(&[id]))
     }
 
+    /// This image, if it is this account's and can be seen by now.
+    pub(crate) fn own_image_mut(
+        &mut self,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<&mut Record, Failure> {
+        let record = self.image_mut(id, now)?;
+        if record.image.owner_id != ACCOUNT {
+            let what = format!("changing or storing {id}, which another account shares");
+            return Err(Failure::NotBuilt(what));
+        }
+        Ok(record)
+    }
+
     /// The snapshots that an image needs, as far as they are still there.
     pub(crate) fn snapshots_of(&self, image: &Image) -> Vec<Snapshot> {
         let ids = image.snapshot_ids();
@@ -275,12 +289,22 @@ impl Region {
             .collect()
     }
 
-    /// This snapshot, if this account may see it.
+    /// This snapshot, if it is this account's.
     pub(crate) fn snapshot(&self, id: &str) -> Result<&Snapshot, Failure> {
+        let snapshot = self.usable_snapshot(id)?;
+        if snapshot.owner_id != ACCOUNT {
+            let what = format!("changing or copying {id}, which another account shares");
+            return Err(Failure::NotBuilt(what));
+        }
+        Ok(snapshot)
+    }
+
+    /// This snapshot, if this account may see it and make images of it.
+    pub(crate) fn usable_snapshot(&self, id: &str) -> Result<&Snapshot, Failure> {
         check_id(id, "snap", "InvalidSnapshotID.Malformed")?;
         self.snapshots
             .get(id)
-            .filter(|snapshot| snapshot.owner_id == ACCOUNT)
+            .filter(|snapshot| snapshot.is_usable())
             .ok_or_else(|| snapshot_not_found(id))
     }
 

@@ -21,8 +21,11 @@ pub struct Snapshot {
     pub state_message: Option<String>,
     /// In words.
     pub description: String,
-    /// 12 digits. Snapshots of other accounts are private: nobody here sees them.
+    /// 12 digits. Snapshots of other accounts are private, unless they are `shared`: nobody here sees them.
     pub owner_id: String,
+    /// Whether its owner, another account, lets this one make volumes and images of it (createVolumePermission).
+    #[serde(default)]
+    pub shared: bool,
     /// Whether it is encrypted.
     pub encrypted: bool,
     /// The key that it was asked to be encrypted with; none is the account's own for EBS.
@@ -34,6 +37,13 @@ pub struct Snapshot {
     pub tags: BTreeMap<String, String>,
     /// When it was begun.
     pub started_at: Timestamp,
+}
+
+impl Snapshot {
+    /// Whether this account may see it and make images of it.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.owner_id == crate::ACCOUNT || self.shared
+    }
 }
 
 /// `SnapshotState` of the EC2 API.
@@ -72,6 +82,8 @@ pub struct SeedSnapshot {
     pub description: String,
     /// The account that has it; none is this world's.
     pub owner_id: Option<String>,
+    /// Whether another account that has it shares it with this world's.
+    pub shared: bool,
     /// Whether it is encrypted.
     pub encrypted: bool,
     /// Marketplace product codes.
@@ -89,6 +101,7 @@ impl Default for SeedSnapshot {
             state: SnapshotState::Completed,
             description: String::new(),
             owner_id: None,
+            shared: false,
             encrypted: false,
             product_codes: Vec::new(),
             tags: BTreeMap::new(),

@@ -10,6 +10,7 @@ use crate::image::plan::REGISTER_GRACE;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::SourceKind;
 use crate::manifest::image::Image as SourceImage;
+use crate::reconcile::build::source_owners;
 use crate::reconcile::context::Error;
 use crate::reconcile::lookup;
 use crate::reconcile::spec::Spec;
@@ -22,6 +23,9 @@ pub(super) async fn copy(
 ) -> Result<StepOutcome, Error> {
     // Copies may have the name of another AMI as far as EC2 is concerned; nobody could tell the two apart.
     if let Some(outcome) = already_there(step, TaskKind::CopyImage).await? {
+        return Ok(outcome);
+    }
+    if let Some(outcome) = source_owners::check(step, spec).await? {
         return Ok(outcome);
     }
     let request = CopiedImage {
