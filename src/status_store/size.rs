@@ -3,16 +3,12 @@
 
 use crate::image::Status;
 use crate::limits::STATUS_BYTES;
-use crate::manifest::Problem;
 
 /// What is kept free while an image is under way, so that it can still fail, and say so: a notice has up to 60 KiB.
 const RESERVE: usize = 96 * 1024;
 
 /// Entries of `history` that a status keeps that would be too large with all of them.
 const HISTORY_KEPT: usize = 10;
-
-/// Problems that a status keeps that would be too large with all of them.
-const PROBLEMS_KEPT: usize = 100;
 
 /// Why a status is not written.
 #[derive(Debug)]
@@ -23,8 +19,8 @@ pub(super) enum Unwritable {
     NotJson(serde_json::Error),
 }
 
-/// A status as JSON of at most [`STATUS_BYTES`] bytes: if need be, without its older history, the notices that were sent,
-/// and the last of very many problems.
+/// A status as JSON of at most [`STATUS_BYTES`] bytes: if need be, without its older history and the notices that were
+/// sent.
 pub(super) fn to_json(status: &Status) -> Result<Vec<u8>, Unwritable> {
     let is_ending = status.state.is_final() || status.build.ending.is_some();
     let limit = if is_ending {
@@ -37,7 +33,7 @@ pub(super) fn to_json(status: &Status) -> Result<Vec<u8>, Unwritable> {
         return Ok(content);
     }
     let mut smaller = status.clone();
-    for shorten in [shorten_history, drop_sent_notices, shorten_problems] {
+    for shorten in [shorten_history, drop_sent_notices] {
         shorten(&mut smaller);
         content = serde_json::to_vec_pretty(&smaller).map_err(Unwritable::NotJson)?;
         if content.len() <= limit {
@@ -62,22 +58,13 @@ fn drop_sent_notices(status: &mut Status) {
         .retain(|notice| notice.sent_at.is_none() || Some(notice.seq) == last);
 }
 
-fn shorten_problems(status: &mut Status) {
-    let surplus = status.problems.len().saturating_sub(PROBLEMS_KEPT);
-    if surplus > 0 {
-        status.problems.truncate(PROBLEMS_KEPT);
-        let more = format!("{surplus} more problems are too many to keep");
-        let more = Problem::new(more).with_hint("fix these first, and upload the manifest again");
-        status.problems.push(more);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
+    use crate::manifest::Problem;
 
     /// A status with one notice that was sent and one that was not, and with some history.
     fn status() -> Status {
@@ -120,14 +107,11 @@ mod tests {
     }
 
     #[test]
-    fn sent_notices_go_next_and_the_last_problems_then() {
+    fn sent_notices_go_next() {
         let mut large = status();
-        large.problems = vec![problem(1000); 600];
+        large.notices[0].message_id = Some("x".repeat(STATUS_BYTES));
         let written = written(&large);
         assert_eq!(written.notices, large.notices[2..]);
-        assert_eq!(written.problems[..100], large.problems[..100]);
-        assert_eq!(written.problems.len(), 101);
-        assert!(written.problems[100].message.starts_with("500 more"));
     }
 
     #[test]

@@ -176,6 +176,20 @@ fn every_read_has_a_limit_of_the_one_module() {
 }
 
 #[test]
+fn addresses_in_s3_are_written_in_one_place() {
+    let found = lines_with(
+        &["s3://"],
+        &["src"],
+        &["src/image/tests", "src/cli/status/tests.rs"],
+    );
+    // In tests beside the code an address is a literal that is expected.
+    let composed = found
+        .iter()
+        .filter(|line| ["s3://{", "\"s3://\""].iter().any(|it| line.contains(it)));
+    assert_eq!(composed.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
 fn no_function_sleeps_except_for_the_rate_limiter() {
     let except = ["src/cli", "src/aws/rate_limiter.rs"];
     assert_eq!(lines_with(&["sleep("], &["src"], &except), NOTHING);

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::text::{plain, span};
+use crate::image::message::facts::{Fact, of_version};
 use crate::image::message::{advice, wait_text};
 use crate::image::notice::Notice;
 use crate::image::status::{Change, Condition, ConditionStatus, Failure, Status};
@@ -66,23 +67,16 @@ pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io:
     Ok(())
 }
 
-/// A line of the first part: its name and its text.
-type Fact = (&'static str, String);
-
 fn facts(status: &Status, now: Timestamp) -> Vec<Fact> {
-    let mut facts = vec![
-        ("Manifest", status.manifest.uri()),
-        ("State", status.place()),
-    ];
+    let mut facts = vec![("State", status.place())];
     facts.extend(activity(status, now));
     facts.extend(endings(status));
-    facts.extend(status.build.name.iter().map(|name| ("Name", name.clone())));
     facts.extend(images(status));
-    facts.extend(sources(status));
+    facts.extend(of_version(status));
+    if let Some(store) = &status.store {
+        facts.push(("Stored in", s3_uri(&store.bucket, "")));
+    }
     facts.push(("Uploaded", status.manifest.uploaded_at.to_string()));
-    let version = status.manifest.version_id.iter();
-    facts.extend(version.map(|version| ("Version id", version.clone())));
-    facts.push(("SHA-256", status.manifest.sha256.clone()));
     facts
 }
 
@@ -127,25 +121,6 @@ fn images(status: &Status) -> Vec<Fact> {
     for (region, image) in previous.into_iter().flatten() {
         let text = format!("{} in {region} ({validity})", image.image);
         facts.push(("Previous", text));
-    }
-    facts
-}
-
-/// What the AMI is made from, and where it is stored.
-fn sources(status: &Status) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    if let Some(source) = status.build.source {
-        facts.push(("Source", source.to_string()));
-    }
-    if let Some(bundle) = &status.build.bundle {
-        facts.push(("Bundle", s3_uri(&bundle.bucket, &bundle.key)));
-    }
-    if let Some(object) = &status.build.object {
-        let address = s3_uri(&object.bucket, &object.key);
-        facts.push(("Object", format!("{address} ({} bytes)", object.size)));
-    }
-    if let Some(store) = &status.store {
-        facts.push(("Stored in", s3_uri(&store.bucket, "")));
     }
     facts
 }
@@ -201,7 +176,7 @@ fn write_failure(status: &Status, failure: &Failure, out: &mut dyn Write) -> io:
         .as_deref()
         .map(|code| format!("{code}: "))
         .unwrap_or_default();
-    let reason = if failure.is_of_service() {
+    let reason = if failure.is_of_aws() {
         "AWS said"
     } else {
         "reason"

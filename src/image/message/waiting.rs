@@ -1,16 +1,17 @@
 //! What is waited for, in words.
 
 use crate::image::words::{WaitReason, counted};
+use crate::manifest::location::s3_uri;
 
 /// What is waited for, in one line.
 #[must_use]
 pub fn wait_text(reason: &WaitReason) -> String {
     match reason {
         WaitReason::ObjectMissing { bucket, key } => {
-            format!("s3://{bucket}/{key} is not uploaded yet")
+            format!("{} is not uploaded yet", s3_uri(bucket, key))
         }
         WaitReason::BundleManifestMissing { bucket, key } => {
-            format!("the bundle's manifest s3://{bucket}/{key} is not uploaded yet")
+            format!("the bundle's manifest {} is not uploaded yet", s3_uri(bucket, key))
         }
         WaitReason::PartsMissing { missing, of, first } => {
             let others = match missing {
