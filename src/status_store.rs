@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::aws::{Aws, AwsError, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
+use crate::image::apply;
 use crate::keys;
 use crate::limits::{self, STATUS_BYTES};
 
@@ -77,7 +78,9 @@ pub async fn load_sized(
             reason,
         });
     };
-    let status = read_status(&bucket, &key, &content)?;
+    let about = (config.bucket.as_str(), manifest_key);
+    let mut status = read_status(&bucket, &key, about, &content)?;
+    apply::complete_conditions(&mut status);
     let etag = object.info.etag;
     Ok(Some((Loaded { status, etag }, content.len())))
 }

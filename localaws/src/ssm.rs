@@ -78,6 +78,14 @@ impl Ssm {
         Some(parameter.versions.last()?.value.clone())
     }
 
+    /// Whether the parameter of this name is a SecureString.
+    pub(crate) fn is_secret(&self, region: &str, name: &str) -> bool {
+        let state = self.state();
+        let parameter = state.regions.get(region).and_then(|it| it.get(name));
+        let version = parameter.and_then(|parameter| parameter.versions.last());
+        version.is_some_and(|version| version.kind == "SecureString")
+    }
+
     /// Answers a request to this Region.
     #[expect(
         clippy::unused_async,

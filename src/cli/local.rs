@@ -202,6 +202,14 @@ fn greet(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
     for (name, value) in facts {
         writeln!(out, "  {name:<11} {value}")?;
     }
+    for (user, keys) in world.iam().users() {
+        let (id, secret) = (keys.access_key_id, keys.secret_access_key);
+        writeln!(
+            out,
+            "  {:<11} access key {id}, secret {secret} (has the stack's {user} policy alone)",
+            "Credentials"
+        )?;
+    }
     if era == Era::Classic {
         writeln!(
             out,

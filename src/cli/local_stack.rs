@@ -106,6 +106,8 @@ impl LocalStack {
             .template(setup.template)
             .stack_name("amiwright")
             .region(setup.region)
+            .user("uploader", "UploaderPolicy")
+            .user("operator", "OperatorPolicy")
             .epoch(setup.now)
             .speed(speed)
             .era(setup.era)

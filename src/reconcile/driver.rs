@@ -14,6 +14,7 @@ use super::arrival::{Decision, decide};
 use super::build;
 use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::draft::{Draft, Save, Start, change, contended};
+use super::proof::{self, Observed};
 use super::spec::{ManifestRead, ManifestReader};
 use super::step_context::{StepContext, retrying};
 
@@ -247,6 +248,8 @@ async fn run_to_rest(
 ) -> Result<Ran, Error> {
     let mut manifest = ManifestReader::new(at_hand);
     let mut claimed = false;
+    first = first.map(|polled| proof::checked(context.config, &draft.status, polled));
+    let mut observed = None;
     for _ in 0..STEPS_MAX {
         let outcome = match first.take() {
             Some(outcome) => Ok(outcome),
@@ -258,7 +261,8 @@ async fn run_to_rest(
                         save => return Ok(not_saved(draft, &save)),
                     }
                 }
-                Box::pin(step(context, &draft, &mut manifest, claimed)).await
+                let seen = observed.as_ref();
+                Box::pin(step(context, &draft, &mut manifest, claimed, seen)).await
             }
         };
         let outcome = match outcome {
@@ -268,6 +272,7 @@ async fn run_to_rest(
             Err(error) => return Err(refused(context, draft, error).await),
         };
         claimed = matches!(outcome, StepOutcome::Claim(_));
+        observed = Observed::of(&outcome).or(observed);
         let before = draft.status.build.step;
         let changed = apply(&mut draft.status, outcome, context.now);
         draft.dirty |= changed;
@@ -307,6 +312,7 @@ async fn step(
     draft: &Draft,
     manifest: &mut ManifestReader<'_>,
     claimed: bool,
+    observed: Option<&Observed>,
 ) -> Result<StepOutcome, Error> {
     let next = plan::next(&draft.status, context.now);
     if !claimed && let Some(wait) = build::rate_limited(context, next, &draft.status) {
@@ -323,6 +329,7 @@ async fn step(
         manifest,
         is_first: draft.is_first,
         claimed,
+        observed,
     };
     build::run(next, context).await
 }

@@ -11,6 +11,7 @@ mod context;
 mod draft;
 mod driver;
 mod lookup;
+mod proof;
 mod recovery;
 mod spec;
 mod step_context;

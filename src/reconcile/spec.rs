@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::context::{Context, Error};
+use super::proof;
 use crate::aws::{Object, Registered, Which};
+use crate::config::Config;
 use crate::image::outcome::{Accepted, Identity};
 use crate::image::ownership;
 use crate::image::status::{BundleVersion, ManifestVersion, Status};
@@ -99,7 +101,9 @@ async fn content(
         .aws
         .get_object(&version.bucket, &version.key, which, limits::MANIFEST_BYTES)
         .await?;
-    Ok(object.and_then(|object| object.content))
+    // A version of another content is not the one that the status is about, whatever its id.
+    let content = object.and_then(|object| object.content);
+    Ok(content.filter(|content| sha256_hex(content) == version.sha256))
 }
 
 impl Spec {
@@ -209,12 +213,16 @@ impl Spec {
     }
 
     /// Where the bundle's manifest is; none if there is no bundle, or EC2 has not made it yet.
-    pub(super) fn bundle_location(&self, status: &Status) -> Option<(String, String)> {
+    pub(super) fn bundle_location(
+        &self,
+        config: &Config,
+        status: &Status,
+    ) -> Option<(String, String)> {
         match self.source_kind() {
             SourceKind::Bundle => self.object_location(&status.manifest),
+            // Not what the status says of the task: that could be any object.
             SourceKind::Instance => {
-                let (bucket, key) = status.build.tasks.last()?.object_address()?;
-                Some((bucket.to_owned(), key.to_owned()))
+                (!status.build.tasks.is_empty()).then(|| proof::bundle_address(config, status))
             }
             _ => None,
         }
@@ -239,16 +247,12 @@ impl Spec {
         }
     }
 
-    /// What RegisterImage is to be sent.
-    pub(super) fn registered(&self, status: &Status) -> Registered {
+    /// What RegisterImage is to be sent; `imported` is the snapshot that a disk has become.
+    pub(super) fn registered(&self, status: &Status, imported: Option<&str>) -> Registered {
         let build = &status.build;
-        let imported = build.tasks.last().and_then(|task| task.snapshots.first());
         let mut registration = match self {
             Self::Bundle => Registration::default(),
-            Self::Image(image) => image
-                .build
-                .registration(imported.map(String::as_str))
-                .unwrap_or_default(),
+            Self::Image(image) => image.build.registration(imported).unwrap_or_default(),
         };
         if let Some(bundle) = &build.bundle {
             registration.virtualization_type = registration

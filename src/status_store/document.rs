@@ -6,6 +6,7 @@ use crate::image::Status;
 use crate::image::status::{SCHEMA, Unreadable, parse};
 use crate::limits::STATUS_BYTES;
 use crate::manifest::location::s3_uri;
+use crate::manifest::text;
 
 /// A status that cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -68,10 +69,25 @@ pub enum StoreError {
     },
 }
 
-/// Reads the content of an object as a status.
-pub(super) fn read_status(bucket: &str, key: &str, content: &[u8]) -> Result<Status, StoreError> {
+/// Reads the content of an object as a status of this manifest, named by its bucket and key.
+pub(super) fn read_status(
+    bucket: &str,
+    key: &str,
+    about: (&str, &str),
+    content: &[u8],
+) -> Result<Status, StoreError> {
     let (bucket, key) = (bucket.to_owned(), key.to_owned());
-    parse(content).map_err(|unreadable| match unreadable {
+    let status = parse(content).and_then(|status| {
+        let manifest = &status.manifest;
+        if (manifest.bucket.as_str(), manifest.key.as_str()) == about {
+            return Ok(status);
+        }
+        // Else what is done for this status would be done for another manifest.
+        let of = text::excerpt(&manifest.uri());
+        let reason = format!("it is about another manifest, {of}");
+        Err(Unreadable::Invalid(reason))
+    });
+    status.map_err(|unreadable| match unreadable {
         Unreadable::Newer(schema) => StoreError::Newer {
             bucket,
             key,

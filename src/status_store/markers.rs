@@ -104,14 +104,11 @@ pub async fn load_draft(
     if draft.is_empty() {
         return Ok(None);
     }
-    let draft = match read_status(&config.state_bucket, &key, draft) {
+    let about = (config.bucket.as_str(), marker.manifest_key.as_str());
+    let draft = match read_status(&config.state_bucket, &key, about, draft) {
         Err(StoreError::Unreadable { reason, .. }) => return Err(unusable(reason)),
         draft => draft?,
     };
-    let manifest = &draft.manifest;
-    if (&manifest.bucket, &manifest.key) != (&config.bucket, &marker.manifest_key) {
-        return Err(unusable(format!("it is about {}", manifest.uri())));
-    }
     let build = &draft.build;
     let is_draft = !draft.state.is_final()
         && build.step.creates()

@@ -20,7 +20,7 @@ pub(super) enum Unwritable {
 }
 
 /// A status as JSON of at most [`STATUS_BYTES`] bytes: if need be, without its older history and the notices that were
-/// sent.
+/// sent. Very many problems are cut when they are recorded.
 pub(super) fn to_json(status: &Status) -> Result<Vec<u8>, Unwritable> {
     let is_ending = status.state.is_final() || status.build.ending.is_some();
     let limit = if is_ending {
@@ -109,9 +109,13 @@ mod tests {
     #[test]
     fn sent_notices_go_next() {
         let mut large = status();
-        large.notices[0].message_id = Some("x".repeat(STATUS_BYTES));
+        large.problems = vec![problem(STATUS_BYTES / 2)];
+        for notice in large.notices.iter_mut().take(2) {
+            notice.message_id = Some("x".repeat(STATUS_BYTES / 2));
+        }
         let written = written(&large);
         assert_eq!(written.notices, large.notices[2..]);
+        assert_eq!(written.problems, large.problems);
     }
 
     #[test]

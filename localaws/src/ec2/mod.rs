@@ -10,6 +10,7 @@
 
 mod actions;
 mod controls;
+mod facts;
 mod model;
 mod seeds;
 mod tasks;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde_json::Value;
 
+pub(crate) use self::model::facts::Facts;
 pub use self::model::image::{
     BlockDeviceMapping, Ebs, Image, ImageState, ProductCode, RootDeviceType, SeedImage, StateReason,
 };

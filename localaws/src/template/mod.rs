@@ -8,9 +8,11 @@
 mod conditions;
 mod event_rules;
 mod function;
+mod function_roles;
 mod globals;
 mod names;
 mod parameters;
+mod policies;
 mod problem;
 mod properties;
 mod resolve;
@@ -26,6 +28,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub(crate) use self::names::partition;
 use self::problem::Problem;
 pub use self::problem::TemplateError;
 pub use self::stack::Stack;

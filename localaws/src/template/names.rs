@@ -20,8 +20,20 @@ pub(super) const TYPES: [&str; 11] = [
     "AWS::SQS::QueuePolicy",
 ];
 
+/// The partition of a Region ("Regions", AWS General Reference).
+pub(crate) fn partition(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
 /// The type of the rules that SAM makes of a function's events.
 pub(super) const RULE: &str = "AWS::Events::Rule";
+
+/// The type of the roles that SAM makes for functions.
+pub(super) const ROLE: &str = "AWS::IAM::Role";
 
 /// Where the stack is.
 pub(super) struct Location<'a> {
@@ -89,6 +101,10 @@ impl Names {
             "AWS::IAM::ManagedPolicy" => {
                 let arn = format!("arn:{partition}:iam::{ACCOUNT}:policy/{name}");
                 (arn.clone(), vec![("PolicyArn", arn)])
+            }
+            ROLE => {
+                let arn = format!("arn:{partition}:iam::{ACCOUNT}:role/{name}");
+                (name.clone(), vec![("Arn", arn)])
             }
             RULE => (
                 name.clone(),

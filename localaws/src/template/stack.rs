@@ -16,6 +16,12 @@ pub struct Stack {
     pub queues: Vec<Queue>,
     /// `AWS::Serverless::Function`.
     pub functions: Vec<Function>,
+    /// `AWS::IAM::ManagedPolicy`.
+    pub managed_policies: Vec<ManagedPolicy>,
+    /// Policies of buckets, topics and queues.
+    pub resource_policies: Vec<ResourcePolicy>,
+    /// Names of the buckets that refuse public ACLs (`BlockPublicAcls`).
+    pub block_public_acls: Vec<String>,
     /// The stack's outputs.
     pub outputs: BTreeMap<String, String>,
 }
@@ -29,6 +35,28 @@ pub struct Bucket {
     pub name: String,
     /// Whether its events go to EventBridge.
     pub event_bridge: bool,
+}
+
+/// A managed policy of the stack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManagedPolicy {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its statements, with everything resolved.
+    pub statements: Vec<Value>,
+}
+
+/// A policy of a bucket, of topics or of queues.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourcePolicy {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// ARNs of buckets and topics, URLs of queues.
+    pub resources: Vec<String>,
+    /// Its statements, with everything resolved.
+    pub statements: Vec<Value>,
 }
 
 /// A topic of the stack.

@@ -19,6 +19,7 @@ use crate::client;
 use crate::clock::Clock;
 use crate::ec2::{Ec2, Era};
 use crate::faults::Faults;
+use crate::iam::Iam;
 use crate::ids::Ids;
 use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
 use crate::s3::S3;
@@ -53,6 +54,7 @@ pub struct Builder {
     runner: FunctionRunner,
     schedules: bool,
     era: Era,
+    users: Vec<(String, String)>,
 }
 
 impl Default for Builder {
@@ -69,6 +71,7 @@ impl Default for Builder {
             runner: FunctionRunner::Nothing,
             schedules: true,
             era: Era::Today,
+            users: Vec::new(),
         }
     }
 }
@@ -160,6 +163,14 @@ impl Builder {
         self
     }
 
+    /// A user with one managed policy of the stack, by its logical id: keys of its own, which [`World::iam`] tells. There
+    /// is no such user if the stack has no such policy.
+    #[must_use]
+    pub fn user(mut self, name: &str, policy: &str) -> Self {
+        self.users.push((name.to_owned(), policy.to_owned()));
+        self
+    }
+
     /// Makes the stack's resources and starts whatever runs.
     ///
     /// # Errors
@@ -179,7 +190,7 @@ impl Builder {
             Vec::new()
         };
         let directory = Directory::open(self.directory.as_deref())?;
-        let (services, events) = self.services(&directory)?;
+        let (services, events) = self.services(&directory, self.iam(&stack)?)?;
         let services = Arc::new(services);
         make(&services, &stack, &self.region).await?;
 
@@ -236,9 +247,15 @@ impl Builder {
         })
     }
 
+    fn iam(&self, stack: &Stack) -> Result<Iam, WorldError> {
+        let partition = template::partition(&self.region);
+        Ok(Iam::new(stack, &self.stack_name, partition, &self.users)?)
+    }
+
     fn services(
         &self,
         directory: &Directory,
+        iam: Iam,
     ) -> Result<(Services, mpsc::UnboundedReceiver<Event>), WorldError> {
         let made = |name: &str| {
             let path = directory.path().join(name);
@@ -280,6 +297,7 @@ impl Builder {
             sns,
             ssm,
             sts,
+            iam,
             faults: Faults::default(),
             callers: Callers::default(),
             activity: Activity::default(),
@@ -358,6 +376,9 @@ async fn make(services: &Services, stack: &Stack, region: &str) -> Result<(), Wo
             .create_bucket(&bucket.name, bucket.event_bridge)
             .await;
         made.map_err(|error| refused("bucket", &bucket.name, error.to_string()))?;
+    }
+    for bucket in &stack.block_public_acls {
+        services.s3.block_public_acls(bucket);
     }
     for topic in &stack.topics {
         let arn = services.sns.create_topic(region, &topic.name);

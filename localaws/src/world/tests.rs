@@ -40,6 +40,13 @@ Resources:
       MemorySize: 128
       Timeout: 10
       Environment: {Variables: {BUCKET: !Ref Bucket}}
+      Policies:
+        - Version: "2012-10-17"
+          Statement:
+            - Sid: WriteObjects
+              Effect: Allow
+              Action: s3:PutObject
+              Resource: !Sub "${Bucket.Arn}/*"
       EventInvokeConfig:
         DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
       Events:

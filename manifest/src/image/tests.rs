@@ -3,6 +3,7 @@
 mod digests;
 mod good;
 mod guardrails;
+mod hints;
 mod hostile;
 mod rules;
 

@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::text::{plain, span};
 use crate::image::message::facts::{Fact, of_version};
-use crate::image::message::{advice, wait_text};
-use crate::image::notice::Notice;
-use crate::image::status::{Change, Condition, ConditionStatus, Failure, Status};
+use crate::image::message::{advice, orphan_text, wait_text};
+use crate::image::status::{Change, Condition, ConditionStatus, Failure, Notice, Status};
 use crate::image::task::{Task, polling_interval};
 use crate::manifest::location::s3_uri;
 
@@ -132,7 +131,12 @@ fn endings(status: &Status) -> Vec<Fact> {
         facts.push(("Deleted", status.build.deleted.join(", ")));
     }
     let orphans = status.build.orphans.iter();
-    facts.extend(orphans.map(|orphan| ("Left over", format!("{}: {}", orphan.what, orphan.why))));
+    facts.extend(orphans.map(|orphan| {
+        (
+            "Left over",
+            format!("{}: {}", orphan.what, orphan_text(&orphan.reason)),
+        )
+    }));
     facts
 }
 

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 
 use super::{details, table};
 use crate::image::Status;
-use crate::image::notice::Notice;
 use crate::image::observed::ObservedTask;
 use crate::image::status::{
     BundleVersion, Cancel, Change, Condition, ConditionKind, ConditionStatus, Failure,
-    ManifestVersion, Orphan, PreviousVersion, RegionStatus, SourceObject, Waiting,
+    ManifestVersion, Notice, Orphan, OrphanReason, PreviousVersion, RegionStatus, SourceObject,
+    Waiting,
 };
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{
@@ -130,7 +130,11 @@ fn cancelled() -> Status {
     status.build.deleted = vec!["ami-1".to_owned(), "snap-1".to_owned()];
     status.build.orphans.push(Orphan {
         what: "snap-2".to_owned(),
-        why: "UnauthorizedOperation: not allowed\nto delete it".to_owned(),
+        reason: OrphanReason::Refused {
+            code: Some("UnauthorizedOperation".to_owned()),
+            message: "not allowed\nto delete it".to_owned(),
+            request_id: None,
+        },
     });
     status
 }
@@ -300,7 +304,7 @@ fn with_all_parts() -> Status {
         seq,
         kind,
         at: at("10:00:00"),
-        message: None,
+        facts: None,
         claimed_at: None,
         attempts: 0,
         sent_at: None,

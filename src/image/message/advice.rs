@@ -137,6 +137,7 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
         FailureKind::RequestRefused { action } => and_again(status, for_refusal(action, failure)),
         FailureKind::Other => and_again(status, FIX),
         FailureKind::SeveralImages { .. }
+        | FailureKind::Unproven { .. }
         | FailureKind::BundleKeyUnusable
         | FailureKind::TaskMadeNothing
         | FailureKind::TaskLost
@@ -182,7 +183,13 @@ fn advice(failure: &Failure) -> &'static str {
              BundleKeyParameter"
         }
         FailureKind::TaskMadeNothing => "check the task in the EC2 console",
-        FailureKind::TaskLost => "look for the task in the EC2 console and in CloudTrail",
+        FailureKind::Unproven { .. } => {
+            "it was left untouched: find out whose it is, and who wrote its id into the status"
+        }
+        FailureKind::TaskLost => {
+            "look for the task in the EC2 console and in CloudTrail: if it still runs, cancel it, since nobody deletes what \
+             it makes"
+        }
         FailureKind::ImageDeregistered { .. } | FailureKind::ImageLost { .. } => {
             "check whether somebody deregistered it (DeregisterImage in CloudTrail)"
         }

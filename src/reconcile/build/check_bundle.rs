@@ -35,7 +35,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
 }
 
 async fn check(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
-    let Some((bucket, key)) = spec.bundle_location(step.status) else {
+    let Some((bucket, key)) = spec.bundle_location(step.config(), step.status) else {
         return Ok(StepOutcome::Unchanged);
     };
     if matches!(spec, Spec::Bundle)
@@ -265,6 +265,16 @@ pub(super) async fn has_other_content(
 ) -> Result<bool, Error> {
     let current = step.aws().head_object(&bundle.bucket, &bundle.key).await?;
     Ok(current.is_some_and(|current| current.etag != bundle.etag))
+}
+
+/// Whether the bundle that the status names is not the manifest's: EC2 would register another, and its objects would be
+/// made readable for EC2.
+pub(super) fn is_other(step: &StepContext<'_>, spec: &Spec) -> bool {
+    let Some(bundle) = &step.status.build.bundle else {
+        return false;
+    };
+    let location = spec.bundle_location(step.config(), step.status);
+    location.is_none_or(|(bucket, key)| (&bundle.bucket, &bundle.key) != (&bucket, &key))
 }
 
 /// Whether another bundle is beside the manifest than the one that a status is about. One that may not be read any more

@@ -7,6 +7,7 @@ mod check_manifest;
 mod check_object;
 mod clean_up;
 mod probe_task;
+mod proven;
 mod register_image;
 mod source_owners;
 mod start_task;

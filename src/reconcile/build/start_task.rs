@@ -7,8 +7,6 @@ mod image;
 mod import;
 mod request;
 
-pub(super) use bundle_instance::prefix as bundle_prefix;
-
 use super::{check_object, source_owners};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
@@ -33,7 +31,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(outcome) = already_there(&step).await? {
         return Ok(outcome);
     }
-    if check_object::is_replaced(&step).await? {
+    if check_object::is_other(&step, spec) || check_object::is_replaced(&step).await? {
         // An attempt whose answer was lost may have begun with the object that was there before.
         let found = adopt(&step).await?;
         return Ok(found.unwrap_or(StepOutcome::Advance(Evidence::ObjectReplaced)));

@@ -1,7 +1,9 @@
 //! `store-image`: the AMI is available, and is kept in S3, too. CreateStoreImageTask has neither a client token nor
 //! anything else by which EC2 would recognise a repetition: that it is about to be sent is claimed first.
 
+use super::proven;
 use crate::aws::{AwsError, Remedy};
+use crate::image::message::failures;
 use crate::image::observed::ObservedTask;
 use crate::image::outcome::{Claim, Evidence, Origin, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
@@ -38,6 +40,11 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
             image,
             asked_at,
         }));
+    }
+    if !proven::has_image(&step, id).await? {
+        let what = id.clone();
+        let wait = step.wait_up_to(WaitReason::Unproven { what }, VISIBILITY_GRACE);
+        return Ok(wait.unwrap_or_else(|| StepOutcome::Fail(failures::unproven(id))));
     }
     Ok(StepOutcome::Claim(Claim::Store))
 }

@@ -57,7 +57,7 @@ async fn an_ami_that_fails_later_is_told_with_its_reason() {
     let mail = stack.only_mail();
     assert!(
         mail.text
-            .contains("Client.InternalError: the snapshot is broken"),
+            .contains("Client.InternalError: \"the snapshot is broken\""),
         "{}",
         mail.text
     );

@@ -1,6 +1,8 @@
 //! The project's template: what is deployed is what the tests run.
 
 mod grants;
+mod people;
+mod two_stacks;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use crate::ACCOUNT;
 use crate::clock::date;
 use crate::ec2::model::region::Region;
 use crate::ec2::model::service::{Call, Service};
-use crate::ec2::model::snapshot::{Snapshot, SnapshotState};
+use crate::ec2::model::snapshot::{NO_VOLUME, Snapshot, SnapshotState};
 use crate::ec2::wire::checks::check_user;
 use crate::ec2::wire::error::Failure;
 use crate::ec2::wire::page::Page;
@@ -30,9 +30,6 @@ const FILTERS: [&str; 12] = [
     "volume-id",
     "volume-size",
 ];
-
-/// What EC2 gives as the volume of a snapshot that comes from none.
-const NO_VOLUME: &str = "vol-ffffffff";
 
 pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failure> {
     let ids = call.fields.texts("SnapshotId")?;

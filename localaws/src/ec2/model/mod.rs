@@ -5,6 +5,7 @@ pub(crate) mod bundle_task;
 pub(crate) mod client_token;
 pub(crate) mod device;
 pub(crate) mod disk;
+pub(crate) mod facts;
 pub(crate) mod image;
 pub(crate) mod import_task;
 pub(crate) mod instance;

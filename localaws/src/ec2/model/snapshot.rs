@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// What EC2 gives as the volume of a snapshot that comes from none.
+pub(crate) const NO_VOLUME: &str = "vol-ffffffff";
+
 /// An EBS snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {

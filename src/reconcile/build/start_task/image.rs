@@ -1,11 +1,11 @@
 //! CopyImage and CreateRestoreImageTask: the AMI is there at once, and pending.
 
-use super::request::{answered, client_token, found};
+use super::request::{answered, found};
 use crate::aws::{CopiedImage, RestoredImage};
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::StepOutcome;
-use crate::image::ownership::Lookup;
+use crate::image::ownership::{self, Lookup};
 use crate::image::plan::REGISTER_GRACE;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::SourceKind;
@@ -33,7 +33,7 @@ pub(super) async fn copy(
         source_region: source.region.clone(),
         name: step.status.build.name.clone().unwrap_or_default(),
         description: spec.description().map(str::to_owned),
-        client_token: client_token(step.status),
+        client_token: ownership::client_token(step.status),
         tags: spec.tags(step.status),
     };
     let answer = step.aws().copy_image(&request).await;
