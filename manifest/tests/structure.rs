@@ -1,8 +1,6 @@
 //! What the crate promises of itself: nothing below it knows AWS or waits. That imports go one way is held by
 //! `tests/it/structure.rs` of the workspace, which reads all of its crates.
 
-#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
-
 use std::collections::{BTreeSet, VecDeque};
 
 /// Read from Cargo.lock: it is there wherever this is built, and needs no cargo and no network. It has the dependencies
