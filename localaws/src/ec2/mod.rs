@@ -68,7 +68,7 @@ impl Ec2 {
     /// All images of a Region, in the order of their registration, also those that EC2 does not show yet.
     #[must_use]
     pub fn images(&self, region: &str) -> Vec<Image> {
-        self.service.settle();
+        self.service.advance();
         let mut store = self.service.store();
         let mut records: Vec<&Record> = store.region(region).images.values().collect();
         records.sort_by_key(|record| record.order);
@@ -93,7 +93,7 @@ impl Ec2 {
     /// The whole state, but not the settings.
     #[must_use]
     pub fn save(&self) -> Value {
-        self.service.settle();
+        self.service.advance();
         // The state is maps with text keys, texts and numbers: JSON can always say it.
         serde_json::to_value(&*self.service.store()).unwrap_or_default()
     }

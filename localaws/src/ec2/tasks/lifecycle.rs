@@ -114,7 +114,7 @@ fn fail_snapshots(region: &mut Region, image_id: &str) {
 }
 
 /// Settles an image that is pending, if its time has come.
-pub(crate) fn settle(
+pub(crate) fn advance(
     name: &str,
     region: &mut Region,
     id: &str,
@@ -123,14 +123,14 @@ pub(crate) fn settle(
     let record = region.images.get_mut(id);
     let record = record
         .filter(|record| record.image.state == ImageState::Pending && record.settles_at <= now)?;
-    let step = settle_record(name, record);
+    let step = advance_record(name, record);
     if step.state == "failed" {
         fail_snapshots(region, id);
     }
     Some(step)
 }
 
-fn settle_record(region: &str, record: &mut Record) -> StateChange {
+fn advance_record(region: &str, record: &mut Record) -> StateChange {
     let image = &mut record.image;
     image.state_reason = record.failure.take();
     image.state = if image.state_reason.is_some() {
