@@ -1,9 +1,12 @@
 //! What is put into the world, not made by a request: what a demo copies, and tests begin with.
 
+use std::collections::BTreeSet;
+
 use super::Ec2;
 use crate::ACCOUNT;
 use crate::ec2::model::image::{BlockDeviceMapping, Ebs, Image, ImageState, SeedImage};
 use crate::ec2::model::instance::SeedInstance;
+use crate::ec2::model::references::SeedLaunchTemplate;
 use crate::ec2::model::snapshot::{SeedSnapshot, Snapshot};
 
 /// The device that a seeded image has its root on.
@@ -29,6 +32,7 @@ impl Ec2 {
             product_codes: snapshot.product_codes,
             tags: snapshot.tags,
             started_at: self.service.clock.now(),
+            create_volume_permissions: BTreeSet::new(),
         };
         region.snapshots.insert(id.clone(), snapshot);
         id
@@ -45,6 +49,16 @@ impl Ec2 {
         };
         let region = store.region(region);
         region.instances.insert(id.clone(), instance);
+        id
+    }
+
+    /// Puts a launch template into a Region, in the place of one with the same id, and gives its id.
+    pub fn seed_launch_template(&self, region: &str, template: SeedLaunchTemplate) -> String {
+        let mut store = self.service.store();
+        let id = template.id.clone();
+        let id = id.unwrap_or_else(|| self.service.ids.resource("lt"));
+        let templates = &mut store.region(region).launch_templates;
+        templates.insert(id.clone(), template);
         id
     }
 

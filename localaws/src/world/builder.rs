@@ -261,6 +261,7 @@ impl Builder {
             load(files, "sns", |saved| sns.load(saved))?;
             load(files, "ssm", |saved| ssm.load(saved))?;
         }
+        ec2.set_opted_in(&self.region, true);
         let services = Services {
             s3,
             ec2,

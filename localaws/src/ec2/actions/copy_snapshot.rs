@@ -1,5 +1,7 @@
 //! CopySnapshot.
 
+use std::collections::BTreeSet;
+
 use crate::ACCOUNT;
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::model::snapshot::{Snapshot, SnapshotState};
@@ -83,6 +85,7 @@ impl Service {
             product_codes: source.map(|it| it.product_codes).unwrap_or_default(),
             tags: copy.tags.clone(),
             started_at: timeline.started_at,
+            create_volume_permissions: BTreeSet::new(),
         };
         target.fill(snapshot, timeline);
         if lost {

@@ -2,7 +2,7 @@
 //! ("Monitor an import image task" and "Monitor an import snapshot task", VM Import/Export User Guide).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -218,6 +218,7 @@ impl ImportTask {
             product_codes: Vec::new(),
             tags: self.snapshot_tags.clone(),
             started_at: self.timeline.started_at,
+            create_volume_permissions: BTreeSet::new(),
         }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::ec2::model::key;
+use crate::ec2::model::permission::Permission;
 
 /// An EBS snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +37,17 @@ pub struct Snapshot {
     pub tags: BTreeMap<String, String>,
     /// When it was begun.
     pub started_at: Timestamp,
+    /// Who else may make volumes and copies from it: accounts, or everybody.
+    #[serde(default)]
+    pub create_volume_permissions: BTreeSet<Permission>,
+}
+
+impl Snapshot {
+    /// Whether it is encrypted with the key that AWS manages for EBS in its Region, which cannot be shared.
+    pub(crate) fn has_managed_key(&self, region: &str) -> bool {
+        let managed = |arn: &String| key::is_managed(region, arn);
+        self.encrypted && self.kms_key_id.as_ref().is_none_or(managed)
+    }
 }
 
 /// `SnapshotState` of the EC2 API.
