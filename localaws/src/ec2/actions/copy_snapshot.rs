@@ -80,7 +80,9 @@ impl Service {
             state_message: None,
             description: copy.description.clone().unwrap_or_default(),
             owner_id: ACCOUNT.to_owned(),
-            encrypted: copy.encrypted || source.as_ref().is_some_and(|it| it.encrypted),
+            encrypted: copy.encrypted
+                || target.account.encrypts_by_default
+                || source.as_ref().is_some_and(|it| it.encrypted),
             kms_key_id: copy.kms_key_id.clone(),
             product_codes: source.map(|it| it.product_codes).unwrap_or_default(),
             tags: copy.tags.clone(),

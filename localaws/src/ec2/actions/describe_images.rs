@@ -335,7 +335,11 @@ fn write_mappings(xml: &mut Xml, image: &Image) {
             xml.optional("virtualName", mapping.virtual_name.as_ref());
             if let Some(ebs) = &mapping.ebs {
                 xml.element("ebs", |xml| {
-                    xml.optional("snapshotId", ebs.snapshot_id.as_ref());
+                    // Those of a copy appear once it is available (seen by pubsys).
+                    let copying =
+                        image.state == ImageState::Pending && image.source_image_id.is_some();
+                    let snapshot_id = ebs.snapshot_id.as_ref().filter(|_| !copying);
+                    xml.optional("snapshotId", snapshot_id);
                     xml.text("volumeSize", ebs.volume_size);
                     xml.text("deleteOnTermination", ebs.delete_on_termination);
                     xml.text("volumeType", &ebs.volume_type);

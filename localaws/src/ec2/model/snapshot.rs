@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::ACCOUNT;
 use crate::ec2::model::key;
 use crate::ec2::model::permission::Permission;
 
@@ -47,6 +48,14 @@ impl Snapshot {
     pub(crate) fn has_managed_key(&self, region: &str) -> bool {
         let managed = |arn: &String| key::is_managed(region, arn);
         self.encrypted && self.kms_key_id.as_ref().is_none_or(managed)
+    }
+
+    /// Whether this world's account may copy it.
+    pub(crate) fn is_readable(&self) -> bool {
+        let permissions = &self.create_volume_permissions;
+        self.owner_id == ACCOUNT
+            || permissions.contains(&Permission::Everyone)
+            || permissions.contains(&Permission::Account(ACCOUNT.to_owned()))
     }
 }
 

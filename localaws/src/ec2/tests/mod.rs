@@ -3,6 +3,7 @@
 mod account;
 mod bundle_tasks;
 mod copy;
+mod copy_rules;
 mod deprecation;
 mod describe;
 mod import;
