@@ -251,10 +251,13 @@ impl Builder {
             s3: s3.clone(),
             region: self.region.clone(),
         };
-        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(objects));
+        let ec2 = Ec2::new(clock, ids.clone(), bus.clone(), Arc::new(objects));
         ec2.set_era(self.era);
         let sns = Sns::new(clock, ids.clone(), &made("mail")?);
-        let ssm = Ssm::new(clock, ids.clone());
+        let ssm = Ssm::new(clock, ids.clone(), bus);
+        let images = ec2.clone();
+        ssm.set_image_check(move |region, id| images.has_available_image(region, id));
+        ec2.set_image_parameters(ssm.image_parameters());
         let sts = Sts::new(ids.clone());
         if let Some(files) = &state {
             load(files, "ec2", |saved| ec2.load(saved))?;
