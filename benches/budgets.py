@@ -8,6 +8,7 @@
 Times are compared with an empty `lambda_runtime` program of the same build (and, given a Python that has boto3, with a
 function that makes the same clients), in turns, so that a busy machine slows all of them. With `--before`, the binaries
 of another build take their turns as well. Needs Linux and Python 3.11.
+`benches/limits.py` measures memory at the limits of what is read.
 """
 
 import argparse

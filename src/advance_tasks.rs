@@ -202,6 +202,10 @@ impl<'a> Visitor<'a> {
 async fn visit(context: Context<'_>, marker: &OpenMarker, mut room: Room) -> Result<Visit, Error> {
     let key = &marker.manifest_key;
     let sized = status_store::load_sized(context.aws, context.config, key).await?;
+    let current = sized.as_ref().map(|(loaded, _)| loaded);
+    if reconcile::recover_draft(context, marker, current).await? {
+        return visit_recovered(context, marker).await;
+    }
     let Some((loaded, size)) = sized else {
         return visit_marker(context, marker).await;
     };
@@ -234,8 +238,23 @@ async fn visit(context: Context<'_>, marker: &OpenMarker, mut room: Room) -> Res
     })
 }
 
+/// An image that an invocation had started and not saved.
+async fn visit_recovered(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
+    Box::pin(reconcile::reconcile(context, &marker.manifest_key, None)).await?;
+    Ok(Visit::Done {
+        advanced: true,
+        finalized: false,
+    })
+}
+
 /// An open marker without a status: an invocation died between the two, or the status was deleted.
 async fn visit_marker(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
+    if !reconcile::is_dead(context, marker) {
+        return Ok(Visit::Done {
+            advanced: false,
+            finalized: false,
+        });
+    }
     let outcome = reconcile::reconcile(context, &marker.manifest_key, Some(marker)).await?;
     let finalized = outcome == Outcome::NoManifest && mark_finalized(context, marker).await?;
     Ok(Visit::Done {
@@ -267,8 +286,7 @@ async fn finish(
     }
     // Another invocation may be about to start the next version: the marker is its, and young.
     let known = loaded.status.open_marker.as_ref();
-    let is_young = context.now.duration_since(marker.opened_at) < reconcile::STARTED_GRACE;
-    if is_young && known.is_some_and(|known| *known != marker.etag) {
+    if !reconcile::is_dead(context, marker) && known.is_some_and(|known| *known != marker.etag) {
         return Ok(left_open(false));
     }
     let finalized = mark_finalized(context, marker).await?;

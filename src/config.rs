@@ -1,5 +1,7 @@
 //! A function's configuration: what the template sets in its environment. Read once, at start.
 
+use crate::manifest::guardrails::{Guardrails, InvalidValue, PARAMETERS};
+
 /// A function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -19,6 +21,8 @@ pub struct Config {
     pub vm_import_role: Option<String>,
     /// Whether to notify when an image is started.
     pub notify_started: bool,
+    /// What manifests may ask for.
+    pub guardrails: Guardrails,
 }
 
 /// A variable that is missing or invalid.
@@ -33,6 +37,13 @@ impl ConfigError {
     /// A variable that the template sets is missing or invalid.
     fn of_template(variable: &'static str, what: &str) -> Self {
         let what = format!("{what}: set it as template.yaml does");
+        Self { variable, what }
+    }
+
+    /// A variable of a guardrail has a value that its parameter does not take.
+    fn of_guardrail(variable: &'static str, invalid: &InvalidValue) -> Self {
+        let what =
+            format!("is invalid: {invalid}; correct the parameter and deploy the stack again");
         Self { variable, what }
     }
 
@@ -83,6 +94,7 @@ impl Config {
             }
         };
         Ok(Self {
+            guardrails: guardrails(&bucket, get)?,
             bucket,
             state_bucket,
             region: need("AWS_REGION")?,
@@ -111,6 +123,25 @@ impl Config {
         let missing = || ConfigError::of_template("AMIWRIGHT_TOPIC_ARN", "is not set");
         self.topic_arn.as_deref().ok_or_else(missing)
     }
+}
+
+/// What manifests may ask for. A parameter that is not set opens nothing.
+fn guardrails(
+    bucket: &str,
+    get: impl Fn(&'static str) -> Option<String>,
+) -> Result<Guardrails, ConfigError> {
+    let mut guardrails = Guardrails {
+        bucket: Some(bucket.to_owned()),
+        ..Guardrails::default()
+    };
+    for parameter in PARAMETERS {
+        if let Some(value) = get(parameter.variable) {
+            parameter
+                .set(&mut guardrails, &value)
+                .map_err(|invalid| ConfigError::of_guardrail(parameter.variable, &invalid))?;
+        }
+    }
+    Ok(guardrails)
 }
 
 #[cfg(test)]
@@ -206,5 +237,42 @@ mod tests {
         assert!(config.notify_started);
         let error = with(&[("AMIWRIGHT_NOTIFY_STARTED", "yes")]).unwrap_err();
         assert!(error.to_string().contains("is neither true nor false"));
+    }
+
+    #[test]
+    fn opens_for_manifests_what_the_parameters_say() {
+        let with = |more: &[(&str, &str)]| {
+            let mut all = REQUIRED.to_vec();
+            all.extend_from_slice(more);
+            read(&all)
+        };
+        let closed = with(&[("AMIWRIGHT_SHARE_WITH", ""), ("AMIWRIGHT_TAG_KEYS", "")]).unwrap();
+        let bucket = Some("images".to_owned());
+        assert_eq!(
+            closed.guardrails,
+            Guardrails {
+                bucket,
+                ..Guardrails::default()
+            }
+        );
+        let open = with(&[
+            ("AMIWRIGHT_SHARE_WITH", "111122223333,444455556666"),
+            ("AMIWRIGHT_ALLOW_PUBLIC", "true"),
+            ("AMIWRIGHT_STORE_BUCKETS", "arn:aws:s3:::archive"),
+            ("AMIWRIGHT_SOURCE_OWNERS", "self"),
+        ])
+        .unwrap()
+        .guardrails;
+        assert!(open.share_with.allows("444455556666") && !open.share_with.allows("444455556667"));
+        assert!(open.allow_public && !open.allow_retire);
+        assert!(open.store_buckets.allows("archive") && !open.allows_source_bucket("archive"));
+        assert!(!open.source_owners.allows("111122223333"));
+        let error = with(&[("AMIWRIGHT_SHARE_WITH", "111122223333,all")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the environment variable AMIWRIGHT_SHARE_WITH is invalid: the stack's parameter ShareWith has `all`, which \
+             is not an account id (12 digits), the ARN of an organization or an organizational unit, or *; correct the \
+             parameter and deploy the stack again"
+        );
     }
 }

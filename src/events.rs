@@ -18,6 +18,7 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::limits;
 pub use tick::{ImageStateChange, Tick, UnknownTask, image_state_change};
 
 const EXPECTED: &str =
@@ -32,6 +33,8 @@ pub struct Triggers {
     pub problems: Vec<TriggerProblem>,
     /// Records that are understood and tell of no change of an object: `s3:TestEvent`, tags, restores.
     pub ignored: usize,
+    /// Records of messages that were read so far.
+    in_messages: usize,
 }
 
 /// An object that an event tells of.
@@ -90,6 +93,7 @@ pub fn objects(event: Value) -> Triggers {
     let place = Place::default();
     match records(event) {
         Ok(records) => {
+            let records = triggers.within(limits::EVENT_RECORDS, records, &place);
             for (n, record) in records.into_iter().enumerate() {
                 let place = place.below(&format!("Records[{n}]"));
                 if is_sqs(&record) {
@@ -197,6 +201,9 @@ impl Triggers {
     fn notification(&mut self, notification: Value, place: &Place) {
         let notification = match records(notification) {
             Ok(records) => {
+                let left = limits::EVENT_RECORDS.saturating_sub(self.in_messages);
+                let records = self.within(left, records, place);
+                self.in_messages += records.len();
                 for (n, record) in records.into_iter().enumerate() {
                     self.s3_record(record, &place.below(&format!("Records[{n}]")));
                 }
@@ -341,6 +348,19 @@ impl Triggers {
             object.message_ids = std::mem::take(&mut known.message_ids);
             *known = object;
         }
+    }
+
+    /// The first of these records: the others are one problem.
+    fn within(&mut self, limit: usize, mut records: Vec<Value>, place: &Place) -> Vec<Value> {
+        let surplus = records.len().saturating_sub(limit);
+        if surplus > 0 {
+            records.truncate(limit);
+            let most = limits::EVENT_RECORDS;
+            let message =
+                format!("{surplus} records are not read: at most {most} of an event are read");
+            self.problem(place, message);
+        }
+        records
     }
 
     fn problem(&mut self, place: &Place, message: String) {

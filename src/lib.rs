@@ -33,6 +33,7 @@ mod failures;
 pub mod function;
 pub mod image;
 pub mod keys;
+pub mod limits;
 pub use amiwright_manifest as manifest;
 pub mod events;
 pub mod notify;

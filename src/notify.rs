@@ -10,9 +10,9 @@ use serde_json::Value;
 use crate::aws::Aws;
 use crate::config::Config;
 use crate::events::{self, ObjectRef};
-use crate::image::message::on_one_line;
-use crate::image::notice::Notice;
+use crate::image::message;
 use crate::image::plan::{self, Next};
+use crate::image::status::Notice;
 use crate::keys;
 use crate::reconcile::{self, Context, Error};
 use crate::status_store::{self, DueMarker, Loaded};
@@ -158,16 +158,14 @@ pub async fn send_due(context: Context<'_>, mut loaded: Loaded) -> Result<(Loade
 }
 
 async fn publish(context: Context<'_>, loaded: &Loaded, notice: &Notice) -> Result<String, Error> {
-    // A notice that was not sent always has its message: it is written with it and loses it when it is sent.
-    let Some(message) = &notice.message else {
-        return Ok(String::new());
-    };
+    // What the status holds are facts; the words are made here, and nowhere else.
+    let message = message::compose(&loaded.status, notice);
     let manifest = &loaded.status.manifest;
     let (bucket, status_key) = (
         &context.config.state_bucket,
         keys::status_key(&manifest.key),
     );
-    let status_at = on_one_line(&format!("s3://{bucket}/{status_key}"));
+    let status_at = message::word(&format!("s3://{bucket}/{status_key}"));
     let text = format!("{}\nStatus: {status_at}\n", message.text);
     let topic_arn = context.config.topic_arn()?;
     let machines = message.data.to_string();

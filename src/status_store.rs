@@ -1,6 +1,7 @@
 //! The statuses in the state bucket, and the markers that say which of them need work. A status is only ever written
 //! conditionally.
 
+mod document;
 mod markers;
 mod size;
 
@@ -10,15 +11,16 @@ use jiff::Timestamp;
 use crate::aws::{Aws, AwsError, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
-use crate::image::status::{SCHEMA, Unreadable, parse};
+use crate::image::apply;
 use crate::keys;
+use crate::limits::{self, STATUS_BYTES};
 
+pub use document::StoreError;
+use document::{read_status, written_status};
 pub use markers::{
-    DueMarker, OpenMarker, delete_due, list_open, load_resume_point, mark_finalized, mark_open,
-    save_resume_point,
+    DueMarker, OpenMarker, delete_due, list_open, load_draft, load_resume_point, mark_finalized,
+    mark_open, mark_open_with_draft, save_resume_point,
 };
-pub use size::STATUS_MAX;
-use size::Unwritable;
 
 /// Statuses that are read at once for a list.
 const READS_AT_ONCE: usize = 16;
@@ -30,50 +32,6 @@ pub struct Loaded {
     pub status: Status,
     /// The `ETag` it had: it is written back only if it still has it.
     pub etag: String,
-}
-
-/// A status that cannot be worked with.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// S3 failed.
-    #[error(transparent)]
-    Aws(#[from] AwsError),
-    /// The object is not a status.
-    #[error(
-        "s3://{bucket}/{key} is not a status ({reason}): restore an earlier version of the object, or delete it to start again"
-    )]
-    Unreadable {
-        /// Bucket.
-        bucket: String,
-        /// Key of the status.
-        key: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The status is too large to be read again, so it is not written.
-    #[error(
-        "s3://{bucket}/{key} would have {size} bytes, and at most {STATUS_MAX} are kept: it stays as it is"
-    )]
-    TooLarge {
-        /// Bucket.
-        bucket: String,
-        /// Key of the status.
-        key: String,
-        /// Bytes it would have.
-        size: usize,
-    },
-    /// The status is a newer amiwright's.
-    #[error(
-        "s3://{bucket}/{key} has schema {schema}, this amiwright reads up to {SCHEMA}: deploy the newer version"
-    )]
-    Newer {
-        /// Bucket.
-        bucket: String,
-        /// Key of the status.
-        key: String,
-        /// Its schema.
-        schema: u64,
-    },
 }
 
 /// Reads the status of a manifest; none if there is none.
@@ -104,7 +62,7 @@ pub async fn load_sized(
             &config.state_bucket,
             &key,
             Which::Current,
-            STATUS_MAX as u64,
+            limits::STATUS_BYTES as u64,
         )
         .await?
     else {
@@ -113,29 +71,18 @@ pub async fn load_sized(
     let bucket = config.state_bucket.clone();
     let Some(content) = object.content else {
         let size = object.info.size;
-        let reason = format!("it has {size} bytes, and at most {STATUS_MAX} are read");
+        let reason = format!("it has {size} bytes, and at most {STATUS_BYTES} are read");
         return Err(StoreError::Unreadable {
             bucket,
             key,
             reason,
         });
     };
-    match parse(&content) {
-        Ok(status) => {
-            let etag = object.info.etag;
-            Ok(Some((Loaded { status, etag }, content.len())))
-        }
-        Err(Unreadable::Newer(schema)) => Err(StoreError::Newer {
-            bucket,
-            key,
-            schema,
-        }),
-        Err(Unreadable::Invalid(reason)) => Err(StoreError::Unreadable {
-            bucket,
-            key,
-            reason,
-        }),
-    }
+    let about = (config.bucket.as_str(), manifest_key);
+    let mut status = read_status(&bucket, &key, about, &content)?;
+    apply::complete_conditions(&mut status);
+    let etag = object.info.etag;
+    Ok(Some((Loaded { status, etag }, content.len())))
 }
 
 /// Writes a status: in place of the one with this `ETag`, or, with none, where there is none yet. Where it has a new
@@ -150,17 +97,7 @@ pub async fn save(
     etag: Option<&str>,
 ) -> Result<Saved, StoreError> {
     let key = keys::status_key(&status.manifest.key);
-    let content = size::to_json(status).map_err(|unwritable| {
-        let (bucket, key) = (config.state_bucket.clone(), key.clone());
-        match unwritable {
-            Unwritable::TooLarge(size) => StoreError::TooLarge { bucket, key, size },
-            Unwritable::NotJson(error) => StoreError::Unreadable {
-                bucket,
-                key,
-                reason: error.to_string(),
-            },
-        }
-    })?;
+    let content = written_status(&config.state_bucket, &key, status)?;
     let saved = aws
         .put_if(&config.state_bucket, &key, content, etag)
         .await?;
@@ -195,7 +132,11 @@ pub struct Listed {
 /// If S3 fails.
 pub async fn list_status_keys(aws: &Aws, config: &Config) -> Result<Vec<String>, AwsError> {
     let objects = aws
-        .list_objects(&config.state_bucket, keys::STATUSES)
+        .list_objects(
+            &config.state_bucket,
+            keys::STATUSES,
+            limits::LISTED_STATUSES,
+        )
         .await?;
     Ok(objects
         .iter()
@@ -210,7 +151,11 @@ pub async fn list_status_keys(aws: &Aws, config: &Config) -> Result<Vec<String>,
 /// If S3 does not list them. What is wrong with a single one is part of the list.
 pub async fn list_statuses(aws: &Aws, config: &Config) -> Result<Vec<Listed>, AwsError> {
     let objects = aws
-        .list_objects(&config.state_bucket, keys::STATUSES)
+        .list_objects(
+            &config.state_bucket,
+            keys::STATUSES,
+            limits::LISTED_STATUSES,
+        )
         .await?;
     let keys = objects
         .iter()

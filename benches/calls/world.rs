@@ -141,7 +141,7 @@ struct Process {
 }
 
 async fn run(invocation: Invocation, process: Arc<Process>) -> Result<Value, FunctionError> {
-    let credentials = Credentials::new("AKIDLOCAL", "secret", None, None, "bench");
+    let credentials = Credentials::new(&invocation.access_key_id, "secret", None, None, "bench");
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(REGION))

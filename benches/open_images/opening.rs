@@ -76,6 +76,7 @@ impl Opened {
             .template(include_str!("../../template.yaml"))
             .parameter("NotificationEmail", "ops@example.com")
             .parameter("BundleKeyParameter", BUNDLE_KEY)
+            .parameter("StoreBuckets", "arn:aws:s3:::local-bucket")
             .region(REGION)
             .epoch("2026-11-21T10:00:00Z".parse()?)
             .era(Era::Classic)

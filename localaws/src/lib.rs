@@ -1,7 +1,7 @@
 //! The AWS that a SAM stack of Lambda functions sees, on one machine: no account, no Docker, no network.
 //!
 //! Tour: [`template`] reads the stack. [`world`] builds it: one [`clock`], one [`bus`] for events, the services
-//! ([`s3`], [`ec2`], [`sns`], [`ssm`], [`sts`]), [`events`] rules, [`schedule`]s and [`lambda`] functions. Two front doors
+//! ([`s3`], [`ec2`], [`sns`], [`ssm`], [`sts`]) behind [`iam`], [`events`] rules, [`schedule`]s and [`lambda`] functions. Two front doors
 //! lead into the same world: [`client`] (an SDK `HttpClient`, in process) and [`server`] (loopback HTTP).
 //!
 //! Rules that everything here keeps:
@@ -17,6 +17,7 @@ mod connection;
 pub mod ec2;
 pub mod events;
 pub mod faults;
+pub mod iam;
 pub mod ids;
 pub mod lambda;
 mod lock;

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use jiff::{Timestamp, Unit};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::ACCOUNT;
 use crate::bus::Event;
 use crate::clock::Clock;
 use crate::events;
+use crate::ids::Ids;
 use crate::lambda::Lambda;
 use crate::schedule::Expression;
 use crate::template::stack::{Function, Schedule, Stack};
@@ -67,13 +70,41 @@ fn offer(event: &Event, functions: &[Function], lambda: &Lambda) {
     }
 }
 
-/// One schedule: invokes its function each time, until its expression names no further time.
+/// A rule of a function that runs on a schedule.
+pub(crate) struct Scheduled {
+    pub(crate) schedule: Schedule,
+    /// Logical id of the function.
+    pub(crate) function: String,
+    pub(crate) region: String,
+    pub(crate) ids: Ids,
+}
+
+impl Scheduled {
+    /// What the function gets: the rule's input, or the event of the rule itself ("Creating a rule that runs on a
+    /// schedule", EventBridge User Guide).
+    fn payload(&self, at: Timestamp) -> Value {
+        self.schedule.input.clone().unwrap_or_else(|| {
+            json!({
+                "version": "0",
+                "id": self.ids.uuid(),
+                "detail-type": "Scheduled Event",
+                "source": "aws.events",
+                "account": ACCOUNT,
+                "time": at.round(Unit::Second).unwrap_or(at).to_string(),
+                "region": self.region,
+                "resources": [self.schedule.arn],
+                "detail": {},
+            })
+        })
+    }
+}
+
+/// One rule with a schedule: invokes its function each time, until its expression names no further time.
 ///
-/// The Scheduler's own retries are for targets that cannot be reached; the queue of a function here always can.
+/// EventBridge's own retries are for targets that cannot be reached; the queue of a function here always can.
 pub(crate) async fn run(
     expression: Expression,
-    schedule: Schedule,
-    function: String,
+    scheduled: Scheduled,
     clock: Clock,
     lambda: Lambda,
 ) {
@@ -81,12 +112,8 @@ pub(crate) async fn run(
     let mut last = start;
     while let Some(next) = expression.next_after(last, start) {
         clock.sleep_until(next).await;
-        lambda.enqueue(&function, input(&schedule));
+        lambda.enqueue(&scheduled.function, scheduled.payload(next));
         // A machine that slept does not make up for all that it missed.
         last = clock.now();
     }
-}
-
-fn input(schedule: &Schedule) -> Value {
-    schedule.input.clone().unwrap_or_else(|| json!({}))
 }

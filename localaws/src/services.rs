@@ -8,6 +8,7 @@ use crate::activity::Activity;
 use crate::clock::Clock;
 use crate::ec2::Ec2;
 use crate::faults::{Call, Fault, Faults, refusal, throttled};
+use crate::iam::{self, Iam};
 use crate::ids::Ids;
 use crate::lambda::{Caller, Callers};
 use crate::route::{self, Target};
@@ -26,6 +27,7 @@ pub(crate) struct Services {
     pub(crate) sns: Sns,
     pub(crate) ssm: Ssm,
     pub(crate) sts: Sts,
+    pub(crate) iam: Iam,
     pub(crate) faults: Faults,
     pub(crate) callers: Callers,
     pub(crate) activity: Activity,
@@ -115,14 +117,59 @@ impl Services {
         })
     }
 
+    /// Answers a call if its caller may make it.
     async fn serve(&self, target: &Target, request: Request) -> Response {
-        let action = route::action(&target.service, &request).name;
+        let action = route::action(&target.service, &request);
+        let key = target.access_key.as_deref();
+        let function = key.and_then(|key| self.callers.function(key));
+        let caller = self.iam.caller(key, function);
+        let method = request.method().clone();
+        // "NoSuchBucket" comes first, whoever asks: without a bucket there is nobody who could allow anything.
+        let bucket = action.bucket.as_deref().filter(|_| target.service == "s3");
+        let nowhere = bucket.is_some_and(|bucket| !self.s3.has_bucket(bucket));
+        let allowed = match nowhere && action.name != "CreateBucket" {
+            true => Ok(()),
+            false => {
+                let services = (&self.ec2, &self.ssm);
+                self.iam
+                    .authorize(&caller, services, (target, &action, &request))
+            }
+        };
+        let answer = match allowed {
+            Ok(()) => self.answer(target, &action.name, request, &caller).await,
+            Err(refused) => {
+                return refused.answer(&target.service, &method, &self.ids.uuid());
+            }
+        };
+        let missing = answer.status() == StatusCode::NOT_FOUND && action.key.is_some();
+        match action.bucket.filter(|_| missing) {
+            Some(bucket) if self.s3.has_bucket(&bucket) => {
+                let known = self.iam.may_know_absence(&caller, &bucket);
+                known.map_or_else(
+                    |refused| refused.answer("s3", &method, &self.ids.uuid()),
+                    |()| answer,
+                )
+            }
+            _ => answer,
+        }
+    }
+
+    async fn answer(
+        &self,
+        target: &Target,
+        action: &str,
+        request: Request,
+        caller: &iam::Caller,
+    ) -> Response {
         let answer = match target.service.as_str() {
             "s3" => self.s3.handle(request).await,
             "ec2" => self.ec2.handle(&target.region, request).await,
             "sns" => self.sns.handle(&target.region, request).await,
             "ssm" => self.ssm.handle(&target.region, request).await,
-            "sts" => self.sts.handle(request).await,
+            "sts" => {
+                let who = (caller.arn.as_str(), caller.user_id.as_str());
+                self.sts.handle(request, who).await
+            }
             // Actions of REST protocols have no name in the request.
             other if action.is_empty() => wire::not_built(
                 other,
@@ -130,13 +177,13 @@ impl Services {
             ),
             // Clients of JSON protocols show whatever text they get; those of the Query protocol read errors only.
             other if request.headers().contains_key("x-amz-target") => {
-                wire::not_built(other, &action)
+                wire::not_built(other, action)
             }
             other => refusal(
                 other,
                 request.method(),
                 StatusCode::NOT_IMPLEMENTED,
-                (wire::NOT_BUILT, &wire::not_built_sentence(other, &action)),
+                (wire::NOT_BUILT, &wire::not_built_sentence(other, action)),
                 &self.ids.uuid(),
             ),
         };

@@ -20,21 +20,19 @@ impl Sts {
         Self { ids }
     }
 
-    /// Answers a request. Only GetCallerIdentity is built; it names one assumed role, whatever the credentials.
+    /// Answers a request of the caller with this ARN and user id. Only GetCallerIdentity is built.
     #[expect(
         clippy::unused_async,
         reason = "all services are asked in the same way"
     )]
-    pub async fn handle(&self, request: Request) -> Response {
+    pub async fn handle(&self, request: Request, (arn, user_id): (&str, &str)) -> Response {
         let fields = Fields::of(&request);
         let action = fields.get("Action").unwrap_or_default();
         if action != "GetCallerIdentity" {
             return STS.refuse(&Refusal::not_built("STS", action), &self.ids.uuid());
         }
-        let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/localaws/local");
-        let result = element("Arn", &arn)
-            + &element("UserId", "AROALOCALAWS00000000:local")
-            + &element("Account", ACCOUNT);
+        let result =
+            element("Arn", arn) + &element("UserId", user_id) + &element("Account", ACCOUNT);
         STS.answer(action, &result, &self.ids.uuid())
     }
 }
@@ -49,7 +47,10 @@ mod tests {
     async fn ask(action: &str) -> Response {
         let body = Bytes::from(format!("Action={action}&Version=2011-06-15"));
         Sts::new(Ids::new(1))
-            .handle(http::Request::post("/").body(body).unwrap())
+            .handle(
+                http::Request::post("/").body(body).unwrap(),
+                ("arn:aws:iam::000000000000:user/ann", "AIDAANN"),
+            )
             .await
     }
 
@@ -58,7 +59,7 @@ mod tests {
         let answer = ask("GetCallerIdentity").await;
         let text = std::str::from_utf8(answer.body()).unwrap();
         assert!(text.contains("<Account>000000000000</Account>"), "{text}");
-        assert!(text.contains("<Arn>arn:aws:sts::000000000000:assumed-role/localaws/local</Arn>"));
+        assert!(text.contains("<Arn>arn:aws:iam::000000000000:user/ann</Arn>"));
         let unknown = ask("AssumeRole").await;
         assert_eq!(unknown.status(), StatusCode::NOT_IMPLEMENTED);
         let text = std::str::from_utf8(unknown.body()).unwrap();

@@ -198,16 +198,21 @@ fn read_machine(root: &Node<'_>, version: Version, findings: &mut Findings<'_>) 
     }
     let node = root.required(findings, "machine_configuration")?;
     node.no_text(findings);
+    let has_kernel = node.all("kernel_id").next().is_some();
     Some(Machine {
         architecture: node.required_value(findings, "architecture", values::architecture),
         kernel_id: node.optional_value(findings, "kernel_id", values::id("aki-", "a kernel")),
         ramdisk_id: node.optional_value(findings, "ramdisk_id", values::id("ari-", "a ramdisk")),
-        block_device_mappings: read_mappings(&node, findings),
+        block_device_mappings: read_mappings(&node, has_kernel, findings),
         product_codes: read_product_codes(&node, findings),
     })
 }
 
-fn read_mappings(machine: &Node<'_>, findings: &mut Findings<'_>) -> Vec<BundleMapping> {
+fn read_mappings(
+    machine: &Node<'_>,
+    has_kernel: bool,
+    findings: &mut Findings<'_>,
+) -> Vec<BundleMapping> {
     let Some(node) = machine.child(findings, "block_device_mapping") else {
         return Vec::new();
     };
@@ -222,7 +227,8 @@ fn read_mappings(machine: &Node<'_>, findings: &mut Findings<'_>) -> Vec<BundleM
             }
             Ok(name)
         });
-        let device_name = mapping.required_value(findings, "device", values::device);
+        let device_name =
+            mapping.required_value(findings, "device", |text| values::device(text, has_kernel));
         if let (Some(virtual_name), Some(device_name)) = (virtual_name, device_name) {
             mappings.push(BundleMapping {
                 virtual_name,
@@ -268,14 +274,14 @@ fn read_image(root: &Node<'_>, version: Version, findings: &mut Findings<'_>) ->
     } else {
         node.optional_value(findings, "type", values::machine_type);
     }
-    for key in ["ec2_encrypted_key", "user_encrypted_key"] {
-        if let Some(key) = node.required(findings, key) {
-            key.attribute(findings, "algorithm", values::key_algorithm);
-            key.value(findings, values::encrypted);
-        }
+    if let Some(key) = node.required(findings, "ec2_encrypted_key") {
+        key.attribute(findings, "algorithm", values::key_algorithm);
+        key.value(findings, values::encrypted);
     }
-    for vector in ["ec2_encrypted_iv", "user_encrypted_iv"] {
-        node.required_value(findings, vector, values::encrypted);
+    node.required_value(findings, "ec2_encrypted_iv", values::encrypted);
+    // Only who unbundles it needs the user's own, which some tools leave empty.
+    for key in ["user_encrypted_key", "user_encrypted_iv"] {
+        node.required(findings, key);
     }
     node.optional_value(findings, "kernel_name", values::name);
     Some(Image {

@@ -4,14 +4,9 @@ use std::{collections::HashMap, fmt};
 
 use crate::{
     Problem,
+    limits::DEPTH,
     text::{excerpt, quoted},
 };
-
-/// Deepest nesting read. The deepest field of the schema is at 5.
-pub(super) const MAX_DEPTH: usize = 32;
-
-/// Most values read: keeps memory and the list of problems bounded.
-pub(super) const MAX_NODES: usize = 20_000;
 
 /// A place in the text, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -225,7 +220,7 @@ pub(super) fn empty() -> Problem {
 
 /// The problem of a text that nests too deep.
 pub(super) fn too_deep(mark: Mark) -> Problem {
-    Problem::new(format!("nested more than {MAX_DEPTH} levels deep")).at(mark.line, mark.column)
+    Problem::new(format!("nested more than {DEPTH} levels deep")).at(mark.line, mark.column)
 }
 
 /// The problem of a key that a mapping has twice.

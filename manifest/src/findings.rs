@@ -113,6 +113,18 @@ impl Findings {
         }
     }
 
+    /// Whether nothing was reported about exactly this value.
+    pub(super) fn is_clear(&self, path: &Path) -> bool {
+        let path = path.to_string();
+        self.problems.iter().all(|problem| problem.path != path)
+    }
+
+    /// Where the value is: line and column, both from 1.
+    pub(super) fn place(&self, path: &Path) -> (usize, usize) {
+        let Mark { line, column } = self.places.value(path);
+        (line, column)
+    }
+
     /// Whether the document has a value there, be it null.
     pub(super) fn has(&self, path: &Path) -> bool {
         self.places.has(path)

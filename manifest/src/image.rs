@@ -4,14 +4,14 @@ use jiff::Timestamp;
 
 pub use crate::spec::{
     Access, Architecture, BlockDeviceMapping, BootMode, BuildSpec, Bundle, Deprecate, Disk,
-    DiskFormat, Ebs, Image, ImageManifest, ImdsSupport, Instance, NameTemplate, Previous,
-    PublishSpec, RegionCopy, Register, Registration, Replaces, Snapshot, Snapshots, Source,
-    SriovNetSupport, Store, Stored, TpmSupport, VirtualizationType, Vm, VmFormat, VolumeType,
-    schema,
+    DiskFormat, Ebs, Image, ImageManifest, ImdsSupport, Instance, NameTemplate, NamedSource,
+    OnDelete, Previous, PublishSpec, RegionCopy, Register, Registration, Replaces, Snapshot,
+    Snapshots, Source, SriovNetSupport, Store, Stored, TpmSupport, VirtualizationType, Vm,
+    VmFormat, VolumeType, schema,
 };
-use crate::{Problem, decode, limits, not_built, read, rules};
+use crate::{Problem, decode, guardrails, guardrails::Guardrails, limits, not_built, read, rules};
 
-/// Reads and checks an image manifest.
+/// Reads and checks an image manifest, without the limits of any stack.
 ///
 /// The format follows `key`'s extension: JSON for `.json`, YAML for all others. `now` is needed because a manifest may
 /// name dates, which must lie ahead.
@@ -19,20 +19,37 @@ use crate::{Problem, decode, limits, not_built, read, rules};
 /// # Errors
 /// All that is wrong with the manifest, sorted by line and column.
 pub fn parse(key: &str, bytes: &[u8], now: Timestamp) -> Result<ImageManifest, Vec<Problem>> {
-    check(key, bytes, now, true)
+    parse_within(key, bytes, now, &Guardrails::open())
 }
 
-/// [`parse`], which refuses what is not built only if `built_only`: tests need a document to pass every other rule.
+/// [`parse`], which also refuses what this stack does not let manifests ask for.
+///
+/// # Errors
+/// All that is wrong with the manifest, sorted by line and column.
+pub fn parse_within(
+    key: &str,
+    bytes: &[u8],
+    now: Timestamp,
+    guardrails: &Guardrails,
+) -> Result<ImageManifest, Vec<Problem>> {
+    check(key, bytes, now, guardrails, true)
+}
+
+/// [`parse_within`], which refuses what is not built only if `built_only`: tests need a document to pass every other
+/// rule.
 fn check(
     key: &str,
     bytes: &[u8],
     now: Timestamp,
+    guardrails: &Guardrails,
     built_only: bool,
 ) -> Result<ImageManifest, Vec<Problem>> {
     let (root, mut problems) = read::document(key, bytes)?;
-    let (manifest, mut findings) = decode::decode::<ImageManifest>(&root);
-    if let Some(manifest) = &manifest {
+    let (mut manifest, mut findings) = decode::decode::<ImageManifest>(&root);
+    if let Some(manifest) = &mut manifest {
+        manifest.named_sources = guardrails::named_sources(manifest, &findings);
         rules::check(manifest, now, &mut findings);
+        guardrails::check(manifest, guardrails, &mut findings);
         if built_only {
             not_built::check(&mut findings);
         }

@@ -12,10 +12,8 @@ use serde::de::IgnoredAny;
 
 use crate::{
     Problem,
-    document::{
-        Entry, Lines, MAX_DEPTH, MAX_NODES, Mark, Node, Path, Read, Value, duplicate, too_deep,
-    },
-    limits,
+    document::{Entry, Lines, Mark, Node, Path, Read, Value, duplicate, too_deep},
+    limits::{self, NODES},
 };
 
 /// Reads strict JSON.
@@ -44,9 +42,9 @@ pub(super) fn read(text: &str) -> Read {
         nodes: 0,
     };
     let root = reader.node(value, &Path::default());
-    if reader.nodes > MAX_NODES {
+    if reader.nodes > NODES {
         return Err(vec![
-            Problem::new(format!("the manifest has more than {MAX_NODES} values")).at(1, 1),
+            Problem::new(format!("the manifest has more than {NODES} values")).at(1, 1),
         ]);
     }
     Ok((root, reader.problems))
@@ -78,7 +76,7 @@ fn deepest(text: &str) -> Option<Mark> {
             _ if in_string => {}
             b'{' | b'[' => {
                 depth += 1;
-                if depth > MAX_DEPTH {
+                if depth > limits::DEPTH {
                     return Some(Lines::new(text).mark(offset));
                 }
             }
@@ -116,11 +114,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Recurses no deeper than [`MAX_DEPTH`], which was checked before.
+    /// Recurses no deeper than [`limits::DEPTH`], which was checked before.
     fn node(&mut self, value: ast::Value<'_>, path: &Path) -> Node {
         let mark = self.lines.mark(value.range().start);
         self.nodes += 1;
-        if self.nodes > MAX_NODES {
+        if self.nodes > NODES {
             // The whole is refused; what is in it no longer matters.
             return Node {
                 mark,

@@ -2,12 +2,14 @@
 //!
 //! An image manifest passes through these steps, and every step adds to the problems instead of stopping at the first:
 //! [`read`] ([`yaml`] or [`json`]: text to a [`document`], a tree with positions), [`decode`] (tree to the types of
-//! [`spec`]), [`rules`] (what EC2 would refuse), [`not_built`] (what this version cannot do yet). [`image`] goes through
-//! them; [`bundle`] does the same for bundle manifests, and [`disk_format`] looks into the object that a manifest names.
+//! [`spec`]), [`rules`] (what EC2 would refuse), [`guardrails`] (what the stack's owner has not opened), [`not_built`]
+//! (what this version cannot do yet). [`image`] goes through them; [`bundle`] does the same for bundle manifests, and
+//! [`disk_format`] looks into the object that a manifest names.
 //!
 //! A module uses only those before it in this list; `tests/structure.rs` holds it to that.
 
 // The order of imports: begin
+mod device;
 pub mod digest;
 pub mod key;
 pub mod limits;
@@ -30,6 +32,7 @@ mod spec;
 mod decode;
 mod rules;
 
+pub mod guardrails;
 mod not_built;
 
 pub mod bundle;

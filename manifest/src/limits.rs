@@ -1,8 +1,22 @@
-//! How much of a manifest is read and reported. What EC2, S3 and SSM take of each value stands with its rule.
+//! How much of a manifest is read and reported. What EC2, S3 and SSM take of a value that only one rule checks stands with
+//! that rule.
 
 /// Bytes of the largest manifest that is read, of either kind. A real image manifest has a few kB, and 64,000
 /// characters more with UEFI data; a bundle manifest of 1,024 parts, which is the most, has less than 200 kB.
 pub const MANIFEST_BYTES: usize = 1 << 20;
+
+/// Deepest nesting read. The deepest field of the schema is at 5.
+pub const DEPTH: usize = 32;
+
+/// Most values read: keeps memory and the list of problems bounded.
+pub const NODES: usize = 20_000;
+
+/// Parts of the largest bundle: the tools cut it into parts of 10 MiB, and the root of an instance store image has at
+/// most 10 GiB.
+pub const PARTS: usize = 1024;
+
+/// Characters of the longest description (EC2 API Reference, RegisterImage).
+pub const DESCRIPTION: usize = 255;
 
 /// Problems that are reported of one manifest: nobody reads more, and a hostile file must not make a huge status.
 pub const PROBLEMS: usize = 200;

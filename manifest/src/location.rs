@@ -131,6 +131,9 @@ impl Location {
         if key.chars().any(char::is_control) {
             return Some("has control characters".to_owned());
         }
+        if let Some(fault) = self.other_form() {
+            return Some(fault);
+        }
         let steps = || key.split('/');
         if steps().any(|step| step == ".." || step == ".") {
             return Some("has `.` or `..` as a step of its path".to_owned());
@@ -138,11 +141,77 @@ impl Location {
         if steps().any(str::is_empty) {
             return Some("has an empty step (`//`) in its path".to_owned());
         }
-        if matches!(self, Self::Relative(_)) && key.contains("://") {
-            return Some("has a scheme other than s3://".to_owned());
-        }
         None
     }
+
+    /// That this is another way to name an object than the two that are understood. Each would be taken for a key, and
+    /// its object waited for in vain.
+    fn other_form(&self) -> Option<String> {
+        let key = self.key();
+        if key.contains(VERSION_QUERY) {
+            return Some("names a version of an object".to_owned());
+        }
+        let Self::Relative(path) = self else {
+            return None;
+        };
+        if let Some((scheme, _)) = path.split_once("://") {
+            return Some(format!("has the scheme {}", quoted(scheme)));
+        }
+        if path
+            .get(..3)
+            .is_some_and(|start| start.eq_ignore_ascii_case("s3:"))
+        {
+            return Some("is not an S3 address".to_owned());
+        }
+        if path.starts_with("arn:") {
+            return Some("is an ARN".to_owned());
+        }
+        let is_drive = matches!(path.as_bytes(), [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic());
+        (is_drive || path.contains('\\')).then(|| "is a file of your machine".to_owned())
+    }
+
+    /// The address that was probably meant by another form of it: an ARN, a URL of S3, `s3:/bucket/key`, or one with a
+    /// version.
+    #[must_use]
+    pub fn probable_address(&self) -> Option<S3Address> {
+        let text = self.to_string();
+        let text = text.split(VERSION_QUERY).next()?;
+        let (scheme, rest) = text.split_once(':')?;
+        let address = match scheme.to_ascii_lowercase().as_str() {
+            "arn" => rest.split_once(":s3:::")?.1.to_owned(),
+            "s3" | "s3a" | "s3n" => rest.trim_start_matches('/').to_owned(),
+            "http" | "https" => of_url(rest.trim_start_matches('/'))?,
+            _ => return None,
+        };
+        let meant = Self::new(&format!("{SCHEME}{address}"));
+        match meant {
+            Self::S3(address) if Self::S3(address.clone()).fault().is_none() => Some(address),
+            _ => None,
+        }
+    }
+}
+
+/// How a URL or an address of the console names a version of an object.
+const VERSION_QUERY: &str = "?versionId=";
+
+/// `bucket/key` of a URL of S3 without its scheme, virtual-hosted or path-style (S3 User Guide, "Methods for accessing a
+/// bucket"). A query or an escaped character makes the key uncertain.
+fn of_url(url: &str) -> Option<String> {
+    let (host, key) = url.split_once('/')?;
+    if key.contains(['?', '%', '#']) {
+        return None;
+    }
+    let service = host
+        .strip_suffix(".amazonaws.com")
+        .or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
+    let is_s3 = |name: &str| name == "s3" || name.starts_with("s3.") || name.starts_with("s3-");
+    if is_s3(service) {
+        return Some(key.to_owned());
+    }
+    let at = service
+        .rfind(".s3")
+        .filter(|at| is_s3(&service[at + 1..]))?;
+    Some(format!("{}/{key}", &service[..at]))
 }
 
 /// Why this is not a valid name of a general purpose bucket, if it is not (S3 User Guide, "General purpose bucket naming rules").
@@ -285,6 +354,79 @@ mod tests {
         for text in hostile {
             assert!(Location::new(text).fault().is_some(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn other_ways_to_name_an_object_are_told_from_keys() {
+        for (text, fault, meant) in [
+            (
+                "https://b-1.s3.amazonaws.com/a/b.raw",
+                "has the scheme `https`",
+                "s3://b-1/a/b.raw",
+            ),
+            (
+                "https://b.1.s3.eu-west-1.amazonaws.com/a.raw",
+                "has the scheme",
+                "s3://b.1/a.raw",
+            ),
+            (
+                "https://s3.eu-west-1.amazonaws.com/bucket/a.raw",
+                "has the scheme",
+                "s3://bucket/a.raw",
+            ),
+            (
+                "https://bucket.s3.amazonaws.com/a%20b.raw",
+                "has the scheme",
+                "",
+            ),
+            ("https://example.com/bucket/a.raw", "has the scheme", ""),
+            ("gs://bucket/a.raw", "has the scheme `gs`", ""),
+            (
+                "s3a://bucket/a.raw",
+                "has the scheme `s3a`",
+                "s3://bucket/a.raw",
+            ),
+            (
+                "S3://bucket/a.raw",
+                "has the scheme `S3`",
+                "s3://bucket/a.raw",
+            ),
+            (
+                "s3:/bucket/a.raw",
+                "is not an S3 address",
+                "s3://bucket/a.raw",
+            ),
+            (
+                "arn:aws:s3:::bucket/a.raw",
+                "is an ARN",
+                "s3://bucket/a.raw",
+            ),
+            (
+                "arn:aws-cn:s3:::bucket/a.raw",
+                "is an ARN",
+                "s3://bucket/a.raw",
+            ),
+            ("arn:aws:s3:::bucket", "is an ARN", ""),
+            ("arn:aws:ec2:us-east-1::image/ami-1", "is an ARN", ""),
+            (
+                "s3://bucket/a.raw?versionId=x",
+                "names a version",
+                "s3://bucket/a.raw",
+            ),
+            ("a.raw?versionId=x", "names a version", ""),
+            ("C:\\disks\\a.raw", "is a file of your machine", ""),
+            ("d:/disks/a.raw", "is a file of your machine", ""),
+            ("disks\\a.raw", "is a file of your machine", ""),
+        ] {
+            let location = Location::new(text);
+            let found = location.fault().unwrap_or_default();
+            assert!(found.starts_with(fault), "{text}: {found}");
+            let address = location.probable_address();
+            let address = address.map(|address| address.to_string());
+            assert_eq!(address.unwrap_or_default(), meant, "{text}");
+        }
+        assert_eq!(Location::new("a:b.raw").fault(), None);
+        assert_eq!(Location::new("a.raw?x=1").fault(), None);
     }
 
     #[test]

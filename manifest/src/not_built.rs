@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Fields that are checked but not acted on.
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 8] = [
     "productCodes",
     "access",
     "regions",
@@ -14,6 +14,7 @@ const FIELDS: [&str; 7] = [
     "protect",
     "parameters",
     "replaces",
+    "onDelete",
 ];
 
 /// Reports every field that is given and not built.

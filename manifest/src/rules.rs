@@ -6,7 +6,7 @@
 mod access;
 mod deprecate;
 mod devices;
-mod forms;
+pub(crate) mod forms;
 mod naming;
 mod parameters;
 mod publish;

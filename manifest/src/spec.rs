@@ -17,7 +17,7 @@ pub use build::BuildSpec;
 pub use name::NameTemplate;
 pub(crate) use name::{DIGEST_DIGITS, NAME_LENGTH, Piece, is_name_character};
 pub use publish::{
-    Access, Deprecate, Previous, PublishSpec, RegionCopy, Replaces, Snapshots, Store,
+    Access, Deprecate, OnDelete, Previous, PublishSpec, RegionCopy, Replaces, Snapshots, Store,
 };
 pub use register::{
     Architecture, BlockDeviceMapping, BootMode, Ebs, ImdsSupport, Register, SriovNetSupport,
@@ -25,7 +25,7 @@ pub use register::{
 };
 pub use registration::Registration;
 pub use source::{
-    Bundle, Disk, DiskFormat, Image, Instance, Snapshot, Source, Stored, Vm, VmFormat,
+    Bundle, Disk, DiskFormat, Image, Instance, NamedSource, Snapshot, Source, Stored, Vm, VmFormat,
 };
 
 /// An image manifest. Its document is flat; it has two halves, because a change of one means a new AMI and a change of
@@ -37,6 +37,8 @@ pub struct ImageManifest {
     pub build: BuildSpec,
     /// How it is published.
     pub publish: PublishSpec,
+    /// The snapshots and the AMI that it is made from, by where the document names them: only AWS knows whose they are.
+    pub named_sources: Vec<NamedSource>,
 }
 
 /// The JSON Schema of the image manifest.

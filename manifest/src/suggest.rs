@@ -43,6 +43,9 @@ const PLACES: [(&[&str], &str); 3] = [
     ),
 ];
 
+/// Sources whose AMI another call makes than RegisterImage: `register` cannot be given with them.
+const WITHOUT_REGISTER: [&str; 3] = ["source.vm", "source.stored", "source.image"];
+
 /// Other names of values: by spelling alone `amd64` would be taken for `arm64`.
 const SYNONYMS: [(&str, &str); 6] = [
     ("amd64", "x86_64"),
@@ -109,10 +112,19 @@ pub(super) fn one_of(words: &[&str]) -> String {
     }
 }
 
-/// The place that does have this field.
-pub(super) fn elsewhere(field: &str) -> Option<&'static str> {
+/// The field that was probably meant, and the place that has it; the API writes its parameters with a capital. None
+/// where that place would be refused next.
+pub(super) fn elsewhere(given: &str, path: &str) -> Option<(&'static str, &'static str)> {
+    let is_made_otherwise = WITHOUT_REGISTER
+        .iter()
+        .any(|source| path.starts_with(source));
+    let same = |field: &&&str| {
+        let (given, field) = (given.as_bytes(), field.as_bytes());
+        matches!((given, field), ([first, rest @ ..], [small, others @ ..])
+            if first.eq_ignore_ascii_case(small) && rest == others)
+    };
     PLACES
         .iter()
-        .find(|(fields, _)| fields.contains(&field))
-        .map(|(_, place)| *place)
+        .filter(|(_, place)| !(is_made_otherwise && *place != "`access`"))
+        .find_map(|(fields, place)| Some((*fields.iter().find(same)?, *place)))
 }

@@ -1,6 +1,8 @@
 //! Untrusted text (from a manifest, a key, EC2's messages) made safe to show: on a terminal, in one line of a message or
 //! in a subject.
 
+use crate::limits;
+
 /// Characters of a manifest's text that a message repeats.
 const QUOTED: usize = 60;
 
@@ -59,6 +61,21 @@ pub fn cut(text: &str, most: usize) -> String {
     cut
 }
 
+/// Whether EC2 takes this character in a description. It refuses others only when it is asked, which for a disk is after
+/// its import: "Character sets beyond ASCII are not supported."
+#[must_use]
+pub fn is_ec2_description(c: char) -> bool {
+    matches!(c, ' '..='~' | '\n' | '\r' | '\t')
+}
+
+/// A text of ours, such as a manifest's address, as a description that EC2 takes: other characters are question marks,
+/// and what is longer is cut.
+#[must_use]
+pub fn ec2_description(text: &str) -> String {
+    let taken = |c: char| if is_ec2_description(c) { c } else { '?' };
+    text.chars().take(limits::DESCRIPTION).map(taken).collect()
+}
+
 /// A short piece of the text between back-quotes.
 #[must_use]
 pub fn quoted(text: &str) -> String {
@@ -90,6 +107,16 @@ mod tests {
         ] {
             assert_eq!(on_one_line(text), shown);
         }
+    }
+
+    #[test]
+    fn descriptions_of_ours_are_taken_by_ec2() {
+        assert_eq!(
+            ec2_description("s3://images/w\u{e4}b/\u{2603}.image.yaml"),
+            "s3://images/w?b/?.image.yaml"
+        );
+        let long = ec2_description(&"\u{e4}".repeat(1024));
+        assert_eq!(long, "?".repeat(limits::DESCRIPTION));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
 
 use crate::{
     Problem,
-    document::{Entry, MAX_DEPTH, MAX_NODES, Mark, Node, Path, Read, Value, duplicate, too_deep},
-    limits,
+    document::{Entry, Mark, Node, Path, Read, Value, duplicate, too_deep},
+    limits::{self, NODES},
 };
 
 /// Reads YAML 1.2 with the core schema.
@@ -173,7 +173,7 @@ impl Builder {
         if tagged {
             self.tag(mark);
         }
-        if self.frames.len() >= MAX_DEPTH {
+        if self.frames.len() >= limits::DEPTH {
             return Err(Box::new(too_deep(mark)));
         }
         let path = self.path();
@@ -201,8 +201,8 @@ impl Builder {
     /// Puts a finished node where it belongs. `scalar` is its text, which a key keeps as written.
     fn deliver(&mut self, node: Node, scalar: Option<&str>) -> Result<(), Box<Problem>> {
         self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            let problem = Problem::new(format!("the manifest has more than {MAX_NODES} values"));
+        if self.nodes > NODES {
+            let problem = Problem::new(format!("the manifest has more than {NODES} values"));
             return Err(Box::new(problem.at(node.mark.line, node.mark.column)));
         }
         let Some(frame) = self.frames.last_mut() else {

@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::status_store::{Loaded, OpenMarker, STATUS_MAX};
+use crate::limits;
+use crate::status_store::{Loaded, OpenMarker};
 
 /// Statuses that are read, and images that are advanced, at once. S3 takes some 30 ms for each: ten thousand are read in ten
 /// seconds. One connection each; fewer images need fewer.
 pub(super) const AT_ONCE: usize = 32;
 
-/// What all statuses that are held may have, in KiB of JSON: a tenth of the function's memory, as a parsed status and
-/// its copies take a few times that.
-const CAPACITY_KIB: usize = 24 * 1024;
+/// What all statuses that are held may have, in KiB of JSON: room for [`AT_ONCE`] that are being read, each of which may
+/// turn out to be the largest, and a quarter more for those that were. One that the functions wrote takes some three
+/// times its JSON, one that somebody forged ten times (`benches/limits.py`): most of the function's memory.
+const CAPACITY_KIB: usize = 20 * 1024;
 
 /// What one status has at most: assumed until it was read.
-const LARGEST_KIB: usize = STATUS_MAX.div_ceil(1024);
+const LARGEST_KIB: usize = limits::STATUS_BYTES.div_ceil(1024);
 
 /// An image that was read and waits for EC2.
 #[derive(Debug)]
@@ -87,7 +89,7 @@ mod tests {
         let mut held = Vec::new();
         while !read_ahead.is_short() {
             let mut room = read_ahead.room().await;
-            room.keep(STATUS_MAX);
+            room.keep(limits::STATUS_BYTES);
             held.push(room);
         }
         assert_eq!(held.len(), CAPACITY_KIB / LARGEST_KIB);

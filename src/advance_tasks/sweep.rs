@@ -10,6 +10,7 @@ use crate::Failures;
 use crate::aws::{AwsError, ObjectInfo};
 use crate::image::plan;
 use crate::keys;
+use crate::limits;
 use crate::manifest::key::{self, Kind};
 use crate::notify;
 use crate::reconcile::{self, Context, Outcome};
@@ -84,27 +85,41 @@ struct Listed {
 }
 
 async fn list(context: Context<'_>) -> Result<Listed, AwsError> {
-    let Context { aws, config, .. } = context;
-    let (mut manifests, mut is_complete) = (Vec::new(), true);
-    aws.each_page(&config.bucket, "", |page| {
-        manifests.extend(page.into_iter().filter(|it| key::kind(&it.key).is_some()));
-        is_complete = !context.is_over();
-        is_complete
+    let config = context.config;
+    let (manifests, is_complete) = listed(context, &config.bucket, "", |it| {
+        key::kind(&it.key).is_some()
     })
     .await?;
+    let state = async |prefix| listed(context, &config.state_bucket, prefix, |_| true).await;
+    // What is left out of these costs a read, or waits for a later sweep.
+    let (statuses, _) = state(keys::STATUSES).await?;
+    let (open, _) = state(keys::OPEN_MARKERS).await?;
+    let (due, _) = state(keys::DUE_MARKERS).await?;
     Ok(Listed {
         manifests,
         is_complete,
-        statuses: aws
-            .list_objects(&config.state_bucket, keys::STATUSES)
-            .await?,
-        open: aws
-            .list_objects(&config.state_bucket, keys::OPEN_MARKERS)
-            .await?,
-        due: aws
-            .list_objects(&config.state_bucket, keys::DUE_MARKERS)
-            .await?,
+        statuses,
+        open,
+        due,
     })
+}
+
+/// The objects under a prefix that are needed, and whether these are all: as many as the invocation has time and memory
+/// for.
+async fn listed(
+    context: Context<'_>,
+    bucket: &str,
+    prefix: &str,
+    is_needed: impl Fn(&ObjectInfo) -> bool,
+) -> Result<(Vec<ObjectInfo>, bool), AwsError> {
+    let (mut objects, mut is_complete) = (Vec::new(), true);
+    let pages = context.aws.each_page(bucket, prefix, |page| {
+        objects.extend(page.into_iter().filter(&is_needed));
+        is_complete = !context.is_over() && objects.len() < limits::SWEPT_OBJECTS;
+        is_complete
+    });
+    pages.await?;
+    Ok((objects, is_complete))
 }
 
 /// Whether the list alone proves that a status knows of this upload, or that somebody will look.
@@ -159,10 +174,10 @@ async fn answer_due(
     }
 }
 
-/// The bucket cannot be listed in the time of one invocation.
+/// The bucket cannot be listed by one invocation: its time or its memory is used up.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the manifest bucket has too many objects to list in time, so manifests at its end whose events are lost are not \
+    "the manifest bucket has too many objects to list in one invocation, so manifests at its end whose events are lost are not \
      found: move what is not amiwright's to another bucket"
 )]
 struct TooMany;

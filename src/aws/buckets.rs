@@ -4,8 +4,7 @@ use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
 
 use super::connect::Aws;
-use super::error::AwsError;
-use super::error::classify;
+use super::error::{AwsError, Remedy, classify};
 use super::objects::ObjectInfo;
 use super::objects::{timestamp, unsigned};
 
@@ -13,22 +12,35 @@ impl Aws {
     /// Lists all objects under a prefix.
     ///
     /// # Errors
-    /// If S3 does not answer, or refuses.
+    /// If S3 does not answer, or refuses; or if there are more than `limit`.
     pub async fn list_objects(
         &self,
         bucket: &str,
         prefix: &str,
+        limit: usize,
     ) -> Result<Vec<ObjectInfo>, AwsError> {
         let mut objects = Vec::new();
         self.each_page(bucket, prefix, |page| {
             objects.extend(page);
-            true
+            objects.len() <= limit
         })
         .await?;
+        if objects.len() > limit {
+            let doing = format!("listing s3://{bucket}/{prefix}");
+            let message = format!("there are more than {limit} objects");
+            let never = Remedy::Never;
+            return Err(AwsError::unexplained(
+                "ListObjectsV2",
+                doing,
+                never,
+                message,
+            ));
+        }
         Ok(objects)
     }
 
-    /// Lists the objects under a prefix page by page, until `take` returns false.
+    /// Lists the objects under a prefix page by page, until `take` returns false. A page has at most 1,000; `take` must
+    /// not keep any number of them.
     ///
     /// Keys are requested URL-encoded: anyone may upload an object whose key XML cannot represent, and one such key would
     /// make the whole list unreadable (API reference, ListObjectsV2, `encoding-type`).

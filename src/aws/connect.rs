@@ -115,6 +115,20 @@ impl Aws {
         }
     }
 
+    /// Clients of another Region, with the same connections and request limits.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        let config = self.config.to_builder();
+        Self {
+            reads_endpoints: self.reads_endpoints,
+            rate_limiter: self.rate_limiter.clone(),
+            ..Self::new(
+                config.region(Region::new(region.to_owned())).build(),
+                self.path_style,
+            )
+        }
+    }
+
     /// What keeps these clients within EC2's request limits.
     #[must_use]
     pub fn rate_limiter(&self) -> &Arc<RateLimiter> {

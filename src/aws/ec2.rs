@@ -12,6 +12,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use super::connect::Aws;
 use super::error::{Answer, classify};
 use super::error::{AwsError, Remedy};
+use crate::limits;
 
 impl Aws {
     /// Whether a call of this action would be sent at once. If not, the reads that precede it are not worth making.
@@ -42,7 +43,7 @@ impl Aws {
         answer
     }
 
-    /// Requests every page: `ask` takes a page's token, `read` returns an answer's items and the next page's token.
+    /// Requests every page, of at most [`limits::DESCRIBED`] items together: `ask` takes a page's token, `read` returns an answer's items and the next page's token.
     pub(super) async fn send_ec2_for_all_pages<O, E, T, R>(
         &self,
         action: &'static str,
@@ -60,6 +61,11 @@ impl Aws {
             let answer = self.send_ec2(action, doing, ask(token.clone())).await?;
             let (page, next) = read(answer);
             all.extend(page);
+            if all.len() > limits::DESCRIBED {
+                let message = format!("EC2 describes more than {}", limits::DESCRIBED);
+                let later = Remedy::Later;
+                return Err(AwsError::unexplained(action, doing, later, message));
+            }
             let next = next.filter(|next| !next.is_empty());
             // As the SDK's own paginators do: a page that leads to itself is the last.
             if next.is_none() || next == token {

@@ -11,6 +11,7 @@ use super::connect::Aws;
 use super::ec2::{filter, incomplete, our_tags, tag_specifications, without_retries};
 use super::error::AwsError;
 use crate::image::observed::ObservedImage;
+use crate::manifest::guardrails::Owner;
 use crate::manifest::image::{self as manifest, Registration};
 
 /// The most values of one filter of a Describe call (DescribeImages, "Filters").
@@ -59,6 +60,29 @@ impl Aws {
             },
         )
         .await
+    }
+
+    /// Whose this AMI is: the account's own, a public one, or one that is shared with the account.
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses: with `InvalidAMIID.NotFound` if the account may not see it.
+    pub async fn image_owner(&self, id: &str) -> Result<Owner, AwsError> {
+        let request = self
+            .ec2()
+            .describe_images()
+            .image_ids(id)
+            .include_disabled(true)
+            .include_deprecated(true);
+        let doing = format!("looking whose the AMI {id} is in {}", self.region());
+        let answer = self
+            .send_ec2("DescribeImages", &doing, request.send())
+            .await?;
+        let image = answer.images.and_then(|images| images.into_iter().next());
+        let owner = image.map(|image| Owner {
+            id: image.owner_id.unwrap_or_default(),
+            alias: image.image_owner_alias,
+        });
+        owner.ok_or_else(|| incomplete("DescribeImages", doing, "the AMI"))
     }
 
     /// Registers an AMI; returns its id. Check for an existing AMI first: the call has no client token, so the SDK does

@@ -10,6 +10,7 @@ use super::connect::Aws;
 use super::error::classify;
 use super::error::{AwsError, Remedy};
 use crate::failures::chain;
+use crate::limits;
 
 /// S3's answer where an object has no bytes in the range ("Error responses", S3 API Reference, `InvalidRange`).
 const RANGE_NOT_SATISFIABLE: u16 = 416;
@@ -96,20 +97,16 @@ impl Aws {
         let size = unsigned(output.content_length);
         let (etag, version, modified) = (output.e_tag, output.version_id, output.last_modified);
         let info = object_info(key, etag, version, size, modified);
-        if info.size > limit {
-            return Ok(Some(Object {
-                info,
-                content: None,
-            }));
-        }
-        Ok(Some(Object {
-            info,
-            content: Some(read_body(doing, output.body).await?),
-        }))
+        let content = if info.size > limit {
+            None
+        } else {
+            read_body(doing, output.body, limit).await?
+        };
+        Ok(Some(Object { info, content }))
     }
 
     /// Reads the bytes of an object from the first to the last of a range, or to the object's end, with all that a HEAD
-    /// request would tell; none if there is no such object. The range must be of a size that fits into memory.
+    /// request would tell; none if there is no such object. At most [`limits::RANGE_BYTES`] are read.
     ///
     /// S3 has no bytes to send of an empty object, or from beyond an object's end, and refuses such a range without
     /// describing the object: only then a HEAD request follows.
@@ -146,8 +143,14 @@ impl Aws {
         };
         let (etag, version, modified) = (output.e_tag, output.version_id, output.last_modified);
         let info = object_info(key, etag, version, size, modified);
-        let bytes = read_body(doing, output.body).await?;
-        Ok(Some(ObjectPart { info, bytes }))
+        match read_body(&doing, output.body, limits::RANGE_BYTES).await? {
+            Some(bytes) => Ok(Some(ObjectPart { info, bytes })),
+            None => {
+                let message = "the endpoint answers with more than the range that was asked for";
+                let never = Remedy::Never;
+                Err(AwsError::unexplained("GetObject", doing, never, message))
+            }
+        }
     }
 
     /// What an object is of which S3 has no bytes from `start` on.
@@ -300,16 +303,29 @@ impl Aws {
     }
 }
 
-/// Reads the whole body of an answer.
-async fn read_body(doing: String, body: ByteStream) -> Result<Vec<u8>, AwsError> {
-    let content = body.collect().await.map_err(|error| {
-        let message = format!(
-            "the connection was lost while reading the answer: {}",
-            chain(&error)
-        );
-        AwsError::unexplained("GetObject", doing, Remedy::Later, message)
-    })?;
-    Ok(content.to_vec())
+/// Reads the whole body of an answer; none if it has more bytes than the limit, whatever its headers say.
+async fn read_body(
+    doing: impl Into<String>,
+    mut body: ByteStream,
+    limit: u64,
+) -> Result<Option<Vec<u8>>, AwsError> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut content = Vec::new();
+    loop {
+        match body.try_next().await {
+            Ok(None) => return Ok(Some(content)),
+            Ok(Some(more)) if more.len() > limit.saturating_sub(content.len()) => return Ok(None),
+            Ok(Some(more)) => content.extend_from_slice(&more),
+            Err(error) => {
+                let message = format!(
+                    "the connection was lost while reading the answer: {}",
+                    chain(&error)
+                );
+                let later = Remedy::Later;
+                return Err(AwsError::unexplained("GetObject", doing, later, message));
+            }
+        }
+    }
 }
 
 /// Whether an `If-Match` or `If-None-Match` failed, or another write was under way.

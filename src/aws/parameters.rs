@@ -7,6 +7,7 @@ use aws_sdk_ssm::types::ParameterType;
 use super::connect::Aws;
 use super::error::classify;
 use super::error::{AwsError, Remedy};
+use crate::limits;
 
 /// A text that debug output does not show.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,6 +52,11 @@ impl Aws {
             .parameter
             .ok_or_else(|| refused("SSM's answer has no parameter"))?;
         match (parameter.r#type, parameter.value) {
+            (Some(ParameterType::SecureString), Some(value))
+                if value.len() > limits::PARAMETER_BYTES =>
+            {
+                Err(refused("its value is larger than any that SSM keeps"))
+            }
             (Some(ParameterType::SecureString), Some(value)) => Ok(Some(Secret(value))),
             (Some(ParameterType::SecureString), None) => Err(refused("SSM's answer has no value")),
             (other, _) => {

@@ -8,6 +8,7 @@ use super::connect::Aws;
 use super::ec2::{filter, our_tags, sdk_tags};
 use super::error::AwsError;
 use crate::image::observed::ObservedSnapshot;
+use crate::manifest::guardrails::Owner;
 
 /// The largest page of DescribeSnapshots ("MaxResults", EC2 API Reference).
 const PAGE_MAX: i32 = 1000;
@@ -39,6 +40,28 @@ impl Aws {
             },
         )
         .await
+    }
+
+    /// Whose these snapshots are, by their ids: the account's own, and those that others share with it.
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses: with `InvalidSnapshot.NotFound` if the account may not see one of them.
+    pub async fn snapshot_owners(&self, ids: &[String]) -> Result<Vec<(String, Owner)>, AwsError> {
+        let request = self
+            .ec2()
+            .describe_snapshots()
+            .set_snapshot_ids(Some(ids.to_vec()));
+        let doing = format!("looking whose snapshots {} are", ids.join(", "));
+        let answer = self.send_ec2("DescribeSnapshots", doing, request.send());
+        let snapshots = answer.await?.snapshots.unwrap_or_default().into_iter();
+        let owner = |snapshot: Snapshot| {
+            let owner = Owner {
+                id: snapshot.owner_id.unwrap_or_default(),
+                alias: snapshot.owner_alias,
+            };
+            (snapshot.snapshot_id.unwrap_or_default(), owner)
+        };
+        Ok(snapshots.map(owner).collect())
     }
 
     /// Deletes a snapshot.

@@ -14,13 +14,16 @@ use serde_json::json;
 use super::text::plain;
 use crate::cli::error::Error;
 use crate::image::words::counted;
+use crate::limits;
 use crate::manifest::{
-    Problem, bundle, image,
+    Problem, bundle,
+    guardrails::{Guardrails, PARAMETERS, Parameter},
+    image,
     key::{self, Kind},
 };
 
 /// How much of a file is read: one byte more than the largest manifest, so that the parser reports the size.
-const READ_MAX: u64 = (1 << 20) + 1;
+const READ_MAX: u64 = limits::MANIFEST_BYTES + 1;
 
 /// Arguments of `amiwright check`.
 #[derive(Debug, clap::Args)]
@@ -34,6 +37,13 @@ pub(super) struct Args {
     /// File name of standard input; its extension selects the kind of manifest
     #[arg(long, value_name = "FILE", default_value = "stdin.image.yaml")]
     name: String,
+    /// A guardrail to check, as the stack's parameter, such as ShareWith=111122223333; may be repeated. Those that are
+    /// not given are not checked
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    parameters: Vec<String>,
+    /// Bucket of the manifests, whose objects may be sources whatever SourceBuckets says
+    #[arg(long, env = "AMIWRIGHT_BUCKET")]
+    bucket: Option<String>,
 }
 
 /// Output format.
@@ -55,9 +65,9 @@ struct Checked {
 /// Checks the files; the exit code is 1 if any of them has a problem or cannot be read.
 ///
 /// # Errors
-/// If `out` cannot be written.
+/// If a guardrail cannot be read, or `out` cannot be written.
 pub(super) fn run(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
-    let files = check_all(args, now);
+    let files = check_all(args, now)?;
     let code = if files.iter().all(|file| file.problems.is_empty()) {
         ExitCode::SUCCESS
     } else {
@@ -80,9 +90,36 @@ fn wants_color() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-fn check_all(args: &Args, now: Timestamp) -> Vec<Checked> {
+fn check_all(args: &Args, now: Timestamp) -> Result<Vec<Checked>, Error> {
+    let guardrails = guardrails(args)?;
     let files = args.files.iter();
-    files.map(|file| check(file, &args.name, now)).collect()
+    Ok(files
+        .map(|file| check(file, &args.name, now, &guardrails))
+        .collect())
+}
+
+/// The guardrails that are given; all others are open.
+fn guardrails(args: &Args) -> Result<Guardrails, Error> {
+    let mut guardrails = Guardrails {
+        bucket: args.bucket.clone(),
+        ..Guardrails::open()
+    };
+    for given in &args.parameters {
+        let names = || PARAMETERS.map(|parameter| parameter.name).join(", ");
+        let (name, value) = given.split_once('=').unwrap_or((given, ""));
+        let parameter = Parameter::named(name)
+            .filter(|_| given.contains('='))
+            .ok_or_else(|| {
+                Error::new(format!(
+                    "--parameter {given} is not NAME=VALUE of a guardrail"
+                ))
+                .with_hint(format!("the guardrails are {}", names()))
+            })?;
+        parameter
+            .set(&mut guardrails, value)
+            .map_err(|invalid| Error::new(invalid.to_string()))?;
+    }
+    Ok(guardrails)
 }
 
 fn write(
@@ -103,7 +140,7 @@ fn write(
 }
 
 /// `now` is needed because a manifest may name dates that must be in the future.
-fn check(file: &Path, stdin_name: &str, now: Timestamp) -> Checked {
+fn check(file: &Path, stdin_name: &str, now: Timestamp, guardrails: &Guardrails) -> Checked {
     let (name, content) = if file == Path::new("-") {
         (stdin_name.to_owned(), read(io::stdin()))
     } else {
@@ -112,7 +149,7 @@ fn check(file: &Path, stdin_name: &str, now: Timestamp) -> Checked {
     let (text, result) = match content {
         Ok(content) => (
             String::from_utf8_lossy(&content).into_owned(),
-            parse(&name, &content, now),
+            parse(&name, &content, now, guardrails),
         ),
         Err(error) => {
             let problem = Problem::new(format!("cannot read the file: {error}"));
@@ -133,9 +170,14 @@ fn read(from: impl Read) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-fn parse(name: &str, content: &[u8], now: Timestamp) -> Result<(), Vec<Problem>> {
+fn parse(
+    name: &str,
+    content: &[u8],
+    now: Timestamp,
+    guardrails: &Guardrails,
+) -> Result<(), Vec<Problem>> {
     match kind(name) {
-        Some(Kind::Image) => image::parse(name, content, now).map(drop),
+        Some(Kind::Image) => image::parse_within(name, content, now, guardrails).map(drop),
         Some(Kind::Bundle) => bundle::parse(content).map(drop),
         None => {
             let problem = Problem::new("not the file name of a manifest");

@@ -5,6 +5,7 @@ mod outcome;
 mod show;
 mod state;
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -88,7 +89,7 @@ async fn demonstrate(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result
         directory: directory.as_deref(),
         port: 0,
         speed: SPEED,
-        email: "you@example.com",
+        parameters: &BTreeMap::new(),
         region: "us-east-1",
         era: Era::Classic,
         now,

@@ -30,9 +30,10 @@ pub(super) struct Args {
     /// Template to run [default: the one that this program was built with]
     #[arg(long)]
     template: Option<PathBuf>,
-    /// Recipient of the emails, which are only written to DIR/mail
-    #[arg(long, default_value = "you@example.com")]
-    email: String,
+    /// A parameter of the stack, checked as CloudFormation checks it; may be repeated. Emails are only written to DIR/mail
+    /// [default: NotificationEmail=you@example.com, BundleKeyParameter=/amiwright/bundle-key, and the template's own]
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
     /// Region of the stack
     #[arg(long, default_value = "us-east-1")]
     region: String,
@@ -67,6 +68,14 @@ fn speed(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Everything after the first `=` is the value, which may be empty.
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE; NAME= for an empty value".to_owned()),
+    }
+}
+
 /// Runs the stack until Ctrl-C or SIGTERM.
 ///
 /// # Errors
@@ -81,6 +90,7 @@ pub(super) async fn run(
         .with_ansi(false)
         .with_writer(io::stderr)
         .init();
+    let parameters = local_stack::parameters(&args.parameters)?;
     let ended = signals::end()?;
     let _lock = lock(&args.dir)?;
     let template = match &args.template {
@@ -100,7 +110,7 @@ pub(super) async fn run(
         directory: Some(&args.dir),
         port: args.port,
         speed: args.speed,
-        email: &args.email,
+        parameters: &parameters,
         region: &args.region,
         era: args.era.into(),
         now,
@@ -191,6 +201,14 @@ fn greet(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
     for (name, value) in facts {
         writeln!(out, "  {name:<11} {value}")?;
     }
+    for (user, keys) in world.iam().users() {
+        let (id, secret) = (keys.access_key_id, keys.secret_access_key);
+        writeln!(
+            out,
+            "  {:<11} access key {id}, secret {secret} (has the stack's {user} policy alone)",
+            "Credentials"
+        )?;
+    }
     if era == Era::Classic {
         writeln!(
             out,
@@ -252,6 +270,18 @@ mod tests {
         assert_eq!(speed("30"), Ok(30.0));
         for invalid in ["0", "-1", "NaN", "inf", "fast", "1e9"] {
             assert!(speed(invalid).is_err(), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_a_name_and_a_value() {
+        let of = |name: &str, value: &str| Ok((name.to_owned(), value.to_owned()));
+        assert_eq!(parameter("LogLevel=WARN"), of("LogLevel", "WARN"));
+        assert_eq!(parameter("NotificationEmail="), of("NotificationEmail", ""));
+        assert_eq!(parameter("A=b=c, d"), of("A", "b=c, d"));
+        for invalid in ["LogLevel", "=WARN", ""] {
+            let error = parameter(invalid).unwrap_err();
+            assert!(error.contains("NAME=VALUE"), "{invalid}: {error}");
         }
     }
 

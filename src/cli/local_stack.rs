@@ -1,6 +1,7 @@
 //! The stack that `local` and `demo` run: the template in the simulated AWS of `localaws`, with this program as its
 //! functions.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -34,6 +35,12 @@ pub(super) const INSTANCE: &str = "i-0123456789abcdef0";
 /// The SSM parameter with the key that signs upload policies.
 pub(super) const BUNDLE_KEY: &str = "/amiwright/bundle-key";
 
+/// Parameters of the stack unless others are given, as far as its template has them.
+const PARAMETERS: [(&str, &str); 2] = [
+    ("NotificationEmail", "you@example.com"),
+    ("BundleKeyParameter", BUNDLE_KEY),
+];
+
 /// That key: the example of the AWS documentation, which is not valid anywhere.
 const EXAMPLE_KEY: (&str, &str) = (
     "AKIAIOSFODNN7EXAMPLE",
@@ -51,8 +58,8 @@ pub(super) struct Setup<'a> {
     pub(super) port: u16,
     /// How fast time passes.
     pub(super) speed: f64,
-    /// Recipient of the emails.
-    pub(super) email: &'a str,
+    /// Parameters of the stack that are given: see [`parameters`].
+    pub(super) parameters: &'a BTreeMap<String, String>,
     /// Region of the stack.
     pub(super) region: &'a str,
     /// What EC2 supports.
@@ -83,12 +90,24 @@ impl LocalStack {
         })?;
         let seed = u64::try_from(setup.now.as_microsecond()).unwrap_or_default();
         let speed = setup.speed;
-        let world = World::builder()
-            .parameter("BundleKeyParameter", BUNDLE_KEY)
+        let cannot_start = |error| Error::from_source("cannot start the stack", error);
+        let known = localaws::template::parameter_names(setup.template)
+            .map_err(|error| cannot_start(error.into()))?;
+        let mut builder = World::builder();
+        for (name, value) in PARAMETERS {
+            if known.iter().any(|known| known == name) {
+                builder = builder.parameter(name, value);
+            }
+        }
+        for (name, value) in setup.parameters {
+            builder = builder.parameter(name, value);
+        }
+        let world = builder
             .template(setup.template)
             .stack_name("amiwright")
-            .parameter("NotificationEmail", setup.email)
             .region(setup.region)
+            .user("uploader", "UploaderPolicy")
+            .user("operator", "OperatorPolicy")
             .epoch(setup.now)
             .speed(speed)
             .era(setup.era)
@@ -99,7 +118,7 @@ impl LocalStack {
             })))
             .start()
             .await
-            .map_err(|error| Error::from_source("cannot start the stack", error))?;
+            .map_err(cannot_start)?;
         match Self::open(&world, &setup).await {
             Ok(([bucket, state_bucket], server)) => Ok(Self {
                 world,
@@ -146,6 +165,21 @@ impl LocalStack {
         self.server.close().await;
         self.world.close().await;
     }
+}
+
+/// The parameters that are given, by name.
+///
+/// # Errors
+/// If one is given twice: no order of the two would be obvious.
+pub(super) fn parameters(given: &[(String, String)]) -> Result<BTreeMap<String, String>, Error> {
+    let mut parameters = BTreeMap::new();
+    for (name, value) in given {
+        if parameters.insert(name.clone(), value.clone()).is_some() {
+            return Err(Error::new(format!("the parameter {name} is given twice"))
+                .with_hint("give each --parameter once; items of a list are separated by commas"));
+        }
+    }
+    Ok(parameters)
 }
 
 /// The command of a function's process: this program, as that function.
@@ -214,6 +248,8 @@ fn seed(world: &World) {
             name: "base".to_owned(),
             snapshot_id: SNAPSHOT.to_owned(),
             volume_size: SNAPSHOT_SIZE,
+            owner_id: None,
+            owner_alias: None,
         };
         world.ec2().seed_image(there, image);
     }

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::image::Status;
 use crate::keys;
 use crate::reconcile::{self, Context};
-use crate::status_store;
+use crate::status_store::{self, OpenMarker};
 
 /// Arguments of a command that makes a request for each image.
 #[derive(Debug, clap::Args)]
@@ -103,7 +103,26 @@ async fn renew_marker(context: Context<'_>, status: &Status) -> Result<Option<St
     let failed = |error| cannot_write(config, &error);
     let key = keys::open_key(&status.manifest.key);
     let existing = aws.head_object(&config.state_bucket, &key).await;
-    let known = existing.map_err(failed)?.map(|marker| marker.etag);
+    let existing = existing.map_err(failed)?;
+    let known = existing.as_ref().map(|marker| marker.etag.clone());
+    if let Some(existing) = existing
+        && known != status.open_marker
+    {
+        let manifest_key = status.manifest.key.clone();
+        let marker = OpenMarker {
+            manifest_key,
+            etag: existing.etag,
+            opened_at: existing.modified_at,
+        };
+        // What a dead invocation may have made is found by the draft in its marker.
+        let draft = status_store::load_draft(aws, config, &marker).await;
+        if draft
+            .map_err(|error| cannot_load(config, &error))?
+            .is_some()
+        {
+            return Ok(None);
+        }
+    }
     let marked =
         status_store::mark_open(aws, config, &status.manifest, known.as_deref(), now).await;
     Ok(match marked.map_err(failed)? {

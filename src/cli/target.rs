@@ -5,6 +5,7 @@ use crate::aws::{Aws, AwsError};
 use crate::cli::error::Error;
 use crate::config::Config;
 use crate::keys;
+use crate::manifest::guardrails::Guardrails;
 use crate::manifest::key;
 use crate::reconcile::Context;
 use crate::status_store::{self, Loaded, StoreError};
@@ -87,6 +88,8 @@ impl Target {
             bundle_key_parameter: None,
             vm_import_role: None,
             notify_started: false,
+            // Nothing is made from here: the functions have their own.
+            guardrails: Guardrails::default(),
         })
     }
 }

@@ -277,6 +277,23 @@ fn ignores_test_events() {
 }
 
 #[test]
+fn an_event_of_very_many_records_is_read_up_to_the_limit() {
+    let most = crate::limits::EVENT_RECORDS;
+    let triggers = objects(json!({"Records": vec![json!(0); most + 7]}));
+    assert_eq!(triggers.problems.len(), most + 1);
+    let said = triggers.problems[0].to_string();
+    assert!(
+        said.contains("7 records are not read: at most 10000"),
+        "{said}"
+    );
+
+    let body = json!({"Records": vec![json!(0); most]}).to_string();
+    let message = json!({"eventSource": "aws:sqs", "messageId": "1", "body": body});
+    let triggers = objects(json!({"Records": [message.clone(), message]}));
+    assert_eq!(triggers.problems.len(), most + 1);
+}
+
+#[test]
 fn says_what_it_received_and_what_it_expected() {
     let said = |event: Value| {
         let triggers = objects(event);
@@ -318,7 +335,16 @@ fn reads_the_tasks_of_the_schedule() {
     );
     assert_eq!(task("{}"), Ok(Tick::Advance));
     assert_eq!(
-        task("{\"source\": \"aws.events\", \"detail-type\": \"Scheduled Event\"}"),
+        task(include_str!(
+            "../../events/advance-tasks-scheduled-event.json"
+        )),
+        Ok(Tick::Advance)
+    );
+    // What EventBridge Scheduler sends where a schedule has no input.
+    assert_eq!(
+        task(
+            "{\"source\": \"aws.scheduler\", \"detail-type\": \"Scheduled Event\", \"detail\": \"{}\"}"
+        ),
         Ok(Tick::Advance)
     );
     assert!(

@@ -9,13 +9,14 @@ mod polled;
 
 use jiff::Timestamp;
 
-pub use arrival::{note_repetition, note_settings_changed, open};
+pub use arrival::{note_repetition, note_settings_changed, open, recover};
+pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
 
 use self::changes::{move_to, next_step, record_notice, wait};
 use super::message::problems;
-use super::outcome::{Accepted, Claim, Evidence, Identity, Origin, StepOutcome};
+use super::outcome::{Accepted, Claim, Evidence, Identity, Imported, Origin, StepOutcome};
 use super::status::{RegionStatus, Status, StoreRequest};
 use super::task::{Phase, Task};
 use super::words::{NoticeKind, State, Step, TerminalReason};
@@ -79,7 +80,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
         }
         Evidence::TaskStarted { task, origin } => task_started(status, task, origin, now),
         Evidence::TaskPolled(seen) => return polled::task(status, seen.as_ref(), now),
-        Evidence::ImportTagged => import_tagged(status, now),
+        Evidence::ImportTagged(imported) => import_tagged(status, imported, now),
         Evidence::ImageRegistered {
             region,
             image,
@@ -105,6 +106,8 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             ending::abort(status, TerminalReason::Cancelled, None, now);
         }
         Evidence::NotDeleted(orphans) => {
+            // What was waited for, deleting it, is over.
+            status.build.waiting = None;
             orphans.into_iter().for_each(|it| ending::keep(status, it));
         }
         Evidence::CleanedUp { orphans } => {
@@ -160,15 +163,15 @@ fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp)
     }
 }
 
-/// A snapshot is registered, an AMI polled.
-fn import_tagged(status: &mut Status, now: Timestamp) {
-    let task = status.build.tasks.last();
-    if let Some(task) = task
-        && let Some(id) = &task.image
-    {
-        let mut image = RegionStatus::pending(id.clone());
-        image.snapshots.clone_from(&task.snapshots);
-        status.regions.insert(task.region.clone(), image);
+/// A snapshot is registered, an AMI polled. What EC2's task names counts, whatever was known before.
+fn import_tagged(status: &mut Status, imported: Imported, now: Timestamp) {
+    if let Some(task) = status.build.tasks.last_mut() {
+        if let Some(id) = &imported.image {
+            let mut image = RegionStatus::pending(id.clone());
+            image.snapshots.clone_from(&imported.snapshots);
+            status.regions.insert(task.region.clone(), image);
+        }
+        (task.image, task.snapshots) = (imported.image, imported.snapshots);
     }
     next_step(status, "what was imported is tagged", now);
 }

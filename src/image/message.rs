@@ -13,11 +13,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::notice::Message;
-use super::status::{Build, Failure, Status};
+use super::status::{Build, Facts, Failure, Notice, Status};
 use super::words::{NoticeKind, State, counted};
 pub(crate) use quoting::on_one_line;
-pub use waiting::wait_text;
-use waiting::with_code;
+pub use quoting::{quoted, word};
+pub use waiting::{orphan_text, wait_text};
 
 /// Longest subject: SNS takes fewer than 100 characters (Publish, parameter Subject).
 const SUBJECT_MAX: usize = 99;
@@ -27,8 +27,14 @@ const PROBLEMS_SHOWN: usize = 30;
 /// 64 KiB as one more message (SNS pricing), and a status keeps all notices that were not sent yet.
 const MESSAGE_MAX: usize = 60 * 1024;
 
-/// Writes the notice out, with as many problems as there is room for.
-pub(super) fn compose(status: &Status, kind: NoticeKind, seq: u64, now: Timestamp) -> Message {
+/// Writes a notice of this status out as it is to be sent, with as many problems as there is room for: of the facts that
+/// it recorded, or of the status as it is now.
+#[must_use]
+pub fn compose(status: &Status, notice: &Notice) -> Message {
+    let status = notice.facts.as_ref().map_or(status, Facts::status);
+    let Notice {
+        seq, kind, at: now, ..
+    } = *notice;
     let mut shown = PROBLEMS_SHOWN.min(status.problems.len());
     loop {
         let message = Message {
@@ -53,9 +59,9 @@ fn size(message: &Message) -> usize {
 
 fn subject(status: &Status, kind: NoticeKind) -> String {
     let name = status.build.name.as_deref();
-    let what = name.unwrap_or(&status.manifest.key);
+    let what = word(name.unwrap_or(&status.manifest.key));
     let regions = status.regions.values();
-    let ids: Vec<&str> = regions.map(|it| it.image.as_str()).collect();
+    let ids: Vec<String> = regions.map(|it| word(&it.image)).collect();
     let ids = ids.join(" ");
     let text = match kind {
         NoticeKind::Completed => format!("AMI available: {ids} {what}"),
@@ -153,8 +159,10 @@ fn attributes(status: &Status, kind: NoticeKind) -> BTreeMap<String, String> {
 /// `DOING: CODE: MESSAGE`.
 #[must_use]
 pub fn failure_line(failure: &Failure) -> String {
-    let message = with_code(failure.code.as_deref(), &failure.message);
-    format!("{}: {message}", failure.doing)
+    match &failure.code {
+        Some(code) => format!("{}: {code}: {}", failure.doing, failure.message),
+        None => format!("{}: {}", failure.doing, failure.message),
+    }
 }
 
 /// What was deleted after a failure or a cancellation, and what was not.

@@ -1,5 +1,6 @@
-//! What people and machines are told. A notice is written out in full when it is recorded, so that it still says what
-//! was true then, whatever happens before it is sent.
+//! What people and machines are told. A notice records the facts as they were, so that it still says what was true then,
+//! whatever happens before it is sent. It holds no text: the sender composes that ([`super::message`]), so that whoever
+//! may write a status cannot have their own words sent as amiwright's.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,19 +18,19 @@ pub const SEND_LEASE: Duration = Duration::from_secs(55);
 /// The longest pause between two attempts to send a notice.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(60 * 60);
 
-/// One notice.
+/// One notice, of facts of this type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Notice {
+#[serde(rename_all = "camelCase", bound(deserialize = "F: Deserialize<'de>"))]
+pub struct Notice<F> {
     /// Counts the notices of a status, from 1; never used twice.
     pub seq: u64,
     /// What it tells.
     pub kind: NoticeKind,
     /// When what it tells happened.
     pub at: Timestamp,
-    /// What is to be published. Gone once it was.
+    /// What was true then. Gone once it was published; without it, what is true now is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<Message>,
+    pub facts: Option<F>,
     /// When a sender last claimed it.
     #[serde(default, alias = "takenAt", skip_serializing_if = "Option::is_none")]
     pub claimed_at: Option<Timestamp>,
@@ -45,8 +46,7 @@ pub struct Notice {
 }
 
 /// What is published.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// Subject of the email.
     pub subject: String,
@@ -58,7 +58,7 @@ pub struct Message {
     pub attributes: BTreeMap<String, String>,
 }
 
-impl Notice {
+impl<F> Notice<F> {
     /// Whether it should be sent now: nobody sent it, and nobody who claimed it may still be sending it.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {

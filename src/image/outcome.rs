@@ -60,7 +60,7 @@ pub enum Evidence {
     /// The task was polled; none where EC2 does not list it.
     TaskPolled(Option<ObservedTask>),
     /// What was imported has its tags.
-    ImportTagged,
+    ImportTagged(Imported),
     /// EC2 has the AMI.
     ImageRegistered {
         /// The Region.
@@ -91,6 +91,15 @@ pub enum Evidence {
         /// What could not.
         orphans: Vec<Orphan>,
     },
+}
+
+/// What an import has made, as EC2's own task names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// The AMI, of a virtual machine.
+    pub image: Option<String>,
+    /// The snapshots.
+    pub snapshots: Vec<String>,
 }
 
 /// What is written down before it is done.

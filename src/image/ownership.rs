@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG, ObservedImage};
 use super::status::Status;
+use crate::manifest::sha256_hex;
 
 /// Longest value of a tag, in characters ("Tag restrictions", EC2 User Guide).
 pub const TAG_VALUE_MAX: usize = 256;
@@ -45,6 +46,16 @@ pub fn creation_tags(status: &Status) -> BTreeMap<String, String> {
 #[must_use]
 pub fn attempt(status: &Status) -> String {
     format!("{} {}", status.manifest.uploaded_at, status.build.attempt)
+}
+
+/// What every request of this attempt to start a task calls itself ("Ensuring idempotency in Amazon EC2 API requests":
+/// at most 64 ASCII characters). What was cancelled and is wanted again is another attempt.
+#[must_use]
+pub fn client_token(status: &Status) -> String {
+    let manifest = &status.manifest;
+    let (uri, attempt) = (manifest.uri(), attempt(status));
+    let digest = status.build.digest.as_ref().unwrap_or(&manifest.sha256);
+    sha256_hex(format!("{uri}\n{digest}\n{attempt}\n").as_bytes())
 }
 
 /// Whether something has all of these tags.

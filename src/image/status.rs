@@ -1,5 +1,6 @@
 //! The status: all that is known about one image, kept as JSON beside its manifest's key.
 
+mod checks;
 mod migrate;
 mod records;
 
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 
 pub use records::*;
 
-use super::notice::Notice;
+use super::notice;
 use super::task::Task;
 use super::words::{SourceKind, State, Step, TerminalReason, is_zero};
 use crate::manifest::Problem;
@@ -74,6 +75,40 @@ pub struct Status {
     /// The `ETag` of the open marker that was written for this version, by which it is removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_marker: Option<String>,
+}
+
+/// A notice about a status.
+pub type Notice = notice::Notice<Facts>;
+
+/// What a notice is about: the status as it was, without what it remembers of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Facts(Box<Status>);
+
+impl Facts {
+    /// The facts of a status as it is.
+    #[must_use]
+    pub fn of(status: &Status) -> Self {
+        Self(Box::new(Status {
+            manifest: status.manifest.clone(),
+            build: status.build.clone(),
+            regions: status.regions.clone(),
+            store: status.store.clone(),
+            problems: status.problems.clone(),
+            previous: status.previous.clone(),
+            conditions: Vec::new(),
+            notices: Vec::new(),
+            history: Vec::new(),
+            open_marker: None,
+            ..*status
+        }))
+    }
+
+    /// The status as it was.
+    #[must_use]
+    pub fn status(&self) -> &Status {
+        &self.0
+    }
 }
 
 /// How one version's AMI is built: a line of steps, in the stack's Region.
@@ -293,7 +328,7 @@ impl Status {
         };
         notice.sent_at = Some(now);
         notice.message_id = Some(message_id.to_owned());
-        notice.message = None;
+        notice.facts = None;
         self.drop_sent(SENT_KEPT);
         true
     }
@@ -355,9 +390,35 @@ pub fn parse(content: &[u8]) -> Result<Status, Unreadable> {
     if schema > u64::from(SCHEMA) {
         return Err(Unreadable::Newer(schema));
     }
-    if schema == u64::from(SCHEMA) {
-        return serde_json::from_slice(content).map_err(invalid);
+    let status: Status = if schema == u64::from(SCHEMA) {
+        serde_json::from_slice(content).map_err(invalid)?
+    } else {
+        let first: Map<String, Value> = serde_json::from_slice(content).map_err(invalid)?;
+        serde_json::from_value(migrate::first(first)).map_err(invalid)?
+    };
+    check(&status).map_err(Unreadable::Invalid)?;
+    for facts in status.notices.iter().filter_map(|it| it.facts.as_ref()) {
+        let (about, manifest) = (&facts.status().manifest, &status.manifest);
+        if (&about.bucket, &about.key) != (&manifest.bucket, &manifest.key) {
+            let problem = "a notice is about another manifest".to_owned();
+            return Err(Unreadable::Invalid(problem));
+        }
+        check(facts.status()).map_err(Unreadable::Invalid)?;
     }
-    let first: Map<String, Value> = serde_json::from_slice(content).map_err(invalid)?;
-    serde_json::from_value(migrate::first(first)).map_err(invalid)
+    Ok(status)
+}
+
+/// What is wrong with a status beyond its shape.
+fn check(status: &Status) -> Result<(), String> {
+    let build = &status.build;
+    checks::manifest(&status.manifest)?;
+    build
+        .digest
+        .as_deref()
+        .map_or(Ok(()), |digest| checks::word("build.digest", digest))?;
+    build.name.as_deref().map_or(Ok(()), checks::name)?;
+    build.tasks.iter().try_for_each(checks::task)?;
+    checks::images(&status.regions)?;
+    let mut previous = status.previous.iter();
+    previous.try_for_each(|version| checks::images(&version.regions))
 }

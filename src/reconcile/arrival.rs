@@ -4,13 +4,14 @@ use jiff::Timestamp;
 
 use super::build::bundle_is_replaced;
 use super::context::{Context, Error};
-use super::spec::{MANIFEST_MAX, Spec};
+use super::spec::Spec;
 use crate::aws::{Object, Remedy, Which};
 use crate::config::Config;
 use crate::image::apply::{note_repetition, note_settings_changed, open};
 use crate::image::plan;
 use crate::image::status::{ManifestVersion, Status};
 use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
+use crate::limits;
 use crate::manifest::sha256_hex;
 use crate::status_store::Loaded;
 
@@ -54,6 +55,27 @@ fn is_asked_again(status: &Status, uploaded_at: Timestamp) -> bool {
     is_gone || cancelled || (is_about_object && is_again)
 }
 
+/// Whether a manifest that was rejected may pass when it is uploaded again: the stack's owner may have opened meanwhile
+/// what it asks for, or EC2 may say now that its sources are of owners that are allowed.
+fn may_pass_now(
+    context: Context<'_>,
+    object: &Object,
+    status: &Status,
+    upload: &ManifestVersion,
+) -> bool {
+    let is_again = upload.uploaded_at > status.manifest.last_uploaded_at();
+    let (true, State::Rejected, Some(content)) =
+        (is_again, status.state, object.content.as_deref())
+    else {
+        return false;
+    };
+    let is_about_manifest = matches!(
+        status.build.step,
+        Step::CheckManifest | Step::StartTask | Step::RegisterImage
+    );
+    is_about_manifest && Spec::parse(upload, content, &context.config.guardrails).is_ok()
+}
+
 /// What is to be done about what is at a manifest's key.
 pub(super) enum Decision {
     /// Nothing new at the key.
@@ -93,6 +115,7 @@ pub(super) async fn decide(
     let has_image = !status.regions.is_empty();
     if status.retry.is_some()
         || is_asked_again(status, upload.uploaded_at)
+        || may_pass_now(context, object, status, &upload)
         || (!same_content && !has_image)
     {
         return Ok(start(context, Some(before), upload));
@@ -153,7 +176,7 @@ async fn compare(
             Change::Version
         });
     };
-    let Ok(spec) = Spec::parse(upload, content) else {
+    let Ok(spec) = Spec::parse(upload, content, &context.config.guardrails) else {
         return Ok(if same_content {
             Change::None
         } else {
@@ -213,7 +236,9 @@ async fn source_version(
     match found {
         Some(found) if known.is_none_or(|known| known.etag != found.etag) => {
             let which = Which::Unchanged(&found.etag);
-            let bundle = context.aws.get_object(&bucket, &key, which, MANIFEST_MAX);
+            let bundle = context
+                .aws
+                .get_object(&bucket, &key, which, limits::MANIFEST_BYTES);
             let content = bundle.await?.and_then(|bundle| bundle.content);
             Ok(content.map(|content| sha256_hex(&content)))
         }

@@ -20,6 +20,35 @@ pub(super) struct Draft {
     pub(super) advanced: bool,
     /// Whether nobody can have sent anything for its step yet.
     pub(super) is_first: bool,
+    /// How far it was started.
+    pub(super) start: Start,
+}
+
+/// How far a version was started whose status was not written yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Its open marker is not written: others may be starting it, too.
+    Unmarked,
+    /// Its open marker is written; nothing was made for it yet.
+    Marked,
+    /// Its open marker is written and holds the draft: something may have been made for it.
+    MarkedWithDraft,
+    /// Its status is written.
+    Saved,
+}
+
+/// What became of a draft that was to be saved.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Save {
+    /// It is in the bucket.
+    Done,
+    /// Somebody else has written the status, and the draft is what they wrote.
+    Reloaded,
+    /// Somebody else has written the status before anything was made for this version: what it means has to be decided
+    /// again. Its open marker is ours.
+    Outdated,
+    /// Another invocation has started the version.
+    Elsewhere,
 }
 
 impl Draft {
@@ -30,6 +59,7 @@ impl Draft {
             dirty: false,
             advanced: false,
             is_first: false,
+            start: Start::Saved,
         }
     }
 
@@ -40,34 +70,75 @@ impl Draft {
         }
     }
 
-    pub(super) fn opened(status: Status, etag: Option<String>) -> Self {
+    /// A version that is being started, in place of the status with this `ETag`.
+    pub(super) fn opened(status: Status, etag: Option<String>, start: Start) -> Self {
         Self {
             status,
             etag,
             dirty: true,
             advanced: false,
             is_first: true,
+            start,
         }
     }
 
-    /// Saves what was changed. If somebody else was faster, goes on with what is there. Returns whether it was saved.
-    pub(super) async fn save(&mut self, context: Context<'_>) -> Result<bool, Error> {
+    /// Sees to it that only one invocation enters a step that makes something, and that what it makes can be found should
+    /// it die: by an open marker that holds the draft where there is no status yet, and by saving before it elsewhere.
+    pub(super) async fn ready(&mut self, context: Context<'_>) -> Result<Save, Error> {
+        if self.start != Start::Unmarked {
+            return self.save(context).await;
+        }
+        let Context {
+            aws, config, now, ..
+        } = context;
+        let marked = status_store::mark_open_with_draft(aws, config, &self.status, now).await?;
+        Ok(self.marked(marked, Start::MarkedWithDraft))
+    }
+
+    /// Saves what was changed. If somebody else was faster, goes on with what is there.
+    pub(super) async fn save(&mut self, context: Context<'_>) -> Result<Save, Error> {
         if !self.dirty {
-            return Ok(true);
+            return Ok(Save::Done);
+        }
+        if self.start == Start::Unmarked {
+            let Context {
+                aws, config, now, ..
+            } = context;
+            let version = &self.status.manifest;
+            let marked = status_store::mark_open(aws, config, version, None, now).await?;
+            let marked = self.marked(marked, Start::Marked);
+            if marked != Save::Done {
+                return Ok(marked);
+            }
         }
         self.dirty = false;
         match save(context, &self.status, self.etag.as_deref()).await? {
             Saved::Yes(etag) => {
                 self.etag = Some(etag);
                 self.advanced = true;
-                Ok(true)
+                self.start = Start::Saved;
+                Ok(Save::Done)
             }
+            Saved::Conflict if self.start == Start::Marked => Ok(Save::Outdated),
+            // What was made for a version that another one has overtaken is found by its draft (`super::recovery`).
             Saved::Conflict => {
                 let loaded = reload(context, &self.status.manifest.key).await?;
                 (self.status, self.etag) = (loaded.status, Some(loaded.etag));
                 self.is_first = false;
-                Ok(false)
+                self.start = Start::Saved;
+                Ok(Save::Reloaded)
             }
+        }
+    }
+
+    fn marked(&mut self, marked: Saved, start: Start) -> Save {
+        match marked {
+            Saved::Yes(marker) => {
+                self.status.open_marker = Some(marker);
+                self.start = start;
+                Save::Done
+            }
+            Saved::Conflict => Save::Elsewhere,
         }
     }
 
@@ -123,7 +194,7 @@ async fn save(context: Context<'_>, status: &Status, etag: Option<&str>) -> Resu
         if failed.state.is_final() || failed.build.ending.is_some() {
             continue;
         }
-        let failure = failures::status_too_large(size, status_store::STATUS_MAX);
+        let failure = failures::status_too_large(size, crate::limits::STATUS_BYTES);
         apply(&mut failed, StepOutcome::Fail(failure), now);
         match status_store::save(aws, config, &failed, etag).await {
             Err(StoreError::TooLarge { .. }) => {}

@@ -7,13 +7,15 @@ use crate::image::plan::{self, Next};
 use crate::image::status::Status;
 use crate::image::task::TaskKind;
 use crate::image::words::CancelBy;
+use crate::limits;
 use crate::status_store::{self, Loaded, OpenMarker};
 
 use super::arrival::{Decision, decide};
 use super::build;
 use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
-use super::draft::{Draft, change, contended};
-use super::spec::{MANIFEST_MAX, ManifestRead, ManifestReader};
+use super::draft::{Draft, Save, Start, change, contended};
+use super::proof::{self, Observed};
+use super::spec::{ManifestRead, ManifestReader};
 use super::step_context::{StepContext, retrying};
 
 /// How many steps are done for an image at once; no workflow has more that need no waiting.
@@ -23,8 +25,13 @@ const STEPS_MAX: usize = 16;
 /// (template.yaml).
 pub(crate) const STARTED_GRACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
 
+/// Whether the invocation that wrote an open marker is over.
+pub(crate) fn is_dead(context: Context<'_>, marker: &OpenMarker) -> bool {
+    context.now.duration_since(marker.opened_at) > STARTED_GRACE
+}
+
 /// Brings the image of what is at a manifest's key now as far as it goes at once. `marker` is its open marker, where
-/// that was listed.
+/// that was listed, and what it may hold was recovered ([`super::recovery`]).
 ///
 /// # Errors
 /// If S3 or EC2 fails before the state of things could be saved.
@@ -43,9 +50,11 @@ async fn reconcile_now(
     marker: Option<&OpenMarker>,
 ) -> Result<Outcome, Error> {
     let Context { aws, config, .. } = context;
+    // The open marker that we have written, if the status was written by somebody else meanwhile.
+    let mut ours = None;
     for _ in 0..CONFLICTS_MAX {
         let object = aws
-            .get_object(&config.bucket, key, Which::Current, MANIFEST_MAX)
+            .get_object(&config.bucket, key, Which::Current, limits::MANIFEST_BYTES)
             .await?;
         let before = status_store::load(aws, config, key).await?;
         let (object, before) = match (object, before) {
@@ -53,30 +62,31 @@ async fn reconcile_now(
             (None, Some(before)) => return without_manifest(context, before).await,
             (Some(object), before) => (object, before),
         };
-        match decide(context, &object, before).await? {
-            Decision::Continue(loaded) => {
-                return run(context, Draft::loaded(*loaded), Some(&object), None).await;
-            }
+        let draft = match decide(context, &object, before).await? {
+            Decision::Continue(loaded) => Draft::loaded(*loaded),
             // Should the manifest be replaced meanwhile, and that event be lost: the sweep does not trust a status that is
             // hardly newer than its manifest.
             Decision::Note(mut status, etag) => {
                 mark_unsent(context, &mut status).await?;
                 let saved = status_store::save(aws, config, &status, Some(&etag)).await?;
-                if let Saved::Yes(etag) = saved {
-                    let loaded = Loaded {
-                        status: *status,
-                        etag,
-                    };
-                    return run(context, Draft::saved(loaded), Some(&object), None).await;
-                }
+                let Saved::Yes(etag) = saved else {
+                    continue;
+                };
+                let status = *status;
+                Draft::saved(Loaded { status, etag })
             }
             Decision::Open(status, before) => {
-                match open(context, *status, before.as_deref(), marker).await? {
-                    Opened::Draft(draft) => return run(context, *draft, Some(&object), None).await,
+                let before = before.as_deref();
+                match open(context, *status, before, ours.as_deref(), marker).await? {
+                    Opened::Draft(draft) => *draft,
                     Opened::Elsewhere => return Ok(Outcome::StartedElsewhere),
-                    Opened::Conflict => {}
+                    Opened::Conflict => continue,
                 }
             }
+        };
+        match run(context, draft, Some(&object), None).await? {
+            Ran::Done(outcome) => return Ok(outcome),
+            Ran::Outdated(marker) => ours = marker,
         }
     }
     Err(contended(key))
@@ -110,26 +120,34 @@ enum Opened {
 }
 
 /// Starts a version. The open marker comes before the status: what is not finalized can always be found. It is written
-/// conditionally, so that only one invocation starts a version.
+/// conditionally, so that only one invocation starts a version. Where there is no status yet it is written later, with
+/// or right before the first call that makes something: see [`Draft::ready`]. `ours` is one that we have written before.
 async fn open(
     context: Context<'_>,
     mut status: Status,
     before: Option<&Loaded>,
+    ours: Option<&str>,
     marker: Option<&OpenMarker>,
 ) -> Result<Opened, Error> {
     let Context {
         aws, config, now, ..
     } = context;
+    // What a dead invocation may have sent has to be looked for: see below.
+    let dead = marker.filter(|it| is_dead(context, it));
+    if before.is_none() && ours.is_none() && dead.is_none() {
+        let draft = Draft::opened(status, None, Start::Unmarked);
+        return Ok(Opened::Draft(Box::new(draft)));
+    }
     let known = before.and_then(|before| before.status.open_marker.as_deref());
     let etag = before.map(|before| before.etag.clone());
     if let Saved::Yes(marker) =
-        status_store::mark_open(aws, config, &status.manifest, known, now).await?
+        status_store::mark_open(aws, config, &status.manifest, ours.or(known), now).await?
     {
         status.open_marker = Some(marker);
-        return Ok(Opened::Draft(Box::new(Draft::opened(status, etag))));
+        let draft = Draft::opened(status, etag, Start::Marked);
+        return Ok(Opened::Draft(Box::new(draft)));
     }
     // Another invocation has started this version. If it died, what it may have sent has to be looked for.
-    let dead = marker.filter(|it| now.duration_since(it.opened_at) > STARTED_GRACE);
     let Some(dead) = dead else {
         return Ok(Opened::Elsewhere);
     };
@@ -163,7 +181,7 @@ async fn without_manifest(context: Context<'_>, before: Loaded) -> Result<Outcom
     } else {
         Draft::saved(after)
     };
-    run(context, draft, None, None).await
+    run_known(context, draft, None).await
 }
 
 /// Does what can be done at once for an image whose status was just read.
@@ -171,7 +189,7 @@ async fn without_manifest(context: Context<'_>, before: Loaded) -> Result<Outcom
 /// # Errors
 /// If S3 or EC2 fails.
 pub(crate) async fn run_steps(context: Context<'_>, loaded: Loaded) -> Result<Outcome, Error> {
-    run(context, Draft::loaded(loaded), None, None).await
+    run_known(context, Draft::loaded(loaded), None).await
 }
 
 /// Writes what was seen of the task or the AMI that an image waits for, and does what can be done then.
@@ -186,7 +204,28 @@ pub(crate) async fn polled(
     // Somebody else may have moved it on meanwhile.
     let is_awaited = plan::next(&loaded.status, context.now) == Next::Poll;
     let first = is_awaited.then_some(StepOutcome::Advance(evidence));
-    run(context, Draft::loaded(loaded), None, first).await
+    run_known(context, Draft::loaded(loaded), first).await
+}
+
+/// Runs the steps of an image whose status is there.
+async fn run_known(
+    context: Context<'_>,
+    draft: Draft,
+    first: Option<StepOutcome>,
+) -> Result<Outcome, Error> {
+    let key = draft.status.manifest.key.clone();
+    match run(context, draft, None, first).await? {
+        Ran::Done(outcome) => Ok(outcome),
+        Ran::Outdated(_) => Err(contended(&key)),
+    }
+}
+
+/// What running the steps came to.
+enum Ran {
+    /// This.
+    Done(Outcome),
+    /// Somebody else wrote the status before anything was made; the open marker that was written, if one was.
+    Outdated(Option<String>),
 }
 
 /// Runs steps until one waits, and saves. `first` is what is known already, before any step; `at_hand` is the manifest,
@@ -196,7 +235,7 @@ async fn run(
     draft: Draft,
     at_hand: Option<&Object>,
     first: Option<StepOutcome>,
-) -> Result<Outcome, Error> {
+) -> Result<Ran, Error> {
     // Boxed, as above.
     Box::pin(run_to_rest(context, draft, at_hand, first)).await
 }
@@ -206,17 +245,24 @@ async fn run_to_rest(
     mut draft: Draft,
     at_hand: Option<&Object>,
     mut first: Option<StepOutcome>,
-) -> Result<Outcome, Error> {
+) -> Result<Ran, Error> {
     let mut manifest = ManifestReader::new(at_hand);
     let mut claimed = false;
+    first = first.map(|polled| proof::checked(context.config, &draft.status, polled));
+    let mut observed = None;
     for _ in 0..STEPS_MAX {
         let outcome = match first.take() {
             Some(outcome) => Ok(outcome),
             None => {
-                if !ready(context, &mut draft).await? {
-                    continue;
+                if creates(context, &draft) {
+                    match draft.ready(context).await? {
+                        Save::Done => {}
+                        Save::Reloaded => continue,
+                        save => return Ok(not_saved(draft, &save)),
+                    }
                 }
-                Box::pin(step(context, &draft, &mut manifest, claimed)).await
+                let seen = observed.as_ref();
+                Box::pin(step(context, &draft, &mut manifest, claimed, seen)).await
             }
         };
         let outcome = match outcome {
@@ -226,6 +272,7 @@ async fn run_to_rest(
             Err(error) => return Err(refused(context, draft, error).await),
         };
         claimed = matches!(outcome, StepOutcome::Claim(_));
+        observed = Observed::of(&outcome).or(observed);
         let before = draft.status.build.step;
         let changed = apply(&mut draft.status, outcome, context.now);
         draft.dirty |= changed;
@@ -236,25 +283,27 @@ async fn run_to_rest(
         if goes_on && !claimed {
             continue;
         }
-        let saved = draft.save(context).await?;
-        if goes_on && saved {
-            continue;
+        match draft.save(context).await? {
+            Save::Done if goes_on => {}
+            Save::Done => return Ok(Ran::Done(draft.into_outcome())),
+            Save::Reloaded => claimed = false,
+            save => return Ok(not_saved(draft, &save)),
         }
-        if saved {
-            return Ok(draft.into_outcome());
-        }
-        claimed = false;
     }
     Err(contended(&draft.status.manifest.key))
 }
 
-/// Sees to it that only one invocation enters a step that makes something, and that what it makes can be found should
-/// it die: by saving before it. Returns whether the draft is still the same.
-async fn ready(context: Context<'_>, draft: &mut Draft) -> Result<bool, Error> {
-    match plan::next(&draft.status, context.now) {
-        Next::Do(step) if step.creates() => draft.save(context).await,
-        _ => Ok(true),
+/// A version that was to be started, and was not.
+fn not_saved(draft: Draft, save: &Save) -> Ran {
+    match save {
+        Save::Elsewhere => Ran::Done(Outcome::StartedElsewhere),
+        _ => Ran::Outdated(draft.status.open_marker),
     }
+}
+
+/// Whether the next step makes something.
+fn creates(context: Context<'_>, draft: &Draft) -> bool {
+    matches!(plan::next(&draft.status, context.now), Next::Do(step) if step.creates())
 }
 
 /// Does the next missing thing.
@@ -263,6 +312,7 @@ async fn step(
     draft: &Draft,
     manifest: &mut ManifestReader<'_>,
     claimed: bool,
+    observed: Option<&Observed>,
 ) -> Result<StepOutcome, Error> {
     let next = plan::next(&draft.status, context.now);
     if !claimed && let Some(wait) = build::rate_limited(context, next, &draft.status) {
@@ -279,6 +329,7 @@ async fn step(
         manifest,
         is_first: draft.is_first,
         claimed,
+        observed,
     };
     build::run(next, context).await
 }

@@ -3,7 +3,7 @@
 use super::context::{Context, Error};
 use super::step_context::StepContext;
 use crate::image::message::failures;
-use crate::image::observed::{MANIFEST_TAG, ObservedImage};
+use crate::image::observed::{MANIFEST_TAG, ObservedImage, ObservedSnapshot};
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
 use crate::image::ownership::{self, Lookup};
 use crate::image::status::{RegionStatus, Status};
@@ -40,11 +40,27 @@ async fn named(context: Context<'_>, status: &Status) -> Result<Vec<ObservedImag
     }
 }
 
-async fn tagged(context: Context<'_>, status: &Status) -> Result<Vec<ObservedImage>, Error> {
+/// The AMIs with this manifest's ownership tag.
+pub(super) async fn tagged(
+    context: Context<'_>,
+    status: &Status,
+) -> Result<Vec<ObservedImage>, Error> {
     let tag = format!("tag:{MANIFEST_TAG}");
     Ok(context
         .aws
         .find_images(&tag, &[status.manifest.uri()])
+        .await?)
+}
+
+/// The snapshots with this manifest's ownership tag.
+pub(super) async fn tagged_snapshots(
+    context: Context<'_>,
+    status: &Status,
+) -> Result<Vec<ObservedSnapshot>, Error> {
+    let tag = format!("tag:{MANIFEST_TAG}");
+    Ok(context
+        .aws
+        .find_snapshots(&tag, &[status.manifest.uri()])
         .await?)
 }
 

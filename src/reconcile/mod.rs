@@ -2,7 +2,8 @@
 //! Everything here may be interrupted anywhere and run again, twice or at once.
 //!
 //! [`driver`] runs the steps, [`build`] has one file per step, all of one shape; what a step comes to is written by
-//! [`crate::image::apply`] alone, and saved by [`draft`]. [`arrival`] decides what an upload means.
+//! [`crate::image::apply`] alone, and saved by [`draft`]. [`arrival`] decides what an upload means, [`recovery`] goes
+//! on where an invocation died before it had saved anything.
 
 mod arrival;
 pub(crate) mod build;
@@ -10,6 +11,8 @@ mod context;
 mod draft;
 mod driver;
 mod lookup;
+mod proof;
+mod recovery;
 mod spec;
 mod step_context;
 
@@ -17,5 +20,5 @@ pub(crate) use arrival::is_outdated;
 pub use context::{Context, Error, Outcome};
 pub(crate) use draft::change;
 pub use driver::reconcile;
-pub(crate) use driver::{STARTED_GRACE, not_observed, poll_task, polled, run_steps};
-pub use spec::MANIFEST_MAX;
+pub(crate) use driver::{is_dead, not_observed, poll_task, polled, run_steps};
+pub(crate) use recovery::recover_draft;

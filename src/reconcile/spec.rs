@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::context::{Context, Error};
+use super::proof;
 use crate::aws::{Object, Registered, Which};
+use crate::config::Config;
 use crate::image::outcome::{Accepted, Identity};
 use crate::image::ownership;
 use crate::image::status::{BundleVersion, ManifestVersion, Status};
 use crate::image::words::SourceKind;
-use crate::manifest::image::{self, ImageManifest, Registration, Source, VirtualizationType};
+use crate::limits;
+use crate::manifest::guardrails::Guardrails;
+use crate::manifest::image::{
+    self, ImageManifest, NamedSource, Registration, Source, VirtualizationType,
+};
 use crate::manifest::key::{Kind, kind};
 use crate::manifest::{Problem, bundle, sha256_hex};
-
-/// Largest manifest that is read, in bytes.
-pub const MANIFEST_MAX: u64 = crate::manifest::limits::MANIFEST_BYTES as u64;
 
 /// What a manifest asks for.
 #[derive(Debug)]
@@ -66,7 +69,7 @@ impl<'a> ManifestReader<'a> {
         {
             let read = match content(context, version, self.at_hand).await? {
                 None => ManifestRead::Gone,
-                Some(content) => match Spec::parse(version, &content) {
+                Some(content) => match Spec::parse(version, &content, &context.config.guardrails) {
                     Ok(spec) => ManifestRead::Spec(spec),
                     Err(problems) => ManifestRead::Invalid(problems),
                 },
@@ -96,18 +99,24 @@ async fn content(
     };
     let object = context
         .aws
-        .get_object(&version.bucket, &version.key, which, MANIFEST_MAX)
+        .get_object(&version.bucket, &version.key, which, limits::MANIFEST_BYTES)
         .await?;
-    Ok(object.and_then(|object| object.content))
+    // A version of another content is not the one that the status is about, whatever its id.
+    let content = object.and_then(|object| object.content);
+    Ok(content.filter(|content| sha256_hex(content) == version.sha256))
 }
 
 impl Spec {
     /// Reads a manifest of either kind. Its dates are judged by the time it was uploaded: what was accepted then
-    /// is not refused by a later attempt.
-    pub(super) fn parse(version: &ManifestVersion, content: &[u8]) -> Result<Self, Vec<Problem>> {
+    /// is not refused by a later attempt. What it may ask for is judged by what the stack allows now.
+    pub(super) fn parse(
+        version: &ManifestVersion,
+        content: &[u8],
+        guardrails: &Guardrails,
+    ) -> Result<Self, Vec<Problem>> {
         match kind(&version.key) {
             Some(Kind::Bundle) => bundle::parse(content).map(|_| Self::Bundle),
-            _ => image::parse(&version.key, content, version.uploaded_at)
+            _ => image::parse_within(&version.key, content, version.uploaded_at, guardrails)
                 .map(|image| Self::Image(Box::new(image))),
         }
     }
@@ -134,6 +143,14 @@ impl Spec {
         match self {
             Self::Image(image) => Some(&image.build.source),
             Self::Bundle => None,
+        }
+    }
+
+    /// The snapshots and the AMI that it names.
+    pub(super) fn named_sources(&self) -> &[NamedSource] {
+        match self {
+            Self::Image(image) => &image.named_sources,
+            Self::Bundle => &[],
         }
     }
 
@@ -196,12 +213,16 @@ impl Spec {
     }
 
     /// Where the bundle's manifest is; none if there is no bundle, or EC2 has not made it yet.
-    pub(super) fn bundle_location(&self, status: &Status) -> Option<(String, String)> {
+    pub(super) fn bundle_location(
+        &self,
+        config: &Config,
+        status: &Status,
+    ) -> Option<(String, String)> {
         match self.source_kind() {
             SourceKind::Bundle => self.object_location(&status.manifest),
+            // Not what the status says of the task: that could be any object.
             SourceKind::Instance => {
-                let (bucket, key) = status.build.tasks.last()?.object_address()?;
-                Some((bucket.to_owned(), key.to_owned()))
+                (!status.build.tasks.is_empty()).then(|| proof::bundle_address(config, status))
             }
             _ => None,
         }
@@ -226,16 +247,12 @@ impl Spec {
         }
     }
 
-    /// What RegisterImage is to be sent.
-    pub(super) fn registered(&self, status: &Status) -> Registered {
+    /// What RegisterImage is to be sent; `imported` is the snapshot that a disk has become.
+    pub(super) fn registered(&self, status: &Status, imported: Option<&str>) -> Registered {
         let build = &status.build;
-        let imported = build.tasks.last().and_then(|task| task.snapshots.first());
         let mut registration = match self {
             Self::Bundle => Registration::default(),
-            Self::Image(image) => image
-                .build
-                .registration(imported.map(String::as_str))
-                .unwrap_or_default(),
+            Self::Image(image) => image.build.registration(imported).unwrap_or_default(),
         };
         if let Some(bundle) = &build.bundle {
             registration.virtualization_type = registration

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
+use super::proof::Observed;
 use super::spec::ManifestRead;
 use crate::aws::{Aws, AwsError};
 use crate::config::Config;
@@ -22,6 +23,8 @@ pub(super) struct StepContext<'a> {
     pub(super) is_first: bool,
     /// Whether what the step claimed is written down.
     pub(super) claimed: bool,
+    /// What EC2 showed in this invocation and what is proven by it.
+    pub(super) observed: Option<&'a Observed>,
 }
 
 impl<'a> StepContext<'a> {

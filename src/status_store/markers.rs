@@ -3,13 +3,13 @@
 
 use jiff::Timestamp;
 
+use super::document::{StoreError, read_status, written_status};
 use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
+use crate::image::Status;
 use crate::image::status::ManifestVersion;
 use crate::keys;
-
-/// Largest resume point that is read: a time, and a key of at most 1024 bytes.
-const RESUME_POINT_MAX: u64 = 2048;
+use crate::limits;
 
 /// Says that this manifest's image is not finalized.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub async fn mark_open(
     known: Option<&str>,
     now: Timestamp,
 ) -> Result<Saved, AwsError> {
-    let content = format!("{} {} {now}\n", version.sha256, version.uploaded_at).into_bytes();
+    let content = first_line(version, now).into_bytes();
     let key = keys::open_key(&version.key);
     let created = aws.put_if(&config.state_bucket, &key, content.clone(), None);
     match (created.await?, known) {
@@ -48,6 +48,76 @@ pub async fn mark_open(
         }
         (saved, _) => Ok(saved),
     }
+}
+
+/// Marks an image as not finalized that has no status yet, right before the first call that makes something for it. The
+/// marker holds the status as it is then, its draft: what that call makes can be found should the invocation die before
+/// it writes the status. Returns the marker's `ETag`, or that another invocation has marked it.
+///
+/// # Errors
+/// If S3 fails, or the draft is too large.
+pub async fn mark_open_with_draft(
+    aws: &Aws,
+    config: &Config,
+    draft: &Status,
+    now: Timestamp,
+) -> Result<Saved, StoreError> {
+    let version = &draft.manifest;
+    let key = keys::open_key(&version.key);
+    let mut content = first_line(version, now).into_bytes();
+    content.extend(written_status(&config.state_bucket, &key, draft)?);
+    Ok(aws
+        .put_if(&config.state_bucket, &key, content, None)
+        .await?)
+}
+
+fn first_line(version: &ManifestVersion, now: Timestamp) -> String {
+    format!("{} {} {now}\n", version.sha256, version.uploaded_at)
+}
+
+/// The draft that an open marker holds; none if it holds none, or is not the same any more. A draft is read as strictly
+/// as a status, and has to be what [`mark_open_with_draft`] writes: one of this manifest, before anything was made.
+///
+/// # Errors
+/// If S3 fails, or what it holds is not such a draft.
+pub async fn load_draft(
+    aws: &Aws,
+    config: &Config,
+    marker: &OpenMarker,
+) -> Result<Option<Status>, StoreError> {
+    let key = keys::open_key(&marker.manifest_key);
+    let which = Which::Unchanged(&marker.etag);
+    let object = aws.get_object(&config.state_bucket, &key, which, limits::MARKER_BYTES);
+    let Some(object) = object.await? else {
+        return Ok(None);
+    };
+    let unusable = |reason: String| StoreError::UnusableMarker {
+        bucket: config.state_bucket.clone(),
+        key: key.clone(),
+        reason,
+    };
+    let Some(content) = object.content else {
+        return Err(unusable(format!("it has {} bytes", object.info.size)));
+    };
+    let end = content.iter().position(|byte| *byte == b'\n');
+    let draft = end.map_or(&[][..], |end| &content[end + 1..]);
+    if draft.is_empty() {
+        return Ok(None);
+    }
+    let about = (config.bucket.as_str(), marker.manifest_key.as_str());
+    let draft = match read_status(&config.state_bucket, &key, about, draft) {
+        Err(StoreError::Unreadable { reason, .. }) => return Err(unusable(reason)),
+        draft => draft?,
+    };
+    let build = &draft.build;
+    let is_draft = !draft.state.is_final()
+        && build.step.creates()
+        && build.tasks.is_empty()
+        && draft.regions.is_empty();
+    if !is_draft {
+        return Err(unusable(format!("it holds {}", draft.place())));
+    }
+    Ok(Some(draft))
 }
 
 /// Deletes the open marker of a finalized image if it still has this `ETag`, and says whether it is gone: another version
@@ -65,15 +135,22 @@ pub async fn mark_finalized(
     aws.delete_if(&config.state_bucket, &key, etag).await
 }
 
-/// The manifests whose images are not finalized, the oldest marker first.
+/// The manifests whose images are not finalized, the oldest marker first. Of more than [`limits::OPEN_MARKERS`], those
+/// with the oldest: the others have their turn once some of these are finalized.
 ///
 /// # Errors
 /// If S3 fails.
 pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, AwsError> {
-    let mut objects = aws
-        .list_objects(&config.state_bucket, keys::OPEN_MARKERS)
-        .await?;
-    objects.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
+    let mut objects: Vec<ObjectInfo> = Vec::new();
+    aws.each_page(&config.state_bucket, keys::OPEN_MARKERS, |page| {
+        objects.extend(page);
+        if objects.len() >= 2 * limits::OPEN_MARKERS {
+            keep_oldest(&mut objects);
+        }
+        true
+    })
+    .await?;
+    keep_oldest(&mut objects);
     let marker = |object: ObjectInfo| {
         let manifest_key = keys::manifest_of_open(&object.key)?.to_owned();
         Some(OpenMarker {
@@ -83,6 +160,16 @@ pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, Aw
         })
     };
     Ok(objects.into_iter().filter_map(marker).collect())
+}
+
+/// Sorts markers by age, and drops what is too much to hold.
+fn keep_oldest(objects: &mut Vec<ObjectInfo>) {
+    objects.sort_by(|one, other| (one.modified_at, &one.key).cmp(&(other.modified_at, &other.key)));
+    if objects.len() > limits::OPEN_MARKERS {
+        let left_out = objects.len() - limits::OPEN_MARKERS;
+        tracing::warn!(left_out, "too many images are open; the newest wait");
+        objects.truncate(limits::OPEN_MARKERS);
+    }
 }
 
 /// Says that the status of this manifest has a notice that is due.
@@ -147,7 +234,7 @@ pub async fn load_resume_point(
             &config.state_bucket,
             keys::RESUME_POINT,
             Which::Current,
-            RESUME_POINT_MAX,
+            limits::RESUME_POINT_BYTES,
         )
         .await?;
     let content = object.and_then(|object| object.content).unwrap_or_default();

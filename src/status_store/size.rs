@@ -2,19 +2,13 @@
 //! be read again would be lost.
 
 use crate::image::Status;
-use crate::manifest::Problem;
-
-/// Largest status that is written and read. `notify` has 128 MiB, and a status is in it several times.
-pub const STATUS_MAX: usize = 512 * 1024;
+use crate::limits::STATUS_BYTES;
 
 /// What is kept free while an image is under way, so that it can still fail, and say so: a notice has up to 60 KiB.
 const RESERVE: usize = 96 * 1024;
 
 /// Entries of `history` that a status keeps that would be too large with all of them.
 const HISTORY_KEPT: usize = 10;
-
-/// Problems that a status keeps that would be too large with all of them.
-const PROBLEMS_KEPT: usize = 100;
 
 /// Why a status is not written.
 #[derive(Debug)]
@@ -25,21 +19,21 @@ pub(super) enum Unwritable {
     NotJson(serde_json::Error),
 }
 
-/// A status as JSON of at most [`STATUS_MAX`] bytes: if need be, without its older history, the notices that were sent,
-/// and the last of very many problems.
+/// A status as JSON of at most [`STATUS_BYTES`] bytes: if need be, without its older history and the notices that were
+/// sent. Very many problems are cut when they are recorded.
 pub(super) fn to_json(status: &Status) -> Result<Vec<u8>, Unwritable> {
     let is_ending = status.state.is_final() || status.build.ending.is_some();
     let limit = if is_ending {
-        STATUS_MAX
+        STATUS_BYTES
     } else {
-        STATUS_MAX - RESERVE
+        STATUS_BYTES - RESERVE
     };
     let mut content = serde_json::to_vec_pretty(status).map_err(Unwritable::NotJson)?;
     if content.len() <= limit {
         return Ok(content);
     }
     let mut smaller = status.clone();
-    for shorten in [shorten_history, drop_sent_notices, shorten_problems] {
+    for shorten in [shorten_history, drop_sent_notices] {
         shorten(&mut smaller);
         content = serde_json::to_vec_pretty(&smaller).map_err(Unwritable::NotJson)?;
         if content.len() <= limit {
@@ -64,22 +58,13 @@ fn drop_sent_notices(status: &mut Status) {
         .retain(|notice| notice.sent_at.is_none() || Some(notice.seq) == last);
 }
 
-fn shorten_problems(status: &mut Status) {
-    let surplus = status.problems.len().saturating_sub(PROBLEMS_KEPT);
-    if surplus > 0 {
-        status.problems.truncate(PROBLEMS_KEPT);
-        let more = format!("{surplus} more problems are too many to keep");
-        let more = Problem::new(more).with_hint("fix these first, and upload the manifest again");
-        status.problems.push(more);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
+    use crate::manifest::Problem;
 
     /// A status with one notice that was sent and one that was not, and with some history.
     fn status() -> Status {
@@ -99,7 +84,7 @@ mod tests {
 
     fn written(status: &Status) -> Status {
         let content = to_json(status).unwrap();
-        assert!(content.len() <= STATUS_MAX);
+        assert!(content.len() <= STATUS_BYTES);
         serde_json::from_slice(&content).unwrap()
     }
 
@@ -115,28 +100,29 @@ mod tests {
     #[test]
     fn old_history_goes_before_anything_else() {
         let mut large = status();
-        large.history[7].why = "x".repeat(STATUS_MAX);
+        large.history[7].why = "x".repeat(STATUS_BYTES);
         let written = written(&large);
         assert_eq!(written.history, large.history[40..]);
         assert_eq!(written.notices, large.notices);
     }
 
     #[test]
-    fn sent_notices_go_next_and_the_last_problems_then() {
+    fn sent_notices_go_next() {
         let mut large = status();
-        large.problems = vec![problem(1000); 600];
+        large.problems = vec![problem(STATUS_BYTES / 2)];
+        for notice in large.notices.iter_mut().take(2) {
+            notice.message_id = Some("x".repeat(STATUS_BYTES / 2));
+        }
         let written = written(&large);
         assert_eq!(written.notices, large.notices[2..]);
-        assert_eq!(written.problems[..100], large.problems[..100]);
-        assert_eq!(written.problems.len(), 101);
-        assert!(written.problems[100].message.starts_with("500 more"));
+        assert_eq!(written.problems, large.problems);
     }
 
     #[test]
     fn what_is_needed_is_never_dropped() {
         let mut large = status();
-        large.problems = vec![problem(STATUS_MAX)];
+        large.problems = vec![problem(STATUS_BYTES)];
         let unwritable = to_json(&large).unwrap_err();
-        assert!(matches!(unwritable, Unwritable::TooLarge(size) if size > STATUS_MAX));
+        assert!(matches!(unwritable, Unwritable::TooLarge(size) if size > STATUS_BYTES));
     }
 }

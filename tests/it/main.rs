@@ -15,6 +15,7 @@ mod cli;
 mod documents;
 mod events;
 mod flows;
+mod iam;
 mod modules;
 mod resilience;
 mod structure;

@@ -87,6 +87,89 @@ fn the_world_and_the_application_do_not_know_each_other() {
     );
 }
 
+/// The texts between the parentheses of every call of a method under `src`, except in `except`.
+fn calls_of(method: &str, except: &[&str]) -> Vec<String> {
+    let start = format!("{method}(");
+    let inner = |text: &str| {
+        let mut depth = 0_usize;
+        let end = text.find(|c| {
+            depth += usize::from(c == '(');
+            depth -= usize::from(c == ')');
+            depth == 0
+        });
+        text[..end.unwrap()].to_owned()
+    };
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let except: Vec<PathBuf> = except.iter().map(|place| top.join(place)).collect();
+    let mut calls = Vec::new();
+    let mut left = vec![top.join("src")];
+    while let Some(path) = left.pop() {
+        if except.contains(&path) {
+            continue;
+        }
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).unwrap();
+            left.extend(entries.map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let found = text.match_indices(&start);
+        calls.extend(found.map(|(at, _)| inner(&text[at + method.len()..])));
+    }
+    calls
+}
+
+#[test]
+fn every_read_has_a_limit_of_the_one_module() {
+    for (method, except) in [
+        (".get_object", &["src/aws"][..]),
+        (".list_objects", &["src/aws"]),
+        // This one keeps no more than the three names that it looks for.
+        (
+            ".each_page",
+            &["src/aws", "src/reconcile/build/check_bundle.rs"],
+        ),
+        ("read_body", &[]),
+    ] {
+        let calls = calls_of(method, except);
+        assert!(!calls.is_empty(), "{method}");
+        let unlimited = calls.iter().filter(|call| !call.contains("limit"));
+        assert_eq!(
+            unlimited.collect::<Vec<_>>(),
+            NOTHING.iter().collect::<Vec<_>>()
+        );
+        let outside = |call: &&String| method != "read_body" && !call.contains("limits::");
+        assert_eq!(calls.iter().find(outside), None, "{method}");
+    }
+    // Whole bodies are read in one place; SSM and EC2 are asked in one place each.
+    let words = [
+        "body.collect",
+        "into_async_read",
+        "get_parameter()",
+        "into_paginator",
+        "set_next_token",
+    ];
+    let found = lines_with(&words, &["src"], &[]);
+    let in_files = |name: &str| found.iter().filter(|line| line.contains(name)).count();
+    let known = [
+        "aws/parameters.rs",
+        "aws/buckets.rs",
+        "aws/images.rs",
+        "aws/imports.rs",
+        "aws/snapshots.rs",
+    ];
+    assert_eq!(
+        known.map(in_files).iter().sum::<usize>(),
+        found.len(),
+        "{found:?}"
+    );
+    let files = ["read_to_end", "read_to_string", "fs::read("];
+    assert_eq!(
+        lines_with(&files, &["src"], &["src/cli", "src/image/tests"]),
+        NOTHING
+    );
+}
+
 #[test]
 fn no_function_sleeps_except_for_the_rate_limiter() {
     let except = ["src/cli", "src/aws/rate_limiter.rs"];
@@ -103,6 +186,16 @@ fn localaws_imports_one_way() {
         "world",
         "client schedule_runner",
         "services",
+        "iam",
+        "iam::authorize",
+        "iam::refusal",
+        "iam::grants",
+        "iam::principal",
+        "iam::evaluate",
+        "iam::document",
+        "iam::operator",
+        "iam::pattern",
+        "iam::context iam::keys",
         "route",
         "faults",
         "lambda",
@@ -139,6 +232,7 @@ fn amiwright_imports_one_way() {
         "reconcile::lookup",
         "reconcile::step_context",
         "reconcile::spec",
+        "reconcile::proof",
         "reconcile::context",
         "status_store",
         "aws config events upload_policy",
@@ -156,7 +250,7 @@ fn amiwright_imports_one_way() {
         "image::observed",
         "image::words",
         // By way of the crate itself, to what it is imported from: `manifest`.
-        "crate failures",
+        "crate failures limits",
     ];
     assert_eq!(modules.against(&order), NOTHING);
 }

@@ -10,6 +10,7 @@
 
 mod actions;
 mod controls;
+mod facts;
 mod model;
 mod seeds;
 mod tasks;
@@ -23,6 +24,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 pub use self::model::account::{ImageBlock, SnapshotBlock};
+pub(crate) use self::model::facts::Facts;
 pub use self::model::image::{
     BlockDeviceMapping, Ebs, Image, ImageState, ProductCode, RootDeviceType, SeedImage, StateReason,
 };

@@ -6,6 +6,7 @@ use super::Ec2;
 use crate::ACCOUNT;
 use crate::ec2::model::image::{BlockDeviceMapping, Ebs, Image, ImageState, SeedImage};
 use crate::ec2::model::instance::SeedInstance;
+use crate::ec2::model::permission::Permission;
 use crate::ec2::model::references::SeedLaunchTemplate;
 use crate::ec2::model::snapshot::{SeedSnapshot, Snapshot};
 
@@ -32,7 +33,7 @@ impl Ec2 {
             product_codes: snapshot.product_codes,
             tags: snapshot.tags,
             started_at: self.service.clock.now(),
-            create_volume_permissions: BTreeSet::new(),
+            create_volume_permissions: with_us(snapshot.shared),
         };
         region.snapshots.insert(id.clone(), snapshot);
         id
@@ -62,7 +63,7 @@ impl Ec2 {
         id
     }
 
-    /// Puts an available image of this account into a Region, in the place of one with the same id, and gives its id.
+    /// Puts an available image into a Region, in the place of one with the same id, and gives its id.
     pub fn seed_image(&self, region: &str, image: SeedImage) -> String {
         let now = self.service.clock.now();
         let mut store = self.service.store();
@@ -80,6 +81,12 @@ impl Ec2 {
     }
 }
 
+/// The permissions of what another account shares with this world's, or does not.
+fn with_us(shared: bool) -> BTreeSet<Permission> {
+    let account = Permission::Account(ACCOUNT.to_owned());
+    shared.then_some(account).into_iter().collect()
+}
+
 fn seeded(id: String, image: SeedImage) -> Image {
     let root = Ebs {
         snapshot_id: Some(image.snapshot_id),
@@ -90,7 +97,12 @@ fn seeded(id: String, image: SeedImage) -> Image {
         delete_on_termination: true,
         encrypted: false,
     };
+    let owner_id = image.owner_id.unwrap_or_else(|| ACCOUNT.to_owned());
     Image {
+        launch_permissions: with_us(owner_id != ACCOUNT),
+        location: format!("{owner_id}/{}", image.name),
+        owner_id,
+        owner_alias: image.owner_alias,
         state: ImageState::Available,
         root_device_name: Some(ROOT.to_owned()),
         block_device_mappings: vec![BlockDeviceMapping {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::caller::Callers;
 use super::in_process;
 use super::invocation::{FunctionError, Handler, Invocation};
 use super::process::Processes;
@@ -27,6 +28,7 @@ pub(super) struct Functions {
     pub(super) functions: BTreeMap<String, Deployed>,
     pub(super) runner: Runner,
     pub(super) http_client: SharedHttpClient,
+    pub(super) callers: Callers,
     pub(super) clock: Clock,
     pub(super) ids: Ids,
     pub(super) activity: Activity,
@@ -58,12 +60,15 @@ impl Functions {
         attempt: u32,
     ) -> Result<Value, FunctionError> {
         let at = self.clock.now();
+        let access_key_id = format!("LOCALFUNCTION{}", function.logical_id.to_uppercase());
+        self.callers.issue(&access_key_id, &function.logical_id);
         let invocation = Invocation {
             function: Arc::clone(function),
             request_id: request_id.to_owned(),
             attempt,
             payload: payload.clone(),
             deadline: at.checked_add(function.timeout).unwrap_or(Timestamp::MAX),
+            access_key_id,
             http_client: self.http_client.clone(),
             clock: self.clock,
         };

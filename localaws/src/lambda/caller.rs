@@ -53,15 +53,17 @@ impl Caller {
     }
 }
 
-/// Callers that come over a socket, distinguished by the access key id that their process was given.
+/// Access keys of functions, and the processes that have them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Callers {
     by_access_key: Arc<Mutex<BTreeMap<String, Caller>>>,
+    functions: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Callers {
     /// Makes the caller known until the guard goes.
     pub(crate) fn register(&self, access_key: &str, caller: Caller) -> Registered {
+        self.issue(access_key, caller.function());
         self.lock().insert(access_key.to_owned(), caller);
         Registered {
             callers: self.clone(),
@@ -69,7 +71,18 @@ impl Callers {
         }
     }
 
-    /// Whose access key this is.
+    /// Makes this a key of the function. It stays one: what is left of a process that has ended must not come to be
+    /// somebody else.
+    pub(crate) fn issue(&self, access_key: &str, function: &str) {
+        lock(&self.functions).insert(access_key.to_owned(), function.to_owned());
+    }
+
+    /// The function whose key this is.
+    pub(crate) fn function(&self, access_key: &str) -> Option<String> {
+        lock(&self.functions).get(access_key).cloned()
+    }
+
+    /// The process that has this access key.
     pub(crate) fn find(&self, access_key: &str) -> Option<Caller> {
         self.lock().get(access_key).cloned()
     }

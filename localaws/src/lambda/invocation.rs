@@ -54,6 +54,9 @@ pub struct Invocation {
     pub payload: Value,
     /// When its time is up, in the world's time.
     pub deadline: Timestamp,
+    /// The access key id of the function; an SDK client's calls are made with the function's policies if it has it. The
+    /// secret may be anything.
+    pub access_key_id: String,
     /// The way into this world for an SDK client.
     pub http_client: SharedHttpClient,
     /// The world's time.

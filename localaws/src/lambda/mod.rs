@@ -85,7 +85,7 @@ impl Lambda {
                 command,
                 endpoint: parts.endpoint,
                 logs: parts.logs,
-                callers: parts.callers,
+                callers: parts.callers.clone(),
                 ids: parts.ids.clone(),
                 region: parts.region,
             })),
@@ -94,6 +94,7 @@ impl Lambda {
             functions: parts.functions.into_iter().map(deployed).collect(),
             runner,
             http_client: parts.http_client,
+            callers: parts.callers,
             clock: parts.clock,
             ids: parts.ids,
             activity: parts.activity,
@@ -141,7 +142,19 @@ impl Lambda {
             ));
         };
         let _busy = self.inner.activity.begin();
-        let Ok(_room) = deployed.room.acquire().await else {
+        let room = match deployed.function.reserved_concurrency {
+            None => deployed.room.acquire().await.ok(),
+            Some(_) => match deployed.room.try_acquire() {
+                Ok(room) => Some(room),
+                Err(_) => {
+                    return Err(FunctionError::new(
+                        "TooManyRequestsException",
+                        "Rate Exceeded.",
+                    ));
+                }
+            },
+        };
+        let Some(_room) = room else {
             return Err(FunctionError::new(
                 "ServiceException",
                 "the world is closed",

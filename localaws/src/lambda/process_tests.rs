@@ -220,6 +220,8 @@ async fn a_fault_can_kill_the_process_that_made_the_call() {
             .is_some()
     );
     assert_eq!(world.calls()[0].function.as_deref(), Some("Work"));
+    // The process has keys of its own: its calls are allowed by the function's policies, and counted.
+    assert_eq!(world.iam().grants()[0].uses, 1);
     assert_eq!(
         world.invoke("Work", json!({"do": "put"})).await,
         Ok(json!("put"))

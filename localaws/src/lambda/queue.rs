@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::SemaphorePermit;
 
 use super::attempts::{Deployed, Functions};
 use super::invocation::FunctionError;
@@ -15,6 +16,10 @@ use crate::lock::lock;
 /// How long Lambda waits before the retries: "a one-minute wait before the first retry, and two minutes before the
 /// second" ("How Lambda handles errors and retries with asynchronous invocation", Lambda Developer Guide).
 const RETRY_WAITS: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
+
+/// How long a throttled event waits: "the retry interval increases exponentially from 1 second after the first attempt to a
+/// maximum of 5 minutes" (same place).
+const THROTTLE_WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
 /// Brings one event to its end: handled, or given up.
 pub(super) async fn deliver(
@@ -28,7 +33,8 @@ pub(super) async fn deliver(
     let mut attempts = 0;
     let mut last = None;
     let condition = loop {
-        let Some(outcome) = event.attempt(&functions, attempts + 1).await else {
+        let attempt = event.attempt(&functions, attempts + 1, &mut busy);
+        let Some(outcome) = attempt.await else {
             break Condition::EventAgeExceeded;
         };
         attempts += 1;
@@ -42,18 +48,7 @@ pub(super) async fn deliver(
         let wait = RETRY_WAITS[usize::try_from(attempts - 1)
             .unwrap_or(1)
             .min(RETRY_WAITS.len() - 1)];
-        let retry_at = functions
-            .clock
-            .now()
-            .checked_add(wait)
-            .unwrap_or(Timestamp::MAX);
-        // A retry that waits is nothing in flight.
-        drop(busy.take());
-        functions
-            .clock
-            .sleep_until(retry_at.min(event.expires))
-            .await;
-        busy = Some(functions.activity.begin());
+        event.wait(&functions, wait, &mut busy).await;
     };
     event.give_up(&functions, condition, attempts, last.as_ref());
 }
@@ -81,17 +76,49 @@ impl Event {
         }
     }
 
+    /// Waits for so long, but not longer than until the event is too old. An event that waits is nothing in flight.
+    async fn wait(&self, functions: &Functions, wait: Duration, busy: &mut Option<Busy>) {
+        let now = functions.clock.now();
+        let until = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        drop(busy.take());
+        functions.clock.sleep_until(until.min(self.expires)).await;
+        *busy = Some(functions.activity.begin());
+    }
+
+    /// Room to run, once there is some; `None` if the event gets too old before. A function that uses up its reserved
+    /// concurrency is throttled; otherwise there is only so much room because this machine is small.
+    async fn room(
+        &self,
+        functions: &Functions,
+        busy: &mut Option<Busy>,
+    ) -> Option<SemaphorePermit<'_>> {
+        let room = &self.deployed.room;
+        if self.deployed.function.reserved_concurrency.is_none() {
+            return tokio::select! {
+                biased;
+                () = functions.clock.sleep_until(self.expires) => None,
+                room = room.acquire() => room.ok(),
+            };
+        }
+        let (mut wait, longest) = THROTTLE_WAITS;
+        while functions.clock.now() < self.expires {
+            if let Ok(room) = room.try_acquire() {
+                return Some(room);
+            }
+            self.wait(functions, wait, busy).await;
+            wait = (wait * 2).min(longest);
+        }
+        None
+    }
+
     /// One attempt, as soon as there is room; `None` if the event gets too old before.
     async fn attempt(
         &self,
         functions: &Functions,
         attempt: u32,
+        busy: &mut Option<Busy>,
     ) -> Option<Result<Value, FunctionError>> {
-        let _room = tokio::select! {
-            biased;
-            () = functions.clock.sleep_until(self.expires) => return None,
-            room = self.deployed.room.acquire() => room.ok()?,
-        };
+        let _room = self.room(functions, busy).await?;
         Some(
             functions
                 .attempt(

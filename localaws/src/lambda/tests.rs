@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::FunctionError;
+use super::FunctionRunner;
+use crate::world::World;
 use crate::world::tests::{TEMPLATE, handler, start};
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +127,8 @@ async fn an_unknown_function_is_an_error() {
     );
 }
 
-async fn most_at_once(template: &str) -> u32 {
+/// A world whose function takes a second, and a counter of the most that ran at once.
+async fn slow(template: &str) -> (World, Arc<AtomicU32>) {
     let (now, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
     let (running, highest) = (Arc::clone(&now), Arc::clone(&most));
     let world = start(
@@ -141,20 +144,66 @@ async fn most_at_once(template: &str) -> u32 {
         }),
     )
     .await;
-    for key in ["a.txt", "b.txt", "c.txt"] {
+    (world, most)
+}
+
+/// The template with this much reserved for its function.
+fn reserving(concurrency: u32) -> String {
+    let reserved = format!("Timeout: 10\n      ReservedConcurrentExecutions: {concurrency}");
+    TEMPLATE.replace("Timeout: 10", &reserved)
+}
+
+async fn put(world: &World, keys: &[&str]) {
+    for key in keys {
         world.s3().put("images", key, "x").await.unwrap();
     }
-    world.settle().await;
-    assert_eq!(world.invocations().len(), 3);
-    most.load(Ordering::SeqCst)
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_run_side_by_side_up_to_the_reserved_concurrency() {
-    assert_eq!(most_at_once(TEMPLATE).await, 3);
-    let one = TEMPLATE.replace(
-        "Timeout: 10",
-        "Timeout: 10\n      ReservedConcurrentExecutions: 1",
+async fn events_run_side_by_side() {
+    let (world, most) = slow(TEMPLATE).await;
+    put(&world, &["a.txt", "b.txt", "c.txt"]).await;
+    world.settle().await;
+    assert_eq!(world.invocations().len(), 3);
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_beyond_the_reserved_concurrency_are_throttled_and_lost_to_nobody() {
+    let (world, most) = slow(&reserving(1)).await;
+    put(&world, &["a.txt", "b.txt", "c.txt", "d.txt"]).await;
+    world.settle().await;
+    assert_eq!(world.invocations().len(), 1);
+    // Tried again after 1, 3, 7, 15, … seconds. One that comes in the meantime may be faster.
+    world.run_for(Duration::from_secs(60)).await;
+    assert_eq!(world.invocations().len(), 4);
+    assert_eq!(most.load(Ordering::SeqCst), 1);
+    assert!(world.dead_letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_with_no_concurrency_never_runs() {
+    let (world, _) = slow(&reserving(0)).await;
+    let refused = world.invoke("Work", json!({})).await.unwrap_err();
+    assert_eq!(refused.kind, "TooManyRequestsException");
+    put(&world, &["a.txt"]).await;
+    world.run_for(Duration::from_secs(6 * 60 * 60 + 1)).await;
+    assert!(world.invocations().is_empty());
+    let letters = world.dead_letters();
+    assert_eq!(
+        letters[0].record["requestContext"]["condition"],
+        "EventAgeExceeded"
     );
-    assert_eq!(most_at_once(&one).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_the_account_has_to_give_cannot_be_reserved() {
+    start(&reserving(900), FunctionRunner::Nothing).await;
+    let world = World::builder().template(&reserving(901)).start().await;
+    let error = world.unwrap_err().to_string();
+    assert!(error.contains("function `local-Work`"), "{error}");
+    assert!(
+        error.contains("below its minimum value of [100]"),
+        "{error}"
+    );
 }

@@ -10,7 +10,7 @@ mod host;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{StatusCode, Uri};
 
-pub(crate) use action::action;
+pub(crate) use action::{Action, action};
 
 use crate::faults::refusal;
 use crate::wire::{Request, Response};

@@ -33,6 +33,17 @@ pub(super) fn canned(acl: Option<&ObjectCannedACL>) -> S3Result<String> {
     }
 }
 
+/// Whether a canned ACL grants anything to everybody or to all who have an account ("The meaning of public", S3 User
+/// Guide). `aws-exec-read` is for EC2 alone.
+pub(super) fn is_public(canned: &str) -> bool {
+    [
+        ObjectCannedACL::PUBLIC_READ,
+        ObjectCannedACL::PUBLIC_READ_WRITE,
+        ObjectCannedACL::AUTHENTICATED_READ,
+    ]
+    .contains(&canned)
+}
+
 /// The owner of every bucket and object here.
 pub(super) fn owner() -> Owner {
     Owner {

@@ -3,7 +3,6 @@
 use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
-use super::acl;
 use super::checksum::{compute, verify};
 use super::condition::unversioned;
 use super::condition::{Read, Write};
@@ -48,7 +47,7 @@ pub(super) fn object(
     } else {
         source.headers
     };
-    let acl = acl::canned(input.acl.as_ref())?;
+    let acl = store.acl(&input.bucket, input.acl.as_ref())?;
     let keeps_tags = input
         .tagging_directive
         .as_ref()

@@ -142,6 +142,16 @@ impl S3 {
             .map_err(Error::refused(format!("to make the bucket {name}")))
     }
 
+    /// Whether there is such a bucket.
+    pub(crate) fn has_bucket(&self, name: &str) -> bool {
+        self.store.bucket(name).is_ok()
+    }
+
+    /// Makes a bucket refuse public ACLs (`BlockPublicAcls`, "Blocking public access to your Amazon S3 storage").
+    pub(crate) fn block_public_acls(&self, bucket: &str) {
+        self.store.lock().private.insert(bucket.to_owned());
+    }
+
     /// Answers a request of S3's REST protocol.
     pub async fn handle(&self, request: Request) -> Response {
         let id = self.ids.hex(16).to_ascii_uppercase();

@@ -164,7 +164,7 @@ impl S3 for Service {
                 "localaws knows canned ACLs only: use the header x-amz-acl"
             ));
         }
-        let acl = acl::canned(input.acl.as_ref())?;
+        let acl = self.store.acl(&input.bucket, input.acl.as_ref())?;
         let change = |record: &mut Record| record.acl = acl;
         self.store.change(&input.bucket, &input.key, change)?;
         Ok(S3Response::new(PutObjectAclOutput::default()))
@@ -257,7 +257,7 @@ impl Service {
         let checksums = checksums_of!(input);
         let body = whole(input.body.take()).await?;
         let etag = verify(&body, input.content_md5.as_deref(), &checksums)?;
-        let acl = acl::canned(input.acl.as_ref())?;
+        let acl = self.store.acl(&input.bucket, input.acl.as_ref())?;
         let new = New {
             acl,
             headers: headers_of!(input),

@@ -12,8 +12,10 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use s3s::crypto::{Checksum as _, Sha256};
+use s3s::dto::ObjectCannedACL;
 use s3s::{S3Error, S3Result, s3_error};
 
+use super::acl;
 use super::condition;
 use super::event::{About, Events, Reason};
 use super::place;
@@ -43,6 +45,8 @@ pub(super) struct Store {
 pub(super) struct Inner {
     /// Buckets whose events go to EventBridge.
     event_bridge: BTreeSet<String>,
+    /// Buckets that refuse public ACLs.
+    pub(super) private: BTreeSet<String>,
     /// Records as last read or written.
     records: HashMap<Object, Record>,
     /// The contents that were announced on the bus; the watcher announces nothing twice.
@@ -114,6 +118,21 @@ impl Store {
         self.state
             .join("drafts")
             .join(self.drafts.fetch_add(1, Ordering::Relaxed).to_string())
+    }
+
+    /// The name of the canned ACL that was asked for, or of the default.
+    ///
+    /// # Errors
+    /// 400 for a name that S3 does not know, 403 for a public ACL in a bucket that blocks them.
+    pub(super) fn acl(&self, bucket: &str, acl: Option<&ObjectCannedACL>) -> S3Result<String> {
+        let name = acl::canned(acl)?;
+        if acl::is_public(&name) && self.lock().private.contains(bucket) {
+            return Err(s3_error!(
+                AccessDenied,
+                "Access Denied: the bucket {bucket} blocks public ACLs"
+            ));
+        }
+        Ok(name)
     }
 
     /// Writes new content beside the buckets.

@@ -35,7 +35,7 @@ pub(super) fn create(
     });
     let now = store.events.clock.now().as_second();
     let upload = Upload {
-        acl: acl::canned(input.acl.as_ref())?,
+        acl: store.acl(&input.bucket, input.acl.as_ref())?,
         headers: headers_of!(input),
         bucket: input.bucket.clone(),
         key: input.key.clone(),

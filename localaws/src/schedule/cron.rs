@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::TimeZone;
 
 const MONTHS: [&str; 12] = [
     "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
@@ -65,9 +65,9 @@ impl Cron {
         })
     }
 
-    /// The first time after `after`. A time that daylight saving time skips is skipped; one that it repeats runs once.
-    pub(super) fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        let first = zone.to_datetime(after).date();
+    /// The first time after `after`.
+    pub(super) fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        let first = TimeZone::UTC.to_datetime(after).date();
         let mut date = first;
         loop {
             if date.year() > *YEARS.end() {
@@ -75,7 +75,7 @@ impl Cron {
             }
             if self.years.contains(&date.year()) && self.months.contains(&date.month()) {
                 if self.days.iter().any(|day| day.is(date))
-                    && let Some(time) = self.times(date, zone).find(|time| *time > after)
+                    && let Some(time) = self.times(date).find(|time| *time > after)
                 {
                     return Some(time);
                 }
@@ -86,17 +86,13 @@ impl Cron {
         }
     }
 
-    fn times(&self, date: Date, zone: &TimeZone) -> impl Iterator<Item = Timestamp> {
+    fn times(&self, date: Date) -> impl Iterator<Item = Timestamp> {
         let moments = self
             .hours
             .iter()
             .flat_map(|hour| self.minutes.iter().map(move |minute| (*hour, *minute)));
         moments.filter_map(move |(hour, minute)| {
-            let time = zone.to_ambiguous_timestamp(date.at(hour, minute, 0, 0));
-            match time.offset() {
-                AmbiguousOffset::Gap { .. } => None,
-                _ => time.earlier().ok(),
-            }
+            TimeZone::UTC.to_timestamp(date.at(hour, minute, 0, 0)).ok()
         })
     }
 }

@@ -1,19 +1,17 @@
-//! EventBridge Scheduler's expressions: `rate(…)`, `cron(…)` and `at(…)` ("Schedule types", EventBridge Scheduler
-//! User Guide; "Setting a schedule pattern", EventBridge User Guide).
+//! The schedule expressions of EventBridge's rules: `rate(…)` and `cron(…)`, in UTC ("Setting a schedule pattern for
+//! scheduled rules", EventBridge User Guide).
 //!
-//! Own code and not a cron crate: this dialect counts weekdays from Sunday = 1, wants `?` in one of the two day
-//! fields, and skips what daylight saving time skips.
+//! Own code and not a cron crate: this dialect counts weekdays from Sunday = 1 and wants `?` in one of the two day
+//! fields.
 
 mod cron;
 #[cfg(test)]
 mod tests;
 
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-/// Why the Scheduler would not take an expression.
+/// Why EventBridge would not take an expression.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("schedule expression `{expression}`: {problem}")]
 pub struct ExpressionError {
@@ -29,23 +27,21 @@ pub struct Expression(Kind);
 
 #[derive(Debug, Clone, PartialEq)]
 enum Kind {
-    /// Every so often; a day is 24 hours whatever the clocks do.
+    /// Every so often.
     Rate(SignedDuration),
-    Cron(Box<cron::Cron>, TimeZone),
-    At(Timestamp),
+    Cron(Box<cron::Cron>),
 }
 
 impl Expression {
-    /// Reads an expression. `time_zone` is an IANA name; it says nothing for `rate(…)`.
+    /// Reads an expression.
     ///
     /// # Errors
-    /// What is wrong with the expression or the zone.
-    pub fn parse(text: &str, time_zone: &str) -> Result<Self, ExpressionError> {
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         let fail = |problem: String| ExpressionError {
             expression: text.to_owned(),
             problem,
         };
-        let zone = zone(time_zone).map_err(fail)?;
         let inner = |name: &str| {
             text.strip_prefix(name)?
                 .strip_prefix('(')?
@@ -54,12 +50,10 @@ impl Expression {
         let kind = if let Some(rate) = inner("rate") {
             Kind::Rate(self::rate(rate).map_err(fail)?)
         } else if let Some(fields) = inner("cron") {
-            Kind::Cron(Box::new(cron::Cron::parse(fields).map_err(fail)?), zone)
-        } else if let Some(time) = inner("at") {
-            Kind::At(at(time, &zone).map_err(fail)?)
+            Kind::Cron(Box::new(cron::Cron::parse(fields).map_err(fail)?))
         } else {
             return Err(fail(
-                "it must be rate(value unit), cron(fields) or at(yyyy-mm-ddThh:mm:ss)".to_owned(),
+                "a rule runs at rate(value unit) or cron(fields)".to_owned(),
             ));
         };
         Ok(Self(kind))
@@ -85,19 +79,9 @@ impl Expression {
                     .checked_add(periods.checked_mul(period)?)?;
                 Timestamp::from_nanosecond(nanoseconds).ok()
             }
-            Kind::Cron(cron, zone) => cron.next_after(after.max(start), zone),
-            Kind::At(time) => (*time > after).then_some(*time),
+            Kind::Cron(cron) => cron.next_after(after.max(start)),
         }
     }
-}
-
-fn zone(name: &str) -> Result<TimeZone, String> {
-    if name == "UTC" {
-        return Ok(TimeZone::UTC);
-    }
-    TimeZone::get(name).map_err(|_| {
-        format!("`{name}` is not a time zone of the IANA database (such as Europe/Berlin)")
-    })
 }
 
 /// `value unit`: the unit is singular for 1 and plural for more.
@@ -135,13 +119,4 @@ fn rate(text: &str) -> Result<SignedDuration, String> {
         .checked_mul(seconds)
         .map(SignedDuration::from_secs)
         .ok_or_else(|| format!("{value} {unit} is too long"))
-}
-
-fn at(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
-    let wrong = || format!("at takes a time as yyyy-mm-ddThh:mm:ss, not `{text}`");
-    if text.len() != "yyyy-mm-ddThh:mm:ss".len() || text.as_bytes().get(10) != Some(&b'T') {
-        return Err(wrong());
-    }
-    let time: DateTime = text.parse().map_err(|_| wrong())?;
-    zone.to_timestamp(time).map_err(|_| wrong())
 }

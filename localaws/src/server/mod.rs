@@ -20,6 +20,7 @@ pub use crate::connection::MAX_BODY;
 
 use crate::ACCOUNT;
 use crate::connection::{self, Serve};
+use crate::iam::Grant;
 use crate::wire::AnswerLost;
 use crate::wire::{Request, Response, response};
 use crate::world::World;
@@ -143,8 +144,11 @@ async fn answer(world: World, ready: bool, request: Request) -> Result<Response,
         Some("/health") if matches!(*request.method(), Method::GET | Method::HEAD) => {
             Ok(health(&world, ready))
         }
+        Some("/grants") if matches!(*request.method(), Method::GET | Method::HEAD) => {
+            Ok(grants(&world))
+        }
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-            let message = "there is nothing here; the state of this world is at /_local/health\n";
+            let message = "there is nothing here; the state of this world is at /_local/health, and what its policies grant at /_local/grants\n";
             Ok(response(StatusCode::NOT_FOUND, "text/plain", message))
         }
         _ => world.dispatch(request).await,
@@ -166,6 +170,7 @@ fn health(world: &World, ready: bool) -> Response {
         "functions": functions,
         "account": ACCOUNT,
         "region": world.region(),
+        "credentials": world.iam().users(),
     });
     let status = if ready {
         StatusCode::OK
@@ -173,4 +178,16 @@ fn health(world: &World, ready: bool) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     response(status, "application/json", state.to_string())
+}
+
+/// What policies grant, used and unused, and the calls that were refused.
+fn grants(world: &World) -> Response {
+    let (unused, used): (Vec<Grant>, Vec<Grant>) = world
+        .iam()
+        .grants()
+        .into_iter()
+        .partition(|it| it.uses == 0);
+    let denials = world.iam().denials();
+    let grants = json!({"used": used, "unused": unused, "refused": denials});
+    response(StatusCode::OK, "application/json", grants.to_string())
 }

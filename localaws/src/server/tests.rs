@@ -51,11 +51,43 @@ async fn health_tells_what_runs() {
     assert_eq!(body["topic"], world.stack().topics[0].arn.as_str());
     assert_eq!(body["functions"].as_array().unwrap().len(), 1);
     assert_eq!(body["account"], crate::ACCOUNT);
+    assert_eq!(body["credentials"], serde_json::json!({}));
     assert!(
         send(&server, "GET", "/_local/other", false, "")
             .await
             .starts_with("HTTP/1.1 404")
     );
+}
+
+#[tokio::test]
+async fn users_and_grants_are_told() {
+    let policy = "\n  Reading:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      PolicyDocument:\n        \
+                  Version: '2012-10-17'\n        Statement: [{Sid: Read, Effect: Allow, Action: 's3:GetObject', \
+                  Resource: 'arn:aws:s3:::images/*'}]\n";
+    let world = World::builder()
+        .template(&format!("{TEMPLATE}{policy}"))
+        .user("reader", "Reading")
+        .start()
+        .await
+        .unwrap();
+    let server = Server::bind(&world, 0).await.unwrap();
+    let told = async |path: &str| {
+        let answer = send(&server, "GET", path, false, "").await;
+        let body = answer.split("\r\n\r\n").nth(1).unwrap();
+        serde_json::from_str::<serde_json::Value>(body).unwrap()
+    };
+    let health = told("/_local/health").await;
+    assert_eq!(
+        health["credentials"]["reader"],
+        serde_json::json!({"accessKeyId": "LOCALUSERREADER", "secretAccessKey": "local"})
+    );
+    let grants = told("/_local/grants").await;
+    let unused = grants["unused"].as_array().unwrap();
+    let reading = serde_json::json!({"principal": "reader", "sid": "Read", "action": "s3:getobject",
+                                     "resource": "arn:aws:s3:::images/*", "uses": 0});
+    assert!(unused.contains(&reading), "{unused:?}");
+    assert_eq!(grants["used"], serde_json::json!([]));
+    assert_eq!(grants["refused"], serde_json::json!([]));
 }
 
 #[tokio::test]

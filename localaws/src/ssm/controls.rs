@@ -40,6 +40,15 @@ impl Ssm {
         Some(parameter.versions.last()?.value.clone())
     }
 
+    /// Whether the parameter of this name is a SecureString.
+    pub(crate) fn is_secret(&self, region: &str, name: &str) -> bool {
+        let state = self.service.settled();
+        let region = state.regions.get(region);
+        let parameter = region.and_then(|region| region.parameters.get(name));
+        let version = parameter.and_then(|parameter| parameter.versions.last());
+        version.is_some_and(|version| version.kind == "SecureString")
+    }
+
     /// Who tells whether an image of this Region (first) and id is available. It must not ask SSM anything.
     pub fn set_image_check(&self, check: impl Fn(&str, &str) -> bool + Send + Sync + 'static) {
         self.service.settings().image_check = Arc::new(check);

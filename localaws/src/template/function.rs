@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::policies::statements;
 use super::problem::{Problem, TemplateError};
 use super::properties::At;
 use super::resource::Resource;
-use super::stack::Function;
+use super::stack::{Function, ManagedPolicy};
 use super::triggers;
 
 /// The properties that are known. Those that only matter on AWS (how the code gets there and where it runs) are not read.
-const PROPERTIES: [&str; 20] = [
+const PROPERTIES: [&str; 19] = [
     "Architectures",
     "CodeUri",
     "Description",
@@ -25,7 +26,6 @@ const PROPERTIES: [&str; 20] = [
     "Handler",
     "LoggingConfig",
     "MemorySize",
-    "PermissionsBoundary",
     "Policies",
     "PropagateTags",
     "ReservedConcurrentExecutions",
@@ -36,23 +36,9 @@ const PROPERTIES: [&str; 20] = [
     "Tracing",
 ];
 
-/// The statements of the stack's managed policies, by ARN.
-pub(super) type ManagedPolicies = BTreeMap<String, Vec<Value>>;
-
-pub(super) fn managed_policies(resources: &[Resource]) -> Result<ManagedPolicies, TemplateError> {
-    resources
-        .iter()
-        .filter(|resource| resource.kind == "AWS::IAM::ManagedPolicy")
-        .map(|resource| {
-            let document = resource.properties().required("PolicyDocument")?;
-            Ok((resource.attribute("PolicyArn"), statements(&document)?))
-        })
-        .collect()
-}
-
 pub(super) fn function(
     resource: &Resource,
-    managed: &ManagedPolicies,
+    managed: &[ManagedPolicy],
 ) -> Result<Function, TemplateError> {
     let properties = resource.properties();
     properties.only(&PROPERTIES)?;
@@ -68,7 +54,7 @@ pub(super) fn function(
         .map(|at| at.integer(0..=u32::MAX))
         .transpose()?;
     let invoke = asynchronous(&properties)?;
-    let (rules, schedules) = triggers::read(&properties)?;
+    let (rules, schedules) = triggers::read(&properties, &resource.rule_arns)?;
     Ok(Function {
         logical_id: resource.id.clone(),
         name: resource.names.name.clone(),
@@ -181,7 +167,7 @@ fn asynchronous(properties: &At<'_>) -> Result<Asynchronous, TemplateError> {
 }
 
 /// The statements of the function's own policies and of the stack's managed policies that it has.
-fn policies(properties: &At<'_>, managed: &ManagedPolicies) -> Result<Vec<Value>, TemplateError> {
+fn policies(properties: &At<'_>, managed: &[ManagedPolicy]) -> Result<Vec<Value>, TemplateError> {
     let mut all = Vec::new();
     let Some(policies) = properties.get("Policies") else {
         return Ok(all);
@@ -191,22 +177,20 @@ fn policies(properties: &At<'_>, managed: &ManagedPolicies) -> Result<Vec<Value>
             all.extend(statements(&policy)?);
             continue;
         }
-        let known = policy.text().ok().and_then(|arn| managed.get(&arn));
-        all.extend_from_slice(known.ok_or_else(|| {
-            let what = policy.node.what();
-            policy.error(format!(
+        let arn = policy.text().ok();
+        let known = managed
+            .iter()
+            .find(|known| Some(&known.arn) == arn.as_ref());
+        all.extend_from_slice(
+            &known
+                .ok_or_else(|| {
+                    let what = policy.node.what();
+                    policy.error(format!(
                 "a policy document or a managed policy of this stack is needed here, not {what}"
             ))
-        })?);
+                })?
+                .statements,
+        );
     }
     Ok(all)
-}
-
-fn statements(document: &At<'_>) -> Result<Vec<Value>, TemplateError> {
-    let statement = document.required("Statement")?;
-    match statement.node.to_json() {
-        Value::Array(statements) => Ok(statements),
-        one @ Value::Object(_) => Ok(vec![one]),
-        _ => Err(statement.error("a policy has a statement or a list of statements")),
-    }
 }

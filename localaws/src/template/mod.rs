@@ -6,10 +6,13 @@
 //! Order of reading: `yaml`, `parameters`, `globals`, `resolve`, `resources` with `function` and `triggers`.
 
 mod conditions;
+mod event_rules;
 mod function;
+mod function_roles;
 mod globals;
 mod names;
 mod parameters;
+mod policies;
 mod problem;
 mod properties;
 mod resolve;
@@ -25,6 +28,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub(crate) use self::names::partition;
 use self::problem::Problem;
 pub use self::problem::TemplateError;
 pub use self::stack::Stack;
@@ -48,6 +52,17 @@ pub fn read(
     let resources = globals::merge(&template)?;
     let scope = resolve::Scope::new(&template, &resources, values, region, stack_name);
     resources::stack(&template, &scope)
+}
+
+/// The names of the parameters that a template has, in its order.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn parameter_names(yaml: &str) -> Result<Vec<String>, TemplateError> {
+    let template = yaml::parse(yaml).map_err(|problem| problem.at("the document"))?;
+    let parameters = template.get("Parameters").map(yaml::Node::entries);
+    let names = parameters.unwrap_or_default().iter();
+    Ok(names.map(|entry| entry.key.clone()).collect())
 }
 
 /// The sections of a template that are known here; `Rules` and `Hooks` are CloudFormation's, too.

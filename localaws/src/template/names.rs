@@ -20,6 +20,21 @@ pub(super) const TYPES: [&str; 11] = [
     "AWS::SQS::QueuePolicy",
 ];
 
+/// The partition of a Region ("Regions", AWS General Reference).
+pub(crate) fn partition(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+/// The type of the rules that SAM makes of a function's events.
+pub(super) const RULE: &str = "AWS::Events::Rule";
+
+/// The type of the roles that SAM makes for functions.
+pub(super) const ROLE: &str = "AWS::IAM::Role";
+
 /// Where the stack is.
 pub(super) struct Location<'a> {
     pub(super) partition: &'a str,
@@ -87,6 +102,14 @@ impl Names {
                 let arn = format!("arn:{partition}:iam::{ACCOUNT}:policy/{name}");
                 (arn.clone(), vec![("PolicyArn", arn)])
             }
+            ROLE => {
+                let arn = format!("arn:{partition}:iam::{ACCOUNT}:role/{name}");
+                (name.clone(), vec![("Arn", arn)])
+            }
+            RULE => (
+                name.clone(),
+                vec![("Arn", arn("events", &format!("rule/{name}")))],
+            ),
             _ => (
                 name.clone(),
                 vec![("Arn", arn("lambda", &format!("function:{name}")))],
@@ -97,6 +120,13 @@ impl Names {
             reference: Some(reference),
             attributes,
         }
+    }
+
+    /// An attribute that is known for every resource of this type.
+    pub(super) fn attribute(&self, name: &str) -> String {
+        let mut known = self.attributes.iter();
+        let found = known.find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
     }
 
     fn of_bucket(location: &Location<'_>, name: &str) -> Self {

@@ -1,5 +1,7 @@
-//! The `Parameters` section: given values and defaults, with their rules ("Parameters", CloudFormation User Guide).
+//! The `Parameters` section: given values and defaults, with their rules ("CloudFormation template Parameters syntax",
+//! CloudFormation User Guide).
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use regex_lite::Regex;
@@ -7,8 +9,49 @@ use regex_lite::Regex;
 use super::problem::{Problem, TemplateError};
 use super::yaml::{Entry, Kind, Node};
 
-/// Parameter types that are known here.
-const TYPES: [&str; 3] = ["String", "Number", "CommaDelimitedList"];
+/// What a parameter may have.
+const PROPERTIES: [&str; 11] = [
+    "AllowedPattern",
+    "AllowedValues",
+    "ConstraintDescription",
+    "Default",
+    "Description",
+    "MaxLength",
+    "MaxValue",
+    "MinLength",
+    "MinValue",
+    "NoEcho",
+    "Type",
+];
+
+/// Stands for a value that may not be shown.
+const HIDDEN: &str = "****";
+
+/// The types that are built here. AWS's own (`AWS::EC2::Image::Id`, `AWS::SSM::Parameter::…`) name things of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Type {
+    String,
+    Number,
+    NumberList,
+    CommaDelimitedList,
+}
+
+impl Type {
+    const ALL: [(&str, Self); 4] = [
+        ("String", Self::String),
+        ("Number", Self::Number),
+        ("List<Number>", Self::NumberList),
+        ("CommaDelimitedList", Self::CommaDelimitedList),
+    ];
+
+    fn is_list(self) -> bool {
+        matches!(self, Self::NumberList | Self::CommaDelimitedList)
+    }
+
+    fn is_number(self) -> bool {
+        matches!(self, Self::Number | Self::NumberList)
+    }
+}
 
 /// Every parameter's value, as `Ref` gives it.
 pub(super) fn values(
@@ -26,127 +69,187 @@ pub(super) fn values(
             .collect::<Vec<_>>()
             .join(", ");
         let line = section.map_or(1, |section| section.line);
-        return Err(
-            Problem::new(line, format!("no parameter is called so. Known: {known}"))
-                .at(format!("Parameters.{unknown}")),
-        );
+        let problem = format!("the template has no parameter of this name. Known: {known}");
+        return Err(Problem::new(line, problem).at(format!("Parameters.{unknown}")));
     }
     entries
         .iter()
         .map(|entry| {
-            let value = value(entry, given.get(&entry.key))
+            let value = Parameter::read(entry)
+                .and_then(|parameter| parameter.value(given.get(&entry.key)))
                 .map_err(|problem| problem.at(format!("Parameters.{}", entry.key)))?;
             Ok((entry.key.clone(), value))
         })
         .collect()
 }
 
-fn value(parameter: &Entry, given: Option<&String>) -> Result<Node, Problem> {
-    let Entry {
-        line, value: rules, ..
-    } = parameter;
-    let kind = text_of(rules, "Type")?.ok_or_else(|| Problem::new(*line, "it has no Type"))?;
-    if !TYPES.contains(&kind.as_str()) {
-        let problem = format!(
-            "the type `{kind}` is not built here. Known: {}",
-            TYPES.join(", ")
-        );
-        return Err(Problem::new(*line, problem));
-    }
-    let text = match given {
-        Some(given) => given.clone(),
-        None => text_of(rules, "Default")?
-            .ok_or_else(|| Problem::new(*line, "it has no default: give it a value"))?,
-    };
-    let parts: Vec<&str> = if kind == "CommaDelimitedList" {
-        text.split(',').map(str::trim).collect()
-    } else {
-        vec![text.as_str()]
-    };
-    for part in &parts {
-        check(rules, part, *line)?;
-    }
-    match kind.as_str() {
-        "CommaDelimitedList" => {
-            let items = parts.iter().map(|part| Node::text(*line, *part)).collect();
-            Ok(Node {
-                line: *line,
-                kind: Kind::List(items),
-            })
-        }
-        "Number" => match serde_json::from_str(&text) {
-            Ok(number) => Ok(Node {
-                line: *line,
-                kind: Kind::Number(number),
-            }),
-            Err(_) => Err(Problem::new(*line, format!("`{text}` is not a number"))),
-        },
-        _ => Ok(Node::text(*line, text)),
-    }
+/// One parameter with its rules.
+struct Parameter<'a> {
+    line: usize,
+    rules: &'a Node,
+    kind: Type,
+    /// Whether its value is a secret: it is in no message.
+    is_hidden: bool,
 }
 
-/// The value against the parameter's own rules.
-fn check(rules: &Node, value: &str, line: usize) -> Result<(), Problem> {
-    let refuse = |rule: String| {
-        let own = text_of(rules, "ConstraintDescription")?
+impl<'a> Parameter<'a> {
+    fn read(entry: &'a Entry) -> Result<Self, Problem> {
+        let (line, rules) = (entry.line, &entry.value);
+        for property in rules.entries() {
+            if !PROPERTIES.contains(&property.key.as_str()) {
+                let problem = format!(
+                    "a parameter has no property `{}`. Known: {}",
+                    property.key,
+                    PROPERTIES.join(", ")
+                );
+                return Err(Problem::new(property.line, problem));
+            }
+        }
+        let name = text_of(rules, "Type")?.ok_or_else(|| Problem::new(line, "it has no Type"))?;
+        let found = Type::ALL.into_iter().find(|(known, _)| *known == name);
+        let Some((_, kind)) = found else {
+            let known: Vec<&str> = Type::ALL.into_iter().map(|(known, _)| known).collect();
+            let problem = format!(
+                "the type `{name}` is not built here. Known: {}",
+                known.join(", ")
+            );
+            return Err(Problem::new(line, problem));
+        };
+        let is_hidden = text_of(rules, "NoEcho")?.is_some_and(|value| value == "true");
+        Ok(Self {
+            line,
+            rules,
+            kind,
+            is_hidden,
+        })
+    }
+
+    /// The given value, or the default. A default must obey the rules even if it is not used.
+    fn value(&self, given: Option<&String>) -> Result<Node, Problem> {
+        let default = text_of(self.rules, "Default")?;
+        if let Some(default) = &default {
+            self.check(default)?;
+        }
+        if let Some(given) = given {
+            self.check(given)?;
+        }
+        let text = given.or(default.as_ref()).ok_or_else(|| {
+            Problem::new(self.line, "it has no default: a value must be given for it")
+        })?;
+        if !self.kind.is_list() {
+            // A number, too, is text wherever it is referred to.
+            return Ok(Node::text(self.line, text));
+        }
+        let items = self.items(text).into_iter();
+        Ok(Node {
+            line: self.line,
+            kind: Kind::List(items.map(|item| Node::text(self.line, item)).collect()),
+        })
+    }
+
+    /// The items of a list, without the spaces around them; any other value is one item.
+    fn items<'t>(&self, text: &'t str) -> Vec<&'t str> {
+        if self.kind.is_list() {
+            text.split(',').map(str::trim).collect()
+        } else {
+            vec![text]
+        }
+    }
+
+    /// A value against the parameter's rules; those on values hold for each item of a list.
+    fn check(&self, text: &str) -> Result<(), Problem> {
+        for item in self.items(text) {
+            if self.kind.is_number() && item.parse::<f64>().ok().is_none_or(|it| !it.is_finite()) {
+                return self.refuse(item, "it is not a number");
+            }
+            self.check_allowed(item)?;
+            self.check_pattern(item)?;
+            self.check_range(item)?;
+        }
+        Ok(())
+    }
+
+    fn check_allowed(&self, item: &str) -> Result<(), Problem> {
+        let Some(allowed) = self.rules.get("AllowedValues") else {
+            return Ok(());
+        };
+        let Kind::List(values) = &allowed.kind else {
+            let problem = format!("AllowedValues must be a list, not {}", allowed.what());
+            return Err(Problem::new(allowed.line, problem));
+        };
+        let values: Vec<String> = values.iter().filter_map(scalar).collect();
+        if values.iter().any(|value| value == item) {
+            return Ok(());
+        }
+        self.refuse(item, &format!("AllowedValues are {}", values.join(", ")))
+    }
+
+    /// The pattern must match the whole value.
+    fn check_pattern(&self, item: &str) -> Result<(), Problem> {
+        let Some(pattern) = text_of(self.rules, "AllowedPattern")? else {
+            return Ok(());
+        };
+        let whole = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
+            let problem = format!("AllowedPattern `{pattern}` is not understood: {error}");
+            Problem::new(self.line, problem)
+        })?;
+        if whole.is_match(item) {
+            return Ok(());
+        }
+        self.refuse(item, &format!("AllowedPattern is {pattern}"))
+    }
+
+    /// Lengths are limits of strings, values of numbers.
+    fn check_range(&self, item: &str) -> Result<(), Problem> {
+        let length = u32::try_from(item.chars().count()).map_or(f64::INFINITY, f64::from);
+        let rules = [
+            ("MinLength", false, Ordering::Less),
+            ("MaxLength", false, Ordering::Greater),
+            ("MinValue", true, Ordering::Less),
+            ("MaxValue", true, Ordering::Greater),
+        ];
+        for (rule, is_of_numbers, refused) in rules {
+            let Some(limit) = text_of(self.rules, rule)? else {
+                continue;
+            };
+            let is_applicable = if is_of_numbers {
+                self.kind.is_number()
+            } else {
+                self.kind == Type::String
+            };
+            let number: Option<f64> = limit.parse().ok();
+            let Some(number) = number.filter(|_| is_applicable) else {
+                let problem = format!("{rule} `{limit}` is no limit of a parameter of this type");
+                return Err(Problem::new(self.line, problem));
+            };
+            let measured = if is_of_numbers {
+                item.parse().unwrap_or(f64::NAN)
+            } else {
+                length
+            };
+            if measured.partial_cmp(&number) == Some(refused) {
+                return self.refuse(item, &format!("{rule} is {limit}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, item: &str, rule: &str) -> Result<(), Problem> {
+        let own = text_of(self.rules, "ConstraintDescription")?
             .map(|text| format!(" ({text})"))
             .unwrap_or_default();
-        Err(Problem::new(
-            line,
-            format!("`{value}` is not allowed: {rule}{own}"),
-        ))
-    };
-    if let Some(Node {
-        kind: Kind::List(allowed),
-        ..
-    }) = rules.get("AllowedValues")
-    {
-        let allowed: Vec<String> = allowed.iter().filter_map(scalar).collect();
-        if !allowed.iter().any(|allowed| allowed == value) {
-            return refuse(format!("AllowedValues are {}", allowed.join(", ")));
-        }
+        let item = if self.is_hidden { HIDDEN } else { item };
+        let problem = format!("`{item}` is not allowed: {rule}{own}");
+        Err(Problem::new(self.line, problem))
     }
-    if let Some(pattern) = text_of(rules, "AllowedPattern")? {
-        let whole = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
-            Problem::new(
-                line,
-                format!("AllowedPattern `{pattern}` is not understood: {error}"),
-            )
-        })?;
-        if !whole.is_match(value) {
-            return refuse(format!("AllowedPattern is {pattern}"));
-        }
-    }
-    let length = u64::try_from(value.chars().count()).unwrap_or(u64::MAX);
-    for (rule, breaks) in [
-        (
-            "MinLength",
-            (|length, _, limit| length < limit) as fn(f64, f64, f64) -> bool,
-        ),
-        ("MaxLength", |length, _, limit| length > limit),
-        ("MinValue", |_, number, limit| number < limit),
-        ("MaxValue", |_, number, limit| number > limit),
-    ] {
-        let Some(limit) = text_of(rules, rule)?.and_then(|limit| limit.parse::<f64>().ok()) else {
-            continue;
-        };
-        // Lengths are far below 2^52.
-        #[expect(clippy::cast_precision_loss, reason = "a length of a text")]
-        if breaks(length as f64, value.parse().unwrap_or(f64::NAN), limit) {
-            return refuse(format!("{rule} is {limit}"));
-        }
-    }
-    Ok(())
 }
 
 fn text_of(rules: &Node, key: &str) -> Result<Option<String>, Problem> {
     match rules.get(key) {
         None => Ok(None),
         Some(node) => scalar(node).map(Some).ok_or_else(|| {
-            Problem::new(
-                node.line,
-                format!("{key} must be a plain value, not {}", node.what()),
-            )
+            let problem = format!("{key} must be a plain value, not {}", node.what());
+            Problem::new(node.line, problem)
         }),
     }
 }

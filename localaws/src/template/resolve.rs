@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use super::names::{Location, Names, name_property, resource_type};
+use super::names::{Location, Names, name_property, partition, resource_type};
 use super::problem::Problem;
 use super::yaml::{Entry, Kind, Node};
 use crate::ACCOUNT;
@@ -56,13 +56,9 @@ impl<'a> Scope<'a> {
         self.resources
     }
 
-    /// The partition of the Region ("Regions", AWS General Reference).
+    /// The partition of the stack's Region.
     pub(super) fn partition(&self) -> &'static str {
-        match self.region {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        }
+        partition(self.region)
     }
 
     /// The domain of the partition's services.
@@ -196,8 +192,7 @@ impl<'a> Scope<'a> {
                 ..parameter.clone()
             }));
         }
-        let resource = self.created(line, name)?;
-        let reference = self.names(resource)?.reference;
+        let reference = self.names_of(line, name)?.reference;
         match reference {
             Some(reference) => Ok(Some(Node::text(line, reference))),
             None => Err(Problem::new(
@@ -279,7 +274,7 @@ impl<'a> Scope<'a> {
                 format!("Fn::GetAtt takes `Resource.Attribute`, not `{path}`"),
             ));
         };
-        let names = self.names(self.created(line, name)?)?;
+        let names = self.names_of(line, name)?;
         match names
             .attributes
             .iter()
@@ -298,6 +293,21 @@ impl<'a> Scope<'a> {
                 );
                 Err(Problem::new(line, problem))
             }
+        }
+    }
+
+    /// The names of a resource of this stack, or of what SAM makes of a function: the rules of its events and its role.
+    fn names_of(&self, line: usize, name: &str) -> Result<Names, Problem> {
+        if self.resources.iter().any(|entry| entry.key == name) {
+            return self.names(self.created(line, name)?);
+        }
+        let generated = match self.rule(name)? {
+            Some(rule) => Some(rule),
+            None => self.role(name)?,
+        };
+        match generated {
+            Some(names) => Ok(names),
+            None => self.names(self.created(line, name)?),
         }
     }
 

@@ -11,6 +11,8 @@ pub(super) struct Resource {
     pub(super) names: Names,
     pub(super) metadata: Option<Node>,
     pub(super) properties: Node,
+    /// The rules of a function's events: the event's id and the rule's ARN.
+    pub(super) rule_arns: Vec<(String, String)>,
 }
 
 impl Resource {
@@ -23,11 +25,6 @@ impl Resource {
 
     /// An attribute that [`Names`] gives for every resource of this type.
     pub(super) fn attribute(&self, name: &str) -> String {
-        self.names
-            .attributes
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, v)| v.clone())
-            .unwrap_or_default()
+        self.names.attribute(name)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::function;
 use super::names::resource_type;
+use super::policies;
 use super::problem::{Problem, TemplateError};
 use super::properties::At;
 use super::resolve::Scope;
@@ -35,21 +36,29 @@ pub(super) fn stack(template: &Node, scope: &Scope<'_>) -> Result<Stack, Templat
         outputs: outputs(template, scope)?,
         ..Stack::default()
     };
-    let policies = function::managed_policies(&resources)?;
+    stack.managed_policies = policies::managed(&resources)?;
     for resource in &resources {
+        let policy = policies::of_resource(resource, scope.partition())?;
+        stack.resource_policies.extend(policy);
         match resource.kind {
-            "AWS::S3::Bucket" => stack.buckets.push(bucket(resource)?),
+            "AWS::S3::Bucket" => {
+                stack.buckets.push(bucket(resource)?);
+                if blocks_public_acls(resource)? {
+                    stack.block_public_acls.push(resource.names.name.clone());
+                }
+            }
             "AWS::SNS::Topic" => stack.topics.push(topic(resource, &resources)?),
             "AWS::SQS::Queue" => stack.queues.push(Queue {
                 logical_id: resource.id.clone(),
                 name: resource.names.name.clone(),
                 arn: resource.attribute("Arn"),
             }),
-            "AWS::Serverless::Function" => stack
-                .functions
-                .push(function::function(resource, &policies)?),
-            // Subscriptions are read with their topic, managed policies with the functions that have them. The rest
-            // (policies of resources, log groups, alarms) changes nothing that runs here, but had to resolve.
+            "AWS::Serverless::Function" => {
+                let function = function::function(resource, &stack.managed_policies)?;
+                stack.functions.push(function);
+            }
+            // Subscriptions are read with their topic, policies above. The rest (log groups, alarms) changes nothing
+            // that runs here, but had to resolve.
             _ => {}
         }
     }
@@ -87,6 +96,7 @@ fn resource(entry: &Entry, scope: &Scope<'_>) -> Result<Option<Resource>, Templa
         names,
         metadata,
         properties,
+        rule_arns: scope.rule_arns(entry).map_err(fail)?,
     }))
 }
 
@@ -105,6 +115,13 @@ fn bucket(resource: &Resource) -> Result<Bucket, TemplateError> {
         name: resource.names.name.clone(),
         event_bridge,
     })
+}
+
+fn blocks_public_acls(resource: &Resource) -> Result<bool, TemplateError> {
+    let properties = resource.properties();
+    let block = properties.get("PublicAccessBlockConfiguration");
+    let acls = block.and_then(|block| block.get("BlockPublicAcls"));
+    acls.map_or(Ok(false), |acls| acls.boolean())
 }
 
 /// A topic with what is subscribed to it, by itself or by `AWS::SNS::Subscription`.

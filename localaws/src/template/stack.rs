@@ -16,6 +16,12 @@ pub struct Stack {
     pub queues: Vec<Queue>,
     /// `AWS::Serverless::Function`.
     pub functions: Vec<Function>,
+    /// `AWS::IAM::ManagedPolicy`.
+    pub managed_policies: Vec<ManagedPolicy>,
+    /// Policies of buckets, topics and queues.
+    pub resource_policies: Vec<ResourcePolicy>,
+    /// Names of the buckets that refuse public ACLs (`BlockPublicAcls`).
+    pub block_public_acls: Vec<String>,
     /// The stack's outputs.
     pub outputs: BTreeMap<String, String>,
 }
@@ -29,6 +35,28 @@ pub struct Bucket {
     pub name: String,
     /// Whether its events go to EventBridge.
     pub event_bridge: bool,
+}
+
+/// A managed policy of the stack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManagedPolicy {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its statements, with everything resolved.
+    pub statements: Vec<Value>,
+}
+
+/// A policy of a bucket, of topics or of queues.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourcePolicy {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// ARNs of buckets and topics, URLs of queues.
+    pub resources: Vec<String>,
+    /// Its statements, with everything resolved.
+    pub statements: Vec<Value>,
 }
 
 /// A topic of the stack.
@@ -99,26 +127,30 @@ pub struct Rule {
     pub input: Option<Value>,
     /// How often and how long a delivery is tried again.
     pub retry: Retry,
+    /// ARN of the queue that gets the events that are not delivered.
+    pub dead_letters: Option<String>,
 }
 
-/// An EventBridge Scheduler schedule of a function (`Type: ScheduleV2`).
+/// An EventBridge rule of a function that runs on a schedule (`Type: Schedule`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     /// Its name in the template.
     pub logical_id: String,
-    /// `rate(…)`, `cron(…)` or `at(…)`.
+    /// The rule's ARN.
+    pub arn: String,
+    /// `rate(…)` or `cron(…)`, in UTC.
     pub expression: String,
-    /// IANA time zone of the expression; UTC unless set.
-    pub time_zone: String,
     /// Whether it runs.
     pub enabled: bool,
-    /// Constant input; the Scheduler sends `{}` otherwise.
+    /// Constant input in place of the rule's `Scheduled Event`.
     pub input: Option<Value>,
     /// How often and how long a delivery is tried again.
     pub retry: Retry,
+    /// ARN of the queue that gets the events that are not delivered.
+    pub dead_letters: Option<String>,
 }
 
-/// `RetryPolicy` of a rule or schedule.
+/// `RetryPolicy` of a rule.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Retry {
     /// Further tries after the first.
@@ -128,7 +160,7 @@ pub struct Retry {
 }
 
 impl Default for Retry {
-    /// 185 tries in 24 hours (`RetryPolicy`, EventBridge and EventBridge Scheduler API References).
+    /// 185 tries in 24 hours (`RetryPolicy`, EventBridge API Reference).
     fn default() -> Self {
         Self {
             attempts: 185,

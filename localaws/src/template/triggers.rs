@@ -1,4 +1,5 @@
-//! `Events` of a function: what invokes it (`EventBridgeRule`, `ScheduleV2`; AWS SAM Developer Guide).
+//! `Events` of a function: what invokes it (`EventBridgeRule`, `Schedule`; AWS SAM Developer Guide). Both are
+//! rules of EventBridge; `ScheduleV2`, EventBridge Scheduler's, is not built here.
 
 use std::time::Duration;
 
@@ -8,9 +9,13 @@ use super::stack::{Retry, Rule, Schedule};
 use crate::{events, schedule};
 
 /// The event types that are known here.
-const TYPES: &str = "EventBridgeRule, ScheduleV2";
+const TYPES: &str = "EventBridgeRule, Schedule";
 
-pub(super) fn read(function: &At<'_>) -> Result<(Vec<Rule>, Vec<Schedule>), TemplateError> {
+/// The rules with a pattern and those with a schedule; `arns` has the ARN of each event's rule.
+pub(super) fn read(
+    function: &At<'_>,
+    arns: &[(String, String)],
+) -> Result<(Vec<Rule>, Vec<Schedule>), TemplateError> {
     let (mut rules, mut schedules) = (Vec::new(), Vec::new());
     let Some(events) = function.get("Events") else {
         return Ok((rules, schedules));
@@ -21,7 +26,11 @@ pub(super) fn read(function: &At<'_>) -> Result<(Vec<Rule>, Vec<Schedule>), Temp
         let properties = event.required("Properties")?;
         match kind.text()?.as_str() {
             "EventBridgeRule" => rules.extend(rule(id, &properties)?),
-            "ScheduleV2" => schedules.push(schedule(id, &properties)?),
+            "Schedule" => {
+                let arn = arns.iter().find(|(event, _)| event == id);
+                let arn = arn.map(|(_, arn)| arn.as_str()).unwrap_or_default();
+                schedules.push(schedule(id, arn, &properties)?);
+            }
             other => {
                 return Err(kind.error(format!(
                     "the event type `{other}` is not built here. Known: {TYPES}"
@@ -59,65 +68,65 @@ fn rule(id: &str, properties: &At<'_>) -> Result<Option<Rule>, TemplateError> {
             .map(|input| input.json_text())
             .transpose()?,
         retry: retry(properties)?,
+        dead_letters: dead_letters(properties)?,
     };
     Ok(enabled(properties)?.then_some(rule))
 }
 
-fn schedule(id: &str, properties: &At<'_>) -> Result<Schedule, TemplateError> {
+fn schedule(id: &str, arn: &str, properties: &At<'_>) -> Result<Schedule, TemplateError> {
     properties.only(&[
         "DeadLetterConfig",
         "Description",
-        "FlexibleTimeWindow",
-        "GroupName",
+        "Enabled",
         "Input",
         "Name",
-        "OmitName",
-        "PermissionsBoundary",
         "RetryPolicy",
-        "RoleArn",
-        "ScheduleExpression",
-        "ScheduleExpressionTimezone",
+        "Schedule",
         "State",
     ])?;
-    if let Some(window) = properties.get("FlexibleTimeWindow") {
-        let mode = window.required("Mode")?;
-        if mode.text()? != "OFF" {
-            return Err(mode.error("flexible time windows are not built here; only OFF is"));
-        }
-    }
-    let expression = properties.required("ScheduleExpression")?;
-    let zone = properties
-        .get("ScheduleExpressionTimezone")
-        .map(|zone| zone.text())
-        .transpose()?;
+    let expression = properties.required("Schedule")?;
     let schedule = Schedule {
         logical_id: id.to_owned(),
+        arn: arn.to_owned(),
         expression: expression.text()?,
-        time_zone: zone.unwrap_or_else(|| "UTC".to_owned()),
         enabled: enabled(properties)?,
         input: properties
             .get("Input")
             .map(|input| input.json_text())
             .transpose()?,
         retry: retry(properties)?,
+        dead_letters: dead_letters(properties)?,
     };
-    schedule::Expression::parse(&schedule.expression, &schedule.time_zone)
+    schedule::Expression::parse(&schedule.expression)
         .map_err(|error| expression.error(error.to_string()))?;
     Ok(schedule)
 }
 
+/// `State`, or `Enabled` of a schedule; SAM refuses both together.
 fn enabled(properties: &At<'_>) -> Result<bool, TemplateError> {
-    let Some(state) = properties.get("State") else {
-        return Ok(true);
-    };
-    match state.text()?.as_str() {
-        "ENABLED" => Ok(true),
-        "DISABLED" => Ok(false),
-        other => Err(state.error(format!("State is ENABLED or DISABLED, not `{other}`"))),
+    let (state, enabled) = (properties.get("State"), properties.get("Enabled"));
+    match (state, enabled) {
+        (None, None) => Ok(true),
+        (None, Some(enabled)) => enabled.boolean(),
+        (Some(_), Some(enabled)) => Err(enabled.error("give State or Enabled, not both")),
+        (Some(state), None) => match state.text()?.as_str() {
+            "ENABLED" => Ok(true),
+            "DISABLED" => Ok(false),
+            other => Err(state.error(format!("State is ENABLED or DISABLED, not `{other}`"))),
+        },
     }
 }
 
-/// `RetryPolicy`: the same limits for rules and for schedules (EventBridge and EventBridge Scheduler API References).
+/// The queue of `DeadLetterConfig`. SAM would make one where there is only a `Type`.
+fn dead_letters(properties: &At<'_>) -> Result<Option<String>, TemplateError> {
+    let Some(config) = properties.get("DeadLetterConfig") else {
+        return Ok(None);
+    };
+    config.only(&["Arn"])?;
+    config.required("Arn")?.text().map(Some)
+}
+
+/// `RetryPolicy` (EventBridge API Reference).
 fn retry(properties: &At<'_>) -> Result<Retry, TemplateError> {
     let mut retry = Retry::default();
     let Some(policy) = properties.get("RetryPolicy") else {

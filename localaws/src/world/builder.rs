@@ -19,6 +19,7 @@ use crate::client;
 use crate::clock::Clock;
 use crate::ec2::{Ec2, Era};
 use crate::faults::Faults;
+use crate::iam::Iam;
 use crate::ids::Ids;
 use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
 use crate::s3::S3;
@@ -31,6 +32,13 @@ use crate::state::StateFiles;
 use crate::sts::Sts;
 use crate::template;
 use crate::template::stack::Stack;
+
+/// Concurrent executions of an account in one Region ("Lambda quotas", Lambda Developer Guide).
+const ACCOUNT_CONCURRENCY: u32 = 1000;
+
+/// What of them cannot be reserved: it is for all functions that reserve nothing ("Configuring reserved concurrency for a
+/// function", Lambda Developer Guide).
+const UNRESERVED_CONCURRENCY: u32 = 100;
 
 /// Settings of a world to be. See [`World::builder`].
 #[derive(Debug)]
@@ -46,6 +54,7 @@ pub struct Builder {
     runner: FunctionRunner,
     schedules: bool,
     era: Era,
+    users: Vec<(String, String)>,
 }
 
 impl Default for Builder {
@@ -62,6 +71,7 @@ impl Default for Builder {
             runner: FunctionRunner::Nothing,
             schedules: true,
             era: Era::Today,
+            users: Vec::new(),
         }
     }
 }
@@ -153,6 +163,14 @@ impl Builder {
         self
     }
 
+    /// A user with one managed policy of the stack, by its logical id: keys of its own, which [`World::iam`] tells. There
+    /// is no such user if the stack has no such policy.
+    #[must_use]
+    pub fn user(mut self, name: &str, policy: &str) -> Self {
+        self.users.push((name.to_owned(), policy.to_owned()));
+        self
+    }
+
     /// Makes the stack's resources and starts whatever runs.
     ///
     /// # Errors
@@ -165,13 +183,14 @@ impl Builder {
             &self.stack_name,
         )?;
         check_destinations(&stack)?;
+        check_concurrency(&stack)?;
         let schedules = if self.schedules {
             expressions(&stack)?
         } else {
             Vec::new()
         };
         let directory = Directory::open(self.directory.as_deref())?;
-        let (services, events) = self.services(&directory)?;
+        let (services, events) = self.services(&directory, self.iam(&stack)?)?;
         let services = Arc::new(services);
         make(&services, &stack, &self.region).await?;
 
@@ -199,10 +218,15 @@ impl Builder {
             lambda.clone(),
         ));
         for (expression, schedule, function) in schedules {
-            tasks.spawn(schedule_runner::run(
-                expression,
+            let scheduled = schedule_runner::Scheduled {
                 schedule,
                 function,
+                region: services.region.clone(),
+                ids: services.ids.clone(),
+            };
+            tasks.spawn(schedule_runner::run(
+                expression,
+                scheduled,
                 services.clock,
                 lambda.clone(),
             ));
@@ -223,9 +247,15 @@ impl Builder {
         })
     }
 
+    fn iam(&self, stack: &Stack) -> Result<Iam, WorldError> {
+        let partition = template::partition(&self.region);
+        Ok(Iam::new(stack, &self.stack_name, partition, &self.users)?)
+    }
+
     fn services(
         &self,
         directory: &Directory,
+        iam: Iam,
     ) -> Result<(Services, mpsc::UnboundedReceiver<Event>), WorldError> {
         let made = |name: &str| {
             let path = directory.path().join(name);
@@ -271,6 +301,7 @@ impl Builder {
             sns,
             ssm,
             sts,
+            iam,
             faults: Faults::default(),
             callers: Callers::default(),
             activity: Activity::default(),
@@ -298,6 +329,24 @@ fn check_destinations(stack: &Stack) -> Result<(), WorldError> {
     Ok(())
 }
 
+/// What Lambda says of more reserved concurrency than an account has to give (`PutFunctionConcurrency`, "Reserving
+/// concurrency", Lambda Developer Guide).
+fn check_concurrency(stack: &Stack) -> Result<(), WorldError> {
+    let mut left = ACCOUNT_CONCURRENCY - UNRESERVED_CONCURRENCY;
+    for function in &stack.functions {
+        let reserved = function.reserved_concurrency.unwrap_or(0);
+        left = left
+            .checked_sub(reserved)
+            .ok_or_else(|| WorldError::Resource {
+                what: format!("function `{}`", function.name),
+                problem: format!(
+                    "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_CONCURRENCY}]. (It reserves {reserved} of the account's {ACCOUNT_CONCURRENCY})"
+                ),
+            })?;
+    }
+    Ok(())
+}
+
 type Scheduled = (Expression, crate::template::stack::Schedule, String);
 
 fn expressions(stack: &Stack) -> Result<Vec<Scheduled>, WorldError> {
@@ -309,11 +358,9 @@ fn expressions(stack: &Stack) -> Result<Vec<Scheduled>, WorldError> {
             .filter(|schedule| schedule.enabled)
         {
             let expression =
-                Expression::parse(&schedule.expression, &schedule.time_zone).map_err(|error| {
-                    WorldError::Schedule {
-                        schedule: schedule.logical_id.clone(),
-                        problem: error.to_string(),
-                    }
+                Expression::parse(&schedule.expression).map_err(|error| WorldError::Schedule {
+                    schedule: schedule.logical_id.clone(),
+                    problem: error.to_string(),
                 })?;
             found.push((expression, schedule.clone(), function.logical_id.clone()));
         }
@@ -333,6 +380,9 @@ async fn make(services: &Services, stack: &Stack, region: &str) -> Result<(), Wo
             .create_bucket(&bucket.name, bucket.event_bridge)
             .await;
         made.map_err(|error| refused("bucket", &bucket.name, error.to_string()))?;
+    }
+    for bucket in &stack.block_public_acls {
+        services.s3.block_public_acls(bucket);
     }
     for topic in &stack.topics {
         let arn = services.sns.create_topic(region, &topic.name);

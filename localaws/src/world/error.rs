@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::iam::PolicyError;
 use crate::s3;
 use crate::template::TemplateError;
 
@@ -49,6 +50,9 @@ pub enum WorldError {
     /// S3 does not open its buckets.
     #[error("S3 does not start")]
     S3(#[from] s3::Error),
+    /// A policy says what is not built here.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// A service refused what the stack asks of it.
     #[error("cannot make {what} of the stack: {problem}")]
     Resource {

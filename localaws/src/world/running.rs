@@ -18,6 +18,7 @@ use crate::client;
 use crate::clock::Clock;
 use crate::ec2::Ec2;
 use crate::faults::{Call, Faults};
+use crate::iam::Iam;
 use crate::lambda::{Caller, DeadLetter, FunctionError, InvocationRecord, Lambda};
 use crate::lock::lock;
 use crate::s3::S3;
@@ -107,6 +108,12 @@ impl World {
     #[must_use]
     pub fn ssm(&self) -> &Ssm {
         &self.inner.services.ssm
+    }
+
+    /// IAM: users' keys, what is granted and used, and what was refused.
+    #[must_use]
+    pub fn iam(&self) -> &Iam {
+        &self.inner.services.iam
     }
 
     /// The faults to inject.

@@ -40,6 +40,13 @@ Resources:
       MemorySize: 128
       Timeout: 10
       Environment: {Variables: {BUCKET: !Ref Bucket}}
+      Policies:
+        - Version: "2012-10-17"
+          Statement:
+            - Sid: WriteObjects
+              Effect: Allow
+              Action: s3:PutObject
+              Resource: !Sub "${Bucket.Arn}/*"
       EventInvokeConfig:
         DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
       Events:
@@ -51,8 +58,8 @@ Resources:
               detail-type: [Object Created]
               detail: {object: {key: [{suffix: .txt}]}}
         Tick:
-          Type: ScheduleV2
-          Properties: {ScheduleExpression: rate(1 minute), Input: '{"tick": true}'}
+          Type: Schedule
+          Properties: {Schedule: rate(1 minute), Input: '{"tick": true}'}
 "#;
 
 /// A request as a client signs it; the signature itself is not looked at.
@@ -199,7 +206,25 @@ async fn schedules_run_every_minute() {
     assert!(gaps.into_iter().all(|gap| (59..=61).contains(&gap)));
 }
 
-/// Counts how many run at once.
+#[tokio::test(start_paused = true)]
+async fn a_schedule_without_input_sends_the_event_of_its_rule() {
+    let template = TEMPLATE.replace(", Input: '{\"tick\": true}'", "");
+    let runner = handler(|_| async { Ok(Value::Null) });
+    let world = World::builder().template(&template).functions(runner);
+    let world = world.start().await.unwrap();
+    world.run_for(Duration::from_secs(61)).await;
+    let mut event = world.invocations()[0].payload.clone();
+    assert!(event["id"].take().is_string());
+    assert_eq!(
+        event,
+        json!({
+            "version": "0", "id": null, "detail-type": "Scheduled Event", "source": "aws.events",
+            "account": "000000000000", "time": "2025-11-21T10:01:00Z", "region": "us-east-1",
+            "resources": ["arn:aws:events:us-east-1:000000000000:rule/local-WorkTick"], "detail": {},
+        })
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_not_here_says_so() {
     let world = start(TEMPLATE, FunctionRunner::Nothing).await;

@@ -5,11 +5,7 @@ use std::collections::HashSet;
 use super::findings::Findings;
 use super::node::{FORMAT, Node};
 use super::{Part, values};
-use crate::{Problem, text::quoted};
-
-/// Parts of a bundle at most: the tools cut it into parts of 10 MiB, and the root of an instance store image has at
-/// most 10 GiB.
-const MOST_PARTS: usize = 1024;
+use crate::{Problem, limits::PARTS, text::quoted};
 
 /// The parts in the order of their indices.
 pub(super) fn read(image: &Node<'_>, findings: &mut Findings<'_>) -> Option<Vec<Part>> {
@@ -42,9 +38,9 @@ fn check_count(parts: &Node<'_>, there: usize, findings: &mut Findings<'_>) -> O
         parts.add(findings, problem.with_rule(FORMAT));
         return None;
     }
-    if there > MOST_PARTS {
+    if there > PARTS {
         let problem = Problem::new(format!(
-            "there are {there} parts, more than the {MOST_PARTS} that a bundle may have"
+            "there are {there} parts, more than the {PARTS} that a bundle may have"
         ));
         parts.add(
             findings,

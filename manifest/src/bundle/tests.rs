@@ -65,6 +65,29 @@ fn reads_what_euca2ools_writes() {
 }
 
 #[test]
+fn reads_an_ascii_declaration_and_keys_that_the_user_has_not() {
+    for encoding in ["ASCII", "US-ASCII", "ascii"] {
+        let empty = |text: &str, name: &str| {
+            let (begin, end) = (format!("<{name}"), format!("</{name}>"));
+            let (from, to) = (text.find(&begin).unwrap(), text.find(&end).unwrap());
+            format!("{}<{name}/>{}", &text[..from], &text[to + end.len()..])
+        };
+        let text = empty(&empty(EUCA2OOLS, "user_encrypted_key"), "user_encrypted_iv");
+        let text = text.replacen(
+            "<manifest>",
+            &format!("<?xml version=\"1.0\" encoding=\"{encoding}\"?><manifest>"),
+            1,
+        );
+        assert_eq!(
+            read(&text[text.find("<?xml version=\"1.0\" encoding").unwrap()..])
+                .product_codes
+                .len(),
+            2
+        );
+    }
+}
+
+#[test]
 fn reads_a_formatted_manifest() {
     let manifest = read(PRETTY);
     assert_eq!(manifest.account, "111122223333");

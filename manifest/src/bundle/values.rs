@@ -2,6 +2,7 @@
 
 use super::node::FORMAT;
 use super::{Architecture, Version};
+use crate::device::{is_hvm_name, is_paravirtual_name, probable_name};
 use crate::{Problem, text::quoted};
 
 /// What is wrong with a value: a problem that does not know its place yet.
@@ -223,25 +224,25 @@ pub(super) fn virtual_name(text: &str) -> Result<String, Wrong> {
     ))
 }
 
-/// A device such as `sda1` or `/dev/xvdb`. Which of them an image may use depends on its virtualization; that EC2 says.
-pub(super) fn device(text: &str) -> Result<String, Wrong> {
-    let name = text.strip_prefix("/dev/").unwrap_or(text);
-    let rest = ["xvd", "sd", "hd", "vd"]
-        .iter()
-        .find_map(|prefix| name.strip_prefix(prefix));
-    let good = rest.is_some_and(|rest| {
-        let digits = rest.trim_start_matches(|c: char| c.is_ascii_lowercase());
-        matches!(rest.len() - digits.len(), 1 | 2)
-            && digits.len() <= 2
-            && digits.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    if good {
+/// A device such as `sda1` or `/dev/xvdb`, with or without `/dev/`. Without a kernel, the image manifest may still say
+/// that the image is paravirtual, so what either kind may have is let through.
+pub(super) fn device(text: &str, has_kernel: bool) -> Result<String, Wrong> {
+    // A paravirtual image has no disks of two letters: EC2 answers "Invalid device name" once it has read the bundle.
+    let is_hvm = |name: &str| is_hvm_name(name) && !(has_kernel && name.len() > "/dev/xvda".len());
+    let is_name = |name: &str| is_hvm(name) || is_paravirtual_name(name);
+    let name = format!("/dev/{}", text.strip_prefix("/dev/").unwrap_or(text));
+    if is_name(&name) {
         return Ok(text.to_owned());
     }
-    Err(wrong(
-        format!("{} is not a device name", quoted(text)),
-        "write a disk or partition such as sda1, /dev/sda1 or xvdb",
-    ))
+    let hint = match probable_name(text, is_name) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => "write a disk or partition such as sda1, /dev/sda1 or xvdb".to_owned(),
+    };
+    Err(Wrong {
+        message: format!("{} is not a device name", quoted(text)),
+        hint,
+        rule: "EC2 User Guide, Device names for volumes",
+    })
 }
 
 /// A plain name: no control characters, not too long.

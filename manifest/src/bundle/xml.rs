@@ -336,7 +336,7 @@ impl Tree<'_, '_> {
         match declaration.encoding() {
             None => {}
             Some(Ok(encoding))
-                if ["utf-8", "us-ascii"]
+                if ["utf-8", "us-ascii", "ascii"]
                     .iter()
                     .any(|known| encoding.eq_ignore_ascii_case(known)) => {}
             Some(Ok(encoding)) => {

@@ -47,6 +47,27 @@ fn list_hint(found: &Value) -> Option<String> {
     }
 }
 
+/// What to write in place of EC2's own form of tags: a list of a key and a value each.
+fn pairs_hint(found: &Value) -> Option<String> {
+    let Value::Sequence(items) = found else {
+        return None;
+    };
+    let Value::Mapping(entries) = &items.first()?.value else {
+        return None;
+    };
+    let text = |name: &str| {
+        let is = |entry: &&Entry| entry.key.eq_ignore_ascii_case(name);
+        match &entries.iter().find(is)?.node.value {
+            Value::String(text) => Some(crate::text::excerpt(text)),
+            _ => None,
+        }
+    };
+    let (key, value) = (text("key")?, text("value")?);
+    Some(format!(
+        "a key and its value are one entry: {{{key}: {value}}}"
+    ))
+}
+
 /// The value of a list or map, which may be left out.
 fn optional<'a>(decoder: &Decoder<'a>, expected: &str) -> Option<&'a Value> {
     match decoder.at {
@@ -82,7 +103,7 @@ impl<'a> Entries<'a> {
         let entries = match optional(&decoder, "a mapping") {
             Some(Value::Mapping(entries)) => entries.as_slice(),
             Some(other) => {
-                decoder.wrong_type("a mapping", other, None);
+                decoder.wrong_type("a mapping", other, pairs_hint(other));
                 &[]
             }
             None => &[],
@@ -184,8 +205,14 @@ fn unknown(decoder: &Decoder<'_>, entries: &[Entry], fields: &'static [&'static 
     for entry in unknown.take(limits::PROBLEMS) {
         let meant =
             suggest::closest(&entry.key, &free).or_else(|| suggest::closest(&entry.key, fields));
-        let hint = match (meant, suggest::elsewhere(&entry.key)) {
-            (_, Some(place)) => format!("`{}` belongs to {place}", entry.key),
+        let place = suggest::elsewhere(&entry.key, &decoder.path.to_string());
+        let hint = match (meant, place) {
+            (_, Some((field, place))) if field == entry.key => {
+                format!("`{field}` belongs to {place}")
+            }
+            (_, Some((field, place))) => {
+                format!("this looks like a parameter of the EC2 API: write `{field}`, in {place}")
+            }
             (Some(meant), None) => format!("did you mean `{meant}`?"),
             (None, None) => format!("the fields here are {}", suggest::list(fields)),
         };

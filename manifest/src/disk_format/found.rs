@@ -18,11 +18,14 @@ pub(super) enum Found {
     Bzip2,
     Xz,
     Zstd,
+    Lz4,
+    /// The older format of the tools of xz: it has no magic number, but a header that no disk begins with.
+    Lzma,
     Zip,
 }
 
 /// Magic numbers and where they are.
-const MAGIC: [(usize, &[u8], Found); 13] = [
+const MAGIC: [(usize, &[u8], Found); 15] = [
     (0, b"KDMV", Found::Vmdk),
     (0, b"COWD", Found::Vmdk),
     (0, b"# Disk DescriptorFile", Found::VmdkDescriptor),
@@ -34,6 +37,8 @@ const MAGIC: [(usize, &[u8], Found); 13] = [
     (0, b"BZh", Found::Bzip2),
     (0, b"\xfd7zXZ\0", Found::Xz),
     (0, b"\x28\xb5\x2f\xfd", Found::Zstd),
+    (0, b"\x04\x22\x4d\x18", Found::Lz4),
+    (0, b"\x02\x21\x4c\x18", Found::Lz4),
     (0, b"PK\x03\x04", Found::Zip),
     (257, b"ustar", Found::Tar),
 ];
@@ -54,6 +59,7 @@ impl Found {
             .find(|(at, magic, _)| begins(*at, magic))
             .map(|(_, _, found)| *found)
             .or_else(|| tail[footer..].starts_with(VHD_FOOTER).then_some(Self::Vhd))
+            .or_else(|| is_lzma(head).then_some(Self::Lzma))
     }
 
     /// Whether it is a disk, as against an archive or a compressed file.
@@ -65,7 +71,14 @@ impl Found {
             | Self::Vhdx
             | Self::Qcow2
             | Self::Vdi => true,
-            Self::Tar | Self::Gzip | Self::Bzip2 | Self::Xz | Self::Zstd | Self::Zip => false,
+            Self::Tar
+            | Self::Gzip
+            | Self::Bzip2
+            | Self::Xz
+            | Self::Zstd
+            | Self::Lz4
+            | Self::Lzma
+            | Self::Zip => false,
         }
     }
 
@@ -85,6 +98,8 @@ impl Found {
             Self::Bzip2 => "compressed with bzip2",
             Self::Xz => "compressed with xz",
             Self::Zstd => "compressed with zstd",
+            Self::Lz4 => "compressed with lz4",
+            Self::Lzma => "compressed with lzma",
             Self::Zip => "a zip archive",
         }
     }
@@ -113,9 +128,30 @@ impl Found {
             Self::Bzip2 => unpack("bunzip2"),
             Self::Xz => unpack("unxz"),
             Self::Zstd => unpack("unzstd"),
+            Self::Lz4 => unpack("unlz4"),
+            Self::Lzma => unpack("unlzma"),
             Self::Zip => unpack("unzip"),
         }
     }
+}
+
+/// Whether this is the header of an `.lzma` file (`lzma-file-format.txt` of XZ Utils): the properties that every encoder
+/// writes, a dictionary of 2^n or 2^n + 2^(n-1) bytes, and a size that is not given or below 256 GiB.
+fn is_lzma(head: &[u8]) -> bool {
+    let [0x5d, d0, d1, d2, d3, size @ ..] = head else {
+        return false;
+    };
+    let Some(size) = size.first_chunk::<8>() else {
+        return false;
+    };
+    let (dictionary, size) = (
+        u32::from_le_bytes([*d0, *d1, *d2, *d3]),
+        u64::from_le_bytes(*size),
+    );
+    let highest = dictionary.checked_ilog2().map_or(0, |bit| 1 << bit);
+    let rest = dictionary - highest;
+    let is_usual = dictionary >= 4096 && (rest == 0 || rest == highest / 2);
+    is_usual && (size == u64::MAX || size < 256 << 30)
 }
 
 /// Bytes of a VHD's footer.

@@ -121,7 +121,7 @@ fn a_vmdk_descriptor_is_not_a_disk() {
 
 #[test]
 fn unsupported_formats_are_named_with_a_fix() {
-    let cases: [(usize, &[u8], &str); 7] = [
+    let cases: [(usize, &[u8], &str); 10] = [
         (0, b"QFI\xfb", "qemu-img convert -O raw"),
         (64, b"\x7f\x10\xda\xbe", "qemu-img convert -O raw"),
         (0, b"\x1f\x8b\x08", "gunzip"),
@@ -129,11 +129,29 @@ fn unsupported_formats_are_named_with_a_fix() {
         (0, b"\xfd7zXZ\0", "unxz"),
         (0, b"\x28\xb5\x2f\xfd", "unzstd"),
         (0, b"PK\x03\x04", "unzip"),
+        (0, b"\x04\x22\x4d\x18", "unlz4"),
+        (0, b"\x02\x21\x4c\x18", "unlz4"),
+        // xz --format=lzma: a dictionary of 8 MiB, and no size.
+        (
+            0,
+            b"\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0",
+            "unlzma",
+        ),
     ];
     for (at, magic, remedy) in cases {
         let said = said(Expected::Raw, &file(MIB, &[(at, magic)]));
         assert!(said.contains(remedy), "{said}");
     }
+}
+
+#[test]
+fn a_disk_that_begins_like_lzma_is_still_a_disk() {
+    // The first byte of a boot sector is any.
+    let disk = file(
+        MIB,
+        &[(0, b"\x5d\x34\x12\x80\x07\x01\x02\x03\x04\x05\x06\x07\x08")],
+    );
+    assert_eq!(judged(Expected::Raw, &disk), None);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod digests;
 mod good;
+mod guardrails;
+mod hints;
 mod hostile;
 mod rules;
 
@@ -51,7 +53,7 @@ fn refused_as(key: &str, bytes: &[u8], expected: &[&str]) {
 
 /// [`parse`] without the list of what is not built.
 fn parse_whole(key: &str, bytes: &[u8], now: Timestamp) -> Result<ImageManifest, Vec<Problem>> {
-    check(key, bytes, now, false)
+    check(key, bytes, now, &Guardrails::open(), false)
 }
 
 #[track_caller]

@@ -1,6 +1,6 @@
 //! Who may launch the AMI.
 
-use super::forms;
+use super::forms::{self, Organization};
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
@@ -16,8 +16,12 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     };
     accounts(access, findings);
     let lists = [
-        ("organizations", &access.organizations, "organization"),
-        ("organizationalUnits", &access.organizational_units, "ou"),
+        ("organizations", &access.organizations, Organization::Whole),
+        (
+            "organizationalUnits",
+            &access.organizational_units,
+            Organization::Unit,
+        ),
     ];
     for (field, arns, kind) in lists {
         let path = at!["access", field];
@@ -49,37 +53,19 @@ fn accounts(access: &Access, findings: &mut Findings) {
     forms::no_repeats(&access.accounts, &path, findings);
 }
 
-/// `arn:aws:organizations::ACCOUNT:organization/o-…` or `arn:aws:organizations::ACCOUNT:ou/o-…/ou-…-…`
-/// (Organizations API Reference, Organization and OrganizationalUnit, Arn).
-fn organization(arn: &str, kind: &str, path: Path, findings: &mut Findings) {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let resource = match parts.as_slice() {
-        ["arn", partition, "organizations", "", account, resource]
-            if forms::is_partition(partition) && forms::is_account(account) =>
-        {
-            *resource
-        }
-        _ => "",
-    };
-    let steps: Vec<&str> = resource.split('/').collect();
-    let good = match steps.as_slice() {
-        ["organization", id] => kind == "organization" && is_organization(id),
-        ["ou", id, unit] => kind == "ou" && is_organization(id) && is_unit(unit),
-        _ => false,
-    };
-    if good {
+fn organization(arn: &str, kind: Organization, path: Path, findings: &mut Findings) {
+    if forms::organization(arn) == Some(kind) {
         return;
     }
-    let (what, hint) = if kind == "ou" {
-        (
+    let (what, hint) = match kind {
+        Organization::Unit => (
             "an organizational unit",
             "as `arn:aws:organizations::111122223333:ou/o-exampleorgid/ou-abcd-11111111`",
-        )
-    } else {
-        (
+        ),
+        Organization::Whole => (
             "an organization",
             "as `arn:aws:organizations::111122223333:organization/o-exampleorgid`",
-        )
+        ),
     };
     let finding = Finding::new(path, format!("{} is not the ARN of {what}", quoted(arn)));
     findings.add(
@@ -87,23 +73,6 @@ fn organization(arn: &str, kind: &str, path: Path, findings: &mut Findings) {
             .hint(hint)
             .rule("EC2 User Guide, Share an AMI with organizations or OUs"),
     );
-}
-
-fn is_organization(id: &str) -> bool {
-    id.strip_prefix("o-").is_some_and(|id| is_word(id, 10))
-}
-
-fn is_unit(id: &str) -> bool {
-    let parts = id.strip_prefix("ou-").and_then(|id| id.split_once('-'));
-    parts.is_some_and(|(root, unit)| is_word(root, 4) && is_word(unit, 8))
-}
-
-/// Lower-case letters and digits, `least` to 32.
-fn is_word(word: &str, least: usize) -> bool {
-    (least..=32).contains(&word.len())
-        && word
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
 fn public(manifest: &ImageManifest, findings: &mut Findings) {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::{
+    device::{is_hvm_name, is_paravirtual_name, probable_name},
     document::{Path, at},
     findings::{Finding, Findings},
     spec::{BlockDeviceMapping, ImageManifest, Register, VirtualizationType, VolumeType},
@@ -84,15 +85,16 @@ fn name(
 ) -> bool {
     // A bundle may turn out to be either: what one of the two allows is let through.
     let hvm = virtualization == Some(VirtualizationType::Hvm);
-    if is_hvm_name(given) || (!hvm && is_paravirtual_name(given)) {
+    let is_name = |name: &str| is_hvm_name(name) || (!hvm && is_paravirtual_name(name));
+    if is_name(given) {
         return true;
     }
-    let hint = match given.strip_prefix("/dev/") {
-        None => format!("did you mean `/dev/{}`?", given.trim_start_matches('/')),
-        Some(_) if hvm && is_paravirtual_name(given) => {
+    let hint = match probable_name(given, is_name) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None if hvm && is_paravirtual_name(given) => {
             "only paravirtual images have names with digits or `hd`".to_owned()
         }
-        Some(_) => "as `/dev/xvda`, `/dev/sda1` or `/dev/sdf`".to_owned(),
+        None => "as `/dev/xvda`, `/dev/sda1` or `/dev/sdf`".to_owned(),
     };
     findings.add(
         Finding::new(path, format!("{} is not a device name", quoted(given)))
@@ -102,35 +104,6 @@ fn name(
             .because_of(at!["source"]),
     );
     false
-}
-
-/// `/dev/sd[a-z]`, `/dev/sda1`, `/dev/sda2`, `/dev/xvd[a-z]`, `/dev/xvd[b-c][a-z]`.
-fn is_hvm_name(name: &str) -> bool {
-    match name.as_bytes() {
-        [b'/', b'd', b'e', b'v', b'/', b's', b'd', rest @ ..] => {
-            matches!(rest, [b'a'..=b'z'] | [b'a', b'1' | b'2'])
-        }
-        [b'/', b'd', b'e', b'v', b'/', b'x', b'v', b'd', rest @ ..] => {
-            matches!(rest, [b'a'..=b'z'] | [b'b' | b'c', b'a'..=b'z'])
-        }
-        _ => false,
-    }
-}
-
-/// `/dev/sd[a-z]` and `/dev/hd[a-z]`, each also with 1 to 15 behind.
-fn is_paravirtual_name(name: &str) -> bool {
-    let rest = name
-        .strip_prefix("/dev/sd")
-        .or_else(|| name.strip_prefix("/dev/hd"));
-    let letter_alone = |rest: &[u8]| matches!(rest, [b'a'..=b'z']);
-    let numbered = |rest: &[u8]| {
-        matches!(
-            rest,
-            [b'a'..=b'z', b'1'..=b'9'] | [b'a'..=b'z', b'1', b'0'..=b'5']
-        )
-    };
-    rest.map(str::as_bytes)
-        .is_some_and(|rest| letter_alone(rest) || numbered(rest))
 }
 
 fn one_target(mapping: &BlockDeviceMapping, path: &Path, findings: &mut Findings) {

@@ -77,8 +77,8 @@ pub(super) fn kms_key(given: &str, region: Option<&str>, path: Path, findings: &
         );
         return;
     };
-    let names_key = resource.strip_prefix("key/").is_some_and(is_key_id) || is_alias(resource);
-    if !is_partition(partition) || !is_region(key_region) || !is_account(account) || !names_key {
+    let good = is_partition(partition) && is_region(key_region) && is_account(account);
+    if !good || !(is_key(resource) || is_alias(resource)) {
         let hint =
             "as `arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab`";
         findings.add(
@@ -99,6 +99,17 @@ pub(super) fn kms_key(given: &str, region: Option<&str>, path: Path, findings: &
                 .rule(RULE),
         );
     }
+}
+
+/// Whether this is the ARN of a KMS key, and not of an alias.
+pub(crate) fn is_key_arn(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    matches!(parts.as_slice(), ["arn", partition, "kms", region, account, resource]
+        if is_partition(partition) && is_region(region) && is_account(account) && is_key(resource))
+}
+
+fn is_key(resource: &str) -> bool {
+    resource.strip_prefix("key/").is_some_and(is_key_id)
 }
 
 /// A UUID, or `mrk-` and 32 hexadecimal digits.
@@ -126,7 +137,7 @@ fn is_alias(alias: &str) -> bool {
 }
 
 /// `aws`, `aws-cn`, `aws-us-gov`, `aws-iso`, …
-pub(super) fn is_partition(partition: &str) -> bool {
+pub(crate) fn is_partition(partition: &str) -> bool {
     partition == "aws"
         || (partition.starts_with("aws-")
             && partition
@@ -135,18 +146,61 @@ pub(super) fn is_partition(partition: &str) -> bool {
 }
 
 /// 12 digits.
-pub(super) fn is_account(account: &str) -> bool {
+pub(crate) fn is_account(account: &str) -> bool {
     account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Words of letters with hyphens between them and a number at the end: `us-east-1`, `us-gov-west-1`.
-pub(super) fn is_region(region: &str) -> bool {
+pub(crate) fn is_region(region: &str) -> bool {
     let Some((words, number)) = region.rsplit_once('-') else {
         return false;
     };
     let number_good = matches!(number.len(), 1 | 2) && number.bytes().all(|b| b.is_ascii_digit());
     let word_good = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
     number_good && region.len() <= 32 && words.contains('-') && words.split('-').all(word_good)
+}
+
+/// What an ARN of AWS Organizations names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Organization {
+    /// `arn:aws:organizations::ACCOUNT:organization/o-…`.
+    Whole,
+    /// An organizational unit: `arn:aws:organizations::ACCOUNT:ou/o-…/ou-…-…`.
+    Unit,
+}
+
+/// Reads an ARN of AWS Organizations (Organizations API Reference, Organization and OrganizationalUnit, Arn).
+pub(crate) fn organization(arn: &str) -> Option<Organization> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, "organizations", "", account, resource] = parts.as_slice() else {
+        return None;
+    };
+    if !is_partition(partition) || !is_account(account) {
+        return None;
+    }
+    let steps: Vec<&str> = resource.split('/').collect();
+    match steps.as_slice() {
+        ["organization", id] if is_organization(id) => Some(Organization::Whole),
+        ["ou", id, unit] if is_organization(id) && is_unit(unit) => Some(Organization::Unit),
+        _ => None,
+    }
+}
+
+fn is_organization(id: &str) -> bool {
+    id.strip_prefix("o-").is_some_and(|id| is_word(id, 10))
+}
+
+fn is_unit(id: &str) -> bool {
+    let parts = id.strip_prefix("ou-").and_then(|id| id.split_once('-'));
+    parts.is_some_and(|(root, unit)| is_word(root, 4) && is_word(unit, 8))
+}
+
+/// Lower-case letters and digits, `least` to 32.
+fn is_word(word: &str, least: usize) -> bool {
+    (least..=32).contains(&word.len())
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
 /// Reports every value that is given twice.

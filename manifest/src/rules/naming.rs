@@ -5,15 +5,13 @@ use jiff::Timestamp;
 use crate::{
     document::at,
     findings::{Finding, Findings},
+    limits,
     spec::{ImageManifest, NAME_LENGTH, NameTemplate, Piece, is_name_character},
     suggest,
-    text::quoted,
+    text::{self, quoted},
 };
 
 const RULE: &str = "EC2 API Reference, RegisterImage (Name)";
-
-/// Longest description, in characters.
-const DESCRIPTION: usize = 255;
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     name(&manifest.build.name, findings);
@@ -75,19 +73,28 @@ fn name(name: &NameTemplate, findings: &mut Findings) {
 fn description(description: &str, findings: &mut Findings) {
     const RULE: &str = "EC2 API Reference, RegisterImage (Description)";
     let length = description.chars().count();
-    if length > DESCRIPTION {
+    if length > limits::DESCRIPTION {
         let message = format!("the description has {length} characters");
         findings.add(
             Finding::new(at!["description"], message)
-                .hint(format!("at most {DESCRIPTION}"))
+                .hint(format!("at most {}", limits::DESCRIPTION))
                 .rule(RULE),
         );
     }
-    if description
-        .chars()
-        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
-    {
-        let finding = Finding::new(at!["description"], "the description has control characters");
-        findings.add(finding.hint("write plain text").rule(RULE));
+    if let Some(bad) = description.chars().find(|c| !text::is_ec2_description(*c)) {
+        let message = if bad.is_control() {
+            "the description has control characters".to_owned()
+        } else {
+            format!(
+                "the description has {}, but EC2 takes only ASCII there",
+                quoted(&bad.to_string())
+            )
+        };
+        let finding = Finding::new(at!["description"], message);
+        findings.add(
+            finding
+                .hint("write it with ASCII characters only")
+                .rule(RULE),
+        );
     }
 }

@@ -4,6 +4,7 @@ use super::forms;
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
+    key::{self, Kind},
     location::Location,
     spec::{Disk, ImageManifest, Source},
     text::quoted,
@@ -18,7 +19,7 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
         }
         Source::Vm(source) => location(&source.object, path("object"), findings),
         Source::Snapshot(source) => forms::id(&source.id, "snap", path("id"), findings),
-        Source::Bundle(source) => location(&source.manifest, path("manifest"), findings),
+        Source::Bundle(source) => bundle(&source.manifest, path("manifest"), findings),
         Source::Instance(source) => forms::loose_id(&source.id, "i", path("id"), findings),
         Source::Stored(source) => location(&source.object, path("object"), findings),
         Source::Image(source) => {
@@ -41,16 +42,35 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
 
 fn location(location: &Location, path: Path, findings: &mut Findings) {
     if let Some(fault) = location.fault() {
+        let hint = match location.probable_address() {
+            Some(address) => format!("write {}", quoted(&address.to_string())),
+            None => {
+                "write a key relative to this manifest's folder, as `web.vmdk`, or `s3://bucket/key`"
+                    .to_owned()
+            }
+        };
         findings.add(
             Finding::new(path, format!("the location {fault}"))
-                .hint(
-                    "a key relative to this manifest's folder, as `web.vmdk`, or `s3://bucket/key`",
-                )
+                .hint(hint)
                 .rule(
                     "S3 User Guide, Naming Amazon S3 objects; General purpose bucket naming rules",
                 ),
         );
     }
+}
+
+/// EC2 takes any name. But what a bundle is made of may be opened to EC2 (`aws-exec-read`): it has to be one by its name.
+fn bundle(manifest: &Location, path: Path, findings: &mut Findings) {
+    let is_named = key::kind(manifest.key()) == Some(Kind::Bundle);
+    if is_named || manifest.fault().is_some() {
+        return location(manifest, path, findings);
+    }
+    let message = format!("{} is not a bundle's manifest", quoted(manifest.key()));
+    findings.add(
+        Finding::new(path, message)
+            .hint("the AMI tools name it `NAME.manifest.xml`")
+            .rule("EC2 API Reference, RegisterImage (ImageLocation)"),
+    );
 }
 
 fn encryption(disk: &Disk, findings: &mut Findings) {

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Access, BuildSpec, Deprecate, ImageManifest, NameTemplate, PublishSpec, RegionCopy, Register,
-    Replaces, Source, Store,
+    Access, BuildSpec, Deprecate, ImageManifest, NameTemplate, OnDelete, PublishSpec, RegionCopy,
+    Register, Replaces, Source, Store,
 };
 
 /// An image manifest: which image is wanted, from what, and where it is published.
@@ -45,6 +45,8 @@ pub(super) struct Document {
     parameters: Vec<String>,
     /// What happens to the AMI of the previous manifest version; without it that AMI is kept.
     replaces: Option<Replaces>,
+    /// What happens to the AMI once its manifest is deleted; without it the AMI is kept.
+    on_delete: Option<OnDelete>,
     /// Where the finished AMI is stored as an S3 object.
     store: Option<Store>,
 }
@@ -65,6 +67,7 @@ impl From<Document> for ImageManifest {
             protect,
             parameters,
             replaces,
+            on_delete,
             store,
         } = document;
         Self {
@@ -83,8 +86,10 @@ impl From<Document> for ImageManifest {
                 protect,
                 parameters,
                 replaces,
+                on_delete,
                 store,
             },
+            named_sources: Vec::new(),
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct PublishSpec {
     pub parameters: Vec<String>,
     /// What happens to the AMI of the previous version; none: it is kept.
     pub replaces: Option<Replaces>,
+    /// What happens to the AMI once its manifest is deleted; none: it is kept.
+    pub on_delete: Option<OnDelete>,
     /// Where the finished AMI is stored as an S3 object.
     pub store: Option<Store>,
 }
@@ -57,6 +59,7 @@ impl PublishSpec {
             replaces.previous = replaces.previous.filter(|it| *it != Previous::Keep);
             replaces.snapshots = replaces.snapshots.filter(|it| *it != Snapshots::Keep);
         }
+        spec.on_delete = spec.on_delete.filter(|it| *it != OnDelete::Keep);
         canonical::sort(&mut spec.product_codes);
         canonical::sort(&mut spec.parameters);
         canonical::bytes(&spec)
@@ -153,6 +156,16 @@ pub enum Snapshots {
     Keep,
     /// They are deleted, unless another AMI uses them.
     Delete,
+}
+
+/// What happens to the AMI once its manifest is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDelete {
+    /// Nothing.
+    Keep,
+    /// It is deregistered.
+    Deregister,
 }
 
 /// Where the finished AMI is stored (CreateStoreImageTask).

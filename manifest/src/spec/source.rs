@@ -149,3 +149,18 @@ pub struct Image {
     /// The Region the AMI is in.
     pub region: String,
 }
+
+/// A snapshot or an AMI that a manifest names, with its place in the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedSource {
+    /// `snap-…` or `ami-…`.
+    pub id: String,
+    /// The Region that it is in; none for the stack's.
+    pub region: Option<String>,
+    /// Path of the value, as `source.snapshot.id`.
+    pub path: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// Its column in characters, from 1.
+    pub column: usize,
+}

@@ -4,20 +4,31 @@ use insta::assert_snapshot;
 
 /// Checks files of `examples/` or absolute paths. Returns whether they have no problems, and the output.
 fn checked(files: &[&str], format: Format) -> (bool, String) {
+    checked_within(files, format, &[]).unwrap()
+}
+
+/// The same with these guardrails.
+fn checked_within(
+    files: &[&str],
+    format: Format,
+    parameters: &[&str],
+) -> Result<(bool, String), Error> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let args = Args {
         files: files.iter().map(|file| examples.join(file)).collect(),
         format,
         name: "stdin.image.yaml".to_owned(),
+        parameters: parameters.iter().map(|it| (*it).to_owned()).collect(),
+        bucket: None,
     };
     let now = "2026-11-21T12:00:00Z".parse().unwrap();
     let mut out = Vec::new();
-    let files = check_all(&args, now);
+    let files = check_all(&args, now)?;
     write(&files, format, &Renderer::plain(), &mut out).unwrap();
     let ok = files.iter().all(|file| file.problems.is_empty());
     let text = String::from_utf8(out).unwrap();
     let root = format!("{}/", env!("CARGO_MANIFEST_DIR"));
-    (ok, text.replace(&root, ""))
+    Ok((ok, text.replace(&root, "")))
 }
 
 /// Checks a file with this content.
@@ -99,6 +110,8 @@ fn a_closed_pipe_does_not_hide_problems() {
             files: vec![Path::new(examples).join(file)],
             format: Format::Text,
             name: String::new(),
+            parameters: Vec::new(),
+            bucket: None,
         };
         let code = run(&args, Timestamp::UNIX_EPOCH, &mut Closed).unwrap();
         assert_eq!(code, expected, "{file}");
@@ -124,5 +137,34 @@ fn nothing_in_a_file_reaches_the_terminal_as_a_command() {
             "{name}: {text:?}"
         );
         assert!(text.len() < 10_000, "{name}: {}", text.len());
+    }
+}
+
+#[test]
+fn guardrails_are_checked_where_they_are_given() {
+    let store = ["store.image.yaml"];
+    let (ok, _) = checked(&store, Format::Text);
+    assert!(ok, "no stack is known");
+    let within = |parameter: &str| checked_within(&store, Format::Text, &[parameter]);
+    for open in [
+        "StoreBuckets=arn:aws:s3:::image-archive",
+        "ShareWith=",
+        "SourceBuckets=",
+    ] {
+        assert!(within(open).unwrap().0, "{open}");
+    }
+    let (ok, text) = within("StoreBuckets=").unwrap();
+    assert!(!ok);
+    assert!(
+        text.contains("StoreBuckets") && text.contains("arn:aws:s3:::image-archive"),
+        "{text}"
+    );
+    for (invalid, expected) in [
+        ("StoreBuckets", "is not NAME=VALUE of a guardrail"),
+        ("Buckets=x", "the guardrails are ShareWith, AllowPublic"),
+        ("StoreBuckets=archive", "which is not the ARN of a bucket"),
+    ] {
+        let report = within(invalid).unwrap_err().report();
+        assert!(report.contains(expected), "{report}");
     }
 }

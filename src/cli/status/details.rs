@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::text::{plain, span};
-use crate::image::message::{advice, wait_text};
-use crate::image::notice::Notice;
+use crate::image::message::{advice, orphan_text, wait_text};
+use crate::image::status::Notice;
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, polling_interval};
 
@@ -144,7 +144,12 @@ fn endings(status: &Status) -> Vec<Fact> {
         facts.push(("Deleted", status.build.deleted.join(", ")));
     }
     let orphans = status.build.orphans.iter();
-    facts.extend(orphans.map(|orphan| ("Left over", format!("{}: {}", orphan.what, orphan.why))));
+    facts.extend(orphans.map(|orphan| {
+        (
+            "Left over",
+            format!("{}: {}", orphan.what, orphan_text(&orphan.reason)),
+        )
+    }));
     facts
 }
 

@@ -7,8 +7,8 @@ use super::{details, table};
 use crate::image::Status;
 use crate::image::observed::ObservedTask;
 use crate::image::status::{
-    BundleVersion, Cancel, Failure, ManifestVersion, Orphan, PreviousVersion, RegionStatus,
-    SourceObject, Waiting,
+    BundleVersion, Cancel, Failure, ManifestVersion, Orphan, OrphanReason, PreviousVersion,
+    RegionStatus, SourceObject, Waiting,
 };
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{
@@ -129,7 +129,11 @@ fn cancelled() -> Status {
     status.build.deleted = vec!["ami-1".to_owned(), "snap-1".to_owned()];
     status.build.orphans.push(Orphan {
         what: "snap-2".to_owned(),
-        why: "UnauthorizedOperation: not allowed\nto delete it".to_owned(),
+        reason: OrphanReason::Refused {
+            code: Some("UnauthorizedOperation".to_owned()),
+            message: "not allowed\nto delete it".to_owned(),
+            request_id: None,
+        },
     });
     status
 }

@@ -36,6 +36,38 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
     status
 }
 
+/// Goes on with a version of which only the draft is known: whoever was to write its status died, maybe after it had
+/// made something. `current` is the status that is there. None if that is about this version already, or is not final:
+/// then nothing is to be taken over, or not yet.
+#[must_use]
+pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Option<Status> {
+    if let Some(current) = current {
+        let (known, started) = (&current.build, &draft.build);
+        let is_same_version = known.digest == started.digest;
+        let is_same_start =
+            (known.attempt, known.started_at) == (started.attempt, started.started_at);
+        let is_known = is_same_version && (is_same_start || current.state == State::Available);
+        if !current.state.is_final() || is_known {
+            return None;
+        }
+        draft.previous = current.previous_for_next();
+        let unsent = std::mem::replace(&mut draft.notices, current.notices);
+        draft.history.splice(..0, current.history);
+        draft.conditions = current.conditions;
+        // Written anew: each is counted, and says which one it is.
+        for notice in unsent {
+            record_notice(&mut draft, notice.kind, now);
+        }
+    }
+    note(
+        &mut draft,
+        "the invocation that started this was cut short; it is continued",
+        now,
+    );
+    conditions::update(&mut draft, now);
+    Some(draft)
+}
+
 /// The manifest was uploaded again and asks for nothing new: that is only noted, so that the sweep does not come back
 /// to it.
 pub fn note_repetition(status: &mut Status, upload: ManifestVersion) {

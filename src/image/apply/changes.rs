@@ -3,10 +3,8 @@
 use jiff::Timestamp;
 
 use super::conditions;
-use crate::image::message;
-use crate::image::notice::Notice;
 use crate::image::plan::WAITING_LONG;
-use crate::image::status::{Status, Waiting};
+use crate::image::status::{Facts, Notice, Status, Waiting};
 use crate::image::words::{NoticeKind, State, Step, WaitReason};
 use crate::image::workflow;
 
@@ -80,12 +78,12 @@ pub(super) fn note(status: &mut Status, why: impl Into<String>, now: Timestamp) 
 pub(super) fn record_notice(status: &mut Status, kind: NoticeKind, now: Timestamp) {
     conditions::update(status, now);
     let seq = status.notices.last().map_or(1, |notice| notice.seq + 1);
-    let message = message::compose(status, kind, seq, now);
+    let facts = Facts::of(status);
     status.notices.push(Notice {
         seq,
         kind,
         at: now,
-        message: Some(message),
+        facts: Some(facts),
         claimed_at: None,
         attempts: 0,
         sent_at: None,

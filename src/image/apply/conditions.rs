@@ -30,6 +30,15 @@ pub(super) fn update(status: &mut Status, now: Timestamp) {
     }
 }
 
+/// Gives a status of an older schema, which had no conditions, those that it would have been written with.
+pub fn complete(status: &mut Status) {
+    if status.conditions.is_empty() {
+        let last = status.history.last();
+        let since = last.map_or(status.build.step_since, |change| change.at);
+        update(status, since);
+    }
+}
+
 /// The AMI has the manifest's settings.
 pub(super) fn settings_restored(status: &mut Status, now: Timestamp) {
     let (kind, so) = (ConditionKind::InSync, ConditionStatus::True);

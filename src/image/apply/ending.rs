@@ -89,12 +89,15 @@ pub(super) fn cancel_sent(
     };
     let again = task.cancel_sent_at.replace(now).is_some();
     let why = format!("EC2 was asked to cancel {}", task.id);
-    status.build.waiting = None;
     if !again {
         note(status, why, now);
     }
-    if let Some(reason) = refused {
-        wait(status, reason, now);
+    // The same refusal once more is waited for since the first.
+    match refused {
+        Some(reason) => {
+            wait(status, reason, now);
+        }
+        None => status.build.waiting = None,
     }
     true
 }

@@ -7,9 +7,9 @@ use super::ending::{abort, fail};
 use crate::image::message::failures;
 use crate::image::observed::{ObservedImage, ObservedTask};
 use crate::image::plan::{ENDING_GRACE, VISIBILITY_GRACE, WAITING_LONG};
-use crate::image::status::{RegionStatus, Status};
+use crate::image::status::{RegionStatus, Status, Waiting};
 use crate::image::task::{Phase, Task, TaskKind};
-use crate::image::words::{NoticeKind, TerminalReason};
+use crate::image::words::{NoticeKind, TerminalReason, WaitReason};
 
 /// The task was polled; `seen` is none where EC2 does not list it. Returns whether that is worth saving.
 pub(super) fn task(status: &mut Status, seen: Option<&ObservedTask>, now: Timestamp) -> bool {
@@ -23,12 +23,19 @@ pub(super) fn task(status: &mut Status, seen: Option<&ObservedTask>, now: Timest
         return is_new;
     };
     let updated_at = task.updated_at;
-    let changed = task.update(seen, now) | build.waiting.take().is_some();
+    let changed = task.update(seen, now) | done_waiting(&mut build.waiting);
     if task.updated_at != updated_at {
         build.stalls = 0;
     }
     build.progress = task.progress;
     judge(status, now) || note_stalled(status, now) || changed
+}
+
+/// What kept the task or the AMI from being polled is over. That EC2 refuses to cancel is not: it holds until the task
+/// ends. Returns whether that is new.
+fn done_waiting(waiting: &mut Option<Waiting>) -> bool {
+    let is_refused = |it: &mut Waiting| matches!(it.reason, WaitReason::CancelRefused { .. });
+    waiting.take_if(|it| !is_refused(it)).is_some()
 }
 
 /// Acts on the state of the last task, if that is an end. Returns whether it is.

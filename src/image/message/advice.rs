@@ -176,7 +176,13 @@ fn advice(failure: &Failure) -> &'static str {
              BundleKeyParameter"
         }
         FailureKind::TaskMadeNothing => "check the task in the EC2 console",
-        FailureKind::TaskLost => "look for the task in the EC2 console and in CloudTrail",
+        FailureKind::Unproven { .. } => {
+            "it was left untouched: find out whose it is, and who wrote its id into the status"
+        }
+        FailureKind::TaskLost => {
+            "look for the task in the EC2 console and in CloudTrail: if it still runs, cancel it, since nobody deletes what \
+             it makes"
+        }
         FailureKind::ImageDeregistered { .. } | FailureKind::ImageLost { .. } => {
             "check whether somebody deregistered it (DeregisterImage in CloudTrail)"
         }
@@ -209,7 +215,7 @@ fn for_unreadable(status: &Status, why: UnreadableReason) -> String {
         UnreadableReason::AccessDenied => {
             let advice = format!(
                 "upload the {what} beside its manifest, name it there and upload the manifest again; or name its bucket in \
-                 the stack's parameter OtherBuckets, so that the function's role has s3:GetObject and s3:ListBucket on it \
+                 the stack's parameter SourceBuckets, so that the function's role has s3:GetObject and s3:ListBucket on it \
                  (the bucket's own policy counts, too)"
             );
             and_retry(status, &advice)

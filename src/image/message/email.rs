@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, Unit};
 
 use super::advice;
-use super::quoting::{on_one_line, shell_word};
-use super::waiting::wait_text;
-use crate::image::status::{Failure, Status};
+use super::quoting::{on_one_line, quoted, shell_word, word};
+use super::waiting::{orphan_text, wait_text};
+use crate::image::status::{Failure, Orphan, OrphanReason, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, FailureKind, NoticeKind, Step, WaitReason, counted};
 
@@ -16,12 +16,17 @@ const CHANGED: &str = "\nNothing was done: this version of amiwright does not ch
                        Change the AMI by hand, or change `name`, `source` or `register` in the manifest and upload it \
                        again:\nthat makes a new AMI with these settings.\n";
 
+const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them by hand, AMIs before their \
+                         snapshots:\n";
+const UNPROVEN: &str = "\nThese may be left over, too, but nothing in EC2 proves that they were made for this image. They \
+                        were not touched.\nFind out whose they are before you delete any:\n";
+
 /// The body of the email.
 pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Timestamp) -> String {
     let mut text = headline(status, kind);
     text.push_str("\n\n");
     for (name, value) in facts(status, kind, now) {
-        let _ = writeln!(text, "  {name:<10} {}", on_one_line(&value));
+        let _ = writeln!(text, "  {name:<10} {value}");
     }
     if let Some(words) = name_of_imported(status) {
         text.push_str(&words);
@@ -56,7 +61,7 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Time
 }
 
 fn headline(status: &Status, kind: NoticeKind) -> String {
-    let name = on_one_line(status.build.name.as_deref().unwrap_or(&status.manifest.key));
+    let name = word(status.build.name.as_deref().unwrap_or(&status.manifest.key));
     match kind {
         NoticeKind::Completed if status.store.is_some() => {
             format!("The image {name} is registered, available, and stored in S3.")
@@ -111,46 +116,48 @@ fn facts(status: &Status, kind: NoticeKind, now: Timestamp) -> Vec<(&'static str
     let mut facts = Vec::new();
     let build = &status.build;
     for (region, image) in &status.regions {
-        let (id, state) = (&image.image, &image.image_state);
+        let (id, state) = (word(&image.image), word(&image.image_state));
+        let region = word(region);
         let unlisted = image.unseen_since.map(not_listed);
         let unlisted = unlisted.map(|it| format!("; {it}")).unwrap_or_default();
         facts.push(("AMI", format!("{id} in {region} ({state}{unlisted})")));
         if !image.snapshots.is_empty() {
-            facts.push(("Snapshots", image.snapshots.join(", ")));
+            facts.push(("Snapshots", words(&image.snapshots)));
         }
     }
     if let Some(name) = &build.name {
-        facts.push(("Name", name.clone()));
+        facts.push(("Name", word(name)));
     }
-    facts.push(("Manifest", status.manifest.uri()));
+    facts.push(("Manifest", word(&status.manifest.uri())));
     if let Some(version) = &status.manifest.version_id {
-        facts.push(("Version", version.clone()));
+        facts.push(("Version", word(version)));
     }
     let digest = if status.manifest.was_read() {
         "SHA-256"
     } else {
         "ETag"
     };
-    facts.push((digest, status.manifest.sha256.clone()));
+    facts.push((digest, word(&status.manifest.sha256)));
     if let Some(source) = build.source {
         facts.push(("Source", source.to_string()));
     }
     if let Some(object) = &build.object {
-        let (bucket, key, size) = (&object.bucket, &object.key, object.size);
-        facts.push(("Object", format!("s3://{bucket}/{key} ({size} bytes)")));
+        let address = word(&format!("s3://{}/{}", object.bucket, object.key));
+        facts.push(("Object", format!("{address} ({} bytes)", object.size)));
     }
     if let Some(bundle) = &build.bundle {
-        facts.push(("Bundle", format!("s3://{}/{}", bundle.bucket, bundle.key)));
+        let address = format!("s3://{}/{}", bundle.bucket, bundle.key);
+        facts.push(("Bundle", word(&address)));
     }
     for task in &build.tasks {
         facts.push(("Task", task_text(task)));
         let is_stored = task.kind == TaskKind::StoreImage && task.phase() == Phase::Complete;
         if let Some(object) = task.object.as_ref().filter(|_| is_stored) {
-            facts.push(("Stored", object.clone()));
+            facts.push(("Stored", word(object)));
         }
     }
     if !build.deleted.is_empty() {
-        facts.push(("Deleted", build.deleted.join(", ")));
+        facts.push(("Deleted", words(&build.deleted)));
     }
     if let Some(waiting) = &build.waiting {
         facts.push(("Waiting", wait_text(&waiting.reason)));
@@ -166,18 +173,25 @@ fn facts(status: &Status, kind: NoticeKind, now: Timestamp) -> Vec<(&'static str
 /// `import-snapshot import-snap-1: active, 42 %, converting`. What EC2 said on the way is no news once the task has
 /// ended, and why it failed is told apart.
 fn task_text(task: &Task) -> String {
-    let mut text = format!("{} {}: {}", task.kind, task.id, task.state);
+    let (id, state) = (word(&task.id), word(&task.state));
+    let mut text = format!("{} {id}: {state}", task.kind);
     let is_under_way = matches!(task.phase(), Phase::Running | Phase::Ending);
     if let Some(progress) = task.progress.filter(|_| is_under_way) {
         let _ = write!(text, ", {progress} %");
     }
     if let Some(message) = task.message.as_ref().filter(|_| is_under_way) {
-        let _ = write!(text, ", {message}");
+        let _ = write!(text, ", {}", quoted(message));
     }
     if let Some(since) = task.unseen_since {
         let _ = write!(text, " ({})", not_listed(since));
     }
     text
+}
+
+/// Words after one another.
+fn words(foreign: &[String]) -> String {
+    let words: Vec<String> = foreign.iter().map(|it| word(it)).collect();
+    words.join(", ")
 }
 
 fn not_listed(since: Timestamp) -> String {
@@ -203,18 +217,14 @@ fn problems(status: &Status, shown: usize) -> String {
         let path = if problem.path.is_empty() {
             String::new()
         } else {
-            format!("{}: ", problem.path)
+            format!("{}: ", word(&problem.path))
         };
-        let _ = writeln!(
-            text,
-            "  - {place}{}",
-            on_one_line(&format!("{path}{}", problem.message))
-        );
+        let _ = writeln!(text, "  - {place}{path}{}", quoted(&problem.message));
         if let Some(hint) = &problem.hint {
-            let _ = writeln!(text, "    {}", on_one_line(hint));
+            let _ = writeln!(text, "    hint: {}", quoted(hint));
         }
         if let Some(rule) = &problem.rule {
-            let _ = writeln!(text, "    [{}]", on_one_line(rule));
+            let _ = writeln!(text, "    rule: {}", quoted(rule));
         }
     }
     let left = status.problem_count().saturating_sub(shown);
@@ -234,11 +244,11 @@ fn problems(status: &Status, shown: usize) -> String {
 }
 
 fn failure_text(status: &Status, failure: &Failure) -> String {
-    let mut text = format!("\nWhat failed: {}\n", on_one_line(&failure.doing));
+    let mut text = format!("\nWhat failed: {}\n", quoted(&failure.doing));
     let code = failure
         .code
         .as_deref()
-        .map(|code| format!("{code}: "))
+        .map(|code| format!("{}: ", word(code)))
         .unwrap_or_default();
     let is_of_task = |task: &Task| task.message.as_ref() == Some(&failure.message);
     // Codes that we give, because they say what EC2 would.
@@ -252,13 +262,10 @@ fn failure_text(status: &Status, failure: &Failure) -> String {
     } else {
         "Reason:"
     };
-    let _ = writeln!(
-        text,
-        "{reason:<12} {}",
-        on_one_line(&format!("{code}{}", failure.message))
-    );
+    let message = quoted(&failure.message);
+    let _ = writeln!(text, "{reason:<12} {code}{message}");
     if let Some(request_id) = &failure.request_id {
-        let _ = writeln!(text, "Request id:  {}", on_one_line(request_id));
+        let _ = writeln!(text, "Request id:  {}", word(request_id));
     }
     let _ = writeln!(
         text,
@@ -275,11 +282,11 @@ fn name_of_imported(status: &Status) -> Option<String> {
         .tasks
         .iter()
         .find(|task| task.kind == TaskKind::ImportImage)?;
-    let name = on_one_line(status.build.name.as_deref()?);
+    let name = word(status.build.name.as_deref()?);
     (!status.regions.is_empty()).then(|| {
         format!(
             "\nEC2 named the AMI after its task, {}. The tag Name holds {name}, unless the manifest sets that tag.\n",
-            task.id
+            word(&task.id)
         )
     })
 }
@@ -342,18 +349,7 @@ fn manifest(status: &Status) -> String {
 /// What became of all that was made for an image that did not come to be.
 fn clean_up_text(status: &Status, kind: NoticeKind) -> String {
     if !status.build.orphans.is_empty() {
-        let mut text = "\nThese may be left over in AWS and could not be deleted. Delete them by hand, AMIs before their \
-                        snapshots:\n"
-            .to_owned();
-        for left in &status.build.orphans {
-            let _ = writeln!(
-                text,
-                "  - {}: {}",
-                on_one_line(&left.what),
-                on_one_line(&left.why)
-            );
-        }
-        return text;
+        return orphans_text(&status.build.orphans);
     }
     let words = if !status.build.deleted.is_empty() {
         "What had been made for it in AWS was deleted (see Deleted)."
@@ -367,6 +363,23 @@ fn clean_up_text(status: &Status, kind: NoticeKind) -> String {
     format!("\n{words}\n")
 }
 
+/// What may be left over, told apart by whether it is known to be the image's own.
+fn orphans_text(orphans: &[Orphan]) -> String {
+    let is_unproven = |orphan: &&Orphan| orphan.reason == OrphanReason::Unproven;
+    let (unproven, kept): (Vec<_>, Vec<_>) = orphans.iter().partition(is_unproven);
+    let mut text = String::new();
+    for (orphans, words) in [(kept, LEFT_OVER), (unproven, UNPROVEN)] {
+        if !orphans.is_empty() {
+            text.push_str(words);
+        }
+        for orphan in orphans {
+            let why = orphan_text(&orphan.reason);
+            let _ = writeln!(text, "  - {}: {why}", word(&orphan.what));
+        }
+    }
+    text
+}
+
 fn previous_text(status: &Status) -> String {
     let Some(previous) = status.previous.last() else {
         return String::new();
@@ -374,7 +387,7 @@ fn previous_text(status: &Status) -> String {
     let list: Vec<String> = previous
         .regions
         .iter()
-        .map(|(region, it)| format!("{} in {region}", it.image))
+        .map(|(region, it)| format!("{} in {}", word(&it.image), word(region)))
         .collect();
     let list = list.join(", ");
     if status.invalidates_previous() {

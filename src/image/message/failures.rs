@@ -107,6 +107,18 @@ fn polling(task: &Task) -> String {
     format!("waiting for {} {}", task.kind, task.id)
 }
 
+/// Nothing in EC2 proves that this was made for the image.
+#[must_use]
+pub fn unproven(what: &str) -> Failure {
+    let message = format!(
+        "neither the tags of {what} nor an import task that EC2 lists show that it was made for this image"
+    );
+    let kind = FailureKind::Unproven {
+        what: what.to_owned(),
+    };
+    Failure::new(kind, format!("checking whose {what} is"), message)
+}
+
 /// An AMI failed, or was deregistered.
 #[must_use]
 pub fn image_failed(seen: &ObservedImage) -> Failure {
@@ -144,7 +156,9 @@ pub fn image_lost(image: &str, region: &str, since: Timestamp) -> Failure {
         ..Failure::new(
             kind,
             format!("waiting for {image} in {region}"),
-            format!("EC2 gave the id {image} but has not listed the AMI since {since}"),
+            format!(
+                "EC2 gave the id {image} but has not listed an AMI of this id with our tags since {since}"
+            ),
         )
     }
 }

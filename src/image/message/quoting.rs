@@ -1,13 +1,54 @@
-//! Foreign texts, as they can be shown on a line of their own or pasted into a shell.
+//! Foreign texts (from AWS, a manifest, a status), as they can be shown in an email without looking like amiwright's own
+//! words, or pasted into a shell.
 
 use crate::manifest::text;
 
 /// Longest piece of foreign text in a notice, in characters.
 const TEXT_MAX: usize = 1000;
 
-/// Foreign text, so that it cannot fake a line of the notice.
+/// Foreign text, so that it cannot fake a line of the notice, nor be followed as a link.
 pub(crate) fn on_one_line(foreign: &str) -> String {
-    text::cut(foreign, TEXT_MAX)
+    without_links(&text::cut(foreign, TEXT_MAX))
+}
+
+/// Foreign words between quotation marks: they cannot end the quotation.
+#[must_use]
+pub fn quoted(foreign: &str) -> String {
+    format!("\"{}\"", on_one_line(foreign).replace('"', "'"))
+}
+
+/// An id, a name, a key or an address: as it is if it is one word, else quoted.
+#[must_use]
+pub fn word(foreign: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=@:,()[]'".contains(c);
+    let shown = on_one_line(foreign);
+    if !shown.is_empty() && shown.chars().all(is_plain) {
+        return shown;
+    }
+    quoted(foreign)
+}
+
+/// The text with addresses of web sites and of mailboxes made such that no mail program makes a link of them; `s3://` is
+/// not followed by any.
+fn without_links(text: &str) -> String {
+    let broken = text.replace("://", "[:]//").replace("s3[:]//", "s3://");
+    let mut shown = String::with_capacity(broken.len());
+    let mut rest = broken.as_str();
+    while let Some(at) = find_ignoring_case(rest, "www.") {
+        let (before, found) = rest.split_at(at + "www".len());
+        shown.push_str(before);
+        shown.push_str("[.]");
+        rest = &found[1..];
+    }
+    shown.push_str(rest);
+    if shown.to_ascii_lowercase().contains("mailto:") {
+        return shown.replace(':', "[:]");
+    }
+    shown
+}
+
+fn find_ignoring_case(text: &str, ascii: &str) -> Option<usize> {
+    text.to_ascii_lowercase().find(ascii)
 }
 
 /// A foreign text as one word of a shell's command line, as somebody will paste it there.
@@ -17,4 +58,40 @@ pub(crate) fn shell_word(text: &str) -> String {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_words_end_no_quotation_and_begin_no_line() {
+        for (foreign, shown) in [
+            ("disk is full", "\"disk is full\""),
+            ("no\". Pay now", "\"no'. Pay now\""),
+            ("a\nWhat to do: pay", "\"a What to do: pay\""),
+            ("see https://evil.example", "\"see https[:]//evil.example\""),
+            ("see WWW.evil.example", "\"see WWW[.]evil.example\""),
+            ("mailto:a@evil.example", "\"mailto[:]a@evil.example\""),
+        ] {
+            assert_eq!(quoted(foreign), shown);
+        }
+    }
+
+    #[test]
+    fn one_word_is_shown_as_it_is() {
+        for (foreign, shown) in [
+            ("web-2026", "web-2026"),
+            (
+                "s3://images/golden/web.image.yaml",
+                "s3://images/golden/web.image.yaml",
+            ),
+            ("import-snap-0ab", "import-snap-0ab"),
+            ("your account is locked", "\"your account is locked\""),
+            ("https://evil.example", "https[:]//evil.example"),
+            ("", "\"\""),
+        ] {
+            assert_eq!(word(foreign), shown);
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What is waited for, in words.
 
+use super::quoting::{quoted, word};
+use crate::image::status::OrphanReason;
 use crate::image::words::{WaitReason, counted};
 
 /// What is waited for, in one line.
@@ -7,10 +9,11 @@ use crate::image::words::{WaitReason, counted};
 pub fn wait_text(reason: &WaitReason) -> String {
     match reason {
         WaitReason::ObjectMissing { bucket, key } => {
-            format!("s3://{bucket}/{key} is not uploaded yet")
+            format!("{} is not uploaded yet", address(bucket, key))
         }
         WaitReason::BundleManifestMissing { bucket, key } => {
-            format!("the bundle's manifest s3://{bucket}/{key} is not uploaded yet")
+            let manifest = address(bucket, key);
+            format!("the bundle's manifest {manifest} is not uploaded yet")
         }
         WaitReason::PartsMissing { missing, of, first } => {
             let others = match missing {
@@ -18,8 +21,9 @@ pub fn wait_text(reason: &WaitReason) -> String {
                 more => format!(" and {} more", more - 1),
             };
             format!(
-                "{missing} of {} not uploaded yet: {first}{others}",
-                counted(*of, "part")
+                "{missing} of {} not uploaded yet: {}{others}",
+                counted(*of, "part"),
+                word(first)
             )
         }
         WaitReason::PartsSizeMismatch { size, expected } => {
@@ -30,19 +34,21 @@ pub fn wait_text(reason: &WaitReason) -> String {
                 .to_owned()
         }
         WaitReason::RateLimited { action } => {
-            format!("{action} is rate limited; retrying on the next tick")
+            format!("{} is rate limited; retrying on the next tick", word(action))
         }
         WaitReason::Retrying { code, message } => {
             format!("retrying: {}", with_code(code.as_deref(), message))
         }
         WaitReason::InstanceBusy { instance, task } => {
-            let by = task.as_deref().unwrap_or("a task");
+            let by = task.as_deref().map_or_else(|| "a task".to_owned(), word);
+            let instance = word(instance);
             format!(
                 "{instance} is being bundled by {by}, which is not this manifest's; waiting for its end"
             )
         }
         WaitReason::StoreUnanswered { image, asked_at } => format!(
-            "EC2 was asked at {asked_at} to store {image} and did not answer; checking whether it does"
+            "EC2 was asked at {asked_at} to store {} and did not answer; checking whether it does",
+            word(image)
         ),
         WaitReason::CancelUnanswered => {
             "to be cancelled; checking whether anything was started for it".to_owned()
@@ -51,8 +57,11 @@ pub fn wait_text(reason: &WaitReason) -> String {
             "EC2 does not cancel it ({}); waiting for its end, and what it makes will be deleted",
             with_code(code.as_deref(), message)
         ),
+        WaitReason::Unproven { what } => {
+            format!("waiting until EC2 shows by its tags that {} was made for this image", word(what))
+        }
         WaitReason::ImageNotVisible { image } => {
-            format!("waiting until EC2 shows {image}, to deregister it")
+            format!("waiting until EC2 shows {}, to deregister it", word(image))
         }
         WaitReason::DeletionNotVisible => {
             "waiting until what was deleted is no longer shown".to_owned()
@@ -60,10 +69,36 @@ pub fn wait_text(reason: &WaitReason) -> String {
     }
 }
 
-/// `Code: message`.
-pub(super) fn with_code(code: Option<&str>, message: &str) -> String {
+/// Why something was not deleted, in one line.
+#[must_use]
+pub fn orphan_text(reason: &OrphanReason) -> String {
+    match reason {
+        OrphanReason::Unproven => {
+            "neither its tags nor an import task that EC2 lists prove that it is this image's"
+                .to_owned()
+        }
+        OrphanReason::Refused { code, message, .. } => with_code(code.as_deref(), message),
+        OrphanReason::NeededBy { by } => {
+            format!(
+                "kept, because {} could not be deleted and may need it",
+                word(by)
+            )
+        }
+        OrphanReason::Ambiguous => {
+            "several AMIs have the tags of this version: a person has to look".to_owned()
+        }
+    }
+}
+
+fn address(bucket: &str, key: &str) -> String {
+    word(&format!("s3://{bucket}/{key}"))
+}
+
+/// `Code: "message"`.
+fn with_code(code: Option<&str>, message: &str) -> String {
+    let message = quoted(message);
     match code {
-        Some(code) => format!("{code}: {message}"),
-        None => message.to_owned(),
+        Some(code) => format!("{}: {message}", word(code)),
+        None => message,
     }
 }

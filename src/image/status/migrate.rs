@@ -23,10 +23,13 @@ pub(super) fn first(mut first: Map<String, Value>) -> Value {
             build.insert(name.to_owned(), value);
         }
     }
-    for (old, new) in [("removed", "deleted"), ("left", "orphans")] {
-        if let Some(value) = first.remove(old) {
-            build.insert(new.to_owned(), value);
-        }
+    if let Some(value) = first.remove("removed") {
+        build.insert("deleted".to_owned(), value);
+    }
+    if let Some(Value::Array(left)) = first.remove("left") {
+        let refused = |left: Value| json!({"what": left["what"], "reason": "refused", "message": left["why"]});
+        let orphans = left.into_iter().map(refused).collect();
+        build.insert("orphans".to_owned(), Value::Array(orphans));
     }
     if stores(&build) {
         build.insert("step".to_owned(), json!("await-store"));
@@ -64,9 +67,19 @@ pub(super) fn first(mut first: Map<String, Value>) -> Value {
         let version = json!({ "regions": Value::Object(images.collect()), "bundle": bundle });
         first.insert("previous".to_owned(), json!([version]));
     }
+    drop_texts(&mut first);
     first.insert("schema".to_owned(), json!(2));
     first.insert("build".to_owned(), Value::Object(build));
     Value::Object(first)
+}
+
+/// Ready texts are not sent: what a notice tells is composed when it is sent.
+fn drop_texts(first: &mut Map<String, Value>) {
+    if let Some(Value::Array(notices)) = first.get_mut("notices") {
+        for notice in notices.iter_mut().filter_map(Value::as_object_mut) {
+            notice.remove("message");
+        }
+    }
 }
 
 fn stores(build: &Map<String, Value>) -> bool {

@@ -118,14 +118,45 @@ pub struct Retry {
     pub asked_at: Timestamp,
 }
 
-/// What was made for an image and could not be deleted.
+/// What was, or may have been, made for an image and was not deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Orphan {
     /// What it is: an id, or `s3://bucket/prefix`.
     pub what: String,
     /// Why it was not deleted.
-    pub why: String,
+    #[serde(flatten)]
+    pub reason: OrphanReason,
+}
+
+/// Why something was not deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "reason",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+pub enum OrphanReason {
+    /// Nothing in EC2 proves that it was made for this image: it was left untouched.
+    Unproven,
+    /// AWS refused to delete it.
+    Refused {
+        /// The service's error code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// The service's message.
+        message: String,
+        /// The request that was answered so, for AWS Support.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
+    },
+    /// Something else that could not be deleted may need it.
+    NeededBy {
+        /// What needs it.
+        by: String,
+    },
+    /// More than one AMI has the tags of this version.
+    Ambiguous,
 }
 
 /// What keeps a step from going on.

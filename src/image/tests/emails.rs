@@ -40,7 +40,7 @@ fn completed_from(source: SourceKind) -> Status {
     if kind == TaskKind::BundleInstance {
         advance(&mut status, bundle_checked("b1b1b1b1"), 21);
     } else {
-        advance(&mut status, Evidence::ImportTagged, 21);
+        advance(&mut status, import_tagged(kind), 21);
     }
     if kind != TaskKind::ImportImage {
         advance(&mut status, image_registered(), 21);

@@ -137,7 +137,11 @@ fn what_may_be_there_and_is_not_ours_to_delete_is_named() {
         2,
     );
     assert_eq!(status.build.orphans, orphans);
-    assert!(newest(&status).text.contains("  - ami-9: more than one\n"));
+    assert!(
+        newest(&status)
+            .text
+            .contains("  - ami-9: \"more than one\"\n")
+    );
 }
 
 #[test]

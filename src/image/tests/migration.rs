@@ -4,8 +4,9 @@
 use serde_json::Value;
 
 use super::*;
+use crate::image::apply::complete_conditions;
 use crate::image::plan::{Next, next};
-use crate::image::status::{SCHEMA, parse};
+use crate::image::status::{ConditionKind, ConditionStatus, SCHEMA, parse};
 use crate::image::words::{FailureKind, State, Step, WaitReason};
 
 const FIXTURES: [&str; 3] = ["available", "importing", "failed"];
@@ -51,6 +52,12 @@ fn nothing_is_lost_but_what_is_made_again() {
         let fields = before.as_object_mut().unwrap();
         // Hints are no longer kept: they are made of the failure. The step of storing has a name of its own.
         fields.remove("schema");
+        // Nor are ready texts: a notice is composed when it is sent.
+        if let Some(Value::Array(notices)) = fields.get_mut("notices") {
+            for notice in notices {
+                notice.as_object_mut().unwrap().remove("message");
+            }
+        }
         if let Some(failure) = fields.get_mut("failure") {
             failure.as_object_mut().unwrap().remove("hint");
         }
@@ -179,4 +186,18 @@ fn a_wait_for_something_missing_is_kept_in_its_words() {
     assert_eq!(waiting.reason, WaitReason::Retrying { code, message });
     // Since when was not always written: then the step's beginning stands for it.
     assert_eq!(waiting.since, after(1));
+}
+
+#[test]
+fn what_has_ended_gets_the_conditions_that_it_would_have_been_written_with() {
+    let mut status = migrated("available");
+    complete_conditions(&mut status);
+    let built = &status.conditions[0];
+    assert_eq!(
+        (built.kind, built.status),
+        (ConditionKind::Built, ConditionStatus::True)
+    );
+    let once = status.clone();
+    complete_conditions(&mut status);
+    assert_eq!(status, once);
 }

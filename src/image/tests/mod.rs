@@ -26,10 +26,13 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::apply::{apply, open, request_cancel};
+use super::message::compose;
 use super::notice::Message;
 use super::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage, ObservedTask};
-use super::outcome::{Accepted, Evidence, Identity, Origin, StepOutcome};
-use super::status::{BundleVersion, ManifestVersion, Orphan, RegionStatus, SourceObject, Status};
+use super::outcome::{Accepted, Evidence, Identity, Imported, Origin, StepOutcome};
+use super::status::{
+    BundleVersion, ManifestVersion, Orphan, OrphanReason, RegionStatus, SourceObject, Status,
+};
 use super::task::{Task, TaskKind};
 use super::words::{CancelBy, NoticeKind, SourceKind};
 
@@ -198,6 +201,14 @@ fn available() -> Status {
     status
 }
 
+/// What the import of this kind has made is tagged.
+fn import_tagged(kind: TaskKind) -> Evidence {
+    let ObservedTask {
+        image, snapshots, ..
+    } = completed(kind);
+    Evidence::ImportTagged(Imported { image, snapshots })
+}
+
 /// The kinds of tasks that make an AMI, with the source that asks for each.
 const MAKERS: [(TaskKind, SourceKind); 5] = [
     (TaskKind::ImportSnapshot, SourceKind::Disk),
@@ -351,7 +362,11 @@ fn clean_up(status: &mut Status, minutes: i64) {
 fn orphan(what: &str, why: &str) -> Orphan {
     Orphan {
         what: what.to_owned(),
-        why: why.to_owned(),
+        reason: OrphanReason::Refused {
+            code: None,
+            message: why.to_owned(),
+            request_id: None,
+        },
     }
 }
 
@@ -365,5 +380,5 @@ fn last_change(status: &Status) -> &str {
 
 /// The newest notice's message.
 fn newest(status: &Status) -> Message {
-    status.notices.last().unwrap().message.clone().unwrap()
+    compose(status, status.notices.last().unwrap())
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::image::apply::note_settings_changed;
-use crate::image::notice::Notice;
+use crate::image::status::Notice;
 
 fn only(status: &Status) -> &Notice {
     assert_eq!(status.notices.len(), 1);
@@ -46,7 +46,7 @@ fn a_notice_is_marked_once_and_lets_its_message_go() {
     let notice = only(&status);
     assert_eq!(notice.message_id.as_deref(), Some("first"));
     assert_eq!(notice.sent_at, Some(after(2)));
-    assert_eq!(notice.message, None);
+    assert_eq!(notice.facts, None);
     assert!(!notice.is_due(after(1000)));
     assert_eq!(status.unsent().count(), 0);
 }

@@ -180,7 +180,7 @@ fn check(status: &Status) {
         status
             .notices
             .iter()
-            .all(|it| it.message.is_some() == it.sent_at.is_none())
+            .all(|it| it.facts.is_some() == it.sent_at.is_none())
     );
     assert_eq!(
         status.build.ending.is_some(),

@@ -5,6 +5,7 @@ use crate::image::apply::{NotCancellable, NotRetryable, request_retry};
 use crate::image::message::failures;
 use crate::image::status::{Cancel, Retry};
 use crate::image::words::State;
+use crate::image::words::WaitReason;
 use crate::manifest::Problem;
 
 fn ending() -> Status {
@@ -209,4 +210,39 @@ fn what_is_lost_can_be_retried_and_the_attempt_is_counted() {
     assert_eq!(last_change(&again), "a new attempt was asked for");
     assert_eq!(again.build.failure, None);
     assert!(again.build.tasks.is_empty());
+}
+
+#[test]
+fn a_refused_cancellation_is_told_until_the_task_ends_since_it_was_refused_first() {
+    let refused = || {
+        let message = "too late".to_owned();
+        let code = Some("IncorrectState".to_owned());
+        Evidence::CancelSent(Some(WaitReason::CancelRefused { code, message }))
+    };
+    let mut status = cancelled_by(importing(), CancelBy::Command, 6);
+    advance(&mut status, refused(), 6);
+    let running = seen_task(TaskKind::ImportSnapshot, "active");
+    poll_task(&mut status, Some(&running), 7);
+    assert_eq!(status.build.waiting.as_ref().unwrap().since, after(6));
+    advance(&mut status, refused(), 17);
+    assert_eq!(status.build.waiting.as_ref().unwrap().since, after(6));
+    poll_task(&mut status, Some(&completed(TaskKind::ImportSnapshot)), 18);
+    assert_eq!(status.place(), "working/clean-up");
+    assert_eq!(status.build.waiting, None);
+}
+
+#[test]
+fn what_could_not_be_deleted_is_no_longer_waited_for() {
+    let mut status = cancelled_by(registered(), CancelBy::Command, 1);
+    let orphans = Vec::new();
+    advance(&mut status, Evidence::Cancelled { orphans }, 1);
+    let (code, message) = (None, "in use".to_owned());
+    let wait = StepOutcome::Wait(WaitReason::Retrying { code, message });
+    apply(&mut status, wait, after(2));
+    advance(
+        &mut status,
+        Evidence::NotDeleted(vec![orphan("ami-1", "no")]),
+        3,
+    );
+    assert_eq!(status.build.waiting, None);
 }

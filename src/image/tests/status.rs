@@ -204,3 +204,31 @@ fn what_is_not_a_status_is_invalid() {
         );
     }
 }
+
+#[test]
+fn what_is_not_in_the_form_of_ec2_is_no_status() {
+    let full = serde_json::to_value(full()).unwrap();
+    for (pointer, value) in [
+        ("/build/tasks/0/id", "import-ami-1"),
+        ("/build/tasks/0/id", "import-snap-1 or 2"),
+        ("/build/tasks/1/image", "snap-1"),
+        ("/build/tasks/1/snapshots/0", "vol-1"),
+        ("/regions/us-east-1/image", "ami-"),
+        ("/regions/us-east-1/snapshots/0", "snap-1\n"),
+        ("/previous/0/regions/us-east-1/image", "x"),
+        ("/build/name", "web\nPay now"),
+        ("/build/digest", "aa bb"),
+        ("/manifest/etag", "\"a b\""),
+        ("/notices/0/facts/regions/us-east-1/image", "x"),
+        ("/notices/0/facts/manifest/key", "other.image.yaml"),
+    ] {
+        let mut forged = full.clone();
+        *forged.pointer_mut(pointer).unwrap() = json!(value);
+        let parsed = parse(forged.to_string().as_bytes());
+        assert!(
+            matches!(parsed, Err(Unreadable::Invalid(_))),
+            "{pointer}: {parsed:?}"
+        );
+    }
+    assert!(parse(full.to_string().as_bytes()).is_ok());
+}

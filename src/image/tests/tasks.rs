@@ -94,7 +94,7 @@ fn an_imported_disk_is_tagged_and_then_registered() {
         "import-snapshot import-snap-1 is complete"
     );
     assert_eq!(status.build.tasks[0].snapshots, ["snap-1"]);
-    advance(&mut status, Evidence::ImportTagged, 31);
+    advance(&mut status, import_tagged(TaskKind::ImportSnapshot), 31);
     assert_eq!(status.place(), "working/register-image");
     assert!(status.regions.is_empty());
     assert_eq!(kinds(&status), []);
@@ -109,7 +109,7 @@ fn an_imported_machine_is_tagged_and_then_awaited() {
         30
     ));
     assert_eq!(status.place(), "working/tag-imported");
-    advance(&mut status, Evidence::ImportTagged, 31);
+    advance(&mut status, import_tagged(TaskKind::ImportImage), 31);
     assert_eq!(status.place(), "working/await-image");
     let mut expected = RegionStatus::pending("ami-1".to_owned());
     expected.snapshots = vec!["snap-1".to_owned()];

@@ -61,7 +61,7 @@ fn a_subject_is_short_printable_ascii() {
     assert!(
         message
             .subject
-            .starts_with("Manifest rejected (1 problem): w?b??xxx"),
+            .starts_with("Manifest rejected (1 problem): \"w?b ?xxx"),
         "{}",
         message.subject
     );
@@ -129,11 +129,17 @@ fn what_ec2_says_cannot_fake_a_line() {
     status.build.tasks[0].message = Some("ok\n  Deleted    nothing\u{202e}".to_owned());
     assert!(note_stalled(&mut status, after(200)));
     let text = newest(&status).text;
-    assert!(text.contains("ok   Deleted    nothing\u{fffd}"), "{text}");
+    assert!(
+        text.contains("\"ok   Deleted    nothing\u{fffd}\""),
+        "{text}"
+    );
 
     poll(&mut status, TaskKind::ImportSnapshot, "failed", 201);
     let orphans = vec![orphan("ami-1\n", "no\nTo do: pay")];
     advance(&mut status, Evidence::CleanedUp { orphans }, 202);
     let text = newest(&status).text;
-    assert!(text.contains("  - ami-1 : no To do: pay\n"), "{text}");
+    assert!(
+        text.contains("  - \"ami-1 \": \"no To do: pay\"\n"),
+        "{text}"
+    );
 }

@@ -201,7 +201,7 @@ fn an_ami_is_lost_when_it_was_unlisted_for_long_not_when_it_was_pending_for_long
     assert_eq!(kinds(&status), [NoticeKind::Stalled, NoticeKind::Lost]);
     assert_eq!(
         status.build.failure.unwrap().message,
-        "EC2 gave the id ami-1 but has not listed the AMI since 2026-11-21T11:52:00Z"
+        "EC2 gave the id ami-1 but has not listed an AMI of this id with our tags since 2026-11-21T11:52:00Z"
     );
 }
 

@@ -93,6 +93,11 @@ pub enum WaitReason {
         /// EC2's message.
         message: String,
     },
+    /// EC2 shows nothing yet by which this is proven to be the image's own.
+    Unproven {
+        /// The id of the task, the snapshot or the AMI.
+        what: String,
+    },
     /// An AMI that EC2 has just made cannot be seen yet: it is deregistered before what it is made of.
     ImageNotVisible {
         /// The AMI.
@@ -112,6 +117,14 @@ impl WaitReason {
                     code: Some(one), ..
                 },
                 Self::Retrying {
+                    code: Some(other), ..
+                },
+            )
+            | (
+                Self::CancelRefused {
+                    code: Some(one), ..
+                },
+                Self::CancelRefused {
                     code: Some(other), ..
                 },
             ) => one == other,
@@ -178,6 +191,11 @@ pub enum FailureKind {
     TaskMadeNothing,
     /// EC2 no longer lists the task, and what it would have made is not there.
     TaskLost,
+    /// What the status names is not proven by EC2 to be the image's own.
+    Unproven {
+        /// The id of the snapshot or the AMI.
+        what: String,
+    },
     /// The AMI failed.
     ImageFailed {
         /// The AMI.

@@ -1,13 +1,13 @@
 //! Somebody no longer wants the image: what runs is ended, and polled to its end like any other task.
 
-use super::start_task;
+use super::{probe_task, proven, start_task};
 use crate::aws::{AwsError, Remedy};
 use crate::image::outcome::Origin;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::ownership::Lookup;
 use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::status::Orphan;
-use crate::image::task::{Task, TaskKind};
+use crate::image::status::{Orphan, OrphanReason};
+use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::{Step, WaitReason};
 use crate::reconcile::context::Error;
 use crate::reconcile::lookup;
@@ -25,7 +25,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
             Lookup::Ours(image) => lookup::registered(&step, &image, Origin::Found),
             Lookup::Several(ids) => ended(ids.into_iter().map(several).collect()),
         }),
-        (Step::AwaitTask, Some(task)) => Ok(end_task(&step, task).await),
+        (Step::AwaitTask, Some(task)) => end_task(&step, task).await,
         // A pending AMI is deregistered with all that is left over.
         _ => Ok(ended(Vec::new())),
     }
@@ -36,8 +36,10 @@ fn ended(orphans: Vec<Orphan>) -> StepOutcome {
 }
 
 fn several(what: String) -> Orphan {
-    let why = "several AMIs have the tags of this version: a person has to look".to_owned();
-    Orphan { what, why }
+    Orphan {
+        what,
+        reason: OrphanReason::Ambiguous,
+    }
 }
 
 /// Nothing can be seen that was started; it may still come into sight, as an answer may have been lost.
@@ -55,8 +57,8 @@ fn nothing_found(step: &StepContext<'_>) -> StepOutcome {
     StepOutcome::Wait(reason)
 }
 
-/// Asks EC2 to cancel a task.
-pub(super) async fn end_at_ec2(step: &StepContext<'_>, task: &Task) -> Result<(), AwsError> {
+/// Asks EC2 to cancel a task that is proven to be ours.
+async fn end_at_ec2(step: &StepContext<'_>, task: &Task) -> Result<(), AwsError> {
     match task.kind {
         TaskKind::ImportSnapshot | TaskKind::ImportImage => {
             let reason = "cancelled by amiwright";
@@ -68,7 +70,18 @@ pub(super) async fn end_at_ec2(step: &StepContext<'_>, task: &Task) -> Result<()
     }
 }
 
-async fn end_task(step: &StepContext<'_>, task: &Task) -> StepOutcome {
+/// Ends a task that EC2 shows as ours. One that it does not is looked for until its silence counts.
+async fn end_task(step: &StepContext<'_>, task: &Task) -> Result<StepOutcome, Error> {
+    let Some(seen) = proven::task(step, task).await? else {
+        let is_lost = |since| step.now().duration_since(since) > VISIBILITY_GRACE;
+        if task.unseen_since.is_some_and(is_lost) {
+            return probe_task::run(*step).await;
+        }
+        return Ok(StepOutcome::Advance(Evidence::TaskPolled(None)));
+    };
+    if matches!(phase(&seen.state), Phase::Complete | Phase::Failed) {
+        return Ok(StepOutcome::Advance(Evidence::TaskPolled(Some(seen))));
+    }
     let refused = match end_at_ec2(step, task).await {
         Ok(()) => None,
         // It has ended already, or may not be cancelled: polled to its end, what it made is deleted then.
@@ -76,7 +89,7 @@ async fn end_task(step: &StepContext<'_>, task: &Task) -> StepOutcome {
             code: error.code,
             message: error.message,
         }),
-        Err(error) => return StepOutcome::Wait(retrying(&error)),
+        Err(error) => return Ok(StepOutcome::Wait(retrying(&error))),
     };
-    StepOutcome::Advance(Evidence::CancelSent(refused))
+    Ok(StepOutcome::Advance(Evidence::CancelSent(refused)))
 }

@@ -10,10 +10,11 @@ use crate::image::outcome::{Evidence, Identity, StepOutcome};
 use crate::image::plan::SIZE_GRACE;
 use crate::image::status::{BundleVersion, Status};
 use crate::image::words::WaitReason;
+use crate::limits;
 use crate::manifest::bundle::{self, BundleManifest};
 use crate::manifest::{self, Problem, sha256_hex};
 use crate::reconcile::context::{Context, Error};
-use crate::reconcile::spec::{MANIFEST_MAX, ManifestRead, Spec};
+use crate::reconcile::spec::{ManifestRead, Spec};
 use crate::reconcile::step_context::{StepContext, unreadable};
 
 /// HEAD requests under way at once. A bundle has up to about a thousand parts.
@@ -34,7 +35,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
 }
 
 async fn check(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
-    let Some((bucket, key)) = spec.bundle_location(step.status) else {
+    let Some((bucket, key)) = spec.bundle_location(step.config(), step.status) else {
         return Ok(StepOutcome::Unchanged);
     };
     if matches!(spec, Spec::Bundle)
@@ -46,7 +47,7 @@ async fn check(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
     }
     let object = step
         .aws()
-        .get_object(&bucket, &key, Which::Current, MANIFEST_MAX);
+        .get_object(&bucket, &key, Which::Current, limits::MANIFEST_BYTES);
     let Some(object) = object.await? else {
         return Ok(StepOutcome::Wait(WaitReason::BundleManifestMissing {
             bucket,
@@ -96,10 +97,15 @@ pub(crate) async fn image_manifest_beside(
         .rfind('.')
         .map_or(first.as_str(), |dot| &first[..=dot]);
     let bucket = &context.config.bucket;
-    let listed = context.aws.list_objects(bucket, prefix).await?;
-    Ok(siblings
-        .into_iter()
-        .find(|sibling| listed.iter().any(|object| object.key == *sibling)))
+    // Anybody who may upload can put any number of objects under it: only what is looked for is kept.
+    let mut found = Vec::new();
+    let listed = context.aws.each_page(bucket, prefix, |page| {
+        let keys = page.into_iter().map(|object| object.key);
+        found.extend(keys.filter(|key| siblings.contains(key)));
+        found.len() < siblings.len()
+    });
+    listed.await?;
+    Ok(siblings.into_iter().find(|it| found.contains(it)))
 }
 
 /// What keeps the parts from being registered.
@@ -238,7 +244,7 @@ pub(super) async fn let_ec2_read(
     let (bucket, key) = (&bundle.bucket, &bundle.key);
     let object = step
         .aws()
-        .get_object(bucket, key, Which::Current, MANIFEST_MAX);
+        .get_object(bucket, key, Which::Current, limits::MANIFEST_BYTES);
     let content = object.await?.and_then(|object| object.content);
     let mut keys = vec![key.clone()];
     if let Ok(manifest) = bundle::parse(&content.unwrap_or_default()) {
@@ -259,6 +265,16 @@ pub(super) async fn has_other_content(
 ) -> Result<bool, Error> {
     let current = step.aws().head_object(&bundle.bucket, &bundle.key).await?;
     Ok(current.is_some_and(|current| current.etag != bundle.etag))
+}
+
+/// Whether the bundle that the status names is not the manifest's: EC2 would register another, and its objects would be
+/// made readable for EC2.
+pub(super) fn is_other(step: &StepContext<'_>, spec: &Spec) -> bool {
+    let Some(bundle) = &step.status.build.bundle else {
+        return false;
+    };
+    let location = spec.bundle_location(step.config(), step.status);
+    location.is_none_or(|(bucket, key)| (&bundle.bucket, &bundle.key) != (&bucket, &key))
 }
 
 /// Whether another bundle is beside the manifest than the one that a status is about. One that may not be read any more

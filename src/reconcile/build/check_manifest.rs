@@ -4,8 +4,9 @@ use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::ownership::{self, TAG_VALUE_MAX};
 use crate::image::status::Status;
+use crate::limits::MANIFEST_BYTES;
 use crate::manifest::Problem;
-use crate::reconcile::spec::{MANIFEST_MAX, ManifestRead};
+use crate::reconcile::spec::ManifestRead;
 use crate::reconcile::step_context::StepContext;
 
 pub(super) fn run(step: StepContext<'_>) -> StepOutcome {
@@ -52,7 +53,7 @@ fn tag_problem(status: &Status) -> Option<Problem> {
 /// A manifest, or a bundle's, that is too large to be read.
 pub(super) fn too_large() -> Problem {
     Problem::new(format!(
-        "the manifest is too large: at most {MANIFEST_MAX} bytes are read"
+        "the manifest is too large: at most {MANIFEST_BYTES} bytes are read"
     ))
     .with_hint("a manifest is a short text: is this the image itself?")
 }

@@ -27,6 +27,15 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     }
 }
 
+/// Whether the object that the status names is not the manifest's.
+pub(super) fn is_other(step: &StepContext<'_>, spec: &Spec) -> bool {
+    let Some(object) = &step.status.build.object else {
+        return false;
+    };
+    let location = spec.object_location(&step.status.manifest);
+    location.is_some_and(|(bucket, key)| (&object.bucket, &object.key) != (&bucket, &key))
+}
+
 /// Whether the object was replaced since it was checked, so that it has to be checked again. Only asked where some
 /// time has passed.
 pub(super) async fn is_replaced(step: &StepContext<'_>) -> Result<bool, Error> {

@@ -1,27 +1,29 @@
-//! `clean-up`: what a failed or cancelled image left in AWS. Deleted is only what ownership tags or the prefix prove to
-//! be ours: AMIs and snapshots with the tags of this very attempt, those that our own import task names, and objects
-//! under the prefix that EC2 was given for this attempt.
+//! `clean-up`: what a failed or cancelled image left in AWS. Deleted is only what EC2's own record proves to be ours: AMIs
+//! and snapshots with the tags of this very attempt, those that an import task with these tags names while EC2 lists it,
+//! and objects under the prefix that EC2 was given for this attempt. What only the status names is reported, not touched.
 
 use std::collections::BTreeMap;
 
-use super::start_task;
+use super::proven;
 use crate::aws::{AwsError, Remedy};
-use crate::image::observed::MANIFEST_TAG;
+use crate::image::observed::{ObservedImage, ObservedSnapshot};
 use crate::image::outcome::{Claim, Evidence, StepOutcome};
 use crate::image::ownership;
 use crate::image::plan::{CLEAN_UP_GRACE, VISIBILITY_GRACE};
-use crate::image::status::Orphan;
-use crate::image::task::TaskKind;
+use crate::image::status::{Orphan, OrphanReason};
+use crate::image::task::{Task, TaskKind};
 use crate::image::words::{SourceKind, WaitReason};
+use crate::limits;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::{StepContext, retrying};
+use crate::reconcile::{lookup, proof};
 
 /// One thing that is left over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Leftover {
     Image(String),
     Snapshot(String),
-    /// All objects whose keys begin so, in our own bucket.
+    /// All objects whose keys begin so, in the state bucket.
     Objects(String),
 }
 
@@ -30,7 +32,7 @@ impl Leftover {
     fn name(&self, step: &StepContext<'_>) -> String {
         match self {
             Self::Image(id) | Self::Snapshot(id) => id.clone(),
-            Self::Objects(prefix) => format!("s3://{}/{prefix}*", step.config().bucket),
+            Self::Objects(prefix) => format!("s3://{}/{prefix}*", step.config().state_bucket),
         }
     }
 }
@@ -41,12 +43,13 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         Ok(found) => found,
         Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => {
             let what = "what was made for this image".to_owned();
-            let why = refused.to_string();
-            return Ok(cleaned_up(vec![Orphan { what, why }]));
+            let reason = refusal(&refused);
+            return Ok(cleaned_up(vec![Orphan { what, reason }]));
         }
         Err(error) => return Err(error),
     };
-    let found: Vec<Leftover> = found
+    let Found { ours, unproven } = found;
+    let found: Vec<Leftover> = ours
         .into_iter()
         .filter(|it| !is_orphan(&step, &it.name(&step)))
         .collect();
@@ -57,7 +60,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         return Ok(wait);
     }
     if found.is_empty() {
-        return Ok(cleaned_up(Vec::new()));
+        return Ok(without_proof(&step, unproven));
     }
     let names: Vec<String> = found.iter().map(|it| it.name(&step)).collect();
     if names
@@ -73,11 +76,43 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     }
     // Gone for us; EC2 may still show it for a moment.
     let wait = step.wait_up_to(WaitReason::DeletionNotVisible, VISIBILITY_GRACE);
-    Ok(wait.unwrap_or_else(|| cleaned_up(Vec::new())))
+    Ok(wait.unwrap_or_else(|| cleaned_up(untouched(unproven))))
 }
 
 fn cleaned_up(orphans: Vec<Orphan>) -> StepOutcome {
     StepOutcome::Advance(Evidence::CleanedUp { orphans })
+}
+
+/// Nothing is left that is proven to be ours. What is not, EC2 may still prove: its answers are eventually consistent.
+fn without_proof(step: &StepContext<'_>, unproven: Vec<String>) -> StepOutcome {
+    let Some(what) = unproven.first().cloned() else {
+        return cleaned_up(Vec::new());
+    };
+    let wait = step.wait_up_to(WaitReason::Unproven { what }, VISIBILITY_GRACE);
+    // Its task was looked for as long before.
+    let is_long = |since| step.now().duration_since(since) > VISIBILITY_GRACE;
+    let mut tasks = step.status.build.tasks.iter();
+    let is_lost = tasks.any(|task| task.unseen_since.is_some_and(is_long));
+    wait.filter(|_| !is_lost)
+        .unwrap_or_else(|| cleaned_up(untouched(unproven)))
+}
+
+/// What is reported and left as it is.
+fn untouched(ids: Vec<String>) -> Vec<Orphan> {
+    let orphan = |what| Orphan {
+        what,
+        reason: OrphanReason::Unproven,
+    };
+    let ids = sorted(ids.into_iter());
+    ids.into_iter().map(orphan).collect()
+}
+
+fn refusal(error: &AwsError) -> OrphanReason {
+    OrphanReason::Refused {
+        code: error.code.clone(),
+        message: error.message.clone(),
+        request_id: error.request_id.clone(),
+    }
 }
 
 fn is_orphan(step: &StepContext<'_>, name: &str) -> bool {
@@ -98,68 +133,137 @@ fn not_visible_yet(step: &StepContext<'_>, found: &[Leftover]) -> Option<String>
     made.next().map(|it| it.image.clone())
 }
 
-/// What is ours and still there, in the order in which it can be deleted: a snapshot or a bundle of an AMI is in use.
-async fn find(step: &StepContext<'_>) -> Result<Vec<Leftover>, Error> {
-    let images = images(step).await?;
+/// What is there of what was made for the image.
+#[derive(Default)]
+struct Found {
+    /// What is proven to be ours, in the order in which it can be deleted: a snapshot or a bundle of an AMI is in use.
+    ours: Vec<Leftover>,
+    /// The ids of what the status, or a description, names and nothing proves to be ours.
+    unproven: Vec<String>,
+}
+
+async fn find(step: &StepContext<'_>) -> Result<Found, Error> {
+    let mut found = Found::default();
+    images(step, &mut found).await?;
     // An AMI that cannot be deregistered keeps what it is made of.
-    if images.iter().any(|id| is_orphan(step, id)) {
-        return Ok(Vec::new());
+    if found
+        .ours
+        .iter()
+        .any(|it| matches!(it, Leftover::Image(id) if is_orphan(step, id)))
+    {
+        found.ours.clear();
+        return Ok(found);
     }
-    let mut found: Vec<Leftover> = images.into_iter().map(Leftover::Image).collect();
-    found.extend(snapshots(step).await?);
-    found.extend(bundle(step).await?);
+    snapshots(step, &mut found).await?;
+    found.ours.extend(bundle(step).await?);
     Ok(found)
 }
 
-async fn images(step: &StepContext<'_>) -> Result<Vec<String>, Error> {
-    let (aws, tags) = (step.aws(), ownership::creation_tags(step.status));
-    let (filter, uri) = owned(step);
-    let mut found = aws.find_images(&filter, &uri).await?;
-    found.retain(|image| ownership::has_tags(&image.tags, &tags));
-    // An import that was cancelled has not been tagged; the task that names its AMI was started by us.
-    let tasks = step.status.build.tasks.iter();
-    let imported: Vec<String> = tasks
-        .filter(|task| task.kind == TaskKind::ImportImage)
-        .filter_map(|task| task.image.clone())
-        .collect();
-    if !imported.is_empty() {
-        let imported = aws.find_images("image-id", &imported).await?;
-        let untagged = imported
-            .iter()
-            .filter(|image| !ownership::has_tags(&image.tags, &tags));
-        tag(step, &tags, untagged.map(|image| image.id.clone())).await?;
-        found.extend(imported);
+async fn images(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> {
+    let tags = ownership::creation_tags(step.status);
+    let is_tagged = |image: &ObservedImage| ownership::has_tags(&image.tags, &tags);
+    let mut ours = lookup::tagged(step.context, step.status).await?;
+    ours.retain(is_tagged);
+    for task in imports(step, &[TaskKind::ImportImage]) {
+        let known: Vec<&String> = ours.iter().map(|image| &image.id).collect();
+        let named: Vec<String> = task.image.iter().cloned().collect();
+        let named = named.into_iter().filter(|id| !known.contains(&id));
+        let mut seen = by_id_or_name(step, task, named.collect()).await?;
+        seen.retain(|image| !is_orphan(step, &image.id) && !known.contains(&&image.id));
+        let (tagged, untagged): (Vec<_>, Vec<_>) = seen.into_iter().partition(is_tagged);
+        ours.extend(tagged);
+        if untagged.is_empty() {
+            continue;
+        }
+        let proof = proven::task(step, task).await?;
+        let is_named = |image: &ObservedImage| {
+            let named = proof.as_ref().and_then(|task| task.image.as_ref());
+            named == Some(&image.id)
+        };
+        let (proven, unproven): (Vec<_>, Vec<_>) = untagged.into_iter().partition(is_named);
+        tag(step, &tags, proven.iter().map(|image| image.id.clone())).await?;
+        ours.extend(proven);
+        found.unproven.extend(unproven.into_iter().map(|it| it.id));
     }
-    found.retain(|image| image.state != "deregistered");
-    Ok(sorted(found.into_iter().map(|image| image.id)))
+    ours.retain(|image| image.state != "deregistered");
+    let ids = sorted(ours.into_iter().map(|image| image.id));
+    found.ours.extend(ids.into_iter().map(Leftover::Image));
+    Ok(())
 }
 
-async fn snapshots(step: &StepContext<'_>) -> Result<Vec<Leftover>, Error> {
-    let (aws, tags) = (step.aws(), ownership::creation_tags(step.status));
-    let (filter, uri) = owned(step);
-    let mut found = aws.find_snapshots(&filter, &uri).await?;
-    found.retain(|snapshot| ownership::has_tags(&snapshot.tags, &tags));
-    // An import that did not end well has not been tagged; the task that names its snapshots was started by us.
-    let tasks = step.status.build.tasks.iter();
-    let imported: Vec<String> = tasks
-        .filter(|task| matches!(task.kind, TaskKind::ImportSnapshot | TaskKind::ImportImage))
-        .flat_map(|task| task.snapshots.clone())
-        .collect();
-    if !imported.is_empty() {
-        let imported = aws.find_snapshots("snapshot-id", &imported).await?;
-        let untagged = imported
-            .iter()
-            .filter(|snapshot| !ownership::has_tags(&snapshot.tags, &tags));
-        tag(step, &tags, untagged.map(|snapshot| snapshot.id.clone())).await?;
-        found.extend(imported);
+/// The AMIs with these ids. Of a task that EC2 no longer lists also the one that has its id for a name ("Import your VM
+/// as an image").
+async fn by_id_or_name(
+    step: &StepContext<'_>,
+    task: &Task,
+    ids: Vec<String>,
+) -> Result<Vec<ObservedImage>, Error> {
+    let aws = step.aws();
+    if !ids.is_empty() {
+        return Ok(aws.find_images("image-id", &ids).await?);
     }
-    let ids = sorted(found.into_iter().map(|snapshot| snapshot.id));
-    Ok(ids.into_iter().map(Leftover::Snapshot).collect())
+    if task.unseen_since.is_some() && task.image.is_none() {
+        let name = std::slice::from_ref(&task.id);
+        return Ok(aws.find_images("name", name).await?);
+    }
+    Ok(Vec::new())
 }
 
-/// The filter for what has this manifest's ownership tag.
-fn owned(step: &StepContext<'_>) -> (String, [String; 1]) {
-    (format!("tag:{MANIFEST_TAG}"), [step.status.manifest.uri()])
+async fn snapshots(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> {
+    let tags = ownership::creation_tags(step.status);
+    let is_tagged = |snapshot: &ObservedSnapshot| ownership::has_tags(&snapshot.tags, &tags);
+    let mut ours = lookup::tagged_snapshots(step.context, step.status).await?;
+    ours.retain(is_tagged);
+    for task in imports(step, &[TaskKind::ImportSnapshot, TaskKind::ImportImage]) {
+        let known: Vec<&String> = ours.iter().map(|snapshot| &snapshot.id).collect();
+        let named = task.snapshots.iter().filter(|id| !known.contains(id));
+        let mut seen = by_id_or_description(step, task, named.cloned().collect()).await?;
+        seen.retain(|snapshot| !is_orphan(step, &snapshot.id) && !known.contains(&&snapshot.id));
+        let (tagged, untagged): (Vec<_>, Vec<_>) = seen.into_iter().partition(is_tagged);
+        ours.extend(tagged);
+        if untagged.is_empty() {
+            continue;
+        }
+        let proof = proven::task(step, task).await?;
+        let is_named = |snapshot: &ObservedSnapshot| {
+            let task = proof.as_ref();
+            task.is_some_and(|task| task.snapshots.contains(&snapshot.id))
+        };
+        let (proven, unproven): (Vec<_>, Vec<_>) = untagged.into_iter().partition(is_named);
+        tag(step, &tags, proven.iter().map(|it| it.id.clone())).await?;
+        ours.extend(proven);
+        found.unproven.extend(unproven.into_iter().map(|it| it.id));
+    }
+    let ids = sorted(ours.into_iter().map(|snapshot| snapshot.id));
+    found.ours.extend(ids.into_iter().map(Leftover::Snapshot));
+    Ok(())
+}
+
+/// The snapshots with these ids. Of a task that EC2 no longer lists also those that name it ("Created by AWS-VMImport
+/// service for …").
+async fn by_id_or_description(
+    step: &StepContext<'_>,
+    task: &Task,
+    ids: Vec<String>,
+) -> Result<Vec<ObservedSnapshot>, Error> {
+    let aws = step.aws();
+    if !ids.is_empty() {
+        return Ok(aws.find_snapshots("snapshot-id", &ids).await?);
+    }
+    if task.unseen_since.is_some() && task.snapshots.is_empty() {
+        let made_by = format!("Created by AWS-VMImport service for {}", task.id);
+        return Ok(aws.find_snapshots("description", &[made_by]).await?);
+    }
+    Ok(Vec::new())
+}
+
+/// The tasks of these kinds. What they made has no tags yet if it did not end well.
+fn imports<'a>(
+    step: &StepContext<'a>,
+    kinds: &'a [TaskKind],
+) -> impl Iterator<Item = &'a Task> + use<'a> {
+    let tasks = step.status.build.tasks.iter();
+    tasks.filter(|task| kinds.contains(&task.kind))
 }
 
 fn sorted(ids: impl Iterator<Item = String>) -> Vec<String> {
@@ -186,9 +290,12 @@ async fn bundle(step: &StepContext<'_>) -> Result<Option<Leftover>, Error> {
     if step.status.build.source != Some(SourceKind::Instance) {
         return Ok(None);
     }
-    let prefix = format!("{}.", start_task::bundle_prefix(step));
+    let prefix = format!("{}.", proof::bundle_prefix(step.status));
     let bucket = &step.config().state_bucket;
-    let objects = step.aws().list_objects(bucket, &prefix).await?;
+    let objects = step
+        .aws()
+        .list_objects(bucket, &prefix, limits::BUNDLE_OBJECTS)
+        .await?;
     Ok((!objects.is_empty()).then_some(Leftover::Objects(prefix)))
 }
 
@@ -198,7 +305,10 @@ async fn delete(step: &StepContext<'_>, leftover: &Leftover) -> Result<(), AwsEr
         Leftover::Snapshot(id) => absent_is_fine(step.aws().delete_snapshot(id).await),
         Leftover::Objects(prefix) => {
             let bucket = &step.config().state_bucket;
-            for object in step.aws().list_objects(bucket, prefix).await? {
+            let objects = step
+                .aws()
+                .list_objects(bucket, prefix, limits::BUNDLE_OBJECTS);
+            for object in objects.await? {
                 step.aws().delete_object(bucket, &object.key).await?;
             }
             Ok(())
@@ -235,14 +345,14 @@ fn not_deleted(step: &StepContext<'_>, leftovers: &[Leftover], error: &AwsError)
         return StepOutcome::Wait(reason);
     }
     let what = refused.name(step);
-    let keeps = format!("kept, because {what} could not be deleted and may need it");
-    let why = error.to_string();
-    let mut orphans = vec![Orphan { what, why }];
+    let needed = OrphanReason::NeededBy { by: what.clone() };
+    let reason = refusal(error);
+    let mut orphans = vec![Orphan { what, reason }];
     // An AMI that cannot be deregistered keeps what it is made of: that is not deleted either, and must not be told so.
     if matches!(refused, Leftover::Image(_)) {
         orphans.extend(untried.iter().map(|kept| Orphan {
             what: kept.name(step),
-            why: keeps.clone(),
+            reason: needed.clone(),
         }));
     }
     StepOutcome::Advance(Evidence::NotDeleted(orphans))

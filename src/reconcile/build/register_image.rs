@@ -1,15 +1,15 @@
 //! `register-image`: look, create, and look again where the answer leaves a doubt.
 
-use super::check_bundle;
+use super::{check_bundle, proven, source_owners};
 use crate::aws::{AwsError, Registered, Remedy};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
 use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
 use crate::image::status::RegionStatus;
-use crate::image::words::WaitReason;
+use crate::image::words::{SourceKind, WaitReason};
 use crate::reconcile::context::Error;
 use crate::reconcile::lookup;
-use crate::reconcile::spec::ManifestRead;
+use crate::reconcile::spec::{ManifestRead, Spec};
 use crate::reconcile::step_context::{StepContext, retrying};
 
 pub(super) const ACTION: &str = "RegisterImage";
@@ -26,10 +26,33 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         return Ok(outcome);
     }
     match step.manifest {
-        ManifestRead::Spec(spec) if !replaced => create(&step, &spec.registered(step.status)).await,
+        ManifestRead::Spec(spec) if !replaced && !check_bundle::is_other(&step, spec) => {
+            if let Some(outcome) = source_owners::check(&step, spec).await? {
+                return Ok(outcome);
+            }
+            register(&step, spec).await
+        }
         ManifestRead::Invalid(problems) if !replaced => Ok(StepOutcome::Reject(problems.clone())),
         _ => Ok(manifest_gone(&step)),
     }
+}
+
+/// Registers what is proven to be ours, or is the manifest's own source: not what the status names.
+async fn register(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
+    if spec.source_kind() != SourceKind::Disk {
+        return create(step, &spec.registered(step.status, None)).await;
+    }
+    if let Some(snapshot) = proven::imported_snapshot(step).await? {
+        return create(step, &spec.registered(step.status, Some(&snapshot))).await;
+    }
+    let last = step.status.build.tasks.last();
+    let what = last.map_or_else(String::new, |task| {
+        let snapshot = task.snapshots.first();
+        snapshot.unwrap_or(&task.id).clone()
+    });
+    let failure = failures::unproven(&what);
+    let wait = step.wait_up_to(WaitReason::Unproven { what }, VISIBILITY_GRACE);
+    Ok(wait.unwrap_or(StepOutcome::Fail(failure)))
 }
 
 /// The manifest or its bundle is gone, and no AMI can be seen. One may still come into sight: an answer may have been

@@ -7,9 +7,7 @@ mod image;
 mod import;
 mod request;
 
-pub(super) use bundle_instance::prefix as bundle_prefix;
-
-use super::check_object;
+use super::{check_object, source_owners};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::ownership::Lookup;
@@ -33,7 +31,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(outcome) = already_there(&step).await? {
         return Ok(outcome);
     }
-    if check_object::is_replaced(&step).await? {
+    if check_object::is_other(&step, spec) || check_object::is_replaced(&step).await? {
         // An attempt whose answer was lost may have begun with the object that was there before.
         let found = adopt(&step).await?;
         return Ok(found.unwrap_or(StepOutcome::Advance(Evidence::ObjectReplaced)));
@@ -43,7 +41,14 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
 
 async fn start(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
     match spec.source() {
-        Some(Source::Disk(disk)) => import::disk(step, spec, disk).await,
+        Some(Source::Disk(disk)) => {
+            // Its other volumes may be somebody else's, which is better said before hours of importing than after.
+            if let Some(outcome) = source_owners::check(step, spec).await? {
+                let found = adopt(step).await?;
+                return Ok(found.unwrap_or(outcome));
+            }
+            import::disk(step, spec, disk).await
+        }
         Some(Source::Vm(vm)) => import::vm(step, spec, vm).await,
         Some(Source::Instance(instance)) => bundle_instance::start(step, &instance.id).await,
         Some(Source::Stored(_)) => image::restore(step, spec).await,

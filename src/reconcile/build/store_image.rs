@@ -1,10 +1,13 @@
 //! `store-image`: the AMI is available, and is kept in S3, too. CreateStoreImageTask has neither a client token nor
 //! anything else by which EC2 would recognise a repetition: that it is about to be sent is claimed first.
 
+use super::proven;
 use crate::aws::{AwsError, Remedy};
+use crate::image::message::failures;
 use crate::image::observed::ObservedTask;
 use crate::image::outcome::{Claim, Evidence, Origin, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::status::Failure;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
 use crate::reconcile::context::Error;
@@ -18,6 +21,10 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         return Ok(StepOutcome::Unchanged);
     };
     let id = &region.image;
+    // The bucket comes from the status, and the stack's owner may have closed it meanwhile.
+    if !step.config().guardrails.store_buckets.allows(&store.bucket) {
+        return Ok(StepOutcome::Fail(not_allowed(&store.bucket, id)));
+    }
     if step.claimed {
         return Ok(ask(&step, &store.bucket, id).await);
     }
@@ -32,6 +39,11 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
             image,
             asked_at,
         }));
+    }
+    if !proven::has_image(&step, id).await? {
+        let what = id.clone();
+        let wait = step.wait_up_to(WaitReason::Unproven { what }, VISIBILITY_GRACE);
+        return Ok(wait.unwrap_or_else(|| StepOutcome::Fail(failures::unproven(id))));
     }
     Ok(StepOutcome::Claim(Claim::Store))
 }
@@ -55,6 +67,16 @@ async fn ask(step: &StepContext<'_>, bucket: &str, id: &str) -> StepOutcome {
         Err(error) if error.remedy == Remedy::Never => refused(error),
         Err(error) => StepOutcome::Wait(retrying(&error)),
     }
+}
+
+fn not_allowed(bucket: &str, id: &str) -> Failure {
+    let action = ACTION.to_owned();
+    let message = format!(
+        "the bucket {bucket} is not among those that AMIs are stored in: the stack's owner adds arn:aws:s3:::{bucket} to \
+         the parameter StoreBuckets"
+    );
+    let doing = format!("storing the AMI {id}");
+    Failure::new(FailureKind::RequestRefused { action }, doing, message)
 }
 
 fn refused(error: AwsError) -> StepOutcome {

@@ -1,11 +1,16 @@
-//! `tag-imported`: ImportSnapshot and ImportImage tag their task, not what it makes.
+//! `tag-imported`: ImportSnapshot and ImportImage tag their task, not what it makes. Tagged is what EC2's task with our
+//! tags names now, never what the status does.
 
+use super::proven;
 use crate::aws::Remedy;
-use crate::image::outcome::{Evidence, StepOutcome};
+use crate::image::message::failures;
+use crate::image::outcome::{Evidence, Imported, StepOutcome};
 use crate::image::ownership;
 use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::words::FailureKind;
+use crate::image::task::{Task, TaskKind};
+use crate::image::words::{FailureKind, WaitReason};
 use crate::reconcile::context::Error;
+use crate::reconcile::lookup;
 use crate::reconcile::spec::ManifestRead;
 use crate::reconcile::step_context::{StepContext, failure, retrying};
 
@@ -17,19 +22,34 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let Some(task) = status.build.tasks.last() else {
         return Ok(StepOutcome::Unchanged);
     };
-    let ids: Vec<String> = task.image.iter().chain(&task.snapshots).cloned().collect();
+    let Some(seen) = proven::task(&step, task).await? else {
+        return not_listed(&step, task).await;
+    };
+    let imported = Imported {
+        image: seen.image,
+        snapshots: seen.snapshots,
+    };
+    let ids: Vec<String> = imported
+        .image
+        .iter()
+        .chain(&imported.snapshots)
+        .cloned()
+        .collect();
+    if ids.is_empty() {
+        return Ok(StepOutcome::Fail(failures::made_nothing(task, "snapshot")));
+    }
     // What is imported is ours whatever became of the manifest: without the tags it could not be deleted.
     let mut tags = match step.manifest {
         ManifestRead::Spec(spec) => spec.tags(status),
         _ => ownership::creation_tags(status),
     };
-    if task.image.is_some()
+    if imported.image.is_some()
         && let Some(name) = &status.build.name
     {
         tags.entry(NAME_TAG.to_owned()).or_insert(name.clone());
     }
     let Err(error) = step.aws().create_tags(&ids, &tags).await else {
-        return Ok(StepOutcome::Advance(Evidence::ImportTagged));
+        return Ok(StepOutcome::Advance(Evidence::ImportTagged(imported)));
     };
     // EC2's answers are eventually consistent: what a task has just made may not be found.
     let code = error.code.as_deref().unwrap_or_default();
@@ -41,4 +61,32 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         return Ok(StepOutcome::Fail(failure(kind, error)));
     }
     Ok(StepOutcome::Wait(reason))
+}
+
+/// EC2 does not list the task as ours. What it made may have its tags already: an answer may have been lost.
+async fn not_listed(step: &StepContext<'_>, task: &Task) -> Result<StepOutcome, Error> {
+    let tags = ownership::creation_tags(step.status);
+    let mut imported = Imported::default();
+    if task.kind == TaskKind::ImportImage {
+        let images = lookup::tagged(step.context, step.status).await?;
+        let mut ours = images
+            .into_iter()
+            .filter(|image| ownership::has_tags(&image.tags, &tags));
+        if let Some(image) = ours.next() {
+            imported.snapshots = image.snapshots;
+            imported.image = Some(image.id);
+        }
+    } else {
+        let snapshots = lookup::tagged_snapshots(step.context, step.status).await?;
+        let ours = snapshots
+            .into_iter()
+            .filter(|snapshot| ownership::has_tags(&snapshot.tags, &tags));
+        imported.snapshots = ours.map(|snapshot| snapshot.id).collect();
+    }
+    if imported != Imported::default() {
+        return Ok(StepOutcome::Advance(Evidence::ImportTagged(imported)));
+    }
+    let what = task.id.clone();
+    let wait = step.wait_up_to(WaitReason::Unproven { what }, VISIBILITY_GRACE);
+    Ok(wait.unwrap_or_else(|| StepOutcome::Fail(failures::task_lost(task))))
 }

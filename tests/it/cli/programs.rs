@@ -115,6 +115,59 @@ fn an_instance_is_bundled_in_the_classic_era_and_watched() {
 }
 
 #[test]
+fn parameters_of_the_stack_are_set() {
+    let local = Local::start(&[
+        "--parameter",
+        "BucketName=drops",
+        "--parameter",
+        "NotificationEmail=",
+    ]);
+    let mut lines = local.greeting.lines();
+    let is_named = lines.any(|line| line.ends_with("s3://drops"));
+    assert!(is_named, "{}", local.greeting);
+}
+
+#[test]
+fn parameters_that_cloud_formation_would_refuse_start_nothing() {
+    for (parameters, message) in [
+        (
+            &["LogLevel=LOUD"][..],
+            "Parameters.LogLevel: `LOUD` is not allowed: AllowedValues are INFO, WARN, ERROR",
+        ),
+        (
+            &["NotificationEmail=ops"],
+            "Parameters.NotificationEmail: `ops` is not allowed: AllowedPattern is ",
+        ),
+        (
+            &["NotificationEmail=ops"],
+            "(An email address, or nothing.)",
+        ),
+        (
+            &["Loglevel=INFO"],
+            "Parameters.Loglevel: the template has no parameter of this name. Known: NotificationEmail, ",
+        ),
+        (
+            &["LogLevel=INFO", "LogLevel=WARN"],
+            "the parameter LogLevel is given twice",
+        ),
+        (&["LogLevel"], "write it as NAME=VALUE"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut local = amiwright();
+        local
+            .args(["local", "--port", "0", "--dir"])
+            .arg(directory.path());
+        for parameter in parameters {
+            local.args(["--parameter", parameter]);
+        }
+        let output = local.output().unwrap();
+        let said = text(&output.stderr);
+        assert!(!output.status.success(), "{said}");
+        assert!(said.contains(message), "{said}");
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn ctrl_c_ends_a_watch_and_says_that_the_images_continue() {
     let local = Local::start(&[]);

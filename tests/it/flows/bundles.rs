@@ -268,7 +268,8 @@ async fn a_part_that_the_replaced_bundle_does_not_have_is_not_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bundle_in_a_bucket_that_cannot_be_read_fails_and_says_so() {
-    let stack = TestStack::new().await;
+    let arn = "arn:aws:s3:::not-a-bucket";
+    let stack = TestStack::built(|builder| builder.parameter("SourceBuckets", arn)).await;
     let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: 's3://not-a-bucket/image.manifest.xml'}}\n";
     stack
         .drop_and_rest("bundles/image.image.yaml", manifest)

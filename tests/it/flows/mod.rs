@@ -4,6 +4,8 @@ mod attempts;
 mod bundles;
 mod drops;
 mod endings;
+mod forged;
+mod guardrails;
 mod identity;
 mod notices;
 mod tasks;

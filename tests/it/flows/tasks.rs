@@ -404,3 +404,24 @@ async fn two_manifests_of_one_instance_come_one_after_the_other() {
     names.sort();
     assert_eq!(names, ["one", "two"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_that_is_deleted_is_named_where_it_was() {
+    let (stack, instance) = TestStack::classic().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::BundleInstance, Duration::from_secs(60));
+    ec2.fail_next_registration(localaws::ec2::StateReason {
+        code: "Client.InvalidManifest".to_owned(),
+        message: "The bundle is broken".to_owned(),
+    });
+    let manifest = format!("name: win\nsource: {{instance: {{id: {instance}}}}}\n");
+    stack.drop_and_rest(KEY, manifest).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed", "{status:#}");
+    let bundles = format!("s3://{}/bundles/{KEY}/", stack.state_bucket);
+    let deleted = status["build"]["deleted"].as_array().unwrap();
+    let is_bundle = |it: &&Value| it.as_str().unwrap().starts_with(&bundles);
+    assert_eq!(deleted.iter().filter(is_bundle).count(), 1, "{status:#}");
+    assert_eq!(stack.state_keys("bundles/").await, [""; 0]);
+    assert_eq!(stack.count("BundleInstance"), 1);
+}

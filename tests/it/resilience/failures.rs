@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{DISK, TestStack, vmdk};
+use amiwright::limits;
 use amiwright::status_store::{self, StoreError};
 use http::StatusCode;
 use localaws::ec2::StateReason;
@@ -56,7 +57,7 @@ async fn an_ami_that_fails_later_is_told_with_its_reason() {
     let mail = stack.only_mail();
     assert!(
         mail.text
-            .contains("Client.InternalError: the snapshot is broken"),
+            .contains("Client.InternalError: \"the snapshot is broken\""),
         "{}",
         mail.text
     );
@@ -184,7 +185,7 @@ async fn an_image_whose_status_grows_too_large_fails_and_says_so() {
         .unwrap()
         .unwrap();
     let mut status = loaded.status.clone();
-    let mut length = status_store::STATUS_MAX - 96 * 1024;
+    let mut length = limits::STATUS_BYTES - 96 * 1024;
     length -= serde_json::to_vec_pretty(&status).unwrap().len();
     loop {
         // Something that no notice tells.

@@ -1,6 +1,7 @@
 //! Whatever goes wrong, and whenever: nothing is made twice, nothing is lost.
 
 mod changes;
+mod drafts;
 mod failures;
 mod faults;
 mod lost;

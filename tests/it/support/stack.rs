@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use amiwright::advance_tasks::{self, PollingHistory};
@@ -24,6 +25,8 @@ pub(crate) const BUNDLE_KEY: &str = "/amiwright/bundle-key";
 /// A long-lived key, as AWS's documentation has it.
 pub(crate) const KEY_ID: &str = "AKIDEXAMPLE";
 pub(crate) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+/// The stack's own bucket, which tests store AMIs in.
+const STORE_BUCKET: &str = "arn:aws:s3:::local-bucket";
 pub(crate) const EMAIL: &str = "ops@example.com";
 
 /// A world, its bucket, and a snapshot to make images from.
@@ -33,9 +36,24 @@ pub(crate) struct TestStack {
     pub(crate) bucket: String,
     pub(crate) state_bucket: String,
     pub(crate) snapshot: String,
+    refusals_expected: AtomicBool,
+}
+
+/// The template grants all that its functions need.
+impl Drop for TestStack {
+    fn drop(&mut self) {
+        if !std::thread::panicking() && !self.refusals_expected.load(Ordering::Relaxed) {
+            assert_eq!(self.world.iam().denials(), [], "calls were refused");
+        }
+    }
 }
 
 impl TestStack {
+    /// Lets functions be refused what their policies do not grant: it is what the test is about.
+    pub(crate) fn expect_refusals(&self) {
+        self.refusals_expected.store(true, Ordering::Relaxed);
+    }
+
     /// A world whose schedules run.
     pub(crate) async fn new() -> Self {
         Self::built(|builder| builder).await
@@ -47,6 +65,7 @@ impl TestStack {
             .template(include_str!("../../../template.yaml"))
             .parameter("NotificationEmail", EMAIL)
             .parameter("BundleKeyParameter", BUNDLE_KEY)
+            .parameter("StoreBuckets", STORE_BUCKET)
             .region(REGION)
             .epoch("2026-11-21T10:00:00Z".parse().unwrap())
             .functions(FunctionRunner::InProcess(handler()));
@@ -65,6 +84,7 @@ impl TestStack {
             bucket,
             state_bucket,
             snapshot,
+            refusals_expected: AtomicBool::new(false),
         }
     }
 
@@ -238,8 +258,27 @@ impl TestStack {
     /// The way to this world for a person's code.
     pub(crate) fn aws(&self) -> Aws {
         let world = &self.world;
-        let config = config_for(world.http_client(), world.time_source(), world.sleep());
+        // Any key but a function's or a user's is the administrator's.
+        let config = config_for(
+            "AKIDLOCAL",
+            world.http_client(),
+            world.time_source(),
+            world.sleep(),
+        );
         Aws::with_config(config)
+    }
+
+    /// The way to this world for the code of a user that was built into it.
+    pub(crate) fn aws_of(&self, user: &str) -> Aws {
+        let world = &self.world;
+        let key = world.iam().credentials(user).unwrap();
+        let (connection, time) = (world.http_client(), world.time_source());
+        Aws::with_config(config_for(
+            &key.access_key_id,
+            connection,
+            time,
+            world.sleep(),
+        ))
     }
 
     /// The configuration that the template gives its functions.
@@ -351,11 +390,12 @@ impl TestStack {
 }
 
 fn config_for(
+    access_key_id: &str,
     http_client: aws_smithy_runtime_api::client::http::SharedHttpClient,
     time_source: aws_smithy_async::time::SharedTimeSource,
     sleep: aws_smithy_async::rt::sleep::SharedAsyncSleep,
 ) -> SdkConfig {
-    let credentials = Credentials::new("AKIDLOCAL", "secret", None, None, "test");
+    let credentials = Credentials::new(access_key_id, "secret", None, None, "test");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(REGION))
@@ -396,6 +436,7 @@ async fn run(invocation: Invocation, process: Arc<Process>) -> Result<Value, Fun
     let time_source = localaws::client::time_source(invocation.clock);
     let sleep = localaws::client::sleep(invocation.clock);
     let aws = Aws::with_config(config_for(
+        &invocation.access_key_id,
         invocation.http_client.clone(),
         time_source,
         sleep,

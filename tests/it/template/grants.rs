@@ -19,10 +19,17 @@ const WITHOUT_RESOURCE: [&str; 10] = [
     "ec2:GetEbsEncryptionByDefault",
 ];
 
-fn actions(statement: &Value) -> impl Iterator<Item = &str> {
+pub(super) fn actions(statement: &Value) -> impl Iterator<Item = &str> {
     let action = &statement["Action"];
     let one = action.as_str().into_iter();
     let many = action.as_array().into_iter().flatten();
+    one.chain(many.filter_map(Value::as_str))
+}
+
+pub(super) fn resources(statement: &Value) -> impl Iterator<Item = &str> {
+    let resource = &statement["Resource"];
+    let one = resource.as_str().into_iter();
+    let many = resource.as_array().into_iter().flatten();
     one.chain(many.filter_map(Value::as_str))
 }
 
@@ -45,6 +52,11 @@ fn the_template_grants_no_more_than_is_needed() {
             let text = statement.to_string();
             assert!(statement["Sid"].is_string(), "{text}");
             assert!(!statement["Action"].to_string().contains('*'), "{text}");
+            // What is copied may be in any Region.
+            if statement["Sid"] == "SeeWhoOwnsSources" {
+                assert_eq!(statement["Action"], "ec2:DescribeImages");
+                continue;
+            }
             // Only what takes no resource may have all of them, and then its Region is pinned.
             if statement["Resource"] == "*" {
                 assert!(
@@ -69,10 +81,6 @@ fn the_template_grants_no_more_than_is_needed() {
         statement(register, "RegisterOwnedImages")["Resource"],
         "arn:aws:ec2:us-east-1::image/*"
     );
-    assert_eq!(
-        statement(register, "FinalizeImages")["Resource"],
-        "arn:aws:s3:::amiwright-statebucket/open/*"
-    );
     let publishers: Vec<_> = stack
         .functions
         .iter()
@@ -92,13 +100,77 @@ fn the_template_grants_no_more_than_is_needed() {
             .iter()
             .all(|statement| !statement["Action"].to_string().contains("ec2:"))
     );
+    let markers = json!([
+        "arn:aws:s3:::amiwright-statebucket/due/*",
+        "arn:aws:s3:::amiwright-statebucket/open/*"
+    ]);
+    for function in [register, notify] {
+        assert_eq!(statement(function, "DeleteMarkers")["Resource"], markers);
+    }
+    let manifests = ["image.*", "manifest.xml"];
+    let manifests = manifests.map(|ending| format!("arn:aws:s3:::mine/*.{ending}"));
     assert_eq!(
-        statement(notify, "DeleteMarkers")["Resource"],
-        json!([
-            "arn:aws:s3:::amiwright-statebucket/due/*",
-            "arn:aws:s3:::amiwright-statebucket/open/*"
-        ])
+        statement(notify, "SeeManifests")["Resource"],
+        json!(manifests),
+        "notify reads no disks"
     );
+}
+
+#[test]
+fn what_the_functions_know_is_written_only_conditionally() {
+    let stack = deployed(&[("BundleKeyParameter", "/amiwright/bundle-key")]);
+    let state = "arn:aws:s3:::amiwright-statebucket/";
+    let people = stack.managed_policies.iter();
+    let functions = stack.functions.iter();
+    let policies = people
+        .map(|policy| (&policy.logical_id, &policy.statements))
+        .chain(functions.map(|function| (&function.logical_id, &function.policies)));
+    let mut bound = Vec::new();
+    for (name, statements) in policies {
+        for statement in statements {
+            let changes = |action| action == "s3:PutObject" || action == "s3:DeleteObject";
+            if !actions(statement).any(changes) {
+                continue;
+            }
+            let sid = statement["Sid"].as_str().unwrap();
+            let is_bound = |key: &str| statement["Condition"]["Null"][key] == "false";
+            for place in resources(statement) {
+                let is_bound = is_bound("s3:if-match") || is_bound("s3:if-none-match");
+                let place = match place.strip_prefix(state) {
+                    Some("status/*" | "open/*") => {
+                        assert!(is_bound, "{name} {sid} {place}");
+                        bound.push(sid);
+                        continue;
+                    }
+                    Some(place) => place,
+                    None => continue,
+                };
+                let is_deletion = statement["Action"] == "s3:DeleteObject";
+                assert_eq!(is_bound, place == "due/*" && is_deletion, "{name} {sid}");
+            }
+        }
+    }
+    for sid in ["CreateState", "ReplaceState", "MarkNoticesAsSent"] {
+        assert!(bound.contains(&sid), "{bound:?}");
+    }
+}
+
+#[test]
+fn what_another_attempt_tagged_is_not_tagged_again() {
+    let stack = deployed(&[("ExistingBucketName", "mine")]);
+    for id in ["RegisterImage", "AdvanceTasks"] {
+        let condition = &statement(function(&stack, id), "TagWhatWasImported")["Condition"];
+        assert_eq!(
+            condition["StringEquals"],
+            json!({"ec2:Owner": "000000000000"})
+        );
+        let tags = ["attempt", "manifest", "sha256"].map(|tag| {
+            let (on_it, asked) = ("aws:ResourceTag/amiwright:", "aws:RequestTag/amiwright:");
+            (format!("{on_it}{tag}"), json!(format!("${{{asked}{tag}}}")))
+        });
+        let tags: serde_json::Map<_, _> = tags.into_iter().collect();
+        assert_eq!(condition["StringEqualsIfExists"], Value::Object(tags));
+    }
 }
 
 #[test]
@@ -118,10 +190,7 @@ fn the_template_touches_only_what_is_its_own() {
                     | "ec2:CreateStoreImageTask" => assert_eq!(condition["StringLike"], mine),
                     "ec2:CreateRestoreImageTask" => assert_eq!(condition["StringLike"], wanted),
                     "ec2:CopyImage" => assert_eq!(condition["StringLikeIfExists"], wanted),
-                    "ec2:CreateTags" => assert!(
-                        condition["StringEquals"]["ec2:CreateAction"].is_array()
-                            || condition["StringLike"] == wanted
-                    ),
+                    "ec2:CreateTags" => assert_eq!(condition["StringLike"], wanted),
                     _ => {}
                 }
             }
@@ -132,27 +201,30 @@ fn the_template_touches_only_what_is_its_own() {
             .policies
             .iter()
             .filter(|statement| actions(statement).any(|action| action == "s3:DeleteObject"));
-        let places: Vec<_> = deletes
-            .map(|statement| statement["Resource"].as_str().unwrap())
-            .collect();
+        let places: Vec<_> = deletes.flat_map(resources).collect();
         assert_eq!(
             places,
             [
-                "arn:aws:s3:::amiwright-statebucket/open/*",
                 "arn:aws:s3:::amiwright-statebucket/due/*",
-                "arn:aws:s3:::amiwright-statebucket/bundles/*",
-                "arn:aws:s3:::mine/ami-*.bin"
+                "arn:aws:s3:::amiwright-statebucket/open/*",
             ]
         );
     }
 }
 
+const KEY: &str = "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
 #[test]
 fn the_template_grants_what_is_named_and_nothing_else() {
     let optional = [
-        "ReadOtherBuckets",
-        "ListOtherBuckets",
-        "StoreInOtherBuckets",
+        "ReadSourceBuckets",
+        "ListSourceBuckets",
+        "StoreInStoreBuckets",
+        "ListStoreBuckets",
+        "UseKeysThroughEc2",
+        "LendKeysToVolumes",
+        "BundleInstances",
+        "CleanUpBundles",
         "ReadTheBundleKey",
         "DecryptTheBundleKey",
     ];
@@ -161,8 +233,12 @@ fn the_template_grants_what_is_named_and_nothing_else() {
         let found = find_statement(function(&stack, "AdvanceTasks"), sid);
         assert_eq!(found, None, "nothing is named");
     }
+    let readable = &statement(function(&stack, "AdvanceTasks"), "LetEc2ReadBundles")["Resource"];
+    assert_eq!(*readable, json!(["arn:aws:s3:::amiwright-bucket/*"]));
     let stack = deployed(&[
-        ("OtherBuckets", "arn:aws:s3:::disks,arn:aws:s3:::archive"),
+        ("SourceBuckets", "arn:aws:s3:::disks,arn:aws:s3:::machines"),
+        ("StoreBuckets", "arn:aws:s3:::archive,arn:aws:s3:::mine"),
+        ("KmsKeys", KEY),
         ("BundleKeyParameter", "/amiwright/bundle-key"),
         ("VmImportRole", "images-import"),
         ("NotifyStarted", "true"),
@@ -171,21 +247,44 @@ fn the_template_grants_what_is_named_and_nothing_else() {
     let resource = |sid: &str| statement(function, sid)["Resource"].clone();
     let parameter = "arn:aws:ssm:us-east-1:000000000000:parameter/amiwright/bundle-key";
     assert_eq!(
-        resource("ReadOtherBuckets"),
-        json!(["arn:aws:s3:::disks/*", "arn:aws:s3:::archive/*"])
+        resource("ReadSourceBuckets"),
+        json!(["arn:aws:s3:::disks/*", "arn:aws:s3:::machines/*"])
     );
     assert_eq!(
-        resource("ListOtherBuckets"),
-        json!(["arn:aws:s3:::disks", "arn:aws:s3:::archive"])
+        resource("ListSourceBuckets"),
+        json!(["arn:aws:s3:::disks", "arn:aws:s3:::machines"])
     );
     assert_eq!(
-        resource("StoreInOtherBuckets"),
+        resource("StoreInStoreBuckets"),
         json!([
-            "arn:aws:s3:::disks/ami-*.bin",
-            "arn:aws:s3:::archive/ami-*.bin"
+            "arn:aws:s3:::archive/ami-*.bin",
+            "arn:aws:s3:::mine/ami-*.bin"
         ])
     );
+    for sid in ["UseKeysThroughEc2", "LendKeysToVolumes"] {
+        assert_eq!(resource(sid), json!([KEY]));
+        let condition = &statement(function, sid)["Condition"];
+        assert_eq!(
+            condition["StringLike"]["kms:ViaService"],
+            "ec2.*.amazonaws.com"
+        );
+    }
+    assert_eq!(
+        statement(function, "LendKeysToVolumes")["Condition"]["Bool"],
+        json!({"kms:GrantIsForAWSResource": "true"})
+    );
     assert_eq!(resource("ReadTheBundleKey"), parameter);
+    assert_eq!(
+        resource("CleanUpBundles"),
+        "arn:aws:s3:::amiwright-statebucket/bundles/*"
+    );
+    assert_eq!(
+        resource("LetEc2ReadBundles"),
+        json!([
+            "arn:aws:s3:::amiwright-bucket/*",
+            "arn:aws:s3:::amiwright-statebucket/bundles/*"
+        ])
+    );
     assert_eq!(
         statement(function, "DecryptTheBundleKey")["Condition"],
         json!({"StringEquals": {
@@ -198,6 +297,16 @@ fn the_template_grants_what_is_named_and_nothing_else() {
         ("AMIWRIGHT_BUNDLE_KEY_PARAMETER", "/amiwright/bundle-key"),
         ("AMIWRIGHT_NOTIFY_STARTED", "true"),
         ("AMIWRIGHT_VM_IMPORT_ROLE", "images-import"),
+        (
+            "AMIWRIGHT_SOURCE_BUCKETS",
+            "arn:aws:s3:::disks,arn:aws:s3:::machines",
+        ),
+        (
+            "AMIWRIGHT_STORE_BUCKETS",
+            "arn:aws:s3:::archive,arn:aws:s3:::mine",
+        ),
+        ("AMIWRIGHT_KMS_KEYS", KEY),
+        ("AMIWRIGHT_SOURCE_OWNERS", "self"),
     ] {
         assert!(environment.contains(&variable), "{variable:?}");
     }

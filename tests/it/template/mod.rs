@@ -1,10 +1,13 @@
 //! The project's template: what is deployed is what the tests run.
 
 mod grants;
+mod people;
+mod two_stacks;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use amiwright::manifest::guardrails::PARAMETERS;
 use localaws::template::TemplateError;
 use localaws::template::stack::{Bucket, Function, Retry, Stack};
 use serde_json::{Value, json};
@@ -87,6 +90,34 @@ fn the_template_has_its_bucket_topic_and_queue() {
     assert_eq!(stack.buckets[0].name, "images");
 }
 
+/// The variables of a function that are of guardrails, or those that are not.
+fn variables(function: &Function, of_guardrails: bool) -> Vec<(&str, &str)> {
+    let mut variables = environment(function);
+    variables.retain(|(name, _)| PARAMETERS.iter().any(|it| it.variable == *name) == of_guardrails);
+    variables
+}
+
+#[test]
+fn nothing_is_open_to_manifests_by_default() {
+    let stack = deployed(&[]);
+    let closed = [
+        ("AMIWRIGHT_ALLOW_PUBLIC", "false"),
+        ("AMIWRIGHT_ALLOW_RETIRE", "false"),
+        ("AMIWRIGHT_COPY_REGIONS", ""),
+        ("AMIWRIGHT_KMS_KEYS", ""),
+        ("AMIWRIGHT_PARAMETER_PREFIX", ""),
+        ("AMIWRIGHT_SHARE_WITH", ""),
+        ("AMIWRIGHT_SOURCE_BUCKETS", ""),
+        ("AMIWRIGHT_SOURCE_OWNERS", "self"),
+        ("AMIWRIGHT_STORE_BUCKETS", ""),
+        ("AMIWRIGHT_TAG_KEYS", ""),
+    ];
+    for name in ["RegisterImage", "AdvanceTasks"] {
+        assert_eq!(variables(function(&stack, name), true), closed);
+    }
+    assert_eq!(variables(function(&stack, "Notify"), true), []);
+}
+
 #[test]
 fn the_template_has_three_functions() {
     let stack = deployed(&[]);
@@ -133,20 +164,18 @@ fn the_template_has_three_functions() {
         ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
         ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
     );
+    let environment = |name: &str| variables(function(&stack, name), false);
     assert_eq!(
-        environment(function(&stack, "RegisterImage")),
+        environment("RegisterImage"),
         [account, bucket, key, started, state, role, format, level]
     );
     assert_eq!(
-        environment(function(&stack, "AdvanceTasks")),
+        environment("AdvanceTasks"),
         [
             account, bucket, key, started, state, topic, role, format, level
         ]
     );
-    assert_eq!(
-        environment(function(&stack, "Notify")),
-        [bucket, state, topic, format, level]
-    );
+    assert_eq!(environment("Notify"), [bucket, state, topic, format, level]);
 }
 
 #[test]
@@ -224,13 +253,16 @@ fn the_template_does_not_retry_ticks() {
         Retry::default()
     );
     assert_eq!(function(&stack, "AdvanceTasks").rules[0].retry, once);
+    let tick = Retry {
+        attempts: 2,
+        ..once
+    };
     let schedules: Vec<_> = function(&stack, "AdvanceTasks")
         .schedules
         .iter()
         .map(|s| {
             (
                 s.expression.as_str(),
-                s.time_zone.as_str(),
                 s.enabled,
                 s.input.clone().unwrap(),
                 s.retry,
@@ -240,22 +272,40 @@ fn the_template_does_not_retry_ticks() {
     assert_eq!(
         schedules,
         [
-            (
-                "rate(1 minute)",
-                "UTC",
-                true,
-                json!({"task": "advance"}),
-                once
-            ),
-            (
-                "rate(15 minutes)",
-                "UTC",
-                true,
-                json!({"task": "sweep"}),
-                once
-            ),
+            ("rate(1 minute)", true, json!({"task": "advance"}), tick),
+            ("rate(15 minutes)", true, json!({"task": "sweep"}), tick),
         ]
     );
+}
+
+#[test]
+fn the_concurrency_of_register_image_is_limited_only_if_somebody_says_so() {
+    let stack = deployed(&[("RegisterImageConcurrency", "25")]);
+    let reserved = stack.functions.iter().map(|it| it.reserved_concurrency);
+    assert_eq!(reserved.collect::<Vec<_>>(), [Some(25), None, None]);
+}
+
+#[test]
+fn the_queue_of_failed_events_takes_them_from_each_rule_that_has_it() {
+    let stack = deployed(&[]);
+    let queue = Some(&stack.queues[0].arn);
+    let mut rules = Vec::new();
+    for function in &stack.functions {
+        let of_rules = function.rules.iter();
+        let of_rules = of_rules.map(|rule| (&rule.logical_id, &rule.dead_letters));
+        let schedules = function.schedules.iter();
+        let schedules = schedules.map(|it| (&it.logical_id, &it.dead_letters));
+        let with_queue = of_rules.chain(schedules);
+        let with_queue = with_queue.filter(|(_, dead_letters)| dead_letters.as_ref() == queue);
+        rules
+            .extend(with_queue.map(|(id, _)| format!("- !GetAtt {}{id}.Arn", function.logical_id)));
+    }
+    let after = TEMPLATE.split_once("aws:SourceArn:\n").unwrap().1.lines();
+    let mut allowed: Vec<&str> = after.map(str::trim).take(rules.len() + 1).collect();
+    assert_eq!(allowed.pop(), Some(""), "more rules than have the queue");
+    rules.sort();
+    allowed.sort_unstable();
+    assert_eq!(allowed, rules);
 }
 
 #[test]
@@ -265,14 +315,28 @@ fn parameters_are_checked_by_their_own_rules() {
         ("LogLevel", "LOUD", "AllowedValues are INFO, WARN"),
         ("LogRetentionDays", "2", "AllowedValues are 1, 3"),
         ("AdvanceSchedule", "rate(1 minutes)", "the unit is `minute`"),
-        ("OtherBuckets", "disks", "ARNs of buckets"),
+        ("SourceBuckets", "disks", "ARNs of buckets"),
         (
-            "OtherBuckets",
+            "StoreBuckets",
             "arn:aws:s3:::disks,archive",
             "ARNs of buckets",
         ),
+        ("StoreBuckets", "arn:aws:s3:::*", "ARNs of buckets"),
+        ("ShareWith", "12345", "Account ids of 12 digits"),
+        ("ShareWith", "123456789012,all", "Account ids of 12 digits"),
+        ("AllowPublic", "yes", "AllowedValues are true, false"),
+        ("CopyRegions", "us-east-1a", "Regions such as us-west-2"),
+        ("ParameterPrefix", "/images/", "none behind"),
+        ("AllowRetire", "1", "AllowedValues are true, false"),
+        ("SourceOwners", "*", "self, account ids"),
+        (
+            "KmsKeys",
+            "arn:aws:kms:us-east-1:111122223333:alias/images",
+            "not of aliases",
+        ),
         ("BundleKeyParameter", "bundle-key", "with a slash in front"),
         ("VmImportRole", "arn:aws:iam::1:role/x", "not its ARN"),
+        ("RegisterImageConcurrency", "0", "A whole number from 1"),
         ("NotifyStarted", "yes", "AllowedValues are true, false"),
         ("Unheard", "x", "Known: NotificationEmail, BucketName"),
     ] {

@@ -162,7 +162,7 @@ fn check_source(source: &Image, snapshots: &[Snapshot]) -> Result<(), Failure> {
         let message = "Images from AWS Marketplace cannot be copied to another AWS account.";
         return Err(refuse("InvalidRequest", message));
     }
-    if !snapshots.iter().all(Snapshot::is_readable) {
+    if !snapshots.iter().all(Snapshot::is_usable) {
         let message = "You do not have permission to access the storage of this ami";
         return Err(refuse("InvalidRequest", message));
     }
@@ -182,6 +182,7 @@ impl Copy {
             description: self.description.clone(),
             location: format!("{}/{}", ACCOUNT, self.name),
             owner_id: ACCOUNT.to_owned(),
+            owner_alias: None,
             state: ImageState::Pending,
             created_at: timeline.started_at,
             source_image_id: Some(source.id.clone()),

@@ -44,7 +44,7 @@ impl Service {
         let mut store = self.store();
         let state = store.region(region);
         let image = state
-            .image_mut(image_id, timeline.started_at)?
+            .own_image_mut(image_id, timeline.started_at)?
             .image
             .clone();
         check_image(&image)?;

@@ -20,7 +20,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     service.permit(&call.action, call.fields)?;
     let now = service.clock.now();
     let mut store = service.store();
-    let record = store.region(&call.region).image_mut(&id, now)?;
+    let record = store.region(&call.region).own_image_mut(&id, now)?;
     let image = record.seen(now);
     let attribute = Attribute::of(image, &attribute, now)?;
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
@@ -58,10 +58,8 @@ impl<'a> Attribute<'a> {
                 ));
             }
             "launchPermission" => Self::LaunchPermission,
-            // "the owner only"
             "lastLaunchedTime" => {
-                let time = image.last_launched_time.filter(|_| image.is_own());
-                Self::Made("lastLaunchedTime", time.map(date))
+                Self::Made("lastLaunchedTime", image.last_launched_time.map(date))
             }
             "deregistrationProtection" => Self::Made(
                 "deregistrationProtection",
@@ -85,12 +83,14 @@ impl<'a> Attribute<'a> {
                 xml.text("productCode", &code.id);
                 xml.text("type", &code.kind);
             }),
-            // What EC2 shows of it to others than the owner is not documented: here nothing.
             Self::LaunchPermission => {
-                let permissions = image.launch_permissions.iter().filter(|_| image.is_own());
-                xml.items("launchPermission", permissions, |xml, permission| {
-                    permission.write(xml);
-                });
+                xml.items(
+                    "launchPermission",
+                    &image.launch_permissions,
+                    |xml, permission| {
+                        permission.write(xml);
+                    },
+                );
             }
         }
     }

@@ -171,7 +171,10 @@ impl Request {
     }
 
     fn wants(&self, image: &Image, now: Timestamp) -> bool {
-        let owned = |owner: &String| owner == "self" || *owner == image.owner_id;
+        let owned = |owner: &String| match owner.as_str() {
+            "self" => image.is_own(),
+            owner => owner == image.owner_id || image.owner_alias.as_deref() == Some(owner),
+        };
         (self.owners.is_empty() || self.owners.iter().any(owned))
             && (self.executable_by.is_empty() || self.is_executable(image))
             && (!self.ids.is_empty() || self.is_listed(image, now))
@@ -218,6 +221,7 @@ fn values_of(image: &Image, name: &str) -> Vec<String> {
         "kernel-id" => maybe(&image.kernel_id),
         "manifest-location" => one(&image.location),
         "name" => one(&image.name),
+        "owner-alias" => maybe(&image.owner_alias),
         "owner-id" => one(&image.owner_id),
         "platform" => maybe(&image.platform),
         "product-code" => image
@@ -277,6 +281,7 @@ fn write(xml: &mut Xml, image: &Image, now: Timestamp) {
     xml.text("imageLocation", &image.location);
     xml.text("imageState", image.state);
     xml.text("imageOwnerId", &image.owner_id);
+    xml.optional("imageOwnerAlias", image.owner_alias.as_ref());
     xml.text("creationDate", date(image.created_at));
     xml.text("isPublic", image.is_public());
     xml.items_if_any("productCodes", &image.product_codes, |xml, code| {

@@ -8,7 +8,7 @@ use crate::ACCOUNT;
 use crate::clock::date;
 use crate::ec2::model::region::Region;
 use crate::ec2::model::service::{Call, Service};
-use crate::ec2::model::snapshot::{Snapshot, SnapshotState};
+use crate::ec2::model::snapshot::{NO_VOLUME, Snapshot, SnapshotState};
 use crate::ec2::wire::checks::check_user;
 use crate::ec2::wire::error::Failure;
 use crate::ec2::wire::page::Page;
@@ -31,9 +31,6 @@ const FILTERS: [&str; 12] = [
     "volume-size",
 ];
 
-/// What EC2 gives as the volume of a snapshot that comes from none.
-const NO_VOLUME: &str = "vol-ffffffff";
-
 pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failure> {
     let ids = call.fields.texts("SnapshotId")?;
     let owners = call.fields.texts("Owner")?;
@@ -54,15 +51,18 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let mut store = service.store();
     let region = store.region(&call.region);
     for id in &ids {
-        region.snapshot(id)?;
+        region.usable_snapshot(id)?;
     }
-    let owned = |owner: &String| owner == "self" || owner == ACCOUNT;
     let named: BTreeSet<String> = ids.into_iter().collect();
     let named = Some(&named).filter(|ids| !ids.is_empty());
     let named = named.or_else(|| filter::exact(&filters, "snapshot-id"));
     let candidates = page.candidates(&region.snapshots, named);
     let found = candidates.filter(|snapshot| {
-        snapshot.owner_id == ACCOUNT
+        let owned = |owner: &String| match owner.as_str() {
+            "self" => snapshot.owner_id == ACCOUNT,
+            owner => owner == snapshot.owner_id,
+        };
+        snapshot.is_usable()
             && (owners.is_empty() || owners.iter().any(owned))
             && filter::pass(&filters, &snapshot.tags, |name| {
                 values_of(snapshot, &progress(snapshot, region, now), name)

@@ -125,6 +125,10 @@ fn image(registration: Registration) -> Image {
 
 /// Tags the image's snapshots: all of them, or none if one has too many tags.
 fn tag_snapshots(region: &mut Region, image: &Image, more: &tags::Tags) -> Result<(), Failure> {
+    // Those that another account shares are not to be tagged.
+    if more.is_empty() {
+        return Ok(());
+    }
     let mut tagged = Vec::new();
     for id in image.snapshot_ids() {
         let mut tags = region.snapshot(id)?.tags.clone();

@@ -23,6 +23,9 @@ pub struct Image {
     pub description: Option<String>,
     /// 12 digits.
     pub owner_id: String,
+    /// Its alias, of AWS's own list.
+    #[serde(default)]
+    pub owner_alias: Option<String>,
     /// `account/name`, or `bucket/key` of the bundle's manifest.
     pub location: String,
     /// Where it is in its life.
@@ -95,6 +98,7 @@ impl Image {
             name,
             description: None,
             owner_id: ACCOUNT.to_owned(),
+            owner_alias: None,
             state: ImageState::Pending,
             state_reason: None,
             created_at: Timestamp::UNIX_EPOCH,
@@ -317,4 +321,8 @@ pub struct SeedImage {
     pub snapshot_id: String,
     /// GiB of the root volume.
     pub volume_size: u32,
+    /// The account that has it and shares it with this world's; none is this world's.
+    pub owner_id: Option<String>,
+    /// That account's alias, of AWS's own list.
+    pub owner_alias: Option<String>,
 }

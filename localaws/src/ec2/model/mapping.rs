@@ -239,7 +239,7 @@ impl EbsRequest {
         let snapshot = self
             .snapshot_id
             .as_deref()
-            .map(|id| region.snapshot(id))
+            .map(|id| region.usable_snapshot(id))
             .transpose()?;
         if let Some(snapshot) = snapshot {
             if snapshot.state != SnapshotState::Completed {

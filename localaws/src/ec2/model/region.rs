@@ -259,7 +259,9 @@ impl Region {
             request_id: request_id.to_owned(),
             stale: None,
         };
-        self.names.insert(record.place_of_name());
+        if record.image.is_own() {
+            self.names.insert(record.place_of_name());
+        }
         self.images.insert(id, record);
     }
 
@@ -328,12 +330,22 @@ impl Region {
             .collect()
     }
 
-    /// This snapshot, if this account may see it.
+    /// This snapshot, if it is this account's.
     pub(crate) fn snapshot(&self, id: &str) -> Result<&Snapshot, Failure> {
+        let snapshot = self.usable_snapshot(id)?;
+        if snapshot.owner_id != ACCOUNT {
+            let what = format!("changing or copying {id}, which another account shares");
+            return Err(Failure::NotBuilt(what));
+        }
+        Ok(snapshot)
+    }
+
+    /// This snapshot, if this account may see it and make images of it.
+    pub(crate) fn usable_snapshot(&self, id: &str) -> Result<&Snapshot, Failure> {
         check_id(id, "snap", "InvalidSnapshotID.Malformed")?;
         self.snapshots
             .get(id)
-            .filter(|snapshot| snapshot.owner_id == ACCOUNT)
+            .filter(|snapshot| snapshot.is_usable())
             .ok_or_else(|| snapshot_not_found(id))
     }
 

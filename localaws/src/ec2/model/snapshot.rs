@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::ACCOUNT;
 use crate::ec2::model::key;
 use crate::ec2::model::permission::Permission;
+/// What EC2 gives as the volume of a snapshot that comes from none.
+pub(crate) const NO_VOLUME: &str = "vol-ffffffff";
 
 /// An EBS snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +27,7 @@ pub struct Snapshot {
     pub state_message: Option<String>,
     /// In words.
     pub description: String,
-    /// 12 digits. Snapshots of other accounts are private: nobody here sees them.
+    /// 12 digits. Snapshots of other accounts are private, unless they are shared: nobody here sees them.
     pub owner_id: String,
     /// Whether it is encrypted.
     pub encrypted: bool,
@@ -50,8 +52,8 @@ impl Snapshot {
         self.encrypted && self.kms_key_id.as_ref().is_none_or(managed)
     }
 
-    /// Whether this world's account may copy it.
-    pub(crate) fn is_readable(&self) -> bool {
+    /// Whether this account may see it, copy it and make images of it.
+    pub(crate) fn is_usable(&self) -> bool {
         let permissions = &self.create_volume_permissions;
         self.owner_id == ACCOUNT
             || permissions.contains(&Permission::Everyone)
@@ -95,6 +97,8 @@ pub struct SeedSnapshot {
     pub description: String,
     /// The account that has it; none is this world's.
     pub owner_id: Option<String>,
+    /// Whether another account that has it shares it with this world's.
+    pub shared: bool,
     /// Whether it is encrypted.
     pub encrypted: bool,
     /// Marketplace product codes.
@@ -112,6 +116,7 @@ impl Default for SeedSnapshot {
             state: SnapshotState::Completed,
             description: String::new(),
             owner_id: None,
+            shared: false,
             encrypted: false,
             product_codes: Vec::new(),
             tags: BTreeMap::new(),

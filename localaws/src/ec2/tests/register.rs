@@ -242,7 +242,7 @@ async fn refuses_wrong_mappings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuses_snapshots_that_are_not_ready_or_not_ours() {
+async fn refuses_snapshots_that_are_not_ready_or_not_shared_with_us() {
     let world = World::new();
     let pending = SeedSnapshot {
         state: SnapshotState::Pending,
@@ -263,6 +263,31 @@ async fn refuses_snapshots_that_are_not_ready_or_not_ours() {
             .await;
         assert!(error.starts_with(expected), "{error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn makes_an_image_of_a_snapshot_that_another_account_shares() {
+    let world = World::new();
+    let shared = SeedSnapshot {
+        owner_id: Some("111122223333".to_owned()),
+        shared: true,
+        ..SeedSnapshot::default()
+    };
+    let id = world.ec2.seed_snapshot(REGION, shared);
+    let described = world.ok("DescribeSnapshots", "").await;
+    assert!(
+        described.contains("<ownerId>111122223333</ownerId>"),
+        "{described}"
+    );
+    let described = world.ok("DescribeSnapshots", "Owner.1=self").await;
+    assert!(!described.contains(&id), "{described}");
+    let (status, body) = world
+        .send("DeleteSnapshot", &format!("SnapshotId={id}"))
+        .await;
+    assert_eq!(status, 501, "{body}");
+    world
+        .register("web", &format!("BlockDeviceMapping.1.Ebs.SnapshotId={id}"))
+        .await;
 }
 
 #[tokio::test(start_paused = true)]

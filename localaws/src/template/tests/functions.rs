@@ -113,3 +113,22 @@ fn what_does_not_resolve_is_named_with_its_line() {
             .contains("in a circle")
     );
 }
+
+#[test]
+fn rules_of_a_functions_events_have_the_names_that_sam_gives_them() {
+    let yaml = "Transform: AWS::Serverless-2016-10-31\nResources:\n  F:\n    Type: AWS::Serverless::Function\n    \
+                Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: f}}\n    Properties:\n      Events:\n        \
+                Tick: {Type: Schedule, Properties: {Schedule: rate(1 day)}}\n        \
+                Named: {Type: EventBridgeRule, Properties: {Pattern: {source: [a]}, RuleName: mine}}\n\
+                Outputs:\n  Tick: {Value: !GetAtt FTick.Arn}\n  Named: {Value: !Sub '${FNamed} is ${FNamed.Arn}'}\n";
+    let stack = read_with(yaml, &[]).unwrap();
+    let arn = "arn:aws:events:us-east-1:000000000000:rule";
+    assert_eq!(stack.outputs["Tick"], format!("{arn}/amiwright-FTick"));
+    assert_eq!(stack.outputs["Named"], format!("mine is {arn}/mine"));
+    assert_eq!(stack.functions[0].schedules[0].arn, stack.outputs["Tick"]);
+    let error = read_with(&yaml.replace("FTick.Arn", "FTock.Arn"), &[]).unwrap_err();
+    assert!(
+        error.problem.contains("no parameter or resource `FTock`"),
+        "{error}"
+    );
+}

@@ -1,4 +1,5 @@
 mod functions;
+mod parameters;
 
 use std::collections::BTreeMap;
 
@@ -49,12 +50,15 @@ fn what_is_not_built_is_named() {
         (function("{EventInvokeConfig: {MaximumRetryAttempts: 3}}"), "from 0 to 2"),
         (function("{Policies: [AdministratorAccess]}"), "a managed policy of this stack is needed"),
         (function("{Environment: {Variables: {A: [1]}}}"), "Variables.A: a text is needed"),
-        (event("{Type: Api, Properties: {}}"), "the event type `Api` is not built here. Known: EventBridgeRule, ScheduleV2"),
+        (event("{Type: Api, Properties: {}}"), "the event type `Api` is not built here. Known: EventBridgeRule, Schedule"),
         (event("{Type: EventBridgeRule, Properties: {Pattern: {source: a}}}"), "source: it must be an object or an array"),
         (event("{Type: EventBridgeRule, Properties: {Pattern: {source: [a]}, InputPath: $.detail}}"), "InputPath: not built here"),
-        (event("{Type: ScheduleV2, Properties: {ScheduleExpression: rate(0 minutes)}}"), "schedule expression `rate(0 minutes)`"),
-        (event("{Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day), Input: '{'}}"), "not JSON"),
-        (event("{Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day), RetryPolicy: {MaximumEventAgeInSeconds: 59}}}"), "from 60 to 86400"),
+        (event("{Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day)}}"), "the event type `ScheduleV2` is not built here. Known: EventBridgeRule, Schedule"),
+        (event("{Type: Schedule, Properties: {Schedule: rate(0 minutes)}}"), "schedule expression `rate(0 minutes)`"),
+        (event("{Type: Schedule, Properties: {ScheduleExpression: rate(1 day)}}"), "ScheduleExpression: not built here. Known: DeadLetterConfig"),
+        (event("{Type: Schedule, Properties: {Schedule: rate(1 day), Enabled: true, State: ENABLED}}"), "State or Enabled, not both"),
+        (event("{Type: Schedule, Properties: {Schedule: rate(1 day), Input: '{'}}"), "not JSON"),
+        (event("{Type: Schedule, Properties: {Schedule: rate(1 day), RetryPolicy: {MaximumEventAgeInSeconds: 59}}}"), "from 60 to 86400"),
     ] {
         let error = resources(&yaml).unwrap_err().to_string();
         assert!(error.contains(message), "{yaml}: {error}");
@@ -77,31 +81,6 @@ fn what_is_not_built_is_named() {
         let error = read_with(yaml, &[]).unwrap_err().to_string();
         assert!(error.contains(message), "{yaml}: {error}");
     }
-}
-
-#[test]
-fn parameters_are_checked_by_their_own_rules() {
-    let rules = "Parameters:\n  P: {Type: Number, MinValue: 3, MaxValue: 5}\nResources: {}\nOutputs: {O: {Value: !Ref P}}";
-    assert_eq!(read_with(rules, &[("P", "4")]).unwrap().outputs["O"], "4");
-    for (value, message) in [
-        ("2", "MinValue is 3"),
-        ("6", "MaxValue is 5"),
-        ("x", "not a number"),
-    ] {
-        assert!(
-            read_with(rules, &[("P", value)])
-                .unwrap_err()
-                .problem
-                .contains(message),
-            "{value}"
-        );
-    }
-    assert!(
-        read_with(rules, &[])
-            .unwrap_err()
-            .problem
-            .contains("no default")
-    );
 }
 
 #[test]

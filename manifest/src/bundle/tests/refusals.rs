@@ -114,6 +114,12 @@ fn refuses_bad_machine_configurations() {
             "not a device",
         ),
         (
+            "sda3",
+            "§xvdal",
+            "block_device_mapping.mapping[2].device",
+            "not a device",
+        ),
+        (
             "774F4FF8",
             "§774F-4FF8",
             "productcodes.product_code[0]",

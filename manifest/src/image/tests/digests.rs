@@ -51,6 +51,7 @@ fn full() -> Value {
         "protect": true,
         "parameters": ["/images/web", "/images/all"],
         "replaces": {"previous": "deregister", "snapshots": "delete"},
+        "onDelete": "deregister",
         "store": {"bucket": "archive"}
     })
 }
@@ -286,7 +287,7 @@ fn defaults_count_as_much_written_as_left_out() {
         "register: {blockDeviceMappings: [{deviceName: /dev/xvda, ebs: {}}]}",
         "register: {blockDeviceMappings: [{deviceName: /dev/xvda, noDevice: false, ebs: {snapshotId: snap-0123456789abcdef0}}]}",
         "description:\ntags: {}\nproductCodes: []\nregions: {}\nparameters: []\naccess: {}",
-        "protect: false\naccess: {public: false, accounts: []}\nreplaces: {previous: keep, snapshots: keep}",
+        "protect: false\naccess: {public: false, accounts: []}\nreplaces: {previous: keep, snapshots: keep}\nonDelete: keep",
     ] {
         same(&plain, &with(lines));
     }

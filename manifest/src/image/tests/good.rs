@@ -40,7 +40,8 @@ fn the_full_example_passes_every_rule_except_not_built() {
             "deprecate",
             "protect",
             "parameters",
-            "replaces"
+            "replaces",
+            "onDelete"
         ]
     );
     assert!(

@@ -84,6 +84,10 @@ fn sources() {
         "bundle: {manifest: \"\"}",
         "2:29 source.bundle.manifest: the location names no object",
     );
+    from(
+        "bundle: {manifest: s3://images/disk.raw}",
+        "2:29 source.bundle.manifest: `disk.raw` is not a bundle's manifest",
+    );
     refused(
         "name: web\nsource: {vm: {object: a.ova, format: ova}}\nregister: {bootMode: uefi}\n",
         &["3:1 register: the source `vm` makes its AMI with ImportImage"],
@@ -166,12 +170,12 @@ fn devices() {
     let not = |lines: &str, expected: &[&str]| refused(&registering(lines), expected);
     for name in [
         "xvda",
+        "/dev/xvdea",
         "/dev/sdb1",
         "/dev/xvda1",
         "/dev/hda",
         "/dev/nvme0n1",
         "/dev/sd",
-        "/dev/xvdda",
         "/dev/sdB",
         "",
         "/dev/sda3",

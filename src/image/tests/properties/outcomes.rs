@@ -213,7 +213,10 @@ fn of_step(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
         Step::AwaitTask | Step::AwaitStore => {
             Evidence::TaskPolled(any_task(status, choice).filter(|_| choice.0 % 5 != 4))
         }
-        Step::TagImported => Evidence::ImportTagged,
+        Step::TagImported => {
+            let kind = status.build.tasks.last().map(|task| task.kind);
+            import_tagged(kind.unwrap_or(TaskKind::ImportSnapshot))
+        }
         Step::RegisterImage => image_registered(),
         Step::AwaitImage => {
             let image = any_image(status, choice).filter(|_| choice.0 % 5 != 4);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::request::{answered, client_token, found};
+use super::request::{answered, found};
 use crate::aws::{BundledInstance, Remedy};
 use crate::image::message::failures;
 use crate::image::observed::ObservedTask;
@@ -10,13 +10,10 @@ use crate::image::outcome::StepOutcome;
 use crate::image::status::Failure;
 use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::{FailureKind, WaitReason};
-use crate::keys;
 use crate::reconcile::context::Error;
+use crate::reconcile::proof;
 use crate::reconcile::step_context::{StepContext, failure};
 use crate::upload_policy::{self, BundleKey, POLICY_LIFE};
-
-/// Digits of the attempt's token that go into the prefix: a bundle never lies over that of another version.
-const VERSION_DIGITS: usize = 16;
 
 /// Bundles an instance, unless that has been done.
 pub(super) async fn start(step: &StepContext<'_>, instance_id: &str) -> Result<StepOutcome, Error> {
@@ -28,7 +25,7 @@ pub(super) async fn start(step: &StepContext<'_>, instance_id: &str) -> Result<S
         Err(failure) => return Ok(StepOutcome::Fail(failure)),
     };
     let bucket = &step.config().state_bucket;
-    let prefix = prefix(step);
+    let prefix = proof::bundle_prefix(step.status);
     let expires_at = step.now().checked_add(POLICY_LIFE);
     let expires_at = expires_at.unwrap_or(Timestamp::MAX);
     let policy = upload_policy::policy(bucket, &prefix, expires_at);
@@ -60,32 +57,24 @@ fn task(step: &StepContext<'_>, seen: &ObservedTask) -> Task {
     Task::started(kind, region, seen, step.now())
 }
 
-/// Where EC2 is to put the bundle; it adds `.manifest.xml` and `.part.N`.
-pub(in crate::reconcile::build) fn prefix(step: &StepContext<'_>) -> String {
-    let token = client_token(step.status);
-    let version = token.get(..VERSION_DIGITS).unwrap_or(&token);
-    keys::bundle_prefix(&step.status.manifest.key, version)
-}
-
 /// Takes over the bundle task that puts a bundle where ours belongs, or the bundle that is there already: finished
 /// tasks are listed "for only a limited time".
 pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
-    let prefix = prefix(step);
+    let prefix = proof::bundle_prefix(step.status);
     let bucket = &step.config().state_bucket;
     let mut tasks = step.aws().find_bundle_tasks_to(bucket, &prefix).await?;
     tasks.sort_by_key(|task| phase(&task.state) == Phase::Failed);
     let seen = match tasks.into_iter().next() {
         Some(task) => Some(task),
-        None => finished(step, &prefix).await?,
+        None => finished(step).await?,
     };
     Ok(seen.map(|seen| found(task(step, &seen))))
 }
 
 /// A bundle whose task is no longer listed.
-async fn finished(step: &StepContext<'_>, prefix: &str) -> Result<Option<ObservedTask>, Error> {
-    let bucket = &step.config().state_bucket;
-    let key = format!("{prefix}.manifest.xml");
-    let found = step.aws().head_object(bucket, &key).await?;
+async fn finished(step: &StepContext<'_>) -> Result<Option<ObservedTask>, Error> {
+    let (bucket, key) = proof::bundle_address(step.config(), step.status);
+    let found = step.aws().head_object(&bucket, &key).await?;
     Ok(found.map(|_| ObservedTask {
         id: "bun-unknown".to_owned(),
         state: "complete".to_owned(),

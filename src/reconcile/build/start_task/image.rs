@@ -1,15 +1,16 @@
 //! CopyImage and CreateRestoreImageTask: the AMI is there at once, and pending.
 
-use super::request::{answered, client_token, found};
+use super::request::{answered, found};
 use crate::aws::{CopiedImage, RestoredImage};
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::StepOutcome;
-use crate::image::ownership::Lookup;
+use crate::image::ownership::{self, Lookup};
 use crate::image::plan::REGISTER_GRACE;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::SourceKind;
 use crate::manifest::image::Image as SourceImage;
+use crate::reconcile::build::source_owners;
 use crate::reconcile::context::Error;
 use crate::reconcile::lookup;
 use crate::reconcile::spec::Spec;
@@ -24,12 +25,15 @@ pub(super) async fn copy(
     if let Some(outcome) = already_there(step, TaskKind::CopyImage).await? {
         return Ok(outcome);
     }
+    if let Some(outcome) = source_owners::check(step, spec).await? {
+        return Ok(outcome);
+    }
     let request = CopiedImage {
         source_id: source.id.clone(),
         source_region: source.region.clone(),
         name: step.status.build.name.clone().unwrap_or_default(),
         description: spec.description().map(str::to_owned),
-        client_token: client_token(step.status),
+        client_token: ownership::client_token(step.status),
         tags: spec.tags(step.status),
     };
     let answer = step.aws().copy_image(&request).await;

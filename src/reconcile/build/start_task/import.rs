@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::request::{answered, client_token, found};
+use super::request::{answered, found};
 use crate::aws::{ImportedDisk, Remedy};
 use crate::image::observed::ObservedTask;
 use crate::image::outcome::StepOutcome;
@@ -11,6 +11,7 @@ use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::SourceKind;
 use crate::manifest::disk_format::Expected;
 use crate::manifest::image::{Disk, Vm};
+use crate::manifest::text::ec2_description;
 use crate::reconcile::context::Error;
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
@@ -48,11 +49,11 @@ fn request(step: &StepContext<'_>, spec: &Spec, format: Expected) -> ImportedDis
         format: format.as_ec2().to_owned(),
         description: spec
             .description()
-            .map_or_else(|| status.manifest.uri(), str::to_owned),
+            .map_or_else(|| ec2_description(&status.manifest.uri()), str::to_owned),
         encrypted: None,
         kms_key_id: None,
         role_name: step.config().vm_import_role.clone(),
-        client_token: client_token(status),
+        client_token: ownership::client_token(status),
         tags: spec.tags(status),
     }
 }

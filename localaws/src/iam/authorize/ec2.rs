@@ -1,0 +1,328 @@
+//! EC2 ("Actions, resources, and condition keys for Amazon EC2", Service Authorization Reference).
+
+use std::collections::BTreeMap;
+
+use super::check::{Check, Needs, Scene};
+use super::kms;
+use crate::ec2::Facts;
+use crate::iam::context::Context;
+use crate::wire::{Request, query_fields};
+
+type Tags = BTreeMap<String, String>;
+
+/// Actions that take no resource.
+const WITHOUT_RESOURCE: [&str; 10] = [
+    "BundleInstance",
+    "CancelBundleTask",
+    "DescribeBundleTasks",
+    "DescribeImages",
+    "DescribeImportImageTasks",
+    "DescribeImportSnapshotTasks",
+    "DescribeRegions",
+    "DescribeSnapshots",
+    "DescribeStoreImageTasks",
+    "DescribeTags",
+];
+
+/// One request.
+struct Asked<'a> {
+    scene: &'a Scene<'a>,
+    region: &'a str,
+    action: &'a str,
+    fields: Vec<(String, String)>,
+}
+
+pub(super) fn needs(scene: &Scene<'_>, region: &str, action: &str, request: &Request) -> Needs {
+    let asked = Asked {
+        scene,
+        region,
+        action,
+        fields: query_fields(request),
+    };
+    let checks = match action {
+        "RegisterImage" => asked.register_image(),
+        "ImportSnapshot" => asked.import_snapshot(),
+        "ImportImage" => asked.import_image(),
+        "CopyImage" => asked.copy_image()?,
+        "CopySnapshot" => asked.copy_snapshot()?,
+        "CreateTags" => asked.create_tags(),
+        "CreateStoreImageTask" => asked.store(),
+        "CreateRestoreImageTask" => asked.restore(),
+        "CancelImportTask" => vec![asked.on("CancelImportTask", asked.get("ImportTaskId"))],
+        "DeleteSnapshot" => vec![asked.on(action, asked.get("SnapshotId"))],
+        "DeregisterImage" => asked.deregister_image(),
+        "DescribeImageAttribute" | "DisableImage" | "EnableImage" => {
+            vec![asked.on(action, asked.get("ImageId"))]
+        }
+        action if WITHOUT_RESOURCE.contains(&action) => vec![asked.everywhere(action)],
+        _ => return None,
+    };
+    Some(checks)
+}
+
+impl Asked<'_> {
+    fn get(&self, name: &str) -> &str {
+        let mut fields = self.fields.iter();
+        let found = fields.find(|(field, _)| field == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// The values of fields whose names begin and end so: members of a list.
+    fn all(&self, start: &str, end: &str) -> Vec<&str> {
+        let fields = self.fields.iter();
+        fields
+            .filter(|(field, _)| field.starts_with(start) && field.ends_with(end))
+            .map(|(_, value)| value.as_str())
+            .collect()
+    }
+
+    /// `NAME.N.Key` and `NAME.N.Value`.
+    fn tags(&self, name: &str) -> Tags {
+        let start = format!("{name}.");
+        let keys = self.fields.iter().filter_map(|(field, key)| {
+            let number = field.strip_prefix(&start)?.strip_suffix(".Key")?;
+            let value = self.get(&format!("{start}{number}.Value"));
+            Some((key.clone(), value.to_owned()))
+        });
+        keys.collect()
+    }
+
+    /// The tags of the `TagSpecification` for this resource type.
+    fn tags_for(&self, kind: &str) -> Tags {
+        let mut tags = Tags::new();
+        for (field, value) in &self.fields {
+            let specification = field.strip_suffix(".ResourceType");
+            if let Some(name) = specification.filter(|_| value == kind) {
+                tags.extend(self.tags(&format!("{name}.Tag")));
+            }
+        }
+        tags
+    }
+
+    fn check(&self, action: &str, resource: String) -> Check {
+        let action = format!("ec2:{action}");
+        Check::new(action, resource).with(Context::default().with("ec2:Region", self.region))
+    }
+
+    fn everywhere(&self, action: &str) -> Check {
+        self.check(action, "*".to_owned())
+    }
+
+    /// The ARN of an id, or of `KIND/*` for what is still to be made. Those of images and snapshots have no account.
+    fn arn(&self, region: &str, kind: &str, id: &str) -> String {
+        if kind.starts_with("import-") {
+            return self.scene.arn("ec2", region, &format!("{kind}/{id}"));
+        }
+        format!("arn:{}:ec2:{region}::{kind}/{id}", self.scene.partition)
+    }
+
+    fn context_of(&self, facts: &Facts) -> Context {
+        let volume = facts.volume.map(|id| {
+            let (partition, owner) = (self.scene.partition, &facts.owner);
+            format!("arn:{partition}:ec2:{}:{owner}:volume/{id}", self.region)
+        });
+        let context = Context::default()
+            .with("ec2:Owner", facts.owner.as_str())
+            .with_some("ec2:ParentVolume", volume)
+            .with_resource_tags("ec2", &facts.tags);
+        let keys = facts.keys.iter();
+        keys.fold(context, |context, (key, value)| context.with(key, value))
+    }
+
+    /// An action on what a call makes, with the tags that it gets.
+    fn on_new(&self, action: &str, kind: &str) -> Check {
+        self.check(action, self.arn(self.region, kind, "*"))
+            .with(Context::default().with_request_tags(&self.tags_for(kind)))
+    }
+
+    /// An action on something that is there.
+    fn on(&self, action: &str, id: &str) -> Check {
+        let facts = self.scene.ec2.facts(self.region, id);
+        let check = self.check(action, self.arn(self.region, kind_of(id), id));
+        let context = facts
+            .as_ref()
+            .map_or_else(Context::default, |facts| self.context_of(facts));
+        Check {
+            exists: facts.is_some(),
+            ..check.with(context)
+        }
+    }
+
+    /// CreateTags, which a call needs that tags what it makes ("Grant permission to tag Amazon EC2 resources during
+    /// creation", EC2 User Guide).
+    fn tagging(&self, kind: &str, create_action: &str) -> Option<Check> {
+        let tags = self.tags_for(kind);
+        let check = self.on_new("CreateTags", kind);
+        let context = Context::default().with("ec2:CreateAction", create_action);
+        (!tags.is_empty()).then(|| check.with(context))
+    }
+
+    fn register_image(&self) -> Vec<Check> {
+        let mut checks = vec![self.on_new(self.action, "image")];
+        let snapshots = self.all("BlockDeviceMapping.", ".Ebs.SnapshotId");
+        checks.extend(snapshots.into_iter().map(|id| self.on(self.action, id)));
+        checks.extend(self.tagging("image", self.action));
+        checks.extend(self.tagging("snapshot", self.action));
+        checks
+    }
+
+    fn import_snapshot(&self) -> Vec<Check> {
+        let mut checks = vec![
+            self.on_new(self.action, "import-snapshot-task"),
+            self.on_new(self.action, "snapshot"),
+        ];
+        for kind in ["import-snapshot-task", "snapshot"] {
+            checks.extend(self.tagging(kind, self.action));
+        }
+        checks
+    }
+
+    /// Snapshots are checked if they are what is imported.
+    fn import_image(&self) -> Vec<Check> {
+        let mut checks = vec![
+            self.on_new(self.action, "import-image-task"),
+            self.on_new(self.action, "image"),
+        ];
+        let snapshots = self.all("DiskContainer.", ".SnapshotId");
+        checks.extend(snapshots.into_iter().map(|id| self.on(self.action, id)));
+        for kind in ["import-image-task", "image", "snapshot"] {
+            checks.extend(self.tagging(kind, self.action));
+        }
+        checks
+    }
+
+    /// Checked against the AMI that is copied ("Starting October 28, 2024", EC2 User Guide), the copy and its snapshots.
+    fn copy_image(&self) -> Needs {
+        let (id, region) = (self.get("SourceImageId"), self.get("SourceRegion"));
+        let facts = self.scene.ec2.facts(region, id);
+        let source = self.check(self.action, self.arn(region, "image", id));
+        let owner = facts.as_ref().map(|facts| facts.owner.as_str());
+        let context = Context::default()
+            .with("ec2:ImageID", id)
+            .with_some("ec2:Owner", owner);
+        let source = Check {
+            exists: facts.is_some(),
+            ..source.with(context)
+        };
+        let mut checks = vec![
+            source,
+            self.on_new(self.action, "image"),
+            self.on_new(self.action, "snapshot"),
+        ];
+        for kind in ["image", "snapshot"] {
+            checks.extend(self.tagging(kind, self.action));
+        }
+        checks.extend(self.keys(facts.as_ref())?);
+        Some(checks)
+    }
+
+    fn copy_snapshot(&self) -> Needs {
+        let region = self.get("SourceRegion");
+        let facts = self.scene.ec2.facts(region, self.get("SourceSnapshotId"));
+        let mut checks = vec![self.on_new(self.action, "snapshot")];
+        checks.extend(self.tagging("snapshot", self.action));
+        checks.extend(self.keys(facts.as_ref())?);
+        Some(checks)
+    }
+
+    /// The KMS keys that a copy is made with: its own, and that of what is copied.
+    fn keys(&self, source: Option<&Facts>) -> Needs {
+        let asked = Some(self.get("KmsKeyId")).filter(|key| !key.is_empty());
+        let of_source = source.and_then(|facts| facts.kms_key_id.as_deref());
+        let mut checks = Vec::new();
+        for key in asked.into_iter().chain(of_source) {
+            checks.extend(kms::through_ec2(self.scene, self.region, key)?);
+        }
+        Some(checks)
+    }
+
+    fn create_tags(&self) -> Vec<Check> {
+        let tags = Context::default().with_request_tags(&self.tags("Tag"));
+        let ids = self.all("ResourceId.", "");
+        ids.into_iter()
+            .map(|id| self.on(self.action, id).with(tags.clone()))
+            .collect()
+    }
+
+    /// "You also need ec2:DeleteSnapshot" for snapshots that go with the image.
+    fn deregister_image(&self) -> Vec<Check> {
+        let id = self.get("ImageId");
+        let mut checks = vec![self.on(self.action, id)];
+        let with_snapshots = self.get("DeleteAssociatedSnapshots");
+        if with_snapshots.eq_ignore_ascii_case("true") {
+            let facts = self.scene.ec2.facts(self.region, id);
+            let snapshots = facts.map(|facts| facts.snapshots).unwrap_or_default();
+            checks.extend(snapshots.iter().map(|id| self.on("DeleteSnapshot", id)));
+        }
+        checks
+    }
+
+    /// EC2 stores an AMI with its caller's permissions. The guide lists those for storing and restoring together ("Store
+    /// and restore an AMI using S3"); which of both needs which is told from what the actions do.
+    fn store(&self) -> Vec<Check> {
+        let (id, bucket) = (self.get("ImageId"), self.get("Bucket"));
+        let mut checks = vec![self.on(self.action, id), self.everywhere("DescribeTags")];
+        let facts = self.scene.ec2.facts(self.region, id);
+        for snapshot in facts.map(|facts| facts.snapshots).unwrap_or_default() {
+            let arn = self.arn(self.region, "snapshot", &snapshot);
+            let read = [
+                "GetSnapshotBlock",
+                "ListChangedBlocks",
+                "ListSnapshotBlocks",
+            ];
+            let tags = self.scene.ec2.facts(self.region, &snapshot);
+            let tags = tags.map(|facts| facts.tags).unwrap_or_default();
+            let context = Context::default().with_resource_tags("aws", &tags);
+            checks.extend(
+                read.map(|action| Check::new(format!("ebs:{action}"), &arn).with(context.clone())),
+            );
+        }
+        let bucket = format!("arn:{}:s3:::{bucket}", self.scene.partition);
+        checks.push(Check::new("s3:ListBucket", &bucket));
+        let write = [
+            "AbortMultipartUpload",
+            "DeleteObject",
+            "PutObject",
+            "PutObjectTagging",
+        ];
+        let object = format!("{bucket}/{id}.bin");
+        checks.extend(write.map(|action| Check::new(format!("s3:{action}"), &object)));
+        checks
+    }
+
+    /// The same for restoring. Snapshots are tagged by the call that makes them, StartSnapshot of the EBS direct APIs.
+    fn restore(&self) -> Vec<Check> {
+        let mut checks = vec![
+            self.on_new(self.action, "image"),
+            self.everywhere("GetEbsEncryptionByDefault"),
+        ];
+        checks.extend(self.tagging("image", self.action));
+        checks.extend(self.tagging("snapshot", "StartSnapshot"));
+        let snapshot = self.arn(self.region, "snapshot", "*");
+        let tags = self.tags_for("snapshot");
+        let started = Context::default().with_request_tags(&tags);
+        checks.push(Check::new("ebs:StartSnapshot", &snapshot).with(started));
+        let tagged = Context::default().with_resource_tags("aws", &tags);
+        for action in ["ebs:PutSnapshotBlock", "ebs:CompleteSnapshot"] {
+            checks.push(Check::new(action, &snapshot).with(tagged.clone()));
+        }
+        let (bucket, key) = (self.get("Bucket"), self.get("ObjectKey"));
+        let bucket = format!("arn:{}:s3:::{bucket}", self.scene.partition);
+        checks.push(Check::new("s3:ListBucket", &bucket));
+        checks.push(Check::new("s3:GetObject", format!("{bucket}/{key}")));
+        checks
+    }
+}
+
+/// The resource type that an id is of.
+fn kind_of(id: &str) -> &'static str {
+    let kinds = [
+        ("ami-", "image"),
+        ("snap-", "snapshot"),
+        ("import-ami-", "import-image-task"),
+        ("import-snap-", "import-snapshot-task"),
+    ];
+    let kind = kinds.iter().find(|(prefix, _)| id.starts_with(prefix));
+    // What has no type here is not there either, and EC2 says so.
+    kind.map_or("unknown", |(_, kind)| kind)
+}

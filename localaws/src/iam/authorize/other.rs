@@ -1,0 +1,51 @@
+//! SNS and SSM ("Actions, resources, and condition keys" for both, Service Authorization Reference).
+
+use serde_json::Value;
+
+use super::check::{Check, Needs, Scene};
+use super::kms;
+use crate::iam::context::Context;
+use crate::wire::{Request, query_fields};
+
+pub(super) fn sns(action: &str, request: &Request) -> Needs {
+    let fields = query_fields(request);
+    let get = |name: &str| {
+        let found = fields.iter().find(|(field, _)| field == name);
+        found.map(|(_, value)| value.clone())
+    };
+    let resource = match action {
+        "Publish" => get("TopicArn").or_else(|| get("TargetArn"))?,
+        "GetTopicAttributes" | "ListSubscriptionsByTopic" | "Subscribe" => get("TopicArn")?,
+        "ListSubscriptions" | "ListTopics" | "Unsubscribe" => "*".to_owned(),
+        _ => return None,
+    };
+    Some(vec![Check::new(format!("sns:{action}"), resource)])
+}
+
+pub(super) fn ssm(scene: &Scene<'_>, region: &str, action: &str, request: &Request) -> Needs {
+    let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+    let asked = body["Name"].as_str().unwrap_or_default();
+    // A name may be an ARN, and end with a version.
+    let arn = scene.arn("ssm", region, "parameter");
+    let name = asked.strip_prefix(&arn).unwrap_or(asked);
+    let name = name.split(':').next().unwrap_or_default();
+    let arn = format!("{arn}/{}", name.trim_start_matches('/'));
+    match action {
+        "GetParameter" => {
+            let mut checks = vec![Check::new("ssm:GetParameter", &arn)];
+            let decrypted = body["WithDecryption"].as_bool() == Some(true);
+            let stored = asked.starts_with('/').then_some(name);
+            let stored = stored.unwrap_or_else(|| name.trim_start_matches('/'));
+            if decrypted && scene.ssm.is_secret(region, stored) {
+                checks.push(kms::through_ssm(scene, region, &arn));
+            }
+            Some(checks)
+        }
+        "PutParameter" => {
+            let overwrite = body["Overwrite"].as_bool().unwrap_or(false);
+            let context = Context::default().with("ssm:Overwrite", overwrite.to_string());
+            Some(vec![Check::new("ssm:PutParameter", arn).with(context)])
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,315 @@
+//! What a manifest asks for against what the stack's owner has opened: each problem names the parameter and what to add.
+
+use super::{Allowed, Guardrails};
+use crate::{
+    document::{Path, at},
+    findings::{Finding, Findings},
+    location::Location,
+    spec::{ImageManifest, NamedSource, OnDelete, Previous, Source},
+    text::quoted,
+};
+
+/// Reports everything that the manifest asks for and the stack does not allow.
+pub(crate) fn check(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
+    access(manifest, guardrails, findings);
+    copies(manifest, guardrails, findings);
+    parameters(manifest, guardrails, findings);
+    retiring(manifest, guardrails, findings);
+    buckets(manifest, guardrails, findings);
+    keys(manifest, guardrails, findings);
+    tags(manifest, guardrails, findings);
+}
+
+/// How the stack's owner opens it. The value is whole, so that it can be copied.
+pub(super) fn opening(parameter: &str, value: &str) -> String {
+    format!("the stack's owner adds {value} to the parameter {parameter}")
+}
+
+/// Where the limit comes from.
+pub(super) fn rule(parameter: &str) -> String {
+    format!("the stack's parameter {parameter}")
+}
+
+/// Reports a value, unless something else is wrong with it: one mistake is one problem.
+fn refuse(
+    findings: &mut Findings,
+    path: Path,
+    at_key: bool,
+    parameter: &str,
+    message: String,
+    hint: String,
+) {
+    if !findings.is_clear(&path) {
+        return;
+    }
+    let finding = Finding::new(path, message).hint(hint).rule(rule(parameter));
+    findings.add(if at_key { finding.at_key() } else { finding });
+}
+
+fn access(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
+    const PARAMETER: &str = "ShareWith";
+    let Some(access) = &manifest.publish.access else {
+        return;
+    };
+    let lists = [
+        ("accounts", &access.accounts, "accounts"),
+        ("organizations", &access.organizations, "organizations"),
+        (
+            "organizationalUnits",
+            &access.organizational_units,
+            "organizational units",
+        ),
+    ];
+    for (field, values, kind) in lists {
+        for (index, value) in values.iter().enumerate() {
+            if !guardrails.share_with.allows(value) {
+                let message = format!(
+                    "{} is not among the {kind} that this stack shares with",
+                    quoted(value)
+                );
+                let path = at!["access", field, index];
+                let hint = opening(PARAMETER, value);
+                refuse(findings, path, false, PARAMETER, message, hint);
+            }
+        }
+    }
+    if access.public == Some(true) && !guardrails.allow_public {
+        let message = "this stack makes no AMI public".to_owned();
+        let hint = "leave it out, or the stack's owner sets the parameter AllowPublic to true";
+        refuse(
+            findings,
+            at!["access", "public"],
+            false,
+            "AllowPublic",
+            message,
+            hint.to_owned(),
+        );
+    }
+}
+
+fn copies(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
+    const PARAMETER: &str = "CopyRegions";
+    for region in manifest.publish.regions.keys() {
+        if !guardrails.copy_regions.allows(region) {
+            let message = format!(
+                "{} is not among the Regions that this stack copies to",
+                quoted(region)
+            );
+            let hint = opening(PARAMETER, region);
+            refuse(
+                findings,
+                at!["regions", region],
+                true,
+                PARAMETER,
+                message,
+                hint,
+            );
+        }
+    }
+}
+
+fn parameters(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
+    const PARAMETER: &str = "ParameterPrefix";
+    for (index, name) in manifest.publish.parameters.iter().enumerate() {
+        if guardrails.allows_parameter(name) {
+            continue;
+        }
+        let (message, hint) = match &guardrails.parameter_prefix {
+            Allowed::Only(prefixes) if !prefixes.is_empty() => {
+                let prefixes: Vec<String> = prefixes.iter().map(|prefix| quoted(prefix)).collect();
+                let prefixes = prefixes.join(", ");
+                (
+                    format!(
+                        "{} is not a name below {prefixes}, where this stack sets parameters",
+                        quoted(name)
+                    ),
+                    format!(
+                        "choose a name below {prefixes}, without `.` and `..`, or the stack's owner changes the parameter {PARAMETER}"
+                    ),
+                )
+            }
+            _ => (
+                format!(
+                    "this stack sets no parameters, so it cannot set {}",
+                    quoted(name)
+                ),
+                format!(
+                    "the stack's owner sets the parameter {PARAMETER} to the path that the name is below, such as /images"
+                ),
+            ),
+        };
+        refuse(
+            findings,
+            at!["parameters", index],
+            false,
+            PARAMETER,
+            message,
+            hint,
+        );
+    }
+}
+
+fn retiring(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
+    if guardrails.allow_retire {
+        return;
+    }
+    let mut asked = Vec::new();
+    let replaces = manifest.publish.replaces.as_ref();
+    if replaces.is_some_and(|it| it.previous == Some(Previous::Deregister)) {
+        asked.push(at!["replaces", "previous"]);
+    }
+    if manifest.publish.on_delete == Some(OnDelete::Deregister) {
+        asked.push(at!["onDelete"]);
+    }
+    for path in asked {
+        let message = "this stack deregisters no AMI that is available".to_owned();
+        let hint = "write `keep`, or the stack's owner sets the parameter AllowRetire to true";
+        refuse(
+            findings,
+            path,
+            false,
+            "AllowRetire",
+            message,
+            hint.to_owned(),
+        );
+    }
+}
+
+fn buckets(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
+    let location = match &manifest.build.source {
+        Source::Disk(disk) => Some(("object", &disk.object)),
+        Source::Vm(vm) => Some(("object", &vm.object)),
+        Source::Stored(stored) => Some(("object", &stored.object)),
+        Source::Bundle(bundle) => Some(("manifest", &bundle.manifest)),
+        Source::Snapshot(_) | Source::Instance(_) | Source::Image(_) => None,
+    };
+    if let Some((field, Location::S3(address))) = location
+        && !guardrails.allows_source_bucket(&address.bucket)
+    {
+        const PARAMETER: &str = "SourceBuckets";
+        let message = format!(
+            "the bucket {} is not among those that sources are read from",
+            quoted(&address.bucket)
+        );
+        let path = at!["source", manifest.build.source.kind(), field];
+        let hint = format!(
+            "put the object beside the manifest, or {}",
+            opening(PARAMETER, &arn(&address.bucket))
+        );
+        refuse(findings, path, false, PARAMETER, message, hint);
+    }
+    if let Some(store) = &manifest.publish.store
+        && !guardrails.store_buckets.allows(&store.bucket)
+    {
+        const PARAMETER: &str = "StoreBuckets";
+        let message = format!(
+            "the bucket {} is not among those that AMIs are stored in",
+            quoted(&store.bucket)
+        );
+        let hint = opening(PARAMETER, &arn(&store.bucket));
+        refuse(
+            findings,
+            at!["store", "bucket"],
+            false,
+            PARAMETER,
+            message,
+            hint,
+        );
+    }
+}
+
+/// The ARN of a bucket, as the parameters take it. Other partitions than `aws` are for those who know theirs.
+fn arn(bucket: &str) -> String {
+    format!("arn:aws:s3:::{bucket}")
+}
+
+fn keys(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
+    const PARAMETER: &str = "KmsKeys";
+    let mut named: Vec<(Path, &String)> = Vec::new();
+    if let Source::Disk(disk) = &manifest.build.source {
+        named.extend(
+            disk.kms_key_id
+                .as_ref()
+                .map(|key| (at!["source", "disk", "kmsKeyId"], key)),
+        );
+    }
+    for (region, copy) in &manifest.publish.regions {
+        let key = copy.as_ref().and_then(|copy| copy.kms_key_id.as_ref());
+        named.extend(key.map(|key| (at!["regions", region, "kmsKeyId"], key)));
+    }
+    for (path, key) in named {
+        if guardrails.kms_keys.allows(key) {
+            continue;
+        }
+        let message = format!("{} is not among the KMS keys of this stack", quoted(key));
+        let hint = if key.contains(":key/") {
+            opening(PARAMETER, key)
+        } else {
+            // Who may change an alias decides which key it is; an id alone does not say whose the key is.
+            format!(
+                "name the key by its ARN, as the stack's owner lists it in the parameter {PARAMETER}"
+            )
+        };
+        refuse(findings, path, false, PARAMETER, message, hint);
+    }
+}
+
+fn tags(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
+    const PARAMETER: &str = "TagKeys";
+    for key in manifest.publish.tags.keys() {
+        if !guardrails.tag_keys.allows(key) {
+            let message = format!(
+                "the tag {} is not among those that this stack sets",
+                quoted(key)
+            );
+            // Lists are split at commas.
+            let hint = if key.contains(',') {
+                format!("choose one of the keys that the stack's parameter {PARAMETER} lists")
+            } else {
+                opening(PARAMETER, key)
+            };
+            refuse(findings, at!["tags", key], true, PARAMETER, message, hint);
+        }
+    }
+}
+
+/// The snapshots and the AMI that the manifest is made from.
+pub(crate) fn named_sources(manifest: &ImageManifest, findings: &Findings) -> Vec<NamedSource> {
+    let mut named: Vec<(Path, &String, Option<&String>)> = Vec::new();
+    match &manifest.build.source {
+        Source::Snapshot(snapshot) => {
+            named.push((at!["source", "snapshot", "id"], &snapshot.id, None));
+        }
+        Source::Image(image) => {
+            named.push((at!["source", "image", "id"], &image.id, Some(&image.region)));
+        }
+        _ => {}
+    }
+    let mappings = manifest.build.register.iter();
+    let mappings = mappings.flat_map(|register| register.block_device_mappings.iter().enumerate());
+    for (index, mapping) in mappings {
+        let snapshot = mapping
+            .ebs
+            .as_ref()
+            .and_then(|ebs| ebs.snapshot_id.as_ref());
+        let path = at![
+            "register",
+            "blockDeviceMappings",
+            index,
+            "ebs",
+            "snapshotId"
+        ];
+        named.extend(snapshot.map(|id| (path, id, None)));
+    }
+    let named = named.into_iter().map(|(path, id, region)| {
+        let (line, column) = findings.place(&path);
+        NamedSource {
+            id: id.clone(),
+            region: region.cloned(),
+            path: path.to_string(),
+            line,
+            column,
+        }
+    });
+    named.collect()
+}

@@ -1,0 +1,529 @@
+//! Manifests that ask for more than the stack's owner has opened.
+
+use super::*;
+use crate::guardrails::{Owner, PARAMETERS, Parameter};
+
+const ORGANIZATION: &str = "arn:aws:organizations::111122223333:organization/o-exampleorgid";
+const UNIT: &str = "arn:aws:organizations::111122223333:ou/o-exampleorgid/ou-abcd-11111111";
+const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+const OTHER_KEY: &str =
+    "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ac";
+const CLOSED: [(&str, &str); 0] = [];
+
+/// A stack with these parameters, in the bucket `images`.
+fn stack(parameters: &[(&str, &str)]) -> Guardrails {
+    let mut guardrails = Guardrails {
+        bucket: Some("images".to_owned()),
+        ..Guardrails::default()
+    };
+    for (name, value) in parameters {
+        let parameter = Parameter::named(name).unwrap();
+        parameter.set(&mut guardrails, value).unwrap();
+    }
+    guardrails
+}
+
+/// The problems of a manifest in a stack with these parameters, without what is not built.
+fn problems(text: &str, parameters: &[(&str, &str)]) -> Vec<Problem> {
+    let read = check(
+        "a.image.yaml",
+        text.as_bytes(),
+        now(),
+        &stack(parameters),
+        false,
+    );
+    read.err().unwrap_or_default()
+}
+
+#[track_caller]
+fn closed(text: &str, parameters: &[(&str, &str)], place: &str, parameter: &str, adds: &str) {
+    let found = problems(text, parameters);
+    let [problem] = found.as_slice() else {
+        panic!("{text}\n{found:#?}");
+    };
+    let (line, column) = (problem.line.unwrap(), problem.column.unwrap());
+    assert_eq!(
+        format!("{line}:{column} {}", problem.path),
+        place,
+        "{problem:#?}"
+    );
+    let hint = problem.hint.as_deref().unwrap();
+    assert!(hint.contains(parameter), "{hint}");
+    assert!(hint.contains(adds), "{hint}");
+    let rule = format!("the stack's parameter {parameter}");
+    assert_eq!(problem.rule.as_deref(), Some(rule.as_str()));
+}
+
+#[track_caller]
+fn open(text: &str, parameters: &[(&str, &str)]) {
+    assert_eq!(problems(text, parameters), [], "{text}");
+}
+
+#[test]
+fn whom_amis_are_shared_with() {
+    let accounts = with("access: {accounts: [\"123456789012\"]}");
+    let place = "3:21 access.accounts[0]";
+    for parameters in [
+        &CLOSED as &[_],
+        &[("ShareWith", "123456789013")],
+        &[("ShareWith", "012345678901,111122223333")],
+        &[("ShareWith", ORGANIZATION)],
+        &[("AllowPublic", "true")],
+        // Whose sources may be used, says nothing about who gets the AMI.
+        &[("SourceOwners", "123456789012")],
+    ] {
+        closed(
+            &accounts,
+            parameters,
+            place,
+            "ShareWith",
+            "adds 123456789012 to",
+        );
+    }
+    open(&accounts, &[("ShareWith", "111122223333,123456789012")]);
+    open(&accounts, &[("ShareWith", "111122223333, 123456789012")]);
+    open(&accounts, &[("ShareWith", "*")]);
+
+    let organization = with(&format!("access:\n  organizations: [\"{ORGANIZATION}\"]"));
+    let place = "4:19 access.organizations[0]";
+    for other in [
+        "111122223333",
+        UNIT,
+        "arn:aws:organizations::111122223333:organization/o-exampleorgie",
+        "arn:aws:organizations::111122223333:organization/o-exampleorgidd",
+        "arn:aws:organizations::111122223334:organization/o-exampleorgid",
+        "arn:aws-cn:organizations::111122223333:organization/o-exampleorgid",
+    ] {
+        closed(
+            &organization,
+            &[("ShareWith", other)],
+            place,
+            "ShareWith",
+            ORGANIZATION,
+        );
+    }
+    open(&organization, &[("ShareWith", ORGANIZATION)]);
+    open(&organization, &[("ShareWith", "*")]);
+
+    let unit = with(&format!("access:\n  organizationalUnits: [\"{UNIT}\"]"));
+    let place = "4:25 access.organizationalUnits[0]";
+    for other in [
+        ORGANIZATION,
+        "arn:aws:organizations::111122223333:ou/o-otherorgidx/ou-abcd-11111111",
+        "arn:aws:organizations::111122223333:ou/o-exampleorgid/ou-abcd-111111112",
+    ] {
+        closed(&unit, &[("ShareWith", other)], place, "ShareWith", UNIT);
+    }
+    open(&unit, &[("ShareWith", UNIT)]);
+}
+
+#[test]
+fn what_is_public() {
+    let public = with("access: {public: true}");
+    let place = "3:18 access.public";
+    for parameters in [
+        &CLOSED as &[_],
+        &[("ShareWith", "*")],
+        &[("AllowPublic", "false")],
+    ] {
+        closed(&public, parameters, place, "AllowPublic", "to true");
+    }
+    open(&public, &[("AllowPublic", "true")]);
+    open(&with("access: {public: false}"), &CLOSED);
+}
+
+#[test]
+fn where_amis_are_copied() {
+    let copies = with("regions:\n  us-west-2: {}\n  eu-central-1: {}");
+    closed(
+        &copies,
+        &[("CopyRegions", "us-west-2")],
+        "5:3 regions.eu-central-1",
+        "CopyRegions",
+        "adds eu-central-1 to",
+    );
+    let copy = with("regions:\n  us-west-2:");
+    let place = "4:3 regions.us-west-2";
+    for parameters in [
+        &CLOSED as &[_],
+        &[("CopyRegions", "us-west-1")],
+        &[("CopyRegions", "us-west-22")],
+    ] {
+        closed(&copy, parameters, place, "CopyRegions", "adds us-west-2 to");
+    }
+    open(&copies, &[("CopyRegions", "eu-central-1,us-west-2")]);
+}
+
+#[test]
+fn which_parameters_are_set() {
+    let setting = |name: &str| with(&format!("parameters: [{name}]"));
+    let under = [("ParameterPrefix", "/images")];
+    for name in ["/images/web", "/images/web/latest", "/images/..web"] {
+        open(&setting(name), &under);
+        closed(
+            &setting(name),
+            &CLOSED,
+            "3:14 parameters[0]",
+            "ParameterPrefix",
+            "sets the parameter",
+        );
+    }
+    for name in [
+        "/images",
+        "images",
+        "/images-evil/web",
+        "/imagesweb",
+        "/other/images/web",
+        "/Images/web",
+        "/images/../prod/ami",
+        "/images/..",
+        "/images/./web",
+        "/images/web/..",
+    ] {
+        closed(
+            &setting(name),
+            &under,
+            "3:14 parameters[0]",
+            "ParameterPrefix",
+            "a name below `/images`",
+        );
+    }
+    // One mistake is one problem.
+    refused(&setting("/images//web"), &["3:14 parameters[0]: "]);
+    assert_eq!(problems(&setting("/images//web"), &under).len(), 1);
+}
+
+#[test]
+fn what_is_deregistered() {
+    let previous = with("replaces: {previous: deregister, snapshots: delete}");
+    let deleted = with("onDelete: deregister");
+    for (text, place) in [
+        (&previous, "3:22 replaces.previous"),
+        (&deleted, "3:11 onDelete"),
+    ] {
+        closed(text, &CLOSED, place, "AllowRetire", "to true");
+        closed(
+            text,
+            &[("AllowRetire", "false")],
+            place,
+            "AllowRetire",
+            "to true",
+        );
+        open(text, &[("AllowRetire", "true")]);
+    }
+    open(&with("replaces: {previous: keep}\nonDelete: keep"), &CLOSED);
+}
+
+#[test]
+fn where_sources_are_read_from() {
+    let arn = "arn:aws:s3:::other-disks";
+    for source in [
+        "disk: {format: raw, object:",
+        "vm: {format: ova, object:",
+        "stored: {object:",
+        "bundle: {manifest:",
+    ] {
+        let from = |location: &str| format!("name: web\nsource:\n  {source} {location}}}\n");
+        let foreign = from("s3://other-disks/a/b.manifest.xml");
+        let kind = source.split(':').next().unwrap();
+        let field = if kind == "bundle" {
+            "manifest"
+        } else {
+            "object"
+        };
+        let place = format!("3:{} source.{kind}.{field}", source.len() + 4);
+        for parameters in [
+            &CLOSED as &[_],
+            &[("SourceBuckets", "arn:aws:s3:::other-disk")],
+            &[("SourceBuckets", "arn:aws:s3:::other-disks2")],
+            // Storing is not reading.
+            &[("StoreBuckets", arn)],
+        ] {
+            closed(&foreign, parameters, &place, "SourceBuckets", arn);
+        }
+        open(&foreign, &[("SourceBuckets", arn)]);
+        // What is beside the manifest can always be read, however it is named.
+        open(&from("s3://images/a/b.manifest.xml"), &CLOSED);
+        open(&from("a/b.manifest.xml"), &CLOSED);
+    }
+}
+
+#[test]
+fn where_amis_are_stored() {
+    for bucket in ["image-archive", "images"] {
+        let arn = format!("arn:aws:s3:::{bucket}");
+        let stored = with(&format!("store: {{bucket: {bucket}}}"));
+        let place = "3:17 store.bucket";
+        for parameters in [
+            &CLOSED as &[_],
+            &[("StoreBuckets", "arn:aws:s3:::image-archive2")],
+            &[("StoreBuckets", "arn:aws:s3:::image")],
+            &[("SourceBuckets", &arn)],
+        ] {
+            closed(&stored, parameters, place, "StoreBuckets", &arn);
+        }
+        open(&stored, &[("StoreBuckets", &arn)]);
+    }
+}
+
+#[test]
+fn which_keys_encrypt() {
+    let disk = |key: &str| {
+        format!(
+            "name: web\nsource:\n  disk: {{object: a.raw, format: raw, encrypted: true, kmsKeyId: \"{key}\"}}\n"
+        )
+    };
+    let place = "3:65 source.disk.kmsKeyId";
+    closed(&disk(KEY), &CLOSED, place, "KmsKeys", KEY);
+    closed(&disk(KEY), &[("KmsKeys", OTHER_KEY)], place, "KmsKeys", KEY);
+    open(&disk(KEY), &[("KmsKeys", &format!("{OTHER_KEY},{KEY}"))]);
+    // Whoever may change an alias decides which key it is.
+    for name in [
+        "alias/images",
+        "1234abcd-12ab-34cd-56ef-1234567890ab",
+        "arn:aws:kms:us-east-1:111122223333:alias/images",
+    ] {
+        closed(
+            &disk(name),
+            &[("KmsKeys", KEY)],
+            place,
+            "KmsKeys",
+            "by its ARN",
+        );
+    }
+
+    let copy = with(&format!("regions:\n  us-east-1: {{kmsKeyId: \"{KEY}\"}}"));
+    let regions = ("CopyRegions", "us-east-1");
+    let place = "4:25 regions.us-east-1.kmsKeyId";
+    closed(&copy, &[regions], place, "KmsKeys", KEY);
+    closed(
+        &copy,
+        &[regions, ("KmsKeys", OTHER_KEY)],
+        place,
+        "KmsKeys",
+        KEY,
+    );
+    open(&copy, &[regions, ("KmsKeys", KEY)]);
+}
+
+#[test]
+fn which_tags_are_set() {
+    let tagged = with("tags:\n  team: web\n  cost-center: \"1\"");
+    open(&tagged, &CLOSED);
+    for keys in ["team", "team,Cost-Center", "team,cost", "team,cost-center2"] {
+        closed(
+            &tagged,
+            &[("TagKeys", keys)],
+            "5:3 tags.cost-center",
+            "TagKeys",
+            "adds cost-center to",
+        );
+    }
+    open(&tagged, &[("TagKeys", "cost-center,team")]);
+    let comma = with("tags:\n  \"a,b\": web");
+    closed(
+        &comma,
+        &[("TagKeys", "a,b")],
+        "4:3 tags[\"a,b\"]",
+        "TagKeys",
+        "choose one",
+    );
+}
+
+#[test]
+fn whose_sources_are_used() {
+    let text = registering(
+        "blockDeviceMappings:\n- {deviceName: /dev/xvda, ebs: {}}\n- {deviceName: /dev/sdf, ebs: {snapshotId: snap-01234567}}",
+    );
+    let named = accepted(&text).named_sources;
+    let shown: Vec<_> = named
+        .iter()
+        .map(|it| format!("{}:{} {} {}", it.line, it.column, it.path, it.id))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "2:25 source.snapshot.id snap-0123456789abcdef0",
+            "6:46 register.blockDeviceMappings[1].ebs.snapshotId snap-01234567"
+        ]
+    );
+    let image = accepted("name: web\nsource: {image: {id: ami-01234567, region: us-west-2}}\n");
+    let [image] = image.named_sources.as_slice() else {
+        panic!("{image:#?}");
+    };
+    assert_eq!(
+        (image.line, image.region.as_deref()),
+        (2, Some("us-west-2"))
+    );
+
+    let owner = |id: &str, alias: Option<&str>| Owner {
+        id: id.to_owned(),
+        alias: alias.map(str::to_owned),
+    };
+    let refusal = |owners: &str, owner: &Owner| {
+        stack(&[("SourceOwners", owners)]).foreign_source(&named[1], owner)
+    };
+    let stranger = owner("111122223333", None);
+    for owners in ["", "self", "self,111122223334", "amazon,aws-marketplace"] {
+        let problem = refusal(owners, &stranger).unwrap();
+        assert_eq!(
+            problem.to_string(),
+            "6:46: register.blockDeviceMappings[1].ebs.snapshotId: `snap-01234567` belongs to the account \
+             `111122223333`, which is not among the owners whose AMIs and snapshots may be sources (the stack's owner \
+             adds 111122223333 to the parameter SourceOwners)"
+        );
+    }
+    assert_eq!(refusal("111122223333", &stranger), None);
+    let amazon = owner("137112412989", Some("amazon"));
+    assert!(refusal("aws-marketplace", &amazon).is_some());
+    assert_eq!(refusal("self,amazon", &amazon), None);
+    // An account cannot call itself so.
+    assert!(refusal("amazon", &owner("111122223333", Some("Amazon"))).is_some());
+}
+
+/// One mistake is one problem; what is not built is said beside what is not allowed.
+#[test]
+fn beside_other_problems() {
+    let text = with("access: {accounts: [\"12345\", \"123456789012\"]}\nonDelete: deregister");
+    let found = parse_within("a.image.yaml", text.as_bytes(), now(), &stack(&CLOSED)).unwrap_err();
+    let found: Vec<_> = found
+        .iter()
+        .map(|it| format!("{} {}", it.path, it.message))
+        .collect();
+    let expected = [
+        "access not built yet",
+        "access.accounts[0] `12345` is not an account id",
+        "access.accounts[1] `123456789012` is not among",
+        "onDelete not built yet",
+        "onDelete this stack deregisters no AMI",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
+
+#[test]
+fn without_a_stack_nothing_is_closed() {
+    let text = with(&format!(
+        "access: {{accounts: [\"123456789012\"], organizations: [\"{ORGANIZATION}\"], public: true}}\nregions: {{us-west-2: {{}}}}\nparameters: [/a]\nonDelete: deregister\nstore: {{bucket: archive}}"
+    ));
+    accepted(&text);
+    assert_eq!(problems(&text, &CLOSED).len(), 7);
+}
+
+#[test]
+fn values_of_parameters_are_read_strictly() {
+    for (name, value, expected) in [
+        (
+            "ShareWith",
+            "12345",
+            "has `12345`, which is not an account id",
+        ),
+        ("ShareWith", "123456789012,", "has an empty entry"),
+        (
+            "ShareWith",
+            "123456789012,,123456789013",
+            "has an empty entry",
+        ),
+        (
+            "ShareWith",
+            "123456789012;123456789013",
+            "which is not an account id",
+        ),
+        ("ShareWith", "all", "has `all`"),
+        (
+            "ShareWith",
+            "arn:aws:organizations::111122223333:organization/*",
+            "which is not",
+        ),
+        (
+            "AllowPublic",
+            "yes",
+            "is `yes`, which is neither true nor false",
+        ),
+        ("AllowPublic", "True", "neither true nor false"),
+        ("CopyRegions", "us-east-1a", "which is not a Region"),
+        ("CopyRegions", "*", "which is not a Region"),
+        (
+            "ParameterPrefix",
+            "images",
+            "with a slash in front and none behind",
+        ),
+        (
+            "ParameterPrefix",
+            "/images/",
+            "with a slash in front and none behind",
+        ),
+        (
+            "ParameterPrefix",
+            "/",
+            "with a slash in front and none behind",
+        ),
+        ("ParameterPrefix", "/images/*", "which is not a path"),
+        ("ParameterPrefix", "/images/../x", "which is not a path"),
+        ("ParameterPrefix", "/images,/other", "which is not a path"),
+        (
+            "ParameterPrefix",
+            "/aws/images",
+            "cannot start with aws or ssm",
+        ),
+        ("AllowRetire", "1", "neither true nor false"),
+        ("SourceBuckets", "disks", "which is not the ARN of a bucket"),
+        (
+            "SourceBuckets",
+            "arn:aws:s3:::disks/*",
+            "which is not the ARN of a bucket",
+        ),
+        (
+            "SourceBuckets",
+            "arn:aws:s3:::*",
+            "which is not the ARN of a bucket",
+        ),
+        (
+            "StoreBuckets",
+            "arn:aws:s3:us-east-1::disks",
+            "which is not the ARN of a bucket",
+        ),
+        ("SourceOwners", "*", "which is not self"),
+        ("SourceOwners", "Amazon", "which is not self"),
+        (
+            "KmsKeys",
+            "alias/images",
+            "which is not the ARN of a KMS key",
+        ),
+        (
+            "KmsKeys",
+            "arn:aws:kms:us-east-1:111122223333:alias/images",
+            "which is not the ARN",
+        ),
+        (
+            "KmsKeys",
+            "arn:aws:kms:us-east-1:111122223333:key/*",
+            "which is not the ARN",
+        ),
+        ("TagKeys", "aws:team", "which is not a tag's key"),
+        ("TagKeys", "AMIwright:manifest", "which is not a tag's key"),
+    ] {
+        let parameter = Parameter::named(name).unwrap();
+        let error = parameter
+            .set(&mut Guardrails::default(), value)
+            .unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with(&format!("the stack's parameter {name} ")),
+            "{text}"
+        );
+        assert!(text.contains(expected), "{value}: {text}");
+    }
+}
+
+/// An empty value is what the template's defaults come to.
+#[test]
+fn empty_values_close_everything() {
+    let mut guardrails = Guardrails::open();
+    for parameter in PARAMETERS {
+        parameter.set(&mut guardrails, "").unwrap();
+    }
+    assert_eq!(guardrails, Guardrails::default());
+}

@@ -1,0 +1,87 @@
+//! What a status must be beyond its shape: ids in EC2's form, words of one line, names of a length that EC2 takes. One id
+//! that EC2 refuses would fail the call for all images that are polled with it.
+
+use std::collections::BTreeMap;
+
+use super::records::{ManifestVersion, RegionStatus};
+use crate::image::task::{Task, TaskKind};
+
+/// Longest AMI name, in characters (RegisterImage, Name).
+const NAME_MAX: usize = 128;
+
+/// Longest word: a digest, an `ETag`, a version id (1024 bytes at most, S3 User Guide), a Region.
+const WORD_MAX: usize = 1024;
+
+/// Longest part of an id after its prefix. EC2's have 8 or 17 digits.
+const ID_MAX: usize = 40;
+
+/// What is wrong with the manifest's version.
+pub(super) fn manifest(manifest: &ManifestVersion) -> Result<(), String> {
+    word("manifest.etag", &manifest.etag)?;
+    word("manifest.sha256", &manifest.sha256)?;
+    for (field, value) in [
+        ("manifest.versionId", &manifest.version_id),
+        ("manifest.publishDigest", &manifest.publish_digest),
+        ("manifest.unappliedDigest", &manifest.unapplied_digest),
+    ] {
+        value.as_deref().map_or(Ok(()), |it| word(field, it))?;
+    }
+    Ok(())
+}
+
+/// What is wrong with an AMI's name.
+pub(super) fn name(name: &str) -> Result<(), String> {
+    let is_printable = name.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    if name.is_empty() || name.len() > NAME_MAX || !is_printable {
+        return Err("build.name is not the name of an AMI".to_owned());
+    }
+    Ok(())
+}
+
+/// What is wrong with a task.
+pub(super) fn task(task: &Task) -> Result<(), String> {
+    let prefix = match task.kind {
+        TaskKind::ImportSnapshot => "import-snap-",
+        TaskKind::ImportImage => "import-ami-",
+        TaskKind::BundleInstance => "bun-",
+        TaskKind::CopyImage | TaskKind::RestoreImage | TaskKind::StoreImage => "ami-",
+    };
+    id("build.tasks[].id", prefix, &task.id)?;
+    word("build.tasks[].region", &task.region)?;
+    if let Some(image) = &task.image {
+        id("build.tasks[].image", "ami-", image)?;
+    }
+    snapshots("build.tasks[].snapshots", &task.snapshots)
+}
+
+/// What is wrong with the AMIs of a version.
+pub(super) fn images(regions: &BTreeMap<String, RegionStatus>) -> Result<(), String> {
+    for (region, image) in regions {
+        word("regions", region)?;
+        id("regions.*.image", "ami-", &image.image)?;
+        snapshots("regions.*.snapshots", &image.snapshots)?;
+    }
+    Ok(())
+}
+
+fn snapshots(field: &str, ids: &[String]) -> Result<(), String> {
+    ids.iter().try_for_each(|it| id(field, "snap-", it))
+}
+
+/// An id of EC2: its prefix, letters and digits.
+fn id(field: &str, prefix: &str, value: &str) -> Result<(), String> {
+    let rest = value.strip_prefix(prefix).unwrap_or_default();
+    let is_id =
+        !rest.is_empty() && rest.len() <= ID_MAX && rest.chars().all(|c| c.is_ascii_alphanumeric());
+    is_id
+        .then_some(())
+        .ok_or_else(|| format!("{field} is not an id that begins with {prefix}"))
+}
+
+/// One word of printable ASCII.
+pub(super) fn word(field: &str, value: &str) -> Result<(), String> {
+    let is_word = value.len() <= WORD_MAX && value.chars().all(|c| c.is_ascii_graphic());
+    is_word
+        .then_some(())
+        .ok_or_else(|| format!("{field} is not one word of at most {WORD_MAX} characters"))
+}

@@ -1,0 +1,53 @@
+//! How much of what others wrote is read and held, in one place: a function has 128 or 256 MiB (`template.yaml`), and
+//! what is in the buckets may be of any size. [`crate::manifest::limits`] has the limits of what a manifest holds.
+//!
+//! `benches/limits.py` measures the memory of each function at these limits.
+
+use crate::manifest::disk_format::{HEAD_BYTES, TAIL_BYTES};
+use crate::manifest::limits;
+
+/// Bytes of the largest manifest that is read, of either kind: see [`limits::MANIFEST_BYTES`].
+pub const MANIFEST_BYTES: u64 = limits::MANIFEST_BYTES as u64;
+
+/// Bytes of the largest status that is written and read. One of a usual image has some 5 kB; `notify` has 128 MiB, and a
+/// status is in it several times.
+pub const STATUS_BYTES: usize = 512 * 1024;
+
+/// Bytes of the largest open marker that is read: a first line with a digest and times, and the draft of a status.
+pub const MARKER_BYTES: u64 = STATUS_BYTES as u64 + 2048;
+
+/// Bytes of the largest resume point that is read: a time, and a key of at most 1,024 bytes ("Object key naming
+/// guidelines", S3 User Guide).
+pub const RESUME_POINT_BYTES: u64 = 2048;
+
+/// Bytes of the largest range of a disk that is read: its format is told by its beginning and its end.
+pub const RANGE_BYTES: u64 = if HEAD_BYTES > TAIL_BYTES {
+    HEAD_BYTES
+} else {
+    TAIL_BYTES
+};
+
+/// Bytes of the largest parameter that is read: SSM keeps none larger ("Managing parameter tiers", Systems Manager User
+/// Guide).
+pub const PARAMETER_BYTES: usize = 8 * 1024;
+
+/// Records of one event that are read. SQS hands over no more than 10,000 messages at once ("Using Lambda with Amazon
+/// SQS"), S3 and EventBridge send one object each. Lambda itself takes no event of more than 1 MB, or of more than 6 MB
+/// from SQS and from who waits for the answer ("Lambda quotas").
+pub const EVENT_RECORDS: usize = 10_000;
+
+/// Open markers that a tick holds, the oldest: more than one tick can look at, and some 60 MB with the longest keys.
+pub const OPEN_MARKERS: usize = 50_000;
+
+/// Objects of each kind that a sweep holds: manifests, statuses, open markers, due markers.
+pub const SWEPT_OBJECTS: usize = 40_000;
+
+/// Objects of what EC2 bundled for one image: at most 1,024 parts and a manifest, and as many again of an earlier try.
+pub const BUNDLE_OBJECTS: usize = 2_050;
+
+/// Statuses that a command lists. Who has more names the keys of those to see.
+pub const LISTED_STATUSES: usize = 100_000;
+
+/// Things of one kind that EC2 is asked to describe at once. A tick asks for 200 values of a filter, and lists the import
+/// tasks of the last days.
+pub const DESCRIBED: usize = 20_000;

@@ -1,0 +1,116 @@
+//! A status as the content of an object, and why one cannot be worked with.
+
+use super::size::{self, Unwritable};
+use crate::aws::AwsError;
+use crate::image::Status;
+use crate::image::status::{SCHEMA, Unreadable, parse};
+use crate::limits::STATUS_BYTES;
+use crate::manifest::text;
+
+/// A status that cannot be worked with.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// S3 failed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The object is not a status.
+    #[error(
+        "s3://{bucket}/{key} is not a status ({reason}): restore an earlier version of the object, or delete it to start again"
+    )]
+    Unreadable {
+        /// Bucket.
+        bucket: String,
+        /// Key of the status.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What an open marker holds cannot be worked with.
+    #[error(
+        "s3://{bucket}/{key} is not an open marker of its manifest ({reason}): \
+         check whether an AMI was registered for the manifest, then delete the marker to start again"
+    )]
+    UnusableMarker {
+        /// Bucket.
+        bucket: String,
+        /// Key of the marker.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The status is too large to be read again, so it is not written.
+    #[error(
+        "s3://{bucket}/{key} would have {size} bytes, and at most {STATUS_BYTES} are kept: it stays as it is"
+    )]
+    TooLarge {
+        /// Bucket.
+        bucket: String,
+        /// Key of the status.
+        key: String,
+        /// Bytes it would have.
+        size: usize,
+    },
+    /// The status is a newer amiwright's.
+    #[error(
+        "s3://{bucket}/{key} has schema {schema}, this amiwright reads up to {SCHEMA}: deploy the newer version"
+    )]
+    Newer {
+        /// Bucket.
+        bucket: String,
+        /// Key of the status.
+        key: String,
+        /// Its schema.
+        schema: u64,
+    },
+}
+
+/// Reads the content of an object as a status of this manifest, named by its bucket and key.
+pub(super) fn read_status(
+    bucket: &str,
+    key: &str,
+    about: (&str, &str),
+    content: &[u8],
+) -> Result<Status, StoreError> {
+    let (bucket, key) = (bucket.to_owned(), key.to_owned());
+    let status = parse(content).and_then(|status| {
+        let manifest = &status.manifest;
+        if (manifest.bucket.as_str(), manifest.key.as_str()) == about {
+            return Ok(status);
+        }
+        // Else what is done for this status would be done for another manifest.
+        let of = text::excerpt(&manifest.uri());
+        let reason = format!("it is about another manifest, {of}");
+        Err(Unreadable::Invalid(reason))
+    });
+    status.map_err(|unreadable| match unreadable {
+        Unreadable::Newer(schema) => StoreError::Newer {
+            bucket,
+            key,
+            schema,
+        },
+        Unreadable::Invalid(reason) => StoreError::Unreadable {
+            bucket,
+            key,
+            reason,
+        },
+    })
+}
+
+/// The content that an object has for a status.
+pub(super) fn written_status(
+    bucket: &str,
+    key: &str,
+    status: &Status,
+) -> Result<Vec<u8>, StoreError> {
+    size::to_json(status).map_err(|unwritable| {
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        match unwritable {
+            Unwritable::TooLarge(size) => StoreError::TooLarge { bucket, key, size },
+            Unwritable::NotJson(error) => StoreError::Unreadable {
+                bucket,
+                key,
+                reason: error.to_string(),
+            },
+        }
+    })
+}

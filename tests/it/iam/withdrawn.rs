@@ -1,0 +1,70 @@
+//! With any one statement taken away from one function, a flow that uses it fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::flow::{Flow, flows};
+use super::shared;
+
+/// The statement that only buckets with versions need; those of localaws have none.
+const ONLY_WITH_VERSIONS: &str = "ReadManifestVersions";
+
+/// A function and the Sid of one of its statements.
+type Held = (String, String);
+
+/// The flows that use each statement, those that take long last; and the statements that several functions have.
+async fn uses() -> (BTreeMap<Held, Vec<Flow>>, BTreeSet<String>) {
+    let mut of_several = BTreeSet::new();
+    let mut uses: BTreeMap<Held, Vec<Flow>> = BTreeMap::new();
+    let mut flows = flows();
+    flows.sort_by_key(|flow| *flow == Flow::Crowd);
+    for flow in flows {
+        let ready = flow.ready().await;
+        assert_eq!(ready.play().await, None);
+        of_several.extend(shared(ready.stack.world.stack()));
+        for grant in ready.stack.world.iam().grants() {
+            let flows = uses.entry((grant.principal, grant.sid)).or_default();
+            if grant.uses > 0 && flows.last() != Some(&flow) {
+                flows.push(flow);
+            }
+        }
+    }
+    (uses, of_several)
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_one_statement_a_flow_fails() {
+    let (uses, of_several) = uses().await;
+    let is_used = |sid: &str| {
+        let mut of_anyone = uses.iter().filter(|((_, other), _)| other == sid);
+        of_anyone.any(|(_, flows)| !flows.is_empty())
+    };
+    let mut unneeded = Vec::new();
+    for ((function, sid), flows) in &uses {
+        if sid == ONLY_WITH_VERSIONS {
+            assert!(flows.is_empty(), "{flows:?}");
+            continue;
+        }
+        // Of a policy that functions have in common, one may use what the other does not.
+        if flows.is_empty() && of_several.contains(sid) && is_used(sid) {
+            continue;
+        }
+        if !any_fails_without(function, sid, flows).await {
+            unneeded.push((function, sid));
+        }
+    }
+    assert_eq!(unneeded, [], "every flow does without these");
+    assert!(uses.len() > 40, "{} statements", uses.len());
+}
+
+/// Whether one of the flows fails if the function has not this statement.
+async fn any_fails_without(function: &str, sid: &str, flows: &[Flow]) -> bool {
+    for flow in flows {
+        let ready = flow.ready().await;
+        ready.stack.expect_refusals();
+        assert!(ready.stack.world.iam().withdraw(function, sid));
+        if ready.play().await.is_some() {
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,267 @@
+//! An invocation dies between starting an image and writing its first status: what it may have made is known by the draft
+//! in its open marker, whatever happens to the manifest meanwhile.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use localaws::ec2::TaskKind;
+use localaws::faults::Fault;
+use serde_json::{Value, json};
+
+use crate::support::{Before, TestStack, making};
+
+const KEY: &str = "golden/web.image.yaml";
+const MARKER: &str = "open/golden/web.image.yaml.open";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Snapshot,
+    Disk,
+}
+
+impl Source {
+    /// A world with it, and a manifest that makes an AMI named `web` of it.
+    async fn stack(self) -> (TestStack, String) {
+        match self {
+            Self::Snapshot => {
+                let stack = TestStack::new().await;
+                let manifest = stack.manifest("web");
+                (stack, manifest)
+            }
+            Self::Disk => making(TaskKind::ImportSnapshot).await,
+        }
+    }
+
+    /// The actions of the invocation that starts it, with the numbers of their calls.
+    async fn calls_of_its_start(self) -> Vec<(u64, String)> {
+        let (stack, manifest) = self.stack().await;
+        let before = stack.world.faults().count();
+        stack.drop_file(KEY, &manifest).await;
+        stack.world.settle().await;
+        let calls = stack.world.calls().into_iter();
+        calls
+            .filter(|call| {
+                call.number > before && call.function.as_deref() == Some("RegisterImage")
+            })
+            .map(|call| (call.number, call.action))
+            .collect()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    Replaced,
+    Removed,
+    RemovedAndReplaced,
+}
+
+/// The invocation that starts an image dies at this call; soon after, something happens to the manifest. Returns what is
+/// wrong in the end.
+async fn play(source: Source, number: u64, fault: Fault, then: Then) -> Option<String> {
+    let (stack, manifest) = source.stack().await;
+    let before = Before::of(&stack);
+    stack.world.faults().at(number, fault.clone());
+    stack.drop_file(KEY, &manifest).await;
+    stack.world.run_for(Duration::from_secs(5)).await;
+    let other = manifest.replacen("name: web", "name: other", 1);
+    if matches!(then, Then::Removed | Then::RemovedAndReplaced) {
+        stack.remove(KEY).await;
+        stack.world.run_for(Duration::from_secs(5)).await;
+    }
+    if matches!(then, Then::Replaced | Then::RemovedAndReplaced) {
+        stack.drop_file(KEY, &other).await;
+    }
+    stack.rest().await;
+    stack.world.run_for(Duration::from_secs(40 * 60)).await;
+    stack.rest().await;
+    let (images, orphans) = before.now(&stack).await;
+    let wrong = |what: &str, status: &Value| {
+        let history = &status["history"];
+        Some(format!(
+            "{source:?}, call {number} {fault:?}, {then:?}: {what}: {images} AMIs, left {orphans:?}, {history:#}"
+        ))
+    };
+    if stack.state_keys("status/").await.is_empty() {
+        let nothing = then == Then::Removed && images == 0 && orphans.is_empty();
+        return (!nothing)
+            .then(|| wrong("no status", &Value::Null))
+            .flatten();
+    }
+    let status = stack.status(KEY).await;
+    if !orphans.is_empty() {
+        return wrong("orphans", &status);
+    }
+    if then == Then::Removed {
+        let right = status["state"] == "cancelled" && images == 0;
+        return (!right).then(|| wrong("removed", &status)).flatten();
+    }
+    let name = if then == Then::Nothing {
+        "web"
+    } else {
+        "other"
+    };
+    let is_named = status["build"]["name"]
+        .as_str()
+        .is_some_and(|it| it.starts_with(name));
+    if status["state"] != "available" || !is_named {
+        return wrong("not available", &status);
+    }
+    if known(&status).len() != images {
+        return wrong("not all are known", &status);
+    }
+    let told = stack.mails().into_iter().map(|mail| mail.subject);
+    let told = told.filter(|subject| subject.starts_with("AMI available"));
+    (told.count() != images)
+        .then(|| wrong("not told once each", &status))
+        .flatten()
+}
+
+/// The AMIs that a status knows of.
+fn known(status: &Value) -> BTreeSet<String> {
+    let previous = status["previous"].as_array().into_iter().flatten();
+    previous
+        .chain([status])
+        .filter_map(|version| version["regions"].as_object())
+        .flat_map(|regions| regions.values())
+        .map(|image| image["image"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn dies_at_any_call(source: Source) {
+    let calls = source.calls_of_its_start().await;
+    let actions: Vec<&str> = calls.iter().map(|(_, action)| &**action).collect();
+    assert_eq!(
+        actions.iter().filter(|it| **it == "PutObject").count(),
+        2,
+        "{actions:?}"
+    );
+    let mut wrong = Vec::new();
+    for (number, _) in &calls {
+        for then in [
+            Then::Nothing,
+            Then::Replaced,
+            Then::Removed,
+            Then::RemovedAndReplaced,
+        ] {
+            wrong.extend(Box::pin(play(source, *number, Fault::Crash, then)).await);
+        }
+        wrong.extend(Box::pin(play(source, *number, Fault::CrashBefore, Then::Replaced)).await);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_from_a_snapshot_that_dies_at_any_call_loses_nothing() {
+    dies_at_any_call(Source::Snapshot).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_from_a_disk_that_dies_at_any_call_loses_nothing() {
+    dies_at_any_call(Source::Disk).await;
+}
+
+/// One invocation has read a version, and that there is no status. While it stands still, another version comes, is
+/// rejected, and is finalized.
+#[tokio::test(start_paused = true)]
+async fn what_an_overtaken_start_has_made_is_known_and_told() {
+    let stack = TestStack::new().await;
+    let slow = Fault::Slow(Duration::from_secs(5));
+    stack.world.faults().on("s3", "GetObject", 2, slow);
+    stack.drop_file(KEY, stack.manifest("slow")).await;
+    stack.world.run_for(Duration::from_secs(1)).await;
+    stack.drop_file(KEY, "name: fast\n").await;
+    stack.world.run_for(Duration::from_secs(3)).await;
+    assert_eq!(stack.status(KEY).await["state"], "rejected");
+    assert!(stack.open().await.is_empty());
+    assert_eq!(stack.images(), []);
+    stack.rest().await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(stack.only_image().name, "slow");
+    assert_eq!(known(&status), BTreeSet::from([stack.only_image().id]));
+    assert_eq!(status["state"], "rejected");
+    let subjects: Vec<String> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    let told = subjects.iter().filter(|it| it.starts_with("AMI available"));
+    assert_eq!(told.count(), 1, "{subjects:?}");
+}
+
+/// The same, where the overtaken invocation dies after it has registered its AMI, and the other version has an AMI, too.
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_overtaken_start_has_made_is_known_and_told() {
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .faults()
+        .on("ec2", "RegisterImage", 1, Fault::Crash);
+    stack.drop_file(KEY, stack.manifest("slow")).await;
+    stack.world.run_for(Duration::from_secs(5)).await;
+    assert_eq!(stack.only_image().name, "slow");
+    let marker = stack
+        .world
+        .s3()
+        .get(&stack.state_bucket, MARKER)
+        .await
+        .unwrap();
+    let s3 = stack.world.directory().join("s3");
+    std::fs::remove_file(s3.join(&stack.state_bucket).join(MARKER)).unwrap();
+    stack.drop_and_rest(KEY, stack.manifest("fast")).await;
+    assert_eq!(stack.status(KEY).await["build"]["name"], "fast");
+    stack.write_state(MARKER, marker.unwrap());
+    stack.world.run_for(Duration::from_secs(5 * 60)).await;
+    stack.rest().await;
+
+    let status = stack.status(KEY).await;
+    let images: BTreeSet<String> = stack.images().into_iter().map(|image| image.id).collect();
+    assert_eq!(images.len(), 2);
+    assert_eq!(known(&status), images, "{status:#}");
+    assert_eq!(status["build"]["name"], "fast");
+    assert_eq!(status["state"], "available");
+}
+
+/// Puts this open marker beside a manifest whose event was lost, and lets it grow old.
+async fn with_marker(content: &str) -> TestStack {
+    let stack = TestStack::new().await;
+    stack.drop_silently(KEY, stack.manifest("web"));
+    stack.write_state(MARKER, content);
+    stack.world.run_for(Duration::from_secs(200)).await;
+    stack.world.settle().await;
+    stack
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_marker_without_a_draft_starts_what_is_at_the_key() {
+    let stack = with_marker("0a1b 2026-11-21T10:00:00Z 2026-11-21T10:00:00Z\n").await;
+    stack.rest().await;
+    assert_eq!(stack.only_image().name, "web");
+    assert_eq!(stack.mails().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_marker_that_holds_anything_else_than_a_draft_of_its_manifest_is_told_and_left_alone() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest("other.image.yaml", stack.manifest("other"))
+        .await;
+    let elsewhere = stack.status("other.image.yaml").await;
+    let mut ended = elsewhere.clone();
+    ended["manifest"]["key"] = json!(KEY);
+    let cases = [
+        (
+            "{ not json".to_owned(),
+            "is not an open marker of its manifest",
+        ),
+        (json!({"schema": 3}).to_string(), "deploy the newer version"),
+        (elsewhere.to_string(), "it is about s3://"),
+        (ended.to_string(), "it holds available"),
+    ];
+    for (content, told) in cases {
+        let content = format!("0a1b 2026-11-21T10:00:00Z 2026-11-21T10:00:00Z\n{content}");
+        let stack = with_marker(&content).await;
+        let tick = stack.world.invoke("AdvanceTasks", json!({})).await;
+        let error = tick.unwrap_err();
+        assert!(error.message.contains(told), "{}", error.message);
+        assert_eq!(stack.images(), []);
+        assert_eq!(stack.open().await, [MARKER]);
+    }
+}
