@@ -215,6 +215,7 @@ impl Builder {
             events,
             barriers_asked,
             Arc::clone(&stack),
+            services.region.clone(),
             lambda.clone(),
         ));
         for (expression, schedule, function) in schedules {
@@ -231,7 +232,6 @@ impl Builder {
                 lambda.clone(),
             ));
         }
-        let tasks = Mutex::new(Some(tasks));
         let inner = Inner {
             services,
             lambda,
@@ -239,7 +239,7 @@ impl Builder {
             http_client,
             barriers,
             endpoint,
-            tasks,
+            tasks: Mutex::new(Some(tasks)),
             directory,
         };
         Ok(World {
