@@ -194,7 +194,10 @@ impl<'a> Visitor<'a> {
         if self.context.is_over() {
             return (marker, None);
         }
-        (marker, Some(visit(self.context, marker, room).await))
+        (
+            marker,
+            Some(Box::pin(visit(self.context, marker, room)).await),
+        )
     }
 }
 
@@ -203,11 +206,11 @@ async fn visit(context: Context<'_>, marker: &OpenMarker, mut room: Room) -> Res
     let key = &marker.manifest_key;
     let sized = status_store::load_sized(context.aws, context.config, key).await?;
     let current = sized.as_ref().map(|(loaded, _)| loaded);
-    if reconcile::recover_draft(context, marker, current).await? {
-        return visit_recovered(context, marker).await;
+    if Box::pin(reconcile::recover_draft(context, marker, current)).await? {
+        return Box::pin(visit_recovered(context, marker)).await;
     }
     let Some((loaded, size)) = sized else {
-        return visit_marker(context, marker).await;
+        return Box::pin(visit_marker(context, marker)).await;
     };
     let outcome = match plan::next(&loaded.status, context.now) {
         Next::Poll => {
@@ -219,7 +222,7 @@ async fn visit(context: Context<'_>, marker: &OpenMarker, mut room: Room) -> Res
             })));
         }
         Next::SendNotices | Next::AwaitNotices | Next::Finalize => {
-            return finish(context, loaded, marker).await;
+            return Box::pin(finish(context, loaded, marker)).await;
         }
         Next::Retry => reconcile::reconcile(context, key, Some(marker)).await?,
         // The manifest may have been replaced while its image could not go on.

@@ -92,7 +92,7 @@ impl Aws {
     pub async fn bucket_region(&self, bucket: &str) -> Result<Option<String>, AwsError> {
         let request = self.s3().head_bucket().bucket(bucket);
         let doing = format!("checking the bucket {bucket}");
-        let output = classify("HeadBucket", doing, request.send().await)?;
+        let output = classify("HeadBucket", doing, Box::pin(request.send()).await)?;
         Ok(output.bucket_region)
     }
 }

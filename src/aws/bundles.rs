@@ -67,7 +67,7 @@ impl Aws {
             .config_override(without_retries());
         let doing = format!("bundling the instance {}", params.instance_id);
         let answer = self
-            .send_ec2("BundleInstance", &doing, request.send())
+            .send_ec2("BundleInstance", &doing, Box::pin(request.send()))
             .await;
         let answer = answer.map_err(|error| redacted(error, params))?;
         match answer.bundle_task.map(observed) {
@@ -117,7 +117,7 @@ impl Aws {
             .describe_bundle_tasks()
             .set_filters(Some(filters));
         let answer = self
-            .send_ec2("DescribeBundleTasks", doing, request.send())
+            .send_ec2("DescribeBundleTasks", doing, Box::pin(request.send()))
             .await?;
         let tasks = answer.bundle_tasks.unwrap_or_default();
         Ok(tasks.into_iter().map(observed).collect())
@@ -130,7 +130,7 @@ impl Aws {
     pub async fn cancel_bundle_task(&self, id: &str) -> Result<(), AwsError> {
         let request = self.ec2().cancel_bundle_task().bundle_id(id);
         let doing = format!("cancelling the bundle task {id}");
-        self.send_ec2("CancelBundleTask", doing, request.send())
+        self.send_ec2("CancelBundleTask", doing, Box::pin(request.send()))
             .await?;
         Ok(())
     }

@@ -47,7 +47,9 @@ impl Aws {
             "copying the AMI {} from {}",
             params.source_id, params.source_region
         );
-        let answer = self.send_ec2("CopyImage", &doing, request.send()).await?;
+        let answer = self
+            .send_ec2("CopyImage", &doing, Box::pin(request.send()))
+            .await?;
         non_empty(answer.image_id).ok_or_else(|| incomplete("CopyImage", doing, "the AMI"))
     }
 }

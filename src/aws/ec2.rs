@@ -1,5 +1,8 @@
 //! EC2: what all its calls share. Every call goes through [`Aws::send_ec2`], which stays within the account's request
 //! limits.
+//!
+//! The SDK's futures have tens of kilobytes each. All calls of `src/aws` box them where they are made: a tick that reaches
+//! them through many functions would overflow a thread's stack otherwise.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -53,7 +53,7 @@ impl Aws {
         self.send_ec2_for_all_pages(
             "DescribeImages",
             &format!("looking for AMIs by {name}"),
-            |token| request.clone().set_next_token(token).send(),
+            |token| Box::pin(request.clone().set_next_token(token).send()),
             |page| {
                 let images = page.images.unwrap_or_default().into_iter();
                 (images.map(observed).collect(), page.next_token)
@@ -75,7 +75,7 @@ impl Aws {
             .include_deprecated(true);
         let doing = format!("looking whose the AMI {id} is in {}", self.region());
         let answer = self
-            .send_ec2("DescribeImages", &doing, request.send())
+            .send_ec2("DescribeImages", &doing, Box::pin(request.send()))
             .await?;
         let image = answer.images.and_then(|images| images.into_iter().next());
         let owner = image.map(|image| Owner {
@@ -143,7 +143,7 @@ impl Aws {
             .customize()
             .config_override(without_retries());
         let output = self
-            .send_ec2("RegisterImage", &doing, request.send())
+            .send_ec2("RegisterImage", &doing, Box::pin(request.send()))
             .await?;
         output
             .image_id
@@ -158,7 +158,7 @@ impl Aws {
     pub async fn deregister_image(&self, id: &str) -> Result<(), AwsError> {
         let request = self.ec2().deregister_image().image_id(id);
         let doing = format!("deregistering the AMI {id}");
-        self.send_ec2("DeregisterImage", doing, request.send())
+        self.send_ec2("DeregisterImage", doing, Box::pin(request.send()))
             .await?;
         Ok(())
     }

@@ -74,7 +74,7 @@ impl Aws {
             ));
         let doing = params.doing("disk");
         let answer = self
-            .send_ec2("ImportSnapshot", &doing, request.send())
+            .send_ec2("ImportSnapshot", &doing, Box::pin(request.send()))
             .await?;
         let id = non_empty(answer.import_task_id)
             .ok_or_else(|| incomplete("ImportSnapshot", doing, "the task"))?;
@@ -105,7 +105,9 @@ impl Aws {
                 &[ResourceType::ImportImageTask],
             ));
         let doing = params.doing("virtual machine");
-        let answer = self.send_ec2("ImportImage", &doing, request.send()).await?;
+        let answer = self
+            .send_ec2("ImportImage", &doing, Box::pin(request.send()))
+            .await?;
         let task = ImportImageTask::builder()
             .set_import_task_id(answer.import_task_id)
             .set_status(answer.status)
@@ -131,7 +133,7 @@ impl Aws {
         self.send_ec2_for_all_pages(
             "DescribeImportSnapshotTasks",
             "listing the imports of disks",
-            |token| request.clone().set_next_token(token).send(),
+            |token| Box::pin(request.clone().set_next_token(token).send()),
             |page| {
                 let tasks = page.import_snapshot_tasks.unwrap_or_default().into_iter();
                 let tasks = tasks.map(|task| {
@@ -153,7 +155,7 @@ impl Aws {
         self.send_ec2_for_all_pages(
             "DescribeImportImageTasks",
             "listing the imports of virtual machines",
-            |token| request.clone().set_next_token(token).send(),
+            |token| Box::pin(request.clone().set_next_token(token).send()),
             |page| {
                 let tasks = page.import_image_tasks.unwrap_or_default().into_iter();
                 (tasks.map(image_task).collect(), page.next_token)
@@ -173,7 +175,7 @@ impl Aws {
             .import_task_id(id)
             .cancel_reason(reason);
         let doing = format!("cancelling the import {id}");
-        self.send_ec2("CancelImportTask", doing, request.send())
+        self.send_ec2("CancelImportTask", doing, Box::pin(request.send()))
             .await?;
         Ok(())
     }

@@ -87,7 +87,7 @@ impl Aws {
             Which::Version(version_id) => request.version_id(version_id),
             Which::Unchanged(etag) => request.if_match(etag),
         };
-        let output = match classify("GetObject", &doing, request.send().await) {
+        let output = match classify("GetObject", &doing, Box::pin(request.send()).await) {
             Ok(output) => output,
             Err(error) if is_absent(&error) || error.has_code("PreconditionFailed") => {
                 return Ok(None);
@@ -123,7 +123,7 @@ impl Aws {
         let doing = format!("reading a part of s3://{bucket}/{key}");
         let bytes = format!("bytes={}-{}", range.start(), range.end());
         let request = self.s3().get_object().bucket(bucket).key(key).range(bytes);
-        let output = match classify("GetObject", &doing, request.send().await) {
+        let output = match classify("GetObject", &doing, Box::pin(request.send()).await) {
             Ok(output) => output,
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) if error.has_status(RANGE_NOT_SATISFIABLE) => {
@@ -190,7 +190,7 @@ impl Aws {
     ) -> Result<Option<ObjectInfo>, AwsError> {
         let request = self.s3().head_object().bucket(bucket).key(key);
         let doing = format!("checking s3://{bucket}/{key}");
-        match classify("HeadObject", doing, request.send().await) {
+        match classify("HeadObject", doing, Box::pin(request.send()).await) {
             Ok(output) => {
                 let size = unsigned(output.content_length);
                 let (etag, version, modified) =
@@ -227,7 +227,7 @@ impl Aws {
             None => request.if_none_match("*"),
         };
         let doing = format!("writing s3://{bucket}/{key}");
-        match classify("PutObject", doing, request.send().await) {
+        match classify("PutObject", doing, Box::pin(request.send()).await) {
             Ok(output) => Ok(Saved::Yes(output.e_tag.unwrap_or_default())),
             // The object that If-Match asks for may also have been deleted: then S3 answers 404.
             Err(error) if is_conflict(&error) || (etag.is_some() && is_absent(&error)) => {
@@ -250,7 +250,7 @@ impl Aws {
         let body = content.as_bytes().to_vec().into();
         let request = self.s3().put_object().bucket(bucket).key(key).body(body);
         let doing = format!("writing s3://{bucket}/{key}");
-        let output = classify("PutObject", doing, request.send().await)?;
+        let output = classify("PutObject", doing, Box::pin(request.send()).await)?;
         Ok(output.e_tag.unwrap_or_default())
     }
 
@@ -267,7 +267,7 @@ impl Aws {
             .key(key)
             .if_match(etag);
         let doing = format!("deleting s3://{bucket}/{key}");
-        match classify("DeleteObject", doing, request.send().await) {
+        match classify("DeleteObject", doing, Box::pin(request.send()).await) {
             Ok(_) => Ok(true),
             Err(error) if is_absent(&error) => Ok(true),
             Err(error) if is_conflict(&error) => Ok(false),
@@ -282,7 +282,7 @@ impl Aws {
     pub async fn delete_object(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
         let request = self.s3().delete_object().bucket(bucket).key(key);
         let doing = format!("deleting s3://{bucket}/{key}");
-        classify("DeleteObject", doing, request.send().await)?;
+        classify("DeleteObject", doing, Box::pin(request.send()).await)?;
         Ok(())
     }
 
@@ -298,7 +298,7 @@ impl Aws {
             .key(key)
             .acl(ObjectCannedAcl::AwsExecRead);
         let doing = format!("granting EC2 read access to s3://{bucket}/{key}");
-        classify("PutObjectAcl", doing, request.send().await)?;
+        classify("PutObjectAcl", doing, Box::pin(request.send()).await)?;
         Ok(())
     }
 }

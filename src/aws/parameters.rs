@@ -41,7 +41,7 @@ impl Aws {
     pub async fn secure_parameter(&self, name: &str) -> Result<Option<Secret>, AwsError> {
         let doing = format!("reading the parameter {name}");
         let request = self.ssm().get_parameter().name(name).with_decryption(true);
-        let answer = match classify("GetParameter", &doing, request.send().await) {
+        let answer = match classify("GetParameter", &doing, Box::pin(request.send()).await) {
             Ok(answer) => answer,
             Err(error) if error.has_code("ParameterNotFound") => return Ok(None),
             Err(error) => return Err(error),

@@ -33,7 +33,7 @@ impl Aws {
         self.send_ec2_for_all_pages(
             "DescribeSnapshots",
             &format!("looking for snapshots by {name}"),
-            |token| request.clone().set_next_token(token).send(),
+            |token| Box::pin(request.clone().set_next_token(token).send()),
             |page| {
                 let snapshots = page.snapshots.unwrap_or_default().into_iter();
                 (snapshots.map(observed).collect(), page.next_token)
@@ -52,7 +52,7 @@ impl Aws {
             .describe_snapshots()
             .set_snapshot_ids(Some(ids.to_vec()));
         let doing = format!("looking whose snapshots {} are", ids.join(", "));
-        let answer = self.send_ec2("DescribeSnapshots", doing, request.send());
+        let answer = self.send_ec2("DescribeSnapshots", doing, Box::pin(request.send()));
         let snapshots = answer.await?.snapshots.unwrap_or_default().into_iter();
         let owner = |snapshot: Snapshot| {
             let owner = Owner {
@@ -72,7 +72,7 @@ impl Aws {
     pub async fn delete_snapshot(&self, id: &str) -> Result<(), AwsError> {
         let request = self.ec2().delete_snapshot().snapshot_id(id);
         let doing = format!("deleting the snapshot {id}");
-        self.send_ec2("DeleteSnapshot", doing, request.send())
+        self.send_ec2("DeleteSnapshot", doing, Box::pin(request.send()))
             .await?;
         Ok(())
     }
@@ -93,7 +93,8 @@ impl Aws {
             .set_resources(Some(ids.to_vec()))
             .set_tags(Some(sdk_tags(tags)));
         let doing = format!("tagging {}", ids.join(", "));
-        self.send_ec2("CreateTags", doing, request.send()).await?;
+        self.send_ec2("CreateTags", doing, Box::pin(request.send()))
+            .await?;
         Ok(())
     }
 }

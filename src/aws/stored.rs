@@ -45,7 +45,7 @@ impl Aws {
             .config_override(without_retries());
         let doing = format!("storing the AMI {image_id} in the bucket {bucket}");
         let answer = self
-            .send_ec2("CreateStoreImageTask", &doing, request.send())
+            .send_ec2("CreateStoreImageTask", &doing, Box::pin(request.send()))
             .await?;
         non_empty(answer.object_key)
             .ok_or_else(|| incomplete("CreateStoreImageTask", doing, "the object"))
@@ -69,7 +69,7 @@ impl Aws {
                     .set_image_ids(Some(ids.clone()));
                 let doing = "checking the tasks that store AMIs";
                 match self
-                    .send_ec2("DescribeStoreImageTasks", doing, request.send())
+                    .send_ec2("DescribeStoreImageTasks", doing, Box::pin(request.send()))
                     .await
                 {
                     Ok(answer) => {
@@ -111,7 +111,7 @@ impl Aws {
             .config_override(without_retries());
         let doing = format!("restoring the AMI s3://{}/{}", params.bucket, params.key);
         let answer = self
-            .send_ec2("CreateRestoreImageTask", &doing, request.send())
+            .send_ec2("CreateRestoreImageTask", &doing, Box::pin(request.send()))
             .await?;
         non_empty(answer.image_id)
             .ok_or_else(|| incomplete("CreateRestoreImageTask", doing, "the AMI"))

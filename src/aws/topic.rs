@@ -42,7 +42,7 @@ impl Aws {
             })?;
             request = request.message_attributes(name, value);
         }
-        let output = classify("Publish", doing, request.send().await)?;
+        let output = classify("Publish", doing, Box::pin(request.send()).await)?;
         Ok(output.message_id.unwrap_or_default())
     }
 }

@@ -59,10 +59,10 @@ async fn reconcile_now(
         let before = status_store::load(aws, config, key).await?;
         let (object, before) = match (object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
-            (None, Some(before)) => return without_manifest(context, before).await,
+            (None, Some(before)) => return Box::pin(without_manifest(context, before)).await,
             (Some(object), before) => (object, before),
         };
-        let draft = match decide(context, &object, before).await? {
+        let draft = match Box::pin(decide(context, &object, before)).await? {
             Decision::Continue(loaded) => Draft::loaded(*loaded),
             // Should the manifest be replaced meanwhile, and that event be lost: the sweep does not trust a status that is
             // hardly newer than its manifest.
@@ -77,7 +77,7 @@ async fn reconcile_now(
             }
             Decision::Open(status, before) => {
                 let before = before.as_deref();
-                match open(context, *status, before, ours.as_deref(), marker).await? {
+                match Box::pin(open(context, *status, before, ours.as_deref(), marker)).await? {
                     Opened::Draft(draft) => *draft,
                     Opened::Elsewhere => return Ok(Outcome::StartedElsewhere),
                     Opened::Conflict => continue,

@@ -56,19 +56,19 @@ pub(super) fn rate_limited(
     Some(StepOutcome::Wait(WaitReason::RateLimited { action }))
 }
 
-/// Does what is next.
+/// Does what is next. Boxed: a step's future is large, and a frame has room for all of them.
 pub(super) async fn run(next: Next, step: StepContext<'_>) -> Result<StepOutcome, Error> {
     match next {
         Next::Do(Step::CheckManifest) => Ok(check_manifest::run(step)),
-        Next::Do(Step::CheckObject) => check_object::run(step).await,
-        Next::Do(Step::CheckBundle) => check_bundle::run(step).await,
-        Next::Do(Step::StartTask) => start_task::run(step).await,
-        Next::Do(Step::TagImported) => tag_imported::run(step).await,
-        Next::Do(Step::RegisterImage) => register_image::run(step).await,
-        Next::Do(Step::StoreImage) => store_image::run(step).await,
-        Next::Do(Step::CleanUp) => clean_up::run(step).await,
-        Next::ProbeTask => probe_task::run(step).await,
-        Next::Cancel => cancel::run(step).await,
+        Next::Do(Step::CheckObject) => Box::pin(check_object::run(step)).await,
+        Next::Do(Step::CheckBundle) => Box::pin(check_bundle::run(step)).await,
+        Next::Do(Step::StartTask) => Box::pin(start_task::run(step)).await,
+        Next::Do(Step::TagImported) => Box::pin(tag_imported::run(step)).await,
+        Next::Do(Step::RegisterImage) => Box::pin(register_image::run(step)).await,
+        Next::Do(Step::StoreImage) => Box::pin(store_image::run(step)).await,
+        Next::Do(Step::CleanUp) => Box::pin(clean_up::run(step)).await,
+        Next::ProbeTask => Box::pin(probe_task::run(step)).await,
+        Next::Cancel => Box::pin(cancel::run(step)).await,
         Next::Do(Step::AwaitTask | Step::AwaitImage | Step::AwaitStore)
         | Next::Poll
         | Next::Retry

@@ -43,16 +43,18 @@ async fn start(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
     match spec.source() {
         Some(Source::Disk(disk)) => {
             // Its other volumes may be somebody else's, which is better said before hours of importing than after.
-            if let Some(outcome) = source_owners::check(step, spec).await? {
+            if let Some(outcome) = Box::pin(source_owners::check(step, spec)).await? {
                 let found = adopt(step).await?;
                 return Ok(found.unwrap_or(outcome));
             }
-            import::disk(step, spec, disk).await
+            Box::pin(import::disk(step, spec, disk)).await
         }
-        Some(Source::Vm(vm)) => import::vm(step, spec, vm).await,
-        Some(Source::Instance(instance)) => bundle_instance::start(step, &instance.id).await,
-        Some(Source::Stored(_)) => image::restore(step, spec).await,
-        Some(Source::Image(source)) => image::copy(step, spec, source).await,
+        Some(Source::Vm(vm)) => Box::pin(import::vm(step, spec, vm)).await,
+        Some(Source::Instance(instance)) => {
+            Box::pin(bundle_instance::start(step, &instance.id)).await
+        }
+        Some(Source::Stored(_)) => Box::pin(image::restore(step, spec)).await,
+        Some(Source::Image(source)) => Box::pin(image::copy(step, spec, source)).await,
         Some(Source::Snapshot(_) | Source::Bundle(_)) | None => Ok(StepOutcome::Unchanged),
     }
 }
@@ -72,9 +74,9 @@ pub(super) fn action(source: SourceKind) -> Option<&'static str> {
 /// Takes over the task that an earlier attempt has started, if EC2 shows one.
 pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
     match step.status.build.source {
-        Some(SourceKind::Disk | SourceKind::Vm) => import::adopt(step).await,
-        Some(SourceKind::Instance) => bundle_instance::adopt(step).await,
-        Some(SourceKind::Stored | SourceKind::Image) => image::adopt(step).await,
+        Some(SourceKind::Disk | SourceKind::Vm) => Box::pin(import::adopt(step)).await,
+        Some(SourceKind::Instance) => Box::pin(bundle_instance::adopt(step)).await,
+        Some(SourceKind::Stored | SourceKind::Image) => Box::pin(image::adopt(step)).await,
         Some(SourceKind::Snapshot | SourceKind::Bundle) | None => Ok(None),
     }
 }

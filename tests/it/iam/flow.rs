@@ -158,7 +158,12 @@ impl Flow {
 /// A world in which manifests may name another bucket.
 async fn other_bucket(flow: Flow) -> (TestStack, String) {
     let arn = format!("arn:aws:s3:::{OTHER}");
-    let stack = TestStack::built(|builder| builder.parameter("OtherBuckets", &arn)).await;
+    let stack = TestStack::built(|builder| {
+        builder
+            .parameter("SourceBuckets", &arn)
+            .parameter("StoreBuckets", &arn)
+    })
+    .await;
     let s3 = stack.world.s3();
     s3.create_bucket(OTHER, false).await.unwrap();
     let manifest = match flow {
