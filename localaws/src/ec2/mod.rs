@@ -23,12 +23,16 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde_json::Value;
 
+pub use self::model::account::{ImageBlock, SnapshotBlock};
 pub(crate) use self::model::facts::Facts;
 pub use self::model::image::{
     BlockDeviceMapping, Ebs, Image, ImageState, ProductCode, RootDeviceType, SeedImage, StateReason,
 };
 pub use self::model::instance::{InstanceState, SeedInstance};
 pub use self::model::objects::{ObjectRef, Objects};
+pub use self::model::permission::Permission;
+pub use self::model::protection::DeregistrationProtection;
+pub use self::model::references::SeedLaunchTemplate;
 use self::model::region::{Record, Store};
 use self::model::service::Service;
 pub use self::model::settings::Era;

@@ -49,15 +49,18 @@ impl Service {
         from: ImageState,
         to: ImageState,
     ) -> Result<(), Failure> {
-        let mut store = self.store();
-        let region = store.region(&call.region);
-        let image = &mut region.image_mut(id, self.clock.now())?.image;
-        if image.state != from {
-            let message = format!("The image '{id}' is {}, not {from}", image.state);
-            return Err(refuse("IncorrectState", message));
-        }
-        image.state = to;
-        drop(store);
+        self.change_image(call, id, |image, _| {
+            if image.state != from {
+                let message = format!("The image '{id}' is {}, not {from}", image.state);
+                return Err(refuse("IncorrectState", message));
+            }
+            image.state = to;
+            // "all the accounts and organizations that the AMI was shared with lose access"; enabling brings none back.
+            if to == ImageState::Disabled {
+                image.launch_permissions.clear();
+            }
+            Ok(())
+        })?;
         self.publish_state(call, id, to.as_str());
         Ok(())
     }
