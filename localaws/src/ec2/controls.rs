@@ -190,7 +190,7 @@ impl Ec2 {
     /// Whether this account sees an available image of this id in a Region.
     #[must_use]
     pub fn has_available_image(&self, region: &str, id: &str) -> bool {
-        self.service.settle();
+        self.service.advance();
         let now = self.service.clock.now();
         let mut store = self.service.store();
         let record = store.region(region).images.get(id);
