@@ -119,8 +119,13 @@ impl Flow {
             None if matches!(self, Self::OtherDisk | Self::OtherStore) => other_bucket(self).await,
             None => {
                 let started = (self == Self::Retry).to_string();
-                let stack =
-                    TestStack::built(|builder| builder.parameter("NotifyStarted", &started)).await;
+                // Storing is not open: its grants are not to stand in for those of the manifest bucket.
+                let stack = TestStack::built(|builder| {
+                    builder
+                        .parameter("NotifyStarted", &started)
+                        .parameter("StoreBuckets", "")
+                })
+                .await;
                 let manifest = stack.manifest("web-{digest}");
                 (stack, manifest)
             }

@@ -220,6 +220,7 @@ fn the_template_grants_what_is_named_and_nothing_else() {
         "ReadSourceBuckets",
         "ListSourceBuckets",
         "StoreInStoreBuckets",
+        "ListStoreBuckets",
         "UseKeysThroughEc2",
         "LendKeysToVolumes",
         "BundleInstances",
