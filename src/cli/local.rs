@@ -176,12 +176,12 @@ fn greet(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
         ("Endpoint", url.clone()),
         ("Health", format!("{url}/_local/health")),
         ("Region", world.region().to_owned()),
-        ("Manifests", s3_uri(bucket, "")),
+        ("Bucket", bucket.clone()),
         (
             "  directory",
             stack.directory_of(bucket).display().to_string(),
         ),
-        ("State", s3_uri(&stack.state_bucket, "")),
+        ("State bucket", stack.state_bucket.clone()),
         (
             "  directory",
             stack
@@ -200,20 +200,20 @@ fn greet(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
         ("  logs", directory.join("logs").display().to_string()),
     ];
     for (name, value) in facts {
-        writeln!(out, "  {name:<11} {value}")?;
+        writeln!(out, "  {name:<12} {value}")?;
     }
     for (user, keys) in world.iam().users() {
         let (id, secret) = (keys.access_key_id, keys.secret_access_key);
         writeln!(
             out,
-            "  {:<11} access key {id}, secret {secret} (has the stack's {user} policy alone)",
+            "  {:<12} access key {id}, secret {secret} (has the stack's {user} policy alone)",
             "Credentials"
         )?;
     }
     if era == Era::Classic {
         writeln!(
             out,
-            "  {:<11} {INSTANCE} (to bundle; the key is in the parameter {BUNDLE_KEY})",
+            "  {:<12} {INSTANCE} (to bundle; the key is in the parameter {BUNDLE_KEY})",
             "Instance"
         )?;
     }
