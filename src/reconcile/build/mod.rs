@@ -60,7 +60,23 @@ pub(super) async fn within_rate(context: Context<'_>, next: Next, status: &Statu
             };
         }
         Next::Do(Step::StoreImage) => Some(store_image::ACTION),
-        _ => None,
+        Next::Do(
+            Step::CheckManifest
+            | Step::CheckBundle
+            | Step::CheckObject
+            | Step::AwaitTask
+            | Step::TagImported
+            | Step::AwaitImage
+            | Step::AwaitStore
+            | Step::CleanUp,
+        )
+        | Next::Poll
+        | Next::ProbeTask
+        | Next::Cancel
+        | Next::Retry
+        | Next::SendNotices
+        | Next::AwaitNotices
+        | Next::Finalize => None,
     };
     match action {
         Some(action) if !context.aws.has_capacity(action) => used_up(action),

@@ -10,6 +10,7 @@ use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::Failure;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
+use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::{StepContext, failure, retrying};
 
@@ -54,7 +55,7 @@ async fn ask(step: &StepContext<'_>, bucket: &str, id: &str) -> StepOutcome {
             let seen = ObservedTask {
                 id: id.to_owned(),
                 state: "InProgress".to_owned(),
-                object: Some(format!("s3://{bucket}/{key}")),
+                object: Some(s3_uri(bucket, &key)),
                 ..ObservedTask::default()
             };
             started(step, &seen, Origin::Created)
@@ -126,7 +127,7 @@ pub(super) async fn stored_object(
     Ok(found.map(|_| ObservedTask {
         id: image_id.to_owned(),
         state: "Completed".to_owned(),
-        object: Some(format!("s3://{bucket}/{key}")),
+        object: Some(s3_uri(bucket, &key)),
         ..ObservedTask::default()
     }))
 }
