@@ -320,7 +320,7 @@ async fn step(
     } else {
         match build::within_rate(context, next, &draft.status).await {
             Rate::Within(reserved) => reserved,
-            Rate::UsedUp(wait) => return Ok(wait),
+            Rate::UsedUp(wait) => return Ok(*wait),
         }
     };
     let manifest = if build::reads_manifest(next) {

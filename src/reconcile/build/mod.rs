@@ -45,7 +45,7 @@ pub(super) enum Rate {
     /// It may be sent: with this request, if one had to be reserved.
     Within(Option<Reservation>),
     /// It is used up: what would be read before is not needed then.
-    UsedUp(StepOutcome),
+    UsedUp(Box<StepOutcome>),
 }
 
 /// Whether the action that is next may be sent now. Many images are registered at once, each after a look for its AMI: for
@@ -86,7 +86,8 @@ pub(super) async fn within_rate(context: Context<'_>, next: Next, status: &Statu
 
 fn used_up(action: &str) -> Rate {
     let action = action.to_owned();
-    Rate::UsedUp(StepOutcome::Wait(WaitReason::RateLimited { action }))
+    let wait = StepOutcome::Wait(WaitReason::RateLimited { action });
+    Rate::UsedUp(Box::new(wait))
 }
 
 /// Does what is next. Boxed: a step's future is large, and a frame has room for all of them.
