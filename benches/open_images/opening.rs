@@ -275,7 +275,7 @@ async fn registered(world: &World, region: &str, snapshot: &str) -> Result<Strin
         },
         ..Registered::default()
     };
-    Ok(way(world, region).register_image(&wanted).await?)
+    Ok(way(world, region).register_image(&wanted, None).await?)
 }
 
 fn way(world: &World, region: &str) -> Aws {
