@@ -179,6 +179,13 @@ fn advice(failure: &Failure) -> &'static str {
         FailureKind::Unproven { .. } => {
             "it was left untouched: find out whose it is, and who wrote its id into the status"
         }
+        FailureKind::NotInManifest { .. } => {
+            "find out who wrote that into the status, and upload the manifest again"
+        }
+        FailureKind::AnswerUnusable => {
+            "look for what was made by its tags (amiwright:manifest) and delete it; amiwright knows the ids of EC2's own form \
+             only"
+        }
         FailureKind::TaskLost => {
             "look for the task in the EC2 console and in CloudTrail: if it still runs, cancel it, since nobody deletes what \
              it makes"
