@@ -67,6 +67,12 @@ pub fn bundle_prefix(manifest_key: &str, version: &str) -> String {
     format!("{BUNDLES}{manifest_key}/{version}")
 }
 
+/// The key of a bundle's own manifest: EC2 and the AMI tools add this ending to the bundle's prefix.
+#[must_use]
+pub fn bundle_manifest_key(bundle_prefix: &str) -> String {
+    format!("{bundle_prefix}.manifest.xml")
+}
+
 /// The manifest that an object of a bundle was made for; none if the key is not of a bundle.
 #[must_use]
 pub fn manifest_of_bundle(object_key: &str) -> Option<&str> {
@@ -107,9 +113,12 @@ mod tests {
     fn objects_of_bundles_lead_to_their_manifest() {
         let key = "golden/web.image.yaml";
         let bundle = bundle_prefix(key, "1f0c");
+        assert_eq!(
+            bundle_manifest_key(&bundle),
+            "bundles/golden/web.image.yaml/1f0c.manifest.xml"
+        );
         assert_eq!(bundle, "bundles/golden/web.image.yaml/1f0c");
-        for ending in [".manifest.xml", ".part.0"] {
-            let object = format!("{bundle}{ending}");
+        for object in [bundle_manifest_key(&bundle), format!("{bundle}.part.0")] {
             assert_eq!(manifest_of_bundle(&object), Some(key), "{object}");
         }
         for other in [

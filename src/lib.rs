@@ -3,7 +3,7 @@
 //! # Tour
 //!
 //! A **manifest** in the bucket says what image somebody wants ([`manifest`]: bytes in, a checked specification or all
-//! its problems out). Beside it, the **status** says what is known ([`image`]: the status, the plan, what changes it and
+//! its problems out). In the state bucket, the **status** says what is known ([`image`]: the status, the plan, what changes it and
 //! what people are told of it). [`reconcile`] reads both, observes EC2 and does the next missing thing: its driver calls
 //! a step, the step returns what it came to, [`image::apply`] writes that into the status, the driver saves it.
 //! [`status_store`] keeps statuses in the bucket; [`aws`] is the way there.
@@ -14,8 +14,8 @@
 //! # Invariants
 //!
 //! - Imports go one way: [`cli`], [`function`], [`register_image`] and [`advance_tasks`], [`notify`], [`reconcile`],
-//!   [`status_store`], [`aws`] and [`config`], [`image`], [`manifest`]. What has more than one file keeps what these
-//!   share in a module of its own, below them.
+//!   [`status_store`], [`aws`], [`config`], [`events`] and [`upload_policy`], [`keys`], [`image`], [`limits`],
+//!   [`manifest`]. What has more than one file keeps what these share in a module of its own, below them.
 //! - [`manifest`] and [`image`] know no clock, no async, no AWS. `now` is always a parameter.
 //! - Only [`aws`] names types of the SDK.
 //! - Only [`cli`]'s `local` and `demo` know the embedded world (`localaws`), which knows nothing of this crate.

@@ -14,6 +14,7 @@ use crate::image::message;
 use crate::image::plan::{self, Next};
 use crate::image::status::Notice;
 use crate::keys;
+use crate::manifest::location::s3_uri;
 use crate::reconcile::{self, Context, Error};
 use crate::status_store::{self, DueMarker, Loaded};
 
@@ -165,7 +166,7 @@ async fn publish(context: Context<'_>, loaded: &Loaded, notice: &Notice) -> Resu
         &context.config.state_bucket,
         keys::status_key(&manifest.key),
     );
-    let status_at = message::word(&format!("s3://{bucket}/{status_key}"));
+    let status_at = message::word(&s3_uri(bucket, &status_key));
     let text = format!("{}\nStatus: {status_at}\n", message.text);
     let topic_arn = context.config.topic_arn()?;
     let machines = message.data.to_string();

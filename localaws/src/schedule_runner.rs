@@ -18,11 +18,13 @@ use crate::template::stack::{Function, Schedule, Stack};
 /// Asked for an answer once the bus is empty.
 pub(crate) type Barrier = oneshot::Sender<()>;
 
-/// Takes events off the bus and invokes the functions whose rules they meet, until the bus is gone.
+/// Takes events off the bus and invokes the functions whose rules they meet, until the bus is gone. Rules are in the
+/// stack's Region and see that Region's events only.
 pub(crate) async fn pump(
     mut events: mpsc::UnboundedReceiver<Event>,
     mut barriers: mpsc::UnboundedReceiver<Barrier>,
     stack: Arc<Stack>,
+    region: String,
     lambda: Lambda,
 ) {
     loop {
@@ -30,7 +32,7 @@ pub(crate) async fn pump(
             biased;
             event = events.recv() => match event {
                 Some(event) => {
-                    offer(&event, &stack.functions, &lambda);
+                    offer(&event, &region, &stack.functions, &lambda);
                     continue;
                 }
                 None => return,
@@ -39,14 +41,17 @@ pub(crate) async fn pump(
         };
         // tokio may have passed over a full bus for fairness; check again.
         while let Ok(event) = events.try_recv() {
-            offer(&event, &stack.functions, &lambda);
+            offer(&event, &region, &stack.functions, &lambda);
         }
         // Whoever asked may have stopped waiting.
         let _ = barrier.send(());
     }
 }
 
-fn offer(event: &Event, functions: &[Function], lambda: &Lambda) {
+fn offer(event: &Event, region: &str, functions: &[Function], lambda: &Lambda) {
+    if event.region != region {
+        return;
+    }
     let event = match serde_json::to_value(event) {
         Ok(event) => event,
         Err(error) => {

@@ -6,7 +6,7 @@
 //! (what this version cannot do yet). [`image`] goes through them; [`bundle`] does the same for bundle manifests, and
 //! [`disk_format`] looks into the object that a manifest names.
 //!
-//! A module uses only those before it in this list; `tests/structure.rs` holds it to that.
+//! A module uses only those before it in this list; `tests/it/structure.rs` of the workspace holds it to that.
 
 // The order of imports: begin
 mod device;

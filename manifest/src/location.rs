@@ -33,8 +33,7 @@ impl S3Address {
 
 impl fmt::Display for S3Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bucket, key } = self;
-        write!(f, "{SCHEME}{bucket}/{key}")
+        f.write_str(&s3_uri(&self.bucket, &self.key))
     }
 }
 
@@ -48,6 +47,12 @@ impl FromStr for S3Address {
             key: key.to_owned(),
         })
     }
+}
+
+/// `s3://bucket/key`: the text of an [`S3Address`].
+#[must_use]
+pub fn s3_uri(bucket: &str, key: &str) -> String {
+    format!("{SCHEME}{bucket}/{key}")
 }
 
 /// A text that does not begin with `s3://`.

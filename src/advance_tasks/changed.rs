@@ -4,6 +4,7 @@ use super::polling::image_seen;
 use super::report::{Report, count, fail};
 use crate::Failures;
 use crate::image::observed::MANIFEST_TAG;
+use crate::manifest::location::s3_uri;
 use crate::reconcile::{Context, Error};
 use crate::status_store;
 
@@ -34,7 +35,7 @@ async fn advance(context: Context<'_>, image_id: &str) -> Result<Option<bool>, E
     let Some(image) = found.first() else {
         return Ok(None);
     };
-    let ours = format!("s3://{}/", context.config.bucket);
+    let ours = s3_uri(&context.config.bucket, "");
     let manifest_key = image
         .tags
         .get(MANIFEST_TAG)

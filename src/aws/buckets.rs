@@ -7,6 +7,7 @@ use super::connect::Aws;
 use super::error::{AwsError, Remedy, classify};
 use super::objects::ObjectInfo;
 use super::objects::{timestamp, unsigned};
+use crate::manifest::location::s3_uri;
 
 impl Aws {
     /// Lists all objects under a prefix.
@@ -26,7 +27,7 @@ impl Aws {
         })
         .await?;
         if objects.len() > limit {
-            let doing = format!("listing s3://{bucket}/{prefix}");
+            let doing = format!("listing {}", s3_uri(bucket, prefix));
             let message = format!("there are more than {limit} objects");
             let never = Remedy::Never;
             return Err(AwsError::unexplained(
@@ -65,7 +66,7 @@ impl Aws {
             let page = page.map_err(|error| {
                 AwsError::new(
                     "ListObjectsV2",
-                    format!("listing s3://{bucket}/{prefix}"),
+                    format!("listing {}", s3_uri(bucket, prefix)),
                     &error,
                 )
             })?;

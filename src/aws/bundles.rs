@@ -11,6 +11,8 @@ use super::connect::Aws;
 use super::ec2::{filter, incomplete, non_empty, percent, without_retries};
 use super::error::AwsError;
 use crate::image::observed::ObservedTask;
+use crate::keys::bundle_manifest_key;
+use crate::manifest::location::s3_uri;
 
 /// BundleInstance's parameters: what is bundled, and the permission to upload it to S3.
 #[derive(Clone, PartialEq, Eq)]
@@ -103,7 +105,7 @@ impl Aws {
             filter("s3-bucket", &[bucket.to_owned()]),
             filter("s3-prefix", &[prefix.to_owned()]),
         ];
-        let doing = format!("looking for bundle tasks to s3://{bucket}/{prefix}");
+        let doing = format!("looking for bundle tasks to {}", s3_uri(bucket, prefix));
         self.bundle_tasks(doing, filters).await
     }
 
@@ -157,7 +159,7 @@ fn redacted(error: AwsError, params: &BundledInstance) -> AwsError {
 fn observed(task: BundleTask) -> ObservedTask {
     let object = task.storage.and_then(|storage| {
         let s3 = storage.s3?;
-        Some(format!("s3://{}/{}.manifest.xml", s3.bucket?, s3.prefix?))
+        Some(s3_uri(&s3.bucket?, &bundle_manifest_key(&s3.prefix?)))
     });
     let (code, message) = task
         .bundle_task_error

@@ -106,6 +106,15 @@ where
 /// The error code of a request that was not sent because no credentials were found.
 const NO_CREDENTIALS: &str = "amiwright.NoCredentials";
 
+/// Why EC2 could not read a bundle's manifest. Both pass by themselves for a while after an upload or a change of ACL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BundleFault {
+    /// It may not.
+    Forbidden,
+    /// It does not see the object.
+    NotFound,
+}
+
 impl AwsError {
     /// Classifies the SDK's error for a call; `doing` says what was being done, to what.
     pub(super) fn new<E>(
@@ -150,6 +159,23 @@ impl AwsError {
             code: None,
             message: message.into(),
             request_id: None,
+        }
+    }
+
+    /// What EC2 met where it could not read a bundle's manifest; none for any other answer.
+    ///
+    /// EC2 has one code for every fault of a bundle, InvalidManifest, so its message has to tell: `HTTP 403 (Forbidden)
+    /// response for URL …`. No other code of amiwright depends on the words of a message of EC2.
+    #[must_use]
+    pub fn bundle_fault(&self) -> Option<BundleFault> {
+        if !self.has_code("InvalidManifest") {
+            None
+        } else if self.message.contains("HTTP 403") {
+            Some(BundleFault::Forbidden)
+        } else if self.message.contains("HTTP 404") {
+            Some(BundleFault::NotFound)
+        } else {
+            None
         }
     }
 

@@ -11,6 +11,7 @@ use super::connect::Aws;
 use super::ec2::{incomplete, non_empty, our_tags, percent, tag_specifications};
 use super::error::AwsError;
 use crate::image::observed::ObservedTask;
+use crate::manifest::location::s3_uri;
 
 /// The parameters of ImportSnapshot, and of ImportImage with one disk container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl ImportedDisk {
     }
 
     fn doing(&self, what: &str) -> String {
-        format!("importing the {what} s3://{}/{}", self.bucket, self.key)
+        format!("importing the {what} {}", s3_uri(&self.bucket, &self.key))
     }
 }
 

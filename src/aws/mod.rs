@@ -18,7 +18,7 @@ mod topic;
 pub use bundles::BundledInstance;
 pub use connect::Aws;
 pub use copies::CopiedImage;
-pub use error::{AwsError, Remedy};
+pub use error::{AwsError, BundleFault, Remedy};
 pub use images::{FILTER_VALUES_MAX, Registered};
 pub use imports::ImportedDisk;
 pub use objects::{Object, ObjectInfo, ObjectPart, Saved, Which};

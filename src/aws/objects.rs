@@ -11,6 +11,7 @@ use super::error::classify;
 use super::error::{AwsError, Remedy};
 use crate::failures::chain;
 use crate::limits;
+use crate::manifest::location::s3_uri;
 
 /// S3's answer where an object has no bytes in the range ("Error responses", S3 API Reference, `InvalidRange`).
 const RANGE_NOT_SATISFIABLE: u16 = 416;
@@ -80,7 +81,7 @@ impl Aws {
         which: Which<'_>,
         limit: u64,
     ) -> Result<Option<Object>, AwsError> {
-        let doing = format!("reading s3://{bucket}/{key}");
+        let doing = format!("reading {}", s3_uri(bucket, key));
         let request = self.s3().get_object().bucket(bucket).key(key);
         let request = match which {
             Which::Current => request,
@@ -120,7 +121,7 @@ impl Aws {
         key: &str,
         range: RangeInclusive<u64>,
     ) -> Result<Option<ObjectPart>, AwsError> {
-        let doing = format!("reading a part of s3://{bucket}/{key}");
+        let doing = format!("reading a part of {}", s3_uri(bucket, key));
         let bytes = format!("bytes={}-{}", range.start(), range.end());
         let request = self.s3().get_object().bucket(bucket).key(key).range(bytes);
         let output = match classify("GetObject", &doing, Box::pin(request.send()).await) {
@@ -164,7 +165,7 @@ impl Aws {
             return Ok(None);
         };
         if info.size > start {
-            let doing = format!("reading a part of s3://{bucket}/{key}");
+            let doing = format!("reading a part of {}", s3_uri(bucket, key));
             let message = "the object was replaced while it was read";
             return Err(AwsError::unexplained(
                 "GetObject",
@@ -189,7 +190,7 @@ impl Aws {
         key: &str,
     ) -> Result<Option<ObjectInfo>, AwsError> {
         let request = self.s3().head_object().bucket(bucket).key(key);
-        let doing = format!("checking s3://{bucket}/{key}");
+        let doing = format!("checking {}", s3_uri(bucket, key));
         match classify("HeadObject", doing, Box::pin(request.send()).await) {
             Ok(output) => {
                 let size = unsigned(output.content_length);
@@ -226,7 +227,7 @@ impl Aws {
             Some(etag) => request.if_match(etag),
             None => request.if_none_match("*"),
         };
-        let doing = format!("writing s3://{bucket}/{key}");
+        let doing = format!("writing {}", s3_uri(bucket, key));
         match classify("PutObject", doing, Box::pin(request.send()).await) {
             Ok(output) => Ok(Saved::Yes(output.e_tag.unwrap_or_default())),
             // The object that If-Match asks for may also have been deleted: then S3 answers 404.
@@ -249,7 +250,7 @@ impl Aws {
     ) -> Result<String, AwsError> {
         let body = content.as_bytes().to_vec().into();
         let request = self.s3().put_object().bucket(bucket).key(key).body(body);
-        let doing = format!("writing s3://{bucket}/{key}");
+        let doing = format!("writing {}", s3_uri(bucket, key));
         let output = classify("PutObject", doing, Box::pin(request.send()).await)?;
         Ok(output.e_tag.unwrap_or_default())
     }
@@ -266,7 +267,7 @@ impl Aws {
             .bucket(bucket)
             .key(key)
             .if_match(etag);
-        let doing = format!("deleting s3://{bucket}/{key}");
+        let doing = format!("deleting {}", s3_uri(bucket, key));
         match classify("DeleteObject", doing, Box::pin(request.send()).await) {
             Ok(_) => Ok(true),
             Err(error) if is_absent(&error) => Ok(true),
@@ -281,7 +282,7 @@ impl Aws {
     /// If S3 does not answer, or refuses.
     pub async fn delete_object(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
         let request = self.s3().delete_object().bucket(bucket).key(key);
-        let doing = format!("deleting s3://{bucket}/{key}");
+        let doing = format!("deleting {}", s3_uri(bucket, key));
         classify("DeleteObject", doing, Box::pin(request.send()).await)?;
         Ok(())
     }
@@ -297,7 +298,7 @@ impl Aws {
             .bucket(bucket)
             .key(key)
             .acl(ObjectCannedAcl::AwsExecRead);
-        let doing = format!("granting EC2 read access to s3://{bucket}/{key}");
+        let doing = format!("granting EC2 read access to {}", s3_uri(bucket, key));
         classify("PutObjectAcl", doing, Box::pin(request.send()).await)?;
         Ok(())
     }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::error::{AwsError, RATE_LIMITED, Remedy};
+use crate::image::message::wait_text;
+use crate::image::words::WaitReason;
 
 /// The part of EC2's limits that is used here. A half leaves room for the account's other clients, and for the SDK's own
 /// retries, which take no token.
@@ -104,7 +106,9 @@ impl RateLimiter {
                     action,
                     format!("calling {action}"),
                     Remedy::Later,
-                    format!("{action} is rate limited; retrying on the next tick"),
+                    wait_text(&WaitReason::RateLimited {
+                        action: action.to_owned(),
+                    }),
                 )
             }),
         }

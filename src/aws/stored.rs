@@ -8,6 +8,7 @@ use super::connect::Aws;
 use super::ec2::{incomplete, non_empty, tag_specifications, without_retries};
 use super::error::AwsError;
 use crate::image::observed::ObservedTask;
+use crate::manifest::location::s3_uri;
 
 /// CreateRestoreImageTask's parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -109,7 +110,7 @@ impl Aws {
             ))
             .customize()
             .config_override(without_retries());
-        let doing = format!("restoring the AMI s3://{}/{}", params.bucket, params.key);
+        let doing = format!("restoring the AMI {}", s3_uri(&params.bucket, &params.key));
         let answer = self
             .send_ec2("CreateRestoreImageTask", &doing, Box::pin(request.send()))
             .await?;
@@ -129,7 +130,7 @@ fn observed(task: StoreImageTaskResult) -> ObservedTask {
     let object = task
         .bucket
         .zip(task.s3object_key)
-        .map(|(bucket, key)| format!("s3://{bucket}/{key}"));
+        .map(|(bucket, key)| s3_uri(&bucket, &key));
     ObservedTask {
         id: task.ami_id.unwrap_or_default(),
         state: task.store_task_state.unwrap_or_default(),

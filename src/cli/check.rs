@@ -188,7 +188,7 @@ fn parse(
     }
 }
 
-/// Only the last part of a path counts: local directories have nothing to do with the state prefix of a bucket.
+/// Only the file name counts: the local directory is not part of the key.
 fn kind(name: &str) -> Option<Kind> {
     key::kind(Path::new(name).file_name()?.to_str()?)
 }

@@ -14,6 +14,7 @@ use super::local_stack::{
 };
 use super::signals;
 use crate::cli::error::Error;
+use crate::manifest::location::s3_uri;
 
 /// Arguments of `amiwright local`.
 #[derive(Debug, clap::Args)]
@@ -175,12 +176,12 @@ fn greet(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
         ("Endpoint", url.clone()),
         ("Health", format!("{url}/_local/health")),
         ("Region", world.region().to_owned()),
-        ("Manifests", format!("s3://{bucket}")),
+        ("Bucket", bucket.clone()),
         (
             "  directory",
             stack.directory_of(bucket).display().to_string(),
         ),
-        ("State", format!("s3://{}", stack.state_bucket)),
+        ("State bucket", stack.state_bucket.clone()),
         (
             "  directory",
             stack
@@ -199,20 +200,20 @@ fn greet(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
         ("  logs", directory.join("logs").display().to_string()),
     ];
     for (name, value) in facts {
-        writeln!(out, "  {name:<11} {value}")?;
+        writeln!(out, "  {name:<12} {value}")?;
     }
     for (user, keys) in world.iam().users() {
         let (id, secret) = (keys.access_key_id, keys.secret_access_key);
         writeln!(
             out,
-            "  {:<11} access key {id}, secret {secret} (has the stack's {user} policy alone)",
+            "  {:<12} access key {id}, secret {secret} (has the stack's {user} policy alone)",
             "Credentials"
         )?;
     }
     if era == Era::Classic {
         writeln!(
             out,
-            "  {:<11} {INSTANCE} (to bundle; the key is in the parameter {BUNDLE_KEY})",
+            "  {:<12} {INSTANCE} (to bundle; the key is in the parameter {BUNDLE_KEY})",
             "Instance"
         )?;
     }
@@ -222,7 +223,7 @@ fn greet(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
 /// Commands that try the files of `examples/`.
 fn write_commands(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
     let (url, bucket) = (stack.url(), &stack.bucket);
-    let region = stack.world.region();
+    let (region, address) = (stack.world.region(), s3_uri(bucket, ""));
     writeln!(out, "\nUpload a manifest (with any credentials):\n")?;
     writeln!(
         out,
@@ -230,7 +231,7 @@ fn write_commands(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Resu
     )?;
     writeln!(
         out,
-        "  aws --endpoint-url {url} s3 cp examples/web.image.yaml s3://{bucket}/"
+        "  aws --endpoint-url {url} s3 cp examples/web.image.yaml {address}"
     )?;
     writeln!(
         out,
@@ -238,7 +239,7 @@ fn write_commands(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Resu
     )?;
     writeln!(
         out,
-        "  truncate -s 1M disk.raw && aws --endpoint-url {url} s3 cp disk.raw s3://{bucket}/"
+        "  truncate -s 1M disk.raw && aws --endpoint-url {url} s3 cp disk.raw {address}"
     )?;
     let others = match era {
         Era::Today => "disk copy",
@@ -246,7 +247,7 @@ fn write_commands(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Resu
     };
     writeln!(
         out,
-        "  for what in {others}; do aws --endpoint-url {url} s3 cp examples/$what.image.yaml s3://{bucket}/; done"
+        "  for what in {others}; do aws --endpoint-url {url} s3 cp examples/$what.image.yaml {address}; done"
     )?;
     writeln!(out, "\nThen see the results:\n")?;
     writeln!(

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::target::{self, Target, cannot_read};
 use crate::cli::error::Error;
+use crate::manifest::location::s3_uri;
 use crate::reconcile::Context;
 use crate::status_store::{self, Listed};
 
@@ -76,10 +77,10 @@ pub async fn show(
         let listed: Value = listed.iter().map(to_json).collect();
         writeln!(out, "{listed:#}")?;
     } else if listed.is_empty() {
-        let bucket = &context.config.bucket;
+        let bucket = s3_uri(&context.config.bucket, "");
         writeln!(
             out,
-            "No images yet. Upload a manifest to s3://{bucket}/ to create one."
+            "No images yet. Upload a manifest to {bucket} to create one."
         )?;
     } else {
         writeln!(out, "{}", table::render(&listed, context.now))?;

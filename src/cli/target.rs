@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::keys;
 use crate::manifest::guardrails::Guardrails;
 use crate::manifest::key;
+use crate::manifest::location::{S3Address, s3_uri};
 use crate::reconcile::Context;
 use crate::status_store::{self, Loaded, StoreError};
 
@@ -100,10 +101,7 @@ fn environment(name: &str) -> Option<String> {
 
 /// The parts of `s3://BUCKET/KEY`; any other text is a key.
 fn bucket_and_key(text: &str) -> (Option<&str>, &str) {
-    match text
-        .strip_prefix("s3://")
-        .and_then(|rest| rest.split_once('/'))
-    {
+    match S3Address::split(text) {
         Some((bucket, key)) => (Some(bucket), key),
         None => (None, text),
     }
@@ -150,8 +148,8 @@ async fn no_status(context: Context<'_>, key: &str) -> Error {
         Err(error) => return cannot_read(config, &error),
     };
     let error = Error::new(format!(
-        "no status for {key} in s3://{}",
-        config.state_bucket
+        "no status for {key} in {}",
+        s3_uri(&config.state_bucket, "")
     ));
     if let Some(similar) = most_similar(key, &existing) {
         error.with_hint(format!("did you mean {similar}?"))

@@ -21,6 +21,7 @@ use super::status::{RegionStatus, Status, StoreRequest, check};
 use super::task::{Phase, Task};
 use super::words::{NoticeKind, State, Step, TerminalReason};
 use crate::manifest::Problem;
+use crate::manifest::location::s3_uri;
 
 /// Problems that a status keeps: more than anybody reads, few enough for an object that is rewritten often.
 const PROBLEMS_KEPT: usize = 100;
@@ -75,7 +76,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             move_to(status, State::Superseded, status.build.step, why, now);
         }
         Evidence::ObjectChecked { object, identity } => {
-            let why = format!("s3://{}/{} is there", object.bucket, object.key);
+            let why = format!("found {}", s3_uri(&object.bucket, &object.key));
             status.build.object = Some(object);
             set_identity(status, identity);
             next_step(status, why, now);

@@ -2,6 +2,7 @@
 
 pub mod advice;
 mod email;
+pub mod facts;
 pub mod failures;
 pub mod problems;
 mod quoting;

@@ -7,7 +7,7 @@ use crate::manifest::location::S3Address;
 /// The ownership tag that names the manifest: `s3://bucket/key`.
 pub const MANIFEST_TAG: &str = "amiwright:manifest";
 /// The ownership tag that holds the manifest version's digest.
-pub const DIGEST_TAG: &str = "amiwright:sha256";
+pub const DIGEST_TAG: &str = "amiwright:digest";
 
 /// The tag that names the attempt that made something: by it alone is known what may be removed when that attempt
 /// fails, and what is an earlier one's.

@@ -1,4 +1,4 @@
-//! The status: all that is known about one image, kept as JSON beside its manifest's key.
+//! The status: all that is known about one image, kept as JSON in the state bucket.
 
 mod checks;
 mod migrate;

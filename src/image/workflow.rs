@@ -41,18 +41,3 @@ pub fn next(source: SourceKind, stores: bool, step: Step) -> Option<Step> {
     all.find(|it| *it == step)?;
     all.next()
 }
-
-/// The table as ARCHITECTURE.md shows it.
-#[must_use]
-pub fn markdown() -> String {
-    let line = |name: &str, steps: &[Step]| {
-        let steps: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
-        format!("| {name} | {} |\n", steps.join(" → "))
-    };
-    let mut table = "| source | steps |\n|---|---|\n".to_owned();
-    for source in SourceKind::ALL {
-        table.push_str(&line(&source.to_string(), steps(source)));
-    }
-    table.push_str(&line("any, with `store`: then", &STORE));
-    table
-}

@@ -12,6 +12,7 @@ use crate::image::ownership;
 use crate::image::status::Status;
 use crate::image::task::{Task, TaskKind};
 use crate::keys;
+use crate::manifest::location::s3_uri;
 
 /// Digits of the attempt's token that go into the prefix of a bundle: it never lies over that of another version.
 const VERSION_DIGITS: usize = 16;
@@ -69,7 +70,7 @@ pub(super) fn is_own_task(
             }
             TaskKind::BundleInstance => {
                 let (bucket, key) = bundle_address(config, status);
-                seen.object.as_deref() == Some(&format!("s3://{bucket}/{key}"))
+                seen.object.as_deref() == Some(&s3_uri(&bucket, &key))
             }
             // It has neither tags nor anything else that could be changed by it: its AMI has.
             TaskKind::StoreImage => true,

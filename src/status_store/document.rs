@@ -5,6 +5,7 @@ use crate::aws::AwsError;
 use crate::image::Status;
 use crate::image::status::{SCHEMA, Unreadable, parse};
 use crate::limits::STATUS_BYTES;
+use crate::manifest::location::s3_uri;
 use crate::manifest::text;
 
 /// A status that cannot be worked with.
@@ -15,7 +16,8 @@ pub enum StoreError {
     Aws(#[from] AwsError),
     /// The object is not a status.
     #[error(
-        "s3://{bucket}/{key} is not a status ({reason}): restore an earlier version of the object, or delete it to start again"
+        "{} is not a status ({reason}): restore an earlier version of the object, or delete it to start again",
+        s3_uri(.bucket, .key)
     )]
     Unreadable {
         /// Bucket.
@@ -27,8 +29,9 @@ pub enum StoreError {
     },
     /// What an open marker holds cannot be worked with.
     #[error(
-        "s3://{bucket}/{key} is not an open marker of its manifest ({reason}): \
-         check whether an AMI was registered for the manifest, then delete the marker to start again"
+        "{} is not an open marker of its manifest ({reason}): \
+         check whether an AMI was registered for the manifest, then delete the marker to start again",
+        s3_uri(.bucket, .key)
     )]
     UnusableMarker {
         /// Bucket.
@@ -40,7 +43,8 @@ pub enum StoreError {
     },
     /// The status is too large to be read again, so it is not written.
     #[error(
-        "s3://{bucket}/{key} would have {size} bytes, and at most {STATUS_BYTES} are kept: it stays as it is"
+        "{} would have {size} bytes, and at most {STATUS_BYTES} are kept: it stays as it is",
+        s3_uri(.bucket, .key)
     )]
     TooLarge {
         /// Bucket.
@@ -52,7 +56,8 @@ pub enum StoreError {
     },
     /// The status is a newer amiwright's.
     #[error(
-        "s3://{bucket}/{key} has schema {schema}, this amiwright reads up to {SCHEMA}: deploy the newer version"
+        "{} has schema {schema}, this amiwright reads up to {SCHEMA}: deploy the newer version",
+        s3_uri(.bucket, .key)
     )]
     Newer {
         /// Bucket.

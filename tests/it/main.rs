@@ -17,6 +17,7 @@ mod events;
 mod flows;
 mod iam;
 mod modules;
+mod publish_wire;
 mod resilience;
 mod structure;
 mod support;

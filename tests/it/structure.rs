@@ -81,7 +81,12 @@ fn the_world_and_the_application_do_not_know_each_other() {
         lines_with(
             &["localaws"],
             &["src"],
-            &["src/cli", "src/bin/amiwright.rs"]
+            &[
+                "src/cli/local.rs",
+                "src/cli/local_stack.rs",
+                "src/cli/demo.rs",
+                "src/cli/demo"
+            ]
         ),
         NOTHING
     );
@@ -171,9 +176,41 @@ fn every_read_has_a_limit_of_the_one_module() {
 }
 
 #[test]
+fn addresses_in_s3_are_written_in_one_place() {
+    assert_eq!(
+        lines_with(&["s3://{"], &["src"], &["src/image/tests"]),
+        NOTHING
+    );
+}
+
+#[test]
 fn no_function_sleeps_except_for_the_rate_limiter() {
     let except = ["src/cli", "src/aws/rate_limiter.rs"];
     assert_eq!(lines_with(&["sleep("], &["src"], &except), NOTHING);
+}
+
+#[test]
+fn the_manifest_crate_imports_one_way() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifest/src");
+    // A module and its own files use one another here; between modules, there is one way.
+    let modules = Modules::read(&src);
+    let lib = std::fs::read_to_string(src.join("lib.rs")).unwrap();
+    let (_, rest) = lib.split_once("// The order of imports: begin").unwrap();
+    let (list, _) = rest.split_once("// The order of imports: end").unwrap();
+    let names = list
+        .lines()
+        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod "));
+    let mut order: Vec<&str> = names.map(|name| name.trim_end_matches(';')).collect();
+    assert!(order.len() > 10, "{order:?}");
+    order.reverse();
+    // What `lib.rs` passes on: `Problem` and `sha256_hex`.
+    order.push("crate");
+    let upward = modules.against(&order);
+    let passed_on = ["crate imports digest", "crate imports problem"];
+    let wrong = upward
+        .iter()
+        .filter(|line| !passed_on.contains(&line.as_str()));
+    assert_eq!(wrong.collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 #[test]

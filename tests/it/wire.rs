@@ -156,6 +156,8 @@ async fn an_image_is_copied() {
     };
     let id = aws.copy_image(&wanted).await.unwrap();
     assert_eq!(aws.copy_image(&wanted).await.unwrap(), id);
+    // The copy's snapshots are shown once it is available.
+    stack.minutes(5).await;
     let copy = aws.find_images("image-id", &[id]).await.unwrap().remove(0);
     assert_eq!((copy.name.as_str(), &copy.tags), ("web-copy", &tags()));
     let ours = ["s3://b/k".to_owned()];

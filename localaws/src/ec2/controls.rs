@@ -1,10 +1,14 @@
 //! How EC2 is set to behave: times, failures to come, eras, permissions.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Ec2;
-use crate::ec2::model::image::StateReason;
+use crate::ec2::model::account::{ImageBlock, SnapshotBlock};
+use crate::ec2::model::image::{Image, ImageState, StateReason};
 use crate::ec2::model::settings::Era;
+use crate::ec2::model::snapshot::Snapshot;
 use crate::ec2::model::timeline::TaskKind;
 
 impl Ec2 {
@@ -86,5 +90,119 @@ impl Ec2 {
     /// Makes these actions answer `UnauthorizedOperation`, as if no policy allowed them.
     pub fn set_denied_actions(&self, actions: &[&str]) {
         self.service.settings().denied = actions.iter().map(|&action| action.to_owned()).collect();
+    }
+}
+
+/// What the account has set, how many it may have of what, and what others do behind a client's back.
+impl Ec2 {
+    /// Enables or disables a Region of those that accounts have to enable. In one that is off every call is answered
+    /// `AuthFailure`.
+    pub fn set_opted_in(&self, region: &str, opted_in: bool) {
+        let mut store = self.service.store();
+        if opted_in {
+            store.opted_in.insert(region.to_owned());
+        } else {
+            store.opted_in.remove(region);
+        }
+    }
+
+    /// Sets block public access for images in a Region. As in a new account it is on unless set.
+    pub fn set_image_block(&self, region: &str, block: ImageBlock) {
+        self.service.store().region(region).account.image_block = block;
+    }
+
+    /// Sets block public access for snapshots in a Region; off unless set.
+    pub fn set_snapshot_block(&self, region: &str, block: SnapshotBlock) {
+        self.service.store().region(region).account.snapshot_block = block;
+    }
+
+    /// Whether an organization's declarative policy sets what is blocked in a Region: calls cannot change it then.
+    pub fn set_blocks_by_policy(&self, region: &str, by_policy: bool) {
+        self.service.store().region(region).account.by_policy = by_policy;
+    }
+
+    /// Sets whether new volumes and copies in a Region are encrypted whatever a request says, and with which key; none
+    /// is the one that AWS manages.
+    pub fn set_encryption_by_default(&self, region: &str, on: bool, key: Option<&str>) {
+        let mut store = self.service.store();
+        let account = &mut store.region(region).account;
+        account.encrypts_by_default = on;
+        account.default_key = key.map(str::to_owned);
+    }
+
+    /// Keys that cannot be used (disabled, pending deletion, or their policy does not let EC2), as requests name them.
+    pub fn set_unusable_keys(&self, keys: &[&str]) {
+        let keys = keys.iter().map(|&key| key.to_owned());
+        self.service.settings().unusable_keys = keys.collect();
+    }
+
+    /// Product codes of other accounts: ConfirmProductInstance is refused for them.
+    pub fn set_foreign_product_codes(&self, codes: &[&str]) {
+        let codes = codes.iter().map(|&code| code.to_owned());
+        self.service.settings().foreign_product_codes = codes.collect();
+    }
+
+    /// How long reads show images, their tags and permissions as they were before a change, in the world's time.
+    pub fn set_stale_reads(&self, stale_reads: Duration) {
+        self.service.settings().stale_reads = stale_reads;
+    }
+
+    /// The quota of public images in a Region; 5 unless set.
+    pub fn set_public_image_quota(&self, images: usize) {
+        self.service.settings().public_images = images;
+    }
+
+    /// The quota of accounts, organizations and units that an image can be shared with; 1000 unless set.
+    pub fn set_share_quota(&self, entities: usize) {
+        self.service.settings().shares = entities;
+    }
+
+    /// How many copies of images may be under way into a Region; 300 unless set.
+    pub fn set_copy_limit(&self, copies: usize) {
+        self.service.settings().copies = copies;
+    }
+
+    /// Changes an image past all rules, as AWS, another account or somebody with the console could have; false if there
+    /// is none of this id.
+    pub fn edit_image(&self, region: &str, id: &str, change: impl FnOnce(&mut Image)) -> bool {
+        let mut store = self.service.store();
+        let region = store.region(region);
+        let Some(record) = region.images.get_mut(id) else {
+            return false;
+        };
+        change(&mut record.image);
+        region.reindex_names();
+        true
+    }
+
+    /// Changes a snapshot past all rules; false if there is none of this id.
+    pub fn edit_snapshot(
+        &self,
+        region: &str,
+        id: &str,
+        change: impl FnOnce(&mut Snapshot),
+    ) -> bool {
+        let mut store = self.service.store();
+        let snapshot = store.region(region).snapshots.get_mut(id);
+        snapshot.map(change).is_some()
+    }
+
+    /// Whether this account sees an available image of this id in a Region.
+    #[must_use]
+    pub fn has_available_image(&self, region: &str, id: &str) -> bool {
+        self.service.advance();
+        let now = self.service.clock.now();
+        let mut store = self.service.store();
+        let record = store.region(region).images.get(id);
+        record.is_some_and(|it| it.is_visible(now) && it.image.state == ImageState::Available)
+    }
+
+    /// Where DescribeImageReferences looks for parameters that name images: values by name, of a Region. It must not ask
+    /// EC2 anything.
+    pub fn set_image_parameters(
+        &self,
+        source: impl Fn(&str) -> BTreeMap<String, String> + Send + Sync + 'static,
+    ) {
+        self.service.parameters.set(Arc::new(source));
     }
 }

@@ -36,7 +36,7 @@ fn of_image(image: &Image) -> Facts {
         keys: vec![
             ("ec2:ImageID", image.id.clone()),
             ("ec2:ImageType", "machine".to_owned()),
-            ("ec2:Public", "false".to_owned()),
+            ("ec2:Public", image.is_public().to_string()),
             ("ec2:RootDeviceType", image.root_device_type.to_string()),
         ],
         snapshots: image.snapshot_ids().cloned().collect(),

@@ -23,12 +23,16 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde_json::Value;
 
+pub use self::model::account::{ImageBlock, SnapshotBlock};
 pub(crate) use self::model::facts::Facts;
 pub use self::model::image::{
     BlockDeviceMapping, Ebs, Image, ImageState, ProductCode, RootDeviceType, SeedImage, StateReason,
 };
 pub use self::model::instance::{InstanceState, SeedInstance};
 pub use self::model::objects::{ObjectRef, Objects};
+pub use self::model::permission::Permission;
+pub use self::model::protection::DeregistrationProtection;
+pub use self::model::references::SeedLaunchTemplate;
 use self::model::region::{Record, Store};
 use self::model::service::Service;
 pub use self::model::settings::Era;
@@ -68,7 +72,7 @@ impl Ec2 {
     /// All images of a Region, in the order of their registration, also those that EC2 does not show yet.
     #[must_use]
     pub fn images(&self, region: &str) -> Vec<Image> {
-        self.service.settle();
+        self.service.advance();
         let mut store = self.service.store();
         let mut records: Vec<&Record> = store.region(region).images.values().collect();
         records.sort_by_key(|record| record.order);
@@ -93,7 +97,7 @@ impl Ec2 {
     /// The whole state, but not the settings.
     #[must_use]
     pub fn save(&self) -> Value {
-        self.service.settle();
+        self.service.advance();
         // The state is maps with text keys, texts and numbers: JSON can always say it.
         serde_json::to_value(&*self.service.store()).unwrap_or_default()
     }

@@ -1,9 +1,13 @@
 //! What is put into the world, not made by a request: what a demo copies, and tests begin with.
 
+use std::collections::BTreeSet;
+
 use super::Ec2;
 use crate::ACCOUNT;
 use crate::ec2::model::image::{BlockDeviceMapping, Ebs, Image, ImageState, SeedImage};
 use crate::ec2::model::instance::SeedInstance;
+use crate::ec2::model::permission::Permission;
+use crate::ec2::model::references::SeedLaunchTemplate;
 use crate::ec2::model::snapshot::{SeedSnapshot, Snapshot};
 
 /// The device that a seeded image has its root on.
@@ -24,12 +28,12 @@ impl Ec2 {
             state_message: None,
             description: snapshot.description,
             owner_id: snapshot.owner_id.unwrap_or_else(|| ACCOUNT.to_owned()),
-            shared: snapshot.shared,
             encrypted: snapshot.encrypted,
             kms_key_id: None,
             product_codes: snapshot.product_codes,
             tags: snapshot.tags,
             started_at: self.service.clock.now(),
+            create_volume_permissions: with_us(snapshot.shared),
         };
         region.snapshots.insert(id.clone(), snapshot);
         id
@@ -46,6 +50,16 @@ impl Ec2 {
         };
         let region = store.region(region);
         region.instances.insert(id.clone(), instance);
+        id
+    }
+
+    /// Puts a launch template into a Region, in the place of one with the same id, and gives its id.
+    pub fn seed_launch_template(&self, region: &str, template: SeedLaunchTemplate) -> String {
+        let mut store = self.service.store();
+        let id = template.id.clone();
+        let id = id.unwrap_or_else(|| self.service.ids.resource("lt"));
+        let templates = &mut store.region(region).launch_templates;
+        templates.insert(id.clone(), template);
         id
     }
 
@@ -67,6 +81,12 @@ impl Ec2 {
     }
 }
 
+/// The permissions of what another account shares with this world's, or does not.
+fn with_us(shared: bool) -> BTreeSet<Permission> {
+    let account = Permission::Account(ACCOUNT.to_owned());
+    shared.then_some(account).into_iter().collect()
+}
+
 fn seeded(id: String, image: SeedImage) -> Image {
     let root = Ebs {
         snapshot_id: Some(image.snapshot_id),
@@ -79,6 +99,7 @@ fn seeded(id: String, image: SeedImage) -> Image {
     };
     let owner_id = image.owner_id.unwrap_or_else(|| ACCOUNT.to_owned());
     Image {
+        launch_permissions: with_us(owner_id != ACCOUNT),
         location: format!("{owner_id}/{}", image.name),
         owner_id,
         owner_alias: image.owner_alias,

@@ -215,6 +215,7 @@ impl Builder {
             events,
             barriers_asked,
             Arc::clone(&stack),
+            services.region.clone(),
             lambda.clone(),
         ));
         for (expression, schedule, function) in schedules {
@@ -231,7 +232,6 @@ impl Builder {
                 lambda.clone(),
             ));
         }
-        let tasks = Mutex::new(Some(tasks));
         let inner = Inner {
             services,
             lambda,
@@ -239,7 +239,7 @@ impl Builder {
             http_client,
             barriers,
             endpoint,
-            tasks,
+            tasks: Mutex::new(Some(tasks)),
             directory,
         };
         Ok(World {
@@ -281,16 +281,20 @@ impl Builder {
             s3: s3.clone(),
             region: self.region.clone(),
         };
-        let ec2 = Ec2::new(clock, ids.clone(), bus, Arc::new(objects));
+        let ec2 = Ec2::new(clock, ids.clone(), bus.clone(), Arc::new(objects));
         ec2.set_era(self.era);
         let sns = Sns::new(clock, ids.clone(), &made("mail")?);
-        let ssm = Ssm::new(clock, ids.clone());
+        let ssm = Ssm::new(clock, ids.clone(), bus);
+        let images = ec2.clone();
+        ssm.set_image_check(move |region, id| images.has_available_image(region, id));
+        ec2.set_image_parameters(ssm.image_parameters());
         let sts = Sts::new(ids.clone());
         if let Some(files) = &state {
             load(files, "ec2", |saved| ec2.load(saved))?;
             load(files, "sns", |saved| sns.load(saved))?;
             load(files, "ssm", |saved| ssm.load(saved))?;
         }
+        ec2.set_opted_in(&self.region, true);
         let services = Services {
             s3,
             ec2,

@@ -15,6 +15,8 @@ mod fault_tests;
 #[cfg(test)]
 mod object_tests;
 #[cfg(test)]
+mod publish_tests;
+#[cfg(test)]
 mod task_tests;
 #[cfg(test)]
 pub(crate) mod tests;

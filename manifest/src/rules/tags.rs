@@ -16,7 +16,7 @@ const MOST: usize = 50;
 const KEY: usize = 128;
 const VALUE: usize = 256;
 
-/// Tags that amiwright sets itself: `amiwright:manifest`, `amiwright:sha256` and `amiwright:attempt`, and for a machine
+/// Tags that amiwright sets itself: `amiwright:manifest`, `amiwright:digest` and `amiwright:attempt`, and for a machine
 /// `Name`.
 const OWN: usize = 4;
 

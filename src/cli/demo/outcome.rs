@@ -14,6 +14,7 @@ use crate::image::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG};
 use crate::image::words::{State, counted};
 use crate::keys;
 use crate::manifest::bundle::default_image_name;
+use crate::manifest::location::s3_uri;
 use crate::manifest::{image, sha256_hex};
 
 /// The number of problems in the manifest that has some.
@@ -217,10 +218,7 @@ impl Outcome {
 
     fn ownership(&self, key: &str, digest: &str) -> BTreeMap<String, String> {
         BTreeMap::from([
-            (
-                MANIFEST_TAG.to_owned(),
-                format!("s3://{}/{key}", self.bucket),
-            ),
+            (MANIFEST_TAG.to_owned(), s3_uri(&self.bucket, key)),
             (DIGEST_TAG.to_owned(), digest.to_owned()),
         ])
     }

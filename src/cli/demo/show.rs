@@ -10,6 +10,7 @@ use super::examples::UPLOADS;
 use super::outcome::{Email, Outcome};
 use crate::cli::local_stack::LocalStack;
 use crate::cli::text::plain;
+use crate::manifest::location::s3_uri;
 
 /// Lines of each function's log that are shown when a check fails.
 const LOG_LINES: usize = 20;
@@ -30,11 +31,11 @@ pub(super) fn opening(stack: &LocalStack, out: &mut dyn Write) -> io::Result<()>
     )?;
     writeln!(
         out,
-        "Functions: {}. State: s3://{}.",
+        "Functions: {}. State: {}.",
         functions.join(", "),
-        stack.state_bucket
+        s3_uri(&stack.state_bucket, "")
     )?;
-    writeln!(out, "\nUploading to s3://{}:", stack.bucket)?;
+    writeln!(out, "\nUploading to {}:", s3_uri(&stack.bucket, ""))?;
     for (key, content) in UPLOADS {
         writeln!(out, "  {key} ({} bytes)", content.len())?;
     }

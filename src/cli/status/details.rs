@@ -6,10 +6,11 @@ use jiff::Timestamp;
 
 use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::text::{plain, span};
+use crate::image::message::facts::{Fact, of_version};
 use crate::image::message::{advice, orphan_text, wait_text};
-use crate::image::status::Notice;
-use crate::image::status::{Failure, Status};
+use crate::image::status::{Change, Condition, ConditionStatus, Failure, Notice, Status};
 use crate::image::task::{Task, polling_interval};
+use crate::manifest::location::s3_uri;
 
 /// Writes all that is known of an image.
 pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
@@ -32,6 +33,12 @@ pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io:
         }
         if status.problems_omitted > 0 {
             writeln!(out, "  and {} more", status.problems_omitted)?;
+        }
+    }
+    if !status.conditions.is_empty() {
+        writeln!(out, "\nConditions")?;
+        for condition in &status.conditions {
+            write_condition(condition, out)?;
         }
     }
     if !status.notices.is_empty() {
@@ -59,29 +66,28 @@ pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io:
     Ok(())
 }
 
-/// A line of the first part: its name and its text.
-type Fact = (&'static str, String);
-
 fn facts(status: &Status, now: Timestamp) -> Vec<Fact> {
-    let mut facts = vec![
-        ("Manifest", status.manifest.uri()),
-        ("State", status.place()),
-    ];
+    let mut facts = vec![("State", status.place())];
     facts.extend(activity(status, now));
     facts.extend(endings(status));
-    facts.extend(status.build.name.iter().map(|name| ("Name", name.clone())));
     facts.extend(images(status));
-    facts.extend(sources(status));
+    facts.extend(of_version(status));
+    if let Some(store) = &status.store {
+        facts.push(("Stored in", s3_uri(&store.bucket, "")));
+    }
     facts.push(("Uploaded", status.manifest.uploaded_at.to_string()));
-    let version = status.manifest.version_id.iter();
-    facts.extend(version.map(|version| ("Version", version.clone())));
-    facts.push(("SHA-256", status.manifest.sha256.clone()));
     facts
 }
 
 /// What is being done since when, or what it waits for, and who wants it cancelled.
 fn activity(status: &Status, now: Timestamp) -> Vec<Fact> {
-    let mut facts = vec![("Since", status.build.step_since.to_string())];
+    // The step of a final image may have begun long before its end.
+    let place = status.place();
+    let reached = |change: &&Change| change.to == place && change.from != place;
+    let mut changes = status.history.iter().rev();
+    let ended_at = changes.find(reached).filter(|_| status.state.is_final());
+    let since = ended_at.map_or(status.build.step_since, |change| change.at);
+    let mut facts = vec![("Since", since.to_string())];
     match &status.build.waiting {
         Some(waiting) => facts.push(("Waiting", wait_text(&waiting.reason))),
         None if !status.state.is_final() => facts.push(("Now", summary_with_age(status, now))),
@@ -114,25 +120,6 @@ fn images(status: &Status) -> Vec<Fact> {
     for (region, image) in previous.into_iter().flatten() {
         let text = format!("{} in {region} ({validity})", image.image);
         facts.push(("Previous", text));
-    }
-    facts
-}
-
-/// What the AMI is made from, and where it is stored.
-fn sources(status: &Status) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    if let Some(source) = status.build.source {
-        facts.push(("Source", source.to_string()));
-    }
-    if let Some(bundle) = &status.build.bundle {
-        facts.push(("Bundle", format!("s3://{}/{}", bundle.bucket, bundle.key)));
-    }
-    if let Some(object) = &status.build.object {
-        let address = format!("s3://{}/{}", object.bucket, object.key);
-        facts.push(("Object", format!("{address} ({} bytes)", object.size)));
-    }
-    if let Some(store) = &status.store {
-        facts.push(("Stored in", format!("s3://{}", store.bucket)));
     }
     facts
 }
@@ -193,7 +180,7 @@ fn write_failure(status: &Status, failure: &Failure, out: &mut dyn Write) -> io:
         .as_deref()
         .map(|code| format!("{code}: "))
         .unwrap_or_default();
-    let reason = if failure.is_of_service() {
+    let reason = if failure.is_of_aws() {
         "AWS said"
     } else {
         "reason"
@@ -213,6 +200,20 @@ fn write_failure(status: &Status, failure: &Failure, out: &mut dyn Write) -> io:
         "  what to do {}",
         plain(&advice::hint(status, failure))
     )
+}
+
+fn write_condition(condition: &Condition, out: &mut dyn Write) -> io::Result<()> {
+    let holds = match condition.status {
+        ConditionStatus::True => "true",
+        ConditionStatus::False => "false",
+        ConditionStatus::Unknown => "unknown",
+    };
+    let (since, kind) = (condition.since, condition.kind);
+    let mut reason = condition.reason.clone();
+    if !condition.message.is_empty() {
+        reason = format!("{reason}: {}", condition.message);
+    }
+    writeln!(out, "  {since}  {kind:<7} {holds:<7} {}", plain(&reason))
 }
 
 fn sending(notice: &Notice) -> String {

@@ -7,12 +7,13 @@ use super::{details, table};
 use crate::image::Status;
 use crate::image::observed::ObservedTask;
 use crate::image::status::{
-    BundleVersion, Cancel, Failure, ManifestVersion, Orphan, OrphanReason, PreviousVersion,
-    RegionStatus, SourceObject, Waiting,
+    BundleVersion, Cancel, Change, Condition, ConditionKind, ConditionStatus, Failure,
+    ManifestVersion, Notice, Orphan, OrphanReason, PreviousVersion, RegionStatus, SourceObject,
+    Waiting,
 };
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{
-    CancelBy, FailureKind, SourceKind, State, Step, TerminalReason, WaitReason,
+    CancelBy, FailureKind, NoticeKind, SourceKind, State, Step, TerminalReason, WaitReason,
 };
 use crate::manifest::Problem;
 use crate::status_store::{Listed, Loaded};
@@ -245,4 +246,97 @@ fn previous_images_of_an_overwritten_bundle_are_no_longer_valid() {
 #[test]
 fn all_problems_of_a_rejected_manifest_are_counted() {
     assert_snapshot!(detailed(&rejected()));
+}
+
+/// An AMI that was started at nine, and was available after an hour.
+fn with_all_parts() -> Status {
+    let mut status = available_with_previous("complete", "new");
+    let changes = [
+        (
+            "09:00:05",
+            "working/check-bundle",
+            "working/register-image",
+            "the bundle is complete",
+        ),
+        (
+            "09:01:00",
+            "working/register-image",
+            "working/await-image",
+            "registered",
+        ),
+        (
+            "10:00:00",
+            "working/await-image",
+            "available",
+            "the AMI is available",
+        ),
+    ];
+    status.history = changes
+        .map(|(time, from, to, why)| Change {
+            at: at(time),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            why: why.to_owned(),
+        })
+        .into();
+    let condition = |kind, status, reason: &str, message: &str| Condition {
+        kind,
+        status,
+        since: at("10:00:00"),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+    };
+    status.conditions = vec![
+        condition(
+            ConditionKind::Built,
+            ConditionStatus::True,
+            "ImageAvailable",
+            "",
+        ),
+        condition(
+            ConditionKind::InSync,
+            ConditionStatus::False,
+            "SettingsNotApplied",
+            "the tags\ndiffer",
+        ),
+    ];
+    status.notices = notices();
+    status
+}
+
+/// One that was sent, and one that was not yet.
+fn notices() -> Vec<Notice> {
+    let notice = |seq, kind| Notice {
+        seq,
+        kind,
+        at: at("10:00:00"),
+        facts: None,
+        claimed_at: None,
+        attempts: 0,
+        sent_at: None,
+        message_id: None,
+    };
+    vec![
+        Notice {
+            attempts: 1,
+            sent_at: Some(at("10:00:02")),
+            message_id: Some("message-1".to_owned()),
+            ..notice(1, NoticeKind::Completed)
+        },
+        Notice {
+            attempts: 3,
+            ..notice(2, NoticeKind::Changed)
+        },
+    ]
+}
+
+#[test]
+fn conditions_notices_and_history_are_shown() {
+    assert_snapshot!(detailed(&with_all_parts()));
+}
+
+#[test]
+fn a_final_state_is_shown_since_it_was_reached() {
+    let text = detailed(&with_all_parts());
+    assert!(text.contains("Since      2026-11-21T10:00:00Z"), "{text}");
 }

@@ -12,6 +12,7 @@ use crate::cli::target::cannot_load;
 use crate::cli::text::plain;
 use crate::image::Status;
 use crate::image::words::State;
+use crate::manifest::location::s3_uri;
 use crate::reconcile::{self, Context};
 use crate::status_store::{self, StoreError};
 
@@ -160,7 +161,7 @@ impl Rows {
     /// Writes how many images ended in which state, and each that did not become available. Returns whether all did.
     pub(super) fn conclude(&self, bucket: &str, out: &mut dyn Write) -> io::Result<bool> {
         if self.rows.is_empty() {
-            writeln!(out, "No open images in s3://{bucket}.")?;
+            writeln!(out, "No images in progress in {}.", s3_uri(bucket, ""))?;
             return Ok(true);
         }
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();

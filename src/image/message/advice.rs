@@ -136,7 +136,16 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
         },
         FailureKind::RequestRefused { action } => and_again(status, for_refusal(action, failure)),
         FailureKind::Other => and_again(status, FIX),
-        _ => and_retry(status, advice(failure)),
+        FailureKind::SeveralImages { .. }
+        | FailureKind::Unproven { .. }
+        | FailureKind::NotInManifest { .. }
+        | FailureKind::AnswerUnusable
+        | FailureKind::BundleKeyUnusable
+        | FailureKind::TaskMadeNothing
+        | FailureKind::TaskLost
+        | FailureKind::ImageFailed { .. }
+        | FailureKind::ImageDeregistered { .. }
+        | FailureKind::ImageLost { .. } => and_retry(status, advice(failure)),
     }
 }
 
@@ -193,7 +202,15 @@ fn advice(failure: &Failure) -> &'static str {
         FailureKind::ImageDeregistered { .. } | FailureKind::ImageLost { .. } => {
             "check whether somebody deregistered it (DeregisterImage in CloudTrail)"
         }
-        _ => FIX,
+        FailureKind::ImageFailed { .. }
+        | FailureKind::ManifestGone
+        | FailureKind::BundleInvalid
+        | FailureKind::SourceUnreadable { .. }
+        | FailureKind::NameTaken { .. }
+        | FailureKind::RequestRefused { .. }
+        | FailureKind::TaskFailed
+        | FailureKind::StatusTooLarge
+        | FailureKind::Other => FIX,
     }
 }
 

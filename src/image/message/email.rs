@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use jiff::{Timestamp, Unit};
 
-use super::advice;
 use super::quoting::{on_one_line, quoted, shell_word, word};
 use super::waiting::{orphan_text, wait_text};
+use super::{advice, facts};
 use crate::image::status::{Failure, Orphan, OrphanReason, Status};
 use crate::image::task::{Phase, Task, TaskKind};
-use crate::image::words::{CancelBy, FailureKind, NoticeKind, Step, WaitReason, counted};
+use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
 
 /// What can be done about settings that changed; what makes a new AMI is the manifest's name, source or registration.
 const CHANGED: &str = "\nNothing was done: this version of amiwright does not change an AMI that exists.\n\
@@ -108,66 +108,49 @@ fn waiting_since(status: &Status) -> Timestamp {
     let build = &status.build;
     match &build.waiting {
         Some(waiting) if build.step.polls() => waiting.since,
-        _ => build.step_since,
+        Some(_) | None => build.step_since,
     }
 }
 
 fn facts(status: &Status, kind: NoticeKind, now: Timestamp) -> Vec<(&'static str, String)> {
-    let mut facts = Vec::new();
+    let mut list = Vec::new();
     let build = &status.build;
     for (region, image) in &status.regions {
         let (id, state) = (word(&image.image), word(&image.image_state));
         let region = word(region);
         let unlisted = image.unseen_since.map(not_listed);
         let unlisted = unlisted.map(|it| format!("; {it}")).unwrap_or_default();
-        facts.push(("AMI", format!("{id} in {region} ({state}{unlisted})")));
+        list.push(("AMI", format!("{id} in {region} ({state}{unlisted})")));
         if !image.snapshots.is_empty() {
-            facts.push(("Snapshots", words(&image.snapshots)));
+            list.push(("Snapshots", words(&image.snapshots)));
         }
     }
-    if let Some(name) = &build.name {
-        facts.push(("Name", word(name)));
-    }
-    facts.push(("Manifest", word(&status.manifest.uri())));
-    if let Some(version) = &status.manifest.version_id {
-        facts.push(("Version", word(version)));
-    }
-    let digest = if status.manifest.was_read() {
-        "SHA-256"
-    } else {
-        "ETag"
-    };
-    facts.push((digest, word(&status.manifest.sha256)));
-    if let Some(source) = build.source {
-        facts.push(("Source", source.to_string()));
-    }
-    if let Some(object) = &build.object {
-        let address = word(&format!("s3://{}/{}", object.bucket, object.key));
-        facts.push(("Object", format!("{address} ({} bytes)", object.size)));
-    }
-    if let Some(bundle) = &build.bundle {
-        let address = format!("s3://{}/{}", bundle.bucket, bundle.key);
-        facts.push(("Bundle", word(&address)));
-    }
+    list.extend(facts::of_version(status));
     for task in &build.tasks {
-        facts.push(("Task", task_text(task)));
+        list.push(("Task", task_text(task)));
         let is_stored = task.kind == TaskKind::StoreImage && task.phase() == Phase::Complete;
         if let Some(object) = task.object.as_ref().filter(|_| is_stored) {
-            facts.push(("Stored", word(object)));
+            list.push(("Stored", word(object)));
         }
     }
     if !build.deleted.is_empty() {
-        facts.push(("Deleted", words(&build.deleted)));
+        list.push(("Deleted", words(&build.deleted)));
     }
     if let Some(waiting) = &build.waiting {
-        facts.push(("Waiting", wait_text(&waiting.reason)));
+        list.push(("Waiting", wait_text(&waiting.reason)));
     }
     match kind {
         NoticeKind::Changed => {}
-        kind if kind.is_final() => facts.push(("Took", took(status, now))),
-        _ => facts.push(("Elapsed", took(status, now))),
+        NoticeKind::Rejected
+        | NoticeKind::Completed
+        | NoticeKind::Failed
+        | NoticeKind::Cancelled
+        | NoticeKind::Lost => list.push(("Took", took(status, now))),
+        NoticeKind::WaitingLong | NoticeKind::Started | NoticeKind::Stalled => {
+            list.push(("Elapsed", took(status, now)));
+        }
     }
-    facts
+    list
 }
 
 /// `import-snapshot import-snap-1: active, 42 %, converting`. What EC2 said on the way is no news once the task has
@@ -250,14 +233,7 @@ fn failure_text(status: &Status, failure: &Failure) -> String {
         .as_deref()
         .map(|code| format!("{}: ", word(code)))
         .unwrap_or_default();
-    let is_of_task = |task: &Task| task.message.as_ref() == Some(&failure.message);
-    // Codes that we give, because they say what EC2 would.
-    let is_ours = matches!(
-        failure.kind,
-        FailureKind::NameTaken { .. } | FailureKind::ImageLost { .. }
-    );
-    let is_of_aws = failure.is_of_service() || status.build.tasks.iter().any(is_of_task);
-    let reason = if is_of_aws && !is_ours {
+    let reason = if failure.is_of_aws() {
         "AWS said:"
     } else {
         "Reason:"
@@ -324,7 +300,18 @@ fn waiting_text(status: &Status) -> &'static str {
             "\nNo action needed if this passes by itself: amiwright keeps retrying.\n\
              If it names a missing permission, allow that.\n"
         }
-        _ => "\nNo action needed: amiwright keeps checking.\n",
+        Some(
+            WaitReason::ManifestGone
+            | WaitReason::RateLimited { .. }
+            | WaitReason::InstanceBusy { .. }
+            | WaitReason::StoreUnanswered { .. }
+            | WaitReason::CancelUnanswered
+            | WaitReason::CancelRefused { .. }
+            | WaitReason::ImageNotVisible { .. }
+            | WaitReason::DeletionNotVisible
+            | WaitReason::Unproven { .. },
+        )
+        | None => "\nNo action needed: amiwright keeps checking.\n",
     }
 }
 

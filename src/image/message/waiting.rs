@@ -3,6 +3,7 @@
 use super::quoting::{quoted, word};
 use crate::image::status::OrphanReason;
 use crate::image::words::{WaitReason, counted};
+use crate::manifest::location::s3_uri;
 
 /// What is waited for, in one line.
 #[must_use]
@@ -91,7 +92,7 @@ pub fn orphan_text(reason: &OrphanReason) -> String {
 }
 
 fn address(bucket: &str, key: &str) -> String {
-    word(&format!("s3://{bucket}/{key}"))
+    word(&s3_uri(bucket, key))
 }
 
 /// `Code: "message"`.

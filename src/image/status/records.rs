@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::image::words::{CancelBy, FailureKind, WaitReason};
+use crate::manifest::location::s3_uri;
 
 /// One version of a manifest object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +48,7 @@ impl ManifestVersion {
     /// `s3://bucket/key`: the manifest's address, and the value of the ownership tag.
     #[must_use]
     pub fn uri(&self) -> String {
-        format!("s3://{}/{}", self.bucket, self.key)
+        s3_uri(&self.bucket, &self.key)
     }
 
     /// When it was uploaded last, repetitions included.
@@ -245,10 +246,30 @@ impl Failure {
         }
     }
 
-    /// Whether the words are the service's, and not our own.
+    /// Whether the words are AWS's, and not our own.
     #[must_use]
-    pub fn is_of_service(&self) -> bool {
-        self.code.is_some() || self.request_id.is_some()
+    pub fn is_of_aws(&self) -> bool {
+        match self.kind {
+            FailureKind::RequestRefused { .. }
+            | FailureKind::TaskFailed
+            | FailureKind::ImageFailed { .. } => true,
+            // Some of these were answered by AWS, with a code or a request id, and some are what was found.
+            FailureKind::SourceUnreadable { .. }
+            | FailureKind::BundleKeyUnusable
+            | FailureKind::Other => self.code.is_some() || self.request_id.is_some(),
+            FailureKind::ManifestGone
+            | FailureKind::BundleInvalid
+            | FailureKind::NameTaken { .. }
+            | FailureKind::SeveralImages { .. }
+            | FailureKind::TaskMadeNothing
+            | FailureKind::TaskLost
+            | FailureKind::Unproven { .. }
+            | FailureKind::NotInManifest { .. }
+            | FailureKind::AnswerUnusable
+            | FailureKind::ImageDeregistered { .. }
+            | FailureKind::ImageLost { .. }
+            | FailureKind::StatusTooLarge => false,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use super::*;
 use crate::image::apply::request_retry;
+use crate::image::plan::{Next, next};
 use crate::image::status::{ConditionKind, ConditionStatus, parse};
 use crate::image::task::Phase;
 use crate::image::words::{State, Step};
@@ -196,28 +197,70 @@ fn check(status: &Status) {
     assert_eq!(unique.len(), orphans.len(), "{orphans:?}");
 }
 
+/// What must hold of what is next.
+fn check_plan(status: &Status, minutes: i64) {
+    // Also long after: no time that passes finalizes what is in progress.
+    for minutes in [minutes, minutes + 1_000_000] {
+        let next = next(status, after(minutes));
+        let is_of_final = matches!(
+            next,
+            Next::SendNotices | Next::AwaitNotices | Next::Retry | Next::Finalize
+        );
+        assert_eq!(is_of_final, status.state.is_final(), "{next:?}");
+        if status.unsent().next().is_some() {
+            assert_ne!(next, Next::Finalize, "{:?}", status.notices);
+        }
+    }
+}
+
 fn run(moves: &[(u32, u8)]) -> Status {
     let mut status = opened();
     let mut minutes = 0;
     check(&status);
+    check_plan(&status, minutes);
     for (number, pause) in moves {
         minutes += [0, 1, 2, 16, 70, 400][usize::from(*pause)];
         let before = status.clone();
         let is_new_version = happen(&mut status, &mut Choice(*number), minutes);
         check_change(&before, &status, is_new_version);
         check(&status);
+        check_plan(&status, minutes);
     }
     status
 }
 
-/// Always the same cases, and no file of earlier failures.
+/// Always the same cases, and no file of earlier failures. With `PROPTEST_CASES` it is that many, of a new seed: the
+/// weekly run of CI looks further than that of each push.
 fn runner(cases: u32) -> TestRunner {
     let config = ProptestConfig {
-        cases,
         failure_persistence: None,
         ..ProptestConfig::default()
     };
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        return TestRunner::new(config);
+    }
+    let config = ProptestConfig { cases, ..config };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}
+
+/// What goes as it should ends `available`, without a notice of trouble.
+#[test]
+fn every_source_becomes_available_if_nothing_goes_wrong() {
+    for source in SourceKind::ALL {
+        for store in [false, true] {
+            let mut status = opened();
+            let mut minutes = 0;
+            while !status.state.is_final() {
+                minutes += 1;
+                assert!(minutes < 30, "{source}: {}", status.place());
+                let outcome = outcomes::good(&status, source, store, minutes);
+                apply(&mut status, outcome, after(minutes));
+            }
+            assert_eq!(status.state, State::Available, "{source}");
+            let kinds: Vec<NoticeKind> = status.notices.iter().map(|it| it.kind).collect();
+            assert_eq!(kinds, [NoticeKind::Completed], "{source}");
+        }
+    }
 }
 
 /// Runs that reach few places would prove little: these reach every state and every step.

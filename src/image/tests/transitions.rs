@@ -84,7 +84,7 @@ fn an_object_that_was_checked_leads_to_the_task_and_back_when_it_was_replaced() 
     assert_eq!(status.build.object, Some(object));
     assert_eq!(status.build.digest.as_deref(), Some(DIGEST));
     assert_eq!(status.build.name.as_deref(), Some("web"));
-    assert_eq!(last_change(&status), "s3://images/golden/web.vmdk is there");
+    assert_eq!(last_change(&status), "found s3://images/golden/web.vmdk");
 
     assert!(advance(&mut status, Evidence::ObjectReplaced, 2));
     assert_eq!(status.place(), "working/check-object");

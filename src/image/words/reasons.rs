@@ -230,7 +230,22 @@ impl FailureKind {
     pub fn terminal_reason(&self) -> TerminalReason {
         match self {
             Self::TaskLost | Self::ImageLost { .. } => TerminalReason::Lost,
-            _ => TerminalReason::Failed,
+            Self::ManifestGone
+            | Self::BundleInvalid
+            | Self::SourceUnreadable { .. }
+            | Self::NameTaken { .. }
+            | Self::SeveralImages { .. }
+            | Self::BundleKeyUnusable
+            | Self::RequestRefused { .. }
+            | Self::TaskFailed
+            | Self::TaskMadeNothing
+            | Self::Unproven { .. }
+            | Self::NotInManifest { .. }
+            | Self::AnswerUnusable
+            | Self::ImageFailed { .. }
+            | Self::ImageDeregistered { .. }
+            | Self::StatusTooLarge
+            | Self::Other => TerminalReason::Failed,
         }
     }
 }

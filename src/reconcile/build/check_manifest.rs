@@ -44,7 +44,7 @@ fn tag_problem(status: &Status) -> Option<Problem> {
             "the manifest's address has {longest} characters; a tag of the AMI has to hold it"
         ))
         .with_hint(format!(
-            "give the manifest a shorter key: at most {TAG_VALUE_MAX} characters with s3://bucket/"
+            "give the manifest a shorter key: at most {TAG_VALUE_MAX} characters with the name of its bucket"
         ))
         .with_rule("EC2 User Guide, \"Tag restrictions\"")
     })

@@ -14,6 +14,7 @@ use crate::image::status::{Orphan, OrphanReason};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{SourceKind, WaitReason};
 use crate::limits;
+use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::{StepContext, retrying};
 use crate::reconcile::{lookup, proof};
@@ -32,7 +33,7 @@ impl Leftover {
     fn name(&self, step: &StepContext<'_>) -> String {
         match self {
             Self::Image(id) | Self::Snapshot(id) => id.clone(),
-            Self::Objects(prefix) => format!("s3://{}/{prefix}*", step.config().state_bucket),
+            Self::Objects(prefix) => format!("{}*", s3_uri(&step.config().state_bucket, prefix)),
         }
     }
 }

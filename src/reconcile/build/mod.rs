@@ -52,7 +52,23 @@ pub(super) fn rate_limited(
         Next::Do(Step::StartTask) => start_task::action(status.build.source?)?,
         Next::Do(Step::RegisterImage) => register_image::ACTION,
         Next::Do(Step::StoreImage) => store_image::ACTION,
-        _ => return None,
+        Next::Do(
+            Step::CheckManifest
+            | Step::CheckBundle
+            | Step::CheckObject
+            | Step::AwaitTask
+            | Step::TagImported
+            | Step::AwaitImage
+            | Step::AwaitStore
+            | Step::CleanUp,
+        )
+        | Next::Poll
+        | Next::ProbeTask
+        | Next::Cancel
+        | Next::Retry
+        | Next::SendNotices
+        | Next::AwaitNotices
+        | Next::Finalize => return None,
     };
     let action = (!context.aws.has_capacity(action)).then(|| action.to_owned())?;
     Some(StepOutcome::Wait(WaitReason::RateLimited { action }))

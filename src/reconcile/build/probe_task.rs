@@ -7,6 +7,7 @@ use crate::image::observed::ObservedTask;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::status::{Orphan, OrphanReason};
 use crate::image::task::{Task, TaskKind};
+use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
 use crate::reconcile::proof;
 use crate::reconcile::step_context::StepContext;
@@ -48,7 +49,7 @@ async fn bundle(step: &StepContext<'_>, task: &Task) -> Result<Option<ObservedTa
         id: task.id.clone(),
         state: "completed".to_owned(),
         message: task.message.clone(),
-        object: Some(format!("s3://{bucket}/{key}")),
+        object: Some(s3_uri(&bucket, &key)),
         ..ObservedTask::default()
     }))
 }

@@ -1,7 +1,7 @@
 //! `register-image`: look, create, and look again where the answer leaves a doubt.
 
 use super::{check_bundle, proven, source_owners};
-use crate::aws::{AwsError, Registered, Remedy};
+use crate::aws::{AwsError, BundleFault, Registered, Remedy};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
 use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
@@ -66,7 +66,7 @@ fn manifest_gone(step: &StepContext<'_>) -> StepOutcome {
 async fn create(step: &StepContext<'_>, request: &Registered) -> Result<StepOutcome, Error> {
     let mut answer = step.aws().register_image(request).await;
     if let (Err(error), Some(bundle)) = (&answer, &step.status.build.bundle)
-        && is_unreadable(error)
+        && error.bundle_fault() == Some(BundleFault::Forbidden)
     {
         // Uploads by other means than the AMI tools have no aws-exec-read ACL.
         match check_bundle::let_ec2_read(step, bundle).await {
@@ -85,17 +85,6 @@ async fn create(step: &StepContext<'_>, request: &Registered) -> Result<StepOutc
     }
 }
 
-/// EC2 may not read the bundle's manifest (InvalidManifest, `HTTP 403 (Forbidden) response for URL …`: EC2 has one code
-/// for every fault of a bundle, so its message has to tell).
-fn is_unreadable(error: &AwsError) -> bool {
-    error.has_code("InvalidManifest") && error.message.contains("HTTP 403")
-}
-
-/// EC2 does not see what S3 shows us: true for a while after an upload or a change of ACL.
-fn is_not_visible_yet(error: &AwsError) -> bool {
-    is_unreadable(error) || error.has_code("InvalidManifest") && error.message.contains("HTTP 404")
-}
-
 async fn not_created(step: &StepContext<'_>, error: AwsError) -> Result<StepOutcome, Error> {
     let name_in_use = error.has_code("InvalidAMIName.Duplicate");
     if name_in_use {
@@ -106,7 +95,7 @@ async fn not_created(step: &StepContext<'_>, error: AwsError) -> Result<StepOutc
         }
     }
     let reason = retrying(&error);
-    let may_pass = name_in_use || is_not_visible_yet(&error);
+    let may_pass = name_in_use || error.bundle_fault().is_some();
     let may_pass = may_pass && !step.has_waited(&reason, REGISTER_GRACE);
     if error.remedy != Remedy::Never || may_pass {
         return Ok(StepOutcome::Wait(reason));

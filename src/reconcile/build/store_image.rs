@@ -11,6 +11,7 @@ use crate::image::status::Failure;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
 use crate::manifest::Problem;
+use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
 use crate::reconcile::spec::ManifestRead;
 use crate::reconcile::step_context::{StepContext, failure, retrying};
@@ -45,7 +46,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     // That it asks for this bucket was compared before.
     let failure = match step.manifest {
         ManifestRead::Spec(_) => None,
-        ManifestRead::Invalid(problems) => Some(invalid(problems, id)),
+        ManifestRead::Invalid(problems) => Some(invalid(problems, &store.bucket, id)),
         ManifestRead::Gone | ManifestRead::Unread => Some(failures::manifest_gone()),
     };
     if let Some(failure) = failure {
@@ -65,7 +66,7 @@ async fn ask(step: &StepContext<'_>, bucket: &str, id: &str) -> StepOutcome {
             let seen = ObservedTask {
                 id: id.to_owned(),
                 state: "InProgress".to_owned(),
-                object: Some(format!("s3://{bucket}/{key}")),
+                object: Some(s3_uri(bucket, &key)),
                 ..ObservedTask::default()
             };
             started(step, &seen, Origin::Created)
@@ -81,15 +82,15 @@ async fn ask(step: &StepContext<'_>, bucket: &str, id: &str) -> StepOutcome {
 }
 
 /// The manifest asks for what the stack's owner has closed meanwhile.
-fn invalid(problems: &[Problem], id: &str) -> Failure {
-    let action = ACTION.to_owned();
+fn invalid(problems: &[Problem], bucket: &str, id: &str) -> Failure {
+    let what = bucket.to_owned();
     let first = problems.first().map(Problem::to_string);
     let message = format!(
         "the manifest does not pass the checks any more: {}",
         first.unwrap_or_default()
     );
     let doing = format!("storing the AMI {id}");
-    Failure::new(FailureKind::RequestRefused { action }, doing, message)
+    Failure::new(FailureKind::NotInManifest { what }, doing, message)
 }
 
 fn not_allowed(bucket: &str, id: &str) -> Failure {
@@ -149,7 +150,7 @@ pub(super) async fn stored_object(
     Ok(found.map(|_| ObservedTask {
         id: image_id.to_owned(),
         state: "Completed".to_owned(),
-        object: Some(format!("s3://{bucket}/{key}")),
+        object: Some(s3_uri(bucket, &key)),
         ..ObservedTask::default()
     }))
 }

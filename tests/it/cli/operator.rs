@@ -169,7 +169,10 @@ async fn without_a_key_all_that_is_open_is_watched() {
     assert_eq!(stack.open().await, Vec::<String>::new());
     let (outcome, text) = watch(&stack, &[]).await;
     assert!(outcome.unwrap());
-    assert_eq!(text, format!("No open images in s3://{}.\n", stack.bucket));
+    assert_eq!(
+        text,
+        format!("No images in progress in s3://{}/.\n", stack.bucket)
+    );
 }
 
 #[tokio::test(start_paused = true)]

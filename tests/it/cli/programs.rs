@@ -123,7 +123,7 @@ fn parameters_of_the_stack_are_set() {
         "NotificationEmail=",
     ]);
     let mut lines = local.greeting.lines();
-    let is_named = lines.any(|line| line.ends_with("s3://drops"));
+    let is_named = lines.any(|line| line.ends_with("s3://drops/"));
     assert!(is_named, "{}", local.greeting);
 }
 

@@ -242,7 +242,7 @@ async fn a_bundle_that_is_replaced_before_it_is_registered_is_not_registered_as_
     stack.world.faults().clear();
     stack.rest().await;
     let image = stack.only_image();
-    assert_ne!(json!(image.tags["amiwright:sha256"]), old);
+    assert_ne!(json!(image.tags["amiwright:digest"]), old);
     assert_eq!(
         stack.status("bundles/image.image.yaml").await["state"],
         "available"

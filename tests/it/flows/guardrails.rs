@@ -167,6 +167,7 @@ fn foreign_image(stack: &TestStack) -> String {
         "us-west-2",
         SeedSnapshot {
             owner_id: Some("137112412989".to_owned()),
+            shared: true,
             ..SeedSnapshot::default()
         },
     );

@@ -73,7 +73,7 @@ async fn a_machine_becomes_an_ami_with_its_name_in_a_tag() {
     let image = stack.only_image();
     assert!(image.name.starts_with("import-ami-"), "{}", image.name);
     assert_eq!(tag(&image, "Name"), Some("app"));
-    assert!(tag(&image, "amiwright:sha256").is_some());
+    assert!(tag(&image, "amiwright:digest").is_some());
     assert_eq!(stack.status(KEY).await["state"], "available");
     assert!(stack.only_mail().subject.contains(&image.id));
 }

@@ -252,7 +252,7 @@ async fn a_marker_that_holds_anything_else_than_a_draft_of_its_manifest_is_told_
             "is not an open marker of its manifest",
         ),
         (json!({"schema": 3}).to_string(), "deploy the newer version"),
-        (elsewhere.to_string(), "it is about s3://"),
+        (elsewhere.to_string(), "it is about another manifest, s3://"),
         (ended.to_string(), "it holds available"),
     ];
     for (content, told) in cases {

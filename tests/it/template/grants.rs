@@ -72,7 +72,7 @@ fn the_template_grants_no_more_than_is_needed() {
     }
     let register = function(&stack, "RegisterImage");
     let owned = json!({"StringLike": {"aws:RequestTag/amiwright:manifest": "s3://mine/*"},
-                       "Null": {"aws:RequestTag/amiwright:sha256": "false"}});
+                       "Null": {"aws:RequestTag/amiwright:digest": "false"}});
     assert_eq!(
         statement(register, "RegisterOwnedImages")["Condition"],
         owned
@@ -164,7 +164,7 @@ fn what_another_attempt_tagged_is_not_tagged_again() {
             condition["StringEquals"],
             json!({"ec2:Owner": "000000000000"})
         );
-        let tags = ["attempt", "manifest", "sha256"].map(|tag| {
+        let tags = ["attempt", "manifest", "digest"].map(|tag| {
             let (on_it, asked) = ("aws:ResourceTag/amiwright:", "aws:RequestTag/amiwright:");
             (format!("{on_it}{tag}"), json!(format!("${{{asked}{tag}}}")))
         });

@@ -31,6 +31,7 @@ const UNBOUND: [&str; 3] = [
 fn stack(name: &str, bucket: &str) -> Stack {
     let parameters = [
         ("BucketName".to_owned(), bucket.to_owned()),
+        ("StoreBuckets".to_owned(), format!("arn:aws:s3:::{bucket}")),
         (
             "BundleKeyParameter".to_owned(),
             format!("/{name}/bundle-key"),

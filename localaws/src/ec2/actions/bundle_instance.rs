@@ -130,7 +130,8 @@ impl Service {
         check_id(id, "i", "InvalidInstanceID.Malformed")?;
         let mut store = self.store();
         let region = store.region(region);
-        let instance = region.instances.get(id).ok_or_else(|| {
+        let instance = region.instances.get(id).filter(|it| it.owner_id.is_none());
+        let instance = instance.ok_or_else(|| {
             let message = format!("The instance ID '{id}' does not exist");
             refuse("InvalidInstanceID.NotFound", message)
         })?;

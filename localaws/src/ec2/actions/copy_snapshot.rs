@@ -1,5 +1,7 @@
 //! CopySnapshot.
 
+use std::collections::BTreeSet;
+
 use crate::ACCOUNT;
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::model::snapshot::{Snapshot, SnapshotState};
@@ -78,12 +80,14 @@ impl Service {
             state_message: None,
             description: copy.description.clone().unwrap_or_default(),
             owner_id: ACCOUNT.to_owned(),
-            shared: false,
-            encrypted: copy.encrypted || source.as_ref().is_some_and(|it| it.encrypted),
+            encrypted: copy.encrypted
+                || target.account.encrypts_by_default
+                || source.as_ref().is_some_and(|it| it.encrypted),
             kms_key_id: copy.kms_key_id.clone(),
             product_codes: source.map(|it| it.product_codes).unwrap_or_default(),
             tags: copy.tags.clone(),
             started_at: timeline.started_at,
+            create_volume_permissions: BTreeSet::new(),
         };
         target.fill(snapshot, timeline);
         if lost {

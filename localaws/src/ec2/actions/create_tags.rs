@@ -21,7 +21,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     {
         return Err(Failure::NotBuilt(format!("CreateTags on {other}")));
     }
-    let now = service.clock.now();
+    let (now, until) = (service.clock.now(), service.stale_until());
     let mut store = service.store();
     let region = store.region(&call.region);
     // All or nothing: every resource is checked before the first is changed.
@@ -36,6 +36,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     }
     for (id, tags) in changed {
         if let Some(record) = region.images.get_mut(id) {
+            record.keep_for_reads(now, until);
             record.image.tags = tags;
         } else if let Some(snapshot) = region.snapshots.get_mut(id) {
             snapshot.tags = tags;

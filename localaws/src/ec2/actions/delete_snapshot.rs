@@ -18,9 +18,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
         let message = format!("The snapshot {id} is currently in use by {}", user.image.id);
         return Err(refuse("InvalidSnapshot.InUse", message));
     }
-    region.snapshots.remove(&id);
-    region.filling.remove(&id);
-    region.failing.remove(&id);
+    region.remove_snapshot(&id);
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.text("return", true);
     }))

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::ec2::model::image::Image;
 use crate::ec2::model::region::Region;
 use crate::ec2::model::service::{Call, Service};
@@ -23,20 +25,22 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
         .unwrap_or(false);
     let fields = std::mem::take(&mut call.fields);
     service.permit(&call.action, fields)?;
+    let may_delete = !service.settings().denied.contains("DeleteSnapshot");
     let until = service.later(NAME_RELEASE_DELAY);
     let mut store = service.store();
     let region = store.region(&call.region);
     if region.deregistered.contains(&id) {
         return Err(refuse(
             "InvalidAMIID.Unavailable",
-            format!("The AMI ID '{id}' is no longer available"),
+            format!("The image id '[{id}]' is no longer available"),
         ));
     }
     let now = service.clock.now();
     let image = region.own_image_mut(&id, now)?.image.clone();
+    check_protection(&image, now)?;
     region.remove_image(&id, now, until);
     let results = if delete_snapshots {
-        delete_snapshots_of(&image, region)
+        delete_snapshots_of(&image, region, may_delete)
     } else {
         Vec::new()
     };
@@ -55,8 +59,26 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     }))
 }
 
-/// Deletes the image's snapshots, but not those that another image uses: EC2 skips them.
-fn delete_snapshots_of(image: &Image, region: &mut Region) -> Vec<(String, &'static str)> {
+/// The code is a guess, and so are the words.
+fn check_protection(image: &Image, now: Timestamp) -> Result<(), Failure> {
+    if !image.deregistration_protection.holds(now) {
+        return Ok(());
+    }
+    let message = format!(
+        "The image {} is protected against deregistration: {}",
+        image.id,
+        image.deregistration_protection.text(now)
+    );
+    Err(refuse("OperationNotPermitted", message))
+}
+
+/// Deletes the image's snapshots, but not those that another image uses: EC2 skips them. The image is gone whatever
+/// becomes of them.
+fn delete_snapshots_of(
+    image: &Image,
+    region: &mut Region,
+    may_delete: bool,
+) -> Vec<(String, &'static str)> {
     let used: BTreeSet<String> = region
         .images
         .values()
@@ -65,13 +87,14 @@ fn delete_snapshots_of(image: &Image, region: &mut Region) -> Vec<(String, &'sta
     let mut results = Vec::new();
     let own: BTreeSet<String> = image.snapshot_ids().cloned().collect();
     for id in own {
-        let code = if used.contains(&id) {
-            "skipped"
-        } else {
-            "success"
+        let code = match region.snapshot(&id) {
+            _ if used.contains(&id) => "skipped",
+            _ if !may_delete => "missing-permissions",
+            Err(_) => "client-error",
+            Ok(_) => "success",
         };
         if code == "success" {
-            region.snapshots.remove(&id);
+            region.remove_snapshot(&id);
         }
         results.push((id, code));
     }

@@ -1,5 +1,8 @@
 //! DescribeImageAttribute.
 
+use jiff::Timestamp;
+
+use crate::clock::date;
 use crate::ec2::model::image::Image;
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::wire::error::{Failure, invalid_value, missing, refuse};
@@ -15,26 +18,28 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
         .text("Attribute")
         .ok_or_else(|| missing("Attribute"))?;
     service.permit(&call.action, call.fields)?;
+    let now = service.clock.now();
     let mut store = service.store();
-    let record = store
-        .region(&call.region)
-        .own_image_mut(&id, service.clock.now())?;
-    let attribute = Attribute::of(&record.image, &attribute)?;
+    let record = store.region(&call.region).own_image_mut(&id, now)?;
+    let image = record.seen(now);
+    let attribute = Attribute::of(image, &attribute, now)?;
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.text("imageId", &id);
-        attribute.write(xml, &record.image);
+        attribute.write(xml, image);
     }))
 }
 
 enum Attribute<'a> {
     /// Under this name in the answer.
     Value(&'static str, Option<&'a str>),
+    /// The same, of what is not kept as text.
+    Made(&'static str, Option<String>),
     ProductCodes,
     LaunchPermission,
 }
 
 impl<'a> Attribute<'a> {
-    fn of(image: &'a Image, name: &str) -> Result<Self, Failure> {
+    fn of(image: &'a Image, name: &str, now: Timestamp) -> Result<Self, Failure> {
         Ok(match name {
             "description" => Self::Value("description", image.description.as_deref()),
             "kernel" => Self::Value("kernel", image.kernel_id.as_deref()),
@@ -53,11 +58,13 @@ impl<'a> Attribute<'a> {
                 ));
             }
             "launchPermission" => Self::LaunchPermission,
-            "lastLaunchedTime" | "deregistrationProtection" => {
-                return Err(Failure::NotBuilt(format!(
-                    "DescribeImageAttribute of {name}"
-                )));
+            "lastLaunchedTime" => {
+                Self::Made("lastLaunchedTime", image.last_launched_time.map(date))
             }
+            "deregistrationProtection" => Self::Made(
+                "deregistrationProtection",
+                Some(image.deregistration_protection.text(now)),
+            ),
             name => {
                 return Err(invalid_value(format!(
                     "Invalid value '{name}' for attribute."
@@ -69,12 +76,22 @@ impl<'a> Attribute<'a> {
     fn write(&self, xml: &mut Xml, image: &Image) {
         match self {
             Self::Value(name, value) => xml.element(name, |xml| xml.optional("value", *value)),
+            Self::Made(name, value) => {
+                xml.element(name, |xml| xml.optional("value", value.as_ref()));
+            }
             Self::ProductCodes => xml.items("productCodes", &image.product_codes, |xml, code| {
                 xml.text("productCode", &code.id);
                 xml.text("type", &code.kind);
             }),
-            // ModifyImageAttribute is not built: nobody has a permission.
-            Self::LaunchPermission => xml.element("launchPermission", |_| {}),
+            Self::LaunchPermission => {
+                xml.items(
+                    "launchPermission",
+                    &image.launch_permissions,
+                    |xml, permission| {
+                        permission.write(xml);
+                    },
+                );
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::ACCOUNT;
 use crate::clock::date;
 use crate::ec2::model::image::{BlockDeviceMapping, Image, ImageState, RootDeviceType};
+use crate::ec2::model::permission::Permission;
 use crate::ec2::model::region::Region;
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::wire::checks::{check_image_id, check_user};
@@ -84,6 +85,7 @@ struct Request {
     owners: Vec<String>,
     executable_by: Vec<String>,
     include_disabled: bool,
+    include_deprecated: bool,
     filters: Vec<Filter>,
     page: Page,
 }
@@ -101,12 +103,12 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let found = request
         .page
         .candidates(&region.images, named)
-        .filter(|record| record.visible_at <= now)
-        .map(|record| &record.image)
-        .filter(|image| request.wants(image));
+        .filter(|record| record.is_visible(now))
+        .map(|record| record.seen(now))
+        .filter(|image| request.wants(image, now));
     let (images, next) = request.page.cut(found, |image| image.id.clone());
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
-        xml.items("imagesSet", images, write);
+        xml.items("imagesSet", images, |xml, image| write(xml, image, now));
         xml.optional("nextToken", next);
     }))
 }
@@ -118,12 +120,11 @@ impl Request {
             owners: fields.texts("Owner")?,
             executable_by: fields.texts("ExecutableBy")?,
             include_disabled: fields.flag("IncludeDisabled")?.unwrap_or(false),
+            include_deprecated: fields.flag("IncludeDeprecated")?.unwrap_or(false),
             filters: filter::read(fields, &FILTERS)?,
             page: Page::read(fields, 1)?,
         };
         request.page.check_ids("imageIdsSet", &request.ids)?;
-        // Owners see their deprecated images anyway, and nothing here is deprecated.
-        fields.flag("IncludeDeprecated")?;
         if let Some(filter) = request
             .filters
             .iter()
@@ -154,7 +155,7 @@ impl Request {
             region
                 .images
                 .get(id)
-                .is_some_and(|record| record.visible_at <= now)
+                .is_some_and(|record| record.is_visible(now))
         };
         let lost: Vec<&str> = self
             .ids
@@ -169,16 +170,37 @@ impl Request {
         }
     }
 
-    fn wants(&self, image: &Image) -> bool {
+    fn wants(&self, image: &Image, now: Timestamp) -> bool {
         let owned = |owner: &String| match owner.as_str() {
-            "self" => image.owner_id == ACCOUNT,
+            "self" => image.is_own(),
             owner => owner == image.owner_id || image.owner_alias.as_deref() == Some(owner),
         };
         (self.owners.is_empty() || self.owners.iter().any(owned))
-            // ModifyImageAttribute is not built: no image is shared with anybody, none is public.
-            && self.executable_by.is_empty()
-            && (self.include_disabled || image.state != ImageState::Disabled)
-            && filter::pass(&self.filters, &image.tags, |name| values_of(image, name))
+            && (self.executable_by.is_empty() || self.is_executable(image))
+            && (!self.ids.is_empty() || self.is_listed(image, now))
+            && filter::pass(&self.filters, image.visible_tags(), |name| {
+                values_of(image, name)
+            })
+    }
+
+    /// Whether it is shared as the request says: with an account by its own id, or with everybody. What is shared with
+    /// an organization does not count.
+    fn is_executable(&self, image: &Image) -> bool {
+        self.executable_by.iter().any(|user| {
+            let permission = match user.as_str() {
+                "all" => Permission::Everyone,
+                "self" => Permission::Account(ACCOUNT.to_owned()),
+                account => Permission::Account(account.to_owned()),
+            };
+            image.launch_permissions.contains(&permission)
+        })
+    }
+
+    /// Whether a list shows it; who asks for its id gets it anyway. "The image owner can always see their deprecated
+    /// AMIs".
+    fn is_listed(&self, image: &Image, now: Timestamp) -> bool {
+        (self.include_disabled || image.state != ImageState::Disabled)
+            && (self.include_deprecated || image.is_own() || !image.is_deprecated(now))
     }
 }
 
@@ -195,7 +217,7 @@ fn values_of(image: &Image, name: &str) -> Vec<String> {
         "hypervisor" => one("xen"),
         "image-id" => one(&image.id),
         "image-type" => one("machine"),
-        "is-public" => one("false"),
+        "is-public" => one(&image.is_public().to_string()),
         "kernel-id" => maybe(&image.kernel_id),
         "manifest-location" => one(&image.location),
         "name" => one(&image.name),
@@ -254,14 +276,14 @@ fn mapping_value(mapping: &BlockDeviceMapping, name: &str) -> Option<String> {
     }
 }
 
-fn write(xml: &mut Xml, image: &Image) {
+fn write(xml: &mut Xml, image: &Image, now: Timestamp) {
     xml.text("imageId", &image.id);
     xml.text("imageLocation", &image.location);
     xml.text("imageState", image.state);
     xml.text("imageOwnerId", &image.owner_id);
     xml.optional("imageOwnerAlias", image.owner_alias.as_ref());
     xml.text("creationDate", date(image.created_at));
-    xml.text("isPublic", false);
+    xml.text("isPublic", image.is_public());
     xml.items_if_any("productCodes", &image.product_codes, |xml, code| {
         xml.text("productCode", &code.id);
         xml.text("type", &code.kind);
@@ -289,13 +311,18 @@ fn write(xml: &mut Xml, image: &Image) {
     xml.optional("rootDeviceName", image.root_device_name.as_ref());
     write_mappings(xml, image);
     xml.text("virtualizationType", &image.virtualization_type);
-    tags::write(xml, &image.tags);
+    tags::write(xml, image.visible_tags());
     xml.text("hypervisor", "xen");
     xml.optional("enaSupport", image.ena_support.then_some(true));
     xml.optional("sriovNetSupport", image.sriov_net_support.as_ref());
     xml.optional("bootMode", image.boot_mode.as_ref());
     xml.optional("tpmSupport", image.tpm_support.as_ref());
     xml.optional("imdsSupport", image.imds_support.as_ref());
+    xml.optional("deprecationTime", image.deprecation_time.map(date));
+    let protection = image.deregistration_protection.text(now);
+    xml.text("deregistrationProtection", protection);
+    let launched = image.last_launched_time.filter(|_| image.is_own());
+    xml.optional("lastLaunchedTime", launched.map(date));
     xml.optional("sourceImageId", image.source_image_id.as_ref());
     xml.optional("sourceImageRegion", image.source_image_region.as_ref());
 }
@@ -313,7 +340,11 @@ fn write_mappings(xml: &mut Xml, image: &Image) {
             xml.optional("virtualName", mapping.virtual_name.as_ref());
             if let Some(ebs) = &mapping.ebs {
                 xml.element("ebs", |xml| {
-                    xml.optional("snapshotId", ebs.snapshot_id.as_ref());
+                    // Those of a copy appear once it is available (seen by pubsys).
+                    let copying =
+                        image.state == ImageState::Pending && image.source_image_id.is_some();
+                    let snapshot_id = ebs.snapshot_id.as_ref().filter(|_| !copying);
+                    xml.optional("snapshotId", snapshot_id);
                     xml.text("volumeSize", ebs.volume_size);
                     xml.text("deleteOnTermination", ebs.delete_on_termination);
                     xml.text("volumeType", &ebs.volume_type);

@@ -2,32 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::ec2::model::opt_in::{ALWAYS_ENABLED, OPT_IN};
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::wire::error::{Failure, invalid_value};
 use crate::ec2::wire::filter;
 use crate::ec2::wire::tags::Tags;
 use crate::ec2::wire::xml::Xml;
-
-/// The Regions of the partition `aws` that every account has ("Amazon EC2 service endpoints").
-const ALWAYS_ENABLED: [&str; 17] = [
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-];
 
 const FILTERS: [&str; 3] = ["endpoint", "opt-in-status", "region-name"];
 
@@ -36,29 +16,28 @@ struct Row {
     status: &'static str,
 }
 
-/// The Regions that the account has enabled: those that every account has, and those that a request has named. Which
-/// others there are, this service does not know.
+/// The Regions that the account has enabled, or with `AllRegions` those that it could enable, too. Of Regions of other
+/// partitions only those are known that a request has named.
 pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failure> {
     let names = call.fields.texts("RegionName")?;
     let all = call.fields.flag("AllRegions")?.unwrap_or(false);
     let filters = filter::read(&mut call.fields, &FILTERS)?;
     service.permit(&call.action, call.fields)?;
-    if all {
-        return Err(Failure::NotBuilt(
-            "DescribeRegions with AllRegions".to_owned(),
-        ));
-    }
     let mut store = service.store();
     store.region(&call.region);
     let named = store.regions.keys().map(String::as_str);
-    let enabled: BTreeSet<&str> = ALWAYS_ENABLED.into_iter().chain(named).collect();
-    if let Some(unknown) = names.iter().find(|name| !enabled.contains(name.as_str())) {
+    let known = ALWAYS_ENABLED.into_iter().chain(OPT_IN).chain(named);
+    let known: BTreeSet<&str> = known.filter(|name| all || store.is_enabled(name)).collect();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(name.as_str())) {
         return Err(invalid_value(format!("Invalid region: [{unknown}]")));
     }
-    let rows = enabled
+    let rows = known
         .into_iter()
         .filter(|name| names.is_empty() || names.iter().any(|wanted| wanted == name))
-        .map(Row::of)
+        .map(|name| Row {
+            name: name.to_owned(),
+            status: store.opt_in_status(name),
+        })
         .filter(|row| filter::pass(&filters, &Tags::new(), |name| vec![row.value_of(name)]));
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.items("regionInfo", rows, |xml, row| {
@@ -70,17 +49,6 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
 }
 
 impl Row {
-    fn of(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            status: if ALWAYS_ENABLED.contains(&name) {
-                "opt-in-not-required"
-            } else {
-                "opted-in"
-            },
-        }
-    }
-
     fn endpoint(&self) -> String {
         format!("ec2.{}.amazonaws.com", self.name)
     }

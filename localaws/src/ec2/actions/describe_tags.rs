@@ -33,7 +33,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let tasks = tasks.filter(|task| task.is_visible(now));
     let mut found: Vec<Row> = region
         .visible(now)
-        .flat_map(|image| rows(&image.id, "image", &image.tags))
+        .flat_map(|image| rows(&image.id, "image", image.visible_tags()))
         .chain(own.flat_map(|snapshot| rows(&snapshot.id, "snapshot", &snapshot.tags)))
         .chain(tasks.flat_map(|task| rows(&task.id, kind_of(&task.id), &task.tags)))
         .filter(|row| filter::pass(&filters, &row.tags(), |name| vec![row.value_of(name)]))

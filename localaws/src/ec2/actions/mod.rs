@@ -3,27 +3,46 @@
 mod bundle_instance;
 mod cancel_bundle_task;
 mod cancel_import_task;
+mod confirm_product_instance;
 mod copy_image;
 mod copy_snapshot;
 mod create_restore_image_task;
 mod create_store_image_task;
 mod create_tags;
 mod delete_snapshot;
+mod delete_tags;
 mod deregister_image;
 mod describe_bundle_tasks;
 mod describe_image_attribute;
+mod describe_image_references;
 mod describe_images;
 mod describe_import_image_tasks;
 mod describe_import_snapshot_tasks;
 mod describe_regions;
+mod describe_snapshot_attribute;
 mod describe_snapshots;
 mod describe_store_image_tasks;
 mod describe_tags;
 mod disable_image;
+mod disable_image_block_public_access;
+mod disable_image_deprecation;
+mod disable_image_deregistration_protection;
+mod disable_snapshot_block_public_access;
 mod enable_image;
+mod enable_image_block_public_access;
+mod enable_image_deprecation;
+mod enable_image_deregistration_protection;
+mod enable_snapshot_block_public_access;
+mod get_ebs_default_kms_key_id;
+mod get_ebs_encryption_by_default;
+mod get_image_block_public_access_state;
+mod get_snapshot_block_public_access_state;
 mod import_image;
 mod import_snapshot;
+mod modify_image_attribute;
+mod modify_snapshot_attribute;
 mod register_image;
+mod reset_image_attribute;
 
 use std::sync::Arc;
 
@@ -60,6 +79,7 @@ pub(crate) async fn answer(
         }
         Some(_) => {}
     }
+    service.store().check_enabled(region)?;
     service
         .limits()
         .take(region, &action, service.clock.now())?;
@@ -71,6 +91,11 @@ pub(crate) async fn answer(
         request_id: request_id.to_owned(),
         fields,
     };
+    make(service, call).await
+}
+
+/// The actions that make, list and remove.
+async fn make(service: &Arc<Service>, call: Call) -> Result<String, Failure> {
     match call.action.as_str() {
         "BundleInstance" => bundle_instance::answer(service, call).await,
         "CancelBundleTask" => cancel_bundle_task::answer(service, call),
@@ -81,6 +106,7 @@ pub(crate) async fn answer(
         "CreateStoreImageTask" => create_store_image_task::answer(service, call).await,
         "CreateTags" => create_tags::answer(service, call),
         "DeleteSnapshot" => delete_snapshot::answer(service, call),
+        "DeleteTags" => delete_tags::answer(service, call),
         "DeregisterImage" => deregister_image::answer(service, call),
         "DescribeBundleTasks" => describe_bundle_tasks::answer(service, call),
         "DescribeImageAttribute" => describe_image_attribute::answer(service, call),
@@ -96,6 +122,43 @@ pub(crate) async fn answer(
         "ImportImage" => import_image::answer(service, call).await,
         "ImportSnapshot" => import_snapshot::answer(service, call).await,
         "RegisterImage" => register_image::answer(service, call).await,
+        _ => set(service, call),
+    }
+}
+
+/// The actions that set and show attributes of what is there, and the account's settings.
+fn set(service: &Service, call: Call) -> Result<String, Failure> {
+    match call.action.as_str() {
+        "ConfirmProductInstance" => confirm_product_instance::answer(service, call),
+        "DescribeImageReferences" => describe_image_references::answer(service, call),
+        "DescribeSnapshotAttribute" => describe_snapshot_attribute::answer(service, call),
+        "DisableImageBlockPublicAccess" => disable_image_block_public_access::answer(service, call),
+        "DisableImageDeprecation" => disable_image_deprecation::answer(service, call),
+        "DisableImageDeregistrationProtection" => {
+            disable_image_deregistration_protection::answer(service, call)
+        }
+        "DisableSnapshotBlockPublicAccess" => {
+            disable_snapshot_block_public_access::answer(service, call)
+        }
+        "EnableImageBlockPublicAccess" => enable_image_block_public_access::answer(service, call),
+        "EnableImageDeprecation" => enable_image_deprecation::answer(service, call),
+        "EnableImageDeregistrationProtection" => {
+            enable_image_deregistration_protection::answer(service, call)
+        }
+        "EnableSnapshotBlockPublicAccess" => {
+            enable_snapshot_block_public_access::answer(service, call)
+        }
+        "GetEbsDefaultKmsKeyId" => get_ebs_default_kms_key_id::answer(service, call),
+        "GetEbsEncryptionByDefault" => get_ebs_encryption_by_default::answer(service, call),
+        "GetImageBlockPublicAccessState" => {
+            get_image_block_public_access_state::answer(service, call)
+        }
+        "GetSnapshotBlockPublicAccessState" => {
+            get_snapshot_block_public_access_state::answer(service, call)
+        }
+        "ModifyImageAttribute" => modify_image_attribute::answer(service, call),
+        "ModifySnapshotAttribute" => modify_snapshot_attribute::answer(service, call),
+        "ResetImageAttribute" => reset_image_attribute::answer(service, call),
         _ => Err(Failure::NotBuilt(call.action)),
     }
 }

@@ -162,7 +162,7 @@ impl BundleTask {
     }
 
     /// Fails a task whose time for that has come; one that succeeds ends when its last object is written.
-    pub(crate) fn settle(&mut self, now: Timestamp) {
+    pub(crate) fn advance(&mut self, now: Timestamp) {
         let (stores_at, fails_at) = (self.timeline.at(STORES_AT), self.timeline.at(FAILS_AT));
         if let Some(cancelled_at) = self.cancelled_at {
             let at = self.cancelled_by(cancelled_at);

@@ -12,10 +12,16 @@ use crate::ec2::wire::query::Fields;
 #[derive(Debug)]
 pub(crate) struct ClientToken {
     key: String,
+    token_length: usize,
     fingerprint: String,
 }
 
 impl ClientToken {
+    /// How many characters the token has.
+    pub(crate) fn len(&self) -> usize {
+        self.token_length
+    }
+
     /// Takes the token, if there is one. To be called before any other field is taken: the fingerprint is of all of them.
     pub(crate) fn read(action: &str, fields: &mut Fields) -> Option<Self> {
         let token = fields
@@ -23,6 +29,7 @@ impl ClientToken {
             .filter(|token| !token.is_empty())?;
         Some(Self {
             key: format!("{action} {token}"),
+            token_length: token.chars().count(),
             fingerprint: fields.fingerprint(&["DryRun"]),
         })
     }
@@ -58,7 +65,10 @@ impl ClientTokens {
 
     /// Remembers what this request has created.
     pub(crate) fn record(&mut self, token: Option<ClientToken>, id: &str) {
-        if let Some(ClientToken { key, fingerprint }) = token {
+        if let Some(ClientToken {
+            key, fingerprint, ..
+        }) = token
+        {
             let id = id.to_owned();
             self.0.insert(key, Created { fingerprint, id });
         }

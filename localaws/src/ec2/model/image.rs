@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ACCOUNT;
+use crate::ec2::model::permission::Permission;
+use crate::ec2::model::protection::DeregistrationProtection;
 use crate::ec2::wire::error::{Failure, refuse};
 
 /// A registered AMI. Fields are named as in the EC2 API's `Image` type.
@@ -73,6 +75,18 @@ pub struct Image {
     pub block_device_mappings: Vec<BlockDeviceMapping>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// Who else may launch it.
+    #[serde(default)]
+    pub launch_permissions: BTreeSet<Permission>,
+    /// From when on it is out of date, to the minute.
+    #[serde(default)]
+    pub deprecation_time: Option<Timestamp>,
+    /// Whether it can be deregistered.
+    #[serde(default)]
+    pub deregistration_protection: DeregistrationProtection,
+    /// When an instance was last launched from it, as EC2 knows a day later.
+    #[serde(default)]
+    pub last_launched_time: Option<Timestamp>,
 }
 
 impl Image {
@@ -107,7 +121,34 @@ impl Image {
             product_codes: Vec::new(),
             block_device_mappings: Vec::new(),
             tags: BTreeMap::new(),
+            launch_permissions: BTreeSet::new(),
+            deprecation_time: None,
+            deregistration_protection: DeregistrationProtection::Disabled,
+            last_launched_time: None,
         }
+    }
+
+    /// Whether everybody may launch it.
+    pub(crate) fn is_public(&self) -> bool {
+        self.launch_permissions.contains(&Permission::Everyone)
+    }
+
+    /// Whether it is this world's account's.
+    pub(crate) fn is_own(&self) -> bool {
+        self.owner_id == ACCOUNT
+    }
+
+    /// Whether this world's account may see it: it is its own, or shared with it. Of no organization is known who is in
+    /// it.
+    pub(crate) fn is_visible(&self) -> bool {
+        let account = Permission::Account(ACCOUNT.to_owned());
+        self.is_own() || self.is_public() || self.launch_permissions.contains(&account)
+    }
+
+    /// The tags that this world's account sees: other accounts' are their own.
+    pub(crate) fn visible_tags(&self) -> &BTreeMap<String, String> {
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        if self.is_own() { &self.tags } else { &NONE }
     }
 
     /// `InvalidAMIID.Unavailable` for an image that is not ready.
@@ -120,6 +161,14 @@ impl Image {
             self.id, self.state
         );
         Err(refuse("InvalidAMIID.Unavailable", message))
+    }
+
+    /// `InvalidAMIID.Unavailable` for an image that is still being made, or could not be; a disabled one passes.
+    pub(crate) fn check_made(&self) -> Result<(), Failure> {
+        match self.state {
+            ImageState::Disabled => Ok(()),
+            _ => self.check_available(),
+        }
     }
 
     /// The snapshots of its volumes.

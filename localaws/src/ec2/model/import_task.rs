@@ -2,7 +2,7 @@
 //! ("Monitor an import image task" and "Monitor an import snapshot task", VM Import/Export User Guide).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -213,12 +213,12 @@ impl ImportTask {
             state_message: None,
             description: format!("Created by AWS-VMImport service for {}", self.id),
             owner_id: ACCOUNT.to_owned(),
-            shared: false,
             encrypted: self.encrypted,
             kms_key_id: self.kms_key_id.clone(),
             product_codes: Vec::new(),
             tags: self.snapshot_tags.clone(),
             started_at: self.timeline.started_at,
+            create_volume_permissions: BTreeSet::new(),
         }
     }
 }

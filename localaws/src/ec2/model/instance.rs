@@ -1,4 +1,4 @@
-//! Instances: only as much of them as bundle tasks need. They are put into the world, not launched.
+//! Instances: only as much of them as bundle tasks, product codes and references to images need. They are put into the world, not launched.
 
 use std::fmt;
 
@@ -19,6 +19,15 @@ pub struct SeedInstance {
     pub state: InstanceState,
     /// `i386` or `x86_64`.
     pub architecture: String,
+    /// The image that it was launched from.
+    #[serde(default)]
+    pub image_id: Option<String>,
+    /// The product codes attached to it.
+    #[serde(default)]
+    pub product_codes: Vec<String>,
+    /// The account that launched it; none is this world's.
+    #[serde(default)]
+    pub owner_id: Option<String>,
 }
 
 impl Default for SeedInstance {
@@ -30,6 +39,9 @@ impl Default for SeedInstance {
             root_device_type: RootDeviceType::InstanceStore,
             state: InstanceState::Running,
             architecture: "x86_64".to_owned(),
+            image_id: None,
+            product_codes: Vec::new(),
+            owner_id: None,
         }
     }
 }

@@ -1,20 +1,30 @@
 //! What EC2 keeps, and the rules about it.
 
+pub(crate) mod account;
 pub(crate) mod bundle_manifest;
 pub(crate) mod bundle_task;
+pub(crate) mod change;
 pub(crate) mod client_token;
+pub(crate) mod deprecation;
 pub(crate) mod device;
 pub(crate) mod disk;
+pub(crate) mod encryption;
 pub(crate) mod facts;
 pub(crate) mod image;
 pub(crate) mod import_task;
 pub(crate) mod instance;
+pub(crate) mod key;
 pub(crate) mod mapping;
 pub(crate) mod objects;
+pub(crate) mod opt_in;
+pub(crate) mod permission;
+pub(crate) mod protection;
+pub(crate) mod references;
 pub(crate) mod region;
 pub(crate) mod registration;
 pub(crate) mod service;
 pub(crate) mod settings;
+pub(crate) mod sharing;
 pub(crate) mod snapshot;
 pub(crate) mod store_task;
 pub(crate) mod timeline;

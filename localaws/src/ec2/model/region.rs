@@ -6,11 +6,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ACCOUNT;
+use crate::ec2::model::account::AccountSettings;
 use crate::ec2::model::bundle_task::BundleTask;
 use crate::ec2::model::client_token::ClientTokens;
 use crate::ec2::model::image::{Image, ImageState, StateReason};
 use crate::ec2::model::import_task::ImportTask;
 use crate::ec2::model::instance::SeedInstance;
+use crate::ec2::model::permission::Permission;
+use crate::ec2::model::references::SeedLaunchTemplate;
 use crate::ec2::model::snapshot::Snapshot;
 use crate::ec2::model::store_task::StoreTasks;
 use crate::ec2::model::timeline::{TaskKind, Timeline};
@@ -28,6 +31,9 @@ pub(crate) struct Store {
     /// Tasks to come that are to fail, in order, and why.
     #[serde(default)]
     pub(crate) task_failures: BTreeMap<TaskKind, VecDeque<String>>,
+    /// Regions that the account has enabled, of those that it has to.
+    #[serde(default)]
+    pub(crate) opted_in: BTreeSet<String>,
 }
 
 /// One Region: a world of its own.
@@ -60,6 +66,14 @@ pub(crate) struct Region {
     /// As they were put into the world; each has its id.
     #[serde(default)]
     pub(crate) instances: BTreeMap<String, SeedInstance>,
+    /// As they were put into the world, by id.
+    #[serde(default)]
+    pub(crate) launch_templates: BTreeMap<String, SeedLaunchTemplate>,
+    #[serde(default)]
+    pub(crate) account: AccountSettings,
+    /// What reads still show of snapshots' permissions, and until when.
+    #[serde(default)]
+    pub(crate) stale_permissions: BTreeMap<String, (BTreeSet<Permission>, Timestamp)>,
     #[serde(default)]
     pub(crate) tokens: ClientTokens,
     /// Names of images, and which image has it: copies may share one.
@@ -93,6 +107,9 @@ pub(crate) struct Record {
     pub(crate) order: usize,
     /// The request that registered it; events name it.
     pub(crate) request_id: String,
+    /// What reads still show of it, and until when.
+    #[serde(default)]
+    pub(crate) stale: Option<(Image, Timestamp)>,
 }
 
 /// A name that is still taken after its image is gone.
@@ -107,6 +124,24 @@ impl Record {
     /// Where the image is in [`Region::names`].
     pub(crate) fn place_of_name(&self) -> (String, String) {
         (self.image.name.clone(), self.image.id.clone())
+    }
+
+    /// Whether reads find it by now.
+    pub(crate) fn is_visible(&self, now: Timestamp) -> bool {
+        self.visible_at <= now && self.image.is_visible()
+    }
+
+    /// What reads show of it by now.
+    pub(crate) fn seen(&self, now: Timestamp) -> &Image {
+        match &self.stale {
+            Some((image, until)) if *until > now => image,
+            _ => &self.image,
+        }
+    }
+
+    /// To be called before a change: reads go on showing until then what they show now.
+    pub(crate) fn keep_for_reads(&mut self, now: Timestamp, until: Timestamp) {
+        self.stale = (until > now).then(|| (self.seen(now).clone(), until));
     }
 }
 
@@ -222,8 +257,11 @@ impl Region {
             failure,
             order: self.registered(),
             request_id: request_id.to_owned(),
+            stale: None,
         };
-        self.names.insert(record.place_of_name());
+        if record.image.is_own() {
+            self.names.insert(record.place_of_name());
+        }
         self.images.insert(id, record);
     }
 
@@ -255,8 +293,8 @@ impl Region {
     pub(crate) fn visible(&self, now: Timestamp) -> impl Iterator<Item = &Image> {
         self.images
             .values()
-            .filter(move |record| record.visible_at <= now)
-            .map(|record| &record.image)
+            .filter(move |record| record.is_visible(now))
+            .map(move |record| record.seen(now))
     }
 
     /// This image, if it can be seen by now.
@@ -264,22 +302,25 @@ impl Region {
         check_image_id(id)?;
         self.images
             .get_mut(id)
-            .filter(|record| record.visible_at <= now)
+            .filter(|record| record.is_visible(now))
             .ok_or_else(|| image_not_found(&[id]))
     }
 
-    /// This image, if it is this account's and can be seen by now.
+    /// This image, to be changed: it must be this account's. What EC2 answers for others' is known from public reports
+    /// only.
     pub(crate) fn own_image_mut(
         &mut self,
         id: &str,
         now: Timestamp,
     ) -> Result<&mut Record, Failure> {
         let record = self.image_mut(id, now)?;
-        if record.image.owner_id != ACCOUNT {
-            let what = format!("changing or storing {id}, which another account shares");
-            return Err(Failure::NotBuilt(what));
+        if record.image.is_own() {
+            return Ok(record);
         }
-        Ok(record)
+        Err(refuse(
+            "AuthFailure",
+            format!("Not authorized for image:{id}"),
+        ))
     }
 
     /// The snapshots that an image needs, as far as they are still there.
@@ -308,8 +349,14 @@ impl Region {
             .ok_or_else(|| snapshot_not_found(id))
     }
 
+    /// Rebuilds the index of names: only this account's are taken.
+    pub(crate) fn reindex_names(&mut self) {
+        let own = self.images.values().filter(|record| record.image.is_own());
+        self.names = own.map(Record::place_of_name).collect();
+    }
+
     fn reindex(&mut self) {
-        self.names = self.images.values().map(|it| it.place_of_name()).collect();
+        self.reindex_names();
         let bundles = self.bundle_tasks.values();
         let mut bundles: Vec<_> = bundles
             .map(|task| (task.timeline.started_at, &task.instance_id, &task.id))

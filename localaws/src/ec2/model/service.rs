@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::ec2::model::objects::Objects;
+use crate::ec2::model::references::ParameterSource;
 use crate::ec2::model::region::Store;
 use crate::ec2::model::settings::{Era, Settings};
 use crate::ec2::model::timeline::{TaskKind, Timeline};
@@ -25,6 +26,7 @@ pub(crate) struct Service {
     pub(crate) ids: Ids,
     pub(crate) bus: Bus,
     pub(crate) objects: Arc<dyn Objects>,
+    pub(crate) parameters: ParameterSource,
     store: Mutex<Store>,
     settings: Mutex<Settings>,
     limits: Mutex<Limits>,
@@ -46,6 +48,7 @@ impl Service {
             ids,
             bus,
             objects,
+            parameters: ParameterSource::default(),
             store: Mutex::default(),
             settings: Mutex::default(),
             limits: Mutex::default(),
@@ -94,6 +97,12 @@ impl Service {
             .now()
             .checked_add(delay)
             .unwrap_or(Timestamp::MAX)
+    }
+
+    /// Until when reads do not show a change that is made now.
+    pub(crate) fn stale_until(&self) -> Timestamp {
+        let stale_reads = self.settings().stale_reads;
+        self.later(stale_reads)
     }
 
     /// The timeline of a task that begins now.

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::ACCOUNT;
+use crate::ec2::model::key;
+use crate::ec2::model::permission::Permission;
 /// What EC2 gives as the volume of a snapshot that comes from none.
 pub(crate) const NO_VOLUME: &str = "vol-ffffffff";
 
@@ -24,11 +27,8 @@ pub struct Snapshot {
     pub state_message: Option<String>,
     /// In words.
     pub description: String,
-    /// 12 digits. Snapshots of other accounts are private, unless they are `shared`: nobody here sees them.
+    /// 12 digits. Snapshots of other accounts are private, unless they are shared: nobody here sees them.
     pub owner_id: String,
-    /// Whether its owner, another account, lets this one make volumes and images of it (createVolumePermission).
-    #[serde(default)]
-    pub shared: bool,
     /// Whether it is encrypted.
     pub encrypted: bool,
     /// The key that it was asked to be encrypted with; none is the account's own for EBS.
@@ -40,12 +40,24 @@ pub struct Snapshot {
     pub tags: BTreeMap<String, String>,
     /// When it was begun.
     pub started_at: Timestamp,
+    /// Who else may make volumes and copies from it: accounts, or everybody.
+    #[serde(default)]
+    pub create_volume_permissions: BTreeSet<Permission>,
 }
 
 impl Snapshot {
-    /// Whether this account may see it and make images of it.
+    /// Whether it is encrypted with the key that AWS manages for EBS in its Region, which cannot be shared.
+    pub(crate) fn has_managed_key(&self, region: &str) -> bool {
+        let managed = |arn: &String| key::is_managed(region, arn);
+        self.encrypted && self.kms_key_id.as_ref().is_none_or(managed)
+    }
+
+    /// Whether this account may see it, copy it and make images of it.
     pub(crate) fn is_usable(&self) -> bool {
-        self.owner_id == crate::ACCOUNT || self.shared
+        let permissions = &self.create_volume_permissions;
+        self.owner_id == ACCOUNT
+            || permissions.contains(&Permission::Everyone)
+            || permissions.contains(&Permission::Account(ACCOUNT.to_owned()))
     }
 }
 

@@ -10,12 +10,12 @@ use crate::ec2::tasks::bundle_objects::OBJECTS;
 use crate::ec2::wire::xml::Xml;
 
 /// Moves a bundle task on, and forgets it in the end. What it writes into S3, see [`super::Service::progress`].
-pub(crate) fn settle(region: &mut Region, id: &str, now: Timestamp) {
+pub(crate) fn advance(region: &mut Region, id: &str, now: Timestamp) {
     let Some(task) = region.bundle_tasks.get_mut(id) else {
         return;
     };
     if task.is_open() {
-        task.settle(now);
+        task.advance(now);
     }
     if task.written < task.due(OBJECTS, now) {
         region.to_write.insert(Timer::Bundle(id.to_owned()));

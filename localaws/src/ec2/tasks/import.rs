@@ -14,7 +14,7 @@ use crate::ids::Ids;
 const ROOT: &str = "/dev/sda1";
 
 /// Moves an import task on, and forgets it in the end; gives the image that appeared.
-pub(crate) fn settle(
+pub(crate) fn advance(
     region: &mut Region,
     id: &str,
     ids: &Ids,

@@ -49,15 +49,18 @@ impl Service {
         from: ImageState,
         to: ImageState,
     ) -> Result<(), Failure> {
-        let mut store = self.store();
-        let region = store.region(&call.region);
-        let image = &mut region.image_mut(id, self.clock.now())?.image;
-        if image.state != from {
-            let message = format!("The image '{id}' is {}, not {from}", image.state);
-            return Err(refuse("IncorrectState", message));
-        }
-        image.state = to;
-        drop(store);
+        self.change_image(call, id, |image, _| {
+            if image.state != from {
+                let message = format!("The image '{id}' is {}, not {from}", image.state);
+                return Err(refuse("IncorrectState", message));
+            }
+            image.state = to;
+            // "all the accounts and organizations that the AMI was shared with lose access"; enabling brings none back.
+            if to == ImageState::Disabled {
+                image.launch_permissions.clear();
+            }
+            Ok(())
+        })?;
         self.publish_state(call, id, to.as_str());
         Ok(())
     }
@@ -114,7 +117,7 @@ fn fail_snapshots(region: &mut Region, image_id: &str) {
 }
 
 /// Settles an image that is pending, if its time has come.
-pub(crate) fn settle(
+pub(crate) fn advance(
     name: &str,
     region: &mut Region,
     id: &str,
@@ -123,14 +126,14 @@ pub(crate) fn settle(
     let record = region.images.get_mut(id);
     let record = record
         .filter(|record| record.image.state == ImageState::Pending && record.settles_at <= now)?;
-    let step = settle_record(name, record);
+    let step = advance_record(name, record);
     if step.state == "failed" {
         fail_snapshots(region, id);
     }
     Some(step)
 }
 
-fn settle_record(region: &str, record: &mut Record) -> StateChange {
+fn advance_record(region: &str, record: &mut Record) -> StateChange {
     let image = &mut record.image;
     image.state_reason = record.failure.take();
     image.state = if image.state_reason.is_some() {

@@ -16,7 +16,7 @@ const FORMAT: &str = "localaws stored image, version 1; EC2 cannot restore it";
 
 /// Fails a task that is to fail, and forgets one that is not listed any more. The others end when their object is
 /// written, see [`super::Service::progress`].
-pub(crate) fn settle(region: &mut Region, order: usize, now: Timestamp) {
+pub(crate) fn advance(region: &mut Region, order: usize, now: Timestamp) {
     let Some(task) = region.store_tasks.get_mut(order) else {
         return;
     };

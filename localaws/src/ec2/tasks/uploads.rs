@@ -29,7 +29,7 @@ struct Writing {
 impl Service {
     /// Does what is due, and writes into S3 what follows from it.
     pub(crate) async fn progress(self: &Arc<Self>) {
-        self.settle();
+        self.advance();
         while let Some(writing) = self.next_writing() {
             let place = ObjectRef {
                 region: &writing.region,
@@ -62,7 +62,7 @@ impl Service {
         }
         // There may be more to write, or an end to remember.
         region.timers.set(now, writing.owner.clone());
-        let steps = region.settle(&writing.region, &self.ids, now);
+        let steps = region.advance(&writing.region, &self.ids, now);
         drop(store);
         steps.into_iter().for_each(|step| self.publish(step));
     }

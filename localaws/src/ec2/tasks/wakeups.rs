@@ -12,7 +12,7 @@ use crate::ec2::model::service::Service;
 impl Service {
     /// Does at `at` what is due then, so that events are published in time.
     pub(crate) fn wake_at(self: &Arc<Self>, at: Timestamp) {
-        // Without a runtime nothing can be published in time; the next request settles what is due.
+        // Without a runtime nothing can be published in time; the next request does what is due.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };

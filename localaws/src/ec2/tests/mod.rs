@@ -1,12 +1,18 @@
 //! Usage of EC2 through the wire: form bodies in, XML out.
 
+mod account;
 mod bundle_tasks;
 mod copy;
+mod copy_rules;
+mod deprecation;
 mod describe;
 mod import;
 mod instance_store;
 mod lifecycle;
+mod protection;
+mod references;
 mod register;
+mod sharing;
 mod stored;
 
 use std::collections::BTreeMap;

@@ -320,7 +320,7 @@ async fn passes_on_marketplace_codes_of_the_root_snapshot_only() {
 async fn says_what_is_not_built() {
     let world = World::new();
     for (action, fields) in [
-        ("ModifyImageAttribute", "ImageId=ami-1"),
+        ("CreateImageUsageReport", "ImageId=ami-1"),
         ("DescribeInstances", ""),
         ("RunInstances", ""),
         ("CreateTags", "ResourceId.1=i-0123456789abcdef0&Tag.1.Key=a"),

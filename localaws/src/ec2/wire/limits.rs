@@ -20,11 +20,16 @@ fn rate(action: &str) -> Rate {
         "RegisterImage" | "ImportSnapshot" | "ImportImage" | "BundleInstance"
         | "CancelBundleTask" => (50.0, 5.0),
         "CopyImage" => (100.0, 1.0),
+        "EnableImageBlockPublicAccess" | "DisableImageBlockPublicAccess" => (1.0, 0.1),
         "CreateStoreImageTask" | "CreateRestoreImageTask" => (50.0, 0.1),
         "DescribeStoreImageTasks" => (50.0, 0.5),
-        "CreateTags" => (100.0, 10.0),
-        describe if describe.starts_with("Describe") => (100.0, 20.0),
-        _mutating => (100.0, 5.0),
+        "CreateTags" | "DeleteTags" => (100.0, 10.0),
+        "DeleteSnapshot"
+        | "DeregisterImage"
+        | "ModifyImageAttribute"
+        | "ModifySnapshotAttribute" => (100.0, 5.0),
+        read if read.starts_with("Describe") || read.starts_with("Get") => (100.0, 20.0),
+        _mutating => (50.0, 5.0),
     };
     Rate { bucket, refill }
 }

@@ -408,11 +408,11 @@ fn volumes() {
 #[test]
 fn tags() {
     refused(
-        &with("tags: {\"aws:x\": a, AWS:y: b, amiwright:sha256: c, \"\": d}"),
+        &with("tags: {\"aws:x\": a, AWS:y: b, amiwright:digest: c, \"\": d}"),
         &[
             "3:8 tags[\"aws:x\"]: the tag `aws:x` is reserved for AWS",
             "3:20 tags[\"AWS:y\"]: the tag `AWS:y` is reserved for AWS",
-            "3:30 tags[\"amiwright:sha256\"]: the tag `amiwright:sha256` is reserved",
+            "3:30 tags[\"amiwright:digest\"]: the tag `amiwright:digest` is reserved",
             "3:51 tags[\"\"]: a tag's key cannot be empty",
         ],
     );

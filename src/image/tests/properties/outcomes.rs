@@ -43,6 +43,24 @@ fn any_wait(choice: &mut Choice) -> WaitReason {
             bucket: "b".to_owned(),
             key: "k".to_owned(),
         },
+        WaitReason::PartsMissing {
+            missing: 3,
+            of: 9,
+            first: "k.part.0".to_owned(),
+        },
+        WaitReason::PartsSizeMismatch {
+            size: 1,
+            expected: 2,
+        },
+        WaitReason::ManifestGone,
+        WaitReason::InstanceBusy {
+            instance: "i-1".to_owned(),
+            task: None,
+        },
+        WaitReason::ImageNotVisible {
+            image: "ami-1".to_owned(),
+        },
+        WaitReason::DeletionNotVisible,
     ])
 }
 
@@ -53,6 +71,10 @@ fn any_failure(choice: &mut Choice) -> Failure {
         },
         FailureKind::ManifestGone,
         FailureKind::TaskLost,
+        FailureKind::TaskFailed,
+        FailureKind::TaskMadeNothing,
+        FailureKind::BundleInvalid,
+        FailureKind::StatusTooLarge,
         FailureKind::SeveralImages {
             images: vec!["ami-1".to_owned(), "ami-2".to_owned()],
         },
@@ -263,5 +285,56 @@ fn of_step(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
                 StepOutcome::Advance(done),
             ]);
         }
+    })
+}
+
+/// What the step at hand comes to if nothing goes wrong.
+pub(super) fn good(status: &Status, source: SourceKind, store: bool, minutes: i64) -> StepOutcome {
+    let task = |kind| {
+        Task::started(
+            kind,
+            REGION,
+            &seen_task(kind, first_state(kind)),
+            after(minutes),
+        )
+    };
+    let of_source = || {
+        MAKERS
+            .into_iter()
+            .find(|(_, made)| *made == source)
+            .unwrap()
+            .0
+    };
+    let started = |kind| Evidence::TaskStarted {
+        task: task(kind),
+        origin: Origin::Created,
+    };
+    StepOutcome::Advance(match status.build.step {
+        Step::CheckManifest => Evidence::ManifestAccepted(to_accept(source, store)),
+        Step::CheckBundle => bundle_checked("b1"),
+        Step::CheckObject => Evidence::ObjectChecked {
+            object: object(),
+            identity: identity(),
+        },
+        Step::StartTask => started(of_source()),
+        Step::AwaitTask => Evidence::TaskPolled(Some(completed(of_source()))),
+        Step::TagImported => {
+            let kind = status.build.tasks.last().map(|task| task.kind);
+            import_tagged(kind.unwrap_or(TaskKind::ImportSnapshot))
+        }
+        Step::RegisterImage => image_registered(),
+        Step::AwaitImage => {
+            let id = status.regions.values().next().unwrap().image.clone();
+            Evidence::ImagePolled {
+                region: REGION.to_owned(),
+                image: Some(ObservedImage {
+                    id,
+                    ..seen("available")
+                }),
+            }
+        }
+        Step::StoreImage => started(TaskKind::StoreImage),
+        Step::AwaitStore => Evidence::TaskPolled(Some(completed(TaskKind::StoreImage))),
+        Step::CleanUp => panic!("nothing to clean up"),
     })
 }

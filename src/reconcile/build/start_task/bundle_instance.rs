@@ -10,6 +10,7 @@ use crate::image::outcome::StepOutcome;
 use crate::image::status::Failure;
 use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::{FailureKind, WaitReason};
+use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
 use crate::reconcile::proof;
 use crate::reconcile::step_context::{StepContext, failure};
@@ -78,7 +79,7 @@ async fn finished(step: &StepContext<'_>) -> Result<Option<ObservedTask>, Error>
     Ok(found.map(|_| ObservedTask {
         id: "bun-unknown".to_owned(),
         state: "complete".to_owned(),
-        object: Some(format!("s3://{bucket}/{key}")),
+        object: Some(s3_uri(&bucket, &key)),
         ..ObservedTask::default()
     }))
 }

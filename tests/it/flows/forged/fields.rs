@@ -205,7 +205,7 @@ impl Foreign {
     /// The status with one thing forged, each time another.
     fn forgeries(&self, status: &Value) -> Vec<(String, Value)> {
         let mut pointers = Vec::new();
-        walk(status, String::new(), &mut pointers);
+        walk(status, "", &mut pointers);
         let mut forged = Vec::new();
         for pointer in pointers {
             for value in self.instead_of(status.pointer(&pointer).unwrap()) {
@@ -228,20 +228,20 @@ fn is_cancelled(state: &str) -> bool {
     ["deleting", "deleted"].contains(&state)
 }
 
-fn walk(value: &Value, at: String, pointers: &mut Vec<String>) {
+fn walk(value: &Value, at: &str, pointers: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
                 let below = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
                 pointers.push(below.clone());
-                walk(value, below, pointers);
+                walk(value, &below, pointers);
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 let below = format!("{at}/{index}");
                 pointers.push(below.clone());
-                walk(item, below, pointers);
+                walk(item, &below, pointers);
             }
         }
         _ => {}

@@ -18,12 +18,12 @@ use crate::ids::Ids;
 
 impl Service {
     /// Does what is due. Either a request does it, or the task of [`Service::wake_at`].
-    pub(crate) fn settle(&self) {
+    pub(crate) fn advance(&self) {
         let now = self.clock.now();
         let mut store = self.store();
         let regions = store.regions.iter_mut();
         let steps: Vec<StateChange> = regions
-            .flat_map(|(name, region)| region.settle(name, &self.ids, now))
+            .flat_map(|(name, region)| region.advance(name, &self.ids, now))
             .collect();
         drop(store);
         for step in steps {
@@ -34,14 +34,14 @@ impl Service {
 
 impl Region {
     /// Moves on what is due, by now; gives the changes of images, to be published.
-    pub(crate) fn settle(&mut self, name: &str, ids: &Ids, now: Timestamp) -> Vec<StateChange> {
+    pub(crate) fn advance(&mut self, name: &str, ids: &Ids, now: Timestamp) -> Vec<StateChange> {
         let (mut steps, mut forgotten) = (Vec::new(), BTreeSet::new());
         while let Some(item) = self.timers.next(now) {
             match item {
-                Timer::Image(id) => steps.extend(lifecycle::settle(name, self, &id, now)),
-                Timer::Snapshot(id) => self.settle_snapshot(&id, now),
+                Timer::Image(id) => steps.extend(lifecycle::advance(name, self, &id, now)),
+                Timer::Snapshot(id) => self.advance_snapshot(&id, now),
                 Timer::Import(id) => {
-                    let step = import::settle(self, &id, ids, now);
+                    let step = import::advance(self, &id, ids, now);
                     steps.extend(step.map(|step| step.in_region(name)));
                     match self.import_tasks.get(&id).map(ImportTask::due_times) {
                         Some(due_times) => self.timers.set_next(due_times, now, Timer::Import(id)),
@@ -49,14 +49,14 @@ impl Region {
                     }
                 }
                 Timer::StoreImage(order) => {
-                    store_image::settle(self, order, now);
+                    store_image::advance(self, order, now);
                     let task = self.store_tasks.get(order);
                     let due_times = task.map(StoreTask::due_time).into_iter().collect();
                     self.timers
                         .set_next(due_times, now, Timer::StoreImage(order));
                 }
                 Timer::Bundle(id) => {
-                    bundle::settle(self, &id, now);
+                    bundle::advance(self, &id, now);
                     let due_times = self.bundle_tasks.get(&id).map(BundleTask::due_times);
                     let due_times = due_times.unwrap_or_default();
                     self.timers.set_next(due_times, now, Timer::Bundle(id));
@@ -68,7 +68,7 @@ impl Region {
     }
 
     /// Completes a snapshot if its time has come.
-    fn settle_snapshot(&mut self, id: &str, now: Timestamp) {
+    fn advance_snapshot(&mut self, id: &str, now: Timestamp) {
         let full = self.filling.get(id).is_some_and(|it| it.ends_at <= now);
         if full
             && self.filling.remove(id).is_some()

@@ -1,0 +1,17 @@
+//! DisableImageBlockPublicAccess. It takes effect at once; EC2's takes up to 10 minutes.
+
+use crate::ec2::model::account::ImageBlock;
+use crate::ec2::model::service::{Call, Service};
+use crate::ec2::wire::error::Failure;
+use crate::ec2::wire::xml::Xml;
+
+pub(crate) fn answer(service: &Service, call: Call) -> Result<String, Failure> {
+    service.permit(&call.action, call.fields)?;
+    let mut store = service.store();
+    let account = &mut store.region(&call.region).account;
+    account.check_changeable()?;
+    account.image_block = ImageBlock::Unblocked;
+    Ok(Xml::answer(&call.action, &call.request_id, |xml| {
+        xml.text("imageBlockPublicAccessState", account.image_block.as_str());
+    }))
+}

@@ -1,0 +1,15 @@
+//! GetSnapshotBlockPublicAccessState.
+
+use crate::ec2::model::service::{Call, Service};
+use crate::ec2::wire::error::Failure;
+use crate::ec2::wire::xml::Xml;
+
+pub(crate) fn answer(service: &Service, call: Call) -> Result<String, Failure> {
+    service.permit(&call.action, call.fields)?;
+    let mut store = service.store();
+    let account = &store.region(&call.region).account;
+    Ok(Xml::answer(&call.action, &call.request_id, |xml| {
+        xml.text("state", account.snapshot_block.as_str());
+        xml.text("managedBy", account.managed_by());
+    }))
+}

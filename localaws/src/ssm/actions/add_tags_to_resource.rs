@@ -1,0 +1,33 @@
+//! AddTagsToResource, of parameters.
+
+use serde_json::{Value, json};
+
+use crate::ssm::model::Service;
+use crate::ssm::request::{Failure, Members, invalid, refuse};
+
+/// "50 tags per parameter".
+const MOST: usize = 50;
+
+pub(super) fn answer(
+    service: &Service,
+    region: &str,
+    mut members: Members,
+) -> Result<Value, Failure> {
+    let name = members.tagged()?;
+    let tags = members.tags("Tags")?;
+    members.finish()?;
+    if tags.is_empty() {
+        return Err(invalid("The parameter Tags is missing or empty."));
+    }
+    let mut state = service.settled();
+    let parameter = state.region(region).parameters.get_mut(&name);
+    let parameter = parameter.ok_or_else(|| refuse("InvalidResourceId", ""))?;
+    let mut all = parameter.tags.clone();
+    all.extend(tags);
+    if all.len() > MOST {
+        let message = format!("The parameter {name} cannot have more than {MOST} tags.");
+        return Err(refuse("TooManyTagsError", message));
+    }
+    parameter.tags = all;
+    Ok(json!({}))
+}

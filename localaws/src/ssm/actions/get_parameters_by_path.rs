@@ -1,0 +1,51 @@
+//! GetParametersByPath.
+
+use serde_json::{Value, json};
+
+use crate::ssm::model::Service;
+use crate::ssm::model::name::Selector;
+use crate::ssm::request::{Failure, MOST_NAMES, Members, invalid};
+
+pub(super) fn answer(
+    service: &Service,
+    region: &str,
+    mut members: Members,
+) -> Result<Value, Failure> {
+    let path = members.required("Path")?;
+    let recursive = members.flag("Recursive")?;
+    let decrypt = members.flag("WithDecryption")?;
+    let (size, after) = members.page(MOST_NAMES)?;
+    members.finish()?;
+    if !path.starts_with('/') {
+        return Err(invalid(format!(
+            "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward \
+             slash \"/\". It can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). It must use only letters, \
+             numbers, or the following symbols: . (period), - (hyphen), _ (underscore). Path: {path}"
+        )));
+    }
+    let prefix = format!("{}/", path.trim_end_matches('/'));
+    let mut state = service.settled();
+    let kept = state.region(region);
+    let names = kept.parameters.keys().filter(|name| {
+        let below = name.strip_prefix(&prefix);
+        let level = below.is_some_and(|below| recursive || !below.contains('/'));
+        level && after.as_ref().is_none_or(|after| *name > after)
+    });
+    let names: Vec<String> = names.take(size + 1).cloned().collect();
+    let next = names
+        .get(size.saturating_sub(1))
+        .filter(|_| names.len() > size);
+    let mut found = Vec::new();
+    for name in names.iter().take(size) {
+        let selector = Selector {
+            name: name.clone(),
+            version: None,
+        };
+        found.push(kept.version(&selector)?.write(region, &selector, decrypt));
+    }
+    let mut answer = json!({"Parameters": found});
+    if let Some(next) = next {
+        answer["NextToken"] = next.clone().into();
+    }
+    Ok(answer)
+}

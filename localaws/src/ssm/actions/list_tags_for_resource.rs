@@ -1,0 +1,23 @@
+//! ListTagsForResource, of parameters.
+
+use serde_json::{Value, json};
+
+use crate::ssm::model::Service;
+use crate::ssm::request::{Failure, Members, refuse};
+
+pub(super) fn answer(
+    service: &Service,
+    region: &str,
+    mut members: Members,
+) -> Result<Value, Failure> {
+    let name = members.tagged()?;
+    members.finish()?;
+    let mut state = service.settled();
+    let parameter = state.region(region).parameters.get(&name);
+    let parameter = parameter.ok_or_else(|| refuse("InvalidResourceId", ""))?;
+    let tags = parameter.tags.iter();
+    let tags: Vec<Value> = tags
+        .map(|(key, value)| json!({"Key": key, "Value": value}))
+        .collect();
+    Ok(json!({"TagList": tags}))
+}

@@ -1,0 +1,40 @@
+//! What a version of a manifest is, name by name: the same lines in emails and in `amiwright status KEY`.
+
+use super::quoting::word;
+use crate::image::status::Status;
+use crate::manifest::location::s3_uri;
+
+/// The name of a fact, and its text.
+pub type Fact = (&'static str, String);
+
+/// What identifies the version, and what its AMI is made from.
+#[must_use]
+pub fn of_version(status: &Status) -> Vec<Fact> {
+    let (manifest, build) = (&status.manifest, &status.build);
+    let mut facts = Vec::new();
+    facts.extend(build.name.iter().map(|name| ("Name", word(name))));
+    facts.push(("Manifest", word(&manifest.uri())));
+    let version = manifest.version_id.iter();
+    facts.extend(version.map(|version| ("Version id", word(version))));
+    let content = if manifest.was_read() {
+        "SHA-256"
+    } else {
+        "ETag"
+    };
+    facts.push((content, word(&manifest.sha256)));
+    if let Some(digest) = &build.digest {
+        facts.push(("Digest", word(digest)));
+        facts.push(("Attempt", build.attempt.to_string()));
+    }
+    if let Some(source) = build.source {
+        facts.push(("Source", source.to_string()));
+    }
+    if let Some(object) = &build.object {
+        let address = word(&s3_uri(&object.bucket, &object.key));
+        facts.push(("Object", format!("{address} ({} bytes)", object.size)));
+    }
+    if let Some(bundle) = &build.bundle {
+        facts.push(("Bundle", word(&s3_uri(&bundle.bucket, &bundle.key))));
+    }
+    facts
+}
