@@ -25,6 +25,7 @@ use crate::image::plan::{self, Next};
 use crate::reconcile::{self, Context, Error, Outcome};
 use crate::status_store::{self, OpenMarker};
 pub use polling_history::PollingHistory;
+use polling_history::Remembered;
 use read_ahead::{AT_ONCE, Awaiting, ReadAhead, Room};
 pub use report::Report;
 use report::{count, fail};
@@ -194,51 +195,63 @@ impl<'a> Visitor<'a> {
         if self.context.is_over() {
             return (marker, None);
         }
-        (
-            marker,
-            Some(Box::pin(visit(self.context, marker, room)).await),
-        )
+        let visit = Box::pin(self.visit(marker, room));
+        (marker, Some(visit.await))
     }
-}
 
-/// Does for one image whatever needs no look at its AMI.
-async fn visit(context: Context<'_>, marker: &OpenMarker, mut room: Room) -> Result<Visit, Error> {
-    let key = &marker.manifest_key;
-    let sized = status_store::load_sized(context.aws, context.config, key).await?;
-    let current = sized.as_ref().map(|(loaded, _)| loaded);
-    if Box::pin(reconcile::recover_draft(context, marker, current)).await? {
-        return Box::pin(visit_recovered(context, marker)).await;
-    }
-    let Some((loaded, size)) = sized else {
-        return Box::pin(visit_marker(context, marker)).await;
-    };
-    let outcome = match plan::next(&loaded.status, context.now) {
-        Next::Poll => {
+    /// Does for one image whatever needs no look at its AMI.
+    async fn visit(self, marker: &OpenMarker, mut room: Room) -> Result<Visit, Error> {
+        let (context, key) = (self.context, &marker.manifest_key);
+        if let Some(Remembered { loaded, size, at }) = self.history.status(marker, context.now)
+            && plan::next(&loaded.status, context.now) == Next::Poll
+        {
             room.keep(size);
             return Ok(Visit::Awaits(Box::new(Awaiting {
                 loaded,
                 marker: marker.clone(),
+                size,
+                read_at: at,
                 room,
             })));
         }
-        Next::SendNotices | Next::AwaitNotices | Next::Finalize => {
-            return Box::pin(finish(context, loaded, marker)).await;
+        let sized = status_store::load_sized(context.aws, context.config, key).await?;
+        let current = sized.as_ref().map(|(loaded, _)| loaded);
+        if Box::pin(reconcile::recover_draft(context, marker, current)).await? {
+            return Box::pin(visit_recovered(context, marker)).await;
         }
-        Next::Retry => reconcile::reconcile(context, key, Some(marker)).await?,
-        // The manifest may have been replaced while its image could not go on.
-        _ if plan::may_be_superseded(&loaded.status) => {
-            Box::pin(reconcile::reconcile(context, key, Some(marker))).await?
+        let Some((loaded, size)) = sized else {
+            return Box::pin(visit_marker(context, marker)).await;
+        };
+        let outcome = match plan::next(&loaded.status, context.now) {
+            Next::Poll => {
+                room.keep(size);
+                return Ok(Visit::Awaits(Box::new(Awaiting {
+                    loaded,
+                    marker: marker.clone(),
+                    size,
+                    read_at: context.now,
+                    room,
+                })));
+            }
+            Next::SendNotices | Next::AwaitNotices | Next::Finalize => {
+                return Box::pin(finish(context, loaded, marker)).await;
+            }
+            Next::Retry => reconcile::reconcile(context, key, Some(marker)).await?,
+            // The manifest may have been replaced while its image could not go on.
+            _ if plan::may_be_superseded(&loaded.status) => {
+                Box::pin(reconcile::reconcile(context, key, Some(marker))).await?
+            }
+            _ => Box::pin(reconcile::run_steps(context, loaded)).await?,
+        };
+        let advanced = outcome.has_advanced();
+        if let Outcome::Status { loaded, .. } = outcome {
+            late_notices::send(context, *loaded).await?;
         }
-        _ => Box::pin(reconcile::run_steps(context, loaded)).await?,
-    };
-    let advanced = outcome.has_advanced();
-    if let Outcome::Status { loaded, .. } = outcome {
-        late_notices::send(context, *loaded).await?;
+        Ok(Visit::Done {
+            advanced,
+            finalized: false,
+        })
     }
-    Ok(Visit::Done {
-        advanced,
-        finalized: false,
-    })
 }
 
 /// An image that an invocation had started and not saved.

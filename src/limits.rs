@@ -39,6 +39,13 @@ pub const EVENT_RECORDS: usize = 10_000;
 /// Open markers that a tick holds, the oldest: more than one tick can look at, and some 60 MB with the longest keys.
 pub const OPEN_MARKERS: usize = 50_000;
 
+/// Statuses of images that are being imported which a process keeps from one tick to the next.
+pub const REMEMBERED_STATUSES: usize = 250;
+
+/// Bytes of JSON of the largest of them; one of a usual image has some 5 kB. Together some 2 MB of JSON, and what that
+/// takes in memory (`src/advance_tasks/read_ahead.rs`).
+pub const REMEMBERED_STATUS_BYTES: usize = 8 * 1024;
+
 /// Objects of each kind that a sweep holds: manifests, statuses, open markers, due markers.
 pub const SWEPT_OBJECTS: usize = 40_000;
 

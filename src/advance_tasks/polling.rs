@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
 use super::late_notices;
-use super::polling_history::PollingHistory;
+use super::polling_history::{PollingHistory, Remembered};
 use super::read_ahead::{AT_ONCE, Awaiting, ReadAhead};
 use super::report::{Report, count, fail};
 use crate::Failures;
@@ -277,13 +277,15 @@ fn between_polls(
     history.scaled(interval) - TICK_JITTER
 }
 
-/// Remembers when a task is polled next, if nobody else can move its image before: of imports EC2 sends no events.
+/// Remembers when a task is polled next, and the status until then, if nobody else can move its image before: of imports
+/// EC2 sends no events. Nor if its marker is not the one that the status knows: a wish to cancel may be about to be written.
 fn record_wait(
     context: Context<'_>,
     history: &PollingHistory,
-    status: &Status,
+    remembered: Remembered,
     marker: &OpenMarker,
 ) {
+    let status = &remembered.loaded.status;
     let is_import = matches!(
         batch(status),
         Batch::Tasks(TaskKind::ImportSnapshot | TaskKind::ImportImage)
@@ -292,11 +294,12 @@ fn record_wait(
         .polled_task()
         .is_some_and(|task| task.unseen_since.is_none());
     let is_untouched = status.cancel.is_none() && status.unsent().next().is_none();
+    let is_marked = status.open_marker.as_ref() == Some(&marker.etag);
     let waits = plan::next(status, context.now) == Next::Poll;
     let interval = between_polls(context, history, status);
-    if is_import && is_seen && is_untouched && waits && interval.is_positive() {
+    if is_import && is_seen && is_untouched && is_marked && waits && interval.is_positive() {
         let until = context.now.saturating_add(interval);
-        history.record_wait(marker, until.unwrap_or(context.now), context.now);
+        history.record_wait(marker, until.unwrap_or(context.now), remembered);
     }
 }
 
@@ -311,8 +314,11 @@ async fn keep(
     let Awaiting {
         loaded,
         marker,
+        size,
+        read_at,
         room: _room,
     } = image;
+    history.forget_status(&marker);
     let Some(id) = awaited_id(context, &loaded.status) else {
         return Ok(false);
     };
@@ -331,8 +337,13 @@ async fn keep(
             };
             let seen = tasks.iter().find(is_awaited).cloned();
             let outcome = reconcile::polled(context, loaded, Evidence::TaskPolled(seen)).await?;
-            if let reconcile::Outcome::Status { loaded, .. } = &outcome {
-                record_wait(context, history, &loaded.status, &marker);
+            if let reconcile::Outcome::Status { loaded, advanced } = &outcome {
+                let remembered = Remembered {
+                    loaded: (**loaded).clone(),
+                    size,
+                    at: if *advanced { context.now } else { read_at },
+                };
+                record_wait(context, history, remembered, &marker);
             }
             finish(context, outcome).await?
         }

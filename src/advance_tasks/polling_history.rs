@@ -1,5 +1,5 @@
 //! What a process of `advance-tasks` remembers of its earlier invocations, so that it asks for nothing twice: when each
-//! task was last polled, and which manifests the sweep has reviewed.
+//! task was last polled, the statuses of images that are being imported, and which manifests the sweep has reviewed.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::ObjectInfo;
-use crate::status_store::OpenMarker;
+use crate::limits::{REMEMBERED_STATUS_BYTES, REMEMBERED_STATUSES};
+use crate::status_store::{Loaded, OpenMarker};
 
 /// How many tasks are remembered: some megabytes.
 const TASKS_MAX: usize = 50_000;
@@ -19,15 +20,26 @@ const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// How many manifests are remembered that the sweep has reviewed: some hundred kilobytes.
 const REVIEWS_MAX: usize = 50_000;
 
-/// How long an image may stay unread because no poll is due: nobody but us moves one that is being imported, but where
-/// the functions fail, a wish to cancel is seen after this time.
+/// How long an image may stay unread: nobody but us moves one that is being imported, but where the functions fail, a
+/// wish to cancel is seen after this time.
 const WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
+
+/// A status as it was when it was last read or written.
+#[derive(Debug, Clone)]
+pub(super) struct Remembered {
+    pub(super) loaded: Loaded,
+    /// Bytes of JSON.
+    pub(super) size: usize,
+    /// When it was read or written.
+    pub(super) at: Timestamp,
+}
 
 /// When this process last polled each task, when it polls next, and what its sweeps have reviewed. Kept in memory alone: a new process polls everything once.
 #[derive(Debug)]
 pub struct PollingHistory {
     polls: Mutex<HashMap<String, Timestamp>>,
     waits: Mutex<HashMap<u64, Timestamp>>,
+    statuses: Mutex<HashMap<u64, Remembered>>,
     reviews: Mutex<HashSet<u64>>,
     time_scale: f64,
 }
@@ -46,6 +58,7 @@ impl PollingHistory {
         Self {
             polls: Mutex::default(),
             waits: Mutex::default(),
+            statuses: Mutex::default(),
             reviews: Mutex::default(),
             time_scale,
         }
@@ -79,14 +92,50 @@ impl PollingHistory {
             .is_some_and(|until| now < *until)
     }
 
-    /// Remembers when an image is polled next, of which nothing can change before.
-    pub(super) fn record_wait(&self, marker: &OpenMarker, until: Timestamp, now: Timestamp) {
+    /// Remembers when an image is polled next, of which nothing can change before, and its status until then.
+    pub(super) fn record_wait(
+        &self,
+        marker: &OpenMarker,
+        until: Timestamp,
+        remembered: Remembered,
+    ) {
         let mut waits = locked(&self.waits);
         if waits.len() >= TASKS_MAX {
             waits.clear();
         }
-        let longest = now.saturating_add(WAIT_MAX).unwrap_or(now);
-        waits.insert(opening(marker), until.min(longest));
+        let longest = remembered.at.saturating_add(self.scaled(WAIT_MAX));
+        waits.insert(opening(marker), until.min(longest.unwrap_or(remembered.at)));
+        drop(waits);
+        self.record_status(marker, remembered);
+    }
+
+    /// The status of an image that is being imported, if it was read or written a short while ago. Whoever wants
+    /// something else of that image rewrites its marker; a status that was changed all the same is not overwritten,
+    /// because it is only written over the one that was read.
+    pub(super) fn status(&self, marker: &OpenMarker, now: Timestamp) -> Option<Remembered> {
+        let statuses = locked(&self.statuses);
+        let remembered = statuses.get(&opening(marker))?;
+        self.is_recent(remembered, now).then(|| remembered.clone())
+    }
+
+    fn record_status(&self, marker: &OpenMarker, remembered: Remembered) {
+        let mut statuses = locked(&self.statuses);
+        if statuses.len() >= REMEMBERED_STATUSES {
+            let now = remembered.at;
+            statuses.retain(|_, it| self.is_recent(it, now));
+        }
+        if statuses.len() < REMEMBERED_STATUSES && remembered.size <= REMEMBERED_STATUS_BYTES {
+            statuses.insert(opening(marker), remembered);
+        }
+    }
+
+    fn is_recent(&self, remembered: &Remembered, now: Timestamp) -> bool {
+        now.duration_since(remembered.at) < self.scaled(WAIT_MAX)
+    }
+
+    /// Forgets a status: it is about to change, or its image has gone on.
+    pub(super) fn forget_status(&self, marker: &OpenMarker) {
+        locked(&self.statuses).remove(&opening(marker));
     }
 
     /// Whether a sweep has reviewed this object against this status, both as they were listed.
@@ -132,6 +181,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::apply::open;
+    use crate::image::status::ManifestVersion;
 
     #[test]
     fn polls_are_remembered_up_to_a_limit() {
@@ -147,6 +198,58 @@ mod tests {
         assert_eq!(history.last_poll("new-0"), Some(tuesday));
         (0..=TASKS_MAX).for_each(|n| history.record_poll(&format!("more-{n}"), tuesday));
         assert!(locked(&history.polls).len() <= TASKS_MAX);
+    }
+
+    #[test]
+    fn statuses_are_remembered_for_minutes_and_up_to_a_limit() {
+        let history = PollingHistory::default();
+        let noon = Timestamp::UNIX_EPOCH;
+        let manifest = ManifestVersion {
+            bucket: "golden".to_owned(),
+            key: "web.image.yaml".to_owned(),
+            etag: "\"1\"".to_owned(),
+            version_id: None,
+            sha256: "00ff".to_owned(),
+            publish_digest: None,
+            unapplied_digest: None,
+            repeated_at: None,
+            uploaded_at: noon,
+        };
+        let status = open(None, manifest, noon);
+        let later = noon + WAIT_MAX;
+        let marker = |number: usize| OpenMarker {
+            manifest_key: format!("{number}.image.yaml"),
+            etag: "\"1\"".to_owned(),
+            opened_at: noon,
+        };
+        let record = |number: usize, size: usize, at: Timestamp| {
+            let loaded = Loaded {
+                status: status.clone(),
+                etag: "\"2\"".to_owned(),
+            };
+            let remembered = Remembered { loaded, size, at };
+            history.record_wait(&marker(number), at, remembered);
+        };
+        record(0, REMEMBERED_STATUS_BYTES + 1, noon);
+        assert!(history.status(&marker(0), noon).is_none());
+        (1..=REMEMBERED_STATUSES).for_each(|number| record(number, 5000, noon));
+        assert!(history.status(&marker(1), noon).is_some());
+        assert!(history.status(&marker(1), later).is_none());
+        let rewritten = OpenMarker {
+            etag: "\"3\"".to_owned(),
+            ..marker(1)
+        };
+        assert!(history.status(&rewritten, noon).is_none());
+
+        // There is room again when one is forgotten, and when all are old.
+        record(0, 5000, noon);
+        assert!(history.status(&marker(0), noon).is_none());
+        history.forget_status(&marker(1));
+        record(0, 5000, noon);
+        assert!(history.status(&marker(0), noon).is_some());
+        record(1, 5000, later);
+        assert!(history.status(&marker(1), later).is_some());
+        assert_eq!(locked(&history.statuses).len(), 1);
     }
 
     #[test]

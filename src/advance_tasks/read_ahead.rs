@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limits;
@@ -26,6 +27,10 @@ pub(super) struct Awaiting {
     pub(super) loaded: Loaded,
     /// Its open marker, as it was listed.
     pub(super) marker: OpenMarker,
+    /// Bytes that it has as JSON.
+    pub(super) size: usize,
+    /// When it was read or written.
+    pub(super) read_at: Timestamp,
     /// What it takes, for as long as it is held.
     pub(super) room: Room,
 }

@@ -15,6 +15,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use super::connect::Aws;
 use super::error::{Answer, classify};
 use super::error::{AwsError, Remedy};
+use super::rate_limiter::Reservation;
 use crate::limits;
 
 impl Aws {
@@ -22,6 +23,15 @@ impl Aws {
     #[must_use]
     pub fn has_capacity(&self, action: &'static str) -> bool {
         self.rate_limiter().has_capacity(self.region(), action)
+    }
+
+    /// Takes a token for a call of this action that is to come, waiting up to two seconds for it.
+    ///
+    /// # Errors
+    /// If it would take longer: [`AwsError::is_rate_limited_locally`].
+    pub async fn reserve(&self, action: &'static str) -> Result<Reservation, AwsError> {
+        let region = self.region();
+        self.rate_limiter().reserve(region, action).await
     }
 
     /// Sends one request within the rate limit of its action, and drains the action's bucket if EC2 throttles it.
@@ -34,9 +44,25 @@ impl Aws {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
+        self.send_ec2_reserved(action, doing, None, request).await
+    }
+
+    /// [`Self::send_ec2`] with the token that was reserved for it, if one was.
+    pub(super) async fn send_ec2_reserved<O, E>(
+        &self,
+        action: &'static str,
+        doing: impl Into<String>,
+        reserved: Option<&Reservation>,
+        request: impl Future<Output = Answer<O, E>>,
+    ) -> Result<O, AwsError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
         let doing = doing.into();
         let region = self.region();
-        if let Err(refused) = self.rate_limiter().acquire(region, action).await {
+        if !reserved.is_some_and(|token| token.is_for(region, action))
+            && let Err(refused) = self.rate_limiter().acquire(region, action).await
+        {
             return Err(AwsError { doing, ..refused });
         }
         let answer = classify(action, doing, request.await);

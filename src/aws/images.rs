@@ -10,6 +10,7 @@ use aws_sdk_ec2::types::{
 use super::connect::Aws;
 use super::ec2::{filter, incomplete, our_tags, tag_specifications, without_retries};
 use super::error::AwsError;
+use super::rate_limiter::Reservation;
 use crate::image::observed::ObservedImage;
 use crate::manifest::guardrails::Owner;
 use crate::manifest::image::{self as manifest, Registration};
@@ -86,11 +87,15 @@ impl Aws {
     }
 
     /// Registers an AMI; returns its id. Check for an existing AMI first: the call has no client token, so the SDK does
-    /// not retry it.
+    /// not retry it. `reserved` is the token of [`Self::reserve`], if one was reserved.
     ///
     /// # Errors
     /// If EC2 refuses, or does not answer: then the AMI may have been registered.
-    pub async fn register_image(&self, params: &Registered) -> Result<String, AwsError> {
+    pub async fn register_image(
+        &self,
+        params: &Registered,
+        reserved: Option<&Reservation>,
+    ) -> Result<String, AwsError> {
         let doing = format!("registering the AMI {}", params.name);
         let registration = &params.registration;
         let request = self
@@ -143,7 +148,7 @@ impl Aws {
             .customize()
             .config_override(without_retries());
         let output = self
-            .send_ec2("RegisterImage", &doing, Box::pin(request.send()))
+            .send_ec2_reserved("RegisterImage", &doing, reserved, Box::pin(request.send()))
             .await?;
         output
             .image_id

@@ -23,5 +23,5 @@ pub use images::{FILTER_VALUES_MAX, Registered};
 pub use imports::ImportedDisk;
 pub use objects::{Object, ObjectInfo, ObjectPart, Saved, Which};
 pub use parameters::Secret;
-pub use rate_limiter::RateLimiter;
+pub use rate_limiter::{RateLimiter, Reservation};
 pub use stored::{RestoredImage, STORED_IDS_MAX};

@@ -4,7 +4,8 @@
 //! limits apply to the whole account, and other clients use them too: so only a part of them is used here.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -81,6 +82,36 @@ impl Bucket {
     }
 }
 
+/// A token that was taken for a call that is to come. It is given back if no call uses it.
+#[derive(Debug)]
+pub struct Reservation {
+    limiter: Arc<RateLimiter>,
+    region: String,
+    action: &'static str,
+    is_used: AtomicBool,
+}
+
+impl Reservation {
+    /// Uses the token for a call of this action; no if it was used before, or is another action's.
+    pub(super) fn is_for(&self, region: &str, action: &str) -> bool {
+        self.region == region
+            && self.action == action
+            && !self.is_used.swap(true, Ordering::Relaxed)
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if !*self.is_used.get_mut() {
+            let give_back = |bucket: &mut Bucket, rate: Rate, _now| {
+                bucket.tokens = (bucket.tokens + 1.0).min(rate.capacity);
+            };
+            self.limiter
+                .with_bucket(&self.region, self.action, give_back);
+        }
+    }
+}
+
 /// A process's rate limiter. To be shared by all its clients, because the limits are the account's.
 #[derive(Debug, Default)]
 pub struct RateLimiter {
@@ -112,6 +143,25 @@ impl RateLimiter {
                 )
             }),
         }
+    }
+
+    /// Takes a token for a call that is to come, as [`Self::acquire`] does: what has to be read before the call is not
+    /// read in vain then.
+    ///
+    /// # Errors
+    /// As [`Self::acquire`].
+    pub async fn reserve(
+        self: &Arc<Self>,
+        region: &str,
+        action: &'static str,
+    ) -> Result<Reservation, AwsError> {
+        self.acquire(region, action).await?;
+        Ok(Reservation {
+            limiter: self.clone(),
+            region: region.to_owned(),
+            action,
+            is_used: AtomicBool::new(false),
+        })
     }
 
     /// Whether an action has a token now. None is taken.
@@ -245,6 +295,22 @@ mod tests {
         // The refill is one token in 20 seconds.
         tokio::time::advance(Duration::from_secs(20)).await;
         assert!(limiter.has_capacity(HERE, "CreateStoreImageTask"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reserved_token_is_used_once_or_given_back() {
+        let action = "CreateStoreImageTask";
+        let limiter = Arc::new(RateLimiter::default());
+        let reserved = limiter.reserve(HERE, action).await.unwrap();
+        assert_eq!(burst(&limiter, action).await.0, 24);
+        assert!(limiter.reserve(HERE, action).await.is_err());
+        assert!(!reserved.is_for(HERE, "CopyImage"));
+        drop(reserved);
+        let reserved = limiter.reserve(HERE, action).await.unwrap();
+        assert!(reserved.is_for(HERE, action));
+        assert!(!reserved.is_for(HERE, action));
+        drop(reserved);
+        assert!(!limiter.has_capacity(HERE, action));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::limits;
 use crate::status_store::{self, Loaded, OpenMarker};
 
 use super::arrival::{Decision, decide};
-use super::build;
+use super::build::{self, Rate};
 use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::draft::{Draft, Save, Start, change, contended};
 use super::proof::{self, Observed};
@@ -315,9 +315,14 @@ async fn step(
     observed: Option<&Observed>,
 ) -> Result<StepOutcome, Error> {
     let next = plan::next(&draft.status, context.now);
-    if !claimed && let Some(wait) = build::rate_limited(context, next, &draft.status) {
-        return Ok(wait);
-    }
+    let reserved = if claimed {
+        None
+    } else {
+        match build::within_rate(context, next, &draft.status).await {
+            Rate::Within(reserved) => reserved,
+            Rate::UsedUp(wait) => return Ok(*wait),
+        }
+    };
     let manifest = if build::reads_manifest(next) {
         manifest.read(context, &draft.status).await?
     } else {
@@ -330,6 +335,7 @@ async fn step(
         is_first: draft.is_first,
         claimed,
         observed,
+        reserved: reserved.as_ref(),
     };
     build::run(next, context).await
 }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::context::Context;
 use super::proof::Observed;
 use super::spec::ManifestRead;
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Aws, AwsError, Reservation};
 use crate::config::Config;
 use crate::image::outcome::StepOutcome;
 use crate::image::plan::VISIBILITY_GRACE;
@@ -25,6 +25,8 @@ pub(super) struct StepContext<'a> {
     pub(super) claimed: bool,
     /// What EC2 showed in this invocation and what is proven by it.
     pub(super) observed: Option<&'a Observed>,
+    /// The request that may be sent for the step, for steps that reserve one ([`super::build::within_rate`]).
+    pub(super) reserved: Option<&'a Reservation>,
 }
 
 impl<'a> StepContext<'a> {

@@ -55,17 +55,17 @@ async fn a_snapshot() {
 
 #[tokio::test(start_paused = true)]
 async fn a_short_import() {
-    at_most(32, Scenario::ShortImport).await;
+    at_most(30, Scenario::ShortImport).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_import() {
-    at_most(66, Scenario::LongImport).await;
+    at_most(50, Scenario::LongImport).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_imports_at_once() {
-    at_most(32, Scenario::ManyImports).await;
+    at_most(31, Scenario::ManyImports).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,7 +50,7 @@ impl TestStack {
             },
             ..Registered::default()
         };
-        let id = self.aws().register_image(&wanted).await.unwrap();
+        let id = self.aws().register_image(&wanted, None).await.unwrap();
         self.minutes(5).await;
         id
     }

@@ -20,6 +20,7 @@ pub(super) use check_bundle::is_replaced as bundle_is_replaced;
 use super::context::{Context, Error};
 use super::spec::ManifestRead;
 use super::step_context::StepContext;
+use crate::aws::Reservation;
 use crate::image::outcome::StepOutcome;
 use crate::image::plan::Next;
 use crate::image::status::Status;
@@ -41,17 +42,26 @@ pub(super) fn reads_manifest(next: Next) -> bool {
     )
 }
 
-/// A wait for the request rate of the action that is next, if that is used up: what would be read before is not needed
-/// then.
-pub(super) fn rate_limited(
-    context: Context<'_>,
-    next: Next,
-    status: &Status,
-) -> Option<StepOutcome> {
+/// What the request rate of the action that is next allows.
+pub(super) enum Rate {
+    /// It may be sent: with this request, if one had to be reserved.
+    Within(Option<Reservation>),
+    /// It is used up: what would be read before is not needed then.
+    UsedUp(Box<StepOutcome>),
+}
+
+/// Whether the action that is next may be sent now. Many images are registered at once, each after a look for its AMI: for
+/// them the request is reserved before.
+pub(super) async fn within_rate(context: Context<'_>, next: Next, status: &Status) -> Rate {
     let action = match next {
-        Next::Do(Step::StartTask) => start_task::action(status.build.source?)?,
-        Next::Do(Step::RegisterImage) => register_image::ACTION,
-        Next::Do(Step::StoreImage) => store_image::ACTION,
+        Next::Do(Step::StartTask) => status.build.source.and_then(start_task::action),
+        Next::Do(Step::RegisterImage) => {
+            return match context.aws.reserve(register_image::ACTION).await {
+                Ok(reserved) => Rate::Within(Some(reserved)),
+                Err(_used_up) => used_up(register_image::ACTION),
+            };
+        }
+        Next::Do(Step::StoreImage) => Some(store_image::ACTION),
         Next::Do(
             Step::CheckManifest
             | Step::CheckBundle
@@ -68,10 +78,18 @@ pub(super) fn rate_limited(
         | Next::Retry
         | Next::SendNotices
         | Next::AwaitNotices
-        | Next::Finalize => return None,
+        | Next::Finalize => None,
     };
-    let action = (!context.aws.has_capacity(action)).then(|| action.to_owned())?;
-    Some(StepOutcome::Wait(WaitReason::RateLimited { action }))
+    match action {
+        Some(action) if !context.aws.has_capacity(action) => used_up(action),
+        _ => Rate::Within(None),
+    }
+}
+
+fn used_up(action: &str) -> Rate {
+    let action = action.to_owned();
+    let wait = StepOutcome::Wait(WaitReason::RateLimited { action });
+    Rate::UsedUp(Box::new(wait))
 }
 
 /// Does what is next. Boxed: a step's future is large, and a frame has room for all of them.

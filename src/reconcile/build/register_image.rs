@@ -64,13 +64,13 @@ fn manifest_gone(step: &StepContext<'_>) -> StepOutcome {
 }
 
 async fn create(step: &StepContext<'_>, request: &Registered) -> Result<StepOutcome, Error> {
-    let mut answer = step.aws().register_image(request).await;
+    let mut answer = step.aws().register_image(request, step.reserved).await;
     if let (Err(error), Some(bundle)) = (&answer, &step.status.build.bundle)
         && error.bundle_fault() == Some(BundleFault::Forbidden)
     {
         // Uploads by other means than the AMI tools have no aws-exec-read ACL.
         match check_bundle::let_ec2_read(step, bundle).await {
-            Ok(()) => answer = step.aws().register_image(request).await,
+            Ok(()) => answer = step.aws().register_image(request, step.reserved).await,
             Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => answer = Err(refused),
             Err(error) => return Err(error),
         }

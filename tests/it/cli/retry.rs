@@ -1,10 +1,13 @@
 //! `amiwright retry`: a new attempt, asked for through the status.
 
+use std::collections::BTreeSet;
+
 use amiwright::cli::retry::retry;
 use amiwright::reconcile::Context;
 use localaws::ec2::TaskKind;
 
-use crate::support::{DISK, TestStack, minutes, refused, vmdk, whole_seconds};
+use crate::flows::bundles;
+use crate::support::{DISK, REGION, TestStack, minutes, refused, vmdk, whole_seconds};
 
 const KEY: &str = "golden/web.image.yaml";
 
@@ -124,6 +127,75 @@ async fn what_has_nothing_to_try_again_is_refused() {
     stack.drop_and_rest("bad.image.yaml", "name: [").await;
     let refusal = ask(&stack, "bad.image.yaml").await.unwrap_err();
     assert!(refusal.contains("fix the manifest"), "{refusal}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_manifest_decides_or_is_no_manifest_is_refused() {
+    let stack = TestStack::new().await;
+    let bundle = "bundles/image.manifest.xml";
+    stack.drop_file(bundle, bundles::MANIFEST).await;
+    stack.world.settle().await;
+    let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
+    stack.drop_file("bundles/image.image.yaml", manifest).await;
+    stack.drop_file("bundles/image.part.0", bundles::PART).await;
+    stack.rest().await;
+    let before = stack.status(bundle).await;
+    assert_eq!(before["state"], "superseded");
+    let refusal = ask(&stack, bundle).await.unwrap_err();
+    assert!(
+        refusal.contains("the image manifest beside this bundle decides: retry that one"),
+        "{refusal}"
+    );
+
+    // Objects of the same bucket that are no manifests.
+    for key in ["bundles/image.part.0", "golden/web.vmdk", "notes.txt"] {
+        let refusal = ask(&stack, key).await.unwrap_err();
+        assert!(refusal.contains(key), "{refusal}");
+        assert_eq!(
+            stack.state_keys(&amiwright::keys::status_key(key)).await,
+            [] as [String; 0]
+        );
+    }
+    assert_eq!(stack.status(bundle).await, before);
+    assert_eq!(stack.open().await, Vec::<String>::new());
+}
+
+/// The client tokens of ImportSnapshot, and the attempt tags of its tasks.
+fn tokens_and_attempts(stack: &TestStack) -> (BTreeSet<String>, BTreeSet<String>) {
+    let ec2 = stack.world.ec2().save();
+    let region = &ec2["regions"][REGION];
+    let tokens = region["tokens"].as_object().unwrap();
+    let tokens = tokens.keys().filter(|it| it.starts_with("ImportSnapshot "));
+    let tasks = region["import_tasks"].as_object().unwrap();
+    let attempts = tasks.values().map(|task| {
+        let attempt = &task["tags"]["amiwright:attempt"];
+        attempt.as_str().unwrap().to_owned()
+    });
+    (tokens.cloned().collect(), attempts.collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_attempt_has_another_client_token_and_another_attempt_tag() {
+    let stack = TestStack::new().await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    let says = "ClientError: Disk validation failed";
+    let ec2 = stack.world.ec2();
+    ec2.fail_next_task(TaskKind::ImportSnapshot, says);
+    stack.drop_and_rest(KEY, DISK).await;
+    let (first_tokens, first_attempts) = tokens_and_attempts(&stack);
+    assert_eq!((first_tokens.len(), first_attempts.len()), (1, 1));
+
+    ask(&stack, KEY).await.unwrap();
+    stack.rest().await;
+    let (tokens, attempts) = tokens_and_attempts(&stack);
+    assert_eq!(tokens.len(), 2, "{tokens:?}");
+    assert_eq!(attempts.len(), 2, "{attempts:?}");
+    assert!(tokens.is_superset(&first_tokens));
+    // The same upload, started once more.
+    let uploaded = first_attempts.first().unwrap().strip_suffix(" 0").unwrap();
+    assert!(attempts.contains(&format!("{uploaded} 1")), "{attempts:?}");
+    let image = stack.only_image();
+    assert_eq!(image.tags["amiwright:attempt"], format!("{uploaded} 1"));
 }
 
 #[tokio::test(start_paused = true)]

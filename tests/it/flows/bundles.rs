@@ -6,8 +6,8 @@ use crate::support::TestStack;
 use serde_json::json;
 use sha1::{Digest, Sha1};
 
-pub(super) const MANIFEST: &[u8] = include_bytes!("../../fixtures/image.manifest.xml");
-pub(super) const PART: &[u8] = include_bytes!("../../fixtures/image.part.0");
+pub(crate) const MANIFEST: &[u8] = include_bytes!("../../fixtures/image.manifest.xml");
+pub(crate) const PART: &[u8] = include_bytes!("../../fixtures/image.part.0");
 pub(super) const KEY: &str = "bundles/image.manifest.xml";
 
 impl TestStack {

@@ -147,7 +147,7 @@ async fn a_cancelled_image_that_has_several_amis_says_so() {
             registration,
             ..Default::default()
         };
-        aws.register_image(&wanted).await.unwrap();
+        aws.register_image(&wanted, None).await.unwrap();
     }
     stack.remove(KEY).await;
     stack.rest().await;

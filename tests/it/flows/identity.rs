@@ -293,6 +293,27 @@ async fn a_vm_that_was_replaced() {
     object_replaced("vm").await;
 }
 
+/// A stored AMI under the same key again: restored when its manifest is dropped again, and gone, never missed.
+#[tokio::test(start_paused = true)]
+async fn a_stored_ami_that_was_replaced() {
+    let mut case = Case::new("stored").await;
+    let manifest = case.manifest.clone();
+    let (_, location) = manifest.split_once("s3://").unwrap();
+    let (location, _) = location.split_once('"').unwrap();
+    let (_, object) = location.split_once('/').unwrap();
+    let s3 = case.stack.world.directory().join("s3");
+    let content = std::fs::read(s3.join(&case.stack.bucket).join(object)).unwrap();
+
+    let other = [content, b"\n".to_vec()].concat();
+    case.stack.drop_file(object, other).await;
+    case.stack.world.run_for(minutes(60)).await;
+    assert_eq!(ids(&case.stack), case.images);
+    case.drop_anew(&manifest).await;
+    case.drop_in_vain(&manifest).await;
+    case.stack.remove(object).await;
+    case.drop_in_vain(&manifest).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_was_replaced_while_it_is_imported() {
     let (stack, _) = TestStack::classic().await;

@@ -1,7 +1,7 @@
 //! Somebody drops files: what becomes of each kind of image.
 
 mod attempts;
-mod bundles;
+pub(crate) mod bundles;
 mod drops;
 mod endings;
 mod forged;

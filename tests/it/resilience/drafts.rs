@@ -265,3 +265,52 @@ async fn a_marker_that_holds_anything_else_than_a_draft_of_its_manifest_is_told_
         assert_eq!(stack.open().await, [MARKER]);
     }
 }
+
+/// Somebody writes the status of the version before, after a new one was marked as open and before its own status is
+/// written: what the new manifest means is decided again by the same invocation, not at the next tick.
+#[tokio::test(start_paused = true)]
+async fn a_start_whose_status_was_written_meanwhile_is_decided_again_at_once() {
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    stack.drop_file(KEY, "name: fast\n").await;
+    stack.world.run_for(Duration::from_secs(10)).await;
+    let mut status = stack.status(KEY).await;
+    assert_eq!(status["state"], "rejected");
+    let before = stack.world.faults().count();
+
+    // The first thing that is written for the new version is its open marker.
+    let slow = Fault::Slow(Duration::from_secs(5));
+    stack.world.faults().on("s3", "PutObject", 1, slow);
+    stack.drop_silently(KEY, stack.manifest("web"));
+    let event = stack.object_created(KEY);
+    stack.world.invoke_later("RegisterImage", event);
+    stack.world.run_for(Duration::from_secs(2)).await;
+    assert_eq!(stack.open().await.len(), 1);
+    assert_eq!(stack.images(), []);
+    status["history"][0]["why"] = json!("written meanwhile");
+    stack.write_state("status/golden/web.image.yaml.json", status.to_string());
+    stack.world.run_for(Duration::from_secs(8)).await;
+
+    let calls = stack.world.calls();
+    let calls = calls
+        .iter()
+        .filter(|call| call.number > before && call.function.as_deref() == Some("RegisterImage"));
+    let made: Vec<(&str, &str)> = calls
+        .map(|call| {
+            (
+                call.action.as_str(),
+                call.key.as_deref().unwrap_or_default(),
+            )
+        })
+        .collect();
+    let read = made.iter().filter(|it| **it == ("GetObject", KEY));
+    assert_eq!(read.count(), 2, "{made:?}");
+    let registered = made.iter().filter(|it| it.0 == "RegisterImage");
+    assert_eq!(registered.count(), 1, "{made:?}");
+    assert_eq!(stack.only_image().name, "web");
+    let status = stack.status(KEY).await;
+    assert_eq!(
+        known(&status),
+        BTreeSet::from([stack.only_image().id]),
+        "{status:#}"
+    );
+}

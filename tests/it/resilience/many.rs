@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::support::{KEY_ID, REGION, SECRET, TestStack, vmdk, whole_seconds};
 use amiwright::advance_tasks::{self, PollingHistory, Report};
 use amiwright::aws::Aws;
+use amiwright::keys;
 use localaws::ec2::{Era, SeedInstance, TaskKind};
 use localaws::faults::Fault;
 use serde_json::{Value, json};
@@ -298,4 +299,71 @@ async fn an_import_whose_poll_is_not_due_is_not_read_unless_somebody_cancels_it(
         .unwrap();
     stack.world.run_for(Duration::from_secs(90)).await;
     assert_eq!(stack.count("CancelImportTask"), 1, "at the next tick");
+}
+
+/// A disk whose import takes 20 minutes and that ticks poll every minute without reading its status again. Its key.
+async fn polled_unread(stack: &TestStack) -> String {
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::ImportSnapshot, Duration::from_secs(20 * 60));
+    stack.drop_file("many/web.vmdk", vmdk()).await;
+    let keys = stack.drop_many("disk", 1).await;
+    stack.world.run_for(Duration::from_secs(150)).await;
+    let before = stack.world.faults().count();
+    stack.world.run_for(Duration::from_secs(120)).await;
+    let (calls, looked_at) = stack.calls_since(before);
+    assert_eq!(calls["DescribeImportSnapshotTasks"], 2, "{calls:?}");
+    assert_eq!(looked_at, BTreeSet::new());
+    keys[0].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_import_whose_status_is_remembered_is_cancelled_at_the_next_tick() {
+    let stack = TestStack::new().await;
+    let key = polled_unread(&stack).await;
+    let now = whole_seconds(stack.world.clock().now());
+    let (aws, config) = (stack.aws(), stack.config());
+    let context = amiwright::reconcile::Context::new(&aws, &config, now);
+    amiwright::cli::cancel::cancel(context, &key).await.unwrap();
+    stack.world.run_for(Duration::from_secs(60)).await;
+    assert_eq!(stack.count("CancelImportTask"), 1, "at the next tick");
+    stack.rest().await;
+    assert_eq!(stack.status(&key).await["state"], "cancelled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remembered_status_does_not_overwrite_what_was_written_since() {
+    let stack = TestStack::new().await;
+    let key = polled_unread(&stack).await;
+    // Without its marker: nobody is told.
+    let mut status = stack.status(&key).await;
+    status["history"][0]["why"] = json!("written by somebody else");
+    stack.write_state(&keys::status_key(&key), status.to_string());
+    for _ in 0..10 {
+        stack.minute().await;
+        let status = stack.status(&key).await;
+        assert_eq!(status["history"][0]["why"], "written by somebody else");
+    }
+    stack.rest().await;
+    let status = stack.status(&key).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["history"][0]["why"], "written by somebody else");
+    assert_eq!(stack.images().len(), 1);
+    assert_eq!(stack.mails().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_process_did_meanwhile_is_not_done_again() {
+    let stack = TestStack::new().await;
+    let key = polled_unread(&stack).await;
+    // Another process of `advance-tasks` sees the end of the import first, and registers the AMI.
+    stack.world.run_for(Duration::from_secs(16 * 60)).await;
+    while stack.images().is_empty() {
+        stack.tick(&stack.aws(), None).await;
+        stack.world.run_for(Duration::from_secs(5)).await;
+    }
+    stack.rest().await;
+    assert_eq!(stack.status(&key).await["state"], "available");
+    assert_eq!(stack.images().len(), 1);
+    assert_eq!(stack.count("RegisterImage"), 1);
+    assert_eq!(stack.mails().len(), 1);
 }
