@@ -15,9 +15,9 @@ pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, wi
 pub use polled::note_stalled;
 
 use self::changes::{move_to, next_step, record_notice, wait};
-use super::message::problems;
+use super::message::{failures, problems};
 use super::outcome::{Accepted, Claim, Evidence, Identity, Imported, Origin, StepOutcome};
-use super::status::{RegionStatus, Status, StoreRequest};
+use super::status::{RegionStatus, Status, StoreRequest, check};
 use super::task::{Phase, Task};
 use super::words::{NoticeKind, State, Step, TerminalReason};
 use crate::manifest::Problem;
@@ -33,7 +33,7 @@ pub fn apply(status: &mut Status, outcome: StepOutcome, now: Timestamp) -> bool 
         return false;
     }
     let changed = match outcome {
-        StepOutcome::Advance(evidence) => advance(status, evidence, now),
+        StepOutcome::Advance(evidence) => advance_readably(status, evidence, now),
         StepOutcome::Wait(reason) => wait(status, reason, now),
         StepOutcome::Reject(problems) => {
             reject(status, problems, now);
@@ -51,6 +51,18 @@ pub fn apply(status: &mut Status, outcome: StepOutcome, now: Timestamp) -> bool 
     };
     if changed {
         conditions::update(status, now);
+    }
+    changed
+}
+
+/// Nothing is written that could not be read again, or asked for: an EC2-compatible service may have ids of another form.
+fn advance_readably(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
+    let before = status.clone();
+    let changed = advance(status, evidence, now);
+    if let Err(problem) = check(status) {
+        *status = before;
+        ending::fail(status, failures::answer_unusable(&problem), now);
+        return true;
     }
     changed
 }

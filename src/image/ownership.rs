@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG, ObservedImage};
 use super::status::Status;
 use crate::manifest::sha256_hex;
@@ -46,6 +48,31 @@ pub fn creation_tags(status: &Status) -> BTreeMap<String, String> {
 #[must_use]
 pub fn attempt(status: &Status) -> String {
     format!("{} {}", status.manifest.uploaded_at, status.build.attempt)
+}
+
+/// Whether these tags are of an attempt that came after this one of the same manifest. An attempt that is being cleaned
+/// up is the last: the next begins when it has ended.
+#[must_use]
+pub fn is_later_attempt(status: &Status, tags: &BTreeMap<String, String>) -> bool {
+    let order = |attempt: &String| {
+        let (uploaded_at, number) = attempt.rsplit_once(' ')?;
+        let uploaded_at: Timestamp = uploaded_at.parse().ok()?;
+        Some((uploaded_at, number.parse::<u32>().ok()?))
+    };
+    let is_of_manifest = tags.get(MANIFEST_TAG) == Some(&status.manifest.uri());
+    let theirs = tags.get(ATTEMPT_TAG).and_then(order);
+    let own = (status.manifest.uploaded_at, status.build.attempt);
+    is_of_manifest && theirs.is_some_and(|theirs| theirs > own)
+}
+
+/// Whether an AMI, a snapshot or a bundle (by its key) is an earlier version's, which is kept.
+#[must_use]
+pub fn is_previous(status: &Status, what: &str) -> bool {
+    status.previous.iter().any(|version| {
+        let mut regions = version.regions.values();
+        let is_bundle = version.bundle.as_ref().is_some_and(|it| it.key == what);
+        is_bundle || regions.any(|it| it.image == what || it.snapshots.iter().any(|id| id == what))
+    })
 }
 
 /// What every request of this attempt to start a task calls itself ("Ensuring idempotency in Amazon EC2 API requests":

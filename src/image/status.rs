@@ -408,8 +408,8 @@ pub fn parse(content: &[u8]) -> Result<Status, Unreadable> {
     Ok(status)
 }
 
-/// What is wrong with a status beyond its shape.
-fn check(status: &Status) -> Result<(), String> {
+/// What is wrong with a status beyond its shape: with that it could not be read.
+pub(super) fn check(status: &Status) -> Result<(), String> {
     let build = &status.build;
     checks::manifest(&status.manifest)?;
     build

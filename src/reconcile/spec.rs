@@ -6,9 +6,10 @@ use super::context::{Context, Error};
 use super::proof;
 use crate::aws::{Object, Registered, Which};
 use crate::config::Config;
+use crate::image::message::failures;
 use crate::image::outcome::{Accepted, Identity};
 use crate::image::ownership;
-use crate::image::status::{BundleVersion, ManifestVersion, Status};
+use crate::image::status::{BundleVersion, Failure, ManifestVersion, Status};
 use crate::image::words::SourceKind;
 use crate::limits;
 use crate::manifest::guardrails::Guardrails;
@@ -175,6 +176,29 @@ impl Spec {
         }
     }
 
+    /// What the status has that this manifest does not ask for, of what EC2 is asked with: the AMI's name and the bucket
+    /// that it is stored in. Whoever may write a status could put anything there.
+    pub(super) fn contradiction(&self, status: &Status) -> Option<Failure> {
+        let build = &status.build;
+        if let (Some(digest), Some(name)) = (&build.digest, &build.name)
+            && *name != self.name(&status.manifest, digest)
+        {
+            return Some(failures::not_in_manifest("the AMI's name", name));
+        }
+        let store = status.store.as_ref().map(|store| &*store.bucket);
+        let bucket = store.filter(|_| store != self.store())?;
+        let field = "the bucket to store the AMI in";
+        Some(failures::not_in_manifest(field, bucket))
+    }
+
+    /// The AMI's name, of a version with this digest.
+    fn name(&self, version: &ManifestVersion, digest: &str) -> String {
+        match self {
+            Self::Bundle => bundle::default_image_name(&version.key, digest),
+            Self::Image(image) => image.build.name.expand(version.uploaded_at, digest),
+        }
+    }
+
     fn store(&self) -> Option<&str> {
         match self {
             Self::Image(image) => image.publish.store.as_ref().map(|store| &*store.bucket),
@@ -233,14 +257,14 @@ impl Spec {
     pub(super) fn identity(&self, version: &ManifestVersion, source_version: &str) -> Identity {
         match self {
             Self::Bundle => Identity {
-                name: bundle::default_image_name(&version.key, source_version),
+                name: self.name(version, source_version),
                 digest: source_version.to_owned(),
             },
             Self::Image(image) => {
                 let build = image.build.digest();
                 let digest = sha256_hex(format!("{build}\n{source_version}\n").as_bytes());
                 Identity {
-                    name: image.build.name.expand(version.uploaded_at, &digest),
+                    name: self.name(version, &digest),
                     digest,
                 }
             }

@@ -138,6 +138,8 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
         FailureKind::Other => and_again(status, FIX),
         FailureKind::SeveralImages { .. }
         | FailureKind::Unproven { .. }
+        | FailureKind::NotInManifest { .. }
+        | FailureKind::AnswerUnusable
         | FailureKind::BundleKeyUnusable
         | FailureKind::TaskMadeNothing
         | FailureKind::TaskLost
@@ -185,6 +187,13 @@ fn advice(failure: &Failure) -> &'static str {
         FailureKind::TaskMadeNothing => "check the task in the EC2 console",
         FailureKind::Unproven { .. } => {
             "it was left untouched: find out whose it is, and who wrote its id into the status"
+        }
+        FailureKind::NotInManifest { .. } => {
+            "find out who wrote that into the status, and upload the manifest again"
+        }
+        FailureKind::AnswerUnusable => {
+            "look for what was made by its tags (amiwright:manifest) and delete it; amiwright knows the ids of EC2's own form \
+             only"
         }
         FailureKind::TaskLost => {
             "look for the task in the EC2 console and in CloudTrail: if it still runs, cancel it, since nobody deletes what \

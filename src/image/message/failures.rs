@@ -13,7 +13,7 @@ pub fn manifest_gone() -> Failure {
     Failure::new(
         FailureKind::ManifestGone,
         "reading the manifest",
-        "the manifest, or its bundle, was removed or replaced before the AMI was registered",
+        "the manifest, or its bundle, was removed or replaced before the AMI was made, or stored",
     )
 }
 
@@ -105,6 +105,28 @@ pub fn task_lost(task: &Task) -> Failure {
 
 fn polling(task: &Task) -> String {
     format!("waiting for {} {}", task.kind, task.id)
+}
+
+/// The status names what its manifest does not ask for.
+#[must_use]
+pub fn not_in_manifest(field: &str, what: &str) -> Failure {
+    let message =
+        format!("the status has {what} as {field}, which is not what the manifest asks for");
+    let kind = FailureKind::NotInManifest {
+        what: what.to_owned(),
+    };
+    Failure::new(kind, "comparing the status with its manifest", message)
+}
+
+/// AWS answered with what no status can hold: written down, it could not be read again, nor be asked for.
+#[must_use]
+pub fn answer_unusable(problem: &str) -> Failure {
+    let message = format!("AWS answered with what a status cannot hold: {problem}");
+    Failure::new(
+        FailureKind::AnswerUnusable,
+        "recording AWS's answer",
+        message,
+    )
 }
 
 /// Nothing in EC2 proves that this was made for the image.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::records::{ManifestVersion, RegionStatus};
 use crate::image::task::{Task, TaskKind};
+use crate::manifest::text::excerpt;
 
 /// Longest AMI name, in characters (RegisterImage, Name).
 const NAME_MAX: usize = 128;
@@ -73,9 +74,12 @@ fn id(field: &str, prefix: &str, value: &str) -> Result<(), String> {
     let rest = value.strip_prefix(prefix).unwrap_or_default();
     let is_id =
         !rest.is_empty() && rest.len() <= ID_MAX && rest.chars().all(|c| c.is_ascii_alphanumeric());
-    is_id
-        .then_some(())
-        .ok_or_else(|| format!("{field} is not an id that begins with {prefix}"))
+    is_id.then_some(()).ok_or_else(|| {
+        format!(
+            "{field} is not an id that begins with {prefix}: {}",
+            excerpt(value)
+        )
+    })
 }
 
 /// One word of printable ASCII.

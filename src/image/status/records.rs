@@ -264,6 +264,8 @@ impl Failure {
             | FailureKind::TaskMadeNothing
             | FailureKind::TaskLost
             | FailureKind::Unproven { .. }
+            | FailureKind::NotInManifest { .. }
+            | FailureKind::AnswerUnusable
             | FailureKind::ImageDeregistered { .. }
             | FailureKind::ImageLost { .. }
             | FailureKind::StatusTooLarge => false,

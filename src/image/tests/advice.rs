@@ -178,6 +178,10 @@ fn every_kind_of_failure_has_its_advice() {
         },
         FailureKind::BundleKeyUnusable,
         FailureKind::TaskMadeNothing,
+        FailureKind::NotInManifest {
+            what: "web-2".to_owned(),
+        },
+        FailureKind::AnswerUnusable,
         FailureKind::TaskLost,
         FailureKind::ImageFailed { image: ami() },
         FailureKind::ImageDeregistered { image: ami() },

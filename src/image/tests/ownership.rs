@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::image::observed::ATTEMPT_TAG;
-use crate::image::ownership::{Lookup, creation_tags, has_tags, judge, ownership_tags};
+use crate::image::ownership::{
+    Lookup, creation_tags, has_tags, is_later_attempt, is_previous, judge, ownership_tags,
+};
+use crate::image::status::{PreviousVersion, RegionStatus};
 
 fn other(id: &str) -> ObservedImage {
     ObservedImage {
@@ -93,4 +96,53 @@ fn what_is_made_has_the_ownership_tags_and_its_attempts() {
     );
     // Before the version's digest is known, the manifest's stands for it.
     assert_eq!(ownership_tags(&status)[DIGEST_TAG], "bbbb");
+}
+
+#[test]
+fn a_later_attempt_is_known_by_its_time_and_its_number() {
+    let mut status = to_be_registered();
+    status.build.attempt = 9;
+    let own = creation_tags(&status);
+    let uploaded_at = status.manifest.uploaded_at;
+    let tagged = |attempt: String| {
+        let mut tags = own.clone();
+        tags.insert(ATTEMPT_TAG.to_owned(), attempt);
+        tags
+    };
+    assert!(!is_later_attempt(&status, &own));
+    assert!(is_later_attempt(
+        &status,
+        &tagged(format!("{uploaded_at} 10"))
+    ));
+    assert!(is_later_attempt(
+        &status,
+        &tagged("2099-01-01T00:00:00Z 0".to_owned())
+    ));
+    for earlier in [
+        format!("{uploaded_at} 8"),
+        "2001-01-01T00:00:00Z 99".to_owned(),
+        String::new(),
+    ] {
+        assert!(!is_later_attempt(&status, &tagged(earlier)));
+    }
+    let mut of_other = tagged("2099-01-01T00:00:00Z 0".to_owned());
+    of_other.insert(MANIFEST_TAG.to_owned(), "s3://other/key".to_owned());
+    assert!(!is_later_attempt(&status, &of_other));
+}
+
+#[test]
+fn what_is_listed_as_previous_is_an_earlier_versions() {
+    let mut status = to_be_registered();
+    let image = RegionStatus {
+        snapshots: vec!["snap-1".to_owned()],
+        ..RegionStatus::pending("ami-1".to_owned())
+    };
+    status.previous = vec![PreviousVersion {
+        digest: None,
+        regions: [(REGION.to_owned(), image)].into(),
+        bundle: None,
+    }];
+    for (what, is) in [("ami-1", true), ("snap-1", true), ("ami-2", false)] {
+        assert_eq!(is_previous(&status, what), is, "{what}");
+    }
 }

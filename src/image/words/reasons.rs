@@ -196,6 +196,13 @@ pub enum FailureKind {
         /// The id of the snapshot or the AMI.
         what: String,
     },
+    /// The status names what its manifest does not ask for.
+    NotInManifest {
+        /// The name or the bucket.
+        what: String,
+    },
+    /// AWS answered with what no status can hold, as an id of a form that is not EC2's.
+    AnswerUnusable,
     /// The AMI failed.
     ImageFailed {
         /// The AMI.
@@ -233,6 +240,8 @@ impl FailureKind {
             | Self::TaskFailed
             | Self::TaskMadeNothing
             | Self::Unproven { .. }
+            | Self::NotInManifest { .. }
+            | Self::AnswerUnusable
             | Self::ImageFailed { .. }
             | Self::ImageDeregistered { .. }
             | Self::StatusTooLarge

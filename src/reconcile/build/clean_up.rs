@@ -49,7 +49,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         }
         Err(error) => return Err(error),
     };
-    let Found { ours, unproven } = found;
+    let Found { ours, unproven, .. } = found;
     let found: Vec<Leftover> = ours
         .into_iter()
         .filter(|it| !is_orphan(&step, &it.name(&step)))
@@ -137,6 +137,9 @@ fn not_visible_yet(step: &StepContext<'_>, found: &[Leftover]) -> Option<String>
 /// What is there of what was made for the image.
 #[derive(Default)]
 struct Found {
+    /// Whether EC2 shows that a later attempt has made something. Then the status is not that of the last attempt, and
+    /// what has the tags that it names is an earlier version's, which is kept.
+    is_outdated: bool,
     /// What is proven to be ours, in the order in which it can be deleted: a snapshot or a bundle of an AMI is in use.
     ours: Vec<Leftover>,
     /// The ids of what the status, or a description, names and nothing proves to be ours.
@@ -157,13 +160,33 @@ async fn find(step: &StepContext<'_>) -> Result<Found, Error> {
     }
     snapshots(step, &mut found).await?;
     found.ours.extend(bundle(step).await?);
+    keep_earlier(step, &mut found);
     Ok(found)
+}
+
+/// What may be an earlier version's is not deleted, whatever attempt the status calls its own: it is reported.
+fn keep_earlier(step: &StepContext<'_>, found: &mut Found) {
+    let is_earlier = |it: &Leftover| {
+        let is_previous = |what: &str| ownership::is_previous(step.status, what);
+        let is_previous = match it {
+            Leftover::Image(id) | Leftover::Snapshot(id) => is_previous(id),
+            Leftover::Objects(prefix) => is_previous(&format!("{prefix}manifest.xml")),
+        };
+        found.is_outdated || is_previous
+    };
+    let all = found.ours.iter().cloned();
+    let (earlier, ours): (Vec<_>, Vec<_>) = all.partition(is_earlier);
+    found.ours = ours;
+    let earlier = earlier.iter().map(|it| it.name(step));
+    found.unproven.extend(earlier);
 }
 
 async fn images(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> {
     let tags = ownership::creation_tags(step.status);
     let is_tagged = |image: &ObservedImage| ownership::has_tags(&image.tags, &tags);
     let mut ours = lookup::tagged(step.context, step.status).await?;
+    let is_later = |image: &ObservedImage| ownership::is_later_attempt(step.status, &image.tags);
+    found.is_outdated |= ours.iter().any(is_later);
     ours.retain(is_tagged);
     for task in imports(step, &[TaskKind::ImportImage]) {
         let known: Vec<&String> = ours.iter().map(|image| &image.id).collect();
@@ -214,6 +237,9 @@ async fn snapshots(step: &StepContext<'_>, found: &mut Found) -> Result<(), Erro
     let tags = ownership::creation_tags(step.status);
     let is_tagged = |snapshot: &ObservedSnapshot| ownership::has_tags(&snapshot.tags, &tags);
     let mut ours = lookup::tagged_snapshots(step.context, step.status).await?;
+    let is_later =
+        |snapshot: &ObservedSnapshot| ownership::is_later_attempt(step.status, &snapshot.tags);
+    found.is_outdated |= ours.iter().any(is_later);
     ours.retain(is_tagged);
     for task in imports(step, &[TaskKind::ImportSnapshot, TaskKind::ImportImage]) {
         let known: Vec<&String> = ours.iter().map(|snapshot| &snapshot.id).collect();

@@ -18,6 +18,7 @@ pub(crate) use check_bundle::image_manifest_beside;
 pub(super) use check_bundle::is_replaced as bundle_is_replaced;
 
 use super::context::{Context, Error};
+use super::spec::ManifestRead;
 use super::step_context::StepContext;
 use crate::aws::Reservation;
 use crate::image::outcome::StepOutcome;
@@ -36,6 +37,7 @@ pub(super) fn reads_manifest(next: Next) -> bool {
                 | Step::StartTask
                 | Step::TagImported
                 | Step::RegisterImage
+                | Step::StoreImage
         )
     )
 }
@@ -92,6 +94,14 @@ fn used_up(action: &str) -> Rate {
 
 /// Does what is next. Boxed: a step's future is large, and a frame has room for all of them.
 pub(super) async fn run(next: Next, step: StepContext<'_>) -> Result<StepOutcome, Error> {
+    if let (
+        Next::Do(Step::StartTask | Step::RegisterImage | Step::StoreImage),
+        ManifestRead::Spec(spec),
+    ) = (next, step.manifest)
+        && let Some(failure) = spec.contradiction(step.status)
+    {
+        return Ok(StepOutcome::Fail(failure));
+    }
     match next {
         Next::Do(Step::CheckManifest) => Ok(check_manifest::run(step)),
         Next::Do(Step::CheckObject) => Box::pin(check_object::run(step)).await,

@@ -10,8 +10,10 @@ use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::Failure;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
+use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
+use crate::reconcile::spec::ManifestRead;
 use crate::reconcile::step_context::{StepContext, failure, retrying};
 
 pub(super) const ACTION: &str = "CreateStoreImageTask";
@@ -41,6 +43,15 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
             asked_at,
         }));
     }
+    // That it asks for this bucket was compared before.
+    let failure = match step.manifest {
+        ManifestRead::Spec(_) => None,
+        ManifestRead::Invalid(problems) => Some(invalid(problems, &store.bucket, id)),
+        ManifestRead::Gone | ManifestRead::Unread => Some(failures::manifest_gone()),
+    };
+    if let Some(failure) = failure {
+        return Ok(StepOutcome::Fail(failure));
+    }
     if !proven::has_image(&step, id).await? {
         let what = id.clone();
         let wait = step.wait_up_to(WaitReason::Unproven { what }, VISIBILITY_GRACE);
@@ -68,6 +79,18 @@ async fn ask(step: &StepContext<'_>, bucket: &str, id: &str) -> StepOutcome {
         Err(error) if error.remedy == Remedy::Never => refused(error),
         Err(error) => StepOutcome::Wait(retrying(&error)),
     }
+}
+
+/// The manifest asks for what the stack's owner has closed meanwhile.
+fn invalid(problems: &[Problem], bucket: &str, id: &str) -> Failure {
+    let what = bucket.to_owned();
+    let first = problems.first().map(Problem::to_string);
+    let message = format!(
+        "the manifest does not pass the checks any more: {}",
+        first.unwrap_or_default()
+    );
+    let doing = format!("storing the AMI {id}");
+    Failure::new(FailureKind::NotInManifest { what }, doing, message)
 }
 
 fn not_allowed(bucket: &str, id: &str) -> Failure {

@@ -1,10 +1,14 @@
 //! Statuses that somebody forged who may write them. Whatever they say, nothing in AWS is changed that EC2's own record
 //! does not prove to be the image's, and no email says in amiwright's name what they say.
 
-use crate::support::{REGION, TestStack};
+mod fields;
+
+use crate::support::{DISK, REGION, TestStack, vmdk};
 use amiwright::keys;
-use localaws::ec2::SeedSnapshot;
+use localaws::ec2::{SeedImage, SeedSnapshot};
 use serde_json::{Value, json};
+
+const KEY: &str = "golden/web.image.yaml";
 
 /// Writes a status as an operator could, with the markers that make amiwright look at it.
 async fn forge(stack: &TestStack, key: &str, status: &Value) {
@@ -72,6 +76,12 @@ async fn a_forged_status_deletes_no_snapshot_of_others() {
         json!([{"what": snapshot, "reason": "unproven"}])
     );
     let emails = stack.mails();
+    for email in &emails {
+        let text = format!("{}\n{}", email.subject, email.text);
+        for evil in ["Your account is locked", "evil.example"] {
+            assert!(!text.contains(evil), "{text}");
+        }
+    }
     let told = emails
         .iter()
         .find(|email| email.text.contains("not touched"));
@@ -82,4 +92,121 @@ async fn a_forged_status_deletes_no_snapshot_of_others() {
         "{}",
         told.text
     );
+}
+
+/// A status that was available, to be cleaned up.
+fn to_be_cleaned_up(available: &Value) -> Value {
+    let mut status = available.clone();
+    status["state"] = json!("working");
+    status["build"]["step"] = json!("clean-up");
+    status["build"]["ending"] = json!("failed");
+    status
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_version_is_kept_whatever_attempt_a_status_calls_its_own() {
+    let stack = TestStack::new().await;
+    stack.drop_and_rest(KEY, stack.manifest("web-1")).await;
+    let first = stack.status(KEY).await;
+    stack.drop_and_rest(KEY, stack.manifest("web-2")).await;
+    let second = stack.status(KEY).await;
+    let images = stack.images();
+    assert_eq!(images.len(), 2);
+
+    let mut forged = to_be_cleaned_up(&first);
+    forged.as_object_mut().unwrap().remove("previous");
+    // What EC2 shows of the second version proves that the first is not being made.
+    forge(&stack, KEY, &forged).await;
+    stack.rest().await;
+    assert_eq!(stack.images(), images);
+    // The second version, which is at the key, was found again.
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    let image = first["regions"][REGION]["image"].as_str().unwrap();
+    let emails = stack.mails();
+    let says_so = |text: &str| text.contains("not touched") && text.contains(image);
+    assert!(
+        emails.iter().any(|email| says_so(&email.text)),
+        "{emails:#?}"
+    );
+
+    let mut forged = to_be_cleaned_up(&second);
+    let kept = &second["regions"][REGION]["image"];
+    forged["previous"] = json!([{"regions": {REGION: {"image": kept, "imageState": "available"}}}]);
+    forge(&stack, KEY, &forged).await;
+    stack.rest().await;
+    assert_eq!(stack.images(), images);
+    assert_eq!(stack.count("DeregisterImage"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_stacks_image_of_the_same_key_and_attempt_is_kept() {
+    let stack = TestStack::new().await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_and_rest(KEY, DISK).await;
+    let own = stack.only_image();
+    let mut tags = own.tags.clone();
+    tags.insert(
+        "amiwright:manifest".to_owned(),
+        format!("s3://other-stack/{KEY}"),
+    );
+    let snapshot = SeedSnapshot {
+        tags: tags.clone(),
+        ..SeedSnapshot::default()
+    };
+    let snapshot = stack.world.ec2().seed_snapshot(REGION, snapshot);
+    let image = SeedImage {
+        id: None,
+        name: "web-of-the-other".to_owned(),
+        snapshot_id: snapshot.clone(),
+        volume_size: 8,
+        owner_id: None,
+        owner_alias: None,
+    };
+    let image = stack.world.ec2().seed_image(REGION, image);
+    let tagging = stack.aws();
+    tagging
+        .create_tags(std::slice::from_ref(&image), &tags)
+        .await
+        .unwrap();
+    let mut forged = to_be_cleaned_up(&stack.status(KEY).await);
+    let region = &mut forged["regions"][REGION];
+    (region["image"], region["snapshots"]) = (json!(image), json!([snapshot]));
+    forge(&stack, KEY, &forged).await;
+    stack.rest().await;
+
+    let left: Vec<String> = stack.images().into_iter().map(|image| image.id).collect();
+    assert_eq!(left, [image]);
+    assert!(stack.snapshots().contains(&snapshot));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_manifest_does_not_ask_for_is_not_asked_of_ec2() {
+    let other = "arn:aws:s3:::local-bucket,arn:aws:s3:::local-bucket-other";
+    let stack = TestStack::built(|builder| builder.parameter("StoreBuckets", other)).await;
+    let manifest = stack.manifest("web") + &format!("store: {{bucket: {}}}\n", stack.bucket);
+    stack.drop_and_rest(KEY, manifest).await;
+    let available = stack.status(KEY).await;
+    let (stored, registered) = (
+        stack.count("CreateStoreImageTask"),
+        stack.count("RegisterImage"),
+    );
+    for (step, pointer, value) in [
+        ("store-image", "/store/bucket", "local-bucket-other"),
+        ("register-image", "/build/name", "another-name"),
+    ] {
+        let mut forged = available.clone();
+        forged["state"] = json!("working");
+        forged["build"]["step"] = json!(step);
+        forged["build"]["tasks"] = json!([]);
+        *forged.pointer_mut(pointer).unwrap() = json!(value);
+        forge(&stack, KEY, &forged).await;
+        stack.rest().await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "failed", "{status:#}");
+        let failure = &status["build"]["failure"];
+        assert_eq!(failure["kind"], "not-in-manifest", "{failure:#}");
+        assert_eq!(failure["what"], value);
+    }
+    assert_eq!(stack.count("CreateStoreImageTask"), stored);
+    assert_eq!(stack.count("RegisterImage"), registered);
 }

@@ -8,6 +8,9 @@ use crate::image::status::Failure;
 use crate::image::words::{FailureKind, Step, WaitReason};
 use crate::manifest::Problem;
 
+/// An id as another cloud could have it: no status can hold it.
+const OTHER_ID: &str = "volumes/0b6a3c9e-47";
+
 /// Chooses by a number; the rest of it chooses again.
 pub(super) struct Choice(pub(super) u32);
 
@@ -107,11 +110,19 @@ fn any_task(status: &Status, choice: &mut Choice) -> Option<ObservedTask> {
         Some(255),
     ]);
     let message = choice.of(vec![None, some("converting"), some("it broke")]);
-    let made = choice.of(vec![completed(kind), seen_task(kind, state)]);
+    let mut made = choice.of(vec![completed(kind), seen_task(kind, state)]);
+    let image = made.image.take();
+    let snapshots = std::mem::take(&mut made.snapshots);
     Some(ObservedTask {
         state: state.to_owned(),
         progress,
         message,
+        image: choice.of(vec![image.clone(), image.clone(), image, some("image/7")]),
+        snapshots: choice.of(vec![
+            snapshots.clone(),
+            snapshots,
+            vec![OTHER_ID.to_owned()],
+        ]),
         ..made
     })
 }
@@ -126,7 +137,12 @@ fn any_image(status: &Status, choice: &mut Choice) -> Option<ObservedImage> {
         "disabled",
     ]);
     let id = status.regions.values().next()?.image.clone();
-    let snapshots = choice.of(vec![Vec::new(), vec!["snap-1".to_owned()]]);
+    let snapshots = choice.of(vec![
+        Vec::new(),
+        vec!["snap-1".to_owned()],
+        vec![OTHER_ID.to_owned()],
+    ]);
+    let id = choice.of(vec![id.clone(), id.clone(), id, "ami-\n".to_owned()]);
     Some(ObservedImage {
         id,
         snapshots,
@@ -152,10 +168,17 @@ fn start_task(status: &Status, choice: &mut Choice, minutes: i64) -> Evidence {
         Step::StoreImage => TaskKind::StoreImage,
         _ => makers.unwrap().0,
     };
+    let other = ObservedTask {
+        id: OTHER_ID.to_owned(),
+        ..seen_task(kind, first_state(kind))
+    };
     let seen = choice.of(vec![
         seen_task(kind, first_state(kind)),
+        seen_task(kind, first_state(kind)),
+        completed(kind),
         completed(kind),
         seen_task(kind, "failed"),
+        other,
     ]);
     let origin = choice.of(vec![Origin::Created, Origin::Found]);
     let task = Task::started(kind, REGION, &seen, after(minutes));
