@@ -240,5 +240,6 @@ fn observed(image: Image) -> ObservedImage {
         reason,
         tags: our_tags(image.tags),
         snapshots,
+        created_at: image.creation_date.and_then(|text| text.parse().ok()),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::manifest::location::S3Address;
 
 /// The ownership tag that names the manifest: `s3://bucket/key`.
@@ -28,6 +30,8 @@ pub struct ObservedImage {
     pub tags: BTreeMap<String, String>,
     /// The snapshots of its block device mappings.
     pub snapshots: Vec<String>,
+    /// When it was created; none where EC2 does not say.
+    pub created_at: Option<Timestamp>,
 }
 
 impl ObservedImage {

@@ -158,6 +158,8 @@ pub enum OrphanReason {
     },
     /// More than one AMI has the tags of this version.
     Ambiguous,
+    /// The AMI has been available for longer than an attempt leaves one: it may be in use.
+    AvailableForLong,
 }
 
 /// What keeps a step from going on.

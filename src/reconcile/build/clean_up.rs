@@ -2,41 +2,26 @@
 //! and snapshots with the tags of this very attempt, those that an import task with these tags names while EC2 lists it,
 //! and objects under the prefix that EC2 was given for this attempt. What only the status names is reported, not touched.
 
+mod deleting;
+
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
+use self::deleting::{Leftover, delete, not_deleted, refusal};
 use super::proven;
-use crate::aws::{AwsError, Remedy};
+use crate::aws::Remedy;
 use crate::image::observed::{ObservedImage, ObservedSnapshot};
 use crate::image::outcome::{Claim, Evidence, StepOutcome};
 use crate::image::ownership;
-use crate::image::plan::{CLEAN_UP_GRACE, VISIBILITY_GRACE};
+use crate::image::plan::{AVAILABLE_FOR_GOOD, VISIBILITY_GRACE};
 use crate::image::status::{Orphan, OrphanReason};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{SourceKind, WaitReason};
 use crate::limits;
-use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
-use crate::reconcile::step_context::{StepContext, retrying};
+use crate::reconcile::step_context::StepContext;
 use crate::reconcile::{lookup, proof};
-
-/// One thing that is left over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Leftover {
-    Image(String),
-    Snapshot(String),
-    /// All objects whose keys begin so, in the state bucket.
-    Objects(String),
-}
-
-impl Leftover {
-    /// As people read it.
-    fn name(&self, step: &StepContext<'_>) -> String {
-        match self {
-            Self::Image(id) | Self::Snapshot(id) => id.clone(),
-            Self::Objects(prefix) => format!("{}*", s3_uri(&step.config().state_bucket, prefix)),
-        }
-    }
-}
 
 /// Deletes what is left over: looks, records what was found, deletes it, and looks again until nothing is found.
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
@@ -49,11 +34,26 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         }
         Err(error) => return Err(error),
     };
-    let Found { ours, unproven, .. } = found;
+    let Found {
+        ours,
+        unproven,
+        for_long,
+        ..
+    } = found;
     let found: Vec<Leftover> = ours
         .into_iter()
         .filter(|it| !is_orphan(&step, &it.name(&step)))
         .collect();
+    let for_long = for_long.into_iter().filter(|id| !is_orphan(&step, id));
+    let kept: Vec<Orphan> = for_long
+        .map(|what| Orphan {
+            what,
+            reason: OrphanReason::AvailableForLong,
+        })
+        .collect();
+    if !kept.is_empty() {
+        return Ok(StepOutcome::Advance(Evidence::NotDeleted(kept)));
+    }
     // An AMI that cannot be seen yet goes before what it is made of.
     if let Some(image) = not_visible_yet(&step, &found)
         && let Some(wait) = step.wait_up_to(WaitReason::ImageNotVisible { image }, VISIBILITY_GRACE)
@@ -108,14 +108,6 @@ fn untouched(ids: Vec<String>) -> Vec<Orphan> {
     ids.into_iter().map(orphan).collect()
 }
 
-fn refusal(error: &AwsError) -> OrphanReason {
-    OrphanReason::Refused {
-        code: error.code.clone(),
-        message: error.message.clone(),
-        request_id: error.request_id.clone(),
-    }
-}
-
 fn is_orphan(step: &StepContext<'_>, name: &str) -> bool {
     let orphans = &step.status.build.orphans;
     orphans.iter().any(|orphan| orphan.what == name)
@@ -142,6 +134,8 @@ struct Found {
     is_outdated: bool,
     /// What is proven to be ours, in the order in which it can be deleted: a snapshot or a bundle of an AMI is in use.
     ours: Vec<Leftover>,
+    /// The AMIs of ours that have been available for too long to be what an attempt has left.
+    for_long: Vec<String>,
     /// The ids of what the status, or a description, names and nothing proves to be ours.
     unproven: Vec<String>,
 }
@@ -210,9 +204,18 @@ async fn images(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> 
         found.unproven.extend(unproven.into_iter().map(|it| it.id));
     }
     ours.retain(|image| image.state != "deregistered");
+    let for_long = ours
+        .iter()
+        .filter(|it| is_available_for_long(it, step.now()));
+    found.for_long = for_long.map(|image| image.id.clone()).collect();
     let ids = sorted(ours.into_iter().map(|image| image.id));
     found.ours.extend(ids.into_iter().map(Leftover::Image));
     Ok(())
+}
+
+fn is_available_for_long(image: &ObservedImage, now: Timestamp) -> bool {
+    let is_old = |created_at| now.duration_since(created_at) > AVAILABLE_FOR_GOOD;
+    image.state == "available" && image.created_at.is_some_and(is_old)
 }
 
 /// The AMIs with these ids. Of a task that EC2 no longer lists also the one that has its id for a name ("Import your VM
@@ -324,63 +327,4 @@ async fn bundle(step: &StepContext<'_>) -> Result<Option<Leftover>, Error> {
         .list_objects(bucket, &prefix, limits::BUNDLE_OBJECTS)
         .await?;
     Ok((!objects.is_empty()).then_some(Leftover::Objects(prefix)))
-}
-
-async fn delete(step: &StepContext<'_>, leftover: &Leftover) -> Result<(), AwsError> {
-    match leftover {
-        Leftover::Image(id) => absent_is_fine(step.aws().deregister_image(id).await),
-        Leftover::Snapshot(id) => absent_is_fine(step.aws().delete_snapshot(id).await),
-        Leftover::Objects(prefix) => {
-            let bucket = &step.config().state_bucket;
-            let objects = step
-                .aws()
-                .list_objects(bucket, prefix, limits::BUNDLE_OBJECTS);
-            for object in objects.await? {
-                step.aws().delete_object(bucket, &object.key).await?;
-            }
-            Ok(())
-        }
-    }
-}
-
-fn absent_is_fine(answer: Result<(), AwsError>) -> Result<(), AwsError> {
-    let gone = [
-        "InvalidAMIID.NotFound",
-        "InvalidAMIID.Unavailable",
-        "InvalidSnapshot.NotFound",
-    ];
-    match answer {
-        Err(error) if gone.iter().any(|code| error.has_code(code)) => Ok(()),
-        answer => answer,
-    }
-}
-
-/// The first of these was not deleted, the others were not tried. Some refusals pass: a snapshot is in use for a moment
-/// after its AMI is gone. What does not pass is told.
-fn not_deleted(step: &StepContext<'_>, leftovers: &[Leftover], error: &AwsError) -> StepOutcome {
-    let Some((refused, untried)) = leftovers.split_first() else {
-        return StepOutcome::Unchanged;
-    };
-    let reason = retrying(error);
-    let may_pass = match error.remedy {
-        Remedy::Never => {
-            error.has_code("InvalidSnapshot.InUse") && !step.has_waited(&reason, VISIBILITY_GRACE)
-        }
-        Remedy::Later | Remedy::Ambiguous => !step.status.step_exceeds(CLEAN_UP_GRACE, step.now()),
-    };
-    if may_pass {
-        return StepOutcome::Wait(reason);
-    }
-    let what = refused.name(step);
-    let needed = OrphanReason::NeededBy { by: what.clone() };
-    let reason = refusal(error);
-    let mut orphans = vec![Orphan { what, reason }];
-    // An AMI that cannot be deregistered keeps what it is made of: that is not deleted either, and must not be told so.
-    if matches!(refused, Leftover::Image(_)) {
-        orphans.extend(untried.iter().map(|kept| Orphan {
-            what: kept.name(step),
-            reason: needed.clone(),
-        }));
-    }
-    StepOutcome::Advance(Evidence::NotDeleted(orphans))
 }

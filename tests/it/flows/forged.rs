@@ -3,7 +3,7 @@
 
 mod fields;
 
-use crate::support::{DISK, REGION, TestStack, vmdk};
+use crate::support::{DISK, REGION, TestStack, minutes, vmdk};
 use amiwright::keys;
 use localaws::ec2::{SeedImage, SeedSnapshot};
 use serde_json::{Value, json};
@@ -101,6 +101,33 @@ fn to_be_cleaned_up(available: &Value) -> Value {
     status["build"]["step"] = json!("clean-up");
     status["build"]["ending"] = json!("failed");
     status
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_has_been_available_for_long_is_kept_whatever_its_status_says() {
+    let stack = TestStack::new().await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_and_rest(KEY, DISK).await;
+    let (images, snapshots) = (stack.images(), stack.snapshots());
+    let available = stack.status(KEY).await;
+    stack.world.run_for(minutes(25 * 60)).await;
+    for ending in ["failed", "cancelled", "lost"] {
+        let mut forged = to_be_cleaned_up(&available);
+        forged["build"]["ending"] = json!(ending);
+        forge(&stack, KEY, &forged).await;
+        stack.rest().await;
+        assert_eq!(
+            (stack.images(), stack.snapshots()),
+            (images.clone(), snapshots.clone())
+        );
+    }
+    let image = &images[0].id;
+    let says_so = |text: &str| text.contains("may be in use") && text.contains(image);
+    let emails = stack.mails();
+    assert!(
+        emails.iter().any(|email| says_so(&email.text)),
+        "{emails:#?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,99 @@
+//! One thing that is left over, how it is deleted, and what a refusal means.
+
+use crate::aws::{AwsError, Remedy};
+use crate::image::outcome::{Evidence, StepOutcome};
+use crate::image::plan::{CLEAN_UP_GRACE, VISIBILITY_GRACE};
+use crate::image::status::{Orphan, OrphanReason};
+use crate::limits;
+use crate::manifest::location::s3_uri;
+use crate::reconcile::step_context::{StepContext, retrying};
+
+/// One thing that is left over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Leftover {
+    Image(String),
+    Snapshot(String),
+    /// All objects whose keys begin so, in the state bucket.
+    Objects(String),
+}
+
+impl Leftover {
+    /// As people read it.
+    pub(super) fn name(&self, step: &StepContext<'_>) -> String {
+        match self {
+            Self::Image(id) | Self::Snapshot(id) => id.clone(),
+            Self::Objects(prefix) => format!("{}*", s3_uri(&step.config().state_bucket, prefix)),
+        }
+    }
+}
+
+pub(super) fn refusal(error: &AwsError) -> OrphanReason {
+    OrphanReason::Refused {
+        code: error.code.clone(),
+        message: error.message.clone(),
+        request_id: error.request_id.clone(),
+    }
+}
+
+pub(super) async fn delete(step: &StepContext<'_>, leftover: &Leftover) -> Result<(), AwsError> {
+    match leftover {
+        Leftover::Image(id) => absent_is_fine(step.aws().deregister_image(id).await),
+        Leftover::Snapshot(id) => absent_is_fine(step.aws().delete_snapshot(id).await),
+        Leftover::Objects(prefix) => {
+            let bucket = &step.config().state_bucket;
+            let objects = step
+                .aws()
+                .list_objects(bucket, prefix, limits::BUNDLE_OBJECTS);
+            for object in objects.await? {
+                step.aws().delete_object(bucket, &object.key).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn absent_is_fine(answer: Result<(), AwsError>) -> Result<(), AwsError> {
+    let gone = [
+        "InvalidAMIID.NotFound",
+        "InvalidAMIID.Unavailable",
+        "InvalidSnapshot.NotFound",
+    ];
+    match answer {
+        Err(error) if gone.iter().any(|code| error.has_code(code)) => Ok(()),
+        answer => answer,
+    }
+}
+
+/// The first of these was not deleted, the others were not tried. Some refusals pass: a snapshot is in use for a moment
+/// after its AMI is gone. What does not pass is told.
+pub(super) fn not_deleted(
+    step: &StepContext<'_>,
+    leftovers: &[Leftover],
+    error: &AwsError,
+) -> StepOutcome {
+    let Some((refused, untried)) = leftovers.split_first() else {
+        return StepOutcome::Unchanged;
+    };
+    let reason = retrying(error);
+    let may_pass = match error.remedy {
+        Remedy::Never => {
+            error.has_code("InvalidSnapshot.InUse") && !step.has_waited(&reason, VISIBILITY_GRACE)
+        }
+        Remedy::Later | Remedy::Ambiguous => !step.status.step_exceeds(CLEAN_UP_GRACE, step.now()),
+    };
+    if may_pass {
+        return StepOutcome::Wait(reason);
+    }
+    let what = refused.name(step);
+    let needed = OrphanReason::NeededBy { by: what.clone() };
+    let reason = refusal(error);
+    let mut orphans = vec![Orphan { what, reason }];
+    // An AMI that cannot be deregistered keeps what it is made of: that is not deleted either, and must not be told so.
+    if matches!(refused, Leftover::Image(_)) {
+        orphans.extend(untried.iter().map(|kept| Orphan {
+            what: kept.name(step),
+            reason: needed.clone(),
+        }));
+    }
+    StepOutcome::Advance(Evidence::NotDeleted(orphans))
+}
