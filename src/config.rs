@@ -132,6 +132,7 @@ fn guardrails(
 ) -> Result<Guardrails, ConfigError> {
     let mut guardrails = Guardrails {
         bucket: Some(bucket.to_owned()),
+        region: get("AWS_REGION"),
         ..Guardrails::default()
     };
     for parameter in PARAMETERS {
@@ -252,6 +253,7 @@ mod tests {
             closed.guardrails,
             Guardrails {
                 bucket,
+                region: Some(closed.region.clone()),
                 ..Guardrails::default()
             }
         );

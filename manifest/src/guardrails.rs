@@ -43,6 +43,8 @@ impl Allowed {
 pub struct Guardrails {
     /// The bucket of the manifests, whose objects may always be sources; none if it is not known.
     pub bucket: Option<String>,
+    /// The Region of the stack, which decides how ARNs begin; none if it is not known.
+    pub region: Option<String>,
     /// `ShareWith`: account ids, and ARNs of organizations and organizational units.
     pub share_with: Allowed,
     /// `AllowPublic`: whether AMIs may be public.
@@ -70,6 +72,7 @@ impl Default for Guardrails {
     fn default() -> Self {
         Self {
             bucket: None,
+            region: None,
             share_with: Allowed::default(),
             allow_public: false,
             copy_regions: Allowed::default(),
@@ -90,6 +93,7 @@ impl Guardrails {
     pub fn open() -> Self {
         Self {
             bucket: None,
+            region: None,
             share_with: Allowed::Any,
             allow_public: true,
             copy_regions: Allowed::Any,
@@ -101,6 +105,18 @@ impl Guardrails {
             kms_keys: Allowed::Any,
             tag_keys: Allowed::Any,
         }
+    }
+
+    /// The ARN of a bucket, as the parameters take it: in the partition of the stack's Region ("Amazon Resource Names", AWS
+    /// General Reference), or in `aws` if the Region is not known.
+    #[must_use]
+    pub fn bucket_arn(&self, bucket: &str) -> String {
+        let partition = match self.region.as_deref() {
+            Some(region) if region.starts_with("cn-") => "aws-cn",
+            Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        format!("arn:{partition}:s3:::{bucket}")
     }
 
     /// Whether sources may be read from this bucket.

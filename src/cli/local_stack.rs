@@ -140,6 +140,7 @@ impl LocalStack {
             value.ok_or_else(|| Error::new(format!("the template has no output {name}")))
         };
         let buckets = [output("BucketName")?, output("StateBucketName")?];
+        check_buckets(&buckets)?;
         seed(world);
         seed_instance(world);
         let server = Server::bind(world, setup.port).await;
@@ -190,6 +191,18 @@ fn command(program: &Path, function: &Function, speed: f64) -> Command {
         command.args(["--speed", &speed.to_string()]);
     }
     command
+}
+
+/// Whoever drops manifests into the one must not be able to write into the other. (On AWS the state bucket has a name
+/// that nobody can know before the stack is deployed.)
+fn check_buckets([bucket, state_bucket]: &[String; 2]) -> Result<(), Error> {
+    if bucket != state_bucket {
+        return Ok(());
+    }
+    let what = format!("{bucket} is the name of the stack's own state bucket");
+    Err(Error::new(what).with_hint(
+        "give the manifest bucket another name by the parameter BucketName or ExistingBucketName",
+    ))
 }
 
 /// A template may be any; this program can only run its own functions.

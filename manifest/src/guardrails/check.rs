@@ -194,7 +194,7 @@ fn buckets(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Fin
         let path = at!["source", manifest.build.source.kind(), field];
         let hint = format!(
             "put the object beside the manifest, or {}",
-            opening(PARAMETER, &arn(&address.bucket))
+            opening(PARAMETER, &guardrails.bucket_arn(&address.bucket))
         );
         refuse(findings, path, false, PARAMETER, message, hint);
     }
@@ -206,7 +206,7 @@ fn buckets(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Fin
             "the bucket {} is not among those that AMIs are stored in",
             quoted(&store.bucket)
         );
-        let hint = opening(PARAMETER, &arn(&store.bucket));
+        let hint = opening(PARAMETER, &guardrails.bucket_arn(&store.bucket));
         refuse(
             findings,
             at!["store", "bucket"],
@@ -216,11 +216,6 @@ fn buckets(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Fin
             hint,
         );
     }
-}
-
-/// The ARN of a bucket, as the parameters take it. Other partitions than `aws` are for those who know theirs.
-fn arn(bucket: &str) -> String {
-    format!("arn:aws:s3:::{bucket}")
 }
 
 fn keys(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {

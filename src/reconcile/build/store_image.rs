@@ -11,6 +11,7 @@ use crate::image::status::Failure;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
 use crate::manifest::Problem;
+use crate::manifest::guardrails::Guardrails;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
 use crate::reconcile::spec::ManifestRead;
@@ -25,8 +26,13 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     };
     let id = &region.image;
     // The bucket comes from the status, and the stack's owner may have closed it meanwhile.
-    if !step.config().guardrails.store_buckets.allows(&store.bucket) {
-        return Ok(StepOutcome::Fail(not_allowed(&store.bucket, id)));
+    let guardrails = &step.config().guardrails;
+    if !guardrails.store_buckets.allows(&store.bucket) {
+        return Ok(StepOutcome::Fail(not_allowed(
+            guardrails,
+            &store.bucket,
+            id,
+        )));
     }
     if step.claimed {
         return Ok(ask(&step, &store.bucket, id).await);
@@ -93,10 +99,11 @@ fn invalid(problems: &[Problem], bucket: &str, id: &str) -> Failure {
     Failure::new(FailureKind::NotInManifest { what }, doing, message)
 }
 
-fn not_allowed(bucket: &str, id: &str) -> Failure {
+fn not_allowed(guardrails: &Guardrails, bucket: &str, id: &str) -> Failure {
     let action = ACTION.to_owned();
+    let arn = guardrails.bucket_arn(bucket);
     let message = format!(
-        "the bucket {bucket} is not among those that AMIs are stored in: the stack's owner adds arn:aws:s3:::{bucket} to \
+        "the bucket {bucket} is not among those that AMIs are stored in: the stack's owner adds {arn} to \
          the parameter StoreBuckets"
     );
     let doing = format!("storing the AMI {id}");

@@ -151,6 +151,14 @@ fn parameters_that_cloud_formation_would_refuse_start_nothing() {
             "the parameter LogLevel is given twice",
         ),
         (&["LogLevel"], "write it as NAME=VALUE"),
+        (
+            &["ExistingBucketName=amiwright-statebucket"],
+            "amiwright-statebucket is the name of the stack's own state bucket",
+        ),
+        (
+            &["BucketName=amiwright-statebucket"],
+            "amiwright-statebucket is the name of the stack's own state bucket",
+        ),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let mut local = amiwright();

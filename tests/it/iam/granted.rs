@@ -9,7 +9,7 @@ use super::shared;
 
 /// Actions on resources that no flow uses, and why they are granted all the same: the beginning of the action, a part of
 /// the resource.
-const EXCEPTIONS: [(&str, &str, &str); 2] = [
+const EXCEPTIONS: [(&str, &str, &str); 4] = [
     (
         "s3:getobjectversion",
         "",
@@ -19,6 +19,16 @@ const EXCEPTIONS: [(&str, &str, &str); 2] = [
         "s3:putobjectacl",
         "/bundles/",
         "EC2 may refuse a bundle of its own, too; localaws never does",
+    ),
+    (
+        "s3:getobject",
+        "/*.image.yml",
+        "the manifests of all flows are YAML with the other ending",
+    ),
+    (
+        "s3:getobject",
+        "/*.image.json",
+        "the manifests of all flows are YAML",
     ),
 ];
 

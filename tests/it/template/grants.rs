@@ -3,7 +3,7 @@
 use localaws::template::stack::Function;
 use serde_json::{Value, json};
 
-use super::{deployed, environment, function};
+use super::{TEMPLATE, deployed, environment, function};
 
 /// Actions that take no resource (Service Authorization Reference, "Actions defined by Amazon EC2").
 const WITHOUT_RESOURCE: [&str; 10] = [
@@ -107,13 +107,58 @@ fn the_template_grants_no_more_than_is_needed() {
     for function in [register, notify] {
         assert_eq!(statement(function, "DeleteMarkers")["Resource"], markers);
     }
-    let manifests = ["image.*", "manifest.xml"];
+    let manifests = ["image.yaml", "image.yml", "image.json", "manifest.xml"];
     let manifests = manifests.map(|ending| format!("arn:aws:s3:::mine/*.{ending}"));
     assert_eq!(
         statement(notify, "SeeManifests")["Resource"],
         json!(manifests),
         "notify reads no disks"
     );
+    for function in [register, function(&stack, "AdvanceTasks")] {
+        let versions = &statement(function, "ReadManifestVersions")["Resource"];
+        assert_eq!(*versions, json!(manifests));
+    }
+}
+
+#[test]
+fn every_statement_says_which_calls_it_is_for() {
+    let lines: Vec<&str> = TEMPLATE.lines().map(str::trim_start).collect();
+    let mut count = 0;
+    for three in lines.windows(3) {
+        let [sid, effect, comment] = three else {
+            unreachable!("windows of three");
+        };
+        if let Some(sid) = sid.strip_prefix("- Sid: ") {
+            assert!(effect.starts_with("Effect: "), "{sid}: {effect}");
+            assert!(comment.starts_with("# "), "{sid}: {comment}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, TEMPLATE.matches("Sid:").count());
+    assert!(count > 60, "{count}");
+}
+
+#[test]
+fn no_action_has_a_wildcard_whatever_is_opened() {
+    let parameters = [
+        ("BundleKeyParameter", "/amiwright/bundle-key"),
+        ("KmsKeys", KEY),
+        ("SourceBuckets", "arn:aws:s3:::disks"),
+        ("StoreBuckets", "arn:aws:s3:::archive"),
+    ];
+    for set in 0..1_u32 << parameters.len() {
+        let chosen = (0..parameters.len()).filter(|index| set & (1 << index) != 0);
+        let chosen: Vec<_> = chosen.map(|index| parameters[index]).collect();
+        let stack = deployed(&chosen);
+        let people = stack.managed_policies.iter().map(|it| &it.statements);
+        let functions = stack.functions.iter().map(|it| &it.policies);
+        for statement in people.chain(functions).flatten() {
+            assert!(
+                actions(statement).all(|action| !action.contains('*')),
+                "{chosen:?}: {statement}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -209,6 +254,21 @@ fn the_template_touches_only_what_is_its_own() {
                 "arn:aws:s3:::amiwright-statebucket/open/*",
             ]
         );
+    }
+}
+
+#[test]
+fn sources_are_of_this_account_unless_others_are_listed() {
+    let own = json!({"ec2:Owner": "000000000000"});
+    for (owners, held) in [("self", &own), ("", &own), ("self,amazon", &Value::Null)] {
+        let stack = deployed(&[("SourceOwners", owners)]);
+        for id in ["RegisterImage", "AdvanceTasks"] {
+            let condition = |sid| &statement(function(&stack, id), sid)["Condition"];
+            let copied = &condition("CopyImages")["StringEqualsIfExists"];
+            assert_eq!(copied, held, "{owners}");
+            let registered = &condition("RegisterFromSnapshots")["StringEquals"];
+            assert_eq!(registered, held, "{owners}");
+        }
     }
 }
 

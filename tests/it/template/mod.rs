@@ -327,6 +327,10 @@ fn parameters_are_checked_by_their_own_rules() {
         ("AllowPublic", "yes", "AllowedValues are true, false"),
         ("CopyRegions", "us-east-1a", "Regions such as us-west-2"),
         ("ParameterPrefix", "/images/", "none behind"),
+        ("ParameterPrefix", "/images/..", "none behind"),
+        ("ParameterPrefix", "/aws/images", "not start with aws, ssm"),
+        ("ParameterPrefix", "/AWSimages", "not start with aws, ssm"),
+        ("ParameterPrefix", "/ssm", "not start with aws, ssm"),
         ("AllowRetire", "1", "AllowedValues are true, false"),
         ("SourceOwners", "*", "self, account ids"),
         (
@@ -342,5 +346,8 @@ fn parameters_are_checked_by_their_own_rules() {
     ] {
         let error = read(&[(name, value)]).unwrap_err().to_string();
         assert!(error.contains(message), "{name}: {error}");
+    }
+    for path in ["/a", "/aw", "/award", "/s/ssm", "/sst/aws.x", "/images/a.b"] {
+        deployed(&[("ParameterPrefix", path)]);
     }
 }

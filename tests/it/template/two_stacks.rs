@@ -8,7 +8,7 @@ use super::TEMPLATE;
 use super::grants::{actions, resources};
 
 /// What makes, tags, stores, cancels or deletes: only ever with the stack's own tag, on the request or on the thing.
-const BOUND: [&str; 9] = [
+const BOUND: [&str; 10] = [
     "ec2:CancelImportTask",
     "ec2:CopyImage",
     "ec2:CreateRestoreImageTask",
@@ -17,6 +17,7 @@ const BOUND: [&str; 9] = [
     "ec2:DeleteSnapshot",
     "ec2:DeregisterImage",
     "ec2:ImportImage",
+    "ec2:ImportSnapshot",
     "ec2:RegisterImage",
 ];
 

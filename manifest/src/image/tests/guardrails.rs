@@ -267,6 +267,25 @@ fn where_amis_are_stored() {
 }
 
 #[test]
+fn arns_are_of_the_partition_of_the_stack() {
+    let text = with("store: {bucket: image-archive}");
+    for (region, arn) in [
+        (None, "arn:aws:s3:::image-archive"),
+        (Some("eu-central-1"), "arn:aws:s3:::image-archive"),
+        (Some("cn-north-1"), "arn:aws-cn:s3:::image-archive"),
+        (Some("us-gov-west-1"), "arn:aws-us-gov:s3:::image-archive"),
+    ] {
+        let guardrails = Guardrails {
+            region: region.map(str::to_owned),
+            ..stack(&CLOSED)
+        };
+        let found = check("a.image.yaml", text.as_bytes(), now(), &guardrails, false).unwrap_err();
+        let hint = found[0].hint.as_deref().unwrap();
+        assert!(hint.contains(&format!("adds {arn} to")), "{hint}");
+    }
+}
+
+#[test]
 fn which_keys_encrypt() {
     let disk = |key: &str| {
         format!(
