@@ -243,11 +243,7 @@ fn failure_text(status: &Status, failure: &Failure) -> String {
     if let Some(request_id) = &failure.request_id {
         let _ = writeln!(text, "Request id:  {}", word(request_id));
     }
-    let _ = writeln!(
-        text,
-        "What to do:  {}",
-        on_one_line(&advice::hint(status, failure))
-    );
+    let _ = writeln!(text, "What to do:  {}", advice::hint(status, failure));
     text
 }
 
