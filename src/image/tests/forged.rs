@@ -168,3 +168,90 @@ fn an_id_of_another_form_is_unreadable() {
         }
     }
 }
+
+/// The bodies as they are sent, with room for the address of the status, may have 64 KiB: more cost another message.
+fn sent_size(message: &Message) -> usize {
+    json!({ "default": message.data.to_string(), "email": message.text })
+        .to_string()
+        .len()
+}
+
+/// Makes every list longer, and some texts.
+fn inflate(value: &mut Value, count: usize, text: &str) {
+    match value {
+        Value::Array(items) => {
+            items.iter_mut().for_each(|it| inflate(it, count, text));
+            if let Some(first) = items.first().cloned() {
+                items.resize(count, first);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                if ["message", "doing", "first", "key", "requestId"].contains(&name.as_str()) {
+                    *field = text.into();
+                } else if name == "deleted" || name == "previous" || name == "problems" {
+                    *field = match name.as_str() {
+                        "deleted" => json!(vec![format!("s3://{text}"); count]),
+                        "previous" => {
+                            let region = json!({"image": "ami-1", "imageState": text});
+                            json!(vec![json!({"regions": {"us-east-1": region}}); count])
+                        }
+                        _ => json!(vec![json!({"message": text}); count]),
+                    };
+                } else {
+                    inflate(field, count, text);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn whatever_a_status_holds_its_email_can_be_sent() {
+    let mut read = 0;
+    for mut status in statuses().into_iter().step_by(5) {
+        status["previous"] = json!([]);
+        status["problems"] = json!([]);
+        status["build"]["deleted"] = json!([]);
+        for count in [1, 400] {
+            for text in [
+                "x",
+                &"y ".repeat(495),
+                &"\u{1}\"".repeat(2000),
+                &"z".repeat(300_000),
+            ] {
+                // No status is larger than that one megabyte that may be read.
+                if count * text.len() > 1_000_000 {
+                    continue;
+                }
+                let mut large = status.clone();
+                inflate(&mut large, count, text);
+                let Ok(large) = parse(large.to_string().as_bytes()) else {
+                    continue;
+                };
+                read += 1;
+                for message in composed(&large) {
+                    assert!(sent_size(&message) <= 60 * 1024, "{count}: {}", text.len());
+                    assert!(!message.text.is_empty() && !message.subject.is_empty());
+                }
+            }
+        }
+    }
+    assert!(read > 10, "{read}");
+}
+
+#[test]
+fn what_a_long_list_leaves_out_is_counted() {
+    let deleted: Vec<String> = (0..480).map(|it| format!("snap-{it}")).collect();
+    let status = with(&json!({ "deleted": deleted }));
+    let status = parse(status.to_string().as_bytes()).unwrap();
+    let message = &composed(&status)[2];
+    assert!(
+        message
+            .text
+            .contains("snap-99, and 380 more, see the status")
+    );
+    assert_eq!(message.data["deleted"].as_array().unwrap().len(), 100);
+    assert_eq!(message.data["truncated"], true);
+}
