@@ -11,18 +11,23 @@ const QUOTED: usize = 60;
 /// Control characters can move a terminal's cursor or begin a line that looks like ours. The invisible ones hide text or
 /// turn its direction, so that a reader sees another order than a machine: zero-width characters, directional marks,
 /// embeddings and isolates (Unicode Bidirectional Algorithm, explicit formatting characters), separators of lines and
-/// paragraphs, interlinear annotations and tags.
+/// paragraphs, interlinear annotations and tags; and the fillers of Hangul and the empty Braille pattern, which are letters
+/// or signs to a machine and look blank.
 #[must_use]
 pub fn is_printable(c: char) -> bool {
     let invisible = matches!(
         c,
         '\u{ad}'
             | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
             | '\u{180e}'
             | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
             | '\u{feff}'
+            | '\u{ffa0}'
             | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}'
     );
@@ -102,6 +107,10 @@ mod tests {
             (
                 "a\u{202e}b\u{200b}c\u{2066}d\u{61c}",
                 "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}",
+            ),
+            (
+                "a\u{3164}b\u{115f}c\u{1160}d\u{ffa0}e\u{2800}f",
+                "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}f",
             ),
             ("", ""),
         ] {

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::notice::Message;
 use super::status::{Build, Facts, Failure, Notice, Status};
 use super::words::{NoticeKind, State, counted};
+use crate::manifest::text;
 pub(crate) use quoting::on_one_line;
 pub use quoting::{quoted, word};
 pub use waiting::{orphan_text, wait_text};
@@ -24,30 +25,92 @@ pub use waiting::{orphan_text, wait_text};
 const SUBJECT_MAX: usize = 99;
 /// Problems that a notice lists; the status has them all.
 const PROBLEMS_SHOWN: usize = 30;
+/// Entries of each other list (tasks, snapshots, what was deleted or left over) that a notice shows.
+const LISTED: usize = 100;
+/// Longest text in the part for machines once that has to be made shorter, in characters.
+const STRING_MAX: usize = 1000;
 /// Longest notice in bytes, both bodies as they are sent. SNS takes 256 KiB with the attributes, but counts every
 /// 64 KiB as one more message (SNS pricing), and a status keeps all notices that were not sent yet.
 const MESSAGE_MAX: usize = 60 * 1024;
 
-/// Writes a notice of this status out as it is to be sent, with as many problems as there is room for: of the facts that
-/// it recorded, or of the status as it is now.
+/// Writes a notice of this status out as it is to be sent, with as many problems and entries of lists as there is room
+/// for: of the facts that it recorded, or of the status as it is now.
 #[must_use]
 pub fn compose(status: &Status, notice: &Notice) -> Message {
     let status = notice.facts.as_ref().map_or(status, Facts::status);
-    let Notice {
-        seq, kind, at: now, ..
-    } = *notice;
-    let mut shown = PROBLEMS_SHOWN.min(status.problems.len());
-    loop {
+    let (kind, seq, now) = (notice.kind, notice.seq, notice.at);
+    let mut shown = PROBLEMS_SHOWN;
+    let mut listed = LISTED;
+    while listed > 0 {
+        let mut data = data(status, kind, seq, shown, now);
+        if listed < LISTED || lists_more(&data, listed) {
+            shorten(&mut data, listed);
+            data["truncated"] = true.into();
+        }
         let message = Message {
             subject: subject(status, kind),
-            text: email::compose(status, kind, shown, now),
-            data: data(status, kind, seq, shown, now),
+            text: email::compose(status, kind, Room { shown, listed }, now),
+            data,
             attributes: attributes(status, kind),
         };
-        if shown == 0 || size(&message) <= MESSAGE_MAX {
+        if size(&message) <= MESSAGE_MAX {
             return message;
         }
         shown /= 2;
+        listed /= 2;
+    }
+    minimal(status, kind, seq, now)
+}
+
+/// How much of a status there is room for in an email.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// Problems.
+    shown: usize,
+    /// Entries of each other list.
+    listed: usize,
+}
+
+/// What is sent where nothing else is short enough: a notice that cannot be sent is one that nobody gets.
+fn minimal(status: &Status, kind: NoticeKind, seq: u64, now: Timestamp) -> Message {
+    let mut data = json!({
+        "event": kind,
+        "id": deduplication_id(status, seq),
+        "at": now,
+        "manifest": { "bucket": status.manifest.bucket, "key": status.manifest.key },
+        "name": status.build.name,
+        "truncated": true,
+    });
+    shorten(&mut data, LISTED);
+    Message {
+        subject: subject(status, kind),
+        text: email::minimal(status, kind),
+        data,
+        attributes: attributes(status, kind),
+    }
+}
+
+/// Whether a list in this JSON has more entries.
+fn lists_more(value: &Value, most: usize) -> bool {
+    match value {
+        Value::Array(items) => {
+            items.len() > most || items.iter().any(|item| lists_more(item, most))
+        }
+        Value::Object(fields) => fields.values().any(|field| lists_more(field, most)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Leaves out of each list what is beyond so many entries, and of each text what is beyond [`STRING_MAX`].
+fn shorten(value: &mut Value, most: usize) {
+    match value {
+        Value::Array(items) => {
+            items.truncate(most);
+            items.iter_mut().for_each(|item| shorten(item, most));
+        }
+        Value::Object(fields) => fields.values_mut().for_each(|field| shorten(field, most)),
+        Value::String(text) if text.len() > STRING_MAX => *text = text::cut(text, STRING_MAX),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -64,7 +127,7 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
     let regions = status.regions.values();
     let ids: Vec<String> = regions.map(|it| word(&it.image)).collect();
     let ids = ids.join(" ");
-    let text = match kind {
+    let subject = match kind {
         NoticeKind::Completed => format!("AMI available: {ids} {what}"),
         NoticeKind::Failed | NoticeKind::Lost if status.only_storing() => {
             format!("AMI available but not stored: {ids} {what}")
@@ -83,7 +146,7 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Lost => format!("AMI lost: {what}"),
         NoticeKind::Changed => format!("AMI settings changed, not applied: {what}"),
     };
-    clean_subject(&text)
+    clean_subject(&subject)
 }
 
 /// SNS takes printable ASCII without line breaks, fewer than 100 characters, starting with a letter (Publish, Subject).

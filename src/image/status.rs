@@ -418,6 +418,15 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
         .map_or(Ok(()), |digest| checks::word("build.digest", digest))?;
     build.name.as_deref().map_or(Ok(()), checks::name)?;
     build.tasks.iter().try_for_each(checks::task)?;
+    if let Some(failure) = &build.failure {
+        checks::failure(&failure.kind)?;
+    }
+    if let Some(waiting) = &build.waiting {
+        checks::waiting(&waiting.reason)?;
+    }
+    build.orphans.iter().try_for_each(checks::orphan)?;
+    let mut deleted = build.deleted.iter();
+    deleted.try_for_each(|it| checks::made("build.deleted[]", it))?;
     checks::images(&status.regions)?;
     let mut previous = status.previous.iter();
     previous.try_for_each(|version| checks::images(&version.regions))

@@ -3,7 +3,7 @@
 //! The words of VM Import and what they mean are from the VM Import/Export User Guide: "Troubleshooting VM
 //! Import/Export", "Required service role", and "Image formats supported by VM Import/Export".
 
-use super::quoting::shell_word;
+use super::quoting::{on_one_line, shell_word, word};
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, SourceKind, UnreadableReason};
@@ -116,7 +116,10 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
             .to_owned(),
         FailureKind::NameTaken { image, .. } => and_retry(
             status,
-            &format!("choose another name and upload the manifest again; or deregister {image} if nobody needs it"),
+            &format!(
+                "choose another name and upload the manifest again; or deregister {} if nobody needs it",
+                word(image)
+            ),
         ),
         FailureKind::BundleInvalid => format!(
             "to have EC2 bundle the instance again, run: {}",
@@ -163,11 +166,16 @@ fn and_again(status: &Status, advice: &str) -> String {
 }
 
 fn retry(status: &Status) -> String {
-    format!("amiwright retry {}", shell_word(&status.manifest.uri()))
+    format!(
+        "amiwright retry {}",
+        shell_word(&on_one_line(&status.manifest.uri()))
+    )
 }
 
 fn store_by_hand(image: Option<&str>) -> String {
-    let image = image.map(|image| format!(" {image}")).unwrap_or_default();
+    let image = image
+        .map(|image| format!(" {}", word(image)))
+        .unwrap_or_default();
     format!(
         "the AMI{image} is available and was kept; {FIX} and store it by hand (aws ec2 create-store-image-task)"
     )

@@ -6,7 +6,7 @@ use jiff::{Timestamp, Unit};
 
 use super::quoting::{on_one_line, quoted, shell_word, word};
 use super::waiting::{orphan_text, wait_text};
-use super::{advice, facts};
+use super::{Room, advice, facts};
 use crate::image::status::{Failure, Orphan, OrphanReason, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
@@ -22,10 +22,11 @@ const UNPROVEN: &str = "\nThese may be left over, too, but nothing in EC2 proves
                         were not touched.\nFind out whose they are before you delete any:\n";
 
 /// The body of the email.
-pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Timestamp) -> String {
+pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timestamp) -> String {
+    let Room { shown, listed } = room;
     let mut text = headline(status, kind);
     text.push_str("\n\n");
-    for (name, value) in facts(status, kind, now) {
+    for (name, value) in facts(status, kind, listed, now) {
         let _ = writeln!(text, "  {name:<10} {value}");
     }
     if let Some(words) = name_of_imported(status) {
@@ -49,15 +50,23 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, shown: usize, now: Time
         NoticeKind::Completed | NoticeKind::Cancelled => {}
     }
     if kind.is_final() {
-        text.push_str(&clean_up_text(status, kind));
+        text.push_str(&clean_up_text(status, kind, listed));
     }
     if kind == NoticeKind::Cancelled {
         text.push_str(&after_all_text(status));
     }
     if !status.previous.is_empty() && kind.is_final() {
-        text.push_str(&previous_text(status));
+        text.push_str(&previous_text(status, listed));
     }
     text
+}
+
+/// The body where there is no room for more.
+pub(super) fn minimal(status: &Status, kind: NoticeKind) -> String {
+    format!(
+        "{}\n\nThe status says more than an email has room for: see there.\n",
+        headline(status, kind)
+    )
 }
 
 fn headline(status: &Status, kind: NoticeKind) -> String {
@@ -112,21 +121,19 @@ fn waiting_since(status: &Status) -> Timestamp {
     }
 }
 
-fn facts(status: &Status, kind: NoticeKind, now: Timestamp) -> Vec<(&'static str, String)> {
-    let mut list = Vec::new();
+fn facts(
+    status: &Status,
+    kind: NoticeKind,
+    listed: usize,
+    now: Timestamp,
+) -> Vec<(&'static str, String)> {
+    let mut list = images(status, listed);
     let build = &status.build;
-    for (region, image) in &status.regions {
-        let (id, state) = (word(&image.image), word(&image.image_state));
-        let region = word(region);
-        let unlisted = image.unseen_since.map(not_listed);
-        let unlisted = unlisted.map(|it| format!("; {it}")).unwrap_or_default();
-        list.push(("AMI", format!("{id} in {region} ({state}{unlisted})")));
-        if !image.snapshots.is_empty() {
-            list.push(("Snapshots", words(&image.snapshots)));
-        }
-    }
     list.extend(facts::of_version(status));
-    for task in &build.tasks {
+    // The last tasks: one of them is polled.
+    let omitted = build.tasks.len().saturating_sub(listed);
+    list.extend(more(omitted).map(|it| ("Task", it)));
+    for task in build.tasks.iter().skip(omitted) {
         list.push(("Task", task_text(task)));
         let is_stored = task.kind == TaskKind::StoreImage && task.phase() == Phase::Complete;
         if let Some(object) = task.object.as_ref().filter(|_| is_stored) {
@@ -134,7 +141,7 @@ fn facts(status: &Status, kind: NoticeKind, now: Timestamp) -> Vec<(&'static str
         }
     }
     if !build.deleted.is_empty() {
-        list.push(("Deleted", words(&build.deleted)));
+        list.push(("Deleted", words(&build.deleted, listed)));
     }
     if let Some(waiting) = &build.waiting {
         list.push(("Waiting", wait_text(&waiting.reason)));
@@ -150,6 +157,23 @@ fn facts(status: &Status, kind: NoticeKind, now: Timestamp) -> Vec<(&'static str
             list.push(("Elapsed", took(status, now)));
         }
     }
+    list
+}
+
+/// The AMI in each Region, with its snapshots.
+fn images(status: &Status, listed: usize) -> Vec<(&'static str, String)> {
+    let mut list = Vec::new();
+    for (region, image) in status.regions.iter().take(listed) {
+        let (id, state) = (word(&image.image), word(&image.image_state));
+        let region = word(region);
+        let unlisted = image.unseen_since.map(not_listed);
+        let unlisted = unlisted.map(|it| format!("; {it}")).unwrap_or_default();
+        list.push(("AMI", format!("{id} in {region} ({state}{unlisted})")));
+        if !image.snapshots.is_empty() {
+            list.push(("Snapshots", words(&image.snapshots, listed)));
+        }
+    }
+    list.extend(more(status.regions.len().saturating_sub(listed)).map(|it| ("AMI", it)));
     list
 }
 
@@ -171,10 +195,17 @@ fn task_text(task: &Task) -> String {
     text
 }
 
-/// Words after one another.
-fn words(foreign: &[String]) -> String {
-    let words: Vec<String> = foreign.iter().map(|it| word(it)).collect();
+/// Words after one another, so many at most.
+fn words(foreign: &[String], listed: usize) -> String {
+    let shown = foreign.iter().take(listed).map(|it| word(it));
+    let omitted = more(foreign.len().saturating_sub(listed));
+    let words: Vec<String> = shown.chain(omitted).collect();
     words.join(", ")
+}
+
+/// What is said of entries that are left out, if any are.
+fn more(omitted: usize) -> Option<String> {
+    (omitted > 0).then(|| format!("and {omitted} more, see the status"))
 }
 
 fn not_listed(since: Timestamp) -> String {
@@ -243,11 +274,7 @@ fn failure_text(status: &Status, failure: &Failure) -> String {
     if let Some(request_id) = &failure.request_id {
         let _ = writeln!(text, "Request id:  {}", word(request_id));
     }
-    let _ = writeln!(
-        text,
-        "What to do:  {}",
-        on_one_line(&advice::hint(status, failure))
-    );
+    let _ = writeln!(text, "What to do:  {}", advice::hint(status, failure));
     text
 }
 
@@ -334,9 +361,9 @@ fn manifest(status: &Status) -> String {
 }
 
 /// What became of all that was made for an image that did not come to be.
-fn clean_up_text(status: &Status, kind: NoticeKind) -> String {
+fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) -> String {
     if !status.build.orphans.is_empty() {
-        return orphans_text(&status.build.orphans);
+        return orphans_text(&status.build.orphans, listed);
     }
     let words = if !status.build.deleted.is_empty() {
         "What had been made for it in AWS was deleted (see Deleted)."
@@ -351,7 +378,7 @@ fn clean_up_text(status: &Status, kind: NoticeKind) -> String {
 }
 
 /// What may be left over, told apart by whether it is known to be the image's own.
-fn orphans_text(orphans: &[Orphan]) -> String {
+fn orphans_text(orphans: &[Orphan], listed: usize) -> String {
     let is_unproven = |orphan: &&Orphan| orphan.reason == OrphanReason::Unproven;
     let (unproven, kept): (Vec<_>, Vec<_>) = orphans.iter().partition(is_unproven);
     let mut text = String::new();
@@ -359,22 +386,27 @@ fn orphans_text(orphans: &[Orphan]) -> String {
         if !orphans.is_empty() {
             text.push_str(words);
         }
-        for orphan in orphans {
+        for orphan in orphans.iter().take(listed) {
             let why = orphan_text(&orphan.reason);
             let _ = writeln!(text, "  - {}: {why}", word(&orphan.what));
+        }
+        if let Some(more) = more(orphans.len().saturating_sub(listed)) {
+            let _ = writeln!(text, "  {more}");
         }
     }
     text
 }
 
-fn previous_text(status: &Status) -> String {
+fn previous_text(status: &Status, listed: usize) -> String {
     let Some(previous) = status.previous.last() else {
         return String::new();
     };
     let list: Vec<String> = previous
         .regions
         .iter()
+        .take(listed)
         .map(|(region, it)| format!("{} in {}", word(&it.image), word(region)))
+        .chain(more(previous.regions.len().saturating_sub(listed)))
         .collect();
     let list = list.join(", ");
     if status.invalidates_previous() {

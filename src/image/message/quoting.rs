@@ -17,10 +17,11 @@ pub fn quoted(foreign: &str) -> String {
     format!("\"{}\"", on_one_line(foreign).replace('"', "'"))
 }
 
-/// An id, a name, a key or an address: as it is if it is one word, else quoted.
+/// An id, a name, a key or an address: as it is if it is one word of ASCII letters, digits and a few signs, else
+/// quoted: letters of other scripts may look like a space, or like other letters.
 #[must_use]
 pub fn word(foreign: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=@:,()[]'".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@:,()[]'".contains(c);
     let shown = on_one_line(foreign);
     if !shown.is_empty() && shown.chars().all(is_plain) {
         return shown;
@@ -89,6 +90,8 @@ mod tests {
             ("import-snap-0ab", "import-snap-0ab"),
             ("your account is locked", "\"your account is locked\""),
             ("https://evil.example", "https[:]//evil.example"),
+            ("w\u{e4}b", "\"w\u{e4}b\""),
+            ("a\u{3164}b", "\"a\u{fffd}b\""),
             ("", "\"\""),
         ] {
             assert_eq!(word(foreign), shown);

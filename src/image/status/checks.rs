@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::records::{ManifestVersion, RegionStatus};
+use super::records::{ManifestVersion, Orphan, OrphanReason, RegionStatus};
 use crate::image::task::{Task, TaskKind};
+use crate::image::words::{FailureKind, WaitReason};
 use crate::manifest::text::excerpt;
 
 /// Longest AMI name, in characters (RegisterImage, Name).
@@ -67,6 +68,94 @@ pub(super) fn images(regions: &BTreeMap<String, RegionStatus>) -> Result<(), Str
 
 fn snapshots(field: &str, ids: &[String]) -> Result<(), String> {
     ids.iter().try_for_each(|it| id(field, "snap-", it))
+}
+
+/// What is wrong with a failure: the advice about it names its ids.
+pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
+    match kind {
+        FailureKind::NameTaken { image, .. }
+        | FailureKind::ImageFailed { image }
+        | FailureKind::ImageDeregistered { image }
+        | FailureKind::ImageLost { image } => id("build.failure.image", "ami-", image),
+        FailureKind::SeveralImages { images } => images
+            .iter()
+            .try_for_each(|it| id("build.failure.images[]", "ami-", it)),
+        FailureKind::Unproven { what } => made("build.failure.what", what),
+        FailureKind::RequestRefused { action: name } => action("build.failure.action", name),
+        FailureKind::ManifestGone
+        | FailureKind::BundleInvalid
+        | FailureKind::SourceUnreadable { .. }
+        | FailureKind::BundleKeyUnusable
+        | FailureKind::TaskFailed
+        | FailureKind::TaskMadeNothing
+        | FailureKind::TaskLost
+        | FailureKind::StatusTooLarge
+        | FailureKind::AnswerUnusable
+        // A name or a bucket: quoted wherever it is shown.
+        | FailureKind::NotInManifest { .. }
+        | FailureKind::Other => Ok(()),
+    }
+}
+
+/// What is wrong with what is waited for.
+pub(super) fn waiting(reason: &WaitReason) -> Result<(), String> {
+    match reason {
+        WaitReason::RateLimited { action: name } => action("build.waiting.action", name),
+        WaitReason::InstanceBusy { instance, task } => {
+            id("build.waiting.instance", "i-", instance)?;
+            let task = task.as_deref();
+            task.map_or(Ok(()), |it| id("build.waiting.task", "bun-", it))
+        }
+        WaitReason::StoreUnanswered { image, .. } | WaitReason::ImageNotVisible { image } => {
+            id("build.waiting.image", "ami-", image)
+        }
+        WaitReason::Unproven { what } => made("build.waiting.what", what),
+        // Keys and EC2's words have any form; they are quoted wherever they are shown.
+        WaitReason::ObjectMissing { .. }
+        | WaitReason::BundleManifestMissing { .. }
+        | WaitReason::PartsMissing { .. }
+        | WaitReason::PartsSizeMismatch { .. }
+        | WaitReason::ManifestGone
+        | WaitReason::Retrying { .. }
+        | WaitReason::CancelUnanswered
+        | WaitReason::CancelRefused { .. }
+        | WaitReason::DeletionNotVisible => Ok(()),
+    }
+}
+
+/// What is wrong with something that was not deleted.
+pub(super) fn orphan(orphan: &Orphan) -> Result<(), String> {
+    if orphan.what != Orphan::UNSEEN {
+        made("build.orphans[].what", &orphan.what)?;
+    }
+    match &orphan.reason {
+        OrphanReason::NeededBy { by } => made("build.orphans[].by", by),
+        OrphanReason::Unproven
+        | OrphanReason::Refused { .. }
+        | OrphanReason::Ambiguous
+        | OrphanReason::AvailableForLong => Ok(()),
+    }
+}
+
+/// Something that is made for an image: an id, or an address in S3.
+pub(super) fn made(field: &str, value: &str) -> Result<(), String> {
+    let prefixes = ["ami-", "snap-", "import-snap-", "import-ami-", "bun-"];
+    let is_id = prefixes
+        .iter()
+        .any(|prefix| id(field, prefix, value).is_ok());
+    (is_id || value.starts_with("s3://"))
+        .then_some(())
+        .ok_or_else(|| format!("{field} is neither an id of EC2 nor an address in S3"))
+}
+
+/// The name of a request, as `RegisterImage`.
+fn action(field: &str, value: &str) -> Result<(), String> {
+    let is_name = !value.is_empty()
+        && value.len() <= ID_MAX
+        && value.chars().all(|c| c.is_ascii_alphanumeric());
+    is_name
+        .then_some(())
+        .ok_or_else(|| format!("{field} is not the name of a request"))
 }
 
 /// An id of EC2: its prefix, letters and digits.

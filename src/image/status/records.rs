@@ -130,6 +130,11 @@ pub struct Orphan {
     pub reason: OrphanReason,
 }
 
+impl Orphan {
+    /// What cannot be named, because EC2 refuses to show what there is.
+    pub const UNSEEN: &str = "what was made for this image";
+}
+
 /// Why something was not deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(

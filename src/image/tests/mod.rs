@@ -6,6 +6,7 @@ mod conditions;
 mod emails;
 mod emails_failed;
 mod endings;
+mod forged;
 mod migration;
 mod notice;
 mod ownership;

@@ -28,7 +28,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let found = match find(&step).await {
         Ok(found) => found,
         Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => {
-            let what = "what was made for this image".to_owned();
+            let what = Orphan::UNSEEN.to_owned();
             let reason = refusal(&refused);
             return Ok(cleaned_up(vec![Orphan { what, reason }]));
         }
