@@ -37,7 +37,8 @@ const MARGIN: Duration = Duration::from_secs(25);
 /// the invocation's, if it is known.
 ///
 /// # Errors
-/// If anything failed; everything else was done all the same.
+/// If anything failed; everything else was done all the same. What is wrong with one image and stays so fails only the
+/// sweep: a tick every minute would say the same.
 pub async fn handle(
     aws: &Aws,
     config: &Config,
@@ -57,7 +58,12 @@ pub async fn handle(
             changed::look(context, &change.image_id, &mut report, &mut failures).await;
         }
         Ok(Tick::Advance) => advance_all(context, history, &mut report, &mut failures).await,
-        Ok(Tick::Sweep) => sweep(context, history, &mut report, &mut failures).await,
+        Ok(Tick::Sweep) => {
+            sweep(context, history, &mut report, &mut failures).await;
+            // What no tick fails for must reach the alarm all the same.
+            advance_all(context, history, &mut report, &mut failures).await;
+            failures.count_lasting();
+        }
         Err(error) => failures.add("the event", &error),
     }
     let Report {

@@ -259,7 +259,9 @@ async fn a_marker_that_holds_anything_else_than_a_draft_of_its_manifest_is_told_
         let content = format!("0a1b 2026-11-21T10:00:00Z 2026-11-21T10:00:00Z\n{content}");
         let stack = with_marker(&content).await;
         let tick = stack.world.invoke("AdvanceTasks", json!({})).await;
-        let error = tick.unwrap_err();
+        assert_eq!(tick.unwrap()["failed"], 1, "{told}");
+        let sweep = stack.world.invoke("AdvanceTasks", json!({"task": "sweep"}));
+        let error = sweep.await.unwrap_err();
         assert!(error.message.contains(told), "{}", error.message);
         assert_eq!(stack.images(), []);
         assert_eq!(stack.open().await, [MARKER]);
