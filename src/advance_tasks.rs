@@ -22,7 +22,7 @@ use crate::aws::{Aws, FILTER_VALUES_MAX};
 use crate::config::Config;
 use crate::events::Tick;
 use crate::image::plan::{self, Next};
-use crate::reconcile::{self, Context, Error, Outcome};
+use crate::reconcile::{self, Context, Error, Outcome, Recovery};
 use crate::status_store::{self, OpenMarker};
 pub use polling_history::PollingHistory;
 use read_ahead::{AT_ONCE, Awaiting, ReadAhead, Room};
@@ -212,10 +212,17 @@ async fn visit(context: Context<'_>, marker: &OpenMarker, mut room: Room) -> Res
     let key = &marker.manifest_key;
     let sized = status_store::load_sized(context.aws, context.config, key).await?;
     let current = sized.as_ref().map(|(loaded, _)| loaded);
-    if Box::pin(reconcile::recover_draft(context, marker, current)).await? {
+    let recovery = Box::pin(reconcile::recover_draft(context, marker, current)).await?;
+    if recovery == Recovery::Written {
         return Box::pin(visit_recovered(context, marker)).await;
     }
     let Some((loaded, size)) = sized else {
+        if recovery == Recovery::Later {
+            return Ok(Visit::Done {
+                advanced: false,
+                finalized: false,
+            });
+        }
         return Box::pin(visit_marker(context, marker)).await;
     };
     let outcome = match plan::next(&loaded.status, context.now) {
