@@ -22,7 +22,7 @@ use crate::aws::{Aws, FILTER_VALUES_MAX};
 use crate::config::Config;
 use crate::events::Tick;
 use crate::image::plan::{self, Next};
-use crate::reconcile::{self, Context, Error, Outcome};
+use crate::reconcile::{self, Context, Error, Outcome, Recovery};
 use crate::status_store::{self, OpenMarker};
 pub use polling_history::PollingHistory;
 use polling_history::Remembered;
@@ -38,7 +38,8 @@ const MARGIN: Duration = Duration::from_secs(25);
 /// the invocation's, if it is known.
 ///
 /// # Errors
-/// If anything failed; everything else was done all the same.
+/// If anything failed; everything else was done all the same. What is wrong with one image and stays so fails only the
+/// sweep: a tick every minute would say the same.
 pub async fn handle(
     aws: &Aws,
     config: &Config,
@@ -58,7 +59,12 @@ pub async fn handle(
             changed::look(context, &change.image_id, &mut report, &mut failures).await;
         }
         Ok(Tick::Advance) => advance_all(context, history, &mut report, &mut failures).await,
-        Ok(Tick::Sweep) => sweep(context, history, &mut report, &mut failures).await,
+        Ok(Tick::Sweep) => {
+            sweep(context, history, &mut report, &mut failures).await;
+            // What no tick fails for must reach the alarm all the same.
+            advance_all(context, history, &mut report, &mut failures).await;
+            failures.count_lasting();
+        }
         Err(error) => failures.add("the event", &error),
     }
     let Report {
@@ -216,10 +222,17 @@ impl<'a> Visitor<'a> {
         }
         let sized = status_store::load_sized(context.aws, context.config, key).await?;
         let current = sized.as_ref().map(|(loaded, _)| loaded);
-        if Box::pin(reconcile::recover_draft(context, marker, current)).await? {
+        let recovery = Box::pin(reconcile::recover_draft(context, marker, current)).await?;
+        if recovery == Recovery::Written {
             return Box::pin(visit_recovered(context, marker)).await;
         }
         let Some((loaded, size)) = sized else {
+            if recovery == Recovery::Later {
+                return Ok(Visit::Done {
+                    advanced: false,
+                    finalized: false,
+                });
+            }
             return Box::pin(visit_marker(context, marker)).await;
         };
         let outcome = match plan::next(&loaded.status, context.now) {

@@ -21,31 +21,43 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 #[derive(Debug, Default)]
 pub struct Failures {
     list: Vec<String>,
+    /// Those that are logged and do not fail the invocation, unless they are to.
+    lasting: Vec<String>,
 }
 
 impl Failures {
     /// Logs a failure with its causes, and adds it.
     pub fn add(&mut self, about: &str, error: &dyn Error) {
-        let text = chain(error);
-        tracing::error!(about, error = text, "failed");
-        self.list.push(format!("{about}: {text}"));
+        self.list.push(logged(about, error));
+    }
+
+    /// The same of what fails again in just the same way until a person does something about it: it fails the invocation
+    /// only if [`Self::count_lasting`] says so.
+    pub fn add_lasting(&mut self, about: &str, error: &dyn Error) {
+        self.lasting.push(logged(about, error));
+    }
+
+    /// Lets what lasts fail the invocation, too.
+    pub fn count_lasting(&mut self) {
+        self.list.append(&mut self.lasting);
     }
 
     /// Adds the failures of another part of the invocation, which are logged already.
     pub fn append(&mut self, other: Self) {
         self.list.extend(other.list);
+        self.lasting.extend(other.lasting);
     }
 
-    /// The number of failures.
+    /// The number of failures that fail the invocation.
     #[must_use]
     pub fn count(&self) -> usize {
         self.list.len()
     }
 
-    /// `value` if nothing failed.
+    /// `value` if nothing failed that fails the invocation.
     ///
     /// # Errors
-    /// All failures.
+    /// All failures that do.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
         if self.list.is_empty() {
             Ok(value)
@@ -53,6 +65,12 @@ impl Failures {
             Err(self)
         }
     }
+}
+
+fn logged(about: &str, error: &dyn Error) -> String {
+    let text = chain(error);
+    tracing::error!(about, error = text, "failed");
+    format!("{about}: {text}")
 }
 
 impl fmt::Display for Failures {

@@ -24,6 +24,19 @@ const OPEN: &str = ".open";
 /// How the keys of due markers end.
 const DUE: &str = ".due";
 
+/// Bytes of the longest key of an object ("Object key naming guidelines", S3 User Guide).
+const KEY_MAX: usize = 1024;
+
+/// Bytes of the longest key of a manifest that can have a status: that of the status is the longest of its own objects.
+pub const MANIFEST_KEY_MAX: usize = KEY_MAX - STATUSES.len() - STATUS.len();
+
+/// Whether a manifest with this key can have a status and markers. S3 refuses every call for one that cannot, so nothing
+/// may be asked for it.
+#[must_use]
+pub const fn can_have_status(manifest_key: &str) -> bool {
+    manifest_key.len() <= MANIFEST_KEY_MAX
+}
+
 /// Where the status of a manifest is kept.
 #[must_use]
 pub fn status_key(manifest_key: &str) -> String {
@@ -78,14 +91,15 @@ pub fn bundle_manifest_key(bundle_prefix: &str) -> String {
 pub fn manifest_of_bundle(object_key: &str) -> Option<&str> {
     // The file's name has no slash; the manifest's key may.
     let (manifest_key, file) = object_key.strip_prefix(BUNDLES)?.rsplit_once('/')?;
-    (!manifest_key.is_empty() && !file.is_empty()).then_some(manifest_key)
+    let is_named = !manifest_key.is_empty() && !file.is_empty();
+    (is_named && can_have_status(manifest_key)).then_some(manifest_key)
 }
 
 /// The manifest whose key stands between a prefix and a suffix.
 fn between<'a>(key: &'a str, prefix: &str, suffix: &str) -> Option<&'a str> {
     key.strip_prefix(prefix)?
         .strip_suffix(suffix)
-        .filter(|key| !key.is_empty())
+        .filter(|key| !key.is_empty() && can_have_status(key))
 }
 
 #[cfg(test)]
@@ -107,6 +121,21 @@ mod tests {
             assert_eq!(manifest_of_due(other), None, "{other}");
         }
         assert_eq!(manifest_of_status("status/.json"), None);
+    }
+
+    #[test]
+    fn no_key_that_s3_would_refuse_is_made_of_a_key_that_is_taken() {
+        let longest = "k".repeat(MANIFEST_KEY_MAX);
+        assert!(can_have_status(&longest));
+        for key in [status_key(&longest), open_key(&longest), due_key(&longest)] {
+            assert!(key.len() <= KEY_MAX, "{key}");
+        }
+        // Operators may write such markers; nobody has a status that they could be about.
+        let longer = format!("{longest}k");
+        assert!(!can_have_status(&longer));
+        assert_eq!(manifest_of_open(&open_key(&longer)), None);
+        assert_eq!(manifest_of_due(&due_key(&longer)), None);
+        assert_eq!(manifest_of_bundle(&format!("bundles/{longer}/x")), None);
     }
 
     #[test]

@@ -36,10 +36,11 @@ pub async fn handle(
         only_messages &= problem.message_id.is_some();
         failed_messages.extend(problem.message_id.clone());
     }
-    let mut reconciled = 0;
+    let (mut reconciled, mut ignored) = (0, triggers.ignored);
     for object in &triggers.objects {
         match reconcile_object(context, object).await {
-            Ok(images) => reconciled += images,
+            Ok(Done::Images(images)) => reconciled += images,
+            Ok(Done::Ignored) => ignored += 1,
             Err(error) => {
                 failures.add(&object.key, &error);
                 only_messages &= !object.message_ids.is_empty();
@@ -49,7 +50,7 @@ pub async fn handle(
     }
     tracing::info!(
         reconciled,
-        ignored = triggers.ignored,
+        ignored,
         failed = failures.count(),
         "reconciled manifests"
     );
@@ -60,31 +61,44 @@ pub async fn handle(
             .collect();
         return Ok(json!({ "batchItemFailures": failed }));
     }
-    failures.or(json!({ "reconciled": reconciled, "ignored": triggers.ignored }))
+    failures.or(json!({ "reconciled": reconciled, "ignored": ignored }))
 }
 
-/// Reconciles the manifest that an object is, or that decides about it. Returns how many that were.
-async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<usize, Error> {
+/// What became of an object.
+enum Done {
+    /// So many images were reconciled.
+    Images(usize),
+    /// Its key is too long for a manifest.
+    Ignored,
+}
+
+/// Reconciles the manifest that an object is, or that decides about it.
+async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<Done, Error> {
     // EventBridge does not say whether its keys are encoded; where both readings name an object, it is the literal one.
     let readings = [Some(&object.key), object.alternative_key.as_ref()];
     let readings = readings.into_iter().flatten();
     if object.bucket == context.config.state_bucket {
         let mut bundles = readings.filter_map(|key| keys::manifest_of_bundle(key));
         return match bundles.next() {
-            Some(manifest_key) => wake(context, manifest_key).await,
-            None => Ok(0),
+            Some(manifest_key) => wake(context, manifest_key).await.map(Done::Images),
+            None => Ok(Done::Images(0)),
         };
     }
     if object.bucket != context.config.bucket {
         tracing::info!(bucket = object.bucket, key = object.key, "not our bucket");
-        return Ok(0);
+        return Ok(Done::Images(0));
     }
+    let mut is_too_long = false;
     for key in readings {
         for manifest_key in responsible(context, key).await? {
+            if !keys::can_have_status(&manifest_key) {
+                is_too_long = true;
+                continue;
+            }
             let outcome = reconcile::reconcile(context, &manifest_key, None).await?;
             if outcome == Outcome::StartedElsewhere {
                 tracing::info!(manifest = manifest_key, "another invocation has started it");
-                return Ok(1);
+                return Ok(Done::Images(1));
             }
             if let Outcome::Status { loaded, advanced } = outcome {
                 let status = &loaded.status;
@@ -94,12 +108,17 @@ async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<us
                     advanced,
                     "reconciled a manifest"
                 );
-                return Ok(1);
+                return Ok(Done::Images(1));
             }
         }
     }
+    if is_too_long {
+        let (key, longest) = (&object.key, keys::MANIFEST_KEY_MAX);
+        tracing::warn!(key, longest, "the key is too long for a manifest; ignored");
+        return Ok(Done::Ignored);
+    }
     tracing::info!(key = object.key, "no manifest there");
-    Ok(0)
+    Ok(Done::Images(0))
 }
 
 /// EC2 has written the manifest of a bundle, which it does last: its image need not wait for the next tick.

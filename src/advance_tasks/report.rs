@@ -40,6 +40,8 @@ pub(super) fn count(report: &mut Report, advanced: bool, finalized: bool) {
     report.finalized += usize::from(finalized);
 }
 
+/// Counts an image that failed, and logs why. One that fails at every tick until a person does something fails no tick:
+/// the sweep tells of it.
 pub(super) fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
     // Left for the next tick; nothing went wrong.
     if matches!(error, Error::Aws(error) if error.is_rate_limited_locally()) {
@@ -47,5 +49,9 @@ pub(super) fn fail(report: &mut Report, failures: &mut Failures, key: &str, erro
         return;
     }
     report.failed += 1;
-    failures.add(key, error);
+    if error.lasts() {
+        failures.add_lasting(key, error);
+    } else {
+        failures.add(key, error);
+    }
 }

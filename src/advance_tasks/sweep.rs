@@ -35,14 +35,14 @@ pub(super) async fn sweep(
     if !listed.is_complete {
         failures.add("the sweep", &TooMany);
     }
-    let keys: BTreeSet<&str> = listed.manifests.iter().map(|it| it.key.as_str()).collect();
+    let uploaded: BTreeSet<&str> = listed.manifests.iter().map(|it| it.key.as_str()).collect();
     let open: BTreeSet<&str> = listed
         .open
         .iter()
         .filter_map(|it| keys::manifest_of_open(&it.key))
         .collect();
     if listed.is_complete {
-        let removed = open.difference(&keys).copied();
+        let removed = open.difference(&uploaded).copied();
         reconcile_removed(context, removed, report, failures).await;
     }
     answer_due(context, &listed.due, report, failures).await;
@@ -52,7 +52,8 @@ pub(super) async fn sweep(
         .filter_map(|object| Some((keys::manifest_of_status(&object.key)?, object)))
         .collect();
     for object in &listed.manifests {
-        let Some(manifest_key) = responsible(&keys, &object.key) else {
+        let manifest_key = responsible(&uploaded, &object.key);
+        let Some(manifest_key) = manifest_key.filter(|key| keys::can_have_status(key)) else {
             continue;
         };
         let status = statuses.get(manifest_key.as_str()).copied();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Aws, AwsError, Remedy};
 use crate::config::{Config, ConfigError};
 use crate::status_store::{Loaded, StoreError};
 
@@ -73,6 +73,25 @@ pub enum Error {
         /// The manifest's key.
         manifest: String,
     },
+}
+
+impl Error {
+    /// Whether the next attempt fails in the same way, and that of no other image: what is kept of this image cannot be
+    /// used, or AWS refuses a call for it.
+    pub(crate) fn lasts(&self) -> bool {
+        match self {
+            Self::Aws(error) | Self::Store(StoreError::Aws(error)) => {
+                error.remedy == Remedy::Never && !error.is_rate_limited_locally()
+            }
+            Self::Store(
+                StoreError::Unreadable { .. }
+                | StoreError::UnusableMarker { .. }
+                | StoreError::TooLarge { .. }
+                | StoreError::Newer { .. },
+            ) => true,
+            Self::Config(_) | Self::Contended { .. } => false,
+        }
+    }
 }
 
 /// What an invocation found or made of an image.

@@ -21,4 +21,4 @@ pub use context::{Context, Error, Outcome};
 pub(crate) use draft::change;
 pub use driver::reconcile;
 pub(crate) use driver::{is_dead, not_observed, poll_task, polled, run_steps};
-pub(crate) use recovery::recover_draft;
+pub(crate) use recovery::{Recovery, recover_draft};

@@ -3,13 +3,28 @@
 
 use crate::aws::Saved;
 use crate::image::apply::recover;
+use crate::image::plan::VISIBILITY_GRACE;
 use crate::status_store::{self, Loaded, OpenMarker};
 
+use super::build;
 use super::context::{Context, Error};
-use super::driver::is_dead;
+use super::driver::{STARTED_GRACE, is_dead};
+use super::spec::is_readable;
 
-/// Writes the status that a dead invocation did not come to write, from the draft in its open marker. Returns whether
-/// there was one: then the image is to be reconciled. `current` is the status that is there.
+/// What an open marker's draft led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recovery {
+    /// There is none that anything follows from.
+    Nothing,
+    /// Nothing shows yet that there ever was such a version.
+    Later,
+    /// Its status is written: the image is to be reconciled.
+    Written,
+}
+
+/// Writes the status that a dead invocation did not come to write, from the draft in its open marker. `current` is the
+/// status that is there. A draft counts only if S3 has the manifest's version, or EC2 shows what was made for it: who
+/// may write a marker could make up an image otherwise.
 ///
 /// The draft may be of another version than what is at the manifest's key now, which waits until this one has ended.
 ///
@@ -19,20 +34,30 @@ pub(crate) async fn recover_draft(
     context: Context<'_>,
     marker: &OpenMarker,
     current: Option<&Loaded>,
-) -> Result<bool, Error> {
+) -> Result<Recovery, Error> {
     let Context {
         aws, config, now, ..
     } = context;
     let known = current.and_then(|current| current.status.open_marker.as_ref());
     if known == Some(&marker.etag) || !is_dead(context, marker) {
-        return Ok(false);
+        return Ok(Recovery::Nothing);
     }
     let Some(draft) = status_store::load_draft(aws, config, marker).await? else {
-        return Ok(false);
+        return Ok(Recovery::Nothing);
     };
+    if !is_readable(context, &draft.manifest).await? && !build::is_made(context, &draft).await? {
+        let is_late = now.duration_since(marker.opened_at) > STARTED_GRACE + VISIBILITY_GRACE;
+        let manifest = &marker.manifest_key;
+        tracing::warn!(manifest, is_late, "a draft of a version that nothing shows");
+        return Ok(if is_late {
+            Recovery::Nothing
+        } else {
+            Recovery::Later
+        });
+    }
     let status = current.map(|current| current.status.clone());
     let Some(mut status) = recover(draft, status, now) else {
-        return Ok(false);
+        return Ok(Recovery::Nothing);
     };
     status.open_marker = Some(marker.etag.clone());
     let etag = current.map(|current| &*current.etag);
@@ -41,5 +66,5 @@ pub(crate) async fn recover_draft(
     let manifest = &marker.manifest_key;
     let is_saved = saved != Saved::Conflict;
     tracing::info!(manifest, is_saved, "recovered a draft");
-    Ok(true)
+    Ok(Recovery::Written)
 }

@@ -84,6 +84,14 @@ impl<'a> ManifestReader<'a> {
     }
 }
 
+/// Whether a manifest version can still be read: S3 has what it says.
+pub(super) async fn is_readable(
+    context: Context<'_>,
+    version: &ManifestVersion,
+) -> Result<bool, Error> {
+    Ok(content(context, version, None).await?.is_some())
+}
+
 /// The content of a manifest version; none if it is gone.
 async fn content(
     context: Context<'_>,

@@ -8,6 +8,7 @@ use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
 use crate::image::status::ManifestVersion;
+use crate::image::words::NoticeKind;
 use crate::keys;
 use crate::limits;
 
@@ -100,7 +101,9 @@ pub async fn load_draft(
         return Err(unusable(format!("it has {} bytes", object.info.size)));
     };
     let end = content.iter().position(|byte| *byte == b'\n');
-    let draft = end.map_or(&[][..], |end| &content[end + 1..]);
+    let (first, draft) = end.map_or((&content[..], &[][..]), |end| {
+        (&content[..end], &content[end + 1..])
+    });
     if draft.is_empty() {
         return Ok(None);
     }
@@ -109,15 +112,57 @@ pub async fn load_draft(
         Err(StoreError::Unreadable { reason, .. }) => return Err(unusable(reason)),
         draft => draft?,
     };
-    let build = &draft.build;
-    let is_draft = !draft.state.is_final()
-        && build.step.creates()
-        && build.tasks.is_empty()
-        && draft.regions.is_empty();
-    if !is_draft {
-        return Err(unusable(format!("it holds {}", draft.place())));
+    match no_draft(&draft, &String::from_utf8_lossy(first)) {
+        Some(reason) => Err(unusable(reason)),
+        None => Ok(Some(draft)),
     }
-    Ok(Some(draft))
+}
+
+/// Why this is not what [`mark_open_with_draft`] writes below this first line: a first attempt, of which nothing was made,
+/// told or asked for. Who may write a marker could have anything taken for a status otherwise.
+fn no_draft(draft: &Status, first_line: &str) -> Option<String> {
+    let version = &draft.manifest;
+    let its_line = format!("{} {} ", version.sha256, version.uploaded_at);
+    let build = &draft.build;
+    let is_told = draft.notices.iter().any(|notice| {
+        notice.kind != NoticeKind::Started
+            || notice.attempts > 0
+            || notice.claimed_at.is_some()
+            || notice.sent_at.is_some()
+    });
+    let asked = draft.store.as_ref().and_then(|store| store.asked_at);
+    let wrong = [
+        (
+            "another version in its first line",
+            !first_line.starts_with(&its_line),
+        ),
+        (
+            "an earlier attempt",
+            build.attempt > 0 || !draft.previous.is_empty(),
+        ),
+        (
+            "something that was made",
+            !build.tasks.is_empty() || !draft.regions.is_empty() || asked.is_some(),
+        ),
+        (
+            "something that was cleaned up",
+            !build.deleted.is_empty() || !build.orphans.is_empty(),
+        ),
+        (
+            "an end",
+            build.failure.is_some() || build.ending.is_some() || !draft.problems.is_empty(),
+        ),
+        ("a request", draft.cancel.is_some() || draft.retry.is_some()),
+        (
+            "something that was told",
+            is_told || draft.notices.len() > 1,
+        ),
+    ];
+    if draft.state.is_final() || !build.step.creates() {
+        return Some(format!("it holds {}", draft.place()));
+    }
+    let found = wrong.into_iter().find(|(_, is_wrong)| *is_wrong);
+    found.map(|(what, _)| format!("its draft has {what}"))
 }
 
 /// Deletes the open marker of a finalized image if it still has this `ETag`, and says whether it is gone: another version

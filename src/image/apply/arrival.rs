@@ -41,6 +41,7 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
 /// then nothing is to be taken over, or not yet.
 #[must_use]
 pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Option<Status> {
+    let mut notices = Vec::new();
     if let Some(current) = current {
         let (known, started) = (&current.build, &draft.build);
         let is_same_version = known.digest == started.digest;
@@ -51,13 +52,13 @@ pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Op
             return None;
         }
         draft.previous = current.previous_for_next();
-        let unsent = std::mem::replace(&mut draft.notices, current.notices);
+        notices = current.notices;
         draft.history.splice(..0, current.history);
         draft.conditions = current.conditions;
-        // Written anew: each is counted, and says which one it is.
-        for notice in unsent {
-            record_notice(&mut draft, notice.kind, now);
-        }
+    }
+    // Written anew: each is counted, and tells what this status says.
+    for notice in std::mem::replace(&mut draft.notices, notices) {
+        record_notice(&mut draft, notice.kind, now);
     }
     note(
         &mut draft,

@@ -6,6 +6,7 @@ use crate::image::ownership::{self, TAG_VALUE_MAX};
 use crate::image::status::Status;
 use crate::limits::MANIFEST_BYTES;
 use crate::manifest::Problem;
+use crate::manifest::text;
 use crate::reconcile::spec::ManifestRead;
 use crate::reconcile::step_context::StepContext;
 
@@ -29,9 +30,18 @@ pub(super) fn run(step: StepContext<'_>) -> StepOutcome {
 
 /// The ownership tag has to hold the manifest's address: without it nobody could tell whose the AMI is.
 fn tag_problem(status: &Status) -> Option<Problem> {
-    if status.manifest.key.contains(char::is_control) {
-        let problem =
-            Problem::new("the manifest's key has a control character, which a tag cannot have");
+    if let Some(c) = status.manifest.key.chars().find(|c| !is_taken(*c)) {
+        let (what, code) = (
+            if c.is_control() {
+                "control"
+            } else {
+                "invisible"
+            },
+            u32::from(c),
+        );
+        let problem = Problem::new(format!(
+            "the manifest's key has the {what} character U+{code:04X}, which a tag cannot have"
+        ));
         return Some(problem.with_hint("name it with letters, digits and usual punctuation"));
     }
     let longest = ownership::creation_tags(status)
@@ -48,6 +58,13 @@ fn tag_problem(status: &Status) -> Option<Problem> {
         ))
         .with_rule("EC2 User Guide, \"Tag restrictions\"")
     })
+}
+
+/// Whether a character of a key may be in a tag, and in a filter for it. EC2 refuses whatever XML cannot hold (XML 1.0,
+/// "Characters": no control characters, no U+FFFE and U+FFFF), so that not even a look for the tag would be answered.
+/// What nobody sees is refused as well: two keys that look the same are not.
+fn is_taken(c: char) -> bool {
+    text::is_printable(c) && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
 /// A manifest, or a bundle's, that is too large to be read.

@@ -18,13 +18,31 @@ pub(crate) use check_bundle::image_manifest_beside;
 pub(super) use check_bundle::is_replaced as bundle_is_replaced;
 
 use super::context::{Context, Error};
+use super::lookup;
 use super::spec::ManifestRead;
 use super::step_context::StepContext;
 use crate::aws::Reservation;
 use crate::image::outcome::StepOutcome;
+use crate::image::ownership::Lookup;
 use crate::image::plan::Next;
 use crate::image::status::Status;
 use crate::image::words::{Step, WaitReason};
+
+/// Whether EC2 shows something that was made for this status by the step it is in.
+pub(super) async fn is_made(context: Context<'_>, status: &Status) -> Result<bool, Error> {
+    let step = StepContext {
+        context,
+        status,
+        manifest: &ManifestRead::Unread,
+        is_first: false,
+        claimed: false,
+        observed: None,
+        reserved: None,
+    };
+    let has_task =
+        status.build.step == Step::StartTask && Box::pin(start_task::adopt(&step)).await?.is_some();
+    Ok(has_task || lookup::by_tag(context, status).await? != Lookup::Absent)
+}
 
 /// Whether what is next reads the manifest.
 pub(super) fn reads_manifest(next: Next) -> bool {

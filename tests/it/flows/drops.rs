@@ -118,6 +118,65 @@ async fn a_key_that_no_tag_can_hold_is_rejected_and_stops_nothing_else() {
     );
 }
 
+/// EC2 refuses a filter with a character that XML does not have, and so the look for the tag: nothing would ever answer.
+#[tokio::test(start_paused = true)]
+async fn a_key_with_a_character_that_ec2_refuses_or_nobody_sees_is_rejected_before_ec2_is_asked() {
+    for c in [
+        '\u{fffe}', '\u{ffff}', '\u{7f}', '\u{85}', '\u{200b}', '\u{202e}', '\u{feff}',
+    ] {
+        let stack = TestStack::new().await;
+        let key = format!("we{c}b.image.yaml");
+        stack.drop_and_rest(&key, stack.manifest("web")).await;
+        assert_eq!(stack.status(&key).await["state"], "rejected", "{c:?}");
+        let mail = stack.only_mail();
+        let named = format!("character U+{:04X}", u32::from(c));
+        assert!(mail.text.contains(&named), "{c:?}: {}", mail.text);
+        for action in ["DescribeImages", "RegisterImage"] {
+            assert_eq!(stack.count(action), 0, "{c:?} {action}");
+        }
+        assert!(stack.world.dead_letters().is_empty(), "{c:?}");
+    }
+}
+
+/// S3 refuses the key of its status: such a manifest is ignored, and neither its event nor a sweep fails.
+#[tokio::test(start_paused = true)]
+async fn a_key_too_long_for_a_status_is_ignored_and_fails_nothing() {
+    for ending in [".image.yaml", ".manifest.xml"] {
+        for length in [1013, 1014, 1016, 1024] {
+            let stack = TestStack::new().await;
+            let folders = format!("{}/", "d".repeat(200)).repeat(4);
+            let name = "k".repeat(length - folders.len() - ending.len());
+            let key = format!("{folders}{name}{ending}");
+            assert_eq!(key.len(), length);
+            stack.drop_file(&key, stack.manifest("web")).await;
+            let event = stack.object_created(&key);
+            let done = stack.world.invoke("RegisterImage", event).await.unwrap();
+            assert_eq!(
+                (&done["ignored"], &done["reconciled"]),
+                (&json!(1), &json!(0))
+            );
+            for _ in 0..32 {
+                stack.minute().await;
+            }
+            assert!(stack.world.dead_letters().is_empty(), "{length} {ending}");
+            assert_eq!(stack.state_keys("").await, Vec::<String>::new());
+            assert_eq!(stack.images(), []);
+        }
+    }
+}
+
+/// One byte less has a status: that the address does not fit into a tag is told.
+#[tokio::test(start_paused = true)]
+async fn the_longest_key_that_has_a_status_is_told_that_it_is_too_long_for_a_tag() {
+    let stack = TestStack::new().await;
+    let folders = format!("{}/", "d".repeat(200)).repeat(4);
+    let name = "k".repeat(amiwright::keys::MANIFEST_KEY_MAX - folders.len() - ".image.yaml".len());
+    let key = format!("{folders}{name}.image.yaml");
+    stack.drop_and_rest(&key, stack.manifest("web")).await;
+    assert_eq!(stack.status(&key).await["state"], "rejected");
+    assert!(stack.only_mail().text.contains("shorter key"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wrong_manifest_is_rejected_with_all_its_problems() {
     let stack = TestStack::new().await;

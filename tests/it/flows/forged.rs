@@ -3,7 +3,9 @@
 
 mod fields;
 
-use crate::support::{DISK, REGION, TestStack, minutes, vmdk};
+use std::time::Duration;
+
+use crate::support::{DISK, Mail, REGION, TestStack, minutes, vmdk};
 use amiwright::keys;
 use localaws::ec2::{SeedImage, SeedSnapshot};
 use serde_json::{Value, json};
@@ -236,4 +238,73 @@ async fn what_the_manifest_does_not_ask_for_is_not_asked_of_ec2() {
     }
     assert_eq!(stack.count("CreateStoreImageTask"), stored);
     assert_eq!(stack.count("RegisterImage"), registered);
+}
+
+/// A look-up that EC2 always refuses: no manifest's key has such a character, but a status can name one.
+#[tokio::test(start_paused = true)]
+async fn an_image_whose_look_up_ec2_refuses_fails_the_sweep_and_no_tick() {
+    let stack = TestStack::new().await;
+    let key = "evil\u{ffff}.image.yaml";
+    let at = "2026-11-21T10:00:00Z";
+    let status = json!({
+        "schema": 2,
+        "manifest": {"bucket": stack.bucket, "key": key, "etag": "\"0123\"", "sha256": "00ff", "uploadedAt": at},
+        "state": "working",
+        "build": {
+            "digest": "00ff", "source": "image", "name": "evil", "step": "start-task", "stepSince": at, "startedAt": at,
+        },
+    });
+    forge(&stack, key, &status).await;
+    stack
+        .drop_file("web.image.yaml", stack.manifest("web"))
+        .await;
+    for _ in 0..3 {
+        stack.minute().await;
+    }
+    assert_eq!(stack.only_image().state.to_string(), "available");
+    let tick = stack.world.invoke("AdvanceTasks", json!({})).await;
+    assert_eq!(tick.unwrap()["failed"], 1);
+    let sweep = stack.world.invoke("AdvanceTasks", json!({"task": "sweep"}));
+    let error = sweep.await.unwrap_err();
+    assert!(
+        error.message.contains("InvalidCharacter"),
+        "{}",
+        error.message
+    );
+    stack.world.run_for(Duration::from_secs(40 * 60)).await;
+    stack.world.settle().await;
+    let mails = stack.mails();
+    let is_told = |mail: &Mail| mail.subject.starts_with("AMI still waiting");
+    assert!(mails.iter().any(is_told), "{mails:#?}");
+    let letters = stack.world.dead_letters();
+    assert!((1..=4).contains(&letters.len()), "{letters:#?}");
+}
+
+/// What cannot be read stays so until a person does something: the others go on, and the alarm rings every 15 minutes.
+#[tokio::test(start_paused = true)]
+async fn a_status_that_cannot_be_read_fails_the_sweep_and_no_tick() {
+    for content in ["{ not json", "{\"schema\": 99}", "{\"schema\": 2}"] {
+        let stack = TestStack::new().await;
+        let key = "evil.image.yaml";
+        let s3 = stack.world.s3();
+        for (key, content) in [
+            (keys::status_key(key), content),
+            (keys::open_key(key), "forged\n"),
+        ] {
+            let put = s3.put(&stack.state_bucket, &key, content.as_bytes().to_vec());
+            put.await.unwrap();
+        }
+        stack
+            .drop_file("web.image.yaml", stack.manifest("web"))
+            .await;
+        for _ in 0..5 {
+            stack.minute().await;
+        }
+        assert_eq!(stack.only_image().state.to_string(), "available");
+        let tick = stack.world.invoke("AdvanceTasks", json!({})).await;
+        assert_eq!(tick.unwrap()["failed"], 1, "{content}");
+        let sweep = stack.world.invoke("AdvanceTasks", json!({"task": "sweep"}));
+        let error = sweep.await.unwrap_err();
+        assert!(error.message.contains("status/evil"), "{}", error.message);
+    }
 }

@@ -259,7 +259,9 @@ async fn a_marker_that_holds_anything_else_than_a_draft_of_its_manifest_is_told_
         let content = format!("0a1b 2026-11-21T10:00:00Z 2026-11-21T10:00:00Z\n{content}");
         let stack = with_marker(&content).await;
         let tick = stack.world.invoke("AdvanceTasks", json!({})).await;
-        let error = tick.unwrap_err();
+        assert_eq!(tick.unwrap()["failed"], 1, "{told}");
+        let sweep = stack.world.invoke("AdvanceTasks", json!({"task": "sweep"}));
+        let error = sweep.await.unwrap_err();
         assert!(error.message.contains(told), "{}", error.message);
         assert_eq!(stack.images(), []);
         assert_eq!(stack.open().await, [MARKER]);
@@ -313,4 +315,91 @@ async fn a_start_whose_status_was_written_meanwhile_is_decided_again_at_once() {
         BTreeSet::from([stack.only_image().id]),
         "{status:#}"
     );
+}
+
+/// The marker of a start from a snapshot that died, with its draft.
+async fn drafted() -> (String, Value) {
+    let stack = TestStack::new().await;
+    let crash = Fault::CrashBefore;
+    stack.world.faults().on("ec2", "RegisterImage", 1, crash);
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    stack.world.run_for(Duration::from_secs(5)).await;
+    let marker = stack.world.s3().get(&stack.state_bucket, MARKER).await;
+    let marker = String::from_utf8(marker.unwrap().unwrap().to_vec()).unwrap();
+    let (first, draft) = marker.split_once('\n').unwrap();
+    (first.to_owned(), serde_json::from_str(draft).unwrap())
+}
+
+/// Whoever may write a marker has a status made of it, and what it tells sent.
+#[tokio::test(start_paused = true)]
+async fn a_draft_that_says_more_than_any_that_is_written_is_told_and_left_alone() {
+    let (first, draft) = drafted().await;
+    let at = "2026-11-21T10:00:00Z";
+    let notice = json!([{"seq": 1, "kind": "failed", "at": at}]);
+    let sent = json!([{"seq": 1, "kind": "started", "at": at, "attempts": 1, "claimedAt": at, "sentAt": at}]);
+    let failure = json!({"kind": "manifest-gone", "doing": "x", "message": "y"});
+    let previous = json!([{"regions": {}}]);
+    let cases = [
+        ("/notices", notice, "told"),
+        ("/notices", sent, "told"),
+        ("/previous", previous, "attempt"),
+        ("/build/attempt", json!(1), "attempt"),
+        ("/build/failure", failure, "end"),
+        ("/build/ending", json!("failed"), "end"),
+        (
+            "/build/deleted",
+            json!(["snap-0123456789abcdef0"]),
+            "cleaned up",
+        ),
+        (
+            "/build/orphans",
+            json!([{"what": "ami-0123456789abcdef0", "reason": "unproven"}]),
+            "cleaned up",
+        ),
+        (
+            "/cancel",
+            json!({"askedAt": at, "by": "command", "uploadedAt": at}),
+            "request",
+        ),
+        ("/manifest/sha256", json!("00ff"), "first line"),
+        (
+            "/manifest/uploadedAt",
+            json!("2026-11-20T10:00:00Z"),
+            "first line",
+        ),
+    ];
+    for (field, value, told) in cases {
+        let mut forged = draft.clone();
+        let (parent, name) = field.rsplit_once('/').unwrap();
+        forged.pointer_mut(parent).unwrap()[name] = value;
+        let stack = with_marker(&format!("{first}\n{forged}")).await;
+        let sweep = stack.world.invoke("AdvanceTasks", json!({"task": "sweep"}));
+        let error = sweep.await.unwrap_err();
+        let is_told = error.message.contains("its draft has") && error.message.contains(told);
+        assert!(is_told, "{field}: {}", error.message);
+        assert_eq!(stack.mails().len(), 0, "{field}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draft_of_a_manifest_that_never_was_makes_no_status_and_its_marker_goes() {
+    let (first, draft) = drafted().await;
+    for (step, source) in [
+        ("register-image", "snapshot"),
+        ("start-task", "disk"),
+        ("start-task", "vm"),
+        ("start-task", "instance"),
+        ("start-task", "image"),
+    ] {
+        let stack = TestStack::new().await;
+        let mut forged = draft.clone();
+        forged["build"]["step"] = json!(step);
+        forged["build"]["source"] = json!(source);
+        forged["notices"] = json!([{"seq": 1, "kind": "started", "at": "2026-11-21T10:00:00Z"}]);
+        stack.write_state(MARKER, format!("{first}\n{forged}"));
+        stack.rest().await;
+        assert_eq!(stack.state_keys("").await, Vec::<String>::new(), "{source}");
+        assert_eq!(stack.mails().len(), 0, "{source}");
+        assert!(stack.world.dead_letters().is_empty(), "{source}");
+    }
 }
