@@ -5,7 +5,9 @@ use std::ops::AddAssign;
 use serde::Serialize;
 
 use crate::Failures;
+use crate::failures::chain;
 use crate::reconcile::Error;
+use crate::status_store::StoreError;
 
 /// What one invocation found and did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -47,5 +49,10 @@ pub(super) fn fail(report: &mut Report, failures: &mut Failures, key: &str, erro
         return;
     }
     report.failed += 1;
+    // Who may write markers can write any, and it stays until somebody deletes it: nothing to fail every tick for.
+    if matches!(error, Error::Store(StoreError::UnusableMarker { .. })) {
+        tracing::error!(about = key, error = chain(error), "left alone");
+        return;
+    }
     failures.add(key, error);
 }
