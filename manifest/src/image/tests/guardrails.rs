@@ -527,3 +527,15 @@ fn empty_values_close_everything() {
     }
     assert_eq!(guardrails, Guardrails::default());
 }
+
+/// One cause is one problem.
+#[test]
+fn what_is_not_built_is_not_held_against_the_guardrails_too() {
+    let text = with("access: {public: true}\nonDelete: deregister\nstore: {bucket: archive}");
+    let found = parse_within("a.image.yaml", text.as_bytes(), now(), &stack(&CLOSED)).unwrap_err();
+    let paths: Vec<&str> = found.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(paths, ["access", "onDelete", "store.bucket"]);
+    assert!(found[0].message.starts_with("not built yet"), "{found:#?}");
+    // Each is a problem of its own once it is built.
+    assert_eq!(problems(&text, &CLOSED).len(), 3);
+}
