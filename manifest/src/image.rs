@@ -49,10 +49,10 @@ fn check(
     if let Some(manifest) = &mut manifest {
         manifest.named_sources = guardrails::named_sources(manifest, &findings);
         rules::check(manifest, now, &mut findings);
-        guardrails::check(manifest, guardrails, &mut findings);
         if built_only {
             not_built::check(&mut findings);
         }
+        guardrails::check(manifest, guardrails, &mut findings);
     }
     problems.append(&mut findings.into_problems());
     problems.sort_by_key(|problem| (problem.line, problem.column));

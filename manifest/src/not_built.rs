@@ -17,12 +17,14 @@ const FIELDS: [&str; 8] = [
     "onDelete",
 ];
 
-/// Reports every field that is given and not built.
+/// Reports every field that is given and not built. Nothing more is reported about these: who leaves one out need not know
+/// that the stack would not allow it, either.
 pub(super) fn check(findings: &mut Findings) {
     for field in FIELDS {
         if findings.has(&at![field]) {
             let finding = not_built(at![field], &format!("`{field}`"));
             findings.add(finding.hint("leave it out"));
+            findings.doubt(at![field]);
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[arg(long)]
     template: Option<PathBuf>,
     /// A parameter of the stack, checked as CloudFormation checks it; may be repeated. Emails are only written to DIR/mail
-    /// [default: NotificationEmail=you@example.com, BundleKeyParameter=/amiwright/bundle-key, and the template's own]
+    /// [default: NotificationEmail=you@example.com, with `--era classic` BundleKeyParameter=/amiwright/bundle-key, and the template's own]
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
     /// Region of the stack

@@ -36,10 +36,14 @@ pub(super) const INSTANCE: &str = "i-0123456789abcdef0";
 pub(super) const BUNDLE_KEY: &str = "/amiwright/bundle-key";
 
 /// Parameters of the stack unless others are given, as far as its template has them.
-const PARAMETERS: [(&str, &str); 2] = [
-    ("NotificationEmail", "you@example.com"),
-    ("BundleKeyParameter", BUNDLE_KEY),
-];
+fn default_parameters(era: Era) -> Vec<(&'static str, &'static str)> {
+    let mut parameters = vec![("NotificationEmail", "you@example.com")];
+    if era == Era::Classic {
+        // Nothing else bundles instances.
+        parameters.push(("BundleKeyParameter", BUNDLE_KEY));
+    }
+    parameters
+}
 
 /// That key: the example of the AWS documentation, which is not valid anywhere.
 const EXAMPLE_KEY: (&str, &str) = (
@@ -94,7 +98,7 @@ impl LocalStack {
         let known = localaws::template::parameter_names(setup.template)
             .map_err(|error| cannot_start(error.into()))?;
         let mut builder = World::builder();
-        for (name, value) in PARAMETERS {
+        for (name, value) in default_parameters(setup.era) {
             if known.iter().any(|known| known == name) {
                 builder = builder.parameter(name, value);
             }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 
 use super::request;
-use super::target::cannot_write;
+use super::target::cannot_find_manifest;
 use crate::cli::error::Error;
 use crate::image::Status;
 use crate::image::apply::{NotRetryable, request_retry};
@@ -31,7 +31,7 @@ pub(super) async fn run(
 pub async fn retry(context: Context<'_>, key: &str) -> Result<String, Error> {
     let change = |status: &mut Status| request_retry(status, context.now);
     let manifest = context.aws.head_object(&context.config.bucket, key).await;
-    let manifest = manifest.map_err(|error| cannot_write(context.config, &error))?;
+    let manifest = manifest.map_err(|error| cannot_find_manifest(context.config, &error))?;
     let is_gone = manifest.is_none();
     let change = |status: &mut Status| match change(status) {
         Ok(_) if is_gone => Err(Refusal::ManifestGone),

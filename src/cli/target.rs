@@ -14,6 +14,9 @@ use crate::status_store::{self, Loaded, StoreError};
 /// Least similarity (Jaro-Winkler, 0 to 1) of a key that is suggested for one that does not exist.
 const SIMILARITY_MIN: f64 = 0.8;
 
+/// The output of the stack that names its state bucket.
+const STATE_BUCKET: &str = "StateBucketName";
+
 /// The stack that a command works with.
 #[derive(Debug, clap::Args)]
 pub(super) struct Target {
@@ -187,7 +190,7 @@ pub(super) fn cannot_read(config: &Config, error: &AwsError) -> Error {
     let permissions = format!(
         "allow s3:ListBucket on {bucket}, and s3:GetObject on {bucket}/{statuses}*, as the stack's output UploaderPolicyArn does"
     );
-    with_hint(config, error, permissions)
+    with_hint(config, (bucket, STATE_BUCKET), error, permissions)
 }
 
 /// The error for a status that cannot be written, with a hint for the usual causes.
@@ -196,15 +199,28 @@ pub(super) fn cannot_write(config: &Config, error: &AwsError) -> Error {
     let permissions = format!(
         "allow s3:GetObject and s3:PutObject on {bucket}/{statuses}* and {bucket}/{open}*, as the stack's output OperatorPolicyArn does"
     );
-    with_hint(config, error, permissions)
+    with_hint(config, (bucket, STATE_BUCKET), error, permissions)
 }
 
-fn with_hint(config: &Config, error: &AwsError, permissions: String) -> Error {
-    let (bucket, region) = (&config.state_bucket, &config.region);
+/// The error for a manifest that cannot be looked at, with a hint for the usual causes.
+pub(super) fn cannot_find_manifest(config: &Config, error: &AwsError) -> Error {
+    let bucket = &config.bucket;
+    let permissions = format!(
+        "allow s3:ListBucket and s3:GetObject on the manifest bucket {bucket}, as the stack's output OperatorPolicyArn does"
+    );
+    with_hint(config, (bucket, "BucketName"), error, permissions)
+}
+
+/// `bucket` is what was asked for, and the output of the stack that names it.
+fn with_hint(
+    config: &Config,
+    (bucket, output): (&str, &str),
+    error: &AwsError,
+    permissions: String,
+) -> Error {
+    let region = &config.region;
     let hint = match error.code.as_deref() {
-        Some("NoSuchBucket") => format!(
-            "bucket {bucket} does not exist; the name is the output StateBucketName of the stack"
-        ),
+        Some("NoSuchBucket") => format!("bucket {bucket} does not exist; the name is the output {output} of the stack"),
         Some("AccessDenied" | "AllAccessDisabled" | "Forbidden") => permissions,
         Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
             "the credentials are invalid or expired: renew them".to_owned()
@@ -219,6 +235,8 @@ fn with_hint(config: &Config, error: &AwsError, permissions: String) -> Error {
              (for SSO: eval \"$(aws configure export-credentials --format env)\")"
                 .to_owned()
         }
+        // An answer to a HEAD request has no code.
+        None if error.has_status(403) => permissions,
         None => "check the network and, if set, AWS_ENDPOINT_URL (for `amiwright local`: is it running?)"
             .to_owned(),
         Some(_) => return Error::new(plain(&error.to_string())),

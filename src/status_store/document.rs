@@ -30,7 +30,7 @@ pub enum StoreError {
     /// What an open marker holds cannot be worked with.
     #[error(
         "{} is not an open marker of its manifest ({reason}): \
-         check whether an AMI was registered for the manifest, then delete the marker to start again",
+         check whether an AMI was registered for the manifest; then the stack's owner deletes the marker, and it starts again",
         s3_uri(.bucket, .key)
     )]
     UnusableMarker {

@@ -125,6 +125,11 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
             "to have EC2 bundle the instance again, run: {}",
             retry(status)
         ),
+        FailureKind::ManifestNotAllowed => and_again(
+            status,
+            "the stack was changed while the image was made: have the stack's owner open what the reason names, or leave it \
+             out of the manifest",
+        ),
         FailureKind::SourceUnreadable { why } => for_unreadable(status, *why),
         FailureKind::RequestRefused { .. } if failure.code.as_deref() == Some("InvalidAMIName.Duplicate") => {
             "the name is in use by an AMI that this account cannot see: choose another name and upload the manifest again"
@@ -213,6 +218,7 @@ fn advice(failure: &Failure) -> &'static str {
         FailureKind::ImageFailed { .. }
         | FailureKind::ManifestGone
         | FailureKind::BundleInvalid
+        | FailureKind::ManifestNotAllowed
         | FailureKind::SourceUnreadable { .. }
         | FailureKind::NameTaken { .. }
         | FailureKind::RequestRefused { .. }

@@ -64,6 +64,13 @@ pub fn bundle_invalid(task: &Task, message: String) -> Failure {
     Failure::new(FailureKind::BundleInvalid, doing, message)
 }
 
+/// The manifest no longer passes the checks that it has passed before the first task: the stack allows less.
+#[must_use]
+pub fn manifest_not_allowed(message: String) -> Failure {
+    let doing = "checking the manifest again";
+    Failure::new(FailureKind::ManifestNotAllowed, doing, message)
+}
+
 /// A task failed.
 #[must_use]
 pub fn task_failed(task: &Task) -> Failure {

@@ -3,10 +3,11 @@
 use super::failures;
 use super::quoting::on_one_line;
 use crate::image::status::{Failure, Status};
-use crate::image::words::counted;
+use crate::image::task::TaskKind;
+use crate::image::words::{Step, counted};
 use crate::manifest::Problem;
 
-/// Problems that the failure of a bundle that EC2 made names: it is repeated in the history and in conditions.
+/// Problems that the failure of an image whose making has begun names: it is repeated in the history and in conditions.
 const PROBLEMS_SHOWN: usize = 10;
 
 /// `2 problems in the manifest`.
@@ -15,17 +16,34 @@ pub fn summary(count: usize) -> String {
     format!("{} in the manifest", counted(count, "problem"))
 }
 
-/// The failure of an image whose bundle a task has made, if one has: then they are not the uploader's problems.
+/// The failure of an image for which a task was started, if one was: of a bundle that EC2 made they are not the uploader's
+/// problems; any other manifest had passed the checks before, and what the stack allows has changed since.
 #[must_use]
 pub fn of_task(status: &Status, problems: &[Problem]) -> Option<Failure> {
     let task = status.build.tasks.last()?;
+    if task.kind != TaskKind::BundleInstance || status.build.step != Step::CheckBundle {
+        return Some(not_allowed(problems));
+    }
+    // The hints are for who writes manifests.
+    let message = listed(problems, |it| it.message.clone());
+    Some(failures::bundle_invalid(task, message))
+}
+
+/// The failure of a manifest that had passed the checks before its making began: the stack allows less since. What would
+/// help is in the problems' hints, such as the parameter of the stack.
+#[must_use]
+pub fn not_allowed(problems: &[Problem]) -> Failure {
+    failures::manifest_not_allowed(listed(problems, Problem::to_string))
+}
+
+fn listed(problems: &[Problem], line: impl Fn(&Problem) -> String) -> String {
     let shown = problems.iter().take(PROBLEMS_SHOWN);
-    let mut messages: Vec<String> = shown.map(|it| on_one_line(&it.message)).collect();
+    let mut messages: Vec<String> = shown.map(|it| on_one_line(&line(it))).collect();
     let surplus = problems.len().saturating_sub(PROBLEMS_SHOWN);
     if surplus > 0 {
         messages.push(format!("and {}", counted(surplus, "more problem")));
     }
-    Some(failures::bundle_invalid(task, messages.join("; ")))
+    messages.join("; ")
 }
 
 /// The parts cannot be the ones of the bundle's manifest.

@@ -84,6 +84,7 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         FailureKind::RequestRefused { action: name } => action("build.failure.action", name),
         FailureKind::ManifestGone
         | FailureKind::BundleInvalid
+        | FailureKind::ManifestNotAllowed
         | FailureKind::SourceUnreadable { .. }
         | FailureKind::BundleKeyUnusable
         | FailureKind::TaskFailed

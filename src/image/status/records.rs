@@ -266,6 +266,7 @@ impl Failure {
             | FailureKind::Other => self.code.is_some() || self.request_id.is_some(),
             FailureKind::ManifestGone
             | FailureKind::BundleInvalid
+            | FailureKind::ManifestNotAllowed
             | FailureKind::NameTaken { .. }
             | FailureKind::SeveralImages { .. }
             | FailureKind::TaskMadeNothing

@@ -165,6 +165,7 @@ fn every_kind_of_failure_has_its_advice() {
     let mut kinds = vec![
         FailureKind::ManifestGone,
         FailureKind::BundleInvalid,
+        FailureKind::ManifestNotAllowed,
         FailureKind::NameTaken {
             image: ami(),
             earlier_version: false,

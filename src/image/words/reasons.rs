@@ -161,6 +161,8 @@ pub enum FailureKind {
     ManifestGone,
     /// What a task made did not pass the checks.
     BundleInvalid,
+    /// The manifest no longer passes the checks: what the stack allows was changed while a task ran.
+    ManifestNotAllowed,
     /// The source cannot be read.
     SourceUnreadable {
         /// Why.
@@ -232,6 +234,7 @@ impl FailureKind {
             Self::TaskLost | Self::ImageLost { .. } => TerminalReason::Lost,
             Self::ManifestGone
             | Self::BundleInvalid
+            | Self::ManifestNotAllowed
             | Self::SourceUnreadable { .. }
             | Self::NameTaken { .. }
             | Self::SeveralImages { .. }

@@ -23,7 +23,13 @@ const HEADS_AT_ONCE: usize = 16;
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let spec = match step.manifest {
         ManifestRead::Spec(spec) => spec,
-        ManifestRead::Invalid(problems) => return Ok(StepOutcome::Reject(problems.clone())),
+        ManifestRead::Invalid(problems) => {
+            return Ok(match step.status.build.tasks.is_empty() {
+                true => StepOutcome::Reject(problems.clone()),
+                // The bundle that EC2 made may well be good.
+                false => StepOutcome::Fail(problems::not_allowed(problems)),
+            });
+        }
         ManifestRead::Gone | ManifestRead::Unread => {
             return Ok(StepOutcome::Fail(failures::manifest_gone()));
         }

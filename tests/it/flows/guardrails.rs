@@ -1,7 +1,7 @@
 //! Manifests that ask for what the stack's owner has not opened, and the same once that is opened.
 
 use crate::support::{Mail, REGION, TestStack, vmdk};
-use localaws::ec2::{SeedImage, SeedSnapshot};
+use localaws::ec2::{SeedImage, SeedSnapshot, TaskKind};
 
 const KEY: &str = "golden/web.image.yaml";
 /// The account that shares something with the stack's.
@@ -59,7 +59,11 @@ async fn what_reaches_beyond_the_account_is_closed_until_it_is_opened() {
         let mail = rejected(&stack, &(stack.manifest("web") + field + "\n")).await;
         let lines: Vec<&str> = mail.text.lines().collect();
         let text = lines.join(" ");
-        assert!(text.contains(parameter) && text.contains(adds), "{text}");
+        // What is not built is told as that alone: the guardrails of these fields are tested in `amiwright-manifest`.
+        let is_built = field.starts_with("store");
+        let told = text.contains(parameter) && text.contains(adds);
+        assert_eq!(told, is_built, "{text}");
+        assert_eq!(text.contains("not built yet"), !is_built, "{text}");
         // At its line.
         assert!(text.contains("4:"), "{text}");
         assert_eq!(stack.mails().len(), number + 1);
@@ -261,4 +265,81 @@ async fn what_was_closed_meanwhile_is_not_done() {
     let mail = stack.mails().pop().unwrap();
     let text = mail.text.replace('\n', " ");
     assert!(text.contains("adds arn:aws:s3:::local-bucket to"), "{text}");
+}
+
+/// What is closed while EC2 imports a disk: nothing is registered, what was imported is deleted, and the email says what
+/// the stack's owner would have to open.
+#[tokio::test(start_paused = true)]
+async fn what_is_closed_during_an_import_is_named_in_the_email() {
+    const KMS: &str = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let disk = "name: web\nsource:\n  disk: {object: web.vmdk, format: vmdk}\n";
+    let volumes = "register:\n  blockDeviceMappings:\n  - {deviceName: /dev/xvda, ebs: {}}\n  - {deviceName: /dev/sdf, ebs: {snapshotId: SNAPSHOT}}\n";
+    let cases = [
+        (
+            "SourceBuckets",
+            ["arn:aws:s3:::disks", ""],
+            disk.replace("web.vmdk", "s3://disks/web.vmdk"),
+            "arn:aws:s3:::disks",
+        ),
+        (
+            "SourceOwners",
+            [STRANGER, ""],
+            disk.to_owned() + volumes,
+            STRANGER,
+        ),
+        (
+            "KmsKeys",
+            [KMS, ""],
+            disk.replace(
+                "vmdk}",
+                &format!("vmdk, encrypted: true, kmsKeyId: '{KMS}'}}"),
+            ),
+            KMS,
+        ),
+        (
+            "TagKeys",
+            ["", "owner"],
+            disk.to_owned() + "tags: {team: web}\n",
+            "team",
+        ),
+    ];
+    for (parameter, [before, after], manifest, adds) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let with = |value: &'static str| {
+            let folder = folder.path();
+            TestStack::built(move |builder| {
+                builder.directory(Some(folder)).parameter(parameter, value)
+            })
+        };
+        let stack = with(before).await;
+        let id = foreign_snapshot(&stack);
+        let ec2 = stack.world.ec2();
+        ec2.set_task_time(TaskKind::ImportSnapshot, crate::support::minutes(60));
+        let s3 = stack.world.s3();
+        s3.create_bucket("disks", false).await.unwrap();
+        s3.put("disks", "web.vmdk", vmdk()).await.unwrap();
+        stack.drop_file("golden/web.vmdk", vmdk()).await;
+        stack
+            .drop_file(KEY, manifest.replace("SNAPSHOT", &id))
+            .await;
+        stack.world.run_for(crate::support::minutes(10)).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["build"]["step"], "await-task", "{status:#}");
+        stack.world.close().await;
+
+        let stack = with(after).await;
+        let others = stack.snapshots().len();
+        stack.rest().await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "failed", "{status:#}");
+        let kind = &status["build"]["failure"]["kind"];
+        assert_eq!(kind, "manifest-not-allowed", "{status:#}");
+        assert_eq!(stack.count("RegisterImage"), 0);
+        assert!(stack.snapshots().len() <= others);
+        let mail = stack.mails().pop().unwrap();
+        let text = mail.text.replace('\n', " ");
+        let opening = format!("adds {adds} to the parameter {parameter}");
+        assert!(text.contains(&opening), "{text}");
+        assert!(!text.contains("bundle the instance"), "{text}");
+    }
 }

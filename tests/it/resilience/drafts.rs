@@ -265,6 +265,13 @@ async fn a_marker_that_holds_anything_else_than_a_draft_of_its_manifest_is_told_
         assert!(error.message.contains(told), "{}", error.message);
         assert_eq!(stack.images(), []);
         assert_eq!(stack.open().await, [MARKER]);
+        // The others go on.
+        stack
+            .drop_file("good.image.yaml", stack.manifest("good"))
+            .await;
+        stack.world.run_for(Duration::from_secs(300)).await;
+        assert_eq!(stack.status("good.image.yaml").await["state"], "available");
+        assert_eq!(stack.open().await, [MARKER]);
     }
 }
 

@@ -181,6 +181,26 @@ async fn an_uploader_gets_an_ami_and_can_neither_cancel_nor_forge() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_may_not_cancel_or_retry_is_told_which_policy_allows_it() {
+    let stack = with_people().await;
+    stack.expect_refusals();
+    let (aws, config) = (stack.aws_of(UPLOADER), stack.config());
+    let waiting = "name: web\nsource:\n  disk: {object: missing.raw, format: raw}\n";
+    assert!(put(&aws, &stack.bucket, KEY, waiting).await);
+    stack.minute().await;
+    let context = Context::new(&aws, &config, stack.world.clock().now());
+    let cancelled = cancel::cancel(context, KEY).await.unwrap_err().report();
+    let retried = retry::retry(context, KEY).await.unwrap_err().report();
+    for report in [&cancelled, &retried] {
+        assert!(report.contains("OperatorPolicyArn"), "{report}");
+        assert!(!report.contains("network"), "{report}");
+    }
+    let manifest = format!("s3:GetObject on the manifest bucket {}", stack.bucket);
+    assert!(retried.contains(&manifest), "{retried}");
+    assert!(cancelled.contains("s3:PutObject"), "{cancelled}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_operator_cancels_and_retries_and_cannot_make_a_status_up() {
     let stack = with_people().await;
     stack.expect_refusals();

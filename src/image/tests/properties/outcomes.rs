@@ -74,6 +74,7 @@ fn any_failure(choice: &mut Choice) -> Failure {
         FailureKind::TaskFailed,
         FailureKind::TaskMadeNothing,
         FailureKind::BundleInvalid,
+        FailureKind::ManifestNotAllowed,
         FailureKind::StatusTooLarge,
         FailureKind::SeveralImages {
             images: vec!["ami-1".to_owned(), "ami-2".to_owned()],
