@@ -49,7 +49,7 @@ pub fn compose(status: &Status, notice: &Notice) -> Message {
         }
         let message = Message {
             subject: subject(status, kind),
-            text: email::compose(status, kind, Room { shown, listed }, now),
+            text: email::compose(status, kind, email::Room { shown, listed }, now),
             data,
             attributes: attributes(status, kind),
         };
@@ -60,15 +60,6 @@ pub fn compose(status: &Status, notice: &Notice) -> Message {
         listed /= 2;
     }
     minimal(status, kind, seq, now)
-}
-
-/// How much of a status there is room for in an email.
-#[derive(Debug, Clone, Copy)]
-struct Room {
-    /// Problems.
-    shown: usize,
-    /// Entries of each other list.
-    listed: usize,
 }
 
 /// What is sent where nothing else is short enough: a notice that cannot be sent is one that nobody gets.

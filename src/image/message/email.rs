@@ -6,7 +6,7 @@ use jiff::{Timestamp, Unit};
 
 use super::quoting::{on_one_line, quoted, shell_word, word};
 use super::waiting::{orphan_text, wait_text};
-use super::{Room, advice, facts};
+use super::{advice, facts};
 use crate::image::status::{Failure, Orphan, OrphanReason, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
@@ -20,6 +20,15 @@ const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be delete
                          snapshots:\n";
 const UNPROVEN: &str = "\nThese may be left over, too, but nothing in EC2 proves that they were made for this image. They \
                         were not touched.\nFind out whose they are before you delete any:\n";
+
+/// How much of a status there is room for in an email.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Problems.
+    pub(super) shown: usize,
+    /// Entries of each other list.
+    pub(super) listed: usize,
+}
 
 /// The body of the email.
 pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timestamp) -> String {
