@@ -13,7 +13,7 @@ mod publish;
 mod regions;
 mod register;
 mod source;
-mod tags;
+pub(crate) mod tags;
 mod volumes;
 
 use jiff::Timestamp;

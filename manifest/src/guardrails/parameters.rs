@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, fmt};
 use super::{Allowed, Guardrails};
 use crate::{
     location::bucket_fault,
-    rules::forms::{is_account, is_key_arn, is_partition, is_region, organization},
+    rules::{
+        forms::{is_account, is_key_arn, is_partition, is_region, organization},
+        tags::key_fault,
+    },
     text::quoted,
 };
-
-/// Longest key of a tag, in characters (EC2 User Guide, "Tag restrictions").
-const TAG_KEY: usize = 128;
 
 /// A parameter of the stack.
 #[derive(Debug, Clone, Copy)]
@@ -142,7 +142,7 @@ pub const PARAMETERS: [Parameter; 10] = [
         variable: "AMIWRIGHT_TAG_KEYS",
         read: |guardrails, value| {
             let what = "a tag's key (1 to 128 characters, not starting with aws: or amiwright:)";
-            let keys = entries(value, is_tag_key, what)?;
+            let keys = entries(value, |key| key_fault(key).is_none(), what)?;
             guardrails.tag_keys = match keys.is_empty() {
                 true => Allowed::Any,
                 false => Allowed::Only(keys),
@@ -218,15 +218,4 @@ fn prefix(value: &str) -> Result<BTreeSet<String>, String> {
             quoted(value)
         )),
     }
-}
-
-fn is_tag_key(key: &str) -> bool {
-    let starts = |prefix: &str| {
-        key.get(..prefix.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    };
-    key.chars().count() <= TAG_KEY
-        && !key.chars().any(char::is_control)
-        && !starts("aws:")
-        && !starts("amiwright:")
 }

@@ -63,7 +63,8 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     }
 }
 
-fn key_fault(key: &str) -> Option<(String, &'static str)> {
+/// What keeps this from being the key of a tag that a manifest sets, and what would be right.
+pub(crate) fn key_fault(key: &str) -> Option<(String, &'static str)> {
     let starts = |prefix: &str| {
         key.get(..prefix.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
