@@ -38,8 +38,8 @@ const MARGIN: Duration = Duration::from_secs(25);
 /// the invocation's, if it is known.
 ///
 /// # Errors
-/// If anything failed; everything else was done all the same. What is wrong with one image and stays so fails only the
-/// sweep: a tick every minute would say the same.
+/// If anything failed; everything else was done all the same. What is wrong with one image and stays so fails a tick only
+/// now and then: every minute would say the same.
 pub async fn handle(
     aws: &Aws,
     config: &Config,
@@ -59,14 +59,10 @@ pub async fn handle(
             changed::look(context, &change.image_id, &mut report, &mut failures).await;
         }
         Ok(Tick::Advance) => advance_all(context, history, &mut report, &mut failures).await,
-        Ok(Tick::Sweep) => {
-            sweep(context, history, &mut report, &mut failures).await;
-            // What no tick fails for must reach the alarm all the same.
-            advance_all(context, history, &mut report, &mut failures).await;
-            failures.count_lasting();
-        }
+        Ok(Tick::Sweep) => sweep(context, history, &mut report, &mut failures).await,
         Err(error) => failures.add("the event", &error),
     }
+    failures.count_lasting(|about| history.is_failure_due(about, now));
     let Report {
         found,
         advanced,
@@ -91,6 +87,14 @@ enum Visit {
     Awaits(Box<Awaiting>),
     /// Everything that could be done was.
     Done { advanced: bool, finalized: bool },
+}
+
+impl Visit {
+    /// Nothing is to be done now.
+    const UNCHANGED: Self = Self::Done {
+        advanced: false,
+        finalized: false,
+    };
 }
 
 async fn advance_all(
@@ -191,11 +195,7 @@ impl<'a> Visitor<'a> {
         marker: &'a OpenMarker,
     ) -> (&'a OpenMarker, Option<Result<Visit, Error>>) {
         if self.history.waits(marker, self.context.now) {
-            let visit = Visit::Done {
-                advanced: false,
-                finalized: false,
-            };
-            return (marker, Some(Ok(visit)));
+            return (marker, Some(Ok(Visit::UNCHANGED)));
         }
         let room = self.read_ahead.room().await;
         if self.context.is_over() {
@@ -228,10 +228,7 @@ impl<'a> Visitor<'a> {
         }
         let Some((loaded, size)) = sized else {
             if recovery == Recovery::Later {
-                return Ok(Visit::Done {
-                    advanced: false,
-                    finalized: false,
-                });
+                return Ok(Visit::UNCHANGED);
             }
             return Box::pin(visit_marker(context, marker)).await;
         };
@@ -279,10 +276,7 @@ async fn visit_recovered(context: Context<'_>, marker: &OpenMarker) -> Result<Vi
 /// An open marker without a status: an invocation died between the two, or the status was deleted.
 async fn visit_marker(context: Context<'_>, marker: &OpenMarker) -> Result<Visit, Error> {
     if !reconcile::is_dead(context, marker) {
-        return Ok(Visit::Done {
-            advanced: false,
-            finalized: false,
-        });
+        return Ok(Visit::UNCHANGED);
     }
     let outcome = reconcile::reconcile(context, &marker.manifest_key, Some(marker)).await?;
     let finalized = outcome == Outcome::NoManifest && mark_finalized(context, marker).await?;

@@ -21,8 +21,8 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 #[derive(Debug, Default)]
 pub struct Failures {
     list: Vec<String>,
-    /// Those that are logged and do not fail the invocation, unless they are to.
-    lasting: Vec<String>,
+    /// Those that are logged and do not fail the invocation, unless they are to: what each is about, and its text.
+    lasting: Vec<(String, String)>,
 }
 
 impl Failures {
@@ -34,12 +34,14 @@ impl Failures {
     /// The same of what fails again in just the same way until a person does something about it: it fails the invocation
     /// only if [`Self::count_lasting`] says so.
     pub fn add_lasting(&mut self, about: &str, error: &dyn Error) {
-        self.lasting.push(logged(about, error));
+        self.lasting.push((about.to_owned(), logged(about, error)));
     }
 
-    /// Lets what lasts fail the invocation, too.
-    pub fn count_lasting(&mut self) {
-        self.list.append(&mut self.lasting);
+    /// Lets what lasts fail the invocation, too, where that is due.
+    pub fn count_lasting(&mut self, is_due: impl Fn(&str) -> bool) {
+        let lasting = std::mem::take(&mut self.lasting).into_iter();
+        let due = lasting.filter(|(about, _)| is_due(about));
+        self.list.extend(due.map(|(_, text)| text));
     }
 
     /// Adds the failures of another part of the invocation, which are logged already.

@@ -24,6 +24,10 @@ const REVIEWS_MAX: usize = 50_000;
 /// wish to cancel is seen after this time.
 const WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
 
+/// After how long an image that still fails in the same way fails a tick again: the alarm is to go on, and not to hide
+/// what is new.
+const FAIL_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+
 /// A status as it was when it was last read or written.
 #[derive(Debug, Clone)]
 pub(super) struct Remembered {
@@ -34,13 +38,15 @@ pub(super) struct Remembered {
     pub(super) at: Timestamp,
 }
 
-/// When this process last polled each task, when it polls next, and what its sweeps have reviewed. Kept in memory alone: a new process polls everything once.
+/// When this process last polled each task, when it polls next, what its sweeps have reviewed, and which images have
+/// failed a tick. Kept in memory alone: a new process polls everything once.
 #[derive(Debug)]
 pub struct PollingHistory {
     polls: Mutex<HashMap<String, Timestamp>>,
     waits: Mutex<HashMap<u64, Timestamp>>,
     statuses: Mutex<HashMap<u64, Remembered>>,
     reviews: Mutex<HashSet<u64>>,
+    failures: Mutex<HashMap<String, Timestamp>>,
     time_scale: f64,
 }
 
@@ -60,6 +66,7 @@ impl PollingHistory {
             waits: Mutex::default(),
             statuses: Mutex::default(),
             reviews: Mutex::default(),
+            failures: Mutex::default(),
             time_scale,
         }
     }
@@ -151,6 +158,18 @@ impl PollingHistory {
             reviews.clear();
         }
         reviews.insert(review(object, status));
+    }
+
+    /// Whether an image that fails in the same way at every tick is to fail this one. Remembers it then.
+    pub(super) fn is_failure_due(&self, about: &str, now: Timestamp) -> bool {
+        let pause = self.scaled(FAIL_AGAIN);
+        let mut failures = locked(&self.failures);
+        failures.retain(|_, at| now.duration_since(*at) < pause);
+        if failures.contains_key(about) {
+            return false;
+        }
+        failures.insert(about.to_owned(), now);
+        true
     }
 
     /// A polling interval by the process's own clock.

@@ -40,8 +40,8 @@ pub(super) fn count(report: &mut Report, advanced: bool, finalized: bool) {
     report.finalized += usize::from(finalized);
 }
 
-/// Counts an image that failed, and logs why. One that fails at every tick until a person does something fails no tick:
-/// the sweep tells of it.
+/// Counts an image that failed, and logs why. One that fails at every tick until a person does something does not fail
+/// every tick.
 pub(super) fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
     // Left for the next tick; nothing went wrong.
     if matches!(error, Error::Aws(error) if error.is_rate_limited_locally()) {

@@ -230,6 +230,13 @@ impl TestStack {
         mails.into_iter().next().unwrap()
     }
 
+    /// What the queue of failed events has.
+    pub(crate) fn failed_events(&self) -> String {
+        let letters = self.world.dead_letters();
+        let texts: Vec<String> = letters.iter().map(|it| it.record.to_string()).collect();
+        texts.join("\n")
+    }
+
     /// How many calls a function made, by action.
     pub(crate) fn calls_of(&self, function: &str) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
