@@ -95,6 +95,6 @@ pub(super) fn bundle_prefix(status: &Status) -> String {
 
 /// Bucket and key of the manifest of the bundle that EC2 makes for this attempt.
 pub(super) fn bundle_address(config: &Config, status: &Status) -> (String, String) {
-    let key = format!("{}.manifest.xml", bundle_prefix(status));
+    let key = keys::bundle_manifest_key(&bundle_prefix(status));
     (config.state_bucket.clone(), key)
 }

@@ -3,7 +3,7 @@
 use super::node::FORMAT;
 use super::{Architecture, Version};
 use crate::device::{is_hvm_name, is_paravirtual_name, probable_name};
-use crate::{Problem, text::quoted};
+use crate::{Problem, rules::forms::is_account, text::quoted};
 
 /// What is wrong with a value: a problem that does not know its place yet.
 #[derive(Debug)]
@@ -78,11 +78,11 @@ pub(super) fn machine_type(text: &str) -> Result<(), Wrong> {
 }
 
 pub(super) fn account(text: &str) -> Result<String, Wrong> {
-    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+    if is_account(text) {
         return Ok(text.to_owned());
     }
     let digits: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
-    let hint = if digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    let hint = if is_account(&digits) {
         format!("write {digits}, without dashes")
     } else {
         "write the 12 digits of the account's id".to_owned()
