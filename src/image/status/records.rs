@@ -1,6 +1,6 @@
 //! The parts of a status.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -166,6 +166,76 @@ impl RegionStatus {
             snapshots: Vec::new(),
         }
     }
+}
+
+/// What was set on an AMI by amiwright. It is what lets a removed grant be revoked and a grant by hand be left alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Applied {
+    /// All that was set, and was not seen to be gone.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// What was asked for last, from before it is asked until it shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intended: Option<Intended>,
+}
+
+/// What was asked of EC2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Intended {
+    /// When. Reads may show what was before for a while.
+    pub at: Timestamp,
+    /// What is ours once it is done.
+    pub settings: Settings,
+}
+
+/// Settings of an AMI that exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Settings {
+    /// The description.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Tags, without the ownership tags.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Launch permissions.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub grants: BTreeSet<Grantee>,
+    /// The accounts that each snapshot is shared with.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub snapshots: BTreeMap<String, BTreeSet<String>>,
+    /// The time of deprecation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deprecate_at: Option<Timestamp>,
+    /// The deregistration protection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
+}
+
+/// Who may launch an AMI.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grantee {
+    /// An account, by its 12 digits.
+    Account(String),
+    /// An organization, by its ARN.
+    Organization(String),
+    /// An organizational unit, by its ARN.
+    OrganizationalUnit(String),
+    /// Everybody.
+    Public,
+}
+
+/// Deregistration protection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protection {
+    /// Until it is switched off.
+    On,
+    /// Until 24 hours after it is switched off.
+    WithCooldown,
 }
 
 /// An earlier version of the manifest that has AMIs.

@@ -11,6 +11,7 @@ mod notice;
 mod ownership;
 mod plan;
 mod properties;
+mod publish;
 mod requests;
 mod status;
 mod storing;
