@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::manifest::location::S3Address;
 
 /// The ownership tag that names the manifest: `s3://bucket/key`.
@@ -28,6 +30,14 @@ pub struct ObservedImage {
     pub tags: BTreeMap<String, String>,
     /// The snapshots of its block device mappings.
     pub snapshots: Vec<String>,
+    /// Its description.
+    pub description: Option<String>,
+    /// When it was created.
+    pub created_at: Option<Timestamp>,
+    /// When it is deprecated.
+    pub deprecate_at: Option<Timestamp>,
+    /// Its deregistration protection, in EC2's words.
+    pub protection: String,
 }
 
 impl ObservedImage {

@@ -6,8 +6,8 @@
 //! progress is stored: a restart takes a new difference. What was written a moment ago and does not show yet is waited
 //! for, because reads of attributes lag behind writes.
 //!
-//! One file per stage, all of one shape: [`describe`], [`share`], [`protect`]. A stage begins when the one before it has
-//! no difference.
+//! One file per stage, all of one shape, in the order in which their actions are to be done: [`describe`], [`share`],
+//! [`protect`].
 
 mod describe;
 mod protect;
@@ -95,22 +95,9 @@ pub enum Action {
     SetProtection(Option<Protection>),
 }
 
-/// The stages, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// Description and tags.
-    Describe,
-    /// Who may launch and copy it.
-    Share,
-    /// Deprecation and deregistration protection.
-    Protect,
-}
-
 /// Why something cannot be done now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blocker {
-    /// An earlier stage is not done.
-    Stage(Stage),
     /// The deprecation of a public AMI can be moved to an earlier time only, until it is made private ("Deprecate an
     /// AMI", EC2 User Guide).
     Public,
@@ -133,23 +120,13 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.blocked.is_empty() && !self.is_settling
     }
-}
 
-/// What one stage finds.
-#[derive(Debug, Default)]
-struct Difference {
-    actions: Vec<Action>,
-    blocked: Vec<(Action, Blocker)>,
-    is_settling: bool,
-}
-
-impl Difference {
     /// An action; if its result was asked for a moment ago, that is only not shown yet.
     fn add(&mut self, action: Action, is_intended: bool) {
         if is_intended {
             self.is_settling = true;
         } else {
-            self.actions.push(action);
+            self.ready.push(action);
         }
     }
 }
@@ -182,29 +159,14 @@ pub fn plan(desired: &Desired, applied: &Applied, shown: &Shown, now: Timestamp)
         intended: intended.map(|intended| &intended.settings),
         shown,
     };
-    let stages: [(Stage, fn(&Compared<'_>) -> Difference); 3] = [
-        (Stage::Describe, describe::difference),
-        (Stage::Share, share::difference),
-        (Stage::Protect, protect::difference),
-    ];
+    let stages: [fn(&Compared<'_>) -> Plan; 3] =
+        [describe::difference, share::difference, protect::difference];
     let mut plan = Plan::default();
-    let mut waits_for = None;
-    for (stage, difference) in stages {
+    for difference in stages {
         let found = difference(&compared);
-        plan.is_settling |= found.is_settling;
-        let is_done = found.actions.is_empty() && !found.is_settling;
-        match waits_for {
-            None => plan.ready.extend(found.actions),
-            Some(earlier) => {
-                let blocked = found.actions.into_iter();
-                plan.blocked
-                    .extend(blocked.map(|action| (action, Blocker::Stage(earlier))));
-            }
-        }
+        plan.ready.extend(found.ready);
         plan.blocked.extend(found.blocked);
-        if !is_done && waits_for.is_none() {
-            waits_for = Some(stage);
-        }
+        plan.is_settling |= found.is_settling;
     }
     plan
 }

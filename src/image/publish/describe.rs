@@ -1,15 +1,15 @@
 //! Description and tags.
 
-use super::{Action, Compared, Difference};
+use super::{Action, Compared, Plan};
 
-pub(super) fn difference(compared: &Compared<'_>) -> Difference {
-    let mut found = Difference::default();
+pub(super) fn difference(compared: &Compared<'_>) -> Plan {
+    let mut found = Plan::default();
     description(compared, &mut found);
     tags(compared, &mut found);
     found
 }
 
-fn description(compared: &Compared<'_>, found: &mut Difference) {
+fn description(compared: &Compared<'_>, found: &mut Plan) {
     let shown = compared.shown.description.as_deref().unwrap_or_default();
     let ours = compared.ours.description.as_deref();
     let wanted = match (&compared.desired.description, ours) {
@@ -24,7 +24,7 @@ fn description(compared: &Compared<'_>, found: &mut Difference) {
     }
 }
 
-fn tags(compared: &Compared<'_>, found: &mut Difference) {
+fn tags(compared: &Compared<'_>, found: &mut Plan) {
     let (desired, shown) = (&compared.desired.tags, &compared.shown.tags);
     let mut set = desired.clone();
     set.retain(|key, value| shown.get(key) != Some(value));
@@ -38,9 +38,9 @@ fn tags(compared: &Compared<'_>, found: &mut Difference) {
     }
     found.is_settling |= set.len() + gone.len() < all;
     if !set.is_empty() {
-        found.actions.push(Action::SetTags(set));
+        found.ready.push(Action::SetTags(set));
     }
     if !gone.is_empty() {
-        found.actions.push(Action::RemoveTags(gone));
+        found.ready.push(Action::RemoveTags(gone));
     }
 }

@@ -2,11 +2,11 @@
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-use super::{Action, Blocker, Compared, Difference};
+use super::{Action, Blocker, Compared, Plan};
 use crate::image::status::{Grantee, Protection};
 
-pub(super) fn difference(compared: &Compared<'_>) -> Difference {
-    let mut found = Difference::default();
+pub(super) fn difference(compared: &Compared<'_>) -> Plan {
+    let mut found = Plan::default();
     deprecation(compared, &mut found);
     protection(compared, &mut found);
     found
@@ -21,7 +21,7 @@ pub(super) fn to_minute(at: Timestamp) -> Timestamp {
     at.round(round).unwrap_or(at)
 }
 
-fn deprecation(compared: &Compared<'_>, found: &mut Difference) {
+fn deprecation(compared: &Compared<'_>, found: &mut Plan) {
     let shown = compared.shown.deprecate_at.map(to_minute);
     let ours = compared.ours.deprecate_at.map(to_minute);
     let wanted = match compared.desired.deprecate_at.map(to_minute) {
@@ -45,7 +45,7 @@ fn deprecation(compared: &Compared<'_>, found: &mut Difference) {
     }
 }
 
-fn protection(compared: &Compared<'_>, found: &mut Difference) {
+fn protection(compared: &Compared<'_>, found: &mut Plan) {
     let shown = shown(&compared.shown.protection);
     let ours = compared.ours.protection;
     let wanted = match compared.desired.protection {

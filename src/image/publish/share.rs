@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Compared, Difference};
+use super::{Action, Compared, Plan};
 use crate::image::status::{Grantee, Settings};
 
-pub(super) fn difference(compared: &Compared<'_>) -> Difference {
-    let mut found = Difference::default();
+pub(super) fn difference(compared: &Compared<'_>) -> Plan {
+    let mut found = Plan::default();
     let Some(shown) = &compared.shown.grants else {
         return found;
     };
@@ -19,14 +19,12 @@ pub(super) fn difference(compared: &Compared<'_>) -> Difference {
         add.retain(|grantee| !intended.grants.contains(grantee));
         remove.retain(|grantee| intended.grants.contains(grantee) || !is_ours(compared, grantee));
     }
-    let is_settling = add.len() + remove.len() < all;
+    found.is_settling = add.len() + remove.len() < all;
     share_snapshots(compared, &mut found);
     if !add.is_empty() || !remove.is_empty() {
-        found.actions.push(Action::ChangeGrants { add, remove });
-    } else if !is_settling {
-        revoke_snapshots(compared, &mut found);
+        found.ready.push(Action::ChangeGrants { add, remove });
     }
-    found.is_settling |= is_settling;
+    revoke_snapshots(compared, &mut found);
     found
 }
 
@@ -51,7 +49,7 @@ fn shared(settings: &Settings, snapshot: &str, account: &str) -> bool {
     accounts.is_some_and(|accounts| accounts.contains(account))
 }
 
-fn share_snapshots(compared: &Compared<'_>, found: &mut Difference) {
+fn share_snapshots(compared: &Compared<'_>, found: &mut Plan) {
     let wanted = copying(compared);
     for (snapshot, shown) in &compared.shown.snapshots {
         let missing = &wanted - shown;
@@ -63,13 +61,13 @@ fn share_snapshots(compared: &Compared<'_>, found: &mut Difference) {
         if !accounts.is_empty() {
             let snapshot = snapshot.clone();
             found
-                .actions
+                .ready
                 .push(Action::ShareSnapshot { snapshot, accounts });
         }
     }
 }
 
-fn revoke_snapshots(compared: &Compared<'_>, found: &mut Difference) {
+fn revoke_snapshots(compared: &Compared<'_>, found: &mut Plan) {
     let wanted = copying(compared);
     for (snapshot, shown) in &compared.shown.snapshots {
         let mut surplus = shown - &wanted;
@@ -83,7 +81,7 @@ fn revoke_snapshots(compared: &Compared<'_>, found: &mut Difference) {
         if !accounts.is_empty() {
             let snapshot = snapshot.clone();
             found
-                .actions
+                .ready
                 .push(Action::RevokeSnapshot { snapshot, accounts });
         }
     }

@@ -160,6 +160,7 @@ fn seen(state: &str) -> ObservedImage {
             (DIGEST_TAG.to_owned(), DIGEST.to_owned()),
         ]),
         snapshots: vec!["snap-1".to_owned()],
+        ..ObservedImage::default()
     }
 }
 

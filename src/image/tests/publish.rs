@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use crate::image::publish::{Action, Blocker, Desired, Plan, Shown, Stage, confirm, intend, plan};
+use crate::image::publish::{Action, Blocker, Desired, Plan, Shown, confirm, intend, plan};
 use crate::image::status::{Applied, Grantee, Protection};
 
 const SNAPSHOT: &str = "snap-1";
@@ -299,17 +299,25 @@ fn a_public_ami_is_deprecated_earlier_only() {
 }
 
 #[test]
-fn a_stage_waits_for_the_one_before_it() {
+fn stages_come_in_their_order() {
     let desired = Desired {
         description: Some("web".to_owned()),
         grants: BTreeSet::from([account("111122223333")]),
         protection: Some(Protection::On),
         ..Desired::default()
     };
-    let plan = Ami::new().plan(&desired);
-    assert_eq!(plan.ready, [Action::SetDescription("web".to_owned())]);
-    let blockers: Vec<Blocker> = plan.blocked.iter().map(|(_, blocker)| *blocker).collect();
-    assert_eq!(blockers, [Blocker::Stage(Stage::Describe); 2]);
+    let grants = Action::ChangeGrants {
+        add: desired.grants.clone(),
+        remove: BTreeSet::new(),
+    };
+    assert_eq!(
+        Ami::new().plan(&desired).ready,
+        [
+            Action::SetDescription("web".to_owned()),
+            grants,
+            Action::SetProtection(Some(Protection::On))
+        ]
+    );
 }
 
 #[test]
