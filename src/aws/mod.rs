@@ -10,6 +10,7 @@ mod images;
 mod imports;
 mod objects;
 mod parameters;
+mod publishing;
 mod rate_limiter;
 mod snapshots;
 mod stored;

@@ -40,14 +40,22 @@ pub(super) fn next_step(status: &mut Status, why: impl Into<String>, now: Timest
     let next = status
         .build
         .source
-        .and_then(|source| workflow::next(source, status.store.is_some(), step));
+        .and_then(|source| workflow::next(source, status.publishes, status.store.is_some(), step));
     match next {
         Some(next) => move_to(status, State::Working, next, why, now),
-        None => {
-            move_to(status, State::Available, step, why, now);
-            record_notice(status, NoticeKind::Completed, now);
-        }
+        None => complete(status, why, now),
     }
+}
+
+/// All that the manifest asks for is so: for the first time, or again after its settings changed.
+fn complete(status: &mut Status, why: impl Into<String>, now: Timestamp) {
+    move_to(status, State::Available, status.build.step, why, now);
+    let notice = match status.completed_at {
+        None => NoticeKind::Completed,
+        Some(_) => NoticeKind::Changed,
+    };
+    status.completed_at.get_or_insert(now);
+    record_notice(status, notice, now);
 }
 
 /// Moves on, and records why.

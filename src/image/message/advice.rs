@@ -144,6 +144,11 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
         },
         FailureKind::RequestRefused { action } => and_again(status, for_refusal(action, failure)),
         FailureKind::Other => and_again(status, FIX),
+        FailureKind::SettingsGone => {
+            "the AMI is kept as it is; upload the manifest again if it is to be changed".to_owned()
+        }
+        FailureKind::Blocked => and_again(status, "change the setting"),
+        FailureKind::NotPublished => and_retry(status, FIX),
         FailureKind::SeveralImages { .. }
         | FailureKind::Unproven { .. }
         | FailureKind::NotInManifest { .. }
@@ -224,6 +229,9 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureKind::RequestRefused { .. }
         | FailureKind::TaskFailed
         | FailureKind::StatusTooLarge
+        | FailureKind::SettingsGone
+        | FailureKind::Blocked
+        | FailureKind::NotPublished
         | FailureKind::Other => FIX,
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::publishing::Applied;
 use crate::image::words::{CancelBy, FailureKind, WaitReason};
 use crate::manifest::location::s3_uri;
 
@@ -24,13 +25,9 @@ pub struct ManifestVersion {
     pub version_id: Option<String>,
     /// SHA-256 of its content, in hex; its `ETag` where it is too large to be read.
     pub sha256: String,
-    /// SHA-256 of the publish half that the AMI is made with, in hex, once it was accepted: how settings are told from a
-    /// new AMI.
+    /// SHA-256 of the publish half, in hex, once it was accepted: how other settings are told from a new AMI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_digest: Option<String>,
-    /// The same of the settings that were uploaded last, where the AMI was made with others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unapplied_digest: Option<String>,
     /// When it was uploaded: the source of `{date}` and `{time}`, so that a retry finds the same name.
     pub uploaded_at: Timestamp,
     /// When it was last uploaded again without a change that makes a new AMI.
@@ -192,6 +189,15 @@ pub struct RegionStatus {
     /// Its snapshots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,
+    /// What was set on it.
+    #[serde(default, skip_serializing_if = "Applied::is_empty")]
+    pub applied: Applied,
+    /// When it was last seen to be as its manifest says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Timestamp>,
+    /// Why it will not become as its manifest says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
 }
 
 impl RegionStatus {
@@ -203,6 +209,9 @@ impl RegionStatus {
             image_state: "pending".to_owned(),
             unseen_since: None,
             snapshots: Vec::new(),
+            applied: Applied::default(),
+            verified_at: None,
+            failure: None,
         }
     }
 }
@@ -276,7 +285,10 @@ impl Failure {
             | FailureKind::AnswerUnusable
             | FailureKind::ImageDeregistered { .. }
             | FailureKind::ImageLost { .. }
-            | FailureKind::StatusTooLarge => false,
+            | FailureKind::StatusTooLarge
+            | FailureKind::SettingsGone
+            | FailureKind::Blocked
+            | FailureKind::NotPublished => false,
         }
     }
 }
@@ -304,6 +316,8 @@ pub struct Condition {
 pub enum ConditionKind {
     /// The AMI of this version exists and is available in the stack's Region.
     Built,
+    /// The AMI has all settings of the manifest, in every Region.
+    Published,
     /// The AMI is as the manifest says now.
     InSync,
 }
@@ -312,6 +326,7 @@ impl fmt::Display for ConditionKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Built => "Built",
+            Self::Published => "Published",
             Self::InSync => "InSync",
         })
     }
