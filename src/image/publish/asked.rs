@@ -43,7 +43,7 @@ impl Asked {
         for (region, copy) in &spec.regions {
             let copy = copy.clone().unwrap_or_default();
             let asked = AskedRegion {
-                required: true,
+                required: copy.is_required(),
                 kms_key_id: copy.kms_key_id,
                 desired: desired.clone(),
             };
@@ -61,10 +61,16 @@ fn desired(spec: &PublishSpec, created_at: Option<Timestamp>) -> Desired {
         description: spec.description.clone(),
         tags: spec.tags.clone(),
         grants: access.map(grants).unwrap_or_default(),
-        exact: access.is_some_and(|access| access.public.is_none() && false),
-        copy: access.is_some_and(|access| access.public.is_none() && false),
+        exact: access.is_some_and(|access| access.exact),
+        copy: access.is_some_and(|access| access.copy),
         deprecate_at: deprecate.and_then(|it| it.moment(created_at.unwrap_or_default())),
-        protection: spec.protect.and_then(|on| on.then_some(Protection::On)),
+        protection: spec.protect.map(|protect| {
+            if protect.cooldown {
+                Protection::WithCooldown
+            } else {
+                Protection::On
+            }
+        }),
     }
 }
 
