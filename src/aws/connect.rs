@@ -1,6 +1,7 @@
 //! The clients: one HTTP client for all services, each built on first use. Nothing is called at start.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
@@ -13,6 +14,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::rate_limiter::RateLimiter;
+use super::regions::EnabledRegions;
 
 /// Longest wait for a connection: the SDK's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
@@ -25,14 +27,25 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
 /// Loading them takes a fraction of the time that the system's more than one hundred take, in every function's start.
 const AMAZON_ROOTS: &str = include_str!("amazon-roots.pem");
 
-/// The AWS clients. Each is built on first use, so that a function contains only those that it needs.
-#[derive(Debug)]
+/// The AWS clients of one Region. Each is built on first use, so that a function contains only those that it needs.
+/// Clones share them.
+#[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
     path_style: bool,
     /// Whether to read each service's own endpoint variable here; the SDK's configuration loader does so itself.
     reads_endpoints: bool,
     rate_limiter: Arc<RateLimiter>,
+    clients: Arc<Clients>,
+    /// The clients of other Regions: a client has its own endpoint and its own connections, and takes milliseconds to
+    /// build. Those of a Region do not hold this map, so that nothing holds itself.
+    others: Arc<Mutex<BTreeMap<String, Aws>>>,
+    /// Which Regions the account has enabled.
+    pub(super) enabled_regions: Arc<EnabledRegions>,
+}
+
+#[derive(Debug, Default)]
+struct Clients {
     s3: OnceLock<aws_sdk_s3::Client>,
     ec2: OnceLock<aws_sdk_ec2::Client>,
     sns: OnceLock<aws_sdk_sns::Client>,
@@ -99,10 +112,9 @@ impl Aws {
             path_style,
             reads_endpoints: false,
             rate_limiter: Arc::default(),
-            s3: OnceLock::new(),
-            ec2: OnceLock::new(),
-            sns: OnceLock::new(),
-            ssm: OnceLock::new(),
+            clients: Arc::default(),
+            others: Arc::default(),
+            enabled_regions: Arc::default(),
         }
     }
 
@@ -111,22 +123,32 @@ impl Aws {
     pub fn with_rate_limiter(self, rate_limiter: Arc<RateLimiter>) -> Self {
         Self {
             rate_limiter,
+            others: Arc::default(),
             ..self
         }
     }
 
-    /// Clients of another Region, with the same connections and request limits.
+    /// Clients of a Region, with the same credentials and request limits. They are built once.
     #[must_use]
     pub fn in_region(&self, region: &str) -> Self {
+        if region == self.region() {
+            return self.clone();
+        }
+        // Whoever held the lock only ever inserted a whole entry.
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = others.get(region) {
+            return known.clone();
+        }
         let config = self.config.to_builder();
-        Self {
+        let config = config.region(Region::new(region.to_owned())).build();
+        let other = Self {
             reads_endpoints: self.reads_endpoints,
             rate_limiter: self.rate_limiter.clone(),
-            ..Self::new(
-                config.region(Region::new(region.to_owned())).build(),
-                self.path_style,
-            )
-        }
+            enabled_regions: self.enabled_regions.clone(),
+            ..Self::new(config, self.path_style)
+        };
+        others.insert(region.to_owned(), other.clone());
+        other
     }
 
     /// What keeps these clients within EC2's request limits.
@@ -145,7 +167,7 @@ impl Aws {
     }
 
     pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
-        self.s3.get_or_init(|| {
+        self.clients.s3.get_or_init(|| {
             let mut config =
                 aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.path_style);
             if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_S3") {
@@ -156,7 +178,7 @@ impl Aws {
     }
 
     pub(super) fn ec2(&self) -> &aws_sdk_ec2::Client {
-        self.ec2.get_or_init(|| {
+        self.clients.ec2.get_or_init(|| {
             let mut config = aws_sdk_ec2::config::Builder::from(&self.config);
             if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_EC2") {
                 config.set_endpoint_url(Some(url));
@@ -166,7 +188,7 @@ impl Aws {
     }
 
     pub(super) fn sns(&self) -> &aws_sdk_sns::Client {
-        self.sns.get_or_init(|| {
+        self.clients.sns.get_or_init(|| {
             let mut config = aws_sdk_sns::config::Builder::from(&self.config);
             if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_SNS") {
                 config.set_endpoint_url(Some(url));
@@ -176,7 +198,7 @@ impl Aws {
     }
 
     pub(super) fn ssm(&self) -> &aws_sdk_ssm::Client {
-        self.ssm.get_or_init(|| {
+        self.clients.ssm.get_or_init(|| {
             let mut config = aws_sdk_ssm::config::Builder::from(&self.config);
             if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_SSM") {
                 config.set_endpoint_url(Some(url));
@@ -282,6 +304,19 @@ fn https_client(region: &str, custom_endpoint: bool) -> SharedHttpClient {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clients_of_a_region_are_built_once() {
+        let config = SdkConfig::builder().region(Region::new("us-east-1"));
+        let aws = Aws::with_config(config.build());
+        let is_same = |one: &Aws, other: &Aws| Arc::ptr_eq(&one.clients, &other.clients);
+        let there = aws.in_region("eu-west-1");
+        assert_eq!(there.region(), "eu-west-1");
+        assert!(is_same(&there, &aws.in_region("eu-west-1")));
+        assert!(!is_same(&there, &aws));
+        assert!(is_same(&aws.in_region("us-east-1"), &aws));
+        assert!(Arc::ptr_eq(&there.rate_limiter, &aws.rate_limiter));
+    }
 
     #[test]
     fn a_loopback_endpoint_is_on_this_machine() {

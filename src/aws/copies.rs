@@ -23,6 +23,8 @@ pub struct CopiedImage {
     pub client_token: String,
     /// The tags of the copy and of its snapshots, the ownership tags among them.
     pub tags: BTreeMap<String, String>,
+    /// The KMS key, of the Region of the call, that its snapshots are encrypted with; none to leave them as they are.
+    pub kms_key_id: Option<String>,
 }
 
 impl Aws {
@@ -39,13 +41,18 @@ impl Aws {
             .name(&params.name)
             .set_description(params.description.clone())
             .client_token(&params.client_token)
+            // "If you specify a KMS key, the encrypted state must be true" (CopyImage, KmsKeyId).
+            .set_encrypted(params.kms_key_id.is_some().then_some(true))
+            .set_kms_key_id(params.kms_key_id.clone())
             .set_tag_specifications(tag_specifications(
                 &params.tags,
                 &[ResourceType::Image, ResourceType::Snapshot],
             ));
         let doing = format!(
-            "copying the AMI {} from {}",
-            params.source_id, params.source_region
+            "copying the AMI {} from {} to {}",
+            params.source_id,
+            params.source_region,
+            self.region()
         );
         let answer = self
             .send_ec2("CopyImage", &doing, Box::pin(request.send()))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{
-    ArchitectureValues, BlockDeviceMapping, BootModeValues, EbsBlockDevice, Image,
+    ArchitectureValues, BlockDeviceMapping, BootModeValues, DeviceType, EbsBlockDevice, Image,
     ImdsSupportValues, ResourceType, TpmSupportValues, VolumeType,
 };
 
@@ -252,5 +252,6 @@ fn observed(image: Image) -> ObservedImage {
         deprecate_at: timestamp(image.deprecation_time),
         protection: image.deregistration_protection.unwrap_or_default(),
         public: image.public.unwrap_or_default(),
+        is_instance_store: image.root_device_type == Some(DeviceType::InstanceStore),
     }
 }

@@ -12,6 +12,7 @@ mod objects;
 mod parameters;
 mod publishing;
 mod rate_limiter;
+mod regions;
 mod snapshots;
 mod stored;
 mod topic;

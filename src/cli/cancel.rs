@@ -47,7 +47,7 @@ pub async fn cancel(context: Context<'_>, key: &str) -> Result<String, Error> {
 
 fn refusal(status: &Status, reason: NotCancellable) -> Error {
     let error = Error::new(format!("cannot cancel {}: {reason}", status.manifest.key));
-    match (reason, status.regions.values().next()) {
+    match (reason, status.home_image()) {
         (NotCancellable::Ended(State::Available) | NotCancellable::Stored, Some(image)) => error
             .with_hint(format!(
                 "to delete the AMI: aws ec2 deregister-image --image-id {}",

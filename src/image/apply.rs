@@ -120,7 +120,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             done,
             failed,
             later,
-        } => return publishing::performed(status, &done, failed, later, now),
+        } => return publishing::performed(status, &done, failed, &later, now),
         Evidence::CancelSent(refused) => return ending::cancel_sent(status, refused, now),
         Evidence::Cancelled { orphans } => {
             orphans.into_iter().for_each(|it| ending::keep(status, it));
@@ -224,6 +224,6 @@ fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
                 }
             }
         }
-        Claim::Publish(intent) => publishing::intend(status, intent),
+        Claim::Publish(intent) => publishing::intend(status, intent, now),
     }
 }

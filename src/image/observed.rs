@@ -40,6 +40,8 @@ pub struct ObservedImage {
     pub protection: String,
     /// Whether everybody may launch it.
     pub public: bool,
+    /// Whether its root device is made from a bundle in S3.
+    pub is_instance_store: bool,
 }
 
 impl ObservedImage {

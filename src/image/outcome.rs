@@ -1,10 +1,11 @@
 //! What a step comes to, as a value. Steps return these; [`super::apply`] alone writes them into a status.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::observed::{ObservedImage, ObservedTask};
 use super::status::{
-    Applied, BundleVersion, Failure, Orphan, RegionAction, RegionStatus, Settings, SourceObject,
+    Applied, BundleVersion, CopyRequest, Failure, Orphan, RegionAction, RegionStatus, Settings,
+    SourceObject,
 };
 use super::task::Task;
 use super::words::{SourceKind, WaitReason};
@@ -85,12 +86,12 @@ pub enum Evidence {
     PublishObserved(PublishObserved),
     /// Changes were made.
     PublishPerformed {
-        /// Those that EC2 took.
+        /// Those that EC2 took. A copy is named by them.
         done: Vec<RegionAction>,
         /// Why a Region will not become as it should be.
         failed: BTreeMap<String, Failure>,
-        /// What keeps others from being made now.
-        later: Option<WaitReason>,
+        /// What keeps others from being made now, Region by Region.
+        later: BTreeMap<String, WaitReason>,
     },
     /// EC2 was asked to cancel the task that runs; where it refused, why.
     CancelSent(Option<WaitReason>),
@@ -124,8 +125,14 @@ pub struct PublishObserved {
     pub verified: BTreeMap<String, Applied>,
     /// The Regions in which it will not be.
     pub failed: BTreeMap<String, Failure>,
-    /// What is waited for; none if there is nothing left to do.
-    pub pending: Option<WaitReason>,
+    /// What is waited for in which Region; empty if there is nothing left to do.
+    pub pending: BTreeMap<String, WaitReason>,
+    /// The AMIs that EC2 showed, by Region.
+    pub seen: BTreeMap<String, ObservedImage>,
+    /// The Regions whose AMI EC2 did not show.
+    pub unseen: BTreeSet<String>,
+    /// The Regions that are not asked for any more.
+    pub unlisted: BTreeSet<String>,
 }
 
 /// What is about to be changed, and what is ours then.
@@ -135,6 +142,10 @@ pub struct PublishIntent {
     pub actions: Vec<RegionAction>,
     /// What is ours of the AMI of each Region that is changed.
     pub applied: BTreeMap<String, Applied>,
+    /// What is asked for in each Region that is to get a copy, or is to lose a failed one.
+    pub copies: BTreeMap<String, CopyRequest>,
+    /// The AMIs that EC2 showed, by Region.
+    pub seen: BTreeMap<String, ObservedImage>,
 }
 
 /// What is written down before it is done.

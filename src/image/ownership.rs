@@ -85,6 +85,14 @@ pub fn client_token(status: &Status) -> String {
     sha256_hex(format!("{uri}\n{digest}\n{attempt}\n").as_bytes())
 }
 
+/// What every request for this copy of the AMI calls itself: in this Region, and after so many copies that failed. EC2
+/// answers the token of a failed copy with that copy.
+#[must_use]
+pub fn copy_token(status: &Status, region: &str, attempt: u32) -> String {
+    let version = client_token(status);
+    sha256_hex(format!("{version}\n{region}\n{attempt}\n").as_bytes())
+}
+
 /// Whether something has all of these tags.
 #[must_use]
 pub fn has_tags(tags: &BTreeMap<String, String>, expected: &BTreeMap<String, String>) -> bool {

@@ -6,10 +6,11 @@
 //! progress is stored: a restart takes a new difference. What was written a moment ago and does not show yet is waited
 //! for, because reads of attributes lag behind writes.
 //!
-//! One file per stage, all of one shape, in the order in which their actions are to be done: `describe`, `share`,
+//! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`, `share`,
 //! `protect`. [`plan`] takes them together for all Regions.
 
 mod asked;
+mod copy;
 mod describe;
 mod plan;
 mod protect;
@@ -26,7 +27,8 @@ use super::status::{Action, Applied, Grantee, Intended, Protection, Settings};
 pub const STALE_READS: SignedDuration = SignedDuration::from_mins(5);
 
 pub use asked::{Asked, AskedRegion};
-pub use plan::{Observation, Observed, Pending, Plan, plan};
+pub use copy::COPY_ATTEMPTS;
+pub use plan::{CopyFault, Observation, Observed, Pending, Plan, plan};
 
 /// What a manifest asks of an AMI.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,8 +66,14 @@ pub struct Shown {
     pub protection: String,
     /// Whether everybody may launch it.
     pub public: bool,
+    /// EC2's word for its state.
+    pub state: String,
+    /// Why it is in that state, where EC2 says.
+    pub reason: Option<String>,
     /// Whether its state is `available`.
     pub is_available: bool,
+    /// Whether its root device is made from a bundle in S3.
+    pub is_instance_store: bool,
 }
 
 /// Why something cannot be done now.
@@ -196,7 +204,10 @@ fn add_to(action: &Action, settings: &mut Settings) {
         Action::SetProtection {
             protection: Some(protection),
         } => settings.protection = Some(*protection),
-        Action::RemoveTags { .. }
+        // What a copy gets when it is made is in its request.
+        Action::CopyImage { .. }
+        | Action::RemoveFailedCopy { .. }
+        | Action::RemoveTags { .. }
         | Action::RevokeSnapshot { .. }
         | Action::SetDeprecation { at: None }
         | Action::SetProtection { protection: None } => {}
@@ -217,7 +228,9 @@ fn remove_from(action: &Action, settings: &mut Settings) {
         }
         Action::SetDeprecation { at: None } => settings.deprecate_at = None,
         Action::SetProtection { protection: None } => settings.protection = None,
-        Action::SetDescription { .. }
+        Action::CopyImage { .. }
+        | Action::RemoveFailedCopy { .. }
+        | Action::SetDescription { .. }
         | Action::SetTags { .. }
         | Action::ShareSnapshot { .. }
         | Action::SetDeprecation { at: Some(_) }

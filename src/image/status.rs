@@ -252,6 +252,21 @@ impl Status {
         self.regions.get(region)
     }
 
+    /// The AMI that was made in the stack's Region: the others are copies of it.
+    #[must_use]
+    pub fn home_image(&self) -> Option<&RegionStatus> {
+        let mut images = self.regions.iter();
+        images.find_map(|(region, image)| (!self.copies.contains_key(region)).then_some(image))
+    }
+
+    /// Whether the AMI of a Region was seen to be as its manifest says since it began to be published.
+    #[must_use]
+    pub fn is_verified_now(&self, region: &str) -> bool {
+        let image = self.regions.get(region);
+        let verified_at = image.and_then(|image| image.verified_at);
+        verified_at.is_some_and(|at| at > self.build.step_since)
+    }
+
     /// What failed: what the AMI is made by, then each Region, then each copy.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
         let regions = self.regions.values().filter_map(|it| it.failure.as_ref());
@@ -481,6 +496,7 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
     let mut deleted = build.deleted.iter();
     deleted.try_for_each(|it| checks::made("build.deleted[]", it))?;
     checks::images(&status.regions)?;
+    checks::copies(&status.copies)?;
     let mut previous = status.previous.iter();
     previous.try_for_each(|version| checks::images(&version.regions))
 }

@@ -153,6 +153,7 @@ async fn an_image_is_copied() {
         description: Some("a copy".to_owned()),
         client_token: "once".to_owned(),
         tags: tags(),
+        kms_key_id: None,
     };
     let id = aws.copy_image(&wanted).await.unwrap();
     assert_eq!(aws.copy_image(&wanted).await.unwrap(), id);

@@ -38,16 +38,18 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
             path.join("kmsKeyId"),
             findings,
         );
-        if manifest.build.source.is_instance_store() {
-            findings.add(
-                Finding::new(
-                    path.join("kmsKeyId"),
-                    "an instance-store image has no snapshots that could be encrypted",
-                )
-                .hint("leave it out")
-                .rule("EC2 User Guide, Copy an Amazon EC2 AMI")
-                .because_of(at!["source"]),
-            );
-        }
+    }
+    if manifest.build.source.is_instance_store() && !manifest.publish.regions.is_empty() {
+        findings.add(
+            Finding::new(
+                at!["regions"],
+                "an instance-store image is not copied: EC2 would copy its bundle into buckets that it creates in the \
+                 account, with permissions on S3 that amiwright does not have",
+            )
+            .hint("leave it out, and register the bundle in each Region by a stack there")
+            .rule("EC2 User Guide, Copy an Amazon EC2 AMI")
+            .at_key()
+            .because_of(at!["source"]),
+        );
     }
 }

@@ -114,7 +114,7 @@ pub(super) fn image(
 }
 
 /// Keeps what was seen of the AMI. Returns whether anything is new.
-fn keep(status: &mut Status, region: &str, seen: &ObservedImage) -> bool {
+pub(super) fn keep(status: &mut Status, region: &str, seen: &ObservedImage) -> bool {
     let before = status.regions.get(region);
     let known = before.filter(|known| known.image == seen.id).cloned();
     let known = known.unwrap_or_else(|| RegionStatus::pending(seen.id.clone()));

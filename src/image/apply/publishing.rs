@@ -1,16 +1,19 @@
 //! How the AMI becomes what its manifest says, and what is known of that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::changes::{move_to, next_step, note, record_notice, wait};
+use super::polled::keep;
 use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, Publishing};
+use crate::image::publish::COPY_ATTEMPTS;
 use crate::image::status::{
-    AppliedChange, Failure, ManifestVersion, RegionAction, Status, StoreRequest,
+    Action, AppliedChange, CopyRequest, Failure, ManifestVersion, RegionAction, RegionStatus,
+    Status, StoreRequest, Waiting,
 };
-use crate::image::words::{NoticeKind, State, Step, WaitReason};
+use crate::image::words::{FailureKind, NoticeKind, State, Step, WaitReason};
 
 /// Changes that a status keeps; the oldest go first.
 const CHANGES_KEPT: usize = 200;
@@ -45,6 +48,19 @@ pub fn republish(
 /// Publishes an AMI once more, with the settings that it has: somebody asked for a new attempt.
 pub fn publish_again(status: &mut Status, now: Timestamp) {
     status.retry = None;
+    // A finished copy that somebody has deregistered is made again if a person asks for that.
+    let is_gone = |region: &RegionStatus| {
+        let failure = region.failure.as_ref();
+        failure.is_some_and(|it| matches!(it.kind, FailureKind::ImageDeregistered { .. }))
+    };
+    let copies = &mut status.copies;
+    status.regions.retain(|region, image| {
+        let Some(copy) = copies.get_mut(region).filter(|_| is_gone(image)) else {
+            return true;
+        };
+        next_attempt(copy);
+        false
+    });
     begin_again(status, "a new attempt to publish it was asked for", now);
 }
 
@@ -55,20 +71,47 @@ fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     for region in status.regions.values_mut() {
         region.failure = None;
     }
-    for copy in status.copies.values_mut() {
-        copy.failure = None;
+    for (region, copy) in &mut status.copies {
+        copy.failed = 0;
+        copy.waiting = None;
+        // What EC2 refused is asked for anew: another token, and what the manifest says now.
+        if copy.failure.take().is_some() && !status.regions.contains_key(region) {
+            next_attempt(copy);
+        }
     }
     move_to(status, State::Working, Step::Publish, why, now);
+    // Also where it was published before: what was verified then is looked at again.
+    status.build.step_since = now;
     super::conditions::update(status, now);
 }
 
+/// The next request for a copy is another one.
+fn next_attempt(copy: &mut CopyRequest) {
+    copy.attempt = copy.attempt.saturating_add(1);
+    copy.asked_at = None;
+    copy.last_error = None;
+}
+
 /// This is about to be changed.
-pub(super) fn intend(status: &mut Status, intent: PublishIntent) {
+pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp) {
+    for (region, image) in &intent.seen {
+        keep(status, region, image);
+    }
     for (region, applied) in intent.applied {
         if let Some(known) = status.regions.get_mut(&region) {
             known.applied = applied;
         }
     }
+    for what in &intent.actions {
+        // EC2 has not shown the copy before for long: it is made again.
+        if let Action::CopyImage { .. } = what.action
+            && let Some(lost) = status.regions.remove(&what.region)
+        {
+            let why = format!("EC2 does not show {} in {}", lost.image, what.region);
+            note(status, why, now);
+        }
+    }
+    status.copies.extend(intent.copies);
 }
 
 /// Changes were made. Returns whether that is worth saving.
@@ -76,7 +119,7 @@ pub(super) fn performed(
     status: &mut Status,
     done: &[RegionAction],
     failed: BTreeMap<String, Failure>,
-    later: Option<WaitReason>,
+    later: &BTreeMap<String, WaitReason>,
     now: Timestamp,
 ) -> bool {
     let mut changed = !done.is_empty() | keep_failures(status, failed);
@@ -84,30 +127,100 @@ pub(super) fn performed(
     for what in done {
         note(status, message::change_line(what), now);
         status.changes.push(AppliedChange::of(what));
+        copied(status, what);
     }
     let surplus = status.changes.len().saturating_sub(CHANGES_KEPT);
     status.changes.drain(..surplus);
-    if let Some(reason) = later {
-        changed |= wait(status, reason, now);
-    }
+    changed |= wait_in_regions(status, later, now);
     changed
+}
+
+/// What came of a copy that was begun or removed.
+fn copied(status: &mut Status, what: &RegionAction) {
+    let region = &what.region;
+    match &what.action {
+        Action::CopyImage {
+            image: Some(image), ..
+        } => {
+            let mut copy = RegionStatus::pending(image.clone());
+            let request = status.copies.get(region);
+            let settings = request.map(|request| request.settings.clone());
+            copy.applied.settings = settings.unwrap_or_default();
+            status.regions.insert(region.clone(), copy);
+        }
+        Action::RemoveFailedCopy { .. } => {
+            status.regions.remove(region);
+            let request = status.copies.entry(region.clone()).or_default();
+            let error = request.last_error.take();
+            request.failed = request.failed.saturating_add(1);
+            next_attempt(request);
+            request.failure = error.filter(|_| request.failed >= COPY_ATTEMPTS);
+        }
+        _ => {}
+    }
+}
+
+/// Waits for these Regions; for the image as a whole that of the stack's Region counts first, and a copy that takes its
+/// time last. Returns whether anything is new.
+fn wait_in_regions(
+    status: &mut Status,
+    waits: &BTreeMap<String, WaitReason>,
+    now: Timestamp,
+) -> bool {
+    let mut changed = false;
+    for (region, copy) in &mut status.copies {
+        let known = copy.waiting.as_ref().map(|it| &it.reason);
+        let is_same = match (known, waits.get(region)) {
+            (Some(known), Some(reason)) => known.is_same(reason),
+            (None, None) => true,
+            _ => false,
+        };
+        if !is_same {
+            let reason = waits.get(region).cloned();
+            copy.waiting = reason.map(|reason| Waiting { reason, since: now });
+            changed = true;
+        }
+    }
+    let rank = |(region, reason): &(&String, &WaitReason)| {
+        let is_slow = matches!(reason, WaitReason::CopyPending { .. });
+        (status.copies.contains_key(*region), is_slow)
+    };
+    match waits.iter().min_by_key(rank) {
+        Some((_, reason)) => wait(status, reason.clone(), now) | changed,
+        None => changed,
+    }
 }
 
 /// The AMI was compared with what its manifest says. Returns whether that is worth saving.
 pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestamp) -> bool {
     let mut changed = keep_failures(status, seen.failed);
+    for (region, image) in &seen.seen {
+        changed |= keep(status, region, image);
+    }
+    for region in &seen.unseen {
+        let known = status.regions.get_mut(region);
+        if let Some(known) = known.filter(|it| it.unseen_since.is_none()) {
+            known.unseen_since = Some(now);
+            changed = true;
+        }
+    }
+    changed |= note_unlisted(status, &seen.unlisted, now);
     for (region, applied) in seen.verified {
+        let is_now = status.is_verified_now(&region);
         let Some(known) = status.regions.get_mut(&region) else {
             continue;
         };
-        if known.verified_at.is_none() || known.applied != applied {
+        if !is_now || known.applied != applied {
             known.verified_at = Some(now);
             known.applied = applied;
             changed = true;
         }
     }
-    if let Some(reason) = seen.pending {
-        return wait(status, reason, now) | changed;
+    if !seen.pending.is_empty() {
+        return wait_in_regions(status, &seen.pending, now) | changed;
+    }
+    for copy in status.copies.values_mut() {
+        copy.waiting = None;
     }
     let regions = status.regions.values().map(|it| &it.failure);
     let copies = status.copies.values().map(|it| &it.failure);
@@ -117,6 +230,24 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
         next_step(status, "the AMI is as the manifest says", now);
     }
     true
+}
+
+/// Remembers which Regions the manifest does not name any more: what is there is kept. Returns whether that is new.
+fn note_unlisted(status: &mut Status, unlisted: &BTreeSet<String>, now: Timestamp) -> bool {
+    let mut changed = false;
+    for (region, image) in &mut status.regions {
+        let is_unlisted = unlisted.contains(region);
+        if image.unlisted_since.is_some() != is_unlisted {
+            image.unlisted_since = is_unlisted.then_some(now);
+            changed = true;
+        }
+    }
+    let before = status.copies.len();
+    let regions = &status.regions;
+    status
+        .copies
+        .retain(|region, _| regions.contains_key(region) || !unlisted.contains(region));
+    changed | (status.copies.len() != before)
 }
 
 /// A Region, or a setting, failed for good: nothing more is tried.

@@ -102,7 +102,7 @@ const IMPORT: &[(&[&str], &str)] = &[
 pub fn hint(status: &Status, failure: &Failure) -> String {
     if status.only_storing() {
         // A new attempt is refused: there is an AMI.
-        return store_by_hand(status.regions.values().next().map(|it| it.image.as_str()));
+        return store_by_hand(status.home_image().map(|it| it.image.as_str()));
     }
     match &failure.kind {
         FailureKind::ManifestGone => {
@@ -148,6 +148,17 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
             "the AMI is kept as it is; upload the manifest again if it is to be changed".to_owned()
         }
         FailureKind::Blocked => and_again(status, "change the setting"),
+        FailureKind::CopyFailed { kms_key_id, .. } => {
+            and_again(status, &for_failed_copy(kms_key_id.as_deref()))
+        }
+        FailureKind::RegionDisabled => and_again(
+            status,
+            "enable the Region for the account (AWS Account Management, \"Enable or disable AWS Regions\"), or leave it out \
+             of `regions`",
+        ),
+        FailureKind::NotCopyable => {
+            "leave out `regions`, and upload the bundle to a bucket of a stack in each Region".to_owned()
+        }
         FailureKind::NotPublished => and_retry(status, FIX),
         FailureKind::SeveralImages { .. }
         | FailureKind::Unproven { .. }
@@ -231,8 +242,29 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureKind::StatusTooLarge
         | FailureKind::SettingsGone
         | FailureKind::Blocked
+        | FailureKind::CopyFailed { .. }
+        | FailureKind::RegionDisabled
+        | FailureKind::NotCopyable
         | FailureKind::NotPublished
         | FailureKind::Other => FIX,
+    }
+}
+
+/// What a person can do about a copy that failed. EC2 does not say why; it looks at the key only after it has taken the
+/// request (CopyImage, KmsKeyId).
+fn for_failed_copy(kms_key_id: Option<&str>) -> String {
+    match kms_key_id {
+        Some(key) => format!(
+            "check that {} is a symmetric key in that Region, that it is enabled and not pending deletion, and that its \
+             policy and the function's role allow kms:DescribeKey, CreateGrant, Decrypt, ReEncrypt* and \
+             GenerateDataKeyWithoutPlaintext (the role by the stack's parameter KmsKeys); the same holds for the key of the \
+             AMI itself if it is encrypted",
+            word(key)
+        ),
+        None => "if the AMI is encrypted, or the account encrypts by default in that Region, the Region's default key is \
+                 used: check that key and its policy (aws ec2 get-ebs-default-kms-key-id), or name a key of that Region in \
+                 `regions.REGION.kmsKeyId`"
+            .to_owned(),
     }
 }
 

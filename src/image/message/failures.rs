@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::settings::change_line;
 use super::waiting::wait_text;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
-use crate::image::publish::Blocker;
+use crate::image::publish::{Blocker, CopyFault};
 use crate::image::status::{Failure, RegionAction, Status};
 use crate::image::task::Task;
 use crate::image::words::{FailureKind, WaitReason};
@@ -232,4 +232,51 @@ pub fn not_published(region: &str, reason: &WaitReason) -> Failure {
     let doing = format!("publishing the AMI in {region}");
     let message = format!("this did not change for too long: {}", wait_text(reason));
     Failure::new(FailureKind::NotPublished, doing, message)
+}
+
+/// The copy of a Region failed.
+#[must_use]
+pub fn copy_failed(region: &str, image: &str, kms_key_id: Option<&str>, reason: &str) -> Failure {
+    let kind = FailureKind::CopyFailed {
+        image: image.to_owned(),
+        kms_key_id: kms_key_id.map(str::to_owned),
+    };
+    Failure::new(kind, format!("copying the AMI to {region}"), reason)
+}
+
+/// There will be no copy in a Region, or not as it is asked for.
+#[must_use]
+pub fn not_copied(region: &str, fault: &CopyFault) -> Failure {
+    let doing = format!("copying the AMI to {region}");
+    match fault {
+        CopyFault::InstanceStore => Failure::new(
+            FailureKind::NotCopyable,
+            doing,
+            "the AMI is an instance-store one: EC2 would copy its bundle into buckets that it creates in the account, with \
+             permissions on S3 that amiwright does not have",
+        ),
+        CopyFault::Deregistered(image) => {
+            let kind = FailureKind::ImageDeregistered {
+                image: image.clone(),
+            };
+            let message = format!("EC2 does not show {image} any more: it was deregistered");
+            Failure::new(kind, doing, message)
+        }
+        CopyFault::OtherKey(image) => {
+            let message = format!(
+                "{image} was copied with another KMS key, and the key of an AMI cannot be changed"
+            );
+            Failure::new(FailureKind::Blocked, doing, message)
+        }
+    }
+}
+
+/// The account cannot use a Region.
+#[must_use]
+pub fn region_disabled(region: &str) -> Failure {
+    let doing = format!("copying the AMI to {region}");
+    let message = format!(
+        "the account has not enabled {region}, or there is no such Region in its partition"
+    );
+    Failure::new(FailureKind::RegionDisabled, doing, message)
 }

@@ -112,6 +112,25 @@ fn line(what: &RegionAction, listed: usize) -> String {
         Action::SetProtection { protection: None } => {
             "deregistration protection switched off".to_owned()
         }
+        Action::CopyImage {
+            kms_key_id, image, ..
+        } => {
+            let image = image.as_deref().map(|id| format!(" as {}", word(id)));
+            let key = kms_key_id.as_deref();
+            let key = key.map(|key| format!(", encrypted with {}", word(key)));
+            format!(
+                "copied{}{}",
+                image.unwrap_or_default(),
+                key.unwrap_or_default()
+            )
+        }
+        Action::RemoveFailedCopy { image, reason } => {
+            format!(
+                "the failed copy {} was deleted: {}",
+                word(image),
+                quoted(reason)
+            )
+        }
     };
     format!("{}: {text}", word(&what.region))
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Asked, Blocker, Shown, difference};
+use super::copy::{self, Copied};
+use super::{Asked, AskedRegion, Blocker, Shown, difference};
 use crate::image::status::{Action, RegionAction, Status};
 
 /// What was seen of a thing in AWS.
@@ -32,10 +33,24 @@ pub enum Pending {
     Settling,
     /// There is no AMI yet.
     NoImage,
-    /// The AMI is not available yet.
+    /// The copy is being made, which takes as long as it takes.
+    Copying,
+    /// The AMI is not available, and is not being made.
     NotAvailable,
     /// It could not be seen.
     Unknown,
+}
+
+/// Why there will be no copy in a Region, or not as it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyFault {
+    /// The AMI is made from a bundle in S3. EC2 would put its copy into buckets that it makes in the account, with the
+    /// caller's permissions ("Copy an AMI", EC2 User Guide).
+    InstanceStore,
+    /// This copy was finished, and somebody deregistered it since; or it was lost as often as it was made.
+    Deregistered(String),
+    /// This copy is encrypted with another KMS key, which EC2 cannot change.
+    OtherKey(String),
 }
 
 /// What is to be done about an image.
@@ -49,58 +64,101 @@ pub struct Plan {
     pub pending: BTreeMap<String, Pending>,
     /// The Regions that are as they should be.
     pub verified: BTreeSet<String>,
+    /// The Regions that will have no copy, or not as it is asked for.
+    pub failed: BTreeMap<String, CopyFault>,
+    /// The Regions that are known of and not asked for any more. Their AMIs are kept.
+    pub unlisted: BTreeSet<String>,
 }
 
 impl Plan {
     /// Whether everything is as it should be.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.blocked.is_empty() && self.pending.is_empty()
+        let is_waiting = !self.pending.is_empty();
+        let is_refused = !self.blocked.is_empty() || !self.failed.is_empty();
+        self.ready.is_empty() && !is_waiting && !is_refused
     }
 }
 
 /// The difference between what is asked for, what was applied and what was seen. A Region that failed for good is left
-/// out until it is tried again.
+/// out until it is tried again; one that is done is not looked at again until others are, too.
 #[must_use]
 pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
+    let known = status.regions.keys().chain(status.copies.keys());
+    let unlisted = known.filter(|region| !asked.regions.contains_key(*region));
+    plan.unlisted = unlisted.cloned().collect();
+    let home = match observed.regions.get(&asked.home) {
+        Some(Observation::Seen(shown)) => Some(shown),
+        _ => None,
+    };
     for (region, wanted) in &asked.regions {
         if has_failed(status, region) {
             continue;
         }
-        let shown = match observed.regions.get(region) {
-            Some(Observation::Seen(shown)) => shown,
-            Some(Observation::Absent) => {
-                plan.pending.insert(region.clone(), Pending::NoImage);
-                continue;
-            }
-            Some(Observation::Unknown) | None => {
-                plan.pending.insert(region.clone(), Pending::Unknown);
-                continue;
-            }
-        };
-        if !shown.is_available {
-            plan.pending.insert(region.clone(), Pending::NotAvailable);
+        if status.is_verified_now(region) {
+            plan.verified.insert(region.clone());
             continue;
         }
-        let found = difference(&wanted.desired, &status.applied_in(region), shown, now);
-        let is_done = found.is_empty();
-        let in_region = |action: Action| RegionAction {
-            region: region.clone(),
-            action,
+        let seen = observed.regions.get(region);
+        let copied = if *region == asked.home {
+            at_home(seen)
+        } else {
+            copy::next((region, wanted), status, home, seen, now)
         };
-        if found.ready.is_empty() && found.is_settling {
-            plan.pending.insert(region.clone(), Pending::Settling);
-        }
-        plan.ready.extend(found.ready.into_iter().map(in_region));
-        let blocked = found.blocked.into_iter();
-        plan.blocked
-            .extend(blocked.map(|(action, why)| (in_region(action), why)));
-        if is_done {
-            plan.verified.insert(region.clone());
+        match copied {
+            Copied::Available(shown) => plan.compare(region, wanted, status, shown, now),
+            Copied::Do(action) => plan.ready.push(in_region(region, action)),
+            Copied::Pending(why) => {
+                plan.pending.insert(region.clone(), why);
+            }
+            Copied::Failed(fault) => {
+                plan.failed.insert(region.clone(), fault);
+            }
+            Copied::NotYet => {}
         }
     }
     plan
+}
+
+/// The AMI that the copies are made of.
+fn at_home(seen: Option<&Observation<Shown>>) -> Copied<'_> {
+    match seen {
+        Some(Observation::Seen(shown)) if shown.is_available => Copied::Available(shown),
+        Some(Observation::Seen(_)) => Copied::Pending(Pending::NotAvailable),
+        Some(Observation::Absent) => Copied::Pending(Pending::NoImage),
+        Some(Observation::Unknown) | None => Copied::Pending(Pending::Unknown),
+    }
+}
+
+fn in_region(region: &str, action: Action) -> RegionAction {
+    let region = region.to_owned();
+    RegionAction { region, action }
+}
+
+impl Plan {
+    /// Adds what is to be changed about the AMI of a Region.
+    fn compare(
+        &mut self,
+        region: &str,
+        wanted: &AskedRegion,
+        status: &Status,
+        shown: &Shown,
+        now: Timestamp,
+    ) {
+        let found = difference(&wanted.desired, &status.applied_in(region), shown, now);
+        if found.is_empty() {
+            self.verified.insert(region.to_owned());
+        }
+        if found.ready.is_empty() && found.is_settling {
+            self.pending.insert(region.to_owned(), Pending::Settling);
+        }
+        let ready = found.ready.into_iter();
+        self.ready.extend(ready.map(|it| in_region(region, it)));
+        let blocked = found.blocked.into_iter();
+        let blocked = blocked.map(|(action, why)| (in_region(region, action), why));
+        self.blocked.extend(blocked);
+    }
 }
 
 /// Whether a Region will not become as it should be.

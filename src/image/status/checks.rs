@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::publishing::CopyRequest;
 use super::records::{ManifestVersion, Orphan, OrphanReason, RegionStatus};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
@@ -68,6 +69,19 @@ pub(super) fn images(regions: &BTreeMap<String, RegionStatus>) -> Result<(), Str
     Ok(())
 }
 
+/// What is wrong with what was asked of CopyImage.
+pub(super) fn copies(copies: &BTreeMap<String, CopyRequest>) -> Result<(), String> {
+    for (region, copy) in copies {
+        word("copies", region)?;
+        if let Some(it) = &copy.waiting {
+            waiting(&it.reason)?;
+        }
+        let mut failures = copy.last_error.iter().chain(&copy.failure);
+        failures.try_for_each(|it| failure(&it.kind))?;
+    }
+    Ok(())
+}
+
 fn snapshots(field: &str, ids: &[String]) -> Result<(), String> {
     ids.iter().try_for_each(|it| id(field, "snap-", it))
 }
@@ -78,6 +92,7 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         FailureKind::NameTaken { image, .. }
         | FailureKind::ImageFailed { image }
         | FailureKind::ImageDeregistered { image }
+        | FailureKind::CopyFailed { image, .. }
         | FailureKind::ImageLost { image } => id("build.failure.image", "ami-", image),
         FailureKind::SeveralImages { images } => images
             .iter()
@@ -96,6 +111,8 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         | FailureKind::SettingsGone
         | FailureKind::Blocked
         | FailureKind::NotPublished
+        | FailureKind::RegionDisabled
+        | FailureKind::NotCopyable
         | FailureKind::AnswerUnusable
         // A name or a bucket: quoted wherever it is shown.
         | FailureKind::NotInManifest { .. }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::records::Failure;
+use super::records::{Failure, Waiting};
 use crate::image::words::is_zero;
 
 /// Members of a set that a recorded change names; the status of the AMI itself has them all.
@@ -99,17 +99,32 @@ pub enum Protection {
 
 /// What was asked of CopyImage for one Region.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct CopyRequest {
-    /// How many copies were begun and failed before: it goes into the client token, because EC2 answers the token of a
-    /// failed copy with that copy.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    /// How many copies were begun before: it goes into the client token, because EC2 answers the token of a failed copy
+    /// with that copy.
+    #[serde(skip_serializing_if = "is_zero")]
     pub attempt: u32,
-    /// When EC2 was last asked; none while it was not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How many of them failed since the AMI was last to be published.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failed: u32,
+    /// When EC2 was last asked for this attempt; none while it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
+    /// The KMS key that was asked for. A repeated request has to have the same parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// The description and the tags that were asked for.
+    #[serde(skip_serializing_if = "Settings::is_empty")]
+    pub settings: Settings,
+    /// What is waited for in this Region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// Why the last copy failed, while there may be another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<Failure>,
     /// Why there will be no copy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
 
@@ -121,6 +136,24 @@ pub struct CopyRequest {
     rename_all_fields = "camelCase"
 )]
 pub enum Action {
+    /// CopyImage, in the Region of the copy.
+    CopyImage {
+        /// The attempt (see [`CopyRequest::attempt`]).
+        attempt: u32,
+        /// The KMS key that the copy is encrypted with, of its Region; none to leave it as the AMI is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kms_key_id: Option<String>,
+        /// The copy, once there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image: Option<String>,
+    },
+    /// DeregisterImage and DeleteSnapshot: what a failed copy left.
+    RemoveFailedCopy {
+        /// The copy.
+        image: String,
+        /// Why it failed, in EC2's words.
+        reason: String,
+    },
     /// ModifyImageAttribute, description.
     SetDescription {
         /// The new one.
@@ -202,7 +235,9 @@ impl AppliedChange {
             Action::ShareSnapshot { accounts, .. } | Action::RevokeSnapshot { accounts, .. } => {
                 cut(accounts)
             }
-            Action::SetTags { .. }
+            Action::CopyImage { .. }
+            | Action::RemoveFailedCopy { .. }
+            | Action::SetTags { .. }
             | Action::RemoveTags { .. }
             | Action::SetDescription { .. }
             | Action::SetDeprecation { .. }

@@ -195,6 +195,9 @@ pub struct RegionStatus {
     /// When it was last seen to be as its manifest says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<Timestamp>,
+    /// Since when the manifest does not name the Region any more: the copy is kept, and left as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlisted_since: Option<Timestamp>,
     /// Why it will not become as its manifest says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -211,6 +214,7 @@ impl RegionStatus {
             snapshots: Vec::new(),
             applied: Applied::default(),
             verified_at: None,
+            unlisted_since: None,
             failure: None,
         }
     }
@@ -268,6 +272,7 @@ impl Failure {
         match self.kind {
             FailureKind::RequestRefused { .. }
             | FailureKind::TaskFailed
+            | FailureKind::CopyFailed { .. }
             | FailureKind::ImageFailed { .. } => true,
             // Some of these were answered by AWS, with a code or a request id, and some are what was found.
             FailureKind::SourceUnreadable { .. }
@@ -288,6 +293,8 @@ impl Failure {
             | FailureKind::StatusTooLarge
             | FailureKind::SettingsGone
             | FailureKind::Blocked
+            | FailureKind::RegionDisabled
+            | FailureKind::NotCopyable
             | FailureKind::NotPublished => false,
         }
     }

@@ -79,6 +79,9 @@ impl Ami {
     fn perform(&mut self, action: &Action) {
         let shown = &mut self.shown;
         match action.clone() {
+            Action::CopyImage { .. } | Action::RemoveFailedCopy { .. } => {
+                panic!("one AMI is not copied")
+            }
             Action::SetDescription { text } => shown.description = Some(text),
             Action::SetTags { tags } => shown.tags.extend(tags),
             Action::RemoveTags { tags } => {

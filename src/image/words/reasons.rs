@@ -236,6 +236,18 @@ pub enum FailureKind {
     SettingsGone,
     /// EC2 would not make this change now.
     Blocked,
+    /// The copy of the AMI failed, as often as it was tried.
+    CopyFailed {
+        /// The last copy.
+        image: String,
+        /// The KMS key that it was to be encrypted with; none if the manifest names none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kms_key_id: Option<String>,
+    },
+    /// The account has not enabled the Region, or there is no such Region.
+    RegionDisabled,
+    /// The AMI is of a kind that is not copied.
+    NotCopyable,
     /// A Region did not become as the manifest says for hours.
     NotPublished,
     /// Recorded by an earlier version of amiwright; the message says what it was.
@@ -266,6 +278,9 @@ impl FailureKind {
             | Self::StatusTooLarge
             | Self::SettingsGone
             | Self::Blocked
+            | Self::CopyFailed { .. }
+            | Self::RegionDisabled
+            | Self::NotCopyable
             | Self::NotPublished
             | Self::Other => TerminalReason::Failed,
         }

@@ -4,21 +4,24 @@
 //! What is about to be done is claimed, so that it is written down before; then it is done; then it is looked at again.
 //! No progress is kept: whoever comes next takes a new difference.
 
+mod copy;
 mod describe;
 mod observe;
 mod protect;
 mod share;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
 
 use crate::aws::{Aws, AwsError, Remedy};
 use crate::image::message::failures;
+use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, PublishObserved, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::publish::{self, Asked, Pending, Plan};
-use crate::image::status::{Action, Failure, RegionAction, Status};
+use crate::image::publish::{self, Asked, Observation, Pending, Plan, Shown};
+use crate::image::status::{Action, Failure, RegionAction};
 use crate::image::words::{FailureKind, WaitReason};
 use crate::manifest::Problem;
 
@@ -30,6 +33,10 @@ use observe::Seen;
 /// How long a Region may keep the AMI from becoming as it should be, by errors that may pass or by settings that do not
 /// show.
 const PUBLISH_GRACE: SignedDuration = SignedDuration::from_hours(6);
+
+/// In how many Regions something is done at once for one image: enough for all Regions in a few seconds, few enough for
+/// the memory of a function that works on several images.
+const REGIONS_AT_ONCE: usize = 8;
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(Claim::Publish(intent)) = step.claimed {
@@ -45,7 +52,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let seen = Box::pin(observe::all(&step, &spec)).await?;
     let asked = Asked::of(&spec, &step.config().region, seen.created_at);
     let plan = publish::plan(&asked, step.status, &seen.observed, step.now());
-    Ok(decide(&step, plan, &seen))
+    Ok(decide(&step, &asked, plan, seen))
 }
 
 /// The manifest asks for what the stack's owner has closed meanwhile.
@@ -55,38 +62,77 @@ fn not_allowed(problems: &[Problem]) -> Failure {
 }
 
 /// What the difference comes to.
-fn decide(step: &StepContext<'_>, plan: Plan, seen: &Seen) -> StepOutcome {
+fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> StepOutcome {
     if !plan.ready.is_empty() {
-        return StepOutcome::Claim(Claim::Publish(intend(step, plan.ready)));
+        let intent = intend(step, asked, plan.ready, seen.images);
+        return StepOutcome::Claim(Claim::Publish(intent));
     }
     let mut failed = BTreeMap::new();
     for (what, blocker) in &plan.blocked {
         let failure = failures::blocked(what, *blocker);
         failed.entry(what.region.clone()).or_insert(failure);
     }
-    let mut pending = None;
+    for (region, fault) in &plan.failed {
+        failed.insert(region.clone(), failures::not_copied(region, fault));
+    }
+    let mut pending = BTreeMap::new();
     for (region, why) in &plan.pending {
-        let reason = wait_reason(step, region, *why, seen);
-        let limit = match why {
-            Pending::NoImage => VISIBILITY_GRACE,
-            Pending::Settling | Pending::Unknown | Pending::NotAvailable => PUBLISH_GRACE,
-        };
-        if step.has_waited(&reason, limit) {
+        let reason = wait_reason(step, region, *why, &seen);
+        if grace(*why).is_some_and(|limit| has_waited(step, region, &reason, limit)) {
             let failure = failures::not_published(region, &reason);
             failed.entry(region.clone()).or_insert(failure);
         } else {
-            pending.get_or_insert(reason);
+            pending.insert(region.clone(), reason);
         }
     }
     let confirmed = |region: &String| {
         let applied = publish::confirm(step.status.applied_in(region));
         (region.clone(), applied)
     };
+    let is_known = |region: &&String| step.status.image_in(region).is_some();
+    let absent = |(region, it): (&String, &Observation<Shown>)| {
+        (*it == Observation::Absent).then(|| region.clone())
+    };
     StepOutcome::Advance(Evidence::PublishObserved(PublishObserved {
         verified: plan.verified.iter().map(confirmed).collect(),
         failed,
         pending,
+        unseen: seen
+            .observed
+            .regions
+            .iter()
+            .filter_map(absent)
+            .filter(|it| is_known(&it))
+            .collect(),
+        seen: seen.images,
+        unlisted: plan.unlisted,
     }))
+}
+
+/// How long a Region may be kept by this; none for what takes as long as it takes.
+fn grace(why: Pending) -> Option<SignedDuration> {
+    match why {
+        Pending::NoImage => Some(VISIBILITY_GRACE),
+        Pending::Settling | Pending::Unknown | Pending::NotAvailable => Some(PUBLISH_GRACE),
+        Pending::Copying => None,
+    }
+}
+
+/// Whether just this was waited for longer than `limit` in a Region.
+fn has_waited(
+    step: &StepContext<'_>,
+    region: &str,
+    reason: &WaitReason,
+    limit: SignedDuration,
+) -> bool {
+    match step.status.copies.get(region) {
+        // What EC2 does not show for long is decided by when it was first missed.
+        Some(_) if matches!(reason, WaitReason::ImageNotVisible { .. }) => false,
+        Some(copy) => copy.waiting.as_ref().is_some_and(|waiting| {
+            waiting.reason.is_same(reason) && step.now().duration_since(waiting.since) > limit
+        }),
+        None => step.has_waited(reason, limit),
+    }
 }
 
 fn wait_reason(step: &StepContext<'_>, region: &str, why: Pending, seen: &Seen) -> WaitReason {
@@ -96,7 +142,7 @@ fn wait_reason(step: &StepContext<'_>, region: &str, why: Pending, seen: &Seen) 
     match why {
         Pending::Settling => WaitReason::SettingsNotVisible { region },
         Pending::NoImage => WaitReason::ImageNotVisible { image },
-        Pending::NotAvailable => WaitReason::CopyPending { region },
+        Pending::Copying | Pending::NotAvailable => WaitReason::CopyPending { region },
         Pending::Unknown => match seen.errors.get(&region) {
             Some(error) => retrying(error),
             None => WaitReason::Unproven { what: image },
@@ -105,44 +151,75 @@ fn wait_reason(step: &StepContext<'_>, region: &str, why: Pending, seen: &Seen) 
 }
 
 /// What is written down before it is done.
-fn intend(step: &StepContext<'_>, actions: Vec<RegionAction>) -> PublishIntent {
-    let mut by_region: BTreeMap<String, Vec<Action>> = BTreeMap::new();
-    for what in &actions {
-        let actions = by_region.entry(what.region.clone()).or_default();
-        actions.push(what.action.clone());
+fn intend(
+    step: &StepContext<'_>,
+    asked: &Asked,
+    actions: Vec<RegionAction>,
+    seen: BTreeMap<String, ObservedImage>,
+) -> PublishIntent {
+    let mut intent = PublishIntent::default();
+    for (region, actions) in by_region(&actions) {
+        let known = step.status.applied_in(region);
+        if step.status.image_in(region).is_some() {
+            let actions: Vec<Action> = actions.iter().map(|it| it.action.clone()).collect();
+            let applied = publish::intend(&known, &actions, step.now());
+            intent.applied.insert(region.to_owned(), applied);
+        }
+        let Some(wanted) = asked.regions.get(region) else {
+            continue;
+        };
+        for what in actions {
+            copy::intend(step, what, &wanted.desired, &mut intent);
+        }
     }
-    let applied = by_region.into_iter().map(|(region, actions)| {
-        let known = step.status.applied_in(&region);
-        let intended = publish::intend(&known, &actions, step.now());
-        (region, intended)
-    });
     PublishIntent {
-        applied: applied.collect(),
         actions,
+        seen,
+        ..intent
     }
 }
 
-/// Does what was written down. A Region that refuses one change gets none after it; the others go on.
+/// The actions of each Region, in their order.
+fn by_region(actions: &[RegionAction]) -> BTreeMap<&str, Vec<&RegionAction>> {
+    let mut by_region: BTreeMap<&str, Vec<&RegionAction>> = BTreeMap::new();
+    for what in actions {
+        by_region.entry(&what.region).or_default().push(what);
+    }
+    by_region
+}
+
+/// Does what was written down, in several Regions at once. A Region that refuses one change gets none after it; the others
+/// go on.
 async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome {
-    let (mut done, mut failed, mut later) = (Vec::new(), BTreeMap::new(), None);
-    let mut stopped = BTreeSet::new();
-    for what in &intent.actions {
-        if stopped.contains(&what.region) {
-            continue;
-        }
-        let Some(image) = step.status.image_in(&what.region) else {
-            continue;
-        };
-        let aws = step.aws().in_region(&what.region);
-        match Box::pin(send(&aws, step.status, &image.image, what)).await {
-            Ok(()) => done.push(what.clone()),
-            Err(error) if is_final(&error) => {
-                stopped.insert(what.region.clone());
-                failed.insert(what.region.clone(), refused(error));
+    let regions = by_region(&intent.actions);
+    let mut all = Vec::new();
+    for (region, actions) in regions {
+        all.push(Box::pin(perform_in(step, region, actions)));
+    }
+    let mut performed: Vec<_> = stream::iter(all)
+        .buffer_unordered(REGIONS_AT_ONCE)
+        .collect()
+        .await;
+    performed.sort_by_key(|(region, ..)| *region);
+    let (mut done, mut failed, mut later) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    for (region, actions, refused) in performed {
+        done.extend(actions);
+        match refused {
+            None => {}
+            Some(Refused::Final(failure)) => {
+                failed.insert(region.to_owned(), failure);
             }
-            Err(error) => {
-                stopped.insert(what.region.clone());
-                later.get_or_insert(retrying(&error));
+            Some(Refused::Later(error)) => {
+                let reason = retrying(&error);
+                let is_given_up = step.status.copies.contains_key(region)
+                    && !is_about_capacity(&error)
+                    && has_waited(step, region, &reason, PUBLISH_GRACE);
+                if is_given_up {
+                    let failure = failures::not_published(region, &reason);
+                    failed.insert(region.to_owned(), failure);
+                } else {
+                    later.insert(region.to_owned(), reason);
+                }
             }
         }
     }
@@ -153,23 +230,71 @@ async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome 
     })
 }
 
+/// Whether an error only says that there is too much at once: that passes, however long it takes.
+fn is_about_capacity(error: &AwsError) -> bool {
+    error.is_rate_limited_locally()
+        || error.is_throttled()
+        || error.has_code("ResourceLimitExceeded")
+}
+
+/// Does these in one Region, one after another. Returns what was done, and why the rest was not.
+async fn perform_in<'a>(
+    step: &StepContext<'_>,
+    region: &'a str,
+    actions: Vec<&RegionAction>,
+) -> (&'a str, Vec<RegionAction>, Option<Refused>) {
+    let aws = step.aws().in_region(region);
+    let mut done = Vec::new();
+    for what in actions {
+        match Box::pin(send(step, &aws, what)).await {
+            Ok(what) => done.push(what),
+            Err(refused) => return (region, done, Some(refused)),
+        }
+    }
+    (region, done, None)
+}
+
+/// Why something was not done.
+pub(super) enum Refused {
+    /// It would be refused again.
+    Final(Failure),
+    /// This may pass.
+    Later(AwsError),
+}
+
+impl From<AwsError> for Refused {
+    fn from(error: AwsError) -> Self {
+        if is_final(&error) {
+            Self::Final(refused(error))
+        } else {
+            Self::Later(error)
+        }
+    }
+}
+
 async fn send(
+    step: &StepContext<'_>,
     aws: &Aws,
-    status: &Status,
-    image: &str,
     what: &RegionAction,
-) -> Result<(), AwsError> {
+) -> Result<RegionAction, Refused> {
+    let status = step.status;
+    let known = status.image_in(&what.region);
+    let image = known.map(|it| it.image.as_str()).unwrap_or_default();
     match &what.action {
+        Action::CopyImage { .. } | Action::RemoveFailedCopy { .. } => {
+            return copy::perform(step, aws, what).await;
+        }
         Action::SetDescription { .. } | Action::SetTags { .. } | Action::RemoveTags { .. } => {
-            describe::perform(aws, status, image, what).await
+            describe::perform(aws, status, image, what).await?;
         }
         Action::ShareSnapshot { .. }
         | Action::ChangeGrants { .. }
-        | Action::RevokeSnapshot { .. } => share::perform(aws, image, &what.action).await,
+        | Action::RevokeSnapshot { .. } => share::perform(aws, image, &what.action).await?,
         Action::SetDeprecation { .. } | Action::SetProtection { .. } => {
-            protect::perform(aws, image, &what.action).await
+            protect::perform(aws, image, &what.action).await?;
         }
     }
+    Ok(what.clone())
 }
 
 /// Whether the same request would be refused again.

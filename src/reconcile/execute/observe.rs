@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use futures_util::stream::{self, StreamExt};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{Aws, AwsError};
 use crate::image::observed::ObservedImage;
@@ -13,33 +14,58 @@ use crate::reconcile::context::Error;
 use crate::reconcile::proof::{self, is_own_image};
 use crate::reconcile::step_context::StepContext;
 
+use super::REGIONS_AT_ONCE;
+
+/// For how long a copy that was just begun is not looked at: EC2 needs longer to make it.
+const JUST_BEGUN: SignedDuration = SignedDuration::from_secs(30);
+
 /// What was seen.
 pub(super) struct Seen {
     pub(super) observed: Observed,
+    /// The AMIs as EC2 shows them.
+    pub(super) images: BTreeMap<String, ObservedImage>,
     /// Why a Region could not be seen.
     pub(super) errors: BTreeMap<String, AwsError>,
     /// When the AMI of the stack's Region was made.
     pub(super) created_at: Option<Timestamp>,
 }
 
-/// Looks at the AMI in each Region that has one, or is to have one.
+/// Looks at the AMI in each Region that has one, or is to have one: in several Regions at once. What was verified since
+/// the AMI began to be published is not looked at again, but for the AMI that copies are made of.
 pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Seen, Error> {
     let asked = Asked::of(spec, &step.config().region, None);
+    let home = &asked.home;
+    let mut looks = Vec::new();
+    for (region, wanted) in &asked.regions {
+        let is_done = step.status.is_verified_now(region) || has_just_begun(step, region);
+        if region == home || !is_done {
+            looks.push(Box::pin(in_region(step, region, &wanted.desired)));
+        }
+    }
+    let looks: Vec<_> = stream::iter(looks)
+        .buffer_unordered(REGIONS_AT_ONCE)
+        .collect()
+        .await;
     let mut seen = Seen {
         observed: Observed::default(),
+        images: BTreeMap::new(),
         errors: BTreeMap::new(),
         created_at: None,
     };
-    for (region, wanted) in &asked.regions {
-        let aws = step.aws().in_region(region);
-        let observation = match Box::pin(one(step, &aws, region, &wanted.desired)).await {
-            Ok((observation, created_at)) => {
-                if *region == asked.home {
-                    seen.created_at = created_at;
+    for (region, look) in looks {
+        let observation = match look {
+            Ok((observation, image)) => {
+                if let Some(image) = image {
+                    if region == home {
+                        seen.created_at = image.created_at;
+                    }
+                    seen.images.insert(region.clone(), image);
                 }
                 observation
             }
-            Err(error) if error.is_rate_limited_locally() => return Err(error.into()),
+            Err(error) if region == home && error.is_rate_limited_locally() => {
+                return Err(error.into());
+            }
             Err(error) => {
                 seen.errors.insert(region.clone(), error);
                 Observation::Unknown
@@ -50,12 +76,32 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
     Ok(seen)
 }
 
+fn has_just_begun(step: &StepContext<'_>, region: &str) -> bool {
+    let copy = step.status.copies.get(region);
+    let asked_at = copy.and_then(|copy| copy.asked_at);
+    let image = step.status.image_in(region);
+    image.is_some_and(|image| image.image_state == "pending")
+        && asked_at.is_some_and(|at| step.now().duration_since(at) < JUST_BEGUN)
+}
+
+async fn in_region<'a>(
+    step: &StepContext<'_>,
+    region: &'a String,
+    desired: &Desired,
+) -> (&'a String, Result<Look, AwsError>) {
+    let aws = step.aws().in_region(region);
+    (region, one(step, &aws, region, desired).await)
+}
+
+/// What was seen of an AMI.
+type Look = (Observation<Shown>, Option<ObservedImage>);
+
 async fn one(
     step: &StepContext<'_>,
     aws: &Aws,
     region: &str,
     desired: &Desired,
-) -> Result<(Observation<Shown>, Option<Timestamp>), AwsError> {
+) -> Result<Look, AwsError> {
     let Some(known) = step.status.image_in(region) else {
         return Ok((Observation::Absent, None));
     };
@@ -70,25 +116,35 @@ async fn one(
             found.await?.into_iter().next()
         }
     };
-    let Some(image) = image else {
+    // A deregistered AMI may be shown for a while.
+    let Some(image) = image.filter(|image| image.state != "deregistered") else {
         return Ok((Observation::Absent, None));
     };
     if !is_own_image(step.status, &image) {
         return Ok((Observation::Unknown, None));
     }
-    let applied = step.status.applied_in(region);
     let mut shown = shown(&image);
-    if needs_grants(desired, &applied.settings) {
-        shown.grants = Some(aws.launch_permissions(&image.id).await?);
+    if shown.is_available && !step.status.is_verified_now(region) {
+        let applied = step.status.applied_in(region).settings;
+        if needs_grants(desired, &applied) {
+            shown.grants = Some(aws.launch_permissions(&image.id).await?);
+        }
+        for snapshot in snapshots_to_read(desired, &applied, &image) {
+            let accounts = aws.snapshot_accounts(&snapshot).await?;
+            shown.snapshots.insert(snapshot, accounts);
+        }
     }
-    for snapshot in snapshots_to_read(desired, &applied.settings, &image) {
-        let accounts = aws.snapshot_accounts(&snapshot).await?;
-        shown.snapshots.insert(snapshot, accounts);
-    }
-    Ok((Observation::Seen(shown), image.created_at))
+    Ok((Observation::Seen(shown), Some(image)))
 }
 
 fn shown(image: &ObservedImage) -> Shown {
+    let reason = image
+        .reason
+        .clone()
+        .map(|(code, message)| match code.as_str() {
+            "" => message,
+            code => format!("{code}: {message}"),
+        });
     Shown {
         description: image.description.clone(),
         tags: image.tags.clone(),
@@ -98,6 +154,9 @@ fn shown(image: &ObservedImage) -> Shown {
         protection: image.protection.clone(),
         public: image.public,
         is_available: image.state == "available",
+        state: image.state.clone(),
+        reason,
+        is_instance_store: image.is_instance_store,
     }
 }
 

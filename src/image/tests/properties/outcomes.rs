@@ -310,7 +310,8 @@ fn publish(choice: &mut Choice, minutes: i64) -> StepOutcome {
     };
     let failed = || BTreeMap::from([(region(), failures::settings_gone())]);
     let verified = BTreeMap::from([(region(), Applied::default())]);
-    let pending = Some(WaitReason::SettingsNotVisible { region: region() });
+    let waits = || WaitReason::SettingsNotVisible { region: region() };
+    let pending = BTreeMap::from([(region(), waits())]);
     let observed = |seen: PublishObserved| StepOutcome::Advance(Evidence::PublishObserved(seen));
     choice.of(vec![
         observed(PublishObserved {
@@ -329,18 +330,75 @@ fn publish(choice: &mut Choice, minutes: i64) -> StepOutcome {
         StepOutcome::Claim(Claim::Publish(PublishIntent {
             actions: vec![described.clone()],
             applied: BTreeMap::from([(region(), applied)]),
+            ..PublishIntent::default()
         })),
         StepOutcome::Advance(Evidence::PublishPerformed {
             done: vec![described],
             failed: BTreeMap::new(),
-            later: None,
+            later: BTreeMap::new(),
         }),
         StepOutcome::Advance(Evidence::PublishPerformed {
             done: Vec::new(),
             failed: failed(),
             later: pending,
         }),
+        copy(minutes),
+        copied("ami-2"),
+        copied("nothing of EC2's"),
+        copy_removed(),
     ])
+}
+
+const ELSEWHERE: &str = "eu-west-1";
+
+fn elsewhere(action: Action) -> RegionAction {
+    let region = ELSEWHERE.to_owned();
+    RegionAction { region, action }
+}
+
+/// A copy is about to be asked for.
+fn copy(minutes: i64) -> StepOutcome {
+    let request = CopyRequest {
+        asked_at: Some(after(minutes)),
+        ..CopyRequest::default()
+    };
+    let action = Action::CopyImage {
+        attempt: 0,
+        kms_key_id: None,
+        image: None,
+    };
+    StepOutcome::Claim(Claim::Publish(PublishIntent {
+        actions: vec![elsewhere(action)],
+        copies: BTreeMap::from([(ELSEWHERE.to_owned(), request)]),
+        ..PublishIntent::default()
+    }))
+}
+
+/// EC2 has begun a copy.
+fn copied(image: &str) -> StepOutcome {
+    let action = Action::CopyImage {
+        attempt: 0,
+        kms_key_id: None,
+        image: Some(image.to_owned()),
+    };
+    StepOutcome::Advance(Evidence::PublishPerformed {
+        done: vec![elsewhere(action)],
+        failed: BTreeMap::new(),
+        later: BTreeMap::new(),
+    })
+}
+
+/// A failed copy is gone.
+fn copy_removed() -> StepOutcome {
+    let action = Action::RemoveFailedCopy {
+        image: "ami-2".to_owned(),
+        reason: "it failed".to_owned(),
+    };
+    StepOutcome::Advance(Evidence::PublishPerformed {
+        done: vec![elsewhere(action)],
+        failed: BTreeMap::new(),
+        later: BTreeMap::new(),
+    })
 }
 
 /// What the step at hand comes to if nothing goes wrong.

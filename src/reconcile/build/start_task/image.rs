@@ -35,6 +35,7 @@ pub(super) async fn copy(
         description: spec.description().map(str::to_owned),
         client_token: ownership::client_token(step.status),
         tags: spec.tags(step.status),
+        kms_key_id: None,
     };
     let answer = step.aws().copy_image(&request).await;
     let answer = answer.map(|id| begun(step, TaskKind::CopyImage, id));

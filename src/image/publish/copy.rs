@@ -1,0 +1,124 @@
+//! The AMI's copies: one in each Region that is asked for besides the stack's own. A copy is there before anything is set
+//! on it. What was asked of EC2 for it is [`CopyRequest`]; what it has become is seen by its AMI alone.
+
+use jiff::Timestamp;
+
+use super::plan::{CopyFault, Observation, Pending};
+use super::{AskedRegion, Shown};
+use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::status::{Action, CopyRequest, RegionStatus, Status};
+
+/// How often a copy is begun before its Region fails. EC2 checks a KMS key only after it has taken the request, so that a
+/// copy that failed may have failed for a reason that passes; and each costs a transfer.
+pub const COPY_ATTEMPTS: u32 = 2;
+
+/// How far the copy of a Region is.
+pub(super) enum Copied<'a> {
+    /// It is available.
+    Available(&'a Shown),
+    /// This comes first.
+    Do(Action),
+    /// It is waited for.
+    Pending(Pending),
+    /// There will be none, or not as it is asked for.
+    Failed(CopyFault),
+    /// It cannot be made before the AMI of the stack's Region can be copied.
+    NotYet,
+}
+
+/// What is to be done about the copy of a Region; `home` is what EC2 shows of the AMI of the stack's Region.
+pub(super) fn next<'a>(
+    (region, asked): (&str, &AskedRegion),
+    status: &Status,
+    home: Option<&Shown>,
+    seen: Option<&'a Observation<Shown>>,
+    now: Timestamp,
+) -> Copied<'a> {
+    let request = status.copies.get(region).cloned().unwrap_or_default();
+    let Some(known) = status.regions.get(region) else {
+        return make(asked, &request, home);
+    };
+    match seen {
+        Some(Observation::Seen(shown)) if has_failed(&shown.state) => {
+            Copied::Do(remove(known, &request, shown.reason.as_deref()))
+        }
+        Some(Observation::Seen(_)) if has_other_key(asked, &request) => {
+            Copied::Failed(CopyFault::OtherKey(known.image.clone()))
+        }
+        Some(Observation::Seen(shown)) if shown.is_available => Copied::Available(shown),
+        Some(Observation::Seen(shown)) if is_under_way(&shown.state) => {
+            Copied::Pending(Pending::Copying)
+        }
+        Some(Observation::Seen(_)) => Copied::Pending(Pending::NotAvailable),
+        // It was asked for a moment ago.
+        None if is_under_way(&known.image_state) => Copied::Pending(Pending::Copying),
+        Some(Observation::Unknown) | None => Copied::Pending(Pending::Unknown),
+        Some(Observation::Absent) if has_failed(&known.image_state) => {
+            Copied::Do(remove(known, &request, None))
+        }
+        Some(Observation::Absent) => absent(asked, known, &request, home, now),
+    }
+}
+
+/// EC2's words for an AMI that will not become available (DescribeImages, State).
+fn has_failed(state: &str) -> bool {
+    matches!(state, "failed" | "invalid" | "error")
+}
+
+fn is_under_way(state: &str) -> bool {
+    matches!(state, "pending" | "transient")
+}
+
+/// Whether the copy was asked for with another KMS key than it is to have. EC2 cannot change that, and does not tell.
+fn has_other_key(asked: &AskedRegion, request: &CopyRequest) -> bool {
+    request.asked_at.is_some() && asked.kms_key_id != request.kms_key_id
+}
+
+fn make<'a>(asked: &AskedRegion, request: &CopyRequest, home: Option<&Shown>) -> Copied<'a> {
+    let Some(home) = home.filter(|home| home.is_available) else {
+        return Copied::NotYet;
+    };
+    if home.is_instance_store {
+        return Copied::Failed(CopyFault::InstanceStore);
+    }
+    let was_asked = request.asked_at.is_some();
+    let same = was_asked.then(|| request.kms_key_id.clone());
+    Copied::Do(Action::CopyImage {
+        attempt: request.attempt,
+        kms_key_id: same.unwrap_or_else(|| asked.kms_key_id.clone()),
+        image: None,
+    })
+}
+
+fn remove(known: &RegionStatus, request: &CopyRequest, reason: Option<&str>) -> Action {
+    let before = request.last_error.as_ref().map(|it| it.message.as_str());
+    let reason = reason.or(before).unwrap_or("EC2 gives no reason");
+    Action::RemoveFailedCopy {
+        image: known.image.clone(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// EC2 does not show the copy. Just after it was asked for that is usual. After a while somebody has deregistered it, and
+/// it is made again, unless it was finished: then whoever deregistered it may have meant that.
+fn absent<'a>(
+    asked: &AskedRegion,
+    known: &RegionStatus,
+    request: &CopyRequest,
+    home: Option<&Shown>,
+    now: Timestamp,
+) -> Copied<'a> {
+    let is_long = |since| now.duration_since(since) > VISIBILITY_GRACE;
+    if !known.unseen_since.is_some_and(is_long) {
+        return Copied::Pending(Pending::NoImage);
+    }
+    if known.verified_at.is_some() || request.failed + 1 >= COPY_ATTEMPTS {
+        return Copied::Failed(CopyFault::Deregistered(known.image.clone()));
+    }
+    let next = CopyRequest {
+        attempt: request.attempt.saturating_add(1),
+        asked_at: None,
+        ..request.clone()
+    };
+    make(asked, &next, home)
+}
