@@ -1,6 +1,7 @@
 //! The status: all that is known about one image, kept as JSON in the state bucket.
 
 mod checks;
+mod failure;
 mod migrate;
 mod publishing;
 mod records;
@@ -11,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use failure::Failure;
 pub use publishing::*;
 pub use records::*;
 

@@ -240,8 +240,12 @@ fn workflow_table() -> String {
         format!("| {name} | {} |\n", steps.join(" → "))
     };
     let sources = SourceKind::ALL.map(|source| line(&source.to_string(), workflow::steps(source)));
+    let publish = line("any, with settings: then", &workflow::PUBLISH);
     let store = line("any, with `store`: then", &workflow::STORE);
-    format!("| source | steps |\n|---|---|\n{}{store}", sources.concat())
+    format!(
+        "| source | steps |\n|---|---|\n{}{publish}{store}",
+        sources.concat()
+    )
 }
 
 #[test]

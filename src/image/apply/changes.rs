@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::conditions;
 use crate::image::plan::WAITING_LONG;
 use crate::image::status::{Facts, Notice, Status, Waiting};
+use crate::image::task::TaskKind;
 use crate::image::words::{NoticeKind, State, Step, WaitReason};
 use crate::image::workflow;
 
@@ -22,7 +23,13 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
         status.build.waiting = Some(Waiting { reason, since });
     }
     // Polling for hours is usual; then only what keeps it from polling counts.
-    let is_long = if status.build.step.polls() {
+    let is_usual = matches!(
+        status.build.waiting.as_ref().map(|waiting| &waiting.reason),
+        Some(WaitReason::CopyPending { .. })
+    );
+    let is_long = if is_usual {
+        now.duration_since(since) > TaskKind::CopyImage.stalled_after()
+    } else if status.build.step.polls() {
         now.duration_since(since) > WAITING_LONG
     } else {
         status.step_exceeds(WAITING_LONG, now)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::records::Failure;
+use super::failure::Failure;
 use crate::image::words::is_zero;
 
 /// Members of a set that a recorded change names; the status of the AMI itself has them all.

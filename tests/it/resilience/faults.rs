@@ -198,7 +198,7 @@ async fn changed_settings_are_told_whatever_goes_wrong_once() {
             let calls = stack.world.calls();
             let call = calls.get(number as usize - 1);
             let case = format!("call {number}: {fault:?}, {call:?}");
-            let told = |mail: &&crate::support::Mail| mail.subject.contains("settings changed");
+            let told = |mail: &&crate::support::Mail| mail.subject.contains("AMI changed");
             let mails = stack.mails();
             let count = mails.iter().filter(told).count();
             let may_repeat = calls[first as usize..number as usize]
