@@ -60,7 +60,7 @@ async fn one_bad_record_loses_no_other_and_fails_the_invocation() {
     assert!(error.message.contains("Records[0]"), "{}", error.message);
     stack.rest().await;
     assert_eq!(stack.only_image().name, "web");
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

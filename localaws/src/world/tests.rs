@@ -286,9 +286,9 @@ async fn services_answer_through_the_front_door() {
         world.dispatch(publish).await.unwrap().status(),
         StatusCode::OK
     );
-    let mails = world.mailbox().unwrap();
-    assert_eq!(mails.len(), 1);
-    assert!(String::from_utf8_lossy(&mails[0].1).contains("ops@example.com"));
+    let emails = world.mailbox().unwrap();
+    assert_eq!(emails.len(), 1);
+    assert!(String::from_utf8_lossy(&emails[0].1).contains("ops@example.com"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -361,7 +361,7 @@ async fn a_task_that_was_lost_is_left_alone_and_the_email_says_so() {
     // Nothing proves any more that the task, or what it makes, is this image's.
     assert_eq!(stack.count("CancelImportTask"), 0);
     assert_eq!(stack.snapshots().len(), 2);
-    let email = stack.only_mail();
+    let email = stack.only_email();
     assert_eq!(email.subject, "AMI lost: web-2026-11-21");
     assert!(
         email.text.contains("if it still runs, cancel it"),

@@ -110,7 +110,7 @@ async fn play(source: Source, number: u64, fault: Fault, then: Then) -> Option<S
     if known(&status).len() != images {
         return wrong("not all are known", &status);
     }
-    let told = stack.mails().into_iter().map(|mail| mail.subject);
+    let told = stack.emails().into_iter().map(|email| email.subject);
     let told = told.filter(|subject| subject.starts_with("AMI available"));
     (told.count() != images)
         .then(|| wrong("not told once each", &status))
@@ -181,7 +181,11 @@ async fn what_an_overtaken_start_has_made_is_known_and_told() {
     assert_eq!(stack.only_image().name, "slow");
     assert_eq!(known(&status), BTreeSet::from([stack.only_image().id]));
     assert_eq!(status["state"], "rejected");
-    let subjects: Vec<String> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    let subjects: Vec<String> = stack
+        .emails()
+        .into_iter()
+        .map(|email| email.subject)
+        .collect();
     let told = subjects.iter().filter(|it| it.starts_with("AMI available"));
     assert_eq!(told.count(), 1, "{subjects:?}");
 }
@@ -234,7 +238,7 @@ async fn a_dead_marker_without_a_draft_starts_what_is_at_the_key() {
     let stack = with_marker("0a1b 2026-11-21T10:00:00Z 2026-11-21T10:00:00Z\n").await;
     stack.rest().await;
     assert_eq!(stack.only_image().name, "web");
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -383,7 +387,7 @@ async fn a_draft_that_says_more_than_any_that_is_written_is_told_and_left_alone(
         let failed = stack.failed_events();
         let is_told = failed.contains("its draft has") && failed.contains(told);
         assert!(is_told, "{field}: {failed}");
-        assert_eq!(stack.mails().len(), 0, "{field}");
+        assert_eq!(stack.emails().len(), 0, "{field}");
     }
 }
 
@@ -405,7 +409,7 @@ async fn a_draft_of_a_manifest_that_never_was_makes_no_status_and_its_marker_goe
         stack.write_state(MARKER, format!("{first}\n{forged}"));
         stack.rest().await;
         assert_eq!(stack.state_keys("").await, Vec::<String>::new(), "{source}");
-        assert_eq!(stack.mails().len(), 0, "{source}");
+        assert_eq!(stack.emails().len(), 0, "{source}");
         assert!(stack.world.dead_letters().is_empty(), "{source}");
     }
 }

@@ -27,8 +27,8 @@ async fn a_snapshot_that_is_not_there_is_said_with_code_message_and_request_id()
         "InvalidSnapshot.NotFound"
     );
     let request_id = status["build"]["failure"]["requestId"].as_str().unwrap();
-    let mail = stack.only_mail();
-    assert_eq!(mail.subject, "AMI failed: web");
+    let email = stack.only_email();
+    assert_eq!(email.subject, "AMI failed: web");
     for text in [
         "InvalidSnapshot.NotFound",
         "snap-0123456789abcdef0",
@@ -36,9 +36,9 @@ async fn a_snapshot_that_is_not_there_is_said_with_code_message_and_request_id()
         "What to do:",
     ] {
         assert!(
-            mail.text.contains(text),
+            email.text.contains(text),
             "{text} is missing in\n{}",
-            mail.text
+            email.text
         );
     }
 }
@@ -54,20 +54,21 @@ async fn an_ami_that_fails_later_is_told_with_its_reason() {
     stack.drop_and_rest(KEY, stack.manifest("web")).await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "failed");
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.text
+        email
+            .text
             .contains("Client.InternalError: \"the snapshot is broken\""),
         "{}",
-        mail.text
+        email.text
     );
-    // The half-made AMI is gone, and the mail says so; the snapshot is not ours to remove.
+    // The half-made AMI is gone, and the email says so; the snapshot is not ours to remove.
     assert_eq!(stack.images(), []);
     let removed = status["build"]["deleted"][0].as_str().unwrap();
     assert!(
-        mail.text.contains(&format!("Deleted    {removed}")),
+        email.text.contains(&format!("Deleted    {removed}")),
         "{}",
-        mail.text
+        email.text
     );
     assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
 }
@@ -88,7 +89,7 @@ async fn a_name_that_is_somebody_elses_is_not_taken_over() {
         status["build"]["failure"]["code"],
         "InvalidAMIName.Duplicate"
     );
-    assert!(stack.mails()[1].text.contains(&first.id));
+    assert!(stack.emails()[1].text.contains(&first.id));
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,13 +102,17 @@ async fn throttling_is_waited_out_and_told_when_it_takes_long() {
     stack.drop_file(KEY, stack.manifest("web")).await;
     stack.world.run_for(Duration::from_secs(20 * 60)).await;
     stack.world.settle().await;
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.subject.starts_with("AMI still waiting"),
+        email.subject.starts_with("AMI still waiting"),
         "{}",
-        mail.subject
+        email.subject
     );
-    assert!(mail.text.contains("RequestLimitExceeded"), "{}", mail.text);
+    assert!(
+        email.text.contains("RequestLimitExceeded"),
+        "{}",
+        email.text
+    );
     assert!(
         stack.world.dead_letters().is_empty(),
         "waiting is no failure"
@@ -116,7 +121,7 @@ async fn throttling_is_waited_out_and_told_when_it_takes_long() {
     stack.world.faults().clear();
     stack.rest().await;
     assert_eq!(stack.only_image().state.to_string(), "available");
-    assert_eq!(stack.mails().len(), 2);
+    assert_eq!(stack.emails().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,12 +134,12 @@ async fn what_is_not_allowed_fails_at_once_and_says_what_to_allow() {
     };
     stack.world.faults().on("ec2", "RegisterImage", 1, refusal);
     stack.drop_and_rest(KEY, stack.manifest("web")).await;
-    let mail = stack.only_mail();
-    assert!(mail.text.contains("ec2:RegisterImage"), "{}", mail.text);
+    let email = stack.only_email();
+    assert!(email.text.contains("ec2:RegisterImage"), "{}", email.text);
     assert!(
-        mail.text.contains("allow the function's role"),
+        email.text.contains("allow the function's role"),
         "{}",
-        mail.text
+        email.text
     );
     assert_eq!(stack.images(), []);
 }
@@ -164,11 +169,11 @@ async fn an_ami_that_somebody_deregisters_meanwhile_is_not_waited_for_in_silence
     stack.deregister(&id).await;
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "failed");
-    let mail = stack.mails().pop().unwrap();
+    let email = stack.emails().pop().unwrap();
     assert!(
-        mail.text.contains("CloudTrail") && mail.text.contains(&id),
+        email.text.contains("CloudTrail") && email.text.contains(&id),
         "{}",
-        mail.text
+        email.text
     );
 }
 
@@ -199,11 +204,11 @@ async fn an_image_whose_status_grows_too_large_fails_and_says_so() {
     stack.world.settle().await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "failed", "{:#}", status["history"]);
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.text.contains("at most 524288 are written"),
+        email.text.contains("at most 524288 are written"),
         "{}",
-        mail.text
+        email.text
     );
     assert_eq!(stack.images(), []);
     assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));

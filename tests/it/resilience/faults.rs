@@ -15,7 +15,7 @@ async fn calls_of_a_quiet_run() -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_ami_and_its_mail_whatever_goes_wrong_once() {
+async fn one_ami_and_its_email_whatever_goes_wrong_once() {
     let calls = calls_of_a_quiet_run().await;
     assert!(calls > 10, "{calls}");
     for number in 1..=calls {
@@ -32,7 +32,7 @@ async fn one_ami_and_its_mail_whatever_goes_wrong_once() {
             assert_eq!(images.len(), 1, "{case}: {images:#?}");
             assert_eq!(stack.status(KEY).await["state"], "available", "{case}");
             // Between publishing a notice and marking it as sent, it may be repeated; nowhere else, and none is ever lost.
-            let mails = stack.mails();
+            let emails = stack.emails();
             let calls = stack.world.calls();
             let sender_wrote =
                 ["Publish", "PutObject"].contains(&calls[number as usize - 1].action.as_str());
@@ -41,19 +41,19 @@ async fn one_ami_and_its_mail_whatever_goes_wrong_once() {
                     .iter()
                     .any(|call| call.action == "Publish");
             assert!(
-                mails.len() == 1 || (unmarked && mails.len() == 2),
-                "{case}: {mails:#?}"
+                emails.len() == 1 || (unmarked && emails.len() == 2),
+                "{case}: {emails:#?}"
             );
             assert!(
-                mails.iter().all(|mail| mail == &mails[0]),
-                "{case}: {mails:#?}"
+                emails.iter().all(|email| email == &emails[0]),
+                "{case}: {emails:#?}"
             );
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_event_twice_at_once_makes_one_ami_and_one_mail() {
+async fn the_same_event_twice_at_once_makes_one_ami_and_one_email() {
     let stack = TestStack::new().await;
     let event = stack.object_created(KEY);
     stack.drop_silently(KEY, stack.manifest("web"));
@@ -62,13 +62,13 @@ async fn the_same_event_twice_at_once_makes_one_ami_and_one_mail() {
     }
     stack.rest().await;
     assert_eq!(stack.images().len(), 1, "{:#?}", stack.images());
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 
     // And later, out of order, again.
     stack.world.invoke("RegisterImage", event).await.unwrap();
     stack.rest().await;
     assert_eq!(stack.images().len(), 1);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,7 +93,7 @@ async fn two_registrations_at_once_meet_in_one_ami() {
     }
     stack.rest().await;
     assert_eq!(stack.images().len(), 1, "{:#?}", stack.images());
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
     assert_eq!(stack.status(KEY).await["state"], "available");
 }
 
@@ -198,13 +198,16 @@ async fn changed_settings_are_told_whatever_goes_wrong_once() {
             let calls = stack.world.calls();
             let call = calls.get(number as usize - 1);
             let case = format!("call {number}: {fault:?}, {call:?}");
-            let told = |mail: &&crate::support::Mail| mail.subject.contains("settings changed");
-            let mails = stack.mails();
-            let count = mails.iter().filter(told).count();
+            let told = |email: &&crate::support::Email| email.subject.contains("settings changed");
+            let emails = stack.emails();
+            let count = emails.iter().filter(told).count();
             let may_repeat = calls[first as usize..number as usize]
                 .iter()
                 .any(|call| call.action == "Publish");
-            assert!(count == 1 || may_repeat && count == 2, "{case}: {mails:#?}");
+            assert!(
+                count == 1 || may_repeat && count == 2,
+                "{case}: {emails:#?}"
+            );
         }
     }
 }

@@ -17,7 +17,7 @@ async fn a_manifest_whose_event_was_lost_is_swept_up() {
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     stack.rest().await;
     assert_eq!(stack.only_image().name, "web");
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 
     // The next sweeps find nothing more to do.
     let before = stack.count("PutObject");
@@ -42,7 +42,7 @@ async fn a_new_version_whose_event_was_lost_is_swept_up() {
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     stack.rest().await;
     assert_eq!(stack.images().len(), 2);
-    assert_eq!(stack.mails().len(), 2);
+    assert_eq!(stack.emails().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,7 +57,7 @@ async fn a_notice_that_nobody_was_woken_for_is_sent_by_the_schedule() {
     stack.world.faults().always("sns", "Publish", down);
     stack.drop_file(KEY, stack.manifest("web")).await;
     stack.world.run_for(Duration::from_secs(600)).await;
-    assert_eq!(stack.mails(), []);
+    assert_eq!(stack.emails(), []);
     assert_eq!(
         stack.open().await.len(),
         1,
@@ -66,13 +66,13 @@ async fn a_notice_that_nobody_was_woken_for_is_sent_by_the_schedule() {
 
     stack.world.faults().clear();
     stack.rest().await;
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
     assert_eq!(stack.only_image().name, "web");
 
     // What was to wake it is of no use any more.
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     assert_eq!(due(&stack).await, [""; 0]);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 /// The keys of the due markers.
@@ -103,7 +103,7 @@ async fn a_due_marker_without_a_status_goes() {
     stack.write_state("due/gone.image.yaml.due", "");
     stack.world.run_for(Duration::from_secs(31 * 60)).await;
     assert_eq!(due(&stack).await, [""; 0]);
-    assert_eq!(stack.mails(), []);
+    assert_eq!(stack.emails(), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,7 +146,7 @@ async fn a_marker_without_a_status_or_a_manifest_goes() {
     stack.world.run_for(Duration::from_secs(150)).await;
     stack.world.settle().await;
     assert!(stack.open().await.is_empty());
-    assert_eq!(stack.mails(), []);
+    assert_eq!(stack.emails(), []);
 }
 
 #[tokio::test(start_paused = true)]

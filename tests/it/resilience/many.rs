@@ -262,7 +262,7 @@ async fn three_hundred_at_once_are_all_made_once_within_ec2s_limits() {
     let names: BTreeSet<String> = stack.images().into_iter().map(|it| it.name).collect();
     assert_eq!((names.len(), stack.images().len()), (300, 300));
     assert_eq!(stack.count("RegisterImage"), 300);
-    assert_eq!(stack.mails().len(), 300);
+    assert_eq!(stack.emails().len(), 300);
     for key in &keys {
         assert_eq!(stack.status(key).await["state"], "available", "{key}");
     }
@@ -348,7 +348,7 @@ async fn a_remembered_status_does_not_overwrite_what_was_written_since() {
     assert_eq!(status["state"], "available", "{status:#}");
     assert_eq!(status["history"][0]["why"], "written by somebody else");
     assert_eq!(stack.images().len(), 1);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -365,5 +365,5 @@ async fn what_another_process_did_meanwhile_is_not_done_again() {
     assert_eq!(stack.status(&key).await["state"], "available");
     assert_eq!(stack.images().len(), 1);
     assert_eq!(stack.count("RegisterImage"), 1);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }

@@ -15,9 +15,13 @@ async fn what_may_not_be_looked_at_is_told() {
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(30 * 60)).await;
-    let mail = stack.only_mail();
-    assert_eq!(mail.subject, "AMI still waiting: web-2026-11-21");
-    assert!(mail.text.contains("UnauthorizedOperation"), "{}", mail.text);
+    let email = stack.only_email();
+    assert_eq!(email.subject, "AMI still waiting: web-2026-11-21");
+    assert!(
+        email.text.contains("UnauthorizedOperation"),
+        "{}",
+        email.text
+    );
 
     // Allowed, it goes on by itself.
     ec2.set_denied_actions(&[]);
@@ -32,7 +36,7 @@ async fn what_may_not_be_looked_for_is_told() {
     stack.world.ec2().set_denied_actions(&["DescribeImages"]);
     stack.drop_file(KEY, stack.manifest("web")).await;
     stack.world.run_for(Duration::from_secs(30 * 60)).await;
-    assert_eq!(stack.only_mail().subject, "AMI still waiting: web");
+    assert_eq!(stack.only_email().subject, "AMI still waiting: web");
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,7 +48,11 @@ async fn a_task_that_cannot_be_looked_at_for_hours_is_told_as_stalled() {
     faults.always("ec2", "DescribeImportSnapshotTasks", throttle);
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(150 * 60)).await;
-    let subjects: Vec<_> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    let subjects: Vec<_> = stack
+        .emails()
+        .into_iter()
+        .map(|email| email.subject)
+        .collect();
     assert_eq!(subjects, ["AMI stalled: web-2026-11-21"; 2]);
 }
 
@@ -92,12 +100,12 @@ async fn a_task_that_left_nothing_is_lost_and_says_what_was_seen() {
     let status = stack.status(KEY).await;
     ec2.hide_task(status["build"]["tasks"][0]["id"].as_str().unwrap());
     stack.rest().await;
-    let mail = stack.only_mail();
-    assert_eq!(mail.subject, "AMI lost: web-2026-11-21");
+    let email = stack.only_email();
+    assert_eq!(email.subject, "AMI lost: web-2026-11-21");
     assert!(
-        mail.text.contains("has not listed the task since"),
+        email.text.contains("has not listed the task since"),
         "{}",
-        mail.text
+        email.text
     );
     assert_eq!(stack.status(KEY).await["state"], "failed");
 }

@@ -119,12 +119,15 @@ impl Case {
                 .filter(is_untold)
                 .map(|orphan| format!("{orphan} is left behind")),
         );
-        let mails = stack.mails();
-        if mails.is_empty() || mails.len() > 2 {
-            wrong.push(format!("{} mails", mails.len()));
+        let emails = stack.emails();
+        if emails.is_empty() || emails.len() > 2 {
+            wrong.push(format!("{} emails", emails.len()));
         }
-        if mails.iter().any(|mail| !mail.subject.starts_with(notice)) {
-            wrong.push(format!("mails: {mails:#?}"));
+        if emails
+            .iter()
+            .any(|email| !email.subject.starts_with(notice))
+        {
+            wrong.push(format!("emails: {emails:#?}"));
         }
         wrong.extend(twice(stack).await);
         wrong

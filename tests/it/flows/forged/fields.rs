@@ -379,7 +379,7 @@ async fn every_field_forged(kind: TaskKind, moment: Moment) {
         _ => Written::Status,
     };
     let before = foreign.seen(&stack).await;
-    let (saved, mut sent) = (stack.world.ec2().save(), stack.mails().len());
+    let (saved, mut sent) = (stack.world.ec2().save(), stack.emails().len());
     let mut tried = 0;
     for (index, (what, forged)) in foreign.forgeries(&real).into_iter().enumerate() {
         let what = format!("{kind:?} {moment:?}: {what}");
@@ -392,7 +392,7 @@ async fn every_field_forged(kind: TaskKind, moment: Moment) {
             stack.world.run_for(Duration::from_secs(11 * 60)).await;
         }
         assert_eq!(foreign.seen(&stack).await, before, "{what}");
-        let emails = stack.mails();
+        let emails = stack.emails();
         for email in &emails[sent..] {
             assert!(!says(&email.subject), "{what}: {email:#?}");
             assert!(!email.text.lines().any(says), "{what}: {email:#?}");
