@@ -13,7 +13,7 @@ pub enum StepOutcome {
     Advance(Evidence),
     /// It cannot go on yet.
     Wait(WaitReason),
-    /// What somebody uploaded does not pass the checks.
+    /// The upload does not pass the checks.
     Reject(Vec<Problem>),
     /// The image will not come to be.
     Fail(Failure),
@@ -131,7 +131,7 @@ pub struct Accepted {
     pub publish_digest: String,
     /// The bucket that the AMI is to be stored in.
     pub store: Option<String>,
-    /// Whether people want to be told now.
+    /// Whether people are notified now.
     pub notify_started: bool,
 }
 

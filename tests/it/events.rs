@@ -1,4 +1,4 @@
-//! What wakes the functions, in every shape that AWS sends.
+//! The events that invoke the functions, in every shape that AWS sends.
 
 use crate::support::TestStack;
 use serde_json::json;

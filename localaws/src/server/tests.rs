@@ -71,17 +71,17 @@ async fn users_and_grants_are_told() {
         .await
         .unwrap();
     let server = Server::bind(&world, 0).await.unwrap();
-    let told = async |path: &str| {
+    let get = async |path: &str| {
         let answer = send(&server, "GET", path, false, "").await;
         let body = answer.split("\r\n\r\n").nth(1).unwrap();
         serde_json::from_str::<serde_json::Value>(body).unwrap()
     };
-    let health = told("/_local/health").await;
+    let health = get("/_local/health").await;
     assert_eq!(
         health["credentials"]["reader"],
         serde_json::json!({"accessKeyId": "LOCALUSERREADER", "secretAccessKey": "local"})
     );
-    let grants = told("/_local/grants").await;
+    let grants = get("/_local/grants").await;
     let unused = grants["unused"].as_array().unwrap();
     let reading = serde_json::json!({"principal": "reader", "sid": "Read", "action": "s3:getobject",
                                      "resource": "arn:aws:s3:::images/*", "uses": 0});

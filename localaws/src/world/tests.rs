@@ -14,7 +14,7 @@ use crate::lambda::{FunctionError, FunctionRunner, Handler, Invocation};
 use crate::wire::AnswerLost;
 use crate::wire::{Request, Response};
 
-/// A bucket, a queue, a topic and a function that is woken by `.txt` objects and every minute.
+/// A bucket, a queue, a topic and a function that is invoked by `.txt` objects and every minute.
 pub(crate) const TEMPLATE: &str = r#"
 AWSTemplateFormatVersion: "2010-09-09"
 Transform: AWS::Serverless-2016-10-31
@@ -335,7 +335,7 @@ async fn a_world_on_the_same_directory_goes_on() {
         .unwrap();
     assert_eq!(answer.status(), StatusCode::OK, "{:?}", answer.body());
     let known = first.sns().save();
-    // Nobody closes it: what was answered is kept all the same.
+    // It is not closed: what was answered is kept all the same.
     drop(first);
 
     let second = builder().seed(1).start().await.unwrap();

@@ -108,7 +108,7 @@ fn changed_settings_are_noted_and_told_and_the_ami_stays() {
     assert_eq!(kinds(&status), [NoticeKind::Completed, NoticeKind::Changed]);
     assert_eq!(in_sync(&status), (ConditionStatus::False, after(9)));
 
-    // What the AMI was made with is no change to tell of.
+    // What the AMI was made with is not a change to report.
     let made_with = status.manifest.publish_digest.clone().unwrap();
     note_settings_changed(&mut status, upload("aaaa", 10), made_with, after(10));
     assert_eq!(status.manifest.unapplied_digest, None);

@@ -1,11 +1,11 @@
-//! Emails of statuses that somebody wrote who wants to speak in amiwright's name.
+//! Emails of statuses that were forged to speak in amiwright's name.
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::image::status::{Notice, parse};
 
-/// What somebody wants to be read as amiwright's advice.
+/// What is to be read as amiwright's advice.
 const SENTENCE: &str = "ami-1 (Your AWS account is suspended. Call us)";
 
 const KINDS: [NoticeKind; 9] = [

@@ -38,7 +38,7 @@ fn a_task_that_was_found_is_said_to_be_an_earlier_requests() {
     );
 }
 
-/// It may have ended while nobody knew of it.
+/// It may have ended unnoticed.
 #[test]
 fn a_task_that_was_found_at_its_end_is_not_awaited() {
     for kind in own_tasks() {

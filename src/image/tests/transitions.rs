@@ -107,7 +107,7 @@ fn a_bundle_beside_an_image_manifest_is_superseded_and_nothing_is_told() {
     assert_eq!(kinds(&status), []);
     assert_eq!(
         last_change(&status),
-        "golden/web.image.yaml beside the bundle decides about it"
+        "golden/web.image.yaml beside the bundle describes it"
     );
 }
 

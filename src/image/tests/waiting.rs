@@ -1,4 +1,4 @@
-//! What is waited for, and silence: since when, and when somebody is told.
+//! What is waited for, and silence: since when, and when people are notified.
 
 use super::*;
 use crate::image::apply::note_stalled;
@@ -133,7 +133,7 @@ fn silence_is_told_after_a_time_and_then_twice_and_four_times_that() {
             );
             assert!(
                 !poll(&mut status, kind, first_state(kind), edge + 1),
-                "{kind}: told once"
+                "{kind}: reported once"
             );
         }
         assert_eq!(kinds(&status), [NoticeKind::Stalled; 4], "{kind}");

@@ -183,7 +183,7 @@ async fn an_event_and_a_tick_at_once_store_an_ami_once() {
     let ec2 = stack.world.ec2();
     ec2.set_task_time(TaskKind::StoreImage, minutes(10));
     ec2.set_visibility_delay(minutes(1));
-    // The one that EC2's event woke still waits for the answer when the schedule ticks.
+    // The invocation for EC2's event still waits for the answer when the schedule ticks.
     let slow = Fault::Slow(Duration::from_secs(20));
     stack
         .world

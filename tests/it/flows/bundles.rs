@@ -57,7 +57,7 @@ async fn a_bare_bundle_is_registered_with_defaults() {
         email.text
     );
 
-    // Uploaded without an ACL: EC2 was allowed to read it, and nobody else.
+    // Uploaded without an ACL: only EC2 was allowed to read it.
     for key in [KEY, "bundles/image.part.0"] {
         let acl = stack.world.s3().acl(&stack.bucket, key).await.unwrap();
         assert_eq!(acl.as_deref(), Some("aws-exec-read"), "{key}");

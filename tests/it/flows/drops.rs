@@ -1,4 +1,4 @@
-//! Somebody drops a file.
+//! A manifest is uploaded.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -81,7 +81,8 @@ async fn a_json_manifest_is_as_good() {
     assert_eq!(stack.only_image().name, "web");
 }
 
-/// A key that XML cannot hold makes a list unreadable that is not asked for URL-encoded: no tick would ever come through.
+/// A key that XML cannot hold makes a list unreadable that is not asked for URL-encoded: no tick would ever come
+/// through.
 #[tokio::test(start_paused = true)]
 async fn a_key_that_no_tag_can_hold_is_rejected_and_stops_nothing_else() {
     let stack = TestStack::new().await;
@@ -118,7 +119,8 @@ async fn a_key_that_no_tag_can_hold_is_rejected_and_stops_nothing_else() {
     );
 }
 
-/// EC2 refuses a filter with a character that XML does not have, and so the look for the tag: nothing would ever answer.
+/// EC2 refuses a filter with a character that XML does not have, and so the look for the tag: nothing would ever
+/// answer.
 #[tokio::test(start_paused = true)]
 async fn a_key_with_a_character_that_ec2_refuses_or_nobody_sees_is_rejected_before_ec2_is_asked() {
     for c in [
@@ -165,7 +167,7 @@ async fn a_key_too_long_for_a_status_is_ignored_and_fails_nothing() {
     }
 }
 
-/// One byte less has a status: that the address does not fit into a tag is told.
+/// One byte less has a status: it says that the address does not fit into a tag.
 #[tokio::test(start_paused = true)]
 async fn the_longest_key_that_has_a_status_is_told_that_it_is_too_long_for_a_tag() {
     let stack = TestStack::new().await;
@@ -309,7 +311,7 @@ async fn many_images_are_looked_at_with_one_call() {
     assert_eq!(report["found"], 30);
     assert_eq!(stack.count("DescribeImages") - before, 1);
 
-    // EC2 tells of every AMI that becomes available, and each event makes a tick.
+    // EC2 sends an event for every AMI that becomes available, and each event makes a tick.
     stack.world.run_for(Duration::from_secs(3600)).await;
     stack.world.settle().await;
     stack.world.invoke("AdvanceTasks", json!({})).await.unwrap();

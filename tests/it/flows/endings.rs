@@ -1,4 +1,4 @@
-//! How images end, also when several invocations work at them at once: cancelled, told, with nothing left behind.
+//! How images end, also when several invocations work at them at once: cancelled, notified, with nothing left over.
 
 use std::time::Duration;
 

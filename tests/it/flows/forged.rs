@@ -1,5 +1,5 @@
-//! Statuses that somebody forged who may write them. Whatever they say, nothing in AWS is changed that EC2's own record
-//! does not prove to be the image's, and no email says in amiwright's name what they say.
+//! Statuses forged by a principal that may write them. Whatever they say, nothing in AWS is changed that EC2's own
+//! record does not prove to be the image's, and no email says in amiwright's name what they say.
 
 mod fields;
 
@@ -25,7 +25,7 @@ async fn forge(stack: &TestStack, key: &str, status: &Value) {
     }
 }
 
-/// A snapshot that somebody else made and nothing marks as anybody's.
+/// A snapshot that was made outside amiwright and has no ownership tags.
 fn foreign_snapshot(stack: &TestStack) -> String {
     let snapshot = SeedSnapshot {
         volume_size: 8,
@@ -34,7 +34,7 @@ fn foreign_snapshot(stack: &TestStack) -> String {
     stack.world.ec2().seed_snapshot(REGION, snapshot)
 }
 
-/// The status of the report: to be cleaned up, with somebody else's snapshot as what its import made, and an email that
+/// The status of the report: to be cleaned up, with another owner's snapshot as what its import made, and an email that
 /// is ready to be sent.
 fn reported(stack: &TestStack, key: &str, snapshot: &str) -> Value {
     let at = "2026-11-21T10:00:00Z";
@@ -84,15 +84,16 @@ async fn a_forged_status_deletes_no_snapshot_of_others() {
             assert!(!text.contains(evil), "{text}");
         }
     }
-    let told = emails
+    let email = emails
         .iter()
         .find(|email| email.text.contains("not touched"));
-    let told = told.unwrap_or_else(|| panic!("{emails:#?}"));
+    let email = email.unwrap_or_else(|| panic!("{emails:#?}"));
     assert!(
-        told.text
+        email
+            .text
             .contains("Find out whose they are before you delete any"),
         "{}",
-        told.text
+        email.text
     );
 }
 

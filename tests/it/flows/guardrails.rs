@@ -59,16 +59,17 @@ async fn what_reaches_beyond_the_account_is_closed_until_it_is_opened() {
         let email = rejected(&stack, &(stack.manifest("web") + field + "\n")).await;
         let lines: Vec<&str> = email.text.lines().collect();
         let text = lines.join(" ");
-        // What is not built is told as that alone: the guardrails of these fields are tested in `amiwright-manifest`.
+        // What is not built is reported as that alone: the guardrails of these fields are tested in
+        // `amiwright-manifest`.
         let is_built = field.starts_with("store");
-        let told = text.contains(parameter) && text.contains(adds);
-        assert_eq!(told, is_built, "{text}");
+        let is_named = text.contains(parameter) && text.contains(adds);
+        assert_eq!(is_named, is_built, "{text}");
         assert_eq!(text.contains("not built yet"), !is_built, "{text}");
         // At its line.
         assert!(text.contains("4:"), "{text}");
         assert_eq!(stack.emails().len(), number + 1);
     }
-    // Uploaded once more, it is still not allowed, and nobody is told twice.
+    // Uploaded once more, it is still not allowed, and no second notice is sent.
     let (field, ..) = asks[6];
     stack
         .drop_and_rest(KEY, stack.manifest("web") + field + "\n")
@@ -165,7 +166,7 @@ async fn a_snapshot_of_another_account_is_used_only_if_its_owner_is_listed() {
     assert!(stack.world.calls().len() > calls);
 }
 
-/// An AMI in another Region that its owner shares with everybody.
+/// An AMI in another Region that is public.
 fn foreign_image(stack: &TestStack) -> String {
     let snapshot_id = stack.world.ec2().seed_snapshot(
         "us-west-2",
@@ -267,8 +268,8 @@ async fn what_was_closed_meanwhile_is_not_done() {
     assert!(text.contains("adds arn:aws:s3:::local-bucket to"), "{text}");
 }
 
-/// What is closed while EC2 imports a disk: nothing is registered, what was imported is deleted, and the email says what
-/// the stack's owner would have to open.
+/// What is closed while EC2 imports a disk: nothing is registered, what was imported is deleted, and the email says
+/// what the stack's owner would have to open.
 #[tokio::test(start_paused = true)]
 async fn what_is_closed_during_an_import_is_named_in_the_email() {
     const KMS: &str = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab";

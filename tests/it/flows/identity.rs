@@ -76,7 +76,7 @@ impl Case {
     async fn new(kind: &str) -> Self {
         let (stack, _) = TestStack::classic().await;
         let (source, other) = source(&stack, kind).await;
-        // Sources without anything else to say are made anew under another name.
+        // Sources with no other setting are recreated under another name.
         let name = if other.is_empty() { "again" } else { "web" };
         let other = if other.is_empty() { &source } else { &other };
         let manifest = format!("name: web-{{digest}}\n{source}{TAGS}");
@@ -138,7 +138,7 @@ impl Case {
         of_ec2.filter(|call| changing(&call.action)).count()
     }
 
-    /// Drops a manifest that asks for nothing new: neither EC2 nor anybody is told.
+    /// Drops a manifest that asks for nothing new: no call of EC2, no notice.
     async fn drop_in_vain(&self, manifest: &str) {
         let before = self.ec2_changes();
         self.drop(manifest).await;
@@ -229,7 +229,7 @@ impl Case {
             self.drop_in_vain(&changed).await;
             assert_eq!(self.in_sync().await.0, "false");
         }
-        // The AMI has these: there is nothing to do, and nobody is bothered.
+        // The AMI has these: there is nothing to do, and no notice.
         self.drop_in_vain(manifest).await;
         let (so, reason, why) = self.in_sync().await;
         assert_eq!((so, reason), (json!("true"), json!("AsInManifest")));

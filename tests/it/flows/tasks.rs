@@ -92,7 +92,7 @@ async fn an_instance_becomes_a_bundle_and_then_an_ami() {
         bundle.iter().any(|key| key.ends_with(".manifest.xml")),
         "{bundle:?}"
     );
-    // The bundle's own manifest is nobody's upload.
+    // The bundle's own manifest was not uploaded by a user.
     assert_eq!(stack.state_keys("status/").await.len(), 1);
     assert_eq!(stack.count("BundleInstance"), 1);
     assert_eq!(stack.emails().len(), 1);
@@ -382,10 +382,10 @@ async fn what_could_not_be_removed_is_told_with_what_it_keeps() {
     assert_eq!(left, [&*image.id, snapshot], "{status:#}");
     assert_eq!(status["build"].get("deleted"), None);
     let emails = stack.emails();
-    let told = emails
+    let email = emails
         .iter()
         .find(|email| email.subject.contains("cancelled"));
-    let text = &told.unwrap().text;
+    let text = &email.unwrap().text;
     assert!(text.contains("could not be deleted"), "{text}");
 }
 

@@ -180,7 +180,7 @@ async fn a_manifest_removed_at_once_still_gets_its_ami() {
     assert_eq!(stack.emails().len(), 1);
 }
 
-/// The second version arrives while somebody who saw the first is about to finalize it.
+/// The second version arrives while an invocation that read the first is about to finalize it.
 async fn replaced_while_finalized(stack: &TestStack) {
     while stack.count("HeadObject") == 0 {
         stack.world.run_for(Duration::from_secs(1)).await;

@@ -68,7 +68,7 @@ async fn play(kind: TaskKind, happens: Happens, at: u64, fault: Option<Fault>) -
     let (images, orphans) = before.now(&stack).await;
     let status = format!("status/{KEY}.json");
     if stack.state_keys(&status).await.is_empty() {
-        // It was removed before anybody read it.
+        // It was removed before it was read.
         assert_eq!(
             (happens, images, orphans),
             (Happens::Removed, 0, Vec::new())

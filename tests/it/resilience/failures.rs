@@ -193,7 +193,7 @@ async fn an_image_whose_status_grows_too_large_fails_and_says_so() {
     let mut length = limits::STATUS_BYTES - 96 * 1024;
     length -= serde_json::to_vec_pretty(&status).unwrap().len();
     loop {
-        // Something that no notice tells.
+        // Something that no notice reports.
         status.open_marker = Some("x".repeat(length));
         match status_store::save(&aws, &config, &status, Some(&loaded.etag)).await {
             Err(StoreError::TooLarge { .. }) => length -= 16,

@@ -31,7 +31,8 @@ async fn one_ami_and_its_email_whatever_goes_wrong_once() {
             let images = stack.images();
             assert_eq!(images.len(), 1, "{case}: {images:#?}");
             assert_eq!(stack.status(KEY).await["state"], "available", "{case}");
-            // Between publishing a notice and marking it as sent, it may be repeated; nowhere else, and none is ever lost.
+            // Between publishing a notice and marking it as sent, it may be repeated; nowhere else, and none is ever
+            // lost.
             let emails = stack.emails();
             let calls = stack.world.calls();
             let sender_wrote =
@@ -172,7 +173,7 @@ async fn an_ami_whose_manifest_was_removed_is_still_looked_for() {
     assert_eq!(stack.status(KEY).await["state"], "available");
 }
 
-/// Other settings are told of once, though nothing is open and no tick would look.
+/// Changed settings are notified once, though nothing is open and no tick would visit the image.
 #[tokio::test(start_paused = true)]
 async fn changed_settings_are_told_whatever_goes_wrong_once() {
     let changed = |stack: &TestStack| stack.manifest("web-{digest}") + "description: other\n";
@@ -198,9 +199,10 @@ async fn changed_settings_are_told_whatever_goes_wrong_once() {
             let calls = stack.world.calls();
             let call = calls.get(number as usize - 1);
             let case = format!("call {number}: {fault:?}, {call:?}");
-            let told = |email: &&crate::support::Email| email.subject.contains("settings changed");
+            let is_changed =
+                |email: &&crate::support::Email| email.subject.contains("settings changed");
             let emails = stack.emails();
-            let count = emails.iter().filter(told).count();
+            let count = emails.iter().filter(is_changed).count();
             let may_repeat = calls[first as usize..number as usize]
                 .iter()
                 .any(|call| call.action == "Publish");

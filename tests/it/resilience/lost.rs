@@ -61,7 +61,7 @@ async fn a_notice_that_nobody_was_woken_for_is_sent_by_the_schedule() {
     assert_eq!(
         stack.open().await.len(),
         1,
-        "what was not told is not settled"
+        "an image whose notice was not sent is not final"
     );
 
     stack.world.faults().clear();
@@ -69,7 +69,7 @@ async fn a_notice_that_nobody_was_woken_for_is_sent_by_the_schedule() {
     assert_eq!(stack.emails().len(), 1);
     assert_eq!(stack.only_image().name, "web");
 
-    // What was to wake it is of no use any more.
+    // The due marker is of no use any more.
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     assert_eq!(due(&stack).await, [""; 0]);
     assert_eq!(stack.emails().len(), 1);

@@ -1,4 +1,4 @@
-//! Many images at once: calls grow with pages and not with images, nobody starves, and EC2's limits are kept.
+//! Many images at once: calls grow with pages and not with images, no image starves, and EC2's limits are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// All stay open for as long as a test looks.
 const VERY_LONG: Duration = Duration::from_secs(100 * 3600);
 
-/// The pages in which EC2 lists imports, where nobody says how large they are to be.
+/// The pages in which EC2 lists imports, where the request does not say how large they are.
 const IMPORTS_A_PAGE: usize = 100;
 
 impl TestStack {
@@ -141,7 +141,7 @@ async fn describe_calls_grow_with_pages_and_one_lost_task_hides_no_other() {
     stack
         .deregister(status["regions"][REGION]["image"].as_str().unwrap())
         .await;
-    // A tenth of each task's time, so that all have something new to tell.
+    // A tenth of each task's time, so that all have made progress.
     stack.world.run_for(VERY_LONG / 10).await;
 
     let before = stack.world.faults().count();
@@ -196,7 +196,7 @@ async fn ticks_that_are_cut_short_come_to_everybody_in_turn() {
         let (most, all) = (turns.values().max().unwrap(), turns.len() == keys.len());
         assert!(
             *most == 1 || all,
-            "tick {tick}: somebody had {most} turns, others none"
+            "tick {tick}: one was visited {most} times, others never"
         );
     }
     assert_eq!(turns.len(), keys.len());
@@ -334,19 +334,19 @@ async fn an_import_whose_status_is_remembered_is_cancelled_at_the_next_tick() {
 async fn a_remembered_status_does_not_overwrite_what_was_written_since() {
     let stack = TestStack::new().await;
     let key = polled_unread(&stack).await;
-    // Without its marker: nobody is told.
+    // Without its marker: no notice is sent.
     let mut status = stack.status(&key).await;
-    status["history"][0]["why"] = json!("written by somebody else");
+    status["history"][0]["why"] = json!("written by another process");
     stack.write_state(&keys::status_key(&key), status.to_string());
     for _ in 0..10 {
         stack.minute().await;
         let status = stack.status(&key).await;
-        assert_eq!(status["history"][0]["why"], "written by somebody else");
+        assert_eq!(status["history"][0]["why"], "written by another process");
     }
     stack.rest().await;
     let status = stack.status(&key).await;
     assert_eq!(status["state"], "available", "{status:#}");
-    assert_eq!(status["history"][0]["why"], "written by somebody else");
+    assert_eq!(status["history"][0]["why"], "written by another process");
     assert_eq!(stack.images().len(), 1);
     assert_eq!(stack.emails().len(), 1);
 }

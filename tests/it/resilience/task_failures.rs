@@ -1,4 +1,4 @@
-//! Tasks that cannot be started or looked at: somebody is told, and what was made is found again.
+//! Tasks that cannot be started or described: people are notified, and what was made is found again.
 
 use std::time::Duration;
 

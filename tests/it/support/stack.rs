@@ -253,7 +253,7 @@ impl TestStack {
         counts
     }
 
-    /// How many calls of this action were made, by anybody.
+    /// How many calls of this action were made in all.
     pub(crate) fn count(&self, action: &str) -> usize {
         self.world
             .calls()
@@ -368,7 +368,7 @@ impl TestStack {
         }
     }
 
-    /// Deregisters an AMI, as somebody else would.
+    /// Deregisters an AMI outside amiwright.
     pub(crate) async fn deregister(&self, image_id: &str) {
         self.ask_ec2(
             REGION,

@@ -229,7 +229,7 @@ fn the_template_wakes_its_functions() {
     let bundle = created(state, &json!("bundles/web.image.yaml/1f0c.manifest.xml"));
     assert!(
         takes("RegisterImage", &bundle),
-        "wakes the image that waits for it"
+        "requeues the image that waits for it"
     );
     let manifest = created(state, &json!("web.image.yaml"));
     assert!(!takes("RegisterImage", &manifest));

@@ -1,4 +1,4 @@
-//! The policies of the stack for people, and what somebody can do who has one of them and nothing else.
+//! The policies of the stack for people, and what a principal with one of them and nothing else can do.
 
 use amiwright::aws::Aws;
 use amiwright::cli::{cancel, retry, status};
@@ -112,7 +112,7 @@ async fn with_people() -> TestStack {
     .await
 }
 
-/// Whether S3 let somebody do this.
+/// Whether S3 allowed this.
 fn is_refused<T: std::fmt::Debug>(answer: Result<T, amiwright::aws::AwsError>) -> bool {
     match answer {
         Ok(_) => false,

@@ -316,7 +316,7 @@ async fn a_bundle_goes_on_after_a_restart() {
     let again = reborn.refused("BundleInstance", &usual(&instance)).await;
     assert!(again.starts_with("BundlingInProgress"), "{again}");
     after(&reborn, 61).await;
-    assert_eq!(reborn.keys().len(), 3, "though nobody asked");
+    assert_eq!(reborn.keys().len(), 3, "without a request");
     assert_eq!(reborn.bundling().await.0, "complete");
 }
 

@@ -108,7 +108,7 @@ async fn a_user_may_what_the_policy_says_and_others_all() {
         ("GET", "images?list-type=2", 403),
         ("HEAD", "images", 403),
         ("PUT", "images/in/a?acl", 403),
-        // What is not there is not told to somebody who may not list.
+        // A principal that may not list is not told that an object does not exist.
         ("GET", "images/in/none", 403),
         // A bucket that is not there allows and denies nothing.
         ("GET", "nowhere/in/a", 404),

@@ -18,7 +18,7 @@ const FOREIGN_BUNDLES: [&str; 3] = [
     "bundles/golden/web.image.yaml.old/0011.part.0",
 ];
 
-/// What somebody wants to be said in amiwright's name.
+/// What a forger wants to be said in amiwright's name.
 const EVIL: &str = "evil text\nhttps://evil.example";
 
 /// How often time is let pass, 11 minutes each, after a forgery: longer than anything is waited for that is not proven.
@@ -59,7 +59,7 @@ struct Foreign {
     object: String,
 }
 
-/// What is the account's and nobody's, another manifest's, or another stack's.
+/// What is the account's and not amiwright's, another manifest's, or another stack's.
 #[derive(Debug, PartialEq)]
 struct Seen {
     snapshots: Vec<localaws::ec2::Snapshot>,
@@ -167,7 +167,7 @@ impl Foreign {
         }
     }
 
-    /// What somebody could put in the place of this value.
+    /// What a forger could put in the place of this value.
     fn instead_of(&self, value: &Value) -> Vec<Value> {
         match value {
             Value::String(text) if text.starts_with("snap-") => {
