@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_in_the_past_is_none() {
+    fn a_deadline_in_the_past_is_ignored() {
         let now = Timestamp::from_second(1_795_253_400).unwrap();
         let in_time = time_left(1_795_253_450_000, now);
         assert_eq!(in_time, Some(Duration::from_secs(50)));

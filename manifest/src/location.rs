@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn other_ways_to_name_an_object_are_told_from_keys() {
+    fn other_ways_to_name_an_object_are_distinguished_from_keys() {
         for (text, fault, meant) in [
             (
                 "https://b-1.s3.amazonaws.com/a/b.raw",

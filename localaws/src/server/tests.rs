@@ -40,7 +40,7 @@ async fn send(server: &Server, method: &str, path: &str, signed: bool, body: &st
 }
 
 #[tokio::test]
-async fn health_tells_what_runs() {
+async fn health_reports_what_runs() {
     let (world, server) = started().await;
     let answer = send(&server, "GET", "/_local/health", false, "").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -60,7 +60,7 @@ async fn health_tells_what_runs() {
 }
 
 #[tokio::test]
-async fn users_and_grants_are_told() {
+async fn users_and_grants_are_reported() {
     let policy = "\n  Reading:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      PolicyDocument:\n        \
                   Version: '2012-10-17'\n        Statement: [{Sid: Read, Effect: Allow, Action: 's3:GetObject', \
                   Resource: 'arn:aws:s3:::images/*'}]\n";
@@ -160,7 +160,7 @@ async fn closing_ends_idle_connections_and_frees_the_port() {
 }
 
 #[tokio::test]
-async fn a_file_copied_into_the_folder_wakes_a_function() {
+async fn a_file_copied_into_the_folder_invokes_a_function() {
     let (seen, mut copied) = tokio::sync::mpsc::unbounded_channel();
     let runner = handler(move |invocation| {
         let key = invocation.payload["detail"]["object"]["key"].clone();

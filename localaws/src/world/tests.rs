@@ -130,7 +130,7 @@ impl Drop for Opened {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_wakes_the_function_whose_rule_it_meets() {
+async fn a_new_object_invokes_the_function_whose_rule_it_matches() {
     let world = start(
         TEMPLATE,
         handler(

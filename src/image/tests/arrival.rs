@@ -95,7 +95,7 @@ fn in_sync(status: &Status) -> (ConditionStatus, Timestamp) {
 }
 
 #[test]
-fn changed_settings_are_noted_and_told_and_the_ami_stays() {
+fn changed_settings_are_noted_and_notified_and_the_ami_stays() {
     let mut status = available();
     let regions = status.regions.clone();
     note_settings_changed(&mut status, upload("bbbb", 9), "eeee".to_owned(), after(9));

@@ -126,7 +126,7 @@ fn own_words(text: &str) -> String {
 }
 
 #[test]
-fn no_sentence_of_a_status_is_said_in_amiwrights_name() {
+fn no_forged_text_is_sent_in_amiwrights_name() {
     let mut read = 0;
     for status in statuses() {
         parse(status.to_string().as_bytes()).unwrap();

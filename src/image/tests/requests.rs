@@ -213,7 +213,7 @@ fn what_is_lost_can_be_retried_and_the_attempt_is_counted() {
 }
 
 #[test]
-fn a_refused_cancellation_is_told_until_the_task_ends_since_it_was_refused_first() {
+fn a_refused_cancellation_is_reported_since_its_first_refusal_until_the_task_ends() {
     let refused = || {
         let message = "too late".to_owned();
         let code = Some("IncorrectState".to_owned());

@@ -134,7 +134,7 @@ async fn what_has_nothing_to_try_again_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_manifest_decides_or_is_no_manifest_is_refused() {
+async fn a_bundle_described_by_a_manifest_and_what_is_not_a_manifest_are_refused() {
     let stack = TestStack::new().await;
     let bundle = "bundles/image.manifest.xml";
     stack.drop_file(bundle, bundles::MANIFEST).await;

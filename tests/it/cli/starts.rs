@@ -18,7 +18,7 @@ const OF_LAMBDA: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn a_function_that_is_not_configured_tells_lambda_and_ends() {
+fn a_function_without_configuration_reports_an_init_error_and_exits() {
     let lambda = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = lambda.local_addr().unwrap().to_string();
     let request = std::thread::spawn(move || {

@@ -297,7 +297,7 @@ async fn what_an_import_left_is_tagged_before_it_is_removed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_is_replaced_before_its_import_starts_is_looked_at_again() {
+async fn a_disk_replaced_before_its_import_starts_is_checked_again() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack
@@ -316,7 +316,7 @@ async fn a_disk_that_is_replaced_before_its_import_starts_is_looked_at_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_is_replaced_after_its_import_began_unheard_leaves_nothing_behind() {
+async fn a_disk_replaced_after_an_unanswered_import_request_leaves_no_orphans() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     let faults = stack.world.faults();

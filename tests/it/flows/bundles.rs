@@ -65,7 +65,7 @@ async fn a_bare_bundle_is_registered_with_defaults() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_part_is_waited_for_and_told_of_when_it_takes_long() {
+async fn a_missing_part_is_waited_for_and_reported_after_a_while() {
     let stack = TestStack::new().await;
     stack.drop_file(KEY, MANIFEST).await;
     stack.world.run_for(Duration::from_secs(10 * 60)).await;
@@ -126,7 +126,7 @@ async fn a_bundle_of_another_account_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_manifest_beside_the_bundle_decides() {
+async fn an_image_manifest_beside_a_bundle_describes_it() {
     let stack = TestStack::new().await;
     let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\ntags: {team: web}\n";
     stack.drop_file("bundles/image.image.yaml", manifest).await;
@@ -290,7 +290,7 @@ async fn a_bundle_in_a_bucket_that_cannot_be_read_fails_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_manifest_that_comes_while_parts_are_missing_decides_all_the_same() {
+async fn an_image_manifest_uploaded_while_parts_are_missing_still_applies() {
     let stack = TestStack::new().await;
     stack.drop_file(KEY, MANIFEST).await;
     stack.world.settle().await;

@@ -122,7 +122,7 @@ async fn a_key_that_no_tag_can_hold_is_rejected_and_stops_nothing_else() {
 /// EC2 refuses a filter with a character that XML does not have, and so the look for the tag: nothing would ever
 /// answer.
 #[tokio::test(start_paused = true)]
-async fn a_key_with_a_character_that_ec2_refuses_or_nobody_sees_is_rejected_before_ec2_is_asked() {
+async fn a_key_with_a_character_that_is_invisible_or_refused_by_ec2_is_rejected_without_a_call() {
     for c in [
         '\u{fffe}', '\u{ffff}', '\u{7f}', '\u{85}', '\u{200b}', '\u{202e}', '\u{feff}',
     ] {
@@ -169,7 +169,7 @@ async fn a_key_too_long_for_a_status_is_ignored_and_fails_nothing() {
 
 /// One byte less has a status: it says that the address does not fit into a tag.
 #[tokio::test(start_paused = true)]
-async fn the_longest_key_that_has_a_status_is_told_that_it_is_too_long_for_a_tag() {
+async fn the_longest_key_with_a_status_is_rejected_as_too_long_for_a_tag() {
     let stack = TestStack::new().await;
     let folders = format!("{}/", "d".repeat(200)).repeat(4);
     let name = "k".repeat(amiwright::keys::MANIFEST_KEY_MAX - folders.len() - ".image.yaml".len());
@@ -291,7 +291,7 @@ async fn few_calls_do_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_images_are_looked_at_with_one_call() {
+async fn many_images_are_described_with_one_call() {
     let stack = TestStack::built(|builder| builder.schedules(false)).await;
     stack
         .world

@@ -48,7 +48,7 @@ async fn two_ticks_at_once_store_an_ami_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_cannot_be_looked_at_is_told_as_stalled() {
+async fn a_task_that_cannot_be_described_is_reported_as_stalled() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     let unavailable = Fault::Refuse {
@@ -162,7 +162,7 @@ async fn a_cancelled_image_that_has_several_amis_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_cancellation_is_no_reason_for_an_email() {
+async fn a_throttled_cancellation_sends_no_email() {
     let stack = TestStack::new().await;
     stack
         .world

@@ -32,7 +32,7 @@ async fn rejected(stack: &TestStack, manifest: &str) -> Email {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_reaches_beyond_the_account_is_closed_until_it_is_opened() {
+async fn what_reaches_beyond_the_account_is_refused_unless_a_parameter_allows_it() {
     let stack = TestStack::built(|builder| builder.parameter("StoreBuckets", "")).await;
     let asks = [
         (
@@ -79,7 +79,7 @@ async fn what_reaches_beyond_the_account_is_closed_until_it_is_opened() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_is_read_from_the_buckets_that_are_opened() {
+async fn a_disk_is_read_only_from_buckets_that_a_parameter_lists() {
     let disk = "name: web\nsource:\n  disk: {object: s3://disks/web.vmdk, format: vmdk}\n";
     let stack = TestStack::new().await;
     let email = rejected(&stack, disk).await;
@@ -214,7 +214,7 @@ async fn an_ami_of_another_account_is_copied_only_if_its_owner_is_listed() {
 
 /// A rejected manifest is judged again when it is uploaded again: its writer need change nothing in it.
 #[tokio::test(start_paused = true)]
-async fn what_was_opened_meanwhile_is_accepted_when_it_is_uploaded_again() {
+async fn what_a_parameter_allows_meanwhile_is_accepted_when_uploaded_again() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = |stack: &TestStack| stack.manifest("web") + "store: {bucket: local-bucket}\n";
     let stack = TestStack::built(|builder| {
@@ -239,7 +239,7 @@ async fn what_was_opened_meanwhile_is_accepted_when_it_is_uploaded_again() {
 
 /// What is closed while an image is on its way is not done any more.
 #[tokio::test(start_paused = true)]
-async fn what_was_closed_meanwhile_is_not_done() {
+async fn what_a_parameter_forbids_meanwhile_is_not_done() {
     let folder = tempfile::tempdir().unwrap();
     let stack = TestStack::built(|builder| builder.directory(Some(folder.path()))).await;
     stack.world.faults().always(
@@ -271,7 +271,7 @@ async fn what_was_closed_meanwhile_is_not_done() {
 /// What is closed while EC2 imports a disk: nothing is registered, what was imported is deleted, and the email says
 /// what the stack's owner would have to open.
 #[tokio::test(start_paused = true)]
-async fn what_is_closed_during_an_import_is_named_in_the_email() {
+async fn what_a_parameter_forbids_during_an_import_is_named_in_the_email() {
     const KMS: &str = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab";
     let disk = "name: web\nsource:\n  disk: {object: web.vmdk, format: vmdk}\n";
     let volumes = "register:\n  blockDeviceMappings:\n  - {deviceName: /dev/xvda, ebs: {}}\n  - {deviceName: /dev/sdf, ebs: {snapshotId: SNAPSHOT}}\n";

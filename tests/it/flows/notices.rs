@@ -144,7 +144,7 @@ async fn a_late_notice_of_an_image_that_still_waits_for_its_ami_is_sent_by_the_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_wants_to_is_told_of_the_start_too() {
+async fn the_start_is_notified_if_enabled() {
     let stack = TestStack::built(|builder| builder.parameter("NotifyStarted", "true")).await;
     stack
         .drop_and_rest("web.image.yaml", stack.manifest("web"))

@@ -99,7 +99,7 @@ async fn an_instance_becomes_a_bundle_and_then_an_ami() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_aws_bundles_no_longer_the_image_fails_with_its_own_words_and_what_to_use_instead() {
+async fn a_refused_bundle_instance_fails_the_image_with_awss_message_and_an_alternative() {
     let stack = TestStack::new().await;
     stack.keep_bundle_key("AKIDEXAMPLE");
     let id = stack
@@ -200,7 +200,7 @@ async fn a_disk_that_is_not_there_yet_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_is_none_is_refused_before_anything_is_started() {
+async fn a_file_that_is_not_a_disk_is_refused_before_anything_is_started() {
     let stack = TestStack::new().await;
     let mut qcow2 = b"QFI\xfb".to_vec();
     qcow2.resize(4096, 0);
@@ -216,7 +216,7 @@ async fn a_disk_that_is_none_is_refused_before_anything_is_started() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_was_refused_and_is_put_right_is_taken_with_the_same_manifest() {
+async fn a_refused_disk_that_is_fixed_is_accepted_with_the_same_manifest() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", "").await;
     stack.drop_and_rest(KEY, DISK).await;
@@ -232,7 +232,7 @@ async fn a_disk_that_was_refused_and_is_put_right_is_taken_with_the_same_manifes
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_another_bundle_is_cancelled_at_once() {
+async fn an_image_waiting_for_another_bundle_task_is_cancelled_at_once() {
     let (stack, instance) = TestStack::classic().await;
     let ec2 = stack.world.ec2();
     ec2.set_task_time(TaskKind::BundleInstance, Duration::from_secs(3600));
@@ -248,7 +248,7 @@ async fn who_waits_for_another_bundle_is_cancelled_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_replaces_a_disk_under_way_comes_right_after_it() {
+async fn a_new_version_of_a_disk_starts_right_after_the_running_import() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     let disk = DISK.replace("{date}", "{digest}");
@@ -266,7 +266,7 @@ async fn a_version_that_replaces_a_disk_under_way_comes_right_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_import_leaves_nothing_behind_and_says_what_ec2_said() {
+async fn a_failed_import_leaves_no_orphans_and_its_email_quotes_ec2() {
     let stack = TestStack::new().await;
     let said = "ClientError: Disk validation failed [Unsupported VMDK File Format]";
     stack
@@ -315,7 +315,7 @@ async fn a_removed_manifest_cancels_its_import_and_put_back_it_is_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_machine_that_is_imported_though_it_was_to_be_cancelled_leaves_nothing_behind() {
+async fn a_machine_imported_despite_its_cancellation_leaves_no_orphans() {
     let stack = TestStack::new().await;
     let mut ova = vec![0; 4096];
     ova[257..262].copy_from_slice(b"ustar");
@@ -351,7 +351,7 @@ async fn a_machine_that_is_imported_though_it_was_to_be_cancelled_leaves_nothing
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_removed_is_told_with_what_it_keeps() {
+async fn what_could_not_be_deleted_is_reported_with_what_it_keeps() {
     let stack = TestStack::new().await;
     let refused = Fault::Refuse {
         status: StatusCode::FORBIDDEN,

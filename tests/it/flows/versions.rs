@@ -229,7 +229,7 @@ async fn a_tick_finalizes_one_version_and_not_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manifest_taken_away_while_its_bundle_is_waited_for_is_cancelled_and_may_come_back() {
+async fn a_manifest_deleted_while_its_bundle_is_missing_is_cancelled_and_can_be_uploaded_again() {
     let stack = TestStack::new().await;
     let key = "bundles/image.image.yaml";
     let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";

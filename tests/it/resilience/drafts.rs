@@ -164,7 +164,7 @@ async fn a_start_from_a_disk_that_dies_at_any_call_loses_nothing() {
 /// One invocation has read a version, and that there is no status. While it stands still, another version comes, is
 /// rejected, and is finalized.
 #[tokio::test(start_paused = true)]
-async fn what_an_overtaken_start_has_made_is_known_and_told() {
+async fn what_a_start_of_a_replaced_version_made_is_recorded_and_reported() {
     let stack = TestStack::new().await;
     let slow = Fault::Slow(Duration::from_secs(5));
     stack.world.faults().on("s3", "GetObject", 2, slow);
@@ -193,7 +193,7 @@ async fn what_an_overtaken_start_has_made_is_known_and_told() {
 /// The same, where the overtaken invocation dies after it has registered its AMI, and the other version has an AMI,
 /// too.
 #[tokio::test(start_paused = true)]
-async fn what_a_dead_overtaken_start_has_made_is_known_and_told() {
+async fn what_a_crashed_start_of_a_replaced_version_made_is_recorded_and_reported() {
     let stack = TestStack::new().await;
     stack
         .world
@@ -235,7 +235,7 @@ async fn with_marker(content: &str) -> TestStack {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_marker_without_a_draft_starts_what_is_at_the_key() {
+async fn a_stale_marker_without_a_draft_starts_the_manifest_at_its_key() {
     let stack = with_marker("0a1b 2026-11-21T10:00:00Z 2026-11-21T10:00:00Z\n").await;
     stack.rest().await;
     assert_eq!(stack.only_image().name, "web");
@@ -243,7 +243,7 @@ async fn a_dead_marker_without_a_draft_starts_what_is_at_the_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_marker_that_holds_anything_else_than_a_draft_of_its_manifest_is_told_and_left_alone() {
+async fn a_marker_without_a_valid_draft_of_its_manifest_is_reported_and_kept() {
     let stack = TestStack::new().await;
     stack
         .drop_and_rest("other.image.yaml", stack.manifest("other"))
@@ -344,7 +344,7 @@ async fn drafted() -> (String, Value) {
 
 /// Whoever may write a marker has a status made of it, and its notices sent.
 #[tokio::test(start_paused = true)]
-async fn a_draft_that_says_more_than_any_that_is_written_is_told_and_left_alone() {
+async fn a_draft_with_fields_that_no_draft_has_is_reported_and_kept() {
     let (first, draft) = drafted().await;
     let at = "2026-11-21T10:00:00Z";
     let notice = json!([{"seq": 1, "kind": "failed", "at": at}]);
@@ -393,7 +393,7 @@ async fn a_draft_that_says_more_than_any_that_is_written_is_told_and_left_alone(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_draft_of_a_manifest_that_never_was_makes_no_status_and_its_marker_goes() {
+async fn a_draft_of_a_manifest_that_never_existed_makes_no_status_and_its_marker_is_deleted() {
     let (first, draft) = drafted().await;
     for (step, source) in [
         ("register-image", "snapshot"),

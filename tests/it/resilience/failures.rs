@@ -12,7 +12,7 @@ use localaws::faults::Fault;
 const KEY: &str = "web.image.yaml";
 
 #[tokio::test(start_paused = true)]
-async fn a_snapshot_that_is_not_there_is_said_with_code_message_and_request_id() {
+async fn a_missing_snapshot_is_reported_with_code_message_and_request_id() {
     let stack = TestStack::new().await;
     stack
         .drop_and_rest(
@@ -44,7 +44,7 @@ async fn a_snapshot_that_is_not_there_is_said_with_code_message_and_request_id()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ami_that_fails_later_is_told_with_its_reason() {
+async fn an_ami_that_fails_later_is_reported_with_its_reason() {
     let stack = TestStack::new().await;
     let reason = StateReason {
         code: "Client.InternalError".to_owned(),
@@ -74,7 +74,7 @@ async fn an_ami_that_fails_later_is_told_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_is_somebody_elses_is_not_taken_over() {
+async fn a_name_of_a_foreign_ami_is_not_taken_over() {
     let stack = TestStack::new().await;
     stack
         .drop_and_rest("first.image.yaml", stack.manifest("web"))
@@ -93,7 +93,7 @@ async fn a_name_that_is_somebody_elses_is_not_taken_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_is_waited_out_and_told_when_it_takes_long() {
+async fn throttling_is_retried_and_reported_after_a_while() {
     let stack = TestStack::new().await;
     stack
         .world
@@ -157,7 +157,7 @@ async fn an_ami_that_cannot_be_seen_at_first_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ami_that_somebody_deregisters_meanwhile_is_not_waited_for_in_silence() {
+async fn an_ami_deregistered_outside_amiwright_is_reported() {
     let stack = TestStack::new().await;
     stack
         .world

@@ -8,15 +8,15 @@ use localaws::faults::Fault;
 const KEY: &str = "golden/web.image.yaml";
 
 /// How many calls a world makes from the drop until it is at rest.
-async fn calls_of_a_quiet_run() -> u64 {
+async fn calls_of_a_run_without_faults() -> u64 {
     let stack = TestStack::new().await;
     stack.drop_and_rest(KEY, stack.manifest("web-{date}")).await;
     stack.world.faults().count()
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_ami_and_its_email_whatever_goes_wrong_once() {
-    let calls = calls_of_a_quiet_run().await;
+async fn one_ami_and_one_email_whichever_call_fails() {
+    let calls = calls_of_a_run_without_faults().await;
     assert!(calls > 10, "{calls}");
     for number in 1..=calls {
         for fault in faults() {
@@ -99,7 +99,7 @@ async fn two_registrations_at_once_meet_in_one_ami() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_of_register_image_is_resolved_by_looking() {
+async fn a_lost_answer_of_register_image_is_resolved_by_a_lookup() {
     let stack = TestStack::new().await;
     stack
         .world
@@ -122,7 +122,7 @@ async fn a_lost_answer_of_register_image_is_resolved_by_looking() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_after_a_long_wait_is_resolved_by_looking_too() {
+async fn a_lost_answer_after_a_long_wait_is_resolved_by_a_lookup_too() {
     let stack = TestStack::new().await;
     stack
         .world
@@ -145,7 +145,7 @@ async fn a_lost_answer_after_a_long_wait_is_resolved_by_looking_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ami_whose_manifest_was_removed_is_still_looked_for() {
+async fn an_ami_whose_manifest_was_removed_is_still_looked_up() {
     // The answer was lost, after a long wait, and the AMI cannot be seen yet.
     let stack = TestStack::new().await;
     stack
@@ -175,7 +175,7 @@ async fn an_ami_whose_manifest_was_removed_is_still_looked_for() {
 
 /// Changed settings are notified once, though nothing is open and no tick would visit the image.
 #[tokio::test(start_paused = true)]
-async fn changed_settings_are_told_whatever_goes_wrong_once() {
+async fn changed_settings_are_notified_once_whichever_call_fails() {
     let changed = |stack: &TestStack| stack.manifest("web-{digest}") + "description: other\n";
     let prepared = async || {
         let stack = TestStack::new().await;

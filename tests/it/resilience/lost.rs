@@ -46,7 +46,7 @@ async fn a_new_version_whose_event_was_lost_is_swept_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_notice_that_nobody_was_woken_for_is_sent_by_the_schedule() {
+async fn a_notice_without_its_event_is_sent_by_the_schedule() {
     let stack = TestStack::new().await;
     // `notify` fails for as long as Lambda tries; the schedule goes on.
     let down = Fault::Refuse {
@@ -98,7 +98,7 @@ async fn a_newer_due_marker_survives_the_event_of_an_older_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_due_marker_without_a_status_goes() {
+async fn a_due_marker_without_a_status_is_deleted() {
     let stack = TestStack::new().await;
     stack.write_state("due/gone.image.yaml.due", "");
     stack.world.run_for(Duration::from_secs(31 * 60)).await;
@@ -137,7 +137,7 @@ async fn a_status_of_the_second_of_its_upload_is_read_by_one_sweep_and_no_more()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_marker_without_a_status_or_a_manifest_goes() {
+async fn a_marker_without_a_status_or_a_manifest_is_deleted() {
     let stack = TestStack::new().await;
     stack.write_state("open/gone.image.yaml.open", "");
     // It may be that of an invocation that runs.
@@ -150,7 +150,7 @@ async fn a_marker_without_a_status_or_a_manifest_goes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_status_that_somebody_broke_is_told_and_not_overwritten() {
+async fn a_malformed_status_is_reported_and_not_overwritten() {
     let stack = TestStack::new().await;
     stack.drop_and_rest(KEY, stack.manifest("web")).await;
     let status = format!("status/{KEY}.json");

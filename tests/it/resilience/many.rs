@@ -172,7 +172,7 @@ async fn describe_calls_grow_with_pages_and_one_lost_task_hides_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ticks_that_are_cut_short_come_to_everybody_in_turn() {
+async fn ticks_cut_short_visit_every_image_in_turn() {
     let stack = TestStack::still().await;
     let keys = stack.drop_many("snapshot", 250).await;
     stack.until_all_wait(&keys).await;
@@ -205,7 +205,7 @@ async fn ticks_that_are_cut_short_come_to_everybody_in_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_goes_on_for_long_is_looked_at_less_often() {
+async fn long_running_tasks_are_polled_less_often() {
     let stack = TestStack::new().await;
     let ec2 = stack.world.ec2();
     ec2.set_task_time(TaskKind::ImportSnapshot, VERY_LONG);
@@ -271,7 +271,7 @@ async fn three_hundred_at_once_are_all_made_once_within_ec2s_limits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_import_whose_poll_is_not_due_is_not_read_unless_somebody_cancels_it() {
+async fn an_import_whose_poll_is_not_due_is_read_only_if_it_is_cancelled() {
     let stack = TestStack::new().await;
     let ec2 = stack.world.ec2();
     ec2.set_task_time(TaskKind::ImportSnapshot, VERY_LONG);

@@ -8,7 +8,7 @@ use localaws::ec2::TaskKind;
 const KEY: &str = "golden/web.image.yaml";
 
 #[tokio::test(start_paused = true)]
-async fn what_may_not_be_looked_at_is_told() {
+async fn a_describe_call_that_is_denied_is_reported() {
     let stack = TestStack::new().await;
     let ec2 = stack.world.ec2();
     ec2.set_denied_actions(&["DescribeImportSnapshotTasks"]);
@@ -31,7 +31,7 @@ async fn what_may_not_be_looked_at_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_not_be_looked_for_is_told() {
+async fn a_lookup_that_is_denied_is_reported() {
     let stack = TestStack::new().await;
     stack.world.ec2().set_denied_actions(&["DescribeImages"]);
     stack.drop_file(KEY, stack.manifest("web")).await;
@@ -40,7 +40,7 @@ async fn what_may_not_be_looked_for_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_cannot_be_looked_at_for_hours_is_told_as_stalled() {
+async fn a_task_that_cannot_be_described_for_hours_is_reported_as_stalled() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     let faults = stack.world.faults();
@@ -57,7 +57,7 @@ async fn a_task_that_cannot_be_looked_at_for_hours_is_told_as_stalled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_is_taken_is_said_before_hours_of_importing() {
+async fn a_taken_name_is_reported_before_hours_of_importing() {
     let stack = TestStack::new().await;
     stack
         .drop_and_rest("other.image.yaml", stack.manifest("web-{date}"))
@@ -90,7 +90,7 @@ async fn a_removed_status_makes_no_second_ami() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_left_nothing_is_lost_and_says_what_was_seen() {
+async fn a_task_that_made_nothing_is_lost_and_its_email_says_what_was_seen() {
     let stack = TestStack::new().await;
     let ec2 = stack.world.ec2();
     ec2.set_task_time(TaskKind::ImportSnapshot, Duration::from_secs(24 * 3600));

@@ -181,7 +181,7 @@ async fn an_uploader_gets_an_ami_and_can_neither_cancel_nor_forge() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_may_not_cancel_or_retry_is_told_which_policy_allows_it() {
+async fn a_denied_cancel_or_retry_names_the_policy_that_allows_it() {
     let stack = with_people().await;
     stack.expect_refusals();
     let (aws, config) = (stack.aws_of(UPLOADER), stack.config());

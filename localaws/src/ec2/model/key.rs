@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_keys_of_the_region_from_others() {
+    fn distinguishes_keys_of_the_region_from_others() {
         let id = "0a1b2c3d-0000-1111-2222-0123456789ab";
         let of_id = format!("arn:aws:kms:eu-west-1:{ACCOUNT}:key/{id}");
         assert_eq!(arn("eu-west-1", id).as_ref(), Some(&of_id));

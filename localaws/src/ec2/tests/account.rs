@@ -4,7 +4,7 @@ use super::*;
 use crate::ec2::SeedInstance;
 
 #[tokio::test(start_paused = true)]
-async fn a_region_that_is_off_knows_no_credentials() {
+async fn a_disabled_region_refuses_credentials() {
     let world = World::new();
     let (status, body) = world.send_to("af-south-1", "DescribeImages", "").await;
     assert_eq!(
@@ -73,7 +73,7 @@ async fn public_access_is_blocked_and_unblocked_per_region() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn encryption_by_default_is_told_and_outlives_a_restart() {
+async fn encryption_by_default_is_reported_and_survives_a_restart() {
     let world = World::new();
     let default_encryption = |world: &World| {
         let ec2 = world.ec2.clone();

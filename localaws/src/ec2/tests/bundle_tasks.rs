@@ -289,7 +289,7 @@ async fn a_bundle_task_goes_on_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_bundle_task_may_be_gone_before_anybody_sees_its_end() {
+async fn a_cancelled_bundle_task_may_be_unlisted_before_its_end_is_seen() {
     let (world, instance) = classic();
     let id = world.bundle(&instance).await;
     after(&world, 40).await;
