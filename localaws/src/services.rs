@@ -124,7 +124,7 @@ impl Services {
         let function = key.and_then(|key| self.callers.function(key));
         let caller = self.iam.caller(key, function);
         let method = request.method().clone();
-        // "NoSuchBucket" comes first, whoever asks: without a bucket there is nobody who could allow anything.
+        // "NoSuchBucket" comes first, whoever asks: without a bucket there is no owner who could allow anything.
         let bucket = action.bucket.as_deref().filter(|_| target.service == "s3");
         let nowhere = bucket.is_some_and(|bucket| !self.s3.has_bucket(bucket));
         let allowed = match nowhere && action.name != "CreateBucket" {

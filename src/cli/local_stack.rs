@@ -198,7 +198,7 @@ fn command(program: &Path, function: &Function, speed: f64) -> Command {
 }
 
 /// Whoever drops manifests into the one must not be able to write into the other. (On AWS the state bucket has a name
-/// that nobody can know before the stack is deployed.)
+/// that are not known before the stack is deployed.)
 fn check_buckets([bucket, state_bucket]: &[String; 2]) -> Result<(), Error> {
     if bucket != state_bucket {
         return Ok(());

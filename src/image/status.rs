@@ -64,10 +64,10 @@ pub struct Status {
     /// That the AMI is to be stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreRequest>,
-    /// That somebody wants it cancelled.
+    /// The request to cancel it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<Cancel>,
-    /// That somebody wants a new attempt.
+    /// The request for a new attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     /// Why the manifest was rejected.
@@ -82,7 +82,7 @@ pub struct Status {
     /// What is true of the image now, as Kubernetes has it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// What people were or are to be told, oldest first.
+    /// The notices that were or are to be sent, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Notice>,
     /// What happened, oldest first.

@@ -19,7 +19,7 @@ pub(super) struct StepContext<'a> {
     pub(super) status: &'a Status,
     /// The manifest, for steps that read it ([`super::build::reads_manifest`]).
     pub(super) manifest: &'a ManifestRead,
-    /// Whether nobody can have sent anything for this step yet.
+    /// Whether nothing can have been sent for this step yet.
     pub(super) is_first: bool,
     /// What the step claimed, once that is written down.
     pub(super) claimed: Option<&'a Claim>,
@@ -87,7 +87,7 @@ pub(super) fn failure(kind: FailureKind, error: AwsError) -> Failure {
     }
 }
 
-/// What the image is made from cannot be read: asking every minute is of no use, and nobody would know.
+/// What the image is made from cannot be read: asking every minute is of no use, and it would go unnoticed.
 pub(super) fn unreadable(error: AwsError) -> StepOutcome {
     let why = if error.has_code("PermanentRedirect") || error.has_status(301) {
         UnreadableReason::OtherRegion

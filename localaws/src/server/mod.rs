@@ -1,4 +1,4 @@
-//! The front door for everybody else: AWS over HTTP on the loopback address, for the aws CLI, boto3 and functions'
+//! The endpoint for other programs: AWS over HTTP on the loopback address, for the aws CLI, boto3 and functions'
 //! processes (`AWS_ENDPOINT_URL`).
 
 #[cfg(test)]

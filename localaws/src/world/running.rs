@@ -243,7 +243,7 @@ impl World {
         &self.inner.services
     }
 
-    /// Tells functions' processes where to send their calls.
+    /// Passes functions' processes the address to send their calls to.
     pub(crate) fn announce(&self, endpoint: &str) {
         self.inner.endpoint.send_replace(Some(endpoint.to_owned()));
     }

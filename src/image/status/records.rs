@@ -26,7 +26,8 @@ pub struct ManifestVersion {
     pub version_id: Option<String>,
     /// SHA-256 of its content, in hex; its `ETag` where it is too large to be read.
     pub sha256: String,
-    /// SHA-256 of the publish half, in hex, once it was accepted: how other settings are told from a new AMI.
+    /// SHA-256 of the publish half, in hex, once it was accepted: how other settings are
+    /// distinguished from a new AMI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_digest: Option<String>,
     /// When it was uploaded: the source of `{date}` and `{time}`, so that a retry finds the same name.
@@ -92,12 +93,13 @@ pub struct SourceObject {
 pub struct StoreRequest {
     /// The bucket.
     pub bucket: String,
-    /// When EC2 was last asked to store the AMI: written before it is asked, so that nobody else asks meanwhile.
+    /// When EC2 was last asked to store the AMI: written before it is asked, so that no other invocation asks
+    /// meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
 }
 
-/// That somebody wants an image cancelled.
+/// The request to cancel an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cancel {
@@ -109,7 +111,7 @@ pub struct Cancel {
     pub uploaded_at: Timestamp,
 }
 
-/// That somebody wants a new attempt.
+/// The request for a new attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Retry {

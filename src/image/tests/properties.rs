@@ -266,7 +266,7 @@ fn every_source_becomes_available_if_nothing_goes_wrong() {
 
 /// Runs that reach few places would prove little: these reach every state and every step.
 #[test]
-fn whatever_is_seen_leads_from_a_valid_status_to_a_valid_one() {
+fn any_outcome_of_the_current_step_leads_to_a_valid_status() {
     let moves = prop::collection::vec((any::<u32>(), 0..6_u8), 0..60);
     let reached = std::cell::RefCell::new(std::collections::BTreeSet::new());
     let result = runner(300).run(&moves, |moves| {

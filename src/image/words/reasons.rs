@@ -11,7 +11,7 @@ pub enum TerminalReason {
     Failed,
     /// EC2 no longer knows its task, and what that would have made is not there.
     Lost,
-    /// Somebody asked for it.
+    /// Its cancellation was requested.
     Cancelled,
 }
 
@@ -43,7 +43,7 @@ pub enum WaitReason {
         missing: usize,
         /// Of how many.
         of: usize,
-        /// The key of the first one that is missing: while it is, there is no need to look at the others.
+        /// The key of the first one that is missing: while it is, there is no need to check the others.
         first: String,
     },
     /// The parts of the bundle do not add up: an upload over older parts may still be running.
@@ -185,7 +185,7 @@ pub enum FailureKind {
         /// Whether it belongs to an earlier version of this manifest.
         earlier_version: bool,
     },
-    /// More than one AMI has the ownership tags of this version. Nothing is deleted: a person has to look.
+    /// More than one AMI has the ownership tags of this version. Nothing is deleted: a person has to check.
     SeveralImages {
         /// The AMIs.
         images: Vec<String>,
@@ -220,7 +220,7 @@ pub enum FailureKind {
         /// The AMI.
         image: String,
     },
-    /// The AMI was deregistered by somebody else.
+    /// The AMI was deregistered outside amiwright.
     ImageDeregistered {
         /// The AMI.
         image: String,

@@ -402,7 +402,7 @@ impl Ready {
         let last = states.iter().find(|(key, _)| key == KEY).or(states.last());
         let ended = last.is_some_and(|(_, state)| state == self.flow.end());
         let is_open = !self.stack.open().await.is_empty();
-        (!ended || is_open || self.stack.mails().is_empty())
+        (!ended || is_open || self.stack.emails().is_empty())
             .then(|| format!("{:?}: {states:?}, open: {is_open}", self.flow))
     }
 }

@@ -262,7 +262,7 @@ async fn reads_may_be_old_for_a_while() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_snapshot_is_shared_with_accounts_and_everybody() {
+async fn a_snapshot_is_shared_with_accounts_and_made_public() {
     let world = World::new();
     let flat =
         "Attribute=createVolumePermission&OperationType=add&UserId.1=111111111111&UserGroup.1=all";
