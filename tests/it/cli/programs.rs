@@ -226,3 +226,34 @@ fn what_is_not_a_manifest_is_not_waited_for() {
     assert!(said.contains("notes.txt is not a manifest"), "{said}");
     assert!(said.contains(".image.yaml"), "{said}");
 }
+
+#[test]
+fn the_exit_code_tells_whether_an_instance_has_a_product_code() {
+    let local = Local::start(&[]);
+    let instance = "i-0123456789abcdef0";
+    for (code, instance, exit_code, said) in [
+        (
+            "774F4FF8",
+            instance,
+            0,
+            "774F4FF8 i-0123456789abcdef0 true 000000000000\n",
+        ),
+        (
+            "8ED157F9",
+            instance,
+            3,
+            "8ED157F9 i-0123456789abcdef0 false\n",
+        ),
+        ("774F4FF8", "i-0123456789abcdef1", 1, ""),
+        ("774F-4FF8", instance, 2, ""),
+    ] {
+        let output = amiwright()
+            .args(["confirm-product", code, instance])
+            .args(["--endpoint-url", &local.url, "--region", "us-east-1"])
+            .output()
+            .unwrap();
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(exit_code), "{errors}");
+        assert_eq!(text(&output.stdout), said, "{errors}");
+    }
+}
