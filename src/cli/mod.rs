@@ -9,6 +9,7 @@ mod check;
 pub mod confirm_product;
 mod error;
 mod function;
+pub mod product_codes;
 mod progress;
 mod progress_text;
 mod request;
@@ -64,6 +65,8 @@ enum Command {
     Retry(request::Args),
     /// Ask EC2 whether an instance has a product code of yours; exit code 0 if so, 3 if not
     ConfirmProduct(confirm_product::Args),
+    /// Print the product codes of the EC2 instance that this runs on, one a line
+    ProductCodes(product_codes::Args),
     /// Run the whole stack on this machine, without an AWS account
     #[cfg(feature = "local")]
     Local(local::Args),
@@ -107,6 +110,7 @@ async fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Error> {
         Command::Cancel(args) => cancel::run(&args, now(), out).await,
         Command::Retry(args) => retry::run(&args, now(), out).await,
         Command::ConfirmProduct(args) => confirm_product::run(&args, out).await,
+        Command::ProductCodes(args) => product_codes::run(&args, out).await,
         #[cfg(feature = "local")]
         Command::Local(args) => local::run(&args, now(), out).await,
         #[cfg(feature = "local")]

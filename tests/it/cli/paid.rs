@@ -1,8 +1,10 @@
-//! `amiwright confirm-product`: what the seller of a paid AMI asks about its buyers' instances.
+//! `amiwright confirm-product` and `product-codes`: what the seller of a paid AMI asks about its buyers' instances, and
+//! what its program asks about the instance that it runs on.
 
 use crate::support::{REGION, TestStack};
 use amiwright::cli::Error;
 use amiwright::cli::confirm_product::confirm;
+use amiwright::cli::product_codes;
 use localaws::ec2::SeedInstance;
 
 const CODE: &str = "774F4FF8";
@@ -72,4 +74,50 @@ async fn a_refused_question_says_what_to_do() {
         report.contains("allow ec2:ConfirmProductInstance"),
         "{report}"
     );
+}
+
+/// What `amiwright product-codes` prints on this instance, or elsewhere.
+async fn listed(stack: &TestStack, instance: Option<&str>, json: bool) -> Result<String, Error> {
+    let mut out = Vec::new();
+    product_codes::list(&stack.metadata(instance), json, &mut out).await?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_learns_the_product_codes_of_its_instance() {
+    let stack = TestStack::new().await;
+    let instance = sold(&stack, &[CODE, "8ED157F9"]);
+    let text = listed(&stack, Some(&instance), false).await.unwrap();
+    assert_eq!(text, "774F4FF8\n8ED157F9\n");
+    let json = listed(&stack, Some(&instance), true).await.unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({"productCodes": [CODE, "8ED157F9"]})
+    );
+
+    let free = sold(&stack, &[]);
+    assert_eq!(listed(&stack, Some(&free), false).await.unwrap(), "");
+    // The metadata service is not AWS's API: it is free and needs no permission.
+    assert_eq!(stack.world.calls(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn elsewhere_and_where_it_is_switched_off_the_service_tells_nothing() {
+    let stack = TestStack::new().await;
+    let report = listed(&stack, None, false).await.unwrap_err().report();
+    assert!(
+        report.contains("no instance metadata service answers"),
+        "{report}"
+    );
+    assert!(report.contains("run it on the EC2 instance"), "{report}");
+
+    let silent = SeedInstance {
+        metadata_disabled: true,
+        ..SeedInstance::default()
+    };
+    let silent = stack.world.ec2().seed_instance(REGION, silent);
+    let refused = listed(&stack, Some(&silent), false).await;
+    let report = refused.unwrap_err().report();
+    assert!(report.contains("--http-endpoint enabled"), "{report}");
 }
