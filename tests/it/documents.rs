@@ -7,7 +7,7 @@ use amiwright::image::words::{SourceKind, Step};
 use amiwright::image::workflow;
 use amiwright::manifest::image;
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -17,6 +17,7 @@ const DOCUMENTS: [&str; 9] = [
     "docs/development.md",
     "docs/manifest.md",
     "docs/operating.md",
+    "docs/paid-amis.md",
 ];
 
 fn top() -> &'static Path {

@@ -223,6 +223,7 @@ fn localaws_imports_one_way() {
         "world",
         "client schedule_runner",
         "services",
+        "imds",
         "iam",
         "iam::authorize",
         "iam::refusal",
