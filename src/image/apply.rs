@@ -6,6 +6,7 @@ mod changes;
 mod conditions;
 mod ending;
 mod polled;
+mod requested;
 
 use jiff::Timestamp;
 
@@ -13,6 +14,7 @@ pub use arrival::{note_repetition, note_settings_changed, open, recover};
 pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
+pub use requested::{Ignored, follow};
 
 use self::changes::{move_to, next_step, record_notice, wait};
 use super::message::{failures, problems};
