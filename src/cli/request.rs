@@ -15,6 +15,7 @@ use crate::cli::error::Error;
 use crate::config::Config;
 use crate::image::Status;
 use crate::image::request::{Ask, Request, Seen};
+use crate::image::words::State;
 use crate::reconcile::Context;
 use crate::status_store;
 
@@ -137,10 +138,11 @@ fn is_recorded(request: &Request, status: &Status) -> bool {
     match request.ask {
         Ask::Cancel => status.cancel.is_some(),
         Ask::Retry => {
-            // A new attempt forgets that it was asked for.
+            // A new attempt, and publishing the same AMI once more, forget that they were asked for.
             let seen = Seen::of(status);
-            let is_again = seen.sha256 == request.about.sha256;
-            status.retry.is_some() || (is_again && seen.attempt > request.about.attempt)
+            let is_same = seen.sha256 == request.about.sha256;
+            let has_begun = seen.attempt > request.about.attempt || status.state == State::Working;
+            status.retry.is_some() || (is_same && has_begun)
         }
     }
 }

@@ -72,17 +72,17 @@ async fn times(stack: &TestStack, what: &str) -> usize {
     why.iter().filter(|line| line.contains(what)).count()
 }
 
-const ASKED: &str = "somebody asked to cancel it";
-const ASKED_AGAIN: &str = "somebody asked for a new attempt";
+const ASKED: &str = "an operator cancelled it";
+const ASKED_AGAIN: &str = "an operator asked for a new attempt";
 const IGNORED: &str = "was ignored";
 
 /// Nothing is asked any more, and more of the same time changes nothing.
 async fn at_rest(stack: &TestStack) {
     assert_eq!(stack.state_keys(keys::REQUESTS).await, [""; 0]);
-    let (puts, images, mails) = (stack.count("PutObject"), stack.images(), stack.mails());
+    let (puts, images, emails) = (stack.count("PutObject"), stack.images(), stack.emails());
     stack.world.run_for(minutes(20)).await;
     assert_eq!(stack.count("PutObject"), puts);
-    assert_eq!((stack.images(), stack.mails()), (images, mails));
+    assert_eq!((stack.images(), stack.emails()), (images, emails));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +98,7 @@ async fn a_cancellation_is_recorded_at_once_and_done_by_the_next_tick() {
     assert_eq!(stack.count("CancelImportTask"), 1);
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "cancelled");
-    assert_eq!(stack.only_mail().subject, "AMI cancelled: web-2026-11-21");
+    assert_eq!(stack.only_email().subject, "AMI cancelled: web-2026-11-21");
     at_rest(&stack).await;
 }
 
@@ -133,7 +133,7 @@ async fn the_same_request_twice_is_one() {
     assert_eq!(times(&stack, ASKED).await, 1);
     assert_eq!(times(&stack, IGNORED).await, 0);
     assert_eq!(stack.count("CancelImportTask"), 1);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
     at_rest(&stack).await;
 }
 
@@ -169,7 +169,7 @@ async fn an_invocation_that_dies_before_it_deletes_a_request_asks_for_nothing_tw
         assert_eq!(stack.status(KEY).await["state"], "cancelled");
         assert_eq!(times(&stack, ASKED).await, 1);
         assert_eq!(stack.count("CancelImportTask"), 1);
-        assert_eq!(stack.mails().len(), 1);
+        assert_eq!(stack.emails().len(), 1);
         at_rest(&stack).await;
 
         let stack = failed().await;
@@ -251,7 +251,7 @@ async fn a_request_that_makes_no_sense_any_more_changes_nothing_and_says_so() {
     after["history"] = before["history"].clone();
     assert_eq!(after, before);
     assert_eq!(stack.open().await, [""; 0]);
-    assert_eq!((stack.images().len(), stack.mails().len()), (1, 1));
+    assert_eq!((stack.images().len(), stack.emails().len()), (1, 1));
     at_rest(&stack).await;
 }
 
@@ -293,7 +293,7 @@ async fn what_is_not_a_request_is_removed_and_nothing_of_it_is_repeated() {
 
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "available");
-    assert!(!stack.only_mail().text.contains("evil"));
+    assert!(!stack.only_email().text.contains("evil"));
     at_rest(&stack).await;
 }
 
