@@ -160,10 +160,9 @@ fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp)
     };
     if task.kind.is_image() {
         let image = RegionStatus {
-            image: task.id.clone(),
             image_state: task.state.clone(),
-            unseen_since: None,
             snapshots: task.snapshots.clone(),
+            ..RegionStatus::pending(task.id.clone())
         };
         status.regions.insert(task.region.clone(), image);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::image::billing::Billing;
 use crate::manifest::location::S3Address;
 
 /// The ownership tag that names the manifest: `s3://bucket/key`.
@@ -32,6 +33,8 @@ pub struct ObservedImage {
     pub snapshots: Vec<String>,
     /// When it was created; none where EC2 does not say.
     pub created_at: Option<Timestamp>,
+    /// What its instances are billed by, as far as EC2 says.
+    pub billing: Billing,
 }
 
 impl ObservedImage {

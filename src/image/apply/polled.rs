@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::changes::{next_step, record_notice};
 use super::ending::{abort, fail};
+use crate::image::billing::Billing;
 use crate::image::message::failures;
 use crate::image::observed::{ObservedImage, ObservedTask};
 use crate::image::plan::{ENDING_GRACE, VISIBILITY_GRACE, WAITING_LONG};
@@ -117,15 +118,17 @@ pub(super) fn image(
 fn keep(status: &mut Status, region: &str, seen: &ObservedImage) -> bool {
     let before = status.regions.get(region);
     let mut image = RegionStatus {
-        image: seen.id.clone(),
         image_state: seen.state.clone(),
-        unseen_since: None,
         snapshots: seen.snapshots.clone(),
+        billing: Some(seen.billing.clone()).filter(Billing::is_known),
+        ..RegionStatus::pending(seen.id.clone())
     };
-    if image.snapshots.is_empty()
-        && let Some(before) = before
-    {
-        image.snapshots.clone_from(&before.snapshots);
+    if let Some(before) = before {
+        if image.snapshots.is_empty() {
+            image.snapshots.clone_from(&before.snapshots);
+        }
+        image.billing = image.billing.or_else(|| before.billing.clone());
+        image.licensed_source.clone_from(&before.licensed_source);
     }
     let changed = before != Some(&image);
     status.regions.insert(region.to_owned(), image);

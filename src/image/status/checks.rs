@@ -62,6 +62,9 @@ pub(super) fn images(regions: &BTreeMap<String, RegionStatus>) -> Result<(), Str
         word("regions", region)?;
         id("regions.*.image", "ami-", &image.image)?;
         snapshots("regions.*.snapshots", &image.snapshots)?;
+        if let Some(source) = &image.licensed_source {
+            id("regions.*.licensedSource.image", "ami-", &source.image)?;
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::image::billing::{Billing, LicensedSource};
 use crate::image::words::{CancelBy, FailureKind, WaitReason};
 use crate::manifest::location::s3_uri;
 
@@ -192,6 +193,12 @@ pub struct RegionStatus {
     /// Its snapshots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,
+    /// What its instances are billed by, once EC2 has shown it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing: Option<Billing>,
+    /// The AMI of the same snapshot whose license this one may have lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licensed_source: Option<LicensedSource>,
 }
 
 impl RegionStatus {
@@ -203,6 +210,8 @@ impl RegionStatus {
             image_state: "pending".to_owned(),
             unseen_since: None,
             snapshots: Vec::new(),
+            billing: None,
+            licensed_source: None,
         }
     }
 }

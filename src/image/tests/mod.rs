@@ -2,6 +2,7 @@
 
 mod advice;
 mod arrival;
+mod billing;
 mod conditions;
 mod emails;
 mod emails_failed;
@@ -22,6 +23,7 @@ mod transitions;
 mod waiting;
 mod workflow;
 
+use super::billing::Billing;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -164,6 +166,11 @@ fn seen(state: &str) -> ObservedImage {
         ]),
         snapshots: vec!["snap-1".to_owned()],
         created_at: None,
+        billing: Billing {
+            platform_details: Some("Linux/UNIX".to_owned()),
+            usage_operation: Some("RunInstances".to_owned()),
+            product_codes: Vec::new(),
+        },
     }
 }
 
