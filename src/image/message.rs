@@ -1,6 +1,7 @@
 //! Texts, made of what a status records: notices, hints, reasons. Nothing parses them.
 
 pub mod advice;
+pub mod billing;
 mod email;
 pub mod facts;
 pub mod failures;

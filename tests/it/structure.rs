@@ -289,6 +289,7 @@ fn amiwright_imports_one_way() {
         "image::notice",
         "image::task",
         "image::observed",
+        "image::billing",
         "image::words",
         // By way of the crate itself, to what it is imported from: `manifest`.
         "crate failures limits",

@@ -6,7 +6,7 @@ use jiff::{Timestamp, Unit};
 
 use super::quoting::{on_one_line, quoted, shell_word, word};
 use super::waiting::{orphan_text, wait_text};
-use super::{advice, facts, settings};
+use super::{advice, billing, facts, settings};
 use crate::image::status::{Failure, Orphan, OrphanReason, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
@@ -50,7 +50,8 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timest
         }
         NoticeKind::Changed => text.push_str(&settings::changes(status, listed)),
         NoticeKind::Incomplete => text.push_str(&incomplete_text(status, listed)),
-        NoticeKind::Completed | NoticeKind::Cancelled => {}
+        NoticeKind::Completed => text.push_str(&billing::lost_license(status)),
+        NoticeKind::Cancelled => {}
     }
     if kind.is_final() {
         text.push_str(&clean_up_text(status, kind, listed));
@@ -177,6 +178,7 @@ fn images(status: &Status, listed: usize) -> Vec<(&'static str, String)> {
             list.push(("Snapshots", words(&image.snapshots, listed)));
         }
         list.extend(settings::of_region(image, listed));
+        list.extend(billing::of_image(image));
     }
     list.extend(more(status.regions.len().saturating_sub(listed)).map(|it| ("AMI", it)));
     list

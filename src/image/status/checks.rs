@@ -64,6 +64,9 @@ pub(super) fn images(regions: &BTreeMap<String, RegionStatus>) -> Result<(), Str
         if let Some(it) = &image.failure {
             failure(&it.kind)?;
         }
+        if let Some(source) = &image.licensed_source {
+            id("regions.*.licensedSource.image", "ami-", &source.image)?;
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use super::publishing::Applied;
+use crate::image::billing::{Billing, LicensedSource};
 use crate::image::words::{CancelBy, WaitReason};
 use crate::manifest::location::s3_uri;
 
@@ -201,6 +202,12 @@ pub struct RegionStatus {
     /// Why it will not become as its manifest says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What its instances are billed by, once EC2 has shown it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing: Option<Billing>,
+    /// The AMI of the same snapshot whose license this one may have lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licensed_source: Option<LicensedSource>,
 }
 
 impl RegionStatus {
@@ -215,6 +222,8 @@ impl RegionStatus {
             applied: Applied::default(),
             verified_at: None,
             failure: None,
+            billing: None,
+            licensed_source: None,
         }
     }
 }

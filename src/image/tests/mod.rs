@@ -2,6 +2,7 @@
 
 mod advice;
 mod arrival;
+mod billing;
 mod conditions;
 mod emails;
 mod emails_failed;
@@ -23,6 +24,7 @@ mod transitions;
 mod waiting;
 mod workflow;
 
+use super::billing::Billing;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -182,6 +184,11 @@ fn seen(state: &str) -> ObservedImage {
             (DIGEST_TAG.to_owned(), DIGEST.to_owned()),
         ]),
         snapshots: vec!["snap-1".to_owned()],
+        billing: Billing {
+            platform_details: Some("Linux/UNIX".to_owned()),
+            usage_operation: Some("RunInstances".to_owned()),
+            product_codes: Vec::new(),
+        },
         ..ObservedImage::default()
     }
 }

@@ -1,6 +1,7 @@
 //! The steps of building an AMI, one file each, all of one shape: a step takes what it needs and returns a
 //! [`StepOutcome`]. It never touches the status. Their order per source is [`crate::image::workflow`].
 
+mod billing;
 mod cancel;
 mod check_bundle;
 mod check_manifest;

@@ -8,6 +8,7 @@ mod forged;
 mod guardrails;
 mod identity;
 mod notices;
+mod paid;
 mod publish;
 mod requests;
 mod tasks;
