@@ -9,7 +9,9 @@ use std::{collections::BTreeSet, fmt};
 pub(super) use check::{check, named_sources};
 pub use parameters::{InvalidValue, PARAMETERS, Parameter};
 
-use crate::{Problem, spec::NamedSource, text::quoted};
+pub use crate::rules::forms::{is_account, is_region};
+
+use crate::{Problem, rules::forms, spec::NamedSource, text::quoted};
 
 /// The values that a guardrail lets through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Guardrails {
     pub bucket: Option<String>,
     /// The Region of the stack, which decides how ARNs begin; none if it is not known.
     pub region: Option<String>,
+    /// The account of the stack, which owns the AMIs, 12 digits; none if it is not known.
+    pub account: Option<String>,
     /// `ShareWith`: account ids, and ARNs of organizations and organizational units.
     pub share_with: Allowed,
     /// `AllowPublic`: whether AMIs may be public.
@@ -74,6 +78,7 @@ impl Default for Guardrails {
         Self {
             bucket: None,
             region: None,
+            account: None,
             share_with: Allowed::default(),
             allow_public: false,
             copy_regions: Allowed::default(),
@@ -95,6 +100,7 @@ impl Guardrails {
         Self {
             bucket: None,
             region: None,
+            account: None,
             share_with: Allowed::Any,
             allow_public: true,
             copy_regions: Allowed::Any,
@@ -112,11 +118,8 @@ impl Guardrails {
     /// AWS General Reference), or in `aws` if the Region is not known.
     #[must_use]
     pub fn bucket_arn(&self, bucket: &str) -> String {
-        let partition = match self.region.as_deref() {
-            Some(region) if region.starts_with("cn-") => "aws-cn",
-            Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
+        let partition = self.region.as_deref().and_then(forms::partition);
+        let partition = partition.unwrap_or("aws");
         format!("arn:{partition}:s3:::{bucket}")
     }
 

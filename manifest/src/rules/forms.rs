@@ -127,13 +127,36 @@ pub(crate) fn is_partition(partition: &str) -> bool {
                 .all(|b| b.is_ascii_lowercase() || b == b'-'))
 }
 
-/// 12 digits.
-pub(crate) fn is_account(account: &str) -> bool {
+/// The partition of a Region ("Amazon Resource Names", AWS General Reference); none if this version does not know it.
+pub(crate) fn partition(region: &str) -> Option<&'static str> {
+    /// How names of Regions of the partition `aws` begin; those of other partitions that begin so have more words.
+    const COMMERCIAL: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
+    let words: Vec<&str> = region.split('-').collect();
+    match words.as_slice() {
+        ["cn", _, _] => Some("aws-cn"),
+        ["us", "gov", _, _] => Some("aws-us-gov"),
+        [area, _, _] if COMMERCIAL.contains(area) => Some("aws"),
+        _ => None,
+    }
+}
+
+/// The partition that an ARN names; none if it is not an ARN.
+pub(super) fn partition_of_arn(arn: &str) -> Option<&str> {
+    let mut parts = arn.split(':');
+    parts.next().filter(|first| *first == "arn")?;
+    parts.next().filter(|partition| is_partition(partition))
+}
+
+/// Whether this has the form of an account's id: 12 digits (Account Management User Guide, "View AWS account identifiers").
+#[must_use]
+pub fn is_account(account: &str) -> bool {
     account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Words of letters with hyphens between them and a number at the end: `us-east-1`, `us-gov-west-1`.
-pub(crate) fn is_region(region: &str) -> bool {
+/// Whether this has the form of a Region's name: words of letters with hyphens between them and a number at the end, as
+/// `us-east-1` and `us-gov-west-1`. Which Regions there are is not known here.
+#[must_use]
+pub fn is_region(region: &str) -> bool {
     let Some((words, number)) = region.rsplit_once('-') else {
         return false;
     };

@@ -152,6 +152,15 @@ fn where_amis_are_copied() {
         closed(&copy, parameters, place, "CopyRegions", "adds us-west-2 to");
     }
     open(&copies, &[("CopyRegions", "eu-central-1,us-west-2")]);
+    // Whether the image waits for it, does not matter.
+    let optional = with("regions:\n  us-west-2: {required: false}");
+    closed(
+        &optional,
+        &CLOSED,
+        place,
+        "CopyRegions",
+        "adds us-west-2 to",
+    );
 }
 
 #[test]
@@ -188,6 +197,16 @@ fn which_parameters_are_set() {
             "a name below `/images`",
         );
     }
+    for fields in ["name: /other/web", "name: /other/web, takeOver: true"] {
+        closed(
+            &setting(&format!("{{{fields}}}")),
+            &under,
+            "3:21 parameters[0].name",
+            "ParameterPrefix",
+            "a name below `/images`",
+        );
+    }
+    open(&setting("{name: /images/web, takeOver: true}"), &under);
     // One mistake is one problem.
     refused(&setting("/images//web"), &["3:14 parameters[0]: "]);
     assert_eq!(problems(&setting("/images//web"), &under).len(), 1);
@@ -212,6 +231,11 @@ fn what_is_deregistered() {
         open(text, &[("AllowRetire", "true")]);
     }
     open(&with("replaces: {previous: keep}\nonDelete: keep"), &CLOSED);
+    // Nothing is lost by it.
+    open(
+        &with("replaces: {previous: deprecate}\nonDelete: deprecate"),
+        &CLOSED,
+    );
 }
 
 #[test]
@@ -398,6 +422,40 @@ fn whose_sources_are_used() {
     assert_eq!(refusal("self,amazon", &amazon), None);
     // An account cannot call itself so.
     assert!(refusal("amazon", &owner("111122223333", Some("Amazon"))).is_some());
+}
+
+/// Opening the parameter would not help.
+#[test]
+fn what_does_not_fit_the_stack_is_not_held_against_the_guardrails_too() {
+    let guardrails = Guardrails {
+        account: Some("123456789012".to_owned()),
+        region: Some("cn-north-1".to_owned()),
+        ..stack(&CLOSED)
+    };
+    let text = with(&format!(
+        "access: {{accounts: [\"123456789012\"], organizations: [\"{ORGANIZATION}\"]}}\nregions: {{cn-north-1: , us-east-1: {{kmsKeyId: \"{KEY}\"}}}}"
+    ));
+    let found = check("a.image.yaml", text.as_bytes(), now(), &guardrails, false).unwrap_err();
+    let found: Vec<_> = found
+        .iter()
+        .map(|it| (it.path.as_str(), it.rule.as_deref().unwrap()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("access.accounts[0]", "EC2 User Guide, Share an AMI"),
+            (
+                "access.organizations[0]",
+                "EC2 User Guide, Share an AMI with organizations or OUs"
+            ),
+            ("regions.cn-north-1", "EC2 API Reference, CopyImage"),
+            ("regions.us-east-1", "EC2 API Reference, CopyImage"),
+            (
+                "regions.us-east-1.kmsKeyId",
+                "the stack's parameter KmsKeys"
+            ),
+        ]
+    );
 }
 
 /// One mistake is one problem; of what is not built, the guardrails say nothing.
