@@ -252,5 +252,6 @@ fn observed(image: Image) -> ObservedImage {
         deprecate_at: timestamp(image.deprecation_time),
         protection: image.deregistration_protection.unwrap_or_default(),
         public: image.public.unwrap_or_default(),
+        last_launched_at: timestamp(image.last_launched_time),
     }
 }

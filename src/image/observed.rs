@@ -40,6 +40,8 @@ pub struct ObservedImage {
     pub protection: String,
     /// Whether everybody may launch it.
     pub public: bool,
+    /// When it was last launched, by anybody; EC2 says so a day late (DescribeImages, LastLaunchedTime).
+    pub last_launched_at: Option<Timestamp>,
 }
 
 impl ObservedImage {

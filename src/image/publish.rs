@@ -7,12 +7,14 @@
 //! for, because reads of attributes lag behind writes.
 //!
 //! One file per stage, all of one shape, in the order in which their actions are to be done: `describe`, `share`,
-//! `protect`. [`plan`] takes them together for all Regions.
+//! `protect`. [`plan`] takes them together for all Regions. [`retire`] comes after all of them, and is about other AMIs:
+//! those that this one replaces.
 
 mod asked;
 mod describe;
 mod plan;
 mod protect;
+pub mod retire;
 mod share;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -199,7 +201,12 @@ fn add_to(action: &Action, settings: &mut Settings) {
         Action::RemoveTags { .. }
         | Action::RevokeSnapshot { .. }
         | Action::SetDeprecation { at: None }
-        | Action::SetProtection { protection: None } => {}
+        | Action::SetProtection { protection: None }
+        // Of other AMIs.
+        | Action::DeprecatePrevious { .. }
+        | Action::UnprotectPrevious { .. }
+        | Action::DeregisterPrevious { .. }
+        | Action::DeleteSnapshot { .. } => {}
     }
 }
 
@@ -223,6 +230,10 @@ fn remove_from(action: &Action, settings: &mut Settings) {
         | Action::SetDeprecation { at: Some(_) }
         | Action::SetProtection {
             protection: Some(_),
-        } => {}
+        }
+        | Action::DeprecatePrevious { .. }
+        | Action::UnprotectPrevious { .. }
+        | Action::DeregisterPrevious { .. }
+        | Action::DeleteSnapshot { .. } => {}
     }
 }

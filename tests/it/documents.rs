@@ -241,7 +241,14 @@ fn workflow_table() -> String {
     };
     let sources = SourceKind::ALL.map(|source| line(&source.to_string(), workflow::steps(source)));
     let store = line("any, with `store`: then", &workflow::STORE);
-    format!("| source | steps |\n|---|---|\n{}{store}", sources.concat())
+    let retire = line(
+        "any, with `replaces`, after an earlier version: then",
+        &workflow::RETIRE,
+    );
+    format!(
+        "| source | steps |\n|---|---|\n{}{store}{retire}",
+        sources.concat()
+    )
 }
 
 #[test]

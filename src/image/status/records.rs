@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::publishing::Applied;
+use super::retiring::Retiring;
 use crate::image::words::{CancelBy, FailureKind, WaitReason};
 use crate::manifest::location::s3_uri;
 
@@ -198,6 +199,9 @@ pub struct RegionStatus {
     /// Why it will not become as its manifest says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// How far it is retired.
+    #[serde(default, skip_serializing_if = "Retiring::is_empty")]
+    pub retiring: Retiring,
 }
 
 impl RegionStatus {
@@ -212,6 +216,7 @@ impl RegionStatus {
             applied: Applied::default(),
             verified_at: None,
             failure: None,
+            retiring: Retiring::default(),
         }
     }
 }
@@ -318,6 +323,8 @@ pub enum ConditionKind {
     Built,
     /// The AMI has all settings of the manifest, in every Region.
     Published,
+    /// The AMIs of earlier versions, or its own after its manifest was removed, are retired as the manifest says.
+    Retired,
     /// The AMI is as the manifest says now.
     InSync,
 }
@@ -327,6 +334,7 @@ impl fmt::Display for ConditionKind {
         f.pad(match self {
             Self::Built => "Built",
             Self::Published => "Published",
+            Self::Retired => "Retired",
             Self::InSync => "InSync",
         })
     }

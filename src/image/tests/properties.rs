@@ -11,6 +11,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use super::*;
 use crate::image::apply::request_retry;
 use crate::image::plan::{Next, next};
+use crate::image::publish::retire;
 use crate::image::status::{ConditionKind, ConditionStatus, parse};
 use crate::image::task::Phase;
 use crate::image::words::{State, Step};
@@ -127,8 +128,12 @@ fn check_step(before: &Status, status: &Status) {
     let (from, to) = (before.build.step, status.build.step);
     let mut allowed = vec![from, Step::CleanUp];
     if let Some(source) = status.build.source {
-        let following =
-            |step| workflow::next(source, status.publishes, status.store.is_some(), step);
+        let after = workflow::After {
+            publishes: status.publishes,
+            stores: status.store.is_some(),
+            retires: status.replaces && !retire::targets(status).is_empty(),
+        };
+        let following = |step| workflow::next(source, after, step);
         let first = following(from);
         allowed.extend(first);
         // A task that is found at its end is not awaited.

@@ -110,6 +110,13 @@ pub enum WaitReason {
         /// The Region.
         region: String,
     },
+    /// The deregistration protection of an AMI that is retired was switched off, and holds until its cooldown is over.
+    ProtectionCooldown {
+        /// The AMI.
+        image: String,
+        /// When it can be deregistered.
+        until: Timestamp,
+    },
     /// The copy of the AMI is not available yet.
     CopyPending {
         /// The Region.

@@ -7,6 +7,7 @@
 mod describe;
 mod observe;
 mod protect;
+mod retire;
 mod share;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use super::context::Error;
 use super::spec::ManifestRead;
 use super::step_context::{StepContext, failure, retrying};
 use observe::Seen;
+pub(super) use retire::run as retire;
 
 /// How long a Region may keep the AMI from becoming as it should be, by errors that may pass or by settings that do not
 /// show.
@@ -169,6 +171,10 @@ async fn send(
         Action::SetDeprecation { .. } | Action::SetProtection { .. } => {
             protect::perform(aws, image, &what.action).await
         }
+        Action::DeprecatePrevious { .. }
+        | Action::UnprotectPrevious { .. }
+        | Action::DeregisterPrevious { .. }
+        | Action::DeleteSnapshot { .. } => retire::perform(aws, &what.action).await,
     }
 }
 

@@ -9,5 +9,6 @@ mod guardrails;
 mod identity;
 mod notices;
 mod publish;
+mod publish_retire;
 mod tasks;
 mod versions;

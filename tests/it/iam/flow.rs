@@ -28,6 +28,8 @@ pub(super) enum Flow {
     Unsent,
     /// EC2 fails the AMI.
     Unregistered,
+    /// A newer version takes the place of the one before, which is deregistered.
+    Replace,
     /// EC2 refuses at first; a person asks for a new attempt.
     Retry,
     /// So much is open that a tick runs out of time.
@@ -64,6 +66,7 @@ pub(super) fn flows() -> Vec<Flow> {
         Snapshot,
         Unsent,
         Unregistered,
+        Replace,
         Retry,
         Crowd,
         Orphans,
@@ -119,14 +122,22 @@ impl Flow {
             None if matches!(self, Self::OtherDisk | Self::OtherStore) => other_bucket(self).await,
             None => {
                 let started = (self == Self::Retry).to_string();
+                let retires = match self {
+                    Self::Replace => "true",
+                    _ => "false",
+                };
                 // Storing is not open: its grants are not to stand in for those of the manifest bucket.
                 let stack = TestStack::built(|builder| {
                     builder
                         .parameter("NotifyStarted", &started)
+                        .parameter("AllowRetire", retires)
                         .parameter("StoreBuckets", "")
                 })
                 .await;
-                let manifest = stack.manifest("web-{digest}");
+                let mut manifest = stack.manifest("web-{digest}");
+                if self == Self::Replace {
+                    manifest += "replaces: {previous: deregister}\n";
+                }
                 (stack, manifest)
             }
         };
@@ -218,7 +229,7 @@ impl Ready {
             }
         }
         self.rest().await;
-        if self.flow == Flow::Snapshot {
+        if matches!(self.flow, Flow::Snapshot | Flow::Replace) {
             let newer = format!("{}register: {{imdsSupport: v2.0}}\n", self.manifest);
             stack.drop_file(KEY, newer).await;
             self.rest().await;
