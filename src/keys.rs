@@ -30,8 +30,8 @@ const KEY_MAX: usize = 1024;
 /// Bytes of the longest key of a manifest that can have a status: that of the status is the longest of its own objects.
 pub const MANIFEST_KEY_MAX: usize = KEY_MAX - STATUSES.len() - STATUS.len();
 
-/// Whether a manifest with this key can have a status and markers. S3 refuses every call for one that cannot, so nothing
-/// may be asked for it.
+/// Whether a manifest with this key can have a status and markers. S3 refuses every call for one that cannot, so
+/// nothing may be asked for it.
 #[must_use]
 pub const fn can_have_status(manifest_key: &str) -> bool {
     manifest_key.len() <= MANIFEST_KEY_MAX
@@ -73,7 +73,7 @@ pub fn manifest_of_due(key: &str) -> Option<&str> {
     between(key, DUE_MARKERS, DUE)
 }
 
-/// The prefix that EC2 is told to bundle an instance under, for this version (its digest) of a manifest. EC2 adds
+/// The prefix that EC2 is asked to bundle an instance under, for this version (its digest) of a manifest. EC2 adds
 /// `.manifest.xml` and `.part.N` itself, so it ends in no slash.
 #[must_use]
 pub fn bundle_prefix(manifest_key: &str, version: &str) -> String {
@@ -130,7 +130,7 @@ mod tests {
         for key in [status_key(&longest), open_key(&longest), due_key(&longest)] {
             assert!(key.len() <= KEY_MAX, "{key}");
         }
-        // Operators may write such markers; nobody has a status that they could be about.
+        // Operators may write such markers; there is no status that they could be about.
         let longer = format!("{longest}k");
         assert!(!can_have_status(&longer));
         assert_eq!(manifest_of_open(&open_key(&longer)), None);

@@ -72,7 +72,7 @@ enum Done {
     Ignored,
 }
 
-/// Reconciles the manifest that an object is, or that decides about it.
+/// Reconciles the manifest that an object is, or that describes it.
 async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<Done, Error> {
     // EventBridge does not say whether its keys are encoded; where both readings name an object, it is the literal one.
     let readings = [Some(&object.key), object.alternative_key.as_ref()];
@@ -80,7 +80,7 @@ async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<Do
     if object.bucket == context.config.state_bucket {
         let mut bundles = readings.filter_map(|key| keys::manifest_of_bundle(key));
         return match bundles.next() {
-            Some(manifest_key) => wake(context, manifest_key).await.map(Done::Images),
+            Some(manifest_key) => requeue(context, manifest_key).await.map(Done::Images),
             None => Ok(Done::Images(0)),
         };
     }
@@ -122,7 +122,7 @@ async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<Do
 }
 
 /// EC2 has written the manifest of a bundle, which it does last: its image need not wait for the next tick.
-async fn wake(context: Context<'_>, manifest_key: &str) -> Result<usize, Error> {
+async fn requeue(context: Context<'_>, manifest_key: &str) -> Result<usize, Error> {
     let Some(loaded) = status_store::load(context.aws, context.config, manifest_key).await? else {
         return Ok(0);
     };
@@ -131,7 +131,7 @@ async fn wake(context: Context<'_>, manifest_key: &str) -> Result<usize, Error> 
     Ok(usize::from(advanced))
 }
 
-/// The manifests that may decide about the object at this key, the first that exists does:
+/// The manifests that may describe the object at this key, the first that exists does:
 /// for a bundle an image manifest beside it, then the bundle's own.
 async fn responsible(context: Context<'_>, object_key: &str) -> Result<Vec<String>, Error> {
     match key::kind(object_key) {

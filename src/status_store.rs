@@ -86,10 +86,10 @@ pub async fn load_sized(
 }
 
 /// Writes a status: in place of the one with this `ETag`, or, with none, where there is none yet. Where it has a new
-/// notice, `notify` is woken. One that would be too large goes without its older history, and so on.
+/// notice, `notify` is invoked. One that would be too large goes without its older history, and so on.
 ///
 /// # Errors
-/// If S3 fails for another reason than that somebody else was faster, or the status is still too large.
+/// If S3 fails for another reason than that another writer was faster, or the status is still too large.
 pub async fn save(
     aws: &Aws,
     config: &Config,

@@ -1,5 +1,5 @@
-//! Requests that are made through the status: what `cancel` and `retry` share. Nothing is done to EC2 here; the next tick
-//! of `advance-tasks` does it.
+//! Requests that are made through the status: what `cancel` and `retry` share. Nothing is done to EC2 here; the next
+//! tick of `advance-tasks` does it.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -94,8 +94,9 @@ pub(super) async fn record<R>(
     }
 }
 
-/// Ticks read only what is marked as open, and what waits only if its marker is new: so the marker is written again, before
-/// the status. One too many is removed by a tick, a missing one is not replaced. None if somebody else has just written it.
+/// Ticks read only what is marked as open, and what waits only if its marker is new: so the marker is written again,
+/// before the status. One too many is removed by a tick, a missing one is not replaced. None if another writer has just
+/// written it.
 async fn renew_marker(context: Context<'_>, status: &Status) -> Result<Option<String>, Error> {
     let Context {
         aws, config, now, ..

@@ -26,7 +26,7 @@ use super::words::{NoticeKind, State, Step, TerminalReason};
 use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
 
-/// Problems that a status keeps: more than anybody reads, few enough for an object that is rewritten often.
+/// Problems that a status keeps: more than are read, few enough for an object that is rewritten often.
 const PROBLEMS_KEPT: usize = 100;
 
 /// Writes into the status what a step came to. Returns whether that is worth saving. What has ended stays as it is:
@@ -58,7 +58,8 @@ pub fn apply(status: &mut Status, outcome: StepOutcome, now: Timestamp) -> bool 
     changed
 }
 
-/// Nothing is written that could not be read again, or asked for: an EC2-compatible service may have ids of another form.
+/// Nothing is written that could not be read again, or asked for: an EC2-compatible service may have ids of another
+/// form.
 fn advance_readably(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
     let before = status.clone();
     let changed = advance(status, evidence, now);
@@ -74,8 +75,8 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
     match evidence {
         Evidence::ManifestAccepted(accepted) => accept(status, accepted, now),
         Evidence::DecidedElsewhere { image_manifest } => {
-            let why = format!("{image_manifest} beside the bundle decides about it");
-            // There is nothing to tell: that manifest's image tells of itself.
+            let why = format!("{image_manifest} beside the bundle describes it");
+            // There is nothing to report: that manifest has an image and notices of its own.
             move_to(status, State::Superseded, status.build.step, why, now);
         }
         Evidence::ObjectChecked { object, identity } => {
@@ -196,7 +197,7 @@ fn import_tagged(status: &mut Status, imported: Imported, now: Timestamp) {
     next_step(status, "what was imported is tagged", now);
 }
 
-/// What somebody uploaded does not pass the checks. A bundle that EC2 made is not a mistake of the manifest: its image
+/// The upload does not pass the checks. A bundle that EC2 made is not a mistake of the manifest: its image
 /// fails.
 fn reject(status: &mut Status, mut found: Vec<Problem>, now: Timestamp) {
     if let Some(failure) = problems::of_task(status, &found) {

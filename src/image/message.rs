@@ -67,7 +67,7 @@ pub fn compose(status: &Status, notice: &Notice) -> Message {
     minimal(status, kind, seq, now)
 }
 
-/// What is sent where nothing else is short enough: a notice that cannot be sent is one that nobody gets.
+/// What is sent where nothing else is short enough: a notice that cannot be sent reaches no one.
 fn minimal(status: &Status, kind: NoticeKind, seq: u64, now: Timestamp) -> Message {
     let mut data = json!({
         "event": kind,
@@ -110,7 +110,8 @@ fn shorten(value: &mut Value, most: usize) {
     }
 }
 
-/// The size of both bodies, escaped as they are in the one JSON that is sent: a hostile text may grow to six times its size.
+/// The size of both bodies, escaped as they are in the one JSON that is sent: a hostile text may grow to six times its
+/// size.
 fn size(message: &Message) -> usize {
     json!({ "default": message.data.to_string(), "email": message.text })
         .to_string()

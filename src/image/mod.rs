@@ -1,5 +1,5 @@
 //! One image from manifest to AMI, as values: what is known ([`Status`]), what to do next ([`plan`]), what a step comes
-//! to ([`outcome`]), how that changes what is known ([`apply`]), and what people are told ([`message`]).
+//! to ([`outcome`]), how that changes what is known ([`apply`]), and what people are notified of ([`message`]).
 //!
 //! Pure: no clock, no async, no AWS. `now` is always a parameter. Imports go one way: words, observed, task, notice,
 //! status, workflow, ownership, plan, publish, outcome, message, apply.

@@ -18,7 +18,7 @@ pub enum StepOutcome {
     Advance(Evidence),
     /// It cannot go on yet.
     Wait(WaitReason),
-    /// What somebody uploaded does not pass the checks.
+    /// The upload does not pass the checks.
     Reject(Vec<Problem>),
     /// The image will not come to be.
     Fail(Failure),
@@ -186,7 +186,7 @@ pub struct Accepted {
     pub publishing: Publishing,
     /// What the AMI gets when it is made.
     pub created_with: Settings,
-    /// Whether people want to be told now.
+    /// Whether people are notified now.
     pub notify_started: bool,
 }
 

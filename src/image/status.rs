@@ -1,6 +1,7 @@
 //! The status: all that is known about one image, kept as JSON in the state bucket.
 
 mod checks;
+mod failure;
 mod migrate;
 mod publishing;
 mod records;
@@ -12,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use failure::Failure;
 pub use publishing::*;
 pub use records::*;
 pub use retiring::*;
@@ -70,10 +72,10 @@ pub struct Status {
     /// That the AMI is to be stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreRequest>,
-    /// That somebody wants it cancelled.
+    /// The request to cancel it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<Cancel>,
-    /// That somebody wants a new attempt.
+    /// The request for a new attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     /// Why the manifest was rejected.
@@ -89,7 +91,7 @@ pub struct Status {
     /// What is true of the image now, as Kubernetes has it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// What people were or are to be told, oldest first.
+    /// The notices that were or are to be sent, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Notice>,
     /// What happened, oldest first.

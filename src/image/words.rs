@@ -22,7 +22,7 @@ pub enum State {
     Incomplete,
     /// It will not come to be; `build.failure` says why.
     Failed,
-    /// Somebody asked for it; `cancel` says who.
+    /// Cancelled on request; `cancel` says by whom.
     Cancelled,
     /// The manifest did not pass the checks; `problems` says why. Nothing was changed in AWS.
     Rejected,
@@ -200,7 +200,7 @@ impl fmt::Display for SourceKind {
     }
 }
 
-/// How somebody asked for an image to be cancelled.
+/// How an image's cancellation was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CancelBy {
@@ -210,7 +210,7 @@ pub enum CancelBy {
     ManifestRemoved,
 }
 
-/// What a notice tells.
+/// What a notice says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoticeKind {
@@ -239,7 +239,7 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
-    /// Whether it tells how the image ended.
+    /// Whether it says how the image ended.
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(

@@ -195,7 +195,7 @@ async fn compare(
     let manifest = &status.manifest;
     let known = manifest.publish_digest.as_deref();
     let (Some(content), Some(known)) = (object.content.as_deref(), known) else {
-        // What is too large was rejected, and what an older amiwright made is told by its content alone.
+        // What is too large was rejected, and what an older amiwright made is identified by its content alone.
         return Ok(if same_content {
             Change::None
         } else {
@@ -279,7 +279,7 @@ fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
         key: info.key.clone(),
         etag: info.etag.clone(),
         version_id: info.version_id.clone(),
-        // What is too large to be read is told apart by its `ETag`.
+        // What is too large to be read is distinguished by its `ETag`.
         sha256: object
             .content
             .as_deref()

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::context::{Context, Error};
 use super::proof;
 use crate::aws::{Object, Registered, Which};
@@ -187,7 +189,8 @@ impl Spec {
     /// Whether anything is to be set on the AMI that it does not get when it is made.
     fn publishes(&self) -> bool {
         let spec = self.publish();
-        let asked = Asked::of(&spec, "", None);
+        // The time does not matter: only whether there is one.
+        let asked = Asked::of(&spec, "", Some(Timestamp::UNIX_EPOCH));
         let is_only_described = asked.regions.values().all(|region| {
             let created_with = Desired {
                 description: region.desired.description.clone(),

@@ -2,17 +2,18 @@
 
 use jiff::Timestamp;
 
-use super::{conditions, retiring};
+use super::conditions;
 use crate::image::plan::WAITING_LONG;
 use crate::image::publish;
 use crate::image::status::{Facts, Notice, Status, Waiting};
+use crate::image::task::TaskKind;
 use crate::image::words::{NoticeKind, State, Step, WaitReason};
 use crate::image::workflow::{self, After};
 
 /// The step cannot go on yet. Returns whether that is new.
 pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
     let since = status.waiting_since(&reason, now);
-    let has_date = retiring::has_date(&reason);
+    let has_date = reason.has_date();
     if let (WaitReason::RateLimited { .. }, Some(store)) = (&reason, &mut status.store) {
         // The claim is over: nothing was sent, or nothing was begun.
         store.asked_at = None;
@@ -24,8 +25,14 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
         status.build.waiting = Some(Waiting { reason, since });
     }
     // Polling for hours is usual; then only what keeps it from polling counts.
+    let is_usual = matches!(
+        status.build.waiting.as_ref().map(|waiting| &waiting.reason),
+        Some(WaitReason::CopyPending { .. })
+    );
     let step = status.build.step;
-    let is_long = if step.polls() || step.retires() {
+    let is_long = if is_usual {
+        now.duration_since(since) > TaskKind::CopyImage.stalled_after()
+    } else if step.polls() || step.retires() {
         now.duration_since(since) > WAITING_LONG && !has_date
     } else {
         status.step_exceeds(WAITING_LONG, now)

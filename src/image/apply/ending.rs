@@ -130,7 +130,7 @@ pub enum NotCancellable {
     Stored,
 }
 
-/// Somebody no longer wants the image. Returns whether that is new.
+/// The image is to be cancelled. Returns whether the request is new.
 ///
 /// # Errors
 /// If it is too late.
@@ -163,7 +163,7 @@ pub fn request_cancel(
         uploaded_at: status.manifest.last_uploaded_at(),
     });
     let why = match by {
-        CancelBy::Command => "somebody asked to cancel it",
+        CancelBy::Command => "an operator cancelled it",
         CancelBy::ManifestRemoved => "the manifest was removed, so it is cancelled",
     };
     note(status, why, now);
@@ -181,7 +181,7 @@ pub enum NotRetryable {
     Available,
     /// The AMI is there, and only storing it failed.
     #[error(
-        "its AMI is available, and only storing it failed: store it by hand (aws ec2 create-store-image-task)"
+        "its AMI is available, and only storing it failed: store it manually (aws ec2 create-store-image-task)"
     )]
     NotStored,
     /// The manifest itself is wrong.
@@ -192,7 +192,7 @@ pub enum NotRetryable {
     Superseded,
 }
 
-/// Somebody wants a new attempt. Returns whether that is new.
+/// A new attempt is requested. Returns whether the request is new.
 ///
 /// # Errors
 /// If it makes no sense.
@@ -209,7 +209,7 @@ pub fn request_retry(status: &mut Status, now: Timestamp) -> Result<bool, NotRet
         return Ok(false);
     }
     status.retry = Some(Retry { asked_at: now });
-    note(status, "somebody asked for a new attempt", now);
+    note(status, "an operator asked for a new attempt", now);
     Ok(true)
 }
 

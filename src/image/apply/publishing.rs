@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::arrival::note_repetition;
 use super::changes::{move_to, next_step, note, record_notice, wait};
+use super::conditions;
 use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, Publishing};
 use crate::image::status::{
@@ -38,7 +40,7 @@ pub fn republish(
     publishing: Publishing,
     now: Timestamp,
 ) {
-    super::note_repetition(status, upload);
+    note_repetition(status, upload);
     accept(status, publishing);
     begin_again(status, "settings changed in the manifest", now);
 }
@@ -76,7 +78,7 @@ fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
         copy.failure = None;
     }
     move_to(status, State::Working, Step::Publish, why, now);
-    super::conditions::update(status, now);
+    conditions::update(status, now);
 }
 
 /// This is about to be changed.

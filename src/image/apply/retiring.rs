@@ -9,7 +9,7 @@ use crate::image::status::{
     Action, KeptSnapshot, RegionAction, RegionStatus, RetireOutcome, Retirement, Retiring,
     SnapshotKept, Status,
 };
-use crate::image::words::{NoticeKind, State, WaitReason};
+use crate::image::words::{NoticeKind, State};
 
 /// This is about to be done to AMIs that are retired: their snapshots are known from now on.
 pub(super) fn intend(status: &mut Status, actions: &[RegionAction], now: Timestamp) {
@@ -166,9 +166,4 @@ fn known<'a>(
     let versions = status.previous.iter_mut();
     let known = versions.filter_map(move |version| version.regions.get_mut(region));
     known.filter(move |known| known.image == image)
-}
-
-/// Whether this is waited for until a known time, so that nobody need be told that it lasts.
-pub(super) fn has_date(reason: &WaitReason) -> bool {
-    matches!(reason, WaitReason::ProtectionCooldown { .. })
 }

@@ -11,8 +11,8 @@ use crate::image::status::{Failure, Orphan, OrphanReason, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
 
-const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them by hand, AMIs before their \
-                         snapshots:\n";
+const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them manually, AMIs before \
+                         their snapshots:\n";
 const UNPROVEN: &str = "\nThese may be left over, too, but nothing in EC2 proves that they were made for this image. They \
                         were not touched.\nFind out whose they are before you delete any:\n";
 
@@ -102,7 +102,7 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
             "The image {name} was cancelled: {}.",
             match status.cancel.map(|cancel| cancel.by) {
                 Some(CancelBy::ManifestRemoved) => "its manifest was removed",
-                Some(CancelBy::Command) | None => "somebody ran amiwright cancel",
+                Some(CancelBy::Command) | None => "an operator ran amiwright cancel",
             }
         ),
         NoticeKind::Stalled => format!(
@@ -186,8 +186,8 @@ fn images(status: &Status, listed: usize) -> Vec<(&'static str, String)> {
     list
 }
 
-/// `import-snapshot import-snap-1: active, 42 %, converting`. What EC2 said on the way is no news once the task has
-/// ended, and why it failed is told apart.
+/// `import-snapshot import-snap-1: active, 42 %, converting`. What EC2 said on the way is old news once the task has
+/// ended, and why it failed is stated separately.
 fn task_text(task: &Task) -> String {
     let (id, state) = (word(&task.id), word(&task.state));
     let mut text = format!("{} {id}: {state}", task.kind);
@@ -324,7 +324,7 @@ fn stalled_text(status: &Status) -> String {
                  You will be notified again if nothing changes for as long once more.\n";
     if let Some(cancel) = status.cancel {
         return format!(
-            "{again}Somebody asked to cancel it at {}: EC2 is asked again until it ends the task.\n",
+            "{again}Its cancellation was requested at {}: EC2 is asked again until it ends the task.\n",
             cancel.asked_at
         );
     }
@@ -405,7 +405,7 @@ fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) -> String {
     format!("\n{words}\n")
 }
 
-/// What may be left over, told apart by whether it is known to be the image's own.
+/// What may be left over, separated by whether it is known to be the image's own.
 fn orphans_text(orphans: &[Orphan], listed: usize) -> String {
     let is_unproven = |orphan: &&Orphan| orphan.reason == OrphanReason::Unproven;
     let (unproven, kept): (Vec<_>, Vec<_>) = orphans.iter().partition(is_unproven);

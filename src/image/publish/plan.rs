@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Asked, Blocker, Shown, difference};
+use super::asked::Asked;
+use super::difference::difference;
+use super::settings::{Blocker, Shown};
 use crate::image::status::{Action, RegionAction, Status};
 
 /// What was seen of a thing in AWS.

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
-use super::{Observation, STALE_READS};
+use super::Observation;
+use super::difference::STALE_READS;
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, PreviousVersion, RegionAction, RegionStatus, RetireOutcome,
     Retirement, SnapshotKept, Status,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::records::Failure;
+use super::failure::Failure;
 use super::retiring::KeptReason;
 use crate::image::words::is_zero;
 

@@ -143,7 +143,7 @@ fn what_has_ended_or_is_made_is_not_cancelled_and_the_error_says_why() {
 fn a_new_attempt_is_asked_for_once() {
     for mut status in [failed(), cancelled()] {
         assert_eq!(request_retry(&mut status, after(3)), Ok(true));
-        assert_eq!(last_change(&status), "somebody asked for a new attempt");
+        assert_eq!(last_change(&status), "an operator asked for a new attempt");
         assert_eq!(request_retry(&mut status, after(4)), Ok(false));
         assert_eq!(status.retry, Some(Retry { asked_at: after(3) }));
         assert!(status.state.is_final());
@@ -176,7 +176,7 @@ fn a_new_attempt_that_makes_no_sense_is_refused_with_the_reason() {
         (
             not_stored(),
             NotRetryable::NotStored,
-            "its AMI is available, and only storing it failed: store it by hand (aws ec2 create-store-image-task)",
+            "its AMI is available, and only storing it failed: store it manually (aws ec2 create-store-image-task)",
         ),
         (
             rejected(),
@@ -213,7 +213,7 @@ fn what_is_lost_can_be_retried_and_the_attempt_is_counted() {
 }
 
 #[test]
-fn a_refused_cancellation_is_told_until_the_task_ends_since_it_was_refused_first() {
+fn a_refused_cancellation_is_reported_since_its_first_refusal_until_the_task_ends() {
     let refused = || {
         let message = "too late".to_owned();
         let code = Some("IncorrectState".to_owned());

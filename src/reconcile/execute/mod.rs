@@ -12,9 +12,7 @@ mod share;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
-
-use crate::aws::{Aws, AwsError, Remedy};
+use crate::aws::{Aws, AwsError};
 use crate::image::message::failures;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, PublishObserved, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
@@ -25,13 +23,9 @@ use crate::manifest::Problem;
 
 use super::context::Error;
 use super::spec::ManifestRead;
-use super::step_context::{StepContext, failure, retrying};
+use super::step_context::{PUBLISH_GRACE, StepContext, failure, is_final, retrying};
 use observe::Seen;
 pub(super) use retire::run as retire;
-
-/// How long a Region may keep the AMI from becoming as it should be, by errors that may pass or by settings that do not
-/// show.
-const PUBLISH_GRACE: SignedDuration = SignedDuration::from_hours(6);
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(Claim::Publish(intent)) = step.claimed {
@@ -176,11 +170,6 @@ async fn send(
         | Action::DeregisterPrevious { .. }
         | Action::DeleteSnapshot { .. } => retire::perform(aws, &what.action).await,
     }
-}
-
-/// Whether the same request would be refused again.
-fn is_final(error: &AwsError) -> bool {
-    error.remedy == Remedy::Never && !error.is_rate_limited_locally()
 }
 
 fn refused(error: AwsError) -> Failure {

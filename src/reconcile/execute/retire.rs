@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
-use super::{PUBLISH_GRACE, is_final};
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, REFERENCED_IDS_MAX, Reference};
 use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage};
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
@@ -21,7 +20,7 @@ use crate::image::status::{
 use crate::image::words::WaitReason;
 use crate::reconcile::context::Error;
 use crate::reconcile::spec::{ManifestRead, Spec};
-use crate::reconcile::step_context::{StepContext, retrying};
+use crate::reconcile::step_context::{PUBLISH_GRACE, StepContext, is_final, retrying};
 
 /// How long a snapshot may be in use by an AMI that was deregistered: minutes are usual (public reports of other tools).
 const SNAPSHOT_GRACE: SignedDuration = SignedDuration::from_hours(1);

@@ -70,7 +70,7 @@ async fn an_import_is_cancelled_and_leaves_nothing() {
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "cancelled");
     assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
-    assert_eq!(stack.only_mail().subject, "AMI cancelled: web-2026-11-21");
+    assert_eq!(stack.only_email().subject, "AMI cancelled: web-2026-11-21");
     let error = cancel(&stack, KEY).await.unwrap_err();
     assert!(
         error.report().contains("it is already cancelled"),
@@ -102,7 +102,7 @@ async fn what_has_ended_or_never_was_is_not_cancelled() {
         .report();
     assert!(report.contains(&format!("did you mean {KEY}?")), "{report}");
     assert_eq!(stack.open().await, Vec::<String>::new());
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +118,7 @@ async fn an_ami_that_is_being_stored_is_not_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_is_watched_from_before_its_upload_to_its_mail() {
+async fn an_image_is_watched_from_before_its_upload_to_its_email() {
     let stack = TestStack::new().await;
     let five_minutes = Duration::from_secs(300);
     stack
@@ -145,7 +145,7 @@ async fn an_image_is_watched_from_before_its_upload_to_its_mail() {
         let at = text[from..].find(words);
         from += at.unwrap_or_else(|| panic!("{words} not in its turn:\n{text}"));
     }
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,8 +32,12 @@ async fn failed() -> TestStack {
 #[tokio::test(start_paused = true)]
 async fn a_failed_image_is_tried_again_and_becomes_available() {
     let stack = failed().await;
-    let mail = stack.only_mail();
-    assert!(mail.text.contains("amiwright retry s3://"), "{}", mail.text);
+    let email = stack.only_email();
+    assert!(
+        email.text.contains("amiwright retry s3://"),
+        "{}",
+        email.text
+    );
 
     let answer = ask(&stack, KEY).await.unwrap();
     assert!(answer.starts_with("new attempt requested"), "{answer}");
@@ -49,7 +53,7 @@ async fn a_failed_image_is_tried_again_and_becomes_available() {
     assert_eq!(status["build"]["attempt"], 1);
     assert_eq!(status.get("retry"), None);
     assert_eq!(stack.only_image().name, "web");
-    let subjects: Vec<String> = stack.mails().into_iter().map(|it| it.subject).collect();
+    let subjects: Vec<String> = stack.emails().into_iter().map(|it| it.subject).collect();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
     assert!(subjects[1].starts_with("AMI available"), "{subjects:?}");
 
@@ -130,7 +134,7 @@ async fn what_has_nothing_to_try_again_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_manifest_decides_or_is_no_manifest_is_refused() {
+async fn a_bundle_described_by_a_manifest_and_what_is_not_a_manifest_are_refused() {
     let stack = TestStack::new().await;
     let bundle = "bundles/image.manifest.xml";
     stack.drop_file(bundle, bundles::MANIFEST).await;
@@ -233,7 +237,7 @@ async fn a_manifest_that_is_removed_after_a_retry_was_asked_for_leaves_nothing_o
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "failed");
     assert_eq!(status.get("retry"), None);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,11 +260,11 @@ async fn a_cancelled_image_is_tried_again_and_keeps_what_it_makes() {
     ask(&stack, KEY).await.unwrap();
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "available");
-    let subjects: Vec<String> = stack.mails().into_iter().map(|it| it.subject).collect();
+    let subjects: Vec<String> = stack.emails().into_iter().map(|it| it.subject).collect();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
     for _ in 0..20 {
         stack.minute().await;
     }
     assert_eq!(stack.images().len(), 1);
-    assert_eq!(stack.mails().len(), 2);
+    assert_eq!(stack.emails().len(), 2);
 }

@@ -1,4 +1,4 @@
-//! Somebody drops files: what becomes of each kind of image.
+//! Manifests are uploaded: what becomes of each kind of image.
 
 mod attempts;
 pub(crate) mod bundles;

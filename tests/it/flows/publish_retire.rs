@@ -47,7 +47,7 @@ async fn first(stack: &TestStack) -> String {
 }
 
 fn last_email(stack: &TestStack) -> String {
-    let email = stack.mails().pop().unwrap();
+    let email = stack.emails().pop().unwrap();
     format!("{}\n{}", email.subject, email.text)
 }
 
@@ -79,7 +79,7 @@ async fn the_previous_ami_is_deregistered_once_the_new_one_is_finished() {
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available");
     assert_eq!(status["previous"].as_array(), None, "{status:#}");
-    let subjects: Vec<String> = stack.mails().into_iter().map(|it| it.subject).collect();
+    let subjects: Vec<String> = stack.emails().into_iter().map(|it| it.subject).collect();
     assert_eq!(subjects.len(), 3, "{subjects:?}");
     assert!(subjects[1].starts_with("AMI available"), "{subjects:?}");
     assert!(subjects[2].starts_with("AMIs retired"), "{subjects:?}");
@@ -97,7 +97,7 @@ async fn the_previous_ami_is_deregistered_once_the_new_one_is_finished() {
         .drop_and_rest(KEY, version(&stack, 2, DEREGISTER))
         .await;
     assert_eq!(retiring_calls(&stack).len(), 1);
-    assert_eq!(stack.mails().len(), 3);
+    assert_eq!(stack.emails().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,7 +251,7 @@ async fn a_protection_with_cooldown_is_waited_for() {
     assert_eq!(waiting["reason"], "protection-cooldown", "{status:#}");
     let email = last_email(&stack);
     assert!(email.starts_with("AMI available"), "{email}");
-    assert_eq!(stack.mails().len(), 2);
+    assert_eq!(stack.emails().len(), 2);
 
     stack.world.run_for(Duration::from_secs(2 * 3600)).await;
     stack.rest().await;
@@ -319,7 +319,7 @@ async fn replaced_in_spite_of(action: &str, fault: Fault) {
         "{action} {fault:?}: {status:#}"
     );
     assert_eq!(ids(&stack).len(), 1, "{action} {fault:?}");
-    let retired = stack.mails();
+    let retired = stack.emails();
     let retired = retired
         .iter()
         .filter(|it| it.subject.starts_with("AMIs retired"));

@@ -1,4 +1,4 @@
-//! The policies of the stack for people, and what somebody can do who has one of them and nothing else.
+//! The policies of the stack for people, and what a principal with one of them and nothing else can do.
 
 use amiwright::aws::Aws;
 use amiwright::cli::{cancel, retry, status};
@@ -112,7 +112,7 @@ async fn with_people() -> TestStack {
     .await
 }
 
-/// Whether S3 let somebody do this.
+/// Whether S3 allowed this.
 fn is_refused<T: std::fmt::Debug>(answer: Result<T, amiwright::aws::AwsError>) -> bool {
     match answer {
         Ok(_) => false,
@@ -181,7 +181,7 @@ async fn an_uploader_gets_an_ami_and_can_neither_cancel_nor_forge() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_may_not_cancel_or_retry_is_told_which_policy_allows_it() {
+async fn a_denied_cancel_or_retry_names_the_policy_that_allows_it() {
     let stack = with_people().await;
     stack.expect_refusals();
     let (aws, config) = (stack.aws_of(UPLOADER), stack.config());

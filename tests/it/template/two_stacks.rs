@@ -91,7 +91,7 @@ fn own_things(name: &str, bucket: &str) -> Vec<String> {
     things
 }
 
-/// All statements that somebody has by this stack, with whose they are.
+/// All statements that this stack grants, with their principals.
 fn statements(stack: &Stack) -> impl Iterator<Item = (&str, &Value)> {
     let functions = stack.functions.iter().flat_map(|function| {
         let policies = function.policies.iter();

@@ -202,7 +202,8 @@ impl Asked<'_> {
         checks
     }
 
-    /// Checked against the AMI that is copied ("Starting October 28, 2024", EC2 User Guide), the copy and its snapshots.
+    /// Checked against the AMI that is copied ("Starting October 28, 2024", EC2 User Guide), the copy and its
+    /// snapshots.
     fn copy_image(&self) -> Needs {
         let (id, region) = (self.get("SourceImageId"), self.get("SourceRegion"));
         let facts = self.scene.ec2.facts(region, id);
@@ -318,8 +319,8 @@ impl Asked<'_> {
         checks
     }
 
-    /// EC2 stores an AMI with its caller's permissions. The guide lists those for storing and restoring together ("Store
-    /// and restore an AMI using S3"); which of both needs which is told from what the actions do.
+    /// EC2 stores an AMI with its caller's permissions. The guide lists those for storing and restoring together
+    /// ("Store and restore an AMI using S3"); which of both needs which is inferred from what the actions do.
     fn store(&self) -> Vec<Check> {
         let (id, bucket) = (self.get("ImageId"), self.get("Bucket"));
         let mut checks = vec![self.on(self.action, id), self.everywhere("DescribeTags")];
