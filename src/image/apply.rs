@@ -110,7 +110,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
                     image.image
                 ),
             };
-            let image = publishing::adopted(status, &region, image);
+            let image = publishing::adopted(status, &region, *image);
             status.regions.insert(region, image);
             // Also where it was found before the task that makes it was.
             move_to(status, State::Working, Step::AwaitImage, why, now);

@@ -71,7 +71,7 @@ pub enum Evidence {
         /// The Region.
         region: String,
         /// The AMI.
-        image: RegionStatus,
+        image: Box<RegionStatus>,
         /// Whether it was just registered.
         origin: Origin,
     },

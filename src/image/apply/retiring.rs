@@ -28,7 +28,7 @@ pub(super) fn intend(status: &mut Status, actions: &[RegionAction], now: Timesta
                 snapshot: snapshot.clone(),
                 why: SnapshotKept::NotAsked,
             };
-            known.retiring = Retiring {
+            *known.retiring = Retiring {
                 asked_at: Some(now),
                 snapshots: if *delete {
                     snapshots.clone()
@@ -141,7 +141,7 @@ fn end(status: &mut Status, ended: Retirement, now: Timestamp) {
         }
         RetireOutcome::Deprecated | RetireOutcome::Kept => {
             for known in known(status, region, image) {
-                known.retiring = Retiring::default();
+                *known.retiring = Retiring::default();
             }
         }
     }

@@ -204,7 +204,7 @@ pub struct RegionStatus {
     pub failure: Option<Failure>,
     /// How far it is retired.
     #[serde(default, skip_serializing_if = "Retiring::is_empty")]
-    pub retiring: Retiring,
+    pub retiring: Box<Retiring>,
 }
 
 impl RegionStatus {
@@ -219,7 +219,7 @@ impl RegionStatus {
             applied: Applied::default(),
             verified_at: None,
             failure: None,
-            retiring: Retiring::default(),
+            retiring: Box::default(),
         }
     }
 }

@@ -159,7 +159,7 @@ fn to_be_registered() -> Status {
 fn image_registered() -> Evidence {
     Evidence::ImageRegistered {
         region: REGION.to_owned(),
-        image: RegionStatus::pending("ami-1".to_owned()),
+        image: Box::new(RegionStatus::pending("ami-1".to_owned())),
         origin: Origin::Created,
     }
 }
