@@ -289,6 +289,7 @@ fn observed(image: Image) -> ObservedImage {
         protection: image.deregistration_protection.unwrap_or_default(),
         public: image.public.unwrap_or_default(),
         billing,
+        last_launched_at: timestamp(image.last_launched_time),
     }
 }
 

@@ -43,6 +43,8 @@ pub struct ObservedImage {
     pub public: bool,
     /// What its instances are billed by, as far as EC2 says.
     pub billing: Billing,
+    /// When it was last launched, by anybody; EC2 says so a day late (DescribeImages, LastLaunchedTime).
+    pub last_launched_at: Option<Timestamp>,
 }
 
 impl ObservedImage {

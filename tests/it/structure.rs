@@ -161,6 +161,7 @@ fn every_read_has_a_limit_of_the_one_module() {
         "aws/buckets.rs",
         "aws/images.rs",
         "aws/imports.rs",
+        "aws/references.rs",
         "aws/snapshots.rs",
     ];
     assert_eq!(

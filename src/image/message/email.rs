@@ -6,7 +6,7 @@ use jiff::{Timestamp, Unit};
 
 use super::quoting::{on_one_line, quoted, shell_word, word};
 use super::waiting::{orphan_text, wait_text};
-use super::{advice, billing, facts, settings};
+use super::{advice, billing, facts, retiring, settings};
 use crate::image::status::{Failure, Orphan, OrphanReason, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
@@ -49,6 +49,7 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timest
             text.push_str("\nNo action needed: you will be notified when it finishes.\n");
         }
         NoticeKind::Changed => text.push_str(&settings::changes(status, listed)),
+        NoticeKind::Retired => text.push_str(&retiring::text(status, listed)),
         NoticeKind::Incomplete => text.push_str(&incomplete_text(status, listed)),
         NoticeKind::Completed => text.push_str(&billing::lost_license(status)),
         NoticeKind::Cancelled => {}
@@ -113,6 +114,9 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Changed => {
             format!("The image {name} was changed: it is as its manifest says now.")
         }
+        NoticeKind::Retired => {
+            format!("The image {name} is finished: the AMIs before it were to be retired.")
+        }
     }
 }
 
@@ -151,7 +155,7 @@ fn facts(
         list.push(("Waiting", wait_text(&waiting.reason)));
     }
     match kind {
-        NoticeKind::Changed => {}
+        NoticeKind::Changed | NoticeKind::Retired => {}
         NoticeKind::Incomplete
         | NoticeKind::Rejected
         | NoticeKind::Completed
@@ -361,6 +365,7 @@ fn waiting_text(status: &Status) -> &'static str {
             | WaitReason::DeletionNotVisible
             | WaitReason::SettingsNotVisible { .. }
             | WaitReason::CopyPending { .. }
+            | WaitReason::ProtectionCooldown { .. }
             | WaitReason::Unproven { .. },
         )
         | None => "\nNo action needed: amiwright keeps checking.\n",
@@ -438,6 +443,12 @@ fn previous_text(status: &Status, listed: usize) -> String {
         return format!(
             "\nThe previous AMI, {list}, was registered from the same bundle. That has changed, so its registration is\n\
              no longer valid (RegisterImage): deregister it.\n"
+        );
+    }
+    // What becomes of it is told once that is known.
+    if status.replaces && status.build.step.retires() {
+        return format!(
+            "\nThe previous AMI, {list}, is retired now, as the manifest says: another email tells how that ends.\n"
         );
     }
     format!("\nThe previous AMI is kept: {list}.\n")

@@ -104,6 +104,7 @@ fn publishing(digest: &str, store: bool) -> Publishing {
         digest: digest.to_owned(),
         publishes: false,
         store: store.then(|| "archive".to_owned()),
+        replaces: false,
     }
 }
 
@@ -160,7 +161,7 @@ fn to_be_registered() -> Status {
 fn image_registered() -> Evidence {
     Evidence::ImageRegistered {
         region: REGION.to_owned(),
-        image: RegionStatus::pending("ami-1".to_owned()),
+        image: Box::new(RegionStatus::pending("ami-1".to_owned())),
         origin: Origin::Created,
     }
 }

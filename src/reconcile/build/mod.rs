@@ -59,6 +59,7 @@ pub(super) fn reads_manifest(next: Next) -> bool {
                 | Step::RegisterImage
                 | Step::Publish
                 | Step::StoreImage
+                | Step::Retire
         )
     )
 }
@@ -92,6 +93,7 @@ pub(super) async fn within_rate(context: Context<'_>, next: Next, status: &Statu
             | Step::AwaitImage
             | Step::Publish
             | Step::AwaitStore
+            | Step::Retire
             | Step::CleanUp,
         )
         | Next::Poll
@@ -133,6 +135,7 @@ pub(super) async fn run(next: Next, step: StepContext<'_>) -> Result<StepOutcome
         Next::Do(Step::RegisterImage) => Box::pin(register_image::run(step)).await,
         Next::Do(Step::Publish) => Box::pin(execute::run(step)).await,
         Next::Do(Step::StoreImage) => Box::pin(store_image::run(step)).await,
+        Next::Do(Step::Retire) => Box::pin(execute::retire(step)).await,
         Next::Do(Step::CleanUp) => Box::pin(clean_up::run(step)).await,
         Next::ProbeTask => Box::pin(probe_task::run(step)).await,
         Next::Cancel => Box::pin(cancel::run(step)).await,

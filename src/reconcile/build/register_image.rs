@@ -85,7 +85,7 @@ async fn create(step: &StepContext<'_>, request: &Registered) -> Result<StepOutc
     match answer {
         Ok(id) => Ok(StepOutcome::Advance(Evidence::ImageRegistered {
             region: step.config().region.clone(),
-            image: RegionStatus::pending(id),
+            image: Box::new(RegionStatus::pending(id)),
             origin: Origin::Created,
         })),
         Err(error) => not_created(step, error).await,
