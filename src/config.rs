@@ -1,6 +1,6 @@
 //! A function's configuration: what the template sets in its environment. Read once, at start.
 
-use crate::manifest::guardrails::{Guardrails, InvalidValue, PARAMETERS};
+use crate::manifest::guardrails::{Guardrails, InvalidValue, PARAMETERS, is_account};
 
 /// A function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,10 +74,7 @@ impl Config {
             return Err(ConfigError::of_template("AMIWRIGHT_STATE_BUCKET", what));
         }
         let account_id = get("AMIWRIGHT_ACCOUNT_ID");
-        if account_id
-            .as_ref()
-            .is_some_and(|id| id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()))
-        {
+        if account_id.as_ref().is_some_and(|id| !is_account(id)) {
             return Err(ConfigError::of_template(
                 "AMIWRIGHT_ACCOUNT_ID",
                 "is not 12 digits",
@@ -94,7 +91,7 @@ impl Config {
             }
         };
         Ok(Self {
-            guardrails: guardrails(&bucket, get)?,
+            guardrails: guardrails(&bucket, account_id.clone(), get)?,
             bucket,
             state_bucket,
             region: need("AWS_REGION")?,
@@ -128,11 +125,13 @@ impl Config {
 /// What manifests may ask for. A parameter that is not set opens nothing.
 fn guardrails(
     bucket: &str,
+    account: Option<String>,
     get: impl Fn(&'static str) -> Option<String>,
 ) -> Result<Guardrails, ConfigError> {
     let mut guardrails = Guardrails {
         bucket: Some(bucket.to_owned()),
         region: get("AWS_REGION"),
+        account,
         ..Guardrails::default()
     };
     for parameter in PARAMETERS {
@@ -247,13 +246,19 @@ mod tests {
             all.extend_from_slice(more);
             read(&all)
         };
-        let closed = with(&[("AMIWRIGHT_SHARE_WITH", ""), ("AMIWRIGHT_TAG_KEYS", "")]).unwrap();
+        let closed = with(&[
+            ("AMIWRIGHT_SHARE_WITH", ""),
+            ("AMIWRIGHT_TAG_KEYS", ""),
+            ("AMIWRIGHT_ACCOUNT_ID", "111122223333"),
+        ])
+        .unwrap();
         let bucket = Some("images".to_owned());
         assert_eq!(
             closed.guardrails,
             Guardrails {
                 bucket,
                 region: Some(closed.region.clone()),
+                account: closed.account_id.clone(),
                 ..Guardrails::default()
             }
         );

@@ -9,7 +9,9 @@ use std::{collections::BTreeSet, fmt};
 pub(super) use check::{check, named_sources};
 pub use parameters::{InvalidValue, PARAMETERS, Parameter};
 
-use crate::{Problem, spec::NamedSource, text::quoted};
+pub use crate::rules::forms::{is_account, is_region};
+
+use crate::{Problem, rules::forms, spec::NamedSource, text::quoted};
 
 /// The values that a guardrail lets through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Guardrails {
     pub bucket: Option<String>,
     /// The Region of the stack, which decides how ARNs begin; none if it is not known.
     pub region: Option<String>,
+    /// The account of the stack, which owns the AMIs, 12 digits; none if it is not known.
+    pub account: Option<String>,
     /// `ShareWith`: account ids, and ARNs of organizations and organizational units.
     pub share_with: Allowed,
     /// `AllowPublic`: whether AMIs may be public.
@@ -59,7 +63,8 @@ pub struct Guardrails {
     pub source_buckets: Allowed,
     /// `StoreBuckets`: names of buckets that AMIs may be stored in.
     pub store_buckets: Allowed,
-    /// `SourceOwners`: account ids and aliases of those whose AMIs and snapshots may be sources, besides the account's own.
+    /// `SourceOwners`: account ids and aliases of those whose AMIs and snapshots may be sources, besides the account's
+    /// own.
     pub source_owners: Allowed,
     /// `KmsKeys`: ARNs of KMS keys.
     pub kms_keys: Allowed,
@@ -73,6 +78,7 @@ impl Default for Guardrails {
         Self {
             bucket: None,
             region: None,
+            account: None,
             share_with: Allowed::default(),
             allow_public: false,
             copy_regions: Allowed::default(),
@@ -94,6 +100,7 @@ impl Guardrails {
         Self {
             bucket: None,
             region: None,
+            account: None,
             share_with: Allowed::Any,
             allow_public: true,
             copy_regions: Allowed::Any,
@@ -107,15 +114,12 @@ impl Guardrails {
         }
     }
 
-    /// The ARN of a bucket, as the parameters take it: in the partition of the stack's Region ("Amazon Resource Names", AWS
-    /// General Reference), or in `aws` if the Region is not known.
+    /// The ARN of a bucket, as the parameters take it: in the partition of the stack's Region ("Amazon Resource Names",
+    /// AWS General Reference), or in `aws` if the Region is not known.
     #[must_use]
     pub fn bucket_arn(&self, bucket: &str) -> String {
-        let partition = match self.region.as_deref() {
-            Some(region) if region.starts_with("cn-") => "aws-cn",
-            Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
+        let partition = self.region.as_deref().and_then(forms::partition);
+        let partition = partition.unwrap_or("aws");
         format!("arn:{partition}:s3:::{bucket}")
     }
 
@@ -131,7 +135,7 @@ impl Guardrails {
         let is_below = |prefix: &String| {
             let rest = name.strip_prefix(prefix.as_str());
             let rest = rest.and_then(|rest| rest.strip_prefix('/'));
-            // SSM takes `..` for a level like any other; nobody who reads such a name would.
+            // SSM takes `..` for a level like any other; a reader would not.
             rest.is_some_and(|rest| {
                 rest.split('/')
                     .all(|level| !matches!(level, "" | "." | ".."))
@@ -148,7 +152,7 @@ impl Guardrails {
     pub fn foreign_source(&self, source: &NamedSource, owner: &Owner) -> Option<Problem> {
         let Owner { id, alias } = owner;
         let is_listed = |name: &str| self.source_owners.allows(name);
-        // An alias is of AWS's own list: nobody can give oneself one.
+        // Aliases are given by AWS alone: an account cannot choose one.
         if is_listed(id) || alias.as_deref().is_some_and(is_listed) {
             return None;
         }

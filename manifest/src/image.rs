@@ -48,7 +48,11 @@ fn check(
     let (mut manifest, mut findings) = decode::decode::<ImageManifest>(&root);
     if let Some(manifest) = &mut manifest {
         manifest.named_sources = guardrails::named_sources(manifest, &findings);
-        rules::check(manifest, now, &mut findings);
+        let stack = rules::Stack {
+            account: guardrails.account.as_deref(),
+            region: guardrails.region.as_deref(),
+        };
+        rules::check(manifest, stack, now, &mut findings);
         if built_only {
             not_built::check(&mut findings);
         }

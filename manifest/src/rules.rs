@@ -7,6 +7,7 @@ mod access;
 mod deprecate;
 mod devices;
 pub(crate) mod forms;
+pub(crate) mod keys;
 mod naming;
 pub(crate) mod parameters;
 mod publish;
@@ -20,17 +21,32 @@ use jiff::Timestamp;
 
 use crate::{findings::Findings, spec::ImageManifest};
 
+/// Where the AMI is made, as far as it is known: a file that is checked offline can be for any account and Region.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stack<'a> {
+    /// The account that owns the AMI, 12 digits.
+    pub(super) account: Option<&'a str>,
+    /// The Region that it is made in.
+    pub(super) region: Option<&'a str>,
+}
+
 /// Applies every rule.
-pub(super) fn check(manifest: &ImageManifest, now: Timestamp, findings: &mut Findings) {
+pub(super) fn check(
+    manifest: &ImageManifest,
+    stack: Stack<'_>,
+    now: Timestamp,
+    findings: &mut Findings,
+) {
     naming::check(manifest, findings);
     source::check(manifest, findings);
     register::check(manifest, findings);
     devices::check(manifest, findings);
     volumes::check(manifest, findings);
     tags::check(manifest, findings);
-    access::check(manifest, findings);
-    regions::check(manifest, findings);
+    access::check(manifest, stack, findings);
+    keys::check(manifest, findings);
+    regions::check(manifest, stack, findings);
     deprecate::check(manifest, now, findings);
-    parameters::check(manifest, findings);
+    parameters::check(manifest, stack, findings);
     publish::check(manifest, findings);
 }

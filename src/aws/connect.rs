@@ -14,7 +14,6 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::rate_limiter::RateLimiter;
-use super::regions::EnabledRegions;
 
 /// Longest wait for a connection: the SDK's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
@@ -43,6 +42,12 @@ pub struct Aws {
     /// Which Regions the account has enabled.
     pub(super) enabled_regions: Arc<EnabledRegions>,
 }
+
+/// What DescribeRegions answered last and when: each Region, and whether it is enabled.
+#[derive(Debug, Default)]
+pub(super) struct EnabledRegions(
+    pub(super) tokio::sync::Mutex<Option<(tokio::time::Instant, BTreeMap<String, bool>)>>,
+);
 
 #[derive(Debug, Default)]
 struct Clients {

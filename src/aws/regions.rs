@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::connect::Aws;
@@ -15,10 +14,6 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 
 /// EC2's word for a Region that the account has not enabled (DescribeRegions, OptInStatus).
 const NOT_ENABLED: &str = "not-opted-in";
-
-/// What DescribeRegions answered last: each Region, and whether it is enabled.
-#[derive(Debug, Default)]
-pub(super) struct EnabledRegions(Mutex<Option<(Instant, BTreeMap<String, bool>)>>);
 
 impl Aws {
     /// Whether the account can use a Region: it exists in this partition, and is enabled. In one that is not, EC2 answers

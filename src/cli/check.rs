@@ -17,7 +17,7 @@ use crate::image::words::counted;
 use crate::limits;
 use crate::manifest::{
     Problem, bundle,
-    guardrails::{Guardrails, PARAMETERS, Parameter},
+    guardrails::{Guardrails, PARAMETERS, Parameter, is_account, is_region},
     image,
     key::{self, Kind},
 };
@@ -44,6 +44,24 @@ pub(super) struct Args {
     /// Bucket of the manifests, whose objects may be sources whatever SourceBuckets says
     #[arg(long, env = "AMIWRIGHT_BUCKET")]
     bucket: Option<String>,
+    /// Account of the stack, which owns the AMIs: an AMI cannot be shared with it
+    #[arg(long, value_name = "ID", env = "AMIWRIGHT_ACCOUNT_ID", value_parser = account)]
+    account: Option<String>,
+    /// Region of the stack, where the AMIs are made: what `regions` and ARNs name has to fit it
+    #[arg(long, value_parser = region)]
+    region: Option<String>,
+}
+
+fn account(given: &str) -> Result<String, &'static str> {
+    let is = is_account(given);
+    is.then(|| given.to_owned())
+        .ok_or("an account id has 12 digits")
+}
+
+fn region(given: &str) -> Result<String, &'static str> {
+    let is = is_region(given);
+    is.then(|| given.to_owned())
+        .ok_or("a Region is written as us-west-2")
 }
 
 /// Output format.
@@ -102,6 +120,8 @@ fn check_all(args: &Args, now: Timestamp) -> Result<Vec<Checked>, Error> {
 fn guardrails(args: &Args) -> Result<Guardrails, Error> {
     let mut guardrails = Guardrails {
         bucket: args.bucket.clone(),
+        account: args.account.clone(),
+        region: args.region.clone(),
         ..Guardrails::open()
     };
     for given in &args.parameters {

@@ -7,6 +7,8 @@ mod conditions;
 mod ending;
 mod polled;
 mod publishing;
+mod requested;
+mod retiring;
 
 use jiff::Timestamp;
 
@@ -15,6 +17,7 @@ pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
 pub use publishing::{publish_again, republish};
+pub use requested::{Ignored, follow};
 
 use self::changes::{move_to, next_step, record_notice, wait};
 use super::message::{failures, problems};
@@ -25,7 +28,7 @@ use super::words::{NoticeKind, State, Step, TerminalReason};
 use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
 
-/// Problems that a status keeps: more than anybody reads, few enough for an object that is rewritten often.
+/// Problems that a status keeps: more than are read, few enough for an object that is rewritten often.
 const PROBLEMS_KEPT: usize = 100;
 
 /// Writes into the status what a step came to. Returns whether that is worth saving. What has ended stays as it is:
@@ -57,7 +60,8 @@ pub fn apply(status: &mut Status, outcome: StepOutcome, now: Timestamp) -> bool 
     changed
 }
 
-/// Nothing is written that could not be read again, or asked for: an EC2-compatible service may have ids of another form.
+/// Nothing is written that could not be read again, or asked for: an EC2-compatible service may have ids of another
+/// form.
 fn advance_readably(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
     let before = status.clone();
     let changed = advance(status, evidence, now);
@@ -73,8 +77,8 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
     match evidence {
         Evidence::ManifestAccepted(accepted) => accept(status, accepted, now),
         Evidence::DecidedElsewhere { image_manifest } => {
-            let why = format!("{image_manifest} beside the bundle decides about it");
-            // There is nothing to tell: that manifest's image tells of itself.
+            let why = format!("{image_manifest} beside the bundle describes it");
+            // There is nothing to report: that manifest has an image and notices of its own.
             move_to(status, State::Superseded, status.build.step, why, now);
         }
         Evidence::ObjectChecked { object, identity } => {
@@ -108,6 +112,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
                     image.image
                 ),
             };
+            let image = publishing::adopted(status, &region, *image);
             status.regions.insert(region, image);
             // Also where it was found before the task that makes it was.
             move_to(status, State::Working, Step::AwaitImage, why, now);
@@ -121,6 +126,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             failed,
             later,
         } => return publishing::performed(status, &done, failed, &later, now),
+        Evidence::Retired(seen) => return retiring::retired(status, seen, now),
         Evidence::CancelSent(refused) => return ending::cancel_sent(status, refused, now),
         Evidence::Cancelled { orphans } => {
             orphans.into_iter().for_each(|it| ending::keep(status, it));
@@ -193,7 +199,7 @@ fn import_tagged(status: &mut Status, imported: Imported, now: Timestamp) {
     next_step(status, "what was imported is tagged", now);
 }
 
-/// What somebody uploaded does not pass the checks. A bundle that EC2 made is not a mistake of the manifest: its image
+/// The upload does not pass the checks. A bundle that EC2 made is not a mistake of the manifest: its image
 /// fails.
 fn reject(status: &mut Status, mut found: Vec<Problem>, now: Timestamp) {
     if let Some(failure) = problems::of_task(status, &found) {
@@ -210,7 +216,10 @@ fn reject(status: &mut Status, mut found: Vec<Problem>, now: Timestamp) {
 }
 
 fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
-    status.build.waiting = None;
+    // What was waited for is over. A change of an AMI may be refused once more: that is waited for since the first time.
+    if !matches!(claim, Claim::Publish(_)) {
+        status.build.waiting = None;
+    }
     match claim {
         Claim::Store => {
             if let Some(store) = &mut status.store {
@@ -224,6 +233,9 @@ fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
                 }
             }
         }
-        Claim::Publish(intent) => publishing::intend(status, intent, now),
+        Claim::Publish(intent) => {
+            retiring::intend(status, &intent.actions, now);
+            publishing::intend(status, intent, now);
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::observed::{ObservedImage, ObservedTask};
 use super::status::{
-    Applied, BundleVersion, CopyRequest, Failure, Orphan, RegionAction, RegionStatus, Settings,
-    SourceObject,
+    Applied, BundleVersion, CopyRequest, Failure, KeptSnapshot, Orphan, RegionAction, RegionStatus,
+    Retirement, Settings, SourceObject,
 };
 use super::task::Task;
 use super::words::{SourceKind, WaitReason};
@@ -18,7 +18,7 @@ pub enum StepOutcome {
     Advance(Evidence),
     /// It cannot go on yet.
     Wait(WaitReason),
-    /// What somebody uploaded does not pass the checks.
+    /// The upload does not pass the checks.
     Reject(Vec<Problem>),
     /// The image will not come to be.
     Fail(Failure),
@@ -71,7 +71,7 @@ pub enum Evidence {
         /// The Region.
         region: String,
         /// The AMI.
-        image: RegionStatus,
+        image: Box<RegionStatus>,
         /// Whether it was just registered.
         origin: Origin,
     },
@@ -93,6 +93,8 @@ pub enum Evidence {
         /// What keeps others from being made now, Region by Region.
         later: BTreeMap<String, WaitReason>,
     },
+    /// AMIs were, or were not, retired.
+    Retired(Retired),
     /// EC2 was asked to cancel the task that runs; where it refused, why.
     CancelSent(Option<WaitReason>),
     /// Nothing runs any more of what was to be cancelled.
@@ -133,6 +135,21 @@ pub struct PublishObserved {
     pub unseen: BTreeSet<String>,
     /// The Regions that are not asked for any more.
     pub unlisted: BTreeSet<String>,
+}
+
+/// How far AMIs are retired.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Retired {
+    /// The changes that EC2 took.
+    pub done: Vec<RegionAction>,
+    /// The snapshots that stay, each with the Region and the AMI that it was of.
+    pub kept: Vec<(String, String, KeptSnapshot)>,
+    /// The AMIs that are dealt with.
+    pub ended: Vec<Retirement>,
+    /// What is waited for.
+    pub later: Option<WaitReason>,
+    /// Whether nothing is left to do.
+    pub is_finished: bool,
 }
 
 /// What is about to be changed, and what is ours then.
@@ -179,7 +196,7 @@ pub struct Accepted {
     pub publishing: Publishing,
     /// What the AMI gets when it is made.
     pub created_with: Settings,
-    /// Whether people want to be told now.
+    /// Whether people are notified now.
     pub notify_started: bool,
 }
 
@@ -192,6 +209,8 @@ pub struct Publishing {
     pub publishes: bool,
     /// The bucket that the AMI is to be stored in.
     pub store: Option<String>,
+    /// Whether the AMIs of earlier versions are to be retired.
+    pub replaces: bool,
 }
 
 /// What makes an AMI the one that is asked for.

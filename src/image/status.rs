@@ -1,9 +1,12 @@
 //! The status: all that is known about one image, kept as JSON in the state bucket.
 
 mod checks;
+mod copying;
+mod failure;
 mod migrate;
 mod publishing;
 mod records;
+mod retiring;
 
 use std::collections::BTreeMap;
 
@@ -11,8 +14,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use copying::CopyRequest;
+pub use failure::Failure;
 pub use publishing::*;
 pub use records::*;
+pub use retiring::*;
 
 use super::notice;
 use super::task::Task;
@@ -56,16 +62,22 @@ pub struct Status {
     /// What was changed about the AMI since its manifest, or its settings, were last uploaded, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<AppliedChange>,
+    /// Whether the AMIs of earlier versions are to be retired once this one is finished.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaces: bool,
+    /// What became of AMIs that were to be retired since `retire` began last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<Retirement>,
     /// When all that the manifest asks for was so for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
     /// That the AMI is to be stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreRequest>,
-    /// That somebody wants it cancelled.
+    /// The request to cancel it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<Cancel>,
-    /// That somebody wants a new attempt.
+    /// The request for a new attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     /// Why the manifest was rejected.
@@ -74,13 +86,14 @@ pub struct Status {
     /// How many more problems there were than `problems` keeps.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub problems_omitted: u32,
-    /// The versions of the manifest before this one that have AMIs, oldest first. They are kept.
+    /// The versions of the manifest before this one that have AMIs, oldest first. They are kept unless the manifest says
+    /// `replaces`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub previous: Vec<PreviousVersion>,
     /// What is true of the image now, as Kubernetes has it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// What people were or are to be told, oldest first.
+    /// The notices that were or are to be sent, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Notice>,
     /// What happened, oldest first.
@@ -109,6 +122,7 @@ impl Facts {
             regions: status.regions.clone(),
             copies: status.copies.clone(),
             changes: status.changes.clone(),
+            retired: status.retired.clone(),
             store: status.store.clone(),
             problems: status.problems.clone(),
             previous: status.previous.clone(),
@@ -223,6 +237,8 @@ impl Status {
             copies: BTreeMap::new(),
             publishes: false,
             changes: Vec::new(),
+            replaces: false,
+            retired: Vec::new(),
             completed_at: None,
             store: None,
             cancel: None,
@@ -329,7 +345,8 @@ impl Status {
     /// Whether the AMI is there, whatever became of publishing and storing it.
     #[must_use]
     pub fn is_built(&self) -> bool {
-        let is_after = self.build.step.publishes() || self.build.step.stores();
+        let step = self.build.step;
+        let is_after = step.publishes() || step.stores() || step.retires();
         let has_ended = matches!(self.state, State::Available | State::Incomplete);
         !self.regions.is_empty() && (is_after || has_ended)
     }
@@ -493,6 +510,7 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
         checks::waiting(&waiting.reason)?;
     }
     build.orphans.iter().try_for_each(checks::orphan)?;
+    status.retired.iter().try_for_each(checks::retirement)?;
     let mut deleted = build.deleted.iter();
     deleted.try_for_each(|it| checks::made("build.deleted[]", it))?;
     checks::images(&status.regions)?;

@@ -22,7 +22,7 @@ pub enum State {
     Incomplete,
     /// It will not come to be; `build.failure` says why.
     Failed,
-    /// Somebody asked for it; `cancel` says who.
+    /// Cancelled on request; `cancel` says by whom.
     Cancelled,
     /// The manifest did not pass the checks; `problems` says why. Nothing was changed in AWS.
     Rejected,
@@ -78,13 +78,15 @@ pub enum Step {
     StoreImage,
     /// Waiting until the AMI is stored.
     AwaitStore,
+    /// Retiring the AMIs of earlier versions, as the manifest says.
+    Retire,
     /// Deleting what a failed or cancelled image left in AWS.
     CleanUp,
 }
 
 impl Step {
     /// All steps.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::CheckManifest,
         Self::CheckBundle,
         Self::CheckObject,
@@ -96,6 +98,7 @@ impl Step {
         Self::Publish,
         Self::StoreImage,
         Self::AwaitStore,
+        Self::Retire,
         Self::CleanUp,
     ];
 
@@ -115,6 +118,12 @@ impl Step {
     #[must_use]
     pub fn publishes(self) -> bool {
         self == Self::Publish
+    }
+
+    /// Whether the AMI is finished, and others are being retired.
+    #[must_use]
+    pub fn retires(self) -> bool {
+        self == Self::Retire
     }
 
     /// Whether the AMI is available and is only being stored.
@@ -138,6 +147,7 @@ impl fmt::Display for Step {
             Self::Publish => "publish",
             Self::StoreImage => "store-image",
             Self::AwaitStore => "await-store",
+            Self::Retire => "retire",
             Self::CleanUp => "clean-up",
         })
     }
@@ -190,7 +200,7 @@ impl fmt::Display for SourceKind {
     }
 }
 
-/// How somebody asked for an image to be cancelled.
+/// How an image's cancellation was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CancelBy {
@@ -200,7 +210,7 @@ pub enum CancelBy {
     ManifestRemoved,
 }
 
-/// What a notice tells.
+/// What a notice says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoticeKind {
@@ -224,10 +234,12 @@ pub enum NoticeKind {
     Lost,
     /// Settings in the manifest of an available image changed, and the AMI was changed with them.
     Changed,
+    /// AMIs were to be retired; it says what became of each.
+    Retired,
 }
 
 impl NoticeKind {
-    /// Whether it tells how the image ended.
+    /// Whether it says how the image ended.
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(
@@ -255,6 +267,7 @@ impl fmt::Display for NoticeKind {
             Self::Stalled => "stalled",
             Self::Lost => "lost",
             Self::Changed => "changed",
+            Self::Retired => "retired",
         })
     }
 }

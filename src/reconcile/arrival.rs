@@ -101,7 +101,8 @@ pub(super) async fn decide(
     };
     let status = &before.status;
     let same_content = status.manifest.sha256 == upload.sha256;
-    if !status.state.is_final() {
+    // Where only others are being retired, this image is finished.
+    if !status.state.is_final() && !status.build.step.retires() {
         let is_new = status.manifest.last_uploaded_at() < upload.uploaded_at;
         return Ok(match (same_content, plan::may_be_superseded(status)) {
             (true, true) => unchanged(before, upload),
@@ -194,7 +195,7 @@ async fn compare(
     let manifest = &status.manifest;
     let known = manifest.publish_digest.as_deref();
     let (Some(content), Some(known)) = (object.content.as_deref(), known) else {
-        // What is too large was rejected, and what an older amiwright made is told by its content alone.
+        // What is too large was rejected, and what an older amiwright made is identified by its content alone.
         return Ok(if same_content {
             Change::None
         } else {
@@ -278,7 +279,7 @@ fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
         key: info.key.clone(),
         etag: info.etag.clone(),
         version_id: info.version_id.clone(),
-        // What is too large to be read is told apart by its `ETag`.
+        // What is too large to be read is distinguished by its `ETag`.
         sha256: object
             .content
             .as_deref()

@@ -1,4 +1,5 @@
-//! The driver: runs the steps of an image as far as they go at once, and saves what they came to, as one write if it can.
+//! The driver: runs the steps of an image as far as they go at once, and saves what they came to, as one write if it
+//! can.
 
 use crate::aws::{AwsError, Object, Remedy, Saved, Which};
 use crate::image::apply::{apply, note_stalled, request_cancel, withdraw_retry};
@@ -50,7 +51,7 @@ async fn reconcile_now(
     marker: Option<&OpenMarker>,
 ) -> Result<Outcome, Error> {
     let Context { aws, config, .. } = context;
-    // The open marker that we have written, if the status was written by somebody else meanwhile.
+    // The open marker that we have written, if the status was written by another invocation meanwhile.
     let mut ours = None;
     for _ in 0..CONFLICTS_MAX {
         let object = aws
@@ -64,8 +65,8 @@ async fn reconcile_now(
         };
         let draft = match Box::pin(decide(context, &object, before)).await? {
             Decision::Continue(loaded) => Draft::loaded(*loaded),
-            // Should the manifest be replaced meanwhile, and that event be lost: the sweep does not trust a status that is
-            // hardly newer than its manifest.
+            // Should the manifest be replaced meanwhile, and that event be lost: the sweep does not trust a status that
+            // is hardly newer than its manifest.
             Decision::Note(mut status, etag) => {
                 mark_unsent(context, &mut status).await?;
                 let saved = status_store::save(aws, config, &status, Some(&etag)).await?;
@@ -106,7 +107,7 @@ async fn reconcile_now(
     Err(contended(key))
 }
 
-/// Marks an image as open that ended before and has something to tell now: ticks send what `notify` is not woken for.
+/// Marks an image as open that ended before and has a notice due now: ticks send what `notify` is not invoked for.
 /// Where another invocation has just marked it, its marker does as well.
 async fn mark_unsent(context: Context<'_>, status: &mut Status) -> Result<(), Error> {
     if !status.state.is_final() || status.unsent().next().is_none() {
@@ -129,13 +130,14 @@ enum Opened {
     Draft(Box<Draft>),
     /// Another invocation has started it, and may be at it.
     Elsewhere,
-    /// Somebody else wrote the status meanwhile.
+    /// Another invocation wrote the status meanwhile.
     Conflict,
 }
 
 /// Starts a version. The open marker comes before the status: what is not finalized can always be found. It is written
 /// conditionally, so that only one invocation starts a version. Where there is no status yet it is written later, with
-/// or right before the first call that makes something: see [`Draft::ready`]. `ours` is one that we have written before.
+/// or right before the first call that makes something: see [`Draft::ready`]. `ours` is one that we have written
+/// before.
 async fn open(
     context: Context<'_>,
     mut status: Status,
@@ -180,7 +182,7 @@ async fn open(
     }
 }
 
-/// The manifest is gone: somebody no longer wants the image. One that is final stays.
+/// The manifest is gone: the image is no longer wanted. One that is final stays.
 async fn without_manifest(context: Context<'_>, before: Loaded) -> Result<Outcome, Error> {
     let etag = before.etag.clone();
     // Saved before anything is cancelled: a request that is lost to another writer would look like EC2's own failure.
@@ -215,7 +217,7 @@ pub(crate) async fn polled(
     loaded: Loaded,
     evidence: Evidence,
 ) -> Result<Outcome, Error> {
-    // Somebody else may have moved it on meanwhile.
+    // Another invocation may have moved it on meanwhile.
     let is_awaited = plan::next(&loaded.status, context.now) == Next::Poll;
     let first = is_awaited.then_some(StepOutcome::Advance(evidence));
     run_known(context, Draft::loaded(loaded), first).await
@@ -238,7 +240,7 @@ async fn run_known(
 enum Ran {
     /// This.
     Done(Outcome),
-    /// Somebody else wrote the status before anything was made; the open marker that was written, if one was.
+    /// Another invocation wrote the status before anything was made; the open marker that was written, if one was.
     Outdated(Option<String>),
 }
 
@@ -297,7 +299,7 @@ async fn run_to_rest(
         if draft.status.build.step != before {
             draft.is_first = true;
         }
-        let goes_on = changed && draft.status.build.waiting.is_none();
+        let goes_on = changed && (claimed.is_some() || draft.status.build.waiting.is_none());
         if goes_on && claimed.is_none() {
             continue;
         }

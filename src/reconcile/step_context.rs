@@ -5,12 +5,16 @@ use jiff::{SignedDuration, Timestamp};
 use super::context::Context;
 use super::proof::Observed;
 use super::spec::ManifestRead;
-use crate::aws::{Aws, AwsError, Reservation};
+use crate::aws::{Aws, AwsError, Remedy, Reservation};
 use crate::config::Config;
 use crate::image::outcome::{Claim, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{Failure, Status};
 use crate::image::words::{FailureKind, UnreadableReason, WaitReason};
+
+/// How long a Region may keep the AMI from becoming as it should be, by errors that may pass or by settings that do not
+/// show.
+pub(super) const PUBLISH_GRACE: SignedDuration = SignedDuration::from_hours(6);
 
 /// What a step gets.
 #[derive(Clone, Copy)]
@@ -19,7 +23,7 @@ pub(super) struct StepContext<'a> {
     pub(super) status: &'a Status,
     /// The manifest, for steps that read it ([`super::build::reads_manifest`]).
     pub(super) manifest: &'a ManifestRead,
-    /// Whether nobody can have sent anything for this step yet.
+    /// Whether nothing can have been sent for this step yet.
     pub(super) is_first: bool,
     /// What the step claimed, once that is written down.
     pub(super) claimed: Option<&'a Claim>,
@@ -87,7 +91,7 @@ pub(super) fn failure(kind: FailureKind, error: AwsError) -> Failure {
     }
 }
 
-/// What the image is made from cannot be read: asking every minute is of no use, and nobody would know.
+/// What the image is made from cannot be read: asking every minute is of no use, and it would go unnoticed.
 pub(super) fn unreadable(error: AwsError) -> StepOutcome {
     let why = if error.has_code("PermanentRedirect") || error.has_status(301) {
         UnreadableReason::OtherRegion
@@ -103,4 +107,9 @@ pub(super) fn unreadable(error: AwsError) -> StepOutcome {
         UnreadableReason::Other
     };
     StepOutcome::Fail(failure(FailureKind::SourceUnreadable { why }, error))
+}
+
+/// Whether the same request would be refused again.
+pub(super) fn is_final(error: &AwsError) -> bool {
+    error.remedy == Remedy::Never && !error.is_rate_limited_locally()
 }

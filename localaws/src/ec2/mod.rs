@@ -26,7 +26,8 @@ use serde_json::Value;
 pub use self::model::account::{ImageBlock, SnapshotBlock};
 pub(crate) use self::model::facts::Facts;
 pub use self::model::image::{
-    BlockDeviceMapping, Ebs, Image, ImageState, ProductCode, RootDeviceType, SeedImage, StateReason,
+    Billing, BlockDeviceMapping, Ebs, Image, ImageState, ProductCode, RootDeviceType, SeedImage,
+    StateReason,
 };
 pub use self::model::instance::{InstanceState, SeedInstance};
 pub use self::model::objects::{ObjectRef, Objects};
@@ -92,6 +93,14 @@ impl Ec2 {
             .values()
             .cloned()
             .collect()
+    }
+
+    /// An instance of any Region.
+    #[must_use]
+    pub fn instance(&self, id: &str) -> Option<SeedInstance> {
+        let store = self.service.store();
+        let mut regions = store.regions.values();
+        regions.find_map(|region| region.instances.get(id).cloned())
     }
 
     /// The whole state, but not the settings.

@@ -159,7 +159,7 @@ fn retiring(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Fi
     }
     for path in asked {
         let message = "this stack deregisters no AMI that is available".to_owned();
-        let hint = "write `keep`, or the stack's owner sets the parameter AllowRetire to true";
+        let hint = "write `keep` or `deprecate`, or the stack's owner sets the parameter AllowRetire to true";
         refuse(
             findings,
             path,
@@ -216,19 +216,7 @@ fn buckets(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Fin
 
 fn keys(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
     const PARAMETER: &str = "KmsKeys";
-    let mut named: Vec<(Path, &String)> = Vec::new();
-    if let Source::Disk(disk) = &manifest.build.source {
-        named.extend(
-            disk.kms_key_id
-                .as_ref()
-                .map(|key| (at!["source", "disk", "kmsKeyId"], key)),
-        );
-    }
-    for (region, copy) in &manifest.publish.regions {
-        let key = copy.as_ref().and_then(|copy| copy.kms_key_id.as_ref());
-        named.extend(key.map(|key| (at!["regions", region, "kmsKeyId"], key)));
-    }
-    for (path, key) in named {
+    for (path, key) in rules::keys::named(manifest) {
         if guardrails.kms_keys.allows(key) {
             continue;
         }

@@ -5,6 +5,7 @@ mod good;
 mod guardrails;
 mod hints;
 mod hostile;
+mod publishing;
 mod rules;
 
 use super::*;

@@ -1,6 +1,9 @@
 //! Who may launch the AMI.
 
-use super::forms::{self, Organization};
+use super::{
+    Stack,
+    forms::{self, Organization},
+};
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
@@ -10,11 +13,11 @@ use crate::{
 
 const RULE: &str = "EC2 User Guide, Share an AMI";
 
-pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
+pub(super) fn check(manifest: &ImageManifest, stack: Stack<'_>, findings: &mut Findings) {
     let Some(access) = &manifest.publish.access else {
         return;
     };
-    accounts(access, findings);
+    accounts(access, stack, findings);
     let lists = [
         ("organizations", &access.organizations, Organization::Whole),
         (
@@ -26,16 +29,19 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     for (field, arns, kind) in lists {
         let path = at!["access", field];
         for (index, arn) in arns.iter().enumerate() {
-            organization(arn, kind, path.join(index), findings);
+            organization(arn, kind, stack, path.join(index), findings);
         }
         forms::no_repeats(arns, &path, findings);
     }
     if access.public == Some(true) {
         public(manifest, findings);
     }
+    if access.copy {
+        copy(manifest, access, findings);
+    }
 }
 
-fn accounts(access: &Access, findings: &mut Findings) {
+fn accounts(access: &Access, stack: Stack<'_>, findings: &mut Findings) {
     let path = at!["access", "accounts"];
     for (index, account) in access.accounts.iter().enumerate() {
         if !forms::is_account(account) {
@@ -48,13 +54,42 @@ fn accounts(access: &Access, findings: &mut Findings) {
                 format!("{} is not an account id", quoted(account)),
             );
             findings.add(finding.hint(hint).rule(RULE));
+        } else if stack.account == Some(account) {
+            let message = format!("{} is the account that owns the AMI", quoted(account));
+            let finding = Finding::new(path.join(index), message);
+            findings.add(
+                finding
+                    .hint("leave it out: the owner may always launch it")
+                    .rule(RULE),
+            );
         }
     }
     forms::no_repeats(&access.accounts, &path, findings);
 }
 
-fn organization(arn: &str, kind: Organization, path: Path, findings: &mut Findings) {
+fn organization(
+    arn: &str,
+    kind: Organization,
+    stack: Stack<'_>,
+    path: Path,
+    findings: &mut Findings,
+) {
+    const RULE: &str = "EC2 User Guide, Share an AMI with organizations or OUs";
     if forms::organization(arn) == Some(kind) {
+        let (theirs, ours) = (
+            forms::partition_of_arn(arn),
+            stack.region.and_then(forms::partition),
+        );
+        if let (Some(theirs), Some(ours)) = (theirs, ours)
+            && theirs != ours
+        {
+            let message = format!(
+                "{} is in the partition `{theirs}`, but the AMI is in `{ours}`",
+                quoted(arn)
+            );
+            let hint = format!("its ARN begins with `arn:{ours}:` if it is in that partition");
+            findings.add(Finding::new(path, message).hint(hint).rule(RULE));
+        }
         return;
     }
     let (what, hint) = match kind {
@@ -68,14 +103,51 @@ fn organization(arn: &str, kind: Organization, path: Path, findings: &mut Findin
         ),
     };
     let finding = Finding::new(path, format!("{} is not the ARN of {what}", quoted(arn)));
-    findings.add(
-        finding
+    findings.add(finding.hint(hint).rule(RULE));
+}
+
+/// What `copy` shares with accounts are the AMI's snapshots.
+fn copy(manifest: &ImageManifest, access: &Access, findings: &mut Findings) {
+    let refuse = |message: &str, hint: &str| {
+        Finding::new(at!["access", "copy"], message)
             .hint(hint)
-            .rule("EC2 User Guide, Share an AMI with organizations or OUs"),
-    );
+            .rule("EC2 API Reference, ModifySnapshotAttribute (CreateVolumePermission)")
+    };
+    if manifest.build.source.is_instance_store() {
+        findings.add(
+            refuse(
+                "an instance-store image has no snapshots that could be shared",
+                "leave it out",
+            )
+            .because_of(at!["source"]),
+        );
+    } else if access.public == Some(true) {
+        let finding = refuse(
+            "a public AMI cannot be given to accounts to copy: `copy` never makes its snapshots public",
+            "remove `copy` or `public`",
+        );
+        findings.add(finding.because_of(at!["access", "public"]));
+    } else if access.accounts.is_empty() {
+        let finding = refuse(
+            "nobody could copy the AMI: copying needs its snapshots, and EC2 shares snapshots with accounts only",
+            "add `accounts`, or leave `copy` out",
+        );
+        findings.add(finding.because_of(at!["access", "accounts"]));
+    }
 }
 
 fn public(manifest: &ImageManifest, findings: &mut Findings) {
+    if !manifest.publish.product_codes.is_empty() {
+        findings.add(
+            Finding::new(
+                at!["access", "public"],
+                "an AMI with a product code cannot be public",
+            )
+            .hint("share it with accounts, organizations or units, or leave `productCodes` out")
+            .rule("EC2 User Guide, Make your AMI publicly available")
+            .because_of(at!["productCodes"]),
+        );
+    }
     let refuse = |because: Path, findings: &mut Findings| {
         findings.add(
             Finding::new(

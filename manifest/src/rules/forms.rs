@@ -3,53 +3,35 @@
 use crate::{
     document::Path,
     findings::{Finding, Findings},
+    ids::is_resource_id,
     text::quoted,
 };
 
 /// Checks an id: `prefix`, a hyphen, and 8 or 17 hexadecimal digits (EC2 User Guide, "Resource IDs").
 pub(super) fn id(given: &str, prefix: &str, path: Path, findings: &mut Findings) {
-    id_of(
-        given,
-        prefix,
-        "hexadecimal digits",
-        |b| b.is_ascii_digit() || (b'a'..=b'f').contains(b),
-        path,
-        findings,
-    );
+    if !is_resource_id(given, prefix) {
+        findings.add(not_an_id(given, prefix, "hexadecimal digits", path));
+    }
 }
 
 /// Checks an id that clouds compatible with EC2 make of any letters and digits.
 pub(super) fn loose_id(given: &str, prefix: &str, path: Path, findings: &mut Findings) {
-    id_of(
-        given,
-        prefix,
-        "letters or digits",
-        u8::is_ascii_alphanumeric,
-        path,
-        findings,
-    );
-}
-
-fn id_of(
-    given: &str,
-    prefix: &str,
-    of: &str,
-    is: fn(&u8) -> bool,
-    path: Path,
-    findings: &mut Findings,
-) {
     let rest = given
         .strip_prefix(prefix)
         .and_then(|rest| rest.strip_prefix('-'));
-    if rest.is_some_and(|rest| matches!(rest.len(), 8 | 17) && rest.as_bytes().iter().all(is)) {
-        return;
+    let good = rest.is_some_and(|rest| {
+        matches!(rest.len(), 8 | 17) && rest.bytes().all(|b| b.is_ascii_alphanumeric())
+    });
+    if !good {
+        findings.add(not_an_id(given, prefix, "letters or digits", path));
     }
+}
+
+fn not_an_id(given: &str, prefix: &str, of: &str, path: Path) -> Finding {
     let hint = format!("`{prefix}-` and 8 or 17 {of}, as `{prefix}-0123456789abcdef0`");
-    findings.add(
-        Finding::new(path, format!("{} is not an id of this kind", quoted(given)))
-            .hint(hint)
-            .rule("EC2 User Guide, Resource IDs"),
-    );
+    Finding::new(path, format!("{} is not an id of this kind", quoted(given)))
+        .hint(hint)
+        .rule("EC2 User Guide, Resource IDs")
 }
 
 /// Checks a KMS key: its id, its ARN, `alias/NAME` or the alias' ARN. `region`: where the key must be.
@@ -145,13 +127,36 @@ pub(crate) fn is_partition(partition: &str) -> bool {
                 .all(|b| b.is_ascii_lowercase() || b == b'-'))
 }
 
-/// 12 digits.
-pub(crate) fn is_account(account: &str) -> bool {
+/// The partition of a Region ("Amazon Resource Names", AWS General Reference); none if this version does not know it.
+pub(crate) fn partition(region: &str) -> Option<&'static str> {
+    /// How names of Regions of the partition `aws` begin; those of other partitions that begin so have more words.
+    const COMMERCIAL: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
+    let words: Vec<&str> = region.split('-').collect();
+    match words.as_slice() {
+        ["cn", _, _] => Some("aws-cn"),
+        ["us", "gov", _, _] => Some("aws-us-gov"),
+        [area, _, _] if COMMERCIAL.contains(area) => Some("aws"),
+        _ => None,
+    }
+}
+
+/// The partition that an ARN names; none if it is not an ARN.
+pub(super) fn partition_of_arn(arn: &str) -> Option<&str> {
+    let mut parts = arn.split(':');
+    parts.next().filter(|first| *first == "arn")?;
+    parts.next().filter(|partition| is_partition(partition))
+}
+
+/// Whether this has the form of an account's id: 12 digits (Account Management User Guide, "View AWS account identifiers").
+#[must_use]
+pub fn is_account(account: &str) -> bool {
     account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Words of letters with hyphens between them and a number at the end: `us-east-1`, `us-gov-west-1`.
-pub(crate) fn is_region(region: &str) -> bool {
+/// Whether this has the form of a Region's name: words of letters with hyphens between them and a number at the end, as
+/// `us-east-1` and `us-gov-west-1`. Which Regions there are is not known here.
+#[must_use]
+pub fn is_region(region: &str) -> bool {
     let Some((words, number)) = region.rsplit_once('-') else {
         return false;
     };

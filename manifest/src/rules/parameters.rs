@@ -1,7 +1,8 @@
 //! SSM parameters that point to the newest AMI.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use super::{Stack, forms};
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
@@ -11,24 +12,44 @@ use crate::{
 
 const RULE: &str = "SSM API Reference, PutParameter (Name)";
 
-/// Longest name: 1,011 characters are left of 2,048 once SSM has put its ARN before it.
+/// Longest name "including the full length of the parameter Amazon Resource Name (ARN)".
 const LONGEST: usize = 1011;
+
+/// A Region with a short name, for a stack whose Region is not known.
+const SOME_REGION: &str = "us-east-1";
 
 /// Deepest hierarchy.
 const LEVELS: usize = 15;
 
-pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
-    let mut seen = HashSet::new();
+pub(super) fn check(manifest: &ImageManifest, stack: Stack<'_>, findings: &mut Findings) {
+    let longest = LONGEST - longest_prefix(manifest, stack);
+    let mut seen: HashMap<&str, &str> = HashMap::new();
     for (index, parameter) in manifest.publish.parameters.iter().enumerate() {
         let name = &parameter.name;
         let path = place(index, findings);
+        let bare = bare(name);
         if let Some((fault, hint)) = fault(name) {
             let finding = Finding::new(path.clone(), format!("{} {fault}", quoted(name)));
             findings.add(finding.hint(hint).rule(RULE));
+        } else if bare.len() > longest {
+            let message = format!("the parameter's name has {} characters", name.len());
+            let hint = format!(
+                "at most {} with its slash: with its ARN, a name has at most {LONGEST}",
+                longest + 1
+            );
+            findings.add(Finding::new(path.clone(), message).hint(hint).rule(RULE));
         }
-        if !seen.insert(name) {
-            let finding = Finding::new(path, format!("{} is given twice", quoted(name)));
-            findings.add(finding.hint("keep one of the two"));
+        match seen.insert(bare, name) {
+            Some(other) if other == name => {
+                let finding = Finding::new(path, format!("{} is given twice", quoted(name)));
+                findings.add(finding.hint("keep one of the two"));
+            }
+            Some(other) => {
+                let message = format!("{} has the same ARN as {}", quoted(name), quoted(other));
+                let finding = Finding::new(path, message).hint("keep one of the two");
+                findings.add(finding.rule("Service Authorization Reference, AWS Systems Manager"));
+            }
+            None => {}
         }
     }
 }
@@ -44,8 +65,25 @@ pub(crate) fn place(index: usize, findings: &Findings) -> Path {
     }
 }
 
+/// A name without the slash that its ARN has in front of it in any case.
+fn bare(name: &str) -> &str {
+    name.strip_prefix('/').unwrap_or(name)
+}
+
+/// Characters of the longest `arn:PARTITION:ssm:REGION:ACCOUNT:parameter/` that a name stands behind: the image's Regions
+/// each get the parameters.
+fn longest_prefix(manifest: &ImageManifest, stack: Stack<'_>) -> usize {
+    const REST: usize = "arn::ssm::111122223333:parameter/".len();
+    let copies = manifest.publish.regions.keys().map(String::as_str);
+    let copies = copies.filter(|region| forms::is_region(region));
+    let lengths = copies
+        .chain([stack.region.unwrap_or(SOME_REGION)])
+        .map(|region| REST + forms::partition(region).unwrap_or("aws").len() + region.len());
+    lengths.max().unwrap_or(REST)
+}
+
 fn fault(name: &str) -> Option<(&'static str, &'static str)> {
-    let bare = name.strip_prefix('/').unwrap_or(name);
+    let bare = bare(name);
     let reserved = |word: &str| {
         bare.get(..word.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(word))
@@ -79,8 +117,6 @@ fn fault(name: &str) -> Option<(&'static str, &'static str)> {
         ))
     } else if bare.split('/').count() > LEVELS {
         Some(("has too many levels", "at most 15"))
-    } else if name.len() > LONGEST {
-        Some(("is too long", "at most 1,011 characters"))
     } else {
         None
     }

@@ -1,9 +1,9 @@
 //! Product codes, the stored copy, and what happens to the previous AMI.
 
-use super::forms;
 use crate::{
     document::at,
     findings::{Finding, Findings},
+    ids::is_product_code,
     location::{S3Address, bucket_fault},
     spec::{ImageManifest, Previous, Snapshots, VirtualizationType},
     text::quoted,
@@ -34,7 +34,7 @@ fn product_codes(manifest: &ImageManifest, findings: &mut Findings) {
         );
     }
     for (index, code) in manifest.publish.product_codes.iter().enumerate() {
-        if code.is_empty() || code.len() > 64 || !code.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        if !is_product_code(code) {
             let finding = Finding::new(
                 path.join(index),
                 format!("{} is not a product code", quoted(code)),
@@ -42,7 +42,11 @@ fn product_codes(manifest: &ImageManifest, findings: &mut Findings) {
             findings.add(finding.hint("letters and digits, as `774F4FF8`").rule(RULE));
         }
     }
-    forms::no_repeats(&manifest.publish.product_codes, &path, findings);
+    // The second may be the first once more.
+    if manifest.publish.product_codes.len() > 1 {
+        let finding = Finding::new(path.join(1), "an AMI has only one product code");
+        findings.add(finding.hint("keep one").rule(RULE));
+    }
 }
 
 fn store(manifest: &ImageManifest, findings: &mut Findings) {

@@ -1,6 +1,6 @@
 //! Copies in other Regions.
 
-use super::forms;
+use super::{Stack, forms};
 use crate::{
     document::at,
     findings::{Finding, Findings},
@@ -8,7 +8,7 @@ use crate::{
     text::quoted,
 };
 
-pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
+pub(super) fn check(manifest: &ImageManifest, stack: Stack<'_>, findings: &mut Findings) {
     for (region, copy) in &manifest.publish.regions {
         let path = at!["regions", region];
         if !forms::is_region(region) {
@@ -28,6 +28,10 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
                     .rule("EC2 API Reference, CopyImage")
                     .at_key(),
             );
+        }
+        if let Some((message, hint)) = stack.region.and_then(|home| misplaced(region, home)) {
+            let finding = Finding::new(path.clone(), message).hint(hint);
+            findings.add(finding.rule("EC2 API Reference, CopyImage").at_key());
         }
         let Some(key) = copy.as_ref().and_then(|copy| copy.kms_key_id.as_ref()) else {
             continue;
@@ -52,4 +56,24 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
             .because_of(at!["source"]),
         );
     }
+}
+
+/// What keeps an AMI of the Region `home` from being copied to this one, and what to do.
+fn misplaced(region: &str, home: &str) -> Option<(String, &'static str)> {
+    if region == home {
+        return Some((
+            format!("the AMI itself is made in {}", quoted(region)),
+            "remove it: `regions` are those that get a copy",
+        ));
+    }
+    let (theirs, ours) = (forms::partition(region)?, forms::partition(home)?);
+    (theirs != ours).then(|| {
+        (
+            format!(
+                "{} is in the partition `{theirs}`, but the AMI is in `{ours}`",
+                quoted(region)
+            ),
+            "AMIs are copied within a partition only: deploy another stack there",
+        )
+    })
 }

@@ -35,10 +35,10 @@ impl BuildSpec {
     /// The build half as canonical JSON: two manifests whose images are built by the same calls have the same bytes.
     ///
     /// Of `register` this has what RegisterImage is sent, so a default that is written out equals one that is left out;
-    /// what EC2 itself fills in (a volume's type, say) is not guessed. Order does not count: EC2 tells block devices by
-    /// their names and takes billing products as a set. The root is chosen by order where the manifest names none, so it
-    /// is chosen first. Objects stay as written: a digest is only compared with others of the same manifest, which has
-    /// one folder.
+    /// what EC2 itself fills in (a volume's type, say) is not guessed. Order does not count: EC2 identifies block
+    /// devices by their names and takes billing products as a set. The root is chosen by order where the manifest names
+    /// none, so it is chosen first. Objects stay as written: a digest is only compared with others of the same
+    /// manifest, which has one folder.
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
         let mut source = self.source.clone();
@@ -47,6 +47,8 @@ impl BuildSpec {
         }
         let register = self.registration(None).map(|mut register| {
             register.ena_support = register.ena_support.filter(|supported| *supported);
+            register.accept_lost_billing =
+                register.accept_lost_billing.filter(|accepted| *accepted);
             canonical::sort(&mut register.billing_products);
             for mapping in &mut register.block_device_mappings {
                 mapping.no_device = mapping.no_device.filter(|none| *none);

@@ -101,6 +101,19 @@ pub struct Access {
     pub copy: bool,
 }
 
+impl Access {
+    /// Whether anybody but the owner may launch the AMI.
+    #[must_use]
+    pub fn has_grantees(&self) -> bool {
+        let lists = [
+            &self.accounts,
+            &self.organizations,
+            &self.organizational_units,
+        ];
+        self.public == Some(true) || lists.iter().any(|list| !list.is_empty())
+    }
+}
+
 /// Reads a setting that is off unless it is switched on.
 fn off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)

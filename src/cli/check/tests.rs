@@ -13,18 +13,31 @@ fn checked_within(
     format: Format,
     parameters: &[&str],
 ) -> Result<(bool, String), Error> {
+    checked_with(&Args {
+        parameters: parameters.iter().map(|it| (*it).to_owned()).collect(),
+        ..args(files, format)
+    })
+}
+
+/// The arguments for these files alone.
+fn args(files: &[&str], format: Format) -> Args {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let args = Args {
+    Args {
         files: files.iter().map(|file| examples.join(file)).collect(),
         format,
         name: "stdin.image.yaml".to_owned(),
-        parameters: parameters.iter().map(|it| (*it).to_owned()).collect(),
+        parameters: Vec::new(),
         bucket: None,
-    };
+        account: None,
+        region: None,
+    }
+}
+
+fn checked_with(args: &Args) -> Result<(bool, String), Error> {
     let now = "2026-11-21T12:00:00Z".parse().unwrap();
     let mut out = Vec::new();
-    let files = check_all(&args, now)?;
-    write(&files, format, &Renderer::plain(), &mut out).unwrap();
+    let files = check_all(args, now)?;
+    write(&files, args.format, &Renderer::plain(), &mut out).unwrap();
     let ok = files.iter().all(|file| file.problems.is_empty());
     let text = String::from_utf8(out).unwrap();
     let root = format!("{}/", env!("CARGO_MANIFEST_DIR"));
@@ -84,6 +97,40 @@ fn bundle_manifests_are_checked_too() {
 }
 
 #[test]
+fn what_the_stack_is_decides_too_if_it_is_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("web.image.yaml");
+    let text = "name: web\nsource: {snapshot: {id: snap-01234567}}\naccess: {accounts: [\"111122223333\"]}\nregions: {us-west-2: {}}\n";
+    std::fs::write(&file, text).unwrap();
+    let checked = |account: Option<&str>, region: Option<&str>| {
+        let args = Args {
+            account: account.map(str::to_owned),
+            region: region.map(str::to_owned),
+            ..args(&[file.to_str().unwrap()], Format::Text)
+        };
+        checked_with(&args).unwrap().1
+    };
+    let owner = "access.accounts[0]: `111122223333` is the account that owns the AMI";
+    let home = "regions.us-west-2: the AMI itself is made in `us-west-2`";
+    let unknown = checked(None, None);
+    assert!(!unknown.contains(owner) && !unknown.contains(home));
+    let known = checked(Some("111122223333"), Some("us-west-2"));
+    assert!(known.contains(owner) && known.contains(home), "{known}");
+    let other = checked(Some("444455556666"), Some("eu-west-1"));
+    assert_eq!(other, unknown);
+    for (name, value) in [("--account", "42"), ("--region", "us-west-2a")] {
+        #[derive(Debug, clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let line = ["check", name, value, "web.image.yaml"];
+        let error = <Line as clap::Parser>::try_parse_from(line).unwrap_err();
+        assert_eq!(error.kind(), clap::error::ErrorKind::ValueValidation);
+    }
+}
+
+#[test]
 fn a_byte_order_mark_and_carriage_returns_take_no_column() {
     let (ok, text) = checked_content("web.image.yaml", b"\xef\xbb\xbfnam: web\r\nsource: 1\r\n");
     assert!(!ok);
@@ -101,18 +148,11 @@ fn a_closed_pipe_does_not_hide_problems() {
             Ok(())
         }
     }
-    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
     for (file, expected) in [
         ("web.image.yaml", ExitCode::SUCCESS),
         ("mistakes.image.yaml", ExitCode::FAILURE),
     ] {
-        let args = Args {
-            files: vec![Path::new(examples).join(file)],
-            format: Format::Text,
-            name: String::new(),
-            parameters: Vec::new(),
-            bucket: None,
-        };
+        let args = args(&[file], Format::Text);
         let code = run(&args, Timestamp::UNIX_EPOCH, &mut Closed).unwrap();
         assert_eq!(code, expected, "{file}");
     }

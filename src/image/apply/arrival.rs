@@ -56,7 +56,7 @@ pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Op
         draft.history.splice(..0, current.history);
         draft.conditions = current.conditions;
     }
-    // Written anew: each is counted, and tells what this status says.
+    // Rewritten: each is counted, and states what this status says.
     for notice in std::mem::replace(&mut draft.notices, notices) {
         record_notice(&mut draft, notice.kind, now);
     }

@@ -119,12 +119,18 @@ pub enum NotCancellable {
         "its AMI is already available and is being published: to undo settings, remove them from the manifest"
     )]
     Published,
+    /// The AMI is there, and others are being retired.
+    #[error(
+        "its AMI is already available, and those before it are being retired: to keep them, remove `replaces` from the \
+         manifest"
+    )]
+    Retiring,
     /// The AMI is there, and is being stored.
     #[error("its AMI is already available and is being stored, for which EC2 has no cancellation")]
     Stored,
 }
 
-/// Somebody no longer wants the image. Returns whether that is new.
+/// The image is to be cancelled. Returns whether the request is new.
 ///
 /// # Errors
 /// If it is too late.
@@ -145,6 +151,8 @@ pub fn request_cancel(
     if !plan::may_be_cancelled(status) {
         return Err(if status.build.step.stores() {
             NotCancellable::Stored
+        } else if status.build.step.retires() {
+            NotCancellable::Retiring
         } else {
             NotCancellable::Published
         });
@@ -155,7 +163,7 @@ pub fn request_cancel(
         uploaded_at: status.manifest.last_uploaded_at(),
     });
     let why = match by {
-        CancelBy::Command => "somebody asked to cancel it",
+        CancelBy::Command => "an operator cancelled it",
         CancelBy::ManifestRemoved => "the manifest was removed, so it is cancelled",
     };
     note(status, why, now);
@@ -173,7 +181,7 @@ pub enum NotRetryable {
     Available,
     /// The AMI is there, and only storing it failed.
     #[error(
-        "its AMI is available, and only storing it failed: store it by hand (aws ec2 create-store-image-task)"
+        "its AMI is available, and only storing it failed: store it manually (aws ec2 create-store-image-task)"
     )]
     NotStored,
     /// The manifest itself is wrong.
@@ -184,7 +192,7 @@ pub enum NotRetryable {
     Superseded,
 }
 
-/// Somebody wants a new attempt. Returns whether that is new.
+/// A new attempt is requested. Returns whether the request is new.
 ///
 /// # Errors
 /// If it makes no sense.
@@ -201,7 +209,7 @@ pub fn request_retry(status: &mut Status, now: Timestamp) -> Result<bool, NotRet
         return Ok(false);
     }
     status.retry = Some(Retry { asked_at: now });
-    note(status, "somebody asked for a new attempt", now);
+    note(status, "an operator asked for a new attempt", now);
     Ok(true)
 }
 

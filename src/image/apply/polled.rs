@@ -1,9 +1,10 @@
-//! What was seen of a task or an AMI: never backwards, unknown words waited on, silence told.
+//! What was seen of a task or an AMI: never backwards, unknown words waited on, silence reported.
 
 use jiff::Timestamp;
 
 use super::changes::{next_step, record_notice};
 use super::ending::{abort, fail};
+use crate::image::billing::Billing;
 use crate::image::message::failures;
 use crate::image::observed::{ObservedImage, ObservedTask};
 use crate::image::plan::{ENDING_GRACE, VISIBILITY_GRACE, WAITING_LONG};
@@ -119,10 +120,12 @@ pub(super) fn keep(status: &mut Status, region: &str, seen: &ObservedImage) -> b
     let known = before.filter(|known| known.image == seen.id).cloned();
     let known = known.unwrap_or_else(|| RegionStatus::pending(seen.id.clone()));
     let snapshots = Some(&seen.snapshots).filter(|it| !it.is_empty());
+    let billing = Some(seen.billing.clone()).filter(Billing::is_known);
     let image = RegionStatus {
         image_state: seen.state.clone(),
         unseen_since: None,
         snapshots: snapshots.unwrap_or(&known.snapshots).clone(),
+        billing: billing.or_else(|| known.billing.clone()),
         ..known
     };
     let changed = before != Some(&image);
@@ -147,8 +150,8 @@ fn image_unlisted(status: &mut Status, region: &str, now: Timestamp) -> bool {
     true
 }
 
-/// Tells of silence: after a time that is named for each kind, then after twice that, and so on. Nothing is aborted for
-/// being slow. Returns whether there was something to tell.
+/// Reports silence: after a time that is named for each kind, then after twice that, and so on. Nothing is aborted for
+/// being slow. Returns whether there was something to report.
 #[must_use]
 pub fn note_stalled(status: &mut Status, now: Timestamp) -> bool {
     // RegisterImage takes seconds.
@@ -156,15 +159,15 @@ pub fn note_stalled(status: &mut Status, now: Timestamp) -> bool {
         .polled_task()
         .map_or(WAITING_LONG, |task| task.kind.stalled_after());
     let silence = now.duration_since(status.unchanged_since());
-    let told = status.build.stalls;
-    // Nobody may have polled for long: then one notice stands for all that would have been sent meanwhile.
+    let reported = status.build.stalls;
+    // It may not have been polled for a long time: then one notice stands for all that would have been sent meanwhile.
     while limit
         .checked_mul(2_i32.saturating_pow(status.build.stalls))
         .is_some_and(|limit| silence > limit)
     {
         status.build.stalls += 1;
     }
-    if status.build.stalls == told {
+    if status.build.stalls == reported {
         return false;
     }
     record_notice(status, NoticeKind::Stalled, now);

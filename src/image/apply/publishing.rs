@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::arrival::note_repetition;
 use super::changes::{move_to, next_step, note, record_notice, wait};
+use super::conditions;
 use super::polled::keep;
 use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, Publishing};
@@ -22,6 +24,7 @@ const CHANGES_KEPT: usize = 200;
 pub(super) fn accept(status: &mut Status, publishing: Publishing) {
     status.manifest.publish_digest = Some(publishing.digest);
     status.publishes |= publishing.publishes;
+    status.replaces = publishing.replaces;
     // What was stored in another bucket before stays there.
     let asked_at = status
         .store
@@ -40,7 +43,7 @@ pub fn republish(
     publishing: Publishing,
     now: Timestamp,
 ) {
-    super::note_repetition(status, upload);
+    note_repetition(status, upload);
     accept(status, publishing);
     begin_again(status, "settings changed in the manifest", now);
 }
@@ -64,9 +67,25 @@ pub fn publish_again(status: &mut Status, now: Timestamp) {
     begin_again(status, "a new attempt to publish it was asked for", now);
 }
 
+/// An AMI that was an earlier version's and is the current one again, because the manifest was set back: what was set on it
+/// is ours, and is taken back where the manifest does not ask for it.
+pub(super) fn adopted(status: &mut Status, region: &str, image: RegionStatus) -> RegionStatus {
+    let mut versions = status.previous.iter();
+    let known = versions.find_map(|version| {
+        let known = version.regions.get(region)?;
+        (known.image == image.image && !known.applied.is_empty()).then(|| known.applied.clone())
+    });
+    let Some(applied) = known else {
+        return image;
+    };
+    status.publishes = true;
+    RegionStatus { applied, ..image }
+}
+
 fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     status.publishes = true;
     status.changes.clear();
+    status.retired.clear();
     status.build.failure = None;
     for region in status.regions.values_mut() {
         region.failure = None;
@@ -82,7 +101,7 @@ fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     move_to(status, State::Working, Step::Publish, why, now);
     // Also where it was published before: what was verified then is looked at again.
     status.build.step_since = now;
-    super::conditions::update(status, now);
+    conditions::update(status, now);
 }
 
 /// The next request for a copy is another one.

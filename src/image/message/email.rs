@@ -6,13 +6,13 @@ use jiff::{Timestamp, Unit};
 
 use super::quoting::{on_one_line, quoted, shell_word, word};
 use super::waiting::{orphan_text, wait_text};
-use super::{advice, facts, settings};
+use super::{advice, billing, facts, retiring, settings};
 use crate::image::status::{Failure, Orphan, OrphanReason, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
 
-const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them by hand, AMIs before their \
-                         snapshots:\n";
+const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them manually, AMIs before \
+                         their snapshots:\n";
 const UNPROVEN: &str = "\nThese may be left over, too, but nothing in EC2 proves that they were made for this image. They \
                         were not touched.\nFind out whose they are before you delete any:\n";
 
@@ -49,8 +49,10 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timest
             text.push_str("\nNo action needed: you will be notified when it finishes.\n");
         }
         NoticeKind::Changed => text.push_str(&settings::changes(status, listed)),
+        NoticeKind::Retired => text.push_str(&retiring::text(status, listed)),
         NoticeKind::Incomplete => text.push_str(&incomplete_text(status, listed)),
-        NoticeKind::Completed | NoticeKind::Cancelled => {}
+        NoticeKind::Completed => text.push_str(&billing::lost_license(status)),
+        NoticeKind::Cancelled => {}
     }
     if kind.is_final() {
         text.push_str(&clean_up_text(status, kind, listed));
@@ -101,7 +103,7 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
             "The image {name} was cancelled: {}.",
             match status.cancel.map(|cancel| cancel.by) {
                 Some(CancelBy::ManifestRemoved) => "its manifest was removed",
-                Some(CancelBy::Command) | None => "somebody ran amiwright cancel",
+                Some(CancelBy::Command) | None => "an operator ran amiwright cancel",
             }
         ),
         NoticeKind::Stalled => format!(
@@ -111,6 +113,9 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Lost => format!("The image {name} is lost: EC2 no longer lists it."),
         NoticeKind::Changed => {
             format!("The image {name} was changed: it is as its manifest says now.")
+        }
+        NoticeKind::Retired => {
+            format!("The image {name} is finished: the AMIs before it were to be retired.")
         }
     }
 }
@@ -150,7 +155,7 @@ fn facts(
         list.push(("Waiting", wait_text(&waiting.reason)));
     }
     match kind {
-        NoticeKind::Changed => {}
+        NoticeKind::Changed | NoticeKind::Retired => {}
         NoticeKind::Incomplete
         | NoticeKind::Rejected
         | NoticeKind::Completed
@@ -177,13 +182,14 @@ fn images(status: &Status, listed: usize) -> Vec<(&'static str, String)> {
             list.push(("Snapshots", words(&image.snapshots, listed)));
         }
         list.extend(settings::of_region(image, listed));
+        list.extend(billing::of_image(image));
     }
     list.extend(more(status.regions.len().saturating_sub(listed)).map(|it| ("AMI", it)));
     list
 }
 
-/// `import-snapshot import-snap-1: active, 42 %, converting`. What EC2 said on the way is no news once the task has
-/// ended, and why it failed is told apart.
+/// `import-snapshot import-snap-1: active, 42 %, converting`. What EC2 said on the way is old news once the task has
+/// ended, and why it failed is stated separately.
 fn task_text(task: &Task) -> String {
     let (id, state) = (word(&task.id), word(&task.state));
     let mut text = format!("{} {id}: {state}", task.kind);
@@ -320,7 +326,7 @@ fn stalled_text(status: &Status) -> String {
                  You will be notified again if nothing changes for as long once more.\n";
     if let Some(cancel) = status.cancel {
         return format!(
-            "{again}Somebody asked to cancel it at {}: EC2 is asked again until it ends the task.\n",
+            "{again}Its cancellation was requested at {}: EC2 is asked again until it ends the task.\n",
             cancel.asked_at
         );
     }
@@ -359,6 +365,7 @@ fn waiting_text(status: &Status) -> &'static str {
             | WaitReason::DeletionNotVisible
             | WaitReason::SettingsNotVisible { .. }
             | WaitReason::CopyPending { .. }
+            | WaitReason::ProtectionCooldown { .. }
             | WaitReason::Unproven { .. },
         )
         | None => "\nNo action needed: amiwright keeps checking.\n",
@@ -400,7 +407,7 @@ fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) -> String {
     format!("\n{words}\n")
 }
 
-/// What may be left over, told apart by whether it is known to be the image's own.
+/// What may be left over, separated by whether it is known to be the image's own.
 fn orphans_text(orphans: &[Orphan], listed: usize) -> String {
     let is_unproven = |orphan: &&Orphan| orphan.reason == OrphanReason::Unproven;
     let (unproven, kept): (Vec<_>, Vec<_>) = orphans.iter().partition(is_unproven);
@@ -436,6 +443,12 @@ fn previous_text(status: &Status, listed: usize) -> String {
         return format!(
             "\nThe previous AMI, {list}, was registered from the same bundle. That has changed, so its registration is\n\
              no longer valid (RegisterImage): deregister it.\n"
+        );
+    }
+    // What becomes of it is told once that is known.
+    if status.replaces && status.build.step.retires() {
+        return format!(
+            "\nThe previous AMI, {list}, is retired now, as the manifest says: another email tells how that ends.\n"
         );
     }
     format!("\nThe previous AMI is kept: {list}.\n")

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::Desired;
+use super::settings::Desired;
 use crate::image::status::{Grantee, Protection};
 use crate::manifest::image::{Access, PublishSpec};
 
@@ -63,7 +63,11 @@ fn desired(spec: &PublishSpec, created_at: Option<Timestamp>) -> Desired {
         grants: access.map(grants).unwrap_or_default(),
         exact: access.is_some_and(|access| access.exact),
         copy: access.is_some_and(|access| access.copy),
-        deprecate_at: deprecate.and_then(|it| it.moment(created_at.unwrap_or_default())),
+        deprecate_at: deprecate.and_then(|it| match (&it.at, created_at) {
+            (Some(_), _) => it.moment(Timestamp::UNIX_EPOCH),
+            (None, Some(created_at)) => it.moment(created_at),
+            (None, None) => None,
+        }),
         protection: spec.protect.map(|protect| {
             if protect.cooldown {
                 Protection::WithCooldown

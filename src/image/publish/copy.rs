@@ -3,8 +3,9 @@
 
 use jiff::Timestamp;
 
-use super::plan::{CopyFault, Observation, Pending};
-use super::{AskedRegion, Shown};
+use super::asked::AskedRegion;
+use super::observation::{CopyFault, Observation, Pending};
+use super::settings::Shown;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{Action, CopyRequest, RegionStatus, Status};
 

@@ -1,6 +1,6 @@
 //! Description and tags.
 
-use super::{Compared, Difference};
+use super::settings::{Compared, Difference};
 use crate::image::status::Action;
 
 pub(super) fn difference(compared: &Compared<'_>) -> Difference {

@@ -4,54 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::asked::{Asked, AskedRegion};
 use super::copy::{self, Copied};
-use super::{Asked, AskedRegion, Blocker, Shown, difference};
+use super::difference::difference;
+use super::observation::{CopyFault, Observation, Observed, Pending};
+use super::settings::{Blocker, Shown};
 use crate::image::status::{Action, RegionAction, Status};
-
-/// What was seen of a thing in AWS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Observation<T> {
-    /// This.
-    Seen(T),
-    /// It is not there.
-    Absent,
-    /// That cannot be said: the call failed, or shows something that is not proven to be ours.
-    Unknown,
-}
-
-/// What was seen of an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Observed {
-    /// Its AMI in each Region.
-    pub regions: BTreeMap<String, Observation<Shown>>,
-}
-
-/// Why a Region is not done, and will be looked at again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pending {
-    /// What was changed a moment ago does not show yet.
-    Settling,
-    /// There is no AMI yet.
-    NoImage,
-    /// The copy is being made, which takes as long as it takes.
-    Copying,
-    /// The AMI is not available, and is not being made.
-    NotAvailable,
-    /// It could not be seen.
-    Unknown,
-}
-
-/// Why there will be no copy in a Region, or not as it is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CopyFault {
-    /// The AMI is made from a bundle in S3. EC2 would put its copy into buckets that it makes in the account, with the
-    /// caller's permissions ("Copy an AMI", EC2 User Guide).
-    InstanceStore,
-    /// This copy was finished, and somebody deregistered it since; or it was lost as often as it was made.
-    Deregistered(String),
-    /// This copy is encrypted with another KMS key, which EC2 cannot change.
-    OtherKey(String),
-}
 
 /// What is to be done about an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-use super::{Blocker, Compared, Difference};
+use super::settings::{Blocker, Compared, Difference};
 use crate::image::status::{Action, Protection};
 
 pub(super) fn difference(compared: &Compared<'_>) -> Difference {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Compared, Difference};
+use super::settings::{Compared, Difference};
 use crate::image::status::{Action, Grantee, Settings};
 
 pub(super) fn difference(compared: &Compared<'_>) -> Difference {

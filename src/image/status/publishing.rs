@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::records::{Failure, Waiting};
+use super::retiring::KeptReason;
 use crate::image::words::is_zero;
 
 /// Members of a set that a recorded change names; the status of the AMI itself has them all.
@@ -97,37 +97,6 @@ pub enum Protection {
     WithCooldown,
 }
 
-/// What was asked of CopyImage for one Region.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct CopyRequest {
-    /// How many copies were begun before: it goes into the client token, because EC2 answers the token of a failed copy
-    /// with that copy.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub attempt: u32,
-    /// How many of them failed since the AMI was last to be published.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub failed: u32,
-    /// When EC2 was last asked for this attempt; none while it was not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub asked_at: Option<Timestamp>,
-    /// The KMS key that was asked for. A repeated request has to have the same parameters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kms_key_id: Option<String>,
-    /// The description and the tags that were asked for.
-    #[serde(skip_serializing_if = "Settings::is_empty")]
-    pub settings: Settings,
-    /// What is waited for in this Region.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<Waiting>,
-    /// Why the last copy failed, while there may be another.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<Failure>,
-    /// Why there will be no copy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
-}
-
 /// One change of an AMI that exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
@@ -138,7 +107,7 @@ pub struct CopyRequest {
 pub enum Action {
     /// CopyImage, in the Region of the copy.
     CopyImage {
-        /// The attempt (see [`CopyRequest::attempt`]).
+        /// The attempt (see [`super::CopyRequest::attempt`]).
         attempt: u32,
         /// The KMS key that the copy is encrypted with, of its Region; none to leave it as the AMI is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,6 +169,39 @@ pub enum Action {
         /// The protection.
         protection: Option<Protection>,
     },
+    /// EnableImageDeprecation, of an AMI that is retired.
+    DeprecatePrevious {
+        /// The AMI.
+        image: String,
+        /// When it is deprecated: as soon as EC2 takes it.
+        at: Timestamp,
+        /// Why it is not deregistered, if that was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<KeptReason>,
+    },
+    /// DisableImageDeregistrationProtection, of an AMI that is retired.
+    UnprotectPrevious {
+        /// The AMI.
+        image: String,
+        /// Whether it cannot be deregistered for 24 hours then.
+        cooldown: bool,
+    },
+    /// DeregisterImage.
+    DeregisterPrevious {
+        /// The AMI.
+        image: String,
+        /// Its snapshots.
+        snapshots: Vec<String>,
+        /// Whether they are deleted after it.
+        delete: bool,
+    },
+    /// DeleteSnapshot, of an AMI that was deregistered.
+    DeleteSnapshot {
+        /// The AMI.
+        image: String,
+        /// The snapshot.
+        snapshot: String,
+    },
 }
 
 /// An action in its Region.
@@ -241,7 +243,11 @@ impl AppliedChange {
             | Action::RemoveTags { .. }
             | Action::SetDescription { .. }
             | Action::SetDeprecation { .. }
-            | Action::SetProtection { .. } => 0,
+            | Action::SetProtection { .. }
+            | Action::DeprecatePrevious { .. }
+            | Action::UnprotectPrevious { .. }
+            | Action::DeregisterPrevious { .. }
+            | Action::DeleteSnapshot { .. } => 0,
         };
         let omitted = u32::try_from(omitted).unwrap_or(u32::MAX);
         Self { what, omitted }

@@ -82,7 +82,7 @@ fn built_is_false_once_the_image_will_not_come_to_be() {
 }
 
 #[test]
-fn a_wait_says_what_for() {
+fn a_wait_names_its_reason() {
     let mut status = accepted(SourceKind::Disk);
     let reason = WaitReason::ObjectMissing {
         bucket: "images".to_owned(),

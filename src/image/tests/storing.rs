@@ -6,7 +6,7 @@ use crate::image::status::Failure;
 use crate::image::words::{FailureKind, State};
 
 #[test]
-fn an_ami_is_stored_once_it_is_available_and_told_once_it_is_stored() {
+fn an_ami_is_stored_once_available_and_notified_once_stored() {
     let mut status = to_be_stored();
     assert_eq!(status.place(), "working/store-image");
     assert_eq!(kinds(&status), []);

@@ -11,7 +11,7 @@ pub enum TerminalReason {
     Failed,
     /// EC2 no longer knows its task, and what that would have made is not there.
     Lost,
-    /// Somebody asked for it.
+    /// Its cancellation was requested.
     Cancelled,
 }
 
@@ -43,7 +43,7 @@ pub enum WaitReason {
         missing: usize,
         /// Of how many.
         of: usize,
-        /// The key of the first one that is missing: while it is, there is no need to look at the others.
+        /// The key of the first one that is missing: while it is, there is no need to check the others.
         first: String,
     },
     /// The parts of the bundle do not add up: an upload over older parts may still be running.
@@ -110,6 +110,13 @@ pub enum WaitReason {
         /// The Region.
         region: String,
     },
+    /// The deregistration protection of an AMI that is retired was switched off, and holds until its cooldown is over.
+    ProtectionCooldown {
+        /// The AMI.
+        image: String,
+        /// When it can be deregistered.
+        until: Timestamp,
+    },
     /// The copy of the AMI is not available yet.
     CopyPending {
         /// The Region.
@@ -118,6 +125,12 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
+    /// Whether this is waited for until a known time, so that nobody need be told that it lasts.
+    #[must_use]
+    pub fn has_date(&self) -> bool {
+        matches!(self, Self::ProtectionCooldown { .. })
+    }
+
     /// Whether the other reason is the same: for an error its code counts, since messages name times and request ids.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -185,7 +198,7 @@ pub enum FailureKind {
         /// Whether it belongs to an earlier version of this manifest.
         earlier_version: bool,
     },
-    /// More than one AMI has the ownership tags of this version. Nothing is deleted: a person has to look.
+    /// More than one AMI has the ownership tags of this version. Nothing is deleted: a person has to check.
     SeveralImages {
         /// The AMIs.
         images: Vec<String>,
@@ -220,7 +233,7 @@ pub enum FailureKind {
         /// The AMI.
         image: String,
     },
-    /// The AMI was deregistered by somebody else.
+    /// The AMI was deregistered outside amiwright.
     ImageDeregistered {
         /// The AMI.
         image: String,

@@ -1,6 +1,6 @@
 //! `register-image`: look, create, and look again where the answer leaves a doubt.
 
-use super::{check_bundle, proven, source_owners};
+use super::{billing, check_bundle, proven, source_owners};
 use crate::aws::{AwsError, BundleFault, Registered, Remedy};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
@@ -15,7 +15,8 @@ use crate::reconcile::step_context::{StepContext, retrying};
 pub(super) const ACTION: &str = "RegisterImage";
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
-    // EC2 registers the bundle that is there, not the one whose parts were counted and whose digest the tags would have.
+    // EC2 registers the bundle that is there, not the one whose parts were counted and whose digest the tags would
+    // have.
     let replaced = match &step.status.build.bundle {
         Some(bundle) if !step.is_first => check_bundle::has_other_content(&step, bundle).await?,
         _ => false,
@@ -23,14 +24,20 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     // That the name is taken, EC2 says itself.
     let found = lookup::by_tag(step.context, step.status).await?;
     if let Some(outcome) = lookup::outcome(&step, found) {
-        return Ok(outcome);
+        return Box::pin(billing::noted_for_found(&step, outcome)).await;
     }
     match step.manifest {
         ManifestRead::Spec(spec) if !replaced && !check_bundle::is_other(&step, spec) => {
-            if let Some(outcome) = source_owners::check(&step, spec).await? {
-                return Ok(outcome);
-            }
-            register(&step, spec).await
+            let owners = match source_owners::owners(&step, spec).await? {
+                Ok(owners) => owners,
+                Err(outcome) => return Ok(outcome),
+            };
+            let at_risk = match billing::look(&step, spec, &owners).await {
+                Ok(at_risk) => at_risk,
+                Err(outcome) => return Ok(outcome),
+            };
+            let outcome = register(&step, spec).await?;
+            Ok(billing::noted(outcome, at_risk))
         }
         ManifestRead::Invalid(problems) if !replaced => Ok(StepOutcome::Reject(problems.clone())),
         _ => Ok(manifest_gone(&step)),
@@ -78,7 +85,7 @@ async fn create(step: &StepContext<'_>, request: &Registered) -> Result<StepOutc
     match answer {
         Ok(id) => Ok(StepOutcome::Advance(Evidence::ImageRegistered {
             region: step.config().region.clone(),
-            image: RegionStatus::pending(id),
+            image: Box::new(RegionStatus::pending(id)),
             origin: Origin::Created,
         })),
         Err(error) => not_created(step, error).await,
@@ -88,7 +95,8 @@ async fn create(step: &StepContext<'_>, request: &Registered) -> Result<StepOutc
 async fn not_created(step: &StepContext<'_>, error: AwsError) -> Result<StepOutcome, Error> {
     let name_in_use = error.has_code("InvalidAMIName.Duplicate");
     if name_in_use {
-        // Somebody has the name: another AMI, another invocation for the same image, or an attempt whose answer was lost.
+        // The name is taken: by another AMI, another invocation for the same image, or an attempt whose answer was
+        // lost.
         let found = lookup::by_tag_and_name(step.context, step.status).await?;
         if let Some(outcome) = lookup::outcome(step, found) {
             return Ok(outcome);

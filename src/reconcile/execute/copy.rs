@@ -12,7 +12,7 @@ use crate::image::status::{Action, CopyRequest, Failure, RegionAction, Settings,
 use crate::reconcile::proof::is_own_image;
 use crate::reconcile::step_context::StepContext;
 
-use super::Refused;
+use super::refused::Refused;
 
 /// Codes by which EC2 says "later" to CopyImage. Too many copies at once is one of them: "up to 300 concurrent copy
 /// operations" into a Region ("Copy an AMI", EC2 User Guide), by a code that is not documented; and an AMI that became

@@ -8,6 +8,8 @@ mod copy;
 mod describe;
 mod observe;
 mod protect;
+mod refused;
+mod retire;
 mod share;
 
 use std::collections::BTreeMap;
@@ -15,28 +17,22 @@ use std::collections::BTreeMap;
 use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
 
-use crate::aws::{Aws, AwsError, Remedy};
+use crate::aws::{Aws, AwsError};
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, PublishObserved, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::publish::{self, Asked, Observation, Pending, Plan, Shown};
 use crate::image::status::{Action, Failure, RegionAction};
-use crate::image::words::{FailureKind, WaitReason};
+use crate::image::words::WaitReason;
 use crate::manifest::Problem;
 
 use super::context::Error;
 use super::spec::ManifestRead;
-use super::step_context::{StepContext, failure, retrying};
-use observe::Seen;
-
-/// How long a Region may keep the AMI from becoming as it should be, by errors that may pass or by settings that do not
-/// show.
-const PUBLISH_GRACE: SignedDuration = SignedDuration::from_hours(6);
-
-/// In how many Regions something is done at once for one image: enough for all Regions in a few seconds, few enough for
-/// the memory of a function that works on several images.
-const REGIONS_AT_ONCE: usize = 8;
+use super::step_context::{PUBLISH_GRACE, StepContext, retrying};
+use observe::{REGIONS_AT_ONCE, Seen};
+use refused::Refused;
+pub(super) use retire::run as retire;
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(Claim::Publish(intent)) = step.claimed {
@@ -254,24 +250,6 @@ async fn perform_in<'a>(
     (region, done, None)
 }
 
-/// Why something was not done.
-pub(super) enum Refused {
-    /// It would be refused again.
-    Final(Failure),
-    /// This may pass.
-    Later(AwsError),
-}
-
-impl From<AwsError> for Refused {
-    fn from(error: AwsError) -> Self {
-        if is_final(&error) {
-            Self::Final(refused(error))
-        } else {
-            Self::Later(error)
-        }
-    }
-}
-
 async fn send(
     step: &StepContext<'_>,
     aws: &Aws,
@@ -293,16 +271,10 @@ async fn send(
         Action::SetDeprecation { .. } | Action::SetProtection { .. } => {
             protect::perform(aws, image, &what.action).await?;
         }
+        Action::DeprecatePrevious { .. }
+        | Action::UnprotectPrevious { .. }
+        | Action::DeregisterPrevious { .. }
+        | Action::DeleteSnapshot { .. } => retire::perform(aws, &what.action).await?,
     }
     Ok(what.clone())
-}
-
-/// Whether the same request would be refused again.
-fn is_final(error: &AwsError) -> bool {
-    error.remedy == Remedy::Never && !error.is_rate_limited_locally()
-}
-
-fn refused(error: AwsError) -> Failure {
-    let action = error.action.to_owned();
-    failure(FailureKind::RequestRefused { action }, error)
 }

@@ -14,7 +14,9 @@ use crate::reconcile::context::Error;
 use crate::reconcile::proof::{self, is_own_image};
 use crate::reconcile::step_context::StepContext;
 
-use super::REGIONS_AT_ONCE;
+/// In how many Regions something is done at once for one image: enough for all Regions in a few seconds, few enough for
+/// the memory of a function that works on several images.
+pub(super) const REGIONS_AT_ONCE: usize = 8;
 
 /// For how long a copy that was just begun is not looked at: EC2 needs longer to make it.
 const JUST_BEGUN: SignedDuration = SignedDuration::from_secs(30);

@@ -1,4 +1,4 @@
-//! Somebody drops files: what becomes of each kind of image.
+//! Manifests are uploaded: what becomes of each kind of image.
 
 mod attempts;
 pub(crate) mod bundles;
@@ -8,6 +8,9 @@ mod forged;
 mod guardrails;
 mod identity;
 mod notices;
+mod paid;
 mod publish;
+mod publish_retire;
+mod requests;
 mod tasks;
 mod versions;

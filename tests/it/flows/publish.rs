@@ -58,7 +58,11 @@ fn changes(stack: &TestStack) -> BTreeMap<String, usize> {
 }
 
 fn subjects(stack: &TestStack) -> Vec<String> {
-    stack.mails().into_iter().map(|mail| mail.subject).collect()
+    stack
+        .emails()
+        .into_iter()
+        .map(|email| email.subject)
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,19 +92,23 @@ async fn an_ami_is_made_with_the_settings_of_its_manifest() {
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available");
     assert!(status["regions"]["us-east-1"]["verifiedAt"].is_string());
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.subject.starts_with("AMI available"),
+        email.subject.starts_with("AMI available"),
         "{}",
-        mail.subject
+        email.subject
     );
     for fact in [PARTNER, "Deprecated", "Protected"] {
-        assert!(mail.text.contains(fact), "{fact} is not in\n{}", mail.text);
+        assert!(
+            email.text.contains(fact),
+            "{fact} is not in\n{}",
+            email.text
+        );
     }
     let before = changes(&stack);
     stack.drop_and_rest(KEY, manifest(&stack, &settings)).await;
     assert_eq!(changes(&stack), before);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,12 +121,14 @@ async fn settings_that_change_are_changed_in_place_and_set_back() {
     let shared = format!("access: {{accounts: ['{PARTNER}', '{OTHER}']}}\ntags: {{team: web}}\n");
     stack.drop_and_rest(KEY, manifest(&stack, &shared)).await;
     assert_eq!(grants(&stack.aws(), &id).await.len(), 2);
-    let mail = stack.mails().pop().unwrap();
-    assert_eq!(mail.subject, format!("AMI changed: {id} web"));
+    let email = stack.emails().pop().unwrap();
+    assert_eq!(email.subject, format!("AMI changed: {id} web"));
     assert!(
-        mail.text.contains("shared with 111122223333, 444455556666"),
+        email
+            .text
+            .contains("shared with 111122223333, 444455556666"),
         "{}",
-        mail.text
+        email.text
     );
 
     let fewer = format!("access: {{accounts: ['{OTHER}']}}\n");

@@ -152,6 +152,15 @@ fn where_amis_are_copied() {
         closed(&copy, parameters, place, "CopyRegions", "adds us-west-2 to");
     }
     open(&copies, &[("CopyRegions", "eu-central-1,us-west-2")]);
+    // Whether the image waits for it, does not matter.
+    let optional = with("regions:\n  us-west-2: {required: false}");
+    closed(
+        &optional,
+        &CLOSED,
+        place,
+        "CopyRegions",
+        "adds us-west-2 to",
+    );
 }
 
 #[test]
@@ -188,6 +197,16 @@ fn which_parameters_are_set() {
             "a name below `/images`",
         );
     }
+    for fields in ["name: /other/web", "name: /other/web, takeOver: true"] {
+        closed(
+            &setting(&format!("{{{fields}}}")),
+            &under,
+            "3:21 parameters[0].name",
+            "ParameterPrefix",
+            "a name below `/images`",
+        );
+    }
+    open(&setting("{name: /images/web, takeOver: true}"), &under);
     // One mistake is one problem.
     refused(&setting("/images//web"), &["3:14 parameters[0]: "]);
     assert_eq!(problems(&setting("/images//web"), &under).len(), 1);
@@ -212,6 +231,11 @@ fn what_is_deregistered() {
         open(text, &[("AllowRetire", "true")]);
     }
     open(&with("replaces: {previous: keep}\nonDelete: keep"), &CLOSED);
+    // Nothing is lost by it.
+    open(
+        &with("replaces: {previous: deprecate}\nonDelete: deprecate"),
+        &CLOSED,
+    );
 }
 
 #[test]
@@ -400,18 +424,52 @@ fn whose_sources_are_used() {
     assert!(refusal("amazon", &owner("111122223333", Some("Amazon"))).is_some());
 }
 
+/// Opening the parameter would not help.
+#[test]
+fn what_does_not_fit_the_stack_is_not_held_against_the_guardrails_too() {
+    let guardrails = Guardrails {
+        account: Some("123456789012".to_owned()),
+        region: Some("cn-north-1".to_owned()),
+        ..stack(&CLOSED)
+    };
+    let text = with(&format!(
+        "access: {{accounts: [\"123456789012\"], organizations: [\"{ORGANIZATION}\"]}}\nregions: {{cn-north-1: , us-east-1: {{kmsKeyId: \"{KEY}\"}}}}"
+    ));
+    let found = check("a.image.yaml", text.as_bytes(), now(), &guardrails, false).unwrap_err();
+    let found: Vec<_> = found
+        .iter()
+        .map(|it| (it.path.as_str(), it.rule.as_deref().unwrap()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("access.accounts[0]", "EC2 User Guide, Share an AMI"),
+            (
+                "access.organizations[0]",
+                "EC2 User Guide, Share an AMI with organizations or OUs"
+            ),
+            ("regions.cn-north-1", "EC2 API Reference, CopyImage"),
+            ("regions.us-east-1", "EC2 API Reference, CopyImage"),
+            (
+                "regions.us-east-1.kmsKeyId",
+                "the stack's parameter KmsKeys"
+            ),
+        ]
+    );
+}
+
 /// One mistake is one problem; of what is not built, the guardrails say nothing.
 #[test]
 fn beside_other_problems() {
-    let text = with("access: {accounts: [\"12345\", \"123456789012\"]}\nonDelete: deregister");
+    let text = with("parameters: [\"/a b\", /images/web]\nonDelete: deregister");
     let found = parse_within("a.image.yaml", text.as_bytes(), now(), &stack(&CLOSED)).unwrap_err();
     let found: Vec<_> = found
         .iter()
         .map(|it| format!("{} {}", it.path, it.message))
         .collect();
     let expected = [
-        "access not built yet",
-        "access.accounts[0] `12345` is not an account id",
+        "parameters not built yet",
+        "parameters[0] ",
         "onDelete not built yet",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -548,10 +606,10 @@ fn empty_values_close_everything() {
 /// One cause is one problem.
 #[test]
 fn what_is_not_built_is_not_held_against_the_guardrails_too() {
-    let text = with("access: {public: true}\nonDelete: deregister\nstore: {bucket: archive}");
+    let text = with("parameters: [/images/web]\nonDelete: deregister\nstore: {bucket: archive}");
     let found = parse_within("a.image.yaml", text.as_bytes(), now(), &stack(&CLOSED)).unwrap_err();
     let paths: Vec<&str> = found.iter().map(|it| it.path.as_str()).collect();
-    assert_eq!(paths, ["access", "onDelete", "store.bucket"]);
+    assert_eq!(paths, ["parameters", "onDelete", "store.bucket"]);
     assert!(found[0].message.starts_with("not built yet"), "{found:#?}");
     // Each is a problem of its own once it is built.
     assert_eq!(problems(&text, &CLOSED).len(), 3);

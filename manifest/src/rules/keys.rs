@@ -1,0 +1,52 @@
+//! The KMS keys of an AMI that is shared.
+
+use crate::{
+    document::{Path, at},
+    findings::{Finding, Findings},
+    spec::{ImageManifest, Source},
+};
+
+pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
+    let access = manifest.publish.access.as_ref();
+    if !access.is_some_and(|access| access.has_grantees()) {
+        return;
+    }
+    for (path, key) in named(manifest) {
+        if is_managed_by_aws(key) {
+            findings.add(
+                Finding::new(
+                    path,
+                    "an AMI that is encrypted with a key that AWS manages cannot be shared",
+                )
+                .hint("name a key of your own, whose policy lets the recipients use it")
+                .rule("EC2 User Guide, Share an Amazon EBS snapshot")
+                .because_within(at!["access"]),
+            );
+        }
+    }
+}
+
+/// Every KMS key that the manifest names, and where. (One of a block device mapping is always refused.)
+pub(crate) fn named(manifest: &ImageManifest) -> Vec<(Path, &String)> {
+    let mut named = Vec::new();
+    if let Source::Disk(disk) = &manifest.build.source {
+        let key = disk.kms_key_id.as_ref();
+        named.extend(key.map(|key| (at!["source", "disk", "kmsKeyId"], key)));
+    }
+    for (region, copy) in &manifest.publish.regions {
+        let key = copy.as_ref().and_then(|copy| copy.kms_key_id.as_ref());
+        named.extend(key.map(|key| (at!["regions", region, "kmsKeyId"], key)));
+    }
+    named
+}
+
+/// Whether this is an alias of a key that AWS manages, such as EBS's default key `alias/aws/ebs`. Nobody else's alias
+/// begins so (KMS API Reference, CreateAlias, AliasName).
+fn is_managed_by_aws(key: &str) -> bool {
+    const PREFIX: &str = "alias/aws/";
+    let alias = match key.strip_prefix("arn:") {
+        Some(arn) => arn.splitn(5, ':').nth(4).unwrap_or_default(),
+        None => key,
+    };
+    alias.starts_with(PREFIX)
+}

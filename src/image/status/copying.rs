@@ -1,0 +1,40 @@
+//! What a status knows of the copies of its AMI that EC2 was asked for.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::publishing::Settings;
+use super::records::Waiting;
+use crate::image::words::is_zero;
+
+/// What was asked of CopyImage for one Region.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CopyRequest {
+    /// How many copies were begun before: it goes into the client token, because EC2 answers the token of a failed copy
+    /// with that copy.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub attempt: u32,
+    /// How many of them failed since the AMI was last to be published.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failed: u32,
+    /// When EC2 was last asked for this attempt; none while it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
+    /// The KMS key that was asked for. A repeated request has to have the same parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// The description and the tags that were asked for.
+    #[serde(skip_serializing_if = "Settings::is_empty")]
+    pub settings: Settings,
+    /// What is waited for in this Region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// Why the last copy failed, while there may be another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<Failure>,
+    /// Why there will be no copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}

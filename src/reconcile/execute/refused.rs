@@ -1,0 +1,25 @@
+//! Why a change was not made.
+
+use crate::aws::AwsError;
+use crate::image::status::Failure;
+use crate::image::words::FailureKind;
+use crate::reconcile::step_context::{failure, is_final};
+
+/// Why something was not done.
+pub(super) enum Refused {
+    /// It would be refused again.
+    Final(Failure),
+    /// This may pass.
+    Later(AwsError),
+}
+
+impl From<AwsError> for Refused {
+    fn from(error: AwsError) -> Self {
+        if is_final(&error) {
+            let action = error.action.to_owned();
+            Self::Final(failure(FailureKind::RequestRefused { action }, error))
+        } else {
+            Self::Later(error)
+        }
+    }
+}
