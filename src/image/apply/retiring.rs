@@ -113,7 +113,9 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
                 known.retiring.deleted.push(snapshot.clone());
             }
         }
-        Action::SetDescription { .. }
+        Action::CopyImage { .. }
+        | Action::RemoveFailedCopy { .. }
+        | Action::SetDescription { .. }
         | Action::SetTags { .. }
         | Action::RemoveTags { .. }
         | Action::ShareSnapshot { .. }
