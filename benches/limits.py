@@ -157,7 +157,7 @@ def status(key, filled_with, count, **more):
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-# As the functions write it: long entries; and as only somebody who writes statuses can make it: very many empty ones.
+# As the functions write it: long entries; and as only a forged status can be: very many empty ones.
 LONG = ("history", {"at": TIME, "from": "working", "to": "working", "why": "x" * 4000})
 DENSE = ("problems", {"message": ""})
 NOTICE = {"seq": 1, "kind": "rejected", "at": TIME}
@@ -259,7 +259,7 @@ class LoadedAws(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request, client_address):
-        """The functions are killed with connections open: nothing to tell."""
+        """The functions are killed with connections open: nothing to report."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -7,6 +7,7 @@ mod polling;
 mod polling_history;
 mod read_ahead;
 mod report;
+mod requested;
 mod sweep;
 
 use std::time::Duration;
@@ -38,8 +39,8 @@ const MARGIN: Duration = Duration::from_secs(25);
 /// the invocation's, if it is known.
 ///
 /// # Errors
-/// If anything failed; everything else was done all the same. What is wrong with one image and stays so fails a tick only
-/// now and then: every minute would say the same.
+/// If anything failed; everything else was done all the same. What is wrong with one image and stays so fails a tick
+/// only now and then: every minute would say the same.
 pub async fn handle(
     aws: &Aws,
     config: &Config,
@@ -83,7 +84,7 @@ fn time_to_begin(time_left: Duration) -> Duration {
 
 /// What a look at one image came to.
 enum Visit {
-    /// It waits for its task or its AMI: one Describe call will tell for many.
+    /// It waits for its task or its AMI: one Describe call answers for many.
     Awaits(Box<Awaiting>),
     /// Everything that could be done was.
     Done { advanced: bool, finalized: bool },
@@ -103,14 +104,15 @@ async fn advance_all(
     report: &mut Report,
     failures: &mut Failures,
 ) {
+    requested::answer_all(context, failures).await;
     match status_store::list_open(context.aws, context.config).await {
         Ok(open) => advance(context, history, open, report, failures).await,
         Err(error) => failures.add("the list of open images", &error),
     }
 }
 
-/// Moves the open images on, the oldest first: while EC2 tells of some, S3 tells of the next. A tick whose time is up
-/// says where the next one is to begin: however many there are, everybody has a turn.
+/// Moves the open images on, the oldest first: while EC2 answers for some, S3 answers for the next. A tick whose time
+/// is up says where the next one begins: however many there are, each is visited in turn.
 async fn advance(
     context: Context<'_>,
     history: &PollingHistory,
@@ -286,7 +288,7 @@ async fn visit_marker(context: Context<'_>, marker: &OpenMarker) -> Result<Visit
     })
 }
 
-/// Sends what is left to be told of a final state, then finalizes the image.
+/// Sends the notices that are left of a final state, then finalizes the image.
 async fn finish(
     context: Context<'_>,
     loaded: status_store::Loaded,

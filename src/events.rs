@@ -1,8 +1,8 @@
-//! What woke a function: events in the shapes that AWS sends, out come the objects they tell of.
+//! What invoked a function: events in the shapes that AWS sends, out come the objects they are about.
 //!
-//! Events are hints. One that cannot be understood is told of as a problem and never loses the others that came with it.
-//! The shapes: EventBridge's `Object Created` and `Object Deleted`, S3's own notifications (`Records`), and either of
-//! them in an SQS message, also when SNS put it there.
+//! Events are hints. One that cannot be understood is reported as a problem and never loses the others that came with
+//! it. The shapes: EventBridge's `Object Created` and `Object Deleted`, S3's own notifications (`Records`), and either
+//! of them in an SQS message, also when SNS put it there.
 
 #[cfg(test)]
 mod tests;
@@ -31,13 +31,13 @@ pub struct Triggers {
     pub objects: Vec<ObjectRef>,
     /// Records that could not be understood. The caller does the objects first and fails then.
     pub problems: Vec<TriggerProblem>,
-    /// Records that are understood and tell of no change of an object: `s3:TestEvent`, tags, restores.
+    /// Records that are understood and not about a change of an object: `s3:TestEvent`, tags, restores.
     pub ignored: usize,
     /// Records of messages that were read so far.
     in_messages: usize,
 }
 
-/// An object that an event tells of.
+/// An object that an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectRef {
     /// Bucket.
@@ -57,7 +57,7 @@ pub struct ObjectRef {
     pub region: Option<String>,
     /// Whether the object was deleted.
     pub deleted: bool,
-    /// The SQS messages that told of it, to be returned as `batchItemFailures` if it cannot be done.
+    /// The SQS messages that named it, to be returned as `batchItemFailures` if it cannot be done.
     pub message_ids: Vec<String>,
 }
 
@@ -109,7 +109,7 @@ pub fn objects(event: Value) -> Triggers {
 }
 
 /// Orders two sequencers of events of the same key, the later being greater. S3 User Guide, "Event message structure":
-/// right-pad the shorter with zeros, then compare as text. An event without one tells nothing and comes first.
+/// right-pad the shorter with zeros, then compare as text. An event without one has no order and comes first.
 #[must_use]
 pub fn later(a: Option<&str>, b: Option<&str>) -> Ordering {
     match (a, b) {

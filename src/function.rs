@@ -107,13 +107,13 @@ fn start(
     Ok((Aws::in_lambda(&config.region), config))
 }
 
-/// Tells why the function cannot run ("Using the Lambda runtime API for custom runtimes", "Initialization error").
+/// Reports why the function cannot run ("Using the Lambda runtime API for custom runtimes", "Initialization error").
 async fn refuse(error: &ConfigError) -> ExitCode {
     tracing::error!(%error, "cannot start");
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
         && let Err(error) = report_init_error(error).await
     {
-        tracing::warn!(error, "Lambda cannot be told");
+        tracing::warn!(error, "the error was not reported to Lambda");
     }
     ExitCode::FAILURE
 }
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_in_the_past_is_none() {
+    fn a_deadline_in_the_past_is_ignored() {
         let now = Timestamp::from_second(1_795_253_400).unwrap();
         let in_time = time_left(1_795_253_450_000, now);
         assert_eq!(in_time, Some(Duration::from_secs(50)));

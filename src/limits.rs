@@ -9,8 +9,8 @@ use crate::manifest::limits;
 /// Bytes of the largest manifest that is read, of either kind: see [`limits::MANIFEST_BYTES`].
 pub const MANIFEST_BYTES: u64 = limits::MANIFEST_BYTES as u64;
 
-/// Bytes of the largest status that is written and read. One of a usual image has some 5 kB; `notify` has 128 MiB, and a
-/// status is in it several times.
+/// Bytes of the largest status that is written and read. One of a usual image has some 5 kB; `notify` has 128 MiB, and
+/// a status is in it several times.
 pub const STATUS_BYTES: usize = 512 * 1024;
 
 /// Bytes of the largest open marker that is read: a first line with a digest and times, and the draft of a status.
@@ -20,7 +20,13 @@ pub const MARKER_BYTES: u64 = STATUS_BYTES as u64 + 2048;
 /// guidelines", S3 User Guide).
 pub const RESUME_POINT_BYTES: u64 = 2048;
 
-/// Bytes of the largest range of a disk that is read: its format is told by its beginning and its end.
+/// Bytes of the largest request to cancel or to retry that is read: one has some 200.
+pub const REQUEST_BYTES: u64 = 1024;
+
+/// Requests that one tick answers, of those that no event led to: what remains of its time is for the images.
+pub const REQUESTS_A_TICK: usize = 100;
+
+/// Bytes of the largest range of a disk that is read: its format is recognised by its beginning and its end.
 pub const RANGE_BYTES: u64 = if HEAD_BYTES > TAIL_BYTES {
     HEAD_BYTES
 } else {
@@ -55,6 +61,6 @@ pub const BUNDLE_OBJECTS: usize = 2_050;
 /// Statuses that a command lists. Who has more names the keys of those to see.
 pub const LISTED_STATUSES: usize = 100_000;
 
-/// Things of one kind that EC2 is asked to describe at once. A tick asks for 200 values of a filter, and lists the import
-/// tasks of the last days.
+/// Things of one kind that EC2 is asked to describe at once. A tick asks for 200 values of a filter, and lists the
+/// import tasks of the last days.
 pub const DESCRIBED: usize = 20_000;

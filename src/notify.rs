@@ -1,6 +1,6 @@
 //! `notify`: publishes every notice that is due, marks it sent, and finalizes the image if nothing is left to do.
 //!
-//! A due marker, written after the status, wakes it, and is deleted in the end. A sender first claims a notice, by a
+//! A due marker, written after the status, invokes it, and is deleted in the end. A sender first claims a notice, by a
 //! conditional write: two events for the same status make one email. A sender that dies loses nothing: when its lease
 //! ends, the next one claims the notice.
 
@@ -72,7 +72,7 @@ pub async fn handle(
     failures.or(report)
 }
 
-/// The due markers that an event may tell of: EventBridge does not say whether its keys are encoded.
+/// The due markers that an event may be about: EventBridge does not say whether its keys are encoded.
 fn due_markers(config: &Config, object: &ObjectRef) -> Vec<DueMarker> {
     if object.bucket != config.state_bucket || object.deleted {
         return Vec::new();
@@ -115,7 +115,7 @@ pub(crate) async fn answer(
     Ok(Some(Delivery { sent, finalized }))
 }
 
-/// Finalizes an image of which nothing is left to be done and told, so that no tick has to look at it. Where anything
+/// Finalizes an image with nothing left to be done or sent, so that no tick has to visit it. Where anything
 /// else than its manifest may ask for more, or the manifest itself does, that is left to the next tick.
 async fn finalize(context: Context<'_>, loaded: &Loaded) -> Result<bool, Error> {
     let status = &loaded.status;

@@ -1,4 +1,4 @@
-//! `register-image`: reconciles the manifests that were uploaded.
+//! `register-image`: reconciles the manifests that were uploaded, and records the requests of operators.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::events::{self, ObjectRef};
 use crate::keys;
 use crate::manifest::key::{self, Kind};
-use crate::reconcile::{self, Context, Error, Outcome};
+use crate::reconcile::{self, Answer, Context, Error, Outcome};
 use crate::status_store;
 
 /// Handles an event about manifest objects: EventBridge's, S3's own, either in SQS.
@@ -72,15 +72,18 @@ enum Done {
     Ignored,
 }
 
-/// Reconciles the manifest that an object is, or that decides about it.
+/// Reconciles the manifest that an object is, or that describes it.
 async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<Done, Error> {
     // EventBridge does not say whether its keys are encoded; where both readings name an object, it is the literal one.
     let readings = [Some(&object.key), object.alternative_key.as_ref()];
     let readings = readings.into_iter().flatten();
     if object.bucket == context.config.state_bucket {
+        if object.key.starts_with(keys::REQUESTS) {
+            return answer(context, readings).await.map(Done::Images);
+        }
         let mut bundles = readings.filter_map(|key| keys::manifest_of_bundle(key));
         return match bundles.next() {
-            Some(manifest_key) => wake(context, manifest_key).await.map(Done::Images),
+            Some(manifest_key) => requeue(context, manifest_key).await.map(Done::Images),
             None => Ok(Done::Images(0)),
         };
     }
@@ -121,8 +124,23 @@ async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<Do
     Ok(Done::Images(0))
 }
 
+/// Somebody asks for an image to be cancelled or retried: that is recorded, and the next tick does it.
+async fn answer(
+    context: Context<'_>,
+    readings: impl Iterator<Item = &String>,
+) -> Result<usize, Error> {
+    for key in readings {
+        match reconcile::answer_request(context, key).await? {
+            Answer::Absent => {}
+            Answer::Recorded => return Ok(1),
+            Answer::Ignored => return Ok(0),
+        }
+    }
+    Ok(0)
+}
+
 /// EC2 has written the manifest of a bundle, which it does last: its image need not wait for the next tick.
-async fn wake(context: Context<'_>, manifest_key: &str) -> Result<usize, Error> {
+async fn requeue(context: Context<'_>, manifest_key: &str) -> Result<usize, Error> {
     let Some(loaded) = status_store::load(context.aws, context.config, manifest_key).await? else {
         return Ok(0);
     };
@@ -131,7 +149,7 @@ async fn wake(context: Context<'_>, manifest_key: &str) -> Result<usize, Error> 
     Ok(usize::from(advanced))
 }
 
-/// The manifests that may decide about the object at this key, the first that exists does:
+/// The manifests that may describe the object at this key, the first that exists does:
 /// for a bundle an image manifest beside it, then the bundle's own.
 async fn responsible(context: Context<'_>, object_key: &str) -> Result<Vec<String>, Error> {
     match key::kind(object_key) {

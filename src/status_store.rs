@@ -3,6 +3,7 @@
 
 mod document;
 mod markers;
+mod requests;
 mod size;
 
 use futures_util::{StreamExt, stream};
@@ -21,6 +22,7 @@ pub use markers::{
     DueMarker, OpenMarker, delete_due, list_open, load_draft, load_resume_point, mark_finalized,
     mark_open, mark_open_with_draft, save_resume_point,
 };
+pub use requests::{StoredRequest, delete_request, list_requests, load_request, put_request};
 
 /// Statuses that are read at once for a list.
 const READS_AT_ONCE: usize = 16;
@@ -86,10 +88,10 @@ pub async fn load_sized(
 }
 
 /// Writes a status: in place of the one with this `ETag`, or, with none, where there is none yet. Where it has a new
-/// notice, `notify` is woken. One that would be too large goes without its older history, and so on.
+/// notice, `notify` is invoked. One that would be too large goes without its older history, and so on.
 ///
 /// # Errors
-/// If S3 fails for another reason than that somebody else was faster, or the status is still too large.
+/// If S3 fails for another reason than that another writer was faster, or the status is still too large.
 pub async fn save(
     aws: &Aws,
     config: &Config,

@@ -21,19 +21,19 @@ const TEMPORARY: &str = "ASIA";
 /// A long-lived access key, of a user who may only put objects under the bundles' prefix.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BundleKey {
-    /// The access key's id, which BundleInstance is told.
+    /// The access key's id, which BundleInstance is given.
     pub access_key_id: String,
     secret: String,
 }
 
-/// Why a text is no key that can be used. It says nothing of the text, which may hold a secret.
+/// Why a text is not a usable key. It says nothing of the text, which may hold a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BundleKeyError {
     /// There is nothing in it.
     #[error("it is empty: {FORM}")]
     Empty,
     /// It is not of a form that is known.
-    #[error("it is no access key: {FORM}")]
+    #[error("not an access key: {FORM}")]
     Malformed,
     /// The key only works with a session token.
     #[error(
@@ -245,8 +245,11 @@ mod tests {
         ];
         for text in texts {
             let error = BundleKey::parse(&text).unwrap_err();
-            for told in [error.to_string(), format!("{error:?}")] {
-                assert!(!told.contains(SECRET) && !told.contains("SECRET"), "{told}");
+            for shown in [error.to_string(), format!("{error:?}")] {
+                assert!(
+                    !shown.contains(SECRET) && !shown.contains("SECRET"),
+                    "{shown}"
+                );
             }
         }
     }

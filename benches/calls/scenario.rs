@@ -157,7 +157,7 @@ impl Purpose {
             ("PutObject", "status") => "what was done, seen or sent",
             ("PutObject", "open marker") => "ticks look at it from now on",
             ("DeleteObject", "open marker") => "ticks look at it no more",
-            ("PutObject", "due marker") => "wakes notify",
+            ("PutObject", "due marker") => "invokes notify",
             ("DeleteObject", "due marker") => "nothing is due any more",
             ("HeadObject", "disk") => "its size and version",
             ("GetObject", "disk") => "its format, by its first bytes",

@@ -1,4 +1,5 @@
-//! How `advance-tasks` does with many open images: how its calls, its time and its memory grow. No test: it prints tables.
+//! How `advance-tasks` does with many open images: how its calls, its time and its memory grow. No test: it prints
+//! tables.
 //!
 //! ```text
 //! cargo run --features bench --bin open-images [-- 0 100 1000 10000]
@@ -6,8 +7,8 @@
 //!
 //! The function's own code runs in this process, over the embedded world, with EC2's request limits on. Two times are
 //! told. *Waiting* is the world's time: each answer comes as late as S3's and EC2's usually do, and nothing else takes
-//! time. *Computing* is the time of this machine, the world's own share included, in the build at hand: a debug build is
-//! many times slower than a function. A tick takes about the sum of the two. Needs Linux (`/proc/self`).
+//! time. *Computing* is the time of this machine, the world's own share included, in the build at hand: a debug build
+//! is many times slower than a function. A tick takes about the sum of the two. Needs Linux (`/proc/self`).
 
 mod opening;
 mod tick;
@@ -31,7 +32,7 @@ const MANY: usize = 1_000;
 /// The schedule's period.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// In this time every task whose progress EC2 tells has made some: one percent of a task's time and more.
+/// In this time every task whose progress EC2 reports has made some: one percent of a task's time and more.
 const PROGRESS: Duration = Duration::from_secs(11 * 3600);
 
 #[tokio::main(flavor = "current_thread")]
@@ -68,13 +69,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Time enough for about a quarter of so many images: S3 is asked for 32 at once, and half of the time is kept for what is
-/// under way.
+/// Time enough for about a quarter of so many images: S3 is asked for 32 at once, and half of the time is kept for what
+/// is under way.
 fn too_short(size: usize) -> Duration {
     S3_ANSWERS_IN.mul_f64(size as f64 / 64.0)
 }
 
-/// Ticks that are cut short, until each image had three turns: nobody starves.
+/// Ticks that are cut short, until each image was visited three times: no image starves.
 async fn turns_of(opened: &Opened, size: usize) -> Result<String, Box<dyn Error>> {
     let ticker = ticker(opened);
     let mut turns: BTreeMap<String, usize> = BTreeMap::new();
@@ -106,7 +107,7 @@ async fn turns_of(opened: &Opened, size: usize) -> Result<String, Box<dyn Error>
             return Ok(lines);
         }
     }
-    Err(format!("somebody starves\n{lines}").into())
+    Err(format!("an image starves\n{lines}").into())
 }
 
 #[expect(clippy::print_stdout, reason = "the table is what it is for")]

@@ -24,10 +24,10 @@ const BUNDLE_KEY: &str = "/amiwright/bundle-key";
 const KEY_ID: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
-/// All stay open for as long as anybody looks.
+/// All stay open for as long as they are read.
 const VERY_LONG: Duration = Duration::from_secs(1000 * 3600);
 
-/// An AMI is available in this time, if nobody says otherwise.
+/// An AMI is available in this time, unless set otherwise.
 const SOON: Duration = Duration::from_secs(60);
 
 /// Images that are opened at once.

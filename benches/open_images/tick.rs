@@ -173,7 +173,7 @@ impl Memory {
     }
 }
 
-/// Lets the peak of this process's memory begin anew (proc(5), `/proc/pid/clear_refs`).
+/// Lets the peak of this process's memory start again (proc(5), `/proc/pid/clear_refs`).
 fn forget_peak() -> Result<(), std::io::Error> {
     std::fs::write("/proc/self/clear_refs", "5")
 }

@@ -43,7 +43,7 @@ impl Bus {
         (Self { sender }, receiver)
     }
 
-    /// Puts an event on the bus. In a world that is being taken down nobody receives: then it is dropped.
+    /// Puts an event on the bus. While a world is shutting down there is no receiver: then it is dropped.
     pub fn publish(&self, event: Event) {
         if self.sender.send(event).is_err() {
             tracing::debug!("the world is closed; an event was dropped");

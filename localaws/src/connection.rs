@@ -90,7 +90,7 @@ async fn answer(
                 response(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", message).map(Full::new),
             );
         }
-        // The client went away in the middle of its request: nobody reads an answer.
+        // The client closed the connection during its request: there is no one to answer.
         Err(_) => return Err(AnswerLost),
     };
     let response = serve(Request::from_parts(parts, body)).await?;

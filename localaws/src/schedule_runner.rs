@@ -55,7 +55,7 @@ fn offer(event: &Event, region: &str, functions: &[Function], lambda: &Lambda) {
     let event = match serde_json::to_value(event) {
         Ok(event) => event,
         Err(error) => {
-            tracing::error!(%error, "an event that is no JSON was dropped");
+            tracing::error!(%error, "an event that is not JSON was dropped");
             return;
         }
     };

@@ -8,7 +8,7 @@ pub type Request = http::Request<Bytes>;
 /// An answer with its whole body.
 pub type Response = http::Response<Bytes>;
 
-/// The request may have taken effect, but nobody will ever know from its answer: the connection broke.
+/// The request may have taken effect, but its answer never arrives: the connection broke.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("the connection was reset before an answer came")]
 pub struct AnswerLost;

@@ -63,7 +63,8 @@ pub struct Guardrails {
     pub source_buckets: Allowed,
     /// `StoreBuckets`: names of buckets that AMIs may be stored in.
     pub store_buckets: Allowed,
-    /// `SourceOwners`: account ids and aliases of those whose AMIs and snapshots may be sources, besides the account's own.
+    /// `SourceOwners`: account ids and aliases of those whose AMIs and snapshots may be sources, besides the account's
+    /// own.
     pub source_owners: Allowed,
     /// `KmsKeys`: ARNs of KMS keys.
     pub kms_keys: Allowed,
@@ -113,8 +114,8 @@ impl Guardrails {
         }
     }
 
-    /// The ARN of a bucket, as the parameters take it: in the partition of the stack's Region ("Amazon Resource Names", AWS
-    /// General Reference), or in `aws` if that is not known.
+    /// The ARN of a bucket, as the parameters take it: in the partition of the stack's Region ("Amazon Resource Names",
+    /// AWS General Reference), or in `aws` if that is not known.
     #[must_use]
     pub fn bucket_arn(&self, bucket: &str) -> String {
         let partition = self.region.as_deref().and_then(forms::partition);
@@ -134,7 +135,7 @@ impl Guardrails {
         let is_below = |prefix: &String| {
             let rest = name.strip_prefix(prefix.as_str());
             let rest = rest.and_then(|rest| rest.strip_prefix('/'));
-            // SSM takes `..` for a level like any other; nobody who reads such a name would.
+            // SSM takes `..` for a level like any other; a reader would not.
             rest.is_some_and(|rest| {
                 rest.split('/')
                     .all(|level| !matches!(level, "" | "." | ".."))
@@ -151,7 +152,7 @@ impl Guardrails {
     pub fn foreign_source(&self, source: &NamedSource, owner: &Owner) -> Option<Problem> {
         let Owner { id, alias } = owner;
         let is_listed = |name: &str| self.source_owners.allows(name);
-        // An alias is of AWS's own list: nobody can give oneself one.
+        // Aliases are given by AWS alone: an account cannot choose one.
         if is_listed(id) || alias.as_deref().is_some_and(is_listed) {
             return None;
         }

@@ -27,7 +27,7 @@ pub fn kind(key: &str) -> Option<Kind> {
     }
 }
 
-/// The keys of the image manifests that would decide about this bundle instead of the defaults.
+/// The keys of the image manifests that would describe this bundle instead of the defaults.
 #[must_use]
 pub fn bundle_siblings(bundle_key: &str) -> [String; 3] {
     let name = bundle_key.strip_suffix(BUNDLE).unwrap_or(bundle_key);

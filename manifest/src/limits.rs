@@ -1,5 +1,5 @@
-//! How much of a manifest is read and reported. What EC2, S3 and SSM take of a value that only one rule checks stands with
-//! that rule.
+//! How much of a manifest is read and reported. What EC2, S3 and SSM take of a value that only one rule checks stands
+//! with that rule.
 
 /// Bytes of the largest manifest that is read, of either kind. A real image manifest has a few kB, and 64,000
 /// characters more with UEFI data; a bundle manifest of 1,024 parts, which is the most, has less than 200 kB.
@@ -18,7 +18,7 @@ pub const PARTS: usize = 1024;
 /// Characters of the longest description (EC2 API Reference, RegisterImage).
 pub const DESCRIPTION: usize = 255;
 
-/// Problems that are reported of one manifest: nobody reads more, and a hostile file must not make a huge status.
+/// Problems that are reported of one manifest: more would not be read, and a hostile file must not make a huge status.
 pub const PROBLEMS: usize = 200;
 
 /// Characters of each text of a problem that a status and a notice carry.

@@ -84,7 +84,7 @@ pub enum Location {
 }
 
 impl Location {
-    /// Tells the two forms apart; [`Location::fault`] says whether the result can be used.
+    /// Distinguishes the two forms; [`Location::fault`] says whether the result can be used.
     #[must_use]
     pub fn new(text: &str) -> Self {
         text.parse()
@@ -199,8 +199,8 @@ impl Location {
 /// How a URL or an address of the console names a version of an object.
 const VERSION_QUERY: &str = "?versionId=";
 
-/// `bucket/key` of a URL of S3 without its scheme, virtual-hosted or path-style (S3 User Guide, "Methods for accessing a
-/// bucket"). A query or an escaped character makes the key uncertain.
+/// `bucket/key` of a URL of S3 without its scheme, virtual-hosted or path-style (S3 User Guide, "Methods for accessing
+/// a bucket"). A query or an escaped character makes the key uncertain.
 fn of_url(url: &str) -> Option<String> {
     let (host, key) = url.split_once('/')?;
     if key.contains(['?', '%', '#']) {
@@ -219,7 +219,8 @@ fn of_url(url: &str) -> Option<String> {
     Some(format!("{}/{key}", &service[..at]))
 }
 
-/// Why this is not a valid name of a general purpose bucket, if it is not (S3 User Guide, "General purpose bucket naming rules").
+/// Why this is not a valid name of a general purpose bucket, if it is not (S3 User Guide, "General purpose bucket
+/// naming rules").
 #[must_use]
 pub fn bucket_fault(bucket: &str) -> Option<String> {
     let fault = if !(3..=63).contains(&bucket.len()) {
@@ -362,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn other_ways_to_name_an_object_are_told_from_keys() {
+    fn other_ways_to_name_an_object_are_distinguished_from_keys() {
         for (text, fault, meant) in [
             (
                 "https://b-1.s3.amazonaws.com/a/b.raw",

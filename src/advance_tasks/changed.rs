@@ -8,8 +8,8 @@ use crate::manifest::location::s3_uri;
 use crate::reconcile::{Context, Error};
 use crate::status_store;
 
-/// Looks at the one AMI whose state has changed, by the manifest that its ownership tag names. EC2 tells of every AMI
-/// in the account, and of thousands at once: a whole tick for each would be far too much.
+/// Checks the one AMI whose state has changed, by the manifest that its ownership tag names. EC2 sends an event for
+/// every AMI in the account, and of thousands at once: a whole tick for each would be far too much.
 pub(super) async fn look(
     context: Context<'_>,
     image_id: &str,

@@ -1,4 +1,4 @@
-//! Notices that nobody else has sent.
+//! Notices that `notify` has not sent.
 
 use jiff::Timestamp;
 

@@ -1,5 +1,6 @@
 //! Polling: what images wait for is described in batches, one Describe call for many. No id that EC2 could
-//! refuse hides the others: a call filters, lists everything page by page, or is sent again without the id (store tasks).
+//! refuse hides the others: a call filters, lists everything page by page, or is sent again without the id (store
+//! tasks).
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +46,7 @@ struct Polled<'a> {
     listed: BTreeMap<Batch, Vec<ObservedTask>>,
 }
 
-/// Looks at all that come, as soon as there are as many of a kind as one call can tell of.
+/// Describes all that come, as soon as there are as many of a kind as one call can describe.
 pub(super) async fn poll(
     context: Context<'_>,
     history: &PollingHistory,
@@ -74,7 +75,7 @@ enum Seen {
 }
 
 impl Polled<'_> {
-    /// Adds an image that waits, if it is time to look; looks as soon as there are as many as one call can tell of.
+    /// Adds an image that waits, if its poll is due; polls as soon as there are as many as one call can describe.
     async fn add(&mut self, image: Awaiting, report: &mut Report, failures: &mut Failures) {
         if !is_due(self.context, self.history, &image.loaded.status) {
             return;
@@ -203,7 +204,7 @@ impl Polled<'_> {
     }
 }
 
-/// Nobody would know otherwise: what cannot be polled does not change.
+/// It would go unnoticed otherwise: what cannot be polled does not change.
 async fn tell_of_refusal(
     context: Context<'_>,
     waiting: Vec<Awaiting>,
@@ -255,7 +256,7 @@ fn is_due(context: Context<'_>, history: &PollingHistory, status: &Status) -> bo
     let Some(last) = history.last_poll(&id) else {
         return true;
     };
-    // What has just not been seen is looked for again at once: one answer without it is no proof.
+    // What has just not been seen is looked up again at once: one answer without it is not proof.
     let is_unseen = status
         .polled_task()
         .is_some_and(|task| task.unseen_since.is_some());
@@ -277,8 +278,9 @@ fn between_polls(
     history.scaled(interval) - TICK_JITTER
 }
 
-/// Remembers when a task is polled next, and the status until then, if nobody else can move its image before: of imports
-/// EC2 sends no events. Nor if its marker is not the one that the status knows: a wish to cancel may be about to be written.
+/// Remembers when a task is polled next, and the status until then, if nothing else can move its image before: of
+/// imports EC2 sends no events. Nor if its marker is not the one that the status knows: a wish to cancel may be about
+/// to be written.
 fn record_wait(
     context: Context<'_>,
     history: &PollingHistory,

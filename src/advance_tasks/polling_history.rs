@@ -20,8 +20,8 @@ const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// How many manifests are remembered that the sweep has reviewed: some hundred kilobytes.
 const REVIEWS_MAX: usize = 50_000;
 
-/// How long an image may stay unread: nobody but us moves one that is being imported, but where the functions fail, a
-/// wish to cancel is seen after this time.
+/// How long an image may stay unread: only the functions move one that is being imported, but where the functions fail,
+/// a wish to cancel is seen after this time.
 const WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// After how long an image that still fails in the same way fails a tick again: the alarm is to go on, and not to hide
@@ -230,7 +230,6 @@ mod tests {
             version_id: None,
             sha256: "00ff".to_owned(),
             publish_digest: None,
-            unapplied_digest: None,
             repeated_at: None,
             uploaded_at: noon,
         };

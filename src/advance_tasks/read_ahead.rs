@@ -9,13 +9,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::limits;
 use crate::status_store::{Loaded, OpenMarker};
 
-/// Statuses that are read, and images that are advanced, at once. S3 takes some 30 ms for each: ten thousand are read in ten
-/// seconds. One connection each; fewer images need fewer.
+/// Statuses that are read, and images that are advanced, at once. S3 takes some 30 ms for each: ten thousand are read
+/// in ten seconds. One connection each; fewer images need fewer.
 pub(super) const AT_ONCE: usize = 32;
 
-/// What all statuses that are held may have, in KiB of JSON: room for [`AT_ONCE`] that are being read, each of which may
-/// turn out to be the largest, and a quarter more for those that were. One that the functions wrote takes some three
-/// times its JSON, one that somebody forged ten times (`benches/limits.py`): most of the function's memory.
+/// What all statuses that are held may have, in KiB of JSON: room for [`AT_ONCE`] that are being read, each of which
+/// may turn out to be the largest, and a quarter more for those that were. One that the functions wrote takes some
+/// three times its JSON, a forged one ten times (`benches/limits.py`): most of the function's memory.
 const CAPACITY_KIB: usize = 20 * 1024;
 
 /// What one status has at most: assumed until it was read.
@@ -47,7 +47,7 @@ impl Default for ReadAhead {
 
 impl ReadAhead {
     /// Waits until there is room for the largest status. Whoever holds statuses until there are enough of them must let
-    /// some go when [`Self::is_short`], or nobody would get any room.
+    /// some go when [`Self::is_short`], or no image would get any room.
     pub(super) async fn room(&self) -> Room {
         let largest = u32::try_from(LARGEST_KIB).unwrap_or(u32::MAX);
         let permit = self.0.clone().acquire_many_owned(largest).await;

@@ -20,7 +20,7 @@ pub struct Report {
     pub failed: usize,
     /// Images left for the next tick because the time was up.
     pub skipped: usize,
-    /// Manifests that no event had told of.
+    /// Manifests that no event had named.
     pub swept: usize,
 }
 

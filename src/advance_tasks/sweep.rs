@@ -1,4 +1,4 @@
-//! The sweep: what events should have told of, and did not.
+//! The sweep: what events should have reported, and did not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,8 @@ use crate::notify;
 use crate::reconcile::{self, Context, Outcome};
 use crate::status_store::DueMarker;
 
-/// The longest time from reading a manifest to writing the status that tells of it: a function's time-out (template.yaml),
-/// and what is lost because S3's times have whole seconds.
+/// The longest time from reading a manifest to writing the status that records it: a function's time-out
+/// (template.yaml), and what is lost because S3's times have whole seconds.
 const READ_TO_WRITE_MAX: SignedDuration = SignedDuration::from_secs(62);
 
 /// Reconciles manifests that have no status, or that were uploaded after their status was last written:
@@ -123,7 +123,7 @@ async fn listed(
     Ok((objects, is_complete))
 }
 
-/// Whether the list alone proves that a status knows of this upload, or that somebody will look.
+/// Whether the list alone proves that a status knows of this upload, or that it will be checked.
 ///
 /// Who writes a status may have read the manifest just before this upload: a status that is not much newer proves
 /// nothing, nor does one of the same second. While the image is open, its manifest is checked before it is finalized.
@@ -132,7 +132,7 @@ fn is_known(object: &ObjectInfo, status: &ObjectInfo, is_open: impl FnOnce() -> 
     age > READ_TO_WRITE_MAX || (!age.is_negative() && is_open())
 }
 
-/// Open images whose manifests were removed, and whose events were lost: nobody wants them any more.
+/// Open images whose manifests were removed, and whose events were lost: they are no longer wanted.
 async fn reconcile_removed(
     context: Context<'_>,
     removed: impl Iterator<Item = &str>,
@@ -183,7 +183,7 @@ async fn answer_due(
 )]
 struct TooMany;
 
-/// The manifest that decides about the object at this key; none if it is no manifest.
+/// The manifest that describes the object at this key; none if it is not a manifest's.
 fn responsible(keys: &BTreeSet<&str>, object_key: &str) -> Option<String> {
     match key::kind(object_key)? {
         Kind::Image => Some(object_key.to_owned()),

@@ -56,8 +56,8 @@ impl fmt::Display for AwsError {
     }
 }
 
-/// Codes that, like those of [`THROTTLED`], mean "later", from the "Error codes for the Amazon EC2 API" page, the S3 and
-/// the SNS API References.
+/// Codes that, like those of [`THROTTLED`], mean "later", from the "Error codes for the Amazon EC2 API" page, the S3
+/// and the SNS API References.
 const LATER: &[&str] = &[
     "BandwidthLimitExceeded",
     "SlowDown",
@@ -164,8 +164,8 @@ impl AwsError {
 
     /// What EC2 met where it could not read a bundle's manifest; none for any other answer.
     ///
-    /// EC2 has one code for every fault of a bundle, InvalidManifest, so its message has to tell: `HTTP 403 (Forbidden)
-    /// response for URL …`. No other code of amiwright depends on the words of a message of EC2.
+    /// EC2 has one code for every fault of a bundle, InvalidManifest, so its message has to distinguish them: `HTTP 403
+    /// (Forbidden) response for URL …`. No other code of amiwright depends on the words of a message of EC2.
     #[must_use]
     pub fn bundle_fault(&self) -> Option<BundleFault> {
         if !self.has_code("InvalidManifest") {

@@ -107,13 +107,13 @@ impl Aws {
     }
 
     /// Reads the bytes of an object from the first to the last of a range, or to the object's end, with all that a HEAD
-    /// request would tell; none if there is no such object. At most [`limits::RANGE_BYTES`] are read.
+    /// request would return; none if there is no such object. At most [`limits::RANGE_BYTES`] are read.
     ///
     /// S3 has no bytes to send of an empty object, or from beyond an object's end, and refuses such a range without
     /// describing the object: only then a HEAD request follows.
     ///
     /// # Errors
-    /// If S3 does not answer, or refuses. Unlike a HEAD request's, its answer tells a missing bucket
+    /// If S3 does not answer, or refuses. Unlike a HEAD request's, its answer distinguishes a missing bucket
     /// (`NoSuchBucket`) and an archived object (`InvalidObjectState`).
     pub async fn get_range(
         &self,
@@ -287,7 +287,8 @@ impl Aws {
         Ok(())
     }
 
-    /// Grants EC2 read access to an object: the canned ACL `aws-exec-read` ("Access control list overview", S3 User Guide).
+    /// Grants EC2 read access to an object: the canned ACL `aws-exec-read` ("Access control list overview", S3 User
+    /// Guide).
     ///
     /// # Errors
     /// If S3 does not answer, or refuses: for example in a bucket whose ACLs are disabled.

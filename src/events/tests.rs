@@ -193,7 +193,7 @@ fn one_bad_record_does_not_lose_the_others() {
     assert!(triggers.problems[0].to_string().contains("%FF%FE"));
     assert!(
         !format!("{:?}", triggers.problems).contains("hush"),
-        "the shape is told, not what is in it"
+        "the shape is reported, not what is in it"
     );
 }
 

@@ -1,4 +1,4 @@
-//! What woke `advance-tasks`: the schedule, which may name a task, or EC2's word that an image changed.
+//! What invoked `advance-tasks`: the schedule, which may name a task, or EC2's event that an image changed.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub struct UnknownTask {
 impl Tick {
     /// The task that an event asks for: the schedule's `{"task": "advance"}` or `{"task": "sweep"}`.
     /// EC2's word that an image changed is [`Tick::Image`]. Every other event without a task is a reason to look at
-    /// everything, so it means [`Tick::Advance`]: an empty one, and any that somebody's rule sends.
+    /// everything, so it means [`Tick::Advance`]: an empty one, and any that another rule sends.
     ///
     /// # Errors
     ///

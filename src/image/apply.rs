@@ -6,24 +6,28 @@ mod changes;
 mod conditions;
 mod ending;
 mod polled;
+mod publishing;
+mod requested;
 
 use jiff::Timestamp;
 
-pub use arrival::{note_repetition, note_settings_changed, open, recover};
+pub use arrival::{note_repetition, open, recover};
 pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
+pub use publishing::{publish_again, republish};
+pub use requested::{Ignored, follow};
 
 use self::changes::{move_to, next_step, record_notice, wait};
 use super::message::{failures, problems};
 use super::outcome::{Accepted, Claim, Evidence, Identity, Imported, Origin, StepOutcome};
-use super::status::{RegionStatus, Status, StoreRequest, check};
+use super::status::{RegionStatus, Status, check};
 use super::task::{Phase, Task};
 use super::words::{NoticeKind, State, Step, TerminalReason};
 use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
 
-/// Problems that a status keeps: more than anybody reads, few enough for an object that is rewritten often.
+/// Problems that a status keeps: more than are read, few enough for an object that is rewritten often.
 const PROBLEMS_KEPT: usize = 100;
 
 /// Writes into the status what a step came to. Returns whether that is worth saving. What has ended stays as it is:
@@ -55,7 +59,8 @@ pub fn apply(status: &mut Status, outcome: StepOutcome, now: Timestamp) -> bool 
     changed
 }
 
-/// Nothing is written that could not be read again, or asked for: an EC2-compatible service may have ids of another form.
+/// Nothing is written that could not be read again, or asked for: an EC2-compatible service may have ids of another
+/// form.
 fn advance_readably(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
     let before = status.clone();
     let changed = advance(status, evidence, now);
@@ -71,8 +76,8 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
     match evidence {
         Evidence::ManifestAccepted(accepted) => accept(status, accepted, now),
         Evidence::DecidedElsewhere { image_manifest } => {
-            let why = format!("{image_manifest} beside the bundle decides about it");
-            // There is nothing to tell: that manifest's image tells of itself.
+            let why = format!("{image_manifest} beside the bundle describes it");
+            // There is nothing to report: that manifest has an image and notices of its own.
             move_to(status, State::Superseded, status.build.step, why, now);
         }
         Evidence::ObjectChecked { object, identity } => {
@@ -113,6 +118,12 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
         Evidence::ImagePolled { region, image } => {
             return polled::image(status, &region, image.as_ref(), now);
         }
+        Evidence::PublishObserved(seen) => return publishing::observed(status, seen, now),
+        Evidence::PublishPerformed {
+            done,
+            failed,
+            later,
+        } => return publishing::performed(status, &done, failed, later, now),
         Evidence::CancelSent(refused) => return ending::cancel_sent(status, refused, now),
         Evidence::Cancelled { orphans } => {
             orphans.into_iter().for_each(|it| ending::keep(status, it));
@@ -133,11 +144,8 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
 
 fn accept(status: &mut Status, accepted: Accepted, now: Timestamp) {
     status.build.source = Some(accepted.source);
-    status.store = accepted.store.map(|bucket| StoreRequest {
-        bucket,
-        asked_at: None,
-    });
-    status.manifest.publish_digest = Some(accepted.publish_digest);
+    status.build.created_with = accepted.created_with;
+    publishing::accept(status, accepted.publishing);
     if let Some(identity) = accepted.identity {
         set_identity(status, identity);
     }
@@ -160,10 +168,9 @@ fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp)
     };
     if task.kind.is_image() {
         let image = RegionStatus {
-            image: task.id.clone(),
             image_state: task.state.clone(),
-            unseen_since: None,
             snapshots: task.snapshots.clone(),
+            ..RegionStatus::pending(task.id.clone())
         };
         status.regions.insert(task.region.clone(), image);
     }
@@ -189,7 +196,7 @@ fn import_tagged(status: &mut Status, imported: Imported, now: Timestamp) {
     next_step(status, "what was imported is tagged", now);
 }
 
-/// What somebody uploaded does not pass the checks. A bundle that EC2 made is not a mistake of the manifest: its image
+/// The upload does not pass the checks. A bundle that EC2 made is not a mistake of the manifest: its image
 /// fails.
 fn reject(status: &mut Status, mut found: Vec<Problem>, now: Timestamp) {
     if let Some(failure) = problems::of_task(status, &found) {
@@ -220,5 +227,6 @@ fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
                 }
             }
         }
+        Claim::Publish(intent) => publishing::intend(status, intent),
     }
 }

@@ -1,6 +1,6 @@
-//! What people and machines are told. A notice records the facts as they were, so that it still says what was true then,
-//! whatever happens before it is sent. It holds no text: the sender composes that ([`super::message`]), so that whoever
-//! may write a status cannot have their own words sent as amiwright's.
+//! What people and machines are notified of. A notice records the facts as they were, so that it still says what was
+//! true then, whatever happens before it is sent. It holds no text: the sender composes that ([`super::message`]), so
+//! that whoever may write a status cannot have their own words sent as amiwright's.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,11 +24,11 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(60 * 60);
 pub struct Notice<F> {
     /// Counts the notices of a status, from 1; never used twice.
     pub seq: u64,
-    /// What it tells.
+    /// What it says.
     pub kind: NoticeKind,
-    /// When what it tells happened.
+    /// When that happened.
     pub at: Timestamp,
-    /// What was true then. Gone once it was published; without it, what is true now is told.
+    /// What was true then. Gone once it was published; without it, what is true now is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<F>,
     /// When a sender last claimed it.
@@ -59,7 +59,7 @@ pub struct Message {
 }
 
 impl<F> Notice<F> {
-    /// Whether it should be sent now: nobody sent it, and nobody who claimed it may still be sending it.
+    /// Whether it should be sent now: it was not sent, and no sender that claimed it may still be sending it.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
         if self.sent_at.is_some() {

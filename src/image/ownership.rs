@@ -11,10 +11,10 @@ use crate::manifest::sha256_hex;
 /// Longest value of a tag, in characters ("Tag restrictions", EC2 User Guide).
 pub const TAG_VALUE_MAX: usize = 256;
 
-/// What EC2 tells about the AMI that a status is to make.
+/// What EC2 says about the AMI that a status is to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
-    /// Nobody has it; it may be created.
+    /// The name is free; it may be created.
     Absent,
     /// It is there and it is ours: made for this version of this manifest.
     Ours(ObservedImage),
@@ -43,8 +43,8 @@ pub fn creation_tags(status: &Status) -> BTreeMap<String, String> {
     tags
 }
 
-/// What tells this attempt from others to make the same: when its manifest was uploaded, and how often this manifest
-/// was started before. A status that was removed and written again is of the same attempt.
+/// What distinguishes this attempt from others to make the same: when its manifest was uploaded, and how often this
+/// manifest was started before. A status that was removed and written again is of the same attempt.
 #[must_use]
 pub fn attempt(status: &Status) -> String {
     format!("{} {}", status.manifest.uploaded_at, status.build.attempt)

@@ -8,14 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 use super::status::Status;
 use super::words::Step;
 
-/// How long a step may wait for somebody before they are told. The uploaders put parts first; a gap of a quarter of an
-/// hour means that an upload is slow or was interrupted.
+/// How long a step may wait for an upload before people are notified. The uploaders put parts first; a gap of a quarter
+/// of an hour means that an upload is slow or was interrupted.
 pub const WAITING_LONG: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long a bundle's parts may have the wrong total size: an upload over an older bundle may still be running.
 pub const SIZE_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
-/// How long EC2 may answer that it cannot read a bundle, or that a name is taken by an AMI nobody can see.
+/// How long EC2 may answer that it cannot read a bundle, or that a name is taken by an AMI that is not visible.
 /// Both happen for minutes after an upload, a change of ACL or a deregistration (RegisterImage, errors).
 pub const REGISTER_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
@@ -31,8 +31,9 @@ pub const CANCEL_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 /// How long deleting what a failed or cancelled image left in AWS is retried.
 pub const CLEAN_UP_GRACE: SignedDuration = SignedDuration::from_hours(6);
 
-/// After how long an available AMI is not deregistered by a clean-up any more. What a failed or cancelled attempt leaves
-/// is found within hours; an AMI that has been available for a day may be in use, whatever a status says about it.
+/// After how long an available AMI is not deregistered by a clean-up any more. What a failed or cancelled attempt
+/// leaves is found within hours; an AMI that has been available for a day may be in use, whatever a status says about
+/// it.
 pub const AVAILABLE_FOR_GOOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// How old an unsent notice is when the schedule sends it: its event had time enough.
@@ -47,15 +48,15 @@ pub enum Next {
     Poll,
     /// The task is no longer listed: look for what it would have made.
     ProbeTask,
-    /// End what runs: somebody asked for it.
+    /// End what runs: its cancellation was requested.
     Cancel,
-    /// Start a new attempt: somebody asked for it.
+    /// Start a new attempt: one was requested.
     Retry,
     /// Send the notices that are due.
     SendNotices,
     /// A notice is being sent, or its next attempt is not due yet.
     AwaitNotices,
-    /// All is done and told: remove the open marker.
+    /// All is done and all notices are sent: remove the open marker.
     Finalize,
 }
 
@@ -98,11 +99,13 @@ fn is_to_be_cancelled(status: &Status, now: Timestamp) -> bool {
     }
 }
 
-/// Whether an image can still be cancelled: not once it has ended, and not once its AMI is available and is only being
-/// stored, for which EC2 has no cancellation.
+/// Whether an image can still be cancelled: not once it has ended, and not once its AMI is available and is being
+/// published or stored.
 #[must_use]
 pub fn may_be_cancelled(status: &Status) -> bool {
-    !status.state.is_final() && status.build.ending.is_none() && !status.build.step.stores()
+    let step = status.build.step;
+    let is_made = step.publishes() || step.stores();
+    !status.state.is_final() && status.build.ending.is_none() && !is_made
 }
 
 /// Whether the polled task has been missing from EC2's list for long enough to look for what it made.

@@ -38,13 +38,13 @@ impl TaskKind {
         Self::StoreImage,
     ];
 
-    /// Whether the task's id is that of the AMI it makes, and DescribeImages tells how far it is.
+    /// Whether the task's id is that of the AMI it makes, and DescribeImages says how far it is.
     #[must_use]
     pub fn is_image(self) -> bool {
         matches!(self, Self::CopyImage | Self::RestoreImage)
     }
 
-    /// How long nothing may change before somebody is told. Long enough for the large and the slow: big disks are
+    /// How long nothing may change before people are notified. Long enough for the large and the slow: big disks are
     /// downloaded and converted for hours, and a copy shows no progress until it ends.
     #[must_use]
     pub fn stalled_after(self) -> SignedDuration {
@@ -125,7 +125,8 @@ pub enum Phase {
     Failed,
 }
 
-/// What a task's state means, in every spelling that EC2 and its samples use ("VM Import/Export User Guide", "BundleTask", "Store and restore an AMI").
+/// What a task's state means, in every spelling that EC2 and its samples use ("VM Import/Export User Guide",
+/// "BundleTask", "Store and restore an AMI").
 #[must_use]
 pub fn phase(state: &str) -> Phase {
     match state.to_ascii_lowercase().as_str() {
@@ -138,7 +139,7 @@ pub fn phase(state: &str) -> Phase {
 
 /// How far a running state is, where the kinds of states have an order; none for words without one.
 fn rank(state: &str) -> Option<u8> {
-    // Bundle tasks ("BundleTask", EC2 API Reference). Import tasks tell their order by their progress.
+    // Bundle tasks ("BundleTask", EC2 API Reference). Import tasks show their order by their progress.
     match state.to_ascii_lowercase().as_str() {
         "pending" => Some(0),
         "waiting-for-shutdown" => Some(1),
@@ -222,7 +223,7 @@ impl Task {
         changed
     }
 
-    /// Whether what was seen matters to somebody: other words, a step of progress, or a little progress after a while.
+    /// Whether what was seen is worth a write: other words, a step of progress, or a little progress after a while.
     fn is_news(&self, seen: &ObservedTask, now: Timestamp) -> bool {
         if (&self.state, &self.message, &self.code) != (&seen.state, &seen.message, &seen.code) {
             return true;
@@ -256,10 +257,11 @@ impl Task {
     }
 }
 
-/// Percent of progress that are worth a write. An import of 20 minutes is polled some 15 times; nobody needs a write each.
+/// Percent of progress that are worth a write. An import of 20 minutes is polled some 15 times; a write each is not
+/// needed.
 const PROGRESS_STEP: u8 = 10;
 
-/// After how long less progress is worth a write, too: far below the time after which silence is told.
+/// After how long less progress is worth a write, too: far below the time after which silence is reported.
 const PROGRESS_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 
 /// How often a task of this age is polled: what has just begun may end at once, what has run for hours will not end

@@ -18,7 +18,7 @@ pub(super) struct Draft {
     pub(super) dirty: bool,
     /// Whether anything was saved.
     pub(super) advanced: bool,
-    /// Whether nobody can have sent anything for its step yet.
+    /// Whether nothing can have been sent for its step yet.
     pub(super) is_first: bool,
     /// How far it was started.
     pub(super) start: Start,
@@ -42,10 +42,10 @@ pub(super) enum Start {
 pub(super) enum Save {
     /// It is in the bucket.
     Done,
-    /// Somebody else has written the status, and the draft is what they wrote.
+    /// Another invocation has written the status, and the draft is what they wrote.
     Reloaded,
-    /// Somebody else has written the status before anything was made for this version: what it means has to be decided
-    /// again. Its open marker is ours.
+    /// Another invocation has written the status before anything was made for this version: what it means has to be
+    /// decided again. Its open marker is ours.
     Outdated,
     /// Another invocation has started the version.
     Elsewhere,
@@ -82,8 +82,9 @@ impl Draft {
         }
     }
 
-    /// Sees to it that only one invocation enters a step that makes something, and that what it makes can be found should
-    /// it die: by an open marker that holds the draft where there is no status yet, and by saving before it elsewhere.
+    /// Sees to it that only one invocation enters a step that makes something, and that what it makes can be found
+    /// should it die: by an open marker that holds the draft where there is no status yet, and by saving before it
+    /// elsewhere.
     pub(super) async fn ready(&mut self, context: Context<'_>) -> Result<Save, Error> {
         if self.start != Start::Unmarked {
             return self.save(context).await;
@@ -95,7 +96,7 @@ impl Draft {
         Ok(self.marked(marked, Start::MarkedWithDraft))
     }
 
-    /// Saves what was changed. If somebody else was faster, goes on with what is there.
+    /// Saves what was changed. If another invocation was faster, continues with what is there.
     pub(super) async fn save(&mut self, context: Context<'_>) -> Result<Save, Error> {
         if !self.dirty {
             return Ok(Save::Done);
@@ -178,7 +179,7 @@ pub(crate) async fn change(
 }
 
 /// Saves a status. The image of one that would be too large is not lost: it fails, with all that was seen of it if that
-/// can be kept. That counts as somebody else's write.
+/// can be kept. That counts as another invocation's write.
 async fn save(context: Context<'_>, status: &Status, etag: Option<&str>) -> Result<Saved, Error> {
     let Context {
         aws, config, now, ..

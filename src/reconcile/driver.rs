@@ -1,8 +1,9 @@
-//! The driver: runs the steps of an image as far as they go at once, and saves what they came to, as one write if it can.
+//! The driver: runs the steps of an image as far as they go at once, and saves what they came to, as one write if it
+//! can.
 
 use crate::aws::{AwsError, Object, Remedy, Saved, Which};
 use crate::image::apply::{apply, note_stalled, request_cancel, withdraw_retry};
-use crate::image::outcome::{Evidence, StepOutcome};
+use crate::image::outcome::{Claim, Evidence, StepOutcome};
 use crate::image::plan::{self, Next};
 use crate::image::status::Status;
 use crate::image::task::TaskKind;
@@ -50,7 +51,7 @@ async fn reconcile_now(
     marker: Option<&OpenMarker>,
 ) -> Result<Outcome, Error> {
     let Context { aws, config, .. } = context;
-    // The open marker that we have written, if the status was written by somebody else meanwhile.
+    // The open marker that we have written, if the status was written by another invocation meanwhile.
     let mut ours = None;
     for _ in 0..CONFLICTS_MAX {
         let object = aws
@@ -64,10 +65,24 @@ async fn reconcile_now(
         };
         let draft = match Box::pin(decide(context, &object, before)).await? {
             Decision::Continue(loaded) => Draft::loaded(*loaded),
-            // Should the manifest be replaced meanwhile, and that event be lost: the sweep does not trust a status that is
-            // hardly newer than its manifest.
+            // Should the manifest be replaced meanwhile, and that event be lost: the sweep does not trust a status that
+            // is hardly newer than its manifest.
             Decision::Note(mut status, etag) => {
                 mark_unsent(context, &mut status).await?;
+                let saved = status_store::save(aws, config, &status, Some(&etag)).await?;
+                let Saved::Yes(etag) = saved else {
+                    continue;
+                };
+                let status = *status;
+                Draft::saved(Loaded { status, etag })
+            }
+            Decision::Publish(mut status, etag) => {
+                let known = status.open_marker.as_deref();
+                let marked =
+                    status_store::mark_open(aws, config, &status.manifest, known, context.now);
+                if let Saved::Yes(marker) = marked.await? {
+                    status.open_marker = Some(marker);
+                }
                 let saved = status_store::save(aws, config, &status, Some(&etag)).await?;
                 let Saved::Yes(etag) = saved else {
                     continue;
@@ -92,7 +107,7 @@ async fn reconcile_now(
     Err(contended(key))
 }
 
-/// Marks an image as open that ended before and has something to tell now: ticks send what `notify` is not woken for.
+/// Marks an image as open that ended before and has a notice due now: ticks send what `notify` is not invoked for.
 /// Where another invocation has just marked it, its marker does as well.
 async fn mark_unsent(context: Context<'_>, status: &mut Status) -> Result<(), Error> {
     if !status.state.is_final() || status.unsent().next().is_none() {
@@ -115,13 +130,14 @@ enum Opened {
     Draft(Box<Draft>),
     /// Another invocation has started it, and may be at it.
     Elsewhere,
-    /// Somebody else wrote the status meanwhile.
+    /// Another invocation wrote the status meanwhile.
     Conflict,
 }
 
 /// Starts a version. The open marker comes before the status: what is not finalized can always be found. It is written
 /// conditionally, so that only one invocation starts a version. Where there is no status yet it is written later, with
-/// or right before the first call that makes something: see [`Draft::ready`]. `ours` is one that we have written before.
+/// or right before the first call that makes something: see [`Draft::ready`]. `ours` is one that we have written
+/// before.
 async fn open(
     context: Context<'_>,
     mut status: Status,
@@ -166,7 +182,7 @@ async fn open(
     }
 }
 
-/// The manifest is gone: somebody no longer wants the image. One that is final stays.
+/// The manifest is gone: the image is no longer wanted. One that is final stays.
 async fn without_manifest(context: Context<'_>, before: Loaded) -> Result<Outcome, Error> {
     let etag = before.etag.clone();
     // Saved before anything is cancelled: a request that is lost to another writer would look like EC2's own failure.
@@ -201,7 +217,7 @@ pub(crate) async fn polled(
     loaded: Loaded,
     evidence: Evidence,
 ) -> Result<Outcome, Error> {
-    // Somebody else may have moved it on meanwhile.
+    // Another invocation may have moved it on meanwhile.
     let is_awaited = plan::next(&loaded.status, context.now) == Next::Poll;
     let first = is_awaited.then_some(StepOutcome::Advance(evidence));
     run_known(context, Draft::loaded(loaded), first).await
@@ -224,7 +240,7 @@ async fn run_known(
 enum Ran {
     /// This.
     Done(Outcome),
-    /// Somebody else wrote the status before anything was made; the open marker that was written, if one was.
+    /// Another invocation wrote the status before anything was made; the open marker that was written, if one was.
     Outdated(Option<String>),
 }
 
@@ -247,7 +263,7 @@ async fn run_to_rest(
     mut first: Option<StepOutcome>,
 ) -> Result<Ran, Error> {
     let mut manifest = ManifestReader::new(at_hand);
-    let mut claimed = false;
+    let mut claimed: Option<Claim> = None;
     first = first.map(|polled| proof::checked(context.config, &draft.status, polled));
     let mut observed = None;
     for _ in 0..STEPS_MAX {
@@ -262,7 +278,7 @@ async fn run_to_rest(
                     }
                 }
                 let seen = observed.as_ref();
-                Box::pin(step(context, &draft, &mut manifest, claimed, seen)).await
+                Box::pin(step(context, &draft, &mut manifest, claimed.as_ref(), seen)).await
             }
         };
         let outcome = match outcome {
@@ -271,8 +287,12 @@ async fn run_to_rest(
             Err(Error::Aws(error)) if error.is_rate_limited_locally() => StepOutcome::Unchanged,
             Err(error) => return Err(refused(context, draft, error).await),
         };
-        claimed = matches!(outcome, StepOutcome::Claim(_));
-        observed = Observed::of(&outcome).or(observed);
+        let performed = claimed.take();
+        if let StepOutcome::Claim(claim) = &outcome {
+            claimed = Some(claim.clone());
+        }
+        // What was seen before a change is not what is there after it.
+        observed = Observed::of(&outcome).or(observed.filter(|_| performed.is_none()));
         let before = draft.status.build.step;
         let changed = apply(&mut draft.status, outcome, context.now);
         draft.dirty |= changed;
@@ -280,13 +300,13 @@ async fn run_to_rest(
             draft.is_first = true;
         }
         let goes_on = changed && draft.status.build.waiting.is_none();
-        if goes_on && !claimed {
+        if goes_on && claimed.is_none() {
             continue;
         }
         match draft.save(context).await? {
             Save::Done if goes_on => {}
             Save::Done => return Ok(Ran::Done(draft.into_outcome())),
-            Save::Reloaded => claimed = false,
+            Save::Reloaded => claimed = None,
             save => return Ok(not_saved(draft, &save)),
         }
     }
@@ -311,11 +331,11 @@ async fn step(
     context: Context<'_>,
     draft: &Draft,
     manifest: &mut ManifestReader<'_>,
-    claimed: bool,
+    claimed: Option<&Claim>,
     observed: Option<&Observed>,
 ) -> Result<StepOutcome, Error> {
     let next = plan::next(&draft.status, context.now);
-    let reserved = if claimed {
+    let reserved = if claimed.is_some() {
         None
     } else {
         match build::within_rate(context, next, &draft.status).await {

@@ -7,7 +7,7 @@ use super::proof::Observed;
 use super::spec::ManifestRead;
 use crate::aws::{Aws, AwsError, Reservation};
 use crate::config::Config;
-use crate::image::outcome::StepOutcome;
+use crate::image::outcome::{Claim, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{Failure, Status};
 use crate::image::words::{FailureKind, UnreadableReason, WaitReason};
@@ -19,10 +19,10 @@ pub(super) struct StepContext<'a> {
     pub(super) status: &'a Status,
     /// The manifest, for steps that read it ([`super::build::reads_manifest`]).
     pub(super) manifest: &'a ManifestRead,
-    /// Whether nobody can have sent anything for this step yet.
+    /// Whether nothing can have been sent for this step yet.
     pub(super) is_first: bool,
-    /// Whether what the step claimed is written down.
-    pub(super) claimed: bool,
+    /// What the step claimed, once that is written down.
+    pub(super) claimed: Option<&'a Claim>,
     /// What EC2 showed in this invocation and what is proven by it.
     pub(super) observed: Option<&'a Observed>,
     /// The request that may be sent for the step, for steps that reserve one ([`super::build::within_rate`]).
@@ -87,7 +87,7 @@ pub(super) fn failure(kind: FailureKind, error: AwsError) -> Failure {
     }
 }
 
-/// What the image is made from cannot be read: asking every minute is of no use, and nobody would know.
+/// What the image is made from cannot be read: asking every minute is of no use, and it would go unnoticed.
 pub(super) fn unreadable(error: AwsError) -> StepOutcome {
     let why = if error.has_code("PermanentRedirect") || error.has_status(301) {
         UnreadableReason::OtherRegion

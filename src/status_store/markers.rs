@@ -1,5 +1,5 @@
-//! Small objects that list what needs work: images that are not finalized, notices that are due, and where the next tick
-//! begins.
+//! Small objects that list what needs work: images that are not finalized, notices that are due, and where the next
+//! tick begins.
 
 use jiff::Timestamp;
 
@@ -23,12 +23,12 @@ pub struct OpenMarker {
     pub opened_at: Timestamp,
 }
 
-/// Marks a manifest's image as not finalized, before its status is written. Returns the marker's `ETag`, or that another
-/// invocation has marked it: only one starts a version. The marker is written where there is none, or in place of the
-/// one whose `ETag` is `known`.
+/// Marks a manifest's image as not finalized, before its status is written. Returns the marker's `ETag`, or that
+/// another invocation has marked it: only one starts a version. The marker is written where there is none, or in place
+/// of the one whose `ETag` is `known`.
 ///
-/// It holds the version it is for and the time: who finalizes one version cannot delete the marker of the next, nor that
-/// of the same manifest with another bundle.
+/// It holds the version it is for and the time: who finalizes one version cannot delete the marker of the next, nor
+/// that of the same manifest with another bundle.
 ///
 /// # Errors
 /// If S3 fails.
@@ -118,8 +118,8 @@ pub async fn load_draft(
     }
 }
 
-/// Why this is not what [`mark_open_with_draft`] writes below this first line: a first attempt, of which nothing was made,
-/// told or asked for. Who may write a marker could have anything taken for a status otherwise.
+/// Why this is not what [`mark_open_with_draft`] writes below this first line: a first attempt, of which nothing was
+/// made, notified or requested. Who may write a marker could have anything taken for a status otherwise.
 fn no_draft(draft: &Status, first_line: &str) -> Option<String> {
     let version = &draft.manifest;
     let its_line = format!("{} {} ", version.sha256, version.uploaded_at);
@@ -154,7 +154,7 @@ fn no_draft(draft: &Status, first_line: &str) -> Option<String> {
         ),
         ("a request", draft.cancel.is_some() || draft.retry.is_some()),
         (
-            "something that was told",
+            "something that was notified",
             is_told || draft.notices.len() > 1,
         ),
     ];
@@ -165,8 +165,8 @@ fn no_draft(draft: &Status, first_line: &str) -> Option<String> {
     found.map(|(what, _)| format!("its draft has {what}"))
 }
 
-/// Deletes the open marker of a finalized image if it still has this `ETag`, and says whether it is gone: another version
-/// may have been opened since.
+/// Deletes the open marker of a finalized image if it still has this `ETag`, and says whether it is gone: another
+/// version may have been opened since.
 ///
 /// # Errors
 /// If S3 fails.
@@ -222,23 +222,23 @@ fn keep_oldest(objects: &mut Vec<ObjectInfo>) {
 pub struct DueMarker {
     /// The manifest's key.
     pub manifest_key: String,
-    /// Its `ETag`; none if the event that told of it does not say.
+    /// Its `ETag`; none if its event does not say.
     pub etag: Option<String>,
 }
 
-/// Wakes `notify` for the status that was just written. It holds that status's `ETag`: no two markers are the same.
+/// Invokes `notify` for the status that was just written. It holds that status's `ETag`: no two markers are the same.
 ///
-/// A failure is no reason to fail what was done and saved: the schedule sends what `notify` does not.
+/// A failure does not fail what was done and saved: the schedule sends what `notify` does not.
 pub(super) async fn mark_due(aws: &Aws, config: &Config, manifest_key: &str, status_etag: &str) {
     let key = keys::due_key(manifest_key);
     let content = format!("{status_etag}\n");
     if let Err(error) = aws.put_object(&config.state_bucket, &key, &content).await {
-        tracing::warn!(manifest = manifest_key, %error, "notify is not woken; the schedule sends the notice");
+        tracing::warn!(manifest = manifest_key, %error, "notify was not invoked; the schedule sends the notice");
     }
 }
 
-/// Deletes a due marker, if it is still the same: a newer one is for a newer notice. One whose `ETag` nobody knows stays,
-/// until a sweep finds it.
+/// Deletes a due marker, if it is still the same: a newer one is for a newer notice. One whose `ETag` is not known
+/// stays, until a sweep finds it.
 ///
 /// # Errors
 /// If S3 fails.

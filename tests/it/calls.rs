@@ -33,14 +33,14 @@ async fn a_snapshot() {
     let counted = at_most(18, Scenario::Snapshot).await;
     assert!(counted.swept <= 2, "{}", counted.swept);
     assert_eq!(counted.idle, 0);
-    // From the state of things that tells `notify`, to its last call.
-    let told = counted.calls.len() - 7;
-    let told: Vec<(&str, &str)> = counted.calls[told..]
+    // From the read of the status by `notify`, to its last call.
+    let first = counted.calls.len() - 7;
+    let last: Vec<(&str, &str)> = counted.calls[first..]
         .iter()
         .map(|call| (call.action.as_str(), call.object))
         .collect();
     assert_eq!(
-        told,
+        last,
         [
             ("GetObject", "status"),
             ("PutObject", "status"),

@@ -1,4 +1,4 @@
-//! What wakes the functions, in every shape that AWS sends.
+//! The events that invoke the functions, in every shape that AWS sends.
 
 use crate::support::TestStack;
 use serde_json::json;
@@ -60,7 +60,7 @@ async fn one_bad_record_loses_no_other_and_fails_the_invocation() {
     assert!(error.message.contains("Records[0]"), "{}", error.message);
     stack.rest().await;
     assert_eq!(stack.only_image().name, "web");
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,7 +188,7 @@ async fn a_status_whose_key_arrives_form_encoded_is_notified_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_of_somebody_elses_ami_is_one_call() {
+async fn a_change_of_a_foreign_ami_costs_one_call() {
     let stack = TestStack::built(|builder| builder.schedules(false)).await;
     stack
         .drop_file("web.image.yaml", stack.manifest("web"))
@@ -218,7 +218,7 @@ async fn a_change_of_somebody_elses_ami_is_one_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_finished_bundle_wakes_its_image_at_once() {
+async fn a_finished_bundle_requeues_its_image_at_once() {
     let hourly =
         |builder: localaws::world::Builder| builder.parameter("AdvanceSchedule", "rate(1 hour)");
     let (stack, instance) = TestStack::classic_built(hourly).await;

@@ -155,7 +155,7 @@ async fn an_image_is_deprecated_and_protected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_appears_in_its_region_and_a_region_that_is_off_knows_nobody() {
+async fn a_copy_appears_in_its_region_and_a_disabled_region_refuses_credentials() {
     let it = Publishing::new().await;
     let copy = it.ec2(ELSEWHERE).copy_image().name("web");
     let copy = copy.source_region(HOME).source_image_id(&it.image);
@@ -199,7 +199,7 @@ async fn a_parameter_takes_the_image_and_refers_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_account_s_settings_are_told() {
+async fn the_accounts_settings_are_reported() {
     let it = Publishing::new().await;
     let ec2 = it.ec2(HOME);
     let state = ec2.get_image_block_public_access_state().send().await;

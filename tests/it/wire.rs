@@ -316,7 +316,7 @@ async fn a_secret_comes_only_from_a_secure_parameter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ranged_read_tells_all_that_a_head_request_would() {
+async fn a_ranged_read_returns_all_that_a_head_request_would() {
     let stack = TestStack::new().await;
     let (aws, bucket) = (stack.aws(), &stack.bucket);
     stack.drop_file("web.vmdk", "KDMV and so on").await;

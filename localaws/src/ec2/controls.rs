@@ -39,7 +39,8 @@ impl Ec2 {
     }
 
     /// Makes the listings show a task, by its id or by the id of the image that it stores, in this state, whether EC2
-    /// documents it or not: `canceling`, `error`, anything. `None` shows the true one again. What the task does goes on.
+    /// documents it or not: `canceling`, `error`, anything. `None` shows the true one again. What the task does goes
+    /// on.
     pub fn show_task_as(&self, id: &str, state: Option<&str>) {
         self.service.store().show_task_as(id, state);
     }
@@ -162,7 +163,7 @@ impl Ec2 {
         self.service.settings().copies = copies;
     }
 
-    /// Changes an image past all rules, as AWS, another account or somebody with the console could have; false if there
+    /// Changes an image past all rules, as AWS, another account or a user of the console could have; false if there
     /// is none of this id.
     pub fn edit_image(&self, region: &str, id: &str, change: impl FnOnce(&mut Image)) -> bool {
         let mut store = self.service.store();
@@ -197,8 +198,8 @@ impl Ec2 {
         record.is_some_and(|it| it.is_visible(now) && it.image.state == ImageState::Available)
     }
 
-    /// Where DescribeImageReferences looks for parameters that name images: values by name, of a Region. It must not ask
-    /// EC2 anything.
+    /// Where DescribeImageReferences looks for parameters that name images: values by name, of a Region. It must not
+    /// ask EC2 anything.
     pub fn set_image_parameters(
         &self,
         source: impl Fn(&str) -> BTreeMap<String, String> + Send + Sync + 'static,

@@ -43,7 +43,7 @@ fn object(fields: &Map<String, Value>, path: &str) -> Result<Pattern, PatternErr
             _ => return Err(error(&path, "it must be an object or an array")),
         }
     }
-    // EventBridge's compiler lets the inner one replace the outer one: not what anybody means.
+    // EventBridge's compiler lets the inner one replace the outer one, which is never meant.
     for (name, _) in &pattern.fields {
         if pattern
             .alternatives

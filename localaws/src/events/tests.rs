@@ -8,7 +8,7 @@ fn takes(test: &Value, value: &Value) -> bool {
 }
 
 #[test]
-fn an_operator_takes_these_and_leaves_those() {
+fn each_pattern_operator_matches_its_values_only() {
     let table = [
         (
             json!("a"),

@@ -1,11 +1,11 @@
-//! AWS's evaluation logic within one account ("Policy evaluation logic", IAM User Guide): an explicit Deny wins; else an
-//! Allow of the caller's own policies or of the resource's policy is needed; else the call is denied.
+//! AWS's evaluation logic within one account ("Policy evaluation logic", IAM User Guide): an explicit Deny wins; else
+//! an Allow of the caller's own policies or of the resource's policy is needed; else the call is denied.
 //! Boundaries, session policies and organizations are not built here: a template with them does not start.
 
 use super::context::Context;
 use super::document::{Effect, Patterns, Principal, Statement};
 
-/// One question: may somebody do this to that?
+/// One question: may a principal do this to that?
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Question<'a> {
     /// For example `s3:GetObject`.
@@ -68,14 +68,14 @@ pub(crate) fn access(
     (!pairs.is_empty()).then_some(pairs)
 }
 
-/// How a statement of a resource's policy is for somebody.
+/// How a statement of a resource's policy applies to a principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Concern {
     /// Not at all.
     No,
     /// Only by way of the account: a Deny holds, an Allow leaves it to the account's own policies.
     Account,
-    /// Itself, or everybody.
+    /// Itself, or every principal.
     Directly,
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::principal::{Held, Identity};
 
-/// One part of a statement that somebody has, and how many calls it allowed.
+/// One part of a statement that a principal has, and how many calls it allowed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Grant {
     /// Logical id of the function, or name of the user.
@@ -53,7 +53,7 @@ pub struct Denial {
     pub denied_by: Option<String>,
 }
 
-/// All parts of what somebody has. Pairs of an action and a resource that the action never takes are left out: in a
+/// All parts of what a principal has. Pairs of an action and a resource that the action never takes are left out: in a
 /// statement with several of both, AWS ignores them, too.
 pub(crate) fn of(identity: &Identity, takes: impl Fn(&str, &str) -> bool) -> Vec<Grant> {
     let mut grants = Vec::new();

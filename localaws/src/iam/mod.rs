@@ -76,7 +76,7 @@ impl fmt::Debug for Iam {
 /// Who makes a call.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
-    /// Name of the identity; none for anybody else.
+    /// Name of the identity; none for the administrator.
     name: Option<String>,
     /// The ARN and the user id that GetCallerIdentity answers.
     pub(crate) arn: String,
@@ -226,7 +226,8 @@ impl Iam {
         }
     }
 
-    /// What S3 says of an object that is not there: to somebody who may not list the bucket, that it must not be seen.
+    /// What S3 says of an object that is not there: to a principal that may not list the bucket, that it must not be
+    /// seen.
     ///
     /// # Errors
     /// The refusal.

@@ -1,4 +1,4 @@
-//! Who calls: a function's role, a user of this world, or anybody else, who may do all.
+//! Who calls: a function's role, a user of this world, or the administrator, who may do all.
 
 use super::context::Context;
 use super::document::Statement;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub struct Credentials {
     /// What a signature names; it decides who calls.
     pub access_key_id: String,
-    /// Signatures are not verified here, so it is the same for everybody.
+    /// Signatures are not verified here, so it is the same for all.
     pub secret_access_key: String,
 }
 
@@ -27,7 +27,7 @@ impl Credentials {
     }
 }
 
-/// A statement that somebody has, and how it was of use.
+/// A statement that a principal has, and how it was used.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
     pub(crate) statement: Statement,
@@ -59,7 +59,7 @@ impl Held {
     }
 }
 
-/// Somebody with policies.
+/// A principal with policies.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     /// Logical id of the function, or the user's name.
@@ -106,7 +106,7 @@ impl Identity {
         }
     }
 
-    /// Anybody else: the administrator of the account.
+    /// The administrator of the account: every caller that is no one else.
     pub(crate) fn anybody(partition: &str) -> Self {
         Self {
             name: "anybody".to_owned(),
@@ -128,8 +128,8 @@ impl Identity {
             .with("aws:userid", self.user_id.as_str())
             .with_some("aws:username", self.is_user.then_some(self.name.as_str()))
             .with("aws:ResourceAccount", ACCOUNT)
-            // This world speaks HTTP over the loopback, where nobody can listen; a policy that asks for TLS asks for
-            // what its clients do on AWS, so it is answered as if they did so here.
+            // This world speaks HTTP over the loopback interface, where no other machine listens; a policy that asks
+            // for TLS asks for what its clients do on AWS, so it is answered as if they did so here.
             .with("aws:SecureTransport", "true")
             .with("s3:TlsVersion", "1.3")
     }

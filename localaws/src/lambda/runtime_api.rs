@@ -145,7 +145,7 @@ impl State {
         put(headers, "lambda-runtime-trace-id", &work.trace_id);
         let mut current = lock(&self.current);
         *current = Some((work.request_id, work.answer));
-        // Nobody listens if the world ends the process just now.
+        // There is no receiver if the world is just ending the process.
         let _ = work.handed_out.send(());
         answer
     }
@@ -159,7 +159,7 @@ impl State {
                 "this invocation is not running",
             );
         };
-        // Nobody listens if its time was up just now.
+        // There is no receiver if it has just timed out.
         let _ = answer.send(outcome);
         accepted()
     }

@@ -169,7 +169,7 @@ async fn events_run_side_by_side() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_beyond_the_reserved_concurrency_are_throttled_and_lost_to_nobody() {
+async fn events_beyond_the_reserved_concurrency_are_throttled_and_not_lost() {
     let (world, most) = slow(&reserving(1)).await;
     put(&world, &["a.txt", "b.txt", "c.txt", "d.txt"]).await;
     world.settle().await;

@@ -12,7 +12,7 @@ use crate::wire::hex;
 /// Computes the checksums that were claimed for this body, and its MD5.
 ///
 /// # Errors
-/// 400 `BadDigest` if one is wrong, `InvalidDigest` if Content-MD5 is no MD5.
+/// 400 `BadDigest` if one is wrong, `InvalidDigest` if Content-MD5 is not an MD5.
 pub(super) fn verify(
     body: &[u8],
     content_md5: Option<&str>,

@@ -32,7 +32,7 @@ impl RequestId {
     }
 }
 
-/// Headers that ask for what nobody built. Ignoring them would be pretending.
+/// Headers that ask for what is not built. They are refused: ignoring them would pretend otherwise.
 const NOT_BUILT: [&str; 11] = [
     "x-amz-tagging",
     "x-amz-grant-read",

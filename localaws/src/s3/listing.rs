@@ -124,7 +124,7 @@ fn lines(
             }),
             Entry::Object(key) => {
                 let path = folder.join(key);
-                // Somebody may have removed the file while its folder was read.
+                // The file may have been removed while its folder was read.
                 let Some(stamp) = stamp_of(&path) else {
                     continue;
                 };

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// The canned ACL of an object that was given none.
 pub(super) const DEFAULT_ACL: &str = "private";
 
-/// Tells one content of a file from the next without reading it.
+/// Distinguishes one content of a file from the next without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
     /// Bytes.
@@ -167,7 +167,7 @@ impl Checksums {
 }
 
 /// All that is known of one content of one key. It holds only while the file still has its stamp:
-/// a file that was replaced by hand is a new object.
+/// a file that was replaced outside localaws is a new object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) key: String,

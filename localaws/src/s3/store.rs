@@ -250,7 +250,7 @@ impl Store {
             .find_in(&mut inner, bucket, key)?
             .ok_or_else(condition::no_such_key)?;
         let body = fs::read(&path).map_err(failed("read", &path))?;
-        // A file may be written to by hand while it is read: then the record is read again.
+        // A file may be changed outside localaws while it is read: then the record is read again.
         let (_, record) = self
             .find_in(&mut inner, bucket, key)?
             .ok_or_else(condition::no_such_key)?;

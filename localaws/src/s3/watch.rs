@@ -18,7 +18,8 @@ use super::event::{About, Reason};
 use super::record::Stamp;
 use super::store::{Store, stamp_of};
 
-/// How long a file whose closing nobody saw must be left alone. Copying programs write much more often than this.
+/// How long a file whose closing was not observed must stay unchanged. Copying programs write much more often than
+/// this.
 const SETTLED: Duration = Duration::from_millis(500);
 /// Ends of names that programs give files they are still writing.
 const UNFINISHED: [&str; 6] = ["~", ".tmp", ".swp", ".swx", ".partial", ".crdownload"];
@@ -337,7 +338,7 @@ mod tests {
         );
         fs::rename(bucket.join("half.tmp"), bucket.join("whole")).unwrap();
         assert_eq!(next(&mut events, 1).await, ["Object Created whole"]);
-        fs::write(bucket.join("put"), "by hand").unwrap();
+        fs::write(bucket.join("put"), "copied").unwrap();
         assert_eq!(next(&mut events, 1).await, ["Object Created put"]);
         fs::rename(bucket.join("a"), folder.path().join("taken-away")).unwrap();
         fs::remove_file(bucket.join("written")).unwrap();

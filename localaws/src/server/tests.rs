@@ -40,7 +40,7 @@ async fn send(server: &Server, method: &str, path: &str, signed: bool, body: &st
 }
 
 #[tokio::test]
-async fn health_tells_what_runs() {
+async fn health_reports_what_runs() {
     let (world, server) = started().await;
     let answer = send(&server, "GET", "/_local/health", false, "").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -60,7 +60,7 @@ async fn health_tells_what_runs() {
 }
 
 #[tokio::test]
-async fn users_and_grants_are_told() {
+async fn users_and_grants_are_reported() {
     let policy = "\n  Reading:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      PolicyDocument:\n        \
                   Version: '2012-10-17'\n        Statement: [{Sid: Read, Effect: Allow, Action: 's3:GetObject', \
                   Resource: 'arn:aws:s3:::images/*'}]\n";
@@ -71,17 +71,17 @@ async fn users_and_grants_are_told() {
         .await
         .unwrap();
     let server = Server::bind(&world, 0).await.unwrap();
-    let told = async |path: &str| {
+    let get = async |path: &str| {
         let answer = send(&server, "GET", path, false, "").await;
         let body = answer.split("\r\n\r\n").nth(1).unwrap();
         serde_json::from_str::<serde_json::Value>(body).unwrap()
     };
-    let health = told("/_local/health").await;
+    let health = get("/_local/health").await;
     assert_eq!(
         health["credentials"]["reader"],
         serde_json::json!({"accessKeyId": "LOCALUSERREADER", "secretAccessKey": "local"})
     );
-    let grants = told("/_local/grants").await;
+    let grants = get("/_local/grants").await;
     let unused = grants["unused"].as_array().unwrap();
     let reading = serde_json::json!({"principal": "reader", "sid": "Read", "action": "s3:getobject",
                                      "resource": "arn:aws:s3:::images/*", "uses": 0});
@@ -160,7 +160,7 @@ async fn closing_ends_idle_connections_and_frees_the_port() {
 }
 
 #[tokio::test]
-async fn a_file_copied_into_the_folder_wakes_a_function() {
+async fn a_file_copied_into_the_folder_invokes_a_function() {
     let (seen, mut copied) = tokio::sync::mpsc::unbounded_channel();
     let runner = handler(move |invocation| {
         let key = invocation.payload["detail"]["object"]["key"].clone();

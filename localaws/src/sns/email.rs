@@ -1,4 +1,4 @@
-//! Email: one RFC 5322 file per message and subscriber, in a folder that stands for everybody's mailbox.
+//! Email: one RFC 5322 file per message and subscriber, in a folder that stands for all subscribers' mailboxes.
 
 use std::fs;
 use std::io;
@@ -72,7 +72,7 @@ impl Email<'_> {
     pub(super) fn with_footer(message: &str, subscription_arn: &str) -> String {
         format!(
             "{message}\n\n--\nIf you wish to stop receiving notifications from this topic, please unsubscribe:\n\
-             {subscription_arn}\n(This email was written by localaws and sent to nobody; there is no link to follow.)\n\n\
+             {subscription_arn}\n(This email was written by localaws and not sent; there is no link to open.)\n\n\
              Please do not reply directly to this email.\n"
         )
     }

@@ -5,7 +5,7 @@
 //! ListSubscriptionsByTopic and Publish, for standard topics. FIFO topics, other protocols, and filter policies
 //! of more than exact strings answer 501, and so do all other actions.
 //!
-//! Unlike in AWS, subscriptions are confirmed at once: nobody reads these mailboxes who could follow a link.
+//! Unlike in AWS, subscriptions are confirmed at once: these mailboxes have no reader who could open a link.
 
 mod actions;
 mod email;

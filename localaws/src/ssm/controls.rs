@@ -49,7 +49,7 @@ impl Ssm {
         version.is_some_and(|version| version.kind == "SecureString")
     }
 
-    /// Who tells whether an image of this Region (first) and id is available. It must not ask SSM anything.
+    /// Reports whether an image of this Region (first) and id is available. It must not ask SSM anything.
     pub fn set_image_check(&self, check: impl Fn(&str, &str) -> bool + Send + Sync + 'static) {
         self.service.settings().image_check = Arc::new(check);
     }
@@ -65,7 +65,7 @@ impl Ssm {
         self.service.settings().limited = on;
     }
 
-    /// What tells a Region's parameters that name images, values by name. It does not keep this SSM alive.
+    /// Returns a Region's parameters that name images, values by name. It does not keep this SSM alive.
     pub fn image_parameters(
         &self,
     ) -> impl Fn(&str) -> BTreeMap<String, String> + Send + Sync + 'static {

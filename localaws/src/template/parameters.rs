@@ -27,7 +27,8 @@ const PROPERTIES: [&str; 11] = [
 /// Stands for a value that may not be shown.
 const HIDDEN: &str = "****";
 
-/// The types that are built here. AWS's own (`AWS::EC2::Image::Id`, `AWS::SSM::Parameter::…`) name things of an account.
+/// The types that are built here. AWS's own (`AWS::EC2::Image::Id`, `AWS::SSM::Parameter::…`) name things of an
+/// account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
     String,
@@ -219,7 +220,8 @@ impl<'a> Parameter<'a> {
             };
             let number: Option<f64> = limit.parse().ok();
             let Some(number) = number.filter(|_| is_applicable) else {
-                let problem = format!("{rule} `{limit}` is no limit of a parameter of this type");
+                let problem =
+                    format!("{rule} `{limit}` is not a limit for a parameter of this type");
                 return Err(Problem::new(self.line, problem));
             };
             let measured = if is_of_numbers {

@@ -21,6 +21,7 @@ use crate::ec2::{Ec2, Era};
 use crate::faults::Faults;
 use crate::iam::Iam;
 use crate::ids::Ids;
+use crate::imds::Imds;
 use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
 use crate::s3::S3;
 use crate::schedule::Expression;
@@ -36,8 +37,8 @@ use crate::template::stack::Stack;
 /// Concurrent executions of an account in one Region ("Lambda quotas", Lambda Developer Guide).
 const ACCOUNT_CONCURRENCY: u32 = 1000;
 
-/// What of them cannot be reserved: it is for all functions that reserve nothing ("Configuring reserved concurrency for a
-/// function", Lambda Developer Guide).
+/// What of them cannot be reserved: it is for all functions that reserve nothing ("Configuring reserved concurrency for
+/// a function", Lambda Developer Guide).
 const UNRESERVED_CONCURRENCY: u32 = 100;
 
 /// Settings of a world to be. See [`World::builder`].
@@ -149,7 +150,7 @@ impl Builder {
         self
     }
 
-    /// Whether schedules run; they do unless set. Tests may switch them off and invoke by hand.
+    /// Whether schedules run; they do unless set. Tests may switch them off and invoke functions themselves.
     #[must_use]
     pub fn schedules(mut self, run: bool) -> Self {
         self.schedules = run;
@@ -163,8 +164,8 @@ impl Builder {
         self
     }
 
-    /// A user with one managed policy of the stack, by its logical id: keys of its own, which [`World::iam`] tells. There
-    /// is no such user if the stack has no such policy.
+    /// A user with one managed policy of the stack, by its logical id: keys of its own, which [`World::iam`] returns.
+    /// There is no such user if the stack has no such policy.
     #[must_use]
     pub fn user(mut self, name: &str, policy: &str) -> Self {
         self.users.push((name.to_owned(), policy.to_owned()));
@@ -194,7 +195,7 @@ impl Builder {
         let services = Arc::new(services);
         make(&services, &stack, &self.region).await?;
 
-        let http_client = client::http_client(&services);
+        let http_client = client::http_client(&services, None);
         let (endpoint, endpoint_announced) = watch::channel(None);
         let lambda = Lambda::new(Parts {
             functions: stack.functions.clone(),
@@ -302,6 +303,7 @@ impl Builder {
             ssm,
             sts,
             iam,
+            imds: Imds::default(),
             faults: Faults::default(),
             callers: Callers::default(),
             activity: Activity::default(),

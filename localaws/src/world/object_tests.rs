@@ -5,7 +5,7 @@ use http::StatusCode;
 use super::tests::{TEMPLATE, handler, put, signed, start};
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_goes_wakes_the_function_whose_rule_it_meets() {
+async fn a_deleted_object_invokes_the_function_whose_rule_it_matches() {
     let template = TEMPLATE.replace("[Object Created]", "[Object Deleted]");
     let runner = handler(|invocation| async move { Ok(invocation.payload) });
     let world = start(&template, runner).await;

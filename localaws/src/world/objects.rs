@@ -29,7 +29,7 @@ impl InS3 {
 
     /// Buckets that are nowhere are not elsewhere, so this comes first.
     async fn bucket_is_local(&self, place: ObjectRef<'_>) -> Result<(), StatusCode> {
-        // A key that nobody has: only the bucket is looked up.
+        // A key that does not exist: only the bucket is looked up.
         let found = self.s3.acl(place.bucket, "").await;
         found.map_err(|error| status(&error))?;
         self.is_local(place)

@@ -13,7 +13,7 @@ use crate::ec2::SeedImage;
 const HOME: &str = "us-east-1";
 const ELSEWHERE: &str = "eu-west-1";
 
-/// A function that is woken by every change of an image.
+/// A function that is invoked by every change of an image.
 const TEMPLATE: &str = r#"
 Transform: AWS::Serverless-2016-10-31
 Resources:

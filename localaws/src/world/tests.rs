@@ -14,7 +14,7 @@ use crate::lambda::{FunctionError, FunctionRunner, Handler, Invocation};
 use crate::wire::AnswerLost;
 use crate::wire::{Request, Response};
 
-/// A bucket, a queue, a topic and a function that is woken by `.txt` objects and every minute.
+/// A bucket, a queue, a topic and a function that is invoked by `.txt` objects and every minute.
 pub(crate) const TEMPLATE: &str = r#"
 AWSTemplateFormatVersion: "2010-09-09"
 Transform: AWS::Serverless-2016-10-31
@@ -130,7 +130,7 @@ impl Drop for Opened {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_wakes_the_function_whose_rule_it_meets() {
+async fn a_new_object_invokes_the_function_whose_rule_it_matches() {
     let world = start(
         TEMPLATE,
         handler(
@@ -286,9 +286,9 @@ async fn services_answer_through_the_front_door() {
         world.dispatch(publish).await.unwrap().status(),
         StatusCode::OK
     );
-    let mails = world.mailbox().unwrap();
-    assert_eq!(mails.len(), 1);
-    assert!(String::from_utf8_lossy(&mails[0].1).contains("ops@example.com"));
+    let emails = world.mailbox().unwrap();
+    assert_eq!(emails.len(), 1);
+    assert!(String::from_utf8_lossy(&emails[0].1).contains("ops@example.com"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -335,7 +335,7 @@ async fn a_world_on_the_same_directory_goes_on() {
         .unwrap();
     assert_eq!(answer.status(), StatusCode::OK, "{:?}", answer.body());
     let known = first.sns().save();
-    // Nobody closes it: what was answered is kept all the same.
+    // It is not closed: what was answered is kept all the same.
     drop(first);
 
     let second = builder().seed(1).start().await.unwrap();

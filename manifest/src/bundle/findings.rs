@@ -5,7 +5,7 @@ use crate::{
     document::{Lines, Mark},
 };
 
-/// Problems listed at most: a hostile manifest can have one per byte, and nobody reads more.
+/// Problems listed at most: a hostile manifest can have one per byte, and more would not be read.
 const MOST_PROBLEMS: usize = 100;
 
 /// What was found wrong so far. Places are byte offsets; lines and columns are worked out at the end,

@@ -8,7 +8,7 @@ use crate::{
 /// The name of the AMI of a bare bundle: its key without `.manifest.xml`, characters that a name may not have
 /// (RegisterImage: Name) turned into `-`, then `-` and 8 digits of the manifest's SHA-256.
 ///
-/// Too long a key loses its beginning, whole folders where possible: the end of a key tells more than its start.
+/// Too long a key loses its beginning, whole folders where possible: the end of a key says more than its start.
 #[must_use]
 pub fn default_image_name(key: &str, sha256_hex: &str) -> String {
     let stem = key.strip_suffix(BUNDLE).unwrap_or(key);

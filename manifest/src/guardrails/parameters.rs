@@ -1,4 +1,5 @@
-//! The stack's parameters, and how their values are read: strictly, as a typing error would open or close something else.
+//! The stack's parameters, and how their values are read: strictly, as a typing error would open or close something
+//! else.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -210,7 +211,7 @@ fn prefix(value: &str) -> Result<BTreeSet<String>, String> {
     match path {
         Some(path) if !is_reserved(path) => Ok(BTreeSet::from([value.to_owned()])),
         Some(_) => Err(format!(
-            "is {}, under which nobody can put parameters: names cannot start with aws or ssm",
+            "is {}, under which parameters cannot be created: names cannot start with aws or ssm",
             quoted(value)
         )),
         None => Err(format!(

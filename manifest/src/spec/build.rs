@@ -35,10 +35,10 @@ impl BuildSpec {
     /// The build half as canonical JSON: two manifests whose images are built by the same calls have the same bytes.
     ///
     /// Of `register` this has what RegisterImage is sent, so a default that is written out equals one that is left out;
-    /// what EC2 itself fills in (a volume's type, say) is not guessed. Order does not count: EC2 tells block devices by
-    /// their names and takes billing products as a set. The root is chosen by order where the manifest names none, so it
-    /// is chosen first. Objects stay as written: a digest is only compared with others of the same manifest, which has
-    /// one folder.
+    /// what EC2 itself fills in (a volume's type, say) is not guessed. Order does not count: EC2 identifies block
+    /// devices by their names and takes billing products as a set. The root is chosen by order where the manifest names
+    /// none, so it is chosen first. Objects stay as written: a digest is only compared with others of the same
+    /// manifest, which has one folder.
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
         let mut source = self.source.clone();

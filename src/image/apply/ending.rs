@@ -42,14 +42,17 @@ pub(super) fn abort(
     }
 }
 
-/// Whether anything was, or may have been, made for the image. What is only being stored exists, and is kept.
+/// Whether anything was, or may have been, made for the image. An AMI that is only being published or stored is kept.
 fn may_have_made_something(status: &Status) -> bool {
     let made = !status.build.tasks.is_empty() || !status.regions.is_empty();
-    made && !status.build.step.stores()
+    made && !status.is_built()
 }
 
 fn end(status: &mut Status, reason: TerminalReason, why: impl Into<String>, now: Timestamp) {
     let (state, notice) = match reason {
+        TerminalReason::Failed | TerminalReason::Lost if status.is_built() => {
+            (State::Incomplete, NoticeKind::Incomplete)
+        }
         TerminalReason::Failed => (State::Failed, NoticeKind::Failed),
         TerminalReason::Lost => (State::Failed, NoticeKind::Lost),
         TerminalReason::Cancelled => (State::Cancelled, NoticeKind::Cancelled),
@@ -111,12 +114,17 @@ pub enum NotCancellable {
     /// It is about to end.
     #[error("it has already failed, and what was made for it is being deleted")]
     Ending,
+    /// The AMI is there, and is being published.
+    #[error(
+        "its AMI is already available and is being published: to undo settings, remove them from the manifest"
+    )]
+    Published,
     /// The AMI is there, and is being stored.
     #[error("its AMI is already available and is being stored, for which EC2 has no cancellation")]
     Stored,
 }
 
-/// Somebody no longer wants the image. Returns whether that is new.
+/// The image is to be cancelled. Returns whether the request is new.
 ///
 /// # Errors
 /// If it is too late.
@@ -135,7 +143,11 @@ pub fn request_cancel(
         return Err(NotCancellable::Ending);
     }
     if !plan::may_be_cancelled(status) {
-        return Err(NotCancellable::Stored);
+        return Err(if status.build.step.stores() {
+            NotCancellable::Stored
+        } else {
+            NotCancellable::Published
+        });
     }
     status.cancel = Some(Cancel {
         asked_at: now,
@@ -143,7 +155,7 @@ pub fn request_cancel(
         uploaded_at: status.manifest.last_uploaded_at(),
     });
     let why = match by {
-        CancelBy::Command => "somebody asked to cancel it",
+        CancelBy::Command => "an operator cancelled it",
         CancelBy::ManifestRemoved => "the manifest was removed, so it is cancelled",
     };
     note(status, why, now);
@@ -161,7 +173,7 @@ pub enum NotRetryable {
     Available,
     /// The AMI is there, and only storing it failed.
     #[error(
-        "its AMI is available, and only storing it failed: store it by hand (aws ec2 create-store-image-task)"
+        "its AMI is available, and only storing it failed: store it manually (aws ec2 create-store-image-task)"
     )]
     NotStored,
     /// The manifest itself is wrong.
@@ -172,7 +184,7 @@ pub enum NotRetryable {
     Superseded,
 }
 
-/// Somebody wants a new attempt. Returns whether that is new.
+/// A new attempt is requested. Returns whether the request is new.
 ///
 /// # Errors
 /// If it makes no sense.
@@ -182,14 +194,14 @@ pub fn request_retry(status: &mut Status, now: Timestamp) -> Result<bool, NotRet
         State::Available => return Err(NotRetryable::Available),
         State::Rejected => return Err(NotRetryable::Rejected),
         State::Superseded => return Err(NotRetryable::Superseded),
-        State::Failed if status.only_storing() => return Err(NotRetryable::NotStored),
-        State::Failed | State::Cancelled => {}
+        State::Incomplete if status.only_storing() => return Err(NotRetryable::NotStored),
+        State::Incomplete | State::Failed | State::Cancelled => {}
     }
     if status.retry.is_some() {
         return Ok(false);
     }
     status.retry = Some(Retry { asked_at: now });
-    note(status, "somebody asked for a new attempt", now);
+    note(status, "an operator asked for a new attempt", now);
     Ok(true)
 }
 

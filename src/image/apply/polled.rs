@@ -1,4 +1,4 @@
-//! What was seen of a task or an AMI: never backwards, unknown words waited on, silence told.
+//! What was seen of a task or an AMI: never backwards, unknown words waited on, silence reported.
 
 use jiff::Timestamp;
 
@@ -116,17 +116,15 @@ pub(super) fn image(
 /// Keeps what was seen of the AMI. Returns whether anything is new.
 fn keep(status: &mut Status, region: &str, seen: &ObservedImage) -> bool {
     let before = status.regions.get(region);
-    let mut image = RegionStatus {
-        image: seen.id.clone(),
+    let known = before.filter(|known| known.image == seen.id).cloned();
+    let known = known.unwrap_or_else(|| RegionStatus::pending(seen.id.clone()));
+    let snapshots = Some(&seen.snapshots).filter(|it| !it.is_empty());
+    let image = RegionStatus {
         image_state: seen.state.clone(),
         unseen_since: None,
-        snapshots: seen.snapshots.clone(),
+        snapshots: snapshots.unwrap_or(&known.snapshots).clone(),
+        ..known
     };
-    if image.snapshots.is_empty()
-        && let Some(before) = before
-    {
-        image.snapshots.clone_from(&before.snapshots);
-    }
     let changed = before != Some(&image);
     status.regions.insert(region.to_owned(), image);
     changed
@@ -149,8 +147,8 @@ fn image_unlisted(status: &mut Status, region: &str, now: Timestamp) -> bool {
     true
 }
 
-/// Tells of silence: after a time that is named for each kind, then after twice that, and so on. Nothing is aborted for
-/// being slow. Returns whether there was something to tell.
+/// Reports silence: after a time that is named for each kind, then after twice that, and so on. Nothing is aborted for
+/// being slow. Returns whether there was something to report.
 #[must_use]
 pub fn note_stalled(status: &mut Status, now: Timestamp) -> bool {
     // RegisterImage takes seconds.
@@ -158,15 +156,15 @@ pub fn note_stalled(status: &mut Status, now: Timestamp) -> bool {
         .polled_task()
         .map_or(WAITING_LONG, |task| task.kind.stalled_after());
     let silence = now.duration_since(status.unchanged_since());
-    let told = status.build.stalls;
-    // Nobody may have polled for long: then one notice stands for all that would have been sent meanwhile.
+    let reported = status.build.stalls;
+    // It may not have been polled for a long time: then one notice stands for all that would have been sent meanwhile.
     while limit
         .checked_mul(2_i32.saturating_pow(status.build.stalls))
         .is_some_and(|limit| silence > limit)
     {
         status.build.stalls += 1;
     }
-    if status.build.stalls == told {
+    if status.build.stalls == reported {
         return false;
     }
     record_notice(status, NoticeKind::Stalled, now);

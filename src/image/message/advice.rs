@@ -94,7 +94,7 @@ const IMPORT: &[(&[&str], &str)] = &[
         "let the role vmimport use the KMS key: kms:CreateGrant, Decrypt, DescribeKey, Encrypt, GenerateDataKey*, \
          ReEncrypt*",
     ),
-    (&["cancel"], "somebody cancelled the task"),
+    (&["cancel"], "the task was cancelled outside amiwright"),
 ];
 
 /// What a person can do about a failure, in one line.
@@ -117,7 +117,7 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
         FailureKind::NameTaken { image, .. } => and_retry(
             status,
             &format!(
-                "choose another name and upload the manifest again; or deregister {} if nobody needs it",
+                "choose another name and upload the manifest again; or deregister {} if it is no longer needed",
                 word(image)
             ),
         ),
@@ -144,6 +144,11 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
         },
         FailureKind::RequestRefused { action } => and_again(status, for_refusal(action, failure)),
         FailureKind::Other => and_again(status, FIX),
+        FailureKind::SettingsGone => {
+            "the AMI is kept as it is; upload the manifest again if it is to be changed".to_owned()
+        }
+        FailureKind::Blocked => and_again(status, "change the setting"),
+        FailureKind::NotPublished => and_retry(status, FIX),
         FailureKind::SeveralImages { .. }
         | FailureKind::Unproven { .. }
         | FailureKind::NotInManifest { .. }
@@ -182,7 +187,7 @@ fn store_by_hand(image: Option<&str>) -> String {
         .map(|image| format!(" {}", word(image)))
         .unwrap_or_default();
     format!(
-        "the AMI{image} is available and was kept; {FIX} and store it by hand (aws ec2 create-store-image-task)"
+        "the AMI{image} is available and was kept; {FIX} and store it manually (aws ec2 create-store-image-task)"
     )
 }
 
@@ -209,11 +214,11 @@ fn advice(failure: &Failure) -> &'static str {
              only"
         }
         FailureKind::TaskLost => {
-            "look for the task in the EC2 console and in CloudTrail: if it still runs, cancel it, since nobody deletes what \
-             it makes"
+            "look for the task in the EC2 console and in CloudTrail: if it still runs, cancel it, since what it makes is not \
+             deleted"
         }
         FailureKind::ImageDeregistered { .. } | FailureKind::ImageLost { .. } => {
-            "check whether somebody deregistered it (DeregisterImage in CloudTrail)"
+            "check who deregistered it (DeregisterImage in CloudTrail)"
         }
         FailureKind::ImageFailed { .. }
         | FailureKind::ManifestGone
@@ -224,6 +229,9 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureKind::RequestRefused { .. }
         | FailureKind::TaskFailed
         | FailureKind::StatusTooLarge
+        | FailureKind::SettingsGone
+        | FailureKind::Blocked
+        | FailureKind::NotPublished
         | FailureKind::Other => FIX,
     }
 }
@@ -267,7 +275,7 @@ fn for_failed_task(task: &Task, message: &str) -> &'static str {
     let message = message.to_lowercase();
     match task.kind {
         TaskKind::BundleInstance if message.contains("cancel") => {
-            "somebody cancelled the bundle task"
+            "the bundle task was cancelled outside amiwright"
         }
         TaskKind::BundleInstance => {
             "check that the key in Systems Manager may still put objects under amiwright's bundles/ prefix, and that the \
@@ -298,6 +306,12 @@ fn for_refusal(action: &str, failure: &Failure) -> &'static str {
             "only Windows instances with an instance-store root can be bundled: use CreateImage for others"
         }
         "BundleInstance" if code == "IncorrectInstanceState" => "start the instance",
+        // Only product codes are refused by these words: "Not supported." (ModifyImageAttribute, ProductCodes).
+        "ModifyImageAttribute" if code == "UnsupportedOperation" && says("not supported") => {
+            "AWS sets no product codes on request any more: sell the AMI in AWS Marketplace, which gives it its code, or \
+             put the code into the bundle (`product_codes` in its manifest; --productcodes of the AMI tools), from where \
+             RegisterImage takes it; EC2-compatible clouds may still set it (AWS_ENDPOINT_URL_EC2)"
+        }
         "ImportSnapshot" | "ImportImage" if says("service role") => {
             "create the role vmimport, or name yours in the stack's parameter VmImportRole, and let it read the object's \
              bucket (VM Import/Export User Guide, \"Required service role\")"

@@ -6,18 +6,13 @@ use jiff::{Timestamp, Unit};
 
 use super::quoting::{on_one_line, quoted, shell_word, word};
 use super::waiting::{orphan_text, wait_text};
-use super::{advice, facts};
+use super::{advice, facts, settings};
 use crate::image::status::{Failure, Orphan, OrphanReason, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
 
-/// What can be done about settings that changed; what makes a new AMI is the manifest's name, source or registration.
-const CHANGED: &str = "\nNothing was done: this version of amiwright does not change an AMI that exists.\n\
-                       Change the AMI by hand, or change `name`, `source` or `register` in the manifest and upload it \
-                       again:\nthat makes a new AMI with these settings.\n";
-
-const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them by hand, AMIs before their \
-                         snapshots:\n";
+const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them manually, AMIs before \
+                         their snapshots:\n";
 const UNPROVEN: &str = "\nThese may be left over, too, but nothing in EC2 proves that they were made for this image. They \
                         were not touched.\nFind out whose they are before you delete any:\n";
 
@@ -53,9 +48,8 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timest
         NoticeKind::Started => {
             text.push_str("\nNo action needed: you will be notified when it finishes.\n");
         }
-        NoticeKind::Changed => {
-            text.push_str(CHANGED);
-        }
+        NoticeKind::Changed => text.push_str(&settings::changes(status, listed)),
+        NoticeKind::Incomplete => text.push_str(&incomplete_text(status, listed)),
         NoticeKind::Completed | NoticeKind::Cancelled => {}
     }
     if kind.is_final() {
@@ -85,11 +79,11 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
             format!("The image {name} is registered, available, and stored in S3.")
         }
         NoticeKind::Completed => format!("The image {name} is registered and available."),
-        NoticeKind::Failed if status.only_storing() => {
+        NoticeKind::Incomplete if status.only_storing() => {
             format!("The image {name} is registered and available, but storing it in S3 failed.")
         }
-        NoticeKind::Lost if status.only_storing() => format!(
-            "The image {name} is registered and available, but EC2 no longer lists the task that stores it in S3."
+        NoticeKind::Incomplete => format!(
+            "The image {name} is registered and available, but it is not all that its manifest says."
         ),
         NoticeKind::Failed => format!("The image {name} failed."),
         NoticeKind::Rejected => format!(
@@ -107,7 +101,7 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
             "The image {name} was cancelled: {}.",
             match status.cancel.map(|cancel| cancel.by) {
                 Some(CancelBy::ManifestRemoved) => "its manifest was removed",
-                Some(CancelBy::Command) | None => "somebody ran amiwright cancel",
+                Some(CancelBy::Command) | None => "an operator ran amiwright cancel",
             }
         ),
         NoticeKind::Stalled => format!(
@@ -116,7 +110,7 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
         ),
         NoticeKind::Lost => format!("The image {name} is lost: EC2 no longer lists it."),
         NoticeKind::Changed => {
-            format!("The manifest of the image {name} was uploaded with other settings.")
+            format!("The image {name} was changed: it is as its manifest says now.")
         }
     }
 }
@@ -157,7 +151,8 @@ fn facts(
     }
     match kind {
         NoticeKind::Changed => {}
-        NoticeKind::Rejected
+        NoticeKind::Incomplete
+        | NoticeKind::Rejected
         | NoticeKind::Completed
         | NoticeKind::Failed
         | NoticeKind::Cancelled
@@ -181,13 +176,14 @@ fn images(status: &Status, listed: usize) -> Vec<(&'static str, String)> {
         if !image.snapshots.is_empty() {
             list.push(("Snapshots", words(&image.snapshots, listed)));
         }
+        list.extend(settings::of_region(image, listed));
     }
     list.extend(more(status.regions.len().saturating_sub(listed)).map(|it| ("AMI", it)));
     list
 }
 
-/// `import-snapshot import-snap-1: active, 42 %, converting`. What EC2 said on the way is no news once the task has
-/// ended, and why it failed is told apart.
+/// `import-snapshot import-snap-1: active, 42 %, converting`. What EC2 said on the way is old news once the task has
+/// ended, and why it failed is stated separately.
 fn task_text(task: &Task) -> String {
     let (id, state) = (word(&task.id), word(&task.state));
     let mut text = format!("{} {id}: {state}", task.kind);
@@ -266,6 +262,22 @@ fn problems(status: &Status, shown: usize) -> String {
     text
 }
 
+/// What failed about an AMI that is kept, and what was changed all the same.
+fn incomplete_text(status: &Status, listed: usize) -> String {
+    let mut text = String::new();
+    if let Some(failure) = &status.build.failure {
+        text.push_str(&failure_text(status, failure));
+    }
+    for (region, failure) in settings::failures(status).into_iter().take(listed) {
+        let _ = write!(text, "\nIn {}:", word(&region));
+        text.push_str(&failure_text(status, failure));
+    }
+    if !status.changes.is_empty() {
+        text.push_str(&settings::changes(status, listed));
+    }
+    text
+}
+
 fn failure_text(status: &Status, failure: &Failure) -> String {
     let mut text = format!("\nWhat failed: {}\n", quoted(&failure.doing));
     let code = failure
@@ -308,7 +320,7 @@ fn stalled_text(status: &Status) -> String {
                  You will be notified again if nothing changes for as long once more.\n";
     if let Some(cancel) = status.cancel {
         return format!(
-            "{again}Somebody asked to cancel it at {}: EC2 is asked again until it ends the task.\n",
+            "{again}Its cancellation was requested at {}: EC2 is asked again until it ends the task.\n",
             cancel.asked_at
         );
     }
@@ -345,6 +357,8 @@ fn waiting_text(status: &Status) -> &'static str {
             | WaitReason::CancelRefused { .. }
             | WaitReason::ImageNotVisible { .. }
             | WaitReason::DeletionNotVisible
+            | WaitReason::SettingsNotVisible { .. }
+            | WaitReason::CopyPending { .. }
             | WaitReason::Unproven { .. },
         )
         | None => "\nNo action needed: amiwright keeps checking.\n",
@@ -386,7 +400,7 @@ fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) -> String {
     format!("\n{words}\n")
 }
 
-/// What may be left over, told apart by whether it is known to be the image's own.
+/// What may be left over, separated by whether it is known to be the image's own.
 fn orphans_text(orphans: &[Orphan], listed: usize) -> String {
     let is_unproven = |orphan: &&Orphan| orphan.reason == OrphanReason::Unproven;
     let (unproven, kept): (Vec<_>, Vec<_>) = orphans.iter().partition(is_unproven);

@@ -1,4 +1,4 @@
-//! Problems of what somebody uploaded, in words.
+//! Problems of an upload, in words.
 
 use super::failures;
 use super::quoting::on_one_line;
@@ -16,8 +16,8 @@ pub fn summary(count: usize) -> String {
     format!("{} in the manifest", counted(count, "problem"))
 }
 
-/// The failure of an image for which a task was started, if one was: of a bundle that EC2 made they are not the uploader's
-/// problems; any other manifest had passed the checks before, and what the stack allows has changed since.
+/// The failure of an image for which a task was started, if one was: of a bundle that EC2 made they are not the
+/// uploader's problems; any other manifest had passed the checks before, and what the stack allows has changed since.
 #[must_use]
 pub fn of_task(status: &Status, problems: &[Problem]) -> Option<Failure> {
     let task = status.build.tasks.last()?;
@@ -29,8 +29,8 @@ pub fn of_task(status: &Status, problems: &[Problem]) -> Option<Failure> {
     Some(failures::bundle_invalid(task, message))
 }
 
-/// The failure of a manifest that had passed the checks before its making began: the stack allows less since. What would
-/// help is in the problems' hints, such as the parameter of the stack.
+/// The failure of a manifest that had passed the checks before its making began: the stack allows less since. What
+/// would help is in the problems' hints, such as the parameter of the stack.
 #[must_use]
 pub fn not_allowed(problems: &[Problem]) -> Failure {
     failures::manifest_not_allowed(listed(problems, Problem::to_string))

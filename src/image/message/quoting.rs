@@ -1,5 +1,5 @@
-//! Foreign texts (from AWS, a manifest, a status), as they can be shown in an email without looking like amiwright's own
-//! words, or pasted into a shell.
+//! Foreign texts (from AWS, a manifest, a status), as they can be shown in an email without looking like amiwright's
+//! own words, or pasted into a shell.
 
 use crate::manifest::text;
 
@@ -82,8 +82,8 @@ pub fn word(foreign: &str) -> String {
     quoted(foreign)
 }
 
-/// The text with addresses of web sites and of mailboxes made such that no mail program makes a link of them; `s3://` is
-/// not followed by any.
+/// The text with addresses of web sites and of mailboxes made such that no mail program makes a link of them; `s3://`
+/// is not followed by any.
 fn without_links(text: &str) -> String {
     let broken = text.replace("://", "[:]//").replace("s3[:]//", "s3://");
     let mut shown = String::with_capacity(broken.len());
@@ -105,7 +105,7 @@ fn find_ignoring_case(text: &str, ascii: &str) -> Option<usize> {
     text.to_ascii_lowercase().find(ascii)
 }
 
-/// A foreign text as one word of a shell's command line, as somebody will paste it there.
+/// A foreign text as one word of a shell's command line, to be pasted there.
 pub(crate) fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@:,".contains(c);
     if text.chars().all(is_plain) {

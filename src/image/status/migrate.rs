@@ -73,7 +73,7 @@ pub(super) fn first(mut first: Map<String, Value>) -> Value {
     Value::Object(first)
 }
 
-/// Ready texts are not sent: what a notice tells is composed when it is sent.
+/// Ready texts are not sent: what a notice says is composed when it is sent.
 fn drop_texts(first: &mut Map<String, Value>) {
     if let Some(Value::Array(notices)) = first.get_mut("notices") {
         for notice in notices.iter_mut().filter_map(Value::as_object_mut) {
@@ -91,7 +91,7 @@ fn stores(build: &Map<String, Value>) -> bool {
         && last.is_some_and(|task| task["kind"] == "store-image")
 }
 
-/// When the last version was started, as schema 1's history tells.
+/// When the last version was started, as schema 1's history records.
 fn started_at(first: &Map<String, Value>) -> Option<Value> {
     let history = first.get("history")?.as_array()?;
     let started = history

@@ -1,4 +1,4 @@
-//! What people are told to do about the failures that AWS documents.
+//! What people are advised to do about the failures that AWS documents.
 
 use super::*;
 use crate::image::message::advice::hint;
@@ -128,7 +128,10 @@ fn nothing_is_guessed_about_other_words() {
         }
     }
     let cancelled = hint_for(TaskKind::ImportSnapshot, "User initiated task cancellation");
-    assert!(cancelled.starts_with("somebody cancelled"), "{cancelled}");
+    assert!(
+        cancelled.starts_with("the task was cancelled"),
+        "{cancelled}"
+    );
     let bundle = hint_for(TaskKind::BundleInstance, "AccessDenied(403)");
     assert!(bundle.contains("bundles/ prefix"), "{bundle}");
 }
@@ -152,7 +155,7 @@ fn no_retry_is_advised_where_it_would_be_refused() {
     assert!(crate::image::apply::request_retry(&mut lost, after(61)).is_err());
     let hint = hint(&lost, &failure);
     assert!(
-        hint.contains("store it by hand") && !hint.contains("retry"),
+        hint.contains("store it manually") && !hint.contains("retry"),
         "{hint}"
     );
 }
@@ -242,6 +245,11 @@ fn every_known_refusal_has_its_advice() {
         ("RegisterImage", "OptInRequired", "no"),
         ("RegisterImage", "InvalidParameterValue", "no"),
         ("RegisterImage", "InternalError", "no"),
+        (
+            "ModifyImageAttribute",
+            "UnsupportedOperation",
+            "Not supported.",
+        ),
     ] {
         let kind = FailureKind::RequestRefused {
             action: action.to_owned(),

@@ -49,7 +49,7 @@ fn cleaned(found: &[&str], kept: &[&str]) -> Status {
 }
 
 #[test]
-fn whatever_a_task_comes_to_the_image_is_cancelled_when_that_was_asked_for() {
+fn a_cancelled_image_ends_cancelled_however_its_task_ends() {
     for kind in own_tasks() {
         for state in ["completed", "complete", "failed", "deleted", "cancelled"] {
             let mut status = cancelled(started(kind));
@@ -145,7 +145,7 @@ fn what_may_be_there_and_is_not_ours_to_delete_is_named() {
 }
 
 #[test]
-fn what_is_lost_is_cleaned_up_and_told_as_lost() {
+fn a_lost_image_is_cleaned_up_and_reported_as_lost() {
     for (kind, _) in MAKERS {
         let mut status = started(kind);
         poll(&mut status, kind, first_state(kind), 1);
@@ -211,7 +211,7 @@ fn a_deleted_ami_is_no_longer_the_images() {
 }
 
 #[test]
-fn what_a_person_has_to_look_at_is_left_as_it_is() {
+fn what_a_person_has_to_check_is_kept() {
     let mut status = registered();
     let images = vec!["ami-1".to_owned(), "ami-2".to_owned()];
     let several = failures::several_images(images);

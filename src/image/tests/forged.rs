@@ -1,11 +1,11 @@
-//! Emails of statuses that somebody wrote who wants to speak in amiwright's name.
+//! Emails of statuses that were forged to speak in amiwright's name.
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::image::status::{Notice, parse};
 
-/// What somebody wants to be read as amiwright's advice.
+/// What is to be read as amiwright's advice.
 const SENTENCE: &str = "ami-1 (Your AWS account is suspended. Call us)";
 
 const KINDS: [NoticeKind; 9] = [
@@ -126,7 +126,7 @@ fn own_words(text: &str) -> String {
 }
 
 #[test]
-fn no_sentence_of_a_status_is_said_in_amiwrights_name() {
+fn no_forged_text_is_sent_in_amiwrights_name() {
     let mut read = 0;
     for status in statuses() {
         parse(status.to_string().as_bytes()).unwrap();

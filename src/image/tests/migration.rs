@@ -156,7 +156,7 @@ fn storing_goes_on_as_a_step_of_its_own() {
 
 /// Schema 1 was also written by a version that knew no tasks.
 #[test]
-fn an_image_from_before_there_were_tasks_goes_on() {
+fn an_image_from_before_there_were_tasks_continues() {
     let mut document: Value = serde_json::from_slice(&fixture("available")).unwrap();
     let fields = document.as_object_mut().unwrap();
     for field in ["tasks", "store", "storeAskedAt", "attempt"] {

@@ -63,7 +63,8 @@ fn every_step_has_what_comes_next() {
     insta::assert_snapshot!("plan", table);
 }
 
-/// What comes next in a final state at this step: all told, a new attempt asked for, a notice due, a notice being sent.
+/// What comes next in a final state at this step: all notices sent, a new attempt asked for, a notice due, a notice
+/// being sent.
 fn ended(state: State, step: Step) -> [Next; 4] {
     let mut status = at(step);
     status.state = state;
@@ -82,16 +83,16 @@ fn ended(state: State, step: Step) -> [Next; 4] {
 fn every_final_state_has_what_comes_next_at_whatever_step() {
     let mut table = String::new();
     let mut row = |cells: [&str; 5]| {
-        let [state, told, retry, due, sending] = cells;
+        let [state, sent, retry, due, sending] = cells;
         writeln!(
             table,
-            "{state:<12} {told:<10} {retry:<18} {due:<12} {sending}"
+            "{state:<12} {sent:<10} {retry:<18} {due:<12} {sending}"
         )
         .unwrap();
     };
     row([
         "state",
-        "all told",
+        "all sent",
         "and to be retried",
         "notice due",
         "notice being sent",
@@ -101,8 +102,8 @@ fn every_final_state_has_what_comes_next_at_whatever_step() {
         for step in Step::ALL {
             assert_eq!(ended(state, step), following, "{state} {step}");
         }
-        let [told, retry, due, sending] = following.map(|next| format!("{next:?}"));
-        row([&state.to_string(), &told, &retry, &due, &sending]);
+        let [sent, retry, due, sending] = following.map(|next| format!("{next:?}"));
+        row([&state.to_string(), &sent, &retry, &due, &sending]);
     }
     insta::assert_snapshot!("plan_ended", table);
 }

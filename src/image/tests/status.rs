@@ -206,7 +206,7 @@ fn what_is_not_a_status_is_invalid() {
 }
 
 #[test]
-fn what_is_not_in_the_form_of_ec2_is_no_status() {
+fn a_status_with_ids_not_in_ec2s_form_is_refused() {
     let full = serde_json::to_value(full()).unwrap();
     for (pointer, value) in [
         ("/build/tasks/0/id", "import-ami-1"),

@@ -45,7 +45,7 @@ fn every_word_of_ec2_has_its_meaning() {
         ("InProgress", Phase::Running),
         ("Completed", Phase::Complete),
         ("Failed", Phase::Failed),
-        // Words that nobody has seen yet.
+        // Words that are not known yet.
         ("quantum", Phase::Running),
         ("completed-with-warnings", Phase::Running),
         ("", Phase::Running),
@@ -67,7 +67,7 @@ fn a_task_takes_over_what_was_seen() {
     assert_eq!(task.message.as_deref(), Some("converting"));
     assert_eq!(task.snapshots, ["snap-1"]);
     assert_eq!(task.image.as_deref(), Some("ami-2"));
-    // The same again is no news.
+    // The same again is not news.
     assert!(!task.update(&seen, after(2)));
     assert_eq!(task.updated_at, after(1));
     // Nor is an answer that leaves out what is known.
@@ -163,7 +163,7 @@ fn a_task_is_unseen_until_it_is_seen_again_however_stale() {
     task.unseen_since = Some(after(1));
     assert!(task.update(&shown("active", Some(19), None), after(2)));
     assert_eq!((task.unseen_since, task.progress), (None, Some(42)));
-    // That it was listed again is no sign of life.
+    // That it was listed again is not a sign of life.
     assert_eq!(task.updated_at, after(0));
 }
 

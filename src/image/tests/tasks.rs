@@ -26,7 +26,7 @@ fn a_task_of_its_own_is_awaited_and_one_that_is_an_ami_by_that() {
 }
 
 #[test]
-fn a_task_that_was_found_is_said_to_be_an_earlier_requests() {
+fn a_found_task_is_noted_as_started_by_an_earlier_request() {
     let mut status = to_be_started(SourceKind::Disk);
     let seen = seen_task(TaskKind::ImportSnapshot, "active");
     let task = Task::started(TaskKind::ImportSnapshot, REGION, &seen, after(3));
@@ -38,7 +38,7 @@ fn a_task_that_was_found_is_said_to_be_an_earlier_requests() {
     );
 }
 
-/// It may have ended while nobody knew of it.
+/// It may have ended unnoticed.
 #[test]
 fn a_task_that_was_found_at_its_end_is_not_awaited() {
     for kind in own_tasks() {

@@ -51,7 +51,7 @@ fn an_accepted_manifest_leads_to_the_first_step_of_its_source() {
 }
 
 #[test]
-fn that_it_started_is_told_only_when_asked_for() {
+fn the_start_is_notified_only_if_enabled() {
     for notify_started in [false, true] {
         let mut status = opened();
         let accepted = Accepted {
@@ -95,7 +95,7 @@ fn an_object_that_was_checked_leads_to_the_task_and_back_when_it_was_replaced() 
 }
 
 #[test]
-fn a_bundle_beside_an_image_manifest_is_superseded_and_nothing_is_told() {
+fn a_bundle_beside_an_image_manifest_is_superseded_without_a_notice() {
     let mut status = opened();
     let image_manifest = "golden/web.image.yaml".to_owned();
     assert!(advance(
@@ -107,7 +107,7 @@ fn a_bundle_beside_an_image_manifest_is_superseded_and_nothing_is_told() {
     assert_eq!(kinds(&status), []);
     assert_eq!(
         last_change(&status),
-        "golden/web.image.yaml beside the bundle decides about it"
+        "golden/web.image.yaml beside the bundle describes it"
     );
 }
 
@@ -121,7 +121,7 @@ fn a_checked_bundle_is_registered() {
 }
 
 #[test]
-fn an_ami_that_was_found_is_said_to_be_an_earlier_requests() {
+fn a_found_ami_is_noted_as_registered_by_an_earlier_request() {
     let found = |status: &mut Status| {
         let evidence = Evidence::ImageRegistered {
             region: REGION.to_owned(),
@@ -268,7 +268,7 @@ fn unchanged_changes_nothing() {
 
 /// Its answer may come late.
 #[test]
-fn nothing_that_a_step_comes_to_changes_a_final_state() {
+fn no_outcome_of_a_step_changes_a_final_state() {
     let failed = failures_of_all_kinds();
     for mut status in failed.into_iter().chain([available()]) {
         assert!(status.state.is_final());

@@ -1,4 +1,4 @@
-//! What is waited for, and silence: since when, and when somebody is told.
+//! What is waited for, and silence: since when, and when people are notified.
 
 use super::*;
 use crate::image::apply::note_stalled;
@@ -25,7 +25,7 @@ fn wait(status: &mut Status, reason: WaitReason, minutes: i64) -> bool {
 }
 
 #[test]
-fn waiting_is_news_once_and_told_once_a_step() {
+fn waiting_is_recorded_once_and_notified_once_a_step() {
     let mut status = accepted(SourceKind::Bundle);
     assert!(wait(&mut status, missing("a"), 1));
     assert!(!wait(&mut status, missing("a"), 15));
@@ -116,7 +116,7 @@ fn a_claim_to_store_is_over_when_nothing_was_sent() {
 }
 
 #[test]
-fn silence_is_told_after_a_time_and_then_twice_and_four_times_that() {
+fn silence_is_reported_after_a_time_then_after_twice_and_four_times_that() {
     for (kind, _) in MAKERS {
         let mut status = started(kind);
         poll(&mut status, kind, first_state(kind), 0);
@@ -133,7 +133,7 @@ fn silence_is_told_after_a_time_and_then_twice_and_four_times_that() {
             );
             assert!(
                 !poll(&mut status, kind, first_state(kind), edge + 1),
-                "{kind}: told once"
+                "{kind}: reported once"
             );
         }
         assert_eq!(kinds(&status), [NoticeKind::Stalled; 4], "{kind}");
@@ -161,7 +161,7 @@ fn a_change_ends_the_silence() {
 }
 
 #[test]
-fn one_notice_stands_for_all_while_nobody_polled() {
+fn one_notice_covers_all_silence_without_polls() {
     let (mut status, kind) = (started(TaskKind::ImportSnapshot), TaskKind::ImportSnapshot);
     poll(&mut status, kind, "active", 9 * 60);
     assert_eq!(kinds(&status), [NoticeKind::Stalled]);

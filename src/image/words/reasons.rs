@@ -11,7 +11,7 @@ pub enum TerminalReason {
     Failed,
     /// EC2 no longer knows its task, and what that would have made is not there.
     Lost,
-    /// Somebody asked for it.
+    /// Its cancellation was requested.
     Cancelled,
 }
 
@@ -43,7 +43,7 @@ pub enum WaitReason {
         missing: usize,
         /// Of how many.
         of: usize,
-        /// The key of the first one that is missing: while it is, there is no need to look at the others.
+        /// The key of the first one that is missing: while it is, there is no need to check the others.
         first: String,
     },
     /// The parts of the bundle do not add up: an upload over older parts may still be running.
@@ -105,6 +105,16 @@ pub enum WaitReason {
     },
     /// What was deleted may still be shown for a moment.
     DeletionNotVisible,
+    /// What was changed about the AMI may not be shown for a moment.
+    SettingsNotVisible {
+        /// The Region.
+        region: String,
+    },
+    /// The copy of the AMI is not available yet.
+    CopyPending {
+        /// The Region.
+        region: String,
+    },
 }
 
 impl WaitReason {
@@ -175,7 +185,7 @@ pub enum FailureKind {
         /// Whether it belongs to an earlier version of this manifest.
         earlier_version: bool,
     },
-    /// More than one AMI has the ownership tags of this version. Nothing is deleted: a person has to look.
+    /// More than one AMI has the ownership tags of this version. Nothing is deleted: a person has to check.
     SeveralImages {
         /// The AMIs.
         images: Vec<String>,
@@ -210,7 +220,7 @@ pub enum FailureKind {
         /// The AMI.
         image: String,
     },
-    /// The AMI was deregistered by somebody else.
+    /// The AMI was deregistered outside amiwright.
     ImageDeregistered {
         /// The AMI.
         image: String,
@@ -222,6 +232,12 @@ pub enum FailureKind {
     },
     /// The status cannot hold what is to be recorded.
     StatusTooLarge,
+    /// The manifest was removed or replaced before its settings were applied.
+    SettingsGone,
+    /// EC2 would not make this change now.
+    Blocked,
+    /// A Region did not become as the manifest says for hours.
+    NotPublished,
     /// Recorded by an earlier version of amiwright; the message says what it was.
     Other,
 }
@@ -248,6 +264,9 @@ impl FailureKind {
             | Self::ImageFailed { .. }
             | Self::ImageDeregistered { .. }
             | Self::StatusTooLarge
+            | Self::SettingsGone
+            | Self::Blocked
+            | Self::NotPublished
             | Self::Other => TerminalReason::Failed,
         }
     }

@@ -1,4 +1,4 @@
-//! Somebody no longer wants the image: what runs is ended, and polled to its end like any other task.
+//! The image is no longer wanted: what runs is ended, and polled to its end like any other task.
 
 use super::{probe_task, proven, start_task};
 use crate::aws::{AwsError, Remedy};

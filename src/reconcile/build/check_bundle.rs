@@ -91,7 +91,7 @@ fn identity(status: &Status, spec: &Spec, bundle: &BundleVersion) -> Identity {
     }
 }
 
-/// The key of the image manifest beside a bundle: if there is one, it decides about the bundle.
+/// The key of the image manifest beside a bundle: if there is one, it describes the bundle.
 pub(crate) async fn image_manifest_beside(
     context: Context<'_>,
     bundle_key: &str,
@@ -103,7 +103,7 @@ pub(crate) async fn image_manifest_beside(
         .rfind('.')
         .map_or(first.as_str(), |dot| &first[..=dot]);
     let bucket = &context.config.bucket;
-    // Anybody who may upload can put any number of objects under it: only what is looked for is kept.
+    // Every uploader can put any number of objects under it: only what is looked for is kept.
     let mut found = Vec::new();
     let listed = context.aws.each_page(bucket, prefix, |page| {
         let keys = page.into_iter().map(|object| object.key);
@@ -150,7 +150,7 @@ async fn wait_for_parts(
     }))
 }
 
-/// While the part that was missing last time is missing, there is no need to look at the others.
+/// While the part that was missing last time is missing, there is no need to check the others.
 /// It may not be the bundle's any more: the bundle can have been replaced by one with fewer parts.
 async fn still_missing(
     step: &StepContext<'_>,

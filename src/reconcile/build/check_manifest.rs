@@ -28,7 +28,7 @@ pub(super) fn run(step: StepContext<'_>) -> StepOutcome {
     }
 }
 
-/// The ownership tag has to hold the manifest's address: without it nobody could tell whose the AMI is.
+/// The ownership tag has to hold the manifest's address: without it there is no proof whose the AMI is.
 fn tag_problem(status: &Status) -> Option<Problem> {
     if let Some(c) = status.manifest.key.chars().find(|c| !is_taken(*c)) {
         let (what, code) = (
@@ -62,7 +62,7 @@ fn tag_problem(status: &Status) -> Option<Problem> {
 
 /// Whether a character of a key may be in a tag, and in a filter for it. EC2 refuses whatever XML cannot hold (XML 1.0,
 /// "Characters": no control characters, no U+FFFE and U+FFFF), so that not even a look for the tag would be answered.
-/// What nobody sees is refused as well: two keys that look the same are not.
+/// Invisible characters are refused as well: two keys that look the same are not.
 fn is_taken(c: char) -> bool {
     text::is_printable(c) && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }

@@ -1,5 +1,5 @@
-//! `check-object`: the object that the image is made from has to be there, in the AMI's Region, and be what the manifest
-//! says, before EC2 is asked to work on it. EC2 itself says so only after minutes.
+//! `check-object`: the object that the image is made from has to be there, in the AMI's Region, and be what the
+//! manifest says, before EC2 is asked to work on it. EC2 itself says so only after minutes.
 
 use crate::aws::{ObjectPart, Remedy};
 use crate::image::message::failures;
@@ -69,7 +69,7 @@ async fn check(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
     let is_own = bucket == step.config().bucket;
     let head = 0..=disk_format::HEAD_BYTES - 1;
     let Some(head) = step.aws().get_range(&bucket, &key, head).await? else {
-        // S3 does not tell a bucket that is not there from a key that is not.
+        // S3 does not distinguish a bucket that is not there from a key that is not.
         if !is_own {
             step.aws().bucket_region(&bucket).await?;
         }
@@ -120,7 +120,7 @@ async fn otherwise(
     expected: Expected,
 ) -> Result<Option<Problem>, Error> {
     let size = head.info.size;
-    // Other formats are told by their first bytes.
+    // Other formats are recognised by their first bytes.
     let needs_tail = matches!(expected, Expected::Raw | Expected::Stored);
     if !needs_tail && disk_format::judge(expected, size, &head.bytes, &[]).is_ok() {
         return Ok(None);

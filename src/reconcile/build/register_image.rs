@@ -15,7 +15,8 @@ use crate::reconcile::step_context::{StepContext, retrying};
 pub(super) const ACTION: &str = "RegisterImage";
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
-    // EC2 registers the bundle that is there, not the one whose parts were counted and whose digest the tags would have.
+    // EC2 registers the bundle that is there, not the one whose parts were counted and whose digest the tags would
+    // have.
     let replaced = match &step.status.build.bundle {
         Some(bundle) if !step.is_first => check_bundle::has_other_content(&step, bundle).await?,
         _ => false,
@@ -88,7 +89,8 @@ async fn create(step: &StepContext<'_>, request: &Registered) -> Result<StepOutc
 async fn not_created(step: &StepContext<'_>, error: AwsError) -> Result<StepOutcome, Error> {
     let name_in_use = error.has_code("InvalidAMIName.Duplicate");
     if name_in_use {
-        // Somebody has the name: another AMI, another invocation for the same image, or an attempt whose answer was lost.
+        // The name is taken: by another AMI, another invocation for the same image, or an attempt whose answer was
+        // lost.
         let found = lookup::by_tag_and_name(step.context, step.status).await?;
         if let Some(outcome) = lookup::outcome(step, found) {
             return Ok(outcome);

@@ -42,7 +42,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
 async fn start(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
     match spec.source() {
         Some(Source::Disk(disk)) => {
-            // Its other volumes may be somebody else's, which is better said before hours of importing than after.
+            // Its other volumes may be another account's, which is better said before hours of importing than after.
             if let Some(outcome) = Box::pin(source_owners::check(step, spec)).await? {
                 let found = adopt(step).await?;
                 return Ok(found.unwrap_or(outcome));
@@ -82,10 +82,10 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
 }
 
 /// Whether the AMI of a disk or a machine is there without its task being known, as where a status was deleted; or the
-/// name is somebody else's, which is better said before hours of importing than after.
+/// name is taken, which is better said before hours of importing than after.
 async fn already_there(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
     let found = match step.status.build.source {
-        // Nobody has sent anything for this upload: what is there of it has this very name. An earlier upload may have made
+        // Nothing was sent for this upload: what is there of it has this very name. An earlier upload may have made
         // the same AMI under another date.
         Some(SourceKind::Disk) if step.is_first && step.status.build.attempt == 0 => {
             lookup::by_name(step.context, step.status).await?

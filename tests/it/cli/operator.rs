@@ -70,7 +70,7 @@ async fn an_import_is_cancelled_and_leaves_nothing() {
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "cancelled");
     assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
-    assert_eq!(stack.only_mail().subject, "AMI cancelled: web-2026-11-21");
+    assert_eq!(stack.only_email().subject, "AMI cancelled: web-2026-11-21");
     let error = cancel(&stack, KEY).await.unwrap_err();
     assert!(
         error.report().contains("it is already cancelled"),
@@ -90,6 +90,25 @@ async fn a_lost_marker_is_put_back_so_that_a_tick_comes_by() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancellation_that_is_not_recorded_in_time_is_left_to_the_next_tick() {
+    let stack = TestStack::without_events_of_requests().await;
+    let waiting = "name: web\nsource:\n  disk: {object: missing.raw, format: raw}\n";
+    stack.drop_file(KEY, waiting).await;
+    stack.minute().await;
+    let answer = cancel(&stack, KEY).await.unwrap();
+    assert_eq!(
+        answer,
+        format!(
+            "cancellation requested: the next tick of advance-tasks records it; to see what becomes of it: amiwright watch {KEY}"
+        )
+    );
+    assert_eq!(stack.status(KEY).await.get("cancel"), None);
+    let (outcome, text) = watch(&stack, &[KEY]).await;
+    assert!(!outcome.unwrap(), "{text}");
+    assert!(text.contains("Finished: 1 cancelled."), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_has_ended_or_never_was_is_not_cancelled() {
     let stack = TestStack::new().await;
     stack.drop_and_rest(KEY, stack.manifest("web-1")).await;
@@ -102,7 +121,7 @@ async fn what_has_ended_or_never_was_is_not_cancelled() {
         .report();
     assert!(report.contains(&format!("did you mean {KEY}?")), "{report}");
     assert_eq!(stack.open().await, Vec::<String>::new());
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +137,7 @@ async fn an_ami_that_is_being_stored_is_not_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_is_watched_from_before_its_upload_to_its_mail() {
+async fn an_image_is_watched_from_before_its_upload_to_its_email() {
     let stack = TestStack::new().await;
     let five_minutes = Duration::from_secs(300);
     stack
@@ -145,7 +164,7 @@ async fn an_image_is_watched_from_before_its_upload_to_its_mail() {
         let at = text[from..].find(words);
         from += at.unwrap_or_else(|| panic!("{words} not in its turn:\n{text}"));
     }
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! `amiwright retry`: a new attempt, asked for through the status.
+//! `amiwright retry`: a new attempt, asked for by a request.
 
 use std::collections::BTreeSet;
 
@@ -32,8 +32,12 @@ async fn failed() -> TestStack {
 #[tokio::test(start_paused = true)]
 async fn a_failed_image_is_tried_again_and_becomes_available() {
     let stack = failed().await;
-    let mail = stack.only_mail();
-    assert!(mail.text.contains("amiwright retry s3://"), "{}", mail.text);
+    let email = stack.only_email();
+    assert!(
+        email.text.contains("amiwright retry s3://"),
+        "{}",
+        email.text
+    );
 
     let answer = ask(&stack, KEY).await.unwrap();
     assert!(answer.starts_with("new attempt requested"), "{answer}");
@@ -49,7 +53,7 @@ async fn a_failed_image_is_tried_again_and_becomes_available() {
     assert_eq!(status["build"]["attempt"], 1);
     assert_eq!(status.get("retry"), None);
     assert_eq!(stack.only_image().name, "web");
-    let subjects: Vec<String> = stack.mails().into_iter().map(|it| it.subject).collect();
+    let subjects: Vec<String> = stack.emails().into_iter().map(|it| it.subject).collect();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
     assert!(subjects[1].starts_with("AMI available"), "{subjects:?}");
 
@@ -130,7 +134,7 @@ async fn what_has_nothing_to_try_again_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_manifest_decides_or_is_no_manifest_is_refused() {
+async fn a_bundle_described_by_a_manifest_and_what_is_not_a_manifest_are_refused() {
     let stack = TestStack::new().await;
     let bundle = "bundles/image.manifest.xml";
     stack.drop_file(bundle, bundles::MANIFEST).await;
@@ -218,6 +222,27 @@ async fn a_manifest_that_changes_while_a_retry_is_asked_for_makes_one_ami() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_is_told_if_another_version_is_started_meanwhile() {
+    let stack = TestStack::without_events_of_requests().await;
+    let refused = refused("UnauthorizedOperation");
+    stack.world.faults().on("ec2", "RegisterImage", 1, refused);
+    stack.drop_and_rest(KEY, stack.manifest("web")).await;
+    let uploads = async {
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        stack.drop_file(KEY, stack.manifest("web-2")).await;
+    };
+    let (answer, ()) = tokio::join!(ask(&stack, KEY), uploads);
+    let refusal = answer.unwrap_err();
+    assert!(
+        refusal.contains("another version was started meanwhile"),
+        "{refusal}"
+    );
+    stack.rest().await;
+    assert_eq!(stack.only_image().name, "web-2");
+    assert_eq!(stack.status(KEY).await["build"]["attempt"], 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_manifest_that_is_removed_after_a_retry_was_asked_for_leaves_nothing_open() {
     let stack = failed().await;
     // Without its event: a tick finds the request, and no manifest.
@@ -233,7 +258,7 @@ async fn a_manifest_that_is_removed_after_a_retry_was_asked_for_leaves_nothing_o
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "failed");
     assert_eq!(status.get("retry"), None);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,11 +281,11 @@ async fn a_cancelled_image_is_tried_again_and_keeps_what_it_makes() {
     ask(&stack, KEY).await.unwrap();
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "available");
-    let subjects: Vec<String> = stack.mails().into_iter().map(|it| it.subject).collect();
+    let subjects: Vec<String> = stack.emails().into_iter().map(|it| it.subject).collect();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
     for _ in 0..20 {
         stack.minute().await;
     }
     assert_eq!(stack.images().len(), 1);
-    assert_eq!(stack.mails().len(), 2);
+    assert_eq!(stack.emails().len(), 2);
 }

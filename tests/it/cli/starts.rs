@@ -18,10 +18,10 @@ const OF_LAMBDA: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn a_function_that_is_not_configured_tells_lambda_and_ends() {
+fn a_function_without_configuration_reports_an_init_error_and_exits() {
     let lambda = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = lambda.local_addr().unwrap().to_string();
-    let told = std::thread::spawn(move || {
+    let request = std::thread::spawn(move || {
         let (mut connection, _) = lambda.accept().unwrap();
         let mut request = String::new();
         while !request.ends_with('}') {
@@ -42,12 +42,12 @@ fn a_function_that_is_not_configured_tells_lambda_and_ends() {
     let output = started_with(&variables);
     let said =
         "the environment variable AMIWRIGHT_TOPIC_ARN is not set: set it as template.yaml does";
-    let told = told.join().unwrap();
+    let request = request.join().unwrap();
     assert!(
-        told.starts_with("POST /2018-06-01/runtime/init/error "),
-        "{told}"
+        request.starts_with("POST /2018-06-01/runtime/init/error "),
+        "{request}"
     );
-    assert!(told.contains(said), "{told}");
+    assert!(request.contains(said), "{request}");
     let log: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(log["fields"]["error"], said);
     assert_eq!(output.status.code(), Some(1));

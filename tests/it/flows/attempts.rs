@@ -183,7 +183,7 @@ async fn an_event_and_a_tick_at_once_store_an_ami_once() {
     let ec2 = stack.world.ec2();
     ec2.set_task_time(TaskKind::StoreImage, minutes(10));
     ec2.set_visibility_delay(minutes(1));
-    // The one that EC2's event woke still waits for the answer when the schedule ticks.
+    // The invocation for EC2's event still waits for the answer when the schedule ticks.
     let slow = Fault::Slow(Duration::from_secs(20));
     stack
         .world
@@ -297,7 +297,7 @@ async fn what_an_import_left_is_tagged_before_it_is_removed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_is_replaced_before_its_import_starts_is_looked_at_again() {
+async fn a_disk_replaced_before_its_import_starts_is_checked_again() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack
@@ -316,7 +316,7 @@ async fn a_disk_that_is_replaced_before_its_import_starts_is_looked_at_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_is_replaced_after_its_import_began_unheard_leaves_nothing_behind() {
+async fn a_disk_replaced_after_an_unanswered_import_request_leaves_no_orphans() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     let faults = stack.world.faults();
@@ -361,7 +361,7 @@ async fn a_task_that_was_lost_is_left_alone_and_the_email_says_so() {
     // Nothing proves any more that the task, or what it makes, is this image's.
     assert_eq!(stack.count("CancelImportTask"), 0);
     assert_eq!(stack.snapshots().len(), 2);
-    let email = stack.only_mail();
+    let email = stack.only_email();
     assert_eq!(email.subject, "AMI lost: web-2026-11-21");
     assert!(
         email.text.contains("if it still runs, cancel it"),

@@ -50,14 +50,14 @@ async fn a_bare_bundle_is_registered_with_defaults() {
         "the bundle names a kernel"
     );
     assert_eq!(image.kernel_id.as_deref(), Some("aki-919dcaf8"));
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.text.contains(&format!("s3://{}/{KEY}", stack.bucket)),
+        email.text.contains(&format!("s3://{}/{KEY}", stack.bucket)),
         "{}",
-        mail.text
+        email.text
     );
 
-    // Uploaded without an ACL: EC2 was allowed to read it, and nobody else.
+    // Uploaded without an ACL: only EC2 was allowed to read it.
     for key in [KEY, "bundles/image.part.0"] {
         let acl = stack.world.s3().acl(&stack.bucket, key).await.unwrap();
         assert_eq!(acl.as_deref(), Some("aws-exec-read"), "{key}");
@@ -65,27 +65,31 @@ async fn a_bare_bundle_is_registered_with_defaults() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_part_is_waited_for_and_told_of_when_it_takes_long() {
+async fn a_missing_part_is_waited_for_and_reported_after_a_while() {
     let stack = TestStack::new().await;
     stack.drop_file(KEY, MANIFEST).await;
     stack.world.run_for(Duration::from_secs(10 * 60)).await;
-    assert_eq!(stack.mails(), []);
+    assert_eq!(stack.emails(), []);
     let status = stack.status(KEY).await;
     assert_eq!(status["build"]["waiting"]["first"], "bundles/image.part.0");
 
     stack.world.run_for(Duration::from_secs(2 * 3600)).await;
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.subject.starts_with("AMI still waiting"),
+        email.subject.starts_with("AMI still waiting"),
         "{}",
-        mail.subject
+        email.subject
     );
-    assert!(mail.text.contains("bundles/image.part.0"), "{}", mail.text);
+    assert!(
+        email.text.contains("bundles/image.part.0"),
+        "{}",
+        email.text
+    );
 
     stack.drop_file("bundles/image.part.0", PART).await;
     stack.rest().await;
     assert_eq!(stack.images().len(), 1);
-    assert_eq!(stack.mails().len(), 2);
+    assert_eq!(stack.emails().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,18 +114,19 @@ async fn a_bundle_of_another_account_is_refused() {
     let manifest = manifest.replace("<user>000000000000</user>", "<user>111122223333</user>");
     stack.drop_file("bundles/image.part.0", PART).await;
     stack.drop_and_rest(KEY, manifest).await;
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.text
+        email
+            .text
             .contains("was made for account 111122223333, this is account 000000000000"),
         "{}",
-        mail.text
+        email.text
     );
     assert_eq!(stack.images(), []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_manifest_beside_the_bundle_decides() {
+async fn an_image_manifest_beside_a_bundle_describes_it() {
     let stack = TestStack::new().await;
     let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\ntags: {team: web}\n";
     stack.drop_file("bundles/image.image.yaml", manifest).await;
@@ -130,7 +135,7 @@ async fn an_image_manifest_beside_the_bundle_decides() {
     let image = stack.only_image();
     assert!(image.name.starts_with("paid-"), "{}", image.name);
     assert_eq!(image.tags.get("team").map(String::as_str), Some("web"));
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
     assert_eq!(stack.state_keys(&format!("status/{KEY}")).await, [""; 0]);
 }
 
@@ -145,11 +150,11 @@ async fn a_changed_bundle_is_a_new_version_and_the_old_registration_is_said_to_b
     stack.drop_file("bundles/image.part.0", part).await;
     stack.drop_and_rest(KEY, manifest).await;
     assert_eq!(stack.images().len(), 2);
-    let mail = stack.mails().pop().unwrap();
+    let email = stack.emails().pop().unwrap();
     assert!(
-        mail.text.contains("no longer valid") && mail.text.contains(&first.id),
+        email.text.contains("no longer valid") && email.text.contains(&first.id),
         "{}",
-        mail.text
+        email.text
     );
 }
 
@@ -177,7 +182,7 @@ async fn a_changed_bundle_under_an_unchanged_image_manifest_is_a_new_version_too
     );
     assert!(
         stack
-            .mails()
+            .emails()
             .pop()
             .unwrap()
             .text
@@ -216,7 +221,7 @@ async fn a_bundle_that_changes_while_its_ami_is_pending_is_a_new_version() {
     assert_eq!(stack.images().len(), 2);
     assert!(
         stack
-            .mails()
+            .emails()
             .pop()
             .unwrap()
             .text
@@ -274,18 +279,18 @@ async fn a_bundle_in_a_bucket_that_cannot_be_read_fails_and_says_so() {
     stack
         .drop_and_rest("bundles/image.image.yaml", manifest)
         .await;
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     for text in [
         "NoSuchBucket",
         "s3://not-a-bucket/image.manifest.xml",
         "correct source.bundle.manifest",
     ] {
-        assert!(mail.text.contains(text), "{text}: {}", mail.text);
+        assert!(email.text.contains(text), "{text}: {}", email.text);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_manifest_that_comes_while_parts_are_missing_decides_all_the_same() {
+async fn an_image_manifest_uploaded_while_parts_are_missing_still_applies() {
     let stack = TestStack::new().await;
     stack.drop_file(KEY, MANIFEST).await;
     stack.world.settle().await;
@@ -295,7 +300,7 @@ async fn an_image_manifest_that_comes_while_parts_are_missing_decides_all_the_sa
     stack.rest().await;
     assert!(stack.only_image().name.starts_with("paid-"));
     assert_eq!(stack.status(KEY).await["state"], "superseded");
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

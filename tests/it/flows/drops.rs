@@ -1,4 +1,4 @@
-//! Somebody drops a file.
+//! A manifest is uploaded.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::support::{EMAIL, TestStack};
 use serde_json::json;
 
 #[tokio::test(start_paused = true)]
-async fn a_snapshot_manifest_becomes_an_ami_and_a_mail() {
+async fn a_snapshot_manifest_becomes_an_ami_and_an_email() {
     let stack = TestStack::new().await;
     let manifest = format!(
         "name: web-{{date}}-{{digest}}\n\
@@ -48,10 +48,10 @@ async fn a_snapshot_manifest_becomes_an_ami_and_a_mail() {
     );
     assert!(status["notices"][0]["messageId"].is_string());
 
-    let mail = stack.only_mail();
-    assert_eq!(mail.to, EMAIL);
+    let email = stack.only_email();
+    assert_eq!(email.to, EMAIL);
     assert_eq!(
-        mail.subject,
+        email.subject,
         format!("AMI available: {} {}", image.id, image.name)
     );
     for fact in [
@@ -63,9 +63,9 @@ async fn a_snapshot_manifest_becomes_an_ami_and_a_mail() {
         "Took",
     ] {
         assert!(
-            mail.text.contains(fact),
+            email.text.contains(fact),
             "{fact} is missing in\n{}",
-            mail.text
+            email.text
         );
     }
     assert!(stack.world.dead_letters().is_empty());
@@ -81,7 +81,8 @@ async fn a_json_manifest_is_as_good() {
     assert_eq!(stack.only_image().name, "web");
 }
 
-/// A key that XML cannot hold makes a list unreadable that is not asked for URL-encoded: no tick would ever come through.
+/// A key that XML cannot hold makes a list unreadable that is not asked for URL-encoded: no tick would ever come
+/// through.
 #[tokio::test(start_paused = true)]
 async fn a_key_that_no_tag_can_hold_is_rejected_and_stops_nothing_else() {
     let stack = TestStack::new().await;
@@ -95,9 +96,9 @@ async fn a_key_that_no_tag_can_hold_is_rejected_and_stops_nothing_else() {
 
     assert_eq!(stack.only_image().state.to_string(), "available");
     assert!(stack.open().await.is_empty());
-    let mails = stack.mails();
-    assert_eq!(mails.len(), 2);
-    let rejected = &mails[0];
+    let emails = stack.emails();
+    assert_eq!(emails.len(), 2);
+    let rejected = &emails[0];
     assert!(
         rejected
             .subject
@@ -118,9 +119,10 @@ async fn a_key_that_no_tag_can_hold_is_rejected_and_stops_nothing_else() {
     );
 }
 
-/// EC2 refuses a filter with a character that XML does not have, and so the look for the tag: nothing would ever answer.
+/// EC2 refuses a filter with a character that XML does not have, and so the look for the tag: nothing would ever
+/// answer.
 #[tokio::test(start_paused = true)]
-async fn a_key_with_a_character_that_ec2_refuses_or_nobody_sees_is_rejected_before_ec2_is_asked() {
+async fn a_key_with_a_character_that_is_invisible_or_refused_by_ec2_is_rejected_without_a_call() {
     for c in [
         '\u{fffe}', '\u{ffff}', '\u{7f}', '\u{85}', '\u{200b}', '\u{202e}', '\u{feff}',
     ] {
@@ -128,9 +130,9 @@ async fn a_key_with_a_character_that_ec2_refuses_or_nobody_sees_is_rejected_befo
         let key = format!("we{c}b.image.yaml");
         stack.drop_and_rest(&key, stack.manifest("web")).await;
         assert_eq!(stack.status(&key).await["state"], "rejected", "{c:?}");
-        let mail = stack.only_mail();
+        let email = stack.only_email();
         let named = format!("character U+{:04X}", u32::from(c));
-        assert!(mail.text.contains(&named), "{c:?}: {}", mail.text);
+        assert!(email.text.contains(&named), "{c:?}: {}", email.text);
         for action in ["DescribeImages", "RegisterImage"] {
             assert_eq!(stack.count(action), 0, "{c:?} {action}");
         }
@@ -165,16 +167,16 @@ async fn a_key_too_long_for_a_status_is_ignored_and_fails_nothing() {
     }
 }
 
-/// One byte less has a status: that the address does not fit into a tag is told.
+/// One byte less has a status: it says that the address does not fit into a tag.
 #[tokio::test(start_paused = true)]
-async fn the_longest_key_that_has_a_status_is_told_that_it_is_too_long_for_a_tag() {
+async fn the_longest_key_with_a_status_is_rejected_as_too_long_for_a_tag() {
     let stack = TestStack::new().await;
     let folders = format!("{}/", "d".repeat(200)).repeat(4);
     let name = "k".repeat(amiwright::keys::MANIFEST_KEY_MAX - folders.len() - ".image.yaml".len());
     let key = format!("{folders}{name}.image.yaml");
     stack.drop_and_rest(&key, stack.manifest("web")).await;
     assert_eq!(stack.status(&key).await["state"], "rejected");
-    assert!(stack.only_mail().text.contains("shorter key"));
+    assert!(stack.only_email().text.contains("shorter key"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,11 +192,11 @@ async fn a_wrong_manifest_is_rejected_with_all_its_problems() {
     assert_eq!(stack.count("RegisterImage"), 0);
     let status = stack.status("web.image.yaml").await;
     assert_eq!(status["state"], "rejected");
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.subject.starts_with("Manifest rejected"),
+        email.subject.starts_with("Manifest rejected"),
         "{}",
-        mail.subject
+        email.subject
     );
     for text in [
         "1:1 ",
@@ -206,9 +208,9 @@ async fn a_wrong_manifest_is_rejected_with_all_its_problems() {
         "Nothing was changed in AWS",
     ] {
         assert!(
-            mail.text.contains(text),
+            email.text.contains(text),
             "{text} is missing in\n{}",
-            mail.text
+            email.text
         );
     }
 }
@@ -220,9 +222,9 @@ async fn what_is_not_built_is_refused_and_not_ignored() {
     stack.drop_and_rest("web.image.yaml", manifest).await;
     assert_eq!(stack.images(), []);
     assert!(
-        stack.only_mail().text.contains("not built yet"),
+        stack.only_email().text.contains("not built yet"),
         "{}",
-        stack.only_mail().text
+        stack.only_email().text
     );
 }
 
@@ -235,16 +237,16 @@ async fn a_manifest_that_is_too_large_is_not_read() {
     let status = stack.status("web.image.yaml").await;
     assert_eq!(status["state"], "rejected");
     assert!(
-        stack.only_mail().text.contains("at most 1048576 bytes"),
+        stack.only_email().text.contains("at most 1048576 bytes"),
         "{}",
-        stack.only_mail().text
+        stack.only_email().text
     );
 
     // Another one is another version.
     stack
         .drop_and_rest("web.image.yaml", vec![b'+'; 1024 * 1024 + 2])
         .await;
-    assert_eq!(stack.mails().len(), 2);
+    assert_eq!(stack.emails().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -254,9 +256,9 @@ async fn a_key_too_long_for_the_ownership_tag_is_refused() {
     stack.drop_and_rest(&key, stack.manifest("web")).await;
     assert_eq!(stack.images(), []);
     assert!(
-        stack.only_mail().text.contains("shorter key"),
+        stack.only_email().text.contains("shorter key"),
         "{}",
-        stack.only_mail().text
+        stack.only_email().text
     );
 }
 
@@ -280,16 +282,16 @@ async fn few_calls_do_it() {
         .await
         .unwrap();
     let mut expected = before;
-    *expected.entry("s3:ListObjectsV2".to_owned()).or_default() += 1;
+    *expected.entry("s3:ListObjectsV2".to_owned()).or_default() += 2;
     assert_eq!(
         stack.calls_of("AdvanceTasks"),
         expected,
-        "an idle tick is one call"
+        "an idle tick is two calls: lists of requests and of open markers"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_images_are_looked_at_with_one_call() {
+async fn many_images_are_described_with_one_call() {
     let stack = TestStack::built(|builder| builder.schedules(false)).await;
     stack
         .world
@@ -309,7 +311,7 @@ async fn many_images_are_looked_at_with_one_call() {
     assert_eq!(report["found"], 30);
     assert_eq!(stack.count("DescribeImages") - before, 1);
 
-    // EC2 tells of every AMI that becomes available, and each event makes a tick.
+    // EC2 sends an event for every AMI that becomes available, and each event makes a tick.
     stack.world.run_for(Duration::from_secs(3600)).await;
     stack.world.settle().await;
     stack.world.invoke("AdvanceTasks", json!({})).await.unwrap();
@@ -323,5 +325,5 @@ async fn many_images_are_looked_at_with_one_call() {
                 states
             });
     assert_eq!(states, BTreeMap::from([("available".to_owned(), 30)]));
-    assert_eq!(stack.mails().len(), 30);
+    assert_eq!(stack.emails().len(), 30);
 }

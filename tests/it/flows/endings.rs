@@ -1,4 +1,4 @@
-//! How images end, also when several invocations work at them at once: cancelled, told, with nothing left behind.
+//! How images end, also when several invocations work at them at once: cancelled, notified, with nothing left over.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn two_ticks_at_once_store_an_ami_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_cannot_be_looked_at_is_told_as_stalled() {
+async fn a_task_that_cannot_be_described_is_reported_as_stalled() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     let unavailable = Fault::Refuse {
@@ -63,10 +63,10 @@ async fn a_task_that_cannot_be_looked_at_is_told_as_stalled() {
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(minutes(4 * 60)).await;
     let status = stack.status(KEY).await;
-    let mails = stack.mails();
+    let emails = stack.emails();
     assert!(
-        mails.iter().any(|mail| mail.subject.contains("stalled")),
-        "{mails:#?} {status:#}"
+        emails.iter().any(|email| email.subject.contains("stalled")),
+        "{emails:#?} {status:#}"
     );
 }
 
@@ -152,17 +152,17 @@ async fn a_cancelled_image_that_has_several_amis_says_so() {
     stack.remove(KEY).await;
     stack.rest().await;
     let status = stack.status(KEY).await;
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     let images = stack.images();
     assert!(
-        images.is_empty() || images.iter().all(|image| mail.text.contains(&image.id)),
+        images.is_empty() || images.iter().all(|image| email.text.contains(&image.id)),
         "{status:#}\n{}",
-        mail.text
+        email.text
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_cancellation_is_no_reason_for_a_mail() {
+async fn a_throttled_cancellation_sends_no_email() {
     let stack = TestStack::new().await;
     stack
         .world
@@ -181,7 +181,7 @@ async fn a_throttled_cancellation_is_no_reason_for_a_mail() {
     }
     stack.remove(KEY).await;
     stack.rest().await;
-    assert_eq!(stack.only_mail().subject, "AMI cancelled: web-2026-11-21");
+    assert_eq!(stack.only_email().subject, "AMI cancelled: web-2026-11-21");
 }
 
 /// A task that runs on for long although it was to be cancelled.

@@ -1,6 +1,6 @@
 //! Manifests that ask for what the stack's owner has not opened, and the same once that is opened.
 
-use crate::support::{Mail, REGION, TestStack, vmdk};
+use crate::support::{Email, REGION, TestStack, vmdk};
 use localaws::ec2::{SeedImage, SeedSnapshot, TaskKind};
 
 const KEY: &str = "golden/web.image.yaml";
@@ -17,22 +17,22 @@ fn changes(stack: &TestStack) -> Vec<String> {
 }
 
 /// Drops a manifest that is to be rejected, twice, and gives the one email.
-async fn rejected(stack: &TestStack, manifest: &str) -> Mail {
+async fn rejected(stack: &TestStack, manifest: &str) -> Email {
     let before = changes(stack);
     let (images, snapshots) = (stack.images(), stack.snapshots());
     stack.drop_and_rest(KEY, manifest).await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "rejected", "{status:#}");
-    let mails = stack.mails();
-    let mail = mails.last().unwrap();
-    assert!(mail.subject.starts_with("Manifest rejected"), "{mail:#?}");
+    let emails = stack.emails();
+    let email = emails.last().unwrap();
+    assert!(email.subject.starts_with("Manifest rejected"), "{email:#?}");
     assert_eq!(changes(stack), before);
     assert_eq!((stack.images(), stack.snapshots()), (images, snapshots));
-    mail.clone()
+    email.clone()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_reaches_beyond_the_account_is_closed_until_it_is_opened() {
+async fn what_reaches_beyond_the_account_is_refused_unless_a_parameter_allows_it() {
     let stack = TestStack::built(|builder| builder.parameter("StoreBuckets", "")).await;
     let asks = [
         (
@@ -56,33 +56,33 @@ async fn what_reaches_beyond_the_account_is_closed_until_it_is_opened() {
         ),
     ];
     for (number, (field, adds, parameter)) in asks.into_iter().enumerate() {
-        let mail = rejected(&stack, &(stack.manifest("web") + field + "\n")).await;
-        let lines: Vec<&str> = mail.text.lines().collect();
+        let email = rejected(&stack, &(stack.manifest("web") + field + "\n")).await;
+        let lines: Vec<&str> = email.text.lines().collect();
         let text = lines.join(" ");
         // What is not built is told as that alone: the guardrails of these fields are tested in `amiwright-manifest`.
-        let is_built = field.starts_with("store");
+        let is_built = field.starts_with("store") || field.starts_with("access");
         let told = text.contains(parameter) && text.contains(adds);
         assert_eq!(told, is_built, "{text}");
         assert_eq!(text.contains("not built yet"), !is_built, "{text}");
         // At its line.
         assert!(text.contains("4:"), "{text}");
-        assert_eq!(stack.mails().len(), number + 1);
+        assert_eq!(stack.emails().len(), number + 1);
     }
-    // Uploaded once more, it is still not allowed, and nobody is told twice.
+    // Uploaded once more, it is still not allowed, and no second notice is sent.
     let (field, ..) = asks[6];
     stack
         .drop_and_rest(KEY, stack.manifest("web") + field + "\n")
         .await;
-    assert_eq!(stack.mails().len(), asks.len());
+    assert_eq!(stack.emails().len(), asks.len());
     assert_eq!(stack.images(), []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_is_read_from_the_buckets_that_are_opened() {
+async fn a_disk_is_read_only_from_buckets_that_a_parameter_lists() {
     let disk = "name: web\nsource:\n  disk: {object: s3://disks/web.vmdk, format: vmdk}\n";
     let stack = TestStack::new().await;
-    let mail = rejected(&stack, disk).await;
-    assert!(mail.text.contains("SourceBuckets"), "{}", mail.text);
+    let email = rejected(&stack, disk).await;
+    assert!(email.text.contains("SourceBuckets"), "{}", email.text);
     let calls = stack.world.calls();
     let foreign = calls
         .iter()
@@ -111,7 +111,7 @@ async fn a_snapshot_of_another_account_is_used_only_if_its_owner_is_listed() {
     let stack = TestStack::new().await;
     let id = foreign_snapshot(&stack);
     let manifest = format!("name: web\nsource:\n  snapshot: {{id: {id}}}\n");
-    let mail = rejected(&stack, &manifest).await;
+    let email = rejected(&stack, &manifest).await;
     for text in [
         "3:18",
         &id,
@@ -119,9 +119,9 @@ async fn a_snapshot_of_another_account_is_used_only_if_its_owner_is_listed() {
         "adds 111122223333 to the parameter SourceOwners",
     ] {
         assert!(
-            mail.text.replace("\n", " ").contains(text),
+            email.text.replace("\n", " ").contains(text),
             "{text}: {}",
-            mail.text
+            email.text
         );
     }
 
@@ -130,16 +130,16 @@ async fn a_snapshot_of_another_account_is_used_only_if_its_owner_is_listed() {
         + &format!(
             "register:\n  blockDeviceMappings:\n  - {{deviceName: /dev/xvda, ebs: {{}}}}\n  - {{deviceName: /dev/sdf, ebs: {{snapshotId: {id}}}}}\n"
         );
-    let mail = rejected(&stack, &volume).await;
-    assert!(mail.text.contains(STRANGER), "{}", mail.text);
+    let email = rejected(&stack, &volume).await;
+    assert!(email.text.contains(STRANGER), "{}", email.text);
 
     // So it is beside a disk, before hours of importing.
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     let source = format!("snapshot: {{id: {}}}", stack.snapshot);
     let disk = volume.replace(&source, "disk: {object: web.vmdk, format: vmdk}");
     assert_ne!(disk, volume);
-    let mail = rejected(&stack, &disk).await;
-    assert!(mail.text.contains(STRANGER), "{}", mail.text);
+    let email = rejected(&stack, &disk).await;
+    assert!(email.text.contains(STRANGER), "{}", email.text);
     assert_eq!(stack.count("ImportSnapshot"), 0);
 
     for owners in ["self,111122223334", "amazon"] {
@@ -165,7 +165,7 @@ async fn a_snapshot_of_another_account_is_used_only_if_its_owner_is_listed() {
     assert!(stack.world.calls().len() > calls);
 }
 
-/// An AMI in another Region that its owner shares with everybody.
+/// An AMI in another Region that is public.
 fn foreign_image(stack: &TestStack) -> String {
     let snapshot_id = stack.world.ec2().seed_snapshot(
         "us-west-2",
@@ -192,8 +192,8 @@ async fn an_ami_of_another_account_is_copied_only_if_its_owner_is_listed() {
         let stack = TestStack::built(|builder| builder.parameter("SourceOwners", owners)).await;
         let id = foreign_image(&stack);
         let manifest = format!("name: web\nsource:\n  image: {{id: {id}, region: us-west-2}}\n");
-        let mail = rejected(&stack, &manifest).await;
-        let text = mail.text.replace('\n', " ");
+        let email = rejected(&stack, &manifest).await;
+        let text = email.text.replace('\n', " ");
         assert!(
             text.contains("the account `137112412989` (`amazon`)"),
             "{text}"
@@ -213,7 +213,7 @@ async fn an_ami_of_another_account_is_copied_only_if_its_owner_is_listed() {
 
 /// A rejected manifest is judged again when it is uploaded again: its writer need change nothing in it.
 #[tokio::test(start_paused = true)]
-async fn what_was_opened_meanwhile_is_accepted_when_it_is_uploaded_again() {
+async fn what_a_parameter_allows_meanwhile_is_accepted_when_uploaded_again() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = |stack: &TestStack| stack.manifest("web") + "store: {bucket: local-bucket}\n";
     let stack = TestStack::built(|builder| {
@@ -238,7 +238,7 @@ async fn what_was_opened_meanwhile_is_accepted_when_it_is_uploaded_again() {
 
 /// What is closed while an image is on its way is not done any more.
 #[tokio::test(start_paused = true)]
-async fn what_was_closed_meanwhile_is_not_done() {
+async fn what_a_parameter_forbids_meanwhile_is_not_done() {
     let folder = tempfile::tempdir().unwrap();
     let stack = TestStack::built(|builder| builder.directory(Some(folder.path()))).await;
     stack.world.faults().always(
@@ -260,17 +260,17 @@ async fn what_was_closed_meanwhile_is_not_done() {
     .await;
     stack.rest().await;
     let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "failed", "{status:#}");
+    assert_eq!(status["state"], "incomplete", "{status:#}");
     assert_eq!(stack.count("CreateStoreImageTask"), 0);
-    let mail = stack.mails().pop().unwrap();
-    let text = mail.text.replace('\n', " ");
+    let email = stack.emails().pop().unwrap();
+    let text = email.text.replace('\n', " ");
     assert!(text.contains("adds arn:aws:s3:::local-bucket to"), "{text}");
 }
 
-/// What is closed while EC2 imports a disk: nothing is registered, what was imported is deleted, and the email says what
-/// the stack's owner would have to open.
+/// What is closed while EC2 imports a disk: nothing is registered, what was imported is deleted, and the email says
+/// what the stack's owner would have to open.
 #[tokio::test(start_paused = true)]
-async fn what_is_closed_during_an_import_is_named_in_the_email() {
+async fn what_a_parameter_forbids_during_an_import_is_named_in_the_email() {
     const KMS: &str = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab";
     let disk = "name: web\nsource:\n  disk: {object: web.vmdk, format: vmdk}\n";
     let volumes = "register:\n  blockDeviceMappings:\n  - {deviceName: /dev/xvda, ebs: {}}\n  - {deviceName: /dev/sdf, ebs: {snapshotId: SNAPSHOT}}\n";
@@ -336,8 +336,8 @@ async fn what_is_closed_during_an_import_is_named_in_the_email() {
         assert_eq!(kind, "manifest-not-allowed", "{status:#}");
         assert_eq!(stack.count("RegisterImage"), 0);
         assert!(stack.snapshots().len() <= others);
-        let mail = stack.mails().pop().unwrap();
-        let text = mail.text.replace('\n', " ");
+        let email = stack.emails().pop().unwrap();
+        let text = email.text.replace('\n', " ");
         let opening = format!("adds {adds} to the parameter {parameter}");
         assert!(text.contains(&opening), "{text}");
         assert!(!text.contains("bundle the instance"), "{text}");

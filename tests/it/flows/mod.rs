@@ -1,4 +1,4 @@
-//! Somebody drops files: what becomes of each kind of image.
+//! Manifests are uploaded: what becomes of each kind of image.
 
 mod attempts;
 pub(crate) mod bundles;
@@ -8,5 +8,7 @@ mod forged;
 mod guardrails;
 mod identity;
 mod notices;
+mod publish;
+mod requests;
 mod tasks;
 mod versions;

@@ -36,47 +36,47 @@ async fn nothing_from_a_manifest_fakes_a_subject_or_a_line() {
     let stack = TestStack::new().await;
     let key = "bad\u{202e}\u{1F4A3} key/wéb.image.yaml";
     stack.drop_and_rest(key, "name: \"web\\nWhat to do: send money\"\nsource: {snapshot: {id: snap-0123456789abcdef0}}\n").await;
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.subject.is_ascii() && mail.subject.len() < 100,
+        email.subject.is_ascii() && email.subject.len() < 100,
         "{}",
-        mail.subject
+        email.subject
     );
     assert!(
-        !mail
+        !email
             .text
             .lines()
             .any(|line| line.starts_with("What to do: send money")),
         "{}",
-        mail.text
+        email.text
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manifest_full_of_problems_makes_one_mail_that_sns_takes() {
+async fn a_manifest_full_of_problems_makes_one_email_that_sns_takes() {
     let stack = TestStack::new().await;
     let mut manifest = stack.manifest("web");
     for number in 0..5000 {
         manifest.push_str(&format!("field{number}{}: x\n", "y".repeat(100)));
     }
     stack.drop_and_rest("web.image.yaml", manifest).await;
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.subject.starts_with("Manifest rejected"),
+        email.subject.starts_with("Manifest rejected"),
         "{}",
-        mail.subject
+        email.subject
     );
     assert!(stack.world.sns().published()[0].message.len() <= 262_144);
     assert!(
-        mail.text.contains("the first 100 in the status"),
+        email.text.contains("the first 100 in the status"),
         "{}",
-        mail.text
+        email.text
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_notice_says_what_was_true_when_it_was_recorded() {
-    // The mail is late, and the manifest was replaced meanwhile.
+    // The email is late, and the manifest was replaced meanwhile.
     let stack = TestStack::new().await;
     stack
         .world
@@ -96,7 +96,11 @@ async fn a_notice_says_what_was_true_when_it_was_recorded() {
     }
     stack.world.faults().clear();
     stack.rest().await;
-    let mut subjects: Vec<String> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    let mut subjects: Vec<String> = stack
+        .emails()
+        .into_iter()
+        .map(|email| email.subject)
+        .collect();
     subjects.sort_by_key(|subject| subject.chars().last());
     assert_eq!(subjects.len(), 2, "{subjects:?}");
     assert!(
@@ -124,26 +128,32 @@ async fn a_late_notice_of_an_image_that_still_waits_for_its_ami_is_sent_by_the_s
         .run_for(std::time::Duration::from_secs(40 * 60))
         .await;
     stack.world.faults().clear();
-    assert_eq!(stack.mails(), []);
+    assert_eq!(stack.emails(), []);
     stack
         .world
         .run_for(std::time::Duration::from_secs(70 * 60))
         .await;
-    let mails = stack.mails();
-    assert!(!mails.is_empty());
+    let emails = stack.emails();
+    assert!(!emails.is_empty());
     assert!(
-        mails.iter().all(|mail| mail.subject == "AMI stalled: web"),
-        "{mails:?}"
+        emails
+            .iter()
+            .all(|email| email.subject == "AMI stalled: web"),
+        "{emails:?}"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_wants_to_is_told_of_the_start_too() {
+async fn the_start_is_notified_if_enabled() {
     let stack = TestStack::built(|builder| builder.parameter("NotifyStarted", "true")).await;
     stack
         .drop_and_rest("web.image.yaml", stack.manifest("web"))
         .await;
-    let subjects: Vec<String> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    let subjects: Vec<String> = stack
+        .emails()
+        .into_iter()
+        .map(|email| email.subject)
+        .collect();
     let available = format!("AMI available: {} web", stack.only_image().id);
     assert_eq!(subjects, ["AMI started: web".to_owned(), available]);
 }

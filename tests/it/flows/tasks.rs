@@ -1,4 +1,4 @@
-//! Images whose making takes a task of EC2's: from the manifest to the AMI and its mail.
+//! Images whose making takes a task of EC2's: from the manifest to the AMI and its email.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn a_disk_becomes_an_ami() {
     assert_eq!(snapshot.tags.get("team").map(String::as_str), Some("web"));
     assert!(snapshot.tags.contains_key("amiwright:manifest"));
     assert_eq!(
-        stack.only_mail().subject,
+        stack.only_email().subject,
         format!("AMI available: {} web-2026-11-21", image.id)
     );
     assert_eq!(stack.count("ImportSnapshot"), 1);
@@ -55,7 +55,7 @@ async fn a_disk_becomes_an_ami() {
     stack.drop_and_rest(KEY, DISK).await;
     assert_eq!(stack.count("ImportSnapshot"), 1);
     assert_eq!(stack.only_image(), image);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +75,7 @@ async fn a_machine_becomes_an_ami_with_its_name_in_a_tag() {
     assert_eq!(tag(&image, "Name"), Some("app"));
     assert!(tag(&image, "amiwright:digest").is_some());
     assert_eq!(stack.status(KEY).await["state"], "available");
-    assert!(stack.only_mail().subject.contains(&image.id));
+    assert!(stack.only_email().subject.contains(&image.id));
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,14 +92,14 @@ async fn an_instance_becomes_a_bundle_and_then_an_ami() {
         bundle.iter().any(|key| key.ends_with(".manifest.xml")),
         "{bundle:?}"
     );
-    // The bundle's own manifest is nobody's upload.
+    // The bundle's own manifest was not uploaded by a user.
     assert_eq!(stack.state_keys("status/").await.len(), 1);
     assert_eq!(stack.count("BundleInstance"), 1);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_aws_bundles_no_longer_the_image_fails_with_its_own_words_and_what_to_use_instead() {
+async fn a_refused_bundle_instance_fails_the_image_with_awss_message_and_an_alternative() {
     let stack = TestStack::new().await;
     stack.keep_bundle_key("AKIDEXAMPLE");
     let id = stack
@@ -113,10 +113,10 @@ async fn where_aws_bundles_no_longer_the_image_fails_with_its_own_words_and_what
             format!("name: win\nsource: {{instance: {{id: {id}}}}}\n"),
         )
         .await;
-    let mail = stack.only_mail();
-    assert_eq!(mail.subject, "AMI failed: win");
+    let email = stack.only_email();
+    assert_eq!(email.subject, "AMI failed: win");
     for text in ["no longer supported", "CreateImage", "`disk`"] {
-        assert!(mail.text.contains(text), "{text}: {}", mail.text);
+        assert!(email.text.contains(text), "{text}: {}", email.text);
     }
 }
 
@@ -132,9 +132,9 @@ async fn temporary_keys_sign_no_upload_policy() {
         .await;
     assert_eq!(stack.count("BundleInstance"), 0);
     assert!(
-        stack.only_mail().text.contains("temporary"),
+        stack.only_email().text.contains("temporary"),
         "{}",
-        stack.only_mail().text
+        stack.only_email().text
     );
 }
 
@@ -162,9 +162,9 @@ async fn an_ami_is_stored_and_restored() {
     assert_eq!(status["state"], "available", "{status:#}");
     let object = format!("{}.bin", stored.id);
     assert!(
-        stack.only_mail().text.contains(&object),
+        stack.only_email().text.contains(&object),
         "{}",
-        stack.only_mail().text
+        stack.only_email().text
     );
 
     let manifest = format!(
@@ -200,7 +200,7 @@ async fn a_disk_that_is_not_there_yet_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_is_none_is_refused_before_anything_is_started() {
+async fn a_file_that_is_not_a_disk_is_refused_before_anything_is_started() {
     let stack = TestStack::new().await;
     let mut qcow2 = b"QFI\xfb".to_vec();
     qcow2.resize(4096, 0);
@@ -209,22 +209,22 @@ async fn a_disk_that_is_none_is_refused_before_anything_is_started() {
     assert_eq!(stack.status(KEY).await["state"], "rejected");
     assert_eq!(stack.count("ImportSnapshot"), 0);
     assert!(
-        stack.only_mail().text.contains("qcow2"),
+        stack.only_email().text.contains("qcow2"),
         "{}",
-        stack.only_mail().text
+        stack.only_email().text
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_was_refused_and_is_put_right_is_taken_with_the_same_manifest() {
+async fn a_refused_disk_that_is_fixed_is_accepted_with_the_same_manifest() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", "").await;
     stack.drop_and_rest(KEY, DISK).await;
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.text.contains("Upload the right object"),
+        email.text.contains("Upload the right object"),
         "{}",
-        mail.text
+        email.text
     );
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.drop_and_rest(KEY, DISK).await;
@@ -232,7 +232,7 @@ async fn a_disk_that_was_refused_and_is_put_right_is_taken_with_the_same_manifes
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_another_bundle_is_cancelled_at_once() {
+async fn an_image_waiting_for_another_bundle_task_is_cancelled_at_once() {
     let (stack, instance) = TestStack::classic().await;
     let ec2 = stack.world.ec2();
     ec2.set_task_time(TaskKind::BundleInstance, Duration::from_secs(3600));
@@ -248,7 +248,7 @@ async fn who_waits_for_another_bundle_is_cancelled_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_replaces_a_disk_under_way_comes_right_after_it() {
+async fn a_new_version_of_a_disk_starts_right_after_the_running_import() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     let disk = DISK.replace("{date}", "{digest}");
@@ -266,7 +266,7 @@ async fn a_version_that_replaces_a_disk_under_way_comes_right_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_import_leaves_nothing_behind_and_says_what_ec2_said() {
+async fn a_failed_import_leaves_no_orphans_and_its_email_quotes_ec2() {
     let stack = TestStack::new().await;
     let said = "ClientError: Disk validation failed [Unsupported VMDK File Format]";
     stack
@@ -278,9 +278,9 @@ async fn a_failed_import_leaves_nothing_behind_and_says_what_ec2_said() {
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "failed", "{status:#}");
     assert!(
-        stack.only_mail().text.contains(said),
+        stack.only_email().text.contains(said),
         "{}",
-        stack.only_mail().text
+        stack.only_email().text
     );
     assert_eq!(stack.images(), []);
     assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
@@ -306,16 +306,16 @@ async fn a_removed_manifest_cancels_its_import_and_put_back_it_is_made() {
         "{}",
         histories(&status)
     );
-    assert_eq!(stack.only_mail().subject, "AMI cancelled: web-2026-11-21");
+    assert_eq!(stack.only_email().subject, "AMI cancelled: web-2026-11-21");
 
     stack.drop_and_rest(KEY, DISK).await;
     assert_eq!(stack.status(KEY).await["state"], "available");
     assert_eq!(stack.images().len(), 1);
-    assert_eq!(stack.mails().len(), 2);
+    assert_eq!(stack.emails().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_machine_that_is_imported_though_it_was_to_be_cancelled_leaves_nothing_behind() {
+async fn a_machine_imported_despite_its_cancellation_leaves_no_orphans() {
     let stack = TestStack::new().await;
     let mut ova = vec![0; 4096];
     ova[257..262].copy_from_slice(b"ustar");
@@ -342,16 +342,16 @@ async fn a_machine_that_is_imported_though_it_was_to_be_cancelled_leaves_nothing
     assert_eq!(status["state"], "cancelled", "{status:#}");
     assert_eq!(stack.images(), [], "{}", histories(&status));
     assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.text.contains("was deleted (see Deleted)"),
+        email.text.contains("was deleted (see Deleted)"),
         "{}",
-        mail.text
+        email.text
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_removed_is_told_with_what_it_keeps() {
+async fn what_could_not_be_deleted_is_reported_with_what_it_keeps() {
     let stack = TestStack::new().await;
     let refused = Fault::Refuse {
         status: StatusCode::FORBIDDEN,
@@ -381,9 +381,11 @@ async fn what_could_not_be_removed_is_told_with_what_it_keeps() {
     let left: Vec<&str> = left.iter().map(|it| it["what"].as_str().unwrap()).collect();
     assert_eq!(left, [&*image.id, snapshot], "{status:#}");
     assert_eq!(status["build"].get("deleted"), None);
-    let mails = stack.mails();
-    let told = mails.iter().find(|mail| mail.subject.contains("cancelled"));
-    let text = &told.unwrap().text;
+    let emails = stack.emails();
+    let email = emails
+        .iter()
+        .find(|email| email.subject.contains("cancelled"));
+    let text = &email.unwrap().text;
     assert!(text.contains("could not be deleted"), "{text}");
 }
 

@@ -14,7 +14,7 @@ async fn the_same_content_again_does_nothing() {
     stack
         .drop_and_rest(KEY, stack.manifest("web-{digest}"))
         .await;
-    let (image, mails) = (stack.only_image(), stack.mails());
+    let (image, emails) = (stack.only_image(), stack.emails());
     stack.minute().await;
 
     stack
@@ -22,7 +22,7 @@ async fn the_same_content_again_does_nothing() {
         .await;
     stack.world.run_for(Duration::from_secs(3600)).await;
     assert_eq!(stack.only_image(), image);
-    assert_eq!(stack.mails(), mails);
+    assert_eq!(stack.emails(), emails);
     assert_eq!(
         stack.status(KEY).await["history"].as_array().unwrap().len(),
         4
@@ -53,14 +53,14 @@ async fn other_content_is_a_new_version_and_the_previous_ami_is_kept_and_named()
         status["previous"][0]["regions"]["us-east-1"]["image"],
         json!(first.id)
     );
-    let mails = stack.mails();
-    assert_eq!(mails.len(), 2);
+    let emails = stack.emails();
+    assert_eq!(emails.len(), 2);
     assert!(
-        mails[1]
+        emails[1]
             .text
             .contains(&format!("is kept: {} in us-east-1", first.id)),
         "{}",
-        mails[1].text
+        emails[1].text
     );
     assert_eq!(
         (
@@ -90,13 +90,13 @@ async fn a_new_version_with_the_name_of_the_old_one_fails_and_says_why() {
         status["build"]["failure"]["code"],
         "InvalidAMIName.Duplicate"
     );
-    let mail = stack.mails().pop().unwrap();
+    let email = stack.emails().pop().unwrap();
     assert!(
-        mail.text.contains("an earlier version of this manifest"),
+        email.text.contains("an earlier version of this manifest"),
         "{}",
-        mail.text
+        email.text
     );
-    assert!(mail.text.contains(&first.id), "{}", mail.text);
+    assert!(email.text.contains(&first.id), "{}", email.text);
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +118,11 @@ async fn a_new_version_waits_until_the_ami_of_the_old_one_is_there() {
 
     let images = stack.images();
     assert_eq!(images.len(), 2, "{images:#?}");
-    let subjects: Vec<String> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    let subjects: Vec<String> = stack
+        .emails()
+        .into_iter()
+        .map(|email| email.subject)
+        .collect();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
     assert!(
         images
@@ -173,10 +177,10 @@ async fn a_manifest_removed_at_once_still_gets_its_ami() {
     .unwrap();
     stack.rest().await;
     assert_eq!(stack.only_image().name, "web");
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
-/// The second version arrives while somebody who saw the first is about to finalize it.
+/// The second version arrives while an invocation that read the first is about to finalize it.
 async fn replaced_while_finalized(stack: &TestStack) {
     while stack.count("HeadObject") == 0 {
         stack.world.run_for(Duration::from_secs(1)).await;
@@ -225,7 +229,7 @@ async fn a_tick_finalizes_one_version_and_not_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manifest_taken_away_while_its_bundle_is_waited_for_is_cancelled_and_may_come_back() {
+async fn a_manifest_deleted_while_its_bundle_is_missing_is_cancelled_and_can_be_uploaded_again() {
     let stack = TestStack::new().await;
     let key = "bundles/image.image.yaml";
     let manifest = "name: paid-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
@@ -242,11 +246,11 @@ async fn a_manifest_taken_away_while_its_bundle_is_waited_for_is_cancelled_and_m
     .unwrap();
     stack.rest().await;
     assert_eq!(stack.status(key).await["state"], "cancelled");
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.text.contains("its manifest was removed"),
+        email.text.contains("its manifest was removed"),
         "{}",
-        mail.text
+        email.text
     );
 
     // Put back, with the same content, it is wanted again.

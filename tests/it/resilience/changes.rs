@@ -68,7 +68,7 @@ async fn play(kind: TaskKind, happens: Happens, at: u64, fault: Option<Fault>) -
     let (images, orphans) = before.now(&stack).await;
     let status = format!("status/{KEY}.json");
     if stack.state_keys(&status).await.is_empty() {
-        // It was removed before anybody read it.
+        // It was removed before it was read.
         assert_eq!(
             (happens, images, orphans),
             (Happens::Removed, 0, Vec::new())
@@ -100,10 +100,14 @@ async fn play(kind: TaskKind, happens: Happens, at: u64, fault: Option<Fault>) -
         (_, "available") => images == 1,
         _ => false,
     };
-    let mails: Vec<String> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    let emails: Vec<String> = stack
+        .emails()
+        .into_iter()
+        .map(|email| email.subject)
+        .collect();
     (!right || !orphans.is_empty()).then(|| {
         format!(
-            "{kind:?} {happens:?} at {at} s, {fault:?}: {state}, {images} AMIs, left {orphans:?}, mails {mails:?}\n   {}",
+            "{kind:?} {happens:?} at {at} s, {fault:?}: {state}, {images} AMIs, left {orphans:?}, emails {emails:?}\n   {}",
             why.join("\n   ")
         )
     })

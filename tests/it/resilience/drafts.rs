@@ -1,5 +1,5 @@
-//! An invocation dies between starting an image and writing its first status: what it may have made is known by the draft
-//! in its open marker, whatever happens to the manifest meanwhile.
+//! An invocation dies between starting an image and writing its first status: what it may have made is known by the
+//! draft in its open marker, whatever happens to the manifest meanwhile.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -56,8 +56,8 @@ enum Then {
     RemovedAndReplaced,
 }
 
-/// The invocation that starts an image dies at this call; soon after, something happens to the manifest. Returns what is
-/// wrong in the end.
+/// The invocation that starts an image dies at this call; soon after, something happens to the manifest. Returns what
+/// is wrong in the end.
 async fn play(source: Source, number: u64, fault: Fault, then: Then) -> Option<String> {
     let (stack, manifest) = source.stack().await;
     let before = Before::of(&stack);
@@ -110,10 +110,10 @@ async fn play(source: Source, number: u64, fault: Fault, then: Then) -> Option<S
     if known(&status).len() != images {
         return wrong("not all are known", &status);
     }
-    let told = stack.mails().into_iter().map(|mail| mail.subject);
-    let told = told.filter(|subject| subject.starts_with("AMI available"));
-    (told.count() != images)
-        .then(|| wrong("not told once each", &status))
+    let subjects = stack.emails().into_iter().map(|email| email.subject);
+    let available = subjects.filter(|subject| subject.starts_with("AMI available"));
+    (available.count() != images)
+        .then(|| wrong("not notified once each", &status))
         .flatten()
 }
 
@@ -164,7 +164,7 @@ async fn a_start_from_a_disk_that_dies_at_any_call_loses_nothing() {
 /// One invocation has read a version, and that there is no status. While it stands still, another version comes, is
 /// rejected, and is finalized.
 #[tokio::test(start_paused = true)]
-async fn what_an_overtaken_start_has_made_is_known_and_told() {
+async fn what_a_start_of_a_replaced_version_made_is_recorded_and_reported() {
     let stack = TestStack::new().await;
     let slow = Fault::Slow(Duration::from_secs(5));
     stack.world.faults().on("s3", "GetObject", 2, slow);
@@ -181,14 +181,19 @@ async fn what_an_overtaken_start_has_made_is_known_and_told() {
     assert_eq!(stack.only_image().name, "slow");
     assert_eq!(known(&status), BTreeSet::from([stack.only_image().id]));
     assert_eq!(status["state"], "rejected");
-    let subjects: Vec<String> = stack.mails().into_iter().map(|mail| mail.subject).collect();
-    let told = subjects.iter().filter(|it| it.starts_with("AMI available"));
-    assert_eq!(told.count(), 1, "{subjects:?}");
+    let subjects: Vec<String> = stack
+        .emails()
+        .into_iter()
+        .map(|email| email.subject)
+        .collect();
+    let available = subjects.iter().filter(|it| it.starts_with("AMI available"));
+    assert_eq!(available.count(), 1, "{subjects:?}");
 }
 
-/// The same, where the overtaken invocation dies after it has registered its AMI, and the other version has an AMI, too.
+/// The same, where the overtaken invocation dies after it has registered its AMI, and the other version has an AMI,
+/// too.
 #[tokio::test(start_paused = true)]
-async fn what_a_dead_overtaken_start_has_made_is_known_and_told() {
+async fn what_a_crashed_start_of_a_replaced_version_made_is_recorded_and_reported() {
     let stack = TestStack::new().await;
     stack
         .world
@@ -230,15 +235,15 @@ async fn with_marker(content: &str) -> TestStack {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_marker_without_a_draft_starts_what_is_at_the_key() {
+async fn a_stale_marker_without_a_draft_starts_the_manifest_at_its_key() {
     let stack = with_marker("0a1b 2026-11-21T10:00:00Z 2026-11-21T10:00:00Z\n").await;
     stack.rest().await;
     assert_eq!(stack.only_image().name, "web");
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_marker_that_holds_anything_else_than_a_draft_of_its_manifest_is_told_and_left_alone() {
+async fn a_marker_without_a_valid_draft_of_its_manifest_is_reported_and_kept() {
     let stack = TestStack::new().await;
     stack
         .drop_and_rest("other.image.yaml", stack.manifest("other"))
@@ -255,13 +260,13 @@ async fn a_marker_that_holds_anything_else_than_a_draft_of_its_manifest_is_told_
         (elsewhere.to_string(), "it is about another manifest, s3://"),
         (ended.to_string(), "it holds available"),
     ];
-    for (content, told) in cases {
+    for (content, problem) in cases {
         let content = format!("0a1b 2026-11-21T10:00:00Z 2026-11-21T10:00:00Z\n{content}");
         let stack = with_marker(&content).await;
         let tick = stack.world.invoke("AdvanceTasks", json!({})).await;
-        assert_eq!(tick.unwrap()["failed"], 1, "{told}");
+        assert_eq!(tick.unwrap()["failed"], 1, "{problem}");
         let failed = stack.failed_events();
-        assert!(failed.contains(told), "{failed}");
+        assert!(failed.contains(problem), "{failed}");
         assert_eq!(stack.world.dead_letters().len(), 1, "{failed}");
         assert_eq!(stack.images(), []);
         assert_eq!(stack.open().await, [MARKER]);
@@ -275,8 +280,8 @@ async fn a_marker_that_holds_anything_else_than_a_draft_of_its_manifest_is_told_
     }
 }
 
-/// Somebody writes the status of the version before, after a new one was marked as open and before its own status is
-/// written: what the new manifest means is decided again by the same invocation, not at the next tick.
+/// Another invocation writes the status of the previous version, after a new one was marked as open and before its own
+/// status is written: what the new manifest means is decided again by the same invocation, not at the next tick.
 #[tokio::test(start_paused = true)]
 async fn a_start_whose_status_was_written_meanwhile_is_decided_again_at_once() {
     let stack = TestStack::built(|builder| builder.schedules(false)).await;
@@ -337,9 +342,9 @@ async fn drafted() -> (String, Value) {
     (first.to_owned(), serde_json::from_str(draft).unwrap())
 }
 
-/// Whoever may write a marker has a status made of it, and what it tells sent.
+/// Whoever may write a marker has a status made of it, and its notices sent.
 #[tokio::test(start_paused = true)]
-async fn a_draft_that_says_more_than_any_that_is_written_is_told_and_left_alone() {
+async fn a_draft_with_fields_that_no_draft_has_is_reported_and_kept() {
     let (first, draft) = drafted().await;
     let at = "2026-11-21T10:00:00Z";
     let notice = json!([{"seq": 1, "kind": "failed", "at": at}]);
@@ -347,8 +352,8 @@ async fn a_draft_that_says_more_than_any_that_is_written_is_told_and_left_alone(
     let failure = json!({"kind": "manifest-gone", "doing": "x", "message": "y"});
     let previous = json!([{"regions": {}}]);
     let cases = [
-        ("/notices", notice, "told"),
-        ("/notices", sent, "told"),
+        ("/notices", notice, "notified"),
+        ("/notices", sent, "notified"),
         ("/previous", previous, "attempt"),
         ("/build/attempt", json!(1), "attempt"),
         ("/build/failure", failure, "end"),
@@ -375,20 +380,20 @@ async fn a_draft_that_says_more_than_any_that_is_written_is_told_and_left_alone(
             "first line",
         ),
     ];
-    for (field, value, told) in cases {
+    for (field, value, problem) in cases {
         let mut forged = draft.clone();
         let (parent, name) = field.rsplit_once('/').unwrap();
         forged.pointer_mut(parent).unwrap()[name] = value;
         let stack = with_marker(&format!("{first}\n{forged}")).await;
         let failed = stack.failed_events();
-        let is_told = failed.contains("its draft has") && failed.contains(told);
+        let is_told = failed.contains("its draft has") && failed.contains(problem);
         assert!(is_told, "{field}: {failed}");
-        assert_eq!(stack.mails().len(), 0, "{field}");
+        assert_eq!(stack.emails().len(), 0, "{field}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_draft_of_a_manifest_that_never_was_makes_no_status_and_its_marker_goes() {
+async fn a_draft_of_a_manifest_that_never_existed_makes_no_status_and_its_marker_is_deleted() {
     let (first, draft) = drafted().await;
     for (step, source) in [
         ("register-image", "snapshot"),
@@ -405,7 +410,7 @@ async fn a_draft_of_a_manifest_that_never_was_makes_no_status_and_its_marker_goe
         stack.write_state(MARKER, format!("{first}\n{forged}"));
         stack.rest().await;
         assert_eq!(stack.state_keys("").await, Vec::<String>::new(), "{source}");
-        assert_eq!(stack.mails().len(), 0, "{source}");
+        assert_eq!(stack.emails().len(), 0, "{source}");
         assert!(stack.world.dead_letters().is_empty(), "{source}");
     }
 }

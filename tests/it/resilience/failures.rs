@@ -12,7 +12,7 @@ use localaws::faults::Fault;
 const KEY: &str = "web.image.yaml";
 
 #[tokio::test(start_paused = true)]
-async fn a_snapshot_that_is_not_there_is_said_with_code_message_and_request_id() {
+async fn a_missing_snapshot_is_reported_with_code_message_and_request_id() {
     let stack = TestStack::new().await;
     stack
         .drop_and_rest(
@@ -27,8 +27,8 @@ async fn a_snapshot_that_is_not_there_is_said_with_code_message_and_request_id()
         "InvalidSnapshot.NotFound"
     );
     let request_id = status["build"]["failure"]["requestId"].as_str().unwrap();
-    let mail = stack.only_mail();
-    assert_eq!(mail.subject, "AMI failed: web");
+    let email = stack.only_email();
+    assert_eq!(email.subject, "AMI failed: web");
     for text in [
         "InvalidSnapshot.NotFound",
         "snap-0123456789abcdef0",
@@ -36,15 +36,15 @@ async fn a_snapshot_that_is_not_there_is_said_with_code_message_and_request_id()
         "What to do:",
     ] {
         assert!(
-            mail.text.contains(text),
+            email.text.contains(text),
             "{text} is missing in\n{}",
-            mail.text
+            email.text
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ami_that_fails_later_is_told_with_its_reason() {
+async fn an_ami_that_fails_later_is_reported_with_its_reason() {
     let stack = TestStack::new().await;
     let reason = StateReason {
         code: "Client.InternalError".to_owned(),
@@ -54,26 +54,27 @@ async fn an_ami_that_fails_later_is_told_with_its_reason() {
     stack.drop_and_rest(KEY, stack.manifest("web")).await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "failed");
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.text
+        email
+            .text
             .contains("Client.InternalError: \"the snapshot is broken\""),
         "{}",
-        mail.text
+        email.text
     );
-    // The half-made AMI is gone, and the mail says so; the snapshot is not ours to remove.
+    // The half-made AMI is gone, and the email says so; the snapshot is not ours to remove.
     assert_eq!(stack.images(), []);
     let removed = status["build"]["deleted"][0].as_str().unwrap();
     assert!(
-        mail.text.contains(&format!("Deleted    {removed}")),
+        email.text.contains(&format!("Deleted    {removed}")),
         "{}",
-        mail.text
+        email.text
     );
     assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_is_somebody_elses_is_not_taken_over() {
+async fn a_name_of_a_foreign_ami_is_not_taken_over() {
     let stack = TestStack::new().await;
     stack
         .drop_and_rest("first.image.yaml", stack.manifest("web"))
@@ -88,11 +89,11 @@ async fn a_name_that_is_somebody_elses_is_not_taken_over() {
         status["build"]["failure"]["code"],
         "InvalidAMIName.Duplicate"
     );
-    assert!(stack.mails()[1].text.contains(&first.id));
+    assert!(stack.emails()[1].text.contains(&first.id));
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_is_waited_out_and_told_when_it_takes_long() {
+async fn throttling_is_retried_and_reported_after_a_while() {
     let stack = TestStack::new().await;
     stack
         .world
@@ -101,13 +102,17 @@ async fn throttling_is_waited_out_and_told_when_it_takes_long() {
     stack.drop_file(KEY, stack.manifest("web")).await;
     stack.world.run_for(Duration::from_secs(20 * 60)).await;
     stack.world.settle().await;
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.subject.starts_with("AMI still waiting"),
+        email.subject.starts_with("AMI still waiting"),
         "{}",
-        mail.subject
+        email.subject
     );
-    assert!(mail.text.contains("RequestLimitExceeded"), "{}", mail.text);
+    assert!(
+        email.text.contains("RequestLimitExceeded"),
+        "{}",
+        email.text
+    );
     assert!(
         stack.world.dead_letters().is_empty(),
         "waiting is no failure"
@@ -116,7 +121,7 @@ async fn throttling_is_waited_out_and_told_when_it_takes_long() {
     stack.world.faults().clear();
     stack.rest().await;
     assert_eq!(stack.only_image().state.to_string(), "available");
-    assert_eq!(stack.mails().len(), 2);
+    assert_eq!(stack.emails().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,12 +134,12 @@ async fn what_is_not_allowed_fails_at_once_and_says_what_to_allow() {
     };
     stack.world.faults().on("ec2", "RegisterImage", 1, refusal);
     stack.drop_and_rest(KEY, stack.manifest("web")).await;
-    let mail = stack.only_mail();
-    assert!(mail.text.contains("ec2:RegisterImage"), "{}", mail.text);
+    let email = stack.only_email();
+    assert!(email.text.contains("ec2:RegisterImage"), "{}", email.text);
     assert!(
-        mail.text.contains("allow the function's role"),
+        email.text.contains("allow the function's role"),
         "{}",
-        mail.text
+        email.text
     );
     assert_eq!(stack.images(), []);
 }
@@ -152,7 +157,7 @@ async fn an_ami_that_cannot_be_seen_at_first_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ami_that_somebody_deregisters_meanwhile_is_not_waited_for_in_silence() {
+async fn an_ami_deregistered_outside_amiwright_is_reported() {
     let stack = TestStack::new().await;
     stack
         .world
@@ -164,11 +169,11 @@ async fn an_ami_that_somebody_deregisters_meanwhile_is_not_waited_for_in_silence
     stack.deregister(&id).await;
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "failed");
-    let mail = stack.mails().pop().unwrap();
+    let email = stack.emails().pop().unwrap();
     assert!(
-        mail.text.contains("CloudTrail") && mail.text.contains(&id),
+        email.text.contains("CloudTrail") && email.text.contains(&id),
         "{}",
-        mail.text
+        email.text
     );
 }
 
@@ -188,7 +193,7 @@ async fn an_image_whose_status_grows_too_large_fails_and_says_so() {
     let mut length = limits::STATUS_BYTES - 96 * 1024;
     length -= serde_json::to_vec_pretty(&status).unwrap().len();
     loop {
-        // Something that no notice tells.
+        // Something that no notice reports.
         status.open_marker = Some("x".repeat(length));
         match status_store::save(&aws, &config, &status, Some(&loaded.etag)).await {
             Err(StoreError::TooLarge { .. }) => length -= 16,
@@ -199,11 +204,11 @@ async fn an_image_whose_status_grows_too_large_fails_and_says_so() {
     stack.world.settle().await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "failed", "{:#}", status["history"]);
-    let mail = stack.only_mail();
+    let email = stack.only_email();
     assert!(
-        mail.text.contains("at most 524288 are written"),
+        email.text.contains("at most 524288 are written"),
         "{}",
-        mail.text
+        email.text
     );
     assert_eq!(stack.images(), []);
     assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));

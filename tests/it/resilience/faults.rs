@@ -8,15 +8,15 @@ use localaws::faults::Fault;
 const KEY: &str = "golden/web.image.yaml";
 
 /// How many calls a world makes from the drop until it is at rest.
-async fn calls_of_a_quiet_run() -> u64 {
+async fn calls_of_a_run_without_faults() -> u64 {
     let stack = TestStack::new().await;
     stack.drop_and_rest(KEY, stack.manifest("web-{date}")).await;
     stack.world.faults().count()
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_ami_and_its_mail_whatever_goes_wrong_once() {
-    let calls = calls_of_a_quiet_run().await;
+async fn one_ami_and_one_email_whichever_call_fails() {
+    let calls = calls_of_a_run_without_faults().await;
     assert!(calls > 10, "{calls}");
     for number in 1..=calls {
         for fault in faults() {
@@ -31,8 +31,9 @@ async fn one_ami_and_its_mail_whatever_goes_wrong_once() {
             let images = stack.images();
             assert_eq!(images.len(), 1, "{case}: {images:#?}");
             assert_eq!(stack.status(KEY).await["state"], "available", "{case}");
-            // Between publishing a notice and marking it as sent, it may be repeated; nowhere else, and none is ever lost.
-            let mails = stack.mails();
+            // Between publishing a notice and marking it as sent, it may be repeated; nowhere else, and none is ever
+            // lost.
+            let emails = stack.emails();
             let calls = stack.world.calls();
             let sender_wrote =
                 ["Publish", "PutObject"].contains(&calls[number as usize - 1].action.as_str());
@@ -41,19 +42,19 @@ async fn one_ami_and_its_mail_whatever_goes_wrong_once() {
                     .iter()
                     .any(|call| call.action == "Publish");
             assert!(
-                mails.len() == 1 || (unmarked && mails.len() == 2),
-                "{case}: {mails:#?}"
+                emails.len() == 1 || (unmarked && emails.len() == 2),
+                "{case}: {emails:#?}"
             );
             assert!(
-                mails.iter().all(|mail| mail == &mails[0]),
-                "{case}: {mails:#?}"
+                emails.iter().all(|email| email == &emails[0]),
+                "{case}: {emails:#?}"
             );
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_event_twice_at_once_makes_one_ami_and_one_mail() {
+async fn the_same_event_twice_at_once_makes_one_ami_and_one_email() {
     let stack = TestStack::new().await;
     let event = stack.object_created(KEY);
     stack.drop_silently(KEY, stack.manifest("web"));
@@ -62,13 +63,13 @@ async fn the_same_event_twice_at_once_makes_one_ami_and_one_mail() {
     }
     stack.rest().await;
     assert_eq!(stack.images().len(), 1, "{:#?}", stack.images());
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 
     // And later, out of order, again.
     stack.world.invoke("RegisterImage", event).await.unwrap();
     stack.rest().await;
     assert_eq!(stack.images().len(), 1);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,12 +94,12 @@ async fn two_registrations_at_once_meet_in_one_ami() {
     }
     stack.rest().await;
     assert_eq!(stack.images().len(), 1, "{:#?}", stack.images());
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
     assert_eq!(stack.status(KEY).await["state"], "available");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_of_register_image_is_resolved_by_looking() {
+async fn a_lost_answer_of_register_image_is_resolved_by_a_lookup() {
     let stack = TestStack::new().await;
     stack
         .world
@@ -121,7 +122,7 @@ async fn a_lost_answer_of_register_image_is_resolved_by_looking() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_after_a_long_wait_is_resolved_by_looking_too() {
+async fn a_lost_answer_after_a_long_wait_is_resolved_by_a_lookup_too() {
     let stack = TestStack::new().await;
     stack
         .world
@@ -144,7 +145,7 @@ async fn a_lost_answer_after_a_long_wait_is_resolved_by_looking_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ami_whose_manifest_was_removed_is_still_looked_for() {
+async fn an_ami_whose_manifest_was_removed_is_still_looked_up() {
     // The answer was lost, after a long wait, and the AMI cannot be seen yet.
     let stack = TestStack::new().await;
     stack
@@ -172,9 +173,9 @@ async fn an_ami_whose_manifest_was_removed_is_still_looked_for() {
     assert_eq!(stack.status(KEY).await["state"], "available");
 }
 
-/// Other settings are told of once, though nothing is open and no tick would look.
+/// Changed settings are notified once, though nothing is open and no tick would visit the image.
 #[tokio::test(start_paused = true)]
-async fn changed_settings_are_told_whatever_goes_wrong_once() {
+async fn changed_settings_are_notified_once_whichever_call_fails() {
     let changed = |stack: &TestStack| stack.manifest("web-{digest}") + "description: other\n";
     let prepared = async || {
         let stack = TestStack::new().await;
@@ -198,13 +199,16 @@ async fn changed_settings_are_told_whatever_goes_wrong_once() {
             let calls = stack.world.calls();
             let call = calls.get(number as usize - 1);
             let case = format!("call {number}: {fault:?}, {call:?}");
-            let told = |mail: &&crate::support::Mail| mail.subject.contains("settings changed");
-            let mails = stack.mails();
-            let count = mails.iter().filter(told).count();
+            let told = |email: &&crate::support::Email| email.subject.contains("AMI changed");
+            let emails = stack.emails();
+            let count = emails.iter().filter(told).count();
             let may_repeat = calls[first as usize..number as usize]
                 .iter()
                 .any(|call| call.action == "Publish");
-            assert!(count == 1 || may_repeat && count == 2, "{case}: {mails:#?}");
+            assert!(
+                count == 1 || may_repeat && count == 2,
+                "{case}: {emails:#?}"
+            );
         }
     }
 }

@@ -17,7 +17,7 @@ async fn a_manifest_whose_event_was_lost_is_swept_up() {
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     stack.rest().await;
     assert_eq!(stack.only_image().name, "web");
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 
     // The next sweeps find nothing more to do.
     let before = stack.count("PutObject");
@@ -42,11 +42,11 @@ async fn a_new_version_whose_event_was_lost_is_swept_up() {
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     stack.rest().await;
     assert_eq!(stack.images().len(), 2);
-    assert_eq!(stack.mails().len(), 2);
+    assert_eq!(stack.emails().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_notice_that_nobody_was_woken_for_is_sent_by_the_schedule() {
+async fn a_notice_without_its_event_is_sent_by_the_schedule() {
     let stack = TestStack::new().await;
     // `notify` fails for as long as Lambda tries; the schedule goes on.
     let down = Fault::Refuse {
@@ -57,22 +57,22 @@ async fn a_notice_that_nobody_was_woken_for_is_sent_by_the_schedule() {
     stack.world.faults().always("sns", "Publish", down);
     stack.drop_file(KEY, stack.manifest("web")).await;
     stack.world.run_for(Duration::from_secs(600)).await;
-    assert_eq!(stack.mails(), []);
+    assert_eq!(stack.emails(), []);
     assert_eq!(
         stack.open().await.len(),
         1,
-        "what was not told is not settled"
+        "an image whose notice was not sent is not final"
     );
 
     stack.world.faults().clear();
     stack.rest().await;
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
     assert_eq!(stack.only_image().name, "web");
 
-    // What was to wake it is of no use any more.
+    // The due marker is of no use any more.
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     assert_eq!(due(&stack).await, [""; 0]);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 /// The keys of the due markers.
@@ -98,12 +98,12 @@ async fn a_newer_due_marker_survives_the_event_of_an_older_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_due_marker_without_a_status_goes() {
+async fn a_due_marker_without_a_status_is_deleted() {
     let stack = TestStack::new().await;
     stack.write_state("due/gone.image.yaml.due", "");
     stack.world.run_for(Duration::from_secs(31 * 60)).await;
     assert_eq!(due(&stack).await, [""; 0]);
-    assert_eq!(stack.mails(), []);
+    assert_eq!(stack.emails(), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,7 +137,7 @@ async fn a_status_of_the_second_of_its_upload_is_read_by_one_sweep_and_no_more()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_marker_without_a_status_or_a_manifest_goes() {
+async fn a_marker_without_a_status_or_a_manifest_is_deleted() {
     let stack = TestStack::new().await;
     stack.write_state("open/gone.image.yaml.open", "");
     // It may be that of an invocation that runs.
@@ -146,11 +146,11 @@ async fn a_marker_without_a_status_or_a_manifest_goes() {
     stack.world.run_for(Duration::from_secs(150)).await;
     stack.world.settle().await;
     assert!(stack.open().await.is_empty());
-    assert_eq!(stack.mails(), []);
+    assert_eq!(stack.emails(), []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_status_that_somebody_broke_is_told_and_not_overwritten() {
+async fn a_malformed_status_is_reported_and_not_overwritten() {
     let stack = TestStack::new().await;
     stack.drop_and_rest(KEY, stack.manifest("web")).await;
     let status = format!("status/{KEY}.json");

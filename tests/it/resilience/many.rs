@@ -1,4 +1,4 @@
-//! Many images at once: calls grow with pages and not with images, nobody starves, and EC2's limits are kept.
+//! Many images at once: calls grow with pages and not with images, no image starves, and EC2's limits are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// All stay open for as long as a test looks.
 const VERY_LONG: Duration = Duration::from_secs(100 * 3600);
 
-/// The pages in which EC2 lists imports, where nobody says how large they are to be.
+/// The pages in which EC2 lists imports, where the request does not say how large they are.
 const IMPORTS_A_PAGE: usize = 100;
 
 impl TestStack {
@@ -141,7 +141,7 @@ async fn describe_calls_grow_with_pages_and_one_lost_task_hides_no_other() {
     stack
         .deregister(status["regions"][REGION]["image"].as_str().unwrap())
         .await;
-    // A tenth of each task's time, so that all have something new to tell.
+    // A tenth of each task's time, so that all have made progress.
     stack.world.run_for(VERY_LONG / 10).await;
 
     let before = stack.world.faults().count();
@@ -161,7 +161,11 @@ async fn describe_calls_grow_with_pages_and_one_lost_task_hides_no_other() {
     );
     // One for those that are pending; the lost one is looked for by its tag and by its name.
     assert!((1..=3).contains(&pages("DescribeImages")), "{calls:?}");
-    assert_eq!(pages("ListObjectsV2"), 1, "one page of open markers");
+    assert_eq!(
+        pages("ListObjectsV2"),
+        2,
+        "one page of requests and one of open markers"
+    );
 
     let changed = |task: &Value| task["updatedAt"] != task["startedAt"];
     let lost = |task: &Value| task["unseenSince"].is_string();
@@ -172,7 +176,7 @@ async fn describe_calls_grow_with_pages_and_one_lost_task_hides_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ticks_that_are_cut_short_come_to_everybody_in_turn() {
+async fn ticks_cut_short_visit_every_image_in_turn() {
     let stack = TestStack::still().await;
     let keys = stack.drop_many("snapshot", 250).await;
     stack.until_all_wait(&keys).await;
@@ -196,7 +200,7 @@ async fn ticks_that_are_cut_short_come_to_everybody_in_turn() {
         let (most, all) = (turns.values().max().unwrap(), turns.len() == keys.len());
         assert!(
             *most == 1 || all,
-            "tick {tick}: somebody had {most} turns, others none"
+            "tick {tick}: one was visited {most} times, others never"
         );
     }
     assert_eq!(turns.len(), keys.len());
@@ -205,7 +209,7 @@ async fn ticks_that_are_cut_short_come_to_everybody_in_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_goes_on_for_long_is_looked_at_less_often() {
+async fn long_running_tasks_are_polled_less_often() {
     let stack = TestStack::new().await;
     let ec2 = stack.world.ec2();
     ec2.set_task_time(TaskKind::ImportSnapshot, VERY_LONG);
@@ -262,7 +266,7 @@ async fn three_hundred_at_once_are_all_made_once_within_ec2s_limits() {
     let names: BTreeSet<String> = stack.images().into_iter().map(|it| it.name).collect();
     assert_eq!((names.len(), stack.images().len()), (300, 300));
     assert_eq!(stack.count("RegisterImage"), 300);
-    assert_eq!(stack.mails().len(), 300);
+    assert_eq!(stack.emails().len(), 300);
     for key in &keys {
         assert_eq!(stack.status(key).await["state"], "available", "{key}");
     }
@@ -271,7 +275,7 @@ async fn three_hundred_at_once_are_all_made_once_within_ec2s_limits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_import_whose_poll_is_not_due_is_not_read_unless_somebody_cancels_it() {
+async fn an_import_whose_poll_is_not_due_is_read_only_if_it_is_cancelled() {
     let stack = TestStack::new().await;
     let ec2 = stack.world.ec2();
     ec2.set_task_time(TaskKind::ImportSnapshot, VERY_LONG);
@@ -334,21 +338,21 @@ async fn an_import_whose_status_is_remembered_is_cancelled_at_the_next_tick() {
 async fn a_remembered_status_does_not_overwrite_what_was_written_since() {
     let stack = TestStack::new().await;
     let key = polled_unread(&stack).await;
-    // Without its marker: nobody is told.
+    // Without its marker: no notice is sent.
     let mut status = stack.status(&key).await;
-    status["history"][0]["why"] = json!("written by somebody else");
+    status["history"][0]["why"] = json!("written by another process");
     stack.write_state(&keys::status_key(&key), status.to_string());
     for _ in 0..10 {
         stack.minute().await;
         let status = stack.status(&key).await;
-        assert_eq!(status["history"][0]["why"], "written by somebody else");
+        assert_eq!(status["history"][0]["why"], "written by another process");
     }
     stack.rest().await;
     let status = stack.status(&key).await;
     assert_eq!(status["state"], "available", "{status:#}");
-    assert_eq!(status["history"][0]["why"], "written by somebody else");
+    assert_eq!(status["history"][0]["why"], "written by another process");
     assert_eq!(stack.images().len(), 1);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -365,5 +369,5 @@ async fn what_another_process_did_meanwhile_is_not_done_again() {
     assert_eq!(stack.status(&key).await["state"], "available");
     assert_eq!(stack.images().len(), 1);
     assert_eq!(stack.count("RegisterImage"), 1);
-    assert_eq!(stack.mails().len(), 1);
+    assert_eq!(stack.emails().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Tasks that cannot be started or looked at: somebody is told, and what was made is found again.
+//! Tasks that cannot be started or described: people are notified, and what was made is found again.
 
 use std::time::Duration;
 
@@ -8,16 +8,20 @@ use localaws::ec2::TaskKind;
 const KEY: &str = "golden/web.image.yaml";
 
 #[tokio::test(start_paused = true)]
-async fn what_may_not_be_looked_at_is_told() {
+async fn a_describe_call_that_is_denied_is_reported() {
     let stack = TestStack::new().await;
     let ec2 = stack.world.ec2();
     ec2.set_denied_actions(&["DescribeImportSnapshotTasks"]);
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(30 * 60)).await;
-    let mail = stack.only_mail();
-    assert_eq!(mail.subject, "AMI still waiting: web-2026-11-21");
-    assert!(mail.text.contains("UnauthorizedOperation"), "{}", mail.text);
+    let email = stack.only_email();
+    assert_eq!(email.subject, "AMI still waiting: web-2026-11-21");
+    assert!(
+        email.text.contains("UnauthorizedOperation"),
+        "{}",
+        email.text
+    );
 
     // Allowed, it goes on by itself.
     ec2.set_denied_actions(&[]);
@@ -27,16 +31,16 @@ async fn what_may_not_be_looked_at_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_not_be_looked_for_is_told() {
+async fn a_lookup_that_is_denied_is_reported() {
     let stack = TestStack::new().await;
     stack.world.ec2().set_denied_actions(&["DescribeImages"]);
     stack.drop_file(KEY, stack.manifest("web")).await;
     stack.world.run_for(Duration::from_secs(30 * 60)).await;
-    assert_eq!(stack.only_mail().subject, "AMI still waiting: web");
+    assert_eq!(stack.only_email().subject, "AMI still waiting: web");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_cannot_be_looked_at_for_hours_is_told_as_stalled() {
+async fn a_task_that_cannot_be_described_for_hours_is_reported_as_stalled() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     let faults = stack.world.faults();
@@ -44,12 +48,16 @@ async fn a_task_that_cannot_be_looked_at_for_hours_is_told_as_stalled() {
     faults.always("ec2", "DescribeImportSnapshotTasks", throttle);
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(150 * 60)).await;
-    let subjects: Vec<_> = stack.mails().into_iter().map(|mail| mail.subject).collect();
+    let subjects: Vec<_> = stack
+        .emails()
+        .into_iter()
+        .map(|email| email.subject)
+        .collect();
     assert_eq!(subjects, ["AMI stalled: web-2026-11-21"; 2]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_is_taken_is_said_before_hours_of_importing() {
+async fn a_taken_name_is_reported_before_hours_of_importing() {
     let stack = TestStack::new().await;
     stack
         .drop_and_rest("other.image.yaml", stack.manifest("web-{date}"))
@@ -82,7 +90,7 @@ async fn a_removed_status_makes_no_second_ami() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_left_nothing_is_lost_and_says_what_was_seen() {
+async fn a_task_that_made_nothing_is_lost_and_its_email_says_what_was_seen() {
     let stack = TestStack::new().await;
     let ec2 = stack.world.ec2();
     ec2.set_task_time(TaskKind::ImportSnapshot, Duration::from_secs(24 * 3600));
@@ -92,12 +100,12 @@ async fn a_task_that_left_nothing_is_lost_and_says_what_was_seen() {
     let status = stack.status(KEY).await;
     ec2.hide_task(status["build"]["tasks"][0]["id"].as_str().unwrap());
     stack.rest().await;
-    let mail = stack.only_mail();
-    assert_eq!(mail.subject, "AMI lost: web-2026-11-21");
+    let email = stack.only_email();
+    assert_eq!(email.subject, "AMI lost: web-2026-11-21");
     assert!(
-        mail.text.contains("has not listed the task since"),
+        email.text.contains("has not listed the task since"),
         "{}",
-        mail.text
+        email.text
     );
     assert_eq!(stack.status(KEY).await["state"], "failed");
 }

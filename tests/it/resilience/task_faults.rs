@@ -1,5 +1,5 @@
 //! Every call in the life of every kind of task goes wrong once, in every way; then the world comes to rest: one AMI or
-//! none, as it should be, nothing left behind, and everybody told.
+//! none, as it should be, nothing left over, and all notices sent.
 
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ impl Case {
             End::Unlisted if self.is_unproven() => ("failed", "AMI lost"),
             End::Available | End::Unlisted => ("available", "AMI available"),
             End::Failed if self.kind == TaskKind::StoreImage => {
-                ("failed", "AMI available but not stored")
+                ("incomplete", "AMI available but not stored")
             }
             End::Failed => ("failed", "AMI failed"),
             End::Cancelled => ("cancelled", "AMI cancelled"),
@@ -111,20 +111,24 @@ impl Case {
         if images != usize::from(is_made) {
             wrong.push(format!("{images} AMIs; {status:#}"));
         }
-        let told = status["build"]["orphans"].to_string();
-        let is_untold = |orphan: &&String| !(self.is_unproven() && told.contains(&**orphan));
+        let reported = status["build"]["orphans"].to_string();
+        let is_unreported =
+            |orphan: &&String| !(self.is_unproven() && reported.contains(&**orphan));
         wrong.extend(
             orphans
                 .iter()
-                .filter(is_untold)
+                .filter(is_unreported)
                 .map(|orphan| format!("{orphan} is left behind")),
         );
-        let mails = stack.mails();
-        if mails.is_empty() || mails.len() > 2 {
-            wrong.push(format!("{} mails", mails.len()));
+        let emails = stack.emails();
+        if emails.is_empty() || emails.len() > 2 {
+            wrong.push(format!("{} emails", emails.len()));
         }
-        if mails.iter().any(|mail| !mail.subject.starts_with(notice)) {
-            wrong.push(format!("mails: {mails:#?}"));
+        if emails
+            .iter()
+            .any(|email| !email.subject.starts_with(notice))
+        {
+            wrong.push(format!("emails: {emails:#?}"));
         }
         wrong.extend(twice(stack).await);
         wrong

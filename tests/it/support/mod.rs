@@ -1,6 +1,6 @@
-//! What tests share: the stack of a test, its mails, what images are made from, what can go wrong.
+//! What tests share: the stack of a test, its emails, what images are made from, what can go wrong.
 
-mod mail;
+mod email;
 mod making;
 mod stack;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 use localaws::faults::Fault;
 
-pub(crate) use mail::Mail;
+pub(crate) use email::Email;
 pub(crate) use making::{Before, making, starting_call};
 pub(crate) use stack::{EMAIL, KEY_ID, REGION, SECRET, TestStack, whole_seconds};
 

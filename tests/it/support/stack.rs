@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use amiwright::advance_tasks::{self, PollingHistory};
-use amiwright::aws::{Aws, RateLimiter};
+use amiwright::aws::{Aws, InstanceMetadata, RateLimiter};
 use amiwright::config::Config;
 use amiwright::{keys, notify, register_image};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -17,7 +17,7 @@ use localaws::lambda::{FunctionError, FunctionRunner, Handler, Invocation};
 use localaws::world::{Builder, World};
 use serde_json::{Value, json};
 
-use super::mail::Mail;
+use super::email::Email;
 
 pub(crate) const REGION: &str = "us-east-1";
 /// The name of the parameter with the key that signs upload policies.
@@ -57,6 +57,14 @@ impl TestStack {
     /// A world whose schedules run.
     pub(crate) async fn new() -> Self {
         Self::built(|builder| builder).await
+    }
+
+    /// A world in which a request to cancel or to retry wakes nobody: only ticks see it.
+    pub(crate) async fn without_events_of_requests() -> Self {
+        let template = include_str!("../../../template.yaml");
+        let deaf = template.replace("- prefix: requests/", "- prefix: nothing/");
+        assert_ne!(deaf, template);
+        Self::built(|builder| builder.template(&deaf)).await
     }
 
     /// A world that is built a little differently.
@@ -214,20 +222,20 @@ impl TestStack {
         images.into_iter().next().unwrap()
     }
 
-    /// The mails, oldest first.
-    pub(crate) fn mails(&self) -> Vec<Mail> {
-        let mails = self.world.mailbox().unwrap();
-        mails
+    /// The emails, oldest first.
+    pub(crate) fn emails(&self) -> Vec<Email> {
+        let emails = self.world.mailbox().unwrap();
+        emails
             .iter()
-            .map(|(_, content)| Mail::read(content))
+            .map(|(_, content)| Email::read(content))
             .collect()
     }
 
-    /// The only mail.
-    pub(crate) fn only_mail(&self) -> Mail {
-        let mails = self.mails();
-        assert_eq!(mails.len(), 1, "{mails:#?}");
-        mails.into_iter().next().unwrap()
+    /// The only email.
+    pub(crate) fn only_email(&self) -> Email {
+        let emails = self.emails();
+        assert_eq!(emails.len(), 1, "{emails:#?}");
+        emails.into_iter().next().unwrap()
     }
 
     /// What the queue of failed events has.
@@ -253,7 +261,7 @@ impl TestStack {
         counts
     }
 
-    /// How many calls of this action were made, by anybody.
+    /// How many calls of this action were made in all.
     pub(crate) fn count(&self, action: &str) -> usize {
         self.world
             .calls()
@@ -275,17 +283,28 @@ impl TestStack {
         Aws::with_config(config)
     }
 
+    /// What a program on this instance finds out about the instance; on none, what it finds out elsewhere.
+    pub(crate) fn metadata(&self, instance: Option<&str>) -> InstanceMetadata {
+        let world = &self.world;
+        let connection = match instance {
+            Some(instance) => world.http_client_on(instance),
+            None => world.http_client(),
+        };
+        let (time, sleep) = (world.time_source(), world.sleep());
+        InstanceMetadata::with_config(&config_for("AKIDLOCAL", connection, time, sleep))
+    }
+
     /// The way to this world for the code of a user that was built into it.
     pub(crate) fn aws_of(&self, user: &str) -> Aws {
+        Aws::with_config(self.sdk_of(user))
+    }
+
+    /// The same, for calls that amiwright does not make.
+    pub(crate) fn sdk_of(&self, user: &str) -> SdkConfig {
         let world = &self.world;
         let key = world.iam().credentials(user).unwrap();
         let (connection, time) = (world.http_client(), world.time_source());
-        Aws::with_config(config_for(
-            &key.access_key_id,
-            connection,
-            time,
-            world.sleep(),
-        ))
+        config_for(&key.access_key_id, connection, time, world.sleep())
     }
 
     /// The configuration that the template gives its functions.
@@ -357,18 +376,18 @@ impl TestStack {
         let manifest = self.manifest("stored") + &format!("store: {{bucket: {}}}\n", self.bucket);
         self.drop_and_rest("stored.image.yaml", manifest).await;
         let image = self.only_image();
-        self.forget_mails();
+        self.forget_emails();
         format!("{}.bin", image.id)
     }
 
     /// Empties the mailbox.
-    fn forget_mails(&self) {
+    fn forget_emails(&self) {
         for (path, _) in self.world.mailbox().unwrap() {
             std::fs::remove_file(path).unwrap();
         }
     }
 
-    /// Deregisters an AMI, as somebody else would.
+    /// Deregisters an AMI outside amiwright.
     pub(crate) async fn deregister(&self, image_id: &str) {
         self.ask_ec2(
             REGION,

@@ -179,7 +179,7 @@ fn the_template_has_three_functions() {
 }
 
 #[test]
-fn the_template_wakes_its_functions() {
+fn the_templates_rules_invoke_its_functions() {
     let stack = deployed(&[]);
     let event = |what: &str, name: &str, key: &Value| {
         json!({"source": "aws.s3", "detail-type": what,
@@ -229,8 +229,13 @@ fn the_template_wakes_its_functions() {
     let bundle = created(state, &json!("bundles/web.image.yaml/1f0c.manifest.xml"));
     assert!(
         takes("RegisterImage", &bundle),
-        "wakes the image that waits for it"
+        "requeues the image that waits for it"
     );
+    let request = json!("requests/web.image.yaml.json");
+    assert!(takes("RegisterImage", &created(state, &request)));
+    assert!(!takes("RegisterImage", &created(manifests, &request)));
+    let answered = event("Object Deleted", state, &request);
+    assert!(!takes("RegisterImage", &answered));
     let manifest = created(state, &json!("web.image.yaml"));
     assert!(!takes("RegisterImage", &manifest));
     assert!(!takes(
@@ -279,7 +284,7 @@ fn the_template_does_not_retry_ticks() {
 }
 
 #[test]
-fn the_concurrency_of_register_image_is_limited_only_if_somebody_says_so() {
+fn the_concurrency_of_register_image_is_limited_only_by_its_parameter() {
     let stack = deployed(&[("RegisterImageConcurrency", "25")]);
     let reserved = stack.functions.iter().map(|it| it.reserved_concurrency);
     assert_eq!(reserved.collect::<Vec<_>>(), [Some(25), None, None]);

@@ -73,6 +73,7 @@ fn own_things(name: &str, bucket: &str) -> Vec<String> {
         "status/web.image.yaml.json",
         "open/x.open",
         "due/x.due",
+        "requests/x.json",
         "resume",
         "bundles/x",
     ];
@@ -91,7 +92,7 @@ fn own_things(name: &str, bucket: &str) -> Vec<String> {
     things
 }
 
-/// All statements that somebody has by this stack, with whose they are.
+/// All statements that this stack grants, with their principals.
 fn statements(stack: &Stack) -> impl Iterator<Item = (&str, &Value)> {
     let functions = stack.functions.iter().flat_map(|function| {
         let policies = function.policies.iter();
@@ -169,6 +170,7 @@ fn the_queue_and_the_topic_take_messages_of_their_own_stack() {
     let rules = [
         "RegisterImageManifest",
         "RegisterImageBundle",
+        "RegisterImageRequest",
         "AdvanceTasksAdvance",
         "AdvanceTasksSweep",
         "NotifyDue",

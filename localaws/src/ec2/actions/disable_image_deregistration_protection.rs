@@ -14,7 +14,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
         Ok(())
     })?;
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
-        // Also with a cooldown, as far as the AWS CLI's example tells.
+        // Also with a cooldown, as far as the AWS CLI's example shows.
         xml.text("return", "disabled");
     }))
 }

@@ -1,4 +1,5 @@
-//! BundleManifest tasks over time: an instance is shut down, bundled, and stored in S3 ("DescribeBundleTasks", EC2 API Reference).
+//! BundleManifest tasks over time: an instance is shut down, bundled, and stored in S3 ("DescribeBundleTasks", EC2 API
+//! Reference).
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -107,7 +108,7 @@ impl BundleTask {
         }
     }
 
-    /// When something is to happen to it even if nobody asks.
+    /// When something happens to it without a request.
     pub(crate) fn wakeups(&self) -> Vec<Timestamp> {
         match self.is_open() {
             true => self.due_times(),

@@ -1,4 +1,4 @@
-//! KMS keys, as far as EC2 has to tell them apart. There is no KMS here: every well-formed key of the Region exists.
+//! KMS keys, as far as EC2 has to distinguish them. There is no KMS here: every well-formed key of the Region exists.
 
 use sha1::{Digest as _, Sha1};
 
@@ -7,8 +7,8 @@ use crate::ACCOUNT;
 /// The alias of the key that AWS manages for EBS in each Region.
 pub(crate) const MANAGED_ALIAS: &str = "alias/aws/ebs";
 
-/// The ARN of the key that this names in a Region: a key id, an alias, or the ARN of either. None if it names none there:
-/// EC2 finds that out only after it has answered.
+/// The ARN of the key that this names in a Region: a key id, an alias, or the ARN of either. None if it names none
+/// there: EC2 finds that out only after it has answered.
 pub(crate) fn arn(region: &str, key: &str) -> Option<String> {
     let prefix = format!("arn:aws:kms:{region}:{ACCOUNT}:");
     let local = match key.strip_prefix(&prefix) {
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_keys_of_the_region_from_others() {
+    fn distinguishes_keys_of_the_region_from_others() {
         let id = "0a1b2c3d-0000-1111-2222-0123456789ab";
         let of_id = format!("arn:aws:kms:eu-west-1:{ACCOUNT}:key/{id}");
         assert_eq!(arn("eu-west-1", id).as_ref(), Some(&of_id));

@@ -20,10 +20,11 @@ pub struct ObjectRef<'a> {
 
 /// S3, as EC2 uses it. All answer 404 if there is no such bucket or object, and 301 if the bucket is in another Region.
 pub trait Objects: Send + Sync {
-    /// The object's bytes as EC2 itself may read them, as it does bundle manifests: 403 without the `aws-exec-read` ACL.
+    /// The object's bytes as EC2 itself may read them, as it does bundle manifests: 403 without the `aws-exec-read`
+    /// ACL.
     fn read<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
 
-    /// The object's bytes as somebody of the account may read them: a service role, or the caller.
+    /// The object's bytes as a principal of the account may read them: a service role, or the caller.
     fn fetch<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
 
     /// Puts an object with this canned ACL and these tags.

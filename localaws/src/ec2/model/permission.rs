@@ -148,7 +148,7 @@ impl PermissionChange {
         Ok(Some(change))
     }
 
-    /// The permissions after the change. Adding what is there and removing what is not is no error.
+    /// The permissions after the change. Adding what is there and removing what is not is not an error.
     pub(crate) fn apply(&self, before: &BTreeSet<Permission>) -> BTreeSet<Permission> {
         let mut after = before.clone();
         after.extend(self.add.iter().cloned());

@@ -27,7 +27,7 @@ pub struct Snapshot {
     pub state_message: Option<String>,
     /// In words.
     pub description: String,
-    /// 12 digits. Snapshots of other accounts are private, unless they are shared: nobody here sees them.
+    /// 12 digits. Snapshots of other accounts are private, unless they are shared: they are not visible here.
     pub owner_id: String,
     /// Whether it is encrypted.
     pub encrypted: bool,

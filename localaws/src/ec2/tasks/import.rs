@@ -61,7 +61,7 @@ fn move_on(
         match region.snapshots.get_mut(&id) {
             // Tags may have been added to it meanwhile.
             Some(snapshot) => snapshot.state = state,
-            // Somebody may have deleted it meanwhile, too.
+            // It may have been deleted meanwhile, too.
             None if disk.snapshot_id.is_some() => {}
             None => {
                 let snapshot = task.snapshot(&id, disk, state);

@@ -42,7 +42,7 @@ impl Service {
         }
     }
 
-    /// The next object to be written, which nobody else then writes.
+    /// The next object to be written; the caller alone writes it.
     fn next_writing(&self) -> Option<Writing> {
         let now = self.clock.now();
         let mut store = self.store();

@@ -1,4 +1,4 @@
-//! What is due happens in time even if nobody asks.
+//! What is due happens in time without a request.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Service {
 }
 
 impl Region {
-    /// When something is to happen even if nobody asks.
+    /// When something happens without a request.
     fn due(&self) -> Vec<Timestamp> {
         let pending = self
             .images

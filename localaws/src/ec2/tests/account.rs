@@ -4,7 +4,7 @@ use super::*;
 use crate::ec2::SeedInstance;
 
 #[tokio::test(start_paused = true)]
-async fn a_region_that_is_off_knows_no_credentials() {
+async fn a_disabled_region_refuses_credentials() {
     let world = World::new();
     let (status, body) = world.send_to("af-south-1", "DescribeImages", "").await;
     assert_eq!(
@@ -73,9 +73,9 @@ async fn public_access_is_blocked_and_unblocked_per_region() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn encryption_by_default_is_told_and_outlives_a_restart() {
+async fn encryption_by_default_is_reported_and_survives_a_restart() {
     let world = World::new();
-    let told = |world: &World| {
+    let default_encryption = |world: &World| {
         let ec2 = world.ec2.clone();
         let world = World {
             ec2,
@@ -87,13 +87,19 @@ async fn encryption_by_default_is_told_and_outlives_a_restart() {
             (text(&on, "ebsEncryptionByDefault"), text(&key, "kmsKeyId"))
         }
     };
-    assert_eq!(told(&world).await, ("false".into(), "alias/aws/ebs".into()));
+    assert_eq!(
+        default_encryption(&world).await,
+        ("false".into(), "alias/aws/ebs".into())
+    );
     world
         .ec2
         .set_encryption_by_default(REGION, true, Some("alias/web"));
     let reborn = World::new();
     reborn.ec2.load(world.ec2.save()).unwrap();
-    assert_eq!(told(&reborn).await, ("true".into(), "alias/web".into()));
+    assert_eq!(
+        default_encryption(&reborn).await,
+        ("true".into(), "alias/web".into())
+    );
 }
 
 #[tokio::test(start_paused = true)]

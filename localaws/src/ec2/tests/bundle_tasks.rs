@@ -289,7 +289,7 @@ async fn a_bundle_task_goes_on_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_bundle_task_may_be_gone_before_anybody_sees_its_end() {
+async fn a_cancelled_bundle_task_may_be_unlisted_before_its_end_is_seen() {
     let (world, instance) = classic();
     let id = world.bundle(&instance).await;
     after(&world, 40).await;
@@ -316,7 +316,7 @@ async fn a_bundle_goes_on_after_a_restart() {
     let again = reborn.refused("BundleInstance", &usual(&instance)).await;
     assert!(again.starts_with("BundlingInProgress"), "{again}");
     after(&reborn, 61).await;
-    assert_eq!(reborn.keys().len(), 3, "though nobody asked");
+    assert_eq!(reborn.keys().len(), 3, "without a request");
     assert_eq!(reborn.bundling().await.0, "complete");
 }
 

@@ -321,7 +321,7 @@ async fn a_new_task_is_found_after_a_while_and_goes_on_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tasks_come_in_pages_even_if_nobody_asks_for_pages() {
+async fn tasks_come_in_pages_even_without_a_page_size() {
     let world = world();
     for _ in 0..101 {
         world.import(DISK).await;

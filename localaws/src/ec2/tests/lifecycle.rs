@@ -6,7 +6,7 @@ use super::*;
 use crate::ec2::{ImageState, StateReason};
 
 #[tokio::test(start_paused = true)]
-async fn becomes_available_and_says_so_though_nobody_asks() {
+async fn becomes_available_with_an_event_and_without_a_request() {
     let mut world = World::new();
     let id = world.register("web", "").await;
     assert_eq!(world.image(&id).state, ImageState::Pending);

@@ -262,7 +262,7 @@ async fn reads_may_be_old_for_a_while() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_snapshot_is_shared_with_accounts_and_everybody() {
+async fn a_snapshot_is_shared_with_accounts_and_made_public() {
     let world = World::new();
     let flat =
         "Attribute=createVolumePermission&OperationType=add&UserId.1=111111111111&UserGroup.1=all";
@@ -340,6 +340,10 @@ async fn only_the_classic_era_attaches_a_product_code_and_only_to_an_instance_st
     world.ec2.edit_image(REGION, &id, |image| {
         image.root_device_type = crate::ec2::RootDeviceType::InstanceStore;
     });
+    let two = world
+        .not_shared(&id, &format!("{code}&ProductCode.2=3C4D"))
+        .await;
+    assert!(two.starts_with("InvalidParameterValue"), "{two}");
     world.share(&id, code).await;
     world.share(&id, code).await;
     let read = format!("ImageId={id}&Attribute=productCodes");

@@ -202,7 +202,7 @@ async fn store_tasks_are_listed_in_their_way() {
         listed("Filter.1.Name=bucket&Filter.1.Value.1=other").await,
         0
     );
-    // Nobody asks, and nobody needs to: the object is written in time.
+    // Without any request, the object is written in time.
     world.clock.sleep(Duration::from_secs(31)).await;
     assert_eq!(world.shelf.objects.lock().unwrap().len(), 1);
     world.ec2.hide_task(&image);

@@ -52,7 +52,7 @@ impl Page {
         Ok(Self { size, after })
     }
 
-    /// The same page of an action that answers in pages of this size even if nobody asks for pages.
+    /// The same page of an action that answers in pages of this size without a request for pages.
     pub(crate) fn usually(self, size: usize) -> Self {
         Self {
             size: self.size.or(Some(size)),

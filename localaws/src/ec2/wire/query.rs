@@ -180,7 +180,7 @@ impl Fields {
             .collect()
     }
 
-    /// Refuses what nobody has read: `UnknownParameter`.
+    /// Refuses parameters that the action has not read: `UnknownParameter`.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         if self.value.is_some() {
             return Err(unknown(&self.path));

@@ -14,7 +14,7 @@ pub(crate) struct Check {
     pub(crate) resource: String,
     pub(crate) context: Context,
     /// Whether what the call names is there. If not, its tags are not known, and the service will say that it is not
-    /// there: what AWS answers to somebody who is only allowed the action on tagged things is not documented.
+    /// there: what AWS answers to a principal that is only allowed the action on tagged things is not documented.
     pub(crate) exists: bool,
 }
 

@@ -5,7 +5,7 @@ use crate::ACCOUNT;
 use crate::iam::context::Context;
 
 /// What the caller of a copy needs for a key of its own ("Permissions for IAM users", Amazon EBS encryption). A key of
-/// AWS for EBS lets everybody in the account use it; a key by its alias is not built here.
+/// AWS for EBS lets every principal of the account use it; a key by its alias is not built here.
 pub(super) fn through_ec2(scene: &Scene<'_>, region: &str, key: &str) -> Needs {
     if key.contains("alias/aws/") {
         return Some(Vec::new());

@@ -91,7 +91,7 @@ fn text(response: Response) -> (StatusCode, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_may_what_the_policy_says_and_others_all() {
+async fn a_user_has_what_its_policy_allows_and_the_administrator_everything() {
     let world = world().await;
     assert_eq!(world.iam().credentials("nobody"), None);
     let ann = ann(&world);
@@ -108,7 +108,7 @@ async fn a_user_may_what_the_policy_says_and_others_all() {
         ("GET", "images?list-type=2", 403),
         ("HEAD", "images", 403),
         ("PUT", "images/in/a?acl", 403),
-        // What is not there is not told to somebody who may not list.
+        // A principal that may not list is not told that an object does not exist.
         ("GET", "images/in/none", 403),
         // A bucket that is not there allows and denies nothing.
         ("GET", "nowhere/in/a", 404),
@@ -152,7 +152,7 @@ async fn comparing_and_copying_is_reading() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_buckets_policy_and_its_block_of_public_acls_hold_for_everybody() {
+async fn a_buckets_policy_and_public_access_block_apply_to_every_principal() {
     let world = world().await;
     assert_eq!(s3(&world, "AKID", "PUT", "images/frozen/a").await, 403);
     assert_eq!(s3(&world, "AKID", "PUT", "images/free/a").await, 200);
@@ -261,7 +261,7 @@ async fn each_service_refuses_in_its_own_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_used_and_what_is_refused_is_told() {
+async fn used_and_refused_grants_are_reported() {
     let world = world().await;
     let ann = ann(&world);
     s3(&world, &ann, "GET", "images/in/a").await;

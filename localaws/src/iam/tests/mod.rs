@@ -17,7 +17,7 @@ fn read(kind: Kind, policy: &Value) -> Result<Vec<Statement>, String> {
     statements(policy.as_array().unwrap(), kind)
 }
 
-/// What somebody may do who has these statements.
+/// What a principal with these statements may do.
 fn decision(policy: &Value, action: &str, resource: &str, context: &Context) -> Decision {
     let own = read(Kind::Identity, policy).unwrap();
     let question = Question {

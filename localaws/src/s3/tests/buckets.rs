@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn buckets_tell_where_they_are() {
+async fn buckets_report_their_region() {
     let fixture = Fixture::new().await;
     let head = fixture.call(Method::HEAD, "/images", &[], "").await;
     assert_eq!(

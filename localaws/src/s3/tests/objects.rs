@@ -230,7 +230,7 @@ async fn what_is_missing_is_said_to_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_replaced_by_hand_is_a_new_object() {
+async fn a_file_replaced_outside_localaws_is_a_new_object() {
     let fixture = Fixture::new().await;
     fixture
         .put(

@@ -170,15 +170,15 @@ fn rules_that_cannot_hold_are_errors() {
         ("Type: String, AllowedPattern: '('", "is not understood"),
         (
             "Type: String, MinLength: few",
-            "MinLength `few` is no limit",
+            "MinLength `few` is not a limit",
         ),
         (
             "Type: String, MinValue: 1",
-            "MinValue `1` is no limit of a parameter of this type",
+            "MinValue `1` is not a limit for a parameter of this type",
         ),
         (
             "Type: Number, MaxLength: 1",
-            "MaxLength `1` is no limit of a parameter of this type",
+            "MaxLength `1` is not a limit for a parameter of this type",
         ),
     ] {
         let error = value(rules, Some("1")).unwrap_err();

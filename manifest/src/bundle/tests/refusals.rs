@@ -339,7 +339,7 @@ fn refuses_what_is_there_twice_or_out_of_place() {
 }
 
 #[test]
-fn tells_all_problems_at_once_in_the_order_of_the_text() {
+fn reports_all_problems_at_once_in_the_order_of_the_text() {
     let text = PRETTY
         .replace("x86_64", "arm64")
         .replace("111122223333", "me")

@@ -65,7 +65,7 @@ fn absent_is_fine(answer: Result<(), AwsError>) -> Result<(), AwsError> {
 }
 
 /// The first of these was not deleted, the others were not tried. Some refusals pass: a snapshot is in use for a moment
-/// after its AMI is gone. What does not pass is told.
+/// after its AMI is gone. What does not pass is reported.
 pub(super) fn not_deleted(
     step: &StepContext<'_>,
     leftovers: &[Leftover],
@@ -88,7 +88,8 @@ pub(super) fn not_deleted(
     let needed = OrphanReason::NeededBy { by: what.clone() };
     let reason = refusal(error);
     let mut orphans = vec![Orphan { what, reason }];
-    // An AMI that cannot be deregistered keeps what it is made of: that is not deleted either, and must not be told so.
+    // An AMI that cannot be deregistered keeps what it is made of: that is not deleted either, and must not be reported
+    // so.
     if matches!(refused, Leftover::Image(_)) {
         orphans.extend(untried.iter().map(|kept| Orphan {
             what: kept.name(step),

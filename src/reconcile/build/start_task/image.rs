@@ -21,7 +21,7 @@ pub(super) async fn copy(
     spec: &Spec,
     source: &SourceImage,
 ) -> Result<StepOutcome, Error> {
-    // Copies may have the name of another AMI as far as EC2 is concerned; nobody could tell the two apart.
+    // Copies may have the name of another AMI as far as EC2 is concerned; the two could not be distinguished.
     if let Some(outcome) = already_there(step, TaskKind::CopyImage).await? {
         return Ok(outcome);
     }
@@ -60,7 +60,7 @@ pub(super) async fn restore(step: &StepContext<'_>, spec: &Spec) -> Result<StepO
     if let Err(error) = &answer
         && error.has_code("InvalidAMIName.Duplicate")
     {
-        // Somebody has the name: an attempt whose answer was lost, or an AMI that nobody can see any more or yet.
+        // The name is taken: by an attempt whose answer was lost, or an AMI that is not visible any more or yet.
         if let Some(outcome) = already_there(step, kind).await? {
             return Ok(outcome);
         }

@@ -18,7 +18,7 @@ const FOREIGN_BUNDLES: [&str; 3] = [
     "bundles/golden/web.image.yaml.old/0011.part.0",
 ];
 
-/// What somebody wants to be said in amiwright's name.
+/// What a forger wants to be said in amiwright's name.
 const EVIL: &str = "evil text\nhttps://evil.example";
 
 /// How often time is let pass, 11 minutes each, after a forgery: longer than anything is waited for that is not proven.
@@ -59,7 +59,7 @@ struct Foreign {
     object: String,
 }
 
-/// What is the account's and nobody's, another manifest's, or another stack's.
+/// What is the account's and not amiwright's, another manifest's, or another stack's.
 #[derive(Debug, PartialEq)]
 struct Seen {
     snapshots: Vec<localaws::ec2::Snapshot>,
@@ -167,7 +167,7 @@ impl Foreign {
         }
     }
 
-    /// What somebody could put in the place of this value.
+    /// What a forger could put in the place of this value.
     fn instead_of(&self, value: &Value) -> Vec<Value> {
         match value {
             Value::String(text) if text.starts_with("snap-") => {
@@ -379,7 +379,7 @@ async fn every_field_forged(kind: TaskKind, moment: Moment) {
         _ => Written::Status,
     };
     let before = foreign.seen(&stack).await;
-    let (saved, mut sent) = (stack.world.ec2().save(), stack.mails().len());
+    let (saved, mut sent) = (stack.world.ec2().save(), stack.emails().len());
     let mut tried = 0;
     for (index, (what, forged)) in foreign.forgeries(&real).into_iter().enumerate() {
         let what = format!("{kind:?} {moment:?}: {what}");
@@ -392,7 +392,7 @@ async fn every_field_forged(kind: TaskKind, moment: Moment) {
             stack.world.run_for(Duration::from_secs(11 * 60)).await;
         }
         assert_eq!(foreign.seen(&stack).await, before, "{what}");
-        let emails = stack.mails();
+        let emails = stack.emails();
         for email in &emails[sent..] {
             assert!(!says(&email.subject), "{what}: {email:#?}");
             assert!(!email.text.lines().any(says), "{what}: {email:#?}");

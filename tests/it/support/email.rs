@@ -1,16 +1,16 @@
-//! Mails as they were received.
+//! Emails as they were received.
 
 use mail_parser::MessageParser;
 
-/// A mail as it was received.
+/// An email as it was received.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Mail {
+pub(crate) struct Email {
     pub(crate) to: String,
     pub(crate) subject: String,
     pub(crate) text: String,
 }
 
-impl Mail {
+impl Email {
     pub(crate) fn read(content: &[u8]) -> Self {
         let message = MessageParser::default().parse(content).unwrap();
         let to = message
