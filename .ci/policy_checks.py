@@ -20,7 +20,7 @@ MANAGED_POLICY_MAX = 6144
 
 # Keys that every request has, or that a service has that acts for a resource ("AWS global condition context keys", IAM
 # User Guide). Not among them: aws:RequestTag, aws:ResourceTag and aws:TagKeys, which an action has or has not.
-GLOBAL_KEYS = {"aws:requestedregion", "aws:securetransport", "aws:sourceaccount", "aws:sourcearn"}
+GLOBAL_KEYS = {"aws:calledvia", "aws:requestedregion", "aws:securetransport", "aws:sourceaccount", "aws:sourcearn"}
 
 # What CloudFormation's own parameters and attributes are here: as long as they get, for the length of the policies.
 PARTITION, REGION, ACCOUNT = "aws-us-gov", "ap-southeast-1", "123456789012"

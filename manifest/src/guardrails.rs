@@ -115,7 +115,7 @@ impl Guardrails {
     }
 
     /// The ARN of a bucket, as the parameters take it: in the partition of the stack's Region ("Amazon Resource Names",
-    /// AWS General Reference), or in `aws` if that is not known.
+    /// AWS General Reference), or in `aws` if the Region is not known.
     #[must_use]
     pub fn bucket_arn(&self, bucket: &str) -> String {
         let partition = self.region.as_deref().and_then(forms::partition);

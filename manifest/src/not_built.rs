@@ -6,13 +6,7 @@ use crate::{
 };
 
 /// Fields that are checked but not acted on.
-const FIELDS: [&str; 5] = [
-    "productCodes",
-    "regions",
-    "parameters",
-    "replaces",
-    "onDelete",
-];
+const FIELDS: [&str; 4] = ["productCodes", "regions", "parameters", "onDelete"];
 
 /// Reports every field that is given and not built. Nothing more is reported about these: who leaves one out need not know
 /// that the stack would not allow it, either.

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{
     ArchitectureValues, BlockDeviceMapping, BootModeValues, EbsBlockDevice, Image,
-    ImdsSupportValues, ResourceType, TpmSupportValues, VolumeType,
+    ImdsSupportValues, PlatformValues, ProductCode, ProductCodeValues, ResourceType,
+    TpmSupportValues, VolumeType,
 };
 
 use jiff::Timestamp;
 
 use super::connect::Aws;
-use super::ec2::{filter, incomplete, our_tags, tag_specifications, without_retries};
+use super::ec2::{filter, incomplete, non_empty, our_tags, tag_specifications, without_retries};
 use super::error::AwsError;
 use super::rate_limiter::Reservation;
+use crate::image::billing::{Billing, SnapshotUser};
 use crate::image::observed::ObservedImage;
 use crate::manifest::guardrails::Owner;
 use crate::manifest::image::{self as manifest, Registration};
@@ -60,6 +62,35 @@ impl Aws {
             |page| {
                 let images = page.images.unwrap_or_default().into_iter();
                 (images.map(observed).collect(), page.next_token)
+            },
+        )
+        .await
+    }
+
+    /// The AMIs that use one of these snapshots and belong to one of these owners (account ids, or `self`), disabled and
+    /// deprecated ones too. Without owners EC2 would search the AMIs of everybody.
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses.
+    pub async fn users_of_snapshots(
+        &self,
+        snapshots: &[String],
+        owners: &[String],
+    ) -> Result<Vec<SnapshotUser>, AwsError> {
+        let request = self
+            .ec2()
+            .describe_images()
+            .set_owners(Some(owners.to_vec()))
+            .include_disabled(true)
+            .include_deprecated(true)
+            .filters(filter("block-device-mapping.snapshot-id", snapshots));
+        self.send_ec2_for_all_pages(
+            "DescribeImages",
+            &format!("looking for the AMIs that use {}", snapshots.join(", ")),
+            |token| Box::pin(request.clone().set_next_token(token).send()),
+            |page| {
+                let images = page.images.unwrap_or_default().into_iter();
+                (images.map(snapshot_user).collect(), page.next_token)
             },
         )
         .await
@@ -227,6 +258,11 @@ fn observed(image: Image) -> ObservedImage {
             reason.message.unwrap_or_default(),
         )
     });
+    let billing = Billing {
+        platform_details: non_empty(image.platform_details),
+        usage_operation: non_empty(image.usage_operation),
+        product_codes: product_codes(image.product_codes, |_| true),
+    };
     let mappings = image.block_device_mappings.unwrap_or_default();
     // Several volumes may come from one snapshot.
     let mut snapshots: Vec<String> = Vec::new();
@@ -252,5 +288,34 @@ fn observed(image: Image) -> ObservedImage {
         deprecate_at: timestamp(image.deprecation_time),
         protection: image.deregistration_protection.unwrap_or_default(),
         public: image.public.unwrap_or_default(),
+        billing,
+        last_launched_at: timestamp(image.last_launched_time),
     }
+}
+
+fn snapshot_user(image: Image) -> SnapshotUser {
+    let root = image.root_device_name.unwrap_or_default();
+    let mut mappings = image.block_device_mappings.unwrap_or_default().into_iter();
+    let root = mappings.find(|mapping| mapping.device_name.as_deref() == Some(&root));
+    let is_marketplace =
+        |code: &ProductCode| code.product_code_type == Some(ProductCodeValues::Marketplace);
+    SnapshotUser {
+        image: image.image_id.unwrap_or_default(),
+        root_snapshot: root.and_then(|root| root.ebs?.snapshot_id),
+        is_windows: image.platform == Some(PlatformValues::Windows),
+        marketplace_codes: product_codes(image.product_codes, is_marketplace),
+        billing: Billing {
+            platform_details: non_empty(image.platform_details),
+            usage_operation: non_empty(image.usage_operation),
+            product_codes: Vec::new(),
+        },
+    }
+}
+
+fn product_codes(
+    codes: Option<Vec<ProductCode>>,
+    wanted: impl Fn(&ProductCode) -> bool,
+) -> Vec<String> {
+    let codes = codes.unwrap_or_default().into_iter().filter(wanted);
+    codes.filter_map(|code| code.product_code_id).collect()
 }

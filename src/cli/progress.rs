@@ -70,6 +70,7 @@ fn percent_done(status: &Status) -> u8 {
         Step::Publish => 91,
         Step::StoreImage => 92,
         Step::AwaitStore => 93,
+        Step::Retire => 94,
         Step::CleanUp => 95,
     }
 }

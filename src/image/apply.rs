@@ -8,6 +8,7 @@ mod ending;
 mod polled;
 mod publishing;
 mod requested;
+mod retiring;
 
 use jiff::Timestamp;
 
@@ -111,6 +112,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
                     image.image
                 ),
             };
+            let image = publishing::adopted(status, &region, *image);
             status.regions.insert(region, image);
             // Also where it was found before the task that makes it was.
             move_to(status, State::Working, Step::AwaitImage, why, now);
@@ -124,6 +126,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             failed,
             later,
         } => return publishing::performed(status, &done, failed, later, now),
+        Evidence::Retired(seen) => return retiring::retired(status, seen, now),
         Evidence::CancelSent(refused) => return ending::cancel_sent(status, refused, now),
         Evidence::Cancelled { orphans } => {
             orphans.into_iter().for_each(|it| ending::keep(status, it));
@@ -213,7 +216,10 @@ fn reject(status: &mut Status, mut found: Vec<Problem>, now: Timestamp) {
 }
 
 fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
-    status.build.waiting = None;
+    // What was waited for is over. A change of an AMI may be refused once more: that is waited for since the first time.
+    if !matches!(claim, Claim::Publish(_)) {
+        status.build.waiting = None;
+    }
     match claim {
         Claim::Store => {
             if let Some(store) = &mut status.store {
@@ -227,6 +233,9 @@ fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
                 }
             }
         }
-        Claim::Publish(intent) => publishing::intend(status, intent),
+        Claim::Publish(intent) => {
+            retiring::intend(status, &intent.actions, now);
+            publishing::intend(status, intent);
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Texts, made of what a status records: notices, hints, reasons. Nothing parses them.
 
 pub mod advice;
+pub mod billing;
 mod email;
 pub mod facts;
 pub mod failures;
 pub mod problems;
 mod quoting;
+mod retiring;
 mod settings;
 mod waiting;
 
@@ -20,6 +22,8 @@ use super::words::{NoticeKind, State, counted};
 use crate::manifest::text;
 pub(crate) use quoting::on_one_line;
 pub use quoting::{quoted, word};
+pub(crate) use retiring::retired;
+pub use retiring::retirement_line;
 pub use settings::change_line;
 pub use waiting::{orphan_text, wait_text};
 
@@ -140,6 +144,7 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Stalled => format!("AMI stalled: {what}"),
         NoticeKind::Lost => format!("AMI lost: {what}"),
         NoticeKind::Changed => format!("AMI changed: {ids} {what}"),
+        NoticeKind::Retired => format!("AMIs retired: {what}"),
     };
     clean_subject(&subject)
 }
@@ -184,6 +189,7 @@ fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestam
         "regions": status.regions,
         "copies": status.copies,
         "changes": status.changes,
+        "retired": status.retired,
         "previous": status.previous,
         "previousInvalid": status.invalidates_previous(),
         "seconds": elapsed,

@@ -1,10 +1,11 @@
 //! One image from manifest to AMI, as values: what is known ([`Status`]), what to do next ([`plan`]), what a step comes
 //! to ([`outcome`]), how that changes what is known ([`apply`]), and what people are notified of ([`message`]).
 //!
-//! Pure: no clock, no async, no AWS. `now` is always a parameter. Imports go one way: words, observed, task, notice,
-//! status, request, workflow, ownership, plan, publish, outcome, message, apply.
+//! Pure: no clock, no async, no AWS. `now` is always a parameter. Imports go one way: words, billing, observed, task,
+//! notice, status, request, workflow, ownership, plan, publish, outcome, message, apply.
 
 pub mod apply;
+pub mod billing;
 pub mod message;
 pub mod notice;
 pub mod observed;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::image::billing::Billing;
 use crate::manifest::location::S3Address;
 
 /// The ownership tag that names the manifest: `s3://bucket/key`.
@@ -40,6 +41,10 @@ pub struct ObservedImage {
     pub protection: String,
     /// Whether everybody may launch it.
     pub public: bool,
+    /// What its instances are billed by, as far as EC2 says.
+    pub billing: Billing,
+    /// When it was last launched, by anybody; EC2 says so a day late (DescribeImages, LastLaunchedTime).
+    pub last_launched_at: Option<Timestamp>,
 }
 
 impl ObservedImage {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::observed::{ObservedImage, ObservedTask};
 use super::status::{
-    Applied, BundleVersion, Failure, Orphan, RegionAction, RegionStatus, Settings, SourceObject,
+    Applied, BundleVersion, Failure, KeptSnapshot, Orphan, RegionAction, RegionStatus, Retirement,
+    Settings, SourceObject,
 };
 use super::task::Task;
 use super::words::{SourceKind, WaitReason};
@@ -70,7 +71,7 @@ pub enum Evidence {
         /// The Region.
         region: String,
         /// The AMI.
-        image: RegionStatus,
+        image: Box<RegionStatus>,
         /// Whether it was just registered.
         origin: Origin,
     },
@@ -92,6 +93,8 @@ pub enum Evidence {
         /// What keeps others from being made now.
         later: Option<WaitReason>,
     },
+    /// AMIs were, or were not, retired.
+    Retired(Retired),
     /// EC2 was asked to cancel the task that runs; where it refused, why.
     CancelSent(Option<WaitReason>),
     /// Nothing runs any more of what was to be cancelled.
@@ -126,6 +129,21 @@ pub struct PublishObserved {
     pub failed: BTreeMap<String, Failure>,
     /// What is waited for; none if there is nothing left to do.
     pub pending: Option<WaitReason>,
+}
+
+/// How far AMIs are retired.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Retired {
+    /// The changes that EC2 took.
+    pub done: Vec<RegionAction>,
+    /// The snapshots that stay, each with the Region and the AMI that it was of.
+    pub kept: Vec<(String, String, KeptSnapshot)>,
+    /// The AMIs that are dealt with.
+    pub ended: Vec<Retirement>,
+    /// What is waited for.
+    pub later: Option<WaitReason>,
+    /// Whether nothing is left to do.
+    pub is_finished: bool,
 }
 
 /// What is about to be changed, and what is ours then.
@@ -181,6 +199,8 @@ pub struct Publishing {
     pub publishes: bool,
     /// The bucket that the AMI is to be stored in.
     pub store: Option<String>,
+    /// Whether the AMIs of earlier versions are to be retired.
+    pub replaces: bool,
 }
 
 /// What makes an AMI the one that is asked for.

@@ -104,7 +104,7 @@ fn is_to_be_cancelled(status: &Status, now: Timestamp) -> bool {
 #[must_use]
 pub fn may_be_cancelled(status: &Status) -> bool {
     let step = status.build.step;
-    let is_made = step.publishes() || step.stores();
+    let is_made = step.publishes() || step.stores() || step.retires();
     !status.state.is_final() && status.build.ending.is_none() && !is_made
 }
 
@@ -126,5 +126,6 @@ pub fn may_be_superseded(status: &Status) -> bool {
             status.build.step,
             Step::CheckManifest | Step::CheckObject | Step::CheckBundle
         );
-    status.state.is_final() || nothing_started
+    // What is not retired yet is retired by the next version.
+    status.state.is_final() || nothing_started || status.build.step.retires()
 }

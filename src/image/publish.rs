@@ -7,13 +7,15 @@
 //! for, because reads of attributes lag behind writes.
 //!
 //! One file per stage, all of one shape, in the order in which their actions are to be done: `describe`, `share`,
-//! `protect`. [`difference()`] takes them together for one AMI, [`plan()`] for all Regions.
+//! `protect`. [`difference()`] takes them together for one AMI, [`plan()`] for all Regions. [`retire`] comes after all of
+//! them, and is about other AMIs: those that this one replaces.
 
 mod asked;
 mod describe;
 mod difference;
 mod plan;
 mod protect;
+pub mod retire;
 mod settings;
 mod share;
 

@@ -5,6 +5,7 @@ mod failure;
 mod migrate;
 mod publishing;
 mod records;
+mod retiring;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 pub use failure::Failure;
 pub use publishing::*;
 pub use records::*;
+pub use retiring::*;
 
 use super::notice;
 use super::task::Task;
@@ -58,6 +60,12 @@ pub struct Status {
     /// What was changed about the AMI since its manifest, or its settings, were last uploaded, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<AppliedChange>,
+    /// Whether the AMIs of earlier versions are to be retired once this one is finished.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaces: bool,
+    /// What became of AMIs that were to be retired since `retire` began last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<Retirement>,
     /// When all that the manifest asks for was so for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
@@ -76,7 +84,8 @@ pub struct Status {
     /// How many more problems there were than `problems` keeps.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub problems_omitted: u32,
-    /// The versions of the manifest before this one that have AMIs, oldest first. They are kept.
+    /// The versions of the manifest before this one that have AMIs, oldest first. They are kept unless the manifest says
+    /// `replaces`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub previous: Vec<PreviousVersion>,
     /// What is true of the image now, as Kubernetes has it.
@@ -111,6 +120,7 @@ impl Facts {
             regions: status.regions.clone(),
             copies: status.copies.clone(),
             changes: status.changes.clone(),
+            retired: status.retired.clone(),
             store: status.store.clone(),
             problems: status.problems.clone(),
             previous: status.previous.clone(),
@@ -225,6 +235,8 @@ impl Status {
             copies: BTreeMap::new(),
             publishes: false,
             changes: Vec::new(),
+            replaces: false,
+            retired: Vec::new(),
             completed_at: None,
             store: None,
             cancel: None,
@@ -316,7 +328,8 @@ impl Status {
     /// Whether the AMI is there, whatever became of publishing and storing it.
     #[must_use]
     pub fn is_built(&self) -> bool {
-        let is_after = self.build.step.publishes() || self.build.step.stores();
+        let step = self.build.step;
+        let is_after = step.publishes() || step.stores() || step.retires();
         let has_ended = matches!(self.state, State::Available | State::Incomplete);
         !self.regions.is_empty() && (is_after || has_ended)
     }
@@ -480,6 +493,7 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
         checks::waiting(&waiting.reason)?;
     }
     build.orphans.iter().try_for_each(checks::orphan)?;
+    status.retired.iter().try_for_each(checks::retirement)?;
     let mut deleted = build.deleted.iter();
     deleted.try_for_each(|it| checks::made("build.deleted[]", it))?;
     checks::images(&status.regions)?;

@@ -78,13 +78,15 @@ pub enum Step {
     StoreImage,
     /// Waiting until the AMI is stored.
     AwaitStore,
+    /// Retiring the AMIs of earlier versions, as the manifest says.
+    Retire,
     /// Deleting what a failed or cancelled image left in AWS.
     CleanUp,
 }
 
 impl Step {
     /// All steps.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::CheckManifest,
         Self::CheckBundle,
         Self::CheckObject,
@@ -96,6 +98,7 @@ impl Step {
         Self::Publish,
         Self::StoreImage,
         Self::AwaitStore,
+        Self::Retire,
         Self::CleanUp,
     ];
 
@@ -115,6 +118,12 @@ impl Step {
     #[must_use]
     pub fn publishes(self) -> bool {
         self == Self::Publish
+    }
+
+    /// Whether the AMI is finished, and others are being retired.
+    #[must_use]
+    pub fn retires(self) -> bool {
+        self == Self::Retire
     }
 
     /// Whether the AMI is available and is only being stored.
@@ -138,6 +147,7 @@ impl fmt::Display for Step {
             Self::Publish => "publish",
             Self::StoreImage => "store-image",
             Self::AwaitStore => "await-store",
+            Self::Retire => "retire",
             Self::CleanUp => "clean-up",
         })
     }
@@ -224,6 +234,8 @@ pub enum NoticeKind {
     Lost,
     /// Settings in the manifest of an available image changed, and the AMI was changed with them.
     Changed,
+    /// AMIs were to be retired; it says what became of each.
+    Retired,
 }
 
 impl NoticeKind {
@@ -255,6 +267,7 @@ impl fmt::Display for NoticeKind {
             Self::Stalled => "stalled",
             Self::Lost => "lost",
             Self::Changed => "changed",
+            Self::Retired => "retired",
         })
     }
 }

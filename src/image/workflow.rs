@@ -33,12 +33,29 @@ pub const PUBLISH: [Step; 1] = [Step::Publish];
 /// The steps that follow where the manifest says `store`.
 pub const STORE: [Step; 2] = [Step::StoreImage, Step::AwaitStore];
 
+/// The last step where the manifest says `replaces` and there are AMIs of earlier versions: nothing is retired before
+/// all else is done.
+pub const RETIRE: [Step; 1] = [Step::Retire];
+
+/// What follows once the AMI is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct After {
+    /// The manifest has settings that the AMI does not get when it is made.
+    pub publishes: bool,
+    /// The AMI is stored.
+    pub stores: bool,
+    /// Others are retired.
+    pub retires: bool,
+}
+
 /// The step after this one; none after the last.
 #[must_use]
-pub fn next(source: SourceKind, publishes: bool, stores: bool, step: Step) -> Option<Step> {
-    let publish = if publishes { &PUBLISH[..] } else { &[] };
-    let store = if stores { &STORE[..] } else { &[] };
-    let mut all = steps(source).iter().chain(publish).chain(store).copied();
+pub fn next(source: SourceKind, after: After, step: Step) -> Option<Step> {
+    let publish = if after.publishes { &PUBLISH[..] } else { &[] };
+    let store = if after.stores { &STORE[..] } else { &[] };
+    let retire = if after.retires { &RETIRE[..] } else { &[] };
+    let after = publish.iter().chain(store).chain(retire);
+    let mut all = steps(source).iter().chain(after).copied();
     if step == Step::CheckManifest {
         return all.next();
     }

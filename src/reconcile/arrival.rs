@@ -101,7 +101,8 @@ pub(super) async fn decide(
     };
     let status = &before.status;
     let same_content = status.manifest.sha256 == upload.sha256;
-    if !status.state.is_final() {
+    // Where only others are being retired, this image is finished.
+    if !status.state.is_final() && !status.build.step.retires() {
         let is_new = status.manifest.last_uploaded_at() < upload.uploaded_at;
         return Ok(match (same_content, plan::may_be_superseded(status)) {
             (true, true) => unchanged(before, upload),

@@ -299,7 +299,7 @@ async fn run_to_rest(
         if draft.status.build.step != before {
             draft.is_first = true;
         }
-        let goes_on = changed && draft.status.build.waiting.is_none();
+        let goes_on = changed && (claimed.is_some() || draft.status.build.waiting.is_none());
         if goes_on && claimed.is_none() {
             continue;
         }

@@ -82,11 +82,11 @@ pub(super) fn registered(
 ) -> StepOutcome {
     StepOutcome::Advance(Evidence::ImageRegistered {
         region: step.config().region.clone(),
-        image: RegionStatus {
+        image: Box::new(RegionStatus {
             image_state: image.state.clone(),
             snapshots: image.snapshots.clone(),
             ..RegionStatus::pending(image.id.clone())
-        },
+        }),
         origin,
     })
 }

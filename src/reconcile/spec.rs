@@ -12,13 +12,15 @@ use crate::config::Config;
 use crate::image::message::failures;
 use crate::image::outcome::{Accepted, Identity, Publishing};
 use crate::image::ownership;
+use crate::image::publish::retire::Retire;
 use crate::image::publish::{Asked, Desired};
 use crate::image::status::{BundleVersion, Failure, ManifestVersion, Settings, Status};
 use crate::image::words::SourceKind;
 use crate::limits;
 use crate::manifest::guardrails::Guardrails;
 use crate::manifest::image::{
-    self, ImageManifest, NamedSource, PublishSpec, Registration, Source, VirtualizationType,
+    self, ImageManifest, NamedSource, Previous, PublishSpec, Registration, Snapshots, Source,
+    VirtualizationType,
 };
 use crate::manifest::key::{Kind, kind};
 use crate::manifest::{Problem, bundle, sha256_hex};
@@ -165,7 +167,23 @@ impl Spec {
             digest: self.publish_digest(),
             publishes: self.publishes(),
             store: self.store().map(str::to_owned),
+            replaces: self.retires().is_some(),
         }
+    }
+
+    /// What is to be done about the AMIs of earlier versions; none if they are kept.
+    pub(super) fn retires(&self) -> Option<Retire> {
+        let spec = self.publish();
+        let replaces = spec.replaces.as_ref()?;
+        let deregister = match replaces.previous? {
+            Previous::Keep => return None,
+            Previous::Deprecate => false,
+            Previous::Deregister => true,
+        };
+        Some(Retire {
+            deregister,
+            delete_snapshots: replaces.snapshots == Some(Snapshots::Delete),
+        })
     }
 
     /// Whether anything is to be set on the AMI that it does not get when it is made.

@@ -5,12 +5,16 @@ use jiff::{SignedDuration, Timestamp};
 use super::context::Context;
 use super::proof::Observed;
 use super::spec::ManifestRead;
-use crate::aws::{Aws, AwsError, Reservation};
+use crate::aws::{Aws, AwsError, Remedy, Reservation};
 use crate::config::Config;
 use crate::image::outcome::{Claim, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{Failure, Status};
 use crate::image::words::{FailureKind, UnreadableReason, WaitReason};
+
+/// How long a Region may keep the AMI from becoming as it should be, by errors that may pass or by settings that do not
+/// show.
+pub(super) const PUBLISH_GRACE: SignedDuration = SignedDuration::from_hours(6);
 
 /// What a step gets.
 #[derive(Clone, Copy)]
@@ -103,4 +107,9 @@ pub(super) fn unreadable(error: AwsError) -> StepOutcome {
         UnreadableReason::Other
     };
     StepOutcome::Fail(failure(FailureKind::SourceUnreadable { why }, error))
+}
+
+/// Whether the same request would be refused again.
+pub(super) fn is_final(error: &AwsError) -> bool {
+    error.remedy == Remedy::Never && !error.is_rate_limited_locally()
 }

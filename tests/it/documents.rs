@@ -243,8 +243,12 @@ fn workflow_table() -> String {
     let sources = SourceKind::ALL.map(|source| line(&source.to_string(), workflow::steps(source)));
     let publish = line("any, with settings: then", &workflow::PUBLISH);
     let store = line("any, with `store`: then", &workflow::STORE);
+    let retire = line(
+        "any, with `replaces`, after an earlier version: then",
+        &workflow::RETIRE,
+    );
     format!(
-        "| source | steps |\n|---|---|\n{}{publish}{store}",
+        "| source | steps |\n|---|---|\n{}{publish}{store}{retire}",
         sources.concat()
     )
 }

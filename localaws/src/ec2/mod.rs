@@ -26,7 +26,8 @@ use serde_json::Value;
 pub use self::model::account::{ImageBlock, SnapshotBlock};
 pub(crate) use self::model::facts::Facts;
 pub use self::model::image::{
-    BlockDeviceMapping, Ebs, Image, ImageState, ProductCode, RootDeviceType, SeedImage, StateReason,
+    Billing, BlockDeviceMapping, Ebs, Image, ImageState, ProductCode, RootDeviceType, SeedImage,
+    StateReason,
 };
 pub use self::model::instance::{InstanceState, SeedInstance};
 pub use self::model::objects::{ObjectRef, Objects};

@@ -31,6 +31,7 @@ impl Ec2 {
             encrypted: snapshot.encrypted,
             kms_key_id: None,
             product_codes: snapshot.product_codes,
+            billing: None,
             tags: snapshot.tags,
             started_at: self.service.clock.now(),
             create_volume_permissions: with_us(snapshot.shared),

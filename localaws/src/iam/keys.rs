@@ -21,7 +21,8 @@ const fn many(name: &'static str) -> Key {
     Key { name, many: true }
 }
 
-const KEYS: [Key; 51] = [
+const KEYS: [Key; 52] = [
+    many("aws:calledvia"),
     one("aws:principalaccount"),
     one("aws:principalarn"),
     one("aws:principaltype"),

@@ -38,6 +38,14 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     if manifest.build.source.is_instance_store() {
         instance_store(register, findings);
     }
+    if register.accept_lost_billing == Some(true) && manifest.build.source_snapshot().is_none() {
+        let finding = refuse(
+            "acceptLostBilling",
+            "only an AMI of the source `snapshot` can lose a license",
+            "leave it out",
+        );
+        findings.add(finding.because_of(at!["source"]));
+    }
 }
 
 fn field(name: &str) -> Path {

@@ -47,6 +47,8 @@ impl BuildSpec {
         }
         let register = self.registration(None).map(|mut register| {
             register.ena_support = register.ena_support.filter(|supported| *supported);
+            register.accept_lost_billing =
+                register.accept_lost_billing.filter(|accepted| *accepted);
             canonical::sort(&mut register.billing_products);
             for mapping in &mut register.block_device_mappings {
                 mapping.no_device = mapping.no_device.filter(|none| *none);

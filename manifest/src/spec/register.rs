@@ -35,6 +35,9 @@ pub struct Register {
     /// The block device mappings; the root's gets its snapshot from the source.
     #[serde(default)]
     pub block_device_mappings: Vec<BlockDeviceMapping>,
+    /// That the AMI may lose the license (Red Hat, SUSE, SQL Server, …) of the AMIs that the snapshot is from: nothing is said
+    /// about it then. Only for the source `snapshot`; not for Windows. It is not sent to EC2.
+    pub accept_lost_billing: Option<bool>,
 }
 
 /// Processor architectures of AMIs.

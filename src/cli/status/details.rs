@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::text::{plain, span};
 use crate::image::message::facts::{Fact, of_version};
-use crate::image::message::{advice, orphan_text, wait_text};
+use crate::image::message::{advice, billing, orphan_text, wait_text};
 use crate::image::status::{Change, Condition, ConditionStatus, Failure, Notice, Status};
 use crate::image::task::{Task, polling_interval};
 use crate::manifest::location::s3_uri;
@@ -110,6 +110,7 @@ fn images(status: &Status) -> Vec<Fact> {
         if !image.snapshots.is_empty() {
             facts.push(("Snapshots", image.snapshots.join(", ")));
         }
+        facts.extend(billing::of_image(image));
     }
     let validity = if status.invalidates_previous() {
         "no longer valid"

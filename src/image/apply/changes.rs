@@ -4,14 +4,16 @@ use jiff::Timestamp;
 
 use super::conditions;
 use crate::image::plan::WAITING_LONG;
+use crate::image::publish;
 use crate::image::status::{Facts, Notice, Status, Waiting};
 use crate::image::task::TaskKind;
 use crate::image::words::{NoticeKind, State, Step, WaitReason};
-use crate::image::workflow;
+use crate::image::workflow::{self, After};
 
 /// The step cannot go on yet. Returns whether that is new.
 pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
     let since = status.waiting_since(&reason, now);
+    let has_date = reason.has_date();
     if let (WaitReason::RateLimited { .. }, Some(store)) = (&reason, &mut status.store) {
         // The claim is over: nothing was sent, or nothing was begun.
         store.asked_at = None;
@@ -27,10 +29,11 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
         status.build.waiting.as_ref().map(|waiting| &waiting.reason),
         Some(WaitReason::CopyPending { .. })
     );
+    let step = status.build.step;
     let is_long = if is_usual {
         now.duration_since(since) > TaskKind::CopyImage.stalled_after()
-    } else if status.build.step.polls() {
-        now.duration_since(since) > WAITING_LONG
+    } else if step.polls() || step.retires() {
+        now.duration_since(since) > WAITING_LONG && !has_date
     } else {
         status.step_exceeds(WAITING_LONG, now)
     };
@@ -44,19 +47,26 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
 /// Goes on with the next step of the workflow; after the last the AMI is available.
 pub(super) fn next_step(status: &mut Status, why: impl Into<String>, now: Timestamp) {
     let step = status.build.step;
-    let next = status
-        .build
-        .source
-        .and_then(|source| workflow::next(source, status.publishes, status.store.is_some(), step));
-    match next {
+    let after = After {
+        publishes: status.publishes,
+        stores: status.store.is_some(),
+        retires: status.replaces && !publish::retire::targets(status).is_empty(),
+    };
+    let source = status.build.source;
+    match source.and_then(|source| workflow::next(source, after, step)) {
+        // The AMI is finished, and people can be told: what is left is about others.
+        Some(Step::Retire) => {
+            status.retired.clear();
+            complete(status, State::Working, Step::Retire, why, now);
+        }
         Some(next) => move_to(status, State::Working, next, why, now),
-        None => complete(status, why, now),
+        None => complete(status, State::Available, step, why, now),
     }
 }
 
 /// All that the manifest asks for is so: for the first time, or again after its settings changed.
-fn complete(status: &mut Status, why: impl Into<String>, now: Timestamp) {
-    move_to(status, State::Available, status.build.step, why, now);
+fn complete(status: &mut Status, state: State, step: Step, why: impl Into<String>, now: Timestamp) {
+    move_to(status, state, step, why, now);
     let notice = match status.completed_at {
         None => NoticeKind::Completed,
         Some(_) => NoticeKind::Changed,

@@ -22,6 +22,27 @@ pub(super) fn update(status: &mut Status, now: Timestamp) {
     let message = message::condition(status);
     set(status, ConditionKind::Built, built, reason, message, now);
     published(status, now);
+    retired(status, now);
+}
+
+/// Whether what the manifest says about the AMIs of earlier versions was done.
+fn retired(status: &mut Status, now: Timestamp) {
+    let (so, reason) = if status.state == State::Working && status.build.step.retires() {
+        (ConditionStatus::Unknown, "InProgress")
+    } else if status.retired.iter().any(|it| it.why.is_some()) {
+        (ConditionStatus::False, "Kept")
+    } else if !status.retired.is_empty() {
+        (ConditionStatus::True, "AsInManifest")
+    } else {
+        return status
+            .conditions
+            .retain(|it| it.kind != ConditionKind::Retired);
+    };
+    let message = match so {
+        ConditionStatus::Unknown => message::condition(status),
+        ConditionStatus::True | ConditionStatus::False => message::retired(status),
+    };
+    set(status, ConditionKind::Retired, so, reason, message, now);
 }
 
 /// Whether the AMI has all settings of its manifest; nothing is said of that before there is one.
@@ -29,6 +50,7 @@ fn published(status: &mut Status, now: Timestamp) {
     let (so, reason) = match status.state {
         State::Available => (ConditionStatus::True, "AsInManifest"),
         State::Incomplete => (ConditionStatus::False, "Incomplete"),
+        State::Working if status.build.step.retires() => (ConditionStatus::True, "AsInManifest"),
         State::Working if status.is_built() => (ConditionStatus::Unknown, "InProgress"),
         State::Working | State::Failed | State::Cancelled | State::Rejected | State::Superseded => {
             let is_about_settings = |it: &Condition| {

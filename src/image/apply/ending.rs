@@ -119,6 +119,12 @@ pub enum NotCancellable {
         "its AMI is already available and is being published: to undo settings, remove them from the manifest"
     )]
     Published,
+    /// The AMI is there, and others are being retired.
+    #[error(
+        "its AMI is already available, and those before it are being retired: to keep them, remove `replaces` from the \
+         manifest"
+    )]
+    Retiring,
     /// The AMI is there, and is being stored.
     #[error("its AMI is already available and is being stored, for which EC2 has no cancellation")]
     Stored,
@@ -145,6 +151,8 @@ pub fn request_cancel(
     if !plan::may_be_cancelled(status) {
         return Err(if status.build.step.stores() {
             NotCancellable::Stored
+        } else if status.build.step.retires() {
+            NotCancellable::Retiring
         } else {
             NotCancellable::Published
         });

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::changes::{next_step, record_notice};
 use super::ending::{abort, fail};
+use crate::image::billing::Billing;
 use crate::image::message::failures;
 use crate::image::observed::{ObservedImage, ObservedTask};
 use crate::image::plan::{ENDING_GRACE, VISIBILITY_GRACE, WAITING_LONG};
@@ -119,10 +120,12 @@ fn keep(status: &mut Status, region: &str, seen: &ObservedImage) -> bool {
     let known = before.filter(|known| known.image == seen.id).cloned();
     let known = known.unwrap_or_else(|| RegionStatus::pending(seen.id.clone()));
     let snapshots = Some(&seen.snapshots).filter(|it| !it.is_empty());
+    let billing = Some(seen.billing.clone()).filter(Billing::is_known);
     let image = RegionStatus {
         image_state: seen.state.clone(),
         unseen_since: None,
         snapshots: snapshots.unwrap_or(&known.snapshots).clone(),
+        billing: billing.or_else(|| known.billing.clone()),
         ..known
     };
     let changed = before != Some(&image);

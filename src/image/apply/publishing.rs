@@ -10,7 +10,7 @@ use super::conditions;
 use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, Publishing};
 use crate::image::status::{
-    AppliedChange, Failure, ManifestVersion, RegionAction, Status, StoreRequest,
+    AppliedChange, Failure, ManifestVersion, RegionAction, RegionStatus, Status, StoreRequest,
 };
 use crate::image::words::{NoticeKind, State, Step, WaitReason};
 
@@ -21,6 +21,7 @@ const CHANGES_KEPT: usize = 200;
 pub(super) fn accept(status: &mut Status, publishing: Publishing) {
     status.manifest.publish_digest = Some(publishing.digest);
     status.publishes |= publishing.publishes;
+    status.replaces = publishing.replaces;
     // What was stored in another bucket before stays there.
     let asked_at = status
         .store
@@ -50,9 +51,25 @@ pub fn publish_again(status: &mut Status, now: Timestamp) {
     begin_again(status, "a new attempt to publish it was asked for", now);
 }
 
+/// An AMI that was an earlier version's and is the current one again, because the manifest was set back: what was set on it
+/// is ours, and is taken back where the manifest does not ask for it.
+pub(super) fn adopted(status: &mut Status, region: &str, image: RegionStatus) -> RegionStatus {
+    let mut versions = status.previous.iter();
+    let known = versions.find_map(|version| {
+        let known = version.regions.get(region)?;
+        (known.image == image.image && !known.applied.is_empty()).then(|| known.applied.clone())
+    });
+    let Some(applied) = known else {
+        return image;
+    };
+    status.publishes = true;
+    RegionStatus { applied, ..image }
+}
+
 fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     status.publishes = true;
     status.changes.clear();
+    status.retired.clear();
     status.build.failure = None;
     for region in status.regions.values_mut() {
         region.failure = None;

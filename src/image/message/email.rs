@@ -6,7 +6,7 @@ use jiff::{Timestamp, Unit};
 
 use super::quoting::{on_one_line, quoted, shell_word, word};
 use super::waiting::{orphan_text, wait_text};
-use super::{advice, facts, settings};
+use super::{advice, billing, facts, retiring, settings};
 use crate::image::status::{Failure, Orphan, OrphanReason, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
@@ -49,8 +49,10 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timest
             text.push_str("\nNo action needed: you will be notified when it finishes.\n");
         }
         NoticeKind::Changed => text.push_str(&settings::changes(status, listed)),
+        NoticeKind::Retired => text.push_str(&retiring::text(status, listed)),
         NoticeKind::Incomplete => text.push_str(&incomplete_text(status, listed)),
-        NoticeKind::Completed | NoticeKind::Cancelled => {}
+        NoticeKind::Completed => text.push_str(&billing::lost_license(status)),
+        NoticeKind::Cancelled => {}
     }
     if kind.is_final() {
         text.push_str(&clean_up_text(status, kind, listed));
@@ -112,6 +114,9 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Changed => {
             format!("The image {name} was changed: it is as its manifest says now.")
         }
+        NoticeKind::Retired => {
+            format!("The image {name} is finished: the AMIs before it were to be retired.")
+        }
     }
 }
 
@@ -150,7 +155,7 @@ fn facts(
         list.push(("Waiting", wait_text(&waiting.reason)));
     }
     match kind {
-        NoticeKind::Changed => {}
+        NoticeKind::Changed | NoticeKind::Retired => {}
         NoticeKind::Incomplete
         | NoticeKind::Rejected
         | NoticeKind::Completed
@@ -177,6 +182,7 @@ fn images(status: &Status, listed: usize) -> Vec<(&'static str, String)> {
             list.push(("Snapshots", words(&image.snapshots, listed)));
         }
         list.extend(settings::of_region(image, listed));
+        list.extend(billing::of_image(image));
     }
     list.extend(more(status.regions.len().saturating_sub(listed)).map(|it| ("AMI", it)));
     list
@@ -359,6 +365,7 @@ fn waiting_text(status: &Status) -> &'static str {
             | WaitReason::DeletionNotVisible
             | WaitReason::SettingsNotVisible { .. }
             | WaitReason::CopyPending { .. }
+            | WaitReason::ProtectionCooldown { .. }
             | WaitReason::Unproven { .. },
         )
         | None => "\nNo action needed: amiwright keeps checking.\n",
@@ -436,6 +443,12 @@ fn previous_text(status: &Status, listed: usize) -> String {
         return format!(
             "\nThe previous AMI, {list}, was registered from the same bundle. That has changed, so its registration is\n\
              no longer valid (RegisterImage): deregister it.\n"
+        );
+    }
+    // What becomes of it is told once that is known.
+    if status.replaces && status.build.step.retires() {
+        return format!(
+            "\nThe previous AMI, {list}, is retired now, as the manifest says: another email tells how that ends.\n"
         );
     }
     format!("\nThe previous AMI is kept: {list}.\n")

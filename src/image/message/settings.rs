@@ -112,6 +112,19 @@ fn line(what: &RegionAction, listed: usize) -> String {
         Action::SetProtection { protection: None } => {
             "deregistration protection switched off".to_owned()
         }
+        Action::DeprecatePrevious { image, at, .. } => {
+            format!("{} deprecated at {at}", word(image))
+        }
+        Action::UnprotectPrevious { image, cooldown } => {
+            let holds = match cooldown {
+                true => ", which holds for 24 hours more",
+                false => "",
+            };
+            let image = word(image);
+            format!("deregistration protection of {image} switched off{holds}")
+        }
+        Action::DeregisterPrevious { image, .. } => format!("{} deregistered", word(image)),
+        Action::DeleteSnapshot { snapshot, .. } => format!("{} deleted", word(snapshot)),
     };
     format!("{}: {text}", word(&what.region))
 }

@@ -67,6 +67,10 @@ pub fn wait_text(reason: &WaitReason) -> String {
         WaitReason::SettingsNotVisible { region } => {
             format!("waiting until EC2 shows in {} what was changed", word(region))
         }
+        WaitReason::ProtectionCooldown { image, until } => format!(
+            "{} is protected against deregistration until {until}: it is deregistered then",
+            word(image)
+        ),
         WaitReason::CopyPending { region } => {
             format!("waiting until the copy in {} is available", word(region))
         }

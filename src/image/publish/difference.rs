@@ -8,7 +8,7 @@ use crate::image::status::{Action, Applied, Intended, Settings};
 
 /// How long a read may show what was before our own last write. Descriptions and deprecation times were seen to lag
 /// (public reports of other tools); minutes are generous.
-const STALE_READS: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const STALE_READS: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is to be changed about an AMI.
 #[must_use]
@@ -88,7 +88,12 @@ fn add_to(action: &Action, settings: &mut Settings) {
         Action::RemoveTags { .. }
         | Action::RevokeSnapshot { .. }
         | Action::SetDeprecation { at: None }
-        | Action::SetProtection { protection: None } => {}
+        | Action::SetProtection { protection: None }
+        // Of other AMIs.
+        | Action::DeprecatePrevious { .. }
+        | Action::UnprotectPrevious { .. }
+        | Action::DeregisterPrevious { .. }
+        | Action::DeleteSnapshot { .. } => {}
     }
 }
 
@@ -112,6 +117,10 @@ fn remove_from(action: &Action, settings: &mut Settings) {
         | Action::SetDeprecation { at: Some(_) }
         | Action::SetProtection {
             protection: Some(_),
-        } => {}
+        }
+        | Action::DeprecatePrevious { .. }
+        | Action::UnprotectPrevious { .. }
+        | Action::DeregisterPrevious { .. }
+        | Action::DeleteSnapshot { .. } => {}
     }
 }

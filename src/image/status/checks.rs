@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::records::{ManifestVersion, Orphan, OrphanReason, RegionStatus};
+use super::retiring::{KeptSnapshot, Retirement};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
 use crate::manifest::text::excerpt;
@@ -64,8 +65,29 @@ pub(super) fn images(regions: &BTreeMap<String, RegionStatus>) -> Result<(), Str
         if let Some(it) = &image.failure {
             failure(&it.kind)?;
         }
+        if let Some(source) = &image.licensed_source {
+            id("regions.*.licensedSource.image", "ami-", &source.image)?;
+        }
+        let retiring = &image.retiring;
+        snapshots("regions.*.retiring.snapshots", &retiring.snapshots)?;
+        snapshots("regions.*.retiring.deleted", &retiring.deleted)?;
+        kept(&retiring.kept)?;
     }
     Ok(())
+}
+
+/// What is wrong with what became of an AMI that was to be retired.
+pub(super) fn retirement(retirement: &Retirement) -> Result<(), String> {
+    word("retired[].region", &retirement.region)?;
+    id("retired[].image", "ami-", &retirement.image)?;
+    snapshots("retired[].deleted", &retirement.deleted)?;
+    kept(&retirement.kept)
+}
+
+fn kept(snapshots: &[KeptSnapshot]) -> Result<(), String> {
+    snapshots
+        .iter()
+        .try_for_each(|it| id("kept[].snapshot", "snap-", &it.snapshot))
 }
 
 fn snapshots(field: &str, ids: &[String]) -> Result<(), String> {
@@ -112,9 +134,9 @@ pub(super) fn waiting(reason: &WaitReason) -> Result<(), String> {
             let task = task.as_deref();
             task.map_or(Ok(()), |it| id("build.waiting.task", "bun-", it))
         }
-        WaitReason::StoreUnanswered { image, .. } | WaitReason::ImageNotVisible { image } => {
-            id("build.waiting.image", "ami-", image)
-        }
+        WaitReason::StoreUnanswered { image, .. }
+        | WaitReason::ImageNotVisible { image }
+        | WaitReason::ProtectionCooldown { image, .. } => id("build.waiting.image", "ami-", image),
         WaitReason::Unproven { what } => made("build.waiting.what", what),
         // Keys and EC2's words have any form; they are quoted wherever they are shown.
         WaitReason::ObjectMissing { .. }

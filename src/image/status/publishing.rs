@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use super::retiring::KeptReason;
 use crate::image::words::is_zero;
 
 /// Members of a set that a recorded change names; the status of the AMI itself has them all.
@@ -167,6 +168,39 @@ pub enum Action {
         /// The protection.
         protection: Option<Protection>,
     },
+    /// EnableImageDeprecation, of an AMI that is retired.
+    DeprecatePrevious {
+        /// The AMI.
+        image: String,
+        /// When it is deprecated: as soon as EC2 takes it.
+        at: Timestamp,
+        /// Why it is not deregistered, if that was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<KeptReason>,
+    },
+    /// DisableImageDeregistrationProtection, of an AMI that is retired.
+    UnprotectPrevious {
+        /// The AMI.
+        image: String,
+        /// Whether it cannot be deregistered for 24 hours then.
+        cooldown: bool,
+    },
+    /// DeregisterImage.
+    DeregisterPrevious {
+        /// The AMI.
+        image: String,
+        /// Its snapshots.
+        snapshots: Vec<String>,
+        /// Whether they are deleted after it.
+        delete: bool,
+    },
+    /// DeleteSnapshot, of an AMI that was deregistered.
+    DeleteSnapshot {
+        /// The AMI.
+        image: String,
+        /// The snapshot.
+        snapshot: String,
+    },
 }
 
 /// An action in its Region.
@@ -206,7 +240,11 @@ impl AppliedChange {
             | Action::RemoveTags { .. }
             | Action::SetDescription { .. }
             | Action::SetDeprecation { .. }
-            | Action::SetProtection { .. } => 0,
+            | Action::SetProtection { .. }
+            | Action::DeprecatePrevious { .. }
+            | Action::UnprotectPrevious { .. }
+            | Action::DeregisterPrevious { .. }
+            | Action::DeleteSnapshot { .. } => 0,
         };
         let omitted = u32::try_from(omitted).unwrap_or(u32::MAX);
         Self { what, omitted }

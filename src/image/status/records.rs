@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use super::publishing::Applied;
+use super::retiring::Retiring;
+use crate::image::billing::{Billing, LicensedSource};
 use crate::image::words::{CancelBy, WaitReason};
 use crate::manifest::location::s3_uri;
 
@@ -201,6 +203,15 @@ pub struct RegionStatus {
     /// Why it will not become as its manifest says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What its instances are billed by, once EC2 has shown it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing: Option<Billing>,
+    /// The AMI of the same snapshot whose license this one may have lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licensed_source: Option<LicensedSource>,
+    /// How far it is retired.
+    #[serde(default, skip_serializing_if = "Retiring::is_empty")]
+    pub retiring: Box<Retiring>,
 }
 
 impl RegionStatus {
@@ -215,6 +226,9 @@ impl RegionStatus {
             applied: Applied::default(),
             verified_at: None,
             failure: None,
+            billing: None,
+            licensed_source: None,
+            retiring: Box::default(),
         }
     }
 }
@@ -258,6 +272,8 @@ pub enum ConditionKind {
     Built,
     /// The AMI has all settings of the manifest, in every Region.
     Published,
+    /// The AMIs of earlier versions, or its own after its manifest was removed, are retired as the manifest says.
+    Retired,
     /// The AMI is as the manifest says now.
     InSync,
 }
@@ -267,6 +283,7 @@ impl fmt::Display for ConditionKind {
         f.pad(match self {
             Self::Built => "Built",
             Self::Published => "Published",
+            Self::Retired => "Retired",
             Self::InSync => "InSync",
         })
     }

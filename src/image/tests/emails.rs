@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::image::apply::note_stalled;
+use crate::image::billing::LicensedSource;
 use crate::image::message::wait_text;
 use crate::image::outcome::Claim;
 use crate::image::status::PreviousVersion;
@@ -61,6 +62,24 @@ fn completed() {
         9,
     );
     assert_email("completed-stored-in-s3", &stored);
+}
+
+#[test]
+fn completed_with_a_lost_license_and_a_product_code() {
+    let mut status = registered();
+    let image = status.regions.get_mut(REGION).unwrap();
+    image.licensed_source = Some(LicensedSource {
+        image: "ami-7".to_owned(),
+        billing: Billing {
+            platform_details: Some("Red Hat Enterprise Linux".to_owned()),
+            usage_operation: Some("RunInstances:0010".to_owned()),
+            product_codes: Vec::new(),
+        },
+    });
+    let mut seen = seen("available");
+    seen.billing.product_codes = vec!["774F4FF8".to_owned()];
+    poll_image(&mut status, Some(&seen), 2);
+    assert_email("completed-license-lost", &status);
 }
 
 #[test]

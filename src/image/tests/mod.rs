@@ -2,6 +2,7 @@
 
 mod advice;
 mod arrival;
+mod billing;
 mod conditions;
 mod emails;
 mod emails_failed;
@@ -23,6 +24,7 @@ mod transitions;
 mod waiting;
 mod workflow;
 
+use super::billing::Billing;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -102,6 +104,7 @@ fn publishing(digest: &str, store: bool) -> Publishing {
         digest: digest.to_owned(),
         publishes: false,
         store: store.then(|| "archive".to_owned()),
+        replaces: false,
     }
 }
 
@@ -158,7 +161,7 @@ fn to_be_registered() -> Status {
 fn image_registered() -> Evidence {
     Evidence::ImageRegistered {
         region: REGION.to_owned(),
-        image: RegionStatus::pending("ami-1".to_owned()),
+        image: Box::new(RegionStatus::pending("ami-1".to_owned())),
         origin: Origin::Created,
     }
 }
@@ -182,6 +185,11 @@ fn seen(state: &str) -> ObservedImage {
             (DIGEST_TAG.to_owned(), DIGEST.to_owned()),
         ]),
         snapshots: vec!["snap-1".to_owned()],
+        billing: Billing {
+            platform_details: Some("Linux/UNIX".to_owned()),
+            usage_operation: Some("RunInstances".to_owned()),
+            product_codes: Vec::new(),
+        },
         ..ObservedImage::default()
     }
 }

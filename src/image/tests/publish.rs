@@ -110,6 +110,10 @@ impl Ami {
                 }
                 .to_owned();
             }
+            Action::DeprecatePrevious { .. }
+            | Action::UnprotectPrevious { .. }
+            | Action::DeregisterPrevious { .. }
+            | Action::DeleteSnapshot { .. } => panic!("about another AMI: {action:?}"),
         }
     }
 }

@@ -125,7 +125,7 @@ fn a_found_ami_is_noted_as_registered_by_an_earlier_request() {
     let found = |status: &mut Status| {
         let evidence = Evidence::ImageRegistered {
             region: REGION.to_owned(),
-            image: RegionStatus::pending("ami-1".to_owned()),
+            image: Box::new(RegionStatus::pending("ami-1".to_owned())),
             origin: Origin::Found,
         };
         assert!(advance(status, evidence, 3));

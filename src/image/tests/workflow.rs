@@ -1,22 +1,35 @@
 //! The table of steps.
 
 use crate::image::words::{SourceKind, Step};
-use crate::image::workflow::{PUBLISH, STORE, next, steps};
+use crate::image::workflow::{After, PUBLISH, RETIRE, STORE, next, steps};
 
 #[test]
 fn every_source_goes_through_its_steps_in_order_and_ends() {
     for source in SourceKind::ALL {
-        for (publishes, stores) in [(false, false), (false, true), (true, false), (true, true)] {
+        for (publishes, stores, retires) in [
+            (false, false, false),
+            (false, true, false),
+            (true, false, true),
+            (true, true, false),
+            (true, true, true),
+        ] {
+            let after = After {
+                publishes,
+                stores,
+                retires,
+            };
             let mut step = Step::CheckManifest;
             let mut gone = Vec::new();
-            while let Some(following) = next(source, publishes, stores, step) {
+            while let Some(following) = next(source, after, step) {
                 gone.push(following);
                 assert!(gone.len() < Step::ALL.len(), "{source}: {gone:?}");
                 step = following;
             }
             let publish = if publishes { &PUBLISH[..] } else { &[] };
             let store = if stores { &STORE[..] } else { &[] };
-            assert_eq!(gone, [steps(source), publish, store].concat(), "{source}");
+            let retire = if retires { &RETIRE[..] } else { &[] };
+            let all = [steps(source), publish, store, retire].concat();
+            assert_eq!(gone, all, "{source}");
         }
     }
 }
@@ -28,13 +41,19 @@ fn a_step_that_is_not_of_a_source_has_none_after_it() {
             let belongs = step == Step::CheckManifest || steps(source).contains(&step);
             let last = steps(source).last() == Some(&step);
             assert_eq!(
-                next(source, false, false, step).is_some(),
+                next(source, After::default(), step).is_some(),
                 belongs && !last,
                 "{source} {step}"
             );
         }
-        assert_eq!(next(source, false, false, Step::StoreImage), None);
-        assert_eq!(next(source, true, true, Step::CleanUp), None);
+        assert_eq!(next(source, After::default(), Step::StoreImage), None);
+        let all = After {
+            publishes: true,
+            stores: true,
+            retires: true,
+        };
+        assert_eq!(next(source, all, Step::CleanUp), None);
+        assert_eq!(next(source, all, Step::Retire), None);
     }
 }
 
@@ -43,7 +62,14 @@ fn every_image_is_awaited_before_it_is_stored() {
     for source in SourceKind::ALL {
         assert_eq!(steps(source).last(), Some(&Step::AwaitImage), "{source}");
         assert_eq!(
-            next(source, false, true, Step::AwaitImage),
+            next(
+                source,
+                After {
+                    stores: true,
+                    ..After::default()
+                },
+                Step::AwaitImage
+            ),
             Some(Step::StoreImage),
             "{source}"
         );

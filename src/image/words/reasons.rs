@@ -110,6 +110,13 @@ pub enum WaitReason {
         /// The Region.
         region: String,
     },
+    /// The deregistration protection of an AMI that is retired was switched off, and holds until its cooldown is over.
+    ProtectionCooldown {
+        /// The AMI.
+        image: String,
+        /// When it can be deregistered.
+        until: Timestamp,
+    },
     /// The copy of the AMI is not available yet.
     CopyPending {
         /// The Region.
@@ -118,6 +125,12 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
+    /// Whether this is waited for until a known time, so that nobody need be told that it lasts.
+    #[must_use]
+    pub fn has_date(&self) -> bool {
+        matches!(self, Self::ProtectionCooldown { .. })
+    }
+
     /// Whether the other reason is the same: for an error its code counts, since messages name times and request ids.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

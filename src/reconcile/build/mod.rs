@@ -1,6 +1,7 @@
 //! The steps of building an AMI, one file each, all of one shape: a step takes what it needs and returns a
 //! [`StepOutcome`]. It never touches the status. Their order per source is [`crate::image::workflow`].
 
+mod billing;
 mod cancel;
 mod check_bundle;
 mod check_manifest;
@@ -58,6 +59,7 @@ pub(super) fn reads_manifest(next: Next) -> bool {
                 | Step::RegisterImage
                 | Step::Publish
                 | Step::StoreImage
+                | Step::Retire
         )
     )
 }
@@ -91,6 +93,7 @@ pub(super) async fn within_rate(context: Context<'_>, next: Next, status: &Statu
             | Step::AwaitImage
             | Step::Publish
             | Step::AwaitStore
+            | Step::Retire
             | Step::CleanUp,
         )
         | Next::Poll
@@ -132,6 +135,7 @@ pub(super) async fn run(next: Next, step: StepContext<'_>) -> Result<StepOutcome
         Next::Do(Step::RegisterImage) => Box::pin(register_image::run(step)).await,
         Next::Do(Step::Publish) => Box::pin(execute::run(step)).await,
         Next::Do(Step::StoreImage) => Box::pin(store_image::run(step)).await,
+        Next::Do(Step::Retire) => Box::pin(execute::retire(step)).await,
         Next::Do(Step::CleanUp) => Box::pin(clean_up::run(step)).await,
         Next::ProbeTask => Box::pin(probe_task::run(step)).await,
         Next::Cancel => Box::pin(cancel::run(step)).await,

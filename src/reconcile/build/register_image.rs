@@ -1,6 +1,6 @@
 //! `register-image`: look, create, and look again where the answer leaves a doubt.
 
-use super::{check_bundle, proven, source_owners};
+use super::{billing, check_bundle, proven, source_owners};
 use crate::aws::{AwsError, BundleFault, Registered, Remedy};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
@@ -24,14 +24,20 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     // That the name is taken, EC2 says itself.
     let found = lookup::by_tag(step.context, step.status).await?;
     if let Some(outcome) = lookup::outcome(&step, found) {
-        return Ok(outcome);
+        return Box::pin(billing::noted_for_found(&step, outcome)).await;
     }
     match step.manifest {
         ManifestRead::Spec(spec) if !replaced && !check_bundle::is_other(&step, spec) => {
-            if let Some(outcome) = source_owners::check(&step, spec).await? {
-                return Ok(outcome);
-            }
-            register(&step, spec).await
+            let owners = match source_owners::owners(&step, spec).await? {
+                Ok(owners) => owners,
+                Err(outcome) => return Ok(outcome),
+            };
+            let at_risk = match billing::look(&step, spec, &owners).await {
+                Ok(at_risk) => at_risk,
+                Err(outcome) => return Ok(outcome),
+            };
+            let outcome = register(&step, spec).await?;
+            Ok(billing::noted(outcome, at_risk))
         }
         ManifestRead::Invalid(problems) if !replaced => Ok(StepOutcome::Reject(problems.clone())),
         _ => Ok(manifest_gone(&step)),
@@ -79,7 +85,7 @@ async fn create(step: &StepContext<'_>, request: &Registered) -> Result<StepOutc
     match answer {
         Ok(id) => Ok(StepOutcome::Advance(Evidence::ImageRegistered {
             region: step.config().region.clone(),
-            image: RegionStatus::pending(id),
+            image: Box::new(RegionStatus::pending(id)),
             origin: Origin::Created,
         })),
         Err(error) => not_created(step, error).await,

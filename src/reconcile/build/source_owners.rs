@@ -5,6 +5,7 @@ use crate::aws::{AwsError, Remedy};
 use crate::image::outcome::StepOutcome;
 use crate::image::plan::REGISTER_GRACE;
 use crate::manifest::Problem;
+use crate::manifest::guardrails::Owner;
 use crate::manifest::image::NamedSource;
 use crate::reconcile::context::Error;
 use crate::reconcile::spec::Spec;
@@ -15,8 +16,16 @@ pub(super) async fn check(
     step: &StepContext<'_>,
     spec: &Spec,
 ) -> Result<Option<StepOutcome>, Error> {
+    Ok(owners(step, spec).await?.err())
+}
+
+/// The owners of the sources, by the sources' ids; or what keeps them from being used.
+pub(super) async fn owners(
+    step: &StepContext<'_>,
+    spec: &Spec,
+) -> Result<Result<Vec<(String, Owner)>, StepOutcome>, Error> {
     if spec.named_sources().is_empty() {
-        return Ok(None);
+        return Ok(Ok(Vec::new()));
     }
     let own = step.config().account_id()?;
     let (snapshots, images): (Vec<&NamedSource>, _) = spec
@@ -30,7 +39,7 @@ pub(super) async fn check(
         ids.dedup();
         match step.aws().snapshot_owners(&ids).await {
             Ok(found) => owners.extend(found),
-            Err(error) => return Ok(Some(not_seen(step, "DescribeSnapshots", error))),
+            Err(error) => return Ok(Err(not_seen(step, "DescribeSnapshots", error))),
         }
     }
     for image in images {
@@ -38,7 +47,7 @@ pub(super) async fn check(
         let aws = step.aws().in_region(region);
         match aws.image_owner(&image.id).await {
             Ok(owner) => owners.push((image.id.clone(), owner)),
-            Err(error) => return Ok(Some(not_seen(step, "DescribeImages", error))),
+            Err(error) => return Ok(Err(not_seen(step, "DescribeImages", error))),
         }
     }
     let refuse = |source: &NamedSource| {
@@ -48,11 +57,14 @@ pub(super) async fn check(
         step.config().guardrails.foreign_source(source, &foreign)
     };
     let problems: Vec<Problem> = spec.named_sources().iter().filter_map(refuse).collect();
-    Ok((!problems.is_empty()).then_some(StepOutcome::Reject(problems)))
+    Ok(match problems.is_empty() {
+        true => Ok(owners),
+        false => Err(StepOutcome::Reject(problems)),
+    })
 }
 
 /// Without an answer nothing is made. A Region that is not there does not answer, either: that ends after a while.
-fn not_seen(step: &StepContext<'_>, action: &str, error: AwsError) -> StepOutcome {
+pub(super) fn not_seen(step: &StepContext<'_>, action: &str, error: AwsError) -> StepOutcome {
     let waiting = retrying(&error);
     let passes = error.is_throttled() || error.is_rate_limited_locally();
     let may_pass = error.remedy != Remedy::Never && !step.has_waited(&waiting, REGISTER_GRACE);

@@ -7,13 +7,12 @@
 mod describe;
 mod observe;
 mod protect;
+mod retire;
 mod share;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
-
-use crate::aws::{Aws, AwsError, Remedy};
+use crate::aws::{Aws, AwsError};
 use crate::image::message::failures;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, PublishObserved, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
@@ -24,12 +23,9 @@ use crate::manifest::Problem;
 
 use super::context::Error;
 use super::spec::ManifestRead;
-use super::step_context::{StepContext, failure, retrying};
+use super::step_context::{PUBLISH_GRACE, StepContext, failure, is_final, retrying};
 use observe::Seen;
-
-/// How long a Region may keep the AMI from becoming as it should be, by errors that may pass or by settings that do not
-/// show.
-const PUBLISH_GRACE: SignedDuration = SignedDuration::from_hours(6);
+pub(super) use retire::run as retire;
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(Claim::Publish(intent)) = step.claimed {
@@ -169,12 +165,11 @@ async fn send(
         Action::SetDeprecation { .. } | Action::SetProtection { .. } => {
             protect::perform(aws, image, &what.action).await
         }
+        Action::DeprecatePrevious { .. }
+        | Action::UnprotectPrevious { .. }
+        | Action::DeregisterPrevious { .. }
+        | Action::DeleteSnapshot { .. } => retire::perform(aws, &what.action).await,
     }
-}
-
-/// Whether the same request would be refused again.
-fn is_final(error: &AwsError) -> bool {
-    error.remedy == Remedy::Never && !error.is_rate_limited_locally()
 }
 
 fn refused(error: AwsError) -> Failure {

@@ -35,6 +35,8 @@ pub(super) enum Flow {
     Unsent,
     /// EC2 fails the AMI.
     Unregistered,
+    /// A newer version takes the place of the one before, which is deregistered.
+    Replace,
     /// Its settings are added, and removed again.
     Settings,
     /// EC2 refuses at first; a person asks for a new attempt.
@@ -73,6 +75,7 @@ pub(super) fn flows() -> Vec<Flow> {
         Snapshot,
         Unsent,
         Unregistered,
+        Replace,
         Settings,
         Retry,
         Crowd,
@@ -129,10 +132,15 @@ impl Flow {
             None if matches!(self, Self::OtherDisk | Self::OtherStore) => other_bucket(self).await,
             None => {
                 let started = (self == Self::Retry).to_string();
+                let retires = match self {
+                    Self::Replace => "true",
+                    _ => "false",
+                };
                 // Storing is not open: its grants are not to stand in for those of the manifest bucket.
                 let stack = TestStack::built(|builder| {
                     builder
                         .parameter("NotifyStarted", &started)
+                        .parameter("AllowRetire", retires)
                         .parameter("ShareWith", "*")
                         .parameter("StoreBuckets", "")
                 })
@@ -141,6 +149,9 @@ impl Flow {
                     Self::Settings => {
                         stack.drop_file("golden/web.vmdk", vmdk()).await;
                         DISK.to_owned()
+                    }
+                    Self::Replace => {
+                        stack.manifest("web-{digest}") + "replaces: {previous: deregister}\n"
                     }
                     _ => stack.manifest("web-{digest}"),
                 };
@@ -236,7 +247,7 @@ impl Ready {
             }
         }
         self.rest().await;
-        if self.flow == Flow::Snapshot {
+        if matches!(self.flow, Flow::Snapshot | Flow::Replace) {
             let newer = format!("{}register: {{imdsSupport: v2.0}}\n", self.manifest);
             stack.drop_file(KEY, newer).await;
             self.rest().await;

@@ -85,6 +85,8 @@ impl Service {
                 || source.as_ref().is_some_and(|it| it.encrypted),
             kms_key_id: copy.kms_key_id.clone(),
             product_codes: source.map(|it| it.product_codes).unwrap_or_default(),
+            // Whether a copy keeps it is not documented.
+            billing: None,
             tags: copy.tags.clone(),
             started_at: timeline.started_at,
             create_volume_permissions: BTreeSet::new(),

@@ -293,9 +293,10 @@ fn write(xml: &mut Xml, image: &Image, now: Timestamp) {
     xml.optional("kernelId", image.kernel_id.as_ref());
     xml.optional("ramdiskId", image.ramdisk_id.as_ref());
     xml.optional("platform", image.platform.as_ref());
-    let (details, operation) = match image.platform {
-        Some(_) => ("Windows", "RunInstances:0002"),
-        None => ("Linux/UNIX", "RunInstances"),
+    let (details, operation) = match (&image.billing, &image.platform) {
+        (Some(billing), _) => (&*billing.platform_details, &*billing.usage_operation),
+        (None, Some(_)) => ("Windows", "RunInstances:0002"),
+        (None, None) => ("Linux/UNIX", "RunInstances"),
     };
     xml.text("platformDetails", details);
     xml.text("usageOperation", operation);

@@ -72,12 +72,14 @@ fn ebs_image(registration: Registration, region: &Region) -> Result<Image, Failu
     let root = registration.root_device_name.clone().unwrap_or_default();
     let Resolved {
         mappings,
+        billing,
         product_codes,
     } = mapping::resolve(&registration.mappings, &root, region)?;
     let architecture = registration.effective_architecture(None).to_owned();
     Ok(Image {
         architecture,
         block_device_mappings: mappings,
+        billing,
         product_codes,
         ..image(registration)
     })

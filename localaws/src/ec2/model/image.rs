@@ -61,6 +61,9 @@ pub struct Image {
     /// `windows`, or nothing.
     #[serde(default)]
     pub platform: Option<String>,
+    /// What its instances are billed by; none is what its platform says.
+    #[serde(default)]
+    pub billing: Option<Billing>,
     /// The image that this one was copied from.
     #[serde(default)]
     pub source_image_id: Option<String>,
@@ -115,6 +118,7 @@ impl Image {
             uefi_data: None,
             imds_support: None,
             platform: None,
+            billing: None,
             source_image_id: None,
             source_image_region: None,
             billing_products: Vec::new(),
@@ -269,6 +273,15 @@ impl StateReason {
             },
         }
     }
+}
+
+/// What instances are billed by ("AMI billing information fields", EC2 User Guide).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Billing {
+    /// For example `Red Hat Enterprise Linux`.
+    pub platform_details: String,
+    /// For example `RunInstances:0010`.
+    pub usage_operation: String,
 }
 
 /// A product code and where it comes from.

@@ -216,6 +216,7 @@ impl ImportTask {
             encrypted: self.encrypted,
             kms_key_id: self.kms_key_id.clone(),
             product_codes: Vec::new(),
+            billing: None,
             tags: self.snapshot_tags.clone(),
             started_at: self.timeline.started_at,
             create_volume_permissions: BTreeSet::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::ec2::model::device::{is_device, is_ephemeral};
-use crate::ec2::model::image::{BlockDeviceMapping, Ebs, ProductCode};
+use crate::ec2::model::image::{Billing, BlockDeviceMapping, Ebs, ProductCode};
 use crate::ec2::model::region::Region;
 use crate::ec2::model::snapshot::SnapshotState;
 use crate::ec2::model::volume::volume_type_named;
@@ -168,9 +168,10 @@ fn neither_snapshot_nor_size(device: &str) -> Failure {
     ))
 }
 
-/// Mappings as an image keeps them, and the product codes that its root snapshot passes on.
+/// Mappings as an image keeps them, and what its root snapshot passes on.
 pub(crate) struct Resolved {
     pub(crate) mappings: Vec<BlockDeviceMapping>,
+    pub(crate) billing: Option<Billing>,
     pub(crate) product_codes: Vec<ProductCode>,
 }
 
@@ -182,6 +183,7 @@ pub(crate) fn resolve(
 ) -> Result<Resolved, Failure> {
     let mut resolved = Resolved {
         mappings: Vec::new(),
+        billing: None,
         product_codes: Vec::new(),
     };
     for request in requests.iter().filter(|request| !request.no_device) {
@@ -212,11 +214,19 @@ pub(crate) fn resolve(
             ebs: ebs.transpose()?,
         });
     }
-    check_root(&resolved.mappings, root)?;
+    let snapshot = check_root(&resolved.mappings, root)?;
+    // "derives the correct billing information from the snapshot's metadata, but this requires the appropriate metadata to
+    // be present" (EC2 API Reference, RegisterImage)
+    let snapshot = snapshot.and_then(|id| region.snapshots.get(id));
+    resolved.billing = snapshot.and_then(|it| it.billing.clone());
     Ok(resolved)
 }
 
-fn check_root(mappings: &[BlockDeviceMapping], root: &str) -> Result<(), Failure> {
+/// Gives the snapshot of the root volume.
+fn check_root<'a>(
+    mappings: &'a [BlockDeviceMapping],
+    root: &str,
+) -> Result<Option<&'a str>, Failure> {
     let mapping = mappings.iter().find(|mapping| mapping.device_name == root);
     let Some(ebs) = mapping.and_then(|mapping| mapping.ebs.as_ref()) else {
         return Err(invalid_mapping(format!(
@@ -230,7 +240,7 @@ fn check_root(mappings: &[BlockDeviceMapping], root: &str) -> Result<(), Failure
         );
         return Err(invalid_value(message));
     }
-    Ok(())
+    Ok(ebs.snapshot_id.as_deref())
 }
 
 impl EbsRequest {

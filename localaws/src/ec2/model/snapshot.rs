@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ACCOUNT;
+use crate::ec2::model::image::Billing;
 use crate::ec2::model::key;
 use crate::ec2::model::permission::Permission;
 /// What EC2 gives as the volume of a snapshot that comes from none.
@@ -36,6 +37,9 @@ pub struct Snapshot {
     pub kms_key_id: Option<String>,
     /// Marketplace product codes.
     pub product_codes: Vec<String>,
+    /// What is known with it of how an image of it is billed. EC2 does not show it.
+    #[serde(default)]
+    pub billing: Option<Billing>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// When it was begun.

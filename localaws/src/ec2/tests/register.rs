@@ -1,7 +1,7 @@
 //! RegisterImage from snapshots: what is kept, what is refused.
 
 use super::*;
-use crate::ec2::{Ebs, ImageState, RootDeviceType, SnapshotState};
+use crate::ec2::{Billing, Ebs, ImageState, RootDeviceType, SnapshotState};
 
 #[tokio::test(start_paused = true)]
 async fn keeps_every_parameter_and_describes_it() {
@@ -314,6 +314,28 @@ async fn passes_on_marketplace_codes_of_the_root_snapshot_only() {
             .await
             .starts_with("OperationNotPermitted")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_is_billed_as_its_root_snapshot_knows_and_else_as_linux() {
+    let world = World::new();
+    let shown = async |name: &str| {
+        let snapshot = format!("BlockDeviceMapping.1.Ebs.SnapshotId={SNAPSHOT}");
+        let id = world.register(name, &snapshot).await;
+        let xml = world.ok("DescribeImages", &format!("ImageId.1={id}")).await;
+        (text(&xml, "platformDetails"), text(&xml, "usageOperation"))
+    };
+    let linux = ("Linux/UNIX".to_owned(), "RunInstances".to_owned());
+    assert_eq!(shown("linux").await, linux);
+    let suse = Billing {
+        platform_details: "SUSE Linux".to_owned(),
+        usage_operation: "RunInstances:000g".to_owned(),
+    };
+    world.ec2.edit_snapshot(REGION, SNAPSHOT, |snapshot| {
+        snapshot.billing = Some(suse.clone());
+    });
+    let expected = (suse.platform_details.clone(), suse.usage_operation.clone());
+    assert_eq!(shown("suse").await, expected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -62,6 +62,7 @@ pub(super) fn needs(scene: &Scene<'_>, region: &str, action: &str, request: &Req
         | "ModifyImageAttribute" => {
             vec![asked.on(action, asked.get("ImageId"))]
         }
+        "DescribeImageReferences" => asked.references(),
         "DescribeSnapshotAttribute" => vec![asked.on(action, asked.get("SnapshotId"))],
         "ModifySnapshotAttribute" => vec![asked.modify_snapshot_attribute()],
         action if WITHOUT_RESOURCE.contains(&action) => vec![asked.everywhere(action)],
@@ -225,6 +226,35 @@ impl Asked<'_> {
         }
         checks.extend(self.keys(facts.as_ref())?);
         Some(checks)
+    }
+
+    /// EC2 looks at what uses AMIs with its caller's permissions ("Required permissions to use AMI reference checks", EC2
+    /// User Guide).
+    fn references(&self) -> Vec<Check> {
+        let called = Context::default().with_many("aws:CalledVia", ["ec2-images.amazonaws.com"]);
+        let kinds = self.all("ResourceType.", ".ResourceType");
+        let needed = kinds.into_iter().flat_map(|kind| match kind {
+            "ec2:Instance" => &["ec2:DescribeInstances"][..],
+            "ec2:LaunchTemplate" => &[
+                "ec2:DescribeLaunchTemplates",
+                "ec2:DescribeLaunchTemplateVersions",
+            ],
+            "ssm:Parameter" => &["ssm:DescribeParameters", "ssm:GetParameters"],
+            _ => &[],
+        });
+        let mut checks = vec![self.everywhere(self.action)];
+        for action in needed {
+            let resource = match *action {
+                "ssm:DescribeParameters" | "ssm:GetParameters" => {
+                    self.scene.arn("ssm", self.region, "*")
+                }
+                _ => "*".to_owned(),
+            };
+            let region = Context::default().with("ec2:Region", self.region);
+            let check = Check::new(*action, resource).with(called.clone());
+            checks.push(check.with(region));
+        }
+        checks
     }
 
     fn copy_snapshot(&self) -> Needs {

@@ -5,7 +5,7 @@ use crate::iam::pattern::Pattern;
 
 /// Actions by lower-case name, and the types that they take, as `SERVICE:TYPE` of the resource's ARN; `*` stands for
 /// none.
-const ACTIONS: [(&str, &[&str]); 85] = [
+const ACTIONS: [(&str, &[&str]); 91] = [
     ("ebs:completesnapshot", &["ec2:snapshot"]),
     ("ebs:getsnapshotblock", &["ec2:snapshot"]),
     ("ebs:listchangedblocks", &["ec2:snapshot"]),
@@ -35,9 +35,13 @@ const ACTIONS: [(&str, &[&str]); 85] = [
     ("ec2:deregisterimage", &["ec2:image"]),
     ("ec2:describebundletasks", &["*"]),
     ("ec2:describeimageattribute", &["ec2:image"]),
+    ("ec2:describeimagereferences", &["*"]),
     ("ec2:describeimages", &["*"]),
     ("ec2:describeimportimagetasks", &["*"]),
     ("ec2:describeimportsnapshottasks", &["*"]),
+    ("ec2:describeinstances", &["*"]),
+    ("ec2:describelaunchtemplates", &["*"]),
+    ("ec2:describelaunchtemplateversions", &["*"]),
     ("ec2:describeregions", &["*"]),
     ("ec2:describesnapshots", &["*"]),
     ("ec2:describestoreimagetasks", &["*"]),
@@ -106,7 +110,9 @@ const ACTIONS: [(&str, &[&str]); 85] = [
     ("sns:publish", &["sns:topic"]),
     ("sns:subscribe", &["sns:topic"]),
     ("sns:unsubscribe", &["*"]),
+    ("ssm:describeparameters", &["*"]),
     ("ssm:getparameter", &["ssm:parameter"]),
+    ("ssm:getparameters", &["ssm:parameter"]),
     ("ssm:putparameter", &["ssm:parameter"]),
 ];
 

@@ -24,6 +24,7 @@ fn full() -> Value {
             "kernelId": "aki-01234567",
             "ramdiskId": "ari-01234567",
             "billingProducts": ["bp-1", "bp-2"],
+            "acceptLostBilling": true,
             "rootDeviceName": "/dev/sdq",
             "blockDeviceMappings": [
                 {"deviceName": "/dev/sda1", "ebs": {"volumeSize": 8}},
@@ -286,7 +287,7 @@ fn defaults_count_as_much_written_as_left_out() {
         "register:",
         "register: {}",
         "register: {architecture: x86_64, virtualizationType: hvm, rootDeviceName: /dev/xvda}",
-        "register: {enaSupport: false, billingProducts: []}",
+        "register: {enaSupport: false, billingProducts: [], acceptLostBilling: false}",
         "register: {blockDeviceMappings: [{deviceName: /dev/xvda, ebs: {}}]}",
         "register: {blockDeviceMappings: [{deviceName: /dev/xvda, noDevice: false, ebs: {snapshotId: snap-0123456789abcdef0}}]}",
         "description:\ntags: {}\nproductCodes: []\nregions: {}\nparameters: []\naccess: {}",

@@ -155,6 +155,10 @@ fn register_combinations() {
             "4:31 register.billingProducts[2]: `bp-1` is given twice",
         ],
     );
+    refused(
+        "name: web\nsource: {disk: {object: a.raw, format: raw}}\nregister: {acceptLostBilling: true}",
+        &["3:31 register.acceptLostBilling: only an AMI of the source `snapshot`"],
+    );
     not(
         "imdsSupport: v1.0",
         &["4:16 register.imdsSupport: `v1.0` is not a value"],

@@ -2,7 +2,7 @@
 
 use super::super::*;
 use crate::image::message::failures;
-use crate::image::outcome::{Claim, PublishIntent};
+use crate::image::outcome::{Claim, PublishIntent, Retired};
 use crate::image::plan::{Next, next};
 use crate::image::status::{Action, Failure, Intended, RegionAction};
 use crate::image::words::{FailureKind, Step, WaitReason};
@@ -157,6 +157,7 @@ fn accept(choice: &mut Choice) -> Evidence {
     let notify_started = choice.of(vec![false, true]);
     let mut accepted = to_accept(source, store);
     accepted.publishing.publishes = choice.of(vec![false, false, false, true]);
+    accepted.publishing.replaces = choice.of(vec![false, true]);
     Evidence::ManifestAccepted(Accepted {
         notify_started,
         ..accepted
@@ -271,6 +272,10 @@ fn of_step(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
             Evidence::ImagePolled { region, image }
         }
         Step::Publish => return publish(choice, minutes),
+        Step::Retire => Evidence::Retired(Retired {
+            is_finished: true,
+            ..Retired::default()
+        }),
         Step::StoreImage => {
             let claim = StepOutcome::Claim(Claim::Store);
             let started = StepOutcome::Advance(start_task(status, choice, minutes));
@@ -391,6 +396,10 @@ pub(super) fn good(status: &Status, source: SourceKind, store: bool, minutes: i6
         Step::Publish => Evidence::PublishObserved(PublishObserved::default()),
         Step::StoreImage => started(TaskKind::StoreImage),
         Step::AwaitStore => Evidence::TaskPolled(Some(completed(TaskKind::StoreImage))),
+        Step::Retire => Evidence::Retired(Retired {
+            is_finished: true,
+            ..Retired::default()
+        }),
         Step::CleanUp => panic!("nothing to clean up"),
     })
 }

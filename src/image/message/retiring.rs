@@ -1,0 +1,120 @@
+//! What became of AMIs that were to be retired, in words.
+
+use super::quoting::{quoted, word};
+use crate::image::status::{
+    KeptReason, KeptSnapshot, RetireOutcome, Retirement, SnapshotKept, Status,
+};
+use crate::image::words::counted;
+
+/// What became of an AMI, as a line of history.
+#[must_use]
+pub fn retirement_line(it: &Retirement) -> String {
+    let (region, image) = (word(&it.region), word(&it.image));
+    let outcome = match (it.outcome, &it.why) {
+        (RetireOutcome::Deregistered, _) => "deregistered".to_owned(),
+        (RetireOutcome::Gone, _) => "was deregistered by somebody else before".to_owned(),
+        (RetireOutcome::Deprecated, None) => "deprecated".to_owned(),
+        (RetireOutcome::Deprecated, Some(why)) => {
+            format!("deprecated, not deregistered: {}", kept_text(why))
+        }
+        (RetireOutcome::Kept, None) => "kept".to_owned(),
+        (RetireOutcome::Kept, Some(why)) => format!("kept: {}", kept_text(why)),
+    };
+    format!("{region}: {image} {outcome}")
+}
+
+/// How retiring ended, as the reason of the step's end.
+pub(crate) fn retired(status: &Status) -> String {
+    if status.retired.is_empty() {
+        return "there is nothing to retire".to_owned();
+    }
+    let count = |outcome| {
+        let retired = status.retired.iter();
+        retired.filter(|it| it.outcome == outcome).count()
+    };
+    let parts = [
+        (RetireOutcome::Deregistered, "deregistered"),
+        (RetireOutcome::Deprecated, "deprecated"),
+        (RetireOutcome::Kept, "kept"),
+        (RetireOutcome::Gone, "gone before"),
+    ];
+    let parts = parts.map(|(outcome, name)| (count(outcome), name));
+    let parts = parts.iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts
+        .map(|(count, name)| format!("{} {name}", counted(*count, "AMI")))
+        .collect();
+    parts.join(", ")
+}
+
+/// What became of each AMI and of its snapshots.
+pub(super) fn text(status: &Status, listed: usize) -> String {
+    let mut text = "\nWhat became of it:\n".to_owned();
+    for it in status.retired.iter().take(listed) {
+        text.push_str(&format!("  - {}\n", retirement_line(it)));
+        for snapshot in it.deleted.iter().take(listed) {
+            text.push_str(&format!("    {} deleted\n", word(snapshot)));
+        }
+        for KeptSnapshot { snapshot, why } in it.kept.iter().take(listed) {
+            let (snapshot, why) = (word(snapshot), snapshot_text(why));
+            text.push_str(&format!("    {snapshot} kept: {why}\n"));
+        }
+    }
+    let omitted = status.retired.len().saturating_sub(listed);
+    if omitted > 0 {
+        text.push_str(&format!("  and {omitted} more, see the status\n"));
+    }
+    let stays = |it: &Retirement| it.why.is_some();
+    if status.retired.iter().any(stays) {
+        text.push_str(
+            "\nWhat was not done is tried again when the next version is finished, or the manifest's settings change.\n",
+        );
+    }
+    text
+}
+
+fn kept_text(why: &KeptReason) -> String {
+    match why {
+        KeptReason::InUse { by, omitted } => {
+            let by: Vec<String> = by.iter().map(|arn| word(arn)).collect();
+            let more = match omitted {
+                0 => String::new(),
+                omitted => format!(" and {omitted} more"),
+            };
+            format!("in use by {}{more}", by.join(", "))
+        }
+        KeptReason::Launched { at } => {
+            format!("it is shared, and was last launched at {at}")
+        }
+        KeptReason::Unproven => {
+            "its tags do not show that it is of this manifest and version".to_owned()
+        }
+        KeptReason::NoSuccessor => {
+            "the AMI that replaces it is not there, or not available".to_owned()
+        }
+        KeptReason::NotAllowed { message } => quoted(message),
+        KeptReason::Refused { code, message } => refused(code.as_deref(), message),
+        KeptReason::NotKnown { message } => format!(
+            "EC2 did not say for hours whether it is in use: {}",
+            quoted(message)
+        ),
+    }
+}
+
+fn snapshot_text(why: &SnapshotKept) -> String {
+    match why {
+        SnapshotKept::NotAsked => "the manifest does not ask to delete it".to_owned(),
+        SnapshotKept::Unproven => {
+            "its tags do not show that it was made for this manifest".to_owned()
+        }
+        SnapshotKept::UsedBy { image } => format!("{} uses it", word(image)),
+        SnapshotKept::Refused { code, message } => refused(code.as_deref(), message),
+    }
+}
+
+fn refused(code: Option<&str>, message: &str) -> String {
+    let message = quoted(message);
+    match code {
+        Some(code) => format!("EC2 refused: {}: {message}", word(code)),
+        None => format!("EC2 refused: {message}"),
+    }
+}

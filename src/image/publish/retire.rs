@@ -1,0 +1,334 @@
+//! The last stage: AMIs that are deprecated or deregistered because another one replaces them (`replaces`), or because
+//! their manifest was removed (`onDelete`). Nothing is retired before all else is verified and released.
+//!
+//! What is to be done is decided anew at every visit, from what EC2 shows then: an AMI that came into use while its
+//! protection ran out is kept. What EC2 does not tell is not taken for "not in use".
+
+use std::collections::BTreeMap;
+
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
+
+use super::Observation;
+use super::difference::STALE_READS;
+use crate::image::status::{
+    Action, KeptReason, KeptSnapshot, PreviousVersion, RegionAction, RegionStatus, RetireOutcome,
+    Retirement, SnapshotKept, Status,
+};
+
+/// How long after its last launch a shared AMI counts as in use. EC2 does not tell which instances of other accounts run;
+/// a month covers groups that scale now and then. LastLaunchedTime itself is a day late.
+pub const LAUNCHED_RECENTLY: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How long a protection with cooldown holds after it is switched off ("Protect an AMI from deregistration", EC2 User
+/// Guide).
+pub const COOLDOWN: SignedDuration = SignedDuration::from_hours(24);
+
+/// When a cooldown whose end cannot be read is looked at again.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// EC2 takes no time of deprecation in the past, and rounds to minutes (EnableImageDeprecation, DeprecateAt).
+const SOON: SignedDuration = SignedDuration::from_mins(1);
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retire {
+    /// Whether the AMIs are deregistered, and not only deprecated.
+    pub deregister: bool,
+    /// Whether the snapshots of what is deregistered are deleted.
+    pub delete_snapshots: bool,
+}
+
+/// An AMI that is to be retired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its Region.
+    pub region: String,
+    /// What is known of it.
+    pub known: RegionStatus,
+    /// The digest of its version; none where an older amiwright did not write it down.
+    pub digest: Option<String>,
+}
+
+/// What EC2 shows of an AMI that is to be retired.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Whether its tags prove that it is of the version that the status names.
+    pub is_ours: bool,
+    /// Its deregistration protection, in EC2's words.
+    pub protection: String,
+    /// When it is deprecated.
+    pub deprecate_at: Option<Timestamp>,
+    /// Its snapshots.
+    pub snapshots: Vec<String>,
+}
+
+/// Whether an AMI is in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InUse {
+    /// Nothing that EC2 knows of uses it.
+    No,
+    /// It is, or may be.
+    Yes(KeptReason),
+    /// That cannot be said.
+    Unknown,
+}
+
+/// What EC2 shows of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SnapshotSeen {
+    /// It is not there.
+    Absent,
+    /// It can be deleted: its tags prove that it was made for that version, and no AMI uses it.
+    Free,
+    /// It stays.
+    Kept(SnapshotKept),
+    /// That cannot be said.
+    Unknown,
+}
+
+/// What was seen of one AMI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The AMI itself.
+    pub image: Observation<Shown>,
+    /// Whether it is in use; only asked where [`needs_guard`] says so.
+    pub in_use: InUse,
+    /// Whether the AMI that replaces it is seen to be available in its Region.
+    pub has_successor: bool,
+    /// Its snapshots, once it is deregistered.
+    pub snapshots: BTreeMap<String, SnapshotSeen>,
+}
+
+/// Why an AMI is not retired yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pending {
+    /// EC2 did not tell what has to be known.
+    Unknown,
+    /// The AMI that replaces it is not seen to be available.
+    NoSuccessor,
+    /// Its protection holds until then.
+    Cooldown(Timestamp),
+}
+
+/// What is to be done about AMIs that are to be retired.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// To be done now, in this order.
+    pub ready: Vec<RegionAction>,
+    /// What came to its end.
+    pub ended: Vec<Retirement>,
+    /// What is to be looked at again, by Region and AMI.
+    pub pending: Vec<(String, String, Pending)>,
+}
+
+/// The AMIs of earlier versions that this image replaces: none that it has itself (a manifest that is set back to old
+/// content finds its old AMI), and none that was dealt with since this stage began.
+#[must_use]
+pub fn targets(status: &Status) -> Vec<Target> {
+    let is_current = |image: &str| status.regions.values().any(|it| it.image == image);
+    let is_done = |region: &str, image: &str| {
+        let mut done = status.retired.iter();
+        done.any(|it| it.region == region && it.image == image)
+    };
+    let of_version = |version: &PreviousVersion| {
+        let regions = version.regions.iter();
+        let targets = regions
+            .filter(|(region, known)| !is_current(&known.image) && !is_done(region, &known.image));
+        let target = |(region, known): (&String, &RegionStatus)| Target {
+            region: region.clone(),
+            known: known.clone(),
+            digest: version.digest.clone(),
+        };
+        targets.map(target).collect::<Vec<_>>()
+    };
+    let mut targets: Vec<Target> = status.previous.iter().flat_map(of_version).collect();
+    // The same AMI may have been an earlier version's twice.
+    let mut seen = Vec::new();
+    targets.retain(|target| {
+        let is_new = !seen.contains(&target.known.image);
+        seen.push(target.known.image.clone());
+        is_new
+    });
+    targets
+}
+
+/// Whether it has to be asked whether the AMI is in use.
+#[must_use]
+pub fn needs_guard(asked: Retire, target: &Target, shown: &Shown, now: Timestamp) -> bool {
+    let is_begun = target.known.retiring.deregistered_at.is_some();
+    asked.deregister && shown.is_ours && !is_begun && cooldown(target, shown, now).is_none()
+}
+
+/// What is to be done about these AMIs, each with what was seen of it.
+#[must_use]
+pub fn plan(asked: Retire, seen: &[(Target, Seen)], now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    for (target, seen) in seen {
+        match next(asked, target, seen, now) {
+            Next::Nothing => {}
+            Next::Do(actions) => {
+                let region = &target.region;
+                let in_region = |action| RegionAction {
+                    region: region.clone(),
+                    action,
+                };
+                plan.ready.extend(actions.into_iter().map(in_region));
+            }
+            Next::End(ended) => plan.ended.push(*ended),
+            Next::Wait(why) => {
+                let (region, image) = (target.region.clone(), target.known.image.clone());
+                plan.pending.push((region, image, why));
+            }
+        }
+    }
+    plan
+}
+
+/// What is next for one AMI.
+enum Next {
+    /// It is as it should be, and was before.
+    Nothing,
+    Do(Vec<Action>),
+    End(Box<Retirement>),
+    Wait(Pending),
+}
+
+fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
+    let retiring = &target.known.retiring;
+    if retiring.deregistered_at.is_some() {
+        return after_deregistering(target, seen, now);
+    }
+    let shown = match &seen.image {
+        Observation::Unknown => return Next::Wait(Pending::Unknown),
+        // An earlier request, whose answer was lost, was heard.
+        Observation::Absent if retiring.asked_at.is_some() => {
+            return after_deregistering(target, seen, now);
+        }
+        Observation::Absent => return end(target, RetireOutcome::Gone, None, now),
+        Observation::Seen(shown) => shown,
+    };
+    if !shown.is_ours {
+        return end(target, RetireOutcome::Kept, Some(KeptReason::Unproven), now);
+    }
+    if !seen.has_successor {
+        return Next::Wait(Pending::NoSuccessor);
+    }
+    if !asked.deregister {
+        return deprecate(target, shown, None, now);
+    }
+    if let Some(until) = cooldown(target, shown, now) {
+        return Next::Wait(Pending::Cooldown(until));
+    }
+    match &seen.in_use {
+        InUse::Unknown => Next::Wait(Pending::Unknown),
+        InUse::Yes(why) => deprecate(target, shown, Some(why.clone()), now),
+        InUse::No => deregister(asked, target, shown),
+    }
+}
+
+fn deregister(asked: Retire, target: &Target, shown: &Shown) -> Next {
+    let image = target.known.image.clone();
+    if !shown.protection.starts_with("enabled") {
+        return Next::Do(vec![Action::DeregisterPrevious {
+            image,
+            snapshots: shown.snapshots.clone(),
+            delete: asked.delete_snapshots,
+        }]);
+    }
+    let cooldown = shown.protection == "enabled-with-cooldown";
+    Next::Do(vec![Action::UnprotectPrevious { image, cooldown }])
+}
+
+/// Deprecates it, if it is not deprecated yet. `why` it is not deregistered.
+fn deprecate(target: &Target, shown: &Shown, why: Option<KeptReason>, now: Timestamp) -> Next {
+    let at = soon(now);
+    if shown.deprecate_at.is_none_or(|known| known > at) {
+        let image = target.known.image.clone();
+        return Next::Do(vec![Action::DeprecatePrevious { image, at, why }]);
+    }
+    match why {
+        None => Next::Nothing,
+        why => end(target, RetireOutcome::Deprecated, why, now),
+    }
+}
+
+/// The first whole minute that is at least a minute away.
+fn soon(now: Timestamp) -> Timestamp {
+    let up = TimestampRound::new()
+        .smallest(Unit::Minute)
+        .mode(RoundMode::Ceil);
+    let soon = now.saturating_add(SOON).unwrap_or(now);
+    soon.round(up).unwrap_or(soon)
+}
+
+/// Until when a protection that is off still holds (DescribeImages: `disabled after TIME`; the form of the time is not
+/// documented).
+fn cooldown(target: &Target, shown: &Shown, now: Timestamp) -> Option<Timestamp> {
+    let off = target.known.retiring.unprotected_at;
+    let own = off.and_then(|off| off.checked_add(COOLDOWN).ok());
+    if let Some(after) = shown.protection.strip_prefix("disabled after ") {
+        let until = after.trim().parse().ok().or(own);
+        let again = || now.checked_add(LOOK_AGAIN).ok();
+        return until.filter(|until| *until > now).or_else(again);
+    }
+    // A read that is older than our request shows it as it was.
+    let is_stale = off.is_some_and(|off| now.duration_since(off) < STALE_READS);
+    let is_on = shown.protection.starts_with("enabled");
+    own.filter(|until| is_stale && is_on && *until > now)
+}
+
+fn after_deregistering(target: &Target, seen: &Seen, now: Timestamp) -> Next {
+    let retiring = &target.known.retiring;
+    let mut actions = Vec::new();
+    let (mut deleted, mut kept) = (retiring.deleted.clone(), retiring.kept.clone());
+    let mut is_unknown = false;
+    for snapshot in &retiring.snapshots {
+        match seen.snapshots.get(snapshot) {
+            Some(SnapshotSeen::Absent) => deleted.push(snapshot.clone()),
+            Some(SnapshotSeen::Kept(why)) => kept.push(KeptSnapshot {
+                snapshot: snapshot.clone(),
+                why: why.clone(),
+            }),
+            Some(SnapshotSeen::Free) => actions.push(Action::DeleteSnapshot {
+                image: target.known.image.clone(),
+                snapshot: snapshot.clone(),
+            }),
+            Some(SnapshotSeen::Unknown) | None => is_unknown = true,
+        }
+    }
+    if !actions.is_empty() {
+        return Next::Do(actions);
+    }
+    if is_unknown {
+        return Next::Wait(Pending::Unknown);
+    }
+    let at = retiring.deregistered_at.unwrap_or(now);
+    Next::End(Box::new(Retirement {
+        deleted,
+        kept,
+        ..retirement(target, RetireOutcome::Deregistered, None, at)
+    }))
+}
+
+fn end(target: &Target, outcome: RetireOutcome, why: Option<KeptReason>, now: Timestamp) -> Next {
+    Next::End(Box::new(retirement(target, outcome, why, now)))
+}
+
+/// What became of this AMI.
+#[must_use]
+pub fn retirement(
+    target: &Target,
+    outcome: RetireOutcome,
+    why: Option<KeptReason>,
+    at: Timestamp,
+) -> Retirement {
+    Retirement {
+        region: target.region.clone(),
+        image: target.known.image.clone(),
+        outcome,
+        at,
+        why,
+        deleted: Vec::new(),
+        kept: Vec::new(),
+    }
+}

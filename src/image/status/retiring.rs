@@ -1,0 +1,160 @@
+//! What a status knows of AMIs that are retired: those of earlier versions (`replaces`), and its own once its manifest is
+//! removed (`onDelete`).
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::image::words::is_zero;
+
+/// How far an AMI is retired. All of it is written down before EC2 is asked: once an AMI is deregistered, nothing in EC2
+/// leads to its snapshots.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Retiring {
+    /// When a deregistration protection with cooldown was last switched off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unprotected_at: Option<Timestamp>,
+    /// When EC2 was last asked to deregister it, or was about to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
+    /// When it was deregistered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deregistered_at: Option<Timestamp>,
+    /// Its snapshots that are to be deleted then, and were not yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<String>,
+    /// Its snapshots that are deleted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deleted: Vec<String>,
+    /// Its snapshots that stay.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<KeptSnapshot>,
+}
+
+impl Retiring {
+    /// Whether nothing was begun.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What became of an AMI that was to be retired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retirement {
+    /// The Region.
+    pub region: String,
+    /// The AMI.
+    pub image: String,
+    /// What it is now.
+    pub outcome: RetireOutcome,
+    /// When that was so.
+    pub at: Timestamp,
+    /// Why it is not what was asked for, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<KeptReason>,
+    /// Its snapshots that were deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deleted: Vec<String>,
+    /// Its snapshots that stay after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<KeptSnapshot>,
+}
+
+/// What an AMI is after it was to be retired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetireOutcome {
+    /// Deprecated.
+    Deprecated,
+    /// Deregistered.
+    Deregistered,
+    /// Somebody else has deregistered it before.
+    Gone,
+    /// What it was.
+    Kept,
+}
+
+/// Why an AMI is not what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "reason",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+pub enum KeptReason {
+    /// It is in use (DescribeImageReferences).
+    InUse {
+        /// ARNs of instances, launch templates and parameters, the first ones.
+        by: Vec<String>,
+        /// How many more there are.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        omitted: u32,
+    },
+    /// It is shared, and was launched a short time ago (DescribeImages, LastLaunchedTime).
+    Launched {
+        /// When it was last launched.
+        at: Timestamp,
+    },
+    /// Its tags do not prove that it is this manifest's.
+    Unproven,
+    /// The AMI that replaces it is not there, or not available.
+    NoSuccessor,
+    /// The manifest is gone, or the stack does not allow any more what it asks for.
+    NotAllowed {
+        /// What is in the way.
+        message: String,
+    },
+    /// EC2 refused.
+    Refused {
+        /// EC2's error code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// EC2's message.
+        message: String,
+    },
+    /// EC2 did not say for hours whether it is in use, or there.
+    NotKnown {
+        /// EC2's last answer.
+        message: String,
+    },
+}
+
+/// A snapshot that stays after its AMI.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptSnapshot {
+    /// `snap-…`.
+    pub snapshot: String,
+    /// Why.
+    #[serde(flatten)]
+    pub why: SnapshotKept,
+}
+
+/// Why a snapshot stays after its AMI.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "reason",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+pub enum SnapshotKept {
+    /// Nobody asked to delete it.
+    NotAsked,
+    /// Its tags do not prove that it was made for this manifest: it may be the one that the manifest names.
+    Unproven,
+    /// Another AMI uses it.
+    UsedBy {
+        /// That AMI.
+        image: String,
+    },
+    /// EC2 refused.
+    Refused {
+        /// EC2's error code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// EC2's message.
+        message: String,
+    },
+}

@@ -1,0 +1,128 @@
+//! What an AMI of a snapshot would lose, looked at before it is registered: the license of the AMIs that have the same
+//! root, and what EC2 would refuse.
+
+use super::source_owners::not_seen;
+use crate::image::billing::{
+    LicensedSource, NotRegistrable, SnapshotUser, license_at_risk, not_registrable,
+};
+use crate::image::outcome::{Evidence, StepOutcome};
+use crate::manifest::Problem;
+use crate::manifest::guardrails::Owner;
+use crate::manifest::image::{Registration, Source};
+use crate::manifest::text::quoted;
+use crate::reconcile::context::Error;
+use crate::reconcile::spec::{ManifestRead, Spec};
+use crate::reconcile::step_context::StepContext;
+
+/// Where EC2 says it.
+const RULE: &str = "EC2 API Reference, RegisterImage";
+
+/// Looks at the AMIs that use the snapshots of a `snapshot` source: one whose license the new AMI may lose, unless the
+/// manifest accepts that; or why the snapshots are not registered. Other sources are not looked at: a snapshot that was
+/// imported a minute ago has no other AMI.
+pub(super) async fn look(
+    step: &StepContext<'_>,
+    spec: &Spec,
+    owners: &[(String, Owner)],
+) -> Result<Option<LicensedSource>, StepOutcome> {
+    let Some(Source::Snapshot(root)) = spec.source() else {
+        return Ok(None);
+    };
+    let registration = spec.registered(step.status, None).registration;
+    let others = other_snapshots(&registration, &root.id);
+    let snapshots: Vec<String> = [root.id.as_str()]
+        .iter()
+        .chain(&others)
+        .map(|&id| id.to_owned())
+        .collect();
+    // AMIs of a snapshot are its owner's, or this account's own.
+    let mut of = vec!["self".to_owned()];
+    of.extend(owners.iter().map(|(_, owner)| owner.id.clone()));
+    of.sort();
+    of.dedup();
+    let users = step.aws().users_of_snapshots(&snapshots, &of).await;
+    let users = users.map_err(|error| not_seen(step, "DescribeImages", error))?;
+    if let Some(why) = not_registrable(&root.id, &others, &users) {
+        return Err(StepOutcome::Reject(vec![problem(spec, &why)]));
+    }
+    if registration.accept_lost_billing == Some(true) {
+        return Ok(None);
+    }
+    Ok(license_at_risk(&root.id, &users))
+}
+
+/// The snapshots of the volumes besides the root's.
+fn other_snapshots<'a>(registration: &'a Registration, root: &str) -> Vec<&'a str> {
+    let mappings = registration.block_device_mappings.iter();
+    let ids = mappings.filter_map(|mapping| mapping.ebs.as_ref()?.snapshot_id.as_deref());
+    let mut others: Vec<&str> = ids.filter(|id| *id != root).collect();
+    others.sort_unstable();
+    others.dedup();
+    others
+}
+
+/// The outcome of registering, with the license that may be lost by it.
+pub(super) fn noted(mut outcome: StepOutcome, at_risk: Option<LicensedSource>) -> StepOutcome {
+    if let StepOutcome::Advance(Evidence::ImageRegistered { image, .. }) = &mut outcome {
+        image.licensed_source = at_risk;
+    }
+    outcome
+}
+
+/// The same for an AMI that was found: it was registered by an invocation that did not live to write down what it had
+/// seen. What it was registered in spite of does not matter any more.
+pub(super) async fn noted_for_found(
+    step: &StepContext<'_>,
+    outcome: StepOutcome,
+) -> Result<StepOutcome, Error> {
+    let (StepOutcome::Advance(_), ManifestRead::Spec(spec)) = (&outcome, step.manifest) else {
+        return Ok(outcome);
+    };
+    match look(step, spec, &[]).await {
+        Ok(at_risk) => Ok(noted(outcome, at_risk)),
+        Err(wait @ StepOutcome::Wait(_)) => Ok(wait),
+        Err(_) => Ok(outcome),
+    }
+}
+
+/// What is wrong with the snapshot, at its place in the manifest.
+fn problem(spec: &Spec, why: &NotRegistrable<'_>) -> Problem {
+    let (snapshot, problem) = match why {
+        NotRegistrable::Windows { snapshot, user } => {
+            let message = format!(
+                "{} has Windows on it, as {} shows ({}): RegisterImage makes Linux AMIs of snapshots only",
+                quoted(snapshot),
+                quoted(&user.image),
+                user.billing
+            );
+            (snapshot, Problem::new(message).with_hint(by_hand(user)))
+        }
+        NotRegistrable::SecondaryCode {
+            snapshot,
+            code,
+            user,
+        } => {
+            let message = format!(
+                "{} has the AWS Marketplace product code {}, as {} shows: EC2 takes one with the root's snapshot only",
+                quoted(snapshot),
+                quoted(code),
+                quoted(&user.image)
+            );
+            let hint = "make this volume of another snapshot, or create it empty and copy what is needed to it";
+            (snapshot, Problem::new(message).with_hint(hint))
+        }
+    };
+    let place = spec.named_sources().iter().find(|it| it.id == **snapshot);
+    let problem = problem.with_rule(RULE);
+    match place {
+        Some(place) => problem.with_path(&place.path).at(place.line, place.column),
+        None => problem,
+    }
+}
+
+fn by_hand(user: &SnapshotUser) -> String {
+    format!(
+        "launch an instance of {}, change it, and make an AMI of it with CreateImage",
+        user.image
+    )
+}

@@ -1,0 +1,327 @@
+//! An AMI that a newer one replaces is deprecated or deregistered, once the newer one is finished, and only if nothing
+//! uses it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use amiwright::image::status::Grantee;
+use localaws::ec2::{DeregistrationProtection, Image, SeedInstance, SeedLaunchTemplate};
+use localaws::faults::Fault;
+
+use crate::support::{REGION, TestStack, faults, vmdk};
+
+const KEY: &str = "golden/web.image.yaml";
+const DEREGISTER: &str = "replaces: {previous: deregister}\n";
+
+async fn stack() -> TestStack {
+    TestStack::built(|builder| {
+        builder
+            .parameter("AllowRetire", "true")
+            .parameter("ShareWith", "*")
+    })
+    .await
+}
+
+/// The manifest's version of this number: each is another AMI.
+fn version(stack: &TestStack, number: u32, settings: &str) -> String {
+    let manifest = stack.manifest("web-{digest}");
+    let size = 8 + number;
+    format!(
+        "{manifest}register: {{blockDeviceMappings: [{{deviceName: /dev/sdb, ebs: {{volumeSize: {size}}}}}]}}\n{settings}"
+    )
+}
+
+fn ids(stack: &TestStack) -> Vec<String> {
+    stack.images().into_iter().map(|image| image.id).collect()
+}
+
+fn image(stack: &TestStack, id: &str) -> Image {
+    let images = stack.images();
+    images.into_iter().find(|image| image.id == id).unwrap()
+}
+
+/// Makes the first version; its AMI.
+async fn first(stack: &TestStack) -> String {
+    stack.drop_and_rest(KEY, version(stack, 1, "")).await;
+    stack.only_image().id
+}
+
+fn last_email(stack: &TestStack) -> String {
+    let email = stack.emails().pop().unwrap();
+    format!("{}\n{}", email.subject, email.text)
+}
+
+fn retiring_calls(stack: &TestStack) -> Vec<String> {
+    let actions = [
+        "EnableImageDeprecation",
+        "DisableImageDeprecation",
+        "DisableImageDeregistrationProtection",
+        "DeregisterImage",
+        "DeleteSnapshot",
+    ];
+    let calls = stack.world.calls();
+    let calls = calls.iter().filter(|call| call.function.is_some());
+    let calls = calls.filter(|call| actions.contains(&call.action.as_str()));
+    calls.map(|call| call.action.clone()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_previous_ami_is_deregistered_once_the_new_one_is_finished() {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    stack
+        .drop_and_rest(KEY, version(&stack, 2, DEREGISTER))
+        .await;
+
+    let new = stack.only_image().id;
+    assert_ne!(new, old);
+    assert_eq!(retiring_calls(&stack), ["DeregisterImage"]);
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available");
+    assert_eq!(status["previous"].as_array(), None, "{status:#}");
+    let subjects: Vec<String> = stack.emails().into_iter().map(|it| it.subject).collect();
+    assert_eq!(subjects.len(), 3, "{subjects:?}");
+    assert!(subjects[1].starts_with("AMI available"), "{subjects:?}");
+    assert!(subjects[2].starts_with("AMIs retired"), "{subjects:?}");
+    let email = last_email(&stack);
+    assert!(email.contains(&format!("{old} deregistered")), "{email}");
+    assert!(
+        email.contains(&format!(
+            "{} kept: the manifest does not ask",
+            stack.snapshot
+        )),
+        "{email}"
+    );
+
+    stack
+        .drop_and_rest(KEY, version(&stack, 2, DEREGISTER))
+        .await;
+    assert_eq!(retiring_calls(&stack).len(), 1);
+    assert_eq!(stack.emails().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_previous_ami_is_deprecated_and_becomes_the_current_one_again() {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    let deprecate = "replaces: {previous: deprecate}\n";
+    stack
+        .drop_and_rest(KEY, version(&stack, 2, deprecate))
+        .await;
+    assert_eq!(ids(&stack).len(), 2);
+    assert!(image(&stack, &old).deprecation_time.is_some());
+    let email = last_email(&stack);
+    assert!(email.contains(&format!("{old} deprecated")), "{email}");
+
+    stack
+        .drop_and_rest(KEY, version(&stack, 1, deprecate))
+        .await;
+    assert_eq!(ids(&stack).len(), 2);
+    assert_eq!(image(&stack, &old).deprecation_time, None);
+    let status = stack.status(KEY).await;
+    assert_eq!(status["regions"][REGION]["image"], old);
+}
+
+#[tokio::test(start_paused = true)]
+async fn replaces_that_is_added_later_retires_what_is_there() {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    stack.drop_and_rest(KEY, version(&stack, 2, "")).await;
+    assert_eq!(ids(&stack).len(), 2);
+    stack
+        .drop_and_rest(KEY, version(&stack, 2, DEREGISTER))
+        .await;
+    assert!(!ids(&stack).contains(&old));
+    assert_eq!(ids(&stack).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_snapshots_that_were_made_for_it_go_with_it() {
+    let stack = stack().await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    let manifest = "name: web-{digest}\nsource: {disk: {object: web.vmdk, format: vmdk}}\n\
+                    replaces: {previous: deregister, snapshots: delete}\n";
+    stack.drop_and_rest(KEY, manifest).await;
+    let before = stack.snapshots();
+    let newer = format!("{manifest}register: {{imdsSupport: v2.0}}\n");
+    stack.drop_and_rest(KEY, newer).await;
+    let after = stack.snapshots();
+    assert_eq!(ids(&stack).len(), 1);
+    let deleted: Vec<&String> = before.iter().filter(|id| !after.contains(id)).collect();
+    assert_eq!(deleted.len(), 1, "{before:?} {after:?}");
+    assert!(after.contains(&stack.snapshot));
+    assert_eq!(
+        retiring_calls(&stack),
+        ["DeregisterImage", "DeleteSnapshot"]
+    );
+    let email = last_email(&stack);
+    assert!(
+        email.contains(&format!("{} deleted", deleted[0])),
+        "{email}"
+    );
+}
+
+async fn replace_in_use(stack: &TestStack, old: &str, by: &str) {
+    stack
+        .drop_and_rest(KEY, version(stack, 2, DEREGISTER))
+        .await;
+    assert!(image(stack, old).deprecation_time.is_some());
+    assert!(!retiring_calls(stack).contains(&"DeregisterImage".to_owned()));
+    let email = last_email(stack);
+    let expected = format!("{old} deprecated, not deregistered: in use by ");
+    assert!(email.contains(&expected) && email.contains(by), "{email}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_instance_uses_is_deprecated_instead_until_it_is_free() {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    let instance = SeedInstance {
+        image_id: Some(old.clone()),
+        ..SeedInstance::default()
+    };
+    let ec2 = stack.world.ec2();
+    let id = ec2.seed_instance(REGION, instance);
+    replace_in_use(&stack, &old, &id).await;
+
+    let gone = SeedInstance {
+        id: Some(id),
+        ..SeedInstance::default()
+    };
+    ec2.seed_instance(REGION, gone);
+    stack
+        .drop_and_rest(KEY, version(&stack, 3, DEREGISTER))
+        .await;
+    assert_eq!(ids(&stack).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_old_version_of_a_launch_template_names_is_deprecated_instead() {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    let mut versions = vec![Some(old.clone())];
+    versions.resize(40, None);
+    let template = SeedLaunchTemplate { id: None, versions };
+    let id = stack.world.ec2().seed_launch_template(REGION, template);
+    replace_in_use(&stack, &old, &id).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_parameter_names_is_deprecated_instead() {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    let ssm = stack.world.ssm();
+    ssm.seed_image_parameter(REGION, "/others/web", &old);
+    replace_in_use(&stack, &old, "/others/web").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_shared_and_was_launched_lately_is_deprecated_instead() {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    let partner = BTreeSet::from([Grantee::Account("111122223333".to_owned())]);
+    let aws = stack.aws();
+    aws.change_launch_permissions(&old, &partner, &BTreeSet::new())
+        .await
+        .unwrap();
+    let now = stack.world.clock().now();
+    stack.world.ec2().edit_image(REGION, &old, |image| {
+        image.last_launched_time = Some(now);
+    });
+    stack
+        .drop_and_rest(KEY, version(&stack, 2, DEREGISTER))
+        .await;
+    assert!(image(&stack, &old).deprecation_time.is_some());
+    let email = last_email(&stack);
+    assert!(email.contains("was last launched at"), "{email}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_protection_with_cooldown_is_waited_for() {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    stack.world.ec2().edit_image(REGION, &old, |image| {
+        image.deregistration_protection = DeregistrationProtection::EnabledWithCooldown;
+    });
+    stack.drop_file(KEY, version(&stack, 2, DEREGISTER)).await;
+    stack.world.run_for(Duration::from_secs(23 * 3600)).await;
+    assert!(ids(&stack).contains(&old));
+    let status = stack.status(KEY).await;
+    let waiting = &status["build"]["waiting"];
+    assert_eq!(waiting["reason"], "protection-cooldown", "{status:#}");
+    let email = last_email(&stack);
+    assert!(email.starts_with("AMI available"), "{email}");
+    assert_eq!(stack.emails().len(), 2);
+
+    stack.world.run_for(Duration::from_secs(2 * 3600)).await;
+    stack.rest().await;
+    assert_eq!(ids(&stack).len(), 1);
+    assert_eq!(
+        retiring_calls(&stack),
+        ["DisableImageDeregistrationProtection", "DeregisterImage"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_guardrail_refuses_the_manifest() {
+    let stack = TestStack::new().await;
+    let old = first(&stack).await;
+    stack
+        .drop_and_rest(KEY, version(&stack, 2, DEREGISTER))
+        .await;
+    assert_eq!(stack.only_image().id, old);
+    assert_eq!(stack.status(KEY).await["state"], "rejected");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_a_forged_status_names_stays() {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    // As if somebody else had made it: no tag says that it is this manifest's.
+    stack.world.ec2().edit_image(REGION, &old, |image| {
+        image.tags.clear();
+    });
+    stack
+        .drop_and_rest(KEY, version(&stack, 2, DEREGISTER))
+        .await;
+    assert!(ids(&stack).contains(&old));
+    assert_eq!(retiring_calls(&stack), [""; 0]);
+    let email = last_email(&stack);
+    assert!(email.contains("its tags do not show"), "{email}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_goes_wrong_once_the_previous_ami_goes_once() {
+    for fault in faults() {
+        for action in [
+            "DescribeImages",
+            "DescribeImageReferences",
+            "DeregisterImage",
+        ] {
+            replaced_in_spite_of(action, fault.clone()).await;
+        }
+    }
+}
+
+async fn replaced_in_spite_of(action: &str, fault: Fault) {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    stack.drop_file(KEY, version(&stack, 2, "")).await;
+    stack.rest().await;
+    stack.world.faults().on("ec2", action, 1, fault.clone());
+    stack
+        .drop_and_rest(KEY, version(&stack, 2, DEREGISTER))
+        .await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{action} {fault:?}");
+    assert!(
+        !ids(&stack).contains(&old),
+        "{action} {fault:?}: {status:#}"
+    );
+    assert_eq!(ids(&stack).len(), 1, "{action} {fault:?}");
+    let retired = stack.emails();
+    let retired = retired
+        .iter()
+        .filter(|it| it.subject.starts_with("AMIs retired"));
+    assert_eq!(retired.count(), 1, "{action} {fault:?}");
+}
