@@ -38,7 +38,14 @@ const PLACES: [(&[&str], &str); 3] = [
         "`ebs` of a block device mapping",
     ),
     (
-        &["accounts", "organizations", "organizationalUnits", "public"],
+        &[
+            "accounts",
+            "organizations",
+            "organizationalUnits",
+            "public",
+            "exact",
+            "copy",
+        ],
         "`access`",
     ),
 ];

@@ -62,6 +62,14 @@ fn a_field_of_register_is_not_advised_where_register_is_refused() {
 }
 
 #[test]
+fn settings_of_access_are_sent_to_it() {
+    for field in ["exact", "copy"] {
+        let found = hints(&format!("{SNAPSHOT}{field}: true\n"));
+        assert_eq!(found, [format!("`{field}` belongs to `access`")]);
+    }
+}
+
+#[test]
 fn parameters_of_the_api_are_sent_to_their_place() {
     let pasted = r#"{"Name": "web-1", "Architecture": "x86_64", "RootDeviceName": "/dev/sda1",
         "source": {"snapshot": {"id": "snap-0123456789abcdef0"}}}"#;
