@@ -362,7 +362,7 @@ pub(super) async fn image_seen(
 ) -> Result<bool, Error> {
     let evidence = Evidence::ImagePolled {
         region: context.config.region.clone(),
-        image: seen.cloned(),
+        image: seen.cloned().map(Box::new),
     };
     let outcome = reconcile::polled(context, loaded, evidence).await?;
     finish(context, outcome).await

@@ -118,7 +118,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             move_to(status, State::Working, Step::AwaitImage, why, now);
         }
         Evidence::ImagePolled { region, image } => {
-            return polled::image(status, &region, image.as_ref(), now);
+            return polled::image(status, &region, image.as_deref(), now);
         }
         Evidence::PublishObserved(seen) => return publishing::observed(status, seen, now),
         Evidence::PublishPerformed {

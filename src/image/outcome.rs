@@ -80,7 +80,7 @@ pub enum Evidence {
         /// The Region.
         region: String,
         /// The AMI.
-        image: Option<ObservedImage>,
+        image: Option<Box<ObservedImage>>,
     },
     /// What the AMI is like in each Region, compared with what its manifest says.
     PublishObserved(PublishObserved),

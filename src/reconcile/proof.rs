@@ -34,7 +34,7 @@ impl Observed {
             }
             StepOutcome::Advance(Evidence::ImagePolled {
                 image: Some(image), ..
-            }) => Some(Self::Image(image.clone())),
+            }) => Some(Self::Image((**image).clone())),
             _ => None,
         }
     }

@@ -205,7 +205,7 @@ fn seen_copy(state: &str) -> ObservedImage {
 /// The AMI was polled.
 fn poll_image(status: &mut Status, image: Option<&ObservedImage>, minutes: i64) -> bool {
     let region = REGION.to_owned();
-    let image = image.cloned();
+    let image = image.cloned().map(Box::new);
     advance(status, Evidence::ImagePolled { region, image }, minutes)
 }
 

@@ -279,7 +279,7 @@ fn no_outcome_of_a_step_changes_a_final_state() {
             StepOutcome::Reject(vec![Problem::new("no")]),
             StepOutcome::Advance(Evidence::ImagePolled {
                 region: REGION.to_owned(),
-                image: Some(seen("available")),
+                image: Some(Box::new(seen("available"))),
             }),
             StepOutcome::Advance(Evidence::TaskPolled(Some(seen_task(
                 TaskKind::ImportSnapshot,

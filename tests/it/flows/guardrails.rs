@@ -60,7 +60,7 @@ async fn what_reaches_beyond_the_account_is_refused_unless_a_parameter_allows_it
         let lines: Vec<&str> = email.text.lines().collect();
         let text = lines.join(" ");
         // What is not built is told as that alone: the guardrails of these fields are tested in `amiwright-manifest`.
-        let built = ["store", "access", "replaces"];
+        let built = ["store", "access", "regions", "replaces"];
         let is_built = built.iter().any(|it| field.starts_with(it));
         let told = text.contains(parameter) && text.contains(adds);
         assert_eq!(told, is_built, "{text}");

@@ -19,6 +19,9 @@ const PART: &[u8] = include_bytes!("../../fixtures/image.part.0");
 /// A bucket that is not the stack's.
 const OTHER: &str = "other";
 
+/// A Region that gets copies.
+const COPIED: &str = "us-west-2";
+
 /// A disk, whose snapshot gets the tags of its AMI.
 const DISK: &str = "name: web-{digest}\nsource: {disk: {object: web.vmdk, format: vmdk}}\n";
 
@@ -39,6 +42,9 @@ pub(super) enum Flow {
     Replace,
     /// Its settings are added, and removed again.
     Settings,
+    /// It is copied to another Region, where the first copy fails, and its settings are changed there, too; and an AMI of
+    /// another Region is copied to the stack's.
+    Copies,
     /// EC2 refuses at first; a person asks for a new attempt.
     Retry,
     /// So much is open that a tick runs out of time.
@@ -77,6 +83,7 @@ pub(super) fn flows() -> Vec<Flow> {
         Unregistered,
         Replace,
         Settings,
+        Copies,
         Retry,
         Crowd,
         Orphans,
@@ -132,6 +139,7 @@ impl Flow {
             None if matches!(self, Self::OtherDisk | Self::OtherStore) => other_bucket(self).await,
             None => {
                 let started = (self == Self::Retry).to_string();
+                let copies = if self == Self::Copies { COPIED } else { "" };
                 let retires = match self {
                     Self::Replace => "true",
                     _ => "false",
@@ -142,10 +150,22 @@ impl Flow {
                         .parameter("NotifyStarted", &started)
                         .parameter("AllowRetire", retires)
                         .parameter("ShareWith", "*")
+                        .parameter("CopyRegions", copies)
                         .parameter("StoreBuckets", "")
                 })
                 .await;
                 let manifest = match self {
+                    Self::Copies => {
+                        let failed = "Client.InternalError: Copy image failed";
+                        stack
+                            .world
+                            .ec2()
+                            .fail_next_task(TaskKind::CopyImage, failed);
+                        format!(
+                            "{}regions: {{{COPIED}: {{}}}}\n",
+                            stack.manifest("web-{digest}")
+                        )
+                    }
                     Self::Settings => {
                         stack.drop_file("golden/web.vmdk", vmdk()).await;
                         DISK.to_owned()
@@ -252,12 +272,19 @@ impl Ready {
             stack.drop_file(KEY, newer).await;
             self.rest().await;
         }
-        if self.flow == Flow::Settings {
+        if matches!(self.flow, Flow::Settings | Flow::Copies) {
             for settings in [SETTINGS, ""] {
                 let changed = format!("{}{settings}", self.manifest);
                 stack.drop_file(KEY, changed).await;
                 self.rest().await;
             }
+        }
+        if self.flow == Flow::Copies {
+            let id = stack.image_elsewhere("eu-west-1").await;
+            let source = format!("source: {{image: {{id: {id}, region: eu-west-1}}}}");
+            let other = format!("name: other-{{digest}}\n{source}\n");
+            stack.drop_file("golden/other.image.yaml", other).await;
+            self.rest().await;
         }
         // A sweep, after which nothing new may happen.
         self.run_for(minutes(16)).await;

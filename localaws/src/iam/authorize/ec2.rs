@@ -245,9 +245,9 @@ impl Asked<'_> {
         let mut checks = vec![self.everywhere(self.action)];
         for action in needed {
             let resource = match *action {
-                "ssm:DescribeParameters" | "ssm:GetParameters" => {
-                    self.scene.arn("ssm", self.region, "*")
-                }
+                "ssm:DescribeParameters" => self.scene.arn("ssm", self.region, "*"),
+                // Any parameter may name the image.
+                "ssm:GetParameters" => self.scene.arn("ssm", self.region, "parameter/*"),
                 _ => "*".to_owned(),
             };
             let region = Context::default().with("ec2:Region", self.region);

@@ -269,6 +269,7 @@ fn of_step(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
         Step::RegisterImage => image_registered(),
         Step::AwaitImage => {
             let image = any_image(status, choice).filter(|_| choice.0 % 5 != 4);
+            let image = image.map(Box::new);
             Evidence::ImagePolled { region, image }
         }
         Step::Publish => return publish(choice, minutes),
@@ -445,10 +446,10 @@ pub(super) fn good(status: &Status, source: SourceKind, store: bool, minutes: i6
             let id = status.regions.values().next().unwrap().image.clone();
             Evidence::ImagePolled {
                 region: REGION.to_owned(),
-                image: Some(ObservedImage {
+                image: Some(Box::new(ObservedImage {
                     id,
                     ..seen("available")
-                }),
+                })),
             }
         }
         Step::Publish => Evidence::PublishObserved(PublishObserved::default()),
