@@ -88,7 +88,7 @@ async fn a_disk_is_read_only_from_buckets_that_a_parameter_lists() {
     let foreign = calls
         .iter()
         .filter(|it| it.bucket.as_deref() == Some("disks"));
-    assert_eq!(foreign.count(), 0, "not even looked at");
+    assert_eq!(foreign.count(), 0, "not even described");
 
     // The hint is obeyed, the other way: the disk beside the manifest.
     stack.drop_file("golden/web.vmdk", vmdk()).await;
@@ -126,7 +126,7 @@ async fn a_snapshot_of_another_account_is_used_only_if_its_owner_is_listed() {
         );
     }
 
-    // A volume beside the root is looked at, too.
+    // A volume beside the root is checked, too.
     let volume = stack.manifest("web")
         + &format!(
             "register:\n  blockDeviceMappings:\n  - {{deviceName: /dev/xvda, ebs: {{}}}}\n  - {{deviceName: /dev/sdf, ebs: {{snapshotId: {id}}}}}\n"
