@@ -19,12 +19,16 @@ use http_body_util::BodyExt;
 use crate::clock::Clock;
 use crate::lambda::Caller;
 use crate::services::Services;
-use crate::wire::Request;
+use crate::wire::{Request, Response};
 
-/// A client into this world.
-pub(crate) fn http_client(services: &Arc<Services>) -> SharedHttpClient {
+/// The addresses of the instance metadata service, which lead nowhere but on an instance.
+const METADATA: [&str; 2] = ["169.254.169.254", "[fd00:ec2::254]"];
+
+/// A client into this world, for a program on this instance or on none.
+pub(crate) fn http_client(services: &Arc<Services>, instance: Option<&str>) -> SharedHttpClient {
     SharedHttpClient::new(InProcess {
         services: Arc::clone(services),
+        instance: instance.map(str::to_owned),
     })
 }
 
@@ -41,9 +45,11 @@ pub fn sleep(clock: Clock) -> SharedAsyncSleep {
 }
 
 /// The connector alone: one that gives up waiting for an answer after `read_timeout` of the world's time.
+#[cfg(test)]
 fn connector(services: &Arc<Services>, read_timeout: Option<Duration>) -> SharedHttpConnector {
     SharedHttpConnector::new(Connector {
         services: Arc::clone(services),
+        instance: None,
         read_timeout,
     })
 }
@@ -66,6 +72,7 @@ impl AsyncSleep for WorldTime {
 
 struct InProcess {
     services: Arc<Services>,
+    instance: Option<String>,
 }
 
 impl fmt::Debug for InProcess {
@@ -80,12 +87,17 @@ impl HttpClient for InProcess {
         settings: &HttpConnectorSettings,
         _: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        connector(&self.services, settings.read_timeout())
+        SharedHttpConnector::new(Connector {
+            services: Arc::clone(&self.services),
+            instance: self.instance.clone(),
+            read_timeout: settings.read_timeout(),
+        })
     }
 }
 
 struct Connector {
     services: Arc<Services>,
+    instance: Option<String>,
     read_timeout: Option<Duration>,
 }
 
@@ -100,10 +112,23 @@ impl fmt::Debug for Connector {
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (services, read_timeout) = (Arc::clone(&self.services), self.read_timeout);
+        let instance = self.instance.clone();
         // Who calls is known where the call begins; the SDK may poll this future elsewhere.
         let caller = Caller::current();
         HttpConnectorFuture::new(async move {
             let request = whole(request).await?;
+            if request
+                .uri()
+                .host()
+                .is_some_and(|host| METADATA.contains(&host))
+            {
+                let Some(instance) = instance else {
+                    return Err(ConnectorError::timeout("nothing answered in time".into()));
+                };
+                let path = request.uri().path();
+                let answer = services.metadata(&instance, path, &request);
+                return into_sdk(answer);
+            }
             let clock = services.clock;
             let answer = services.call(request, caller);
             let answer = match read_timeout {
@@ -115,10 +140,14 @@ impl HttpConnector for Connector {
                 },
             };
             let answer = answer.map_err(|lost| ConnectorError::io(lost.into()))?;
-            HttpResponse::try_from(answer.map(SdkBody::from))
-                .map_err(|error| ConnectorError::other(error.into(), None))
+            into_sdk(answer)
         })
     }
+}
+
+fn into_sdk(answer: Response) -> Result<HttpResponse, ConnectorError> {
+    HttpResponse::try_from(answer.map(SdkBody::from))
+        .map_err(|error| ConnectorError::other(error.into(), None))
 }
 
 /// The request with its whole body, also of a body that streams.

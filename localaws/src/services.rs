@@ -10,6 +10,7 @@ use crate::ec2::Ec2;
 use crate::faults::{Call, Fault, Faults, refusal, throttled};
 use crate::iam::{self, Iam};
 use crate::ids::Ids;
+use crate::imds::Imds;
 use crate::lambda::{Caller, Callers};
 use crate::route::{self, Target};
 use crate::s3::S3;
@@ -28,6 +29,7 @@ pub(crate) struct Services {
     pub(crate) ssm: Ssm,
     pub(crate) sts: Sts,
     pub(crate) iam: Iam,
+    pub(crate) imds: Imds,
     pub(crate) faults: Faults,
     pub(crate) callers: Callers,
     pub(crate) activity: Activity,
@@ -101,6 +103,15 @@ impl Services {
             }
             _ => Ok(answer),
         }
+    }
+
+    /// Answers a request to the metadata service of an instance. It is no call of AWS's API: it is not recorded, needs no
+    /// permission, and never fails on purpose.
+    pub(crate) fn metadata(&self, instance: &str, path: &str, request: &Request) -> Response {
+        let found = self.ec2.instance(instance);
+        let world = (self.clock.now(), &self.ids);
+        self.imds
+            .answer(world, (instance, found.as_ref()), path, request)
     }
 
     fn record(&self, target: &Target, request: &Request, caller: Option<&Caller>) -> Option<Fault> {

@@ -10,7 +10,7 @@ mod text;
 use std::{cell::RefCell, fmt};
 
 use serde::de::{
-    DeserializeOwned, Deserializer, Error as _, Visitor,
+    DeserializeOwned, Deserializer, Visitor,
     value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer},
 };
 
@@ -200,10 +200,9 @@ impl<'a> Decoder<'a> {
 impl<'de, 'a: 'de> Deserializer<'de> for Decoder<'a> {
     type Error = Failure;
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Failure> {
-        Err(Failure::custom(
-            "the manifest's types have a field of no definite type",
-        ))
+    /// A value that is written short, or as a mapping with its settings: tells its visitor which, as an enum.
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_enum(Tagged::form(self))
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {

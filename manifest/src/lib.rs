@@ -11,6 +11,7 @@
 // The order of imports: begin
 mod device;
 pub mod digest;
+pub mod ids;
 pub mod key;
 pub mod limits;
 pub mod text;

@@ -6,12 +6,9 @@ use crate::{
 };
 
 /// Fields that are checked but not acted on.
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 5] = [
     "productCodes",
-    "access",
     "regions",
-    "deprecate",
-    "protect",
     "parameters",
     "replaces",
     "onDelete",

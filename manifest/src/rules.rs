@@ -8,7 +8,7 @@ mod deprecate;
 mod devices;
 pub(crate) mod forms;
 mod naming;
-mod parameters;
+pub(crate) mod parameters;
 mod publish;
 mod regions;
 mod register;

@@ -5,6 +5,7 @@
 mod build;
 mod canonical;
 mod flat;
+mod form;
 mod name;
 mod publish;
 mod register;
@@ -17,7 +18,8 @@ pub use build::BuildSpec;
 pub use name::NameTemplate;
 pub(crate) use name::{DIGEST_DIGITS, NAME_LENGTH, Piece, is_name_character};
 pub use publish::{
-    Access, Deprecate, OnDelete, Previous, PublishSpec, RegionCopy, Replaces, Snapshots, Store,
+    Access, Deprecate, OnDelete, Parameter, Previous, Protect, PublishSpec, RegionCopy, Replaces,
+    Snapshots, Store,
 };
 pub use register::{
     Architecture, BlockDeviceMapping, BootMode, Ebs, ImdsSupport, Register, SriovNetSupport,

@@ -230,7 +230,6 @@ mod tests {
             version_id: None,
             sha256: "00ff".to_owned(),
             publish_digest: None,
-            unapplied_digest: None,
             repeated_at: None,
             uploaded_at: noon,
         };

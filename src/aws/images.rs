@@ -7,6 +7,8 @@ use aws_sdk_ec2::types::{
     ImdsSupportValues, ResourceType, TpmSupportValues, VolumeType,
 };
 
+use jiff::Timestamp;
+
 use super::connect::Aws;
 use super::ec2::{filter, incomplete, our_tags, tag_specifications, without_retries};
 use super::error::AwsError;
@@ -213,6 +215,11 @@ fn signed(number: Option<u32>) -> Option<i32> {
     number.map(|number| i32::try_from(number).unwrap_or(i32::MAX))
 }
 
+/// A time that EC2 shows as text. One that cannot be read is as none.
+fn timestamp(text: Option<String>) -> Option<Timestamp> {
+    text?.parse().ok()
+}
+
 fn observed(image: Image) -> ObservedImage {
     let reason = image.state_reason.map(|reason| {
         (
@@ -240,6 +247,10 @@ fn observed(image: Image) -> ObservedImage {
         reason,
         tags: our_tags(image.tags),
         snapshots,
-        created_at: image.creation_date.and_then(|text| text.parse().ok()),
+        description: image.description,
+        created_at: timestamp(image.creation_date),
+        deprecate_at: timestamp(image.deprecation_time),
+        protection: image.deregistration_protection.unwrap_or_default(),
+        public: image.public.unwrap_or_default(),
     }
 }

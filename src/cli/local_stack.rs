@@ -29,8 +29,11 @@ const SNAPSHOT_SIZE: u32 = 8;
 /// The AMI that exists from the start, in [`other_region`]: one to copy.
 pub(super) const IMAGE: &str = "ami-0123456789abcdef0";
 
-/// The instance that exists from the start: one to bundle.
+/// The instance that exists from the start: one to bundle, with a product code.
 pub(super) const INSTANCE: &str = "i-0123456789abcdef0";
+
+/// The product code of that instance.
+const PRODUCT_CODE: &str = "774F4FF8";
 
 /// The SSM parameter with the key that signs upload policies.
 pub(super) const BUNDLE_KEY: &str = "/amiwright/bundle-key";
@@ -278,6 +281,7 @@ fn seed_instance(world: &World) {
     let region = world.region();
     let instance = SeedInstance {
         id: Some(INSTANCE.to_owned()),
+        product_codes: vec![PRODUCT_CODE.to_owned()],
         ..SeedInstance::default()
     };
     world.ec2().seed_instance(region, instance);

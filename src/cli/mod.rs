@@ -1,12 +1,15 @@
 //! The command line: one file per subcommand.
 //!
-//! Results go to standard output, errors to standard error with exit code 1 (2 for invalid arguments). Whatever comes
+//! Results go to standard output, errors to standard error with exit code 1 (2 for invalid arguments; other codes are a
+//! command's own). Whatever comes
 //! from a manifest or from AWS passes through [`text::plain`], so that it cannot control the terminal.
 
 pub mod cancel;
 mod check;
+pub mod confirm_product;
 mod error;
 mod function;
+pub mod product_codes;
 mod progress;
 mod progress_text;
 mod request;
@@ -60,6 +63,10 @@ enum Command {
     Cancel(request::Args),
     /// Start a new attempt of images that failed, were lost, or were cancelled
     Retry(request::Args),
+    /// Ask EC2 whether an instance has a product code of yours; exit code 0 if so, 3 if not
+    ConfirmProduct(confirm_product::Args),
+    /// Print the product codes of the EC2 instance that this runs on, one a line
+    ProductCodes(product_codes::Args),
     /// Run the whole stack on this machine, without an AWS account
     #[cfg(feature = "local")]
     Local(local::Args),
@@ -102,6 +109,8 @@ async fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Error> {
         Command::Watch(args) => watch::run(&args, now(), out).await,
         Command::Cancel(args) => cancel::run(&args, now(), out).await,
         Command::Retry(args) => retry::run(&args, now(), out).await,
+        Command::ConfirmProduct(args) => confirm_product::run(&args, out).await,
+        Command::ProductCodes(args) => product_codes::run(&args, out).await,
         #[cfg(feature = "local")]
         Command::Local(args) => local::run(&args, now(), out).await,
         #[cfg(feature = "local")]

@@ -67,6 +67,7 @@ fn percent_done(status: &Status) -> u8 {
         // A copy shows no progress of its own until it ends.
         Step::AwaitImage if status.polled_task().is_some() => begin,
         Step::AwaitImage => 90,
+        Step::Publish => 91,
         Step::StoreImage => 92,
         Step::AwaitStore => 93,
         Step::CleanUp => 95,
@@ -238,7 +239,6 @@ mod tests {
             version_id: None,
             sha256: "0123456789abcdef".to_owned(),
             publish_digest: None,
-            unapplied_digest: None,
             uploaded_at,
             repeated_at: None,
         };

@@ -52,6 +52,7 @@ fn doing(status: &Status) -> String {
             .map(|image| plain(&format!("{} {}", image.image, image.image_state)))
             .collect::<Vec<_>>()
             .join(", "),
+        Step::Publish => "publishing".to_owned(),
         Step::StoreImage => "storing".to_owned(),
         Step::CleanUp => cleaning_up(status),
     }

@@ -17,6 +17,17 @@ const SIMILARITY_MIN: f64 = 0.8;
 /// The output of the stack that names its state bucket.
 const STATE_BUCKET: &str = "StateBucketName";
 
+/// What to do without credentials.
+pub(super) const SET_CREDENTIALS: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
+     (for SSO: eval \"$(aws configure export-credentials --format env)\")";
+
+/// What to do with credentials that AWS does not take.
+pub(super) const RENEW_CREDENTIALS: &str = "the credentials are invalid or expired: renew them";
+
+/// What to do where nothing answers.
+pub(super) const CHECK_NETWORK: &str =
+    "check the network and, if set, AWS_ENDPOINT_URL (for `amiwright local`: is it running?)";
+
 /// The stack that a command works with.
 #[derive(Debug, clap::Args)]
 pub(super) struct Target {
@@ -73,16 +84,7 @@ impl Target {
                 "use --state-bucket or AMIWRIGHT_STATE_BUCKET; the name is the output StateBucketName of the stack",
             )
         })?;
-        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let region = self
-            .region
-            .clone()
-            .or_else(|| variable("AWS_REGION"))
-            .or_else(|| variable("AWS_DEFAULT_REGION"))
-            .ok_or_else(|| {
-                Error::new("no Region given")
-                    .with_hint("use --region, AWS_REGION or AWS_DEFAULT_REGION")
-            })?;
+        let region = region_of(self.region.as_deref(), variable)?;
         Ok(Config {
             bucket,
             state_bucket,
@@ -96,6 +98,43 @@ impl Target {
             guardrails: Guardrails::default(),
         })
     }
+}
+
+/// The Region and the endpoint of a command that needs no bucket.
+#[derive(Debug, clap::Args)]
+pub(super) struct Endpoint {
+    /// Region to ask [default: AWS_REGION or AWS_DEFAULT_REGION]
+    #[arg(long)]
+    region: Option<String>,
+    /// Endpoint of AWS, such as http://127.0.0.1:4566 for `amiwright local` [default: AWS_ENDPOINT_URL]
+    #[arg(long)]
+    endpoint_url: Option<String>,
+}
+
+impl Endpoint {
+    /// A client for this Region.
+    ///
+    /// # Errors
+    /// If the Region is not given.
+    pub(super) async fn connect(&self) -> Result<Aws, Error> {
+        let region = region_of(self.region.as_deref(), environment)?;
+        Ok(Aws::from_env(&region, self.endpoint_url.as_deref()).await)
+    }
+}
+
+fn region_of(
+    given: Option<&str>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<String, Error> {
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    given
+        .map(str::to_owned)
+        .or_else(|| variable("AWS_REGION"))
+        .or_else(|| variable("AWS_DEFAULT_REGION"))
+        .ok_or_else(|| {
+            Error::new("no Region given")
+                .with_hint("use --region, AWS_REGION or AWS_DEFAULT_REGION")
+        })
 }
 
 fn environment(name: &str) -> Option<String> {
@@ -220,25 +259,22 @@ fn with_hint(
 ) -> Error {
     let region = &config.region;
     let hint = match error.code.as_deref() {
-        Some("NoSuchBucket") => format!("bucket {bucket} does not exist; the name is the output {output} of the stack"),
+        Some("NoSuchBucket") => {
+            format!("bucket {bucket} does not exist; the name is the output {output} of the stack")
+        }
         Some("AccessDenied" | "AllAccessDisabled" | "Forbidden") => permissions,
         Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
-            "the credentials are invalid or expired: renew them".to_owned()
+            RENEW_CREDENTIALS.to_owned()
         }
         Some(
             "PermanentRedirect"
             | "AuthorizationHeaderMalformed"
             | "IllegalLocationConstraintException",
         ) => format!("the bucket is not in {region}: use --region"),
-        _ if error.lacks_credentials() => {
-            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
-             (for SSO: eval \"$(aws configure export-credentials --format env)\")"
-                .to_owned()
-        }
+        _ if error.lacks_credentials() => SET_CREDENTIALS.to_owned(),
         // An answer to a HEAD request has no code.
         None if error.has_status(403) => permissions,
-        None => "check the network and, if set, AWS_ENDPOINT_URL (for `amiwright local`: is it running?)"
-            .to_owned(),
+        None => CHECK_NETWORK.to_owned(),
         Some(_) => return Error::new(plain(&error.to_string())),
     };
     Error::new(plain(&error.to_string())).with_hint(hint)

@@ -6,18 +6,20 @@ mod changes;
 mod conditions;
 mod ending;
 mod polled;
+mod publishing;
 
 use jiff::Timestamp;
 
-pub use arrival::{note_repetition, note_settings_changed, open, recover};
+pub use arrival::{note_repetition, open, recover};
 pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
+pub use publishing::{publish_again, republish};
 
 use self::changes::{move_to, next_step, record_notice, wait};
 use super::message::{failures, problems};
 use super::outcome::{Accepted, Claim, Evidence, Identity, Imported, Origin, StepOutcome};
-use super::status::{RegionStatus, Status, StoreRequest, check};
+use super::status::{RegionStatus, Status, check};
 use super::task::{Phase, Task};
 use super::words::{NoticeKind, State, Step, TerminalReason};
 use crate::manifest::Problem;
@@ -114,6 +116,12 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
         Evidence::ImagePolled { region, image } => {
             return polled::image(status, &region, image.as_ref(), now);
         }
+        Evidence::PublishObserved(seen) => return publishing::observed(status, seen, now),
+        Evidence::PublishPerformed {
+            done,
+            failed,
+            later,
+        } => return publishing::performed(status, &done, failed, later, now),
         Evidence::CancelSent(refused) => return ending::cancel_sent(status, refused, now),
         Evidence::Cancelled { orphans } => {
             orphans.into_iter().for_each(|it| ending::keep(status, it));
@@ -134,11 +142,8 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
 
 fn accept(status: &mut Status, accepted: Accepted, now: Timestamp) {
     status.build.source = Some(accepted.source);
-    status.store = accepted.store.map(|bucket| StoreRequest {
-        bucket,
-        asked_at: None,
-    });
-    status.manifest.publish_digest = Some(accepted.publish_digest);
+    status.build.created_with = accepted.created_with;
+    publishing::accept(status, accepted.publishing);
     if let Some(identity) = accepted.identity {
         set_identity(status, identity);
     }
@@ -161,10 +166,9 @@ fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp)
     };
     if task.kind.is_image() {
         let image = RegionStatus {
-            image: task.id.clone(),
             image_state: task.state.clone(),
-            unseen_since: None,
             snapshots: task.snapshots.clone(),
+            ..RegionStatus::pending(task.id.clone())
         };
         status.regions.insert(task.region.clone(), image);
     }
@@ -221,5 +225,6 @@ fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
                 }
             }
         }
+        Claim::Publish(intent) => publishing::intend(status, intent),
     }
 }

@@ -6,6 +6,7 @@ pub mod facts;
 pub mod failures;
 pub mod problems;
 mod quoting;
+mod settings;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use super::words::{NoticeKind, State, counted};
 use crate::manifest::text;
 pub(crate) use quoting::on_one_line;
 pub use quoting::{quoted, word};
+pub use settings::change_line;
 pub use waiting::{orphan_text, wait_text};
 
 /// Longest subject: SNS takes fewer than 100 characters (Publish, parameter Subject).
@@ -121,9 +123,10 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
     let ids = ids.join(" ");
     let subject = match kind {
         NoticeKind::Completed => format!("AMI available: {ids} {what}"),
-        NoticeKind::Failed | NoticeKind::Lost if status.only_storing() => {
+        NoticeKind::Incomplete if status.only_storing() => {
             format!("AMI available but not stored: {ids} {what}")
         }
+        NoticeKind::Incomplete => format!("AMI available but not as in its manifest: {ids} {what}"),
         NoticeKind::Failed => format!("AMI failed: {what}"),
         NoticeKind::Rejected => {
             format!(
@@ -136,7 +139,7 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Cancelled => format!("AMI cancelled: {what}"),
         NoticeKind::Stalled => format!("AMI stalled: {what}"),
         NoticeKind::Lost => format!("AMI lost: {what}"),
-        NoticeKind::Changed => format!("AMI settings changed, not applied: {what}"),
+        NoticeKind::Changed => format!("AMI changed: {ids} {what}"),
     };
     clean_subject(&subject)
 }
@@ -179,6 +182,8 @@ fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestam
         "source": build.source,
         "bundle": build.bundle,
         "regions": status.regions,
+        "copies": status.copies,
+        "changes": status.changes,
         "previous": status.previous,
         "previousInvalid": status.invalidates_previous(),
         "seconds": elapsed,
@@ -231,9 +236,16 @@ pub(super) fn cleaned_up(build: &Build) -> String {
     }
 }
 
-/// What is said of settings that changed in the manifest of an available image.
-pub(super) fn settings_changed() -> &'static str {
-    "settings changed in the manifest; nothing was done: this version of amiwright does not change an AMI that exists"
+/// Why an AMI is not as its manifest says.
+pub(super) fn incomplete(status: &Status) -> String {
+    if let Some(failure) = &status.build.failure {
+        return failure_line(failure);
+    }
+    let failures = settings::failures(status);
+    let lines = failures
+        .iter()
+        .map(|(region, failure)| format!("{region}: {}", failure_line(failure)));
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 /// Why an image is in the state that it is in, for its conditions.
@@ -246,6 +258,8 @@ pub(super) fn condition(status: &Status) -> String {
         },
         State::Failed => build.failure.as_ref().map(failure_line).unwrap_or_default(),
         State::Rejected => problems::summary(status.problem_count()),
-        State::Available | State::Cancelled | State::Superseded => String::new(),
+        State::Available | State::Incomplete | State::Cancelled | State::Superseded => {
+            String::new()
+        }
     }
 }

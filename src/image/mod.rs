@@ -2,7 +2,7 @@
 //! to ([`outcome`]), how that changes what is known ([`apply`]), and what people are notified of ([`message`]).
 //!
 //! Pure: no clock, no async, no AWS. `now` is always a parameter. Imports go one way: words, observed, task, notice,
-//! status, workflow, ownership, plan, outcome, message, apply.
+//! status, workflow, ownership, plan, publish, outcome, message, apply.
 
 pub mod apply;
 pub mod message;
@@ -11,6 +11,7 @@ pub mod observed;
 pub mod outcome;
 pub mod ownership;
 pub mod plan;
+pub mod publish;
 pub mod status;
 pub mod task;
 pub mod words;

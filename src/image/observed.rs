@@ -30,8 +30,16 @@ pub struct ObservedImage {
     pub tags: BTreeMap<String, String>,
     /// The snapshots of its block device mappings.
     pub snapshots: Vec<String>,
-    /// When it was created; none where EC2 does not say.
+    /// Its description.
+    pub description: Option<String>,
+    /// When it was created.
     pub created_at: Option<Timestamp>,
+    /// When it is deprecated.
+    pub deprecate_at: Option<Timestamp>,
+    /// Its deregistration protection, in EC2's words.
+    pub protection: String,
+    /// Whether everybody may launch it.
+    pub public: bool,
 }
 
 impl ObservedImage {

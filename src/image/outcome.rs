@@ -1,7 +1,11 @@
 //! What a step comes to, as a value. Steps return these; [`super::apply`] alone writes them into a status.
 
+use std::collections::BTreeMap;
+
 use super::observed::{ObservedImage, ObservedTask};
-use super::status::{BundleVersion, Failure, Orphan, RegionStatus, SourceObject};
+use super::status::{
+    Applied, BundleVersion, Failure, Orphan, RegionAction, RegionStatus, Settings, SourceObject,
+};
 use super::task::Task;
 use super::words::{SourceKind, WaitReason};
 use crate::manifest::Problem;
@@ -77,6 +81,17 @@ pub enum Evidence {
         /// The AMI.
         image: Option<ObservedImage>,
     },
+    /// What the AMI is like in each Region, compared with what its manifest says.
+    PublishObserved(PublishObserved),
+    /// Changes were made.
+    PublishPerformed {
+        /// Those that EC2 took.
+        done: Vec<RegionAction>,
+        /// Why a Region will not become as it should be.
+        failed: BTreeMap<String, Failure>,
+        /// What keeps others from being made now.
+        later: Option<WaitReason>,
+    },
     /// EC2 was asked to cancel the task that runs; where it refused, why.
     CancelSent(Option<WaitReason>),
     /// Nothing runs any more of what was to be cancelled.
@@ -102,6 +117,26 @@ pub struct Imported {
     pub snapshots: Vec<String>,
 }
 
+/// How far an AMI is as its manifest says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublishObserved {
+    /// The Regions in which it is, with what of it is ours.
+    pub verified: BTreeMap<String, Applied>,
+    /// The Regions in which it will not be.
+    pub failed: BTreeMap<String, Failure>,
+    /// What is waited for; none if there is nothing left to do.
+    pub pending: Option<WaitReason>,
+}
+
+/// What is about to be changed, and what is ours then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublishIntent {
+    /// The changes, in their order.
+    pub actions: Vec<RegionAction>,
+    /// What is ours of the AMI of each Region that is changed.
+    pub applied: BTreeMap<String, Applied>,
+}
+
 /// What is written down before it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
@@ -109,6 +144,8 @@ pub enum Claim {
     Store,
     /// These are about to be deleted: the notice names them whatever happens in between.
     Delete(Vec<String>),
+    /// This is about to be changed.
+    Publish(PublishIntent),
 }
 
 /// Where something comes from that EC2 has.
@@ -127,12 +164,23 @@ pub struct Accepted {
     pub source: SourceKind,
     /// The AMI's name and the version's digest; none while they depend on an object that was not checked yet.
     pub identity: Option<Identity>,
-    /// SHA-256 of the publish half.
-    pub publish_digest: String,
-    /// The bucket that the AMI is to be stored in.
-    pub store: Option<String>,
+    /// How the AMI is published.
+    pub publishing: Publishing,
+    /// What the AMI gets when it is made.
+    pub created_with: Settings,
     /// Whether people are notified now.
     pub notify_started: bool,
+}
+
+/// How an AMI is published, as far as the status has to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publishing {
+    /// SHA-256 of the publish half.
+    pub digest: String,
+    /// Whether anything is to be set that the AMI does not get when it is made.
+    pub publishes: bool,
+    /// The bucket that the AMI is to be stored in.
+    pub store: Option<String>,
 }
 
 /// What makes an AMI the one that is asked for.

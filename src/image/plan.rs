@@ -99,11 +99,13 @@ fn is_to_be_cancelled(status: &Status, now: Timestamp) -> bool {
     }
 }
 
-/// Whether an image can still be cancelled: not once it has ended, and not once its AMI is available and is only being
-/// stored, for which EC2 has no cancellation.
+/// Whether an image can still be cancelled: not once it has ended, and not once its AMI is available and is being
+/// published or stored.
 #[must_use]
 pub fn may_be_cancelled(status: &Status) -> bool {
-    !status.state.is_final() && status.build.ending.is_none() && !status.build.step.stores()
+    let step = status.build.step;
+    let is_made = step.publishes() || step.stores();
+    !status.state.is_final() && status.build.ending.is_none() && !is_made
 }
 
 /// Whether the polled task has been missing from EC2's list for long enough to search for what it made.

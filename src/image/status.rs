@@ -1,7 +1,9 @@
 //! The status: all that is known about one image, kept as JSON in the state bucket.
 
 mod checks;
+mod failure;
 mod migrate;
+mod publishing;
 mod records;
 
 use std::collections::BTreeMap;
@@ -10,6 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use failure::Failure;
+pub use publishing::*;
 pub use records::*;
 
 use super::notice;
@@ -45,6 +49,18 @@ pub struct Status {
     /// The AMI in each Region.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub regions: BTreeMap<String, RegionStatus>,
+    /// What was asked of CopyImage, for each Region that is to have a copy.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub copies: BTreeMap<String, CopyRequest>,
+    /// Whether anything is to be set on the AMI that it does not get when it is made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub publishes: bool,
+    /// What was changed about the AMI since its manifest, or its settings, were last uploaded, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<AppliedChange>,
+    /// When all that the manifest asks for was so for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
     /// That the AMI is to be stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreRequest>,
@@ -93,6 +109,8 @@ impl Facts {
             manifest: status.manifest.clone(),
             build: status.build.clone(),
             regions: status.regions.clone(),
+            copies: status.copies.clone(),
+            changes: status.changes.clone(),
             store: status.store.clone(),
             problems: status.problems.clone(),
             previous: status.previous.clone(),
@@ -140,6 +158,9 @@ pub struct Build {
     /// The bundle that is registered, once its manifest was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<BundleVersion>,
+    /// What the AMI gets when it is made: it is ours from the beginning.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub created_with: Settings,
     /// EC2's tasks that make the image, oldest first. The last is the one that is polled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<Task>,
@@ -178,6 +199,7 @@ impl Build {
             started_at: now,
             object: None,
             bundle: None,
+            created_with: Settings::default(),
             tasks: Vec::new(),
             progress: None,
             waiting: None,
@@ -200,6 +222,10 @@ impl Status {
             state: State::Working,
             build: Build::new(now),
             regions: BTreeMap::new(),
+            copies: BTreeMap::new(),
+            publishes: false,
+            changes: Vec::new(),
+            completed_at: None,
             store: None,
             cancel: None,
             retry: None,
@@ -226,6 +252,13 @@ impl Status {
     #[must_use]
     pub fn image_in(&self, region: &str) -> Option<&RegionStatus> {
         self.regions.get(region)
+    }
+
+    /// What failed: what the AMI is made by, then each Region, then each copy.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        let regions = self.regions.values().filter_map(|it| it.failure.as_ref());
+        let copies = self.copies.values().filter_map(|it| it.failure.as_ref());
+        self.build.failure.iter().chain(regions).chain(copies)
     }
 
     /// How many problems the manifest has, with those that are not kept.
@@ -280,10 +313,32 @@ impl Status {
         }
     }
 
+    /// Whether the AMI is there, whatever became of publishing and storing it.
+    #[must_use]
+    pub fn is_built(&self) -> bool {
+        let is_after = self.build.step.publishes() || self.build.step.stores();
+        let has_ended = matches!(self.state, State::Available | State::Incomplete);
+        !self.regions.is_empty() && (is_after || has_ended)
+    }
+
     /// Whether the AMI is there, and only storing it is not done.
     #[must_use]
     pub fn only_storing(&self) -> bool {
         !self.regions.is_empty() && self.build.step.stores()
+    }
+
+    /// What was set on the AMI in a Region: what it was made with, until something was changed.
+    #[must_use]
+    pub fn applied_in(&self, region: &str) -> Applied {
+        match self.regions.get(region) {
+            Some(known) if known.verified_at.is_some() || !known.applied.is_empty() => {
+                known.applied.clone()
+            }
+            _ => Applied {
+                settings: self.build.created_with.clone(),
+                intended: None,
+            },
+        }
     }
 
     /// Since when just this is waited for: since `now`, if it was not yet.

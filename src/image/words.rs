@@ -16,8 +16,10 @@ pub use reasons::{FailureKind, TerminalReason, UnreadableReason, WaitReason};
 pub enum State {
     /// In progress.
     Working,
-    /// Registered and usable.
+    /// Registered, and all that its manifest asks for is so.
     Available,
+    /// Registered, but a Region or a setting failed for good.
+    Incomplete,
     /// It will not come to be; `build.failure` says why.
     Failed,
     /// Cancelled on request; `cancel` says by whom.
@@ -41,6 +43,7 @@ impl fmt::Display for State {
         f.pad(match self {
             Self::Working => "working",
             Self::Available => "available",
+            Self::Incomplete => "incomplete",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Rejected => "rejected",
@@ -69,6 +72,8 @@ pub enum Step {
     RegisterImage,
     /// Waiting for the AMI to become available.
     AwaitImage,
+    /// Bringing the AMI to what its manifest says, in every Region.
+    Publish,
     /// Looking for the task that stores the AMI, and starting it if there is none.
     StoreImage,
     /// Waiting until the AMI is stored.
@@ -79,7 +84,7 @@ pub enum Step {
 
 impl Step {
     /// All steps.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::CheckManifest,
         Self::CheckBundle,
         Self::CheckObject,
@@ -88,6 +93,7 @@ impl Step {
         Self::TagImported,
         Self::RegisterImage,
         Self::AwaitImage,
+        Self::Publish,
         Self::StoreImage,
         Self::AwaitStore,
         Self::CleanUp,
@@ -103,6 +109,12 @@ impl Step {
     #[must_use]
     pub fn polls(self) -> bool {
         matches!(self, Self::AwaitTask | Self::AwaitImage | Self::AwaitStore)
+    }
+
+    /// Whether the AMI is available and is being published.
+    #[must_use]
+    pub fn publishes(self) -> bool {
+        self == Self::Publish
     }
 
     /// Whether the AMI is available and is only being stored.
@@ -123,6 +135,7 @@ impl fmt::Display for Step {
             Self::TagImported => "tag-imported",
             Self::RegisterImage => "register-image",
             Self::AwaitImage => "await-image",
+            Self::Publish => "publish",
             Self::StoreImage => "store-image",
             Self::AwaitStore => "await-store",
             Self::CleanUp => "clean-up",
@@ -193,8 +206,10 @@ pub enum CancelBy {
 pub enum NoticeKind {
     /// The manifest did not pass the checks.
     Rejected,
-    /// The AMI is available.
+    /// The AMI is available, with all that its manifest asks for.
     Completed,
+    /// The AMI is available, but a Region or a setting failed for good.
+    Incomplete,
     /// The image will not come to be.
     Failed,
     /// Something has been waited for longer than is usual.
@@ -207,7 +222,7 @@ pub enum NoticeKind {
     Stalled,
     /// EC2 no longer knows what made the image, and it left nothing.
     Lost,
-    /// Settings in the manifest of an available image changed, and nothing was done.
+    /// Settings in the manifest of an available image changed, and the AMI was changed with them.
     Changed,
 }
 
@@ -217,7 +232,12 @@ impl NoticeKind {
     pub fn is_final(self) -> bool {
         matches!(
             self,
-            Self::Rejected | Self::Completed | Self::Failed | Self::Cancelled | Self::Lost
+            Self::Rejected
+                | Self::Completed
+                | Self::Incomplete
+                | Self::Failed
+                | Self::Cancelled
+                | Self::Lost
         )
     }
 }
@@ -227,6 +247,7 @@ impl fmt::Display for NoticeKind {
         f.pad(match self {
             Self::Rejected => "rejected",
             Self::Completed => "completed",
+            Self::Incomplete => "incomplete",
             Self::Failed => "failed",
             Self::WaitingLong => "waiting-long",
             Self::Started => "started",

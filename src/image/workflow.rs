@@ -27,14 +27,18 @@ pub fn steps(source: SourceKind) -> &'static [Step] {
     }
 }
 
+/// The step that follows where the manifest has settings that the AMI does not get when it is made.
+pub const PUBLISH: [Step; 1] = [Step::Publish];
+
 /// The steps that follow where the manifest says `store`.
 pub const STORE: [Step; 2] = [Step::StoreImage, Step::AwaitStore];
 
 /// The step after this one; none after the last.
 #[must_use]
-pub fn next(source: SourceKind, stores: bool, step: Step) -> Option<Step> {
+pub fn next(source: SourceKind, publishes: bool, stores: bool, step: Step) -> Option<Step> {
+    let publish = if publishes { &PUBLISH[..] } else { &[] };
     let store = if stores { &STORE[..] } else { &[] };
-    let mut all = steps(source).iter().chain(store).copied();
+    let mut all = steps(source).iter().chain(publish).chain(store).copied();
     if step == Step::CheckManifest {
         return all.next();
     }

@@ -7,7 +7,8 @@ use super::context::{Context, Error};
 use super::spec::Spec;
 use crate::aws::{Object, Remedy, Which};
 use crate::config::Config;
-use crate::image::apply::{note_repetition, note_settings_changed, open};
+use crate::image::apply::{note_repetition, open, publish_again, republish};
+use crate::image::outcome::Publishing;
 use crate::image::plan;
 use crate::image::status::{ManifestVersion, Status};
 use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
@@ -82,6 +83,8 @@ pub(super) enum Decision {
     Continue(Box<Loaded>),
     /// Nothing is to be made; this is to be saved in place of the status with this `ETag`.
     Note(Box<Status>, String),
+    /// The AMI that exists is to be changed; this is to be saved in place of the status with this `ETag`.
+    Publish(Box<Status>, String),
     /// This version is to be started, in place of the status before it.
     Open(Box<Status>, Option<Box<Loaded>>),
 }
@@ -103,16 +106,28 @@ pub(super) async fn decide(
         return Ok(match (same_content, plan::may_be_superseded(status)) {
             (true, true) => unchanged(before, upload),
             (false, true) => start(context, Some(before), upload),
-            (false, false) => Decision::Continue(Box::new(before)),
             // What it is made from may have been replaced: that is another version, which starts after this one.
             (true, false) if is_new => match compare(context, object, status, &upload).await? {
                 Change::Version => Decision::Continue(Box::new(before)),
                 Change::None | Change::Settings(_) => unchanged(before, upload),
             },
+            // Its AMI is there, and has the settings of before, or is about to get them.
+            (false, false) if is_new && status.is_built() => {
+                match compare(context, object, status, &upload).await? {
+                    Change::Settings(publishing) => published(context, before, upload, publishing),
+                    Change::Version | Change::None => Decision::Continue(Box::new(before)),
+                }
+            }
+            (false, false) => Decision::Continue(Box::new(before)),
             (true, false) => Decision::Continue(Box::new(before)),
         });
     }
     let has_image = !status.regions.is_empty();
+    if status.retry.is_some() && status.is_built() {
+        let mut status = before.status;
+        publish_again(&mut status, context.now);
+        return Ok(Decision::Publish(Box::new(status), before.etag));
+    }
     if status.retry.is_some()
         || is_asked_again(status, upload.uploaded_at)
         || may_pass_now(context, object, status, &upload)
@@ -122,13 +137,24 @@ pub(super) async fn decide(
     }
     match compare(context, object, status, &upload).await? {
         Change::Version => Ok(start(context, Some(before), upload)),
-        Change::Settings(publish_digest) => {
-            let mut status = before.status;
-            note_settings_changed(&mut status, upload, publish_digest, context.now);
-            Ok(Decision::Note(Box::new(status), before.etag))
+        Change::Settings(publishing) if status.is_built() => {
+            Ok(published(context, before, upload, publishing))
         }
+        Change::Settings(_) => Ok(start(context, Some(before), upload)),
         Change::None => Ok(unchanged(before, upload)),
     }
+}
+
+/// The AMI that exists is to have other settings.
+fn published(
+    context: Context<'_>,
+    before: Loaded,
+    upload: ManifestVersion,
+    publishing: Publishing,
+) -> Decision {
+    let mut status = before.status;
+    republish(&mut status, upload, publishing, context.now);
+    Decision::Publish(Box::new(status), before.etag)
 }
 
 fn start(context: Context<'_>, before: Option<Loaded>, upload: ManifestVersion) -> Decision {
@@ -152,8 +178,8 @@ fn unchanged(before: Loaded, upload: ManifestVersion) -> Decision {
 /// What an upload changes about an image that has ended.
 enum Change {
     None,
-    /// Other settings than were uploaded last, with their digest.
-    Settings(String),
+    /// Other settings than were uploaded last.
+    Settings(Publishing),
     /// It asks for another AMI.
     Version,
 }
@@ -166,8 +192,7 @@ async fn compare(
 ) -> Result<Change, Error> {
     let same_content = status.manifest.sha256 == upload.sha256;
     let manifest = &status.manifest;
-    let known = manifest.unapplied_digest.as_deref();
-    let known = known.or(manifest.publish_digest.as_deref());
+    let known = manifest.publish_digest.as_deref();
     let (Some(content), Some(known)) = (object.content.as_deref(), known) else {
         // What is too large was rejected, and what an older amiwright made is identified by its content alone.
         return Ok(if same_content {
@@ -197,11 +222,11 @@ async fn compare(
         });
     };
     let digest = spec.identity(upload, &version).digest;
-    let publish_digest = spec.publish_digest();
+    let publishing = spec.publishing();
     Ok(if status.build.digest.as_ref() != Some(&digest) {
         Change::Version
-    } else if known != publish_digest {
-        Change::Settings(publish_digest)
+    } else if known != publishing.digest {
+        Change::Settings(publishing)
     } else {
         Change::None
     })
@@ -259,7 +284,6 @@ fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
             .as_deref()
             .map_or_else(|| info.etag.clone(), sha256_hex),
         publish_digest: None,
-        unapplied_digest: None,
         uploaded_at: info.modified_at,
         repeated_at: None,
     }

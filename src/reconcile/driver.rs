@@ -3,7 +3,7 @@
 
 use crate::aws::{AwsError, Object, Remedy, Saved, Which};
 use crate::image::apply::{apply, note_stalled, request_cancel, withdraw_retry};
-use crate::image::outcome::{Evidence, StepOutcome};
+use crate::image::outcome::{Claim, Evidence, StepOutcome};
 use crate::image::plan::{self, Next};
 use crate::image::status::Status;
 use crate::image::task::TaskKind;
@@ -69,6 +69,20 @@ async fn reconcile_now(
             // is hardly newer than its manifest.
             Decision::Note(mut status, etag) => {
                 mark_unsent(context, &mut status).await?;
+                let saved = status_store::save(aws, config, &status, Some(&etag)).await?;
+                let Saved::Yes(etag) = saved else {
+                    continue;
+                };
+                let status = *status;
+                Draft::saved(Loaded { status, etag })
+            }
+            Decision::Publish(mut status, etag) => {
+                let known = status.open_marker.as_deref();
+                let marked =
+                    status_store::mark_open(aws, config, &status.manifest, known, context.now);
+                if let Saved::Yes(marker) = marked.await? {
+                    status.open_marker = Some(marker);
+                }
                 let saved = status_store::save(aws, config, &status, Some(&etag)).await?;
                 let Saved::Yes(etag) = saved else {
                     continue;
@@ -249,7 +263,7 @@ async fn run_to_rest(
     mut first: Option<StepOutcome>,
 ) -> Result<Ran, Error> {
     let mut manifest = ManifestReader::new(at_hand);
-    let mut claimed = false;
+    let mut claimed: Option<Claim> = None;
     first = first.map(|polled| proof::checked(context.config, &draft.status, polled));
     let mut observed = None;
     for _ in 0..STEPS_MAX {
@@ -264,7 +278,7 @@ async fn run_to_rest(
                     }
                 }
                 let seen = observed.as_ref();
-                Box::pin(step(context, &draft, &mut manifest, claimed, seen)).await
+                Box::pin(step(context, &draft, &mut manifest, claimed.as_ref(), seen)).await
             }
         };
         let outcome = match outcome {
@@ -273,8 +287,12 @@ async fn run_to_rest(
             Err(Error::Aws(error)) if error.is_rate_limited_locally() => StepOutcome::Unchanged,
             Err(error) => return Err(refused(context, draft, error).await),
         };
-        claimed = matches!(outcome, StepOutcome::Claim(_));
-        observed = Observed::of(&outcome).or(observed);
+        let performed = claimed.take();
+        if let StepOutcome::Claim(claim) = &outcome {
+            claimed = Some(claim.clone());
+        }
+        // What was seen before a change is not what is there after it.
+        observed = Observed::of(&outcome).or(observed.filter(|_| performed.is_none()));
         let before = draft.status.build.step;
         let changed = apply(&mut draft.status, outcome, context.now);
         draft.dirty |= changed;
@@ -282,13 +300,13 @@ async fn run_to_rest(
             draft.is_first = true;
         }
         let goes_on = changed && draft.status.build.waiting.is_none();
-        if goes_on && !claimed {
+        if goes_on && claimed.is_none() {
             continue;
         }
         match draft.save(context).await? {
             Save::Done if goes_on => {}
             Save::Done => return Ok(Ran::Done(draft.into_outcome())),
-            Save::Reloaded => claimed = false,
+            Save::Reloaded => claimed = None,
             save => return Ok(not_saved(draft, &save)),
         }
     }
@@ -313,11 +331,11 @@ async fn step(
     context: Context<'_>,
     draft: &Draft,
     manifest: &mut ManifestReader<'_>,
-    claimed: bool,
+    claimed: Option<&Claim>,
     observed: Option<&Observed>,
 ) -> Result<StepOutcome, Error> {
     let next = plan::next(&draft.status, context.now);
-    let reserved = if claimed {
+    let reserved = if claimed.is_some() {
         None
     } else {
         match build::within_rate(context, next, &draft.status).await {

@@ -83,10 +83,9 @@ pub(super) fn registered(
     StepOutcome::Advance(Evidence::ImageRegistered {
         region: step.config().region.clone(),
         image: RegionStatus {
-            image: image.id.clone(),
             image_state: image.state.clone(),
-            unseen_since: None,
             snapshots: image.snapshots.clone(),
+            ..RegionStatus::pending(image.id.clone())
         },
         origin,
     })

@@ -10,6 +10,7 @@ pub(crate) mod build;
 mod context;
 mod draft;
 mod driver;
+mod execute;
 mod lookup;
 mod proof;
 mod recovery;

@@ -1,20 +1,24 @@
 //! What a manifest asks for, whichever of the two kinds it is.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 
 use super::context::{Context, Error};
 use super::proof;
 use crate::aws::{Object, Registered, Which};
 use crate::config::Config;
 use crate::image::message::failures;
-use crate::image::outcome::{Accepted, Identity};
+use crate::image::outcome::{Accepted, Identity, Publishing};
 use crate::image::ownership;
-use crate::image::status::{BundleVersion, Failure, ManifestVersion, Status};
+use crate::image::publish::{Asked, Desired};
+use crate::image::status::{BundleVersion, Failure, ManifestVersion, Settings, Status};
 use crate::image::words::SourceKind;
 use crate::limits;
 use crate::manifest::guardrails::Guardrails;
 use crate::manifest::image::{
-    self, ImageManifest, NamedSource, Registration, Source, VirtualizationType,
+    self, ImageManifest, NamedSource, PublishSpec, Registration, Source, VirtualizationType,
 };
 use crate::manifest::key::{Kind, kind};
 use crate::manifest::{Problem, bundle, sha256_hex};
@@ -141,9 +145,61 @@ impl Spec {
         Accepted {
             source: self.source_kind(),
             identity,
-            publish_digest: self.publish_digest(),
-            store: self.store().map(str::to_owned),
+            publishing: self.publishing(),
+            created_with: self.created_with(),
             notify_started,
+        }
+    }
+
+    /// How the manifest wants its AMI published. A bundle without an image manifest asks for nothing.
+    pub(super) fn publish(&self) -> Cow<'_, PublishSpec> {
+        match self {
+            Self::Image(image) => Cow::Borrowed(&image.publish),
+            Self::Bundle => Cow::Owned(PublishSpec::default()),
+        }
+    }
+
+    /// The same, as far as the status has to know.
+    pub(super) fn publishing(&self) -> Publishing {
+        Publishing {
+            digest: self.publish_digest(),
+            publishes: self.publishes(),
+            store: self.store().map(str::to_owned),
+        }
+    }
+
+    /// Whether anything is to be set on the AMI that it does not get when it is made.
+    fn publishes(&self) -> bool {
+        let spec = self.publish();
+        // The time does not matter: only whether there is one.
+        let asked = Asked::of(&spec, "", Some(Timestamp::UNIX_EPOCH));
+        let is_only_described = asked.regions.values().all(|region| {
+            let created_with = Desired {
+                description: region.desired.description.clone(),
+                tags: region.desired.tags.clone(),
+                ..Desired::default()
+            };
+            region.desired == created_with
+        });
+        let lacks_description = spec.description.is_some() && !self.takes_description();
+        asked.regions.len() > 1 || !is_only_described || lacks_description
+    }
+
+    /// Whether the call that makes the AMI takes its description: ImportImage and CreateRestoreImageTask do not.
+    fn takes_description(&self) -> bool {
+        !matches!(self.source_kind(), SourceKind::Vm | SourceKind::Stored)
+    }
+
+    /// What the AMI gets when it is made.
+    fn created_with(&self) -> Settings {
+        let spec = self.publish();
+        Settings {
+            description: spec
+                .description
+                .clone()
+                .filter(|_| self.takes_description()),
+            tags: spec.tags.clone(),
+            ..Settings::default()
         }
     }
 

@@ -7,7 +7,7 @@ use super::proof::Observed;
 use super::spec::ManifestRead;
 use crate::aws::{Aws, AwsError, Reservation};
 use crate::config::Config;
-use crate::image::outcome::StepOutcome;
+use crate::image::outcome::{Claim, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{Failure, Status};
 use crate::image::words::{FailureKind, UnreadableReason, WaitReason};
@@ -21,8 +21,8 @@ pub(super) struct StepContext<'a> {
     pub(super) manifest: &'a ManifestRead,
     /// Whether nothing can have been sent for this step yet.
     pub(super) is_first: bool,
-    /// Whether what the step claimed is written down.
-    pub(super) claimed: bool,
+    /// What the step claimed, once that is written down.
+    pub(super) claimed: Option<&'a Claim>,
     /// What EC2 showed in this invocation and what is proven by it.
     pub(super) observed: Option<&'a Observed>,
     /// The request that may be sent for the step, for steps that reserve one ([`super::build::within_rate`]).

@@ -7,7 +7,7 @@ use amiwright::image::words::{SourceKind, Step};
 use amiwright::image::workflow;
 use amiwright::manifest::image;
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -17,6 +17,7 @@ const DOCUMENTS: [&str; 9] = [
     "docs/development.md",
     "docs/manifest.md",
     "docs/operating.md",
+    "docs/paid-amis.md",
 ];
 
 fn top() -> &'static Path {
@@ -240,8 +241,12 @@ fn workflow_table() -> String {
         format!("| {name} | {} |\n", steps.join(" → "))
     };
     let sources = SourceKind::ALL.map(|source| line(&source.to_string(), workflow::steps(source)));
+    let publish = line("any, with settings: then", &workflow::PUBLISH);
     let store = line("any, with `store`: then", &workflow::STORE);
-    format!("| source | steps |\n|---|---|\n{}{store}", sources.concat())
+    format!(
+        "| source | steps |\n|---|---|\n{}{publish}{store}",
+        sources.concat()
+    )
 }
 
 #[test]

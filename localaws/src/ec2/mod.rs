@@ -94,6 +94,14 @@ impl Ec2 {
             .collect()
     }
 
+    /// An instance of any Region.
+    #[must_use]
+    pub fn instance(&self, id: &str) -> Option<SeedInstance> {
+        let store = self.service.store();
+        let mut regions = store.regions.values();
+        regions.find_map(|region| region.instances.get(id).cloned())
+    }
+
     /// The whole state, but not the settings.
     #[must_use]
     pub fn save(&self) -> Value {

@@ -21,7 +21,7 @@ const fn many(name: &'static str) -> Key {
     Key { name, many: true }
 }
 
-const KEYS: [Key; 47] = [
+const KEYS: [Key; 51] = [
     one("aws:principalaccount"),
     one("aws:principalarn"),
     one("aws:principaltype"),
@@ -36,6 +36,8 @@ const KEYS: [Key; 47] = [
     many("aws:tagkeys"),
     one("aws:userid"),
     one("aws:username"),
+    many("ec2:add/group"),
+    many("ec2:add/userid"),
     one("ec2:createaction"),
     one("ec2:encrypted"),
     one("ec2:imageid"),
@@ -44,6 +46,8 @@ const KEYS: [Key; 47] = [
     one("ec2:parentvolume"),
     one("ec2:public"),
     one("ec2:region"),
+    many("ec2:remove/group"),
+    many("ec2:remove/userid"),
     one("ec2:resourcetag/"),
     one("ec2:rootdevicetype"),
     one("ec2:snapshotid"),

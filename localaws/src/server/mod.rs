@@ -147,12 +147,20 @@ async fn answer(world: World, ready: bool, request: Request) -> Result<Response,
         Some("/grants") if matches!(*request.method(), Method::GET | Method::HEAD) => {
             Ok(grants(&world))
         }
+        Some(rest) if rest.starts_with("/instances/") => Ok(metadata(&world, rest, &request)),
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {
             let message = "there is nothing here; the state of this world is at /_local/health, and what its policies grant at /_local/grants\n";
             Ok(response(StatusCode::NOT_FOUND, "text/plain", message))
         }
         _ => world.dispatch(request).await,
     }
+}
+
+/// The metadata service of an instance, at `/_local/instances/ID`, for `AWS_EC2_METADATA_SERVICE_ENDPOINT`.
+fn metadata(world: &World, rest: &str, request: &Request) -> Response {
+    let rest = rest.strip_prefix("/instances/").unwrap_or_default();
+    let (instance, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    world.metadata(instance, path, request)
 }
 
 fn health(world: &World, ready: bool) -> Response {

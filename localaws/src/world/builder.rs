@@ -21,6 +21,7 @@ use crate::ec2::{Ec2, Era};
 use crate::faults::Faults;
 use crate::iam::Iam;
 use crate::ids::Ids;
+use crate::imds::Imds;
 use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
 use crate::s3::S3;
 use crate::schedule::Expression;
@@ -194,7 +195,7 @@ impl Builder {
         let services = Arc::new(services);
         make(&services, &stack, &self.region).await?;
 
-        let http_client = client::http_client(&services);
+        let http_client = client::http_client(&services, None);
         let (endpoint, endpoint_announced) = watch::channel(None);
         let lambda = Lambda::new(Parts {
             functions: stack.functions.clone(),
@@ -302,6 +303,7 @@ impl Builder {
             ssm,
             sts,
             iam,
+            imds: Imds::default(),
             faults: Faults::default(),
             callers: Callers::default(),
             activity: Activity::default(),

@@ -165,6 +165,18 @@ impl World {
         self.inner.http_client.clone()
     }
 
+    /// The same for a program on this instance: it finds the instance's metadata service, too.
+    #[must_use]
+    pub fn http_client_on(&self, instance: &str) -> SharedHttpClient {
+        client::http_client(&self.inner.services, Some(instance))
+    }
+
+    /// What the metadata service of an instance answers to a request for this path.
+    pub(crate) fn metadata(&self, instance: &str, path: &str, request: &Request) -> Response {
+        let services = &self.inner.services;
+        services.metadata(instance, path, request)
+    }
+
     /// The world's time, for an SDK's `time_source(…)`.
     #[must_use]
     pub fn time_source(&self) -> SharedTimeSource {

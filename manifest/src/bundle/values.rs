@@ -3,6 +3,7 @@
 use super::node::FORMAT;
 use super::{Architecture, Version};
 use crate::device::{is_hvm_name, is_paravirtual_name, probable_name};
+use crate::ids::{PRODUCT_CODE_MAX, is_product_code};
 use crate::{Problem, rules::forms::is_account, text::quoted};
 
 /// What is wrong with a value: a problem that does not know its place yet.
@@ -32,8 +33,6 @@ impl From<Wrong> for Problem {
 
 /// File names on every system that the tools run on end at 255 bytes.
 const LONGEST_NAME: usize = 255;
-/// Product codes are 8 characters from DevPay, 25 from AWS Marketplace.
-const LONGEST_PRODUCT_CODE: usize = 64;
 /// The last instance store volume that RegisterImage takes: `ephemeral23`.
 const LAST_EPHEMERAL: u8 = 23;
 
@@ -195,12 +194,12 @@ pub(super) fn id<'p>(
 }
 
 pub(super) fn product_code(text: &str) -> Result<String, Wrong> {
-    if text.len() <= LONGEST_PRODUCT_CODE && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+    if is_product_code(text) {
         return Ok(text.to_owned());
     }
     Err(wrong(
         format!("{} is not a product code", quoted(text)),
-        format!("write at most {LONGEST_PRODUCT_CODE} letters and digits, such as 774F4FF8"),
+        format!("write at most {PRODUCT_CODE_MAX} letters and digits, such as 774F4FF8"),
     ))
 }
 

@@ -251,7 +251,7 @@ impl<'de, 'a: 'de> MapAccess<'de> for Fields<'a> {
     }
 }
 
-/// A variant that is the one key of a mapping.
+/// A variant, and what is in it: the one key of a mapping and its value, or a form of a value and the value itself.
 pub(super) struct Tagged<'a> {
     variant: &'static str,
     content: Decoder<'a>,
@@ -313,6 +313,16 @@ impl<'a> Tagged<'a> {
         Self {
             variant,
             content: decoder.inner(At::Node(&entry.node), path),
+        }
+    }
+
+    /// A value of two forms; all but a mapping is the short one.
+    pub(super) fn form(decoder: Decoder<'a>) -> Self {
+        let is_mapping =
+            matches!(decoder.at, At::Node(node) if matches!(node.value, Value::Mapping(_)));
+        Self {
+            variant: if is_mapping { "full" } else { "short" },
+            content: decoder,
         }
     }
 

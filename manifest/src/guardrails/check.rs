@@ -5,6 +5,7 @@ use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
     location::Location,
+    rules,
     spec::{ImageManifest, NamedSource, OnDelete, Previous, Source},
     text::quoted,
 };
@@ -110,7 +111,8 @@ fn copies(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Find
 
 fn parameters(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
     const PARAMETER: &str = "ParameterPrefix";
-    for (index, name) in manifest.publish.parameters.iter().enumerate() {
+    for (index, parameter) in manifest.publish.parameters.iter().enumerate() {
+        let name = &parameter.name;
         if guardrails.allows_parameter(name) {
             continue;
         }
@@ -138,14 +140,8 @@ fn parameters(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut 
                 ),
             ),
         };
-        refuse(
-            findings,
-            at!["parameters", index],
-            false,
-            PARAMETER,
-            message,
-            hint,
-        );
+        let path = rules::parameters::place(index, findings);
+        refuse(findings, path, false, PARAMETER, message, hint);
     }
 }
 

@@ -3,53 +3,35 @@
 use crate::{
     document::Path,
     findings::{Finding, Findings},
+    ids::is_resource_id,
     text::quoted,
 };
 
 /// Checks an id: `prefix`, a hyphen, and 8 or 17 hexadecimal digits (EC2 User Guide, "Resource IDs").
 pub(super) fn id(given: &str, prefix: &str, path: Path, findings: &mut Findings) {
-    id_of(
-        given,
-        prefix,
-        "hexadecimal digits",
-        |b| b.is_ascii_digit() || (b'a'..=b'f').contains(b),
-        path,
-        findings,
-    );
+    if !is_resource_id(given, prefix) {
+        findings.add(not_an_id(given, prefix, "hexadecimal digits", path));
+    }
 }
 
 /// Checks an id that clouds compatible with EC2 make of any letters and digits.
 pub(super) fn loose_id(given: &str, prefix: &str, path: Path, findings: &mut Findings) {
-    id_of(
-        given,
-        prefix,
-        "letters or digits",
-        u8::is_ascii_alphanumeric,
-        path,
-        findings,
-    );
-}
-
-fn id_of(
-    given: &str,
-    prefix: &str,
-    of: &str,
-    is: fn(&u8) -> bool,
-    path: Path,
-    findings: &mut Findings,
-) {
     let rest = given
         .strip_prefix(prefix)
         .and_then(|rest| rest.strip_prefix('-'));
-    if rest.is_some_and(|rest| matches!(rest.len(), 8 | 17) && rest.as_bytes().iter().all(is)) {
-        return;
+    let good = rest.is_some_and(|rest| {
+        matches!(rest.len(), 8 | 17) && rest.bytes().all(|b| b.is_ascii_alphanumeric())
+    });
+    if !good {
+        findings.add(not_an_id(given, prefix, "letters or digits", path));
     }
+}
+
+fn not_an_id(given: &str, prefix: &str, of: &str, path: Path) -> Finding {
     let hint = format!("`{prefix}-` and 8 or 17 {of}, as `{prefix}-0123456789abcdef0`");
-    findings.add(
-        Finding::new(path, format!("{} is not an id of this kind", quoted(given)))
-            .hint(hint)
-            .rule("EC2 User Guide, Resource IDs"),
-    );
+    Finding::new(path, format!("{} is not an id of this kind", quoted(given)))
+        .hint(hint)
+        .rule("EC2 User Guide, Resource IDs")
 }
 
 /// Checks a KMS key: its id, its ARN, `alias/NAME` or the alias' ARN. `region`: where the key must be.

@@ -1,8 +1,9 @@
 //! SSM parameters that point to the newest AMI.
 
-use super::forms;
+use std::collections::HashSet;
+
 use crate::{
-    document::at,
+    document::{Path, at},
     findings::{Finding, Findings},
     spec::ImageManifest,
     text::quoted,
@@ -17,14 +18,30 @@ const LONGEST: usize = 1011;
 const LEVELS: usize = 15;
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
-    let path = at!["parameters"];
-    for (index, name) in manifest.publish.parameters.iter().enumerate() {
+    let mut seen = HashSet::new();
+    for (index, parameter) in manifest.publish.parameters.iter().enumerate() {
+        let name = &parameter.name;
+        let path = place(index, findings);
         if let Some((fault, hint)) = fault(name) {
-            let finding = Finding::new(path.join(index), format!("{} {fault}", quoted(name)));
+            let finding = Finding::new(path.clone(), format!("{} {fault}", quoted(name)));
             findings.add(finding.hint(hint).rule(RULE));
         }
+        if !seen.insert(name) {
+            let finding = Finding::new(path, format!("{} is given twice", quoted(name)));
+            findings.add(finding.hint("keep one of the two"));
+        }
     }
-    forms::no_repeats(&manifest.publish.parameters, &path, findings);
+}
+
+/// Where the name of a parameter is: the item itself, or its `name`.
+pub(crate) fn place(index: usize, findings: &Findings) -> Path {
+    let item = at!["parameters", index];
+    let name = item.join("name");
+    if findings.has(&name) || !findings.is_clear(&name) {
+        name
+    } else {
+        item
+    }
 }
 
 fn fault(name: &str) -> Option<(&'static str, &'static str)> {

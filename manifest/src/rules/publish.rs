@@ -4,6 +4,7 @@ use super::forms;
 use crate::{
     document::at,
     findings::{Finding, Findings},
+    ids::is_product_code,
     location::{S3Address, bucket_fault},
     spec::{ImageManifest, Previous, Snapshots, VirtualizationType},
     text::quoted,
@@ -34,7 +35,7 @@ fn product_codes(manifest: &ImageManifest, findings: &mut Findings) {
         );
     }
     for (index, code) in manifest.publish.product_codes.iter().enumerate() {
-        if code.is_empty() || code.len() > 64 || !code.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        if !is_product_code(code) {
             let finding = Finding::new(
                 path.join(index),
                 format!("{} is not a product code", quoted(code)),

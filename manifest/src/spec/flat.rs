@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Access, BuildSpec, Deprecate, ImageManifest, NameTemplate, OnDelete, PublishSpec, RegionCopy,
-    Register, Replaces, Source, Store,
+    Access, BuildSpec, Deprecate, ImageManifest, NameTemplate, OnDelete, Parameter, Protect,
+    PublishSpec, RegionCopy, Register, Replaces, Source, Store, publish::ProtectForm,
 };
 
 /// An image manifest: which image is wanted, from what, and where it is published.
@@ -39,14 +39,16 @@ pub(super) struct Document {
     /// When the AMI is to be deprecated.
     deprecate: Option<Deprecate>,
     /// Whether deregistration protection is switched on.
-    protect: Option<bool>,
-    /// Names of the SSM parameters that point to the newest AMI.
+    protect: Option<ProtectForm>,
+    /// The SSM parameters that point to the newest AMI.
     #[serde(default)]
-    parameters: Vec<String>,
+    parameters: Vec<Parameter>,
     /// What happens to the AMI of the previous manifest version; without it that AMI is kept.
     replaces: Option<Replaces>,
     /// What happens to the AMI once its manifest is deleted; without it the AMI is kept.
     on_delete: Option<OnDelete>,
+    /// Whether changes made outside amiwright to the finished AMI are reverted; without it, they are only reported.
+    repair: Option<bool>,
     /// Where the finished AMI is stored as an S3 object.
     store: Option<Store>,
 }
@@ -68,6 +70,7 @@ impl From<Document> for ImageManifest {
             parameters,
             replaces,
             on_delete,
+            repair,
             store,
         } = document;
         Self {
@@ -83,10 +86,11 @@ impl From<Document> for ImageManifest {
                 access,
                 regions,
                 deprecate,
-                protect,
+                protect: protect.and_then(Protect::read),
                 parameters,
                 replaces,
                 on_delete,
+                repair: repair.unwrap_or_default(),
                 store,
             },
             named_sources: Vec::new(),

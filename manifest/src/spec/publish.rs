@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use jiff::{Span, Timestamp, tz::TimeZone};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::sha256_hex;
 
-use super::canonical;
+use super::{canonical, form::Form};
 
 /// How the image is published. A change here changes the AMI in place and builds nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -27,14 +27,17 @@ pub struct PublishSpec {
     pub regions: BTreeMap<String, Option<RegionCopy>>,
     /// When the AMI is deprecated.
     pub deprecate: Option<Deprecate>,
-    /// Whether deregistration protection is switched on.
-    pub protect: Option<bool>,
-    /// Names of the SSM parameters that point to the newest AMI.
-    pub parameters: Vec<String>,
+    /// Deregistration protection; none: it is off.
+    pub protect: Option<Protect>,
+    /// The SSM parameters that point to the newest AMI.
+    pub parameters: Vec<Parameter>,
     /// What happens to the AMI of the previous version; none: it is kept.
     pub replaces: Option<Replaces>,
     /// What happens to the AMI once its manifest is deleted; none: it is kept.
     pub on_delete: Option<OnDelete>,
+    /// Whether changes made outside amiwright to the finished AMI are reverted; without it, they are only reported.
+    #[serde(skip_serializing_if = "is_off")]
+    pub repair: bool,
     /// Where the finished AMI is stored as an S3 object.
     pub store: Option<Store>,
 }
@@ -45,9 +48,9 @@ impl PublishSpec {
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
         let mut spec = self.clone();
-        spec.protect = spec.protect.filter(|protect| *protect);
         for copy in spec.regions.values_mut() {
-            copy.get_or_insert_default();
+            let copy = copy.get_or_insert_default();
+            copy.required = copy.required.filter(|required| !*required);
         }
         if let Some(access) = &mut spec.access {
             access.public = access.public.filter(|public| *public);
@@ -61,7 +64,7 @@ impl PublishSpec {
         }
         spec.on_delete = spec.on_delete.filter(|it| *it != OnDelete::Keep);
         canonical::sort(&mut spec.product_codes);
-        canonical::sort(&mut spec.parameters);
+        spec.parameters.sort_unstable();
         canonical::bytes(&spec)
     }
 
@@ -87,6 +90,28 @@ pub struct Access {
     pub organizational_units: Vec<String>,
     /// Whether everybody may launch it.
     pub public: Option<bool>,
+    /// Whether nobody else may: grants that amiwright did not make are revoked, too. Without it they are left.
+    #[serde(default, deserialize_with = "off", skip_serializing_if = "is_off")]
+    #[schemars(with = "Option<bool>")]
+    pub exact: bool,
+    /// Whether the accounts may copy the AMI as well: the AMI's snapshots are shared with them. EC2 shares snapshots
+    /// with accounts only, not with organizations.
+    #[serde(default, deserialize_with = "off", skip_serializing_if = "is_off")]
+    #[schemars(with = "Option<bool>")]
+    pub copy: bool,
+}
+
+/// Reads a setting that is off unless it is switched on.
+fn off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's `skip_serializing_if` passes a reference"
+)]
+fn is_off(setting: &bool) -> bool {
+    !setting
 }
 
 /// A copy of the AMI in another Region (CopyImage).
@@ -95,6 +120,113 @@ pub struct Access {
 pub struct RegionCopy {
     /// The KMS key, of that Region, that encrypts the copy: id, ARN, `alias/NAME` or alias ARN.
     pub kms_key_id: Option<String>,
+    /// Whether the image is released only once this copy is finished: it is, unless this is `false`.
+    pub required: Option<bool>,
+}
+
+impl RegionCopy {
+    /// Whether the image is released only once this copy is finished.
+    #[must_use]
+    pub fn is_required(&self) -> bool {
+        self.required.unwrap_or(true)
+    }
+}
+
+/// Deregistration protection (EnableImageDeregistrationProtection).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(into = "ProtectForm")]
+pub struct Protect {
+    /// Whether the AMI cannot be deregistered for 24 hours after protection is switched off, either.
+    pub cooldown: bool,
+}
+
+/// Whether deregistration protection is switched on: `true`, `false`, or `{cooldown: true}`.
+pub(super) type ProtectForm = Form<bool, ProtectFields>;
+
+/// Deregistration protection, switched on.
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Protect")]
+pub(super) struct ProtectFields {
+    /// Whether the AMI cannot be deregistered for 24 hours after protection is switched off, either.
+    cooldown: Option<bool>,
+}
+
+impl Protect {
+    /// What the manifest says; none if protection is off.
+    pub(super) fn read(form: ProtectForm) -> Option<Self> {
+        match form {
+            Form::Short(on) => on.then_some(Self { cooldown: false }),
+            Form::Full(ProtectFields { cooldown }) => Some(Self {
+                cooldown: cooldown.unwrap_or_default(),
+            }),
+        }
+    }
+}
+
+impl From<Protect> for ProtectForm {
+    fn from(Protect { cooldown }: Protect) -> Self {
+        if cooldown {
+            Self::Full(ProtectFields {
+                cooldown: Some(true),
+            })
+        } else {
+            Self::Short(true)
+        }
+    }
+}
+
+/// An SSM parameter that points to the newest AMI (PutParameter, data type `aws:ec2:image`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[serde(from = "ParameterForm", into = "ParameterForm")]
+#[schemars(inline, with = "ParameterForm")]
+pub struct Parameter {
+    /// The parameter's name.
+    pub name: String,
+    /// Whether a parameter that exists and that amiwright did not set is overwritten; without it, that is a conflict.
+    pub take_over: bool,
+}
+
+/// An SSM parameter: its name, or `{name: …, takeOver: true}`.
+type ParameterForm = Form<String, ParameterFields>;
+
+/// An SSM parameter with its settings.
+#[derive(Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Parameter")]
+struct ParameterFields {
+    /// The parameter's name.
+    name: String,
+    /// Whether a parameter that exists and that amiwright did not set is overwritten.
+    take_over: Option<bool>,
+}
+
+impl From<ParameterForm> for Parameter {
+    fn from(form: ParameterForm) -> Self {
+        match form {
+            Form::Short(name) => Self {
+                name,
+                take_over: false,
+            },
+            Form::Full(ParameterFields { name, take_over }) => Self {
+                name,
+                take_over: take_over.unwrap_or_default(),
+            },
+        }
+    }
+}
+
+impl From<Parameter> for ParameterForm {
+    fn from(Parameter { name, take_over }: Parameter) -> Self {
+        if take_over {
+            Self::Full(ParameterFields {
+                name,
+                take_over: Some(true),
+            })
+        } else {
+            Self::Short(name)
+        }
+    }
 }
 
 /// When the AMI is deprecated: exactly one of the two.
@@ -144,6 +276,8 @@ pub struct Replaces {
 pub enum Previous {
     /// Nothing.
     Keep,
+    /// It is deprecated, at once.
+    Deprecate,
     /// It is deregistered.
     Deregister,
 }
@@ -164,6 +298,8 @@ pub enum Snapshots {
 pub enum OnDelete {
     /// Nothing.
     Keep,
+    /// It is deprecated, at once.
+    Deprecate,
     /// It is deregistered.
     Deregister,
 }

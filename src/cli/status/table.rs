@@ -63,8 +63,8 @@ fn detail(status: &Status, now: Timestamp) -> String {
             Some(CancelBy::ManifestRemoved) => "the manifest was removed".to_owned(),
             Some(CancelBy::Command) | None => "by amiwright cancel".to_owned(),
         },
-        State::Failed => {
-            let failure = status.build.failure.as_ref();
+        State::Failed | State::Incomplete => {
+            let failure = status.failures().next();
             failure
                 .map(|failure| {
                     failure
@@ -108,7 +108,6 @@ mod tests {
             version_id: None,
             sha256: "0123456789abcdef".to_owned(),
             publish_digest: None,
-            unapplied_digest: None,
             uploaded_at,
             repeated_at: None,
         };

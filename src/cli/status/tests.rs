@@ -32,7 +32,6 @@ fn status(name: &str, source: SourceKind, state: State, step: Step) -> Status {
         version_id: None,
         sha256: "0123456789abcdef".repeat(4),
         publish_digest: None,
-        unapplied_digest: None,
         uploaded_at: at("09:00:00"),
         repeated_at: None,
     };

@@ -233,7 +233,6 @@ mod tests {
             version_id: None,
             sha256: "0123456789abcdef".to_owned(),
             publish_digest: None,
-            unapplied_digest: None,
             uploaded_at,
             repeated_at: None,
         };

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::changes::{move_to, note, record_notice};
 use super::conditions;
 use crate::image::status::{ManifestVersion, Status};
-use crate::image::words::{NoticeKind, State, Step, shortened};
+use crate::image::words::{State, Step, shortened};
 
 /// Starts a manifest version: a new image, or a new version or attempt in place of `before`.
 #[must_use]
@@ -76,33 +76,4 @@ pub fn note_repetition(status: &mut Status, upload: ManifestVersion) {
     manifest.repeated_at = Some(upload.uploaded_at);
     (manifest.etag, manifest.version_id) = (upload.etag, upload.version_id);
     manifest.sha256 = upload.sha256;
-}
-
-/// The manifest of an available image was uploaded with other settings. They are not applied to an AMI that exists:
-/// that is said, not hidden. Settings that the AMI was made with need nothing and are only noted.
-pub fn note_settings_changed(
-    status: &mut Status,
-    upload: ManifestVersion,
-    publish_digest: String,
-    now: Timestamp,
-) {
-    note_repetition(status, upload);
-    let manifest = &mut status.manifest;
-    if manifest.publish_digest.as_ref() == Some(&publish_digest) {
-        manifest.unapplied_digest = None;
-        note(
-            status,
-            "the manifest has the settings of the AMI again",
-            now,
-        );
-        return conditions::settings_restored(status, now);
-    }
-    manifest.unapplied_digest = Some(publish_digest);
-    note(
-        status,
-        "settings changed in the manifest; nothing was done",
-        now,
-    );
-    conditions::settings_changed(status, now);
-    record_notice(status, NoticeKind::Changed, now);
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::conditions;
 use crate::image::plan::WAITING_LONG;
 use crate::image::status::{Facts, Notice, Status, Waiting};
+use crate::image::task::TaskKind;
 use crate::image::words::{NoticeKind, State, Step, WaitReason};
 use crate::image::workflow;
 
@@ -22,7 +23,13 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
         status.build.waiting = Some(Waiting { reason, since });
     }
     // Polling for hours is usual; then only what keeps it from polling counts.
-    let is_long = if status.build.step.polls() {
+    let is_usual = matches!(
+        status.build.waiting.as_ref().map(|waiting| &waiting.reason),
+        Some(WaitReason::CopyPending { .. })
+    );
+    let is_long = if is_usual {
+        now.duration_since(since) > TaskKind::CopyImage.stalled_after()
+    } else if status.build.step.polls() {
         now.duration_since(since) > WAITING_LONG
     } else {
         status.step_exceeds(WAITING_LONG, now)
@@ -40,14 +47,22 @@ pub(super) fn next_step(status: &mut Status, why: impl Into<String>, now: Timest
     let next = status
         .build
         .source
-        .and_then(|source| workflow::next(source, status.store.is_some(), step));
+        .and_then(|source| workflow::next(source, status.publishes, status.store.is_some(), step));
     match next {
         Some(next) => move_to(status, State::Working, next, why, now),
-        None => {
-            move_to(status, State::Available, step, why, now);
-            record_notice(status, NoticeKind::Completed, now);
-        }
+        None => complete(status, why, now),
     }
+}
+
+/// All that the manifest asks for is so: for the first time, or again after its settings changed.
+fn complete(status: &mut Status, why: impl Into<String>, now: Timestamp) {
+    move_to(status, State::Available, status.build.step, why, now);
+    let notice = match status.completed_at {
+        None => NoticeKind::Completed,
+        Some(_) => NoticeKind::Changed,
+    };
+    status.completed_at.get_or_insert(now);
+    record_notice(status, notice, now);
 }
 
 /// Moves on, and records why.

@@ -9,8 +9,8 @@ use crate::image::words::State;
 /// Brings the conditions up to date with the rest of the status.
 pub(super) fn update(status: &mut Status, now: Timestamp) {
     let (built, reason) = match status.state {
-        State::Available => (ConditionStatus::True, "ImageAvailable"),
-        _ if status.only_storing() => (ConditionStatus::True, "ImageAvailable"),
+        State::Available | State::Incomplete => (ConditionStatus::True, "ImageAvailable"),
+        _ if status.is_built() => (ConditionStatus::True, "ImageAvailable"),
         State::Working if status.build.ending.is_some() => (ConditionStatus::False, "CleaningUp"),
         State::Working if status.build.waiting.is_some() => (ConditionStatus::Unknown, "Waiting"),
         State::Working => (ConditionStatus::Unknown, "InProgress"),
@@ -21,13 +21,35 @@ pub(super) fn update(status: &mut Status, now: Timestamp) {
     };
     let message = message::condition(status);
     set(status, ConditionKind::Built, built, reason, message, now);
-    if status.state == State::Working {
-        status
-            .conditions
-            .retain(|condition| condition.kind != ConditionKind::InSync);
-    } else if status.state == State::Available && find(status, ConditionKind::InSync).is_none() {
-        settings_restored(status, now);
-    }
+    published(status, now);
+}
+
+/// Whether the AMI has all settings of its manifest; nothing is said of that before there is one.
+fn published(status: &mut Status, now: Timestamp) {
+    let (so, reason) = match status.state {
+        State::Available => (ConditionStatus::True, "AsInManifest"),
+        State::Incomplete => (ConditionStatus::False, "Incomplete"),
+        State::Working if status.is_built() => (ConditionStatus::Unknown, "InProgress"),
+        State::Working | State::Failed | State::Cancelled | State::Rejected | State::Superseded => {
+            let is_about_settings = |it: &Condition| {
+                matches!(it.kind, ConditionKind::Published | ConditionKind::InSync)
+            };
+            return status.conditions.retain(|it| !is_about_settings(it));
+        }
+    };
+    let message = match status.state {
+        State::Incomplete => message::incomplete(status),
+        _ => String::new(),
+    };
+    set(
+        status,
+        ConditionKind::Published,
+        so,
+        reason,
+        message.clone(),
+        now,
+    );
+    set(status, ConditionKind::InSync, so, reason, message, now);
 }
 
 /// Gives a status of an older schema, which had no conditions, those that it would have been written with.
@@ -37,19 +59,6 @@ pub fn complete(status: &mut Status) {
         let since = last.map_or(status.build.step_since, |change| change.at);
         update(status, since);
     }
-}
-
-/// The AMI has the manifest's settings.
-pub(super) fn settings_restored(status: &mut Status, now: Timestamp) {
-    let (kind, so) = (ConditionKind::InSync, ConditionStatus::True);
-    set(status, kind, so, "AsInManifest", String::new(), now);
-}
-
-/// The manifest has other settings than the AMI.
-pub(super) fn settings_changed(status: &mut Status, now: Timestamp) {
-    let message = message::settings_changed().to_owned();
-    let (kind, so) = (ConditionKind::InSync, ConditionStatus::False);
-    set(status, kind, so, "SettingsNotApplied", message, now);
 }
 
 fn find(status: &Status, kind: ConditionKind) -> Option<&Condition> {

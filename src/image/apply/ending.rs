@@ -42,14 +42,17 @@ pub(super) fn abort(
     }
 }
 
-/// Whether anything was, or may have been, made for the image. What is only being stored exists, and is kept.
+/// Whether anything was, or may have been, made for the image. An AMI that is only being published or stored is kept.
 fn may_have_made_something(status: &Status) -> bool {
     let made = !status.build.tasks.is_empty() || !status.regions.is_empty();
-    made && !status.build.step.stores()
+    made && !status.is_built()
 }
 
 fn end(status: &mut Status, reason: TerminalReason, why: impl Into<String>, now: Timestamp) {
     let (state, notice) = match reason {
+        TerminalReason::Failed | TerminalReason::Lost if status.is_built() => {
+            (State::Incomplete, NoticeKind::Incomplete)
+        }
         TerminalReason::Failed => (State::Failed, NoticeKind::Failed),
         TerminalReason::Lost => (State::Failed, NoticeKind::Lost),
         TerminalReason::Cancelled => (State::Cancelled, NoticeKind::Cancelled),
@@ -111,6 +114,11 @@ pub enum NotCancellable {
     /// It is about to end.
     #[error("it has already failed, and what was made for it is being deleted")]
     Ending,
+    /// The AMI is there, and is being published.
+    #[error(
+        "its AMI is already available and is being published: to undo settings, remove them from the manifest"
+    )]
+    Published,
     /// The AMI is there, and is being stored.
     #[error("its AMI is already available and is being stored, for which EC2 has no cancellation")]
     Stored,
@@ -135,7 +143,11 @@ pub fn request_cancel(
         return Err(NotCancellable::Ending);
     }
     if !plan::may_be_cancelled(status) {
-        return Err(NotCancellable::Stored);
+        return Err(if status.build.step.stores() {
+            NotCancellable::Stored
+        } else {
+            NotCancellable::Published
+        });
     }
     status.cancel = Some(Cancel {
         asked_at: now,
@@ -182,8 +194,8 @@ pub fn request_retry(status: &mut Status, now: Timestamp) -> Result<bool, NotRet
         State::Available => return Err(NotRetryable::Available),
         State::Rejected => return Err(NotRetryable::Rejected),
         State::Superseded => return Err(NotRetryable::Superseded),
-        State::Failed if status.only_storing() => return Err(NotRetryable::NotStored),
-        State::Failed | State::Cancelled => {}
+        State::Incomplete if status.only_storing() => return Err(NotRetryable::NotStored),
+        State::Incomplete | State::Failed | State::Cancelled => {}
     }
     if status.retry.is_some() {
         return Ok(false);

@@ -116,17 +116,15 @@ pub(super) fn image(
 /// Keeps what was seen of the AMI. Returns whether anything is new.
 fn keep(status: &mut Status, region: &str, seen: &ObservedImage) -> bool {
     let before = status.regions.get(region);
-    let mut image = RegionStatus {
-        image: seen.id.clone(),
+    let known = before.filter(|known| known.image == seen.id).cloned();
+    let known = known.unwrap_or_else(|| RegionStatus::pending(seen.id.clone()));
+    let snapshots = Some(&seen.snapshots).filter(|it| !it.is_empty());
+    let image = RegionStatus {
         image_state: seen.state.clone(),
         unseen_since: None,
-        snapshots: seen.snapshots.clone(),
+        snapshots: snapshots.unwrap_or(&known.snapshots).clone(),
+        ..known
     };
-    if image.snapshots.is_empty()
-        && let Some(before) = before
-    {
-        image.snapshots.clone_from(&before.snapshots);
-    }
     let changed = before != Some(&image);
     status.regions.insert(region.to_owned(), image);
     changed

@@ -144,6 +144,11 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
         },
         FailureKind::RequestRefused { action } => and_again(status, for_refusal(action, failure)),
         FailureKind::Other => and_again(status, FIX),
+        FailureKind::SettingsGone => {
+            "the AMI is kept as it is; upload the manifest again if it is to be changed".to_owned()
+        }
+        FailureKind::Blocked => and_again(status, "change the setting"),
+        FailureKind::NotPublished => and_retry(status, FIX),
         FailureKind::SeveralImages { .. }
         | FailureKind::Unproven { .. }
         | FailureKind::NotInManifest { .. }
@@ -224,6 +229,9 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureKind::RequestRefused { .. }
         | FailureKind::TaskFailed
         | FailureKind::StatusTooLarge
+        | FailureKind::SettingsGone
+        | FailureKind::Blocked
+        | FailureKind::NotPublished
         | FailureKind::Other => FIX,
     }
 }
@@ -298,6 +306,12 @@ fn for_refusal(action: &str, failure: &Failure) -> &'static str {
             "only Windows instances with an instance-store root can be bundled: use CreateImage for others"
         }
         "BundleInstance" if code == "IncorrectInstanceState" => "start the instance",
+        // Only product codes are refused by these words: "Not supported." (ModifyImageAttribute, ProductCodes).
+        "ModifyImageAttribute" if code == "UnsupportedOperation" && says("not supported") => {
+            "AWS sets no product codes on request any more: sell the AMI in AWS Marketplace, which gives it its code, or \
+             put the code into the bundle (`product_codes` in its manifest; --productcodes of the AMI tools), from where \
+             RegisterImage takes it; EC2-compatible clouds may still set it (AWS_ENDPOINT_URL_EC2)"
+        }
         "ImportSnapshot" | "ImportImage" if says("service role") => {
             "create the role vmimport, or name yours in the stack's parameter VmImportRole, and let it read the object's \
              bucket (VM Import/Export User Guide, \"Required service role\")"

@@ -6,15 +6,10 @@ use jiff::{Timestamp, Unit};
 
 use super::quoting::{on_one_line, quoted, shell_word, word};
 use super::waiting::{orphan_text, wait_text};
-use super::{advice, facts};
+use super::{advice, facts, settings};
 use crate::image::status::{Failure, Orphan, OrphanReason, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
-
-/// What can be done about settings that changed; what makes a new AMI is the manifest's name, source or registration.
-const CHANGED: &str = "\nNothing was done: this version of amiwright does not change an AMI that exists.\n\
-                       Change the AMI manually, or change `name`, `source` or `register` in the manifest and upload it \
-                       again:\nthat makes a new AMI with these settings.\n";
 
 const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them manually, AMIs before \
                          their snapshots:\n";
@@ -53,9 +48,8 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timest
         NoticeKind::Started => {
             text.push_str("\nNo action needed: you will be notified when it finishes.\n");
         }
-        NoticeKind::Changed => {
-            text.push_str(CHANGED);
-        }
+        NoticeKind::Changed => text.push_str(&settings::changes(status, listed)),
+        NoticeKind::Incomplete => text.push_str(&incomplete_text(status, listed)),
         NoticeKind::Completed | NoticeKind::Cancelled => {}
     }
     if kind.is_final() {
@@ -85,11 +79,11 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
             format!("The image {name} is registered, available, and stored in S3.")
         }
         NoticeKind::Completed => format!("The image {name} is registered and available."),
-        NoticeKind::Failed if status.only_storing() => {
+        NoticeKind::Incomplete if status.only_storing() => {
             format!("The image {name} is registered and available, but storing it in S3 failed.")
         }
-        NoticeKind::Lost if status.only_storing() => format!(
-            "The image {name} is registered and available, but EC2 no longer lists the task that stores it in S3."
+        NoticeKind::Incomplete => format!(
+            "The image {name} is registered and available, but it is not all that its manifest says."
         ),
         NoticeKind::Failed => format!("The image {name} failed."),
         NoticeKind::Rejected => format!(
@@ -116,7 +110,7 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
         ),
         NoticeKind::Lost => format!("The image {name} is lost: EC2 no longer lists it."),
         NoticeKind::Changed => {
-            format!("The manifest of the image {name} was uploaded with other settings.")
+            format!("The image {name} was changed: it is as its manifest says now.")
         }
     }
 }
@@ -157,7 +151,8 @@ fn facts(
     }
     match kind {
         NoticeKind::Changed => {}
-        NoticeKind::Rejected
+        NoticeKind::Incomplete
+        | NoticeKind::Rejected
         | NoticeKind::Completed
         | NoticeKind::Failed
         | NoticeKind::Cancelled
@@ -181,6 +176,7 @@ fn images(status: &Status, listed: usize) -> Vec<(&'static str, String)> {
         if !image.snapshots.is_empty() {
             list.push(("Snapshots", words(&image.snapshots, listed)));
         }
+        list.extend(settings::of_region(image, listed));
     }
     list.extend(more(status.regions.len().saturating_sub(listed)).map(|it| ("AMI", it)));
     list
@@ -266,6 +262,22 @@ fn problems(status: &Status, shown: usize) -> String {
     text
 }
 
+/// What failed about an AMI that is kept, and what was changed all the same.
+fn incomplete_text(status: &Status, listed: usize) -> String {
+    let mut text = String::new();
+    if let Some(failure) = &status.build.failure {
+        text.push_str(&failure_text(status, failure));
+    }
+    for (region, failure) in settings::failures(status).into_iter().take(listed) {
+        let _ = write!(text, "\nIn {}:", word(&region));
+        text.push_str(&failure_text(status, failure));
+    }
+    if !status.changes.is_empty() {
+        text.push_str(&settings::changes(status, listed));
+    }
+    text
+}
+
 fn failure_text(status: &Status, failure: &Failure) -> String {
     let mut text = format!("\nWhat failed: {}\n", quoted(&failure.doing));
     let code = failure
@@ -345,6 +357,8 @@ fn waiting_text(status: &Status) -> &'static str {
             | WaitReason::CancelRefused { .. }
             | WaitReason::ImageNotVisible { .. }
             | WaitReason::DeletionNotVisible
+            | WaitReason::SettingsNotVisible { .. }
+            | WaitReason::CopyPending { .. }
             | WaitReason::Unproven { .. },
         )
         | None => "\nNo action needed: amiwright keeps checking.\n",

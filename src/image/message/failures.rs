@@ -2,10 +2,13 @@
 
 use jiff::Timestamp;
 
+use super::settings::change_line;
+use super::waiting::wait_text;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
-use crate::image::status::{Failure, Status};
+use crate::image::publish::Blocker;
+use crate::image::status::{Failure, RegionAction, Status};
 use crate::image::task::Task;
-use crate::image::words::FailureKind;
+use crate::image::words::{FailureKind, WaitReason};
 
 /// The manifest, or what it names, is gone.
 #[must_use]
@@ -200,4 +203,33 @@ pub fn status_too_large(size: usize, limit: usize) -> Failure {
         "writing the status",
         format!("the status would have {size} bytes; at most {limit} are written"),
     )
+}
+
+/// The manifest of an AMI that exists is gone, or is another one, before its settings were applied.
+#[must_use]
+pub fn settings_gone() -> Failure {
+    Failure::new(
+        FailureKind::SettingsGone,
+        "reading the manifest",
+        "the manifest was removed or replaced before all its settings were applied to the AMI",
+    )
+}
+
+/// EC2 would not make this change now.
+#[must_use]
+pub fn blocked(what: &RegionAction, blocker: Blocker) -> Failure {
+    let message = match blocker {
+        Blocker::Public => {
+            "the AMI is public: EC2 then takes only an earlier time of deprecation than the one it has"
+        }
+    };
+    Failure::new(FailureKind::Blocked, change_line(what), message)
+}
+
+/// A Region did not become as the manifest says.
+#[must_use]
+pub fn not_published(region: &str, reason: &WaitReason) -> Failure {
+    let doing = format!("publishing the AMI in {region}");
+    let message = format!("this did not change for too long: {}", wait_text(reason));
+    Failure::new(FailureKind::NotPublished, doing, message)
 }

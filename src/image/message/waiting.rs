@@ -62,7 +62,13 @@ pub fn wait_text(reason: &WaitReason) -> String {
             format!("waiting until EC2 shows by its tags that {} was made for this image", word(what))
         }
         WaitReason::ImageNotVisible { image } => {
-            format!("waiting until EC2 shows {}, to deregister it", word(image))
+            format!("waiting until EC2 shows {}", word(image))
+        }
+        WaitReason::SettingsNotVisible { region } => {
+            format!("waiting until EC2 shows in {} what was changed", word(region))
+        }
+        WaitReason::CopyPending { region } => {
+            format!("waiting until the copy in {} is available", word(region))
         }
         WaitReason::DeletionNotVisible => {
             "waiting until what was deleted is no longer shown".to_owned()

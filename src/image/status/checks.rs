@@ -24,7 +24,6 @@ pub(super) fn manifest(manifest: &ManifestVersion) -> Result<(), String> {
     for (field, value) in [
         ("manifest.versionId", &manifest.version_id),
         ("manifest.publishDigest", &manifest.publish_digest),
-        ("manifest.unappliedDigest", &manifest.unapplied_digest),
     ] {
         value.as_deref().map_or(Ok(()), |it| word(field, it))?;
     }
@@ -62,6 +61,9 @@ pub(super) fn images(regions: &BTreeMap<String, RegionStatus>) -> Result<(), Str
         word("regions", region)?;
         id("regions.*.image", "ami-", &image.image)?;
         snapshots("regions.*.snapshots", &image.snapshots)?;
+        if let Some(it) = &image.failure {
+            failure(&it.kind)?;
+        }
     }
     Ok(())
 }
@@ -91,6 +93,9 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         | FailureKind::TaskMadeNothing
         | FailureKind::TaskLost
         | FailureKind::StatusTooLarge
+        | FailureKind::SettingsGone
+        | FailureKind::Blocked
+        | FailureKind::NotPublished
         | FailureKind::AnswerUnusable
         // A name or a bucket: quoted wherever it is shown.
         | FailureKind::NotInManifest { .. }
@@ -121,6 +126,9 @@ pub(super) fn waiting(reason: &WaitReason) -> Result<(), String> {
         | WaitReason::CancelUnanswered
         | WaitReason::CancelRefused { .. }
         | WaitReason::DeletionNotVisible => Ok(()),
+        WaitReason::SettingsNotVisible { region } | WaitReason::CopyPending { region } => {
+            word("build.waiting.region", region)
+        }
     }
 }
 

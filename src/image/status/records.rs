@@ -6,7 +6,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::image::words::{CancelBy, FailureKind, WaitReason};
+use super::failure::Failure;
+use super::publishing::Applied;
+use crate::image::words::{CancelBy, WaitReason};
 use crate::manifest::location::s3_uri;
 
 /// One version of a manifest object.
@@ -24,13 +26,10 @@ pub struct ManifestVersion {
     pub version_id: Option<String>,
     /// SHA-256 of its content, in hex; its `ETag` where it is too large to be read.
     pub sha256: String,
-    /// SHA-256 of the publish half that the AMI is made with, in hex, once it was accepted: how settings are
+    /// SHA-256 of the publish half, in hex, once it was accepted: how other settings are
     /// distinguished from a new AMI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_digest: Option<String>,
-    /// The same of the settings that were uploaded last, where the AMI was made with others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unapplied_digest: Option<String>,
     /// When it was uploaded: the source of `{date}` and `{time}`, so that a retry finds the same name.
     pub uploaded_at: Timestamp,
     /// When it was last uploaded again without a change that makes a new AMI.
@@ -193,6 +192,15 @@ pub struct RegionStatus {
     /// Its snapshots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,
+    /// What was set on it.
+    #[serde(default, skip_serializing_if = "Applied::is_empty")]
+    pub applied: Applied,
+    /// When it was last seen to be as its manifest says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Timestamp>,
+    /// Why it will not become as its manifest says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
 }
 
 impl RegionStatus {
@@ -204,6 +212,9 @@ impl RegionStatus {
             image_state: "pending".to_owned(),
             unseen_since: None,
             snapshots: Vec::new(),
+            applied: Applied::default(),
+            verified_at: None,
+            failure: None,
         }
     }
 }
@@ -220,66 +231,6 @@ pub struct PreviousVersion {
     /// The bundle that they were registered from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<BundleVersion>,
-}
-
-/// Why an image failed, in the service's own words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Failure {
-    /// What kind of failure it is.
-    #[serde(flatten)]
-    pub kind: FailureKind,
-    /// What was being done, as `registering the image web`.
-    pub doing: String,
-    /// The service's error code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The service's message.
-    pub message: String,
-    /// The request that was answered so, for AWS Support.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
-}
-
-impl Failure {
-    /// A failure that no service answered with.
-    #[must_use]
-    pub fn new(kind: FailureKind, doing: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            doing: doing.into(),
-            code: None,
-            message: message.into(),
-            request_id: None,
-        }
-    }
-
-    /// Whether the words are AWS's, and not our own.
-    #[must_use]
-    pub fn is_of_aws(&self) -> bool {
-        match self.kind {
-            FailureKind::RequestRefused { .. }
-            | FailureKind::TaskFailed
-            | FailureKind::ImageFailed { .. } => true,
-            // Some of these were answered by AWS, with a code or a request id, and some are what was found.
-            FailureKind::SourceUnreadable { .. }
-            | FailureKind::BundleKeyUnusable
-            | FailureKind::Other => self.code.is_some() || self.request_id.is_some(),
-            FailureKind::ManifestGone
-            | FailureKind::BundleInvalid
-            | FailureKind::ManifestNotAllowed
-            | FailureKind::NameTaken { .. }
-            | FailureKind::SeveralImages { .. }
-            | FailureKind::TaskMadeNothing
-            | FailureKind::TaskLost
-            | FailureKind::Unproven { .. }
-            | FailureKind::NotInManifest { .. }
-            | FailureKind::AnswerUnusable
-            | FailureKind::ImageDeregistered { .. }
-            | FailureKind::ImageLost { .. }
-            | FailureKind::StatusTooLarge => false,
-        }
-    }
 }
 
 /// One thing that is true of an image, or not, or not known yet.
@@ -305,6 +256,8 @@ pub struct Condition {
 pub enum ConditionKind {
     /// The AMI of this version exists and is available in the stack's Region.
     Built,
+    /// The AMI has all settings of the manifest, in every Region.
+    Published,
     /// The AMI is as the manifest says now.
     InSync,
 }
@@ -313,6 +266,7 @@ impl fmt::Display for ConditionKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Built => "Built",
+            Self::Published => "Published",
             Self::InSync => "InSync",
         })
     }

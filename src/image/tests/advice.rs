@@ -245,6 +245,11 @@ fn every_known_refusal_has_its_advice() {
         ("RegisterImage", "OptInRequired", "no"),
         ("RegisterImage", "InvalidParameterValue", "no"),
         ("RegisterImage", "InternalError", "no"),
+        (
+            "ModifyImageAttribute",
+            "UnsupportedOperation",
+            "Not supported.",
+        ),
     ] {
         let kind = FailureKind::RequestRefused {
             action: action.to_owned(),

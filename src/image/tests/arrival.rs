@@ -1,7 +1,7 @@
 //! A version of a manifest arrives.
 
 use super::*;
-use crate::image::apply::{note_repetition, note_settings_changed};
+use crate::image::apply::note_repetition;
 use crate::image::status::{ConditionKind, ConditionStatus};
 use crate::image::words::{State, Step};
 use crate::manifest::Problem;
@@ -95,25 +95,29 @@ fn in_sync(status: &Status) -> (ConditionStatus, Timestamp) {
 }
 
 #[test]
-fn changed_settings_are_noted_and_notified_and_the_ami_stays() {
+fn changed_settings_are_applied_to_the_ami_that_exists() {
     let mut status = available();
     let regions = status.regions.clone();
-    note_settings_changed(&mut status, upload("bbbb", 9), "eeee".to_owned(), after(9));
-    assert_eq!(
-        (status.state, status.build.step),
-        (State::Available, Step::AwaitImage)
+    republish(
+        &mut status,
+        upload("bbbb", 9),
+        publishing("eeee", false),
+        after(9),
     );
-    assert_eq!(status.regions, regions);
-    assert_eq!(status.manifest.unapplied_digest.as_deref(), Some("eeee"));
-    assert_eq!(kinds(&status), [NoticeKind::Completed, NoticeKind::Changed]);
-    assert_eq!(in_sync(&status), (ConditionStatus::False, after(9)));
-
-    // What the AMI was made with is not a change to report.
-    let made_with = status.manifest.publish_digest.clone().unwrap();
-    note_settings_changed(&mut status, upload("aaaa", 10), made_with, after(10));
-    assert_eq!(status.manifest.unapplied_digest, None);
+    assert_eq!(status.place(), "working/publish");
+    assert_eq!(in_sync(&status), (ConditionStatus::Unknown, after(9)));
+    let seen = PublishObserved {
+        verified: BTreeMap::from([(REGION.to_owned(), Applied::default())]),
+        ..PublishObserved::default()
+    };
+    advance(&mut status, Evidence::PublishObserved(seen), 10);
+    assert_eq!(status.state, State::Available);
+    assert_eq!(status.manifest.publish_digest.as_deref(), Some("eeee"));
     assert_eq!(kinds(&status), [NoticeKind::Completed, NoticeKind::Changed]);
     assert_eq!(in_sync(&status), (ConditionStatus::True, after(10)));
+    let image = &status.regions[REGION];
+    assert_eq!(image.image, regions[REGION].image);
+    assert_eq!(image.verified_at, Some(after(10)));
 }
 
 #[test]

@@ -110,9 +110,13 @@ fn an_ami_is_in_sync_until_other_settings_are_uploaded() {
     assert_eq!(in_sync(&registered()), None);
     let mut status = available();
     assert_eq!(in_sync(&status), Some(ConditionStatus::True));
-    let other = "eeee".to_owned();
-    crate::image::apply::note_settings_changed(&mut status, manifest("bbbb"), other, after(9));
-    assert_eq!(in_sync(&status), Some(ConditionStatus::False));
+    republish(
+        &mut status,
+        manifest("bbbb"),
+        publishing("eeee", false),
+        after(9),
+    );
+    assert_eq!(in_sync(&status), Some(ConditionStatus::Unknown));
     // A new version begins without it.
     assert_eq!(
         in_sync(&open(Some(status), manifest("cccc"), after(9))),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::image::apply::{note_settings_changed, note_stalled};
+use crate::image::apply::note_stalled;
 use crate::image::message::wait_text;
 use crate::image::outcome::Claim;
 use crate::image::status::PreviousVersion;
@@ -293,11 +293,6 @@ fn stalled() {
 #[test]
 fn changed() {
     let mut status = available();
-    note_settings_changed(
-        &mut status,
-        manifest("bbbb1111bbbb"),
-        "eeee".to_owned(),
-        after(600),
-    );
+    change_settings(&mut status, manifest("bbbb1111bbbb"), 600);
     assert_email("changed", &status);
 }

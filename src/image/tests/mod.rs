@@ -12,6 +12,7 @@ mod notice;
 mod ownership;
 mod plan;
 mod properties;
+mod publish;
 mod requests;
 mod status;
 mod storing;
@@ -26,13 +27,16 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::apply::{apply, open, request_cancel};
+use super::apply::{apply, open, republish, request_cancel};
 use super::message::compose;
 use super::notice::Message;
 use super::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage, ObservedTask};
-use super::outcome::{Accepted, Evidence, Identity, Imported, Origin, StepOutcome};
+use super::outcome::{
+    Accepted, Evidence, Identity, Imported, Origin, PublishObserved, Publishing, StepOutcome,
+};
 use super::status::{
-    BundleVersion, ManifestVersion, Orphan, OrphanReason, RegionStatus, SourceObject, Status,
+    Applied, BundleVersion, ManifestVersion, Orphan, OrphanReason, RegionStatus, Settings,
+    SourceObject, Status,
 };
 use super::task::{Task, TaskKind};
 use super::words::{CancelBy, NoticeKind, SourceKind};
@@ -54,7 +58,6 @@ fn manifest(sha256: &str) -> ManifestVersion {
         version_id: None,
         sha256: sha256.to_owned(),
         publish_digest: None,
-        unapplied_digest: None,
         uploaded_at: after(0),
         repeated_at: None,
     }
@@ -87,10 +90,26 @@ fn to_accept(source: SourceKind, store: bool) -> Accepted {
     Accepted {
         source,
         identity: (!in_s3.contains(&source)).then(identity),
-        publish_digest: "ffff".to_owned(),
-        store: store.then(|| "archive".to_owned()),
+        publishing: publishing("ffff", store),
+        created_with: Settings::default(),
         notify_started: false,
     }
+}
+
+/// Settings that an AMI gets when it is made.
+fn publishing(digest: &str, store: bool) -> Publishing {
+    Publishing {
+        digest: digest.to_owned(),
+        publishes: false,
+        store: store.then(|| "archive".to_owned()),
+    }
+}
+
+/// Other settings were uploaded, and the AMI is changed.
+fn change_settings(status: &mut Status, upload: ManifestVersion, minutes: i64) {
+    republish(status, upload, publishing("eeee", false), after(minutes));
+    let seen = PublishObserved::default();
+    advance(status, Evidence::PublishObserved(seen), minutes);
 }
 
 /// Its manifest passed the checks.
@@ -163,7 +182,7 @@ fn seen(state: &str) -> ObservedImage {
             (DIGEST_TAG.to_owned(), DIGEST.to_owned()),
         ]),
         snapshots: vec!["snap-1".to_owned()],
-        created_at: None,
+        ..ObservedImage::default()
     }
 }
 

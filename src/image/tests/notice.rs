@@ -1,7 +1,6 @@
 //! Which sender has a notice, and until when it is kept.
 
 use super::*;
-use crate::image::apply::note_settings_changed;
 use crate::image::status::Notice;
 
 fn only(status: &Status) -> &Notice {
@@ -58,7 +57,7 @@ fn old_notices_are_dropped_but_unsent_ones_are_kept_and_no_number_is_used_twice(
         if seq != 3 {
             status.notice_sent(seq, "id", after(2));
         }
-        note_settings_changed(&mut status, manifest(DIGEST), "eeee".to_owned(), after(2));
+        change_settings(&mut status, manifest(DIGEST), 2);
     }
     let numbers: Vec<u64> = status.notices.iter().map(|notice| notice.seq).collect();
     let expected: Vec<u64> = std::iter::once(3).chain(21..=41).collect();

@@ -72,6 +72,7 @@ fn notice_of(state: State) -> &'static [NoticeKind] {
     match state {
         State::Working | State::Superseded => &[],
         State::Available => &[NoticeKind::Completed],
+        State::Incomplete => &[NoticeKind::Incomplete],
         State::Failed => &[NoticeKind::Failed, NoticeKind::Lost],
         State::Cancelled => &[NoticeKind::Cancelled],
         State::Rejected => &[NoticeKind::Rejected],
@@ -126,7 +127,8 @@ fn check_step(before: &Status, status: &Status) {
     let (from, to) = (before.build.step, status.build.step);
     let mut allowed = vec![from, Step::CleanUp];
     if let Some(source) = status.build.source {
-        let following = |step| workflow::next(source, status.store.is_some(), step);
+        let following =
+            |step| workflow::next(source, status.publishes, status.store.is_some(), step);
         let first = following(from);
         allowed.extend(first);
         // A task that is found at its end is not awaited.
@@ -154,8 +156,7 @@ fn check(status: &Status) {
         .find(|it| it.kind == ConditionKind::Built)
         .unwrap();
     let expected = match status.state {
-        State::Available => ConditionStatus::True,
-        _ if status.only_storing() => ConditionStatus::True,
+        _ if status.is_built() => ConditionStatus::True,
         State::Working if status.build.ending.is_none() => ConditionStatus::Unknown,
         _ => ConditionStatus::False,
     };
@@ -170,8 +171,8 @@ fn check(status: &Status) {
         .conditions
         .iter()
         .any(|it| it.kind == ConditionKind::InSync);
-    assert_eq!(in_sync, status.state == State::Available);
-    assert_eq!(status.conditions.len(), 1 + usize::from(in_sync));
+    assert_eq!(in_sync, status.is_built());
+    assert_eq!(status.conditions.len(), 1 + 2 * usize::from(in_sync));
     assert!(
         status
             .notices
@@ -278,6 +279,7 @@ fn any_outcome_of_the_current_step_leads_to_a_valid_status() {
     result.unwrap();
     let ends = [
         State::Available,
+        State::Incomplete,
         State::Failed,
         State::Cancelled,
         State::Rejected,

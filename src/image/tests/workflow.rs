@@ -1,21 +1,22 @@
 //! The table of steps.
 
 use crate::image::words::{SourceKind, Step};
-use crate::image::workflow::{STORE, next, steps};
+use crate::image::workflow::{PUBLISH, STORE, next, steps};
 
 #[test]
 fn every_source_goes_through_its_steps_in_order_and_ends() {
     for source in SourceKind::ALL {
-        for stores in [false, true] {
+        for (publishes, stores) in [(false, false), (false, true), (true, false), (true, true)] {
             let mut step = Step::CheckManifest;
             let mut gone = Vec::new();
-            while let Some(following) = next(source, stores, step) {
+            while let Some(following) = next(source, publishes, stores, step) {
                 gone.push(following);
                 assert!(gone.len() < Step::ALL.len(), "{source}: {gone:?}");
                 step = following;
             }
+            let publish = if publishes { &PUBLISH[..] } else { &[] };
             let store = if stores { &STORE[..] } else { &[] };
-            assert_eq!(gone, [steps(source), store].concat(), "{source}");
+            assert_eq!(gone, [steps(source), publish, store].concat(), "{source}");
         }
     }
 }
@@ -27,13 +28,13 @@ fn a_step_that_is_not_of_a_source_has_none_after_it() {
             let belongs = step == Step::CheckManifest || steps(source).contains(&step);
             let last = steps(source).last() == Some(&step);
             assert_eq!(
-                next(source, false, step).is_some(),
+                next(source, false, false, step).is_some(),
                 belongs && !last,
                 "{source} {step}"
             );
         }
-        assert_eq!(next(source, false, Step::StoreImage), None);
-        assert_eq!(next(source, true, Step::CleanUp), None);
+        assert_eq!(next(source, false, false, Step::StoreImage), None);
+        assert_eq!(next(source, true, true, Step::CleanUp), None);
     }
 }
 
@@ -42,7 +43,7 @@ fn every_image_is_awaited_before_it_is_stored() {
     for source in SourceKind::ALL {
         assert_eq!(steps(source).last(), Some(&Step::AwaitImage), "{source}");
         assert_eq!(
-            next(source, true, Step::AwaitImage),
+            next(source, false, true, Step::AwaitImage),
             Some(Step::StoreImage),
             "{source}"
         );

@@ -105,6 +105,16 @@ pub enum WaitReason {
     },
     /// What was deleted may still be shown for a moment.
     DeletionNotVisible,
+    /// What was changed about the AMI may not be shown for a moment.
+    SettingsNotVisible {
+        /// The Region.
+        region: String,
+    },
+    /// The copy of the AMI is not available yet.
+    CopyPending {
+        /// The Region.
+        region: String,
+    },
 }
 
 impl WaitReason {
@@ -222,6 +232,12 @@ pub enum FailureKind {
     },
     /// The status cannot hold what is to be recorded.
     StatusTooLarge,
+    /// The manifest was removed or replaced before its settings were applied.
+    SettingsGone,
+    /// EC2 would not make this change now.
+    Blocked,
+    /// A Region did not become as the manifest says for hours.
+    NotPublished,
     /// Recorded by an earlier version of amiwright; the message says what it was.
     Other,
 }
@@ -248,6 +264,9 @@ impl FailureKind {
             | Self::ImageFailed { .. }
             | Self::ImageDeregistered { .. }
             | Self::StatusTooLarge
+            | Self::SettingsGone
+            | Self::Blocked
+            | Self::NotPublished
             | Self::Other => TerminalReason::Failed,
         }
     }

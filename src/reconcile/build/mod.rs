@@ -18,6 +18,7 @@ pub(crate) use check_bundle::image_manifest_beside;
 pub(super) use check_bundle::is_replaced as bundle_is_replaced;
 
 use super::context::{Context, Error};
+use super::execute;
 use super::lookup;
 use super::spec::ManifestRead;
 use super::step_context::StepContext;
@@ -35,7 +36,7 @@ pub(super) async fn is_made(context: Context<'_>, status: &Status) -> Result<boo
         status,
         manifest: &ManifestRead::Unread,
         is_first: false,
-        claimed: false,
+        claimed: None,
         observed: None,
         reserved: None,
     };
@@ -55,6 +56,7 @@ pub(super) fn reads_manifest(next: Next) -> bool {
                 | Step::StartTask
                 | Step::TagImported
                 | Step::RegisterImage
+                | Step::Publish
                 | Step::StoreImage
         )
     )
@@ -87,6 +89,7 @@ pub(super) async fn within_rate(context: Context<'_>, next: Next, status: &Statu
             | Step::AwaitTask
             | Step::TagImported
             | Step::AwaitImage
+            | Step::Publish
             | Step::AwaitStore
             | Step::CleanUp,
         )
@@ -127,6 +130,7 @@ pub(super) async fn run(next: Next, step: StepContext<'_>) -> Result<StepOutcome
         Next::Do(Step::StartTask) => Box::pin(start_task::run(step)).await,
         Next::Do(Step::TagImported) => Box::pin(tag_imported::run(step)).await,
         Next::Do(Step::RegisterImage) => Box::pin(register_image::run(step)).await,
+        Next::Do(Step::Publish) => Box::pin(execute::run(step)).await,
         Next::Do(Step::StoreImage) => Box::pin(store_image::run(step)).await,
         Next::Do(Step::CleanUp) => Box::pin(clean_up::run(step)).await,
         Next::ProbeTask => Box::pin(probe_task::run(step)).await,

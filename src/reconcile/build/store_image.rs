@@ -34,7 +34,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
             id,
         )));
     }
-    if step.claimed {
+    if step.claimed.is_some() {
         return Ok(ask(&step, &store.bucket, id).await);
     }
     if let Some(seen) = find(&step, &store.bucket, id).await? {

@@ -1,6 +1,7 @@
 //! The command line, and the programs.
 
 mod operator;
+mod paid;
 mod programs;
 mod retry;
 mod starts;

@@ -226,3 +226,68 @@ fn what_is_not_a_manifest_is_not_waited_for() {
     assert!(said.contains("notes.txt is not a manifest"), "{said}");
     assert!(said.contains(".image.yaml"), "{said}");
 }
+
+#[test]
+fn the_exit_code_tells_whether_an_instance_has_a_product_code() {
+    let local = Local::start(&[]);
+    let instance = "i-0123456789abcdef0";
+    for (code, instance, exit_code, said) in [
+        (
+            "774F4FF8",
+            instance,
+            0,
+            "774F4FF8 i-0123456789abcdef0 true 000000000000\n",
+        ),
+        (
+            "8ED157F9",
+            instance,
+            3,
+            "8ED157F9 i-0123456789abcdef0 false\n",
+        ),
+        ("774F4FF8", "i-0123456789abcdef1", 1, ""),
+        ("774F-4FF8", instance, 2, ""),
+    ] {
+        let output = amiwright()
+            .args(["confirm-product", code, instance])
+            .args(["--endpoint-url", &local.url, "--region", "us-east-1"])
+            .output()
+            .unwrap();
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(exit_code), "{errors}");
+        assert_eq!(text(&output.stdout), said, "{errors}");
+    }
+}
+
+#[test]
+fn product_codes_are_those_of_the_instance_whose_metadata_service_answers() {
+    let local = Local::start(&[]);
+    let of = |instance: &str| {
+        let endpoint = format!("{}/_local/instances/{instance}", local.url);
+        let mut command = amiwright();
+        command.arg("product-codes");
+        command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint);
+        command.output().unwrap()
+    };
+    let output = of("i-0123456789abcdef0");
+    assert_eq!(
+        text(&output.stdout),
+        "774F4FF8\n",
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(output.status.success());
+    let output = of("i-0123456789abcdef1");
+    assert_eq!(output.status.code(), Some(1));
+    // Nothing listens there.
+    let output = amiwright()
+        .arg("product-codes")
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9")
+        .output()
+        .unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("no instance metadata service answers"),
+        "{said}"
+    );
+}

@@ -8,5 +8,6 @@ mod forged;
 mod guardrails;
 mod identity;
 mod notices;
+mod publish;
 mod tasks;
 mod versions;

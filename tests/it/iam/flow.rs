@@ -19,6 +19,13 @@ const PART: &[u8] = include_bytes!("../../fixtures/image.part.0");
 /// A bucket that is not the stack's.
 const OTHER: &str = "other";
 
+/// A disk, whose snapshot gets the tags of its AMI.
+const DISK: &str = "name: web-{digest}\nsource: {disk: {object: web.vmdk, format: vmdk}}\n";
+
+/// What an AMI that exists can be changed to.
+const SETTINGS: &str = "description: Web\ntags: {team: web}\naccess: {accounts: ['111122223333'], copy: true}\n\
+                        deprecate: {after: 90d}\nprotect: true\n";
+
 /// What happens to an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
@@ -28,6 +35,8 @@ pub(super) enum Flow {
     Unsent,
     /// EC2 fails the AMI.
     Unregistered,
+    /// Its settings are added, and removed again.
+    Settings,
     /// EC2 refuses at first; a person asks for a new attempt.
     Retry,
     /// So much is open that a tick runs out of time.
@@ -64,6 +73,7 @@ pub(super) fn flows() -> Vec<Flow> {
         Snapshot,
         Unsent,
         Unregistered,
+        Settings,
         Retry,
         Crowd,
         Orphans,
@@ -123,10 +133,17 @@ impl Flow {
                 let stack = TestStack::built(|builder| {
                     builder
                         .parameter("NotifyStarted", &started)
+                        .parameter("ShareWith", "*")
                         .parameter("StoreBuckets", "")
                 })
                 .await;
-                let manifest = stack.manifest("web-{digest}");
+                let manifest = match self {
+                    Self::Settings => {
+                        stack.drop_file("golden/web.vmdk", vmdk()).await;
+                        DISK.to_owned()
+                    }
+                    _ => stack.manifest("web-{digest}"),
+                };
                 (stack, manifest)
             }
         };
@@ -153,6 +170,7 @@ impl Flow {
     /// How its image ends.
     fn end(self) -> &'static str {
         match self {
+            Self::Fail(TaskKind::StoreImage) => "incomplete",
             Self::Unregistered | Self::Fail(_) => "failed",
             // Only its task could prove what an import has made.
             Self::Forget(TaskKind::ImportSnapshot | TaskKind::ImportImage) => "failed",
@@ -222,6 +240,13 @@ impl Ready {
             let newer = format!("{}register: {{imdsSupport: v2.0}}\n", self.manifest);
             stack.drop_file(KEY, newer).await;
             self.rest().await;
+        }
+        if self.flow == Flow::Settings {
+            for settings in [SETTINGS, ""] {
+                let changed = format!("{}{settings}", self.manifest);
+                stack.drop_file(KEY, changed).await;
+                self.rest().await;
+            }
         }
         // A sweep, after which nothing new may happen.
         self.run_for(minutes(16)).await;

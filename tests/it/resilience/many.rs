@@ -75,7 +75,7 @@ impl TestStack {
         panic!("not all are under way");
     }
 
-    /// One tick of `advance-tasks`, by hand.
+    /// One tick of `advance-tasks`, without the schedule.
     async fn tick(&self, aws: &Aws, time_left: Option<Duration>) -> Report {
         let (event, now) = (json!({"task": "advance"}), self.world.clock().now());
         let history = PollingHistory::default();

@@ -95,7 +95,7 @@ impl Case {
             End::Unlisted if self.is_unproven() => ("failed", "AMI lost"),
             End::Available | End::Unlisted => ("available", "AMI available"),
             End::Failed if self.kind == TaskKind::StoreImage => {
-                ("failed", "AMI available but not stored")
+                ("incomplete", "AMI available but not stored")
             }
             End::Failed => ("failed", "AMI failed"),
             End::Cancelled => ("cancelled", "AMI cancelled"),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use amiwright::advance_tasks::{self, PollingHistory};
-use amiwright::aws::{Aws, RateLimiter};
+use amiwright::aws::{Aws, InstanceMetadata, RateLimiter};
 use amiwright::config::Config;
 use amiwright::{keys, notify, register_image};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -273,6 +273,17 @@ impl TestStack {
             world.sleep(),
         );
         Aws::with_config(config)
+    }
+
+    /// What a program on this instance finds out about the instance; on none, what it finds out elsewhere.
+    pub(crate) fn metadata(&self, instance: Option<&str>) -> InstanceMetadata {
+        let world = &self.world;
+        let connection = match instance {
+            Some(instance) => world.http_client_on(instance),
+            None => world.http_client(),
+        };
+        let (time, sleep) = (world.time_source(), world.sleep());
+        InstanceMetadata::with_config(&config_for("AKIDLOCAL", connection, time, sleep))
     }
 
     /// The way to this world for the code of a user that was built into it.

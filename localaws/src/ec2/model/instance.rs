@@ -28,6 +28,9 @@ pub struct SeedInstance {
     /// The account that launched it; none is this world's.
     #[serde(default)]
     pub owner_id: Option<String>,
+    /// Whether its metadata service is switched off (`HttpEndpoint` of ModifyInstanceMetadataOptions).
+    #[serde(default)]
+    pub metadata_disabled: bool,
 }
 
 impl Default for SeedInstance {
@@ -42,6 +45,7 @@ impl Default for SeedInstance {
             image_id: None,
             product_codes: Vec::new(),
             owner_id: None,
+            metadata_disabled: false,
         }
     }
 }

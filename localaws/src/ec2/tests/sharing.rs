@@ -340,6 +340,10 @@ async fn only_the_classic_era_attaches_a_product_code_and_only_to_an_instance_st
     world.ec2.edit_image(REGION, &id, |image| {
         image.root_device_type = crate::ec2::RootDeviceType::InstanceStore;
     });
+    let two = world
+        .not_shared(&id, &format!("{code}&ProductCode.2=3C4D"))
+        .await;
+    assert!(two.starts_with("InvalidParameterValue"), "{two}");
     world.share(&id, code).await;
     world.share(&id, code).await;
     let read = format!("ImageId={id}&Attribute=productCodes");

@@ -51,9 +51,19 @@ pub(super) fn needs(scene: &Scene<'_>, region: &str, action: &str, request: &Req
         "CancelImportTask" => vec![asked.on("CancelImportTask", asked.get("ImportTaskId"))],
         "DeleteSnapshot" => vec![asked.on(action, asked.get("SnapshotId"))],
         "DeregisterImage" => asked.deregister_image(),
-        "DescribeImageAttribute" | "DisableImage" | "EnableImage" => {
+        "DeleteTags" => asked.create_tags(),
+        "DescribeImageAttribute"
+        | "DisableImage"
+        | "DisableImageDeprecation"
+        | "DisableImageDeregistrationProtection"
+        | "EnableImage"
+        | "EnableImageDeprecation"
+        | "EnableImageDeregistrationProtection"
+        | "ModifyImageAttribute" => {
             vec![asked.on(action, asked.get("ImageId"))]
         }
+        "DescribeSnapshotAttribute" => vec![asked.on(action, asked.get("SnapshotId"))],
+        "ModifySnapshotAttribute" => vec![asked.modify_snapshot_attribute()],
         action if WITHOUT_RESOURCE.contains(&action) => vec![asked.everywhere(action)],
         _ => return None,
     };
@@ -243,6 +253,27 @@ impl Asked<'_> {
         ids.into_iter()
             .map(|id| self.on(self.action, id).with(tags.clone()))
             .collect()
+    }
+
+    /// Who it is shared with, and no longer, in either form of the request.
+    fn modify_snapshot_attribute(&self) -> Check {
+        let mut context = Context::default();
+        for (change, operation) in [("Add", "add"), ("Remove", "remove")] {
+            let structured = format!("CreateVolumePermission.{change}.");
+            let mut groups = self.all(&structured, ".Group");
+            let mut accounts = self.all(&structured, ".UserId");
+            if self.get("OperationType") == operation {
+                groups.extend(self.all("UserGroup.", ""));
+                accounts.extend(self.all("UserId.", ""));
+            }
+            if !groups.is_empty() {
+                context = context.with_many(&format!("ec2:{change}/group"), groups);
+            }
+            if !accounts.is_empty() {
+                context = context.with_many(&format!("ec2:{change}/userId"), accounts);
+            }
+        }
+        self.on(self.action, self.get("SnapshotId")).with(context)
     }
 
     /// "You also need ec2:DeleteSnapshot" for snapshots that go with the image.

@@ -5,7 +5,7 @@ use crate::iam::pattern::Pattern;
 
 /// Actions by lower-case name, and the types that they take, as `SERVICE:TYPE` of the resource's ARN; `*` stands for
 /// none.
-const ACTIONS: [(&str, &[&str]); 77] = [
+const ACTIONS: [(&str, &[&str]); 85] = [
     ("ebs:completesnapshot", &["ec2:snapshot"]),
     ("ebs:getsnapshotblock", &["ec2:snapshot"]),
     ("ebs:listchangedblocks", &["ec2:snapshot"]),
@@ -53,6 +53,14 @@ const ACTIONS: [(&str, &[&str]); 77] = [
         "ec2:importsnapshot",
         &["ec2:import-snapshot-task", "ec2:snapshot"],
     ),
+    ("ec2:deletetags", &["ec2:image", "ec2:snapshot"]),
+    ("ec2:describesnapshotattribute", &["ec2:snapshot"]),
+    ("ec2:disableimagedeprecation", &["ec2:image"]),
+    ("ec2:disableimagederegistrationprotection", &["ec2:image"]),
+    ("ec2:enableimagedeprecation", &["ec2:image"]),
+    ("ec2:enableimagederegistrationprotection", &["ec2:image"]),
+    ("ec2:modifyimageattribute", &["ec2:image"]),
+    ("ec2:modifysnapshotattribute", &["ec2:snapshot"]),
     ("ec2:registerimage", &["ec2:image", "ec2:snapshot"]),
     ("kms:creategrant", &["kms:key"]),
     ("kms:decrypt", &["kms:key"]),

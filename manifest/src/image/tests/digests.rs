@@ -44,14 +44,17 @@ fn full() -> Value {
             "accounts": ["111122223333", "444455556666"],
             "organizations": ["arn:o1", "arn:o2"],
             "organizationalUnits": ["arn:ou1", "arn:ou2"],
-            "public": true
+            "public": true,
+            "exact": true,
+            "copy": true
         },
-        "regions": {"us-west-2": {"kmsKeyId": "alias/copies"}, "eu-west-1": {}},
+        "regions": {"us-west-2": {"kmsKeyId": "alias/copies", "required": false}, "eu-west-1": {}},
         "deprecate": {"after": "90d", "at": "2027-01-01T00:00:00Z"},
-        "protect": true,
-        "parameters": ["/images/web", "/images/all"],
+        "protect": {"cooldown": true},
+        "parameters": ["/images/web", {"name": "/images/all", "takeOver": true}],
         "replaces": {"previous": "deregister", "snapshots": "delete"},
         "onDelete": "deregister",
+        "repair": true,
         "store": {"bucket": "archive"}
     })
 }
@@ -288,8 +291,28 @@ fn defaults_count_as_much_written_as_left_out() {
         "register: {blockDeviceMappings: [{deviceName: /dev/xvda, noDevice: false, ebs: {snapshotId: snap-0123456789abcdef0}}]}",
         "description:\ntags: {}\nproductCodes: []\nregions: {}\nparameters: []\naccess: {}",
         "protect: false\naccess: {public: false, accounts: []}\nreplaces: {previous: keep, snapshots: keep}\nonDelete: keep",
+        "access: {exact: false, copy: false}\nrepair: false",
+        "access: {exact: , copy: ~}\nrepair: ",
     ] {
         same(&plain, &with(lines));
+    }
+    for (short, written) in [
+        ("protect: true", "protect: {}"),
+        ("protect: true", "protect: {cooldown: false}"),
+        (
+            "parameters: [/a, /b]",
+            "parameters: [{name: /b}, {name: /a, takeOver: false}]",
+        ),
+        (
+            "regions: {us-west-2: }",
+            "regions: {us-west-2: {required: true}}",
+        ),
+        (
+            "access: {exact: true}",
+            "access: {exact: true, public: false, copy: false}",
+        ),
+    ] {
+        same(&with(short), &with(written));
     }
     same(
         &with("regions: {us-west-2: }"),
@@ -315,6 +338,19 @@ fn comments_quotes_and_format_do_not_count() {
     assert_eq!(yaml, json);
     assert_eq!(yaml.build.digest(), json.build.digest());
     assert_eq!(yaml.publish.digest(), json.publish.digest());
+}
+
+#[test]
+fn what_is_set_is_written_in_its_shortest_form() {
+    let manifest = accepted(&with(
+        "access: {exact: true, copy: true, accounts: [\"444455556666\"]}\nprotect: {cooldown: true}\nrepair: true\n\
+         regions: {us-west-2: {required: false}}\nreplaces: {previous: deprecate}\nonDelete: deprecate\n\
+         parameters: [/c, {name: /b, takeOver: true}, {name: /a}]",
+    ));
+    assert_eq!(
+        String::from_utf8(manifest.publish.canonical()).unwrap(),
+        r#"{"access":{"accounts":["444455556666"],"copy":true,"exact":true},"onDelete":"deprecate","parameters":["/a",{"name":"/b","takeOver":true},"/c"],"protect":{"cooldown":true},"regions":{"us-west-2":{"required":false}},"repair":true,"replaces":{"previous":"deprecate"}}"#
+    );
 }
 
 /// A change of these bytes makes every version of every manifest a new one.

@@ -403,15 +403,15 @@ fn whose_sources_are_used() {
 /// One mistake is one problem; of what is not built, the guardrails say nothing.
 #[test]
 fn beside_other_problems() {
-    let text = with("access: {accounts: [\"12345\", \"123456789012\"]}\nonDelete: deregister");
+    let text = with("parameters: [\"/a b\", /images/web]\nonDelete: deregister");
     let found = parse_within("a.image.yaml", text.as_bytes(), now(), &stack(&CLOSED)).unwrap_err();
     let found: Vec<_> = found
         .iter()
         .map(|it| format!("{} {}", it.path, it.message))
         .collect();
     let expected = [
-        "access not built yet",
-        "access.accounts[0] `12345` is not an account id",
+        "parameters not built yet",
+        "parameters[0] ",
         "onDelete not built yet",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -548,10 +548,10 @@ fn empty_values_close_everything() {
 /// One cause is one problem.
 #[test]
 fn what_is_not_built_is_not_held_against_the_guardrails_too() {
-    let text = with("access: {public: true}\nonDelete: deregister\nstore: {bucket: archive}");
+    let text = with("parameters: [/images/web]\nonDelete: deregister\nstore: {bucket: archive}");
     let found = parse_within("a.image.yaml", text.as_bytes(), now(), &stack(&CLOSED)).unwrap_err();
     let paths: Vec<&str> = found.iter().map(|it| it.path.as_str()).collect();
-    assert_eq!(paths, ["access", "onDelete", "store.bucket"]);
+    assert_eq!(paths, ["parameters", "onDelete", "store.bucket"]);
     assert!(found[0].message.starts_with("not built yet"), "{found:#?}");
     // Each is a problem of its own once it is built.
     assert_eq!(problems(&text, &CLOSED).len(), 3);

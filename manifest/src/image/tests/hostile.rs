@@ -104,6 +104,46 @@ fn yaml_that_is_more_than_a_manifest_needs() {
 }
 
 #[test]
+fn values_of_two_forms() {
+    let refuse = |line: &str, expected: &[&str]| refused(&with(line), expected);
+    refuse(
+        "protect: yes",
+        &["3:10 protect: expected `true` or `false`, found the text `yes`"],
+    );
+    refuse(
+        "protect: [cooldown]",
+        &["3:10 protect: expected `true` or `false`, found a list"],
+    );
+    refuse(
+        "protect: {coldown: true}",
+        &["3:11 protect.coldown: unknown field `coldown`"],
+    );
+    refuse(
+        "protect: {cooldown: 24h}",
+        &["3:21 protect.cooldown: expected `true` or `false`, found the text `24h`"],
+    );
+    refuse(
+        "parameters: /a",
+        &["3:13 parameters: expected a list, found the text `/a`"],
+    );
+    refuse(
+        "parameters: [/a, 5, ~]",
+        &[
+            "3:18 parameters[1]: expected text, found the number 5",
+            "3:21 parameters[2]: needs a value: text",
+        ],
+    );
+    refuse(
+        "parameters: [{takeOver: 1}, {name: /b, take-over: true}]",
+        &[
+            "3:14 parameters[0].name: `name` is missing",
+            "3:25 parameters[0].takeOver: expected `true` or `false`, found the number 1",
+            "3:40 parameters[1].take-over: unknown field `take-over`",
+        ],
+    );
+}
+
+#[test]
 fn documents_cannot_grow_when_read() {
     let laughs = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n";
     assert!(!problems_of("a.image.yaml", laughs.as_bytes()).is_empty());

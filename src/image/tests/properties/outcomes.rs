@@ -2,9 +2,9 @@
 
 use super::super::*;
 use crate::image::message::failures;
-use crate::image::outcome::Claim;
+use crate::image::outcome::{Claim, PublishIntent};
 use crate::image::plan::{Next, next};
-use crate::image::status::Failure;
+use crate::image::status::{Action, Failure, Intended, RegionAction};
 use crate::image::words::{FailureKind, Step, WaitReason};
 use crate::manifest::Problem;
 
@@ -155,9 +155,11 @@ fn accept(choice: &mut Choice) -> Evidence {
     let source = choice.of(SourceKind::ALL.to_vec());
     let store = choice.of(vec![false, true]);
     let notify_started = choice.of(vec![false, true]);
+    let mut accepted = to_accept(source, store);
+    accepted.publishing.publishes = choice.of(vec![false, false, false, true]);
     Evidence::ManifestAccepted(Accepted {
         notify_started,
-        ..to_accept(source, store)
+        ..accepted
     })
 }
 
@@ -268,6 +270,7 @@ fn of_step(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
             let image = any_image(status, choice).filter(|_| choice.0 % 5 != 4);
             Evidence::ImagePolled { region, image }
         }
+        Step::Publish => return publish(choice, minutes),
         Step::StoreImage => {
             let claim = StepOutcome::Claim(Claim::Store);
             let started = StepOutcome::Advance(start_task(status, choice, minutes));
@@ -287,6 +290,57 @@ fn of_step(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
             ]);
         }
     })
+}
+
+/// What publishing the AMI comes to: it is as it should be, or not yet, or never, or is changed.
+fn publish(choice: &mut Choice, minutes: i64) -> StepOutcome {
+    let region = || REGION.to_owned();
+    let described = RegionAction {
+        region: region(),
+        action: Action::SetDescription {
+            text: "web".to_owned(),
+        },
+    };
+    let applied = Applied {
+        intended: Some(Intended {
+            at: after(minutes),
+            settings: Settings::default(),
+        }),
+        ..Applied::default()
+    };
+    let failed = || BTreeMap::from([(region(), failures::settings_gone())]);
+    let verified = BTreeMap::from([(region(), Applied::default())]);
+    let pending = Some(WaitReason::SettingsNotVisible { region: region() });
+    let observed = |seen: PublishObserved| StepOutcome::Advance(Evidence::PublishObserved(seen));
+    choice.of(vec![
+        observed(PublishObserved {
+            verified: verified.clone(),
+            ..PublishObserved::default()
+        }),
+        observed(PublishObserved {
+            verified,
+            pending: pending.clone(),
+            ..PublishObserved::default()
+        }),
+        observed(PublishObserved {
+            failed: failed(),
+            ..PublishObserved::default()
+        }),
+        StepOutcome::Claim(Claim::Publish(PublishIntent {
+            actions: vec![described.clone()],
+            applied: BTreeMap::from([(region(), applied)]),
+        })),
+        StepOutcome::Advance(Evidence::PublishPerformed {
+            done: vec![described],
+            failed: BTreeMap::new(),
+            later: None,
+        }),
+        StepOutcome::Advance(Evidence::PublishPerformed {
+            done: Vec::new(),
+            failed: failed(),
+            later: pending,
+        }),
+    ])
 }
 
 /// What the step at hand comes to if nothing goes wrong.
@@ -334,6 +388,7 @@ pub(super) fn good(status: &Status, source: SourceKind, store: bool, minutes: i6
                 }),
             }
         }
+        Step::Publish => Evidence::PublishObserved(PublishObserved::default()),
         Step::StoreImage => started(TaskKind::StoreImage),
         Step::AwaitStore => Evidence::TaskPolled(Some(completed(TaskKind::StoreImage))),
         Step::CleanUp => panic!("nothing to clean up"),

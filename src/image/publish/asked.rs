@@ -1,0 +1,91 @@
+//! What a manifest asks for, Region by Region.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::settings::Desired;
+use crate::image::status::{Grantee, Protection};
+use crate::manifest::image::{Access, PublishSpec};
+
+/// What a manifest asks of its AMI in all Regions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The stack's Region, in which the AMI is built.
+    pub home: String,
+    /// What is asked for in each Region, the stack's own among them.
+    pub regions: BTreeMap<String, AskedRegion>,
+}
+
+/// What is asked for in one Region.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AskedRegion {
+    /// Whether the AMI is only released once this Region has it, too.
+    pub required: bool,
+    /// The KMS key, of that Region, for its copy.
+    pub kms_key_id: Option<String>,
+    /// The settings of the AMI there.
+    pub desired: Desired,
+}
+
+impl Asked {
+    /// What these settings ask for. `created_at` is when the AMI was made in the stack's Region, from which a time of
+    /// deprecation that is relative is counted, so that it is the same in every Region.
+    #[must_use]
+    pub fn of(spec: &PublishSpec, home: &str, created_at: Option<Timestamp>) -> Self {
+        let desired = desired(spec, created_at);
+        let own = AskedRegion {
+            required: true,
+            kms_key_id: None,
+            desired: desired.clone(),
+        };
+        let mut regions = BTreeMap::from([(home.to_owned(), own)]);
+        for (region, copy) in &spec.regions {
+            let copy = copy.clone().unwrap_or_default();
+            let asked = AskedRegion {
+                required: copy.is_required(),
+                kms_key_id: copy.kms_key_id,
+                desired: desired.clone(),
+            };
+            regions.entry(region.clone()).or_insert(asked);
+        }
+        let home = home.to_owned();
+        Self { home, regions }
+    }
+}
+
+fn desired(spec: &PublishSpec, created_at: Option<Timestamp>) -> Desired {
+    let access = spec.access.as_ref();
+    let deprecate = spec.deprecate.as_ref();
+    Desired {
+        description: spec.description.clone(),
+        tags: spec.tags.clone(),
+        grants: access.map(grants).unwrap_or_default(),
+        exact: access.is_some_and(|access| access.exact),
+        copy: access.is_some_and(|access| access.copy),
+        deprecate_at: deprecate.and_then(|it| match (&it.at, created_at) {
+            (Some(_), _) => it.moment(Timestamp::UNIX_EPOCH),
+            (None, Some(created_at)) => it.moment(created_at),
+            (None, None) => None,
+        }),
+        protection: spec.protect.map(|protect| {
+            if protect.cooldown {
+                Protection::WithCooldown
+            } else {
+                Protection::On
+            }
+        }),
+    }
+}
+
+fn grants(access: &Access) -> BTreeSet<Grantee> {
+    let accounts = access.accounts.iter().cloned().map(Grantee::Account);
+    let organizations = access.organizations.iter().cloned();
+    let units = access.organizational_units.iter().cloned();
+    let public = access.public.filter(|public| *public);
+    accounts
+        .chain(organizations.map(Grantee::Organization))
+        .chain(units.map(Grantee::OrganizationalUnit))
+        .chain(public.map(|_| Grantee::Public))
+        .collect()
+}

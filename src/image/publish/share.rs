@@ -1,0 +1,88 @@
+//! Who may launch the AMI, and copy it. Snapshots are shared before the AMI and revoked after it.
+
+use std::collections::BTreeSet;
+
+use super::settings::{Compared, Difference};
+use crate::image::status::{Action, Grantee, Settings};
+
+pub(super) fn difference(compared: &Compared<'_>) -> Difference {
+    let mut found = Difference::default();
+    let Some(shown) = &compared.shown.grants else {
+        return found;
+    };
+    let desired = &compared.desired.grants;
+    let mut add = desired - shown;
+    let mut remove = shown - desired;
+    remove.retain(|grantee| compared.desired.exact || compared.ours.grants.contains(grantee));
+    let all = add.len() + remove.len();
+    if let Some(intended) = compared.intended {
+        add.retain(|grantee| !intended.grants.contains(grantee));
+        remove.retain(|grantee| intended.grants.contains(grantee) || !is_ours(compared, grantee));
+    }
+    found.is_settling = add.len() + remove.len() < all;
+    share_snapshots(compared, &mut found);
+    if !add.is_empty() || !remove.is_empty() {
+        found.ready.push(Action::ChangeGrants { add, remove });
+    }
+    revoke_snapshots(compared, &mut found);
+    found
+}
+
+fn is_ours(compared: &Compared<'_>, grantee: &Grantee) -> bool {
+    compared.ours.grants.contains(grantee)
+}
+
+/// The accounts that may copy the AMI, and so need its snapshots.
+fn copying(compared: &Compared<'_>) -> BTreeSet<String> {
+    if !compared.desired.copy {
+        return BTreeSet::new();
+    }
+    let accounts = compared.desired.grants.iter().filter_map(|it| match it {
+        Grantee::Account(account) => Some(account.clone()),
+        _ => None,
+    });
+    accounts.collect()
+}
+
+fn shared(settings: &Settings, snapshot: &str, account: &str) -> bool {
+    let accounts = settings.snapshots.get(snapshot);
+    accounts.is_some_and(|accounts| accounts.contains(account))
+}
+
+fn share_snapshots(compared: &Compared<'_>, found: &mut Difference) {
+    let wanted = copying(compared);
+    for (snapshot, shown) in &compared.shown.snapshots {
+        let missing = &wanted - shown;
+        let is_intended =
+            |account: &String| compared.is_intended(|intended| shared(intended, snapshot, account));
+        let (settling, accounts): (BTreeSet<_>, BTreeSet<_>) =
+            missing.into_iter().partition(is_intended);
+        found.is_settling |= !settling.is_empty();
+        if !accounts.is_empty() {
+            let snapshot = snapshot.clone();
+            found
+                .ready
+                .push(Action::ShareSnapshot { snapshot, accounts });
+        }
+    }
+}
+
+fn revoke_snapshots(compared: &Compared<'_>, found: &mut Difference) {
+    let wanted = copying(compared);
+    for (snapshot, shown) in &compared.shown.snapshots {
+        let mut surplus = shown - &wanted;
+        surplus.retain(|account| shared(compared.ours, snapshot, account));
+        let is_intended = |account: &String| {
+            compared.is_intended(|intended| !shared(intended, snapshot, account))
+        };
+        let (settling, accounts): (BTreeSet<_>, BTreeSet<_>) =
+            surplus.into_iter().partition(is_intended);
+        found.is_settling |= !settling.is_empty();
+        if !accounts.is_empty() {
+            let snapshot = snapshot.clone();
+            found
+                .ready
+                .push(Action::RevokeSnapshot { snapshot, accounts });
+        }
+    }
+}

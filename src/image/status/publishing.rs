@@ -1,0 +1,223 @@
+//! What a status knows of how its AMI is published: what was set on it, what is being changed, what failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use crate::image::words::is_zero;
+
+/// Members of a set that a recorded change names; the status of the AMI itself has them all.
+const NAMED_MAX: usize = 20;
+
+/// What was set on an AMI by amiwright. It is what lets a removed grant be revoked and a grant by hand be left alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Applied {
+    /// All that was set, and was not seen to be gone.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// What was asked for last, from before it is asked until it shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intended: Option<Intended>,
+}
+
+impl Applied {
+    /// Whether nothing was set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What was asked of EC2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Intended {
+    /// When. Reads may show what was before for a while.
+    pub at: Timestamp,
+    /// What is ours once it is done.
+    pub settings: Settings,
+}
+
+/// Settings of an AMI that exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Settings {
+    /// The description.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Tags, without the ownership tags.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Launch permissions.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub grants: BTreeSet<Grantee>,
+    /// The accounts that each snapshot is shared with.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub snapshots: BTreeMap<String, BTreeSet<String>>,
+    /// The time of deprecation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deprecate_at: Option<Timestamp>,
+    /// The deregistration protection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
+}
+
+impl Settings {
+    /// Whether nothing is set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Who may launch an AMI.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grantee {
+    /// An account, by its 12 digits.
+    Account(String),
+    /// An organization, by its ARN.
+    Organization(String),
+    /// An organizational unit, by its ARN.
+    OrganizationalUnit(String),
+    /// Everybody.
+    Public,
+}
+
+/// Deregistration protection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protection {
+    /// Until it is switched off.
+    On,
+    /// Until 24 hours after it is switched off.
+    WithCooldown,
+}
+
+/// What was asked of CopyImage for one Region.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyRequest {
+    /// How many copies were begun and failed before: it goes into the client token, because EC2 answers the token of a
+    /// failed copy with that copy.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempt: u32,
+    /// When EC2 was last asked; none while it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
+    /// Why there will be no copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// One change of an AMI that exists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "action",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+pub enum Action {
+    /// ModifyImageAttribute, description.
+    SetDescription {
+        /// The new one.
+        text: String,
+    },
+    /// CreateTags.
+    SetTags {
+        /// Keys and values.
+        tags: BTreeMap<String, String>,
+    },
+    /// DeleteTags: a tag is only deleted if it still has this value.
+    RemoveTags {
+        /// Keys and values.
+        tags: BTreeMap<String, String>,
+    },
+    /// ModifySnapshotAttribute: before the AMI is shared, so that nobody can launch what they cannot copy yet.
+    ShareSnapshot {
+        /// The snapshot.
+        snapshot: String,
+        /// The accounts.
+        accounts: BTreeSet<String>,
+    },
+    /// ModifyImageAttribute, launchPermission: additions and removals in one request.
+    ChangeGrants {
+        /// Who may launch it from now on.
+        add: BTreeSet<Grantee>,
+        /// Who may not any more.
+        remove: BTreeSet<Grantee>,
+    },
+    /// ModifySnapshotAttribute: after the AMI was revoked.
+    RevokeSnapshot {
+        /// The snapshot.
+        snapshot: String,
+        /// The accounts.
+        accounts: BTreeSet<String>,
+    },
+    /// EnableImageDeprecation, or DisableImageDeprecation where there is no time.
+    SetDeprecation {
+        /// When it is deprecated.
+        at: Option<Timestamp>,
+    },
+    /// EnableImageDeregistrationProtection, or DisableImageDeregistrationProtection where there is none.
+    SetProtection {
+        /// The protection.
+        protection: Option<Protection>,
+    },
+}
+
+/// An action in its Region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegionAction {
+    /// The Region.
+    pub region: String,
+    /// What is done there.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// A change that was made, as it is remembered: sets name only their first members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedChange {
+    /// What was done.
+    #[serde(flatten)]
+    pub what: RegionAction,
+    /// How many members of its sets are not named.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub omitted: u32,
+}
+
+impl AppliedChange {
+    /// Remembers an action.
+    #[must_use]
+    pub fn of(what: &RegionAction) -> Self {
+        let mut what = what.clone();
+        let omitted = match &mut what.action {
+            Action::ChangeGrants { add, remove } => cut(add) + cut(remove),
+            Action::ShareSnapshot { accounts, .. } | Action::RevokeSnapshot { accounts, .. } => {
+                cut(accounts)
+            }
+            Action::SetTags { .. }
+            | Action::RemoveTags { .. }
+            | Action::SetDescription { .. }
+            | Action::SetDeprecation { .. }
+            | Action::SetProtection { .. } => 0,
+        };
+        let omitted = u32::try_from(omitted).unwrap_or(u32::MAX);
+        Self { what, omitted }
+    }
+}
+
+/// Leaves the first members in a set; returns how many it had beyond.
+fn cut<T: Ord + Clone>(set: &mut BTreeSet<T>) -> usize {
+    let omitted = set.len().saturating_sub(NAMED_MAX);
+    if let Some(first) = set.iter().nth(NAMED_MAX).cloned() {
+        let _omitted = set.split_off(&first);
+    }
+    omitted
+}

@@ -1,0 +1,168 @@
+//! An AMI gets the settings of its manifest, and other ones when they change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use amiwright::aws::Aws;
+use amiwright::image::observed::ObservedImage;
+use amiwright::image::status::Grantee;
+
+use crate::support::TestStack;
+
+const KEY: &str = "golden/web.image.yaml";
+const PARTNER: &str = "111122223333";
+const OTHER: &str = "444455556666";
+
+async fn stack() -> TestStack {
+    TestStack::built(|builder| {
+        builder
+            .parameter("ShareWith", "*")
+            .parameter("AllowPublic", "true")
+    })
+    .await
+}
+
+/// A manifest of the seeded snapshot with these settings.
+fn manifest(stack: &TestStack, settings: &str) -> String {
+    format!("{}{settings}", stack.manifest("web"))
+}
+
+async fn shown(stack: &TestStack) -> ObservedImage {
+    let id = stack.only_image().id;
+    let found = stack.aws().find_images("image-id", &[id]).await.unwrap();
+    found.into_iter().next().unwrap()
+}
+
+async fn grants(aws: &Aws, image: &str) -> BTreeSet<Grantee> {
+    aws.launch_permissions(image).await.unwrap()
+}
+
+/// The calls of the functions that change something in EC2, by name.
+fn changes(stack: &TestStack) -> BTreeMap<String, usize> {
+    let mut calls = stack.calls_of("register-image");
+    for (action, count) in stack.calls_of("advance-tasks") {
+        *calls.entry(action).or_default() += count;
+    }
+    calls.retain(|action, _| {
+        [
+            "Modify",
+            "Enable",
+            "Disable",
+            "CreateTags",
+            "DeleteTags",
+            "Register",
+        ]
+        .iter()
+        .any(|word| action.starts_with(word))
+    });
+    calls
+}
+
+fn subjects(stack: &TestStack) -> Vec<String> {
+    stack
+        .emails()
+        .into_iter()
+        .map(|email| email.subject)
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_is_made_with_the_settings_of_its_manifest() {
+    let stack = stack().await;
+    let settings = format!(
+        "description: Web tier\ntags: {{team: web}}\naccess: {{accounts: ['{PARTNER}']}}\n\
+         deprecate: {{after: 90d}}\nprotect: true\n"
+    );
+    stack.drop_and_rest(KEY, manifest(&stack, &settings)).await;
+
+    let image = shown(&stack).await;
+    assert_eq!(image.description.as_deref(), Some("Web tier"));
+    assert_eq!(image.tags["team"], "web");
+    assert_eq!(image.protection, "enabled-without-cooldown");
+    let after = image
+        .deprecate_at
+        .unwrap()
+        .duration_since(image.created_at.unwrap());
+    assert_eq!(after.as_hours(), 90 * 24);
+    let partner = Grantee::Account(PARTNER.to_owned());
+    assert_eq!(
+        grants(&stack.aws(), &image.id).await,
+        BTreeSet::from([partner])
+    );
+
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available");
+    assert!(status["regions"]["us-east-1"]["verifiedAt"].is_string());
+    let email = stack.only_email();
+    assert!(
+        email.subject.starts_with("AMI available"),
+        "{}",
+        email.subject
+    );
+    for fact in [PARTNER, "Deprecated", "Protected"] {
+        assert!(
+            email.text.contains(fact),
+            "{fact} is not in\n{}",
+            email.text
+        );
+    }
+    let before = changes(&stack);
+    stack.drop_and_rest(KEY, manifest(&stack, &settings)).await;
+    assert_eq!(changes(&stack), before);
+    assert_eq!(stack.emails().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_that_change_are_changed_in_place_and_set_back() {
+    let stack = stack().await;
+    let bare = manifest(&stack, "");
+    stack.drop_and_rest(KEY, &bare).await;
+    let id = stack.only_image().id;
+
+    let shared = format!("access: {{accounts: ['{PARTNER}', '{OTHER}']}}\ntags: {{team: web}}\n");
+    stack.drop_and_rest(KEY, manifest(&stack, &shared)).await;
+    assert_eq!(grants(&stack.aws(), &id).await.len(), 2);
+    let email = stack.emails().pop().unwrap();
+    assert_eq!(email.subject, format!("AMI changed: {id} web"));
+    assert!(
+        email
+            .text
+            .contains("shared with 111122223333, 444455556666"),
+        "{}",
+        email.text
+    );
+
+    let fewer = format!("access: {{accounts: ['{OTHER}']}}\n");
+    stack.drop_and_rest(KEY, manifest(&stack, &fewer)).await;
+    let other = Grantee::Account(OTHER.to_owned());
+    assert_eq!(grants(&stack.aws(), &id).await, BTreeSet::from([other]));
+    assert_eq!(shown(&stack).await.tags.get("team"), None);
+
+    stack.drop_and_rest(KEY, &bare).await;
+    assert_eq!(grants(&stack.aws(), &id).await, BTreeSet::new());
+    assert_eq!(stack.only_image().id, id);
+    assert_eq!(subjects(&stack).len(), 4);
+    let before = changes(&stack);
+    stack.drop_and_rest(KEY, &bare).await;
+    assert_eq!(changes(&stack), before);
+    assert_eq!(subjects(&stack).len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_have_granted_stays() {
+    let stack = stack().await;
+    stack.drop_and_rest(KEY, manifest(&stack, "")).await;
+    let id = stack.only_image().id;
+    let by_hand = BTreeSet::from([Grantee::Account(OTHER.to_owned())]);
+    let none = BTreeSet::new();
+    stack
+        .aws()
+        .change_launch_permissions(&id, &by_hand, &none)
+        .await
+        .unwrap();
+
+    let shared = format!("access: {{accounts: ['{PARTNER}']}}\n");
+    stack.drop_and_rest(KEY, manifest(&stack, &shared)).await;
+    assert_eq!(grants(&stack.aws(), &id).await.len(), 2);
+    stack.drop_and_rest(KEY, manifest(&stack, "")).await;
+    assert_eq!(grants(&stack.aws(), &id).await, by_hand);
+}
