@@ -259,7 +259,7 @@ class LoadedAws(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request, client_address):
-        """The functions are killed with connections open: nothing to report.""
+        """The functions are killed with connections open: nothing to report."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

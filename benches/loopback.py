@@ -144,7 +144,7 @@ class EmptyAws(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request, client_address):
-        """The functions are killed with connections open: nothing to report.""
+        """The functions are killed with connections open: nothing to report."""
 
 
 class EmptyBucket(http.server.BaseHTTPRequestHandler):

@@ -7,6 +7,7 @@ mod polling;
 mod polling_history;
 mod read_ahead;
 mod report;
+mod requested;
 mod sweep;
 
 use std::time::Duration;
@@ -103,6 +104,7 @@ async fn advance_all(
     report: &mut Report,
     failures: &mut Failures,
 ) {
+    requested::answer_all(context, failures).await;
     match status_store::list_open(context.aws, context.config).await {
         Ok(open) => advance(context, history, open, report, failures).await,
         Err(error) => failures.add("the list of open images", &error),

@@ -12,6 +12,9 @@ pub const DUE_MARKERS: &str = "due/";
 /// The prefix of all that EC2 has bundled.
 pub const BUNDLES: &str = "bundles/";
 
+/// The prefix of all requests to cancel and to retry.
+pub const REQUESTS: &str = "requests/";
+
 /// Where a tick that was cut short says where the next one begins.
 pub const RESUME_POINT: &str = "resume";
 
@@ -24,11 +27,14 @@ const OPEN: &str = ".open";
 /// How the keys of due markers end.
 const DUE: &str = ".due";
 
+/// How the keys of requests end.
+const REQUEST: &str = ".json";
+
 /// Bytes of the longest key of an object ("Object key naming guidelines", S3 User Guide).
 const KEY_MAX: usize = 1024;
 
-/// Bytes of the longest key of a manifest that can have a status: that of the status is the longest of its own objects.
-pub const MANIFEST_KEY_MAX: usize = KEY_MAX - STATUSES.len() - STATUS.len();
+/// Bytes of the longest key of a manifest that can have a status: that of a request is the longest of its own objects.
+pub const MANIFEST_KEY_MAX: usize = KEY_MAX - REQUESTS.len() - REQUEST.len();
 
 /// Whether a manifest with this key can have a status and markers. S3 refuses every call for one that cannot, so
 /// nothing may be asked for it.
@@ -73,6 +79,18 @@ pub fn manifest_of_due(key: &str) -> Option<&str> {
     between(key, DUE_MARKERS, DUE)
 }
 
+/// Where a request about a manifest's image is made.
+#[must_use]
+pub fn request_key(manifest_key: &str) -> String {
+    format!("{REQUESTS}{manifest_key}{REQUEST}")
+}
+
+/// The manifest that a request is about; none if the key is not that of a request.
+#[must_use]
+pub fn manifest_of_request(key: &str) -> Option<&str> {
+    between(key, REQUESTS, REQUEST)
+}
+
 /// The prefix that EC2 is asked to bundle an instance under, for this version (its digest) of a manifest. EC2 adds
 /// `.manifest.xml` and `.part.N` itself, so it ends in no slash.
 #[must_use]
@@ -115,10 +133,13 @@ mod tests {
         assert_eq!(manifest_of_open(&open_key(key)), Some(key));
         assert_eq!(due_key(key), "due/golden/web.image.yaml.due");
         assert_eq!(manifest_of_due(&due_key(key)), Some(key));
+        assert_eq!(request_key(key), "requests/golden/web.image.yaml.json");
+        assert_eq!(manifest_of_request(&request_key(key)), Some(key));
         for other in ["open/web.image.yaml", "due/.due", RESUME_POINT] {
             assert_eq!(manifest_of_status(other), None, "{other}");
             assert_eq!(manifest_of_open(other), None, "{other}");
             assert_eq!(manifest_of_due(other), None, "{other}");
+            assert_eq!(manifest_of_request(other), None, "{other}");
         }
         assert_eq!(manifest_of_status("status/.json"), None);
     }
@@ -127,14 +148,20 @@ mod tests {
     fn no_key_that_s3_would_refuse_is_made_of_a_key_that_is_taken() {
         let longest = "k".repeat(MANIFEST_KEY_MAX);
         assert!(can_have_status(&longest));
-        for key in [status_key(&longest), open_key(&longest), due_key(&longest)] {
+        for key in [
+            status_key(&longest),
+            open_key(&longest),
+            due_key(&longest),
+            request_key(&longest),
+        ] {
             assert!(key.len() <= KEY_MAX, "{key}");
         }
-        // Operators may write such markers; there is no status that they could be about.
+        // Operators may write such requests; there is no status that they could be about.
         let longer = format!("{longest}k");
         assert!(!can_have_status(&longer));
         assert_eq!(manifest_of_open(&open_key(&longer)), None);
         assert_eq!(manifest_of_due(&due_key(&longer)), None);
+        assert_eq!(manifest_of_request(&request_key(&longer)), None);
         assert_eq!(manifest_of_bundle(&format!("bundles/{longer}/x")), None);
     }
 

@@ -20,6 +20,12 @@ pub const MARKER_BYTES: u64 = STATUS_BYTES as u64 + 2048;
 /// guidelines", S3 User Guide).
 pub const RESUME_POINT_BYTES: u64 = 2048;
 
+/// Bytes of the largest request to cancel or to retry that is read: one has some 200.
+pub const REQUEST_BYTES: u64 = 1024;
+
+/// Requests that one tick answers, of those that no event led to: what remains of its time is for the images.
+pub const REQUESTS_A_TICK: usize = 100;
+
 /// Bytes of the largest range of a disk that is read: its format is recognised by its beginning and its end.
 pub const RANGE_BYTES: u64 = if HEAD_BYTES > TAIL_BYTES {
     HEAD_BYTES

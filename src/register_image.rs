@@ -1,4 +1,4 @@
-//! `register-image`: reconciles the manifests that were uploaded.
+//! `register-image`: reconciles the manifests that were uploaded, and records the requests of operators.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::events::{self, ObjectRef};
 use crate::keys;
 use crate::manifest::key::{self, Kind};
-use crate::reconcile::{self, Context, Error, Outcome};
+use crate::reconcile::{self, Answer, Context, Error, Outcome};
 use crate::status_store;
 
 /// Handles an event about manifest objects: EventBridge's, S3's own, either in SQS.
@@ -78,6 +78,9 @@ async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<Do
     let readings = [Some(&object.key), object.alternative_key.as_ref()];
     let readings = readings.into_iter().flatten();
     if object.bucket == context.config.state_bucket {
+        if object.key.starts_with(keys::REQUESTS) {
+            return answer(context, readings).await.map(Done::Images);
+        }
         let mut bundles = readings.filter_map(|key| keys::manifest_of_bundle(key));
         return match bundles.next() {
             Some(manifest_key) => requeue(context, manifest_key).await.map(Done::Images),
@@ -119,6 +122,21 @@ async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<Do
     }
     tracing::info!(key = object.key, "no manifest there");
     Ok(Done::Images(0))
+}
+
+/// Somebody asks for an image to be cancelled or retried: that is recorded, and the next tick does it.
+async fn answer(
+    context: Context<'_>,
+    readings: impl Iterator<Item = &String>,
+) -> Result<usize, Error> {
+    for key in readings {
+        match reconcile::answer_request(context, key).await? {
+            Answer::Absent => {}
+            Answer::Recorded => return Ok(1),
+            Answer::Ignored => return Ok(0),
+        }
+    }
+    Ok(0)
 }
 
 /// EC2 has written the manifest of a bundle, which it does last: its image need not wait for the next tick.

@@ -3,6 +3,7 @@
 
 mod document;
 mod markers;
+mod requests;
 mod size;
 
 use futures_util::{StreamExt, stream};
@@ -21,6 +22,7 @@ pub use markers::{
     DueMarker, OpenMarker, delete_due, list_open, load_draft, load_resume_point, mark_finalized,
     mark_open, mark_open_with_draft, save_resume_point,
 };
+pub use requests::{StoredRequest, delete_request, list_requests, load_request, put_request};
 
 /// Statuses that are read at once for a list.
 const READS_AT_ONCE: usize = 16;

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 
 use super::progress_text::requester;
-use super::request;
+use super::request::{self, Made};
 use crate::cli::error::Error;
 use crate::image::Status;
 use crate::image::apply::{NotCancellable, request_cancel};
+use crate::image::request::Ask;
 use crate::image::words::{CancelBy, State, Step};
 use crate::reconcile::Context;
 
@@ -31,17 +32,23 @@ pub(super) async fn run(
 /// If there is no such status, if it is too late to cancel, or if S3 fails.
 pub async fn cancel(context: Context<'_>, key: &str) -> Result<String, Error> {
     let change = |status: &mut Status| request_cancel(status, CancelBy::Command, context.now);
-    let (status, is_new) = request::record(context, key, change, refusal).await?;
-    let next = next_action(&status);
-    Ok(match status.cancel {
-        Some(cancel) if !is_new => format!(
-            "cancellation was already requested by {} at {}: advance-tasks {next} and sends an email",
-            requester(cancel.by),
-            cancel.asked_at
+    let made = request::make(context, key, Ask::Cancel, change, refusal).await?;
+    let asked_before = |status: &Status| {
+        status.cancel.map_or_else(String::new, |cancel| {
+            format!(" by {} at {}", requester(cancel.by), cancel.asked_at)
+        })
+    };
+    Ok(match &made {
+        Made::Recorded(status) => format!(
+            "cancellation requested: the next tick of advance-tasks {} and sends an email",
+            next_action(status)
         ),
-        _ => format!(
-            "cancellation requested: the next tick of advance-tasks {next} and sends an email"
+        Made::Before(status) => format!(
+            "cancellation was already requested{}: advance-tasks {} and sends an email",
+            asked_before(status),
+            next_action(status)
         ),
+        Made::Later => format!("cancellation requested: {}", request::recorded_later(key)),
     })
 }
 

@@ -1,20 +1,33 @@
-//! Requests that are made through the status: what `cancel` and `retry` share. Nothing is done to EC2 here; the next
-//! tick of `advance-tasks` does it.
+//! Requests that the functions record in the status: what `cancel` and `retry` share. Nothing is done to EC2 here; the
+//! next tick of `advance-tasks` does it.
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use jiff::{Timestamp, Unit};
+use tokio::time::Instant;
 
-use super::target::{self, Target, cannot_load, cannot_write};
+use super::target::{self, Target, cannot_request};
 use super::text::plain;
-use crate::aws::Saved;
 use crate::cli::error::Error;
 use crate::config::Config;
 use crate::image::Status;
-use crate::keys;
-use crate::reconcile::{self, Context};
-use crate::status_store::{self, OpenMarker};
+use crate::image::request::{Ask, Request, Seen};
+use crate::image::words::State;
+use crate::reconcile::Context;
+use crate::status_store;
+
+/// How long a command waits until its request is recorded: an event takes a second or two, and the next tick up to a
+/// minute.
+const RECORDED_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often it reads the status meanwhile.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Requests that one command makes at once.
+const AT_ONCE: usize = 16;
 
 /// Arguments of a command that makes a request for each image.
 #[derive(Debug, clap::Args)]
@@ -42,12 +55,16 @@ impl Args {
             .iter()
             .map(|key| self.target.config_for(key))
             .collect::<Result<_, _>>()?;
-        let mut code = ExitCode::SUCCESS;
-        for (config, key) in &targets {
+        // People read the time: whole seconds are enough.
+        let now = now.round(Unit::Second).unwrap_or(now);
+        let answers = targets.iter().map(async |(config, key)| {
             let aws = self.target.connect(config).await;
-            // People read the status: whole seconds are enough.
-            let now = now.round(Unit::Second).unwrap_or(now);
-            match request(Context::new(&aws, config, now), key).await {
+            (key, request(Context::new(&aws, config, now), key).await)
+        });
+        let mut answers = stream::iter(answers).buffered(AT_ONCE);
+        let mut code = ExitCode::SUCCESS;
+        while let Some((key, answer)) = answers.next().await {
+            match answer {
                 Ok(answer) => writeln!(out, "{}", plain(&format!("{key}: {answer}")))?,
                 Err(error) => {
                     code = ExitCode::FAILURE;
@@ -59,87 +76,80 @@ impl Args {
     }
 }
 
-/// Records a request in the status of a manifest. `change` says whether it is new, or why it is refused. Returns the
-/// status after it, and whether it is new.
-///
-/// # Errors
-/// If there is no such status, if S3 fails, or with what `refusal` makes of a refusal.
-pub(super) async fn record<R>(
-    context: Context<'_>,
-    key: &str,
-    change: impl Fn(&mut Status) -> Result<bool, R>,
-    refusal: impl Fn(&Status, R) -> Error,
-) -> Result<(Status, bool), Error> {
-    let loaded = target::load(context, key).await?;
-    match change(&mut loaded.status.clone()) {
-        Err(reason) => return Err(refusal(&loaded.status, reason)),
-        Ok(false) => return Ok((loaded.status, false)),
-        Ok(true) => {}
-    }
-    let marker = renew_marker(context, &loaded.status).await?;
-    let mut answer = Ok(false);
-    let after = reconcile::change(context, loaded, |status| {
-        answer = change(status);
-        let is_new = matches!(answer, Ok(true));
-        if is_new && marker.is_some() {
-            status.open_marker.clone_from(&marker);
-        }
-        is_new
-    })
-    .await
-    .map_err(|error| cannot_change(context.config, error))?;
-    match answer {
-        Ok(is_new) => Ok((after.status, is_new)),
-        Err(reason) => Err(refusal(&after.status, reason)),
-    }
+/// A request that was made.
+pub(super) enum Made {
+    /// It is recorded in the status of the image, which is this now.
+    Recorded(Status),
+    /// The same was asked for before, as this status says.
+    Before(Status),
+    /// No function has recorded it yet.
+    Later,
 }
 
-/// Ticks read only what is marked as open, and what waits only if its marker is new: so the marker is written again,
-/// before the status. One too many is removed by a tick, a missing one is not replaced. None if another writer has just
-/// written it.
-async fn renew_marker(context: Context<'_>, status: &Status) -> Result<Option<String>, Error> {
+/// Makes a request about the image of a manifest, and waits shortly until it is recorded. `change` is what it does to a
+/// status: whether that is new, or why it is refused.
+///
+/// # Errors
+/// If there is no such status, if S3 fails, if another version was started meanwhile, or with what `refusal` makes of a
+/// refusal.
+pub(super) async fn make<R>(
+    context: Context<'_>,
+    key: &str,
+    ask: Ask,
+    change: impl Fn(&mut Status) -> Result<bool, R>,
+    refusal: impl Fn(&Status, R) -> Error,
+) -> Result<Made, Error> {
     let Context {
         aws, config, now, ..
     } = context;
-    let failed = |error| cannot_write(config, &error);
-    let key = keys::open_key(&status.manifest.key);
-    let existing = aws.head_object(&config.state_bucket, &key).await;
-    let existing = existing.map_err(failed)?;
-    let known = existing.as_ref().map(|marker| marker.etag.clone());
-    if let Some(existing) = existing
-        && known != status.open_marker
-    {
-        let manifest_key = status.manifest.key.clone();
-        let marker = OpenMarker {
-            manifest_key,
-            etag: existing.etag,
-            opened_at: existing.modified_at,
+    let before = target::load(context, key).await?.status;
+    match change(&mut before.clone()) {
+        Err(reason) => return Err(refusal(&before, reason)),
+        Ok(false) => return Ok(Made::Before(before)),
+        Ok(true) => {}
+    }
+    let request = Request::about(&before, ask, now);
+    let written = status_store::put_request(aws, config, key, &request).await;
+    written.map_err(|error| cannot_request(config, &error))?;
+    let started = Instant::now();
+    while started.elapsed() < RECORDED_WITHIN {
+        tokio::time::sleep(POLL_INTERVAL).await;
+        // The request is made: what cannot be read now is no error of the command.
+        let Ok(Some(loaded)) = status_store::load(aws, config, key).await else {
+            continue;
         };
-        // What a dead invocation may have made is found by the draft in its marker.
-        let draft = status_store::load_draft(aws, config, &marker).await;
-        if draft
-            .map_err(|error| cannot_load(config, &error))?
-            .is_some()
-        {
-            return Ok(None);
+        let status = loaded.status;
+        if is_recorded(&request, &status) {
+            return Ok(Made::Recorded(status));
+        }
+        if request.about != Seen::of(&status) {
+            let message = format!("cannot {ask} {key}: another version was started meanwhile");
+            return Err(Error::new(message).with_hint("`amiwright status` shows that one"));
+        }
+        if let Err(reason) = change(&mut status.clone()) {
+            return Err(refusal(&status, reason));
         }
     }
-    let marked =
-        status_store::mark_open(aws, config, &status.manifest, known.as_deref(), now).await;
-    Ok(match marked.map_err(failed)? {
-        Saved::Yes(etag) => Some(etag),
-        Saved::Conflict => None,
-    })
+    Ok(Made::Later)
 }
 
-fn cannot_change(config: &Config, error: reconcile::Error) -> Error {
-    match error {
-        reconcile::Error::Aws(error) => cannot_write(config, &error),
-        reconcile::Error::Store(status_store::StoreError::Aws(error)) => {
-            cannot_write(config, &error)
+/// Whether a status shows that this request was recorded.
+fn is_recorded(request: &Request, status: &Status) -> bool {
+    match request.ask {
+        Ask::Cancel => status.cancel.is_some(),
+        Ask::Retry => {
+            // A new attempt, and publishing the same AMI once more, forget that they were asked for.
+            let seen = Seen::of(status);
+            let is_same = seen.sha256 == request.about.sha256;
+            let has_begun = seen.attempt > request.about.attempt || status.state == State::Working;
+            status.retry.is_some() || (is_same && has_begun)
         }
-        reconcile::Error::Store(error) => cannot_load(config, &error),
-        error => Error::from_source("cannot change the status", error)
-            .with_hint("nothing was requested; try again"),
     }
+}
+
+/// How to follow a request that no function has recorded yet.
+pub(super) fn recorded_later(key: &str) -> String {
+    format!(
+        "the next tick of advance-tasks records it; to see what becomes of it: amiwright watch {key}"
+    )
 }

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use super::request;
+use super::request::{self, Made};
 use super::target::cannot_find_manifest;
 use crate::cli::error::Error;
 use crate::image::Status;
 use crate::image::apply::{NotRetryable, request_retry};
+use crate::image::request::Ask;
 use crate::reconcile::Context;
 
 /// Asks for a new attempt of each image.
@@ -37,13 +38,19 @@ pub async fn retry(context: Context<'_>, key: &str) -> Result<String, Error> {
         Ok(_) if is_gone => Err(Refusal::ManifestGone),
         answer => answer.map_err(Refusal::NotRetryable),
     };
-    let (status, is_new) = request::record(context, key, change, refusal).await?;
-    Ok(match status.retry {
-        Some(retry) if !is_new => format!(
-            "a new attempt was already requested at {}: it begins on the next tick of advance-tasks",
-            retry.asked_at
-        ),
-        _ => "new attempt requested: it begins on the next tick of advance-tasks".to_owned(),
+    let made = request::make(context, key, Ask::Retry, change, refusal).await?;
+    Ok(match made {
+        Made::Recorded(_) => {
+            "new attempt requested: it begins on the next tick of advance-tasks".to_owned()
+        }
+        Made::Before(status) => {
+            let asked_at = status.retry.map(|retry| format!(" at {}", retry.asked_at));
+            format!(
+                "a new attempt was already requested{}: it begins on the next tick of advance-tasks",
+                asked_at.unwrap_or_default()
+            )
+        }
+        Made::Later => format!("new attempt requested: {}", request::recorded_later(key)),
     })
 }
 

@@ -232,11 +232,11 @@ pub(super) fn cannot_read(config: &Config, error: &AwsError) -> Error {
     with_hint(config, (bucket, STATE_BUCKET), error, permissions)
 }
 
-/// The error for a status that cannot be written, with a hint for the usual causes.
-pub(super) fn cannot_write(config: &Config, error: &AwsError) -> Error {
-    let (bucket, statuses, open) = (&config.state_bucket, keys::STATUSES, keys::OPEN_MARKERS);
+/// The error for a request that cannot be made, with a hint for the usual causes.
+pub(super) fn cannot_request(config: &Config, error: &AwsError) -> Error {
+    let (bucket, requests) = (&config.state_bucket, keys::REQUESTS);
     let permissions = format!(
-        "allow s3:GetObject and s3:PutObject on {bucket}/{statuses}* and {bucket}/{open}*, as the stack's output OperatorPolicyArn does"
+        "allow s3:PutObject on {bucket}/{requests}*, as the stack's output OperatorPolicyArn does"
     );
     with_hint(config, (bucket, STATE_BUCKET), error, permissions)
 }

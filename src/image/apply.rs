@@ -7,6 +7,7 @@ mod conditions;
 mod ending;
 mod polled;
 mod publishing;
+mod requested;
 
 use jiff::Timestamp;
 
@@ -15,6 +16,7 @@ pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
 pub use publishing::{publish_again, republish};
+pub use requested::{Ignored, follow};
 
 use self::changes::{move_to, next_step, record_notice, wait};
 use super::message::{failures, problems};

@@ -2,7 +2,7 @@
 //! to ([`outcome`]), how that changes what is known ([`apply`]), and what people are notified of ([`message`]).
 //!
 //! Pure: no clock, no async, no AWS. `now` is always a parameter. Imports go one way: words, observed, task, notice,
-//! status, workflow, ownership, plan, publish, outcome, message, apply.
+//! status, request, workflow, ownership, plan, publish, outcome, message, apply.
 
 pub mod apply;
 pub mod message;
@@ -12,6 +12,7 @@ pub mod outcome;
 pub mod ownership;
 pub mod plan;
 pub mod publish;
+pub mod request;
 pub mod status;
 pub mod task;
 pub mod words;

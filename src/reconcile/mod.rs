@@ -3,7 +3,7 @@
 //!
 //! [`driver`] runs the steps, [`build`] has one file per step, all of one shape; what a step comes to is written by
 //! [`crate::image::apply`] alone, and saved by [`draft`]. [`arrival`] decides what an upload means, [`recovery`] goes
-//! on where an invocation died before it had saved anything.
+//! on where an invocation died before it had saved anything. [`requests`] records what operators ask for.
 
 mod arrival;
 pub(crate) mod build;
@@ -14,6 +14,7 @@ mod execute;
 mod lookup;
 mod proof;
 mod recovery;
+mod requests;
 mod spec;
 mod step_context;
 
@@ -23,3 +24,4 @@ pub(crate) use draft::change;
 pub use driver::reconcile;
 pub(crate) use driver::{is_dead, not_observed, poll_task, polled, run_steps};
 pub(crate) use recovery::{Recovery, recover_draft};
+pub(crate) use requests::{Answer, answer as answer_request};

@@ -284,6 +284,7 @@ fn amiwright_imports_one_way() {
         "image::plan",
         "image::ownership",
         "image::workflow",
+        "image::request",
         "image::status",
         "image::notice",
         "image::task",

@@ -1,8 +1,9 @@
 //! Requests to cancel and to retry, and why each is refused.
 
 use super::*;
-use crate::image::apply::{NotCancellable, NotRetryable, request_retry};
+use crate::image::apply::{Ignored, NotCancellable, NotRetryable, follow, request_retry};
 use crate::image::message::failures;
+use crate::image::request::{Ask, Malformed, Request, parse};
 use crate::image::status::{Cancel, Retry};
 use crate::image::words::State;
 use crate::image::words::WaitReason;
@@ -245,4 +246,81 @@ fn what_could_not_be_deleted_is_no_longer_waited_for() {
         3,
     );
     assert_eq!(status.build.waiting, None);
+}
+
+/// A request about the version of this status.
+fn about(status: &Status, ask: Ask) -> Request {
+    Request::about(status, ask, after(5))
+}
+
+#[test]
+fn a_request_is_read_as_it_is_written_and_nothing_else_is() {
+    let request = about(&failed(), Ask::Retry);
+    let written = serde_json::to_value(&request).unwrap();
+    let read = |it: &serde_json::Value| parse(it.to_string().as_bytes());
+    assert_eq!(read(&written), Ok(request));
+    for (field, value) in [
+        ("ask", serde_json::json!("delete")),
+        ("askedAt", serde_json::json!("now")),
+        ("about", serde_json::json!({})),
+        ("state", serde_json::json!("available")),
+    ] {
+        let mut wrong = written.clone();
+        wrong[field] = value;
+        let reason = read(&wrong).unwrap_err().to_string();
+        assert!(
+            reason.starts_with("it is not a request (line 1, "),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn a_request_about_what_its_asker_saw_is_followed() {
+    let mut status = started(TaskKind::ImportSnapshot);
+    let cancel = about(&status, Ask::Cancel);
+    assert_eq!(follow(&mut status, Ok(&cancel), after(6)), Ok(true));
+    let asked = status.clone();
+    assert_eq!(asked.cancel.unwrap().by, CancelBy::Command);
+    assert_eq!(follow(&mut status, Ok(&cancel), after(7)), Ok(false));
+    assert_eq!(status, asked);
+
+    let mut status = failed();
+    let retry = about(&status, Ask::Retry);
+    assert_eq!(follow(&mut status, Ok(&retry), after(6)), Ok(true));
+    let asked_at = after(6);
+    assert_eq!(status.retry, Some(Retry { asked_at }));
+}
+
+#[test]
+fn a_request_that_is_ignored_leaves_one_line_and_nothing_else() {
+    let mut other = about(&failed(), Ask::Retry);
+    other.about.attempt += 1;
+    let mut of_another = about(&failed(), Ask::Cancel);
+    of_another.about.sha256.clear();
+    let cancel = about(&failed(), Ask::Cancel);
+    let (is_other, not_a_request) = (
+        Err(Ignored::OtherVersion),
+        Err(Malformed::NotARequest { line: 1, column: 2 }),
+    );
+    for (request, expected) in [
+        (Ok(&other), is_other),
+        (Ok(&of_another), is_other),
+        (
+            Ok(&cancel),
+            Err(NotCancellable::Ended(State::Failed).into()),
+        ),
+        (Err(Malformed::TooLarge), Err(Malformed::TooLarge.into())),
+        (not_a_request, Err(not_a_request.unwrap_err().into())),
+    ] {
+        let before = failed();
+        let mut status = before.clone();
+        for at in [5, 6] {
+            assert_eq!(follow(&mut status, request, after(at)), expected);
+        }
+        let line = status.history.pop().unwrap();
+        assert!(line.why.contains("was ignored: it "), "{}", line.why);
+        assert_eq!((line.at, line.from), (after(5), line.to));
+        assert_eq!(status, before);
+    }
 }

@@ -90,6 +90,25 @@ async fn a_lost_marker_is_put_back_so_that_a_tick_comes_by() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancellation_that_is_not_recorded_in_time_is_left_to_the_next_tick() {
+    let stack = TestStack::without_events_of_requests().await;
+    let waiting = "name: web\nsource:\n  disk: {object: missing.raw, format: raw}\n";
+    stack.drop_file(KEY, waiting).await;
+    stack.minute().await;
+    let answer = cancel(&stack, KEY).await.unwrap();
+    assert_eq!(
+        answer,
+        format!(
+            "cancellation requested: the next tick of advance-tasks records it; to see what becomes of it: amiwright watch {KEY}"
+        )
+    );
+    assert_eq!(stack.status(KEY).await.get("cancel"), None);
+    let (outcome, text) = watch(&stack, &[KEY]).await;
+    assert!(!outcome.unwrap(), "{text}");
+    assert!(text.contains("Finished: 1 cancelled."), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_has_ended_or_never_was_is_not_cancelled() {
     let stack = TestStack::new().await;
     stack.drop_and_rest(KEY, stack.manifest("web-1")).await;

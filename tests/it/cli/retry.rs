@@ -1,4 +1,4 @@
-//! `amiwright retry`: a new attempt, asked for through the status.
+//! `amiwright retry`: a new attempt, asked for by a request.
 
 use std::collections::BTreeSet;
 
@@ -219,6 +219,27 @@ async fn a_manifest_that_changes_while_a_retry_is_asked_for_makes_one_ami() {
     stack.drop_and_rest(KEY, stack.manifest("web-2")).await;
     assert_eq!(stack.only_image().name, "web-2");
     assert_eq!(stack.status(KEY).await["state"], "available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_is_told_if_another_version_is_started_meanwhile() {
+    let stack = TestStack::without_events_of_requests().await;
+    let refused = refused("UnauthorizedOperation");
+    stack.world.faults().on("ec2", "RegisterImage", 1, refused);
+    stack.drop_and_rest(KEY, stack.manifest("web")).await;
+    let uploads = async {
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        stack.drop_file(KEY, stack.manifest("web-2")).await;
+    };
+    let (answer, ()) = tokio::join!(ask(&stack, KEY), uploads);
+    let refusal = answer.unwrap_err();
+    assert!(
+        refusal.contains("another version was started meanwhile"),
+        "{refusal}"
+    );
+    stack.rest().await;
+    assert_eq!(stack.only_image().name, "web-2");
+    assert_eq!(stack.status(KEY).await["build"]["attempt"], 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,5 +9,6 @@ mod guardrails;
 mod identity;
 mod notices;
 mod publish;
+mod requests;
 mod tasks;
 mod versions;

@@ -59,6 +59,14 @@ impl TestStack {
         Self::built(|builder| builder).await
     }
 
+    /// A world in which a request to cancel or to retry wakes nobody: only ticks see it.
+    pub(crate) async fn without_events_of_requests() -> Self {
+        let template = include_str!("../../../template.yaml");
+        let deaf = template.replace("- prefix: requests/", "- prefix: nothing/");
+        assert_ne!(deaf, template);
+        Self::built(|builder| builder.template(&deaf)).await
+    }
+
     /// A world that is built a little differently.
     pub(crate) async fn built(change: impl FnOnce(Builder) -> Builder) -> Self {
         let builder = World::builder()
@@ -288,15 +296,15 @@ impl TestStack {
 
     /// The way to this world for the code of a user that was built into it.
     pub(crate) fn aws_of(&self, user: &str) -> Aws {
+        Aws::with_config(self.sdk_of(user))
+    }
+
+    /// The same, for calls that amiwright does not make.
+    pub(crate) fn sdk_of(&self, user: &str) -> SdkConfig {
         let world = &self.world;
         let key = world.iam().credentials(user).unwrap();
         let (connection, time) = (world.http_client(), world.time_source());
-        Aws::with_config(config_for(
-            &key.access_key_id,
-            connection,
-            time,
-            world.sleep(),
-        ))
+        config_for(&key.access_key_id, connection, time, world.sleep())
     }
 
     /// The configuration that the template gives its functions.

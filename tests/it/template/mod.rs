@@ -231,6 +231,11 @@ fn the_templates_rules_invoke_its_functions() {
         takes("RegisterImage", &bundle),
         "requeues the image that waits for it"
     );
+    let request = json!("requests/web.image.yaml.json");
+    assert!(takes("RegisterImage", &created(state, &request)));
+    assert!(!takes("RegisterImage", &created(manifests, &request)));
+    let answered = event("Object Deleted", state, &request);
+    assert!(!takes("RegisterImage", &answered));
     let manifest = created(state, &json!("web.image.yaml"));
     assert!(!takes("RegisterImage", &manifest));
     assert!(!takes(

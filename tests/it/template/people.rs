@@ -65,7 +65,7 @@ fn an_operator_may_do_what_an_uploader_may_and_request_changes() {
         .filter(|(action, _)| ["s3:PutObject", "s3:DeleteObject"].contains(action))
         .filter_map(|(_, place)| place.strip_prefix(state))
         .collect();
-    assert_eq!(written, ["status/*", "open/*", "open/*"]);
+    assert_eq!(written, ["requests/*"]);
 }
 
 #[test]
@@ -201,7 +201,7 @@ async fn a_denied_cancel_or_retry_names_the_policy_that_allows_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operator_cancels_and_retries_and_cannot_make_a_status_up() {
+async fn an_operator_cancels_and_retries_and_can_write_no_status() {
     let stack = with_people().await;
     stack.expect_refusals();
     let (aws, config) = (stack.aws_of(OPERATOR), stack.config());
@@ -221,26 +221,60 @@ async fn an_operator_cancels_and_retries_and_cannot_make_a_status_up() {
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "cancelled");
 
-    let forged = stack.status(KEY).await.to_string();
-    let evil = keys::status_key("evil.image.yaml");
-    for etag in [None, Some("\"0\"")] {
-        let made_up = aws
-            .put_if(state, &evil, forged.clone().into_bytes(), etag)
-            .await;
-        assert!(
-            !matches!(made_up, Ok(amiwright::aws::Saved::Yes(_))),
-            "{made_up:?}"
-        );
+    let before = stack.status(KEY).await;
+    let forged = before.to_string();
+    let status_key = keys::status_key(KEY);
+    let known = aws.head_object(state, &status_key).await.unwrap().unwrap();
+    for key in [&status_key, &keys::status_key("evil.image.yaml")] {
+        for etag in [None, Some(known.etag.as_str())] {
+            let content = forged.clone().into_bytes();
+            assert!(is_refused(aws.put_if(state, key, content, etag).await));
+        }
+        assert!(!put(&aws, state, key, &forged).await);
     }
-    assert!(!put(&aws, state, &evil, &forged).await);
-    assert!(
-        !put(&aws, state, &keys::status_key(KEY), &forged).await,
-        "only with If-Match"
-    );
-    assert!(!put(&aws, state, &keys::due_key(KEY), "").await);
-    assert!(is_refused(
-        aws.delete_object(state, &keys::status_key(KEY)).await
-    ));
+    let own = [
+        keys::open_key(KEY),
+        keys::due_key(KEY),
+        keys::RESUME_POINT.to_owned(),
+    ];
+    for key in &own {
+        assert!(!put(&aws, state, key, "").await, "{key}");
+    }
+    let requested = keys::request_key(KEY);
+    for key in own.iter().chain([&status_key, &requested]) {
+        assert!(is_refused(aws.delete_object(state, key).await), "{key}");
+    }
+    assert!(is_refused(aws.head_object(state, &requested).await));
+
+    // What may be written can be copied from, and is still not a status.
+    assert!(put(&aws, &stack.bucket, "forged.json", &forged).await);
+    let s3 = aws_sdk_s3::Client::new(&stack.sdk_of(OPERATOR));
+    for source in [
+        format!("{}/{KEY}", stack.bucket),
+        format!("{}/forged.json", stack.bucket),
+        format!("{state}/{status_key}"),
+    ] {
+        let copy = s3.copy_object().copy_source(source);
+        let copied = copy.bucket(state).key(&status_key).send().await;
+        let error = copied.unwrap_err().into_service_error();
+        assert_eq!(error.meta().code(), Some("AccessDenied"), "{error:?}");
+    }
+    assert_eq!(stack.status(KEY).await, before);
+
+    // A copy of a status is not a request either.
+    let copy = s3
+        .copy_object()
+        .copy_source(format!("{state}/{status_key}"));
+    let copied = copy.bucket(state).key(&requested).send().await;
+    copied.unwrap();
+    stack.minute().await;
+    assert_eq!(stack.state_keys(keys::REQUESTS).await, [""; 0]);
+    let mut after = stack.status(KEY).await;
+    let history = std::mem::replace(&mut after["history"], before["history"].clone());
+    assert_eq!(after, before);
+    let last = history.as_array().unwrap().last().unwrap();
+    let why = last["why"].as_str().unwrap();
+    assert!(why.starts_with("a request was ignored: it "), "{why}");
     assert!(is_refused(
         aws.delete_object(&stack.bucket, "disk.raw").await
     ));

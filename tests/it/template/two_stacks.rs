@@ -73,6 +73,7 @@ fn own_things(name: &str, bucket: &str) -> Vec<String> {
         "status/web.image.yaml.json",
         "open/x.open",
         "due/x.due",
+        "requests/x.json",
         "resume",
         "bundles/x",
     ];
@@ -169,6 +170,7 @@ fn the_queue_and_the_topic_take_messages_of_their_own_stack() {
     let rules = [
         "RegisterImageManifest",
         "RegisterImageBundle",
+        "RegisterImageRequest",
         "AdvanceTasksAdvance",
         "AdvanceTasksSweep",
         "NotifyDue",

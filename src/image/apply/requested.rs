@@ -1,0 +1,54 @@
+//! What a request to cancel or to retry does to a status.
+
+use jiff::Timestamp;
+
+use super::changes::note;
+use super::ending::{NotCancellable, NotRetryable, request_cancel, request_retry};
+use crate::image::request::{Ask, Malformed, Request, Seen};
+use crate::image::status::Status;
+use crate::image::words::CancelBy;
+
+/// Why a request is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Ignored {
+    /// It is not a request.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// Who made it saw another version, or another attempt.
+    #[error("it is about another version or attempt")]
+    OtherVersion,
+    /// It is too late to cancel.
+    #[error(transparent)]
+    NotCancellable(#[from] NotCancellable),
+    /// There is nothing to retry.
+    #[error(transparent)]
+    NotRetryable(#[from] NotRetryable),
+}
+
+/// Does what a request asks for, as far as the status goes. Returns whether that is new. One that is ignored leaves a line
+/// in the history, and changes nothing else.
+///
+/// # Errors
+/// If it is ignored.
+pub fn follow(
+    status: &mut Status,
+    request: Result<&Request, Malformed>,
+    now: Timestamp,
+) -> Result<bool, Ignored> {
+    let followed = request
+        .map_err(Ignored::from)
+        .and_then(|request| match request.ask {
+            _ if request.about != Seen::of(status) => Err(Ignored::OtherVersion),
+            Ask::Cancel => Ok(request_cancel(status, CancelBy::Command, now)?),
+            Ask::Retry => Ok(request_retry(status, now)?),
+        });
+    if let Err(reason) = followed {
+        let what = request.map_or_else(|_| String::new(), |it| format!(" to {}", it.ask));
+        let why = format!("a request{what} was ignored: {reason}");
+        // The same once more, of somebody who asks again or of an invocation that died, says nothing new.
+        if status.history.last().is_none_or(|last| last.why != why) {
+            note(status, why, now);
+        }
+    }
+    followed
+}
