@@ -171,7 +171,7 @@ def s3_records(size, bucket):
 
 
 def numbers(size):
-    """An event of nothing but records that are none: the most values for its size."""
+    """An event of nothing but invalid records: the most values for its size."""
     return ('{"Records":[' + "0," * (size // 2 - 10) + "0]}").encode()
 
 

@@ -1,5 +1,5 @@
-//! `advance-tasks`: the schedule's guarantee. Looks at everything that is not finalized and moves it on;
-//! on a slower beat it looks for manifests whose events were lost.
+//! `advance-tasks`: the schedule's guarantee. Visits every image that is not finalized and advances it;
+//! less often it searches for manifests whose events were lost.
 
 mod changed;
 mod late_notices;
@@ -57,7 +57,7 @@ pub async fn handle(
     let mut report = Report::default();
     match Tick::from_event(event) {
         Ok(Tick::Image(change)) => {
-            changed::look(context, &change.image_id, &mut report, &mut failures).await;
+            changed::visit(context, &change.image_id, &mut report, &mut failures).await;
         }
         Ok(Tick::Advance) => advance_all(context, history, &mut report, &mut failures).await,
         Ok(Tick::Sweep) => sweep(context, history, &mut report, &mut failures).await,
@@ -82,7 +82,7 @@ fn time_to_begin(time_left: Duration) -> Duration {
     time_left.saturating_sub(MARGIN.min(time_left / 2))
 }
 
-/// What a look at one image came to.
+/// The result of a visit to one image.
 enum Visit {
     /// It waits for its task or its AMI: one Describe call answers for many.
     Awaits(Box<Awaiting>),
@@ -137,8 +137,8 @@ async fn advance(
     };
     let visits = visitor.visit_all(&open, sender, report, failures);
     let polled = polling::poll(context, history, &read_ahead, receiver);
-    let (skipped, (looked, failed)) = join(visits, polled).await;
-    *report += looked;
+    let (skipped, (polled, failed)) = join(visits, polled).await;
+    *report += polled;
     failures.append(failed);
     if let Some(next) = skipped.filter(|_| many)
         && let Err(error) = status_store::save_resume_point(context.aws, context.config, next).await
@@ -207,7 +207,7 @@ impl<'a> Visitor<'a> {
         (marker, Some(visit.await))
     }
 
-    /// Does for one image whatever needs no look at its AMI.
+    /// Does for one image whatever does not need its AMI's state.
     async fn visit(self, marker: &OpenMarker, mut room: Room) -> Result<Visit, Error> {
         let (context, key) = (self.context, &marker.manifest_key);
         if let Some(Remembered { loaded, size, at }) = self.history.status(marker, context.now)
@@ -249,7 +249,7 @@ impl<'a> Visitor<'a> {
                 return Box::pin(finish(context, loaded, marker)).await;
             }
             Next::Retry => reconcile::reconcile(context, key, Some(marker)).await?,
-            // The manifest may have been replaced while its image could not go on.
+            // The manifest may have been replaced while its image could not proceed.
             _ if plan::may_be_superseded(&loaded.status) => {
                 Box::pin(reconcile::reconcile(context, key, Some(marker))).await?
             }

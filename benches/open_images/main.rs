@@ -78,26 +78,26 @@ fn too_short(size: usize) -> Duration {
 /// Ticks that are cut short, until each image was visited three times: no image starves.
 async fn turns_of(opened: &Opened, size: usize) -> Result<String, Box<dyn Error>> {
     let ticker = ticker(opened);
-    let mut turns: BTreeMap<String, usize> = BTreeMap::new();
+    let mut visits: BTreeMap<String, usize> = BTreeMap::new();
     let short = too_short(size);
     let mut lines = format!(
-        "\n{size} open images, ticks of {:.1} s:\n\n| tick | looked at | left | never looked at | fewest and most turns |\n|--:|--:|--:|--:|--:|",
+        "\n{size} open images, ticks of {:.1} s:\n\n| tick | visited | left | never visited | fewest and most visits |\n|--:|--:|--:|--:|--:|",
         short.as_secs_f64()
     );
     for number in 1..=100 {
         opened.world.run_for(MINUTE).await;
         let tick = ticker.tick("short", short).await?;
-        let looked: BTreeSet<&String> = tick.statuses.iter().collect();
-        let count = looked.len();
-        for key in looked {
-            *turns.entry(key.clone()).or_default() += 1;
+        let visited: BTreeSet<&String> = tick.statuses.iter().collect();
+        let count = visited.len();
+        for key in visited {
+            *visits.entry(key.clone()).or_default() += 1;
         }
-        let never = size - turns.len();
-        let most = turns.values().copied().max().unwrap_or(0);
+        let never = size - visits.len();
+        let most = visits.values().copied().max().unwrap_or(0);
         let fewest = if never > 0 {
             0
         } else {
-            turns.values().copied().min().unwrap_or(0)
+            visits.values().copied().min().unwrap_or(0)
         };
         lines.push_str(&format!(
             "\n| {number} | {count} | {} | {never} | {fewest}, {most} |",

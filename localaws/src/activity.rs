@@ -1,4 +1,4 @@
-//! What is going on in the world right now, counted, so that `settle` can wait for it without polling.
+//! What is running in the world right now, counted, so that `settle` can wait for it without polling.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +35,7 @@ impl Activity {
     pub(crate) async fn idle(&self) {
         loop {
             let mut notified = std::pin::pin!(self.shared.idle.notified());
-            // Listen first, then look: a guard that goes in between is not missed.
+            // Listen first, then check: a guard that goes in between is not missed.
             notified.as_mut().enable();
             if self.is_idle() {
                 return;

@@ -39,7 +39,7 @@ pub(crate) async fn accept(listener: TcpListener, serve: Serve, mut stop: watch:
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // For example too many open files: others may close some, so go on, but not in a tight loop.
+                    // For example too many open files: others may close some, so continue, but not in a tight loop.
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(ACCEPT_AGAIN).await;
                     continue;

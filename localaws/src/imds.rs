@@ -1,4 +1,4 @@
-//! The instance metadata service: what an instance is told about itself, by version 2 of the service only ("Use the
+//! The instance metadata service: what an instance can read about itself, by version 2 of the service only ("Use the
 //! Instance Metadata Service", EC2 User Guide): a PUT gives a token for some time, and every GET needs one.
 
 use std::collections::BTreeMap;

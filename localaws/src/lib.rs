@@ -1,8 +1,9 @@
 //! The AWS that a SAM stack of Lambda functions sees, on one machine: no account, no Docker, no network.
 //!
 //! Tour: [`template`] reads the stack. [`world`] builds it: one [`clock`], one [`bus`] for events, the services
-//! ([`s3`], [`ec2`], [`sns`], [`ssm`], [`sts`]) behind [`iam`], [`events`] rules, [`schedule`]s and [`lambda`] functions. Programs that run on an instance
-//! are told about it by `imds`. Two front doors lead into the same world: [`client`] (an SDK `HttpClient`, in process) and [`server`] (loopback HTTP).
+//! ([`s3`], [`ec2`], [`sns`], [`ssm`], [`sts`]) behind [`iam`], [`events`] rules, [`schedule`]s and [`lambda`]
+//! functions. Programs that run on an instance read about it from `imds`. Two front doors lead into the same world:
+//! [`client`] (an SDK `HttpClient`, in process) and [`server`] (loopback HTTP).
 //!
 //! Rules that everything here keeps:
 //! - an action that is not built answers 501 and says so, never a plausible empty answer;

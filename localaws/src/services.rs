@@ -43,7 +43,7 @@ pub(crate) struct Services {
 impl Services {
     /// Answers a call, with what is planned to go wrong with it.
     ///
-    /// A call goes on when its caller stops waiting, as it would on a real service.
+    /// A call continues when its caller stops waiting, as it would on a real service.
     pub(crate) async fn call(
         self: Arc<Self>,
         request: Request,

@@ -64,7 +64,7 @@ impl StateFiles {
     /// The world's time when it was last saved.
     ///
     /// A world that runs faster than the real one ends in the real one's future. The next one on the same directory
-    /// has to go on from there: images of the future could not be seen yet.
+    /// has to continue from there: images of the future could not be seen yet.
     pub(crate) fn time(&self) -> io::Result<Option<Timestamp>> {
         let saved = self.read(CLOCK)?;
         Ok(saved.map(serde_json::from_value).transpose()?)

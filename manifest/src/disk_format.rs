@@ -1,8 +1,8 @@
 //! Whether an object has the format that the manifest says. This is checked before EC2 is asked: an import of the wrong
 //! file fails only after minutes, with a message that does not name the file.
 //!
-//! Formats are recognized by their magic numbers, in the object's first [`HEAD_BYTES`] and last [`TAIL_BYTES`]. What is not
-//! known for certain to be wrong passes: EC2 decides.
+//! Formats are recognized by their magic numbers, in the object's first [`HEAD_BYTES`] and last [`TAIL_BYTES`]. What is
+//! not known for certain to be wrong passes: EC2 decides.
 
 mod found;
 
@@ -11,7 +11,7 @@ use crate::spec::{DiskFormat, VmFormat};
 
 use found::Found;
 
-/// How much of an object's beginning [`judge`] needs, in bytes: it contains every magic number that is looked for.
+/// How much of an object's beginning [`judge`] needs, in bytes: it contains every known magic number.
 pub const HEAD_BYTES: u64 = 1024;
 
 /// How much of an object's end [`judge`] needs, in bytes: the footer of a VHD.
@@ -141,7 +141,7 @@ pub fn judge(expected: Expected, size: u64, head: &[u8], tail: &[u8]) -> Result<
     if let Some(problem) = wrong_size(expected, size) {
         return Err(problem.with_rule(RULE));
     }
-    let found = Found::look(head, tail);
+    let found = Found::detect(head, tail);
     if !expected.takes(found) {
         return Err(wrong_format(expected, found).with_rule(RULE));
     }

@@ -4,7 +4,7 @@
 //! [`read`] ([`yaml`] or [`json`]: text to a [`document`], a tree with positions), [`decode`] (tree to the types of
 //! [`spec`]), [`rules`] (what EC2 would refuse), [`guardrails`] (what the stack's owner has not opened), [`not_built`]
 //! (what this version cannot do yet). [`image`] goes through them; [`bundle`] does the same for bundle manifests, and
-//! [`disk_format`] looks into the object that a manifest names.
+//! [`disk_format`] checks the object that a manifest names.
 //!
 //! A module uses only those before it in this list; `tests/it/structure.rs` of the workspace holds it to that.
 

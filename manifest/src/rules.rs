@@ -1,6 +1,6 @@
 //! What EC2 would refuse, checked before any call: one file per family of rules, all of the same shape.
 //!
-//! Every rule names its source. A rule that looks at more than the value it speaks of says so
+//! Every rule names its source. A rule that reads more than the value it speaks of says so
 //! ([`Finding::because_of`](crate::findings::Finding::because_of)), so that one mistake is one problem.
 
 mod access;

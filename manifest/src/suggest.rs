@@ -3,7 +3,7 @@
 /// How alike two words must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const ALIKE: f64 = 0.88;
 
-/// Fields that people look for in the wrong place, and the place that has them.
+/// Fields that people write in the wrong place, and the place that has them.
 const PLACES: [(&[&str], &str); 3] = [
     (
         &[

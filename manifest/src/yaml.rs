@@ -107,7 +107,7 @@ struct Builder {
 }
 
 impl Builder {
-    /// Takes the next event; whether to go on.
+    /// Takes the next event; whether to continue.
     fn event(&mut self, event: Event<'_>, mark: Mark) -> Result<bool, Box<Problem>> {
         match event {
             Event::DocumentStart(_) => {

@@ -10,7 +10,7 @@ use crate::status_store;
 
 /// Checks the one AMI whose state has changed, by the manifest that its ownership tag names. EC2 sends an event for
 /// every AMI in the account, and of thousands at once: a whole tick for each would be far too much.
-pub(super) async fn look(
+pub(super) async fn visit(
     context: Context<'_>,
     image_id: &str,
     report: &mut Report,

@@ -68,7 +68,7 @@ pub(super) async fn poll(
     (report, failures)
 }
 
-/// What was seen in one look, by id.
+/// What one poll returned, by id.
 enum Seen {
     Images(BTreeMap<String, ObservedImage>),
     Tasks(Vec<ObservedTask>),
@@ -85,20 +85,20 @@ impl Polled<'_> {
         waiting.push(image);
         if waiting.len() >= FILTER_VALUES_MAX && batch != STORED {
             let full = std::mem::take(waiting);
-            self.look(batch, full, report, failures).await;
+            self.poll(batch, full, report, failures).await;
         }
         if self.read_ahead.is_short() {
             self.look_at_all(report, failures).await;
         }
     }
 
-    /// Looks at all that wait.
+    /// Polls all that wait.
     async fn look_at_all(&mut self, report: &mut Report, failures: &mut Failures) {
         for (batch, waiting) in std::mem::take(&mut self.waiting) {
             if batch == STORED {
                 self.look_at_stored(waiting, report, failures).await;
             } else {
-                self.look(batch, waiting, report, failures).await;
+                self.poll(batch, waiting, report, failures).await;
             }
         }
     }
@@ -118,11 +118,11 @@ impl Polled<'_> {
         while !waiting.is_empty() {
             let rest = waiting.split_off(waiting.len().min(STORED_IDS_MAX));
             let some = std::mem::replace(&mut waiting, rest);
-            self.look(STORED, some, report, failures).await;
+            self.poll(STORED, some, report, failures).await;
         }
     }
 
-    async fn look(
+    async fn poll(
         &mut self,
         batch: Batch,
         waiting: Vec<Awaiting>,
@@ -248,7 +248,7 @@ fn awaited_id(context: Context<'_>, status: &Status) -> Option<String> {
     }
 }
 
-/// Whether it is time to look: often while it is young, and whenever something is to end it.
+/// Whether it is time to poll: often while it is young, and whenever something is to end it.
 fn is_due(context: Context<'_>, history: &PollingHistory, status: &Status) -> bool {
     let Some(id) = awaited_id(context, status) else {
         return true;

@@ -24,8 +24,8 @@ const REVIEWS_MAX: usize = 50_000;
 /// a wish to cancel is seen after this time.
 const WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
 
-/// After how long an image that still fails in the same way fails a tick again: the alarm is to go on, and not to hide
-/// what is new.
+/// After how long an image that still fails in the same way fails a tick again: the alarm is to continue, and not to
+/// hide what is new.
 const FAIL_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// A status as it was when it was last read or written.

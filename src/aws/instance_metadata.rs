@@ -19,7 +19,7 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the token is good: one request needs it, and the SDK asks for another two minutes before its end.
 const TOKEN_TTL: Duration = Duration::from_secs(300);
 
-/// Why the instance metadata service told nothing.
+/// Why the instance metadata service returned nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
     /// Nothing answered.
@@ -39,7 +39,7 @@ pub enum MetadataError {
     Other(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// What an instance is told about itself.
+/// What an instance can read about itself.
 #[derive(Debug, Clone)]
 pub struct InstanceMetadata {
     client: imds::Client,

@@ -34,8 +34,8 @@ const SPEED: f64 = 30.0;
 /// How long the images may take. A few seconds are usual; a busy machine may need more.
 const TIME_LIMIT: Duration = Duration::from_secs(90);
 
-/// How many simulated seconds the tasks of EC2 take: some ticks each, so that there is progress to see. The import of the
-/// virtual machine would take longer than the demo: it is cancelled.
+/// How many simulated seconds the tasks of EC2 take: some ticks each, so that there is progress to see. The import of
+/// the virtual machine would take longer than the demo: it is cancelled.
 const TASK_TIMES: [(TaskKind, u64); 4] = [
     (TaskKind::ImportSnapshot, 240),
     (TaskKind::BundleInstance, 210),
@@ -149,7 +149,7 @@ async fn play(
     upload(stack, UPLOADS.iter().copied()).await?;
     let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
     let progress = Progress::new(on_terminal);
-    let in_time = follow(stack, progress, (started, now), out).await?;
+    let in_time = watch(stack, progress, (started, now), out).await?;
     let outcome = Outcome::gather(stack).await?;
     show::outcome(&outcome, out)?;
     let mut wrong = outcome.differences();
@@ -204,7 +204,7 @@ async fn upload(
 }
 
 /// Shows the progress until everything is finished. Returns whether that was in time.
-async fn follow(
+async fn watch(
     stack: &LocalStack,
     mut progress: Progress,
     (started, now): (Instant, Timestamp),

@@ -241,7 +241,7 @@ pub(super) fn cannot_request(config: &Config, error: &AwsError) -> Error {
     with_hint(config, (bucket, STATE_BUCKET), error, permissions)
 }
 
-/// The error for a manifest that cannot be looked at, with a hint for the usual causes.
+/// The error for a manifest that cannot be read, with a hint for the usual causes.
 pub(super) fn cannot_find_manifest(config: &Config, error: &AwsError) -> Error {
     let bucket = &config.bucket;
     let permissions = format!(

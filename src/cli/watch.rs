@@ -90,7 +90,7 @@ pub(super) async fn run(
     };
     let context = Context::new(&aws, &config, now);
     tokio::select! {
-        finished = follow(context, &watch, out) => {
+        finished = poll(context, &watch, out) => {
             Ok(if finished? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         () = ended => {
@@ -131,11 +131,7 @@ fn config_and_keys(args: &Args) -> Result<(Config, Vec<String>), Error> {
 ///
 /// # Errors
 /// If the bucket cannot be read, or the time is up.
-pub async fn follow(
-    context: Context<'_>,
-    watch: &Watch,
-    out: &mut dyn Write,
-) -> Result<bool, Error> {
+pub async fn poll(context: Context<'_>, watch: &Watch, out: &mut dyn Write) -> Result<bool, Error> {
     let mut rows = Rows::new(&watch.keys);
     let mut progress = Progress::new(watch.bars);
     let finished = poll_until_finished(context, watch, &mut rows, &mut progress, out).await;

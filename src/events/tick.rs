@@ -8,9 +8,9 @@ use serde_json::Value;
 pub enum Tick {
     /// Move every open image on.
     Advance,
-    /// Look for manifests without a status, whose events were lost.
+    /// Search for manifests without a status, whose events were lost.
     Sweep,
-    /// Look at the one image whose state has changed.
+    /// Visit the one image whose state has changed.
     Image(ImageStateChange),
 }
 
@@ -26,7 +26,7 @@ pub struct UnknownTask {
 
 impl Tick {
     /// The task that an event asks for: the schedule's `{"task": "advance"}` or `{"task": "sweep"}`.
-    /// EC2's word that an image changed is [`Tick::Image`]. Every other event without a task is a reason to look at
+    /// EC2's word that an image changed is [`Tick::Image`]. Every other event without a task is a reason to visit
     /// everything, so it means [`Tick::Advance`]: an empty one, and any that another rule sends.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use crate::manifest::Problem;
 pub enum StepOutcome {
     /// It has what it was for.
     Advance(Evidence),
-    /// It cannot go on yet.
+    /// It cannot proceed yet.
     Wait(WaitReason),
     /// The upload does not pass the checks.
     Reject(Vec<Problem>),
@@ -34,7 +34,7 @@ pub enum StepOutcome {
 pub enum Evidence {
     /// The manifest passed the checks.
     ManifestAccepted(Accepted),
-    /// An image manifest beside the bundle decides in its place.
+    /// An image manifest beside the bundle describes it instead.
     DecidedElsewhere {
         /// Its key.
         image_manifest: String,

@@ -20,7 +20,7 @@ pub enum Lookup {
     Ours(ObservedImage),
     /// Its name belongs to an AMI that is not this version's.
     NameTaken(ObservedImage),
-    /// More than one AMI claims to be this version's. That must not be; a person has to look.
+    /// More than one AMI claims to be this version's. That must not be; a person has to check.
     Several(Vec<String>),
 }
 

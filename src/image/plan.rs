@@ -46,7 +46,7 @@ pub enum Next {
     Do(Step),
     /// Poll what the step waits for.
     Poll,
-    /// The task is no longer listed: look for what it would have made.
+    /// The task is no longer listed: search for what it would have made.
     ProbeTask,
     /// End what runs: its cancellation was requested.
     Cancel,
@@ -108,7 +108,7 @@ pub fn may_be_cancelled(status: &Status) -> bool {
     !status.state.is_final() && status.build.ending.is_none() && !is_made
 }
 
-/// Whether the polled task has been missing from EC2's list for long enough to look for what it made.
+/// Whether the polled task has been missing from EC2's list for long enough to search for what it made.
 fn is_unlisted(status: &Status, now: Timestamp) -> bool {
     let last = status.build.tasks.last();
     last.and_then(|task| task.unseen_since)

@@ -179,7 +179,7 @@ pub struct Build {
     /// Percent of the task that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<u8>,
-    /// What is waited for, if the step cannot go on.
+    /// What is waited for, if the step cannot proceed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
     /// How many stalled notices there were since anything last changed.

@@ -115,7 +115,7 @@ pub struct Task {
 /// What a task's state means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// It goes on; also every word that is not known.
+    /// It runs; also every word that is not known.
     Running,
     /// It is being undone after a failure or a cancellation.
     Ending,

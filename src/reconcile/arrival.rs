@@ -107,7 +107,7 @@ pub(super) async fn decide(
         return Ok(match (same_content, plan::may_be_superseded(status)) {
             (true, true) => unchanged(before, upload),
             (false, true) => start(context, Some(before), upload),
-            // What it is made from may have been replaced: that is another version, whose turn comes after this one.
+            // What it is made from may have been replaced: that is another version, which starts after this one.
             (true, false) if is_new => match compare(context, object, status, &upload).await? {
                 Change::Version => Decision::Continue(Box::new(before)),
                 Change::None | Change::Settings(_) => unchanged(before, upload),

@@ -99,7 +99,7 @@ impl Error {
 pub enum Outcome {
     /// There is no such manifest, and there never was a status for it.
     NoManifest,
-    /// Another invocation has just started this version; the schedule looks after it.
+    /// Another invocation has just started this version; the schedule continues it.
     StartedElsewhere,
     /// This is its status now; `advanced` says whether this invocation changed it.
     Status {

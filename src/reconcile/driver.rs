@@ -126,7 +126,7 @@ async fn mark_unsent(context: Context<'_>, status: &mut Status) -> Result<(), Er
 
 /// What became of starting a version.
 enum Opened {
-    /// It is ours to go on with.
+    /// It is ours to continue with.
     Draft(Box<Draft>),
     /// Another invocation has started it, and may be at it.
     Elsewhere,
@@ -360,7 +360,8 @@ async fn step(
     build::run(next, context).await
 }
 
-/// Saves what was done before an error, and records a refusal: a function that may not look would go on in silence.
+/// Saves what was done before an error, and records a refusal: a function that is denied a lookup would continue in
+/// silence.
 async fn refused(context: Context<'_>, mut draft: Draft, error: Error) -> Error {
     if let Error::Aws(refused) = &error
         && refused.remedy == Remedy::Never

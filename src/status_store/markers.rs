@@ -181,7 +181,7 @@ pub async fn mark_finalized(
 }
 
 /// The manifests whose images are not finalized, the oldest marker first. Of more than [`limits::OPEN_MARKERS`], those
-/// with the oldest: the others have their turn once some of these are finalized.
+/// with the oldest: the others start once some of these are finalized.
 ///
 /// # Errors
 /// If S3 fails.

@@ -29,7 +29,7 @@ async fn at_most(limit: usize, scenario: Scenario) -> Counted {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot() {
-    // One of them looks whose the snapshot is, and one which AMIs have it.
+    // One of them checks the snapshot's owner, and one which AMIs have it.
     let counted = at_most(19, Scenario::Snapshot).await;
     assert!(counted.swept <= 2, "{}", counted.swept);
     assert_eq!(counted.idle, 0);
@@ -70,7 +70,7 @@ async fn many_imports_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_manifest_again() {
-    // The disk has to be looked at: another one under the same key makes another AMI.
+    // The disk has to be checked: another one under the same key makes another AMI.
     for (limit, scenario) in [(3, Scenario::SnapshotAgain), (4, Scenario::DiskAgain)] {
         let counted = at_most(limit, scenario).await;
         // One sweep reviews what was written within a minute of its upload, and remembers it.

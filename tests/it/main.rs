@@ -1,4 +1,4 @@
-//! amiwright on the embedded world: every test drops files and looks at what became of them.
+//! amiwright on the embedded world: every test uploads files and asserts on the result.
 //!
 //! Nothing is mocked: the handlers that Lambda would run talk to `localaws` through the real SDK clients, over the
 //! project's own template.yaml. Time is paused: hours pass in milliseconds.

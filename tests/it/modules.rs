@@ -114,8 +114,8 @@ fn read_folder(folder: &Path, module: &Module, texts: &mut BTreeMap<Module, Stri
     }
 }
 
-/// The text without comment lines, without the modules that `pub(in …)` names, and without what follows a `mod tests` in
-/// the same file.
+/// The text without comment lines, without the modules that `pub(in …)` names, and without what follows a `mod tests`
+/// in the same file.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let lines = text
@@ -126,7 +126,7 @@ fn code(text: &str) -> String {
         .collect()
 }
 
-/// `pub(in crate::a) fn` is `pub fn`: who may see an item is no import.
+/// `pub(in crate::a) fn` is `pub fn`: visibility is not an import.
 fn without_scope(line: &str) -> String {
     let scope = line.split_once("pub(in ");
     match scope.and_then(|(before, after)| Some((before, after.split_once(')')?.1))) {

@@ -129,7 +129,7 @@ fn every_read_has_a_limit_of_the_one_module() {
     for (method, except) in [
         (".get_object", &["src/aws"][..]),
         (".list_objects", &["src/aws"]),
-        // This one keeps no more than the three names that it looks for.
+        // This one keeps no more than the three names that it compares.
         (
             ".each_page",
             &["src/aws", "src/reconcile/build/check_bundle.rs"],

@@ -222,7 +222,7 @@ async fn an_instance_becomes_a_bundle() {
     let head = aws.head_object(&stack.bucket, &key).await.unwrap();
     assert!(head.is_some());
     let elsewhere = aws.find_bundle_tasks_to(&stack.bucket, "bundles/*");
-    assert_eq!(elsewhere.await.unwrap(), [], "a prefix is no pattern");
+    assert_eq!(elsewhere.await.unwrap(), [], "a prefix is not a pattern");
 }
 
 #[tokio::test(start_paused = true)]
@@ -290,7 +290,7 @@ async fn snapshots_are_found_tagged_and_deleted() {
     aws.create_tags(&ids[..1], &tags()).await.unwrap();
     let any = ["s3://*".to_owned()];
     let by_tag = aws.find_snapshots("tag:amiwright:manifest", &any).await;
-    assert_eq!(by_tag.unwrap(), [], "a value is no pattern");
+    assert_eq!(by_tag.unwrap(), [], "a value is not a pattern");
     let found = aws.find_snapshots("snapshot-id", &ids).await.unwrap();
     assert_eq!(found[0].tags, tags());
     aws.delete_snapshot(&ids[0]).await.unwrap();

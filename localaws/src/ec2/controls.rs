@@ -33,7 +33,7 @@ impl Ec2 {
     }
 
     /// Makes the listings forget a task before its time: by its id, or by the id of the image that it stores. What it
-    /// does goes on.
+    /// does continues.
     pub fn hide_task(&self, id: &str) {
         self.service.store().hide_task(id);
     }

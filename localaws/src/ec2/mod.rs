@@ -111,7 +111,7 @@ impl Ec2 {
         serde_json::to_value(&*self.service.store()).unwrap_or_default()
     }
 
-    /// Replaces the state by one that [`Ec2::save`] gave. Pending images go on from where they were.
+    /// Replaces the state by one that [`Ec2::save`] gave. Pending images continue from where they were.
     ///
     /// # Errors
     /// If `saved` is not such a state.

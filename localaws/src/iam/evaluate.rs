@@ -36,7 +36,7 @@ fn meets(patterns: &Patterns, fits: impl Fn(&super::pattern::Pattern) -> bool) -
     }
 }
 
-/// How the statement meets the question, if it does; who asks is not looked at.
+/// How the statement matches the question, if it does; the caller is not checked.
 pub(crate) fn meet(statement: &Statement, question: &Question<'_>) -> Option<Match> {
     let access = access(statement, question)?;
     let mut values = Vec::new();

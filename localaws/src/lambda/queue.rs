@@ -1,4 +1,4 @@
-//! The way of one asynchronous event: wait for room, try, wait, try again, give up.
+//! One asynchronous event: wait for capacity, invoke, wait, retry, drop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use crate::lock::lock;
 /// second" ("How Lambda handles errors and retries with asynchronous invocation", Lambda Developer Guide).
 const RETRY_WAITS: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 
-/// How long a throttled event waits: "the retry interval increases exponentially from 1 second after the first attempt to a
-/// maximum of 5 minutes" (same place).
+/// How long a throttled event waits: "the retry interval increases exponentially from 1 second after the first attempt
+/// to a maximum of 5 minutes" (same place).
 const THROTTLE_WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
-/// Brings one event to its end: handled, or given up.
+/// Runs one event to its end: handled, or dropped.
 pub(super) async fn deliver(
     functions: Arc<Functions>,
     deployed: Deployed,
@@ -143,7 +143,7 @@ impl Event {
             function = function.logical_id,
             request_id = self.request_id,
             ?condition,
-            "an event was given up"
+            "an event was dropped"
         );
         let Some(destination) = function.on_failure.clone() else {
             return;

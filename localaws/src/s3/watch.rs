@@ -45,7 +45,7 @@ pub(super) fn begin(store: Arc<Store>) -> notify::Result<Watching> {
     files.remember_all();
     std::thread::Builder::new()
         .name("s3-watch".to_owned())
-        .spawn(move || files.follow(&events))?;
+        .spawn(move || files.watch(&events))?;
     Ok(Watching { _watcher: watcher })
 }
 
@@ -56,12 +56,12 @@ struct Files {
     unsettled: BTreeMap<PathBuf, Stamp>,
     /// Folders that are new: what is put in one before the system watches it goes unseen, so it is searched again.
     new_folders: BTreeSet<PathBuf>,
-    /// When to look at them again.
+    /// When to check them again.
     due: Option<Instant>,
 }
 
 impl Files {
-    fn follow(mut self, events: &Receiver<notify::Result<Event>>) {
+    fn watch(mut self, events: &Receiver<notify::Result<Event>>) {
         loop {
             let event = match self.due {
                 None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -315,7 +315,7 @@ mod tests {
 
         fs::write(bucket.join("written"), "hello").unwrap();
         assert_eq!(next(&mut events, 1).await, ["Object Created written"]);
-        // Looking at a file must not make its event go missing.
+        // Reading a file must not make its event go missing.
         fs::write(folder.path().join("elsewhere"), "x").unwrap();
         fs::rename(folder.path().join("elsewhere"), bucket.join("moved")).unwrap();
         s3.keys("images", "").await.unwrap();

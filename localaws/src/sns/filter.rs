@@ -15,7 +15,7 @@ pub(super) struct FilterPolicy(BTreeMap<String, Vec<String>>);
 /// Why a filter policy cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unusable {
-    /// It is none.
+    /// It is not a filter policy.
     Invalid(String),
     /// It is one, but uses more than exact strings.
     NotBuilt,

@@ -179,7 +179,7 @@ impl Sns {
         serde_json::to_value(&*self.lock()).unwrap_or_default()
     }
 
-    /// Goes on from what was saved.
+    /// Continues from what was saved.
     ///
     /// # Errors
     /// If it is not what [`Sns::save`] gave.

@@ -104,7 +104,7 @@ pub struct Function {
     pub reserved_concurrency: Option<u32>,
     /// Retries of a failed asynchronous invocation (Lambda: 0 to 2, 2 unless set).
     pub maximum_retries: u32,
-    /// An asynchronous event older than this is given up (Lambda: 6 h unless set).
+    /// An asynchronous event older than this is dropped (Lambda: 6 h unless set).
     pub maximum_event_age: Duration,
     /// ARN of the queue or topic that gets the invocations that failed for good.
     pub on_failure: Option<String>,
@@ -155,7 +155,7 @@ pub struct Schedule {
 pub struct Retry {
     /// Further tries after the first.
     pub attempts: u32,
-    /// Give up when the event is older.
+    /// Drop the event when it is older.
     pub maximum_event_age: Duration,
 }
 

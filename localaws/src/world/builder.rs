@@ -135,7 +135,7 @@ impl Builder {
         self
     }
 
-    /// Where the world is kept; a world on the same directory goes on where the last one ended. `None`: a temporary
+    /// Where the world is kept; a world on the same directory continues where the last one ended. `None`: a temporary
     /// directory that goes with the world.
     #[must_use]
     pub fn directory(mut self, directory: Option<&Path>) -> Self {

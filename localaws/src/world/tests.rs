@@ -62,7 +62,7 @@ Resources:
           Properties: {Schedule: rate(1 minute), Input: '{"tick": true}'}
 "#;
 
-/// A request as a client signs it; the signature itself is not looked at.
+/// A request as a client signs it; the signature itself is not verified.
 pub(crate) fn signed(service: &str, method: &str, uri: &str, body: &str) -> Request {
     let scope = format!("AKID/20251121/us-east-1/{service}/aws4_request");
     let authorization =

@@ -48,7 +48,7 @@ const VHD_FOOTER: &[u8] = b"conectix";
 
 impl Found {
     /// What a file with this beginning and this end is; none if it has no magic number.
-    pub(super) fn look(head: &[u8], tail: &[u8]) -> Option<Self> {
+    pub(super) fn detect(head: &[u8], tail: &[u8]) -> Option<Self> {
         let begins = |at: usize, magic: &[u8]| {
             head.get(at..)
                 .is_some_and(|rest: &[u8]| rest.starts_with(magic))
@@ -135,8 +135,8 @@ impl Found {
     }
 }
 
-/// Whether this is the header of an `.lzma` file (`lzma-file-format.txt` of XZ Utils): the properties that every encoder
-/// writes, a dictionary of 2^n or 2^n + 2^(n-1) bytes, and a size that is not given or below 256 GiB.
+/// Whether this is the header of an `.lzma` file (`lzma-file-format.txt` of XZ Utils): the properties that every
+/// encoder writes, a dictionary of 2^n or 2^n + 2^(n-1) bytes, and a size that is not given or below 256 GiB.
 fn is_lzma(head: &[u8]) -> bool {
     let [0x5d, d0, d1, d2, d3, size @ ..] = head else {
         return false;

@@ -47,7 +47,7 @@ pub(super) struct Document {
     replaces: Option<Replaces>,
     /// What happens to the AMI once its manifest is deleted; without it the AMI is kept.
     on_delete: Option<OnDelete>,
-    /// Whether what somebody else changed in the finished AMI is set back; without it, it is only reported.
+    /// Whether changes made outside amiwright to the finished AMI are reverted; without it, they are only reported.
     repair: Option<bool>,
     /// Where the finished AMI is stored as an S3 object.
     store: Option<Store>,

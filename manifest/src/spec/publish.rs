@@ -35,7 +35,7 @@ pub struct PublishSpec {
     pub replaces: Option<Replaces>,
     /// What happens to the AMI once its manifest is deleted; none: it is kept.
     pub on_delete: Option<OnDelete>,
-    /// Whether what somebody else changed in the finished AMI is set back; without it, it is only reported.
+    /// Whether changes made outside amiwright to the finished AMI are reverted; without it, they are only reported.
     #[serde(skip_serializing_if = "is_off")]
     pub repair: bool,
     /// Where the finished AMI is stored as an S3 object.

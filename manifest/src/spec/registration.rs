@@ -2,7 +2,7 @@
 
 use super::{BlockDeviceMapping, Ebs, Register};
 
-/// Root devices by convention, in the order they are looked for when `rootDeviceName` is left out.
+/// Root devices by convention, in the order they are searched when `rootDeviceName` is left out.
 const USUAL_ROOTS: [&str; 3] = ["/dev/xvda", "/dev/sda1", "/dev/sda"];
 
 /// What RegisterImage is sent, besides name, description, tags and (for bundles) ImageLocation: `register` with every

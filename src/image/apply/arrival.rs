@@ -36,7 +36,7 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
     status
 }
 
-/// Goes on with a version of which only the draft is known: whoever was to write its status died, maybe after it had
+/// Continues with a version of which only the draft is known: whoever was to write its status died, maybe after it had
 /// made something. `current` is the status that is there. None if that is about this version already, or is not final:
 /// then nothing is to be taken over, or not yet.
 #[must_use]

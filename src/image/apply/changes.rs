@@ -10,7 +10,7 @@ use crate::image::task::TaskKind;
 use crate::image::words::{NoticeKind, State, Step, WaitReason};
 use crate::image::workflow::{self, After};
 
-/// The step cannot go on yet. Returns whether that is new.
+/// The step cannot proceed yet. Returns whether that is new.
 pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
     let since = status.waiting_since(&reason, now);
     let has_date = reason.has_date();
@@ -44,7 +44,7 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
     changed
 }
 
-/// Goes on with the next step of the workflow; after the last the AMI is available.
+/// Continues with the next step of the workflow; after the last the AMI is available.
 pub(super) fn next_step(status: &mut Status, why: impl Into<String>, now: Timestamp) {
     let step = status.build.step;
     let after = After {

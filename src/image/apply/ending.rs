@@ -14,7 +14,7 @@ use crate::image::words::{
 pub(super) fn fail(status: &mut Status, failure: Failure, now: Timestamp) {
     let reason = failure.kind.terminal_reason();
     if matches!(failure.kind, FailureKind::SeveralImages { .. }) {
-        // A person has to look at what is there: nothing is deleted.
+        // A person has to check what is there: nothing is deleted.
         let why = message::failure_line(&failure);
         status.build.failure = Some(failure);
         return end(status, reason, why, now);

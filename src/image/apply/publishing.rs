@@ -48,7 +48,7 @@ pub fn republish(
     begin_again(status, "settings changed in the manifest", now);
 }
 
-/// Publishes an AMI once more, with the settings that it has: somebody asked for a new attempt.
+/// Publishes an AMI once more, with the settings that it has: a new attempt was requested.
 pub fn publish_again(status: &mut Status, now: Timestamp) {
     status.retry = None;
     // A finished copy that somebody has deregistered is made again if a person asks for that.

@@ -96,7 +96,7 @@ pub fn orphan_text(reason: &OrphanReason) -> String {
             )
         }
         OrphanReason::Ambiguous => {
-            "several AMIs have the tags of this version: a person has to look".to_owned()
+            "several AMIs have the tags of this version: a person has to check".to_owned()
         }
         OrphanReason::AvailableForLong => {
             "it has been available for more than a day, so it may be in use".to_owned()

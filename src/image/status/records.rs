@@ -169,7 +169,7 @@ pub enum OrphanReason {
     AvailableForLong,
 }
 
-/// What keeps a step from going on.
+/// What keeps a step from proceeding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {

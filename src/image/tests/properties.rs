@@ -1,6 +1,6 @@
 //! Whatever happens in whatever order: what must hold of every status that can be reached.
 //!
-//! A run is a list of numbers, each of which chooses among what the step at hand can come to, so that proptest shrinks
+//! A run is a list of numbers, each of which chooses among what the current step can come to, so that proptest shrinks
 //! it like any list. Chosen from are also stale and unknown observations, requests and the passing of time.
 
 mod outcomes;
@@ -236,7 +236,7 @@ fn run(moves: &[(u32, u8)]) -> Status {
 }
 
 /// Always the same cases, and no file of earlier failures. With `PROPTEST_CASES` it is that many, of a new seed: the
-/// weekly run of CI looks further than that of each push.
+/// weekly run of CI searches further than that of each push.
 fn runner(cases: u32) -> TestRunner {
     let config = ProptestConfig {
         failure_persistence: None,
@@ -249,7 +249,7 @@ fn runner(cases: u32) -> TestRunner {
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 
-/// What goes as it should ends `available`, without a notice of trouble.
+/// Without failures every source ends `available`, without a notice of trouble.
 #[test]
 fn every_source_becomes_available_if_nothing_goes_wrong() {
     for source in SourceKind::ALL {

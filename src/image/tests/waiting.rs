@@ -137,7 +137,7 @@ fn silence_is_reported_after_a_time_then_after_twice_and_four_times_that() {
             );
         }
         assert_eq!(kinds(&status), [NoticeKind::Stalled; 4], "{kind}");
-        assert_eq!(status.state, State::Working, "nothing is given up");
+        assert_eq!(status.state, State::Working, "nothing is aborted");
     }
 }
 

@@ -15,7 +15,7 @@ pub enum TerminalReason {
     Cancelled,
 }
 
-/// Why a step cannot go on yet.
+/// Why a step cannot proceed yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "reason",

@@ -61,7 +61,7 @@ fn tag_problem(status: &Status) -> Option<Problem> {
 }
 
 /// Whether a character of a key may be in a tag, and in a filter for it. EC2 refuses whatever XML cannot hold (XML 1.0,
-/// "Characters": no control characters, no U+FFFE and U+FFFF), so that not even a look for the tag would be answered.
+/// "Characters": no control characters, no U+FFFE and U+FFFF), so that not even a lookup of the tag would be answered.
 /// Invisible characters are refused as well: two keys that look the same are not.
 fn is_taken(c: char) -> bool {
     text::is_printable(c) && !matches!(c, '\u{fffe}' | '\u{ffff}')

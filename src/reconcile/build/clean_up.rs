@@ -1,6 +1,7 @@
-//! `clean-up`: what a failed or cancelled image left in AWS. Deleted is only what EC2's own record proves to be ours: AMIs
-//! and snapshots with the tags of this very attempt, those that an import task with these tags names while EC2 lists it,
-//! and objects under the prefix that EC2 was given for this attempt. What only the status names is reported, not touched.
+//! `clean-up`: what a failed or cancelled image left in AWS. Deleted is only what EC2's own record proves to be ours:
+//! AMIs and snapshots with the tags of this very attempt, those that an import task with these tags names while EC2
+//! lists it, and objects under the prefix that EC2 was given for this attempt. What only the status names is reported,
+//! not touched.
 
 mod deleting;
 
@@ -23,7 +24,8 @@ use crate::reconcile::context::Error;
 use crate::reconcile::step_context::StepContext;
 use crate::reconcile::{lookup, proof};
 
-/// Deletes what is left over: looks, records what was found, deletes it, and looks again until nothing is found.
+/// Deletes what is left over: describes, records what was found, deletes it, and describes again until nothing is
+/// found.
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let found = match find(&step).await {
         Ok(found) => found,

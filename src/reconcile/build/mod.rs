@@ -72,8 +72,8 @@ pub(super) enum Rate {
     UsedUp(Box<StepOutcome>),
 }
 
-/// Whether the action that is next may be sent now. Many images are registered at once, each after a look for its AMI: for
-/// them the request is reserved before.
+/// Whether the action that is next may be sent now. Many images are registered at once, each after a lookup of its AMI:
+/// for them the request is reserved before.
 pub(super) async fn within_rate(context: Context<'_>, next: Next, status: &Status) -> Rate {
     let action = match next {
         Next::Do(Step::StartTask) => status.build.source.and_then(start_task::action),

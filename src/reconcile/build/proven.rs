@@ -1,5 +1,5 @@
-//! Asking EC2 for the proof that something is this attempt's ([`crate::reconcile::proof`]), where no look that was made
-//! anyway has it.
+//! Asking EC2 for the proof that something is this attempt's ([`crate::reconcile::proof`]), where no lookup that was
+//! made anyway has it.
 
 use crate::image::observed::ObservedTask;
 use crate::image::ownership;

@@ -1,4 +1,4 @@
-//! `register-image`: look, create, and look again where the answer leaves a doubt.
+//! `register-image`: look up, create, and look up again where the answer leaves a doubt.
 
 use super::{billing, check_bundle, proven, source_owners};
 use crate::aws::{AwsError, BundleFault, Registered, Remedy};

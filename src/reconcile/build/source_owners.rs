@@ -1,4 +1,4 @@
-//! Whose the snapshots and the AMI are that a manifest names: only AWS knows, so they are looked at before anything is
+//! Whose the snapshots and the AMI are that a manifest names: only AWS knows, so they are described before anything is
 //! made of them. What another account shares, the stack's owner has to allow.
 
 use crate::aws::{AwsError, Remedy};

@@ -1,6 +1,6 @@
 //! `start-task`: starts the task that makes an image, exactly once. Where EC2 takes a client token, the same request is
-//! the same task; where it does not, look before; every error after sending leaves a doubt, which the next attempt
-//! resolves.
+//! the same task; where it does not, look it up before; every error after sending leaves a doubt, which the next
+//! attempt resolves.
 
 mod bundle_instance;
 mod image;

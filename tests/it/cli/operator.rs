@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{DISK, TestStack, vmdk};
-use amiwright::cli::watch::{Watch, follow};
+use amiwright::cli::watch::{Watch, poll};
 use amiwright::cli::{Error, cancel};
 use amiwright::reconcile::Context;
 use localaws::ec2::TaskKind;
@@ -31,7 +31,7 @@ async fn follow_as(stack: &TestStack, watch: &Watch) -> (Result<bool, Error>, St
     let (aws, config) = (stack.aws(), stack.config());
     let context = Context::new(&aws, &config, stack.world.clock().now());
     let mut out = Vec::new();
-    let outcome = follow(context, watch, &mut out).await;
+    let outcome = poll(context, watch, &mut out).await;
     (outcome, String::from_utf8(out).unwrap())
 }
 

@@ -151,7 +151,7 @@ async fn a_bundle_described_by_a_manifest_and_what_is_not_a_manifest_are_refused
         "{refusal}"
     );
 
-    // Objects of the same bucket that are no manifests.
+    // Objects of the same bucket that are not manifests.
     for key in ["bundles/image.part.0", "golden/web.vmdk", "notes.txt"] {
         let refusal = ask(&stack, key).await.unwrap_err();
         assert!(refusal.contains(key), "{refusal}");

@@ -141,7 +141,7 @@ async fn one_listing_without_an_old_task_is_no_proof() {
     stack.world.run_for(minutes(25 * 60)).await;
     let status = stack.status(KEY).await;
     let task = status["build"]["tasks"][0]["id"].as_str().unwrap();
-    // One look at the list does not show it.
+    // One answer of the list does not show it.
     let saved = ec2.save();
     ec2.hide_task(task);
     for _ in 0..40 {

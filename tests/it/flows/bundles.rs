@@ -201,7 +201,7 @@ async fn a_hostile_bundle_is_rejected() {
     assert_eq!(
         stack.count("HeadObject"),
         1,
-        "only the settling looks at the manifest"
+        "only the last call reads the manifest"
     );
 }
 

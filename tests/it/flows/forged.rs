@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const KEY: &str = "golden/web.image.yaml";
 
-/// Writes a status as an operator could, with the markers that make amiwright look at it.
+/// Writes a status as an operator could, with the markers that make amiwright visit it.
 async fn forge(stack: &TestStack, key: &str, status: &Value) {
     let s3 = stack.world.s3();
     for (key, content) in [
@@ -282,7 +282,8 @@ async fn an_image_whose_look_up_ec2_refuses_does_not_fail_every_tick() {
     assert!((2..=4).contains(&letters.len()), "{letters:#?}");
 }
 
-/// What cannot be read stays so until a person does something: the others go on, and the alarm rings every 15 minutes.
+/// What cannot be read stays so until a person does something: the others continue, and the alarm rings every 15
+/// minutes.
 #[tokio::test(start_paused = true)]
 async fn a_status_that_cannot_be_read_does_not_fail_every_tick() {
     for content in ["{ not json", "{\"schema\": 99}", "{\"schema\": 2}"] {

@@ -59,11 +59,12 @@ async fn what_reaches_beyond_the_account_is_refused_unless_a_parameter_allows_it
         let email = rejected(&stack, &(stack.manifest("web") + field + "\n")).await;
         let lines: Vec<&str> = email.text.lines().collect();
         let text = lines.join(" ");
-        // What is not built is told as that alone: the guardrails of these fields are tested in `amiwright-manifest`.
+        // What is not built is reported as that alone: the guardrails of these fields are tested in
+        // `amiwright-manifest`.
         let built = ["store", "access", "regions", "replaces"];
         let is_built = built.iter().any(|it| field.starts_with(it));
-        let told = text.contains(parameter) && text.contains(adds);
-        assert_eq!(told, is_built, "{text}");
+        let is_named = text.contains(parameter) && text.contains(adds);
+        assert_eq!(is_named, is_built, "{text}");
         assert_eq!(text.contains("not built yet"), !is_built, "{text}");
         // At its line.
         assert!(text.contains("4:"), "{text}");
@@ -88,7 +89,7 @@ async fn a_disk_is_read_only_from_buckets_that_a_parameter_lists() {
     let foreign = calls
         .iter()
         .filter(|it| it.bucket.as_deref() == Some("disks"));
-    assert_eq!(foreign.count(), 0, "not even looked at");
+    assert_eq!(foreign.count(), 0, "not even described");
 
     // The hint is obeyed, the other way: the disk beside the manifest.
     stack.drop_file("golden/web.vmdk", vmdk()).await;
@@ -126,7 +127,7 @@ async fn a_snapshot_of_another_account_is_used_only_if_its_owner_is_listed() {
         );
     }
 
-    // A volume beside the root is looked at, too.
+    // A volume beside the root is checked, too.
     let volume = stack.manifest("web")
         + &format!(
             "register:\n  blockDeviceMappings:\n  - {{deviceName: /dev/xvda, ebs: {{}}}}\n  - {{deviceName: /dev/sdf, ebs: {{snapshotId: {id}}}}}\n"

@@ -1,4 +1,4 @@
-//! What people and machines are told.
+//! What people and machines are notified of.
 
 use crate::support::TestStack;
 use serde_json::{Value, json};

@@ -233,7 +233,7 @@ async fn other_bucket(flow: Flow) -> (TestStack, String) {
 }
 
 impl Ready {
-    /// Plays the flow to its end, or until a call is refused. Returns what is not as it should be.
+    /// Plays the flow to its end, or until a call is refused. Returns what is wrong.
     pub(super) async fn play(&self) -> Option<String> {
         let stack = &self.stack;
         match self.flow {
@@ -244,7 +244,7 @@ impl Ready {
             Flow::Tools => {
                 stack.drop_file("golden/image.part.0", PART).await;
                 stack.drop_file("golden/image.manifest.xml", BUNDLE).await;
-                // Finalized by `notify`, because no tick has to look at it.
+                // Finalized by `notify`, because no tick has to visit it.
                 stack
                     .drop_file("golden/broken.manifest.xml", "broken")
                     .await;

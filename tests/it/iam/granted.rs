@@ -7,8 +7,8 @@ use localaws::iam::{Grant, Part};
 use super::flow::flows;
 use super::shared;
 
-/// Actions on resources that no flow uses, and why they are granted all the same: the beginning of the action, a part of
-/// the resource.
+/// Actions on resources that no flow uses, and why they are granted all the same: the beginning of the action, a part
+/// of the resource.
 const EXCEPTIONS: [(&str, &str, &str); 4] = [
     (
         "s3:getobjectversion",
@@ -63,7 +63,7 @@ async fn what_is_granted_is_used() {
             *uses.entry((of, sid, part)).or_default() += count;
         }
     }
-    assert_eq!(wrong, [""; 0], "a flow did not end as it should");
+    assert_eq!(wrong, [""; 0], "a flow did not end as expected");
     let (unused, used): (Vec<_>, Vec<_>) = uses.into_iter().partition(|(_, count)| *count == 0);
     let unneeded: Vec<_> = unused
         .iter()

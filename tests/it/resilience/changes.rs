@@ -1,4 +1,4 @@
-//! Whatever happens to a manifest, and whenever: nothing is made twice, nothing is left behind.
+//! Whatever happens to a manifest, and whenever: nothing is made twice, nothing is left over.
 
 use std::time::Duration;
 

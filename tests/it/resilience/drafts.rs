@@ -270,7 +270,7 @@ async fn a_marker_without_a_valid_draft_of_its_manifest_is_reported_and_kept() {
         assert_eq!(stack.world.dead_letters().len(), 1, "{failed}");
         assert_eq!(stack.images(), []);
         assert_eq!(stack.open().await, [MARKER]);
-        // The others go on.
+        // The others continue.
         stack
             .drop_file("good.image.yaml", stack.manifest("good"))
             .await;

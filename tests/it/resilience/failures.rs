@@ -115,7 +115,7 @@ async fn throttling_is_retried_and_reported_after_a_while() {
     );
     assert!(
         stack.world.dead_letters().is_empty(),
-        "waiting is no failure"
+        "waiting is not a failure"
     );
 
     stack.world.faults().clear();

@@ -1,4 +1,4 @@
-//! Every call of an image's life goes wrong once, in every way; then the world comes to rest, and is as it should be.
+//! Every call of an image's life fails once, in every way; then the world settles, and its state is the expected one.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ async fn the_same_event_twice_at_once_makes_one_ami_and_one_email() {
 
 #[tokio::test(start_paused = true)]
 async fn two_registrations_at_once_meet_in_one_ami() {
-    // Both have looked before either creates: EC2 answers slowly.
+    // Both have looked it up before either creates: EC2 answers slowly.
     let stack = TestStack::new().await;
     stack
         .world
@@ -199,9 +199,9 @@ async fn changed_settings_are_notified_once_whichever_call_fails() {
             let calls = stack.world.calls();
             let call = calls.get(number as usize - 1);
             let case = format!("call {number}: {fault:?}, {call:?}");
-            let told = |email: &&crate::support::Email| email.subject.contains("AMI changed");
+            let is_changed = |email: &&crate::support::Email| email.subject.contains("AMI changed");
             let emails = stack.emails();
-            let count = emails.iter().filter(told).count();
+            let count = emails.iter().filter(is_changed).count();
             let may_repeat = calls[first as usize..number as usize]
                 .iter()
                 .any(|call| call.action == "Publish");

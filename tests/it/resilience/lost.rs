@@ -48,7 +48,7 @@ async fn a_new_version_whose_event_was_lost_is_swept_up() {
 #[tokio::test(start_paused = true)]
 async fn a_notice_without_its_event_is_sent_by_the_schedule() {
     let stack = TestStack::new().await;
-    // `notify` fails for as long as Lambda tries; the schedule goes on.
+    // `notify` fails for as long as Lambda retries; the schedule continues.
     let down = Fault::Refuse {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         code: "InternalError".to_owned(),

@@ -11,7 +11,7 @@ use localaws::ec2::{Era, SeedInstance, TaskKind};
 use localaws::faults::Fault;
 use serde_json::{Value, json};
 
-/// All stay open for as long as a test looks.
+/// All stay open for as long as the test runs.
 const VERY_LONG: Duration = Duration::from_secs(100 * 3600);
 
 /// The pages in which EC2 lists imports, where the request does not say how large they are.
@@ -75,7 +75,7 @@ impl TestStack {
         panic!("not all are under way");
     }
 
-    /// One tick of `advance-tasks`, by hand.
+    /// One tick of `advance-tasks`, without the schedule.
     async fn tick(&self, aws: &Aws, time_left: Option<Duration>) -> Report {
         let (event, now) = (json!({"task": "advance"}), self.world.clock().now());
         let history = PollingHistory::default();
@@ -159,7 +159,7 @@ async fn describe_calls_grow_with_pages_and_one_lost_task_hides_no_other() {
         2,
         "the lost one is not in them"
     );
-    // One for those that are pending; the lost one is looked for by its tag and by its name.
+    // One for those that are pending; the lost one is looked up by its tag and by its name.
     assert!((1..=3).contains(&pages("DescribeImages")), "{calls:?}");
     assert_eq!(
         pages("ListObjectsV2"),
@@ -184,7 +184,7 @@ async fn ticks_cut_short_visit_every_image_in_turn() {
     stack.world.faults().always("s3", "GetObject", slow);
 
     let aws = stack.aws();
-    let mut turns: BTreeMap<String, usize> = BTreeMap::new();
+    let mut visits: BTreeMap<String, usize> = BTreeMap::new();
     for tick in 1..=6 {
         stack.world.run_for(Duration::from_secs(60)).await;
         let before = stack.world.faults().count();
@@ -196,16 +196,16 @@ async fn ticks_cut_short_visit_every_image_in_turn() {
         assert!(looked_at.len() < keys.len() / 2, "tick {tick}");
         looked_at
             .into_iter()
-            .for_each(|key| *turns.entry(key).or_default() += 1);
-        let (most, all) = (turns.values().max().unwrap(), turns.len() == keys.len());
+            .for_each(|key| *visits.entry(key).or_default() += 1);
+        let (most, all) = (visits.values().max().unwrap(), visits.len() == keys.len());
         assert!(
             *most == 1 || all,
             "tick {tick}: one was visited {most} times, others never"
         );
     }
-    assert_eq!(turns.len(), keys.len());
-    let fewest = turns.values().min().unwrap();
-    assert!(turns.values().max().unwrap() - fewest <= 1, "{turns:?}");
+    assert_eq!(visits.len(), keys.len());
+    let fewest = visits.values().min().unwrap();
+    assert!(visits.values().max().unwrap() - fewest <= 1, "{visits:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,18 +215,18 @@ async fn long_running_tasks_are_polled_less_often() {
     ec2.set_task_time(TaskKind::ImportSnapshot, VERY_LONG);
     stack.drop_file("many/web.vmdk", vmdk()).await;
     stack.drop_many("disk", 1).await;
-    let mut looks = Vec::new();
+    let mut polls = Vec::new();
     let mut before = stack.count("DescribeImportSnapshotTasks");
     for minutes in [10, 50, 60, 60] {
         stack.world.run_for(Duration::from_secs(minutes * 60)).await;
         let now = stack.count("DescribeImportSnapshotTasks");
-        looks.push(now - before);
+        polls.push(now - before);
         before = now;
     }
     // Every minute for ten minutes, every two for an hour, then every five.
     let expected = [9..=10, 25..=26, 12..=13, 12..=12];
-    for (looks, expected) in looks.iter().zip(&expected) {
-        assert!(expected.contains(looks), "{looks} is not in {expected:?}");
+    for (polls, expected) in polls.iter().zip(&expected) {
+        assert!(expected.contains(polls), "{polls} is not in {expected:?}");
     }
 }
 

@@ -23,7 +23,7 @@ async fn a_describe_call_that_is_denied_is_reported() {
         email.text
     );
 
-    // Allowed, it goes on by itself.
+    // Once allowed, it continues by itself.
     ec2.set_denied_actions(&[]);
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "available");

@@ -23,7 +23,7 @@ enum End {
     Failed,
     /// The manifest is removed while the task runs.
     Cancelled,
-    /// The task is listed no longer while it runs, and goes on.
+    /// The task is listed no longer while it runs, and continues.
     Unlisted,
 }
 
@@ -118,7 +118,7 @@ impl Case {
             orphans
                 .iter()
                 .filter(is_unreported)
-                .map(|orphan| format!("{orphan} is left behind")),
+                .map(|orphan| format!("{orphan} is left over")),
         );
         let emails = stack.emails();
         if emails.is_empty() || emails.len() > 2 {

@@ -1,4 +1,4 @@
-//! What each kind of task makes an image from, what starts it, and what it may leave behind.
+//! What each kind of task makes an image from, what starts it, and what may be left over.
 
 use std::collections::BTreeSet;
 

@@ -43,7 +43,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let named: BTreeSet<String> = ids.into_iter().collect();
     let named = Some(&named).filter(|ids| !ids.is_empty());
     let named = named.or_else(|| filter::exact(&filters, "bundle-id"));
-    // Ids are random, so their order is none of time.
+    // Ids are random, so their order is not that of time.
     let everything = Page::default();
     let tasks = everything.candidates(all, named).filter(|task| {
         task.is_visible(now)

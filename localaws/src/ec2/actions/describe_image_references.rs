@@ -34,7 +34,7 @@ const KINDS: [&str; 5] = [
     "ssm:Parameter",
 ];
 
-/// What to look through.
+/// Where references are searched.
 #[derive(Debug, Default)]
 struct Scope {
     kinds: BTreeSet<&'static str>,

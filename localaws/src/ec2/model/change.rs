@@ -1,4 +1,4 @@
-//! Changes of what is there already. Reads may go on showing the old for a while.
+//! Changes of what is there already. Reads may keep showing the old for a while.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::ec2::model::snapshot::Snapshot;
 use crate::ec2::wire::error::Failure;
 
 impl Service {
-    /// Changes one image of this account, as an action asks that looks at nothing else.
+    /// Changes one image of this account, as an action that reads nothing else asks.
     pub(crate) fn change_image(
         &self,
         call: &Call,

@@ -24,7 +24,7 @@ pub enum DeregistrationProtection {
 }
 
 impl DeregistrationProtection {
-    /// After DisableImageDeregistrationProtection. A cooldown that runs goes on.
+    /// After DisableImageDeregistrationProtection. A cooldown that runs continues.
     pub(crate) fn disabled(self, now: Timestamp) -> Self {
         match self {
             Self::EnabledWithCooldown => {

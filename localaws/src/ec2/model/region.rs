@@ -139,7 +139,7 @@ impl Record {
         }
     }
 
-    /// To be called before a change: reads go on showing until then what they show now.
+    /// To be called before a change: reads keep showing until then what they show now.
     pub(crate) fn keep_for_reads(&mut self, now: Timestamp, until: Timestamp) {
         self.stale = (until > now).then(|| (self.seen(now).clone(), until));
     }

@@ -68,7 +68,7 @@ fn read_bucket(mut fields: Fields) -> Result<DiskSource, Failure> {
 }
 
 impl Service {
-    /// Looks at the disk's object or snapshot, with the rights of the service role.
+    /// Checks the disk's object or snapshot, with the rights of the service role.
     pub(crate) async fn inspect_disk(&self, region: &str, disk: &mut Disk) -> Result<(), Failure> {
         let (bucket, key) = match &disk.source {
             DiskSource::Snapshot(id) => {

@@ -202,7 +202,7 @@ async fn an_import_is_cancelled() {
     let world = world();
     let id = world.import(DISK).await;
     world.pass(40).await;
-    assert_eq!(world.ec2.snapshots(REGION).len(), 1, "not looked at");
+    assert_eq!(world.ec2.snapshots(REGION).len(), 1, "not visited");
     world.ok("DescribeImportSnapshotTasks", "").await;
     assert_eq!(world.ec2.snapshots(REGION).len(), 2);
     let cancel = format!("ImportTaskId={id}&CancelReason=no more");
@@ -281,7 +281,7 @@ async fn tasks_are_listed_in_pages_by_filters_and_for_a_week() {
     assert_eq!(
         world.ec2.snapshots(REGION).len(),
         4,
-        "what is hidden goes on, and a machine's disk is on its way"
+        "what is hidden continues, and a machine's disk is on its way"
     );
     world.pass(7 * 86_400 + 1).await;
     assert_eq!(

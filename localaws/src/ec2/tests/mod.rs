@@ -31,7 +31,7 @@ use crate::ids::Ids;
 const REGION: &str = "us-east-1";
 const SNAPSHOT: &str = "snap-0123456789abcdef0";
 
-/// A bucket that EC2 can look into; keys are `bucket/key`.
+/// A bucket that EC2 can read; keys are `bucket/key`.
 #[derive(Default)]
 struct Shelf {
     objects: Mutex<BTreeMap<String, Result<Bytes, StatusCode>>>,

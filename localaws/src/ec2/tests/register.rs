@@ -99,7 +99,7 @@ async fn has_the_defaults_of_ec2_for_clients_that_forget() {
     );
 }
 
-/// Every one of these changes to a good registration is refused with an error that begins so; nothing is left behind.
+/// Every one of these changes to a good registration is refused with an error that begins so; nothing is left over.
 async fn refuses(cases: &[(&str, &str)]) {
     let world = World::new();
     for (fields, expected) in cases {

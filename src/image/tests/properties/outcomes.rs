@@ -193,7 +193,7 @@ fn orphans(choice: &mut Choice) -> Vec<Orphan> {
     choice.of(vec![Vec::new(), vec![orphan("snap-1", "no")]])
 }
 
-/// What the step at hand may come to.
+/// What the current step may come to.
 pub(super) fn any_outcome(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
     let step = status.build.step;
     let general = choice.of(vec![0, 0, 0, 0, 0, 1, 2, 3]);
@@ -231,7 +231,7 @@ pub(super) fn any_outcome(status: &Status, choice: &mut Choice, minutes: i64) ->
     of_step(status, choice, minutes)
 }
 
-/// What the step at hand comes to if nothing keeps it from going on.
+/// What the current step comes to if nothing keeps it from proceeding.
 fn of_step(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
     let region = REGION.to_owned();
     StepOutcome::Advance(match status.build.step {

@@ -85,7 +85,7 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
     })
 }
 
-/// Looks whether the AMI, or another of its name, is there. None if nothing is in the way of making it.
+/// Checks whether the AMI, or another of its name, exists. None if nothing is in the way of making it.
 async fn already_there(
     step: &StepContext<'_>,
     kind: TaskKind,

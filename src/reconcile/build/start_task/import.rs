@@ -17,7 +17,7 @@ use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
 
 /// How long a client token is relied on. EC2 does not say how long it remembers one; within this time it is certain
-/// to, and after it the tasks are looked through before another is started.
+/// to, and after it the tasks are searched before another is started.
 const TOKEN_TRUSTED: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) async fn disk(
