@@ -214,7 +214,7 @@ fn write_condition(condition: &Condition, out: &mut dyn Write) -> io::Result<()>
     if !condition.message.is_empty() {
         reason = format!("{reason}: {}", condition.message);
     }
-    writeln!(out, "  {since}  {kind:<7} {holds:<7} {}", plain(&reason))
+    writeln!(out, "  {since}  {kind:<9} {holds:<7} {}", plain(&reason))
 }
 
 fn sending(notice: &Notice) -> String {
