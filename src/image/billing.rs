@@ -1,7 +1,7 @@
 //! What instances of an AMI are billed by, and what an AMI that is registered from a snapshot may lose of it.
 //!
 //! "AMIs for Windows, RedHat, SUSE, and SQL Server require correct licensing information to be present on the AMI.
-//! [RegisterImage] derives the correct billing information from the snapshot's metadata, but this requires the appropriate
+//! \[RegisterImage\] derives the correct billing information from the snapshot's metadata, but this requires the appropriate
 //! metadata to be present" (EC2 API Reference, RegisterImage). EC2 does not show that metadata. What the other AMIs of the
 //! same snapshot are billed by tells what to expect; what the new one is billed by is seen once EC2 shows it.
 
