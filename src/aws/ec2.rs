@@ -105,6 +105,19 @@ impl Aws {
     }
 }
 
+/// The answer to a request to remove something: what is gone already is as it should be.
+pub(super) fn unless_gone<O>(answer: Result<O, AwsError>) -> Result<(), AwsError> {
+    let gone = [
+        "InvalidAMIID.NotFound",
+        "InvalidAMIID.Unavailable",
+        "InvalidSnapshot.NotFound",
+    ];
+    match answer {
+        Err(error) if !gone.iter().any(|code| error.has_code(code)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// For a call that creates something and has no client token: the SDK must not retry it.
 pub(super) fn without_retries() -> Builder {
     Builder::new().retry_config(RetryConfig::disabled())

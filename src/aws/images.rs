@@ -11,7 +11,9 @@ use aws_sdk_ec2::types::{
 use jiff::Timestamp;
 
 use super::connect::Aws;
-use super::ec2::{filter, incomplete, non_empty, our_tags, tag_specifications, without_retries};
+use super::ec2::{
+    filter, incomplete, non_empty, our_tags, tag_specifications, unless_gone, without_retries,
+};
 use super::error::AwsError;
 use super::rate_limiter::Reservation;
 use crate::image::billing::{Billing, SnapshotUser};
@@ -188,17 +190,15 @@ impl Aws {
             .ok_or_else(|| incomplete("RegisterImage", doing, "the AMI"))
     }
 
-    /// Deregisters an AMI. Its snapshots and its objects in S3 are kept.
+    /// Deregisters an AMI, if it is not gone already. Its snapshots and its objects in S3 are kept.
     ///
     /// # Errors
-    /// If EC2 does not answer, or refuses: with `InvalidAMIID.NotFound` or `InvalidAMIID.Unavailable` if it does not
-    /// exist, with another code if it is protected.
+    /// If EC2 does not answer, or refuses, as it does if the AMI is protected.
     pub async fn deregister_image(&self, id: &str) -> Result<(), AwsError> {
         let request = self.ec2().deregister_image().image_id(id);
         let doing = format!("deregistering the AMI {id}");
-        self.send_ec2("DeregisterImage", doing, Box::pin(request.send()))
-            .await?;
-        Ok(())
+        let answer = self.send_ec2("DeregisterImage", doing, Box::pin(request.send()));
+        unless_gone(answer.await)
     }
 }
 

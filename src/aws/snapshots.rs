@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::Snapshot;
 
 use super::connect::Aws;
-use super::ec2::{filter, our_tags, sdk_tags};
+use super::ec2::{filter, our_tags, sdk_tags, unless_gone};
 use super::error::AwsError;
 use crate::image::observed::ObservedSnapshot;
 use crate::manifest::guardrails::Owner;
@@ -64,17 +64,15 @@ impl Aws {
         Ok(snapshots.map(owner).collect())
     }
 
-    /// Deletes a snapshot.
+    /// Deletes a snapshot, if it is not gone already.
     ///
     /// # Errors
-    /// If EC2 does not answer, or refuses: with `InvalidSnapshot.NotFound` if it does not exist, with
-    /// `InvalidSnapshot.InUse` if an AMI uses it.
+    /// If EC2 does not answer, or refuses: with `InvalidSnapshot.InUse` if an AMI uses it.
     pub async fn delete_snapshot(&self, id: &str) -> Result<(), AwsError> {
         let request = self.ec2().delete_snapshot().snapshot_id(id);
         let doing = format!("deleting the snapshot {id}");
-        self.send_ec2("DeleteSnapshot", doing, Box::pin(request.send()))
-            .await?;
-        Ok(())
+        let answer = self.send_ec2("DeleteSnapshot", doing, Box::pin(request.send()));
+        unless_gone(answer.await)
     }
 
     /// Sets tags on resources of any type, and keeps their other tags. At most 1000 resources (CreateTags,

@@ -175,6 +175,7 @@ fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp)
             snapshots: task.snapshots.clone(),
             ..RegionStatus::pending(task.id.clone())
         };
+        let image = publishing::adopted(status, &task.region, image);
         status.regions.insert(task.region.clone(), image);
     }
     let has_ended = matches!(task.phase(), Phase::Complete | Phase::Failed);

@@ -31,6 +31,10 @@ pub const CANCEL_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 /// How long deleting what a failed or cancelled image left in AWS is retried.
 pub const CLEAN_UP_GRACE: SignedDuration = SignedDuration::from_hours(6);
 
+/// How long a Region may keep the AMI from becoming as it should be, by errors that may pass or by settings that do not
+/// show.
+pub const PUBLISH_GRACE: SignedDuration = SignedDuration::from_hours(6);
+
 /// After how long an available AMI is not deregistered by a clean-up any more. What a failed or cancelled attempt
 /// leaves is found within hours; an AMI that has been available for a day may be in use, whatever a status says about
 /// it.

@@ -15,6 +15,7 @@ mod copy;
 mod describe;
 mod difference;
 mod observation;
+mod on_its_way;
 mod plan;
 mod protect;
 pub mod retire;

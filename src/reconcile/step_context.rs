@@ -12,10 +12,6 @@ use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{Failure, Status};
 use crate::image::words::{FailureKind, UnreadableReason, WaitReason};
 
-/// How long a Region may keep the AMI from becoming as it should be, by errors that may pass or by settings that do not
-/// show.
-pub(super) const PUBLISH_GRACE: SignedDuration = SignedDuration::from_hours(6);
-
 /// What a step gets.
 #[derive(Clone, Copy)]
 pub(super) struct StepContext<'a> {

@@ -70,7 +70,8 @@ pub fn publish_again(status: &mut Status, now: Timestamp) {
 /// An AMI that was an earlier version's and is the current one again, because the manifest was set back: what was set on it
 /// is ours, and is taken back where the manifest does not ask for it.
 pub(super) fn adopted(status: &mut Status, region: &str, image: RegionStatus) -> RegionStatus {
-    let mut versions = status.previous.iter();
+    // The last that it was the current one for knows best.
+    let mut versions = status.previous.iter().rev();
     let known = versions.find_map(|version| {
         let known = version.regions.get(region)?;
         (known.image == image.image && !known.applied.is_empty()).then(|| known.applied.clone())
@@ -89,6 +90,9 @@ fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     status.build.failure = None;
     for region in status.regions.values_mut() {
         region.failure = None;
+        if let Some(intended) = &mut region.applied.intended {
+            intended.since = now;
+        }
     }
     for (region, copy) in &mut status.copies {
         copy.failed = 0;
@@ -99,8 +103,10 @@ fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
         }
     }
     move_to(status, State::Working, Step::Publish, why, now);
-    // Also where it was published before: what was verified then is looked at again.
-    status.build.step_since = now;
+    // Also where it was published before: what was verified then is looked at again, though it may have been verified by
+    // an invocation that began later than this one.
+    let verified = status.regions.values().filter_map(|it| it.verified_at);
+    status.build.step_since = verified.fold(now, Timestamp::max);
     conditions::update(status, now);
 }
 
@@ -165,6 +171,7 @@ fn copied(status: &mut Status, what: &RegionAction) {
             let request = status.copies.get(region);
             let settings = request.map(|request| request.settings.clone());
             copy.applied.settings = settings.unwrap_or_default();
+            let copy = adopted(status, region, copy);
             status.regions.insert(region.clone(), copy);
         }
         Action::RemoveFailedCopy { .. } => {

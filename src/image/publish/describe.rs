@@ -39,8 +39,9 @@ fn tags(compared: &Compared<'_>, found: &mut Difference) {
     gone.retain(|key, value| !desired.contains_key(key) && shown.get(key) == Some(value));
     let all = set.len() + gone.len();
     if let Some(intended) = compared.intended {
-        set.retain(|key, value| intended.tags.get(key) != Some(value));
-        gone.retain(|key, _| intended.tags.contains_key(key));
+        let intended = &intended.settings.tags;
+        set.retain(|key, value| intended.get(key) != Some(value));
+        gone.retain(|key, _| intended.contains_key(key));
     }
     found.is_settling |= set.len() + gone.len() < all;
     if !set.is_empty() {

@@ -1,9 +1,11 @@
 //! The difference of one AMI, and what is ours before and after its changes are made.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::settings::{Compared, Desired, Difference, Shown};
-use super::{describe, protect, share};
+use super::{describe, on_its_way, protect, share};
 use crate::image::status::{Action, Applied, Intended, Settings};
 
 /// How long a read may show what was before our own last write. Descriptions and deprecation times were seen to lag
@@ -23,7 +25,7 @@ pub fn difference(
     let compared = Compared {
         desired,
         ours: &applied.settings,
-        intended: intended.map(|intended| &intended.settings),
+        intended,
         shown,
     };
     let stages: [fn(&Compared<'_>) -> Difference; 3] =
@@ -35,39 +37,79 @@ pub fn difference(
         all.blocked.extend(found.blocked);
         all.is_settling |= found.is_settling;
     }
+    all.is_settling |= on_its_way::any(&compared);
     all
 }
 
 /// What is to be written down before these actions are done: a crash in between must not turn our grant into somebody
-/// else's. What is to go stays ours until it is seen to be gone.
+/// else's. What is to go stays ours until it is seen to be gone; what others granted does not become ours by that.
 #[must_use]
 pub fn intend(applied: &Applied, actions: &[Action], now: Timestamp) -> Applied {
     let mut ours = applied.settings.clone();
-    let before = applied.intended.as_ref().map(|it| &it.settings);
-    let mut after = before.unwrap_or(&applied.settings).clone();
+    let before = applied.intended.clone().unwrap_or_else(|| Intended {
+        at: now,
+        since: now,
+        settings: applied.settings.clone(),
+        revokes: BTreeSet::new(),
+    });
+    let mut after = before.clone();
     for action in actions {
         add_to(action, &mut ours);
-        if let Action::ChangeGrants { remove, .. } = action {
-            ours.grants.extend(remove.clone());
+        add_to(action, &mut after.settings);
+        remove_from(action, &mut after.settings);
+        if let Action::ChangeGrants { add, remove } = action {
+            after.revokes.retain(|grantee| !add.contains(grantee));
+            after.revokes.extend(remove.clone());
         }
-        add_to(action, &mut after);
-        remove_from(action, &mut after);
     }
+    let is_same = after == before && applied.intended.is_some();
     Applied {
         settings: ours,
         intended: Some(Intended {
             at: now,
-            settings: after,
+            since: if is_same { before.since } else { now },
+            ..after
         }),
     }
 }
 
-/// What is ours now that the AMI shows all that was asked for.
+/// Whether just these actions were asked for again and again for longer than `limit`, and EC2 does not show it.
+pub(super) fn is_in_vain(
+    applied: &Applied,
+    actions: &[Action],
+    limit: SignedDuration,
+    now: Timestamp,
+) -> bool {
+    let intended = intend(applied, actions, now).intended;
+    intended.is_some_and(|it| now.duration_since(it.since) > limit)
+}
+
+/// What is ours now that the AMI is as it should be: of what was ever asked for, what is still asked for. A request that
+/// was refused made nothing ours, and what somebody else has set since is theirs.
 #[must_use]
-pub fn confirm(applied: Applied) -> Applied {
+pub fn confirm(applied: Applied, desired: &Desired) -> Applied {
     let settings = applied.intended.map(|intended| intended.settings);
+    let mut settings = settings.unwrap_or(applied.settings);
+    settings.description = settings
+        .description
+        .filter(|_| desired.description.is_some());
+    settings
+        .tags
+        .retain(|key, value| desired.tags.get(key) == Some(value));
+    settings.grants.retain(|it| desired.grants.contains(it));
+    let copying = share::copying(desired);
+    for accounts in settings.snapshots.values_mut() {
+        accounts.retain(|account| copying.contains(account));
+    }
+    settings
+        .snapshots
+        .retain(|_, accounts| !accounts.is_empty());
+    settings.deprecate_at = settings
+        .deprecate_at
+        .filter(|_| desired.deprecate_at.is_some());
+    settings.protection = settings.protection.filter(|_| desired.protection.is_some());
     Applied {
-        settings: settings.unwrap_or(applied.settings),
+        settings,
         intended: None,
     }
 }

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::asked::{Asked, AskedRegion};
 use super::copy::{self, Copied};
-use super::difference::difference;
+use super::difference::{difference, is_in_vain};
 use super::observation::{CopyFault, Observation, Observed, Pending};
 use super::settings::{Blocker, Shown};
+use crate::image::plan::PUBLISH_GRACE;
 use crate::image::status::{Action, RegionAction, Status};
 
 /// What is to be done about an image.
@@ -24,6 +25,8 @@ pub struct Plan {
     pub verified: BTreeSet<String>,
     /// The Regions that will have no copy, or not as it is asked for.
     pub failed: BTreeMap<String, CopyFault>,
+    /// The Regions that do not become as they should be, however often EC2 is asked.
+    pub in_vain: BTreeSet<String>,
     /// The Regions that are known of and not asked for any more. Their AMIs are kept.
     pub unlisted: BTreeSet<String>,
 }
@@ -33,7 +36,8 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let is_waiting = !self.pending.is_empty();
-        let is_refused = !self.blocked.is_empty() || !self.failed.is_empty();
+        let is_refused =
+            !self.blocked.is_empty() || !self.failed.is_empty() || !self.in_vain.is_empty();
         self.ready.is_empty() && !is_waiting && !is_refused
     }
 }
@@ -54,7 +58,9 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
         if has_failed(status, region) {
             continue;
         }
-        if status.is_verified_now(region) {
+        // Of the AMI of the stack's Region, copies may still have to be made: that it was verified is not enough.
+        let is_usable = *region != asked.home || home.is_some_and(|it| it.is_available);
+        if is_usable && status.is_verified_now(region) {
             plan.verified.insert(region.clone());
             continue;
         }
@@ -104,16 +110,22 @@ impl Plan {
         shown: &Shown,
         now: Timestamp,
     ) {
-        let found = difference(&wanted.desired, &status.applied_in(region), shown, now);
+        let applied = status.applied_in(region);
+        let found = difference(&wanted.desired, &applied, shown, now);
         if found.is_empty() {
             self.verified.insert(region.to_owned());
+        }
+        if !found.ready.is_empty() && is_in_vain(&applied, &found.ready, PUBLISH_GRACE, now) {
+            self.in_vain.insert(region.to_owned());
+            return;
         }
         if found.ready.is_empty() && found.is_settling {
             self.pending.insert(region.to_owned(), Pending::Settling);
         }
         let ready = found.ready.into_iter();
         self.ready.extend(ready.map(|it| in_region(region, it)));
-        let blocked = found.blocked.into_iter();
+        // What is not shown yet may be what is in the way.
+        let blocked = found.blocked.into_iter().filter(|_| !found.is_settling);
         let blocked = blocked.map(|(action, why)| (in_region(region, action), why));
         self.blocked.extend(blocked);
     }

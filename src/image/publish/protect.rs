@@ -60,7 +60,7 @@ fn protection(compared: &Compared<'_>, found: &mut Difference) {
 
 /// EC2's words for it (DescribeImages, DeregistrationProtection). `disabled after …` is a protection that is off and
 /// still holds for the rest of its cooldown.
-fn shown(words: &str) -> Option<Protection> {
+pub(super) fn shown(words: &str) -> Option<Protection> {
     match words {
         "enabled-with-cooldown" => Some(Protection::WithCooldown),
         words if words.starts_with("enabled") => Some(Protection::On),

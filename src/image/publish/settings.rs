@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::image::status::{Action, Grantee, Protection, Settings};
+use crate::image::status::{Action, Grantee, Intended, Protection, Settings};
 
 /// What a manifest asks of an AMI.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,13 +94,13 @@ pub(super) struct Compared<'a> {
     /// What is ours.
     pub(super) ours: &'a Settings,
     /// What was asked for a moment ago, so that reads may be older.
-    pub(super) intended: Option<&'a Settings>,
+    pub(super) intended: Option<&'a Intended>,
     pub(super) shown: &'a Shown,
 }
 
 impl Compared<'_> {
     /// Whether this was asked for a moment ago.
     pub(super) fn is_intended(&self, is: impl FnOnce(&Settings) -> bool) -> bool {
-        self.intended.is_some_and(is)
+        self.intended.is_some_and(|intended| is(&intended.settings))
     }
 }

@@ -2,13 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use super::settings::{Compared, Difference};
+use super::settings::{Compared, Desired, Difference};
 use crate::image::status::{Action, Grantee, Settings};
 
 pub(super) fn difference(compared: &Compared<'_>) -> Difference {
     let mut found = Difference::default();
+    share_snapshots(compared, &mut found);
+    grants(compared, &mut found);
+    revoke_snapshots(compared, &mut found);
+    found
+}
+
+fn grants(compared: &Compared<'_>, found: &mut Difference) {
     let Some(shown) = &compared.shown.grants else {
-        return found;
+        return;
     };
     let desired = &compared.desired.grants;
     let mut add = desired - shown;
@@ -16,28 +23,21 @@ pub(super) fn difference(compared: &Compared<'_>) -> Difference {
     remove.retain(|grantee| compared.desired.exact || compared.ours.grants.contains(grantee));
     let all = add.len() + remove.len();
     if let Some(intended) = compared.intended {
-        add.retain(|grantee| !intended.grants.contains(grantee));
-        remove.retain(|grantee| intended.grants.contains(grantee) || !is_ours(compared, grantee));
+        add.retain(|grantee| !intended.settings.grants.contains(grantee));
+        remove.retain(|grantee| !intended.revokes.contains(grantee));
     }
-    found.is_settling = add.len() + remove.len() < all;
-    share_snapshots(compared, &mut found);
+    found.is_settling |= add.len() + remove.len() < all;
     if !add.is_empty() || !remove.is_empty() {
         found.ready.push(Action::ChangeGrants { add, remove });
     }
-    revoke_snapshots(compared, &mut found);
-    found
-}
-
-fn is_ours(compared: &Compared<'_>, grantee: &Grantee) -> bool {
-    compared.ours.grants.contains(grantee)
 }
 
 /// The accounts that may copy the AMI, and so need its snapshots.
-fn copying(compared: &Compared<'_>) -> BTreeSet<String> {
-    if !compared.desired.copy {
+pub(super) fn copying(desired: &Desired) -> BTreeSet<String> {
+    if !desired.copy {
         return BTreeSet::new();
     }
-    let accounts = compared.desired.grants.iter().filter_map(|it| match it {
+    let accounts = desired.grants.iter().filter_map(|it| match it {
         Grantee::Account(account) => Some(account.clone()),
         _ => None,
     });
@@ -50,7 +50,7 @@ fn shared(settings: &Settings, snapshot: &str, account: &str) -> bool {
 }
 
 fn share_snapshots(compared: &Compared<'_>, found: &mut Difference) {
-    let wanted = copying(compared);
+    let wanted = copying(compared.desired);
     for (snapshot, shown) in &compared.shown.snapshots {
         let missing = &wanted - shown;
         let is_intended =
@@ -68,7 +68,7 @@ fn share_snapshots(compared: &Compared<'_>, found: &mut Difference) {
 }
 
 fn revoke_snapshots(compared: &Compared<'_>, found: &mut Difference) {
-    let wanted = copying(compared);
+    let wanted = copying(compared.desired);
     for (snapshot, shown) in &compared.shown.snapshots {
         let mut surplus = shown - &wanted;
         surplus.retain(|account| shared(compared.ours, snapshot, account));

@@ -37,8 +37,13 @@ impl Applied {
 pub struct Intended {
     /// When. Reads may show what was before for a while.
     pub at: Timestamp,
+    /// Since when just this is asked for.
+    pub since: Timestamp,
     /// What is ours once it is done.
     pub settings: Settings,
+    /// Who may not launch the AMI any more once it is done, whoever had granted it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub revokes: BTreeSet<Grantee>,
 }
 
 /// Settings of an AMI that exists.

@@ -14,6 +14,7 @@ mod ownership;
 mod plan;
 mod properties;
 mod publish;
+mod publish_overlaps;
 mod requests;
 mod status;
 mod storing;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::image::publish::{Blocker, Desired, Difference, Shown, confirm, difference, intend};
 use crate::image::status::{Action, Applied, Grantee, Protection};
 
-const SNAPSHOT: &str = "snap-1";
+pub(super) const SNAPSHOT: &str = "snap-1";
 
 fn start() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
@@ -18,25 +18,25 @@ fn at(hours: i64) -> Timestamp {
     start() + SignedDuration::from_hours(hours)
 }
 
-fn account(id: &str) -> Grantee {
+pub(super) fn account(id: &str) -> Grantee {
     Grantee::Account(id.to_owned())
 }
 
-fn tags(tags: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub(super) fn tags(tags: &[(&str, &str)]) -> BTreeMap<String, String> {
     let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
     tags.iter().map(owned).collect()
 }
 
 /// An AMI, as EC2 keeps it, with what amiwright has noted.
 #[derive(Debug, Clone)]
-struct Ami {
-    shown: Shown,
-    applied: Applied,
-    now: Timestamp,
+pub(super) struct Ami {
+    pub(super) shown: Shown,
+    pub(super) applied: Applied,
+    pub(super) now: Timestamp,
 }
 
 impl Ami {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let shown = Shown {
             grants: Some(BTreeSet::new()),
             snapshots: BTreeMap::from([(SNAPSHOT.to_owned(), BTreeSet::new())]),
@@ -50,22 +50,22 @@ impl Ami {
         }
     }
 
-    fn plan(&self, desired: &Desired) -> Difference {
+    pub(super) fn plan(&self, desired: &Desired) -> Difference {
         difference(desired, &self.applied, &self.shown, self.now)
     }
 
     /// Does what is ready, until nothing is; returns all that was done.
-    fn bring_to(&mut self, desired: &Desired) -> Vec<Action> {
+    pub(super) fn bring_to(&mut self, desired: &Desired) -> Vec<Action> {
         let mut done = Vec::new();
         for _ in 0..10 {
             let plan = self.plan(desired);
             if plan.is_empty() {
-                self.applied = confirm(self.applied.clone());
+                self.applied = confirm(self.applied.clone(), desired);
             }
             if plan.ready.is_empty() {
                 return done;
             }
-            self.applied = intend(&self.applied, &plan.ready, self.now);
+            self.claim(&plan.ready);
             for action in &plan.ready {
                 self.perform(action);
             }
@@ -75,8 +75,13 @@ impl Ami {
         panic!("it never ends: {done:#?}");
     }
 
+    /// Writes down what is about to be done.
+    pub(super) fn claim(&mut self, ready: &[Action]) {
+        self.applied = intend(&self.applied, ready, self.now);
+    }
+
     /// What EC2 does.
-    fn perform(&mut self, action: &Action) {
+    pub(super) fn perform(&mut self, action: &Action) {
         let shown = &mut self.shown;
         match action.clone() {
             Action::CopyImage { .. } | Action::RemoveFailedCopy { .. } => {
@@ -122,7 +127,7 @@ impl Ami {
 }
 
 /// Every field with two values: what it is created with, and what it is changed to.
-fn fields() -> Vec<(&'static str, Desired, Desired)> {
+pub(super) fn fields() -> Vec<(&'static str, Desired, Desired)> {
     let with = |change: fn(&mut Desired)| {
         let mut desired = Desired::default();
         change(&mut desired);

@@ -163,29 +163,17 @@ async fn remove(status: &Status, aws: &Aws, image: &str) -> Result<(), AwsError>
         .iter()
         .any(|it| is_failed(&it) && it.state != "deregistered")
     {
-        gone_is_fine(aws.deregister_image(image).await)?;
+        aws.deregister_image(image).await?;
     }
     let others = images.iter().filter(|it| it.id != image);
     let used: BTreeSet<&String> = others.flat_map(|it| &it.snapshots).collect();
     let tags = ownership::ownership_tags(status);
     for snapshot in aws.find_snapshots(&tag, &manifest).await? {
         if ownership::has_tags(&snapshot.tags, &tags) && !used.contains(&snapshot.id) {
-            gone_is_fine(aws.delete_snapshot(&snapshot.id).await)?;
+            aws.delete_snapshot(&snapshot.id).await?;
         }
     }
     Ok(())
-}
-
-fn gone_is_fine(answer: Result<(), AwsError>) -> Result<(), AwsError> {
-    let gone = [
-        "InvalidAMIID.NotFound",
-        "InvalidAMIID.Unavailable",
-        "InvalidSnapshot.NotFound",
-    ];
-    match answer {
-        Err(error) if gone.iter().any(|code| error.has_code(code)) => Ok(()),
-        answer => answer,
-    }
 }
 
 /// What is left of a failed copy cannot be deleted: the Region fails for what the copy failed for, and says so. Snapshots

@@ -23,17 +23,17 @@ pub(super) async fn perform(
     }
 }
 
-/// The AMI, and the snapshots that were made for it: those that a manifest names are somebody else's.
+/// The AMI, and those of its snapshots that were made for it: others that a manifest names are not ours. Which are its own
+/// EC2 showed just before.
 fn tagged(status: &Status, region: &str, image: &str) -> Vec<String> {
-    let tasks = status.build.tasks.iter().filter(|it| it.region == region);
-    let made = tasks.flat_map(|task| task.snapshots.iter().cloned());
-    let copied = status.copies.get(region).and(status.regions.get(region));
-    let copied = copied.into_iter().flat_map(|it| it.snapshots.clone());
-    let mut ids = vec![image.to_owned()];
-    for id in made.chain(copied) {
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    ids
+    let is_copy = status.copies.contains_key(region);
+    let is_made = |id: &&String| {
+        let mut tasks = status.build.tasks.iter();
+        is_copy || tasks.any(|task| task.region == region && task.snapshots.contains(id))
+    };
+    let known = status.regions.get(region).into_iter();
+    let own = known.flat_map(|image| &image.snapshots).filter(is_made);
+    std::iter::once(image.to_owned())
+        .chain(own.cloned())
+        .collect()
 }

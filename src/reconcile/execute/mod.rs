@@ -21,7 +21,7 @@ use crate::aws::{Aws, AwsError};
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, PublishObserved, StepOutcome};
-use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::{self, Asked, Observation, Pending, Plan, Shown};
 use crate::image::status::{Action, Failure, RegionAction};
 use crate::image::words::WaitReason;
@@ -29,7 +29,7 @@ use crate::manifest::Problem;
 
 use super::context::Error;
 use super::spec::ManifestRead;
-use super::step_context::{PUBLISH_GRACE, StepContext, retrying};
+use super::step_context::{StepContext, retrying};
 use observe::{REGIONS_AT_ONCE, Seen};
 use refused::Refused;
 pub(super) use retire::run as retire;
@@ -71,6 +71,13 @@ fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> Step
     for (region, fault) in &plan.failed {
         failed.insert(region.clone(), failures::not_copied(region, fault));
     }
+    for region in plan.in_vain {
+        let reason = WaitReason::SettingsNotVisible {
+            region: region.clone(),
+        };
+        let failure = failures::not_published(&region, &reason);
+        failed.insert(region, failure);
+    }
     let mut pending = BTreeMap::new();
     for (region, why) in &plan.pending {
         let reason = wait_reason(step, region, *why, &seen);
@@ -82,15 +89,16 @@ fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> Step
         }
     }
     let confirmed = |region: &String| {
-        let applied = publish::confirm(step.status.applied_in(region));
-        (region.clone(), applied)
+        let wanted = &asked.regions.get(region)?.desired;
+        let applied = publish::confirm(step.status.applied_in(region), wanted);
+        Some((region.clone(), applied))
     };
     let is_known = |region: &&String| step.status.image_in(region).is_some();
     let absent = |(region, it): (&String, &Observation<Shown>)| {
         (*it == Observation::Absent).then(|| region.clone())
     };
     StepOutcome::Advance(Evidence::PublishObserved(PublishObserved {
-        verified: plan.verified.iter().map(confirmed).collect(),
+        verified: plan.verified.iter().filter_map(confirmed).collect(),
         failed,
         pending,
         unseen: seen

@@ -173,9 +173,9 @@ fn snapshots_to_read(
     applied: &Settings,
     image: &ObservedImage,
 ) -> BTreeSet<String> {
-    let mut snapshots: BTreeSet<String> = applied.snapshots.keys().cloned().collect();
-    if desired.copy {
-        snapshots.extend(image.snapshots.iter().cloned());
-    }
-    snapshots
+    // Of its own alone, as EC2 shows them, whatever the status names.
+    let own = image.snapshots.iter();
+    own.filter(|id| desired.copy || applied.snapshots.contains_key(*id))
+        .cloned()
+        .collect()
 }

@@ -9,6 +9,7 @@ use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, REFERENCED_IDS_MAX, Reference
 use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage};
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::ownership;
+use crate::image::plan::PUBLISH_GRACE;
 use crate::image::publish::Observation;
 use crate::image::publish::retire::{
     InUse, LAUNCHED_RECENTLY, Pending, Plan, Retire, Seen, Shown, SnapshotSeen, Target,
@@ -20,7 +21,7 @@ use crate::image::status::{
 use crate::image::words::WaitReason;
 use crate::reconcile::context::Error;
 use crate::reconcile::spec::{ManifestRead, Spec};
-use crate::reconcile::step_context::{PUBLISH_GRACE, StepContext, is_final, retrying};
+use crate::reconcile::step_context::{StepContext, is_final, retrying};
 
 /// How long a snapshot may be in use by an AMI that was deregistered: minutes are usual (public reports of other tools).
 const SNAPSHOT_GRACE: SignedDuration = SignedDuration::from_hours(1);
@@ -428,23 +429,9 @@ pub(super) async fn perform(aws: &Aws, action: &Action) -> Result<(), AwsError> 
     match action {
         Action::DeprecatePrevious { image, at, .. } => aws.set_deprecation(image, Some(*at)).await,
         Action::UnprotectPrevious { image, .. } => aws.set_protection(image, None).await,
-        Action::DeregisterPrevious { image, .. } => gone_is_fine(aws.deregister_image(image).await),
-        Action::DeleteSnapshot { snapshot, .. } => {
-            gone_is_fine(aws.delete_snapshot(snapshot).await)
-        }
+        Action::DeregisterPrevious { image, .. } => aws.deregister_image(image).await,
+        Action::DeleteSnapshot { snapshot, .. } => aws.delete_snapshot(snapshot).await,
         _ => Ok(()),
-    }
-}
-
-fn gone_is_fine(answer: Result<(), AwsError>) -> Result<(), AwsError> {
-    let gone = [
-        "InvalidAMIID.NotFound",
-        "InvalidAMIID.Unavailable",
-        "InvalidSnapshot.NotFound",
-    ];
-    match answer {
-        Err(error) if gone.iter().any(|code| error.has_code(code)) => Ok(()),
-        answer => answer,
     }
 }
 

@@ -311,3 +311,24 @@ async fn a_status_that_cannot_be_read_does_not_fail_every_tick() {
         assert_eq!(stack.world.dead_letters().len(), 1, "{failed}");
     }
 }
+
+/// Only EC2 says which snapshots an AMI has: a status that names another is not reason enough to share it.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_only_a_status_names_is_not_shared() {
+    const PARTNER: &str = "111122223333";
+    let stack = TestStack::built(|builder| builder.parameter("ShareWith", "*")).await;
+    let shared = format!("access: {{accounts: ['{PARTNER}'], copy: true}}\n");
+    stack
+        .drop_and_rest(KEY, stack.manifest("web") + &shared)
+        .await;
+    let foreign = foreign_snapshot(&stack);
+    let mut status = stack.status(KEY).await;
+    status["state"] = json!("working");
+    status["build"]["step"] = json!("publish");
+    status["build"]["stepSince"] = json!("2026-11-21T12:00:00Z");
+    status["regions"][REGION]["applied"]["snapshots"][&foreign] = json!([]);
+    forge(&stack, KEY, &status).await;
+    stack.rest().await;
+    let accounts = stack.aws().snapshot_accounts(&foreign).await.unwrap();
+    assert_eq!(accounts.len(), 0, "{:#}", stack.status(KEY).await);
+}

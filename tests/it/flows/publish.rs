@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiwright::aws::Aws;
+use amiwright::cli::retry::retry;
 use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Grantee;
+use amiwright::reconcile::Context;
+use http::StatusCode;
+use localaws::faults::Fault;
 
-use crate::support::TestStack;
+use crate::support::{TestStack, minutes};
 
 const KEY: &str = "golden/web.image.yaml";
 const PARTNER: &str = "111122223333";
@@ -165,4 +169,37 @@ async fn what_others_have_granted_stays() {
     assert_eq!(grants(&stack.aws(), &id).await.len(), 2);
     stack.drop_and_rest(KEY, manifest(&stack, "")).await;
     assert_eq!(grants(&stack.aws(), &id).await, by_hand);
+}
+
+/// EC2 fails for longer than anybody waits: the image ends, says so, and is tried again when asked.
+#[tokio::test(start_paused = true)]
+async fn a_setting_that_ec2_does_not_take_for_hours_ends_incomplete() {
+    let stack = stack().await;
+    let down = Fault::Refuse {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        code: "InternalError".to_owned(),
+        message: "An internal error has occurred".to_owned(),
+    };
+    let faults = stack.world.faults();
+    faults.always("ec2", "ModifyImageAttribute", down);
+    let settings = format!("access: {{accounts: ['{PARTNER}']}}\n");
+    stack.drop_file(KEY, manifest(&stack, &settings)).await;
+    stack.world.run_for(minutes(7 * 60)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "incomplete", "{status:#}");
+    assert_eq!(
+        status["regions"]["us-east-1"]["failure"]["kind"],
+        "not-published"
+    );
+    let email = stack.emails().pop().unwrap();
+    assert!(email.subject.contains("not as in its manifest"));
+
+    stack.world.faults().clear();
+    let aws = stack.aws();
+    let (config, now) = (stack.config(), stack.world.clock().now());
+    retry(Context::new(&aws, &config, now), KEY).await.unwrap();
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    let image = stack.only_image().id;
+    assert_eq!(grants(&stack.aws(), &image).await.len(), 1);
 }

@@ -187,3 +187,36 @@ async fn a_region_that_is_down_holds_up_no_other() {
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "available");
 }
+
+/// The AMIs of the first version are taken up again: what was granted for it is revoked, in both Regions.
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_is_set_back_without_a_grant_revokes_it_everywhere() {
+    for source in ["snapshot", "image"] {
+        let stack = stack().await;
+        let of = match source {
+            "snapshot" => manifest(&stack, ""),
+            _ => {
+                let id = stack.image_elsewhere(IRELAND).await;
+                format!(
+                    "name: web-{{digest}}\nsource: {{image: {{id: {id}, region: {IRELAND}}}}}\n"
+                )
+            }
+        };
+        let regions = format!("regions: {{{OREGON}: {{}}}}\n");
+        let shared = format!("{of}{regions}access: {{accounts: ['{PARTNER}']}}\n");
+        stack.drop_and_rest(KEY, &shared).await;
+        let first = only(&stack, OREGON).await.id;
+        let other = format!("{}{regions}", of.replace("web-", "other-"));
+        stack.drop_and_rest(KEY, other).await;
+        stack.drop_and_rest(KEY, format!("{of}{regions}")).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{status:#}");
+        assert_eq!(status["regions"][OREGON]["image"], first.as_str());
+        for region in ["us-east-1", OREGON] {
+            let image = status["regions"][region]["image"].as_str().unwrap();
+            let aws = stack.aws().in_region(region);
+            let grants = aws.launch_permissions(image).await.unwrap();
+            assert_eq!(grants, BTreeSet::new(), "{source} {region}");
+        }
+    }
+}

@@ -310,7 +310,9 @@ fn publish(choice: &mut Choice, minutes: i64) -> StepOutcome {
     let applied = Applied {
         intended: Some(Intended {
             at: after(minutes),
+            since: after(minutes),
             settings: Settings::default(),
+            revokes: std::collections::BTreeSet::new(),
         }),
         ..Applied::default()
     };

@@ -37,8 +37,8 @@ pub(super) fn refusal(error: &AwsError) -> OrphanReason {
 
 pub(super) async fn delete(step: &StepContext<'_>, leftover: &Leftover) -> Result<(), AwsError> {
     match leftover {
-        Leftover::Image(id) => absent_is_fine(step.aws().deregister_image(id).await),
-        Leftover::Snapshot(id) => absent_is_fine(step.aws().delete_snapshot(id).await),
+        Leftover::Image(id) => step.aws().deregister_image(id).await,
+        Leftover::Snapshot(id) => step.aws().delete_snapshot(id).await,
         Leftover::Objects(prefix) => {
             let bucket = &step.config().state_bucket;
             let objects = step
@@ -49,18 +49,6 @@ pub(super) async fn delete(step: &StepContext<'_>, leftover: &Leftover) -> Resul
             }
             Ok(())
         }
-    }
-}
-
-fn absent_is_fine(answer: Result<(), AwsError>) -> Result<(), AwsError> {
-    let gone = [
-        "InvalidAMIID.NotFound",
-        "InvalidAMIID.Unavailable",
-        "InvalidSnapshot.NotFound",
-    ];
-    match answer {
-        Err(error) if gone.iter().any(|code| error.has_code(code)) => Ok(()),
-        answer => answer,
     }
 }
 

@@ -1,0 +1,81 @@
+//! Changes that were claimed a moment ago and do not show yet: whoever claimed them may still be about to make them, and the
+//! manifest may ask for something else by now. An AMI is not as it should be before they have shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::protect::{shown as shown_protection, to_minute};
+use super::settings::{Compared, Shown};
+use crate::image::status::{Intended, Settings};
+
+/// Whether any of them does not show yet.
+pub(super) fn any(compared: &Compared<'_>) -> bool {
+    let (ours, shown) = (compared.ours, compared.shown);
+    compared.intended.is_some_and(|intended| {
+        let after = &intended.settings;
+        description(after, shown)
+            || tags(ours, after, shown)
+            || grants(intended, shown)
+            || snapshots(ours, after, shown)
+            || deprecation(ours, after, shown)
+            || protection(ours, after, shown)
+    })
+}
+
+fn description(after: &Settings, shown: &Shown) -> bool {
+    let shown = shown.description.as_deref().unwrap_or_default();
+    after.description.as_ref().is_some_and(|text| text != shown)
+}
+
+fn tags(ours: &Settings, after: &Settings, shown: &Shown) -> bool {
+    let is_shown = |(key, value): (&String, &String)| shown.tags.get(key) == Some(value);
+    let mut removed = ours.tags.iter();
+    !after.tags.iter().all(is_shown)
+        || removed.any(|tag| !after.tags.contains_key(tag.0) && is_shown(tag))
+}
+
+fn grants(intended: &Intended, shown: &Shown) -> bool {
+    let after = &intended.settings.grants;
+    shown
+        .grants
+        .as_ref()
+        .is_some_and(|shown| !after.is_subset(shown) || !intended.revokes.is_disjoint(shown))
+}
+
+fn snapshots(ours: &Settings, after: &Settings, shown: &Shown) -> bool {
+    let none = BTreeSet::new();
+    let of = |settings: &BTreeMap<String, BTreeSet<String>>, snapshot: &String| {
+        settings.get(snapshot).unwrap_or(&none).clone()
+    };
+    shown.snapshots.iter().any(|(snapshot, shown)| {
+        let (ours, after) = (
+            of(&ours.snapshots, snapshot),
+            of(&after.snapshots, snapshot),
+        );
+        !after.is_subset(shown) || !(&ours - &after).is_disjoint(shown)
+    })
+}
+
+fn deprecation(ours: &Settings, after: &Settings, shown: &Shown) -> bool {
+    let shown = shown.deprecate_at.map(to_minute);
+    differs(
+        ours.deprecate_at.map(to_minute),
+        after.deprecate_at.map(to_minute),
+        shown,
+    )
+}
+
+fn protection(ours: &Settings, after: &Settings, shown: &Shown) -> bool {
+    differs(
+        ours.protection,
+        after.protection,
+        shown_protection(&shown.protection),
+    )
+}
+
+/// Whether a value is to become another than it is shown to be. What was never ours is not to become anything.
+fn differs<T: PartialEq>(ours: Option<T>, after: Option<T>, shown: Option<T>) -> bool {
+    match after {
+        Some(after) => Some(after) != shown,
+        None => ours.is_some() && ours == shown,
+    }
+}

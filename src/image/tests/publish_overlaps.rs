@@ -1,0 +1,189 @@
+//! Changes that overlap: what was claimed and is still on its way, was refused, or was undone meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+
+use super::publish::{Ami, account, fields};
+use super::*;
+use crate::image::publish::{Asked, AskedRegion, Desired, Observation, Observed, plan};
+use crate::image::status::{CopyRequest, Grantee};
+
+const OTHER_REGION: &str = "us-west-2";
+
+fn minute(ami: &mut Ami) {
+    ami.now += SignedDuration::from_mins(1);
+}
+
+#[test]
+fn what_another_invocation_is_about_to_set_is_waited_for_and_removed() {
+    for (field, one, _) in fields() {
+        let mut ami = Ami::new();
+        let before = ami.shown.clone();
+        let claimed = ami.plan(&one).ready;
+        ami.claim(&claimed);
+        minute(&mut ami);
+        // The manifest no longer asks for it, and it does not show yet.
+        let plan = ami.plan(&Desired::default());
+        assert!(
+            !plan.is_empty() && plan.ready.is_empty(),
+            "{field}: {plan:?}"
+        );
+        claimed.iter().for_each(|action| ami.perform(action));
+        ami.bring_to(&Desired::default());
+        ami.shown.description = ami.shown.description.filter(|text| !text.is_empty());
+        assert_eq!(ami.shown, before, "{field}");
+    }
+}
+
+#[test]
+fn what_another_invocation_is_about_to_remove_is_waited_for_and_set_again() {
+    for (field, one, _) in fields() {
+        let mut ami = Ami::new();
+        ami.bring_to(&one);
+        let set = ami.shown.clone();
+        minute(&mut ami);
+        let claimed = ami.plan(&Desired::default()).ready;
+        if claimed.is_empty() {
+            // Of a public AMI, EC2 does not take the deprecation back.
+            continue;
+        }
+        ami.claim(&claimed);
+        minute(&mut ami);
+        let plan = ami.plan(&one);
+        assert!(
+            !plan.is_empty() && plan.ready.is_empty(),
+            "{field}: {plan:?}"
+        );
+        claimed.iter().for_each(|action| ami.perform(action));
+        ami.bring_to(&one);
+        assert_eq!(ami.shown, set, "{field}");
+    }
+}
+
+#[test]
+fn a_grant_that_was_refused_is_not_taken_for_ours_when_others_make_it() {
+    let asked = Desired {
+        grants: BTreeSet::from([account("111122223333")]),
+        ..Desired::default()
+    };
+    let mut ami = Ami::new();
+    let ready = ami.plan(&asked).ready;
+    ami.claim(&ready);
+    ami.now += SignedDuration::from_hours(1);
+    ami.bring_to(&Desired::default());
+    ami.shown.grants = Some(asked.grants.clone());
+    let described = Desired {
+        description: Some("web".to_owned()),
+        ..Desired::default()
+    };
+    ami.bring_to(&described);
+    assert_eq!(ami.shown.grants, Some(asked.grants));
+}
+
+#[test]
+fn a_grant_that_exact_could_not_revoke_is_left_when_exact_is_undone() {
+    let theirs = BTreeSet::from([account("444455556666")]);
+    let exact = Desired {
+        grants: BTreeSet::from([Grantee::Organization("arn:bad".to_owned())]),
+        exact: true,
+        ..Desired::default()
+    };
+    let mut ami = Ami::new();
+    ami.shown.grants = Some(theirs.clone());
+    let ready = ami.plan(&exact).ready;
+    assert!(!ready.is_empty());
+    ami.claim(&ready);
+    ami.now += SignedDuration::from_hours(1);
+    assert_eq!(ami.bring_to(&Desired::default()), []);
+    assert_eq!(ami.shown.grants, Some(theirs));
+}
+
+#[test]
+fn what_is_only_not_shown_yet_blocks_nothing() {
+    let mut ami = Ami::new();
+    let soon = ami.now + SignedDuration::from_hours(24);
+    let public = Desired {
+        grants: BTreeSet::from([Grantee::Public]),
+        deprecate_at: Some(soon),
+        ..Desired::default()
+    };
+    ami.bring_to(&public);
+    minute(&mut ami);
+    let private = Desired {
+        deprecate_at: Some(soon + SignedDuration::from_hours(24)),
+        ..Desired::default()
+    };
+    let ready = ami.plan(&private).ready;
+    ami.claim(&ready);
+    // A read from before: it is still public.
+    assert_eq!(
+        crate::image::publish::plan(&asked(&private), &published(&ami), &seen_at(&ami), ami.now)
+            .blocked,
+        []
+    );
+}
+
+/// The AMI of the stack's Region alone.
+fn asked(desired: &Desired) -> Asked {
+    let region = AskedRegion {
+        required: true,
+        kms_key_id: None,
+        desired: desired.clone(),
+    };
+    Asked {
+        home: REGION.to_owned(),
+        regions: BTreeMap::from([(REGION.to_owned(), region)]),
+    }
+}
+
+/// A status that knows of this AMI.
+fn published(ami: &Ami) -> Status {
+    let mut status = available();
+    change_settings_begin(&mut status, 1);
+    let known = status.regions.get_mut(REGION).unwrap();
+    known.applied = ami.applied.clone();
+    status
+}
+
+fn change_settings_begin(status: &mut Status, minutes: i64) {
+    let settings = publishing("eeee", false);
+    republish(status, manifest("bbbb"), settings, after(minutes));
+}
+
+fn seen_at(ami: &Ami) -> Observed {
+    let shown = crate::image::publish::Shown {
+        is_available: true,
+        state: "available".to_owned(),
+        ..ami.shown.clone()
+    };
+    Observed {
+        regions: BTreeMap::from([(REGION.to_owned(), Observation::Seen(shown))]),
+    }
+}
+
+#[test]
+fn an_image_is_not_complete_while_a_copy_is_to_be_made_of_an_ami_that_is_not_seen() {
+    let mut status = available();
+    change_settings_begin(&mut status, 1);
+    status.regions.get_mut(REGION).unwrap().verified_at = Some(after(2));
+    let request = CopyRequest::default();
+    status.copies.insert(OTHER_REGION.to_owned(), request);
+    let mut asked = asked(&Desired::default());
+    let home = asked.regions[REGION].clone();
+    asked.regions.insert(OTHER_REGION.to_owned(), home);
+    for observation in [Observation::Unknown, Observation::Absent] {
+        let regions = BTreeMap::from([(REGION.to_owned(), observation)]);
+        let plan = plan(&asked, &status, &Observed { regions }, after(3));
+        assert!(!plan.is_empty(), "{plan:?}");
+    }
+}
+
+#[test]
+fn settings_that_changed_are_compared_though_another_invocation_has_a_later_clock() {
+    let mut status = available();
+    change_settings_begin(&mut status, 1);
+    status.regions.get_mut(REGION).unwrap().verified_at = Some(after(3));
+    change_settings_begin(&mut status, 2);
+    assert!(!status.is_verified_now(REGION));
+}
