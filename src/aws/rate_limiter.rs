@@ -35,11 +35,13 @@ fn limit(action: &str) -> Rate {
         "CopyImage" => (100.0, 1.0),
         "CreateStoreImageTask" | "CreateRestoreImageTask" => (50.0, 0.1),
         "DescribeStoreImageTasks" => (50.0, 0.5),
-        "CreateTags" => (100.0, 10.0),
-        "RegisterImage" | "BundleInstance" => (50.0, 5.0),
-        action if action.starts_with("Import") || action.starts_with("Cancel") => (50.0, 5.0),
+        "CreateTags" | "DeleteTags" => (100.0, 10.0),
+        "DeleteSnapshot"
+        | "DeregisterImage"
+        | "ModifyImageAttribute"
+        | "ModifySnapshotAttribute" => (100.0, 5.0),
         action if action.starts_with("Describe") => (100.0, 20.0),
-        _other_mutating => (100.0, 5.0),
+        _other_mutating => (50.0, 5.0),
     };
     Rate { capacity, refill }
 }
@@ -322,12 +324,16 @@ mod tests {
             "CancelBundleTask",
             "ImportImage",
             "CancelImportTask",
+            "EnableImageDeprecation",
+            "DisableImageDeregistrationProtection",
         ] {
             assert_eq!(of(action), (50.0, 5.0), "{action}");
         }
         assert_eq!(of("DescribeBundleTasks"), (100.0, 20.0));
         assert_eq!(of("DescribeStoreImageTasks"), (50.0, 0.5));
         assert_eq!(of("DeregisterImage"), (100.0, 5.0));
+        assert_eq!(of("ModifyImageAttribute"), (100.0, 5.0));
         assert_eq!(of("CreateTags"), (100.0, 10.0));
+        assert_eq!(of("DeleteTags"), (100.0, 10.0));
     }
 }
