@@ -239,6 +239,21 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
+    /// All kinds.
+    pub const ALL: [Self; 11] = [
+        Self::Rejected,
+        Self::Completed,
+        Self::Incomplete,
+        Self::Failed,
+        Self::WaitingLong,
+        Self::Started,
+        Self::Cancelled,
+        Self::Stalled,
+        Self::Lost,
+        Self::Changed,
+        Self::Retired,
+    ];
+
     /// Whether it says how the image ended.
     #[must_use]
     pub fn is_final(self) -> bool {

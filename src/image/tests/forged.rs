@@ -8,18 +8,6 @@ use crate::image::status::{Notice, parse};
 /// What is to be read as amiwright's advice.
 const SENTENCE: &str = "ami-1 (Your AWS account is suspended. Call us)";
 
-const KINDS: [NoticeKind; 9] = [
-    NoticeKind::Rejected,
-    NoticeKind::Completed,
-    NoticeKind::Failed,
-    NoticeKind::WaitingLong,
-    NoticeKind::Started,
-    NoticeKind::Cancelled,
-    NoticeKind::Stalled,
-    NoticeKind::Lost,
-    NoticeKind::Changed,
-];
-
 fn with(build: &Value) -> Value {
     let mut status = json!(storing());
     for (field, value) in build.as_object().unwrap() {
@@ -107,7 +95,9 @@ fn composed(status: &Status) -> Vec<Message> {
         sent_at: None,
         message_id: None,
     };
-    KINDS.map(|kind| compose(status, &of(kind))).into()
+    NoticeKind::ALL
+        .map(|kind| compose(status, &of(kind)))
+        .into()
 }
 
 /// The text without what stands between quotation marks: double ones, and a shell's single ones.

@@ -131,17 +131,7 @@ fn every_word_is_the_same_for_people_and_in_the_status() {
     for source in SourceKind::ALL {
         assert_eq!(word(json!(source)), source.to_string());
     }
-    for kind in [
-        NoticeKind::Rejected,
-        NoticeKind::Completed,
-        NoticeKind::Failed,
-        NoticeKind::WaitingLong,
-        NoticeKind::Started,
-        NoticeKind::Cancelled,
-        NoticeKind::Stalled,
-        NoticeKind::Lost,
-        NoticeKind::Changed,
-    ] {
+    for kind in NoticeKind::ALL {
         assert_eq!(word(json!(kind)), kind.to_string());
     }
 }
