@@ -99,7 +99,8 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
         }
         Action::UnprotectPrevious { image, cooldown } => {
             for known in known(status, region, image) {
-                known.retiring.unprotected_at = cooldown.then_some(now);
+                let retiring = &mut known.retiring;
+                (retiring.unprotected_at, retiring.has_cooldown) = (Some(now), *cooldown);
             }
         }
         Action::DeregisterPrevious { image, .. } => {

@@ -104,6 +104,8 @@ pub struct Seen {
 pub enum Pending {
     /// EC2 did not tell what has to be known.
     Unknown,
+    /// EC2 does not show it.
+    NotShown,
     /// The AMI that replaces it is not seen to be available.
     NoSuccessor,
     /// Its protection holds until then.
@@ -204,7 +206,7 @@ fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
         Observation::Absent if retiring.asked_at.is_some() => {
             return after_deregistering(target, seen, now);
         }
-        Observation::Absent => return end(target, RetireOutcome::Gone, None, now),
+        Observation::Absent => return Next::Wait(Pending::NotShown),
         Observation::Seen(shown) => shown,
     };
     if !shown.is_ours {
@@ -222,11 +224,11 @@ fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
     match &seen.in_use {
         InUse::Unknown => Next::Wait(Pending::Unknown),
         InUse::Yes(why) => deprecate(target, shown, Some(why.clone()), now),
-        InUse::No => deregister(asked, target, shown),
+        InUse::No => deregister(asked, target, shown, now),
     }
 }
 
-fn deregister(asked: Retire, target: &Target, shown: &Shown) -> Next {
+fn deregister(asked: Retire, target: &Target, shown: &Shown, now: Timestamp) -> Next {
     let image = target.known.image.clone();
     if !shown.protection.starts_with("enabled") {
         return Next::Do(vec![Action::DeregisterPrevious {
@@ -234,6 +236,11 @@ fn deregister(asked: Retire, target: &Target, shown: &Shown) -> Next {
             snapshots: shown.snapshots.clone(),
             delete: asked.delete_snapshots,
         }]);
+    }
+    // A read that is older than our request shows it as it was.
+    let off = target.known.retiring.unprotected_at;
+    if off.is_some_and(|off| now.duration_since(off) < STALE_READS) {
+        return Next::Wait(Pending::Unknown);
     }
     let cooldown = shown.protection == "enabled-with-cooldown";
     Next::Do(vec![Action::UnprotectPrevious { image, cooldown }])
@@ -264,7 +271,8 @@ fn soon(now: Timestamp) -> Timestamp {
 /// Until when a protection that is off still holds (DescribeImages: `disabled after TIME`; the form of the time is not
 /// documented).
 fn cooldown(target: &Target, shown: &Shown, now: Timestamp) -> Option<Timestamp> {
-    let off = target.known.retiring.unprotected_at;
+    let retiring = &target.known.retiring;
+    let off = retiring.unprotected_at.filter(|_| retiring.has_cooldown);
     let own = off.and_then(|off| off.checked_add(COOLDOWN).ok());
     if let Some(after) = shown.protection.strip_prefix("disabled after ") {
         let until = after.trim().parse().ok().or(own);

@@ -11,9 +11,12 @@ use crate::image::words::is_zero;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Retiring {
-    /// When a deregistration protection with cooldown was last switched off.
+    /// When its deregistration protection was last switched off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unprotected_at: Option<Timestamp>,
+    /// Whether that protection holds on for its cooldown.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_cooldown: bool,
     /// When EC2 was last asked to deregister it, or was about to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,

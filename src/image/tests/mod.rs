@@ -16,6 +16,7 @@ mod properties;
 mod publish;
 mod publish_overlaps;
 mod requests;
+mod retire;
 mod status;
 mod storing;
 mod task;

@@ -9,7 +9,7 @@ use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, REFERENCED_IDS_MAX, Reference
 use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage};
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::ownership;
-use crate::image::plan::PUBLISH_GRACE;
+use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::Observation;
 use crate::image::publish::retire::{
     InUse, LAUNCHED_RECENTLY, Pending, Plan, Retire, Seen, Shown, SnapshotSeen, Target,
@@ -102,20 +102,26 @@ fn decide(step: &StepContext<'_>, plan: Plan, seen: &Observed) -> StepOutcome {
     }
     for (region, image, why) in plan.pending {
         let reason = wait_reason(step, &region, &image, &why, seen);
-        let is_long = step.has_waited(&reason, PUBLISH_GRACE);
+        let limit = match why {
+            Pending::NotShown => VISIBILITY_GRACE,
+            Pending::Unknown | Pending::NoSuccessor | Pending::Cooldown(_) => PUBLISH_GRACE,
+        };
+        let is_long = step.has_waited(&reason, limit);
         if matches!(why, Pending::Cooldown(_)) || !is_long {
             keep_sooner(&mut retired.later, reason);
             continue;
         }
         let given_up = seen.targets.iter().map(|(target, _)| target);
         let given_up = given_up.filter(|it| it.region == region && it.known.image == image);
-        let why = match why {
-            Pending::NoSuccessor => KeptReason::NoSuccessor,
-            Pending::Unknown | Pending::Cooldown(_) => KeptReason::NotKnown {
-                message: message_of(&reason),
-            },
+        let (outcome, why) = match why {
+            Pending::NotShown => (RetireOutcome::Gone, None),
+            Pending::NoSuccessor => (RetireOutcome::Kept, Some(KeptReason::NoSuccessor)),
+            Pending::Unknown | Pending::Cooldown(_) => {
+                let message = message_of(&reason);
+                (RetireOutcome::Kept, Some(KeptReason::NotKnown { message }))
+            }
         };
-        let kept = |it| retirement(it, RetireOutcome::Kept, Some(why.clone()), step.now());
+        let kept = |it| retirement(it, outcome, why.clone(), step.now());
         retired.ended.extend(given_up.map(kept));
     }
     retired.is_finished = retired.later.is_none();
@@ -155,6 +161,9 @@ fn wait_reason(
             let current = step.status.image_in(region);
             unproven(current.map_or(image, |it| it.image.as_str()))
         }
+        Pending::NotShown => WaitReason::ImageNotVisible {
+            image: image.to_owned(),
+        },
         Pending::Unknown => match seen.errors.get(region) {
             Some(error) => retrying(error),
             None => unproven(image),

@@ -325,3 +325,31 @@ async fn replaced_in_spite_of(action: &str, fault: Fault) {
         .filter(|it| it.subject.starts_with("AMIs retired"));
     assert_eq!(retired.count(), 1, "{action} {fault:?}");
 }
+
+/// In every Region that has one: the guard needs what EC2 asks of its caller there, too.
+#[tokio::test(start_paused = true)]
+async fn the_copies_of_a_replaced_ami_are_retired_as_well() {
+    const OREGON: &str = "us-west-2";
+    let stack = TestStack::built(|builder| {
+        builder
+            .parameter("AllowRetire", "true")
+            .parameter("CopyRegions", OREGON)
+    })
+    .await;
+    let regions = format!("regions: {{{OREGON}: {{}}}}\n");
+    stack.drop_and_rest(KEY, version(&stack, 1, &regions)).await;
+    let settings = format!("{regions}replaces: {{previous: deregister, snapshots: delete}}\n");
+    stack
+        .drop_and_rest(KEY, version(&stack, 2, &settings))
+        .await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["previous"].as_array(), None, "{status:#}");
+    let copies = stack.world.ec2().images(OREGON);
+    assert_eq!(copies.len(), 1);
+    assert_eq!(status["regions"][OREGON]["image"], copies[0].id.as_str());
+    assert_eq!(ids(&stack).len(), 1);
+    // That of the copy was made for it, and goes; that of the source is not ours.
+    assert_eq!(stack.world.ec2().snapshots(OREGON).len(), 1);
+    assert!(stack.snapshots().contains(&stack.snapshot));
+}

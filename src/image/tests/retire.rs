@@ -1,0 +1,172 @@
+//! AMIs that are retired: what is done about one, from what is seen of it.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::image::publish::Observation;
+use crate::image::publish::retire::{
+    COOLDOWN, InUse, Pending, Plan, Retire, Seen, Shown, SnapshotSeen, Target, plan,
+};
+use crate::image::status::{Action, KeptReason, RetireOutcome};
+
+const DEREGISTER: Retire = Retire {
+    deregister: true,
+    delete_snapshots: true,
+};
+const DEPRECATE: Retire = Retire {
+    deregister: false,
+    delete_snapshots: false,
+};
+
+fn target() -> Target {
+    Target {
+        region: REGION.to_owned(),
+        known: RegionStatus::pending("ami-1".to_owned()),
+        digest: Some(DIGEST.to_owned()),
+    }
+}
+
+/// Ours, unprotected, not in use, with an AMI that replaces it.
+fn free() -> Seen {
+    seen_as(Shown {
+        is_ours: true,
+        protection: "disabled".to_owned(),
+        deprecate_at: None,
+        snapshots: vec!["snap-1".to_owned()],
+    })
+}
+
+fn seen_as(shown: Shown) -> Seen {
+    Seen {
+        image: Observation::Seen(shown),
+        in_use: InUse::No,
+        has_successor: true,
+        snapshots: BTreeMap::new(),
+    }
+}
+
+fn planned(asked: Retire, target: Target, seen: Seen) -> Plan {
+    plan(asked, &[(target, seen)], after(10))
+}
+
+fn only(plan: &Plan) -> &Action {
+    assert_eq!((plan.ready.len(), plan.ended.len()), (1, 0), "{plan:?}");
+    &plan.ready[0].action
+}
+
+fn waits_for(plan: &Plan) -> &Pending {
+    let is_idle = plan.ready.is_empty() && plan.ended.is_empty();
+    assert!(is_idle && plan.pending.len() == 1, "{plan:?}");
+    &plan.pending[0].2
+}
+
+#[test]
+fn what_is_free_is_deregistered_and_only_then_its_snapshots_are_deleted() {
+    let plan = planned(DEREGISTER, target(), free());
+    assert!(matches!(only(&plan), Action::DeregisterPrevious { .. }));
+
+    let mut gone = target();
+    gone.known.retiring.deregistered_at = Some(after(9));
+    gone.known.retiring.snapshots = vec!["snap-1".to_owned()];
+    let with = |snapshot| Seen {
+        snapshots: BTreeMap::from([("snap-1".to_owned(), snapshot)]),
+        ..free()
+    };
+    let plan = planned(DEREGISTER, gone.clone(), with(SnapshotSeen::Free));
+    assert!(matches!(only(&plan), Action::DeleteSnapshot { .. }));
+    let plan = planned(DEREGISTER, gone.clone(), with(SnapshotSeen::Unknown));
+    assert_eq!(waits_for(&plan), &Pending::Unknown);
+    let plan = planned(DEREGISTER, gone, with(SnapshotSeen::Absent));
+    assert_eq!(plan.ended[0].outcome, RetireOutcome::Deregistered);
+    assert_eq!(plan.ended[0].deleted, ["snap-1"]);
+}
+
+#[test]
+fn nothing_is_retired_before_its_successor_is_seen_or_while_its_use_is_not_known() {
+    for asked in [DEREGISTER, DEPRECATE] {
+        let alone = Seen {
+            has_successor: false,
+            ..free()
+        };
+        let plan = planned(asked, target(), alone);
+        assert_eq!(waits_for(&plan), &Pending::NoSuccessor);
+    }
+    let unknown = Seen {
+        in_use: InUse::Unknown,
+        ..free()
+    };
+    let plan = planned(DEREGISTER, target(), unknown);
+    assert_eq!(waits_for(&plan), &Pending::Unknown);
+}
+
+#[test]
+fn what_is_in_use_is_deprecated_instead_and_what_is_not_ours_stays() {
+    let why = KeptReason::InUse {
+        by: vec!["arn:aws:ec2:::instance/i-1".to_owned()],
+        omitted: 0,
+    };
+    let used = Seen {
+        in_use: InUse::Yes(why),
+        ..free()
+    };
+    let plan = planned(DEREGISTER, target(), used);
+    assert!(matches!(only(&plan), Action::DeprecatePrevious { .. }));
+
+    let foreign = seen_as(Shown {
+        protection: "disabled".to_owned(),
+        ..Shown::default()
+    });
+    for asked in [DEREGISTER, DEPRECATE] {
+        let plan = planned(asked, target(), foreign.clone());
+        assert_eq!(plan.ended[0].why, Some(KeptReason::Unproven));
+    }
+}
+
+#[test]
+fn a_protection_is_switched_off_first_and_its_cooldown_waited_for() {
+    let shown = |protection: &str| {
+        seen_as(Shown {
+            is_ours: true,
+            protection: protection.to_owned(),
+            ..Shown::default()
+        })
+    };
+    let plan = planned(DEREGISTER, target(), shown("enabled-with-cooldown"));
+    assert!(matches!(
+        only(&plan),
+        Action::UnprotectPrevious { cooldown: true, .. }
+    ));
+    let mut unprotected = target();
+    unprotected.known.retiring.unprotected_at = Some(after(9));
+    unprotected.known.retiring.has_cooldown = true;
+    for protection in ["enabled-with-cooldown", "disabled after later"] {
+        let plan = planned(DEREGISTER, unprotected.clone(), shown(protection));
+        let Pending::Cooldown(until) = waits_for(&plan) else {
+            panic!("{plan:?}");
+        };
+        assert_eq!(until.duration_since(after(9)), COOLDOWN, "{protection}");
+    }
+    // Without a cooldown, a read from before our request does not make us ask again and again.
+    unprotected.known.retiring.has_cooldown = false;
+    let plan = planned(DEREGISTER, unprotected, shown("enabled-without-cooldown"));
+    assert_eq!(waits_for(&plan), &Pending::Unknown);
+}
+
+/// EC2's answers are eventually consistent: one that does not show an AMI does not make it gone.
+#[test]
+fn an_ami_that_one_answer_does_not_show_is_not_forgotten() {
+    let absent = Seen {
+        image: Observation::Absent,
+        ..free()
+    };
+    let plan = planned(DEREGISTER, target(), absent.clone());
+    assert_eq!(waits_for(&plan), &Pending::NotShown);
+
+    // Our own request may have been heard.
+    let mut asked = target();
+    asked.known.retiring.asked_at = Some(after(10) - SignedDuration::from_mins(1));
+    let plan = planned(DEREGISTER, asked, absent);
+    assert_eq!(plan.ended[0].outcome, RetireOutcome::Deregistered);
+}
