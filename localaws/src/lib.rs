@@ -35,6 +35,7 @@ pub mod ssm;
 mod state;
 pub mod sts;
 pub mod template;
+mod token_bucket;
 pub mod wire;
 pub mod world;
 

@@ -247,7 +247,7 @@ fn localaws_imports_one_way() {
         "template",
         "events schedule",
         "query connection",
-        "activity bus clock ids lock state wire",
+        "activity bus clock ids lock state token_bucket wire",
         "crate",
     ];
     assert_eq!(modules.against(&order), NOTHING);

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::ec2::wire::error::{Failure, refuse_with};
+use crate::token_bucket::TokenBucket;
 
 /// How many requests at once, and how many more a second.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,7 @@ pub(crate) struct Limits {
     pub(crate) on: bool,
     /// How many requests were refused.
     pub(crate) refused: u64,
-    buckets: BTreeMap<(String, String), (f64, Timestamp)>,
+    buckets: BTreeMap<(String, String), TokenBucket>,
 }
 
 impl Limits {
@@ -56,23 +57,16 @@ impl Limits {
         }
         let rate = rate(action);
         let key = (region.to_owned(), action.to_owned());
-        let (tokens, filled_at) = self.buckets.entry(key).or_insert((rate.bucket, now));
-        let waited = now
-            .duration_since(*filled_at)
-            .max(SignedDuration::ZERO)
-            .as_secs_f64();
-        *tokens = (*tokens + waited * rate.refill).min(rate.bucket);
-        *filled_at = now;
-        if *tokens < 1.0 {
-            self.refused += 1;
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            return Err(refuse_with(
-                status,
-                "RequestLimitExceeded",
-                "Request limit exceeded.",
-            ));
+        let bucket = self.buckets.entry(key);
+        let bucket = bucket.or_insert_with(|| TokenBucket::full(rate.bucket, now));
+        if bucket.take(rate.bucket, rate.refill, now) {
+            return Ok(());
         }
-        *tokens -= 1.0;
-        Ok(())
+        self.refused += 1;
+        Err(refuse_with(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "RequestLimitExceeded",
+            "Request limit exceeded.",
+        ))
     }
 }

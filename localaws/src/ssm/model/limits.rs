@@ -3,16 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::ssm::request::{Failure, refuse};
+use crate::token_bucket::TokenBucket;
 
 const GETS: f64 = 40.0;
 const PUTS: f64 = 3.0;
 
 /// One token bucket a Region and kind of call. Not part of the saved world.
 #[derive(Debug, Default)]
-pub(crate) struct Limits(BTreeMap<(String, &'static str), (f64, Timestamp)>);
+pub(crate) struct Limits(BTreeMap<(String, &'static str), TokenBucket>);
 
 impl Limits {
     /// Takes a token, or refuses with `ThrottlingException`.
@@ -28,14 +29,11 @@ impl Limits {
             _ => return Ok(()),
         };
         let bucket = self.0.entry((region.to_owned(), kind));
-        let (tokens, filled_at) = bucket.or_insert((rate, now));
-        let waited = now.duration_since(*filled_at).max(SignedDuration::ZERO);
-        *tokens = (*tokens + waited.as_secs_f64() * rate).min(rate);
-        *filled_at = now;
-        if *tokens < 1.0 {
-            return Err(refuse("ThrottlingException", "Rate exceeded"));
+        let bucket = bucket.or_insert_with(|| TokenBucket::full(rate, now));
+        if bucket.take(rate, rate, now) {
+            Ok(())
+        } else {
+            Err(refuse("ThrottlingException", "Rate exceeded"))
         }
-        *tokens -= 1.0;
-        Ok(())
     }
 }
