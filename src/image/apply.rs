@@ -22,14 +22,11 @@ pub use requested::{Ignored, follow};
 use self::changes::{move_to, next_step, record_notice, wait};
 use super::message::{failures, problems};
 use super::outcome::{Accepted, Claim, Evidence, Identity, Imported, Origin, StepOutcome};
-use super::status::{RegionStatus, Status, check};
+use super::status::{PROBLEMS_KEPT, RegionStatus, Status, check};
 use super::task::{Phase, Task};
 use super::words::{NoticeKind, State, Step, TerminalReason};
 use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
-
-/// Problems that a status keeps: more than are read, few enough for an object that is rewritten often.
-const PROBLEMS_KEPT: usize = 100;
 
 /// Writes into the status what a step came to. Returns whether that is worth saving. What has ended stays as it is:
 /// only a new version or attempt replaces it ([`open`]).

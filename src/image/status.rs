@@ -1,5 +1,6 @@
 //! The status: all that is known about one image, kept as JSON in the state bucket.
 
+mod bounded;
 mod checks;
 mod copying;
 mod failure;
@@ -14,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use bounded::PROBLEMS_KEPT;
 pub use copying::CopyRequest;
 pub use failure::Failure;
 pub use publishing::*;
@@ -81,7 +83,11 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     /// Why the manifest was rejected.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "bounded::problems",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub problems: Vec<Problem>,
     /// How many more problems there were than `problems` keeps.
     #[serde(default, skip_serializing_if = "is_zero")]

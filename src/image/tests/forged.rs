@@ -245,3 +245,17 @@ fn what_a_long_list_leaves_out_is_counted() {
     assert_eq!(message.data["deleted"].as_array().unwrap().len(), 100);
     assert_eq!(message.data["truncated"], true);
 }
+
+#[test]
+fn more_problems_than_a_status_is_written_with_are_not_read() {
+    let mut status = json!(storing());
+    let problems = |count| vec![json!({"message": ""}); count];
+    status["problems"] = json!(problems(100));
+    assert!(parse(status.to_string().as_bytes()).is_ok());
+    status["problems"] = json!(problems(101));
+    let unreadable = parse(status.to_string().as_bytes()).unwrap_err();
+    assert!(
+        format!("{unreadable:?}").contains("at most 100 problems"),
+        "{unreadable:?}"
+    );
+}
