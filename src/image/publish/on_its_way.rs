@@ -73,7 +73,7 @@ fn protection(ours: &Settings, after: &Settings, shown: &Shown) -> bool {
 }
 
 /// Whether a value is to become another than it is shown to be. What was never ours is not to become anything.
-fn differs<T: PartialEq>(ours: Option<T>, after: Option<T>, shown: Option<T>) -> bool {
+fn differs<T: PartialEq + Copy>(ours: Option<T>, after: Option<T>, shown: Option<T>) -> bool {
     match after {
         Some(after) => Some(after) != shown,
         None => ours.is_some() && ours == shown,
