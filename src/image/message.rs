@@ -7,6 +7,7 @@ pub mod facts;
 pub mod failures;
 pub mod problems;
 mod quoting;
+mod remains;
 mod retiring;
 mod settings;
 mod waiting;
@@ -247,9 +248,8 @@ pub(super) fn incomplete(status: &Status) -> String {
     if let Some(failure) = &status.build.failure {
         return failure_line(failure);
     }
-    let failures = settings::failures(status);
-    let lines = failures
-        .iter()
+    let lines = status
+        .failed_regions()
         .map(|(region, failure)| format!("{region}: {}", failure_line(failure)));
     lines.collect::<Vec<_>>().join("; ")
 }

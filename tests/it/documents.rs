@@ -313,14 +313,24 @@ fn the_operating_guide_describes_every_field_of_a_status() {
         .flat_map(quoted)
         .map(|word| word.trim_start_matches("build."))
         .collect();
-    let (status, records) = ("src/image/status.rs", "src/image/status/records.rs");
     let fields = [
-        (status, "pub struct Status"),
-        (status, "pub struct Build"),
-        (records, "pub struct ManifestVersion"),
-        (records, "pub struct RegionStatus"),
+        ("document", "Status"),
+        ("build", "Build"),
+        ("records", "ManifestVersion"),
+        ("records", "RegionStatus"),
+        ("copying", "CopyRequest"),
+        ("publishing", "Settings"),
+        ("publishing", "Intended"),
+        ("retiring", "Retiring"),
+        ("retiring", "Retirement"),
     ]
-    .map(|(path, name)| members(path, name, "pub ", &[':']))
+    .map(|(file, name)| {
+        let (path, name) = (
+            format!("src/image/status/{file}.rs"),
+            format!("pub struct {name}"),
+        );
+        members(&path, &name, "pub ", &[':'])
+    })
     .concat();
     assert!(fields.len() > 40, "{fields:?}");
     let reasons = members(

@@ -2,11 +2,13 @@
 
 mod digests;
 mod good;
+mod guardrail_values;
 mod guardrails;
 mod hints;
 mod hostile;
 mod publishing;
 mod rules;
+mod rules_of_devices;
 
 use super::*;
 

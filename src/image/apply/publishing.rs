@@ -248,9 +248,7 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
     for copy in status.copies.values_mut() {
         copy.waiting = None;
     }
-    let regions = status.regions.values().map(|it| &it.failure);
-    let copies = status.copies.values().map(|it| &it.failure);
-    if regions.chain(copies).any(Option::is_some) {
+    if status.failed_regions().next().is_some() {
         incomplete(status, now);
     } else {
         next_step(status, "the AMI is as the manifest says", now);

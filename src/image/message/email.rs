@@ -4,17 +4,12 @@ use std::fmt::Write as _;
 
 use jiff::{Timestamp, Unit};
 
-use super::quoting::{on_one_line, quoted, shell_word, word};
-use super::waiting::{orphan_text, wait_text};
-use super::{advice, billing, facts, retiring, settings};
-use crate::image::status::{Failure, Orphan, OrphanReason, Status};
+use super::quoting::{more, on_one_line, quoted, shell_word, word};
+use super::waiting::wait_text;
+use super::{advice, billing, facts, remains, retiring, settings};
+use crate::image::status::{Failure, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
-
-const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them manually, AMIs before \
-                         their snapshots:\n";
-const UNPROVEN: &str = "\nThese may be left over, too, but nothing in EC2 proves that they were made for this image. They \
-                        were not touched.\nFind out whose they are before you delete any:\n";
 
 /// How much of a status there is room for in an email.
 #[derive(Debug, Clone, Copy)]
@@ -55,13 +50,13 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timest
         NoticeKind::Cancelled => {}
     }
     if kind.is_final() {
-        text.push_str(&clean_up_text(status, kind, listed));
+        text.push_str(&remains::clean_up_text(status, kind, listed));
     }
     if kind == NoticeKind::Cancelled {
         text.push_str(&after_all_text(status));
     }
     if !status.previous.is_empty() && kind.is_final() {
-        text.push_str(&previous_text(status, listed));
+        text.push_str(&remains::previous_text(status, listed));
     }
     text
 }
@@ -214,11 +209,6 @@ fn words(foreign: &[String], listed: usize) -> String {
     words.join(", ")
 }
 
-/// What is said of entries that are left out, if any are.
-fn more(omitted: usize) -> Option<String> {
-    (omitted > 0).then(|| format!("and {omitted} more, see the status"))
-}
-
 fn not_listed(since: Timestamp) -> String {
     format!("not listed since {since}")
 }
@@ -274,8 +264,8 @@ fn incomplete_text(status: &Status, listed: usize) -> String {
     if let Some(failure) = &status.build.failure {
         text.push_str(&failure_text(status, failure));
     }
-    for (region, failure) in settings::failures(status).into_iter().take(listed) {
-        let _ = write!(text, "\nIn {}:", word(&region));
+    for (region, failure) in status.failed_regions().take(listed) {
+        let _ = write!(text, "\nIn {}:", word(region));
         text.push_str(&failure_text(status, failure));
     }
     if !status.changes.is_empty() {
@@ -388,68 +378,4 @@ fn after_all_text(status: &Status) -> String {
 /// The manifest's address, as it is pasted into a shell.
 fn manifest(status: &Status) -> String {
     shell_word(&on_one_line(&status.manifest.uri()))
-}
-
-/// What became of all that was made for an image that did not come to be.
-fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) -> String {
-    if !status.build.orphans.is_empty() {
-        return orphans_text(&status.build.orphans, listed);
-    }
-    let words = if !status.build.deleted.is_empty() {
-        "What had been made for it in AWS was deleted (see Deleted)."
-    } else if status.build.step == Step::CleanUp {
-        "Nothing of it was left over in AWS."
-    } else if kind == NoticeKind::Cancelled {
-        "Nothing had been made for it in AWS."
-    } else {
-        return String::new();
-    };
-    format!("\n{words}\n")
-}
-
-/// What may be left over, separated by whether it is known to be the image's own.
-fn orphans_text(orphans: &[Orphan], listed: usize) -> String {
-    let is_unproven = |orphan: &&Orphan| orphan.reason == OrphanReason::Unproven;
-    let (unproven, kept): (Vec<_>, Vec<_>) = orphans.iter().partition(is_unproven);
-    let mut text = String::new();
-    for (orphans, words) in [(kept, LEFT_OVER), (unproven, UNPROVEN)] {
-        if !orphans.is_empty() {
-            text.push_str(words);
-        }
-        for orphan in orphans.iter().take(listed) {
-            let why = orphan_text(&orphan.reason);
-            let _ = writeln!(text, "  - {}: {why}", word(&orphan.what));
-        }
-        if let Some(more) = more(orphans.len().saturating_sub(listed)) {
-            let _ = writeln!(text, "  {more}");
-        }
-    }
-    text
-}
-
-fn previous_text(status: &Status, listed: usize) -> String {
-    let Some(previous) = status.previous.last() else {
-        return String::new();
-    };
-    let list: Vec<String> = previous
-        .regions
-        .iter()
-        .take(listed)
-        .map(|(region, it)| format!("{} in {}", word(&it.image), word(region)))
-        .chain(more(previous.regions.len().saturating_sub(listed)))
-        .collect();
-    let list = list.join(", ");
-    if status.invalidates_previous() {
-        return format!(
-            "\nThe previous AMI, {list}, was registered from the same bundle. That has changed, so its registration is\n\
-             no longer valid (RegisterImage): deregister it.\n"
-        );
-    }
-    // What becomes of it is told once that is known.
-    if status.replaces && status.build.step.retires() {
-        return format!(
-            "\nThe previous AMI, {list}, is retired now, as the manifest says: another email tells how that ends.\n"
-        );
-    }
-    format!("\nThe previous AMI is kept: {list}.\n")
 }

@@ -114,6 +114,11 @@ pub(crate) fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// What is said of entries that are left out, if any are.
+pub(super) fn more(omitted: usize) -> Option<String> {
+    (omitted > 0).then(|| format!("and {omitted} more, see the status"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,8 @@
 //! What became of AMIs that were to be retired, in words.
 
-use super::quoting::{quoted, word};
+use std::fmt::Write as _;
+
+use super::quoting::{more, quoted, word};
 use crate::image::status::{
     KeptReason, KeptSnapshot, RetireOutcome, Retirement, SnapshotKept, Status,
 };
@@ -59,9 +61,8 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
             text.push_str(&format!("    {snapshot} kept: {why}\n"));
         }
     }
-    let omitted = status.retired.len().saturating_sub(listed);
-    if omitted > 0 {
-        text.push_str(&format!("  and {omitted} more, see the status\n"));
+    if let Some(more) = more(status.retired.len().saturating_sub(listed)) {
+        let _ = writeln!(text, "  {more}");
     }
     let stays = |it: &Retirement| it.why.is_some();
     if status.retired.iter().any(stays) {

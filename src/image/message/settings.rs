@@ -1,10 +1,10 @@
 //! What an AMI is published with, and what was changed about it, in words.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 
 use super::facts::Fact;
-use super::quoting::{quoted, word};
+use super::quoting::{more, quoted, word};
 use crate::image::status::{
     Action, AppliedChange, Grantee, Protection, RegionAction, RegionStatus, Status,
 };
@@ -41,24 +41,12 @@ pub(super) fn changes(status: &Status, listed: usize) -> String {
     }
     let mut text = "\nWhat was changed:\n".to_owned();
     for change in status.changes.iter().take(listed) {
-        text.push_str("  - ");
-        text.push_str(&applied_line(change));
-        text.push('\n');
+        let _ = writeln!(text, "  - {}", applied_line(change));
     }
-    let omitted = status.changes.len().saturating_sub(listed);
-    if omitted > 0 {
-        text.push_str(&format!("  and {omitted} more, see the status\n"));
+    if let Some(more) = more(status.changes.len().saturating_sub(listed)) {
+        let _ = writeln!(text, "  {more}");
     }
     text
-}
-
-/// What failed, Region by Region.
-pub(super) fn failures(status: &Status) -> Vec<(String, &crate::image::status::Failure)> {
-    let images = status.regions.iter();
-    let images = images.filter_map(|(region, it)| Some((region.clone(), it.failure.as_ref()?)));
-    let copies = status.copies.iter();
-    let copies = copies.filter_map(|(region, it)| Some((region.clone(), it.failure.as_ref()?)));
-    images.chain(copies).collect()
 }
 
 fn applied_line(change: &AppliedChange) -> String {

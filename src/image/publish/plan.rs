@@ -55,7 +55,7 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
         _ => None,
     };
     for (region, wanted) in &asked.regions {
-        if has_failed(status, region) {
+        if status.failed_regions().any(|(failed, _)| failed == region) {
             continue;
         }
         // Of the AMI of the stack's Region, copies may still have to be made: that it was verified is not enough.
@@ -129,11 +129,4 @@ impl Plan {
         let blocked = blocked.map(|(action, why)| (in_region(region, action), why));
         self.blocked.extend(blocked);
     }
-}
-
-/// Whether a Region will not become as it should be.
-fn has_failed(status: &Status, region: &str) -> bool {
-    let image = status.regions.get(region);
-    let copy = status.copies.get(region);
-    image.is_some_and(|it| it.failure.is_some()) || copy.is_some_and(|it| it.failure.is_some())
 }

@@ -1,0 +1,78 @@
+//! What is left in AWS besides the AMI that an email is about: of an image that did not come to be, and of earlier versions.
+
+use std::fmt::Write as _;
+
+use super::quoting::{more, word};
+use super::waiting::orphan_text;
+use crate::image::status::{Orphan, OrphanReason, Status};
+use crate::image::words::{NoticeKind, Step};
+
+const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them manually, AMIs before \
+                         their snapshots:\n";
+const UNPROVEN: &str = "\nThese may be left over, too, but nothing in EC2 proves that they were made for this image. They \
+                        were not touched.\nFind out whose they are before you delete any:\n";
+
+/// What became of all that was made for an image that did not come to be.
+pub(super) fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) -> String {
+    if !status.build.orphans.is_empty() {
+        return orphans_text(&status.build.orphans, listed);
+    }
+    let words = if !status.build.deleted.is_empty() {
+        "What had been made for it in AWS was deleted (see Deleted)."
+    } else if status.build.step == Step::CleanUp {
+        "Nothing of it was left over in AWS."
+    } else if kind == NoticeKind::Cancelled {
+        "Nothing had been made for it in AWS."
+    } else {
+        return String::new();
+    };
+    format!("\n{words}\n")
+}
+
+/// What may be left over, separated by whether it is known to be the image's own.
+fn orphans_text(orphans: &[Orphan], listed: usize) -> String {
+    let is_unproven = |orphan: &&Orphan| orphan.reason == OrphanReason::Unproven;
+    let (unproven, kept): (Vec<_>, Vec<_>) = orphans.iter().partition(is_unproven);
+    let mut text = String::new();
+    for (orphans, words) in [(kept, LEFT_OVER), (unproven, UNPROVEN)] {
+        if !orphans.is_empty() {
+            text.push_str(words);
+        }
+        for orphan in orphans.iter().take(listed) {
+            let why = orphan_text(&orphan.reason);
+            let _ = writeln!(text, "  - {}: {why}", word(&orphan.what));
+        }
+        if let Some(more) = more(orphans.len().saturating_sub(listed)) {
+            let _ = writeln!(text, "  {more}");
+        }
+    }
+    text
+}
+
+/// What becomes of the AMI of the version before.
+pub(super) fn previous_text(status: &Status, listed: usize) -> String {
+    let Some(previous) = status.previous.last() else {
+        return String::new();
+    };
+    let list: Vec<String> = previous
+        .regions
+        .iter()
+        .take(listed)
+        .map(|(region, it)| format!("{} in {}", word(&it.image), word(region)))
+        .chain(more(previous.regions.len().saturating_sub(listed)))
+        .collect();
+    let list = list.join(", ");
+    if status.invalidates_previous() {
+        return format!(
+            "\nThe previous AMI, {list}, was registered from the same bundle. That has changed, so its registration is\n\
+             no longer valid (RegisterImage): deregister it.\n"
+        );
+    }
+    // What becomes of it is told once that is known.
+    if status.replaces && status.build.step.retires() {
+        return format!(
+            "\nThe previous AMI, {list}, is retired now, as the manifest says: another email tells how that ends.\n"
+        );
+    }
+    format!("\nThe previous AMI is kept: {list}.\n")
+}

@@ -1,0 +1,93 @@
+//! How far an AMI is built.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::publishing::Settings;
+use super::records::{BundleVersion, Orphan, SourceObject, Waiting};
+use crate::image::task::Task;
+use crate::image::words::{SourceKind, Step, TerminalReason, is_zero};
+
+/// How one version's AMI is built: a line of steps, in the stack's Region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Build {
+    /// The version's identity: SHA-256 of the manifest's build half and of the version of what it is made from.
+    /// It goes into the ownership tag and into `{digest}`. None while that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// How often this manifest was started before, for other versions or for this one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempt: u32,
+    /// What the image is made from; none for a manifest that could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceKind>,
+    /// The AMI's name, fixed before anything is created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What is being done, or was done last.
+    pub step: Step,
+    /// When `step` began.
+    pub step_since: Timestamp,
+    /// When this version was started.
+    pub started_at: Timestamp,
+    /// The object that the image is made from, as it was when it was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<SourceObject>,
+    /// The bundle that is registered, once its manifest was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleVersion>,
+    /// What the AMI gets when it is made: it is ours from the beginning.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub created_with: Settings,
+    /// EC2's tasks that make the image, oldest first. The last is the one that is polled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<Task>,
+    /// Percent of the task that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<u8>,
+    /// What is waited for, if the step cannot proceed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// How many stalled notices there were since anything last changed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stalls: u32,
+    /// How it ends once what it left in AWS is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<TerminalReason>,
+    /// What was made for it and was deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deleted: Vec<String>,
+    /// What may have been made for it and was not deleted, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orphans: Vec<Orphan>,
+    /// Why the image failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+impl Build {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            digest: None,
+            attempt: 0,
+            source: None,
+            name: None,
+            step: Step::CheckManifest,
+            step_since: now,
+            started_at: now,
+            object: None,
+            bundle: None,
+            created_with: Settings::default(),
+            tasks: Vec::new(),
+            progress: None,
+            waiting: None,
+            stalls: 0,
+            ending: None,
+            deleted: Vec::new(),
+            orphans: Vec::new(),
+            failure: None,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What there is of the AMIs that are to be retired.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, REFERENCED_IDS_MAX, Reference};
+use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage};
+use crate::image::ownership;
+use crate::image::publish::Observation;
+use crate::image::publish::retire::{
+    InUse, LAUNCHED_RECENTLY, Retire, Seen, Shown, SnapshotSeen, Target, needs_guard, targets,
+};
+use crate::image::status::{KeptReason, SnapshotKept, Status};
+use crate::reconcile::context::Error;
+use crate::reconcile::spec::Spec;
+use crate::reconcile::step_context::StepContext;
+
+/// What is in use by so many things is named by the first ones.
+const NAMED_MAX: usize = 10;
+
+/// What was seen.
+pub(super) struct Observed {
+    pub(super) targets: Vec<(Target, Seen)>,
+    /// Why something in a Region could not be seen.
+    pub(super) errors: BTreeMap<String, AwsError>,
+}
+
+/// Looks at all that are to be retired, with what replaces and what uses them.
+pub(super) async fn all(
+    step: &StepContext<'_>,
+    spec: &Spec,
+    asked: Retire,
+) -> Result<Observed, Error> {
+    let mut by_region: BTreeMap<String, Vec<Target>> = BTreeMap::new();
+    for target in targets(step.status) {
+        let region = target.region.clone();
+        by_region.entry(region).or_default().push(target);
+    }
+    let mut observed = Observed {
+        targets: Vec::new(),
+        errors: BTreeMap::new(),
+    };
+    for (region, targets) in by_region {
+        let watch = Watch {
+            aws: step.aws().in_region(&region),
+            step,
+            spec,
+            asked,
+        };
+        let (seen, error) = Box::pin(watch.region(&region, targets)).await;
+        match error {
+            Some(error) if error.is_rate_limited_locally() => return Err(error.into()),
+            Some(error) => {
+                observed.errors.insert(region, error);
+            }
+            None => {}
+        }
+        observed.targets.extend(seen);
+    }
+    Ok(observed)
+}
+
+/// Looks at the AMIs of one Region.
+struct Watch<'a> {
+    aws: Aws,
+    step: &'a StepContext<'a>,
+    spec: &'a Spec,
+    asked: Retire,
+}
+
+impl Watch<'_> {
+    /// What was seen of each; and what kept some of it from being seen.
+    async fn region(
+        &self,
+        region: &str,
+        targets: Vec<Target>,
+    ) -> (Vec<(Target, Seen)>, Option<AwsError>) {
+        let unknown = || Seen {
+            image: Observation::Unknown,
+            in_use: InUse::Unknown,
+            has_successor: false,
+            snapshots: BTreeMap::new(),
+        };
+        let mut seen: Vec<(Target, Seen)> = targets.into_iter().map(|it| (it, unknown())).collect();
+        let error = self.look(region, &mut seen).await.err();
+        (seen, error)
+    }
+
+    async fn look(&self, region: &str, seen: &mut [(Target, Seen)]) -> Result<(), AwsError> {
+        let status = self.step.status;
+        let is_there = |it: &&mut (Target, Seen)| it.0.known.retiring.deregistered_at.is_none();
+        let ids: Vec<String> = seen
+            .iter_mut()
+            .filter(is_there)
+            .map(|(target, _)| target.known.image.clone())
+            .collect();
+        let mut images = Vec::new();
+        if !ids.is_empty() {
+            let current = status.image_in(region).map(|known| known.image.clone());
+            let all: Vec<String> = ids.into_iter().chain(current).collect();
+            for ids in all.chunks(FILTER_VALUES_MAX) {
+                images.extend(self.aws.find_images("image-id", ids).await?);
+            }
+        }
+        let has_successor = self.has_successor(region, &images);
+        for (target, seen) in seen.iter_mut() {
+            seen.has_successor = has_successor;
+            seen.image = image_seen(status, target, &images);
+        }
+        self.guard(&images, seen).await?;
+        for (target, seen) in seen.iter_mut() {
+            self.snapshots(target, seen).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the AMI that replaces others is available. A Region that the manifest does not name any more has none, and
+    /// wants none.
+    fn has_successor(&self, region: &str, images: &[ObservedImage]) -> bool {
+        let status = self.step.status;
+        let Some(current) = status.image_in(region) else {
+            return true;
+        };
+        let tags = ownership::ownership_tags(status);
+        images.iter().any(|it| {
+            it.id == current.image
+                && it.state == "available"
+                && ownership::has_tags(&it.tags, &tags)
+        })
+    }
+
+    /// Whether those that could be deregistered now are in use.
+    async fn guard(
+        &self,
+        images: &[ObservedImage],
+        seen: &mut [(Target, Seen)],
+    ) -> Result<(), AwsError> {
+        let mut asked: Vec<&mut (Target, Seen)> = seen
+            .iter_mut()
+            .filter(|(target, seen)| match &seen.image {
+                Observation::Seen(shown) => {
+                    seen.has_successor && needs_guard(self.asked, target, shown, self.step.now())
+                }
+                Observation::Absent | Observation::Unknown => false,
+            })
+            .collect();
+        for asked in asked.chunks_mut(REFERENCED_IDS_MAX) {
+            let ids: Vec<String> = asked.iter().map(|it| it.0.known.image.clone()).collect();
+            let references = self.aws.image_references(&ids).await?;
+            for (target, seen) in asked.iter_mut().map(|it| &mut **it) {
+                let id = &target.known.image;
+                let found = references.get(id).map(Vec::as_slice).unwrap_or_default();
+                let image = images.iter().find(|it| it.id == *id);
+                seen.in_use = match in_use(self.spec, found) {
+                    Some(why) => InUse::Yes(why),
+                    None => self.launched(image).await?,
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Instances of other accounts are not shown: of an AMI that is shared its last launch counts.
+    async fn launched(&self, image: Option<&ObservedImage>) -> Result<InUse, AwsError> {
+        let Some(image) = image else {
+            return Ok(InUse::Unknown);
+        };
+        let now = self.step.now();
+        let recent = |at: &jiff::Timestamp| now.duration_since(*at) < LAUNCHED_RECENTLY;
+        let Some(at) = image.last_launched_at.filter(recent) else {
+            return Ok(InUse::No);
+        };
+        let is_shared = image.public || !self.aws.launch_permissions(&image.id).await?.is_empty();
+        Ok(if is_shared {
+            InUse::Yes(KeptReason::Launched { at })
+        } else {
+            InUse::No
+        })
+    }
+
+    /// The snapshots of an AMI that is deregistered: they can be deleted if their tags prove that they were made for its
+    /// version, and no other AMI uses them.
+    async fn snapshots(&self, target: &Target, seen: &mut Seen) -> Result<(), AwsError> {
+        let retiring = &target.known.retiring;
+        let is_gone = seen.image == Observation::Absent && retiring.asked_at.is_some();
+        let is_gone = is_gone || retiring.deregistered_at.is_some();
+        if !is_gone || retiring.snapshots.is_empty() {
+            return Ok(());
+        }
+        let ids = &retiring.snapshots;
+        let found = self.aws.find_snapshots("snapshot-id", ids).await?;
+        let filter = "block-device-mapping.snapshot-id";
+        let users = self.aws.find_images(filter, ids).await?;
+        let tags = version_tags(self.step.status, target);
+        for id in ids {
+            let snapshot = found.iter().find(|it| it.id == *id);
+            let mut users = users.iter().filter(|it| {
+                it.id != target.known.image
+                    && it.state != "deregistered"
+                    && it.snapshots.contains(id)
+            });
+            let seen_now = match (snapshot, users.next()) {
+                (None, _) => SnapshotSeen::Absent,
+                (Some(it), _) if !ownership::has_tags(&it.tags, &tags) => {
+                    SnapshotSeen::Kept(SnapshotKept::Unproven)
+                }
+                (Some(_), Some(user)) => SnapshotSeen::Kept(SnapshotKept::UsedBy {
+                    image: user.id.clone(),
+                }),
+                (Some(_), None) => SnapshotSeen::Free,
+            };
+            seen.snapshots.insert(id.clone(), seen_now);
+        }
+        Ok(())
+    }
+}
+
+/// The tags of what was made for the version that the AMI was of.
+fn version_tags(status: &Status, target: &Target) -> BTreeMap<String, String> {
+    let manifest = (MANIFEST_TAG.to_owned(), status.manifest.uri());
+    let digest = target.digest.iter();
+    let digest = digest.map(|digest| (DIGEST_TAG.to_owned(), digest.clone()));
+    digest.chain([manifest]).collect()
+}
+
+fn image_seen(status: &Status, target: &Target, images: &[ObservedImage]) -> Observation<Shown> {
+    let image = images.iter().find(|it| it.id == target.known.image);
+    match image.filter(|it| it.state != "deregistered") {
+        None => Observation::Absent,
+        Some(image) => Observation::Seen(Shown {
+            is_ours: ownership::has_tags(&image.tags, &version_tags(status, target)),
+            protection: image.protection.clone(),
+            deprecate_at: image.deprecate_at,
+            snapshots: image.snapshots.clone(),
+        }),
+    }
+}
+
+/// What uses an AMI, but for the parameters that this image has moved.
+fn in_use(spec: &Spec, references: &[Reference]) -> Option<KeptReason> {
+    let spec = spec.publish();
+    let own: BTreeSet<&str> = spec
+        .parameters
+        .iter()
+        .map(|it| it.name.trim_start_matches('/'))
+        .collect();
+    let is_own = |reference: &&Reference| {
+        let name = reference.arn.split_once(":parameter/");
+        reference.kind == "ssm:Parameter" && name.is_some_and(|(_, name)| own.contains(name))
+    };
+    let by: Vec<&String> = references
+        .iter()
+        .filter(|it| !is_own(it))
+        .map(|it| &it.arn)
+        .collect();
+    let omitted = by.len().saturating_sub(NAMED_MAX);
+    (!by.is_empty()).then(|| KeptReason::InUse {
+        by: by.into_iter().take(NAMED_MAX).cloned().collect(),
+        omitted: u32::try_from(omitted).unwrap_or(u32::MAX),
+    })
+}
