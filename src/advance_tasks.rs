@@ -3,6 +3,7 @@
 
 mod changed;
 mod late_notices;
+mod pause;
 mod polling;
 mod polling_history;
 mod read_ahead;
@@ -257,6 +258,9 @@ impl<'a> Visitor<'a> {
         };
         let advanced = outcome.has_advanced();
         if let Outcome::Status { loaded, .. } = outcome {
+            if let Some(pause) = pause::of(&loaded.status, marker, context.now) {
+                self.history.record_pause(marker, pause, context.now);
+            }
             late_notices::send(context, *loaded).await?;
         }
         Ok(Visit::Done {

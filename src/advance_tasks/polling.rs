@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
 use super::late_notices;
-use super::polling_history::{PollingHistory, Remembered};
+use super::polling_history::{PollingHistory, Remembered, TICK_JITTER};
 use super::read_ahead::{AT_ONCE, Awaiting, ReadAhead};
 use super::report::{Report, count, fail};
 use crate::Failures;
@@ -23,9 +23,6 @@ use crate::image::task::{TaskKind, polling_interval};
 use crate::image::words::Step;
 use crate::reconcile::{self, Context, Error};
 use crate::status_store::{Loaded, OpenMarker};
-
-/// Ticks do not come to the second.
-const TICK_JITTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// The tasks that store AMIs.
 const STORED: Batch = Batch::Tasks(TaskKind::StoreImage);

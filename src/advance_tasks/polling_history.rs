@@ -7,9 +7,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::pause::Pause;
 use crate::aws::ObjectInfo;
 use crate::limits::{REMEMBERED_STATUS_BYTES, REMEMBERED_STATUSES};
 use crate::status_store::{Loaded, OpenMarker};
+
+/// Ticks do not come to the second.
+pub(super) const TICK_JITTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// How many tasks are remembered: some megabytes.
 const TASKS_MAX: usize = 50_000;
@@ -114,6 +118,21 @@ impl PollingHistory {
         waits.insert(opening(marker), until.min(longest.unwrap_or(remembered.at)));
         drop(waits);
         self.record_status(marker, remembered);
+    }
+
+    /// Remembers that nothing can be done for an image during a pause. It is visited after [`WAIT_MAX`] all the same.
+    pub(super) fn record_pause(&self, marker: &OpenMarker, pause: Pause, now: Timestamp) {
+        let longest = self.scaled(WAIT_MAX);
+        let pause = match pause {
+            Pause::For(interval) => self.scaled(interval) - TICK_JITTER,
+            Pause::Until(until) => until.duration_since(now),
+        };
+        let mut waits = locked(&self.waits);
+        if waits.len() >= TASKS_MAX {
+            waits.clear();
+        }
+        let until = now.saturating_add(pause.min(longest));
+        waits.insert(opening(marker), until.unwrap_or(now));
     }
 
     /// The status of an image that is being imported, if it was read or written a short while ago. Whoever wants

@@ -220,3 +220,21 @@ async fn a_manifest_that_is_set_back_without_a_grant_revokes_it_everywhere() {
         }
     }
 }
+
+/// EC2 sends no events of other Regions, and copies take long: they are polled less often the older they are.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_takes_long_is_polled_less_and_less_often() {
+    let stack = stack().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::CopyImage, crate::support::minutes(120));
+    let asked = format!("regions: {{{OREGON}: {{}}}}\n");
+    stack.drop_and_rest(KEY, manifest(&stack, &asked)).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    let calls = stack.world.calls();
+    let polls = calls
+        .iter()
+        .filter(|call| call.region == OREGON && call.action == "DescribeImages")
+        .count();
+    assert!((20..=60).contains(&polls), "{polls} polls in two hours");
+    assert_eq!(stack.emails().len(), 1);
+}
