@@ -7,29 +7,21 @@ use crate::image::outcome::{Claim, Evidence, StepOutcome};
 use crate::image::plan::{self, Next};
 use crate::image::status::Status;
 use crate::image::task::TaskKind;
-use crate::image::words::CancelBy;
+use crate::image::words::{CancelBy, Step};
 use crate::limits;
 use crate::status_store::{self, Loaded, OpenMarker};
 
 use super::arrival::{Decision, decide};
 use super::build::{self, Rate};
 use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
-use super::draft::{Draft, Save, Start, change, contended};
+use super::draft::{Draft, Save, change, contended};
+use super::opening::{Opened, mark_unsent, open};
 use super::proof::{self, Observed};
 use super::spec::{ManifestRead, ManifestReader};
 use super::step_context::{StepContext, retrying};
 
 /// How many steps are done for an image at once; no workflow has more that need no waiting.
 const STEPS_MAX: usize = 16;
-
-/// After how long an open marker without its status means that its writer died: longer than the functions may run
-/// (template.yaml).
-pub(crate) const STARTED_GRACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
-
-/// Whether the invocation that wrote an open marker is over.
-pub(crate) fn is_dead(context: Context<'_>, marker: &OpenMarker) -> bool {
-    context.now.duration_since(marker.opened_at) > STARTED_GRACE
-}
 
 /// Brings the image of what is at a manifest's key now as far as it goes at once. `marker` is its open marker, where
 /// that was listed, and what it may hold was recovered ([`super::recovery`]).
@@ -105,81 +97,6 @@ async fn reconcile_now(
         }
     }
     Err(contended(key))
-}
-
-/// Marks an image as open that ended before and has a notice due now: ticks send what `notify` is not invoked for.
-/// Where another invocation has just marked it, its marker does as well.
-async fn mark_unsent(context: Context<'_>, status: &mut Status) -> Result<(), Error> {
-    if !status.state.is_final() || status.unsent().next().is_none() {
-        return Ok(());
-    }
-    let Context {
-        aws, config, now, ..
-    } = context;
-    let known = status.open_marker.as_deref();
-    let marked = status_store::mark_open(aws, config, &status.manifest, known, now).await?;
-    if let Saved::Yes(marker) = marked {
-        status.open_marker = Some(marker);
-    }
-    Ok(())
-}
-
-/// What became of starting a version.
-enum Opened {
-    /// It is ours to continue with.
-    Draft(Box<Draft>),
-    /// Another invocation has started it, and may be at it.
-    Elsewhere,
-    /// Another invocation wrote the status meanwhile.
-    Conflict,
-}
-
-/// Starts a version. The open marker comes before the status: what is not finalized can always be found. It is written
-/// conditionally, so that only one invocation starts a version. Where there is no status yet it is written later, with
-/// or right before the first call that makes something: see [`Draft::ready`]. `ours` is one that we have written
-/// before.
-async fn open(
-    context: Context<'_>,
-    mut status: Status,
-    before: Option<&Loaded>,
-    ours: Option<&str>,
-    marker: Option<&OpenMarker>,
-) -> Result<Opened, Error> {
-    let Context {
-        aws, config, now, ..
-    } = context;
-    // What a dead invocation may have sent has to be looked for: see below.
-    let dead = marker.filter(|it| is_dead(context, it));
-    if before.is_none() && ours.is_none() && dead.is_none() {
-        let draft = Draft::opened(status, None, Start::Unmarked);
-        return Ok(Opened::Draft(Box::new(draft)));
-    }
-    let known = before.and_then(|before| before.status.open_marker.as_deref());
-    let etag = before.map(|before| before.etag.clone());
-    if let Saved::Yes(marker) =
-        status_store::mark_open(aws, config, &status.manifest, ours.or(known), now).await?
-    {
-        status.open_marker = Some(marker);
-        let draft = Draft::opened(status, etag, Start::Marked);
-        return Ok(Opened::Draft(Box::new(draft)));
-    }
-    // Another invocation has started this version. If it died, what it may have sent has to be looked for.
-    let Some(dead) = dead else {
-        return Ok(Opened::Elsewhere);
-    };
-    let Saved::Yes(marker) =
-        status_store::mark_open(aws, config, &status.manifest, Some(&dead.etag), now).await?
-    else {
-        return Ok(Opened::Elsewhere);
-    };
-    status.open_marker = Some(marker);
-    match status_store::save(aws, config, &status, etag.as_deref()).await? {
-        Saved::Yes(etag) => Ok(Opened::Draft(Box::new(Draft::loaded(Loaded {
-            status,
-            etag,
-        })))),
-        Saved::Conflict => Ok(Opened::Conflict),
-    }
 }
 
 /// The manifest is gone: the image is no longer wanted. One that is final stays.
@@ -266,6 +183,7 @@ async fn run_to_rest(
     let mut claimed: Option<Claim> = None;
     first = first.map(|polled| proof::checked(context.config, &draft.status, polled));
     let mut observed = None;
+    let mut unsaved: Option<(Place, StepOutcome)> = None;
     for _ in 0..STEPS_MAX {
         let outcome = match first.take() {
             Some(outcome) => Ok(outcome),
@@ -293,6 +211,9 @@ async fn run_to_rest(
         }
         // What was seen before a change is not what is there after it.
         observed = Observed::of(&outcome).or(observed.filter(|_| performed.is_none()));
+        if performed.is_some() && is_record(&outcome) {
+            unsaved = Some((Place::of(&draft.status), outcome.clone()));
+        }
         let before = draft.status.build.step;
         let changed = apply(&mut draft.status, outcome, context.now);
         draft.dirty |= changed;
@@ -304,13 +225,46 @@ async fn run_to_rest(
             continue;
         }
         match draft.save(context).await? {
-            Save::Done if goes_on => {}
+            Save::Done if goes_on => unsaved = None,
             Save::Done => return Ok(Ran::Done(draft.into_outcome())),
-            Save::Reloaded => claimed = None,
+            Save::Reloaded => {
+                claimed = None;
+                let same = unsaved
+                    .take()
+                    .filter(|(at, _)| *at == Place::of(&draft.status));
+                first = same.map(|(_, outcome)| outcome);
+            }
             save => return Ok(not_saved(draft, &save)),
         }
     }
     Err(contended(&draft.status.manifest.key))
+}
+
+/// Whether this is what was done to AMIs that exist: should somebody else write the status first, as `notify` does that has
+/// sent an email, it is written into theirs, for the emails that list it.
+fn is_record(outcome: &StepOutcome) -> bool {
+    matches!(
+        outcome,
+        StepOutcome::Advance(Evidence::PublishPerformed { .. } | Evidence::Retired(_))
+    )
+}
+
+/// What a record is about.
+#[derive(PartialEq)]
+struct Place {
+    step: Step,
+    attempt: u32,
+    publish_digest: Option<String>,
+}
+
+impl Place {
+    fn of(status: &Status) -> Self {
+        Self {
+            step: status.build.step,
+            attempt: status.build.attempt,
+            publish_digest: status.manifest.publish_digest.clone(),
+        }
+    }
 }
 
 /// A version that was to be started, and was not.

@@ -8,7 +8,7 @@ use crate::status_store::{self, Loaded, OpenMarker};
 
 use super::build;
 use super::context::{Context, Error};
-use super::driver::{STARTED_GRACE, is_dead};
+use super::opening::{STARTED_GRACE, is_dead};
 use super::spec::is_readable;
 
 /// What an open marker's draft led to.

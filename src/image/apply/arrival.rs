@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::changes::{move_to, note, record_notice};
-use super::conditions;
+use super::{conditions, retiring};
 use crate::image::status::{ManifestVersion, Status};
 use crate::image::words::{State, Step, shortened};
 
@@ -13,7 +13,8 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
     let mut status = Status::new(manifest, now);
     let why = match before {
         None => "the manifest was uploaded".to_owned(),
-        Some(before) => {
+        Some(mut before) => {
+            retiring::interrupted(&mut before, now);
             let why = if before.retry.is_some() {
                 "a new attempt was asked for".to_owned()
             } else {

@@ -8,12 +8,13 @@ use super::arrival::note_repetition;
 use super::changes::{move_to, next_step, note, record_notice, wait};
 use super::conditions;
 use super::polled::keep;
+use super::retiring;
 use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, Publishing};
 use crate::image::publish::COPY_ATTEMPTS;
 use crate::image::status::{
     Action, AppliedChange, CopyRequest, Failure, ManifestVersion, RegionAction, RegionStatus,
-    Status, StoreRequest, Waiting,
+    Retiring, Status, StoreRequest, Waiting,
 };
 use crate::image::words::{FailureKind, NoticeKind, State, Step, WaitReason};
 
@@ -76,6 +77,14 @@ pub(super) fn adopted(status: &mut Status, region: &str, image: RegionStatus) ->
         let known = version.regions.get(region)?;
         (known.image == image.image && !known.applied.is_empty()).then(|| known.applied.clone())
     });
+    // It is not retired any more: should it be again, that begins anew.
+    for version in &mut status.previous {
+        if let Some(known) = version.regions.get_mut(region)
+            && known.image == image.image
+        {
+            *known.retiring = Retiring::default();
+        }
+    }
     let Some(applied) = known else {
         return image;
     };
@@ -84,6 +93,7 @@ pub(super) fn adopted(status: &mut Status, region: &str, image: RegionStatus) ->
 }
 
 fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
+    retiring::interrupted(status, now);
     status.publishes = true;
     status.changes.clear();
     status.retired.clear();

@@ -152,6 +152,14 @@ fn end(status: &mut Status, ended: Retirement, now: Timestamp) {
     status.retired.push(ended);
 }
 
+/// Something else begins before all AMIs are dealt with: what became of the others is reported now.
+pub(super) fn interrupted(status: &mut Status, now: Timestamp) {
+    let is_under_way = status.build.step.retires() && !status.state.is_final();
+    if is_under_way && !status.retired.is_empty() {
+        record_notice(status, NoticeKind::Retired, now);
+    }
+}
+
 fn finish(status: &mut Status, now: Timestamp) {
     let why = message::retired(status);
     move_to(status, State::Available, status.build.step, why, now);

@@ -107,6 +107,7 @@ fn snapshot_text(why: &SnapshotKept) -> String {
         SnapshotKept::Unproven => {
             "its tags do not show that it was made for this manifest".to_owned()
         }
+        SnapshotKept::GivenUp { message } => format!("it was not deleted: {}", quoted(message)),
         SnapshotKept::UsedBy { image } => format!("{} uses it", word(image)),
         SnapshotKept::Refused { code, message } => refused(code.as_deref(), message),
     }

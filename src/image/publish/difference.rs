@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::settings::{Compared, Desired, Difference, Shown};
 use super::{describe, on_its_way, protect, share};
+use crate::image::plan::PUBLISH_GRACE;
 use crate::image::status::{Action, Applied, Intended, Settings};
 
 /// How long a read may show what was before our own last write. Descriptions and deprecation times were seen to lag
@@ -62,7 +63,10 @@ pub fn intend(applied: &Applied, actions: &[Action], now: Timestamp) -> Applied 
             after.revokes.extend(remove.clone());
         }
     }
-    let is_same = after == before && applied.intended.is_some();
+    // What was last asked for long ago, before the functions stood still or another version was the current one, is asked
+    // for anew.
+    let goes_on = now.duration_since(before.at) < PUBLISH_GRACE;
+    let is_same = goes_on && after == before && applied.intended.is_some();
     Applied {
         settings: ours,
         intended: Some(Intended {
@@ -85,11 +89,11 @@ pub(super) fn is_in_vain(
 }
 
 /// What is ours now that the AMI is as it should be: of what was ever asked for, what is still asked for. A request that
-/// was refused made nothing ours, and what somebody else has set since is theirs.
+/// was refused made nothing ours, what somebody else has set since is theirs, and what was to be removed and is asked for
+/// again was never not ours.
 #[must_use]
 pub fn confirm(applied: Applied, desired: &Desired) -> Applied {
-    let settings = applied.intended.map(|intended| intended.settings);
-    let mut settings = settings.unwrap_or(applied.settings);
+    let mut settings = applied.settings;
     settings.description = settings
         .description
         .filter(|_| desired.description.is_some());

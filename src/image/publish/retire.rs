@@ -202,9 +202,14 @@ fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
     }
     let shown = match &seen.image {
         Observation::Unknown => return Next::Wait(Pending::Unknown),
-        // An earlier request, whose answer was lost, was heard.
+        // An earlier request, whose answer was lost or could not be saved, may have been heard: to send it again makes no
+        // difference then.
         Observation::Absent if retiring.asked_at.is_some() => {
-            return after_deregistering(target, seen, now);
+            return Next::Do(vec![Action::DeregisterPrevious {
+                image: target.known.image.clone(),
+                snapshots: target.known.snapshots.clone(),
+                delete: !retiring.snapshots.is_empty(),
+            }]);
         }
         Observation::Absent => return Next::Wait(Pending::NotShown),
         Observation::Seen(shown) => shown,
@@ -320,6 +325,30 @@ fn after_deregistering(target: &Target, seen: &Seen, now: Timestamp) -> Next {
 
 fn end(target: &Target, outcome: RetireOutcome, why: Option<KeptReason>, now: Timestamp) -> Next {
     Next::End(Box::new(retirement(target, outcome, why, now)))
+}
+
+/// What becomes of an AMI of which nothing more is tried: it is kept, or, if it is deregistered already, its snapshots are.
+#[must_use]
+pub fn given_up(target: &Target, why: &KeptReason, now: Timestamp) -> Retirement {
+    let retiring = &target.known.retiring;
+    let Some(at) = retiring.deregistered_at else {
+        return retirement(target, RetireOutcome::Kept, Some(why.clone()), now);
+    };
+    let message = match why {
+        KeptReason::NotAllowed { message } | KeptReason::NotKnown { message } => message.clone(),
+        _ => String::new(),
+    };
+    let left = retiring.snapshots.iter().map(|snapshot| KeptSnapshot {
+        snapshot: snapshot.clone(),
+        why: SnapshotKept::GivenUp {
+            message: message.clone(),
+        },
+    });
+    Retirement {
+        deleted: retiring.deleted.clone(),
+        kept: retiring.kept.iter().cloned().chain(left).collect(),
+        ..retirement(target, RetireOutcome::Deregistered, None, at)
+    }
 }
 
 /// What became of this AMI.

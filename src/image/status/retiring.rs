@@ -147,6 +147,11 @@ pub enum SnapshotKept {
     NotAsked,
     /// Its tags do not prove that it was made for this manifest: it may be the one that the manifest names.
     Unproven,
+    /// It could not be deleted, and is not tried any more.
+    GivenUp {
+        /// What was in the way.
+        message: String,
+    },
     /// Another AMI uses it.
     UsedBy {
         /// That AMI.

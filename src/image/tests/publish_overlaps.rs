@@ -187,3 +187,51 @@ fn settings_that_changed_are_compared_though_another_invocation_has_a_later_cloc
     change_settings_begin(&mut status, 2);
     assert!(!status.is_verified_now(REGION));
 }
+
+/// The removal was claimed and not made, and is not asked for any more: what is there is still ours to revoke.
+#[test]
+fn what_was_not_removed_stays_ours() {
+    let asked = |accounts: &[&str]| Desired {
+        grants: accounts.iter().map(|id| account(id)).collect(),
+        ..Desired::default()
+    };
+    let (both, one) = (
+        asked(&["111122223333", "444455556666"]),
+        asked(&["111122223333"]),
+    );
+    let mut ami = Ami::new();
+    ami.bring_to(&both);
+    minute(&mut ami);
+    let claimed = ami.plan(&one).ready;
+    assert!(!claimed.is_empty());
+    ami.claim(&claimed);
+    ami.now += SignedDuration::from_hours(1);
+    ami.bring_to(&both);
+    ami.now += SignedDuration::from_hours(1);
+    ami.bring_to(&one);
+    assert_eq!(ami.shown.grants, Some(one.grants));
+}
+
+/// The functions stood still, or the AMI was another version's meanwhile: EC2 is asked again before anything is given up.
+#[test]
+fn what_was_asked_for_long_ago_is_asked_for_again() {
+    let asked_for = Desired {
+        description: Some("web".to_owned()),
+        ..Desired::default()
+    };
+    let mut ami = Ami::new();
+    let ready = ami.plan(&asked_for).ready;
+    ami.claim(&ready);
+    ami.now += SignedDuration::from_hours(48);
+    let again = plan(
+        &asked(&asked_for),
+        &published(&ami),
+        &seen_at(&ami),
+        ami.now,
+    );
+    assert_eq!(
+        (again.ready.len(), again.in_vain.len()),
+        (1, 0),
+        "{again:?}"
+    );
+}

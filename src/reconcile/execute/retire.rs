@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use crate::aws::{Aws, AwsError};
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
-use crate::image::publish::retire::{Pending, Plan, Target, plan, retirement, targets};
+use crate::image::publish::retire::{Pending, Plan, given_up, plan, retirement, targets};
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, RegionAction, RetireOutcome, SnapshotKept,
 };
@@ -67,9 +67,9 @@ fn is_cooling_down(step: &StepContext<'_>) -> bool {
 /// Nothing may be retired any more: all stay.
 fn not_allowed(step: &StepContext<'_>, message: String) -> StepOutcome {
     let why = KeptReason::NotAllowed { message };
-    let kept =
-        |target: Target| retirement(&target, RetireOutcome::Kept, Some(why.clone()), step.now());
-    finished(targets(step.status).into_iter().map(kept).collect())
+    let targets = targets(step.status);
+    let kept = targets.iter().map(|it| given_up(it, &why, step.now()));
+    finished(kept.collect())
 }
 
 fn finished(ended: Vec<crate::image::status::Retirement>) -> StepOutcome {
@@ -103,18 +103,17 @@ fn decide(step: &StepContext<'_>, plan: Plan, seen: &Observed) -> StepOutcome {
             keep_sooner(&mut retired.later, reason);
             continue;
         }
-        let given_up = seen.targets.iter().map(|(target, _)| target);
-        let given_up = given_up.filter(|it| it.region == region && it.known.image == image);
-        let (outcome, why) = match why {
-            Pending::NotShown => (RetireOutcome::Gone, None),
-            Pending::NoSuccessor => (RetireOutcome::Kept, Some(KeptReason::NoSuccessor)),
+        let of = seen.targets.iter().map(|(target, _)| target);
+        let of = of.filter(|it| it.region == region && it.known.image == image);
+        let ended = |it| match why {
+            Pending::NotShown => retirement(it, RetireOutcome::Gone, None, step.now()),
+            Pending::NoSuccessor => given_up(it, &KeptReason::NoSuccessor, step.now()),
             Pending::Unknown | Pending::Cooldown(_) => {
                 let message = message_of(&reason);
-                (RetireOutcome::Kept, Some(KeptReason::NotKnown { message }))
+                given_up(it, &KeptReason::NotKnown { message }, step.now())
             }
         };
-        let kept = |it| retirement(it, outcome, why.clone(), step.now());
-        retired.ended.extend(given_up.map(kept));
+        retired.ended.extend(of.map(ended));
     }
     retired.is_finished = retired.later.is_none();
     StepOutcome::Advance(Evidence::Retired(retired))

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use amiwright::image::status::Grantee;
+use http::StatusCode;
 use localaws::ec2::{DeregistrationProtection, Image, SeedInstance, SeedLaunchTemplate};
 use localaws::faults::Fault;
 
-use crate::support::{REGION, TestStack, faults, vmdk};
+use crate::support::{REGION, TestStack, faults, minutes, vmdk};
 
 const KEY: &str = "golden/web.image.yaml";
 const DEREGISTER: &str = "replaces: {previous: deregister}\n";
@@ -150,6 +151,7 @@ async fn the_snapshots_that_were_made_for_it_go_with_it() {
     let deleted: Vec<&String> = before.iter().filter(|id| !after.contains(id)).collect();
     assert_eq!(deleted.len(), 1, "{before:?} {after:?}");
     assert!(after.contains(&stack.snapshot));
+    // Once each, though `notify` writes the status at the same time.
     assert_eq!(
         retiring_calls(&stack),
         ["DeregisterImage", "DeleteSnapshot"]
@@ -352,4 +354,39 @@ async fn the_copies_of_a_replaced_ami_are_retired_as_well() {
     // That of the copy was made for it, and goes; that of the source is not ours.
     assert_eq!(stack.world.ec2().snapshots(OREGON).len(), 1);
     assert!(stack.snapshots().contains(&stack.snapshot));
+}
+
+/// Nothing may be retired any more once the manifest is gone; what is deregistered already is not said to be kept.
+#[tokio::test(start_paused = true)]
+async fn what_is_deregistered_already_is_reported_so_with_its_snapshots() {
+    let stack = stack().await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    let disk = "name: web-{digest}\nsource: {disk: {object: web.vmdk, format: vmdk}}\n";
+    stack.drop_and_rest(KEY, disk).await;
+    let old = stack.only_image();
+    let in_use = Fault::Refuse {
+        status: StatusCode::BAD_REQUEST,
+        code: "InvalidSnapshot.InUse".to_owned(),
+        message: "It is in use".to_owned(),
+    };
+    let faults = stack.world.faults();
+    faults.always("ec2", "DeleteSnapshot", in_use);
+    let settings = "replaces: {previous: deregister, snapshots: delete}\n";
+    let newer = format!("{disk}register: {{imdsSupport: v2.0}}\n{settings}");
+    stack.drop_file(KEY, newer).await;
+    stack.world.run_for(minutes(10)).await;
+    assert!(!ids(&stack).contains(&old.id));
+    stack.remove(KEY).await;
+    stack.rest().await;
+    let email = last_email(&stack);
+    assert!(
+        email.contains(&format!("{} deregistered", old.id)),
+        "{email}"
+    );
+    let is_named = |id: &String| email.contains(&format!("{id} kept: it was not deleted"));
+    assert_eq!(
+        stack.snapshots().iter().filter(|id| is_named(id)).count(),
+        1,
+        "{email}"
+    );
 }

@@ -181,9 +181,7 @@ impl Watch<'_> {
     /// version, and no other AMI uses them.
     async fn snapshots(&self, target: &Target, seen: &mut Seen) -> Result<(), AwsError> {
         let retiring = &target.known.retiring;
-        let is_gone = seen.image == Observation::Absent && retiring.asked_at.is_some();
-        let is_gone = is_gone || retiring.deregistered_at.is_some();
-        if !is_gone || retiring.snapshots.is_empty() {
+        if retiring.deregistered_at.is_none() || retiring.snapshots.is_empty() {
             return Ok(());
         }
         let ids = &retiring.snapshots;

@@ -1,0 +1,91 @@
+//! Starting a version: its open marker first, so that what is not finished can always be found.
+
+use super::context::{Context, Error};
+use super::draft::{Draft, Start};
+use crate::aws::Saved;
+use crate::image::status::Status;
+use crate::status_store::{self, Loaded, OpenMarker};
+
+/// After how long an open marker without its status means that its writer died: longer than the functions may run
+/// (template.yaml).
+pub(crate) const STARTED_GRACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
+
+/// Whether the invocation that wrote an open marker is over.
+pub(crate) fn is_dead(context: Context<'_>, marker: &OpenMarker) -> bool {
+    context.now.duration_since(marker.opened_at) > STARTED_GRACE
+}
+
+/// Marks an image as open that ended before and has a notice due now: ticks send what `notify` is not invoked for.
+/// Where another invocation has just marked it, its marker does as well.
+pub(super) async fn mark_unsent(context: Context<'_>, status: &mut Status) -> Result<(), Error> {
+    if !status.state.is_final() || status.unsent().next().is_none() {
+        return Ok(());
+    }
+    let Context {
+        aws, config, now, ..
+    } = context;
+    let known = status.open_marker.as_deref();
+    let marked = status_store::mark_open(aws, config, &status.manifest, known, now).await?;
+    if let Saved::Yes(marker) = marked {
+        status.open_marker = Some(marker);
+    }
+    Ok(())
+}
+
+/// What became of starting a version.
+pub(super) enum Opened {
+    /// It is ours to continue with.
+    Draft(Box<Draft>),
+    /// Another invocation has started it, and may be at it.
+    Elsewhere,
+    /// Another invocation wrote the status meanwhile.
+    Conflict,
+}
+
+/// Starts a version. The open marker comes before the status: what is not finalized can always be found. It is written
+/// conditionally, so that only one invocation starts a version. Where there is no status yet it is written later, with
+/// or right before the first call that makes something: see [`Draft::ready`]. `ours` is one that we have written
+/// before.
+pub(super) async fn open(
+    context: Context<'_>,
+    mut status: Status,
+    before: Option<&Loaded>,
+    ours: Option<&str>,
+    marker: Option<&OpenMarker>,
+) -> Result<Opened, Error> {
+    let Context {
+        aws, config, now, ..
+    } = context;
+    // What a dead invocation may have sent has to be looked for: see below.
+    let dead = marker.filter(|it| is_dead(context, it));
+    if before.is_none() && ours.is_none() && dead.is_none() {
+        let draft = Draft::opened(status, None, Start::Unmarked);
+        return Ok(Opened::Draft(Box::new(draft)));
+    }
+    let known = before.and_then(|before| before.status.open_marker.as_deref());
+    let etag = before.map(|before| before.etag.clone());
+    if let Saved::Yes(marker) =
+        status_store::mark_open(aws, config, &status.manifest, ours.or(known), now).await?
+    {
+        status.open_marker = Some(marker);
+        let draft = Draft::opened(status, etag, Start::Marked);
+        return Ok(Opened::Draft(Box::new(draft)));
+    }
+    // Another invocation has started this version. If it died, what it may have sent has to be looked for.
+    let Some(dead) = dead else {
+        return Ok(Opened::Elsewhere);
+    };
+    let Saved::Yes(marker) =
+        status_store::mark_open(aws, config, &status.manifest, Some(&dead.etag), now).await?
+    else {
+        return Ok(Opened::Elsewhere);
+    };
+    status.open_marker = Some(marker);
+    match status_store::save(aws, config, &status, etag.as_deref()).await? {
+        Saved::Yes(etag) => Ok(Opened::Draft(Box::new(Draft::loaded(Loaded {
+            status,
+            etag,
+        })))),
+        Saved::Conflict => Ok(Opened::Conflict),
+    }
+}
