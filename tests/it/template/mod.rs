@@ -231,7 +231,7 @@ fn the_templates_rules_invoke_its_functions() {
         takes("RegisterImage", &bundle),
         "requeues the image that waits for it"
     );
-    let request = json!("requests/web.image.yaml.json");
+    let request = json!("open-requests/web.image.yaml.json");
     assert!(takes("RegisterImage", &created(state, &request)));
     assert!(!takes("RegisterImage", &created(manifests, &request)));
     let answered = event("Object Deleted", state, &request);
