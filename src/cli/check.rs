@@ -1,5 +1,7 @@
 //! `amiwright check FILE…`: finds the mistakes in manifests before they are uploaded.
 
+mod files;
+
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::ops::Range;
@@ -28,7 +30,8 @@ const READ_MAX: u64 = limits::MANIFEST_BYTES + 1;
 /// Arguments of `amiwright check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Image manifests (NAME.image.yaml, .yml, .json) and bundle manifests (NAME.manifest.xml); `-` reads standard input
+    /// Image manifests (NAME.image.yaml, .yml, .json) and bundle manifests (NAME.manifest.xml), or directories of them;
+    /// `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Output format
@@ -110,9 +113,12 @@ fn wants_color() -> bool {
 
 fn check_all(args: &Args, now: Timestamp) -> Result<Vec<Checked>, Error> {
     let guardrails = guardrails(args)?;
-    let files = args.files.iter();
+    let files = files::find(&args.files).into_iter();
     Ok(files
-        .map(|file| check(file, &args.name, now, &guardrails))
+        .map(|file| match file {
+            Ok(file) => check(&file, &args.name, now, &guardrails),
+            Err((path, error)) => unreadable(path.display().to_string(), &error),
+        })
         .collect())
 }
 
@@ -171,16 +177,24 @@ fn check(file: &Path, stdin_name: &str, now: Timestamp, guardrails: &Guardrails)
             String::from_utf8_lossy(&content).into_owned(),
             parse(&name, &content, now, guardrails),
         ),
-        Err(error) => {
-            let problem = Problem::new(format!("cannot read the file: {error}"));
-            (String::new(), Err(vec![problem]))
-        }
+        Err(error) => return unreadable(name, &error),
     };
     let problems = result.err().unwrap_or_default();
     Checked {
         name,
         text,
         problems,
+    }
+}
+
+fn unreadable(name: String, error: &io::Error) -> Checked {
+    Checked {
+        problems: vec![Problem::new(format!(
+            "cannot read {}: {error}",
+            plain(&name)
+        ))],
+        name,
+        text: String::new(),
     }
 }
 
