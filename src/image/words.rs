@@ -2,12 +2,14 @@
 //!
 //! Reasons are values, never prose: what people read is made of them in [`super::message`], and nothing parses it.
 
+mod condition;
 mod reasons;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use condition::ConditionReason;
 pub use reasons::{FailureKind, TerminalReason, UnreadableReason, WaitReason};
 
 /// How far an image is.

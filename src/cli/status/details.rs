@@ -210,7 +210,7 @@ fn write_condition(condition: &Condition, out: &mut dyn Write) -> io::Result<()>
         ConditionStatus::Unknown => "unknown",
     };
     let (since, kind) = (condition.since, condition.kind);
-    let mut reason = condition.reason.clone();
+    let mut reason = condition.reason.to_string();
     if !condition.message.is_empty() {
         reason = format!("{reason}: {}", condition.message);
     }

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::publishing::Applied;
 use super::retiring::Retiring;
 use crate::image::billing::{Billing, LicensedSource};
-use crate::image::words::{CancelBy, WaitReason};
+use crate::image::words::{CancelBy, ConditionReason, WaitReason};
 use crate::manifest::location::s3_uri;
 
 /// One version of a manifest object.
@@ -263,7 +263,7 @@ pub struct Condition {
     /// Since when `status` is what it is.
     pub since: Timestamp,
     /// Why, as one word for scripts.
-    pub reason: String,
+    pub reason: ConditionReason,
     /// Why, for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
