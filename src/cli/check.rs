@@ -21,7 +21,7 @@ use crate::manifest::{
     Problem, bundle,
     guardrails::{Guardrails, PARAMETERS, Parameter, is_account, is_region},
     image,
-    key::{self, Kind},
+    key::Kind,
 };
 
 /// How much of a file is read: one byte more than the largest manifest, so that the parser reports the size.
@@ -210,7 +210,7 @@ fn parse(
     now: Timestamp,
     guardrails: &Guardrails,
 ) -> Result<(), Vec<Problem>> {
-    match kind(name) {
+    match files::kind(name) {
         Some(Kind::Image) => image::parse_within(name, content, now, guardrails).map(drop),
         Some(Kind::Bundle) => bundle::parse(content).map(drop),
         None => {
@@ -220,11 +220,6 @@ fn parse(
             )])
         }
     }
-}
-
-/// Only the file name counts: the local directory is not part of the key.
-fn kind(name: &str) -> Option<Kind> {
-    key::kind(Path::new(name).file_name()?.to_str()?)
 }
 
 fn to_json(file: &Checked) -> serde_json::Value {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::kind;
+use crate::manifest::key::{self, Kind};
 
 /// A file to check, or why there is none under a name that was given.
 pub(super) type Found = Result<PathBuf, (PathBuf, io::Error)>;
@@ -43,4 +43,9 @@ fn in_one(path: &Path) -> Vec<Found> {
 
 fn is_manifest(path: &Path) -> bool {
     path.to_str().is_some_and(|name| kind(name).is_some())
+}
+
+/// Only the file name counts: the local directory is not part of the key.
+pub(super) fn kind(name: &str) -> Option<Kind> {
+    key::kind(Path::new(name).file_name()?.to_str()?)
 }
