@@ -27,6 +27,8 @@ pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result
         .head_object(&manifest.bucket, &manifest.key)
         .await?;
     match current {
+        // Nothing has come in its place yet.
+        Some(current) if current.size == 0 => Ok(false),
         Some(current)
             if current.etag != manifest.etag
                 || current.modified_at > manifest.last_uploaded_at()
@@ -100,9 +102,14 @@ pub(super) async fn decide(
         return Ok(start(context, None, upload));
     };
     let status = &before.status;
+    let is_finished = status.state.is_final() || status.build.step.retires();
+    if object.info.size == 0 && is_finished && !status.manifest.is_empty() {
+        // Whoever replaces the manifest has not written it yet.
+        return Ok(Decision::Continue(Box::new(before)));
+    }
     let same_content = status.manifest.sha256 == upload.sha256;
     // Where only others are being retired, this image is finished.
-    if !status.state.is_final() && !status.build.step.retires() {
+    if !is_finished {
         let is_new = status.manifest.last_uploaded_at() < upload.uploaded_at;
         return Ok(match (same_content, plan::may_be_superseded(status)) {
             (true, true) => unchanged(before, upload),

@@ -157,6 +157,7 @@ pub(super) fn waiting(reason: &WaitReason) -> Result<(), String> {
         WaitReason::Unproven { what } => made("build.waiting.what", what),
         // Keys and EC2's words have any form; they are quoted wherever they are shown.
         WaitReason::ObjectMissing { .. }
+        | WaitReason::ObjectEmpty { .. }
         | WaitReason::BundleManifestMissing { .. }
         | WaitReason::PartsMissing { .. }
         | WaitReason::PartsSizeMismatch { .. }

@@ -11,6 +11,7 @@ use super::retiring::Retiring;
 use crate::image::billing::{Billing, LicensedSource};
 use crate::image::words::{CancelBy, ConditionReason, WaitReason};
 use crate::manifest::location::s3_uri;
+use crate::manifest::sha256_hex;
 
 /// One version of a manifest object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,12 @@ impl ManifestVersion {
     #[must_use]
     pub fn was_read(&self) -> bool {
         self.sha256 != self.etag
+    }
+
+    /// Whether it has no content: many uploaders create an object before they write it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sha256 == sha256_hex(b"")
     }
 
     /// `s3://bucket/key`: the manifest's address, and the value of the ownership tag.

@@ -248,6 +248,10 @@ fn every_reason_to_wait_has_its_words() {
             bucket: bucket(),
             key: key(),
         },
+        WaitReason::ObjectEmpty {
+            bucket: bucket(),
+            key: key(),
+        },
         WaitReason::BundleManifestMissing {
             bucket: bucket(),
             key: "golden/web.manifest.xml".to_owned(),

@@ -30,6 +30,13 @@ pub enum WaitReason {
         /// Its key.
         key: String,
     },
+    /// What is there is empty: many uploaders create an object before they write it.
+    ObjectEmpty {
+        /// Its bucket.
+        bucket: String,
+        /// Its key.
+        key: String,
+    },
     /// The bundle's manifest is not uploaded yet.
     BundleManifestMissing {
         /// Its bucket.
@@ -129,6 +136,21 @@ impl WaitReason {
     #[must_use]
     pub fn has_date(&self) -> bool {
         matches!(self, Self::ProtectionCooldown { .. })
+    }
+
+    /// Whether the request that led to this wait has begun nothing: it was not sent, or was refused before any effect.
+    #[must_use]
+    pub fn has_begun_nothing(&self) -> bool {
+        match self {
+            Self::RateLimited { .. } => true,
+            Self::Retrying { code, .. } => matches!(
+                code.as_deref(),
+                Some(
+                    "InvalidAMIID.NotFound" | "InvalidAMIID.Unavailable" | "ResourceLimitExceeded"
+                )
+            ),
+            _ => false,
+        }
     }
 
     /// Whether the other reason is the same: for an error its code counts, since messages name times and request ids.

@@ -3,6 +3,7 @@
 mod attempts;
 pub(crate) mod bundles;
 mod drops;
+mod empty;
 mod endings;
 mod forged;
 mod guardrails;
