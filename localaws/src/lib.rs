@@ -22,6 +22,7 @@ pub mod iam;
 pub mod ids;
 mod imds;
 pub mod lambda;
+mod large_body;
 mod lock;
 mod query;
 pub mod route;

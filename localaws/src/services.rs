@@ -12,6 +12,7 @@ use crate::iam::{self, Iam};
 use crate::ids::Ids;
 use crate::imds::Imds;
 use crate::lambda::{Caller, Callers};
+use crate::large_body::Incoming;
 use crate::route::{self, Target};
 use crate::s3::S3;
 use crate::sns::Sns;
@@ -53,6 +54,18 @@ impl Services {
             Ok(routed) => routed,
             Err(answer) => return Ok(*answer),
         };
+        let is_large = request.extensions().get::<Incoming>().is_some();
+        if is_large && target.service != "s3" {
+            let too_large = ("RequestEntityTooLarge", "The request is too large");
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            return Ok(refusal(
+                &target.service,
+                request.method(),
+                status,
+                too_large,
+                &self.ids.uuid(),
+            ));
+        }
         let caller = caller.or_else(|| self.callers.find(target.access_key.as_deref()?));
         let fault = self.record(&target, &request, caller.as_ref());
         let method = request.method().clone();

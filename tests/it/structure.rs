@@ -276,6 +276,7 @@ fn localaws_imports_one_way() {
         "template",
         "events schedule",
         "query connection",
+        "large_body",
         "activity bus clock ids lock state token_bucket wire",
         "crate",
     ];

@@ -6,8 +6,9 @@ use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::acl;
+use super::failure::failed;
 use super::record::Stamp;
-use super::store::{Store, failed};
+use super::store::Store;
 
 /// The Region whose buckets have no location constraint.
 const UNNAMED_REGION: &str = "us-east-1";

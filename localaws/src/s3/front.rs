@@ -4,19 +4,17 @@
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue,
-    TRANSFER_ENCODING,
+    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, HeaderValue, RANGE, TRANSFER_ENCODING,
 };
 use http::{Extensions, HeaderMap, Method, StatusCode, Uri};
 use http_body_util::BodyExt as _;
-use s3s::crypto::{Checksum as _, Sha256};
 use s3s::{Body, HttpRequest, HttpResponse, S3Error, S3Result, s3_error};
 
 use crate::ACCOUNT;
 use crate::wire::{Request, Response};
 
-use super::chunked;
-use crate::wire::hex;
+use super::bodies::Bodies;
+use crate::large_body::Incoming;
 
 /// The request's id, which answer and event name.
 #[derive(Debug, Clone)]
@@ -65,37 +63,10 @@ const SIGNATURE: [&str; 10] = [
 ///
 /// # Errors
 /// The answer to a request that cannot be understood or asks for what is not built.
-pub(super) fn request(request: Request, id: &str) -> S3Result<HttpRequest> {
+pub(super) async fn request(request: Request, id: &str, bodies: &Bodies) -> S3Result<HttpRequest> {
     let (mut parts, body) = request.into_parts();
-    if let Some(header) = NOT_BUILT
-        .iter()
-        .find(|header| parts.headers.contains_key(**header))
-    {
-        return Err(s3_error!(
-            NotImplemented,
-            "localaws has not built what the header {header} asks for"
-        ));
-    }
-    if parts
-        .headers
-        .get("x-amz-storage-class")
-        .is_some_and(|class| class != "STANDARD")
-    {
-        return Err(s3_error!(
-            NotImplemented,
-            "localaws knows the storage class STANDARD only"
-        ));
-    }
-    if parts
-        .headers
-        .get("x-amz-expected-bucket-owner")
-        .is_some_and(|owner| owner != ACCOUNT)
-    {
-        return Err(s3_error!(
-            AccessDenied,
-            "Access Denied: the bucket's owner is {ACCOUNT}"
-        ));
-    }
+    let large = parts.extensions.remove::<Incoming>();
+    check_headers(&parts.headers)?;
     let host = parts
         .headers
         .get(HOST)
@@ -103,13 +74,11 @@ pub(super) fn request(request: Request, id: &str) -> S3Result<HttpRequest> {
         .map(str::to_owned);
     let host = host.or_else(|| parts.uri.authority().map(ToString::to_string));
     parts.uri = plain_uri(&parts.uri, host.as_deref().and_then(bucket_of_host))?;
-    let mut body = plain_body(&mut parts.headers, body)?;
-    let kind = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .map_or(&b""[..], HeaderValue::as_bytes);
-    if parts.method == Method::POST && kind.starts_with(b"multipart/form-data") {
-        body = super::form::plain(body)?;
+    let (body, large) = bodies.ready(&mut parts, body, large).await?;
+    let range = parts.headers.get(RANGE);
+    if range.is_some_and(|range| !is_one_range(range)) {
+        // "An invalid Range header field is ignored" (RFC 9110, 14.2); S3 sends the whole object, for several ranges, too.
+        parts.headers.remove(RANGE);
     }
     for header in [
         "authorization",
@@ -122,12 +91,55 @@ pub(super) fn request(request: Request, id: &str) -> S3Result<HttpRequest> {
     parts.headers.remove(HOST);
     parts.headers.remove(TRANSFER_ENCODING);
     if !body.is_empty() || matches!(parts.method, Method::PUT | Method::POST) {
+        let length = large
+            .as_ref()
+            .map_or(body.len() as u64, |large| large.0.length);
         parts
             .headers
-            .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            .insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    if let Some(large) = large {
+        parts.extensions.insert(large);
     }
     parts.extensions.insert(RequestId(id.to_owned()));
     Ok(HttpRequest::from_parts(parts, Body::from(body)))
+}
+
+/// Refuses headers that ask for what is not built.
+fn check_headers(headers: &HeaderMap) -> S3Result<()> {
+    if let Some(header) = NOT_BUILT
+        .iter()
+        .find(|header| headers.contains_key(**header))
+    {
+        return Err(s3_error!(
+            NotImplemented,
+            "localaws has not built what the header {header} asks for"
+        ));
+    }
+    if headers
+        .get("x-amz-storage-class")
+        .is_some_and(|class| class != "STANDARD")
+    {
+        return Err(s3_error!(
+            NotImplemented,
+            "localaws knows the storage class STANDARD only"
+        ));
+    }
+    if headers
+        .get("x-amz-expected-bucket-owner")
+        .is_some_and(|owner| owner != ACCOUNT)
+    {
+        return Err(s3_error!(
+            AccessDenied,
+            "Access Denied: the bucket's owner is {ACCOUNT}"
+        ));
+    }
+    Ok(())
+}
+
+fn is_one_range(range: &HeaderValue) -> bool {
+    let text = range.to_str().unwrap_or_default();
+    s3s::dto::Range::parse(text).is_ok()
 }
 
 /// Makes the whole answer out of `s3s`'s.
@@ -141,6 +153,10 @@ pub(super) async fn answer(answer: HttpResponse, method: &Method, id: &str) -> R
             Bytes::new()
         }
     };
+    // `s3s` gives HeadObject of a range the status of the whole.
+    if method == Method::HEAD && parts.headers.contains_key(CONTENT_RANGE) {
+        parts.status = StatusCode::PARTIAL_CONTENT;
+    }
     let has_no_body = method == Method::HEAD || parts.status == StatusCode::NOT_MODIFIED;
     if has_no_body && !parts.status.is_success() {
         parts.headers.remove(CONTENT_LENGTH);
@@ -211,67 +227,6 @@ fn plain_uri(uri: &Uri, bucket: Option<&str>) -> S3Result<Uri> {
     whole
         .parse()
         .map_err(|error| s3_error!(error, InvalidURI, "Couldn't parse the specified URI."))
-}
-
-/// The body as it was before it was put in chunks. Checksums that followed it become headers, where `s3s` looks.
-fn plain_body(headers: &mut HeaderMap, body: Bytes) -> S3Result<Bytes> {
-    let sent = headers
-        .get("x-amz-content-sha256")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
-    let coding = headers
-        .get(CONTENT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
-    let codings: Vec<&str> = coding.split(',').map(str::trim).collect();
-    if !sent.starts_with("STREAMING-") && !codings.contains(&"aws-chunked") {
-        check_sha256(&sent, &body)?;
-        return Ok(body);
-    }
-    let incomplete = || {
-        s3_error!(
-            IncompleteBody,
-            "The request body is not in aws-chunked coding, or it ends early"
-        )
-    };
-    let decoded = chunked::decode(&body).ok_or_else(incomplete)?;
-    let length = headers.remove("x-amz-decoded-content-length");
-    if length.is_some_and(|length| {
-        length.to_str().ok().and_then(|it| it.parse().ok()) != Some(decoded.body.len())
-    }) {
-        return Err(incomplete());
-    }
-    for (name, value) in decoded
-        .trailers
-        .iter()
-        .filter(|(name, _)| name.starts_with("x-amz-checksum-"))
-    {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            headers.insert(name, value);
-        }
-    }
-    headers.remove(CONTENT_ENCODING);
-    let others: Vec<&str> = codings
-        .into_iter()
-        .filter(|coding| *coding != "aws-chunked" && !coding.is_empty())
-        .collect();
-    if let (false, Ok(value)) = (others.is_empty(), HeaderValue::try_from(others.join(","))) {
-        headers.insert(CONTENT_ENCODING, value);
-    }
-    Ok(Bytes::from(decoded.body))
-}
-
-fn check_sha256(sent: &str, body: &Bytes) -> S3Result<()> {
-    let is_a_digest = sent.len() == 64 && sent.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_a_digest && !sent.eq_ignore_ascii_case(&hex(Sha256::checksum(body).as_ref())) {
-        return Err(s3_error!(
-            InvalidRequest,
-            "The provided 'x-amz-content-sha256' header does not match what was computed."
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! The operations of multipart uploads.
 
-use bytes::Bytes;
 use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::checksum::{bad_digest, checksums_of, verify};
 use super::event::{About, Reason};
 use super::multipart::{Upload, UploadName};
+use super::payload::Payload;
 use super::record::{Checksums, headers_of};
 use super::store::Store;
 use super::{acl, condition};
@@ -57,10 +57,9 @@ pub(super) fn create(
 pub(super) fn part(
     store: &Store,
     mut input: UploadPartInput,
-    body: &Bytes,
+    payload: &Payload,
 ) -> S3Result<S3Response<UploadPartOutput>> {
     let checksums = checksums_of!(input);
-    let etag = verify(body, input.content_md5.as_deref(), &checksums)?;
     let name = UploadName {
         bucket: &input.bucket,
         key: &input.key,
@@ -76,7 +75,9 @@ pub(super) fn part(
             "Checksum Type mismatch occurred, expected checksum Type: {algorithm}, actual checksum Type: null"
         ));
     }
-    store.put_part(name, input.part_number, body, etag.clone())?;
+    let digests = payload.digests(&checksums.clone().and(&upload.asked()))?;
+    let etag = verify(&digests, input.content_md5.as_deref(), &checksums)?;
+    store.put_part(name, input.part_number, payload, &digests)?;
     Ok(S3Response::new(UploadPartOutput {
         e_tag: Some(ETag::Strong(etag)),
         checksum_crc32: checksums.crc32,
@@ -190,6 +191,16 @@ fn kind(upload: &Upload) -> Option<ChecksumType> {
     } else {
         ChecksumType::COMPOSITE
     }))
+}
+
+/// Whether joining the parts takes long.
+pub(super) fn is_long(store: &Store, input: &CompleteMultipartUploadInput) -> bool {
+    let parts = store.parts(UploadName {
+        bucket: &input.bucket,
+        key: &input.key,
+        id: &input.upload_id,
+    });
+    parts.is_ok_and(|parts| parts.iter().any(|part| part.stamp.is_large()))
 }
 
 pub(super) fn complete(

@@ -49,6 +49,7 @@ pub struct Builder {
     parameters: BTreeMap<String, String>,
     region: String,
     epoch: Timestamp,
+    outside: Option<Timestamp>,
     speed: f64,
     seed: u64,
     directory: Option<PathBuf>,
@@ -66,6 +67,7 @@ impl Default for Builder {
             parameters: BTreeMap::new(),
             region: "us-east-1".to_owned(),
             epoch: Timestamp::constant(1_763_719_200, 0),
+            outside: None,
             speed: 1.0,
             seed: 0,
             directory: None,
@@ -118,6 +120,14 @@ impl Builder {
     #[must_use]
     pub fn epoch(mut self, epoch: Timestamp) -> Self {
         self.epoch = epoch;
+        self
+    }
+
+    /// The time outside at the world's start, for dates that clients compare with their own files (`LastModified`); the
+    /// world's unless set. It differs in a world that is faster than real time, or was so in an earlier run.
+    #[must_use]
+    pub fn outside(mut self, now: Timestamp) -> Self {
+        self.outside = Some(now);
         self
     }
 
@@ -275,7 +285,8 @@ impl Builder {
             epoch = not_before(&files, epoch)?;
             state = Some(files);
         }
-        let (clock, ids) = (Clock::new(epoch, self.speed), Ids::new(self.seed));
+        let clock = Clock::new(epoch, self.speed).started_at(self.outside.unwrap_or(epoch));
+        let ids = Ids::new(self.seed);
         let (bus, events) = Bus::new();
         let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region)?;
         let objects = InS3 {
