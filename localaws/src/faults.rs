@@ -238,7 +238,7 @@ pub(crate) fn refusal(
     request_id: &str,
 ) -> Response {
     use quick_xml::escape::escape;
-    if service == "ssm" {
+    if ["events", "kms", "lambda", "ssm"].contains(&service) {
         return crate::ssm::refusal(status, code, message, request_id);
     }
     let (code, message, id) = (escape(code), escape(message), escape(request_id));
