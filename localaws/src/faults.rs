@@ -238,7 +238,7 @@ pub(crate) fn refusal(
     request_id: &str,
 ) -> Response {
     use quick_xml::escape::escape;
-    if service == "ssm" {
+    if ["events", "kms", "lambda", "ssm"].contains(&service) {
         return crate::ssm::refusal(status, code, message, request_id);
     }
     if service == "s3" {

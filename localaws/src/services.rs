@@ -13,6 +13,7 @@ use crate::ids::Ids;
 use crate::imds::Imds;
 use crate::lambda::{Caller, Callers};
 use crate::large_body::Incoming;
+use crate::management::Management;
 use crate::route::{self, Target};
 use crate::s3::S3;
 use crate::sns::Sns;
@@ -30,6 +31,7 @@ pub(crate) struct Services {
     pub(crate) ssm: Ssm,
     pub(crate) sts: Sts,
     pub(crate) iam: Iam,
+    pub(crate) management: Management,
     pub(crate) imds: Imds,
     pub(crate) faults: Faults,
     pub(crate) callers: Callers,
@@ -185,6 +187,13 @@ impl Services {
         request: Request,
         caller: &iam::Caller,
     ) -> Response {
+        let asked = (target.service.as_str(), target.region.as_str());
+        if let Some(answer) = self
+            .management
+            .answer((&self.ec2, &self.s3), asked, action, &request)
+        {
+            return answer;
+        }
         let answer = match target.service.as_str() {
             "s3" => self.s3.handle(request).await,
             "ec2" => self.ec2.handle(&target.region, request).await,

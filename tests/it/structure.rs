@@ -253,7 +253,7 @@ fn localaws_imports_one_way() {
         "world",
         "client schedule_runner",
         "services",
-        "imds",
+        "imds management",
         "iam",
         "iam::authorize",
         "iam::refusal",

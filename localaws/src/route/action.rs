@@ -21,6 +21,9 @@ pub(crate) fn action(service: &str, request: &Request) -> Action {
     if service == "s3" {
         return s3(request);
     }
+    if service == "lambda" {
+        return lambda(request);
+    }
     let fields = query_fields(request);
     let name = fields
         .into_iter()
@@ -36,6 +39,21 @@ pub(crate) fn action(service: &str, request: &Request) -> Action {
         name: name.or(target).unwrap_or_default(),
         bucket: None,
         key: None,
+    }
+}
+
+/// Lambda's API has paths in place of names; of its actions this one is known.
+fn lambda(request: &Request) -> Action {
+    let path: Vec<&str> = request.uri().path().split('/').collect();
+    let name = match (request.method(), &path[..]) {
+        (&Method::GET, ["", "2015-03-31", "functions", _, "configuration"]) => {
+            "GetFunctionConfiguration"
+        }
+        _ => "",
+    };
+    Action {
+        name: name.to_owned(),
+        ..Action::default()
     }
 }
 
@@ -73,6 +91,7 @@ fn on_bucket(request: &Request) -> &'static str {
         Method::GET if asks("acl") => "GetBucketAcl",
         Method::GET if asks("versioning") => "GetBucketVersioning",
         Method::GET if asks("notification") => "GetBucketNotificationConfiguration",
+        Method::GET if asks("ownershipControls") => "GetBucketOwnershipControls",
         Method::GET => "ListObjects",
         Method::DELETE => "DeleteBucket",
         Method::POST if asks("delete") => "DeleteObjects",

@@ -23,6 +23,7 @@ use crate::iam::Iam;
 use crate::ids::Ids;
 use crate::imds::Imds;
 use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
+use crate::management::{Management, Place};
 use crate::s3::S3;
 use crate::schedule::Expression;
 use crate::schedule_runner;
@@ -201,7 +202,9 @@ impl Builder {
             Vec::new()
         };
         let directory = Directory::open(self.directory.as_deref())?;
-        let (services, events) = self.services(&directory, self.iam(&stack)?)?;
+        let iam = self.iam(&stack)?;
+        let stack = Arc::new(stack);
+        let (services, events) = self.services(&directory, iam, &stack)?;
         let services = Arc::new(services);
         make(&services, &stack, &self.region).await?;
 
@@ -219,7 +222,6 @@ impl Builder {
             endpoint: endpoint_announced,
             logs: directory.path().join("logs"),
         });
-        let stack = Arc::new(stack);
         let (barriers, barriers_asked) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         tasks.spawn(schedule_runner::pump(
@@ -228,6 +230,7 @@ impl Builder {
             Arc::clone(&stack),
             services.region.clone(),
             lambda.clone(),
+            services.management.clone(),
         ));
         for (expression, schedule, function) in schedules {
             let scheduled = schedule_runner::Scheduled {
@@ -235,6 +238,7 @@ impl Builder {
                 function,
                 region: services.region.clone(),
                 ids: services.ids.clone(),
+                management: services.management.clone(),
             };
             tasks.spawn(schedule_runner::run(
                 expression,
@@ -267,6 +271,7 @@ impl Builder {
         &self,
         directory: &Directory,
         iam: Iam,
+        stack: &Arc<Stack>,
     ) -> Result<(Services, mpsc::UnboundedReceiver<Event>), WorldError> {
         let made = |name: &str| {
             let path = directory.path().join(name);
@@ -307,6 +312,13 @@ impl Builder {
             load(files, "ssm", |saved| ssm.load(saved))?;
         }
         ec2.set_opted_in(&self.region, true);
+        let place = Place {
+            stack_name: self.stack_name.clone(),
+            region: self.region.clone(),
+            partition: template::partition(&self.region),
+            created_at: epoch,
+        };
+        let management = Management::new(Arc::clone(stack), place, ids.clone());
         let services = Services {
             s3,
             ec2,
@@ -314,6 +326,7 @@ impl Builder {
             ssm,
             sts,
             iam,
+            management,
             imds: Imds::default(),
             faults: Faults::default(),
             callers: Callers::default(),

@@ -229,16 +229,18 @@ async fn a_schedule_without_input_sends_the_event_of_its_rule() {
 async fn a_service_that_is_not_here_says_so() {
     let world = start(TEMPLATE, FunctionRunner::Nothing).await;
     let request = signed(
-        "kms",
+        "rds",
         "POST",
-        "https://kms.us-east-1.amazonaws.com/",
-        "Action=Encrypt",
+        "https://rds.us-east-1.amazonaws.com/",
+        "Action=DescribeEvents",
     );
     let answer = world.dispatch(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::NOT_IMPLEMENTED);
     let text = String::from_utf8_lossy(answer.body());
     assert!(
-        text.contains("<Code>NotImplemented</Code><Message>localaws has not built kms Encrypt"),
+        text.contains(
+            "<Code>NotImplemented</Code><Message>localaws has not built rds DescribeEvents"
+        ),
         "{text}"
     );
     let rest = signed(
