@@ -6,7 +6,7 @@
 use super::quoting::{on_one_line, shell_word, word};
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, TaskKind};
-use crate::image::words::{FailureKind, SourceKind, UnreadableReason};
+use crate::image::words::{FailureKind, SourceKind, UnreadableReason, UnshareableReason};
 
 const FIX: &str = "fix the problem reported above";
 
@@ -148,6 +148,7 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
             "the AMI is kept as it is; upload the manifest again if it is to be changed".to_owned()
         }
         FailureKind::Blocked => and_again(status, "change the setting"),
+        FailureKind::NotShareable { why } => and_again(status, for_unshareable(*why)),
         FailureKind::CopyFailed { kms_key_id, .. } => {
             and_again(status, &for_failed_copy(kms_key_id.as_deref()))
         }
@@ -242,11 +243,36 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureKind::StatusTooLarge
         | FailureKind::SettingsGone
         | FailureKind::Blocked
+        | FailureKind::NotShareable { .. }
         | FailureKind::CopyFailed { .. }
         | FailureKind::RegionDisabled
         | FailureKind::NotCopyable
         | FailureKind::NotPublished
         | FailureKind::Other => FIX,
+    }
+}
+
+/// What a person can do about an AMI that cannot be shared.
+fn for_unshareable(why: UnshareableReason) -> &'static str {
+    match why {
+        UnshareableReason::Encrypted => {
+            "make the AMI of an unencrypted snapshot, in a Region without encryption by default, or share it with accounts, \
+             organizations or units in place of `public`"
+        }
+        UnshareableReason::ProductCode => {
+            "share it with accounts, organizations or units in place of `public`"
+        }
+        UnshareableReason::PublicBlocked => {
+            "if AMIs of this account may be public, switch it off there (aws ec2 disable-image-block-public-access; it takes \
+             up to 10 minutes), or leave `public` out"
+        }
+        UnshareableReason::PublicBlockedByPolicy => {
+            "leave `public` out, or have the organization's administrators change the policy"
+        }
+        UnshareableReason::ManagedKey => {
+            "name a key of your own for the Region (`regions.REGION.kmsKeyId`), whose policy lets the recipients use it, or \
+             make one the default key for EBS there"
+        }
     }
 }
 
@@ -338,6 +364,17 @@ fn for_refusal(action: &str, failure: &Failure) -> &'static str {
             "only Windows instances with an instance-store root can be bundled: use CreateImage for others"
         }
         "BundleInstance" if code == "IncorrectInstanceState" => "start the instance",
+        "ModifyImageAttribute" if code == "ResourceLimitExceeded" => {
+            "make other AMIs of that Region private, or share with fewer, or request a higher quota (Service Quotas, Amazon \
+             EC2: \"Public AMIs\", 5 in each Region by default, or \"AMI sharing\", 1000)"
+        }
+        "ModifyImageAttribute" | "ModifySnapshotAttribute"
+            if matches!(code, "InvalidParameter" | "OperationNotPermitted")
+                && says("encrypted") =>
+        {
+            "what is encrypted with the key that AWS manages for EBS cannot be shared: make the AMI of snapshots that are \
+             encrypted with a key of your own"
+        }
         // Only product codes are refused by these words: "Not supported." (ModifyImageAttribute, ProductCodes).
         "ModifyImageAttribute" if code == "UnsupportedOperation" && says("not supported") => {
             "AWS sets no product codes on request any more: sell the AMI in AWS Marketplace, which gives it its code, or \
