@@ -51,102 +51,74 @@ fn blocked(plan: &Plan) -> BTreeMap<&str, Why> {
         .collect()
 }
 
+/// Checks that just these Regions are blocked, for these reasons, and that nothing is changed there.
+fn check(plan: &Plan, at_home: Option<Why>, of_copy: Option<Why>) {
+    let blocked = blocked(plan);
+    for (region, why) in [(REGION, at_home), (OTHER_REGION, of_copy)] {
+        assert_eq!(blocked.get(region), why.as_ref(), "{plan:?}");
+        let is_changed = plan.ready.iter().any(|what| what.region == region);
+        assert_eq!(is_changed, why.is_none(), "{region}: {plan:?}");
+    }
+}
+
+const NONE: AccountSettings = AccountSettings {
+    public_block: None,
+    encrypts_by_default: false,
+    has_managed_key: false,
+};
+const CLOSED: AccountSettings = AccountSettings {
+    public_block: Some(PublicBlock::Account),
+    ..NONE
+};
+const ENCRYPTING: AccountSettings = AccountSettings {
+    encrypts_by_default: true,
+    has_managed_key: true,
+    ..NONE
+};
+
+fn plain(_: &mut Ami) {}
+
+fn encrypted(ami: &mut Ami) {
+    ami.shown.is_encrypted = true;
+}
+
+fn paid(ami: &mut Ami) {
+    ami.shown.has_product_code = true;
+}
+
 #[test]
-fn what_cannot_be_shared_changes_nothing() {
-    let none = AccountSettings::default();
-    let closed = AccountSettings {
-        public_block: Some(PublicBlock::Account),
-        ..none
-    };
+fn what_cannot_be_public_changes_nothing() {
+    let public =
+        |own_key, change: fn(&mut Ami), account| planned(Grantee::Public, own_key, change, account);
+    check(&public(false, plain, NONE), None, None);
+    let why = Some(Why::PublicBlocked);
+    check(&public(false, plain, CLOSED), why, why);
     let by_policy = AccountSettings {
         public_block: Some(PublicBlock::Policy),
-        ..none
+        ..NONE
     };
-    let encrypting = AccountSettings {
-        encrypts_by_default: true,
-        has_managed_key: true,
-        ..none
+    let why = Some(Why::PublicBlockedByPolicy);
+    check(&public(false, plain, by_policy), why, why);
+    let why = Some(Why::Encrypted);
+    check(&public(false, encrypted, CLOSED), why, why);
+    check(&public(false, plain, ENCRYPTING), None, why);
+    check(&public(true, plain, NONE), None, why);
+    let why = Some(Why::ProductCode);
+    check(&public(false, paid, NONE), why, why);
+}
+
+/// Block public access stops no account, organization or unit.
+#[test]
+fn what_could_not_be_shared_with_an_account_is_not_copied() {
+    let shared = |own_key, change: fn(&mut Ami), account_settings| {
+        planned(account("111122223333"), own_key, change, account_settings)
     };
-    let plain = |_: &mut Ami| {};
-    let encrypted = |ami: &mut Ami| ami.shown.is_encrypted = true;
-    let paid = |ami: &mut Ami| ami.shown.has_product_code = true;
-    type Change = fn(&mut Ami);
-    let everybody = || Grantee::Public;
-    let partner = || account("111122223333");
-    let cases: [(
-        Grantee,
-        bool,
-        Change,
-        AccountSettings,
-        Option<Why>,
-        Option<Why>,
-    ); 11] = [
-        (everybody(), false, plain, none, None, None),
-        (
-            everybody(),
-            false,
-            plain,
-            closed,
-            Some(Why::PublicBlocked),
-            Some(Why::PublicBlocked),
-        ),
-        (
-            everybody(),
-            false,
-            plain,
-            by_policy,
-            Some(Why::PublicBlockedByPolicy),
-            Some(Why::PublicBlockedByPolicy),
-        ),
-        (
-            everybody(),
-            false,
-            encrypted,
-            closed,
-            Some(Why::Encrypted),
-            Some(Why::Encrypted),
-        ),
-        (
-            everybody(),
-            false,
-            paid,
-            none,
-            Some(Why::ProductCode),
-            Some(Why::ProductCode),
-        ),
-        (
-            everybody(),
-            false,
-            plain,
-            encrypting,
-            None,
-            Some(Why::Encrypted),
-        ),
-        (everybody(), true, plain, none, None, Some(Why::Encrypted)),
-        // Block public access stops no account, organization or unit.
-        (partner(), false, plain, closed, None, None),
-        (partner(), false, paid, none, None, None),
-        (
-            partner(),
-            false,
-            encrypted,
-            encrypting,
-            None,
-            Some(Why::ManagedKey),
-        ),
-        (partner(), true, encrypted, encrypting, None, None),
-    ];
-    for (grantee, own_key, change, account, at_home, of_copy) in cases {
-        let plan = planned(grantee.clone(), own_key, change, account);
-        let case = format!("{grantee:?}, own key: {own_key}, {account:?}: {plan:?}");
-        let blocked = blocked(&plan);
-        assert_eq!(blocked.get(REGION), at_home.as_ref(), "{case}");
-        assert_eq!(blocked.get(OTHER_REGION), of_copy.as_ref(), "{case}");
-        for (region, why) in [(REGION, at_home), (OTHER_REGION, of_copy)] {
-            let is_changed = plan.ready.iter().any(|what| what.region == region);
-            assert_eq!(is_changed, why.is_none(), "{region}, {case}");
-        }
-    }
+    check(&shared(false, plain, CLOSED), None, None);
+    check(&shared(false, paid, NONE), None, None);
+    check(&shared(true, encrypted, ENCRYPTING), None, None);
+    let why = Some(Why::ManagedKey);
+    check(&shared(false, encrypted, ENCRYPTING), None, why);
+    check(&shared(false, plain, ENCRYPTING), None, why);
 }
 
 /// What is public already stays so, whatever is blocked since.

@@ -174,14 +174,7 @@ impl Flow {
                             stack.manifest("web-{digest}")
                         )
                     }
-                    Self::Public => {
-                        let ec2 = stack.world.ec2();
-                        ec2.set_image_block(REGION, ImageBlock::Unblocked);
-                        ec2.set_encryption_by_default(COPIED, true, None);
-                        let public =
-                            format!("access: {{public: true}}\nregions: {{{COPIED}: {{}}}}\n");
-                        stack.manifest("web-{digest}") + &public
-                    }
+                    Self::Public => partly_public(&stack),
                     Self::Settings => {
                         stack.drop_file("golden/web.vmdk", vmdk()).await;
                         DISK.to_owned()
@@ -225,6 +218,15 @@ impl Flow {
             _ => "available",
         }
     }
+}
+
+/// A world in which all is encrypted in one Region, and a manifest that is to be public.
+fn partly_public(stack: &TestStack) -> String {
+    let ec2 = stack.world.ec2();
+    ec2.set_image_block(REGION, ImageBlock::Unblocked);
+    ec2.set_encryption_by_default(COPIED, true, None);
+    let public = format!("access: {{public: true}}\nregions: {{{COPIED}: {{}}}}\n");
+    stack.manifest("web-{digest}") + &public
 }
 
 /// A world in which manifests may name another bucket.
