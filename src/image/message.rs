@@ -6,6 +6,7 @@ mod email;
 pub mod facts;
 pub mod failures;
 pub mod problems;
+mod publishing_advice;
 mod quoting;
 mod remains;
 mod retiring;

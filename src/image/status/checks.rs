@@ -132,6 +132,7 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         | FailureKind::StatusTooLarge
         | FailureKind::SettingsGone
         | FailureKind::Blocked
+        | FailureKind::NotShareable { .. }
         | FailureKind::NotPublished
         | FailureKind::RegionDisabled
         | FailureKind::NotCopyable

@@ -14,6 +14,7 @@ mod ownership;
 mod plan;
 mod properties;
 mod publish;
+mod publish_blockers;
 mod publish_overlaps;
 mod requests;
 mod retire;

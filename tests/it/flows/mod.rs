@@ -11,6 +11,7 @@ mod identity;
 mod notices;
 mod paid;
 mod publish;
+mod publish_blocked;
 mod publish_regions;
 mod publish_retire;
 mod requests;
