@@ -27,6 +27,7 @@ pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result
         .head_object(&manifest.bucket, &manifest.key)
         .await?;
     match current {
+        Some(_) if status.is_removed() => Ok(true),
         Some(current)
             if current.etag != manifest.etag
                 || current.modified_at > manifest.last_uploaded_at()
@@ -100,6 +101,10 @@ pub(super) async fn decide(
         return Ok(start(context, None, upload));
     };
     let status = &before.status;
+    // What became of its AMIs, or is becoming, is no matter: it is asked for once more.
+    if status.is_removed() {
+        return Ok(start(context, Some(before), upload));
+    }
     let same_content = status.manifest.sha256 == upload.sha256;
     // Where only others are being retired, this image is finished.
     if !status.state.is_final() && !status.build.step.retires() {

@@ -18,6 +18,8 @@ pub(super) fn update(status: &mut Status, now: Timestamp) {
         State::Cancelled => (ConditionStatus::False, "Cancelled"),
         State::Rejected => (ConditionStatus::False, "ManifestRejected"),
         State::Superseded => (ConditionStatus::False, "Superseded"),
+        State::Deleted if status.regions.is_empty() => (ConditionStatus::False, "Deregistered"),
+        State::Deleted => (ConditionStatus::True, "ImageAvailable"),
     };
     let message = message::condition(status);
     set(status, ConditionKind::Built, built, reason, message, now);
@@ -48,16 +50,18 @@ fn retired(status: &mut Status, now: Timestamp) {
 /// Whether the AMI has all settings of its manifest; nothing is said of that before there is one.
 fn published(status: &mut Status, now: Timestamp) {
     let (so, reason) = match status.state {
+        // There is no manifest any more that it could be like.
+        _ if status.is_removed() => return forget_settings(status),
         State::Available => (ConditionStatus::True, "AsInManifest"),
         State::Incomplete => (ConditionStatus::False, "Incomplete"),
         State::Working if status.build.step.retires() => (ConditionStatus::True, "AsInManifest"),
         State::Working if status.is_built() => (ConditionStatus::Unknown, "InProgress"),
-        State::Working | State::Failed | State::Cancelled | State::Rejected | State::Superseded => {
-            let is_about_settings = |it: &Condition| {
-                matches!(it.kind, ConditionKind::Published | ConditionKind::InSync)
-            };
-            return status.conditions.retain(|it| !is_about_settings(it));
-        }
+        State::Working
+        | State::Failed
+        | State::Cancelled
+        | State::Rejected
+        | State::Superseded
+        | State::Deleted => return forget_settings(status),
     };
     let message = match status.state {
         State::Incomplete => message::incomplete(status),
@@ -72,6 +76,12 @@ fn published(status: &mut Status, now: Timestamp) {
         now,
     );
     set(status, ConditionKind::InSync, so, reason, message, now);
+}
+
+fn forget_settings(status: &mut Status) {
+    let is_about_settings =
+        |it: &Condition| matches!(it.kind, ConditionKind::Published | ConditionKind::InSync);
+    status.conditions.retain(|it| !is_about_settings(it));
 }
 
 /// Gives a status of an older schema, which had no conditions, those that it would have been written with.

@@ -15,6 +15,7 @@ mod plan;
 mod properties;
 mod publish;
 mod publish_overlaps;
+mod removed;
 mod requests;
 mod retire;
 mod status;
@@ -107,6 +108,7 @@ fn publishing(digest: &str, store: bool) -> Publishing {
         publishes: false,
         store: store.then(|| "archive".to_owned()),
         replaces: false,
+        on_delete: None,
     }
 }
 
