@@ -146,6 +146,7 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Stalled => format!("AMI stalled: {what}"),
         NoticeKind::Lost => format!("AMI lost: {what}"),
         NoticeKind::Changed => format!("AMI changed: {ids} {what}"),
+        NoticeKind::Retired if status.is_removed() => format!("Manifest removed: {what}"),
         NoticeKind::Retired => format!("AMIs retired: {what}"),
     };
     clean_subject(&subject)
@@ -191,6 +192,7 @@ fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestam
         "regions": status.regions,
         "copies": status.copies,
         "changes": status.changes,
+        "removedAt": status.removed_at,
         "retired": status.retired,
         "previous": status.previous,
         "previousInvalid": status.invalidates_previous(),
@@ -265,8 +267,10 @@ pub(super) fn condition(status: &Status) -> String {
         },
         State::Failed => build.failure.as_ref().map(failure_line).unwrap_or_default(),
         State::Rejected => problems::summary(status.problem_count()),
-        State::Available | State::Incomplete | State::Cancelled | State::Superseded => {
-            String::new()
-        }
+        State::Available
+        | State::Incomplete
+        | State::Cancelled
+        | State::Superseded
+        | State::Deleted => String::new(),
     }
 }

@@ -29,6 +29,7 @@ pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result
     match current {
         // Nothing has come in its place yet.
         Some(current) if current.size == 0 => Ok(false),
+        Some(_) if status.is_removed() => Ok(true),
         Some(current)
             if current.etag != manifest.etag
                 || current.modified_at > manifest.last_uploaded_at()
@@ -106,6 +107,10 @@ pub(super) async fn decide(
     if object.info.size == 0 && is_finished && !status.manifest.is_empty() {
         // Whoever replaces the manifest has not written it yet.
         return Ok(Decision::Continue(Box::new(before)));
+    }
+    // What became of its AMIs, or is becoming, is no matter: it is asked for once more.
+    if status.is_removed() {
+        return Ok(start(context, Some(before), upload));
     }
     let same_content = status.manifest.sha256 == upload.sha256;
     // Where only others are being retired, this image is finished.

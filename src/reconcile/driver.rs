@@ -2,12 +2,12 @@
 //! can.
 
 use crate::aws::{AwsError, Object, Remedy, Saved, Which};
-use crate::image::apply::{apply, note_stalled, remember_copies, request_cancel, withdraw_retry};
+use crate::image::apply::{apply, can_be_removed, note_stalled, remember_copies};
 use crate::image::outcome::{Claim, Evidence, StepOutcome};
 use crate::image::plan::{self, Next};
 use crate::image::status::Status;
 use crate::image::task::TaskKind;
-use crate::image::words::{CancelBy, Step};
+use crate::image::words::Step;
 use crate::limits;
 use crate::status_store::{self, Loaded, OpenMarker};
 
@@ -17,6 +17,7 @@ use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::draft::{Draft, Save, change, contended};
 use super::opening::{Opened, mark_unsent, open};
 use super::proof::{self, Observed};
+use super::removal::{removed, reopened, unwanted};
 use super::spec::{ManifestRead, ManifestReader};
 use super::step_context::{StepContext, retrying};
 
@@ -52,7 +53,16 @@ async fn reconcile_now(
         let before = status_store::load(aws, config, key).await?;
         let (object, before) = match (object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
-            (None, Some(before)) => return Box::pin(without_manifest(context, before)).await,
+            (None, Some(before)) if can_be_removed(&before.status) => {
+                match Box::pin(removed(context, before)).await? {
+                    Some(draft) => return run_known(context, draft, None).await,
+                    None => continue,
+                }
+            }
+            (None, Some(before)) => {
+                let draft = Box::pin(unwanted(context, before)).await?;
+                return run_known(context, draft, None).await;
+            }
             (Some(object), before) => (object, before),
         };
         let draft = match Box::pin(decide(context, &object, before)).await? {
@@ -68,19 +78,11 @@ async fn reconcile_now(
                 let status = *status;
                 Draft::saved(Loaded { status, etag })
             }
-            Decision::Publish(mut status, etag) => {
-                let known = status.open_marker.as_deref();
-                let marked =
-                    status_store::mark_open(aws, config, &status.manifest, known, context.now);
-                if let Saved::Yes(marker) = marked.await? {
-                    status.open_marker = Some(marker);
+            Decision::Publish(status, etag) => {
+                match Box::pin(reopened(context, *status, &etag)).await? {
+                    Some(draft) => draft,
+                    None => continue,
                 }
-                let saved = status_store::save(aws, config, &status, Some(&etag)).await?;
-                let Saved::Yes(etag) = saved else {
-                    continue;
-                };
-                let status = *status;
-                Draft::saved(Loaded { status, etag })
             }
             Decision::Open(status, before) => {
                 let before = before.as_deref();
@@ -97,24 +99,6 @@ async fn reconcile_now(
         }
     }
     Err(contended(key))
-}
-
-/// The manifest is gone: the image is no longer wanted. One that is final stays.
-async fn without_manifest(context: Context<'_>, before: Loaded) -> Result<Outcome, Error> {
-    let etag = before.etag.clone();
-    // Saved before anything is cancelled: a request that is lost to another writer would look like EC2's own failure.
-    let after = change(context, before, |status| {
-        // What cannot be cancelled any more is finished, and without a manifest there is nothing to try again.
-        withdraw_retry(status, context.now)
-            || request_cancel(status, CancelBy::ManifestRemoved, context.now).unwrap_or(false)
-    })
-    .await?;
-    let draft = if after.etag == etag {
-        Draft::loaded(after)
-    } else {
-        Draft::saved(after)
-    };
-    run_known(context, draft, None).await
 }
 
 /// Does what can be done at once for an image whose status was just read.

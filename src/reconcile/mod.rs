@@ -2,8 +2,9 @@
 //! Everything here may be interrupted anywhere and run again, twice or at once.
 //!
 //! [`driver`] runs the steps, [`build`] has one file per step, all of one shape; what a step comes to is written by
-//! [`crate::image::apply`] alone, and saved by [`draft`]. [`arrival`] decides what an upload means, [`recovery`] goes
-//! on where an invocation died before it had saved anything. [`requests`] records what operators ask for.
+//! [`crate::image::apply`] alone, and saved by [`draft`]. [`arrival`] decides what an upload means,
+//! [`removal`] what the removal of a manifest means, [`recovery`] goes on where an invocation died before it had saved
+//! anything. [`requests`] records what operators ask for.
 
 mod arrival;
 pub(crate) mod build;
@@ -15,6 +16,7 @@ mod lookup;
 mod opening;
 mod proof;
 mod recovery;
+mod removal;
 mod requests;
 mod spec;
 mod step_context;

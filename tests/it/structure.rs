@@ -295,6 +295,7 @@ fn amiwright_imports_one_way() {
         "notify",
         "reconcile",
         "reconcile::driver",
+        "reconcile::removal",
         "reconcile::opening",
         "reconcile::draft",
         "reconcile::arrival",

@@ -26,6 +26,7 @@ pub(super) fn accept(status: &mut Status, publishing: Publishing) {
     status.manifest.publish_digest = Some(publishing.digest);
     status.publishes |= publishing.publishes;
     status.replaces = publishing.replaces;
+    status.on_delete = publishing.on_delete;
     // What was stored in another bucket before stays there.
     let asked_at = status
         .store

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::previous::PreviousVersion;
 use super::publishing::{Applied, AppliedChange};
 use super::records::*;
-use super::retiring::Retirement;
+use super::retiring::{Retire, Retirement};
 use crate::image::notice;
 use crate::image::task::Task;
 use crate::image::words::{State, Step, WaitReason, is_zero};
@@ -58,6 +58,13 @@ pub struct Status {
     /// Whether the AMIs of earlier versions are to be retired once this one is finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
+    /// What is to be done about the AMI once its manifest is removed; none: it is kept. Written down while the manifest is
+    /// there: afterwards nobody can read it, unless its bucket has versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_delete: Option<Retire>,
+    /// When the manifest was seen to be removed, of an image that was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_at: Option<Timestamp>,
     /// What became of AMIs that were to be retired since `retire` began last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<Retirement>,
@@ -152,6 +159,8 @@ impl Status {
             publishes: false,
             changes: Vec::new(),
             replaces: false,
+            on_delete: None,
+            removed_at: None,
             retired: Vec::new(),
             completed_at: None,
             store: None,
@@ -273,6 +282,12 @@ impl Status {
         let is_after = step.publishes() || step.stores() || step.retires();
         let has_ended = matches!(self.state, State::Available | State::Incomplete);
         !self.regions.is_empty() && (is_after || has_ended)
+    }
+
+    /// Whether its manifest was removed after its AMI was made: what becomes of the AMI then is `on_delete`'s to say.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.removed_at.is_some()
     }
 
     /// Whether the AMI is there, and only storing it is not done.

@@ -16,6 +16,7 @@ mod properties;
 mod publish;
 mod publish_blockers;
 mod publish_overlaps;
+mod removed;
 mod requests;
 mod retire;
 mod status;
@@ -108,6 +109,7 @@ fn publishing(digest: &str, store: bool) -> Publishing {
         publishes: false,
         store: store.then(|| "archive".to_owned()),
         replaces: false,
+        on_delete: None,
     }
 }
 

@@ -123,6 +123,7 @@ fn every_word_is_the_same_for_people_and_in_the_status() {
         State::Cancelled,
         State::Rejected,
         State::Superseded,
+        State::Deleted,
     ] {
         assert_eq!(word(json!(state)), state.to_string());
     }

@@ -12,6 +12,7 @@ mod notices;
 mod paid;
 mod publish;
 mod publish_blocked;
+mod publish_delete;
 mod publish_regions;
 mod publish_retire;
 mod requests;
