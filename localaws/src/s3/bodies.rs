@@ -9,9 +9,11 @@ use http::{HeaderMap, Method};
 use s3s::crypto::{Checksum as _, Sha256};
 use s3s::{S3Error, S3Result, s3_error};
 
+use super::checksum::verify;
 use super::chunked;
 use super::long_work::LongWork;
-use super::payload::Trailers;
+use super::payload::{Payload, Trailers};
+use super::record::Checksums;
 use super::store::Store;
 use crate::large_body::{Incoming, Spooled};
 use crate::wire::hex;
@@ -200,4 +202,45 @@ impl Bodies {
         coding.decoded(headers, file.length, &trailers)?;
         Ok(Incoming(Arc::new(file)))
     }
+}
+
+/// Operations whose checksums are of a document that they send, not of an object.
+const DOCUMENTS: [&str; 5] = [
+    "CreateBucket",
+    "DeleteObjects",
+    "PutBucketVersioning",
+    "PutObjectAcl",
+    "PutObjectTagging",
+];
+
+/// Checks the checksums that came with a document, and that the one that was announced came at all.
+///
+/// # Errors
+/// 400 if one is wrong or missing.
+pub(super) fn check_document(operation: &str, headers: &HeaderMap, body: &Bytes) -> S3Result<()> {
+    let text = |name: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.map(str::to_owned)
+    };
+    if let Some(algorithm) = text("x-amz-sdk-checksum-algorithm") {
+        let header = format!("x-amz-checksum-{}", algorithm.to_ascii_lowercase());
+        if !headers.contains_key(&header) {
+            return Err(s3_error!(
+                InvalidRequest,
+                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
+            ));
+        }
+    }
+    if !DOCUMENTS.contains(&operation) {
+        return Ok(());
+    }
+    let claimed = Checksums {
+        crc32: text("x-amz-checksum-crc32"),
+        crc32c: text("x-amz-checksum-crc32c"),
+        crc64nvme: text("x-amz-checksum-crc64nvme"),
+        sha1: text("x-amz-checksum-sha1"),
+        sha256: text("x-amz-checksum-sha256"),
+    };
+    let digests = Payload::Memory(body.clone()).digests(&claimed)?;
+    verify(&digests, text("content-md5").as_deref(), &claimed).map(|_| ())
 }

@@ -11,7 +11,7 @@ use super::condition::{Read, Write};
 use super::event::{About, Reason};
 use super::multipart::UploadName;
 use super::payload::Payload;
-use super::record::{Record, headers_of};
+use super::record::{Checksums, Record, headers_of};
 use super::store::{New, Store};
 
 /// Takes the conditions on the source out of either input.
@@ -29,6 +29,7 @@ macro_rules! conditions_of {
 pub(super) fn object(
     store: &Store,
     mut input: CopyObjectInput,
+    condition: &Write,
     request_id: &str,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let (bucket, key) = named(&input.copy_source)?;
@@ -46,7 +47,10 @@ pub(super) fn object(
     let conditions = conditions_of!(input);
     let (source, file) = read(store, &input.copy_source, &conditions)?;
     let body = Payload::Part(Arc::new(file), 0, source.stamp.size);
-    let digests = body.digests(&source.checksums)?;
+    // "The checksum algorithm that you want Amazon S3 to use", else that of the source.
+    let algorithm = input.checksum_algorithm.as_ref();
+    let asked = algorithm.map(|algorithm| Checksums::one(algorithm.as_str(), ""));
+    let digests = body.digests(&asked.unwrap_or_else(|| source.checksums.clone()))?;
     let headers = if replace {
         headers_of!(input)
     } else {
@@ -74,11 +78,17 @@ pub(super) fn object(
         key: &input.key,
         request_id,
     };
-    let copy = store.commit(about, &draft, new, &Write::default(), Reason::CopyObject)?;
+    let copy = store.commit(about, &draft, new, condition, Reason::CopyObject)?;
+    let checksums = copy.checksums.clone();
     let result = CopyObjectResult {
         e_tag: Some(copy.etag()),
         last_modified: Some(copy.stamp.last_modified()),
-        ..Default::default()
+        checksum_type: checksums.kind(),
+        checksum_crc32: checksums.crc32,
+        checksum_crc32c: checksums.crc32c,
+        checksum_crc64nvme: checksums.crc64nvme,
+        checksum_sha1: checksums.sha1,
+        checksum_sha256: checksums.sha256,
     };
     Ok(S3Response::new(CopyObjectOutput {
         copy_object_result: Some(result),

@@ -9,6 +9,7 @@
 //! say so. All else answers 501 `NotImplemented`, and so do keys that no file can have (see `place`).
 
 mod acl;
+mod action;
 mod bodies;
 mod buckets;
 mod checksum;
@@ -16,6 +17,7 @@ mod chunked;
 mod condition;
 mod copying;
 mod deleting;
+mod error_body;
 mod event;
 mod failure;
 mod finding;
@@ -24,6 +26,7 @@ mod front;
 mod list;
 mod listing;
 mod long_work;
+mod members;
 mod multipart;
 mod payload;
 mod place;
@@ -51,9 +54,12 @@ use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::wire::{Request, Response};
 
+pub(crate) use self::action::action;
 use self::bodies::Bodies;
 use self::event::{About, Events, Reason};
+use self::front::Asked;
 use self::long_work::LongWork;
+pub(crate) use self::members::headers_of_query;
 use self::payload::Payload;
 use self::service::Service;
 use self::store::{New, Store};
@@ -177,17 +183,22 @@ impl S3 {
 
     /// Answers a request of S3's REST protocol.
     pub async fn handle(&self, request: Request) -> Response {
+        let mut request = request;
         let id = self.ids.hex(16).to_ascii_uppercase();
-        let method = request.method().clone();
-        let ready = match front::request(request, &id, &self.bodies).await {
+        let (asked, understood) = Asked::of(&mut request, id);
+        let ready = match understood {
+            Ok(()) => front::request(request, &asked, &self.bodies).await,
+            Err(error) => Err(error),
+        };
+        let ready = match ready {
             Ok(ready) => ready,
-            Err(error) => return front::refusal(error, &method, &id).await,
+            Err(error) => return front::refusal(error, &asked).await,
         };
         match self.service.call(ready).await {
-            Ok(answer) => front::answer(answer, &method, &id).await,
+            Ok(answer) => front::answer(answer, &asked).await,
             Err(error) => {
                 tracing::error!(?error, "s3s could not answer");
-                front::refusal(s3s::s3_error!(InternalError), &method, &id).await
+                front::refusal(s3s::s3_error!(InternalError), &asked).await
             }
         }
     }

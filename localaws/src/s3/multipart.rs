@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::checksum::{Digests, compute};
 use super::failure::failed;
 use super::payload::Payload;
-use super::record::{Checksums, Headers, Stamp};
+use super::record::{Checksums, Headers, Record, Stamp};
 use super::store::{Draft, New, Store, stamp_of};
 use crate::wire::hex;
 
@@ -40,6 +40,28 @@ pub(super) struct Upload {
     /// When it was begun, in seconds since 1970.
     #[serde(default)]
     pub(super) begun_at: u64,
+}
+
+/// With what an upload was completed.
+#[derive(Debug)]
+pub(super) struct Completed {
+    bucket: String,
+    key: String,
+    /// Numbers and entity tags.
+    parts: Vec<(i32, String)>,
+    /// The object's.
+    etag: String,
+}
+
+/// Completed uploads that are remembered at most.
+const MOST_COMPLETED: usize = 10_000;
+
+fn named_part(part: &CompletedPart) -> (i32, String) {
+    let etag = part.e_tag.as_ref().map(|etag| etag.value().to_owned());
+    (
+        part.part_number.unwrap_or_default(),
+        etag.unwrap_or_default(),
+    )
 }
 
 /// Names an upload in a request.
@@ -210,6 +232,50 @@ impl Store {
                 ..New::default()
             },
         ))
+    }
+
+    /// Forgets an upload's parts, and remembers with what it was completed: the same request may come again.
+    pub(super) fn complete_upload(
+        &self,
+        name: UploadName<'_>,
+        parts: &[CompletedPart],
+        etag: &str,
+    ) -> S3Result<()> {
+        self.end_upload(name)?;
+        let done = Completed {
+            bucket: name.bucket.to_owned(),
+            key: name.key.to_owned(),
+            parts: parts.iter().map(named_part).collect(),
+            etag: etag.to_owned(),
+        };
+        let mut inner = self.lock();
+        if inner.completed.len() >= MOST_COMPLETED {
+            inner.completed.clear();
+        }
+        inner.completed.insert(name.id.to_owned(), done);
+        Ok(())
+    }
+
+    /// The object that this very request made before, if it is still there.
+    pub(super) fn completed(
+        &self,
+        name: UploadName<'_>,
+        parts: &[CompletedPart],
+    ) -> S3Result<Option<Record>> {
+        let etag = match self.lock().completed.get(name.id) {
+            Some(done)
+                if done.bucket == name.bucket
+                    && done.key == name.key
+                    && done.parts == parts.iter().map(named_part).collect::<Vec<_>>() =>
+            {
+                done.etag.clone()
+            }
+            _ => return Ok(None),
+        };
+        let found = self.find(name.bucket, name.key)?;
+        Ok(found
+            .map(|(_, record)| record)
+            .filter(|record| record.etag == etag))
     }
 
     /// Forgets an upload and its parts.

@@ -112,7 +112,10 @@ impl S3 for Service {
     ) -> S3Result<S3Response<CopyObjectOutput>> {
         let request_id = RequestId::of(&req.extensions);
         let long = super::copying::is_long(&self.store, &req.input.copy_source);
-        let copy = move |store: &Store| super::copying::object(store, req.input, &request_id);
+        // `s3s` does not read the conditions on what is overwritten.
+        let condition = condition::Write::of(&req.headers)?;
+        let copy =
+            move |store: &Store| super::copying::object(store, req.input, &condition, &request_id);
         self.run(long, copy).await
     }
 

@@ -18,6 +18,7 @@ use super::acl;
 use super::condition;
 use super::event::{About, Events, Reason};
 use super::failure::{failed, not_a_file};
+use super::multipart::Completed;
 use super::payload::Payload;
 use super::place;
 use super::record::{Checksums, DEFAULT_ACL, Headers, Record, Stamp};
@@ -48,6 +49,8 @@ pub(super) struct Inner {
     pub(super) private: BTreeSet<String>,
     /// Records as last read or written.
     pub(super) records: HashMap<Object, Record>,
+    /// Uploads that were completed in this run, by id.
+    pub(super) completed: HashMap<String, Completed>,
     /// The contents that were announced on the bus; the watcher announces nothing twice.
     pub(super) announced: BTreeMap<Object, Stamp>,
 }
