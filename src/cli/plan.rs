@@ -145,9 +145,7 @@ pub async fn show(
         document.needs = problems(upload, context.now);
     }
     if is_new {
-        document
-            .notes
-            .extend(similar(context, upload.key).await?);
+        document.notes.extend(similar(context, upload.key).await?);
     }
     let planned = match document.outcome {
         Outcome::Rejected => Planned::Rejected,

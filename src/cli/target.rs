@@ -274,7 +274,7 @@ fn with_hint(
         }
         Some("AccessDenied" | "AllAccessDisabled" | "Forbidden" | "UnauthorizedOperation") => {
             permissions
-        },
+        }
         Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
             RENEW_CREDENTIALS.to_owned()
         }

@@ -14,8 +14,8 @@ use crate::image::billing::LicensedSource;
 use crate::image::outcome::{Origin, StepOutcome};
 use crate::image::plan::{self, Next};
 use crate::image::publish::Shown;
-use crate::image::status::Status;
-use crate::image::words::{SourceKind, State, Step};
+use crate::image::status::{Failure, Status};
+use crate::image::words::{FailureKind, SourceKind, State, Step, UnreadableReason};
 use crate::manifest::{Problem, sha256_hex};
 use crate::status_store;
 
@@ -73,6 +73,8 @@ pub(crate) struct Build {
     pub(crate) obstacle: Option<StepOutcome>,
     /// Whether another AMI is in the way.
     pub(crate) is_conflict: bool,
+    /// Why what it is made from could not be looked at: its name and whether it is there already are not known then.
+    pub(crate) denied: Option<Failure>,
 }
 
 /// Looks what it would come to if this were uploaded to a key now. Nothing is changed.
@@ -209,7 +211,7 @@ async fn build(
     manifest: &ManifestRead,
     spec: &Spec,
 ) -> Result<Build, Error> {
-    let mut obstacle = None;
+    let (mut obstacle, mut denied) = (None, None);
     for _ in 0..CHECKS_MAX {
         let next = plan::next(status, context.now);
         if !matches!(
@@ -219,6 +221,11 @@ async fn build(
             break;
         }
         match build::run(next, step(context, status, manifest)).await? {
+            // Whether the functions may read it is theirs to find out.
+            StepOutcome::Fail(failure) if is_denied(&failure) => {
+                denied = Some(failure);
+                break;
+            }
             outcome @ StepOutcome::Advance(_) => {
                 apply(status, outcome, context.now);
             }
@@ -246,13 +253,23 @@ async fn build(
         at_risk: looked.at_risk,
         obstacle: looked.obstacle.or(obstacle),
         is_conflict: looked.is_conflict,
+        denied,
     })
+}
+
+/// Whether these credentials, which are not those of the functions, may not read what the AMI is made from.
+fn is_denied(failure: &Failure) -> bool {
+    let why = UnreadableReason::AccessDenied;
+    failure.kind == FailureKind::SourceUnreadable { why }
 }
 
 /// What an AMI is that is made as its manifest says. How many snapshots it gets is known from where they come from.
 fn as_made(spec: &Spec, status: &Status) -> Shown {
     let created = spec.created_with();
-    let bundle = matches!(spec.source_kind(), SourceKind::Bundle | SourceKind::Instance);
+    let bundle = matches!(
+        spec.source_kind(),
+        SourceKind::Bundle | SourceKind::Instance
+    );
     let snapshots = if bundle {
         Vec::new()
     } else {

@@ -179,6 +179,11 @@ impl Document {
         let line = line.because(format!("made from: {}", build.source));
         self.changes.push(line);
         self.calls.add_build(build.source);
+        if let Some(denied) = &build.denied {
+            let why = "your credentials may not read what it is made from, so it was not checked";
+            let note = format!("{why}, and its name is not known: {}", denied.message);
+            self.notes.push(note);
+        }
         if let Some(StepOutcome::Wait(reason)) = obstacle {
             let line = Line::blocked(&region, "AMI", wait_text(reason));
             self.changes.push(line);
@@ -226,7 +231,11 @@ impl Document {
             let why = failures::blocked(what, *blocker).message;
             for line in lines(what, image(&what.region), None) {
                 let (change, why) = (Sign::Blocked, Some(why.clone()));
-                self.changes.push(Line { change, why, ..line });
+                self.changes.push(Line {
+                    change,
+                    why,
+                    ..line
+                });
             }
         }
         for (region, fault) in &rest.failed {

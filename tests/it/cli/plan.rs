@@ -8,9 +8,10 @@ use amiwright::cli::plan::{Planned, Upload, show};
 use amiwright::config::Config;
 use amiwright::reconcile::Context;
 use insta::assert_snapshot;
+use localaws::ec2::{Billing, ImageBlock, SeedImage, SeedInstance};
 use serde_json::Value;
 
-use crate::support::{TestStack, minutes};
+use crate::support::{REGION, TestStack, minutes};
 
 const KEY: &str = "golden/web.image.yaml";
 const PARTNER: &str = "111122223333";
@@ -361,7 +362,9 @@ async fn a_region_that_is_not_enabled_is_blocked_and_the_others_are_not() {
 #[tokio::test(start_paused = true)]
 async fn what_is_replaced_is_planned_to_its_last_snapshot() {
     let stack = stack().await;
-    stack.drop_file("golden/web.vmdk", crate::support::vmdk()).await;
+    stack
+        .drop_file("golden/web.vmdk", crate::support::vmdk())
+        .await;
     let disk = |settings: &str| {
         format!(
             "name: web-{{digest}}\nsource:\n  disk: {{object: web.vmdk, format: vmdk}}\n{settings}"
@@ -410,7 +413,9 @@ async fn what_waits_or_is_in_progress_is_said() {
     1 to create, 1 blocked. 3 changing AWS calls: 1 CreateTags, 1 ImportSnapshot, 1 RegisterImage.
     ");
     stack.drop_file(KEY, content).await;
-    stack.drop_file("golden/web.vmdk", crate::support::vmdk()).await;
+    stack
+        .drop_file("golden/web.vmdk", crate::support::vmdk())
+        .await;
     stack.world.run_for(minutes(1)).await;
     let (_, text) = screen(&stack, content).await;
     assert_snapshot!(text, @r"
@@ -428,5 +433,155 @@ async fn what_waits_or_is_in_progress_is_said() {
       + AMI  web-dace4888  (made from: snapshot)
 
     1 to create. 1 changing AWS call: 1 RegisterImage.
+    ");
+}
+
+/// The same file under another key is another image.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_meant_otherwise_is_named() {
+    let stack = stack().await;
+    stack.drop_and_rest(KEY, manifest(&stack, "")).await;
+    let (aws, config) = (stack.aws(), stack.config());
+    let context = Context::new(&aws, &config, stack.world.clock().now());
+    let content = manifest(&stack, "");
+    let upload = Upload {
+        file: "web.image.yaml",
+        key: "web.image.yaml",
+        content: content.as_bytes(),
+        known: &config.guardrails,
+    };
+    let mut out = Vec::new();
+    show(context, &upload, false, &mut out).await.unwrap();
+    assert_snapshot!(named(&stack, String::from_utf8(out).unwrap()), @r"
+    web.image.yaml -> s3://local-bucket/web.image.yaml
+    A new AMI is asked for, and cannot be made.
+
+    us-east-1  a new AMI
+      ? AMI  because InvalidAMIName.Duplicate: AMI name web-DIGEST is already in use by AMI ami-us-east-1-0; choose another name and upload the manifest again; or deregister ami-us-east-1-0 if it is no longer needed, then run: amiwright retry s3://local-bucket/web.image.yaml
+
+    Note: web.image.yaml would be another image than golden/web.image.yaml: use --key golden/web.image.yaml for that one
+
+    1 in conflict. 0 changing AWS calls.
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_use_or_protected_is_not_retired_yet() {
+    let stack = stack().await;
+    let before = manifest(&stack, "protect: {cooldown: true}\n");
+    stack.drop_and_rest(KEY, before).await;
+    let other = |settings: &str| format!("{}{settings}", stack.manifest("other"));
+    let content = other("replaces: {previous: deregister}\n");
+    let (_, text) = screen(&stack, &content).await;
+    assert_snapshot!(text, @r"
+    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
+    A new AMI is made.
+
+    us-east-1  a new AMI
+      + AMI         other  (made from: snapshot)
+
+    us-east-1  ami-us-east-1-0
+      - protection  (it holds for 24 hours more, and nothing is deregistered before)
+      - AMI
+
+    1 to create, 2 to remove. 3 changing AWS calls: 1 DeregisterImage, 1 DisableImageDeregistrationProtection, 1 RegisterImage.
+    ");
+    let instance = SeedInstance {
+        id: Some("i-0123456789abcdef0".to_owned()),
+        image_id: Some(stack.only_image().id),
+        ..SeedInstance::default()
+    };
+    stack.world.ec2().seed_instance(REGION, instance);
+    let (_, text) = screen(&stack, &content).await;
+    assert_snapshot!(text, @r"
+    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
+    A new AMI is made.
+
+    us-east-1  a new AMI
+      + AMI          other  (made from: snapshot)
+
+    us-east-1  ami-us-east-1-0
+      ~ deprecation  2026-11-21T10:02:00Z  (not deregistered: in use by arn:aws:ec2:us-east-1:000000000000:instance/i-0123456789abcdef0)
+
+    1 to create, 1 to change. 2 changing AWS calls: 1 EnableImageDeprecation, 1 RegisterImage.
+    ");
+    plan_and_drop(&stack, &content).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_license_that_would_be_lost_is_said() {
+    let stack = stack().await;
+    let ec2 = stack.world.ec2();
+    let source = SeedImage {
+        id: None,
+        name: "rhel".to_owned(),
+        snapshot_id: stack.snapshot.clone(),
+        volume_size: 8,
+        owner_id: None,
+        owner_alias: None,
+    };
+    let source = ec2.seed_image(REGION, source);
+    ec2.edit_image(REGION, &source, |image| {
+        image.billing = Some(Billing {
+            platform_details: "Red Hat Enterprise Linux".to_owned(),
+            usage_operation: "RunInstances:0010".to_owned(),
+        });
+    });
+    let (_, text) = screen(&stack, &manifest(&stack, "")).await;
+    assert_snapshot!(text, @r"
+    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
+    A new AMI is made.
+
+    us-east-1  a new AMI
+      + AMI      web-dace4888  (made from: snapshot)
+      ! license  because ami-us-east-1-0 has the same snapshot and is billed as Red Hat Enterprise Linux (RunInstances:0010): the new AMI may lose that license, and its instances their updates. CreateImage of an instance keeps it; `register.acceptLostBilling: true` accepts the loss
+
+    1 to create, 1 blocked. 1 changing AWS call: 1 RegisterImage.
+    ");
+}
+
+/// A public AMI keeps its deprecation, and what failed before is not hidden by an upload that asks for nothing new.
+#[tokio::test(start_paused = true)]
+async fn what_ec2_would_not_do_is_blocked() {
+    let stack = TestStack::built(|builder| builder.parameter("AllowPublic", "true")).await;
+    let ec2 = stack.world.ec2();
+    ec2.set_image_block(REGION, ImageBlock::Unblocked);
+    let public = "access: {public: true}\n";
+    let before = manifest(
+        &stack,
+        &format!("{public}deprecate: {{at: 2027-03-01T00:00:00Z}}\n"),
+    );
+    stack.drop_and_rest(KEY, &before).await;
+    let later = manifest(
+        &stack,
+        &format!("{public}deprecate: {{at: 2027-09-01T00:00:00Z}}\n"),
+    );
+    let (planned, text) = screen(&stack, &later).await;
+    assert_eq!(planned, Planned::Changes);
+    assert_snapshot!(text, @r"
+    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
+    The AMI that exists is changed in place.
+
+    us-east-1  ami-us-east-1-0
+      ! deprecation  2027-09-01T00:00:00Z  because the AMI is public: EC2 then takes only an earlier time of deprecation than the one it has
+
+    1 blocked. 0 changing AWS calls.
+    ");
+    plan_and_drop(&stack, &later).await;
+    assert_eq!(stack.status(KEY).await["state"], "incomplete");
+    let (planned, text) = screen(&stack, &later).await;
+    assert_eq!(planned, Planned::Nothing);
+    assert_snapshot!(text, @r"
+    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
+    Nothing to do: it asks for nothing new.
+
+    Not as the manifest says, and not changed by uploading it again:
+
+    us-east-1  ami-us-east-1-0
+      ! AMI  because the AMI is public: EC2 then takes only an earlier time of deprecation than the one it has; change the setting, then upload the manifest if it had to be changed; if not, run: amiwright retry s3://local-bucket/golden/web.image.yaml
+
+    Note: it is incomplete: `amiwright retry golden/web.image.yaml` asks for a new attempt
+
+    No changes.
     ");
 }
