@@ -189,7 +189,7 @@ fn unchanged(before: Loaded, upload: ManifestVersion) -> Decision {
 }
 
 /// What an upload changes about an image that has ended.
-enum Change {
+pub(super) enum Change {
     None,
     /// Other settings than were uploaded last.
     Settings(Publishing),
@@ -197,7 +197,7 @@ enum Change {
     Version,
 }
 
-async fn compare(
+pub(super) async fn compare(
     context: Context<'_>,
     object: &Object,
     status: &Status,
@@ -284,7 +284,7 @@ async fn source_version(
     }
 }
 
-fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
+pub(super) fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
     let info = &object.info;
     ManifestVersion {
         bucket: config.bucket.clone(),

@@ -294,7 +294,7 @@ fn amiwright_imports_one_way() {
         "register_image advance_tasks",
         "notify",
         "reconcile",
-        "reconcile::driver",
+        "reconcile::driver reconcile::preview",
         "reconcile::removal",
         "reconcile::opening",
         "reconcile::draft",

@@ -8,6 +8,7 @@ mod account;
 mod copy;
 mod describe;
 mod observe;
+mod preview;
 mod protect;
 mod refused;
 mod retire;
@@ -32,6 +33,8 @@ use super::context::Error;
 use super::spec::ManifestRead;
 use super::step_context::{StepContext, retrying};
 use observe::{REGIONS_AT_ONCE, Seen};
+pub(crate) use preview::{Publishing, Retiring};
+pub(super) use preview::{publishing as preview_publishing, retiring as preview_retiring};
 use refused::Refused;
 pub(super) use retire::run as retire;
 

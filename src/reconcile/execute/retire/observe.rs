@@ -18,15 +18,15 @@ use crate::reconcile::step_context::StepContext;
 const NAMED_MAX: usize = 10;
 
 /// What was seen.
-pub(super) struct Observed {
-    pub(super) targets: Vec<(Target, Seen)>,
+pub(in crate::reconcile::execute) struct Observed {
+    pub(in crate::reconcile::execute) targets: Vec<(Target, Seen)>,
     /// Why something in a Region could not be seen.
-    pub(super) errors: BTreeMap<String, AwsError>,
+    pub(in crate::reconcile::execute) errors: BTreeMap<String, AwsError>,
 }
 
 /// Looks at all that are to be retired, with what replaces and what uses them. `moved` are the parameters that name the AMI
 /// which replaces them.
-pub(super) async fn all(
+pub(in crate::reconcile::execute) async fn all(
     step: &StepContext<'_>,
     moved: &[Parameter],
     asked: Retire,
