@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod billing;
+mod drift;
 mod email;
 pub mod facts;
 pub mod failures;
@@ -21,6 +22,7 @@ use super::notice::Message;
 use super::status::{Build, Facts, Failure, Notice, Status};
 use super::words::{NoticeKind, State, counted};
 use crate::manifest::text;
+pub(crate) use drift::drift_line;
 pub(crate) use quoting::on_one_line;
 pub use quoting::{quoted, word};
 pub(crate) use retiring::retired;
@@ -144,6 +146,8 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Cancelled => format!("AMI cancelled: {what}"),
         NoticeKind::Stalled => format!("AMI stalled: {what}"),
         NoticeKind::Lost => format!("AMI lost: {what}"),
+        NoticeKind::Drifted => format!("AMI drifted: {ids} {what}"),
+        NoticeKind::Changed if drift::is_repaired(status) => format!("AMI repaired: {ids} {what}"),
         NoticeKind::Changed => format!("AMI changed: {ids} {what}"),
         NoticeKind::Retired => format!("AMIs retired: {what}"),
     };
@@ -191,6 +195,7 @@ fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestam
         "copies": status.copies,
         "changes": status.changes,
         "retired": status.retired,
+        "drift": status.drift,
         "previous": status.previous,
         "previousInvalid": status.invalidates_previous(),
         "seconds": elapsed,

@@ -6,6 +6,7 @@
 //! on where an invocation died before it had saved anything. [`requests`] records what operators ask for.
 
 mod arrival;
+mod audit;
 pub(crate) mod build;
 mod context;
 mod draft;
@@ -20,6 +21,7 @@ mod spec;
 mod step_context;
 
 pub(crate) use arrival::is_outdated;
+pub(crate) use audit::{Auditing, Candidate, Described, audit, candidate};
 pub use context::{Context, Error, Outcome};
 pub(crate) use draft::change;
 pub use driver::reconcile;

@@ -6,7 +6,7 @@
 
 mod copy;
 mod describe;
-mod observe;
+pub(super) mod observe;
 mod protect;
 mod refused;
 mod retire;
@@ -46,7 +46,8 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         }
     };
     let seen = Box::pin(observe::all(&step, &spec)).await?;
-    let asked = Asked::of(&spec, &step.config().region, seen.created_at);
+    let home = &step.config().region;
+    let asked = Asked::of_known(&spec, home, seen.created_at, step.status);
     let plan = publish::plan(&asked, step.status, &seen.observed, step.now());
     Ok(decide(&step, &asked, plan, seen))
 }

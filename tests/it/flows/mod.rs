@@ -10,6 +10,7 @@ mod identity;
 mod notices;
 mod paid;
 mod publish;
+mod publish_audit;
 mod publish_regions;
 mod publish_retire;
 mod requests;
