@@ -21,16 +21,19 @@ use crate::status_store::DueMarker;
 const READ_TO_WRITE_MAX: SignedDuration = SignedDuration::from_secs(62);
 
 /// Reconciles manifests that have no status, or that were uploaded after their status was last written:
-/// their events were lost.
+/// their events were lost. Returns whether an audit is unfinished.
 pub(super) async fn sweep(
     context: Context<'_>,
     history: &PollingHistory,
     report: &mut Report,
     failures: &mut Failures,
-) {
+) -> bool {
     let listed = match list(context).await {
         Ok(listed) => listed,
-        Err(error) => return failures.add("the sweep", &error),
+        Err(error) => {
+            failures.add("the sweep", &error);
+            return false;
+        }
     };
     if !listed.is_complete {
         failures.add("the sweep", &TooMany);
@@ -80,6 +83,8 @@ pub(super) async fn sweep(
             Err(error) => fail(report, failures, &manifest_key, &error),
         }
     }
+    let mut open = listed.open.iter();
+    open.any(|object| object.key == keys::AUDIT_MARK)
 }
 
 /// What is in the two buckets.

@@ -2,6 +2,7 @@
 //! so that one conditional write saves all of it.
 
 mod arrival;
+mod audited;
 mod changes;
 mod conditions;
 mod ending;
@@ -14,6 +15,7 @@ mod retiring;
 use jiff::Timestamp;
 
 pub use arrival::{note_repetition, open, recover};
+pub use audited::{Audit, audited};
 pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;

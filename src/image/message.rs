@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod billing;
+mod drift;
 mod email;
 pub mod facts;
 pub mod failures;
@@ -22,6 +23,7 @@ use super::notice::Message;
 use super::status::{Build, Facts, Failure, Notice, Status};
 use super::words::{NoticeKind, State, counted};
 use crate::manifest::text;
+pub(crate) use drift::drift_line;
 pub(crate) use quoting::on_one_line;
 pub use quoting::{quoted, word};
 pub(crate) use retiring::retired;
@@ -145,6 +147,8 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Cancelled => format!("AMI cancelled: {what}"),
         NoticeKind::Stalled => format!("AMI stalled: {what}"),
         NoticeKind::Lost => format!("AMI lost: {what}"),
+        NoticeKind::Drifted => format!("AMI drifted: {ids} {what}"),
+        NoticeKind::Changed if drift::is_repaired(status) => format!("AMI repaired: {ids} {what}"),
         NoticeKind::Changed => format!("AMI changed: {ids} {what}"),
         NoticeKind::Retired if status.is_removed() => format!("Manifest removed: {what}"),
         NoticeKind::Retired => format!("AMIs retired: {what}"),
@@ -194,6 +198,7 @@ fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestam
         "changes": status.changes,
         "removedAt": status.removed_at,
         "retired": status.retired,
+        "drift": status.drift,
         "previous": status.previous,
         "previousInvalid": status.invalidates_previous(),
         "seconds": elapsed,

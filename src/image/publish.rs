@@ -9,9 +9,10 @@
 //! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`, `share`,
 //! `protect`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions and their copies. [`retire`] comes
 //! after all of them, and is about other AMIs: those that this one replaces. `blockers` tells what EC2 would refuse to
-//! share: then nothing is changed in that Region.
+//! share: then nothing is changed in that Region. [`audit`] finds what others have changed.
 
 mod asked;
+pub mod audit;
 mod blockers;
 mod copy;
 mod describe;

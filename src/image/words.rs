@@ -241,11 +241,13 @@ pub enum NoticeKind {
     Changed,
     /// AMIs were to be retired; it says what became of each.
     Retired,
+    /// A finished AMI is not as its manifest says any more.
+    Drifted,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Rejected,
         Self::Completed,
         Self::Incomplete,
@@ -257,6 +259,7 @@ impl NoticeKind {
         Self::Lost,
         Self::Changed,
         Self::Retired,
+        Self::Drifted,
     ];
 
     /// Whether it says how the image ended.
@@ -288,6 +291,7 @@ impl fmt::Display for NoticeKind {
             Self::Lost => "lost",
             Self::Changed => "changed",
             Self::Retired => "retired",
+            Self::Drifted => "drifted",
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::image::apply::{note_repetition, open, publish_again, republish};
 use crate::image::outcome::Publishing;
 use crate::image::plan;
-use crate::image::status::{ManifestVersion, Status};
+use crate::image::status::{Drift, ManifestVersion, Status};
 use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
 use crate::limits;
 use crate::manifest::sha256_hex;
@@ -136,7 +136,10 @@ pub(super) async fn decide(
         });
     }
     let has_image = !status.regions.is_empty();
-    if status.retry.is_some() && status.is_built() {
+    // What was built and is gone is built again.
+    let is_gone = |drift: &Drift| drift.is_deregistered(&context.config.region);
+    let is_gone = status.drift.as_ref().is_some_and(is_gone);
+    if status.retry.is_some() && status.is_built() && !is_gone {
         let mut status = before.status;
         publish_again(&mut status, context.now);
         return Ok(Decision::Publish(Box::new(status), before.etag));

@@ -7,6 +7,7 @@
 //! anything. [`requests`] records what operators ask for.
 
 mod arrival;
+mod audit;
 pub(crate) mod build;
 mod context;
 mod draft;
@@ -23,6 +24,7 @@ mod spec;
 mod step_context;
 
 pub(crate) use arrival::is_outdated;
+pub(crate) use audit::{Auditing, Candidate, Described, audit, candidate};
 pub use context::{Context, Error, Outcome};
 pub(crate) use draft::change;
 pub use driver::reconcile;

@@ -87,6 +87,14 @@ fn published(status: &mut Status, now: Timestamp) {
         message.clone(),
         now,
     );
+    let (so, reason, message) = match &status.drift {
+        Some(drift) if !drift.repairing => (
+            ConditionStatus::False,
+            ConditionReason::Drifted,
+            message::drift_line(drift),
+        ),
+        _ => (so, reason, message),
+    };
     set(status, ConditionKind::InSync, so, reason, message, now);
 }
 

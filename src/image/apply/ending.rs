@@ -209,12 +209,14 @@ pub enum NotRetryable {
 pub fn request_retry(status: &mut Status, now: Timestamp) -> Result<bool, NotRetryable> {
     match status.state {
         State::Working => return Err(NotRetryable::Working),
-        State::Available => return Err(NotRetryable::Available),
+        State::Available if status.drift.is_none() => return Err(NotRetryable::Available),
         State::Rejected => return Err(NotRetryable::Rejected),
         State::Superseded => return Err(NotRetryable::Superseded),
         State::Deleted => return Err(NotRetryable::Removed),
-        State::Incomplete if status.only_storing() => return Err(NotRetryable::NotStored),
-        State::Incomplete | State::Failed | State::Cancelled => {}
+        State::Incomplete if status.only_storing() && status.drift.is_none() => {
+            return Err(NotRetryable::NotStored);
+        }
+        State::Available | State::Incomplete | State::Failed | State::Cancelled => {}
     }
     if status.retry.is_some() {
         return Ok(false);

@@ -54,13 +54,17 @@ pub fn republish(
 pub fn publish_again(status: &mut Status, now: Timestamp) {
     status.retry = None;
     // A finished copy that somebody has deregistered is made again if a person asks for that.
-    let is_gone = |region: &RegionStatus| {
-        let failure = region.failure.as_ref();
-        failure.is_some_and(|it| matches!(it.kind, FailureKind::ImageDeregistered { .. }))
+    let drift = status.drift.take();
+    let is_gone = |region: &str, image: &RegionStatus| {
+        let failure = image.failure.as_ref();
+        let is_deregistered =
+            |it: &Failure| matches!(it.kind, FailureKind::ImageDeregistered { .. });
+        failure.is_some_and(is_deregistered)
+            || drift.as_ref().is_some_and(|it| it.is_deregistered(region))
     };
     let copies = &mut status.copies;
     status.regions.retain(|region, image| {
-        let Some(copy) = copies.get_mut(region).filter(|_| is_gone(image)) else {
+        let Some(copy) = copies.get_mut(region).filter(|_| is_gone(region, image)) else {
             return true;
         };
         next_attempt(copy);
@@ -93,8 +97,9 @@ pub(super) fn adopted(status: &mut Status, region: &str, image: RegionStatus) ->
     RegionStatus { applied, ..image }
 }
 
-fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
+pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     retiring::interrupted(status, now);
+    status.drift = None;
     status.publishes = true;
     status.changes.clear();
     status.retired.clear();
@@ -329,6 +334,7 @@ fn incomplete(status: &mut Status, now: Timestamp) {
     let why = message::incomplete(status);
     move_to(status, State::Incomplete, status.build.step, why, now);
     record_notice(status, NoticeKind::Incomplete, now);
+    status.drift = None;
 }
 
 /// Returns whether there is any.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::copying::CopyRequest;
+use super::drift::Drift;
 use super::records::{ManifestVersion, Orphan, OrphanReason, RegionStatus};
 use super::retiring::{KeptSnapshot, Retirement};
 use crate::image::task::{Task, TaskKind};
@@ -86,6 +87,15 @@ pub(super) fn copies(copies: &BTreeMap<String, CopyRequest>) -> Result<(), Strin
         }
         let mut failures = copy.last_error.iter().chain(&copy.failure);
         failures.try_for_each(|it| failure(&it.kind))?;
+    }
+    Ok(())
+}
+
+/// What is wrong with how an AMI differs from what its manifest says.
+pub(super) fn drift(drift: &Drift) -> Result<(), String> {
+    for it in &drift.found {
+        word("drift.found[].region", &it.region)?;
+        id("drift.found[].image", "ami-", &it.image)?;
     }
     Ok(())
 }

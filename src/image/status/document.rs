@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bounded;
 use super::build::Build;
 use super::copying::CopyRequest;
+use super::drift::Drift;
 use super::failure::Failure;
 use super::previous::PreviousVersion;
 use super::publishing::{Applied, AppliedChange};
@@ -71,6 +72,9 @@ pub struct Status {
     /// When all that the manifest asks for was so for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
+    /// How the finished AMI differs from what its manifest says, as the last audit saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// That the AMI is to be stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreRequest>,
@@ -127,6 +131,7 @@ impl Facts {
             copies: status.copies.clone(),
             changes: status.changes.clone(),
             retired: status.retired.clone(),
+            drift: status.drift.clone(),
             store: status.store.clone(),
             problems: status.problems.clone(),
             previous: status.previous.clone(),
@@ -163,6 +168,7 @@ impl Status {
             removed_at: None,
             retired: Vec::new(),
             completed_at: None,
+            drift: None,
             store: None,
             cancel: None,
             retry: None,

@@ -29,6 +29,8 @@ pub enum ConditionReason {
     AsInManifest,
     /// A Region or a setting failed for good.
     Incomplete,
+    /// An audit saw that it is not as its manifest says any more; `drift` says how.
+    Drifted,
     /// Something that was to be retired stays.
     Kept,
 }

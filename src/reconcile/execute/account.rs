@@ -59,7 +59,7 @@ fn sharing<'a>(
     seen: &'a Seen,
 ) -> Option<Sharing<'a>> {
     let wanted = asked.regions.get(region)?;
-    if wanted.desired.grants.is_empty() || has_failed(step, region) {
+    if wanted.desired.grants.is_empty() || has_failed(step.status, region) {
         return None;
     }
     match seen.observed.regions.get(region)? {

@@ -7,7 +7,7 @@
 mod account;
 mod copy;
 mod describe;
-mod observe;
+pub(super) mod observe;
 mod preview;
 mod protect;
 mod refused;
@@ -50,7 +50,8 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         }
     };
     let mut seen = Box::pin(observe::all(&step, &spec)).await?;
-    let asked = Asked::of(&spec, &step.config().region, seen.created_at);
+    let home = &step.config().region;
+    let asked = Asked::of_known(&spec, home, seen.created_at, step.status);
     Box::pin(account::add(&step, &asked, &mut seen)).await;
     let plan = publish::plan(&asked, step.status, &seen.observed, step.now());
     Ok(decide(&step, &asked, plan, seen))

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::aws::{Aws, AwsError};
 use crate::image::observed::ObservedImage;
 use crate::image::publish::{Asked, Desired, Observation, Observed, Shown};
-use crate::image::status::Settings;
+use crate::image::status::{Settings, Status};
 use crate::manifest::image::PublishSpec;
 use crate::reconcile::context::Error;
 use crate::reconcile::proof::{self, is_own_image};
@@ -16,7 +16,7 @@ use crate::reconcile::step_context::StepContext;
 
 /// In how many Regions something is done at once for one image: enough for all Regions in a few seconds, few enough for
 /// the memory of a function that works on several images.
-pub(super) const REGIONS_AT_ONCE: usize = 8;
+pub(in crate::reconcile) const REGIONS_AT_ONCE: usize = 8;
 
 /// For how long a copy that was just begun is not looked at: EC2 needs longer to make it.
 const JUST_BEGUN: SignedDuration = SignedDuration::from_secs(30);
@@ -41,7 +41,7 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
     for (region, wanted) in &asked.regions {
         let is_done = step.status.is_verified_now(region)
             || has_just_begun(step, region)
-            || has_failed(step, region);
+            || has_failed(step.status, region);
         if region == home || !is_done {
             looks.push(Box::pin(in_region(step, region, &wanted.desired)));
         }
@@ -81,8 +81,8 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
 }
 
 /// Whether the Region is left as it is until a new attempt.
-pub(super) fn has_failed(step: &StepContext<'_>, region: &str) -> bool {
-    let mut failed = step.status.failed_regions();
+pub(super) fn has_failed(status: &Status, region: &str) -> bool {
+    let mut failed = status.failed_regions();
     failed.any(|(failed, _)| failed == region)
 }
 
@@ -104,7 +104,7 @@ async fn in_region<'a>(
 }
 
 /// What was seen of an AMI.
-type Look = (Observation<Shown>, Option<ObservedImage>);
+pub(in crate::reconcile) type Look = (Observation<Shown>, Option<ObservedImage>);
 
 async fn one(
     step: &StepContext<'_>,
@@ -126,17 +126,29 @@ async fn one(
             found.await?.into_iter().next()
         }
     };
+    look(step.status, aws, desired, image).await
+}
+
+/// Looks closer at the AMI of a Region, as DescribeImages shows it: who may use it is asked apart. Not where it was
+/// verified since it began to be published.
+pub(in crate::reconcile) async fn look(
+    status: &Status,
+    aws: &Aws,
+    desired: &Desired,
+    image: Option<ObservedImage>,
+) -> Result<Look, AwsError> {
+    let region = aws.region();
     // A deregistered AMI may be shown for a while.
     let Some(image) = image.filter(|image| image.state != "deregistered") else {
         return Ok((Observation::Absent, None));
     };
-    if !is_own_image(step.status, &image) {
+    if !is_own_image(status, &image) {
         return Ok((Observation::Unknown, None));
     }
     let mut shown = shown(&image);
-    let is_left = step.status.is_verified_now(region) || has_failed(step, region);
+    let is_left = status.is_verified_now(region) || has_failed(status, region);
     if shown.is_available && !is_left {
-        let applied = step.status.applied_in(region).settings;
+        let applied = status.applied_in(region).settings;
         if needs_grants(desired, &applied) {
             shown.grants = Some(aws.launch_permissions(&image.id).await?);
         }

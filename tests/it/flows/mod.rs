@@ -11,6 +11,7 @@ mod identity;
 mod notices;
 mod paid;
 mod publish;
+mod publish_audit;
 mod publish_blocked;
 mod publish_delete;
 mod publish_regions;

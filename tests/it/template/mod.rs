@@ -280,6 +280,7 @@ fn the_template_does_not_retry_ticks() {
         [
             ("rate(1 minute)", true, json!({"task": "advance"}), tick),
             ("rate(15 minutes)", true, json!({"task": "sweep"}), tick),
+            ("rate(6 hours)", true, json!({"task": "audit"}), tick),
         ]
     );
 }
