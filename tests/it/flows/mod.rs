@@ -13,6 +13,7 @@ mod publish;
 mod publish_blocked;
 mod publish_regions;
 mod publish_retire;
+mod publish_table;
 mod requests;
 mod tasks;
 mod versions;
