@@ -62,6 +62,29 @@ pub struct Call {
     pub function: Option<String>,
     /// When it came.
     pub at: Timestamp,
+    /// What it asks for, of a call that changes an image, a snapshot or a parameter.
+    pub fields: Vec<(String, String)>,
+    /// Whether the service has done it.
+    pub done: bool,
+}
+
+impl Call {
+    /// The values of the fields whose names begin and end so.
+    pub fn values<'a>(&'a self, start: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
+        let is_meant = move |name: &str| name.starts_with(start) && name.ends_with(end);
+        let fields = self.fields.iter();
+        fields
+            .filter(move |(name, _)| is_meant(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The value of the first field of this name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut fields = self.fields.iter();
+        let field = fields.find(|(field, _)| field == name);
+        field.map(|(_, value)| value.as_str())
+    }
 }
 
 /// The record of calls and the plan of faults. Clones share both.
@@ -144,12 +167,23 @@ impl Faults {
         self.lock().count
     }
 
-    /// Numbers and records a call; answers what is to go wrong with it. Of several plans for one call the one made
-    /// first wins.
-    pub(crate) fn record(&self, mut call: Call) -> Option<Fault> {
+    /// Notes that the service has done what the call with this running number asked for.
+    pub(crate) fn done(&self, number: u64) {
+        let mut state = self.lock();
+        // The last ones are asked for.
+        let mut calls = state.calls.iter_mut().rev();
+        if let Some(call) = calls.find(|call| call.number == number) {
+            call.done = true;
+        }
+    }
+
+    /// Numbers and records a call; answers its number, and what is to go wrong with it. Of several plans for one call the
+    /// one made first wins.
+    pub(crate) fn record(&self, mut call: Call) -> (u64, Option<Fault>) {
         let mut state = self.lock();
         state.count += 1;
-        call.number = state.count;
+        let number = state.count;
+        call.number = number;
         let mut fault = None;
         state.plans.retain_mut(|plan| match plan.when.meets(&call) {
             Met::No => true,
@@ -166,7 +200,7 @@ impl Faults {
             state.calls.pop_front();
         }
         state.calls.push_back(call);
-        fault
+        (number, fault)
     }
 
     fn plan(&self, when: When, fault: Fault) {
@@ -281,6 +315,8 @@ mod tests {
             key: None,
             function: None,
             at: Timestamp::UNIX_EPOCH,
+            fields: Vec::new(),
+            done: false,
         }
     }
 
@@ -289,16 +325,16 @@ mod tests {
         let faults = Faults::default();
         faults.at(2, Fault::Throttle);
         faults.on("s3", "PutObject", 2, Fault::LoseAnswer);
-        assert_eq!(faults.record(call("s3", "PutObject")), None);
+        assert_eq!(faults.record(call("s3", "PutObject")).1, None);
         assert_eq!(
-            faults.record(call("ec2", "RegisterImage")),
+            faults.record(call("ec2", "RegisterImage")).1,
             Some(Fault::Throttle)
         );
         assert_eq!(
-            faults.record(call("s3", "PutObject")),
+            faults.record(call("s3", "PutObject")).1,
             Some(Fault::LoseAnswer)
         );
-        assert_eq!(faults.record(call("s3", "PutObject")), None);
+        assert_eq!(faults.record(call("s3", "PutObject")).1, None);
         let numbers: Vec<u64> = faults.calls().iter().map(|call| call.number).collect();
         assert_eq!(numbers, [1, 2, 3, 4]);
     }
@@ -307,11 +343,17 @@ mod tests {
     fn always_lasts_until_cleared() {
         let faults = Faults::default();
         faults.always("sns", "Publish", Fault::Throttle);
-        assert_eq!(faults.record(call("sns", "Publish")), Some(Fault::Throttle));
-        assert_eq!(faults.record(call("sns", "Publish")), Some(Fault::Throttle));
-        assert_eq!(faults.record(call("sns", "Subscribe")), None);
+        assert_eq!(
+            faults.record(call("sns", "Publish")).1,
+            Some(Fault::Throttle)
+        );
+        assert_eq!(
+            faults.record(call("sns", "Publish")).1,
+            Some(Fault::Throttle)
+        );
+        assert_eq!(faults.record(call("sns", "Subscribe")).1, None);
         faults.clear();
-        assert_eq!(faults.record(call("sns", "Publish")), None);
+        assert_eq!(faults.record(call("sns", "Publish")).1, None);
     }
 
     #[test]

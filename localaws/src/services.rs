@@ -86,7 +86,7 @@ impl Services {
             ));
         }
         let caller = caller.or_else(|| self.callers.find(target.access_key.as_deref()?));
-        let fault = self.record(&target, &request, caller.as_ref());
+        let (number, fault) = self.record(&target, &request, caller.as_ref());
         let method = request.method().clone();
         match &fault {
             Some(Fault::CrashBefore) => return die(caller).await,
@@ -118,6 +118,9 @@ impl Services {
         let (services, busy) = (Arc::clone(&self), self.activity.begin());
         let effect = tokio::spawn(async move {
             let answer = services.serve(&target, request).await;
+            if answer.status().is_success() {
+                services.faults.done(number);
+            }
             drop(busy);
             answer
         });
@@ -146,8 +149,14 @@ impl Services {
             .answer(world, (instance, found.as_ref()), path, request)
     }
 
-    fn record(&self, target: &Target, request: &Request, caller: Option<&Caller>) -> Option<Fault> {
+    fn record(
+        &self,
+        target: &Target,
+        request: &Request,
+        caller: Option<&Caller>,
+    ) -> (u64, Option<Fault>) {
         let action = route::action(&target.service, request);
+        let fields = recorded_fields(&target.service, &action.name, request);
         self.faults.record(Call {
             number: 0,
             service: target.service.clone(),
@@ -157,6 +166,8 @@ impl Services {
             key: action.key,
             function: caller.map(|caller| caller.function().to_owned()),
             at: self.clock.now(),
+            fields,
+            done: false,
         })
     }
 
@@ -297,4 +308,38 @@ async fn die(caller: Option<Caller>) -> Result<Response, AnswerLost> {
     };
     caller.crash();
     std::future::pending().await
+}
+
+/// What is remembered of a request: what changes an image, a snapshot or a parameter. Values of parameters that are secret
+/// are not.
+fn recorded_fields(service: &str, action: &str, request: &Request) -> Vec<(String, String)> {
+    let changed = [
+        "CopyImage",
+        "CreateTags",
+        "DeleteSnapshot",
+        "DeleteTags",
+        "DeregisterImage",
+        "ModifyImageAttribute",
+        "ModifySnapshotAttribute",
+    ];
+    let is_change = changed.contains(&action)
+        || action.starts_with("EnableImage")
+        || action.starts_with("DisableImage");
+    match service {
+        "ec2" if is_change => wire::query_fields(request),
+        "ssm" if action == "PutParameter" => parameter_fields(request),
+        _ => Vec::new(),
+    }
+}
+
+fn parameter_fields(request: &Request) -> Vec<(String, String)> {
+    let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap_or_default();
+    if body.get("Type").and_then(|it| it.as_str()) == Some("SecureString") {
+        return Vec::new();
+    }
+    let field = |name: &&str| {
+        let value = body.get(*name)?.as_str()?;
+        Some(((*name).to_owned(), value.to_owned()))
+    };
+    ["Name", "Value"].iter().filter_map(field).collect()
 }

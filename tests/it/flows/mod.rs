@@ -16,6 +16,7 @@ mod publish_blocked;
 mod publish_delete;
 mod publish_regions;
 mod publish_retire;
+mod publish_table;
 mod requests;
 mod tasks;
 mod versions;
