@@ -13,6 +13,7 @@ pub mod plan;
 pub mod product_codes;
 mod progress;
 mod progress_text;
+mod regions;
 mod request;
 pub mod retry;
 mod schema;

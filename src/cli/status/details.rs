@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use crate::cli::progress_text::{requester, summary_with_age, task_state};
+use crate::cli::regions;
 use crate::cli::text::{plain, span};
 use crate::image::message::facts::{Fact, of_version};
 use crate::image::message::{advice, billing, orphan_text, wait_text};
@@ -16,6 +17,12 @@ use crate::manifest::location::s3_uri;
 pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     for (name, value) in facts(status, now) {
         writeln!(out, "{name:<10} {}", plain(&value))?;
+    }
+    if let Some(table) = regions::render(status, now) {
+        writeln!(out, "\nRegions")?;
+        for line in table.lines() {
+            writeln!(out, "  {line}")?;
+        }
     }
     if !status.build.tasks.is_empty() {
         writeln!(out, "\nTasks")?;

@@ -4,6 +4,7 @@ mod operator;
 mod paid;
 mod plan;
 mod programs;
+mod regions;
 mod retry;
 mod starts;
 mod status;
