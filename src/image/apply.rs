@@ -8,6 +8,7 @@ mod conditions;
 mod ending;
 mod polled;
 mod publishing;
+mod removed;
 mod requested;
 mod retiring;
 
@@ -18,7 +19,8 @@ pub use audited::{Audit, audited};
 pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
-pub use publishing::{publish_again, republish};
+pub use publishing::{publish_again, remember_copies, republish};
+pub use removed::{can_be_removed, remove};
 pub use requested::{Ignored, follow};
 
 use self::changes::{move_to, next_step, record_notice, wait};

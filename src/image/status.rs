@@ -8,6 +8,7 @@ mod document;
 mod drift;
 mod failure;
 mod migrate;
+mod previous;
 mod publishing;
 mod records;
 mod retiring;
@@ -21,6 +22,7 @@ pub use copying::CopyRequest;
 pub use document::{Facts, Notice, SCHEMA, Status};
 pub use drift::{Deviation, Difference, Drift};
 pub use failure::Failure;
+pub use previous::PreviousVersion;
 pub use publishing::*;
 pub use records::*;
 pub use retiring::*;
@@ -90,5 +92,8 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
     checks::copies(&status.copies)?;
     status.drift.as_ref().map_or(Ok(()), checks::drift)?;
     let mut previous = status.previous.iter();
-    previous.try_for_each(|version| checks::images(&version.regions))
+    previous.try_for_each(|version| {
+        checks::images(&version.regions)?;
+        checks::copies(&version.copies)
+    })
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use condition::ConditionReason;
-pub use reasons::{FailureKind, TerminalReason, UnreadableReason, WaitReason};
+pub use reasons::{FailureKind, TerminalReason, UnreadableReason, UnshareableReason, WaitReason};
 
 /// How far an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,6 +30,8 @@ pub enum State {
     Rejected,
     /// A bundle beside which an image manifest was put: that manifest decides, and has a status of its own.
     Superseded,
+    /// Its manifest was removed after its AMI was made; `retired` says what became of the AMI, if it was not just kept.
+    Deleted,
 }
 
 impl State {
@@ -50,6 +52,7 @@ impl fmt::Display for State {
             Self::Cancelled => "cancelled",
             Self::Rejected => "rejected",
             Self::Superseded => "superseded",
+            Self::Deleted => "deleted",
         })
     }
 }

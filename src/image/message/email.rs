@@ -121,6 +121,12 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Changed => {
             format!("The image {name} was changed: it is as its manifest says now.")
         }
+        NoticeKind::Retired if status.is_removed() => {
+            format!(
+                "The manifest of the image {name} was removed: {}",
+                retiring::asked(status)
+            )
+        }
         NoticeKind::Retired => {
             format!("The image {name} is finished: the AMIs before it were to be retired.")
         }
@@ -345,6 +351,7 @@ fn waiting_text(status: &Status) -> &'static str {
     match waiting.map(|waiting| &waiting.reason) {
         Some(
             WaitReason::ObjectMissing { .. }
+            | WaitReason::ObjectEmpty { .. }
             | WaitReason::BundleManifestMissing { .. }
             | WaitReason::PartsMissing { .. }
             | WaitReason::PartsSizeMismatch { .. },

@@ -136,7 +136,9 @@ fn line(what: &RegionAction, listed: usize) -> String {
     format!("{}: {text}", word(&what.region))
 }
 
-pub(super) fn protection_text(protection: Protection) -> &'static str {
+/// A deregistration protection.
+#[must_use]
+pub fn protection_text(protection: Protection) -> &'static str {
     match protection {
         Protection::On => "against deregistration",
         Protection::WithCooldown => {

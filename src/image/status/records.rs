@@ -1,6 +1,5 @@
 //! The parts of a status.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -12,6 +11,7 @@ use super::retiring::Retiring;
 use crate::image::billing::{Billing, LicensedSource};
 use crate::image::words::{CancelBy, ConditionReason, WaitReason};
 use crate::manifest::location::s3_uri;
+use crate::manifest::sha256_hex;
 
 /// One version of a manifest object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,12 @@ impl ManifestVersion {
     #[must_use]
     pub fn was_read(&self) -> bool {
         self.sha256 != self.etag
+    }
+
+    /// Whether it has no content: many uploaders create an object before they write it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sha256 == sha256_hex(b"")
     }
 
     /// `s3://bucket/key`: the manifest's address, and the value of the ownership tag.
@@ -235,20 +241,6 @@ impl RegionStatus {
             retiring: Box::default(),
         }
     }
-}
-
-/// An earlier version of the manifest that has AMIs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PreviousVersion {
-    /// Its identity.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
-    /// Its AMIs.
-    pub regions: BTreeMap<String, RegionStatus>,
-    /// The bundle that they were registered from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bundle: Option<BundleVersion>,
 }
 
 /// One thing that is true of an image, or not, or not known yet.

@@ -52,6 +52,7 @@ fn wrong() -> Shown {
 fn look(status: &mut Status, seen: Observation<Shown>, repair: bool, minutes: i64) -> bool {
     let observed = Observed {
         regions: BTreeMap::from([(REGION.to_owned(), seen)]),
+        ..Observed::default()
     };
     let audit = Audit {
         about: Box::new(status.clone()),

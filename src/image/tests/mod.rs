@@ -15,7 +15,9 @@ mod ownership;
 mod plan;
 mod properties;
 mod publish;
+mod publish_blockers;
 mod publish_overlaps;
+mod removed;
 mod requests;
 mod retire;
 mod status;
@@ -108,6 +110,7 @@ fn publishing(digest: &str, store: bool) -> Publishing {
         publishes: false,
         store: store.then(|| "archive".to_owned()),
         replaces: false,
+        on_delete: None,
     }
 }
 

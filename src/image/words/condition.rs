@@ -23,6 +23,8 @@ pub enum ConditionReason {
     ManifestRejected,
     /// Another manifest decides.
     Superseded,
+    /// Its AMIs are deregistered, because its manifest was deleted.
+    Deregistered,
     /// Everything is as the manifest says.
     AsInManifest,
     /// A Region or a setting failed for good.
