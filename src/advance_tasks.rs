@@ -59,7 +59,7 @@ pub async fn handle(
     let mut report = Report::default();
     match Tick::from_event(event) {
         Ok(Tick::Image(change)) => {
-            changed::visit(context, &change.image_id, &mut report, &mut failures).await;
+            changed::visit(context, &change, &mut report, &mut failures).await;
         }
         Ok(Tick::Advance) => advance_all(context, history, &mut report, &mut failures).await,
         Ok(Tick::Sweep) => {

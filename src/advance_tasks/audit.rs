@@ -144,7 +144,8 @@ async fn audit_batch(
     report: &mut Report,
     failures: &mut Failures,
 ) -> Option<String> {
-    let described = describe(context, &batch, failures).await;
+    let candidates = batch.iter().map(|read| &*read.candidate);
+    let described = describe(context, candidates, failures).await;
     let described = &described;
     let compared = batch.into_iter().map(|read| async move {
         let key = read.candidate.manifest_key().to_owned();
@@ -175,10 +176,31 @@ async fn audit_batch(
     first
 }
 
+/// Audits one image, of which something is known to have changed. Returns whether its status changed.
+pub(super) async fn one(
+    context: Context<'_>,
+    loaded: Loaded,
+    failures: &mut Failures,
+) -> Result<bool, Error> {
+    let Auditing::Now(candidate) = candidate(context, loaded).await? else {
+        return Ok(false);
+    };
+    let described = describe(context, std::iter::once(&*candidate), failures).await;
+    let (changed, error) = Box::pin(reconcile::audit(context, candidate, &described)).await?;
+    match error {
+        Some(error) => Err(error.into()),
+        None => Ok(changed),
+    }
+}
+
 /// The AMIs of these images, as EC2 shows them. A Region that does not answer is left out.
-async fn describe(context: Context<'_>, batch: &[Read], failures: &mut Failures) -> Described {
+async fn describe(
+    context: Context<'_>,
+    candidates: impl Iterator<Item = &Candidate>,
+    failures: &mut Failures,
+) -> Described {
     let mut ids: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (region, id) in batch.iter().flat_map(|read| read.candidate.images()) {
+    for (region, id) in candidates.flat_map(Candidate::images) {
         ids.entry(region).or_default().insert(id);
     }
     let calls = ids.into_iter().map(|(region, ids)| async move {

@@ -39,10 +39,17 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
              With `repair: true` in the manifest, amiwright sets back by itself what it can.\n"
         );
     }
-    if differences().any(|it| matches!(it, Difference::Setting { blocked: true, .. })) {
-        text.push_str(
-            "\nThe deprecation of a public AMI cannot be moved to a later time or removed: make it private first.\n",
-        );
+    for it in differences() {
+        match it {
+            Difference::Setting { blocked: true, change, .. } => text.push_str(match change {
+                Action::SetDeprecation { .. } => {
+                    "\nThe deprecation of a public AMI cannot be moved to a later time or removed: make it private first.\n"
+                }
+                _ => "\nEC2 would not make this AMI public now: it is encrypted or has a product code.\n",
+            }),
+            _ => continue,
+        }
+        break;
     }
     let mut enabled = BTreeSet::new();
     for it in &drift.found {

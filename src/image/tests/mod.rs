@@ -2,6 +2,7 @@
 
 mod advice;
 mod arrival;
+mod audit;
 mod billing;
 mod conditions;
 mod emails;
