@@ -46,6 +46,7 @@ fn function<'a>(stack: &'a Stack, id: &str) -> &'a Function {
 fn the_template_has_its_bucket_topic_and_queue() {
     let stack = deployed(&[]);
     let bucket = |logical_id: &str, name: &str| Bucket {
+        object_ownership: Some("BucketOwnerPreferred".to_owned()),
         logical_id: logical_id.to_owned(),
         name: name.to_owned(),
         event_bridge: true,
