@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::Management;
+use super::model::Management;
 use crate::faults;
 use crate::query::element;
 use crate::s3::S3;

@@ -5,7 +5,7 @@
 
 use http::StatusCode;
 
-use super::{Answer, Failure, Management, only_field};
+use super::model::{Answer, Failure, Management, only_field};
 use crate::query::{Dialect, Fields, element};
 use crate::template::stack::StackResource;
 
@@ -26,7 +26,10 @@ impl Management {
                 let name = only_field(action, fields, "StackName")?;
                 self.check_name(region, name)?;
                 let found = self.is_here(region) && !self.inner.stack.resources.is_empty();
-                let member = found.then(|| self.stack_member()).unwrap_or_default();
+                let member = match found {
+                    true => self.stack_member(),
+                    false => String::new(),
+                };
                 format!("<Stacks>{member}</Stacks>")
             }
             "DescribeStackResources" => {

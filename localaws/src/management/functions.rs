@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::{Answer, Failure, Management};
+use super::model::{Answer, Failure, Management};
 use crate::ACCOUNT;
 use crate::wire::Request;
 

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{Failure, only};
+use super::model::{Failure, only};
 use crate::ACCOUNT;
 use crate::ec2::Ec2;
 

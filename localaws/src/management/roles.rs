@@ -4,7 +4,7 @@ use http::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{Answer, Failure, Management, only_field};
+use super::model::{Answer, Failure, Management, only_field};
 use crate::ACCOUNT;
 use crate::ec2::Ec2;
 use crate::query::{Dialect, Fields, element};

@@ -4,11 +4,8 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Failure, Management, only};
+use super::model::{Answer, Failure, Management, RULE, only};
 use crate::template::stack::{Function, StackResource};
-
-/// The type of these resources.
-pub(super) const KIND: &str = "AWS::Events::Rule";
 
 impl Management {
     pub(super) fn rule(
@@ -23,7 +20,7 @@ impl Management {
             _ => return Err(Failure::NotBuilt(action.to_owned())),
         };
         let mut resources = self.inner.stack.resources.iter();
-        let rule = resources.find(|it| it.kind == KIND && it.physical_id == name);
+        let rule = resources.find(|it| it.kind == RULE && it.physical_id == name);
         let rule = rule.filter(|_| self.is_here(region));
         let functions = &self.inner.stack.functions;
         let function = rule.and_then(|rule| functions.iter().find(|it| is_of(rule, it)));

@@ -202,9 +202,8 @@ impl Builder {
             Vec::new()
         };
         let directory = Directory::open(self.directory.as_deref())?;
-        let iam = self.iam(&stack)?;
         let stack = Arc::new(stack);
-        let (services, events) = self.services(&directory, iam, &stack)?;
+        let (services, events) = self.services(&directory, &stack)?;
         let services = Arc::new(services);
         make(&services, &stack, &self.region).await?;
 
@@ -232,21 +231,7 @@ impl Builder {
             lambda.clone(),
             services.management.clone(),
         ));
-        for (expression, schedule, function) in schedules {
-            let scheduled = schedule_runner::Scheduled {
-                schedule,
-                function,
-                region: services.region.clone(),
-                ids: services.ids.clone(),
-                management: services.management.clone(),
-            };
-            tasks.spawn(schedule_runner::run(
-                expression,
-                scheduled,
-                services.clock,
-                lambda.clone(),
-            ));
-        }
+        run_schedules(&mut tasks, schedules, &services, &lambda);
         let inner = Inner {
             services,
             lambda,
@@ -270,7 +255,6 @@ impl Builder {
     fn services(
         &self,
         directory: &Directory,
-        iam: Iam,
         stack: &Arc<Stack>,
     ) -> Result<(Services, mpsc::UnboundedReceiver<Event>), WorldError> {
         let made = |name: &str| {
@@ -325,7 +309,7 @@ impl Builder {
             sns,
             ssm,
             sts,
-            iam,
+            iam: self.iam(stack)?,
             management,
             imds: Imds::default(),
             faults: Faults::default(),
@@ -392,6 +376,29 @@ fn expressions(stack: &Stack) -> Result<Vec<Scheduled>, WorldError> {
         }
     }
     Ok(found)
+}
+
+fn run_schedules(
+    tasks: &mut JoinSet<()>,
+    schedules: Vec<Scheduled>,
+    services: &Services,
+    lambda: &Lambda,
+) {
+    for (expression, schedule, function) in schedules {
+        let scheduled = schedule_runner::Scheduled {
+            schedule,
+            function,
+            region: services.region.clone(),
+            ids: services.ids.clone(),
+            management: services.management.clone(),
+        };
+        tasks.spawn(schedule_runner::run(
+            expression,
+            scheduled,
+            services.clock,
+            lambda.clone(),
+        ));
+    }
 }
 
 /// Makes the buckets, topics and subscriptions that are not there yet.
