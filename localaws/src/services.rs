@@ -120,7 +120,8 @@ impl Services {
     /// Why a request is refused before it counts as a call. What an S3 URL says in the place of headers becomes headers.
     fn refused_early(&self, target: &Target, request: &mut Request) -> Option<route::Refused> {
         let clocks = [self.clock.now(), self.clock.outside_now()];
-        if let Some(refused) = route::refused(target, request, clocks) {
+        let who = (target.service.as_str(), target.access_key.as_deref());
+        if let Some(refused) = route::refused(who, request, clocks) {
             return Some(refused);
         }
         if target.service == "s3" {
