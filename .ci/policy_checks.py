@@ -28,6 +28,8 @@ PSEUDO = {
     "AWS::AccountId": ACCOUNT,
     "AWS::Partition": PARTITION,
     "AWS::Region": REGION,
+    # "It can't be longer than 128 characters" (CreateStack).
+    "AWS::StackName": "s" * 128,
     "AWS::URLSuffix": "amazonaws.com",
 }
 ARNS = {

@@ -1,6 +1,7 @@
 //! `advance-tasks`: the schedule's guarantee. Visits every image that is not finalized and advances it;
 //! less often it searches for manifests whose events were lost.
 
+mod audit;
 mod changed;
 mod late_notices;
 mod pause;
@@ -20,12 +21,12 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::Failures;
-use crate::aws::{Aws, FILTER_VALUES_MAX};
+use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::config::Config;
 use crate::events::Tick;
 use crate::image::plan::{self, Next};
 use crate::reconcile::{self, Context, Error, Outcome, Recovery};
-use crate::status_store::{self, OpenMarker};
+use crate::status_store::{self, Open, OpenMarker};
 pub use polling_history::PollingHistory;
 use polling_history::Remembered;
 use read_ahead::{AT_ONCE, Awaiting, ReadAhead, Room};
@@ -58,10 +59,16 @@ pub async fn handle(
     let mut report = Report::default();
     match Tick::from_event(event) {
         Ok(Tick::Image(change)) => {
-            changed::visit(context, &change.image_id, &mut report, &mut failures).await;
+            changed::visit(context, &change, &mut report, &mut failures).await;
         }
         Ok(Tick::Advance) => advance_all(context, history, &mut report, &mut failures).await,
-        Ok(Tick::Sweep) => sweep(context, history, &mut report, &mut failures).await,
+        Ok(Tick::Sweep) => {
+            let is_audit_unfinished = sweep(context, history, &mut report, &mut failures).await;
+            if is_audit_unfinished && !context.is_over() {
+                Box::pin(audit::run(context, &mut report, &mut failures)).await;
+            }
+        }
+        Ok(Tick::Audit) => Box::pin(audit::run(context, &mut report, &mut failures)).await,
         Err(error) => failures.add("the event", &error),
     }
     failures.count_lasting(|about| history.is_failure_due(about, now));
@@ -72,8 +79,11 @@ pub async fn handle(
         failed,
         skipped,
         swept,
+        audited,
     } = report;
-    tracing::info!(found, advanced, finalized, failed, skipped, swept, "tick");
+    tracing::info!(
+        found, advanced, finalized, failed, skipped, swept, audited, "tick"
+    );
     failures.or(report)
 }
 
@@ -105,10 +115,23 @@ async fn advance_all(
     report: &mut Report,
     failures: &mut Failures,
 ) {
-    requested::answer_all(context, failures).await;
-    match status_store::list_open(context.aws, context.config).await {
+    match list_after_requests(context, failures).await {
         Ok(open) => advance(context, history, open, report, failures).await,
         Err(error) => failures.add("the list of open images", &error),
+    }
+}
+
+/// The open images, once the requests are answered.
+async fn list_after_requests(
+    context: Context<'_>,
+    failures: &mut Failures,
+) -> Result<Vec<OpenMarker>, AwsError> {
+    match status_store::list_requests_or_open(context.aws, context.config).await? {
+        Open::Images(open) => Ok(open),
+        Open::Requests(keys) => {
+            requested::answer_all(context, keys, failures).await;
+            status_store::list_open(context.aws, context.config).await
+        }
     }
 }
 

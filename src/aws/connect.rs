@@ -163,8 +163,15 @@ impl Aws {
     }
 
     /// The Region of all calls.
-    pub(super) fn region(&self) -> &str {
+    #[must_use]
+    pub fn region(&self) -> &str {
         self.config.region().map_or("", |region| region.as_ref())
+    }
+
+    /// The configuration of all clients, for those that are built where they are used.
+    #[cfg(feature = "doctor")]
+    pub(super) fn sdk_config(&self) -> &SdkConfig {
+        &self.config
     }
 
     fn endpoint(&self, variable: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! The only place that knows the SDK's types. Callers see our own types alone.
 
+mod account;
 mod buckets;
 mod bundles;
 mod connect;
@@ -8,6 +9,8 @@ mod ec2;
 mod error;
 mod images;
 mod imports;
+#[cfg(feature = "doctor")]
+mod inspect;
 mod instance_metadata;
 mod objects;
 mod parameters;
@@ -20,12 +23,18 @@ mod snapshots;
 mod stored;
 mod topic;
 
+pub use account::ImageBlock;
 pub use bundles::BundledInstance;
 pub use connect::Aws;
 pub use copies::CopiedImage;
 pub use error::{AwsError, BundleFault, Remedy};
 pub use images::{FILTER_VALUES_MAX, Registered};
 pub use imports::ImportedDisk;
+#[cfg(feature = "doctor")]
+pub use inspect::{
+    Bucket, Caller, DeployedStack, DryRun, Encryption, FunctionState, Key, PublicAccess, RuleState,
+    StackResource, Subscription, Subscriptions, Verdict,
+};
 pub use instance_metadata::{InstanceMetadata, MetadataError};
 pub use objects::{Object, ObjectInfo, ObjectPart, Saved, Which};
 pub use parameters::Secret;

@@ -1,5 +1,7 @@
 //! `amiwright check FILE…`: finds the mistakes in manifests before they are uploaded.
 
+mod files;
+
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::ops::Range;
@@ -19,7 +21,7 @@ use crate::manifest::{
     Problem, bundle,
     guardrails::{Guardrails, PARAMETERS, Parameter, is_account, is_region},
     image,
-    key::{self, Kind},
+    key::Kind,
 };
 
 /// How much of a file is read: one byte more than the largest manifest, so that the parser reports the size.
@@ -28,7 +30,8 @@ const READ_MAX: u64 = limits::MANIFEST_BYTES + 1;
 /// Arguments of `amiwright check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Image manifests (NAME.image.yaml, .yml, .json) and bundle manifests (NAME.manifest.xml); `-` reads standard input
+    /// Image manifests (NAME.image.yaml, .yml, .json) and bundle manifests (NAME.manifest.xml), or directories of them;
+    /// `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Output format
@@ -110,9 +113,12 @@ pub(super) fn wants_color() -> bool {
 
 fn check_all(args: &Args, now: Timestamp) -> Result<Vec<Checked>, Error> {
     let guardrails = guardrails(args)?;
-    let files = args.files.iter();
+    let files = files::find(&args.files).into_iter();
     Ok(files
-        .map(|file| check(file, &args.name, now, &guardrails))
+        .map(|file| match file {
+            Ok(file) => check(&file, &args.name, now, &guardrails),
+            Err((path, error)) => unreadable(path.display().to_string(), &error),
+        })
         .collect())
 }
 
@@ -182,16 +188,24 @@ fn check(file: &Path, stdin_name: &str, now: Timestamp, guardrails: &Guardrails)
             String::from_utf8_lossy(&content).into_owned(),
             parse(&name, &content, now, guardrails),
         ),
-        Err(error) => {
-            let problem = Problem::new(format!("cannot read the file: {error}"));
-            (String::new(), Err(vec![problem]))
-        }
+        Err(error) => return unreadable(name, &error),
     };
     let problems = result.err().unwrap_or_default();
     Checked {
         name,
         text,
         problems,
+    }
+}
+
+fn unreadable(name: String, error: &io::Error) -> Checked {
+    Checked {
+        problems: vec![Problem::new(format!(
+            "cannot read {}: {error}",
+            plain(&name)
+        ))],
+        name,
+        text: String::new(),
     }
 }
 
@@ -207,7 +221,7 @@ fn parse(
     now: Timestamp,
     guardrails: &Guardrails,
 ) -> Result<(), Vec<Problem>> {
-    match kind(name) {
+    match files::kind(name) {
         Some(Kind::Image) => image::parse_within(name, content, now, guardrails).map(drop),
         Some(Kind::Bundle) => bundle::parse(content).map(drop),
         None => {
@@ -217,11 +231,6 @@ fn parse(
             )])
         }
     }
-}
-
-/// Only the file name counts: the local directory is not part of the key.
-fn kind(name: &str) -> Option<Kind> {
-    key::kind(Path::new(name).file_name()?.to_str()?)
 }
 
 fn to_json(file: &Checked) -> serde_json::Value {

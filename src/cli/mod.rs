@@ -7,6 +7,8 @@
 pub mod cancel;
 mod check;
 pub mod confirm_product;
+#[cfg(feature = "doctor")]
+pub mod doctor;
 mod error;
 mod function;
 pub mod plan;
@@ -21,7 +23,7 @@ mod signals;
 pub mod status;
 mod target;
 mod text;
-#[cfg(not(feature = "local"))]
+#[cfg(any(not(feature = "local"), not(feature = "doctor")))]
 mod unavailable;
 pub mod watch;
 
@@ -71,6 +73,14 @@ enum Command {
     ConfirmProduct(confirm_product::Args),
     /// Print the product codes of the EC2 instance that this runs on, one a line
     ProductCodes(product_codes::Args),
+    /// Find out what is in the way of images, one line each; changes nothing
+    ///
+    /// Exit code 0 if all is ok, 3 if there is something to do, 4 if something could not be looked at.
+    #[cfg(feature = "doctor")]
+    Doctor(doctor::Args),
+    /// Find out what is in the way of images (not in this build)
+    #[cfg(not(feature = "doctor"))]
+    Doctor(unavailable::Args),
     /// Run the whole stack on this machine, without an AWS account
     #[cfg(feature = "local")]
     Local(local::Args),
@@ -116,14 +126,18 @@ async fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Error> {
         Command::Retry(args) => retry::run(&args, now(), out).await,
         Command::ConfirmProduct(args) => confirm_product::run(&args, out).await,
         Command::ProductCodes(args) => product_codes::run(&args, out).await,
+        #[cfg(feature = "doctor")]
+        Command::Doctor(args) => doctor::run(&args, now(), out).await,
+        #[cfg(not(feature = "doctor"))]
+        Command::Doctor(_) => Err(unavailable::error("doctor", "doctor")),
         #[cfg(feature = "local")]
         Command::Local(args) => local::run(&args, now(), out).await,
         #[cfg(feature = "local")]
         Command::Demo(args) => demo::run(&args, now(), out).await,
         #[cfg(not(feature = "local"))]
-        Command::Local(_) => Err(unavailable::error("local")),
+        Command::Local(_) => Err(unavailable::error("local", "local")),
         #[cfg(not(feature = "local"))]
-        Command::Demo(_) => Err(unavailable::error("demo")),
+        Command::Demo(_) => Err(unavailable::error("demo", "local")),
         Command::Function(args) => Ok(function::run(&args).await),
     }
 }

@@ -1,4 +1,4 @@
-//! Stands for `local` and `demo` in a build without the feature `local`.
+//! Stands for `local` and `demo` in a build without the feature `local`, and for `doctor` in one without its own.
 
 use crate::cli::error::Error;
 
@@ -10,9 +10,9 @@ pub(super) struct Args {
 }
 
 /// The error of every call.
-pub(super) fn error(command: &str) -> Error {
+pub(super) fn error(command: &str, feature: &str) -> Error {
     Error::new(format!(
-        "`{command}` is not available: this amiwright was built without the feature `local`"
+        "`{command}` is not available: this amiwright was built without the feature `{feature}`"
     ))
     .with_hint("the feature is on by default: build without --no-default-features")
 }

@@ -8,9 +8,12 @@
 //!
 //! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`, `share`,
 //! `protect`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions and their copies. [`retire`] comes
-//! after all of them, and is about other AMIs: those that this one replaces.
+//! after all of them, and is about other AMIs: those that this one replaces. `blockers` tells what EC2 would refuse to
+//! share: then nothing is changed in that Region. [`audit`] finds what others have changed.
 
 mod asked;
+pub mod audit;
+mod blockers;
 mod copy;
 mod describe;
 mod difference;
@@ -24,6 +27,7 @@ mod settings;
 mod share;
 
 pub use asked::{Asked, AskedRegion};
+pub use blockers::{AccountSettings, PublicBlock};
 pub use copy::COPY_ATTEMPTS;
 pub use difference::{confirm, difference, intend};
 pub use observation::{CopyFault, Observation, Observed, Pending};

@@ -2,13 +2,15 @@
 //!
 //! Reasons are values, never prose: what people read is made of them in [`super::message`], and nothing parses it.
 
+mod condition;
 mod reasons;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use reasons::{FailureKind, TerminalReason, UnreadableReason, WaitReason};
+pub use condition::ConditionReason;
+pub use reasons::{FailureKind, TerminalReason, UnreadableReason, UnshareableReason, WaitReason};
 
 /// How far an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +30,8 @@ pub enum State {
     Rejected,
     /// A bundle beside which an image manifest was put: that manifest decides, and has a status of its own.
     Superseded,
+    /// Its manifest was removed after its AMI was made; `retired` says what became of the AMI, if it was not just kept.
+    Deleted,
 }
 
 impl State {
@@ -48,6 +52,7 @@ impl fmt::Display for State {
             Self::Cancelled => "cancelled",
             Self::Rejected => "rejected",
             Self::Superseded => "superseded",
+            Self::Deleted => "deleted",
         })
     }
 }
@@ -236,11 +241,13 @@ pub enum NoticeKind {
     Changed,
     /// AMIs were to be retired; it says what became of each.
     Retired,
+    /// A finished AMI is not as its manifest says any more.
+    Drifted,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Rejected,
         Self::Completed,
         Self::Incomplete,
@@ -252,6 +259,7 @@ impl NoticeKind {
         Self::Lost,
         Self::Changed,
         Self::Retired,
+        Self::Drifted,
     ];
 
     /// Whether it says how the image ended.
@@ -283,6 +291,7 @@ impl fmt::Display for NoticeKind {
             Self::Lost => "lost",
             Self::Changed => "changed",
             Self::Retired => "retired",
+            Self::Drifted => "drifted",
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::image::apply::{note_repetition, open, publish_again, republish};
 use crate::image::outcome::Publishing;
 use crate::image::plan;
-use crate::image::status::{ManifestVersion, Status};
+use crate::image::status::{Drift, ManifestVersion, Status};
 use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
 use crate::limits;
 use crate::manifest::sha256_hex;
@@ -27,6 +27,9 @@ pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result
         .head_object(&manifest.bucket, &manifest.key)
         .await?;
     match current {
+        // Nothing has come in its place yet.
+        Some(current) if current.size == 0 => Ok(false),
+        Some(_) if status.is_removed() => Ok(true),
         Some(current)
             if current.etag != manifest.etag
                 || current.modified_at > manifest.last_uploaded_at()
@@ -100,9 +103,18 @@ pub(super) async fn decide(
         return Ok(start(context, None, upload));
     };
     let status = &before.status;
+    let is_finished = status.state.is_final() || status.build.step.retires();
+    if object.info.size == 0 && is_finished && !status.manifest.is_empty() {
+        // Whoever replaces the manifest has not written it yet.
+        return Ok(Decision::Continue(Box::new(before)));
+    }
+    // What became of its AMIs, or is becoming, is no matter: it is asked for once more.
+    if status.is_removed() {
+        return Ok(start(context, Some(before), upload));
+    }
     let same_content = status.manifest.sha256 == upload.sha256;
     // Where only others are being retired, this image is finished.
-    if !status.state.is_final() && !status.build.step.retires() {
+    if !is_finished {
         let is_new = status.manifest.last_uploaded_at() < upload.uploaded_at;
         return Ok(match (same_content, plan::may_be_superseded(status)) {
             (true, true) => unchanged(before, upload),
@@ -124,7 +136,10 @@ pub(super) async fn decide(
         });
     }
     let has_image = !status.regions.is_empty();
-    if status.retry.is_some() && status.is_built() {
+    // What was built and is gone is built again.
+    let is_gone = |drift: &Drift| drift.is_deregistered(&context.config.region);
+    let is_gone = status.drift.as_ref().is_some_and(is_gone);
+    if status.retry.is_some() && status.is_built() && !is_gone {
         let mut status = before.status;
         publish_again(&mut status, context.now);
         return Ok(Decision::Publish(Box::new(status), before.etag));

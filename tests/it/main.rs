@@ -16,6 +16,7 @@ mod documents;
 mod events;
 mod examples;
 mod flows;
+mod histories;
 mod iam;
 mod modules;
 mod publish_wire;

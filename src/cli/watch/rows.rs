@@ -203,10 +203,11 @@ impl Rows {
     }
 
     /// A superseded bundle counts as a success unless it was asked for by name: its image manifest is watched as well.
+    /// So does an image whose manifest was removed: nobody waits for it.
     fn is_success(&self, row: &Row) -> bool {
         match row.state() {
             Some(State::Available) => true,
-            Some(State::Superseded) => self.watches_all,
+            Some(State::Superseded | State::Deleted) => self.watches_all,
             _ => false,
         }
     }

@@ -148,7 +148,7 @@ pub fn protection_text(protection: Protection) -> &'static str {
 }
 
 /// The first members, and how many more there are.
-fn list<T: Display>(members: impl IntoIterator<Item = T>, listed: usize) -> String {
+pub(super) fn list<T: Display>(members: impl IntoIterator<Item = T>, listed: usize) -> String {
     let members: Vec<String> = members
         .into_iter()
         .map(|it| word(&it.to_string()))

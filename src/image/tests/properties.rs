@@ -14,7 +14,7 @@ use crate::image::plan::{Next, next};
 use crate::image::publish::retire;
 use crate::image::status::{ConditionKind, ConditionStatus, parse};
 use crate::image::task::Phase;
-use crate::image::words::{State, Step};
+use crate::image::words::{ConditionReason, State, Step};
 use crate::image::workflow;
 use outcomes::{Choice, any_outcome};
 
@@ -71,7 +71,7 @@ fn check_apply(status: &mut Status, outcome: &StepOutcome, minutes: i64) {
 
 fn notice_of(state: State) -> &'static [NoticeKind] {
     match state {
-        State::Working | State::Superseded => &[],
+        State::Working | State::Superseded | State::Deleted => &[],
         State::Available => &[NoticeKind::Completed],
         State::Incomplete => &[NoticeKind::Incomplete],
         State::Failed => &[NoticeKind::Failed, NoticeKind::Lost],
@@ -167,7 +167,7 @@ fn check(status: &Status) {
     };
     assert_eq!(built.status, expected, "{}", status.place());
     assert_eq!(
-        built.reason == "Waiting",
+        built.reason == ConditionReason::Waiting,
         status.state == State::Working
             && status.build.waiting.is_some()
             && expected == ConditionStatus::Unknown

@@ -81,7 +81,7 @@ pub(in crate::reconcile) async fn retiring(
     let Some(asked) = spec.retires() else {
         return Ok(None);
     };
-    let seen = Box::pin(retire::look(step, spec, asked)).await?;
+    let seen = Box::pin(retire::look(step, &spec.publish().parameters, asked)).await?;
     Ok(Some(Retiring {
         asked,
         retired: rehearse_retiring(asked, &seen.targets, step.now()),

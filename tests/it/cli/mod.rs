@@ -1,5 +1,6 @@
 //! The command line, and the programs.
 
+mod doctor;
 mod operator;
 mod paid;
 mod plan;

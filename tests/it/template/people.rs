@@ -66,7 +66,7 @@ fn an_operator_may_do_what_an_uploader_may_and_request_changes() {
         .filter(|(action, _)| ["s3:PutObject", "s3:DeleteObject"].contains(action))
         .filter_map(|(_, place)| place.strip_prefix(state))
         .collect();
-    assert_eq!(written, ["requests/*"]);
+    assert_eq!(written, ["open-requests/*"]);
 }
 
 #[test]

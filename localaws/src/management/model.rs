@@ -1,0 +1,150 @@
+//! What is known of the stack, and what its services share: questions with one member, answers, refusals.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use http::StatusCode;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::ids::Ids;
+use crate::lock::lock;
+use crate::query::{Dialect, Fields};
+use crate::template::stack::Stack;
+use crate::wire::Request;
+
+/// The type of rules.
+pub(super) const RULE: &str = "AWS::Events::Rule";
+
+/// Where the stack is.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) stack_name: String,
+    pub(crate) region: String,
+    pub(crate) partition: &'static str,
+    /// When the world began: the age of all that the stack made.
+    pub(crate) created_at: Timestamp,
+}
+
+/// What is known of the stack. Cheap to clone; clones share what they know.
+#[derive(Clone)]
+pub(crate) struct Management {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) stack: Arc<Stack>,
+    pub(super) place: Place,
+    pub(super) ids: Ids,
+    /// Logical ids of the rules that were switched off after the stack was made.
+    disabled: Mutex<BTreeSet<String>>,
+}
+
+impl fmt::Debug for Management {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Management").finish_non_exhaustive()
+    }
+}
+
+/// Why a question has no answer.
+pub(super) enum Failure {
+    /// The service refuses: code and message, with this status.
+    Refused(StatusCode, &'static str, String),
+    /// AWS knows the answer, this world does not.
+    NotBuilt(String),
+}
+
+impl Management {
+    /// For a stack of this world.
+    pub(crate) fn new(stack: Arc<Stack>, place: Place, ids: Ids) -> Self {
+        let disabled = Mutex::default();
+        let inner = Inner {
+            stack,
+            place,
+            ids,
+            disabled,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Switches a rule off or on by its logical id, which is its function's and its event's; whether there is one.
+    pub(crate) fn set_rule_enabled(&self, logical_id: &str, enabled: bool) -> bool {
+        let mut disabled = lock(&self.inner.disabled);
+        match enabled {
+            true => disabled.remove(logical_id),
+            false => disabled.insert(logical_id.to_owned()),
+        };
+        let mut resources = self.inner.stack.resources.iter();
+        resources.any(|it| it.logical_id == logical_id && it.kind == RULE)
+    }
+
+    /// Whether the rule of a function's event is not switched off.
+    pub(crate) fn is_rule_enabled(&self, function: &str, event: &str) -> bool {
+        !lock(&self.inner.disabled).contains(&format!("{function}{event}"))
+    }
+
+    /// Whether this is where the stack is. Elsewhere nothing of it is there.
+    pub(super) fn is_here(&self, region: &str) -> bool {
+        self.inner.place.region == region
+    }
+
+    pub(super) fn arn(&self, service: &str, rest: &str) -> String {
+        let Place {
+            partition, region, ..
+        } = &self.inner.place;
+        format!(
+            "arn:{partition}:{service}:{region}:{}:{rest}",
+            crate::ACCOUNT
+        )
+    }
+}
+
+/// An answer in the protocol of its service.
+pub(super) enum Answer {
+    Xml(Dialect, String),
+    Json(Value),
+}
+
+/// The members of a request of a JSON protocol.
+pub(super) fn members(request: &Request) -> Map<String, Value> {
+    match serde_json::from_slice(request.body()) {
+        Ok(Value::Object(members)) => members,
+        _ => Map::new(),
+    }
+}
+
+/// A member that must be there. All others are options that are not built.
+pub(super) fn only(
+    action: &str,
+    mut members: Map<String, Value>,
+    name: &str,
+) -> Result<String, Failure> {
+    let value = members.remove(name);
+    if let Some((other, _)) = members.iter().find(|(_, value)| !value.is_null()) {
+        return Err(Failure::NotBuilt(format!("{action} with {other}")));
+    }
+    match value {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text),
+        _ => Err(Failure::Refused(
+            StatusCode::BAD_REQUEST,
+            "ValidationException",
+            format!("The member {name} is missing or empty"),
+        )),
+    }
+}
+
+/// The field of a Query request that may be there. All others but the action and its version are options that are not
+/// built.
+pub(super) fn only_field<'a>(
+    action: &str,
+    fields: &'a Fields,
+    name: &str,
+) -> Result<Option<&'a str>, Failure> {
+    match fields.other_than(&["Action", "Version", name]) {
+        Some(other) => Err(Failure::NotBuilt(format!("{action} with {other}"))),
+        None => Ok(fields.get(name).filter(|value| !value.is_empty())),
+    }
+}

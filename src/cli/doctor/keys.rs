@@ -1,0 +1,63 @@
+//! The KMS keys that the manifest names: whether they are there, can be used, and who manages them.
+
+use super::finding::Check;
+use super::scene::Scene;
+use crate::manifest::image::{ImageManifest, Source};
+
+pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let named = scene.spec.as_ref().map(|spec| named(spec, scene.home()));
+    for (region, key) in named.unwrap_or_default() {
+        if scene.regions.contains(&region) {
+            checks.push(one(scene, &region, &key).await);
+        }
+    }
+    checks
+}
+
+/// Each key, with the Region that it is used in.
+fn named(spec: &ImageManifest, home: &str) -> Vec<(String, String)> {
+    let mut keys = Vec::new();
+    if let Source::Disk(disk) = &spec.build.source {
+        keys.extend(
+            disk.kms_key_id
+                .iter()
+                .map(|key| (home.to_owned(), key.clone())),
+        );
+    }
+    for (region, copy) in &spec.publish.regions {
+        let key = copy.as_ref().and_then(|copy| copy.kms_key_id.as_ref());
+        keys.extend(key.map(|key| (region.clone(), key.clone())));
+    }
+    keys
+}
+
+async fn one(scene: &Scene<'_>, region: &str, key: &str) -> Check {
+    let subject = format!("KMS key {key} in {region}");
+    let found = match scene.aws.in_region(region).kms_key(key).await {
+        Ok(Some(found)) => found,
+        Ok(None) => {
+            let what = "it does not exist";
+            return Check::todo(subject, what, "name a key of this Region in the manifest");
+        }
+        Err(error) => {
+            let permission = format!("kms:DescribeKey on {key}");
+            return Check::not_seen(subject, &permission, &error);
+        }
+    };
+    if found.state != "Enabled" {
+        let next = "enable it, or name another in the manifest";
+        return Check::todo(subject, found.state, next);
+    }
+    match found.is_managed_by_aws {
+        true if scene.is_shared() => {
+            let what = "AWS manages it: the AMI cannot be shared";
+            Check::todo(subject, what, "name a key of your own in the manifest")
+        }
+        true => Check::ok(subject, "enabled, managed by AWS"),
+        false => Check::ok(
+            subject,
+            "enabled, your own; whether its policy lets the functions use it is not checked",
+        ),
+    }
+}

@@ -1,0 +1,83 @@
+//! What is in the way of public AMIs: block public access, and their quota.
+
+use super::finding::Check;
+use super::scene::Scene;
+use crate::aws::Aws;
+
+/// The quota of public AMIs in a Region, unless it was raised ("AMI quotas", EC2 User Guide).
+const QUOTA: usize = 5;
+
+pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for region in made_in(scene) {
+        let aws = scene.aws.in_region(region);
+        checks.push(images(scene, &aws, region).await);
+        checks.push(snapshots(&aws, region).await);
+        checks.push(quota(scene, &aws, region).await);
+    }
+    checks
+}
+
+/// The Regions that get the manifest's AMIs.
+pub(super) fn made_in<'a>(scene: &'a Scene<'_>) -> Vec<&'a str> {
+    let copies = scene.copy_regions();
+    let regions = scene.regions.iter().map(String::as_str);
+    regions
+        .filter(|region| *region == scene.home() || copies.contains(region))
+        .collect()
+}
+
+async fn images(scene: &Scene<'_>, aws: &Aws, region: &str) -> Check {
+    let subject = format!("block public access for AMIs in {region}");
+    match aws.image_public_access().await {
+        Ok(access) if access.is_open() || !scene.is_public() => Check::ok(subject, access.state),
+        Ok(access) if access.is_by_policy => {
+            let what = format!("{}, and the manifest says public", access.state);
+            let next = "a declarative policy of the organization sets it: ask its administrator";
+            Check::todo(subject, what, next)
+        }
+        Ok(access) => {
+            let what = format!("{}, and the manifest says public", access.state);
+            let next = format!(
+                "to allow it: aws ec2 disable-image-block-public-access --region {region} (takes up to 10 minutes)"
+            );
+            Check::todo(subject, what, next)
+        }
+        Err(error) => Check::not_seen(subject, "ec2:GetImageBlockPublicAccessState", &error),
+    }
+}
+
+/// No manifest makes snapshots public: whatever it is, it is in nobody's way.
+async fn snapshots(aws: &Aws, region: &str) -> Check {
+    let subject = format!("block public access for snapshots in {region}");
+    match aws.snapshot_public_access().await {
+        Ok(access) => Check::ok(
+            subject,
+            format!("{}; amiwright makes no snapshot public", access.state),
+        ),
+        Err(error) => Check::not_seen(subject, "ec2:GetSnapshotBlockPublicAccessState", &error),
+    }
+}
+
+async fn quota(scene: &Scene<'_>, aws: &Aws, region: &str) -> Check {
+    let subject = format!("public AMIs in {region}");
+    match aws.find_images("is-public", &["true".to_owned()]).await {
+        Ok(images) if images.len() < QUOTA || !scene.is_public() => Check::ok(
+            subject,
+            format!(
+                "{}; the quota is {QUOTA} unless it was raised",
+                images.len()
+            ),
+        ),
+        Ok(images) => {
+            let what = format!(
+                "{}, and the quota is {QUOTA} unless it was raised",
+                images.len()
+            );
+            let next =
+                "check \"Public AMIs\" in Service Quotas, and raise it or make others private";
+            Check::todo(subject, what, next)
+        }
+        Err(error) => Check::not_seen(subject, "ec2:DescribeImages", &error),
+    }
+}

@@ -1,0 +1,104 @@
+//! How findings are printed.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::finding::{Check, Finding};
+use crate::cli::text::plain;
+
+/// Exit code if there is something to do.
+const TODO: u8 = 3;
+
+/// Exit code if there is nothing known to do, but something could not be looked at.
+const UNKNOWN: u8 = 4;
+
+/// Everything that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    stack: String,
+    region: String,
+    pub(super) checks: Vec<Check>,
+}
+
+impl Report {
+    pub(super) fn new(stack: &str, region: &str) -> Self {
+        Self {
+            stack: stack.to_owned(),
+            region: region.to_owned(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// 0 if all is ok, 3 if there is something to do, 4 if something could not be looked at.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self.counts() {
+            (_, 0, 0) => 0,
+            (_, 0, _) => UNKNOWN,
+            _ => TODO,
+        }
+    }
+
+    /// How many are ok, to do, and not known.
+    fn counts(&self) -> (usize, usize, usize) {
+        let count = |word: &str| {
+            let checks = self.checks.iter();
+            checks
+                .filter(|check| outcome(&check.finding) == word)
+                .count()
+        };
+        (count("ok"), count("todo"), count("unknown"))
+    }
+
+    /// Writes one line for each, and a last one with their counts; or all of it as one JSON object.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, json: bool, out: &mut dyn Write) -> io::Result<()> {
+        if json {
+            // `{:#}` indents.
+            return writeln!(out, "{:#}", self.to_json());
+        }
+        for check in &self.checks {
+            let (subject, word) = (plain(&check.subject), outcome(&check.finding));
+            let text = match &check.finding {
+                Finding::Ok(text) => plain(text),
+                Finding::Todo { what, next } => format!("{}; {}", plain(what), plain(next)),
+                Finding::Unknown { why } => format!("could not look: {}", plain(why)),
+            };
+            writeln!(out, "{word:<8} {subject}: {text}")?;
+        }
+        let (ok, todo, unknown) = self.counts();
+        let (stack, region) = (plain(&self.stack), plain(&self.region));
+        writeln!(
+            out,
+            "stack {stack} in {region}: {ok} ok, {todo} to do, {unknown} could not be looked at"
+        )
+    }
+
+    fn to_json(&self) -> Value {
+        let check = |check: &Check| {
+            let mut value = json!({"check": check.subject, "outcome": outcome(&check.finding)});
+            match &check.finding {
+                Finding::Ok(text) => value["message"] = text.as_str().into(),
+                Finding::Todo { what, next } => {
+                    value["message"] = what.as_str().into();
+                    value["next"] = next.as_str().into();
+                }
+                Finding::Unknown { why } => value["message"] = why.as_str().into(),
+            }
+            value
+        };
+        let checks: Vec<Value> = self.checks.iter().map(check).collect();
+        json!({"stack": self.stack, "region": self.region, "checks": checks})
+    }
+}
+
+fn outcome(finding: &Finding) -> &'static str {
+    match finding {
+        Finding::Ok(_) => "ok",
+        Finding::Todo { .. } => "todo",
+        Finding::Unknown { .. } => "unknown",
+    }
+}
