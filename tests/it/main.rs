@@ -14,6 +14,7 @@ mod calls;
 mod cli;
 mod documents;
 mod events;
+mod examples;
 mod flows;
 mod histories;
 mod iam;
