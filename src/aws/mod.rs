@@ -25,7 +25,7 @@ pub use connect::Aws;
 pub use copies::CopiedImage;
 pub use error::{AwsError, BundleFault, Remedy};
 pub use images::{FILTER_VALUES_MAX, Registered};
-pub use imports::ImportedDisk;
+pub use imports::{Import, ImportedDisk, ImportedMachine};
 pub use instance_metadata::{InstanceMetadata, MetadataError};
 pub use objects::{Object, ObjectInfo, ObjectPart, Saved, Which};
 pub use parameters::Secret;
