@@ -1,6 +1,7 @@
 //! `advance-tasks`: the schedule's guarantee. Visits every image that is not finalized and advances it;
 //! less often it searches for manifests whose events were lost.
 
+mod audit;
 mod changed;
 mod late_notices;
 mod pause;
@@ -58,10 +59,16 @@ pub async fn handle(
     let mut report = Report::default();
     match Tick::from_event(event) {
         Ok(Tick::Image(change)) => {
-            changed::visit(context, &change.image_id, &mut report, &mut failures).await;
+            changed::visit(context, &change, &mut report, &mut failures).await;
         }
         Ok(Tick::Advance) => advance_all(context, history, &mut report, &mut failures).await,
-        Ok(Tick::Sweep) => sweep(context, history, &mut report, &mut failures).await,
+        Ok(Tick::Sweep) => {
+            let is_audit_unfinished = sweep(context, history, &mut report, &mut failures).await;
+            if is_audit_unfinished && !context.is_over() {
+                Box::pin(audit::run(context, &mut report, &mut failures)).await;
+            }
+        }
+        Ok(Tick::Audit) => Box::pin(audit::run(context, &mut report, &mut failures)).await,
         Err(error) => failures.add("the event", &error),
     }
     failures.count_lasting(|about| history.is_failure_due(about, now));
@@ -72,8 +79,11 @@ pub async fn handle(
         failed,
         skipped,
         swept,
+        audited,
     } = report;
-    tracing::info!(found, advanced, finalized, failed, skipped, swept, "tick");
+    tracing::info!(
+        found, advanced, finalized, failed, skipped, swept, audited, "tick"
+    );
     failures.or(report)
 }
 

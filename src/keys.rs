@@ -21,6 +21,9 @@ pub const OPEN: &str = "open";
 /// Where a tick that was cut short says where the next one begins.
 pub const RESUME_POINT: &str = "resume";
 
+/// Where an audit that is not finished goes on: listed with the open markers, and none of them, for it has another ending.
+pub const AUDIT_MARK: &str = "open/audit";
+
 /// How the keys of statuses end.
 const STATUS: &str = ".json";
 

@@ -1,6 +1,7 @@
 //! The statuses in the state bucket, and the markers that say which of them need work. A status is only ever written
 //! conditionally.
 
+mod audit_mark;
 mod document;
 mod markers;
 mod requests;
@@ -16,6 +17,7 @@ use crate::image::apply;
 use crate::keys;
 use crate::limits::{self, STATUS_BYTES};
 
+pub use audit_mark::{AuditMark, delete_audit_mark, load_audit_mark, save_audit_mark};
 pub use document::StoreError;
 use document::{read_status, written_status};
 pub use markers::{
@@ -145,6 +147,28 @@ pub async fn list_status_keys(aws: &Aws, config: &Config) -> Result<Vec<String>,
         .filter_map(|object| keys::manifest_of_status(&object.key))
         .map(str::to_owned)
         .collect())
+}
+
+/// The keys of the manifests that have a status, in their order from `first` on, as many as a sweep holds. Returns whether
+/// these are all.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn list_status_keys_from(
+    aws: &Aws,
+    config: &Config,
+    first: &str,
+) -> Result<(Vec<String>, bool), AwsError> {
+    let (mut keys, mut is_complete) = (Vec::new(), true);
+    let pages = aws.each_page(&config.state_bucket, keys::STATUSES, |page| {
+        let of_page = page.iter();
+        let of_page = of_page.filter_map(|object| keys::manifest_of_status(&object.key));
+        keys.extend(of_page.filter(|key| *key >= first).map(str::to_owned));
+        is_complete = keys.len() < limits::SWEPT_OBJECTS;
+        is_complete
+    });
+    pages.await?;
+    Ok((keys, is_complete))
 }
 
 /// All statuses, in the order of their keys.

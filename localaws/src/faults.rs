@@ -62,6 +62,29 @@ pub struct Call {
     pub function: Option<String>,
     /// When it came.
     pub at: Timestamp,
+    /// What it asks for, of a call that changes an image, a snapshot or a parameter.
+    pub fields: Vec<(String, String)>,
+    /// Whether the service has done it.
+    pub done: bool,
+}
+
+impl Call {
+    /// The values of the fields whose names begin and end so.
+    pub fn values<'a>(&'a self, start: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
+        let is_meant = move |name: &str| name.starts_with(start) && name.ends_with(end);
+        let fields = self.fields.iter();
+        fields
+            .filter(move |(name, _)| is_meant(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The value of the first field of this name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut fields = self.fields.iter();
+        let field = fields.find(|(field, _)| field == name);
+        field.map(|(_, value)| value.as_str())
+    }
 }
 
 /// The record of calls and the plan of faults. Clones share both.
@@ -144,12 +167,23 @@ impl Faults {
         self.lock().count
     }
 
-    /// Numbers and records a call; answers what is to go wrong with it. Of several plans for one call the one made
-    /// first wins.
-    pub(crate) fn record(&self, mut call: Call) -> Option<Fault> {
+    /// Notes that the service has done what the call with this running number asked for.
+    pub(crate) fn done(&self, number: u64) {
+        let mut state = self.lock();
+        // The last ones are asked for.
+        let mut calls = state.calls.iter_mut().rev();
+        if let Some(call) = calls.find(|call| call.number == number) {
+            call.done = true;
+        }
+    }
+
+    /// Numbers and records a call; answers its number, and what is to go wrong with it. Of several plans for one call the
+    /// one made first wins.
+    pub(crate) fn record(&self, mut call: Call) -> (u64, Option<Fault>) {
         let mut state = self.lock();
         state.count += 1;
-        call.number = state.count;
+        let number = state.count;
+        call.number = number;
         let mut fault = None;
         state.plans.retain_mut(|plan| match plan.when.meets(&call) {
             Met::No => true,
@@ -166,7 +200,7 @@ impl Faults {
             state.calls.pop_front();
         }
         state.calls.push_back(call);
-        fault
+        (number, fault)
     }
 
     fn plan(&self, when: When, fault: Fault) {
@@ -238,16 +272,14 @@ pub(crate) fn refusal(
     request_id: &str,
 ) -> Response {
     use quick_xml::escape::escape;
-    if service == "ssm" {
+    if ["events", "kms", "lambda", "ssm"].contains(&service) {
         return crate::ssm::refusal(status, code, message, request_id);
+    }
+    if service == "s3" {
+        return wire::s3_error(method, status, (code, message), request_id);
     }
     let (code, message, id) = (escape(code), escape(message), escape(request_id));
     let body = match service {
-        // An answer to HEAD has no body (RFC 9110, 9.3.2): the status is all there is.
-        "s3" if method == Method::HEAD => String::new(),
-        "s3" => format!(
-            "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{id}</RequestId></Error>"
-        ),
         "ec2" => format!(
             "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
              <RequestID>{id}</RequestID></Response>"
@@ -264,18 +296,9 @@ pub(crate) fn refusal(
             )
         }
     };
-    let body = if body.is_empty() {
-        body
-    } else {
-        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}")
-    };
-    let header = if service == "s3" {
-        "x-amz-request-id"
-    } else {
-        "x-amzn-requestid"
-    };
+    let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}");
     let response = wire::response(status, "text/xml;charset=UTF-8", body);
-    wire::with_request_id(response, header, request_id)
+    wire::with_request_id(response, "x-amzn-requestid", request_id)
 }
 
 #[cfg(test)]
@@ -292,6 +315,8 @@ mod tests {
             key: None,
             function: None,
             at: Timestamp::UNIX_EPOCH,
+            fields: Vec::new(),
+            done: false,
         }
     }
 
@@ -300,16 +325,16 @@ mod tests {
         let faults = Faults::default();
         faults.at(2, Fault::Throttle);
         faults.on("s3", "PutObject", 2, Fault::LoseAnswer);
-        assert_eq!(faults.record(call("s3", "PutObject")), None);
+        assert_eq!(faults.record(call("s3", "PutObject")).1, None);
         assert_eq!(
-            faults.record(call("ec2", "RegisterImage")),
+            faults.record(call("ec2", "RegisterImage")).1,
             Some(Fault::Throttle)
         );
         assert_eq!(
-            faults.record(call("s3", "PutObject")),
+            faults.record(call("s3", "PutObject")).1,
             Some(Fault::LoseAnswer)
         );
-        assert_eq!(faults.record(call("s3", "PutObject")), None);
+        assert_eq!(faults.record(call("s3", "PutObject")).1, None);
         let numbers: Vec<u64> = faults.calls().iter().map(|call| call.number).collect();
         assert_eq!(numbers, [1, 2, 3, 4]);
     }
@@ -318,11 +343,17 @@ mod tests {
     fn always_lasts_until_cleared() {
         let faults = Faults::default();
         faults.always("sns", "Publish", Fault::Throttle);
-        assert_eq!(faults.record(call("sns", "Publish")), Some(Fault::Throttle));
-        assert_eq!(faults.record(call("sns", "Publish")), Some(Fault::Throttle));
-        assert_eq!(faults.record(call("sns", "Subscribe")), None);
+        assert_eq!(
+            faults.record(call("sns", "Publish")).1,
+            Some(Fault::Throttle)
+        );
+        assert_eq!(
+            faults.record(call("sns", "Publish")).1,
+            Some(Fault::Throttle)
+        );
+        assert_eq!(faults.record(call("sns", "Subscribe")).1, None);
         faults.clear();
-        assert_eq!(faults.record(call("sns", "Publish")), None);
+        assert_eq!(faults.record(call("sns", "Publish")).1, None);
     }
 
     #[test]

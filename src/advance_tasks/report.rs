@@ -22,6 +22,8 @@ pub struct Report {
     pub skipped: usize,
     /// Manifests that no event had named.
     pub swept: usize,
+    /// Finished images that were compared with their manifests.
+    pub audited: usize,
 }
 
 impl AddAssign for Report {
@@ -32,6 +34,7 @@ impl AddAssign for Report {
         self.failed += other.failed;
         self.skipped += other.skipped;
         self.swept += other.swept;
+        self.audited += other.audited;
     }
 }
 

@@ -21,16 +21,19 @@ use crate::status_store::DueMarker;
 const READ_TO_WRITE_MAX: SignedDuration = SignedDuration::from_secs(62);
 
 /// Reconciles manifests that have no status, or that were uploaded after their status was last written:
-/// their events were lost.
+/// their events were lost. Returns whether an audit is unfinished.
 pub(super) async fn sweep(
     context: Context<'_>,
     history: &PollingHistory,
     report: &mut Report,
     failures: &mut Failures,
-) {
+) -> bool {
     let listed = match list(context).await {
         Ok(listed) => listed,
-        Err(error) => return failures.add("the sweep", &error),
+        Err(error) => {
+            failures.add("the sweep", &error);
+            return false;
+        }
     };
     if !listed.is_complete {
         failures.add("the sweep", &TooMany);
@@ -51,6 +54,14 @@ pub(super) async fn sweep(
         .iter()
         .filter_map(|object| Some((keys::manifest_of_status(&object.key)?, object)))
         .collect();
+    if listed.is_complete {
+        let removed = statuses.iter().filter(|(key, _)| {
+            let is_open = open.contains(*key);
+            !is_open && !uploaded.contains(*key)
+        });
+        let removed = removed.map(|(key, status)| (*key, *status));
+        reconcile_ended(context, history, removed, report, failures).await;
+    }
     for object in &listed.manifests {
         let manifest_key = responsible(&uploaded, &object.key);
         let Some(manifest_key) = manifest_key.filter(|key| keys::can_have_status(key)) else {
@@ -72,6 +83,8 @@ pub(super) async fn sweep(
             Err(error) => fail(report, failures, &manifest_key, &error),
         }
     }
+    let mut open = listed.open.iter();
+    open.any(|object| object.key == keys::AUDIT_MARK)
 }
 
 /// What is in the two buckets.
@@ -142,6 +155,31 @@ async fn reconcile_removed(
     for manifest_key in removed {
         match reconcile::reconcile(context, manifest_key, None).await {
             Ok(outcome) => report.swept += usize::from(outcome.has_advanced()),
+            Err(error) => fail(report, failures, manifest_key, &error),
+        }
+    }
+}
+
+/// Images that have ended and whose manifests were removed, and whose events were lost. Most have long been seen so: each
+/// status is read once by this process.
+async fn reconcile_ended(
+    context: Context<'_>,
+    history: &PollingHistory,
+    removed: impl Iterator<Item = (&str, &ObjectInfo)>,
+    report: &mut Report,
+    failures: &mut Failures,
+) {
+    for (manifest_key, status) in removed {
+        if context.is_over() {
+            return;
+        }
+        // There is no object: the status stands for both.
+        if history.has_reviewed(status, status) {
+            continue;
+        }
+        match reconcile::reconcile(context, manifest_key, None).await {
+            Ok(outcome) if outcome.has_advanced() => report.swept += 1,
+            Ok(_) => history.record_review(status, status),
             Err(error) => fail(report, failures, manifest_key, &error),
         }
     }

@@ -163,7 +163,7 @@ impl Aws {
     }
 
     /// The Region of all calls.
-    pub(super) fn region(&self) -> &str {
+    pub(crate) fn region(&self) -> &str {
         self.config.region().map_or("", |region| region.as_ref())
     }
 

@@ -55,7 +55,7 @@ pub(super) struct Args {
     region: Option<String>,
 }
 
-fn account(given: &str) -> Result<String, &'static str> {
+pub(super) fn account(given: &str) -> Result<String, &'static str> {
     let is = is_account(given);
     is.then(|| given.to_owned())
         .ok_or("an account id has 12 digits")
@@ -107,7 +107,7 @@ pub(super) fn run(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result<Ex
 }
 
 /// Colour is for terminals, unless the user opted out (no-color.org).
-fn wants_color() -> bool {
+pub(super) fn wants_color() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
@@ -124,13 +124,24 @@ fn check_all(args: &Args, now: Timestamp) -> Result<Vec<Checked>, Error> {
 
 /// The guardrails that are given; all others are open.
 fn guardrails(args: &Args) -> Result<Guardrails, Error> {
-    let mut guardrails = Guardrails {
+    let guardrails = Guardrails {
         bucket: args.bucket.clone(),
         account: args.account.clone(),
         region: args.region.clone(),
         ..Guardrails::open()
     };
-    for given in &args.parameters {
+    with_parameters(guardrails, &args.parameters)
+}
+
+/// Sets guardrails as the stack's parameters, each `NAME=VALUE`.
+///
+/// # Errors
+/// If one of them is not a guardrail, or does not take the value.
+pub(super) fn with_parameters(
+    mut guardrails: Guardrails,
+    parameters: &[String],
+) -> Result<Guardrails, Error> {
+    for given in parameters {
         let names = || PARAMETERS.map(|parameter| parameter.name).join(", ");
         let (name, value) = given.split_once('=').unwrap_or((given, ""));
         let parameter = Parameter::named(name)
@@ -198,7 +209,7 @@ fn unreadable(name: String, error: &io::Error) -> Checked {
     }
 }
 
-fn read(from: impl Read) -> io::Result<Vec<u8>> {
+pub(super) fn read(from: impl Read) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     from.take(READ_MAX).read_to_end(&mut content)?;
     Ok(content)
@@ -228,15 +239,27 @@ fn to_json(file: &Checked) -> serde_json::Value {
 
 fn write_text(file: &Checked, renderer: &Renderer, out: &mut dyn Write) -> io::Result<()> {
     let name = plain(&file.name);
-    // A byte order mark is not part of the first line's columns.
-    let text = file.text.trim_start_matches('\u{feff}');
-    for problem in &file.problems {
-        writeln!(out, "{}\n", render(&name, text, problem, renderer))?;
-    }
+    write_problems(&name, &file.text, &file.problems, renderer, out)?;
     match file.problems.len() {
         0 => writeln!(out, "{name}: no problems"),
         count => writeln!(out, "{name}: {}", counted(count, "problem")),
     }
+}
+
+/// Writes each problem with its line of the text.
+pub(super) fn write_problems(
+    name: &str,
+    text: &str,
+    problems: &[Problem],
+    renderer: &Renderer,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    // A byte order mark is not part of the first line's columns.
+    let text = text.trim_start_matches('\u{feff}');
+    for problem in problems {
+        writeln!(out, "{}\n", render(name, text, problem, renderer))?;
+    }
+    Ok(())
 }
 
 fn render(name: &str, text: &str, problem: &Problem, renderer: &Renderer) -> String {

@@ -132,12 +132,15 @@ fn config_and_keys(args: &Args) -> Result<(Config, Vec<String>), Error> {
 /// # Errors
 /// If the bucket cannot be read, or the time is up.
 pub async fn poll(context: Context<'_>, watch: &Watch, out: &mut dyn Write) -> Result<bool, Error> {
+    let started = Instant::now();
     let mut rows = Rows::new(&watch.keys);
     let mut progress = Progress::new(watch.bars);
     let finished = poll_until_finished(context, watch, &mut rows, &mut progress, out).await;
     progress.finish();
     finished?;
-    Ok(rows.conclude(&context.config.bucket, out)?)
+    let now = context.now.saturating_add(started.elapsed()).ok();
+    let now = now.unwrap_or(context.now);
+    Ok(rows.conclude(&context.config.bucket, now, out)?)
 }
 
 async fn poll_until_finished(

@@ -326,6 +326,10 @@ fn reads_the_tasks_of_the_schedule() {
         task(include_str!("../../events/advance-tasks-sweep.json")),
         Ok(Tick::Sweep)
     );
+    assert_eq!(
+        task(include_str!("../../events/advance-tasks-audit.json")),
+        Ok(Tick::Audit)
+    );
     let changed = task(include_str!(
         "../../events/advance-tasks-image-state-change.json"
     ));

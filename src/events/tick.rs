@@ -10,6 +10,8 @@ pub enum Tick {
     Advance,
     /// Search for manifests without a status, whose events were lost.
     Sweep,
+    /// Compare finished AMIs with their manifests.
+    Audit,
     /// Visit the one image whose state has changed.
     Image(ImageStateChange),
 }
@@ -17,7 +19,7 @@ pub enum Tick {
 /// A schedule asks for a task that there is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the task {task} is not known: write {{\"task\": \"advance\"}} or {{\"task\": \"sweep\"}} in the schedule's input"
+    "the task {task} is not known: write {{\"task\": \"advance\"}}, {{\"task\": \"sweep\"}} or {{\"task\": \"audit\"}} in the schedule's input"
 )]
 pub struct UnknownTask {
     /// The task as JSON, shortened.
@@ -25,7 +27,7 @@ pub struct UnknownTask {
 }
 
 impl Tick {
-    /// The task that an event asks for: the schedule's `{"task": "advance"}` or `{"task": "sweep"}`.
+    /// The task that an event asks for: the schedule's `{"task": "advance"}`, `{"task": "sweep"}` or `{"task": "audit"}`.
     /// EC2's word that an image changed is [`Tick::Image`]. Every other event without a task is a reason to visit
     /// everything, so it means [`Tick::Advance`]: an empty one, and any that another rule sends.
     ///
@@ -37,6 +39,7 @@ impl Tick {
             None => Ok(image_state_change(event).map_or(Self::Advance, Self::Image)),
             Some(Value::String(task)) if task == "advance" => Ok(Self::Advance),
             Some(Value::String(task)) if task == "sweep" => Ok(Self::Sweep),
+            Some(Value::String(task)) if task == "audit" => Ok(Self::Audit),
             Some(other) => Err(UnknownTask {
                 task: other.to_string().chars().take(60).collect(),
             }),

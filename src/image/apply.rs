@@ -2,21 +2,25 @@
 //! so that one conditional write saves all of it.
 
 mod arrival;
+mod audited;
 mod changes;
 mod conditions;
 mod ending;
 mod polled;
 mod publishing;
+mod removed;
 mod requested;
 mod retiring;
 
 use jiff::Timestamp;
 
 pub use arrival::{note_repetition, open, recover};
+pub use audited::{Audit, audited};
 pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
-pub use publishing::{publish_again, republish};
+pub use publishing::{publish_again, remember_copies, republish};
+pub use removed::{can_be_removed, remove};
 pub use requested::{Ignored, follow};
 
 use self::changes::{move_to, next_step, record_notice, wait};

@@ -2,10 +2,12 @@
 
 pub mod advice;
 pub mod billing;
+mod drift;
 mod email;
 pub mod facts;
 pub mod failures;
 pub mod problems;
+mod publishing_advice;
 mod quoting;
 mod remains;
 mod retiring;
@@ -21,11 +23,12 @@ use super::notice::Message;
 use super::status::{Build, Facts, Failure, Notice, Status};
 use super::words::{NoticeKind, State, counted};
 use crate::manifest::text;
+pub(crate) use drift::drift_line;
 pub(crate) use quoting::on_one_line;
 pub use quoting::{quoted, word};
 pub(crate) use retiring::retired;
-pub use retiring::retirement_line;
-pub use settings::change_line;
+pub use retiring::{kept_text, retirement_line};
+pub use settings::{change_line, protection_text};
 pub use waiting::{orphan_text, wait_text};
 
 /// Longest subject: SNS takes fewer than 100 characters (Publish, parameter Subject).
@@ -144,7 +147,10 @@ fn subject(status: &Status, kind: NoticeKind) -> String {
         NoticeKind::Cancelled => format!("AMI cancelled: {what}"),
         NoticeKind::Stalled => format!("AMI stalled: {what}"),
         NoticeKind::Lost => format!("AMI lost: {what}"),
+        NoticeKind::Drifted => format!("AMI drifted: {ids} {what}"),
+        NoticeKind::Changed if drift::is_repaired(status) => format!("AMI repaired: {ids} {what}"),
         NoticeKind::Changed => format!("AMI changed: {ids} {what}"),
+        NoticeKind::Retired if status.is_removed() => format!("Manifest removed: {what}"),
         NoticeKind::Retired => format!("AMIs retired: {what}"),
     };
     clean_subject(&subject)
@@ -190,7 +196,9 @@ fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestam
         "regions": status.regions,
         "copies": status.copies,
         "changes": status.changes,
+        "removedAt": status.removed_at,
         "retired": status.retired,
+        "drift": status.drift,
         "previous": status.previous,
         "previousInvalid": status.invalidates_previous(),
         "seconds": elapsed,
@@ -264,8 +272,10 @@ pub(super) fn condition(status: &Status) -> String {
         },
         State::Failed => build.failure.as_ref().map(failure_line).unwrap_or_default(),
         State::Rejected => problems::summary(status.problem_count()),
-        State::Available | State::Incomplete | State::Cancelled | State::Superseded => {
-            String::new()
-        }
+        State::Available
+        | State::Incomplete
+        | State::Cancelled
+        | State::Superseded
+        | State::Deleted => String::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::observed::{ObservedImage, ObservedTask};
 use super::status::{
     Applied, BundleVersion, CopyRequest, Failure, KeptSnapshot, Orphan, RegionAction, RegionStatus,
-    Retirement, Settings, SourceObject,
+    Retire, Retirement, Settings, SourceObject,
 };
 use super::task::Task;
 use super::words::{SourceKind, WaitReason};
@@ -211,6 +211,8 @@ pub struct Publishing {
     pub store: Option<String>,
     /// Whether the AMIs of earlier versions are to be retired.
     pub replaces: bool,
+    /// What is to be done about the AMI once the manifest is removed; none: it is kept.
+    pub on_delete: Option<Retire>,
 }
 
 /// What makes an AMI the one that is asked for.

@@ -8,9 +8,12 @@
 //!
 //! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`, `share`,
 //! `protect`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions and their copies. [`retire`] comes
-//! after all of them, and is about other AMIs: those that this one replaces.
+//! after all of them, and is about other AMIs: those that this one replaces. `blockers` tells what EC2 would refuse to
+//! share: then nothing is changed in that Region. [`audit`] finds what others have changed.
 
 mod asked;
+pub mod audit;
+mod blockers;
 mod copy;
 mod describe;
 mod difference;
@@ -18,13 +21,16 @@ mod observation;
 mod on_its_way;
 mod plan;
 mod protect;
+mod rehearse;
 pub mod retire;
 mod settings;
 mod share;
 
 pub use asked::{Asked, AskedRegion};
+pub use blockers::{AccountSettings, PublicBlock};
 pub use copy::COPY_ATTEMPTS;
 pub use difference::{confirm, difference, intend};
 pub use observation::{CopyFault, Observation, Observed, Pending};
 pub use plan::{Plan, plan};
+pub use rehearse::{Planned, Rehearsed, Retired, rehearse, rehearse_retiring};
 pub use settings::{Blocker, Desired, Difference, Shown};

@@ -5,8 +5,10 @@ mod build;
 mod checks;
 mod copying;
 mod document;
+mod drift;
 mod failure;
 mod migrate;
+mod previous;
 mod publishing;
 mod records;
 mod retiring;
@@ -18,7 +20,9 @@ pub use bounded::PROBLEMS_KEPT;
 pub use build::Build;
 pub use copying::CopyRequest;
 pub use document::{Facts, Notice, SCHEMA, Status};
+pub use drift::{Deviation, Difference, Drift};
 pub use failure::Failure;
+pub use previous::PreviousVersion;
 pub use publishing::*;
 pub use records::*;
 pub use retiring::*;
@@ -86,6 +90,10 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
     deleted.try_for_each(|it| checks::made("build.deleted[]", it))?;
     checks::images(&status.regions)?;
     checks::copies(&status.copies)?;
+    status.drift.as_ref().map_or(Ok(()), checks::drift)?;
     let mut previous = status.previous.iter();
-    previous.try_for_each(|version| checks::images(&version.regions))
+    previous.try_for_each(|version| {
+        checks::images(&version.regions)?;
+        checks::copies(&version.copies)
+    })
 }

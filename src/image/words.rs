@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use condition::ConditionReason;
-pub use reasons::{FailureKind, TerminalReason, UnreadableReason, WaitReason};
+pub use reasons::{FailureKind, TerminalReason, UnreadableReason, UnshareableReason, WaitReason};
 
 /// How far an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,6 +30,8 @@ pub enum State {
     Rejected,
     /// A bundle beside which an image manifest was put: that manifest decides, and has a status of its own.
     Superseded,
+    /// Its manifest was removed after its AMI was made; `retired` says what became of the AMI, if it was not just kept.
+    Deleted,
 }
 
 impl State {
@@ -50,6 +52,7 @@ impl fmt::Display for State {
             Self::Cancelled => "cancelled",
             Self::Rejected => "rejected",
             Self::Superseded => "superseded",
+            Self::Deleted => "deleted",
         })
     }
 }
@@ -238,11 +241,13 @@ pub enum NoticeKind {
     Changed,
     /// AMIs were to be retired; it says what became of each.
     Retired,
+    /// A finished AMI is not as its manifest says any more.
+    Drifted,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Rejected,
         Self::Completed,
         Self::Incomplete,
@@ -254,6 +259,7 @@ impl NoticeKind {
         Self::Lost,
         Self::Changed,
         Self::Retired,
+        Self::Drifted,
     ];
 
     /// Whether it says how the image ended.
@@ -285,6 +291,7 @@ impl fmt::Display for NoticeKind {
             Self::Lost => "lost",
             Self::Changed => "changed",
             Self::Retired => "retired",
+            Self::Drifted => "drifted",
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::image::apply::{note_repetition, open, publish_again, republish};
 use crate::image::outcome::Publishing;
 use crate::image::plan;
-use crate::image::status::{ManifestVersion, SourceObject, Status};
+use crate::image::status::{Drift, ManifestVersion, SourceObject, Status};
 use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
 use crate::limits;
 use crate::manifest::sha256_hex;
@@ -29,6 +29,7 @@ pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result
     match current {
         // Nothing has come in its place yet.
         Some(current) if current.size == 0 => Ok(false),
+        Some(_) if status.is_removed() => Ok(true),
         Some(current)
             if current.etag != manifest.etag
                 || current.modified_at > manifest.last_uploaded_at()
@@ -107,6 +108,10 @@ pub(super) async fn decide(
         // Whoever replaces the manifest has not written it yet.
         return Ok(Decision::Continue(Box::new(before)));
     }
+    // What became of its AMIs, or is becoming, is no matter: it is asked for once more.
+    if status.is_removed() {
+        return Ok(start(context, Some(before), upload));
+    }
     let same_content = status.manifest.sha256 == upload.sha256;
     // Where only others are being retired, this image is finished.
     if !is_finished {
@@ -131,7 +136,10 @@ pub(super) async fn decide(
         });
     }
     let has_image = !status.regions.is_empty();
-    if status.retry.is_some() && status.is_built() {
+    // What was built and is gone is built again.
+    let is_gone = |drift: &Drift| drift.is_deregistered(&context.config.region);
+    let is_gone = status.drift.as_ref().is_some_and(is_gone);
+    if status.retry.is_some() && status.is_built() && !is_gone {
         let mut status = before.status;
         publish_again(&mut status, context.now);
         return Ok(Decision::Publish(Box::new(status), before.etag));
@@ -184,7 +192,7 @@ fn unchanged(before: Loaded, upload: ManifestVersion) -> Decision {
 }
 
 /// What an upload changes about an image that has ended.
-enum Change {
+pub(super) enum Change {
     None,
     /// Other settings than were uploaded last.
     Settings(Publishing),
@@ -192,7 +200,7 @@ enum Change {
     Version,
 }
 
-async fn compare(
+pub(super) async fn compare(
     context: Context<'_>,
     object: &Object,
     status: &Status,
@@ -309,7 +317,7 @@ async fn version_of_objects(
     )))
 }
 
-fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
+pub(super) fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
     let info = &object.info;
     ManifestVersion {
         bucket: config.bucket.clone(),

@@ -2,12 +2,12 @@
 //! can.
 
 use crate::aws::{AwsError, Object, Remedy, Saved, Which};
-use crate::image::apply::{apply, note_stalled, request_cancel, withdraw_retry};
+use crate::image::apply::{apply, can_be_removed, note_stalled, remember_copies};
 use crate::image::outcome::{Claim, Evidence, StepOutcome};
 use crate::image::plan::{self, Next};
 use crate::image::status::Status;
 use crate::image::task::TaskKind;
-use crate::image::words::{CancelBy, Step};
+use crate::image::words::Step;
 use crate::limits;
 use crate::status_store::{self, Loaded, OpenMarker};
 
@@ -17,6 +17,7 @@ use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::draft::{Draft, Save, change, contended};
 use super::opening::{Opened, mark_unsent, open};
 use super::proof::{self, Observed};
+use super::removal::{removed, reopened, unwanted};
 use super::spec::{ManifestRead, ManifestReader};
 use super::step_context::{StepContext, retrying};
 
@@ -52,7 +53,16 @@ async fn reconcile_now(
         let before = status_store::load(aws, config, key).await?;
         let (object, before) = match (object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
-            (None, Some(before)) => return Box::pin(without_manifest(context, before)).await,
+            (None, Some(before)) if can_be_removed(&before.status) => {
+                match Box::pin(removed(context, before)).await? {
+                    Some(draft) => return run_known(context, draft, None).await,
+                    None => continue,
+                }
+            }
+            (None, Some(before)) => {
+                let draft = Box::pin(unwanted(context, before)).await?;
+                return run_known(context, draft, None).await;
+            }
             (Some(object), before) => (object, before),
         };
         let draft = match Box::pin(decide(context, &object, before)).await? {
@@ -68,19 +78,11 @@ async fn reconcile_now(
                 let status = *status;
                 Draft::saved(Loaded { status, etag })
             }
-            Decision::Publish(mut status, etag) => {
-                let known = status.open_marker.as_deref();
-                let marked =
-                    status_store::mark_open(aws, config, &status.manifest, known, context.now);
-                if let Saved::Yes(marker) = marked.await? {
-                    status.open_marker = Some(marker);
+            Decision::Publish(status, etag) => {
+                match Box::pin(reopened(context, *status, &etag)).await? {
+                    Some(draft) => draft,
+                    None => continue,
                 }
-                let saved = status_store::save(aws, config, &status, Some(&etag)).await?;
-                let Saved::Yes(etag) = saved else {
-                    continue;
-                };
-                let status = *status;
-                Draft::saved(Loaded { status, etag })
             }
             Decision::Open(status, before) => {
                 let before = before.as_deref();
@@ -97,24 +99,6 @@ async fn reconcile_now(
         }
     }
     Err(contended(key))
-}
-
-/// The manifest is gone: the image is no longer wanted. One that is final stays.
-async fn without_manifest(context: Context<'_>, before: Loaded) -> Result<Outcome, Error> {
-    let etag = before.etag.clone();
-    // Saved before anything is cancelled: a request that is lost to another writer would look like EC2's own failure.
-    let after = change(context, before, |status| {
-        // What cannot be cancelled any more is finished, and without a manifest there is nothing to try again.
-        withdraw_retry(status, context.now)
-            || request_cancel(status, CancelBy::ManifestRemoved, context.now).unwrap_or(false)
-    })
-    .await?;
-    let draft = if after.etag == etag {
-        Draft::loaded(after)
-    } else {
-        Draft::saved(after)
-    };
-    run_known(context, draft, None).await
 }
 
 /// Does what can be done at once for an image whose status was just read.
@@ -229,10 +213,9 @@ async fn run_to_rest(
             Save::Done => return Ok(Ran::Done(draft.into_outcome())),
             Save::Reloaded => {
                 claimed = None;
-                let same = unsaved
+                first = unsaved
                     .take()
-                    .filter(|(at, _)| *at == Place::of(&draft.status));
-                first = same.map(|(_, outcome)| outcome);
+                    .and_then(|(at, record)| keep_record(&mut draft, &at, record));
             }
             save => return Ok(not_saved(draft, &save)),
         }
@@ -249,9 +232,22 @@ fn is_record(outcome: &StepOutcome) -> bool {
     )
 }
 
+/// What was done, if the status is still about what it was done for. Otherwise only what was made is remembered, with the
+/// version that it was made for.
+fn keep_record(draft: &mut Draft, at: &Place, record: StepOutcome) -> Option<StepOutcome> {
+    if *at == Place::of(&draft.status) && !draft.status.state.is_final() {
+        return Some(record);
+    }
+    if let StepOutcome::Advance(Evidence::PublishPerformed { done, .. }) = &record {
+        draft.dirty |= remember_copies(&mut draft.status, at.digest.as_deref(), done);
+    }
+    None
+}
+
 /// What a record is about.
 #[derive(PartialEq)]
 struct Place {
+    digest: Option<String>,
     step: Step,
     attempt: u32,
     publish_digest: Option<String>,
@@ -260,6 +256,7 @@ struct Place {
 impl Place {
     fn of(status: &Status) -> Self {
         Self {
+            digest: status.build.digest.clone(),
             step: status.build.step,
             attempt: status.build.attempt,
             publish_digest: status.manifest.publish_digest.clone(),

@@ -2,10 +2,12 @@
 //! Everything here may be interrupted anywhere and run again, twice or at once.
 //!
 //! [`driver`] runs the steps, [`build`] has one file per step, all of one shape; what a step comes to is written by
-//! [`crate::image::apply`] alone, and saved by [`draft`]. [`arrival`] decides what an upload means, [`recovery`] goes
-//! on where an invocation died before it had saved anything. [`requests`] records what operators ask for.
+//! [`crate::image::apply`] alone, and saved by [`draft`]. [`arrival`] decides what an upload means,
+//! [`removal`] what the removal of a manifest means, [`recovery`] goes on where an invocation died before it had saved
+//! anything. [`requests`] records what operators ask for.
 
 mod arrival;
+mod audit;
 pub(crate) mod build;
 mod context;
 mod draft;
@@ -13,17 +15,22 @@ mod driver;
 mod execute;
 mod lookup;
 mod opening;
+mod preview;
 mod proof;
 mod recovery;
+mod removal;
 mod requests;
 mod spec;
 mod step_context;
 
 pub(crate) use arrival::is_outdated;
+pub(crate) use audit::{Auditing, Candidate, Described, audit, candidate};
 pub use context::{Context, Error, Outcome};
 pub(crate) use draft::change;
 pub use driver::reconcile;
 pub(crate) use driver::{not_observed, poll_task, polled, run_steps};
+pub(crate) use execute::{Publishing, Retiring};
 pub(crate) use opening::is_dead;
+pub(crate) use preview::{Build, Meaning, Preview, preview};
 pub(crate) use recovery::{Recovery, recover_draft};
 pub(crate) use requests::{Answer, answer as answer_request};

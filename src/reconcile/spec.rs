@@ -19,8 +19,8 @@ use crate::image::words::SourceKind;
 use crate::limits;
 use crate::manifest::guardrails::Guardrails;
 use crate::manifest::image::{
-    self, ImageManifest, NamedSource, Previous, PublishSpec, Registration, Snapshots, Source,
-    VirtualizationType,
+    self, ImageManifest, NamedSource, OnDelete, Previous, PublishSpec, Registration, Snapshots,
+    Source, VirtualizationType,
 };
 use crate::manifest::key::{Kind, kind};
 use crate::manifest::{Problem, bundle, sha256_hex};
@@ -168,6 +168,7 @@ impl Spec {
             publishes: self.publishes(),
             store: self.store().map(str::to_owned),
             replaces: self.retires().is_some(),
+            on_delete: self.on_delete(),
         }
     }
 
@@ -183,6 +184,21 @@ impl Spec {
         Some(Retire {
             deregister,
             delete_snapshots: replaces.snapshots == Some(Snapshots::Delete),
+        })
+    }
+
+    /// What is to be done about the AMI once the manifest is removed; none if it is kept.
+    pub(super) fn on_delete(&self) -> Option<Retire> {
+        let spec = self.publish();
+        let deregister = match spec.on_delete? {
+            OnDelete::Keep => return None,
+            OnDelete::Deprecate => false,
+            OnDelete::Deregister => true,
+        };
+        let snapshots = spec.replaces.as_ref().and_then(|it| it.snapshots);
+        Some(Retire {
+            deregister,
+            delete_snapshots: deregister && snapshots == Some(Snapshots::Delete),
         })
     }
 
@@ -209,7 +225,7 @@ impl Spec {
     }
 
     /// What the AMI gets when it is made.
-    fn created_with(&self) -> Settings {
+    pub(super) fn created_with(&self) -> Settings {
         let spec = self.publish();
         Settings {
             description: spec

@@ -318,6 +318,7 @@ fn the_operating_guide_describes_every_field_of_a_status() {
         ("build", "Build"),
         ("records", "ManifestVersion"),
         ("records", "RegionStatus"),
+        ("previous", "PreviousVersion"),
         ("copying", "CopyRequest"),
         ("publishing", "Settings"),
         ("publishing", "Intended"),

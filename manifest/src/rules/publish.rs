@@ -6,7 +6,7 @@ use crate::{
     findings::{Finding, Findings},
     ids::is_product_code,
     location::{S3Address, bucket_fault},
-    spec::{ImageManifest, Previous, Snapshots, VirtualizationType},
+    spec::{ImageManifest, OnDelete, Previous, Snapshots, VirtualizationType},
     text::quoted,
 };
 
@@ -93,6 +93,7 @@ fn replaces(manifest: &ImageManifest, findings: &mut Findings) {
     };
     if replaces.snapshots == Some(Snapshots::Delete)
         && replaces.previous != Some(Previous::Deregister)
+        && manifest.publish.on_delete != Some(OnDelete::Deregister)
     {
         findings.add(
             Finding::new(
@@ -101,7 +102,8 @@ fn replaces(manifest: &ImageManifest, findings: &mut Findings) {
             )
             .hint("add `previous: deregister`")
             .rule("EC2 API Reference, DeleteSnapshot")
-            .because_of(at!["replaces", "previous"]),
+            .because_of(at!["replaces", "previous"])
+            .because_of(at!["onDelete"]),
         );
     }
 }

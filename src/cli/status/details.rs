@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use crate::cli::progress_text::{requester, summary_with_age, task_state};
+use crate::cli::regions;
 use crate::cli::text::{plain, span};
 use crate::image::message::facts::{Fact, of_version};
 use crate::image::message::{advice, billing, orphan_text, wait_text};
@@ -16,6 +17,12 @@ use crate::manifest::location::s3_uri;
 pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     for (name, value) in facts(status, now) {
         writeln!(out, "{name:<10} {}", plain(&value))?;
+    }
+    if let Some(table) = regions::render(status, now) {
+        writeln!(out, "\nRegions")?;
+        for line in table.lines() {
+            writeln!(out, "  {line}")?;
+        }
     }
     if !status.build.tasks.is_empty() {
         writeln!(out, "\nTasks")?;
@@ -117,9 +124,14 @@ fn images(status: &Status) -> Vec<Fact> {
     } else {
         "kept"
     };
-    let previous = status.previous.last().map(|previous| &previous.regions);
-    for (region, image) in previous.into_iter().flatten() {
+    let previous = status.previous.last();
+    for (region, image) in previous.iter().flat_map(|it| &it.regions) {
         let text = format!("{} in {region} ({validity})", image.image);
+        facts.push(("Previous", text));
+    }
+    for region in previous.iter().flat_map(|it| it.copies.keys()) {
+        let text =
+            format!("a copy in {region} was asked for; EC2 has not said whether it made one");
         facts.push(("Previous", text));
     }
     facts

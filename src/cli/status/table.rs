@@ -59,6 +59,10 @@ fn detail(status: &Status, now: Timestamp) -> String {
         State::Available => status.build.name.clone().unwrap_or_default(),
         State::Rejected => counted(status.problem_count(), "problem"),
         State::Superseded => "the image manifest of the bundle is used instead".to_owned(),
+        State::Deleted if status.regions.is_empty() => {
+            "the manifest was removed, and its AMIs were deregistered".to_owned()
+        }
+        State::Deleted => "the manifest was removed, and its AMIs were kept".to_owned(),
         State::Cancelled => match status.cancel.map(|cancel| cancel.by) {
             Some(CancelBy::ManifestRemoved) => "the manifest was removed".to_owned(),
             Some(CancelBy::Command) | None => "by amiwright cancel".to_owned(),

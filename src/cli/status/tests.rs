@@ -158,6 +158,7 @@ fn available_with_previous(name: &str, previous_sha256: &str) -> Status {
     status.regions.insert(REGION.to_owned(), image);
     let before = (REGION.to_owned(), available("ami-1", "snap-1"));
     status.previous.push(PreviousVersion {
+        copies: std::collections::BTreeMap::new(),
         digest: None,
         regions: [before].into(),
         bundle: Some(bundle(previous_sha256)),

@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 
 use crate::aws::AwsError;
 use crate::cli::progress::{Progress, Stage};
+use crate::cli::regions;
 use crate::cli::target::cannot_load;
 use crate::cli::text::plain;
 use crate::image::Status;
@@ -158,8 +160,14 @@ impl Rows {
             .collect()
     }
 
-    /// Writes how many images ended in which state, and each that did not become available. Returns whether all did.
-    pub(super) fn conclude(&self, bucket: &str, out: &mut dyn Write) -> io::Result<bool> {
+    /// Writes how many images ended in which state, and each that did not become available, with the
+    /// Regions of those that have several. Returns whether all did.
+    pub(super) fn conclude(
+        &self,
+        bucket: &str,
+        now: Timestamp,
+        out: &mut dyn Write,
+    ) -> io::Result<bool> {
         if self.rows.is_empty() {
             writeln!(out, "No images in progress in {}.", s3_uri(bucket, ""))?;
             return Ok(true);
@@ -181,15 +189,25 @@ impl Rows {
                 all_available = false;
                 writeln!(out, "  {}: {}", plain(key), row.stage(key, false).text)?;
             }
+            let Row::Status { status, .. } = row else {
+                continue;
+            };
+            if let Some(table) = regions::render(status, now) {
+                writeln!(out, "\n{}", plain(key))?;
+                for line in table.lines() {
+                    writeln!(out, "  {line}")?;
+                }
+            }
         }
         Ok(all_available)
     }
 
     /// A superseded bundle counts as a success unless it was asked for by name: its image manifest is watched as well.
+    /// So does an image whose manifest was removed: nobody waits for it.
     fn is_success(&self, row: &Row) -> bool {
         match row.state() {
             Some(State::Available) => true,
-            Some(State::Superseded) => self.watches_all,
+            Some(State::Superseded | State::Deleted) => self.watches_all,
             _ => false,
         }
     }
@@ -279,8 +297,9 @@ mod tests {
             .unwrap();
         assert!(!rows.are_finished());
         rows.rows.retain(|_, row| row.is_finished());
+        let now = "2026-11-21T09:10:00Z".parse().unwrap();
         assert!(rows.are_finished());
-        assert!(!rows.conclude("images", &mut out).unwrap());
+        assert!(!rows.conclude("images", now, &mut out).unwrap());
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
     }
 }

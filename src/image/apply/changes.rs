@@ -75,6 +75,8 @@ fn complete(status: &mut Status, state: State, step: Step, why: impl Into<String
     };
     status.completed_at.get_or_insert(now);
     record_notice(status, notice, now);
+    // What was repaired is in the notice.
+    status.drift = None;
 }
 
 /// Moves on, and records why.

@@ -24,6 +24,10 @@ pub(super) fn update(status: &mut Status, now: Timestamp) {
         State::Cancelled => (ConditionStatus::False, ConditionReason::Cancelled),
         State::Rejected => (ConditionStatus::False, ConditionReason::ManifestRejected),
         State::Superseded => (ConditionStatus::False, ConditionReason::Superseded),
+        State::Deleted if status.regions.is_empty() => {
+            (ConditionStatus::False, ConditionReason::Deregistered)
+        }
+        State::Deleted => (ConditionStatus::True, ConditionReason::ImageAvailable),
     };
     let message = message::condition(status);
     set(status, ConditionKind::Built, built, reason, message, now);
@@ -54,6 +58,8 @@ fn retired(status: &mut Status, now: Timestamp) {
 /// Whether the AMI has all settings of its manifest; nothing is said of that before there is one.
 fn published(status: &mut Status, now: Timestamp) {
     let (so, reason) = match status.state {
+        // There is no manifest any more that it could be like.
+        _ if status.is_removed() => return forget_settings(status),
         State::Available => (ConditionStatus::True, ConditionReason::AsInManifest),
         State::Incomplete => (ConditionStatus::False, ConditionReason::Incomplete),
         State::Working if status.build.step.retires() => {
@@ -62,12 +68,12 @@ fn published(status: &mut Status, now: Timestamp) {
         State::Working if status.is_built() => {
             (ConditionStatus::Unknown, ConditionReason::InProgress)
         }
-        State::Working | State::Failed | State::Cancelled | State::Rejected | State::Superseded => {
-            let is_about_settings = |it: &Condition| {
-                matches!(it.kind, ConditionKind::Published | ConditionKind::InSync)
-            };
-            return status.conditions.retain(|it| !is_about_settings(it));
-        }
+        State::Working
+        | State::Failed
+        | State::Cancelled
+        | State::Rejected
+        | State::Superseded
+        | State::Deleted => return forget_settings(status),
     };
     let message = match status.state {
         State::Incomplete => message::incomplete(status),
@@ -81,7 +87,21 @@ fn published(status: &mut Status, now: Timestamp) {
         message.clone(),
         now,
     );
+    let (so, reason, message) = match &status.drift {
+        Some(drift) if !drift.repairing => (
+            ConditionStatus::False,
+            ConditionReason::Drifted,
+            message::drift_line(drift),
+        ),
+        _ => (so, reason, message),
+    };
     set(status, ConditionKind::InSync, so, reason, message, now);
+}
+
+fn forget_settings(status: &mut Status) {
+    let is_about_settings =
+        |it: &Condition| matches!(it.kind, ConditionKind::Published | ConditionKind::InSync);
+    status.conditions.retain(|it| !is_about_settings(it));
 }
 
 /// Gives a status of an older schema, which had no conditions, those that it would have been written with.

@@ -125,6 +125,11 @@ pub enum NotCancellable {
          manifest"
     )]
     Retiring,
+    /// Its manifest was removed, and it is being retired.
+    #[error(
+        "its manifest was removed, and its AMI is being retired: to keep it, upload the manifest again"
+    )]
+    Removed,
     /// The AMI is there, and is being stored.
     #[error("its AMI is already available and is being stored, for which EC2 has no cancellation")]
     Stored,
@@ -151,6 +156,8 @@ pub fn request_cancel(
     if !plan::may_be_cancelled(status) {
         return Err(if status.build.step.stores() {
             NotCancellable::Stored
+        } else if status.is_removed() {
+            NotCancellable::Removed
         } else if status.build.step.retires() {
             NotCancellable::Retiring
         } else {
@@ -187,6 +194,9 @@ pub enum NotRetryable {
     /// The manifest itself is wrong.
     #[error("its manifest was rejected: fix the manifest and upload it again")]
     Rejected,
+    /// There is no manifest any more.
+    #[error("its manifest was removed: upload it again")]
+    Removed,
     /// Another manifest decides.
     #[error("the image manifest beside this bundle decides: retry that one")]
     Superseded,
@@ -199,11 +209,14 @@ pub enum NotRetryable {
 pub fn request_retry(status: &mut Status, now: Timestamp) -> Result<bool, NotRetryable> {
     match status.state {
         State::Working => return Err(NotRetryable::Working),
-        State::Available => return Err(NotRetryable::Available),
+        State::Available if status.drift.is_none() => return Err(NotRetryable::Available),
         State::Rejected => return Err(NotRetryable::Rejected),
         State::Superseded => return Err(NotRetryable::Superseded),
-        State::Incomplete if status.only_storing() => return Err(NotRetryable::NotStored),
-        State::Incomplete | State::Failed | State::Cancelled => {}
+        State::Deleted => return Err(NotRetryable::Removed),
+        State::Incomplete if status.only_storing() && status.drift.is_none() => {
+            return Err(NotRetryable::NotStored);
+        }
+        State::Available | State::Incomplete | State::Failed | State::Cancelled => {}
     }
     if status.retry.is_some() {
         return Ok(false);

@@ -26,6 +26,7 @@ pub(super) fn accept(status: &mut Status, publishing: Publishing) {
     status.manifest.publish_digest = Some(publishing.digest);
     status.publishes |= publishing.publishes;
     status.replaces = publishing.replaces;
+    status.on_delete = publishing.on_delete;
     // What was stored in another bucket before stays there.
     let asked_at = status
         .store
@@ -53,13 +54,17 @@ pub fn republish(
 pub fn publish_again(status: &mut Status, now: Timestamp) {
     status.retry = None;
     // A finished copy that somebody has deregistered is made again if a person asks for that.
-    let is_gone = |region: &RegionStatus| {
-        let failure = region.failure.as_ref();
-        failure.is_some_and(|it| matches!(it.kind, FailureKind::ImageDeregistered { .. }))
+    let drift = status.drift.take();
+    let is_gone = |region: &str, image: &RegionStatus| {
+        let failure = image.failure.as_ref();
+        let is_deregistered =
+            |it: &Failure| matches!(it.kind, FailureKind::ImageDeregistered { .. });
+        failure.is_some_and(is_deregistered)
+            || drift.as_ref().is_some_and(|it| it.is_deregistered(region))
     };
     let copies = &mut status.copies;
     status.regions.retain(|region, image| {
-        let Some(copy) = copies.get_mut(region).filter(|_| is_gone(image)) else {
+        let Some(copy) = copies.get_mut(region).filter(|_| is_gone(region, image)) else {
             return true;
         };
         next_attempt(copy);
@@ -92,8 +97,9 @@ pub(super) fn adopted(status: &mut Status, region: &str, image: RegionStatus) ->
     RegionStatus { applied, ..image }
 }
 
-fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
+pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     retiring::interrupted(status, now);
+    status.drift = None;
     status.publishes = true;
     status.changes.clear();
     status.retired.clear();
@@ -168,6 +174,45 @@ pub(super) fn performed(
     status.changes.drain(..surplus);
     changed |= wait_in_regions(status, later, now);
     changed
+}
+
+/// Copies were begun for a version that has ended meanwhile, or whose place another has taken: they are remembered with
+/// it. What was set is known anyway, because the intent was saved first. Returns whether that is worth saving.
+pub fn remember_copies(status: &mut Status, digest: Option<&str>, done: &[RegionAction]) -> bool {
+    if status.build.digest.as_deref() == digest && status.state.is_final() {
+        return begun(&mut status.regions, &status.copies, done);
+    }
+    let mut versions = status.previous.iter_mut().rev();
+    let Some(version) = versions.find(|it| it.digest.as_deref() == digest) else {
+        return false;
+    };
+    let changed = begun(&mut version.regions, &version.copies, done);
+    let regions = &version.regions;
+    version
+        .copies
+        .retain(|region, _| !regions.contains_key(region));
+    changed
+}
+
+/// Adds the copies that were begun, with what they were asked for. Returns whether there are any.
+fn begun(
+    regions: &mut BTreeMap<String, RegionStatus>,
+    requests: &BTreeMap<String, CopyRequest>,
+    done: &[RegionAction],
+) -> bool {
+    let before = regions.len();
+    for what in done {
+        if let Action::CopyImage {
+            image: Some(image), ..
+        } = &what.action
+        {
+            let mut copy = RegionStatus::pending(image.clone());
+            let request = requests.get(&what.region).cloned();
+            copy.applied.settings = request.unwrap_or_default().settings;
+            regions.entry(what.region.clone()).or_insert(copy);
+        }
+    }
+    regions.len() > before
 }
 
 /// What came of a copy that was begun or removed.
@@ -289,6 +334,7 @@ fn incomplete(status: &mut Status, now: Timestamp) {
     let why = message::incomplete(status);
     move_to(status, State::Incomplete, status.build.step, why, now);
     record_notice(status, NoticeKind::Incomplete, now);
+    status.drift = None;
 }
 
 /// Returns whether there is any.

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use super::changes::{move_to, note, record_notice, wait};
 use crate::image::message;
 use crate::image::outcome::Retired;
+use crate::image::publish;
 use crate::image::status::{
-    Action, KeptSnapshot, RegionAction, RegionStatus, RetireOutcome, Retirement, Retiring,
-    SnapshotKept, Status,
+    Action, KeptReason, KeptSnapshot, RegionAction, RegionStatus, RetireOutcome, Retirement,
+    Retiring, SnapshotKept, Status,
 };
 use crate::image::words::{NoticeKind, State};
 
@@ -133,6 +134,11 @@ fn end(status: &mut Status, ended: Retirement, now: Timestamp) {
     let Retirement { region, image, .. } = &ended;
     match ended.outcome {
         RetireOutcome::Deregistered | RetireOutcome::Gone => {
+            if status.is_removed() {
+                status
+                    .regions
+                    .retain(|of, known| of != region || known.image != *image);
+            }
             for version in &mut status.previous {
                 version
                     .regions
@@ -155,26 +161,68 @@ fn end(status: &mut Status, ended: Retirement, now: Timestamp) {
 /// Something else begins before all AMIs are dealt with: what became of the others is reported now.
 pub(super) fn interrupted(status: &mut Status, now: Timestamp) {
     let is_under_way = status.build.step.retires() && !status.state.is_final();
+    if is_under_way && status.is_removed() {
+        end_deregistered(status, now);
+    }
     if is_under_way && !status.retired.is_empty() {
         record_notice(status, NoticeKind::Retired, now);
     }
 }
 
+/// The manifest was uploaded again while its AMIs were being retired: those that are deregistered already are no previous
+/// AMIs of the version that begins now.
+fn end_deregistered(status: &mut Status, now: Timestamp) {
+    let why = KeptReason::NotAllowed {
+        message: "the manifest was uploaded again".to_owned(),
+    };
+    let targets = publish::retire::targets(status);
+    let gone = targets.iter().filter(|target| {
+        let retiring = &target.known.retiring;
+        retiring.deregistered_at.is_some()
+    });
+    let gone: Vec<Retirement> = gone
+        .map(|target| publish::retire::given_up(target, &why, now))
+        .collect();
+    gone.into_iter().for_each(|ended| end(status, ended, now));
+}
+
+/// What is left of a removed manifest's AMIs was deprecated already: its email names those, too.
+fn end_deprecated(status: &mut Status, now: Timestamp) {
+    let left = publish::retire::targets(status).into_iter().map(|target| {
+        let deprecated = RetireOutcome::Deprecated;
+        publish::retire::retirement(&target, deprecated, None, now)
+    });
+    let left: Vec<Retirement> = left.collect();
+    left.into_iter().for_each(|ended| end(status, ended, now));
+}
+
 fn finish(status: &mut Status, now: Timestamp) {
+    if status.is_removed() && status.on_delete.is_some() {
+        end_deprecated(status, now);
+    }
     let why = message::retired(status);
-    move_to(status, State::Available, status.build.step, why, now);
+    let state = if status.is_removed() {
+        State::Deleted
+    } else {
+        State::Available
+    };
+    move_to(status, state, status.build.step, why, now);
     if !status.retired.is_empty() {
         record_notice(status, NoticeKind::Retired, now);
     }
 }
 
-/// What is known of an AMI that is retired.
+/// What is known of an AMI that is retired: one of an earlier version, or its own.
 fn known<'a>(
     status: &'a mut Status,
     region: &'a str,
     image: &'a str,
 ) -> impl Iterator<Item = &'a mut RegionStatus> {
-    let versions = status.previous.iter_mut();
-    let known = versions.filter_map(move |version| version.regions.get_mut(region));
+    let versions = status
+        .previous
+        .iter_mut()
+        .map(|version| &mut version.regions);
+    let all = versions.chain([&mut status.regions]);
+    let known = all.filter_map(move |regions| regions.get_mut(region));
     known.filter(move |known| known.image == image)
 }

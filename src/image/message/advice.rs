@@ -4,6 +4,7 @@ pub(in crate::image) mod vm_import;
 
 use std::borrow::Cow;
 
+use super::publishing_advice::{REGION_DISABLED, for_failed_copy, for_unshareable};
 use super::quoting::{on_one_line, shell_word, word};
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, TaskKind};
@@ -62,14 +63,11 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
             "the AMI is kept as it is; upload the manifest again if it is to be changed".to_owned()
         }
         FailureKind::Blocked => and_again(status, "change the setting"),
+        FailureKind::NotShareable { why } => and_again(status, for_unshareable(*why)),
         FailureKind::CopyFailed { kms_key_id, .. } => {
             and_again(status, &for_failed_copy(kms_key_id.as_deref()))
         }
-        FailureKind::RegionDisabled => and_again(
-            status,
-            "enable the Region for the account (AWS Account Management, \"Enable or disable AWS Regions\"), or leave it out \
-             of `regions`",
-        ),
+        FailureKind::RegionDisabled => and_again(status, REGION_DISABLED),
         FailureKind::NotCopyable => {
             "leave out `regions`, and upload the bundle to a bucket of a stack in each Region".to_owned()
         }
@@ -156,29 +154,12 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureKind::StatusTooLarge
         | FailureKind::SettingsGone
         | FailureKind::Blocked
+        | FailureKind::NotShareable { .. }
         | FailureKind::CopyFailed { .. }
         | FailureKind::RegionDisabled
         | FailureKind::NotCopyable
         | FailureKind::NotPublished
         | FailureKind::Other => FIX,
-    }
-}
-
-/// What a person can do about a copy that failed. EC2 does not say why; it looks at the key only after it has taken the
-/// request (CopyImage, KmsKeyId).
-fn for_failed_copy(kms_key_id: Option<&str>) -> String {
-    match kms_key_id {
-        Some(key) => format!(
-            "check that {} is a symmetric key in that Region, that it is enabled and not pending deletion, and that its \
-             policy and the function's role allow kms:DescribeKey, CreateGrant, Decrypt, ReEncrypt* and \
-             GenerateDataKeyWithoutPlaintext (the role by the stack's parameter KmsKeys); the same holds for the key of the \
-             AMI itself if it is encrypted",
-            word(key)
-        ),
-        None => "if the AMI is encrypted, or the account encrypts by default in that Region, the Region's default key is \
-                 used: check that key and its policy (aws ec2 get-ebs-default-kms-key-id), or name a key of that Region in \
-                 `regions.REGION.kmsKeyId`"
-            .to_owned(),
     }
 }
 
@@ -260,6 +241,17 @@ fn for_refused(action: &str, failure: &Failure) -> &'static str {
             "only Windows instances with an instance-store root can be bundled: use CreateImage for others"
         }
         "BundleInstance" if code == "IncorrectInstanceState" => "start the instance",
+        "ModifyImageAttribute" if code == "ResourceLimitExceeded" => {
+            "make other AMIs of that Region private, or share with fewer, or request a higher quota (Service Quotas, Amazon \
+             EC2: \"Public AMIs\", 5 in each Region by default, or \"AMI sharing\", 1000)"
+        }
+        "ModifyImageAttribute" | "ModifySnapshotAttribute"
+            if matches!(code, "InvalidParameter" | "OperationNotPermitted")
+                && says("encrypted") =>
+        {
+            "what is encrypted with the key that AWS manages for EBS cannot be shared: make the AMI of snapshots that are \
+             encrypted with a key of your own"
+        }
         // Only product codes are refused by these words: "Not supported." (ModifyImageAttribute, ProductCodes).
         "ModifyImageAttribute" if code == "UnsupportedOperation" && says("not supported") => {
             "AWS sets no product codes on request any more: sell the AMI in AWS Marketplace, which gives it its code, or \

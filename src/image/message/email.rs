@@ -6,7 +6,7 @@ use jiff::{Timestamp, Unit};
 
 use super::quoting::{more, on_one_line, quoted, shell_word, word};
 use super::waiting::wait_text;
-use super::{advice, billing, facts, remains, retiring, settings};
+use super::{advice, billing, drift, facts, remains, retiring, settings};
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
@@ -43,7 +43,11 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timest
         NoticeKind::Started => {
             text.push_str("\nNo action needed: you will be notified when it finishes.\n");
         }
-        NoticeKind::Changed => text.push_str(&settings::changes(status, listed)),
+        NoticeKind::Changed => {
+            text.push_str(&drift::repaired(status, listed));
+            text.push_str(&settings::changes(status, listed));
+        }
+        NoticeKind::Drifted => text.push_str(&drift::text(status, listed)),
         NoticeKind::Retired => text.push_str(&retiring::text(status, listed)),
         NoticeKind::Incomplete => text.push_str(&incomplete_text(status, listed)),
         NoticeKind::Completed => text.push_str(&billing::lost_license(status)),
@@ -106,8 +110,22 @@ fn headline(status: &Status, kind: NoticeKind) -> String {
             status.unchanged_since()
         ),
         NoticeKind::Lost => format!("The image {name} is lost: EC2 no longer lists it."),
+        NoticeKind::Drifted => {
+            format!(
+                "The image {name} was changed outside amiwright: it is not as its manifest says any more."
+            )
+        }
+        NoticeKind::Changed if drift::is_repaired(status) => format!(
+            "The image {name} was changed outside amiwright, and was repaired: it is as its manifest says again."
+        ),
         NoticeKind::Changed => {
             format!("The image {name} was changed: it is as its manifest says now.")
+        }
+        NoticeKind::Retired if status.is_removed() => {
+            format!(
+                "The manifest of the image {name} was removed: {}",
+                retiring::asked(status)
+            )
         }
         NoticeKind::Retired => {
             format!("The image {name} is finished: the AMIs before it were to be retired.")
@@ -150,7 +168,7 @@ fn facts(
         list.push(("Waiting", wait_text(&waiting.reason)));
     }
     match kind {
-        NoticeKind::Changed | NoticeKind::Retired => {}
+        NoticeKind::Changed | NoticeKind::Retired | NoticeKind::Drifted => {}
         NoticeKind::Incomplete
         | NoticeKind::Rejected
         | NoticeKind::Completed

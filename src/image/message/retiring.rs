@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::quoting::{more, quoted, word};
 use crate::image::status::{
-    KeptReason, KeptSnapshot, RetireOutcome, Retirement, SnapshotKept, Status,
+    KeptReason, KeptSnapshot, Retire, RetireOutcome, Retirement, SnapshotKept, Status,
 };
-use crate::image::words::counted;
+use crate::image::words::{State, counted};
 
 /// What became of an AMI, as a line of history.
 #[must_use]
@@ -48,6 +48,30 @@ pub(crate) fn retired(status: &Status) -> String {
     parts.join(", ")
 }
 
+/// What the manifest had said of its AMIs, should it be removed.
+pub(super) fn asked(status: &Status) -> &'static str {
+    match status.on_delete {
+        Some(Retire {
+            deregister: true, ..
+        }) => "it had said that its AMIs are deregistered then.",
+        Some(_) => "it had said that its AMIs are deprecated then.",
+        None => "its AMIs are kept.",
+    }
+}
+
+/// What becomes of what was not retired.
+fn outlook(status: &Status) -> &'static str {
+    match (status.is_removed(), status.state) {
+        (false, _) => {
+            "\nWhat was not done is tried again when the next version is finished, or the manifest's settings change.\n"
+        }
+        (true, State::Deleted) => {
+            "\nWhat was not done is not tried again: do it manually, or upload the manifest and remove it once more.\n"
+        }
+        (true, _) => "\nThe manifest was uploaded again meanwhile: nothing more is retired.\n",
+    }
+}
+
 /// What became of each AMI and of its snapshots.
 pub(super) fn text(status: &Status, listed: usize) -> String {
     let mut text = "\nWhat became of it:\n".to_owned();
@@ -65,15 +89,16 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
         let _ = writeln!(text, "  {more}");
     }
     let stays = |it: &Retirement| it.why.is_some();
-    if status.retired.iter().any(stays) {
-        text.push_str(
-            "\nWhat was not done is tried again when the next version is finished, or the manifest's settings change.\n",
-        );
+    let is_interrupted = status.is_removed() && status.state != State::Deleted;
+    if is_interrupted || status.retired.iter().any(stays) {
+        text.push_str(outlook(status));
     }
     text
 }
 
-fn kept_text(why: &KeptReason) -> String {
+/// Why an AMI is not what was asked for.
+#[must_use]
+pub fn kept_text(why: &KeptReason) -> String {
     match why {
         KeptReason::InUse { by, omitted } => {
             let by: Vec<String> = by.iter().map(|arn| word(arn)).collect();

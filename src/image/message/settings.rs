@@ -136,7 +136,9 @@ fn line(what: &RegionAction, listed: usize) -> String {
     format!("{}: {text}", word(&what.region))
 }
 
-fn protection_text(protection: Protection) -> &'static str {
+/// A deregistration protection.
+#[must_use]
+pub fn protection_text(protection: Protection) -> &'static str {
     match protection {
         Protection::On => "against deregistration",
         Protection::WithCooldown => {
@@ -146,7 +148,7 @@ fn protection_text(protection: Protection) -> &'static str {
 }
 
 /// The first members, and how many more there are.
-fn list<T: Display>(members: impl IntoIterator<Item = T>, listed: usize) -> String {
+pub(super) fn list<T: Display>(members: impl IntoIterator<Item = T>, listed: usize) -> String {
     let members: Vec<String> = members
         .into_iter()
         .map(|it| word(&it.to_string()))

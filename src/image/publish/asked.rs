@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::settings::Desired;
-use crate::image::status::{Grantee, Protection};
+use crate::image::status::{Grantee, Protection, Status};
 use crate::manifest::image::{Access, PublishSpec};
 
 /// What a manifest asks of its AMI in all Regions.
@@ -51,6 +51,25 @@ impl Asked {
         }
         let home = home.to_owned();
         Self { home, regions }
+    }
+
+    /// What these settings ask for, where the AMI of the stack's Region may not be seen: then a time of deprecation that
+    /// is counted from it is as it was set.
+    #[must_use]
+    pub fn of_known(
+        spec: &PublishSpec,
+        home: &str,
+        seen: Option<Timestamp>,
+        status: &Status,
+    ) -> Self {
+        let mut asked = Self::of(spec, home, seen);
+        if spec.deprecate.is_some() {
+            for (region, it) in &mut asked.regions {
+                let known = || status.applied_in(region).settings.deprecate_at;
+                it.desired.deprecate_at = it.desired.deprecate_at.or_else(known);
+            }
+        }
+        asked
     }
 }
 

@@ -66,7 +66,7 @@ fn has_failed(state: &str) -> bool {
     matches!(state, "failed" | "invalid" | "error")
 }
 
-fn is_under_way(state: &str) -> bool {
+pub(super) fn is_under_way(state: &str) -> bool {
     matches!(state, "pending" | "transient")
 }
 

@@ -55,7 +55,9 @@ pub fn intend(applied: &Applied, actions: &[Action], now: Timestamp) -> Applied 
     });
     let mut after = before.clone();
     for action in actions {
-        add_to(action, &mut ours);
+        if !removes_description(action) {
+            add_to(action, &mut ours);
+        }
         add_to(action, &mut after.settings);
         remove_from(action, &mut after.settings);
         if let Action::ChangeGrants { add, remove } = action {
@@ -116,6 +118,11 @@ pub fn confirm(applied: Applied, desired: &Desired) -> Applied {
         settings,
         intended: None,
     }
+}
+
+/// Whether a description is to go: it stays ours until it is seen to be gone, or a crash would leave it.
+fn removes_description(action: &Action) -> bool {
+    matches!(action, Action::SetDescription { text } if text.is_empty())
 }
 
 fn add_to(action: &Action, settings: &mut Settings) {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
-use super::Observation;
 use super::difference::STALE_READS;
+use super::observation::Observation;
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, PreviousVersion, RegionAction, RegionStatus, RetireOutcome,
     Retirement, SnapshotKept, Status,
@@ -29,14 +29,7 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// EC2 takes no time of deprecation in the past, and rounds to minutes (EnableImageDeprecation, DeprecateAt).
 const SOON: SignedDuration = SignedDuration::from_mins(1);
 
-/// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retire {
-    /// Whether the AMIs are deregistered, and not only deprecated.
-    pub deregister: bool,
-    /// Whether the snapshots of what is deregistered are deleted.
-    pub delete_snapshots: bool,
-}
+pub use crate::image::status::Retire;
 
 /// An AMI that is to be retired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,8 +116,10 @@ pub struct Plan {
     pub pending: Vec<(String, String, Pending)>,
 }
 
-/// The AMIs of earlier versions that this image replaces: none that it has itself (a manifest that is set back to old
-/// content finds its old AMI), and none that was dealt with since this stage began.
+/// The AMIs that are to be retired, without those that were dealt with since this stage began.
+///
+/// Once the manifest is removed, these are the image's own. Before, they are those of earlier versions, which it replaces:
+/// none that it has itself (a manifest that is set back to old content finds its old AMI).
 #[must_use]
 pub fn targets(status: &Status) -> Vec<Target> {
     let is_current = |image: &str| status.regions.values().any(|it| it.image == image);
@@ -132,6 +127,16 @@ pub fn targets(status: &Status) -> Vec<Target> {
         let mut done = status.retired.iter();
         done.any(|it| it.region == region && it.image == image)
     };
+    if status.is_removed() {
+        let own = status.regions.iter();
+        let own = own.filter(|(region, known)| !is_done(region, &known.image));
+        let target = |(region, known): (&String, &RegionStatus)| Target {
+            region: region.clone(),
+            known: known.clone(),
+            digest: status.build.digest.clone(),
+        };
+        return own.map(target).collect();
+    }
     let of_version = |version: &PreviousVersion| {
         let regions = version.regions.iter();
         let targets = regions

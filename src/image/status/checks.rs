@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::copying::CopyRequest;
+use super::drift::Drift;
 use super::records::{ManifestVersion, Orphan, OrphanReason, RegionStatus};
 use super::retiring::{KeptSnapshot, Retirement};
 use crate::image::task::{Task, TaskKind};
@@ -90,6 +91,15 @@ pub(super) fn copies(copies: &BTreeMap<String, CopyRequest>) -> Result<(), Strin
     Ok(())
 }
 
+/// What is wrong with how an AMI differs from what its manifest says.
+pub(super) fn drift(drift: &Drift) -> Result<(), String> {
+    for it in &drift.found {
+        word("drift.found[].region", &it.region)?;
+        id("drift.found[].image", "ami-", &it.image)?;
+    }
+    Ok(())
+}
+
 /// What is wrong with what became of an AMI that was to be retired.
 pub(super) fn retirement(retirement: &Retirement) -> Result<(), String> {
     word("retired[].region", &retirement.region)?;
@@ -132,6 +142,7 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         | FailureKind::StatusTooLarge
         | FailureKind::SettingsGone
         | FailureKind::Blocked
+        | FailureKind::NotShareable { .. }
         | FailureKind::NotPublished
         | FailureKind::RegionDisabled
         | FailureKind::NotCopyable

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::bounded;
 use super::build::Build;
 use super::copying::CopyRequest;
+use super::drift::Drift;
 use super::failure::Failure;
+use super::previous::PreviousVersion;
 use super::publishing::{Applied, AppliedChange};
 use super::records::*;
-use super::retiring::Retirement;
+use super::retiring::{Retire, Retirement};
 use crate::image::notice;
 use crate::image::task::Task;
 use crate::image::words::{State, Step, WaitReason, is_zero};
@@ -57,12 +59,22 @@ pub struct Status {
     /// Whether the AMIs of earlier versions are to be retired once this one is finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
+    /// What is to be done about the AMI once its manifest is removed; none: it is kept. Written down while the manifest is
+    /// there: afterwards nobody can read it, unless its bucket has versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_delete: Option<Retire>,
+    /// When the manifest was seen to be removed, of an image that was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_at: Option<Timestamp>,
     /// What became of AMIs that were to be retired since `retire` began last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<Retirement>,
     /// When all that the manifest asks for was so for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
+    /// How the finished AMI differs from what its manifest says, as the last audit saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// That the AMI is to be stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreRequest>,
@@ -119,6 +131,7 @@ impl Facts {
             copies: status.copies.clone(),
             changes: status.changes.clone(),
             retired: status.retired.clone(),
+            drift: status.drift.clone(),
             store: status.store.clone(),
             problems: status.problems.clone(),
             previous: status.previous.clone(),
@@ -151,8 +164,11 @@ impl Status {
             publishes: false,
             changes: Vec::new(),
             replaces: false,
+            on_delete: None,
+            removed_at: None,
             retired: Vec::new(),
             completed_at: None,
+            drift: None,
             store: None,
             cancel: None,
             retry: None,
@@ -274,6 +290,12 @@ impl Status {
         !self.regions.is_empty() && (is_after || has_ended)
     }
 
+    /// Whether its manifest was removed after its AMI was made: what becomes of the AMI then is `on_delete`'s to say.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.removed_at.is_some()
+    }
+
     /// Whether the AMI is there, and only storing it is not done.
     #[must_use]
     pub fn only_storing(&self) -> bool {
@@ -354,13 +376,29 @@ impl Status {
         self.history.drain(..surplus);
     }
 
+    /// The copies that EC2 was asked for, and of which it is not known whether it makes them.
+    fn unanswered_copies(&self) -> BTreeMap<String, CopyRequest> {
+        let asked = self.copies.iter().filter(|(region, request)| {
+            let is_open = request.asked_at.is_some() && request.failure.is_none();
+            is_open && !self.regions.contains_key(*region)
+        });
+        asked
+            .map(|(region, request)| (region.clone(), request.clone()))
+            .collect()
+    }
+
     /// The versions that stay from before, for the one that comes after this.
     pub(in crate::image) fn previous_for_next(&self) -> Vec<PreviousVersion> {
         let mut previous = self.previous.clone();
         if !self.regions.is_empty() {
+            let mut regions = self.regions.clone();
+            for (region, image) in &mut regions {
+                image.applied = self.applied_in(region);
+            }
             previous.push(PreviousVersion {
                 digest: self.build.digest.clone(),
-                regions: self.regions.clone(),
+                copies: self.unanswered_copies(),
+                regions,
                 bundle: self.build.bundle.clone(),
             });
         }

@@ -1,6 +1,5 @@
 //! The parts of a status.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -258,20 +257,6 @@ impl RegionStatus {
             retiring: Box::default(),
         }
     }
-}
-
-/// An earlier version of the manifest that has AMIs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PreviousVersion {
-    /// Its identity.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
-    /// Its AMIs.
-    pub regions: BTreeMap<String, RegionStatus>,
-    /// The bundle that they were registered from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bundle: Option<BundleVersion>,
 }
 
 /// One thing that is true of an image, or not, or not known yet.

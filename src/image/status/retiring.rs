@@ -6,6 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::words::is_zero;
 
+/// What is asked for: of the AMIs of earlier versions by `replaces`, of its own by `onDelete`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retire {
+    /// Whether the AMIs are deregistered, and not only deprecated.
+    pub deregister: bool,
+    /// Whether the snapshots of what is deregistered are deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delete_snapshots: bool,
+}
+
 /// How far an AMI is retired. All of it is written down before EC2 is asked: once an AMI is deregistered, nothing in EC2
 /// leads to its snapshots.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

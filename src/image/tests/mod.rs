@@ -2,6 +2,7 @@
 
 mod advice;
 mod arrival;
+mod audit;
 mod billing;
 mod conditions;
 mod emails;
@@ -14,7 +15,9 @@ mod ownership;
 mod plan;
 mod properties;
 mod publish;
+mod publish_blockers;
 mod publish_overlaps;
+mod removed;
 mod requests;
 mod retire;
 mod status;
@@ -107,6 +110,7 @@ fn publishing(digest: &str, store: bool) -> Publishing {
         publishes: false,
         store: store.then(|| "archive".to_owned()),
         replaces: false,
+        on_delete: None,
     }
 }
 

@@ -7,13 +7,14 @@ use crate::image::plan::{CANCEL_AGAIN, Next, VISIBILITY_GRACE, may_be_superseded
 use crate::image::status::Retry;
 use crate::image::words::{State, Step};
 
-const STATES: [State; 6] = [
+const STATES: [State; 7] = [
     State::Working,
     State::Available,
     State::Failed,
     State::Cancelled,
     State::Rejected,
     State::Superseded,
+    State::Deleted,
 ];
 
 /// At this step, as if all before it had been done.

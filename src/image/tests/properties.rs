@@ -71,7 +71,7 @@ fn check_apply(status: &mut Status, outcome: &StepOutcome, minutes: i64) {
 
 fn notice_of(state: State) -> &'static [NoticeKind] {
     match state {
-        State::Working | State::Superseded => &[],
+        State::Working | State::Superseded | State::Deleted => &[],
         State::Available => &[NoticeKind::Completed],
         State::Incomplete => &[NoticeKind::Incomplete],
         State::Failed => &[NoticeKind::Failed, NoticeKind::Lost],

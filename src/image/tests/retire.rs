@@ -12,11 +12,11 @@ use crate::image::publish::retire::{
 use crate::image::status::{Action, KeptReason, RetireOutcome};
 use crate::image::words::{State, Step};
 
-const DEREGISTER: Retire = Retire {
+pub(super) const DEREGISTER: Retire = Retire {
     deregister: true,
     delete_snapshots: true,
 };
-const DEPRECATE: Retire = Retire {
+pub(super) const DEPRECATE: Retire = Retire {
     deregister: false,
     delete_snapshots: false,
 };

@@ -35,6 +35,7 @@ fn full() -> Status {
     status.manifest.version_id = Some("v1".to_owned());
     status.manifest.repeated_at = Some(after(1));
     status.previous = vec![PreviousVersion {
+        copies: BTreeMap::new(),
         digest: Some("b1".to_owned()),
         regions: status.regions.clone(),
         bundle: Some(bundle("b1")),
@@ -123,6 +124,7 @@ fn every_word_is_the_same_for_people_and_in_the_status() {
         State::Cancelled,
         State::Rejected,
         State::Superseded,
+        State::Deleted,
     ] {
         assert_eq!(word(json!(state)), state.to_string());
     }

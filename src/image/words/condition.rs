@@ -23,10 +23,14 @@ pub enum ConditionReason {
     ManifestRejected,
     /// Another manifest decides.
     Superseded,
+    /// Its AMIs are deregistered, because its manifest was deleted.
+    Deregistered,
     /// Everything is as the manifest says.
     AsInManifest,
     /// A Region or a setting failed for good.
     Incomplete,
+    /// An audit saw that it is not as its manifest says any more; `drift` says how.
+    Drifted,
     /// Something that was to be retired stays.
     Kept,
 }

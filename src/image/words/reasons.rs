@@ -194,6 +194,22 @@ pub enum UnreadableReason {
     Other,
 }
 
+/// Why an AMI cannot be shared as its manifest says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnshareableReason {
+    /// It would be public, and is encrypted.
+    Encrypted,
+    /// It would be public, and has a product code.
+    ProductCode,
+    /// It would be public, and the account blocks that.
+    PublicBlocked,
+    /// It would be public, and a policy of the account's organization blocks that.
+    PublicBlockedByPolicy,
+    /// Its copy would be encrypted with the key that AWS manages for EBS.
+    ManagedKey,
+}
+
 /// What kind of failure ended an image. With the service's code, all that advice is made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
@@ -271,6 +287,11 @@ pub enum FailureKind {
     SettingsGone,
     /// EC2 would not make this change now.
     Blocked,
+    /// EC2 would not let the AMI be shared so. Nothing was changed.
+    NotShareable {
+        /// Why.
+        why: UnshareableReason,
+    },
     /// The copy of the AMI failed, as often as it was tried.
     CopyFailed {
         /// The last copy.
@@ -313,6 +334,7 @@ impl FailureKind {
             | Self::StatusTooLarge
             | Self::SettingsGone
             | Self::Blocked
+            | Self::NotShareable { .. }
             | Self::CopyFailed { .. }
             | Self::RegionDisabled
             | Self::NotCopyable

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::aws::{Aws, AwsError};
 use crate::image::observed::ObservedImage;
 use crate::image::publish::{Asked, Desired, Observation, Observed, Shown};
-use crate::image::status::Settings;
+use crate::image::status::{Settings, Status};
 use crate::manifest::image::PublishSpec;
 use crate::reconcile::context::Error;
 use crate::reconcile::proof::{self, is_own_image};
@@ -16,7 +16,7 @@ use crate::reconcile::step_context::StepContext;
 
 /// In how many Regions something is done at once for one image: enough for all Regions in a few seconds, few enough for
 /// the memory of a function that works on several images.
-pub(super) const REGIONS_AT_ONCE: usize = 8;
+pub(in crate::reconcile) const REGIONS_AT_ONCE: usize = 8;
 
 /// For how long a copy that was just begun is not looked at: EC2 needs longer to make it.
 const JUST_BEGUN: SignedDuration = SignedDuration::from_secs(30);
@@ -39,7 +39,9 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
     let home = &asked.home;
     let mut looks = Vec::new();
     for (region, wanted) in &asked.regions {
-        let is_done = step.status.is_verified_now(region) || has_just_begun(step, region);
+        let is_done = step.status.is_verified_now(region)
+            || has_just_begun(step, region)
+            || has_failed(step.status, region);
         if region == home || !is_done {
             looks.push(Box::pin(in_region(step, region, &wanted.desired)));
         }
@@ -78,6 +80,12 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
     Ok(seen)
 }
 
+/// Whether the Region is left as it is until a new attempt.
+pub(super) fn has_failed(status: &Status, region: &str) -> bool {
+    let mut failed = status.failed_regions();
+    failed.any(|(failed, _)| failed == region)
+}
+
 fn has_just_begun(step: &StepContext<'_>, region: &str) -> bool {
     let copy = step.status.copies.get(region);
     let asked_at = copy.and_then(|copy| copy.asked_at);
@@ -96,7 +104,7 @@ async fn in_region<'a>(
 }
 
 /// What was seen of an AMI.
-type Look = (Observation<Shown>, Option<ObservedImage>);
+pub(in crate::reconcile) type Look = (Observation<Shown>, Option<ObservedImage>);
 
 async fn one(
     step: &StepContext<'_>,
@@ -118,16 +126,29 @@ async fn one(
             found.await?.into_iter().next()
         }
     };
+    look(step.status, aws, desired, image).await
+}
+
+/// Looks closer at the AMI of a Region, as DescribeImages shows it: who may use it is asked apart. Not where it was
+/// verified since it began to be published.
+pub(in crate::reconcile) async fn look(
+    status: &Status,
+    aws: &Aws,
+    desired: &Desired,
+    image: Option<ObservedImage>,
+) -> Result<Look, AwsError> {
+    let region = aws.region();
     // A deregistered AMI may be shown for a while.
     let Some(image) = image.filter(|image| image.state != "deregistered") else {
         return Ok((Observation::Absent, None));
     };
-    if !is_own_image(step.status, &image) {
+    if !is_own_image(status, &image) {
         return Ok((Observation::Unknown, None));
     }
     let mut shown = shown(&image);
-    if shown.is_available && !step.status.is_verified_now(region) {
-        let applied = step.status.applied_in(region).settings;
+    let is_left = status.is_verified_now(region) || has_failed(status, region);
+    if shown.is_available && !is_left {
+        let applied = status.applied_in(region).settings;
         if needs_grants(desired, &applied) {
             shown.grants = Some(aws.launch_permissions(&image.id).await?);
         }
@@ -159,6 +180,8 @@ fn shown(image: &ObservedImage) -> Shown {
         state: image.state.clone(),
         reason,
         is_instance_store: image.is_instance_store,
+        is_encrypted: image.is_encrypted,
+        has_product_code: !image.billing.product_codes.is_empty(),
     }
 }
 

@@ -8,15 +8,17 @@ use jiff::SignedDuration;
 use crate::aws::{Aws, AwsError};
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
-use crate::image::publish::retire::{Pending, Plan, given_up, plan, retirement, targets};
+use crate::image::publish::retire::{Pending, Plan, Retire, given_up, plan, retirement, targets};
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, RegionAction, RetireOutcome, SnapshotKept,
 };
 use crate::image::words::WaitReason;
+use crate::manifest::image::Parameter;
 use crate::reconcile::context::Error;
 use crate::reconcile::spec::{ManifestRead, Spec};
 use crate::reconcile::step_context::{StepContext, is_final, retrying};
 use observe::Observed;
+pub(super) use observe::all as look;
 
 /// How long a snapshot may be in use by an AMI that was deregistered: minutes are usual (public reports of other tools).
 const SNAPSHOT_GRACE: SignedDuration = SignedDuration::from_hours(1);
@@ -27,6 +29,9 @@ pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     }
     if is_cooling_down(&step) {
         return Ok(StepOutcome::Unchanged);
+    }
+    if step.status.is_removed() {
+        return of_removed(&step).await;
     }
     let spec = match step.manifest {
         ManifestRead::Spec(spec) => spec,
@@ -45,9 +50,36 @@ pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if !is_released(spec) {
         return Ok(StepOutcome::Unchanged);
     }
-    let seen = Box::pin(observe::all(&step, spec, asked)).await?;
+    next(&step, &spec.publish().parameters, asked).await
+}
+
+async fn next(
+    step: &StepContext<'_>,
+    moved: &[Parameter],
+    asked: Retire,
+) -> Result<StepOutcome, Error> {
+    let seen = Box::pin(observe::all(step, moved, asked)).await?;
     let found = plan(asked, &seen.targets, step.now());
-    Ok(decide(&step, found, &seen))
+    Ok(decide(step, found, &seen))
+}
+
+/// The manifest was removed: its own AMIs are retired as it had said. Where its bucket has versions, it says so still, and
+/// that counts; else what was written down of it. A parameter that names the AMI still does: it is in use.
+async fn of_removed(step: &StepContext<'_>) -> Result<StepOutcome, Error> {
+    let asked = match step.manifest {
+        ManifestRead::Spec(spec) => spec.on_delete(),
+        ManifestRead::Invalid(_) | ManifestRead::Gone | ManifestRead::Unread => {
+            step.status.on_delete
+        }
+    };
+    let Some(asked) = asked else {
+        return Ok(finished(Vec::new()));
+    };
+    if asked.deregister && !step.config().guardrails.allow_retire {
+        let why = "this stack deregisters no AMI: its parameter AllowRetire is not true";
+        return Ok(not_allowed(step, why.to_owned()));
+    }
+    next(step, &[], asked).await
 }
 
 /// Whether people who follow the manifest's parameters get the new AMI. Where it has none, there is nothing to wait for.

@@ -2,7 +2,9 @@
 
 mod operator;
 mod paid;
+mod plan;
 mod programs;
+mod regions;
 mod retry;
 mod starts;
 mod status;

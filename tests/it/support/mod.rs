@@ -1,7 +1,9 @@
 //! What tests share: the stack of a test, its emails, what images are made from, what can go wrong.
 
+mod changes;
 mod email;
 mod making;
+mod order;
 mod stack;
 
 use std::time::Duration;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use http::StatusCode;
 use localaws::faults::Fault;
 
+pub(crate) use changes::{changes_since, in_words};
 pub(crate) use email::Email;
 pub(crate) use making::{Before, making, starting_call};
 pub(crate) use stack::{EMAIL, KEY_ID, REGION, SECRET, TestStack, whole_seconds};

@@ -1,8 +1,8 @@
 //! The world on the stack of a test, with amiwright's functions in it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use amiwright::advance_tasks::{self, PollingHistory};
@@ -18,6 +18,7 @@ use localaws::world::{Builder, World};
 use serde_json::{Value, json};
 
 use super::email::Email;
+use super::order;
 
 pub(crate) const REGION: &str = "us-east-1";
 /// The name of the parameter with the key that signs upload policies.
@@ -37,14 +38,22 @@ pub(crate) struct TestStack {
     pub(crate) state_bucket: String,
     pub(crate) snapshot: String,
     refusals_expected: AtomicBool,
+    /// How many calls were made before each upload.
+    uploads: Mutex<Vec<u64>>,
 }
 
-/// The template grants all that its functions need.
+/// The template grants all that its functions need, and they change things in the right order.
 impl Drop for TestStack {
     fn drop(&mut self) {
-        if !std::thread::panicking() && !self.refusals_expected.load(Ordering::Relaxed) {
+        if std::thread::panicking() {
+            return;
+        }
+        if !self.refusals_expected.load(Ordering::Relaxed) {
             assert_eq!(self.world.iam().denials(), [], "calls were refused");
         }
+        let uploads = self.uploads.lock().unwrap();
+        let wrong = order::violations(&self.world, &uploads);
+        assert_eq!(wrong, [""; 0], "in the wrong order");
     }
 }
 
@@ -93,6 +102,7 @@ impl TestStack {
             state_bucket,
             snapshot,
             refusals_expected: AtomicBool::new(false),
+            uploads: Mutex::default(),
         }
     }
 
@@ -106,11 +116,18 @@ impl TestStack {
 
     /// Drops a file into the bucket, as a client's PUT.
     pub(crate) async fn drop_file(&self, key: &str, content: impl AsRef<[u8]>) {
+        self.note_upload();
         self.world
             .s3()
             .put(&self.bucket, key, content.as_ref().to_vec())
             .await
             .unwrap();
+    }
+
+    /// From now on something else may be asked for.
+    fn note_upload(&self) {
+        let number = self.world.faults().count();
+        self.uploads.lock().unwrap().push(number);
     }
 
     /// Puts a file into the bucket without any event, as if it were lost.
@@ -124,6 +141,7 @@ impl TestStack {
     }
 
     fn write_silently(&self, bucket: &str, key: &str, content: impl AsRef<[u8]>) {
+        self.note_upload();
         let path = self.world.directory().join("s3").join(bucket).join(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
@@ -350,6 +368,7 @@ impl TestStack {
     }
 
     async fn delete(&self, bucket: &str, key: &str) {
+        self.note_upload();
         let request = http::Request::delete(format!("http://127.0.0.1/{bucket}/{key}"))
             .body(Vec::new().into())
             .unwrap();

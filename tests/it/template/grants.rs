@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{TEMPLATE, deployed, environment, function};
 
 /// Actions that take no resource (Service Authorization Reference, "Actions defined by Amazon EC2").
-const WITHOUT_RESOURCE: [&str; 10] = [
+const WITHOUT_RESOURCE: [&str; 12] = [
     "ec2:BundleInstance",
     "ec2:CancelBundleTask",
     "ec2:DescribeBundleTasks",
@@ -16,7 +16,9 @@ const WITHOUT_RESOURCE: [&str; 10] = [
     "ec2:DescribeSnapshots",
     "ec2:DescribeStoreImageTasks",
     "ec2:DescribeTags",
+    "ec2:GetEbsDefaultKmsKeyId",
     "ec2:GetEbsEncryptionByDefault",
+    "ec2:GetImageBlockPublicAccessState",
 ];
 
 pub(super) fn actions(statement: &Value) -> impl Iterator<Item = &str> {

@@ -49,6 +49,7 @@ fn the_template_has_its_bucket_topic_and_queue() {
         logical_id: logical_id.to_owned(),
         name: name.to_owned(),
         event_bridge: true,
+        object_ownership: Some("BucketOwnerPreferred".to_owned()),
     };
     assert_eq!(
         stack.buckets,
@@ -279,6 +280,7 @@ fn the_template_does_not_retry_ticks() {
         [
             ("rate(1 minute)", true, json!({"task": "advance"}), tick),
             ("rate(15 minutes)", true, json!({"task": "sweep"}), tick),
+            ("rate(6 hours)", true, json!({"task": "audit"}), tick),
         ]
     );
 }

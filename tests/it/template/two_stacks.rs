@@ -173,6 +173,7 @@ fn the_queue_and_the_topic_take_messages_of_their_own_stack() {
         "RegisterImageRequest",
         "AdvanceTasksAdvance",
         "AdvanceTasksSweep",
+        "AdvanceTasksAudit",
         "NotifyDue",
     ];
     let rule = |id| format!("arn:aws:events:us-east-1:000000000000:rule/images-{id}");

@@ -470,7 +470,7 @@ fn beside_other_problems() {
     let expected = [
         "parameters not built yet",
         "parameters[0] ",
-        "onDelete not built yet",
+        "onDelete this stack deregisters no AMI",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for (found, expected) in found.iter().zip(expected) {

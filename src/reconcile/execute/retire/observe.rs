@@ -10,24 +10,25 @@ use crate::image::publish::retire::{
     InUse, LAUNCHED_RECENTLY, Retire, Seen, Shown, SnapshotSeen, Target, needs_guard, targets,
 };
 use crate::image::status::{KeptReason, SnapshotKept, Status};
+use crate::manifest::image::Parameter;
 use crate::reconcile::context::Error;
-use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
 
 /// What is in use by so many things is named by the first ones.
 const NAMED_MAX: usize = 10;
 
 /// What was seen.
-pub(super) struct Observed {
-    pub(super) targets: Vec<(Target, Seen)>,
+pub(in crate::reconcile::execute) struct Observed {
+    pub(in crate::reconcile::execute) targets: Vec<(Target, Seen)>,
     /// Why something in a Region could not be seen.
-    pub(super) errors: BTreeMap<String, AwsError>,
+    pub(in crate::reconcile::execute) errors: BTreeMap<String, AwsError>,
 }
 
-/// Looks at all that are to be retired, with what replaces and what uses them.
-pub(super) async fn all(
+/// Looks at all that are to be retired, with what replaces and what uses them. `moved` are the parameters that name the AMI
+/// which replaces them.
+pub(in crate::reconcile::execute) async fn all(
     step: &StepContext<'_>,
-    spec: &Spec,
+    moved: &[Parameter],
     asked: Retire,
 ) -> Result<Observed, Error> {
     let mut by_region: BTreeMap<String, Vec<Target>> = BTreeMap::new();
@@ -43,7 +44,7 @@ pub(super) async fn all(
         let watch = Watch {
             aws: step.aws().in_region(&region),
             step,
-            spec,
+            moved,
             asked,
         };
         let (seen, error) = Box::pin(watch.region(&region, targets)).await;
@@ -63,7 +64,7 @@ pub(super) async fn all(
 struct Watch<'a> {
     aws: Aws,
     step: &'a StepContext<'a>,
-    spec: &'a Spec,
+    moved: &'a [Parameter],
     asked: Retire,
 }
 
@@ -96,6 +97,7 @@ impl Watch<'_> {
         let mut images = Vec::new();
         if !ids.is_empty() {
             let current = status.image_in(region).map(|known| known.image.clone());
+            let current = current.filter(|_| !status.is_removed());
             let all: Vec<String> = ids.into_iter().chain(current).collect();
             for ids in all.chunks(FILTER_VALUES_MAX) {
                 images.extend(self.aws.find_images("image-id", ids).await?);
@@ -117,6 +119,10 @@ impl Watch<'_> {
     /// wants none.
     fn has_successor(&self, region: &str, images: &[ObservedImage]) -> bool {
         let status = self.step.status;
+        // The manifest was removed: nothing replaces them.
+        if status.is_removed() {
+            return true;
+        }
         let Some(current) = status.image_in(region) else {
             return true;
         };
@@ -150,7 +156,7 @@ impl Watch<'_> {
                 let id = &target.known.image;
                 let found = references.get(id).map(Vec::as_slice).unwrap_or_default();
                 let image = images.iter().find(|it| it.id == *id);
-                seen.in_use = match in_use(self.spec, found) {
+                seen.in_use = match in_use(self.moved, found) {
                     Some(why) => InUse::Yes(why),
                     None => self.launched(image).await?,
                 };
@@ -234,10 +240,8 @@ fn image_seen(status: &Status, target: &Target, images: &[ObservedImage]) -> Obs
 }
 
 /// What uses an AMI, but for the parameters that this image has moved.
-fn in_use(spec: &Spec, references: &[Reference]) -> Option<KeptReason> {
-    let spec = spec.publish();
-    let own: BTreeSet<&str> = spec
-        .parameters
+fn in_use(moved: &[Parameter], references: &[Reference]) -> Option<KeptReason> {
+    let own: BTreeSet<&str> = moved
         .iter()
         .map(|it| it.name.trim_start_matches('/'))
         .collect();

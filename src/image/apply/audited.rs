@@ -1,0 +1,115 @@
+//! What an audit has seen of a finished AMI.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::changes::{note, record_notice};
+use super::conditions;
+use super::polled::keep;
+use super::publishing::begin_again;
+use crate::image::message;
+use crate::image::observed::ObservedImage;
+use crate::image::publish::audit::{Audited, is_auditable};
+use crate::image::status::{Deviation, Drift, Status};
+use crate::image::words::NoticeKind;
+
+/// What an audit has seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Audit {
+    /// The status that it was compared with.
+    pub about: Box<Status>,
+    /// What it came to.
+    pub audited: Audited,
+    /// The AMIs as EC2 shows them, by Region.
+    pub seen: BTreeMap<String, ObservedImage>,
+    /// Whether what differs is to be set right.
+    pub repair: bool,
+}
+
+/// Writes what an audit has seen of a finished AMI. Returns whether that is worth saving: not if something else was begun
+/// for it meanwhile, or another audit was faster.
+pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> bool {
+    if !is_auditable(status, now) || !is_same(status, &audit.about) {
+        return false;
+    }
+    let Audited {
+        verified,
+        deviations,
+        unseen,
+        unknown,
+    } = &audit.audited;
+    let mut changed = false;
+    for (region, image) in &audit.seen {
+        changed |= keep(status, region, image);
+    }
+    for region in verified {
+        if let Some(known) = status.regions.get_mut(region) {
+            known.verified_at = Some(now);
+            changed = true;
+        }
+    }
+    for region in unseen {
+        let known = status.regions.get_mut(region);
+        if let Some(known) = known.filter(|it| it.unseen_since.is_none()) {
+            known.unseen_since = Some(now);
+            changed = true;
+        }
+    }
+    let before = status.drift.take();
+    // What cannot be seen now is as it was.
+    let is_unseen = |region: &String| unseen.contains(region) || unknown.contains(region);
+    let known = before.iter().flat_map(|drift| &drift.found);
+    let kept = known.filter(|it| is_unseen(&it.region)).cloned();
+    let found: Vec<_> = kept.chain(deviations.iter().cloned()).collect();
+    changed |= drifted(status, before.as_ref(), found, audit.repair, now);
+    if changed {
+        conditions::update(status, now);
+    }
+    changed
+}
+
+/// Whether a status still says of the AMI what it said when it was compared.
+fn is_same(status: &Status, about: &Status) -> bool {
+    let (build, before) = (&status.build, &about.build);
+    (build.attempt, build.step, build.step_since)
+        == (before.attempt, before.step, before.step_since)
+        && status.manifest.publish_digest == about.manifest.publish_digest
+        && status.drift == about.drift
+        && status.regions == about.regions
+}
+
+fn drifted(
+    status: &mut Status,
+    before: Option<&Drift>,
+    found: Vec<Deviation>,
+    repair: bool,
+    now: Timestamp,
+) -> bool {
+    if found.is_empty() {
+        let was = before.is_some();
+        if was {
+            note(status, "the AMI is as its manifest says again", now);
+        }
+        return was;
+    }
+    let since = before.map_or(now, |before| before.since);
+    let drift = Drift::of(since, found);
+    let is_new = before.is_none_or(|before| drift.exceeds(before));
+    let changed = before != Some(&drift);
+    let why = message::drift_line(&drift);
+    if repair && drift.is_repairable() {
+        begin_again(status, &format!("to be repaired: {why}"), now);
+        status.drift = Some(Drift {
+            repairing: true,
+            ..drift
+        });
+        return true;
+    }
+    status.drift = Some(drift);
+    if is_new {
+        note(status, why, now);
+        record_notice(status, NoticeKind::Drifted, now);
+    }
+    changed
+}

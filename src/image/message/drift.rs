@@ -1,0 +1,198 @@
+//! How an AMI differs from what its manifest says, in words.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::quoting::{more, on_one_line, quoted, shell_word, word};
+use super::settings::{change_line, list, protection_text};
+use crate::image::status::{
+    Action, Deviation, Difference, Drift, Protection, RegionAction, Settings, Status,
+};
+
+/// Deviations that a line of history or a condition names.
+const NAMED: usize = 3;
+
+/// What differs, as a line of history.
+#[must_use]
+pub(crate) fn drift_line(drift: &Drift) -> String {
+    let named = drift.found.iter().take(NAMED).map(deviation_line);
+    let omitted = drift.found.len().saturating_sub(NAMED);
+    let all: Vec<String> = named.chain(more(omitted)).collect();
+    all.join("; ")
+}
+
+/// What differs, and what to do about it.
+pub(super) fn text(status: &Status, listed: usize) -> String {
+    let Some(drift) = &status.drift else {
+        return String::new();
+    };
+    let mut text = found(drift, listed);
+    let differences = || drift.found.iter().map(|it| &it.what);
+    let retry = format!(
+        "amiwright retry {}",
+        shell_word(&on_one_line(&status.manifest.uri()))
+    );
+    if differences().any(|it| matches!(it, Difference::Setting { .. })) {
+        let _ = write!(
+            text,
+            "\nIf a change of settings was intended, change the manifest. To set them back, run:\n  {retry}\n\
+             With `repair: true` in the manifest, amiwright sets back by itself what it can.\n"
+        );
+    }
+    for it in differences() {
+        match it {
+            Difference::Setting { blocked: true, change, .. } => text.push_str(match change {
+                Action::SetDeprecation { .. } => {
+                    "\nThe deprecation of a public AMI cannot be moved to a later time or removed: make it private first.\n"
+                }
+                _ => "\nEC2 would not make this AMI public now: it is encrypted or has a product code.\n",
+            }),
+            _ => continue,
+        }
+        break;
+    }
+    let mut enabled = BTreeSet::new();
+    for it in &drift.found {
+        let is_disabled =
+            matches!(&it.what, Difference::NotAvailable { state } if state == "disabled");
+        if is_disabled && enabled.insert(&it.region) && enabled.len() <= listed {
+            let _ = write!(
+                text,
+                "\nA disabled AMI cannot be launched and has lost its launch permissions. To enable it, run:\n  \
+                 aws ec2 enable-image --region {} --image-id {}\n",
+                word(&it.region),
+                word(&it.image)
+            );
+        }
+    }
+    if differences().any(|it| matches!(it, Difference::Deregistered { .. })) {
+        let _ = write!(
+            text,
+            "\nAn AMI that was deregistered may still be in the Recycle Bin: restore it from there. To make it again, with \
+             another id, run:\n  {retry}\nIf that was intended, remove the Region, or the manifest.\n"
+        );
+    }
+    text
+}
+
+/// Whether what others have changed was set back.
+pub(super) fn is_repaired(status: &Status) -> bool {
+    status.drift.as_ref().is_some_and(|drift| drift.repairing)
+}
+
+/// What was repaired; nothing if nothing was.
+pub(super) fn repaired(status: &Status, listed: usize) -> String {
+    let drift = status.drift.as_ref().filter(|drift| drift.repairing);
+    drift.map_or_else(String::new, |drift| found(drift, listed))
+}
+
+fn found(drift: &Drift, listed: usize) -> String {
+    let mut text = "\nWhat differed from the manifest:\n".to_owned();
+    for it in drift.found.iter().take(listed) {
+        let _ = write!(text, "  - {}", deviation_line(it));
+        if let Some(at) = it.verified_at {
+            let _ = write!(text, "\n    last seen right at {at}");
+        }
+        text.push('\n');
+    }
+    let omitted = usize::try_from(drift.omitted).unwrap_or(usize::MAX);
+    let left = drift.found.len().saturating_sub(listed);
+    if let Some(more) = more(left.saturating_add(omitted)) {
+        let _ = writeln!(text, "  {more}");
+    }
+    text
+}
+
+/// One thing that differs.
+fn deviation_line(it: &Deviation) -> String {
+    let (region, image) = (word(&it.region), word(&it.image));
+    let what = match &it.what {
+        Difference::NotAvailable { state } => format!("{image} is {}", word(state)),
+        Difference::Deregistered { since } => {
+            format!("{image} is deregistered: EC2 has not listed it since {since}")
+        }
+        Difference::Setting {
+            change,
+            omitted,
+            shown,
+            ..
+        } => {
+            let more = match omitted {
+                0 => String::new(),
+                omitted => format!(", and {omitted} more"),
+            };
+            return format!("{region}: {}{more}", setting(&it.region, change, shown));
+        }
+    };
+    format!("{region}: {what}")
+}
+
+fn setting(region: &str, change: &Action, shown: &Settings) -> String {
+    let all = usize::MAX;
+    match change {
+        Action::SetDescription { text } => format!(
+            "description is {}, the manifest says {}",
+            text_or_none(shown.description.as_deref()),
+            text_or_none(Some(text))
+        ),
+        Action::SetTags { tags } => {
+            let one = |(key, value): (&String, &String)| {
+                let key = word(key);
+                match shown.tags.get(key.as_str()) {
+                    Some(is) => format!(
+                        "tag {key} is {}, the manifest says {}",
+                        quoted(is),
+                        quoted(value)
+                    ),
+                    None => format!("tag {key} is missing, the manifest says {}", quoted(value)),
+                }
+            };
+            let tags: Vec<String> = tags.iter().map(one).collect();
+            tags.join("; ")
+        }
+        Action::ChangeGrants { add, remove } => {
+            let gone =
+                (!add.is_empty()).then(|| format!("no longer shared with {}", list(add, all)));
+            let new = (!remove.is_empty()).then(|| {
+                format!(
+                    "shared with {}, which the manifest does not say",
+                    list(remove, all)
+                )
+            });
+            let texts: Vec<String> = gone.into_iter().chain(new).collect();
+            texts.join("; ")
+        }
+        Action::ShareSnapshot { snapshot, accounts } => format!(
+            "{} no longer shared with {}",
+            word(snapshot),
+            list(accounts, all)
+        ),
+        Action::RevokeSnapshot { snapshot, accounts } => format!(
+            "{} shared with {}, which the manifest does not say",
+            word(snapshot),
+            list(accounts, all)
+        ),
+        Action::SetDeprecation { at } => {
+            let text =
+                |at: Option<jiff::Timestamp>| at.map_or("none".to_owned(), |at| at.to_string());
+            let (is, says) = (text(shown.deprecate_at), text(*at));
+            format!("time of deprecation is {is}, the manifest says {says}")
+        }
+        Action::SetProtection { protection } => {
+            let text = |it: Option<Protection>| it.map_or("switched off", protection_text);
+            let (is, says) = (text(shown.protection), text(*protection));
+            format!("deregistration protection is {is}, the manifest says {says}")
+        }
+        other => change_line(&RegionAction {
+            region: region.to_owned(),
+            action: other.clone(),
+        }),
+    }
+}
+
+fn text_or_none(text: Option<&str>) -> String {
+    match text.unwrap_or_default() {
+        "" => "empty".to_owned(),
+        text => quoted(text),
+    }
+}

@@ -1,0 +1,159 @@
+//! The audit of a finished AMI: what [`plan()`] would change now is what somebody else has changed since. What could not be
+//! seen is never a difference, nor is what EC2 fails to list once.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::asked::Asked;
+use super::copy::is_under_way;
+use super::observation::{CopyFault, Observation, Observed, Pending};
+use super::plan::plan;
+use super::protect;
+use super::settings::Shown;
+use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::status::{Action, Deviation, Difference, RegionAction, Settings, Status};
+use crate::image::words::State;
+
+/// How long after an AMI was seen to be right, or was changed by us, it is not audited: reads may still show what was
+/// before our last write, and an audit that is cut short goes on with those that it has not seen.
+pub const AUDIT_GRACE: SignedDuration = SignedDuration::from_mins(15);
+
+/// What an audit has seen of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audited {
+    /// The Regions that are as they should be.
+    pub verified: BTreeSet<String>,
+    /// What is not.
+    pub deviations: Vec<Deviation>,
+    /// The Regions whose AMI EC2 does not list, for the first time or not for long.
+    pub unseen: BTreeSet<String>,
+    /// The Regions of which nothing can be said.
+    pub unknown: BTreeSet<String>,
+}
+
+/// Whether an image is audited now: it is finished, nothing is about to be done for it, and it was not seen to be right
+/// a moment ago.
+#[must_use]
+pub fn is_auditable(status: &Status, now: Timestamp) -> bool {
+    let is_finished = matches!(status.state, State::Available | State::Incomplete);
+    let verified = status.regions.values().filter_map(|it| it.verified_at);
+    let last = verified.fold(status.build.step_since, Timestamp::max);
+    is_finished
+        && status.is_built()
+        && status.retry.is_none()
+        && now.duration_since(last) >= AUDIT_GRACE
+}
+
+/// The status as one whose AMIs are to be looked at again, whenever they were verified.
+#[must_use]
+pub fn anew(status: &Status, now: Timestamp) -> Status {
+    let mut status = status.clone();
+    let verified = status.regions.values().filter_map(|it| it.verified_at);
+    status.build.step_since = verified.fold(now, Timestamp::max);
+    status
+}
+
+/// Compares what was seen of a finished AMI with what is asked for, by the one difference that publishing takes as well.
+#[must_use]
+pub fn audit(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp) -> Audited {
+    let plan = plan(asked, &anew(status, now), observed, now);
+    let mut audited = Audited::default();
+    let ready = plan.ready.iter().map(|what| (what, false));
+    let blocked = plan.blocked.iter().map(|(what, _)| (what, true));
+    for (what, blocked) in ready.chain(blocked) {
+        let Some(Observation::Seen(shown)) = observed.regions.get(&what.region) else {
+            audited.unknown.insert(what.region.clone());
+            continue;
+        };
+        let difference = match &what.action {
+            // A copy that was finished is not made again, and not deleted.
+            Action::CopyImage { .. } | Action::RemoveFailedCopy { .. } => {
+                Difference::NotAvailable {
+                    state: shown.state.clone(),
+                }
+            }
+            _ => Difference::setting(what, shown_of(what, shown), blocked),
+        };
+        audited.deviate(status, &what.region, difference);
+    }
+    for (region, fault) in &plan.failed {
+        match fault {
+            CopyFault::Deregistered(_) => audited.deregistered(status, region, now),
+            // Not somebody else's doing: the image is incomplete already.
+            CopyFault::InstanceStore | CopyFault::OtherKey(_) => {
+                audited.unknown.insert(region.clone());
+            }
+        }
+    }
+    for (region, pending) in &plan.pending {
+        match (pending, observed.regions.get(region)) {
+            (Pending::NoImage, _) => audited.deregistered(status, region, now),
+            (Pending::NotAvailable, Some(Observation::Seen(shown)))
+                if !is_under_way(&shown.state) =>
+            {
+                let state = shown.state.clone();
+                audited.deviate(status, region, Difference::NotAvailable { state });
+            }
+            _ => {
+                audited.unknown.insert(region.clone());
+            }
+        }
+    }
+    audited.unknown.extend(plan.in_vain);
+    audited.verified = plan.verified;
+    audited
+}
+
+impl Audited {
+    fn deviate(&mut self, status: &Status, region: &str, what: Difference) {
+        let Some(known) = status.image_in(region) else {
+            self.unknown.insert(region.to_owned());
+            return;
+        };
+        self.deviations.push(Deviation {
+            region: region.to_owned(),
+            image: known.image.clone(),
+            verified_at: known.verified_at.or(status.completed_at),
+            what,
+        });
+    }
+
+    /// EC2 does not list the AMI: one empty answer does not prove anything.
+    fn deregistered(&mut self, status: &Status, region: &str, now: Timestamp) {
+        let known = status.image_in(region);
+        match known.and_then(|known| known.unseen_since) {
+            Some(since) if now.duration_since(since) >= VISIBILITY_GRACE => {
+                self.deviate(status, region, Difference::Deregistered { since });
+            }
+            _ => {
+                self.unseen.insert(region.to_owned());
+            }
+        }
+    }
+}
+
+/// What EC2 shows of the setting that an action would change.
+fn shown_of(what: &RegionAction, shown: &Shown) -> Settings {
+    let none = Settings::default();
+    match &what.action {
+        Action::SetDescription { .. } => Settings {
+            description: shown.description.clone(),
+            ..none
+        },
+        Action::SetTags { tags } | Action::RemoveTags { tags } => {
+            let mut kept = shown.tags.clone();
+            kept.retain(|key, _| tags.contains_key(key));
+            Settings { tags: kept, ..none }
+        }
+        Action::SetDeprecation { .. } => Settings {
+            deprecate_at: shown.deprecate_at,
+            ..none
+        },
+        Action::SetProtection { .. } => Settings {
+            protection: protect::shown(&shown.protection),
+            ..none
+        },
+        _ => none,
+    }
+}

@@ -1,0 +1,146 @@
+//! How a finished AMI differs from what its manifest says, as an audit saw it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::publishing::{Action, AppliedChange, RegionAction, Settings};
+use crate::image::words::is_zero;
+
+/// Deviations that a status keeps, and the notice about them: a few hundred kilobytes at most, whatever was changed.
+const KEPT: usize = 20;
+
+/// Tags that a deviation names.
+const TAGS_KEPT: usize = 10;
+
+/// How a finished AMI differs from what its manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// When an audit saw the first of it.
+    pub since: Timestamp,
+    /// What differs, Region by Region.
+    pub found: Vec<Deviation>,
+    /// How much more differs than is kept here.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub omitted: u32,
+    /// Whether it is being repaired.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repairing: bool,
+}
+
+impl Drift {
+    /// This drift, with as much of it as is kept.
+    #[must_use]
+    pub fn of(since: Timestamp, mut found: Vec<Deviation>) -> Self {
+        let omitted = found.len().saturating_sub(KEPT);
+        found.truncate(KEPT);
+        Self {
+            since,
+            found,
+            omitted: u32::try_from(omitted).unwrap_or(u32::MAX),
+            repairing: false,
+        }
+    }
+
+    /// Whether all of it can be set right by the changes that publishing makes.
+    #[must_use]
+    pub fn is_repairable(&self) -> bool {
+        let mut found = self.found.iter();
+        found.all(|it| matches!(it.what, Difference::Setting { blocked: false, .. }))
+    }
+
+    /// Whether the AMI of a Region is deregistered.
+    #[must_use]
+    pub fn is_deregistered(&self, region: &str) -> bool {
+        let mut found = self.found.iter().filter(|it| it.region == region);
+        found.any(|it| matches!(it.what, Difference::Deregistered { .. }))
+    }
+
+    /// Whether it has anything that the other has not.
+    #[must_use]
+    pub fn exceeds(&self, before: &Self) -> bool {
+        let mut found = self.found.iter();
+        self.omitted > before.omitted || found.any(|it| !before.found.contains(it))
+    }
+}
+
+/// One thing about the AMI of a Region that is not as the manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deviation {
+    /// The Region.
+    pub region: String,
+    /// The AMI.
+    pub image: String,
+    /// When the AMI of this Region was last seen to be as the manifest says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Timestamp>,
+    /// What differs.
+    #[serde(flatten)]
+    pub what: Difference,
+}
+
+/// What differs about an AMI.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "difference",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+pub enum Difference {
+    /// A setting.
+    Setting {
+        /// What would set it right. Sets name only their first members.
+        change: Action,
+        /// How many members of its sets are not named.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        omitted: u32,
+        /// What EC2 shows of it: a description, the tags, a time of deprecation, a protection.
+        #[serde(default, skip_serializing_if = "Settings::is_empty")]
+        shown: Box<Settings>,
+        /// Whether EC2 would not make this change now.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        blocked: bool,
+    },
+    /// The AMI is not available.
+    NotAvailable {
+        /// EC2's word for its state.
+        state: String,
+    },
+    /// EC2 does not list the AMI any more.
+    Deregistered {
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+impl Difference {
+    /// A setting that this change would set right, of an AMI with these settings.
+    #[must_use]
+    pub fn setting(what: &RegionAction, shown: Settings, blocked: bool) -> Self {
+        let AppliedChange { what, omitted } = AppliedChange::of(what);
+        let (mut change, mut shown, mut omitted) = (what.action, shown, omitted);
+        if let Action::SetTags { tags } | Action::RemoveTags { tags } = &mut change {
+            let surplus = cut(tags);
+            omitted = omitted.saturating_add(u32::try_from(surplus).unwrap_or(u32::MAX));
+            shown.tags.retain(|key, _| tags.contains_key(key));
+        }
+        Self::Setting {
+            change,
+            omitted,
+            shown: Box::new(shown),
+            blocked,
+        }
+    }
+}
+
+/// Leaves the first entries; returns how many there were beyond.
+fn cut(tags: &mut BTreeMap<String, String>) -> usize {
+    let surplus = tags.len().saturating_sub(TAGS_KEPT);
+    if let Some(first) = tags.keys().nth(TAGS_KEPT).cloned() {
+        let _surplus = tags.split_off(&first);
+    }
+    surplus
+}

@@ -1,0 +1,178 @@
+//! Audits: what differs from the manifest, told once, and what is not a difference.
+
+use std::collections::BTreeMap;
+
+use super::emails::assert_email;
+use super::*;
+use crate::image::apply::{Audit, audited};
+use crate::image::message::quoted;
+use crate::image::publish::audit::{Audited, audit, is_auditable};
+use crate::image::publish::{Asked, AskedRegion, Desired, Observation, Observed, Shown};
+use crate::image::status::{ConditionKind, ConditionStatus, Difference};
+use crate::image::words::State;
+
+/// What the manifest says.
+fn asked() -> Asked {
+    let desired = Desired {
+        description: Some("Web tier".to_owned()),
+        tags: BTreeMap::from([("team".to_owned(), "web".to_owned())]),
+        ..Desired::default()
+    };
+    let region = AskedRegion {
+        required: true,
+        kms_key_id: None,
+        desired,
+    };
+    Asked {
+        home: REGION.to_owned(),
+        regions: BTreeMap::from([(REGION.to_owned(), region)]),
+    }
+}
+
+/// As the manifest says.
+fn right() -> Shown {
+    Shown {
+        description: Some("Web tier".to_owned()),
+        tags: BTreeMap::from([("team".to_owned(), "web".to_owned())]),
+        protection: "disabled".to_owned(),
+        state: "available".to_owned(),
+        is_available: true,
+        ..Shown::default()
+    }
+}
+
+fn wrong() -> Shown {
+    Shown {
+        description: Some("Mine".to_owned()),
+        ..right()
+    }
+}
+
+/// Audits a status that shows this, so many minutes after the start. Returns whether it changed.
+fn look(status: &mut Status, seen: Observation<Shown>, repair: bool, minutes: i64) -> bool {
+    let observed = Observed {
+        regions: BTreeMap::from([(REGION.to_owned(), seen)]),
+        ..Observed::default()
+    };
+    let audit = Audit {
+        about: Box::new(status.clone()),
+        audited: audit(&asked(), status, &observed, after(minutes)),
+        seen: BTreeMap::new(),
+        repair,
+    };
+    audited(status, &audit, after(minutes))
+}
+
+fn in_sync(status: &Status) -> ConditionStatus {
+    let mut conditions = status.conditions.iter();
+    let found = conditions.find(|it| it.kind == ConditionKind::InSync);
+    found.unwrap().status
+}
+
+#[test]
+fn drift_is_told_once_and_is_over_when_it_is_set_back() {
+    let mut status = available();
+    assert!(look(&mut status, Observation::Seen(right()), false, 60));
+    assert_eq!(status.regions[REGION].verified_at, Some(after(60)));
+
+    assert!(look(&mut status, Observation::Seen(wrong()), false, 420));
+    assert_eq!(in_sync(&status), ConditionStatus::False);
+    assert_eq!(kinds(&status), [NoticeKind::Completed, NoticeKind::Drifted]);
+    assert_email("drifted", &status);
+    let drift = status.drift.clone().unwrap();
+    assert_eq!(drift.found[0].verified_at, Some(after(60)));
+
+    assert!(!look(&mut status, Observation::Seen(wrong()), false, 780));
+    // What cannot be seen is as it was.
+    assert!(!look(&mut status, Observation::Unknown, false, 1140));
+    assert_eq!(status.drift.as_ref(), Some(&drift));
+
+    assert!(look(&mut status, Observation::Seen(right()), false, 1500));
+    assert_eq!(in_sync(&status), ConditionStatus::True);
+    assert_eq!(kinds(&status).len(), 2);
+}
+
+#[test]
+fn what_differs_in_addition_is_told_too() {
+    let mut status = available();
+    look(&mut status, Observation::Seen(wrong()), false, 60);
+    let mut worse = wrong();
+    worse.tags.clear();
+    look(&mut status, Observation::Seen(worse), false, 420);
+    look(&mut status, Observation::Seen(wrong()), false, 780);
+    let drifted = [NoticeKind::Drifted; 2];
+    assert_eq!(kinds(&status)[1..], drifted);
+    assert_eq!(status.drift.unwrap().since, after(60));
+}
+
+#[test]
+fn what_is_repaired_is_published_again() {
+    let mut status = available();
+    assert!(look(&mut status, Observation::Seen(wrong()), true, 60));
+    assert_eq!(status.place(), "working/publish");
+    assert_eq!(in_sync(&status), ConditionStatus::Unknown);
+    assert_eq!(kinds(&status), [NoticeKind::Completed]);
+    assert!(last_change(&status).contains(&quoted("Mine")));
+}
+
+#[test]
+fn an_ami_is_gone_only_when_it_was_missed_twice_and_is_not_repaired() {
+    let mut status = available();
+    assert!(look(&mut status, Observation::Absent, true, 60));
+    assert_eq!(status.drift, None);
+    assert!(look(&mut status, Observation::Absent, true, 420));
+    let drift = status.drift.clone().unwrap();
+    assert!(matches!(
+        drift.found[0].what,
+        Difference::Deregistered { .. }
+    ));
+    assert_eq!(status.state, State::Available);
+    assert_email("drifted-deregistered", &status);
+    assert!(!look(&mut status, Observation::Absent, true, 780));
+}
+
+#[test]
+fn a_disabled_ami_is_told_with_the_command_that_enables_it() {
+    let mut status = available();
+    let disabled = Shown {
+        state: "disabled".to_owned(),
+        is_available: false,
+        ..wrong()
+    };
+    look(&mut status, Observation::Seen(disabled), true, 60);
+    assert_email("drifted-disabled", &status);
+    for state in ["pending", "transient"] {
+        let mut status = available();
+        let changing = Shown {
+            state: state.to_owned(),
+            is_available: false,
+            ..right()
+        };
+        assert!(!look(&mut status, Observation::Seen(changing), true, 60));
+    }
+}
+
+#[test]
+fn what_is_new_or_in_progress_is_not_audited() {
+    let status = available();
+    assert!(!is_auditable(&status, after(3)));
+    assert!(is_auditable(&status, after(60)));
+    assert!(!is_auditable(&registered(), after(60)));
+
+    // Something else was begun, or another audit was faster.
+    let mut status = available();
+    let audit = Audit {
+        about: Box::new(status.clone()),
+        audited: Audited {
+            verified: [REGION.to_owned()].into(),
+            ..Audited::default()
+        },
+        seen: BTreeMap::new(),
+        repair: false,
+    };
+    let mut changed = status.clone();
+    change_settings(&mut changed, manifest("other"), 60);
+    assert!(!audited(&mut changed, &audit, after(61)));
+    assert!(audited(&mut status, &audit, after(61)));
+    assert!(!audited(&mut status, &audit, after(90)));
+}

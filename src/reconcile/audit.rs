@@ -1,0 +1,213 @@
+//! The audit of a finished image: what EC2 shows of its AMI now, compared with what its manifest says. Nothing is changed
+//! in EC2: what is to be repaired is published again, by the steps that publish.
+
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt};
+
+use super::build::bundle_is_replaced;
+use super::context::{Context, Error};
+use super::draft::change;
+use super::execute::observe::{Look, REGIONS_AT_ONCE, look};
+use super::spec::Spec;
+use crate::aws::{AwsError, Saved, Which};
+use crate::image::apply::{self, Audit};
+use crate::image::observed::ObservedImage;
+use crate::image::publish::audit::{self as compared, is_auditable};
+use crate::image::publish::{Asked, Observation, Observed};
+use crate::image::status::Status;
+use crate::limits;
+use crate::manifest::image::PublishSpec;
+use crate::manifest::sha256_hex;
+use crate::status_store::{self, Loaded};
+
+/// A finished image that is to be audited.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    loaded: Loaded,
+    spec: Box<PublishSpec>,
+}
+
+/// What a status says about auditing its image.
+#[derive(Debug)]
+pub(crate) enum Auditing {
+    /// It is to be audited.
+    Now(Box<Candidate>),
+    /// It is not to be audited now.
+    No,
+    /// Another version was uploaded, and its event may be lost: that comes first.
+    Outdated,
+}
+
+impl Candidate {
+    /// The key of its manifest.
+    pub(crate) fn manifest_key(&self) -> &str {
+        &self.loaded.status.manifest.key
+    }
+
+    /// Its AMIs, with their Regions.
+    pub(crate) fn images(&self) -> impl Iterator<Item = (&str, &str)> {
+        let asked = |region: &&String| {
+            self.spec.regions.contains_key(*region)
+                || !self.loaded.status.copies.contains_key(*region)
+        };
+        let all = self.loaded.status.regions.iter();
+        let all = all.filter(move |(region, _)| asked(region));
+        all.map(|(region, known)| (region.as_str(), known.image.as_str()))
+    }
+}
+
+/// Whether an image is to be audited, and by what. Who writes a status later than a manifest was uploaded says by that that
+/// the upload is known (the sweep relies on it): so the manifest is read as it is now, and not as it was pinned.
+///
+/// # Errors
+/// If S3 fails.
+pub(crate) async fn candidate(context: Context<'_>, loaded: Loaded) -> Result<Auditing, Error> {
+    let status = &loaded.status;
+    if !is_auditable(status, context.now) {
+        return Ok(Auditing::No);
+    }
+    let version = &status.manifest;
+    let object = context
+        .aws
+        .get_object(
+            &version.bucket,
+            &version.key,
+            Which::Current,
+            limits::MANIFEST_BYTES,
+        )
+        .await?;
+    // Nothing asks for the AMI any more.
+    let Some(object) = object else {
+        return Ok(Auditing::No);
+    };
+    let info = &object.info;
+    if info.etag != version.etag || info.modified_at > version.last_uploaded_at() {
+        return Ok(Auditing::Outdated);
+    }
+    if bundle_is_replaced(context, status).await? {
+        return Ok(Auditing::Outdated);
+    }
+    let content = object.content.unwrap_or_default();
+    if sha256_hex(&content) != version.sha256 {
+        return Ok(Auditing::No);
+    }
+    let guardrails = &context.config.guardrails;
+    let Ok(spec) = Spec::parse(version, &content, guardrails) else {
+        // The stack's owner has closed what it asks for: AMIs that are there are left as they are.
+        return Ok(Auditing::No);
+    };
+    let spec = Box::new(spec.publish().into_owned());
+    Ok(Auditing::Now(Box::new(Candidate { loaded, spec })))
+}
+
+/// What DescribeImages has answered for many images: the AMIs by their ids, of each Region that answered.
+#[derive(Debug, Default)]
+pub(crate) struct Described(pub(crate) BTreeMap<String, BTreeMap<String, ObservedImage>>);
+
+impl Described {
+    fn image(&self, region: &str, id: &str) -> Option<&ObservedImage> {
+        self.0.get(region)?.get(id)
+    }
+}
+
+/// Compares one image with what was described, and writes what that comes to. Returns whether its status changed, and what
+/// kept a Region from being seen.
+///
+/// # Errors
+/// If S3 fails, or the request rate is used up: then nothing is written.
+pub(crate) async fn audit(
+    context: Context<'_>,
+    candidate: Box<Candidate>,
+    described: &Described,
+) -> Result<(bool, Option<AwsError>), Error> {
+    let Candidate { loaded, spec } = *candidate;
+    let status = &loaded.status;
+    let home = &context.config.region;
+    let shown = status.image_in(home);
+    let shown = shown.and_then(|known| described.image(home, &known.image));
+    let created_at = shown.and_then(|image| image.created_at);
+    let asked = Asked::of_known(&spec, home, created_at, status);
+    let mut error = None;
+    let (mut observed, mut seen) = (Observed::default(), BTreeMap::new());
+    for (region, look) in look_at_all(context, status, &asked, described).await {
+        let observation = match look {
+            Ok((observation, image)) => {
+                seen.extend(image.map(|image| (region.clone(), image)));
+                observation
+            }
+            Err(refused) if refused.is_rate_limited_locally() => return Err(refused.into()),
+            Err(refused) => {
+                error = error.or(Some(refused));
+                Observation::Unknown
+            }
+        };
+        observed.regions.insert(region, observation);
+    }
+    let audit = Audit {
+        about: Box::new(status.clone()),
+        audited: compared::audit(&asked, status, &observed, context.now),
+        seen,
+        repair: spec.repair,
+    };
+    Ok((save(context, loaded, &audit).await?, error))
+}
+
+/// Looks closer at the AMI of each Region that answered.
+async fn look_at_all(
+    context: Context<'_>,
+    status: &Status,
+    asked: &Asked,
+    described: &Described,
+) -> Vec<(String, Result<Look, AwsError>)> {
+    let anew = compared::anew(status, context.now);
+    let anew = &anew;
+    let mut looks = Vec::new();
+    for (region, wanted) in &asked.regions {
+        let (Some(known), Some(images)) = (status.image_in(region), described.0.get(region)) else {
+            continue;
+        };
+        let (aws, image) = (
+            context.aws.in_region(region),
+            images.get(&known.image).cloned(),
+        );
+        looks.push(Box::pin(async move {
+            (
+                region.clone(),
+                look(anew, &aws, &wanted.desired, image).await,
+            )
+        }));
+    }
+    let looks = stream::iter(looks).buffer_unordered(REGIONS_AT_ONCE);
+    looks.collect().await
+}
+
+/// Writes what an audit has seen, unless something else was begun for the image meanwhile. What is to be repaired is marked
+/// as open first, so that a tick finds it.
+async fn save(context: Context<'_>, loaded: Loaded, audit: &Audit) -> Result<bool, Error> {
+    let Context {
+        aws, config, now, ..
+    } = context;
+    let mut after = loaded.status.clone();
+    if !apply::audited(&mut after, audit, now) {
+        return Ok(false);
+    }
+    let mut marker = None;
+    if !after.state.is_final() {
+        let known = after.open_marker.as_deref();
+        let marked = status_store::mark_open(aws, config, &after.manifest, known, now);
+        if let Saved::Yes(etag) = marked.await? {
+            marker = Some(etag);
+        }
+    }
+    let before = loaded.etag.clone();
+    let written = change(context, loaded, |status| {
+        let changed = apply::audited(status, audit, now);
+        if changed && marker.is_some() {
+            status.open_marker.clone_from(&marker);
+        }
+        changed
+    })
+    .await?;
+    Ok(written.etag != before)
+}
