@@ -138,6 +138,7 @@ fn object() -> SourceObject {
         key: "golden/web.vmdk".to_owned(),
         etag: "\"89ab\"".to_owned(),
         size: 1_073_741_824,
+        further: Vec::new(),
     }
 }
 

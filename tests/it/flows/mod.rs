@@ -10,6 +10,7 @@ mod guardrails;
 mod identity;
 mod notices;
 mod paid;
+mod parameters_of_sources;
 mod publish;
 mod publish_audit;
 mod publish_blocked;

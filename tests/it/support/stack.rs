@@ -290,15 +290,19 @@ impl TestStack {
 
     /// The way to this world for a person's code.
     pub(crate) fn aws(&self) -> Aws {
+        Aws::with_config(self.sdk())
+    }
+
+    /// The same, for calls that amiwright does not make.
+    pub(crate) fn sdk(&self) -> SdkConfig {
         let world = &self.world;
         // Any key but a function's or a user's is the administrator's.
-        let config = config_for(
+        config_for(
             "AKIDLOCAL",
             world.http_client(),
             world.time_source(),
             world.sleep(),
-        );
-        Aws::with_config(config)
+        )
     }
 
     /// What a program on this instance finds out about the instance; on none, what it finds out elsewhere.
