@@ -8,12 +8,14 @@
 //!
 //! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`, `share`,
 //! `protect`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions and their copies. [`retire`] comes
-//! after all of them, and is about other AMIs: those that this one replaces.
+//! after all of them, and is about other AMIs: those that this one replaces. [`in_place`] is the exception: what has to go
+//! before there can be a new one.
 
 mod asked;
 mod copy;
 mod describe;
 mod difference;
+pub mod in_place;
 mod observation;
 mod on_its_way;
 mod plan;

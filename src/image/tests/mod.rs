@@ -8,6 +8,7 @@ mod emails;
 mod emails_failed;
 mod endings;
 mod forged;
+mod in_place;
 mod migration;
 mod notice;
 mod ownership;

@@ -6,6 +6,7 @@
 
 mod copy;
 mod describe;
+pub(super) mod in_place;
 mod observe;
 mod protect;
 mod refused;

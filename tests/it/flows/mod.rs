@@ -13,6 +13,7 @@ mod publish;
 mod publish_delete;
 mod publish_regions;
 mod publish_retire;
+mod replace_in_place;
 mod requests;
 mod tasks;
 mod versions;
