@@ -6,7 +6,7 @@
 //! progress is stored: a restart takes a new difference. What was written a moment ago and does not show yet is waited
 //! for, because reads of attributes lag behind writes.
 //!
-//! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`, `share`,
+//! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`, `product_codes`, `share`,
 //! `protect`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions and their copies. [`retire`] comes
 //! after all of them, and is about other AMIs: those that this one replaces. [`in_place`] is the exception: what has to go
 //! before there can be a new one.
@@ -19,6 +19,7 @@ pub mod in_place;
 mod observation;
 mod on_its_way;
 mod plan;
+mod product_codes;
 mod protect;
 pub mod retire;
 mod settings;

@@ -121,6 +121,7 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
         Action::CopyImage { .. }
         | Action::RemoveFailedCopy { .. }
         | Action::SetDescription { .. }
+        | Action::SetProductCode { .. }
         | Action::SetTags { .. }
         | Action::RemoveTags { .. }
         | Action::ShareSnapshot { .. }

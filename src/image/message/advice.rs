@@ -344,6 +344,10 @@ fn for_refusal(action: &str, failure: &Failure) -> &'static str {
              put the code into the bundle (`product_codes` in its manifest; --productcodes of the AMI tools), from where \
              RegisterImage takes it; EC2-compatible clouds may still set it (AWS_ENDPOINT_URL_EC2)"
         }
+        "ModifyImageAttribute" if code == "OperationNotPermitted" && says("product code") => {
+            "an AMI with a product code cannot be public in AWS today: share it with accounts, organizations or units, and \
+             leave `access.public` out"
+        }
         "ImportSnapshot" | "ImportImage" if says("service role") => {
             "create the role vmimport, or name yours in the stack's parameter VmImportRole, and let it read the object's \
              bucket (VM Import/Export User Guide, \"Required service role\")"

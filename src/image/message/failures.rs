@@ -239,6 +239,10 @@ pub fn blocked(what: &RegionAction, blocker: Blocker) -> Failure {
         Blocker::Public => {
             "the AMI is public: EC2 then takes only an earlier time of deprecation than the one it has"
         }
+        Blocker::ProductCode => {
+            "the AMI has a product code already, which EC2 neither changes nor removes. Only a new AMI can have another one: \
+             for that, change `name` in the manifest, or upload another bundle"
+        }
     };
     Failure::new(FailureKind::Blocked, change_line(what), message)
 }

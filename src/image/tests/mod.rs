@@ -13,6 +13,7 @@ mod migration;
 mod notice;
 mod ownership;
 mod plan;
+mod product_codes;
 mod properties;
 mod publish;
 mod publish_overlaps;

@@ -8,6 +8,7 @@ mod copy;
 mod describe;
 pub(super) mod in_place;
 mod observe;
+mod product_codes;
 mod protect;
 mod refused;
 mod retire;
@@ -274,6 +275,7 @@ async fn send(
         Action::SetDescription { .. } | Action::SetTags { .. } | Action::RemoveTags { .. } => {
             describe::perform(aws, status, image, what).await?;
         }
+        Action::SetProductCode { .. } => product_codes::perform(aws, image, &what.action).await?,
         Action::ShareSnapshot { .. }
         | Action::ChangeGrants { .. }
         | Action::RevokeSnapshot { .. } => share::perform(aws, image, &what.action).await?,

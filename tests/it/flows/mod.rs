@@ -9,6 +9,7 @@ mod guardrails;
 mod identity;
 mod notices;
 mod paid;
+mod paid_codes;
 mod publish;
 mod publish_delete;
 mod publish_regions;
