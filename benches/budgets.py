@@ -47,7 +47,7 @@ BUDGETS = [
     ("advance-tasks", "rest", 8.0),
     ("advance-tasks", "zip", 4.0),
     ("advance-tasks", "calls at start", 0),
-    ("advance-tasks", "calls of an event", 2),
+    ("advance-tasks", "calls of an event", 1),
     ("notify", "start", 1.5),
     ("notify", "rest", 8.0),
     ("notify", "zip", 3.0),

@@ -20,12 +20,12 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::Failures;
-use crate::aws::{Aws, FILTER_VALUES_MAX};
+use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::config::Config;
 use crate::events::Tick;
 use crate::image::plan::{self, Next};
 use crate::reconcile::{self, Context, Error, Outcome, Recovery};
-use crate::status_store::{self, OpenMarker};
+use crate::status_store::{self, Open, OpenMarker};
 pub use polling_history::PollingHistory;
 use polling_history::Remembered;
 use read_ahead::{AT_ONCE, Awaiting, ReadAhead, Room};
@@ -105,10 +105,23 @@ async fn advance_all(
     report: &mut Report,
     failures: &mut Failures,
 ) {
-    requested::answer_all(context, failures).await;
-    match status_store::list_open(context.aws, context.config).await {
+    match list_after_requests(context, failures).await {
         Ok(open) => advance(context, history, open, report, failures).await,
         Err(error) => failures.add("the list of open images", &error),
+    }
+}
+
+/// The open images, once the requests are answered.
+async fn list_after_requests(
+    context: Context<'_>,
+    failures: &mut Failures,
+) -> Result<Vec<OpenMarker>, AwsError> {
+    match status_store::list_requests_or_open(context.aws, context.config).await? {
+        Open::Images(open) => Ok(open),
+        Open::Requests(keys) => {
+            requested::answer_all(context, keys, failures).await;
+            status_store::list_open(context.aws, context.config).await
+        }
     }
 }
 

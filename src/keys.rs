@@ -12,8 +12,11 @@ pub const DUE_MARKERS: &str = "due/";
 /// The prefix of all that EC2 has bundled.
 pub const BUNDLES: &str = "bundles/";
 
-/// The prefix of all requests to cancel and to retry.
-pub const REQUESTS: &str = "requests/";
+/// The prefix of all requests to cancel and to retry that are not answered yet.
+pub const REQUESTS: &str = "open-requests/";
+
+/// The prefix of what a tick has to look at, requests first: one listing says whether there is anything.
+pub const OPEN: &str = "open";
 
 /// Where a tick that was cut short says where the next one begins.
 pub const RESUME_POINT: &str = "resume";
@@ -22,7 +25,7 @@ pub const RESUME_POINT: &str = "resume";
 const STATUS: &str = ".json";
 
 /// How the keys of open markers end.
-const OPEN: &str = ".open";
+const OPEN_MARKER: &str = ".open";
 
 /// How the keys of due markers end.
 const DUE: &str = ".due";
@@ -58,13 +61,13 @@ pub fn manifest_of_status(key: &str) -> Option<&str> {
 /// The marker of a manifest whose image is not finalized.
 #[must_use]
 pub fn open_key(manifest_key: &str) -> String {
-    format!("{OPEN_MARKERS}{manifest_key}{OPEN}")
+    format!("{OPEN_MARKERS}{manifest_key}{OPEN_MARKER}")
 }
 
 /// The manifest that an open marker is about; none if the key is not that of an open marker.
 #[must_use]
 pub fn manifest_of_open(key: &str) -> Option<&str> {
-    between(key, OPEN_MARKERS, OPEN)
+    between(key, OPEN_MARKERS, OPEN_MARKER)
 }
 
 /// The marker of a manifest whose status has a notice that is due.
@@ -133,7 +136,7 @@ mod tests {
         assert_eq!(manifest_of_open(&open_key(key)), Some(key));
         assert_eq!(due_key(key), "due/golden/web.image.yaml.due");
         assert_eq!(manifest_of_due(&due_key(key)), Some(key));
-        assert_eq!(request_key(key), "requests/golden/web.image.yaml.json");
+        assert_eq!(request_key(key), "open-requests/golden/web.image.yaml.json");
         assert_eq!(manifest_of_request(&request_key(key)), Some(key));
         for other in ["open/web.image.yaml", "due/.due", RESUME_POINT] {
             assert_eq!(manifest_of_status(other), None, "{other}");
@@ -142,6 +145,21 @@ mod tests {
             assert_eq!(manifest_of_request(other), None, "{other}");
         }
         assert_eq!(manifest_of_status("status/.json"), None);
+    }
+
+    #[test]
+    fn what_is_open_is_listed_together_and_the_requests_first() {
+        let (request, marker) = (request_key("~"), open_key("!"));
+        assert!(request.starts_with(OPEN) && marker.starts_with(OPEN));
+        assert!(request < marker);
+        for other in [
+            status_key("x"),
+            due_key("x"),
+            bundle_prefix("x", "1"),
+            RESUME_POINT.to_owned(),
+        ] {
+            assert!(!other.starts_with(OPEN), "{other}");
+        }
     }
 
     #[test]

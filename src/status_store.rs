@@ -19,10 +19,10 @@ use crate::limits::{self, STATUS_BYTES};
 pub use document::StoreError;
 use document::{read_status, written_status};
 pub use markers::{
-    DueMarker, OpenMarker, delete_due, list_open, load_draft, load_resume_point, mark_finalized,
-    mark_open, mark_open_with_draft, save_resume_point,
+    DueMarker, Open, OpenMarker, delete_due, list_open, list_requests_or_open, load_draft,
+    load_resume_point, mark_finalized, mark_open, mark_open_with_draft, save_resume_point,
 };
-pub use requests::{StoredRequest, delete_request, list_requests, load_request, put_request};
+pub use requests::{StoredRequest, delete_request, load_request, put_request};
 
 /// Statuses that are read at once for a list.
 const READS_AT_ONCE: usize = 16;

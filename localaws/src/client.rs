@@ -18,6 +18,7 @@ use http_body_util::BodyExt;
 
 use crate::clock::Clock;
 use crate::lambda::Caller;
+use crate::large_body::Outgoing;
 use crate::services::Services;
 use crate::wire::{Request, Response};
 
@@ -127,7 +128,7 @@ impl HttpConnector for Connector {
                 };
                 let path = request.uri().path();
                 let answer = services.metadata(&instance, path, &request);
-                return into_sdk(answer);
+                return into_sdk(answer).await;
             }
             let clock = services.clock;
             let answer = services.call(request, caller);
@@ -140,12 +141,16 @@ impl HttpConnector for Connector {
                 },
             };
             let answer = answer.map_err(|lost| ConnectorError::io(lost.into()))?;
-            into_sdk(answer)
+            into_sdk(answer).await
         })
     }
 }
 
-fn into_sdk(answer: Response) -> Result<HttpResponse, ConnectorError> {
+async fn into_sdk(mut answer: Response) -> Result<HttpResponse, ConnectorError> {
+    if let Some(large) = answer.extensions_mut().remove::<Outgoing>() {
+        let body = large.whole().await;
+        *answer.body_mut() = body.map_err(|error| ConnectorError::io(error.into()))?;
+    }
     HttpResponse::try_from(answer.map(SdkBody::from))
         .map_err(|error| ConnectorError::other(error.into(), None))
 }

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     epoch: Timestamp,
+    outside: Timestamp,
     started: tokio::time::Instant,
     speed: f64,
 }
@@ -20,6 +21,7 @@ impl Clock {
     pub fn new(epoch: Timestamp, speed: f64) -> Self {
         Self {
             epoch,
+            outside: epoch,
             started: tokio::time::Instant::now(),
             speed: if speed.is_finite() && speed > 0.0 {
                 speed
@@ -27,6 +29,23 @@ impl Clock {
                 1.0
             },
         }
+    }
+
+    /// The same clock in a world that started at this time outside, which differs from the world's if an earlier run of it
+    /// was faster.
+    #[must_use]
+    pub fn started_at(mut self, outside: Timestamp) -> Self {
+        self.outside = outside;
+        self
+    }
+
+    /// The time outside, whatever the world's speed: for what clients compare with their own clocks and files.
+    #[must_use]
+    pub fn outside_now(&self) -> Timestamp {
+        let elapsed = SignedDuration::try_from(self.started.elapsed()).ok();
+        elapsed
+            .and_then(|elapsed| self.outside.checked_add(elapsed).ok())
+            .unwrap_or(Timestamp::MAX)
     }
 
     /// The world's time.
@@ -77,6 +96,9 @@ mod tests {
         assert_eq!(clock.now().to_string(), "2026-11-21T10:01:00Z");
         clock.sleep(Duration::from_secs(60)).await;
         assert_eq!(clock.now().to_string(), "2026-11-21T10:02:00Z");
+        assert_eq!(clock.outside_now().to_string(), "2026-11-21T10:00:02Z");
+        let later = clock.started_at("2026-11-21T09:00:00Z".parse().unwrap());
+        assert_eq!(later.outside_now().to_string(), "2026-11-21T09:00:02Z");
         let at: Timestamp = "2026-11-21T10:05:00Z".parse().unwrap();
         clock.sleep_until(at).await;
         assert!(clock.now() >= at);

@@ -1,13 +1,14 @@
 //! HTTP/1.1 connections on a loopback port, for the server and for the functions' Runtime API.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::StatusCode;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use http::{Method, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,12 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::large_body::{Incoming, Lost, Outgoing, Received, receive};
 use crate::wire::AnswerLost;
-use crate::wire::{Request, Response, response};
-
-/// Longest body of a request, in bytes. Bodies are held in memory as a whole; larger objects go in parts
-/// (multipart upload), as S3 advises from 100 MB on.
-pub const MAX_BODY: usize = 1 << 30;
+use crate::wire::{Request, Response, s3_error};
 
 /// Pause after a connection could not be accepted.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -30,7 +28,13 @@ pub(crate) type Serve =
     Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Response, AnswerLost>> + Send + Sync>;
 
 /// Serves connections until `stop` is true or its sender is gone; then those that are open end after their request.
-pub(crate) async fn accept(listener: TcpListener, serve: Serve, mut stop: watch::Receiver<bool>) {
+/// Large bodies of requests are put into the folder `bodies`; without one there are no large bodies.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    serve: Serve,
+    bodies: Option<PathBuf>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut connections = JoinSet::new();
     loop {
         let stream = tokio::select! {
@@ -47,14 +51,20 @@ pub(crate) async fn accept(listener: TcpListener, serve: Serve, mut stop: watch:
             },
         };
         while connections.try_join_next().is_some() {}
-        connections.spawn(connection(stream, Arc::clone(&serve), stop.clone()));
+        let (serve, bodies) = (Arc::clone(&serve), bodies.clone());
+        connections.spawn(connection(stream, serve, bodies, stop.clone()));
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, serve: Serve, mut stop: watch::Receiver<bool>) {
-    let service = service_fn(move |request| answer(request, Arc::clone(&serve)));
+async fn connection(
+    stream: TcpStream,
+    serve: Serve,
+    bodies: Option<PathBuf>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let service = service_fn(move |request| answer(request, Arc::clone(&serve), bodies.clone()));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).keep_alive(true);
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -75,24 +85,63 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
+/// A body as it goes out.
+type Sent = UnsyncBoxBody<Bytes, std::io::Error>;
+
 async fn answer(
-    request: http::Request<Incoming>,
+    request: http::Request<hyper::body::Incoming>,
     serve: Serve,
-) -> Result<http::Response<Full<Bytes>>, AnswerLost> {
-    let (parts, body) = request.into_parts();
-    let body = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!(
-                "a body here is at most {MAX_BODY} bytes; send larger objects as multipart uploads\n"
-            );
-            return Ok(
-                response(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", message).map(Full::new),
-            );
+    bodies: Option<PathBuf>,
+) -> Result<http::Response<Sent>, AnswerLost> {
+    let (mut parts, body) = request.into_parts();
+    let body = match receive(body, bodies.as_deref()).await {
+        Ok(Received::Memory(body)) => body,
+        Ok(Received::File(file)) => {
+            parts.extensions.insert(Incoming(Arc::new(file)));
+            Bytes::new()
         }
-        // The client closed the connection during its request: there is no one to answer.
-        Err(_) => return Err(AnswerLost),
+        Err(lost) => return not_received(&parts.method, &lost),
     };
-    let response = serve(Request::from_parts(parts, body)).await?;
-    Ok(response.map(Full::new))
+    Ok(sent(serve(Request::from_parts(parts, body)).await?))
+}
+
+fn sent(mut response: Response) -> http::Response<Sent> {
+    match response.extensions_mut().remove::<Outgoing>() {
+        Some(file) => response.map(|_| StreamBody::new(file.frames()).boxed_unsync()),
+        None => response.map(|body| {
+            Full::new(body)
+                .map_err(|never| match never {})
+                .boxed_unsync()
+        }),
+    }
+}
+
+/// The answer to a request whose body did not arrive; its connection ends, for the rest of the body may follow.
+fn not_received(method: &Method, lost: &Lost) -> Result<http::Response<Sent>, AnswerLost> {
+    let (status, code, message) = match lost {
+        // The client closed the connection during its request: there is no one to answer.
+        Lost::Left => return Err(AnswerLost),
+        Lost::TooSlow => (
+            StatusCode::BAD_REQUEST,
+            "RequestTimeout",
+            "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.".to_owned(),
+        ),
+        Lost::TooLong(longest) => (
+            StatusCode::BAD_REQUEST,
+            "EntityTooLarge",
+            format!("Your proposed upload exceeds the maximum allowed size: {longest} bytes"),
+        ),
+        Lost::Disk { path, source } => {
+            tracing::error!(%source, path = %path.display(), "a request's body could not be kept");
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalError",
+                format!("{lost}: {source}"),
+            )
+        }
+    };
+    let mut answer = s3_error(method, status, (code, &message), "-");
+    let close = http::HeaderValue::from_static("close");
+    answer.headers_mut().insert(http::header::CONNECTION, close);
+    Ok(sent(answer))
 }

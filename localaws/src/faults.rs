@@ -238,16 +238,14 @@ pub(crate) fn refusal(
     request_id: &str,
 ) -> Response {
     use quick_xml::escape::escape;
-    if service == "ssm" {
+    if ["events", "kms", "lambda", "ssm"].contains(&service) {
         return crate::ssm::refusal(status, code, message, request_id);
+    }
+    if service == "s3" {
+        return wire::s3_error(method, status, (code, message), request_id);
     }
     let (code, message, id) = (escape(code), escape(message), escape(request_id));
     let body = match service {
-        // An answer to HEAD has no body (RFC 9110, 9.3.2): the status is all there is.
-        "s3" if method == Method::HEAD => String::new(),
-        "s3" => format!(
-            "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{id}</RequestId></Error>"
-        ),
         "ec2" => format!(
             "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
              <RequestID>{id}</RequestID></Response>"
@@ -264,18 +262,9 @@ pub(crate) fn refusal(
             )
         }
     };
-    let body = if body.is_empty() {
-        body
-    } else {
-        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}")
-    };
-    let header = if service == "s3" {
-        "x-amz-request-id"
-    } else {
-        "x-amzn-requestid"
-    };
+    let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}");
     let response = wire::response(status, "text/xml;charset=UTF-8", body);
-    wire::with_request_id(response, header, request_id)
+    wire::with_request_id(response, "x-amzn-requestid", request_id)
 }
 
 #[cfg(test)]

@@ -27,6 +27,12 @@ impl Fields {
         self.0.iter().any(|(field, _)| field.starts_with(start))
     }
 
+    /// The name of a field that is none of these, if there is one.
+    pub(crate) fn other_than(&self, names: &[&str]) -> Option<&str> {
+        let mut fields = self.0.iter().map(|(field, _)| field.as_str());
+        fields.find(|field| !names.contains(field))
+    }
+
     /// A map's entries, `NAME.entry.1.…` and on, each with the fields `key` and `value` are called here.
     pub(crate) fn entries<'a>(
         &'a self,

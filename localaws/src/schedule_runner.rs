@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::events;
 use crate::ids::Ids;
 use crate::lambda::Lambda;
+use crate::management::Management;
 use crate::schedule::Expression;
 use crate::template::stack::{Function, Schedule, Stack};
 
@@ -26,13 +27,15 @@ pub(crate) async fn pump(
     stack: Arc<Stack>,
     region: String,
     lambda: Lambda,
+    management: Management,
 ) {
+    let offer = |event: &Event| offer(event, &region, &stack.functions, &lambda, &management);
     loop {
         let barrier = tokio::select! {
             biased;
             event = events.recv() => match event {
                 Some(event) => {
-                    offer(&event, &region, &stack.functions, &lambda);
+                    offer(&event);
                     continue;
                 }
                 None => return,
@@ -41,14 +44,20 @@ pub(crate) async fn pump(
         };
         // tokio may have passed over a full bus for fairness; check again.
         while let Ok(event) = events.try_recv() {
-            offer(&event, &region, &stack.functions, &lambda);
+            offer(&event);
         }
         // Whoever asked may have stopped waiting.
         let _ = barrier.send(());
     }
 }
 
-fn offer(event: &Event, region: &str, functions: &[Function], lambda: &Lambda) {
+fn offer(
+    event: &Event,
+    region: &str,
+    functions: &[Function],
+    lambda: &Lambda,
+    management: &Management,
+) {
     if event.region != region {
         return;
     }
@@ -60,7 +69,10 @@ fn offer(event: &Event, region: &str, functions: &[Function], lambda: &Lambda) {
         }
     };
     for function in functions {
-        for rule in &function.rules {
+        let rules = function.rules.iter();
+        for rule in
+            rules.filter(|rule| management.is_rule_enabled(&function.logical_id, &rule.logical_id))
+        {
             match events::matches(&rule.pattern, &event) {
                 Ok(true) => {
                     let payload = rule.input.clone().unwrap_or_else(|| event.clone());
@@ -82,6 +94,7 @@ pub(crate) struct Scheduled {
     pub(crate) function: String,
     pub(crate) region: String,
     pub(crate) ids: Ids,
+    pub(crate) management: Management,
 }
 
 impl Scheduled {
@@ -117,7 +130,13 @@ pub(crate) async fn run(
     let mut last = start;
     while let Some(next) = expression.next_after(last, start) {
         clock.sleep_until(next).await;
-        lambda.enqueue(&scheduled.function, scheduled.payload(next));
+        let event = &scheduled.schedule.logical_id;
+        if scheduled
+            .management
+            .is_rule_enabled(&scheduled.function, event)
+        {
+            lambda.enqueue(&scheduled.function, scheduled.payload(next));
+        }
         // A machine that slept does not make up for all that it missed.
         last = clock.now();
     }

@@ -12,6 +12,8 @@ use crate::iam::{self, Iam};
 use crate::ids::Ids;
 use crate::imds::Imds;
 use crate::lambda::{Caller, Callers};
+use crate::large_body::Incoming;
+use crate::management::Management;
 use crate::route::{self, Target};
 use crate::s3::S3;
 use crate::sns::Sns;
@@ -29,6 +31,7 @@ pub(crate) struct Services {
     pub(crate) ssm: Ssm,
     pub(crate) sts: Sts,
     pub(crate) iam: Iam,
+    pub(crate) management: Management,
     pub(crate) imds: Imds,
     pub(crate) faults: Faults,
     pub(crate) callers: Callers,
@@ -53,6 +56,35 @@ impl Services {
             Ok(routed) => routed,
             Err(answer) => return Ok(*answer),
         };
+        let clocks = [self.clock.now(), self.clock.outside_now()];
+        if let Some((status, code, message)) = route::refused(&target, &request, clocks) {
+            let (service, method) = (&target.service, request.method());
+            return Ok(refusal(
+                service,
+                method,
+                status,
+                (code, message),
+                &self.ids.uuid(),
+            ));
+        }
+        let mut request = request;
+        if target.service == "s3" {
+            let uri = request.uri().clone();
+            // What cannot be a header is refused by S3 itself.
+            let _ = crate::s3::headers_of_query(&uri, request.headers_mut());
+        }
+        let is_large = request.extensions().get::<Incoming>().is_some();
+        if is_large && target.service != "s3" {
+            let too_large = ("RequestEntityTooLarge", "The request is too large");
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            return Ok(refusal(
+                &target.service,
+                request.method(),
+                status,
+                too_large,
+                &self.ids.uuid(),
+            ));
+        }
         let caller = caller.or_else(|| self.callers.find(target.access_key.as_deref()?));
         let fault = self.record(&target, &request, caller.as_ref());
         let method = request.method().clone();
@@ -138,6 +170,16 @@ impl Services {
         // "NoSuchBucket" comes first, whoever asks: without a bucket there is no owner who could allow anything.
         let bucket = action.bucket.as_deref().filter(|_| target.service == "s3");
         let nowhere = bucket.is_some_and(|bucket| !self.s3.has_bucket(bucket));
+        if target.access_key.is_none() && !nowhere && !self.is_public(&action).await {
+            let denied = ("AccessDenied", "Access Denied");
+            return refusal(
+                "s3",
+                &method,
+                StatusCode::FORBIDDEN,
+                denied,
+                &self.ids.uuid(),
+            );
+        }
         let allowed = match nowhere && action.name != "CreateBucket" {
             true => Ok(()),
             false => {
@@ -165,6 +207,20 @@ impl Services {
         }
     }
 
+    /// Whether somebody without credentials may do this: forms are signed inside of themselves, and the ACL may let anybody
+    /// read an object.
+    async fn is_public(&self, action: &route::Action) -> bool {
+        let object = action.bucket.as_deref().zip(action.key.as_deref());
+        match (action.name.as_str(), object) {
+            ("PostObject", _) => true,
+            ("GetObject" | "HeadObject", Some((bucket, key))) => {
+                let acl = self.s3.acl(bucket, key).await.ok().flatten();
+                acl.is_some_and(|acl| acl.starts_with("public-read"))
+            }
+            _ => false,
+        }
+    }
+
     async fn answer(
         &self,
         target: &Target,
@@ -172,6 +228,13 @@ impl Services {
         request: Request,
         caller: &iam::Caller,
     ) -> Response {
+        let asked = (target.service.as_str(), target.region.as_str());
+        if let Some(answer) = self
+            .management
+            .answer((&self.ec2, &self.s3), asked, action, &request)
+        {
+            return answer;
+        }
         let answer = match target.service.as_str() {
             "s3" => self.s3.handle(request).await,
             "ec2" => self.ec2.handle(&target.region, request).await,

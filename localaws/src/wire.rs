@@ -1,11 +1,12 @@
 //! What goes over the wire, for both front doors: whole requests and answers.
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode};
+use quick_xml::escape::escape;
 
-/// A request with its whole body.
+/// A request with its whole body, unless that is large (see `large_body`).
 pub type Request = http::Request<Bytes>;
-/// An answer with its whole body.
+/// An answer with its whole body, unless that is large (see `large_body`).
 pub type Response = http::Response<Bytes>;
 
 /// The request may have taken effect, but its answer never arrives: the connection broke.
@@ -33,6 +34,28 @@ pub fn with_request_id(mut response: Response, header: &'static str, request_id:
         response.headers_mut().insert(header, id);
     }
     response
+}
+
+/// An error as S3 writes it ("Error responses", Amazon S3 API Reference).
+#[must_use]
+pub(crate) fn s3_error(
+    method: &Method,
+    status: StatusCode,
+    (code, message): (&str, &str),
+    request_id: &str,
+) -> Response {
+    // An answer to HEAD has no body (RFC 9110, 9.3.2): the status is all there is.
+    let body = if method == Method::HEAD {
+        String::new()
+    } else {
+        let (code, message, id) = (escape(code), escape(message), escape(request_id));
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
+             <RequestId>{id}</RequestId><HostId>{id}</HostId></Error>"
+        )
+    };
+    let answer = response(status, "application/xml", body);
+    with_request_id(answer, "x-amz-request-id", request_id)
 }
 
 /// The fields of a Query protocol request: of the form body, and of the URL's query.

@@ -4,17 +4,12 @@ use futures_util::{StreamExt, stream};
 
 use crate::Failures;
 use crate::reconcile::{self, Context};
-use crate::status_store;
 
 /// Requests that are answered at once.
 const AT_ONCE: usize = 8;
 
-/// Answers the requests that are there, before the open images are listed: what they ask for is done by the same tick.
-pub(super) async fn answer_all(context: Context<'_>, failures: &mut Failures) {
-    let keys = match status_store::list_requests(context.aws, context.config).await {
-        Ok(keys) => keys,
-        Err(error) => return failures.add("the list of requests", &error),
-    };
+/// Answers requests, before the open images are listed: what they ask for is done by the same tick.
+pub(super) async fn answer_all(context: Context<'_>, keys: Vec<String>, failures: &mut Failures) {
     let mut answers = stream::iter(keys)
         .take_while(|_| std::future::ready(!context.is_over()))
         .map(|key| async move {

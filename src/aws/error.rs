@@ -70,11 +70,32 @@ const LATER: &[&str] = &[
     "ConditionalRequestConflict",
     "OperationAborted",
     "KMSThrottling",
+    // Quotas of what runs at once, and what a service does on our behalf.
+    "ConcurrentSnapshotLimitExceeded",
+    "PendingSnapshotLimitExceeded",
+    "ConcurrentTagAccess",
+    "RetryableError",
     // The credentials or the clock of this process are stale; the next process has new ones.
     "ExpiredToken",
     "ExpiredTokenException",
     "RequestExpired",
     "RequestTimeTooSkewed",
+];
+
+/// EC2's code for quotas of both kinds ("Error codes for the Amazon EC2 API": "For example, you might have too many
+/// snapshot copies in progress").
+const LIMIT_EXCEEDED: &str = "ResourceLimitExceeded";
+
+/// The calls that start work in EC2: for them [`LIMIT_EXCEEDED`] is about how much of it runs at once, and passes when
+/// some of that has finished. For others, as ModifyImageAttribute, it is a quota of what exists.
+const STARTS_WORK: &[&str] = &[
+    "BundleInstance",
+    "CopyImage",
+    "CreateRestoreImageTask",
+    "CreateStoreImageTask",
+    "ImportImage",
+    "ImportSnapshot",
+    "RegisterImage",
 ];
 
 /// Codes that mean "too many requests" ("Request throttling for the Amazon EC2 API").
@@ -131,7 +152,8 @@ impl AwsError {
                 let (code, status) = (context.err().code(), context.raw().status().as_u16());
                 let message = context.err().message();
                 let message = message.map_or_else(|| without_message(status), str::to_owned);
-                (remedy_of(code, status), code.map(str::to_owned), message)
+                let remedy = remedy_of(action, code, status);
+                (remedy, code.map(str::to_owned), message)
             }
             SdkError::ConstructionFailure(_) => (Remedy::Never, own_code(error), chain(error)),
             _ => (Remedy::Ambiguous, own_code(error), chain(error)),
@@ -213,8 +235,9 @@ impl AwsError {
     }
 }
 
-fn remedy_of(code: Option<&str>, status: u16) -> Remedy {
+fn remedy_of(action: &str, code: Option<&str>, status: u16) -> Remedy {
     match code {
+        Some(LIMIT_EXCEEDED) if STARTS_WORK.contains(&action) => Remedy::Later,
         Some(code) if THROTTLED.contains(&code) || LATER.contains(&code) => Remedy::Later,
         // The call took effect; only its answer is lost.
         _ if (200..300).contains(&status) => Remedy::Ambiguous,
@@ -275,6 +298,7 @@ mod tests {
 
     #[test]
     fn classifies_errors_by_code_and_status() {
+        let remedy_of = |code, status| remedy_of("GetObject", code, status);
         assert_eq!(remedy_of(Some("SlowDown"), 503), Remedy::Later);
         assert_eq!(remedy_of(Some("Throttling"), 400), Remedy::Later);
         assert_eq!(remedy_of(Some("InternalError"), 200), Remedy::Later);
@@ -282,5 +306,23 @@ mod tests {
         assert_eq!(remedy_of(Some("AccessDenied"), 403), Remedy::Never);
         assert_eq!(remedy_of(Some("NotImplemented"), 501), Remedy::Never);
         assert_eq!(remedy_of(None, 200), Remedy::Ambiguous);
+    }
+
+    #[test]
+    fn a_quota_of_what_runs_at_once_passes_and_one_of_what_exists_does_not() {
+        let code = Some("ResourceLimitExceeded");
+        for action in ["CopyImage", "ImportImage", "ImportSnapshot"] {
+            assert_eq!(remedy_of(action, code, 400), Remedy::Later, "{action}");
+            for code in [
+                "ConcurrentSnapshotLimitExceeded",
+                "PendingSnapshotLimitExceeded",
+            ] {
+                assert_eq!(remedy_of(action, Some(code), 400), Remedy::Later, "{code}");
+            }
+        }
+        assert_eq!(remedy_of("ModifyImageAttribute", code, 400), Remedy::Never);
+        // An account has them, whatever ends.
+        let code = Some("SnapshotLimitExceeded");
+        assert_eq!(remedy_of("ImportSnapshot", code, 400), Remedy::Never);
     }
 }

@@ -266,6 +266,9 @@ fn observed(image: Image) -> ObservedImage {
     let mappings = image.block_device_mappings.unwrap_or_default();
     // Several volumes may come from one snapshot.
     let mut snapshots: Vec<String> = Vec::new();
+    let is_encrypted = mappings
+        .iter()
+        .any(|it| it.ebs.as_ref().and_then(|ebs| ebs.encrypted) == Some(true));
     for mapping in mappings {
         if let Some(id) = mapping.ebs.and_then(|ebs| ebs.snapshot_id)
             && !snapshots.contains(&id)
@@ -289,6 +292,7 @@ fn observed(image: Image) -> ObservedImage {
         protection: image.deregistration_protection.unwrap_or_default(),
         public: image.public.unwrap_or_default(),
         is_instance_store: image.root_device_type == Some(DeviceType::InstanceStore),
+        is_encrypted,
         billing,
         last_launched_at: timestamp(image.last_launched_time),
     }

@@ -1,5 +1,6 @@
 //! The only place that knows the SDK's types. Callers see our own types alone.
 
+mod account;
 mod buckets;
 mod bundles;
 mod connect;
@@ -20,6 +21,7 @@ mod snapshots;
 mod stored;
 mod topic;
 
+pub use account::ImageBlock;
 pub use bundles::BundledInstance;
 pub use connect::Aws;
 pub use copies::CopiedImage;

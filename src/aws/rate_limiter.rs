@@ -40,7 +40,7 @@ fn limit(action: &str) -> Rate {
         | "DeregisterImage"
         | "ModifyImageAttribute"
         | "ModifySnapshotAttribute" => (100.0, 5.0),
-        action if action.starts_with("Describe") => (100.0, 20.0),
+        action if action.starts_with("Describe") || action.starts_with("Get") => (100.0, 20.0),
         _other_mutating => (50.0, 5.0),
     };
     Rate { capacity, refill }

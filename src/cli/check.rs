@@ -1,5 +1,7 @@
 //! `amiwright check FILE…`: finds the mistakes in manifests before they are uploaded.
 
+mod files;
+
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::ops::Range;
@@ -19,7 +21,7 @@ use crate::manifest::{
     Problem, bundle,
     guardrails::{Guardrails, PARAMETERS, Parameter, is_account, is_region},
     image,
-    key::{self, Kind},
+    key::Kind,
 };
 
 /// How much of a file is read: one byte more than the largest manifest, so that the parser reports the size.
@@ -28,7 +30,8 @@ const READ_MAX: u64 = limits::MANIFEST_BYTES + 1;
 /// Arguments of `amiwright check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Image manifests (NAME.image.yaml, .yml, .json) and bundle manifests (NAME.manifest.xml); `-` reads standard input
+    /// Image manifests (NAME.image.yaml, .yml, .json) and bundle manifests (NAME.manifest.xml), or directories of them;
+    /// `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Output format
@@ -52,7 +55,7 @@ pub(super) struct Args {
     region: Option<String>,
 }
 
-fn account(given: &str) -> Result<String, &'static str> {
+pub(super) fn account(given: &str) -> Result<String, &'static str> {
     let is = is_account(given);
     is.then(|| given.to_owned())
         .ok_or("an account id has 12 digits")
@@ -104,27 +107,41 @@ pub(super) fn run(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result<Ex
 }
 
 /// Colour is for terminals, unless the user opted out (no-color.org).
-fn wants_color() -> bool {
+pub(super) fn wants_color() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn check_all(args: &Args, now: Timestamp) -> Result<Vec<Checked>, Error> {
     let guardrails = guardrails(args)?;
-    let files = args.files.iter();
+    let files = files::find(&args.files).into_iter();
     Ok(files
-        .map(|file| check(file, &args.name, now, &guardrails))
+        .map(|file| match file {
+            Ok(file) => check(&file, &args.name, now, &guardrails),
+            Err((path, error)) => unreadable(path.display().to_string(), &error),
+        })
         .collect())
 }
 
 /// The guardrails that are given; all others are open.
 fn guardrails(args: &Args) -> Result<Guardrails, Error> {
-    let mut guardrails = Guardrails {
+    let guardrails = Guardrails {
         bucket: args.bucket.clone(),
         account: args.account.clone(),
         region: args.region.clone(),
         ..Guardrails::open()
     };
-    for given in &args.parameters {
+    with_parameters(guardrails, &args.parameters)
+}
+
+/// Sets guardrails as the stack's parameters, each `NAME=VALUE`.
+///
+/// # Errors
+/// If one of them is not a guardrail, or does not take the value.
+pub(super) fn with_parameters(
+    mut guardrails: Guardrails,
+    parameters: &[String],
+) -> Result<Guardrails, Error> {
+    for given in parameters {
         let names = || PARAMETERS.map(|parameter| parameter.name).join(", ");
         let (name, value) = given.split_once('=').unwrap_or((given, ""));
         let parameter = Parameter::named(name)
@@ -171,10 +188,7 @@ fn check(file: &Path, stdin_name: &str, now: Timestamp, guardrails: &Guardrails)
             String::from_utf8_lossy(&content).into_owned(),
             parse(&name, &content, now, guardrails),
         ),
-        Err(error) => {
-            let problem = Problem::new(format!("cannot read the file: {error}"));
-            (String::new(), Err(vec![problem]))
-        }
+        Err(error) => return unreadable(name, &error),
     };
     let problems = result.err().unwrap_or_default();
     Checked {
@@ -184,7 +198,18 @@ fn check(file: &Path, stdin_name: &str, now: Timestamp, guardrails: &Guardrails)
     }
 }
 
-fn read(from: impl Read) -> io::Result<Vec<u8>> {
+fn unreadable(name: String, error: &io::Error) -> Checked {
+    Checked {
+        problems: vec![Problem::new(format!(
+            "cannot read {}: {error}",
+            plain(&name)
+        ))],
+        name,
+        text: String::new(),
+    }
+}
+
+pub(super) fn read(from: impl Read) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     from.take(READ_MAX).read_to_end(&mut content)?;
     Ok(content)
@@ -196,7 +221,7 @@ fn parse(
     now: Timestamp,
     guardrails: &Guardrails,
 ) -> Result<(), Vec<Problem>> {
-    match kind(name) {
+    match files::kind(name) {
         Some(Kind::Image) => image::parse_within(name, content, now, guardrails).map(drop),
         Some(Kind::Bundle) => bundle::parse(content).map(drop),
         None => {
@@ -208,26 +233,33 @@ fn parse(
     }
 }
 
-/// Only the file name counts: the local directory is not part of the key.
-fn kind(name: &str) -> Option<Kind> {
-    key::kind(Path::new(name).file_name()?.to_str()?)
-}
-
 fn to_json(file: &Checked) -> serde_json::Value {
     json!({"file": file.name, "ok": file.problems.is_empty(), "problems": file.problems})
 }
 
 fn write_text(file: &Checked, renderer: &Renderer, out: &mut dyn Write) -> io::Result<()> {
     let name = plain(&file.name);
-    // A byte order mark is not part of the first line's columns.
-    let text = file.text.trim_start_matches('\u{feff}');
-    for problem in &file.problems {
-        writeln!(out, "{}\n", render(&name, text, problem, renderer))?;
-    }
+    write_problems(&name, &file.text, &file.problems, renderer, out)?;
     match file.problems.len() {
         0 => writeln!(out, "{name}: no problems"),
         count => writeln!(out, "{name}: {}", counted(count, "problem")),
     }
+}
+
+/// Writes each problem with its line of the text.
+pub(super) fn write_problems(
+    name: &str,
+    text: &str,
+    problems: &[Problem],
+    renderer: &Renderer,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    // A byte order mark is not part of the first line's columns.
+    let text = text.trim_start_matches('\u{feff}');
+    for problem in problems {
+        writeln!(out, "{}\n", render(name, text, problem, renderer))?;
+    }
+    Ok(())
 }
 
 fn render(name: &str, text: &str, problem: &Problem, renderer: &Renderer) -> String {

@@ -116,6 +116,7 @@ impl LocalStack {
             .user("uploader", "UploaderPolicy")
             .user("operator", "OperatorPolicy")
             .epoch(setup.now)
+            .outside(setup.now)
             .speed(speed)
             .era(setup.era)
             .seed(seed)

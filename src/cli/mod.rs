@@ -9,6 +9,7 @@ mod check;
 pub mod confirm_product;
 mod error;
 mod function;
+pub mod plan;
 pub mod product_codes;
 mod progress;
 mod progress_text;
@@ -53,6 +54,8 @@ struct Cli {
 enum Command {
     /// Check manifests without access to AWS
     Check(check::Args),
+    /// Show what uploading a manifest would change, without changing anything
+    Plan(plan::Args),
     /// Print the JSON Schema of image manifests
     Schema,
     /// Show the status of images
@@ -104,6 +107,7 @@ pub async fn main() -> ExitCode {
 async fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Error> {
     match command {
         Command::Check(args) => check::run(&args, now(), out),
+        Command::Plan(args) => plan::run(&args, now(), out).await,
         Command::Schema => schema::run(out),
         Command::Status(args) => status::run(&args, now(), out).await,
         Command::Watch(args) => watch::run(&args, now(), out).await,

@@ -250,6 +250,16 @@ pub(super) fn cannot_find_manifest(config: &Config, error: &AwsError) -> Error {
     with_hint(config, (bucket, "BucketName"), error, permissions)
 }
 
+/// The error for what a plan cannot look up, with a hint for the usual causes.
+pub(super) fn cannot_plan(config: &Config, error: &AwsError) -> Error {
+    let bucket = &config.bucket;
+    let permissions = format!(
+        "allow {} as the stack's output OperatorPolicyArn does",
+        error.action
+    );
+    with_hint(config, (bucket, "BucketName"), error, permissions)
+}
+
 /// `bucket` is what was asked for, and the output of the stack that names it.
 fn with_hint(
     config: &Config,
@@ -262,7 +272,9 @@ fn with_hint(
         Some("NoSuchBucket") => {
             format!("bucket {bucket} does not exist; the name is the output {output} of the stack")
         }
-        Some("AccessDenied" | "AllAccessDisabled" | "Forbidden") => permissions,
+        Some("AccessDenied" | "AllAccessDisabled" | "Forbidden" | "UnauthorizedOperation") => {
+            permissions
+        }
         Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
             RENEW_CREDENTIALS.to_owned()
         }

@@ -6,6 +6,7 @@ mod email;
 pub mod facts;
 pub mod failures;
 pub mod problems;
+mod publishing_advice;
 mod quoting;
 mod remains;
 mod retiring;
@@ -24,8 +25,8 @@ use crate::manifest::text;
 pub(crate) use quoting::on_one_line;
 pub use quoting::{quoted, word};
 pub(crate) use retiring::retired;
-pub use retiring::retirement_line;
-pub use settings::change_line;
+pub use retiring::{kept_text, retirement_line};
+pub use settings::{change_line, protection_text};
 pub use waiting::{orphan_text, wait_text};
 
 /// Longest subject: SNS takes fewer than 100 characters (Publish, parameter Subject).

@@ -43,6 +43,8 @@ pub struct ObservedImage {
     pub public: bool,
     /// Whether its root device is made from a bundle in S3.
     pub is_instance_store: bool,
+    /// Whether one of its volumes is encrypted.
+    pub is_encrypted: bool,
     /// What its instances are billed by, as far as EC2 says.
     pub billing: Billing,
     /// When it was last launched, by anybody; EC2 says so a day late (DescribeImages, LastLaunchedTime).

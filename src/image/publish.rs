@@ -6,12 +6,13 @@
 //! progress is stored: a restart takes a new difference. What was written a moment ago and does not show yet is waited
 //! for, because reads of attributes lag behind writes.
 //!
-//! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`, `product_codes`, `share`,
-//! `protect`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions and their copies. [`retire`] comes
+//! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`,
+//! `product_codes`, `share`, `protect`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions and their copies. [`retire`] comes
 //! after all of them, and is about other AMIs: those that this one replaces. [`in_place`] is the exception: what has to go
-//! before there can be a new one.
+//! before there can be a new one. `blockers` tells what EC2 would refuse to share: then nothing is changed in that Region.
 
 mod asked;
+mod blockers;
 mod copy;
 mod describe;
 mod difference;
@@ -21,13 +22,16 @@ mod on_its_way;
 mod plan;
 mod product_codes;
 mod protect;
+mod rehearse;
 pub mod retire;
 mod settings;
 mod share;
 
 pub use asked::{Asked, AskedRegion};
+pub use blockers::{AccountSettings, PublicBlock};
 pub use copy::COPY_ATTEMPTS;
 pub use difference::{confirm, difference, intend};
 pub use observation::{CopyFault, Observation, Observed, Pending};
 pub use plan::{Plan, plan};
+pub use rehearse::{Planned, Rehearsed, Retired, rehearse, rehearse_retiring};
 pub use settings::{Blocker, Desired, Difference, Shown};

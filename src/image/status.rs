@@ -7,6 +7,7 @@ mod copying;
 mod document;
 mod failure;
 mod migrate;
+mod previous;
 mod publishing;
 mod records;
 mod retiring;
@@ -19,6 +20,7 @@ pub use build::Build;
 pub use copying::CopyRequest;
 pub use document::{Facts, Notice, SCHEMA, Status};
 pub use failure::Failure;
+pub use previous::PreviousVersion;
 pub use publishing::*;
 pub use records::*;
 pub use retiring::*;
@@ -88,5 +90,8 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
     checks::images(&status.regions)?;
     checks::copies(&status.copies)?;
     let mut previous = status.previous.iter();
-    previous.try_for_each(|version| checks::images(&version.regions))
+    previous.try_for_each(|version| {
+        checks::images(&version.regions)?;
+        checks::copies(&version.copies)
+    })
 }

@@ -2,13 +2,15 @@
 //!
 //! Reasons are values, never prose: what people read is made of them in [`super::message`], and nothing parses it.
 
+mod condition;
 mod reasons;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use reasons::{FailureKind, TerminalReason, UnreadableReason, WaitReason};
+pub use condition::ConditionReason;
+pub use reasons::{FailureKind, TerminalReason, UnreadableReason, UnshareableReason, WaitReason};
 
 /// How far an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -27,6 +27,8 @@ pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result
         .head_object(&manifest.bucket, &manifest.key)
         .await?;
     match current {
+        // Nothing has come in its place yet.
+        Some(current) if current.size == 0 => Ok(false),
         Some(_) if status.is_removed() => Ok(true),
         Some(current)
             if current.etag != manifest.etag
@@ -101,13 +103,18 @@ pub(super) async fn decide(
         return Ok(start(context, None, upload));
     };
     let status = &before.status;
+    let is_finished = status.state.is_final() || status.build.step.retires();
+    if object.info.size == 0 && is_finished && !status.manifest.is_empty() {
+        // Whoever replaces the manifest has not written it yet.
+        return Ok(Decision::Continue(Box::new(before)));
+    }
     // What became of its AMIs, or is becoming, is no matter: it is asked for once more.
     if status.is_removed() {
         return Ok(start(context, Some(before), upload));
     }
     let same_content = status.manifest.sha256 == upload.sha256;
     // Where only others are being retired, this image is finished.
-    if !status.state.is_final() && !status.build.step.retires() {
+    if !is_finished {
         let is_new = status.manifest.last_uploaded_at() < upload.uploaded_at;
         return Ok(match (same_content, plan::may_be_superseded(status)) {
             (true, true) => unchanged(before, upload),
@@ -182,7 +189,7 @@ fn unchanged(before: Loaded, upload: ManifestVersion) -> Decision {
 }
 
 /// What an upload changes about an image that has ended.
-enum Change {
+pub(super) enum Change {
     None,
     /// Other settings than were uploaded last.
     Settings(Publishing),
@@ -190,7 +197,7 @@ enum Change {
     Version,
 }
 
-async fn compare(
+pub(super) async fn compare(
     context: Context<'_>,
     object: &Object,
     status: &Status,
@@ -277,7 +284,7 @@ async fn source_version(
     }
 }
 
-fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
+pub(super) fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
     let info = &object.info;
     ManifestVersion {
         bucket: config.bucket.clone(),

@@ -2,7 +2,7 @@
 //! can.
 
 use crate::aws::{AwsError, Object, Remedy, Saved, Which};
-use crate::image::apply::{apply, can_be_removed, note_stalled};
+use crate::image::apply::{apply, can_be_removed, note_stalled, remember_copies};
 use crate::image::outcome::{Claim, Evidence, StepOutcome};
 use crate::image::plan::{self, Next};
 use crate::image::status::Status;
@@ -213,10 +213,9 @@ async fn run_to_rest(
             Save::Done => return Ok(Ran::Done(draft.into_outcome())),
             Save::Reloaded => {
                 claimed = None;
-                let same = unsaved
+                first = unsaved
                     .take()
-                    .filter(|(at, _)| *at == Place::of(&draft.status));
-                first = same.map(|(_, outcome)| outcome);
+                    .and_then(|(at, record)| keep_record(&mut draft, &at, record));
             }
             save => return Ok(not_saved(draft, &save)),
         }
@@ -233,9 +232,22 @@ fn is_record(outcome: &StepOutcome) -> bool {
     )
 }
 
+/// What was done, if the status is still about what it was done for. Otherwise only what was made is remembered, with the
+/// version that it was made for.
+fn keep_record(draft: &mut Draft, at: &Place, record: StepOutcome) -> Option<StepOutcome> {
+    if *at == Place::of(&draft.status) && !draft.status.state.is_final() {
+        return Some(record);
+    }
+    if let StepOutcome::Advance(Evidence::PublishPerformed { done, .. }) = &record {
+        draft.dirty |= remember_copies(&mut draft.status, at.digest.as_deref(), done);
+    }
+    None
+}
+
 /// What a record is about.
 #[derive(PartialEq)]
 struct Place {
+    digest: Option<String>,
     step: Step,
     attempt: u32,
     publish_digest: Option<String>,
@@ -244,6 +256,7 @@ struct Place {
 impl Place {
     fn of(status: &Status) -> Self {
         Self {
+            digest: status.build.digest.clone(),
             step: status.build.step,
             attempt: status.build.attempt,
             publish_digest: status.manifest.publish_digest.clone(),

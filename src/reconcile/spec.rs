@@ -225,7 +225,7 @@ impl Spec {
     }
 
     /// What the AMI gets when it is made.
-    fn created_with(&self) -> Settings {
+    pub(super) fn created_with(&self) -> Settings {
         let spec = self.publish();
         Settings {
             description: spec

@@ -56,6 +56,11 @@ impl<'a> StepContext<'a> {
         )
     }
 
+    /// Whether the step has lasted longer than `limit`.
+    pub(super) fn step_exceeds(&self, limit: SignedDuration) -> bool {
+        self.status.step_exceeds(limit, self.now())
+    }
+
     /// Waits for it, if that has not lasted too long yet.
     pub(super) fn wait_up_to(
         &self,

@@ -180,19 +180,61 @@ pub async fn mark_finalized(
     aws.delete_if(&config.state_bucket, &key, etag).await
 }
 
+/// What a tick has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Open {
+    /// The keys of the first requests, and of whatever else somebody wrote there: at most
+    /// [`limits::REQUESTS_A_TICK`]. The others follow once these are deleted. Which images are open is asked after they
+    /// are answered, because an answer may open one.
+    Requests(Vec<String>),
+    /// There is no request; the manifests whose images are not finalized, as [`list_open`] has them.
+    Images(Vec<OpenMarker>),
+}
+
+/// The requests that are not answered yet or, if there are none, the images that are not finalized: mostly there is
+/// neither, and one call tells.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn list_requests_or_open(aws: &Aws, config: &Config) -> Result<Open, AwsError> {
+    let mut requests: Vec<String> = Vec::new();
+    let markers = list_markers(aws, config, keys::OPEN, |page| {
+        let those = page.iter().map(|object| &object.key);
+        let those = those.filter(|key| key.starts_with(keys::REQUESTS));
+        requests.extend(those.take(limits::REQUESTS_A_TICK).cloned());
+        requests.is_empty()
+    });
+    let markers = markers.await?;
+    if requests.is_empty() {
+        return Ok(Open::Images(markers));
+    }
+    Ok(Open::Requests(requests))
+}
+
 /// The manifests whose images are not finalized, the oldest marker first. Of more than [`limits::OPEN_MARKERS`], those
 /// with the oldest: the others start once some of these are finalized.
 ///
 /// # Errors
 /// If S3 fails.
 pub async fn list_open(aws: &Aws, config: &Config) -> Result<Vec<OpenMarker>, AwsError> {
+    list_markers(aws, config, keys::OPEN_MARKERS, |_| true).await
+}
+
+/// The open markers under a prefix, page by page while `goes_on` says so of each.
+async fn list_markers(
+    aws: &Aws,
+    config: &Config,
+    prefix: &str,
+    mut goes_on: impl FnMut(&[ObjectInfo]) -> bool,
+) -> Result<Vec<OpenMarker>, AwsError> {
     let mut objects: Vec<ObjectInfo> = Vec::new();
-    aws.each_page(&config.state_bucket, keys::OPEN_MARKERS, |page| {
+    aws.each_page(&config.state_bucket, prefix, |page| {
+        let more = goes_on(&page);
         objects.extend(page);
         if objects.len() >= 2 * limits::OPEN_MARKERS {
             keep_oldest(&mut objects);
         }
-        true
+        more
     })
     .await?;
     keep_oldest(&mut objects);

@@ -1,4 +1,4 @@
-//! The requests of operators in the state bucket: `requests/KEY.json`. Operators write them, the functions delete them
+//! The requests of operators in the state bucket: `open-requests/KEY.json`. Operators write them, the functions delete them
 //! once they are answered.
 
 use crate::aws::{Aws, AwsError, Which};
@@ -30,23 +30,6 @@ pub async fn put_request(
     let content = serde_json::json!(request).to_string();
     aws.put_object(&config.state_bucket, &key, &content).await?;
     Ok(())
-}
-
-/// The keys of the first requests, and of whatever else somebody wrote there: at most
-/// [`limits::REQUESTS_A_TICK`].
-///
-/// # Errors
-/// If S3 does not answer, or refuses.
-pub async fn list_requests(aws: &Aws, config: &Config) -> Result<Vec<String>, AwsError> {
-    let mut keys = Vec::new();
-    aws.each_page(&config.state_bucket, keys::REQUESTS, |page| {
-        let first = page.into_iter().take(limits::REQUESTS_A_TICK);
-        keys.extend(first.map(|object| object.key));
-        // The others have their turn once these are deleted.
-        false
-    })
-    .await?;
-    Ok(keys)
 }
 
 /// Reads a request by its own key; none if it is answered already.

@@ -15,6 +15,7 @@ mod cli;
 mod documents;
 mod events;
 mod flows;
+mod histories;
 mod iam;
 mod modules;
 mod publish_wire;

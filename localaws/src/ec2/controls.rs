@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Ec2;
 use crate::ec2::model::account::{ImageBlock, SnapshotBlock};
 use crate::ec2::model::image::{Image, ImageState, StateReason};
+use crate::ec2::model::key::{self, Key};
 use crate::ec2::model::settings::Era;
 use crate::ec2::model::snapshot::Snapshot;
 use crate::ec2::model::timeline::TaskKind;
@@ -60,6 +61,27 @@ impl Ec2 {
     /// The IAM roles that the import service may assume; `vmimport` unless set.
     pub fn set_service_roles(&self, roles: &[&str]) {
         self.service.settings().roles = roles.iter().map(|&role| role.to_owned()).collect();
+    }
+
+    /// Whether the import service may assume this role.
+    pub(crate) fn has_service_role(&self, name: &str) -> bool {
+        self.service
+            .settings()
+            .roles
+            .iter()
+            .any(|role| role == name)
+    }
+
+    /// The key of this id, alias or ARN in a Region; none if it names none there.
+    pub(crate) fn key(&self, region: &str, name: &str) -> Option<Key> {
+        let arn = key::arn(region, name)?;
+        let settings = self.service.settings();
+        let unusable = &settings.unusable_keys;
+        Some(Key {
+            is_managed: key::is_managed(region, &arn),
+            is_usable: !unusable.contains(&arn) && !unusable.contains(name),
+            arn,
+        })
     }
 
     /// How long images registered from now on stay `pending`, in the world's time.

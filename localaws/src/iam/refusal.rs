@@ -56,7 +56,12 @@ impl Refused {
                     "AuthorizationError",
                     sentence.clone(),
                 ),
-                "ssm" => (
+                "lambda" => (
+                    StatusCode::FORBIDDEN,
+                    "AccessDeniedException",
+                    sentence.clone(),
+                ),
+                "events" | "kms" | "ssm" => (
                     StatusCode::BAD_REQUEST,
                     "AccessDeniedException",
                     sentence.clone(),

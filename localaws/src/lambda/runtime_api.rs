@@ -64,7 +64,7 @@ impl RuntimeApi {
             let state = Arc::clone(&serving);
             Box::pin(async move { Ok(state.handle(request).await) })
         });
-        tokio::spawn(connection::accept(listener, serve, stopped));
+        tokio::spawn(connection::accept(listener, serve, None, stopped));
         Ok(Self {
             address,
             work,

@@ -6,11 +6,13 @@
 
 mod action;
 mod host;
+mod signature;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{StatusCode, Uri};
 
 pub(crate) use action::{Action, action};
+pub(crate) use signature::refused;
 
 use crate::faults::refusal;
 use crate::wire::{Request, Response};

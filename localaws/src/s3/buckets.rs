@@ -6,26 +6,29 @@ use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::acl;
+use super::failure::failed;
 use super::record::Stamp;
-use super::store::{Store, failed};
+use super::store::Store;
 
 /// The Region whose buckets have no location constraint.
 const UNNAMED_REGION: &str = "us-east-1";
+/// Buckets in a page, at most.
+const MOST_BUCKETS: usize = 10_000;
 
 pub(super) fn create(
     store: &Store,
     input: &CreateBucketInput,
 ) -> S3Result<S3Response<CreateBucketOutput>> {
-    let region = &store.events.region;
-    let constraint = input
-        .create_bucket_configuration
+    let region = store.events.region.as_str();
+    check_location(region, input.create_bucket_configuration.as_ref())?;
+    if input
+        .acl
         .as_ref()
-        .and_then(|it| it.location_constraint.as_ref());
-    let wanted = constraint.map_or(UNNAMED_REGION, BucketLocationConstraint::as_str);
-    if wanted != region {
+        .is_some_and(|acl| acl.as_str() != "private")
+    {
         return Err(s3_error!(
-            IllegalLocationConstraintException,
-            "The {wanted} location constraint is incompatible for the region specific endpoint this request was sent to."
+            NotImplemented,
+            "localaws has not built buckets with another ACL than private"
         ));
     }
     let new = store.create_bucket(&input.bucket, None)?;
@@ -37,6 +40,56 @@ pub(super) fn create(
     }
     let location = Some(format!("/{}", input.bucket));
     Ok(S3Response::new(CreateBucketOutput { location }))
+}
+
+/// The rules of `LocationConstraint` ("CreateBucket", Amazon S3 API Reference): the endpoint of us-east-1 makes buckets
+/// everywhere, but does not take its own name; the others make them in their own Region, which must be named.
+fn check_location(region: &str, configuration: Option<&CreateBucketConfiguration>) -> S3Result<()> {
+    let Some(CreateBucketConfiguration {
+        location_constraint,
+        bucket,
+        location,
+    }) = configuration
+    else {
+        return check_constraint(region, None);
+    };
+    if bucket.is_some() || location.is_some() {
+        return Err(s3_error!(
+            NotImplemented,
+            "localaws has not built CreateBucket with Bucket or Location"
+        ));
+    }
+    let constraint = location_constraint
+        .as_ref()
+        .map(BucketLocationConstraint::as_str);
+    check_constraint(
+        region,
+        constraint.filter(|constraint| !constraint.is_empty()),
+    )
+}
+
+fn check_constraint(region: &str, constraint: Option<&str>) -> S3Result<()> {
+    let constraint = match constraint {
+        Some("EU") => Some("eu-west-1"),
+        constraint => constraint,
+    };
+    match constraint {
+        None if region == UNNAMED_REGION => Ok(()),
+        Some(UNNAMED_REGION) => Err(s3_error!(
+            InvalidLocationConstraint,
+            "The specified location-constraint is not valid"
+        )),
+        Some(constraint) if constraint == region => Ok(()),
+        Some(constraint) if region == UNNAMED_REGION => Err(s3_error!(
+            NotImplemented,
+            "localaws has buckets in {region} only, not in {constraint}"
+        )),
+        constraint => Err(s3_error!(
+            IllegalLocationConstraintException,
+            "The {} location constraint is incompatible for the region specific endpoint this request was sent to.",
+            constraint.unwrap_or("unspecified")
+        )),
+    }
 }
 
 pub(super) fn delete(store: &Store, bucket: &str) -> S3Result<S3Response<DeleteBucketOutput>> {
@@ -83,19 +136,31 @@ pub(super) fn list(
     store: &Store,
     input: &ListBucketsInput,
 ) -> S3Result<S3Response<ListBucketsOutput>> {
-    if input.continuation_token.is_some() {
-        return Err(s3_error!(
-            InvalidArgument,
-            "The continuation token provided is incorrect"
-        ));
-    }
+    let region = input.bucket_region.as_deref();
+    let is_here = region.is_none_or(|region| region == store.events.region);
+    let max = match input.max_buckets {
+        None => usize::MAX,
+        Some(max) => usize::try_from(max)
+            .ok()
+            .filter(|max| (1..=MOST_BUCKETS).contains(max))
+            .ok_or_else(|| {
+                s3_error!(
+                    InvalidArgument,
+                    "Argument max-buckets must be an integer between 1 and {MOST_BUCKETS}"
+                )
+            })?,
+    };
+    // A token is the name that the last page ended with.
+    let after = input.continuation_token.as_deref().unwrap_or_default();
     let mut buckets = Vec::new();
     for entry in fs::read_dir(&store.root).map_err(failed("list", &store.root))? {
         let entry = entry.map_err(failed("list", &store.root))?;
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
-        let is_asked_for = name.starts_with(input.prefix.as_deref().unwrap_or_default());
+        let is_asked_for = is_here
+            && name.as_str() > after
+            && name.starts_with(input.prefix.as_deref().unwrap_or_default());
         if is_asked_for && store.bucket(&name).is_ok() {
             let metadata = entry.metadata().map_err(failed("read", &entry.path()))?;
             let creation_date = Some(Stamp::of(&metadata).last_modified());
@@ -107,8 +172,13 @@ pub(super) fn list(
         }
     }
     buckets.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    let truncated = buckets.len() > max;
+    buckets.truncate(max);
+    let last = buckets.last().filter(|_| truncated);
+    let continuation_token = last.and_then(|last| last.name.clone());
     let (owner, prefix) = (Some(acl::owner()), input.prefix.clone());
     Ok(S3Response::new(ListBucketsOutput {
+        continuation_token,
         buckets: Some(buckets),
         owner,
         prefix,

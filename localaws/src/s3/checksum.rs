@@ -1,5 +1,7 @@
 //! Checks that what arrived is what was sent.
 
+use std::io::{self, Read};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use s3s::checksum::ChecksumHasher;
@@ -9,16 +11,57 @@ use s3s::{S3Error, S3Result, s3_error};
 use super::record::Checksums;
 use crate::wire::hex;
 
-/// Computes the checksums that were claimed for this body, and its MD5.
+/// Bytes that are hashed at once.
+const BUFFER: usize = 64 * 1024;
+
+/// What was computed over a body's bytes.
+#[derive(Debug)]
+pub(super) struct Digests {
+    /// Its MD5, which is the entity tag of an object of one piece.
+    md5: Vec<u8>,
+    /// The checksums that were asked for.
+    pub(super) checksums: Checksums,
+}
+
+impl Digests {
+    /// Reads all bytes once; of the checksums it computes those that are there in `asked`, whatever they say.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) fn of(mut bytes: impl Read, asked: &Checksums) -> io::Result<Self> {
+        let mut md5 = Md5::new();
+        let mut hasher = hasher(asked);
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match bytes.read(&mut buffer)? {
+                0 => break,
+                read => {
+                    md5.update(&buffer[..read]);
+                    hasher.update(&buffer[..read]);
+                }
+            }
+        }
+        let md5 = md5.finalize().to_vec();
+        let checksums = finalized(hasher);
+        Ok(Self { md5, checksums })
+    }
+
+    /// The entity tag, without quotes.
+    pub(super) fn etag(&self) -> String {
+        hex(&self.md5)
+    }
+}
+
+/// Compares what was computed over a body with what was claimed for it, and gives its entity tag.
 ///
 /// # Errors
 /// 400 `BadDigest` if one is wrong, `InvalidDigest` if Content-MD5 is not an MD5.
 pub(super) fn verify(
-    body: &[u8],
+    found: &Digests,
     content_md5: Option<&str>,
     claimed: &Checksums,
 ) -> S3Result<String> {
-    let md5 = Md5::checksum(body);
+    let md5 = &found.md5;
     if let Some(content_md5) = content_md5 {
         let given = STANDARD
             .decode(content_md5)
@@ -27,7 +70,7 @@ pub(super) fn verify(
         let given = given.ok_or_else(|| {
             s3_error!(InvalidDigest, "The Content-MD5 you specified is not valid.")
         })?;
-        if given != md5 {
+        if given != *md5 {
             return Err(bad_digest(
                 "Content-MD5",
                 content_md5,
@@ -35,7 +78,8 @@ pub(super) fn verify(
             ));
         }
     }
-    let found = compute(claimed, body);
+    let etag = found.etag();
+    let found = found.checksums.clone();
     for (name, claimed, found) in [
         ("CRC32", &claimed.crc32, found.crc32),
         ("CRC32C", &claimed.crc32c, found.crc32c),
@@ -49,19 +93,27 @@ pub(super) fn verify(
             return Err(bad_digest(name, claimed, found));
         }
     }
-    Ok(hex(&md5))
+    Ok(etag)
 }
 
 /// The checksums of this body: those that are there in `asked`, whatever they say.
 pub(super) fn compute(asked: &Checksums, body: &[u8]) -> Checksums {
-    let mut hasher = ChecksumHasher {
+    let mut hasher = hasher(asked);
+    hasher.update(body);
+    finalized(hasher)
+}
+
+fn hasher(asked: &Checksums) -> ChecksumHasher {
+    ChecksumHasher {
         crc32: asked.crc32.is_some().then(Default::default),
         crc32c: asked.crc32c.is_some().then(Default::default),
         crc64nvme: asked.crc64nvme.is_some().then(Default::default),
         sha1: asked.sha1.is_some().then(s3s::crypto::Sha1::new),
         sha256: asked.sha256.is_some().then(s3s::crypto::Sha256::new),
-    };
-    hasher.update(body);
+    }
+}
+
+fn finalized(hasher: ChecksumHasher) -> Checksums {
     let found = hasher.finalize();
     Checksums {
         crc32: found.checksum_crc32,

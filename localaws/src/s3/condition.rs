@@ -1,5 +1,6 @@
 //! Conditional requests ("Conditional requests", Amazon S3 User Guide).
 
+use http::HeaderMap;
 use s3s::dto::{ETagCondition, Timestamp};
 use s3s::{S3Error, S3Result, s3_error};
 
@@ -13,6 +14,23 @@ pub(super) struct Write {
 }
 
 impl Write {
+    /// The conditions in these headers.
+    ///
+    /// # Errors
+    /// 400 for what is not an entity tag.
+    pub(super) fn of(headers: &HeaderMap) -> S3Result<Self> {
+        let read = |name: &str| {
+            let value = headers.get(name);
+            let read = value.map(|value| ETagCondition::parse_http_header(value.as_bytes()));
+            read.transpose()
+                .map_err(|_| s3_error!(InvalidArgument, "{name} must be an entity tag or *"))
+        };
+        Ok(Self {
+            if_match: read("if-match")?,
+            if_none_match: read("if-none-match")?,
+        })
+    }
+
     /// Checks the condition against what is there now.
     ///
     /// # Errors

@@ -1,13 +1,16 @@
 //! CopyObject and UploadPartCopy.
 
+use std::fs::File;
+use std::sync::Arc;
+
 use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
-use super::checksum::{compute, verify};
 use super::condition::unversioned;
 use super::condition::{Read, Write};
 use super::event::{About, Reason};
 use super::multipart::UploadName;
+use super::payload::Payload;
 use super::record::{Checksums, Record, headers_of};
 use super::store::{New, Store};
 
@@ -26,6 +29,7 @@ macro_rules! conditions_of {
 pub(super) fn object(
     store: &Store,
     mut input: CopyObjectInput,
+    condition: &Write,
     request_id: &str,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let (bucket, key) = named(&input.copy_source)?;
@@ -41,7 +45,12 @@ pub(super) fn object(
         ));
     }
     let conditions = conditions_of!(input);
-    let (source, body) = read(store, &input.copy_source, &conditions)?;
+    let (source, file) = read(store, &input.copy_source, &conditions)?;
+    let body = Payload::Part(Arc::new(file), 0, source.stamp.size);
+    // "The checksum algorithm that you want Amazon S3 to use", else that of the source.
+    let algorithm = input.checksum_algorithm.as_ref();
+    let asked = algorithm.map(|algorithm| Checksums::one(algorithm.as_str(), ""));
+    let digests = body.digests(&asked.unwrap_or_else(|| source.checksums.clone()))?;
     let headers = if replace {
         headers_of!(input)
     } else {
@@ -56,24 +65,30 @@ pub(super) fn object(
         acl,
         headers,
         // The copy is of one piece, whatever parts the source was uploaded in.
-        checksums: compute(&source.checksums, &body),
+        checksums: digests.checksums.clone(),
         tags: if keeps_tags {
             source.tags
         } else {
             Default::default()
         },
     };
-    let draft = store.draft(&body, verify(&body, None, &Checksums::default())?)?;
+    let draft = store.draft(&body, digests.etag())?;
     let about = About {
         bucket: &input.bucket,
         key: &input.key,
         request_id,
     };
-    let copy = store.commit(about, &draft, new, &Write::default(), Reason::CopyObject)?;
+    let copy = store.commit(about, &draft, new, condition, Reason::CopyObject)?;
+    let checksums = copy.checksums.clone();
     let result = CopyObjectResult {
         e_tag: Some(copy.etag()),
         last_modified: Some(copy.stamp.last_modified()),
-        ..Default::default()
+        checksum_type: checksums.kind(),
+        checksum_crc32: checksums.crc32,
+        checksum_crc32c: checksums.crc32c,
+        checksum_crc64nvme: checksums.crc64nvme,
+        checksum_sha1: checksums.sha1,
+        checksum_sha256: checksums.sha256,
     };
     Ok(S3Response::new(CopyObjectOutput {
         copy_object_result: Some(result),
@@ -86,27 +101,34 @@ pub(super) fn part(
     mut input: UploadPartCopyInput,
 ) -> S3Result<S3Response<UploadPartCopyOutput>> {
     let conditions = conditions_of!(input);
-    let (source, body) = read(store, &input.copy_source, &conditions)?;
-    let body = match &input.copy_source_range {
-        None => &body[..],
-        Some(range) => bytes_of(range, &body).ok_or_else(|| {
+    let (source, file) = read(store, &input.copy_source, &conditions)?;
+    let size = source.stamp.size;
+    let (from, length) = match &input.copy_source_range {
+        None => (0, size),
+        Some(range) => bytes_of(range, size).ok_or_else(|| {
             s3_error!(
                 InvalidArgument,
                 "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy"
             )
         })?,
     };
-    let etag = verify(body, None, &Checksums::default())?;
+    let body = Payload::Part(Arc::new(file), from, length);
     let name = UploadName {
         bucket: &input.bucket,
         key: &input.key,
         id: &input.upload_id,
     };
-    store.put_part(name, input.part_number, body, etag.clone())?;
+    let (_, upload) = store.upload(name)?;
+    let digests = body.digests(&upload.asked())?;
+    let part = store.put_part(name, input.part_number, &body, &digests)?;
     let result = CopyPartResult {
-        e_tag: Some(ETag::Strong(etag)),
-        last_modified: Some(source.stamp.last_modified()),
-        ..Default::default()
+        e_tag: Some(ETag::Strong(part.etag)),
+        last_modified: Some(part.stamp.last_modified()),
+        checksum_crc32: part.checksums.crc32,
+        checksum_crc32c: part.checksums.crc32c,
+        checksum_crc64nvme: part.checksums.crc64nvme,
+        checksum_sha1: part.checksums.sha1,
+        checksum_sha256: part.checksums.sha256,
     };
     Ok(S3Response::new(UploadPartCopyOutput {
         copy_part_result: Some(result),
@@ -130,15 +152,21 @@ fn named(source: &CopySource) -> S3Result<(&str, &str)> {
     Ok((bucket, key))
 }
 
-fn read(store: &Store, source: &CopySource, conditions: &Read) -> S3Result<(Record, Vec<u8>)> {
-    let (bucket, key) = named(source)?;
-    let (record, body) = store.read(bucket, key)?;
-    conditions.check_source(&record)?;
-    Ok((record, body))
+/// Whether copying from there takes long.
+pub(super) fn is_long(store: &Store, source: &CopySource) -> bool {
+    named(source).is_ok_and(|(bucket, key)| store.is_large(bucket, key))
 }
 
-fn bytes_of<'a>(range: &str, body: &'a [u8]) -> Option<&'a [u8]> {
+fn read(store: &Store, source: &CopySource, conditions: &Read) -> S3Result<(Record, File)> {
+    let (bucket, key) = named(source)?;
+    let (record, file) = store.open_object(bucket, key)?;
+    conditions.check_source(&record)?;
+    Ok((record, file))
+}
+
+/// The first byte of a range, and how many it has.
+fn bytes_of(range: &str, size: u64) -> Option<(u64, u64)> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
-    let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
-    body.get(first..last.checked_add(1)?)
+    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last && last < size).then_some((first, last - first + 1))
 }

@@ -17,12 +17,6 @@ pub(super) fn one(
     request_id: &str,
 ) -> S3Result<S3Response<DeleteObjectOutput>> {
     unversioned(input.version_id.as_deref())?;
-    if input.if_match_last_modified_time.is_some() || input.if_match_size.is_some() {
-        return Err(s3_error!(
-            NotImplemented,
-            "localaws has not built deleting by size or date"
-        ));
-    }
     let condition = Write {
         if_match: input.if_match,
         if_none_match: None,
@@ -37,6 +31,13 @@ pub(super) fn one(
         DeleteObjectOutput::default(),
         http::StatusCode::NO_CONTENT,
     ))
+}
+
+fn by_size_or_date() -> s3s::S3Error {
+    s3_error!(
+        NotImplemented,
+        "localaws has not built deleting by size or date"
+    )
 }
 
 pub(super) fn many(
@@ -62,9 +63,12 @@ pub(super) fn many(
             if_match: object.e_tag.map(ETagCondition::ETag),
             if_none_match: None,
         };
-        match unversioned(object.version_id.as_deref())
-            .and_then(|()| store.remove(about, &condition))
-        {
+        let compared = object.last_modified_time.is_some() || object.size.is_some();
+        let asked = match compared {
+            true => Err(by_size_or_date()),
+            false => unversioned(object.version_id.as_deref()),
+        };
+        match asked.and_then(|()| store.remove(about, &condition)) {
             Ok(_) => deleted.push(DeletedObject {
                 key: Some(object.key),
                 ..Default::default()

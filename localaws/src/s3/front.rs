@@ -4,19 +4,18 @@
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue,
-    TRANSFER_ENCODING,
+    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, HeaderValue, RANGE, TRANSFER_ENCODING,
 };
-use http::{Extensions, HeaderMap, Method, StatusCode, Uri};
+use http::{Extensions, Method, StatusCode, Uri};
 use http_body_util::BodyExt as _;
-use s3s::crypto::{Checksum as _, Sha256};
 use s3s::{Body, HttpRequest, HttpResponse, S3Error, S3Result, s3_error};
 
-use crate::ACCOUNT;
 use crate::wire::{Request, Response};
 
-use super::chunked;
-use crate::wire::hex;
+use super::action::{Action, action};
+use super::bodies::{self, Bodies};
+use super::members;
+use crate::large_body::Incoming;
 
 /// The request's id, which answer and event name.
 #[derive(Debug, Clone)]
@@ -32,84 +31,53 @@ impl RequestId {
     }
 }
 
-/// Headers that ask for what is not built. They are refused: ignoring them would pretend otherwise.
-const NOT_BUILT: [&str; 11] = [
-    "x-amz-tagging",
-    "x-amz-grant-read",
-    "x-amz-grant-read-acp",
-    "x-amz-grant-write-acp",
-    "x-amz-grant-full-control",
-    "x-amz-object-lock-mode",
-    "x-amz-object-lock-legal-hold",
-    "x-amz-server-side-encryption-customer-algorithm",
-    "x-amz-copy-source-server-side-encryption-customer-algorithm",
-    "x-amz-website-redirect-location",
-    "x-amz-write-offset-bytes",
-];
+/// What is asked, for the answer.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) method: Method,
+    pub(super) action: Action,
+    /// The request's id.
+    pub(super) id: String,
+}
 
-/// Query parameters of signed URLs.
-const SIGNATURE: [&str; 10] = [
-    "X-Amz-Algorithm",
-    "X-Amz-Credential",
-    "X-Amz-Date",
-    "X-Amz-Expires",
-    "X-Amz-SignedHeaders",
-    "X-Amz-Signature",
-    "X-Amz-Security-Token",
-    "AWSAccessKeyId",
-    "Signature",
-    "Expires",
-];
+impl Asked {
+    /// Puts a request into path style, and reads what it asks.
+    ///
+    /// # Errors
+    /// 400 for a URI that names no bucket and no key.
+    pub(super) fn of(request: &mut Request, id: String) -> (Self, S3Result<()>) {
+        let host = request.headers().get(HOST);
+        let host = host.and_then(|host| host.to_str().ok()).map(str::to_owned);
+        let host = host.or_else(|| request.uri().authority().map(ToString::to_string));
+        let plain = plain_uri(request.uri(), host.as_deref().and_then(bucket_of_host));
+        let plain = plain.map(|uri| *request.uri_mut() = uri);
+        let asked = Self {
+            method: request.method().clone(),
+            action: action(request),
+            id,
+        };
+        (asked, plain)
+    }
+}
 
 /// Makes a request ready for `s3s`: path-style, unsigned, with its body decoded.
 ///
 /// # Errors
 /// The answer to a request that cannot be understood or asks for what is not built.
-pub(super) fn request(request: Request, id: &str) -> S3Result<HttpRequest> {
+pub(super) async fn request(
+    request: Request,
+    asked: &Asked,
+    bodies: &Bodies,
+) -> S3Result<HttpRequest> {
     let (mut parts, body) = request.into_parts();
-    if let Some(header) = NOT_BUILT
-        .iter()
-        .find(|header| parts.headers.contains_key(**header))
-    {
-        return Err(s3_error!(
-            NotImplemented,
-            "localaws has not built what the header {header} asks for"
-        ));
-    }
-    if parts
-        .headers
-        .get("x-amz-storage-class")
-        .is_some_and(|class| class != "STANDARD")
-    {
-        return Err(s3_error!(
-            NotImplemented,
-            "localaws knows the storage class STANDARD only"
-        ));
-    }
-    if parts
-        .headers
-        .get("x-amz-expected-bucket-owner")
-        .is_some_and(|owner| owner != ACCOUNT)
-    {
-        return Err(s3_error!(
-            AccessDenied,
-            "Access Denied: the bucket's owner is {ACCOUNT}"
-        ));
-    }
-    let host = parts
-        .headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .map(str::to_owned);
-    let host = host.or_else(|| parts.uri.authority().map(ToString::to_string));
-    parts.uri = plain_uri(&parts.uri, host.as_deref().and_then(bucket_of_host))?;
-    let mut body = plain_body(&mut parts.headers, body)?;
-    let kind = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .map_or(&b""[..], HeaderValue::as_bytes);
-    if parts.method == Method::POST && kind.starts_with(b"multipart/form-data") {
-        body = super::form::plain(body)?;
+    let large = parts.extensions.remove::<Incoming>();
+    members::check(asked.action.name, &mut parts)?;
+    let (body, large) = bodies.ready(&mut parts, body, large).await?;
+    bodies::check_document(asked.action.name, &parts.headers, &body)?;
+    let range = parts.headers.get(RANGE);
+    if range.is_some_and(|range| !is_one_range(range)) {
+        // "An invalid Range header field is ignored" (RFC 9110, 14.2); S3 sends the whole object, for several ranges, too.
+        parts.headers.remove(RANGE);
     }
     for header in [
         "authorization",
@@ -122,18 +90,29 @@ pub(super) fn request(request: Request, id: &str) -> S3Result<HttpRequest> {
     parts.headers.remove(HOST);
     parts.headers.remove(TRANSFER_ENCODING);
     if !body.is_empty() || matches!(parts.method, Method::PUT | Method::POST) {
+        let length = large
+            .as_ref()
+            .map_or(body.len() as u64, |large| large.0.length);
         parts
             .headers
-            .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            .insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    parts.extensions.insert(RequestId(id.to_owned()));
+    if let Some(large) = large {
+        parts.extensions.insert(large);
+    }
+    parts.extensions.insert(RequestId(asked.id.clone()));
     Ok(HttpRequest::from_parts(parts, Body::from(body)))
 }
 
+fn is_one_range(range: &HeaderValue) -> bool {
+    let text = range.to_str().unwrap_or_default();
+    s3s::dto::Range::parse(text).is_ok()
+}
+
 /// Makes the whole answer out of `s3s`'s.
-pub(super) async fn answer(answer: HttpResponse, method: &Method, id: &str) -> Response {
+pub(super) async fn answer(answer: HttpResponse, asked: &Asked) -> Response {
     let (mut parts, body) = answer.into_parts();
-    let body = match body.collect().await {
+    let mut body = match body.collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) => {
             tracing::error!(%error, "the body of an answer could not be read");
@@ -141,12 +120,26 @@ pub(super) async fn answer(answer: HttpResponse, method: &Method, id: &str) -> R
             Bytes::new()
         }
     };
-    let has_no_body = method == Method::HEAD || parts.status == StatusCode::NOT_MODIFIED;
+    // `s3s` gives HeadObject of a range the status of the whole.
+    if asked.method == Method::HEAD && parts.headers.contains_key(CONTENT_RANGE) {
+        parts.status = StatusCode::PARTIAL_CONTENT;
+    }
+    if parts.status.is_success() && ENCRYPTED.contains(&asked.action.name) {
+        let encryption = HeaderValue::from_static("AES256");
+        parts
+            .headers
+            .insert("x-amz-server-side-encryption", encryption);
+    }
+    if parts.status.is_client_error() || parts.status.is_server_error() {
+        body = super::error_body::complete(&body, asked);
+        parts.headers.remove(CONTENT_LENGTH);
+    }
+    let has_no_body = asked.method == Method::HEAD || parts.status == StatusCode::NOT_MODIFIED;
     if has_no_body && !parts.status.is_success() {
         parts.headers.remove(CONTENT_LENGTH);
         parts.headers.remove(CONTENT_TYPE);
     }
-    if let Ok(id) = HeaderValue::from_str(id) {
+    if let Ok(id) = HeaderValue::from_str(&asked.id) {
         parts.headers.insert("x-amz-request-id", id.clone());
         parts.headers.insert("x-amz-id-2", id);
     }
@@ -154,10 +147,10 @@ pub(super) async fn answer(answer: HttpResponse, method: &Method, id: &str) -> R
 }
 
 /// Makes the whole answer out of an error.
-pub(super) async fn refusal(mut error: S3Error, method: &Method, id: &str) -> Response {
-    error.set_request_id(id);
+pub(super) async fn refusal(mut error: S3Error, asked: &Asked) -> Response {
+    error.set_request_id(asked.id.as_str());
     match error.to_http_response() {
-        Ok(refused) => answer(refused, method, id).await,
+        Ok(refused) => answer(refused, asked).await,
         Err(error) => {
             tracing::error!(%error, "an error could not be written as XML");
             crate::wire::response(
@@ -168,6 +161,19 @@ pub(super) async fn refusal(mut error: S3Error, method: &Method, id: &str) -> Re
         }
     }
 }
+
+/// Operations that say how the object is encrypted: with S3's own keys, as every object is that says nothing ("Amazon S3
+/// now automatically encrypts all new objects").
+const ENCRYPTED: [&str; 8] = [
+    "PutObject",
+    "CopyObject",
+    "CreateMultipartUpload",
+    "UploadPart",
+    "UploadPartCopy",
+    "CompleteMultipartUpload",
+    "GetObject",
+    "HeadObject",
+];
 
 /// The bucket that a virtual-hosted-style request names in its host ("Virtual hosting of general purpose buckets").
 fn bucket_of_host(host: &str) -> Option<&str> {
@@ -194,84 +200,14 @@ fn bucket_of_host(host: &str) -> Option<&str> {
 }
 
 fn plain_uri(uri: &Uri, bucket: Option<&str>) -> S3Result<Uri> {
-    let path = match bucket {
-        Some(bucket) => format!("/{bucket}{}", uri.path()),
-        None => uri.path().to_owned(),
-    };
-    let query = uri.query().unwrap_or_default().split('&').filter(|field| {
-        let name = field.split('=').next().unwrap_or_default();
-        !SIGNATURE.contains(&name)
-    });
-    let query = query.collect::<Vec<_>>().join("&");
-    let whole = if query.is_empty() {
-        path
-    } else {
-        format!("{path}?{query}")
+    let rest = uri.path_and_query().map_or("/", |rest| rest.as_str());
+    let whole = match bucket {
+        Some(bucket) => format!("/{bucket}{rest}"),
+        None => rest.to_owned(),
     };
     whole
         .parse()
         .map_err(|error| s3_error!(error, InvalidURI, "Couldn't parse the specified URI."))
-}
-
-/// The body as it was before it was put in chunks. Checksums that followed it become headers, where `s3s` looks.
-fn plain_body(headers: &mut HeaderMap, body: Bytes) -> S3Result<Bytes> {
-    let sent = headers
-        .get("x-amz-content-sha256")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
-    let coding = headers
-        .get(CONTENT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
-    let codings: Vec<&str> = coding.split(',').map(str::trim).collect();
-    if !sent.starts_with("STREAMING-") && !codings.contains(&"aws-chunked") {
-        check_sha256(&sent, &body)?;
-        return Ok(body);
-    }
-    let incomplete = || {
-        s3_error!(
-            IncompleteBody,
-            "The request body is not in aws-chunked coding, or it ends early"
-        )
-    };
-    let decoded = chunked::decode(&body).ok_or_else(incomplete)?;
-    let length = headers.remove("x-amz-decoded-content-length");
-    if length.is_some_and(|length| {
-        length.to_str().ok().and_then(|it| it.parse().ok()) != Some(decoded.body.len())
-    }) {
-        return Err(incomplete());
-    }
-    for (name, value) in decoded
-        .trailers
-        .iter()
-        .filter(|(name, _)| name.starts_with("x-amz-checksum-"))
-    {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            headers.insert(name, value);
-        }
-    }
-    headers.remove(CONTENT_ENCODING);
-    let others: Vec<&str> = codings
-        .into_iter()
-        .filter(|coding| *coding != "aws-chunked" && !coding.is_empty())
-        .collect();
-    if let (false, Ok(value)) = (others.is_empty(), HeaderValue::try_from(others.join(","))) {
-        headers.insert(CONTENT_ENCODING, value);
-    }
-    Ok(Bytes::from(decoded.body))
-}
-
-fn check_sha256(sent: &str, body: &Bytes) -> S3Result<()> {
-    let is_a_digest = sent.len() == 64 && sent.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_a_digest && !sent.eq_ignore_ascii_case(&hex(Sha256::checksum(body).as_ref())) {
-        return Err(s3_error!(
-            InvalidRequest,
-            "The provided 'x-amz-content-sha256' header does not match what was computed."
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::acl;
+use super::failure::failed;
 use super::list::{Entry, Page, Query, keys, page};
-use super::store::{Store, failed, stamp_of};
+use super::store::{Store, stamp_of};
 
 /// Keys and common prefixes in a page, at most.
 const LARGEST_PAGE: i32 = 1000;
@@ -99,6 +100,15 @@ pub(super) fn list_objects(
     }))
 }
 
+/// Whether listing takes long: it names the entity tags of files that did not come through S3, which are read for them.
+pub(super) fn is_long(store: &Store, bucket: &str, prefix: Option<&str>) -> bool {
+    let Ok(folder) = store.bucket(bucket) else {
+        return false;
+    };
+    let keys = keys(&folder, prefix.unwrap_or_default()).unwrap_or_default();
+    keys.iter().any(|key| store.is_unread(bucket, key))
+}
+
 fn list(store: &Store, bucket: &str, query: Query<'_>) -> S3Result<Page> {
     let folder = store.bucket(bucket)?;
     Ok(page(
@@ -115,7 +125,6 @@ fn lines(
     with_owner: bool,
 ) -> S3Result<(Vec<Object>, Vec<CommonPrefix>)> {
     let folder = store.bucket(bucket)?;
-    let mut inner = store.lock();
     let (mut objects, mut prefixes) = (Vec::new(), Vec::new());
     for entry in &page.entries {
         match entry {
@@ -128,7 +137,7 @@ fn lines(
                 let Some(stamp) = stamp_of(&path) else {
                     continue;
                 };
-                let record = store.record(&mut inner, bucket, key, &path, stamp)?;
+                let record = store.record(bucket, key, &path, stamp)?;
                 objects.push(Object {
                     key: Some(encode(key)),
                     e_tag: Some(record.etag()),

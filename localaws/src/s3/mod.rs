@@ -9,18 +9,26 @@
 //! say so. All else answers 501 `NotImplemented`, and so do keys that no file can have (see `place`).
 
 mod acl;
+mod action;
+mod bodies;
 mod buckets;
 mod checksum;
 mod chunked;
 mod condition;
 mod copying;
 mod deleting;
+mod error_body;
 mod event;
+mod failure;
+mod finding;
 mod form;
 mod front;
 mod list;
 mod listing;
+mod long_work;
+mod members;
 mod multipart;
+mod payload;
 mod place;
 mod reading;
 mod record;
@@ -29,8 +37,11 @@ mod store;
 mod tagging;
 mod uploads;
 mod watch;
+mod writing;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,7 +54,13 @@ use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::wire::{Request, Response};
 
+pub(crate) use self::action::action;
+use self::bodies::Bodies;
 use self::event::{About, Events, Reason};
+use self::front::Asked;
+use self::long_work::LongWork;
+pub(crate) use self::members::headers_of_query;
+use self::payload::Payload;
 use self::service::Service;
 use self::store::{New, Store};
 pub use self::watch::Watching;
@@ -96,6 +113,7 @@ impl Error {
 pub struct S3 {
     store: Arc<Store>,
     service: S3Service,
+    bodies: Bodies,
     ids: Ids,
 }
 
@@ -117,15 +135,26 @@ impl S3 {
             source,
         })?;
         let store = Arc::new(store);
+        let bodies = Bodies {
+            store: Arc::clone(&store),
+            long: LongWork::default(),
+        };
         let service = S3ServiceBuilder::new(Service {
             store: Arc::clone(&store),
+            long: bodies.long.clone(),
         })
         .build();
         Ok(Self {
             store,
             service,
+            bodies,
             ids,
         })
+    }
+
+    /// The folder where large bodies wait until they are objects: on the same disk, so that they need not be copied.
+    pub(crate) fn incoming(&self) -> PathBuf {
+        self.store.drafts()
     }
 
     /// Makes a bucket, or changes an existing one: with `event_bridge` its events go to the bus.
@@ -154,17 +183,22 @@ impl S3 {
 
     /// Answers a request of S3's REST protocol.
     pub async fn handle(&self, request: Request) -> Response {
+        let mut request = request;
         let id = self.ids.hex(16).to_ascii_uppercase();
-        let method = request.method().clone();
-        let ready = match front::request(request, &id) {
+        let (asked, understood) = Asked::of(&mut request, id);
+        let ready = match understood {
+            Ok(()) => front::request(request, &asked, &self.bodies).await,
+            Err(error) => Err(error),
+        };
+        let ready = match ready {
             Ok(ready) => ready,
-            Err(error) => return front::refusal(error, &method, &id).await,
+            Err(error) => return front::refusal(error, &asked).await,
         };
         match self.service.call(ready).await {
-            Ok(answer) => front::answer(answer, &method, &id).await,
+            Ok(answer) => front::answer(answer, &asked).await,
             Err(error) => {
                 tracing::error!(?error, "s3s could not answer");
-                front::refusal(s3s::s3_error!(InternalError), &method, &id).await
+                front::refusal(s3s::s3_error!(InternalError), &asked).await
             }
         }
     }
@@ -202,7 +236,8 @@ impl S3 {
             request_id: &request_id,
         };
         let put = self.store.bucket(bucket).and_then(|_| {
-            let etag = checksum::verify(&body, None, &record::Checksums::default())?;
+            let body = Payload::Memory(body);
+            let etag = body.digests(&record::Checksums::default())?.etag();
             let draft = self.store.draft(&body, etag)?;
             self.store.commit(
                 about,
@@ -224,13 +259,47 @@ impl S3 {
     ///
     /// # Errors
     /// If there is no such bucket, or the file cannot be read.
-    #[expect(
-        clippy::unused_async,
-        reason = "all of a service's calls are asynchronous to those who make them"
-    )]
     pub async fn get(&self, bucket: &str, key: &str) -> Result<Option<Bytes>, Error> {
-        match self.store.read(bucket, key) {
-            Ok((_, body)) => Ok(Some(Bytes::from(body))),
+        let read = |store: &Store, bucket: &str, key: &str| {
+            let (_, mut file) = store.open_object(bucket, key)?;
+            let mut body = Vec::new();
+            let read = file.read_to_end(&mut body);
+            read.map_err(failure::failed("read", &store.root.join(bucket)))?;
+            Ok(Bytes::from(body))
+        };
+        self.look(bucket, key, read).await
+    }
+
+    /// How an object begins and ends, if there is one: up to `longest` bytes of either.
+    ///
+    /// # Errors
+    /// If there is no such bucket, or the file cannot be read.
+    pub async fn ends(&self, bucket: &str, key: &str, longest: u64) -> Result<Option<Ends>, Error> {
+        let read = move |store: &Store, bucket: &str, key: &str| {
+            let (record, file) = store.open_object(bucket, key)?;
+            let ends = Ends::of(file, record.stamp.size, longest);
+            ends.map_err(failure::failed("read", &store.root.join(bucket)))
+        };
+        self.look(bucket, key, read).await
+    }
+
+    /// Reads something of an object, if there is one; where that takes long, where it keeps nobody waiting.
+    async fn look<T: Send + 'static>(
+        &self,
+        bucket: &str,
+        key: &str,
+        read: impl FnOnce(&Store, &str, &str) -> s3s::S3Result<T> + Send + 'static,
+    ) -> Result<Option<T>, Error> {
+        let found = if self.store.is_large(bucket, key) {
+            let store = Arc::clone(&self.store);
+            let (bucket, key) = (bucket.to_owned(), key.to_owned());
+            let read = move || read(&store, &bucket, &key);
+            self.bodies.long.run(read).await
+        } else {
+            read(&self.store, bucket, key)
+        };
+        match found {
+            Ok(found) => Ok(Some(found)),
             Err(error) if *error.code() == s3s::S3ErrorCode::NoSuchKey => Ok(None),
             Err(error) => Err(Error::refused(format!("to read {bucket}/{key}"))(error)),
         }
@@ -246,8 +315,9 @@ impl S3 {
     )]
     pub async fn keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Error> {
         let folder = self.store.bucket(bucket);
-        let keys = folder
-            .and_then(|folder| list::keys(&folder, prefix).map_err(store::failed("list", &folder)));
+        let keys = folder.and_then(|folder| {
+            list::keys(&folder, prefix).map_err(failure::failed("list", &folder))
+        });
         keys.map_err(Error::refused(format!("to list {bucket}")))
     }
 
@@ -255,16 +325,12 @@ impl S3 {
     ///
     /// # Errors
     /// If there is no such bucket, or the file cannot be read.
-    #[expect(
-        clippy::unused_async,
-        reason = "all of a service's calls are asynchronous to those who make them"
-    )]
     pub async fn acl(&self, bucket: &str, key: &str) -> Result<Option<String>, Error> {
-        let found = self
-            .store
-            .find(bucket, key)
-            .map_err(Error::refused(format!("to read {bucket}/{key}")))?;
-        Ok(found.map(|(_, record)| record.acl))
+        let read = |store: &Store, bucket: &str, key: &str| {
+            let found = store.find(bucket, key)?;
+            Ok(found.map(|(_, record)| record.acl))
+        };
+        Ok(self.look(bucket, key, read).await?.flatten())
     }
 
     /// Watches the buckets' folders: a file that is copied, moved or written there, in sub-folders too, raises
@@ -281,6 +347,31 @@ impl S3 {
     pub async fn watch(&self) -> Result<Watching, Error> {
         let path = self.store.root.clone();
         watch::begin(Arc::clone(&self.store)).map_err(|source| Error::Watch { path, source })
+    }
+}
+
+/// How an object begins and ends.
+#[derive(Debug, Clone)]
+pub struct Ends {
+    /// Bytes of the whole.
+    pub size: u64,
+    /// Its first bytes.
+    pub head: Bytes,
+    /// Its last bytes.
+    pub tail: Bytes,
+}
+
+impl Ends {
+    fn of(mut file: File, size: u64, longest: u64) -> std::io::Result<Self> {
+        let mut read = |from: u64| {
+            let mut bytes = Vec::new();
+            file.seek(SeekFrom::Start(from))?;
+            (&mut file).take(longest).read_to_end(&mut bytes)?;
+            Ok::<_, std::io::Error>(Bytes::from(bytes))
+        };
+        let head = read(0)?;
+        let tail = read(size.saturating_sub(longest))?;
+        Ok(Self { size, head, tail })
     }
 }
 

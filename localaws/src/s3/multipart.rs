@@ -12,9 +12,11 @@ use s3s::dto::{CompletedPart, ETag};
 use s3s::{S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
-use super::checksum::compute;
-use super::record::{Checksums, Headers, Stamp};
-use super::store::{Draft, New, Store, failed, stamp_of};
+use super::checksum::{Digests, compute};
+use super::failure::failed;
+use super::payload::Payload;
+use super::record::{Checksums, Headers, Record, Stamp};
+use super::store::{Draft, New, Store, stamp_of};
 use crate::wire::hex;
 
 /// The smallest part but for the last ("Amazon S3 multipart upload limits").
@@ -40,6 +42,28 @@ pub(super) struct Upload {
     pub(super) begun_at: u64,
 }
 
+/// With what an upload was completed.
+#[derive(Debug)]
+pub(super) struct Completed {
+    bucket: String,
+    key: String,
+    /// Numbers and entity tags.
+    parts: Vec<(i32, String)>,
+    /// The object's.
+    etag: String,
+}
+
+/// Completed uploads that are remembered at most.
+const MOST_COMPLETED: usize = 10_000;
+
+fn named_part(part: &CompletedPart) -> (i32, String) {
+    let etag = part.e_tag.as_ref().map(|etag| etag.value().to_owned());
+    (
+        part.part_number.unwrap_or_default(),
+        etag.unwrap_or_default(),
+    )
+}
+
 /// Names an upload in a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UploadName<'a> {
@@ -49,7 +73,7 @@ pub(super) struct UploadName<'a> {
 }
 
 /// A part that has arrived.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Part {
     pub(super) number: i32,
     pub(super) stamp: Stamp,
@@ -58,12 +82,22 @@ pub(super) struct Part {
     pub(super) checksums: Checksums,
 }
 
+impl Upload {
+    /// What is computed of each part, and of the object: the checksum of the upload's algorithm.
+    pub(super) fn asked(&self) -> Checksums {
+        let algorithm = self.algorithm.as_deref();
+        algorithm
+            .map(|algorithm| Checksums::one(algorithm, ""))
+            .unwrap_or_default()
+    }
+}
+
 impl Store {
     /// Begins an upload and names it.
     pub(super) fn begin_upload(&self, upload: &Upload) -> S3Result<String> {
         let key = &upload.key;
         self.bucket(&upload.bucket)?;
-        super::place::relative(key).map_err(|why| super::store::not_a_file(key, why))?;
+        super::place::relative(key).map_err(|why| super::failure::not_a_file(key, why))?;
         let json = serde_json::to_vec(upload).map_err(|error| s3_error!(error, InternalError))?;
         loop {
             let id = self.events.ids.hex(32);
@@ -84,10 +118,10 @@ impl Store {
         &self,
         name: UploadName<'_>,
         number: i32,
-        body: &[u8],
-        etag: String,
-    ) -> S3Result<()> {
-        let (folder, _) = self.upload(name)?;
+        payload: &Payload,
+        digests: &Digests,
+    ) -> S3Result<Part> {
+        let (folder, upload) = self.upload(name)?;
         if !(1..=LAST_PART).contains(&number) {
             return Err(s3_error!(
                 InvalidArgument,
@@ -95,34 +129,38 @@ impl Store {
             ));
         }
         let path = folder.join(part_file(number));
-        let draft = self.draft(body, etag)?;
-        fs::rename(&draft.path, &path).map_err(failed("write", &path))
+        let draft = self.draft(payload, digests.etag())?;
+        self.date(&draft.path)?;
+        let stamp = stamp_of(&draft.path).ok_or_else(|| s3_error!(InternalError))?;
+        let asked = upload.asked();
+        let part = Part {
+            number,
+            stamp,
+            etag: digests.etag(),
+            checksums: digests.checksums.only(&asked),
+        };
+        let json = serde_json::to_vec(&part).map_err(|error| s3_error!(error, InternalError))?;
+        // A part without its description does not count, so this comes last.
+        fs::rename(&draft.path, &path).map_err(failed("write", &path))?;
+        let path = path.with_extension("json");
+        fs::write(&path, json).map_err(failed("write", &path))?;
+        Ok(part)
     }
 
     /// The parts that have arrived, by number.
     pub(super) fn parts(&self, name: UploadName<'_>) -> S3Result<Vec<Part>> {
-        let (folder, upload) = self.upload(name)?;
-        let mut parts = Vec::new();
+        let (folder, _) = self.upload(name)?;
+        let mut parts: Vec<Part> = Vec::new();
         for entry in fs::read_dir(&folder).map_err(failed("read", &folder))? {
             let path = entry.map_err(failed("read", &folder))?.path();
-            let number = path
+            let is_part = path
                 .file_name()
                 .and_then(|name| name.to_str())
-                .and_then(|name| name.strip_prefix("part-"));
-            if let (Some(number), Some(stamp)) = (
-                number.and_then(|number| number.parse().ok()),
-                stamp_of(&path),
-            ) {
-                let body = fs::read(&path).map_err(failed("read", &path))?;
-                let asked = upload.algorithm.as_deref();
-                let asked = asked.map(|algorithm| Checksums::one(algorithm, ""));
-                let checksums = compute(&asked.unwrap_or_default(), &body);
-                parts.push(Part {
-                    number,
-                    stamp,
-                    etag: hex(&Md5::checksum(&body)),
-                    checksums,
-                });
+                .is_some_and(|name| name.starts_with("part-") && name.ends_with(".json"));
+            if is_part {
+                let json = fs::read(&path).map_err(failed("read", &path))?;
+                let part = serde_json::from_slice(&json);
+                parts.push(part.map_err(|error| s3_error!(error, InternalError))?);
             }
         }
         parts.sort_unstable_by_key(|part| part.number);
@@ -179,8 +217,9 @@ impl Store {
         let checksums = match upload.algorithm.as_deref() {
             None => Checksums::default(),
             Some(algorithm) if upload.full_object => {
-                let body = fs::read(&draft.path).map_err(failed("read", &draft.path))?;
-                compute(&Checksums::one(algorithm, ""), &body)
+                let asked = Checksums::one(algorithm, "");
+                let found = File::open(&draft.path).and_then(|file| Digests::of(file, &asked));
+                found.map_err(failed("read", &draft.path))?.checksums
             }
             Some(algorithm) => composite(algorithm, &joined),
         };
@@ -193,6 +232,50 @@ impl Store {
                 ..New::default()
             },
         ))
+    }
+
+    /// Forgets an upload's parts, and remembers with what it was completed: the same request may come again.
+    pub(super) fn complete_upload(
+        &self,
+        name: UploadName<'_>,
+        parts: &[CompletedPart],
+        etag: &str,
+    ) -> S3Result<()> {
+        self.end_upload(name)?;
+        let done = Completed {
+            bucket: name.bucket.to_owned(),
+            key: name.key.to_owned(),
+            parts: parts.iter().map(named_part).collect(),
+            etag: etag.to_owned(),
+        };
+        let mut inner = self.lock();
+        if inner.completed.len() >= MOST_COMPLETED {
+            inner.completed.clear();
+        }
+        inner.completed.insert(name.id.to_owned(), done);
+        Ok(())
+    }
+
+    /// The object that this very request made before, if it is still there.
+    pub(super) fn completed(
+        &self,
+        name: UploadName<'_>,
+        parts: &[CompletedPart],
+    ) -> S3Result<Option<Record>> {
+        let etag = match self.lock().completed.get(name.id) {
+            Some(done)
+                if done.bucket == name.bucket
+                    && done.key == name.key
+                    && done.parts == parts.iter().map(named_part).collect::<Vec<_>>() =>
+            {
+                done.etag.clone()
+            }
+            _ => return Ok(None),
+        };
+        let found = self.find(name.bucket, name.key)?;
+        Ok(found
+            .map(|(_, record)| record)
+            .filter(|record| record.etag == etag))
     }
 
     /// Forgets an upload and its parts.

@@ -1,5 +1,9 @@
 //! GetObject and HeadObject.
 
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::sync::Arc;
+
 use bytes::Bytes;
 use s3s::dto::*;
 use s3s::{Body, S3Response, S3Result, s3_error};
@@ -8,6 +12,7 @@ use super::condition::unversioned;
 use super::condition::{self, Read};
 use super::record::{Checksums, Record};
 use super::store::Store;
+use crate::large_body::{IN_MEMORY, Outgoing};
 
 pub(super) fn get(store: &Store, input: GetObjectInput) -> S3Result<S3Response<GetObjectOutput>> {
     unversioned(input.version_id.as_deref())?;
@@ -17,7 +22,7 @@ pub(super) fn get(store: &Store, input: GetObjectInput) -> S3Result<S3Response<G
             "localaws has not built reading an object by part number"
         ));
     }
-    let (record, body) = store.read(&input.bucket, &input.key)?;
+    let (record, file) = store.open_object(&input.bucket, &input.key)?;
     let condition = Read {
         if_match: input.if_match,
         if_none_match: input.if_none_match,
@@ -25,21 +30,18 @@ pub(super) fn get(store: &Store, input: GetObjectInput) -> S3Result<S3Response<G
         if_unmodified_since: input.if_unmodified_since,
     };
     condition.check(&record)?;
-    let body = Bytes::from(body);
-    let (range, body) = match input.range {
-        None => (None, body),
-        Some(range) => {
-            let (text, from, to) = content_range(range, body.len())?;
-            (Some(text), body.slice(from..to))
-        }
-    };
+    let size = record.stamp.size;
+    let range = input.range.map(|range| within(range, size)).transpose()?;
+    let (from, to) = range.unwrap_or((0, size));
+    let range = range.map(|(from, to)| content_range(from, to, size));
+    let (body, large) = bytes(file, from, to - from)?;
     let checksums = checksums(&record, input.checksum_mode.as_ref())
         .filter(|_| range.is_none())
         .unwrap_or_default();
     let headers = &record.headers;
-    Ok(S3Response::new(GetObjectOutput {
+    let mut answer = S3Response::new(GetObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
-        content_length: i64::try_from(body.len()).ok(),
+        content_length: i64::try_from(to - from).ok(),
         content_range: range,
         body: Some(StreamingBlob::from(Body::from(body))),
         e_tag: Some(record.etag()),
@@ -59,7 +61,29 @@ pub(super) fn get(store: &Store, input: GetObjectInput) -> S3Result<S3Response<G
         checksum_sha1: checksums.sha1,
         checksum_sha256: checksums.sha256,
         ..Default::default()
-    }))
+    });
+    if let Some(large) = large {
+        answer.extensions.insert(large);
+    }
+    Ok(answer)
+}
+
+/// These bytes of an object: in memory, or if they are many to be sent out of their file.
+fn bytes(file: File, from: u64, length: u64) -> S3Result<(Bytes, Option<Outgoing>)> {
+    if length > IN_MEMORY as u64 {
+        let file = Arc::new(file);
+        return Ok((Bytes::new(), Some(Outgoing { file, from, length })));
+    }
+    let read = read_at(file, from, length);
+    let read = read.map_err(|error| s3_error!(error, InternalError, "an object cannot be read"));
+    Ok((Bytes::from(read?), None))
+}
+
+fn read_at(mut file: File, from: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(from))?;
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 pub(super) fn head(
@@ -67,10 +91,10 @@ pub(super) fn head(
     input: &HeadObjectInput,
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     unversioned(input.version_id.as_deref())?;
-    if input.part_number.is_some() || input.range.is_some() {
+    if input.part_number.is_some() {
         return Err(s3_error!(
             NotImplemented,
-            "localaws has not built HeadObject of a part or a range"
+            "localaws has not built HeadObject of a part"
         ));
     }
     let (_, record) = store
@@ -83,11 +107,17 @@ pub(super) fn head(
         if_unmodified_since: input.if_unmodified_since.clone(),
     };
     condition.check(&record)?;
-    let checksums = checksums(&record, input.checksum_mode.as_ref()).unwrap_or_default();
+    let size = record.stamp.size;
+    let range = input.range.map(|range| within(range, size)).transpose()?;
+    let (from, to) = range.unwrap_or((0, size));
+    let checksums = checksums(&record, input.checksum_mode.as_ref())
+        .filter(|_| range.is_none())
+        .unwrap_or_default();
     let headers = &record.headers;
     Ok(S3Response::new(HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
-        content_length: Some(record.stamp.length()),
+        content_length: i64::try_from(to - from).ok(),
+        content_range: range.map(|(from, to)| content_range(from, to, size)),
         e_tag: Some(record.etag()),
         last_modified: Some(record.stamp.last_modified()),
         content_type: Some(headers.content_type()),
@@ -113,12 +143,19 @@ fn tag_count(record: &Record) -> Option<i32> {
     count.filter(|count| *count > 0)
 }
 
-/// The `Content-Range` of this range, and where it begins and ends.
-fn content_range(range: Range, length: usize) -> S3Result<(String, usize, usize)> {
-    let found = range.check(u64::try_from(length).unwrap_or(u64::MAX))?;
-    let text = format!("bytes {}-{}/{length}", found.start, found.end - 1);
-    let bound = |at| usize::try_from(at).unwrap_or(length).min(length);
-    Ok((text, bound(found.start), bound(found.end)))
+/// Where a range begins and ends in an object of this size.
+///
+/// # Errors
+/// 416 `InvalidRange`.
+fn within(range: Range, size: u64) -> S3Result<(u64, u64)> {
+    let found = range.check(size).ok().filter(|found| !found.is_empty());
+    let found =
+        found.ok_or_else(|| s3_error!(InvalidRange, "The requested range is not satisfiable"))?;
+    Ok((found.start, found.end))
+}
+
+fn content_range(from: u64, to: u64, size: u64) -> String {
+    format!("bytes {from}-{}/{size}", to - 1)
 }
 
 fn checksums(record: &Record, mode: Option<&ChecksumMode>) -> Option<Checksums> {

@@ -1,13 +1,9 @@
 //! What S3 knows of an object beyond its bytes, kept beside the buckets and not in them.
 
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
-use std::io::Read as _;
-use std::path::Path;
+use std::fs::Metadata;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::wire::hex;
-use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +36,11 @@ impl Stamp {
     pub(super) fn last_modified(self) -> dto::Timestamp {
         let at: SystemTime = UNIX_EPOCH + Duration::from_secs(self.modified / 1_000_000_000);
         dto::Timestamp::from(at)
+    }
+
+    /// Whether reading the file takes long enough to keep others waiting.
+    pub(super) fn is_large(self) -> bool {
+        self.size > crate::large_body::IN_MEMORY as u64
     }
 
     pub(super) fn length(self) -> i64 {
@@ -152,6 +153,23 @@ impl Checksums {
         named.find(|(name, _)| *name == algorithm)?.1.take()
     }
 
+    /// Those of them that are there in `asked`.
+    pub(super) fn only(&self, asked: &Self) -> Self {
+        let mut only = self.clone();
+        for (name, slot) in only.by_name() {
+            slot.take_if(|_| asked.get(name).is_none());
+        }
+        only
+    }
+
+    /// Those that are there in either.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        for (name, slot) in self.by_name() {
+            *slot = slot.take().or_else(|| other.get(name));
+        }
+        self
+    }
+
     /// Whether they are of the object as a whole or of its parts' checksums ("Checking object integrity"): those of
     /// parts say how many parts there are.
     pub(super) fn kind(&self) -> Option<dto::ChecksumType> {
@@ -186,33 +204,19 @@ pub(super) struct Record {
 
 impl Record {
     /// The record of a file that did not come through S3.
-    pub(super) fn by_hand(key: &str, path: &Path, stamp: Stamp) -> std::io::Result<Self> {
-        Ok(Self {
+    pub(super) fn by_hand(key: &str, etag: String, stamp: Stamp) -> Self {
+        Self {
             key: key.to_owned(),
             stamp,
-            etag: md5_of_file(path)?,
+            etag,
             acl: DEFAULT_ACL.to_owned(),
             headers: Headers::default(),
             checksums: Checksums::default(),
             tags: BTreeMap::new(),
-        })
+        }
     }
 
     pub(super) fn etag(&self) -> dto::ETag {
         dto::ETag::Strong(self.etag.clone())
-    }
-}
-
-/// MD5 of a file, lower-case hex.
-pub(super) fn md5_of_file(path: &Path) -> std::io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut md5 = Md5::new();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(hex(&md5.finalize()));
-        }
-        md5.update(&buffer[..read]);
     }
 }

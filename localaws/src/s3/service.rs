@@ -2,23 +2,23 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt as _;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
-use super::checksum::{checksums_of, verify};
 use super::condition;
-use super::event::{About, Reason};
+use super::event::Reason;
 use super::front::RequestId;
-use super::record::{Record, headers_of};
-use super::store::{New, Store};
+use super::long_work::LongWork;
+use super::payload::Payload;
+use super::record::Record;
+use super::store::Store;
 use super::{acl, buckets};
 
 /// The operations over one [`Store`].
 #[derive(Debug, Clone)]
 pub(super) struct Service {
     pub(super) store: Arc<Store>,
+    pub(super) long: LongWork,
 }
 
 #[async_trait::async_trait]
@@ -71,14 +71,20 @@ impl S3 for Service {
         &self,
         req: S3Request<ListObjectsInput>,
     ) -> S3Result<S3Response<ListObjectsOutput>> {
-        super::listing::list_objects(&self.store, req.input)
+        let long =
+            super::listing::is_long(&self.store, &req.input.bucket, req.input.prefix.as_deref());
+        let list = |store: &Store| super::listing::list_objects(store, req.input);
+        self.run(long, list).await
     }
 
     async fn list_objects_v2(
         &self,
         req: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
-        super::listing::list_objects_v2(&self.store, req.input)
+        let long =
+            super::listing::is_long(&self.store, &req.input.bucket, req.input.prefix.as_deref());
+        let list = |store: &Store| super::listing::list_objects_v2(store, req.input);
+        self.run(long, list).await
     }
 
     async fn put_object(
@@ -92,7 +98,12 @@ impl S3 for Service {
         } else {
             Reason::PutObject
         };
-        self.put(req.input, &request_id, reason).await
+        let mut input = req.input;
+        let payload = Payload::of(&req.extensions, input.body.take()).await?;
+        self.run(payload.is_large(), move |store| {
+            super::writing::put(store, input, &payload, &request_id, reason)
+        })
+        .await
     }
 
     async fn copy_object(
@@ -100,21 +111,30 @@ impl S3 for Service {
         req: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
         let request_id = RequestId::of(&req.extensions);
-        super::copying::object(&self.store, req.input, &request_id)
+        let long = super::copying::is_long(&self.store, &req.input.copy_source);
+        // `s3s` does not read the conditions on what is overwritten.
+        let condition = condition::Write::of(&req.headers)?;
+        let copy =
+            move |store: &Store| super::copying::object(store, req.input, &condition, &request_id);
+        self.run(long, copy).await
     }
 
     async fn get_object(
         &self,
         req: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
-        super::reading::get(&self.store, req.input)
+        let long = self.store.is_unread(&req.input.bucket, &req.input.key);
+        self.run(long, |store| super::reading::get(store, req.input))
+            .await
     }
 
     async fn head_object(
         &self,
         req: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
-        super::reading::head(&self.store, &req.input)
+        let long = self.store.is_unread(&req.input.bucket, &req.input.key);
+        self.run(long, move |store| super::reading::head(store, &req.input))
+            .await
     }
 
     async fn delete_object(
@@ -189,15 +209,20 @@ impl S3 for Service {
         req: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
         let mut input = req.input;
-        let body = whole(input.body.take()).await?;
-        super::uploads::part(&self.store, input, &body)
+        let payload = Payload::of(&req.extensions, input.body.take()).await?;
+        self.run(payload.is_large(), move |store| {
+            super::uploads::part(store, input, &payload)
+        })
+        .await
     }
 
     async fn upload_part_copy(
         &self,
         req: S3Request<UploadPartCopyInput>,
     ) -> S3Result<S3Response<UploadPartCopyOutput>> {
-        super::copying::part(&self.store, req.input)
+        let long = super::copying::is_long(&self.store, &req.input.copy_source);
+        self.run(long, |store| super::copying::part(store, req.input))
+            .await
     }
 
     async fn list_parts(
@@ -212,7 +237,11 @@ impl S3 for Service {
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let request_id = RequestId::of(&req.extensions);
-        super::uploads::complete(&self.store, req.input, &request_id)
+        let long = super::uploads::is_long(&self.store, &req.input);
+        self.run(long, move |store| {
+            super::uploads::complete(store, req.input, &request_id)
+        })
+        .await
     }
 
     async fn abort_multipart_upload(
@@ -247,59 +276,16 @@ impl S3 for Service {
 }
 
 impl Service {
-    async fn put(
+    /// Does the work here and now, or where it keeps nobody waiting if it takes long.
+    async fn run<T: Send + 'static>(
         &self,
-        mut input: PutObjectInput,
-        request_id: &str,
-        reason: Reason,
-    ) -> S3Result<S3Response<PutObjectOutput>> {
-        self.store.bucket(&input.bucket)?;
-        let checksums = checksums_of!(input);
-        let body = whole(input.body.take()).await?;
-        let etag = verify(&body, input.content_md5.as_deref(), &checksums)?;
-        let acl = self.store.acl(&input.bucket, input.acl.as_ref())?;
-        let new = New {
-            acl,
-            headers: headers_of!(input),
-            checksums,
-            ..New::default()
-        };
-        let condition = condition::Write {
-            if_match: input.if_match,
-            if_none_match: input.if_none_match,
-        };
-        let about = About {
-            bucket: &input.bucket,
-            key: &input.key,
-            request_id,
-        };
-        let draft = self.store.draft(&body, etag)?;
-        let Record {
-            etag, checksums, ..
-        } = self.store.commit(about, &draft, new, &condition, reason)?;
-        Ok(S3Response::new(PutObjectOutput {
-            e_tag: Some(ETag::Strong(etag)),
-            checksum_crc32: checksums.crc32,
-            checksum_crc32c: checksums.crc32c,
-            checksum_crc64nvme: checksums.crc64nvme,
-            checksum_sha1: checksums.sha1,
-            checksum_sha256: checksums.sha256,
-            ..Default::default()
-        }))
+        long: bool,
+        work: impl FnOnce(&Store) -> S3Result<T> + Send + 'static,
+    ) -> S3Result<T> {
+        if !long {
+            return work(&self.store);
+        }
+        let store = Arc::clone(&self.store);
+        self.long.run(move || work(&store)).await
     }
-}
-
-/// The whole of a request's body.
-async fn whole(body: Option<StreamingBlob>) -> S3Result<Bytes> {
-    let Some(body) = body else {
-        return Ok(Bytes::new());
-    };
-    let whole = body.try_fold(BytesMut::new(), |mut whole, chunk| async move {
-        whole.extend_from_slice(&chunk);
-        Ok(whole)
-    });
-    let whole = whole
-        .await
-        .map_err(|error| s3s::S3Error::with_source(s3s::S3ErrorCode::IncompleteBody, error))?;
-    Ok(whole.freeze())
 }

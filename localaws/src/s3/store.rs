@@ -1,27 +1,27 @@
 //! The folder: one sub-folder per bucket, one file per object, and beside them `.state` with what files cannot hold.
 //!
-//! Everything here is synchronous and under one lock, so that a condition is checked and its write done
-//! as one step, and so that tokio's paused time never runs on while a file is written.
+//! Everything here is synchronous. A condition is checked and its write done as one step under the one lock; large files
+//! are read, hashed and copied without it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use s3s::crypto::{Checksum as _, Sha256};
 use s3s::dto::ObjectCannedACL;
-use s3s::{S3Error, S3Result, s3_error};
+use s3s::{S3Result, s3_error};
 
 use super::acl;
 use super::condition;
 use super::event::{About, Events, Reason};
+use super::failure::{failed, not_a_file};
+use super::multipart::Completed;
+use super::payload::Payload;
 use super::place;
 use super::record::{Checksums, DEFAULT_ACL, Headers, Record, Stamp};
-use crate::wire::hex;
-
 use crate::lock::lock;
 
 /// The folder beside the buckets for what is not an object. Its dot keeps it from being a bucket's name.
@@ -48,7 +48,9 @@ pub(super) struct Inner {
     /// Buckets that refuse public ACLs.
     pub(super) private: BTreeSet<String>,
     /// Records as last read or written.
-    records: HashMap<Object, Record>,
+    pub(super) records: HashMap<Object, Record>,
+    /// Uploads that were completed in this run, by id.
+    pub(super) completed: HashMap<String, Completed>,
     /// The contents that were announced on the bus; the watcher announces nothing twice.
     pub(super) announced: BTreeMap<Object, Stamp>,
 }
@@ -113,10 +115,14 @@ impl Store {
         lock(&self.inner)
     }
 
+    /// The folder of drafts.
+    pub(super) fn drafts(&self) -> PathBuf {
+        self.state.join("drafts")
+    }
+
     /// A fresh path for a draft.
     pub(super) fn draft_path(&self) -> PathBuf {
-        self.state
-            .join("drafts")
+        self.drafts()
             .join(self.drafts.fetch_add(1, Ordering::Relaxed).to_string())
     }
 
@@ -136,12 +142,12 @@ impl Store {
     }
 
     /// Writes new content beside the buckets.
-    pub(super) fn draft(&self, body: &[u8], etag: String) -> S3Result<Draft> {
+    pub(super) fn draft(&self, payload: &Payload, etag: String) -> S3Result<Draft> {
         let draft = Draft {
             path: self.draft_path(),
             etag,
         };
-        fs::write(&draft.path, body).map_err(failed("write", &draft.path))?;
+        payload.write(&draft.path)?;
         Ok(draft)
     }
 
@@ -185,78 +191,6 @@ impl Store {
         inner.event_bridge.contains(bucket)
     }
 
-    /// What the key holds now. A key that cannot be a file holds nothing.
-    pub(super) fn find(&self, bucket: &str, key: &str) -> S3Result<Option<(PathBuf, Record)>> {
-        self.find_in(&mut self.lock(), bucket, key)
-    }
-
-    fn find_in(
-        &self,
-        inner: &mut Inner,
-        bucket: &str,
-        key: &str,
-    ) -> S3Result<Option<(PathBuf, Record)>> {
-        let folder = self.bucket(bucket)?;
-        let Ok(relative) = place::relative(key) else {
-            return Ok(None);
-        };
-        let path = folder.join(relative);
-        let Some(stamp) = stamp_of(&path) else {
-            return Ok(None);
-        };
-        Ok(Some((
-            path.clone(),
-            self.record(inner, bucket, key, &path, stamp)?,
-        )))
-    }
-
-    /// The record of the file that has this stamp: remembered, kept, or made now.
-    pub(super) fn record(
-        &self,
-        inner: &mut Inner,
-        bucket: &str,
-        key: &str,
-        path: &Path,
-        stamp: Stamp,
-    ) -> S3Result<Record> {
-        let object = (bucket.to_owned(), key.to_owned());
-        if let Some(record) = inner
-            .records
-            .get(&object)
-            .filter(|record| record.stamp == stamp)
-        {
-            return Ok(record.clone());
-        }
-        let kept = fs::read(self.record_path(bucket, key)).ok();
-        let kept = kept
-            .and_then(|json| serde_json::from_slice::<Record>(&json).ok())
-            .filter(|kept| kept.stamp == stamp);
-        let record = match kept {
-            Some(kept) => kept,
-            None => {
-                let made = Record::by_hand(key, path, stamp).map_err(failed("read", path))?;
-                self.keep(bucket, &made)?;
-                made
-            }
-        };
-        inner.records.insert(object, record.clone());
-        Ok(record)
-    }
-
-    /// Reads an object: its record, and its bytes as of that record.
-    pub(super) fn read(&self, bucket: &str, key: &str) -> S3Result<(Record, Vec<u8>)> {
-        let mut inner = self.lock();
-        let (path, _) = self
-            .find_in(&mut inner, bucket, key)?
-            .ok_or_else(condition::no_such_key)?;
-        let body = fs::read(&path).map_err(failed("read", &path))?;
-        // A file may be changed outside localaws while it is read: then the record is read again.
-        let (_, record) = self
-            .find_in(&mut inner, bucket, key)?
-            .ok_or_else(condition::no_such_key)?;
-        Ok((record, body))
-    }
-
     /// Puts a draft in its place if the condition holds, and sends the event to EventBridge.
     pub(super) fn commit(
         &self,
@@ -267,6 +201,8 @@ impl Store {
         reason: Reason,
     ) -> S3Result<Record> {
         let (bucket, key) = (about.bucket, about.key);
+        // So that what is there now is not read under the lock.
+        self.find(bucket, key)?;
         let mut inner = self.lock();
         let folder = self.bucket(bucket)?;
         let path = folder.join(place::relative(key).map_err(|why| not_a_file(key, why))?);
@@ -303,12 +239,7 @@ impl Store {
             }
             _ => failed("make", parent)(error),
         })?;
-        let now = SystemTime::from(self.events.clock.now());
-        let dated = fs::File::options()
-            .write(true)
-            .open(draft)
-            .and_then(|file| file.set_modified(now));
-        dated.map_err(failed("date", draft))?;
+        self.date(draft)?;
         fs::rename(draft, path).map_err(failed("write", path))?;
         stamp_of(path).ok_or_else(|| {
             s3_error!(
@@ -319,9 +250,20 @@ impl Store {
         })
     }
 
+    /// Dates a file that is written now, by the clock that clients have.
+    pub(super) fn date(&self, file: &Path) -> S3Result<()> {
+        let now = SystemTime::from(self.events.clock.outside_now());
+        let dated = File::options()
+            .write(true)
+            .open(file)
+            .and_then(|file| file.set_modified(now));
+        dated.map_err(failed("date", file))
+    }
+
     /// Removes an object if the condition holds, and sends the event to EventBridge. Says whether there was one.
     pub(super) fn remove(&self, about: About<'_>, condition: &condition::Write) -> S3Result<bool> {
         let (bucket, key) = (about.bucket, about.key);
+        self.find(bucket, key)?;
         let mut inner = self.lock();
         let current = self.find_in(&mut inner, bucket, key)?;
         condition.check(current.as_ref().map(|(_, record)| record))?;
@@ -362,6 +304,7 @@ impl Store {
         key: &str,
         change: impl FnOnce(&mut Record),
     ) -> S3Result<Record> {
+        self.find(bucket, key)?;
         let mut inner = self.lock();
         let found = self.find_in(&mut inner, bucket, key)?;
         let (_, mut record) = found.ok_or_else(condition::no_such_key)?;
@@ -371,32 +314,6 @@ impl Store {
         inner.records.insert(object, record.clone());
         Ok(record)
     }
-
-    fn record_path(&self, bucket: &str, key: &str) -> PathBuf {
-        // Keys are longer than file names may be; their digest is not.
-        let digest = hex(Sha256::checksum(key.as_bytes()).as_ref());
-        self.state
-            .join("objects")
-            .join(bucket)
-            .join(digest + ".json")
-    }
-
-    fn keep(&self, bucket: &str, record: &Record) -> S3Result<()> {
-        let path = self.record_path(bucket, &record.key);
-        let json = serde_json::to_vec(record).map_err(|error| s3_error!(error, InternalError))?;
-        // Not in one step with the old one's end, which costs a flush on many file systems: a record that a crash cuts
-        // short is made again from its file.
-        let _ = fs::remove_file(&path);
-        let written = match fs::write(&path, &json) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let parent = path.parent().unwrap_or(&self.state);
-                fs::create_dir_all(parent).map_err(failed("make", parent))?;
-                fs::write(&path, &json)
-            }
-            written => written,
-        };
-        written.map_err(failed("write", &path))
-    }
 }
 
 /// The stamp of a regular file; nothing for anything else, symbolic links included: they may lead anywhere.
@@ -405,18 +322,4 @@ pub(super) fn stamp_of(path: &Path) -> Option<Stamp> {
         .ok()
         .filter(fs::Metadata::is_file)
         .map(|metadata| Stamp::of(&metadata))
-}
-
-/// 501: S3 would take this key, this world cannot.
-pub(super) fn not_a_file(key: &str, why: &str) -> S3Error {
-    s3_error!(
-        NotImplemented,
-        "localaws keeps objects as files, and the key '{key}' cannot be one: {why}"
-    )
-}
-
-/// What went wrong with a file, as S3's `InternalError`.
-pub(super) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> S3Error {
-    let path = path.display().to_string();
-    move |error| s3_error!(error, InternalError, "localaws could not {doing} {path}")
 }

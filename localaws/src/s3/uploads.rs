@@ -1,17 +1,18 @@
 //! The operations of multipart uploads.
 
-use bytes::Bytes;
 use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::checksum::{bad_digest, checksums_of, verify};
 use super::event::{About, Reason};
+use super::failure::failed;
 use super::multipart::{Upload, UploadName};
-use super::record::{Checksums, headers_of};
-use super::store::Store;
+use super::payload::Payload;
+use super::record::{Checksums, Record, headers_of};
+use super::store::{Draft, Store};
 use super::{acl, condition};
 
-/// Uploads in a page of their listing, at most ("ListMultipartUploads").
+/// Uploads and parts in a page of their listing, at most ("ListMultipartUploads", "ListParts").
 const LARGEST_PAGE: usize = 1000;
 
 pub(super) fn create(
@@ -57,10 +58,9 @@ pub(super) fn create(
 pub(super) fn part(
     store: &Store,
     mut input: UploadPartInput,
-    body: &Bytes,
+    payload: &Payload,
 ) -> S3Result<S3Response<UploadPartOutput>> {
     let checksums = checksums_of!(input);
-    let etag = verify(body, input.content_md5.as_deref(), &checksums)?;
     let name = UploadName {
         bucket: &input.bucket,
         key: &input.key,
@@ -76,7 +76,9 @@ pub(super) fn part(
             "Checksum Type mismatch occurred, expected checksum Type: {algorithm}, actual checksum Type: null"
         ));
     }
-    store.put_part(name, input.part_number, body, etag.clone())?;
+    let digests = payload.digests(&checksums.clone().and(&upload.asked()))?;
+    let etag = verify(&digests, input.content_md5.as_deref(), &checksums)?;
+    store.put_part(name, input.part_number, payload, &digests)?;
     Ok(S3Response::new(UploadPartOutput {
         e_tag: Some(ETag::Strong(etag)),
         checksum_crc32: checksums.crc32,
@@ -92,19 +94,24 @@ pub(super) fn list_parts(
     store: &Store,
     input: ListPartsInput,
 ) -> S3Result<S3Response<ListPartsOutput>> {
-    if input.max_parts.is_some() || input.part_number_marker.is_some() {
-        return Err(s3_error!(
-            NotImplemented,
-            "localaws lists all parts at once"
-        ));
-    }
+    let asked = input.max_parts.and_then(|max| usize::try_from(max).ok());
+    let max = asked.unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE);
+    let after = input.part_number_marker.unwrap_or_default();
     let name = UploadName {
         bucket: &input.bucket,
         key: &input.key,
         id: &input.upload_id,
     };
     let (_, upload) = store.upload(name)?;
-    let parts = store.parts(name)?.into_iter().map(|part| Part {
+    let parts = store.parts(name)?.into_iter();
+    let mut parts: Vec<_> = parts
+        .filter(|part| part.number > after)
+        .take(max + 1)
+        .collect();
+    let truncated = parts.len() > max;
+    parts.truncate(max);
+    let last = parts.last().filter(|_| truncated).map(|part| part.number);
+    let parts = parts.into_iter().map(|part| Part {
         e_tag: Some(ETag::Strong(part.etag)),
         last_modified: Some(part.stamp.last_modified()),
         part_number: Some(part.number),
@@ -120,7 +127,10 @@ pub(super) fn list_parts(
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(input.upload_id),
-        is_truncated: Some(false),
+        is_truncated: Some(truncated),
+        max_parts: i32::try_from(max).ok(),
+        part_number_marker: Some(after),
+        next_part_number_marker: last,
         owner: Some(acl::owner()),
         checksum_type: kind(&upload),
         checksum_algorithm: upload.algorithm.map(ChecksumAlgorithm::from),
@@ -192,6 +202,16 @@ fn kind(upload: &Upload) -> Option<ChecksumType> {
     }))
 }
 
+/// Whether joining the parts takes long.
+pub(super) fn is_long(store: &Store, input: &CompleteMultipartUploadInput) -> bool {
+    let parts = store.parts(UploadName {
+        bucket: &input.bucket,
+        key: &input.key,
+        id: &input.upload_id,
+    });
+    parts.is_ok_and(|parts| parts.iter().any(|part| part.stamp.is_large()))
+}
+
 pub(super) fn complete(
     store: &Store,
     mut input: CompleteMultipartUploadInput,
@@ -207,8 +227,15 @@ pub(super) fn complete(
         key: &input.key,
         id: &input.upload_id,
     };
+    if let Some(record) = store.completed(name, &parts)? {
+        // "It is safe to repeat": the same request again gets the same answer.
+        return Ok(completion(input.bucket, input.key, &record));
+    }
+    let (_, upload) = store.upload(name)?;
+    check_kind(&upload, input.checksum_type.as_ref())?;
     let (draft, new) = store.assemble(name, &parts)?;
     check_claim(&claimed, &new.checksums)?;
+    check_size(input.mpu_object_size, &draft)?;
     let condition = condition::Write {
         if_match: input.if_match,
         if_none_match: input.if_none_match,
@@ -220,12 +247,21 @@ pub(super) fn complete(
     };
     let reason = Reason::CompleteMultipartUpload;
     let record = store.commit(about, &draft, new, &condition, reason)?;
-    store.end_upload(name)?;
+    store.complete_upload(name, &parts, &record.etag)?;
+    Ok(completion(input.bucket, input.key, &record))
+}
+
+fn completion(
+    bucket: String,
+    key: String,
+    record: &Record,
+) -> S3Response<CompleteMultipartUploadOutput> {
     let checksums = record.checksums.clone();
-    Ok(S3Response::new(CompleteMultipartUploadOutput {
+    S3Response::new(CompleteMultipartUploadOutput {
         e_tag: Some(record.etag()),
-        bucket: Some(input.bucket),
-        key: Some(input.key),
+        location: Some(format!("https://{bucket}.s3.amazonaws.com/{key}")),
+        bucket: Some(bucket),
+        key: Some(key),
         checksum_type: checksums.kind(),
         checksum_crc32: checksums.crc32,
         checksum_crc32c: checksums.crc32c,
@@ -233,7 +269,32 @@ pub(super) fn complete(
         checksum_sha1: checksums.sha1,
         checksum_sha256: checksums.sha256,
         ..Default::default()
-    }))
+    })
+}
+
+/// "If there is a mismatch between the specified object size value and the actual object size value, it results in an
+/// HTTP 400 InvalidRequest error."
+fn check_size(stated: Option<i64>, draft: &Draft) -> S3Result<()> {
+    let found = std::fs::metadata(&draft.path).map_err(failed("read", &draft.path))?;
+    let found = i64::try_from(found.len()).unwrap_or(i64::MAX);
+    match stated {
+        Some(stated) if stated != found => Err(s3_error!(
+            InvalidRequest,
+            "The provided 'x-amz-mp-object-size' header value {stated} does not match what was computed: {found}"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_kind(upload: &Upload, stated: Option<&ChecksumType>) -> S3Result<()> {
+    match (stated, kind(upload)) {
+        (Some(stated), Some(kind)) if *stated != kind => Err(s3_error!(
+            InvalidRequest,
+            "The upload was created using the {} checksum mode. The complete request must use the same checksum mode.",
+            kind.as_str()
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Compares what the completing request says the object's checksum is with what it is. The number of parts may be

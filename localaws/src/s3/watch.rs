@@ -154,16 +154,19 @@ impl Files {
         let Some((bucket, key)) = self.object(path).filter(|_| !is_unfinished(path)) else {
             return;
         };
-        let mut inner = self.store.lock();
         let Some(stamp) = stamp_of(path) else { return };
         let object = (bucket, key);
-        if inner.announced.get(&object) == Some(&stamp) {
+        if self.store.lock().announced.get(&object) == Some(&stamp) {
             return;
         }
         let (bucket, key) = (object.0.clone(), object.1.clone());
-        match self.store.record(&mut inner, &bucket, &key, path, stamp) {
+        match self.store.record(&bucket, &key, path, stamp) {
             Ok(record) => {
-                inner.announced.insert(object, stamp);
+                let mut inner = self.store.lock();
+                // A call may have written it while it was read here.
+                if inner.announced.insert(object, stamp) == Some(stamp) {
+                    return;
+                }
                 if Store::publishes(&inner, &bucket) {
                     let request_id = self.request_id();
                     let about = About {

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use crate::connection::MAX_BODY;
+pub use crate::large_body::MAX_BODY;
 
 use crate::ACCOUNT;
 use crate::connection::{self, Serve};
@@ -82,7 +82,8 @@ impl Server {
         let ready = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = watch::channel(false);
         let serve = front_door(world, &ready);
-        let accepting = tokio::spawn(connection::accept(listener, serve, stopped));
+        let bodies = Some(world.s3().incoming());
+        let accepting = tokio::spawn(connection::accept(listener, serve, bodies, stopped));
         let watched = world
             .s3()
             .watch()

@@ -175,3 +175,107 @@ async fn a_file_copied_into_the_folder_invokes_a_function() {
         .unwrap();
     assert_eq!(key.unwrap(), "by-hand.txt");
 }
+
+/// Sends a request with this head and body; the whole answer.
+async fn exchange(server: &Server, head: &str, body: &[u8]) -> (String, Vec<u8>) {
+    let scope = "Credential=AKID/20251121/us-east-1/s3/aws4_request";
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let request = format!(
+        "{head} HTTP/1.1\r\nHost: {}\r\nAuthorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00\r\n\
+         Content-Length: {}\r\nConnection: close\r\n",
+        server.address(),
+        body.len()
+    );
+    // Further headers follow the target in `head`.
+    let request = match head.split_once('\n') {
+        None => request + "\r\n",
+        Some((target, headers)) => request.replace(head, target) + headers + "\r\n\r\n",
+    };
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let end = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
+    let body = answer.split_off(end + 4);
+    (String::from_utf8(answer).unwrap(), body)
+}
+
+/// Bytes that differ from place to place.
+fn content(length: usize) -> Vec<u8> {
+    (0..length)
+        .map(|at| u8::try_from(at % 251).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_large_object_goes_through_files() {
+    let (world, server) = started().await;
+    let content = content(3 << 20);
+    let (head, _) = exchange(&server, "PUT /images/disk.raw", &content).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let (head, body) = exchange(&server, "GET /images/disk.raw", b"").await;
+    assert!(head.contains("content-length: 3145728"), "{head}");
+    assert!(body == content, "the object is not what was put");
+    let part = "GET /images/disk.raw\nRange: bytes=1000-2097151";
+    let (head, body) = exchange(&server, part, b"").await;
+    assert!(
+        head.starts_with("HTTP/1.1 206") && head.contains("bytes 1000-2097151/3145728"),
+        "{head}"
+    );
+    assert!(body == content[1000..2_097_152]);
+    let copy = "PUT /images/copy.raw\nx-amz-copy-source: images/disk.raw";
+    let (head, _) = exchange(&server, copy, b"").await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let copied = world.s3().get("images", "copy.raw").await.unwrap().unwrap();
+    assert!(copied == content);
+    let waiting = std::fs::read_dir(world.directory().join("s3/.state/drafts"));
+    assert_eq!(waiting.unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_large_body_is_checked_and_decoded() {
+    let (world, server) = started().await;
+    let content = content(2 << 20);
+    let mut coded = Vec::new();
+    for chunk in content.chunks(500_000) {
+        coded.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        coded.extend_from_slice(chunk);
+        coded.extend_from_slice(b"\r\n");
+    }
+    coded.extend_from_slice(b"0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n");
+    let chunked = "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\nx-amz-decoded-content-length: 2097152";
+    let target = format!("PUT /images/disk.raw\n{chunked}");
+    let (head, body) = exchange(&server, &target, &coded).await;
+    let body = String::from_utf8(body).unwrap();
+    assert!(
+        head.starts_with("HTTP/1.1 400") && body.contains("BadDigest"),
+        "{head} {body}"
+    );
+    let at = coded.len() - "x-amz-checksum-crc32:AAAAAA==\r\n\r\n".len();
+    coded.truncate(at);
+    coded.extend_from_slice(b"\r\n");
+    let (head, _) = exchange(&server, &target, &coded).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let put = world.s3().get("images", "disk.raw").await.unwrap().unwrap();
+    assert!(put == content);
+    let wrong = format!(
+        "PUT /images/disk.raw\nx-amz-content-sha256: {}",
+        "0".repeat(64)
+    );
+    let (_, body) = exchange(&server, &wrong, &content).await;
+    assert!(
+        String::from_utf8(body)
+            .unwrap()
+            .contains("x-amz-content-sha256")
+    );
+    let waiting = std::fs::read_dir(world.directory().join("s3/.state/drafts"));
+    assert_eq!(waiting.unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn only_objects_are_large() {
+    let (_world, server) = started().await;
+    let tags = vec![b' '; 17 << 20];
+    let (_, body) = exchange(&server, "PUT /images/a?tagging", &tags).await;
+    assert!(String::from_utf8(body).unwrap().contains("EntityTooLarge"));
+}

@@ -98,17 +98,17 @@ impl Sns {
     fn topic_attributes(&self, region: &str, fields: &Fields) -> Result<String, Trouble> {
         let arn = self.topic_named(region, fields.get("TopicArn"))?;
         let state = self.lock();
-        let confirmed = state
-            .subscriptions
-            .iter()
-            .filter(|it| it.topic_arn == arn)
-            .count()
-            .to_string();
+        let count = |pending: bool| {
+            let subscriptions = state.subscriptions.iter();
+            let counted = subscriptions.filter(|it| it.topic_arn == arn && it.pending == pending);
+            counted.count().to_string()
+        };
+        let (confirmed, pending) = (count(false), count(true));
         let mut attributes = BTreeMap::from([
             ("TopicArn", arn.as_str()),
             ("Owner", ACCOUNT),
             ("SubscriptionsConfirmed", confirmed.as_str()),
-            ("SubscriptionsPending", "0"),
+            ("SubscriptionsPending", pending.as_str()),
         ]);
         let given = state
             .topics
@@ -210,9 +210,16 @@ impl Sns {
     }
 }
 
+/// What stands for the ARN of a subscription that is not confirmed ("Subscribe", SNS API Reference).
+const PENDING: &str = "PendingConfirmation";
+
 fn member(subscription: &Subscription) -> String {
+    let arn = subscription.arn.as_str();
     let fields = [
-        ("SubscriptionArn", subscription.arn.as_str()),
+        (
+            "SubscriptionArn",
+            if subscription.pending { PENDING } else { arn },
+        ),
         ("Owner", ACCOUNT),
         ("Protocol", &subscription.protocol),
         ("Endpoint", &subscription.endpoint),

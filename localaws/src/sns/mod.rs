@@ -5,9 +5,11 @@
 //! ListSubscriptionsByTopic and Publish, for standard topics. FIFO topics, other protocols, and filter policies
 //! of more than exact strings answer 501, and so do all other actions.
 //!
-//! Unlike in AWS, subscriptions are confirmed at once: these mailboxes have no reader who could open a link.
+//! Unlike in AWS, subscriptions are confirmed at once, unless a test says otherwise: these mailboxes have no reader who
+//! could open a link.
 
 mod actions;
+mod controls;
 mod email;
 mod filter;
 mod message;
@@ -113,6 +115,9 @@ struct Subscription {
     protocol: String,
     endpoint: String,
     filter_policy: FilterPolicy,
+    /// Whether it is not confirmed yet.
+    #[serde(default)]
+    pending: bool,
 }
 
 impl Sns {
@@ -231,6 +236,7 @@ impl Sns {
             protocol: protocol.to_owned(),
             endpoint: endpoint.to_owned(),
             filter_policy,
+            pending: false,
         });
         Ok(arn)
     }
@@ -249,7 +255,7 @@ impl Sns {
             .and_then(|topic| topic.attributes.get("DisplayName"));
         let subscribers = subscriptions
             .iter()
-            .filter(|it| it.topic_arn == published.topic_arn);
+            .filter(|it| it.topic_arn == published.topic_arn && !it.pending);
         for subscriber in subscribers.filter(|it| it.filter_policy.passes(&published.attributes)) {
             *emails += 1;
             let message = published.form(&subscriber.protocol)?;

@@ -97,7 +97,8 @@ pub(crate) fn refusal(status: StatusCode, code: &str, message: &str, request_id:
     json_response(status, &body, request_id)
 }
 
-fn json_response(status: StatusCode, body: &Value, request_id: &str) -> Response {
+/// An answer as services of the JSON protocol write it.
+pub(crate) fn json_response(status: StatusCode, body: &Value, request_id: &str) -> Response {
     let response = wire::response(status, "application/x-amz-json-1.1", body.to_string());
     wire::with_request_id(response, "x-amzn-requestid", request_id)
 }

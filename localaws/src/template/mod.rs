@@ -10,6 +10,7 @@ mod event_rules;
 mod function;
 mod function_roles;
 mod globals;
+mod listed;
 mod names;
 mod parameters;
 mod policies;

@@ -84,6 +84,33 @@ pub(super) fn values(
         .collect()
 }
 
+/// Every parameter's value as CloudFormation shows it: items of a list are separated by commas, and what may not be shown
+/// is hidden.
+pub(super) fn shown(
+    section: Option<&Node>,
+    values: &BTreeMap<String, Node>,
+) -> BTreeMap<String, String> {
+    let is_hidden = |name: &str| {
+        let rules = section.and_then(|section| section.get(name));
+        let no_echo = rules.and_then(|rules| rules.get("NoEcho"));
+        no_echo.is_some_and(|it| matches!(&it.kind, Kind::Text(text) if text == "true"))
+    };
+    let item = |node: &Node| match &node.kind {
+        Kind::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    let text = |node: &Node| match &node.kind {
+        Kind::List(items) => items.iter().map(item).collect::<Vec<_>>().join(","),
+        _ => item(node),
+    };
+    let values = values.iter();
+    let shown = values.map(|(name, node)| match is_hidden(name) {
+        true => (name.clone(), HIDDEN.to_owned()),
+        false => (name.clone(), text(node)),
+    });
+    shown.collect()
+}
+
 /// One parameter with its rules.
 struct Parameter<'a> {
     line: usize,

@@ -51,6 +51,11 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// The value of every parameter.
+    pub(super) fn parameters(&self) -> &BTreeMap<String, Node> {
+        &self.parameters
+    }
+
     /// All resources, globals merged, whether they are created or not.
     pub(super) fn resources(&self) -> &'a [Entry] {
         self.resources

@@ -11,6 +11,8 @@ pub(super) struct Resource {
     pub(super) names: Names,
     pub(super) metadata: Option<Node>,
     pub(super) properties: Node,
+    /// The role that SAM makes for a function.
+    pub(super) role_name: Option<String>,
     /// The rules of a function's events: the event's id and the rule's ARN.
     pub(super) rule_arns: Vec<(String, String)>,
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::function;
+use super::listed;
 use super::names::resource_type;
+use super::parameters;
 use super::policies;
 use super::problem::{Problem, TemplateError};
 use super::properties::At;
@@ -36,6 +38,8 @@ pub(super) fn stack(template: &Node, scope: &Scope<'_>) -> Result<Stack, Templat
         outputs: outputs(template, scope)?,
         ..Stack::default()
     };
+    stack.parameters = parameters::shown(template.get("Parameters"), scope.parameters());
+    stack.resources = listed::all(&resources);
     stack.managed_policies = policies::managed(&resources)?;
     for resource in &resources {
         let policy = policies::of_resource(resource, scope.partition())?;
@@ -96,6 +100,10 @@ fn resource(entry: &Entry, scope: &Scope<'_>) -> Result<Option<Resource>, Templa
         names,
         metadata,
         properties,
+        role_name: scope
+            .role(&format!("{}Role", entry.key))
+            .map_err(fail)?
+            .map(|names| names.name),
         rule_arns: scope.rule_arns(entry).map_err(fail)?,
     }))
 }
@@ -111,10 +119,22 @@ fn bucket(resource: &Resource) -> Result<Bucket, TemplateError> {
         }
     }
     Ok(Bucket {
+        object_ownership: object_ownership(resource)?,
         logical_id: resource.id.clone(),
         name: resource.names.name.clone(),
         event_bridge,
     })
+}
+
+/// `OwnershipControls` has one rule.
+fn object_ownership(resource: &Resource) -> Result<Option<String>, TemplateError> {
+    let properties = resource.properties();
+    let controls = properties.get("OwnershipControls");
+    let rules = controls.and_then(|controls| controls.get("Rules"));
+    let rules = rules.map(|rules| rules.items()).transpose()?;
+    let first = rules.and_then(|rules| rules.into_iter().next());
+    let ownership = first.and_then(|rule| rule.get("ObjectOwnership"));
+    ownership.map(|ownership| ownership.text()).transpose()
 }
 
 fn blocks_public_acls(resource: &Resource) -> Result<bool, TemplateError> {

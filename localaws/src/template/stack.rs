@@ -24,6 +24,23 @@ pub struct Stack {
     pub block_public_acls: Vec<String>,
     /// The stack's outputs.
     pub outputs: BTreeMap<String, String>,
+    /// The stack's parameters; items of a list are separated by commas, and what may not be shown is `****`.
+    pub parameters: BTreeMap<String, String>,
+    /// All that is created, and the roles and rules that SAM makes of functions.
+    pub resources: Vec<StackResource>,
+}
+
+/// A resource of the stack, as CloudFormation lists it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StackResource {
+    /// Its name in the template that SAM makes.
+    pub logical_id: String,
+    /// Its type there: a function of SAM's is Lambda's.
+    pub kind: &'static str,
+    /// Its name, ARN or URL in its service.
+    pub physical_id: String,
+    /// Logical id of the function that SAM made it for.
+    pub of_function: Option<String>,
 }
 
 /// A bucket of the stack.
@@ -35,6 +52,8 @@ pub struct Bucket {
     pub name: String,
     /// Whether its events go to EventBridge.
     pub event_bridge: bool,
+    /// `ObjectOwnership`, if the template says.
+    pub object_ownership: Option<String>,
 }
 
 /// A managed policy of the stack.

@@ -23,6 +23,7 @@ use crate::iam::Iam;
 use crate::ids::Ids;
 use crate::imds::Imds;
 use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
+use crate::management::{Management, Place};
 use crate::s3::S3;
 use crate::schedule::Expression;
 use crate::schedule_runner;
@@ -49,6 +50,7 @@ pub struct Builder {
     parameters: BTreeMap<String, String>,
     region: String,
     epoch: Timestamp,
+    outside: Option<Timestamp>,
     speed: f64,
     seed: u64,
     directory: Option<PathBuf>,
@@ -66,6 +68,7 @@ impl Default for Builder {
             parameters: BTreeMap::new(),
             region: "us-east-1".to_owned(),
             epoch: Timestamp::constant(1_763_719_200, 0),
+            outside: None,
             speed: 1.0,
             seed: 0,
             directory: None,
@@ -118,6 +121,14 @@ impl Builder {
     #[must_use]
     pub fn epoch(mut self, epoch: Timestamp) -> Self {
         self.epoch = epoch;
+        self
+    }
+
+    /// The time outside at the world's start, for dates that clients compare with their own files (`LastModified`); the
+    /// world's unless set. It differs in a world that is faster than real time, or was so in an earlier run.
+    #[must_use]
+    pub fn outside(mut self, now: Timestamp) -> Self {
+        self.outside = Some(now);
         self
     }
 
@@ -191,7 +202,9 @@ impl Builder {
             Vec::new()
         };
         let directory = Directory::open(self.directory.as_deref())?;
-        let (services, events) = self.services(&directory, self.iam(&stack)?)?;
+        let iam = self.iam(&stack)?;
+        let stack = Arc::new(stack);
+        let (services, events) = self.services(&directory, iam, &stack)?;
         let services = Arc::new(services);
         make(&services, &stack, &self.region).await?;
 
@@ -209,7 +222,6 @@ impl Builder {
             endpoint: endpoint_announced,
             logs: directory.path().join("logs"),
         });
-        let stack = Arc::new(stack);
         let (barriers, barriers_asked) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         tasks.spawn(schedule_runner::pump(
@@ -218,6 +230,7 @@ impl Builder {
             Arc::clone(&stack),
             services.region.clone(),
             lambda.clone(),
+            services.management.clone(),
         ));
         for (expression, schedule, function) in schedules {
             let scheduled = schedule_runner::Scheduled {
@@ -225,6 +238,7 @@ impl Builder {
                 function,
                 region: services.region.clone(),
                 ids: services.ids.clone(),
+                management: services.management.clone(),
             };
             tasks.spawn(schedule_runner::run(
                 expression,
@@ -257,6 +271,7 @@ impl Builder {
         &self,
         directory: &Directory,
         iam: Iam,
+        stack: &Arc<Stack>,
     ) -> Result<(Services, mpsc::UnboundedReceiver<Event>), WorldError> {
         let made = |name: &str| {
             let path = directory.path().join(name);
@@ -275,7 +290,8 @@ impl Builder {
             epoch = not_before(&files, epoch)?;
             state = Some(files);
         }
-        let (clock, ids) = (Clock::new(epoch, self.speed), Ids::new(self.seed));
+        let clock = Clock::new(epoch, self.speed).started_at(self.outside.unwrap_or(epoch));
+        let ids = Ids::new(self.seed);
         let (bus, events) = Bus::new();
         let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region)?;
         let objects = InS3 {
@@ -296,6 +312,13 @@ impl Builder {
             load(files, "ssm", |saved| ssm.load(saved))?;
         }
         ec2.set_opted_in(&self.region, true);
+        let place = Place {
+            stack_name: self.stack_name.clone(),
+            region: self.region.clone(),
+            partition: template::partition(&self.region),
+            created_at: epoch,
+        };
+        let management = Management::new(Arc::clone(stack), place, ids.clone());
         let services = Services {
             s3,
             ec2,
@@ -303,6 +326,7 @@ impl Builder {
             ssm,
             sts,
             iam,
+            management,
             imds: Imds::default(),
             faults: Faults::default(),
             callers: Callers::default(),

@@ -7,10 +7,13 @@ use futures_util::future::BoxFuture;
 use http::StatusCode;
 
 use crate::ec2::{ObjectRef, Objects};
-use crate::s3::{self, S3};
+use crate::s3::{self, Ends, S3};
 
 /// Canned ACLs that let EC2 read an object ("Canned ACL", S3 User Guide).
 const READABLE: [&str; 3] = ["aws-exec-read", "public-read", "public-read-write"];
+
+/// Bytes at the beginning and end of a disk that say what it is.
+const HEADERS: u64 = 4096;
 
 /// The buckets of this world. They are all in one Region: from the others EC2 sees them elsewhere (301).
 pub(super) struct InS3 {
@@ -57,6 +60,15 @@ impl Objects for InS3 {
 
     fn fetch<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
         Box::pin(self.get(place))
+    }
+
+    fn ends<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Ends, StatusCode>> {
+        Box::pin(async move {
+            self.bucket_is_local(place).await?;
+            let found = self.s3.ends(place.bucket, place.key, HEADERS).await;
+            let found = found.map_err(|error| status(&error))?;
+            found.ok_or(StatusCode::NOT_FOUND)
+        })
     }
 
     fn put<'a>(

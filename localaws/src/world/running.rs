@@ -116,6 +116,13 @@ impl World {
         &self.inner.services.iam
     }
 
+    /// Switches a rule of the stack off or on, as somebody could in the console: by its logical id, which is its
+    /// function's followed by its event's (`RegisterImageManifest`). Whether there is one.
+    pub fn set_rule_enabled(&self, logical_id: &str, enabled: bool) -> bool {
+        let management = &self.inner.services.management;
+        management.set_rule_enabled(logical_id, enabled)
+    }
+
     /// The faults to inject.
     #[must_use]
     pub fn faults(&self) -> &Faults {

@@ -229,16 +229,18 @@ async fn a_schedule_without_input_sends_the_event_of_its_rule() {
 async fn a_service_that_is_not_here_says_so() {
     let world = start(TEMPLATE, FunctionRunner::Nothing).await;
     let request = signed(
-        "kms",
+        "rds",
         "POST",
-        "https://kms.us-east-1.amazonaws.com/",
-        "Action=Encrypt",
+        "https://rds.us-east-1.amazonaws.com/",
+        "Action=DescribeEvents",
     );
     let answer = world.dispatch(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::NOT_IMPLEMENTED);
     let text = String::from_utf8_lossy(answer.body());
     assert!(
-        text.contains("<Code>NotImplemented</Code><Message>localaws has not built kms Encrypt"),
+        text.contains(
+            "<Code>NotImplemented</Code><Message>localaws has not built rds DescribeEvents"
+        ),
         "{text}"
     );
     let rest = signed(
@@ -402,4 +404,18 @@ async fn what_cannot_run_here_is_refused_at_the_start() {
         ),
         "{error:?}"
     );
+}
+
+/// `aws s3 sync` compares `LastModified` with the dates of files.
+#[tokio::test(start_paused = true)]
+async fn objects_are_dated_by_the_time_outside_at_any_speed() {
+    let now: jiff::Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
+    let builder = World::builder().template(TEMPLATE).epoch(now).outside(now);
+    let world = builder.speed(60.0).start().await.unwrap();
+    world.run_for(Duration::from_secs(3600)).await;
+    world.s3().put("images", "a.txt", "x").await.unwrap();
+    let request = signed("s3", "HEAD", "https://images.s3.amazonaws.com/a.txt", "");
+    let answer = world.dispatch(request).await.unwrap();
+    let modified = answer.headers()["last-modified"].to_str().unwrap();
+    assert_eq!(modified, "Sat, 21 Nov 2026 10:01:00 GMT");
 }

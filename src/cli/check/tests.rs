@@ -208,3 +208,50 @@ fn guardrails_are_checked_where_they_are_given() {
         assert!(report.contains(expected), "{report}");
     }
 }
+
+#[test]
+fn the_manifests_of_a_directory_are_checked_however_deep() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let file = directory.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, content).unwrap();
+    };
+    write("b.image.yaml", "name: [");
+    write(
+        "a/deep.image.yaml",
+        "name: web\nsource: {snapshot: {id: snap-0123456789abcdef0}}\n",
+    );
+    write("README.md", "not a manifest");
+    let top = directory.path().to_str().unwrap();
+    let (ok, text) = checked(&[top], Format::Json);
+    assert!(!ok);
+    let files: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let files: Vec<_> = files
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["file"].as_str().unwrap().to_owned(), it["ok"] == true))
+        .collect();
+    assert_eq!(
+        files,
+        [
+            (format!("{top}/a/deep.image.yaml"), true),
+            (format!("{top}/b.image.yaml"), false)
+        ]
+    );
+}
+
+#[test]
+fn a_directory_without_manifests_is_a_mistake() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("web.yaml"), "name: web").unwrap();
+    let (ok, text) = checked(&[directory.path().to_str().unwrap()], Format::Text);
+    assert!(!ok);
+    let text = text.replace(&directory.path().display().to_string(), "DIR");
+    assert_snapshot!(text, @r"
+    error: cannot read DIR: there is no manifest in this directory
+
+    DIR: 1 problem
+    ");
+}

@@ -117,9 +117,14 @@ fn images(status: &Status) -> Vec<Fact> {
     } else {
         "kept"
     };
-    let previous = status.previous.last().map(|previous| &previous.regions);
-    for (region, image) in previous.into_iter().flatten() {
+    let previous = status.previous.last();
+    for (region, image) in previous.iter().flat_map(|it| &it.regions) {
         let text = format!("{} in {region} ({validity})", image.image);
+        facts.push(("Previous", text));
+    }
+    for region in previous.iter().flat_map(|it| it.copies.keys()) {
+        let text =
+            format!("a copy in {region} was asked for; EC2 has not said whether it made one");
         facts.push(("Previous", text));
     }
     facts
@@ -210,7 +215,7 @@ fn write_condition(condition: &Condition, out: &mut dyn Write) -> io::Result<()>
         ConditionStatus::Unknown => "unknown",
     };
     let (since, kind) = (condition.since, condition.kind);
-    let mut reason = condition.reason.clone();
+    let mut reason = condition.reason.to_string();
     if !condition.message.is_empty() {
         reason = format!("{reason}: {}", condition.message);
     }

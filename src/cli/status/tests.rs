@@ -13,7 +13,8 @@ use crate::image::status::{
 };
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{
-    CancelBy, FailureKind, NoticeKind, SourceKind, State, Step, TerminalReason, WaitReason,
+    CancelBy, ConditionReason, FailureKind, NoticeKind, SourceKind, State, Step, TerminalReason,
+    WaitReason,
 };
 use crate::manifest::Problem;
 use crate::status_store::{Listed, Loaded};
@@ -156,6 +157,7 @@ fn available_with_previous(name: &str, previous_sha256: &str) -> Status {
     status.regions.insert(REGION.to_owned(), image);
     let before = (REGION.to_owned(), available("ami-1", "snap-1"));
     status.previous.push(PreviousVersion {
+        copies: std::collections::BTreeMap::new(),
         digest: None,
         regions: [before].into(),
         bundle: Some(bundle(previous_sha256)),
@@ -278,24 +280,24 @@ fn with_all_parts() -> Status {
             why: why.to_owned(),
         })
         .into();
-    let condition = |kind, status, reason: &str, message: &str| Condition {
+    let condition = |kind, status, reason, message: &str| Condition {
         kind,
         status,
         since: at("10:00:00"),
-        reason: reason.to_owned(),
+        reason,
         message: message.to_owned(),
     };
     status.conditions = vec![
         condition(
             ConditionKind::Built,
             ConditionStatus::True,
-            "ImageAvailable",
+            ConditionReason::ImageAvailable,
             "",
         ),
         condition(
             ConditionKind::InSync,
             ConditionStatus::False,
-            "SettingsNotApplied",
+            ConditionReason::Incomplete,
             "the tags\ndiffer",
         ),
     ];

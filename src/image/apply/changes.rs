@@ -14,7 +14,9 @@ use crate::image::workflow::{self, After};
 pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
     let since = status.waiting_since(&reason, now);
     let has_date = reason.has_date();
-    if let (WaitReason::RateLimited { .. }, Some(store)) = (&reason, &mut status.store) {
+    if reason.has_begun_nothing()
+        && let Some(store) = &mut status.store
+    {
         // The claim is over: nothing was sent, or nothing was begun.
         store.asked_at = None;
     }

@@ -4,22 +4,30 @@ use jiff::Timestamp;
 
 use crate::image::message;
 use crate::image::status::{Condition, ConditionKind, ConditionStatus, Status};
-use crate::image::words::State;
+use crate::image::words::{ConditionReason, State};
 
 /// Brings the conditions up to date with the rest of the status.
 pub(super) fn update(status: &mut Status, now: Timestamp) {
     let (built, reason) = match status.state {
-        State::Available | State::Incomplete => (ConditionStatus::True, "ImageAvailable"),
-        _ if status.is_built() => (ConditionStatus::True, "ImageAvailable"),
-        State::Working if status.build.ending.is_some() => (ConditionStatus::False, "CleaningUp"),
-        State::Working if status.build.waiting.is_some() => (ConditionStatus::Unknown, "Waiting"),
-        State::Working => (ConditionStatus::Unknown, "InProgress"),
-        State::Failed => (ConditionStatus::False, "Failed"),
-        State::Cancelled => (ConditionStatus::False, "Cancelled"),
-        State::Rejected => (ConditionStatus::False, "ManifestRejected"),
-        State::Superseded => (ConditionStatus::False, "Superseded"),
-        State::Deleted if status.regions.is_empty() => (ConditionStatus::False, "Deregistered"),
-        State::Deleted => (ConditionStatus::True, "ImageAvailable"),
+        State::Available | State::Incomplete => {
+            (ConditionStatus::True, ConditionReason::ImageAvailable)
+        }
+        _ if status.is_built() => (ConditionStatus::True, ConditionReason::ImageAvailable),
+        State::Working if status.build.ending.is_some() => {
+            (ConditionStatus::False, ConditionReason::CleaningUp)
+        }
+        State::Working if status.build.waiting.is_some() => {
+            (ConditionStatus::Unknown, ConditionReason::Waiting)
+        }
+        State::Working => (ConditionStatus::Unknown, ConditionReason::InProgress),
+        State::Failed => (ConditionStatus::False, ConditionReason::Failed),
+        State::Cancelled => (ConditionStatus::False, ConditionReason::Cancelled),
+        State::Rejected => (ConditionStatus::False, ConditionReason::ManifestRejected),
+        State::Superseded => (ConditionStatus::False, ConditionReason::Superseded),
+        State::Deleted if status.regions.is_empty() => {
+            (ConditionStatus::False, ConditionReason::Deregistered)
+        }
+        State::Deleted => (ConditionStatus::True, ConditionReason::ImageAvailable),
     };
     let message = message::condition(status);
     set(status, ConditionKind::Built, built, reason, message, now);
@@ -30,11 +38,11 @@ pub(super) fn update(status: &mut Status, now: Timestamp) {
 /// Whether what the manifest says about the AMIs of earlier versions was done.
 fn retired(status: &mut Status, now: Timestamp) {
     let (so, reason) = if status.state == State::Working && status.build.step.retires() {
-        (ConditionStatus::Unknown, "InProgress")
+        (ConditionStatus::Unknown, ConditionReason::InProgress)
     } else if status.retired.iter().any(|it| it.why.is_some()) {
-        (ConditionStatus::False, "Kept")
+        (ConditionStatus::False, ConditionReason::Kept)
     } else if !status.retired.is_empty() {
-        (ConditionStatus::True, "AsInManifest")
+        (ConditionStatus::True, ConditionReason::AsInManifest)
     } else {
         return status
             .conditions
@@ -52,10 +60,14 @@ fn published(status: &mut Status, now: Timestamp) {
     let (so, reason) = match status.state {
         // There is no manifest any more that it could be like.
         _ if status.is_removed() => return forget_settings(status),
-        State::Available => (ConditionStatus::True, "AsInManifest"),
-        State::Incomplete => (ConditionStatus::False, "Incomplete"),
-        State::Working if status.build.step.retires() => (ConditionStatus::True, "AsInManifest"),
-        State::Working if status.is_built() => (ConditionStatus::Unknown, "InProgress"),
+        State::Available => (ConditionStatus::True, ConditionReason::AsInManifest),
+        State::Incomplete => (ConditionStatus::False, ConditionReason::Incomplete),
+        State::Working if status.build.step.retires() => {
+            (ConditionStatus::True, ConditionReason::AsInManifest)
+        }
+        State::Working if status.is_built() => {
+            (ConditionStatus::Unknown, ConditionReason::InProgress)
+        }
         State::Working
         | State::Failed
         | State::Cancelled
@@ -101,7 +113,7 @@ fn set(
     status: &mut Status,
     kind: ConditionKind,
     so: ConditionStatus,
-    reason: &str,
+    reason: ConditionReason,
     message: String,
     now: Timestamp,
 ) {
@@ -110,7 +122,7 @@ fn set(
         kind,
         status: so,
         since: before.map_or(now, |before| before.since),
-        reason: reason.to_owned(),
+        reason,
         message,
     };
     match status.conditions.iter_mut().find(|it| it.kind == kind) {

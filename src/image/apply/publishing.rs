@@ -171,6 +171,45 @@ pub(super) fn performed(
     changed
 }
 
+/// Copies were begun for a version that has ended meanwhile, or whose place another has taken: they are remembered with
+/// it. What was set is known anyway, because the intent was saved first. Returns whether that is worth saving.
+pub fn remember_copies(status: &mut Status, digest: Option<&str>, done: &[RegionAction]) -> bool {
+    if status.build.digest.as_deref() == digest && status.state.is_final() {
+        return begun(&mut status.regions, &status.copies, done);
+    }
+    let mut versions = status.previous.iter_mut().rev();
+    let Some(version) = versions.find(|it| it.digest.as_deref() == digest) else {
+        return false;
+    };
+    let changed = begun(&mut version.regions, &version.copies, done);
+    let regions = &version.regions;
+    version
+        .copies
+        .retain(|region, _| !regions.contains_key(region));
+    changed
+}
+
+/// Adds the copies that were begun, with what they were asked for. Returns whether there are any.
+fn begun(
+    regions: &mut BTreeMap<String, RegionStatus>,
+    requests: &BTreeMap<String, CopyRequest>,
+    done: &[RegionAction],
+) -> bool {
+    let before = regions.len();
+    for what in done {
+        if let Action::CopyImage {
+            image: Some(image), ..
+        } = &what.action
+        {
+            let mut copy = RegionStatus::pending(image.clone());
+            let request = requests.get(&what.region).cloned();
+            copy.applied.settings = request.unwrap_or_default().settings;
+            regions.entry(what.region.clone()).or_insert(copy);
+        }
+    }
+    regions.len() > before
+}
+
 /// What came of a copy that was begun or removed.
 fn copied(status: &mut Status, what: &RegionAction) {
     let region = &what.region;

@@ -1,101 +1,16 @@
-//! What a person can do about a failure.
-//!
-//! The words of VM Import and what they mean are from the VM Import/Export User Guide: "Troubleshooting VM
-//! Import/Export", "Required service role", and "Image formats supported by VM Import/Export".
+//! What a person can do about a failure. What VM Import says is in one table, [`vm_import`].
 
+pub(in crate::image) mod vm_import;
+
+use std::borrow::Cow;
+
+use super::publishing_advice::{REGION_DISABLED, for_failed_copy, for_unshareable};
 use super::quoting::{on_one_line, shell_word, word};
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, SourceKind, UnreadableReason};
 
 const FIX: &str = "fix the problem reported above";
-
-/// What VM Import says, in small letters, and what can be done about it. The first match counts: the narrow ones come
-/// before the wide ones.
-const IMPORT: &[(&[&str], &str)] = &[
-    (
-        &["service role"],
-        "create the role vmimport, or name yours in the stack's parameter VmImportRole, and let it read the object's \
-         bucket (VM Import/Export User Guide, \"Required service role\"); if the object is encrypted with a KMS key, the \
-         role needs kms:Decrypt, too",
-    ),
-    (
-        &["not local to the region"],
-        "upload the object to a bucket in the Region of the AMI and name that in the manifest",
-    ),
-    (
-        &["s3 source location", "access denied", "accessdenied"],
-        "check that the object is still there, and that the role vmimport (or the one in the stack's parameter \
-         VmImportRole) may read it",
-    ),
-    (
-        &["unsupported vmdk file format"],
-        "a VMDK has to be stream-optimized: export it again, or convert it to raw (qemu-img convert -O raw) and say \
-         `format: raw`",
-    ),
-    (
-        &["chunked disk files"],
-        "export the machine again, so that each disk in the OVA is a single file",
-    ),
-    (
-        &["unsupported compression algorithm"],
-        "export the VMDK again in OVF format, not in OVA format",
-    ),
-    (
-        &["uncompressed data has an invalid length"],
-        "the VMDK is damaged: create it again, and compare its checksum before and after the upload",
-    ),
-    (
-        &["footers not identical"],
-        "the VHD is a differencing one or damaged: export it again as a fixed or dynamic VHD",
-    ),
-    (
-        &["disk validation failed", "disk-image-size=0"],
-        "check that the object is what `format` says, is complete, and is a format that EC2 imports: raw, VHD, \
-         stream-optimized VMDK; for `vm` also OVA and VHDX",
-    ),
-    (
-        &["unknown os", "missing os files"],
-        "EC2 does not recognize the operating system: compare it with \"Operating systems supported by VM Import/Export\", \
-         or use the source `disk`, which takes a disk as it is",
-    ),
-    (
-        &["unsupported kernel"],
-        "EC2 does not support this kernel: compare it with \"Operating systems supported by VM Import/Export\", or use the \
-         source `disk`, which takes a disk as it is",
-    ),
-    (
-        &["unable to detect default kernel"],
-        "set the default kernel to $saved_entry in grub.cfg and name it in grubenv",
-    ),
-    (
-        &["grub", "menu.lst", "fstab", "multiple directories"],
-        "EC2 imports no machines with several boot configurations or several /etc directories: leave one of each",
-    ),
-    (
-        &["initramfs", "initrd"],
-        "test the initramfs with lsinitramfs, and rebuild it if that shows errors",
-    ),
-    (
-        &["logical volume group"],
-        "the disk may be damaged: compare its checksum before and after the upload, and check its logical volumes",
-    ),
-    (
-        &["no bootable partition"],
-        "check that the disk has a boot partition, and that it is the right disk",
-    ),
-    (
-        &["firstbootfailure", "failed to boot", "booter networking"],
-        "let Windows boot to its login with DHCP on, no anti-virus software or firewall, no secondary disks, and .NET \
-         Framework 3.5 SP1 or later, and export it again (VM Import/Export User Guide, \"Windows VM errors\")",
-    ),
-    (
-        &["kms"],
-        "let the role vmimport use the KMS key: kms:CreateGrant, Decrypt, DescribeKey, Encrypt, GenerateDataKey*, \
-         ReEncrypt*",
-    ),
-    (&["cancel"], "the task was cancelled outside amiwright"),
-];
 
 /// What a person can do about a failure, in one line.
 #[must_use]
@@ -139,23 +54,20 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
             "delete the status object and upload the manifest again, so that a new one is written".to_owned()
         }
         FailureKind::TaskFailed => match status.build.tasks.last() {
-            Some(task) => and_again(status, for_failed_task(task, &failure.message)),
+            Some(task) => and_again(status, &for_failed_task(task, &failure.message)),
             None => and_again(status, FIX),
         },
-        FailureKind::RequestRefused { action } => and_again(status, for_refusal(action, failure)),
+        FailureKind::RequestRefused { action } => and_again(status, &for_refusal(action, failure)),
         FailureKind::Other => and_again(status, FIX),
         FailureKind::SettingsGone => {
             "the AMI is kept as it is; upload the manifest again if it is to be changed".to_owned()
         }
         FailureKind::Blocked => and_again(status, "change the setting"),
+        FailureKind::NotShareable { why } => and_again(status, for_unshareable(*why)),
         FailureKind::CopyFailed { kms_key_id, .. } => {
             and_again(status, &for_failed_copy(kms_key_id.as_deref()))
         }
-        FailureKind::RegionDisabled => and_again(
-            status,
-            "enable the Region for the account (AWS Account Management, \"Enable or disable AWS Regions\"), or leave it out \
-             of `regions`",
-        ),
+        FailureKind::RegionDisabled => and_again(status, REGION_DISABLED),
         FailureKind::NotCopyable => {
             "leave out `regions`, and upload the bundle to a bucket of a stack in each Region".to_owned()
         }
@@ -242,29 +154,12 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureKind::StatusTooLarge
         | FailureKind::SettingsGone
         | FailureKind::Blocked
+        | FailureKind::NotShareable { .. }
         | FailureKind::CopyFailed { .. }
         | FailureKind::RegionDisabled
         | FailureKind::NotCopyable
         | FailureKind::NotPublished
         | FailureKind::Other => FIX,
-    }
-}
-
-/// What a person can do about a copy that failed. EC2 does not say why; it looks at the key only after it has taken the
-/// request (CopyImage, KmsKeyId).
-fn for_failed_copy(kms_key_id: Option<&str>) -> String {
-    match kms_key_id {
-        Some(key) => format!(
-            "check that {} is a symmetric key in that Region, that it is enabled and not pending deletion, and that its \
-             policy and the function's role allow kms:DescribeKey, CreateGrant, Decrypt, ReEncrypt* and \
-             GenerateDataKeyWithoutPlaintext (the role by the stack's parameter KmsKeys); the same holds for the key of the \
-             AMI itself if it is encrypted",
-            word(key)
-        ),
-        None => "if the AMI is encrypted, or the account encrypts by default in that Region, the Region's default key is \
-                 used: check that key and its policy (aws ec2 get-ebs-default-kms-key-id), or name a key of that Region in \
-                 `regions.REGION.kmsKeyId`"
-            .to_owned(),
     }
 }
 
@@ -303,26 +198,34 @@ fn for_unreadable(status: &Status, why: UnreadableReason) -> String {
 }
 
 /// What a person can do about a task that failed with this message.
-fn for_failed_task(task: &Task, message: &str) -> &'static str {
-    let message = message.to_lowercase();
+fn for_failed_task(task: &Task, message: &str) -> Cow<'static, str> {
     match task.kind {
-        TaskKind::BundleInstance if message.contains("cancel") => {
-            "the bundle task was cancelled outside amiwright"
+        TaskKind::BundleInstance if message.to_lowercase().contains("cancel") => {
+            "the bundle task was cancelled outside amiwright".into()
         }
         TaskKind::BundleInstance => {
             "check that the key in Systems Manager may still put objects under amiwright's bundles/ prefix, and that the \
              instance still runs"
+                .into()
         }
-        TaskKind::ImportSnapshot | TaskKind::ImportImage => IMPORT
-            .iter()
-            .find(|(says, _)| says.iter().any(|words| message.contains(words)))
-            .map_or(FIX, |(_, advice)| *advice),
-        TaskKind::CopyImage | TaskKind::RestoreImage | TaskKind::StoreImage => FIX,
+        TaskKind::ImportSnapshot | TaskKind::ImportImage => {
+            vm_import::advice(message, task.kind == TaskKind::ImportImage).into()
+        }
+        TaskKind::CopyImage | TaskKind::RestoreImage | TaskKind::StoreImage => FIX.into(),
     }
 }
 
 /// What a person can do about a request that EC2 refused ("Error codes for the Amazon EC2 API").
-fn for_refusal(action: &str, failure: &Failure) -> &'static str {
+fn for_refusal(action: &str, failure: &Failure) -> Cow<'static, str> {
+    let is_import = matches!(action, "ImportSnapshot" | "ImportImage");
+    // What an import says at its start it may say later, too.
+    if is_import && vm_import::row(&failure.message).is_some() {
+        return vm_import::advice(&failure.message, action == "ImportImage").into();
+    }
+    for_refused(action, failure).into()
+}
+
+fn for_refused(action: &str, failure: &Failure) -> &'static str {
     let code = failure.code.as_deref().unwrap_or_default();
     let says = |text: &str| failure.message.to_lowercase().contains(text);
     match action {
@@ -338,6 +241,17 @@ fn for_refusal(action: &str, failure: &Failure) -> &'static str {
             "only Windows instances with an instance-store root can be bundled: use CreateImage for others"
         }
         "BundleInstance" if code == "IncorrectInstanceState" => "start the instance",
+        "ModifyImageAttribute" if code == "ResourceLimitExceeded" => {
+            "make other AMIs of that Region private, or share with fewer, or request a higher quota (Service Quotas, Amazon \
+             EC2: \"Public AMIs\", 5 in each Region by default, or \"AMI sharing\", 1000)"
+        }
+        "ModifyImageAttribute" | "ModifySnapshotAttribute"
+            if matches!(code, "InvalidParameter" | "OperationNotPermitted")
+                && says("encrypted") =>
+        {
+            "what is encrypted with the key that AWS manages for EBS cannot be shared: make the AMI of snapshots that are \
+             encrypted with a key of your own"
+        }
         // Only product codes are refused by these words: "Not supported." (ModifyImageAttribute, ProductCodes).
         "ModifyImageAttribute" if code == "UnsupportedOperation" && says("not supported") => {
             "AWS sets no product codes on request any more: sell the AMI in AWS Marketplace, which gives it its code, or \
@@ -348,17 +262,36 @@ fn for_refusal(action: &str, failure: &Failure) -> &'static str {
             "an AMI with a product code cannot be public in AWS today: share it with accounts, organizations or units, and \
              leave `access.public` out"
         }
-        "ImportSnapshot" | "ImportImage" if says("service role") => {
-            "create the role vmimport, or name yours in the stack's parameter VmImportRole, and let it read the object's \
-             bucket (VM Import/Export User Guide, \"Required service role\")"
-        }
-        "ImportSnapshot" | "ImportImage" if says("not local") => {
-            "upload the object to a bucket in the Region of the AMI and name that in the manifest"
+        "CopyImage" if says("permission to access the storage") => {
+            "the AMI's owner has to share its snapshots with this account, not the AMI alone, and the KMS key of those that \
+             are encrypted (EC2 User Guide, \"Copy an AMI\")"
         }
         "CopyImage" if code == "InvalidAMIID.NotFound" || code == "InvalidAMIID.Unavailable" => {
             "check that the AMI exists in that Region, is available, and is this account's or shared with it"
         }
+        _ if code == "InvalidManifest" => for_bundle(&failure.message),
+        _ if says("kms") && says("key") => {
+            "let the function's role use the KMS key, in the key's policy too: kms:DescribeKey, CreateGrant, Decrypt, \
+             ReEncrypt*, GenerateDataKeyWithoutPlaintext; and check that the key is enabled and in this Region"
+        }
         _ => for_code(code),
+    }
+}
+
+/// EC2 has one code for every fault of a bundle; its words distinguish them.
+fn for_bundle(message: &str) -> &'static str {
+    let says = |text: &str| message.to_lowercase().contains(text);
+    if says("http 403") || says("http 404") {
+        "check that the bundle is complete and in this Region, and that EC2 may read it (canned ACL aws-exec-read on the \
+         manifest and every part)"
+    } else if says("http 301") || says("correct region") {
+        "upload the bundle to a bucket in the Region of the AMI"
+    } else if says("device") || says("block device mapping") {
+        "correct the device names in `block_device_mapping` of the bundle's manifest, as `/dev/sda1` or `sdb`, or bundle the \
+         image again with other --block-device-mapping"
+    } else {
+        "the bundle's manifest has what EC2 does not take: correct what the message names, or bundle the image again with the \
+         AMI tools"
     }
 }
 
@@ -366,10 +299,6 @@ fn for_code(code: &str) -> &'static str {
     match code {
         "InvalidSnapshot.NotFound" => {
             "check that the snapshot exists in this Region and account, or is shared with it"
-        }
-        "InvalidManifest" => {
-            "check that the bundle is complete and in this Region, and that EC2 may read it (canned ACL aws-exec-read on \
-             the manifest and every part)"
         }
         "AccessControlListNotSupported" => {
             "EC2 reads bundles through the aws-exec-read ACL: set the bucket's Object Ownership to \"bucket owner \

@@ -340,6 +340,7 @@ fn waiting_text(status: &Status) -> &'static str {
     match waiting.map(|waiting| &waiting.reason) {
         Some(
             WaitReason::ObjectMissing { .. }
+            | WaitReason::ObjectEmpty { .. }
             | WaitReason::BundleManifestMissing { .. }
             | WaitReason::PartsMissing { .. }
             | WaitReason::PartsSizeMismatch { .. },

@@ -7,9 +7,9 @@ use super::settings::change_line;
 use super::waiting::wait_text;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
 use crate::image::publish::{Blocker, CopyFault};
-use crate::image::status::{Failure, KeptReason, RegionAction, Status};
+use crate::image::status::{Action, Failure, KeptReason, RegionAction, Status};
 use crate::image::task::Task;
-use crate::image::words::{FailureKind, WaitReason};
+use crate::image::words::{FailureKind, UnshareableReason, WaitReason};
 
 /// The manifest, or what it names, is gone.
 #[must_use]
@@ -235,16 +235,44 @@ pub fn settings_gone() -> Failure {
 /// EC2 would not make this change now.
 #[must_use]
 pub fn blocked(what: &RegionAction, blocker: Blocker) -> Failure {
-    let message = match blocker {
-        Blocker::Public => {
-            "the AMI is public: EC2 then takes only an earlier time of deprecation than the one it has"
-        }
-        Blocker::ProductCode => {
-            "the AMI has a product code already, which EC2 neither changes nor removes. Only a new AMI can have another one: \
-             for that, change `name` in the manifest, or upload another bundle"
-        }
+    let doing = match what.action {
+        Action::CopyImage { .. } => format!("copying the AMI to {}", what.region),
+        _ => change_line(what),
     };
-    Failure::new(FailureKind::Blocked, change_line(what), message)
+    match blocker {
+        Blocker::Public => Failure::new(
+            FailureKind::Blocked,
+            doing,
+            "the AMI is public: EC2 then takes only an earlier time of deprecation than the one it has",
+        ),
+        Blocker::ProductCode => Failure::new(
+            FailureKind::Blocked,
+            doing,
+            "the AMI has a product code already, which EC2 neither changes nor removes. Only a new AMI can have another one: \
+             for that, change `name` in the manifest, or upload another bundle",
+        ),
+        Blocker::NotShareable(why) => {
+            let message = format!("{}; nothing was changed in this Region", unshareable(why));
+            Failure::new(FailureKind::NotShareable { why }, doing, message)
+        }
+    }
+}
+
+fn unshareable(why: UnshareableReason) -> &'static str {
+    match why {
+        UnshareableReason::Encrypted => "an AMI with an encrypted volume cannot be public",
+        UnshareableReason::ProductCode => "an AMI with a product code cannot be public",
+        UnshareableReason::PublicBlocked => {
+            "block public access for AMIs is on for the account in this Region"
+        }
+        UnshareableReason::PublicBlockedByPolicy => {
+            "block public access for AMIs is on in this Region, by a declarative policy of the account's organization"
+        }
+        UnshareableReason::ManagedKey => {
+            "a copy would be encrypted with the key that AWS manages for EBS, and what is encrypted with that key cannot be \
+             shared"
+        }
+    }
 }
 
 /// A Region did not become as the manifest says.

@@ -113,7 +113,9 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
     text
 }
 
-pub(super) fn kept_text(why: &KeptReason) -> String {
+/// Why an AMI is not what was asked for.
+#[must_use]
+pub fn kept_text(why: &KeptReason) -> String {
     match why {
         KeptReason::InUse { by, omitted } => {
             let by: Vec<String> = by.iter().map(|arn| word(arn)).collect();

@@ -142,7 +142,9 @@ fn copied(image: Option<&str>, key: Option<&str>) -> String {
     )
 }
 
-fn protection_text(protection: Protection) -> &'static str {
+/// A deregistration protection.
+#[must_use]
+pub fn protection_text(protection: Protection) -> &'static str {
     match protection {
         Protection::On => "against deregistration",
         Protection::WithCooldown => {

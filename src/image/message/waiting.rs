@@ -12,21 +12,15 @@ pub fn wait_text(reason: &WaitReason) -> String {
         WaitReason::ObjectMissing { bucket, key } => {
             format!("{} is not uploaded yet", address(bucket, key))
         }
+        WaitReason::ObjectEmpty { bucket, key } => {
+            let object = address(bucket, key);
+            format!("{object} is empty: its content is not uploaded yet")
+        }
         WaitReason::BundleManifestMissing { bucket, key } => {
             let manifest = address(bucket, key);
             format!("the bundle's manifest {manifest} is not uploaded yet")
         }
-        WaitReason::PartsMissing { missing, of, first } => {
-            let others = match missing {
-                0 | 1 => String::new(),
-                more => format!(" and {} more", more - 1),
-            };
-            format!(
-                "{missing} of {} not uploaded yet: {}{others}",
-                counted(*of, "part"),
-                word(first)
-            )
-        }
+        WaitReason::PartsMissing { missing, of, first } => parts_missing(*missing, *of, first),
         WaitReason::PartsSizeMismatch { size, expected } => {
             format!("the bundle's parts add up to {size} bytes, its manifest says {expected}")
         }
@@ -78,6 +72,18 @@ pub fn wait_text(reason: &WaitReason) -> String {
             "waiting until what was deleted is no longer shown".to_owned()
         }
     }
+}
+
+fn parts_missing(missing: usize, of: usize, first: &str) -> String {
+    let others = match missing {
+        0 | 1 => String::new(),
+        more => format!(" and {} more", more - 1),
+    };
+    format!(
+        "{missing} of {} not uploaded yet: {}{others}",
+        counted(of, "part"),
+        word(first)
+    )
 }
 
 /// Why something was not deleted, in one line.

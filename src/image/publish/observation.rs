@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::blockers::AccountSettings;
 use super::settings::Shown;
 
 /// What was seen of a thing in AWS.
@@ -20,6 +21,8 @@ pub enum Observation<T> {
 pub struct Observed {
     /// Its AMI in each Region.
     pub regions: BTreeMap<String, Observation<Shown>>,
+    /// What the account has set in the Regions in which something is about to be shared.
+    pub accounts: BTreeMap<String, AccountSettings>,
 }
 
 /// Why a Region is not done, and will be looked at again.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::asked::{Asked, AskedRegion};
+use super::blockers::{self, AccountSettings};
 use super::copy::{self, Copied};
 use super::difference::{difference, is_in_vain};
 use super::observation::{CopyFault, Observation, Observed, Pending};
@@ -70,9 +71,15 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
         } else {
             copy::next((region, wanted), status, home, seen, now)
         };
+        let account = observed.accounts.get(region).copied().unwrap_or_default();
         match copied {
-            Copied::Available(shown) => plan.compare(region, wanted, status, shown, now),
-            Copied::Do(action) => plan.ready.push(in_region(region, action)),
+            Copied::Available(shown) => {
+                plan.compare(region, wanted, status, (shown, account), now);
+            }
+            Copied::Do(action) => match unshareable(status, region, wanted, home, account) {
+                Some(blocker) => plan.blocked.push((in_region(region, action), blocker)),
+                None => plan.ready.push(in_region(region, action)),
+            },
             Copied::Pending(why) => {
                 plan.pending.insert(region.clone(), why);
             }
@@ -83,6 +90,21 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
         }
     }
     plan
+}
+
+/// Why a copy could not be shared as it is asked for, if nothing has been asked of EC2 in that Region yet: what was is
+/// there, or will be.
+fn unshareable(
+    status: &Status,
+    region: &str,
+    wanted: &AskedRegion,
+    home: Option<&Shown>,
+    account: AccountSettings,
+) -> Option<Blocker> {
+    let request = status.copies.get(region);
+    let was_asked = request.is_some_and(|copy| copy.asked_at.is_some());
+    let home = home.filter(|_| !was_asked && !status.regions.contains_key(region))?;
+    blockers::copying(wanted, home, account)
 }
 
 /// The AMI that the copies are made of.
@@ -107,13 +129,17 @@ impl Plan {
         region: &str,
         wanted: &AskedRegion,
         status: &Status,
-        shown: &Shown,
+        (shown, account): (&Shown, AccountSettings),
         now: Timestamp,
     ) {
         let applied = status.applied_in(region);
         let found = difference(&wanted.desired, &applied, shown, now);
         if found.is_empty() {
             self.verified.insert(region.to_owned());
+        }
+        if let Some((action, why)) = blockers::sharing(&found.ready, shown, account) {
+            self.blocked.push((in_region(region, action), why));
+            return;
         }
         if !found.ready.is_empty() && is_in_vain(&applied, &found.ready, PUBLISH_GRACE, now) {
             self.in_vain.insert(region.to_owned());

@@ -2,7 +2,7 @@
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-use super::settings::{Blocker, Compared, Difference};
+use super::settings::{Blocker, Compared, Difference, Shown};
 use crate::image::status::{Action, Protection};
 
 pub(super) fn difference(compared: &Compared<'_>) -> Difference {
@@ -65,5 +65,13 @@ pub(super) fn shown(words: &str) -> Option<Protection> {
         "enabled-with-cooldown" => Some(Protection::WithCooldown),
         words if words.starts_with("enabled") => Some(Protection::On),
         _ => None,
+    }
+}
+
+impl Shown {
+    /// Its deregistration protection; none where that is off, or on its way to be.
+    #[must_use]
+    pub fn protection_now(&self) -> Option<Protection> {
+        shown(&self.protection)
     }
 }

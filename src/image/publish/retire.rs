@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
-use super::Observation;
 use super::difference::STALE_READS;
+use super::observation::Observation;
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, PreviousVersion, RegionAction, RegionStatus, RetireOutcome,
     Retirement, SnapshotKept, Status,

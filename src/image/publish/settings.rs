@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::image::status::{Action, Grantee, Intended, Protection, Settings};
+use crate::image::words::UnshareableReason;
 
 /// What a manifest asks of an AMI.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,6 +55,10 @@ pub struct Shown {
     pub is_available: bool,
     /// Whether its root device is made from a bundle in S3.
     pub is_instance_store: bool,
+    /// Whether a volume of it is encrypted.
+    pub is_encrypted: bool,
+    /// Whether it has a product code.
+    pub has_product_code: bool,
 }
 
 /// Why something cannot be done now.
@@ -64,6 +69,8 @@ pub enum Blocker {
     Public,
     /// The AMI has a product code, which can neither be changed nor removed ("Paid AMIs", EC2 User Guide).
     ProductCode,
+    /// EC2 does not let the AMI be shared so.
+    NotShareable(UnshareableReason),
 }
 
 /// The difference of one AMI.

@@ -138,6 +138,7 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         | FailureKind::StatusTooLarge
         | FailureKind::SettingsGone
         | FailureKind::Blocked
+        | FailureKind::NotShareable { .. }
         | FailureKind::NotPublished
         | FailureKind::RegionDisabled
         | FailureKind::NotCopyable
@@ -163,6 +164,7 @@ pub(super) fn waiting(reason: &WaitReason) -> Result<(), String> {
         WaitReason::Unproven { what } => made("build.waiting.what", what),
         // Keys and EC2's words have any form; they are quoted wherever they are shown.
         WaitReason::ObjectMissing { .. }
+        | WaitReason::ObjectEmpty { .. }
         | WaitReason::BundleManifestMissing { .. }
         | WaitReason::PartsMissing { .. }
         | WaitReason::PartsSizeMismatch { .. }

@@ -9,6 +9,7 @@ use super::bounded;
 use super::build::Build;
 use super::copying::CopyRequest;
 use super::failure::Failure;
+use super::previous::PreviousVersion;
 use super::publishing::{Applied, AppliedChange};
 use super::records::*;
 use super::retiring::{Replaced, Retire, Retirement};
@@ -374,13 +375,29 @@ impl Status {
         self.history.drain(..surplus);
     }
 
+    /// The copies that EC2 was asked for, and of which it is not known whether it makes them.
+    fn unanswered_copies(&self) -> BTreeMap<String, CopyRequest> {
+        let asked = self.copies.iter().filter(|(region, request)| {
+            let is_open = request.asked_at.is_some() && request.failure.is_none();
+            is_open && !self.regions.contains_key(*region)
+        });
+        asked
+            .map(|(region, request)| (region.clone(), request.clone()))
+            .collect()
+    }
+
     /// The versions that stay from before, for the one that comes after this.
     pub(in crate::image) fn previous_for_next(&self) -> Vec<PreviousVersion> {
         let mut previous = self.previous.clone();
         if !self.regions.is_empty() {
+            let mut regions = self.regions.clone();
+            for (region, image) in &mut regions {
+                image.applied = self.applied_in(region);
+            }
             previous.push(PreviousVersion {
                 digest: self.build.digest.clone(),
-                regions: self.regions.clone(),
+                copies: self.unanswered_copies(),
+                regions,
                 bundle: self.build.bundle.clone(),
             });
         }

@@ -63,6 +63,7 @@ impl Failure {
             | FailureKind::StatusTooLarge
             | FailureKind::SettingsGone
             | FailureKind::Blocked
+            | FailureKind::NotShareable { .. }
             | FailureKind::RegionDisabled
             | FailureKind::NotCopyable
             | FailureKind::NotPublished => false,

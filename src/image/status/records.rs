@@ -1,6 +1,5 @@
 //! The parts of a status.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -10,8 +9,9 @@ use super::failure::Failure;
 use super::publishing::Applied;
 use super::retiring::Retiring;
 use crate::image::billing::{Billing, LicensedSource};
-use crate::image::words::{CancelBy, WaitReason};
+use crate::image::words::{CancelBy, ConditionReason, WaitReason};
 use crate::manifest::location::s3_uri;
+use crate::manifest::sha256_hex;
 
 /// One version of a manifest object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,12 @@ impl ManifestVersion {
     #[must_use]
     pub fn was_read(&self) -> bool {
         self.sha256 != self.etag
+    }
+
+    /// Whether it has no content: many uploaders create an object before they write it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sha256 == sha256_hex(b"")
     }
 
     /// `s3://bucket/key`: the manifest's address, and the value of the ownership tag.
@@ -237,20 +243,6 @@ impl RegionStatus {
     }
 }
 
-/// An earlier version of the manifest that has AMIs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PreviousVersion {
-    /// Its identity.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
-    /// Its AMIs.
-    pub regions: BTreeMap<String, RegionStatus>,
-    /// The bundle that they were registered from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bundle: Option<BundleVersion>,
-}
-
 /// One thing that is true of an image, or not, or not known yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -263,7 +255,7 @@ pub struct Condition {
     /// Since when `status` is what it is.
     pub since: Timestamp,
     /// Why, as one word for scripts.
-    pub reason: String,
+    pub reason: ConditionReason,
     /// Why, for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,

@@ -1,7 +1,7 @@
 //! What people are advised to do about the failures that AWS documents.
 
 use super::*;
-use crate::image::message::advice::hint;
+use crate::image::message::advice::{hint, vm_import};
 use crate::image::message::failures::task_failed;
 use crate::image::status::Failure;
 use crate::image::words::{FailureKind, UnreadableReason};
@@ -23,14 +23,30 @@ fn hint_for(kind: TaskKind, message: &str) -> String {
     hint(&status, &failure)
 }
 
-/// The messages of "Troubleshooting VM Import/Export" and a few words of the advice that fits.
-const DOCUMENTED: [(&str, &str); 21] = [
+/// Messages of "Troubleshooting VM Import/Export" and of public reports, and a few words of the advice that fits.
+const MESSAGES: &[(&str, &str)] = &[
+    (
+        "The specified KMS key is not accessible",
+        "let the function's role and the role vmimport",
+    ),
+    (
+        "ClientError: Client does not have permission to use the KMS key given",
+        "in the key's policy too",
+    ),
     (
         "The service role vmimport does not exist or does not have sufficient permissions for the service to continue",
         "create the role vmimport",
     ),
     (
+        "ClientError: Disk validation failed [We do not have access to the given resource. Reason 403 Forbidden]",
+        "s3:GetObject, s3:ListBucket",
+    ),
+    (
         "The given S3 bucket is not local to the Region",
+        "a bucket in the Region of the AMI",
+    ),
+    (
+        "ERROR: Bucket images is not in the us-east-1 Region, it's in eu-west-1",
         "a bucket in the Region of the AMI",
     ),
     ("Invalid S3 source location", "is still there"),
@@ -41,6 +57,10 @@ const DOCUMENTED: [(&str, &str); 21] = [
     (
         "ClientError: Disk validation failed [OVF file parsing error: OVA with chunked disk files is not supported]",
         "a single file",
+    ),
+    (
+        "ClientError: Disk validation failed [OVF file parsing error: no disk section]",
+        "with the .ovf first",
     ),
     (
         "ClientError: Disk validation failed [Unsupported VHD File Format]",
@@ -56,20 +76,40 @@ const DOCUMENTED: [(&str, &str); 21] = [
     ),
     ("ClientError: Footers not identical", "fixed or dynamic VHD"),
     (
+        "ClientError: Provided image file was corrupted.",
+        "was not uploaded completely",
+    ),
+    (
         "Parameter disk-image-size=0 has an invalid format",
         "what `format` says",
     ),
     (
+        "ClientError: EFI partition detected. UEFI booting is not supported in EC2.",
+        "say `bootMode: uefi`",
+    ),
+    (
         "CLIENT_ERROR : ClientError: Unknown OS / Missing OS files.",
-        "the source `disk`",
+        "Operating systems supported",
     ),
     (
         "ClientError: Unsupported kernel version 5.4.66",
-        "the source `disk`",
+        "does not know this kernel",
+    ),
+    (
+        "ClientError: Unable to determine kernel version.",
+        "does not know this kernel",
     ),
     (
         "ClientError: BLSC-style GRUB found, but unable to detect default kernel",
         "grubenv",
+    ),
+    (
+        "ClientError: Unable to find an etc directory with fstab.",
+        "make it a regular file",
+    ),
+    (
+        "ClientError: GRUB doesn't exist in /etc/default",
+        "make /etc/default/grub a regular file",
     ),
     (
         "ClientError: Multiple different grub/menu.lst files found",
@@ -92,6 +132,10 @@ const DOCUMENTED: [(&str, &str); 21] = [
         "ClientError: Unsupported configuration - Logical volume group activation failed",
         "logical volumes",
     ),
+    (
+        "ClientError: No valid partitions. Not a valid volume.",
+        "a whole disk",
+    ),
     ("No bootable partition found", "boot partition"),
     (
         "FirstBootFailure: This import request failed because the Windows instance failed to boot and establish \
@@ -103,15 +147,23 @@ const DOCUMENTED: [(&str, &str); 21] = [
          3.5 SP1 or greater.",
         ".NET",
     ),
+    (
+        "User initiated task cancellation",
+        "the task was cancelled outside amiwright",
+    ),
+    (
+        "ServerError: An internal error has occurred during conversion.",
+        "an error of EC2's own",
+    ),
 ];
 
 const AGAIN: &str = ", then upload the manifest if it had to be changed; if not, run: \
                      amiwright retry s3://images/golden/web.image.yaml";
 
 #[test]
-fn every_documented_failure_of_an_import_has_its_advice() {
+fn every_known_failure_of_an_import_has_its_advice() {
     for kind in [TaskKind::ImportSnapshot, TaskKind::ImportImage] {
-        for (message, words) in DOCUMENTED {
+        for (message, words) in MESSAGES {
             let hint = hint_for(kind, message);
             assert!(hint.contains(words), "{message}: {hint}");
             assert!(hint.ends_with(AGAIN), "{hint}");
@@ -120,18 +172,49 @@ fn every_documented_failure_of_an_import_has_its_advice() {
 }
 
 #[test]
-fn nothing_is_guessed_about_other_words() {
-    for kind in TaskKind::ALL {
-        if !matches!(kind, TaskKind::BundleInstance | TaskKind::StoreImage) {
-            let hint = hint_for(kind, "ServerError: it broke");
-            assert_eq!(hint, format!("fix the problem reported above{AGAIN}"));
+fn every_row_is_the_first_for_a_message_and_names_its_source() {
+    for row in vm_import::ROWS {
+        let mut messages = MESSAGES.iter().map(|(message, _)| message);
+        let is_met = messages.any(|message| vm_import::row(message) == Some(row));
+        assert!(is_met, "no message leads to {:?}", row.says);
+        assert!(!row.source.is_empty(), "{:?}", row.says);
+        for words in row.says {
+            assert_eq!(*words, words.to_lowercase());
         }
     }
-    let cancelled = hint_for(TaskKind::ImportSnapshot, "User initiated task cancellation");
-    assert!(
-        cancelled.starts_with("the task was cancelled"),
-        "{cancelled}"
-    );
+}
+
+/// Only ImportImage looks into the disk: an image of the source `disk` has no way around by that source.
+#[test]
+fn the_source_disk_is_advised_to_machines_only() {
+    let message = "ClientError: Unsupported kernel version 5.4.66";
+    let machine = hint_for(TaskKind::ImportImage, message);
+    assert!(machine.contains("the source `disk`"), "{machine}");
+    let disk = hint_for(TaskKind::ImportSnapshot, message);
+    assert!(!disk.contains("the source `disk`"), "{disk}");
+}
+
+#[test]
+fn nothing_is_guessed_about_other_words() {
+    for kind in [TaskKind::CopyImage, TaskKind::RestoreImage] {
+        let hint = hint_for(kind, "it broke");
+        assert_eq!(hint, format!("fix the problem reported above{AGAIN}"));
+    }
+    for kind in [TaskKind::ImportSnapshot, TaskKind::ImportImage] {
+        for message in [
+            "it broke",
+            "ClientError: the grub of it",
+            "ClientError: the fstab of another",
+            "ClientError: the licence has expired",
+            "ClientError: the file is not in the form of a disk",
+        ] {
+            let hint = hint_for(kind, message);
+            assert!(
+                hint.starts_with("amiwright does not know this message"),
+                "{hint}"
+            );
+        }
+    }
     let bundle = hint_for(TaskKind::BundleInstance, "AccessDenied(403)");
     assert!(bundle.contains("bundles/ prefix"), "{bundle}");
 }
@@ -235,11 +318,41 @@ fn every_known_refusal_has_its_advice() {
             "InvalidParameter",
             "The given S3 bucket is not local to the Region",
         ),
+        (
+            "ImportSnapshot",
+            "InvalidParameter",
+            "The specified KMS key is not accessible",
+        ),
+        (
+            "CopyImage",
+            "InvalidParameterValue",
+            "The specified KMS key is not accessible",
+        ),
+        (
+            "CopyImage",
+            "InvalidRequest",
+            "You do not have permission to access the storage of this ami",
+        ),
         ("CopyImage", "InvalidAMIID.NotFound", "no"),
         ("CreateStoreImageTask", "AccessDenied", "no"),
         ("RegisterImage", "InvalidSnapshot.NotFound", "no"),
         ("RegisterImage", "InvalidAMIName.Duplicate", "no"),
         ("RegisterImage", "InvalidManifest", "no"),
+        (
+            "RegisterImage",
+            "InvalidManifest",
+            "HTTP 403 (Forbidden) response for URL http://s3.amazonaws.com/b/k",
+        ),
+        (
+            "RegisterImage",
+            "InvalidManifest",
+            "HTTP 301 (Moved Permanently): the bucket is in another region",
+        ),
+        (
+            "RegisterImage",
+            "InvalidManifest",
+            "Invalid block device mapping: Invalid device name '/dev/xvdal'",
+        ),
         ("RegisterImage", "AccessControlListNotSupported", "no"),
         ("RegisterImage", "UnauthorizedOperation", "no"),
         ("RegisterImage", "OptInRequired", "no"),

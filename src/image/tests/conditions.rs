@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::image::status::{Condition, ConditionKind, ConditionStatus};
-use crate::image::words::WaitReason;
+use crate::image::words::{ConditionReason, WaitReason};
 use crate::manifest::Problem;
 
 fn condition(status: &Status, kind: ConditionKind) -> Option<&Condition> {
@@ -10,9 +10,9 @@ fn condition(status: &Status, kind: ConditionKind) -> Option<&Condition> {
 }
 
 /// Status and reason of `Built`.
-fn built(status: &Status) -> (ConditionStatus, &str) {
+fn built(status: &Status) -> (ConditionStatus, ConditionReason) {
     let built = condition(status, ConditionKind::Built).unwrap();
-    (built.status, &built.reason)
+    (built.status, built.reason)
 }
 
 fn in_sync(status: &Status) -> Option<ConditionStatus> {
@@ -21,21 +21,27 @@ fn in_sync(status: &Status) -> Option<ConditionStatus> {
 
 #[test]
 fn built_is_true_once_the_ami_is_available_also_while_it_is_stored() {
-    assert_eq!(built(&opened()), (ConditionStatus::Unknown, "InProgress"));
+    assert_eq!(
+        built(&opened()),
+        (ConditionStatus::Unknown, ConditionReason::InProgress)
+    );
     assert_eq!(
         built(&registered()),
-        (ConditionStatus::Unknown, "InProgress")
+        (ConditionStatus::Unknown, ConditionReason::InProgress)
     );
     assert_eq!(
         built(&available()),
-        (ConditionStatus::True, "ImageAvailable")
+        (ConditionStatus::True, ConditionReason::ImageAvailable)
     );
-    assert_eq!(built(&storing()), (ConditionStatus::True, "ImageAvailable"));
+    assert_eq!(
+        built(&storing()),
+        (ConditionStatus::True, ConditionReason::ImageAvailable)
+    );
     let mut not_stored = storing();
     poll(&mut not_stored, TaskKind::StoreImage, "Failed", 9);
     assert_eq!(
         built(&not_stored),
-        (ConditionStatus::True, "ImageAvailable")
+        (ConditionStatus::True, ConditionReason::ImageAvailable)
     );
 }
 
@@ -43,9 +49,15 @@ fn built_is_true_once_the_ami_is_available_also_while_it_is_stored() {
 fn built_is_false_once_the_image_will_not_come_to_be() {
     let mut status = importing();
     poll(&mut status, TaskKind::ImportSnapshot, "failed", 9);
-    assert_eq!(built(&status), (ConditionStatus::False, "CleaningUp"));
+    assert_eq!(
+        built(&status),
+        (ConditionStatus::False, ConditionReason::CleaningUp)
+    );
     clean_up(&mut status, 10);
-    assert_eq!(built(&status), (ConditionStatus::False, "Failed"));
+    assert_eq!(
+        built(&status),
+        (ConditionStatus::False, ConditionReason::Failed)
+    );
     let message = &condition(&status, ConditionKind::Built).unwrap().message;
     assert_eq!(
         message,
@@ -60,7 +72,10 @@ fn built_is_false_once_the_image_will_not_come_to_be() {
         },
         2,
     );
-    assert_eq!(built(&cancelled), (ConditionStatus::False, "Cancelled"));
+    assert_eq!(
+        built(&cancelled),
+        (ConditionStatus::False, ConditionReason::Cancelled)
+    );
     let mut rejected = opened();
     apply(
         &mut rejected,
@@ -69,7 +84,7 @@ fn built_is_false_once_the_image_will_not_come_to_be() {
     );
     assert_eq!(
         built(&rejected),
-        (ConditionStatus::False, "ManifestRejected")
+        (ConditionStatus::False, ConditionReason::ManifestRejected)
     );
     let mut superseded = opened();
     let image_manifest = "golden/web.image.yaml".to_owned();
@@ -78,7 +93,10 @@ fn built_is_false_once_the_image_will_not_come_to_be() {
         Evidence::DecidedElsewhere { image_manifest },
         1,
     );
-    assert_eq!(built(&superseded), (ConditionStatus::False, "Superseded"));
+    assert_eq!(
+        built(&superseded),
+        (ConditionStatus::False, ConditionReason::Superseded)
+    );
 }
 
 #[test]
@@ -89,7 +107,10 @@ fn a_wait_names_its_reason() {
         key: "golden/web.vmdk".to_owned(),
     };
     apply(&mut status, StepOutcome::Wait(reason), after(1));
-    assert_eq!(built(&status), (ConditionStatus::Unknown, "Waiting"));
+    assert_eq!(
+        built(&status),
+        (ConditionStatus::Unknown, ConditionReason::Waiting)
+    );
     let message = &condition(&status, ConditionKind::Built).unwrap().message;
     assert_eq!(message, "s3://images/golden/web.vmdk is not uploaded yet");
 }

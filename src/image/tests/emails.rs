@@ -85,6 +85,7 @@ fn completed_with_a_lost_license_and_a_product_code() {
 #[test]
 fn completed_after_a_previous_version() {
     let previous = |sha256: &str| PreviousVersion {
+        copies: BTreeMap::new(),
         digest: Some("0000".to_owned()),
         regions: BTreeMap::from([(REGION.to_owned(), RegionStatus::pending("ami-0".to_owned()))]),
         bundle: Some(bundle(sha256)),
@@ -152,6 +153,7 @@ fn rejected() {
     let before = bundle("b0b0b0b0");
     (over_it.manifest.bucket, over_it.manifest.key) = (before.bucket.clone(), before.key.clone());
     over_it.previous = vec![PreviousVersion {
+        copies: BTreeMap::new(),
         digest: None,
         regions: available().regions,
         bundle: Some(before),
@@ -243,6 +245,10 @@ fn every_reason_to_wait_has_its_words() {
     };
     let reasons = [
         WaitReason::ObjectMissing {
+            bucket: bucket(),
+            key: key(),
+        },
+        WaitReason::ObjectEmpty {
             bucket: bucket(),
             key: key(),
         },

@@ -94,6 +94,7 @@ fn request_refused() {
     );
     let mut status = to_be_registered();
     status.previous = vec![PreviousVersion {
+        copies: BTreeMap::new(),
         digest: None,
         regions: BTreeMap::from([(REGION.to_owned(), RegionStatus::pending("ami-0".to_owned()))]),
         bundle: None,

@@ -18,6 +18,7 @@ fn to_replace() -> Status {
         digest: Some("old".to_owned()),
         regions: BTreeMap::from([(REGION.to_owned(), old)]),
         bundle: None,
+        copies: BTreeMap::new(),
     }];
     status
 }

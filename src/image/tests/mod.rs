@@ -16,6 +16,7 @@ mod plan;
 mod product_codes;
 mod properties;
 mod publish;
+mod publish_blockers;
 mod publish_overlaps;
 mod removed;
 mod requests;

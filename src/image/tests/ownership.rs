@@ -138,6 +138,7 @@ fn what_is_listed_as_previous_is_an_earlier_versions() {
         ..RegionStatus::pending("ami-1".to_owned())
     };
     status.previous = vec![PreviousVersion {
+        copies: BTreeMap::new(),
         digest: None,
         regions: [(REGION.to_owned(), image)].into(),
         bundle: None,

@@ -14,7 +14,7 @@ use crate::image::plan::{Next, next};
 use crate::image::publish::retire;
 use crate::image::status::{ConditionKind, ConditionStatus, parse};
 use crate::image::task::Phase;
-use crate::image::words::{State, Step};
+use crate::image::words::{ConditionReason, State, Step};
 use crate::image::workflow;
 use outcomes::{Choice, any_outcome};
 
@@ -167,7 +167,7 @@ fn check(status: &Status) {
     };
     assert_eq!(built.status, expected, "{}", status.place());
     assert_eq!(
-        built.reason == "Waiting",
+        built.reason == ConditionReason::Waiting,
         status.state == State::Working
             && status.build.waiting.is_some()
             && expected == ConditionStatus::Unknown

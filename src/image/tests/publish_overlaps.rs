@@ -9,7 +9,7 @@ use super::*;
 use crate::image::publish::{Asked, AskedRegion, Desired, Observation, Observed, plan};
 use crate::image::status::{CopyRequest, Grantee};
 
-const OTHER_REGION: &str = "us-west-2";
+pub(super) const OTHER_REGION: &str = "us-west-2";
 
 fn minute(ami: &mut Ami) {
     ami.now += SignedDuration::from_mins(1);
@@ -125,7 +125,7 @@ fn what_is_only_not_shown_yet_blocks_nothing() {
 }
 
 /// The AMI of the stack's Region alone.
-fn asked(desired: &Desired) -> Asked {
+pub(super) fn asked(desired: &Desired) -> Asked {
     let region = AskedRegion {
         required: true,
         kms_key_id: None,
@@ -138,7 +138,7 @@ fn asked(desired: &Desired) -> Asked {
 }
 
 /// A status that knows of this AMI.
-fn published(ami: &Ami) -> Status {
+pub(super) fn published(ami: &Ami) -> Status {
     let mut status = available();
     change_settings_begin(&mut status, 1);
     let known = status.regions.get_mut(REGION).unwrap();
@@ -151,7 +151,7 @@ fn change_settings_begin(status: &mut Status, minutes: i64) {
     republish(status, manifest("bbbb"), settings, after(minutes));
 }
 
-fn seen_at(ami: &Ami) -> Observed {
+pub(super) fn seen_at(ami: &Ami) -> Observed {
     let shown = crate::image::publish::Shown {
         is_available: true,
         state: "available".to_owned(),
@@ -159,6 +159,7 @@ fn seen_at(ami: &Ami) -> Observed {
     };
     Observed {
         regions: BTreeMap::from([(REGION.to_owned(), Observation::Seen(shown))]),
+        ..Observed::default()
     }
 }
 
@@ -174,7 +175,11 @@ fn an_image_is_not_complete_while_a_copy_is_to_be_made_of_an_ami_that_is_not_see
     asked.regions.insert(OTHER_REGION.to_owned(), home);
     for observation in [Observation::Unknown, Observation::Absent] {
         let regions = BTreeMap::from([(REGION.to_owned(), observation)]);
-        let plan = plan(&asked, &status, &Observed { regions }, after(3));
+        let seen = Observed {
+            regions,
+            ..Observed::default()
+        };
+        let plan = plan(&asked, &status, &seen, after(3));
         assert!(!plan.is_empty(), "{plan:?}");
     }
 }

@@ -35,6 +35,7 @@ fn full() -> Status {
     status.manifest.version_id = Some("v1".to_owned());
     status.manifest.repeated_at = Some(after(1));
     status.previous = vec![PreviousVersion {
+        copies: BTreeMap::new(),
         digest: Some("b1".to_owned()),
         regions: status.regions.clone(),
         bundle: Some(bundle("b1")),

@@ -30,6 +30,13 @@ pub enum WaitReason {
         /// Its key.
         key: String,
     },
+    /// What is there is empty: many uploaders create an object before they write it.
+    ObjectEmpty {
+        /// Its bucket.
+        bucket: String,
+        /// Its key.
+        key: String,
+    },
     /// The bundle's manifest is not uploaded yet.
     BundleManifestMissing {
         /// Its bucket.
@@ -131,6 +138,21 @@ impl WaitReason {
         matches!(self, Self::ProtectionCooldown { .. })
     }
 
+    /// Whether the request that led to this wait has begun nothing: it was not sent, or was refused before any effect.
+    #[must_use]
+    pub fn has_begun_nothing(&self) -> bool {
+        match self {
+            Self::RateLimited { .. } => true,
+            Self::Retrying { code, .. } => matches!(
+                code.as_deref(),
+                Some(
+                    "InvalidAMIID.NotFound" | "InvalidAMIID.Unavailable" | "ResourceLimitExceeded"
+                )
+            ),
+            _ => false,
+        }
+    }
+
     /// Whether the other reason is the same: for an error its code counts, since messages name times and request ids.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -170,6 +192,22 @@ pub enum UnreadableReason {
     AccessDenied,
     /// Something else; the message says what.
     Other,
+}
+
+/// Why an AMI cannot be shared as its manifest says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnshareableReason {
+    /// It would be public, and is encrypted.
+    Encrypted,
+    /// It would be public, and has a product code.
+    ProductCode,
+    /// It would be public, and the account blocks that.
+    PublicBlocked,
+    /// It would be public, and a policy of the account's organization blocks that.
+    PublicBlockedByPolicy,
+    /// Its copy would be encrypted with the key that AWS manages for EBS.
+    ManagedKey,
 }
 
 /// What kind of failure ended an image. With the service's code, all that advice is made from.
@@ -249,6 +287,11 @@ pub enum FailureKind {
     SettingsGone,
     /// EC2 would not make this change now.
     Blocked,
+    /// EC2 would not let the AMI be shared so. Nothing was changed.
+    NotShareable {
+        /// Why.
+        why: UnshareableReason,
+    },
     /// The copy of the AMI failed, as often as it was tried.
     CopyFailed {
         /// The last copy.
@@ -291,6 +334,7 @@ impl FailureKind {
             | Self::StatusTooLarge
             | Self::SettingsGone
             | Self::Blocked
+            | Self::NotShareable { .. }
             | Self::CopyFailed { .. }
             | Self::RegionDisabled
             | Self::NotCopyable

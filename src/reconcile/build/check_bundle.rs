@@ -60,6 +60,9 @@ async fn check(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
             key,
         }));
     };
+    if object.info.size == 0 {
+        return Ok(StepOutcome::Wait(WaitReason::ObjectEmpty { bucket, key }));
+    }
     let bundle = match read(step, &bucket, &object).await? {
         Ok(bundle) => bundle,
         Err(found) => return Ok(StepOutcome::Reject(in_bundle(found, step.status, &key))),
@@ -161,7 +164,8 @@ async fn still_missing(
     match waiting {
         Some(reason @ WaitReason::PartsMissing { first, .. }) if keys.contains(first) => {
             let found = step.aws().head_object(bucket, first).await?;
-            Ok(found.is_none().then(|| reason.clone()))
+            let is_there = found.is_some_and(|found| found.size > 0);
+            Ok((!is_there).then(|| reason.clone()))
         }
         _ => Ok(None),
     }
@@ -235,8 +239,9 @@ async fn observe_parts(
     let mut parts = ObservedParts::default();
     for (info, key) in heads {
         match info {
-            Some(info) => parts.present.push((key, info.size)),
-            None => parts.missing.push(key),
+            // One that is empty is still being uploaded.
+            Some(info) if info.size > 0 => parts.present.push((key, info.size)),
+            _ => parts.missing.push(key),
         }
     }
     Ok(parts)

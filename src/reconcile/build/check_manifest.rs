@@ -4,6 +4,7 @@ use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::ownership::{self, TAG_VALUE_MAX};
 use crate::image::status::Status;
+use crate::image::words::WaitReason;
 use crate::limits::MANIFEST_BYTES;
 use crate::manifest::Problem;
 use crate::manifest::text;
@@ -14,6 +15,11 @@ pub(super) fn run(step: StepContext<'_>) -> StepOutcome {
     let version = &step.status.manifest;
     if !version.was_read() {
         return StepOutcome::Reject(vec![too_large()]);
+    }
+    // Whatever is there by now is another version.
+    if version.is_empty() {
+        let (bucket, key) = (version.bucket.clone(), version.key.clone());
+        return StepOutcome::Wait(WaitReason::ObjectEmpty { bucket, key });
     }
     match step.manifest {
         ManifestRead::Spec(spec) => match tag_problem(step.status) {

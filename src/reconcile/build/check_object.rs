@@ -75,6 +75,9 @@ async fn check(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
         }
         return Ok(StepOutcome::Wait(WaitReason::ObjectMissing { bucket, key }));
     };
+    if head.info.size == 0 {
+        return Ok(StepOutcome::Wait(WaitReason::ObjectEmpty { bucket, key }));
+    }
     let mut problem = None;
     if !is_own {
         problem = elsewhere(step, &bucket).await?;

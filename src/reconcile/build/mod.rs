@@ -7,6 +7,7 @@ mod check_bundle;
 mod check_manifest;
 mod check_object;
 mod clean_up;
+mod preview;
 mod probe_task;
 mod proven;
 mod register_image;
@@ -17,6 +18,7 @@ mod tag_imported;
 
 pub(crate) use check_bundle::image_manifest_beside;
 pub(super) use check_bundle::is_replaced as bundle_is_replaced;
+pub(super) use preview::{Looked, look};
 
 use super::context::{Context, Error};
 use super::execute;

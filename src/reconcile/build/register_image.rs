@@ -8,6 +8,7 @@ use crate::image::outcome::{Evidence, Origin, StepOutcome};
 use crate::image::ownership::Lookup;
 use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
 use crate::image::status::RegionStatus;
+use crate::image::task::TaskKind;
 use crate::image::words::{SourceKind, WaitReason};
 use crate::reconcile::context::Error;
 use crate::reconcile::execute::in_place;
@@ -137,10 +138,24 @@ async fn not_created(step: &StepContext<'_>, error: AwsError) -> Result<StepOutc
         }
     }
     let reason = retrying(&error);
-    let may_pass = name_in_use || error.bundle_fault().is_some();
+    let is_not_seen = is_not_seen_yet(step, &error);
+    let may_pass = name_in_use || is_not_seen || error.bundle_fault().is_some();
     let may_pass = may_pass && !step.has_waited(&reason, REGISTER_GRACE);
     if error.remedy != Remedy::Never || may_pass {
         return Ok(StepOutcome::Wait(reason));
     }
+    // Another invocation may have registered it meanwhile: what fails is deleted with all that it was made of.
+    let found = lookup::by_tag(step.context, step.status).await?;
+    if let Some(outcome) = lookup::outcome(step, found) {
+        return Ok(outcome);
+    }
     Ok(step.refused(ACTION, error))
+}
+
+/// Whether EC2 may not find the snapshot that our own import has just made: its answers are eventually consistent. Where
+/// the manifest names the snapshot, it is not there.
+fn is_not_seen_yet(step: &StepContext<'_>, error: &AwsError) -> bool {
+    let last = step.status.build.tasks.last();
+    let has_imported = last.is_some_and(|task| task.kind == TaskKind::ImportSnapshot);
+    has_imported && error.has_code("InvalidSnapshot.NotFound")
 }

@@ -82,9 +82,18 @@ async fn ask(step: &StepContext<'_>, bucket: &str, id: &str) -> StepOutcome {
             let action = ACTION.to_owned();
             StepOutcome::Wait(WaitReason::RateLimited { action })
         }
+        // The AMI was made a moment ago; what EC2 answers is eventually consistent. Nothing was begun.
+        Err(error) if is_not_seen_yet(&error) && !step.step_exceeds(VISIBILITY_GRACE) => {
+            StepOutcome::Wait(retrying(&error))
+        }
         Err(error) if error.remedy == Remedy::Never => refused(error),
         Err(error) => StepOutcome::Wait(retrying(&error)),
     }
+}
+
+/// Whether EC2 does not know the AMI that we have just seen.
+fn is_not_seen_yet(error: &AwsError) -> bool {
+    error.has_code("InvalidAMIID.NotFound") || error.has_code("InvalidAMIID.Unavailable")
 }
 
 /// The manifest asks for what the stack's owner has closed meanwhile.

@@ -4,10 +4,12 @@
 //! What is about to be done is claimed, so that it is written down before; then it is done; then it is looked at again.
 //! No progress is kept: whoever comes next takes a new difference.
 
+mod account;
 mod copy;
 mod describe;
 pub(super) mod in_place;
 mod observe;
+mod preview;
 mod product_codes;
 mod protect;
 mod refused;
@@ -33,6 +35,8 @@ use super::context::Error;
 use super::spec::ManifestRead;
 use super::step_context::{StepContext, retrying};
 use observe::{REGIONS_AT_ONCE, Seen};
+pub(crate) use preview::{Publishing, Retiring};
+pub(super) use preview::{publishing as preview_publishing, retiring as preview_retiring};
 use refused::Refused;
 pub(super) use retire::run as retire;
 
@@ -47,8 +51,9 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
             return Ok(StepOutcome::Fail(failures::settings_gone()));
         }
     };
-    let seen = Box::pin(observe::all(&step, &spec)).await?;
+    let mut seen = Box::pin(observe::all(&step, &spec)).await?;
     let asked = Asked::of(&spec, &step.config().region, seen.created_at);
+    Box::pin(account::add(&step, &asked, &mut seen)).await;
     let plan = publish::plan(&asked, step.status, &seen.observed, step.now());
     Ok(decide(&step, &asked, plan, seen))
 }

@@ -39,7 +39,9 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
     let home = &asked.home;
     let mut looks = Vec::new();
     for (region, wanted) in &asked.regions {
-        let is_done = step.status.is_verified_now(region) || has_just_begun(step, region);
+        let is_done = step.status.is_verified_now(region)
+            || has_just_begun(step, region)
+            || has_failed(step, region);
         if region == home || !is_done {
             looks.push(Box::pin(in_region(step, region, &wanted.desired)));
         }
@@ -76,6 +78,12 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
         seen.observed.regions.insert(region.clone(), observation);
     }
     Ok(seen)
+}
+
+/// Whether the Region is left as it is until a new attempt.
+pub(super) fn has_failed(step: &StepContext<'_>, region: &str) -> bool {
+    let mut failed = step.status.failed_regions();
+    failed.any(|(failed, _)| failed == region)
 }
 
 fn has_just_begun(step: &StepContext<'_>, region: &str) -> bool {
@@ -126,13 +134,16 @@ async fn one(
         return Ok((Observation::Unknown, None));
     }
     let mut shown = shown(&image);
-    if shown.is_available && !step.status.is_verified_now(region) {
+    let is_left = step.status.is_verified_now(region) || has_failed(step, region);
+    if shown.is_available && !is_left {
         let applied = step.status.applied_in(region).settings;
         if needs_grants(desired, &applied) {
             shown.grants = Some(aws.launch_permissions(&image.id).await?);
         }
         if desired.product_code.is_some() || applied.product_code.is_some() {
             shown.product_codes = Some(aws.product_codes(&image.id).await?);
+            // Where codes are set on request, what has one may be public: EC2 says so when it is shared.
+            shown.has_product_code &= desired.product_code.is_none();
         }
         for snapshot in snapshots_to_read(desired, &applied, &image) {
             let accounts = aws.snapshot_accounts(&snapshot).await?;
@@ -163,6 +174,8 @@ fn shown(image: &ObservedImage) -> Shown {
         state: image.state.clone(),
         reason,
         is_instance_store: image.is_instance_store,
+        is_encrypted: image.is_encrypted,
+        has_product_code: !image.billing.product_codes.is_empty(),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::reconcile::context::Error;
 use crate::reconcile::spec::{ManifestRead, Spec};
 use crate::reconcile::step_context::{StepContext, is_final, retrying};
 use observe::Observed;
+pub(super) use observe::all as look;
 
 /// How long a snapshot may be in use by an AMI that was deregistered: minutes are usual (public reports of other tools).
 const SNAPSHOT_GRACE: SignedDuration = SignedDuration::from_hours(1);

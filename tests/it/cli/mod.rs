@@ -2,6 +2,7 @@
 
 mod operator;
 mod paid;
+mod plan;
 mod programs;
 mod retry;
 mod starts;

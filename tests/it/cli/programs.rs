@@ -291,3 +291,39 @@ fn product_codes_are_those_of_the_instance_whose_metadata_service_answers() {
         "{said}"
     );
 }
+
+#[test]
+fn a_plan_says_by_its_exit_code_whether_there_is_anything_to_do() {
+    let local = Local::start(&[]);
+    let files = tempfile::tempdir().unwrap();
+    let plan = |name: &str, content: &str, more: &[&str]| {
+        let file = files.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        let mut args = vec!["plan", file.to_str().unwrap()];
+        args.extend(more);
+        let output = local.run(&args);
+        (output.status.code(), text(&output.stdout))
+    };
+    let good = text(&example("disk.image.yaml"));
+    let (code, said) = plan("disk.image.yaml", &good, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("A new AMI is made."), "{said}");
+    assert_eq!(
+        plan("disk.image.yaml", &good, &["--exit-code"]).0,
+        Some(2),
+        "{said}"
+    );
+    let shared = format!("{good}access: {{accounts: ['111122223333']}}\n");
+    let (code, said) = plan("disk.image.yaml", &shared, &["--exit-code"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("The stack has to allow"), "{said}");
+    let given = ["--parameter", "ShareWith=444455556666", "--json"];
+    let (code, said) = plan("disk.image.yaml", &shared, &given);
+    assert_eq!(code, Some(1));
+    let document: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(document["outcome"], "rejected");
+    let (code, said) = plan("disk.image.yaml", "name: web\n", &[]);
+    assert_eq!(code, Some(1), "{said}");
+    let (code, _) = plan("disk.yaml", &good, &[]);
+    assert_eq!(code, Some(1));
+}

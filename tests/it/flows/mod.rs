@@ -3,6 +3,7 @@
 mod attempts;
 pub(crate) mod bundles;
 mod drops;
+mod empty;
 mod endings;
 mod forged;
 mod guardrails;
@@ -11,6 +12,7 @@ mod notices;
 mod paid;
 mod paid_codes;
 mod publish;
+mod publish_blocked;
 mod publish_delete;
 mod publish_regions;
 mod publish_retire;

@@ -203,3 +203,21 @@ async fn a_setting_that_ec2_does_not_take_for_hours_ends_incomplete() {
     let image = stack.only_image().id;
     assert_eq!(grants(&stack.aws(), &image).await.len(), 1);
 }
+
+/// The AMI of the first version is taken up again, and what it was made with was amiwright's, too.
+#[tokio::test(start_paused = true)]
+async fn what_an_ami_was_made_with_is_taken_back_when_another_version_came_between() {
+    let stack = stack().await;
+    let made = "description: Web tier\ntags: {team: web}\n";
+    let first = stack.manifest("web-{digest}");
+    let between = first.replace("web-{digest}", "other-{digest}");
+    stack.drop_and_rest(KEY, format!("{first}{made}")).await;
+    let image = stack.only_image().id;
+    stack.drop_and_rest(KEY, between).await;
+    stack.drop_and_rest(KEY, first).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["regions"]["us-east-1"]["image"], image.as_str());
+    let found = stack.aws().find_images("image-id", &[image]).await.unwrap();
+    assert_eq!(found[0].description, None);
+    assert!(!found[0].tags.contains_key("team"), "{:?}", found[0].tags);
+}

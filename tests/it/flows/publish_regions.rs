@@ -238,3 +238,26 @@ async fn a_copy_that_takes_long_is_polled_less_and_less_often() {
     assert!((20..=60).contains(&polls), "{polls} polls in two hours");
     assert_eq!(stack.emails().len(), 1);
 }
+
+/// EC2 answers an invocation only once another has taken up the next version: the status names the copy all the same.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_is_begun_while_another_version_begins_is_remembered() {
+    let stack = stack().await;
+    let faults = stack.world.faults();
+    faults.always("ec2", "CopyImage", Fault::Throttle);
+    let asked = format!("regions: {{{IRELAND}: {{}}}}\n");
+    stack.drop_file(KEY, manifest(&stack, &asked)).await;
+    stack.world.run_for(std::time::Duration::from_secs(6)).await;
+    let mistake = manifest(&stack, "acess: {}\n");
+    stack.drop_file(KEY, mistake).await;
+    faults.clear();
+    stack.world.run_for(crate::support::minutes(20)).await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "rejected");
+    let copies = images(&stack, IRELAND).await;
+    let known = status["previous"][0]["regions"][IRELAND]["image"].as_str();
+    let made = copies.first().map(|copy| copy.id.as_str());
+    assert!(copies.len() <= 1 && known == made, "{copies:?} {status:#}");
+    assert!(made.is_some(), "the copy was begun");
+}

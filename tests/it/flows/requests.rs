@@ -307,10 +307,10 @@ async fn what_is_about_no_image_is_removed() {
     let long = "k".repeat(keys::MANIFEST_KEY_MAX + 1);
     let others = ["none.image.yaml", "broken.image.yaml", &long].map(keys::request_key);
     let junk = [
-        "requests/",
-        "requests/.json",
-        "requests/x",
-        "requests/a b+c%2B",
+        "open-requests/",
+        "open-requests/.json",
+        "open-requests/x",
+        "open-requests/a b+c%2B",
     ];
     let all = others.iter().map(String::as_str).chain(junk);
     let s3 = stack.world.s3();

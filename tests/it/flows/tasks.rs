@@ -218,7 +218,7 @@ async fn a_file_that_is_not_a_disk_is_refused_before_anything_is_started() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_disk_that_is_fixed_is_accepted_with_the_same_manifest() {
     let stack = TestStack::new().await;
-    stack.drop_file("golden/web.vmdk", "").await;
+    stack.drop_file("golden/web.vmdk", "not a disk").await;
     stack.drop_and_rest(KEY, DISK).await;
     let email = stack.only_email();
     assert!(

@@ -8,10 +8,10 @@ use amiwright::image::words::CancelBy;
 use amiwright::reconcile::Context;
 use amiwright::status_store::{self, Loaded};
 use http::StatusCode;
-use localaws::ec2::{StateReason, TaskKind};
+use localaws::ec2::{ImageBlock, StateReason, TaskKind};
 use localaws::faults::Fault;
 
-use crate::support::{TestStack, making, minutes, vmdk, whole_seconds};
+use crate::support::{REGION, TestStack, making, minutes, vmdk, whole_seconds};
 
 pub(super) const KEY: &str = "golden/web.image.yaml";
 const BUNDLE: &[u8] = include_bytes!("../../fixtures/image.manifest.xml");
@@ -45,6 +45,8 @@ pub(super) enum Flow {
     /// It is copied to another Region, where the first copy fails, and its settings are changed there, too; and an AMI of
     /// another Region is copied to the stack's.
     Copies,
+    /// It is made public, but not in a Region in which everything is encrypted.
+    Public,
     /// EC2 refuses at first; a person asks for a new attempt.
     Retry,
     /// So much is open that a tick runs out of time.
@@ -84,6 +86,7 @@ pub(super) fn flows() -> Vec<Flow> {
         Replace,
         Settings,
         Copies,
+        Public,
         Retry,
         Crowd,
         Orphans,
@@ -139,7 +142,11 @@ impl Flow {
             None if matches!(self, Self::OtherDisk | Self::OtherStore) => other_bucket(self).await,
             None => {
                 let started = (self == Self::Retry).to_string();
-                let copies = if self == Self::Copies { COPIED } else { "" };
+                let copies = match self {
+                    Self::Copies | Self::Public => COPIED,
+                    _ => "",
+                };
+                let public = (self == Self::Public).to_string();
                 let retires = match self {
                     Self::Replace => "true",
                     _ => "false",
@@ -150,6 +157,7 @@ impl Flow {
                         .parameter("NotifyStarted", &started)
                         .parameter("AllowRetire", retires)
                         .parameter("ShareWith", "*")
+                        .parameter("AllowPublic", &public)
                         .parameter("CopyRegions", copies)
                         .parameter("StoreBuckets", "")
                 })
@@ -166,6 +174,7 @@ impl Flow {
                             stack.manifest("web-{digest}")
                         )
                     }
+                    Self::Public => partly_public(&stack),
                     Self::Settings => {
                         stack.drop_file("golden/web.vmdk", vmdk()).await;
                         DISK.to_owned()
@@ -201,7 +210,7 @@ impl Flow {
     /// How its image ends.
     fn end(self) -> &'static str {
         match self {
-            Self::Fail(TaskKind::StoreImage) => "incomplete",
+            Self::Public | Self::Fail(TaskKind::StoreImage) => "incomplete",
             Self::Unregistered | Self::Fail(_) => "failed",
             // Only its task could prove what an import has made.
             Self::Forget(TaskKind::ImportSnapshot | TaskKind::ImportImage) => "failed",
@@ -209,6 +218,15 @@ impl Flow {
             _ => "available",
         }
     }
+}
+
+/// A world in which all is encrypted in one Region, and a manifest that is to be public.
+fn partly_public(stack: &TestStack) -> String {
+    let ec2 = stack.world.ec2();
+    ec2.set_image_block(REGION, ImageBlock::Unblocked);
+    ec2.set_encryption_by_default(COPIED, true, None);
+    let public = format!("access: {{public: true}}\nregions: {{{COPIED}: {{}}}}\n");
+    stack.manifest("web-{digest}") + &public
 }
 
 /// A world in which manifests may name another bucket.

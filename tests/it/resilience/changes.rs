@@ -86,6 +86,8 @@ async fn play(kind: TaskKind, happens: Happens, at: u64, fault: Option<Fault>) -
     // A name is taken by the version before: both ends are right.
     let right = match (happens, state) {
         (Happens::Removed, "cancelled") => images == 0,
+        // It was made already, and is kept.
+        (Happens::Removed, "deleted") => images == 1,
         (Happens::Renamed, "available") => {
             let name = status["build"]["name"].as_str().unwrap();
             name.starts_with("other") && (1..=2).contains(&images)

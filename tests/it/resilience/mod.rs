@@ -8,3 +8,4 @@ mod lost;
 mod many;
 mod task_failures;
 mod task_faults;
+mod transient;

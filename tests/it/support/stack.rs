@@ -62,7 +62,7 @@ impl TestStack {
     /// A world in which a request to cancel or to retry wakes nobody: only ticks see it.
     pub(crate) async fn without_events_of_requests() -> Self {
         let template = include_str!("../../../template.yaml");
-        let deaf = template.replace("- prefix: requests/", "- prefix: nothing/");
+        let deaf = template.replace("- prefix: open-requests/", "- prefix: nothing/");
         assert_ne!(deaf, template);
         Self::built(|builder| builder.template(&deaf)).await
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{TEMPLATE, deployed, environment, function};
 
 /// Actions that take no resource (Service Authorization Reference, "Actions defined by Amazon EC2").
-const WITHOUT_RESOURCE: [&str; 10] = [
+const WITHOUT_RESOURCE: [&str; 12] = [
     "ec2:BundleInstance",
     "ec2:CancelBundleTask",
     "ec2:DescribeBundleTasks",
@@ -16,7 +16,9 @@ const WITHOUT_RESOURCE: [&str; 10] = [
     "ec2:DescribeSnapshots",
     "ec2:DescribeStoreImageTasks",
     "ec2:DescribeTags",
+    "ec2:GetEbsDefaultKmsKeyId",
     "ec2:GetEbsEncryptionByDefault",
+    "ec2:GetImageBlockPublicAccessState",
 ];
 
 pub(super) fn actions(statement: &Value) -> impl Iterator<Item = &str> {
@@ -101,7 +103,7 @@ fn the_template_grants_no_more_than_is_needed() {
             .all(|statement| !statement["Action"].to_string().contains("ec2:"))
     );
     for (function, prefixes) in [
-        (register, &["due", "open", "requests"][..]),
+        (register, &["due", "open", "open-requests"][..]),
         (notify, &["due", "open"]),
     ] {
         let place = |prefix| format!("arn:aws:s3:::amiwright-statebucket/{prefix}/*");
@@ -194,7 +196,7 @@ fn what_the_functions_know_is_written_only_conditionally() {
                 };
                 let is_deletion = statement["Action"] == "s3:DeleteObject";
                 // Operators write requests over one another's; nobody deletes one that he has not read.
-                let is_hint = ["due/*", "requests/*"].contains(&place);
+                let is_hint = ["due/*", "open-requests/*"].contains(&place);
                 assert_eq!(is_bound, is_hint && is_deletion, "{name} {sid}");
             }
         }
@@ -265,7 +267,7 @@ fn the_template_touches_only_what_is_its_own() {
             [
                 "arn:aws:s3:::amiwright-statebucket/due/*",
                 "arn:aws:s3:::amiwright-statebucket/open/*",
-                "arn:aws:s3:::amiwright-statebucket/requests/*",
+                "arn:aws:s3:::amiwright-statebucket/open-requests/*",
             ]
         );
     }

@@ -49,6 +49,7 @@ fn the_template_has_its_bucket_topic_and_queue() {
         logical_id: logical_id.to_owned(),
         name: name.to_owned(),
         event_bridge: true,
+        object_ownership: Some("BucketOwnerPreferred".to_owned()),
     };
     assert_eq!(
         stack.buckets,
@@ -231,7 +232,7 @@ fn the_templates_rules_invoke_its_functions() {
         takes("RegisterImage", &bundle),
         "requeues the image that waits for it"
     );
-    let request = json!("requests/web.image.yaml.json");
+    let request = json!("open-requests/web.image.yaml.json");
     assert!(takes("RegisterImage", &created(state, &request)));
     assert!(!takes("RegisterImage", &created(manifests, &request)));
     let answered = event("Object Deleted", state, &request);

@@ -1,6 +1,7 @@
 //! The policies of the stack for people, and what a principal with one of them and nothing else can do.
 
 use amiwright::aws::Aws;
+use amiwright::cli::plan::{Planned, Upload, show};
 use amiwright::cli::{cancel, retry, status};
 use amiwright::keys;
 use amiwright::reconcile::Context;
@@ -65,7 +66,7 @@ fn an_operator_may_do_what_an_uploader_may_and_request_changes() {
         .filter(|(action, _)| ["s3:PutObject", "s3:DeleteObject"].contains(action))
         .filter_map(|(_, place)| place.strip_prefix(state))
         .collect();
-    assert_eq!(written, ["requests/*"]);
+    assert_eq!(written, ["open-requests/*"]);
 }
 
 #[test]
@@ -278,4 +279,52 @@ async fn an_operator_cancels_and_retries_and_can_write_no_status() {
     assert!(is_refused(
         aws.delete_object(&stack.bucket, "disk.raw").await
     ));
+}
+
+/// Whatever a manifest asks for, an operator can see what it would come to.
+#[tokio::test(start_paused = true)]
+async fn an_operator_plans_without_reading_disks() {
+    let stack = TestStack::built(|builder| {
+        builder
+            .user(OPERATOR, "OperatorPolicy")
+            .parameter("ShareWith", "*")
+            .parameter("CopyRegions", "us-west-2")
+            .parameter("AllowRetire", "true")
+    })
+    .await;
+    let manifest = |name: &str, settings: &str| {
+        let access = "access: {accounts: ['111122223333'], copy: true}\nregions: {us-west-2: {}}\n";
+        format!("{}{access}{settings}", stack.manifest(name))
+    };
+    stack.drop_and_rest(KEY, manifest("web-1", "")).await;
+    let (aws, config) = (stack.aws_of(OPERATOR), stack.config());
+    let context = Context::new(&aws, &config, stack.world.clock().now());
+    let plan = async |content: &str| {
+        let upload = Upload {
+            file: "web.image.yaml",
+            key: KEY,
+            content: content.as_bytes(),
+            known: &config.guardrails,
+        };
+        let mut out = Vec::new();
+        let planned = show(context, &upload, false, &mut out).await.unwrap();
+        (planned, String::from_utf8(out).unwrap())
+    };
+    let replaces = "replaces: {previous: deregister, snapshots: delete}\nprotect: true\n";
+    for content in [manifest("web-1", replaces), manifest("web-2", replaces)] {
+        let (planned, text) = plan(&content).await;
+        assert_eq!(planned, Planned::Changes);
+        assert!(!text.contains("because"), "{text}");
+    }
+    assert!(plan(&manifest("web-2", replaces)).await.1.contains("- AMI"));
+    assert_eq!(stack.world.iam().denials(), []);
+
+    stack.expect_refusals();
+    stack
+        .drop_file("golden/web.vmdk", crate::support::vmdk())
+        .await;
+    let (planned, text) = plan(crate::support::DISK).await;
+    assert_eq!(planned, Planned::Changes);
+    assert!(text.contains("your credentials may not read"), "{text}");
+    assert!(text.contains("1 ImportSnapshot"), "{text}");
 }

@@ -73,7 +73,7 @@ fn own_things(name: &str, bucket: &str) -> Vec<String> {
         "status/web.image.yaml.json",
         "open/x.open",
         "due/x.due",
-        "requests/x.json",
+        "open-requests/x.json",
         "resume",
         "bundles/x",
     ];

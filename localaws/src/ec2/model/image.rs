@@ -133,7 +133,7 @@ impl Image {
     }
 
     /// Whether everybody may launch it.
-    pub(crate) fn is_public(&self) -> bool {
+    pub fn is_public(&self) -> bool {
         self.launch_permissions.contains(&Permission::Everyone)
     }
 

@@ -7,6 +7,16 @@ use crate::ACCOUNT;
 /// The alias of the key that AWS manages for EBS in each Region.
 pub(crate) const MANAGED_ALIAS: &str = "alias/aws/ebs";
 
+/// What is known of a key.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Key {
+    pub(crate) arn: String,
+    /// Whether AWS manages it, for EBS.
+    pub(crate) is_managed: bool,
+    /// Whether it can be used: it is enabled.
+    pub(crate) is_usable: bool,
+}
+
 /// The ARN of the key that this names in a Region: a key id, an alias, or the ARN of either. None if it names none
 /// there: EC2 finds that out only after it has answered.
 pub(crate) fn arn(region: &str, key: &str) -> Option<String> {

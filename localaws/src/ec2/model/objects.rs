@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::StatusCode;
 
+use crate::s3::Ends;
+
 /// An object in S3, and the Region that EC2 reads it from.
 #[derive(Debug, Clone, Copy)]
 pub struct ObjectRef<'a> {
@@ -26,6 +28,9 @@ pub trait Objects: Send + Sync {
 
     /// The object's bytes as a principal of the account may read them: a service role, or the caller.
     fn fetch<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>>;
+
+    /// How the object begins and ends, as a principal of the account may read it.
+    fn ends<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Ends, StatusCode>>;
 
     /// Puts an object with this canned ACL and these tags.
     fn put<'a>(

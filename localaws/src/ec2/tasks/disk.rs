@@ -1,6 +1,5 @@
 //! Disks to import: where they are, what they are, and how large ("Image formats", VM Import/Export User Guide).
 
-use bytes::Bytes;
 use http::StatusCode;
 
 use crate::ec2::model::disk::{Disk, DiskSource};
@@ -10,6 +9,7 @@ use crate::ec2::wire::error::{
     Failure, invalid_combination, invalid_parameter, missing, unavailable,
 };
 use crate::ec2::wire::query::Fields;
+use crate::s3::Ends;
 
 const GIB: u64 = 1 << 30;
 const SECTOR: u64 = 512;
@@ -85,10 +85,10 @@ impl Service {
             bucket: &bucket,
             key: &key,
         };
-        let body = self.objects.fetch(place).await.map_err(unreadable)?;
-        disk.size = body.len() as u64;
-        disk.readable = is(&body, disk.format.as_deref().unwrap_or_default());
-        disk.gib = gib(&body);
+        let object = self.objects.ends(place).await.map_err(unreadable)?;
+        disk.size = object.size;
+        disk.readable = is(&object, disk.format.as_deref().unwrap_or_default());
+        disk.gib = gib(&object);
         Ok(())
     }
 }
@@ -128,8 +128,9 @@ fn in_s3(url: &str) -> Result<(String, String), Failure> {
 }
 
 /// Whether the bytes begin (or, of a VHD, end) as this format does.
-fn is(body: &Bytes, format: &str) -> bool {
-    let tail = &body[body.len().saturating_sub(512)..];
+fn is(object: &Ends, format: &str) -> bool {
+    let body = &object.head;
+    let tail = &object.tail[object.tail.len().saturating_sub(512)..];
     match format {
         "VMDK" => [&b"KDMV"[..], b"COWD", b"# Disk Desc"]
             .iter()
@@ -142,7 +143,8 @@ fn is(body: &Bytes, format: &str) -> bool {
 }
 
 /// The volume's size: what the disk's header says it holds, else what the object has, at least 1.
-fn gib(body: &Bytes) -> u32 {
+fn gib(object: &Ends) -> u32 {
+    let body = &object.head;
     let number = |at: usize| -> Option<[u8; 8]> { body.get(at..at + 8)?.try_into().ok() };
     let stated = if body.starts_with(b"KDMV") {
         number(12).map(|bytes| u64::from_le_bytes(bytes).saturating_mul(SECTOR))
@@ -152,27 +154,38 @@ fn gib(body: &Bytes) -> u32 {
         None
     };
     let likely = |bytes: &u64| (1..=LARGEST_GIB).contains(&bytes.div_ceil(GIB));
-    let bytes = stated.filter(likely).unwrap_or(body.len() as u64);
+    let bytes = stated.filter(likely).unwrap_or(object.size);
     u32::try_from(bytes.div_ceil(GIB).max(1)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+
+    fn object(bytes: impl Into<Bytes>) -> Ends {
+        let bytes = bytes.into();
+        Ends {
+            size: bytes.len() as u64,
+            head: bytes.clone(),
+            tail: bytes,
+        }
+    }
 
     #[test]
     fn knows_formats_by_their_magic_numbers() {
         let mut vmdk = vec![0; 512];
         vmdk[..4].copy_from_slice(b"KDMV");
         vmdk[12..20].copy_from_slice(&(20 * GIB / SECTOR).to_le_bytes());
-        let vmdk = Bytes::from(vmdk);
+        let vmdk = object(vmdk);
         assert!(is(&vmdk, "VMDK") && !is(&vmdk, "VHD") && !is(&vmdk, "OVA"));
         assert_eq!(gib(&vmdk), 20);
         let mut fixed_vhd = vec![0; 4096];
         fixed_vhd[3584..3592].copy_from_slice(b"conectix");
-        assert!(is(&Bytes::from(fixed_vhd), "VHD"));
-        assert!(is(&Bytes::from_static(b"x"), "RAW") && !is(&Bytes::new(), "RAW"));
-        assert_eq!(gib(&Bytes::from_static(b"x")), 1);
+        assert!(is(&object(fixed_vhd), "VHD"));
+        assert!(is(&object("x"), "RAW") && !is(&object(""), "RAW"));
+        assert_eq!(gib(&object("x")), 1);
     }
 
     #[test]

@@ -27,6 +27,7 @@ use super::{Ec2, Image, ObjectRef, Objects, SeedSnapshot};
 use crate::bus::{Bus, Event};
 use crate::clock::Clock;
 use crate::ids::Ids;
+use crate::s3::Ends;
 
 const REGION: &str = "us-east-1";
 const SNAPSHOT: &str = "snap-0123456789abcdef0";
@@ -56,6 +57,17 @@ impl Objects for Shelf {
 
     fn fetch<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Bytes, StatusCode>> {
         Box::pin(async move { self.get(place) })
+    }
+
+    fn ends<'a>(&'a self, place: ObjectRef<'a>) -> BoxFuture<'a, Result<Ends, StatusCode>> {
+        Box::pin(async move {
+            let object = self.get(place)?;
+            Ok(Ends {
+                size: object.len() as u64,
+                head: object.clone(),
+                tail: object,
+            })
+        })
     }
 
     fn put<'a>(

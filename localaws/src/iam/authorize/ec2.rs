@@ -11,7 +11,7 @@ use crate::wire::{Request, query_fields};
 type Tags = BTreeMap<String, String>;
 
 /// Actions that take no resource.
-const WITHOUT_RESOURCE: [&str; 10] = [
+const WITHOUT_RESOURCE: [&str; 14] = [
     "BundleInstance",
     "CancelBundleTask",
     "DescribeBundleTasks",
@@ -22,6 +22,10 @@ const WITHOUT_RESOURCE: [&str; 10] = [
     "DescribeSnapshots",
     "DescribeStoreImageTasks",
     "DescribeTags",
+    "GetEbsDefaultKmsKeyId",
+    "GetEbsEncryptionByDefault",
+    "GetImageBlockPublicAccessState",
+    "GetSnapshotBlockPublicAccessState",
 ];
 
 /// One request.

@@ -7,6 +7,7 @@
 mod check;
 mod ec2;
 mod kms;
+mod management;
 mod other;
 mod s3;
 mod table;
@@ -28,6 +29,12 @@ impl Scene<'_> {
             "s3" => s3::needs(self, action, request),
             "sns" => other::sns(&action.name, request),
             "ssm" => other::ssm(self, &target.region, &action.name, request),
+            "cloudformation" | "events" | "iam" | "kms" | "lambda" => management::needs(
+                self,
+                (&target.service, &target.region),
+                &action.name,
+                request,
+            ),
             // "No permissions are required to perform this operation" (GetCallerIdentity, STS API Reference).
             "sts" if action.name == "GetCallerIdentity" => Some(Vec::new()),
             _ => None,

@@ -87,6 +87,7 @@ impl Asked<'_> {
             | "DeleteBucket"
             | "GetBucketAcl"
             | "GetBucketLocation"
+            | "GetBucketOwnershipControls"
             | "GetBucketVersioning"
             | "PutBucketVersioning" => name,
             // DeleteObjects is decided key by key, and forms are signed inside of themselves.

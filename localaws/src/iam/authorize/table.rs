@@ -5,7 +5,12 @@ use crate::iam::pattern::Pattern;
 
 /// Actions by lower-case name, and the types that they take, as `SERVICE:TYPE` of the resource's ARN; `*` stands for
 /// none.
-const ACTIONS: [(&str, &[&str]); 91] = [
+const ACTIONS: [(&str, &[&str]); 101] = [
+    (
+        "cloudformation:describestackresources",
+        &["cloudformation:stack"],
+    ),
+    ("cloudformation:describestacks", &["cloudformation:stack"]),
     ("ebs:completesnapshot", &["ec2:snapshot"]),
     ("ebs:getsnapshotblock", &["ec2:snapshot"]),
     ("ebs:listchangedblocks", &["ec2:snapshot"]),
@@ -66,12 +71,19 @@ const ACTIONS: [(&str, &[&str]); 91] = [
     ("ec2:modifyimageattribute", &["ec2:image"]),
     ("ec2:modifysnapshotattribute", &["ec2:snapshot"]),
     ("ec2:registerimage", &["ec2:image", "ec2:snapshot"]),
+    ("ec2:getebsdefaultkmskeyid", &["*"]),
+    ("ec2:getimageblockpublicaccessstate", &["*"]),
+    ("ec2:getsnapshotblockpublicaccessstate", &["*"]),
+    ("events:describerule", &["events:rule"]),
+    ("events:listtargetsbyrule", &["events:rule"]),
+    ("iam:getrole", &["iam:role"]),
     ("kms:creategrant", &["kms:key"]),
     ("kms:decrypt", &["kms:key"]),
     ("kms:describekey", &["kms:key"]),
     ("kms:generatedatakeywithoutplaintext", &["kms:key"]),
     ("kms:reencryptfrom", &["kms:key"]),
     ("kms:reencryptto", &["kms:key"]),
+    ("lambda:getfunctionconfiguration", &["lambda:function"]),
     ("s3:abortmultipartupload", &["s3:object"]),
     ("s3:createbucket", &["s3:bucket"]),
     ("s3:deletebucket", &["s3:bucket"]),
@@ -82,6 +94,7 @@ const ACTIONS: [(&str, &[&str]); 91] = [
     ("s3:getbucketacl", &["s3:bucket"]),
     ("s3:getbucketlocation", &["s3:bucket"]),
     ("s3:getbucketnotification", &["s3:bucket"]),
+    ("s3:getbucketownershipcontrols", &["s3:bucket"]),
     ("s3:getbucketversioning", &["s3:bucket"]),
     ("s3:getobject", &["s3:object"]),
     ("s3:getobjectacl", &["s3:object"]),
@@ -147,6 +160,8 @@ fn can_be(resource: &str, kind: &str) -> bool {
         ("object", slash) => slash.is_some() || wild(name),
         ("bucket", slash) => slash.is_none_or(|(bucket, _)| wild(bucket)),
         ("topic", _) => true,
+        // `function:NAME`, where others have a slash.
+        ("function", _) => name.starts_with("function:") || wild(name),
         (kind, Some((of, _))) => of == kind || wild(of),
         (_, None) => wild(name),
     };

@@ -2,6 +2,7 @@
 
 mod buckets;
 mod objects;
+mod refusals;
 mod tags;
 mod uploads;
 

@@ -173,10 +173,37 @@ async fn ranges() {
         (text(&end), header(&end, "content-range")),
         ("lo", "bytes 3-4/5")
     );
-    assert_error(
-        &fixture.get("a", &[("range", "bytes=9-")]).await,
-        416,
-        "InvalidRange",
+    for nowhere in ["bytes=9-", "bytes=5-", "bytes=-0", "bytes=9-12"] {
+        let refused = fixture.get("a", &[("range", nowhere)]).await;
+        assert_error(&refused, 416, "InvalidRange");
+    }
+    fixture.put("empty", &[], "").await;
+    let refused = fixture.get("empty", &[("range", "bytes=-1")]).await;
+    assert_error(&refused, 416, "InvalidRange");
+    // What is not one range of bytes is ignored.
+    for other in [
+        "lines=1-3",
+        "bytes=3-1",
+        "bytes=0-0,2-3",
+        "bytes",
+        "bytes=a-b",
+    ] {
+        let whole = fixture.get("a", &[("range", other)]).await;
+        assert_eq!(
+            (whole.status().as_u16(), text(&whole)),
+            (200, "hello"),
+            "{other}"
+        );
+    }
+    let head = [("range", "bytes=1-3")];
+    let head = fixture.call(Method::HEAD, "/images/a", &head, "").await;
+    assert_eq!(
+        (
+            head.status().as_u16(),
+            header(&head, "content-range"),
+            header(&head, "content-length")
+        ),
+        (206, "bytes 1-3/5", "3")
     );
 }
 

@@ -49,11 +49,26 @@ async fn browser_forms_put_objects() {
         format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
     };
     let file = "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nhello\r\n--B--\r\n";
-    let form = part("key", "from/form")
-        + &part("acl", "aws-exec-read")
-        + &part("policy", "e30=")
-        + &part("x-amz-signature", "ab")
-        + file;
+    let policy = |prefix: &str, most: u32| {
+        let policy = serde_json::json!({
+            "expiration": "2999-01-01T00:00:00Z",
+            "conditions": [{"bucket": "images"}, {"acl": "aws-exec-read"}, ["starts-with", "$key", prefix],
+                           ["content-length-range", 1, most]],
+        });
+        base64::Engine::encode(
+            &base64::engine::general_purpose::STANDARD,
+            policy.to_string(),
+        )
+    };
+    let signed = |policy: &str, more: &str| {
+        part("key", "from/form")
+            + &part("acl", "aws-exec-read")
+            + &part("policy", policy)
+            + more
+            + &part("x-amz-signature", "ab")
+            + file
+    };
+    let form = signed(&policy("from/", 5), "");
     let kind = [("content-type", "multipart/form-data; boundary=B")];
     let posted = fixture.call(Method::POST, "/images", &kind, &form).await;
     assert_eq!(posted.status(), StatusCode::NO_CONTENT, "{}", text(&posted));
@@ -68,6 +83,18 @@ async fn browser_forms_put_objects() {
         "aws-exec-read"
     );
     assert_eq!(fixture.announced(), [created("from/form", "POST Object")]);
+    let refused = async |form: &str| fixture.call(Method::POST, "/images", &kind, form).await;
+    let elsewhere = refused(&signed(&policy("to/", 5), "")).await;
+    assert_error(&elsewhere, 400, "InvalidPolicyDocument");
+    let long = refused(&signed(&policy("from/", 4), "")).await;
+    assert_error(&long, 400, "EntityTooLarge");
+    let unnamed = refused(&signed(&policy("from/", 5), &part("x-amz-meta-a", "b"))).await;
+    assert_error(&unnamed, 403, "AccessDenied");
+    let unknown = refused(&signed(&policy("from/", 5), &part("tagging", "b"))).await;
+    assert_error(&unknown, 501, "NotImplemented");
+    let nobody = refused(&(part("key", "from/form") + file)).await;
+    assert_error(&nobody, 403, "AccessDenied");
+    assert_eq!(fixture.announced(), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,11 +187,18 @@ async fn uploads_in_parts() {
             created("disk.raw", "CompleteMultipartUpload")
         ]
     );
-    assert_error(
-        &fixture.call(Method::POST, &target, &[], &body).await,
-        404,
-        "NoSuchUpload",
-    );
+    // The answer may have been lost: the same request again has the same answer, and changes nothing.
+    let again = fixture.call(Method::POST, &target, &[], &body).await;
+    assert_eq!(again.status(), 200);
+    assert_eq!(elements(&again, "ETag"), elements(&done, "ETag"));
+    assert_eq!(fixture.announced(), []);
+    let other = body.replace("<PartNumber>1<", "<PartNumber>3<");
+    assert_ne!(other, body);
+    let other = fixture.call(Method::POST, &target, &[], &other).await;
+    assert_error(&other, 404, "NoSuchUpload");
+    fixture.put("disk.raw", &[], "another").await;
+    let late = fixture.call(Method::POST, &target, &[], &body).await;
+    assert_error(&late, 404, "NoSuchUpload");
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ pub(in crate::reconcile::execute) struct Observed {
 
 /// Looks at all that are to be retired, with what replaces and what uses them. `moved` are the parameters that name the AMI
 /// which replaces them.
-pub(super) async fn all(
+pub(in crate::reconcile::execute) async fn all(
     step: &StepContext<'_>,
     moved: &[Parameter],
     asked: Retire,

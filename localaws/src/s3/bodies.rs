@@ -1,0 +1,246 @@
+//! Bodies of requests, out of the codings that clients send them in.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use s3s::crypto::{Checksum as _, Sha256};
+use s3s::{S3Error, S3Result, s3_error};
+
+use super::checksum::verify;
+use super::chunked;
+use super::long_work::LongWork;
+use super::payload::{Payload, Trailers};
+use super::record::Checksums;
+use super::store::Store;
+use crate::large_body::{Incoming, Spooled};
+use crate::wire::hex;
+
+/// Longest XML document of a request: completing an upload of 10,000 parts is the longest, at about 3 MB.
+const LARGEST_XML: u64 = 16 << 20;
+/// Longest form of a browser, which is read as a whole.
+const LARGEST_FORM: u64 = 64 << 20;
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/form-data"))
+}
+
+/// Whether a request's body is an object's, or a part's of one: no other body is large.
+fn holds_an_object(parts: &Parts) -> bool {
+    let query = parts.uri.query().unwrap_or_default();
+    let is_of_a_part = query.contains("partNumber=");
+    let describes = ["acl", "tagging", "retention", "legal-hold"];
+    let describes = query
+        .split('&')
+        .any(|pair| describes.contains(&pair.split('=').next().unwrap_or_default()));
+    parts.method == Method::PUT && (is_of_a_part || !describes)
+}
+
+fn in_memory(file: &Spooled, largest: u64) -> S3Result<Bytes> {
+    if file.length > largest {
+        return Err(s3_error!(
+            EntityTooLarge,
+            "Your proposed upload exceeds the maximum allowed size: localaws takes forms and documents of {largest} bytes"
+        ));
+    }
+    let read = std::fs::read(&file.path);
+    read.map(Bytes::from)
+        .map_err(super::failure::failed("read", &file.path))
+}
+
+/// How a body is coded.
+struct Coding {
+    /// The `x-amz-content-sha256` that came with it.
+    sha256: String,
+    /// Its content codings.
+    codings: Vec<String>,
+}
+
+impl Coding {
+    fn of(headers: &HeaderMap) -> Self {
+        let text = |name: HeaderName| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let codings = text(CONTENT_ENCODING);
+        Self {
+            sha256: text(HeaderName::from_static("x-amz-content-sha256")),
+            codings: codings.split(',').map(|it| it.trim().to_owned()).collect(),
+        }
+    }
+
+    fn is_chunked(&self) -> bool {
+        self.sha256.starts_with("STREAMING-") || self.codings.iter().any(|it| it == "aws-chunked")
+    }
+
+    /// The digest that the body must have, if one was sent.
+    fn digest(&self) -> Option<&str> {
+        let sent = self.sha256.as_str();
+        let is_a_digest = sent.len() == 64 && sent.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_a_digest.then_some(sent)
+    }
+
+    fn check(&self, digest: &[u8]) -> S3Result<()> {
+        match self.digest() {
+            Some(sent) if !sent.eq_ignore_ascii_case(&hex(digest)) => Err(s3_error!(
+                InvalidRequest,
+                "The provided 'x-amz-content-sha256' header does not match what was computed."
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes the headers to those of the decoded body. Checksums that followed it become headers, where `s3s` looks.
+    fn decoded(&self, headers: &mut HeaderMap, length: u64, trailers: &Trailers) -> S3Result<()> {
+        let sent = headers.remove("x-amz-decoded-content-length");
+        if sent
+            .is_some_and(|sent| sent.to_str().ok().and_then(|it| it.parse().ok()) != Some(length))
+        {
+            return Err(incomplete());
+        }
+        for (name, value) in trailers
+            .iter()
+            .filter(|(name, _)| name.starts_with("x-amz-checksum-"))
+        {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::try_from(name), HeaderValue::try_from(value))
+            {
+                headers.insert(name, value);
+            }
+        }
+        headers.remove(CONTENT_ENCODING);
+        let others = self.codings.iter().map(String::as_str);
+        let others: Vec<&str> = others
+            .filter(|coding| *coding != "aws-chunked" && !coding.is_empty())
+            .collect();
+        if let (false, Ok(value)) = (others.is_empty(), HeaderValue::try_from(others.join(","))) {
+            headers.insert(CONTENT_ENCODING, value);
+        }
+        Ok(())
+    }
+}
+
+fn incomplete() -> S3Error {
+    s3_error!(
+        IncompleteBody,
+        "The request body is not in aws-chunked coding, or it ends early"
+    )
+}
+
+/// The body as it was before it was put in chunks.
+fn plain_body(headers: &mut HeaderMap, body: Bytes) -> S3Result<Bytes> {
+    let coding = Coding::of(headers);
+    if !coding.is_chunked() {
+        if coding.digest().is_some() {
+            coding.check(Sha256::checksum(&body).as_ref())?;
+        }
+        return Ok(body);
+    }
+    let mut decoded = Vec::with_capacity(body.len());
+    let trailers = chunked::decode(&body[..], &mut decoded);
+    let trailers = trailers.map_err(|error| s3_error!(error, InternalError))?;
+    let trailers = trailers.ok_or_else(incomplete)?;
+    coding.decoded(headers, decoded.len() as u64, &trailers)?;
+    Ok(Bytes::from(decoded))
+}
+
+/// Where large bodies are made ready.
+#[derive(Debug, Clone)]
+pub(super) struct Bodies {
+    pub(super) store: Arc<Store>,
+    pub(super) long: LongWork,
+}
+
+impl Bodies {
+    /// The body as `s3s` takes it; an object's that is in a file stays there.
+    pub(super) async fn ready(
+        &self,
+        parts: &mut Parts,
+        body: Bytes,
+        large: Option<Incoming>,
+    ) -> S3Result<(Bytes, Option<Incoming>)> {
+        let is_form = parts.method == Method::POST && is_form(&parts.headers);
+        let body = match large {
+            None => body,
+            Some(large) if holds_an_object(parts) => {
+                let large = self.plain(&mut parts.headers, large).await?;
+                return Ok((Bytes::new(), Some(large)));
+            }
+            Some(Incoming(file)) => {
+                in_memory(&file, if is_form { LARGEST_FORM } else { LARGEST_XML })?
+            }
+        };
+        let body = plain_body(&mut parts.headers, body)?;
+        let body = if is_form {
+            super::form::plain(body)?
+        } else {
+            body
+        };
+        Ok((body, None))
+    }
+
+    /// A large body as it was before it was put in chunks.
+    async fn plain(&self, headers: &mut HeaderMap, large: Incoming) -> S3Result<Incoming> {
+        let coding = Coding::of(headers);
+        if !coding.is_chunked() {
+            if coding.digest().is_none() {
+                return Ok(large);
+            }
+            let file = Arc::clone(&large.0);
+            let digest = self.long.run(move || super::payload::sha256(&file)).await?;
+            coding.check(&digest)?;
+            return Ok(large);
+        }
+        let into = self.store.draft_path();
+        let decoded = self
+            .long
+            .run(move || super::payload::decoded(&large.0, &into));
+        let (file, trailers) = decoded.await?.ok_or_else(incomplete)?;
+        coding.decoded(headers, file.length, &trailers)?;
+        Ok(Incoming(Arc::new(file)))
+    }
+}
+
+/// Operations whose checksums are of a document that they send, not of an object.
+const DOCUMENTS: [&str; 5] = [
+    "CreateBucket",
+    "DeleteObjects",
+    "PutBucketVersioning",
+    "PutObjectAcl",
+    "PutObjectTagging",
+];
+
+/// Checks the checksums that came with a document, and that the one that was announced came at all.
+///
+/// # Errors
+/// 400 if one is wrong or missing.
+pub(super) fn check_document(operation: &str, headers: &HeaderMap, body: &Bytes) -> S3Result<()> {
+    let text = |name: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.map(str::to_owned)
+    };
+    if let Some(algorithm) = text("x-amz-sdk-checksum-algorithm") {
+        let header = format!("x-amz-checksum-{}", algorithm.to_ascii_lowercase());
+        if !headers.contains_key(&header) {
+            return Err(s3_error!(
+                InvalidRequest,
+                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
+            ));
+        }
+    }
+    if !DOCUMENTS.contains(&operation) {
+        return Ok(());
+    }
+    let claimed = Checksums {
+        crc32: text("x-amz-checksum-crc32"),
+        crc32c: text("x-amz-checksum-crc32c"),
+        crc64nvme: text("x-amz-checksum-crc64nvme"),
+        sha1: text("x-amz-checksum-sha1"),
+        sha256: text("x-amz-checksum-sha256"),
+    };
+    let digests = Payload::Memory(body.clone()).digests(&claimed)?;
+    verify(&digests, text("content-md5").as_deref(), &claimed).map(|_| ())
+}

@@ -1,0 +1,340 @@
+//! What requests may say, operation by operation: the headers and query parameters that are acted on here. All others are
+//! refused with 501, so that nothing is ignored silently.
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use s3s::{S3Result, s3_error};
+
+use crate::ACCOUNT;
+
+/// Headers of every request: what signs it, how it travels, and who asks.
+const EVERYWHERE: [&str; 9] = [
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-expected-bucket-owner",
+    // The owner of all buckets is who asks, and pays anyway.
+    "x-amz-request-payer",
+    "x-amz-security-token",
+    "x-amz-te",
+    "x-amz-trailer",
+    "x-amz-user-agent",
+];
+
+/// Headers without `x-amz-` that change what an operation does, where it does not expect them too.
+const CONDITIONS: [&str; 5] = [
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+    "range",
+];
+
+/// Query parameters of signed URLs, and the operation's name as SDKs write it.
+const SIGNATURE: [&str; 11] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+    "X-Amz-Security-Token",
+    "AWSAccessKeyId",
+    "Signature",
+    "Expires",
+    "x-id",
+];
+
+/// Checksums of a body, as SDKs send them.
+const CHECKSUMS: &[&str] = &[
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+    "x-amz-sdk-checksum-algorithm",
+];
+
+/// What is said of a new object beside its bytes.
+const NEW_OBJECT: &[&str] = &[
+    "x-amz-acl",
+    "x-amz-meta-*",
+    "x-amz-server-side-encryption",
+    "x-amz-storage-class",
+];
+
+const READ_CONDITIONS: &[&str] = &[
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+];
+
+const COPY_SOURCE: &[&str] = &[
+    "x-amz-copy-source",
+    "x-amz-copy-source-if-match",
+    "x-amz-copy-source-if-modified-since",
+    "x-amz-copy-source-if-none-match",
+    "x-amz-copy-source-if-unmodified-since",
+    "x-amz-source-expected-bucket-owner",
+];
+
+/// What an operation acts on; names that end with `*` stand for all that begin so.
+struct Members {
+    headers: &'static [&'static [&'static str]],
+    query: &'static [&'static str],
+}
+
+/// What this operation acts on. Nothing for operations that are not built, which say so themselves.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
+fn of(operation: &str) -> Option<Members> {
+    let (headers, query): (&'static [&'static [&'static str]], &'static [&'static str]) =
+        match operation {
+            "CreateBucket" => (&[&["x-amz-acl"], CHECKSUMS], &[]),
+            "DeleteBucket" | "HeadBucket" => (&[], &[]),
+            "GetBucketLocation" => (&[], &["location"]),
+            "GetBucketVersioning" => (&[], &["versioning"]),
+            "PutBucketVersioning" => (&[CHECKSUMS], &["versioning"]),
+            "ListBuckets" => (
+                &[],
+                &[
+                    "prefix",
+                    "max-buckets",
+                    "continuation-token",
+                    "bucket-region",
+                ],
+            ),
+            "ListObjects" => (
+                &[],
+                &["delimiter", "encoding-type", "marker", "max-keys", "prefix"],
+            ),
+            "ListObjectsV2" => (
+                &[],
+                &[
+                    "continuation-token",
+                    "delimiter",
+                    "encoding-type",
+                    "fetch-owner",
+                    "list-type",
+                    "max-keys",
+                    "prefix",
+                    "start-after",
+                ],
+            ),
+            "ListObjectVersions" => (
+                &[],
+                &[
+                    "delimiter",
+                    "encoding-type",
+                    "key-marker",
+                    "max-keys",
+                    "prefix",
+                    "version-id-marker",
+                    "versions",
+                ],
+            ),
+            "PutObject" => (
+                &[NEW_OBJECT, CHECKSUMS, &["if-match", "if-none-match"]],
+                &[],
+            ),
+            "PostObject" => (&[], &[]),
+            "CopyObject" => (
+                &[
+                    NEW_OBJECT,
+                    COPY_SOURCE,
+                    &[
+                        "if-match",
+                        "if-none-match",
+                        "x-amz-checksum-algorithm",
+                        "x-amz-metadata-directive",
+                        "x-amz-tagging-directive",
+                    ],
+                ],
+                &[],
+            ),
+            "GetObject" => (
+                &[READ_CONDITIONS, &["range", "x-amz-checksum-mode"]],
+                &[
+                    "response-cache-control",
+                    "response-content-disposition",
+                    "response-content-encoding",
+                    "response-content-language",
+                    "response-content-type",
+                    "response-expires",
+                    "versionId",
+                ],
+            ),
+            "HeadObject" => (
+                &[READ_CONDITIONS, &["range", "x-amz-checksum-mode"]],
+                &["versionId"],
+            ),
+            "DeleteObject" => (&[&["if-match"]], &["versionId"]),
+            "DeleteObjects" => (&[CHECKSUMS], &["delete"]),
+            "GetObjectAcl" => (&[], &["acl", "versionId"]),
+            "PutObjectAcl" => (&[&["x-amz-acl"], CHECKSUMS], &["acl", "versionId"]),
+            "CreateMultipartUpload" => (
+                &[
+                    NEW_OBJECT,
+                    &["x-amz-checksum-algorithm", "x-amz-checksum-type"],
+                ],
+                &["uploads"],
+            ),
+            "ListMultipartUploads" => (
+                &[],
+                &[
+                    "key-marker",
+                    "max-uploads",
+                    "prefix",
+                    "upload-id-marker",
+                    "uploads",
+                ],
+            ),
+            "UploadPart" => (&[CHECKSUMS], &["partNumber", "uploadId"]),
+            "UploadPartCopy" => (
+                &[COPY_SOURCE, &["x-amz-copy-source-range"]],
+                &["partNumber", "uploadId"],
+            ),
+            "ListParts" => (&[], &["max-parts", "part-number-marker", "uploadId"]),
+            "CompleteMultipartUpload" => (
+                &[
+                    CHECKSUMS,
+                    &[
+                        "if-match",
+                        "if-none-match",
+                        "x-amz-checksum-type",
+                        "x-amz-mp-object-size",
+                    ],
+                ],
+                &["uploadId"],
+            ),
+            "AbortMultipartUpload" => (&[], &["uploadId"]),
+            "GetObjectTagging" | "DeleteObjectTagging" => (&[], &["tagging", "versionId"]),
+            "PutObjectTagging" => (&[CHECKSUMS], &["tagging", "versionId"]),
+            "GetObjectAttributes" => (
+                &[&[
+                    "x-amz-max-parts",
+                    "x-amz-object-attributes",
+                    "x-amz-part-number-marker",
+                ]],
+                &["attributes", "versionId"],
+            ),
+            _ => return None,
+        };
+    Some(Members { headers, query })
+}
+
+/// Refuses a request that says what is not acted on, and takes the signature off it.
+///
+/// # Errors
+/// 501 that names the member; 403 for a bucket of somebody else.
+pub(super) fn check(operation: &str, parts: &mut Parts) -> S3Result<()> {
+    headers_of_query(&parts.uri, &mut parts.headers)?;
+    let query = parts.uri.query().unwrap_or_default();
+    let fields = query.split('&').filter(|field| !field.is_empty());
+    let fields = fields.filter(|field| {
+        let name = field.split('=').next().unwrap_or_default();
+        !SIGNATURE.contains(&name) && !is_header(name)
+    });
+    let left = fields.collect::<Vec<_>>().join("&");
+    let path = parts.uri.path();
+    let uri = if left.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{left}")
+    };
+    let uri = uri.parse();
+    let uri: Uri =
+        uri.map_err(|error| s3_error!(error, InvalidURI, "Couldn't parse the specified URI."))?;
+    if let Some(members) = of(operation) {
+        check_headers(operation, &members, &parts.headers)?;
+        for (name, _) in form_urlencoded::parse(left.as_bytes()) {
+            if !members.query.contains(&name.as_ref()) {
+                return Err(not_acted_on(operation, "query parameter", &name));
+            }
+        }
+    }
+    check_values(&parts.headers)?;
+    parts.uri = uri;
+    Ok(())
+}
+
+fn check_headers(operation: &str, members: &Members, headers: &HeaderMap) -> S3Result<()> {
+    let allowed = |name: &str| {
+        let mut allowed = members.headers.iter().copied().flatten();
+        allowed.any(|allowed| match allowed.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == *allowed,
+        })
+    };
+    let is_member = |name: &str| name.starts_with("x-amz-") || CONDITIONS.contains(&name);
+    let mut members = headers.keys().map(HeaderName::as_str);
+    let unknown =
+        members.find(|name| is_member(name) && !EVERYWHERE.contains(name) && !allowed(name));
+    match unknown {
+        Some(name) => Err(not_acted_on(operation, "header", name)),
+        None => Ok(()),
+    }
+}
+
+fn not_acted_on(operation: &str, kind: &str, name: &str) -> s3s::S3Error {
+    s3_error!(
+        NotImplemented,
+        "localaws has not built S3 {operation} with the {kind} {name}; it does not pretend to know the answer"
+    )
+}
+
+/// Of some headers only one value is acted on.
+fn check_values(headers: &HeaderMap) -> S3Result<()> {
+    for (header, known) in [
+        ("x-amz-storage-class", "STANDARD"),
+        // What S3 does with every object that says nothing.
+        ("x-amz-server-side-encryption", "AES256"),
+        ("x-amz-request-payer", "requester"),
+    ] {
+        if let Some(value) = headers.get(header).filter(|value| *value != known) {
+            return Err(s3_error!(
+                NotImplemented,
+                "localaws has not built {header}: {}; it knows {known} only",
+                String::from_utf8_lossy(value.as_bytes())
+            ));
+        }
+    }
+    for header in [
+        "x-amz-expected-bucket-owner",
+        "x-amz-source-expected-bucket-owner",
+    ] {
+        if headers.get(header).is_some_and(|owner| owner != ACCOUNT) {
+            return Err(s3_error!(
+                AccessDenied,
+                "Access Denied: the bucket's owner is {ACCOUNT}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a query parameter stands for a header.
+fn is_header(name: &str) -> bool {
+    !SIGNATURE.contains(&name) && name.to_ascii_lowercase().starts_with("x-amz-")
+}
+
+/// What a signed URL says in the place of headers (`x-amz-acl`, `x-amz-meta-…`, as some SDKs sign them) becomes headers; a
+/// header that is there outweighs it.
+///
+/// # Errors
+/// 400 for what cannot be a header.
+pub(crate) fn headers_of_query(uri: &Uri, headers: &mut HeaderMap) -> S3Result<()> {
+    let query = uri.query().unwrap_or_default().as_bytes();
+    for (name, value) in form_urlencoded::parse(query).filter(|(name, _)| is_header(name)) {
+        let header = HeaderName::try_from(name.as_ref()).ok();
+        let header = header.zip(HeaderValue::try_from(value.as_ref()).ok());
+        let Some((name, value)) = header else {
+            return Err(s3_error!(
+                InvalidArgument,
+                "The query parameter {name} cannot be a header"
+            ));
+        };
+        headers.entry(name).or_insert(value);
+    }
+    Ok(())
+}

@@ -1,0 +1,389 @@
+//! A plan as a document: what is printed, as text or as JSON. Its fields are stable; new ones may be added.
+
+use serde::Serialize;
+
+use super::calls::Calls;
+use super::lines::{Line, Sign, lines};
+use crate::image::billing::LicensedSource;
+use crate::image::message::{advice, failure_line, failures, kept_text, wait_text};
+use crate::image::outcome::StepOutcome;
+use crate::image::publish::{Pending, retire};
+use crate::image::status::{Failure, Status};
+use crate::manifest::Problem;
+use crate::manifest::location::s3_uri;
+use crate::reconcile::{Build, Meaning, Preview, Publishing, Retiring};
+
+/// The version of the document.
+const SCHEMA: u32 = 1;
+
+/// What uploading a manifest would come to.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Document {
+    /// [`SCHEMA`].
+    pub(super) schema: u32,
+    /// The manifest.
+    pub(super) manifest: Manifest,
+    /// What the upload would mean.
+    pub(super) outcome: Outcome,
+    /// The state of the manifest's image now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<String>,
+    /// Why the manifest would be rejected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) problems: Vec<Problem>,
+    /// What would change, in the order in which it is done, and what is in the way.
+    pub(super) changes: Vec<Line>,
+    /// Where AWS is not as the manifest says, though uploading it would change nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) drift: Vec<Line>,
+    /// What the stack has to allow, of what was not given with `--parameter`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) needs: Vec<Problem>,
+    /// What else is to be known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
+    /// How many of the changes there are of each kind.
+    pub(super) summary: Summary,
+    /// The calls that change something in AWS.
+    pub(super) calls: Calls,
+}
+
+/// The manifest of a plan.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Manifest {
+    /// The file on disk.
+    pub(super) file: String,
+    /// The bucket that it would be uploaded to.
+    pub(super) bucket: String,
+    /// The key that it would have.
+    pub(super) key: String,
+    /// The Region in which its AMI is made.
+    pub(super) region: String,
+}
+
+/// What an upload means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Outcome {
+    /// A new AMI is made.
+    Build,
+    /// The AMI that exists is changed in place.
+    Change,
+    /// Nothing.
+    Unchanged,
+    /// What it asks for is in progress.
+    InProgress,
+    /// It starts once the version that is in progress has ended.
+    Later,
+    /// It is rejected.
+    Rejected,
+}
+
+/// How many changes there are of each kind.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Summary {
+    /// `+`
+    pub(super) create: usize,
+    /// `~`
+    pub(super) change: usize,
+    /// `-`
+    pub(super) remove: usize,
+    /// `!`
+    pub(super) blocked: usize,
+    /// `?`
+    pub(super) conflict: usize,
+}
+
+impl Document {
+    /// The document of what would come of this manifest.
+    pub(super) fn of(manifest: Manifest, preview: Preview) -> Self {
+        let mut document = Self {
+            schema: SCHEMA,
+            manifest,
+            outcome: outcome(preview.meaning),
+            state: preview.before.as_ref().map(Status::place),
+            problems: preview.problems,
+            changes: Vec::new(),
+            drift: Vec::new(),
+            needs: Vec::new(),
+            notes: Vec::new(),
+            summary: Summary::default(),
+            calls: Calls::default(),
+        };
+        if let Some(status) = &preview.status {
+            let is_made = match &preview.build {
+                Some(build) => document.add_build(build, status),
+                None => true,
+            };
+            if is_made {
+                document.add_store(status, preview.before.as_ref());
+                if let Some(publishing) = &preview.publishing {
+                    document.add_publishing(publishing, status);
+                    // Regions are published at once: what is done in one is shown together, the stack's own first.
+                    let home = document.manifest.region.clone();
+                    let place = |line: &Line| (line.region != home, line.region.clone());
+                    document.changes.sort_by_key(place);
+                }
+                if let Some(retiring) = &preview.retiring {
+                    document.add_retiring(retiring);
+                }
+            }
+            document.add_failures(status);
+        }
+        if document.outcome == Outcome::Unchanged {
+            document.drift = std::mem::take(&mut document.changes);
+            document.calls = Calls::default();
+        }
+        document.summary = Summary::of(&document.changes);
+        document
+    }
+
+    /// Whether uploading the manifest would change something, or is to and cannot.
+    pub(super) fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// Whether all that is to be done is in the way of something.
+    pub(super) fn is_impossible(&self) -> bool {
+        let is_done = |line: &Line| !matches!(line.change, Sign::Blocked | Sign::Conflict);
+        self.has_changes() && !self.changes.iter().any(is_done)
+    }
+
+    /// The AMI that is to be made. Returns whether it will be.
+    fn add_build(&mut self, build: &Build, status: &Status) -> bool {
+        let region = self.manifest.region.clone();
+        if let Some(image) = &build.existing {
+            let note = format!("the AMI exists already: {image} was made of just this before");
+            self.notes.push(note);
+            return true;
+        }
+        let obstacle = build.obstacle.as_ref();
+        if let Some(StepOutcome::Reject(problems)) = obstacle {
+            let lines = problems.iter().map(|it| blocked_by(&region, it));
+            self.changes.extend(lines);
+            return false;
+        }
+        if let Some(StepOutcome::Fail(failure)) = obstacle {
+            let mut line = failed(&region, status, failure);
+            if build.is_conflict {
+                line.change = Sign::Conflict;
+            }
+            self.changes.push(line);
+            return false;
+        }
+        let name = build.name.clone();
+        let line = Line::new(Sign::Create, &region, "AMI").values(None, name);
+        let line = line.because(format!("made from: {}", build.source));
+        self.changes.push(line);
+        self.calls.add_build(build.source);
+        if let Some(denied) = &build.denied {
+            let why = "your credentials may not read what it is made from, so it was not checked";
+            let note = format!("{why}, and its name is not known: {}", denied.message);
+            self.notes.push(note);
+        }
+        if let Some(StepOutcome::Wait(reason)) = obstacle {
+            let line = Line::blocked(&region, "AMI", wait_text(reason));
+            self.changes.push(line);
+        }
+        if let Some(at_risk) = &build.at_risk {
+            self.changes.push(license(&region, at_risk));
+        }
+        true
+    }
+
+    fn add_store(&mut self, status: &Status, before: Option<&Status>) {
+        let bucket = |status: &Status| status.store.as_ref().map(|it| it.bucket.clone());
+        let Some(wanted) = &status.store else {
+            return;
+        };
+        let is_stored = before.and_then(bucket).as_deref() == Some(wanted.bucket.as_str());
+        if wanted.asked_at.is_some() || (is_stored && self.outcome != Outcome::Build) {
+            return;
+        }
+        let line = Line::new(Sign::Create, &self.manifest.region, "stored AMI");
+        let to = s3_uri(&wanted.bucket, "");
+        self.changes.push(line.values(None, Some(to)));
+        self.calls.add("CreateStoreImageTask");
+    }
+
+    fn add_publishing(&mut self, publishing: &Publishing, status: &Status) {
+        let rehearsed = &publishing.rehearsed;
+        let image = |region: &str| status.image_in(region).map(|it| it.image.as_str());
+        for planned in &rehearsed.planned {
+            let region = &planned.what.region;
+            if publishing.disabled.contains(region) {
+                continue;
+            }
+            let before = planned.before.as_ref();
+            self.changes
+                .extend(lines(&planned.what, image(region), before));
+            self.calls.add_action(&planned.what.action);
+        }
+        for region in &publishing.disabled {
+            let failure = failures::region_disabled(region);
+            self.changes.push(failed(region, status, &failure));
+        }
+        let rest = &rehearsed.rest;
+        for (what, blocker) in &rest.blocked {
+            let why = failures::blocked(what, *blocker).message;
+            for line in lines(what, image(&what.region), None) {
+                let (change, why) = (Sign::Blocked, Some(why.clone()));
+                self.changes.push(Line {
+                    change,
+                    why,
+                    ..line
+                });
+            }
+        }
+        for (region, fault) in &rest.failed {
+            let failure = failures::not_copied(region, fault);
+            self.changes.push(failed(region, status, &failure));
+        }
+        for (region, why) in &rest.pending {
+            let why = match publishing.errors.get(region) {
+                Some(error) => error.to_string(),
+                None => pending(*why).to_owned(),
+            };
+            let line = Line::blocked(region, "AMI", why).of(image(region));
+            self.changes.push(line);
+        }
+        for region in &rest.in_vain {
+            let why = "EC2 was asked for this again and again, and does not show it";
+            self.changes
+                .push(Line::blocked(region, "settings", why).of(image(region)));
+        }
+        for region in &rest.unlisted {
+            let copy = image(region).unwrap_or("its copy");
+            let note = format!("{region} is not asked for any more: {copy} is kept as it is");
+            self.notes.push(note);
+        }
+    }
+
+    fn add_retiring(&mut self, retiring: &Retiring) {
+        let retired = &retiring.retired;
+        for what in &retired.planned {
+            self.changes.extend(lines(what, None, None));
+            self.calls.add_action(&what.action);
+        }
+        let is_said = |image: &str| {
+            let mut changes = self.changes.iter();
+            changes.any(|line| line.image.as_deref() == Some(image) && line.why.is_some())
+        };
+        let kept = retired.ended.iter().filter(|it| !is_said(&it.image));
+        let kept = kept.map(|it| {
+            let why = it.why.as_ref().map(kept_text).unwrap_or_default();
+            Line::blocked(&it.region, wish(retiring), why).of(Some(&it.image))
+        });
+        let kept: Vec<Line> = kept.collect();
+        self.changes.extend(kept);
+        for (region, image, why) in &retired.pending {
+            let why = match (why, retiring.errors.get(region)) {
+                (retire::Pending::Unknown, Some(error)) => error.to_string(),
+                (why, _) => not_retired(why),
+            };
+            let line = Line::blocked(region, wish(retiring), why).of(Some(image));
+            self.changes.push(line);
+        }
+    }
+
+    /// What failed before and is not tried again by an upload that asks for nothing new.
+    fn add_failures(&mut self, status: &Status) {
+        if self.outcome != Outcome::Unchanged {
+            return;
+        }
+        for (region, failure) in status.failed_regions() {
+            self.changes.push(failed(region, status, failure));
+        }
+        if let Some(failure) = &status.build.failure {
+            self.notes.push(failure_line(failure));
+        }
+        if !matches!(status.state, crate::image::words::State::Available) {
+            let key = &self.manifest.key;
+            let note = format!(
+                "it is {}: `amiwright retry {key}` asks for a new attempt",
+                status.place()
+            );
+            self.notes.push(note);
+        }
+    }
+}
+
+impl Summary {
+    fn of(lines: &[Line]) -> Self {
+        let count = |sign| lines.iter().filter(|line| line.change == sign).count();
+        Self {
+            create: count(Sign::Create),
+            change: count(Sign::Change),
+            remove: count(Sign::Remove),
+            blocked: count(Sign::Blocked),
+            conflict: count(Sign::Conflict),
+        }
+    }
+}
+
+fn outcome(meaning: Meaning) -> Outcome {
+    match meaning {
+        Meaning::Build => Outcome::Build,
+        Meaning::Change => Outcome::Change,
+        Meaning::Unchanged => Outcome::Unchanged,
+        Meaning::InProgress => Outcome::InProgress,
+        Meaning::Later => Outcome::Later,
+        Meaning::Rejected => Outcome::Rejected,
+    }
+}
+
+fn blocked_by(region: &str, problem: &Problem) -> Line {
+    Line::blocked(region, "AMI", problem.to_string())
+}
+
+fn failed(region: &str, status: &Status, failure: &Failure) -> Line {
+    let code = failure.code.iter().map(|code| format!("{code}: "));
+    let code: String = code.collect();
+    let why = format!(
+        "{code}{}; {}",
+        failure.message,
+        advice::hint(status, failure)
+    );
+    Line::blocked(region, "AMI", why).of(status.image_in(region).map(|it| it.image.as_str()))
+}
+
+fn license(region: &str, source: &LicensedSource) -> Line {
+    let why = format!(
+        "{} has the same snapshot and is billed as {}: the new AMI may lose that license, and its instances their \
+         updates. CreateImage of an instance keeps it; `register.acceptLostBilling: true` accepts the loss",
+        source.image, source.billing
+    );
+    Line::blocked(region, "license", why)
+}
+
+fn pending(why: Pending) -> &'static str {
+    match why {
+        Pending::Settling => "what was changed a moment ago does not show yet",
+        Pending::NoImage => "EC2 does not show the AMI",
+        Pending::Copying => "the copy is being made",
+        Pending::NotAvailable => "the AMI is not available",
+        Pending::Unknown => "EC2 does not show that the AMI is of this manifest and version",
+    }
+}
+
+fn not_retired(why: &retire::Pending) -> String {
+    match why {
+        retire::Pending::Unknown => "EC2 did not say what has to be known".to_owned(),
+        retire::Pending::NotShown => "EC2 does not show it".to_owned(),
+        retire::Pending::NoSuccessor => {
+            "the AMI that replaces it is not seen to be available".to_owned()
+        }
+        retire::Pending::Cooldown(until) => format!("its protection holds until {until}"),
+    }
+}
+
+/// What is asked for of AMIs that are retired.
+fn wish(retiring: &Retiring) -> &'static str {
+    match retiring.asked.deregister {
+        true => "deregister",
+        false => "deprecate",
+    }
+}

@@ -1,0 +1,228 @@
+//! Changes as lines: what something is, and what it will be.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::image::message::{kept_text, protection_text};
+use crate::image::publish::Shown;
+use crate::image::status::{Action, KeptReason, Protection, RegionAction};
+
+/// What is only seen once an AMI is deregistered.
+const IF_OWN: &str =
+    "unless another AMI uses it, or its tags do not show that it was made for this manifest";
+
+/// What becomes of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Sign {
+    /// It is created or added.
+    Create,
+    /// It is changed in place.
+    Change,
+    /// It is removed or revoked.
+    Remove,
+    /// It is not done, for a reason.
+    Blocked,
+    /// Something of somebody else is in the way.
+    Conflict,
+}
+
+impl fmt::Display for Sign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "+",
+            Self::Change => "~",
+            Self::Remove => "-",
+            Self::Blocked => "!",
+            Self::Conflict => "?",
+        })
+    }
+}
+
+/// One line of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Line {
+    /// What becomes of it.
+    pub(super) change: Sign,
+    /// The Region.
+    pub(super) region: String,
+    /// The AMI that it is about; none for one that is yet to be made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) image: Option<String>,
+    /// What it is, as `description` or `tag team`.
+    pub(super) what: String,
+    /// Its value now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<String>,
+    /// Its value then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) to: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) why: Option<String>,
+}
+
+impl Line {
+    /// A line without values.
+    pub(super) fn new(change: Sign, region: &str, what: impl Into<String>) -> Self {
+        Self {
+            change,
+            region: region.to_owned(),
+            image: None,
+            what: what.into(),
+            from: None,
+            to: None,
+            why: None,
+        }
+    }
+
+    /// Something that is not done.
+    pub(super) fn blocked(region: &str, what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::new(Sign::Blocked, region, what).because(why)
+    }
+
+    /// The same about this AMI.
+    pub(super) fn of(mut self, image: Option<&str>) -> Self {
+        self.image = image.map(str::to_owned);
+        self
+    }
+
+    /// The same with this reason.
+    pub(super) fn because(mut self, why: impl Into<String>) -> Self {
+        self.why = Some(why.into());
+        self
+    }
+
+    /// The same with these values.
+    pub(super) fn values(mut self, from: Option<String>, to: Option<String>) -> Self {
+        (self.from, self.to) = (from, to);
+        self
+    }
+}
+
+/// The lines of a change; `image` is the AMI of the Region, and `before` what that is now.
+pub(super) fn lines(what: &RegionAction, image: Option<&str>, before: Option<&Shown>) -> Vec<Line> {
+    let region = &what.region;
+    let of_image = |line: Line| line.of(image);
+    match &what.action {
+        Action::CopyImage { kms_key_id, .. } => {
+            let key = kms_key_id.as_ref();
+            let line = Line::new(Sign::Create, region, "copy");
+            vec![line.values(None, key.map(|key| format!("encrypted with {key}")))]
+        }
+        Action::RemoveFailedCopy { image, reason } => {
+            let line = Line::new(Sign::Remove, region, "failed copy").of(Some(image));
+            vec![line.because(reason)]
+        }
+        Action::SetDescription { text } => {
+            let now = before.and_then(|it| it.description.clone());
+            let line = changed(region, "description", now, Some(text.clone()));
+            vec![of_image(line)]
+        }
+        Action::SetTags { tags } => {
+            let now = |key: &String| before.and_then(|it| it.tags.get(key).cloned());
+            let line = |(key, value): (&String, &String)| {
+                let name = format!("tag {key}");
+                of_image(changed(region, &name, now(key), Some(value.clone())))
+            };
+            tags.iter().map(line).collect()
+        }
+        Action::RemoveTags { tags } => {
+            let line = |(key, value): (&String, &String)| {
+                let name = format!("tag {key}");
+                of_image(changed(region, &name, Some(value.clone()), None))
+            };
+            tags.iter().map(line).collect()
+        }
+        Action::SetProductCode { code } => {
+            let now = before.and_then(|it| it.product_codes.as_ref()?.first().cloned());
+            vec![of_image(changed(region, "product code", now, code.clone()))]
+        }
+        Action::ShareSnapshot { snapshot, accounts } => {
+            let shares = accounts.iter().map(|it| format!("{snapshot}: {it}"));
+            let shares = shares.map(|it| share(region, "snapshot share", &it, true));
+            shares.map(of_image).collect()
+        }
+        Action::RevokeSnapshot { snapshot, accounts } => {
+            let shares = accounts.iter().map(|it| format!("{snapshot}: {it}"));
+            let shares = shares.map(|it| share(region, "snapshot share", &it, false));
+            shares.map(of_image).collect()
+        }
+        Action::ChangeGrants { add, remove } => {
+            let added = add.iter().map(|it| share(region, "share", it, true));
+            let removed = remove.iter().map(|it| share(region, "share", it, false));
+            added.chain(removed).map(of_image).collect()
+        }
+        Action::SetDeprecation { at } => {
+            let now = before.and_then(|it| it.deprecate_at).map(text);
+            vec![of_image(changed(region, "deprecation", now, at.map(text)))]
+        }
+        Action::SetProtection { protection } => {
+            let now = before.and_then(Shown::protection_now).map(protected);
+            let then = protection.map(protected);
+            vec![of_image(changed(region, "protection", now, then))]
+        }
+        Action::DeprecatePrevious { image, at, why } => {
+            vec![deprecated(region, image, *at, why.as_ref())]
+        }
+        Action::UnprotectPrevious { image, cooldown } => {
+            vec![unprotected(region, image, *cooldown)]
+        }
+        Action::DeregisterPrevious { image, .. } => {
+            vec![Line::new(Sign::Remove, region, "AMI").of(Some(image))]
+        }
+        Action::DeleteSnapshot { image, snapshot } => {
+            let line = Line::new(Sign::Remove, region, "snapshot").of(Some(image));
+            vec![line.values(Some(snapshot.clone()), None).because(IF_OWN)]
+        }
+    }
+}
+
+/// The line of an AMI that is deprecated because another one replaces it.
+fn deprecated(region: &str, image: &str, at: Timestamp, why: Option<&KeptReason>) -> Line {
+    let line = Line::new(Sign::Change, region, "deprecation").of(Some(image));
+    let line = line.values(None, Some(text(at)));
+    match why {
+        Some(why) => line.because(format!("not deregistered: {}", kept_text(why))),
+        None => line,
+    }
+}
+
+/// The line of an AMI that may be deregistered from then on.
+fn unprotected(region: &str, image: &str, cooldown: bool) -> Line {
+    let line = Line::new(Sign::Remove, region, "protection").of(Some(image));
+    match cooldown {
+        true => line.because("it holds for 24 hours more, and nothing is deregistered before"),
+        false => line,
+    }
+}
+
+fn share(region: &str, what: &str, grantee: &impl ToString, is_added: bool) -> Line {
+    let grantee = Some(grantee.to_string());
+    match is_added {
+        true => changed(region, what, None, grantee),
+        false => changed(region, what, grantee, None),
+    }
+}
+
+fn changed(region: &str, what: &str, from: Option<String>, to: Option<String>) -> Line {
+    let present = |value: Option<String>| value.filter(|value| !value.is_empty());
+    let (from, to) = (present(from), present(to));
+    let sign = match (&from, &to) {
+        (Some(_), Some(_)) => Sign::Change,
+        (Some(_), None) => Sign::Remove,
+        (None, _) => Sign::Create,
+    };
+    Line::new(sign, region, what).values(from, to)
+}
+
+fn text(at: Timestamp) -> String {
+    at.to_string()
+}
+
+fn protected(protection: Protection) -> String {
+    protection_text(protection).to_owned()
+}

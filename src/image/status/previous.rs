@@ -1,0 +1,25 @@
+//! What a status knows of earlier versions.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::copying::CopyRequest;
+use super::records::{BundleVersion, RegionStatus};
+
+/// An earlier version of the manifest that has AMIs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviousVersion {
+    /// Its identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Its AMIs.
+    pub regions: BTreeMap<String, RegionStatus>,
+    /// The copies that EC2 was asked for and had not answered when the next version came: there may be such AMIs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub copies: BTreeMap<String, CopyRequest>,
+    /// The bundle that they were registered from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleVersion>,
+}

@@ -1,0 +1,41 @@
+//! Why a condition is as it is.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a condition is as it is, as one word for scripts: in Kubernetes' form, as it is written in the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ConditionReason {
+    /// The AMI is available.
+    ImageAvailable,
+    /// It is being worked on.
+    InProgress,
+    /// `build.waiting` says for what.
+    Waiting,
+    /// What was made for an image that will not come to be is being deleted.
+    CleaningUp,
+    /// `build.failure` says why.
+    Failed,
+    /// Its cancellation was requested.
+    Cancelled,
+    /// `problems` says why.
+    ManifestRejected,
+    /// Another manifest decides.
+    Superseded,
+    /// Its AMIs are deregistered, because its manifest was deleted.
+    Deregistered,
+    /// Everything is as the manifest says.
+    AsInManifest,
+    /// A Region or a setting failed for good.
+    Incomplete,
+    /// Something that was to be retired stays.
+    Kept,
+}
+
+impl fmt::Display for ConditionReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A variant's name is how it is written.
+        fmt::Debug::fmt(self, f)
+    }
+}

@@ -1,0 +1,90 @@
+//! What publishing and retiring would come to, without doing any of it: what is seen is read as the steps read it, and
+//! decided by the same functions.
+
+use std::collections::BTreeMap;
+
+use crate::aws::AwsError;
+use crate::image::publish::retire::Retire;
+use crate::image::publish::{
+    Asked, Observation, Rehearsed, Retired, Shown, rehearse, rehearse_retiring,
+};
+use crate::image::status::Action;
+use crate::reconcile::context::Error;
+use crate::reconcile::spec::Spec;
+use crate::reconcile::step_context::StepContext;
+
+use super::{observe, retire};
+
+/// What publishing would come to.
+#[derive(Debug)]
+pub(crate) struct Publishing {
+    /// The changes, and what is left then.
+    pub(crate) rehearsed: Rehearsed,
+    /// Why a Region could not be seen.
+    pub(crate) errors: BTreeMap<String, AwsError>,
+    /// Regions that are to get a copy and are not enabled in the account.
+    pub(crate) disabled: Vec<String>,
+}
+
+/// What retiring would come to.
+#[derive(Debug)]
+pub(crate) struct Retiring {
+    /// What is asked for.
+    pub(crate) asked: Retire,
+    /// The changes, and what stays.
+    pub(crate) retired: Retired,
+    /// Why a Region could not be seen.
+    pub(crate) errors: BTreeMap<String, AwsError>,
+}
+
+/// Looks at the AMI in all Regions. `made` is what it will be where it is yet to be made.
+pub(in crate::reconcile) async fn publishing(
+    step: &StepContext<'_>,
+    spec: &Spec,
+    made: Option<Shown>,
+) -> Result<Publishing, Error> {
+    let wanted = spec.publish();
+    let mut seen = Box::pin(observe::all(step, &wanted)).await?;
+    let home = &step.config().region;
+    let created_at = match made {
+        None => seen.created_at,
+        Some(made) => {
+            let made = Observation::Seen(made);
+            seen.observed.regions.insert(home.clone(), made);
+            Some(step.now())
+        }
+    };
+    let asked = Asked::of(&wanted, home, created_at);
+    let id = |region: &str| format!("the copy in {region}");
+    let rehearsed = rehearse(&asked, step.status, &seen.observed, id, step.now());
+    let mut disabled = Vec::new();
+    for planned in &rehearsed.planned {
+        let region = &planned.what.region;
+        if matches!(planned.what.action, Action::CopyImage { .. })
+            && !step.aws().is_enabled_region(region).await?
+        {
+            disabled.push(region.clone());
+        }
+    }
+    Ok(Publishing {
+        rehearsed,
+        errors: seen.errors,
+        disabled,
+    })
+}
+
+/// Looks at the AMIs that are to be retired; none where the manifest says nothing of them.
+pub(in crate::reconcile) async fn retiring(
+    step: &StepContext<'_>,
+    spec: &Spec,
+) -> Result<Option<Retiring>, Error> {
+    let Some(asked) = spec.retires() else {
+        return Ok(None);
+    };
+    let seen = Box::pin(retire::look(step, &spec.publish().parameters, asked)).await?;
+    Ok(Some(Retiring {
+        asked,
+        retired: rehearse_retiring(asked, &seen.targets, step.now()),
+        errors: seen.errors,
+    }))
+}

@@ -1,0 +1,189 @@
+//! What EC2 would refuse to share is told before anything is changed in that Region; the others are published.
+
+use localaws::ec2::{ImageBlock, SeedSnapshot};
+
+use crate::support::{REGION, TestStack};
+
+const KEY: &str = "golden/web.image.yaml";
+const PARTNER: &str = "111122223333";
+const OREGON: &str = "us-west-2";
+const IRELAND: &str = "eu-west-1";
+const OWN_KEY: &str = "arn:aws:kms:us-west-2:000000000000:key/0a1b2c3d-0000-1111-2222-0123456789ab";
+
+async fn stack() -> TestStack {
+    let stack = TestStack::built(|builder| {
+        builder
+            .parameter("ShareWith", "*")
+            .parameter("AllowPublic", "true")
+            .parameter("CopyRegions", "eu-west-1,us-west-2")
+    })
+    .await;
+    for region in [REGION, OREGON, IRELAND] {
+        let ec2 = stack.world.ec2();
+        ec2.set_image_block(region, ImageBlock::Unblocked);
+    }
+    stack
+}
+
+/// The calls of the functions that make or change something in EC2.
+fn changes(stack: &TestStack) -> Vec<String> {
+    let reads = ["Describe", "Get", "List"];
+    let calls = stack.world.calls().into_iter();
+    calls
+        .filter(|call| call.function.is_some() && call.service == "ec2")
+        .filter(|call| !reads.iter().any(|word| call.action.starts_with(word)))
+        .map(|call| format!("{} {}", call.region, call.action))
+        .collect()
+}
+
+/// Publishes these settings of an AMI that exists; checks that just this Region is refused, for a reason and with an advice
+/// that have these words, and that nothing was changed there. Returns the stack.
+async fn refused(
+    stack: TestStack,
+    settings: &str,
+    region: &str,
+    reason: &str,
+    advice: &str,
+) -> TestStack {
+    let bare = stack.manifest("web-{digest}");
+    stack.drop_and_rest(KEY, &bare).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    let before = changes(&stack).len();
+    let manifest = format!("{bare}description: Web tier\n{settings}");
+    stack.drop_and_rest(KEY, &manifest).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "incomplete", "{settings}: {status:#}");
+    let changed = changes(&stack).split_off(before);
+    let here = changed.iter().filter(|call| call.starts_with(region));
+    assert_eq!(here.count(), 0, "{settings}: {changed:?}");
+    let email = stack.emails().pop().unwrap();
+    for words in [region, reason, advice] {
+        let text = email.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(words), "{words} is not in\n{}", email.text);
+    }
+    stack.drop_and_rest(KEY, &manifest).await;
+    assert_eq!(changes(&stack).split_off(before), changed, "{settings}");
+    stack
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_region_that_blocks_public_amis_is_refused_and_others_are_published() {
+    let public =
+        format!("access: {{public: true}}\nregions: {{{OREGON}: {{}}, {IRELAND}: {{}}}}\n");
+    for region in [REGION, OREGON] {
+        let stack = stack().await;
+        let ec2 = stack.world.ec2();
+        ec2.set_image_block(region, ImageBlock::NewSharing);
+        let advice = "disable-image-block-public-access";
+        let stack = refused(stack, &public, region, "block public access", advice).await;
+        for other in [REGION, OREGON, IRELAND] {
+            let images = stack.world.ec2().images(other);
+            let is_public = images.iter().any(|image| image.is_public());
+            assert_eq!(is_public, other != region, "{region}: {other}");
+        }
+    }
+    let stack = stack().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_image_block(REGION, ImageBlock::NewSharing);
+    ec2.set_blocks_by_policy(REGION, true);
+    refused(
+        stack,
+        &public,
+        REGION,
+        "a declarative policy",
+        "administrators",
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_encrypted_or_paid_is_not_made_public() {
+    let public = "access: {public: true}\n";
+    let encrypted = SeedSnapshot {
+        encrypted: true,
+        ..SeedSnapshot::default()
+    };
+    let paid = SeedSnapshot {
+        product_codes: vec!["0c6mxgy3ca0apaiin3qjyqstu".to_owned()],
+        ..SeedSnapshot::default()
+    };
+    let unencrypted = "make the AMI of an unencrypted snapshot";
+    let cases = [
+        (encrypted, "an encrypted volume", unencrypted),
+        (paid, "a product code", "in place of `public`"),
+    ];
+    for (seed, reason, advice) in cases {
+        let mut stack = stack().await;
+        stack.snapshot = stack.world.ec2().seed_snapshot(REGION, seed);
+        refused(stack, public, REGION, reason, advice).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_could_not_be_shared_is_not_made() {
+    let shared = format!("access: {{accounts: ['{PARTNER}']}}\nregions: {{{OREGON}: {{}}}}\n");
+    let managed = stack().await;
+    let ec2 = managed.world.ec2();
+    ec2.set_encryption_by_default(OREGON, true, None);
+    let managed = refused(
+        managed,
+        &shared,
+        OREGON,
+        "the key that AWS manages",
+        "kmsKeyId",
+    )
+    .await;
+    let grants = managed.only_image().launch_permissions;
+    assert_eq!(grants.len(), 1, "the stack's own Region is published");
+
+    let own = stack().await;
+    let ec2 = own.world.ec2();
+    ec2.set_encryption_by_default(OREGON, true, Some(OWN_KEY));
+    let manifest = own.manifest("web-{digest}");
+    own.drop_and_rest(KEY, format!("{manifest}{shared}")).await;
+    assert_eq!(own.status(KEY).await["state"], "available");
+
+    let public = format!("access: {{public: true}}\nregions: {{{OREGON}: {{}}}}\n");
+    let open = stack().await;
+    let ec2 = open.world.ec2();
+    ec2.set_encryption_by_default(OREGON, true, Some(OWN_KEY));
+    refused(open, &public, OREGON, "an encrypted volume", "unencrypted").await;
+}
+
+/// The quota is not known before EC2 is asked: its refusal changes nothing, and says how to raise it.
+#[tokio::test(start_paused = true)]
+async fn over_the_quota_of_public_amis_nothing_is_shared() {
+    let stack = stack().await;
+    stack.world.ec2().set_public_image_quota(0);
+    let bare = stack.manifest("web");
+    let settings = format!("access: {{public: true, accounts: ['{PARTNER}']}}\n");
+    stack.drop_and_rest(KEY, format!("{bare}{settings}")).await;
+    assert_eq!(stack.status(KEY).await["state"], "incomplete");
+    assert_eq!(stack.only_image().launch_permissions.len(), 0);
+    let email = stack.only_email();
+    for words in ["your quota of 0", "Service Quotas"] {
+        assert!(email.text.contains(words), "{}", email.text);
+    }
+}
+
+/// What EC2 calls cannot tell, EC2 refuses: the snapshot comes first, and nothing is shared.
+#[tokio::test(start_paused = true)]
+async fn what_is_encrypted_with_the_key_of_aws_is_not_shared() {
+    let mut stack = stack().await;
+    let snapshot = SeedSnapshot {
+        encrypted: true,
+        ..SeedSnapshot::default()
+    };
+    stack.snapshot = stack.world.ec2().seed_snapshot(REGION, snapshot);
+    for access in ["", ", copy: true"] {
+        let settings = format!("access: {{accounts: ['{PARTNER}']{access}}}\n");
+        let manifest = stack.manifest("web-{digest}");
+        stack
+            .drop_and_rest(KEY, format!("{manifest}{settings}"))
+            .await;
+        assert_eq!(stack.status(KEY).await["state"], "incomplete");
+        assert_eq!(stack.only_image().launch_permissions.len(), 0);
+        let email = stack.emails().pop().unwrap();
+        assert!(email.text.contains("a key of your own"), "{}", email.text);
+    }
+}

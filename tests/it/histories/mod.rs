@@ -1,0 +1,52 @@
+//! Random days: users who drop, change and remove manifests, operators who cancel and retry, strangers who change AMIs,
+//! and calls that fail, all at once. Then everything rests, and the world is looked at.
+//!
+//! A history is made before it is played, so that one that fails is shrunk to what it needs and printed.
+
+mod history;
+mod play;
+mod rest;
+
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use history::{History, any_history};
+
+/// Histories of the normal run; `AMIWRIGHT_HISTORIES` is another number, from a new seed each time.
+const HISTORIES: u32 = 24;
+
+fn play(history: &History) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let played = play::play(history).await;
+        rest::check(&played).await;
+    });
+}
+
+#[test]
+fn whatever_happens_the_world_comes_to_rest_as_the_manifests_say() {
+    let asked = std::env::var("AMIWRIGHT_HISTORIES");
+    let cases = asked.as_ref().map_or(HISTORIES, |it| it.parse().unwrap());
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 300,
+        ..Config::default()
+    };
+    let mut runner = match asked {
+        Ok(_) => TestRunner::new(config),
+        Err(_) => {
+            TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+        }
+    };
+    let result = runner.run(&any_history(), |history| {
+        play(&history);
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
