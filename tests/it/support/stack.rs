@@ -321,13 +321,6 @@ impl TestStack {
         Aws::with_config(self.sdk_of(user))
     }
 
-    /// The administrator's, for calls that amiwright does not make.
-    pub(crate) fn sdk(&self) -> SdkConfig {
-        let world = &self.world;
-        let (connection, time) = (world.http_client(), world.time_source());
-        config_for("AKIDLOCAL", connection, time, world.sleep())
-    }
-
     /// The same, for calls that amiwright does not make.
     pub(crate) fn sdk_of(&self, user: &str) -> SdkConfig {
         let world = &self.world;
