@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Fields that are checked but not acted on.
-const FIELDS: [&str; 4] = ["productCodes", "parameters", "onDelete", "repair"];
+const FIELDS: [&str; 3] = ["productCodes", "onDelete", "repair"];
 
 /// Reports every field that is given and not built. Nothing more is reported about these: who leaves one out need not know
 /// that the stack would not allow it, either.

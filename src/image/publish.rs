@@ -7,8 +7,8 @@
 //! for, because reads of attributes lag behind writes.
 //!
 //! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`, `share`,
-//! `protect`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions and their copies. [`retire`] comes
-//! after all of them, and is about other AMIs: those that this one replaces.
+//! `protect`, `release`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions, their copies and the
+//! parameters that point to them. [`retire`] comes after all of them, and is about other AMIs: those that this one replaces.
 
 mod asked;
 mod copy;
@@ -18,6 +18,7 @@ mod observation;
 mod on_its_way;
 mod plan;
 mod protect;
+mod release;
 pub mod retire;
 mod settings;
 mod share;
@@ -27,4 +28,7 @@ pub use copy::COPY_ATTEMPTS;
 pub use difference::{confirm, difference, intend};
 pub use observation::{CopyFault, Observation, Observed, Pending};
 pub use plan::{Plan, plan};
+pub use release::{
+    Conflict, ConflictReason, PUTS_MAX, PendingParameter, ReleasePlan, VALIDATION, intend_put,
+};
 pub use settings::{Blocker, Desired, Difference, Shown};

@@ -9,6 +9,7 @@ mod failure;
 mod migrate;
 mod publishing;
 mod records;
+mod release;
 mod retiring;
 
 use serde::Deserialize;
@@ -21,6 +22,7 @@ pub use document::{Facts, Notice, SCHEMA, Status};
 pub use failure::Failure;
 pub use publishing::*;
 pub use records::*;
+pub use release::*;
 pub use retiring::*;
 
 /// Why bytes are not a status that can be worked with.
@@ -86,6 +88,7 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
     deleted.try_for_each(|it| checks::made("build.deleted[]", it))?;
     checks::images(&status.regions)?;
     checks::copies(&status.copies)?;
+    checks::release(&status.release)?;
     let mut previous = status.previous.iter();
     previous.try_for_each(|version| checks::images(&version.regions))
 }

@@ -4,11 +4,15 @@
 //! Import/Export", "Required service role", and "Image formats supported by VM Import/Export".
 
 use super::quoting::{on_one_line, shell_word, word};
+use super::release;
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, SourceKind, UnreadableReason};
 
 const FIX: &str = "fix the problem reported above";
+
+const ENABLE_REGION: &str = "enable the Region for the account (AWS Account Management, \"Enable or disable AWS Regions\"), or leave it out of \
+     `regions`";
 
 /// What VM Import says, in small letters, and what can be done about it. The first match counts: the narrow ones come
 /// before the wide ones.
@@ -151,15 +155,15 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
         FailureKind::CopyFailed { kms_key_id, .. } => {
             and_again(status, &for_failed_copy(kms_key_id.as_deref()))
         }
-        FailureKind::RegionDisabled => and_again(
-            status,
-            "enable the Region for the account (AWS Account Management, \"Enable or disable AWS Regions\"), or leave it out \
-             of `regions`",
-        ),
+        FailureKind::RegionDisabled => and_again(status, ENABLE_REGION),
         FailureKind::NotCopyable => {
             "leave out `regions`, and upload the bundle to a bucket of a stack in each Region".to_owned()
         }
         FailureKind::NotPublished => and_retry(status, FIX),
+        FailureKind::ParameterConflict { can_take_over } => {
+            release::for_conflict(*can_take_over, &retry(status))
+        }
+        FailureKind::ParameterNotValidated => and_retry(status, release::NOT_VALIDATED),
         FailureKind::SeveralImages { .. }
         | FailureKind::Unproven { .. }
         | FailureKind::NotInManifest { .. }
@@ -246,6 +250,8 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureKind::RegionDisabled
         | FailureKind::NotCopyable
         | FailureKind::NotPublished
+        | FailureKind::ParameterConflict { .. }
+        | FailureKind::ParameterNotValidated
         | FailureKind::Other => FIX,
     }
 }
@@ -354,6 +360,7 @@ fn for_refusal(action: &str, failure: &Failure) -> &'static str {
         "CopyImage" if code == "InvalidAMIID.NotFound" || code == "InvalidAMIID.Unavailable" => {
             "check that the AMI exists in that Region, is available, and is this account's or shared with it"
         }
+        "PutParameter" => release::for_put(code).unwrap_or_else(|| for_code(code)),
         _ => for_code(code),
     }
 }

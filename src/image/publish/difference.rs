@@ -142,7 +142,10 @@ fn add_to(action: &Action, settings: &mut Settings) {
         | Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }
         | Action::DeregisterPrevious { .. }
-        | Action::DeleteSnapshot { .. } => {}
+        | Action::DeleteSnapshot { .. }
+        // Of no AMI.
+        | Action::PutParameter { .. }
+        | Action::LeaveParameter { .. } => {}
     }
 }
 
@@ -172,6 +175,8 @@ fn remove_from(action: &Action, settings: &mut Settings) {
         | Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }
         | Action::DeregisterPrevious { .. }
-        | Action::DeleteSnapshot { .. } => {}
+        | Action::DeleteSnapshot { .. }
+        | Action::PutParameter { .. }
+        | Action::LeaveParameter { .. } => {}
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::settings::Shown;
+use crate::image::observed::ObservedParameter;
+use crate::image::status::ParameterId;
 
 /// What was seen of a thing in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum Observation<T> {
 pub struct Observed {
     /// Its AMI in each Region.
     pub regions: BTreeMap<String, Observation<Shown>>,
+    /// The parameters that point to it. One that was not looked at is unknown.
+    pub parameters: BTreeMap<ParameterId, Observation<ObservedParameter>>,
 }
 
 /// Why a Region is not done, and will be looked at again.

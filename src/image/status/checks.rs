@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::copying::CopyRequest;
 use super::records::{ManifestVersion, Orphan, OrphanReason, RegionStatus};
+use super::release::Release;
 use super::retiring::{KeptSnapshot, Retirement};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
@@ -90,6 +91,23 @@ pub(super) fn copies(copies: &BTreeMap<String, CopyRequest>) -> Result<(), Strin
     Ok(())
 }
 
+/// What is wrong with the parameters that point to the AMI.
+pub(super) fn release(release: &Release) -> Result<(), String> {
+    for (key, known) in &release.parameters {
+        word("release.parameters", &key.region)?;
+        word("release.parameters", &key.name)?;
+        let puts = known.put.iter();
+        let puts = puts.flat_map(|put| put.earlier.iter().chain([&put.value]));
+        for value in known.value.iter().chain(puts) {
+            id("release.parameters.*.value", "ami-", value)?;
+        }
+        if let Some(it) = &known.failure {
+            failure(&it.kind)?;
+        }
+    }
+    Ok(())
+}
+
 /// What is wrong with what became of an AMI that was to be retired.
 pub(super) fn retirement(retirement: &Retirement) -> Result<(), String> {
     word("retired[].region", &retirement.region)?;
@@ -135,6 +153,8 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         | FailureKind::NotPublished
         | FailureKind::RegionDisabled
         | FailureKind::NotCopyable
+        | FailureKind::ParameterConflict { .. }
+        | FailureKind::ParameterNotValidated
         | FailureKind::AnswerUnusable
         // A name or a bucket: quoted wherever it is shown.
         | FailureKind::NotInManifest { .. }
@@ -167,6 +187,10 @@ pub(super) fn waiting(reason: &WaitReason) -> Result<(), String> {
         | WaitReason::DeletionNotVisible => Ok(()),
         WaitReason::SettingsNotVisible { region } | WaitReason::CopyPending { region } => {
             word("build.waiting.region", region)
+        }
+        WaitReason::ParameterNotConfirmed { region, name } => {
+            word("build.waiting.region", region)?;
+            word("build.waiting.name", name)
         }
     }
 }

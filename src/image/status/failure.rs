@@ -65,7 +65,9 @@ impl Failure {
             | FailureKind::Blocked
             | FailureKind::RegionDisabled
             | FailureKind::NotCopyable
-            | FailureKind::NotPublished => false,
+            | FailureKind::NotPublished
+            | FailureKind::ParameterConflict { .. }
+            | FailureKind::ParameterNotValidated => false,
         }
     }
 }

@@ -15,6 +15,7 @@ mod plan;
 mod properties;
 mod publish;
 mod publish_overlaps;
+mod release;
 mod requests;
 mod retire;
 mod status;

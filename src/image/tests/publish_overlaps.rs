@@ -134,6 +134,7 @@ fn asked(desired: &Desired) -> Asked {
     Asked {
         home: REGION.to_owned(),
         regions: BTreeMap::from([(REGION.to_owned(), region)]),
+        parameters: BTreeMap::new(),
     }
 }
 
@@ -159,6 +160,7 @@ fn seen_at(ami: &Ami) -> Observed {
     };
     Observed {
         regions: BTreeMap::from([(REGION.to_owned(), Observation::Seen(shown))]),
+        ..Observed::default()
     }
 }
 
@@ -174,7 +176,11 @@ fn an_image_is_not_complete_while_a_copy_is_to_be_made_of_an_ami_that_is_not_see
     asked.regions.insert(OTHER_REGION.to_owned(), home);
     for observation in [Observation::Unknown, Observation::Absent] {
         let regions = BTreeMap::from([(REGION.to_owned(), observation)]);
-        let plan = plan(&asked, &status, &Observed { regions }, after(3));
+        let seen = Observed {
+            regions,
+            ..Observed::default()
+        };
+        let plan = plan(&asked, &status, &seen, after(3));
         assert!(!plan.is_empty(), "{plan:?}");
     }
 }

@@ -42,7 +42,7 @@ pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let Some(asked) = spec.retires() else {
         return Ok(finished(Vec::new()));
     };
-    if !is_released(spec) {
+    if !is_released(&step, spec) {
         return Ok(StepOutcome::Unchanged);
     }
     let seen = Box::pin(observe::all(&step, spec, asked)).await?;
@@ -51,8 +51,8 @@ pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
 }
 
 /// Whether people who follow the manifest's parameters get the new AMI. Where it has none, there is nothing to wait for.
-fn is_released(spec: &Spec) -> bool {
-    spec.publish().parameters.is_empty()
+fn is_released(step: &StepContext<'_>, spec: &Spec) -> bool {
+    spec.publish().parameters.is_empty() || step.status.is_released()
 }
 
 /// Whether a protection holds for a known time, in which nothing has to be looked at.

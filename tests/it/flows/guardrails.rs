@@ -61,7 +61,7 @@ async fn what_reaches_beyond_the_account_is_refused_unless_a_parameter_allows_it
         let text = lines.join(" ");
         // What is not built is reported as that alone: the guardrails of these fields are tested in
         // `amiwright-manifest`.
-        let built = ["store", "access", "regions", "replaces"];
+        let built = ["store", "access", "regions", "parameters", "replaces"];
         let is_built = built.iter().any(|it| field.starts_with(it));
         let is_named = text.contains(parameter) && text.contains(adds);
         assert_eq!(is_named, is_built, "{text}");

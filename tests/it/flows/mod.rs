@@ -11,6 +11,7 @@ mod notices;
 mod paid;
 mod publish;
 mod publish_regions;
+mod publish_release;
 mod publish_retire;
 mod requests;
 mod tasks;

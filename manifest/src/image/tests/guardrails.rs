@@ -467,11 +467,7 @@ fn beside_other_problems() {
         .iter()
         .map(|it| format!("{} {}", it.path, it.message))
         .collect();
-    let expected = [
-        "parameters not built yet",
-        "parameters[0] ",
-        "onDelete not built yet",
-    ];
+    let expected = ["parameters[0] ", "parameters[1] ", "onDelete not built yet"];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for (found, expected) in found.iter().zip(expected) {
         assert!(found.starts_with(expected), "{found}");
@@ -493,8 +489,8 @@ fn what_is_not_built_is_not_held_against_the_guardrails_too() {
     let text = with("parameters: [/images/web]\nonDelete: deregister\nstore: {bucket: archive}");
     let found = parse_within("a.image.yaml", text.as_bytes(), now(), &stack(&CLOSED)).unwrap_err();
     let paths: Vec<&str> = found.iter().map(|it| it.path.as_str()).collect();
-    assert_eq!(paths, ["parameters", "onDelete", "store.bucket"]);
-    assert!(found[0].message.starts_with("not built yet"), "{found:#?}");
+    assert_eq!(paths, ["parameters[0]", "onDelete", "store.bucket"]);
+    assert!(found[1].message.starts_with("not built yet"), "{found:#?}");
     // Each is a problem of its own once it is built.
     assert_eq!(problems(&text, &CLOSED).len(), 3);
 }
