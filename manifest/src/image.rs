@@ -10,7 +10,7 @@ pub use crate::spec::{
     TpmSupport, VirtualizationType, Vm, VmArchitecture, VmBootMode, VmDisk, VmFile, VmFormat,
     VolumeType, schema,
 };
-use crate::{Problem, decode, guardrails, guardrails::Guardrails, limits, not_built, read, rules};
+use crate::{Problem, decode, guardrails, guardrails::Guardrails, limits, read, rules};
 
 /// Reads and checks an image manifest, without the limits of any stack.
 ///
@@ -33,18 +33,6 @@ pub fn parse_within(
     now: Timestamp,
     guardrails: &Guardrails,
 ) -> Result<ImageManifest, Vec<Problem>> {
-    check(key, bytes, now, guardrails, true)
-}
-
-/// [`parse_within`], which refuses what is not built only if `built_only`: tests need a document to pass every other
-/// rule.
-fn check(
-    key: &str,
-    bytes: &[u8],
-    now: Timestamp,
-    guardrails: &Guardrails,
-    built_only: bool,
-) -> Result<ImageManifest, Vec<Problem>> {
     let (root, mut problems) = read::document(key, bytes)?;
     let (mut manifest, mut findings) = decode::decode::<ImageManifest>(&root);
     if let Some(manifest) = &mut manifest {
@@ -54,9 +42,6 @@ fn check(
             region: guardrails.region.as_deref(),
         };
         rules::check(manifest, stack, now, &mut findings);
-        if built_only {
-            not_built::check(&mut findings);
-        }
         guardrails::check(manifest, guardrails, &mut findings);
     }
     problems.append(&mut findings.into_problems());

@@ -2,8 +2,7 @@
 //!
 //! An image manifest passes through these steps, and every step adds to the problems instead of stopping at the first:
 //! [`read`] ([`yaml`] or [`json`]: text to a [`document`], a tree with positions), [`decode`] (tree to the types of
-//! [`spec`]), [`rules`] (what EC2 would refuse), [`guardrails`] (what the stack's owner has not opened), [`not_built`]
-//! (what this version cannot do yet). [`image`] goes through them; [`bundle`] does the same for bundle manifests, and
+//! [`spec`]), [`rules`] (what EC2 would refuse), [`guardrails`] (what the stack's owner has not opened). [`image`] goes through them; [`bundle`] does the same for bundle manifests, and
 //! [`disk_format`] checks the object that a manifest names.
 //!
 //! A module uses only those before it in this list; `tests/it/structure.rs` of the workspace holds it to that.
@@ -35,7 +34,6 @@ mod decode;
 mod rules;
 
 pub mod guardrails;
-mod not_built;
 
 pub mod bundle;
 pub mod disk_format;

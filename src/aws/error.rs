@@ -56,8 +56,8 @@ impl fmt::Display for AwsError {
     }
 }
 
-/// Codes that, like those of [`THROTTLED`], mean "later", from the "Error codes for the Amazon EC2 API" page, the S3
-/// and the SNS API References.
+/// Codes that, like those of [`THROTTLED`], mean "later", from the "Error codes for the Amazon EC2 API" page, the S3,
+/// the SNS and the SSM API References.
 const LATER: &[&str] = &[
     "BandwidthLimitExceeded",
     "SlowDown",
@@ -75,6 +75,8 @@ const LATER: &[&str] = &[
     "PendingSnapshotLimitExceeded",
     "ConcurrentTagAccess",
     "RetryableError",
+    // "There are concurrent updates for a resource" (PutParameter, errors).
+    "TooManyUpdates",
     // The credentials or the clock of this process are stale; the next process has new ones.
     "ExpiredToken",
     "ExpiredTokenException",

@@ -37,7 +37,7 @@ pub use inspect::{
 };
 pub use instance_metadata::{InstanceMetadata, MetadataError};
 pub use objects::{Object, ObjectInfo, ObjectPart, Saved, Which};
-pub use parameters::Secret;
+pub use parameters::{PARAMETERS_MAX, Secret};
 pub use products::Confirmed;
 pub use rate_limiter::{RateLimiter, Reservation};
 pub use references::{REFERENCED_IDS_MAX, Reference};

@@ -1,13 +1,21 @@
-//! SSM: secrets stored as parameters.
+//! SSM: secrets stored as parameters, and parameters that point to AMIs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use aws_sdk_ssm::types::ParameterType;
+use aws_sdk_ssm::config::Builder;
+use aws_sdk_ssm::config::retry::RetryConfig;
+use aws_sdk_ssm::types::{Parameter, ParameterTier, ParameterType};
 
 use super::connect::Aws;
 use super::error::classify;
 use super::error::{AwsError, Remedy};
+use crate::image::observed::ObservedParameter;
+use crate::image::status;
 use crate::limits;
+
+/// The most names in one request (GetParameters, Names).
+pub const PARAMETERS_MAX: usize = 10;
 
 /// A text that debug output does not show.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,6 +75,79 @@ impl Aws {
             }
         }
     }
+}
+
+impl Aws {
+    /// The parameters of these names, at most [`PARAMETERS_MAX`], without the values of those that are not a `String`.
+    /// None for one that does not exist; one of which SSM says nothing is left out.
+    ///
+    /// # Errors
+    /// If SSM does not answer, or refuses.
+    pub async fn parameters(
+        &self,
+        names: &[String],
+    ) -> Result<BTreeMap<String, Option<ObservedParameter>>, AwsError> {
+        let request = self.ssm().get_parameters().set_names(Some(names.to_vec()));
+        let doing = format!("reading parameters in {}", self.region());
+        let answer = self
+            .send_ec2("GetParameters", doing, Box::pin(request.send()))
+            .await?;
+        let absent = answer.invalid_parameters.unwrap_or_default();
+        let absent = absent.into_iter().map(|name| (name, None));
+        let found = answer.parameters.unwrap_or_default();
+        let found = found.into_iter().filter_map(observed);
+        Ok(absent.chain(found).collect())
+    }
+
+    /// Writes a parameter that points to an AMI, and returns its version: that proves nothing where the data type has the
+    /// value validated later. `overwrite` says whether there is one that is to be overwritten; if not, none is.
+    ///
+    /// It is sent once: a repetition by the SDK would be one more version, or be refused because of the first.
+    ///
+    /// # Errors
+    /// If SSM does not answer, or refuses.
+    pub async fn put_image_parameter(
+        &self,
+        name: &str,
+        image: &str,
+        data_type: status::ParameterType,
+        overwrite: bool,
+    ) -> Result<u64, AwsError> {
+        let mut request = self
+            .ssm()
+            .put_parameter()
+            .name(name)
+            .value(image)
+            .r#type(ParameterType::String)
+            .data_type(data_type.as_str())
+            .overwrite(overwrite);
+        if !overwrite {
+            // Whatever the account's default is: this one is free. One that exists keeps its own, which may not go back.
+            request = request.tier(ParameterTier::Standard);
+        }
+        let request = request
+            .customize()
+            .config_override(Builder::new().retry_config(RetryConfig::disabled()));
+        let doing = format!("setting the parameter {name} in {}", self.region());
+        let answer = self
+            .send_ec2("PutParameter", doing, Box::pin(request.send()))
+            .await?;
+        Ok(u64::try_from(answer.version).unwrap_or_default())
+    }
+}
+
+fn observed(parameter: Parameter) -> Option<(String, Option<ObservedParameter>)> {
+    let kind = parameter.r#type.map(|kind| kind.as_str().to_owned());
+    let kind = kind.unwrap_or_default();
+    let is_string = kind == ParameterType::String.as_str();
+    let value = parameter.value.filter(|_| is_string).unwrap_or_default();
+    let observed = ObservedParameter {
+        data_type: parameter.data_type.unwrap_or_default(),
+        value,
+        version: u64::try_from(parameter.version).unwrap_or_default(),
+        kind,
+    };
+    Some((parameter.name?, Some(observed)))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! EC2's request limits, enforced here before EC2 has to refuse.
+//! The request limits of EC2 and of SSM's parameters, enforced here before they have to refuse.
 //!
 //! One token bucket per Region and action, as EC2 itself counts ("Request throttling for the Amazon EC2 API"). The
 //! limits apply to the whole account, and other clients use them too: so only a part of them is used here.
@@ -29,13 +29,17 @@ struct Rate {
     refill: f64,
 }
 
-/// What EC2 allows an account in a Region ("Request throttling for the Amazon EC2 API", EC2 Developer Guide).
+/// What EC2 allows an account in a Region ("Request throttling for the Amazon EC2 API", EC2 Developer Guide), and SSM:
+/// 40 reads of parameters a second ("AWS Systems Manager endpoints and quotas"), and 3 writes, which is not documented
+/// but was told by AWS Support (terraform-aws-github-runner, issue 2944).
 fn limit(action: &str) -> Rate {
     let (capacity, refill) = match action {
         "CopyImage" => (100.0, 1.0),
         "CreateStoreImageTask" | "CreateRestoreImageTask" => (50.0, 0.1),
         "DescribeStoreImageTasks" => (50.0, 0.5),
         "CreateTags" | "DeleteTags" => (100.0, 10.0),
+        "GetParameters" => (40.0, 40.0),
+        "PutParameter" => (3.0, 3.0),
         "DeleteSnapshot"
         | "DeregisterImage"
         | "ModifyImageAttribute"
@@ -335,5 +339,6 @@ mod tests {
         assert_eq!(of("ModifyImageAttribute"), (100.0, 5.0));
         assert_eq!(of("CreateTags"), (100.0, 10.0));
         assert_eq!(of("DeleteTags"), (100.0, 10.0));
+        assert_eq!(of("PutParameter"), (3.0, 3.0));
     }
 }

@@ -8,6 +8,7 @@ mod conditions;
 mod ending;
 mod polled;
 mod publishing;
+mod release;
 mod removed;
 mod requested;
 mod retiring;
@@ -126,7 +127,10 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             done,
             failed,
             later,
-        } => return publishing::performed(status, &done, failed, &later, now),
+            release,
+        } => {
+            return publishing::performed(status, &done, failed, (&later, release), now);
+        }
         Evidence::Retired(seen) => return retiring::retired(status, seen, now),
         Evidence::CancelSent(refused) => return ending::cancel_sent(status, refused, now),
         Evidence::Cancelled { orphans } => {

@@ -9,6 +9,7 @@ pub mod failures;
 pub mod problems;
 mod publishing_advice;
 mod quoting;
+pub mod release;
 mod remains;
 mod retiring;
 mod settings;
@@ -26,6 +27,7 @@ use crate::manifest::text;
 pub(crate) use drift::drift_line;
 pub(crate) use quoting::on_one_line;
 pub use quoting::{quoted, word};
+pub use release::raced_line;
 pub(crate) use retiring::retired;
 pub use retiring::{kept_text, retirement_line};
 pub use settings::{change_line, protection_text};
@@ -198,6 +200,7 @@ fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestam
         "changes": status.changes,
         "replaced": status.replaced,
         "removedAt": status.removed_at,
+        "release": status.release,
         "retired": status.retired,
         "drift": status.drift,
         "previous": status.previous,
@@ -258,9 +261,22 @@ pub(super) fn incomplete(status: &Status) -> String {
         return failure_line(failure);
     }
     let lines = status
-        .failed_regions()
+        .failed_places()
         .map(|(region, failure)| format!("{region}: {}", failure_line(failure)));
     lines.collect::<Vec<_>>().join("; ")
+}
+
+/// Why the parameters do not point to the AMI.
+pub(super) fn not_released(status: &Status) -> String {
+    let lines: Vec<String> = status
+        .release
+        .failures()
+        .map(|(_, failure)| failure_line(failure))
+        .collect();
+    match lines.as_slice() {
+        [] => "a Region that is required is not as the manifest says".to_owned(),
+        lines => lines.join("; "),
+    }
 }
 
 /// Why an image is in the state that it is in, for its conditions.

@@ -51,6 +51,19 @@ pub struct ObservedImage {
     pub last_launched_at: Option<Timestamp>,
 }
 
+/// A parameter, as GetParameters shows it. One that is not a `String` keeps its value to itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObservedParameter {
+    /// SSM's word for its type: `String`, `StringList`, `SecureString`.
+    pub kind: String,
+    /// SSM's word for its data type: `text`, `aws:ec2:image`.
+    pub data_type: String,
+    /// Its value; empty if it is not a `String`.
+    pub value: String,
+    /// Its version, from 1.
+    pub version: u64,
+}
+
 impl ObservedImage {
     /// A copy and a restoration are seen by their AMI alone.
     #[must_use]

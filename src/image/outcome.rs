@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::observed::{ObservedImage, ObservedTask};
+use super::observed::{ObservedImage, ObservedParameter, ObservedTask};
 use super::status::{
-    Applied, BundleVersion, CopyRequest, Failure, KeptSnapshot, Orphan, RegionAction, RegionStatus,
-    Retire, Retirement, Settings, SourceObject,
+    Applied, BundleVersion, CopyRequest, Failure, KeptSnapshot, Orphan, ParameterId, ParameterPut,
+    RegionAction, RegionStatus, Retire, Retirement, Settings, SourceObject,
 };
 use super::task::Task;
 use super::words::{SourceKind, WaitReason};
@@ -92,6 +92,8 @@ pub enum Evidence {
         failed: BTreeMap<String, Failure>,
         /// What keeps others from being made now, Region by Region.
         later: BTreeMap<String, WaitReason>,
+        /// What became of the parameters that were to be written.
+        release: ReleasePerformed,
     },
     /// AMIs were, or were not, retired.
     Retired(Retired),
@@ -135,6 +137,47 @@ pub struct PublishObserved {
     pub unseen: BTreeSet<String>,
     /// The Regions that are not asked for any more.
     pub unlisted: BTreeSet<String>,
+    /// How far the image is released.
+    pub release: ReleaseObserved,
+}
+
+/// How far the parameters point to the AMI.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleaseObserved {
+    /// All that the manifest names.
+    pub named: BTreeSet<ParameterId>,
+    /// Those that it stopped naming.
+    pub left: BTreeSet<ParameterId>,
+    /// Those that are as they should be.
+    pub set: BTreeMap<ParameterId, ObservedParameter>,
+    /// Those that will not be.
+    pub failed: BTreeMap<ParameterId, Failure>,
+    /// Whether a Region that is required keeps the image from being released.
+    pub is_held: bool,
+    /// What is waited for; none if nothing is left to do, or is kept back by a Region.
+    pub pending: Option<WaitReason>,
+}
+
+/// What became of parameters that were to be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleasePerformed {
+    /// Each of them.
+    pub written: BTreeMap<ParameterId, Written>,
+    /// What is waited for: even what SSM took is only read on later ticks.
+    pub later: Option<WaitReason>,
+}
+
+/// What became of a request to write a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// SSM took it, and answered with this version.
+    Taken(u64),
+    /// SSM may have taken it: that is to be looked at.
+    Unknown,
+    /// SSM did not take it, and will later.
+    NotTaken,
+    /// SSM will not take it.
+    Refused(Failure),
 }
 
 /// How far AMIs are retired.
@@ -163,6 +206,10 @@ pub struct PublishIntent {
     pub copies: BTreeMap<String, CopyRequest>,
     /// The AMIs that EC2 showed, by Region.
     pub seen: BTreeMap<String, ObservedImage>,
+    /// The Regions in which the AMI is as its manifest says, with what of it is ours.
+    pub verified: BTreeMap<String, Applied>,
+    /// The parameters that are written.
+    pub parameters: BTreeMap<ParameterId, ParameterPut>,
 }
 
 /// What is written down before it is done.

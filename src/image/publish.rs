@@ -7,10 +7,10 @@
 //! for, because reads of attributes lag behind writes.
 //!
 //! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`,
-//! `product_codes`, `share`, `protect`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions and their
-//! copies. [`retire`] comes after all of them, and is about other AMIs: those that this one replaces. [`in_place`] is the
-//! exception: what has to go before there can be a new one. `blockers` tells what EC2 would refuse to share: then nothing
-//! is changed in that Region. [`audit`] finds what others have changed.
+//! `product_codes`, `share`, `protect`, `release`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions,
+//! their copies and the parameters that point to them. [`retire`] comes after all of them, and is about other AMIs: those
+//! that this one replaces. [`in_place`] is the exception: what has to go before there can be a new one. `blockers` tells
+//! what EC2 would refuse to share: then nothing is changed in that Region. [`audit`] finds what others have changed.
 
 mod asked;
 pub mod audit;
@@ -25,6 +25,7 @@ mod plan;
 mod product_codes;
 mod protect;
 mod rehearse;
+mod release;
 pub mod retire;
 mod settings;
 mod share;
@@ -36,4 +37,7 @@ pub use difference::{confirm, difference, intend};
 pub use observation::{CopyFault, Observation, Observed, Pending};
 pub use plan::{Plan, plan};
 pub use rehearse::{Planned, Rehearsed, Retired, rehearse, rehearse_retiring};
+pub use release::{
+    Conflict, ConflictReason, PUTS_MAX, PendingParameter, ReleasePlan, VALIDATION, intend_put,
+};
 pub use settings::{Blocker, Desired, Difference, Shown};

@@ -11,6 +11,7 @@ mod migrate;
 mod previous;
 mod publishing;
 mod records;
+mod release;
 mod retiring;
 
 use serde::Deserialize;
@@ -25,6 +26,7 @@ pub use failure::Failure;
 pub use previous::PreviousVersion;
 pub use publishing::*;
 pub use records::*;
+pub use release::*;
 pub use retiring::*;
 
 /// Why bytes are not a status that can be worked with.
@@ -92,6 +94,7 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
     checks::images(&status.regions)?;
     checks::copies(&status.copies)?;
     status.drift.as_ref().map_or(Ok(()), checks::drift)?;
+    checks::release(&status.release)?;
     let mut previous = status.previous.iter();
     previous.try_for_each(|version| {
         checks::images(&version.regions)?;

@@ -9,12 +9,13 @@ use super::build::bundle_is_replaced;
 use super::context::{Context, Error};
 use super::draft::change;
 use super::execute::observe::{Look, REGIONS_AT_ONCE, look};
+use super::execute::release::read as read_parameters;
 use super::spec::Spec;
 use crate::aws::{AwsError, Saved, Which};
 use crate::image::apply::{self, Audit};
 use crate::image::observed::ObservedImage;
 use crate::image::publish::audit::{self as compared, is_auditable};
-use crate::image::publish::{Asked, Observation, Observed};
+use crate::image::publish::{Asked, Observation, Observed, plan};
 use crate::image::status::Status;
 use crate::limits;
 use crate::manifest::image::PublishSpec;
@@ -143,6 +144,13 @@ pub(crate) async fn audit(
             }
         };
         observed.regions.insert(region, observation);
+    }
+    let anew = compared::anew(status, context.now);
+    let planned = plan(&asked, &anew, &observed, context.now);
+    if planned.ready.is_empty() && !planned.release.pending.is_empty() {
+        let (parameters, errors) = read_parameters(context.aws, &planned.release).await?;
+        observed.parameters = parameters;
+        error = error.or(errors.into_values().next());
     }
     let audit = Audit {
         about: Box::new(status.clone()),

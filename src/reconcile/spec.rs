@@ -216,7 +216,8 @@ impl Spec {
             region.desired == created_with
         });
         let lacks_description = spec.description.is_some() && !self.takes_description();
-        asked.regions.len() > 1 || !is_only_described || lacks_description
+        let releases = !asked.parameters.is_empty();
+        asked.regions.len() > 1 || !is_only_described || lacks_description || releases
     }
 
     /// Whether the call that makes the AMI takes its description: ImportImage and CreateRestoreImageTask do not.

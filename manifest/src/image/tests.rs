@@ -18,9 +18,9 @@ fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
-/// All problems as `line:column path: message`, without what is not built.
+/// All problems as `line:column path: message`.
 fn problems_of(key: &str, bytes: &[u8]) -> Vec<String> {
-    let problems = parse_whole(key, bytes, now()).err().unwrap_or_default();
+    let problems = parse(key, bytes, now()).err().unwrap_or_default();
     let place = |problem: &Problem| {
         format!(
             "{}:{}",
@@ -55,14 +55,9 @@ fn refused_as(key: &str, bytes: &[u8], expected: &[&str]) {
     );
 }
 
-/// [`parse`] without the list of what is not built.
-fn parse_whole(key: &str, bytes: &[u8], now: Timestamp) -> Result<ImageManifest, Vec<Problem>> {
-    check(key, bytes, now, &Guardrails::open(), false)
-}
-
 #[track_caller]
 fn accepted(text: &str) -> ImageManifest {
-    match parse_whole("a.image.yaml", text.as_bytes(), now()) {
+    match parse("a.image.yaml", text.as_bytes(), now()) {
         Ok(manifest) => manifest,
         Err(problems) => panic!("{text}\n{problems:#?}"),
     }

@@ -59,6 +59,8 @@ impl Calls {
                 "DisableImageDeregistrationProtection"
             }
             Action::DeleteSnapshot { .. } => "DeleteSnapshot",
+            Action::PutParameter { .. } => "PutParameter",
+            Action::LeaveParameter { .. } => return,
         });
     }
 

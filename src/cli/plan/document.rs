@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use super::calls::Calls;
-use super::lines::{Line, Sign, lines};
+use super::lines::{Line, Sign, lines, parameter};
 use crate::image::billing::LicensedSource;
-use crate::image::message::{advice, failure_line, failures, kept_text, wait_text};
+use crate::image::message::{
+    advice, failure_line, failures, kept_text, release as release_text, wait_text,
+};
 use crate::image::outcome::StepOutcome;
-use crate::image::publish::{Pending, retire};
-use crate::image::status::{Failure, Status};
+use crate::image::publish::{Pending, ReleasePlan, retire};
+use crate::image::status::{Action, Failure, Status};
 use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::{Build, Meaning, Preview, Publishing, Retiring};
@@ -218,8 +220,16 @@ impl Document {
                 continue;
             }
             let before = planned.before.as_ref();
-            self.changes
-                .extend(lines(&planned.what, image(region), before));
+            match &planned.what.action {
+                Action::PutParameter { name, value, .. } => {
+                    let (from, to) = (planned.value.clone(), Some(value.clone()));
+                    self.changes.push(parameter(region, name, from, to));
+                }
+                _ => {
+                    let lines = lines(&planned.what, image(region), before);
+                    self.changes.extend(lines);
+                }
+            }
             self.calls.add_action(&planned.what.action);
         }
         for region in &publishing.disabled {
@@ -250,6 +260,7 @@ impl Document {
             let line = Line::blocked(region, "AMI", why).of(image(region));
             self.changes.push(line);
         }
+        self.add_release(publishing, &rest.release);
         for region in &rest.in_vain {
             let why = "EC2 was asked for this again and again, and does not show it";
             self.changes
@@ -258,6 +269,36 @@ impl Document {
         for region in &rest.unlisted {
             let copy = image(region).unwrap_or("its copy");
             let note = format!("{region} is not asked for any more: {copy} is kept as it is");
+            self.notes.push(note);
+        }
+    }
+
+    /// The parameters that will not be set.
+    fn add_release(&mut self, publishing: &Publishing, release: &ReleasePlan) {
+        for conflict in &release.conflicts {
+            let id = &conflict.parameter;
+            let shown = Some(conflict.shown.value.clone());
+            let line = parameter(&id.region, &id.name, shown, None);
+            let line = line.because(release_text::conflict(conflict).message);
+            self.changes.push(Line {
+                change: Sign::Conflict,
+                ..line
+            });
+        }
+        for (id, _) in &release.pending {
+            let why = match publishing.parameter_errors.get(id) {
+                Some(error) => error.to_string(),
+                None => "its value could not be seen".to_owned(),
+            };
+            let what = format!("parameter {}", id.name);
+            self.changes.push(Line::blocked(&id.region, what, why));
+        }
+        for (id, value) in &release.left {
+            let value = value.as_deref().unwrap_or("its AMI");
+            let note = format!(
+                "parameter {} in {} is not asked for any more: it still points to {value}",
+                id.name, id.region
+            );
             self.notes.push(note);
         }
     }

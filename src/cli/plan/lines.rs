@@ -174,11 +174,25 @@ pub(super) fn lines(what: &RegionAction, image: Option<&str>, before: Option<&Sh
         Action::DeregisterPrevious { image, .. } => {
             vec![Line::new(Sign::Remove, region, "AMI").of(Some(image))]
         }
+        // The values are known to whoever calls.
+        Action::PutParameter { name, .. } | Action::LeaveParameter { name, .. } => {
+            vec![of_image(parameter(region, name, None, None))]
+        }
         Action::DeleteSnapshot { image, snapshot } => {
             let line = Line::new(Sign::Remove, region, "snapshot").of(Some(image));
             vec![line.values(Some(snapshot.clone()), None).because(IF_OWN)]
         }
     }
+}
+
+/// The line of a parameter that is to point to an AMI.
+pub(super) fn parameter(
+    region: &str,
+    name: &str,
+    from: Option<String>,
+    to: Option<String>,
+) -> Line {
+    changed(region, &format!("parameter {name}"), from, to)
 }
 
 /// The line of an AMI that is deprecated because another one replaces it.

@@ -27,6 +27,7 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
             status.build.attempt = before.build.attempt.saturating_add(1);
             (status.state, status.build.step) = (before.state, before.build.step);
             status.conditions = before.conditions;
+            status.release = before.release.for_next();
             (status.notices, status.history) = (before.notices, before.history);
             why
         }
@@ -56,6 +57,9 @@ pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Op
         notices = current.notices;
         draft.history.splice(..0, current.history);
         draft.conditions = current.conditions;
+        if draft.release.is_empty() {
+            draft.release = current.release.for_next();
+        }
     }
     // Rewritten: each is counted, and states what this status says.
     for notice in std::mem::replace(&mut draft.notices, notices) {

@@ -27,13 +27,15 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
         status.build.waiting = Some(Waiting { reason, since });
     }
     // Polling for hours is usual; then only what keeps it from polling counts.
-    let is_usual = matches!(
-        status.build.waiting.as_ref().map(|waiting| &waiting.reason),
-        Some(WaitReason::CopyPending { .. })
-    );
+    let is_usual_for = match status.build.waiting.as_ref().map(|waiting| &waiting.reason) {
+        Some(WaitReason::CopyPending { .. }) => Some(TaskKind::CopyImage.stalled_after()),
+        // It may have been written long after the step began.
+        Some(WaitReason::ParameterNotConfirmed { .. }) => Some(WAITING_LONG),
+        _ => None,
+    };
     let step = status.build.step;
-    let is_long = if is_usual {
-        now.duration_since(since) > TaskKind::CopyImage.stalled_after()
+    let is_long = if let Some(usual) = is_usual_for {
+        now.duration_since(since) > usual
     } else if step.polls() || step.retires() {
         now.duration_since(since) > WAITING_LONG && !has_date
     } else {

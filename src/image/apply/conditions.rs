@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::image::message;
 use crate::image::status::{Condition, ConditionKind, ConditionStatus, Status};
-use crate::image::words::{ConditionReason, State};
+use crate::image::words::{ConditionReason, FailureKind, State};
 
 /// Brings the conditions up to date with the rest of the status.
 pub(super) fn update(status: &mut Status, now: Timestamp) {
@@ -32,6 +32,7 @@ pub(super) fn update(status: &mut Status, now: Timestamp) {
     let message = message::condition(status);
     set(status, ConditionKind::Built, built, reason, message, now);
     published(status, now);
+    released(status, now);
     retired(status, now);
 }
 
@@ -102,6 +103,37 @@ fn forget_settings(status: &mut Status) {
     let is_about_settings =
         |it: &Condition| matches!(it.kind, ConditionKind::Published | ConditionKind::InSync);
     status.conditions.retain(|it| !is_about_settings(it));
+}
+
+/// Whether the parameters point to the AMI; nothing is said of that before there is one, and where there are none.
+fn released(status: &mut Status, now: Timestamp) {
+    let is_named = status.release.named().next().is_some();
+    if !is_named || !status.is_built() {
+        return status
+            .conditions
+            .retain(|it| it.kind != ConditionKind::Released);
+    }
+    let failed = status.release.failures().next();
+    let (so, reason) = match (failed, status.state) {
+        (Some((_, failure)), _) => (ConditionStatus::False, not_released(&failure.kind)),
+        (None, _) if status.is_released() => (ConditionStatus::True, ConditionReason::AsInManifest),
+        (None, State::Working) => (ConditionStatus::Unknown, ConditionReason::InProgress),
+        (None, _) => (ConditionStatus::False, ConditionReason::HeldBack),
+    };
+    let message = match so {
+        ConditionStatus::True => String::new(),
+        ConditionStatus::False => message::not_released(status),
+        ConditionStatus::Unknown => message::condition(status),
+    };
+    set(status, ConditionKind::Released, so, reason, message, now);
+}
+
+fn not_released(failure: &FailureKind) -> ConditionReason {
+    match failure {
+        FailureKind::ParameterConflict { .. } => ConditionReason::ParameterConflict,
+        FailureKind::ParameterNotValidated => ConditionReason::ParameterNotValidated,
+        _ => ConditionReason::ParameterNotSet,
+    }
 }
 
 /// Gives a status of an older schema, which had no conditions, those that it would have been written with.

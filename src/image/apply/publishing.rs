@@ -6,15 +6,14 @@ use jiff::Timestamp;
 
 use super::arrival::note_repetition;
 use super::changes::{move_to, next_step, note, record_notice, wait};
-use super::conditions;
 use super::polled::keep;
-use super::retiring;
+use super::{conditions, release, retiring};
 use crate::image::message;
-use crate::image::outcome::{PublishIntent, PublishObserved, Publishing};
+use crate::image::outcome::{PublishIntent, PublishObserved, Publishing, ReleasePerformed};
 use crate::image::publish::COPY_ATTEMPTS;
 use crate::image::status::{
-    Action, AppliedChange, CopyRequest, Failure, ManifestVersion, RegionAction, RegionStatus,
-    Retiring, Status, StoreRequest, Waiting,
+    Action, Applied, AppliedChange, CopyRequest, Failure, ManifestVersion, RegionAction,
+    RegionStatus, Retiring, Status, StoreRequest, Waiting,
 };
 use crate::image::words::{FailureKind, NoticeKind, State, Step, WaitReason};
 
@@ -24,7 +23,9 @@ const CHANGES_KEPT: usize = 200;
 /// How the manifest wants its AMI published.
 pub(super) fn accept(status: &mut Status, publishing: Publishing) {
     status.manifest.publish_digest = Some(publishing.digest);
-    status.publishes |= publishing.publishes;
+    // What it stopped naming has to be said.
+    let named = status.release.named().next().is_some();
+    status.publishes |= publishing.publishes || named;
     status.replaces = publishing.replaces;
     status.on_delete = publishing.on_delete;
     // What was stored in another bucket before stays there.
@@ -118,6 +119,7 @@ pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
             next_attempt(copy);
         }
     }
+    status.release = std::mem::take(&mut status.release).for_next();
     move_to(status, State::Working, Step::Publish, why, now);
     // Also where it was published before: what was verified then is looked at again, though it may have been verified by
     // an invocation that began later than this one.
@@ -138,6 +140,7 @@ pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp)
     for (region, image) in &intent.seen {
         keep(status, region, image);
     }
+    verified(status, intent.verified, now);
     for (region, applied) in intent.applied {
         if let Some(known) = status.regions.get_mut(&region) {
             known.applied = applied;
@@ -153,6 +156,7 @@ pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp)
         }
     }
     status.copies.extend(intent.copies);
+    release::intend(status, intent.parameters);
 }
 
 /// Changes were made. Returns whether that is worth saving.
@@ -160,10 +164,11 @@ pub(super) fn performed(
     status: &mut Status,
     done: &[RegionAction],
     failed: BTreeMap<String, Failure>,
-    later: &BTreeMap<String, WaitReason>,
+    (later, release): (&BTreeMap<String, WaitReason>, ReleasePerformed),
     now: Timestamp,
 ) -> bool {
     let mut changed = !done.is_empty() | keep_failures(status, failed);
+    changed |= release::performed(status, release.written, now);
     status.build.waiting = None;
     for what in done {
         note(status, message::change_line(what), now);
@@ -172,7 +177,7 @@ pub(super) fn performed(
     }
     let surplus = status.changes.len().saturating_sub(CHANGES_KEPT);
     status.changes.drain(..surplus);
-    changed |= wait_in_regions(status, later, now);
+    changed |= wait_for(status, (later, release.later), now);
     changed
 }
 
@@ -241,13 +246,8 @@ fn copied(status: &mut Status, what: &RegionAction) {
     }
 }
 
-/// Waits for these Regions; for the image as a whole that of the stack's Region counts first, and a copy that takes its
-/// time last. Returns whether anything is new.
-fn wait_in_regions(
-    status: &mut Status,
-    waits: &BTreeMap<String, WaitReason>,
-    now: Timestamp,
-) -> bool {
+/// Remembers what is waited for in which Region. Returns whether anything is new.
+fn keep_waits(status: &mut Status, waits: &BTreeMap<String, WaitReason>, now: Timestamp) -> bool {
     let mut changed = false;
     for (region, copy) in &mut status.copies {
         let known = copy.waiting.as_ref().map(|it| &it.reason);
@@ -262,6 +262,30 @@ fn wait_in_regions(
             changed = true;
         }
     }
+    changed
+}
+
+/// Waits for Regions and for a parameter. For the image as a whole the parameter counts: it shows within minutes, and a copy
+/// may take hours. Returns whether anything is new.
+fn wait_for(
+    status: &mut Status,
+    (regions, release): (&BTreeMap<String, WaitReason>, Option<WaitReason>),
+    now: Timestamp,
+) -> bool {
+    match release {
+        Some(reason) => keep_waits(status, regions, now) | wait(status, reason, now),
+        None => wait_in_regions(status, regions, now),
+    }
+}
+
+/// Waits for these Regions; for the image as a whole that of the stack's Region counts first, and a copy that takes its
+/// time last. Returns whether anything is new.
+fn wait_in_regions(
+    status: &mut Status,
+    waits: &BTreeMap<String, WaitReason>,
+    now: Timestamp,
+) -> bool {
+    let changed = keep_waits(status, waits, now);
     let rank = |(region, reason): &(&String, &WaitReason)| {
         let is_slow = matches!(reason, WaitReason::CopyPending { .. });
         (status.copies.contains_key(*region), is_slow)
@@ -286,7 +310,28 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
         }
     }
     changed |= note_unlisted(status, &seen.unlisted, now);
-    for (region, applied) in seen.verified {
+    changed |= verified(status, seen.verified, now);
+    changed |= release::observed(status, &seen.release, now);
+    let release = seen.release.pending.clone();
+    if release.is_some() || !seen.pending.is_empty() {
+        return wait_for(status, (&seen.pending, release), now) | changed;
+    }
+    release::finish(status, &seen.release, now);
+    for copy in status.copies.values_mut() {
+        copy.waiting = None;
+    }
+    if status.failed_places().next().is_some() {
+        incomplete(status, now);
+    } else {
+        next_step(status, "the AMI is as the manifest says", now);
+    }
+    true
+}
+
+/// In these Regions the AMI was seen to be as its manifest says. Returns whether that is new.
+fn verified(status: &mut Status, seen: BTreeMap<String, Applied>, now: Timestamp) -> bool {
+    let mut changed = false;
+    for (region, applied) in seen {
         let is_now = status.is_verified_now(&region);
         let Some(known) = status.regions.get_mut(&region) else {
             continue;
@@ -297,18 +342,7 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
             changed = true;
         }
     }
-    if !seen.pending.is_empty() {
-        return wait_in_regions(status, &seen.pending, now) | changed;
-    }
-    for copy in status.copies.values_mut() {
-        copy.waiting = None;
-    }
-    if status.failed_regions().next().is_some() {
-        incomplete(status, now);
-    } else {
-        next_step(status, "the AMI is as the manifest says", now);
-    }
-    true
+    changed
 }
 
 /// Remembers which Regions the manifest does not name any more: what is there is kept. Returns whether that is new.

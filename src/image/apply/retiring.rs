@@ -128,7 +128,9 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
         | Action::ChangeGrants { .. }
         | Action::RevokeSnapshot { .. }
         | Action::SetDeprecation { .. }
-        | Action::SetProtection { .. } => {}
+        | Action::SetProtection { .. }
+        | Action::PutParameter { .. }
+        | Action::LeaveParameter { .. } => {}
     }
 }
 

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::publishing_advice::{REGION_DISABLED, for_failed_copy, for_unshareable};
 use super::quoting::{on_one_line, shell_word, word};
+use super::release;
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, SourceKind, UnreadableReason};
@@ -72,6 +73,10 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
             "leave out `regions`, and upload the bundle to a bucket of a stack in each Region".to_owned()
         }
         FailureKind::NotPublished => and_retry(status, FIX),
+        FailureKind::ParameterConflict { can_take_over } => {
+            release::for_conflict(*can_take_over, &retry(status))
+        }
+        FailureKind::ParameterNotValidated => and_retry(status, release::NOT_VALIDATED),
         FailureKind::SeveralImages { .. }
         | FailureKind::Unproven { .. }
         | FailureKind::NotInManifest { .. }
@@ -159,6 +164,8 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureKind::RegionDisabled
         | FailureKind::NotCopyable
         | FailureKind::NotPublished
+        | FailureKind::ParameterConflict { .. }
+        | FailureKind::ParameterNotValidated
         | FailureKind::Other => FIX,
     }
 }
@@ -269,6 +276,7 @@ fn for_refused(action: &str, failure: &Failure) -> &'static str {
         "CopyImage" if code == "InvalidAMIID.NotFound" || code == "InvalidAMIID.Unavailable" => {
             "check that the AMI exists in that Region, is available, and is this account's or shared with it"
         }
+        "PutParameter" => release::for_put(code).unwrap_or_else(|| for_code(code)),
         _ if code == "InvalidManifest" => for_bundle(&failure.message),
         _ if says("kms") && says("key") => {
             "let the function's role use the KMS key, in the key's policy too: kms:DescribeKey, CreateGrant, Decrypt, \

@@ -32,7 +32,12 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
         "amiwright retry {}",
         shell_word(&on_one_line(&status.manifest.uri()))
     );
-    if differences().any(|it| matches!(it, Difference::Setting { .. })) {
+    if differences().any(|it| {
+        matches!(
+            it,
+            Difference::Setting { .. } | Difference::Parameter { .. }
+        )
+    }) {
         let _ = write!(
             text,
             "\nIf a change of settings was intended, change the manifest. To set them back, run:\n  {retry}\n\
@@ -50,6 +55,9 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
             _ => continue,
         }
         break;
+    }
+    if differences().any(|it| matches!(it, Difference::Parameter { .. })) {
+        text.push_str("\nA parameter that somebody else has written is only set back with `takeOver: true` in the manifest.\n");
     }
     let mut enabled = BTreeSet::new();
     for it in &drift.found {
@@ -108,6 +116,20 @@ fn deviation_line(it: &Deviation) -> String {
     let (region, image) = (word(&it.region), word(&it.image));
     let what = match &it.what {
         Difference::NotAvailable { state } => format!("{image} is {}", word(state)),
+        Difference::Parameter { name, value: None } => {
+            format!(
+                "the parameter {} is gone, it pointed to {image}",
+                word(name)
+            )
+        }
+        Difference::Parameter {
+            name,
+            value: Some(value),
+        } => format!(
+            "the parameter {} holds {}, not {image}",
+            word(name),
+            quoted(value)
+        ),
         Difference::Deregistered { since } => {
             format!("{image} is deregistered: EC2 has not listed it since {since}")
         }

@@ -6,7 +6,7 @@ use jiff::{Timestamp, Unit};
 
 use super::quoting::{more, on_one_line, quoted, shell_word, word};
 use super::waiting::wait_text;
-use super::{advice, billing, drift, facts, remains, retiring, settings};
+use super::{advice, billing, drift, facts, release, remains, retiring, settings};
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
@@ -151,6 +151,7 @@ fn facts(
 ) -> Vec<(&'static str, String)> {
     let mut list = images(status, listed);
     let build = &status.build;
+    list.extend(release::facts(status, kind, listed));
     list.extend(facts::of_version(status));
     // The last tasks: one of them is polled.
     let omitted = build.tasks.len().saturating_sub(listed);
@@ -283,7 +284,7 @@ fn incomplete_text(status: &Status, listed: usize) -> String {
     if let Some(failure) = &status.build.failure {
         text.push_str(&failure_text(status, failure));
     }
-    for (region, failure) in status.failed_regions().take(listed) {
+    for (region, failure) in status.failed_places().take(listed) {
         let _ = write!(text, "\nIn {}:", word(region));
         text.push_str(&failure_text(status, failure));
     }
@@ -376,6 +377,7 @@ fn waiting_text(status: &Status) -> &'static str {
             | WaitReason::SettingsNotVisible { .. }
             | WaitReason::CopyPending { .. }
             | WaitReason::ProtectionCooldown { .. }
+            | WaitReason::ParameterNotConfirmed { .. }
             | WaitReason::Unproven { .. },
         )
         | None => "\nNo action needed: amiwright keeps checking.\n",

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 
 use super::facts::Fact;
 use super::quoting::{more, quoted, word};
+use super::release;
 use crate::image::status::{
     Action, AppliedChange, Grantee, Protection, RegionAction, RegionStatus, Status,
 };
@@ -118,16 +119,11 @@ fn line(what: &RegionAction, listed: usize) -> String {
         Action::DeprecatePrevious { image, at, .. } => {
             format!("{} deprecated at {at}", word(image))
         }
-        Action::UnprotectPrevious { image, cooldown } => {
-            let holds = match cooldown {
-                true => ", which holds for 24 hours more",
-                false => "",
-            };
-            let image = word(image);
-            format!("deregistration protection of {image} switched off{holds}")
-        }
+        Action::UnprotectPrevious { image, cooldown } => unprotected(image, *cooldown),
         Action::DeregisterPrevious { image, .. } => format!("{} deregistered", word(image)),
         Action::DeleteSnapshot { snapshot, .. } => format!("{} deleted", word(snapshot)),
+        Action::PutParameter { name, value, .. } => release::written(name, value),
+        Action::LeaveParameter { name, value } => release::left(name, value.as_deref()),
     };
     format!("{}: {text}", word(&what.region))
 }
@@ -140,6 +136,15 @@ fn copied(image: Option<&str>, key: Option<&str>) -> String {
         image.unwrap_or_default(),
         key.unwrap_or_default()
     )
+}
+
+fn unprotected(image: &str, cooldown: bool) -> String {
+    let holds = match cooldown {
+        true => ", which holds for 24 hours more",
+        false => "",
+    };
+    let image = word(image);
+    format!("deregistration protection of {image} switched off{holds}")
 }
 
 /// A deregistration protection.

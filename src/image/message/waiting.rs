@@ -1,6 +1,7 @@
 //! What is waited for, in words.
 
 use super::quoting::{quoted, word};
+use super::release;
 use crate::image::status::OrphanReason;
 use crate::image::words::{WaitReason, counted};
 use crate::manifest::location::s3_uri;
@@ -55,9 +56,7 @@ pub fn wait_text(reason: &WaitReason) -> String {
         WaitReason::Unproven { what } => {
             format!("waiting until EC2 shows by its tags that {} was made for this image", word(what))
         }
-        WaitReason::ImageNotVisible { image } => {
-            format!("waiting until EC2 shows {}", word(image))
-        }
+        WaitReason::ImageNotVisible { image } => not_visible(image),
         WaitReason::SettingsNotVisible { region } => {
             format!("waiting until EC2 shows in {} what was changed", word(region))
         }
@@ -68,6 +67,7 @@ pub fn wait_text(reason: &WaitReason) -> String {
         WaitReason::CopyPending { region } => {
             format!("waiting until the copy in {} is available", word(region))
         }
+        WaitReason::ParameterNotConfirmed { region, name } => release::not_confirmed(region, name),
         WaitReason::DeletionNotVisible => {
             "waiting until what was deleted is no longer shown".to_owned()
         }
@@ -84,6 +84,10 @@ fn parts_missing(missing: usize, of: usize, first: &str) -> String {
         counted(of, "part"),
         word(first)
     )
+}
+
+fn not_visible(what: &str) -> String {
+    format!("waiting until EC2 shows {}", word(what))
 }
 
 /// Why something was not deleted, in one line.

@@ -15,6 +15,8 @@ pub struct Asked {
     pub home: String,
     /// What is asked for in each Region, the stack's own among them.
     pub regions: BTreeMap<String, AskedRegion>,
+    /// The SSM parameters that point to the AMI of each Region, and whether a value that is not ours is overwritten.
+    pub parameters: BTreeMap<String, bool>,
 }
 
 /// What is asked for in one Region.
@@ -50,7 +52,13 @@ impl Asked {
             regions.entry(region.clone()).or_insert(asked);
         }
         let home = home.to_owned();
-        Self { home, regions }
+        let parameters = spec.parameters.iter();
+        let parameters = parameters.map(|it| (it.name.clone(), it.take_over));
+        Self {
+            home,
+            regions,
+            parameters: parameters.collect(),
+        }
     }
 
     /// What these settings ask for, where the AMI of the stack's Region may not be seen: then a time of deprecation that

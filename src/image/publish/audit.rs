@@ -8,11 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 use super::asked::Asked;
 use super::copy::is_under_way;
 use super::observation::{CopyFault, Observation, Observed, Pending};
-use super::plan::plan;
+use super::plan::{Plan, plan};
 use super::protect;
 use super::settings::Shown;
+use crate::image::observed::ObservedParameter;
 use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::status::{Action, Deviation, Difference, RegionAction, Settings, Status};
+use crate::image::status::{
+    Action, Deviation, Difference, ParameterId, RegionAction, Settings, Status,
+};
 use crate::image::words::State;
 
 /// How long after an AMI was seen to be right, or was changed by us, it is not audited: reads may still show what was
@@ -61,7 +64,15 @@ pub fn audit(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp
     let mut audited = Audited::default();
     let ready = plan.ready.iter().map(|what| (what, false));
     let blocked = plan.blocked.iter().map(|(what, _)| (what, true));
+    for (id, shown) in moved(&plan, observed) {
+        let name = id.name.clone();
+        let value = shown.map(|shown| shown.value.clone());
+        audited.deviate(status, &id.region, Difference::Parameter { name, value });
+    }
     for (what, blocked) in ready.chain(blocked) {
+        if matches!(what.action, Action::PutParameter { .. }) {
+            continue;
+        }
         let Some(Observation::Seen(shown)) = observed.regions.get(&what.region) else {
             audited.unknown.insert(what.region.clone());
             continue;
@@ -100,9 +111,36 @@ pub fn audit(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp
             }
         }
     }
+    // Of a Region whose parameters could not be read, what was found before still holds.
+    let unread = plan.release.pending.keys().map(|id| &id.region);
+    let is_told = |region: &&String| audited.deviations.iter().any(|it| it.region == **region);
+    let unread: Vec<String> = unread.filter(|it| !is_told(it)).cloned().collect();
+    audited.unknown.extend(unread);
     audited.unknown.extend(plan.in_vain);
     audited.verified = plan.verified;
     audited
+}
+
+/// The parameters that do not point to the AMI, with what they show: those that could be written, and those that somebody
+/// else has written.
+fn moved<'a>(
+    plan: &'a Plan,
+    observed: &'a Observed,
+) -> Vec<(ParameterId, Option<&'a ObservedParameter>)> {
+    let puts = plan.ready.iter().filter_map(|what| match &what.action {
+        Action::PutParameter { name, .. } => Some(ParameterId {
+            region: what.region.clone(),
+            name: name.clone(),
+        }),
+        _ => None,
+    });
+    let conflicts = plan.release.conflicts.iter();
+    let all = puts.chain(conflicts.map(|it| it.parameter.clone()));
+    let shown = |id: &ParameterId| match observed.parameters.get(id) {
+        Some(Observation::Seen(shown)) => Some(shown),
+        _ => None,
+    };
+    all.map(|id| (id.clone(), shown(&id))).collect()
 }
 
 impl Audited {

@@ -159,7 +159,10 @@ fn add_to(action: &Action, settings: &mut Settings) {
         | Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }
         | Action::DeregisterPrevious { .. }
-        | Action::DeleteSnapshot { .. } => {}
+        | Action::DeleteSnapshot { .. }
+        // Of no AMI.
+        | Action::PutParameter { .. }
+        | Action::LeaveParameter { .. } => {}
     }
 }
 
@@ -190,6 +193,8 @@ fn remove_from(action: &Action, settings: &mut Settings) {
         | Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }
         | Action::DeregisterPrevious { .. }
-        | Action::DeleteSnapshot { .. } => {}
+        | Action::DeleteSnapshot { .. }
+        | Action::PutParameter { .. }
+        | Action::LeaveParameter { .. } => {}
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::blockers::AccountSettings;
 use super::settings::Shown;
+use crate::image::observed::ObservedParameter;
+use crate::image::status::ParameterId;
 
 /// What was seen of a thing in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Observed {
     pub regions: BTreeMap<String, Observation<Shown>>,
     /// What the account has set in the Regions in which something is about to be shared.
     pub accounts: BTreeMap<String, AccountSettings>,
+    /// The parameters that point to it. One that was not looked at is unknown.
+    pub parameters: BTreeMap<ParameterId, Observation<ObservedParameter>>,
 }
 
 /// Why a Region is not done, and will be looked at again.

@@ -9,6 +9,7 @@ use super::blockers::{self, AccountSettings};
 use super::copy::{self, Copied};
 use super::difference::{difference, is_in_vain};
 use super::observation::{CopyFault, Observation, Observed, Pending};
+use super::release::{self, ReleasePlan};
 use super::settings::{Blocker, Shown};
 use crate::image::plan::PUBLISH_GRACE;
 use crate::image::status::{Action, RegionAction, Status};
@@ -30,16 +31,20 @@ pub struct Plan {
     pub in_vain: BTreeSet<String>,
     /// The Regions that are known of and not asked for any more. Their AMIs are kept.
     pub unlisted: BTreeSet<String>,
+    /// The parameters that point to the AMIs.
+    pub release: ReleasePlan,
 }
 
 impl Plan {
     /// Whether everything is as it should be.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let is_waiting = !self.pending.is_empty();
+        let is_waiting = !self.pending.is_empty() || !self.release.pending.is_empty();
+        let is_released =
+            self.release.conflicts.is_empty() && self.release.not_validated.is_empty();
         let is_refused =
             !self.blocked.is_empty() || !self.failed.is_empty() || !self.in_vain.is_empty();
-        self.ready.is_empty() && !is_waiting && !is_refused
+        self.ready.is_empty() && !is_waiting && !is_refused && is_released
     }
 }
 
@@ -89,6 +94,9 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
             Copied::NotYet => {}
         }
     }
+    let parameters = &observed.parameters;
+    plan.release = release::difference(asked, status, &plan.verified, parameters, now);
+    plan.ready.append(&mut plan.release.ready);
     plan
 }
 

@@ -11,8 +11,9 @@ use super::observation::{Observation, Observed};
 use super::plan::{Plan, plan};
 use super::retire::{self, Retire, Seen, SnapshotSeen, Target};
 use super::settings::Shown;
+use crate::image::observed::ObservedParameter;
 use crate::image::status::{
-    Action, CopyRequest, Protection, RegionAction, RegionStatus, Retirement, Status,
+    Action, CopyRequest, ParameterId, Protection, RegionAction, RegionStatus, Retirement, Status,
 };
 
 /// More rounds than the stages need: a copy, its settings, and what a failed copy leaves before both.
@@ -25,6 +26,8 @@ pub struct Planned {
     pub what: RegionAction,
     /// What the AMI is before it; none where there is none yet, or the change is about another AMI.
     pub before: Option<Shown>,
+    /// The value of the parameter before it, where the change is about one.
+    pub value: Option<String>,
 }
 
 /// What publishing will come to.
@@ -46,6 +49,14 @@ pub fn rehearse(
     now: Timestamp,
 ) -> Rehearsed {
     let (mut status, mut observed) = (status.clone(), observed.clone());
+    let is_seen = matches!(
+        observed.regions.get(&asked.home),
+        Some(Observation::Seen(_))
+    );
+    if is_seen && status.image_in(&asked.home).is_none() {
+        let made = available(id(&asked.home));
+        status.regions.insert(asked.home.clone(), made);
+    }
     let mut rehearsed = Rehearsed::default();
     for _ in 0..ROUNDS_MAX {
         rehearsed.rest = plan(asked, &status, &observed, now);
@@ -57,8 +68,13 @@ pub fn rehearse(
                 Some(Observation::Seen(shown)) => Some(shown.clone()),
                 _ => None,
             };
+            let value = parameter_value(&observed, &what);
             make(asked, &mut status, &mut observed, &what, id(&what.region));
-            rehearsed.planned.push(Planned { what, before });
+            rehearsed.planned.push(Planned {
+                what,
+                before,
+                value,
+            });
         }
     }
     rehearsed
@@ -90,11 +106,7 @@ fn make(
             observed
                 .regions
                 .insert(region.clone(), Observation::Seen(copy));
-            let known = RegionStatus {
-                image_state: "available".to_owned(),
-                ..RegionStatus::pending(id)
-            };
-            status.regions.insert(region.clone(), known);
+            status.regions.insert(region.clone(), available(id));
         }
         Action::RemoveFailedCopy { .. } => {
             status.regions.remove(region);
@@ -103,11 +115,54 @@ fn make(
             request.attempt = request.attempt.saturating_add(1);
             request.asked_at = None;
         }
+        Action::PutParameter {
+            name,
+            value,
+            after,
+            data_type,
+        } => {
+            let shown = ObservedParameter {
+                kind: "String".to_owned(),
+                data_type: data_type.as_str().to_owned(),
+                value: value.clone(),
+                version: after.saturating_add(1),
+            };
+            let parameter = ParameterId {
+                region: region.clone(),
+                name: name.clone(),
+            };
+            observed
+                .parameters
+                .insert(parameter, Observation::Seen(shown));
+        }
         action => {
             if let Some(Observation::Seen(shown)) = observed.regions.get_mut(region) {
                 set(shown, action);
             }
         }
+    }
+}
+
+/// An AMI that is made.
+fn available(id: String) -> RegionStatus {
+    RegionStatus {
+        image_state: "available".to_owned(),
+        ..RegionStatus::pending(id)
+    }
+}
+
+/// What the parameter holds that a change is about.
+fn parameter_value(observed: &Observed, what: &RegionAction) -> Option<String> {
+    let Action::PutParameter { name, .. } = &what.action else {
+        return None;
+    };
+    let parameter = ParameterId {
+        region: what.region.clone(),
+        name: name.clone(),
+    };
+    match observed.parameters.get(&parameter) {
+        Some(Observation::Seen(shown)) => Some(shown.value.clone()),
+        _ => None,
     }
 }
 
@@ -177,6 +232,9 @@ fn set(shown: &mut Shown, action: &Action) {
         // Of whole AMIs.
         Action::CopyImage { .. }
         | Action::RemoveFailedCopy { .. }
+        // Of what points to the AMI.
+        | Action::PutParameter { .. }
+        | Action::LeaveParameter { .. }
         // Of other AMIs.
         | Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }

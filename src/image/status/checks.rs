@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::copying::CopyRequest;
-use super::drift::Drift;
+use super::drift::{Difference, Drift};
 use super::records::{ManifestVersion, Orphan, OrphanReason, RegionStatus};
+use super::release::Release;
 use super::retiring::{KeptSnapshot, Replaced, Retirement};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
@@ -96,6 +97,29 @@ pub(super) fn drift(drift: &Drift) -> Result<(), String> {
     for it in &drift.found {
         word("drift.found[].region", &it.region)?;
         id("drift.found[].image", "ami-", &it.image)?;
+        if let Difference::Parameter { name, value } = &it.what {
+            word("drift.found[].name", name)?;
+            value
+                .as_ref()
+                .map_or(Ok(()), |it| word("drift.found[].value", it))?;
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with the parameters that point to the AMI.
+pub(super) fn release(release: &Release) -> Result<(), String> {
+    for (key, known) in &release.parameters {
+        word("release.parameters", &key.region)?;
+        word("release.parameters", &key.name)?;
+        let puts = known.put.iter();
+        let puts = puts.flat_map(|put| put.earlier.iter().chain([&put.value]));
+        for value in known.value.iter().chain(puts) {
+            id("release.parameters.*.value", "ami-", value)?;
+        }
+        if let Some(it) = &known.failure {
+            failure(&it.kind)?;
+        }
     }
     Ok(())
 }
@@ -152,6 +176,8 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         | FailureKind::NotPublished
         | FailureKind::RegionDisabled
         | FailureKind::NotCopyable
+        | FailureKind::ParameterConflict { .. }
+        | FailureKind::ParameterNotValidated
         | FailureKind::AnswerUnusable
         // A name or a bucket: quoted wherever it is shown.
         | FailureKind::NotInManifest { .. }
@@ -185,6 +211,10 @@ pub(super) fn waiting(reason: &WaitReason) -> Result<(), String> {
         | WaitReason::DeletionNotVisible => Ok(()),
         WaitReason::SettingsNotVisible { region } | WaitReason::CopyPending { region } => {
             word("build.waiting.region", region)
+        }
+        WaitReason::ParameterNotConfirmed { region, name } => {
+            word("build.waiting.region", region)?;
+            word("build.waiting.name", name)
         }
     }
 }

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::previous::PreviousVersion;
 use super::publishing::{Applied, AppliedChange};
 use super::records::*;
+use super::release::Release;
 use super::retiring::{Replaced, Retire, Retirement};
 use crate::image::notice;
 use crate::image::task::Task;
@@ -56,6 +57,9 @@ pub struct Status {
     /// What was changed about the AMI since its manifest, or its settings, were last uploaded, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<AppliedChange>,
+    /// The SSM parameters that point to the AMI.
+    #[serde(default, skip_serializing_if = "Release::is_empty")]
+    pub release: Release,
     /// Whether the AMIs of earlier versions are to be retired once this one is finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
@@ -134,6 +138,7 @@ impl Facts {
             copies: status.copies.clone(),
             changes: status.changes.clone(),
             replaced: status.replaced.clone(),
+            release: status.release.clone(),
             retired: status.retired.clone(),
             drift: status.drift.clone(),
             store: status.store.clone(),
@@ -167,6 +172,7 @@ impl Status {
             copies: BTreeMap::new(),
             publishes: false,
             changes: Vec::new(),
+            release: Release::default(),
             replaces: false,
             replaced: Vec::new(),
             on_delete: None,
@@ -228,10 +234,25 @@ impl Status {
         all.filter_map(|(region, failure)| Some((region, failure.as_ref()?)))
     }
 
-    /// What failed: what the AMI is made by, then each Region.
+    /// What failed: what the AMI is made by, then each Region, then each parameter.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
         let regions = self.failed_regions().map(|(_, failure)| failure);
-        self.build.failure.iter().chain(regions)
+        let parameters = self.release.failures().map(|(_, failure)| failure);
+        self.build.failure.iter().chain(regions).chain(parameters)
+    }
+
+    /// What failed for good once there was an AMI, each with its Region: what is about the AMI there, then what is about
+    /// the parameters that point to it.
+    pub fn failed_places(&self) -> impl Iterator<Item = (&String, &Failure)> {
+        let parameters = self.release.failures();
+        let parameters = parameters.map(|(id, failure)| (&id.region, failure));
+        self.failed_regions().chain(parameters)
+    }
+
+    /// Whether all parameters of the manifest were seen to point to the AMI: whoever follows them gets it.
+    #[must_use]
+    pub fn is_released(&self) -> bool {
+        self.release.released_at.is_some()
     }
 
     /// How many problems the manifest has, with those that are not kept.

@@ -48,7 +48,13 @@ impl Drift {
     #[must_use]
     pub fn is_repairable(&self) -> bool {
         let mut found = self.found.iter();
-        found.all(|it| matches!(it.what, Difference::Setting { blocked: false, .. }))
+        found.all(|it| {
+            let what = &it.what;
+            matches!(
+                what,
+                Difference::Setting { blocked: false, .. } | Difference::Parameter { .. }
+            )
+        })
     }
 
     /// Whether the AMI of a Region is deregistered.
@@ -103,6 +109,13 @@ pub enum Difference {
         /// Whether EC2 would not make this change now.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         blocked: bool,
+    },
+    /// A parameter does not point to the AMI any more.
+    Parameter {
+        /// Its name.
+        name: String,
+        /// What it holds; none if it is gone.
+        value: Option<String>,
     },
     /// The AMI is not available.
     NotAvailable {

@@ -66,7 +66,9 @@ impl Failure {
             | FailureKind::NotShareable { .. }
             | FailureKind::RegionDisabled
             | FailureKind::NotCopyable
-            | FailureKind::NotPublished => false,
+            | FailureKind::NotPublished
+            | FailureKind::ParameterConflict { .. }
+            | FailureKind::ParameterNotValidated => false,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::release::ParameterType;
 use super::retiring::KeptReason;
 use crate::image::words::is_zero;
 
@@ -215,6 +216,24 @@ pub enum Action {
         /// The snapshot.
         snapshot: String,
     },
+    /// PutParameter.
+    PutParameter {
+        /// The parameter's name.
+        name: String,
+        /// The AMI of its Region.
+        value: String,
+        /// The version that was read before; 0 to create the parameter, and not to overwrite one.
+        after: u64,
+        /// The data type.
+        data_type: ParameterType,
+    },
+    /// Nothing is done: the manifest stopped naming this parameter. Without it, launches that refer to it would fail.
+    LeaveParameter {
+        /// The parameter's name.
+        name: String,
+        /// The value that it has, as far as is known.
+        value: Option<String>,
+    },
 }
 
 /// An action in its Region.
@@ -261,7 +280,9 @@ impl AppliedChange {
             | Action::DeprecatePrevious { .. }
             | Action::UnprotectPrevious { .. }
             | Action::DeregisterPrevious { .. }
-            | Action::DeleteSnapshot { .. } => 0,
+            | Action::DeleteSnapshot { .. }
+            | Action::PutParameter { .. }
+            | Action::LeaveParameter { .. } => 0,
         };
         let omitted = u32::try_from(omitted).unwrap_or(u32::MAX);
         Self { what, omitted }

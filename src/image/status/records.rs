@@ -286,6 +286,8 @@ pub enum ConditionKind {
     Published,
     /// The AMIs of earlier versions, or its own after its manifest was removed, are retired as the manifest says.
     Retired,
+    /// The SSM parameters of the manifest point to the AMI, in every Region.
+    Released,
     /// The AMI is as the manifest says now.
     InSync,
 }
@@ -296,6 +298,7 @@ impl fmt::Display for ConditionKind {
             Self::Built => "Built",
             Self::Published => "Published",
             Self::Retired => "Retired",
+            Self::Released => "Released",
             Self::InSync => "InSync",
         })
     }

@@ -26,6 +26,7 @@ fn asked() -> Asked {
     Asked {
         home: REGION.to_owned(),
         regions: BTreeMap::from([(REGION.to_owned(), region)]),
+        parameters: BTreeMap::new(),
     }
 }
 

@@ -19,6 +19,7 @@ mod properties;
 mod publish;
 mod publish_blockers;
 mod publish_overlaps;
+mod release;
 mod removed;
 mod requests;
 mod retire;

@@ -125,7 +125,9 @@ impl Ami {
             Action::DeprecatePrevious { .. }
             | Action::UnprotectPrevious { .. }
             | Action::DeregisterPrevious { .. }
-            | Action::DeleteSnapshot { .. } => panic!("about another AMI: {action:?}"),
+            | Action::DeleteSnapshot { .. }
+            | Action::PutParameter { .. }
+            | Action::LeaveParameter { .. } => panic!("about another AMI: {action:?}"),
         }
     }
 }

@@ -134,6 +134,7 @@ pub(super) fn asked(desired: &Desired) -> Asked {
     Asked {
         home: REGION.to_owned(),
         regions: BTreeMap::from([(REGION.to_owned(), region)]),
+        parameters: BTreeMap::new(),
     }
 }
 

@@ -31,6 +31,14 @@ pub enum ConditionReason {
     Incomplete,
     /// An audit saw that it is not as its manifest says any more; `drift` says how.
     Drifted,
+    /// Somebody else has written a parameter that is to point to the AMI.
+    ParameterConflict,
+    /// A parameter was written and did not show the AMI: Systems Manager did not accept it.
+    ParameterNotValidated,
+    /// Systems Manager refused to write, or to read, a parameter.
+    ParameterNotSet,
+    /// A Region that is required is not as the manifest says: no parameter is set before it is.
+    HeldBack,
     /// Something that was to be retired stays.
     Kept,
 }

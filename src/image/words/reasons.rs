@@ -129,6 +129,13 @@ pub enum WaitReason {
         /// The Region.
         region: String,
     },
+    /// A parameter was written and does not show its new value yet: SSM validates it first.
+    ParameterNotConfirmed {
+        /// The Region.
+        region: String,
+        /// The parameter's name.
+        name: String,
+    },
 }
 
 impl WaitReason {
@@ -306,6 +313,13 @@ pub enum FailureKind {
     NotCopyable,
     /// A Region did not become as the manifest says for hours.
     NotPublished,
+    /// A parameter has a value that is not ours.
+    ParameterConflict {
+        /// Whether `takeOver` would have it overwritten.
+        can_take_over: bool,
+    },
+    /// A parameter was written several times and never showed the new value: SSM did not accept it.
+    ParameterNotValidated,
     /// Recorded by an earlier version of amiwright; the message says what it was.
     Other,
 }
@@ -339,6 +353,8 @@ impl FailureKind {
             | Self::RegionDisabled
             | Self::NotCopyable
             | Self::NotPublished
+            | Self::ParameterConflict { .. }
+            | Self::ParameterNotValidated
             | Self::Other => TerminalReason::Failed,
         }
     }

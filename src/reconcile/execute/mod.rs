@@ -13,6 +13,7 @@ mod preview;
 mod product_codes;
 mod protect;
 mod refused;
+pub(super) mod release;
 mod retire;
 mod share;
 
@@ -24,7 +25,9 @@ use jiff::SignedDuration;
 use crate::aws::{Aws, AwsError};
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
-use crate::image::outcome::{Claim, Evidence, PublishIntent, PublishObserved, StepOutcome};
+use crate::image::outcome::{
+    Claim, Evidence, PublishIntent, PublishObserved, ReleasePerformed, StepOutcome, Written,
+};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::{self, Asked, Observation, Pending, Plan, Shown};
 use crate::image::status::{Action, Failure, RegionAction};
@@ -55,7 +58,13 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let home = &step.config().region;
     let asked = Asked::of_known(&spec, home, seen.created_at, step.status);
     Box::pin(account::add(&step, &asked, &mut seen)).await;
-    let plan = publish::plan(&asked, step.status, &seen.observed, step.now());
+    let mut plan = publish::plan(&asked, step.status, &seen.observed, step.now());
+    // No parameter is read before it may be written.
+    if plan.ready.is_empty() && !plan.release.pending.is_empty() {
+        Box::pin(release::observe(&step, &plan.release, &mut seen)).await?;
+        plan = publish::plan(&asked, step.status, &seen.observed, step.now());
+        Box::pin(release::prove(&step, &mut plan, &mut seen)).await;
+    }
     Ok(decide(&step, &asked, plan, seen))
 }
 
@@ -67,10 +76,25 @@ fn not_allowed(problems: &[Problem]) -> Failure {
 
 /// What the difference comes to.
 fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> StepOutcome {
+    let confirmed = |region: &String| {
+        let wanted = &asked.regions.get(region)?.desired;
+        let applied = publish::confirm(step.status.applied_in(region), wanted);
+        Some((region.clone(), applied))
+    };
+    let verified: BTreeMap<_, _> = plan.verified.iter().filter_map(confirmed).collect();
     if !plan.ready.is_empty() {
-        let intent = intend(step, asked, plan.ready, seen.images);
+        let intent = PublishIntent {
+            parameters: release::intend(step, &plan.ready),
+            ..intend(step, asked, plan.ready, seen.images)
+        };
+        let intent = match intent.parameters.is_empty() {
+            true => intent,
+            // What is released is verified: both are written down at once.
+            false => PublishIntent { verified, ..intent },
+        };
         return StepOutcome::Claim(Claim::Publish(intent));
     }
+    let release = release::decide(step, &plan, &seen);
     let mut failed = BTreeMap::new();
     for (what, blocker) in &plan.blocked {
         let failure = failures::blocked(what, *blocker);
@@ -96,17 +120,12 @@ fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> Step
             pending.insert(region.clone(), reason);
         }
     }
-    let confirmed = |region: &String| {
-        let wanted = &asked.regions.get(region)?.desired;
-        let applied = publish::confirm(step.status.applied_in(region), wanted);
-        Some((region.clone(), applied))
-    };
     let is_known = |region: &&String| step.status.image_in(region).is_some();
     let absent = |(region, it): (&String, &Observation<Shown>)| {
         (*it == Observation::Absent).then(|| region.clone())
     };
     StepOutcome::Advance(Evidence::PublishObserved(PublishObserved {
-        verified: plan.verified.iter().filter_map(confirmed).collect(),
+        verified,
         failed,
         pending,
         unseen: seen
@@ -118,6 +137,7 @@ fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> Step
             .collect(),
         seen: seen.images,
         unlisted: plan.unlisted,
+        release,
     }))
 }
 
@@ -170,7 +190,8 @@ fn intend(
     seen: BTreeMap<String, ObservedImage>,
 ) -> PublishIntent {
     let mut intent = PublishIntent::default();
-    for (region, actions) in by_region(&actions) {
+    let of_images = actions.iter().filter(|it| release::id_of(it).is_none());
+    for (region, actions) in by_region(of_images) {
         let known = step.status.applied_in(region);
         if step.status.image_in(region).is_some() {
             let actions: Vec<Action> = actions.iter().map(|it| it.action.clone()).collect();
@@ -192,7 +213,9 @@ fn intend(
 }
 
 /// The actions of each Region, in their order.
-fn by_region(actions: &[RegionAction]) -> BTreeMap<&str, Vec<&RegionAction>> {
+fn by_region<'a>(
+    actions: impl IntoIterator<Item = &'a RegionAction>,
+) -> BTreeMap<&'a str, Vec<&'a RegionAction>> {
     let mut by_region: BTreeMap<&str, Vec<&RegionAction>> = BTreeMap::new();
     for what in actions {
         by_region.entry(&what.region).or_default().push(what);
@@ -212,11 +235,15 @@ async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome 
         .buffer_unordered(REGIONS_AT_ONCE)
         .collect()
         .await;
-    performed.sort_by_key(|(region, ..)| *region);
+    performed.sort_by_key(|it| it.region);
     let (mut done, mut failed, mut later) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-    for (region, actions, refused) in performed {
-        done.extend(actions);
-        match refused {
+    let mut release = ReleasePerformed::default();
+    for it in performed {
+        let region = it.region;
+        done.extend(it.done);
+        release.written.extend(it.release.written);
+        release.later = release.later.or(it.release.later);
+        match it.refused {
             None => {}
             Some(Refused::Final(failure)) => {
                 failed.insert(region.to_owned(), failure);
@@ -239,6 +266,7 @@ async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome 
         done,
         failed,
         later,
+        release,
     })
 }
 
@@ -249,21 +277,49 @@ fn is_about_capacity(error: &AwsError) -> bool {
         || error.has_code("ResourceLimitExceeded")
 }
 
-/// Does these in one Region, one after another. Returns what was done, and why the rest was not.
+/// What was done in one Region.
+struct Performed<'a> {
+    region: &'a str,
+    done: Vec<RegionAction>,
+    /// Why the rest was not.
+    refused: Option<Refused>,
+    release: ReleasePerformed,
+}
+
+/// Does these in one Region, one after another. A parameter that is refused keeps nothing else from being done.
 async fn perform_in<'a>(
     step: &StepContext<'_>,
     region: &'a str,
     actions: Vec<&RegionAction>,
-) -> (&'a str, Vec<RegionAction>, Option<Refused>) {
+) -> Performed<'a> {
     let aws = step.aws().in_region(region);
-    let mut done = Vec::new();
+    let mut performed = Performed {
+        region,
+        done: Vec::new(),
+        refused: None,
+        release: ReleasePerformed::default(),
+    };
     for what in actions {
+        if let Some(id) = release::id_of(what) {
+            let put = release::perform(step, &aws, &id, &what.action);
+            let (written, later) = Box::pin(put).await;
+            if matches!(written, Written::Taken(_)) {
+                performed.done.push(what.clone());
+            }
+            let release = &mut performed.release;
+            release.later = release.later.take().or(later);
+            release.written.insert(id, written);
+            continue;
+        }
         match Box::pin(send(step, &aws, what)).await {
-            Ok(what) => done.push(what),
-            Err(refused) => return (region, done, Some(refused)),
+            Ok(what) => performed.done.push(what),
+            Err(refused) => {
+                performed.refused = Some(refused);
+                break;
+            }
         }
     }
-    (region, done, None)
+    performed
 }
 
 async fn send(
@@ -292,6 +348,8 @@ async fn send(
         | Action::UnprotectPrevious { .. }
         | Action::DeregisterPrevious { .. }
         | Action::DeleteSnapshot { .. } => retire::perform(aws, &what.action).await?,
+        // They are of no AMI: see [`release::perform`].
+        Action::PutParameter { .. } | Action::LeaveParameter { .. } => {}
     }
     Ok(what.clone())
 }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::aws::{Aws, AwsError};
 use crate::image::observed::ObservedImage;
 use crate::image::publish::{Asked, Desired, Observation, Observed, Shown};
-use crate::image::status::{Settings, Status};
+use crate::image::status::{ParameterId, Settings, Status};
 use crate::manifest::image::PublishSpec;
 use crate::reconcile::context::Error;
 use crate::reconcile::proof::{self, is_own_image};
@@ -28,6 +28,8 @@ pub(super) struct Seen {
     pub(super) images: BTreeMap<String, ObservedImage>,
     /// Why a Region could not be seen.
     pub(super) errors: BTreeMap<String, AwsError>,
+    /// Why a parameter could not be seen.
+    pub(super) parameter_errors: BTreeMap<ParameterId, AwsError>,
     /// When the AMI of the stack's Region was made.
     pub(super) created_at: Option<Timestamp>,
 }
@@ -54,6 +56,7 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
         observed: Observed::default(),
         images: BTreeMap::new(),
         errors: BTreeMap::new(),
+        parameter_errors: BTreeMap::new(),
         created_at: None,
     };
     for (region, look) in looks {

@@ -8,12 +8,12 @@ use crate::image::publish::retire::Retire;
 use crate::image::publish::{
     Asked, Observation, Rehearsed, Retired, Shown, rehearse, rehearse_retiring,
 };
-use crate::image::status::Action;
+use crate::image::status::{Action, ParameterId};
 use crate::reconcile::context::Error;
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
 
-use super::{observe, retire};
+use super::{observe, release, retire};
 
 /// What publishing would come to.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct Publishing {
     pub(crate) rehearsed: Rehearsed,
     /// Why a Region could not be seen.
     pub(crate) errors: BTreeMap<String, AwsError>,
+    /// Why a parameter could not be seen.
+    pub(crate) parameter_errors: BTreeMap<ParameterId, AwsError>,
     /// Regions that are to get a copy and are not enabled in the account.
     pub(crate) disabled: Vec<String>,
 }
@@ -54,9 +56,16 @@ pub(in crate::reconcile) async fn publishing(
             Some(step.now())
         }
     };
-    let asked = Asked::of(&wanted, home, created_at);
-    let id = |region: &str| format!("the copy in {region}");
-    let rehearsed = rehearse(&asked, step.status, &seen.observed, id, step.now());
+    let asked = Asked::of_known(&wanted, home, created_at, step.status);
+    let id = |region: &str| match region == home {
+        true => "the new AMI".to_owned(),
+        false => format!("the copy in {region}"),
+    };
+    let mut rehearsed = rehearse(&asked, step.status, &seen.observed, id, step.now());
+    if !rehearsed.rest.release.pending.is_empty() {
+        Box::pin(release::observe(step, &rehearsed.rest.release, &mut seen)).await?;
+        rehearsed = rehearse(&asked, step.status, &seen.observed, id, step.now());
+    }
     let mut disabled = Vec::new();
     for planned in &rehearsed.planned {
         let region = &planned.what.region;
@@ -69,6 +78,7 @@ pub(in crate::reconcile) async fn publishing(
     Ok(Publishing {
         rehearsed,
         errors: seen.errors,
+        parameter_errors: seen.parameter_errors,
         disabled,
     })
 }

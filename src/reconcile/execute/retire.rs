@@ -47,7 +47,7 @@ pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let Some(asked) = spec.retires() else {
         return Ok(finished(Vec::new()));
     };
-    if !is_released(spec) {
+    if !is_released(&step, spec) {
         return Ok(StepOutcome::Unchanged);
     }
     next(&step, &spec.publish().parameters, asked).await
@@ -83,8 +83,8 @@ async fn of_removed(step: &StepContext<'_>) -> Result<StepOutcome, Error> {
 }
 
 /// Whether people who follow the manifest's parameters get the new AMI. Where it has none, there is nothing to wait for.
-fn is_released(spec: &Spec) -> bool {
-    spec.publish().parameters.is_empty()
+fn is_released(step: &StepContext<'_>, spec: &Spec) -> bool {
+    spec.publish().parameters.is_empty() || step.status.is_released()
 }
 
 /// Nothing may be retired any more: all stay.

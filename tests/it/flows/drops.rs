@@ -216,19 +216,6 @@ async fn a_wrong_manifest_is_rejected_with_all_its_problems() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_built_is_refused_and_not_ignored() {
-    let stack = TestStack::new().await;
-    let manifest = format!("{}parameters: [/images/web]\n", stack.manifest("web"));
-    stack.drop_and_rest("web.image.yaml", manifest).await;
-    assert_eq!(stack.images(), []);
-    assert!(
-        stack.only_email().text.contains("not built yet"),
-        "{}",
-        stack.only_email().text
-    );
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_manifest_that_is_too_large_is_not_read() {
     let stack = TestStack::new().await;
     stack

@@ -17,6 +17,7 @@ mod publish_audit;
 mod publish_blocked;
 mod publish_delete;
 mod publish_regions;
+mod publish_release;
 mod publish_retire;
 mod publish_table;
 mod replace_in_place;

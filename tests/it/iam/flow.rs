@@ -27,7 +27,7 @@ const DISK: &str = "name: web-{digest}\nsource: {disk: {object: web.vmdk, format
 
 /// What an AMI that exists can be changed to.
 const SETTINGS: &str = "description: Web\ntags: {team: web}\naccess: {accounts: ['111122223333'], copy: true}\n\
-                        deprecate: {after: 90d}\nprotect: true\n";
+                        deprecate: {after: 90d}\nprotect: true\nparameters: [/images/web]\n";
 
 /// What happens to an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +159,7 @@ impl Flow {
                         .parameter("ShareWith", "*")
                         .parameter("AllowPublic", &public)
                         .parameter("CopyRegions", copies)
+                        .parameter("ParameterPrefix", "/images")
                         .parameter("StoreBuckets", "")
                 })
                 .await;

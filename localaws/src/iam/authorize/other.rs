@@ -25,21 +25,30 @@ pub(super) fn sns(action: &str, request: &Request) -> Needs {
 pub(super) fn ssm(scene: &Scene<'_>, region: &str, action: &str, request: &Request) -> Needs {
     let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
     let asked = body["Name"].as_str().unwrap_or_default();
+    let all = scene.arn("ssm", region, "parameter");
     // A name may be an ARN, and end with a version.
-    let arn = scene.arn("ssm", region, "parameter");
-    let name = asked.strip_prefix(&arn).unwrap_or(asked);
-    let name = name.split(':').next().unwrap_or_default();
-    let arn = format!("{arn}/{}", name.trim_start_matches('/'));
+    let name_of = |asked: &str| {
+        let name = asked.strip_prefix(&all).unwrap_or(asked);
+        name.split(':').next().unwrap_or_default().to_owned()
+    };
+    let arn_of = |asked: &str| format!("{all}/{}", name_of(asked).trim_start_matches('/'));
+    let (name, arn) = (name_of(asked), arn_of(asked));
     match action {
         "GetParameter" => {
             let mut checks = vec![Check::new("ssm:GetParameter", &arn)];
             let decrypted = body["WithDecryption"].as_bool() == Some(true);
-            let stored = asked.starts_with('/').then_some(name);
+            let stored = asked.starts_with('/').then_some(name.as_str());
             let stored = stored.unwrap_or_else(|| name.trim_start_matches('/'));
             if decrypted && scene.ssm.is_secret(region, stored) {
                 checks.push(kms::through_ssm(scene, region, &arn));
             }
             Some(checks)
+        }
+        "GetParameters" => {
+            let names = body["Names"].as_array()?;
+            let names = names.iter().filter_map(Value::as_str);
+            let check = |name: &str| Check::new("ssm:GetParameters", arn_of(name));
+            Some(names.map(check).collect())
         }
         "PutParameter" => {
             let overwrite = body["Overwrite"].as_bool().unwrap_or(false);

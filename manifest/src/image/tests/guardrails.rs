@@ -23,15 +23,9 @@ fn stack(parameters: &[(&str, &str)]) -> Guardrails {
     guardrails
 }
 
-/// The problems of a manifest in a stack with these parameters, without what is not built.
+/// The problems of a manifest in a stack with these parameters.
 fn problems(text: &str, parameters: &[(&str, &str)]) -> Vec<Problem> {
-    let read = check(
-        "a.image.yaml",
-        text.as_bytes(),
-        now(),
-        &stack(parameters),
-        false,
-    );
+    let read = parse_within("a.image.yaml", text.as_bytes(), now(), &stack(parameters));
     read.err().unwrap_or_default()
 }
 
@@ -303,7 +297,7 @@ fn arns_are_of_the_partition_of_the_stack() {
             region: region.map(str::to_owned),
             ..stack(&CLOSED)
         };
-        let found = check("a.image.yaml", text.as_bytes(), now(), &guardrails, false).unwrap_err();
+        let found = parse_within("a.image.yaml", text.as_bytes(), now(), &guardrails).unwrap_err();
         let hint = found[0].hint.as_deref().unwrap();
         assert!(hint.contains(&format!("adds {arn} to")), "{hint}");
     }
@@ -435,7 +429,7 @@ fn what_does_not_fit_the_stack_is_not_held_against_the_guardrails_too() {
     let text = with(&format!(
         "access: {{accounts: [\"123456789012\"], organizations: [\"{ORGANIZATION}\"]}}\nregions: {{cn-north-1: , us-east-1: {{kmsKeyId: \"{KEY}\"}}}}"
     ));
-    let found = check("a.image.yaml", text.as_bytes(), now(), &guardrails, false).unwrap_err();
+    let found = parse_within("a.image.yaml", text.as_bytes(), now(), &guardrails).unwrap_err();
     let found: Vec<_> = found
         .iter()
         .map(|it| (it.path.as_str(), it.rule.as_deref().unwrap()))
@@ -458,7 +452,7 @@ fn what_does_not_fit_the_stack_is_not_held_against_the_guardrails_too() {
     );
 }
 
-/// One mistake is one problem; of what is not built, the guardrails say nothing.
+/// One mistake is one problem.
 #[test]
 fn beside_other_problems() {
     let text = with("parameters: [\"/a b\", /images/web]\nonDelete: deregister");
@@ -468,8 +462,8 @@ fn beside_other_problems() {
         .map(|it| format!("{} {}", it.path, it.message))
         .collect();
     let expected = [
-        "parameters not built yet",
         "parameters[0] ",
+        "parameters[1] ",
         "onDelete this stack deregisters no AMI",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -485,18 +479,6 @@ fn without_a_stack_nothing_is_closed() {
     ));
     accepted(&text);
     assert_eq!(problems(&text, &CLOSED).len(), 7);
-}
-
-/// One cause is one problem.
-#[test]
-fn what_is_not_built_is_not_held_against_the_guardrails_too() {
-    let text = with("parameters: [/images/web]\nonDelete: deregister\nstore: {bucket: archive}");
-    let found = parse_within("a.image.yaml", text.as_bytes(), now(), &stack(&CLOSED)).unwrap_err();
-    let paths: Vec<&str> = found.iter().map(|it| it.path.as_str()).collect();
-    assert_eq!(paths, ["parameters", "onDelete", "store.bucket"]);
-    assert!(found[0].message.starts_with("not built yet"), "{found:#?}");
-    // Each is a problem of its own once it is built.
-    assert_eq!(problems(&text, &CLOSED).len(), 3);
 }
 
 #[test]

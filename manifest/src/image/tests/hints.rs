@@ -8,7 +8,7 @@ fn hints(text: &str) -> Vec<String> {
 }
 
 fn hints_as(key: &str, text: &str) -> Vec<String> {
-    let problems = parse_whole(key, text.as_bytes(), now()).err();
+    let problems = parse(key, text.as_bytes(), now()).err();
     let problems = problems.unwrap_or_default();
     let hints = problems.into_iter().map(|it| it.hint.unwrap_or_default());
     hints.collect()

@@ -392,7 +392,7 @@ fn misspelt_fields_and_values_are_one_problem_each() {
         &["3:3 [\"a\u{fffd}b\"]: unknown field `a\u{fffd}b`"],
     );
     let hints = |text: &str| {
-        parse_whole("a.image.yaml", text.as_bytes(), now()).unwrap_err()[0]
+        parse("a.image.yaml", text.as_bytes(), now()).unwrap_err()[0]
             .hint
             .clone()
             .unwrap()

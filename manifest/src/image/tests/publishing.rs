@@ -13,7 +13,7 @@ fn problems_in(account: Option<&str>, region: Option<&str>, text: &str) -> Vec<S
         region: region.map(str::to_owned),
         ..Guardrails::open()
     };
-    let problems = check("a.image.yaml", text.as_bytes(), now(), &guardrails, false);
+    let problems = parse_within("a.image.yaml", text.as_bytes(), now(), &guardrails);
     let shown = |problem: Problem| {
         assert!(problem.hint.is_some(), "{problem:#?}");
         let (line, column) = (problem.line.unwrap(), problem.column.unwrap());

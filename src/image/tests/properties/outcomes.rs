@@ -2,7 +2,7 @@
 
 use super::super::*;
 use crate::image::message::failures;
-use crate::image::outcome::{Claim, PublishIntent, Retired};
+use crate::image::outcome::{Claim, PublishIntent, ReleasePerformed, Retired};
 use crate::image::plan::{Next, next};
 use crate::image::status::{Action, CopyRequest, Failure, Intended, RegionAction};
 use crate::image::words::{FailureKind, Step, WaitReason};
@@ -344,11 +344,13 @@ fn publish(choice: &mut Choice, minutes: i64) -> StepOutcome {
             done: vec![described],
             failed: BTreeMap::new(),
             later: BTreeMap::new(),
+            release: ReleasePerformed::default(),
         }),
         StepOutcome::Advance(Evidence::PublishPerformed {
             done: Vec::new(),
             failed: failed(),
             later: pending,
+            release: ReleasePerformed::default(),
         }),
         copy(minutes),
         copied("ami-2"),
@@ -393,6 +395,7 @@ fn copied(image: &str) -> StepOutcome {
         done: vec![elsewhere(action)],
         failed: BTreeMap::new(),
         later: BTreeMap::new(),
+        release: ReleasePerformed::default(),
     })
 }
 
@@ -406,6 +409,7 @@ fn copy_removed() -> StepOutcome {
         done: vec![elsewhere(action)],
         failed: BTreeMap::new(),
         later: BTreeMap::new(),
+        release: ReleasePerformed::default(),
     })
 }
 

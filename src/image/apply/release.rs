@@ -1,0 +1,164 @@
+//! What is known of the parameters that point to the AMI.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::changes::note;
+use crate::image::message;
+use crate::image::observed::ObservedParameter;
+use crate::image::outcome::{ReleaseObserved, Written};
+use crate::image::status::{
+    Action, AppliedChange, ParameterId, ParameterPut, ParameterStatus, ParameterType, RegionAction,
+    Status,
+};
+
+/// These are about to be written.
+pub(super) fn intend(status: &mut Status, puts: BTreeMap<ParameterId, ParameterPut>) {
+    for (id, put) in puts {
+        let known = status.release.parameters.entry(id).or_default();
+        known.put = Some(put);
+        (known.overwritten, known.left_at) = (None, None);
+        status.release.released_at = None;
+    }
+}
+
+/// SSM was asked to write these. Returns whether that is worth saving.
+pub(super) fn performed(
+    status: &mut Status,
+    written: BTreeMap<ParameterId, Written>,
+    now: Timestamp,
+) -> bool {
+    let any = !written.is_empty();
+    let mut raced = Vec::new();
+    for (id, written) in written {
+        let Some(known) = status.release.parameters.get_mut(&id) else {
+            continue;
+        };
+        match (written, &mut known.put) {
+            (Written::Taken(version), Some(put)) => {
+                put.version = Some(version);
+                if version != put.after.saturating_add(1) {
+                    raced.push((id, version));
+                }
+            }
+            (Written::NotTaken, Some(put)) => {
+                put.asked_at = None;
+                put.attempts = put.attempts.saturating_sub(1);
+            }
+            (Written::Refused(failure), put) => {
+                if let Some(put) = put {
+                    put.asked_at = None;
+                }
+                known.failure = Some(failure);
+            }
+            (Written::Unknown | Written::Taken(_) | Written::NotTaken, _) => {}
+        }
+    }
+    for (id, version) in raced {
+        say_raced(status, &id, version, now);
+    }
+    any
+}
+
+/// The version that was answered, or is shown, is not the one after the one that was read: somebody wrote between.
+fn say_raced(status: &mut Status, id: &ParameterId, version: u64, now: Timestamp) {
+    let overwritten = version.saturating_sub(1);
+    let Some(known) = status.release.parameters.get_mut(id) else {
+        return;
+    };
+    if known.overwritten.replace(overwritten) != Some(overwritten) {
+        note(status, message::raced_line(id, overwritten), now);
+    }
+}
+
+/// The parameters were compared with what the manifest says. Returns whether that is worth saving.
+pub(super) fn observed(status: &mut Status, seen: &ReleaseObserved, now: Timestamp) -> bool {
+    let mut changed = false;
+    for id in &seen.named {
+        let parameters = &mut status.release.parameters;
+        changed |= !parameters.contains_key(id);
+        let known = parameters.entry(id.clone()).or_default();
+        changed |= known.left_at.take().is_some();
+    }
+    for id in &seen.left {
+        changed |= leave(status, id, now);
+    }
+    status.release.forget_left();
+    for (id, shown) in &seen.set {
+        changed |= set(status, id, shown, now);
+    }
+    for (id, failure) in &seen.failed {
+        let known = status.release.parameters.entry(id.clone()).or_default();
+        changed |= known.failure.as_ref() != Some(failure);
+        known.failure = Some(failure.clone());
+    }
+    changed
+}
+
+/// All that can be set is set.
+pub(super) fn finish(status: &mut Status, seen: &ReleaseObserved, now: Timestamp) {
+    let has_failed = |region: &String| {
+        let image = status
+            .regions
+            .get(region)
+            .and_then(|it| it.failure.as_ref());
+        let copy = status.copies.get(region).and_then(|it| it.failure.as_ref());
+        image.or(copy).is_some()
+    };
+    // A Region that failed and is not required gets no parameter.
+    let is_set = |id: &ParameterId| seen.set.contains_key(id) || has_failed(&id.region);
+    if !seen.is_held && !seen.named.is_empty() && seen.named.iter().all(is_set) {
+        status.release.released_at.get_or_insert(now);
+    }
+}
+
+fn leave(status: &mut Status, id: &ParameterId, now: Timestamp) -> bool {
+    let Some(known) = status.release.parameters.get_mut(id) else {
+        return false;
+    };
+    known.left_at = Some(now);
+    known.failure = None;
+    let left = RegionAction {
+        region: id.region.clone(),
+        action: Action::LeaveParameter {
+            name: id.name.clone(),
+            value: known.value.clone(),
+        },
+    };
+    // What was never written is only forgotten.
+    if known.value.is_none() && known.put.is_none() {
+        status.release.parameters.remove(id);
+        return true;
+    }
+    note(status, message::change_line(&left), now);
+    status.changes.push(AppliedChange::of(&left));
+    true
+}
+
+fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Timestamp) -> bool {
+    let Some(known) = status.release.parameters.get_mut(id) else {
+        return false;
+    };
+    let put = known.put.take();
+    let is_known = known.value.as_ref() == Some(&shown.value);
+    let before = (known.version, known.confirmed_at);
+    let next = ParameterStatus {
+        value: Some(shown.value.clone()),
+        version: Some(shown.version),
+        confirmed_at: before
+            .1
+            .filter(|_| is_known && before.0 == Some(shown.version)),
+        is_text: shown.data_type == ParameterType::Text.as_str(),
+        ..known.clone()
+    };
+    let changed = put.is_some() || *known != next;
+    *known = next;
+    known.confirmed_at.get_or_insert(now);
+    // The answer was lost that would have said so.
+    let expected = put.filter(|put| put.version.is_none() && put.value == shown.value);
+    if expected.is_some_and(|put| put.after.saturating_add(1) < shown.version) {
+        say_raced(status, id, shown.version, now);
+    }
+    changed
+}

@@ -1,0 +1,189 @@
+//! What a status knows of its release: the SSM parameters that point to its AMI.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use crate::image::words::is_zero;
+
+/// Parameters that a status remembers after the manifest stopped naming them; the first to have been left go first.
+/// They are kept because a parameter that is named again is still ours.
+const LEFT_KEPT: usize = 20;
+
+/// The release of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Release {
+    /// The parameters, by Region and name. They outlive the version that set them: that is how the next one knows that
+    /// they are amiwright's.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<ParameterId, ParameterStatus>,
+    /// When all parameters of the manifest were seen to hold the AMI of this version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub released_at: Option<Timestamp>,
+}
+
+impl Release {
+    /// Whether there is nothing to say.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The parameters that the manifest named when they were last looked at.
+    pub fn named(&self) -> impl Iterator<Item = (&ParameterId, &ParameterStatus)> {
+        self.parameters
+            .iter()
+            .filter(|(_, known)| known.left_at.is_none())
+    }
+
+    /// What failed about parameters that the manifest names.
+    pub fn failures(&self) -> impl Iterator<Item = (&ParameterId, &Failure)> {
+        self.named()
+            .filter_map(|(id, known)| Some((id, known.failure.as_ref()?)))
+    }
+
+    /// What the next version, or the next attempt, has to know of it.
+    #[must_use]
+    pub fn for_next(mut self) -> Self {
+        self.released_at = None;
+        for known in self.parameters.values_mut() {
+            known.failure = None;
+            if let Some(put) = &mut known.put {
+                (put.attempts, put.since) = (0, None);
+            }
+        }
+        self
+    }
+
+    /// Forgets what was left longest ago, beyond what is kept.
+    pub(crate) fn forget_left(&mut self) {
+        let mut left: Vec<(Timestamp, ParameterId)> = self
+            .parameters
+            .iter()
+            .filter_map(|(id, known)| Some((known.left_at?, id.clone())))
+            .collect();
+        left.sort_unstable();
+        let surplus = left.len().saturating_sub(LEFT_KEPT);
+        for (_, id) in left.drain(..surplus) {
+            self.parameters.remove(&id);
+        }
+    }
+}
+
+/// A parameter, as `REGION:NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ParameterId {
+    /// The Region. Parameters of one name in two Regions are two parameters.
+    pub region: String,
+    /// The name.
+    pub name: String,
+}
+
+impl fmt::Display for ParameterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.region, self.name)
+    }
+}
+
+impl From<ParameterId> for String {
+    fn from(id: ParameterId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for ParameterId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let (region, name) = text
+            .split_once(':')
+            .ok_or("a parameter is written as REGION:NAME")?;
+        Ok(Self {
+            region: region.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}
+
+/// What is known of a parameter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ParameterStatus {
+    /// The value that it was last seen to have while that was what the manifest asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The parameter's version that has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// When that was seen first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
+    /// The value that is being written, from before SSM is asked until it shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub put: Option<ParameterPut>,
+    /// The version that somebody else wrote between our last read and our last write, which is what it replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overwritten: Option<u64>,
+    /// Whether its data type is `text`: it was before, and SSM does not change the data type of a parameter.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_text: bool,
+    /// When the manifest was found not to name it any more. It is left as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<Timestamp>,
+    /// Why it will not be set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// A value that is being written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParameterPut {
+    /// The value.
+    pub value: String,
+    /// The version that was read before; 0 if there was no such parameter.
+    pub after: u64,
+    /// When SSM was last asked; none if it is certain that it did not take the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
+    /// When SSM was first asked for this value, for this version or attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// The value that was asked for before this one and was never seen: it may still show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<String>,
+    /// How often SSM was asked for this value.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts: u32,
+    /// The version that SSM answered with. It proves nothing yet: the value is validated later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+}
+
+/// The data type of a parameter that is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ParameterType {
+    /// What EC2 and Auto Scaling take for an AMI. SSM validates the value some time after it was written.
+    #[default]
+    #[serde(rename = "aws:ec2:image")]
+    Image,
+    /// What a parameter that was `text` before stays.
+    #[serde(rename = "text")]
+    Text,
+}
+
+impl ParameterType {
+    /// SSM's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "aws:ec2:image",
+            Self::Text => "text",
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The stage `release`: the SSM parameters that point to the AMI.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::aws::{Aws, AwsError, PARAMETERS_MAX, Remedy};
+use crate::image::message::{release as texts, wait_text};
+use crate::image::observed::ObservedParameter;
+use crate::image::outcome::{ReleaseObserved, Written};
+use crate::image::plan::PUBLISH_GRACE;
+use crate::image::publish::{
+    Observation, PUTS_MAX, PendingParameter, Plan, ReleasePlan, intend_put,
+};
+use crate::image::status::{Action, ParameterId, ParameterPut, RegionAction, Status};
+use crate::image::words::{FailureKind, WaitReason};
+use crate::reconcile::context::Error;
+use crate::reconcile::proof::is_own_image;
+use crate::reconcile::step_context::{StepContext, failure, is_final, retrying};
+
+use super::observe::Seen;
+
+/// Looks at the parameters that the plan waits to see, ten of a Region at a time.
+pub(super) async fn observe(
+    step: &StepContext<'_>,
+    plan: &ReleasePlan,
+    seen: &mut Seen,
+) -> Result<(), Error> {
+    let (parameters, errors) = read(step.aws(), plan).await?;
+    seen.observed.parameters.extend(parameters);
+    seen.parameter_errors.extend(errors);
+    Ok(())
+}
+
+/// What was seen of parameters, and why others could not be seen.
+pub(in crate::reconcile) type Read = (
+    BTreeMap<ParameterId, Observation<ObservedParameter>>,
+    BTreeMap<ParameterId, AwsError>,
+);
+
+/// Reads the parameters that a plan waits to see.
+pub(in crate::reconcile) async fn read(aws: &Aws, plan: &ReleasePlan) -> Result<Read, AwsError> {
+    let mut by_region: BTreeMap<&String, Vec<String>> = BTreeMap::new();
+    for id in plan.pending.keys() {
+        let names = by_region.entry(&id.region).or_default();
+        names.push(id.name.clone());
+    }
+    let mut read = Read::default();
+    for (region, names) in by_region {
+        let aws = aws.in_region(region);
+        for names in names.chunks(PARAMETERS_MAX) {
+            let answer = match Box::pin(aws.parameters(names)).await {
+                Ok(answer) => Ok(answer),
+                Err(error) if error.is_rate_limited_locally() => return Err(error),
+                Err(error) => Err(error),
+            };
+            for name in names {
+                keep(&mut read, region, name, &answer);
+            }
+        }
+    }
+    Ok(read)
+}
+
+fn keep(
+    (parameters, errors): &mut Read,
+    region: &str,
+    name: &str,
+    answer: &Result<BTreeMap<String, Option<ObservedParameter>>, AwsError>,
+) {
+    let id = ParameterId {
+        region: region.to_owned(),
+        name: name.to_owned(),
+    };
+    let observation = match answer {
+        Ok(answer) => match answer.get(name) {
+            Some(Some(shown)) => Observation::Seen(shown.clone()),
+            Some(None) => Observation::Absent,
+            None => Observation::Unknown,
+        },
+        Err(error) => {
+            errors.insert(id.clone(), error.clone());
+            Observation::Unknown
+        }
+    };
+    parameters.insert(id, observation);
+}
+
+/// Takes back what would point a parameter to an AMI that was not seen, in this visit, to be available and ours: that it was
+/// once is what the status says.
+pub(super) async fn prove(step: &StepContext<'_>, plan: &mut Plan, seen: &mut Seen) {
+    let puts = plan.ready.iter().filter(|what| id_of(what).is_some());
+    let unseen = puts.filter(|what| !seen.images.contains_key(&what.region));
+    let unseen: BTreeSet<String> = unseen.map(|what| what.region.clone()).collect();
+    for region in unseen {
+        let error = match is_proven(step, &region).await {
+            Ok(true) => continue,
+            Ok(false) => None,
+            Err(error) => Some(error),
+        };
+        let withdrawn = plan.ready.extract_if(.., |what| what.region == region);
+        for id in withdrawn.filter_map(|what| id_of(&what)) {
+            if let Some(error) = &error {
+                seen.parameter_errors.insert(id.clone(), error.clone());
+            }
+            plan.release.pending.insert(id, PendingParameter::NoImage);
+        }
+    }
+}
+
+async fn is_proven(step: &StepContext<'_>, region: &str) -> Result<bool, AwsError> {
+    let Some(known) = step.status.image_in(region) else {
+        return Ok(false);
+    };
+    let aws = step.aws().in_region(region);
+    let ids = std::slice::from_ref(&known.image);
+    let found = aws.find_images("image-id", ids).await?;
+    let mut found = found.iter();
+    Ok(found.any(|image| image.state == "available" && is_own_image(step.status, image)))
+}
+
+/// What is written down before parameters are written.
+pub(super) fn intend(
+    step: &StepContext<'_>,
+    actions: &[RegionAction],
+) -> BTreeMap<ParameterId, ParameterPut> {
+    let puts = actions.iter().filter_map(|what| {
+        let Action::PutParameter { value, after, .. } = &what.action else {
+            return None;
+        };
+        let id = id_of(what)?;
+        let known = step.status.release.parameters.get(&id);
+        let put = intend_put(known, value, *after, step.now());
+        Some((id, put))
+    });
+    puts.collect()
+}
+
+/// The parameter that an action is about; none if it is about the AMI.
+pub(super) fn id_of(what: &RegionAction) -> Option<ParameterId> {
+    match &what.action {
+        Action::PutParameter { name, .. } | Action::LeaveParameter { name, .. } => {
+            Some(ParameterId {
+                region: what.region.clone(),
+                name: name.clone(),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Writes one parameter. What is to be waited for, too: even what SSM took is only asked for, and read on later ticks.
+pub(super) async fn perform(
+    step: &StepContext<'_>,
+    aws: &Aws,
+    id: &ParameterId,
+    action: &Action,
+) -> (Written, Option<WaitReason>) {
+    let Action::PutParameter {
+        name,
+        value,
+        after,
+        data_type,
+    } = action
+    else {
+        return (Written::NotTaken, None);
+    };
+    let put = aws.put_image_parameter(name, value, *data_type, *after > 0);
+    match Box::pin(put).await {
+        Ok(version) => (Written::Taken(version), Some(not_confirmed(id))),
+        Err(error) if may_be_taken(step.status, id, &error) => {
+            (Written::Unknown, Some(retrying(&error)))
+        }
+        Err(error) if is_final(&error) => {
+            let action = error.action.to_owned();
+            let refused = failure(FailureKind::RequestRefused { action }, error);
+            (Written::Refused(refused), None)
+        }
+        Err(error) => {
+            let reason = retrying(&error);
+            let is_long = !error.is_rate_limited_locally() && is_tried_for_long(step, id);
+            match is_long {
+                true => (
+                    Written::Refused(texts::unseen(id, &wait_text(&reason))),
+                    None,
+                ),
+                false => (Written::NotTaken, Some(reason)),
+            }
+        }
+    }
+}
+
+/// Whether SSM was asked for this value again and again for hours.
+fn is_tried_for_long(step: &StepContext<'_>, id: &ParameterId) -> bool {
+    let put = step.status.release.parameters.get(id);
+    let since = put.and_then(|known| known.put.as_ref()?.since);
+    since.is_some_and(|since| step.now().duration_since(since) > PUBLISH_GRACE)
+}
+
+/// Whether the parameter may show the value all the same, or may take it once what SSM is at is over: then it is looked at
+/// before it is written again.
+///
+/// Another write "while the validation is in process" is refused; neither the code nor the words of that are documented,
+/// so `ValidationException` counts as that until the value was written as often as may be.
+fn may_be_taken(status: &Status, id: &ParameterId, error: &AwsError) -> bool {
+    let put = status.release.parameters.get(id);
+    let put = put.and_then(|known| known.put.as_ref());
+    let is_last = put.is_none_or(|put| put.attempts >= PUTS_MAX);
+    match error.code.as_deref() {
+        // Somebody created it after it was read; or an earlier request of ours did, whose answer was lost.
+        Some("ParameterAlreadyExists") => true,
+        Some("ValidationException") => !is_last,
+        _ => error.remedy == Remedy::Ambiguous,
+    }
+}
+
+fn not_confirmed(id: &ParameterId) -> WaitReason {
+    WaitReason::ParameterNotConfirmed {
+        region: id.region.clone(),
+        name: id.name.clone(),
+    }
+}
+
+/// What the parameters come to: what is set, what will not be, and what is waited for.
+pub(super) fn decide(step: &StepContext<'_>, plan: &Plan, seen: &Seen) -> ReleaseObserved {
+    let release = &plan.release;
+    let mut failed = BTreeMap::new();
+    for conflict in &release.conflicts {
+        let failure = texts::conflict(conflict);
+        failed.insert(conflict.parameter.clone(), failure);
+    }
+    for id in &release.not_validated {
+        let failure = texts::not_validated(id, PUTS_MAX);
+        failed.insert(id.clone(), failure);
+    }
+    let mut pending = None;
+    for (id, why) in &release.pending {
+        let error = seen.parameter_errors.get(id);
+        let error = error.filter(|_| *why != PendingParameter::NotConfirmed);
+        let image = step.status.image_in(&id.region);
+        let reason = match (why, error) {
+            (_, Some(error)) => retrying(error),
+            (PendingParameter::NoImage, None) => WaitReason::Unproven {
+                what: image.map(|it| it.image.clone()).unwrap_or_default(),
+            },
+            _ => not_confirmed(id),
+        };
+        let is_seen = *why == PendingParameter::NotConfirmed;
+        if !is_seen && step.has_waited(&reason, PUBLISH_GRACE) {
+            failed.insert(id.clone(), texts::unseen(id, &wait_text(&reason)));
+        } else {
+            pending.get_or_insert(reason);
+        }
+    }
+    ReleaseObserved {
+        named: release.named.clone(),
+        left: release.left.keys().cloned().collect(),
+        set: release.set.clone(),
+        failed,
+        is_held: release.is_held,
+        pending,
+    }
+}
