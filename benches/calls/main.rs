@@ -14,13 +14,15 @@ use std::error::Error;
 
 use scenario::{Purpose, Scenario, by_purpose};
 
-const SCENARIOS: [Scenario; 6] = [
+const SCENARIOS: [Scenario; 8] = [
     Scenario::Snapshot,
     Scenario::ShortImport,
     Scenario::LongImport,
     Scenario::ManyImports,
     Scenario::SnapshotAgain,
     Scenario::DiskAgain,
+    Scenario::Published,
+    Scenario::PublishedAgain,
 ];
 
 #[tokio::main(flavor = "current_thread")]

@@ -33,6 +33,10 @@ pub(crate) enum Scenario {
     SnapshotAgain,
     /// The manifest of the disk again.
     DiskAgain,
+    /// A manifest of a snapshot, with copies in four Regions and three shares.
+    Published,
+    /// The same manifest again.
+    PublishedAgain,
 }
 
 impl Scenario {
@@ -45,6 +49,8 @@ impl Scenario {
             Self::ManyImports => "50 disks at once, each",
             Self::SnapshotAgain => "the same manifest again, snapshot",
             Self::DiskAgain => "the same manifest again, disk",
+            Self::Published => "snapshot, copied to 4 Regions, shared with 3 accounts in each",
+            Self::PublishedAgain => "the same manifest again, copied and shared",
         }
     }
 
@@ -57,12 +63,18 @@ impl Scenario {
         let world = CountedWorld::new(Duration::from_secs(60 * minutes)).await?;
         let images = if self == Self::ManyImports { MANY } else { 1 };
         let is_snapshot = matches!(self, Self::Snapshot | Self::SnapshotAgain);
-        let is_again = matches!(self, Self::SnapshotAgain | Self::DiskAgain);
+        let is_published = matches!(self, Self::Published | Self::PublishedAgain);
+        let is_again = matches!(
+            self,
+            Self::SnapshotAgain | Self::DiskAgain | Self::PublishedAgain
+        );
         let mut begin = 0;
         for _ in 0..=usize::from(is_again) {
             world.run_for(SWEEPS + BETWEEN_TICKS).await;
             begin = world.call_number();
-            if is_snapshot {
+            if is_published {
+                world.drop_published().await?;
+            } else if is_snapshot {
                 world.drop_snapshot().await?;
             } else {
                 world.drop_disks(images).await?;
@@ -164,6 +176,7 @@ impl Purpose {
             ("HeadBucket", _) => "its Region",
             ("CreateTags", _) => "whose it is",
             ("Publish", _) => "the email",
+            (action, _) if action.starts_with("GetEbs") => "how a copy would be encrypted",
             (action, _) if action.starts_with("Describe") => "whether it is there, and its state",
             _ => "makes it",
         }

@@ -20,6 +20,10 @@ use serde_json::{Value, json};
 
 const REGION: &str = "us-east-1";
 
+/// Copies in four Regions, each shared with three accounts.
+const PUBLISHED: &str = "access: {accounts: ['111122223333', '222233334444', '333344445555']}\n\
+    regions: {ap-northeast-1: {}, eu-central-1: {}, eu-west-1: {}, us-west-2: {}}\n";
+
 /// The longest that any image here may take.
 const LIMIT_MINUTES: usize = 120;
 
@@ -38,6 +42,11 @@ impl CountedWorld {
         let world = World::builder()
             .template(include_str!("../../template.yaml"))
             .parameter("NotificationEmail", "ops@example.com")
+            .parameter("ShareWith", "*")
+            .parameter(
+                "CopyRegions",
+                "ap-northeast-1,eu-central-1,eu-west-1,us-west-2",
+            )
             .region(REGION)
             .epoch("2026-11-21T10:00:00Z".parse()?)
             .functions(FunctionRunner::InProcess(handler()))
@@ -61,21 +70,32 @@ impl CountedWorld {
     /// Drops a manifest of the snapshot.
     pub(crate) async fn drop_snapshot(&self) -> Result<(), Box<dyn Error>> {
         let source = format!("snapshot: {{id: {}}}", self.snapshot);
-        self.drop_manifest("web", &source).await
+        self.drop_manifest("web", &source, "").await
+    }
+
+    /// Drops a manifest of the snapshot with copies and shares.
+    pub(crate) async fn drop_published(&self) -> Result<(), Box<dyn Error>> {
+        let source = format!("snapshot: {{id: {}}}", self.snapshot);
+        self.drop_manifest("web", &source, PUBLISHED).await
     }
 
     /// Drops `count` manifests of the disk at once.
     pub(crate) async fn drop_disks(&self, count: usize) -> Result<(), Box<dyn Error>> {
         for number in 0..count {
             let name = format!("disk-{number:02}");
-            self.drop_manifest(&name, "disk: {object: web.vmdk, format: vmdk}")
+            self.drop_manifest(&name, "disk: {object: web.vmdk, format: vmdk}", "")
                 .await?;
         }
         Ok(())
     }
 
-    async fn drop_manifest(&self, name: &str, source: &str) -> Result<(), Box<dyn Error>> {
-        let manifest = format!("name: {name}\nsource: {{{source}}}\n");
+    async fn drop_manifest(
+        &self,
+        name: &str,
+        source: &str,
+        settings: &str,
+    ) -> Result<(), Box<dyn Error>> {
+        let manifest = format!("name: {name}\nsource: {{{source}}}\n{settings}");
         let key = format!("{name}.image.yaml");
         self.world.s3().put(&self.bucket, &key, manifest).await?;
         Ok(())

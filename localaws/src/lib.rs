@@ -6,7 +6,8 @@
 //! [`client`] (an SDK `HttpClient`, in process) and [`server`] (loopback HTTP).
 //!
 //! Rules that everything here keeps:
-//! - an action that is not built answers 501 and says so, never a plausible empty answer;
+//! - an action that is not built answers 501 and says so, never a plausible empty answer; so does a header or member of a
+//!   request that nothing acts on;
 //! - time comes from the [`clock::Clock`], randomness from the seed in [`ids::Ids`];
 //! - nothing here knows which application runs in it.
 

@@ -1,35 +1,72 @@
 //! Requests and answers of the Query protocol as SNS and STS speak it (EC2's dialect differs).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::StatusCode;
 use quick_xml::escape::escape;
 
 use crate::wire::{self, Request, Response, query_fields, response, with_request_id};
 
-/// The fields of a request.
+/// Fields of every request, also of old clients that sign in the URL.
+const COMMON: [&str; 9] = [
+    "Action",
+    "Version",
+    "AWSAccessKeyId",
+    "Signature",
+    "SignatureMethod",
+    "SignatureVersion",
+    "Timestamp",
+    "Expires",
+    "SecurityToken",
+];
+
+/// The fields of a request. Reading one marks it as used.
 #[derive(Debug)]
-pub(crate) struct Fields(Vec<(String, String)>);
+pub(crate) struct Fields(Vec<Field>);
+
+#[derive(Debug)]
+struct Field {
+    name: String,
+    value: String,
+    used: AtomicBool,
+}
 
 impl Fields {
     pub(crate) fn of(request: &Request) -> Self {
-        Self(query_fields(request))
+        let fields = query_fields(request).into_iter();
+        let fields = fields.map(|(name, value)| Field {
+            name,
+            value,
+            used: AtomicBool::new(false),
+        });
+        Self(fields.collect())
     }
 
     /// The first field of this name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(field, _)| field == name)
-            .map(|(_, value)| value.as_str())
+        let field = self.0.iter().find(|field| field.name == name)?;
+        field.used.store(true, Ordering::Relaxed);
+        Some(field.value.as_str())
     }
 
-    /// Whether any field's name starts so.
+    /// Whether any field's name starts so. It does not count as using it.
     pub(crate) fn has(&self, start: &str) -> bool {
-        self.0.iter().any(|(field, _)| field.starts_with(start))
+        self.0.iter().any(|field| field.name.starts_with(start))
+    }
+
+    /// The first field that nobody has used: nothing acts on it. To be asked before anything is changed.
+    pub(crate) fn unused(&self) -> Option<&str> {
+        let unused = self.0.iter().find(|field| {
+            let is_common =
+                COMMON.contains(&field.name.as_str()) || field.name.starts_with("X-Amz-");
+            !is_common && !field.used.load(Ordering::Relaxed)
+        });
+        unused.map(|field| field.name.as_str())
     }
 
     /// The name of a field that is none of these, if there is one.
     pub(crate) fn other_than(&self, names: &[&str]) -> Option<&str> {
-        let mut fields = self.0.iter().map(|(field, _)| field.as_str());
+        let mut fields = self.0.iter().map(|field| field.name.as_str());
         fields.find(|field| !names.contains(field))
     }
 

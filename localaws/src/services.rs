@@ -56,34 +56,11 @@ impl Services {
             Ok(routed) => routed,
             Err(answer) => return Ok(*answer),
         };
-        let clocks = [self.clock.now(), self.clock.outside_now()];
-        if let Some((status, code, message)) = route::refused(&target, &request, clocks) {
-            let (service, method) = (&target.service, request.method());
-            return Ok(refusal(
-                service,
-                method,
-                status,
-                (code, message),
-                &self.ids.uuid(),
-            ));
-        }
         let mut request = request;
-        if target.service == "s3" {
-            let uri = request.uri().clone();
-            // What cannot be a header is refused by S3 itself.
-            let _ = crate::s3::headers_of_query(&uri, request.headers_mut());
-        }
-        let is_large = request.extensions().get::<Incoming>().is_some();
-        if is_large && target.service != "s3" {
-            let too_large = ("RequestEntityTooLarge", "The request is too large");
-            let status = StatusCode::PAYLOAD_TOO_LARGE;
-            return Ok(refusal(
-                &target.service,
-                request.method(),
-                status,
-                too_large,
-                &self.ids.uuid(),
-            ));
+        if let Some((status, code, message)) = self.refused_early(&target, &mut request) {
+            let (service, method) = (&target.service, request.method());
+            let refused = (code, message);
+            return Ok(refusal(service, method, status, refused, &self.ids.uuid()));
         }
         let caller = caller.or_else(|| self.callers.find(target.access_key.as_deref()?));
         let (number, fault) = self.record(&target, &request, caller.as_ref());
@@ -138,6 +115,27 @@ impl Services {
             }
             _ => Ok(answer),
         }
+    }
+
+    /// Why a request is refused before it counts as a call. What an S3 URL says in the place of headers becomes headers.
+    fn refused_early(&self, target: &Target, request: &mut Request) -> Option<route::Refused> {
+        let clocks = [self.clock.now(), self.clock.outside_now()];
+        let who = (target.service.as_str(), target.access_key.as_deref());
+        if let Some(refused) = route::refused(who, request, clocks) {
+            return Some(refused);
+        }
+        if target.service == "s3" {
+            let uri = request.uri().clone();
+            // What cannot be a header is refused by S3 itself.
+            let _ = crate::s3::headers_of_query(&uri, request.headers_mut());
+            return None;
+        }
+        let is_large = request.extensions().get::<Incoming>().is_some();
+        is_large.then_some((
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestEntityTooLarge",
+            "The request is too large",
+        ))
     }
 
     /// Answers a request to the metadata service of an instance. It is no call of AWS's API: it is not recorded, needs no

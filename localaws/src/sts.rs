@@ -31,6 +31,10 @@ impl Sts {
         if action != "GetCallerIdentity" {
             return STS.refuse(&Refusal::not_built("STS", action), &self.ids.uuid());
         }
+        if let Some(unused) = fields.unused() {
+            let what = format!("GetCallerIdentity with {unused}");
+            return STS.refuse(&Refusal::not_built("STS", &what), &self.ids.uuid());
+        }
         let result =
             element("Arn", arn) + &element("UserId", user_id) + &element("Account", ACCOUNT);
         STS.answer(action, &result, &self.ids.uuid())
@@ -60,6 +64,8 @@ mod tests {
         let text = std::str::from_utf8(answer.body()).unwrap();
         assert!(text.contains("<Account>000000000000</Account>"), "{text}");
         assert!(text.contains("<Arn>arn:aws:iam::000000000000:user/ann</Arn>"));
+        let more = ask("GetCallerIdentity&Nonsense=1").await;
+        assert_eq!(more.status(), StatusCode::NOT_IMPLEMENTED);
         let unknown = ask("AssumeRole").await;
         assert_eq!(unknown.status(), StatusCode::NOT_IMPLEMENTED);
         let text = std::str::from_utf8(unknown.body()).unwrap();

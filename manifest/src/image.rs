@@ -4,10 +4,11 @@ use jiff::Timestamp;
 
 pub use crate::spec::{
     Access, Architecture, BlockDeviceMapping, BootMode, BuildSpec, Bundle, Deprecate, Disk,
-    DiskFormat, Ebs, Image, ImageManifest, ImdsSupport, Instance, NameTemplate, NamedSource,
-    OnDelete, Parameter, Previous, Protect, PublishSpec, RegionCopy, Register, Registration,
-    Replaces, Snapshot, Snapshots, Source, SriovNetSupport, Store, Stored, TpmSupport,
-    VirtualizationType, Vm, VmFormat, VolumeType, schema,
+    DiskFormat, Ebs, Image, ImageManifest, ImdsSupport, Instance, LicenseType, NameTemplate,
+    NamedSource, OnDelete, Parameter, Platform, Previous, Protect, PublishSpec, RegionCopy,
+    Register, Registration, Replaces, Snapshot, Snapshots, Source, SriovNetSupport, Store, Stored,
+    TpmSupport, VirtualizationType, Vm, VmArchitecture, VmBootMode, VmDisk, VmFile, VmFormat,
+    VolumeType, schema,
 };
 use crate::{Problem, decode, guardrails, guardrails::Guardrails, limits, not_built, read, rules};
 

@@ -9,6 +9,7 @@
 //! A module uses only those before it in this list; `tests/it/structure.rs` of the workspace holds it to that.
 
 // The order of imports: begin
+pub mod characters;
 mod device;
 pub mod digest;
 pub mod ids;

@@ -18,6 +18,10 @@ pub const PARTS: usize = 1024;
 /// Characters of the longest description (EC2 API Reference, RegisterImage).
 pub const DESCRIPTION: usize = 255;
 
+/// Disks of one virtual machine. EC2 says of no number; so many have a device each from `/dev/sda` to `/dev/sdz`, and the
+/// function looks at each before the import is started.
+pub const VM_DISKS: usize = 26;
+
 /// Problems that are reported of one manifest: more would not be read, and a hostile file must not make a huge status.
 pub const PROBLEMS: usize = 200;
 

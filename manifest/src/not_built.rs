@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Fields that are checked but not acted on.
-const FIELDS: [&str; 2] = ["productCodes", "parameters"];
+const FIELDS: [&str; 1] = ["parameters"];
 
 /// Reports every field that is given and not built. Nothing more is reported about these: who leaves one out need not know
 /// that the stack would not allow it, either.

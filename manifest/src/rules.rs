@@ -8,6 +8,7 @@ mod deprecate;
 mod devices;
 pub(crate) mod forms;
 pub(crate) mod keys;
+mod machine;
 mod naming;
 pub(crate) mod parameters;
 mod publish;

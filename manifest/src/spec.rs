@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 pub use build::BuildSpec;
 pub use name::NameTemplate;
-pub(crate) use name::{DIGEST_DIGITS, NAME_LENGTH, Piece, is_name_character};
+pub(crate) use name::{DIGEST_DIGITS, NAME_LENGTH, Piece};
 pub use publish::{
     Access, Deprecate, OnDelete, Parameter, Previous, Protect, PublishSpec, RegionCopy, Replaces,
     Snapshots, Store,
@@ -27,7 +27,8 @@ pub use register::{
 };
 pub use registration::Registration;
 pub use source::{
-    Bundle, Disk, DiskFormat, Image, Instance, NamedSource, Snapshot, Source, Stored, Vm, VmFormat,
+    Bundle, Disk, DiskFormat, Image, Instance, LicenseType, NamedSource, Platform, Snapshot,
+    Source, Stored, Vm, VmArchitecture, VmBootMode, VmDisk, VmFile, VmFormat,
 };
 
 /// An image manifest. Its document is flat; it has two halves, because a change of one means a new AMI and a change of

@@ -1,6 +1,7 @@
 //! Untrusted text (from a manifest, a key, EC2's messages) made safe to show: on a terminal, in one line of a message or
 //! in a subject.
 
+use crate::characters::Text;
 use crate::limits;
 
 /// Characters of a manifest's text that a message repeats.
@@ -66,19 +67,12 @@ pub fn cut(text: &str, most: usize) -> String {
     cut
 }
 
-/// Whether EC2 takes this character in a description. It refuses others only when it is asked, which for a disk is after
-/// its import: "Character sets beyond ASCII are not supported."
-#[must_use]
-pub fn is_ec2_description(c: char) -> bool {
-    matches!(c, ' '..='~' | '\n' | '\r' | '\t')
-}
-
 /// A text of ours, such as a manifest's address, as a description that EC2 takes: other characters are question marks,
 /// and what is longer is cut.
 #[must_use]
 pub fn ec2_description(text: &str) -> String {
-    let taken = |c: char| if is_ec2_description(c) { c } else { '?' };
-    text.chars().take(limits::DESCRIPTION).map(taken).collect()
+    let text: String = text.chars().take(limits::DESCRIPTION).collect();
+    Text::Description.replaced(&text, '?')
 }
 
 /// A short piece of the text between back-quotes.

@@ -23,8 +23,14 @@ pub struct CopiedImage {
     pub client_token: String,
     /// The tags of the copy and of its snapshots, the ownership tags among them.
     pub tags: BTreeMap<String, String>,
-    /// The KMS key, of the Region of the call, that its snapshots are encrypted with; none to leave them as they are.
+    /// Whether its snapshots are encrypted though the AMI's are not. With a key they are in any case.
+    pub encrypted: bool,
+    /// The KMS key, of the Region of the call, that its snapshots are encrypted with; none for the account's default.
     pub kms_key_id: Option<String>,
+    /// Whether it gets the tags of the AMI, too.
+    pub with_tags: bool,
+    /// Within how many minutes it is to be complete; none for EC2's best effort.
+    pub completion_minutes: Option<i64>,
 }
 
 impl Aws {
@@ -42,8 +48,10 @@ impl Aws {
             .set_description(params.description.clone())
             .client_token(&params.client_token)
             // "If you specify a KMS key, the encrypted state must be true" (CopyImage, KmsKeyId).
-            .set_encrypted(params.kms_key_id.is_some().then_some(true))
+            .set_encrypted((params.encrypted || params.kms_key_id.is_some()).then_some(true))
             .set_kms_key_id(params.kms_key_id.clone())
+            .set_copy_image_tags(params.with_tags.then_some(true))
+            .set_snapshot_copy_completion_duration_minutes(params.completion_minutes)
             .set_tag_specifications(tag_specifications(
                 &params.tags,
                 &[ResourceType::Image, ResourceType::Snapshot],

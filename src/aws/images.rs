@@ -110,14 +110,18 @@ impl Aws {
             .include_disabled(true)
             .include_deprecated(true);
         let doing = format!("looking whose the AMI {id} is in {}", self.region());
-        let answer = self
-            .send_ec2("DescribeImages", &doing, Box::pin(request.send()))
+        let owners = self
+            .send_ec2_for_all_pages(
+                "DescribeImages",
+                &doing,
+                |token| Box::pin(request.clone().set_next_token(token).send()),
+                |page| {
+                    let images = page.images.unwrap_or_default().into_iter();
+                    (images.map(owner).collect(), page.next_token)
+                },
+            )
             .await?;
-        let image = answer.images.and_then(|images| images.into_iter().next());
-        let owner = image.map(|image| Owner {
-            id: image.owner_id.unwrap_or_default(),
-            alias: image.image_owner_alias,
-        });
+        let owner = owners.into_iter().next();
         owner.ok_or_else(|| incomplete("DescribeImages", doing, "the AMI"))
     }
 
@@ -295,6 +299,13 @@ fn observed(image: Image) -> ObservedImage {
         is_encrypted,
         billing,
         last_launched_at: timestamp(image.last_launched_time),
+    }
+}
+
+fn owner(image: Image) -> Owner {
+    Owner {
+        id: image.owner_id.unwrap_or_default(),
+        alias: image.image_owner_alias,
     }
 }
 

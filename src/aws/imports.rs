@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{
-    ImageDiskContainer, ImportImageTask, ResourceType, SnapshotDiskContainer, SnapshotTaskDetail,
-    Tag, UserBucket,
+    BootModeValues, ImageDiskContainer, ImportImageLicenseConfigurationRequest, ImportImageTask,
+    ResourceType, SnapshotDiskContainer, SnapshotTaskDetail, Tag, UserBucket,
 };
 
 use super::connect::Aws;
@@ -13,15 +13,11 @@ use super::error::AwsError;
 use crate::image::observed::ObservedTask;
 use crate::manifest::location::s3_uri;
 
-/// The parameters of ImportSnapshot, and of ImportImage with one disk container.
+/// What ImportSnapshot and ImportImage are both told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImportedDisk {
-    /// The bucket of the disk or virtual machine, in the Region of the call.
-    pub bucket: String,
-    /// Its key.
-    pub key: String,
-    /// Its format as EC2 writes it: `VMDK`, `VHD`, `RAW`; for ImportImage also `OVA`, `VHDX`.
-    pub format: String,
+pub struct Import {
+    /// The disks, in the Region of the call: one for ImportSnapshot; a machine's, the one that it boots from first.
+    pub disks: Vec<ImportedDisk>,
     /// The task's description.
     pub description: String,
     /// Whether the result is encrypted; none for the account's default.
@@ -36,6 +32,36 @@ pub struct ImportedDisk {
     pub tags: BTreeMap<String, String>,
 }
 
+/// A disk, or a whole machine, in S3.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportedDisk {
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// Its format as EC2 writes it: `VMDK`, `VHD`, `RAW`; for ImportImage also `OVA`, `VHDX`.
+    pub format: String,
+    /// The device that its volume becomes; for ImportImage only.
+    pub device_name: Option<String>,
+}
+
+/// What ImportImage is told besides: none of it is needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportedMachine {
+    /// `x86_64`, …
+    pub architecture: Option<String>,
+    /// `Linux` or `Windows`.
+    pub platform: Option<String>,
+    /// `legacy-bios` or `uefi`.
+    pub boot_mode: Option<String>,
+    /// `AWS` or `BYOL`.
+    pub license_type: Option<String>,
+    /// `RunInstances:…`.
+    pub usage_operation: Option<String>,
+    /// ARNs of license configurations.
+    pub license_specifications: Vec<String>,
+}
+
 impl ImportedDisk {
     fn user_bucket(&self) -> UserBucket {
         UserBucket::builder()
@@ -43,9 +69,36 @@ impl ImportedDisk {
             .s3_key(&self.key)
             .build()
     }
+}
 
+impl Import {
     fn doing(&self, what: &str) -> String {
-        format!("importing the {what} {}", s3_uri(&self.bucket, &self.key))
+        let disks = self.disks.iter().map(|it| s3_uri(&it.bucket, &it.key));
+        format!(
+            "importing the {what} {}",
+            disks.collect::<Vec<_>>().join(", ")
+        )
+    }
+
+    fn snapshot_container(&self) -> Option<SnapshotDiskContainer> {
+        let disk = self.disks.first()?;
+        let container = SnapshotDiskContainer::builder()
+            .description(&self.description)
+            .format(&disk.format)
+            .user_bucket(disk.user_bucket());
+        Some(container.build())
+    }
+
+    fn image_containers(&self) -> Vec<ImageDiskContainer> {
+        let container = |disk: &ImportedDisk| {
+            ImageDiskContainer::builder()
+                .description(&self.description)
+                .format(&disk.format)
+                .set_device_name(disk.device_name.clone())
+                .user_bucket(disk.user_bucket())
+                .build()
+        };
+        self.disks.iter().map(container).collect()
     }
 }
 
@@ -54,17 +107,12 @@ impl Aws {
     ///
     /// # Errors
     /// If EC2 refuses, or does not answer: then it may have started, and a retry with the same client token finds out.
-    pub async fn import_snapshot(&self, params: &ImportedDisk) -> Result<ObservedTask, AwsError> {
-        let disk = SnapshotDiskContainer::builder()
-            .description(&params.description)
-            .format(&params.format)
-            .user_bucket(params.user_bucket())
-            .build();
+    pub async fn import_snapshot(&self, params: &Import) -> Result<ObservedTask, AwsError> {
         let request = self
             .ec2()
             .import_snapshot()
             .description(&params.description)
-            .disk_container(disk)
+            .set_disk_container(params.snapshot_container())
             .set_encrypted(params.encrypted)
             .set_kms_key_id(params.kms_key_id.clone())
             .set_role_name(params.role_name.clone())
@@ -86,17 +134,28 @@ impl Aws {
     ///
     /// # Errors
     /// If EC2 refuses, or does not answer: then it may have started, and a retry with the same client token finds out.
-    pub async fn import_image(&self, params: &ImportedDisk) -> Result<ObservedTask, AwsError> {
-        let disk = ImageDiskContainer::builder()
-            .description(&params.description)
-            .format(&params.format)
-            .user_bucket(params.user_bucket())
-            .build();
+    pub async fn import_image(
+        &self,
+        params: &Import,
+        machine: &ImportedMachine,
+    ) -> Result<ObservedTask, AwsError> {
+        let licenses = machine.license_specifications.iter().map(|arn| {
+            ImportImageLicenseConfigurationRequest::builder()
+                .license_configuration_arn(arn)
+                .build()
+        });
+        let licenses: Vec<_> = licenses.collect();
         let request = self
             .ec2()
             .import_image()
             .description(&params.description)
-            .disk_containers(disk)
+            .set_disk_containers(Some(params.image_containers()))
+            .set_architecture(machine.architecture.clone())
+            .set_platform(machine.platform.clone())
+            .set_boot_mode(machine.boot_mode.as_deref().map(BootModeValues::from))
+            .set_license_type(machine.license_type.clone())
+            .set_usage_operation(machine.usage_operation.clone())
+            .set_license_specifications((!licenses.is_empty()).then_some(licenses))
             .set_encrypted(params.encrypted)
             .set_kms_key_id(params.kms_key_id.clone())
             .set_role_name(params.role_name.clone())

@@ -29,7 +29,7 @@ pub use connect::Aws;
 pub use copies::CopiedImage;
 pub use error::{AwsError, BundleFault, Remedy};
 pub use images::{FILTER_VALUES_MAX, Registered};
-pub use imports::ImportedDisk;
+pub use imports::{Import, ImportedDisk, ImportedMachine};
 #[cfg(feature = "doctor")]
 pub use inspect::{
     Bucket, Caller, DeployedStack, DryRun, Encryption, FunctionState, Key, PublicAccess, RuleState,

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types::{
     AttributeValue, CreateVolumePermission, CreateVolumePermissionModifications,
-    ImageAttributeName, LaunchPermission, LaunchPermissionModifications, PermissionGroup,
-    SnapshotAttributeName, Tag,
+    ImageAttributeName, LaunchPermission, LaunchPermissionModifications, OperationType,
+    PermissionGroup, SnapshotAttributeName, Tag,
 };
 use jiff::Timestamp;
 
@@ -70,6 +70,43 @@ impl Aws {
             .image_id(image)
             .description(AttributeValue::builder().value(text).build());
         let doing = format!("setting the description of {image}");
+        self.send_ec2("ModifyImageAttribute", doing, Box::pin(request.send()))
+            .await?;
+        Ok(())
+    }
+
+    /// The product codes of an AMI, as its own attribute: what DescribeImages lists may be older.
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses.
+    pub async fn product_codes(&self, image: &str) -> Result<BTreeSet<String>, AwsError> {
+        let request = self
+            .ec2()
+            .describe_image_attribute()
+            .image_id(image)
+            .attribute(ImageAttributeName::ProductCodes);
+        let doing = format!("reading the product codes of {image}");
+        let answer = self.send_ec2("DescribeImageAttribute", doing, Box::pin(request.send()));
+        let codes = answer.await?.product_codes.unwrap_or_default();
+        Ok(codes
+            .into_iter()
+            .filter_map(|code| code.product_code_id)
+            .collect())
+    }
+
+    /// Sets the product code of an AMI. AWS itself no longer does ("Not supported.", ModifyImageAttribute).
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses.
+    pub async fn set_product_code(&self, image: &str, code: &str) -> Result<(), AwsError> {
+        let request = self
+            .ec2()
+            .modify_image_attribute()
+            .image_id(image)
+            .attribute("productCodes")
+            .operation_type(OperationType::Add)
+            .product_codes(code);
+        let doing = format!("setting the product code of {image} to {code}");
         self.send_ec2("ModifyImageAttribute", doing, Box::pin(request.send()))
             .await?;
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::{ResourceType, StoreImageTaskResult};
+use aws_sdk_ec2::types::{ResourceType, S3ObjectTag, StoreImageTaskResult};
 
 use super::connect::Aws;
 use super::ec2::{incomplete, non_empty, tag_specifications, without_retries};
@@ -27,7 +27,7 @@ pub struct RestoredImage {
 pub const STORED_IDS_MAX: usize = 20;
 
 impl Aws {
-    /// Starts to store an AMI; returns the object's key. Check for an earlier task first: the call has no client token,
+    /// Starts to store an AMI as an object with these tags; returns the object's key. Check for an earlier task first: the call has no client token,
     /// so the SDK does not retry it.
     ///
     /// # Errors
@@ -36,12 +36,18 @@ impl Aws {
         &self,
         image_id: &str,
         bucket: &str,
+        tags: &BTreeMap<String, String>,
     ) -> Result<String, AwsError> {
+        let tags = tags
+            .iter()
+            .map(|(key, value)| S3ObjectTag::builder().key(key).value(value).build());
+        let tags: Vec<_> = tags.collect();
         let request = self
             .ec2()
             .create_store_image_task()
             .image_id(image_id)
             .bucket(bucket)
+            .set_s3_object_tags((!tags.is_empty()).then_some(tags))
             .customize()
             .config_override(without_retries());
         let doing = format!("storing the AMI {image_id} in the bucket {bucket}");

@@ -196,6 +196,7 @@ fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestam
         "regions": status.regions,
         "copies": status.copies,
         "changes": status.changes,
+        "replaced": status.replaced,
         "removedAt": status.removed_at,
         "retired": status.retired,
         "drift": status.drift,

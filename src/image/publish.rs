@@ -6,10 +6,11 @@
 //! progress is stored: a restart takes a new difference. What was written a moment ago and does not show yet is waited
 //! for, because reads of attributes lag behind writes.
 //!
-//! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`, `share`,
-//! `protect`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions and their copies. [`retire`] comes
-//! after all of them, and is about other AMIs: those that this one replaces. `blockers` tells what EC2 would refuse to
-//! share: then nothing is changed in that Region. [`audit`] finds what others have changed.
+//! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`,
+//! `product_codes`, `share`, `protect`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions and their
+//! copies. [`retire`] comes after all of them, and is about other AMIs: those that this one replaces. [`in_place`] is the
+//! exception: what has to go before there can be a new one. `blockers` tells what EC2 would refuse to share: then nothing
+//! is changed in that Region. [`audit`] finds what others have changed.
 
 mod asked;
 pub mod audit;
@@ -17,9 +18,11 @@ mod blockers;
 mod copy;
 mod describe;
 mod difference;
+pub mod in_place;
 mod observation;
 mod on_its_way;
 mod plan;
+mod product_codes;
 mod protect;
 mod rehearse;
 pub mod retire;

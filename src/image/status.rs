@@ -86,6 +86,7 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
     }
     build.orphans.iter().try_for_each(checks::orphan)?;
     status.retired.iter().try_for_each(checks::retirement)?;
+    status.replaced.iter().try_for_each(checks::replaced)?;
     let mut deleted = build.deleted.iter();
     deleted.try_for_each(|it| checks::made("build.deleted[]", it))?;
     checks::images(&status.regions)?;

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use super::build::bundle_is_replaced;
 use super::context::{Context, Error};
 use super::spec::Spec;
-use crate::aws::{Object, Remedy, Which};
+use crate::aws::{Object, ObjectInfo, Remedy, Which};
 use crate::config::Config;
 use crate::image::apply::{note_repetition, open, publish_again, republish};
 use crate::image::outcome::Publishing;
 use crate::image::plan;
-use crate::image::status::{Drift, ManifestVersion, Status};
+use crate::image::status::{Drift, ManifestVersion, SourceObject, Status};
 use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
 use crate::limits;
 use crate::manifest::sha256_hex;
@@ -263,17 +263,11 @@ async fn source_version(
     if spec.source().is_none() {
         return Ok(Some(sha256_hex(content)));
     }
-    let found = match context.aws.head_object(&bucket, &key).await {
-        Ok(found) => found,
-        Err(error) if error.remedy == Remedy::Never => None,
-        Err(error) => return Err(error.into()),
-    };
-    let build = &status.build;
     if spec.source_kind() != SourceKind::Bundle {
-        let known = build.object.as_ref().map(|known| known.etag.clone());
-        return Ok(found.map(|found| found.etag).or(known));
+        return version_of_objects(context, spec, status, upload).await;
     }
-    let known = build.bundle.as_ref();
+    let found = readable(context, &bucket, &key).await?;
+    let known = status.build.bundle.as_ref();
     match found {
         Some(found) if known.is_none_or(|known| known.etag != found.etag) => {
             let which = Which::Unchanged(&found.etag);
@@ -285,6 +279,42 @@ async fn source_version(
         }
         _ => Ok(known.map(|known| known.sha256.clone())),
     }
+}
+
+/// What is at this key; none also for what may not be read.
+async fn readable(
+    context: Context<'_>,
+    bucket: &str,
+    key: &str,
+) -> Result<Option<ObjectInfo>, Error> {
+    match context.aws.head_object(bucket, key).await {
+        Ok(found) => Ok(found),
+        Err(error) if error.remedy == Remedy::Never => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The version of the disks that the image would be made from now.
+async fn version_of_objects(
+    context: Context<'_>,
+    spec: &Spec,
+    status: &Status,
+    upload: &ManifestVersion,
+) -> Result<Option<String>, Error> {
+    let known = status.build.object.as_ref();
+    let mut known = known.into_iter().flat_map(SourceObject::all);
+    let mut etags = Vec::new();
+    for (bucket, key) in spec.object_locations(upload) {
+        let known = known.next();
+        let found = readable(context, &bucket, &key).await?.map(|it| it.etag);
+        let Some(etag) = found.or(known.map(|it| it.etag.clone())) else {
+            return Ok(None);
+        };
+        etags.push(etag);
+    }
+    Ok(Some(SourceObject::version(
+        etags.iter().map(String::as_str),
+    )))
 }
 
 pub(super) fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {

@@ -321,17 +321,35 @@ impl Spec {
         tags
     }
 
-    /// Where the object is that the image is made from, if it is in S3 and EC2 has not to make it first.
-    pub(super) fn object_location(&self, version: &ManifestVersion) -> Option<(String, String)> {
-        let location = match self.source() {
-            None => return Some((version.bucket.clone(), version.key.clone())),
-            Some(Source::Bundle(bundle)) => &bundle.manifest,
-            Some(Source::Disk(disk)) => &disk.object,
-            Some(Source::Vm(vm)) => &vm.object,
-            Some(Source::Stored(stored)) => &stored.object,
-            Some(Source::Snapshot(_) | Source::Instance(_) | Source::Image(_)) => return None,
+    /// Where the objects are that the image is made from, if they are in S3 and EC2 has not to make them first: one, or
+    /// a virtual machine's disks.
+    pub(super) fn object_locations(&self, version: &ManifestVersion) -> Vec<(String, String)> {
+        let locations = match self.source() {
+            None => return vec![(version.bucket.clone(), version.key.clone())],
+            Some(Source::Bundle(bundle)) => vec![&bundle.manifest],
+            Some(Source::Disk(disk)) => vec![&disk.object],
+            Some(Source::Vm(vm)) => vm.files().iter().map(|file| file.object).collect(),
+            Some(Source::Stored(stored)) => vec![&stored.object],
+            Some(Source::Snapshot(_) | Source::Instance(_) | Source::Image(_)) => Vec::new(),
         };
-        Some(location.resolve(&version.bucket, &version.key))
+        let resolved = locations
+            .iter()
+            .map(|it| it.resolve(&version.bucket, &version.key));
+        resolved.collect()
+    }
+
+    /// The first of [`Self::object_locations`]: the only one, except for a virtual machine of several disks.
+    pub(super) fn object_location(&self, version: &ManifestVersion) -> Option<(String, String)> {
+        self.object_locations(version).into_iter().next()
+    }
+
+    /// The tags of the object that the AMI is stored as.
+    pub(super) fn store_tags(&self) -> BTreeMap<String, String> {
+        match self {
+            Self::Image(image) => image.publish.store.as_ref().map(|it| it.tags.clone()),
+            Self::Bundle => None,
+        }
+        .unwrap_or_default()
     }
 
     /// Where the bundle's manifest is; none if there is no bundle, or EC2 has not made it yet.

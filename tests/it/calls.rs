@@ -78,3 +78,12 @@ async fn the_same_manifest_again() {
         assert_eq!(counted.idle, 0);
     }
 }
+
+/// One call of each kind for each copy, and nothing once it is published.
+#[tokio::test(start_paused = true)]
+async fn an_ami_in_five_regions() {
+    let counted = at_most(66, Scenario::Published).await;
+    assert_eq!(counted.idle, 0);
+    let counted = at_most(3, Scenario::PublishedAgain).await;
+    assert_eq!(counted.idle, 0);
+}

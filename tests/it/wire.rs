@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::support::{KEY_ID, REGION, SECRET, TestStack};
 use amiwright::aws::{
-    AwsError, BundledInstance, CopiedImage, ImportedDisk, Registered, Remedy, RestoredImage,
+    AwsError, BundledInstance, CopiedImage, Import, ImportedDisk, ImportedMachine, Registered,
+    Remedy, RestoredImage,
 };
 use amiwright::image::observed::ObservedTask;
 use amiwright::manifest::image::{BlockDeviceMapping, Ebs, Registration, VirtualizationType};
@@ -18,15 +19,19 @@ use sha1::Sha1;
 
 impl TestStack {
     /// What is imported, of an object in the bucket.
-    fn import(&self, key: &str, format: &str) -> ImportedDisk {
-        ImportedDisk {
+    fn import(&self, key: &str, format: &str) -> Import {
+        let disk = ImportedDisk {
             bucket: self.bucket.clone(),
             key: key.to_owned(),
             format: format.to_owned(),
+            device_name: None,
+        };
+        Import {
+            disks: vec![disk],
             description: "web".to_owned(),
             client_token: format!("token of {key}"),
             tags: tags(),
-            ..ImportedDisk::default()
+            ..Import::default()
         }
     }
 
@@ -133,7 +138,10 @@ async fn a_virtual_machine_becomes_an_image() {
     let ova = format!("{}ustar", "\0".repeat(257));
     stack.drop_file("app.ova", ova).await;
     let wanted = stack.import("app.ova", "OVA");
-    let started = aws.import_image(&wanted).await.unwrap();
+    let started = aws
+        .import_image(&wanted, &ImportedMachine::default())
+        .await
+        .unwrap();
     assert_eq!((started.state.as_str(), &started.tags), ("active", &tags()));
     stack.minutes(10).await;
     let seen = only(aws.list_import_image_tasks().await);
@@ -154,6 +162,7 @@ async fn an_image_is_copied() {
         client_token: "once".to_owned(),
         tags: tags(),
         kms_key_id: None,
+        ..CopiedImage::default()
     };
     let id = aws.copy_image(&wanted).await.unwrap();
     assert_eq!(aws.copy_image(&wanted).await.unwrap(), id);
@@ -172,7 +181,10 @@ async fn an_image_is_stored_and_restored() {
     let aws = stack.aws();
     let image = stack.register("web").await;
     let bucket = &stack.bucket;
-    let key = aws.create_store_image_task(&image, bucket).await.unwrap();
+    let key = aws
+        .create_store_image_task(&image, bucket, &BTreeMap::new())
+        .await
+        .unwrap();
     stack.world.run_for(Duration::from_secs(15)).await;
     let ids = ["ami-0123456789abcdef0".to_owned(), image.clone()];
     let seen = only(aws.find_store_image_tasks(&ids).await);
@@ -267,7 +279,7 @@ async fn what_has_no_client_token_is_sent_once() {
     let stored = RestoredImage::default();
     let errors = [
         aws.bundle_instance(&bundle).await.unwrap_err(),
-        aws.create_store_image_task(&image, &stack.bucket)
+        aws.create_store_image_task(&image, &stack.bucket, &BTreeMap::new())
             .await
             .unwrap_err(),
         aws.create_restore_image_task(&stored).await.unwrap_err(),

@@ -12,7 +12,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{StatusCode, Uri};
 
 pub(crate) use action::{Action, action};
-pub(crate) use signature::refused;
+pub(crate) use signature::{Refused, refused};
 
 use crate::faults::refusal;
 use crate::wire::{Request, Response};

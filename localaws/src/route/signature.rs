@@ -6,7 +6,6 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::route::Target;
 use crate::wire::Request;
 
 /// Status, code and message of a refusal.
@@ -17,20 +16,20 @@ const EXPIRED: Refused = (StatusCode::FORBIDDEN, "AccessDenied", "Request has ex
 /// Why a request is refused before it is looked at. It is old only by both clocks: functions sign by the world's time, and
 /// programs outside by their own.
 pub(crate) fn refused(
-    target: &Target,
+    (service, access_key): (&str, Option<&str>),
     request: &Request,
     clocks: [Timestamp; 2],
 ) -> Option<Refused> {
-    if target.access_key.is_none() {
-        return unsigned(target, request);
+    if access_key.is_none() {
+        return unsigned(service, request);
     }
     let expires = expiry(request.uri().query().unwrap_or_default())?;
     clocks.iter().all(|now| expires < *now).then_some(EXPIRED)
 }
 
 /// Forms are signed inside of themselves, and objects that anybody may read are S3's to know.
-fn unsigned(target: &Target, request: &Request) -> Option<Refused> {
-    if target.service != "s3" {
+fn unsigned(service: &str, request: &Request) -> Option<Refused> {
+    if service != "s3" {
         return Some((
             StatusCode::FORBIDDEN,
             "MissingAuthenticationToken",
@@ -70,18 +69,13 @@ mod tests {
     use super::*;
 
     fn ask(uri: &str, key: Option<&str>, now: &str) -> Option<&'static str> {
-        let target = Target {
-            service: "s3".to_owned(),
-            region: "us-east-1".to_owned(),
-            access_key: key.map(str::to_owned),
-        };
         let request = http::Request::builder()
             .uri(uri)
             .body(Bytes::new())
             .unwrap();
         let now: Timestamp = now.parse().unwrap();
         let later = "2030-01-01T00:00:00Z".parse().unwrap();
-        refused(&target, &request, [now, later]).map(|(_, _, message)| message)
+        refused(("s3", key), &request, [now, later]).map(|(_, _, message)| message)
     }
 
     #[test]

@@ -182,6 +182,5 @@ pub(super) fn list(
         buckets: Some(buckets),
         owner,
         prefix,
-        ..Default::default()
     }))
 }

@@ -4,10 +4,10 @@
 use bytes::Bytes;
 use quick_xml::escape::escape;
 
-use super::front::Asked;
+use super::action::Action;
 
 /// Completes an error that `s3s` wrote.
-pub(super) fn complete(body: &Bytes, asked: &Asked) -> Bytes {
+pub(super) fn complete(body: &Bytes, asked: &Action, id: &str) -> Bytes {
     let Some(text) = std::str::from_utf8(body)
         .ok()
         .filter(|it| it.contains("<Error>"))
@@ -19,7 +19,7 @@ pub(super) fn complete(body: &Bytes, asked: &Asked) -> Bytes {
         Some(message) => message.to_owned(),
         None => usual(code).to_owned(),
     };
-    let (key, bucket) = (asked.action.key.as_deref(), asked.action.bucket.as_deref());
+    let (key, bucket) = (asked.key.as_deref(), asked.bucket.as_deref());
     let about = match code {
         "NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed" => element("Key", key),
         "NoSuchBucket" | "BucketNotEmpty" | "BucketAlreadyOwnedByYou" | "InvalidBucketName" => {
@@ -35,15 +35,15 @@ pub(super) fn complete(body: &Bytes, asked: &Asked) -> Bytes {
     let rest = text.split("</Message>").nth(1).unwrap_or_default();
     let rest = rest.split("<RequestId>").next().unwrap_or_default();
     let rest = rest.split("</Error>").next().unwrap_or_default();
-    let id = element("RequestId", Some(&asked.id)) + &element("HostId", Some(&asked.id));
+    let id = element("RequestId", Some(id)) + &element("HostId", Some(id));
     Bytes::from(format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>{about}{rest}{resource}{id}</Error>"
     ))
 }
 
-fn resource(asked: &Asked) -> String {
-    let bucket = asked.action.bucket.as_deref().unwrap_or_default();
-    match &asked.action.key {
+fn resource(asked: &Action) -> String {
+    let bucket = asked.bucket.as_deref().unwrap_or_default();
+    match &asked.key {
         Some(key) => format!("/{bucket}/{key}"),
         None => format!("/{bucket}"),
     }

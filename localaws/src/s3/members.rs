@@ -223,6 +223,18 @@ fn of(operation: &str) -> Option<Members> {
     Some(Members { headers, query })
 }
 
+/// Whether a header or query parameter of an operation is acted on; nothing for an operation that is not built.
+#[cfg(test)]
+pub(super) fn acts_on(operation: &str, name: &str) -> Option<bool> {
+    let members = of(operation)?;
+    let in_headers = members.headers.iter().copied().flatten();
+    let mut all = in_headers
+        .chain(members.query)
+        .chain(&EVERYWHERE)
+        .chain(&SIGNATURE);
+    Some(all.any(|known| *known == name))
+}
+
 /// Refuses a request that says what is not acted on, and takes the signature off it.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::checksum::{Digests, compute};
 use super::failure::failed;
 use super::payload::Payload;
-use super::record::{Checksums, Headers, Record, Stamp};
+use super::record::{Checksums, Completed, Headers, Record, Stamp};
 use super::store::{Draft, New, Store, stamp_of};
 use crate::wire::hex;
 
@@ -40,17 +40,6 @@ pub(super) struct Upload {
     /// When it was begun, in seconds since 1970.
     #[serde(default)]
     pub(super) begun_at: u64,
-}
-
-/// With what an upload was completed.
-#[derive(Debug)]
-pub(super) struct Completed {
-    bucket: String,
-    key: String,
-    /// Numbers and entity tags.
-    parts: Vec<(i32, String)>,
-    /// The object's.
-    etag: String,
 }
 
 /// Completed uploads that are remembered at most.

@@ -220,3 +220,14 @@ impl Record {
         dto::ETag::Strong(self.etag.clone())
     }
 }
+
+/// With what an upload was completed.
+#[derive(Debug)]
+pub(super) struct Completed {
+    pub(super) bucket: String,
+    pub(super) key: String,
+    /// Numbers and entity tags.
+    pub(super) parts: Vec<(i32, String)>,
+    /// The object's.
+    pub(super) etag: String,
+}

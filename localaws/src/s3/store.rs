@@ -18,10 +18,9 @@ use super::acl;
 use super::condition;
 use super::event::{About, Events, Reason};
 use super::failure::{failed, not_a_file};
-use super::multipart::Completed;
 use super::payload::Payload;
 use super::place;
-use super::record::{Checksums, DEFAULT_ACL, Headers, Record, Stamp};
+use super::record::{Checksums, Completed, DEFAULT_ACL, Headers, Record, Stamp};
 use crate::lock::lock;
 
 /// The folder beside the buckets for what is not an object. Its dot keeps it from being a bucket's name.

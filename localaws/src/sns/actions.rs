@@ -26,11 +26,11 @@ impl Sns {
     ) -> Result<String, Trouble> {
         match action {
             "CreateTopic" => self.create(region, fields),
-            "DeleteTopic" => Ok(self.delete(fields)),
+            "DeleteTopic" => self.delete(fields),
             "ListTopics" => self.list_topics(region, fields),
             "GetTopicAttributes" => self.topic_attributes(region, fields),
             "Subscribe" => self.subscribe_as_asked(region, fields),
-            "Unsubscribe" => Ok(self.unsubscribe(fields)),
+            "Unsubscribe" => self.unsubscribe(fields),
             "ListSubscriptions" => self.list_subscriptions(region, fields, None),
             "ListSubscriptionsByTopic" => {
                 let topic_arn = self.topic_named(region, fields.get("TopicArn"))?;
@@ -61,6 +61,7 @@ impl Sns {
             }
             attributes.insert(attribute.to_owned(), value.text().to_owned());
         }
+        all_used("CreateTopic", fields)?;
         let arn = self.create_topic(region, name);
         if let Some(topic) = self.lock().topics.get_mut(&arn) {
             topic.attributes.extend(attributes);
@@ -69,14 +70,15 @@ impl Sns {
     }
 
     /// "This action is idempotent, so deleting a topic that does not exist does not result in an error."
-    fn delete(&self, fields: &Fields) -> String {
+    fn delete(&self, fields: &Fields) -> Result<String, Trouble> {
         let arn = fields.get("TopicArn").unwrap_or_default();
+        all_used("DeleteTopic", fields)?;
         let mut state = self.lock();
         state.topics.remove(arn);
         state
             .subscriptions
             .retain(|subscription| subscription.topic_arn != arn);
-        String::new()
+        Ok(String::new())
     }
 
     fn list_topics(&self, region: &str, fields: &Fields) -> Result<String, Trouble> {
@@ -97,6 +99,7 @@ impl Sns {
 
     fn topic_attributes(&self, region: &str, fields: &Fields) -> Result<String, Trouble> {
         let arn = self.topic_named(region, fields.get("TopicArn"))?;
+        all_used("GetTopicAttributes", fields)?;
         let state = self.lock();
         let count = |pending: bool| {
             let subscriptions = state.subscriptions.iter();
@@ -150,16 +153,20 @@ impl Sns {
         }
         let (protocol, endpoint) = (fields.get("Protocol"), fields.get("Endpoint"));
         let (protocol, endpoint) = (protocol.unwrap_or_default(), endpoint.unwrap_or_default());
+        // Every subscription is confirmed at once here, so its ARN is always there to be returned.
+        fields.get("ReturnSubscriptionArn");
+        all_used("Subscribe", fields)?;
         let arn = self.add_subscription(&topic_arn, protocol, endpoint, filter_policy)?;
         Ok(element("SubscriptionArn", &arn))
     }
 
-    fn unsubscribe(&self, fields: &Fields) -> String {
+    fn unsubscribe(&self, fields: &Fields) -> Result<String, Trouble> {
         let arn = fields.get("SubscriptionArn").unwrap_or_default();
+        all_used("Unsubscribe", fields)?;
         self.lock()
             .subscriptions
             .retain(|subscription| subscription.arn != arn);
-        String::new()
+        Ok(String::new())
     }
 
     fn list_subscriptions(
@@ -192,6 +199,7 @@ impl Sns {
             fields.get("TopicArn").or_else(|| fields.get("TargetArn")),
         )?;
         let published = Published::read(fields, &topic_arn, self.ids.uuid(), self.clock.now())?;
+        all_used("Publish", fields)?;
         let mut state = self.lock();
         self.deliver(&mut state, &published)?;
         let result = element("MessageId", &published.message_id);
@@ -212,6 +220,13 @@ impl Sns {
 
 /// What stands for the ARN of a subscription that is not confirmed ("Subscribe", SNS API Reference).
 const PENDING: &str = "PendingConfirmation";
+/// Refuses what nothing has read, before anything is changed.
+fn all_used(action: &str, fields: &Fields) -> Result<(), Trouble> {
+    match fields.unused() {
+        Some(unused) => Err(Trouble::NotBuilt(format!("{action} with {unused}"))),
+        None => Ok(()),
+    }
+}
 
 fn member(subscription: &Subscription) -> String {
     let arn = subscription.arn.as_str();
@@ -238,6 +253,7 @@ fn page<'a, T>(all: &'a [T], fields: &Fields) -> Result<(&'a [T], String), Troub
         .get("NextToken")
         .map_or(Ok(0), str::parse)
         .map_err(|_| invalid("NextToken"))?;
+    all_used("a listing", fields)?;
     let rest = all.get(from..).ok_or_else(|| invalid("NextToken"))?;
     match rest.split_at_checked(PAGE) {
         Some((page, more)) if !more.is_empty() => {

@@ -341,3 +341,43 @@ async fn topics_and_subscriptions_are_listed_and_survive_a_restart() {
             .contains("<member>")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_acted_on_is_refused_by_name_and_nothing_happens() {
+    let fixture = Fixture::new();
+    let topic = fixture.topic.clone();
+    fixture
+        .sns
+        .subscribe(&topic, "email", "ann@example.com")
+        .unwrap();
+    let new = ("Nonsense", "x");
+    let topic = ("TopicArn", topic.as_str());
+    let actions: [(&str, &[(&str, &str)]); 8] = [
+        ("CreateTopic", &[("Name", "new"), new]),
+        ("DeleteTopic", &[topic, new]),
+        ("ListTopics", &[new]),
+        ("GetTopicAttributes", &[topic, new]),
+        (
+            "Subscribe",
+            &[
+                topic,
+                ("Protocol", "email"),
+                ("Endpoint", "bob@example.com"),
+                new,
+            ],
+        ),
+        ("Unsubscribe", &[("SubscriptionArn", "x"), new]),
+        ("ListSubscriptionsByTopic", &[topic, new]),
+        ("Publish", &[topic, ("Message", "m"), new]),
+    ];
+    for (action, fields) in actions {
+        let (status, body) = fixture.call(action, fields).await;
+        assert_eq!(status, 501, "{action}: {body}");
+        assert!(body.contains("Nonsense"), "{action}: {body}");
+    }
+    let (_, topics) = fixture.call("ListTopics", &[]).await;
+    assert_eq!(topics.matches("<TopicArn>").count(), 1, "{topics}");
+    let (_, all) = fixture.call("ListSubscriptions", &[]).await;
+    assert_eq!(all.matches("<SubscriptionArn>").count(), 1, "{all}");
+    assert_eq!(fixture.emails(), []);
+}

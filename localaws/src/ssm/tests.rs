@@ -97,6 +97,21 @@ async fn a_secret_is_read_only_with_decryption() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_arn_names_a_parameter_with_and_without_a_slash() {
+    let world = World::new();
+    for name in ["/one", "two", "/a/three"] {
+        world.put(name, "x").await;
+        let arn = world.ok("GetParameter", json!({"Name": name})).await["Parameter"]["ARN"].clone();
+        let found = world.ok("GetParameter", json!({"Name": arn})).await;
+        assert_eq!(found["Parameter"]["Name"], name);
+        let listed = world.ok("GetParameters", json!({"Names": [arn]})).await;
+        assert_eq!(listed["Parameters"][0]["Name"], name);
+        let history = world.ok("GetParameterHistory", json!({"Name": arn})).await;
+        assert_eq!(history["Parameters"][0]["Name"], name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_parameter_moves_by_versions_and_labels() {
     let mut world = World::new();
     let new = json!({"Name": "latest", "Value": "ami-1", "Type": "String", "Description": "kept"});

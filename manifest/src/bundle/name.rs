@@ -1,8 +1,9 @@
 //! The name of an AMI that is registered from a bare bundle, without an image manifest that names it.
 
 use crate::{
+    characters::Text,
     key::BUNDLE,
-    spec::{DIGEST_DIGITS, NAME_LENGTH, is_name_character},
+    spec::{DIGEST_DIGITS, NAME_LENGTH},
 };
 
 /// The name of the AMI of a bare bundle: its key without `.manifest.xml`, characters that a name may not have
@@ -12,10 +13,7 @@ use crate::{
 #[must_use]
 pub fn default_image_name(key: &str, sha256_hex: &str) -> String {
     let stem = key.strip_suffix(BUNDLE).unwrap_or(key);
-    let stem: String = stem
-        .chars()
-        .map(|c| if is_name_character(c) { c } else { '-' })
-        .collect();
+    let stem = Text::Name.replaced(stem, '-');
     let digest: String = sha256_hex
         .chars()
         .filter(char::is_ascii_hexdigit)

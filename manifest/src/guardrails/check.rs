@@ -172,22 +172,18 @@ fn retiring(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Fi
 }
 
 fn buckets(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
-    let location = match &manifest.build.source {
-        Source::Disk(disk) => Some(("object", &disk.object)),
-        Source::Vm(vm) => Some(("object", &vm.object)),
-        Source::Stored(stored) => Some(("object", &stored.object)),
-        Source::Bundle(bundle) => Some(("manifest", &bundle.manifest)),
-        Source::Snapshot(_) | Source::Instance(_) | Source::Image(_) => None,
-    };
-    if let Some((field, Location::S3(address))) = location
-        && !guardrails.allows_source_bucket(&address.bucket)
-    {
+    for (path, location) in locations(manifest) {
+        let Location::S3(address) = location else {
+            continue;
+        };
+        if guardrails.allows_source_bucket(&address.bucket) {
+            continue;
+        }
         const PARAMETER: &str = "SourceBuckets";
         let message = format!(
             "the bucket {} is not among those that sources are read from",
             quoted(&address.bucket)
         );
-        let path = at!["source", manifest.build.source.kind(), field];
         let hint = format!(
             "put the object beside the manifest, or {}",
             opening(PARAMETER, &guardrails.bucket_arn(&address.bucket))
@@ -211,6 +207,24 @@ fn buckets(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Fin
             message,
             hint,
         );
+    }
+}
+
+/// Every object that the image is made from, and where the manifest names it.
+fn locations(manifest: &ImageManifest) -> Vec<(Path, &Location)> {
+    let path = |field: &str| at!["source", manifest.build.source.kind(), field];
+    match &manifest.build.source {
+        Source::Disk(disk) => vec![(path("object"), &disk.object)],
+        Source::Vm(vm) => {
+            let object = vm.object.iter().map(|object| (path("object"), object));
+            let disks = vm.disks.iter().enumerate();
+            let disks =
+                disks.map(|(index, disk)| (path("disks").join(index).join("object"), &disk.object));
+            object.chain(disks).collect()
+        }
+        Source::Stored(stored) => vec![(path("object"), &stored.object)],
+        Source::Bundle(bundle) => vec![(path("manifest"), &bundle.manifest)],
+        Source::Snapshot(_) | Source::Instance(_) | Source::Image(_) => Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ mod guardrail_values;
 mod guardrails;
 mod hints;
 mod hostile;
+mod imports;
 mod publishing;
 mod rules;
 mod rules_of_devices;

@@ -137,17 +137,6 @@ fn copy(manifest: &ImageManifest, access: &Access, findings: &mut Findings) {
 }
 
 fn public(manifest: &ImageManifest, findings: &mut Findings) {
-    if !manifest.publish.product_codes.is_empty() {
-        findings.add(
-            Finding::new(
-                at!["access", "public"],
-                "an AMI with a product code cannot be public",
-            )
-            .hint("share it with accounts, organizations or units, or leave `productCodes` out")
-            .rule("EC2 User Guide, Make your AMI publicly available")
-            .because_of(at!["productCodes"]),
-        );
-    }
     let refuse = |because: Path, findings: &mut Findings| {
         findings.add(
             Finding::new(

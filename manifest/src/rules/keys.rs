@@ -29,10 +29,14 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
 /// Every KMS key that the manifest names, and where. (One of a block device mapping is always refused.)
 pub(crate) fn named(manifest: &ImageManifest) -> Vec<(Path, &String)> {
     let mut named = Vec::new();
-    if let Source::Disk(disk) = &manifest.build.source {
-        let key = disk.kms_key_id.as_ref();
-        named.extend(key.map(|key| (at!["source", "disk", "kmsKeyId"], key)));
-    }
+    let source = &manifest.build.source;
+    let key = match source {
+        Source::Disk(disk) => disk.kms_key_id.as_ref(),
+        Source::Vm(vm) => vm.kms_key_id.as_ref(),
+        Source::Image(image) => image.kms_key_id.as_ref(),
+        Source::Snapshot(_) | Source::Bundle(_) | Source::Instance(_) | Source::Stored(_) => None,
+    };
+    named.extend(key.map(|key| (at!["source", source.kind(), "kmsKeyId"], key)));
     for (region, copy) in &manifest.publish.regions {
         let key = copy.as_ref().and_then(|copy| copy.kms_key_id.as_ref());
         named.extend(key.map(|key| (at!["regions", region, "kmsKeyId"], key)));

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 
 use crate::{
+    characters::Text,
     document::at,
     findings::{Finding, Findings},
     limits,
-    spec::{ImageManifest, NAME_LENGTH, NameTemplate, Piece, is_name_character},
+    spec::{ImageManifest, NAME_LENGTH, NameTemplate, Piece},
     suggest,
-    text::{self, quoted},
+    text::quoted,
 };
 
 const RULE: &str = "EC2 API Reference, RegisterImage (Name)";
@@ -38,7 +39,7 @@ fn name(name: &NameTemplate, findings: &mut Findings) {
             }
             Piece::Placeholder(_) => {}
             Piece::Text(text) => {
-                if let Some(bad) = text.chars().find(|c| !is_name_character(*c)) {
+                if let Some(bad) = Text::Name.refused(text) {
                     let message = format!(
                         "the name has {}, which AMI names cannot have",
                         quoted(&bad.to_string())
@@ -81,7 +82,7 @@ fn description(description: &str, findings: &mut Findings) {
                 .rule(RULE),
         );
     }
-    if let Some(bad) = description.chars().find(|c| !text::is_ec2_description(*c)) {
+    if let Some(bad) = Text::Description.refused(description) {
         let message = if bad.is_control() {
             "the description has control characters".to_owned()
         } else {

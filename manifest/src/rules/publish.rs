@@ -1,5 +1,6 @@
 //! Product codes, the stored copy, and what happens to the previous AMI.
 
+use super::tags;
 use crate::{
     document::at,
     findings::{Finding, Findings},
@@ -65,6 +66,7 @@ fn store(manifest: &ImageManifest, findings: &mut Findings) {
                 .rule(RULE),
         );
     }
+    tags::of_object(&store.tags, &at!["store", "tags"], findings);
     let refuse = |message: &str| {
         let finding = Finding::new(at!["store"], message)
             .hint("remove `store`")

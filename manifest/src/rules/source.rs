@@ -1,12 +1,12 @@
 //! What the image is made from.
 
-use super::forms;
+use super::{forms, machine};
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
     key::{self, Kind},
     location::Location,
-    spec::{Disk, ImageManifest, Source},
+    spec::{ImageManifest, Source},
     text::quoted,
 };
 
@@ -15,9 +15,14 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     match &manifest.build.source {
         Source::Disk(source) => {
             location(&source.object, path("object"), findings);
-            encryption(source, findings);
+            let rule = "EC2 API Reference, ImportSnapshot (KmsKeyId)";
+            encryption(&source.kms_key_id, source.encrypted, path, rule, findings);
         }
-        Source::Vm(source) => location(&source.object, path("object"), findings),
+        Source::Vm(source) => {
+            machine::check(source, findings);
+            let rule = "EC2 API Reference, ImportImage (KmsKeyId)";
+            encryption(&source.kms_key_id, source.encrypted, path, rule, findings);
+        }
         Source::Snapshot(source) => forms::id(&source.id, "snap", path("id"), findings),
         Source::Bundle(source) => bundle(&source.manifest, path("manifest"), findings),
         Source::Instance(source) => forms::loose_id(&source.id, "i", path("id"), findings),
@@ -35,12 +40,19 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
                         .rule("EC2 API Reference, CopyImage (SourceRegion)"),
                 );
             }
+            let rule = "EC2 API Reference, CopyImage (KmsKeyId)";
+            encryption(&source.kms_key_id, source.encrypted, path, rule, findings);
+            completion(
+                source.completion_minutes,
+                path("completionMinutes"),
+                findings,
+            );
         }
     }
     registered(manifest, findings);
 }
 
-fn location(location: &Location, path: Path, findings: &mut Findings) {
+pub(super) fn location(location: &Location, path: Path, findings: &mut Findings) {
     if let Some(fault) = location.fault() {
         let hint = match location.probable_address() {
             Some(address) => format!("write {}", quoted(&address.to_string())),
@@ -73,19 +85,41 @@ fn bundle(manifest: &Location, path: Path, findings: &mut Findings) {
     );
 }
 
-fn encryption(disk: &Disk, findings: &mut Findings) {
-    let Some(key) = &disk.kms_key_id else { return };
-    let path = at!["source", "disk", "kmsKeyId"];
-    forms::kms_key(key, None, path.clone(), findings);
-    if disk.encrypted != Some(true) {
+/// A key needs encryption; `path` gives the path of a field of the source.
+fn encryption(
+    key: &Option<String>,
+    encrypted: Option<bool>,
+    path: impl Fn(&str) -> Path,
+    rule: &str,
+    findings: &mut Findings,
+) {
+    let Some(key) = key else { return };
+    forms::kms_key(key, None, path("kmsKeyId"), findings);
+    if encrypted != Some(true) {
         findings.add(
             Finding::new(
-                path,
-                "a key is given, but the snapshot is not to be encrypted",
+                path("kmsKeyId"),
+                "a key is given, but what is made is not to be encrypted",
             )
             .hint("add `encrypted: true`")
-            .rule("EC2 API Reference, ImportSnapshot (KmsKeyId)")
-            .because_of(at!["source", "disk", "encrypted"]),
+            .rule(rule)
+            .because_of(path("encrypted")),
+        );
+    }
+}
+
+/// Time-based copies (EBS User Guide): "in 15-minute increments", 48 hours at most.
+fn completion(minutes: Option<u32>, path: Path, findings: &mut Findings) {
+    const STEP: u32 = 15;
+    const MOST: u32 = 48 * 60;
+    if let Some(minutes) = minutes
+        && (!minutes.is_multiple_of(STEP) || !(STEP..=MOST).contains(&minutes))
+    {
+        let message = format!("a copy cannot be asked for within {minutes} minutes");
+        findings.add(
+            Finding::new(path, message)
+                .hint(format!("a multiple of {STEP}, at most {MOST} (48 hours)"))
+                .rule("EC2 API Reference, CopyImage (SnapshotCopyCompletionDurationMinutes)"),
         );
     }
 }
@@ -107,7 +141,11 @@ fn registered(manifest: &ImageManifest, findings: &mut Findings) {
                     "the source `{kind}` makes its AMI with {call}, which has no such parameters"
                 ),
             )
-            .hint("remove `register`: the AMI keeps the attributes it has in its source")
+            .hint(if matches!(manifest.build.source, Source::Vm(_)) {
+                "remove `register`: what ImportImage takes is in `source.vm` (`architecture`, `bootMode`, …)"
+            } else {
+                "remove `register`: the AMI keeps the attributes it has in its source"
+            })
             .rule(format!("EC2 API Reference, {call}"))
             .because_of(at!["source"])
             .at_key(),

@@ -1,7 +1,10 @@
 //! Tags of the AMI and its snapshots.
 
+use std::collections::BTreeMap;
+
 use crate::{
-    document::at,
+    characters::Text,
+    document::{Path, at},
     findings::{Finding, Findings},
     spec::ImageManifest,
     text::quoted,
@@ -52,13 +55,62 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
                     .hint(format!("at most {VALUE}"))
                     .rule(RULE),
             );
-        } else if value.chars().any(char::is_control) {
+        } else if Text::Tag.refused(value).is_some() {
             let finding = Finding::new(path, "the value of the tag has control characters");
             findings.add(
                 finding
                     .hint("write it in one line of plain text")
                     .rule(RULE),
             );
+        }
+    }
+}
+
+/// Tags of an object in S3 ("Categorizing your storage using tags": at most 10 for an object).
+pub(super) fn of_object(tags: &BTreeMap<String, String>, path: &Path, findings: &mut Findings) {
+    const RULE: &str =
+        "S3 User Guide, Categorizing your storage using tags; EC2 API Reference, S3ObjectTag";
+    const MOST: usize = 10;
+    if tags.len() > MOST {
+        let message = format!("{} tags are too many for an object", tags.len());
+        let finding = Finding::new(path.clone(), message).hint(format!("at most {MOST}"));
+        findings.add(finding.rule(RULE).at_key());
+    }
+    for (key, value) in tags {
+        let is_reserved = key
+            .get(..3)
+            .is_some_and(|start| start.eq_ignore_ascii_case("aws"));
+        let fault = match (key.chars().count(), value.chars().count()) {
+            (0, _) => Some((
+                "a tag's key cannot be empty".to_owned(),
+                "1 to 128 characters",
+            )),
+            (length, _) if length > KEY => Some((
+                format!("the tag's key has {length} characters"),
+                "1 to 128 characters",
+            )),
+            (_, length) if length > VALUE => Some((
+                format!("the value of the tag has {length} characters"),
+                "at most 256",
+            )),
+            _ if is_reserved => Some((
+                format!("the tag {} is reserved for AWS", quoted(key)),
+                "choose a key that does not start with `aws`",
+            )),
+            _ => Text::ObjectTag
+                .refused(key)
+                .or(Text::ObjectTag.refused(value))
+                .map(|bad| {
+                    let message = format!(
+                        "the tag has {}, which objects' tags cannot have",
+                        quoted(&bad.to_string())
+                    );
+                    (message, "letters, digits, spaces and + - = . _ : / @")
+                }),
+        };
+        if let Some((message, hint)) = fault {
+            let finding = Finding::new(path.join(key.as_str()), message);
+            findings.add(finding.hint(hint).rule(RULE).at_key());
         }
     }
 }
@@ -80,7 +132,7 @@ pub(crate) fn key_fault(key: &str) -> Option<(String, &'static str)> {
             format!("the tag's key has {length} characters"),
             "1 to 128 characters",
         ))
-    } else if key.chars().any(char::is_control) {
+    } else if Text::Tag.refused(key).is_some() {
         Some((
             "the tag's key has control characters".to_owned(),
             "write plain text",

@@ -170,8 +170,7 @@ fn origin(ebs: &Ebs, is_root: bool, path: &Path, findings: &mut Findings) {
 }
 
 fn performance(ebs: &Ebs, path: &Path, findings: &mut Findings) {
-    // EC2 takes gp2 where no type is given.
-    let kind = ebs.volume_type.unwrap_or(VolumeType::Gp2);
+    let kind = ebs.volume_type();
     let Some(limits) = LIMITS.iter().find(|limits| limits.kind == kind) else {
         return;
     };
@@ -204,12 +203,7 @@ fn performance(ebs: &Ebs, path: &Path, findings: &mut Findings) {
                 );
             }
             (Some(_), None) => {
-                let message = match ebs.volume_type {
-                    Some(_) => format!("{name} volumes take no `{field}`"),
-                    None => format!(
-                        "`{field}` needs a `volumeType`: the default, gp2, does not take it"
-                    ),
-                };
+                let message = format!("{name} volumes take no `{field}`");
                 let hint = if field == "iops" {
                     "use gp3, io1 or io2, or leave it out"
                 } else {

@@ -35,15 +35,21 @@ impl BuildSpec {
     /// The build half as canonical JSON: two manifests whose images are built by the same calls have the same bytes.
     ///
     /// Of `register` this has what RegisterImage is sent, so a default that is written out equals one that is left out;
-    /// what EC2 itself fills in (a volume's type, say) is not guessed. Order does not count: EC2 identifies block
+    /// what EC2 itself fills in is not guessed. Order does not count: EC2 identifies block
     /// devices by their names and takes billing products as a set. The root is chosen by order where the manifest names
     /// none, so it is chosen first. Objects stay as written: a digest is only compared with others of the same
     /// manifest, which has one folder.
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
         let mut source = self.source.clone();
-        if let Source::Disk(disk) = &mut source {
-            disk.encrypted = disk.encrypted.filter(|encrypted| *encrypted);
+        match &mut source {
+            Source::Disk(disk) => disk.encrypted = disk.encrypted.filter(|encrypted| *encrypted),
+            Source::Vm(vm) => vm.in_one_form(),
+            Source::Image(image) => {
+                image.encrypted = image.encrypted.filter(|encrypted| *encrypted);
+                image.copy_tags = image.copy_tags.filter(|copied| *copied);
+            }
+            Source::Snapshot(_) | Source::Bundle(_) | Source::Instance(_) | Source::Stored(_) => {}
         }
         let register = self.registration(None).map(|mut register| {
             register.ena_support = register.ena_support.filter(|supported| *supported);
@@ -52,6 +58,9 @@ impl BuildSpec {
             canonical::sort(&mut register.billing_products);
             for mapping in &mut register.block_device_mappings {
                 mapping.no_device = mapping.no_device.filter(|none| *none);
+                if let Some(ebs) = &mut mapping.ebs {
+                    ebs.volume_type = ebs.volume_type.filter(|it| *it != ebs.default_type());
+                }
             }
             register
                 .block_device_mappings
@@ -86,6 +95,10 @@ impl BuildSpec {
         {
             let snapshot = self.source_snapshot().or(imported);
             add_root(&mut register.block_device_mappings, root, snapshot);
+        }
+        let mappings = register.block_device_mappings.iter_mut();
+        for ebs in mappings.filter_map(|mapping| mapping.ebs.as_mut()) {
+            ebs.volume_type = Some(ebs.volume_type());
         }
         let uefi_data = register.uefi_data.take();
         Some(Registration {

@@ -12,12 +12,6 @@ pub(crate) const DIGEST_DIGITS: usize = 8;
 /// How many characters an AMI's name may have (EC2 API Reference, RegisterImage, Name).
 pub(crate) const NAME_LENGTH: RangeInclusive<usize> = 3..=128;
 
-/// Whether an AMI's name may have this character: letters, digits and these marks (EC2 API Reference, RegisterImage,
-/// Name).
-pub(crate) fn is_name_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "()[] ./-'@_".contains(c)
-}
-
 /// An AMI's name in which `{date}`, `{time}` and `{digest}` stand for what the moment and the manifest version give.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]

@@ -323,4 +323,7 @@ pub enum OnDelete {
 pub struct Store {
     /// The bucket, in the AMI's Region.
     pub bucket: String,
+    /// Tags of the object.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }

@@ -192,7 +192,7 @@ pub struct Ebs {
     /// The size in GiB; left out, the snapshot's.
     #[schemars(range(min = 1, max = 65536))]
     pub volume_size: Option<u32>,
-    /// The volume type; EC2's default is gp2.
+    /// The volume type; left out, gp3 (gp2 on an Outpost).
     pub volume_type: Option<VolumeType>,
     /// Provisioned I/O operations a second: gp3, io1 and io2 only, required for io1 and io2.
     #[schemars(range(min = 100, max = 256_000))]
@@ -217,6 +217,25 @@ pub struct Ebs {
     pub availability_zone_id: Option<String>,
     /// The index of the EBS card.
     pub ebs_card_index: Option<u32>,
+}
+
+impl Ebs {
+    /// The type that is sent: as given, or the default.
+    #[must_use]
+    pub fn volume_type(&self) -> VolumeType {
+        self.volume_type.unwrap_or_else(|| self.default_type())
+    }
+
+    /// The type of a volume whose manifest names none. It is always sent: EC2's own default is gp2, and differs from the
+    /// console's. Outposts have gp2 (AWS Outposts User Guide, "Amazon EBS volumes on AWS Outposts").
+    #[must_use]
+    pub(super) fn default_type(&self) -> VolumeType {
+        if self.outpost_arn.is_some() {
+            VolumeType::Gp2
+        } else {
+            VolumeType::Gp3
+        }
+    }
 }
 
 /// EBS volume types.

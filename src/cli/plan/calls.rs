@@ -40,7 +40,9 @@ impl Calls {
             Action::RemoveFailedCopy { .. } | Action::DeregisterPrevious { .. } => {
                 "DeregisterImage"
             }
-            Action::SetDescription { .. } | Action::ChangeGrants { .. } => "ModifyImageAttribute",
+            Action::SetDescription { .. }
+            | Action::SetProductCode { .. }
+            | Action::ChangeGrants { .. } => "ModifyImageAttribute",
             Action::SetTags { .. } => "CreateTags",
             Action::RemoveTags { .. } => "DeleteTags",
             Action::ShareSnapshot { .. } | Action::RevokeSnapshot { .. } => {

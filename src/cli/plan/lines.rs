@@ -137,6 +137,10 @@ pub(super) fn lines(what: &RegionAction, image: Option<&str>, before: Option<&Sh
             };
             tags.iter().map(line).collect()
         }
+        Action::SetProductCode { code } => {
+            let now = before.and_then(|it| it.product_codes.as_ref()?.first().cloned());
+            vec![of_image(changed(region, "product code", now, code.clone()))]
+        }
         Action::ShareSnapshot { snapshot, accounts } => {
             let shares = accounts.iter().map(|it| format!("{snapshot}: {it}"));
             let shares = shares.map(|it| share(region, "snapshot share", &it, true));

@@ -76,6 +76,7 @@ fn importing() -> Status {
         key: "web.raw".to_owned(),
         etag: "\"2\"".to_owned(),
         size: 1_073_741_824,
+        further: Vec::new(),
     });
     let task = import_snapshot("active", "converting\x1b[2J\u{202e}");
     (status.build.progress, status.build.stalls) = (task.progress, 1);

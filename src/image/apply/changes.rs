@@ -49,6 +49,10 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
 /// Continues with the next step of the workflow; after the last the AMI is available.
 pub(super) fn next_step(status: &mut Status, why: impl Into<String>, now: Timestamp) {
     let step = status.build.step;
+    if step == Step::AwaitImage {
+        let replaced = status.replaced.iter_mut();
+        replaced.for_each(|it| it.until = it.until.or(Some(now)));
+    }
     let after = After {
         publishes: status.publishes,
         stores: status.store.is_some(),

@@ -7,8 +7,8 @@ use crate::image::message;
 use crate::image::outcome::Retired;
 use crate::image::publish;
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, RegionAction, RegionStatus, RetireOutcome, Retirement,
-    Retiring, SnapshotKept, Status,
+    Action, KeptReason, KeptSnapshot, RegionAction, RegionStatus, Replaced, RetireOutcome,
+    Retirement, Retiring, SnapshotKept, Status,
 };
 use crate::image::words::{NoticeKind, State};
 
@@ -108,6 +108,9 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
             for known in known(status, region, image) {
                 known.retiring.deregistered_at = Some(now);
             }
+            if !status.build.step.retires() {
+                replaced(status, region, image, now);
+            }
         }
         Action::DeleteSnapshot { image, snapshot } => {
             for known in known(status, region, image) {
@@ -118,6 +121,7 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
         Action::CopyImage { .. }
         | Action::RemoveFailedCopy { .. }
         | Action::SetDescription { .. }
+        | Action::SetProductCode { .. }
         | Action::SetTags { .. }
         | Action::RemoveTags { .. }
         | Action::ShareSnapshot { .. }
@@ -126,6 +130,31 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
         | Action::SetDeprecation { .. }
         | Action::SetProtection { .. } => {}
     }
+}
+
+/// An AMI had to go before this one could be registered. Where the manifest does not say `replaces`, nothing more is to be
+/// done about it; else its snapshots are dealt with in the end.
+fn replaced(status: &mut Status, region: &str, image: &str, now: Timestamp) {
+    status.replaced.push(Replaced {
+        region: region.to_owned(),
+        image: image.to_owned(),
+        at: now,
+        until: None,
+    });
+    if !status.replaces {
+        forget_previous(status, region, image);
+    }
+}
+
+fn forget_previous(status: &mut Status, region: &str, image: &str) {
+    for version in &mut status.previous {
+        version
+            .regions
+            .retain(|of, known| of != region || known.image != *image);
+    }
+    status
+        .previous
+        .retain(|version| !version.regions.is_empty());
 }
 
 /// This AMI is dealt with. One that is gone is forgotten; one that stays is retired again when the manifest asks for it
@@ -139,14 +168,7 @@ fn end(status: &mut Status, ended: Retirement, now: Timestamp) {
                     .regions
                     .retain(|of, known| of != region || known.image != *image);
             }
-            for version in &mut status.previous {
-                version
-                    .regions
-                    .retain(|of, known| of != region || known.image != *image);
-            }
-            status
-                .previous
-                .retain(|version| !version.regions.is_empty());
+            forget_previous(status, region, image);
         }
         RetireOutcome::Deprecated | RetireOutcome::Kept => {
             for known in known(status, region, image) {

@@ -258,6 +258,10 @@ fn for_refused(action: &str, failure: &Failure) -> &'static str {
              put the code into the bundle (`product_codes` in its manifest; --productcodes of the AMI tools), from where \
              RegisterImage takes it; EC2-compatible clouds may still set it (AWS_ENDPOINT_URL_EC2)"
         }
+        "ModifyImageAttribute" if code == "OperationNotPermitted" && says("product code") => {
+            "an AMI with a product code cannot be public in AWS today: share it with accounts, organizations or units, and \
+             leave `access.public` out"
+        }
         "CopyImage" if says("permission to access the storage") => {
             "the AMI's owner has to share its snapshots with this account, not the AMI alone, and the KMS key of those that \
              are encrypted (EC2 User Guide, \"Copy an AMI\")"

@@ -59,7 +59,8 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timest
     if kind == NoticeKind::Cancelled {
         text.push_str(&after_all_text(status));
     }
-    if !status.previous.is_empty() && kind.is_final() {
+    if kind.is_final() {
+        text.push_str(&retiring::replaced_text(status, listed));
         text.push_str(&remains::previous_text(status, listed));
     }
     text

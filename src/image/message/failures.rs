@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
+use super::retiring::kept_text;
 use super::settings::change_line;
 use super::waiting::wait_text;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
 use crate::image::publish::{Blocker, CopyFault};
-use crate::image::status::{Action, Failure, RegionAction, Status};
+use crate::image::status::{Action, Failure, KeptReason, RegionAction, Status};
 use crate::image::task::Task;
 use crate::image::words::{FailureKind, UnshareableReason, WaitReason};
 
@@ -36,6 +37,22 @@ pub fn name_taken(status: &Status, image: &ObservedImage) -> Failure {
             format!("AMI name {name} is already in use by AMI {id}"),
         )
     }
+}
+
+/// An AMI of an earlier version has the name and cannot be deregistered for the new one.
+#[must_use]
+pub fn name_kept(status: &Status, image: &str, why: &KeptReason) -> Failure {
+    let name = status.build.name.as_deref().unwrap_or_default();
+    let kind = FailureKind::NameTaken {
+        image: image.to_owned(),
+        earlier_version: true,
+    };
+    let why = kept_text(why);
+    Failure::new(
+        kind,
+        format!("making room for the image {name}"),
+        format!("AMI name {name} is in use by AMI {image}, which is not deregistered: {why}"),
+    )
 }
 
 /// More than one AMI has the ownership tags.
@@ -227,6 +244,12 @@ pub fn blocked(what: &RegionAction, blocker: Blocker) -> Failure {
             FailureKind::Blocked,
             doing,
             "the AMI is public: EC2 then takes only an earlier time of deprecation than the one it has",
+        ),
+        Blocker::ProductCode => Failure::new(
+            FailureKind::Blocked,
+            doing,
+            "the AMI has a product code already, which EC2 neither changes nor removes. Only a new AMI can have another one: \
+             for that, change `name` in the manifest, or upload another bundle",
         ),
         Blocker::NotShareable(why) => {
             let message = format!("{}; nothing was changed in this Region", unshareable(why));

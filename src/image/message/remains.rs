@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::quoting::{more, word};
 use super::waiting::orphan_text;
-use crate::image::status::{Orphan, OrphanReason, Status};
+use crate::image::status::{Orphan, OrphanReason, RegionStatus, Status};
 use crate::image::words::{NoticeKind, Step};
 
 const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them manually, AMIs before \
@@ -51,12 +51,16 @@ fn orphans_text(orphans: &[Orphan], listed: usize) -> String {
 
 /// What becomes of the AMI of the version before.
 pub(super) fn previous_text(status: &Status, listed: usize) -> String {
-    let Some(previous) = status.previous.last() else {
+    // One that had to go first is told of separately.
+    let is_there = |it: &RegionStatus| it.retiring.deregistered_at.is_none();
+    let mut versions = status.previous.iter().rev();
+    let Some(previous) = versions.find(|it| it.regions.values().any(is_there)) else {
         return String::new();
     };
     let list: Vec<String> = previous
         .regions
         .iter()
+        .filter(|(_, it)| is_there(it))
         .take(listed)
         .map(|(region, it)| format!("{} in {}", word(&it.image), word(region)))
         .chain(more(previous.regions.len().saturating_sub(listed)))
@@ -65,7 +69,8 @@ pub(super) fn previous_text(status: &Status, listed: usize) -> String {
     if status.invalidates_previous() {
         return format!(
             "\nThe previous AMI, {list}, was registered from the same bundle. That has changed, so its registration is\n\
-             no longer valid (RegisterImage): deregister it.\n"
+             no longer valid (RegisterImage), and launches of it may fail: deregister it. In a stack whose\n\
+             parameter AllowRetire is true, it goes before the next one is registered.\n"
         );
     }
     // What becomes of it is told once that is known.

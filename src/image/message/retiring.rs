@@ -8,6 +8,23 @@ use crate::image::status::{
 };
 use crate::image::words::{State, counted};
 
+/// Which AMIs had to go before this one could be registered, and how long there was none.
+pub(super) fn replaced_text(status: &Status, listed: usize) -> String {
+    let mut text = String::new();
+    for it in status.replaced.iter().take(listed) {
+        let (image, region, at) = (word(&it.image), word(&it.region), it.at);
+        let gap = match it.until {
+            Some(until) => format!("From then until {until} there was no AMI of this manifest."),
+            None => "Since then there is no AMI of this manifest.".to_owned(),
+        };
+        let _ = write!(
+            text,
+            "\nThe previous AMI, {image} in {region}, was deregistered at {at}, to make room for this one.\n{gap}\n"
+        );
+    }
+    text
+}
+
 /// What became of an AMI, as a line of history.
 #[must_use]
 pub fn retirement_line(it: &Retirement) -> String {

@@ -17,6 +17,9 @@ const NAMED: usize = 5;
 pub(super) fn of_region(region: &RegionStatus, listed: usize) -> Vec<Fact> {
     let settings = &region.applied.settings;
     let mut facts = Vec::new();
+    if let Some(code) = &settings.product_code {
+        facts.push(("Sold as", word(code)));
+    }
     if !settings.grants.is_empty() {
         facts.push(("Shared", list(&settings.grants, listed)));
     }
@@ -78,6 +81,8 @@ fn line(what: &RegionAction, listed: usize) -> String {
             let keys: Vec<String> = tags.keys().map(|key| word(key)).collect();
             format!("tags removed: {}", list(keys, listed))
         }
+        Action::SetProductCode { code: Some(code) } => format!("product code set: {}", word(code)),
+        Action::SetProductCode { code: None } => "product code removed".to_owned(),
         Action::ShareSnapshot { snapshot, accounts } => {
             format!("{} shared with {}", word(snapshot), list(accounts, listed))
         }
@@ -102,16 +107,7 @@ fn line(what: &RegionAction, listed: usize) -> String {
         }
         Action::CopyImage {
             kms_key_id, image, ..
-        } => {
-            let image = image.as_deref().map(|id| format!(" as {}", word(id)));
-            let key = kms_key_id.as_deref();
-            let key = key.map(|key| format!(", encrypted with {}", word(key)));
-            format!(
-                "copied{}{}",
-                image.unwrap_or_default(),
-                key.unwrap_or_default()
-            )
-        }
+        } => copied(image.as_deref(), kms_key_id.as_deref()),
         Action::RemoveFailedCopy { image, reason } => {
             format!(
                 "the failed copy {} was deleted: {}",
@@ -134,6 +130,16 @@ fn line(what: &RegionAction, listed: usize) -> String {
         Action::DeleteSnapshot { snapshot, .. } => format!("{} deleted", word(snapshot)),
     };
     format!("{}: {text}", word(&what.region))
+}
+
+fn copied(image: Option<&str>, key: Option<&str>) -> String {
+    let image = image.map(|id| format!(" as {}", word(id)));
+    let key = key.map(|key| format!(", encrypted with {}", word(key)));
+    format!(
+        "copied{}{}",
+        image.unwrap_or_default(),
+        key.unwrap_or_default()
+    )
 }
 
 /// A deregistration protection.

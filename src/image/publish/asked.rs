@@ -79,6 +79,8 @@ fn desired(spec: &PublishSpec, created_at: Option<Timestamp>) -> Desired {
     Desired {
         description: spec.description.clone(),
         tags: spec.tags.clone(),
+        // The rules let one through.
+        product_code: spec.product_codes.first().cloned(),
         grants: access.map(grants).unwrap_or_default(),
         exact: access.is_some_and(|access| access.exact),
         copy: access.is_some_and(|access| access.copy),

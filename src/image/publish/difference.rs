@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::settings::{Compared, Desired, Difference, Shown};
-use super::{describe, on_its_way, protect, share};
+use super::{describe, on_its_way, product_codes, protect, share};
 use crate::image::plan::PUBLISH_GRACE;
 use crate::image::status::{Action, Applied, Intended, Settings};
 
@@ -29,8 +29,13 @@ pub fn difference(
         intended,
         shown,
     };
-    let stages: [fn(&Compared<'_>) -> Difference; 3] =
-        [describe::difference, share::difference, protect::difference];
+    // What is sold has its code before anybody may launch it.
+    let stages: [fn(&Compared<'_>) -> Difference; 4] = [
+        describe::difference,
+        product_codes::difference,
+        share::difference,
+        protect::difference,
+    ];
     let mut all = Difference::default();
     for stage in stages {
         let found = stage(&compared);
@@ -102,6 +107,9 @@ pub fn confirm(applied: Applied, desired: &Desired) -> Applied {
     settings
         .tags
         .retain(|key, value| desired.tags.get(key) == Some(value));
+    settings.product_code = settings
+        .product_code
+        .filter(|code| desired.product_code.as_ref() == Some(code));
     settings.grants.retain(|it| desired.grants.contains(it));
     let copying = share::copying(desired);
     for accounts in settings.snapshots.values_mut() {
@@ -129,6 +137,7 @@ fn add_to(action: &Action, settings: &mut Settings) {
     match action {
         Action::SetDescription { text } => settings.description = Some(text.clone()),
         Action::SetTags { tags } => settings.tags.extend(tags.clone()),
+        Action::SetProductCode { code: Some(code) } => settings.product_code = Some(code.clone()),
         Action::ShareSnapshot { snapshot, accounts } => {
             let shared = settings.snapshots.entry(snapshot.clone()).or_default();
             shared.extend(accounts.clone());
@@ -139,6 +148,7 @@ fn add_to(action: &Action, settings: &mut Settings) {
             protection: Some(protection),
         } => settings.protection = Some(*protection),
         Action::RemoveTags { .. }
+        | Action::SetProductCode { code: None }
         | Action::RevokeSnapshot { .. }
         | Action::SetDeprecation { at: None }
         | Action::SetProtection { protection: None }
@@ -169,6 +179,7 @@ fn remove_from(action: &Action, settings: &mut Settings) {
         Action::SetProtection { protection: None } => settings.protection = None,
         Action::SetDescription { .. }
         | Action::SetTags { .. }
+        | Action::SetProductCode { .. }
         | Action::ShareSnapshot { .. }
         | Action::SetDeprecation { at: Some(_) }
         | Action::SetProtection {

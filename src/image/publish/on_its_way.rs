@@ -14,6 +14,7 @@ pub(super) fn any(compared: &Compared<'_>) -> bool {
         let after = &intended.settings;
         description(after, shown)
             || tags(ours, after, shown)
+            || product_code(after, shown)
             || grants(intended, shown)
             || snapshots(ours, after, shown)
             || deprecation(ours, after, shown)
@@ -31,6 +32,14 @@ fn tags(ours: &Settings, after: &Settings, shown: &Shown) -> bool {
     let mut removed = ours.tags.iter();
     !after.tags.iter().all(is_shown)
         || removed.any(|tag| !after.tags.contains_key(tag.0) && is_shown(tag))
+}
+
+fn product_code(after: &Settings, shown: &Shown) -> bool {
+    let is_missing = |code| {
+        let shown = shown.product_codes.as_ref();
+        shown.is_some_and(|shown| !shown.contains(code))
+    };
+    after.product_code.as_ref().is_some_and(is_missing)
 }
 
 fn grants(intended: &Intended, shown: &Shown) -> bool {

@@ -139,6 +139,7 @@ impl Shown {
             protection: "disabled".to_owned(),
             state: "available".to_owned(),
             is_available: true,
+            product_codes: Some(BTreeSet::new()),
             ..Self::default()
         }
     }
@@ -150,6 +151,7 @@ fn set(shown: &mut Shown, action: &Action) {
         Action::SetDescription { text } => shown.description = Some(text.clone()),
         Action::SetTags { tags } => shown.tags.extend(tags.clone()),
         Action::RemoveTags { tags } => shown.tags.retain(|key, _| !tags.contains_key(key)),
+        Action::SetProductCode { code } => shown.product_codes = Some(code.iter().cloned().collect()),
         Action::ShareSnapshot { snapshot, accounts } => {
             let shared = shown.snapshots.entry(snapshot.clone()).or_default();
             shared.extend(accounts.clone());

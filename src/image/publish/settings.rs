@@ -14,6 +14,8 @@ pub struct Desired {
     pub description: Option<String>,
     /// Its tags, without amiwright's own.
     pub tags: BTreeMap<String, String>,
+    /// Its product code; none to leave that alone.
+    pub product_code: Option<String>,
     /// Who may launch it besides its owner.
     pub grants: BTreeSet<Grantee>,
     /// Whether grants that were never applied are revoked.
@@ -33,6 +35,8 @@ pub struct Shown {
     pub description: Option<String>,
     /// All its tags.
     pub tags: BTreeMap<String, String>,
+    /// Its product codes; none if that was not asked.
+    pub product_codes: Option<BTreeSet<String>>,
     /// Who may launch it; none if that was not asked.
     pub grants: Option<BTreeSet<Grantee>>,
     /// The accounts that each snapshot is shared with; empty if that was not asked.
@@ -63,6 +67,8 @@ pub enum Blocker {
     /// The deprecation of a public AMI can be moved to an earlier time only, until it is made private ("Deprecate an
     /// AMI", EC2 User Guide).
     Public,
+    /// The AMI has a product code, which can neither be changed nor removed ("Paid AMIs", EC2 User Guide).
+    ProductCode,
     /// EC2 does not let the AMI be shared so.
     NotShareable(UnshareableReason),
 }

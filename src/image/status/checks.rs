@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::copying::CopyRequest;
 use super::drift::Drift;
 use super::records::{ManifestVersion, Orphan, OrphanReason, RegionStatus};
-use super::retiring::{KeptSnapshot, Retirement};
+use super::retiring::{KeptSnapshot, Replaced, Retirement};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
 use crate::manifest::text::excerpt;
@@ -106,6 +106,12 @@ pub(super) fn retirement(retirement: &Retirement) -> Result<(), String> {
     id("retired[].image", "ami-", &retirement.image)?;
     snapshots("retired[].deleted", &retirement.deleted)?;
     kept(&retirement.kept)
+}
+
+/// What is wrong with an AMI that had to go first.
+pub(super) fn replaced(replaced: &Replaced) -> Result<(), String> {
+    word("replaced[].region", &replaced.region)?;
+    id("replaced[].image", "ami-", &replaced.image)
 }
 
 fn kept(snapshots: &[KeptSnapshot]) -> Result<(), String> {

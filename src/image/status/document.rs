@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::previous::PreviousVersion;
 use super::publishing::{Applied, AppliedChange};
 use super::records::*;
-use super::retiring::{Retire, Retirement};
+use super::retiring::{Replaced, Retire, Retirement};
 use crate::image::notice;
 use crate::image::task::Task;
 use crate::image::words::{State, Step, WaitReason, is_zero};
@@ -59,6 +59,9 @@ pub struct Status {
     /// Whether the AMIs of earlier versions are to be retired once this one is finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
+    /// The AMIs of earlier versions that had to go before this one could be registered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Replaced>,
     /// What is to be done about the AMI once its manifest is removed; none: it is kept. Written down while the manifest is
     /// there: afterwards nobody can read it, unless its bucket has versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,6 +133,7 @@ impl Facts {
             regions: status.regions.clone(),
             copies: status.copies.clone(),
             changes: status.changes.clone(),
+            replaced: status.replaced.clone(),
             retired: status.retired.clone(),
             drift: status.drift.clone(),
             store: status.store.clone(),
@@ -164,6 +168,7 @@ impl Status {
             publishes: false,
             changes: Vec::new(),
             replaces: false,
+            replaced: Vec::new(),
             on_delete: None,
             removed_at: None,
             retired: Vec::new(),

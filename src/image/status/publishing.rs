@@ -56,6 +56,9 @@ pub struct Settings {
     /// Tags, without the ownership tags.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// The product code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product_code: Option<String>,
     /// Launch permissions.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub grants: BTreeSet<Grantee>,
@@ -142,6 +145,11 @@ pub enum Action {
     RemoveTags {
         /// Keys and values.
         tags: BTreeMap<String, String>,
+    },
+    /// ModifyImageAttribute, product codes; none where it is to be removed, which EC2 does not do.
+    SetProductCode {
+        /// The code.
+        code: Option<String>,
     },
     /// ModifySnapshotAttribute: before the AMI is shared, so that nobody can launch what they cannot copy yet.
     ShareSnapshot {
@@ -247,6 +255,7 @@ impl AppliedChange {
             | Action::SetTags { .. }
             | Action::RemoveTags { .. }
             | Action::SetDescription { .. }
+            | Action::SetProductCode { .. }
             | Action::SetDeprecation { .. }
             | Action::SetProtection { .. }
             | Action::DeprecatePrevious { .. }

@@ -93,6 +93,22 @@ pub struct SourceObject {
     pub etag: String,
     /// Bytes.
     pub size: u64,
+    /// The other disks of a virtual machine, in the manifest's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<SourceObject>,
+}
+
+impl SourceObject {
+    /// It, and the other disks of its machine.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.further)
+    }
+
+    /// The version of what an image is made from, by the `ETag`s of its objects.
+    #[must_use]
+    pub fn version<'a>(etags: impl IntoIterator<Item = &'a str>) -> String {
+        etags.into_iter().collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// That the AMI is to be stored in S3.

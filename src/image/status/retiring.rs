@@ -53,6 +53,21 @@ impl Retiring {
     }
 }
 
+/// An AMI of an earlier version that had to go before this one could be registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replaced {
+    /// The Region.
+    pub region: String,
+    /// The AMI.
+    pub image: String,
+    /// When it was deregistered.
+    pub at: Timestamp,
+    /// Since when there is one again; none while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
 /// What became of an AMI that was to be retired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

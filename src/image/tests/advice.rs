@@ -294,76 +294,79 @@ fn every_kind_of_failure_has_its_advice() {
     insta::assert_snapshot!("advice", table);
 }
 
+/// What EC2 answers to a request.
+const REFUSALS: &[(&str, &str, &str)] = &[
+    (
+        "BundleInstance",
+        "UnsupportedOperation",
+        "no longer supported",
+    ),
+    ("BundleInstance", "AuthFailure", "no"),
+    ("BundleInstance", "InvalidInstanceType", "no"),
+    ("BundleInstance", "IncorrectInstanceState", "no"),
+    (
+        "ImportSnapshot",
+        "InvalidParameter",
+        "The service role vmimport does not exist",
+    ),
+    (
+        "ImportImage",
+        "InvalidParameter",
+        "The given S3 bucket is not local to the Region",
+    ),
+    (
+        "ImportSnapshot",
+        "InvalidParameter",
+        "The specified KMS key is not accessible",
+    ),
+    (
+        "CopyImage",
+        "InvalidParameterValue",
+        "The specified KMS key is not accessible",
+    ),
+    (
+        "CopyImage",
+        "InvalidRequest",
+        "You do not have permission to access the storage of this ami",
+    ),
+    ("CopyImage", "InvalidAMIID.NotFound", "no"),
+    ("CreateStoreImageTask", "AccessDenied", "no"),
+    ("RegisterImage", "InvalidSnapshot.NotFound", "no"),
+    ("RegisterImage", "InvalidAMIName.Duplicate", "no"),
+    ("RegisterImage", "InvalidManifest", "no"),
+    (
+        "RegisterImage",
+        "InvalidManifest",
+        "HTTP 403 (Forbidden) response for URL http://s3.amazonaws.com/b/k",
+    ),
+    (
+        "RegisterImage",
+        "InvalidManifest",
+        "HTTP 301 (Moved Permanently): the bucket is in another region",
+    ),
+    (
+        "RegisterImage",
+        "InvalidManifest",
+        "Invalid block device mapping: Invalid device name '/dev/xvdal'",
+    ),
+    ("RegisterImage", "AccessControlListNotSupported", "no"),
+    ("RegisterImage", "UnauthorizedOperation", "no"),
+    ("RegisterImage", "OptInRequired", "no"),
+    ("RegisterImage", "InvalidParameterValue", "no"),
+    ("RegisterImage", "InternalError", "no"),
+    (
+        "ModifyImageAttribute",
+        "UnsupportedOperation",
+        "Not supported.",
+    ),
+];
+
 /// What EC2 answers to a request, and what is said about it.
 #[test]
 fn every_known_refusal_has_its_advice() {
     use std::fmt::Write as _;
     let mut table = String::new();
-    for (action, code, message) in [
-        (
-            "BundleInstance",
-            "UnsupportedOperation",
-            "no longer supported",
-        ),
-        ("BundleInstance", "AuthFailure", "no"),
-        ("BundleInstance", "InvalidInstanceType", "no"),
-        ("BundleInstance", "IncorrectInstanceState", "no"),
-        (
-            "ImportSnapshot",
-            "InvalidParameter",
-            "The service role vmimport does not exist",
-        ),
-        (
-            "ImportImage",
-            "InvalidParameter",
-            "The given S3 bucket is not local to the Region",
-        ),
-        (
-            "ImportSnapshot",
-            "InvalidParameter",
-            "The specified KMS key is not accessible",
-        ),
-        (
-            "CopyImage",
-            "InvalidParameterValue",
-            "The specified KMS key is not accessible",
-        ),
-        (
-            "CopyImage",
-            "InvalidRequest",
-            "You do not have permission to access the storage of this ami",
-        ),
-        ("CopyImage", "InvalidAMIID.NotFound", "no"),
-        ("CreateStoreImageTask", "AccessDenied", "no"),
-        ("RegisterImage", "InvalidSnapshot.NotFound", "no"),
-        ("RegisterImage", "InvalidAMIName.Duplicate", "no"),
-        ("RegisterImage", "InvalidManifest", "no"),
-        (
-            "RegisterImage",
-            "InvalidManifest",
-            "HTTP 403 (Forbidden) response for URL http://s3.amazonaws.com/b/k",
-        ),
-        (
-            "RegisterImage",
-            "InvalidManifest",
-            "HTTP 301 (Moved Permanently): the bucket is in another region",
-        ),
-        (
-            "RegisterImage",
-            "InvalidManifest",
-            "Invalid block device mapping: Invalid device name '/dev/xvdal'",
-        ),
-        ("RegisterImage", "AccessControlListNotSupported", "no"),
-        ("RegisterImage", "UnauthorizedOperation", "no"),
-        ("RegisterImage", "OptInRequired", "no"),
-        ("RegisterImage", "InvalidParameterValue", "no"),
-        ("RegisterImage", "InternalError", "no"),
-        (
-            "ModifyImageAttribute",
-            "UnsupportedOperation",
-            "Not supported.",
-        ),
-    ] {
+    for &(action, code, message) in REFUSALS {
         let kind = FailureKind::RequestRefused {
             action: action.to_owned(),
         };

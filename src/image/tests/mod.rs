@@ -9,10 +9,12 @@ mod emails;
 mod emails_failed;
 mod endings;
 mod forged;
+mod in_place;
 mod migration;
 mod notice;
 mod ownership;
 mod plan;
+mod product_codes;
 mod properties;
 mod publish;
 mod publish_blockers;
@@ -138,6 +140,7 @@ fn object() -> SourceObject {
         key: "golden/web.vmdk".to_owned(),
         etag: "\"89ab\"".to_owned(),
         size: 1_073_741_824,
+        further: Vec::new(),
     }
 }
 

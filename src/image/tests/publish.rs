@@ -89,6 +89,10 @@ impl Ami {
             }
             Action::SetDescription { text } => shown.description = Some(text),
             Action::SetTags { tags } => shown.tags.extend(tags),
+            Action::SetProductCode { code } => {
+                assert_eq!(shown.product_codes, Some(BTreeSet::new()));
+                shown.product_codes = Some(code.into_iter().collect());
+            }
             Action::RemoveTags { tags } => {
                 for (key, value) in tags {
                     if shown.tags.get(&key) == Some(&value) {
@@ -380,6 +384,7 @@ fn desired() -> impl Strategy<Value = Desired> {
                 copy,
                 deprecate_at,
                 protection,
+                ..Desired::default()
             },
         )
 }

@@ -43,7 +43,7 @@ fn planned(
 fn blocked(plan: &Plan) -> BTreeMap<&str, Why> {
     let why = |blocker: &Blocker| match blocker {
         Blocker::NotShareable(why) => *why,
-        Blocker::Public => panic!("nothing is deprecated"),
+        Blocker::Public | Blocker::ProductCode => panic!("nothing of that is set"),
     };
     let blocked = plan.blocked.iter();
     blocked

@@ -30,7 +30,7 @@ fn target() -> Target {
 }
 
 /// Ours, unprotected, not in use, with an AMI that replaces it.
-fn free() -> Seen {
+pub(super) fn free() -> Seen {
     seen_as(Shown {
         is_ours: true,
         protection: "disabled".to_owned(),
@@ -39,7 +39,7 @@ fn free() -> Seen {
     })
 }
 
-fn seen_as(shown: Shown) -> Seen {
+pub(super) fn seen_as(shown: Shown) -> Seen {
     Seen {
         image: Observation::Seen(shown),
         in_use: InUse::No,

@@ -60,6 +60,7 @@ fn full() -> Status {
     build.bundle = Some(bundle("b2"));
     build.object = Some(SourceObject {
         size: u64::MAX,
+        further: Vec::new(),
         ..object()
     });
     build.progress = Some(42);

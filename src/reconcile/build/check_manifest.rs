@@ -7,6 +7,7 @@ use crate::image::status::Status;
 use crate::image::words::WaitReason;
 use crate::limits::MANIFEST_BYTES;
 use crate::manifest::Problem;
+use crate::manifest::characters::Text;
 use crate::manifest::text;
 use crate::reconcile::spec::ManifestRead;
 use crate::reconcile::step_context::StepContext;
@@ -66,11 +67,11 @@ fn tag_problem(status: &Status) -> Option<Problem> {
     })
 }
 
-/// Whether a character of a key may be in a tag, and in a filter for it. EC2 refuses whatever XML cannot hold (XML 1.0,
-/// "Characters": no control characters, no U+FFFE and U+FFFF), so that not even a lookup of the tag would be answered.
+/// Whether a character of a key may be in a tag, and in a filter for it. EC2 answers no request with what XML cannot hold, so
+/// that not even a lookup of the tag would be answered.
 /// Invisible characters are refused as well: two keys that look the same are not.
 fn is_taken(c: char) -> bool {
-    text::is_printable(c) && !matches!(c, '\u{fffe}' | '\u{ffff}')
+    text::is_printable(c) && Text::Tag.takes(c)
 }
 
 /// A manifest, or a bundle's, that is too large to be read.

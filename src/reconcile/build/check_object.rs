@@ -27,16 +27,17 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     }
 }
 
-/// Whether the object that the status names is not the manifest's.
+/// Whether the objects that the status names are not the manifest's.
 pub(super) fn is_other(step: &StepContext<'_>, spec: &Spec) -> bool {
     let Some(object) = &step.status.build.object else {
         return false;
     };
-    let location = spec.object_location(&step.status.manifest);
-    location.is_some_and(|(bucket, key)| (&object.bucket, &object.key) != (&bucket, &key))
+    let locations = spec.object_locations(&step.status.manifest);
+    let known = object.all().map(|it| (&it.bucket, &it.key));
+    !locations.is_empty() && !known.eq(locations.iter().map(|(bucket, key)| (bucket, key)))
 }
 
-/// Whether the object was replaced since it was checked, so that it has to be checked again. Only asked where some
+/// Whether an object was replaced since it was checked, so that it has to be checked again. Only asked where some
 /// time has passed.
 pub(super) async fn is_replaced(step: &StepContext<'_>) -> Result<bool, Error> {
     let Some(object) = &step.status.build.object else {
@@ -45,26 +46,79 @@ pub(super) async fn is_replaced(step: &StepContext<'_>) -> Result<bool, Error> {
     if step.is_first {
         return Ok(false);
     }
-    let current = step.aws().head_object(&object.bucket, &object.key).await?;
-    Ok(current.is_none_or(|current| current.etag != object.etag))
+    for known in object.all() {
+        let current = step.aws().head_object(&known.bucket, &known.key).await?;
+        if current.is_none_or(|current| current.etag != known.etag) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-/// What the object should be.
-fn expected(spec: &Spec) -> Option<Expected> {
-    match spec.source()? {
-        Source::Disk(disk) => Some(Expected::from(disk.format)),
-        Source::Vm(vm) => Some(Expected::from(vm.format)),
-        Source::Stored(_) => Some(Expected::Stored),
-        _ => None,
+/// What the objects should be, in the order of their locations.
+fn expected(spec: &Spec) -> Vec<Expected> {
+    match spec.source() {
+        Some(Source::Disk(disk)) => vec![Expected::from(disk.format)],
+        Some(Source::Vm(vm)) => {
+            let files = vm.files().into_iter();
+            files.map(|file| Expected::from(file.format)).collect()
+        }
+        Some(Source::Stored(_)) => vec![Expected::Stored],
+        _ => Vec::new(),
     }
+}
+
+/// What became of one object.
+enum Checked {
+    /// It is what it should be.
+    Good(SourceObject),
+    /// It is not there yet.
+    Wait(WaitReason),
+    /// It cannot be imported.
+    Bad(Problem),
 }
 
 async fn check(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
     let version = &step.status.manifest;
-    let (Some((bucket, key)), Some(expected)) = (spec.object_location(version), expected(spec))
-    else {
+    let locations = spec.object_locations(version);
+    let (mut good, mut wait, mut problems) = (Vec::new(), None, Vec::new());
+    for ((bucket, key), expected) in locations.into_iter().zip(expected(spec)) {
+        match check_one(step, bucket, key, expected).await? {
+            Checked::Good(object) => good.push(object),
+            Checked::Wait(reason) => wait = wait.or(Some(reason)),
+            Checked::Bad(problem) => problems.push(problem),
+        }
+    }
+    if !problems.is_empty() {
+        return Ok(StepOutcome::Reject(problems));
+    }
+    if let Some(reason) = wait {
+        return Ok(StepOutcome::Wait(reason));
+    }
+    let identity = spec.identity(
+        version,
+        &SourceObject::version(good.iter().map(|it| &*it.etag)),
+    );
+    let mut good = good.into_iter();
+    let Some(first) = good.next() else {
         return Ok(StepOutcome::Unchanged);
     };
+    let object = SourceObject {
+        further: good.collect(),
+        ..first
+    };
+    Ok(StepOutcome::Advance(Evidence::ObjectChecked {
+        object,
+        identity,
+    }))
+}
+
+async fn check_one(
+    step: &StepContext<'_>,
+    bucket: String,
+    key: String,
+    expected: Expected,
+) -> Result<Checked, Error> {
     // The own bucket is there and in this Region, or nothing would run.
     let is_own = bucket == step.config().bucket;
     let head = 0..=disk_format::HEAD_BYTES - 1;
@@ -73,10 +127,10 @@ async fn check(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
         if !is_own {
             step.aws().bucket_region(&bucket).await?;
         }
-        return Ok(StepOutcome::Wait(WaitReason::ObjectMissing { bucket, key }));
+        return Ok(Checked::Wait(WaitReason::ObjectMissing { bucket, key }));
     };
     if head.info.size == 0 {
-        return Ok(StepOutcome::Wait(WaitReason::ObjectEmpty { bucket, key }));
+        return Ok(Checked::Wait(WaitReason::ObjectEmpty { bucket, key }));
     }
     let mut problem = None;
     if !is_own {
@@ -85,20 +139,16 @@ async fn check(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
     if problem.is_none() {
         problem = otherwise(step, &bucket, &head, expected).await?;
     }
-    if let Some(problem) = problem {
-        return Ok(StepOutcome::Reject(vec![problem]));
-    }
-    let identity = spec.identity(version, &head.info.etag);
-    let object = SourceObject {
-        bucket,
-        key,
-        etag: head.info.etag,
-        size: head.info.size,
-    };
-    Ok(StepOutcome::Advance(Evidence::ObjectChecked {
-        object,
-        identity,
-    }))
+    Ok(match problem {
+        Some(problem) => Checked::Bad(problem),
+        None => Checked::Good(SourceObject {
+            bucket,
+            key,
+            etag: head.info.etag,
+            size: head.info.size,
+            further: Vec::new(),
+        }),
+    })
 }
 
 /// Says that the object is in another Region than the AMI is to be.

@@ -3,12 +3,15 @@
 use super::{billing, check_bundle, proven, source_owners};
 use crate::aws::{AwsError, BundleFault, Registered, Remedy};
 use crate::image::message::failures;
+use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
+use crate::image::ownership::Lookup;
 use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
 use crate::image::status::RegionStatus;
 use crate::image::task::TaskKind;
 use crate::image::words::{SourceKind, WaitReason};
 use crate::reconcile::context::Error;
+use crate::reconcile::execute::in_place;
 use crate::reconcile::lookup;
 use crate::reconcile::spec::{ManifestRead, Spec};
 use crate::reconcile::step_context::{StepContext, retrying};
@@ -16,6 +19,12 @@ use crate::reconcile::step_context::{StepContext, retrying};
 pub(super) const ACTION: &str = "RegisterImage";
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
+    if let Some(done) = Box::pin(in_place::claimed(&step)).await {
+        return Ok(done);
+    }
+    if step.is_cooling_down() {
+        return Ok(StepOutcome::Unchanged);
+    }
     // EC2 registers the bundle that is there, not the one whose parts were counted and whose digest the tags would
     // have.
     let replaced = match &step.status.build.bundle {
@@ -24,7 +33,10 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     };
     // That the name is taken, EC2 says itself.
     let found = lookup::by_tag(step.context, step.status).await?;
-    if let Some(outcome) = lookup::outcome(&step, found) {
+    let taken = goes_first(&step, &found).cloned();
+    if taken.is_none()
+        && let Some(outcome) = lookup::outcome(&step, found)
+    {
         return Box::pin(billing::noted_for_found(&step, outcome)).await;
     }
     match step.manifest {
@@ -37,7 +49,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
                 Ok(at_risk) => at_risk,
                 Err(outcome) => return Ok(outcome),
             };
-            let outcome = register(&step, spec).await?;
+            let outcome = Box::pin(register(&step, spec, taken.as_ref())).await?;
             Ok(billing::noted(outcome, at_risk))
         }
         ManifestRead::Invalid(problems) if !replaced => Ok(StepOutcome::Reject(problems.clone())),
@@ -45,13 +57,32 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     }
 }
 
-/// Registers what is proven to be ours, or is the manifest's own source: not what the status names.
-async fn register(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
-    if spec.source_kind() != SourceKind::Disk {
-        return create(step, &spec.registered(step.status, None)).await;
+/// The AMI that has the name, if it is to be deregistered before.
+fn goes_first<'a>(step: &StepContext<'_>, found: &'a Lookup) -> Option<&'a ObservedImage> {
+    match (found, step.manifest) {
+        (Lookup::NameTaken(image), ManifestRead::Spec(spec)) => {
+            in_place::is_asked(step, spec, image).then_some(image)
+        }
+        _ => None,
     }
-    if let Some(snapshot) = proven::imported_snapshot(step).await? {
-        return create(step, &spec.registered(step.status, Some(&snapshot))).await;
+}
+
+/// Registers what is proven to be ours, or is the manifest's own source: not what the status names.
+async fn register(
+    step: &StepContext<'_>,
+    spec: &Spec,
+    taken: Option<&ObservedImage>,
+) -> Result<StepOutcome, Error> {
+    let imported = match spec.source_kind() {
+        SourceKind::Disk => proven::imported_snapshot(step).await?.map(Some),
+        _ => Some(None),
+    };
+    if let Some(imported) = imported {
+        // Last of all that can be looked at before: from here on there may be no AMI.
+        if let Some(outcome) = in_place::make_room(step, spec, taken).await? {
+            return Ok(outcome);
+        }
+        return create(step, &spec.registered(step.status, imported.as_deref())).await;
     }
     let last = step.status.build.tasks.last();
     let what = last.map_or_else(String::new, |task| {
@@ -99,7 +130,10 @@ async fn not_created(step: &StepContext<'_>, error: AwsError) -> Result<StepOutc
         // The name is taken: by another AMI, another invocation for the same image, or an attempt whose answer was
         // lost.
         let found = lookup::by_tag_and_name(step.context, step.status).await?;
-        if let Some(outcome) = lookup::outcome(step, found) {
+        // One that is to go first is seen by the next tick.
+        if goes_first(step, &found).is_none()
+            && let Some(outcome) = lookup::outcome(step, found)
+        {
             return Ok(outcome);
         }
     }

@@ -1,6 +1,8 @@
 //! `store-image`: the AMI is available, and is kept in S3, too. CreateStoreImageTask has neither a client token nor
 //! anything else by which EC2 would recognise a repetition: that it is about to be sent is claimed first.
 
+use std::collections::BTreeMap;
+
 use super::proven;
 use crate::aws::{AwsError, Remedy};
 use crate::image::message::failures;
@@ -67,7 +69,11 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
 }
 
 async fn ask(step: &StepContext<'_>, bucket: &str, id: &str) -> StepOutcome {
-    match step.aws().create_store_image_task(id, bucket).await {
+    let tags = match step.manifest {
+        ManifestRead::Spec(spec) => spec.store_tags(),
+        _ => BTreeMap::new(),
+    };
+    match step.aws().create_store_image_task(id, bucket, &tags).await {
         Ok(key) => {
             let seen = ObservedTask {
                 id: id.to_owned(),

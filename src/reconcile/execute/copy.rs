@@ -120,6 +120,7 @@ async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<String,
         client_token: ownership::copy_token(status, region, request.attempt),
         tags,
         kms_key_id: request.kms_key_id,
+        ..CopiedImage::default()
     };
     let answer = aws.copy_image(&params).await;
     answer.map_err(|error| {

@@ -7,8 +7,10 @@
 mod account;
 mod copy;
 mod describe;
+pub(super) mod in_place;
 pub(super) mod observe;
 mod preview;
+mod product_codes;
 mod protect;
 mod refused;
 mod retire;
@@ -279,6 +281,7 @@ async fn send(
         Action::SetDescription { .. } | Action::SetTags { .. } | Action::RemoveTags { .. } => {
             describe::perform(aws, status, image, what).await?;
         }
+        Action::SetProductCode { .. } => product_codes::perform(aws, image, &what.action).await?,
         Action::ShareSnapshot { .. }
         | Action::ChangeGrants { .. }
         | Action::RevokeSnapshot { .. } => share::perform(aws, image, &what.action).await?,

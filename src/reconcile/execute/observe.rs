@@ -152,6 +152,11 @@ pub(in crate::reconcile) async fn look(
         if needs_grants(desired, &applied) {
             shown.grants = Some(aws.launch_permissions(&image.id).await?);
         }
+        if desired.product_code.is_some() || applied.product_code.is_some() {
+            shown.product_codes = Some(aws.product_codes(&image.id).await?);
+            // Where codes are set on request, what has one may be public: EC2 says so when it is shared.
+            shown.has_product_code &= desired.product_code.is_none();
+        }
         for snapshot in snapshots_to_read(desired, &applied, &image) {
             let accounts = aws.snapshot_accounts(&snapshot).await?;
             shown.snapshots.insert(snapshot, accounts);
@@ -171,6 +176,7 @@ fn shown(image: &ObservedImage) -> Shown {
     Shown {
         description: image.description.clone(),
         tags: image.tags.clone(),
+        product_codes: None,
         grants: None,
         snapshots: BTreeMap::new(),
         deprecate_at: image.deprecate_at,

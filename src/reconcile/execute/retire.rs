@@ -1,7 +1,7 @@
 //! The step `retire`: AMIs that are deprecated or deregistered because this image replaces them. What is to be done is
 //! decided by the pure [`crate::image::publish::retire`]; here is what it needs to see, and who does it.
 
-mod observe;
+pub(super) mod observe;
 
 use jiff::SignedDuration;
 
@@ -27,7 +27,7 @@ pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(Claim::Publish(intent)) = step.claimed {
         return Ok(perform_all(&step, &intent.actions).await);
     }
-    if is_cooling_down(&step) {
+    if step.is_cooling_down() {
         return Ok(StepOutcome::Unchanged);
     }
     if step.status.is_removed() {
@@ -85,15 +85,6 @@ async fn of_removed(step: &StepContext<'_>) -> Result<StepOutcome, Error> {
 /// Whether people who follow the manifest's parameters get the new AMI. Where it has none, there is nothing to wait for.
 fn is_released(spec: &Spec) -> bool {
     spec.publish().parameters.is_empty()
-}
-
-/// Whether a protection holds for a known time, in which nothing has to be looked at.
-fn is_cooling_down(step: &StepContext<'_>) -> bool {
-    let waiting = step.status.build.waiting.as_ref();
-    matches!(
-        waiting.map(|waiting| &waiting.reason),
-        Some(WaitReason::ProtectionCooldown { until, .. }) if *until > step.now()
-    )
 }
 
 /// Nothing may be retired any more: all stay.
@@ -165,7 +156,7 @@ fn keep_sooner(later: &mut Option<WaitReason>, reason: WaitReason) {
     }
 }
 
-fn wait_reason(
+pub(super) fn wait_reason(
     step: &StepContext<'_>,
     region: &str,
     image: &str,
@@ -202,7 +193,7 @@ fn message_of(reason: &WaitReason) -> String {
 }
 
 /// Does what was written down.
-async fn perform_all(step: &StepContext<'_>, actions: &[RegionAction]) -> StepOutcome {
+pub(super) async fn perform_all(step: &StepContext<'_>, actions: &[RegionAction]) -> StepOutcome {
     let mut retired = Retired::default();
     for what in actions {
         let aws = step.aws().in_region(&what.region);

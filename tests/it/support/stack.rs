@@ -290,15 +290,19 @@ impl TestStack {
 
     /// The way to this world for a person's code.
     pub(crate) fn aws(&self) -> Aws {
+        Aws::with_config(self.sdk())
+    }
+
+    /// The same, for calls that amiwright does not make.
+    pub(crate) fn sdk(&self) -> SdkConfig {
         let world = &self.world;
         // Any key but a function's or a user's is the administrator's.
-        let config = config_for(
+        config_for(
             "AKIDLOCAL",
             world.http_client(),
             world.time_source(),
             world.sleep(),
-        );
-        Aws::with_config(config)
+        )
     }
 
     /// What a program on this instance finds out about the instance; on none, what it finds out elsewhere.
@@ -315,13 +319,6 @@ impl TestStack {
     /// The way to this world for the code of a user that was built into it.
     pub(crate) fn aws_of(&self, user: &str) -> Aws {
         Aws::with_config(self.sdk_of(user))
-    }
-
-    /// The administrator's, for calls that amiwright does not make.
-    pub(crate) fn sdk(&self) -> SdkConfig {
-        let world = &self.world;
-        let (connection, time) = (world.http_client(), world.time_source());
-        config_for("AKIDLOCAL", connection, time, world.sleep())
     }
 
     /// The same, for calls that amiwright does not make.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use crate::ACCOUNT;
 use crate::ec2::model::client_token::ClientToken;
 use crate::ec2::model::encryption::Encryption;
@@ -18,12 +20,15 @@ use crate::ec2::wire::tags::{self, TagSpecifications};
 use crate::ec2::wire::xml::Xml;
 
 /// Parameters of CopyImage that EC2 knows and this service does not.
-const NOT_BUILT: [&str; 4] = [
+const NOT_BUILT: [&str; 3] = [
     "DestinationOutpostArn",
     "DestinationAvailabilityZone",
     "DestinationAvailabilityZoneId",
-    "SnapshotCopyCompletionDurationMinutes",
 ];
+
+/// "Specify a completion duration, in 15 minute increments" (CopyImage); 48 hours at most ("Time-based copies").
+const DURATION_STEP: i64 = 15;
+const LONGEST_DURATION: i64 = 48 * 60;
 
 /// CopyImageRequest, EC2 API Reference.
 const LONGEST_TOKEN: usize = 128;
@@ -36,6 +41,8 @@ struct Copy {
     encryption: Encryption,
     with_tags: bool,
     tags: TagSpecifications,
+    /// Minutes within which it is complete.
+    within: Option<i64>,
 }
 
 pub(crate) fn answer(service: &Arc<Service>, mut call: Call) -> Result<String, Failure> {
@@ -59,10 +66,14 @@ pub(crate) fn answer(service: &Arc<Service>, mut call: Call) -> Result<String, F
         description: call.fields.text("Description"),
         with_tags: call.fields.flag("CopyImageTags")?.unwrap_or(false),
         tags: tags::read_specifications(&mut call.fields)?,
+        within: call
+            .fields
+            .number("SnapshotCopyCompletionDurationMinutes")?,
     };
     service.permit(&call.action, call.fields)?;
     check_name(&copy.name)?;
     check_description(copy.description.as_deref())?;
+    check_duration(copy.within)?;
     let encrypted = copy.encryption.asked.unwrap_or(false);
     check_key(encrypted, copy.encryption.key.as_deref())?;
     let id = service.copy(&call.region, &call.request_id, &copy, token)?;
@@ -79,7 +90,7 @@ impl Service {
         copy: &Copy,
         token: Option<ClientToken>,
     ) -> Result<String, Failure> {
-        let timeline = self.timeline(TaskKind::CopyImage);
+        let timeline = copy.timeline(self.timeline(TaskKind::CopyImage));
         let settings = self.settings().clone();
         let visible_at = self.later(settings.visibility_delay);
         let mut store = self.store();
@@ -169,7 +180,33 @@ fn check_source(source: &Image, snapshots: &[Snapshot]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The words are not documented.
+fn check_duration(minutes: Option<i64>) -> Result<(), Failure> {
+    match minutes {
+        Some(minutes)
+            if minutes % DURATION_STEP != 0
+                || !(DURATION_STEP..=LONGEST_DURATION).contains(&minutes) =>
+        {
+            Err(invalid_value(format!(
+                "Value ({minutes}) for parameter SnapshotCopyCompletionDurationMinutes is invalid. It must be a multiple of \
+                 {DURATION_STEP}, at most {LONGEST_DURATION}."
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Copy {
+    /// It ends as usual, or when it was asked to be complete.
+    fn timeline(&self, usual: Timeline) -> Timeline {
+        let asked = self.within.map(SignedDuration::from_mins);
+        let asked = asked.and_then(|within| usual.started_at.checked_add(within).ok());
+        Timeline {
+            ends_at: asked.map_or(usual.ends_at, |asked| asked.min(usual.ends_at)),
+            ..usual
+        }
+    }
+
     fn image(&self, source: &Image, id: &str, timeline: Timeline) -> Image {
         // "User-defined tags … not aws: tags", and not those of other accounts.
         let mut tags = source.visible_tags().clone();

@@ -16,7 +16,8 @@ struct Row {
     status: &'static str,
 }
 
-/// The Regions that the account has enabled, or with `AllRegions` those that it could enable, too. Of Regions of other
+/// The Regions that the account has enabled, or with `AllRegions` those that it could enable, too. "You can specify any
+/// Regions, whether they are enabled and disabled for your account", by name. Of Regions of other
 /// partitions only those are known that a request has named.
 pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failure> {
     let names = call.fields.texts("RegionName")?;
@@ -27,7 +28,9 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     store.region(&call.region);
     let named = store.regions.keys().map(String::as_str);
     let known = ALWAYS_ENABLED.into_iter().chain(OPT_IN).chain(named);
-    let known: BTreeSet<&str> = known.filter(|name| all || store.is_enabled(name)).collect();
+    let known: BTreeSet<&str> = known
+        .filter(|name| all || !names.is_empty() || store.is_enabled(name))
+        .collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(name.as_str())) {
         return Err(invalid_value(format!("Invalid region: [{unknown}]")));
     }

@@ -9,7 +9,6 @@ use crate::ec2::model::region::Region;
 use crate::ec2::model::registration::Registration;
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::wire::error::{Failure, refuse};
-use crate::ec2::wire::tags;
 use crate::ec2::wire::xml::Xml;
 
 pub(crate) async fn answer(service: &Arc<Service>, mut call: Call) -> Result<String, Failure> {
@@ -49,12 +48,10 @@ impl Service {
         let mut store = self.store();
         let target = store.region(region);
         target.check_name_is_free(&registration.name, now)?;
-        let snapshot_tags = registration.tags.snapshot.clone();
         let mut image = match bundle {
             Some(bundle) => instance_store_image(registration, bundle),
             None => ebs_image(registration, target)?,
         };
-        tag_snapshots(target, &image, &snapshot_tags)?;
         image.id = target.new_image_id(&self.ids);
         image.created_at = now;
         let (id, settles_at) = (image.id.clone(), self.later(settings.pending_time));
@@ -120,27 +117,7 @@ fn image(registration: Registration) -> Image {
         uefi_data: registration.uefi_data,
         imds_support: registration.imds_support,
         billing_products: registration.billing_products,
-        tags: registration.tags.image,
+        tags: registration.tags,
         ..Image::new(String::new(), registration.name)
     }
-}
-
-/// Tags the image's snapshots: all of them, or none if one has too many tags.
-fn tag_snapshots(region: &mut Region, image: &Image, more: &tags::Tags) -> Result<(), Failure> {
-    // Those that another account shares are not to be tagged.
-    if more.is_empty() {
-        return Ok(());
-    }
-    let mut tagged = Vec::new();
-    for id in image.snapshot_ids() {
-        let mut tags = region.snapshot(id)?.tags.clone();
-        tags::add(&mut tags, more)?;
-        tagged.push((id, tags));
-    }
-    for (id, tags) in tagged {
-        if let Some(snapshot) = region.snapshots.get_mut(id) {
-            snapshot.tags = tags;
-        }
-    }
-    Ok(())
 }

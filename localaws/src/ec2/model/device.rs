@@ -5,10 +5,11 @@ const LAST_EPHEMERAL: u32 = 23;
 
 /// Whether an image of this virtualization type may have a device of this name, with or without `/dev/`.
 pub(crate) fn is_device(name: &str, virtualization_type: &str) -> bool {
+    let is_path = name.starts_with("/dev/");
     let name = name.strip_prefix("/dev/").unwrap_or(name);
     let paravirtual = virtualization_type == "paravirtual";
     if let Some(rest) = name.strip_prefix("xvd") {
-        return is_xvd(rest.as_bytes());
+        return is_xvd(rest.as_bytes(), is_path);
     }
     if let Some(rest) = name.strip_prefix("sd") {
         return matches!(rest, "a1" | "a2")
@@ -30,9 +31,11 @@ pub(crate) fn is_ephemeral(virtual_name: &str) -> bool {
         .is_some_and(|number| number <= LAST_EPHEMERAL)
 }
 
-fn is_xvd(rest: &[u8]) -> bool {
+/// `/dev/xvd[a-d][a-x]` for Linux; without `/dev/`, and for Windows, two letters begin with `b` or `c`.
+fn is_xvd(rest: &[u8], is_path: bool) -> bool {
     match rest {
         [letter] => letter.is_ascii_lowercase(),
+        [b'a'..=b'd', b'a'..=b'x'] if is_path => true,
         [b'b' | b'c', letter] => letter.is_ascii_lowercase(),
         _ => false,
     }
@@ -66,6 +69,8 @@ mod tests {
             "/dev/sda1",
             "/dev/xvda",
             "/dev/xvdba",
+            "/dev/xvdda",
+            "/dev/xvdax",
             "sdb",
             "xvdcz",
             "/dev/sda2",
@@ -74,6 +79,8 @@ mod tests {
         }
         for name in [
             "/dev/xvda1",
+            "/dev/xvday",
+            "/dev/xvdea",
             "/dev/sdb1",
             "/dev/hda",
             "xvdal",

@@ -10,7 +10,7 @@ use crate::ec2::wire::error::{
     Failure, invalid_combination, invalid_mapping, invalid_value, missing,
 };
 use crate::ec2::wire::query::Fields;
-use crate::ec2::wire::tags::{self, TagSpecifications};
+use crate::ec2::wire::tags::{self, Tags};
 
 /// "ImageUefiDataRequest", EC2 API Reference.
 const LONGEST_UEFI_DATA: usize = 64_000;
@@ -24,7 +24,7 @@ pub(crate) struct Registration {
     pub(crate) tpm_support: Option<String>,
     pub(crate) uefi_data: Option<String>,
     pub(crate) imds_support: Option<String>,
-    pub(crate) tags: TagSpecifications,
+    pub(crate) tags: Tags,
     pub(crate) name: String,
     pub(crate) description: Option<String>,
     pub(crate) architecture: Option<String>,
@@ -47,7 +47,9 @@ impl Registration {
             tpm_support: fields.text("TpmSupport"),
             uefi_data: fields.text("UefiData"),
             imds_support: fields.text("ImdsSupport"),
-            tags: tags::read_specifications(fields)?,
+            tags: tags::read_specifications_of(fields, &["image"])?
+                .remove("image")
+                .unwrap_or_default(),
             name: fields.text("Name").ok_or_else(|| missing("Name"))?,
             description: fields.text("Description"),
             architecture: fields.text("Architecture"),
@@ -119,9 +121,11 @@ impl Registration {
                 "TpmSupport v2.0 requires BootMode uefi",
             ));
         }
-        if architecture.starts_with("arm64") && self.boot_mode.as_deref() == Some("legacy-bios") {
+        // "arm64 boots uefi" only; `uefi-preferred` means that legacy BIOS would do, too.
+        let boot_mode = self.boot_mode.as_deref().filter(|mode| *mode != "uefi");
+        if let Some(mode) = boot_mode.filter(|_| architecture.starts_with("arm64")) {
             return Err(invalid_combination(format!(
-                "BootMode legacy-bios is not supported for {architecture}"
+                "BootMode {mode} is not supported for {architecture}"
             )));
         }
         mapping::check(&self.mappings, &self.virtualization_type)?;

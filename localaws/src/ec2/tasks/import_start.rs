@@ -13,7 +13,7 @@ use crate::ec2::model::timers::Timer;
 use crate::ec2::wire::checks::check_key;
 use crate::ec2::wire::error::{Failure, invalid_parameter, refuse};
 use crate::ec2::wire::query::Fields;
-use crate::ec2::wire::tags;
+use crate::ec2::wire::tags::{self, Tags};
 
 /// The role that the service works with, unless the request names another ("Required service role").
 const DEFAULT_ROLE: &str = "vmimport";
@@ -41,8 +41,7 @@ impl Start {
             }
             data.finish()?;
         }
-        let mut tags = tags::read_specifications_of(fields, &[kind, "snapshot", "image"])?;
-        let mut taken = |kind: &str| tags.remove(kind).unwrap_or_default();
+        let mut tags = tags::read_specifications_of(fields, &[kind])?;
         let task = ImportTask {
             id: String::new(),
             description: fields.text("Description"),
@@ -50,9 +49,9 @@ impl Start {
             kms_key_id: fields.text("KmsKeyId"),
             disks: Vec::new(),
             machine: None,
-            tags: taken(kind),
-            snapshot_tags: taken("snapshot"),
-            image_tags: taken("image"),
+            tags: tags.remove(kind).unwrap_or_default(),
+            snapshot_tags: Tags::new(),
+            image_tags: Tags::new(),
             timeline: Timeline {
                 started_at: Timestamp::UNIX_EPOCH,
                 ends_at: Timestamp::UNIX_EPOCH,

@@ -18,8 +18,12 @@ async fn a_disabled_region_refuses_credentials() {
     let by_name = "AllRegions=true&RegionName.1=af-south-1";
     let xml = world.ok("DescribeRegions", by_name).await;
     assert_eq!(text(&xml, "optInStatus"), "not-opted-in");
+    let xml = world.ok("DescribeRegions", "RegionName.1=af-south-1").await;
+    assert_eq!(text(&xml, "optInStatus"), "not-opted-in");
+    let xml = world.ok("DescribeRegions", "").await;
+    assert!(!texts(&xml, "regionName").contains(&"af-south-1".to_owned()));
     let lost = world
-        .refused("DescribeRegions", "RegionName.1=af-south-1")
+        .refused("DescribeRegions", "RegionName.1=af-north-1")
         .await;
     assert!(lost.starts_with("InvalidParameterValue"), "{lost}");
     world.ec2.set_opted_in("af-south-1", true);

@@ -166,7 +166,10 @@ async fn what_cannot_be_imported_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_virtual_machine_becomes_an_image() {
     let mut world = world();
-    let tags = "TagSpecification.1.ResourceType=image&TagSpecification.1.Tag.1.Key=team&TagSpecification.1.Tag.1.Value=web";
+    let tags = "TagSpecification.1.ResourceType=import-image-task&TagSpecification.1.Tag.1.Key=team&TagSpecification.1.Tag.1.Value=web";
+    let others = tags.replace("import-image-task", "image");
+    let (_, refused) = world.send("ImportImage", &format!("{VM}&{others}")).await;
+    assert_eq!(text(&refused, "Code"), "InvalidParameterValue");
     let fields =
         format!("{VM}&Architecture=x86_64&Platform=Windows&LicenseType=BYOL&BootMode=uefi&{tags}");
     let started = world.ok("ImportImage", &fields).await;
@@ -189,7 +192,7 @@ async fn a_virtual_machine_becomes_an_image() {
         .await;
     assert_eq!(text(&xml, "imageId"), image.id);
     assert_eq!((image.name, image.state), (task, ImageState::Available));
-    assert_eq!(image.tags["team"], "web");
+    assert_eq!(image.tags.len(), 0);
     let snapshot = image.block_device_mappings[0].ebs.as_ref().unwrap();
     let snapshot = world.snapshot(snapshot.snapshot_id.as_ref().unwrap());
     assert_eq!(snapshot.state, SnapshotState::Completed);

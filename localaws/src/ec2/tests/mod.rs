@@ -167,7 +167,7 @@ impl World {
     /// `Code: Message` of an action that must be refused.
     async fn refused(&self, action: &str, fields: &str) -> String {
         let (status, body) = self.send(action, fields).await;
-        assert!(status.is_client_error(), "{status} {body}");
+        assert!(!status.is_success(), "{status} {body}");
         format!("{}: {}", text(&body, "Code"), text(&body, "Message"))
     }
 

@@ -279,7 +279,7 @@ async fn a_snapshot_is_shared_with_accounts_and_made_public() {
     assert_eq!(text(&body, "Code"), "InvalidParameterCombination");
     let unit = format!("CreateVolumePermission.Add.1.OrganizationArn={ORGANIZATION}");
     let (_, body) = world.share_snapshot(&unit).await;
-    assert_eq!(text(&body, "Code"), "UnknownParameter");
+    assert_eq!(text(&body, "Code"), "NotImplemented");
     let remove = "CreateVolumePermission.Remove.1.Group=all";
     world.share_snapshot(remove).await;
     world

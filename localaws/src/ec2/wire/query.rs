@@ -1,6 +1,6 @@
 //! A typed reader over the flattened fields of the EC2 Query protocol (`Filter.1.Value.2=…`).
 //!
-//! What is read is taken out; what is left over at [`Fields::finish`] is a parameter that EC2 does not know.
+//! What is read is taken out; what is left over at [`Fields::finish`] is a parameter that nothing here acts on.
 
 use std::str::FromStr;
 
@@ -180,10 +180,10 @@ impl Fields {
             .collect()
     }
 
-    /// Refuses parameters that the action has not read: `UnknownParameter`.
+    /// Refuses parameters that the action has not read. EC2 itself may know them, so it is not `UnknownParameter`.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         if self.value.is_some() {
-            return Err(unknown(&self.path));
+            return Err(Failure::NotBuilt(format!("the parameter {}", self.path)));
         }
         self.below.into_values().try_for_each(Self::finish)
     }
@@ -231,10 +231,7 @@ mod tests {
         assert_eq!(filters[1].text("Name").as_deref(), Some("b"));
         assert_eq!(request.flag("DryRun").unwrap(), Some(true));
         let error = request.finish().unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "UnknownParameter: The parameter Nope.1.Deep is not recognized"
-        );
+        assert_eq!(error, "not built: the parameter Nope.1.Deep");
     }
 
     #[test]

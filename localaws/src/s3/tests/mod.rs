@@ -1,6 +1,7 @@
 //! S3 as clients use it: requests in, answers, files and events out.
 
 mod buckets;
+mod members;
 mod objects;
 mod refusals;
 mod tags;

@@ -14,6 +14,8 @@ pub(super) fn answer(
     let decrypt = members.flag("WithDecryption")?;
     members.finish()?;
     let mut state = service.settled();
-    let version = state.region(region).version(&selector)?;
+    let kept = state.region(region);
+    let selector = selector.among(&kept.parameters);
+    let version = kept.version(&selector)?;
     Ok(json!({"Parameter": version.write(region, &selector, decrypt)}))
 }

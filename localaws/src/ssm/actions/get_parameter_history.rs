@@ -13,14 +13,16 @@ pub(super) fn answer(
     region: &str,
     mut members: Members,
 ) -> Result<Value, Failure> {
-    let name = name::select(region, &members.required("Name")?).name;
+    let selector = name::select(region, &members.required("Name")?);
     let decrypt = members.flag("WithDecryption")?;
     let (size, after) = members.page(MOST)?;
     members.finish()?;
     let after = after.map(|token| token.parse::<u64>()).transpose();
     let after = after.map_err(|_| invalid("The specified token isn't valid."))?;
     let mut state = service.settled();
-    let parameter = state.region(region).parameter_mut(&name)?;
+    let kept = state.region(region);
+    let name = selector.among(&kept.parameters).name;
+    let parameter = kept.parameter_mut(&name)?;
     let versions = parameter.versions.iter();
     let versions: Vec<_> = versions
         .filter(|version| after.is_none_or(|after| version.number > after))

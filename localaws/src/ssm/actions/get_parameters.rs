@@ -17,7 +17,7 @@ pub(super) fn answer(
     let kept = state.region(region);
     let (mut found, mut lost) = (Vec::new(), Vec::new());
     for asked in names {
-        let selector = name::select(region, &asked);
+        let selector = name::select(region, &asked).among(&kept.parameters);
         match kept.version(&selector) {
             Ok(version) => found.push(version.write(region, &selector, decrypt)),
             Err(_) => lost.push(asked),

@@ -40,6 +40,7 @@ pub(super) fn answer(
         let selector = Selector {
             name: name.clone(),
             version: None,
+            by_arn: false,
         };
         found.push(kept.version(&selector)?.write(region, &selector, decrypt));
     }

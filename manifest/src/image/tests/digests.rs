@@ -56,7 +56,7 @@ fn full() -> Value {
         "replaces": {"previous": "deregister", "snapshots": "delete"},
         "onDelete": "deregister",
         "repair": true,
-        "store": {"bucket": "archive"}
+        "store": {"bucket": "archive", "tags": {"keep": "1y", "team": "web"}}
     })
 }
 
@@ -65,7 +65,18 @@ fn documents() -> Vec<Value> {
     let mut documents = vec![full()];
     for source in [
         json!({"vm": {"object": "s3://disks/web.ova", "format": "ova"}}),
+        json!({"vm": {
+            "object": "web.ova", "format": "ova",
+            "disks": [{"object": "data.raw", "format": "raw", "deviceName": "/dev/sdf"}],
+            "architecture": "arm64", "platform": "Windows", "bootMode": "uefi", "licenseType": "BYOL",
+            "usageOperation": "RunInstances:0800", "encrypted": true, "kmsKeyId": "alias/disks",
+            "licenseSpecifications": ["arn:l1", "arn:l2"]
+        }}),
         json!({"snapshot": {"id": "snap-0123456789abcdef0"}}),
+        json!({"image": {
+            "id": "ami-0123456789abcdef0", "region": "us-west-2", "encrypted": true, "kmsKeyId": "alias/copies",
+            "copyTags": true, "completionMinutes": 60
+        }}),
         json!({"bundle": {"manifest": "web.manifest.xml"}}),
         json!({"instance": {"id": "i-0123456789abcdef0"}}),
         json!({"stored": {"object": "ami-0123456789abcdef0.bin"}}),
@@ -289,6 +300,7 @@ fn defaults_count_as_much_written_as_left_out() {
         "register: {architecture: x86_64, virtualizationType: hvm, rootDeviceName: /dev/xvda}",
         "register: {enaSupport: false, billingProducts: [], acceptLostBilling: false}",
         "register: {blockDeviceMappings: [{deviceName: /dev/xvda, ebs: {}}]}",
+        "register: {blockDeviceMappings: [{deviceName: /dev/xvda, ebs: {volumeType: gp3}}]}",
         "register: {blockDeviceMappings: [{deviceName: /dev/xvda, noDevice: false, ebs: {snapshotId: snap-0123456789abcdef0}}]}",
         "description:\ntags: {}\nproductCodes: []\nregions: {}\nparameters: []\naccess: {}",
         "protect: false\naccess: {public: false, accounts: []}\nreplaces: {previous: keep, snapshots: keep}\nonDelete: keep",
@@ -323,6 +335,19 @@ fn defaults_count_as_much_written_as_left_out() {
         "name: web\nsource: {disk: {object: a.raw, format: raw}}\n",
         "name: web\nsource: {disk: {object: a.raw, format: raw, encrypted: false}}\n",
     );
+    for (short, written) in [
+        (
+            "vm: {object: a.raw, format: raw}",
+            "vm: {disks: [{object: a.raw, format: raw}], encrypted: false, licenseSpecifications: []}",
+        ),
+        (
+            "image: {id: ami-0123456789abcdef0, region: us-west-2}",
+            "image: {id: ami-0123456789abcdef0, region: us-west-2, encrypted: false, copyTags: false}",
+        ),
+    ] {
+        let manifest = |source| format!("name: web\nsource: {{{source}}}\n");
+        same(&manifest(short), &manifest(written));
+    }
     same(
         &registering("uefiData: QU1aTlVF\nbootMode: uefi"),
         &registering("bootMode: uefi\nuefiData: |\n  QU1a\n  TlVF"),

@@ -498,3 +498,26 @@ fn what_is_not_built_is_not_held_against_the_guardrails_too() {
     // Each is a problem of its own once it is built.
     assert_eq!(problems(&text, &CLOSED).len(), 3);
 }
+
+#[test]
+fn every_key_and_every_bucket_of_a_source_is_guarded() {
+    let vm = format!(
+        "name: web\nsource: {{vm: {{object: a.ova, format: ova, encrypted: true, kmsKeyId: \"{KEY}\"}}}}\n"
+    );
+    closed(&vm, &CLOSED, "2:70 source.vm.kmsKeyId", "KmsKeys", KEY);
+    open(&vm, &[("KmsKeys", KEY)]);
+    let image = format!(
+        "name: web\nsource: {{image: {{id: ami-0123456789abcdef0, region: us-west-2, encrypted: true, kmsKeyId: \"{KEY}\"}}}}\n"
+    );
+    closed(
+        &image,
+        &CLOSED,
+        "2:91 source.image.kmsKeyId",
+        "KmsKeys",
+        KEY,
+    );
+    let disks = "name: web\nsource: {vm: {disks: [{object: a.raw, format: raw}, {object: \"s3://other/b.raw\", format: raw}]}}\n";
+    let place = "2:62 source.vm.disks[1].object";
+    closed(disks, &CLOSED, place, "SourceBuckets", "arn:aws:s3:::other");
+    open(disks, &[("SourceBuckets", "arn:aws:s3:::other")]);
+}

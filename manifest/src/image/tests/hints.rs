@@ -53,7 +53,7 @@ fn another_form_of_an_address_leads_to_ours() {
 #[test]
 fn a_field_of_register_is_not_advised_where_register_is_refused() {
     for source in ["vm: {object: a.ova, format: ova", "stored: {object: a.bin"] {
-        let text = format!("name: x-1\nsource: {{{source}, architecture: arm64}}}}\n");
+        let text = format!("name: x-1\nsource: {{{source}, tpmSupport: v2.0}}}}\n");
         let found = hints(&text);
         assert!(found[0].starts_with("the fields here are"), "{found:?}");
     }

@@ -35,7 +35,10 @@ pub(super) async fn copy(
         description: spec.description().map(str::to_owned),
         client_token: ownership::client_token(step.status),
         tags: spec.tags(step.status),
-        kms_key_id: None,
+        encrypted: source.encrypted.unwrap_or_default(),
+        kms_key_id: source.kms_key_id.clone(),
+        with_tags: source.copy_tags.unwrap_or_default(),
+        completion_minutes: source.completion_minutes.map(i64::from),
     };
     let answer = step.aws().copy_image(&request).await;
     let answer = answer.map(|id| begun(step, TaskKind::CopyImage, id));

@@ -3,10 +3,11 @@
 use jiff::SignedDuration;
 
 use super::request::{answered, found};
-use crate::aws::{ImportedDisk, Remedy};
+use crate::aws::{Import, ImportedDisk, ImportedMachine, Remedy};
 use crate::image::observed::ObservedTask;
 use crate::image::outcome::StepOutcome;
 use crate::image::ownership;
+use crate::image::status::SourceObject;
 use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::SourceKind;
 use crate::manifest::disk_format::Expected;
@@ -25,28 +26,47 @@ pub(super) async fn disk(
     spec: &Spec,
     disk: &Disk,
 ) -> Result<StepOutcome, Error> {
-    let request = ImportedDisk {
+    let disks = vec![(Expected::from(disk.format), None)];
+    let request = Import {
         encrypted: disk.encrypted,
         kms_key_id: disk.kms_key_id.clone(),
-        ..request(step, spec, Expected::from(disk.format))
+        ..request(step, spec, disks)
     };
-    start(step, TaskKind::ImportSnapshot, &request).await
+    start(step, &request, None).await
 }
 
 pub(super) async fn vm(step: &StepContext<'_>, spec: &Spec, vm: &Vm) -> Result<StepOutcome, Error> {
-    let request = request(step, spec, Expected::from(vm.format));
-    start(step, TaskKind::ImportImage, &request).await
+    let files = vm.files().into_iter();
+    let disks = files.map(|file| (Expected::from(file.format), file.device_name));
+    let request = Import {
+        encrypted: vm.encrypted,
+        kms_key_id: vm.kms_key_id.clone(),
+        ..request(step, spec, disks.collect())
+    };
+    let machine = ImportedMachine {
+        architecture: vm.architecture.map(|it| it.as_str().to_owned()),
+        platform: vm.platform.map(|it| it.as_str().to_owned()),
+        boot_mode: vm.boot_mode.map(|it| it.as_str().to_owned()),
+        license_type: vm.license_type.map(|it| it.as_str().to_owned()),
+        usage_operation: vm.usage_operation.clone(),
+        license_specifications: vm.license_specifications.clone(),
+    };
+    start(step, &request, Some(&machine)).await
 }
 
-fn request(step: &StepContext<'_>, spec: &Spec, format: Expected) -> ImportedDisk {
+/// The request for the objects that were checked, each with its format and its device.
+fn request(step: &StepContext<'_>, spec: &Spec, disks: Vec<(Expected, Option<&str>)>) -> Import {
     let status = step.status;
-    let object = status.build.object.as_ref();
-    ImportedDisk {
-        bucket: object
-            .map(|object| object.bucket.clone())
-            .unwrap_or_default(),
-        key: object.map(|object| object.key.clone()).unwrap_or_default(),
-        format: format.as_ec2().to_owned(),
+    let objects = status.build.object.iter().flat_map(SourceObject::all);
+    let disk =
+        |(object, (format, device)): (&SourceObject, (Expected, Option<&str>))| ImportedDisk {
+            bucket: object.bucket.clone(),
+            key: object.key.clone(),
+            format: format.as_ec2().to_owned(),
+            device_name: device.map(str::to_owned),
+        };
+    Import {
+        disks: objects.zip(disks).map(disk).collect(),
         description: spec
             .description()
             .map_or_else(|| ec2_description(&status.manifest.uri()), str::to_owned),
@@ -60,17 +80,25 @@ fn request(step: &StepContext<'_>, spec: &Spec, format: Expected) -> ImportedDis
 
 async fn start(
     step: &StepContext<'_>,
-    kind: TaskKind,
-    request: &ImportedDisk,
+    request: &Import,
+    machine: Option<&ImportedMachine>,
 ) -> Result<StepOutcome, Error> {
     if step.status.step_exceeds(TOKEN_TRUSTED, step.now())
         && let Some(found) = adopt(step).await?
     {
         return Ok(found);
     }
-    let (action, answer) = match kind {
-        TaskKind::ImportImage => ("ImportImage", step.aws().import_image(request).await),
-        _ => ("ImportSnapshot", step.aws().import_snapshot(request).await),
+    let (kind, action, answer) = match machine {
+        Some(machine) => (
+            TaskKind::ImportImage,
+            "ImportImage",
+            step.aws().import_image(request, machine).await,
+        ),
+        None => (
+            TaskKind::ImportSnapshot,
+            "ImportSnapshot",
+            step.aws().import_snapshot(request).await,
+        ),
     };
     // An earlier attempt may have been heard although its answer was lost, or the request was changed since by another
     // setting of the stack: that one's task is the one.

@@ -31,8 +31,19 @@ pub(in crate::reconcile::execute) async fn all(
     moved: &[Parameter],
     asked: Retire,
 ) -> Result<Observed, Error> {
+    these(step, targets(step.status), moved, asked, true).await
+}
+
+/// Looks at these. Whether something uses them is only asked if they are guarded.
+pub(in crate::reconcile::execute) async fn these(
+    step: &StepContext<'_>,
+    targets: Vec<Target>,
+    moved: &[Parameter],
+    asked: Retire,
+    is_guarded: bool,
+) -> Result<Observed, Error> {
     let mut by_region: BTreeMap<String, Vec<Target>> = BTreeMap::new();
-    for target in targets(step.status) {
+    for target in targets {
         let region = target.region.clone();
         by_region.entry(region).or_default().push(target);
     }
@@ -46,6 +57,7 @@ pub(in crate::reconcile::execute) async fn all(
             step,
             moved,
             asked,
+            is_guarded,
         };
         let (seen, error) = Box::pin(watch.region(&region, targets)).await;
         match error {
@@ -66,6 +78,7 @@ struct Watch<'a> {
     step: &'a StepContext<'a>,
     moved: &'a [Parameter],
     asked: Retire,
+    is_guarded: bool,
 }
 
 impl Watch<'_> {
@@ -140,6 +153,11 @@ impl Watch<'_> {
         images: &[ObservedImage],
         seen: &mut [(Target, Seen)],
     ) -> Result<(), AwsError> {
+        if !self.is_guarded {
+            seen.iter_mut()
+                .for_each(|(_, seen)| seen.in_use = InUse::No);
+            return Ok(());
+        }
         let mut asked: Vec<&mut (Target, Seen)> = seen
             .iter_mut()
             .filter(|(target, seen)| match &seen.image {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::support::{REGION, TestStack, making, vmdk};
-use amiwright::aws::ImportedDisk;
+use amiwright::aws::{Import, ImportedDisk};
 use amiwright::keys;
 use localaws::ec2::{SeedImage, SeedSnapshot, TaskKind};
 use serde_json::{Value, json};
@@ -103,12 +103,16 @@ impl Foreign {
         let tagged = aws.create_tags(std::slice::from_ref(&image), &tags);
         tagged.await.unwrap();
         ec2.set_task_time(TaskKind::ImportSnapshot, Duration::from_secs(48 * 3600));
-        let import = ImportedDisk {
+        let disk = ImportedDisk {
             bucket: stack.bucket.clone(),
             key: "golden/web.vmdk".to_owned(),
             format: "VMDK".to_owned(),
+            device_name: None,
+        };
+        let import = Import {
+            disks: vec![disk],
             client_token: "foreign".to_owned(),
-            ..ImportedDisk::default()
+            ..Import::default()
         };
         stack.drop_file("golden/web.vmdk", vmdk()).await;
         let import = stack.aws().import_snapshot(&import).await.unwrap().id;

@@ -1,0 +1,109 @@
+//! Replacing in place, the one exception to "nothing is retired before its successor is there": an AMI of an earlier version
+//! has to go first where it has the name that the new one is to have (a name is one AMI's until that is deregistered), or
+//! where its bundle was overwritten by the new one ("any modifications … invalidates its registration", RegisterImage).
+//!
+//! It is only deregistered here. Its snapshots stay until `retire`, after all else.
+
+use super::retire::{InUse, Pending, Plan, Retire, Seen, Target, plan};
+use crate::image::status::{KeptReason, PreviousVersion, RegionAction, RegionStatus, Status};
+use jiff::Timestamp;
+
+/// Why an AMI has to go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because {
+    /// It has the name, and the manifest says `replaces.previous: deregister`.
+    Name,
+    /// Its bundle was overwritten.
+    Bundle,
+}
+
+/// What is to be done before the new AMI is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: it can be registered.
+    Register,
+    /// This, and then it is looked at again.
+    Do(Vec<RegionAction>),
+    /// It has to be waited: for this AMI.
+    Wait(String, Pending),
+    /// This AMI stays, so that there is no room for the new one.
+    Stays(String, KeptReason),
+}
+
+/// The earlier AMI of a Region that has this id, or, with none, those that EC2 was asked to deregister for this version and
+/// of which no answer is known.
+#[must_use]
+pub fn of_name(status: &Status, region: &str, taken: Option<&str>) -> Vec<Target> {
+    targets(status, region, |_, known| {
+        let retiring = &known.retiring;
+        let is_begun = retiring.asked_at.is_some() && retiring.deregistered_at.is_none();
+        taken == Some(&known.image) || is_begun
+    })
+}
+
+/// The earlier AMIs of a Region whose bundle the new one has overwritten, without those that are gone or had to stay.
+#[must_use]
+pub fn of_bundle(status: &Status, region: &str) -> Vec<Target> {
+    let Some(now) = &status.build.bundle else {
+        return Vec::new();
+    };
+    let is_done = |image: &str| status.retired.iter().any(|it| it.image == image);
+    targets(status, region, |version, known| {
+        let is_overwritten = version.bundle.as_ref().is_some_and(|before| {
+            (&now.bucket, &now.key) == (&before.bucket, &before.key) && now.sha256 != before.sha256
+        });
+        is_overwritten && known.retiring.deregistered_at.is_none() && !is_done(&known.image)
+    })
+}
+
+fn targets(
+    status: &Status,
+    region: &str,
+    goes: impl Fn(&PreviousVersion, &RegionStatus) -> bool,
+) -> Vec<Target> {
+    let versions = status.previous.iter();
+    let known = versions.filter_map(|version| Some((version, version.regions.get(region)?)));
+    let goes = known.filter(|(version, known)| goes(version, known));
+    let target = goes.map(|(version, known)| Target {
+        region: region.to_owned(),
+        known: known.clone(),
+        digest: version.digest.clone(),
+    });
+    let mut targets: Vec<Target> = target.collect();
+    targets.dedup_by(|one, other| one.known.image == other.known.image);
+    targets
+}
+
+/// What is next, from what was seen of those that have to go. What is in use by name stays: nobody would expect that a
+/// launch template breaks because a name is wanted again.
+#[must_use]
+pub fn next(because: Because, asked: Retire, seen: &[(Target, Seen)], now: Timestamp) -> Next {
+    // An answer that is older than our request: what is deregistered has no name any more.
+    let is_gone = |target: &Target| target.known.retiring.deregistered_at.is_some();
+    if let Some((target, _)) = seen.iter().find(|(target, _)| is_gone(target)) {
+        return Next::Wait(target.known.image.clone(), Pending::Unknown);
+    }
+    for (target, seen) in seen {
+        if let (Because::Name, InUse::Yes(why)) = (because, &seen.in_use) {
+            return Next::Stays(target.known.image.clone(), why.clone());
+        }
+    }
+    let Plan {
+        ready,
+        ended,
+        pending,
+    } = plan(asked, seen, now);
+    let mut pending = pending
+        .into_iter()
+        .filter(|(_, _, why)| *why != Pending::NotShown);
+    if !ready.is_empty() {
+        Next::Do(ready)
+    } else if let Some((_, image, why)) = pending.next() {
+        Next::Wait(image, why)
+    } else if let (Because::Name, Some(kept)) = (because, ended.into_iter().next()) {
+        let why = kept.why.unwrap_or(KeptReason::Unproven);
+        Next::Stays(kept.image, why)
+    } else {
+        Next::Register
+    }
+}
