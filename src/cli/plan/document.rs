@@ -285,7 +285,7 @@ impl Document {
                 ..line
             });
         }
-        for (id, _) in &release.pending {
+        for id in release.pending.keys() {
             let why = match publishing.parameter_errors.get(id) {
                 Some(error) => error.to_string(),
                 None => "its value could not be seen".to_owned(),

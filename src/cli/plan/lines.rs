@@ -1,5 +1,6 @@
 //! Changes as lines: what something is, and what it will be.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -123,32 +124,23 @@ pub(super) fn lines(what: &RegionAction, image: Option<&str>, before: Option<&Sh
             vec![of_image(line)]
         }
         Action::SetTags { tags } => {
-            let now = |key: &String| before.and_then(|it| it.tags.get(key).cloned());
-            let line = |(key, value): (&String, &String)| {
-                let name = format!("tag {key}");
-                of_image(changed(region, &name, now(key), Some(value.clone())))
-            };
-            tags.iter().map(line).collect()
+            let tags = tags.iter().map(|tag| tag_line(region, tag, before, true));
+            tags.map(of_image).collect()
         }
         Action::RemoveTags { tags } => {
-            let line = |(key, value): (&String, &String)| {
-                let name = format!("tag {key}");
-                of_image(changed(region, &name, Some(value.clone()), None))
-            };
-            tags.iter().map(line).collect()
+            let tags = tags.iter().map(|tag| tag_line(region, tag, before, false));
+            tags.map(of_image).collect()
         }
         Action::SetProductCode { code } => {
             let now = before.and_then(|it| it.product_codes.as_ref()?.first().cloned());
             vec![of_image(changed(region, "product code", now, code.clone()))]
         }
         Action::ShareSnapshot { snapshot, accounts } => {
-            let shares = accounts.iter().map(|it| format!("{snapshot}: {it}"));
-            let shares = shares.map(|it| share(region, "snapshot share", &it, true));
+            let shares = snapshot_shares(region, snapshot, accounts, true);
             shares.map(of_image).collect()
         }
         Action::RevokeSnapshot { snapshot, accounts } => {
-            let shares = accounts.iter().map(|it| format!("{snapshot}: {it}"));
-            let shares = shares.map(|it| share(region, "snapshot share", &it, false));
+            let shares = snapshot_shares(region, snapshot, accounts, false);
             shares.map(of_image).collect()
         }
         Action::ChangeGrants { add, remove } => {
@@ -193,6 +185,32 @@ pub(super) fn parameter(
     to: Option<String>,
 ) -> Line {
     changed(region, &format!("parameter {name}"), from, to)
+}
+
+/// The line of a tag that is set, or removed.
+fn tag_line(
+    region: &str,
+    (key, value): (&String, &String),
+    before: Option<&Shown>,
+    is_set: bool,
+) -> Line {
+    let now = before.and_then(|it| it.tags.get(key).cloned());
+    let (name, value) = (format!("tag {key}"), value.clone());
+    match is_set {
+        true => changed(region, &name, now, Some(value)),
+        false => changed(region, &name, Some(value), None),
+    }
+}
+
+/// The lines of accounts that a snapshot is shared with, or no more.
+fn snapshot_shares(
+    region: &str,
+    snapshot: &str,
+    accounts: &BTreeSet<String>,
+    is_added: bool,
+) -> impl Iterator<Item = Line> {
+    let shares = accounts.iter().map(move |it| format!("{snapshot}: {it}"));
+    shares.map(move |it| share(region, "snapshot share", &it, is_added))
 }
 
 /// The line of an AMI that is deprecated because another one replaces it.

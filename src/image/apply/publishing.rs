@@ -51,6 +51,11 @@ pub fn republish(
     begin_again(status, "settings changed in the manifest", now);
 }
 
+/// Counts what was verified as not verified, so that it is looked at again.
+pub fn look_again(status: &mut Status, now: Timestamp) {
+    status.build.step_since = now;
+}
+
 /// Publishes an AMI once more, with the settings that it has: a new attempt was requested.
 pub fn publish_again(status: &mut Status, now: Timestamp) {
     status.retry = None;

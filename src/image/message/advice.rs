@@ -30,17 +30,10 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
         } => "that AMI is an earlier version of this manifest: put {digest} or {date} and {time} into the name, so that \
               every version has a name of its own, and upload the manifest again"
             .to_owned(),
-        FailureKind::NameTaken { image, .. } => and_retry(
-            status,
-            &format!(
-                "choose another name and upload the manifest again; or deregister {} if it is no longer needed",
-                word(image)
-            ),
-        ),
-        FailureKind::BundleInvalid => format!(
-            "to have EC2 bundle the instance again, run: {}",
-            retry(status)
-        ),
+        FailureKind::NameTaken { image, .. } => and_retry(status, &for_taken_name(image)),
+        FailureKind::BundleInvalid => {
+            format!("to have EC2 bundle the instance again, run: {}", retry(status))
+        }
         FailureKind::ManifestNotAllowed => and_again(
             status,
             "the stack was changed while the image was made: have the stack's owner open what the reason names, or leave it \
@@ -88,6 +81,13 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
         | FailureKind::ImageDeregistered { .. }
         | FailureKind::ImageLost { .. } => and_retry(status, advice(failure)),
     }
+}
+
+fn for_taken_name(image: &str) -> String {
+    format!(
+        "choose another name and upload the manifest again; or deregister {} if it is no longer needed",
+        word(image)
+    )
 }
 
 /// `ADVICE, then run: amiwright retry s3://bucket/key`.
