@@ -238,7 +238,7 @@ impl Sources {
         world.run_for(SOON).await;
         let here = way(world, REGION);
         let stored = here
-            .create_store_image_task(&stored, &config.bucket)
+            .create_store_image_task(&stored, &config.bucket, &std::collections::BTreeMap::new())
             .await?;
         world.run_for(SOON).await;
         let mut ova = vec![0; 4096];

@@ -165,6 +165,26 @@ async fn a_paid_ami_is_shared_with_its_customers() {
     assert!(stack.only_email().text.contains("774F4FF8"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_release_moves_the_parameters_of_four_regions() {
+    let stack = stack("release").await;
+    let calls = run(&stack, "release").await;
+    assert_eq!(calls["CopyImage"], 3, "{calls:?}");
+    let status = stack.status("release.image.yaml").await;
+    for region in [REGION, "eu-west-1", "us-west-2", "ap-southeast-2"] {
+        let image = status["regions"][region]["image"].as_str();
+        for name in ["/images/web/latest", "/images/web/stable"] {
+            let value = stack.world.ssm().parameter(region, name);
+            assert!(
+                image.is_some() && value.as_deref() == image,
+                "{region} {name}"
+            );
+        }
+    }
+    assert_eq!(stack.count("PutParameter"), 8);
+    assert!(stack.only_email().text.contains("/images/web/latest"));
+}
+
 #[test]
 fn every_task_of_the_examples_is_run() {
     // One for each source, which the tests of the sources, of the demo and of the manifests read.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::{Email, REGION, TestStack, minutes, vmdk};
 use localaws::ec2::{SeedInstance, TaskKind};
+use localaws::world::Builder;
 use serde_json::Value;
 
 use super::bundles;
@@ -74,7 +75,9 @@ async fn source(stack: &TestStack, kind: &str) -> (String, String) {
 
 impl Case {
     async fn new(kind: &str) -> Self {
-        let (stack, _) = TestStack::classic().await;
+        // An audit writes down when it last saw the AMI.
+        let rarely = |builder: Builder| builder.parameter("AuditSchedule", "rate(30 days)");
+        let (stack, _) = TestStack::classic_built(rarely).await;
         let (source, other) = source(&stack, kind).await;
         // Sources with no other setting are recreated under another name.
         let name = if other.is_empty() { "again" } else { "web" };

@@ -87,6 +87,16 @@ pub(super) struct Manifest {
     pub(super) protect: bool,
     pub(super) deprecate: bool,
     pub(super) replaces: Replaces,
+    pub(super) parameter: bool,
+    pub(super) on_delete: OnDelete,
+}
+
+/// What becomes of the AMI once its manifest is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnDelete {
+    Keep,
+    Deprecate,
+    Deregister,
 }
 
 /// What becomes of the AMIs of earlier versions.
@@ -146,8 +156,21 @@ impl Manifest {
                 "replaces: {previous: deregister, snapshots: delete}\n"
             }
         };
+        if self.parameter {
+            text += &format!("parameters: [{}]\n", parameter(key));
+        }
+        text += match self.on_delete {
+            OnDelete::Keep => "",
+            OnDelete::Deprecate => "onDelete: deprecate\n",
+            OnDelete::Deregister => "onDelete: deregister\n",
+        };
         text
     }
+}
+
+/// The parameter that points to a manifest's AMI.
+pub(super) fn parameter(key: &str) -> String {
+    format!("/images/{}", short(key))
 }
 
 /// What a manifest is about, for names.
@@ -194,11 +217,18 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
         prop::bool::weighted(0.3),
         prop::bool::weighted(0.3),
         replaces,
+        prop::bool::weighted(0.3),
+        select(vec![
+            OnDelete::Keep,
+            OnDelete::Keep,
+            OnDelete::Deprecate,
+            OnDelete::Deregister,
+        ]),
     );
     (what, access, settings).prop_map(|(what, access, settings)| {
         let (from_disk, fixed_name, mistake) = what;
         let (accounts, copy, exact, regions) = access;
-        let (team, description, protect, deprecate, replaces) = settings;
+        let (team, description, protect, deprecate, replaces, parameter, on_delete) = settings;
         Manifest {
             from_disk,
             fixed_name,
@@ -212,6 +242,8 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
             protect,
             deprecate,
             replaces,
+            parameter,
+            on_delete,
         }
     })
 }
@@ -233,6 +265,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         ("ec2", "DeregisterImage"),
         ("s3", "PutObject"),
         ("sns", "Publish"),
+        ("ssm", "PutParameter"),
+        ("ssm", "GetParameters"),
     ]);
     prop_oneof![
         10 => (key(), any_manifest(), arrival)

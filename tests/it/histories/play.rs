@@ -38,6 +38,9 @@ pub(super) async fn play(history: &History) -> Played {
         builder
             .parameter("ShareWith", "*")
             .parameter("AllowRetire", "true")
+            .parameter("ParameterPrefix", "/images")
+            // An audit writes down when it last saw an AMI.
+            .parameter("AuditSchedule", "rate(30 days)")
             .parameter("CopyRegions", &COPY_REGIONS.join(","))
     })
     .await;

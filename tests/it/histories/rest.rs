@@ -8,7 +8,7 @@ use amiwright::image::status::Grantee;
 use amiwright::keys;
 use serde_json::Value;
 
-use super::history::{Manifest, PARTNERS, STRANGER};
+use super::history::{Manifest, PARTNERS, STRANGER, parameter};
 use super::play::{Played, regions};
 use crate::support::REGION;
 
@@ -107,6 +107,10 @@ async fn check_manifest(played: &Played, key: &str, manifest: &Manifest, status:
         );
         assert_eq!(of_version[0].id, id, "{key} {region}");
         check_settings(played, manifest, region, of_version[0], status).await;
+        if manifest.parameter {
+            let value = played.stack.world.ssm().parameter(region, &parameter(key));
+            assert_eq!(value.as_deref(), Some(id), "{key} {region}: {status:#}");
+        }
     }
 }
 
