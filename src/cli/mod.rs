@@ -67,7 +67,7 @@ enum Command {
     Watch(watch::Args),
     /// Cancel images in progress and delete what was created for them
     Cancel(request::Args),
-    /// Start a new attempt of images that failed, were lost, or were cancelled
+    /// Try images again that failed, were lost or cancelled, are incomplete, or have drifted
     Retry(request::Args),
     /// Ask EC2 whether an instance has a product code of yours; exit code 0 if so, 3 if not
     ConfirmProduct(confirm_product::Args),

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::image::apply::{note_repetition, open, publish_again, republish};
 use crate::image::outcome::Publishing;
 use crate::image::plan;
-use crate::image::status::{Drift, ManifestVersion, SourceObject, Status};
+use crate::image::status::{Drift, Failure, ManifestVersion, SourceObject, Status};
 use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
 use crate::limits;
 use crate::manifest::sha256_hex;
@@ -138,7 +138,9 @@ pub(super) async fn decide(
     let has_image = !status.regions.is_empty();
     // What was built and is gone is built again.
     let is_gone = |drift: &Drift| drift.is_deregistered(&context.config.region);
-    let is_gone = status.drift.as_ref().is_some_and(is_gone);
+    let failure = status.home_image().and_then(|it| it.failure.as_ref());
+    let was_gone = |it: &Failure| matches!(it.kind, FailureKind::ImageDeregistered { .. });
+    let is_gone = status.drift.as_ref().is_some_and(is_gone) || failure.is_some_and(was_gone);
     if status.retry.is_some() && status.is_built() && !is_gone {
         let mut status = before.status;
         publish_again(&mut status, context.now);

@@ -147,7 +147,7 @@ pub(crate) async fn audit(
     }
     let anew = compared::anew(status, context.now);
     let planned = plan(&asked, &anew, &observed, context.now);
-    if planned.ready.is_empty() && !planned.release.pending.is_empty() {
+    if !planned.release.pending.is_empty() {
         let (parameters, errors) = read_parameters(context.aws, &planned.release).await?;
         observed.parameters = parameters;
         error = error.or(errors.into_values().next());
@@ -201,12 +201,15 @@ async fn save(context: Context<'_>, loaded: Loaded, audit: &Audit) -> Result<boo
         return Ok(false);
     }
     let mut marker = None;
-    if !after.state.is_final() {
+    // Until its notice is sent, too: a function that dies now must not lose that.
+    if !after.state.is_final() || after.unsent().next().is_some() {
         let known = after.open_marker.as_deref();
         let marked = status_store::mark_open(aws, config, &after.manifest, known, now);
-        if let Saved::Yes(etag) = marked.await? {
-            marker = Some(etag);
-        }
+        // Somebody else's is about to be removed, and then nothing would visit this image: the next audit does it.
+        let Saved::Yes(etag) = marked.await? else {
+            return Ok(false);
+        };
+        marker = Some(etag);
     }
     let before = loaded.etag.clone();
     let written = change(context, loaded, |status| {

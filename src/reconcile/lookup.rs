@@ -6,7 +6,9 @@ use crate::image::message::failures;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage, ObservedSnapshot};
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
 use crate::image::ownership::{self, Lookup};
+use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{RegionStatus, Status};
+use crate::image::words::WaitReason;
 
 /// Looks for AMIs with this manifest's ownership tag.
 pub(super) async fn by_tag(context: Context<'_>, status: &Status) -> Result<Lookup, Error> {
@@ -67,10 +69,25 @@ pub(super) async fn tagged_snapshots(
 /// What is to be done about what was found; none if nothing is in the way of making the AMI.
 pub(super) fn outcome(step: &StepContext<'_>, found: Lookup) -> Option<StepOutcome> {
     Some(match found {
+        Lookup::Ours(image) if is_going(step, &image.id) => {
+            StepOutcome::Wait(WaitReason::DeletionNotVisible)
+        }
         Lookup::Ours(image) => registered(step, &image, Origin::Found),
         Lookup::NameTaken(image) => StepOutcome::Fail(failures::name_taken(step.status, &image)),
         Lookup::Several(ids) => StepOutcome::Fail(failures::several_images(ids)),
         Lookup::Absent => return None,
+    })
+}
+
+/// Whether EC2 was asked a moment ago to deregister this AMI, when it was an earlier version's: another invocation may
+/// still be about to ask, and what is shown may be from before.
+fn is_going(step: &StepContext<'_>, image: &str) -> bool {
+    let versions = step.status.previous.iter();
+    let known = versions.flat_map(|version| version.regions.values());
+    let mut known = known.filter(|it| it.image == image);
+    known.any(|it| {
+        let asked_at = it.retiring.asked_at;
+        asked_at.is_some_and(|at| step.now().duration_since(at) < VISIBILITY_GRACE)
     })
 }
 

@@ -264,6 +264,16 @@ fn tags(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findin
             refuse(findings, at!["tags", key], true, PARAMETER, message, hint);
         }
     }
+    if let Source::Image(image) = &manifest.build.source
+        && image.copy_tags == Some(true)
+        && guardrails.tag_keys != Allowed::Any
+    {
+        let message =
+            "the tags of the AMI may be others than those that this stack sets".to_owned();
+        let hint = "leave it out, and give the tags in `tags`".to_owned();
+        let path = at!["source", "image", "copyTags"];
+        refuse(findings, path, true, PARAMETER, message, hint);
+    }
 }
 
 /// The snapshots and the AMI that the manifest is made from.

@@ -3,7 +3,7 @@
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
-    spec::{ImageManifest, Source},
+    spec::ImageManifest,
 };
 
 pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
@@ -30,12 +30,7 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
 pub(crate) fn named(manifest: &ImageManifest) -> Vec<(Path, &String)> {
     let mut named = Vec::new();
     let source = &manifest.build.source;
-    let key = match source {
-        Source::Disk(disk) => disk.kms_key_id.as_ref(),
-        Source::Vm(vm) => vm.kms_key_id.as_ref(),
-        Source::Image(image) => image.kms_key_id.as_ref(),
-        Source::Snapshot(_) | Source::Bundle(_) | Source::Instance(_) | Source::Stored(_) => None,
-    };
+    let (_, key) = source.encryption();
     named.extend(key.map(|key| (at!["source", source.kind(), "kmsKeyId"], key)));
     for (region, copy) in &manifest.publish.regions {
         let key = copy.as_ref().and_then(|copy| copy.kms_key_id.as_ref());

@@ -26,6 +26,20 @@ pub enum Source {
 }
 
 impl Source {
+    /// Whether EC2 is asked to encrypt what it makes of it, and with which key.
+    #[must_use]
+    pub fn encryption(&self) -> (bool, Option<&String>) {
+        let (encrypted, key) = match self {
+            Self::Disk(disk) => (disk.encrypted, &disk.kms_key_id),
+            Self::Vm(vm) => (vm.encrypted, &vm.kms_key_id),
+            Self::Image(image) => (image.encrypted, &image.kms_key_id),
+            Self::Snapshot(_) | Self::Bundle(_) | Self::Instance(_) | Self::Stored(_) => {
+                (None, &None)
+            }
+        };
+        (encrypted == Some(true), key.as_ref())
+    }
+
     /// The source's name in the manifest.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -81,16 +81,14 @@ fn is_encrypted_by_default(
         let copy = spec.publish.regions.get(region).and_then(Option::as_ref);
         let has_key = copy.is_some_and(|copy: &RegionCopy| copy.kms_key_id.is_some());
         // What is encrypted stays so in a copy ("Encryption and copying", EC2 User Guide), here with the key by default.
-        let is_source_encrypted =
-            matches!(&spec.build.source, Source::Disk(disk) if disk.encrypted == Some(true));
+        let (is_source_encrypted, _) = spec.build.source.encryption();
         return (encryption.is_by_default || is_source_encrypted) && !has_key;
     }
     match &spec.build.source {
-        Source::Disk(disk) => {
-            let is_encrypted = disk.encrypted == Some(true) || encryption.is_by_default;
-            is_encrypted && disk.kms_key_id.is_none()
+        Source::Disk(_) | Source::Vm(_) | Source::Stored(_) | Source::Image(_) => {
+            let (is_encrypted, key) = spec.build.source.encryption();
+            (is_encrypted || encryption.is_by_default) && key.is_none()
         }
-        Source::Vm(_) | Source::Stored(_) | Source::Image(_) => encryption.is_by_default,
         Source::Snapshot(_) | Source::Bundle(_) | Source::Instance(_) => false,
     }
 }

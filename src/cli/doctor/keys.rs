@@ -2,7 +2,7 @@
 
 use super::finding::Check;
 use super::scene::Scene;
-use crate::manifest::image::{ImageManifest, Source};
+use crate::manifest::image::ImageManifest;
 
 pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
@@ -18,13 +18,8 @@ pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
 /// Each key, with the Region that it is used in.
 fn named(spec: &ImageManifest, home: &str) -> Vec<(String, String)> {
     let mut keys = Vec::new();
-    if let Source::Disk(disk) = &spec.build.source {
-        keys.extend(
-            disk.kms_key_id
-                .iter()
-                .map(|key| (home.to_owned(), key.clone())),
-        );
-    }
+    let (_, key) = spec.build.source.encryption();
+    keys.extend(key.map(|key| (home.to_owned(), key.clone())));
     for (region, copy) in &spec.publish.regions {
         let key = copy.as_ref().and_then(|copy| copy.kms_key_id.as_ref());
         keys.extend(key.map(|key| (region.clone(), key.clone())));

@@ -11,7 +11,7 @@ use super::publishing::begin_again;
 use crate::image::message;
 use crate::image::observed::ObservedImage;
 use crate::image::publish::audit::{Audited, is_auditable};
-use crate::image::status::{Deviation, Drift, Status};
+use crate::image::status::{Deviation, Difference, Drift, Status, check};
 use crate::image::words::NoticeKind;
 
 /// What an audit has seen.
@@ -38,13 +38,18 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> bool {
         deviations,
         unseen,
         unknown,
+        unread,
     } = &audit.audited;
+    let untouched = status.clone();
     let mut changed = false;
     for (region, image) in &audit.seen {
         changed |= keep(status, region, image);
     }
     for region in verified {
+        // What it was made with counts until it was verified.
+        let applied = status.applied_in(region);
         if let Some(known) = status.regions.get_mut(region) {
+            known.applied = applied;
             known.verified_at = Some(now);
             changed = true;
         }
@@ -60,11 +65,33 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> bool {
     // What cannot be seen now is as it was.
     let is_unseen = |region: &String| unseen.contains(region) || unknown.contains(region);
     let known = before.iter().flat_map(|drift| &drift.found);
-    let kept = known.filter(|it| is_unseen(&it.region)).cloned();
-    let found: Vec<_> = kept.chain(deviations.iter().cloned()).collect();
+    let is_unread = |it: &&Deviation| match &it.what {
+        Difference::Parameter { name, .. } => unread
+            .iter()
+            .any(|id| id.region == it.region && id.name == *name),
+        _ => false,
+    };
+    let kept = known
+        .filter(|it| is_unseen(&it.region) || is_unread(it))
+        .cloned();
+    // One that lasts was last seen right when it was before.
+    let known = || before.iter().flat_map(|drift| &drift.found);
+    let lasting = |it: &Deviation| {
+        known()
+            .find(|known| known.is_same(it))
+            .unwrap_or(it)
+            .clone()
+    };
+    let found: Vec<_> = kept.chain(deviations.iter().map(lasting)).collect();
     changed |= drifted(status, before.as_ref(), found, audit.repair, now);
     if changed {
         conditions::update(status, now);
+    }
+    // What others wrote must not make a status that cannot be read.
+    if let Err(problem) = check(status) {
+        debug_assert!(false, "{problem}");
+        *status = untouched;
+        return false;
     }
     changed
 }

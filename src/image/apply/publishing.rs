@@ -186,10 +186,10 @@ pub(super) fn performed(
     changed
 }
 
-/// Copies were begun for a version that has ended meanwhile, or whose place another has taken: they are remembered with
-/// it. What was set is known anyway, because the intent was saved first. Returns whether that is worth saving.
+/// Copies were begun for a version that has ended meanwhile or has other settings now, or whose place another has taken:
+/// they are remembered with it. What was set is known anyway, because the intent was saved first. Returns whether that is worth saving.
 pub fn remember_copies(status: &mut Status, digest: Option<&str>, done: &[RegionAction]) -> bool {
-    if status.build.digest.as_deref() == digest && status.state.is_final() {
+    if status.build.digest.as_deref() == digest {
         return begun(&mut status.regions, &status.copies, done);
     }
     let mut versions = status.previous.iter_mut().rev();
@@ -362,9 +362,11 @@ fn note_unlisted(status: &mut Status, unlisted: &BTreeSet<String>, now: Timestam
     }
     let before = status.copies.len();
     let regions = &status.regions;
-    status
-        .copies
-        .retain(|region, _| regions.contains_key(region) || !unlisted.contains(region));
+    // What EC2 was asked for and has not answered may be there.
+    status.copies.retain(|region, request| {
+        let may_be_there = request.asked_at.is_some() && request.failure.is_none();
+        may_be_there || regions.contains_key(region) || !unlisted.contains(region)
+    });
     changed | (status.copies.len() != before)
 }
 

@@ -38,7 +38,7 @@ pub(super) fn performed(
         match (written, &mut known.put) {
             (Written::Taken(version), Some(put)) => {
                 put.version = Some(version);
-                if version != put.after.saturating_add(1) {
+                if version != put.after.saturating_add(1) && !was_asked_before(put) {
                     raced.push((id, version));
                 }
             }
@@ -136,6 +136,11 @@ fn leave(status: &mut Status, id: &ParameterId, now: Timestamp) -> bool {
     true
 }
 
+/// Whether SSM was asked for this or for another value before: then the version in between may be our own.
+fn was_asked_before(put: &ParameterPut) -> bool {
+    put.earlier.is_some() || put.since != put.asked_at
+}
+
 fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Timestamp) -> bool {
     let Some(known) = status.release.parameters.get_mut(id) else {
         return false;
@@ -156,7 +161,8 @@ fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Ti
     *known = next;
     known.confirmed_at.get_or_insert(now);
     // The answer was lost that would have said so.
-    let expected = put.filter(|put| put.version.is_none() && put.value == shown.value);
+    let expected = put
+        .filter(|put| put.version.is_none() && put.value == shown.value && !was_asked_before(put));
     if expected.is_some_and(|put| put.after.saturating_add(1) < shown.version) {
         say_raced(status, id, shown.version, now);
     }

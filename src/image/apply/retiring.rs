@@ -137,6 +137,10 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
 /// An AMI had to go before this one could be registered. Where the manifest does not say `replaces`, nothing more is to be
 /// done about it; else its snapshots are dealt with in the end.
 fn replaced(status: &mut Status, region: &str, image: &str, now: Timestamp) {
+    let mut known = status.replaced.iter();
+    if known.any(|it| it.region == region && it.image == image) {
+        return;
+    }
     status.replaced.push(Replaced {
         region: region.to_owned(),
         image: image.to_owned(),
@@ -189,6 +193,24 @@ pub(super) fn interrupted(status: &mut Status, now: Timestamp) {
         end_deregistered(status, now);
     }
     if is_under_way && !status.retired.is_empty() {
+        record_notice(status, NoticeKind::Retired, now);
+    }
+}
+
+/// The manifest does not say any more that earlier AMIs are retired: those that are deregistered already are reported, with
+/// the snapshots that they leave.
+pub(super) fn report_gone(status: &mut Status, now: Timestamp) {
+    let why = KeptReason::NotAllowed {
+        message: "the manifest does not say `replaces` any more".to_owned(),
+    };
+    let targets = publish::retire::targets(status);
+    let gone: Vec<Retirement> = targets
+        .iter()
+        .filter(|target| target.known.retiring.deregistered_at.is_some())
+        .map(|target| publish::retire::given_up(target, &why, now))
+        .collect();
+    if !gone.is_empty() {
+        gone.into_iter().for_each(|ended| end(status, ended, now));
         record_notice(status, NoticeKind::Retired, now);
     }
 }

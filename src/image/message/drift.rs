@@ -56,7 +56,7 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
         }
         break;
     }
-    if differences().any(|it| matches!(it, Difference::Parameter { .. })) {
+    if differences().any(|it| matches!(it, Difference::Parameter { blocked: true, .. })) {
         text.push_str("\nA parameter that somebody else has written is only set back with `takeOver: true` in the manifest.\n");
     }
     let mut enabled = BTreeSet::new();
@@ -116,7 +116,9 @@ fn deviation_line(it: &Deviation) -> String {
     let (region, image) = (word(&it.region), word(&it.image));
     let what = match &it.what {
         Difference::NotAvailable { state } => format!("{image} is {}", word(state)),
-        Difference::Parameter { name, value: None } => {
+        Difference::Parameter {
+            name, value: None, ..
+        } => {
             format!(
                 "the parameter {} is gone, it pointed to {image}",
                 word(name)
@@ -125,6 +127,7 @@ fn deviation_line(it: &Deviation) -> String {
         Difference::Parameter {
             name,
             value: Some(value),
+            ..
         } => format!(
             "the parameter {} holds {}, not {image}",
             word(name),

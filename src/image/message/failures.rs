@@ -293,6 +293,16 @@ pub fn copy_failed(region: &str, image: &str, kms_key_id: Option<&str>, reason: 
     Failure::new(kind, format!("copying the AMI to {region}"), reason)
 }
 
+/// EC2 does not list a finished AMI any more.
+#[must_use]
+pub fn deregistered(region: &str, image: &str) -> Failure {
+    let kind = FailureKind::ImageDeregistered {
+        image: image.to_owned(),
+    };
+    let message = format!("EC2 does not show {image} any more: it was deregistered");
+    Failure::new(kind, format!("publishing {image} in {region}"), message)
+}
+
 /// There will be no copy in a Region, or not as it is asked for.
 #[must_use]
 pub fn not_copied(region: &str, fault: &CopyFault) -> Failure {

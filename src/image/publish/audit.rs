@@ -17,6 +17,7 @@ use crate::image::status::{
     Action, Deviation, Difference, ParameterId, RegionAction, Settings, Status,
 };
 use crate::image::words::State;
+use crate::manifest::text::excerpt;
 
 /// How long after an AMI was seen to be right, or was changed by us, it is not audited: reads may still show what was
 /// before our last write, and an audit that is cut short goes on with those that it has not seen.
@@ -33,6 +34,8 @@ pub struct Audited {
     pub unseen: BTreeSet<String>,
     /// The Regions of which nothing can be said.
     pub unknown: BTreeSet<String>,
+    /// The parameters that were not read.
+    pub unread: BTreeSet<ParameterId>,
 }
 
 /// Whether an image is audited now: it is finished, nothing is about to be done for it, and it was not seen to be right
@@ -64,10 +67,18 @@ pub fn audit(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp
     let mut audited = Audited::default();
     let ready = plan.ready.iter().map(|what| (what, false));
     let blocked = plan.blocked.iter().map(|(what, _)| (what, true));
-    for (id, shown) in moved(&plan, observed) {
+    for (id, shown, blocked) in moved(&plan, observed) {
         let name = id.name.clone();
-        let value = shown.map(|shown| shown.value.clone());
-        audited.deviate(status, &id.region, Difference::Parameter { name, value });
+        let value = shown.map(|shown| excerpt(&shown.value));
+        audited.deviate(
+            status,
+            &id.region,
+            Difference::Parameter {
+                name,
+                value,
+                blocked,
+            },
+        );
     }
     for (what, blocked) in ready.chain(blocked) {
         if matches!(what.action, Action::PutParameter { .. }) {
@@ -111,11 +122,12 @@ pub fn audit(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp
             }
         }
     }
-    // Of a Region whose parameters could not be read, what was found before still holds.
-    let unread = plan.release.pending.keys().map(|id| &id.region);
-    let is_told = |region: &&String| audited.deviations.iter().any(|it| it.region == **region);
-    let unread: Vec<String> = unread.filter(|it| !is_told(it)).cloned().collect();
-    audited.unknown.extend(unread);
+    let is_read = |id: &&ParameterId| {
+        let seen = observed.parameters.get(id);
+        matches!(seen, Some(Observation::Seen(_) | Observation::Absent))
+    };
+    let named = plan.release.named.iter();
+    audited.unread = named.filter(|id| !is_read(id)).cloned().collect();
     audited.unknown.extend(plan.in_vain);
     audited.verified = plan.verified;
     audited
@@ -126,7 +138,7 @@ pub fn audit(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp
 fn moved<'a>(
     plan: &'a Plan,
     observed: &'a Observed,
-) -> Vec<(ParameterId, Option<&'a ObservedParameter>)> {
+) -> Vec<(ParameterId, Option<&'a ObservedParameter>, bool)> {
     let puts = plan.ready.iter().filter_map(|what| match &what.action {
         Action::PutParameter { name, .. } => Some(ParameterId {
             region: what.region.clone(),
@@ -134,13 +146,16 @@ fn moved<'a>(
         }),
         _ => None,
     });
+    let puts = puts.map(|id| (id, false));
     let conflicts = plan.release.conflicts.iter();
-    let all = puts.chain(conflicts.map(|it| it.parameter.clone()));
+    let conflicts = conflicts.map(|it| (it.parameter.clone(), true));
     let shown = |id: &ParameterId| match observed.parameters.get(id) {
         Some(Observation::Seen(shown)) => Some(shown),
         _ => None,
     };
-    all.map(|id| (id.clone(), shown(&id))).collect()
+    let all = puts.chain(conflicts);
+    all.map(|(id, blocked)| (id.clone(), shown(&id), blocked))
+        .collect()
 }
 
 impl Audited {

@@ -44,6 +44,21 @@ pub fn difference(
         all.is_settling |= found.is_settling;
     }
     all.is_settling |= on_its_way::any(&compared);
+    // What is sold is seen to have its code before anybody may launch it.
+    let has_code = |code: &String| {
+        let shown = shown.product_codes.as_ref();
+        shown.is_some_and(|it| it.contains(code))
+    };
+    if !desired.product_code.as_ref().is_none_or(has_code) {
+        all.ready.retain_mut(|action| match action {
+            Action::ShareSnapshot { .. } => false,
+            Action::ChangeGrants { add, remove } => {
+                add.clear();
+                !remove.is_empty()
+            }
+            _ => true,
+        });
+    }
     all
 }
 

@@ -36,7 +36,9 @@ pub enum Next {
 pub fn of_name(status: &Status, region: &str, taken: Option<&str>) -> Vec<Target> {
     targets(status, region, |_, known| {
         let retiring = &known.retiring;
-        let is_begun = retiring.asked_at.is_some() && retiring.deregistered_at.is_none();
+        let is_asked = |at| at >= status.build.started_at;
+        let is_begun =
+            retiring.asked_at.is_some_and(is_asked) && retiring.deregistered_at.is_none();
         taken == Some(&known.image) || is_begun
     })
 }

@@ -235,7 +235,15 @@ fn next(
         Observation::Unknown => return Next::Pending(PendingParameter::Unknown),
     };
     if let Some(shown) = shown.filter(|it| it.kind != STRING || it.value == wanted.value) {
+        // Another value may still be validated, and then take its place.
+        let is_awaited = |put: &ParameterPut| {
+            let asked_at = put.asked_at.filter(|_| put.value != wanted.value);
+            asked_at.is_some_and(|at| now.duration_since(at) < VALIDATION)
+        };
         return match shown.kind.as_str() {
+            STRING if ours.put.as_ref().is_some_and(is_awaited) => {
+                Next::Pending(PendingParameter::NotConfirmed)
+            }
             STRING => Next::Set,
             _ => Next::Conflict(ConflictReason::OtherType),
         };
@@ -249,6 +257,14 @@ fn next(
         if is_as_before && is_recent {
             return Next::Pending(PendingParameter::NotConfirmed);
         }
+    }
+    // A read from before our own write is no difference.
+    let was_newer = ours.version.is_some_and(|known| after < known);
+    let was_set = ours
+        .confirmed_at
+        .is_some_and(|at| now.duration_since(at) < VALIDATION);
+    if shown.is_some() && was_newer && was_set {
+        return Next::Pending(PendingParameter::NotConfirmed);
     }
     if let Some(shown) = shown
         && !wanted.take_over

@@ -52,7 +52,8 @@ impl Drift {
             let what = &it.what;
             matches!(
                 what,
-                Difference::Setting { blocked: false, .. } | Difference::Parameter { .. }
+                Difference::Setting { blocked: false, .. }
+                    | Difference::Parameter { blocked: false, .. }
             )
         })
     }
@@ -68,7 +69,16 @@ impl Drift {
     #[must_use]
     pub fn exceeds(&self, before: &Self) -> bool {
         let mut found = self.found.iter();
-        self.omitted > before.omitted || found.any(|it| !before.found.contains(it))
+        let is_known = |it: &Deviation| before.found.iter().any(|known| known.is_same(it));
+        self.omitted > before.omitted || found.any(|it| !is_known(it))
+    }
+}
+
+impl Deviation {
+    /// Whether the same is wrong, since whenever.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.region, &self.image, &self.what) == (&other.region, &other.image, &other.what)
     }
 }
 
@@ -116,6 +126,9 @@ pub enum Difference {
         name: String,
         /// What it holds; none if it is gone.
         value: Option<String>,
+        /// Whether somebody else has written it, and the manifest does not say that it is taken over.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        blocked: bool,
     },
     /// The AMI is not available.
     NotAvailable {

@@ -303,7 +303,8 @@ pub(in crate::reconcile) async fn is_replaced(
     };
     match context.aws.head_object(&bundle.bucket, &bundle.key).await {
         Err(error) if error.remedy == Remedy::Never => Ok(false),
-        found => Ok(found?.is_some_and(|current| current.etag != bundle.etag)),
+        // An empty one is still being written.
+        found => Ok(found?.is_some_and(|it| it.size > 0 && it.etag != bundle.etag)),
     }
 }
 

@@ -145,8 +145,11 @@ async fn not_created(step: &StepContext<'_>, error: AwsError) -> Result<StepOutc
         return Ok(StepOutcome::Wait(reason));
     }
     // Another invocation may have registered it meanwhile: what fails is deleted with all that it was made of.
+    // What has its name is no matter here: EC2 would have said so.
     let found = lookup::by_tag(step.context, step.status).await?;
-    if let Some(outcome) = lookup::outcome(step, found) {
+    if !matches!(found, Lookup::NameTaken(_))
+        && let Some(outcome) = lookup::outcome(step, found)
+    {
         return Ok(outcome);
     }
     Ok(step.refused(ACTION, error))

@@ -93,6 +93,10 @@ async fn already_there(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Er
         Some(SourceKind::Disk) => lookup::by_tag_and_name(step.context, step.status).await?,
         // EC2 names the AMI of a machine itself.
         Some(SourceKind::Vm) => lookup::by_tag(step.context, step.status).await?,
+        // An earlier attempt may have finished, before its manifest was removed and uploaded again.
+        Some(SourceKind::Instance) if step.status.build.attempt > 0 => {
+            lookup::by_tag(step.context, step.status).await?
+        }
         _ => Lookup::Absent,
     };
     Ok(lookup::outcome(step, found))

@@ -8,6 +8,7 @@ use crate::image::outcome::{Claim, PublishIntent, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, REGISTER_GRACE};
 use crate::image::publish::in_place::{self, Because, Next};
 use crate::image::publish::retire::{Pending, Retire, Target};
+use crate::image::status::KeptReason;
 use crate::image::words::WaitReason;
 use crate::reconcile::context::Error;
 use crate::reconcile::spec::Spec;
@@ -70,6 +71,16 @@ async fn go(
 ) -> Result<Option<StepOutcome>, Error> {
     if targets.is_empty() {
         return Ok(None);
+    }
+    // EC2 has refused it for this version already.
+    let mut stay = step.status.retired.iter().rev();
+    let stays = stay.find(|it| targets.iter().any(|target| target.known.image == it.image));
+    if because == Because::Name
+        && let Some(kept) = stays
+    {
+        let why = kept.why.clone().unwrap_or(KeptReason::Unproven);
+        let failure = failures::name_kept(step.status, &kept.image, &why);
+        return Ok(Some(StepOutcome::Fail(failure)));
     }
     let moved = &spec.publish().parameters;
     let is_guarded = because == Because::Name;

@@ -59,11 +59,12 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let asked = Asked::of_known(&spec, home, seen.created_at, step.status);
     Box::pin(account::add(&step, &asked, &mut seen)).await;
     let mut plan = publish::plan(&asked, step.status, &seen.observed, step.now());
-    // No parameter is read before it may be written.
-    if plan.ready.is_empty() && !plan.release.pending.is_empty() {
+    // No parameter is read before it may be written: what is still to be done then is done in Regions that need not be
+    // waited for.
+    if !plan.release.pending.is_empty() {
         Box::pin(release::observe(&step, &plan.release, &mut seen)).await?;
         plan = publish::plan(&asked, step.status, &seen.observed, step.now());
-        Box::pin(release::prove(&step, &mut plan, &mut seen)).await;
+        Box::pin(release::prove(&step, &asked, &mut plan, &mut seen)).await;
     }
     Ok(decide(&step, &asked, plan, seen))
 }
@@ -114,7 +115,10 @@ fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> Step
     for (region, why) in &plan.pending {
         let reason = wait_reason(step, region, *why, &seen);
         if grace(*why).is_some_and(|limit| has_waited(step, region, &reason, limit)) {
-            let failure = failures::not_published(region, &reason);
+            let failure = match (why, step.status.image_in(region)) {
+                (Pending::NoImage, Some(known)) => failures::deregistered(region, &known.image),
+                _ => failures::not_published(region, &reason),
+            };
             failed.entry(region.clone()).or_insert(failure);
         } else {
             pending.insert(region.clone(), reason);

@@ -13,7 +13,7 @@ use crate::reconcile::context::Error;
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
 
-use super::{observe, release, retire};
+use super::{account, observe, release, retire};
 
 /// What publishing would come to.
 #[derive(Debug)]
@@ -57,6 +57,7 @@ pub(in crate::reconcile) async fn publishing(
         }
     };
     let asked = Asked::of_known(&wanted, home, created_at, step.status);
+    Box::pin(account::add(step, &asked, &mut seen)).await;
     let id = |region: &str| match region == home {
         true => "the new AMI".to_owned(),
         false => format!("the copy in {region}"),

@@ -8,7 +8,7 @@ use crate::image::observed::ObservedParameter;
 use crate::image::outcome::{ReleaseObserved, Written};
 use crate::image::plan::PUBLISH_GRACE;
 use crate::image::publish::{
-    Observation, PUTS_MAX, PendingParameter, Plan, ReleasePlan, intend_put,
+    Asked, Observation, PUTS_MAX, PendingParameter, Plan, ReleasePlan, intend_put,
 };
 use crate::image::status::{Action, ParameterId, ParameterPut, RegionAction, Status};
 use crate::image::words::{FailureKind, WaitReason};
@@ -86,23 +86,30 @@ fn keep(
 
 /// Takes back what would point a parameter to an AMI that was not seen, in this visit, to be available and ours: that it was
 /// once is what the status says.
-pub(super) async fn prove(step: &StepContext<'_>, plan: &mut Plan, seen: &mut Seen) {
+///
+/// Where a Region that is required has none any more, no parameter is written.
+pub(super) async fn prove(step: &StepContext<'_>, asked: &Asked, plan: &mut Plan, seen: &mut Seen) {
     let puts = plan.ready.iter().filter(|what| id_of(what).is_some());
     let unseen = puts.filter(|what| !seen.images.contains_key(&what.region));
     let unseen: BTreeSet<String> = unseen.map(|what| what.region.clone()).collect();
+    let mut missing: BTreeMap<String, Option<AwsError>> = BTreeMap::new();
     for region in unseen {
-        let error = match is_proven(step, &region).await {
-            Ok(true) => continue,
-            Ok(false) => None,
-            Err(error) => Some(error),
-        };
-        let withdrawn = plan.ready.extract_if(.., |what| what.region == region);
-        for id in withdrawn.filter_map(|what| id_of(&what)) {
-            if let Some(error) = &error {
-                seen.parameter_errors.insert(id.clone(), error.clone());
-            }
-            plan.release.pending.insert(id, PendingParameter::NoImage);
+        match is_proven(step, &region).await {
+            Ok(true) => {}
+            Ok(false) => drop(missing.insert(region, None)),
+            Err(error) => drop(missing.insert(region, Some(error))),
         }
+    }
+    let is_required = |region: &String| asked.regions.get(region).is_some_and(|it| it.required);
+    let is_held = missing.keys().any(is_required);
+    let withdrawn = plan.ready.extract_if(.., |what| {
+        id_of(what).is_some() && (is_held || missing.contains_key(&what.region))
+    });
+    for id in withdrawn.filter_map(|what| id_of(&what)) {
+        if let Some(Some(error)) = missing.get(&id.region) {
+            seen.parameter_errors.insert(id.clone(), error.clone());
+        }
+        plan.release.pending.insert(id, PendingParameter::NoImage);
     }
 }
 

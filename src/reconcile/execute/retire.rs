@@ -79,7 +79,18 @@ async fn of_removed(step: &StepContext<'_>) -> Result<StepOutcome, Error> {
         let why = "this stack deregisters no AMI: its parameter AllowRetire is not true";
         return Ok(not_allowed(step, why.to_owned()));
     }
-    next(step, &[], asked).await
+    let outcome = Box::pin(next(step, &[], asked)).await?;
+    // It may be there again, and its event on its way.
+    let manifest = &step.status.manifest;
+    if matches!(outcome, StepOutcome::Claim(_))
+        && let Some(_) = step
+            .aws()
+            .head_object(&manifest.bucket, &manifest.key)
+            .await?
+    {
+        return Ok(StepOutcome::Unchanged);
+    }
+    Ok(outcome)
 }
 
 /// Whether people who follow the manifest's parameters get the new AMI. Where it has none, there is nothing to wait for.

@@ -103,6 +103,7 @@ async fn a_stack_that_is_whole_has_nothing_to_do() {
     ok       rule RegisterImageRequest: enabled, invokes local-RegisterImage
     ok       rule AdvanceTasksAdvance: enabled, invokes local-AdvanceTasks at rate(1 minute)
     ok       rule AdvanceTasksSweep: enabled, invokes local-AdvanceTasks at rate(15 minutes)
+    ok       rule AdvanceTasksAudit: enabled, invokes local-AdvanceTasks at rate(6 hours)
     ok       rule AdvanceTasksImageStateChange: enabled, invokes local-AdvanceTasks
     ok       rule NotifyDue: enabled, invokes local-Notify
     ok       function RegisterImage: local-RegisterImage, Active
@@ -115,7 +116,7 @@ async fn a_stack_that_is_whole_has_nothing_to_do() {
     ok       block public access for snapshots in us-east-1: unblocked; amiwright makes no snapshot public
     ok       public AMIs in us-east-1: 0; the quota is 5 unless it was raised
     ok       encryption by default in us-east-1: off; the key by default is alias/aws/ebs
-    stack local in us-east-1: 26 ok, 0 to do, 0 could not be looked at
+    stack local in us-east-1: 27 ok, 0 to do, 0 could not be looked at
     ");
     assert_eq!(code, 0);
 }
@@ -169,7 +170,7 @@ async fn what_a_manifest_needs_is_looked_at_in_every_region_of_it() {
     ok       ec2:ModifySnapshotAttribute in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeprecation in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeregistrationProtection in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
-    stack local in us-east-1: 45 ok, 0 to do, 0 could not be looked at
+    stack local in us-east-1: 46 ok, 0 to do, 0 could not be looked at
     ");
     assert_eq!(code, 0);
 }

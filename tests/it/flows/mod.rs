@@ -14,6 +14,7 @@ mod paid_codes;
 mod parameters_of_sources;
 mod publish;
 mod publish_audit;
+mod publish_audit_parameters;
 mod publish_blocked;
 mod publish_delete;
 mod publish_regions;

@@ -225,12 +225,22 @@ async fn an_answer_alone_is_not_believed() {
     };
     let faults = stack.world.faults();
     faults.always("ec2", "ModifyImageAttribute", said_done);
-    stack.drop_file(KEY, coded("")).await;
+    let shared = "access: {accounts: ['111122223333']}\n";
+    stack.drop_file(KEY, coded(shared)).await;
     stack.world.run_for(minutes(30)).await;
     let status = stack.status(KEY).await;
     let waiting = &status["build"]["waiting"];
     assert_eq!(waiting["reason"], "settings-not-visible", "{status:#}");
     assert!(codes(&stack).is_empty());
+    let image = stack.only_image().id;
+    let grants = stack.aws().launch_permissions(&image).await.unwrap();
+    assert!(grants.is_empty(), "shared without its code: {grants:?}");
+    let asked = stack.world.calls().into_iter().filter(|call| {
+        call.fields
+            .iter()
+            .any(|(name, _)| name.starts_with("LaunchPermission."))
+    });
+    assert_eq!(asked.count(), 0);
     stack.world.faults().clear();
     stack.rest().await;
     assert_eq!(codes(&stack), [CODE]);

@@ -243,14 +243,13 @@ async fn a_copy_that_takes_long_is_polled_less_and_less_often() {
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_is_begun_while_another_version_begins_is_remembered() {
     let stack = stack().await;
-    let faults = stack.world.faults();
-    faults.always("ec2", "CopyImage", Fault::Throttle);
+    let slow = Fault::Slow(std::time::Duration::from_secs(20));
+    stack.world.faults().on("ec2", "CopyImage", 1, slow);
     let asked = format!("regions: {{{IRELAND}: {{}}}}\n");
     stack.drop_file(KEY, manifest(&stack, &asked)).await;
     stack.world.run_for(std::time::Duration::from_secs(6)).await;
     let mistake = manifest(&stack, "acess: {}\n");
     stack.drop_file(KEY, mistake).await;
-    faults.clear();
     stack.world.run_for(crate::support::minutes(20)).await;
     stack.rest().await;
     let status = stack.status(KEY).await;

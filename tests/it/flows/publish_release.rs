@@ -464,3 +464,18 @@ async fn a_new_version_waits_until_the_value_of_the_one_before_is_validated() {
     assert_eq!(parameter(&stack, HOME), image(&status, HOME));
     assert_eq!(puts(&stack), 2);
 }
+
+/// A Region that is not asked for any more keeps its copy, and its parameter still points to it.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_a_parameter_was_left_with_is_not_deregistered() {
+    let stack = stack().await;
+    let both = format!("parameters: [{NAME}]\nregions: {{{OREGON}: {{}}}}\n");
+    stack.drop_and_rest(KEY, manifest(&stack, &both)).await;
+    let copy = parameter(&stack, OREGON).unwrap();
+    let next = next_version(&stack) + "replaces: {previous: deregister}\n";
+    stack.drop_and_rest(KEY, next).await;
+    assert_eq!(parameter(&stack, OREGON), Some(copy.clone()));
+    let left = stack.world.ec2().images(OREGON);
+    assert!(left.iter().any(|image| image.id == copy), "{left:?}");
+    assert_eq!(stack.images().len(), 1);
+}

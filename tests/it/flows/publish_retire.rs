@@ -356,9 +356,16 @@ async fn the_copies_of_a_replaced_ami_are_retired_as_well() {
     assert!(stack.snapshots().contains(&stack.snapshot));
 }
 
-/// Nothing may be retired any more once the manifest is gone; what is deregistered already is not said to be kept.
+/// Nothing may be retired any more once the manifest is gone, or says so no longer; what is deregistered already is not said
+/// to be kept.
 #[tokio::test(start_paused = true)]
 async fn what_is_deregistered_already_is_reported_so_with_its_snapshots() {
+    for is_removed in [true, false] {
+        Box::pin(deregistered_already(is_removed)).await;
+    }
+}
+
+async fn deregistered_already(is_removed: bool) {
     let stack = stack().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     let disk = "name: web-{digest}\nsource: {disk: {object: web.vmdk, format: vmdk}}\n";
@@ -372,11 +379,14 @@ async fn what_is_deregistered_already_is_reported_so_with_its_snapshots() {
     let faults = stack.world.faults();
     faults.always("ec2", "DeleteSnapshot", in_use);
     let settings = "replaces: {previous: deregister, snapshots: delete}\n";
-    let newer = format!("{disk}register: {{imdsSupport: v2.0}}\n{settings}");
-    stack.drop_file(KEY, newer).await;
+    let newer = format!("{disk}register: {{imdsSupport: v2.0}}\n");
+    stack.drop_file(KEY, format!("{newer}{settings}")).await;
     stack.world.run_for(minutes(10)).await;
     assert!(!ids(&stack).contains(&old.id));
-    stack.remove(KEY).await;
+    match is_removed {
+        true => stack.remove(KEY).await,
+        false => stack.drop_file(KEY, newer).await,
+    }
     stack.rest().await;
     let email = last_email(&stack);
     assert!(

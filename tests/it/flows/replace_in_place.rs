@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
+use amiwright::cli::retry::retry;
+use amiwright::reconcile::Context;
 use http::StatusCode;
 use localaws::ec2::{DeregistrationProtection, Image, SeedInstance};
 use localaws::faults::Fault;
 use serde_json::Value;
 
 use super::bundles::{self, other_bundle};
-use crate::support::{REGION, TestStack, faults, minutes};
+use crate::support::{REGION, TestStack, faults, minutes, refused};
 
 const KEY: &str = "golden/web.image.yaml";
 const DEREGISTER: &str = "replaces: {previous: deregister}\n";
@@ -310,4 +312,25 @@ async fn an_overwritten_ami_that_ec2_keeps_does_not_keep_the_new_one_away() {
     assert_eq!(stack.images().len(), 2);
     let email = told(&stack, "AMI available");
     assert!(email.contains(&old), "{email}");
+}
+
+/// AWS Backup protects its AMIs, and organizations deny: the answer stays the same.
+#[tokio::test(start_paused = true)]
+async fn what_ec2_refuses_to_deregister_keeps_its_name_and_is_asked_once() {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    let faults = stack.world.faults();
+    faults.always("ec2", "DeregisterImage", refused("OperationNotPermitted"));
+    let status = second(&stack).await;
+    assert_eq!(status["state"], "failed", "{status:#}");
+    assert_eq!(stack.count("DeregisterImage"), 1);
+    assert_eq!(stack.only_image().id, old.id);
+    // The reason has passed.
+    faults.clear();
+    let (aws, config) = (stack.aws(), stack.config());
+    let context = Context::new(&aws, &config, stack.world.clock().now());
+    retry(context, KEY).await.unwrap();
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    assert_ne!(stack.only_image().id, old.id);
 }

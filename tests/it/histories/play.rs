@@ -44,6 +44,7 @@ pub(super) async fn play(history: &History) -> Played {
             .parameter("CopyRegions", &COPY_REGIONS.join(","))
     })
     .await;
+    stack.expect_any_order();
     let mut played = Played {
         snapshots_before: stack.snapshots().into_iter().collect(),
         stack,

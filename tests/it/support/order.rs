@@ -97,13 +97,16 @@ fn is_verified(calls: &[&Call], image: &str) -> bool {
         .is_none_or(|call| is_read(&call))
 }
 
-fn retiring(calls: &[&Call], images: &[Image], wrong: &mut Vec<String>) {
-    let manifests: BTreeSet<&String> = images
+fn manifests(images: &[Image]) -> BTreeSet<&String> {
+    let tags = images
         .iter()
-        .filter_map(|image| image.tags.get("amiwright:manifest"))
-        .collect();
+        .map(|image| image.tags.get("amiwright:manifest"));
+    tags.flatten().collect()
+}
+
+fn retiring(calls: &[&Call], images: &[Image], wrong: &mut Vec<String>) {
     // Whose successor an AMI is cannot be told where there are several.
-    if manifests.len() != 1 {
+    if manifests(images).len() != 1 {
         return;
     }
     for (at, call) in calls.iter().enumerate() {
@@ -124,6 +127,7 @@ fn retiring(calls: &[&Call], images: &[Image], wrong: &mut Vec<String>) {
 }
 
 fn releasing(calls: &[&Call], images: &[Image], wrong: &mut Vec<String>) {
+    let is_one = manifests(images).len() == 1;
     for (at, call) in calls.iter().enumerate() {
         let value = call.field("Value").unwrap_or_default();
         let Some(image) = images.iter().find(|image| image.id == value) else {
@@ -136,7 +140,7 @@ fn releasing(calls: &[&Call], images: &[Image], wrong: &mut Vec<String>) {
         // A bundle that was written over takes the place of its AMI.
         let is_replaced = image.root_device_type == RootDeviceType::InstanceStore;
         let retired = before.iter().find(|it| it.action == "DeregisterImage");
-        if let Some(retired) = retired.filter(|_| !is_replaced) {
+        if let Some(retired) = retired.filter(|_| !is_replaced && is_one) {
             let retired = retired.field("ImageId").unwrap_or_default();
             wrong.push(format!("{value} was released after {retired} was retired"));
         }

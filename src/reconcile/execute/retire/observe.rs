@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, REFERENCED_IDS_MAX, Reference};
+use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, PARAMETERS_MAX, REFERENCED_IDS_MAX, Reference};
 use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage};
 use crate::image::ownership;
 use crate::image::publish::Observation;
@@ -13,6 +13,9 @@ use crate::image::status::{KeptReason, SnapshotKept, Status};
 use crate::manifest::image::Parameter;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::StepContext;
+
+/// What EC2 calls a reference by a parameter.
+const PARAMETER: &str = "ssm:Parameter";
 
 /// What is in use by so many things is named by the first ones.
 const NAMED_MAX: usize = 10;
@@ -167,20 +170,44 @@ impl Watch<'_> {
                 Observation::Absent | Observation::Unknown => false,
             })
             .collect();
+        let mut own = None;
         for asked in asked.chunks_mut(REFERENCED_IDS_MAX) {
             let ids: Vec<String> = asked.iter().map(|it| it.0.known.image.clone()).collect();
             let references = self.aws.image_references(&ids).await?;
+            let mut all = references.values().flatten();
+            if own.is_none() && all.any(|it| it.kind == PARAMETER) {
+                own = Some(self.moved_on().await?);
+            }
+            let own = own.clone().unwrap_or_default();
             for (target, seen) in asked.iter_mut().map(|it| &mut **it) {
                 let id = &target.known.image;
                 let found = references.get(id).map(Vec::as_slice).unwrap_or_default();
                 let image = images.iter().find(|it| it.id == *id);
-                seen.in_use = match in_use(self.moved, found) {
+                seen.in_use = match in_use(&own, found) {
                     Some(why) => InUse::Yes(why),
                     None => self.launched(image).await?,
                 };
             }
         }
         Ok(())
+    }
+
+    /// The parameters of this image that are seen to hold the AMI which replaces the others: what refers to those by them is
+    /// only late. One that holds something else, or that is left where there is no AMI any more, is in use.
+    async fn moved_on(&self) -> Result<BTreeSet<String>, AwsError> {
+        let Some(current) = self.step.status.image_in(self.aws.region()) else {
+            return Ok(BTreeSet::new());
+        };
+        let names: Vec<String> = self.moved.iter().map(|it| it.name.clone()).collect();
+        let mut own = BTreeSet::new();
+        for names in names.chunks(PARAMETERS_MAX) {
+            for (name, shown) in Box::pin(self.aws.parameters(names)).await? {
+                if shown.is_some_and(|it| it.kind == "String" && it.value == current.image) {
+                    own.insert(name.trim_start_matches('/').to_owned());
+                }
+            }
+        }
+        Ok(own)
     }
 
     /// Instances of other accounts are not shown: of an AMI that is shared its last launch counts.
@@ -258,14 +285,10 @@ fn image_seen(status: &Status, target: &Target, images: &[ObservedImage]) -> Obs
 }
 
 /// What uses an AMI, but for the parameters that this image has moved.
-fn in_use(moved: &[Parameter], references: &[Reference]) -> Option<KeptReason> {
-    let own: BTreeSet<&str> = moved
-        .iter()
-        .map(|it| it.name.trim_start_matches('/'))
-        .collect();
+fn in_use(own: &BTreeSet<String>, references: &[Reference]) -> Option<KeptReason> {
     let is_own = |reference: &&Reference| {
         let name = reference.arn.split_once(":parameter/");
-        reference.kind == "ssm:Parameter" && name.is_some_and(|(_, name)| own.contains(name))
+        reference.kind == PARAMETER && name.is_some_and(|(_, name)| own.contains(name))
     };
     let by: Vec<&String> = references
         .iter()

@@ -1,0 +1,94 @@
+//! Audits of the parameters that point to the AMI, and of AMIs that got nothing after they were made.
+
+use serde_json::{Value, json};
+
+use crate::support::{TestStack, minutes};
+
+const KEY: &str = "golden/web.image.yaml";
+const HOME: &str = "us-east-1";
+const NAME: &str = "/images/web";
+const OTHER: &str = "ami-0fedcba9876543210";
+
+async fn finished(settings: &str) -> TestStack {
+    let stack = TestStack::built(|builder| {
+        builder
+            .parameter("ParameterPrefix", "/images")
+            // The tests say when.
+            .parameter("AuditSchedule", "rate(3000 days)")
+    })
+    .await;
+    stack.drop_and_rest(KEY, manifest(&stack, settings)).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    stack
+}
+
+fn manifest(stack: &TestStack, settings: &str) -> String {
+    format!("{}{settings}", stack.manifest("web-{digest}"))
+}
+
+async fn audit(stack: &TestStack) {
+    stack.world.run_for(minutes(20)).await;
+    let tick = json!({"task": "audit"});
+    stack.world.invoke_later("AdvanceTasks", tick);
+    stack.rest().await;
+}
+
+async fn in_sync(stack: &TestStack) -> Value {
+    let status = stack.status(KEY).await;
+    let conditions = status["conditions"].as_array().unwrap().iter();
+    let mut conditions = conditions.filter(|it| it["type"] == "InSync");
+    conditions.next().unwrap()["status"].clone()
+}
+
+fn subjects(stack: &TestStack) -> Vec<String> {
+    let emails = stack.emails().into_iter();
+    emails.map(|email| email.subject).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parameter_that_others_move_is_told_once_whatever_it_holds() {
+    for (value, repair) in [(OTHER, ""), ("not an AMI\n", ""), (OTHER, "repair: true\n")] {
+        let stack = finished(&format!("parameters: [{NAME}]\n{repair}")).await;
+        let ssm = stack.world.ssm();
+        ssm.seed_parameter(HOME, NAME, "String", value);
+        for _ in 0..3 {
+            audit(&stack).await;
+            assert_eq!(in_sync(&stack).await, "false", "{value}");
+        }
+        let subjects = subjects(&stack);
+        assert_eq!(subjects.len(), 2, "{subjects:?}");
+        assert!(subjects[1].starts_with("AMI drifted"), "{subjects:?}");
+        assert!(stack.emails()[1].text.contains(NAME));
+        assert_eq!(ssm.parameter(HOME, NAME).as_deref(), Some(value));
+
+        let image = stack.only_image().id;
+        ssm.seed_image_parameter(HOME, NAME, &image);
+        audit(&stack).await;
+        assert_eq!(in_sync(&stack).await, "true");
+        assert_eq!(stack.emails().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parameter_that_is_taken_over_is_repaired() {
+    let settings = format!("parameters: [{{name: {NAME}, takeOver: true}}]\nrepair: true\n");
+    let stack = finished(&settings).await;
+    stack.world.ssm().seed_image_parameter(HOME, NAME, OTHER);
+    audit(&stack).await;
+    let image = stack.only_image().id;
+    assert_eq!(stack.world.ssm().parameter(HOME, NAME), Some(image));
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}
+
+/// Tags and description that an AMI was made with are known to be amiwright's also after an audit.
+#[tokio::test(start_paused = true)]
+async fn an_audit_does_not_forget_what_an_ami_was_made_with() {
+    let stack = finished("description: Web tier\ntags: {team: web}\n").await;
+    audit(&stack).await;
+    audit(&stack).await;
+    stack.drop_and_rest(KEY, manifest(&stack, "")).await;
+    let image = stack.only_image().id;
+    let found = stack.aws().find_images("image-id", &[image]).await.unwrap();
+    assert_eq!(found[0].description, None);
+    assert!(!found[0].tags.contains_key("team"), "{:?}", found[0].tags);
+}
