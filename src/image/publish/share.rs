@@ -70,6 +70,9 @@ fn share_snapshots(compared: &Compared<'_>, found: &mut Difference) {
 fn revoke_snapshots(compared: &Compared<'_>, found: &mut Difference) {
     let wanted = copying(compared.desired);
     for (snapshot, shown) in &compared.shown.snapshots {
+        if compared.shown.common_snapshots.contains(snapshot) {
+            continue;
+        }
         let mut surplus = shown - &wanted;
         surplus.retain(|account| shared(compared.ours, snapshot, account));
         let is_intended = |account: &String| {

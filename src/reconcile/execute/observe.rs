@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::aws::{Aws, AwsError};
 use crate::image::observed::ObservedImage;
 use crate::image::publish::{Asked, Desired, Observation, Observed, Shown};
-use crate::image::status::{ParameterId, Settings, Status};
+use crate::image::status::{Grantee, ParameterId, Settings, Status};
 use crate::manifest::image::PublishSpec;
 use crate::reconcile::context::Error;
 use crate::reconcile::proof::{self, is_own_image};
@@ -164,6 +164,7 @@ pub(in crate::reconcile) async fn look(
             let accounts = aws.snapshot_accounts(&snapshot).await?;
             shown.snapshots.insert(snapshot, accounts);
         }
+        shown.common_snapshots = common(aws, desired, &applied, &shown, &image.id).await?;
     }
     Ok((Observation::Seen(shown), Some(image)))
 }
@@ -177,6 +178,7 @@ fn shown(image: &ObservedImage) -> Shown {
             code => format!("{code}: {message}"),
         });
     Shown {
+        common_snapshots: BTreeSet::new(),
         description: image.description.clone(),
         tags: image.tags.clone(),
         product_codes: None,
@@ -200,6 +202,51 @@ fn needs_grants(desired: &Desired, applied: &Settings) -> bool {
 }
 
 /// The snapshots of which it matters who they are shared with.
+/// Those of the snapshots that are to be revoked from somebody who may launch another AMI that has them. Where nothing is to
+/// be revoked, nothing is asked.
+async fn common(
+    aws: &Aws,
+    desired: &Desired,
+    applied: &Settings,
+    shown: &Shown,
+    image: &str,
+) -> Result<BTreeSet<String>, AwsError> {
+    let grantee = |account: &String| Grantee::Account(account.clone());
+    let is_wanted = |account: &&String| desired.copy && desired.grants.contains(&grantee(account));
+    let revoked = |id: &String| {
+        let ours = applied.snapshots.get(id).cloned().unwrap_or_default();
+        let ours = ours
+            .into_iter()
+            .filter(|it| shown.snapshots[id].contains(it));
+        ours.filter(|it| !is_wanted(&it)).collect::<BTreeSet<_>>()
+    };
+    let revoked = shown.snapshots.keys().map(|id| (id.clone(), revoked(id)));
+    let revoked: BTreeMap<String, BTreeSet<String>> = revoked
+        .filter(|(_, accounts)| !accounts.is_empty())
+        .collect();
+    if revoked.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let filter = "block-device-mapping.snapshot-id";
+    let ids: Vec<String> = revoked.keys().cloned().collect();
+    let mut common = BTreeSet::new();
+    for other in aws.find_images(filter, &ids).await? {
+        if other.id == image || other.state == "deregistered" {
+            continue;
+        }
+        let grants = aws.launch_permissions(&other.id).await?;
+        let may =
+            |accounts: &BTreeSet<String>| accounts.iter().any(|it| grants.contains(&grantee(it)));
+        let theirs = other.snapshots.iter();
+        common.extend(
+            theirs
+                .filter(|id| revoked.get(*id).is_some_and(may))
+                .cloned(),
+        );
+    }
+    Ok(common)
+}
+
 fn snapshots_to_read(
     desired: &Desired,
     applied: &Settings,

@@ -221,3 +221,19 @@ async fn what_an_ami_was_made_with_is_taken_back_when_another_version_came_betwe
     assert_eq!(found[0].description, None);
     assert!(!found[0].tags.contains_key("team"), "{:?}", found[0].tags);
 }
+
+/// Two manifests make AMIs of one snapshot, and share it with the same account: one that stops leaves it to the other, whose
+/// AMI could no longer be copied without it.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_of_another_ami_stays_shared() {
+    let stack = stack().await;
+    let shared = format!("access: {{accounts: ['{PARTNER}'], copy: true}}\n");
+    let other = "golden/other.image.yaml";
+    stack.drop_and_rest(KEY, manifest(&stack, &shared)).await;
+    let second = format!("{}{shared}", stack.manifest("other"));
+    stack.drop_and_rest(other, second).await;
+    stack.drop_and_rest(KEY, manifest(&stack, "")).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    let readers = stack.aws().snapshot_accounts(&stack.snapshot).await;
+    assert_eq!(readers.unwrap(), BTreeSet::from([PARTNER.to_owned()]));
+}

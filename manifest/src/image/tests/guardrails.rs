@@ -503,3 +503,16 @@ fn every_key_and_every_bucket_of_a_source_is_guarded() {
     closed(disks, &CLOSED, place, "SourceBuckets", "arn:aws:s3:::other");
     open(disks, &[("SourceBuckets", "arn:aws:s3:::other")]);
 }
+
+#[test]
+fn copied_tags_are_none_that_a_stack_with_tag_keys_sets() {
+    let text = "name: web\nsource: {image: {id: ami-0123456789abcdef0, region: us-west-2, copyTags: true}}\n";
+    open(text, &[]);
+    let found = problems(text, &[("TagKeys", "team")]);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].path, "source.image.copyTags");
+    assert_eq!(
+        found[0].rule.as_deref(),
+        Some("the stack's parameter TagKeys")
+    );
+}
