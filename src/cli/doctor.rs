@@ -1,6 +1,6 @@
 //! `amiwright doctor [FILE]`: what is in the way of images, one line each. Reads only.
 //!
-//! Every check is a file of the same shape: it looks through [`Scene`] and returns lines, each with a [`Finding`]. One
+//! Every check is a file of the same shape: it looks through [`Scene`] and returns lines, each with a [`finding`]. One
 //! place prints them: [`report`].
 
 mod buckets;
