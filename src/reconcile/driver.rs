@@ -213,8 +213,9 @@ async fn run_to_rest(
             Save::Done => return Ok(Ran::Done(draft.into_outcome())),
             Save::Reloaded => {
                 claimed = None;
+                // Others may write once more before this is saved.
                 first = unsaved
-                    .take()
+                    .clone()
                     .and_then(|(at, record)| keep_record(&mut draft, &at, record));
             }
             save => return Ok(not_saved(draft, &save)),
@@ -245,7 +246,7 @@ fn keep_record(draft: &mut Draft, at: &Place, record: StepOutcome) -> Option<Ste
 }
 
 /// What a record is about.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 struct Place {
     digest: Option<String>,
     step: Step,
