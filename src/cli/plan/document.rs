@@ -10,7 +10,7 @@ use crate::image::message::{
 };
 use crate::image::outcome::StepOutcome;
 use crate::image::publish::{Pending, ReleasePlan, retire};
-use crate::image::status::{Action, Failure, Status};
+use crate::image::status::{Failure, Status};
 use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::{Build, Meaning, Preview, Publishing, Retiring};
@@ -219,17 +219,7 @@ impl Document {
             if publishing.disabled.contains(region) {
                 continue;
             }
-            let before = planned.before.as_ref();
-            match &planned.what.action {
-                Action::PutParameter { name, value, .. } => {
-                    let (from, to) = (planned.value.clone(), Some(value.clone()));
-                    self.changes.push(parameter(region, name, from, to));
-                }
-                _ => {
-                    let lines = lines(&planned.what, image(region), before);
-                    self.changes.extend(lines);
-                }
-            }
+            self.changes.extend(lines(planned, image(region)));
             self.calls.add_action(&planned.what.action);
         }
         for region in &publishing.disabled {
@@ -239,7 +229,7 @@ impl Document {
         let rest = &rehearsed.rest;
         for (what, blocker) in &rest.blocked {
             let why = failures::blocked(what, *blocker).message;
-            for line in lines(what, image(&what.region), None) {
+            for line in lines(&what.clone().into(), image(&what.region)) {
                 let (change, why) = (Sign::Blocked, Some(why.clone()));
                 self.changes.push(Line {
                     change,
@@ -306,7 +296,7 @@ impl Document {
     fn add_retiring(&mut self, retiring: &Retiring) {
         let retired = &retiring.retired;
         for what in &retired.planned {
-            self.changes.extend(lines(what, None, None));
+            self.changes.extend(lines(&what.clone().into(), None));
             self.calls.add_action(&what.action);
         }
         let is_said = |image: &str| {

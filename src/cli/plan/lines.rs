@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::image::message::{kept_text, protection_text};
-use crate::image::publish::Shown;
-use crate::image::status::{Action, KeptReason, Protection, RegionAction};
+use crate::image::publish::{Planned, Shown};
+use crate::image::status::{Action, KeptReason, Protection};
 
 /// What is only seen once an AMI is deregistered.
 const IF_OWN: &str =
@@ -104,8 +104,9 @@ impl Line {
     }
 }
 
-/// The lines of a change; `image` is the AMI of the Region, and `before` what that is now.
-pub(super) fn lines(what: &RegionAction, image: Option<&str>, before: Option<&Shown>) -> Vec<Line> {
+/// The lines of a change with what is there before it; `image` is the AMI of the Region.
+pub(super) fn lines(planned: &Planned, image: Option<&str>) -> Vec<Line> {
+    let (what, before) = (&planned.what, planned.before.as_ref());
     let region = &what.region;
     let of_image = |line: Line| line.of(image);
     match &what.action {
@@ -135,12 +136,10 @@ pub(super) fn lines(what: &RegionAction, image: Option<&str>, before: Option<&Sh
             let now = before.and_then(|it| it.product_codes.as_ref()?.first().cloned());
             vec![of_image(changed(region, "product code", now, code.clone()))]
         }
-        Action::ShareSnapshot { snapshot, accounts } => {
-            let shares = snapshot_shares(region, snapshot, accounts, true);
-            shares.map(of_image).collect()
-        }
-        Action::RevokeSnapshot { snapshot, accounts } => {
-            let shares = snapshot_shares(region, snapshot, accounts, false);
+        action @ (Action::ShareSnapshot { snapshot, accounts }
+        | Action::RevokeSnapshot { snapshot, accounts }) => {
+            let is_added = matches!(action, Action::ShareSnapshot { .. });
+            let shares = snapshot_shares(region, snapshot, accounts, is_added);
             shares.map(of_image).collect()
         }
         Action::ChangeGrants { add, remove } => {
@@ -166,10 +165,12 @@ pub(super) fn lines(what: &RegionAction, image: Option<&str>, before: Option<&Sh
         Action::DeregisterPrevious { image, .. } => {
             vec![Line::new(Sign::Remove, region, "AMI").of(Some(image))]
         }
-        // The values are known to whoever calls.
-        Action::PutParameter { name, .. } | Action::LeaveParameter { name, .. } => {
-            vec![of_image(parameter(region, name, None, None))]
+        Action::PutParameter { name, value, .. } => {
+            let (from, to) = (planned.value.clone(), Some(value.clone()));
+            vec![parameter(region, name, from, to)]
         }
+        // It stays as it is.
+        Action::LeaveParameter { .. } => Vec::new(),
         Action::DeleteSnapshot { image, snapshot } => {
             let line = Line::new(Sign::Remove, region, "snapshot").of(Some(image));
             vec![line.values(Some(snapshot.clone()), None).because(IF_OWN)]

@@ -30,6 +30,17 @@ pub struct Planned {
     pub value: Option<String>,
 }
 
+impl From<RegionAction> for Planned {
+    /// A change of which it does not matter what is there before.
+    fn from(what: RegionAction) -> Self {
+        Self {
+            what,
+            before: None,
+            value: None,
+        }
+    }
+}
+
 /// What publishing will come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rehearsed {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::support::{REGION, TestStack, minutes};
 
-const KEY: &str = "golden/web.image.yaml";
+pub(super) const KEY: &str = "golden/web.image.yaml";
 const PARTNER: &str = "111122223333";
 const OTHER: &str = "444455556666";
 
@@ -86,7 +86,7 @@ fn named(stack: &TestStack, mut text: String) -> String {
     text
 }
 
-async fn json(stack: &TestStack, content: &str) -> Value {
+pub(super) async fn json(stack: &TestStack, content: &str) -> Value {
     let (aws, config) = (stack.aws(), stack.config());
     let plan = planned(stack, (&aws, &config), content, true).await;
     serde_json::from_str(&plan.unwrap().1).unwrap()

@@ -1,12 +1,10 @@
 //! `amiwright plan` of parameters that point to the AMI: what they hold, and what they would.
 
-use amiwright::cli::plan::{Upload, show};
-use amiwright::reconcile::Context;
 use serde_json::Value;
 
+use super::plan::{KEY, json};
 use crate::support::{REGION, TestStack};
 
-const KEY: &str = "golden/web.image.yaml";
 const NAME: &str = "/images/web";
 const OTHER: &str = "ami-0fedcba9876543210";
 
@@ -17,24 +15,6 @@ async fn stack() -> TestStack {
 fn manifest(stack: &TestStack, lines: &str) -> String {
     let parameters = format!("parameters: [{NAME}]\n{lines}");
     stack.manifest("web-{digest}") + &parameters
-}
-
-async fn plan(stack: &TestStack, content: &str) -> Value {
-    let (aws, config) = (stack.aws(), stack.config());
-    let context = Context::new(&aws, &config, stack.world.clock().now());
-    let upload = Upload {
-        file: "web.image.yaml",
-        key: KEY,
-        content: content.as_bytes(),
-        known: &config.guardrails,
-    };
-    let mut out = Vec::new();
-    show(context, &upload, true, &mut out).await.unwrap();
-    assert_eq!(
-        stack.count("PutParameter"),
-        stack.world.ssm().parameter(REGION, NAME).map_or(0, |_| 1)
-    );
-    serde_json::from_slice(&out).unwrap()
 }
 
 /// The lines about the parameter: sign, value before, value then.
@@ -57,7 +37,7 @@ fn lines(plan: &Value) -> Vec<(String, Value, Value)> {
 async fn a_parameter_is_created_kept_moved_and_never_taken_from_others() {
     let stack = stack().await;
     let first = manifest(&stack, "");
-    let to_create = plan(&stack, &first).await;
+    let to_create = json(&stack, &first).await;
     assert_eq!(
         lines(&to_create),
         [("create".to_owned(), Value::Null, "the new AMI".into())]
@@ -70,16 +50,16 @@ async fn a_parameter_is_created_kept_moved_and_never_taken_from_others() {
         Some(image.clone())
     );
 
-    assert_eq!(lines(&plan(&stack, &first).await), []);
+    assert_eq!(lines(&json(&stack, &first).await), []);
     let next = manifest(&stack, "register: {imdsSupport: v2.0}\n");
     assert_eq!(
-        lines(&plan(&stack, &next).await),
+        lines(&json(&stack, &next).await),
         [("change".to_owned(), image.into(), "the new AMI".into())]
     );
 
     stack.world.ssm().seed_image_parameter(REGION, NAME, OTHER);
     assert_eq!(
-        lines(&plan(&stack, &next).await),
+        lines(&json(&stack, &next).await),
         [("conflict".to_owned(), OTHER.into(), Value::Null)]
     );
 }
