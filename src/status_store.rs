@@ -149,8 +149,8 @@ pub async fn list_status_keys(aws: &Aws, config: &Config) -> Result<Vec<String>,
         .collect())
 }
 
-/// The keys of the manifests that have a status, in their order from `first` on, as many as a sweep holds. Returns whether
-/// these are all.
+/// The keys of the manifests that have a status, from `first` on in the order of S3, which is that of the statuses' keys, as
+/// many as a sweep holds. Returns whether these are all.
 ///
 /// # Errors
 /// If S3 fails.
@@ -160,10 +160,13 @@ pub async fn list_status_keys_from(
     first: &str,
 ) -> Result<(Vec<String>, bool), AwsError> {
     let (mut keys, mut is_complete) = (Vec::new(), true);
-    let pages = aws.each_page(&config.state_bucket, keys::STATUSES, |page| {
+    // Without its ending a status's key comes just before itself.
+    let after = (!first.is_empty()).then(|| format!("{}{first}", keys::STATUSES));
+    let bucket = &config.state_bucket;
+    let pages = aws.each_page_after(bucket, keys::STATUSES, after, |page| {
         let of_page = page.iter();
         let of_page = of_page.filter_map(|object| keys::manifest_of_status(&object.key));
-        keys.extend(of_page.filter(|key| *key >= first).map(str::to_owned));
+        keys.extend(of_page.map(str::to_owned));
         is_complete = keys.len() < limits::SWEPT_OBJECTS;
         is_complete
     });

@@ -52,6 +52,20 @@ impl Aws {
         &self,
         bucket: &str,
         prefix: &str,
+        take: impl FnMut(Vec<ObjectInfo>) -> bool,
+    ) -> Result<(), AwsError> {
+        self.each_page_after(bucket, prefix, None, take).await
+    }
+
+    /// The same of the objects whose keys come after this one in S3's order.
+    ///
+    /// # Errors
+    /// If S3 does not answer, or refuses.
+    pub async fn each_page_after(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        after: Option<String>,
         mut take: impl FnMut(Vec<ObjectInfo>) -> bool,
     ) -> Result<(), AwsError> {
         let mut pages = self
@@ -59,6 +73,7 @@ impl Aws {
             .list_objects_v2()
             .bucket(bucket)
             .prefix(prefix)
+            .set_start_after(after)
             .encoding_type(EncodingType::Url)
             .into_paginator()
             .send();
