@@ -2,23 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
 
 use super::polling_history::PollingHistory;
 use super::report::{Report, fail};
 use crate::Failures;
 use crate::aws::{AwsError, ObjectInfo};
+use crate::image::apply::can_be_removed;
 use crate::image::plan;
 use crate::keys;
 use crate::limits;
 use crate::manifest::key::{self, Kind};
 use crate::notify;
-use crate::reconcile::{self, Context, Outcome};
-use crate::status_store::DueMarker;
+use crate::reconcile::{self, Context, Error, Outcome};
+use crate::status_store::{self, DueMarker, Loaded};
 
 /// The longest time from reading a manifest to writing the status that records it: a function's time-out
 /// (template.yaml), and what is lost because S3's times have whole seconds.
 const READ_TO_WRITE_MAX: SignedDuration = SignedDuration::from_secs(62);
+
+/// Images without manifest that are read at once.
+const AT_ONCE: usize = 8;
 
 /// Reconciles manifests that have no status, or that were uploaded after their status was last written:
 /// their events were lost. Returns whether an audit is unfinished.
@@ -54,14 +59,6 @@ pub(super) async fn sweep(
         .iter()
         .filter_map(|object| Some((keys::manifest_of_status(&object.key)?, object)))
         .collect();
-    if listed.is_complete {
-        let removed = statuses.iter().filter(|(key, _)| {
-            let is_open = open.contains(*key);
-            !is_open && !uploaded.contains(*key)
-        });
-        let removed = removed.map(|(key, status)| (*key, *status));
-        reconcile_ended(context, history, removed, report, failures).await;
-    }
     for object in &listed.manifests {
         let manifest_key = responsible(&uploaded, &object.key);
         let Some(manifest_key) = manifest_key.filter(|key| keys::can_have_status(key)) else {
@@ -82,6 +79,17 @@ pub(super) async fn sweep(
                 .for_each(|status| history.record_review(object, status)),
             Err(error) => fail(report, failures, &manifest_key, &error),
         }
+    }
+    // Last: there may be any number of them, and nobody waits for most.
+    if listed.is_complete {
+        let is_removed = |key: &str| !open.contains(key) && !uploaded.contains(key);
+        let removed: Vec<_> = statuses
+            .iter()
+            // There is no object: the status stands for both.
+            .filter(|(key, status)| is_removed(key) && !history.has_reviewed(status, status))
+            .map(|(key, status)| (*key, *status))
+            .collect();
+        reconcile_ended(context, history, removed, report, failures).await;
     }
     let mut open = listed.open.iter();
     open.any(|object| object.key == keys::AUDIT_MARK)
@@ -161,28 +169,55 @@ async fn reconcile_removed(
 }
 
 /// Images that have ended and whose manifests were removed, and whose events were lost. Most have long been seen so: each
-/// status is read once by this process.
+/// status is read once by this process, and its manifest only if that could mean anything.
 async fn reconcile_ended(
     context: Context<'_>,
     history: &PollingHistory,
-    removed: impl Iterator<Item = (&str, &ObjectInfo)>,
+    removed: Vec<(&str, &ObjectInfo)>,
     report: &mut Report,
     failures: &mut Failures,
 ) {
-    for (manifest_key, status) in removed {
-        if context.is_over() {
-            return;
-        }
-        // There is no object: the status stands for both.
-        if history.has_reviewed(status, status) {
-            continue;
-        }
-        match reconcile::reconcile(context, manifest_key, None).await {
-            Ok(outcome) if outcome.has_advanced() => report.swept += 1,
-            Ok(_) => history.record_review(status, status),
+    let mut all = Vec::new();
+    for (key, status) in removed {
+        all.push(async move { (key, status, ended(context, key).await) });
+    }
+    let mut reconciled = stream::iter(all).buffer_unordered(AT_ONCE);
+    while let Some((manifest_key, status, outcome)) = reconciled.next().await {
+        match outcome {
+            Ok(Ended::Advanced) => report.swept += 1,
+            Ok(Ended::Unchanged) => history.record_review(status, status),
+            Ok(Ended::NoTime) => {}
             Err(error) => fail(report, failures, manifest_key, &error),
         }
     }
+}
+
+/// What became of an image that has ended.
+enum Ended {
+    /// Something.
+    Advanced,
+    /// Nothing.
+    Unchanged,
+    /// It was not looked at.
+    NoTime,
+}
+
+/// Reconciles an image whose manifest was not listed; not if there is nothing about it that this could change.
+async fn ended(context: Context<'_>, manifest_key: &str) -> Result<Ended, Error> {
+    if context.is_over() {
+        return Ok(Ended::NoTime);
+    }
+    let loaded = status_store::load(context.aws, context.config, manifest_key).await?;
+    let matters = loaded.is_some_and(|Loaded { status, .. }| {
+        !status.state.is_final() || status.retry.is_some() || can_be_removed(&status)
+    });
+    if matters {
+        let outcome = Box::pin(reconcile::reconcile(context, manifest_key, None)).await?;
+        if outcome.has_advanced() {
+            return Ok(Ended::Advanced);
+        }
+    }
+    Ok(Ended::Unchanged)
 }
 
 /// Due markers whose events were lost, or whose notices the schedule has sent: they are answered as `notify` would.
