@@ -287,6 +287,10 @@ async fn step(
     observed: Option<&Observed>,
 ) -> Result<StepOutcome, Error> {
     let next = plan::next(&draft.status, context.now);
+    let is_held = matches!(next, Next::Do(Step::RegisterImage | Step::Retire));
+    if claimed.is_none() && is_held && draft.status.is_cooling_down(context.now) {
+        return Ok(StepOutcome::Unchanged);
+    }
     let reserved = if claimed.is_some() {
         None
     } else {

@@ -47,15 +47,6 @@ impl<'a> StepContext<'a> {
         self.status.has_waited(reason, limit, self.now())
     }
 
-    /// Whether a protection holds for a known time, in which nothing has to be looked at.
-    pub(super) fn is_cooling_down(&self) -> bool {
-        let waiting = self.status.build.waiting.as_ref();
-        matches!(
-            waiting.map(|waiting| &waiting.reason),
-            Some(WaitReason::ProtectionCooldown { until, .. }) if *until > self.now()
-        )
-    }
-
     /// Whether the step has lasted longer than `limit`.
     pub(super) fn step_exceeds(&self, limit: SignedDuration) -> bool {
         self.status.step_exceeds(limit, self.now())

@@ -342,6 +342,16 @@ impl Status {
         }
     }
 
+    /// Whether a protection holds until a known time, before which nothing has to be looked at.
+    #[must_use]
+    pub fn is_cooling_down(&self, now: Timestamp) -> bool {
+        let waiting = self.build.waiting.as_ref();
+        matches!(
+            waiting.map(|waiting| &waiting.reason),
+            Some(WaitReason::ProtectionCooldown { until, .. }) if *until > now
+        )
+    }
+
     /// Since when just this is waited for: since `now`, if it was not yet.
     #[must_use]
     pub fn waiting_since(&self, reason: &WaitReason, now: Timestamp) -> Timestamp {

@@ -22,9 +22,6 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(done) = Box::pin(in_place::claimed(&step)).await {
         return Ok(done);
     }
-    if step.is_cooling_down() {
-        return Ok(StepOutcome::Unchanged);
-    }
     // EC2 registers the bundle that is there, not the one whose parts were counted and whose digest the tags would
     // have.
     let replaced = match &step.status.build.bundle {

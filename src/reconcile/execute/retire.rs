@@ -27,9 +27,6 @@ pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(Claim::Publish(intent)) = step.claimed {
         return Ok(perform_all(&step, &intent.actions).await);
     }
-    if step.is_cooling_down() {
-        return Ok(StepOutcome::Unchanged);
-    }
     if step.status.is_removed() {
         return of_removed(&step).await;
     }
