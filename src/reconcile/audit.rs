@@ -131,7 +131,8 @@ pub(crate) async fn audit(
     let asked = Asked::of_known(&spec, home, created_at, status);
     let mut error = None;
     let (mut observed, mut seen) = (Observed::default(), BTreeMap::new());
-    for (region, look) in look_at_all(context, status, &asked, described).await {
+    let anew = compared::anew(status, context.now);
+    for (region, look) in look_at_all(context, &anew, &asked, described).await {
         let observation = match look {
             Ok((observation, image)) => {
                 seen.extend(image.map(|image| (region.clone(), image)));
@@ -145,34 +146,32 @@ pub(crate) async fn audit(
         };
         observed.regions.insert(region, observation);
     }
-    let anew = compared::anew(status, context.now);
-    let planned = plan(&asked, &anew, &observed, context.now);
+    let mut planned = plan(&asked, &anew, &observed, context.now);
     if !planned.release.pending.is_empty() {
         let (parameters, errors) = read_parameters(context.aws, &planned.release).await?;
         observed.parameters = parameters;
+        planned = plan(&asked, &anew, &observed, context.now);
         error = error.or(errors.into_values().next());
     }
     let audit = Audit {
         about: Box::new(status.clone()),
-        audited: compared::audit(&asked, status, &observed, context.now),
+        audited: compared::audit(&planned, status, &observed, context.now),
         seen,
         repair: spec.repair,
     };
     Ok((save(context, loaded, &audit).await?, error))
 }
 
-/// Looks closer at the AMI of each Region that answered.
+/// Looks closer at the AMI of each Region that answered. The status is as one whose AMIs are to be looked at again.
 async fn look_at_all(
     context: Context<'_>,
-    status: &Status,
+    anew: &Status,
     asked: &Asked,
     described: &Described,
 ) -> Vec<(String, Result<Look, AwsError>)> {
-    let anew = compared::anew(status, context.now);
-    let anew = &anew;
     let mut looks = Vec::new();
     for (region, wanted) in &asked.regions {
-        let (Some(known), Some(images)) = (status.image_in(region), described.0.get(region)) else {
+        let (Some(known), Some(images)) = (anew.image_in(region), described.0.get(region)) else {
             continue;
         };
         let (aws, image) = (

@@ -1,14 +1,13 @@
-//! The audit of a finished AMI: what [`plan()`] would change now is what somebody else has changed since. What could not be
+//! The audit of a finished AMI: what [`plan()`](super::plan()) would change now is what somebody else has changed since. What could not be
 //! seen is never a difference, nor is what EC2 fails to list once.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::asked::Asked;
 use super::copy::is_under_way;
 use super::observation::{CopyFault, Observation, Observed, Pending};
-use super::plan::{Plan, plan};
+use super::plan::Plan;
 use super::protect;
 use super::settings::Shown;
 use crate::image::observed::ObservedParameter;
@@ -20,7 +19,7 @@ use crate::image::words::State;
 use crate::manifest::text::excerpt;
 
 /// How long after an AMI was seen to be right, or was changed by us, it is not audited: reads may still show what was
-/// before our last write, and an audit that is cut short goes on with those that it has not seen.
+/// before our last write.
 pub const AUDIT_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
 /// What an audit has seen of an image.
@@ -60,14 +59,13 @@ pub fn anew(status: &Status, now: Timestamp) -> Status {
     status
 }
 
-/// Compares what was seen of a finished AMI with what is asked for, by the one difference that publishing takes as well.
+/// What the difference that publishing takes as well, of the status [`anew`], says of a finished AMI.
 #[must_use]
-pub fn audit(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp) -> Audited {
-    let plan = plan(asked, &anew(status, now), observed, now);
+pub fn audit(plan: &Plan, status: &Status, observed: &Observed, now: Timestamp) -> Audited {
     let mut audited = Audited::default();
     let ready = plan.ready.iter().map(|what| (what, false));
     let blocked = plan.blocked.iter().map(|(what, _)| (what, true));
-    for (id, shown, blocked) in moved(&plan, observed) {
+    for (id, shown, blocked) in moved(plan, observed) {
         let name = id.name.clone();
         let value = shown.map(|shown| excerpt(&shown.value));
         audited.deviate(
@@ -128,8 +126,8 @@ pub fn audit(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp
     };
     let named = plan.release.named.iter();
     audited.unread = named.filter(|id| !is_read(id)).cloned().collect();
-    audited.unknown.extend(plan.in_vain);
-    audited.verified = plan.verified;
+    audited.unknown.extend(plan.in_vain.iter().cloned());
+    audited.verified = plan.verified.clone();
     audited
 }
 

@@ -6,8 +6,8 @@ use super::emails::assert_email;
 use super::*;
 use crate::image::apply::{Audit, audited};
 use crate::image::message::quoted;
-use crate::image::publish::audit::{Audited, audit, is_auditable};
-use crate::image::publish::{Asked, AskedRegion, Desired, Observation, Observed, Shown};
+use crate::image::publish::audit::{Audited, anew, audit, is_auditable};
+use crate::image::publish::{self, Asked, AskedRegion, Desired, Observation, Observed, Shown};
 use crate::image::status::{ConditionKind, ConditionStatus, Difference};
 use crate::image::words::State;
 
@@ -55,9 +55,15 @@ fn look(status: &mut Status, seen: Observation<Shown>, repair: bool, minutes: i6
         regions: BTreeMap::from([(REGION.to_owned(), seen)]),
         ..Observed::default()
     };
+    let planned = publish::plan(
+        &asked(),
+        &anew(status, after(minutes)),
+        &observed,
+        after(minutes),
+    );
     let audit = Audit {
         about: Box::new(status.clone()),
-        audited: audit(&asked(), status, &observed, after(minutes)),
+        audited: audit(&planned, status, &observed, after(minutes)),
         seen: BTreeMap::new(),
         repair,
     };

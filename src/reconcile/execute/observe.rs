@@ -201,7 +201,6 @@ fn needs_grants(desired: &Desired, applied: &Settings) -> bool {
     desired.exact || !desired.grants.is_empty() || !applied.grants.is_empty()
 }
 
-/// The snapshots of which it matters who they are shared with.
 /// Those of the snapshots that are to be revoked from somebody who may launch another AMI that has them. Where nothing is to
 /// be revoked, nothing is asked.
 async fn common(
@@ -247,6 +246,7 @@ async fn common(
     Ok(common)
 }
 
+/// The snapshots of which it matters who they are shared with.
 fn snapshots_to_read(
     desired: &Desired,
     applied: &Settings,
