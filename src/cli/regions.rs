@@ -73,10 +73,7 @@ fn copy(status: &Status, region: &str, now: Timestamp) -> String {
 fn settings(status: &Status, region: &str, now: Timestamp) -> String {
     let known = status.image_in(region);
     let request = status.copies.get(region);
-    let failure = known
-        .and_then(|it| it.failure.as_ref())
-        .or_else(|| request.and_then(|it| it.failure.as_ref()));
-    if let Some(failure) = failure {
+    if let Some(failure) = status.failure_in(region) {
         return failure_text(failure);
     }
     if known.is_some_and(|it| it.unlisted_since.is_some()) {

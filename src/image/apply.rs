@@ -20,7 +20,7 @@ pub use audited::{Audit, audited};
 pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
-pub use publishing::{look_again, publish_again, remember_copies, republish};
+pub use publishing::{publish_again, remember_copies, republish};
 pub use removed::{can_be_removed, remove};
 pub use requested::{Ignored, follow};
 

@@ -40,4 +40,4 @@ pub use rehearse::{Planned, Rehearsed, Retired, rehearse, rehearse_retiring};
 pub use release::{
     Conflict, ConflictReason, PUTS_MAX, PendingParameter, ReleasePlan, VALIDATION, intend_put,
 };
-pub use settings::{Blocker, Desired, Difference, Shown};
+pub use settings::{Desired, Difference, Shown};

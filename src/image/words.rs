@@ -10,7 +10,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use condition::ConditionReason;
-pub use reasons::{FailureKind, TerminalReason, UnreadableReason, UnshareableReason, WaitReason};
+pub use reasons::{
+    Blocker, FailureKind, TerminalReason, UnreadableReason, UnshareableReason, WaitReason,
+};
 
 /// How far an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -131,7 +131,7 @@ pub(crate) async fn audit(
     let asked = Asked::of_known(&spec, home, created_at, status);
     let mut error = None;
     let (mut observed, mut seen) = (Observed::default(), BTreeMap::new());
-    let anew = compared::anew(status, context.now);
+    let anew = status.unverified(context.now);
     for (region, look) in look_at_all(context, &anew, &asked, described).await {
         let observation = match look {
             Ok((observation, image)) => {
@@ -196,8 +196,14 @@ async fn save(context: Context<'_>, loaded: Loaded, audit: &Audit) -> Result<boo
         aws, config, now, ..
     } = context;
     let mut after = loaded.status.clone();
-    if !apply::audited(&mut after, audit, now) {
-        return Ok(false);
+    match apply::audited(&mut after, audit, now) {
+        Ok(true) => {}
+        Ok(false) => return Ok(false),
+        Err(problem) => {
+            let manifest = after.manifest.uri();
+            tracing::error!(%manifest, %problem, "what the audit saw cannot be written");
+            return Ok(false);
+        }
     }
     let mut marker = None;
     // Until its notice is sent, too: a function that dies now must not lose that.
@@ -212,7 +218,7 @@ async fn save(context: Context<'_>, loaded: Loaded, audit: &Audit) -> Result<boo
     }
     let before = loaded.etag.clone();
     let written = change(context, loaded, |status| {
-        let changed = apply::audited(status, audit, now);
+        let changed = apply::audited(status, audit, now).unwrap_or(false);
         if changed && marker.is_some() {
             status.open_marker.clone_from(&marker);
         }

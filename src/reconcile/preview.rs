@@ -9,7 +9,7 @@ use super::lookup;
 use super::spec::{ManifestRead, Spec};
 use super::step_context::StepContext;
 use crate::aws::{Object, ObjectInfo};
-use crate::image::apply::{apply, look_again, open};
+use crate::image::apply::{apply, open};
 use crate::image::billing::LicensedSource;
 use crate::image::outcome::{Origin, StepOutcome};
 use crate::image::plan::{self, Next};
@@ -190,7 +190,7 @@ impl Preview {
             made = Some(as_made(spec, &status));
         }
         if self.meaning == Meaning::Unchanged {
-            look_again(&mut status, context.now);
+            status = status.unverified(context.now);
         }
         let has_image = made.is_some() || !status.regions.is_empty();
         if has_image && status.state != State::Superseded {

@@ -256,6 +256,10 @@ impl Document {
             self.changes
                 .push(Line::blocked(region, "settings", why).of(image(region)));
         }
+        if !rest.ready.is_empty() {
+            let note = "these changes lead to others, which are not shown";
+            self.notes.push(note.to_owned());
+        }
         for region in &rest.unlisted {
             let copy = image(region).unwrap_or("its copy");
             let note = format!("{region} is not asked for any more: {copy} is kept as it is");

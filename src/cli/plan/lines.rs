@@ -152,7 +152,7 @@ pub(super) fn lines(planned: &Planned, image: Option<&str>) -> Vec<Line> {
             vec![of_image(changed(region, "deprecation", now, at.map(text)))]
         }
         Action::SetProtection { protection } => {
-            let now = before.and_then(Shown::protection_now).map(protected);
+            let now = before.and_then(Shown::current_protection).map(protected);
             let then = protection.map(protected);
             vec![of_image(changed(region, "protection", now, then))]
         }

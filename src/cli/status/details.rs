@@ -124,12 +124,13 @@ fn images(status: &Status) -> Vec<Fact> {
     } else {
         "kept"
     };
-    let previous = status.previous.last();
-    for (region, image) in previous.iter().flat_map(|it| &it.regions) {
+    let previous = status.last_previous();
+    for (region, image) in previous.iter().flat_map(|it| it.images()) {
         let text = format!("{} in {region} ({validity})", image.image);
         facts.push(("Previous", text));
     }
-    for region in previous.iter().flat_map(|it| it.copies.keys()) {
+    let unanswered = status.previous.last();
+    for region in unanswered.iter().flat_map(|it| it.copies.keys()) {
         let text =
             format!("a copy in {region} was asked for; EC2 has not said whether it made one");
         facts.push(("Previous", text));

@@ -29,9 +29,12 @@ pub struct Audit {
 
 /// Writes what an audit has seen of a finished AMI. Returns whether that is worth saving: not if something else was begun
 /// for it meanwhile, or another audit was faster.
-pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> bool {
+///
+/// # Errors
+/// What is wrong with the status that this would make. It is left as it was.
+pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<bool, String> {
     if !is_auditable(status, now) || !is_same(status, &audit.about) {
-        return false;
+        return Ok(false);
     }
     let Audited {
         verified,
@@ -88,11 +91,11 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> bool {
         conditions::update(status, now);
     }
     // What others wrote must not make a status that cannot be read.
-    if check(status).is_err() {
+    if let Err(problem) = check(status) {
         *status = untouched;
-        return false;
+        return Err(problem);
     }
-    changed
+    Ok(changed)
 }
 
 /// Whether a status still says of the AMI what it said when it was compared.

@@ -51,11 +51,6 @@ pub fn republish(
     begin_again(status, "settings changed in the manifest", now);
 }
 
-/// Counts what was verified as not verified, so that it is looked at again.
-pub fn look_again(status: &mut Status, now: Timestamp) {
-    status.build.step_since = now;
-}
-
 /// Publishes an AMI once more, with the settings that it has: a new attempt was requested.
 pub fn publish_again(status: &mut Status, now: Timestamp) {
     status.retry = None;
@@ -126,10 +121,8 @@ pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     }
     status.release = std::mem::take(&mut status.release).for_next();
     move_to(status, State::Working, Step::Publish, why, now);
-    // Also where it was published before: what was verified then is looked at again, though it may have been verified by
-    // an invocation that began later than this one.
-    let verified = status.regions.values().filter_map(|it| it.verified_at);
-    status.build.step_since = verified.fold(now, Timestamp::max);
+    // Also where it was published before.
+    *status = status.unverified(now);
     conditions::update(status, now);
 }
 

@@ -98,16 +98,9 @@ pub(super) fn observed(status: &mut Status, seen: &ReleaseObserved, now: Timesta
 
 /// All that can be set is set.
 pub(super) fn finish(status: &mut Status, seen: &ReleaseObserved, now: Timestamp) {
-    let has_failed = |region: &String| {
-        let image = status
-            .regions
-            .get(region)
-            .and_then(|it| it.failure.as_ref());
-        let copy = status.copies.get(region).and_then(|it| it.failure.as_ref());
-        image.or(copy).is_some()
-    };
     // A Region that failed and is not required gets no parameter.
-    let is_set = |id: &ParameterId| seen.set.contains_key(id) || has_failed(&id.region);
+    let is_set =
+        |id: &ParameterId| seen.set.contains_key(id) || status.failure_in(&id.region).is_some();
     if !seen.is_held && !seen.named.is_empty() && seen.named.iter().all(is_set) {
         status.release.released_at.get_or_insert(now);
     }

@@ -190,7 +190,7 @@ fn end(status: &mut Status, ended: Retirement, now: Timestamp) {
 pub(super) fn interrupted(status: &mut Status, now: Timestamp) {
     let is_under_way = status.build.step.retires() && !status.state.is_final();
     if is_under_way && status.is_removed() {
-        end_deregistered(status, now);
+        end_gone(status, &KeptReason::UploadedAgain, now);
     }
     if is_under_way && !status.retired.is_empty() {
         record_notice(status, NoticeKind::Retired, now);
@@ -200,36 +200,22 @@ pub(super) fn interrupted(status: &mut Status, now: Timestamp) {
 /// The manifest does not say any more that earlier AMIs are retired: those that are deregistered already are reported, with
 /// the snapshots that they leave.
 pub(super) fn report_gone(status: &mut Status, now: Timestamp) {
-    let why = KeptReason::NotAllowed {
-        message: "the manifest does not say `replaces` any more".to_owned(),
-    };
-    let targets = publish::retire::targets(status);
-    let gone: Vec<Retirement> = targets
-        .iter()
-        .filter(|target| target.known.retiring.deregistered_at.is_some())
-        .map(|target| publish::retire::given_up(target, &why, now))
-        .collect();
-    if !gone.is_empty() {
-        gone.into_iter().for_each(|ended| end(status, ended, now));
+    if end_gone(status, &KeptReason::NotAskedAnyMore, now) {
         record_notice(status, NoticeKind::Retired, now);
     }
 }
 
-/// The manifest was uploaded again while its AMIs were being retired: those that are deregistered already are no previous
-/// AMIs of the version that begins now.
-fn end_deregistered(status: &mut Status, now: Timestamp) {
-    let why = KeptReason::NotAllowed {
-        message: "the manifest was uploaded again".to_owned(),
-    };
-    let targets = publish::retire::targets(status);
-    let gone = targets.iter().filter(|target| {
-        let retiring = &target.known.retiring;
-        retiring.deregistered_at.is_some()
-    });
+/// Nothing more is retired: those that are deregistered already are no previous AMIs of what begins now. Returns whether
+/// there are any.
+fn end_gone(status: &mut Status, why: &KeptReason, now: Timestamp) -> bool {
+    let targets = publish::retire::targets(status).into_iter();
+    let gone = targets.filter(|it| it.known.retiring.deregistered_at.is_some());
     let gone: Vec<Retirement> = gone
-        .map(|target| publish::retire::given_up(target, &why, now))
+        .map(|target| publish::retire::given_up(&target, why, now))
         .collect();
+    let any = !gone.is_empty();
     gone.into_iter().for_each(|ended| end(status, ended, now));
+    any
 }
 
 /// What is left of a removed manifest's AMIs was deprecated already: its email names those, too.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::failures;
 use super::quoting::{more, on_one_line, quoted, shell_word, word};
-use super::settings::{change_line, list, protection_text};
+use super::settings::{action_text, list, protection_text};
 use crate::image::status::{
     Action, Deviation, Difference, Drift, Protection, RegionAction, Settings, Status,
 };
@@ -44,17 +45,9 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
              With `repair: true` in the manifest, amiwright sets back by itself what it can.\n"
         );
     }
-    for it in differences() {
-        match it {
-            Difference::Setting { blocked: true, change, .. } => text.push_str(match change {
-                Action::SetDeprecation { .. } => {
-                    "\nThe deprecation of a public AMI cannot be moved to a later time or removed: make it private first.\n"
-                }
-                _ => "\nEC2 would not make this AMI public now: it is encrypted or has a product code.\n",
-            }),
-            _ => continue,
-        }
-        break;
+    let blocked = drift.found.iter().filter_map(blocked_text);
+    for why in blocked.collect::<BTreeSet<_>>() {
+        let _ = write!(text, "\nNot set back now: {why}.\n");
     }
     if differences().any(|it| matches!(it, Difference::Parameter { blocked: true, .. })) {
         text.push_str("\nA parameter that somebody else has written is only set back with `takeOver: true` in the manifest.\n");
@@ -81,6 +74,23 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
         );
     }
     text
+}
+
+/// Why EC2 would not set this back.
+fn blocked_text(it: &Deviation) -> Option<String> {
+    let Difference::Setting {
+        change,
+        blocked: Some(why),
+        ..
+    } = &it.what
+    else {
+        return None;
+    };
+    let what = RegionAction {
+        region: it.region.clone(),
+        action: change.clone(),
+    };
+    Some(failures::blocked(&what, *why).message)
 }
 
 /// Whether what others have changed was set back.
@@ -146,13 +156,13 @@ fn deviation_line(it: &Deviation) -> String {
                 0 => String::new(),
                 omitted => format!(", and {omitted} more"),
             };
-            return format!("{region}: {}{more}", setting(&it.region, change, shown));
+            return format!("{region}: {}{more}", setting(change, shown));
         }
     };
     format!("{region}: {what}")
 }
 
-fn setting(region: &str, change: &Action, shown: &Settings) -> String {
+fn setting(change: &Action, shown: &Settings) -> String {
     let all = usize::MAX;
     match change {
         Action::SetDescription { text } => format!(
@@ -208,10 +218,11 @@ fn setting(region: &str, change: &Action, shown: &Settings) -> String {
             let (is, says) = (text(shown.protection), text(*protection));
             format!("deregistration protection is {is}, the manifest says {says}")
         }
-        other => change_line(&RegionAction {
-            region: region.to_owned(),
-            action: other.clone(),
-        }),
+        Action::SetProductCode { code } => format!(
+            "its product code is another one, the manifest says {}",
+            code.as_deref().map_or("none".to_owned(), word)
+        ),
+        other => action_text(other, all),
     }
 }
 

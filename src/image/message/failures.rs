@@ -6,10 +6,10 @@ use super::retiring::kept_text;
 use super::settings::change_line;
 use super::waiting::wait_text;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
-use crate::image::publish::{Blocker, CopyFault};
+use crate::image::publish::CopyFault;
 use crate::image::status::{Action, Failure, KeptReason, RegionAction, Status};
 use crate::image::task::Task;
-use crate::image::words::{FailureKind, UnshareableReason, WaitReason};
+use crate::image::words::{Blocker, FailureKind, UnshareableReason, WaitReason};
 
 /// The manifest, or what it names, is gone.
 #[must_use]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::facts::Fact;
-use super::quoting::word;
+use super::quoting::{more, word};
 use crate::image::publish::{Conflict, ConflictReason};
 use crate::image::status::{Action, AppliedChange, Failure, ParameterId, ParameterStatus, Status};
 use crate::image::words::{FailureKind, NoticeKind};
@@ -21,9 +21,7 @@ pub(super) fn facts(status: &Status, kind: NoticeKind, listed: usize) -> Vec<Fac
         .map(|(id, known)| ("Parameter", parameter(status, id, known)))
         .collect();
     let omitted = status.release.named().count().saturating_sub(listed);
-    if omitted > 0 {
-        facts.push(("Parameter", format!("and {omitted} more, see the status")));
-    }
+    facts.extend(more(omitted).map(|it| ("Parameter", it)));
     // Where all changes are listed, this is one of them.
     if kind == NoticeKind::Completed {
         let left = status.changes.iter().filter(|change| {

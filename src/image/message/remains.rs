@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::quoting::{more, word};
 use super::waiting::orphan_text;
-use crate::image::status::{Orphan, OrphanReason, RegionStatus, Status};
+use crate::image::status::{Orphan, OrphanReason, Status};
 use crate::image::words::{NoticeKind, Step};
 
 const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them manually, AMIs before \
@@ -52,18 +52,14 @@ fn orphans_text(orphans: &[Orphan], listed: usize) -> String {
 /// What becomes of the AMI of the version before.
 pub(super) fn previous_text(status: &Status, listed: usize) -> String {
     // One that had to go first is told of separately.
-    let is_there = |it: &RegionStatus| it.retiring.deregistered_at.is_none();
-    let mut versions = status.previous.iter().rev();
-    let Some(previous) = versions.find(|it| it.regions.values().any(is_there)) else {
+    let Some(previous) = status.last_previous() else {
         return String::new();
     };
     let list: Vec<String> = previous
-        .regions
-        .iter()
-        .filter(|(_, it)| is_there(it))
+        .images()
         .take(listed)
         .map(|(region, it)| format!("{} in {}", word(&it.image), word(region)))
-        .chain(more(previous.regions.len().saturating_sub(listed)))
+        .chain(more(previous.images().count().saturating_sub(listed)))
         .collect();
     let list = list.join(", ");
     if status.invalidates_previous() {

@@ -135,6 +135,8 @@ pub fn kept_text(why: &KeptReason) -> String {
             "the AMI that replaces it is not there, or not available".to_owned()
         }
         KeptReason::NotAllowed { message } => quoted(message),
+        KeptReason::NotAskedAnyMore => "the manifest does not say `replaces` any more".to_owned(),
+        KeptReason::UploadedAgain => "the manifest was uploaded again".to_owned(),
         KeptReason::Refused { code, message } => refused(code.as_deref(), message),
         KeptReason::NotKnown { message } => format!(
             "EC2 did not say for hours whether it is in use: {}",
@@ -149,7 +151,7 @@ fn snapshot_text(why: &SnapshotKept) -> String {
         SnapshotKept::Unproven => {
             "its tags do not show that it was made for this manifest".to_owned()
         }
-        SnapshotKept::GivenUp { message } => format!("it was not deleted: {}", quoted(message)),
+        SnapshotKept::GivenUp { why } => format!("it was not deleted: {}", kept_text(why)),
         SnapshotKept::UsedBy { image } => format!("{} uses it", word(image)),
         SnapshotKept::Refused { code, message } => refused(code.as_deref(), message),
     }

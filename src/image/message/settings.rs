@@ -68,7 +68,13 @@ pub fn change_line(what: &RegionAction) -> String {
 }
 
 fn line(what: &RegionAction, listed: usize) -> String {
-    let text = match &what.action {
+    let text = action_text(&what.action, listed);
+    format!("{}: {text}", word(&what.region))
+}
+
+/// A change without its Region.
+pub(super) fn action_text(action: &Action, listed: usize) -> String {
+    match action {
         Action::SetDescription { text } if text.is_empty() => "description removed".to_owned(),
         Action::SetDescription { text } => format!("description: {}", quoted(text)),
         Action::SetTags { tags } => {
@@ -124,8 +130,7 @@ fn line(what: &RegionAction, listed: usize) -> String {
         Action::DeleteSnapshot { snapshot, .. } => format!("{} deleted", word(snapshot)),
         Action::PutParameter { name, value, .. } => release::written(name, value),
         Action::LeaveParameter { name, value } => release::left(name, value.as_deref()),
-    };
-    format!("{}: {text}", word(&what.region))
+    }
 }
 
 fn copied(image: Option<&str>, key: Option<&str>) -> String {

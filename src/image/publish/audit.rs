@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::copy::is_under_way;
 use super::observation::{CopyFault, Observation, Observed, Pending};
 use super::plan::Plan;
-use super::protect;
 use super::settings::Shown;
 use crate::image::observed::ObservedParameter;
 use crate::image::plan::VISIBILITY_GRACE;
@@ -42,29 +41,20 @@ pub struct Audited {
 #[must_use]
 pub fn is_auditable(status: &Status, now: Timestamp) -> bool {
     let is_finished = matches!(status.state, State::Available | State::Incomplete);
-    let verified = status.regions.values().filter_map(|it| it.verified_at);
-    let last = verified.fold(status.build.step_since, Timestamp::max);
+    let since = status.build.step_since;
+    let last = status.last_verified().map_or(since, |at| at.max(since));
     is_finished
         && status.is_built()
         && status.retry.is_none()
         && now.duration_since(last) >= AUDIT_GRACE
 }
 
-/// The status as one whose AMIs are to be looked at again, whenever they were verified.
-#[must_use]
-pub fn anew(status: &Status, now: Timestamp) -> Status {
-    let mut status = status.clone();
-    let verified = status.regions.values().filter_map(|it| it.verified_at);
-    status.build.step_since = verified.fold(now, Timestamp::max);
-    status
-}
-
-/// What the difference that publishing takes as well, of the status [`anew`], says of a finished AMI.
+/// What the difference that publishing takes as well, of the status as [`Status::unverified`], says of a finished AMI.
 #[must_use]
 pub fn audit(plan: &Plan, status: &Status, observed: &Observed, now: Timestamp) -> Audited {
     let mut audited = Audited::default();
-    let ready = plan.ready.iter().map(|what| (what, false));
-    let blocked = plan.blocked.iter().map(|(what, _)| (what, true));
+    let ready = plan.ready.iter().map(|what| (what, None));
+    let blocked = plan.blocked.iter().map(|(what, why)| (what, Some(*why)));
     for (id, shown, blocked) in moved(plan, observed) {
         let name = id.name.clone();
         let value = shown.map(|shown| excerpt(&shown.value));
@@ -202,7 +192,7 @@ fn shown_of(what: &RegionAction, shown: &Shown) -> Settings {
             ..none
         },
         Action::SetProtection { .. } => Settings {
-            protection: protect::shown(&shown.protection),
+            protection: shown.current_protection(),
             ..none
         },
         _ => none,

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::asked::AskedRegion;
-use super::settings::{Blocker, Shown};
+use super::settings::Shown;
 use crate::image::status::{Action, Grantee};
-use crate::image::words::UnshareableReason;
+use crate::image::words::{Blocker, UnshareableReason};
 
 /// What the account has set in a Region, as far as it decides what may be shared there. What was not read forbids nothing:
 /// then EC2 does, if it has to.

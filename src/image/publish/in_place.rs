@@ -4,8 +4,8 @@
 //!
 //! It is only deregistered here. Its snapshots stay until `retire`, after all else.
 
-use super::retire::{InUse, Pending, Plan, Retire, Seen, Target, plan};
-use crate::image::status::{KeptReason, PreviousVersion, RegionAction, RegionStatus, Status};
+use super::retire::{InUse, Pending, Plan, Seen, Target, of_previous, plan};
+use crate::image::status::{KeptReason, RegionAction, Retire, Status};
 use jiff::Timestamp;
 
 /// Why an AMI has to go first.
@@ -30,16 +30,16 @@ pub enum Next {
     Stays(String, KeptReason),
 }
 
-/// The earlier AMI of a Region that has this id, or, with none, those that EC2 was asked to deregister for this version and
-/// of which no answer is known.
+/// The earlier AMI of a Region that has this id, and those that EC2 was asked to deregister for this version and of which no
+/// answer is known.
 #[must_use]
 pub fn of_name(status: &Status, region: &str, taken: Option<&str>) -> Vec<Target> {
-    targets(status, region, |_, known| {
+    of_previous(status, |_, of, known| {
         let retiring = &known.retiring;
         let is_asked = |at| at >= status.build.started_at;
         let is_begun =
             retiring.asked_at.is_some_and(is_asked) && retiring.deregistered_at.is_none();
-        taken == Some(&known.image) || is_begun
+        of == region && (taken == Some(&known.image) || is_begun)
     })
 }
 
@@ -50,30 +50,11 @@ pub fn of_bundle(status: &Status, region: &str) -> Vec<Target> {
         return Vec::new();
     };
     let is_done = |image: &str| status.retired.iter().any(|it| it.image == image);
-    targets(status, region, |version, known| {
-        let is_overwritten = version.bundle.as_ref().is_some_and(|before| {
-            (&now.bucket, &now.key) == (&before.bucket, &before.key) && now.sha256 != before.sha256
-        });
-        is_overwritten && known.retiring.deregistered_at.is_none() && !is_done(&known.image)
+    of_previous(status, |version, of, known| {
+        let is_overwritten = version.is_overwritten(&now.bucket, &now.key, &now.sha256);
+        let is_gone = known.retiring.deregistered_at.is_some();
+        of == region && is_overwritten && !is_gone && !is_done(&known.image)
     })
-}
-
-fn targets(
-    status: &Status,
-    region: &str,
-    goes: impl Fn(&PreviousVersion, &RegionStatus) -> bool,
-) -> Vec<Target> {
-    let versions = status.previous.iter();
-    let known = versions.filter_map(|version| Some((version, version.regions.get(region)?)));
-    let goes = known.filter(|(version, known)| goes(version, known));
-    let target = goes.map(|(version, known)| Target {
-        region: region.to_owned(),
-        known: known.clone(),
-        digest: version.digest.clone(),
-    });
-    let mut targets: Vec<Target> = target.collect();
-    targets.dedup_by(|one, other| one.known.image == other.known.image);
-    targets
 }
 
 /// What is next, from what was seen of those that have to go. What is in use by name stays: nobody would expect that a

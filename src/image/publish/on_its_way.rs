@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::protect::{shown as shown_protection, to_minute};
+use super::protect::to_minute;
 use super::settings::{Compared, Shown};
 use crate::image::status::{Intended, Settings};
 
@@ -77,7 +77,7 @@ fn protection(ours: &Settings, after: &Settings, shown: &Shown) -> bool {
     differs(
         ours.protection,
         after.protection,
-        shown_protection(&shown.protection),
+        shown.current_protection(),
     )
 }
 

@@ -10,9 +10,10 @@ use super::copy::{self, Copied};
 use super::difference::{difference, is_in_vain};
 use super::observation::{CopyFault, Observation, Observed, Pending};
 use super::release::{self, ReleasePlan};
-use super::settings::{Blocker, Shown};
+use super::settings::Shown;
 use crate::image::plan::PUBLISH_GRACE;
 use crate::image::status::{Action, RegionAction, Status};
+use crate::image::words::Blocker;
 
 /// What is to be done about an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,7 +62,7 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
         _ => None,
     };
     for (region, wanted) in &asked.regions {
-        if status.failed_regions().any(|(failed, _)| failed == region) {
+        if status.failure_in(region).is_some() {
             continue;
         }
         // Of the AMI of the stack's Region, copies may still have to be made: that it was verified is not enough.

@@ -1,8 +1,9 @@
 //! The product code of a paid AMI: it has one, which can neither be changed nor removed ("Paid AMIs", EC2 User Guide).
 //! Whether it has it is only believed of DescribeImageAttribute: ModifyImageAttribute may answer without having set it.
 
-use super::settings::{Blocker, Compared, Difference};
+use super::settings::{Compared, Difference};
 use crate::image::status::Action;
+use crate::image::words::Blocker;
 
 pub(super) fn difference(compared: &Compared<'_>) -> Difference {
     let mut found = Difference::default();

@@ -2,8 +2,9 @@
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-use super::settings::{Blocker, Compared, Difference, Shown};
+use super::settings::{Compared, Difference, Shown};
 use crate::image::status::{Action, Protection};
+use crate::image::words::Blocker;
 
 pub(super) fn difference(compared: &Compared<'_>) -> Difference {
     let mut found = Difference::default();
@@ -44,7 +45,7 @@ fn deprecation(compared: &Compared<'_>, found: &mut Difference) {
 }
 
 fn protection(compared: &Compared<'_>, found: &mut Difference) {
-    let shown = shown(&compared.shown.protection);
+    let shown = compared.shown.current_protection();
     let ours = compared.ours.protection;
     let wanted = match compared.desired.protection {
         Some(desired) => Some(desired),
@@ -58,20 +59,15 @@ fn protection(compared: &Compared<'_>, found: &mut Difference) {
     }
 }
 
-/// EC2's words for it (DescribeImages, DeregistrationProtection). `disabled after …` is a protection that is off and
-/// still holds for the rest of its cooldown.
-pub(super) fn shown(words: &str) -> Option<Protection> {
-    match words {
-        "enabled-with-cooldown" => Some(Protection::WithCooldown),
-        words if words.starts_with("enabled") => Some(Protection::On),
-        _ => None,
-    }
-}
-
 impl Shown {
-    /// Its deregistration protection; none where that is off, or on its way to be.
+    /// Its deregistration protection, of EC2's words for it (DescribeImages, DeregistrationProtection); none where that is
+    /// off. `disabled after …` is one that is off and still holds for the rest of its cooldown.
     #[must_use]
-    pub fn protection_now(&self) -> Option<Protection> {
-        shown(&self.protection)
+    pub fn current_protection(&self) -> Option<Protection> {
+        match self.protection.as_str() {
+            "enabled-with-cooldown" => Some(Protection::WithCooldown),
+            words if words.starts_with("enabled") => Some(Protection::On),
+            _ => None,
+        }
     }
 }

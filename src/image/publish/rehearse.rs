@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use super::asked::Asked;
 use super::observation::{Observation, Observed};
 use super::plan::{Plan, plan};
-use super::retire::{self, Retire, Seen, SnapshotSeen, Target};
+use super::retire::{self, Seen, SnapshotSeen, Target};
 use super::settings::Shown;
 use crate::image::observed::ObservedParameter;
 use crate::image::status::{
-    Action, CopyRequest, ParameterId, Protection, RegionAction, RegionStatus, Retirement, Status,
+    Action, CopyRequest, ParameterId, Protection, RegionAction, RegionStatus, Retire, Retirement,
+    Status,
 };
 
 /// More rounds than the stages need: a copy, its settings, and what a failed copy leaves before both.
@@ -46,7 +47,8 @@ impl From<RegionAction> for Planned {
 pub struct Rehearsed {
     /// The changes, in their order.
     pub planned: Vec<Planned>,
-    /// What is left when they are made: what EC2 would not do, and what could not be seen.
+    /// What is left when they are made: what EC2 would not do, and what could not be seen. Nothing is ready, unless it goes
+    /// on for longer than is rehearsed.
     pub rest: Plan,
 }
 
@@ -72,7 +74,7 @@ pub fn rehearse(
     for _ in 0..ROUNDS_MAX {
         rehearsed.rest = plan(asked, &status, &observed, now);
         if rehearsed.rest.ready.is_empty() {
-            break;
+            return rehearsed;
         }
         for what in std::mem::take(&mut rehearsed.rest.ready) {
             let before = match observed.regions.get(&what.region) {
@@ -88,6 +90,7 @@ pub fn rehearse(
             });
         }
     }
+    rehearsed.rest = plan(asked, &status, &observed, now);
     rehearsed
 }
 

@@ -4,15 +4,15 @@
 //! What is to be done is decided anew at every visit, from what EC2 shows then: an AMI that came into use while its
 //! protection ran out is kept. What EC2 does not tell is not taken for "not in use".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 use super::difference::STALE_READS;
 use super::observation::Observation;
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, PreviousVersion, RegionAction, RegionStatus, RetireOutcome,
-    Retirement, SnapshotKept, Status,
+    Action, KeptReason, KeptSnapshot, PreviousVersion, RegionAction, RegionStatus, Retire,
+    RetireOutcome, Retirement, SnapshotKept, Status,
 };
 
 /// How long after its last launch a shared AMI counts as in use. EC2 does not tell which instances of other accounts run;
@@ -28,8 +28,6 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// EC2 takes no time of deprecation in the past, and rounds to minutes (EnableImageDeprecation, DeprecateAt).
 const SOON: SignedDuration = SignedDuration::from_mins(1);
-
-pub use crate::image::status::Retire;
 
 /// An AMI that is to be retired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,25 +135,30 @@ pub fn targets(status: &Status) -> Vec<Target> {
         };
         return own.map(target).collect();
     }
+    of_previous(status, |_, region, known| {
+        !is_current(&known.image) && !is_done(region, &known.image)
+    })
+}
+
+/// The AMIs of earlier versions that this holds for.
+pub(super) fn of_previous(
+    status: &Status,
+    is_meant: impl Fn(&PreviousVersion, &str, &RegionStatus) -> bool,
+) -> Vec<Target> {
     let of_version = |version: &PreviousVersion| {
         let regions = version.regions.iter();
-        let targets = regions
-            .filter(|(region, known)| !is_current(&known.image) && !is_done(region, &known.image));
+        let meant = regions.filter(|(region, known)| is_meant(version, region, known));
         let target = |(region, known): (&String, &RegionStatus)| Target {
             region: region.clone(),
             known: known.clone(),
             digest: version.digest.clone(),
         };
-        targets.map(target).collect::<Vec<_>>()
+        meant.map(target).collect::<Vec<_>>()
     };
     let mut targets: Vec<Target> = status.previous.iter().flat_map(of_version).collect();
     // The same AMI may have been an earlier version's twice.
-    let mut seen = Vec::new();
-    targets.retain(|target| {
-        let is_new = !seen.contains(&target.known.image);
-        seen.push(target.known.image.clone());
-        is_new
-    });
+    let mut seen = BTreeSet::new();
+    targets.retain(|target| seen.insert(target.known.image.clone()));
     targets
 }
 
@@ -339,14 +342,10 @@ pub fn given_up(target: &Target, why: &KeptReason, now: Timestamp) -> Retirement
     let Some(at) = retiring.deregistered_at else {
         return retirement(target, RetireOutcome::Kept, Some(why.clone()), now);
     };
-    let message = match why {
-        KeptReason::NotAllowed { message } | KeptReason::NotKnown { message } => message.clone(),
-        _ => String::new(),
-    };
     let left = retiring.snapshots.iter().map(|snapshot| KeptSnapshot {
         snapshot: snapshot.clone(),
         why: SnapshotKept::GivenUp {
-            message: message.clone(),
+            why: Box::new(why.clone()),
         },
     });
     Retirement {

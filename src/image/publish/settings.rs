@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::image::status::{Action, Grantee, Intended, Protection, Settings};
-use crate::image::words::UnshareableReason;
+use crate::image::words::Blocker;
 
 /// What a manifest asks of an AMI.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,18 +61,6 @@ pub struct Shown {
     pub is_encrypted: bool,
     /// Whether it has a product code.
     pub has_product_code: bool,
-}
-
-/// Why something cannot be done now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blocker {
-    /// The deprecation of a public AMI can be moved to an earlier time only, until it is made private ("Deprecate an
-    /// AMI", EC2 User Guide).
-    Public,
-    /// The AMI has a product code, which can neither be changed nor removed ("Paid AMIs", EC2 User Guide).
-    ProductCode,
-    /// EC2 does not let the AMI be shared so.
-    NotShareable(UnshareableReason),
 }
 
 /// The difference of one AMI.

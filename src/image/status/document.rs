@@ -223,6 +223,29 @@ impl Status {
         verified_at.is_some_and(|at| at > self.build.step_since)
     }
 
+    /// When an AMI of this image was last seen to be as the manifest says.
+    #[must_use]
+    pub fn last_verified(&self) -> Option<Timestamp> {
+        self.regions.values().filter_map(|it| it.verified_at).max()
+    }
+
+    /// The same status as one whose AMIs are looked at again from now on, whenever they were verified: also by an invocation
+    /// that began later than this one.
+    #[must_use]
+    pub fn unverified(&self, now: Timestamp) -> Self {
+        let mut status = self.clone();
+        status.build.step_since = self.last_verified().map_or(now, |at| at.max(now));
+        status
+    }
+
+    /// Why this Region will not be as the manifest says.
+    #[must_use]
+    pub fn failure_in(&self, region: &str) -> Option<&Failure> {
+        let image = self.regions.get(region).and_then(|it| it.failure.as_ref());
+        let copy = self.copies.get(region);
+        image.or_else(|| copy?.failure.as_ref())
+    }
+
     /// Why a Region is not, or has no AMI that is, as the manifest says.
     pub fn failed_regions(&self) -> impl Iterator<Item = (&String, &Failure)> {
         let images = self
@@ -262,24 +285,27 @@ impl Status {
         self.problems.len().saturating_add(omitted)
     }
 
-    /// Whether the previous AMIs lost their registration: the objects they were registered from are now another
-    /// bundle's ("any modifications … invalidates its registration", RegisterImage).
+    /// The last version before this one that still has AMIs.
+    #[must_use]
+    pub fn last_previous(&self) -> Option<&PreviousVersion> {
+        let mut versions = self.previous.iter().rev();
+        versions.find(|it| it.images().next().is_some())
+    }
+
+    /// Whether the previous AMIs lost their registration.
     #[must_use]
     pub fn invalidates_previous(&self) -> bool {
-        let before = self.previous.last().and_then(|it| it.bundle.as_ref());
-        match (&self.build.bundle, before) {
-            (Some(now), Some(before)) => {
-                (&now.bucket, &now.key) == (&before.bucket, &before.key)
-                    && now.sha256 != before.sha256
-            }
-            // A bare bundle that was uploaded over the old one, and is not a bundle or not complete.
-            (None, Some(before)) => {
-                let now = &self.manifest;
-                (&now.bucket, &now.key) == (&before.bucket, &before.key)
-                    && now.sha256 != before.sha256
-            }
-            (_, None) => false,
-        }
+        // A bare bundle that was uploaded over the old one may be no bundle, or not be complete.
+        let (bucket, key, sha256) = match &self.build.bundle {
+            Some(now) => (&now.bucket, &now.key, &now.sha256),
+            None => (
+                &self.manifest.bucket,
+                &self.manifest.key,
+                &self.manifest.sha256,
+            ),
+        };
+        let previous = self.last_previous();
+        previous.is_some_and(|it| it.is_overwritten(bucket, key, sha256))
     }
 
     /// The notices that were not sent yet.

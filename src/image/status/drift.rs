@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::publishing::{Action, AppliedChange, RegionAction, Settings};
-use crate::image::words::is_zero;
+use crate::image::words::{Blocker, is_zero};
 
 /// Deviations that a status keeps, and the notice about them: a few hundred kilobytes at most, whatever was changed.
 const KEPT: usize = 20;
@@ -52,7 +52,7 @@ impl Drift {
             let what = &it.what;
             matches!(
                 what,
-                Difference::Setting { blocked: false, .. }
+                Difference::Setting { blocked: None, .. }
                     | Difference::Parameter { blocked: false, .. }
             )
         })
@@ -116,9 +116,9 @@ pub enum Difference {
         /// What EC2 shows of it: a description, the tags, a time of deprecation, a protection.
         #[serde(default, skip_serializing_if = "Settings::is_empty")]
         shown: Box<Settings>,
-        /// Whether EC2 would not make this change now.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        blocked: bool,
+        /// Why EC2 would not make this change now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blocked: Option<Blocker>,
     },
     /// A parameter does not point to the AMI any more.
     Parameter {
@@ -145,7 +145,7 @@ pub enum Difference {
 impl Difference {
     /// A setting that this change would set right, of an AMI with these settings.
     #[must_use]
-    pub fn setting(what: &RegionAction, shown: Settings, blocked: bool) -> Self {
+    pub fn setting(what: &RegionAction, shown: Settings, blocked: Option<Blocker>) -> Self {
         let AppliedChange { what, omitted } = AppliedChange::of(what);
         let (mut change, mut shown, mut omitted) = (what.action, shown, omitted);
         if let Action::SetTags { tags } | Action::RemoveTags { tags } = &mut change {

@@ -23,3 +23,21 @@ pub struct PreviousVersion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<BundleVersion>,
 }
+
+impl PreviousVersion {
+    /// Its AMIs, with their Regions, without those that are known to be deregistered.
+    pub fn images(&self) -> impl Iterator<Item = (&String, &RegionStatus)> {
+        let all = self.regions.iter();
+        all.filter(|(_, it)| it.retiring.deregistered_at.is_none())
+    }
+
+    /// Whether the bundle that they were registered from is now another one, with this content at this place ("any
+    /// modifications … invalidates its registration", RegisterImage).
+    #[must_use]
+    pub fn is_overwritten(&self, bucket: &str, key: &str, sha256: &str) -> bool {
+        self.bundle.as_ref().is_some_and(|before| {
+            (before.bucket.as_str(), before.key.as_str()) == (bucket, key)
+                && before.sha256 != sha256
+        })
+    }
+}

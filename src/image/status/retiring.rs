@@ -135,6 +135,10 @@ pub enum KeptReason {
         /// What is in the way.
         message: String,
     },
+    /// The manifest does not say `replaces` any more.
+    NotAskedAnyMore,
+    /// The manifest, which had been removed, was uploaded again.
+    UploadedAgain,
     /// EC2 refused.
     Refused {
         /// EC2's error code.
@@ -175,8 +179,8 @@ pub enum SnapshotKept {
     Unproven,
     /// It could not be deleted, and is not tried any more.
     GivenUp {
-        /// What was in the way.
-        message: String,
+        /// Why nothing more is tried.
+        why: Box<KeptReason>,
     },
     /// Another AMI uses it.
     UsedBy {

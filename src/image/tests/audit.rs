@@ -6,7 +6,7 @@ use super::emails::assert_email;
 use super::*;
 use crate::image::apply::{Audit, audited};
 use crate::image::message::quoted;
-use crate::image::publish::audit::{Audited, anew, audit, is_auditable};
+use crate::image::publish::audit::{Audited, audit, is_auditable};
 use crate::image::publish::{self, Asked, AskedRegion, Desired, Observation, Observed, Shown};
 use crate::image::status::{ConditionKind, ConditionStatus, Difference};
 use crate::image::words::State;
@@ -57,7 +57,7 @@ fn look(status: &mut Status, seen: Observation<Shown>, repair: bool, minutes: i6
     };
     let planned = publish::plan(
         &asked(),
-        &anew(status, after(minutes)),
+        &status.unverified(after(minutes)),
         &observed,
         after(minutes),
     );
@@ -67,7 +67,7 @@ fn look(status: &mut Status, seen: Observation<Shown>, repair: bool, minutes: i6
         seen: BTreeMap::new(),
         repair,
     };
-    audited(status, &audit, after(minutes))
+    audited(status, &audit, after(minutes)).unwrap()
 }
 
 fn in_sync(status: &Status) -> ConditionStatus {
@@ -179,7 +179,7 @@ fn what_is_new_or_in_progress_is_not_audited() {
     };
     let mut changed = status.clone();
     change_settings(&mut changed, manifest("other"), 60);
-    assert!(!audited(&mut changed, &audit, after(61)));
-    assert!(audited(&mut status, &audit, after(61)));
-    assert!(!audited(&mut status, &audit, after(90)));
+    assert_eq!(audited(&mut changed, &audit, after(61)), Ok(false));
+    assert_eq!(audited(&mut status, &audit, after(61)), Ok(true));
+    assert_eq!(audited(&mut status, &audit, after(90)), Ok(false));
 }

@@ -103,6 +103,35 @@ fn completed_after_a_previous_version() {
     }
 }
 
+/// The last version of which there are AMIs is meant, wherever the last one's are gone.
+#[test]
+fn a_previous_ami_that_is_gone_says_nothing_of_the_one_before() {
+    let of = |image: &str, sha256: Option<&str>| {
+        let image = RegionStatus::pending(image.to_owned());
+        PreviousVersion {
+            copies: BTreeMap::new(),
+            digest: Some("0000".to_owned()),
+            regions: BTreeMap::from([(REGION.to_owned(), image)]),
+            bundle: sha256.map(bundle),
+        }
+    };
+    let mut status = accepted(SourceKind::Bundle);
+    let (kept, mut gone) = (of("ami-8", None), of("ami-9", Some("b0b0b0b0")));
+    let image = gone.regions.get_mut(REGION).unwrap();
+    image.retiring.deregistered_at = Some(after(0));
+    status.previous = vec![kept, gone];
+    advance(&mut status, bundle_checked("b1b1b1b1"), 1);
+    advance(&mut status, image_registered(), 1);
+    poll_image(&mut status, Some(&seen("available")), 2);
+    assert!(!status.invalidates_previous());
+    let notice = status.notices.first().unwrap();
+    let text = crate::image::message::compose(&status, notice).text;
+    assert!(
+        text.contains("The previous AMI is kept: ami-8 in"),
+        "{text}"
+    );
+}
+
 #[test]
 fn started_when_that_was_asked_for() {
     let mut status = opened();

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::image::publish::{Blocker, Desired, Difference, Shown, confirm, difference};
+use crate::image::publish::{Desired, Difference, Shown, confirm, difference};
 use crate::image::status::Action;
+use crate::image::words::Blocker;
 
 fn found(desired: Option<&str>, ours: Option<&str>, shown: &[&str]) -> Difference {
     let desired = Desired {

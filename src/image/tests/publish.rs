@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use crate::image::publish::{Blocker, Desired, Difference, Shown, confirm, difference, intend};
+use crate::image::publish::{Desired, Difference, Shown, confirm, difference, intend};
 use crate::image::status::{Action, Applied, Grantee, Protection};
+use crate::image::words::Blocker;
 
 pub(super) const SNAPSHOT: &str = "snap-1";
 

@@ -5,11 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::publish::{Ami, account};
 use super::publish_overlaps::{OTHER_REGION, asked, published, seen_at};
 use super::{REGION, after};
-use crate::image::publish::{
-    AccountSettings, Blocker, Desired, Observation, Plan, PublicBlock, plan,
-};
+use crate::image::publish::{AccountSettings, Desired, Observation, Plan, PublicBlock, plan};
 use crate::image::status::{Action, Grantee};
-use crate::image::words::UnshareableReason as Why;
+use crate::image::words::{Blocker, UnshareableReason as Why};
 
 /// The plan for an AMI with these properties that is to be shared so, in the stack's Region and copied to another; both
 /// with these settings of the account.

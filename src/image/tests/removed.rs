@@ -5,8 +5,8 @@ use super::retire::{DEPRECATE, DEREGISTER};
 use super::*;
 use crate::image::apply::{can_be_removed, remove, request_cancel, request_retry};
 use crate::image::outcome::Retired;
-use crate::image::publish::retire::{Retire, retirement, targets};
-use crate::image::status::{ConditionKind, ConditionStatus, KeptReason, RetireOutcome};
+use crate::image::publish::retire::{retirement, targets};
+use crate::image::status::{ConditionKind, ConditionStatus, KeptReason, Retire, RetireOutcome};
 use crate::image::words::{CancelBy, State, Step};
 
 fn superseded() -> Status {

@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use super::*;
 use crate::image::publish::Observation;
 use crate::image::publish::retire::{
-    COOLDOWN, InUse, Pending, Plan, Retire, Seen, Shown, SnapshotSeen, Target, plan, retirement,
+    COOLDOWN, InUse, Pending, Plan, Seen, Shown, SnapshotSeen, Target, plan, retirement,
 };
-use crate::image::status::{Action, KeptReason, RetireOutcome};
+use crate::image::status::{Action, KeptReason, Retire, RetireOutcome};
 use crate::image::words::{State, Step};
 
 pub(super) const DEREGISTER: Retire = Retire {

@@ -201,6 +201,19 @@ pub enum UnreadableReason {
     Other,
 }
 
+/// Why something cannot be done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blocker {
+    /// The deprecation of a public AMI can be moved to an earlier time only, until it is made private ("Deprecate an
+    /// AMI", EC2 User Guide).
+    Public,
+    /// The AMI has a product code, which can neither be changed nor removed ("Paid AMIs", EC2 User Guide).
+    ProductCode,
+    /// EC2 does not let the AMI be shared so.
+    NotShareable(UnshareableReason),
+}
+
 /// Why an AMI cannot be shared as its manifest says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -10,7 +10,7 @@ use crate::image::publish::{AccountSettings, Asked, AskedRegion, Observation, Pu
 use crate::image::status::Grantee;
 use crate::reconcile::step_context::StepContext;
 
-use super::observe::{REGIONS_AT_ONCE, Seen, has_failed};
+use super::observe::{REGIONS_AT_ONCE, Seen};
 
 /// What is about to be shared in a Region.
 enum Sharing<'a> {
@@ -59,7 +59,7 @@ fn sharing<'a>(
     seen: &'a Seen,
 ) -> Option<Sharing<'a>> {
     let wanted = asked.regions.get(region)?;
-    if wanted.desired.grants.is_empty() || has_failed(step.status, region) {
+    if wanted.desired.grants.is_empty() || step.status.failure_in(region).is_some() {
         return None;
     }
     match seen.observed.regions.get(region)? {

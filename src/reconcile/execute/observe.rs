@@ -43,7 +43,7 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
     for (region, wanted) in &asked.regions {
         let is_done = step.status.is_verified_now(region)
             || has_just_begun(step, region)
-            || has_failed(step.status, region);
+            || step.status.failure_in(region).is_some();
         if region == home || !is_done {
             looks.push(Box::pin(in_region(step, region, &wanted.desired)));
         }
@@ -81,12 +81,6 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
         seen.observed.regions.insert(region.clone(), observation);
     }
     Ok(seen)
-}
-
-/// Whether the Region is left as it is until a new attempt.
-pub(super) fn has_failed(status: &Status, region: &str) -> bool {
-    let mut failed = status.failed_regions();
-    failed.any(|(failed, _)| failed == region)
 }
 
 fn has_just_begun(step: &StepContext<'_>, region: &str) -> bool {
@@ -149,7 +143,7 @@ pub(in crate::reconcile) async fn look(
         return Ok((Observation::Unknown, None));
     }
     let mut shown = shown(&image);
-    let is_left = status.is_verified_now(region) || has_failed(status, region);
+    let is_left = status.is_verified_now(region) || status.failure_in(region).is_some();
     if shown.is_available && !is_left {
         let applied = status.applied_in(region).settings;
         if needs_grants(desired, &applied) {

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 
 use crate::aws::AwsError;
-use crate::image::publish::retire::Retire;
 use crate::image::publish::{
     Asked, Observation, Rehearsed, Retired, Shown, rehearse, rehearse_retiring,
 };
-use crate::image::status::{Action, ParameterId};
+use crate::image::status::{Action, ParameterId, Retire};
 use crate::reconcile::context::Error;
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;

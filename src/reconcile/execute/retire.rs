@@ -8,9 +8,9 @@ use jiff::SignedDuration;
 use crate::aws::{Aws, AwsError};
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
-use crate::image::publish::retire::{Pending, Plan, Retire, given_up, plan, retirement, targets};
+use crate::image::publish::retire::{Pending, Plan, given_up, plan, retirement, targets};
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, RegionAction, RetireOutcome, SnapshotKept,
+    Action, KeptReason, KeptSnapshot, RegionAction, Retire, RetireOutcome, SnapshotKept,
 };
 use crate::image::words::WaitReason;
 use crate::manifest::image::Parameter;

@@ -7,9 +7,9 @@ use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage};
 use crate::image::ownership;
 use crate::image::publish::Observation;
 use crate::image::publish::retire::{
-    InUse, LAUNCHED_RECENTLY, Retire, Seen, Shown, SnapshotSeen, Target, needs_guard, targets,
+    InUse, LAUNCHED_RECENTLY, Seen, Shown, SnapshotSeen, Target, needs_guard, targets,
 };
-use crate::image::status::{KeptReason, SnapshotKept, Status};
+use crate::image::status::{KeptReason, Retire, SnapshotKept, Status};
 use crate::manifest::image::Parameter;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::StepContext;
