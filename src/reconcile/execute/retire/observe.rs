@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, PARAMETERS_MAX, REFERENCED_IDS_MAX, Reference};
-use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage};
+use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage, ObservedSnapshot};
 use crate::image::ownership;
 use crate::image::publish::Observation;
 use crate::image::publish::retire::{
@@ -125,10 +125,7 @@ impl Watch<'_> {
             seen.image = image_seen(status, target, &images);
         }
         self.guard(&images, seen).await?;
-        for (target, seen) in seen.iter_mut() {
-            self.snapshots(target, seen).await?;
-        }
-        Ok(())
+        self.snapshots(seen).await
     }
 
     /// Whether the AMI that replaces others is available. A Region that the manifest does not name any more has none, and
@@ -228,38 +225,51 @@ impl Watch<'_> {
         })
     }
 
-    /// The snapshots of an AMI that is deregistered: they can be deleted if their tags prove that they were made for its
-    /// version, and no other AMI uses them.
-    async fn snapshots(&self, target: &Target, seen: &mut Seen) -> Result<(), AwsError> {
-        let retiring = &target.known.retiring;
-        if retiring.deregistered_at.is_none() || retiring.snapshots.is_empty() {
-            return Ok(());
+    /// The snapshots of the AMIs that are deregistered, and which AMIs use them.
+    async fn snapshots(&self, seen: &mut [(Target, Seen)]) -> Result<(), AwsError> {
+        let all = seen.iter().flat_map(|(target, _)| left(target));
+        let all: BTreeSet<String> = all.cloned().collect();
+        let all: Vec<String> = all.into_iter().collect();
+        let (mut found, mut users) = (Vec::new(), Vec::new());
+        for ids in all.chunks(FILTER_VALUES_MAX) {
+            found.extend(self.aws.find_snapshots("snapshot-id", ids).await?);
+            let filter = "block-device-mapping.snapshot-id";
+            users.extend(self.aws.find_images(filter, ids).await?);
         }
-        let ids = &retiring.snapshots;
-        let found = self.aws.find_snapshots("snapshot-id", ids).await?;
-        let filter = "block-device-mapping.snapshot-id";
-        let users = self.aws.find_images(filter, ids).await?;
-        let tags = version_tags(self.step.status, target);
-        for id in ids {
-            let snapshot = found.iter().find(|it| it.id == *id);
-            let mut users = users.iter().filter(|it| {
-                it.id != target.known.image
-                    && it.state != "deregistered"
-                    && it.snapshots.contains(id)
-            });
-            let seen_now = match (snapshot, users.next()) {
-                (None, _) => SnapshotSeen::Absent,
-                (Some(it), _) if !ownership::has_tags(&it.tags, &tags) => {
-                    SnapshotSeen::Kept(SnapshotKept::Unproven)
-                }
-                (Some(_), Some(user)) => SnapshotSeen::Kept(SnapshotKept::UsedBy {
-                    image: user.id.clone(),
-                }),
-                (Some(_), None) => SnapshotSeen::Free,
-            };
-            seen.snapshots.insert(id.clone(), seen_now);
+        for (target, seen) in seen {
+            let tags = version_tags(self.step.status, target);
+            for id in left(target) {
+                let snapshot = found.iter().find(|it| it.id == *id);
+                let of = &target.known.image;
+                let user = users.iter().find(|it| {
+                    it.id != *of && it.state != "deregistered" && it.snapshots.contains(id)
+                });
+                let is_ours = |it: &ObservedSnapshot| ownership::has_tags(&it.tags, &tags);
+                let now = judge(snapshot.map(is_ours), user);
+                seen.snapshots.insert(id.clone(), now);
+            }
         }
         Ok(())
+    }
+}
+
+/// The snapshots that a deregistered AMI has left.
+fn left(target: &Target) -> impl Iterator<Item = &String> {
+    let retiring = &target.known.retiring;
+    let is_gone = retiring.deregistered_at.is_some();
+    retiring.snapshots.iter().filter(move |_| is_gone)
+}
+
+/// A snapshot can be deleted if its tags prove that it was made for the AMI's version, and no other AMI uses it. `is_ours` is
+/// none where EC2 does not list it.
+fn judge(is_ours: Option<bool>, user: Option<&ObservedImage>) -> SnapshotSeen {
+    match (is_ours, user) {
+        (None, _) => SnapshotSeen::Absent,
+        (Some(false), _) => SnapshotSeen::Kept(SnapshotKept::Unproven),
+        (Some(true), Some(user)) => SnapshotSeen::Kept(SnapshotKept::UsedBy {
+            image: user.id.clone(),
+        }),
+        (Some(true), None) => SnapshotSeen::Free,
     }
 }
 
