@@ -9,7 +9,9 @@ use crate::world::World;
 const TEMPLATE: &str = r"
 Parameters:
   Names: {Type: CommaDelimitedList, Default: 'a,b'}
-  Secret: {Type: String, Default: hidden, NoEcho: 'true'}
+  Quoted: {Type: String, Default: hidden, NoEcho: 'true'}
+  Secret: {Type: String, Default: hidden, NoEcho: true}
+  Shown: {Type: String, Default: open, NoEcho: false}
 Resources:
   Images:
     Type: AWS::S3::Bucket
@@ -64,7 +66,9 @@ async fn a_stack_is_described_as_its_template_says() {
     .await;
     for part in [
         "<ParameterKey>Names</ParameterKey><ParameterValue>a,b</ParameterValue>",
+        "<ParameterKey>Quoted</ParameterKey><ParameterValue>****</ParameterValue>",
         "<ParameterKey>Secret</ParameterKey><ParameterValue>****</ParameterValue>",
+        "<ParameterKey>Shown</ParameterKey><ParameterValue>open</ParameterValue>",
         "<OutputKey>Bucket</OutputKey><OutputValue>local-images</OutputValue>",
     ] {
         assert!(text.contains(part), "{part}: {text}");

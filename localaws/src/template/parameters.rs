@@ -92,8 +92,7 @@ pub(super) fn shown(
 ) -> BTreeMap<String, String> {
     let is_hidden = |name: &str| {
         let rules = section.and_then(|section| section.get(name));
-        let no_echo = rules.and_then(|rules| rules.get("NoEcho"));
-        no_echo.is_some_and(|it| matches!(&it.kind, Kind::Text(text) if text == "true"))
+        rules.is_some_and(|rules| is_hidden(rules).unwrap_or(true))
     };
     let item = |node: &Node| match &node.kind {
         Kind::Text(text) => text.clone(),
@@ -143,12 +142,11 @@ impl<'a> Parameter<'a> {
             );
             return Err(Problem::new(line, problem));
         };
-        let is_hidden = text_of(rules, "NoEcho")?.is_some_and(|value| value == "true");
         Ok(Self {
             line,
             rules,
             kind,
-            is_hidden,
+            is_hidden: is_hidden(rules)?,
         })
     }
 
@@ -271,6 +269,12 @@ impl<'a> Parameter<'a> {
         let problem = format!("`{item}` is not allowed: {rule}{own}");
         Err(Problem::new(self.line, problem))
     }
+}
+
+/// Whether a parameter's value is a secret. `NoEcho` is a Boolean or its text.
+fn is_hidden(rules: &Node) -> Result<bool, Problem> {
+    let no_echo = text_of(rules, "NoEcho")?;
+    Ok(no_echo.is_some_and(|value| value.eq_ignore_ascii_case("true")))
 }
 
 fn text_of(rules: &Node, key: &str) -> Result<Option<String>, Problem> {
