@@ -237,13 +237,6 @@ impl Services {
         request: Request,
         caller: &iam::Caller,
     ) -> Response {
-        let asked = (target.service.as_str(), target.region.as_str());
-        if let Some(answer) = self
-            .management
-            .answer((&self.ec2, &self.s3), asked, action, &request)
-        {
-            return answer;
-        }
         let answer = match target.service.as_str() {
             "s3" => self.s3.handle(request).await,
             "ec2" => self.ec2.handle(&target.region, request).await,
@@ -252,6 +245,10 @@ impl Services {
             "sts" => {
                 let who = (caller.arn.as_str(), caller.user_id.as_str());
                 self.sts.handle(request, who).await
+            }
+            "cloudformation" | "events" | "iam" | "kms" | "lambda" => {
+                let asked = (target.service.as_str(), target.region.as_str());
+                self.management.answer(&self.ec2, asked, action, &request)
             }
             // Actions of REST protocols have no name in the request.
             other if action.is_empty() => wire::not_built(

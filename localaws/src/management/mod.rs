@@ -1,12 +1,10 @@
-//! What tools ask about a stack that is deployed: CloudFormation, rules of EventBridge, functions' configuration, roles,
-//! keys, and the settings of its buckets.
+//! What tools ask about a stack that is deployed: CloudFormation, rules of EventBridge, functions' configuration, roles and
+//! keys.
 //!
 //! All of it is read from the template that runs, which is the only wiring. Built, one file a service, each with its
 //! plain form alone: DescribeStacks and DescribeStackResources, DescribeRule and ListTargetsByRule,
-//! GetFunctionConfiguration, GetRole, DescribeKey, and of S3 GetBucketNotificationConfiguration and
-//! GetBucketOwnershipControls. Every other action, and every option of these, answers 501.
+//! GetFunctionConfiguration, GetRole and DescribeKey. Every other action, and every option of these, answers 501.
 
-mod buckets;
 mod cloudformation;
 mod functions;
 mod keys;
@@ -23,28 +21,18 @@ use self::model::{Answer, Failure, members};
 pub(crate) use self::model::{Management, Place};
 use crate::ec2::Ec2;
 use crate::query::{Fields, Refusal};
-use crate::s3::S3;
 use crate::ssm;
 use crate::wire::{self, Request, Response};
 
-/// The services that are asked here, as signatures name them.
-const SERVICES: [&str; 5] = ["cloudformation", "events", "iam", "kms", "lambda"];
-
 impl Management {
-    /// The answer to a question about the stack; none for a request of another service.
+    /// The answer to a question about the stack, to CloudFormation, IAM, EventBridge, KMS or Lambda.
     pub(crate) fn answer(
         &self,
-        (ec2, s3): (&Ec2, &S3),
+        ec2: &Ec2,
         (service, region): (&str, &str),
         action: &str,
         request: &Request,
-    ) -> Option<Response> {
-        if service == "s3" {
-            return self.bucket_setting(s3, action, request);
-        }
-        if !SERVICES.contains(&service) {
-            return None;
-        }
+    ) -> Response {
         let id = self.inner.ids.uuid();
         let answer = match service {
             "cloudformation" => self.cloudformation(region, action, &Fields::of(request)),
@@ -53,7 +41,7 @@ impl Management {
             "kms" => key_answer(ec2, region, action, members(request)),
             _ => self.function(region, action, request),
         };
-        Some(match answer {
+        match answer {
             Ok(Answer::Xml(dialect, result)) => dialect.answer(action, &result, &id),
             Ok(Answer::Json(body)) => ssm::json_response(StatusCode::OK, &body, &id),
             Err(Failure::Refused(status, code, message)) => match service {
@@ -82,7 +70,7 @@ impl Management {
                 "iam" => roles::DIALECT.refuse(&Refusal::not_built(service, &what), &id),
                 _ => wire::not_built(service, &what),
             },
-        })
+        }
     }
 }
 

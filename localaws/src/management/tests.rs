@@ -103,15 +103,26 @@ async fn a_stack_is_described_as_its_template_says() {
 #[tokio::test]
 async fn settings_of_buckets_are_those_of_the_template() {
     let world = world().await;
+    world.s3().create_bucket("other", false).await.unwrap();
     let (_, text) = ask(&world, "s3", "", "/local-images?ownershipControls", "").await;
     assert!(
         text.contains("<ObjectOwnership>BucketOwnerPreferred<"),
         "{text}"
     );
     let (_, text) = ask(&world, "s3", "", "/local-images?notification", "").await;
-    assert!(text.contains("<EventBridgeConfiguration/>"), "{text}");
-    let (status, _) = ask(&world, "s3", "", "/nowhere?ownershipControls", "").await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(text.contains("<EventBridgeConfiguration"), "{text}");
+    let (_, text) = ask(&world, "s3", "", "/other?ownershipControls", "").await;
+    assert!(
+        text.contains("<ObjectOwnership>BucketOwnerEnforced<"),
+        "{text}"
+    );
+    let (_, text) = ask(&world, "s3", "", "/other?notification", "").await;
+    assert!(!text.contains("<EventBridgeConfiguration"), "{text}");
+    let (status, text) = ask(&world, "s3", "", "/nowhere?ownershipControls", "").await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{text}");
+    let target = "/local-images?notification&other=1";
+    let (status, text) = ask(&world, "s3", "", target, "").await;
+    assert_eq!(status, StatusCode::NOT_IMPLEMENTED, "{text}");
 }
 
 #[tokio::test]

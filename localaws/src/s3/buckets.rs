@@ -12,6 +12,8 @@ use super::store::Store;
 
 /// The Region whose buckets have no location constraint.
 const UNNAMED_REGION: &str = "us-east-1";
+/// Of new buckets since April 2023 ("Controlling ownership of objects and disabling ACLs", Amazon S3 User Guide).
+const DEFAULT_OWNERSHIP: &str = ObjectOwnership::BUCKET_OWNER_ENFORCED;
 /// Buckets in a page, at most.
 const MOST_BUCKETS: usize = 10_000;
 
@@ -94,7 +96,7 @@ fn check_constraint(region: &str, constraint: Option<&str>) -> S3Result<()> {
 
 pub(super) fn delete(store: &Store, bucket: &str) -> S3Result<S3Response<DeleteBucketOutput>> {
     let folder = store.bucket(bucket)?;
-    let _guard = store.lock();
+    let mut inner = store.lock();
     if !super::list::keys(&folder, "")
         .map_err(failed("list", &folder))?
         .is_empty()
@@ -105,6 +107,10 @@ pub(super) fn delete(store: &Store, bucket: &str) -> S3Result<S3Response<DeleteB
         ));
     }
     fs::remove_dir_all(&folder).map_err(failed("remove", &folder))?;
+    // A bucket that is made again under this name has none of its settings.
+    inner.event_bridge.remove(bucket);
+    inner.private.remove(bucket);
+    inner.ownership.remove(bucket);
     Ok(S3Response::with_status(
         DeleteBucketOutput::default(),
         http::StatusCode::NO_CONTENT,
@@ -129,6 +135,36 @@ pub(super) fn location(
     let named = (region != UNNAMED_REGION).then(|| BucketLocationConstraint::from(region.clone()));
     Ok(S3Response::new(GetBucketLocationOutput {
         location_constraint: named,
+    }))
+}
+
+/// Where the bucket's events go.
+pub(super) fn notification(
+    store: &Store,
+    bucket: &str,
+) -> S3Result<S3Response<GetBucketNotificationConfigurationOutput>> {
+    store.bucket(bucket)?;
+    let is_on = Store::publishes(&store.lock(), bucket);
+    Ok(S3Response::new(GetBucketNotificationConfigurationOutput {
+        event_bridge_configuration: is_on.then(EventBridgeConfiguration::default),
+        ..Default::default()
+    }))
+}
+
+/// Who owns the bucket's objects.
+pub(super) fn ownership(
+    store: &Store,
+    bucket: &str,
+) -> S3Result<S3Response<GetBucketOwnershipControlsOutput>> {
+    store.bucket(bucket)?;
+    let given = store.lock().ownership.get(bucket).cloned();
+    let object_ownership = given.map_or(
+        ObjectOwnership::from_static(DEFAULT_OWNERSHIP),
+        ObjectOwnership::from,
+    );
+    let rules = vec![OwnershipControlsRule { object_ownership }];
+    Ok(S3Response::new(GetBucketOwnershipControlsOutput {
+        ownership_controls: Some(OwnershipControls { rules }),
     }))
 }
 

@@ -95,6 +95,8 @@ fn of(operation: &str) -> Option<Members> {
             "GetBucketLocation" => (&[], &["location"]),
             "GetBucketVersioning" => (&[], &["versioning"]),
             "PutBucketVersioning" => (&[CHECKSUMS], &["versioning"]),
+            "GetBucketNotificationConfiguration" => (&[], &["notification"]),
+            "GetBucketOwnershipControls" => (&[], &["ownershipControls"]),
             "ListBuckets" => (
                 &[],
                 &[

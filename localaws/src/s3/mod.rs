@@ -3,7 +3,7 @@
 //! `s3s` reads and writes S3's protocol; `store` keeps the objects. Beside the buckets, `.state` has what files
 //! cannot hold (ETags, content types, canned ACLs, parts of uploads); all of it survives a restart.
 //!
-//! Built: buckets (create, head, location, list, delete), objects (put, browser forms, get with
+//! Built: buckets (create, head, location, list, delete; reading where events go and who owns objects), objects (put, browser forms, get with
 //! ranges, head, copy, delete one or many), conditional reads and writes, listing in pages (both versions), canned ACLs,
 //! tags, multipart uploads with checksums of parts and of the whole, virtual-hosted and path style, signed URLs, `aws-chunked` bodies. Buckets have no versions, and
 //! say so. All else answers 501 `NotImplemented`, and so do keys that no file can have (see `place`).
@@ -179,6 +179,12 @@ impl S3 {
     /// Makes a bucket refuse public ACLs (`BlockPublicAcls`, "Blocking public access to your Amazon S3 storage").
     pub(crate) fn block_public_acls(&self, bucket: &str) {
         self.store.lock().private.insert(bucket.to_owned());
+    }
+
+    /// Gives a bucket an `ObjectOwnership` ("Controlling ownership of objects and disabling ACLs").
+    pub(crate) fn set_ownership(&self, bucket: &str, ownership: &str) {
+        let (bucket, ownership) = (bucket.to_owned(), ownership.to_owned());
+        self.store.lock().ownership.insert(bucket, ownership);
     }
 
     /// Answers a request of S3's REST protocol.

@@ -60,6 +60,20 @@ impl S3 for Service {
         Ok(S3Response::new(GetBucketVersioningOutput::default()))
     }
 
+    async fn get_bucket_notification_configuration(
+        &self,
+        req: S3Request<GetBucketNotificationConfigurationInput>,
+    ) -> S3Result<S3Response<GetBucketNotificationConfigurationOutput>> {
+        buckets::notification(&self.store, &req.input.bucket)
+    }
+
+    async fn get_bucket_ownership_controls(
+        &self,
+        req: S3Request<GetBucketOwnershipControlsInput>,
+    ) -> S3Result<S3Response<GetBucketOwnershipControlsOutput>> {
+        buckets::ownership(&self.store, &req.input.bucket)
+    }
+
     async fn list_buckets(
         &self,
         req: S3Request<ListBucketsInput>,

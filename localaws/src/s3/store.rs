@@ -43,9 +43,11 @@ pub(super) struct Store {
 #[derive(Debug, Default)]
 pub(super) struct Inner {
     /// Buckets whose events go to EventBridge.
-    event_bridge: BTreeSet<String>,
+    pub(super) event_bridge: BTreeSet<String>,
     /// Buckets that refuse public ACLs.
     pub(super) private: BTreeSet<String>,
+    /// The `ObjectOwnership` of buckets that were given one.
+    pub(super) ownership: BTreeMap<String, String>,
     /// Records as last read or written.
     pub(super) records: HashMap<Object, Record>,
     /// Uploads that were completed in this run, by id.

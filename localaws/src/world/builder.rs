@@ -413,6 +413,9 @@ async fn make(services: &Services, stack: &Stack, region: &str) -> Result<(), Wo
             .create_bucket(&bucket.name, bucket.event_bridge)
             .await;
         made.map_err(|error| refused("bucket", &bucket.name, error.to_string()))?;
+        if let Some(ownership) = &bucket.object_ownership {
+            services.s3.set_ownership(&bucket.name, ownership);
+        }
     }
     for bucket in &stack.block_public_acls {
         services.s3.block_public_acls(bucket);

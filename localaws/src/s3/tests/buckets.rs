@@ -46,6 +46,30 @@ async fn buckets_report_their_region() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn settings_go_with_their_bucket() {
+    let fixture = Fixture::new().await;
+    fixture.s3.set_ownership("images", "ObjectWriter");
+    let ask = |query: &str| {
+        let target = format!("/images?{query}");
+        let fixture = &fixture;
+        async move { fixture.call(Method::GET, &target, &[], "").await }
+    };
+    let ownership = ask("ownershipControls").await;
+    assert_eq!(elements(&ownership, "ObjectOwnership"), ["ObjectWriter"]);
+    assert!(text(&ask("notification").await).contains("<EventBridgeConfiguration"));
+
+    fixture.call(Method::DELETE, "/images", &[], "").await;
+    assert_error(&ask("notification").await, 404, "NoSuchBucket");
+    fixture.call(Method::PUT, "/images", &[], "").await;
+    let ownership = ask("ownershipControls").await;
+    assert_eq!(
+        elements(&ownership, "ObjectOwnership"),
+        ["BucketOwnerEnforced"]
+    );
+    assert!(!text(&ask("notification").await).contains("<EventBridgeConfiguration"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_that_cannot_be_files_are_refused_and_lead_nowhere() {
     let fixture = Fixture::new().await;
     fixture.put("a", &[], "x").await;

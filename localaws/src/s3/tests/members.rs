@@ -29,6 +29,8 @@ fn asked(operation: &str) -> Option<(Method, &'static str, Headers)> {
         "HeadBucket" => (Method::HEAD, "/images", plain),
         "GetBucketLocation" => (Method::GET, "/images?location", plain),
         "GetBucketVersioning" => (Method::GET, "/images?versioning", plain),
+        "GetBucketNotificationConfiguration" => (Method::GET, "/images?notification", plain),
+        "GetBucketOwnershipControls" => (Method::GET, "/images?ownershipControls", plain),
         "ListBuckets" => (Method::GET, "/", plain),
         "ListObjects" => (Method::GET, "/images", plain),
         "ListObjectsV2" => (Method::GET, "/images?list-type=2", plain),
