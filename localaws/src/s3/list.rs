@@ -37,6 +37,8 @@ impl Entry {
 pub(super) struct Page {
     pub(super) entries: Vec<Entry>,
     pub(super) truncated: bool,
+    /// How many entries it could have.
+    pub(super) max: usize,
 }
 
 /// All keys of a bucket's folder that start with the prefix, sorted, and their files' stamps.
@@ -98,7 +100,10 @@ pub(super) fn keys(folder: &Path, prefix: &str) -> io::Result<Vec<String>> {
 
 /// The page of these sorted keys that a query asks for.
 pub(super) fn page(keys: Vec<String>, query: Query<'_>) -> Page {
-    let mut page = Page::default();
+    let mut page = Page {
+        max: query.max,
+        ..Page::default()
+    };
     if query.max == 0 {
         return page;
     }

@@ -21,23 +21,54 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'*');
 
-pub(super) fn list_objects_v2(
-    store: &Store,
-    input: ListObjectsV2Input,
-) -> S3Result<S3Response<ListObjectsV2Output>> {
+/// The page that ListObjectsV2 asks for.
+pub(super) fn page_v2(store: &Store, input: &ListObjectsV2Input) -> S3Result<Page> {
     let resumed = input
         .continuation_token
         .as_deref()
         .map(resume_point)
         .transpose()?;
-    let encode = encoding(input.encoding_type.as_ref());
     let query = Query {
         prefix: input.prefix.as_deref().unwrap_or_default(),
         delimiter: input.delimiter.as_deref(),
         after: resumed.as_deref().or(input.start_after.as_deref()),
         max: page_size(input.max_keys)?,
     };
-    let page = list(store, &input.bucket, query)?;
+    page_of(store, &input.bucket, query)
+}
+
+/// The page that ListObjects asks for.
+pub(super) fn page_v1(store: &Store, input: &ListObjectsInput) -> S3Result<Page> {
+    let query = Query {
+        prefix: input.prefix.as_deref().unwrap_or_default(),
+        delimiter: input.delimiter.as_deref(),
+        after: input.marker.as_deref(),
+        max: page_size(input.max_keys)?,
+    };
+    page_of(store, &input.bucket, query)
+}
+
+fn page_of(store: &Store, bucket: &str, query: Query<'_>) -> S3Result<Page> {
+    let folder = store.bucket(bucket)?;
+    let keys = keys(&folder, query.prefix).map_err(failed("list", &folder))?;
+    Ok(page(keys, query))
+}
+
+/// Whether it takes long to write a page: it names the entity tags of files that did not come through S3, which are read
+/// for them.
+pub(super) fn is_long(store: &Store, bucket: &str, page: &Page) -> bool {
+    page.entries.iter().any(|entry| match entry {
+        Entry::Object(key) => store.is_unread(bucket, key),
+        Entry::CommonPrefix(_) => false,
+    })
+}
+
+pub(super) fn list_objects_v2(
+    store: &Store,
+    input: ListObjectsV2Input,
+    page: &Page,
+) -> S3Result<S3Response<ListObjectsV2Output>> {
+    let encode = encoding(input.encoding_type.as_ref());
     let next = page
         .entries
         .last()
@@ -46,19 +77,19 @@ pub(super) fn list_objects_v2(
     let (contents, common_prefixes) = lines(
         store,
         &input.bucket,
-        &page,
+        page,
         encode,
         input.fetch_owner == Some(true),
     )?;
     Ok(S3Response::new(ListObjectsV2Output {
         key_count: i32::try_from(contents.len() + common_prefixes.len()).ok(),
-        max_keys: i32::try_from(query.max).ok(),
+        max_keys: i32::try_from(page.max).ok(),
         is_truncated: Some(page.truncated),
         next_continuation_token: next,
         contents: Some(contents),
         common_prefixes: Some(common_prefixes),
-        prefix: Some(encode(query.prefix)),
-        delimiter: query.delimiter.map(encode),
+        prefix: Some(encode(input.prefix.as_deref().unwrap_or_default())),
+        delimiter: input.delimiter.as_deref().map(encode),
         start_after: input.start_after.as_deref().map(encode),
         continuation_token: input.continuation_token,
         encoding_type: input.encoding_type,
@@ -70,51 +101,28 @@ pub(super) fn list_objects_v2(
 pub(super) fn list_objects(
     store: &Store,
     input: ListObjectsInput,
+    page: &Page,
 ) -> S3Result<S3Response<ListObjectsOutput>> {
     let encode = encoding(input.encoding_type.as_ref());
-    let query = Query {
-        prefix: input.prefix.as_deref().unwrap_or_default(),
-        delimiter: input.delimiter.as_deref(),
-        after: input.marker.as_deref(),
-        max: page_size(input.max_keys)?,
-    };
-    let page = list(store, &input.bucket, query)?;
     // "This element is returned only if you have the delimiter request parameter specified."
     let next = page
         .entries
         .last()
-        .filter(|_| page.truncated && query.delimiter.is_some());
-    let (contents, common_prefixes) = lines(store, &input.bucket, &page, encode, true)?;
+        .filter(|_| page.truncated && input.delimiter.is_some());
+    let (contents, common_prefixes) = lines(store, &input.bucket, page, encode, true)?;
     Ok(S3Response::new(ListObjectsOutput {
-        max_keys: i32::try_from(query.max).ok(),
+        max_keys: i32::try_from(page.max).ok(),
         is_truncated: Some(page.truncated),
         next_marker: next.map(|last| encode(last.name())),
         contents: Some(contents),
         common_prefixes: Some(common_prefixes),
-        prefix: Some(encode(query.prefix)),
-        delimiter: query.delimiter.map(encode),
+        prefix: Some(encode(input.prefix.as_deref().unwrap_or_default())),
+        delimiter: input.delimiter.as_deref().map(encode),
         marker: Some(encode(input.marker.as_deref().unwrap_or_default())),
         encoding_type: input.encoding_type,
         name: Some(input.bucket),
         request_charged: None,
     }))
-}
-
-/// Whether listing takes long: it names the entity tags of files that did not come through S3, which are read for them.
-pub(super) fn is_long(store: &Store, bucket: &str, prefix: Option<&str>) -> bool {
-    let Ok(folder) = store.bucket(bucket) else {
-        return false;
-    };
-    let keys = keys(&folder, prefix.unwrap_or_default()).unwrap_or_default();
-    keys.iter().any(|key| store.is_unread(bucket, key))
-}
-
-fn list(store: &Store, bucket: &str, query: Query<'_>) -> S3Result<Page> {
-    let folder = store.bucket(bucket)?;
-    Ok(page(
-        keys(&folder, query.prefix).map_err(failed("list", &folder))?,
-        query,
-    ))
 }
 
 fn lines(

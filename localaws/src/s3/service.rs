@@ -12,7 +12,7 @@ use super::long_work::LongWork;
 use super::payload::Payload;
 use super::record::Record;
 use super::store::Store;
-use super::{acl, buckets};
+use super::{acl, buckets, listing};
 
 /// The operations over one [`Store`].
 #[derive(Debug, Clone)]
@@ -85,9 +85,9 @@ impl S3 for Service {
         &self,
         req: S3Request<ListObjectsInput>,
     ) -> S3Result<S3Response<ListObjectsOutput>> {
-        let long =
-            super::listing::is_long(&self.store, &req.input.bucket, req.input.prefix.as_deref());
-        let list = |store: &Store| super::listing::list_objects(store, req.input);
+        let page = listing::page_v1(&self.store, &req.input)?;
+        let long = listing::is_long(&self.store, &req.input.bucket, &page);
+        let list = move |store: &Store| listing::list_objects(store, req.input, &page);
         self.run(long, list).await
     }
 
@@ -95,9 +95,9 @@ impl S3 for Service {
         &self,
         req: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
-        let long =
-            super::listing::is_long(&self.store, &req.input.bucket, req.input.prefix.as_deref());
-        let list = |store: &Store| super::listing::list_objects_v2(store, req.input);
+        let page = listing::page_v2(&self.store, &req.input)?;
+        let long = listing::is_long(&self.store, &req.input.bucket, &page);
+        let list = move |store: &Store| listing::list_objects_v2(store, req.input, &page);
         self.run(long, list).await
     }
 
@@ -251,8 +251,8 @@ impl S3 for Service {
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let request_id = RequestId::of(&req.extensions);
-        let long = super::uploads::is_long(&self.store, &req.input);
-        self.run(long, move |store| {
+        // Parts are files of 5 MiB and more, which are joined.
+        self.run(true, move |store| {
             super::uploads::complete(store, req.input, &request_id)
         })
         .await

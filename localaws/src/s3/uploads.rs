@@ -202,16 +202,6 @@ fn kind(upload: &Upload) -> Option<ChecksumType> {
     }))
 }
 
-/// Whether joining the parts takes long.
-pub(super) fn is_long(store: &Store, input: &CompleteMultipartUploadInput) -> bool {
-    let parts = store.parts(UploadName {
-        bucket: &input.bucket,
-        key: &input.key,
-        id: &input.upload_id,
-    });
-    parts.is_ok_and(|parts| parts.iter().any(|part| part.stamp.is_large()))
-}
-
 pub(super) fn complete(
     store: &Store,
     mut input: CompleteMultipartUploadInput,
