@@ -12,6 +12,7 @@ use s3s::{S3Error, S3Result, s3_error};
 use super::checksum::verify;
 use super::chunked;
 use super::long_work::LongWork;
+use super::operations::Body;
 use super::payload::{Payload, Trailers};
 use super::record::Checksums;
 use super::store::Store;
@@ -26,17 +27,6 @@ const LARGEST_FORM: u64 = 64 << 20;
 fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE);
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/form-data"))
-}
-
-/// Whether a request's body is an object's, or a part's of one: no other body is large.
-fn holds_an_object(parts: &Parts) -> bool {
-    let query = parts.uri.query().unwrap_or_default();
-    let is_of_a_part = query.contains("partNumber=");
-    let describes = ["acl", "tagging", "retention", "legal-hold"];
-    let describes = query
-        .split('&')
-        .any(|pair| describes.contains(&pair.split('=').next().unwrap_or_default()));
-    parts.method == Method::PUT && (is_of_a_part || !describes)
 }
 
 fn in_memory(file: &Spooled, largest: u64) -> S3Result<Bytes> {
@@ -158,6 +148,7 @@ impl Bodies {
     /// The body as `s3s` takes it; an object's that is in a file stays there.
     pub(super) async fn ready(
         &self,
+        kind: Body,
         parts: &mut Parts,
         body: Bytes,
         large: Option<Incoming>,
@@ -165,7 +156,7 @@ impl Bodies {
         let is_form = parts.method == Method::POST && is_form(&parts.headers);
         let body = match large {
             None => body,
-            Some(large) if holds_an_object(parts) => {
+            Some(large) if kind == Body::Object => {
                 let large = self.plain(&mut parts.headers, large).await?;
                 return Ok((Bytes::new(), Some(large)));
             }
@@ -204,20 +195,11 @@ impl Bodies {
     }
 }
 
-/// Operations whose checksums are of a document that they send, not of an object.
-const DOCUMENTS: [&str; 5] = [
-    "CreateBucket",
-    "DeleteObjects",
-    "PutBucketVersioning",
-    "PutObjectAcl",
-    "PutObjectTagging",
-];
-
 /// Checks the checksums that came with a document, and that the one that was announced came at all.
 ///
 /// # Errors
 /// 400 if one is wrong or missing.
-pub(super) fn check_document(operation: &str, headers: &HeaderMap, body: &Bytes) -> S3Result<()> {
+pub(super) fn check_document(kind: Body, headers: &HeaderMap, body: &Bytes) -> S3Result<()> {
     let text = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.map(str::to_owned)
@@ -231,7 +213,7 @@ pub(super) fn check_document(operation: &str, headers: &HeaderMap, body: &Bytes)
             ));
         }
     }
-    if !DOCUMENTS.contains(&operation) {
+    if kind != Body::Document {
         return Ok(());
     }
     let claimed = Checksums {

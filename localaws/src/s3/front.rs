@@ -14,7 +14,7 @@ use crate::wire::{Request, Response};
 
 use super::action::{Action, action};
 use super::bodies::{self, Bodies};
-use super::members;
+use super::{members, operations};
 use crate::large_body::Incoming;
 
 /// The request's id, which answer and event name.
@@ -71,9 +71,11 @@ pub(super) async fn request(
 ) -> S3Result<HttpRequest> {
     let (mut parts, body) = request.into_parts();
     let large = parts.extensions.remove::<Incoming>();
-    members::check(asked.action.name, &mut parts)?;
-    let (body, large) = bodies.ready(&mut parts, body, large).await?;
-    bodies::check_document(asked.action.name, &parts.headers, &body)?;
+    let operation = operations::find(asked.action.name);
+    members::check(operation, &mut parts)?;
+    let kind = operation.map_or(operations::Body::None, |operation| operation.body);
+    let (body, large) = bodies.ready(kind, &mut parts, body, large).await?;
+    bodies::check_document(kind, &parts.headers, &body)?;
     let range = parts.headers.get(RANGE);
     if range.is_some_and(|range| !is_one_range(range)) {
         // "An invalid Range header field is ignored" (RFC 9110, 14.2); S3 sends the whole object, for several ranges, too.
@@ -124,7 +126,9 @@ pub(super) async fn answer(answer: HttpResponse, asked: &Asked) -> Response {
     if asked.method == Method::HEAD && parts.headers.contains_key(CONTENT_RANGE) {
         parts.status = StatusCode::PARTIAL_CONTENT;
     }
-    if parts.status.is_success() && ENCRYPTED.contains(&asked.action.name) {
+    let operation = operations::find(asked.action.name);
+    let names_encryption = operation.is_some_and(|operation| operation.names_encryption);
+    if parts.status.is_success() && names_encryption {
         let encryption = HeaderValue::from_static("AES256");
         parts
             .headers
@@ -161,19 +165,6 @@ pub(super) async fn refusal(mut error: S3Error, asked: &Asked) -> Response {
         }
     }
 }
-
-/// Operations that say how the object is encrypted: with S3's own keys, as every object is that says nothing ("Amazon S3
-/// now automatically encrypts all new objects").
-const ENCRYPTED: [&str; 8] = [
-    "PutObject",
-    "CopyObject",
-    "CreateMultipartUpload",
-    "UploadPart",
-    "UploadPartCopy",
-    "CompleteMultipartUpload",
-    "GetObject",
-    "HeadObject",
-];
 
 /// The bucket that a virtual-hosted-style request names in its host ("Virtual hosting of general purpose buckets").
 fn bucket_of_host(host: &str) -> Option<&str> {

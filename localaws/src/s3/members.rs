@@ -1,10 +1,11 @@
-//! What requests may say, operation by operation: the headers and query parameters that are acted on here. All others are
-//! refused with 501, so that nothing is ignored silently.
+//! What requests may say: the headers and query parameters that their operation acts on. All others are refused with 501,
+//! so that nothing is ignored silently.
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use s3s::{S3Result, s3_error};
 
+use super::operations::Operation;
 use crate::ACCOUNT;
 
 /// Headers of every request: what signs it, how it travels, and who asks.
@@ -45,203 +46,23 @@ const SIGNATURE: [&str; 11] = [
     "x-id",
 ];
 
-/// Checksums of a body, as SDKs send them.
-const CHECKSUMS: &[&str] = &[
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-crc32c",
-    "x-amz-checksum-crc64nvme",
-    "x-amz-checksum-sha1",
-    "x-amz-checksum-sha256",
-    "x-amz-sdk-checksum-algorithm",
-];
-
-/// What is said of a new object beside its bytes.
-const NEW_OBJECT: &[&str] = &[
-    "x-amz-acl",
-    "x-amz-meta-*",
-    "x-amz-server-side-encryption",
-    "x-amz-storage-class",
-];
-
-const READ_CONDITIONS: &[&str] = &[
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-unmodified-since",
-];
-
-const COPY_SOURCE: &[&str] = &[
-    "x-amz-copy-source",
-    "x-amz-copy-source-if-match",
-    "x-amz-copy-source-if-modified-since",
-    "x-amz-copy-source-if-none-match",
-    "x-amz-copy-source-if-unmodified-since",
-    "x-amz-source-expected-bucket-owner",
-];
-
-/// What an operation acts on; names that end with `*` stand for all that begin so.
-struct Members {
-    headers: &'static [&'static [&'static str]],
-    query: &'static [&'static str],
-}
-
-/// What this operation acts on. Nothing for operations that are not built, which say so themselves.
-#[expect(clippy::too_many_lines, reason = "it is a table")]
-fn of(operation: &str) -> Option<Members> {
-    let (headers, query): (&'static [&'static [&'static str]], &'static [&'static str]) =
-        match operation {
-            "CreateBucket" => (&[&["x-amz-acl"], CHECKSUMS], &[]),
-            "DeleteBucket" | "HeadBucket" => (&[], &[]),
-            "GetBucketLocation" => (&[], &["location"]),
-            "GetBucketVersioning" => (&[], &["versioning"]),
-            "PutBucketVersioning" => (&[CHECKSUMS], &["versioning"]),
-            "GetBucketNotificationConfiguration" => (&[], &["notification"]),
-            "GetBucketOwnershipControls" => (&[], &["ownershipControls"]),
-            "ListBuckets" => (
-                &[],
-                &[
-                    "prefix",
-                    "max-buckets",
-                    "continuation-token",
-                    "bucket-region",
-                ],
-            ),
-            "ListObjects" => (
-                &[],
-                &["delimiter", "encoding-type", "marker", "max-keys", "prefix"],
-            ),
-            "ListObjectsV2" => (
-                &[],
-                &[
-                    "continuation-token",
-                    "delimiter",
-                    "encoding-type",
-                    "fetch-owner",
-                    "list-type",
-                    "max-keys",
-                    "prefix",
-                    "start-after",
-                ],
-            ),
-            "ListObjectVersions" => (
-                &[],
-                &[
-                    "delimiter",
-                    "encoding-type",
-                    "key-marker",
-                    "max-keys",
-                    "prefix",
-                    "version-id-marker",
-                    "versions",
-                ],
-            ),
-            "PutObject" => (
-                &[NEW_OBJECT, CHECKSUMS, &["if-match", "if-none-match"]],
-                &[],
-            ),
-            "PostObject" => (&[], &[]),
-            "CopyObject" => (
-                &[
-                    NEW_OBJECT,
-                    COPY_SOURCE,
-                    &[
-                        "if-match",
-                        "if-none-match",
-                        "x-amz-checksum-algorithm",
-                        "x-amz-metadata-directive",
-                        "x-amz-tagging-directive",
-                    ],
-                ],
-                &[],
-            ),
-            "GetObject" => (
-                &[READ_CONDITIONS, &["range", "x-amz-checksum-mode"]],
-                &[
-                    "response-cache-control",
-                    "response-content-disposition",
-                    "response-content-encoding",
-                    "response-content-language",
-                    "response-content-type",
-                    "response-expires",
-                    "versionId",
-                ],
-            ),
-            "HeadObject" => (
-                &[READ_CONDITIONS, &["range", "x-amz-checksum-mode"]],
-                &["versionId"],
-            ),
-            "DeleteObject" => (&[&["if-match"]], &["versionId"]),
-            "DeleteObjects" => (&[CHECKSUMS], &["delete"]),
-            "GetObjectAcl" => (&[], &["acl", "versionId"]),
-            "PutObjectAcl" => (&[&["x-amz-acl"], CHECKSUMS], &["acl", "versionId"]),
-            "CreateMultipartUpload" => (
-                &[
-                    NEW_OBJECT,
-                    &["x-amz-checksum-algorithm", "x-amz-checksum-type"],
-                ],
-                &["uploads"],
-            ),
-            "ListMultipartUploads" => (
-                &[],
-                &[
-                    "key-marker",
-                    "max-uploads",
-                    "prefix",
-                    "upload-id-marker",
-                    "uploads",
-                ],
-            ),
-            "UploadPart" => (&[CHECKSUMS], &["partNumber", "uploadId"]),
-            "UploadPartCopy" => (
-                &[COPY_SOURCE, &["x-amz-copy-source-range"]],
-                &["partNumber", "uploadId"],
-            ),
-            "ListParts" => (&[], &["max-parts", "part-number-marker", "uploadId"]),
-            "CompleteMultipartUpload" => (
-                &[
-                    CHECKSUMS,
-                    &[
-                        "if-match",
-                        "if-none-match",
-                        "x-amz-checksum-type",
-                        "x-amz-mp-object-size",
-                    ],
-                ],
-                &["uploadId"],
-            ),
-            "AbortMultipartUpload" => (&[], &["uploadId"]),
-            "GetObjectTagging" | "DeleteObjectTagging" => (&[], &["tagging", "versionId"]),
-            "PutObjectTagging" => (&[CHECKSUMS], &["tagging", "versionId"]),
-            "GetObjectAttributes" => (
-                &[&[
-                    "x-amz-max-parts",
-                    "x-amz-object-attributes",
-                    "x-amz-part-number-marker",
-                ]],
-                &["attributes", "versionId"],
-            ),
-            _ => return None,
-        };
-    Some(Members { headers, query })
-}
-
-/// Whether a header or query parameter of an operation is acted on; nothing for an operation that is not built.
+/// Whether a header or query parameter of an operation is acted on.
 #[cfg(test)]
-pub(super) fn acts_on(operation: &str, name: &str) -> Option<bool> {
-    let members = of(operation)?;
-    let in_headers = members.headers.iter().copied().flatten();
+pub(super) fn acts_on(operation: &Operation, name: &str) -> bool {
+    let in_headers = operation.headers.iter().copied().flatten();
     let mut all = in_headers
-        .chain(members.query)
+        .chain(operation.query)
         .chain(&EVERYWHERE)
         .chain(&SIGNATURE);
-    Some(all.any(|known| *known == name))
+    all.any(|known| *known == name)
 }
 
-/// Refuses a request that says what is not acted on, and takes the signature off it.
+/// Refuses a request that says what is not acted on, and takes the signature off it. Operations that are not built say so
+/// themselves.
 ///
 /// # Errors
 /// 501 that names the member; 403 for a bucket of somebody else.
-pub(super) fn check(operation: &str, parts: &mut Parts) -> S3Result<()> {
+pub(super) fn check(operation: Option<&Operation>, parts: &mut Parts) -> S3Result<()> {
     headers_of_query(&parts.uri, &mut parts.headers)?;
     let query = parts.uri.query().unwrap_or_default();
     let fields = query.split('&').filter(|field| !field.is_empty());
@@ -259,10 +80,10 @@ pub(super) fn check(operation: &str, parts: &mut Parts) -> S3Result<()> {
     let uri = uri.parse();
     let uri: Uri =
         uri.map_err(|error| s3_error!(error, InvalidURI, "Couldn't parse the specified URI."))?;
-    if let Some(members) = of(operation) {
-        check_headers(operation, &members, &parts.headers)?;
+    if let Some(operation) = operation {
+        check_headers(operation, &parts.headers)?;
         for (name, _) in form_urlencoded::parse(left.as_bytes()) {
-            if !members.query.contains(&name.as_ref()) {
+            if !operation.query.contains(&name.as_ref()) {
                 return Err(not_acted_on(operation, "query parameter", &name));
             }
         }
@@ -272,9 +93,9 @@ pub(super) fn check(operation: &str, parts: &mut Parts) -> S3Result<()> {
     Ok(())
 }
 
-fn check_headers(operation: &str, members: &Members, headers: &HeaderMap) -> S3Result<()> {
+fn check_headers(operation: &Operation, headers: &HeaderMap) -> S3Result<()> {
     let allowed = |name: &str| {
-        let mut allowed = members.headers.iter().copied().flatten();
+        let mut allowed = operation.headers.iter().copied().flatten();
         allowed.any(|allowed| match allowed.strip_suffix('*') {
             Some(start) => name.starts_with(start),
             None => name == *allowed,
@@ -290,7 +111,8 @@ fn check_headers(operation: &str, members: &Members, headers: &HeaderMap) -> S3R
     }
 }
 
-fn not_acted_on(operation: &str, kind: &str, name: &str) -> s3s::S3Error {
+fn not_acted_on(operation: &Operation, kind: &str, name: &str) -> s3s::S3Error {
+    let operation = operation.name;
     s3_error!(
         NotImplemented,
         "localaws has not built S3 {operation} with the {kind} {name}; it does not pretend to know the answer"

@@ -28,6 +28,7 @@ mod listing;
 mod long_work;
 mod members;
 mod multipart;
+mod operations;
 mod payload;
 mod place;
 mod reading;

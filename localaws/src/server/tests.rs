@@ -274,8 +274,12 @@ async fn a_large_body_is_checked_and_decoded() {
 
 #[tokio::test]
 async fn only_objects_are_large() {
-    let (_world, server) = started().await;
-    let tags = vec![b' '; 17 << 20];
-    let (_, body) = exchange(&server, "PUT /images/a?tagging", &tags).await;
-    assert!(String::from_utf8(body).unwrap().contains("EntityTooLarge"));
+    let (world, server) = started().await;
+    let document = vec![b' '; 17 << 20];
+    for target in ["PUT /images/a?tagging", "PUT /new"] {
+        let (_, body) = exchange(&server, target, &document).await;
+        let body = String::from_utf8(body).unwrap();
+        assert!(body.contains("EntityTooLarge"), "{target}: {body}");
+    }
+    assert!(!world.s3().has_bucket("new"));
 }
