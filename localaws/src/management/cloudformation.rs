@@ -9,7 +9,7 @@ use super::model::{Answer, Failure, Management, only_field};
 use crate::query::{Dialect, Fields, element};
 use crate::template::stack::StackResource;
 
-pub(super) const DIALECT: Dialect = Dialect("http://cloudformation.amazonaws.com/doc/2010-05-15/");
+const DIALECT: Dialect = Dialect("http://cloudformation.amazonaws.com/doc/2010-05-15/");
 
 /// Stands for the random part of a stack's id.
 const STACK_UUID: &str = "00000000-0000-0000-0000-000000000000";

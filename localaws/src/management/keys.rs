@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::model::{Failure, only};
+use super::model::{Answer, Failure, only};
 use crate::ACCOUNT;
 use crate::ec2::Ec2;
 
@@ -12,7 +12,7 @@ pub(super) fn answer(
     region: &str,
     action: &str,
     members: Map<String, Value>,
-) -> Result<Value, Failure> {
+) -> Result<Answer, Failure> {
     if action != "DescribeKey" {
         return Err(Failure::NotBuilt(action.to_owned()));
     }
@@ -26,7 +26,7 @@ pub(super) fn answer(
     })?;
     let manager = if key.is_managed { "AWS" } else { "CUSTOMER" };
     let state = if key.is_usable { "Enabled" } else { "Disabled" };
-    Ok(json!({"KeyMetadata": {
+    Ok(Answer::Json(json!({"KeyMetadata": {
         "AWSAccountId": ACCOUNT,
         "Arn": key.arn,
         "Enabled": key.is_usable,
@@ -34,5 +34,5 @@ pub(super) fn answer(
         "KeyManager": manager,
         "KeyState": state,
         "KeyUsage": "ENCRYPT_DECRYPT",
-    }}))
+    }})))
 }

@@ -15,12 +15,12 @@ mod rules;
 mod tests;
 
 use http::StatusCode;
-use serde_json::{Map, Value};
 
 use self::model::{Answer, Failure, members};
 pub(crate) use self::model::{Management, Place};
 use crate::ec2::Ec2;
-use crate::query::{Fields, Refusal};
+use crate::faults;
+use crate::query::Fields;
 use crate::ssm;
 use crate::wire::{self, Request, Response};
 
@@ -38,47 +38,22 @@ impl Management {
             "cloudformation" => self.cloudformation(region, action, &Fields::of(request)),
             "iam" => self.role(ec2, action, &Fields::of(request)),
             "events" => self.rule(region, action, members(request)),
-            "kms" => key_answer(ec2, region, action, members(request)),
+            "kms" => keys::answer(ec2, region, action, members(request)),
             _ => self.function(region, action, request),
+        };
+        let refuse = |status, code: &str, message: &str| {
+            faults::refusal(service, request.method(), status, (code, message), &id)
         };
         match answer {
             Ok(Answer::Xml(dialect, result)) => dialect.answer(action, &result, &id),
             Ok(Answer::Json(body)) => ssm::json_response(StatusCode::OK, &body, &id),
-            Err(Failure::Refused(status, code, message)) => match service {
-                "cloudformation" => cloudformation::DIALECT.refuse(
-                    &Refusal {
-                        status,
-                        code,
-                        message,
-                    },
-                    &id,
-                ),
-                "iam" => roles::DIALECT.refuse(
-                    &Refusal {
-                        status,
-                        code,
-                        message,
-                    },
-                    &id,
-                ),
-                _ => ssm::refusal(status, code, &message, &id),
-            },
-            Err(Failure::NotBuilt(what)) => match service {
-                "cloudformation" => {
-                    cloudformation::DIALECT.refuse(&Refusal::not_built(service, &what), &id)
-                }
-                "iam" => roles::DIALECT.refuse(&Refusal::not_built(service, &what), &id),
-                _ => wire::not_built(service, &what),
-            },
+            Err(Failure::Refused(status, code, message)) => refuse(status, code, &message),
+            // Clients of the Query protocol read errors only.
+            Err(Failure::NotBuilt(what)) if ["cloudformation", "iam"].contains(&service) => {
+                let sentence = wire::not_built_sentence(service, &what);
+                refuse(StatusCode::NOT_IMPLEMENTED, wire::NOT_BUILT, &sentence)
+            }
+            Err(Failure::NotBuilt(what)) => wire::not_built(service, &what),
         }
     }
-}
-
-fn key_answer(
-    ec2: &Ec2,
-    region: &str,
-    action: &str,
-    members: Map<String, Value>,
-) -> Result<Answer, Failure> {
-    keys::answer(ec2, region, action, members).map(Answer::Json)
 }

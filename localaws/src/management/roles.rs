@@ -9,7 +9,7 @@ use crate::ACCOUNT;
 use crate::ec2::Ec2;
 use crate::query::{Dialect, Fields, element};
 
-pub(super) const DIALECT: Dialect = Dialect("https://iam.amazonaws.com/doc/2010-05-08/");
+const DIALECT: Dialect = Dialect("https://iam.amazonaws.com/doc/2010-05-08/");
 
 impl Management {
     pub(super) fn role(&self, ec2: &Ec2, action: &str, fields: &Fields) -> Result<Answer, Failure> {
