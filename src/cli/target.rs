@@ -3,6 +3,7 @@
 use super::text::plain;
 use crate::aws::{Aws, AwsError};
 use crate::cli::error::Error;
+use crate::cli::exit_code::Exit;
 use crate::config::Config;
 use crate::keys;
 use crate::manifest::guardrails::Guardrails;
@@ -61,6 +62,31 @@ impl Target {
     pub(super) fn config_for<'a>(&self, name: &'a str) -> Result<(Config, &'a str), Error> {
         let (bucket, key) = bucket_and_key(name);
         Ok((self.config_from(bucket, environment)?, key))
+    }
+
+    /// The configuration for manifests that are named so, and their keys. Without any, that of the options.
+    ///
+    /// # Errors
+    /// If a bucket or the Region is not given, or the manifests are in several buckets.
+    pub(super) fn config_for_all(&self, names: &[String]) -> Result<(Config, Vec<String>), Error> {
+        let mut config: Option<Config> = None;
+        let mut keys = Vec::new();
+        for name in names {
+            let (other, key) = self.config_for(name)?;
+            let config = config.get_or_insert_with(|| other.clone());
+            if other.bucket != config.bucket {
+                let message = format!(
+                    "{} and {} are different buckets",
+                    config.bucket, other.bucket
+                );
+                return Err(Error::new(message).with_hint("name images of one bucket at a time"));
+            }
+            keys.push(key.to_owned());
+        }
+        match config {
+            Some(config) => Ok((config, keys)),
+            None => Ok((self.config()?, keys)),
+        }
     }
 
     /// A client for the Region of this configuration.
@@ -156,9 +182,16 @@ fn bucket_and_key(text: &str) -> (Option<&str>, &str) {
 pub(super) fn check_key(key: &str) -> Result<(), Error> {
     match key::kind(key) {
         Some(_) => Ok(()),
-        None => Err(Error::new(format!("{key} is not a manifest")).with_hint(
-            "keys of manifests end in .image.yaml, .image.yml, .image.json or .manifest.xml",
-        )),
+        None => {
+            const ENDINGS: &str = ".image.yaml, .image.yml, .image.json or .manifest.xml";
+            let hint = match key::meant(key) {
+                Some(meant) => format!(
+                    "an object with this name is left alone: upload it as {meant}; keys of manifests end in {ENDINGS}"
+                ),
+                None => format!("keys of manifests end in {ENDINGS}"),
+            };
+            Err(Error::new(format!("{key} is not a manifest")).with_hint(hint))
+        }
     }
 }
 
@@ -286,7 +319,11 @@ fn with_hint(
         _ if error.lacks_credentials() => SET_CREDENTIALS.to_owned(),
         // An answer to a HEAD request has no code.
         None if error.has_status(403) => permissions,
-        None => CHECK_NETWORK.to_owned(),
+        None => {
+            return Error::new(plain(&error.to_string()))
+                .with_hint(CHECK_NETWORK)
+                .with_exit(Exit::Unreachable);
+        }
         Some(_) => return Error::new(plain(&error.to_string())),
     };
     Error::new(plain(&error.to_string())).with_hint(hint)

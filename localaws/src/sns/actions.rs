@@ -198,7 +198,12 @@ impl Sns {
             region,
             fields.get("TopicArn").or_else(|| fields.get("TargetArn")),
         )?;
-        let published = Published::read(fields, &topic_arn, self.ids.uuid(), self.clock.now())?;
+        let published = Published::read(
+            fields,
+            &topic_arn,
+            self.ids.uuid(),
+            self.clock.outside_now(),
+        )?;
         all_used("Publish", fields)?;
         let mut state = self.lock();
         self.deliver(&mut state, &published)?;

@@ -8,5 +8,6 @@ mod plan_parameters;
 mod programs;
 mod regions;
 mod retry;
+mod screens;
 mod starts;
 mod status;
