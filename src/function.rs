@@ -39,7 +39,7 @@ pub async fn run_register_image() -> ExitCode {
 
 /// Runs `advance-tasks`, as [`run_register_image`], with this polling history.
 pub async fn run_advance_tasks(history: PollingHistory) -> ExitCode {
-    let start = start(|config| config.account_id().and(config.topic_arn()).map(drop));
+    let start = start(|config| config.account_id().and(config.sender()).map(drop));
     let (aws, config) = &match start {
         Ok(start) => start,
         Err(error) => return refuse(&error).await,
@@ -63,7 +63,7 @@ pub async fn run_advance_tasks(history: PollingHistory) -> ExitCode {
 
 /// Runs `notify`, as [`run_register_image`].
 pub async fn run_notify() -> ExitCode {
-    let start = start(|config| config.topic_arn().map(drop));
+    let start = start(|config| config.sender().map(drop));
     let (aws, config) = &match start {
         Ok(start) => start,
         Err(error) => return refuse(&error).await,

@@ -52,6 +52,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How long nothing may change after the second upload: a little more than two ticks of the schedule.
 const QUIET: Duration = Duration::from_secs(5);
 
+/// The Region of the demo.
+const REGION: &str = "us-east-1";
+
 /// Arguments of `amiwright demo`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -90,7 +93,7 @@ async fn demonstrate(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result
         port: 0,
         speed: SPEED,
         parameters: &BTreeMap::new(),
-        region: "us-east-1",
+        region: REGION,
         era: Era::Classic,
         now,
     };

@@ -76,7 +76,7 @@ async fn a_missing_part_is_waited_for_and_reported_after_a_while() {
     stack.world.run_for(Duration::from_secs(2 * 3600)).await;
     let email = stack.only_email();
     assert!(
-        email.subject.starts_with("AMI still waiting"),
+        email.subject.starts_with("Still waiting"),
         "{}",
         email.subject
     );

@@ -230,7 +230,7 @@ impl Case {
         ] {
             self.drop_changed(&changed).await;
             let subject = self.last_email().subject;
-            assert!(subject.starts_with("AMI changed: "), "{subject}");
+            assert!(subject.starts_with("Changed: "), "{subject}");
             self.drop_in_vain(&changed).await;
         }
         // Set back.

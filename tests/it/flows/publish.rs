@@ -97,11 +97,7 @@ async fn an_ami_is_made_with_the_settings_of_its_manifest() {
     assert_eq!(status["state"], "available");
     assert!(status["regions"]["us-east-1"]["verifiedAt"].is_string());
     let email = stack.only_email();
-    assert!(
-        email.subject.starts_with("AMI available"),
-        "{}",
-        email.subject
-    );
+    assert!(email.subject.starts_with("Available"), "{}", email.subject);
     for fact in [PARTNER, "Deprecated", "Protected"] {
         assert!(
             email.text.contains(fact),
@@ -126,7 +122,7 @@ async fn settings_that_change_are_changed_in_place_and_set_back() {
     stack.drop_and_rest(KEY, manifest(&stack, &shared)).await;
     assert_eq!(grants(&stack.aws(), &id).await.len(), 2);
     let email = stack.emails().pop().unwrap();
-    assert_eq!(email.subject, format!("AMI changed: {id} web"));
+    assert_eq!(email.subject, "Changed: web (us-east-1)");
     assert!(
         email
             .text

@@ -135,7 +135,7 @@ async fn what_others_change_is_told_once_and_not_set_back() {
             let before = stack.world.calls().len();
             audit(&stack).await;
             let email = stack.emails().pop().unwrap();
-            assert!(email.subject.starts_with("AMI drifted: "), "{change:?}");
+            assert!(email.subject.starts_with("Drifted: "), "{change:?}");
             let line = format!("{region}: ");
             assert!(
                 email.text.contains(&line) && email.text.contains(change.text()),
@@ -183,11 +183,7 @@ async fn with_repair_everything_is_set_back_and_told_once() {
         assert_eq!(status["drift"], Value::Null);
         assert_eq!(stack.emails().len(), 2, "{region}");
         let email = stack.emails().pop().unwrap();
-        assert!(
-            email.subject.starts_with("AMI repaired: "),
-            "{}",
-            email.subject
-        );
+        assert!(email.subject.starts_with("Repaired: "), "{}", email.subject);
         for change in CHANGES {
             assert!(
                 email.text.contains(change.text()),
@@ -347,7 +343,7 @@ async fn what_cannot_be_seen_has_not_drifted() {
             faults.clear();
             audit(&stack).await;
             let email = stack.emails().pop().unwrap();
-            assert!(email.subject.starts_with("AMI repaired"), "{action}");
+            assert!(email.subject.starts_with("Repaired"), "{action}");
         }
     }
 }

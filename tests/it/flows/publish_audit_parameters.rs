@@ -57,7 +57,7 @@ async fn a_parameter_that_others_move_is_told_once_whatever_it_holds() {
         }
         let subjects = subjects(&stack);
         assert_eq!(subjects.len(), 2, "{subjects:?}");
-        assert!(subjects[1].starts_with("AMI drifted"), "{subjects:?}");
+        assert!(subjects[1].starts_with("Drifted"), "{subjects:?}");
         assert!(stack.emails()[1].text.contains(NAME));
         assert_eq!(ssm.parameter(HOME, NAME).as_deref(), Some(value));
 

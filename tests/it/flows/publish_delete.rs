@@ -192,7 +192,7 @@ async fn a_manifest_that_is_dropped_again_makes_exactly_one_ami() {
         let status = stack.status(KEY).await;
         assert_eq!(status["state"], "available", "{status:#}");
         assert_eq!(status["regions"][REGION]["image"], new.id.as_str());
-        assert!(last_email(&stack).starts_with("AMI available"));
+        assert!(last_email(&stack).starts_with("Available"));
 
         // And removed once more.
         remove(&stack).await;

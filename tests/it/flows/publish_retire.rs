@@ -82,8 +82,11 @@ async fn the_previous_ami_is_deregistered_once_the_new_one_is_finished() {
     assert_eq!(status["previous"].as_array(), None, "{status:#}");
     let subjects: Vec<String> = stack.emails().into_iter().map(|it| it.subject).collect();
     assert_eq!(subjects.len(), 3, "{subjects:?}");
-    assert!(subjects[1].starts_with("AMI available"), "{subjects:?}");
-    assert!(subjects[2].starts_with("AMIs retired"), "{subjects:?}");
+    assert!(subjects[1].starts_with("Available"), "{subjects:?}");
+    assert!(
+        subjects[2].starts_with("Retired the AMIs before"),
+        "{subjects:?}"
+    );
     let email = last_email(&stack);
     assert!(email.contains(&format!("{old} deregistered")), "{email}");
     assert!(
@@ -252,7 +255,7 @@ async fn a_protection_with_cooldown_is_waited_for() {
     let waiting = &status["build"]["waiting"];
     assert_eq!(waiting["reason"], "protection-cooldown", "{status:#}");
     let email = last_email(&stack);
-    assert!(email.starts_with("AMI available"), "{email}");
+    assert!(email.starts_with("Available"), "{email}");
     assert_eq!(stack.emails().len(), 2);
 
     stack.world.run_for(Duration::from_secs(2 * 3600)).await;
@@ -324,7 +327,7 @@ async fn replaced_in_spite_of(action: &str, fault: Fault) {
     let retired = stack.emails();
     let retired = retired
         .iter()
-        .filter(|it| it.subject.starts_with("AMIs retired"));
+        .filter(|it| it.subject.starts_with("Retired the AMIs before"));
     assert_eq!(retired.count(), 1, "{action} {fault:?}");
 }
 

@@ -81,7 +81,7 @@ async fn an_ami_of_the_same_name_goes_first_and_the_email_names_the_gap() {
     assert_eq!(status["previous"], Value::Null);
     let gap = &status["replaced"][0];
     assert_eq!(gap["image"], old.id.as_str());
-    let email = told(&stack, "AMI available");
+    let email = told(&stack, "Available");
     for words in [
         format!(
             "{} in {REGION}, was deregistered at {}",
@@ -92,7 +92,7 @@ async fn an_ami_of_the_same_name_goes_first_and_the_email_names_the_gap() {
     ] {
         assert!(email.contains(&words), "{words}: {email}");
     }
-    let retired = told(&stack, "AMIs retired");
+    let retired = told(&stack, "Retired the AMIs before");
     assert!(
         retired.contains(&format!("{} deregistered", old.id)),
         "{retired}"
@@ -131,7 +131,7 @@ async fn what_is_in_use_keeps_its_name() {
     let status = second(&stack).await;
     assert_eq!(status["state"], "failed", "{status:#}");
     assert_eq!(stack.only_image(), old);
-    let email = told(&stack, "AMI failed");
+    let email = told(&stack, "Failed");
     assert!(
         email.contains("which is not deregistered: in use by") && email.contains(&instance),
         "{email}"
@@ -206,7 +206,7 @@ async fn a_registration_that_fails_afterwards_says_that_the_old_one_is_gone() {
     let status = second(&stack).await;
     assert_eq!(status["state"], "failed", "{status:#}");
     assert!(stack.images().is_empty());
-    let email = told(&stack, "AMI failed");
+    let email = told(&stack, "Failed");
     assert!(
         email.contains(&format!("{} in {REGION}, was deregistered", old.id))
             && email.contains("Since then there is no AMI of this manifest"),
@@ -246,7 +246,7 @@ async fn replaced_in_spite_of(service: &str, action: &str, nth: u64, fault: Faul
     assert_eq!(status["state"], "available", "{about} {status:#}");
     assert_ne!(stack.only_image().id, old.id, "{about}");
     assert_eq!(status["previous"], Value::Null, "{about} {status:#}");
-    let email = told(&stack, "AMI available");
+    let email = told(&stack, "Available");
     assert!(email.contains(&old.id), "{about} {email}");
 }
 
@@ -275,7 +275,7 @@ async fn an_ami_whose_bundle_was_overwritten_goes_first() {
     );
     assert_eq!(status["previous"], Value::Null);
     assert_eq!(status["replaced"][0]["image"], old.as_str());
-    let email = told(&stack, "AMI available");
+    let email = told(&stack, "Available");
     assert!(
         email.contains("there was no AMI of this manifest"),
         "{email}"
@@ -288,7 +288,7 @@ async fn it_stays_where_the_stack_retires_nothing_and_the_email_says_what_may_br
     let stack = TestStack::new().await;
     let (old, _) = overwritten(&stack).await;
     assert_eq!(stack.images().len(), 2);
-    let email = told(&stack, "AMI available");
+    let email = told(&stack, "Available");
     assert!(
         email.contains(&old) && email.contains("launches of it may fail"),
         "{email}"
@@ -310,7 +310,7 @@ async fn an_overwritten_ami_that_ec2_keeps_does_not_keep_the_new_one_away() {
     let (old, status) = overwritten(&stack).await;
     assert_eq!(status["state"], "available", "{status:#}");
     assert_eq!(stack.images().len(), 2);
-    let email = told(&stack, "AMI available");
+    let email = told(&stack, "Available");
     assert!(email.contains(&old), "{email}");
 }
 

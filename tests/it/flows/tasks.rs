@@ -47,7 +47,7 @@ async fn a_disk_becomes_an_ami() {
     assert!(snapshot.tags.contains_key("amiwright:manifest"));
     assert_eq!(
         stack.only_email().subject,
-        format!("AMI available: {} web-2026-11-21", image.id)
+        "Available: web-2026-11-21 (us-east-1)"
     );
     assert_eq!(stack.count("ImportSnapshot"), 1);
 
@@ -114,7 +114,7 @@ async fn a_refused_bundle_instance_fails_the_image_with_awss_message_and_an_alte
         )
         .await;
     let email = stack.only_email();
-    assert_eq!(email.subject, "AMI failed: win");
+    assert_eq!(email.subject, "Failed: win (us-east-1)");
     for text in ["no longer supported", "CreateImage", "`disk`"] {
         assert!(email.text.contains(text), "{text}: {}", email.text);
     }
@@ -306,7 +306,10 @@ async fn a_removed_manifest_cancels_its_import_and_put_back_it_is_made() {
         "{}",
         histories(&status)
     );
-    assert_eq!(stack.only_email().subject, "AMI cancelled: web-2026-11-21");
+    assert_eq!(
+        stack.only_email().subject,
+        "Cancelled: web-2026-11-21 (us-east-1)"
+    );
 
     stack.drop_and_rest(KEY, DISK).await;
     assert_eq!(stack.status(KEY).await["state"], "available");

@@ -111,7 +111,7 @@ async fn play(source: Source, number: u64, fault: Fault, then: Then) -> Option<S
         return wrong("not all are known", &status);
     }
     let subjects = stack.emails().into_iter().map(|email| email.subject);
-    let available = subjects.filter(|subject| subject.starts_with("AMI available"));
+    let available = subjects.filter(|subject| subject.starts_with("Available"));
     (available.count() != images)
         .then(|| wrong("not notified once each", &status))
         .flatten()
@@ -186,7 +186,7 @@ async fn what_a_start_of_a_replaced_version_made_is_recorded_and_reported() {
         .into_iter()
         .map(|email| email.subject)
         .collect();
-    let available = subjects.iter().filter(|it| it.starts_with("AMI available"));
+    let available = subjects.iter().filter(|it| it.starts_with("Available"));
     assert_eq!(available.count(), 1, "{subjects:?}");
 }
 

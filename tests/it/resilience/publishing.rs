@@ -290,10 +290,10 @@ macro_rules! cases {
 }
 
 cases! {
-    an_ami_is_published: None, SETTINGS, false, "AMI available";
-    settings_are_added: Some(""), SETTINGS, false, "AMI changed";
-    settings_are_changed: Some(SETTINGS), OTHERS, false, "AMI changed";
-    settings_are_removed: Some(SETTINGS), "", false, "AMI changed";
-    an_ami_becomes_public: Some(""), PUBLIC, false, "AMI changed";
-    an_ami_replaces_another: Some(""), REPLACES, true, "AMIs retired";
+    an_ami_is_published: None, SETTINGS, false, "Available";
+    settings_are_added: Some(""), SETTINGS, false, "Changed";
+    settings_are_changed: Some(SETTINGS), OTHERS, false, "Changed";
+    settings_are_removed: Some(SETTINGS), "", false, "Changed";
+    an_ami_becomes_public: Some(""), PUBLIC, false, "Changed";
+    an_ami_replaces_another: Some(""), REPLACES, true, "Retired the AMIs before";
 }
