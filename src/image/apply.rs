@@ -16,7 +16,7 @@ mod retiring;
 use jiff::Timestamp;
 
 pub use arrival::{note_repetition, open, recover};
-pub use audited::{Audit, audited};
+pub use audited::{Audit, Compared, audited};
 pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;

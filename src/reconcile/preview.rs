@@ -164,6 +164,7 @@ fn step<'a>(
         is_first: true,
         claimed: None,
         observed: None,
+        described: None,
         reserved: None,
     }
 }

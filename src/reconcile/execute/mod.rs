@@ -114,7 +114,8 @@ fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> Step
     let mut pending = BTreeMap::new();
     for (region, why) in &plan.pending {
         let reason = wait_reason(step, region, *why, &seen);
-        if grace(*why).is_some_and(|limit| has_waited(step, region, &reason, limit)) {
+        let limit = grace(*why).filter(|_| !is_rate_limited(&seen, region));
+        if limit.is_some_and(|limit| has_waited(step, region, &reason, limit)) {
             let failure = match (why, step.status.image_in(region)) {
                 (Pending::NoImage, Some(known)) => failures::deregistered(region, &known.image),
                 _ => failures::not_published(region, &reason),
@@ -171,7 +172,20 @@ fn has_waited(
     }
 }
 
+/// Whether a Region was not asked, because that many requests would be too many.
+fn is_rate_limited(seen: &Seen, region: &str) -> bool {
+    let error = seen.errors.get(region);
+    error.is_some_and(AwsError::is_rate_limited_locally)
+}
+
 fn wait_reason(step: &StepContext<'_>, region: &str, why: Pending, seen: &Seen) -> WaitReason {
+    // What was not asked says nothing new.
+    let copy = step.status.copies.get(region);
+    if let Some(known) = copy.and_then(|copy| copy.waiting.as_ref())
+        && is_rate_limited(seen, region)
+    {
+        return known.reason.clone();
+    }
     let image = step.status.regions.get(region);
     let image = image.map(|known| known.image.clone()).unwrap_or_default();
     let region = region.to_owned();

@@ -92,3 +92,43 @@ async fn an_audit_does_not_forget_what_an_ami_was_made_with() {
     assert_eq!(found[0].description, None);
     assert!(!found[0].tags.contains_key("team"), "{:?}", found[0].tags);
 }
+
+#[tokio::test(start_paused = true)]
+async fn parameters_of_many_images_are_read_ten_at_a_time() {
+    const IMAGES: usize = 25;
+    let stack = TestStack::built(|builder| {
+        builder
+            .parameter("ParameterPrefix", "/images")
+            .parameter("AuditSchedule", "rate(3000 days)")
+    })
+    .await;
+    let name = |number: usize, which: &str| format!("{NAME}-{number:02}/{which}");
+    for number in 0..IMAGES {
+        let names = format!("{}, {}", name(number, "latest"), name(number, "today"));
+        let manifest = stack.manifest(&format!("web-{number:02}"));
+        let manifest = format!("{manifest}parameters: [{names}]\n");
+        let key = format!("many/web-{number:02}.image.yaml");
+        stack.drop_file(&key, manifest).await;
+    }
+    stack.rest().await;
+    let others = "not an AMI";
+    let ssm = stack.world.ssm();
+    ssm.seed_parameter(HOME, &name(7, "today"), "String", others);
+    let before = stack.count("GetParameters");
+    stack.world.run_for(minutes(20)).await;
+    let tick = json!({"task": "audit"});
+    let report = stack.world.invoke("AdvanceTasks", tick).await.unwrap();
+    assert_eq!(report["audited"], IMAGES);
+    let calls = stack.count("GetParameters") - before;
+    assert_eq!(calls, (2 * IMAGES).div_ceil(10));
+
+    // Each is compared with its own.
+    stack.rest().await;
+    let emails = stack.emails();
+    let drifted: Vec<_> = emails.iter().skip(IMAGES).collect();
+    assert_eq!(drifted.len(), 1, "{drifted:?}");
+    let status = stack.status("many/web-07.image.yaml").await;
+    let found = status["drift"]["found"].as_array().unwrap();
+    assert_eq!(found.len(), 1, "{status:#}");
+    assert!(found[0].to_string().contains(&name(7, "today")));
+}

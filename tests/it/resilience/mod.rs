@@ -6,6 +6,7 @@ mod failures;
 mod faults;
 mod lost;
 mod many;
+mod many_published;
 mod publishing;
 mod task_failures;
 mod task_faults;
