@@ -126,13 +126,8 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             return polled::image(status, &region, image.as_deref(), now);
         }
         Evidence::PublishObserved(seen) => return publishing::observed(status, seen, now),
-        Evidence::PublishPerformed {
-            done,
-            failed,
-            later,
-            release,
-        } => {
-            return publishing::performed(status, &done, failed, (&later, release), now);
+        Evidence::PublishPerformed(performed) => {
+            return publishing::performed(status, performed, now);
         }
         Evidence::Retired(seen) => return retiring::retired(status, seen, now),
         Evidence::CancelSent(refused) => return ending::cancel_sent(status, refused, now),

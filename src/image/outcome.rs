@@ -85,16 +85,7 @@ pub enum Evidence {
     /// What the AMI is like in each Region, compared with what its manifest says.
     PublishObserved(PublishObserved),
     /// Changes were made.
-    PublishPerformed {
-        /// Those that EC2 took. A copy is named by them.
-        done: Vec<RegionAction>,
-        /// Why a Region will not become as it should be.
-        failed: BTreeMap<String, Failure>,
-        /// What keeps others from being made now, Region by Region.
-        later: BTreeMap<String, WaitReason>,
-        /// What became of the parameters that were to be written.
-        release: ReleasePerformed,
-    },
+    PublishPerformed(PublishPerformed),
     /// AMIs were, or were not, retired.
     Retired(Retired),
     /// EC2 was asked to cancel the task that runs; where it refused, why.
@@ -156,6 +147,19 @@ pub struct ReleaseObserved {
     pub is_held: bool,
     /// What is waited for; none if nothing is left to do, or is kept back by a Region.
     pub pending: Option<WaitReason>,
+}
+
+/// What became of changes that were to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublishPerformed {
+    /// Those that EC2 took. A copy is named by them.
+    pub done: Vec<RegionAction>,
+    /// Why a Region will not become as it should be.
+    pub failed: BTreeMap<String, Failure>,
+    /// What keeps others from being made now, Region by Region.
+    pub later: BTreeMap<String, WaitReason>,
+    /// What became of the parameters that were to be written.
+    pub release: ReleasePerformed,
 }
 
 /// What became of parameters that were to be written.

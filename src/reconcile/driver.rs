@@ -256,7 +256,7 @@ async fn run_to_rest(
 fn is_record(outcome: &StepOutcome) -> bool {
     matches!(
         outcome,
-        StepOutcome::Advance(Evidence::PublishPerformed { .. } | Evidence::Retired(_))
+        StepOutcome::Advance(Evidence::PublishPerformed(_) | Evidence::Retired(_))
     )
 }
 
@@ -266,7 +266,8 @@ fn keep_record(draft: &mut Draft, at: &Place, record: StepOutcome) -> Option<Ste
     if *at == Place::of(&draft.status) && !draft.status.state.is_final() {
         return Some(record);
     }
-    if let StepOutcome::Advance(Evidence::PublishPerformed { done, .. }) = &record {
+    if let StepOutcome::Advance(Evidence::PublishPerformed(performed)) = &record {
+        let done = &performed.done;
         draft.dirty |= remember_copies(&mut draft.status, at.digest.as_deref(), done);
     }
     None

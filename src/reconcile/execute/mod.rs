@@ -26,7 +26,8 @@ use crate::aws::{Aws, AwsError};
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{
-    Claim, Evidence, PublishIntent, PublishObserved, ReleasePerformed, StepOutcome, Written,
+    Claim, Evidence, PublishIntent, PublishObserved, PublishPerformed, ReleasePerformed,
+    StepOutcome, Written,
 };
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::{self, Asked, Observation, Pending, Plan, Shown};
@@ -245,26 +246,25 @@ fn by_region<'a>(
 /// go on.
 async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome {
     let regions = by_region(&intent.actions);
-    let mut all = Vec::new();
+    let mut visits = Vec::new();
     for (region, actions) in regions {
-        all.push(Box::pin(perform_in(step, region, actions)));
+        visits.push(Box::pin(perform_in(step, region, actions)));
     }
-    let mut performed: Vec<_> = stream::iter(all)
+    let mut performed: Vec<_> = stream::iter(visits)
         .buffer_unordered(REGIONS_AT_ONCE)
         .collect()
         .await;
     performed.sort_by_key(|it| it.region);
-    let (mut done, mut failed, mut later) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-    let mut release = ReleasePerformed::default();
+    let mut all = PublishPerformed::default();
     for it in performed {
         let region = it.region;
-        done.extend(it.done);
-        release.written.extend(it.release.written);
-        release.later = release.later.or(it.release.later);
+        all.done.extend(it.done);
+        all.release.written.extend(it.release.written);
+        all.release.later = all.release.later.or(it.release.later);
         match it.refused {
             None => {}
             Some(Refused::Final(failure)) => {
-                failed.insert(region.to_owned(), failure);
+                all.failed.insert(region.to_owned(), failure);
             }
             Some(Refused::Later(error)) => {
                 let reason = retrying(&error);
@@ -273,19 +273,14 @@ async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome 
                     && has_waited(step, region, &reason, PUBLISH_GRACE);
                 if is_given_up {
                     let failure = failures::not_published(region, &reason);
-                    failed.insert(region.to_owned(), failure);
+                    all.failed.insert(region.to_owned(), failure);
                 } else {
-                    later.insert(region.to_owned(), reason);
+                    all.later.insert(region.to_owned(), reason);
                 }
             }
         }
     }
-    StepOutcome::Advance(Evidence::PublishPerformed {
-        done,
-        failed,
-        later,
-        release,
-    })
+    StepOutcome::Advance(Evidence::PublishPerformed(all))
 }
 
 /// Whether an error only says that there is too much at once: that passes, however long it takes.
