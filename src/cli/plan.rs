@@ -5,6 +5,8 @@
 mod calls;
 mod document;
 mod lines;
+mod reasons;
+mod replacing;
 mod screen;
 
 use std::fs::File;

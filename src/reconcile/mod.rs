@@ -33,7 +33,7 @@ pub(crate) use draft::change;
 pub use driver::reconcile;
 pub(crate) use driver::{not_observed, poll_task, polled, publish, run_steps};
 pub(crate) use execute::observe::awaited as images_to_publish;
-pub(crate) use execute::{Publishing, Retiring};
+pub(crate) use execute::{Publishing, Replacing, Retiring};
 pub(crate) use opening::is_dead;
 pub(crate) use preview::{Build, Meaning, Preview, preview};
 pub(crate) use recovery::{Recovery, recover_draft};

@@ -4,7 +4,7 @@
 use super::arrival::{Change, Decision, compare, decide, manifest_version};
 use super::build::{self, Looked};
 use super::context::{Context, Error};
-use super::execute::{self, Publishing, Retiring};
+use super::execute::{self, Publishing, Replacing, Retiring};
 use super::lookup;
 use super::spec::{ManifestRead, Spec};
 use super::step_context::StepContext;
@@ -73,6 +73,8 @@ pub(crate) struct Build {
     pub(crate) obstacle: Option<StepOutcome>,
     /// Whether another AMI is in the way.
     pub(crate) is_conflict: bool,
+    /// AMIs that go before it is registered.
+    pub(crate) replacing: Vec<Replacing>,
     /// Why what it is made from could not be looked at: its name and whether it is there already are not known then.
     pub(crate) denied: Option<Failure>,
 }
@@ -197,7 +199,11 @@ impl Preview {
         if has_image && status.state != State::Superseded {
             let step = step(context, &status, manifest);
             self.publishing = Some(Box::pin(execute::preview_publishing(&step, spec, made)).await?);
-            self.retiring = Box::pin(execute::preview_retiring(&step, spec)).await?;
+            let replacing = self.build.iter().flat_map(|build| &build.replacing);
+            let done = replacing.filter(|it| it.replaced.is_some());
+            let replaced = done.flat_map(|it| it.images.iter().cloned()).collect();
+            let retiring = execute::preview_retiring(&step, spec, &replaced);
+            self.retiring = Box::pin(retiring).await?;
         }
         self.status = Some(status);
         Ok(())
@@ -253,6 +259,7 @@ async fn build(
         at_risk: looked.at_risk,
         obstacle: looked.obstacle.or(obstacle),
         is_conflict: looked.is_conflict,
+        replacing: looked.replacing,
         denied,
     })
 }

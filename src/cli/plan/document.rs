@@ -4,13 +4,14 @@ use serde::Serialize;
 
 use super::calls::Calls;
 use super::lines::{Line, Sign, lines, parameter};
-use crate::image::billing::LicensedSource;
+use super::reasons::{blocked_by, failed, license, not_retired, pending, wish};
+use super::replacing;
 use crate::image::message::{
-    advice, failure_line, failures, kept_text, release as release_text, wait_text,
+    failure_line, failures, kept_text, release as release_text, wait_text,
 };
 use crate::image::outcome::StepOutcome;
-use crate::image::publish::{Pending, ReleasePlan, retire};
-use crate::image::status::{Failure, Status};
+use crate::image::publish::{ReleasePlan, retire};
+use crate::image::status::Status;
 use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::{Build, Meaning, Preview, Publishing, Retiring};
@@ -174,6 +175,9 @@ impl Document {
                 line.change = Sign::Conflict;
             }
             self.changes.push(line);
+            return false;
+        }
+        if !replacing::add(self, &build.replacing, status) {
             return false;
         }
         let name = build.name.clone();
@@ -367,58 +371,5 @@ fn outcome(meaning: Meaning) -> Outcome {
         Meaning::InProgress => Outcome::InProgress,
         Meaning::Later => Outcome::Later,
         Meaning::Rejected => Outcome::Rejected,
-    }
-}
-
-fn blocked_by(region: &str, problem: &Problem) -> Line {
-    Line::blocked(region, "AMI", problem.to_string())
-}
-
-fn failed(region: &str, status: &Status, failure: &Failure) -> Line {
-    let code = failure.code.iter().map(|code| format!("{code}: "));
-    let code: String = code.collect();
-    let why = format!(
-        "{code}{}; {}",
-        failure.message,
-        advice::hint(status, failure)
-    );
-    Line::blocked(region, "AMI", why).of(status.image_in(region).map(|it| it.image.as_str()))
-}
-
-fn license(region: &str, source: &LicensedSource) -> Line {
-    let why = format!(
-        "{} has the same snapshot and is billed as {}: the new AMI may lose that license, and its instances their \
-         updates. CreateImage of an instance keeps it; `register.acceptLostBilling: true` accepts the loss",
-        source.image, source.billing
-    );
-    Line::blocked(region, "license", why)
-}
-
-fn pending(why: Pending) -> &'static str {
-    match why {
-        Pending::Settling => "what was changed a moment ago does not show yet",
-        Pending::NoImage => "EC2 does not show the AMI",
-        Pending::Copying => "the copy is being made",
-        Pending::NotAvailable => "the AMI is not available",
-        Pending::Unknown => "EC2 does not show that the AMI is of this manifest and version",
-    }
-}
-
-fn not_retired(why: &retire::Pending) -> String {
-    match why {
-        retire::Pending::Unknown => "EC2 did not say what has to be known".to_owned(),
-        retire::Pending::NotShown => "EC2 does not show it".to_owned(),
-        retire::Pending::NoSuccessor => {
-            "the AMI that replaces it is not seen to be available".to_owned()
-        }
-        retire::Pending::Cooldown(until) => format!("its protection holds until {until}"),
-    }
-}
-
-/// What is asked for of AMIs that are retired.
-fn wish(retiring: &Retiring) -> &'static str {
-    match retiring.asked.deregister {
-        true => "deregister",
-        false => "deprecate",
     }
 }

@@ -38,6 +38,7 @@ use crate::manifest::Problem;
 use super::context::Error;
 use super::spec::ManifestRead;
 use super::step_context::{StepContext, retrying};
+pub(crate) use in_place::Replacing;
 use observe::{REGIONS_AT_ONCE, Seen};
 pub(crate) use preview::{Publishing, Retiring};
 pub(super) use preview::{publishing as preview_publishing, retiring as preview_retiring};

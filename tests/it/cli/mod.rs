@@ -4,6 +4,7 @@ mod doctor;
 mod operator;
 mod paid;
 mod plan;
+mod plan_in_place;
 mod plan_parameters;
 mod programs;
 mod regions;
