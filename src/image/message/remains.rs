@@ -70,7 +70,7 @@ pub(super) fn previous_text(status: &Status, listed: usize) -> String {
         );
     }
     // What becomes of it is told once that is known.
-    if status.replaces && status.build.step.retires() {
+    if status.build.step.retires() {
         return format!(
             "\nThe previous AMI, {list}, is retired now, as the manifest says: another email tells how that ends.\n"
         );
