@@ -54,7 +54,8 @@ impl Calls {
             }
             Action::SetProtection {
                 protection: Some(_),
-            } => "EnableImageDeregistrationProtection",
+            }
+            | Action::ProtectPrevious { .. } => "EnableImageDeregistrationProtection",
             Action::SetProtection { protection: None } | Action::UnprotectPrevious { .. } => {
                 "DisableImageDeregistrationProtection"
             }

@@ -21,6 +21,7 @@ mod publish_delete;
 mod publish_regions;
 mod publish_release;
 mod publish_retire;
+mod publish_retire_ended;
 mod publish_table;
 mod replace_in_place;
 mod requests;

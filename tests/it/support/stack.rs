@@ -41,7 +41,11 @@ pub(crate) struct TestStack {
     has_any_order: AtomicBool,
     /// How many calls were made before each upload.
     uploads: Mutex<Vec<u64>>,
+    updated: Variables,
 }
+
+/// Variables of the functions that an update of the stack has changed.
+type Variables = Arc<Mutex<BTreeMap<String, String>>>;
 
 /// The template grants all that its functions need, and they change things in the right order.
 impl Drop for TestStack {
@@ -87,6 +91,7 @@ impl TestStack {
 
     /// A world that is built a little differently.
     pub(crate) async fn built(change: impl FnOnce(Builder) -> Builder) -> Self {
+        let updated = Variables::default();
         let builder = World::builder()
             .template(include_str!("../../../template.yaml"))
             .parameter("NotificationEmail", EMAIL)
@@ -94,7 +99,7 @@ impl TestStack {
             .parameter("StoreBuckets", STORE_BUCKET)
             .region(REGION)
             .epoch("2026-11-21T10:00:00Z".parse().unwrap())
-            .functions(FunctionRunner::InProcess(handler()));
+            .functions(FunctionRunner::InProcess(handler(updated.clone())));
         let world = change(builder).start().await.unwrap();
         let [bucket, state_bucket] =
             ["BucketName", "StateBucketName"].map(|name| world.stack().outputs[name].clone());
@@ -113,7 +118,14 @@ impl TestStack {
             refusals_expected: AtomicBool::new(false),
             has_any_order: AtomicBool::new(false),
             uploads: Mutex::default(),
+            updated,
         }
+    }
+
+    /// As if the stack was updated: from now on its functions have this variable.
+    pub(crate) fn update(&self, variable: &str, value: &str) {
+        let mut updated = self.updated.lock().unwrap();
+        updated.insert(variable.to_owned(), value.to_owned());
     }
 
     /// An image manifest that makes `name` from the seeded snapshot.
@@ -474,13 +486,16 @@ fn config(environment: &BTreeMap<String, String>) -> Config {
 }
 
 /// What Lambda would run, in process.
-fn handler() -> Handler {
+fn handler(updated: Variables) -> Handler {
     let processes: [Arc<Process>; 3] = Default::default();
     Arc::new(move |invocation| {
+        let mut environment = invocation.function.environment.clone();
+        environment.extend(updated.lock().unwrap().clone());
         let names = ["register-image", "advance-tasks", "notify"];
         let is_of = |name: &&str| *name == invocation.function.binary;
         let process = names.iter().position(is_of).map(|at| processes[at].clone());
-        Box::pin(run(invocation, process.unwrap_or_default()))
+        let config = config(&environment);
+        Box::pin(run(invocation, config, process.unwrap_or_default()))
     })
 }
 
@@ -491,7 +506,11 @@ struct Process {
     history: PollingHistory,
 }
 
-async fn run(invocation: Invocation, process: Arc<Process>) -> Result<Value, FunctionError> {
+async fn run(
+    invocation: Invocation,
+    config: Config,
+    process: Arc<Process>,
+) -> Result<Value, FunctionError> {
     let time_source = localaws::client::time_source(invocation.clock);
     let sleep = localaws::client::sleep(invocation.clock);
     let aws = Aws::with_config(config_for(
@@ -501,7 +520,6 @@ async fn run(invocation: Invocation, process: Arc<Process>) -> Result<Value, Fun
         sleep,
     ))
     .with_rate_limiter(process.rate_limiter.clone());
-    let config = config(&invocation.function.environment);
     let now = whole_seconds(invocation.clock.now());
     let failed =
         |failures: amiwright::Failures| FunctionError::new("Failures", failures.to_string());
