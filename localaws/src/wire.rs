@@ -78,8 +78,8 @@ pub fn not_built_sentence(service: &str, action: &str) -> String {
     format!("localaws has not built {service} {action}; it does not pretend to know the answer")
 }
 
-/// What stands in for an answer that this world does not know: HTTP 501 with a sentence that says so. For services
-/// whose protocol this world does not speak; the others put the sentence into an error that their clients can read.
+/// What stands in for an answer that this world does not know: HTTP 501 with a sentence that says so. For what has no
+/// errors that a client reads; services put the sentence into an error of their protocol.
 #[must_use]
 pub fn not_built(service: &str, action: &str) -> Response {
     let sentence = not_built_sentence(service, action);
