@@ -1,7 +1,8 @@
 //! What goes over the wire, for both front doors: whole requests and answers.
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, StatusCode};
 use quick_xml::escape::escape;
 
 /// A request with its whole body, unless that is large (see `large_body`).
@@ -56,6 +57,12 @@ pub(crate) fn s3_error(
     };
     let answer = response(status, "application/xml", body);
     with_request_id(answer, "x-amz-request-id", request_id)
+}
+
+/// Whether a request is a browser's upload form (S3's POST Object), which is signed inside of its fields.
+pub(crate) fn is_form(method: &Method, headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    method == Method::POST && kind.is_some_and(|kind| kind.starts_with(b"multipart/form-data"))
 }
 
 /// The fields of a Query protocol request: of the form body, and of the URL's query.

@@ -12,11 +12,9 @@ use crate::ids::Ids;
 use crate::json_protocol::{self, Members};
 use crate::lock::lock;
 use crate::query::{Dialect, Fields};
+use crate::template::RULE;
 use crate::template::stack::Stack;
 use crate::wire::Request;
-
-/// The type of rules.
-pub(super) const RULE: &str = "AWS::Events::Rule";
 
 /// Where the stack is.
 #[derive(Debug, Clone)]

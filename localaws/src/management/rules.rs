@@ -4,7 +4,8 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::model::{Answer, Failure, Management, RULE, only};
+use super::model::{Answer, Failure, Management, only};
+use crate::template::RULE;
 use crate::template::stack::{Function, StackResource};
 use crate::wire::Request;
 
