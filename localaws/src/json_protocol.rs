@@ -83,23 +83,45 @@ impl Members {
 
     /// A list of one to `most` texts.
     pub(crate) fn texts(&mut self, name: &str, most: usize) -> Result<Vec<String>, Failure> {
+        let texts = self.texts_if_any(name, most)?;
+        if !texts.is_empty() {
+            return Ok(texts);
+        }
+        Err(wrong_length(name, &texts, most))
+    }
+
+    /// A list of up to `most` texts.
+    pub(crate) fn texts_if_any(&mut self, name: &str, most: usize) -> Result<Vec<String>, Failure> {
         let texts = match self.take(name) {
+            None => Vec::new(),
             Some(Value::Array(list)) => {
                 let texts = list.iter().map(|it| it.as_str().map(str::to_owned));
                 let texts: Option<Vec<String>> = texts.collect();
                 texts.ok_or_else(|| wrong_type(name))?
             }
-            _ => Vec::new(),
+            Some(_) => return Err(wrong_type(name)),
         };
-        if (1..=most).contains(&texts.len()) {
-            return Ok(texts);
+        if texts.len() > most {
+            return Err(wrong_length(name, &texts, most));
         }
-        let member = format!("{}{}", name[..1].to_lowercase(), &name[1..]);
-        Err(invalid(format!(
-            "1 validation error detected: Value '[{}]' at '{member}' failed to satisfy constraint: Member must have \
-             length less than or equal to {most} and greater than or equal to 1",
-            texts.join(", ")
-        )))
+        Ok(texts)
+    }
+
+    /// A list of structures, each to be read and finished like the request itself.
+    pub(crate) fn structures(&mut self, name: &str) -> Result<Vec<Self>, Failure> {
+        let list = match self.take(name) {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(list)) => list,
+            Some(_) => return Err(wrong_type(name)),
+        };
+        let read = |structure: Value| match structure {
+            Value::Object(members) => Ok(Self {
+                action: format!("{} with {name}", self.action),
+                members,
+            }),
+            _ => Err(wrong_type(name)),
+        };
+        list.into_iter().map(read).collect()
     }
 
     /// A list of tags: keys and values.
@@ -135,6 +157,15 @@ impl Members {
             Some((name, _)) => Err(Failure::NotBuilt(format!("{} with {name}", self.action))),
         }
     }
+}
+
+fn wrong_length(name: &str, texts: &[String], most: usize) -> Failure {
+    let member = format!("{}{}", name[..1].to_lowercase(), &name[1..]);
+    invalid(format!(
+        "1 validation error detected: Value '[{}]' at '{member}' failed to satisfy constraint: Member must have length \
+         less than or equal to {most} and greater than or equal to 1",
+        texts.join(", ")
+    ))
 }
 
 fn wrong_type(name: &str) -> Failure {

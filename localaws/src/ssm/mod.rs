@@ -4,13 +4,15 @@
 //! validated late, as the real ones are: an answer with a version proves nothing.
 //! ("Native parameter support for Amazon Machine Image IDs", Systems Manager User Guide).
 //!
-//! Three layers; each imports only from those after it:
+//! Four layers; each imports only from those after it:
 //! - [`actions`]: one file per action;
+//! - [`filter`]: which parameters a request means;
 //! - [`model`]: what is kept per Region, and its rules;
 //! - [`request`]: what only SSM's requests have, and errors.
 
 mod actions;
 mod controls;
+mod filter;
 mod model;
 mod request;
 #[cfg(test)]

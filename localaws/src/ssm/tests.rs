@@ -1,5 +1,7 @@
 //! Usage of Parameter Store through the wire: JSON in, JSON out.
 
+mod describe;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -378,7 +380,7 @@ async fn what_is_wrong_or_not_built_is_said_so() {
         refused.starts_with("ParameterPatternMismatchException"),
         "{refused}"
     );
-    assert_eq!(world.ask("DescribeParameters", json!({})).await.0, 501);
+    assert_eq!(world.ask("ListDocuments", json!({})).await.0, 501);
     for (option, value) in [
         ("KeyId", json!("k")),
         ("Policies", json!("[]")),
@@ -389,6 +391,6 @@ async fn what_is_wrong_or_not_built_is_said_so() {
         put[option] = value;
         assert_eq!(world.ask("PutParameter", put).await.0, 501, "{option}");
     }
-    let filtered = json!({"Path": "/", "ParameterFilters": [{"Key": "Type"}]});
+    let filtered = json!({"Path": "/", "ParameterFilters": [{"Key": "Label", "Values": ["x"]}]});
     assert_eq!(world.ask("GetParametersByPath", filtered).await.0, 501);
 }

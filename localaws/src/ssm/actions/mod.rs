@@ -3,6 +3,7 @@
 mod add_tags_to_resource;
 mod delete_parameter;
 mod delete_parameters;
+mod describe_parameters;
 mod get_parameter;
 mod get_parameter_history;
 mod get_parameters;
@@ -31,6 +32,7 @@ pub(super) fn answer(
         "AddTagsToResource" => add_tags_to_resource::answer(service, region, members),
         "DeleteParameter" => delete_parameter::answer(service, region, members),
         "DeleteParameters" => delete_parameters::answer(service, region, members),
+        "DescribeParameters" => describe_parameters::answer(service, region, members),
         "GetParameter" => get_parameter::answer(service, region, members),
         "GetParameterHistory" => get_parameter_history::answer(service, region, members),
         "GetParameters" => get_parameters::answer(service, region, members),
