@@ -326,6 +326,12 @@ async fn tags_come_with_a_new_parameter_or_later() {
     let list = json!({"ResourceType": "Parameter", "ResourceId": "a"});
     let listed = world.ok("ListTagsForResource", list).await;
     assert_eq!(listed["TagList"].as_array().unwrap().len(), 2);
+    let remove =
+        json!({"ResourceType": "Parameter", "ResourceId": "a", "TagKeys": ["stage", "none"]});
+    world.ok("RemoveTagsFromResource", remove).await;
+    let list = json!({"ResourceType": "Parameter", "ResourceId": "a"});
+    let listed = world.ok("ListTagsForResource", list).await;
+    assert_eq!(listed["TagList"].as_array().unwrap().len(), 1);
     let lost = json!({"ResourceType": "Parameter", "ResourceId": "lost", "Tags": more});
     let lost = world.refused("AddTagsToResource", lost).await;
     assert!(lost.starts_with("InvalidResourceId"), "{lost}");

@@ -11,6 +11,7 @@ mod get_parameters_by_path;
 mod label_parameter_version;
 mod list_tags_for_resource;
 mod put_parameter;
+mod remove_tags_from_resource;
 
 use serde_json::Value;
 
@@ -40,6 +41,7 @@ pub(super) fn answer(
         "LabelParameterVersion" => label_parameter_version::answer(service, region, members),
         "ListTagsForResource" => list_tags_for_resource::answer(service, region, members),
         "PutParameter" => put_parameter::answer(service, region, members),
+        "RemoveTagsFromResource" => remove_tags_from_resource::answer(service, region, members),
         other => Err(Failure::NotBuilt(other.to_owned())),
     }
 }
