@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 
+use crate::json_protocol;
 use crate::lock::lock;
 use crate::wire::{self, Response};
 
@@ -273,7 +274,7 @@ pub(crate) fn refusal(
 ) -> Response {
     use quick_xml::escape::escape;
     if ["events", "kms", "lambda", "ssm"].contains(&service) {
-        return crate::ssm::refusal(status, code, message, request_id);
+        return json_protocol::refusal(status, code, message, request_id);
     }
     if service == "s3" {
         return wire::s3_error(method, status, (code, message), request_id);

@@ -11,6 +11,7 @@ use crate::faults::{Call, Fault, Faults, refusal, throttled};
 use crate::iam::{self, Iam};
 use crate::ids::Ids;
 use crate::imds::Imds;
+use crate::json_protocol;
 use crate::lambda::{Caller, Callers};
 use crate::large_body::Incoming;
 use crate::management::Management;
@@ -255,17 +256,17 @@ impl Services {
                 other,
                 &format!("{} {}", request.method(), request.uri().path()),
             ),
-            // Clients of JSON protocols show whatever text they get; those of the Query protocol read errors only.
-            other if request.headers().contains_key("x-amz-target") => {
-                wire::not_built(other, action)
+            other => {
+                let sentence = wire::not_built_sentence(other, action);
+                let (status, id) = (StatusCode::NOT_IMPLEMENTED, self.ids.uuid());
+                match request.headers().contains_key("x-amz-target") {
+                    true => json_protocol::refusal(status, wire::NOT_BUILT, &sentence, &id),
+                    false => {
+                        let error = (wire::NOT_BUILT, sentence.as_str());
+                        refusal(other, request.method(), status, error, &id)
+                    }
+                }
             }
-            other => refusal(
-                other,
-                request.method(),
-                StatusCode::NOT_IMPLEMENTED,
-                (wire::NOT_BUILT, &wire::not_built_sentence(other, action)),
-                &self.ids.uuid(),
-            ),
         };
         let only_reads = ["Describe", "Get", "List"]
             .iter()

@@ -275,7 +275,7 @@ fn localaws_imports_one_way() {
         "s3 sns ssm sts",
         "template",
         "events schedule",
-        "query connection",
+        "json_protocol query connection",
         "large_body",
         "activity bus clock ids lock state token_bucket wire",
         "crate",

@@ -186,6 +186,12 @@ pub(super) fn list(
                 )
             })?,
     };
+    // "If the request contains at least one valid parameter, it is included in the response" (Bucket, BucketRegion).
+    let is_narrowed = region.is_some()
+        || input.max_buckets.is_some()
+        || input.prefix.is_some()
+        || input.continuation_token.is_some();
+    let bucket_region = is_narrowed.then(|| store.events.region.clone());
     // A token is the name that the last page ended with.
     let after = input.continuation_token.as_deref().unwrap_or_default();
     let mut buckets = Vec::new();
@@ -203,7 +209,7 @@ pub(super) fn list(
             buckets.push(Bucket {
                 creation_date,
                 name: Some(name),
-                ..Default::default()
+                bucket_region: bucket_region.clone(),
             });
         }
     }

@@ -71,6 +71,7 @@ pub(super) fn object(
         } else {
             Default::default()
         },
+        ..New::default()
     };
     let draft = store.draft(&body, digests.etag())?;
     let about = About {

@@ -138,6 +138,10 @@ pub(super) async fn answer(answer: HttpResponse, asked: &Asked) -> Response {
         body = super::error_body::complete(&body, &asked.action, &asked.id);
         parts.headers.remove(CONTENT_LENGTH);
     }
+    if parts.status.is_success() && asked.action.name == "GetObjectAttributes" {
+        body = super::attributes::unquoted(&body);
+        parts.headers.remove(CONTENT_LENGTH);
+    }
     let has_no_body = asked.method == Method::HEAD || parts.status == StatusCode::NOT_MODIFIED;
     if has_no_body && !parts.status.is_success() {
         parts.headers.remove(CONTENT_LENGTH);

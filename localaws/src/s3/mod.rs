@@ -5,11 +5,12 @@
 //!
 //! Built: buckets (create, head, location, list, delete; reading where events go and who owns objects), objects (put, browser forms, get with
 //! ranges, head, copy, delete one or many), conditional reads and writes, listing in pages (both versions), canned ACLs,
-//! tags, multipart uploads with checksums of parts and of the whole, virtual-hosted and path style, signed URLs, `aws-chunked` bodies. Buckets have no versions, and
+//! tags, attributes, multipart uploads with checksums of parts and of the whole, virtual-hosted and path style, signed URLs, `aws-chunked` bodies. Buckets have no versions, and
 //! say so. All else answers 501 `NotImplemented`, and so do keys that no file can have (see `place`).
 
 mod acl;
 mod action;
+mod attributes;
 mod bodies;
 mod buckets;
 mod checksum;

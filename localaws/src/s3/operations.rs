@@ -187,6 +187,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..PLAIN
     },
     Operation {
+        name: "GetObjectAttributes",
+        headers: &[&[
+            "x-amz-max-parts",
+            "x-amz-object-attributes",
+            "x-amz-part-number-marker",
+        ]],
+        query: &["attributes", "versionId"],
+        ..PLAIN
+    },
+    Operation {
         name: "DeleteObject",
         headers: &[&["if-match"]],
         query: &["versionId"],

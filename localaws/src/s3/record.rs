@@ -184,6 +184,16 @@ impl Checksums {
     }
 }
 
+/// A part of which an object was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct PartRecord {
+    pub(super) number: i32,
+    /// Bytes.
+    pub(super) size: u64,
+    #[serde(default)]
+    pub(super) checksums: Checksums,
+}
+
 /// All that is known of one content of one key. It holds only while the file still has its stamp:
 /// a file that was replaced outside localaws is a new object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -200,6 +210,9 @@ pub(super) struct Record {
     pub(super) checksums: Checksums,
     #[serde(default)]
     pub(super) tags: BTreeMap<String, String>,
+    /// Of what it was made; none if it came as one piece.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) parts: Vec<PartRecord>,
 }
 
 impl Record {
@@ -213,6 +226,7 @@ impl Record {
             headers: Headers::default(),
             checksums: Checksums::default(),
             tags: BTreeMap::new(),
+            parts: Vec::new(),
         }
     }
 

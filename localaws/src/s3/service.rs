@@ -167,6 +167,13 @@ impl S3 for Service {
         super::deleting::many(&self.store, req.input, &request_id)
     }
 
+    async fn get_object_attributes(
+        &self,
+        req: S3Request<GetObjectAttributesInput>,
+    ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
+        super::attributes::get(&self.store, &req.input)
+    }
+
     async fn get_object_acl(
         &self,
         req: S3Request<GetObjectAclInput>,

@@ -20,7 +20,7 @@ use super::event::{About, Events, Reason};
 use super::failure::{failed, not_a_file};
 use super::payload::Payload;
 use super::place;
-use super::record::{Checksums, Completed, DEFAULT_ACL, Headers, Record, Stamp};
+use super::record::{Checksums, Completed, DEFAULT_ACL, Headers, PartRecord, Record, Stamp};
 use crate::lock::lock;
 
 /// The folder beside the buckets for what is not an object. Its dot keeps it from being a bucket's name.
@@ -77,6 +77,7 @@ pub(super) struct New {
     pub(super) headers: Headers,
     pub(super) checksums: Checksums,
     pub(super) tags: BTreeMap<String, String>,
+    pub(super) parts: Vec<PartRecord>,
 }
 
 impl Default for New {
@@ -86,6 +87,7 @@ impl Default for New {
             headers: Headers::default(),
             checksums: Checksums::default(),
             tags: BTreeMap::new(),
+            parts: Vec::new(),
         }
     }
 }
@@ -218,6 +220,7 @@ impl Store {
             headers: new.headers,
             checksums: new.checksums,
             tags: new.tags,
+            parts: new.parts,
         };
         self.keep(bucket, &record)?;
         let object = (bucket.to_owned(), key.to_owned());

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use http::StatusCode;
 use s3s::dto::*;
-use s3s::{S3Response, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Response, S3Result, s3_error};
 
 use super::condition;
 use super::condition::unversioned;
@@ -66,7 +67,7 @@ pub(super) fn delete(
     store.publish_tags("Object Tags Deleted", about, &record.etag);
     Ok(S3Response::with_status(
         DeleteObjectTaggingOutput::default(),
-        http::StatusCode::NO_CONTENT,
+        StatusCode::NO_CONTENT,
     ))
 }
 
@@ -77,6 +78,15 @@ impl Store {
             self.events.tags_changed(what, about, etag);
         }
     }
+}
+
+/// Of all faults of tags, this one has a code of its own.
+fn too_many() -> S3Error {
+    let code = S3ErrorCode::Custom("BadRequest".into());
+    let message = format!("Object tags cannot be greater than {MOST_TAGS}");
+    let mut error = S3Error::with_message(code, message);
+    error.set_status_code(StatusCode::BAD_REQUEST);
+    error
 }
 
 fn read(tagging: Tagging) -> S3Result<BTreeMap<String, String>> {
@@ -109,10 +119,7 @@ fn read(tagging: Tagging) -> S3Result<BTreeMap<String, String>> {
         }
     }
     if tags.len() > MOST_TAGS {
-        return Err(s3_error!(
-            InvalidTag,
-            "Object tags cannot be greater than {MOST_TAGS}"
-        ));
+        return Err(too_many());
     }
     Ok(tags)
 }

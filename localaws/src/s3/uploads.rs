@@ -34,7 +34,7 @@ pub(super) fn create(
             ChecksumType::COMPOSITE
         })
     });
-    let now = store.events.clock.now().as_second();
+    let now = store.events.clock.outside_now().as_second();
     let upload = Upload {
         acl: store.acl(&input.bucket, input.acl.as_ref())?,
         headers: headers_of!(input),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::function;
 use super::listed;
-use super::names::resource_type;
+use super::names::{resource_type, role_id};
 use super::parameters;
 use super::policies;
 use super::problem::{Problem, TemplateError};
@@ -101,7 +101,7 @@ fn resource(entry: &Entry, scope: &Scope<'_>) -> Result<Option<Resource>, Templa
         metadata,
         properties,
         role_name: scope
-            .role(&format!("{}Role", entry.key))
+            .role(&role_id(&entry.key))
             .map_err(fail)?
             .map(|names| names.name),
         rule_arns: scope.rule_arns(entry).map_err(fail)?,

@@ -39,6 +39,7 @@ fn asked(operation: &str) -> Option<(Method, &'static str, Headers)> {
         "CopyObject" => (Method::PUT, "/images/b", copy),
         "GetObject" => (Method::GET, "/images/a", plain),
         "HeadObject" => (Method::HEAD, "/images/a", plain),
+        "GetObjectAttributes" => (Method::GET, "/images/a?attributes", plain),
         "DeleteObject" => (Method::DELETE, "/images/none", plain),
         "DeleteObjects" => (Method::POST, "/images?delete", plain),
         "GetObjectAcl" => (Method::GET, "/images/a?acl", plain),

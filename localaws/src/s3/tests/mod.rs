@@ -1,5 +1,6 @@
 //! S3 as clients use it: requests in, answers, files and events out.
 
+mod attributes;
 mod buckets;
 mod members;
 mod objects;
