@@ -234,7 +234,18 @@ fn parse(
 }
 
 fn to_json(file: &Checked) -> serde_json::Value {
-    json!({"file": file.name, "ok": file.problems.is_empty(), "problems": file.problems})
+    let problems: Vec<_> = file.problems.iter().map(problem_to_json).collect();
+    json!({"file": file.name, "ok": problems.is_empty(), "problems": problems})
+}
+
+/// A problem, with the changes that would answer it, each a JSON Patch (RFC 6902).
+fn problem_to_json(problem: &Problem) -> serde_json::Value {
+    let mut value = json!(problem);
+    let patches = problem.suggestions.patches();
+    if !patches.is_empty() {
+        value["suggestions"] = json!(patches);
+    }
+    value
 }
 
 fn write_text(file: &Checked, renderer: &Renderer, out: &mut dyn Write) -> io::Result<()> {
