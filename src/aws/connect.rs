@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, timeout::TimeoutConfig};
+use aws_config::{
+    AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig, timeout::TimeoutConfig,
+};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
@@ -14,6 +16,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::rate_limiter::RateLimiter;
+use crate::version::VERSION;
 
 /// Longest wait for a connection: the SDK's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
@@ -65,6 +68,7 @@ impl Aws {
         let endpoints = endpoints();
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
+            .app_name(app_name())
             .region(Region::new(region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(
                 EnvironmentVariableCredentialsProvider::new(),
@@ -91,6 +95,7 @@ impl Aws {
     pub async fn from_env(region: &str, endpoint_url: Option<&str>) -> Self {
         let endpoints = endpoint_url.map_or_else(endpoints, |url| vec![url.to_owned()]);
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .app_name(app_name())
             .region(Region::new(region.to_owned()))
             .http_client(https_client(
                 region,
@@ -218,6 +223,15 @@ impl Aws {
             aws_sdk_ssm::Client::from_conf(config.build())
         })
     }
+}
+
+/// Names this program in the User-Agent of each call, as CloudTrail records it.
+#[expect(
+    clippy::expect_used,
+    reason = "what build.rs makes of a version and a commit has only letters, digits, dots and hyphens"
+)]
+fn app_name() -> AppName {
+    AppName::new(format!("amiwright-{VERSION}")).expect("a valid name")
 }
 
 /// An endpoint's URL from a variable, if it is set.

@@ -42,12 +42,14 @@ use jiff::Timestamp;
 
 pub use error::Error;
 
+use crate::version::VERSION;
+
 /// What a shell reports for a process that a closed pipe ended: 128 and the number of SIGPIPE.
 const CLOSED_PIPE: u8 = 141;
 
 /// Drop an image manifest into an S3 bucket; get a registered AMI and an email.
 #[derive(Debug, Parser)]
-#[command(name = "amiwright", version, arg_required_else_help = true)]
+#[command(name = "amiwright", version = VERSION, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

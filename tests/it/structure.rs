@@ -325,7 +325,7 @@ fn amiwright_imports_one_way() {
         "image::billing",
         "image::words",
         // By way of the crate itself, to what it is imported from: `manifest`.
-        "crate failures limits",
+        "crate failures limits version",
     ];
     assert_eq!(modules.against(&order), NOTHING);
 }
