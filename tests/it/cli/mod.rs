@@ -6,6 +6,7 @@ mod paid;
 mod plan;
 mod plan_parameters;
 mod programs;
+mod push;
 mod regions;
 mod retry;
 mod starts;
