@@ -216,12 +216,10 @@ async fn in_the_bucket(
     let mut lines = Vec::new();
     let mut nowhere = Vec::new();
     for (key, path, error) in missing {
-        let mut is_there = false;
-        let listed = aws.each_page(&config.bucket, key, |page| {
-            is_there = page.iter().any(|object| object.key == *key);
-            false
-        });
-        listed.await.map_err(|error| cannot_send(config, &error))?;
+        let found = aws.listed_object(&config.bucket, key).await;
+        let is_there = found
+            .map_err(|error| cannot_send(config, &error))?
+            .is_some();
         let path = path.display();
         if is_there && error.kind() == io::ErrorKind::NotFound {
             lines.push(plain(&format!(

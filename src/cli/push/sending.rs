@@ -64,15 +64,8 @@ pub(super) async fn send(
 /// Whether the bucket has the same file under this key already. Uploaders may list the bucket but not read what is in
 /// it, so this goes by size and `ETag`.
 async fn is_there(to: Destination<'_>, file: &Arc<LocalFile>) -> Result<bool, Error> {
-    let mut found = None;
-    // The first of a prefix in S3's order is the key itself.
-    let listed = to.aws.each_page(&to.config.bucket, to.key, |page| {
-        found = page.into_iter().find(|object| object.key == to.key);
-        false
-    });
-    listed
-        .await
-        .map_err(|error| cannot_send(to, file, &error))?;
+    let found = to.aws.listed_object(&to.config.bucket, to.key).await;
+    let found = found.map_err(|error| cannot_send(to, file, &error))?;
     let Some(found) = found.filter(|found| found.size == file.size) else {
         return Ok(false);
     };
