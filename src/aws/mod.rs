@@ -22,6 +22,7 @@ mod regions;
 mod snapshots;
 mod stored;
 mod topic;
+mod uploads;
 
 pub use account::ImageBlock;
 pub use bundles::BundledInstance;
@@ -42,3 +43,4 @@ pub use products::Confirmed;
 pub use rate_limiter::{RateLimiter, Reservation};
 pub use references::{REFERENCED_IDS_MAX, Reference};
 pub use stored::{RestoredImage, STORED_IDS_MAX};
+pub use uploads::{BegunUpload, FileRange, SentPart};

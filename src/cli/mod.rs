@@ -15,6 +15,7 @@ pub mod plan;
 pub mod product_codes;
 mod progress;
 mod progress_text;
+pub mod push;
 mod regions;
 mod request;
 pub mod retry;
@@ -61,6 +62,8 @@ enum Command {
     Check(check::Args),
     /// Show what uploading a manifest would change, without changing anything
     Plan(plan::Args),
+    /// Upload manifests and, before them, the disks and bundles that they name
+    Push(push::Args),
     /// Print the JSON Schema of image manifests
     Schema,
     /// Show the status of images
@@ -121,6 +124,7 @@ async fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Error> {
     match command {
         Command::Check(args) => check::run(&args, now(), out),
         Command::Plan(args) => plan::run(&args, now(), out).await,
+        Command::Push(args) => push::run(&args, now(), out).await,
         Command::Schema => schema::run(out),
         Command::Status(args) => status::run(&args, now(), out).await,
         Command::Watch(args) => watch::run(&args, now(), out).await,

@@ -241,6 +241,16 @@ pub(super) fn cannot_request(config: &Config, error: &AwsError) -> Error {
     with_hint(config, (bucket, STATE_BUCKET), error, permissions)
 }
 
+/// The error for what cannot be sent to the manifest bucket, with a hint for the usual causes.
+pub(super) fn cannot_send(config: &Config, error: &AwsError) -> Error {
+    let bucket = &config.bucket;
+    let permissions = format!(
+        "allow {} on the manifest bucket {bucket}, as the stack's output UploaderPolicyArn does",
+        error.action
+    );
+    with_hint(config, (bucket, "BucketName"), error, permissions)
+}
+
 /// The error for a manifest that cannot be read, with a hint for the usual causes.
 pub(super) fn cannot_find_manifest(config: &Config, error: &AwsError) -> Error {
     let bucket = &config.bucket;

@@ -21,6 +21,9 @@ use rows::Rows;
 /// How many polls in a row may fail with errors that pass: a short loss of the connection ends no long watch.
 const FAILURES_MAX: u32 = 10;
 
+/// How often the statuses are read.
+const INTERVAL: Duration = Duration::from_secs(2);
+
 /// Shortest interval between two polls: a status changes once in seconds.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
 
@@ -44,7 +47,7 @@ pub(super) struct Args {
 }
 
 /// `90s`, `30m`, `1h 30m`; a number alone is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed = match text.parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
         Err(_) => text
@@ -89,8 +92,37 @@ pub(super) async fn run(
         bars: std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
     };
     let context = Context::new(&aws, &config, now);
+    until(ended, context, &watch, out).await
+}
+
+/// Watches these images until they have finished, or until Ctrl-C.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn follow(
+    context: Context<'_>,
+    keys: Vec<String>,
+    timeout: Option<Duration>,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
+    let ended = signals::end()?;
+    let watch = Watch {
+        keys,
+        interval: INTERVAL,
+        timeout,
+        bars: std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
+    };
+    until(ended, context, &watch, out).await
+}
+
+async fn until(
+    ended: impl Future<Output = ()>,
+    context: Context<'_>,
+    watch: &Watch,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
     tokio::select! {
-        finished = poll(context, &watch, out) => {
+        finished = poll(context, watch, out) => {
             Ok(if finished? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         () = ended => {

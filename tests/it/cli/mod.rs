@@ -7,6 +7,7 @@ mod plan;
 mod plan_in_place;
 mod plan_parameters;
 mod programs;
+mod push;
 mod regions;
 mod retry;
 mod starts;
