@@ -18,11 +18,11 @@ const SIMILARITY_MIN: f64 = 0.8;
 const STATE_BUCKET: &str = "StateBucketName";
 
 /// What to do without credentials.
-pub(super) const SET_CREDENTIALS: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
+const SET_CREDENTIALS: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
      (for SSO: eval \"$(aws configure export-credentials --format env)\")";
 
 /// What to do with credentials that AWS does not take.
-pub(super) const RENEW_CREDENTIALS: &str = "the credentials are invalid or expired: renew them";
+const RENEW_CREDENTIALS: &str = "the credentials are invalid or expired: renew them";
 
 /// What to do where nothing answers.
 pub(super) const CHECK_NETWORK: &str =
@@ -272,24 +272,28 @@ fn with_hint(
         Some("NoSuchBucket") => {
             format!("bucket {bucket} does not exist; the name is the output {output} of the stack")
         }
-        Some("AccessDenied" | "AllAccessDisabled" | "Forbidden" | "UnauthorizedOperation") => {
-            permissions
-        }
-        Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
-            RENEW_CREDENTIALS.to_owned()
-        }
         Some(
             "PermanentRedirect"
             | "AuthorizationHeaderMalformed"
             | "IllegalLocationConstraintException",
         ) => format!("the bucket is not in {region}: use --region"),
-        _ if error.lacks_credentials() => SET_CREDENTIALS.to_owned(),
-        // An answer to a HEAD request has no code.
-        None if error.has_status(403) => permissions,
-        None => CHECK_NETWORK.to_owned(),
-        Some(_) => return Error::new(plain(&error.to_string())),
+        _ if error.is_denied() => permissions,
+        code => match credentials_hint(error) {
+            Some(hint) => hint.to_owned(),
+            None if code.is_none() => CHECK_NETWORK.to_owned(),
+            None => return Error::new(plain(&error.to_string())),
+        },
     };
     Error::new(plain(&error.to_string())).with_hint(hint)
+}
+
+/// What to do about an error of the credentials; none for any other.
+pub(super) fn credentials_hint(error: &AwsError) -> Option<&'static str> {
+    if error.lacks_credentials() {
+        Some(SET_CREDENTIALS)
+    } else {
+        error.refuses_credentials().then_some(RENEW_CREDENTIALS)
+    }
 }
 
 #[cfg(test)]
