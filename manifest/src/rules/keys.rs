@@ -3,6 +3,7 @@
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
+    ids::is_managed_key,
     spec::ImageManifest,
 };
 
@@ -12,7 +13,7 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
         return;
     }
     for (path, key) in named(manifest) {
-        if is_managed_by_aws(key) {
+        if is_managed_key(key) {
             findings.add(
                 Finding::new(
                     path,
@@ -37,15 +38,4 @@ pub(crate) fn named(manifest: &ImageManifest) -> Vec<(Path, &String)> {
         named.extend(key.map(|key| (at!["regions", region, "kmsKeyId"], key)));
     }
     named
-}
-
-/// Whether this is an alias of a key that AWS manages, such as EBS's default key `alias/aws/ebs`. Nobody else's alias
-/// begins so (KMS API Reference, CreateAlias, AliasName).
-fn is_managed_by_aws(key: &str) -> bool {
-    const PREFIX: &str = "alias/aws/";
-    let alias = match key.strip_prefix("arn:") {
-        Some(arn) => arn.splitn(5, ':').nth(4).unwrap_or_default(),
-        None => key,
-    };
-    alias.starts_with(PREFIX)
 }
