@@ -5,7 +5,7 @@ use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
     location::Location,
-    rules,
+    rules::{self, keys::NamedKey},
     spec::{ImageManifest, NamedSource, OnDelete, Previous, Source},
     text::quoted,
 };
@@ -230,7 +230,7 @@ fn locations(manifest: &ImageManifest) -> Vec<(Path, &Location)> {
 
 fn keys(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
     const PARAMETER: &str = "KmsKeys";
-    for (path, key) in rules::keys::named(manifest) {
+    for NamedKey { path, key, .. } in manifest.kms_keys() {
         if guardrails.kms_keys.allows(key) {
             continue;
         }

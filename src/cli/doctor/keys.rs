@@ -6,25 +6,14 @@ use crate::manifest::image::ImageManifest;
 
 pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
-    let named = scene.spec.as_ref().map(|spec| named(spec, scene.home()));
-    for (region, key) in named.unwrap_or_default() {
-        if scene.regions.contains(&region) {
-            checks.push(one(scene, &region, &key).await);
+    let named = scene.spec.as_ref().map(ImageManifest::kms_keys);
+    for named in named.unwrap_or_default() {
+        let region = named.region.unwrap_or(scene.home());
+        if scene.regions.iter().any(|usable| usable == region) {
+            checks.push(one(scene, region, named.key).await);
         }
     }
     checks
-}
-
-/// Each key, with the Region that it is used in.
-fn named(spec: &ImageManifest, home: &str) -> Vec<(String, String)> {
-    let mut keys = Vec::new();
-    let (_, key) = spec.build.source.encryption();
-    keys.extend(key.map(|key| (home.to_owned(), key.clone())));
-    for (region, copy) in &spec.publish.regions {
-        let key = copy.as_ref().and_then(|copy| copy.kms_key_id.as_ref());
-        keys.extend(key.map(|key| (region.clone(), key.clone())));
-    }
-    keys
 }
 
 async fn one(scene: &Scene<'_>, region: &str, key: &str) -> Check {
