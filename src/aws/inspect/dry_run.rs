@@ -53,6 +53,30 @@ pub enum DryRun {
 }
 
 impl DryRun {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::ImportSnapshot,
+        Self::ImportImage,
+        Self::BundleInstance,
+        Self::CreateRestoreImageTask,
+        Self::RegisterImage,
+        Self::CopyImage,
+        Self::CreateTags,
+        Self::ModifyImageAttribute,
+        Self::ModifySnapshotAttribute,
+        Self::EnableImageDeprecation,
+        Self::EnableImageDeregistrationProtection,
+        Self::CreateStoreImageTask,
+        Self::DeregisterImage,
+        Self::DeleteSnapshot,
+    ];
+
+    /// The call of this name in EC2's API reference.
+    #[must_use]
+    pub fn named(action: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|call| call.action() == action)
+    }
+
     /// The call's name in EC2's API reference.
     #[must_use]
     pub fn action(self) -> &'static str {

@@ -6,7 +6,8 @@
 use super::finding::Check;
 use super::scene::Scene;
 use crate::aws::{DryRun, Verdict};
-use crate::manifest::image::{ImageManifest, Previous, Snapshots, Source};
+use crate::image::words::SourceKind;
+use crate::manifest::image::{ImageManifest, Previous, Snapshots};
 
 pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
     let Some(spec) = &scene.spec else {
@@ -86,14 +87,11 @@ fn needed(spec: &ImageManifest, home: &str) -> Vec<(String, DryRun)> {
 
 /// What makes the AMI. All that is made is tagged.
 fn built(spec: &ImageManifest) -> Vec<DryRun> {
-    let mut calls = match spec.build.source {
-        Source::Disk(_) => vec![DryRun::ImportSnapshot, DryRun::RegisterImage],
-        Source::Vm(_) => vec![DryRun::ImportImage],
-        Source::Snapshot(_) | Source::Bundle(_) => vec![DryRun::RegisterImage],
-        Source::Instance(_) => vec![DryRun::BundleInstance, DryRun::RegisterImage],
-        Source::Stored(_) => vec![DryRun::CreateRestoreImageTask],
-        Source::Image(_) => vec![DryRun::CopyImage],
-    };
+    let names = SourceKind::from(&spec.build.source).making_calls();
+    let mut calls: Vec<DryRun> = names
+        .iter()
+        .filter_map(|name| DryRun::named(name))
+        .collect();
     calls.push(DryRun::CreateTags);
     calls
 }
@@ -107,4 +105,18 @@ fn is_setting(call: DryRun) -> bool {
             | DryRun::EnableImageDeprecation
             | DryRun::EnableImageDeregistrationProtection
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_that_makes_an_ami_can_be_asked_about() {
+        for source in SourceKind::ALL {
+            for name in source.making_calls() {
+                assert_eq!(DryRun::named(name).map(DryRun::action), Some(*name));
+            }
+        }
+    }
 }
