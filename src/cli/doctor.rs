@@ -10,6 +10,7 @@ mod finding;
 mod functions;
 mod guardrails;
 mod import_role;
+mod in_order;
 mod keys;
 mod permissions;
 mod public;

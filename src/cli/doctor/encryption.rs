@@ -1,6 +1,7 @@
 //! Encryption by default: what others could not use, or what could not be public.
 
 use super::finding::Check;
+use super::in_order::in_order;
 use super::public::made_in;
 use super::scene::Scene;
 use crate::aws::{Aws, AwsError};
@@ -10,11 +11,9 @@ use crate::manifest::ids::is_managed_key;
 use crate::manifest::image::{ImageManifest, RegionCopy, Source};
 
 pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for region in made_in(scene) {
-        checks.push(one(scene, &scene.aws.in_region(region), region).await);
-    }
-    checks
+    let regions = made_in(scene).into_iter();
+    let looks = regions.map(async |region| one(scene, &scene.aws.in_region(region), region).await);
+    in_order(looks).await
 }
 
 async fn one(scene: &Scene<'_>, aws: &Aws, region: &str) -> Check {

@@ -1,19 +1,16 @@
 //! The KMS keys that the manifest names: whether they are there, can be used, and who manages them.
 
 use super::finding::Check;
+use super::in_order::in_order;
 use super::scene::Scene;
 use crate::manifest::image::ImageManifest;
 
 pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
-    let mut checks = Vec::new();
     let named = scene.spec.as_ref().map(ImageManifest::kms_keys);
-    for named in named.unwrap_or_default() {
-        let region = named.region.unwrap_or(scene.home());
-        if scene.regions.iter().any(|usable| usable == region) {
-            checks.push(one(scene, region, named.key).await);
-        }
-    }
-    checks
+    let named = named.unwrap_or_default().into_iter();
+    let named = named.map(|it| (it.region.unwrap_or(scene.home()), it.key));
+    let usable = named.filter(|(region, _)| scene.regions.iter().any(|it| it == region));
+    in_order(usable.map(async |(region, key)| one(scene, region, key).await)).await
 }
 
 async fn one(scene: &Scene<'_>, region: &str, key: &str) -> Check {

@@ -1,6 +1,7 @@
 //! What is in the way of public AMIs: block public access, and their quota.
 
 use super::finding::Check;
+use super::in_order::in_order;
 use super::scene::Scene;
 use crate::aws::Aws;
 use crate::image::publish::PublicBlock;
@@ -9,14 +10,14 @@ use crate::image::publish::PublicBlock;
 const QUOTA: usize = 5;
 
 pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for region in made_in(scene) {
+    let regions = made_in(scene).into_iter();
+    let looks = regions.map(async |region| {
         let aws = scene.aws.in_region(region);
-        checks.push(images(scene, &aws, region).await);
-        checks.push(snapshots(&aws, region).await);
-        checks.push(quota(scene, &aws, region).await);
-    }
-    checks
+        let images = images(scene, &aws, region).await;
+        let snapshots = snapshots(&aws, region).await;
+        [images, snapshots, quota(scene, &aws, region).await]
+    });
+    in_order(looks).await.into_iter().flatten().collect()
 }
 
 /// The Regions that get the manifest's AMIs.

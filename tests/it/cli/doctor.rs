@@ -21,6 +21,7 @@ fn opened(builder: Builder) -> Builder {
     builder
         .parameter("ShareWith", "*")
         .parameter("AllowPublic", "true")
+        .parameter("AllowRetire", "true")
         .parameter("CopyRegions", "us-east-1,eu-west-1,ap-east-1")
         .parameter(
             "KmsKeys",
@@ -164,13 +165,18 @@ async fn what_a_manifest_needs_is_looked_at_in_every_region_of_it() {
     ok       ec2:ModifyImageAttribute in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:ModifySnapshotAttribute in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeprecation in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DisableImageDeprecation in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeregistrationProtection in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DisableImageDeregistrationProtection in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:CopyImage in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:CreateTags in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:ModifyImageAttribute in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:ModifySnapshotAttribute in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeprecation in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DisableImageDeprecation in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeregistrationProtection in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
-    stack local in us-east-1: 46 ok, 0 to do, 0 could not be looked at
+    ok       ec2:DisableImageDeregistrationProtection in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    stack local in us-east-1: 51 ok, 0 to do, 0 could not be looked at
     ");
     assert_eq!(code, 0);
 }
@@ -178,8 +184,10 @@ async fn what_a_manifest_needs_is_looked_at_in_every_region_of_it() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_changed() {
     let stack = open().await;
-    let manifest =
-        disk("access: {public: true}\nregions: {eu-west-1: }\nstore: {bucket: local-bucket}\n");
+    let manifest = disk(
+        "access: {public: true}\ntags: {team: web}\nregions: {eu-west-1: }\nonDelete: deregister\n\
+         store: {bucket: local-bucket}\nreplaces: {previous: deregister, snapshots: delete}\n",
+    );
     let images = stack.images();
     doctor(&stack, Some(&manifest)).await;
     assert_eq!(stack.images(), images);
@@ -196,9 +204,20 @@ async fn nothing_is_changed() {
     // Each with DryRun, of which EC2 has one answer only: the report would have said otherwise.
     insta::assert_snapshot!(changing.join("\n"), @r"
     eu-west-1 CopyImage
+    eu-west-1 CreateTags
+    eu-west-1 DeleteSnapshot
+    eu-west-1 DeleteTags
+    eu-west-1 DeregisterImage
+    eu-west-1 DisableImageDeregistrationProtection
+    eu-west-1 EnableImageDeprecation
     eu-west-1 ModifyImageAttribute
     us-east-1 CreateStoreImageTask
     us-east-1 CreateTags
+    us-east-1 DeleteSnapshot
+    us-east-1 DeleteTags
+    us-east-1 DeregisterImage
+    us-east-1 DisableImageDeregistrationProtection
+    us-east-1 EnableImageDeprecation
     us-east-1 ImportSnapshot
     us-east-1 ModifyImageAttribute
     us-east-1 RegisterImage
