@@ -8,6 +8,10 @@ use crate::{
     text::quoted,
 };
 
+/// Why no instance-store AMI is copied ("Grant permissions to copy Amazon EC2 AMIs", EC2 User Guide).
+pub const INSTANCE_STORE_COPY: &str = "EC2 would copy its bundle into buckets that it creates in the account, with permissions \
+                                       on S3 that amiwright does not have";
+
 pub(super) fn check(manifest: &ImageManifest, stack: Stack<'_>, findings: &mut Findings) {
     for (region, copy) in &manifest.publish.regions {
         let path = at!["regions", region];
@@ -47,8 +51,7 @@ pub(super) fn check(manifest: &ImageManifest, stack: Stack<'_>, findings: &mut F
         findings.add(
             Finding::new(
                 at!["regions"],
-                "an instance-store image is not copied: EC2 would copy its bundle into buckets that it creates in the \
-                 account, with permissions on S3 that amiwright does not have",
+                format!("an instance-store image is not copied: {INSTANCE_STORE_COPY}"),
             )
             .hint("leave it out, and register the bundle in each Region by a stack there")
             .rule("EC2 User Guide, Copy an Amazon EC2 AMI")

@@ -11,7 +11,7 @@ mod preview;
 mod probe_task;
 mod proven;
 mod register_image;
-mod source_owners;
+mod sources;
 mod start_task;
 mod store_image;
 mod tag_imported;

@@ -1,6 +1,6 @@
 //! What would be in the way of making an AMI, looked up as the steps look it up before they make anything.
 
-use super::{billing, source_owners};
+use super::{billing, sources};
 use crate::image::billing::LicensedSource;
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
@@ -53,8 +53,8 @@ pub(in crate::reconcile) async fn look(
         return Ok(looked);
     }
     let owners = match (&step.config().account_id, spec.source()) {
-        (Some(_), _) => match source_owners::owners(step, spec).await? {
-            Ok(owners) => owners,
+        (Some(_), _) => match sources::look(step, spec).await? {
+            Ok(found) => found.owners,
             Err(obstacle) => {
                 looked.obstacle = Some(obstacle);
                 return Ok(looked);
@@ -67,7 +67,7 @@ pub(in crate::reconcile) async fn look(
                 Ok(owners) => owners,
                 Err(error) => {
                     let action = "DescribeSnapshots";
-                    looked.obstacle = Some(source_owners::not_seen(step, action, error));
+                    looked.obstacle = Some(sources::not_seen(step, action, error));
                     return Ok(looked);
                 }
             }

@@ -2,6 +2,7 @@
 
 mod attempts;
 pub(crate) mod bundles;
+mod copied_images;
 mod drops;
 mod empty;
 mod endings;

@@ -35,12 +35,6 @@ impl Start {
         kind: &str,
     ) -> Result<Self, Failure> {
         let role = fields.text("RoleName").filter(|name| !name.is_empty());
-        if let Some(mut data) = fields.group("ClientData") {
-            for name in ["Comment", "UploadEnd", "UploadSize", "UploadStart"] {
-                data.text(name);
-            }
-            data.finish()?;
-        }
         let mut tags = tags::read_specifications_of(fields, &[kind])?;
         let task = ImportTask {
             id: String::new(),
