@@ -7,6 +7,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use super::profile::NoCredentials;
+use super::reach::Unreached;
 use crate::failures::chain;
 
 /// The error code of a request that was not sent because its bucket has no token.
@@ -40,6 +42,8 @@ pub struct AwsError {
     pub message: String,
     /// The service's request id.
     pub request_id: Option<String>,
+    /// What the person can do about it, where that is known of the profile that gave no credentials.
+    pub advice: Option<String>,
 }
 
 impl fmt::Display for AwsError {
@@ -176,6 +180,13 @@ impl AwsError {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let status = error.raw_response().map(|raw| raw.status().as_u16());
+        // Two causes say by themselves what happened, without the layers of the SDK before them.
+        let unreached = cause::<Unreached>(error).map(ToString::to_string);
+        let no_credentials = cause::<NoCredentials>(error);
+        let text = || {
+            let text = no_credentials.map(ToString::to_string).or(unreached);
+            text.unwrap_or_else(|| chain(error))
+        };
         let (remedy, code, message) = match error {
             SdkError::ServiceError(context) => {
                 let (code, status) = (context.err().code(), context.raw().status().as_u16());
@@ -184,13 +195,14 @@ impl AwsError {
                 let remedy = remedy_of(action, code, status);
                 (remedy, code.map(str::to_owned), message)
             }
-            SdkError::ConstructionFailure(_) => (Remedy::Never, own_code(error), chain(error)),
-            _ => (Remedy::Ambiguous, own_code(error), chain(error)),
+            SdkError::ConstructionFailure(_) => (Remedy::Never, own_code(error), text()),
+            _ => (Remedy::Ambiguous, own_code(error), text()),
         };
         Self {
             status,
             code,
             request_id: error.request_id().map(str::to_owned),
+            advice: no_credentials.map(|cause| cause.advice.clone()),
             ..Self::unexplained(action, doing, remedy, message)
         }
     }
@@ -210,6 +222,7 @@ impl AwsError {
             code: None,
             message: message.into(),
             request_id: None,
+            advice: None,
         }
     }
 
@@ -315,6 +328,13 @@ where
     crate::failures::causes(error)
         .any(|cause| cause.is::<CredentialsError>())
         .then(|| NO_CREDENTIALS.to_owned())
+}
+
+/// The cause of this type.
+fn cause<'a, T: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'a),
+) -> Option<&'a T> {
+    crate::failures::causes(error).find_map(|cause| cause.downcast_ref())
 }
 
 #[cfg(test)]

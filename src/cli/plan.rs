@@ -90,7 +90,7 @@ pub(super) async fn run(
     let content = read_file(&args.file)?;
     let name = args.file.file_name().and_then(|name| name.to_str());
     let name = args.key.as_deref().or(name).unwrap_or_default();
-    let (mut config, key) = args.target.config_for(name)?;
+    let (mut config, key) = args.target.config_for(name).await?;
     target::check_key(key)?;
     config.account_id.clone_from(&args.account);
     let base = |guardrails| Guardrails {
