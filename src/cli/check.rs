@@ -209,7 +209,16 @@ fn unreadable(name: String, error: &io::Error) -> Checked {
     }
 }
 
-pub(super) fn read(from: impl Read) -> io::Result<Vec<u8>> {
+/// Reads a manifest from a file.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+    let content = File::open(path).and_then(read);
+    content.map_err(|error| Error::from_source(format!("cannot read {}", path.display()), error))
+}
+
+fn read(from: impl Read) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     from.take(READ_MAX).read_to_end(&mut content)?;
     Ok(content)

@@ -7,6 +7,7 @@
 pub mod cancel;
 mod check;
 pub mod confirm_product;
+mod connection;
 #[cfg(feature = "doctor")]
 pub mod doctor;
 mod error;

@@ -31,7 +31,7 @@ mod settings;
 mod share;
 
 pub use asked::{Asked, AskedRegion};
-pub use blockers::{AccountSettings, PublicBlock};
+pub use blockers::{AccountSettings, Encryption, PublicBlock, not_public, not_shareable};
 pub use copy::COPY_ATTEMPTS;
 pub use difference::{STALE_READS, confirm, difference, intend};
 pub use observation::{CopyFault, Observation, Observed, Pending};

@@ -1,5 +1,6 @@
 //! The command line, and the programs.
 
+mod credentials;
 mod doctor;
 mod operator;
 mod paid;

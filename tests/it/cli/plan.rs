@@ -11,7 +11,7 @@ use insta::assert_snapshot;
 use localaws::ec2::{Billing, ImageBlock, SeedImage, SeedInstance};
 use serde_json::Value;
 
-use crate::support::{REGION, TestStack, minutes};
+use crate::support::{REGION, TestStack, minutes, refused};
 
 pub(super) const KEY: &str = "golden/web.image.yaml";
 const PARTNER: &str = "111122223333";
@@ -584,4 +584,25 @@ async fn what_ec2_would_not_do_is_blocked() {
 
     No changes.
     ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_is_refused_says_what_would_help() {
+    let stack = stack().await;
+    let (aws, config) = (stack.aws(), stack.config());
+    for (code, help) in [
+        ("AccessDeniedException", "allow DescribeImages"),
+        ("AuthFailure", "allow DescribeImages"),
+        ("UnauthorizedOperation", "allow DescribeImages"),
+        ("RequestExpired", "renew them"),
+        ("UnrecognizedClientException", "renew them"),
+    ] {
+        let faults = stack.world.faults();
+        faults.clear();
+        faults.always("ec2", "DescribeImages", refused(code));
+        let content = manifest(&stack, "");
+        let plan = planned(&stack, (&aws, &config), &content, false).await;
+        let report = plan.unwrap_err().report();
+        assert!(report.contains(help), "{code}: {report}");
+    }
 }
