@@ -169,6 +169,36 @@ async fn a_manifest_whose_delete_marker_is_deleted_is_wanted_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_manifest_that_came_back_is_found_by_the_sweep_without_any_event() {
+    let (stack, s3) = retired().await;
+    // A sweep has seen that it is missing.
+    stack.world.run_for(Duration::from_secs(3600)).await;
+    let world = stack.world.s3();
+    world.create_bucket(&stack.bucket, false).await.unwrap();
+    let marker = marker(&s3, &stack).await;
+    delete_version(&s3, &stack, KEY, &marker).await;
+    // It is as old as it was, and older than its status.
+    stack.world.run_for(Duration::from_secs(3600)).await;
+    is_made_again(&stack).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_came_back_while_its_image_was_cancelled_is_found_too() {
+    let (stack, s3) = importing().await;
+    stack.world.run_for(Duration::from_secs(600)).await;
+    stack.remove(KEY).await;
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "cancelled");
+    stack.world.run_for(Duration::from_secs(3600)).await;
+    let world = stack.world.s3();
+    world.create_bucket(&stack.bucket, false).await.unwrap();
+    let marker = marker(&s3, &stack).await;
+    delete_version(&s3, &stack, KEY, &marker).await;
+    stack.world.run_for(Duration::from_secs(3600)).await;
+    is_made_again(&stack).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_status_that_was_overwritten_is_kept_as_a_version() {
     let stack = TestStack::new().await;
     stack.drop_and_rest(KEY, stack.manifest("web")).await;
