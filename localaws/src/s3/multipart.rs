@@ -233,14 +233,15 @@ impl Store {
         &self,
         name: UploadName<'_>,
         parts: &[CompletedPart],
-        etag: &str,
+        object: &Record,
     ) -> S3Result<()> {
         self.end_upload(name)?;
         let done = Completed {
             bucket: name.bucket.to_owned(),
             key: name.key.to_owned(),
             parts: parts.iter().map(named_part).collect(),
-            etag: etag.to_owned(),
+            etag: object.etag.clone(),
+            version: object.version.clone(),
         };
         let mut inner = self.lock();
         if inner.completed.len() >= MOST_COMPLETED {
@@ -256,17 +257,17 @@ impl Store {
         name: UploadName<'_>,
         parts: &[CompletedPart],
     ) -> S3Result<Option<Record>> {
-        let etag = match self.lock().completed.get(name.id) {
+        let (etag, version) = match self.lock().completed.get(name.id) {
             Some(done)
                 if done.bucket == name.bucket
                     && done.key == name.key
                     && done.parts == parts.iter().map(named_part).collect::<Vec<_>>() =>
             {
-                done.etag.clone()
+                (done.etag.clone(), done.version.clone())
             }
             _ => return Ok(None),
         };
-        let found = self.find(name.bucket, name.key)?;
+        let found = self.held(name.bucket, name.key, version.as_deref()).ok();
         Ok(found
             .map(|(_, record)| record)
             .filter(|record| record.etag == etag))

@@ -110,6 +110,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..PLAIN
     },
     Operation {
+        name: "PutBucketVersioning",
+        headers: &[CHECKSUMS],
+        query: &["versioning"],
+        body: Body::Document,
+        ..PLAIN
+    },
+    Operation {
         name: "GetBucketNotificationConfiguration",
         query: &["notification"],
         ..PLAIN
@@ -135,6 +142,19 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "max-keys",
             "prefix",
             "start-after",
+        ],
+        ..PLAIN
+    },
+    Operation {
+        name: "ListObjectVersions",
+        query: &[
+            "delimiter",
+            "encoding-type",
+            "key-marker",
+            "max-keys",
+            "prefix",
+            "version-id-marker",
+            "versions",
         ],
         ..PLAIN
     },

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// The canned ACL of an object that was given none.
 pub(super) const DEFAULT_ACL: &str = "private";
 
+/// The id of the version that has none: made before its bucket kept versions, or while that was suspended.
+pub(super) const NULL: &str = "null";
+
 /// Distinguishes one content of a file from the next without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
@@ -199,6 +202,9 @@ pub(super) struct PartRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) key: String,
+    /// None for the null version, and in a bucket that keeps no versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<String>,
     pub(super) stamp: Stamp,
     /// Without quotes. MD5 of the content, or of the parts' MD5s and `-` and their number.
     pub(super) etag: String,
@@ -220,6 +226,7 @@ impl Record {
     pub(super) fn by_hand(key: &str, etag: String, stamp: Stamp) -> Self {
         Self {
             key: key.to_owned(),
+            version: None,
             stamp,
             etag,
             acl: DEFAULT_ACL.to_owned(),
@@ -228,6 +235,11 @@ impl Record {
             tags: BTreeMap::new(),
             parts: Vec::new(),
         }
+    }
+
+    /// The id of its version.
+    pub(super) fn version(&self) -> &str {
+        self.version.as_deref().unwrap_or(NULL)
     }
 
     pub(super) fn etag(&self) -> dto::ETag {
@@ -244,4 +256,6 @@ pub(super) struct Completed {
     pub(super) parts: Vec<(i32, String)>,
     /// The object's.
     pub(super) etag: String,
+    /// The object's, if it has one.
+    pub(super) version: Option<String>,
 }

@@ -119,11 +119,23 @@ fn bucket(resource: &Resource) -> Result<Bucket, TemplateError> {
         }
     }
     Ok(Bucket {
+        versioning: versioning(resource)?,
         object_ownership: object_ownership(resource)?,
         logical_id: resource.id.clone(),
         name: resource.names.name.clone(),
         event_bridge,
     })
+}
+
+/// Whether the bucket keeps versions.
+fn versioning(resource: &Resource) -> Result<Option<String>, TemplateError> {
+    let properties = resource.properties();
+    let Some(configuration) = properties.get("VersioningConfiguration") else {
+        return Ok(None);
+    };
+    configuration.only(&["Status"])?;
+    let status = configuration.required("Status")?.text()?;
+    Ok(Some(status))
 }
 
 /// `OwnershipControls` has one rule.

@@ -13,6 +13,7 @@ mod notices;
 mod paid;
 mod paid_codes;
 mod parameters_of_sources;
+mod pinned;
 mod publish;
 mod publish_audit;
 mod publish_audit_parameters;

@@ -8,6 +8,7 @@ use amiwright::image::status::Grantee;
 use http::StatusCode;
 use localaws::ec2::{DeregistrationProtection, Image, SeedInstance, SeedLaunchTemplate};
 use localaws::faults::Fault;
+use localaws::world::Builder;
 
 use crate::support::{REGION, TestStack, faults, minutes, vmdk};
 
@@ -15,12 +16,18 @@ const KEY: &str = "golden/web.image.yaml";
 const DEREGISTER: &str = "replaces: {previous: deregister}\n";
 
 async fn stack() -> TestStack {
-    TestStack::built(|builder| {
-        builder
-            .parameter("AllowRetire", "true")
-            .parameter("ShareWith", "*")
-    })
-    .await
+    TestStack::built(allowed).await
+}
+
+async fn stack_without_versions() -> TestStack {
+    let template = TestStack::template_without_versions();
+    TestStack::built(|builder| allowed(builder.template(&template))).await
+}
+
+fn allowed(builder: Builder) -> Builder {
+    builder
+        .parameter("AllowRetire", "true")
+        .parameter("ShareWith", "*")
 }
 
 /// The manifest's version of this number: each is another AMI.
@@ -361,12 +368,23 @@ async fn the_copies_of_a_replaced_ami_are_retired_as_well() {
 #[tokio::test(start_paused = true)]
 async fn what_is_deregistered_already_is_reported_so_with_its_snapshots() {
     for is_removed in [true, false] {
-        Box::pin(deregistered_already(is_removed)).await;
+        // What had asked for it can still be read where there are versions.
+        let why = match is_removed {
+            true => "EC2 refused: InvalidSnapshot.InUse",
+            false => "it was not deleted",
+        };
+        Box::pin(deregistered_already(stack().await, is_removed, why)).await;
+        let stack = stack_without_versions().await;
+        Box::pin(deregistered_already(
+            stack,
+            is_removed,
+            "it was not deleted",
+        ))
+        .await;
     }
 }
 
-async fn deregistered_already(is_removed: bool) {
-    let stack = stack().await;
+async fn deregistered_already(stack: TestStack, is_removed: bool, why: &str) {
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     let disk = "name: web-{digest}\nsource: {disk: {object: web.vmdk, format: vmdk}}\n";
     stack.drop_and_rest(KEY, disk).await;
@@ -393,7 +411,7 @@ async fn deregistered_already(is_removed: bool) {
         email.contains(&format!("{} deregistered", old.id)),
         "{email}"
     );
-    let is_named = |id: &String| email.contains(&format!("{id} kept: it was not deleted"));
+    let is_named = |id: &String| email.contains(&format!("{id} kept: {why}"));
     assert_eq!(
         stack.snapshots().iter().filter(|id| is_named(id)).count(),
         1,

@@ -89,6 +89,15 @@ impl TestStack {
         Self::built(|builder| builder.template(&deaf)).await
     }
 
+    /// The template with buckets that keep no versions, as an existing bucket may be.
+    pub(crate) fn template_without_versions() -> String {
+        let template = include_str!("../../../template.yaml");
+        let setting = "      VersioningConfiguration:\n        Status: Enabled\n";
+        let without = template.replace(setting, "");
+        assert_ne!(without, template);
+        without
+    }
+
     /// A world that is built a little differently.
     pub(crate) async fn built(change: impl FnOnce(Builder) -> Builder) -> Self {
         let updated = Variables::default();

@@ -7,6 +7,7 @@ mod objects;
 mod refusals;
 mod tags;
 mod uploads;
+mod versions;
 
 use std::fs;
 
