@@ -38,7 +38,6 @@ pub(crate) struct TestStack {
     pub(crate) state_bucket: String,
     pub(crate) snapshot: String,
     refusals_expected: AtomicBool,
-    has_any_order: AtomicBool,
     /// How many calls were made before each upload.
     uploads: Mutex<Vec<u64>>,
 }
@@ -52,9 +51,6 @@ impl Drop for TestStack {
         if !self.refusals_expected.load(Ordering::Relaxed) {
             assert_eq!(self.world.iam().denials(), [], "calls were refused");
         }
-        if self.has_any_order.load(Ordering::Relaxed) {
-            return;
-        }
         let uploads = self.uploads.lock().unwrap();
         let wrong = order::violations(&self.world, &uploads);
         assert_eq!(wrong, [""; 0], "in the wrong order");
@@ -65,11 +61,6 @@ impl TestStack {
     /// Lets functions be refused what their policies do not grant: it is what the test is about.
     pub(crate) fn expect_refusals(&self) {
         self.refusals_expected.store(true, Ordering::Relaxed);
-    }
-
-    /// Several manifests change the same things, so that one's order says nothing.
-    pub(crate) fn expect_any_order(&self) {
-        self.has_any_order.store(true, Ordering::Relaxed);
     }
 
     /// A world whose schedules run.
@@ -111,7 +102,6 @@ impl TestStack {
             state_bucket,
             snapshot,
             refusals_expected: AtomicBool::new(false),
-            has_any_order: AtomicBool::new(false),
             uploads: Mutex::default(),
         }
     }
