@@ -14,6 +14,14 @@ pub(crate) fn changes_since(stack: &TestStack, from: u64) -> Vec<Call> {
     calls
 }
 
+/// The same, by Region and name.
+pub(crate) fn changes_by_name(stack: &TestStack, from: u64) -> Vec<String> {
+    let calls = changes_since(stack, from).into_iter();
+    calls
+        .map(|call| format!("{} {}", call.region, call.action))
+        .collect()
+}
+
 /// A call in one line, the same in every world: without ids.
 pub(crate) fn in_words(call: &Call) -> String {
     let mut words = vec![call.region.clone(), call.action.clone()];
@@ -30,7 +38,9 @@ pub(crate) fn in_words(call: &Call) -> String {
     tags.sort();
     words.extend(tags);
     let named = ["Description.Value", "KmsKeyId", "WithCooldown", "Name"];
-    let is_named = |name: &str| named.contains(&name) && call.action != "CopyImage";
+    // The name of an AMI has a digest, of ids.
+    let makes = ["CopyImage", "RegisterImage"].contains(&call.action.as_str());
+    let is_named = |name: &str| named.contains(&name) && !makes;
     for (name, value) in &call.fields {
         if is_named(name) || name == "KmsKeyId" {
             words.push(format!("{name}={value}"));
