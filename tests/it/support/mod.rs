@@ -4,6 +4,7 @@ mod changes;
 mod email;
 mod functions;
 mod making;
+mod meddling;
 mod order;
 mod seen;
 mod stack;
@@ -17,6 +18,7 @@ pub(crate) use changes::{changes_by_name, changes_since, in_words};
 pub(crate) use email::Email;
 pub(crate) use functions::whole_seconds;
 pub(crate) use making::{Before, making, starting_call};
+pub(crate) use meddling::meddle;
 pub(crate) use stack::{EMAIL, KEY_ID, REGION, SECRET, TestStack};
 
 /// A disk file that starts as its format says.
