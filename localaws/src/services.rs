@@ -306,23 +306,25 @@ async fn die(caller: Option<Caller>) -> Result<Response, AnswerLost> {
     std::future::pending().await
 }
 
-/// What is remembered of a request: what changes an image, a snapshot or a parameter. Values of parameters that are secret
-/// are not.
+/// What is remembered of a request: what makes, changes or asks for an image, or changes a snapshot or a parameter. Values
+/// of parameters that are secret are not.
 fn recorded_fields(service: &str, action: &str, request: &Request) -> Vec<(String, String)> {
-    let changed = [
+    let actions = [
         "CopyImage",
         "CreateTags",
         "DeleteSnapshot",
         "DeleteTags",
         "DeregisterImage",
+        "DescribeImages",
         "ModifyImageAttribute",
         "ModifySnapshotAttribute",
+        "RegisterImage",
     ];
-    let is_change = changed.contains(&action)
+    let is_meant = actions.contains(&action)
         || action.starts_with("EnableImage")
         || action.starts_with("DisableImage");
     match service {
-        "ec2" if is_change => wire::query_fields(request),
+        "ec2" if is_meant => wire::query_fields(request),
         "ssm" if action == "PutParameter" => parameter_fields(request),
         _ => Vec::new(),
     }

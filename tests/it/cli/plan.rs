@@ -51,14 +51,9 @@ async fn planned(
     let planned = show(context, &upload, json, &mut out).await;
     for call in stack.world.calls().iter().skip(before) {
         let is_ours = call.function.is_none();
-        assert!(!is_ours || is_read(&call.action), "{call:?}");
+        assert!(!is_ours || call.is_read(), "{call:?}");
     }
     Ok((planned?, String::from_utf8(out).unwrap()))
-}
-
-fn is_read(action: &str) -> bool {
-    let reads = ["Describe", "Get", "List", "Head"];
-    reads.iter().any(|word| action.starts_with(word))
 }
 
 /// What the screen shows, with ids in place of which there are names.
@@ -96,7 +91,7 @@ pub(super) async fn json(stack: &TestStack, content: &str) -> Value {
 fn changes(stack: &TestStack) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for call in stack.world.calls() {
-        if call.function.is_some() && call.service == "ec2" && !is_read(&call.action) {
+        if call.function.is_some() && call.service == "ec2" && !call.is_read() {
             *counts.entry(call.action.to_string()).or_default() += 1;
         }
     }

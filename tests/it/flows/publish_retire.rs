@@ -54,11 +54,6 @@ async fn first(stack: &TestStack) -> String {
     stack.only_image().id
 }
 
-fn last_email(stack: &TestStack) -> String {
-    let email = stack.emails().pop().unwrap();
-    format!("{}\n{}", email.subject, email.text)
-}
-
 fn retiring_calls(stack: &TestStack) -> Vec<String> {
     let actions = [
         "EnableImageDeprecation",
@@ -91,7 +86,7 @@ async fn the_previous_ami_is_deregistered_once_the_new_one_is_finished() {
     assert_eq!(subjects.len(), 3, "{subjects:?}");
     assert!(subjects[1].starts_with("AMI available"), "{subjects:?}");
     assert!(subjects[2].starts_with("AMIs retired"), "{subjects:?}");
-    let email = last_email(&stack);
+    let email = stack.last_email();
     assert!(email.contains(&format!("{old} deregistered")), "{email}");
     assert!(
         email.contains(&format!(
@@ -118,7 +113,7 @@ async fn the_previous_ami_is_deprecated_and_becomes_the_current_one_again() {
         .await;
     assert_eq!(ids(&stack).len(), 2);
     assert!(image(&stack, &old).deprecation_time.is_some());
-    let email = last_email(&stack);
+    let email = stack.last_email();
     assert!(email.contains(&format!("{old} deprecated")), "{email}");
 
     stack
@@ -163,7 +158,7 @@ async fn the_snapshots_that_were_made_for_it_go_with_it() {
         retiring_calls(&stack),
         ["DeregisterImage", "DeleteSnapshot"]
     );
-    let email = last_email(&stack);
+    let email = stack.last_email();
     assert!(
         email.contains(&format!("{} deleted", deleted[0])),
         "{email}"
@@ -176,7 +171,7 @@ async fn replace_in_use(stack: &TestStack, old: &str, by: &str) {
         .await;
     assert!(image(stack, old).deprecation_time.is_some());
     assert!(!retiring_calls(stack).contains(&"DeregisterImage".to_owned()));
-    let email = last_email(stack);
+    let email = stack.last_email();
     let expected = format!("{old} deprecated, not deregistered: in use by ");
     assert!(email.contains(&expected) && email.contains(by), "{email}");
 }
@@ -241,7 +236,7 @@ async fn what_is_shared_and_was_launched_lately_is_deprecated_instead() {
         .drop_and_rest(KEY, version(&stack, 2, DEREGISTER))
         .await;
     assert!(image(&stack, &old).deprecation_time.is_some());
-    let email = last_email(&stack);
+    let email = stack.last_email();
     assert!(email.contains("was last launched at"), "{email}");
 }
 
@@ -258,7 +253,7 @@ async fn a_protection_with_cooldown_is_waited_for() {
     let status = stack.status(KEY).await;
     let waiting = &status["build"]["waiting"];
     assert_eq!(waiting["reason"], "protection-cooldown", "{status:#}");
-    let email = last_email(&stack);
+    let email = stack.last_email();
     assert!(email.starts_with("AMI available"), "{email}");
     assert_eq!(stack.emails().len(), 2);
 
@@ -295,7 +290,7 @@ async fn an_ami_that_a_forged_status_names_stays() {
         .await;
     assert!(ids(&stack).contains(&old));
     assert_eq!(retiring_calls(&stack), [""; 0]);
-    let email = last_email(&stack);
+    let email = stack.last_email();
     assert!(email.contains("its tags do not show"), "{email}");
 }
 
@@ -406,7 +401,7 @@ async fn deregistered_already(stack: TestStack, is_removed: bool, why: &str) {
         false => stack.drop_file(KEY, newer).await,
     }
     stack.rest().await;
-    let email = last_email(&stack);
+    let email = stack.last_email();
     assert!(
         email.contains(&format!("{} deregistered", old.id)),
         "{email}"
