@@ -94,7 +94,7 @@ pub(super) async fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let ended = signals::end()?;
-    let config = args.target.config()?;
+    let config = args.target.config().await?;
     let aws = args.target.connect(&config).await;
     let bars = io::stdout().is_terminal() && io::stderr().is_terminal();
     let push = Push {

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
-use super::condition::{self, unversioned};
 use super::record::{Checksums, PartRecord, Record};
 use super::store::Store;
 
@@ -24,10 +23,9 @@ pub(super) fn get(
     store: &Store,
     input: &GetObjectAttributesInput,
 ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
-    unversioned(input.version_id.as_deref())?;
     let wanted = wanted(&input.object_attributes)?;
-    let found = store.find(&input.bucket, &input.key)?;
-    let (_, record) = found.ok_or_else(condition::no_such_key)?;
+    let version = input.version_id.as_deref();
+    let (_, record) = store.held(&input.bucket, &input.key, version)?;
     let wants = |name: &str| wanted.contains(&name);
     Ok(S3Response::new(GetObjectAttributesOutput {
         checksum: wants(ObjectAttributes::CHECKSUM)
@@ -40,6 +38,7 @@ pub(super) fn get(
             false => None,
         },
         object_size: wants(ObjectAttributes::OBJECT_SIZE).then(|| record.stamp.length()),
+        version_id: store.shown_version(&input.bucket, &record),
         storage_class: wants(ObjectAttributes::STORAGE_CLASS)
             .then(|| StorageClass::from_static(StorageClass::STANDARD)),
         ..Default::default()

@@ -1,12 +1,11 @@
 //! What pushing manifests takes: the files that they name, and the manifests after them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::cli::check::read;
+use crate::cli::check::{not_a_manifest, read_file};
 use crate::cli::error::Error;
 use crate::config::Config;
 use crate::manifest::guardrails::Guardrails;
@@ -129,14 +128,4 @@ fn local(manifest: &Path, relative: &str) -> PathBuf {
     relative
         .split('/')
         .fold(folder.to_owned(), |path, name| path.join(name))
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
-    let content = File::open(path).and_then(read);
-    content.map_err(|error| Error::from_source(format!("cannot read {}", path.display()), error))
-}
-
-fn not_a_manifest() -> Problem {
-    Problem::new("not the file name of a manifest")
-        .with_hint("name it NAME.image.yaml, NAME.image.yml, NAME.image.json or NAME.manifest.xml")
 }

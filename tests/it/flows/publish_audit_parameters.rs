@@ -1,6 +1,8 @@
 //! Audits of the parameters that point to the AMI, and of AMIs that got nothing after they were made.
 
-use crate::support::TestStack;
+use serde_json::json;
+
+use crate::support::{TestStack, minutes};
 
 const KEY: &str = "golden/web.image.yaml";
 const HOME: &str = "us-east-1";
