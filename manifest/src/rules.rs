@@ -20,6 +20,8 @@ mod volumes;
 
 use jiff::Timestamp;
 
+pub use regions::INSTANCE_STORE_COPY;
+
 use crate::{findings::Findings, spec::ImageManifest};
 
 /// Where the AMI is made, as far as it is known: a file that is checked offline can be for any account and Region.

@@ -27,8 +27,8 @@ pub struct CopiedImage {
     pub encrypted: bool,
     /// The KMS key, of the Region of the call, that its snapshots are encrypted with; none for the account's default.
     pub kms_key_id: Option<String>,
-    /// Whether it gets the tags of the AMI, too.
-    pub with_tags: bool,
+    /// Further tags of the copy alone; those of `tags` go before.
+    pub further_tags: BTreeMap<String, String>,
     /// Within how many minutes it is to be complete; none for EC2's best effort.
     pub completion_minutes: Option<i64>,
 }
@@ -39,6 +39,15 @@ impl Aws {
     /// # Errors
     /// If EC2 refuses, or does not answer: then it may have started, and a retry with the same client token finds out.
     pub async fn copy_image(&self, params: &CopiedImage) -> Result<String, AwsError> {
+        let mut image_tags = params.further_tags.clone();
+        image_tags.extend(params.tags.clone());
+        let mut tagged = tag_specifications(&image_tags, &[ResourceType::Image]);
+        if let (Some(tagged), Some(snapshots)) = (
+            &mut tagged,
+            tag_specifications(&params.tags, &[ResourceType::Snapshot]),
+        ) {
+            tagged.extend(snapshots);
+        }
         let request = self
             .ec2()
             .copy_image()
@@ -50,12 +59,8 @@ impl Aws {
             // "If you specify a KMS key, the encrypted state must be true" (CopyImage, KmsKeyId).
             .set_encrypted((params.encrypted || params.kms_key_id.is_some()).then_some(true))
             .set_kms_key_id(params.kms_key_id.clone())
-            .set_copy_image_tags(params.with_tags.then_some(true))
             .set_snapshot_copy_completion_duration_minutes(params.completion_minutes)
-            .set_tag_specifications(tag_specifications(
-                &params.tags,
-                &[ResourceType::Image, ResourceType::Snapshot],
-            ));
+            .set_tag_specifications(tagged);
         let doing = format!(
             "copying the AMI {} from {} to {}",
             params.source_id,

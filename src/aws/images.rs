@@ -14,10 +14,10 @@ use super::connect::Aws;
 use super::ec2::{
     filter, incomplete, non_empty, our_tags, tag_specifications, unless_gone, without_retries,
 };
-use super::error::AwsError;
+use super::error::{AwsError, Remedy};
 use super::rate_limiter::Reservation;
 use crate::image::billing::{Billing, SnapshotUser};
-use crate::image::observed::ObservedImage;
+use crate::image::observed::{NamedImage, ObservedImage};
 use crate::manifest::guardrails::Owner;
 use crate::manifest::image::{self as manifest, Registration};
 
@@ -98,31 +98,36 @@ impl Aws {
         .await
     }
 
-    /// Whose this AMI is: the account's own, a public one, or one that is shared with the account.
+    /// An AMI of anybody: the account's own, a public one, or one that is shared with the account.
     ///
     /// # Errors
-    /// If EC2 does not answer, or refuses: with `InvalidAMIID.NotFound` if the account may not see it.
-    pub async fn image_owner(&self, id: &str) -> Result<Owner, AwsError> {
+    /// If EC2 does not answer, or refuses: with `InvalidAMIID.NotFound` if the account may not see it. For an AMI that was
+    /// deregistered a while ago, EC2's answer has nothing in it ("Recently deregistered images appear in the returned
+    /// results for a short interval and then return empty results").
+    pub async fn named_image(&self, id: &str) -> Result<NamedImage, AwsError> {
         let request = self
             .ec2()
             .describe_images()
             .image_ids(id)
             .include_disabled(true)
             .include_deprecated(true);
-        let doing = format!("looking whose the AMI {id} is in {}", self.region());
-        let owners = self
+        let doing = format!("looking at the AMI {id} in {}", self.region());
+        let found = self
             .send_ec2_for_all_pages(
                 "DescribeImages",
                 &doing,
                 |token| Box::pin(request.clone().set_next_token(token).send()),
                 |page| {
                     let images = page.images.unwrap_or_default().into_iter();
-                    (images.map(owner).collect(), page.next_token)
+                    (images.map(named).collect(), page.next_token)
                 },
             )
             .await?;
-        let owner = owners.into_iter().next();
-        owner.ok_or_else(|| incomplete("DescribeImages", doing, "the AMI"))
+        let image = found.into_iter().next();
+        image.ok_or_else(|| {
+            let message = "EC2 shows no such AMI, as it does when one was deregistered";
+            AwsError::unexplained("DescribeImages", doing, Remedy::Never, message)
+        })
     }
 
     /// Registers an AMI; returns its id. Check for an existing AMI first: the call has no client token, so the SDK does
@@ -236,7 +241,6 @@ fn ebs(ebs: manifest::Ebs) -> EbsBlockDevice {
         .set_throughput(signed(ebs.throughput))
         .set_delete_on_termination(ebs.delete_on_termination)
         .set_encrypted(ebs.encrypted)
-        .set_kms_key_id(ebs.kms_key_id)
         .set_outpost_arn(ebs.outpost_arn)
         .set_volume_initialization_rate(signed(ebs.volume_initialization_rate))
         .set_availability_zone(ebs.availability_zone)
@@ -302,10 +306,14 @@ fn observed(image: Image) -> ObservedImage {
     }
 }
 
-fn owner(image: Image) -> Owner {
-    Owner {
-        id: image.owner_id.unwrap_or_default(),
-        alias: image.image_owner_alias,
+fn named(image: Image) -> NamedImage {
+    NamedImage {
+        owner: Owner {
+            id: image.owner_id.unwrap_or_default(),
+            alias: image.image_owner_alias,
+        },
+        is_instance_store: image.root_device_type == Some(DeviceType::InstanceStore),
+        tags: our_tags(image.tags),
     }
 }
 

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::image::billing::Billing;
+use crate::manifest::guardrails::Owner;
 use crate::manifest::location::S3Address;
 
+/// How the keys of amiwright's own tags begin.
+pub const OWN_TAGS: &str = "amiwright:";
 /// The ownership tag that names the manifest: `s3://bucket/key`.
 pub const MANIFEST_TAG: &str = "amiwright:manifest";
 /// The ownership tag that holds the manifest version's digest.
@@ -49,6 +52,17 @@ pub struct ObservedImage {
     pub billing: Billing,
     /// When it was last launched, by anybody; EC2 says so a day late (DescribeImages, LastLaunchedTime).
     pub last_launched_at: Option<Timestamp>,
+}
+
+/// An AMI that a manifest names, whoever's it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedImage {
+    /// Whose it is.
+    pub owner: Owner,
+    /// Whether its root device is made from a bundle in S3.
+    pub is_instance_store: bool,
+    /// Its tags, as far as this account sees them.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A parameter, as GetParameters shows it. One that is not a `String` keeps its value to itself.

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG, ObservedImage};
+use super::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG, OWN_TAGS, ObservedImage};
 use super::status::Status;
 use crate::manifest::sha256_hex;
 
 /// Longest value of a tag, in characters ("Tag restrictions", EC2 User Guide).
 pub const TAG_VALUE_MAX: usize = 256;
+
+/// The most tags of a resource ("Tag restrictions", EC2 User Guide).
+pub const TAGS_MAX: usize = 50;
 
 /// What EC2 says about the AMI that a status is to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +44,20 @@ pub fn creation_tags(status: &Status) -> BTreeMap<String, String> {
     let mut tags = ownership_tags(status);
     tags.insert(ATTEMPT_TAG.to_owned(), attempt(status));
     tags
+}
+
+/// The tags of another AMI that its copy takes over: not AWS's own, which only AWS sets, and not amiwright's, by which the
+/// copy would pass for what another manifest has made.
+///
+/// EC2 can copy tags itself (CopyImage, CopyImageTags). Which tag of a key wins then, that of the AMI or that of the
+/// request, or whether EC2 refuses both, is not documented; so it is never asked to.
+#[must_use]
+pub fn copied_tags(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let is_taken = |key: &str| !["aws:", OWN_TAGS].iter().any(|its| key.starts_with(its));
+    let taken = tags.iter().filter(|(key, _)| is_taken(key));
+    taken
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// What distinguishes this attempt from others to make the same: when its manifest was uploaded, and how often this

@@ -10,6 +10,7 @@
     reason = "this is a test: what must not happen fails it"
 )]
 
+mod api_coverage;
 mod calls;
 mod cli;
 mod documents;

@@ -10,6 +10,7 @@ use crate::image::publish::CopyFault;
 use crate::image::status::{Action, Failure, KeptReason, RegionAction, Status};
 use crate::image::task::Task;
 use crate::image::words::{Blocker, FailureKind, UnshareableReason, WaitReason};
+use crate::manifest::image::INSTANCE_STORE_COPY;
 
 /// The manifest, or what it names, is gone.
 #[must_use]
@@ -311,8 +312,7 @@ pub fn not_copied(region: &str, fault: &CopyFault) -> Failure {
         CopyFault::InstanceStore => Failure::new(
             FailureKind::NotCopyable,
             doing,
-            "the AMI is an instance-store one: EC2 would copy its bundle into buckets that it creates in the account, with \
-             permissions on S3 that amiwright does not have",
+            format!("the AMI is an instance-store one: {INSTANCE_STORE_COPY}"),
         ),
         CopyFault::Deregistered(image) => {
             let kind = FailureKind::ImageDeregistered {

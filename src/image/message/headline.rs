@@ -49,7 +49,8 @@ pub(super) fn subject(status: &Status, kind: NoticeKind, sender: Sender<'_>) -> 
     }
     let others = outcome.len() + ": ".len() + place.chars().count();
     let room = SUBJECT_MAX.saturating_sub(others).max(NAME_MIN);
-    clean(&format!("{outcome}: {}{place}", text::cut(&name, room)))
+    let name = text::cut(&name, room - 2).replace('…', "...");
+    clean(&format!("{outcome}: {name}{place}"))
 }
 
 /// What happened, in a word or two.

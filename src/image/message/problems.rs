@@ -2,10 +2,13 @@
 
 use super::failures;
 use super::quoting::on_one_line;
+use crate::image::ownership;
 use crate::image::status::{Failure, Status};
 use crate::image::task::TaskKind;
 use crate::image::words::{Step, counted};
 use crate::manifest::Problem;
+use crate::manifest::image::{INSTANCE_STORE_COPY, NamedSource};
+use crate::manifest::text::quoted;
 
 /// Problems that the failure of an image whose making has begun names: it is repeated in the history and in conditions.
 const PROBLEMS_SHOWN: usize = 10;
@@ -44,6 +47,35 @@ fn listed(problems: &[Problem], line: impl Fn(&Problem) -> String) -> String {
         messages.push(format!("and {}", counted(surplus, "more problem")));
     }
     messages.join("; ")
+}
+
+/// The AMI that a manifest wants copied is an instance-store one.
+#[must_use]
+pub fn instance_store_copy(source: &NamedSource) -> Problem {
+    let message = format!(
+        "{} is an instance-store AMI: {INSTANCE_STORE_COPY}",
+        quoted(&source.id)
+    );
+    Problem::new(message)
+        .with_path(&source.path)
+        .at(source.line, source.column)
+        .with_hint("copy it with CopyImage, as somebody who has them; or register its bundle in this Region (`source.bundle`)")
+        .with_rule("EC2 User Guide, Grant permissions to copy Amazon EC2 AMIs")
+}
+
+/// With the tags of the AMI, its copy would have more than EC2 takes.
+#[must_use]
+pub fn too_many_tags(copied: usize, together: usize) -> Problem {
+    Problem::new(format!(
+        "the AMI has {}; with the manifest's and amiwright's own, its copy would have {together}",
+        counted(copied, "tag")
+    ))
+    .with_path("source.image.copyTags")
+    .with_hint(format!(
+        "a resource has at most {}: leave `copyTags` out, and give those that are needed in `tags`",
+        ownership::TAGS_MAX
+    ))
+    .with_rule("EC2 User Guide, Tag restrictions")
 }
 
 /// The parts cannot be the ones of the bundle's manifest.

@@ -1,7 +1,7 @@
 //! What an AMI of a snapshot would lose, looked at before it is registered: the license of the AMIs that have the same
 //! root, and what EC2 would refuse.
 
-use super::source_owners::not_seen;
+use super::sources::not_seen;
 use crate::image::billing::{
     LicensedSource, NotRegistrable, SnapshotUser, license_at_risk, not_registrable,
 };

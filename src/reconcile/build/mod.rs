@@ -11,7 +11,7 @@ mod preview;
 mod probe_task;
 mod proven;
 mod register_image;
-mod source_owners;
+mod sources;
 mod start_task;
 mod store_image;
 mod tag_imported;
@@ -41,6 +41,7 @@ pub(super) async fn is_made(context: Context<'_>, status: &Status) -> Result<boo
         is_first: false,
         claimed: None,
         observed: None,
+        described: None,
         reserved: None,
     };
     let has_task =

@@ -1,6 +1,6 @@
 //! `register-image`: look up, create, and look up again where the answer leaves a doubt.
 
-use super::{billing, check_bundle, proven, source_owners};
+use super::{billing, check_bundle, proven, sources};
 use crate::aws::{AwsError, BundleFault, Registered, Remedy};
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
@@ -38,8 +38,8 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     }
     match step.manifest {
         ManifestRead::Spec(spec) if !replaced && !check_bundle::is_other(&step, spec) => {
-            let owners = match source_owners::owners(&step, spec).await? {
-                Ok(owners) => owners,
+            let owners = match sources::look(&step, spec).await? {
+                Ok(found) => found.owners,
                 Err(outcome) => return Ok(outcome),
             };
             let at_risk = match billing::look(&step, spec, &owners).await {

@@ -7,7 +7,7 @@ mod image;
 mod import;
 mod request;
 
-use super::{check_object, source_owners};
+use super::{check_object, sources};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::ownership::Lookup;
@@ -43,7 +43,7 @@ async fn start(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
     match spec.source() {
         Some(Source::Disk(disk)) => {
             // Its other volumes may be another account's, which is better said before hours of importing than after.
-            if let Some(outcome) = Box::pin(source_owners::check(step, spec)).await? {
+            if let Some(outcome) = Box::pin(sources::check(step, spec)).await? {
                 let found = adopt(step).await?;
                 return Ok(found.unwrap_or(outcome));
             }

@@ -1,8 +1,10 @@
 //! CopyImage and CreateRestoreImageTask: the AMI is there at once, and pending.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::request::{answered, found};
 use crate::aws::{CopiedImage, RestoredImage};
-use crate::image::message::failures;
+use crate::image::message::{failures, problems};
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::StepOutcome;
 use crate::image::ownership::{self, Lookup};
@@ -10,7 +12,7 @@ use crate::image::plan::REGISTER_GRACE;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::SourceKind;
 use crate::manifest::image::Image as SourceImage;
-use crate::reconcile::build::source_owners;
+use crate::reconcile::build::sources;
 use crate::reconcile::context::Error;
 use crate::reconcile::lookup;
 use crate::reconcile::spec::Spec;
@@ -25,8 +27,19 @@ pub(super) async fn copy(
     if let Some(outcome) = already_there(step, TaskKind::CopyImage).await? {
         return Ok(outcome);
     }
-    if let Some(outcome) = source_owners::check(step, spec).await? {
-        return Ok(outcome);
+    let found = match sources::look(step, spec).await? {
+        Ok(found) => found.image.unwrap_or_default(),
+        Err(outcome) => return Ok(outcome),
+    };
+    let tags = spec.tags(step.status);
+    let further_tags = match source.copy_tags {
+        Some(true) => ownership::copied_tags(&found.tags),
+        _ => BTreeMap::new(),
+    };
+    let keys: BTreeSet<&String> = tags.keys().chain(further_tags.keys()).collect();
+    if keys.len() > ownership::TAGS_MAX {
+        let problem = problems::too_many_tags(further_tags.len(), keys.len());
+        return Ok(StepOutcome::Reject(vec![problem]));
     }
     let request = CopiedImage {
         source_id: source.id.clone(),
@@ -34,10 +47,10 @@ pub(super) async fn copy(
         name: step.status.build.name.clone().unwrap_or_default(),
         description: spec.description().map(str::to_owned),
         client_token: ownership::client_token(step.status),
-        tags: spec.tags(step.status),
+        tags,
+        further_tags,
         encrypted: source.encrypted.unwrap_or_default(),
         kms_key_id: source.kms_key_id.clone(),
-        with_tags: source.copy_tags.unwrap_or_default(),
         completion_minutes: source.completion_minutes.map(i64::from),
     };
     let answer = step.aws().copy_image(&request).await;

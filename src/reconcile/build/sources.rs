@@ -1,7 +1,9 @@
-//! Whose the snapshots and the AMI are that a manifest names: only AWS knows, so they are described before anything is
-//! made of them. What another account shares, the stack's owner has to allow.
+//! The snapshots and the AMI that a manifest names: what they are and whose only AWS knows, so they are described before
+//! anything is made of them. What another account shares, the stack's owner has to allow.
 
 use crate::aws::{AwsError, Remedy};
+use crate::image::message::problems;
+use crate::image::observed::NamedImage;
 use crate::image::outcome::StepOutcome;
 use crate::image::plan::REGISTER_GRACE;
 use crate::manifest::Problem;
@@ -16,51 +18,76 @@ pub(super) async fn check(
     step: &StepContext<'_>,
     spec: &Spec,
 ) -> Result<Option<StepOutcome>, Error> {
-    Ok(owners(step, spec).await?.err())
+    Ok(look(step, spec).await?.err())
 }
 
-/// The owners of the sources, by the sources' ids; or what keeps them from being used.
-pub(super) async fn owners(
+/// What is known of the sources.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    /// Their owners, by the sources' ids.
+    pub(super) owners: Vec<(String, Owner)>,
+    /// The AMI that is to be copied.
+    pub(super) image: Option<NamedImage>,
+}
+
+/// Looks at the sources; or what keeps them from being used.
+pub(super) async fn look(
     step: &StepContext<'_>,
     spec: &Spec,
-) -> Result<Result<Vec<(String, Owner)>, StepOutcome>, Error> {
+) -> Result<Result<Sources, StepOutcome>, Error> {
+    let mut found = Sources::default();
     if spec.named_sources().is_empty() {
-        return Ok(Ok(Vec::new()));
+        return Ok(Ok(found));
     }
     let own = step.config().account_id()?;
     let (snapshots, images): (Vec<&NamedSource>, _) = spec
         .named_sources()
         .iter()
         .partition(|source| source.region.is_none());
-    let mut owners = Vec::new();
     if !snapshots.is_empty() {
         let mut ids: Vec<String> = snapshots.iter().map(|source| source.id.clone()).collect();
         ids.sort();
         ids.dedup();
         match step.aws().snapshot_owners(&ids).await {
-            Ok(found) => owners.extend(found),
+            Ok(owners) => found.owners.extend(owners),
             Err(error) => return Ok(Err(not_seen(step, "DescribeSnapshots", error))),
         }
     }
     for image in images {
         let region = image.region.as_deref().unwrap_or_default();
         let aws = step.aws().in_region(region);
-        match aws.image_owner(&image.id).await {
-            Ok(owner) => owners.push((image.id.clone(), owner)),
+        match aws.named_image(&image.id).await {
+            Ok(seen) => {
+                found.owners.push((image.id.clone(), seen.owner.clone()));
+                found.image = Some(seen);
+            }
             Err(error) => return Ok(Err(not_seen(step, "DescribeImages", error))),
         }
     }
     let refuse = |source: &NamedSource| {
-        let owner = owners.iter().find(|(id, _)| *id == source.id);
+        let owner = found.owners.iter().find(|(id, _)| *id == source.id);
         let owner = owner.map(|(_, owner)| owner.clone()).unwrap_or_default();
         let foreign = (owner.id != own).then_some(owner)?;
         step.config().guardrails.foreign_source(source, &foreign)
     };
-    let problems: Vec<Problem> = spec.named_sources().iter().filter_map(refuse).collect();
+    let mut problems: Vec<Problem> = spec.named_sources().iter().filter_map(refuse).collect();
+    if problems.is_empty() {
+        problems.extend(not_copyable(spec, &found));
+    }
     Ok(match problems.is_empty() {
-        true => Ok(owners),
+        true => Ok(found),
         false => Err(StepOutcome::Reject(problems)),
     })
+}
+
+/// What is wrong with the AMI that is to be copied.
+fn not_copyable(spec: &Spec, found: &Sources) -> Option<Problem> {
+    let place = spec.named_sources().iter().find(|it| it.region.is_some())?;
+    let image = found.image.as_ref()?;
+    if image.is_instance_store {
+        return Some(problems::instance_store_copy(place));
+    }
+    None
 }
 
 /// Without an answer nothing is made. A Region that is not there does not answer, either: that ends after a while.
