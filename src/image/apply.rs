@@ -56,9 +56,6 @@ pub fn apply(status: &mut Status, outcome: StepOutcome, now: Timestamp) -> bool 
         }
         StepOutcome::Unchanged => false,
     };
-    if changed && status.state == State::Available && !status.replaces {
-        retiring::report_gone(status, now);
-    }
     if changed {
         conditions::update(status, now);
     }

@@ -31,9 +31,9 @@ mod settings;
 mod share;
 
 pub use asked::{Asked, AskedRegion};
-pub use blockers::{AccountSettings, PublicBlock};
+pub use blockers::{AccountSettings, Encryption, PublicBlock, not_public, not_shareable};
 pub use copy::COPY_ATTEMPTS;
-pub use difference::{confirm, difference, intend};
+pub use difference::{STALE_READS, confirm, difference, intend};
 pub use observation::{CopyFault, Observation, Observed, Pending};
 pub use plan::{Plan, plan};
 pub use rehearse::{

@@ -1,6 +1,8 @@
 //! What an upload of a manifest would come to, without doing any of it. Nothing is decided here: the upload is judged by
 //! [`super::arrival`], checked by the steps that check, and compared by the plan that the steps execute.
 
+use serde::Serialize;
+
 use super::arrival::{Change, Decision, compare, decide, manifest_version};
 use super::build::{self, Looked};
 use super::context::{Context, Error};
@@ -22,8 +24,9 @@ use crate::status_store;
 /// More checks than any source has.
 const CHECKS_MAX: usize = 8;
 
-/// What an upload means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What an upload means, in the words of the plan's document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Meaning {
     /// An AMI is made.
     Build,

@@ -28,7 +28,7 @@ pub(super) struct Document {
     /// The manifest.
     pub(super) manifest: Manifest,
     /// What the upload would mean.
-    pub(super) outcome: Outcome,
+    pub(super) outcome: Meaning,
     /// The state of the manifest's image now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) state: Option<String>,
@@ -66,24 +66,6 @@ pub(super) struct Manifest {
     pub(super) region: String,
 }
 
-/// What an upload means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Outcome {
-    /// A new AMI is made.
-    Build,
-    /// The AMI that exists is changed in place.
-    Change,
-    /// Nothing.
-    Unchanged,
-    /// What it asks for is in progress.
-    InProgress,
-    /// It starts once the version that is in progress has ended.
-    Later,
-    /// It is rejected.
-    Rejected,
-}
-
 /// How many changes there are of each kind.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -106,7 +88,7 @@ impl Document {
         let mut document = Self {
             schema: SCHEMA,
             manifest,
-            outcome: outcome(preview.meaning),
+            outcome: preview.meaning,
             state: preview.before.as_ref().map(Status::place),
             problems: preview.problems,
             changes: Vec::new(),
@@ -136,7 +118,7 @@ impl Document {
             }
             document.add_failures(status);
         }
-        if document.outcome == Outcome::Unchanged {
+        if document.outcome == Meaning::Unchanged {
             document.drift = std::mem::take(&mut document.changes);
             document.calls = Calls::default();
         }
@@ -206,7 +188,7 @@ impl Document {
             return;
         };
         let is_stored = before.and_then(bucket).as_deref() == Some(wanted.bucket.as_str());
-        if wanted.asked_at.is_some() || (is_stored && self.outcome != Outcome::Build) {
+        if wanted.asked_at.is_some() || (is_stored && self.outcome != Meaning::Build) {
             return;
         }
         let line = Line::new(Sign::Create, &self.manifest.region, "stored AMI");
@@ -330,7 +312,7 @@ impl Document {
 
     /// What failed before and is not tried again by an upload that asks for nothing new.
     fn add_failures(&mut self, status: &Status) {
-        if self.outcome != Outcome::Unchanged {
+        if self.outcome != Meaning::Unchanged {
             return;
         }
         for (region, failure) in status.failed_regions() {
@@ -360,16 +342,5 @@ impl Summary {
             blocked: count(Sign::Blocked),
             conflict: count(Sign::Conflict),
         }
-    }
-}
-
-fn outcome(meaning: Meaning) -> Outcome {
-    match meaning {
-        Meaning::Build => Outcome::Build,
-        Meaning::Change => Outcome::Change,
-        Meaning::Unchanged => Outcome::Unchanged,
-        Meaning::InProgress => Outcome::InProgress,
-        Meaning::Later => Outcome::Later,
-        Meaning::Rejected => Outcome::Rejected,
     }
 }

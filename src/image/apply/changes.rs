@@ -62,7 +62,7 @@ pub(super) fn next_step(status: &mut Status, why: impl Into<String>, now: Timest
     let after = After {
         publishes: status.publishes,
         stores: status.store.is_some(),
-        retires: status.replaces && !publish::retire::targets(status).is_empty(),
+        retires: publish::retire::is_due(status),
     };
     let source = status.build.source;
     match source.and_then(|source| workflow::next(source, after, step)) {

@@ -253,6 +253,7 @@ fn set(shown: &mut Shown, action: &Action) {
         // Of other AMIs.
         | Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }
+        | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
         | Action::DeleteSnapshot { .. } => {}
     }
@@ -345,6 +346,7 @@ fn retire_one(target: &mut Target, seen: &mut Seen, action: &Action, now: Timest
         (Action::UnprotectPrevious { image, .. }, Observation::Seen(shown)) if is_of(image) => {
             "disabled".clone_into(&mut shown.protection);
         }
+        (Action::ProtectPrevious { image, .. }, _) if is_of(image) => retiring.protection = None,
         (
             Action::DeregisterPrevious {
                 image,

@@ -360,6 +360,7 @@ async fn send(
         }
         Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }
+        | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
         | Action::DeleteSnapshot { .. } => retire::perform(aws, &what.action).await?,
         // They are of no AMI: see [`release::perform`].

@@ -1,5 +1,6 @@
 //! The command line, and the programs.
 
+mod credentials;
 mod doctor;
 mod operator;
 mod paid;
@@ -7,6 +8,7 @@ mod plan;
 mod plan_in_place;
 mod plan_parameters;
 mod programs;
+mod push;
 mod regions;
 mod retry;
 mod starts;

@@ -2,6 +2,7 @@
 
 mod changes;
 mod drafts;
+mod drafts_forged;
 mod failures;
 mod faults;
 mod lost;
