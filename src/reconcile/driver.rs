@@ -153,6 +153,12 @@ struct Known<'a> {
     described: Option<&'a Described>,
 }
 
+/// What EC2 has shown in this invocation, as far as it is still so.
+struct Seen<'a> {
+    observed: Option<&'a Observed>,
+    described: Option<&'a Described>,
+}
+
 /// Runs the steps of an image whose status is there.
 async fn run_known(context: Context<'_>, draft: Draft, known: Known<'_>) -> Result<Outcome, Error> {
     let key = draft.status.manifest.key.clone();
@@ -206,7 +212,10 @@ async fn run_to_rest(
                         save => return Ok(not_saved(draft, &save)),
                     }
                 }
-                let seen = (observed.as_ref(), described.take());
+                let seen = Seen {
+                    observed: observed.as_ref(),
+                    described: described.take(),
+                };
                 Box::pin(step(context, &draft, &mut manifest, claimed.as_ref(), seen)).await
             }
         };
@@ -312,7 +321,7 @@ async fn step(
     draft: &Draft,
     manifest: &mut ManifestReader<'_>,
     claimed: Option<&Claim>,
-    (observed, described): (Option<&Observed>, Option<&Described>),
+    seen: Seen<'_>,
 ) -> Result<StepOutcome, Error> {
     let next = plan::next(&draft.status, context.now);
     let is_held = matches!(next, Next::Do(Step::RegisterImage | Step::Retire));
@@ -338,8 +347,9 @@ async fn step(
         manifest,
         is_first: draft.is_first,
         claimed,
-        observed,
-        described,
+        observed: seen.observed,
+        uploaded: None,
+        described: seen.described,
         reserved: reserved.as_ref(),
     };
     build::run(next, context).await

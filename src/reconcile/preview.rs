@@ -143,7 +143,7 @@ pub(crate) async fn preview(
     };
     preview.meaning = meaning;
     let manifest = ManifestRead::Spec(spec);
-    Box::pin(preview.look(context, status, &manifest)).await?;
+    Box::pin(preview.look(context, status, &manifest, &object)).await?;
     Ok(preview)
 }
 
@@ -161,6 +161,7 @@ fn step<'a>(
     context: Context<'a>,
     status: &'a Status,
     manifest: &'a ManifestRead,
+    object: &'a Object,
 ) -> StepContext<'a> {
     StepContext {
         context,
@@ -169,6 +170,7 @@ fn step<'a>(
         is_first: true,
         claimed: None,
         observed: None,
+        uploaded: Some(object),
         described: None,
         reserved: None,
     }
@@ -181,13 +183,14 @@ impl Preview {
         context: Context<'_>,
         mut status: Status,
         manifest: &ManifestRead,
+        object: &Object,
     ) -> Result<(), Error> {
         let ManifestRead::Spec(spec) = manifest else {
             return Ok(());
         };
         let mut made = None;
         if matches!(self.meaning, Meaning::Build | Meaning::Later) {
-            let build = Box::pin(build(context, &mut status, manifest, spec)).await?;
+            let build = Box::pin(build(context, &mut status, manifest, spec, object)).await?;
             if build.existing.is_none() {
                 made = Some(as_made(spec, &status));
             }
@@ -200,7 +203,7 @@ impl Preview {
         }
         let has_image = made.is_some() || !status.regions.is_empty();
         if has_image && status.state != State::Superseded {
-            let step = step(context, &status, manifest);
+            let step = step(context, &status, manifest, object);
             self.publishing = Some(Box::pin(execute::preview_publishing(&step, spec, made)).await?);
             let replacing = self.build.iter().flat_map(|build| &build.replacing);
             let done = replacing.filter(|it| it.replaced.is_some());
@@ -219,6 +222,7 @@ async fn build(
     status: &mut Status,
     manifest: &ManifestRead,
     spec: &Spec,
+    object: &Object,
 ) -> Result<Build, Error> {
     let (mut obstacle, mut denied) = (None, None);
     for _ in 0..CHECKS_MAX {
@@ -229,7 +233,7 @@ async fn build(
         ) {
             break;
         }
-        match build::run(next, step(context, status, manifest)).await? {
+        match build::run(next, step(context, status, manifest, object)).await? {
             // Whether the functions may read it is theirs to find out.
             StepOutcome::Fail(failure) if is_denied(&failure) => {
                 denied = Some(failure);
@@ -247,12 +251,16 @@ async fn build(
     let looked = match &obstacle {
         // What it waits for may be there in time, and what is looked at here is another thing.
         None | Some(StepOutcome::Wait(_)) => {
-            Box::pin(build::look(&step(context, status, manifest), spec)).await?
+            Box::pin(build::look(&step(context, status, manifest, object), spec)).await?
         }
         Some(_) => Looked::default(),
     };
     if let Some(image) = &looked.existing {
-        let found = lookup::registered(&step(context, status, manifest), image, Origin::Found);
+        let found = lookup::registered(
+            &step(context, status, manifest, object),
+            image,
+            Origin::Found,
+        );
         apply(status, found, context.now);
     }
     Ok(Build {

@@ -9,6 +9,7 @@ use localaws::ec2::SeedInstance;
 use serde_json::Value;
 
 use super::plan::KEY;
+use crate::flows::bundles::{self, other_bundle};
 use crate::support::TestStack;
 
 async fn stack(allow_retire: bool) -> TestStack {
@@ -112,4 +113,29 @@ async fn what_is_in_use_keeps_its_name_and_nothing_is_made() {
     let plan: Value = serde_json::from_str(&plan).unwrap();
     assert_eq!(plan["changes"].as_array().unwrap().len(), 1, "{plan:#}");
     assert_eq!(plan["changes"][0]["change"], "conflict");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overwritten_bundle_says_what_becomes_of_its_ami() {
+    for allow_retire in [true, false] {
+        let stack = stack(allow_retire).await;
+        stack.drop_file("bundles/image.part.0", bundles::PART).await;
+        stack.drop_and_rest(bundles::KEY, bundles::MANIFEST).await;
+        stack.minute().await;
+        let (manifest, part) = other_bundle();
+        stack.drop_file("bundles/image.part.0", part).await;
+        let (_, plan) = planned(&stack, bundles::KEY, &manifest, true).await;
+        let lines: Value = serde_json::from_str(&plan).unwrap();
+        let line = &lines["changes"][0];
+        assert_eq!(line["image"], "ami-old", "{lines:#}");
+        let change = if allow_retire { "remove" } else { "blocked" };
+        assert_eq!(line["change"], change, "{lines:#}");
+        let why = line["why"].as_str().unwrap();
+        assert!(why.contains("launches of it may fail"), "{why}");
+        let before = stack.world.faults().count();
+        for _ in 0..2 {
+            stack.drop_and_rest(bundles::KEY, &manifest).await;
+        }
+        assert_eq!(changes_since(&stack, before), counted(&plan));
+    }
 }
