@@ -13,6 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::advance_tasks::PollingHistory;
 use crate::aws::Aws;
 use crate::config::{Config, ConfigError};
+use crate::version::VERSION;
 use crate::{advance_tasks, notify, register_image};
 
 /// What Lambda sets for every function, and `lambda_runtime` panics without.
@@ -97,6 +98,7 @@ fn start(
         .with_current_span(false)
         .with_span_list(false)
         .init();
+    tracing::info!(version = VERSION, "starting");
     for name in OF_LAMBDA {
         if std::env::var_os(name).is_none() {
             return Err(ConfigError::outside_lambda(name));

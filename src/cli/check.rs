@@ -209,7 +209,22 @@ fn unreadable(name: String, error: &io::Error) -> Checked {
     }
 }
 
-pub(super) fn read(from: impl Read) -> io::Result<Vec<u8>> {
+/// Reads a manifest from a file.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+    let content = File::open(path).and_then(read);
+    content.map_err(|error| Error::from_source(format!("cannot read {}", path.display()), error))
+}
+
+/// The problem of a file that has another name than manifests have.
+pub(super) fn not_a_manifest() -> Problem {
+    Problem::new("not the file name of a manifest")
+        .with_hint("name it NAME.image.yaml, NAME.image.yml, NAME.image.json or NAME.manifest.xml")
+}
+
+fn read(from: impl Read) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     from.take(READ_MAX).read_to_end(&mut content)?;
     Ok(content)
@@ -224,12 +239,7 @@ fn parse(
     match files::kind(name) {
         Some(Kind::Image) => image::parse_within(name, content, now, guardrails).map(drop),
         Some(Kind::Bundle) => bundle::parse(content).map(drop),
-        None => {
-            let problem = Problem::new("not the file name of a manifest");
-            Err(vec![problem.with_hint(
-                "name it NAME.image.yaml, NAME.image.yml, NAME.image.json or NAME.manifest.xml",
-            )])
-        }
+        None => Err(vec![not_a_manifest()]),
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod cancel;
 mod check;
 pub mod confirm_product;
+mod connection;
 #[cfg(feature = "doctor")]
 pub mod doctor;
 mod error;
@@ -15,6 +16,7 @@ pub mod plan;
 pub mod product_codes;
 mod progress;
 mod progress_text;
+pub mod push;
 mod regions;
 mod request;
 pub mod retry;
@@ -42,12 +44,14 @@ use jiff::Timestamp;
 
 pub use error::Error;
 
+use crate::version::VERSION;
+
 /// What a shell reports for a process that a closed pipe ended: 128 and the number of SIGPIPE.
 const CLOSED_PIPE: u8 = 141;
 
 /// Drop an image manifest into an S3 bucket; get a registered AMI and an email.
 #[derive(Debug, Parser)]
-#[command(name = "amiwright", version, arg_required_else_help = true)]
+#[command(name = "amiwright", version = VERSION, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -59,6 +63,8 @@ enum Command {
     Check(check::Args),
     /// Show what uploading a manifest would change, without changing anything
     Plan(plan::Args),
+    /// Upload manifests and, before them, the disks and bundles that they name
+    Push(push::Args),
     /// Print the JSON Schema of image manifests
     Schema,
     /// Show the status of images
@@ -119,6 +125,7 @@ async fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Error> {
     match command {
         Command::Check(args) => check::run(&args, now(), out),
         Command::Plan(args) => plan::run(&args, now(), out).await,
+        Command::Push(args) => push::run(&args, now(), out).await,
         Command::Schema => schema::run(out),
         Command::Status(args) => status::run(&args, now(), out).await,
         Command::Watch(args) => watch::run(&args, now(), out).await,

@@ -40,10 +40,10 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Error> {
     let (config, key) = match &args.key {
         Some(key) => {
-            let (config, key) = args.target.config_for(key)?;
+            let (config, key) = args.target.config_for(key).await?;
             (config, Some(key))
         }
-        None => (args.target.config()?, None),
+        None => (args.target.config().await?, None),
     };
     let aws = args.target.connect(&config).await;
     show(Context::new(&aws, &config, now), key, args.json, out).await?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use super::connection;
 use super::progress::Progress;
 use super::signals;
 use super::target::{Target, cannot_read, check_key};
@@ -19,7 +20,10 @@ use crate::reconcile::Context;
 use rows::Rows;
 
 /// How many polls in a row may fail with errors that pass: a short loss of the connection ends no long watch.
-const FAILURES_MAX: u32 = 10;
+const TRIES_MAX: u32 = 10;
+
+/// How often the statuses are read.
+const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Shortest interval between two polls: a status changes once in seconds.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
@@ -44,7 +48,7 @@ pub(super) struct Args {
 }
 
 /// `90s`, `30m`, `1h 30m`; a number alone is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed = match text.parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
         Err(_) => text
@@ -80,8 +84,8 @@ pub(super) async fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let ended = signals::end()?;
-    let (config, keys) = config_and_keys(args)?;
-    let aws = args.target.connect(&config).await;
+    let (config, keys) = config_and_keys(args).await?;
+    let aws = args.target.connect_to_poll(&config).await;
     let watch = Watch {
         keys,
         interval: args.interval.max(INTERVAL_MIN),
@@ -89,8 +93,37 @@ pub(super) async fn run(
         bars: std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
     };
     let context = Context::new(&aws, &config, now);
+    until(ended, context, &watch, out).await
+}
+
+/// Watches these images until they have finished, or until Ctrl-C.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn follow(
+    context: Context<'_>,
+    keys: Vec<String>,
+    timeout: Option<Duration>,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
+    let ended = signals::end()?;
+    let watch = Watch {
+        keys,
+        interval: INTERVAL,
+        timeout,
+        bars: std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
+    };
+    until(ended, context, &watch, out).await
+}
+
+async fn until(
+    ended: impl Future<Output = ()>,
+    context: Context<'_>,
+    watch: &Watch,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
     tokio::select! {
-        finished = poll(context, &watch, out) => {
+        finished = poll(context, watch, out) => {
             Ok(if finished? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         () = ended => {
@@ -104,11 +137,11 @@ pub(super) async fn run(
 }
 
 /// The configuration, and the keys without their bucket.
-fn config_and_keys(args: &Args) -> Result<(Config, Vec<String>), Error> {
+async fn config_and_keys(args: &Args) -> Result<(Config, Vec<String>), Error> {
     let mut config: Option<Config> = None;
     let mut keys = Vec::new();
     for name in &args.keys {
-        let (other, key) = args.target.config_for(name)?;
+        let (other, key) = args.target.config_for(name).await?;
         // Without this it would be waited for in vain.
         check_key(key)?;
         let config = config.get_or_insert_with(|| other.clone());
@@ -123,7 +156,7 @@ fn config_and_keys(args: &Args) -> Result<(Config, Vec<String>), Error> {
     }
     match config {
         Some(config) => Ok((config, keys)),
-        None => Ok((args.target.config()?, keys)),
+        None => Ok((args.target.config().await?, keys)),
     }
 }
 
@@ -151,23 +184,26 @@ async fn poll_until_finished(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let started = Instant::now();
-    let mut failures = 0;
+    let (mut failures, mut seen) = (0, None);
     loop {
         let failure = match rows.poll(context).await {
             Ok(()) => {
-                failures = 0;
+                (failures, seen) = (0, Some(Instant::now()));
                 rows.show(progress, started.elapsed(), out)?;
                 if rows.are_finished() {
                     return Ok(());
                 }
                 None
             }
-            Err(error) if error.remedy != Remedy::Never && failures < FAILURES_MAX => {
+            // Those that worked a moment ago are renewed; without any, there is nothing to wait for.
+            Err(error) if seen.is_none() && error.lacks_credentials() => {
+                return Err(cannot_read(context.config, &error));
+            }
+            Err(error) if error.remedy != Remedy::Never && failures + 1 < TRIES_MAX => {
                 failures += 1;
-                progress.say(
-                    &format!("{error}: retrying ({failures} of {FAILURES_MAX})"),
-                    out,
-                )?;
+                let ago = seen.map(|seen: Instant| seen.elapsed());
+                let trouble = connection::trouble(&error, (failures + 1, TRIES_MAX), ago);
+                progress.say(&trouble, out)?;
                 Some(error)
             }
             Err(error) => return Err(cannot_read(context.config, &error)),

@@ -1,10 +1,12 @@
 //! What an upload of a manifest would come to, without doing any of it. Nothing is decided here: the upload is judged by
 //! [`super::arrival`], checked by the steps that check, and compared by the plan that the steps execute.
 
+use serde::Serialize;
+
 use super::arrival::{Change, Decision, compare, decide, manifest_version};
 use super::build::{self, Looked};
 use super::context::{Context, Error};
-use super::execute::{self, Publishing, Retiring};
+use super::execute::{self, Publishing, Replacing, Retiring};
 use super::lookup;
 use super::spec::{ManifestRead, Spec};
 use super::step_context::StepContext;
@@ -22,8 +24,9 @@ use crate::status_store;
 /// More checks than any source has.
 const CHECKS_MAX: usize = 8;
 
-/// What an upload means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What an upload means, in the words of the plan's document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Meaning {
     /// An AMI is made.
     Build,
@@ -73,6 +76,8 @@ pub(crate) struct Build {
     pub(crate) obstacle: Option<StepOutcome>,
     /// Whether another AMI is in the way.
     pub(crate) is_conflict: bool,
+    /// AMIs that go before it is registered.
+    pub(crate) replacing: Vec<Replacing>,
     /// Why what it is made from could not be looked at: its name and whether it is there already are not known then.
     pub(crate) denied: Option<Failure>,
 }
@@ -164,6 +169,7 @@ fn step<'a>(
         is_first: true,
         claimed: None,
         observed: None,
+        described: None,
         reserved: None,
     }
 }
@@ -196,7 +202,11 @@ impl Preview {
         if has_image && status.state != State::Superseded {
             let step = step(context, &status, manifest);
             self.publishing = Some(Box::pin(execute::preview_publishing(&step, spec, made)).await?);
-            self.retiring = Box::pin(execute::preview_retiring(&step, spec)).await?;
+            let replacing = self.build.iter().flat_map(|build| &build.replacing);
+            let done = replacing.filter(|it| it.replaced.is_some());
+            let replaced = done.flat_map(|it| it.images.iter().cloned()).collect();
+            let retiring = execute::preview_retiring(&step, spec, &replaced);
+            self.retiring = Box::pin(retiring).await?;
         }
         self.status = Some(status);
         Ok(())
@@ -252,6 +262,7 @@ async fn build(
         at_risk: looked.at_risk,
         obstacle: looked.obstacle.or(obstacle),
         is_conflict: looked.is_conflict,
+        replacing: looked.replacing,
         denied,
     })
 }

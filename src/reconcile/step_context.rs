@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
+use super::described::Described;
 use super::proof::Observed;
 use super::spec::ManifestRead;
 use crate::aws::{Aws, AwsError, Remedy, Reservation};
@@ -25,6 +26,8 @@ pub(super) struct StepContext<'a> {
     pub(super) claimed: Option<&'a Claim>,
     /// What EC2 showed in this invocation and what is proven by it.
     pub(super) observed: Option<&'a Observed>,
+    /// What was described for many images together, if nothing was changed since.
+    pub(super) described: Option<&'a Described>,
     /// The request that may be sent for the step, for steps that reserve one ([`super::build::within_rate`]).
     pub(super) reserved: Option<&'a Reservation>,
 }

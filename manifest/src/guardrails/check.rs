@@ -6,7 +6,7 @@ use crate::{
     findings::{Finding, Findings},
     hint::{Hint, remove, replace},
     location::Location,
-    rules,
+    rules::{self, keys::NamedKey},
     spec::{ImageManifest, NamedSource, OnDelete, Previous, Snapshots, Source},
     text::quoted,
 };
@@ -230,7 +230,7 @@ fn locations(manifest: &ImageManifest) -> Vec<(Path, &Location)> {
 
 fn keys(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
     const PARAMETER: &str = "KmsKeys";
-    for (path, key) in rules::keys::named(manifest) {
+    for NamedKey { path, key, .. } in manifest.kms_keys() {
         if guardrails.kms_keys.allows(key) {
             continue;
         }

@@ -41,6 +41,7 @@ pub(super) async fn is_made(context: Context<'_>, status: &Status) -> Result<boo
         is_first: false,
         claimed: None,
         observed: None,
+        described: None,
         reserved: None,
     };
     let has_task =

@@ -4,16 +4,16 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Output, Stdio};
 
 /// `amiwright local`, until it is dropped.
-struct Local {
+pub(super) struct Local {
     process: Child,
     greeting: String,
-    url: String,
+    pub(super) url: String,
     directory: tempfile::TempDir,
 }
 
 impl Local {
     /// Starts it, and waits for its greeting.
-    fn start(more: &[&str]) -> Self {
+    pub(super) fn start(more: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut process = amiwright()
             .args(["local", "--port", "0", "--dir"])
@@ -64,7 +64,7 @@ impl Drop for Local {
     }
 }
 
-fn amiwright() -> Command {
+pub(super) fn amiwright() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_amiwright"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
         command.env_remove(name);
@@ -72,7 +72,7 @@ fn amiwright() -> Command {
     command
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiwright::aws::Aws;
-use amiwright::cli::retry::retry;
 use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Grantee;
-use amiwright::reconcile::Context;
 use http::StatusCode;
 use localaws::faults::Fault;
 
@@ -195,10 +193,7 @@ async fn a_setting_that_ec2_does_not_take_for_hours_ends_incomplete() {
     assert!(email.subject.contains("not as in its manifest"));
 
     stack.world.faults().clear();
-    let aws = stack.aws();
-    let (config, now) = (stack.config(), stack.world.clock().now());
-    retry(Context::new(&aws, &config, now), KEY).await.unwrap();
-    stack.rest().await;
+    stack.retry(KEY).await;
     assert_eq!(stack.status(KEY).await["state"], "available");
     let image = stack.only_image().id;
     assert_eq!(grants(&stack.aws(), &image).await.len(), 1);

@@ -179,6 +179,7 @@ async fn whatever_goes_wrong_once(kind: TaskKind, end: End) {
             let before = Before::of(&stack);
             stack.world.faults().at(number, fault.clone());
             case.play(&stack, &manifest).await;
+            assert_eq!(stack.world.faults().pending(), 0, "{case:?}, {number}");
             let wrong = case.wrong(&stack, &before).await;
             if !wrong.is_empty() {
                 let calls = stack.world.calls();
