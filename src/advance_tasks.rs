@@ -7,6 +7,7 @@ mod late_notices;
 mod pause;
 mod polling;
 mod polling_history;
+mod publishing;
 mod read_ahead;
 mod report;
 mod requested;
@@ -25,6 +26,7 @@ use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::config::Config;
 use crate::events::Tick;
 use crate::image::plan::{self, Next};
+use crate::image::words::Step;
 use crate::reconcile::{self, Context, Error, Outcome, Recovery};
 use crate::status_store::{self, Open, OpenMarker};
 pub use polling_history::PollingHistory;
@@ -95,7 +97,7 @@ fn time_to_begin(time_left: Duration) -> Duration {
 
 /// The result of a visit to one image.
 enum Visit {
-    /// It waits for its task or its AMI: one Describe call answers for many.
+    /// It waits for its task or its AMI, or is being published: one Describe call answers for many.
     Awaits(Box<Awaiting>),
     /// Everything that could be done was.
     Done { advanced: bool, finalized: bool },
@@ -161,10 +163,15 @@ async fn advance(
     };
     let visits = visitor.visit_all(&open, sender, report, failures);
     let polled = polling::poll(context, history, &read_ahead, receiver);
-    let (skipped, (polled, failed)) = join(visits, polled).await;
+    let (skipped, (polled, failed, unpublished)) = join(visits, polled).await;
     *report += polled;
     failures.append(failed);
-    if let Some(next) = skipped.filter(|_| many)
+    let is_first_left = |it: &&OpenMarker| {
+        skipped.is_some_and(|skipped| skipped == *it)
+            || unpublished.as_ref() == Some(&it.manifest_key)
+    };
+    if many
+        && let Some(next) = open.iter().find(is_first_left)
         && let Err(error) = status_store::save_resume_point(context.aws, context.config, next).await
     {
         failures.add("where this tick ended", &error);
@@ -259,7 +266,7 @@ impl<'a> Visitor<'a> {
             return Box::pin(visit_marker(context, marker)).await;
         };
         let outcome = match plan::next(&loaded.status, context.now) {
-            Next::Poll => {
+            Next::Poll | Next::Do(Step::Publish) => {
                 room.keep(size);
                 return Ok(Visit::Awaits(Box::new(Awaiting {
                     loaded,
@@ -279,18 +286,29 @@ impl<'a> Visitor<'a> {
             }
             _ => Box::pin(reconcile::run_steps(context, loaded)).await?,
         };
-        let advanced = outcome.has_advanced();
-        if let Outcome::Status { loaded, .. } = outcome {
-            if let Some(pause) = pause::of(&loaded.status, marker, context.now) {
-                self.history.record_pause(marker, pause, context.now);
-            }
-            late_notices::send(context, *loaded).await?;
-        }
         Ok(Visit::Done {
-            advanced,
+            advanced: leave(context, self.history, marker, outcome).await?,
             finalized: false,
         })
     }
+}
+
+/// Remembers for how long nothing can be done for an image whose steps were run, and sends what is late. Returns whether
+/// its status changed.
+async fn leave(
+    context: Context<'_>,
+    history: &PollingHistory,
+    marker: &OpenMarker,
+    outcome: Outcome,
+) -> Result<bool, Error> {
+    let advanced = outcome.has_advanced();
+    if let Outcome::Status { loaded, .. } = outcome {
+        if let Some(pause) = pause::of(&loaded.status, marker, context.now) {
+            history.record_pause(marker, pause, context.now);
+        }
+        late_notices::send(context, *loaded).await?;
+    }
+    Ok(advanced)
 }
 
 /// An image that an invocation had started and not saved.

@@ -1,5 +1,6 @@
 //! A function's configuration: what the template sets in its environment. Read once, at start.
 
+use crate::image::message::Sender;
 use crate::manifest::guardrails::{Guardrails, InvalidValue, PARAMETERS, is_account};
 
 /// A function's configuration.
@@ -119,6 +120,16 @@ impl Config {
     pub fn topic_arn(&self) -> Result<&str, ConfigError> {
         let missing = || ConfigError::of_template("AMIWRIGHT_TOPIC_ARN", "is not set");
         self.topic_arn.as_deref().ok_or_else(missing)
+    }
+
+    /// The stack, as emails name it.
+    ///
+    /// # Errors
+    /// If the topic is not configured, or not by its ARN.
+    pub fn sender(&self) -> Result<Sender<'_>, ConfigError> {
+        let invalid =
+            || ConfigError::of_template("AMIWRIGHT_TOPIC_ARN", "is not the ARN of a topic");
+        Sender::of_topic(self.topic_arn()?).ok_or_else(invalid)
     }
 }
 

@@ -13,6 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::advance_tasks::PollingHistory;
 use crate::aws::Aws;
 use crate::config::{Config, ConfigError};
+use crate::version::VERSION;
 use crate::{advance_tasks, notify, register_image};
 
 /// What Lambda sets for every function, and `lambda_runtime` panics without.
@@ -39,7 +40,7 @@ pub async fn run_register_image() -> ExitCode {
 
 /// Runs `advance-tasks`, as [`run_register_image`], with this polling history.
 pub async fn run_advance_tasks(history: PollingHistory) -> ExitCode {
-    let start = start(|config| config.account_id().and(config.topic_arn()).map(drop));
+    let start = start(|config| config.account_id().and(config.sender()).map(drop));
     let (aws, config) = &match start {
         Ok(start) => start,
         Err(error) => return refuse(&error).await,
@@ -63,7 +64,7 @@ pub async fn run_advance_tasks(history: PollingHistory) -> ExitCode {
 
 /// Runs `notify`, as [`run_register_image`].
 pub async fn run_notify() -> ExitCode {
-    let start = start(|config| config.topic_arn().map(drop));
+    let start = start(|config| config.sender().map(drop));
     let (aws, config) = &match start {
         Ok(start) => start,
         Err(error) => return refuse(&error).await,
@@ -97,6 +98,7 @@ fn start(
         .with_current_span(false)
         .with_span_list(false)
         .init();
+    tracing::info!(version = VERSION, "starting");
     for name in OF_LAMBDA {
         if std::env::var_os(name).is_none() {
             return Err(ConfigError::outside_lambda(name));

@@ -15,7 +15,7 @@
 //!
 //! - Imports go one way: [`cli`], [`function`], [`register_image`] and [`advance_tasks`], [`notify`], [`reconcile`],
 //!   [`status_store`], [`aws`], [`config`], [`events`] and [`upload_policy`], [`keys`], [`image`], [`limits`],
-//!   [`manifest`]. What has more than one file keeps what these share in a module of its own, below them.
+//!   [`version`], [`manifest`]. What has more than one file keeps what these share in a module of its own, below them.
 //! - [`manifest`] and [`image`] know no clock, no async, no AWS. `now` is always a parameter.
 //! - Only [`aws`] names types of the SDK.
 //! - Only [`cli`]'s `local` and `demo` know the embedded world (`localaws`), which knows nothing of this crate.
@@ -41,5 +41,6 @@ pub mod reconcile;
 pub mod register_image;
 pub mod status_store;
 pub mod upload_policy;
+pub mod version;
 
 pub use failures::Failures;

@@ -160,7 +160,8 @@ pub async fn send_due(context: Context<'_>, mut loaded: Loaded) -> Result<(Loade
 
 async fn publish(context: Context<'_>, loaded: &Loaded, notice: &Notice) -> Result<String, Error> {
     // What the status holds are facts; the words are made here, and nowhere else.
-    let message = message::compose(&loaded.status, notice);
+    let (topic_arn, sender) = (context.config.topic_arn()?, context.config.sender()?);
+    let message = message::compose(&loaded.status, notice, sender);
     let manifest = &loaded.status.manifest;
     let (bucket, status_key) = (
         &context.config.state_bucket,
@@ -168,7 +169,6 @@ async fn publish(context: Context<'_>, loaded: &Loaded, notice: &Notice) -> Resu
     );
     let status_at = message::word(&s3_uri(bucket, &status_key));
     let text = format!("{}\nStatus: {status_at}\n", message.text);
-    let topic_arn = context.config.topic_arn()?;
     let machines = message.data.to_string();
     Ok(context
         .aws

@@ -14,7 +14,7 @@ use std::error::Error;
 
 use scenario::{Purpose, Scenario, by_purpose};
 
-const SCENARIOS: [Scenario; 8] = [
+const SCENARIOS: [Scenario; 10] = [
     Scenario::Snapshot,
     Scenario::ShortImport,
     Scenario::LongImport,
@@ -23,6 +23,8 @@ const SCENARIOS: [Scenario; 8] = [
     Scenario::DiskAgain,
     Scenario::Published,
     Scenario::PublishedAgain,
+    Scenario::Released,
+    Scenario::ReleasedAgain,
 ];
 
 #[tokio::main(flavor = "current_thread")]

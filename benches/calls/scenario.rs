@@ -37,6 +37,10 @@ pub(crate) enum Scenario {
     Published,
     /// The same manifest again.
     PublishedAgain,
+    /// The same manifest with two parameters in each Region.
+    Released,
+    /// The manifest with parameters again.
+    ReleasedAgain,
 }
 
 impl Scenario {
@@ -51,6 +55,8 @@ impl Scenario {
             Self::DiskAgain => "the same manifest again, disk",
             Self::Published => "snapshot, copied to 4 Regions, shared with 3 accounts in each",
             Self::PublishedAgain => "the same manifest again, copied and shared",
+            Self::Released => "the same, with 2 parameters in each Region",
+            Self::ReleasedAgain => "the same manifest again, copied, shared and with parameters",
         }
     }
 
@@ -64,9 +70,10 @@ impl Scenario {
         let images = if self == Self::ManyImports { MANY } else { 1 };
         let is_snapshot = matches!(self, Self::Snapshot | Self::SnapshotAgain);
         let is_published = matches!(self, Self::Published | Self::PublishedAgain);
+        let is_released = matches!(self, Self::Released | Self::ReleasedAgain);
         let is_again = matches!(
             self,
-            Self::SnapshotAgain | Self::DiskAgain | Self::PublishedAgain
+            Self::SnapshotAgain | Self::DiskAgain | Self::PublishedAgain | Self::ReleasedAgain
         );
         let mut begin = 0;
         for _ in 0..=usize::from(is_again) {
@@ -74,6 +81,8 @@ impl Scenario {
             begin = world.call_number();
             if is_published {
                 world.drop_published().await?;
+            } else if is_released {
+                world.drop_released().await?;
             } else if is_snapshot {
                 world.drop_snapshot().await?;
             } else {
@@ -176,6 +185,7 @@ impl Purpose {
             ("HeadBucket", _) => "its Region",
             ("CreateTags", _) => "whose it is",
             ("Publish", _) => "the email",
+            ("GetParameters", _) => "what it points to",
             (action, _) if action.starts_with("GetEbs") => "how a copy would be encrypted",
             (action, _) if action.starts_with("Describe") => "whether it is there, and its state",
             _ => "makes it",
@@ -186,6 +196,7 @@ impl Purpose {
         match (service, action) {
             ("s3", _) => "bucket",
             ("sns", _) => "notice",
+            ("ssm", _) => "parameter",
             (_, action) if action.contains("Import") => "import",
             (_, "CreateTags" | "DescribeSnapshots") => "snapshot",
             _ => "AMI",

@@ -24,6 +24,9 @@ const REGION: &str = "us-east-1";
 const PUBLISHED: &str = "access: {accounts: ['111122223333', '222233334444', '333344445555']}\n\
     regions: {ap-northeast-1: {}, eu-central-1: {}, eu-west-1: {}, us-west-2: {}}\n";
 
+/// Two parameters in each Region.
+const RELEASED: &str = "parameters: [/images/web/latest, /images/web/today]\n";
+
 /// The longest that any image here may take.
 const LIMIT_MINUTES: usize = 120;
 
@@ -43,6 +46,7 @@ impl CountedWorld {
             .template(include_str!("../../template.yaml"))
             .parameter("NotificationEmail", "ops@example.com")
             .parameter("ShareWith", "*")
+            .parameter("ParameterPrefix", "/images")
             .parameter(
                 "CopyRegions",
                 "ap-northeast-1,eu-central-1,eu-west-1,us-west-2",
@@ -77,6 +81,13 @@ impl CountedWorld {
     pub(crate) async fn drop_published(&self) -> Result<(), Box<dyn Error>> {
         let source = format!("snapshot: {{id: {}}}", self.snapshot);
         self.drop_manifest("web", &source, PUBLISHED).await
+    }
+
+    /// Drops a manifest of the snapshot with copies, shares and parameters.
+    pub(crate) async fn drop_released(&self) -> Result<(), Box<dyn Error>> {
+        let source = format!("snapshot: {{id: {}}}", self.snapshot);
+        let settings = format!("{PUBLISHED}{RELEASED}");
+        self.drop_manifest("web", &source, &settings).await
     }
 
     /// Drops `count` manifests of the disk at once.

@@ -48,6 +48,16 @@ impl Clock {
             .unwrap_or(Timestamp::MAX)
     }
 
+    /// What time it is outside when it is this time in the world.
+    #[must_use]
+    pub fn outside_at(&self, at: Timestamp) -> Timestamp {
+        let since = at.duration_since(self.epoch).as_secs_f64() / self.speed;
+        SignedDuration::try_from_secs_f64(since)
+            .ok()
+            .and_then(|since| self.outside.checked_add(since).ok())
+            .unwrap_or(Timestamp::MAX)
+    }
+
     /// The world's time.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 
+use crate::json_protocol;
 use crate::lock::lock;
 use crate::wire::{self, Response};
 
@@ -62,13 +63,20 @@ pub struct Call {
     pub function: Option<String>,
     /// When it came.
     pub at: Timestamp,
-    /// What it asks for, of a call that changes an image, a snapshot or a parameter.
+    /// What it asks for, of a call that makes, changes or asks for an image, or changes a snapshot or a parameter.
     pub fields: Vec<(String, String)>,
     /// Whether the service has done it.
     pub done: bool,
 }
 
 impl Call {
+    /// Whether it only asks, by the words that AWS's actions begin with.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        let reads = ["Describe", "Get", "Head", "List"];
+        reads.iter().any(|word| self.action.starts_with(word))
+    }
+
     /// The values of the fields whose names begin and end so.
     pub fn values<'a>(&'a self, start: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
         let is_meant = move |name: &str| name.starts_with(start) && name.ends_with(end);
@@ -153,6 +161,14 @@ impl Faults {
     /// Forgets all plans. The record of calls stays.
     pub fn clear(&self) {
         self.lock().plans.clear();
+    }
+
+    /// How many planned faults have not happened yet, without those that [`Faults::always`] happen.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        let state = self.lock();
+        let is_once = |plan: &&Plan| !matches!(plan.when, When::Always { .. });
+        state.plans.iter().filter(is_once).count()
     }
 
     /// The calls so far; of very many the last 100,000.
@@ -273,7 +289,7 @@ pub(crate) fn refusal(
 ) -> Response {
     use quick_xml::escape::escape;
     if ["events", "kms", "lambda", "ssm"].contains(&service) {
-        return crate::ssm::refusal(status, code, message, request_id);
+        return json_protocol::refusal(status, code, message, request_id);
     }
     if service == "s3" {
         return wire::s3_error(method, status, (code, message), request_id);
@@ -325,6 +341,8 @@ mod tests {
         let faults = Faults::default();
         faults.at(2, Fault::Throttle);
         faults.on("s3", "PutObject", 2, Fault::LoseAnswer);
+        faults.always("sns", "Publish", Fault::Throttle);
+        assert_eq!(faults.pending(), 2);
         assert_eq!(faults.record(call("s3", "PutObject")).1, None);
         assert_eq!(
             faults.record(call("ec2", "RegisterImage")).1,
@@ -335,6 +353,7 @@ mod tests {
             Some(Fault::LoseAnswer)
         );
         assert_eq!(faults.record(call("s3", "PutObject")).1, None);
+        assert_eq!(faults.pending(), 0);
         let numbers: Vec<u64> = faults.calls().iter().map(|call| call.number).collect();
         assert_eq!(numbers, [1, 2, 3, 4]);
     }

@@ -22,6 +22,7 @@ pub mod faults;
 pub mod iam;
 pub mod ids;
 mod imds;
+mod json_protocol;
 pub mod lambda;
 mod large_body;
 mod lock;

@@ -1,4 +1,4 @@
-//! Requests and answers of the Query protocol as SNS and STS speak it (EC2's dialect differs).
+//! Requests and answers of the Query protocol as SNS, STS, CloudFormation and IAM speak it (EC2's dialect differs).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -62,12 +62,6 @@ impl Fields {
             !is_common && !field.used.load(Ordering::Relaxed)
         });
         unused.map(|field| field.name.as_str())
-    }
-
-    /// The name of a field that is none of these, if there is one.
-    pub(crate) fn other_than(&self, names: &[&str]) -> Option<&str> {
-        let mut fields = self.0.iter().map(|field| field.name.as_str());
-        fields.find(|field| !names.contains(field))
     }
 
     /// A map's entries, `NAME.entry.1.…` and on, each with the fields `key` and `value` are called here.

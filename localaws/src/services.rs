@@ -11,6 +11,7 @@ use crate::faults::{Call, Fault, Faults, refusal, throttled};
 use crate::iam::{self, Iam};
 use crate::ids::Ids;
 use crate::imds::Imds;
+use crate::json_protocol;
 use crate::lambda::{Caller, Callers};
 use crate::large_body::Incoming;
 use crate::management::Management;
@@ -255,17 +256,17 @@ impl Services {
                 other,
                 &format!("{} {}", request.method(), request.uri().path()),
             ),
-            // Clients of JSON protocols show whatever text they get; those of the Query protocol read errors only.
-            other if request.headers().contains_key("x-amz-target") => {
-                wire::not_built(other, action)
+            other => {
+                let sentence = wire::not_built_sentence(other, action);
+                let (status, id) = (StatusCode::NOT_IMPLEMENTED, self.ids.uuid());
+                match request.headers().contains_key("x-amz-target") {
+                    true => json_protocol::refusal(status, wire::NOT_BUILT, &sentence, &id),
+                    false => {
+                        let error = (wire::NOT_BUILT, sentence.as_str());
+                        refusal(other, request.method(), status, error, &id)
+                    }
+                }
             }
-            other => refusal(
-                other,
-                request.method(),
-                StatusCode::NOT_IMPLEMENTED,
-                (wire::NOT_BUILT, &wire::not_built_sentence(other, action)),
-                &self.ids.uuid(),
-            ),
         };
         let only_reads = ["Describe", "Get", "List"]
             .iter()
@@ -305,23 +306,25 @@ async fn die(caller: Option<Caller>) -> Result<Response, AnswerLost> {
     std::future::pending().await
 }
 
-/// What is remembered of a request: what changes an image, a snapshot or a parameter. Values of parameters that are secret
-/// are not.
+/// What is remembered of a request: what makes, changes or asks for an image, or changes a snapshot or a parameter. Values
+/// of parameters that are secret are not.
 fn recorded_fields(service: &str, action: &str, request: &Request) -> Vec<(String, String)> {
-    let changed = [
+    let actions = [
         "CopyImage",
         "CreateTags",
         "DeleteSnapshot",
         "DeleteTags",
         "DeregisterImage",
+        "DescribeImages",
         "ModifyImageAttribute",
         "ModifySnapshotAttribute",
+        "RegisterImage",
     ];
-    let is_change = changed.contains(&action)
+    let is_meant = actions.contains(&action)
         || action.starts_with("EnableImage")
         || action.starts_with("DisableImage");
     match service {
-        "ec2" if is_change => wire::query_fields(request),
+        "ec2" if is_meant => wire::query_fields(request),
         "ssm" if action == "PutParameter" => parameter_fields(request),
         _ => Vec::new(),
     }

@@ -1,7 +1,8 @@
 //! What goes over the wire, for both front doors: whole requests and answers.
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, StatusCode};
 use quick_xml::escape::escape;
 
 /// A request with its whole body, unless that is large (see `large_body`).
@@ -58,6 +59,12 @@ pub(crate) fn s3_error(
     with_request_id(answer, "x-amz-request-id", request_id)
 }
 
+/// Whether a request is a browser's upload form (S3's POST Object), which is signed inside of its fields.
+pub(crate) fn is_form(method: &Method, headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    method == Method::POST && kind.is_some_and(|kind| kind.starts_with(b"multipart/form-data"))
+}
+
 /// The fields of a Query protocol request: of the form body, and of the URL's query.
 /// Repeated fields keep their order.
 #[must_use]
@@ -78,8 +85,8 @@ pub fn not_built_sentence(service: &str, action: &str) -> String {
     format!("localaws has not built {service} {action}; it does not pretend to know the answer")
 }
 
-/// What stands in for an answer that this world does not know: HTTP 501 with a sentence that says so. For services
-/// whose protocol this world does not speak; the others put the sentence into an error that their clients can read.
+/// What stands in for an answer that this world does not know: HTTP 501 with a sentence that says so. For what has no
+/// errors that a client reads; services put the sentence into an error of their protocol.
 #[must_use]
 pub fn not_built(service: &str, action: &str) -> Response {
     let sentence = not_built_sentence(service, action);

@@ -5,6 +5,8 @@
 //! enums are of text, except [`TAGGED`].
 
 mod access;
+mod elsewhere;
+mod shapes;
 mod text;
 
 use std::{cell::RefCell, fmt};
@@ -17,6 +19,7 @@ use serde::de::{
 use crate::{
     document::{Node, Path, Value},
     findings::{Finding, Findings},
+    hint::Hint,
     suggest,
     text::quoted,
 };
@@ -109,7 +112,7 @@ impl<'a> Decoder<'a> {
         );
     }
 
-    fn wrong_type(&self, expected: &str, found: &Value, hint: Option<String>) {
+    fn wrong_type(&self, expected: &str, found: &Value, hint: Option<Hint>) {
         let finding = Finding::new(
             self.path.clone(),
             format!("expected {expected}, found {}", found.describe()),
@@ -118,6 +121,19 @@ impl<'a> Decoder<'a> {
             Some(hint) => finding.hint(hint),
             None => finding,
         });
+    }
+
+    /// The value of one of its fields, as JSON.
+    fn value(&self, field: &str) -> Option<serde_json::Value> {
+        let At::Node(Node {
+            value: Value::Mapping(entries),
+            ..
+        }) = self.at
+        else {
+            return None;
+        };
+        let entry = entries.iter().find(|entry| entry.key == field)?;
+        entry.node.value.to_json()
     }
 
     fn add(&self, finding: Finding) {
@@ -135,7 +151,7 @@ impl<'a> Decoder<'a> {
         match self.wanted("text") {
             Some(Value::String(text)) => text.clone(),
             Some(other) => {
-                self.wrong_type("text", other, text::quote_hint(other));
+                self.wrong_type("text", other, text::quote_hint(other, &self.path));
                 String::new()
             }
             None => String::new(),
@@ -146,7 +162,8 @@ impl<'a> Decoder<'a> {
         match self.wanted("`true` or `false`") {
             Some(Value::Bool(value)) => *value,
             Some(other) => {
-                self.wrong_type("`true` or `false`", other, text::truth_hint(other));
+                let hint = text::truth_hint(other, &self.path);
+                self.wrong_type("`true` or `false`", other, hint);
                 false
             }
             None => false,
@@ -157,7 +174,8 @@ impl<'a> Decoder<'a> {
         let found = match self.wanted("a whole number") {
             Some(Value::Number(number)) => text::whole_number(number),
             Some(other) => {
-                self.wrong_type("a whole number", other, text::number_hint(other));
+                let hint = text::number_hint(other, &self.path);
+                self.wrong_type("a whole number", other, hint);
                 return 1;
             }
             None => return 1,
@@ -185,7 +203,15 @@ impl<'a> Decoder<'a> {
                         self.path.clone(),
                         format!("{} is not a value of this field", quoted(given)),
                     );
-                    self.refuse(finding.hint(suggest::hint(given, variants, &expected)));
+                    let hint = Hint::new(suggest::hint(given, variants, &expected));
+                    let meant = suggest::closest(given, variants);
+                    self.refuse(
+                        finding.hint(match (text::format_hint(given, variants), meant) {
+                            (Some(format), _) => Hint::new(format),
+                            (None, Some(meant)) => hint.replacing(&self.path, meant),
+                            (None, None) => hint,
+                        }),
+                    );
                     first
                 }),
             Some(other) => {

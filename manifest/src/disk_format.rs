@@ -143,7 +143,7 @@ pub fn judge(expected: Expected, size: u64, head: &[u8], tail: &[u8]) -> Result<
     }
     let found = Found::detect(head, tail);
     if !expected.takes(found) {
-        return Err(wrong_format(expected, found).with_rule(RULE));
+        return Err(wrong_format(expected, found, size).with_rule(RULE));
     }
     if expected == Expected::Raw && !size.is_multiple_of(SECTOR) {
         let message = format!(
@@ -155,6 +155,9 @@ pub fn judge(expected: Expected, size: u64, head: &[u8], tail: &[u8]) -> Result<
     Ok(())
 }
 
+const CUT_SHORT: &str =
+    "the upload may have been cut short: compare its size with the file's, and upload it again";
+
 fn wrong_size(expected: Expected, size: u64) -> Option<Problem> {
     let (message, hint) = if size == 0 {
         ("the object is empty".to_owned(), "upload the file again")
@@ -162,7 +165,7 @@ fn wrong_size(expected: Expected, size: u64) -> Option<Problem> {
         let (what, least) = (expected.a_file(), expected.smallest());
         (
             format!("the object has {size} bytes, but {what} has at least {least}"),
-            "the upload may have been cut short: compare its size with the file's, and upload it again",
+            CUT_SHORT,
         )
     } else if expected == Expected::Raw && size > LARGEST_VOLUME {
         (
@@ -175,9 +178,18 @@ fn wrong_size(expected: Expected, size: u64) -> Option<Problem> {
     Some(Problem::new(message).with_hint(hint))
 }
 
-fn wrong_format(expected: Expected, found: Option<Found>) -> Problem {
+fn wrong_format(expected: Expected, found: Option<Found>, size: u64) -> Problem {
     let what = expected.a_file();
+    let is_whole = wrong_size(Expected::Raw, size).is_none() && size.is_multiple_of(SECTOR);
     match found {
+        // No format would make it one.
+        Some(found) if found.expected().is_some_and(|it| size < it.smallest()) => {
+            let message = format!(
+                "the object is not {what}: it is the beginning of {}",
+                found.a_file()
+            );
+            Problem::new(message).with_hint(CUT_SHORT)
+        }
         Some(found) => {
             let message = format!("the object is not {what}: it is {}", found.a_file());
             Problem::new(message).with_hint(found.hint(expected))
@@ -186,7 +198,12 @@ fn wrong_format(expected: Expected, found: Option<Found>) -> Problem {
             "the object is not {what}: its magic number is missing"
         ))
         .with_hint(format!(
-            "if it is a raw disk image, set `format: raw`; otherwise upload it again, or create it with `{} FILE NEW-FILE`",
+            "{}upload it again, or create it with `{} FILE NEW-FILE`",
+            match is_whole {
+                true => "if it is a raw disk image, set `format: raw`; otherwise ",
+                // A raw disk has whole sectors.
+                false => "",
+            },
             expected.conversion()
         )),
     }

@@ -50,6 +50,27 @@ pub(super) struct Entry {
 }
 
 impl Value {
+    /// The value as JSON; none if a part of it was refused, or is a number that JSON writes otherwise.
+    pub(super) fn to_json(&self) -> Option<serde_json::Value> {
+        Some(match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Bool(value) => (*value).into(),
+            Self::Number(text) => serde_json::Value::Number(serde_json::from_str(text).ok()?),
+            Self::String(text) => text.as_str().into(),
+            Self::Sequence(items) => {
+                let items = items.iter().map(|item| item.value.to_json());
+                items.collect::<Option<Vec<_>>>()?.into()
+            }
+            Self::Mapping(entries) => {
+                let entries = entries
+                    .iter()
+                    .map(|entry| Some((entry.key.clone(), entry.node.value.to_json()?)));
+                entries.collect::<Option<serde_json::Map<_, _>>>()?.into()
+            }
+            Self::Refused => return None,
+        })
+    }
+
     /// What a person would call this.
     pub(super) fn describe(&self) -> String {
         match self {

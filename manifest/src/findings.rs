@@ -2,8 +2,10 @@
 
 use crate::{
     Problem,
-    document::{Mark, Node, Path, Places},
+    document::{Mark, Node, Path, Places, at},
+    hint::Hint,
     limits,
+    suggestion::Suggestions,
 };
 
 /// Something wrong at a path.
@@ -29,8 +31,10 @@ impl Finding {
     }
 
     /// What would be right.
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.problem = self.problem.with_hint(hint);
+    pub(super) fn hint(mut self, hint: impl Into<Hint>) -> Self {
+        let Hint { text, suggestions } = hint.into();
+        self.problem = self.problem.with_hint(text);
+        self.problem.suggestions = Suggestions(suggestions);
         self
     }
 
@@ -123,6 +127,12 @@ impl Findings {
     pub(super) fn place(&self, path: &Path) -> (usize, usize) {
         let Mark { line, column } = self.places.value(path);
         (line, column)
+    }
+
+    /// Which of these sources the document names.
+    pub(super) fn source(&self, kinds: &[&'static str]) -> Option<&'static str> {
+        let is_given = |kind: &&&str| self.places.has(&at!["source", **kind]);
+        kinds.iter().find(is_given).copied()
     }
 
     /// Whether the document has a value there, be it null.

@@ -1,4 +1,4 @@
-//! Forms of EC2's ids and of product codes.
+//! Forms of EC2's ids, of product codes and of KMS keys' aliases.
 
 /// The longest product code that is taken: they are 8 characters from DevPay, 25 from AWS Marketplace.
 pub const PRODUCT_CODE_MAX: usize = 64;
@@ -25,9 +25,40 @@ pub fn is_resource_id(text: &str, prefix: &str) -> bool {
     })
 }
 
+/// Whether this is an alias, or the ARN of one, of a key that AWS manages, such as EBS's default key `alias/aws/ebs`.
+/// Nobody else's alias begins so (KMS API Reference, CreateAlias, AliasName).
+#[must_use]
+pub fn is_managed_key(key: &str) -> bool {
+    const PREFIX: &str = "alias/aws/";
+    let alias = match key.strip_prefix("arn:") {
+        Some(arn) => arn.splitn(5, ':').nth(4).unwrap_or_default(),
+        None => key,
+    };
+    alias.starts_with(PREFIX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_aliases_of_aws_are_of_managed_keys() {
+        for managed in [
+            "alias/aws/ebs",
+            "arn:aws:kms:eu-west-1:111122223333:alias/aws/ebs",
+        ] {
+            assert!(is_managed_key(managed), "{managed}");
+        }
+        for own in [
+            "alias/images",
+            "alias/images/alias/aws/ebs",
+            "arn:aws:kms:eu-west-1:111122223333:alias/images",
+            "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-0000-1111-2222-0123456789ab",
+            "",
+        ] {
+            assert!(!is_managed_key(own), "{own}");
+        }
+    }
 
     #[test]
     fn product_codes_are_letters_and_digits() {

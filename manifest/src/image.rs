@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-pub use crate::rules::INSTANCE_STORE_COPY;
+pub use crate::rules::{INSTANCE_STORE_COPY, keys::NamedKey};
 pub use crate::spec::{
     Access, Architecture, BlockDeviceMapping, BootMode, BuildSpec, Bundle, Deprecate, Disk,
     DiskFormat, Ebs, Image, ImageManifest, ImdsSupport, Instance, LicenseType, NameTemplate,

@@ -17,10 +17,14 @@ pub mod limits;
 pub mod text;
 
 pub mod location;
+mod suggestion;
+
 mod problem;
 mod suggest;
 
 mod document;
+
+mod hint;
 
 mod json;
 mod yaml;
@@ -42,3 +46,4 @@ pub mod image;
 
 pub use digest::sha256_hex;
 pub use problem::Problem;
+pub use suggestion::{Change, Suggestion, Suggestions};

@@ -202,6 +202,11 @@ const VERSION_QUERY: &str = "?versionId=";
 /// `bucket/key` of a URL of S3 without its scheme, virtual-hosted or path-style (S3 User Guide, "Methods for accessing
 /// a bucket"). A query or an escaped character makes the key uncertain.
 fn of_url(url: &str) -> Option<String> {
+    // Of a presigned URL, the query is who may read and until when.
+    let url = match url.split_once("?X-Amz-") {
+        Some((url, _)) => url,
+        None => url,
+    };
     let (host, key) = url.split_once('/')?;
     if key.contains(['?', '%', '#']) {
         return None;

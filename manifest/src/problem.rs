@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{limits, text};
+use crate::{limits, suggestion::Suggestions, text};
 
 /// One thing that is wrong with a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Problem {
     /// Where the rule comes from: an API or guide page's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// What the hint proposes, for programs. A status does not keep it.
+    #[serde(skip)]
+    pub suggestions: Suggestions,
 }
 
 impl Problem {
@@ -40,6 +43,7 @@ impl Problem {
             message: message.into(),
             hint: None,
             rule: None,
+            suggestions: Suggestions::default(),
         }
     }
 

@@ -3,64 +3,20 @@
 /// How alike two words must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const ALIKE: f64 = 0.88;
 
-/// Fields that people write in the wrong place, and the place that has them.
-const PLACES: [(&[&str], &str); 3] = [
-    (
-        &[
-            "architecture",
-            "virtualizationType",
-            "bootMode",
-            "tpmSupport",
-            "uefiData",
-            "imdsSupport",
-            "enaSupport",
-            "sriovNetSupport",
-            "kernelId",
-            "ramdiskId",
-            "billingProducts",
-            "rootDeviceName",
-            "blockDeviceMappings",
-        ],
-        "`register`",
-    ),
-    (
-        &[
-            "volumeSize",
-            "volumeType",
-            "iops",
-            "throughput",
-            "deleteOnTermination",
-            "encrypted",
-            "snapshotId",
-            "volumeInitializationRate",
-            "outpostArn",
-        ],
-        "`ebs` of a block device mapping",
-    ),
-    (
-        &[
-            "accounts",
-            "organizations",
-            "organizationalUnits",
-            "public",
-            "exact",
-            "copy",
-        ],
-        "`access`",
-    ),
-];
-
-/// Sources whose AMI another call makes than RegisterImage: `register` cannot be given with them.
-const WITHOUT_REGISTER: [&str; 3] = ["source.vm", "source.stored", "source.image"];
-
 /// Other names of values: by spelling alone `amd64` would be taken for `arm64`.
-const SYNONYMS: [(&str, &str); 6] = [
+const SYNONYMS: [(&str, &str); 12] = [
     ("amd64", "x86_64"),
     ("x64", "x86_64"),
     ("aarch64", "arm64"),
     ("pv", "paravirtual"),
     ("bios", "legacy-bios"),
     ("v2", "v2.0"),
+    ("delete", "deregister"),
+    ("ami", "image"),
+    ("size", "volumeSize"),
+    ("type", "volumeType"),
+    ("snap", "snapshot"),
+    ("ova", "vm"),
 ];
 
 /// The word that was probably meant, if one is like enough.
@@ -117,21 +73,4 @@ pub(super) fn one_of(words: &[&str]) -> String {
         [only] => format!("`{only}`"),
         _ => format!("one of {}", list(words)),
     }
-}
-
-/// The field that was probably meant, and the place that has it; the API writes its parameters with a capital. None
-/// where that place would be refused next.
-pub(super) fn elsewhere(given: &str, path: &str) -> Option<(&'static str, &'static str)> {
-    let is_made_otherwise = WITHOUT_REGISTER
-        .iter()
-        .any(|source| path.starts_with(source));
-    let same = |field: &&&str| {
-        let (given, field) = (given.as_bytes(), field.as_bytes());
-        matches!((given, field), ([first, rest @ ..], [small, others @ ..])
-            if first.eq_ignore_ascii_case(small) && rest == others)
-    };
-    PLACES
-        .iter()
-        .filter(|(_, place)| !(is_made_otherwise && *place != "`access`"))
-        .find_map(|(fields, place)| Some((*fields.iter().find(same)?, *place)))
 }

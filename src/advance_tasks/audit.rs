@@ -1,22 +1,16 @@
 //! The audit: finished AMIs are compared with their manifests, many with one call.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use futures_util::stream::{self, FuturesOrdered, StreamExt};
 
 use super::read_ahead::{AT_ONCE, ReadAhead, Room};
 use super::report::{Report, fail};
 use crate::Failures;
 use crate::aws::{AwsError, FILTER_VALUES_MAX};
-use crate::image::observed::ObservedImage;
 use crate::reconcile::{self, Auditing, Candidate, Context, Described, Error};
 use crate::status_store::{self, AuditMark, Loaded};
 
 /// Images whose permissions are read at once: so few wait for a token that none waits too long (`src/aws/rate_limiter.rs`).
 const COMPARED_AT_ONCE: usize = 8;
-
-/// Regions that are asked at once.
-const REGIONS_AT_ONCE: usize = 8;
 
 /// Audits the finished images, in the order of their keys, from where an earlier invocation ran out of time. Where this one
 /// does, the next audit or sweep goes on.
@@ -136,7 +130,8 @@ async fn candidate(context: Context<'_>, loaded: Loaded) -> Result<Auditing, Err
     Box::pin(reconcile::candidate(context, loaded)).await
 }
 
-/// Audits images that were read, in their order: one call for each Region, and those that some of them need of their own.
+/// Audits images that were read, in their order: one call for each Region and for ten parameters, and those that some of
+/// them need of their own.
 /// Returns the first for which there was no time.
 async fn audit_batch(
     context: Context<'_>,
@@ -193,32 +188,18 @@ pub(super) async fn one(
     }
 }
 
-/// The AMIs of these images, as EC2 shows them. A Region that does not answer is left out.
+/// The AMIs of these images, as EC2 shows them, and what points to them. A Region that does not answer is left out.
 async fn describe(
     context: Context<'_>,
-    candidates: impl Iterator<Item = &Candidate>,
+    candidates: impl Iterator<Item = &Candidate> + Clone,
     failures: &mut Failures,
 ) -> Described {
-    let mut ids: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (region, id) in candidates.flat_map(Candidate::images) {
-        ids.entry(region).or_default().insert(id);
-    }
-    let calls = ids.into_iter().map(|(region, ids)| async move {
-        let aws = context.aws.in_region(region);
-        let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
-        (region, aws.find_images("image-id", &ids).await)
-    });
-    let mut answers = stream::iter(calls.collect::<Vec<_>>()).buffer_unordered(REGIONS_AT_ONCE);
-    let mut described = Described::default();
-    while let Some((region, answer)) = answers.next().await {
-        match answer {
-            Ok(images) => {
-                let by_id = |image: ObservedImage| (image.id.clone(), image);
-                let images = images.into_iter().map(by_id).collect();
-                described.0.insert(region.to_owned(), images);
-            }
-            Err(error) => failures.add(&format!("the audit in {region}"), &error),
-        }
+    let images = candidates.clone().flat_map(Candidate::images);
+    let parameters = candidates.flat_map(Candidate::parameters);
+    let described = Described::of(context.aws, images).await;
+    let described = described.with_parameters(context.aws, parameters).await;
+    for (region, error) in described.errors() {
+        failures.add(&format!("the audit in {region}"), error);
     }
     described
 }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::late_notices;
 use super::polling_history::{PollingHistory, Remembered, TICK_JITTER};
+use super::publishing;
 use super::read_ahead::{AT_ONCE, Awaiting, ReadAhead};
 use super::report::{Report, count, fail};
 use crate::Failures;
@@ -32,6 +33,8 @@ const STORED: Batch = Batch::Tasks(TaskKind::StoreImage);
 enum Batch {
     Images,
     Tasks(TaskKind),
+    /// AMIs of all Regions that are being published: the last, because much may be done for them.
+    Published,
 }
 
 /// The images of a tick that wait for EC2.
@@ -41,15 +44,18 @@ struct Polled<'a> {
     read_ahead: &'a ReadAhead,
     waiting: BTreeMap<Batch, Vec<Awaiting>>,
     listed: BTreeMap<Batch, Vec<ObservedTask>>,
+    /// The key of the first image that there was no time to publish.
+    unpublished: Option<String>,
 }
 
-/// Describes all that come, as soon as there are as many of a kind as one call can describe.
+/// Describes all that come, as soon as there are as many of a kind as one call can describe. The key is of the first image
+/// for which there was no time.
 pub(super) async fn poll(
     context: Context<'_>,
     history: &PollingHistory,
     read_ahead: &ReadAhead,
     mut awaiting: mpsc::Receiver<Awaiting>,
-) -> (Report, Failures) {
+) -> (Report, Failures, Option<String>) {
     let (mut report, mut failures) = (Report::default(), Failures::default());
     let mut polled = Polled {
         context,
@@ -57,12 +63,13 @@ pub(super) async fn poll(
         read_ahead,
         waiting: BTreeMap::new(),
         listed: BTreeMap::new(),
+        unpublished: None,
     };
     while let Some(image) = awaiting.recv().await {
         polled.add(image, &mut report, &mut failures).await;
     }
     polled.look_at_all(&mut report, &mut failures).await;
-    (report, failures)
+    (report, failures, polled.unpublished)
 }
 
 /// What one poll returned, by id.
@@ -130,6 +137,11 @@ impl Polled<'_> {
             return;
         }
         let (context, history) = (self.context, self.history);
+        if batch == Batch::Published {
+            let left = publishing::advance(context, history, waiting, report, failures).await;
+            self.unpublished = self.unpublished.take().or(left);
+            return;
+        }
         let seen = match self.observe(batch, &waiting).await {
             Ok(seen) => seen,
             Err(error) if error.is_rate_limited_locally() => {
@@ -167,7 +179,9 @@ impl Polled<'_> {
             .collect();
         let ids: Vec<String> = ids.into_iter().collect();
         match batch {
-            Batch::Images | Batch::Tasks(TaskKind::CopyImage | TaskKind::RestoreImage) => {
+            Batch::Images
+            | Batch::Published
+            | Batch::Tasks(TaskKind::CopyImage | TaskKind::RestoreImage) => {
                 let images = aws.find_images("image-id", &ids).await?;
                 let by_id = images.into_iter().map(|image| (image.id.clone(), image));
                 Ok(Seen::Images(by_id.collect()))
@@ -230,6 +244,7 @@ async fn tell_of_refusal(
 fn batch(status: &Status) -> Batch {
     match (status.build.step, status.build.tasks.last()) {
         (Step::AwaitTask | Step::AwaitStore, Some(task)) => Batch::Tasks(task.kind),
+        (Step::Publish, _) => Batch::Published,
         _ => Batch::Images,
     }
 }
@@ -238,6 +253,7 @@ fn batch(status: &Status) -> Batch {
 fn awaited_id(context: Context<'_>, status: &Status) -> Option<String> {
     match batch(status) {
         Batch::Tasks(_) => status.build.tasks.last().map(|task| task.id.clone()),
+        Batch::Published => None,
         Batch::Images => {
             let region = status.image_in(&context.config.region);
             region.map(|it| it.image.clone())

@@ -110,13 +110,8 @@ impl PollingHistory {
         until: Timestamp,
         remembered: Remembered,
     ) {
-        let mut waits = locked(&self.waits);
-        if waits.len() >= TASKS_MAX {
-            waits.clear();
-        }
         let longest = remembered.at.saturating_add(self.scaled(WAIT_MAX));
-        waits.insert(opening(marker), until.min(longest.unwrap_or(remembered.at)));
-        drop(waits);
+        self.leave_until(marker, until.min(longest.unwrap_or(remembered.at)));
         self.record_status(marker, remembered);
     }
 
@@ -127,12 +122,16 @@ impl PollingHistory {
             Pause::For(interval) => self.scaled(interval) - TICK_JITTER,
             Pause::Until(until) => until.duration_since(now),
         };
+        let until = now.saturating_add(pause.min(longest));
+        self.leave_until(marker, until.unwrap_or(now));
+    }
+
+    fn leave_until(&self, marker: &OpenMarker, until: Timestamp) {
         let mut waits = locked(&self.waits);
         if waits.len() >= TASKS_MAX {
             waits.clear();
         }
-        let until = now.saturating_add(pause.min(longest));
-        waits.insert(opening(marker), until.unwrap_or(now));
+        waits.insert(opening(marker), until);
     }
 
     /// The status of an image that is being imported, if it was read or written a short while ago. Whoever wants

@@ -67,7 +67,11 @@ pub(super) async fn sweep(
         let status = statuses.get(manifest_key.as_str()).copied();
         let is_known = status.is_some_and(|status| {
             let is_open = || open.contains(manifest_key.as_str());
-            is_known(object, status, is_open) || history.has_reviewed(object, status)
+            // A manifest that was missing, and whose status is still the same, came back as an old version: its date
+            // proves nothing.
+            let was_missing = history.has_reviewed(status, status);
+            history.has_reviewed(object, status)
+                || (is_known(object, status, is_open) && !was_missing)
         });
         if is_known || context.is_over() {
             continue;

@@ -1,5 +1,6 @@
 //! S3: buckets.
 
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
 
@@ -85,20 +86,29 @@ impl Aws {
                     &error,
                 )
             })?;
-            let encoded = page.encoding_type == Some(EncodingType::Url);
-            let objects = page.contents.unwrap_or_default().into_iter();
-            let objects = objects.map(|object| ObjectInfo {
-                key: listed_key(object.key.unwrap_or_default(), encoded),
-                etag: object.e_tag.unwrap_or_default(),
-                version_id: None,
-                size: unsigned(object.size),
-                modified_at: timestamp(object.last_modified.as_ref()),
-            });
-            if !take(objects.collect()) {
+            if !take(listed(page)) {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Looks an object up in the bucket's list, for those who may list a bucket and not read what is in it; none if there
+    /// is no such object.
+    ///
+    /// # Errors
+    /// If S3 does not answer, or refuses.
+    pub async fn listed_object(
+        &self,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Option<ObjectInfo>, AwsError> {
+        // S3 lists in the order of keys: of all that begin with this one, it comes first.
+        let request = self.s3().list_objects_v2().bucket(bucket).prefix(key);
+        let request = request.max_keys(1).encoding_type(EncodingType::Url);
+        let doing = format!("looking for {}", s3_uri(bucket, key));
+        let page = classify("ListObjectsV2", doing, Box::pin(request.send()).await)?;
+        Ok(listed(page).into_iter().find(|object| object.key == key))
     }
 
     /// The Region of a bucket; none if S3 does not report it.
@@ -111,6 +121,20 @@ impl Aws {
         let output = classify("HeadBucket", doing, Box::pin(request.send()).await)?;
         Ok(output.bucket_region)
     }
+}
+
+/// The objects on a page of a list.
+fn listed(page: ListObjectsV2Output) -> Vec<ObjectInfo> {
+    let encoded = page.encoding_type == Some(EncodingType::Url);
+    let objects = page.contents.unwrap_or_default().into_iter();
+    let objects = objects.map(|object| ObjectInfo {
+        key: listed_key(object.key.unwrap_or_default(), encoded),
+        etag: object.e_tag.unwrap_or_default(),
+        version_id: None,
+        size: unsigned(object.size),
+        modified_at: timestamp(object.last_modified.as_ref()),
+    });
+    objects.collect()
 }
 
 /// A key of a list, decoded.

@@ -6,14 +6,19 @@ use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, timeout::TimeoutConfig};
+use aws_config::{
+    AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig, timeout::TimeoutConfig,
+};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use super::profile::Profile;
 use super::rate_limiter::RateLimiter;
+use super::reach::{Unreached, listened};
+use crate::version::VERSION;
 
 /// Longest wait for a connection: the SDK's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
@@ -65,6 +70,7 @@ impl Aws {
         let endpoints = endpoints();
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
+            .app_name(app_name())
             .region(Region::new(region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(
                 EnvironmentVariableCredentialsProvider::new(),
@@ -86,11 +92,16 @@ impl Aws {
         }
     }
 
-    /// From the environment: credentials and endpoints; `endpoint_url` applies to all services and overrides those.
-    /// No call is made here.
+    /// From the environment and its profile: credentials and endpoints; `endpoint_url` applies to all services and
+    /// overrides those. No call is made here.
     pub async fn from_env(region: &str, endpoint_url: Option<&str>) -> Self {
-        let endpoints = endpoint_url.map_or_else(endpoints, |url| vec![url.to_owned()]);
+        let profile = Profile::read().await;
+        let mut endpoints = endpoint_url.map_or_else(endpoints, |url| vec![url.to_owned()]);
+        if endpoints.is_empty() {
+            endpoints.extend(profile.endpoint_url.clone());
+        }
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .app_name(app_name())
             .region(Region::new(region.to_owned()))
             .http_client(https_client(
                 region,
@@ -101,7 +112,8 @@ impl Aws {
         if let Some(url) = endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        Self::new(loader.load().await, !endpoints.is_empty())
+        let config = profile.advise(loader.load().await);
+        Self::new(config, !endpoints.is_empty())
     }
 
     /// From a given configuration: for tests, which connect to a simulated world. Buckets are addressed by path there.
@@ -120,6 +132,46 @@ impl Aws {
             clients: Arc::default(),
             others: Arc::default(),
             enabled_regions: Arc::default(),
+        }
+    }
+
+    /// How often each call is tried.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        let default = RetryConfig::standard();
+        self.config
+            .retry_config()
+            .map_or(default.max_attempts(), RetryConfig::max_attempts)
+    }
+
+    /// The same clients, which try each call once: for a caller that asks again by itself.
+    #[must_use]
+    pub fn without_retries(self) -> Self {
+        let config = self.config.to_builder();
+        let config = config.retry_config(RetryConfig::disabled()).build();
+        self.configured(config)
+    }
+
+    /// The same clients; the listener is told of each try that does not reach a service, and how many in a row did not.
+    /// The services that credentials come from are left out.
+    #[must_use]
+    pub fn with_listener(self, listener: impl Fn(&Unreached, u32) + Send + Sync + 'static) -> Self {
+        let Some(client) = self.config.http_client() else {
+            return self;
+        };
+        let config = self.config.to_builder();
+        let config = config
+            .http_client(listened(client, Arc::new(listener)))
+            .build();
+        self.configured(config)
+    }
+
+    fn configured(self, config: SdkConfig) -> Self {
+        Self {
+            config,
+            clients: Arc::default(),
+            others: Arc::default(),
+            ..self
         }
     }
 
@@ -218,6 +270,15 @@ impl Aws {
             aws_sdk_ssm::Client::from_conf(config.build())
         })
     }
+}
+
+/// Names this program in the User-Agent of each call, as CloudTrail records it.
+#[expect(
+    clippy::expect_used,
+    reason = "what build.rs makes of a version and a commit has only letters, digits, dots and hyphens"
+)]
+fn app_name() -> AppName {
+    AppName::new(format!("amiwright-{VERSION}")).expect("a valid name")
 }
 
 /// An endpoint's URL from a variable, if it is set.

@@ -7,6 +7,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use super::profile::NoCredentials;
+use super::reach::Unreached;
 use crate::failures::chain;
 
 /// The error code of a request that was not sent because its bucket has no token.
@@ -40,6 +42,8 @@ pub struct AwsError {
     pub message: String,
     /// The service's request id.
     pub request_id: Option<String>,
+    /// What the person can do about it, where that is known of the profile that gave no credentials.
+    pub advice: Option<String>,
 }
 
 impl fmt::Display for AwsError {
@@ -111,6 +115,33 @@ const THROTTLED: &[&str] = &[
     "EC2ThrottledException",
 ];
 
+/// Codes of a call that the caller may not make, from the common errors of the API References of EC2, S3, SNS, KMS, SSM
+/// and the other services that are called here.
+const DENIED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "AllAccessDisabled",
+    "AuthorizationError",
+    "Forbidden",
+    "UnauthorizedOperation",
+];
+
+/// Codes of credentials that are invalid or expired, from the same pages.
+const REFUSES_CREDENTIALS: &[&str] = &[
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
+/// EC2's code for both: "The provided credentials could not be validated. You might not be authorized to carry out the
+/// request" ("Error codes for the Amazon EC2 API"). Credentials that it could not validate have status 401.
+const AUTH_FAILURE: &str = "AuthFailure";
+
 /// What the SDK's calls return.
 pub(super) type Answer<O, E> = Result<O, SdkError<E, HttpResponse>>;
 
@@ -149,6 +180,13 @@ impl AwsError {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let status = error.raw_response().map(|raw| raw.status().as_u16());
+        // Two causes say by themselves what happened, without the layers of the SDK before them.
+        let unreached = cause::<Unreached>(error).map(ToString::to_string);
+        let no_credentials = cause::<NoCredentials>(error);
+        let text = || {
+            let text = no_credentials.map(ToString::to_string).or(unreached);
+            text.unwrap_or_else(|| chain(error))
+        };
         let (remedy, code, message) = match error {
             SdkError::ServiceError(context) => {
                 let (code, status) = (context.err().code(), context.raw().status().as_u16());
@@ -157,13 +195,14 @@ impl AwsError {
                 let remedy = remedy_of(action, code, status);
                 (remedy, code.map(str::to_owned), message)
             }
-            SdkError::ConstructionFailure(_) => (Remedy::Never, own_code(error), chain(error)),
-            _ => (Remedy::Ambiguous, own_code(error), chain(error)),
+            SdkError::ConstructionFailure(_) => (Remedy::Never, own_code(error), text()),
+            _ => (Remedy::Ambiguous, own_code(error), text()),
         };
         Self {
             status,
             code,
             request_id: error.request_id().map(str::to_owned),
+            advice: no_credentials.map(|cause| cause.advice.clone()),
             ..Self::unexplained(action, doing, remedy, message)
         }
     }
@@ -183,6 +222,7 @@ impl AwsError {
             code: None,
             message: message.into(),
             request_id: None,
+            advice: None,
         }
     }
 
@@ -230,6 +270,26 @@ impl AwsError {
         self.has_code(NO_CREDENTIALS)
     }
 
+    /// Whether the service knows the caller and does not allow the call. An answer to a HEAD request has no code.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        match self.code.as_deref() {
+            Some(AUTH_FAILURE) => !self.has_status(401),
+            Some(code) => DENIED.contains(&code),
+            None => self.has_status(403),
+        }
+    }
+
+    /// Whether the service does not take the credentials that signed the request: they are invalid or expired.
+    #[must_use]
+    pub fn refuses_credentials(&self) -> bool {
+        match self.code.as_deref() {
+            Some(AUTH_FAILURE) => self.has_status(401),
+            Some(code) => REFUSES_CREDENTIALS.contains(&code),
+            None => false,
+        }
+    }
+
     /// Whether our own [`RateLimiter`](super::RateLimiter) held the request back. Nothing was sent.
     #[must_use]
     pub fn is_rate_limited_locally(&self) -> bool {
@@ -270,6 +330,13 @@ where
         .then(|| NO_CREDENTIALS.to_owned())
 }
 
+/// The cause of this type.
+fn cause<'a, T: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'a),
+) -> Option<&'a T> {
+    crate::failures::causes(error).find_map(|cause| cause.downcast_ref())
+}
+
 #[cfg(test)]
 mod tests {
     use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -308,6 +375,46 @@ mod tests {
         assert_eq!(remedy_of(Some("AccessDenied"), 403), Remedy::Never);
         assert_eq!(remedy_of(Some("NotImplemented"), 501), Remedy::Never);
         assert_eq!(remedy_of(None, 200), Remedy::Ambiguous);
+    }
+
+    #[test]
+    fn errors_of_permissions_and_of_credentials_are_told_apart() {
+        let (denied, refuses_credentials, neither) = ((true, false), (false, true), (false, false));
+        for (code, status, expected) in [
+            (Some("AccessDenied"), 403, denied),
+            (Some("AccessDeniedException"), 400, denied),
+            (Some("AllAccessDisabled"), 403, denied),
+            (Some("AuthorizationError"), 403, denied),
+            (Some("Forbidden"), 403, denied),
+            (Some("UnauthorizedOperation"), 403, denied),
+            (Some("AuthFailure"), 403, denied),
+            (None, 403, denied),
+            (Some("AuthFailure"), 401, refuses_credentials),
+            (Some("ExpiredToken"), 400, refuses_credentials),
+            (Some("ExpiredTokenException"), 400, refuses_credentials),
+            (Some("InvalidAccessKeyId"), 403, refuses_credentials),
+            (Some("InvalidClientTokenId"), 403, refuses_credentials),
+            (Some("InvalidToken"), 400, refuses_credentials),
+            (Some("RequestExpired"), 400, refuses_credentials),
+            (Some("SignatureDoesNotMatch"), 403, refuses_credentials),
+            (
+                Some("UnrecognizedClientException"),
+                400,
+                refuses_credentials,
+            ),
+            (Some("NoSuchBucket"), 404, neither),
+            (Some("InternalError"), 403, neither),
+            (Some(NO_CREDENTIALS), 403, neither),
+            (None, 404, neither),
+        ] {
+            let error = AwsError {
+                code: code.map(str::to_owned),
+                status: Some(status),
+                ..AwsError::unexplained("HeadObject", "reading", Remedy::Never, "no")
+            };
+            let found = (error.is_denied(), error.refuses_credentials());
+            assert_eq!(found, expected, "{code:?} {status}");
+        }
     }
 
     #[test]

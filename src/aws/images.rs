@@ -14,7 +14,7 @@ use super::connect::Aws;
 use super::ec2::{
     filter, incomplete, non_empty, our_tags, tag_specifications, unless_gone, without_retries,
 };
-use super::error::AwsError;
+use super::error::{AwsError, Remedy};
 use super::rate_limiter::Reservation;
 use crate::image::billing::{Billing, SnapshotUser};
 use crate::image::observed::{NamedImage, ObservedImage};
@@ -101,7 +101,9 @@ impl Aws {
     /// An AMI of anybody: the account's own, a public one, or one that is shared with the account.
     ///
     /// # Errors
-    /// If EC2 does not answer, or refuses: with `InvalidAMIID.NotFound` if the account may not see it.
+    /// If EC2 does not answer, or refuses: with `InvalidAMIID.NotFound` if the account may not see it. For an AMI that was
+    /// deregistered a while ago, EC2's answer has nothing in it ("Recently deregistered images appear in the returned
+    /// results for a short interval and then return empty results").
     pub async fn named_image(&self, id: &str) -> Result<NamedImage, AwsError> {
         let request = self
             .ec2()
@@ -122,7 +124,10 @@ impl Aws {
             )
             .await?;
         let image = found.into_iter().next();
-        image.ok_or_else(|| incomplete("DescribeImages", doing, "the AMI"))
+        image.ok_or_else(|| {
+            let message = "EC2 shows no such AMI, as it does when one was deregistered";
+            AwsError::unexplained("DescribeImages", doing, Remedy::Never, message)
+        })
     }
 
     /// Registers an AMI; returns its id. Check for an existing AMI first: the call has no client token, so the SDK does

@@ -15,13 +15,16 @@ mod instance_metadata;
 mod objects;
 mod parameters;
 mod products;
+mod profile;
 mod publishing;
 mod rate_limiter;
+mod reach;
 mod references;
 mod regions;
 mod snapshots;
 mod stored;
 mod topic;
+mod uploads;
 
 pub use account::ImageBlock;
 pub use bundles::BundledInstance;
@@ -32,13 +35,16 @@ pub use images::{FILTER_VALUES_MAX, Registered};
 pub use imports::{Import, ImportedDisk, ImportedMachine};
 #[cfg(feature = "doctor")]
 pub use inspect::{
-    Bucket, Caller, DeployedStack, DryRun, Encryption, FunctionState, Key, PublicAccess, RuleState,
-    StackResource, Subscription, Subscriptions, Verdict,
+    Bucket, Caller, DeployedStack, DryRun, FunctionState, Key, RuleState, StackResource,
+    Subscription, Subscriptions, Verdict,
 };
 pub use instance_metadata::{InstanceMetadata, MetadataError};
 pub use objects::{Object, ObjectInfo, ObjectPart, Saved, Which};
 pub use parameters::{PARAMETERS_MAX, Secret};
 pub use products::Confirmed;
+pub use profile::Profile;
 pub use rate_limiter::{RateLimiter, Reservation};
+pub use reach::Unreached;
 pub use references::{REFERENCED_IDS_MAX, Reference};
 pub use stored::{RestoredImage, STORED_IDS_MAX};
+pub use uploads::{BegunUpload, FileRange, SentPart};

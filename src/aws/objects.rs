@@ -246,9 +246,9 @@ impl Aws {
         &self,
         bucket: &str,
         key: &str,
-        content: &str,
+        content: impl Into<Vec<u8>>,
     ) -> Result<String, AwsError> {
-        let body = content.as_bytes().to_vec().into();
+        let body = content.into().into();
         let request = self.s3().put_object().bucket(bucket).key(key).body(body);
         let doing = format!("writing {}", s3_uri(bucket, key));
         let output = classify("PutObject", doing, Box::pin(request.send()).await)?;

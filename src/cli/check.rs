@@ -225,7 +225,22 @@ fn unreadable(name: String, error: &io::Error) -> Checked {
     }
 }
 
-pub(super) fn read(from: impl Read) -> io::Result<Vec<u8>> {
+/// Reads a manifest from a file.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+    let content = File::open(path).and_then(read);
+    content.map_err(|error| Error::from_source(format!("cannot read {}", path.display()), error))
+}
+
+/// The problem of a file that has another name than manifests have.
+pub(super) fn not_a_manifest(name: &str) -> Problem {
+    Problem::new("not the file name of a manifest: uploaded so, it does nothing")
+        .with_hint(name_hint(name))
+}
+
+fn read(from: impl Read) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     from.take(READ_MAX).read_to_end(&mut content)?;
     Ok(content)
@@ -243,11 +258,7 @@ fn parse(
             Ok(image::warnings(name, content))
         }
         Some(Kind::Bundle) => bundle::parse(content).map(|_| Vec::new()),
-        None => {
-            let problem =
-                Problem::new("not the file name of a manifest: uploaded so, it does nothing");
-            Err(vec![problem.with_hint(name_hint(name))])
-        }
+        None => Err(vec![not_a_manifest(name)]),
     }
 }
 
@@ -261,8 +272,19 @@ fn name_hint(name: &str) -> String {
     }
 }
 
+/// A problem, with the changes that would answer it, each a JSON Patch (RFC 6902).
+fn problem_to_json(problem: &Problem) -> serde_json::Value {
+    let mut value = json!(problem);
+    let patches = problem.suggestions.patches();
+    if !patches.is_empty() {
+        value["suggestions"] = json!(patches);
+    }
+    value
+}
+
 fn to_json(file: &Checked) -> serde_json::Value {
-    json!({"file": file.name, "ok": file.problems.is_empty(), "problems": file.problems, "warnings": file.warnings})
+    let problems: Vec<_> = file.problems.iter().map(problem_to_json).collect();
+    json!({"file": file.name, "ok": file.problems.is_empty(), "problems": problems, "warnings": file.warnings})
 }
 
 fn write_text(file: &Checked, form: &Form, out: &mut dyn Write) -> io::Result<()> {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::json as output;
 use super::options::Options;
-use super::target::{CHECK_NETWORK, Endpoint, RENEW_CREDENTIALS, SET_CREDENTIALS};
+use super::target::{CHECK_NETWORK, Endpoint, credentials_hint};
 use super::text::plain;
 use crate::aws::{Aws, AwsError, Confirmed};
 use crate::cli::error::Error;
@@ -88,9 +88,8 @@ pub async fn confirm(
 
 fn cannot_confirm(code: &str, error: &AwsError) -> Error {
     let hint = match error.code.as_deref() {
-        // Unknown credentials have the same code, and status 401.
-        Some("AuthFailure") if error.has_status(401) => RENEW_CREDENTIALS.to_owned(),
-        Some("AuthFailure") => format!(
+        // Credentials that EC2 does not know have the same code.
+        Some("AuthFailure") if !error.refuses_credentials() => format!(
             "only the owner of a product code can ask: use credentials of the account that owns {code}"
         ),
         Some("InvalidInstanceID.NotFound") => {
@@ -98,19 +97,18 @@ fn cannot_confirm(code: &str, error: &AwsError) -> Error {
              instance about an hour after it was terminated"
                 .to_owned()
         }
-        Some("UnauthorizedOperation") => {
+        _ if error.is_denied() => {
             "allow ec2:ConfirmProductInstance on all resources (`*`)".to_owned()
         }
-        Some("InvalidClientTokenId" | "SignatureDoesNotMatch" | "RequestExpired") => {
-            RENEW_CREDENTIALS.to_owned()
-        }
-        _ if error.lacks_credentials() => SET_CREDENTIALS.to_owned(),
-        None => {
-            return Error::new(plain(&error.to_string()))
-                .with_hint(CHECK_NETWORK)
-                .with_exit(Exit::Unreachable);
-        }
-        Some(_) => return Error::new(plain(&error.to_string())),
+        answered => match credentials_hint(error) {
+            Some(hint) => hint.to_owned(),
+            None if answered.is_none() => {
+                return Error::new(plain(&error.to_string()))
+                    .with_hint(CHECK_NETWORK)
+                    .with_exit(Exit::Unreachable);
+            }
+            None => return Error::new(plain(&error.to_string())),
+        },
     };
     Error::new(plain(&error.to_string())).with_hint(hint)
 }

@@ -56,6 +56,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How long nothing may change after the second upload: a little more than two ticks of the schedule.
 const QUIET: Duration = Duration::from_secs(5);
 
+/// The Region of the demo.
+const REGION: &str = "us-east-1";
+
 /// Arguments of `amiwright demo`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -103,7 +106,7 @@ async fn demonstrate(
         port: 0,
         speed: SPEED,
         parameters: &BTreeMap::new(),
-        region: "us-east-1",
+        region: REGION,
         era: Era::Classic,
         now,
     };

@@ -10,6 +10,7 @@ mod finding;
 mod functions;
 mod guardrails;
 mod import_role;
+mod in_order;
 mod keys;
 mod permissions;
 mod public;
@@ -20,8 +21,7 @@ mod scene;
 mod stack;
 mod topic;
 
-use std::fs::File;
-use std::io::{Read as _, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -31,11 +31,11 @@ use self::finding::Check;
 pub use self::report::Report;
 pub use self::scene::ManifestFile;
 use self::scene::Scene;
+use super::check::read_file;
 use super::options::Options;
 use super::target::Endpoint;
 use crate::aws::Aws;
 use crate::cli::error::Error;
-use crate::limits;
 use crate::manifest::key;
 
 /// The name that docs/operating.md gives the stack, and `amiwright local`.
@@ -77,13 +77,7 @@ fn read(path: &Path) -> Result<ManifestFile, Error> {
         return Err(Error::new(format!("{name} is not an image manifest"))
             .with_hint("name it NAME.image.yaml, NAME.image.yml or NAME.image.json"));
     }
-    let mut content = Vec::new();
-    File::open(path)
-        .and_then(|file| {
-            file.take(limits::MANIFEST_BYTES + 1)
-                .read_to_end(&mut content)
-        })
-        .map_err(|error| Error::from_source(format!("cannot read {name}"), error))?;
+    let content = read_file(path)?;
     Ok(ManifestFile { name, content })
 }
 

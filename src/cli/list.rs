@@ -12,7 +12,7 @@ mod table;
 mod tests;
 mod usual;
 
-pub(super) use cells::shorten;
+pub(super) use cells::{fit_end, shorten};
 pub(super) use counts::{counts, summary};
 pub(super) use row::{Kind, Known, Row, changed_at};
 pub(super) use screen::{Frame, frame};

@@ -6,6 +6,7 @@
 pub mod cancel;
 mod check;
 pub mod confirm_product;
+mod connection;
 #[cfg(feature = "doctor")]
 pub mod doctor;
 mod error;
@@ -21,6 +22,7 @@ pub mod plan;
 pub mod product_codes;
 mod progress;
 mod progress_text;
+pub mod push;
 mod regions;
 mod request;
 pub mod retry;
@@ -59,11 +61,13 @@ pub use exit_code::Exit;
 use options::Options;
 pub use terminal::Terminal;
 
+use crate::version::VERSION;
+
 /// Drop an image manifest into an S3 bucket; get a registered AMI and an email.
 #[derive(Debug, Parser)]
 #[command(
     name = "amiwright",
-    version,
+    version = VERSION,
     arg_required_else_help = true,
     after_help = help::ALL,
     after_long_help = format!("{}\n\n{}", help::ALL, Exit::table())
@@ -83,6 +87,9 @@ enum Command {
     /// Show what uploading a manifest would change, without changing anything
     #[command(after_help = help::PLAN)]
     Plan(plan::Args),
+    /// Upload manifests and, before them, the disks and bundles that they name
+    #[command(after_help = help::PUSH)]
+    Push(push::Args),
     /// Print the JSON Schema of image manifests
     Schema,
     /// Show the status of images
@@ -184,6 +191,7 @@ async fn run(cli: Cli, out: &mut dyn Write) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Check(args) => check::run(&args, options, now(), out),
         Command::Plan(args) => plan::run(&args, options, now(), out).await,
+        Command::Push(args) => push::run(&args, options, now(), out).await,
         Command::Schema => schema::run(out),
         Command::Status(args) => status::run(&args, options, now(), out).await,
         Command::Watch(args) => watch::run(&args, options, now(), out).await,

@@ -5,9 +5,10 @@
 mod calls;
 mod document;
 mod lines;
+mod reasons;
+mod replacing;
 mod screen;
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ use annotate_snippets::Renderer;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::check::{account, read, with_parameters, write_problems};
+use super::check::{account, read_file, with_parameters, write_problems};
 use super::json as output;
 use super::options::Options;
 use super::target::{self, Target, cannot_load, cannot_plan};
@@ -25,9 +26,9 @@ use crate::cli::error::Error;
 use crate::cli::exit_code::Exit;
 use crate::manifest::guardrails::Guardrails;
 use crate::manifest::{Problem, bundle, image, key};
-use crate::reconcile::{self, Context, Error as ReconcileError, preview};
+use crate::reconcile::{self, Context, Error as ReconcileError, Meaning, preview};
 use crate::status_store;
-use document::{Document, Manifest, Outcome};
+use document::{Document, Manifest};
 
 /// Arguments of `amiwright plan`.
 #[derive(Debug, clap::Args)]
@@ -87,12 +88,10 @@ pub(super) async fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let file = args.file.display().to_string();
-    let content = File::open(&args.file).and_then(read);
-    let content =
-        content.map_err(|error| Error::from_source(format!("cannot read {file}"), error))?;
+    let content = read_file(&args.file)?;
     let name = args.file.file_name().and_then(|name| name.to_str());
     let name = args.key.as_deref().or(name).unwrap_or_default();
-    let (mut config, key) = args.target.config_for(name)?;
+    let (mut config, key) = args.target.config_for(name).await?;
     target::check_key(key)?;
     config.account_id.clone_from(&args.account);
     let base = |guardrails| Guardrails {
@@ -149,7 +148,7 @@ pub async fn show(
         document.notes.extend(similar(context, upload.key).await?);
     }
     let planned = match document.outcome {
-        Outcome::Rejected => Planned::Rejected,
+        Meaning::Rejected => Planned::Rejected,
         _ if document.has_changes() => Planned::Changes,
         _ => Planned::Nothing,
     };

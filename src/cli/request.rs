@@ -56,11 +56,10 @@ impl Args {
         out: &mut dyn Write,
         request: impl AsyncFn(Context<'_>, &str) -> Result<String, Error>,
     ) -> Result<ExitCode, Error> {
-        let targets: Vec<(Config, &str)> = self
-            .keys
-            .iter()
-            .map(|key| self.target.config_for(key))
-            .collect::<Result<_, _>>()?;
+        let mut targets: Vec<(Config, &str)> = Vec::new();
+        for key in &self.keys {
+            targets.push(self.target.config_for(key).await?);
+        }
         // People read the time: whole seconds are enough.
         let now = now.round(Unit::Second).unwrap_or(now);
         let answers = targets.iter().map(async |(config, key)| {

@@ -1,4 +1,5 @@
-//! `amiwright retry KEY…`: asks for a new attempt of images that failed, were lost, or were cancelled.
+//! `amiwright retry KEY…`: asks for a new attempt of images that failed, were lost or cancelled, are incomplete, or have
+//! drifted.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ pub(super) async fn run(
 /// Asks for a new attempt of one image. Returns what happens now.
 ///
 /// # Errors
-/// If there is no such status, if a new attempt makes no sense, or if S3 fails.
+/// If there is no such status, if a new attempt makes no sense, if the manifest was removed, or if S3 fails.
 pub async fn retry(context: Context<'_>, key: &str) -> Result<String, Error> {
     let change = |status: &mut Status| request_retry(status, context.now);
     let manifest = context.aws.head_object(&context.config.bucket, key).await;
@@ -56,7 +57,7 @@ pub async fn retry(context: Context<'_>, key: &str) -> Result<String, Error> {
     })
 }
 
-/// Why there is no new attempt.
+/// Why no new attempt is made.
 #[derive(Clone, Copy)]
 enum Refusal {
     NotRetryable(NotRetryable),

@@ -117,7 +117,7 @@ pub(super) async fn run(
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
-    let (config, keys) = args.target.config_for_all(&args.keys)?;
+    let (config, keys) = args.target.config_for_all(&args.keys).await?;
     let aws = args.target.connect(&config).await;
     let view = View {
         selection: Selection::of(&keys).only(args.open, args.failed),

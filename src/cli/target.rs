@@ -1,7 +1,8 @@
 //! The stack that a command works with, and how its statuses are read.
 
+use super::connection;
 use super::text::plain;
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Aws, AwsError, Profile};
 use crate::cli::error::Error;
 use crate::cli::exit_code::Exit;
 use crate::config::Config;
@@ -19,11 +20,10 @@ const SIMILARITY_MIN: f64 = 0.8;
 const STATE_BUCKET: &str = "StateBucketName";
 
 /// What to do without credentials.
-pub(super) const SET_CREDENTIALS: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
-     (for SSO: eval \"$(aws configure export-credentials --format env)\")";
+const SET_CREDENTIALS: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
 /// What to do with credentials that AWS does not take.
-pub(super) const RENEW_CREDENTIALS: &str = "the credentials are invalid or expired: renew them";
+const RENEW_CREDENTIALS: &str = "the credentials are invalid or expired: renew them";
 
 /// What to do where nothing answers.
 pub(super) const CHECK_NETWORK: &str =
@@ -38,7 +38,7 @@ pub(super) struct Target {
     /// State bucket of the stack
     #[arg(long, env = "AMIWRIGHT_STATE_BUCKET")]
     state_bucket: Option<String>,
-    /// Region of the buckets [default: AWS_REGION or AWS_DEFAULT_REGION]
+    /// Region of the buckets [default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's]
     #[arg(long)]
     region: Option<String>,
     /// Endpoint of AWS, such as http://127.0.0.1:4566 for `amiwright local` [default: AWS_ENDPOINT_URL]
@@ -51,28 +51,33 @@ impl Target {
     ///
     /// # Errors
     /// If a bucket or the Region is not given.
-    pub(super) fn config(&self) -> Result<Config, Error> {
-        self.config_from(None, environment)
+    pub(super) async fn config(&self) -> Result<Config, Error> {
+        let region = region_of(self.region.as_deref()).await;
+        self.config_from(None, region)
     }
 
     /// The configuration for a manifest that is named by its key or by `s3://BUCKET/KEY`, and its key.
     ///
     /// # Errors
     /// If a bucket or the Region is not given.
-    pub(super) fn config_for<'a>(&self, name: &'a str) -> Result<(Config, &'a str), Error> {
+    pub(super) async fn config_for<'a>(&self, name: &'a str) -> Result<(Config, &'a str), Error> {
         let (bucket, key) = bucket_and_key(name);
-        Ok((self.config_from(bucket, environment)?, key))
+        let region = region_of(self.region.as_deref()).await;
+        Ok((self.config_from(bucket, region)?, key))
     }
 
     /// The configuration for manifests that are named so, and their keys. Without any, that of the options.
     ///
     /// # Errors
     /// If a bucket or the Region is not given, or the manifests are in several buckets.
-    pub(super) fn config_for_all(&self, names: &[String]) -> Result<(Config, Vec<String>), Error> {
+    pub(super) async fn config_for_all(
+        &self,
+        names: &[String],
+    ) -> Result<(Config, Vec<String>), Error> {
         let mut config: Option<Config> = None;
         let mut keys = Vec::new();
         for name in names {
-            let (other, key) = self.config_for(name)?;
+            let (other, key) = self.config_for(name).await?;
             let config = config.get_or_insert_with(|| other.clone());
             if other.bucket != config.bucket {
                 let message = format!(
@@ -85,19 +90,24 @@ impl Target {
         }
         match config {
             Some(config) => Ok((config, keys)),
-            None => Ok((self.config()?, keys)),
+            None => Ok((self.config().await?, keys)),
         }
     }
 
     /// A client for the Region of this configuration.
     pub(super) async fn connect(&self, config: &Config) -> Aws {
-        Aws::from_env(&config.region, self.endpoint_url.as_deref()).await
+        connection::told(Aws::from_env(&config.region, self.endpoint_url.as_deref()).await)
+    }
+
+    /// The same for a command that polls: it tries again by itself, and says so.
+    pub(super) async fn connect_to_poll(&self, config: &Config) -> Aws {
+        connection::polled(Aws::from_env(&config.region, self.endpoint_url.as_deref()).await)
     }
 
     fn config_from(
         &self,
         bucket_of_key: Option<&str>,
-        variable: impl Fn(&str) -> Option<String>,
+        region: Result<String, Error>,
     ) -> Result<Config, Error> {
         let given = |bucket: Option<&str>| bucket.filter(|it| !it.is_empty()).map(str::to_owned);
         let bucket = given(bucket_of_key.or(self.bucket.as_deref())).ok_or_else(|| {
@@ -110,11 +120,10 @@ impl Target {
                 "use --state-bucket or AMIWRIGHT_STATE_BUCKET; the name is the output StateBucketName of the stack",
             )
         })?;
-        let region = region_of(self.region.as_deref(), variable)?;
         Ok(Config {
             bucket,
             state_bucket,
-            region,
+            region: region?,
             account_id: None,
             topic_arn: None,
             bundle_key_parameter: None,
@@ -129,7 +138,7 @@ impl Target {
 /// The Region and the endpoint of a command that needs no bucket.
 #[derive(Debug, clap::Args)]
 pub(super) struct Endpoint {
-    /// Region to ask [default: AWS_REGION or AWS_DEFAULT_REGION]
+    /// Region to ask [default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's]
     #[arg(long)]
     region: Option<String>,
     /// Endpoint of AWS, such as http://127.0.0.1:4566 for `amiwright local` [default: AWS_ENDPOINT_URL]
@@ -143,28 +152,29 @@ impl Endpoint {
     /// # Errors
     /// If the Region is not given.
     pub(super) async fn connect(&self) -> Result<Aws, Error> {
-        let region = region_of(self.region.as_deref(), environment)?;
-        Ok(Aws::from_env(&region, self.endpoint_url.as_deref()).await)
+        let region = region_of(self.region.as_deref()).await?;
+        let aws = Aws::from_env(&region, self.endpoint_url.as_deref()).await;
+        Ok(connection::told(aws))
     }
 }
 
-fn region_of(
-    given: Option<&str>,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<String, Error> {
+/// The Region that is given, or that of the environment, or that of the profile.
+async fn region_of(given: Option<&str>) -> Result<String, Error> {
+    if let Some(region) = named_region(given, |name| std::env::var(name).ok()) {
+        return Ok(region);
+    }
+    Profile::read().await.region.ok_or_else(|| {
+        Error::new("no Region given")
+            .with_hint("use --region, AWS_REGION, or a profile (AWS_PROFILE) that has a `region`")
+    })
+}
+
+fn named_region(given: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     given
         .map(str::to_owned)
         .or_else(|| variable("AWS_REGION"))
         .or_else(|| variable("AWS_DEFAULT_REGION"))
-        .ok_or_else(|| {
-            Error::new("no Region given")
-                .with_hint("use --region, AWS_REGION or AWS_DEFAULT_REGION")
-        })
-}
-
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 /// The parts of `s3://BUCKET/KEY`; any other text is a key.
@@ -274,6 +284,16 @@ pub(super) fn cannot_request(config: &Config, error: &AwsError) -> Error {
     with_hint(config, (bucket, STATE_BUCKET), error, permissions)
 }
 
+/// The error for what cannot be sent to the manifest bucket, with a hint for the usual causes.
+pub(super) fn cannot_send(config: &Config, error: &AwsError) -> Error {
+    let bucket = &config.bucket;
+    let permissions = format!(
+        "allow {} on the manifest bucket {bucket}, as the stack's output UploaderPolicyArn does",
+        error.action
+    );
+    with_hint(config, (bucket, "BucketName"), error, permissions)
+}
+
 /// The error for a manifest that cannot be read, with a hint for the usual causes.
 pub(super) fn cannot_find_manifest(config: &Config, error: &AwsError) -> Error {
     let bucket = &config.bucket;
@@ -305,61 +325,70 @@ fn with_hint(
         Some("NoSuchBucket") => {
             format!("bucket {bucket} does not exist; the name is the output {output} of the stack")
         }
-        Some("AccessDenied" | "AllAccessDisabled" | "Forbidden" | "UnauthorizedOperation") => {
-            permissions
-        }
-        Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
-            RENEW_CREDENTIALS.to_owned()
-        }
         Some(
             "PermanentRedirect"
             | "AuthorizationHeaderMalformed"
             | "IllegalLocationConstraintException",
         ) => format!("the bucket is not in {region}: use --region"),
-        _ if error.lacks_credentials() => SET_CREDENTIALS.to_owned(),
-        // An answer to a HEAD request has no code.
-        None if error.has_status(403) => permissions,
-        None => {
-            return Error::new(plain(&error.to_string()))
-                .with_hint(CHECK_NETWORK)
-                .with_exit(Exit::Unreachable);
-        }
-        Some(_) => return Error::new(plain(&error.to_string())),
+        _ if error.is_denied() => permissions,
+        code => match credentials_hint(error) {
+            Some(hint) => hint.to_owned(),
+            None if code.is_none() => {
+                return Error::new(plain(&error.to_string()))
+                    .with_hint(CHECK_NETWORK)
+                    .with_exit(Exit::Unreachable);
+            }
+            None => return Error::new(plain(&error.to_string())),
+        },
     };
     Error::new(plain(&error.to_string())).with_hint(hint)
+}
+
+/// What to do about an error of the credentials; none for any other.
+pub(super) fn credentials_hint(error: &AwsError) -> Option<&str> {
+    if error.lacks_credentials() {
+        Some(error.advice.as_deref().unwrap_or(SET_CREDENTIALS))
+    } else {
+        error.refuses_credentials().then_some(RENEW_CREDENTIALS)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn target(bucket: Option<&str>, region: Option<&str>) -> Target {
+    fn target(bucket: Option<&str>) -> Target {
         Target {
             bucket: bucket.map(str::to_owned),
             state_bucket: Some("images-state".to_owned()),
-            region: region.map(str::to_owned),
+            region: Some("us-east-1".to_owned()),
             endpoint_url: None,
         }
     }
 
     #[test]
     fn the_region_comes_from_the_flag_or_the_environment() {
-        let variable = |name: &str| (name == "AWS_DEFAULT_REGION").then(|| "eu-west-1".to_owned());
-        let region = |target: &Target| target.config_from(None, variable).unwrap().region;
-        assert_eq!(region(&target(Some("images"), None)), "eu-west-1");
-        assert_eq!(
-            region(&target(Some("images"), Some("us-east-1"))),
-            "us-east-1"
-        );
-        let error = target(Some("images"), None)
-            .config_from(None, |_| None)
-            .unwrap_err();
-        assert!(error.report().contains("--region"), "{}", error.report());
-        let error = target(None, None).config_from(None, variable).unwrap_err();
+        let variable = |name: &str| match name {
+            "AWS_REGION" => Some(String::new()),
+            "AWS_DEFAULT_REGION" => Some("eu-west-1".to_owned()),
+            _ => None,
+        };
+        let region = |given| named_region(given, variable);
+        assert_eq!(region(None).as_deref(), Some("eu-west-1"));
+        assert_eq!(region(Some("us-east-1")).as_deref(), Some("us-east-1"));
+        assert_eq!(named_region(None, |_| None), None);
+    }
+
+    #[test]
+    fn what_is_not_given_is_named_by_the_output_of_the_stack_that_has_it() {
+        let region = || Ok("eu-west-1".to_owned());
+        let error = target(None).config_from(None, region()).unwrap_err();
         assert!(error.report().contains("BucketName"), "{}", error.report());
-        let mut target = target(Some("images"), None);
+        let mut target = target(Some("images"));
+        let config = target.config_from(None, region()).unwrap();
+        assert_eq!(config.region, "eu-west-1");
         target.state_bucket = None;
-        let error = target.config_from(None, variable).unwrap_err();
+        let error = target.config_from(None, region()).unwrap_err();
         assert!(
             error.report().contains("StateBucketName"),
             "{}",
@@ -367,14 +396,15 @@ mod tests {
         );
     }
 
-    #[test]
-    fn an_s3_address_names_the_bucket_too() {
-        let target = target(Some("other"), Some("us-east-1"));
+    #[tokio::test]
+    async fn an_s3_address_names_the_bucket_too() {
+        let target = target(Some("other"));
         let (config, key) = target
             .config_for("s3://images/golden/web.image.yaml")
+            .await
             .unwrap();
         assert_eq!((&*config.bucket, key), ("images", "golden/web.image.yaml"));
-        let (config, key) = target.config_for("golden/web.image.yaml").unwrap();
+        let (config, key) = target.config_for("golden/web.image.yaml").await.unwrap();
         assert_eq!((&*config.bucket, key), ("other", "golden/web.image.yaml"));
     }
 

@@ -15,7 +15,7 @@ use super::options::Options;
 use super::progress::Progress;
 use super::target::{Target, cannot_read, check_key};
 use super::terminal::Terminal;
-use super::{json as output, signals};
+use super::{connection, json as output, signals};
 use crate::aws::{AwsError, Remedy};
 use crate::cli::error::Error;
 use crate::cli::exit_code::Exit;
@@ -24,7 +24,10 @@ use crate::status_store;
 use rows::{Look, Rows};
 
 /// How many polls in a row may fail with errors that pass: a short loss of the connection ends no long watch.
-const FAILURES_MAX: u32 = 10;
+const TRIES_MAX: u32 = 10;
+
+/// How often the statuses are read.
+const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Shortest interval between two polls: a status changes once in seconds.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
@@ -49,7 +52,7 @@ pub(super) struct Args {
 }
 
 /// `90s`, `30m`, `1h 30m`; a number alone is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed = match text.parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
         Err(_) => text
@@ -77,6 +80,23 @@ pub struct Watch {
     pub shows: Shows,
 }
 
+impl Watch {
+    /// The watch of these images that the options ask for.
+    fn of(keys: Vec<String>, timeout: Option<Duration>, options: &Options) -> Self {
+        Self {
+            keys,
+            interval: INTERVAL,
+            timeout,
+            terminal: options.terminal(),
+            shows: match options.is_quiet() {
+                _ if options.is_json() => Shows::Json,
+                true => Shows::End,
+                false => Shows::Progress,
+            },
+        }
+    }
+}
+
 /// What a watch shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shows {
@@ -99,24 +119,42 @@ pub(super) async fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let ended = signals::end()?;
-    let (config, keys) = args.target.config_for_all(&args.keys)?;
+    let (config, keys) = args.target.config_for_all(&args.keys).await?;
     // Without this they would be waited for in vain.
     keys.iter().try_for_each(|key| check_key(key))?;
-    let aws = args.target.connect(&config).await;
+    let aws = args.target.connect_to_poll(&config).await;
     let watch = Watch {
-        keys,
         interval: args.interval.max(INTERVAL_MIN),
-        timeout: args.timeout,
-        terminal: options.terminal(),
-        shows: match options.is_quiet() {
-            _ if options.is_json() => Shows::Json,
-            true => Shows::End,
-            false => Shows::Progress,
-        },
+        ..Watch::of(keys, args.timeout, options)
     };
     let context = Context::new(&aws, &config, now);
+    until(ended, context, &watch, out).await
+}
+
+/// Watches these images until they have finished, or until Ctrl-C.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn follow(
+    context: Context<'_>,
+    keys: Vec<String>,
+    timeout: Option<Duration>,
+    options: &Options,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
+    let ended = signals::end()?;
+    let watch = Watch::of(keys, timeout, options);
+    until(ended, context, &watch, out).await
+}
+
+async fn until(
+    ended: impl Future<Output = ()>,
+    context: Context<'_>,
+    watch: &Watch,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
     tokio::select! {
-        finished = poll(context, &watch, out) => {
+        finished = poll(context, watch, out) => {
             Ok(if finished? { Exit::Done } else { Exit::ImageFailed }.into())
         }
         () = ended => {
@@ -238,7 +276,7 @@ async fn poll_until_finished(
         looked_at: started,
         trouble: None,
     };
-    let (mut failures, mut failure) = (0, None);
+    let (mut failures, mut failure, mut has_seen) = (0, None, false);
     let timeout = watch.timeout.unwrap_or_default();
     loop {
         let looked: Option<Result<Look, AwsError>> = {
@@ -250,15 +288,23 @@ async fn poll_until_finished(
             Some(Ok(look)) => {
                 rows.update(look);
                 (failures, failure, view.trouble) = (0, None, None);
+                has_seen = true;
                 view.looked_at = Instant::now();
                 view.show(rows, progress, out)?;
                 if rows.are_finished() {
                     return Ok(());
                 }
             }
-            Some(Err(error)) if error.remedy != Remedy::Never && failures < FAILURES_MAX => {
+            // Those that worked a moment ago are renewed; without any, there is nothing to wait for.
+            Some(Err(error)) if !has_seen && error.lacks_credentials() => {
+                return Err(cannot_read(context.config, &error));
+            }
+            Some(Err(error)) if error.remedy != Remedy::Never && failures + 1 < TRIES_MAX => {
                 failures += 1;
-                let trouble = format!("{error}: retrying ({failures} of {FAILURES_MAX})");
+                let tries = (failures + 1, TRIES_MAX);
+                // On a screen the time goes on by itself.
+                let ago = (has_seen && !progress.is_live()).then(|| view.looked_at.elapsed());
+                let trouble = connection::trouble(&error, tries, ago);
                 if !progress.is_live() && watch.shows == Shows::Progress {
                     progress.say(&trouble, out)?;
                 }

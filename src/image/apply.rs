@@ -16,7 +16,7 @@ mod retiring;
 use jiff::Timestamp;
 
 pub use arrival::{note_repetition, open, recover};
-pub use audited::{Audit, audited};
+pub use audited::{Audit, Compared, audited};
 pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
@@ -56,9 +56,6 @@ pub fn apply(status: &mut Status, outcome: StepOutcome, now: Timestamp) -> bool 
         }
         StepOutcome::Unchanged => false,
     };
-    if changed && status.state == State::Available && !status.replaces {
-        retiring::report_gone(status, now);
-    }
     if changed {
         conditions::update(status, now);
     }
@@ -126,13 +123,8 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             return polled::image(status, &region, image.as_deref(), now);
         }
         Evidence::PublishObserved(seen) => return publishing::observed(status, seen, now),
-        Evidence::PublishPerformed {
-            done,
-            failed,
-            later,
-            release,
-        } => {
-            return publishing::performed(status, &done, failed, (&later, release), now);
+        Evidence::PublishPerformed(performed) => {
+            return publishing::performed(status, performed, now);
         }
         Evidence::Retired(seen) => return retiring::retired(status, seen, now),
         Evidence::CancelSent(refused) => return ending::cancel_sent(status, refused, now),

@@ -6,6 +6,7 @@ mod drift;
 mod email;
 pub mod facts;
 pub mod failures;
+mod headline;
 pub mod problems;
 mod publishing_advice;
 mod quoting;
@@ -17,14 +18,14 @@ mod waiting;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::notice::Message;
 use super::status::{Build, Facts, Failure, Notice, Status};
-use super::words::{NoticeKind, State, counted};
+use super::words::{NoticeKind, State};
 use crate::manifest::text;
 pub(crate) use drift::drift_line;
+pub use headline::Sender;
 pub(crate) use quoting::on_one_line;
 pub use quoting::{quoted, word};
 pub use release::raced_line;
@@ -48,20 +49,20 @@ const MESSAGE_MAX: usize = 60 * 1024;
 /// Writes a notice of this status out as it is to be sent, with as many problems and entries of lists as there is room
 /// for: of the facts that it recorded, or of the status as it is now.
 #[must_use]
-pub fn compose(status: &Status, notice: &Notice) -> Message {
+pub fn compose(status: &Status, notice: &Notice, sender: Sender<'_>) -> Message {
     let status = notice.facts.as_ref().map_or(status, Facts::status);
-    let (kind, seq, now) = (notice.kind, notice.seq, notice.at);
+    let (kind, now) = (notice.kind, notice.at);
     let mut shown = PROBLEMS_SHOWN;
     let mut listed = LISTED;
     while listed > 0 {
-        let mut data = data(status, kind, seq, shown, now);
+        let mut data = data(status, notice, shown, sender);
         if listed < LISTED || lists_more(&data, listed) {
             shorten(&mut data, listed);
             data["truncated"] = true.into();
         }
         let message = Message {
-            subject: subject(status, kind),
-            text: email::compose(status, kind, email::Room { shown, listed }, now),
+            subject: headline::subject(status, kind, sender),
+            text: email::compose(status, kind, email::Room { shown, listed }, now, sender),
             data,
             attributes: attributes(status, kind),
         };
@@ -71,23 +72,26 @@ pub fn compose(status: &Status, notice: &Notice) -> Message {
         shown /= 2;
         listed /= 2;
     }
-    minimal(status, kind, seq, now)
+    minimal(status, notice, sender)
 }
 
 /// What is sent where nothing else is short enough: a notice that cannot be sent reaches no one.
-fn minimal(status: &Status, kind: NoticeKind, seq: u64, now: Timestamp) -> Message {
+fn minimal(status: &Status, notice: &Notice, sender: Sender<'_>) -> Message {
+    let kind = notice.kind;
     let mut data = json!({
         "event": kind,
-        "id": deduplication_id(status, seq),
-        "at": now,
+        "id": deduplication_id(status, notice.seq),
+        "at": notice.at,
+        "account": sender.account,
+        "region": sender.region,
         "manifest": { "bucket": status.manifest.bucket, "key": status.manifest.key },
         "name": status.build.name,
         "truncated": true,
     });
     shorten(&mut data, LISTED);
     Message {
-        subject: subject(status, kind),
-        text: email::minimal(status, kind),
+        subject: headline::subject(status, kind, sender),
+        text: email::minimal(status, kind, notice.at),
         data,
         attributes: attributes(status, kind),
     }
@@ -125,60 +129,8 @@ fn size(message: &Message) -> usize {
         .len()
 }
 
-fn subject(status: &Status, kind: NoticeKind) -> String {
-    let name = status.build.name.as_deref();
-    let what = word(name.unwrap_or(&status.manifest.key));
-    let regions = status.regions.values();
-    let ids: Vec<String> = regions.map(|it| word(&it.image)).collect();
-    let ids = ids.join(" ");
-    let subject = match kind {
-        NoticeKind::Completed => format!("AMI available: {ids} {what}"),
-        NoticeKind::Incomplete if status.only_storing() => {
-            format!("AMI available but not stored: {ids} {what}")
-        }
-        NoticeKind::Incomplete => format!("AMI available but not as in its manifest: {ids} {what}"),
-        NoticeKind::Failed => format!("AMI failed: {what}"),
-        NoticeKind::Rejected => {
-            format!(
-                "Manifest rejected ({}): {what}",
-                counted(status.problem_count(), "problem")
-            )
-        }
-        NoticeKind::WaitingLong => format!("AMI still waiting: {what}"),
-        NoticeKind::Started => format!("AMI started: {what}"),
-        NoticeKind::Cancelled => format!("AMI cancelled: {what}"),
-        NoticeKind::Stalled => format!("AMI stalled: {what}"),
-        NoticeKind::Lost => format!("AMI lost: {what}"),
-        NoticeKind::Drifted => format!("AMI drifted: {ids} {what}"),
-        NoticeKind::Changed if drift::is_repaired(status) => format!("AMI repaired: {ids} {what}"),
-        NoticeKind::Changed => format!("AMI changed: {ids} {what}"),
-        NoticeKind::Retired if status.is_removed() => format!("Manifest removed: {what}"),
-        NoticeKind::Retired => format!("AMIs retired: {what}"),
-    };
-    clean_subject(&subject)
-}
-
-/// SNS takes printable ASCII without line breaks, fewer than 100 characters, starting with a letter (Publish, Subject).
-fn clean_subject(text: &str) -> String {
-    let clean = |c: char| {
-        if c.is_ascii_graphic() || c == ' ' {
-            c
-        } else {
-            '?'
-        }
-    };
-    if text.chars().count() <= SUBJECT_MAX {
-        return text.chars().map(clean).collect();
-    }
-    text.chars()
-        .take(SUBJECT_MAX - 3)
-        .map(clean)
-        .chain("...".chars())
-        .collect()
-}
-
-fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestamp) -> Value {
-    let elapsed = now.duration_since(status.build.started_at).as_secs();
+fn data(status: &Status, notice: &Notice, shown: usize, sender: Sender<'_>) -> Value {
+    let elapsed = notice.at.duration_since(status.build.started_at).as_secs();
     let problems: Vec<_> = status.problems.iter().take(shown).collect();
     let build = &status.build;
     let failure = build.failure.as_ref().map(|failure| {
@@ -187,9 +139,11 @@ fn data(status: &Status, kind: NoticeKind, seq: u64, shown: usize, now: Timestam
         value
     });
     json!({
-        "event": kind,
-        "id": deduplication_id(status, seq),
-        "at": now,
+        "event": notice.kind,
+        "id": deduplication_id(status, notice.seq),
+        "at": notice.at,
+        "account": sender.account,
+        "region": sender.region,
         "manifest": status.manifest,
         "name": build.name,
         "digest": build.digest,

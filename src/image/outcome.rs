@@ -85,16 +85,7 @@ pub enum Evidence {
     /// What the AMI is like in each Region, compared with what its manifest says.
     PublishObserved(PublishObserved),
     /// Changes were made.
-    PublishPerformed {
-        /// Those that EC2 took. A copy is named by them.
-        done: Vec<RegionAction>,
-        /// Why a Region will not become as it should be.
-        failed: BTreeMap<String, Failure>,
-        /// What keeps others from being made now, Region by Region.
-        later: BTreeMap<String, WaitReason>,
-        /// What became of the parameters that were to be written.
-        release: ReleasePerformed,
-    },
+    PublishPerformed(PublishPerformed),
     /// AMIs were, or were not, retired.
     Retired(Retired),
     /// EC2 was asked to cancel the task that runs; where it refused, why.
@@ -158,6 +149,19 @@ pub struct ReleaseObserved {
     pub pending: Option<WaitReason>,
 }
 
+/// What became of changes that were to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublishPerformed {
+    /// Those that EC2 took. A copy is named by them.
+    pub done: Vec<RegionAction>,
+    /// Why a Region will not become as it should be.
+    pub failed: BTreeMap<String, Failure>,
+    /// What keeps others from being made now, Region by Region.
+    pub later: BTreeMap<String, WaitReason>,
+    /// What became of the parameters that were to be written.
+    pub release: ReleasePerformed,
+}
+
 /// What became of parameters that were to be written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReleasePerformed {
@@ -187,6 +191,8 @@ pub struct Retired {
     pub done: Vec<RegionAction>,
     /// The snapshots that stay, each with the Region and the AMI that it was of.
     pub kept: Vec<(String, String, KeptSnapshot)>,
+    /// The AMIs, with their Regions, whose protection EC2 refuses to switch on again.
+    pub unprotected: Vec<(String, String)>,
     /// The AMIs that are dealt with.
     pub ended: Vec<Retirement>,
     /// What is waited for.

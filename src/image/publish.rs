@@ -31,12 +31,14 @@ mod settings;
 mod share;
 
 pub use asked::{Asked, AskedRegion};
-pub use blockers::{AccountSettings, PublicBlock};
+pub use blockers::{AccountSettings, Encryption, PublicBlock, not_public, not_shareable};
 pub use copy::COPY_ATTEMPTS;
-pub use difference::{confirm, difference, intend};
+pub use difference::{STALE_READS, confirm, difference, intend};
 pub use observation::{CopyFault, Observation, Observed, Pending};
 pub use plan::{Plan, plan};
-pub use rehearse::{Planned, Rehearsed, Retired, rehearse, rehearse_retiring};
+pub use rehearse::{
+    Planned, Rehearsed, Replaced, Retired, rehearse, rehearse_in_place, rehearse_retiring,
+};
 pub use release::{
     Conflict, ConflictReason, PUTS_MAX, PendingParameter, ReleasePlan, VALIDATION, intend_put,
 };

@@ -9,6 +9,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::manifest::image::Source;
+
 pub use condition::ConditionReason;
 pub use reasons::{
     Blocker, FailureKind, TerminalReason, UnreadableReason, UnshareableReason, WaitReason,
@@ -191,6 +193,34 @@ impl SourceKind {
         Self::Stored,
         Self::Image,
     ];
+
+    /// The calls that make an AMI of it, in their order, by their names in EC2's API reference.
+    #[must_use]
+    pub fn making_calls(self) -> &'static [&'static str] {
+        match self {
+            Self::Snapshot | Self::Bundle => &["RegisterImage"],
+            // What is imported is tagged by a call of its own.
+            Self::Disk => &["ImportSnapshot", "CreateTags", "RegisterImage"],
+            Self::Vm => &["ImportImage", "CreateTags"],
+            Self::Instance => &["BundleInstance", "RegisterImage"],
+            Self::Stored => &["CreateRestoreImageTask"],
+            Self::Image => &["CopyImage"],
+        }
+    }
+}
+
+impl From<&Source> for SourceKind {
+    fn from(source: &Source) -> Self {
+        match source {
+            Source::Snapshot(_) => Self::Snapshot,
+            Source::Bundle(_) => Self::Bundle,
+            Source::Disk(_) => Self::Disk,
+            Source::Vm(_) => Self::Vm,
+            Source::Instance(_) => Self::Instance,
+            Source::Stored(_) => Self::Stored,
+            Source::Image(_) => Self::Image,
+        }
+    }
 }
 
 impl fmt::Display for SourceKind {

@@ -7,16 +7,16 @@ use futures_util::stream::{self, StreamExt};
 
 use super::build::bundle_is_replaced;
 use super::context::{Context, Error};
+use super::described::Described;
 use super::draft::change;
 use super::execute::observe::{Look, REGIONS_AT_ONCE, look};
-use super::execute::release::read as read_parameters;
+use super::parameters::Parameters;
 use super::spec::Spec;
 use crate::aws::{AwsError, Saved, Which};
-use crate::image::apply::{self, Audit};
-use crate::image::observed::ObservedImage;
+use crate::image::apply::{self, Audit, Compared};
 use crate::image::publish::audit::{self as compared, is_auditable};
 use crate::image::publish::{Asked, Observation, Observed, plan};
-use crate::image::status::Status;
+use crate::image::status::{ParameterId, Status};
 use crate::limits;
 use crate::manifest::image::PublishSpec;
 use crate::manifest::sha256_hex;
@@ -55,6 +55,16 @@ impl Candidate {
         let all = self.loaded.status.regions.iter();
         let all = all.filter(move |(region, _)| asked(region));
         all.map(|(region, known)| (region.as_str(), known.image.as_str()))
+    }
+
+    /// The parameters that are to point to them, of those that were written before.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &ParameterId> {
+        let named = self.loaded.status.release.named();
+        let asked = named.filter(|(id, known)| {
+            let mut asked = self.spec.parameters.iter();
+            known.failure.is_none() && asked.any(|it| it.name == id.name)
+        });
+        asked.map(|(id, _)| id)
     }
 }
 
@@ -102,16 +112,6 @@ pub(crate) async fn candidate(context: Context<'_>, loaded: Loaded) -> Result<Au
     Ok(Auditing::Now(Box::new(Candidate { loaded, spec })))
 }
 
-/// What DescribeImages has answered for many images: the AMIs by their ids, of each Region that answered.
-#[derive(Debug, Default)]
-pub(crate) struct Described(pub(crate) BTreeMap<String, BTreeMap<String, ObservedImage>>);
-
-impl Described {
-    fn image(&self, region: &str, id: &str) -> Option<&ObservedImage> {
-        self.0.get(region)?.get(id)
-    }
-}
-
 /// Compares one image with what was described, and writes what that comes to. Returns whether its status changed, and what
 /// kept a Region from being seen.
 ///
@@ -126,7 +126,7 @@ pub(crate) async fn audit(
     let status = &loaded.status;
     let home = &context.config.region;
     let shown = status.image_in(home);
-    let shown = shown.and_then(|known| described.image(home, &known.image));
+    let shown = shown.and_then(|known| described.image(home, &known.image)?.ok()?);
     let created_at = shown.and_then(|image| image.created_at);
     let asked = Asked::of_known(&spec, home, created_at, status);
     let mut error = None;
@@ -148,13 +148,25 @@ pub(crate) async fn audit(
     }
     let mut planned = plan(&asked, &anew, &observed, context.now);
     if !planned.release.pending.is_empty() {
-        let (parameters, errors) = read_parameters(context.aws, &planned.release).await?;
-        observed.parameters = parameters;
+        let known = &described.parameters;
+        let pending = planned.release.pending.keys();
+        let read = Parameters::read(context.aws, pending.filter(|id| !known.is_seen(id))).await;
+        if let Some(error) = read.rate_limited() {
+            return Err(error.clone().into());
+        }
+        let shared = known
+            .seen
+            .iter()
+            .filter(|(id, _)| planned.release.pending.contains_key(id));
+        observed.parameters = shared
+            .map(|(id, seen)| (id.clone(), seen.clone()))
+            .collect();
+        observed.parameters.extend(read.seen);
         planned = plan(&asked, &anew, &observed, context.now);
-        error = error.or(errors.into_values().next());
+        error = error.or(read.errors.into_values().next());
     }
     let audit = Audit {
-        about: Box::new(status.clone()),
+        about: Compared::of(status),
         audited: compared::audit(&planned, status, &observed, context.now),
         seen,
         repair: spec.repair,
@@ -171,13 +183,12 @@ async fn look_at_all(
 ) -> Vec<(String, Result<Look, AwsError>)> {
     let mut looks = Vec::new();
     for (region, wanted) in &asked.regions {
-        let (Some(known), Some(images)) = (anew.image_in(region), described.0.get(region)) else {
+        let known = anew.image_in(region);
+        let image = known.and_then(|known| described.image(region, &known.image));
+        let Some(Ok(image)) = image else {
             continue;
         };
-        let (aws, image) = (
-            context.aws.in_region(region),
-            images.get(&known.image).cloned(),
-        );
+        let (aws, image) = (context.aws.in_region(region), image.cloned());
         looks.push(Box::pin(async move {
             (
                 region.clone(),

@@ -14,6 +14,7 @@ use crate::status_store::{self, Loaded, OpenMarker};
 use super::arrival::{Decision, decide};
 use super::build::{self, Rate};
 use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
+use super::described::Described;
 use super::draft::{Draft, Save, change, contended};
 use super::opening::{Opened, mark_unsent, open};
 use super::proof::{self, Observed};
@@ -55,13 +56,13 @@ async fn reconcile_now(
             (None, None) => return Ok(Outcome::NoManifest),
             (None, Some(before)) if can_be_removed(&before.status) => {
                 match Box::pin(removed(context, before)).await? {
-                    Some(draft) => return run_known(context, draft, None).await,
+                    Some(draft) => return run_known(context, draft, Known::default()).await,
                     None => continue,
                 }
             }
             (None, Some(before)) => {
                 let draft = Box::pin(unwanted(context, before)).await?;
-                return run_known(context, draft, None).await;
+                return run_known(context, draft, Known::default()).await;
             }
             (Some(object), before) => (object, before),
         };
@@ -93,7 +94,7 @@ async fn reconcile_now(
                 }
             }
         };
-        match run(context, draft, Some(&object), None).await? {
+        match run(context, draft, Some(&object), Known::default()).await? {
             Ran::Done(outcome) => return Ok(outcome),
             Ran::Outdated(marker) => ours = marker,
         }
@@ -106,7 +107,23 @@ async fn reconcile_now(
 /// # Errors
 /// If S3 or EC2 fails.
 pub(crate) async fn run_steps(context: Context<'_>, loaded: Loaded) -> Result<Outcome, Error> {
-    run_known(context, Draft::loaded(loaded), None).await
+    run_known(context, Draft::loaded(loaded), Known::default()).await
+}
+
+/// Does what can be done at once for an image that is being published, whose AMIs were described with those of others.
+///
+/// # Errors
+/// If S3 or EC2 fails.
+pub(crate) async fn publish(
+    context: Context<'_>,
+    loaded: Loaded,
+    described: &Described,
+) -> Result<Outcome, Error> {
+    let known = Known {
+        described: Some(described),
+        ..Known::default()
+    };
+    run_known(context, Draft::loaded(loaded), known).await
 }
 
 /// Writes what was seen of the task or the AMI that an image waits for, and does what can be done then.
@@ -120,18 +137,32 @@ pub(crate) async fn polled(
 ) -> Result<Outcome, Error> {
     // Another invocation may have moved it on meanwhile.
     let is_awaited = plan::next(&loaded.status, context.now) == Next::Poll;
-    let first = is_awaited.then_some(StepOutcome::Advance(evidence));
-    run_known(context, Draft::loaded(loaded), first).await
+    let known = Known {
+        polled: is_awaited.then_some(StepOutcome::Advance(evidence)),
+        ..Known::default()
+    };
+    run_known(context, Draft::loaded(loaded), known).await
+}
+
+/// What EC2 has shown before any step.
+#[derive(Default)]
+struct Known<'a> {
+    /// What the image waits for.
+    polled: Option<StepOutcome>,
+    /// Its AMIs, among those of others.
+    described: Option<&'a Described>,
+}
+
+/// What EC2 has shown in this invocation, as far as it is still so.
+struct Seen<'a> {
+    observed: Option<&'a Observed>,
+    described: Option<&'a Described>,
 }
 
 /// Runs the steps of an image whose status is there.
-async fn run_known(
-    context: Context<'_>,
-    draft: Draft,
-    first: Option<StepOutcome>,
-) -> Result<Outcome, Error> {
+async fn run_known(context: Context<'_>, draft: Draft, known: Known<'_>) -> Result<Outcome, Error> {
     let key = draft.status.manifest.key.clone();
-    match run(context, draft, None, first).await? {
+    match run(context, draft, None, known).await? {
         Ran::Done(outcome) => Ok(outcome),
         Ran::Outdated(_) => Err(contended(&key)),
     }
@@ -145,27 +176,29 @@ enum Ran {
     Outdated(Option<String>),
 }
 
-/// Runs steps until one waits, and saves. `first` is what is known already, before any step; `at_hand` is the manifest,
-/// where it was just read.
+/// Runs steps until one waits, and saves. `at_hand` is the manifest, where it was just read.
 async fn run(
     context: Context<'_>,
     draft: Draft,
     at_hand: Option<&Object>,
-    first: Option<StepOutcome>,
+    known: Known<'_>,
 ) -> Result<Ran, Error> {
     // Boxed, as above.
-    Box::pin(run_to_rest(context, draft, at_hand, first)).await
+    Box::pin(run_to_rest(context, draft, at_hand, known)).await
 }
 
 async fn run_to_rest(
     context: Context<'_>,
     mut draft: Draft,
     at_hand: Option<&Object>,
-    mut first: Option<StepOutcome>,
+    known: Known<'_>,
 ) -> Result<Ran, Error> {
     let mut manifest = ManifestReader::new(at_hand);
     let mut claimed: Option<Claim> = None;
-    first = first.map(|polled| proof::checked(context.config, &draft.status, polled));
+    let polled = known.polled;
+    let mut first = polled.map(|polled| proof::checked(context.config, &draft.status, polled));
+    // Of the first step alone: it is not looked at again after a change.
+    let mut described = known.described;
     let mut observed = None;
     let mut unsaved: Option<(Place, StepOutcome)> = None;
     for _ in 0..STEPS_MAX {
@@ -179,7 +212,10 @@ async fn run_to_rest(
                         save => return Ok(not_saved(draft, &save)),
                     }
                 }
-                let seen = observed.as_ref();
+                let seen = Seen {
+                    observed: observed.as_ref(),
+                    described: described.take(),
+                };
                 Box::pin(step(context, &draft, &mut manifest, claimed.as_ref(), seen)).await
             }
         };
@@ -229,7 +265,7 @@ async fn run_to_rest(
 fn is_record(outcome: &StepOutcome) -> bool {
     matches!(
         outcome,
-        StepOutcome::Advance(Evidence::PublishPerformed { .. } | Evidence::Retired(_))
+        StepOutcome::Advance(Evidence::PublishPerformed(_) | Evidence::Retired(_))
     )
 }
 
@@ -239,7 +275,8 @@ fn keep_record(draft: &mut Draft, at: &Place, record: StepOutcome) -> Option<Ste
     if *at == Place::of(&draft.status) && !draft.status.state.is_final() {
         return Some(record);
     }
-    if let StepOutcome::Advance(Evidence::PublishPerformed { done, .. }) = &record {
+    if let StepOutcome::Advance(Evidence::PublishPerformed(performed)) = &record {
+        let done = &performed.done;
         draft.dirty |= remember_copies(&mut draft.status, at.digest.as_deref(), done);
     }
     None
@@ -284,7 +321,7 @@ async fn step(
     draft: &Draft,
     manifest: &mut ManifestReader<'_>,
     claimed: Option<&Claim>,
-    observed: Option<&Observed>,
+    seen: Seen<'_>,
 ) -> Result<StepOutcome, Error> {
     let next = plan::next(&draft.status, context.now);
     let is_held = matches!(next, Next::Do(Step::RegisterImage | Step::Retire));
@@ -310,7 +347,9 @@ async fn step(
         manifest,
         is_first: draft.is_first,
         claimed,
-        observed,
+        observed: seen.observed,
+        uploaded: None,
+        described: seen.described,
         reserved: reserved.as_ref(),
     };
     build::run(next, context).await

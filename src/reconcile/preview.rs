@@ -1,10 +1,12 @@
 //! What an upload of a manifest would come to, without doing any of it. Nothing is decided here: the upload is judged by
 //! [`super::arrival`], checked by the steps that check, and compared by the plan that the steps execute.
 
+use serde::Serialize;
+
 use super::arrival::{Change, Decision, compare, decide, manifest_version};
 use super::build::{self, Looked};
 use super::context::{Context, Error};
-use super::execute::{self, Publishing, Retiring};
+use super::execute::{self, Publishing, Replacing, Retiring};
 use super::lookup;
 use super::spec::{ManifestRead, Spec};
 use super::step_context::StepContext;
@@ -22,8 +24,9 @@ use crate::status_store;
 /// More checks than any source has.
 const CHECKS_MAX: usize = 8;
 
-/// What an upload means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What an upload means, in the words of the plan's document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Meaning {
     /// An AMI is made.
     Build,
@@ -73,6 +76,8 @@ pub(crate) struct Build {
     pub(crate) obstacle: Option<StepOutcome>,
     /// Whether another AMI is in the way.
     pub(crate) is_conflict: bool,
+    /// AMIs that go before it is registered.
+    pub(crate) replacing: Vec<Replacing>,
     /// Why what it is made from could not be looked at: its name and whether it is there already are not known then.
     pub(crate) denied: Option<Failure>,
 }
@@ -138,7 +143,7 @@ pub(crate) async fn preview(
     };
     preview.meaning = meaning;
     let manifest = ManifestRead::Spec(spec);
-    Box::pin(preview.look(context, status, &manifest)).await?;
+    Box::pin(preview.look(context, status, &manifest, &object)).await?;
     Ok(preview)
 }
 
@@ -156,6 +161,7 @@ fn step<'a>(
     context: Context<'a>,
     status: &'a Status,
     manifest: &'a ManifestRead,
+    object: &'a Object,
 ) -> StepContext<'a> {
     StepContext {
         context,
@@ -164,6 +170,8 @@ fn step<'a>(
         is_first: true,
         claimed: None,
         observed: None,
+        uploaded: Some(object),
+        described: None,
         reserved: None,
     }
 }
@@ -175,13 +183,14 @@ impl Preview {
         context: Context<'_>,
         mut status: Status,
         manifest: &ManifestRead,
+        object: &Object,
     ) -> Result<(), Error> {
         let ManifestRead::Spec(spec) = manifest else {
             return Ok(());
         };
         let mut made = None;
         if matches!(self.meaning, Meaning::Build | Meaning::Later) {
-            let build = Box::pin(build(context, &mut status, manifest, spec)).await?;
+            let build = Box::pin(build(context, &mut status, manifest, spec, object)).await?;
             if build.existing.is_none() {
                 made = Some(as_made(spec, &status));
             }
@@ -194,9 +203,13 @@ impl Preview {
         }
         let has_image = made.is_some() || !status.regions.is_empty();
         if has_image && status.state != State::Superseded {
-            let step = step(context, &status, manifest);
+            let step = step(context, &status, manifest, object);
             self.publishing = Some(Box::pin(execute::preview_publishing(&step, spec, made)).await?);
-            self.retiring = Box::pin(execute::preview_retiring(&step, spec)).await?;
+            let replacing = self.build.iter().flat_map(|build| &build.replacing);
+            let done = replacing.filter(|it| it.replaced.is_some());
+            let replaced = done.flat_map(|it| it.images.iter().cloned()).collect();
+            let retiring = execute::preview_retiring(&step, spec, &replaced);
+            self.retiring = Box::pin(retiring).await?;
         }
         self.status = Some(status);
         Ok(())
@@ -209,6 +222,7 @@ async fn build(
     status: &mut Status,
     manifest: &ManifestRead,
     spec: &Spec,
+    object: &Object,
 ) -> Result<Build, Error> {
     let (mut obstacle, mut denied) = (None, None);
     for _ in 0..CHECKS_MAX {
@@ -219,7 +233,7 @@ async fn build(
         ) {
             break;
         }
-        match build::run(next, step(context, status, manifest)).await? {
+        match build::run(next, step(context, status, manifest, object)).await? {
             // Whether the functions may read it is theirs to find out.
             StepOutcome::Fail(failure) if is_denied(&failure) => {
                 denied = Some(failure);
@@ -237,12 +251,16 @@ async fn build(
     let looked = match &obstacle {
         // What it waits for may be there in time, and what is looked at here is another thing.
         None | Some(StepOutcome::Wait(_)) => {
-            Box::pin(build::look(&step(context, status, manifest), spec)).await?
+            Box::pin(build::look(&step(context, status, manifest, object), spec)).await?
         }
         Some(_) => Looked::default(),
     };
     if let Some(image) = &looked.existing {
-        let found = lookup::registered(&step(context, status, manifest), image, Origin::Found);
+        let found = lookup::registered(
+            &step(context, status, manifest, object),
+            image,
+            Origin::Found,
+        );
         apply(status, found, context.now);
     }
     Ok(Build {
@@ -252,6 +270,7 @@ async fn build(
         at_risk: looked.at_risk,
         obstacle: looked.obstacle.or(obstacle),
         is_conflict: looked.is_conflict,
+        replacing: looked.replacing,
         denied,
     })
 }

@@ -255,15 +255,7 @@ impl Spec {
 
     /// The kind of what the image is made from.
     pub(super) fn source_kind(&self) -> SourceKind {
-        match self.source() {
-            None | Some(Source::Bundle(_)) => SourceKind::Bundle,
-            Some(Source::Snapshot(_)) => SourceKind::Snapshot,
-            Some(Source::Disk(_)) => SourceKind::Disk,
-            Some(Source::Vm(_)) => SourceKind::Vm,
-            Some(Source::Instance(_)) => SourceKind::Instance,
-            Some(Source::Stored(_)) => SourceKind::Stored,
-            Some(Source::Image(_)) => SourceKind::Image,
-        }
+        self.source().map_or(SourceKind::Bundle, SourceKind::from)
     }
 
     /// SHA-256 of the publish half. A bundle without an image manifest has none of its own.

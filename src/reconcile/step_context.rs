@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
+use super::described::Described;
 use super::proof::Observed;
 use super::spec::ManifestRead;
-use crate::aws::{Aws, AwsError, Remedy, Reservation};
+use crate::aws::{Aws, AwsError, Object, Remedy, Reservation};
 use crate::config::Config;
 use crate::image::outcome::{Claim, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
@@ -25,6 +26,10 @@ pub(super) struct StepContext<'a> {
     pub(super) claimed: Option<&'a Claim>,
     /// What EC2 showed in this invocation and what is proven by it.
     pub(super) observed: Option<&'a Observed>,
+    /// What is to be at the manifest's key, where it is only looked what that would come to.
+    pub(super) uploaded: Option<&'a Object>,
+    /// What was described for many images together, if nothing was changed since.
+    pub(super) described: Option<&'a Described>,
     /// The request that may be sent for the step, for steps that reserve one ([`super::build::within_rate`]).
     pub(super) reserved: Option<&'a Reservation>,
 }

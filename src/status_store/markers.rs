@@ -274,7 +274,7 @@ pub struct DueMarker {
 pub(super) async fn mark_due(aws: &Aws, config: &Config, manifest_key: &str, status_etag: &str) {
     let key = keys::due_key(manifest_key);
     let content = format!("{status_etag}\n");
-    if let Err(error) = aws.put_object(&config.state_bucket, &key, &content).await {
+    if let Err(error) = aws.put_object(&config.state_bucket, &key, content).await {
         tracing::warn!(manifest = manifest_key, %error, "notify was not invoked; the schedule sends the notice");
     }
 }
@@ -302,7 +302,7 @@ pub async fn save_resume_point(
     next: &OpenMarker,
 ) -> Result<(), AwsError> {
     let content = format!("{}\n{}\n", next.opened_at, next.manifest_key);
-    aws.put_object(&config.state_bucket, keys::RESUME_POINT, &content)
+    aws.put_object(&config.state_bucket, keys::RESUME_POINT, content)
         .await?;
     Ok(())
 }

@@ -28,7 +28,7 @@ pub async fn put_request(
 ) -> Result<(), AwsError> {
     let key = keys::request_key(manifest_key);
     let content = serde_json::json!(request).to_string();
-    aws.put_object(&config.state_bucket, &key, &content).await?;
+    aws.put_object(&config.state_bucket, &key, content).await?;
     Ok(())
 }
 

@@ -79,6 +79,15 @@ async fn the_same_manifest_again() {
     }
 }
 
+/// Two parameters take two writes in each Region, and one read before and one after.
+#[tokio::test(start_paused = true)]
+async fn an_ami_in_five_regions_with_parameters() {
+    let counted = at_most(91, Scenario::Released).await;
+    assert_eq!(counted.idle, 0);
+    let counted = at_most(3, Scenario::ReleasedAgain).await;
+    assert_eq!(counted.idle, 0);
+}
+
 /// One call of each kind for each copy, and nothing once it is published.
 #[tokio::test(start_paused = true)]
 async fn an_ami_in_five_regions() {

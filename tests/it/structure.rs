@@ -275,7 +275,7 @@ fn localaws_imports_one_way() {
         "s3 sns ssm sts",
         "template",
         "events schedule",
-        "query connection",
+        "json_protocol query connection",
         "large_body",
         "activity bus clock ids lock state token_bucket wire",
         "crate",
@@ -325,7 +325,7 @@ fn amiwright_imports_one_way() {
         "image::billing",
         "image::words",
         // By way of the crate itself, to what it is imported from: `manifest`.
-        "crate failures limits",
+        "crate failures limits version",
     ];
     assert_eq!(modules.against(&order), NOTHING);
 }

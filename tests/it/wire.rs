@@ -317,6 +317,18 @@ async fn snapshots_are_found_tagged_and_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_ami_that_was_just_deregistered_is_not_asked_for_again() {
+    let stack = TestStack::new().await;
+    let aws = stack.aws();
+    let id = stack.register("web").await;
+    assert!(aws.named_image(&id).await.is_ok());
+    aws.deregister_image(&id).await.unwrap();
+    let gone = aws.named_image(&id).await.unwrap_err();
+    assert_eq!(gone.remedy, Remedy::Never, "{gone}");
+    assert!(gone.to_string().contains("deregistered"), "{gone}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_secret_comes_only_from_a_secure_parameter() {
     let stack = TestStack::new().await;
     let aws = stack.aws();

@@ -89,7 +89,8 @@ impl Ec2 {
         self.service.settings().pending_time = pending_time;
     }
 
-    /// How long EC2 does not find images and tasks made from now on (eventual consistency), in the world's time.
+    /// How long EC2 does not find images and tasks made from now on, and still shows images that are deregistered
+    /// (eventual consistency), in the world's time.
     pub fn set_visibility_delay(&self, visibility_delay: Duration) {
         self.service.settings().visibility_delay = visibility_delay;
     }

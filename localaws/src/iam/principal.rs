@@ -4,6 +4,7 @@ use super::context::Context;
 use super::document::Statement;
 use super::evaluate::Match;
 use crate::ACCOUNT;
+use crate::template::role_name;
 
 use std::collections::BTreeMap;
 
@@ -82,7 +83,7 @@ impl Identity {
         name: &str,
         statements: Vec<Statement>,
     ) -> Self {
-        let role = format!("{stack_name}-{logical_id}Role");
+        let role = role_name(stack_name, logical_id);
         Self {
             name: logical_id.to_owned(),
             arn: format!("arn:{partition}:sts::{ACCOUNT}:assumed-role/{role}/{name}"),

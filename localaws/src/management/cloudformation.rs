@@ -8,11 +8,9 @@ use http::StatusCode;
 use super::model::{Answer, Failure, Management, only_field};
 use crate::query::{Dialect, Fields, element};
 use crate::template::stack::StackResource;
+use crate::template::stack_id;
 
 const DIALECT: Dialect = Dialect("http://cloudformation.amazonaws.com/doc/2010-05-15/");
-
-/// Stands for the random part of a stack's id.
-const STACK_UUID: &str = "00000000-0000-0000-0000-000000000000";
 
 impl Management {
     pub(super) fn cloudformation(
@@ -54,8 +52,8 @@ impl Management {
     }
 
     fn stack_id(&self) -> String {
-        let name = &self.inner.place.stack_name;
-        self.arn("cloudformation", &format!("stack/{name}/{STACK_UUID}"))
+        let place = &self.inner.place;
+        stack_id(place.partition, &place.region, &place.stack_name)
     }
 
     /// The name or the id of the stack, or nothing, which means all.

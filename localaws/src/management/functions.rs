@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::model::{Answer, Failure, Management};
 use crate::ACCOUNT;
+use crate::template::role_name;
 use crate::wire::Request;
 
 impl Management {
@@ -37,7 +38,7 @@ impl Management {
             )
         })?;
         let place = &self.inner.place;
-        let role = format!("{}-{}Role", place.stack_name, function.logical_id);
+        let role = role_name(&place.stack_name, &function.logical_id);
         Ok(Answer::Json(json!({
             "Environment": {"Variables": function.environment},
             "FunctionArn": function.arn,

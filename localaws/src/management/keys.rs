@@ -1,22 +1,23 @@
 //! KMS: DescribeKey (KMS API Reference), of the keys that EC2 knows here.
 
 use http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::model::{Answer, Failure, only};
 use crate::ACCOUNT;
 use crate::ec2::Ec2;
+use crate::wire::Request;
 
 pub(super) fn answer(
     ec2: &Ec2,
     region: &str,
     action: &str,
-    members: Map<String, Value>,
+    request: &Request,
 ) -> Result<Answer, Failure> {
     if action != "DescribeKey" {
         return Err(Failure::NotBuilt(action.to_owned()));
     }
-    let name = only(action, members, "KeyId")?;
+    let name = only(action, request, "KeyId")?;
     let key = ec2.key(region, &name).ok_or_else(|| {
         Failure::Refused(
             StatusCode::BAD_REQUEST,

@@ -16,12 +16,12 @@ mod tests;
 
 use http::StatusCode;
 
-use self::model::{Answer, Failure, members};
+use self::model::{Answer, Failure};
 pub(crate) use self::model::{Management, Place};
 use crate::ec2::Ec2;
 use crate::faults;
+use crate::json_protocol;
 use crate::query::Fields;
-use crate::ssm;
 use crate::wire::{self, Request, Response};
 
 impl Management {
@@ -37,8 +37,8 @@ impl Management {
         let answer = match service {
             "cloudformation" => self.cloudformation(region, action, &Fields::of(request)),
             "iam" => self.role(ec2, action, &Fields::of(request)),
-            "events" => self.rule(region, action, members(request)),
-            "kms" => keys::answer(ec2, region, action, members(request)),
+            "events" => self.rule(region, action, request),
+            "kms" => keys::answer(ec2, region, action, request),
             _ => self.function(region, action, request),
         };
         let refuse = |status, code: &str, message: &str| {
@@ -46,14 +46,12 @@ impl Management {
         };
         match answer {
             Ok(Answer::Xml(dialect, result)) => dialect.answer(action, &result, &id),
-            Ok(Answer::Json(body)) => ssm::json_response(StatusCode::OK, &body, &id),
+            Ok(Answer::Json(body)) => json_protocol::answer(StatusCode::OK, &body, &id),
             Err(Failure::Refused(status, code, message)) => refuse(status, code, &message),
-            // Clients of the Query protocol read errors only.
-            Err(Failure::NotBuilt(what)) if ["cloudformation", "iam"].contains(&service) => {
+            Err(Failure::NotBuilt(what)) => {
                 let sentence = wire::not_built_sentence(service, &what);
                 refuse(StatusCode::NOT_IMPLEMENTED, wire::NOT_BUILT, &sentence)
             }
-            Err(Failure::NotBuilt(what)) => wire::not_built(service, &what),
         }
     }
 }

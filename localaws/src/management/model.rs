@@ -6,16 +6,15 @@ use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::ids::Ids;
+use crate::json_protocol::{self, Members};
 use crate::lock::lock;
 use crate::query::{Dialect, Fields};
+use crate::template::RULE;
 use crate::template::stack::Stack;
 use crate::wire::Request;
-
-/// The type of rules.
-pub(super) const RULE: &str = "AWS::Events::Rule";
 
 /// Where the stack is.
 #[derive(Debug, Clone)]
@@ -53,6 +52,17 @@ pub(super) enum Failure {
     Refused(StatusCode, &'static str, String),
     /// AWS knows the answer, this world does not.
     NotBuilt(String),
+}
+
+impl From<json_protocol::Failure> for Failure {
+    fn from(failure: json_protocol::Failure) -> Self {
+        match failure {
+            json_protocol::Failure::Refused(code, message) => {
+                Self::Refused(StatusCode::BAD_REQUEST, code, message)
+            }
+            json_protocol::Failure::NotBuilt(what) => Self::NotBuilt(what),
+        }
+    }
 }
 
 impl Management {
@@ -108,43 +118,23 @@ pub(super) enum Answer {
     Json(Value),
 }
 
-/// The members of a request of a JSON protocol.
-pub(super) fn members(request: &Request) -> Map<String, Value> {
-    match serde_json::from_slice(request.body()) {
-        Ok(Value::Object(members)) => members,
-        _ => Map::new(),
-    }
+/// A member of a request of the JSON protocol, which must be there. All others are options that are not built.
+pub(super) fn only(action: &str, request: &Request, name: &str) -> Result<String, Failure> {
+    let mut members = Members::of(action, request)?;
+    let value = members.required(name)?;
+    members.finish()?;
+    Ok(value)
 }
 
-/// A member that must be there. All others are options that are not built.
-pub(super) fn only(
-    action: &str,
-    mut members: Map<String, Value>,
-    name: &str,
-) -> Result<String, Failure> {
-    let value = members.remove(name);
-    if let Some((other, _)) = members.iter().find(|(_, value)| !value.is_null()) {
-        return Err(Failure::NotBuilt(format!("{action} with {other}")));
-    }
-    match value {
-        Some(Value::String(text)) if !text.is_empty() => Ok(text),
-        _ => Err(Failure::Refused(
-            StatusCode::BAD_REQUEST,
-            "ValidationException",
-            format!("The member {name} is missing or empty"),
-        )),
-    }
-}
-
-/// The field of a Query request that may be there. All others but the action and its version are options that are not
-/// built.
+/// The field of a Query request that may be there. All others are options that are not built.
 pub(super) fn only_field<'a>(
     action: &str,
     fields: &'a Fields,
     name: &str,
 ) -> Result<Option<&'a str>, Failure> {
-    match fields.other_than(&["Action", "Version", name]) {
-        Some(other) => Err(Failure::NotBuilt(format!("{action} with {other}"))),
-        None => Ok(fields.get(name).filter(|value| !value.is_empty())),
+    let value = fields.get(name).filter(|value| !value.is_empty());
+    match fields.unused() {
+        Some(unused) => Err(Failure::NotBuilt(format!("{action} with {unused}"))),
+        None => Ok(value),
     }
 }

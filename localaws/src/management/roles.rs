@@ -8,6 +8,7 @@ use super::model::{Answer, Failure, Management, only_field};
 use crate::ACCOUNT;
 use crate::ec2::Ec2;
 use crate::query::{Dialect, Fields, element};
+use crate::template::ROLE;
 
 const DIALECT: Dialect = Dialect("https://iam.amazonaws.com/doc/2010-05-08/");
 
@@ -18,7 +19,7 @@ impl Management {
         }
         let name = only_field(action, fields, "RoleName")?.unwrap_or_default();
         let mut resources = self.inner.stack.resources.iter();
-        let trust = if resources.any(|it| it.kind == "AWS::IAM::Role" && it.physical_id == name) {
+        let trust = if resources.any(|it| it.kind == ROLE && it.physical_id == name) {
             trust("lambda.amazonaws.com", None)
         } else if ec2.has_service_role(name) {
             // "Required service role" (VM Import/Export User Guide).

@@ -2,21 +2,23 @@
 //! events.
 
 use http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::model::{Answer, Failure, Management, RULE, only};
+use super::model::{Answer, Failure, Management, only};
+use crate::template::RULE;
 use crate::template::stack::{Function, StackResource};
+use crate::wire::Request;
 
 impl Management {
     pub(super) fn rule(
         &self,
         region: &str,
         action: &str,
-        members: Map<String, Value>,
+        request: &Request,
     ) -> Result<Answer, Failure> {
         let name = match action {
-            "DescribeRule" => only(action, members, "Name")?,
-            "ListTargetsByRule" => only(action, members, "Rule")?,
+            "DescribeRule" => only(action, request, "Name")?,
+            "ListTargetsByRule" => only(action, request, "Rule")?,
             _ => return Err(Failure::NotBuilt(action.to_owned())),
         };
         let mut resources = self.inner.stack.resources.iter();

@@ -8,14 +8,14 @@ mod action;
 mod host;
 mod signature;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, HOST};
 use http::{StatusCode, Uri};
 
 pub(crate) use action::{Action, action};
 pub(crate) use signature::{Refused, refused};
 
 use crate::faults::refusal;
-use crate::wire::{Request, Response};
+use crate::wire::{Request, Response, is_form};
 
 /// Where a request goes.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,13 +126,7 @@ fn service(request: &Request, scope: Option<&Scope>, host: &host::Host) -> Optio
     if let Some(service) = &host.service {
         return Some(service.clone());
     }
-    // A browser's upload form (S3 "POST Object") is signed inside of its fields.
-    let content_type = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let is_form = content_type.is_some_and(|value| value.starts_with("multipart/form-data"));
-    (is_form && request.method() == http::Method::POST).then(|| "s3".to_owned())
+    is_form(request.method(), request.headers()).then(|| "s3".to_owned())
 }
 
 /// The authority of an absolute URI (as the SDK's client sends it), else the Host header.

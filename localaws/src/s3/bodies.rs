@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Method};
 use s3s::crypto::{Checksum as _, Sha256};
 use s3s::{S3Error, S3Result, s3_error};
 
@@ -17,17 +17,12 @@ use super::payload::{Payload, Trailers};
 use super::record::Checksums;
 use super::store::Store;
 use crate::large_body::{Incoming, Spooled};
-use crate::wire::hex;
+use crate::wire::{hex, is_form};
 
 /// Longest XML document of a request: completing an upload of 10,000 parts is the longest, at about 3 MB.
 const LARGEST_XML: u64 = 16 << 20;
 /// Longest form of a browser, which is read as a whole.
 const LARGEST_FORM: u64 = 64 << 20;
-
-fn is_form(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/form-data"))
-}
 
 fn in_memory(file: &Spooled, largest: u64) -> S3Result<Bytes> {
     if file.length > largest {
@@ -153,7 +148,7 @@ impl Bodies {
         body: Bytes,
         large: Option<Incoming>,
     ) -> S3Result<(Bytes, Option<Incoming>)> {
-        let is_form = parts.method == Method::POST && is_form(&parts.headers);
+        let is_form = is_form(&parts.method, &parts.headers);
         let body = match large {
             None => body,
             Some(large) if kind == Body::Object => {

@@ -1,6 +1,7 @@
 //! Operations on buckets.
 
 use std::fs;
+use std::path::PathBuf;
 
 use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
@@ -8,7 +9,8 @@ use s3s::{S3Response, S3Result, s3_error};
 use super::acl;
 use super::failure::failed;
 use super::record::Stamp;
-use super::store::Store;
+use super::store::{Inner, Store};
+use super::versioning::{Settings, Versioning};
 
 /// The Region whose buckets have no location constraint.
 const UNNAMED_REGION: &str = "us-east-1";
@@ -97,17 +99,24 @@ fn check_constraint(region: &str, constraint: Option<&str>) -> S3Result<()> {
 pub(super) fn delete(store: &Store, bucket: &str) -> S3Result<S3Response<DeleteBucketOutput>> {
     let folder = store.bucket(bucket)?;
     let mut inner = store.lock();
-    if !super::list::keys(&folder, "")
-        .map_err(failed("list", &folder))?
-        .is_empty()
-    {
+    let keys = super::list::keys(&folder, "").map_err(failed("list", &folder))?;
+    if !keys.is_empty() {
         return Err(s3_error!(
             BucketNotEmpty,
             "The bucket you tried to delete is not empty"
         ));
     }
+    let versions = store.versions_folder(bucket);
+    let has_versions = fs::read_dir(&versions).is_ok_and(|mut entries| entries.next().is_some());
+    if has_versions {
+        return Err(s3_error!(
+            BucketNotEmpty,
+            "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
+        ));
+    }
     fs::remove_dir_all(&folder).map_err(failed("remove", &folder))?;
     // A bucket that is made again under this name has none of its settings.
+    store.forget_versioning(&mut inner, bucket);
     inner.event_bridge.remove(bucket);
     inner.private.remove(bucket);
     inner.ownership.remove(bucket);
@@ -186,6 +195,12 @@ pub(super) fn list(
                 )
             })?,
     };
+    // "If the request contains at least one valid parameter, it is included in the response" (Bucket, BucketRegion).
+    let is_narrowed = region.is_some()
+        || input.max_buckets.is_some()
+        || input.prefix.is_some()
+        || input.continuation_token.is_some();
+    let bucket_region = is_narrowed.then(|| store.events.region.clone());
     // A token is the name that the last page ended with.
     let after = input.continuation_token.as_deref().unwrap_or_default();
     let mut buckets = Vec::new();
@@ -203,7 +218,7 @@ pub(super) fn list(
             buckets.push(Bucket {
                 creation_date,
                 name: Some(name),
-                ..Default::default()
+                bucket_region: bucket_region.clone(),
             });
         }
     }
@@ -219,4 +234,69 @@ pub(super) fn list(
         owner,
         prefix,
     }))
+}
+
+impl Store {
+    /// What was said of the bucket's versions; none if nothing ever was.
+    pub(super) fn versioning(&self, bucket: &str) -> Option<Versioning> {
+        self.lock().versioning.get(bucket).copied()
+    }
+
+    fn settings_path(&self, bucket: &str) -> PathBuf {
+        self.state.join("buckets").join(format!("{bucket}.json"))
+    }
+
+    /// The bucket is gone, and no version of anything in it is left.
+    pub(super) fn forget_versioning(&self, inner: &mut Inner, bucket: &str) {
+        inner.versioning.remove(bucket);
+        let _ = fs::remove_file(self.settings_path(bucket));
+        let _ = fs::remove_dir(self.versions_folder(bucket));
+    }
+
+    /// Says whether the bucket keeps versions from now on.
+    pub(super) fn set_versioning(&self, bucket: &str, versioning: Versioning) -> S3Result<()> {
+        self.bucket(bucket)?;
+        let mut inner = self.lock();
+        let path = self.settings_path(bucket);
+        let json = serde_json::to_vec(&Settings { versioning });
+        let json = json.map_err(|error| s3_error!(error, InternalError))?;
+        fs::write(&path, json).map_err(failed("write", &path))?;
+        inner.versioning.insert(bucket.to_owned(), versioning);
+        Ok(())
+    }
+}
+
+pub(super) fn versioning(
+    store: &Store,
+    bucket: &str,
+) -> S3Result<S3Response<GetBucketVersioningOutput>> {
+    store.bucket(bucket)?;
+    let status = store.versioning(bucket).map(Versioning::name);
+    Ok(S3Response::new(GetBucketVersioningOutput {
+        mfa_delete: None,
+        status: status.map(BucketVersioningStatus::from_static),
+    }))
+}
+
+pub(super) fn set_versioning(
+    store: &Store,
+    input: &PutBucketVersioningInput,
+) -> S3Result<S3Response<PutBucketVersioningOutput>> {
+    let VersioningConfiguration { mfa_delete, status } = &input.versioning_configuration;
+    let mfa = mfa_delete.as_ref().map(MFADelete::as_str);
+    if mfa.is_some_and(|mfa| mfa != "Disabled") {
+        return Err(s3_error!(
+            NotImplemented,
+            "localaws has not built PutBucketVersioning with MfaDelete"
+        ));
+    }
+    let status = status.as_ref().map(BucketVersioningStatus::as_str);
+    let versioning = status.and_then(Versioning::named).ok_or_else(|| {
+        s3_error!(
+            IllegalVersioningConfigurationException,
+            "The Versioning element must be specified: Status is Enabled or Suspended"
+        )
+    })?;
+    store.set_versioning(&input.bucket, versioning)?;
+    Ok(S3Response::new(PutBucketVersioningOutput::default()))
 }

@@ -120,14 +120,3 @@ fn not_modified(current: &Record) -> S3Error {
     }
     error
 }
-
-/// Buckets here have no versions: only the version `null` exists.
-///
-/// # Errors
-/// 400 `InvalidArgument` for any other version.
-pub(super) fn unversioned(version_id: Option<&str>) -> S3Result<()> {
-    match version_id {
-        None | Some("null") => Ok(()),
-        Some(_) => Err(s3_error!(InvalidArgument, "Invalid version id specified")),
-    }
-}

@@ -4,9 +4,8 @@ use std::fs::File;
 use std::sync::Arc;
 
 use s3s::dto::*;
-use s3s::{S3Response, S3Result, s3_error};
+use s3s::{S3ErrorCode, S3Response, S3Result, s3_error};
 
-use super::condition::unversioned;
 use super::condition::{Read, Write};
 use super::event::{About, Reason};
 use super::multipart::UploadName;
@@ -32,13 +31,14 @@ pub(super) fn object(
     condition: &Write,
     request_id: &str,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
-    let (bucket, key) = named(&input.copy_source)?;
+    let (bucket, key, version) = named(&input.copy_source)?;
     let directive = input
         .metadata_directive
         .as_ref()
         .map(MetadataDirective::as_str);
     let replace = directive == Some(MetadataDirective::REPLACE);
-    if bucket == input.bucket && key == input.key && !replace {
+    // An earlier version is copied over the current one to have it back.
+    if bucket == input.bucket && key == input.key && version.is_none() && !replace {
         return Err(s3_error!(
             InvalidRequest,
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."
@@ -46,6 +46,7 @@ pub(super) fn object(
     }
     let conditions = conditions_of!(input);
     let (source, file) = read(store, &input.copy_source, &conditions)?;
+    let copy_source_version_id = store.shown_version(bucket, &source);
     let body = Payload::Part(Arc::new(file), 0, source.stamp.size);
     // "The checksum algorithm that you want Amazon S3 to use", else that of the source.
     let algorithm = input.checksum_algorithm.as_ref();
@@ -71,6 +72,7 @@ pub(super) fn object(
         } else {
             Default::default()
         },
+        ..New::default()
     };
     let draft = store.draft(&body, digests.etag())?;
     let about = About {
@@ -92,6 +94,8 @@ pub(super) fn object(
     };
     Ok(S3Response::new(CopyObjectOutput {
         copy_object_result: Some(result),
+        copy_source_version_id,
+        version_id: copy.version,
         ..Default::default()
     }))
 }
@@ -103,6 +107,8 @@ pub(super) fn part(
     let conditions = conditions_of!(input);
     let (source, file) = read(store, &input.copy_source, &conditions)?;
     let size = source.stamp.size;
+    let (bucket, ..) = named(&input.copy_source)?;
+    let copy_source_version_id = store.shown_version(bucket, &source);
     let (from, length) = match &input.copy_source_range {
         None => (0, size),
         Some(range) => bytes_of(range, size).ok_or_else(|| {
@@ -132,11 +138,13 @@ pub(super) fn part(
     };
     Ok(S3Response::new(UploadPartCopyOutput {
         copy_part_result: Some(result),
+        copy_source_version_id,
         ..Default::default()
     }))
 }
 
-fn named(source: &CopySource) -> S3Result<(&str, &str)> {
+/// A bucket, a key in it, and the version of it, if one is named.
+fn named(source: &CopySource) -> S3Result<(&str, &str, Option<&str>)> {
     let CopySource::Bucket {
         bucket,
         key,
@@ -148,18 +156,31 @@ fn named(source: &CopySource) -> S3Result<(&str, &str)> {
             "localaws copies from buckets only"
         ));
     };
-    unversioned(version_id.as_deref())?;
-    Ok((bucket, key))
+    Ok((bucket, key, version_id.as_deref()))
 }
 
 /// Whether copying from there takes long.
 pub(super) fn is_long(store: &Store, source: &CopySource) -> bool {
-    named(source).is_ok_and(|(bucket, key)| store.is_large(bucket, key))
+    match named(source) {
+        Ok((bucket, key, None)) => store.is_large(bucket, key),
+        Ok((bucket, key, version)) => {
+            let held = store.held(bucket, key, version);
+            held.is_ok_and(|(_, record)| record.stamp.is_large())
+        }
+        Err(_) => false,
+    }
 }
 
 fn read(store: &Store, source: &CopySource, conditions: &Read) -> S3Result<(Record, File)> {
-    let (bucket, key) = named(source)?;
-    let (record, file) = store.open_object(bucket, key)?;
+    let (bucket, key, version) = named(source)?;
+    let opened = store.open_held(bucket, key, version);
+    let (record, file) = opened.map_err(|error| match error.code() {
+        S3ErrorCode::MethodNotAllowed => s3_error!(
+            InvalidRequest,
+            "The source of a copy request may not specifically refer to a delete marker by version id."
+        ),
+        _ => error,
+    })?;
     conditions.check_source(&record)?;
     Ok((record, file))
 }

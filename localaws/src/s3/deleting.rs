@@ -4,7 +4,6 @@ use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::condition::Write;
-use super::condition::unversioned;
 use super::event::About;
 use super::store::Store;
 
@@ -16,7 +15,9 @@ pub(super) fn one(
     input: DeleteObjectInput,
     request_id: &str,
 ) -> S3Result<S3Response<DeleteObjectOutput>> {
-    unversioned(input.version_id.as_deref())?;
+    if input.version_id.is_some() && input.if_match.is_some() {
+        return Err(version_on_condition());
+    }
     let condition = Write {
         if_match: input.if_match,
         if_none_match: None,
@@ -26,9 +27,14 @@ pub(super) fn one(
         key: &input.key,
         request_id,
     };
-    store.remove(about, &condition)?;
+    let removed = store.remove(about, input.version_id.as_deref(), &condition)?;
+    let output = DeleteObjectOutput {
+        delete_marker: removed.is_marker.then_some(true),
+        version_id: removed.version,
+        ..Default::default()
+    };
     Ok(S3Response::with_status(
-        DeleteObjectOutput::default(),
+        output,
         http::StatusCode::NO_CONTENT,
     ))
 }
@@ -37,6 +43,13 @@ fn by_size_or_date() -> s3s::S3Error {
     s3_error!(
         NotImplemented,
         "localaws has not built deleting by size or date"
+    )
+}
+
+fn version_on_condition() -> s3s::S3Error {
+    s3_error!(
+        NotImplemented,
+        "localaws has not built deleting a version on a condition"
     )
 }
 
@@ -59,19 +72,23 @@ pub(super) fn many(
             key: &object.key,
             request_id,
         };
+        let version = object.version_id.as_deref();
+        let compared = object.last_modified_time.is_some() || object.size.is_some();
+        let asked = match compared {
+            true => Err(by_size_or_date()),
+            false if version.is_some() && object.e_tag.is_some() => Err(version_on_condition()),
+            false => Ok(()),
+        };
         let condition = Write {
             if_match: object.e_tag.map(ETagCondition::ETag),
             if_none_match: None,
         };
-        let compared = object.last_modified_time.is_some() || object.size.is_some();
-        let asked = match compared {
-            true => Err(by_size_or_date()),
-            false => unversioned(object.version_id.as_deref()),
-        };
-        match asked.and_then(|()| store.remove(about, &condition)) {
-            Ok(_) => deleted.push(DeletedObject {
+        match asked.and_then(|()| store.remove(about, version, &condition)) {
+            Ok(removed) => deleted.push(DeletedObject {
+                delete_marker: removed.is_marker.then_some(true),
+                delete_marker_version_id: removed.version.filter(|_| removed.is_marker),
                 key: Some(object.key),
-                ..Default::default()
+                version_id: object.version_id,
             }),
             Err(error) => errors.push(Error {
                 code: Some(error.code().as_str().to_owned()),

@@ -2,12 +2,13 @@
 //! it is about.
 
 use bytes::Bytes;
+use http::Method;
 use quick_xml::escape::escape;
 
 use super::action::Action;
 
 /// Completes an error that `s3s` wrote.
-pub(super) fn complete(body: &Bytes, asked: &Action, id: &str) -> Bytes {
+pub(super) fn complete(body: &Bytes, method: &Method, asked: &Action, id: &str) -> Bytes {
     let Some(text) = std::str::from_utf8(body)
         .ok()
         .filter(|it| it.contains("<Error>"))
@@ -21,7 +22,12 @@ pub(super) fn complete(body: &Bytes, asked: &Action, id: &str) -> Bytes {
     };
     let (key, bucket) = (asked.key.as_deref(), asked.bucket.as_deref());
     let about = match code {
-        "NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed" => element("Key", key),
+        "NoSuchKey" | "NoSuchVersion" => element("Key", key),
+        // Of delete markers alone.
+        "MethodNotAllowed" => {
+            element("Method", Some(method.as_str()))
+                + &element("ResourceType", Some("DeleteMarker"))
+        }
         "NoSuchBucket" | "BucketNotEmpty" | "BucketAlreadyOwnedByYou" | "InvalidBucketName" => {
             element("BucketName", bucket)
         }

@@ -8,7 +8,6 @@ use s3s::crypto::{Checksum as _, Sha256};
 use s3s::{S3Result, s3_error};
 
 use super::checksum::Digests;
-use super::condition;
 use super::failure::failed;
 use super::place;
 use super::record::{Checksums, Record, Stamp};
@@ -100,7 +99,11 @@ impl Store {
         Some(kept)
     }
 
-    fn make_known(&self, inner: &mut Inner, bucket: &str, made: Record) -> S3Result<Record> {
+    fn make_known(&self, inner: &mut Inner, bucket: &str, mut made: Record) -> S3Result<Record> {
+        made.version = self.new_version(inner, bucket, &made.key);
+        if made.version.is_none() && inner.versioning.contains_key(bucket) {
+            self.forget_null(bucket, &made.key)?;
+        }
         self.keep(bucket, &made)?;
         let object = (bucket.to_owned(), made.key.clone());
         inner.records.insert(object, made.clone());
@@ -111,8 +114,11 @@ impl Store {
     pub(super) fn open_object(&self, bucket: &str, key: &str) -> S3Result<(Record, File)> {
         loop {
             let found = self.find(bucket, key)?;
-            let (path, record) = found.ok_or_else(condition::no_such_key)?;
-            let file = File::open(&path).map_err(failed("read", &path))?;
+            let (path, record) = found.ok_or_else(|| self.no_such_key(bucket, key))?;
+            let file = match File::open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file.map_err(failed("read", &path))?,
+            };
             let metadata = file.metadata().map_err(failed("read", &path))?;
             // It may be replaced between the two.
             if Stamp::of(&metadata) == record.stamp {

@@ -135,7 +135,11 @@ pub(super) async fn answer(answer: HttpResponse, asked: &Asked) -> Response {
             .insert("x-amz-server-side-encryption", encryption);
     }
     if parts.status.is_client_error() || parts.status.is_server_error() {
-        body = super::error_body::complete(&body, &asked.action, &asked.id);
+        body = super::error_body::complete(&body, &asked.method, &asked.action, &asked.id);
+        parts.headers.remove(CONTENT_LENGTH);
+    }
+    if parts.status.is_success() && asked.action.name == "GetObjectAttributes" {
+        body = super::attributes::unquoted(&body);
         parts.headers.remove(CONTENT_LENGTH);
     }
     let has_no_body = asked.method == Method::HEAD || parts.status == StatusCode::NOT_MODIFIED;

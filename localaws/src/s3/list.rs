@@ -137,7 +137,7 @@ fn is_before(key: &str, after: &str, query: Query<'_>) -> bool {
             .is_some_and(|prefix| prefix == after && key.starts_with(prefix))
 }
 
-fn common_prefix<'a>(key: &'a str, query: Query<'_>) -> Option<&'a str> {
+pub(super) fn common_prefix<'a>(key: &'a str, query: Query<'_>) -> Option<&'a str> {
     let delimiter = query.delimiter.filter(|delimiter| !delimiter.is_empty())?;
     let rest = key.strip_prefix(query.prefix)?;
     let end = query.prefix.len() + rest.find(delimiter)? + delimiter.len();

@@ -163,7 +163,7 @@ fn lines(
     Ok((objects, prefixes))
 }
 
-fn page_size(asked: Option<i32>) -> S3Result<usize> {
+pub(super) fn page_size(asked: Option<i32>) -> S3Result<usize> {
     let asked = asked.unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE);
     usize::try_from(asked).map_err(|_| {
         s3_error!(
@@ -186,7 +186,7 @@ fn resume_point(token: &str) -> S3Result<String> {
     })
 }
 
-fn encoding(asked: Option<&EncodingType>) -> fn(&str) -> String {
+pub(super) fn encoding(asked: Option<&EncodingType>) -> fn(&str) -> String {
     match asked {
         Some(asked) if asked.as_str() == EncodingType::URL => {
             |text| utf8_percent_encode(text, PLAIN).to_string()

@@ -22,6 +22,9 @@ const EVERYWHERE: [&str; 9] = [
     "x-amz-user-agent",
 ];
 
+/// Bytes of an object's user-defined metadata ("limited to 2 KB in size").
+const MOST_METADATA: usize = 2 * 1024;
+
 /// Headers without `x-amz-` that change what an operation does, where it does not expect them too.
 const CONDITIONS: [&str; 5] = [
     "if-match",
@@ -89,6 +92,7 @@ pub(super) fn check(operation: Option<&Operation>, parts: &mut Parts) -> S3Resul
         }
     }
     check_values(&parts.headers)?;
+    check_metadata(&parts.headers)?;
     parts.uri = uri;
     Ok(())
 }
@@ -117,6 +121,22 @@ fn not_acted_on(operation: &Operation, kind: &str, name: &str) -> s3s::S3Error {
         NotImplemented,
         "localaws has not built S3 {operation} with the {kind} {name}; it does not pretend to know the answer"
     )
+}
+
+/// "The size of user-defined metadata is measured by taking the sum of the number of bytes in the UTF-8 encoding of each
+/// key and value" ("Working with object metadata", Amazon S3 User Guide).
+fn check_metadata(headers: &HeaderMap) -> S3Result<()> {
+    let sizes = headers.iter().filter_map(|(name, value)| {
+        let key = name.as_str().strip_prefix("x-amz-meta-")?;
+        Some(key.len() + value.len())
+    });
+    match sizes.sum::<usize>() > MOST_METADATA {
+        false => Ok(()),
+        true => Err(s3_error!(
+            MetadataTooLarge,
+            "Your metadata headers exceed the maximum allowed metadata size"
+        )),
+    }
 }
 
 /// Of some headers only one value is acted on.

@@ -5,26 +5,32 @@
 //!
 //! Built: buckets (create, head, location, list, delete; reading where events go and who owns objects), objects (put, browser forms, get with
 //! ranges, head, copy, delete one or many), conditional reads and writes, listing in pages (both versions), canned ACLs,
-//! tags, multipart uploads with checksums of parts and of the whole, virtual-hosted and path style, signed URLs, `aws-chunked` bodies. Buckets have no versions, and
-//! say so. All else answers 501 `NotImplemented`, and so do keys that no file can have (see `place`).
+//! tags, attributes, multipart uploads with checksums of parts and of the whole, versions and delete markers, virtual-hosted
+//! and path style, signed URLs, `aws-chunked` bodies. Nothing expires. All else answers 501 `NotImplemented`, and so do keys
+//! that no file can have (see `place`).
 
 mod acl;
 mod action;
+mod attributes;
 mod bodies;
 mod buckets;
+mod changing;
 mod checksum;
 mod chunked;
 mod condition;
 mod copying;
 mod deleting;
+mod ends;
 mod error_body;
 mod event;
 mod failure;
 mod finding;
 mod form;
 mod front;
+mod held;
 mod list;
 mod listing;
+mod listing_versions;
 mod long_work;
 mod members;
 mod multipart;
@@ -37,12 +43,13 @@ mod service;
 mod store;
 mod tagging;
 mod uploads;
+mod versioning;
+mod versions;
 mod watch;
 mod writing;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,6 +64,7 @@ use crate::wire::{Request, Response};
 
 pub(crate) use self::action::action;
 use self::bodies::Bodies;
+pub use self::ends::Ends;
 use self::event::{About, Events, Reason};
 use self::front::Asked;
 use self::long_work::LongWork;
@@ -64,6 +72,7 @@ pub(crate) use self::members::headers_of_query;
 use self::payload::Payload;
 use self::service::Service;
 use self::store::{New, Store};
+use self::versioning::Versioning;
 pub use self::watch::Watching;
 
 /// Why S3 could not do what the world asked of it.
@@ -175,6 +184,27 @@ impl S3 {
     /// Whether there is such a bucket.
     pub(crate) fn has_bucket(&self, name: &str) -> bool {
         self.store.bucket(name).is_ok()
+    }
+
+    /// Says whether a bucket keeps versions, as the template does, unless that was said of it before.
+    ///
+    /// # Errors
+    /// If there is no such bucket, or no such status.
+    pub(crate) fn begin_versioning(&self, bucket: &str, status: &str) -> Result<(), Error> {
+        let refused = Error::refused(format!("to set the versioning of {bucket}"));
+        let Some(versioning) = Versioning::named(status) else {
+            return Err(refused(s3s::s3_error!(
+                IllegalVersioningConfigurationException,
+                "{status} is not a status of versioning"
+            )));
+        };
+        match self.store.versioning(bucket) {
+            Some(_) => Ok(()),
+            None => self
+                .store
+                .set_versioning(bucket, versioning)
+                .map_err(refused),
+        }
     }
 
     /// Makes a bucket refuse public ACLs (`BlockPublicAcls`, "Blocking public access to your Amazon S3 storage").
@@ -354,31 +384,6 @@ impl S3 {
     pub async fn watch(&self) -> Result<Watching, Error> {
         let path = self.store.root.clone();
         watch::begin(Arc::clone(&self.store)).map_err(|source| Error::Watch { path, source })
-    }
-}
-
-/// How an object begins and ends.
-#[derive(Debug, Clone)]
-pub struct Ends {
-    /// Bytes of the whole.
-    pub size: u64,
-    /// Its first bytes.
-    pub head: Bytes,
-    /// Its last bytes.
-    pub tail: Bytes,
-}
-
-impl Ends {
-    fn of(mut file: File, size: u64, longest: u64) -> std::io::Result<Self> {
-        let mut read = |from: u64| {
-            let mut bytes = Vec::new();
-            file.seek(SeekFrom::Start(from))?;
-            (&mut file).take(longest).read_to_end(&mut bytes)?;
-            Ok::<_, std::io::Error>(Bytes::from(bytes))
-        };
-        let head = read(0)?;
-        let tail = read(size.saturating_sub(longest))?;
-        Ok(Self { size, head, tail })
     }
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::checksum::{Digests, compute};
 use super::failure::failed;
 use super::payload::Payload;
-use super::record::{Checksums, Completed, Headers, Record, Stamp};
+use super::record::{Checksums, Completed, Headers, PartRecord, Record, Stamp};
 use super::store::{Draft, New, Store, stamp_of};
 use crate::wire::hex;
 
@@ -186,11 +186,15 @@ impl Store {
         };
         let mut whole = File::create(&draft.path).map_err(failed("write", &draft.path))?;
         let mut digests = Md5::new();
-        let mut joined = Vec::new();
+        let mut joined: Vec<PartRecord> = Vec::new();
         for (index, (number, wanted)) in numbers.iter().zip(wanted).enumerate() {
             let part = arrived.iter().find(|part| part.number == *number);
             let part = named(&upload, part, wanted)?;
-            joined.push(part.checksums.clone());
+            joined.push(PartRecord {
+                number: *number,
+                size: part.stamp.size,
+                checksums: part.checksums.clone(),
+            });
             if part.stamp.size < SMALLEST_PART && index + 1 < numbers.len() {
                 return Err(s3_error!(
                     EntityTooSmall,
@@ -218,6 +222,7 @@ impl Store {
                 acl: upload.acl,
                 headers: upload.headers,
                 checksums,
+                parts: joined,
                 ..New::default()
             },
         ))
@@ -228,14 +233,15 @@ impl Store {
         &self,
         name: UploadName<'_>,
         parts: &[CompletedPart],
-        etag: &str,
+        object: &Record,
     ) -> S3Result<()> {
         self.end_upload(name)?;
         let done = Completed {
             bucket: name.bucket.to_owned(),
             key: name.key.to_owned(),
             parts: parts.iter().map(named_part).collect(),
-            etag: etag.to_owned(),
+            etag: object.etag.clone(),
+            version: object.version.clone(),
         };
         let mut inner = self.lock();
         if inner.completed.len() >= MOST_COMPLETED {
@@ -251,17 +257,17 @@ impl Store {
         name: UploadName<'_>,
         parts: &[CompletedPart],
     ) -> S3Result<Option<Record>> {
-        let etag = match self.lock().completed.get(name.id) {
+        let (etag, version) = match self.lock().completed.get(name.id) {
             Some(done)
                 if done.bucket == name.bucket
                     && done.key == name.key
                     && done.parts == parts.iter().map(named_part).collect::<Vec<_>>() =>
             {
-                done.etag.clone()
+                (done.etag.clone(), done.version.clone())
             }
             _ => return Ok(None),
         };
-        let found = self.find(name.bucket, name.key)?;
+        let found = self.held(name.bucket, name.key, version.as_deref()).ok();
         Ok(found
             .map(|(_, record)| record)
             .filter(|record| record.etag == etag))
@@ -355,8 +361,10 @@ fn named<'a>(
 }
 
 /// The checksum of the parts' checksums, and how many there are ("Using part-level checksums for multipart uploads").
-fn composite(algorithm: &str, parts: &[Checksums]) -> Checksums {
-    let of_parts = parts.iter().filter_map(|part| part.get(algorithm));
+fn composite(algorithm: &str, parts: &[PartRecord]) -> Checksums {
+    let of_parts = parts
+        .iter()
+        .filter_map(|part| part.checksums.get(algorithm));
     let bytes: Vec<u8> = of_parts
         .filter_map(|checksum| STANDARD.decode(checksum).ok())
         .flatten()

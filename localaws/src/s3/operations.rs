@@ -110,6 +110,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..PLAIN
     },
     Operation {
+        name: "PutBucketVersioning",
+        headers: &[CHECKSUMS],
+        query: &["versioning"],
+        body: Body::Document,
+        ..PLAIN
+    },
+    Operation {
         name: "GetBucketNotificationConfiguration",
         query: &["notification"],
         ..PLAIN
@@ -135,6 +142,19 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "max-keys",
             "prefix",
             "start-after",
+        ],
+        ..PLAIN
+    },
+    Operation {
+        name: "ListObjectVersions",
+        query: &[
+            "delimiter",
+            "encoding-type",
+            "key-marker",
+            "max-keys",
+            "prefix",
+            "version-id-marker",
+            "versions",
         ],
         ..PLAIN
     },
@@ -184,6 +204,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         headers: &[READ_CONDITIONS, &["range", "x-amz-checksum-mode"]],
         query: &["versionId"],
         names_encryption: true,
+        ..PLAIN
+    },
+    Operation {
+        name: "GetObjectAttributes",
+        headers: &[&[
+            "x-amz-max-parts",
+            "x-amz-object-attributes",
+            "x-amz-part-number-marker",
+        ]],
+        query: &["attributes", "versionId"],
         ..PLAIN
     },
     Operation {

@@ -8,21 +8,20 @@ use bytes::Bytes;
 use s3s::dto::*;
 use s3s::{Body, S3Response, S3Result, s3_error};
 
-use super::condition::unversioned;
-use super::condition::{self, Read};
+use super::condition::Read;
 use super::record::{Checksums, Record};
 use super::store::Store;
 use crate::large_body::{IN_MEMORY, Outgoing};
 
 pub(super) fn get(store: &Store, input: GetObjectInput) -> S3Result<S3Response<GetObjectOutput>> {
-    unversioned(input.version_id.as_deref())?;
     if input.part_number.is_some() {
         return Err(s3_error!(
             NotImplemented,
             "localaws has not built reading an object by part number"
         ));
     }
-    let (record, file) = store.open_object(&input.bucket, &input.key)?;
+    let version = input.version_id.as_deref();
+    let (record, file) = store.open_held(&input.bucket, &input.key, version)?;
     let condition = Read {
         if_match: input.if_match,
         if_none_match: input.if_none_match,
@@ -54,6 +53,7 @@ pub(super) fn get(store: &Store, input: GetObjectInput) -> S3Result<S3Response<G
         expires: headers.expires(),
         metadata: headers.metadata(),
         tag_count: tag_count(&record),
+        version_id: store.shown_version(&input.bucket, &record),
         checksum_type: checksums.kind(),
         checksum_crc32: checksums.crc32,
         checksum_crc32c: checksums.crc32c,
@@ -90,16 +90,14 @@ pub(super) fn head(
     store: &Store,
     input: &HeadObjectInput,
 ) -> S3Result<S3Response<HeadObjectOutput>> {
-    unversioned(input.version_id.as_deref())?;
     if input.part_number.is_some() {
         return Err(s3_error!(
             NotImplemented,
             "localaws has not built HeadObject of a part"
         ));
     }
-    let (_, record) = store
-        .find(&input.bucket, &input.key)?
-        .ok_or_else(condition::no_such_key)?;
+    let version = input.version_id.as_deref();
+    let (_, record) = store.held(&input.bucket, &input.key, version)?;
     let condition = Read {
         if_match: input.if_match.clone(),
         if_none_match: input.if_none_match.clone(),
@@ -118,6 +116,7 @@ pub(super) fn head(
         accept_ranges: Some("bytes".to_owned()),
         content_length: i64::try_from(to - from).ok(),
         content_range: range.map(|(from, to)| content_range(from, to, size)),
+        version_id: store.shown_version(&input.bucket, &record),
         e_tag: Some(record.etag()),
         last_modified: Some(record.stamp.last_modified()),
         content_type: Some(headers.content_type()),

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// The canned ACL of an object that was given none.
 pub(super) const DEFAULT_ACL: &str = "private";
 
+/// The id of the version that has none: made before its bucket kept versions, or while that was suspended.
+pub(super) const NULL: &str = "null";
+
 /// Distinguishes one content of a file from the next without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
@@ -184,11 +187,24 @@ impl Checksums {
     }
 }
 
+/// A part of which an object was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct PartRecord {
+    pub(super) number: i32,
+    /// Bytes.
+    pub(super) size: u64,
+    #[serde(default)]
+    pub(super) checksums: Checksums,
+}
+
 /// All that is known of one content of one key. It holds only while the file still has its stamp:
 /// a file that was replaced outside localaws is a new object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) key: String,
+    /// None for the null version, and in a bucket that keeps no versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<String>,
     pub(super) stamp: Stamp,
     /// Without quotes. MD5 of the content, or of the parts' MD5s and `-` and their number.
     pub(super) etag: String,
@@ -200,6 +216,9 @@ pub(super) struct Record {
     pub(super) checksums: Checksums,
     #[serde(default)]
     pub(super) tags: BTreeMap<String, String>,
+    /// Of what it was made; none if it came as one piece.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) parts: Vec<PartRecord>,
 }
 
 impl Record {
@@ -207,13 +226,20 @@ impl Record {
     pub(super) fn by_hand(key: &str, etag: String, stamp: Stamp) -> Self {
         Self {
             key: key.to_owned(),
+            version: None,
             stamp,
             etag,
             acl: DEFAULT_ACL.to_owned(),
             headers: Headers::default(),
             checksums: Checksums::default(),
             tags: BTreeMap::new(),
+            parts: Vec::new(),
         }
+    }
+
+    /// The id of its version.
+    pub(super) fn version(&self) -> &str {
+        self.version.as_deref().unwrap_or(NULL)
     }
 
     pub(super) fn etag(&self) -> dto::ETag {
@@ -230,4 +256,6 @@ pub(super) struct Completed {
     pub(super) parts: Vec<(i32, String)>,
     /// The object's.
     pub(super) etag: String,
+    /// The object's, if it has one.
+    pub(super) version: Option<String>,
 }

@@ -55,9 +55,25 @@ impl S3 for Service {
         &self,
         req: S3Request<GetBucketVersioningInput>,
     ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
-        self.store.bucket(&req.input.bucket)?;
-        // No status: a bucket that never had versions.
-        Ok(S3Response::new(GetBucketVersioningOutput::default()))
+        buckets::versioning(&self.store, &req.input.bucket)
+    }
+
+    async fn put_bucket_versioning(
+        &self,
+        req: S3Request<PutBucketVersioningInput>,
+    ) -> S3Result<S3Response<PutBucketVersioningOutput>> {
+        buckets::set_versioning(&self.store, &req.input)
+    }
+
+    async fn list_object_versions(
+        &self,
+        req: S3Request<ListObjectVersionsInput>,
+    ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
+        // Each version has a file that describes it.
+        self.run(true, |store| {
+            super::listing_versions::list(store, req.input)
+        })
+        .await
     }
 
     async fn get_bucket_notification_configuration(
@@ -167,13 +183,21 @@ impl S3 for Service {
         super::deleting::many(&self.store, req.input, &request_id)
     }
 
+    async fn get_object_attributes(
+        &self,
+        req: S3Request<GetObjectAttributesInput>,
+    ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
+        super::attributes::get(&self.store, &req.input)
+    }
+
     async fn get_object_acl(
         &self,
         req: S3Request<GetObjectAclInput>,
     ) -> S3Result<S3Response<GetObjectAclOutput>> {
-        condition::unversioned(req.input.version_id.as_deref())?;
-        let found = self.store.find(&req.input.bucket, &req.input.key)?;
-        let (_, record) = found.ok_or_else(condition::no_such_key)?;
+        let version = req.input.version_id.as_deref();
+        let (_, record) = self
+            .store
+            .held(&req.input.bucket, &req.input.key, version)?;
         let (owner, grants) = (Some(acl::owner()), Some(acl::grants(&record.acl)));
         Ok(S3Response::new(GetObjectAclOutput {
             grants,
@@ -187,7 +211,6 @@ impl S3 for Service {
         req: S3Request<PutObjectAclInput>,
     ) -> S3Result<S3Response<PutObjectAclOutput>> {
         let input = req.input;
-        condition::unversioned(input.version_id.as_deref())?;
         if input.acl.is_none()
             || input
                 .access_control_policy
@@ -200,7 +223,9 @@ impl S3 for Service {
         }
         let acl = self.store.acl(&input.bucket, input.acl.as_ref())?;
         let change = |record: &mut Record| record.acl = acl;
-        self.store.change(&input.bucket, &input.key, change)?;
+        let version = input.version_id.as_deref();
+        self.store
+            .change(&input.bucket, &input.key, version, change)?;
         Ok(S3Response::new(PutObjectAclOutput::default()))
     }
 

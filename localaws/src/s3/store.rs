@@ -15,12 +15,11 @@ use s3s::dto::ObjectCannedACL;
 use s3s::{S3Result, s3_error};
 
 use super::acl;
-use super::condition;
-use super::event::{About, Events, Reason};
-use super::failure::{failed, not_a_file};
+use super::event::Events;
+use super::failure::failed;
 use super::payload::Payload;
-use super::place;
-use super::record::{Checksums, Completed, DEFAULT_ACL, Headers, Record, Stamp};
+use super::record::{Checksums, Completed, DEFAULT_ACL, Headers, PartRecord, Record, Stamp};
+use super::versioning::{self, Versioning};
 use crate::lock::lock;
 
 /// The folder beside the buckets for what is not an object. Its dot keeps it from being a bucket's name.
@@ -48,6 +47,8 @@ pub(super) struct Inner {
     pub(super) private: BTreeSet<String>,
     /// The `ObjectOwnership` of buckets that were given one.
     pub(super) ownership: BTreeMap<String, String>,
+    /// What was said of the versions of a bucket.
+    pub(super) versioning: HashMap<String, Versioning>,
     /// Records as last read or written.
     pub(super) records: HashMap<Object, Record>,
     /// Uploads that were completed in this run, by id.
@@ -77,6 +78,7 @@ pub(super) struct New {
     pub(super) headers: Headers,
     pub(super) checksums: Checksums,
     pub(super) tags: BTreeMap<String, String>,
+    pub(super) parts: Vec<PartRecord>,
 }
 
 impl Default for New {
@@ -86,6 +88,7 @@ impl Default for New {
             headers: Headers::default(),
             checksums: Checksums::default(),
             tags: BTreeMap::new(),
+            parts: Vec::new(),
         }
     }
 }
@@ -100,15 +103,19 @@ impl Store {
         if drafts.exists() {
             fs::remove_dir_all(&drafts)?;
         }
-        for folder in ["drafts", "objects", "uploads"] {
+        for folder in ["buckets", "drafts", "objects", "uploads", "versions"] {
             fs::create_dir_all(state.join(folder))?;
         }
+        let inner = Inner {
+            versioning: versioning::kept(&state)?,
+            ..Inner::default()
+        };
         Ok(Self {
             root,
             state,
             events,
             drafts: AtomicU64::new(0),
-            inner: Mutex::default(),
+            inner: Mutex::new(inner),
         })
     }
 
@@ -192,65 +199,6 @@ impl Store {
         inner.event_bridge.contains(bucket)
     }
 
-    /// Puts a draft in its place if the condition holds, and sends the event to EventBridge.
-    pub(super) fn commit(
-        &self,
-        about: About<'_>,
-        draft: &Draft,
-        new: New,
-        condition: &condition::Write,
-        reason: Reason,
-    ) -> S3Result<Record> {
-        let (bucket, key) = (about.bucket, about.key);
-        // So that what is there now is not read under the lock.
-        self.find(bucket, key)?;
-        let mut inner = self.lock();
-        let folder = self.bucket(bucket)?;
-        let path = folder.join(place::relative(key).map_err(|why| not_a_file(key, why))?);
-        let current = self.find_in(&mut inner, bucket, key)?;
-        condition.check(current.as_ref().map(|(_, record)| record))?;
-        let stamp = self.put_in_place(key, &draft.path, &path)?;
-        let record = Record {
-            key: key.to_owned(),
-            stamp,
-            etag: draft.etag.clone(),
-            acl: new.acl,
-            headers: new.headers,
-            checksums: new.checksums,
-            tags: new.tags,
-        };
-        self.keep(bucket, &record)?;
-        let object = (bucket.to_owned(), key.to_owned());
-        inner.records.insert(object.clone(), record.clone());
-        inner.announced.insert(object, stamp);
-        if Self::publishes(&inner, bucket) {
-            self.events.created(about, stamp.size, &record.etag, reason);
-        }
-        Ok(record)
-    }
-
-    fn put_in_place(&self, key: &str, draft: &Path, path: &Path) -> S3Result<Stamp> {
-        if path.is_dir() {
-            return Err(not_a_file(key, "other keys have it as their folder"));
-        }
-        let parent = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(parent).map_err(|error| match error.kind() {
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-                not_a_file(key, "one of its folders is an object itself")
-            }
-            _ => failed("make", parent)(error),
-        })?;
-        self.date(draft)?;
-        fs::rename(draft, path).map_err(failed("write", path))?;
-        stamp_of(path).ok_or_else(|| {
-            s3_error!(
-                InternalError,
-                "{} went away as it was written",
-                path.display()
-            )
-        })
-    }
-
     /// Dates a file that is written now, by the clock that clients have.
     pub(super) fn date(&self, file: &Path) -> S3Result<()> {
         let now = SystemTime::from(self.events.clock.outside_now());
@@ -259,61 +207,6 @@ impl Store {
             .open(file)
             .and_then(|file| file.set_modified(now));
         dated.map_err(failed("date", file))
-    }
-
-    /// Removes an object if the condition holds, and sends the event to EventBridge. Says whether there was one.
-    pub(super) fn remove(&self, about: About<'_>, condition: &condition::Write) -> S3Result<bool> {
-        let (bucket, key) = (about.bucket, about.key);
-        self.find(bucket, key)?;
-        let mut inner = self.lock();
-        let current = self.find_in(&mut inner, bucket, key)?;
-        condition.check(current.as_ref().map(|(_, record)| record))?;
-        let Some((path, record)) = current else {
-            return Ok(false);
-        };
-        fs::remove_file(&path).map_err(failed("remove", &path))?;
-        self.prune(&path);
-        let _ = fs::remove_file(self.record_path(bucket, key));
-        let object = (bucket.to_owned(), key.to_owned());
-        inner.records.remove(&object);
-        inner.announced.remove(&object);
-        if Self::publishes(&inner, bucket) {
-            self.events.deleted(about, Some(&record.etag));
-        }
-        Ok(true)
-    }
-
-    /// Removes the folders that a removed object leaves empty: S3 has no folders, and they would bar keys.
-    fn prune(&self, path: &Path) {
-        let above = path.ancestors().skip(1);
-        let folders = above.take_while(|folder| {
-            folder
-                .parent()
-                .is_some_and(|parent| parent != self.root && parent.starts_with(&self.root))
-        });
-        for folder in folders {
-            if fs::remove_dir(folder).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Changes what is kept of an object beside its bytes.
-    pub(super) fn change(
-        &self,
-        bucket: &str,
-        key: &str,
-        change: impl FnOnce(&mut Record),
-    ) -> S3Result<Record> {
-        self.find(bucket, key)?;
-        let mut inner = self.lock();
-        let found = self.find_in(&mut inner, bucket, key)?;
-        let (_, mut record) = found.ok_or_else(condition::no_such_key)?;
-        change(&mut record);
-        self.keep(bucket, &record)?;
-        let object = (bucket.to_owned(), key.to_owned());
-        inner.records.insert(object, record.clone());
-        Ok(record)
     }
 }
 

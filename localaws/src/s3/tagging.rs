@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use http::StatusCode;
 use s3s::dto::*;
-use s3s::{S3Response, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Response, S3Result, s3_error};
 
-use super::condition;
-use super::condition::unversioned;
 use super::event::About;
+use super::record::Record;
 use super::store::Store;
 
 /// Tags that an object may have.
@@ -20,16 +20,16 @@ pub(super) fn get(
     store: &Store,
     input: &GetObjectTaggingInput,
 ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
-    unversioned(input.version_id.as_deref())?;
-    let found = store.find(&input.bucket, &input.key)?;
-    let (_, record) = found.ok_or_else(condition::no_such_key)?;
+    let version = input.version_id.as_deref();
+    let (_, record) = store.held(&input.bucket, &input.key, version)?;
+    let version_id = store.shown_version(&input.bucket, &record);
     let tags = record.tags.into_iter().map(|(key, value)| Tag {
         key: Some(key),
         value: Some(value),
     });
     Ok(S3Response::new(GetObjectTaggingOutput {
         tag_set: tags.collect(),
-        version_id: None,
+        version_id,
     }))
 }
 
@@ -39,16 +39,18 @@ pub(super) fn put(
     input: PutObjectTaggingInput,
     request_id: &str,
 ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
-    unversioned(input.version_id.as_deref())?;
     let tags = read(input.tagging)?;
-    let record = store.change(&input.bucket, &input.key, |record| record.tags = tags)?;
+    let version = input.version_id.as_deref();
+    let change = |record: &mut Record| record.tags = tags;
+    let record = store.change(&input.bucket, &input.key, version, change)?;
     let about = About {
         bucket: &input.bucket,
         key: &input.key,
         request_id,
     };
-    store.publish_tags("Object Tags Added", about, &record.etag);
-    Ok(S3Response::new(PutObjectTaggingOutput::default()))
+    store.publish_tags("Object Tags Added", about, &record);
+    let version_id = store.shown_version(&input.bucket, &record);
+    Ok(S3Response::new(PutObjectTaggingOutput { version_id }))
 }
 
 pub(super) fn delete(
@@ -56,27 +58,38 @@ pub(super) fn delete(
     input: &DeleteObjectTaggingInput,
     request_id: &str,
 ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
-    unversioned(input.version_id.as_deref())?;
-    let record = store.change(&input.bucket, &input.key, |record| record.tags.clear())?;
+    let version = input.version_id.as_deref();
+    let change = |record: &mut Record| record.tags.clear();
+    let record = store.change(&input.bucket, &input.key, version, change)?;
     let about = About {
         bucket: &input.bucket,
         key: &input.key,
         request_id,
     };
-    store.publish_tags("Object Tags Deleted", about, &record.etag);
+    store.publish_tags("Object Tags Deleted", about, &record);
+    let version_id = store.shown_version(&input.bucket, &record);
     Ok(S3Response::with_status(
-        DeleteObjectTaggingOutput::default(),
-        http::StatusCode::NO_CONTENT,
+        DeleteObjectTaggingOutput { version_id },
+        StatusCode::NO_CONTENT,
     ))
 }
 
 impl Store {
     /// S3 sends EventBridge changes of tags, too ("Using EventBridge", Amazon S3 User Guide).
-    fn publish_tags(&self, what: &str, about: About<'_>, etag: &str) {
+    fn publish_tags(&self, what: &str, about: About<'_>, record: &Record) {
         if Self::publishes(&self.lock(), about.bucket) {
-            self.events.tags_changed(what, about, etag);
+            self.events.tags_changed(what, about, record);
         }
     }
+}
+
+/// Of all faults of tags, this one has a code of its own.
+fn too_many() -> S3Error {
+    let code = S3ErrorCode::Custom("BadRequest".into());
+    let message = format!("Object tags cannot be greater than {MOST_TAGS}");
+    let mut error = S3Error::with_message(code, message);
+    error.set_status_code(StatusCode::BAD_REQUEST);
+    error
 }
 
 fn read(tagging: Tagging) -> S3Result<BTreeMap<String, String>> {
@@ -109,10 +122,7 @@ fn read(tagging: Tagging) -> S3Result<BTreeMap<String, String>> {
         }
     }
     if tags.len() > MOST_TAGS {
-        return Err(s3_error!(
-            InvalidTag,
-            "Object tags cannot be greater than {MOST_TAGS}"
-        ));
+        return Err(too_many());
     }
     Ok(tags)
 }

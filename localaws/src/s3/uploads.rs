@@ -34,7 +34,7 @@ pub(super) fn create(
             ChecksumType::COMPOSITE
         })
     });
-    let now = store.events.clock.now().as_second();
+    let now = store.events.clock.outside_now().as_second();
     let upload = Upload {
         acl: store.acl(&input.bucket, input.acl.as_ref())?,
         headers: headers_of!(input),
@@ -237,7 +237,7 @@ pub(super) fn complete(
     };
     let reason = Reason::CompleteMultipartUpload;
     let record = store.commit(about, &draft, new, &condition, reason)?;
-    store.complete_upload(name, &parts, &record.etag)?;
+    store.complete_upload(name, &parts, &record)?;
     Ok(completion(input.bucket, input.key, &record))
 }
 
@@ -249,6 +249,7 @@ fn completion(
     let checksums = record.checksums.clone();
     S3Response::new(CompleteMultipartUploadOutput {
         e_tag: Some(record.etag()),
+        version_id: record.version.clone(),
         location: Some(format!("https://{bucket}.s3.amazonaws.com/{key}")),
         bucket: Some(bucket),
         key: Some(key),

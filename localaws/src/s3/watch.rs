@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind, RenameMode};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use super::event::{About, Reason};
+use super::event::{About, Gone, Reason};
 use super::record::Stamp;
-use super::store::{Store, stamp_of};
+use super::store::{Inner, Store, stamp_of};
 
 /// How long a file whose closing was not observed must stay unchanged. Copying programs write much more often than
 /// this.
@@ -174,9 +174,7 @@ impl Files {
                         key: &key,
                         request_id: &request_id,
                     };
-                    self.store
-                        .events
-                        .created(about, stamp.size, &record.etag, Reason::PutObject);
+                    self.store.events.created(about, &record, Reason::PutObject);
                 }
             }
             Err(error) => {
@@ -205,17 +203,26 @@ impl Files {
             .collect();
         for object in gone {
             inner.announced.remove(&object);
-            if Store::publishes(&inner, &bucket) {
-                let request_id = self.request_id();
-                self.store.events.deleted(
-                    About {
-                        bucket: &bucket,
-                        key: &object.1,
-                        request_id: &request_id,
-                    },
-                    None,
-                );
+            let request_id = self.request_id();
+            let about = About {
+                bucket: &bucket,
+                key: &object.1,
+                request_id: &request_id,
+            };
+            self.deleted(&inner, about);
+        }
+    }
+
+    /// What a call would do whose file is gone: its bytes cannot be kept.
+    fn deleted(&self, inner: &Inner, about: About<'_>) {
+        let store = &self.store;
+        if inner.versioning.contains_key(about.bucket) {
+            let version = store.new_version(inner, about.bucket, about.key);
+            if let Err(error) = store.mark_deleted(inner, about, version) {
+                tracing::warn!(%error, bucket = about.bucket, key = about.key, "no delete marker could be made");
             }
+        } else if Store::publishes(inner, about.bucket) {
+            store.events.deleted(about, &Gone::unknown());
         }
     }
 

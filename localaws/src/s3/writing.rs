@@ -39,10 +39,14 @@ pub(super) fn put(
     };
     let draft = store.draft(payload, etag)?;
     let Record {
-        etag, checksums, ..
+        etag,
+        checksums,
+        version,
+        ..
     } = store.commit(about, &draft, new, &condition, reason)?;
     Ok(S3Response::new(PutObjectOutput {
         e_tag: Some(ETag::Strong(etag)),
+        version_id: version,
         checksum_type: checksums.kind(),
         checksum_crc32: checksums.crc32,
         checksum_crc32c: checksums.crc32c,

@@ -198,12 +198,9 @@ impl Sns {
             region,
             fields.get("TopicArn").or_else(|| fields.get("TargetArn")),
         )?;
-        let published = Published::read(
-            fields,
-            &topic_arn,
-            self.ids.uuid(),
-            self.clock.outside_now(),
-        )?;
+        // The date of an email, which people read by their own clocks.
+        let at = self.clock.outside_now();
+        let published = Published::read(fields, &topic_arn, self.ids.uuid(), at)?;
         all_used("Publish", fields)?;
         let mut state = self.lock();
         self.deliver(&mut state, &published)?;

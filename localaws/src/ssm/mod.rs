@@ -4,13 +4,15 @@
 //! validated late, as the real ones are: an answer with a version proves nothing.
 //! ("Native parameter support for Amazon Machine Image IDs", Systems Manager User Guide).
 //!
-//! Three layers; each imports only from those after it:
+//! Four layers; each imports only from those after it:
 //! - [`actions`]: one file per action;
+//! - [`filter`]: which parameters a request means;
 //! - [`model`]: what is kept per Region, and its rules;
-//! - [`request`]: the members of a request, and errors.
+//! - [`request`]: what only SSM's requests have, and errors.
 
 mod actions;
 mod controls;
+mod filter;
 mod model;
 mod request;
 #[cfg(test)]
@@ -19,13 +21,14 @@ mod tests;
 use std::sync::Arc;
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::model::Service;
 use self::request::{Failure, Members};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::ids::Ids;
+use crate::json_protocol;
 use crate::wire::{self, Request, Response};
 
 /// SSM of all Regions. Cheap to clone; clones share the state.
@@ -53,24 +56,19 @@ impl Ssm {
         let target = target.and_then(|target| target.to_str().ok());
         let action = target.and_then(|target| target.strip_prefix("AmazonSSM."));
         let action = action.unwrap_or_default();
-        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let id = self.service.ids.uuid();
-        let answer = match body {
-            Value::Object(members) => {
-                let members = Members::new(action, members);
-                actions::answer(&self.service, region, action, members)
-            }
-            _ => Err(Failure::Refused(
-                "SerializationException",
-                "The request is not a JSON object".to_owned(),
-            )),
-        };
+        let answer = Members::of(action, &request)
+            .and_then(|members| actions::answer(&self.service, region, action, members));
         match answer {
-            Ok(answer) => json_response(StatusCode::OK, &answer, &id),
+            Ok(answer) => json_protocol::answer(StatusCode::OK, &answer, &id),
             Err(Failure::Refused(code, message)) => {
-                refusal(StatusCode::BAD_REQUEST, code, &message, &id)
+                json_protocol::refusal(StatusCode::BAD_REQUEST, code, &message, &id)
             }
-            Err(Failure::NotBuilt(what)) => wire::not_built("SSM", &what),
+            Err(Failure::NotBuilt(what)) => {
+                let sentence = wire::not_built_sentence("SSM", &what);
+                let status = StatusCode::NOT_IMPLEMENTED;
+                json_protocol::refusal(status, wire::NOT_BUILT, &sentence, &id)
+            }
         }
     }
 
@@ -89,16 +87,4 @@ impl Ssm {
         *self.service.state() = serde_json::from_value(saved)?;
         Ok(())
     }
-}
-
-/// A refusal as services of the JSON protocol write it.
-pub(crate) fn refusal(status: StatusCode, code: &str, message: &str, request_id: &str) -> Response {
-    let body = json!({"__type": code, "message": message});
-    json_response(status, &body, request_id)
-}
-
-/// An answer as services of the JSON protocol write it.
-pub(crate) fn json_response(status: StatusCode, body: &Value, request_id: &str) -> Response {
-    let response = wire::response(status, "application/x-amz-json-1.1", body.to_string());
-    wire::with_request_id(response, "x-amzn-requestid", request_id)
 }

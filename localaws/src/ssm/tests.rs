@@ -1,8 +1,11 @@
 //! Usage of Parameter Store through the wire: JSON in, JSON out.
 
+mod describe;
+
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::json;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
@@ -323,6 +326,12 @@ async fn tags_come_with_a_new_parameter_or_later() {
     let list = json!({"ResourceType": "Parameter", "ResourceId": "a"});
     let listed = world.ok("ListTagsForResource", list).await;
     assert_eq!(listed["TagList"].as_array().unwrap().len(), 2);
+    let remove =
+        json!({"ResourceType": "Parameter", "ResourceId": "a", "TagKeys": ["stage", "none"]});
+    world.ok("RemoveTagsFromResource", remove).await;
+    let list = json!({"ResourceType": "Parameter", "ResourceId": "a"});
+    let listed = world.ok("ListTagsForResource", list).await;
+    assert_eq!(listed["TagList"].as_array().unwrap().len(), 1);
     let lost = json!({"ResourceType": "Parameter", "ResourceId": "lost", "Tags": more});
     let lost = world.refused("AddTagsToResource", lost).await;
     assert!(lost.starts_with("InvalidResourceId"), "{lost}");
@@ -377,7 +386,7 @@ async fn what_is_wrong_or_not_built_is_said_so() {
         refused.starts_with("ParameterPatternMismatchException"),
         "{refused}"
     );
-    assert_eq!(world.ask("DescribeParameters", json!({})).await.0, 501);
+    assert_eq!(world.ask("ListDocuments", json!({})).await.0, 501);
     for (option, value) in [
         ("KeyId", json!("k")),
         ("Policies", json!("[]")),
@@ -388,6 +397,6 @@ async fn what_is_wrong_or_not_built_is_said_so() {
         put[option] = value;
         assert_eq!(world.ask("PutParameter", put).await.0, 501, "{option}");
     }
-    let filtered = json!({"Path": "/", "ParameterFilters": [{"Key": "Type"}]});
+    let filtered = json!({"Path": "/", "ParameterFilters": [{"Key": "Label", "Values": ["x"]}]});
     assert_eq!(world.ask("GetParametersByPath", filtered).await.0, 501);
 }

@@ -1,6 +1,6 @@
 //! The stack's resources as CloudFormation lists them: after SAM made its own of functions.
 
-use super::names::{ROLE, RULE};
+use super::names::{ROLE, RULE, role_id};
 use super::resource::Resource;
 use super::stack::StackResource;
 
@@ -26,7 +26,7 @@ fn of(resource: &Resource) -> Vec<StackResource> {
     }];
     let of_function = is_function.then(|| resource.id.clone());
     listed.extend(resource.role_name.iter().map(|name| StackResource {
-        logical_id: format!("{}Role", resource.id),
+        logical_id: role_id(&resource.id),
         kind: ROLE,
         physical_id: name.clone(),
         of_function: of_function.clone(),

@@ -29,7 +29,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub(crate) use self::names::partition;
+pub(crate) use self::names::{ROLE, RULE, partition, role_name, stack_id};
 use self::problem::Problem;
 pub use self::problem::TemplateError;
 pub use self::stack::Stack;

@@ -29,11 +29,28 @@ pub(crate) fn partition(region: &str) -> &'static str {
     }
 }
 
+/// The ARN of a stack, which is its id. AWS ends it in a UUID of the stack.
+pub(crate) fn stack_id(partition: &str, region: &str, stack_name: &str) -> String {
+    format!(
+        "arn:{partition}:cloudformation:{region}:{ACCOUNT}:stack/{stack_name}/00000000-0000-0000-0000-000000000000"
+    )
+}
+
+/// The logical id of the role that SAM makes for a function.
+pub(super) fn role_id(function: &str) -> String {
+    format!("{function}Role")
+}
+
+/// The name of the role that SAM makes for a function.
+pub(crate) fn role_name(stack_name: &str, function: &str) -> String {
+    format!("{stack_name}-{}", role_id(function))
+}
+
 /// The type of the rules that SAM makes of a function's events.
-pub(super) const RULE: &str = "AWS::Events::Rule";
+pub(crate) const RULE: &str = "AWS::Events::Rule";
 
 /// The type of the roles that SAM makes for functions.
-pub(super) const ROLE: &str = "AWS::IAM::Role";
+pub(crate) const ROLE: &str = "AWS::IAM::Role";
 
 /// Where the stack is.
 pub(super) struct Location<'a> {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use super::names::{Location, Names, name_property, partition, resource_type};
+use super::names::{Location, Names, name_property, partition, resource_type, stack_id};
 use super::problem::Problem;
 use super::yaml::{Entry, Kind, Node};
 use crate::ACCOUNT;
@@ -246,10 +246,7 @@ impl<'a> Scope<'a> {
             "Partition" => partition.to_owned(),
             "Region" => region.to_owned(),
             "StackName" => stack.to_owned(),
-            // AWS ends it in a UUID of the stack.
-            "StackId" => {
-                format!("arn:{partition}:cloudformation:{region}:{ACCOUNT}:stack/{stack}/local")
-            }
+            "StackId" => stack_id(partition, region, stack),
             "URLSuffix" => self.url_suffix().to_owned(),
             other => {
                 let problem =

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::function;
 use super::listed;
-use super::names::resource_type;
+use super::names::{resource_type, role_id};
 use super::parameters;
 use super::policies;
 use super::problem::{Problem, TemplateError};
@@ -101,7 +101,7 @@ fn resource(entry: &Entry, scope: &Scope<'_>) -> Result<Option<Resource>, Templa
         metadata,
         properties,
         role_name: scope
-            .role(&format!("{}Role", entry.key))
+            .role(&role_id(&entry.key))
             .map_err(fail)?
             .map(|names| names.name),
         rule_arns: scope.rule_arns(entry).map_err(fail)?,
@@ -119,11 +119,23 @@ fn bucket(resource: &Resource) -> Result<Bucket, TemplateError> {
         }
     }
     Ok(Bucket {
+        versioning: versioning(resource)?,
         object_ownership: object_ownership(resource)?,
         logical_id: resource.id.clone(),
         name: resource.names.name.clone(),
         event_bridge,
     })
+}
+
+/// Whether the bucket keeps versions.
+fn versioning(resource: &Resource) -> Result<Option<String>, TemplateError> {
+    let properties = resource.properties();
+    let Some(configuration) = properties.get("VersioningConfiguration") else {
+        return Ok(None);
+    };
+    configuration.only(&["Status"])?;
+    let status = configuration.required("Status")?.text()?;
+    Ok(Some(status))
 }
 
 /// `OwnershipControls` has one rule.

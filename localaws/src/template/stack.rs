@@ -52,6 +52,8 @@ pub struct Bucket {
     pub name: String,
     /// Whether its events go to EventBridge.
     pub event_bridge: bool,
+    /// `VersioningConfiguration.Status`, if the template says.
+    pub versioning: Option<String>,
     /// `ObjectOwnership`, if the template says.
     pub object_ownership: Option<String>,
 }

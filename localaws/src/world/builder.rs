@@ -413,6 +413,10 @@ async fn make(services: &Services, stack: &Stack, region: &str) -> Result<(), Wo
             .create_bucket(&bucket.name, bucket.event_bridge)
             .await;
         made.map_err(|error| refused("bucket", &bucket.name, error.to_string()))?;
+        if let Some(status) = &bucket.versioning {
+            let begun = services.s3.begin_versioning(&bucket.name, status);
+            begun.map_err(|error| refused("bucket", &bucket.name, error.to_string()))?;
+        }
         if let Some(ownership) = &bucket.object_ownership {
             services.s3.set_ownership(&bucket.name, ownership);
         }

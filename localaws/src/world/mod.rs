@@ -13,6 +13,8 @@ mod running;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
+mod front_tests;
+#[cfg(test)]
 mod object_tests;
 #[cfg(test)]
 mod publish_tests;

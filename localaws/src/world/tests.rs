@@ -405,17 +405,3 @@ async fn what_cannot_run_here_is_refused_at_the_start() {
         "{error:?}"
     );
 }
-
-/// `aws s3 sync` compares `LastModified` with the dates of files.
-#[tokio::test(start_paused = true)]
-async fn objects_are_dated_by_the_time_outside_at_any_speed() {
-    let now: jiff::Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
-    let builder = World::builder().template(TEMPLATE).epoch(now).outside(now);
-    let world = builder.speed(60.0).start().await.unwrap();
-    world.run_for(Duration::from_secs(3600)).await;
-    world.s3().put("images", "a.txt", "x").await.unwrap();
-    let request = signed("s3", "HEAD", "https://images.s3.amazonaws.com/a.txt", "");
-    let answer = world.dispatch(request).await.unwrap();
-    let modified = answer.headers()["last-modified"].to_str().unwrap();
-    assert_eq!(modified, "Sat, 21 Nov 2026 10:01:00 GMT");
-}

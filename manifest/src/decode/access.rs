@@ -5,10 +5,11 @@ use serde::de::{
     value::{StrDeserializer, StringDeserializer},
 };
 
-use super::{At, Decoder, Failure};
+use super::{At, Decoder, Failure, elsewhere, shapes};
 use crate::{
     document::{Entry, Value},
     findings::Finding,
+    hint::Hint,
     limits, suggest,
     text::quoted,
 };
@@ -23,7 +24,7 @@ impl<'a> Items<'a> {
         let found = match optional(decoder, "a list") {
             Some(Value::Sequence(items)) => items.as_slice(),
             Some(other) => {
-                decoder.wrong_type("a list", other, list_hint(other));
+                decoder.wrong_type("a list", other, shapes::list_hint(other, &decoder.path));
                 &[]
             }
             None => &[],
@@ -35,37 +36,6 @@ impl<'a> Items<'a> {
             items: items.collect::<Vec<_>>().into_iter(),
         }
     }
-}
-
-fn list_hint(found: &Value) -> Option<String> {
-    match found {
-        Value::String(text) => Some(format!(
-            "for a list with one item: [{}]",
-            crate::text::excerpt(text)
-        )),
-        _ => None,
-    }
-}
-
-/// What to write in place of EC2's own form of tags: a list of a key and a value each.
-fn pairs_hint(found: &Value) -> Option<String> {
-    let Value::Sequence(items) = found else {
-        return None;
-    };
-    let Value::Mapping(entries) = &items.first()?.value else {
-        return None;
-    };
-    let text = |name: &str| {
-        let is = |entry: &&Entry| entry.key.eq_ignore_ascii_case(name);
-        match &entries.iter().find(is)?.node.value {
-            Value::String(text) => Some(crate::text::excerpt(text)),
-            _ => None,
-        }
-    };
-    let (key, value) = (text("key")?, text("value")?);
-    Some(format!(
-        "a key and its value are one entry: {{{key}: {value}}}"
-    ))
 }
 
 /// The value of a list or map, which may be left out.
@@ -103,7 +73,7 @@ impl<'a> Entries<'a> {
         let entries = match optional(&decoder, "a mapping") {
             Some(Value::Mapping(entries)) => entries.as_slice(),
             Some(other) => {
-                decoder.wrong_type("a mapping", other, pairs_hint(other));
+                decoder.wrong_type("a mapping", other, shapes::map_hint(other, &decoder.path));
                 &[]
             }
             None => &[],
@@ -162,7 +132,7 @@ impl<'a> Fields<'a> {
         let entries = match decoder.wanted("a mapping") {
             Some(Value::Mapping(entries)) => Some(entries),
             Some(other) => {
-                let hint = format!("a mapping of {}", suggest::list(fields));
+                let hint = shapes::fields_hint(other, fields, &decoder.path);
                 decoder.wrong_type("a mapping", other, Some(hint));
                 None
             }
@@ -205,16 +175,22 @@ fn unknown(decoder: &Decoder<'_>, entries: &[Entry], fields: &'static [&'static 
     for entry in unknown.take(limits::PROBLEMS) {
         let meant =
             suggest::closest(&entry.key, &free).or_else(|| suggest::closest(&entry.key, fields));
-        let place = suggest::elsewhere(&entry.key, &decoder.path.to_string());
-        let hint = match (meant, place) {
-            (_, Some((field, place))) if field == entry.key => {
-                format!("`{field}` belongs to {place}")
+        // A text is no list and no mapping.
+        let meant = meant.filter(|meant| {
+            let is_scalar = !matches!(entry.node.value, Value::Sequence(_) | Value::Mapping(_));
+            !(is_scalar && matches!(*meant, "source" | "register" | "regions"))
+        });
+        let here = decoder.path.join(&entry.key);
+        let hint = match (elsewhere::of(&entry.key, decoder), meant) {
+            (Some(hint), _) => hint,
+            (None, Some(meant)) if free.contains(&meant) => {
+                let hint = Hint::new(format!("did you mean `{meant}`?"));
+                hint.moving(&here, &decoder.path.join(meant))
             }
-            (_, Some((field, place))) => {
-                format!("this looks like a parameter of the EC2 API: write `{field}`, in {place}")
+            (None, Some(meant)) => {
+                Hint::new(format!("remove it: `{meant}` is given, too")).removing(&here)
             }
-            (Some(meant), None) => format!("did you mean `{meant}`?"),
-            (None, None) => format!("the fields here are {}", suggest::list(fields)),
+            (None, None) => Hint::new(format!("the fields here are {}", suggest::list(fields))),
         };
         let message = format!("unknown field {}", quoted(&entry.key));
         decoder.add(
@@ -222,6 +198,9 @@ fn unknown(decoder: &Decoder<'_>, entries: &[Entry], fields: &'static [&'static 
                 .hint(hint)
                 .at_key(),
         );
+        for moved in elsewhere::targets(&entry.key, decoder) {
+            decoder.findings.borrow_mut().doubt(moved);
+        }
         if let Some(meant) = meant.filter(|meant| free.contains(meant)) {
             decoder
                 .findings
@@ -263,7 +242,8 @@ impl<'a> Tagged<'a> {
         let entries = match decoder.wanted(&expected) {
             Some(Value::Mapping(entries)) => entries,
             Some(other) => {
-                decoder.wrong_type(&format!("a mapping with {expected}"), other, None);
+                let hint = elsewhere::source_of_id(other, &decoder.path);
+                decoder.wrong_type(&format!("a mapping with {expected}"), other, hint);
                 return Self::placeholder(decoder, variants);
             }
             None => return Self::placeholder(decoder, variants),
@@ -281,12 +261,16 @@ impl<'a> Tagged<'a> {
             .take(limits::PROBLEMS)
         {
             let message = format!("unknown {} {}", last(decoder), quoted(&entry.key));
-            let hint = suggest::hint(&entry.key, variants, &expected);
-            decoder.add(
-                Finding::new(decoder.path.join(&entry.key), message)
-                    .hint(hint)
-                    .at_key(),
-            );
+            let here = decoder.path.join(&entry.key);
+            let hint = match suggest::closest(&entry.key, variants) {
+                _ if !given.is_empty() => {
+                    Hint::new(format!("remove it: it takes {expected}")).removing(&here)
+                }
+                Some(meant) => Hint::new(suggest::hint(&entry.key, variants, &expected))
+                    .moving(&here, &decoder.path.join(meant)),
+                None => Hint::new(suggest::hint(&entry.key, variants, &expected)),
+            };
+            decoder.add(Finding::new(here, message).hint(hint).at_key());
         }
         let Some((variant, entry)) = given.first() else {
             if entries.is_empty() {
@@ -305,9 +289,9 @@ impl<'a> Tagged<'a> {
                 suggest::list(&names),
                 last(decoder)
             );
-            let finding =
-                Finding::new(decoder.path.join(*second), message).hint(format!("keep {expected}"));
-            decoder.add(finding.at_key());
+            let path = decoder.path.join(*second);
+            let hint = Hint::new(format!("keep {expected}")).removing(&path);
+            decoder.add(Finding::new(path, message).hint(hint).at_key());
         }
         let path = decoder.path.join(*variant);
         Self {

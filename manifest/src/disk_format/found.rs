@@ -82,6 +82,17 @@ impl Found {
         }
     }
 
+    /// The format that it would be accepted as.
+    pub(super) fn expected(self) -> Option<Expected> {
+        match self {
+            Self::Vmdk => Some(Expected::Vmdk),
+            Self::Vhd => Some(Expected::Vhd),
+            Self::Vhdx => Some(Expected::Vhdx),
+            Self::Tar => Some(Expected::Ova),
+            _ => None,
+        }
+    }
+
     /// The thing as a sentence has it.
     pub(super) fn a_file(self) -> &'static str {
         match self {

@@ -23,7 +23,21 @@ fn judged(expected: Expected, file: &[u8]) -> Option<Problem> {
 fn said(expected: Expected, file: &[u8]) -> String {
     let problem = judged(expected, file).unwrap();
     assert_eq!(problem.rule.as_deref(), Some(RULE), "{problem}");
-    assert!(problem.hint.is_some(), "{problem}");
+    let hint = problem.hint.as_deref().unwrap();
+    // The format that a hint names first is the one that the object has.
+    for format in [
+        Expected::Vmdk,
+        Expected::Vhd,
+        Expected::Vhdx,
+        Expected::Ova,
+        Expected::Raw,
+    ] {
+        let named = format!("set `format: {}`", format.as_ec2().to_lowercase());
+        let before = hint.split(&named).next().unwrap_or_default();
+        if hint.contains(&named) && !before.contains("convert") {
+            assert_eq!(judged(format, file), None, "{problem}");
+        }
+    }
     problem.to_string()
 }
 
@@ -105,6 +119,14 @@ fn every_wrong_format_is_named() {
          or convert it: `qemu-img convert -O vmdk -o subformat=streamOptimized FILE NEW-FILE`)"
     );
     assert!(said(Expected::Stored, &vmdk()).contains("it was not stored by EC2"));
+    // What is no whole disk is not called one.
+    let beginning = said(Expected::Raw, &vhdx()[..1024]);
+    assert!(
+        beginning.contains("it is the beginning of a VHDX disk"),
+        "{beginning}"
+    );
+    let text = said(Expected::Vmdk, &[b'x'; 1000]);
+    assert!(!text.contains("format: raw"), "{text}");
 }
 
 #[test]

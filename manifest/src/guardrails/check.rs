@@ -4,9 +4,10 @@ use super::{Allowed, Guardrails};
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
+    hint::{Hint, remove, replace},
     location::Location,
-    rules,
-    spec::{ImageManifest, NamedSource, OnDelete, Previous, Source},
+    rules::{self, keys::NamedKey},
+    spec::{ImageManifest, NamedSource, OnDelete, Previous, Snapshots, Source},
     text::quoted,
 };
 
@@ -38,7 +39,7 @@ fn refuse(
     at_key: bool,
     parameter: &str,
     message: String,
-    hint: String,
+    hint: impl Into<Hint>,
 ) {
     if !findings.is_clear(&path) {
         return;
@@ -76,15 +77,11 @@ fn access(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Find
     }
     if access.public == Some(true) && !guardrails.allow_public {
         let message = "this stack makes no AMI public".to_owned();
-        let hint = "leave it out, or the stack's owner sets the parameter AllowPublic to true";
-        refuse(
-            findings,
-            at!["access", "public"],
-            false,
-            "AllowPublic",
-            message,
-            hint.to_owned(),
-        );
+        let path = at!["access", "public"];
+        let hint =
+            Hint::new("leave it out, or the stack's owner sets the parameter AllowPublic to true");
+        let hint = hint.removing(&path);
+        refuse(findings, path, false, "AllowPublic", message, hint);
     }
 }
 
@@ -159,15 +156,18 @@ fn retiring(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Fi
     }
     for path in asked {
         let message = "this stack deregisters no AMI that is available".to_owned();
-        let hint = "write `keep` or `deprecate`, or the stack's owner sets the parameter AllowRetire to true";
-        refuse(
-            findings,
-            path,
-            false,
-            "AllowRetire",
-            message,
-            hint.to_owned(),
-        );
+        let mut changes = vec![replace(&path, "keep")];
+        let mut write = "write `keep` or `deprecate`";
+        // The snapshots of an AMI that is kept are kept.
+        if replaces.is_some_and(|it| it.snapshots == Some(Snapshots::Delete)) {
+            changes.push(remove(&at!["replaces", "snapshots"]));
+            write = "write `keep` or `deprecate` and leave `replaces.snapshots` out";
+        }
+        let hint = Hint::new(format!(
+            "{write}, or the stack's owner sets the parameter AllowRetire to true"
+        ));
+        let hint = hint.changing(changes);
+        refuse(findings, path, false, "AllowRetire", message, hint);
     }
 }
 
@@ -230,7 +230,7 @@ fn locations(manifest: &ImageManifest) -> Vec<(Path, &Location)> {
 
 fn keys(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findings) {
     const PARAMETER: &str = "KmsKeys";
-    for (path, key) in rules::keys::named(manifest) {
+    for NamedKey { path, key, .. } in manifest.kms_keys() {
         if guardrails.kms_keys.allows(key) {
             continue;
         }
@@ -270,8 +270,8 @@ fn tags(manifest: &ImageManifest, guardrails: &Guardrails, findings: &mut Findin
     {
         let message =
             "the tags of the AMI may be others than those that this stack sets".to_owned();
-        let hint = "leave it out, and give the tags in `tags`".to_owned();
         let path = at!["source", "image", "copyTags"];
+        let hint = Hint::new("leave it out, and give the tags in `tags`").removing(&path);
         refuse(findings, path, true, PARAMETER, message, hint);
     }
 }

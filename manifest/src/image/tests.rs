@@ -7,9 +7,11 @@ mod guardrails;
 mod hints;
 mod hostile;
 mod imports;
+mod obeyed;
 mod publishing;
 mod rules;
 mod rules_of_devices;
+mod strangers;
 
 use super::*;
 
@@ -42,6 +44,7 @@ fn refused(text: &str, expected: &[&str]) {
 
 #[track_caller]
 fn refused_as(key: &str, bytes: &[u8], expected: &[&str]) {
+    obeyed::every_hint(key, bytes, &Guardrails::open());
     let found = problems_of(key, bytes);
     let same = found.len() == expected.len()
         && found

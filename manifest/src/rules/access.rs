@@ -7,7 +7,8 @@ use super::{
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
-    spec::{Access, ImageManifest, Source},
+    hint::{Hint, add, remove},
+    spec::{Access, ImageManifest},
     text::quoted,
 };
 
@@ -45,26 +46,39 @@ fn accounts(access: &Access, stack: Stack<'_>, findings: &mut Findings) {
     let path = at!["access", "accounts"];
     for (index, account) in access.accounts.iter().enumerate() {
         if !forms::is_account(account) {
+            let place = path.join(index);
             let hint = match account.as_str() {
-                "all" => "for everyone, set `public: true`",
-                _ => "12 digits, without hyphens, in quotes",
+                "all" | "*" if !access.copy => {
+                    Hint::new("for everyone, set `public: true` in its place")
+                        .changing(vec![remove(&place), add(&at!["access", "public"], true)])
+                }
+                "all" | "*" => {
+                    Hint::new("name the accounts: a public AMI cannot be given to them to copy")
+                }
+                given => match probable_account(given) {
+                    Some(meant) => Hint::meant(&place, &meant),
+                    None => Hint::new("12 digits, without hyphens, in quotes"),
+                },
             };
-            let finding = Finding::new(
-                path.join(index),
-                format!("{} is not an account id", quoted(account)),
-            );
+            let finding = Finding::new(place, format!("{} is not an account id", quoted(account)));
             findings.add(finding.hint(hint).rule(RULE));
         } else if stack.account == Some(account) {
             let message = format!("{} is the account that owns the AMI", quoted(account));
             let finding = Finding::new(path.join(index), message);
-            findings.add(
-                finding
-                    .hint("leave it out: the owner may always launch it")
-                    .rule(RULE),
-            );
+            let hint = Hint::new("leave it out: the owner may always launch it");
+            findings.add(finding.hint(hint.removing(&path.join(index))).rule(RULE));
         }
     }
     forms::no_repeats(&access.accounts, &path, findings);
+}
+
+/// The account that was probably meant: written with hyphens, or as an ARN of it.
+fn probable_account(given: &str) -> Option<String> {
+    let id = match given.strip_prefix("arn:") {
+        Some(arn) => arn.split(':').nth(3)?.to_owned(),
+        None => given.replace(['-', ' '], ""),
+    };
+    forms::is_account(&id).then_some(id)
 }
 
 fn organization(
@@ -92,25 +106,26 @@ fn organization(
         }
         return;
     }
-    let (what, hint) = match kind {
+    let (what, resource) = match kind {
         Organization::Unit => (
             "an organizational unit",
-            "as `arn:aws:organizations::111122223333:ou/o-exampleorgid/ou-abcd-11111111`",
+            "ou/o-exampleorgid/ou-abcd-11111111",
         ),
-        Organization::Whole => (
-            "an organization",
-            "as `arn:aws:organizations::111122223333:organization/o-exampleorgid`",
-        ),
+        Organization::Whole => ("an organization", "organization/o-exampleorgid"),
     };
+    let partition = stack.region.and_then(forms::partition).unwrap_or("aws");
+    let example = format!("arn:{partition}:organizations::111122223333:{resource}");
+    let hint = Hint::new(format!("as `{example}`")).example(&path, example);
     let finding = Finding::new(path, format!("{} is not the ARN of {what}", quoted(arn)));
     findings.add(finding.hint(hint).rule(RULE));
 }
 
 /// What `copy` shares with accounts are the AMI's snapshots.
 fn copy(manifest: &ImageManifest, access: &Access, findings: &mut Findings) {
+    let path = at!["access", "copy"];
     let refuse = |message: &str, hint: &str| {
-        Finding::new(at!["access", "copy"], message)
-            .hint(hint)
+        Finding::new(path.clone(), message)
+            .hint(Hint::new(hint).removing(&path))
             .rule("EC2 API Reference, ModifySnapshotAttribute (CreateVolumePermission)")
     };
     if manifest.build.source.is_instance_store() {
@@ -148,10 +163,9 @@ fn public(manifest: &ImageManifest, findings: &mut Findings) {
             .because_of(because),
         );
     };
-    if let Source::Disk(disk) = &manifest.build.source
-        && disk.encrypted == Some(true)
-    {
-        refuse(at!["source", "disk", "encrypted"], findings);
+    let source = &manifest.build.source;
+    if source.encryption().0 {
+        refuse(at!["source", source.kind(), "encrypted"], findings);
     }
     let mappings = manifest
         .build

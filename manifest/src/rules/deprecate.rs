@@ -5,6 +5,7 @@ use jiff::{Span, Timestamp, ToSpan as _, tz::TimeZone};
 use crate::{
     document::at,
     findings::{Finding, Findings},
+    hint::Hint,
     spec::{Deprecate, ImageManifest},
     text::quoted,
 };
@@ -28,8 +29,14 @@ pub(super) fn check(manifest: &ImageManifest, now: Timestamp, findings: &mut Fin
             } else {
                 "neither `after` nor `at` is given"
             };
-            let finding = Finding::new(at!["deprecate"], message)
-                .hint("`after: 90d`, or `at: 2027-01-01T00:00:00Z`");
+            let hint = Hint::new("`after: 90d`, or `at: 2027-01-01T00:00:00Z`");
+            let hint = match after {
+                Some(_) => hint
+                    .removing(&at!["deprecate", "at"])
+                    .removing(&at!["deprecate", "after"]),
+                None => hint.example(&at!["deprecate"], serde_json::json!({"after": "90d"})),
+            };
+            let finding = Finding::new(at!["deprecate"], message).hint(hint);
             findings.add(finding.because_within(at!["deprecate"]).at_key());
             return;
         }
@@ -58,13 +65,14 @@ fn unreadable(deprecate: &Deprecate, field: &str, findings: &mut Findings) {
             )
         }
     };
-    findings.add(
-        Finding::new(
-            at!["deprecate", field],
-            format!("{} is not {what}", quoted(given)),
-        )
-        .hint(hint),
-    );
+    let path = at!["deprecate", field];
+    let example = match field {
+        "after" => "90d",
+        _ => "2027-01-01T00:00:00Z",
+    };
+    let hint = Hint::new(hint).example(&path, example);
+    let message = format!("{} is not {what}", quoted(given));
+    findings.add(Finding::new(path, message).hint(hint));
 }
 
 fn ahead(
@@ -77,16 +85,15 @@ fn ahead(
     let path = at!["deprecate", field];
     // EC2 rounds to minutes: less than one ahead may be the past by the time it looks.
     if now.checked_add(1.minute()).is_ok_and(|soon| moment < soon) {
-        let finding = Finding::new(path, "the AMI cannot be deprecated in the past")
-            .hint("use a time in the future");
+        let message = match moment > now {
+            true => "EC2 deprecates by the minute: in less than one is too soon",
+            false => "the AMI cannot be deprecated in the past",
+        };
+        let finding = Finding::new(path, message).hint("use a later time");
         findings.add(finding.rule(RULE));
         return;
     }
-    let public = manifest
-        .publish
-        .access
-        .as_ref()
-        .is_some_and(|access| access.public == Some(true));
+    let public = manifest.publish.is_public();
     let years = if public { YEARS_PUBLIC } else { YEARS };
     let furthest = now
         .to_zoned(TimeZone::UTC)

@@ -3,9 +3,18 @@
 use crate::{
     document::Path,
     findings::{Finding, Findings},
+    hint::Hint,
     ids::is_resource_id,
     text::quoted,
 };
+
+/// Ids that are given in place of others, and what has them.
+const IDS: [(&str, &str); 4] = [
+    ("ami", "an AMI"),
+    ("snap", "a snapshot"),
+    ("i", "an instance"),
+    ("vol", "a volume"),
+];
 
 /// Checks an id: `prefix`, a hyphen, and 8 or 17 hexadecimal digits (EC2 User Guide, "Resource IDs").
 pub(super) fn id(given: &str, prefix: &str, path: Path, findings: &mut Findings) {
@@ -28,10 +37,35 @@ pub(super) fn loose_id(given: &str, prefix: &str, path: Path, findings: &mut Fin
 }
 
 fn not_an_id(given: &str, prefix: &str, of: &str, path: Path) -> Finding {
-    let hint = format!("`{prefix}-` and 8 or 17 {of}, as `{prefix}-0123456789abcdef0`");
+    let example = format!("{prefix}-0123456789abcdef0");
+    // In capitals, or the end of an ARN.
+    let meant = given.rsplit(['/', ':']).next().unwrap_or(given);
+    let meant = meant.trim().to_ascii_lowercase();
+    let hint = if is_resource_id(&meant, prefix) {
+        Hint::meant(&path, &meant)
+    } else if let Some((_, what)) = IDS.iter().find(|(other, _)| is_resource_id(&meant, other)) {
+        Hint::new(format!(
+            "it is the id of {what}; here stands one as `{example}`"
+        ))
+    } else {
+        let form = format!("`{prefix}-` and 8 or 17 {of}, as `{example}`");
+        Hint::new(form).example(&path, example)
+    };
     Finding::new(path, format!("{} is not an id of this kind", quoted(given)))
         .hint(hint)
         .rule("EC2 User Guide, Resource IDs")
+}
+
+/// The Region that was probably meant: by one of its Availability Zones, in capitals, or without a hyphen.
+pub(super) fn probable_region(given: &str) -> Option<String> {
+    let region = given.trim().to_ascii_lowercase().replace('_', "-");
+    let zone = region.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let digits = zone.trim_end_matches(|c: char| c.is_ascii_digit());
+    let hyphened = format!("{digits}-{}", &zone[digits.len()..]);
+    [region.as_str(), zone, hyphened.as_str()]
+        .into_iter()
+        .find(|meant| is_region(meant) && partition(meant).is_some())
+        .map(str::to_owned)
 }
 
 /// Checks a KMS key: its id, its ARN, `alias/NAME` or the alias' ARN. `region`: where the key must be.
@@ -39,7 +73,10 @@ pub(super) fn kms_key(given: &str, region: Option<&str>, path: Path, findings: &
     const RULE: &str = "EC2 API Reference, CopyImage and ImportSnapshot (KmsKeyId)";
     let Some(arn) = given.strip_prefix("arn:") else {
         if !is_key_id(given) && !is_alias(given) {
-            let hint = "a key's id, its ARN, `alias/NAME` or the alias' ARN";
+            let hint = match given.strip_prefix("key/").filter(|id| is_key_id(id)) {
+                Some(id) => Hint::new(format!("write `{id}`")).replacing(&path, id),
+                None => Hint::new("a key's id, its ARN, `alias/NAME` or the alias' ARN"),
+            };
             findings.add(
                 Finding::new(path, format!("{} is not a KMS key", quoted(given)))
                     .hint(hint)
@@ -61,8 +98,12 @@ pub(super) fn kms_key(given: &str, region: Option<&str>, path: Path, findings: &
     };
     let good = is_partition(partition) && is_region(key_region) && is_account(account);
     if !good || !(is_key(resource) || is_alias(resource)) {
-        let hint =
-            "as `arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab`";
+        let region = region.unwrap_or("us-east-1");
+        let partition = self::partition(region).unwrap_or("aws");
+        let example = format!(
+            "arn:{partition}:kms:{region}:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        );
+        let hint = Hint::new(format!("as `{example}`")).example(&path, example);
         findings.add(
             Finding::new(
                 path,
@@ -213,11 +254,10 @@ pub(super) fn no_repeats(values: &[String], path: &Path, findings: &mut Findings
     let mut seen = std::collections::HashSet::new();
     for (index, value) in values.iter().enumerate() {
         if !seen.insert(value) {
-            let finding = Finding::new(
-                path.join(index),
-                format!("{} is given twice", quoted(value)),
-            );
-            findings.add(finding.hint("keep one of the two"));
+            let path = path.join(index);
+            let hint = Hint::new("keep one of the two").removing(&path);
+            let finding = Finding::new(path, format!("{} is given twice", quoted(value)));
+            findings.add(finding.hint(hint));
         }
     }
 }

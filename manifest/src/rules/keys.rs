@@ -3,6 +3,7 @@
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
+    ids::is_managed_key,
     spec::ImageManifest,
 };
 
@@ -11,8 +12,8 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     if !access.is_some_and(|access| access.has_grantees()) {
         return;
     }
-    for (path, key) in named(manifest) {
-        if is_managed_by_aws(key) {
+    for NamedKey { path, key, .. } in manifest.kms_keys() {
+        if is_managed_key(key) {
             findings.add(
                 Finding::new(
                     path,
@@ -26,26 +27,35 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     }
 }
 
-/// Every KMS key that the manifest names, and where. (One of a block device mapping is always refused.)
-pub(crate) fn named(manifest: &ImageManifest) -> Vec<(Path, &String)> {
-    let mut named = Vec::new();
-    let source = &manifest.build.source;
-    let (_, key) = source.encryption();
-    named.extend(key.map(|key| (at!["source", source.kind(), "kmsKeyId"], key)));
-    for (region, copy) in &manifest.publish.regions {
-        let key = copy.as_ref().and_then(|copy| copy.kms_key_id.as_ref());
-        named.extend(key.map(|key| (at!["regions", region, "kmsKeyId"], key)));
-    }
-    named
+/// A KMS key that a manifest names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedKey<'a> {
+    /// The Region that it is used in; none for the stack's.
+    pub region: Option<&'a str>,
+    /// The key, as the manifest names it.
+    pub key: &'a str,
+    /// Where the manifest does.
+    pub(crate) path: Path,
 }
 
-/// Whether this is an alias of a key that AWS manages, such as EBS's default key `alias/aws/ebs`. Nobody else's alias
-/// begins so (KMS API Reference, CreateAlias, AliasName).
-fn is_managed_by_aws(key: &str) -> bool {
-    const PREFIX: &str = "alias/aws/";
-    let alias = match key.strip_prefix("arn:") {
-        Some(arn) => arn.splitn(5, ':').nth(4).unwrap_or_default(),
-        None => key,
-    };
-    alias.starts_with(PREFIX)
+impl ImageManifest {
+    /// Every KMS key that the manifest names. (One of a block device mapping is always refused.)
+    #[must_use]
+    pub fn kms_keys(&self) -> Vec<NamedKey<'_>> {
+        let source = &self.build.source;
+        let (_, key) = source.encryption();
+        let of_source = key.map(|key| NamedKey {
+            region: None,
+            key,
+            path: at!["source", source.kind(), "kmsKeyId"],
+        });
+        let of_copies = self.publish.regions.iter().filter_map(|(region, copy)| {
+            Some(NamedKey {
+                region: Some(region),
+                key: copy.as_ref()?.kms_key_id.as_ref()?,
+                path: at!["regions", region, "kmsKeyId"],
+            })
+        });
+        of_source.into_iter().chain(of_copies).collect()
+    }
 }

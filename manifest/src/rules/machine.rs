@@ -5,12 +5,14 @@ use crate::{
     device,
     document::{Path, at},
     findings::{Finding, Findings},
+    hint::Hint,
     limits,
     spec::{Vm, VmArchitecture, VmBootMode, VmFormat},
     text::quoted,
 };
 
 const RULE: &str = "EC2 API Reference, ImportImage";
+const LICENSE: &str = "arn:aws:license-manager:us-east-1:111122223333:license-configuration:lic-0123456789abcdef0123456789abcdef";
 const CONTAINER: &str = "EC2 API Reference, ImageDiskContainer";
 
 pub(super) fn check(vm: &Vm, findings: &mut Findings) {
@@ -22,7 +24,7 @@ pub(super) fn check(vm: &Vm, findings: &mut Findings) {
     {
         findings.add(
             Finding::new(path("bootMode"), "Arm machines boot by UEFI")
-                .hint("write `uefi`")
+                .hint(Hint::new("write `uefi`").replacing(&path("bootMode"), "uefi"))
                 .rule("EC2 User Guide, Requirements to launch an EC2 instance in UEFI boot mode")
                 .because_of(path("architecture")),
         );
@@ -33,7 +35,10 @@ pub(super) fn check(vm: &Vm, findings: &mut Findings) {
         let message = format!("{} is not a usage operation", quoted(operation));
         findings.add(
             Finding::new(path("usageOperation"), message)
-                .hint("as `RunInstances:0800` (Windows, own license)")
+                .hint(
+                    Hint::new("as `RunInstances:0800` (Windows, own license)")
+                        .example(&path("usageOperation"), "RunInstances:0800"),
+                )
                 .rule("VM Import/Export User Guide, Licensing options"),
         );
     }
@@ -41,11 +46,11 @@ pub(super) fn check(vm: &Vm, findings: &mut Findings) {
     for (index, arn) in vm.license_specifications.iter().enumerate() {
         if !is_license_configuration(arn) {
             let message = format!("{} is not the ARN of a license configuration", quoted(arn));
+            let place = specifications.join(index);
+            let hint = Hint::new(format!("as `{LICENSE}`")).example(&place, LICENSE);
             findings.add(
-                Finding::new(specifications.join(index), message)
-                    .hint(
-                        "as `arn:aws:license-manager:us-east-1:111122223333:license-configuration:lic-0123456789abcdef0123456789abcdef`",
-                    )
+                Finding::new(place, message)
+                    .hint(hint)
                     .rule("EC2 API Reference, ImportImageLicenseConfigurationRequest"),
             );
         }
@@ -74,10 +79,21 @@ fn files(vm: &Vm, findings: &mut Findings) {
         ] {
             if is_given {
                 let message = format!("`{field}` and `disks` are both given");
-                let hint = "put every file into `disks`, the one that the machine boots from first";
+                // An OVA is a machine with all of its disks.
+                let hint = match vm.format {
+                    Some(VmFormat::Ova) => {
+                        "give the OVA alone, as `object`; or the machine's disks alone, as `disks`"
+                    }
+                    _ => "put every file into `disks`, the one that the machine boots from first",
+                };
                 findings.add(refuse(path(field), &message, hint).at_key());
             }
         }
+        return;
+    }
+    if findings.has(&path("disks")) && vm.object.is_none() && vm.format.is_none() {
+        let hint = "list the machine's files, the one that it boots from first";
+        findings.add(refuse(path("disks"), "there are no disks", hint));
         return;
     }
     for (field, is_given, hint) in [
@@ -123,9 +139,16 @@ fn disks(vm: &Vm, findings: &mut Findings) {
         };
         let place = path.join(index).join("deviceName");
         if !device::is_hvm_name(name) {
-            let hint = match device::probable_name(name, device::is_hvm_name) {
-                Some(meant) => format!("did you mean {}?", quoted(&meant)),
-                None => "as `/dev/sdf` or `/dev/xvdf`".to_owned(),
+            let is_free = |name: &str| {
+                let mut names = vm
+                    .disks
+                    .iter()
+                    .filter_map(|disk| disk.device_name.as_deref());
+                device::is_hvm_name(name) && !names.any(|other| other == name)
+            };
+            let hint = match device::probable_name(name, is_free) {
+                Some(meant) => Hint::meant(&place, &meant),
+                None => Hint::new("as `/dev/sdf` or `/dev/xvdf`, another for each disk"),
             };
             findings.add(
                 Finding::new(place, format!("{} is not a device", quoted(name)))

@@ -6,10 +6,11 @@ use crate::{
     characters::Text,
     document::at,
     findings::{Finding, Findings},
+    hint::Hint,
     limits,
     spec::{ImageManifest, NAME_LENGTH, NameTemplate, Piece, Previous},
     suggest,
-    text::quoted,
+    text::{is_printable, quoted},
 };
 
 const RULE: &str = "EC2 API Reference, RegisterImage (Name)";
@@ -49,8 +50,8 @@ fn name(name: &NameTemplate, findings: &mut Findings) {
                 );
                 findings.add(finding.hint(
                     match suggest::closest(given, &NameTemplate::PLACEHOLDERS) {
-                        Some(meant) => format!("did you mean `{{{meant}}}`?"),
-                        None => "the placeholders are `{date}`, `{time}` and `{digest}`".to_owned(),
+                        Some(meant) => Hint::new(format!("did you mean `{{{meant}}}`?")),
+                        None => Hint::new("the placeholders are `{date}`, `{time}` and `{digest}`"),
                     },
                 ));
                 return;
@@ -89,6 +90,14 @@ fn name(name: &NameTemplate, findings: &mut Findings) {
     }
 }
 
+/// A character; those that cannot be told from a space by their number, too.
+fn shown(c: char) -> String {
+    match c.is_whitespace() || !is_printable(c) {
+        true => format!("U+{:04X}", u32::from(c)),
+        false => quoted(&c.to_string()),
+    }
+}
+
 fn description(description: &str, findings: &mut Findings) {
     const RULE: &str = "EC2 API Reference, RegisterImage (Description)";
     let length = description.chars().count();
@@ -106,7 +115,7 @@ fn description(description: &str, findings: &mut Findings) {
         } else {
             format!(
                 "the description has {}, but EC2 takes only ASCII there",
-                quoted(&bad.to_string())
+                shown(bad)
             )
         };
         let finding = Finding::new(at!["description"], message);

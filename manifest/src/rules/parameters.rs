@@ -6,6 +6,7 @@ use super::{Stack, forms};
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
+    hint::Hint,
     spec::ImageManifest,
     text::quoted,
 };
@@ -29,6 +30,15 @@ pub(super) fn check(manifest: &ImageManifest, stack: Stack<'_>, findings: &mut F
         let path = place(index, findings);
         let bare = bare(name);
         if let Some((fault, hint)) = fault(name) {
+            let is_other = |meant: &String| {
+                let mut others = manifest.publish.parameters.iter().enumerate();
+                let meant = self::bare(meant);
+                others.any(|(at, other)| at != index && self::bare(&other.name) == meant)
+            };
+            let hint = match probable(name).filter(|meant| !is_other(meant)) {
+                Some(meant) => Hint::new(format!("write `{meant}`")).replacing(&path, meant),
+                None => Hint::new(hint),
+            };
             let finding = Finding::new(path.clone(), format!("{} {fault}", quoted(name)));
             findings.add(finding.hint(hint).rule(RULE));
         } else if bare.len() > longest {
@@ -39,19 +49,38 @@ pub(super) fn check(manifest: &ImageManifest, stack: Stack<'_>, findings: &mut F
             );
             findings.add(Finding::new(path.clone(), message).hint(hint).rule(RULE));
         }
-        match seen.insert(bare, name) {
+        // The first of a name counts: the others are too many.
+        let first = seen.get(bare).copied();
+        seen.entry(bare).or_insert(name);
+        match first {
             Some(other) if other == name => {
+                let hint = keep_one(index);
                 let finding = Finding::new(path, format!("{} is given twice", quoted(name)));
-                findings.add(finding.hint("keep one of the two"));
+                findings.add(finding.hint(hint));
             }
             Some(other) => {
                 let message = format!("{} has the same ARN as {}", quoted(name), quoted(other));
-                let finding = Finding::new(path, message).hint("keep one of the two");
+                let finding = Finding::new(path, message).hint(keep_one(index));
                 findings.add(finding.rule("Service Authorization Reference, AWS Systems Manager"));
             }
             None => {}
         }
     }
+}
+
+fn keep_one(index: usize) -> Hint {
+    Hint::new("keep one of the two").removing(&at!["parameters", index])
+}
+
+/// The name that was probably meant: of an ARN, or with one slash before each level. None if that is refused, too.
+fn probable(name: &str) -> Option<String> {
+    let name = match name.strip_prefix("arn:") {
+        Some(arn) => arn.split_once(":parameter").map(|(_, name)| name)?,
+        None => name,
+    };
+    let levels: Vec<&str> = name.split('/').filter(|level| !level.is_empty()).collect();
+    let meant = format!("/{}", levels.join("/"));
+    fault(&meant).is_none().then_some(meant)
 }
 
 /// Where the name of a parameter is: the item itself, or its `name`.

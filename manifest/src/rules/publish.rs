@@ -4,6 +4,7 @@ use super::tags;
 use crate::{
     document::at,
     findings::{Finding, Findings},
+    hint::Hint,
     ids::is_product_code,
     location::{S3Address, bucket_fault},
     spec::{ImageManifest, OnDelete, Previous, Snapshots, VirtualizationType},
@@ -28,7 +29,12 @@ fn product_codes(manifest: &ImageManifest, findings: &mut Findings) {
                     manifest.build.source.kind()
                 ),
             )
-            .hint("product codes are for images in an instance store (`bundle`, `instance`)")
+            .hint(
+                Hint::new(
+                    "leave it out: product codes are for images in an instance store (`bundle`, `instance`)",
+                )
+                .removing(&path),
+            )
             .rule(RULE)
             .because_of(at!["source"])
             .at_key(),
@@ -36,17 +42,17 @@ fn product_codes(manifest: &ImageManifest, findings: &mut Findings) {
     }
     for (index, code) in manifest.publish.product_codes.iter().enumerate() {
         if !is_product_code(code) {
-            let finding = Finding::new(
-                path.join(index),
-                format!("{} is not a product code", quoted(code)),
-            );
-            findings.add(finding.hint("letters and digits, as `774F4FF8`").rule(RULE));
+            let place = path.join(index);
+            let hint = Hint::new("letters and digits, as `774F4FF8`").example(&place, "774F4FF8");
+            let finding = Finding::new(place, format!("{} is not a product code", quoted(code)));
+            findings.add(finding.hint(hint).rule(RULE));
         }
     }
     // The second may be the first once more.
     if manifest.publish.product_codes.len() > 1 {
+        let hint = Hint::new("keep one").removing(&path.join(1));
         let finding = Finding::new(path.join(1), "an AMI has only one product code");
-        findings.add(finding.hint("keep one").rule(RULE));
+        findings.add(finding.hint(hint).rule(RULE));
     }
 }
 
@@ -57,8 +63,11 @@ fn store(manifest: &ImageManifest, findings: &mut Findings) {
     };
     if let Some(fault) = bucket_fault(&store.bucket) {
         let hint = match S3Address::split(&store.bucket) {
-            Some((bucket, _)) => format!("the bucket's name alone: {}", quoted(bucket)),
-            None => "the name of a bucket in the AMI's Region".to_owned(),
+            Some((bucket, _)) if bucket_fault(bucket).is_none() => {
+                Hint::new(format!("the bucket's name alone: {}", quoted(bucket)))
+                    .replacing(&at!["store", "bucket"], bucket)
+            }
+            _ => Hint::new("the name of a bucket in the AMI's Region"),
         };
         findings.add(
             Finding::new(at!["store", "bucket"], format!("the store {fault}"))
@@ -69,7 +78,7 @@ fn store(manifest: &ImageManifest, findings: &mut Findings) {
     tags::of_object(&store.tags, &at!["store", "tags"], findings);
     let refuse = |message: &str| {
         let finding = Finding::new(at!["store"], message)
-            .hint("remove `store`")
+            .hint(Hint::new("remove `store`").removing(&at!["store"]))
             .rule(RULE);
         finding
             .because_of(at!["source"])
@@ -100,7 +109,11 @@ fn replaces(manifest: &ImageManifest, findings: &mut Findings) {
                 at!["replaces", "snapshots"],
                 "the snapshots of an AMI that is kept cannot be deleted",
             )
-            .hint("add `previous: deregister`")
+            .hint(
+                Hint::new("add `previous: deregister`, or leave it out")
+                    .adding(&at!["replaces", "previous"], "deregister")
+                    .removing(&at!["replaces", "snapshots"]),
+            )
             .rule("EC2 API Reference, DeleteSnapshot")
             .because_of(at!["replaces", "previous"])
             .because_of(at!["onDelete"]),

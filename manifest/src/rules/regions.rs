@@ -4,6 +4,7 @@ use super::{Stack, forms};
 use crate::{
     document::at,
     findings::{Finding, Findings},
+    hint::Hint,
     spec::ImageManifest,
     text::quoted,
 };
@@ -16,14 +17,17 @@ pub(super) fn check(manifest: &ImageManifest, stack: Stack<'_>, findings: &mut F
     for (region, copy) in &manifest.publish.regions {
         let path = at!["regions", region];
         if !forms::is_region(region) {
-            let zone = region
-                .strip_suffix(|c: char| c.is_ascii_lowercase())
-                .filter(|region| forms::is_region(region));
-            let hint = match zone {
-                Some(region) => {
-                    format!("an Availability Zone is not a Region; did you mean `{region}`?")
+            let meant = forms::probable_region(region);
+            let is_taken = |region: &str| {
+                stack.region == Some(region) || manifest.publish.regions.contains_key(region)
+            };
+            let hint = match &meant {
+                Some(meant) if is_taken(meant) => {
+                    Hint::new(format!("remove it: `{meant}` has the AMI anyway")).removing(&path)
                 }
-                None => "as `us-west-2`".to_owned(),
+                Some(meant) => Hint::new(format!("did you mean `{meant}`?"))
+                    .moving(&path, &at!["regions", meant]),
+                None => Hint::new("as `us-west-2`"),
             };
             let finding = Finding::new(path.clone(), format!("{} is not a Region", quoted(region)));
             findings.add(
@@ -34,6 +38,7 @@ pub(super) fn check(manifest: &ImageManifest, stack: Stack<'_>, findings: &mut F
             );
         }
         if let Some((message, hint)) = stack.region.and_then(|home| misplaced(region, home)) {
+            let hint = Hint::new(hint).removing(&path);
             let finding = Finding::new(path.clone(), message).hint(hint);
             findings.add(finding.rule("EC2 API Reference, CopyImage").at_key());
         }
@@ -53,7 +58,10 @@ pub(super) fn check(manifest: &ImageManifest, stack: Stack<'_>, findings: &mut F
                 at!["regions"],
                 format!("an instance-store image is not copied: {INSTANCE_STORE_COPY}"),
             )
-            .hint("leave it out, and register the bundle in each Region by a stack there")
+            .hint(
+                Hint::new("leave it out, and register the bundle in each Region by a stack there")
+                    .removing(&at!["regions"]),
+            )
             .rule("EC2 User Guide, Copy an Amazon EC2 AMI")
             .at_key()
             .because_of(at!["source"]),

@@ -4,9 +4,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::forms;
 use crate::{
+    device::{is_hvm_name, is_paravirtual_name},
     document::{Path, at},
     findings::{Finding, Findings},
+    hint::{Hint, add, remove},
     spec::{Architecture, BootMode, ImageManifest, Register, VirtualizationType},
+    suggestion::Change,
     text::quoted,
 };
 
@@ -20,11 +23,11 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
         return;
     };
     match manifest.build.virtualization_type() {
-        Some(VirtualizationType::Hvm) => hvm(register, findings),
+        Some(VirtualizationType::Hvm) => hvm(manifest, register, findings),
         Some(VirtualizationType::Paravirtual) => paravirtual(register, findings),
         None => {}
     }
-    firmware(register, findings);
+    firmware(manifest, register, findings);
     if let Some(kernel) = &register.kernel_id {
         forms::id(kernel, "aki", field("kernelId"), findings);
     }
@@ -42,7 +45,7 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
         let finding = refuse(
             "acceptLostBilling",
             "only an AMI of the source `snapshot` can lose a license",
-            "leave it out",
+            Hint::new("leave it out").removing(&field("acceptLostBilling")),
         );
         findings.add(finding.because_of(at!["source"]));
     }
@@ -52,17 +55,59 @@ fn field(name: &str) -> Path {
     at!["register", name]
 }
 
-fn refuse(name: &str, message: &str, hint: &str) -> Finding {
+fn refuse(name: &str, message: &str, hint: impl Into<Hint>) -> Finding {
     Finding::new(field(name), message).hint(hint).rule(RULE)
 }
 
-fn hvm(register: &Register, findings: &mut Findings) {
+/// Whether nothing that is given needs an hvm image.
+fn may_be_paravirtual(manifest: &ImageManifest, register: &Register) -> bool {
+    let is_x86 = |it: Architecture| matches!(it, Architecture::I386 | Architecture::X86_64);
+    let boots = !matches!(
+        register.boot_mode,
+        Some(BootMode::Uefi | BootMode::UefiPreferred)
+    );
+    let names = register.block_device_mappings.iter();
+    let mut names = names
+        .map(|it| &it.device_name)
+        .chain(&register.root_device_name);
+    register.architecture.is_none_or(is_x86)
+        && boots
+        && register.ena_support != Some(true)
+        && register.sriov_net_support.is_none()
+        && register.tpm_support.is_none()
+        && manifest.publish.store.is_none()
+        && names.all(|name| is_hvm_name(name) || is_paravirtual_name(name))
+}
+
+/// What makes an hvm image of a paravirtual one, in words and as changes.
+fn to_hvm(register: &Register) -> (String, Vec<Change>) {
+    let kernel = [
+        ("kernelId", &register.kernel_id),
+        ("ramdiskId", &register.ramdisk_id),
+    ];
+    let kernel = kernel.iter().filter(|(_, given)| given.is_some());
+    let mut words = "set `virtualizationType: hvm`".to_owned();
+    let mut changes = vec![add(&field("virtualizationType"), "hvm")];
+    for (name, _) in kernel {
+        words += &format!(" and remove `{name}`");
+        changes.push(remove(&field(name)));
+    }
+    (words, changes)
+}
+
+fn hvm(manifest: &ImageManifest, register: &Register, findings: &mut Findings) {
     for (name, given) in [
         ("kernelId", &register.kernel_id),
         ("ramdiskId", &register.ramdisk_id),
     ] {
         if given.is_some() {
-            let hint = "remove it, or set `virtualizationType: paravirtual`";
+            let hint = if may_be_paravirtual(manifest, register) {
+                Hint::new("remove it, or set `virtualizationType: paravirtual`")
+                    .adding(&field("virtualizationType"), "paravirtual")
+            } else {
+                Hint::new("remove it")
+            };
+            let hint = hint.removing(&field(name));
             let finding = refuse(
                 name,
                 "an hvm image cannot have a kernel or a RAM disk",
@@ -84,27 +129,27 @@ fn paravirtual(register: &Register, findings: &mut Findings) {
             .because_of(field("virtualizationType"))
             .because_of(field("kernelId"))
     };
+    let (set_hvm, changes) = to_hvm(register);
+    let or_hvm = |name: &str| {
+        let hint = Hint::new(format!("remove it, or {set_hvm}"));
+        hint.removing(&field(name)).changing(changes.clone())
+    };
     if register.ena_support == Some(true) {
-        let hint = "remove it, or set `virtualizationType: hvm`";
-        findings.add(depends(refuse(
-            "enaSupport",
-            "ENA is for hvm images only",
-            hint,
-        )));
+        let message = "ENA is for hvm images only";
+        let hint = or_hvm("enaSupport");
+        findings.add(depends(refuse("enaSupport", message, hint)));
     }
     if register.sriov_net_support.is_some() {
-        let hint = "remove it, or set `virtualizationType: hvm`";
-        findings.add(depends(refuse(
-            "sriovNetSupport",
-            "SR-IOV networking is for hvm images only",
-            hint,
-        )));
+        let message = "SR-IOV networking is for hvm images only";
+        let hint = or_hvm("sriovNetSupport");
+        findings.add(depends(refuse("sriovNetSupport", message, hint)));
     }
     if let Some(architecture) = register.architecture
         && !matches!(architecture, Architecture::I386 | Architecture::X86_64)
     {
         let message = format!("{} images are always hvm", architecture.as_str());
-        let finding = refuse("architecture", &message, "set `virtualizationType: hvm`");
+        let hint = Hint::new(set_hvm.clone()).changing(changes.clone());
+        let finding = refuse("architecture", &message, hint);
         findings.add(depends(finding));
     }
     if matches!(
@@ -114,20 +159,24 @@ fn paravirtual(register: &Register, findings: &mut Findings) {
         let finding = refuse(
             "bootMode",
             "a paravirtual image cannot boot with UEFI",
-            "set `virtualizationType: hvm`",
+            or_hvm("bootMode"),
         );
         findings.add(depends(finding));
     }
 }
 
-fn firmware(register: &Register, findings: &mut Findings) {
+fn firmware(manifest: &ImageManifest, register: &Register, findings: &mut Findings) {
+    let is_paravirtual =
+        manifest.build.virtualization_type() == Some(VirtualizationType::Paravirtual);
     let boot_mode = register.boot_mode;
     if register.tpm_support.is_some() && boot_mode != Some(BootMode::Uefi) {
-        let finding = refuse(
-            "tpmSupport",
-            "NitroTPM needs `bootMode: uefi`",
-            "set `bootMode: uefi`",
-        );
+        let hint = if is_paravirtual {
+            Hint::new("leave it out: paravirtual images have none")
+        } else {
+            Hint::new("set `bootMode: uefi`, or leave it out").adding(&field("bootMode"), "uefi")
+        };
+        let hint = hint.removing(&field("tpmSupport"));
+        let finding = refuse("tpmSupport", "NitroTPM needs `bootMode: uefi`", hint);
         findings.add(finding.because_of(field("bootMode")));
     }
     let arm = matches!(
@@ -139,11 +188,10 @@ fn firmware(register: &Register, findings: &mut Findings) {
         && boot_mode != BootMode::Uefi
     {
         let message = format!("an Arm image boots with UEFI, not {}", boot_mode.as_str());
-        let finding = refuse(
-            "bootMode",
-            &message,
-            "set `bootMode: uefi`, or leave it out",
-        );
+        let hint = Hint::new("set `bootMode: uefi`, or leave it out")
+            .replacing(&field("bootMode"), "uefi")
+            .removing(&field("bootMode"));
+        let finding = refuse("bootMode", &message, hint);
         findings.add(finding.because_of(field("architecture")));
     }
 }
@@ -162,11 +210,11 @@ fn uefi_data(data: &str, boot_mode: Option<BootMode>, findings: &mut Findings) {
         findings.add(refuse("uefiData", "the UEFI data is not base64", hint));
     }
     if boot_mode == Some(BootMode::LegacyBios) {
-        let finding = refuse(
-            "uefiData",
-            "UEFI data cannot be used with `bootMode: legacy-bios`",
-            "remove one of the two",
-        );
+        let hint = Hint::new("remove one of the two")
+            .removing(&field("uefiData"))
+            .removing(&field("bootMode"));
+        let message = "UEFI data cannot be used with `bootMode: legacy-bios`";
+        let finding = refuse("uefiData", message, hint);
         findings.add(finding.because_of(field("bootMode")));
     }
 }
@@ -176,15 +224,11 @@ fn billing_products(products: &[String], findings: &mut Findings) {
     for (index, product) in products.iter().enumerate() {
         let digits = product.strip_prefix("bp-").unwrap_or_default();
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            let finding = Finding::new(
-                path.join(index),
-                format!("{} is not a billing product", quoted(product)),
-            );
-            findings.add(
-                finding
-                    .hint("`bp-` and letters or digits, as `bp-6ba54002`")
-                    .rule(RULE),
-            );
+            let path = path.join(index);
+            let hint = Hint::new("`bp-` and letters or digits, as `bp-6ba54002`");
+            let hint = hint.example(&path, "bp-6ba54002");
+            let message = format!("{} is not a billing product", quoted(product));
+            findings.add(Finding::new(path, message).hint(hint).rule(RULE));
         }
     }
     forms::no_repeats(products, &path, findings);
@@ -195,11 +239,9 @@ fn instance_store(register: &Register, findings: &mut Findings) {
         && !matches!(architecture, Architecture::I386 | Architecture::X86_64)
     {
         let message = format!("bundles are i386 or x86_64, not {}", architecture.as_str());
-        let finding = refuse(
-            "architecture",
-            &message,
-            "leave it out: the bundle's manifest has it",
-        );
+        let hint = Hint::new("leave it out: the bundle's manifest has it");
+        let hint = hint.removing(&field("architecture"));
+        let finding = refuse("architecture", &message, hint);
         findings.add(finding.because_of(at!["source"]));
     }
 }

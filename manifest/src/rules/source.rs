@@ -4,6 +4,7 @@ use super::{forms, machine};
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
+    hint::Hint,
     key::{self, Kind},
     location::Location,
     spec::{ImageManifest, Source},
@@ -16,12 +17,12 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
         Source::Disk(source) => {
             location(&source.object, path("object"), findings);
             let rule = "EC2 API Reference, ImportSnapshot (KmsKeyId)";
-            encryption(&source.kms_key_id, source.encrypted, path, rule, findings);
+            encryption(manifest, path, rule, findings);
         }
         Source::Vm(source) => {
             machine::check(source, findings);
             let rule = "EC2 API Reference, ImportImage (KmsKeyId)";
-            encryption(&source.kms_key_id, source.encrypted, path, rule, findings);
+            encryption(manifest, path, rule, findings);
         }
         Source::Snapshot(source) => forms::id(&source.id, "snap", path("id"), findings),
         Source::Bundle(source) => bundle(&source.manifest, path("manifest"), findings),
@@ -34,14 +35,19 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
                     path("region"),
                     format!("{} is not a Region", quoted(&source.region)),
                 );
+                let place = path("region");
+                let hint = match forms::probable_region(&source.region) {
+                    Some(meant) => Hint::meant(&place, &meant),
+                    None => Hint::new("as `us-east-1`").example(&place, "us-east-1"),
+                };
                 findings.add(
                     finding
-                        .hint("as `us-east-1`")
+                        .hint(hint)
                         .rule("EC2 API Reference, CopyImage (SourceRegion)"),
                 );
             }
             let rule = "EC2 API Reference, CopyImage (KmsKeyId)";
-            encryption(&source.kms_key_id, source.encrypted, path, rule, findings);
+            encryption(manifest, path, rule, findings);
             completion(
                 source.completion_minutes,
                 path("completionMinutes"),
@@ -54,12 +60,20 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
 
 pub(super) fn location(location: &Location, path: Path, findings: &mut Findings) {
     if let Some(fault) = location.fault() {
+        let bare = location.key().strip_prefix("./").map(Location::new);
+        let bare = bare.filter(|bare| bare.fault().is_none());
         let hint = match location.probable_address() {
-            Some(address) => format!("write {}", quoted(&address.to_string())),
-            None => {
-                "write a key relative to this manifest's folder, as `web.vmdk`, or `s3://bucket/key`"
-                    .to_owned()
+            _ if bare.is_some() => {
+                let bare = bare.map(|bare| bare.to_string()).unwrap_or_default();
+                Hint::new(format!("write {}", quoted(&bare))).replacing(&path, bare)
             }
+            Some(address) => {
+                let address = address.to_string();
+                Hint::new(format!("write {}", quoted(&address))).replacing(&path, address)
+            }
+            None => Hint::new(
+                "write a key relative to this manifest's folder, as `web.vmdk`, or `s3://bucket/key`",
+            ),
         };
         findings.add(
             Finding::new(path, format!("the location {fault}"))
@@ -87,21 +101,27 @@ fn bundle(manifest: &Location, path: Path, findings: &mut Findings) {
 
 /// A key needs encryption; `path` gives the path of a field of the source.
 fn encryption(
-    key: &Option<String>,
-    encrypted: Option<bool>,
+    manifest: &ImageManifest,
     path: impl Fn(&str) -> Path,
     rule: &str,
     findings: &mut Findings,
 ) {
+    let (encrypted, key) = manifest.build.source.encryption();
     let Some(key) = key else { return };
     forms::kms_key(key, None, path("kmsKeyId"), findings);
-    if encrypted != Some(true) {
+    if !encrypted {
         findings.add(
             Finding::new(
                 path("kmsKeyId"),
                 "a key is given, but what is made is not to be encrypted",
             )
-            .hint("add `encrypted: true`")
+            .hint(match manifest.publish.is_public() {
+                // Nothing encrypted can be.
+                true => Hint::new("leave it out").removing(&path("kmsKeyId")),
+                false => Hint::new("add `encrypted: true`, or leave it out")
+                    .adding(&path("encrypted"), true)
+                    .removing(&path("kmsKeyId")),
+            })
             .rule(rule)
             .because_of(path("encrypted")),
         );
@@ -141,11 +161,14 @@ fn registered(manifest: &ImageManifest, findings: &mut Findings) {
                     "the source `{kind}` makes its AMI with {call}, which has no such parameters"
                 ),
             )
-            .hint(if matches!(manifest.build.source, Source::Vm(_)) {
-                "remove `register`: what ImportImage takes is in `source.vm` (`architecture`, `bootMode`, …)"
-            } else {
-                "remove `register`: the AMI keeps the attributes it has in its source"
-            })
+            .hint(
+                Hint::new(if matches!(manifest.build.source, Source::Vm(_)) {
+                    "remove `register`: what ImportImage takes is in `source.vm` (`architecture`, `bootMode`, …)"
+                } else {
+                    "remove `register`: the AMI keeps the attributes it has in its source"
+                })
+                .removing(&at!["register"]),
+            )
             .rule(format!("EC2 API Reference, {call}"))
             .because_of(at!["source"])
             .at_key(),

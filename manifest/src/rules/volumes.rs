@@ -4,11 +4,13 @@ use super::forms;
 use crate::{
     document::{Path, at},
     findings::{Finding, Findings},
+    hint::Hint,
     spec::{Ebs, ImageManifest, VolumeType},
     text::quoted,
 };
 
 const RULE: &str = "EC2 API Reference, EbsBlockDevice";
+const OUTPOST: &str = "arn:aws:outposts:us-east-1:111122223333:outpost/op-0123456789abcdef0";
 const TYPES: &str = "EBS User Guide, Amazon EBS volume types";
 
 /// What a volume type takes; ranges include both ends.
@@ -114,7 +116,10 @@ fn origin(ebs: &Ebs, is_root: bool, path: &Path, findings: &mut Findings) {
                     path.join("encrypted"),
                     "the volume comes from a snapshot, so its encryption cannot be given",
                 )
-                .hint("leave it out; the volume is encrypted if the snapshot is")
+                .hint(
+                    Hint::new("leave it out; the volume is encrypted if the snapshot is")
+                        .removing(&path.join("encrypted")),
+                )
                 .rule(RULE)
                 .at_key(),
             );
@@ -123,7 +128,12 @@ fn origin(ebs: &Ebs, is_root: bool, path: &Path, findings: &mut Findings) {
         if ebs.volume_size.is_none() {
             findings.add(
                 Finding::new(path.clone(), "a volume needs a size or a snapshot")
-                    .hint("give `volumeSize` (GiB) or `snapshotId`")
+                    .hint(
+                        Hint::new("give `volumeSize` (GiB) or `snapshotId`").example_of(
+                            &path.join("volumeSize"),
+                            limits_of(ebs).map_or(8, |limits| limits.size.0.max(8)),
+                        ),
+                    )
                     .rule(RULE)
                     .because_of(path.join("volumeSize"))
                     .because_of(path.join("snapshotId"))
@@ -138,19 +148,30 @@ fn origin(ebs: &Ebs, is_root: bool, path: &Path, findings: &mut Findings) {
                     path.join("volumeInitializationRate"),
                     "an empty volume has nothing to initialize from",
                 )
-                .hint("give `snapshotId`, or leave it out")
+                .hint(
+                    Hint::new("give `snapshotId`, or leave it out")
+                        .removing(&path.join("volumeInitializationRate")),
+                )
                 .rule(RULE)
                 .because_of(path.join("snapshotId")),
             );
         }
     }
+    unsupported(ebs, path, findings);
+}
+
+/// What RegisterImage does not take, and the rate of initialization.
+fn unsupported(ebs: &Ebs, path: &Path, findings: &mut Findings) {
     if ebs.kms_key_id.is_some() {
         findings.add(
             Finding::new(
                 path.join("kmsKeyId"),
                 "RegisterImage does not take a KMS key for a volume",
             )
-            .hint("encrypt the snapshot with the key, or copy the image with one (`regions`)")
+            .hint(
+                Hint::new("leave it out: encrypt the snapshot with the key, or copy the image with one (`regions`)")
+                    .removing(&path.join("kmsKeyId")),
+            )
             .rule(
                 "EC2 API Reference, EbsBlockDevice (KmsKeyId): RunInstances and Spot requests only",
             )
@@ -171,9 +192,7 @@ fn origin(ebs: &Ebs, is_root: bool, path: &Path, findings: &mut Findings) {
 
 fn performance(ebs: &Ebs, path: &Path, findings: &mut Findings) {
     let kind = ebs.volume_type();
-    let Some(limits) = LIMITS.iter().find(|limits| limits.kind == kind) else {
-        return;
-    };
+    let Some(limits) = limits_of(ebs) else { return };
     let name = kind.as_str();
     let depends = |finding: Finding| finding.rule(TYPES).because_of(path.join("volumeType"));
     if let Some(size) = ebs.volume_size {
@@ -187,11 +206,21 @@ fn performance(ebs: &Ebs, path: &Path, findings: &mut Findings) {
         );
     }
     let settings = [
-        ("iops", ebs.iops, limits.iops, "IOPS"),
+        (
+            "iops",
+            ebs.iops,
+            limits.iops_within(ebs.volume_size),
+            "IOPS",
+        ),
         ("throughput", ebs.throughput, limits.throughput, "MiB/s"),
     ];
     for (field, given, taken, unit) in settings {
         match (given, taken) {
+            (Some(given), Some(taken))
+                if field == "iops" && given > taken.1 && limits.may_have(given) =>
+            {
+                too_many(ebs, limits, taken.1, path, findings);
+            }
             (Some(given), Some(taken)) => {
                 range(
                     given,
@@ -204,11 +233,7 @@ fn performance(ebs: &Ebs, path: &Path, findings: &mut Findings) {
             }
             (Some(_), None) => {
                 let message = format!("{name} volumes take no `{field}`");
-                let hint = if field == "iops" {
-                    "use gp3, io1 or io2, or leave it out"
-                } else {
-                    "use gp3, or leave it out"
-                };
+                let hint = other_types(ebs, path).removing(&path.join(field));
                 findings.add(depends(
                     Finding::new(path.join(field), message).hint(hint).at_key(),
                 ));
@@ -218,50 +243,157 @@ fn performance(ebs: &Ebs, path: &Path, findings: &mut Findings) {
     }
     if ebs.iops.is_none() && matches!(kind, VolumeType::Io1 | VolumeType::Io2) {
         let finding = Finding::new(path.join("iops"), format!("{name} volumes need `iops`"));
-        findings.add(depends(finding.hint("add `iops`, or use gp3")));
+        let hint = Hint::new("add `iops`, or use gp3");
+        let hint = match limits.iops {
+            Some((least, _)) if ebs.throughput.is_none() => {
+                hint.example_of(&path.join("iops"), least)
+            }
+            _ => hint,
+        };
+        let gp3 = as_type(ebs, VolumeType::Gp3);
+        findings.add(depends(finding.hint(match fits(&gp3) {
+            true => hint.replacing(&path.join("volumeType"), "gp3"),
+            false => hint,
+        })));
     }
-    ratios(ebs, limits, path, findings);
+    throughput(ebs, limits, path, findings);
 }
 
-/// Performance that a volume of this size cannot have.
-fn ratios(ebs: &Ebs, limits: &Limits, path: &Path, findings: &mut Findings) {
-    let depends = |finding: Finding| finding.rule(TYPES).because_of(path.join("volumeType"));
-    let free = if limits.kind == VolumeType::Gp3 {
-        GP3_IOPS
-    } else {
-        0
+fn limits_of(ebs: &Ebs) -> Option<&'static Limits> {
+    LIMITS
+        .iter()
+        .find(|limits| limits.kind == ebs.volume_type())
+}
+
+fn as_type(ebs: &Ebs, kind: VolumeType) -> Ebs {
+    Ebs {
+        volume_type: Some(kind),
+        ..ebs.clone()
+    }
+}
+
+/// Whether nothing is wrong with the performance of a volume.
+fn fits(ebs: &Ebs) -> bool {
+    let Some(limits) = limits_of(ebs) else {
+        return false;
     };
-    if let (Some(size), Some(iops), Some(range)) = (ebs.volume_size, ebs.iops, limits.iops) {
-        let most = size.saturating_mul(limits.iops_per_gib);
-        if iops > most.max(free) && iops <= range.1 {
-            let message = format!(
-                "{iops} IOPS are too many for {size} GiB of {}",
-                limits.kind.as_str()
-            );
-            let hint = format!(
-                "at most {} for a GiB: {} here",
-                limits.iops_per_gib,
-                most.max(free)
-            );
-            findings.add(
-                depends(Finding::new(path.join("iops"), message).hint(hint))
-                    .because_of(path.join("volumeSize")),
-            );
-        }
+    let within = |given: Option<u32>, taken: Option<(u32, u32)>| match (given, taken) {
+        (Some(given), Some((least, most))) => (least..=most).contains(&given),
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    let needs_iops = matches!(limits.kind, VolumeType::Io1 | VolumeType::Io2);
+    let most = ebs.iops.unwrap_or(GP3_IOPS) / GP3_IOPS_PER_MIB;
+    within(ebs.volume_size, Some(limits.size))
+        && within(ebs.iops, limits.iops_within(ebs.volume_size))
+        && within(ebs.throughput, limits.throughput)
+        && (ebs.iops.is_some() || !needs_iops)
+        && ebs
+            .throughput
+            .is_none_or(|it| it <= most.max(GP3_THROUGHPUT))
+}
+
+/// The types that take a volume's performance as it is given.
+fn other_types(ebs: &Ebs, path: &Path) -> Hint {
+    let kinds = [VolumeType::Gp3, VolumeType::Io1, VolumeType::Io2];
+    let kinds: Vec<VolumeType> = kinds
+        .into_iter()
+        .filter(|kind| fits(&as_type(ebs, *kind)))
+        .collect();
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    let words = match names.as_slice() {
+        [] => "leave it out".to_owned(),
+        [only] => format!("use {only}, or leave it out"),
+        [first @ .., last] => format!("use {} or {last}, or leave it out", first.join(", ")),
+    };
+    names.iter().fold(Hint::new(words), |hint, name| {
+        hint.adding(&path.join("volumeType"), *name)
+    })
+}
+
+impl Limits {
+    /// Whether a volume of this type may have so many IOPS, if it is large enough.
+    fn may_have(&self, iops: u32) -> bool {
+        let within = |(least, most): (u32, u32)| (least..=most).contains(&iops);
+        self.iops.is_some_and(within)
     }
-    if let (Some(throughput), Some(range)) = (ebs.throughput, limits.throughput) {
-        let iops = ebs.iops.unwrap_or(GP3_IOPS);
-        if throughput > (iops / GP3_IOPS_PER_MIB).max(GP3_THROUGHPUT) && throughput <= range.1 {
-            let message = format!("a throughput of {throughput} MiB/s is too much for {iops} IOPS");
-            let needed = throughput * GP3_IOPS_PER_MIB;
-            let hint =
-                format!("at most 0.25 MiB/s for each of the IOPS: give `iops: {needed}` or more");
-            findings.add(
-                depends(Finding::new(path.join("throughput"), message).hint(hint))
-                    .because_of(path.join("iops")),
-            );
-        }
+
+    /// The IOPS that a volume of this type and size may have.
+    fn iops_within(&self, size: Option<u32>) -> Option<(u32, u32)> {
+        let (least, most) = self.iops?;
+        let free = match self.kind {
+            VolumeType::Gp3 => GP3_IOPS,
+            _ => least,
+        };
+        let of_size = size.map(|size| size.saturating_mul(self.iops_per_gib).max(free));
+        Some((least, of_size.unwrap_or(most).min(most)))
     }
+}
+
+/// IOPS that a volume of this size cannot have, though its type can.
+fn too_many(ebs: &Ebs, limits: &Limits, most: u32, path: &Path, findings: &mut Findings) {
+    let (Some(size), Some(iops)) = (ebs.volume_size, ebs.iops) else {
+        return;
+    };
+    let place = path.join("iops");
+    let message = format!(
+        "{iops} IOPS are too many for {size} GiB of {}",
+        limits.kind.as_str()
+    );
+    let hint = Hint::new(format!(
+        "at most {} for a GiB: {most} here",
+        limits.iops_per_gib
+    ));
+    let fewer = Ebs {
+        iops: Some(most),
+        ..ebs.clone()
+    };
+    let hint = match fits(&fewer) {
+        true => hint.replacing(&place, most),
+        false => hint,
+    };
+    let finding = Finding::new(place, message).hint(hint).rule(TYPES);
+    findings.add(
+        finding
+            .because_of(path.join("volumeType"))
+            .because_of(path.join("volumeSize")),
+    );
+}
+
+/// A throughput that the volume's IOPS do not allow.
+fn throughput(ebs: &Ebs, limits: &Limits, path: &Path, findings: &mut Findings) {
+    let (Some(throughput), Some(range)) = (ebs.throughput, limits.throughput) else {
+        return;
+    };
+    let iops = ebs.iops.unwrap_or(GP3_IOPS);
+    let most = (iops / GP3_IOPS_PER_MIB).max(GP3_THROUGHPUT);
+    if throughput <= most || throughput > range.1 {
+        return;
+    }
+    let needed = throughput * GP3_IOPS_PER_MIB;
+    let with_iops = Ebs {
+        iops: Some(needed),
+        ..ebs.clone()
+    };
+    let place = path.join("throughput");
+    let hint = if fits(&with_iops) {
+        let words =
+            format!("at most 0.25 MiB/s for each of the IOPS: give `iops: {needed}` or more");
+        Hint::new(words).adding(&path.join("iops"), needed)
+    } else {
+        // More IOPS than that are too many for its size.
+        Hint::new(format!(
+            "at most 0.25 MiB/s for each of the IOPS: {most} here"
+        ))
+    };
+    let hint = hint.replacing(&place, most);
+    let message = format!("a throughput of {throughput} MiB/s is too much for {iops} IOPS");
+    let finding = Finding::new(place, message).hint(hint).rule(TYPES);
+    findings.add(
+        finding
+            .because_of(path.join("volumeType"))
+            .because_of(path.join("iops")),
+    );
 }
 
 fn range(
@@ -273,19 +405,24 @@ fn range(
     add: impl Fn(Finding) -> Finding,
 ) {
     if !(least..=most).contains(&given) {
-        findings.add(add(Finding::new(path, format!("{given} is out of range"))
-            .hint(format!("{least} to {most} {unit}"))));
+        let hint = Hint::new(format!("{least} to {most} {unit}"));
+        let hint = hint.example(&path, given.clamp(least, most));
+        let message = format!("{given} is out of range");
+        findings.add(add(Finding::new(path, message).hint(hint)));
     }
 }
 
 /// Where the volume is made.
 fn placement(ebs: &Ebs, path: &Path, findings: &mut Findings) {
     if ebs.availability_zone.is_some() && ebs.availability_zone_id.is_some() {
+        let hint = Hint::new("keep one of the two")
+            .removing(&path.join("availabilityZoneId"))
+            .removing(&path.join("availabilityZone"));
         let finding = Finding::new(
             path.join("availabilityZoneId"),
             "the Availability Zone is given by name and by id",
         );
-        findings.add(finding.hint("keep one of the two").rule(RULE).at_key());
+        findings.add(finding.hint(hint).rule(RULE).at_key());
     }
     if let Some(outpost) = &ebs.outpost_arn {
         let parts: Vec<&str> = outpost.splitn(6, ':').collect();
@@ -293,17 +430,10 @@ fn placement(ebs: &Ebs, path: &Path, findings: &mut Findings) {
             if forms::is_partition(partition) && forms::is_region(region) && forms::is_account(account)
                 && resource.strip_prefix("outpost/op-").is_some_and(|id| !id.is_empty()));
         if !good {
-            let finding = Finding::new(
-                path.join("outpostArn"),
-                format!("{} is not the ARN of an Outpost", quoted(outpost)),
-            );
-            findings.add(
-                finding
-                    .hint(
-                        "as `arn:aws:outposts:us-east-1:111122223333:outpost/op-0123456789abcdef0`",
-                    )
-                    .rule(RULE),
-            );
+            let place = path.join("outpostArn");
+            let hint = Hint::new(format!("as `{OUTPOST}`")).example(&place, OUTPOST);
+            let message = format!("{} is not the ARN of an Outpost", quoted(outpost));
+            findings.add(Finding::new(place, message).hint(hint).rule(RULE));
         }
     }
 }

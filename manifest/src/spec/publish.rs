@@ -43,6 +43,13 @@ pub struct PublishSpec {
 }
 
 impl PublishSpec {
+    /// Whether everybody is to be able to launch the AMI.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        let access = self.access.as_ref();
+        access.is_some_and(|access| access.public == Some(true))
+    }
+
     /// The publish half as canonical JSON: two manifests that ask for the same have the same bytes, whatever they leave
     /// out or write out, and in whatever order. All its lists are sets.
     #[must_use]

@@ -40,6 +40,18 @@ impl Source {
         (encrypted == Some(true), key.as_ref())
     }
 
+    /// The objects that the image is made from, as the manifest names them.
+    #[must_use]
+    pub fn objects(&self) -> Vec<&Location> {
+        match self {
+            Self::Disk(disk) => vec![&disk.object],
+            Self::Vm(vm) => vm.files().iter().map(|file| file.object).collect(),
+            Self::Stored(stored) => vec![&stored.object],
+            Self::Bundle(bundle) => vec![&bundle.manifest],
+            Self::Snapshot(_) | Self::Instance(_) | Self::Image(_) => Vec::new(),
+        }
+    }
+
     /// The source's name in the manifest.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -36,14 +36,20 @@ pub enum DryRun {
     CopyImage,
     /// CreateTags.
     CreateTags,
+    /// DeleteTags.
+    DeleteTags,
     /// ModifyImageAttribute.
     ModifyImageAttribute,
     /// ModifySnapshotAttribute.
     ModifySnapshotAttribute,
     /// EnableImageDeprecation.
     EnableImageDeprecation,
+    /// DisableImageDeprecation.
+    DisableImageDeprecation,
     /// EnableImageDeregistrationProtection.
     EnableImageDeregistrationProtection,
+    /// DisableImageDeregistrationProtection.
+    DisableImageDeregistrationProtection,
     /// CreateStoreImageTask.
     CreateStoreImageTask,
     /// DeregisterImage.
@@ -53,6 +59,33 @@ pub enum DryRun {
 }
 
 impl DryRun {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::ImportSnapshot,
+        Self::ImportImage,
+        Self::BundleInstance,
+        Self::CreateRestoreImageTask,
+        Self::RegisterImage,
+        Self::CopyImage,
+        Self::CreateTags,
+        Self::DeleteTags,
+        Self::ModifyImageAttribute,
+        Self::ModifySnapshotAttribute,
+        Self::EnableImageDeprecation,
+        Self::DisableImageDeprecation,
+        Self::EnableImageDeregistrationProtection,
+        Self::DisableImageDeregistrationProtection,
+        Self::CreateStoreImageTask,
+        Self::DeregisterImage,
+        Self::DeleteSnapshot,
+    ];
+
+    /// The call of this name in EC2's API reference.
+    #[must_use]
+    pub fn named(action: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|call| call.action() == action)
+    }
+
     /// The call's name in EC2's API reference.
     #[must_use]
     pub fn action(self) -> &'static str {
@@ -64,10 +97,13 @@ impl DryRun {
             Self::RegisterImage => "RegisterImage",
             Self::CopyImage => "CopyImage",
             Self::CreateTags => "CreateTags",
+            Self::DeleteTags => "DeleteTags",
             Self::ModifyImageAttribute => "ModifyImageAttribute",
             Self::ModifySnapshotAttribute => "ModifySnapshotAttribute",
             Self::EnableImageDeprecation => "EnableImageDeprecation",
+            Self::DisableImageDeprecation => "DisableImageDeprecation",
             Self::EnableImageDeregistrationProtection => "EnableImageDeregistrationProtection",
+            Self::DisableImageDeregistrationProtection => "DisableImageDeregistrationProtection",
             Self::CreateStoreImageTask => "CreateStoreImageTask",
             Self::DeregisterImage => "DeregisterImage",
             Self::DeleteSnapshot => "DeleteSnapshot",
@@ -102,7 +138,13 @@ impl Aws {
             DryRun::DeregisterImage | DryRun::DeleteSnapshot | DryRun::CreateStoreImageTask => {
                 self.dry_run_end(call).await
             }
-            _ => self.dry_run_setting(call).await,
+            DryRun::DeleteTags
+            | DryRun::DisableImageDeprecation
+            | DryRun::DisableImageDeregistrationProtection => self.dry_run_undoing(call).await,
+            DryRun::ModifyImageAttribute
+            | DryRun::ModifySnapshotAttribute
+            | DryRun::EnableImageDeprecation
+            | DryRun::EnableImageDeregistrationProtection => self.dry_run_setting(call).await,
         }
     }
 
@@ -192,6 +234,27 @@ impl Aws {
                 let text = AttributeValue::builder().value(NO_OBJECT).build();
                 let request = ec2.modify_image_attribute().dry_run(true);
                 let request = request.image_id(NO_IMAGE).description(text);
+                self.verdict(call, Box::pin(request.send())).await
+            }
+        }
+    }
+
+    async fn dry_run_undoing(&self, call: DryRun) -> Result<Verdict, AwsError> {
+        let ec2 = self.ec2();
+        match call {
+            DryRun::DeleteTags => {
+                let tag = Tag::builder().key(NO_OBJECT).value("").build();
+                let request = ec2.delete_tags().dry_run(true).resources(NO_IMAGE);
+                self.verdict(call, Box::pin(request.tags(tag).send())).await
+            }
+            DryRun::DisableImageDeprecation => {
+                let request = ec2.disable_image_deprecation().dry_run(true);
+                let request = request.image_id(NO_IMAGE);
+                self.verdict(call, Box::pin(request.send())).await
+            }
+            _ => {
+                let request = ec2.disable_image_deregistration_protection();
+                let request = request.dry_run(true).image_id(NO_IMAGE);
                 self.verdict(call, Box::pin(request.send())).await
             }
         }

@@ -13,7 +13,6 @@ mod rule;
 mod stack;
 mod subscriptions;
 
-pub use account::{Encryption, PublicAccess};
 pub use bucket::Bucket;
 pub use caller::Caller;
 pub use dry_run::{DryRun, Verdict};

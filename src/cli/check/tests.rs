@@ -82,6 +82,20 @@ fn json_has_the_same_problems() {
 }
 
 #[test]
+fn json_has_what_hints_propose_as_json_patch() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("web.image.yaml");
+    let manifest = "name: web\nsource: {vm: {object: a.raw, format: RAW}}\n";
+    std::fs::write(&file, manifest).unwrap();
+    let (_, text) = checked(&[file.to_str().unwrap()], true);
+    let files: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        files["items"][0]["problems"][0]["suggestions"],
+        json!([[{"op": "replace", "path": "/source/vm/format", "value": "raw"}]])
+    );
+}
+
+#[test]
 fn a_file_that_cannot_be_read_does_not_stop_the_others() {
     let (ok, text) = checked(&["missing.image.yaml", "web.image.yaml"], false);
     assert!(!ok);

@@ -6,7 +6,7 @@ use localaws::ec2::{Image, ImageState, Snapshot};
 use mail_parser::MessageParser;
 
 use super::examples::{BUNDLE, CANCELLED, MANIFESTS, MISTAKES, Manifest, SUCCESSFUL};
-use super::state;
+use super::{REGION, state};
 use crate::cli::error::Error;
 use crate::cli::local_stack::{LocalStack, SNAPSHOT};
 use crate::image::Status;
@@ -250,23 +250,17 @@ impl Outcome {
     }
 
     fn compare_emails(&self, expected: &[Expected], wrong: &mut Vec<String>) {
-        let id_of = |name: &str| {
-            self.images
-                .iter()
-                .find(|image| image.name == name)
-                .map_or("?", |image| image.id.as_str())
-        };
         let mut subjects: BTreeSet<String> = expected
             .iter()
-            .map(|image| format!("AMI available: {} {}", id_of(&image.name), image.name))
+            .map(|image| format!("Available: {} ({REGION})", image.name))
             .collect();
         let cancelled = self.statuses.get(CANCELLED.key).and_then(Option::as_ref);
         let name = cancelled.and_then(|status| status.build.name.as_deref());
-        subjects.insert(format!("AMI cancelled: {}", name.unwrap_or("?")));
+        subjects.insert(format!("Cancelled: {} ({REGION})", name.unwrap_or("?")));
         subjects.insert(format!(
-            "Manifest rejected ({}): {}",
-            counted(EXPECTED_PROBLEMS, "problem"),
-            MISTAKES.key
+            "Rejected: {} ({REGION}): {}",
+            MISTAKES.key,
+            counted(EXPECTED_PROBLEMS, "problem")
         ));
         if self.emails.len() != subjects.len() {
             wrong.push(format!(

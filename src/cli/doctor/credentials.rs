@@ -1,7 +1,7 @@
 //! The credentials.
 
-use super::super::target::{RENEW_CREDENTIALS, SET_CREDENTIALS};
-use super::finding::{Check, is_about_credentials};
+use super::super::target::credentials_hint;
+use super::finding::Check;
 use crate::aws::{Aws, Caller};
 
 const SUBJECT: &str = "credentials";
@@ -13,14 +13,12 @@ pub(super) async fn check(aws: &Aws) -> (Check, Option<Caller>) {
             let text = format!("{} in {}", caller.arn, aws.region());
             (Check::ok(SUBJECT, text), Some(caller))
         }
-        Err(error) if error.lacks_credentials() => (
-            Check::todo(SUBJECT, error.to_string(), SET_CREDENTIALS),
-            None,
-        ),
-        Err(error) if is_about_credentials(&error) => (
-            Check::todo(SUBJECT, error.to_string(), RENEW_CREDENTIALS),
-            None,
-        ),
-        Err(error) => (Check::not_seen(SUBJECT, "no permission", &error), None),
+        Err(error) => {
+            let check = match credentials_hint(&error) {
+                Some(hint) => Check::todo(SUBJECT, error.to_string(), hint),
+                None => Check::not_seen(SUBJECT, "no permission", &error),
+            };
+            (check, None)
+        }
     }
 }

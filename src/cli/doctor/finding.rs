@@ -1,6 +1,6 @@
 //! What a check returns.
 
-use super::super::target::{CHECK_NETWORK, RENEW_CREDENTIALS, SET_CREDENTIALS};
+use super::super::target::{CHECK_NETWORK, credentials_hint};
 use crate::aws::AwsError;
 
 /// What was found.
@@ -63,12 +63,10 @@ impl Check {
 
     /// Something that AWS did not show; `permission` is what the look needs, and on what.
     pub(super) fn not_seen(subject: impl Into<String>, permission: &str, error: &AwsError) -> Self {
-        let help = if is_denied(error) {
+        let help = if error.is_denied() {
             format!("you need {permission}, which the stack's OperatorPolicy has")
-        } else if error.lacks_credentials() {
-            SET_CREDENTIALS.to_owned()
-        } else if is_about_credentials(error) {
-            RENEW_CREDENTIALS.to_owned()
+        } else if let Some(hint) = credentials_hint(error) {
+            hint.to_owned()
         } else if error.code.is_none() && error.status.is_none() {
             CHECK_NETWORK.to_owned()
         } else {
@@ -76,29 +74,4 @@ impl Check {
         };
         Self::unknown(subject, format!("{error}: {help}"))
     }
-}
-
-/// Whether a permission is missing. An answer to HEAD has no code.
-pub(super) fn is_denied(error: &AwsError) -> bool {
-    let codes = [
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "UnauthorizedOperation",
-    ];
-    codes.iter().any(|code| error.has_code(code)) || (error.code.is_none() && error.has_status(403))
-}
-
-/// Whether AWS does not take the credentials.
-pub(super) fn is_about_credentials(error: &AwsError) -> bool {
-    let codes = [
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    ];
-    codes.iter().any(|code| error.has_code(code))
 }

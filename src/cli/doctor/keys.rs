@@ -1,30 +1,16 @@
 //! The KMS keys that the manifest names: whether they are there, can be used, and who manages them.
 
 use super::finding::Check;
+use super::in_order::in_order;
 use super::scene::Scene;
 use crate::manifest::image::ImageManifest;
 
 pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
-    let mut checks = Vec::new();
-    let named = scene.spec.as_ref().map(|spec| named(spec, scene.home()));
-    for (region, key) in named.unwrap_or_default() {
-        if scene.regions.contains(&region) {
-            checks.push(one(scene, &region, &key).await);
-        }
-    }
-    checks
-}
-
-/// Each key, with the Region that it is used in.
-fn named(spec: &ImageManifest, home: &str) -> Vec<(String, String)> {
-    let mut keys = Vec::new();
-    let (_, key) = spec.build.source.encryption();
-    keys.extend(key.map(|key| (home.to_owned(), key.clone())));
-    for (region, copy) in &spec.publish.regions {
-        let key = copy.as_ref().and_then(|copy| copy.kms_key_id.as_ref());
-        keys.extend(key.map(|key| (region.clone(), key.clone())));
-    }
-    keys
+    let named = scene.spec.as_ref().map(ImageManifest::kms_keys);
+    let named = named.unwrap_or_default().into_iter();
+    let named = named.map(|it| (it.region.unwrap_or(scene.home()), it.key));
+    let usable = named.filter(|(region, _)| scene.regions.iter().any(|it| it == region));
+    in_order(usable.map(async |(region, key)| one(scene, region, key).await)).await
 }
 
 async fn one(scene: &Scene<'_>, region: &str, key: &str) -> Check {

@@ -3,22 +3,22 @@
 //! DryRun tells what IAM says of whoever asks, and no more. The functions make these calls with roles of their own, so a
 //! refusal here proves nothing about them: it is no finding, and neither is it "ok".
 
+use std::collections::BTreeSet;
+
 use super::finding::Check;
+use super::in_order::in_order;
 use super::scene::Scene;
 use crate::aws::{DryRun, Verdict};
-use crate::manifest::image::{ImageManifest, Previous, Snapshots, Source};
+use crate::image::words::SourceKind;
+use crate::manifest::image::{ImageManifest, OnDelete, Previous, PublishSpec, Snapshots};
 
 pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
     let Some(spec) = &scene.spec else {
         return Vec::new();
     };
-    let mut checks = Vec::new();
-    for (region, call) in needed(spec, scene.home()) {
-        if scene.regions.contains(&region) {
-            checks.push(one(scene, &region, call).await);
-        }
-    }
-    checks
+    let needed = needed(spec, scene.home()).into_iter();
+    let usable = needed.filter(|(region, _)| scene.regions.contains(region));
+    in_order(usable.map(async |(region, call)| one(scene, &region, call).await)).await
 }
 
 async fn one(scene: &Scene<'_>, region: &str, call: DryRun) -> Check {
@@ -47,64 +47,136 @@ async fn one(scene: &Scene<'_>, region: &str, call: DryRun) -> Check {
     }
 }
 
-/// The calls that change something, each with its Region.
+/// The calls that change something, each with its Region: the stack's first.
 fn needed(spec: &ImageManifest, home: &str) -> Vec<(String, DryRun)> {
-    let mut calls = built(spec);
-    let publish = &spec.publish;
-    if let Some(access) = &publish.access {
-        calls.push(DryRun::ModifyImageAttribute);
-        calls.extend(access.copy.then_some(DryRun::ModifySnapshotAttribute));
-    } else if publish.description.is_some() {
-        calls.push(DryRun::ModifyImageAttribute);
+    let mut of_all = BTreeSet::from([DryRun::CreateTags]);
+    of_all.extend(settings(&spec.publish));
+    of_all.extend(retirement(&spec.publish));
+    let making = SourceKind::from(&spec.build.source).making_calls().iter();
+    let mut of_first: BTreeSet<_> = making.filter_map(|name| DryRun::named(name)).collect();
+    of_first.extend(&of_all);
+    let stores = spec.publish.store.is_some();
+    of_first.extend(stores.then_some(DryRun::CreateStoreImageTask));
+    of_all.insert(DryRun::CopyImage);
+    let in_region = |region: &str, calls: &BTreeSet<DryRun>| {
+        let calls = calls.iter().map(|call| (region.to_owned(), *call));
+        calls.collect::<Vec<_>>()
+    };
+    let mut needed = in_region(home, &of_first);
+    let copies = spec.publish.regions.keys();
+    for region in copies.filter(|region| *region != home) {
+        needed.extend(in_region(region, &of_all));
     }
-    let deprecates = publish.deprecate.is_some();
-    calls.extend(deprecates.then_some(DryRun::EnableImageDeprecation));
-    let protects = publish.protect.is_some();
-    calls.extend(protects.then_some(DryRun::EnableImageDeregistrationProtection));
-    let settings = calls.clone();
-    let stores = publish.store.is_some();
-    calls.extend(stores.then_some(DryRun::CreateStoreImageTask));
-    if let Some(replaces) = &publish.replaces {
-        match replaces.previous {
-            Some(Previous::Deregister) => calls.push(DryRun::DeregisterImage),
-            Some(Previous::Deprecate) => calls.push(DryRun::EnableImageDeprecation),
-            _ => {}
-        }
-        let deletes = replaces.snapshots == Some(Snapshots::Delete);
-        calls.extend(deletes.then_some(DryRun::DeleteSnapshot));
-    }
-    calls.sort_unstable();
-    calls.dedup();
-    let mut all: Vec<_> = calls.into_iter().map(|it| (home.to_owned(), it)).collect();
-    for region in publish.regions.keys().filter(|region| *region != home) {
-        all.push((region.clone(), DryRun::CopyImage));
-        let of_copies = settings.iter().filter(|call| is_setting(**call));
-        all.extend(of_copies.map(|call| (region.clone(), *call)));
-    }
-    all
+    needed
 }
 
-/// What makes the AMI. All that is made is tagged.
-fn built(spec: &ImageManifest) -> Vec<DryRun> {
-    let mut calls = match spec.build.source {
-        Source::Disk(_) => vec![DryRun::ImportSnapshot, DryRun::RegisterImage],
-        Source::Vm(_) => vec![DryRun::ImportImage],
-        Source::Snapshot(_) | Source::Bundle(_) => vec![DryRun::RegisterImage],
-        Source::Instance(_) => vec![DryRun::BundleInstance, DryRun::RegisterImage],
-        Source::Stored(_) => vec![DryRun::CreateRestoreImageTask],
-        Source::Image(_) => vec![DryRun::CopyImage],
-    };
-    calls.push(DryRun::CreateTags);
+/// What sets these on an AMI, and what a later version of the manifest takes them back with.
+fn settings(publish: &PublishSpec) -> BTreeSet<DryRun> {
+    let mut calls = BTreeSet::new();
+    let access = publish.access.as_ref();
+    if access.is_some() || publish.description.is_some() || !publish.product_codes.is_empty() {
+        calls.insert(DryRun::ModifyImageAttribute);
+    }
+    if access.is_some_and(|access| access.copy) {
+        calls.insert(DryRun::ModifySnapshotAttribute);
+    }
+    if !publish.tags.is_empty() {
+        calls.insert(DryRun::DeleteTags);
+    }
+    if publish.deprecate.is_some() {
+        calls.extend([
+            DryRun::EnableImageDeprecation,
+            DryRun::DisableImageDeprecation,
+        ]);
+    }
+    if publish.protect.is_some() {
+        calls.extend([
+            DryRun::EnableImageDeregistrationProtection,
+            DryRun::DisableImageDeregistrationProtection,
+        ]);
+    }
     calls
 }
 
-/// What is set on every copy, too.
-fn is_setting(call: DryRun) -> bool {
-    matches!(
-        call,
-        DryRun::ModifyImageAttribute
-            | DryRun::ModifySnapshotAttribute
-            | DryRun::EnableImageDeprecation
-            | DryRun::EnableImageDeregistrationProtection
-    )
+/// What ends the AMIs of earlier versions, and this one once its manifest is removed.
+fn retirement(publish: &PublishSpec) -> BTreeSet<DryRun> {
+    let replaces = publish.replaces.as_ref();
+    let previous = replaces.and_then(|replaces| replaces.previous);
+    let is_deregistered =
+        previous == Some(Previous::Deregister) || publish.on_delete == Some(OnDelete::Deregister);
+    let is_deprecated =
+        previous == Some(Previous::Deprecate) || publish.on_delete == Some(OnDelete::Deprecate);
+    let mut calls = BTreeSet::new();
+    if is_deregistered || is_deprecated {
+        // One that is in use is deprecated, whatever the manifest says.
+        calls.insert(DryRun::EnableImageDeprecation);
+    }
+    if is_deregistered {
+        calls.extend([
+            DryRun::DisableImageDeregistrationProtection,
+            DryRun::DeregisterImage,
+        ]);
+        let snapshots = replaces.and_then(|replaces| replaces.snapshots);
+        calls.extend((snapshots == Some(Snapshots::Delete)).then_some(DryRun::DeleteSnapshot));
+    }
+    calls
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::manifest::image;
+
+    fn needed_by(settings: &str) -> String {
+        let manifest =
+            format!("name: web\nsource:\n  snapshot: {{id: snap-00000000000000001}}\n{settings}\n");
+        let spec = image::parse("web.image.yaml", manifest.as_bytes(), Timestamp::UNIX_EPOCH);
+        let mut lines = String::new();
+        let mut last = String::new();
+        for (region, call) in needed(&spec.unwrap(), "us-east-1") {
+            if region != last {
+                lines += &format!("\n{region}:");
+                last = region;
+            }
+            lines += &format!(" {}", call.action());
+        }
+        lines
+    }
+
+    #[test]
+    fn what_a_manifest_sets_can_be_taken_back_in_every_region() {
+        let needed = needed_by(
+            "tags: {team: web}\ndeprecate: {after: 90d}\nprotect: true\nregions: {eu-west-1: }",
+        );
+        insta::assert_snapshot!(needed, @r"
+        us-east-1: RegisterImage CreateTags DeleteTags EnableImageDeprecation DisableImageDeprecation EnableImageDeregistrationProtection DisableImageDeregistrationProtection
+        eu-west-1: CopyImage CreateTags DeleteTags EnableImageDeprecation DisableImageDeprecation EnableImageDeregistrationProtection DisableImageDeregistrationProtection
+        ");
+    }
+
+    #[test]
+    fn what_ends_an_ami_is_needed_where_its_copies_are() {
+        let needed = needed_by(
+            "replaces: {previous: deregister, snapshots: delete}\nregions: {eu-west-1: }",
+        );
+        insta::assert_snapshot!(needed, @r"
+        us-east-1: RegisterImage CreateTags EnableImageDeprecation DisableImageDeregistrationProtection DeregisterImage DeleteSnapshot
+        eu-west-1: CopyImage CreateTags EnableImageDeprecation DisableImageDeregistrationProtection DeregisterImage DeleteSnapshot
+        ");
+        let of_manifest_removed = needed_by("onDelete: deregister");
+        insta::assert_snapshot!(of_manifest_removed, @"us-east-1: RegisterImage CreateTags EnableImageDeprecation DisableImageDeregistrationProtection DeregisterImage");
+        assert!(needed_by("onDelete: deprecate").contains("EnableImageDeprecation"));
+        assert!(!needed_by("onDelete: keep").contains("Deprecation"));
+    }
+
+    #[test]
+    fn every_call_that_makes_an_ami_can_be_asked_about() {
+        for source in SourceKind::ALL {
+            for name in source.making_calls() {
+                assert_eq!(DryRun::named(name).map(DryRun::action), Some(*name));
+            }
+        }
+    }
 }

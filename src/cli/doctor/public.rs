@@ -1,21 +1,23 @@
 //! What is in the way of public AMIs: block public access, and their quota.
 
 use super::finding::Check;
+use super::in_order::in_order;
 use super::scene::Scene;
 use crate::aws::Aws;
+use crate::image::publish::PublicBlock;
 
 /// The quota of public AMIs in a Region, unless it was raised ("AMI quotas", EC2 User Guide).
 const QUOTA: usize = 5;
 
 pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for region in made_in(scene) {
+    let regions = made_in(scene).into_iter();
+    let looks = regions.map(async |region| {
         let aws = scene.aws.in_region(region);
-        checks.push(images(scene, &aws, region).await);
-        checks.push(snapshots(&aws, region).await);
-        checks.push(quota(scene, &aws, region).await);
-    }
-    checks
+        let images = images(scene, &aws, region).await;
+        let snapshots = snapshots(&aws, region).await;
+        [images, snapshots, quota(scene, &aws, region).await]
+    });
+    in_order(looks).await.into_iter().flatten().collect()
 }
 
 /// The Regions that get the manifest's AMIs.
@@ -29,31 +31,32 @@ pub(super) fn made_in<'a>(scene: &'a Scene<'_>) -> Vec<&'a str> {
 
 async fn images(scene: &Scene<'_>, aws: &Aws, region: &str) -> Check {
     let subject = format!("block public access for AMIs in {region}");
-    match aws.image_public_access().await {
-        Ok(access) if access.is_open() || !scene.is_public() => Check::ok(subject, access.state),
-        Ok(access) if access.is_by_policy => {
-            let what = format!("{}, and the manifest says public", access.state);
-            let next = "a declarative policy of the organization sets it: ask its administrator";
-            Check::todo(subject, what, next)
+    let block = match aws.image_block().await {
+        Ok(block) => block,
+        Err(error) => {
+            return Check::not_seen(subject, "ec2:GetImageBlockPublicAccessState", &error);
         }
-        Ok(access) => {
-            let what = format!("{}, and the manifest says public", access.state);
-            let next = format!(
-                "to allow it: aws ec2 disable-image-block-public-access --region {region} (takes up to 10 minutes)"
-            );
-            Check::todo(subject, what, next)
+    };
+    let next = match PublicBlock::of(block.is_on(), block.by_policy) {
+        Some(PublicBlock::Policy) if scene.is_public() => {
+            "a declarative policy of the organization sets it: ask its administrator".to_owned()
         }
-        Err(error) => Check::not_seen(subject, "ec2:GetImageBlockPublicAccessState", &error),
-    }
+        Some(PublicBlock::Account) if scene.is_public() => format!(
+            "to allow it: aws ec2 disable-image-block-public-access --region {region} (takes up to 10 minutes)"
+        ),
+        _ => return Check::ok(subject, block.state),
+    };
+    let what = format!("{}, and the manifest says public", block.state);
+    Check::todo(subject, what, next)
 }
 
 /// No manifest makes snapshots public: whatever it is, it is in nobody's way.
 async fn snapshots(aws: &Aws, region: &str) -> Check {
     let subject = format!("block public access for snapshots in {region}");
-    match aws.snapshot_public_access().await {
-        Ok(access) => Check::ok(
+    match aws.snapshot_block().await {
+        Ok(state) => Check::ok(
             subject,
-            format!("{}; amiwright makes no snapshot public", access.state),
+            format!("{state}; amiwright makes no snapshot public"),
         ),
         Err(error) => Check::not_seen(subject, "ec2:GetSnapshotBlockPublicAccessState", &error),
     }

@@ -37,7 +37,7 @@ pub(crate) fn shorten(text: &str, width: usize) -> String {
 }
 
 /// The text in exactly these columns: an ellipsis and its end, for the end of a key says most; or padded.
-pub(super) fn fit_end(text: &str, width: usize) -> String {
+pub(crate) fn fit_end(text: &str, width: usize) -> String {
     if measure_text_width(text) <= width {
         return fit(text, width);
     }

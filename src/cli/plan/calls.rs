@@ -21,15 +21,9 @@ pub(super) struct Calls {
 impl Calls {
     /// Counts the calls of an AMI that is made from this.
     pub(super) fn add_build(&mut self, source: SourceKind) {
-        let names: &[&str] = match source {
-            SourceKind::Snapshot | SourceKind::Bundle => &["RegisterImage"],
-            SourceKind::Disk => &["ImportSnapshot", "CreateTags", "RegisterImage"],
-            SourceKind::Vm => &["ImportImage", "CreateTags"],
-            SourceKind::Instance => &["BundleInstance", "RegisterImage"],
-            SourceKind::Stored => &["CreateRestoreImageTask"],
-            SourceKind::Image => &["CopyImage"],
-        };
-        names.iter().for_each(|name| self.add(name));
+        for name in source.making_calls() {
+            self.add(name);
+        }
     }
 
     /// Counts the call of a change.
@@ -54,7 +48,8 @@ impl Calls {
             }
             Action::SetProtection {
                 protection: Some(_),
-            } => "EnableImageDeregistrationProtection",
+            }
+            | Action::ProtectPrevious { .. } => "EnableImageDeregistrationProtection",
             Action::SetProtection { protection: None } | Action::UnprotectPrevious { .. } => {
                 "DisableImageDeregistrationProtection"
             }

@@ -4,13 +4,14 @@ use serde::Serialize;
 
 use super::calls::Calls;
 use super::lines::{Line, Sign, lines, parameter};
-use crate::image::billing::LicensedSource;
+use super::reasons::{blocked_by, failed, license, not_retired, pending, wish};
+use super::replacing;
 use crate::image::message::{
-    advice, failure_line, failures, kept_text, release as release_text, wait_text,
+    failure_line, failures, kept_text, release as release_text, wait_text,
 };
 use crate::image::outcome::StepOutcome;
-use crate::image::publish::{Pending, ReleasePlan, retire};
-use crate::image::status::{Failure, Status};
+use crate::image::publish::{ReleasePlan, retire};
+use crate::image::status::Status;
 use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::{Build, Meaning, Preview, Publishing, Retiring};
@@ -27,7 +28,7 @@ pub(super) struct Document {
     /// The manifest.
     pub(super) manifest: Manifest,
     /// What the upload would mean.
-    pub(super) outcome: Outcome,
+    pub(super) outcome: Meaning,
     /// The state of the manifest's image now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) state: Option<String>,
@@ -65,24 +66,6 @@ pub(super) struct Manifest {
     pub(super) region: String,
 }
 
-/// What an upload means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Outcome {
-    /// A new AMI is made.
-    Build,
-    /// The AMI that exists is changed in place.
-    Change,
-    /// Nothing.
-    Unchanged,
-    /// What it asks for is in progress.
-    InProgress,
-    /// It starts once the version that is in progress has ended.
-    Later,
-    /// It is rejected.
-    Rejected,
-}
-
 /// How many changes there are of each kind.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -105,7 +88,7 @@ impl Document {
         let mut document = Self {
             schema: SCHEMA,
             manifest,
-            outcome: outcome(preview.meaning),
+            outcome: preview.meaning,
             state: preview.before.as_ref().map(Status::place),
             problems: preview.problems,
             changes: Vec::new(),
@@ -135,7 +118,7 @@ impl Document {
             }
             document.add_failures(status);
         }
-        if document.outcome == Outcome::Unchanged {
+        if document.outcome == Meaning::Unchanged {
             document.drift = std::mem::take(&mut document.changes);
             document.calls = Calls::default();
         }
@@ -176,6 +159,9 @@ impl Document {
             self.changes.push(line);
             return false;
         }
+        if !replacing::add(self, &build.replacing, status) {
+            return false;
+        }
         let name = build.name.clone();
         let line = Line::new(Sign::Create, &region, "AMI").values(None, name);
         let line = line.because(format!("made from: {}", build.source));
@@ -202,7 +188,7 @@ impl Document {
             return;
         };
         let is_stored = before.and_then(bucket).as_deref() == Some(wanted.bucket.as_str());
-        if wanted.asked_at.is_some() || (is_stored && self.outcome != Outcome::Build) {
+        if wanted.asked_at.is_some() || (is_stored && self.outcome != Meaning::Build) {
             return;
         }
         let line = Line::new(Sign::Create, &self.manifest.region, "stored AMI");
@@ -326,7 +312,7 @@ impl Document {
 
     /// What failed before and is not tried again by an upload that asks for nothing new.
     fn add_failures(&mut self, status: &Status) {
-        if self.outcome != Outcome::Unchanged {
+        if self.outcome != Meaning::Unchanged {
             return;
         }
         for (region, failure) in status.failed_regions() {
@@ -356,69 +342,5 @@ impl Summary {
             blocked: count(Sign::Blocked),
             conflict: count(Sign::Conflict),
         }
-    }
-}
-
-fn outcome(meaning: Meaning) -> Outcome {
-    match meaning {
-        Meaning::Build => Outcome::Build,
-        Meaning::Change => Outcome::Change,
-        Meaning::Unchanged => Outcome::Unchanged,
-        Meaning::InProgress => Outcome::InProgress,
-        Meaning::Later => Outcome::Later,
-        Meaning::Rejected => Outcome::Rejected,
-    }
-}
-
-fn blocked_by(region: &str, problem: &Problem) -> Line {
-    Line::blocked(region, "AMI", problem.to_string())
-}
-
-fn failed(region: &str, status: &Status, failure: &Failure) -> Line {
-    let code = failure.code.iter().map(|code| format!("{code}: "));
-    let code: String = code.collect();
-    let why = format!(
-        "{code}{}; {}",
-        failure.message,
-        advice::hint(status, failure)
-    );
-    Line::blocked(region, "AMI", why).of(status.image_in(region).map(|it| it.image.as_str()))
-}
-
-fn license(region: &str, source: &LicensedSource) -> Line {
-    let why = format!(
-        "{} has the same snapshot and is billed as {}: the new AMI may lose that license, and its instances their \
-         updates. CreateImage of an instance keeps it; `register.acceptLostBilling: true` accepts the loss",
-        source.image, source.billing
-    );
-    Line::blocked(region, "license", why)
-}
-
-fn pending(why: Pending) -> &'static str {
-    match why {
-        Pending::Settling => "what was changed a moment ago does not show yet",
-        Pending::NoImage => "EC2 does not show the AMI",
-        Pending::Copying => "the copy is being made",
-        Pending::NotAvailable => "the AMI is not available",
-        Pending::Unknown => "EC2 does not show that the AMI is of this manifest and version",
-    }
-}
-
-fn not_retired(why: &retire::Pending) -> String {
-    match why {
-        retire::Pending::Unknown => "EC2 did not say what has to be known".to_owned(),
-        retire::Pending::NotShown => "EC2 does not show it".to_owned(),
-        retire::Pending::NoSuccessor => {
-            "the AMI that replaces it is not seen to be available".to_owned()
-        }
-        retire::Pending::Cooldown(until) => format!("its protection holds until {until}"),
-    }
-}
-
-/// What is asked for of AMIs that are retired.
-fn wish(retiring: &Retiring) -> &'static str {
-    match retiring.asked.deregister {
-        true => "deregister",
-        false => "deprecate",
     }
 }

@@ -162,6 +162,10 @@ pub(super) fn lines(planned: &Planned, image: Option<&str>) -> Vec<Line> {
         Action::UnprotectPrevious { image, cooldown } => {
             vec![unprotected(region, image, *cooldown)]
         }
+        Action::ProtectPrevious { image, protection } => {
+            let line = changed(region, "protection", None, Some(protected(*protection)));
+            vec![line.of(Some(image))]
+        }
         Action::DeregisterPrevious { image, .. } => {
             vec![Line::new(Sign::Remove, region, "AMI").of(Some(image))]
         }

@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use annotate_snippets::renderer::{AnsiColor, Style};
 
-use super::document::{Document, Outcome};
+use super::document::Document;
 use super::lines::{Line, Sign};
 use crate::cli::text::plain;
 use crate::image::words::counted;
 use crate::manifest::location::s3_uri;
+use crate::reconcile::Meaning;
 
 /// Widest column of what is changed: the key of a tag may be long.
 const WHAT_MAX: usize = 24;
@@ -51,19 +52,19 @@ pub(super) fn write(document: &Document, is_coloured: bool, out: &mut dyn Write)
 fn heading(document: &Document) -> String {
     let state = document.state.as_deref().unwrap_or_default();
     match document.outcome {
-        Outcome::Build if document.is_impossible() => {
+        Meaning::Build if document.is_impossible() => {
             "A new AMI is asked for, and cannot be made.".to_owned()
         }
-        Outcome::Build => "A new AMI is made.".to_owned(),
-        Outcome::Change => "The AMI that exists is changed in place.".to_owned(),
-        Outcome::Unchanged => "Nothing to do: it asks for nothing new.".to_owned(),
-        Outcome::InProgress => {
+        Meaning::Build => "A new AMI is made.".to_owned(),
+        Meaning::Change => "The AMI that exists is changed in place.".to_owned(),
+        Meaning::Unchanged => "Nothing to do: it asks for nothing new.".to_owned(),
+        Meaning::InProgress => {
             format!("What it asks for is in progress ({state}); this is still to be done.")
         }
-        Outcome::Later => {
+        Meaning::Later => {
             format!("It starts once the version in progress ({state}) has ended.")
         }
-        Outcome::Rejected => "It would be rejected.".to_owned(),
+        Meaning::Rejected => "It would be rejected.".to_owned(),
     }
 }
 

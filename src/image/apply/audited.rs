@@ -11,14 +11,14 @@ use super::publishing::begin_again;
 use crate::image::message;
 use crate::image::observed::ObservedImage;
 use crate::image::publish::audit::{Audited, is_auditable};
-use crate::image::status::{Deviation, Difference, Drift, Status, check};
-use crate::image::words::NoticeKind;
+use crate::image::status::{Deviation, Difference, Drift, RegionStatus, Status, check};
+use crate::image::words::{NoticeKind, Step};
 
 /// What an audit has seen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Audit {
-    /// The status that it was compared with.
-    pub about: Box<Status>,
+    /// What it was compared with.
+    pub about: Compared,
     /// What it came to.
     pub audited: Audited,
     /// The AMIs as EC2 shows them, by Region.
@@ -27,13 +27,39 @@ pub struct Audit {
     pub repair: bool,
 }
 
+/// What a status says of a finished AMI that an audit relies on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    attempt: u32,
+    step: Step,
+    step_since: Timestamp,
+    publish_digest: Option<String>,
+    drift: Option<Drift>,
+    regions: BTreeMap<String, RegionStatus>,
+}
+
+impl Compared {
+    /// What this status says.
+    #[must_use]
+    pub fn of(status: &Status) -> Self {
+        Self {
+            attempt: status.build.attempt,
+            step: status.build.step,
+            step_since: status.build.step_since,
+            publish_digest: status.manifest.publish_digest.clone(),
+            drift: status.drift.clone(),
+            regions: status.regions.clone(),
+        }
+    }
+}
+
 /// Writes what an audit has seen of a finished AMI. Returns whether that is worth saving: not if something else was begun
 /// for it meanwhile, or another audit was faster.
 ///
 /// # Errors
 /// What is wrong with the status that this would make. It is left as it was.
 pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<bool, String> {
-    if !is_auditable(status, now) || !is_same(status, &audit.about) {
+    if !is_auditable(status, now) || Compared::of(status) != audit.about {
         return Ok(false);
     }
     let Audited {
@@ -96,16 +122,6 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
         return Err(problem);
     }
     Ok(changed)
-}
-
-/// Whether a status still says of the AMI what it said when it was compared.
-fn is_same(status: &Status, about: &Status) -> bool {
-    let (build, before) = (&status.build, &about.build);
-    (build.attempt, build.step, build.step_since)
-        == (before.attempt, before.step, before.step_since)
-        && status.manifest.publish_digest == about.manifest.publish_digest
-        && status.drift == about.drift
-        && status.regions == about.regions
 }
 
 fn drifted(

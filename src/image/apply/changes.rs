@@ -3,12 +3,16 @@
 use jiff::Timestamp;
 
 use super::conditions;
+use crate::image::message;
 use crate::image::plan::WAITING_LONG;
 use crate::image::publish;
-use crate::image::status::{Facts, Notice, Status, Waiting};
+use crate::image::status::{AppliedChange, Facts, Notice, RegionAction, Status, Waiting};
 use crate::image::task::TaskKind;
 use crate::image::words::{NoticeKind, State, Step, WaitReason};
 use crate::image::workflow::{self, After};
+
+/// Changes that a status keeps; the oldest go first.
+const CHANGES_KEPT: usize = 200;
 
 /// The step cannot proceed yet. Returns whether that is new.
 pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
@@ -58,7 +62,7 @@ pub(super) fn next_step(status: &mut Status, why: impl Into<String>, now: Timest
     let after = After {
         publishes: status.publishes,
         stores: status.store.is_some(),
-        retires: status.replaces && !publish::retire::targets(status).is_empty(),
+        retires: publish::retire::is_due(status),
     };
     let source = status.build.source;
     match source.and_then(|source| workflow::next(source, after, step)) {
@@ -107,6 +111,14 @@ pub(super) fn move_to(
 /// Records that something happened that moved nothing.
 pub(super) fn note(status: &mut Status, why: impl Into<String>, now: Timestamp) {
     status.record(status.place(), why.into(), now);
+}
+
+/// Records a change that was made to the AMI, or to what points to it, for the notice that lists them.
+pub(super) fn record_change(status: &mut Status, what: &RegionAction, now: Timestamp) {
+    note(status, message::change_line(what), now);
+    status.changes.push(AppliedChange::of(what));
+    let surplus = status.changes.len().saturating_sub(CHANGES_KEPT);
+    status.changes.drain(..surplus);
 }
 
 /// Records a notice of this kind about this status as it is now.

@@ -5,20 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::arrival::note_repetition;
-use super::changes::{move_to, next_step, note, record_notice, wait};
+use super::changes::{move_to, next_step, note, record_change, record_notice, wait};
 use super::polled::keep;
 use super::{conditions, release, retiring};
 use crate::image::message;
-use crate::image::outcome::{PublishIntent, PublishObserved, Publishing, ReleasePerformed};
+use crate::image::outcome::{PublishIntent, PublishObserved, PublishPerformed, Publishing};
 use crate::image::publish::COPY_ATTEMPTS;
 use crate::image::status::{
-    Action, Applied, AppliedChange, CopyRequest, Failure, ManifestVersion, RegionAction,
-    RegionStatus, Retiring, Status, StoreRequest, Waiting,
+    Action, Applied, CopyRequest, Failure, ManifestVersion, RegionAction, RegionStatus, Retiring,
+    Status, StoreRequest, Waiting,
 };
 use crate::image::words::{FailureKind, NoticeKind, State, Step, WaitReason};
-
-/// Changes that a status keeps; the oldest go first.
-const CHANGES_KEPT: usize = 200;
 
 /// How the manifest wants its AMI published.
 pub(super) fn accept(status: &mut Status, publishing: Publishing) {
@@ -158,24 +155,21 @@ pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp)
 }
 
 /// Changes were made. Returns whether that is worth saving.
-pub(super) fn performed(
-    status: &mut Status,
-    done: &[RegionAction],
-    failed: BTreeMap<String, Failure>,
-    (later, release): (&BTreeMap<String, WaitReason>, ReleasePerformed),
-    now: Timestamp,
-) -> bool {
+pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: Timestamp) -> bool {
+    let PublishPerformed {
+        done,
+        failed,
+        later,
+        release,
+    } = performed;
     let mut changed = !done.is_empty() | keep_failures(status, failed);
     changed |= release::performed(status, release.written, now);
     status.build.waiting = None;
-    for what in done {
-        note(status, message::change_line(what), now);
-        status.changes.push(AppliedChange::of(what));
+    for what in &done {
+        record_change(status, what, now);
         copied(status, what);
     }
-    let surplus = status.changes.len().saturating_sub(CHANGES_KEPT);
-    status.changes.drain(..surplus);
-    changed |= wait_for(status, (later, release.later), now);
+    changed |= wait_for(status, &later, release.later, now);
     changed
 }
 
@@ -183,13 +177,13 @@ pub(super) fn performed(
 /// they are remembered with it. What was set is known anyway, because the intent was saved first. Returns whether that is worth saving.
 pub fn remember_copies(status: &mut Status, digest: Option<&str>, done: &[RegionAction]) -> bool {
     if status.build.digest.as_deref() == digest {
-        return begun(&mut status.regions, &status.copies, done);
+        return add_copies(&mut status.regions, &status.copies, done);
     }
     let mut versions = status.previous.iter_mut().rev();
     let Some(version) = versions.find(|it| it.digest.as_deref() == digest) else {
         return false;
     };
-    let changed = begun(&mut version.regions, &version.copies, done);
+    let changed = add_copies(&mut version.regions, &version.copies, done);
     let regions = &version.regions;
     version
         .copies
@@ -198,7 +192,7 @@ pub fn remember_copies(status: &mut Status, digest: Option<&str>, done: &[Region
 }
 
 /// Adds the copies that were begun, with what they were asked for. Returns whether there are any.
-fn begun(
+fn add_copies(
     regions: &mut BTreeMap<String, RegionStatus>,
     requests: &BTreeMap<String, CopyRequest>,
     done: &[RegionAction],
@@ -209,13 +203,20 @@ fn begun(
             image: Some(image), ..
         } = &what.action
         {
-            let mut copy = RegionStatus::pending(image.clone());
-            let request = requests.get(&what.region).cloned();
-            copy.applied.settings = request.unwrap_or_default().settings;
+            let copy = begun(image, requests.get(&what.region));
             regions.entry(what.region.clone()).or_insert(copy);
         }
     }
     regions.len() > before
+}
+
+/// A copy that was begun, with what it was asked for.
+fn begun(image: &str, request: Option<&CopyRequest>) -> RegionStatus {
+    let mut copy = RegionStatus::pending(image.to_owned());
+    if let Some(request) = request {
+        copy.applied.settings.clone_from(&request.settings);
+    }
+    copy
 }
 
 /// What came of a copy that was begun or removed.
@@ -225,10 +226,7 @@ fn copied(status: &mut Status, what: &RegionAction) {
         Action::CopyImage {
             image: Some(image), ..
         } => {
-            let mut copy = RegionStatus::pending(image.clone());
-            let request = status.copies.get(region);
-            let settings = request.map(|request| request.settings.clone());
-            copy.applied.settings = settings.unwrap_or_default();
+            let copy = begun(image, status.copies.get(region));
             let copy = adopted(status, region, copy);
             status.regions.insert(region.clone(), copy);
         }
@@ -263,33 +261,22 @@ fn keep_waits(status: &mut Status, waits: &BTreeMap<String, WaitReason>, now: Ti
     changed
 }
 
-/// Waits for Regions and for a parameter. For the image as a whole the parameter counts: it shows within minutes, and a copy
-/// may take hours. Returns whether anything is new.
+/// Waits for Regions and for a parameter. For the image as a whole the parameter counts first: it shows within minutes, and
+/// a copy may take hours; then the stack's Region, and last a copy that takes its time. Returns whether anything is new.
 fn wait_for(
     status: &mut Status,
-    (regions, release): (&BTreeMap<String, WaitReason>, Option<WaitReason>),
+    regions: &BTreeMap<String, WaitReason>,
+    release: Option<WaitReason>,
     now: Timestamp,
 ) -> bool {
-    match release {
-        Some(reason) => keep_waits(status, regions, now) | wait(status, reason, now),
-        None => wait_in_regions(status, regions, now),
-    }
-}
-
-/// Waits for these Regions; for the image as a whole that of the stack's Region counts first, and a copy that takes its
-/// time last. Returns whether anything is new.
-fn wait_in_regions(
-    status: &mut Status,
-    waits: &BTreeMap<String, WaitReason>,
-    now: Timestamp,
-) -> bool {
-    let changed = keep_waits(status, waits, now);
+    let changed = keep_waits(status, regions, now);
     let rank = |(region, reason): &(&String, &WaitReason)| {
         let is_slow = matches!(reason, WaitReason::CopyPending { .. });
         (status.copies.contains_key(*region), is_slow)
     };
-    match waits.iter().min_by_key(rank) {
-        Some((_, reason)) => wait(status, reason.clone(), now) | changed,
+    let first = || Some(regions.iter().min_by_key(rank)?.1.clone());
+    match release.or_else(first) {
+        Some(reason) => wait(status, reason, now) | changed,
         None => changed,
     }
 }
@@ -312,7 +299,7 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
     changed |= release::observed(status, &seen.release, now);
     let release = seen.release.pending.clone();
     if release.is_some() || !seen.pending.is_empty() {
-        return wait_for(status, (&seen.pending, release), now) | changed;
+        return wait_for(status, &seen.pending, release, now) | changed;
     }
     release::finish(status, &seen.release, now);
     for copy in status.copies.values_mut() {

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::changes::note;
+use super::changes::{note, record_change};
 use crate::image::message;
 use crate::image::observed::ObservedParameter;
 use crate::image::outcome::{ReleaseObserved, Written};
 use crate::image::status::{
-    Action, AppliedChange, ParameterId, ParameterPut, ParameterStatus, ParameterType, RegionAction,
-    Status,
+    Action, ParameterId, ParameterPut, ParameterStatus, ParameterType, RegionAction, Status,
 };
 
 /// These are about to be written.
@@ -124,8 +123,7 @@ fn leave(status: &mut Status, id: &ParameterId, now: Timestamp) -> bool {
         status.release.parameters.remove(id);
         return true;
     }
-    note(status, message::change_line(&left), now);
-    status.changes.push(AppliedChange::of(&left));
+    record_change(status, &left, now);
     true
 }
 

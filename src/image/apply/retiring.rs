@@ -7,49 +7,70 @@ use crate::image::message;
 use crate::image::outcome::Retired;
 use crate::image::publish;
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, RegionAction, RegionStatus, Replaced, RetireOutcome,
-    Retirement, Retiring, SnapshotKept, Status,
+    Action, KeptReason, KeptSnapshot, Protection, RegionAction, RegionStatus, Replaced,
+    RetireOutcome, Retirement, Retiring, SnapshotKept, Status,
 };
 use crate::image::words::{NoticeKind, State};
 
 /// This is about to be done to AMIs that are retired: their snapshots are known from now on.
 pub(super) fn intend(status: &mut Status, actions: &[RegionAction], now: Timestamp) {
     for RegionAction { region, action } in actions {
-        let Action::DeregisterPrevious {
-            image,
-            snapshots,
-            delete,
-        } = action
-        else {
-            continue;
-        };
-        for known in known(status, region, image) {
-            known.snapshots.clone_from(snapshots);
-            let not_asked = |snapshot: &String| KeptSnapshot {
-                snapshot: snapshot.clone(),
-                why: SnapshotKept::NotAsked,
-            };
-            *known.retiring = Retiring {
-                asked_at: Some(now),
-                snapshots: if *delete {
-                    snapshots.clone()
-                } else {
-                    Vec::new()
-                },
-                kept: if *delete {
-                    Vec::new()
-                } else {
-                    snapshots.iter().map(not_asked).collect()
-                },
-                ..Retiring::default()
-            };
+        match action {
+            Action::DeregisterPrevious {
+                image,
+                snapshots,
+                delete,
+            } => {
+                for known in known(status, region, image) {
+                    known.snapshots.clone_from(snapshots);
+                    deregisters(&mut known.retiring, snapshots, *delete, now);
+                }
+            }
+            Action::UnprotectPrevious { image, cooldown } => {
+                let protection = match cooldown {
+                    true => Protection::WithCooldown,
+                    false => Protection::On,
+                };
+                for known in known(status, region, image) {
+                    known.retiring.protection.get_or_insert(protection);
+                }
+            }
+            Action::DeprecatePrevious { image, at, .. } => {
+                for known in known(status, region, image) {
+                    // Ours: should it become the current one again, it is taken back.
+                    known.applied.settings.deprecate_at = Some(*at);
+                    known.retiring.deprecate_at = Some(*at);
+                }
+            }
+            _ => {}
         }
     }
 }
 
+fn deregisters(retiring: &mut Retiring, snapshots: &[String], delete: bool, now: Timestamp) {
+    let not_asked = |snapshot: &String| KeptSnapshot {
+        snapshot: snapshot.clone(),
+        why: SnapshotKept::NotAsked,
+    };
+    let (deleted, kept) = match delete {
+        true => (snapshots.to_vec(), Vec::new()),
+        false => (Vec::new(), snapshots.iter().map(not_asked).collect()),
+    };
+    *retiring = Retiring {
+        protection: retiring.protection,
+        stays_unprotected: retiring.stays_unprotected,
+        asked_since: retiring.asked_since.or(Some(now)),
+        asked_at: Some(now),
+        snapshots: deleted,
+        kept,
+        ..Retiring::default()
+    };
+}
+
 /// AMIs were retired, or not. Returns whether that is worth saving.
 pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> bool {
-    let changed = !seen.done.is_empty() || !seen.kept.is_empty() || !seen.ended.is_empty();
+    let is_kept = !seen.kept.is_empty() || !seen.unprotected.is_empty();
+    let changed = is_kept || !seen.done.is_empty() || !seen.ended.is_empty();
     if changed {
         status.build.waiting = None;
     }
@@ -64,6 +85,11 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
                 .snapshots
                 .retain(|id| *id != snapshot.snapshot);
             known.retiring.kept.push(snapshot.clone());
+        }
+    }
+    for (region, image) in seen.unprotected {
+        for known in known(status, &region, &image) {
+            known.retiring.stays_unprotected = true;
         }
     }
     for ended in seen.ended {
@@ -84,7 +110,6 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
     match &what.action {
         Action::DeprecatePrevious { image, at, why } => {
             for known in known(status, region, image) {
-                // Ours: should it become the current one again, it is taken back.
                 known.applied.settings.deprecate_at = Some(*at);
             }
             let ended = Retirement {
@@ -93,6 +118,7 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
                 outcome: RetireOutcome::Deprecated,
                 at: now,
                 why: why.clone(),
+                unprotected: false,
                 deleted: Vec::new(),
                 kept: Vec::new(),
             };
@@ -102,6 +128,12 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
             for known in known(status, region, image) {
                 let retiring = &mut known.retiring;
                 (retiring.unprotected_at, retiring.has_cooldown) = (Some(now), *cooldown);
+            }
+        }
+        Action::ProtectPrevious { image, .. } => {
+            for known in known(status, region, image) {
+                let retiring = &mut known.retiring;
+                (retiring.protection, retiring.unprotected_at) = (None, None);
             }
         }
         Action::DeregisterPrevious { image, .. } => {
@@ -165,8 +197,13 @@ fn forget_previous(status: &mut Status, region: &str, image: &str) {
 
 /// This AMI is dealt with. One that is gone is forgotten; one that stays is retired again when the manifest asks for it
 /// the next time.
-fn end(status: &mut Status, ended: Retirement, now: Timestamp) {
+fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
     let Retirement { region, image, .. } = &ended;
+    let is_there = matches!(
+        ended.outcome,
+        RetireOutcome::Deprecated | RetireOutcome::Kept
+    );
+    let is_unprotected = known(status, region, image).any(|it| it.retiring.protection.is_some());
     match ended.outcome {
         RetireOutcome::Deregistered | RetireOutcome::Gone => {
             if status.is_removed() {
@@ -182,6 +219,7 @@ fn end(status: &mut Status, ended: Retirement, now: Timestamp) {
             }
         }
     }
+    ended.unprotected = is_there && is_unprotected;
     note(status, message::retirement_line(&ended), now);
     status.retired.push(ended);
 }
@@ -190,32 +228,26 @@ fn end(status: &mut Status, ended: Retirement, now: Timestamp) {
 pub(super) fn interrupted(status: &mut Status, now: Timestamp) {
     let is_under_way = status.build.step.retires() && !status.state.is_final();
     if is_under_way && status.is_removed() {
-        end_gone(status, &KeptReason::UploadedAgain, now);
+        end_begun(status, &KeptReason::UploadedAgain, now);
     }
     if is_under_way && !status.retired.is_empty() {
         record_notice(status, NoticeKind::Retired, now);
     }
 }
 
-/// The manifest does not say any more that earlier AMIs are retired: those that are deregistered already are reported, with
-/// the snapshots that they leave.
-pub(super) fn report_gone(status: &mut Status, now: Timestamp) {
-    if end_gone(status, &KeptReason::NotAskedAnyMore, now) {
-        record_notice(status, NoticeKind::Retired, now);
-    }
-}
-
-/// Nothing more is retired: those that are deregistered already are no previous AMIs of what begins now. Returns whether
-/// there are any.
-fn end_gone(status: &mut Status, why: &KeptReason, now: Timestamp) -> bool {
+/// Nothing more is retired: those that are deregistered already are no previous AMIs of what begins now, and what was done to
+/// others is told. Whether EC2 has deregistered one, if that is not known, is found out when this image is finished again.
+fn end_begun(status: &mut Status, why: &KeptReason, now: Timestamp) {
     let targets = publish::retire::targets(status).into_iter();
-    let gone = targets.filter(|it| it.known.retiring.deregistered_at.is_some());
-    let gone: Vec<Retirement> = gone
+    let begun = targets.filter(|it| {
+        let retiring = &it.known.retiring;
+        let is_known = retiring.asked_at.is_none() || retiring.deregistered_at.is_some();
+        retiring.is_begun() && is_known
+    });
+    let begun: Vec<Retirement> = begun
         .map(|target| publish::retire::given_up(&target, why, now))
         .collect();
-    let any = !gone.is_empty();
-    gone.into_iter().for_each(|ended| end(status, ended, now));
-    any
+    begun.into_iter().for_each(|ended| end(status, ended, now));
 }
 
 /// What is left of a removed manifest's AMIs was deprecated already: its email names those, too.

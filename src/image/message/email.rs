@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use jiff::{Timestamp, Unit};
 
+use super::headline::{self, Sender};
 use super::quoting::{more, on_one_line, quoted, shell_word, word};
 use super::waiting::wait_text;
 use super::{advice, billing, drift, facts, release, remains, retiring, settings};
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Phase, Task, TaskKind};
-use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason, counted};
+use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason};
 
 /// How much of a status there is room for in an email.
 #[derive(Debug, Clone, Copy)]
@@ -21,10 +22,19 @@ pub(super) struct Room {
 }
 
 /// The body of the email.
-pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timestamp) -> String {
+pub(super) fn compose(
+    status: &Status,
+    kind: NoticeKind,
+    room: Room,
+    now: Timestamp,
+    sender: Sender<'_>,
+) -> String {
     let Room { shown, listed } = room;
-    let mut text = headline(status, kind);
-    text.push_str("\n\n");
+    let mut text = headline::first_line(status, kind, now);
+    text.push('\n');
+    text.push_str(&headline::links(status, sender));
+    text.push('\n');
+    let _ = writeln!(text, "  {:<10} {}", "Account", account(sender));
     for (name, value) in facts(status, kind, listed, now) {
         let _ = writeln!(text, "  {name:<10} {value}");
     }
@@ -63,84 +73,21 @@ pub(super) fn compose(status: &Status, kind: NoticeKind, room: Room, now: Timest
         text.push_str(&retiring::replaced_text(status, listed));
         text.push_str(&remains::previous_text(status, listed));
     }
+    let _ = write!(text, "\nMore: amiwright status {}\n", manifest(status));
     text
 }
 
 /// The body where there is no room for more.
-pub(super) fn minimal(status: &Status, kind: NoticeKind) -> String {
+pub(super) fn minimal(status: &Status, kind: NoticeKind, now: Timestamp) -> String {
     format!(
         "{}\n\nThe status says more than an email has room for: see there.\n",
-        headline(status, kind)
+        headline::first_line(status, kind, now)
     )
 }
 
-fn headline(status: &Status, kind: NoticeKind) -> String {
-    let name = word(status.build.name.as_deref().unwrap_or(&status.manifest.key));
-    match kind {
-        NoticeKind::Completed if status.store.is_some() => {
-            format!("The image {name} is registered, available, and stored in S3.")
-        }
-        NoticeKind::Completed => format!("The image {name} is registered and available."),
-        NoticeKind::Incomplete if status.only_storing() => {
-            format!("The image {name} is registered and available, but storing it in S3 failed.")
-        }
-        NoticeKind::Incomplete => format!(
-            "The image {name} is registered and available, but it is not all that its manifest says."
-        ),
-        NoticeKind::Failed => format!("The image {name} failed."),
-        NoticeKind::Rejected => format!(
-            "The manifest was rejected: {}. Nothing was changed in AWS.",
-            counted(status.problem_count(), "problem")
-        ),
-        NoticeKind::WaitingLong => format!(
-            "The image {name} has been waiting since {}.",
-            waiting_since(status)
-        ),
-        NoticeKind::Started => {
-            format!("The manifest passed the checks: the image {name} is being made.")
-        }
-        NoticeKind::Cancelled => format!(
-            "The image {name} was cancelled: {}.",
-            match status.cancel.map(|cancel| cancel.by) {
-                Some(CancelBy::ManifestRemoved) => "its manifest was removed",
-                Some(CancelBy::Command) | None => "an operator ran amiwright cancel",
-            }
-        ),
-        NoticeKind::Stalled => format!(
-            "Nothing has changed about the image {name} since {}.",
-            status.unchanged_since()
-        ),
-        NoticeKind::Lost => format!("The image {name} is lost: EC2 no longer lists it."),
-        NoticeKind::Drifted => {
-            format!(
-                "The image {name} was changed outside amiwright: it is not as its manifest says any more."
-            )
-        }
-        NoticeKind::Changed if drift::is_repaired(status) => format!(
-            "The image {name} was changed outside amiwright, and was repaired: it is as its manifest says again."
-        ),
-        NoticeKind::Changed => {
-            format!("The image {name} was changed: it is as its manifest says now.")
-        }
-        NoticeKind::Retired if status.is_removed() => {
-            format!(
-                "The manifest of the image {name} was removed: {}",
-                retiring::asked(status)
-            )
-        }
-        NoticeKind::Retired => {
-            format!("The image {name} is finished: the AMIs before it were to be retired.")
-        }
-    }
-}
-
-/// Since when it waits, whatever the reasons were; a step that polls waits only while it cannot.
-fn waiting_since(status: &Status) -> Timestamp {
-    let build = &status.build;
-    match &build.waiting {
-        Some(waiting) if build.step.polls() => waiting.since,
-        Some(_) | None => build.step_since,
-    }
+/// `111122223333, us-east-1`.
+fn account(sender: Sender<'_>) -> String {
+    format!("{}, {}", word(sender.account), word(sender.region))
 }
 
 fn facts(

@@ -70,9 +70,12 @@ pub(super) fn previous_text(status: &Status, listed: usize) -> String {
         );
     }
     // What becomes of it is told once that is known.
-    if status.replaces && status.build.step.retires() {
+    let mut images = previous.images();
+    // Of one that EC2 was asked to deregister it is not known yet whether it is kept.
+    let is_asked = images.any(|(_, it)| it.retiring.asked_at.is_some());
+    if status.build.step.retires() && (status.replaces || is_asked) {
         return format!(
-            "\nThe previous AMI, {list}, is retired now, as the manifest says: another email tells how that ends.\n"
+            "\nThe previous AMI, {list}, is being retired: another email tells how that ends.\n"
         );
     }
     format!("\nThe previous AMI is kept: {list}.\n")

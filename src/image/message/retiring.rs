@@ -39,7 +39,13 @@ pub fn retirement_line(it: &Retirement) -> String {
         (RetireOutcome::Kept, None) => "kept".to_owned(),
         (RetireOutcome::Kept, Some(why)) => format!("kept: {}", kept_text(why)),
     };
-    format!("{region}: {image} {outcome}")
+    let protection = match it.unprotected {
+        true => {
+            "; its protection against deregistration, which was to be switched off for that, may be off: check it"
+        }
+        false => "",
+    };
+    format!("{region}: {image} {outcome}{protection}")
 }
 
 /// How retiring ended, as the reason of the step's end.
@@ -135,7 +141,7 @@ pub fn kept_text(why: &KeptReason) -> String {
             "the AMI that replaces it is not there, or not available".to_owned()
         }
         KeptReason::NotAllowed { message } => quoted(message),
-        KeptReason::NotAskedAnyMore => "the manifest does not say `replaces` any more".to_owned(),
+        KeptReason::NotAskedAnyMore => "the manifest does not ask for it any more".to_owned(),
         KeptReason::UploadedAgain => "the manifest was uploaded again".to_owned(),
         KeptReason::Refused { code, message } => refused(code.as_deref(), message),
         KeptReason::NotKnown { message } => format!(

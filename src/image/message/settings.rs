@@ -126,6 +126,13 @@ pub(super) fn action_text(action: &Action, listed: usize) -> String {
             format!("{} deprecated at {at}", word(image))
         }
         Action::UnprotectPrevious { image, cooldown } => unprotected(image, *cooldown),
+        Action::ProtectPrevious { image, protection } => {
+            format!(
+                "{} protected again {}",
+                word(image),
+                protection_text(*protection)
+            )
+        }
         Action::DeregisterPrevious { image, .. } => format!("{} deregistered", word(image)),
         Action::DeleteSnapshot { snapshot, .. } => format!("{} deleted", word(snapshot)),
         Action::PutParameter { name, value, .. } => release::written(name, value),

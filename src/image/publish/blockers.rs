@@ -29,6 +29,88 @@ pub enum PublicBlock {
     Policy,
 }
 
+impl PublicBlock {
+    /// Who has blocked them; none if they are not blocked.
+    #[must_use]
+    pub fn of(is_blocked: bool, by_policy: bool) -> Option<Self> {
+        match (is_blocked, by_policy) {
+            (false, _) => None,
+            (true, false) => Some(Self::Account),
+            (true, true) => Some(Self::Policy),
+        }
+    }
+}
+
+/// How the snapshots of an AMI are encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// Not at all, or that is not known.
+    Off,
+    /// If the account encrypts all that is made.
+    ByAccount,
+    /// With the key by default.
+    DefaultKey,
+    /// With a key that is named for it.
+    NamedKey,
+}
+
+impl Encryption {
+    /// That of what is made new: by a copy, or by an import. What is encrypted stays so in a copy ("Encryption and
+    /// copying", EC2 User Guide).
+    #[must_use]
+    pub fn of_new(is_encrypted: bool, has_named_key: bool) -> Self {
+        match (is_encrypted, has_named_key) {
+            (_, true) => Self::NamedKey,
+            (true, false) => Self::DefaultKey,
+            (false, false) => Self::ByAccount,
+        }
+    }
+
+    /// Whether the key is the account's by default.
+    #[must_use]
+    pub fn takes_default_key(self, account: AccountSettings) -> bool {
+        match self {
+            Self::Off | Self::NamedKey => false,
+            Self::ByAccount => account.encrypts_by_default,
+            Self::DefaultKey => true,
+        }
+    }
+
+    fn is_on(self, account: AccountSettings) -> bool {
+        self == Self::NamedKey || self.takes_default_key(account)
+    }
+}
+
+/// Why an AMI with such snapshots cannot be shared with accounts, organizations or units.
+#[must_use]
+pub fn not_shareable(
+    encryption: Encryption,
+    account: AccountSettings,
+) -> Option<UnshareableReason> {
+    let is_managed = encryption.takes_default_key(account) && account.has_managed_key;
+    is_managed.then_some(UnshareableReason::ManagedKey)
+}
+
+/// Why an AMI with such snapshots cannot be public. "You can't publicly share an AMI that has encrypted volumes, snapshots
+/// of encrypted volumes, or product codes" ("Make your AMI publicly available", EC2 User Guide).
+#[must_use]
+pub fn not_public(
+    encryption: Encryption,
+    has_product_code: bool,
+    account: AccountSettings,
+) -> Option<UnshareableReason> {
+    if encryption.is_on(account) {
+        return Some(UnshareableReason::Encrypted);
+    }
+    if has_product_code {
+        return Some(UnshareableReason::ProductCode);
+    }
+    account.public_block.map(|block| match block {
+        PublicBlock::Account => UnshareableReason::PublicBlocked,
+        PublicBlock::Policy => UnshareableReason::PublicBlockedByPolicy,
+    })
+}
+
 /// Why what is about to be done to an AMI would be refused.
 pub(super) fn sharing(
     ready: &[Action],
@@ -37,7 +119,11 @@ pub(super) fn sharing(
 ) -> Option<(Action, Blocker)> {
     let publishes = |action: &&Action| matches!(action, Action::ChangeGrants { add, .. } if add.contains(&Grantee::Public));
     let action = ready.iter().find(publishes)?;
-    let why = public(shown.is_encrypted, shown, account)?;
+    let encryption = match shown.is_encrypted {
+        true => Encryption::DefaultKey,
+        false => Encryption::Off,
+    };
+    let why = not_public(encryption, shown.has_product_code, account)?;
     Some((action.clone(), Blocker::NotShareable(why)))
 }
 
@@ -51,32 +137,11 @@ pub(super) fn copying(
     if grants.is_empty() {
         return None;
     }
-    let has_own_key = asked.kms_key_id.is_some();
-    let is_encrypted = home.is_encrypted || has_own_key || account.encrypts_by_default;
+    let encryption = Encryption::of_new(home.is_encrypted, asked.kms_key_id.is_some());
     let why = if grants.contains(&Grantee::Public) {
-        public(is_encrypted, home, account)
+        not_public(encryption, home.has_product_code, account)
     } else {
-        let is_managed = is_encrypted && !has_own_key && account.has_managed_key;
-        is_managed.then_some(UnshareableReason::ManagedKey)
+        not_shareable(encryption, account)
     };
     why.map(Blocker::NotShareable)
-}
-
-/// Why an AMI cannot be public. "You can't publicly share an AMI that has encrypted volumes, snapshots of encrypted volumes,
-/// or product codes" ("Make your AMI publicly available", EC2 User Guide).
-fn public(
-    is_encrypted: bool,
-    shown: &Shown,
-    account: AccountSettings,
-) -> Option<UnshareableReason> {
-    if is_encrypted {
-        return Some(UnshareableReason::Encrypted);
-    }
-    if shown.has_product_code {
-        return Some(UnshareableReason::ProductCode);
-    }
-    account.public_block.map(|block| match block {
-        PublicBlock::Account => UnshareableReason::PublicBlocked,
-        PublicBlock::Policy => UnshareableReason::PublicBlockedByPolicy,
-    })
 }

@@ -11,7 +11,7 @@ use crate::image::status::{Action, Applied, Intended, Settings};
 
 /// How long a read may show what was before our own last write. Descriptions and deprecation times were seen to lag
 /// (public reports of other tools); minutes are generous.
-pub(super) const STALE_READS: SignedDuration = SignedDuration::from_mins(5);
+pub const STALE_READS: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is to be changed about an AMI.
 #[must_use]
@@ -173,6 +173,7 @@ fn add_to(action: &Action, settings: &mut Settings) {
         // Of other AMIs.
         | Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }
+        | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
         | Action::DeleteSnapshot { .. }
         // Of no AMI.
@@ -207,6 +208,7 @@ fn remove_from(action: &Action, settings: &mut Settings) {
         | Action::RemoveFailedCopy { .. }
         | Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }
+        | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
         | Action::DeleteSnapshot { .. }
         | Action::PutParameter { .. }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::asked::Asked;
+use super::in_place;
 use super::observation::{Observation, Observed};
 use super::plan::{Plan, plan};
 use super::retire::{self, Seen, SnapshotSeen, Target};
@@ -252,6 +253,7 @@ fn set(shown: &mut Shown, action: &Action) {
         // Of other AMIs.
         | Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }
+        | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
         | Action::DeleteSnapshot { .. } => {}
     }
@@ -296,6 +298,43 @@ pub fn rehearse_retiring(asked: Retire, seen: &[(Target, Seen)], now: Timestamp)
     retired
 }
 
+/// What will become of AMIs that have to go before the new one is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The changes, in their order.
+    pub planned: Vec<RegionAction>,
+    /// What is next then: unless the new AMI can be registered, what is in its way.
+    pub then: in_place::Next,
+}
+
+/// Makes all changes to what was seen of AMIs that have to go first.
+#[must_use]
+pub fn rehearse_in_place(
+    because: in_place::Because,
+    asked: Retire,
+    seen: &[(Target, Seen)],
+    now: Timestamp,
+) -> Replaced {
+    let mut seen = seen.to_vec();
+    let mut planned = Vec::new();
+    for _ in 0..ROUNDS_MAX {
+        seen.retain(|(target, _)| target.known.retiring.deregistered_at.is_none());
+        match in_place::next(because, asked, &seen, now) {
+            in_place::Next::Do(ready) => {
+                for what in ready {
+                    for (target, seen) in &mut seen {
+                        retire_one(target, seen, &what.action, now);
+                    }
+                    planned.push(what);
+                }
+            }
+            then => return Replaced { planned, then },
+        }
+    }
+    let then = in_place::Next::Register;
+    Replaced { planned, then }
+}
+
 fn retire_one(target: &mut Target, seen: &mut Seen, action: &Action, now: Timestamp) {
     let id = target.known.image.clone();
     let is_of = |image: &String| *image == id;
@@ -307,6 +346,7 @@ fn retire_one(target: &mut Target, seen: &mut Seen, action: &Action, now: Timest
         (Action::UnprotectPrevious { image, .. }, Observation::Seen(shown)) if is_of(image) => {
             "disabled".clone_into(&mut shown.protection);
         }
+        (Action::ProtectPrevious { image, .. }, _) if is_of(image) => retiring.protection = None,
         (
             Action::DeregisterPrevious {
                 image,

@@ -4,6 +4,8 @@
 //! What is to be done is decided anew at every visit, from what EC2 shows then: an AMI that came into use while its
 //! protection ran out is kept. What EC2 does not tell is not taken for "not in use".
 
+mod withdraw;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
@@ -14,6 +16,8 @@ use crate::image::status::{
     Action, KeptReason, KeptSnapshot, PreviousVersion, RegionAction, RegionStatus, Retire,
     RetireOutcome, Retirement, SnapshotKept, Status,
 };
+
+pub use withdraw::{gone, withdraw};
 
 /// How long after its last launch a shared AMI counts as in use. EC2 does not tell which instances of other accounts run;
 /// a month covers groups that scale now and then. LastLaunchedTime itself is a day late.
@@ -140,6 +144,14 @@ pub fn targets(status: &Status) -> Vec<Target> {
     })
 }
 
+/// Whether something is to be retired, or was begun to be and has to be brought to an end.
+#[must_use]
+pub fn is_due(status: &Status) -> bool {
+    let targets = targets(status);
+    let mut begun = targets.iter().map(|it| it.known.retiring.is_begun());
+    (status.replaces && !targets.is_empty()) || begun.any(|it| it)
+}
+
 /// The AMIs of earlier versions that this holds for.
 pub(super) fn of_previous(
     status: &Status,
@@ -172,9 +184,13 @@ pub fn needs_guard(asked: Retire, target: &Target, shown: &Shown, now: Timestamp
 /// What is to be done about these AMIs, each with what was seen of it.
 #[must_use]
 pub fn plan(asked: Retire, seen: &[(Target, Seen)], now: Timestamp) -> Plan {
+    collect(seen, |target, seen| next(asked, target, seen, now))
+}
+
+fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> Next) -> Plan {
     let mut plan = Plan::default();
     for (target, seen) in seen {
-        match next(asked, target, seen, now) {
+        match next(target, seen) {
             Next::Nothing => {}
             Next::Do(actions) => {
                 let region = &target.region;
@@ -259,15 +275,21 @@ fn deregister(asked: Retire, target: &Target, shown: &Shown, now: Timestamp) -> 
     Next::Do(vec![Action::UnprotectPrevious { image, cooldown }])
 }
 
-/// Deprecates it, if it is not deprecated yet. `why` it is not deregistered.
+/// Deprecates it, if it is not deprecated yet. `why` it is not deregistered. It stays: a protection that was switched off
+/// before is switched on again first.
 fn deprecate(target: &Target, shown: &Shown, why: Option<KeptReason>, now: Timestamp) -> Next {
+    if let Some(action) = withdraw::protect_again(target) {
+        return Next::Do(vec![action]);
+    }
     let at = soon(now);
     if shown.deprecate_at.is_none_or(|known| known > at) {
         let image = target.known.image.clone();
         return Next::Do(vec![Action::DeprecatePrevious { image, at, why }]);
     }
+    // That of an earlier request, whose answer was lost or could not be saved.
+    let is_ours = target.known.retiring.deprecate_at.is_some();
     match why {
-        None => Next::Nothing,
+        None if !is_ours => Next::Nothing,
         why => end(target, RetireOutcome::Deprecated, why, now),
     }
 }
@@ -369,6 +391,7 @@ pub fn retirement(
         outcome,
         at,
         why,
+        unprotected: false,
         deleted: Vec::new(),
         kept: Vec::new(),
     }

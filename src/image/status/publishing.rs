@@ -200,6 +200,13 @@ pub enum Action {
         /// Whether it cannot be deregistered for 24 hours then.
         cooldown: bool,
     },
+    /// EnableImageDeregistrationProtection, of an AMI that was to be retired and stays.
+    ProtectPrevious {
+        /// The AMI.
+        image: String,
+        /// The protection that it had before.
+        protection: Protection,
+    },
     /// DeregisterImage.
     DeregisterPrevious {
         /// The AMI.
@@ -279,6 +286,7 @@ impl AppliedChange {
             | Action::SetProtection { .. }
             | Action::DeprecatePrevious { .. }
             | Action::UnprotectPrevious { .. }
+            | Action::ProtectPrevious { .. }
             | Action::DeregisterPrevious { .. }
             | Action::DeleteSnapshot { .. }
             | Action::PutParameter { .. }

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::publishing::Protection;
 use crate::image::words::is_zero;
 
 /// What is asked for: of the AMIs of earlier versions by `replaces`, of its own by `onDelete`.
@@ -22,12 +23,24 @@ pub struct Retire {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Retiring {
+    /// The deregistration protection that it had, from before EC2 is asked to switch it off until it is on again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
+    /// Whether EC2 refused to switch that on again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stays_unprotected: bool,
     /// When its deregistration protection was last switched off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unprotected_at: Option<Timestamp>,
     /// Whether that protection holds on for its cooldown.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub has_cooldown: bool,
+    /// When it is deprecated, from before EC2 is asked for that until it shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deprecate_at: Option<Timestamp>,
+    /// When EC2 was first asked to deregister it, or was about to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_since: Option<Timestamp>,
     /// When EC2 was last asked to deregister it, or was about to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
@@ -50,6 +63,13 @@ impl Retiring {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether something was begun that has to be brought to an end, even where nothing is to be retired any more: it may be
+    /// deregistered, or its protection may be off.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.asked_at.is_some() || self.deregistered_at.is_some() || self.protection.is_some()
     }
 }
 
@@ -83,6 +103,10 @@ pub struct Retirement {
     /// Why it is not what was asked for, if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<KeptReason>,
+    /// Whether it is there without the deregistration protection that it had: that was switched off in order to deregister
+    /// it, and could not be switched on again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unprotected: bool,
     /// Its snapshots that were deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deleted: Vec<String>,

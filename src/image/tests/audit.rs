@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::emails::assert_email;
 use super::*;
-use crate::image::apply::{Audit, audited};
+use crate::image::apply::{Audit, Compared, audited};
 use crate::image::message::quoted;
 use crate::image::publish::audit::{Audited, audit, is_auditable};
 use crate::image::publish::{self, Asked, AskedRegion, Desired, Observation, Observed, Shown};
@@ -62,7 +62,7 @@ fn look(status: &mut Status, seen: Observation<Shown>, repair: bool, minutes: i6
         after(minutes),
     );
     let audit = Audit {
-        about: Box::new(status.clone()),
+        about: Compared::of(status),
         audited: audit(&planned, status, &observed, after(minutes)),
         seen: BTreeMap::new(),
         repair,
@@ -169,7 +169,7 @@ fn what_is_new_or_in_progress_is_not_audited() {
     // Something else was begun, or another audit was faster.
     let mut status = available();
     let audit = Audit {
-        about: Box::new(status.clone()),
+        about: Compared::of(&status),
         audited: Audited {
             verified: [REGION.to_owned()].into(),
             ..Audited::default()

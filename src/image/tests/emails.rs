@@ -125,7 +125,7 @@ fn a_previous_ami_that_is_gone_says_nothing_of_the_one_before() {
     poll_image(&mut status, Some(&seen("available")), 2);
     assert!(!status.invalidates_previous());
     let notice = status.notices.first().unwrap();
-    let text = crate::image::message::compose(&status, notice).text;
+    let text = crate::image::message::compose(&status, notice, SENDER).text;
     assert!(
         text.contains("The previous AMI is kept: ami-8 in"),
         "{text}"

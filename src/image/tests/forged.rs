@@ -96,7 +96,7 @@ fn composed(status: &Status) -> Vec<Message> {
         message_id: None,
     };
     NoticeKind::ALL
-        .map(|kind| compose(status, &of(kind)))
+        .map(|kind| compose(status, &of(kind), SENDER))
         .into()
 }
 

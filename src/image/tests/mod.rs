@@ -38,7 +38,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::apply::{apply, open, republish, request_cancel};
-use super::message::compose;
+use super::message::{Sender, compose};
 use super::notice::Message;
 use super::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage, ObservedTask};
 use super::outcome::{
@@ -417,7 +417,14 @@ fn last_change(status: &Status) -> &str {
     &status.history.last().unwrap().why
 }
 
+/// The stack that sends.
+const SENDER: Sender<'static> = Sender {
+    partition: "aws",
+    region: REGION,
+    account: "111122223333",
+};
+
 /// The newest notice's message.
 fn newest(status: &Status) -> Message {
-    compose(status, status.notices.last().unwrap())
+    compose(status, status.notices.last().unwrap(), SENDER)
 }

@@ -131,7 +131,7 @@ fn check_step(before: &Status, status: &Status) {
         let after = workflow::After {
             publishes: status.publishes,
             stores: status.store.is_some(),
-            retires: status.replaces && !retire::targets(status).is_empty(),
+            retires: retire::is_due(status),
         };
         let following = |step| workflow::next(source, after, step);
         let first = following(from);

@@ -125,6 +125,7 @@ impl Ami {
             }
             Action::DeprecatePrevious { .. }
             | Action::UnprotectPrevious { .. }
+            | Action::ProtectPrevious { .. }
             | Action::DeregisterPrevious { .. }
             | Action::DeleteSnapshot { .. }
             | Action::PutParameter { .. }

@@ -59,14 +59,13 @@ fn a_subject_is_short_printable_ascii() {
     version.key = format!("w\u{e9}b\n\u{202e}{}.image.yaml", "x".repeat(200));
     let message = rejected(open(None, version, after(0)), vec![Problem::new("no")]);
     assert!(
-        message
-            .subject
-            .starts_with("Manifest rejected (1 problem): \"w?b ?xxx"),
+        message.subject.starts_with("Rejected: \"w?b ?xxx"),
         "{}",
         message.subject
     );
-    assert!(message.subject.ends_with("..."));
-    assert_eq!(message.subject.len(), 99);
+    let end = " (us-east-1): 1 problem";
+    assert!(message.subject.ends_with(end), "{}", message.subject);
+    assert!(message.subject.len() <= 99, "{}", message.subject);
     // Nor does a key turn the text around, or break its line.
     assert!(
         message.text.contains("w\u{e9}b \u{fffd}xxx"),
@@ -118,7 +117,7 @@ fn a_command_in_an_email_does_nothing_but_what_it_says() {
     assert!(note_stalled(&mut status, after(200)));
     let text = newest(&status).text;
     assert!(
-        text.ends_with("\n  amiwright cancel 's3://images/a b'\\''; rm -rf ~.image.yaml'\n"),
+        text.contains("\n  amiwright cancel 's3://images/a b'\\''; rm -rf ~.image.yaml'\n"),
         "{text}"
     );
 }

@@ -51,10 +51,16 @@ async fn check(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
             image_manifest,
         }));
     }
-    let object = step
-        .aws()
-        .get_object(&bucket, &key, Which::Current, limits::MANIFEST_BYTES);
-    let Some(object) = object.await? else {
+    let is_there = |it: &&Object| bucket == step.config().bucket && it.info.key == key;
+    let object = match step.uploaded.filter(is_there) {
+        Some(uploaded) => Some(uploaded.clone()),
+        None => {
+            let aws = step.aws();
+            let object = aws.get_object(&bucket, &key, Which::Current, limits::MANIFEST_BYTES);
+            object.await?
+        }
+    };
+    let Some(object) = object else {
         return Ok(StepOutcome::Wait(WaitReason::BundleManifestMissing {
             bucket,
             key,

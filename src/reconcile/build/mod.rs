@@ -41,6 +41,8 @@ pub(super) async fn is_made(context: Context<'_>, status: &Status) -> Result<boo
         is_first: false,
         claimed: None,
         observed: None,
+        uploaded: None,
+        described: None,
         reserved: None,
     };
     let has_task =

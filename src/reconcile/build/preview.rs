@@ -9,6 +9,7 @@ use crate::image::ownership::Lookup;
 use crate::image::words::SourceKind;
 use crate::manifest::image::Source;
 use crate::reconcile::context::Error;
+use crate::reconcile::execute::{Replacing, in_place};
 use crate::reconcile::lookup;
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
@@ -24,6 +25,8 @@ pub(in crate::reconcile) struct Looked {
     pub(in crate::reconcile) obstacle: Option<StepOutcome>,
     /// Whether that is another AMI with the name.
     pub(in crate::reconcile) is_conflict: bool,
+    /// AMIs that go before the new one is registered.
+    pub(in crate::reconcile) replacing: Vec<Replacing>,
 }
 
 /// Looks for the AMI, for another one with its name, and at what it is made of.
@@ -38,10 +41,15 @@ pub(in crate::reconcile) async fn look(
         (true, _) => lookup::by_tag_and_name(step.context, step.status).await?,
     };
     let mut looked = Looked::default();
+    let mut taken = None;
     let conflict = match found {
         Lookup::Ours(image) => {
             looked.existing = Some(image);
             return Ok(looked);
+        }
+        Lookup::NameTaken(image) if in_place::is_asked(step, spec, &image) => {
+            taken = Some(image);
+            None
         }
         Lookup::NameTaken(image) => Some(failures::name_taken(step.status, &image)),
         Lookup::Several(ids) => Some(failures::several_images(ids)),
@@ -78,5 +86,6 @@ pub(in crate::reconcile) async fn look(
         Ok(at_risk) => looked.at_risk = at_risk,
         Err(obstacle) => looked.obstacle = Some(obstacle),
     }
+    looked.replacing = Box::pin(in_place::preview(step, spec, taken.as_ref())).await?;
     Ok(looked)
 }

@@ -8,6 +8,7 @@ use futures_util::stream::{self, StreamExt};
 use crate::aws::{Aws, AwsError};
 use crate::image::publish::{AccountSettings, Asked, AskedRegion, Observation, PublicBlock, Shown};
 use crate::image::status::Grantee;
+use crate::manifest::ids::is_managed_key;
 use crate::reconcile::step_context::StepContext;
 
 use super::observe::{REGIONS_AT_ONCE, Seen};
@@ -125,7 +126,7 @@ async fn of_copy(
     if wanted.kms_key_id.is_none() {
         account.encrypts_by_default = !home.is_encrypted && aws.encrypts_by_default().await?;
         if home.is_encrypted || account.encrypts_by_default {
-            account.has_managed_key = aws.has_managed_default_key().await?;
+            account.has_managed_key = is_managed_key(&aws.default_key().await?);
         }
     }
     if is_public_wanted(wanted) {
@@ -140,8 +141,5 @@ fn is_public_wanted(wanted: &AskedRegion) -> bool {
 
 async fn public_block(aws: &Aws) -> Result<Option<PublicBlock>, AwsError> {
     let block = aws.image_block().await?;
-    Ok(block.map(|block| match block.by_policy {
-        true => PublicBlock::Policy,
-        false => PublicBlock::Account,
-    }))
+    Ok(PublicBlock::of(block.is_on(), block.by_policy))
 }

@@ -1,13 +1,17 @@
 //! Before an AMI is registered: an AMI of an earlier version that has to go first. What is to be done is decided by the pure
 //! [`crate::image::publish::in_place`].
 
+use std::collections::BTreeSet;
+
 use super::retire::{observe, perform_all, wait_reason};
+use crate::aws::AwsError;
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Claim, PublishIntent, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, REGISTER_GRACE};
 use crate::image::publish::in_place::{self, Because, Next};
 use crate::image::publish::retire::{Pending, Target};
+use crate::image::publish::{Replaced, rehearse_in_place};
 use crate::image::status::{KeptReason, Retire};
 use crate::image::words::WaitReason;
 use crate::reconcile::context::Error;
@@ -21,6 +25,81 @@ pub(crate) fn is_asked(step: &StepContext<'_>, spec: &Spec, taken: &ObservedImag
     let targets = in_place::of_name(step.status, region, Some(&taken.id));
     let is_target = targets.iter().any(|it| it.known.image == taken.id);
     is_target && spec.retires().is_some_and(|asked| asked.deregister)
+}
+
+/// AMIs that have to go before the new one is registered, as far as that is known before.
+#[derive(Debug)]
+pub(crate) struct Replacing {
+    /// Why they have to go.
+    pub(crate) because: Because,
+    /// Their ids.
+    pub(crate) images: BTreeSet<String>,
+    /// What will become of them; none where the stack retires nothing.
+    pub(crate) replaced: Option<Replaced>,
+    /// Why they could not be seen.
+    pub(crate) error: Option<AwsError>,
+}
+
+/// Looks at the AMIs that will have to go; `taken` has the name of the new one.
+pub(crate) async fn preview(
+    step: &StepContext<'_>,
+    spec: &Spec,
+    taken: Option<&ObservedImage>,
+) -> Result<Vec<Replacing>, Error> {
+    let mut all = Vec::new();
+    let by_name = by_name(step, spec, taken);
+    let by_name = by_name.map(|(asked, targets)| (Because::Name, Some(asked), targets));
+    let (asked, targets) = by_bundle(step, spec);
+    let asked = Some(asked).filter(|_| step.config().guardrails.allow_retire);
+    for (because, asked, targets) in by_name
+        .into_iter()
+        .chain([(Because::Bundle, asked, targets)])
+    {
+        if targets.is_empty() {
+            continue;
+        }
+        let images = targets.iter().map(|it| it.known.image.clone()).collect();
+        let mut replacing = Replacing {
+            because,
+            images,
+            replaced: None,
+            error: None,
+        };
+        if let Some(asked) = asked {
+            let moved = &spec.publish().parameters;
+            let is_guarded = because == Because::Name;
+            let seen = observe::these(step, targets, moved, asked, is_guarded);
+            let seen = Box::pin(seen).await?;
+            let replaced = rehearse_in_place(because, asked, &seen.targets, step.now());
+            replacing.replaced = Some(replaced);
+            replacing.error = seen.errors.into_values().next();
+        }
+        all.push(replacing);
+    }
+    Ok(all)
+}
+
+/// The AMIs that have the new one's name, if the manifest asks to deregister them.
+fn by_name(
+    step: &StepContext<'_>,
+    spec: &Spec,
+    taken: Option<&ObservedImage>,
+) -> Option<(Retire, Vec<Target>)> {
+    let asked = spec.retires().filter(|asked| asked.deregister)?;
+    let id = taken.map(|image| image.id.as_str());
+    let targets = in_place::of_name(step.status, &step.config().region, id);
+    Some((asked, targets))
+}
+
+/// The AMIs whose bundle was overwritten.
+fn by_bundle(step: &StepContext<'_>, spec: &Spec) -> (Retire, Vec<Target>) {
+    let delete_snapshots = spec.retires().is_some_and(|asked| asked.delete_snapshots);
+    let asked = Retire {
+        deregister: true,
+        delete_snapshots,
+    };
+    let targets = in_place::of_bundle(step.status, &step.config().region);
+    (asked, targets)
 }
 
 /// Does what was written down.
@@ -37,10 +116,7 @@ pub(crate) async fn make_room(
     spec: &Spec,
     taken: Option<&ObservedImage>,
 ) -> Result<Option<StepOutcome>, Error> {
-    let region = &step.config().region;
-    if let Some(asked) = spec.retires().filter(|asked| asked.deregister) {
-        let id = taken.map(|image| image.id.as_str());
-        let targets = in_place::of_name(step.status, region, id);
+    if let Some((asked, targets)) = by_name(step, spec, taken) {
         let outcome = go(step, spec, Because::Name, asked, targets, taken).await?;
         if outcome.is_some() {
             return Ok(outcome);
@@ -49,15 +125,7 @@ pub(crate) async fn make_room(
     if !step.config().guardrails.allow_retire {
         return Ok(None);
     }
-    let asked = spec.retires().unwrap_or(Retire {
-        deregister: true,
-        delete_snapshots: false,
-    });
-    let asked = Retire {
-        deregister: true,
-        ..asked
-    };
-    let targets = in_place::of_bundle(step.status, region);
+    let (asked, targets) = by_bundle(step, spec);
     go(step, spec, Because::Bundle, asked, targets, None).await
 }
 

@@ -26,7 +26,8 @@ use crate::aws::{Aws, AwsError};
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{
-    Claim, Evidence, PublishIntent, PublishObserved, ReleasePerformed, StepOutcome, Written,
+    Claim, Evidence, PublishIntent, PublishObserved, PublishPerformed, ReleasePerformed,
+    StepOutcome, Written,
 };
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::{self, Asked, Observation, Pending, Plan, Shown};
@@ -37,6 +38,7 @@ use crate::manifest::Problem;
 use super::context::Error;
 use super::spec::ManifestRead;
 use super::step_context::{StepContext, retrying};
+pub(crate) use in_place::Replacing;
 use observe::{REGIONS_AT_ONCE, Seen};
 pub(crate) use preview::{Publishing, Retiring};
 pub(super) use preview::{publishing as preview_publishing, retiring as preview_retiring};
@@ -114,7 +116,8 @@ fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> Step
     let mut pending = BTreeMap::new();
     for (region, why) in &plan.pending {
         let reason = wait_reason(step, region, *why, &seen);
-        if grace(*why).is_some_and(|limit| has_waited(step, region, &reason, limit)) {
+        let limit = grace(*why).filter(|_| !is_rate_limited(&seen, region));
+        if limit.is_some_and(|limit| has_waited(step, region, &reason, limit)) {
             let failure = match (why, step.status.image_in(region)) {
                 (Pending::NoImage, Some(known)) => failures::deregistered(region, &known.image),
                 _ => failures::not_published(region, &reason),
@@ -171,7 +174,20 @@ fn has_waited(
     }
 }
 
+/// Whether a Region was not asked, because that many requests would be too many.
+fn is_rate_limited(seen: &Seen, region: &str) -> bool {
+    let error = seen.errors.get(region);
+    error.is_some_and(AwsError::is_rate_limited_locally)
+}
+
 fn wait_reason(step: &StepContext<'_>, region: &str, why: Pending, seen: &Seen) -> WaitReason {
+    // What was not asked says nothing new.
+    let copy = step.status.copies.get(region);
+    if let Some(known) = copy.and_then(|copy| copy.waiting.as_ref())
+        && is_rate_limited(seen, region)
+    {
+        return known.reason.clone();
+    }
     let image = step.status.regions.get(region);
     let image = image.map(|known| known.image.clone()).unwrap_or_default();
     let region = region.to_owned();
@@ -231,26 +247,25 @@ fn by_region<'a>(
 /// go on.
 async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome {
     let regions = by_region(&intent.actions);
-    let mut all = Vec::new();
+    let mut visits = Vec::new();
     for (region, actions) in regions {
-        all.push(Box::pin(perform_in(step, region, actions)));
+        visits.push(Box::pin(perform_in(step, region, actions)));
     }
-    let mut performed: Vec<_> = stream::iter(all)
+    let mut performed: Vec<_> = stream::iter(visits)
         .buffer_unordered(REGIONS_AT_ONCE)
         .collect()
         .await;
     performed.sort_by_key(|it| it.region);
-    let (mut done, mut failed, mut later) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-    let mut release = ReleasePerformed::default();
+    let mut all = PublishPerformed::default();
     for it in performed {
         let region = it.region;
-        done.extend(it.done);
-        release.written.extend(it.release.written);
-        release.later = release.later.or(it.release.later);
+        all.done.extend(it.done);
+        all.release.written.extend(it.release.written);
+        all.release.later = all.release.later.or(it.release.later);
         match it.refused {
             None => {}
             Some(Refused::Final(failure)) => {
-                failed.insert(region.to_owned(), failure);
+                all.failed.insert(region.to_owned(), failure);
             }
             Some(Refused::Later(error)) => {
                 let reason = retrying(&error);
@@ -259,19 +274,14 @@ async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome 
                     && has_waited(step, region, &reason, PUBLISH_GRACE);
                 if is_given_up {
                     let failure = failures::not_published(region, &reason);
-                    failed.insert(region.to_owned(), failure);
+                    all.failed.insert(region.to_owned(), failure);
                 } else {
-                    later.insert(region.to_owned(), reason);
+                    all.later.insert(region.to_owned(), reason);
                 }
             }
         }
     }
-    StepOutcome::Advance(Evidence::PublishPerformed {
-        done,
-        failed,
-        later,
-        release,
-    })
+    StepOutcome::Advance(Evidence::PublishPerformed(all))
 }
 
 /// Whether an error only says that there is too much at once: that passes, however long it takes.
@@ -350,6 +360,7 @@ async fn send(
         }
         Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }
+        | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
         | Action::DeleteSnapshot { .. } => retire::perform(aws, &what.action).await?,
         // They are of no AMI: see [`release::perform`].

@@ -41,10 +41,7 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
     let home = &asked.home;
     let mut looks = Vec::new();
     for (region, wanted) in &asked.regions {
-        let is_done = step.status.is_verified_now(region)
-            || has_just_begun(step, region)
-            || step.status.failure_in(region).is_some();
-        if region == home || !is_done {
+        if is_looked_at(step.status, home, region, step.now()) {
             looks.push(Box::pin(in_region(step, region, &wanted.desired)));
         }
     }
@@ -83,12 +80,32 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
     Ok(seen)
 }
 
-fn has_just_begun(step: &StepContext<'_>, region: &str) -> bool {
-    let copy = step.status.copies.get(region);
+/// The AMIs that are to be looked at, with their Regions, as far as that is known without the manifest.
+pub(crate) fn awaited<'a>(
+    status: &'a Status,
+    home: &'a str,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let all = status.regions.iter();
+    let awaited = all.filter(move |(region, known)| {
+        known.unlisted_since.is_none() && is_looked_at(status, home, region, now)
+    });
+    awaited.map(|(region, known)| (region.as_str(), known.image.as_str()))
+}
+
+fn is_looked_at(status: &Status, home: &str, region: &str, now: Timestamp) -> bool {
+    let is_done = status.is_verified_now(region)
+        || has_just_begun(status, region, now)
+        || status.failure_in(region).is_some();
+    region == home || !is_done
+}
+
+fn has_just_begun(status: &Status, region: &str, now: Timestamp) -> bool {
+    let copy = status.copies.get(region);
     let asked_at = copy.and_then(|copy| copy.asked_at);
-    let image = step.status.image_in(region);
+    let image = status.image_in(region);
     image.is_some_and(|image| image.image_state == "pending")
-        && asked_at.is_some_and(|at| step.now().duration_since(at) < JUST_BEGUN)
+        && asked_at.is_some_and(|at| now.duration_since(at) < JUST_BEGUN)
 }
 
 async fn in_region<'a>(
@@ -116,9 +133,11 @@ async fn one(
         Some(proof::Observed::Image(image)) if image.id == known.image => Some(image.clone()),
         _ => None,
     };
-    let image = match at_hand {
-        Some(image) => Some(image),
-        None => {
+    let described = step.described.and_then(|it| it.image(region, &known.image));
+    let image = match (at_hand, described) {
+        (Some(image), _) => Some(image),
+        (None, Some(answer)) => answer.map_err(Clone::clone)?.cloned(),
+        (None, None) => {
             let found = aws.find_images("image-id", std::slice::from_ref(&known.image));
             found.await?.into_iter().next()
         }

@@ -1,7 +1,7 @@
 //! What publishing and retiring would come to, without doing any of it: what is seen is read as the steps read it, and
 //! decided by the same functions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::AwsError;
 use crate::image::publish::{
@@ -83,18 +83,31 @@ pub(in crate::reconcile) async fn publishing(
     })
 }
 
-/// Looks at the AMIs that are to be retired; none where the manifest says nothing of them.
+/// Looks at the AMIs that are to be retired; none where the manifest says nothing of them. Of those that are `replaced` before
+/// that, only the snapshots are left then.
 pub(in crate::reconcile) async fn retiring(
     step: &StepContext<'_>,
     spec: &Spec,
+    replaced: &BTreeSet<String>,
 ) -> Result<Option<Retiring>, Error> {
     let Some(asked) = spec.retires() else {
         return Ok(None);
     };
     let seen = Box::pin(retire::look(step, &spec.publish().parameters, asked)).await?;
+    let mut retired = rehearse_retiring(asked, &seen.targets, step.now());
+    retired.planned.retain(|what| match &what.action {
+        Action::DeprecatePrevious { image, .. }
+        | Action::UnprotectPrevious { image, .. }
+        | Action::DeregisterPrevious { image, .. } => !replaced.contains(image),
+        _ => true,
+    });
+    retired.ended.retain(|it| !replaced.contains(&it.image));
+    retired
+        .pending
+        .retain(|(_, image, _)| !replaced.contains(image));
     Ok(Some(Retiring {
         asked,
-        retired: rehearse_retiring(asked, &seen.targets, step.now()),
+        retired,
         errors: seen.errors,
     }))
 }

@@ -2,86 +2,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aws::{Aws, AwsError, PARAMETERS_MAX, Remedy};
+use crate::aws::{Aws, AwsError, Remedy};
 use crate::image::message::{release as texts, wait_text};
-use crate::image::observed::ObservedParameter;
 use crate::image::outcome::{ReleaseObserved, Written};
 use crate::image::plan::PUBLISH_GRACE;
-use crate::image::publish::{
-    Asked, Observation, PUTS_MAX, PendingParameter, Plan, ReleasePlan, intend_put,
-};
+use crate::image::publish::{Asked, PUTS_MAX, PendingParameter, Plan, ReleasePlan, intend_put};
 use crate::image::status::{Action, ParameterId, ParameterPut, RegionAction, Status};
 use crate::image::words::{FailureKind, WaitReason};
 use crate::reconcile::context::Error;
+use crate::reconcile::parameters::Parameters;
 use crate::reconcile::proof::is_own_image;
 use crate::reconcile::step_context::{StepContext, failure, is_final, retrying};
 
 use super::observe::Seen;
 
-/// Looks at the parameters that the plan waits to see, ten of a Region at a time.
+/// Looks at the parameters that the plan waits to see.
 pub(super) async fn observe(
     step: &StepContext<'_>,
     plan: &ReleasePlan,
     seen: &mut Seen,
 ) -> Result<(), Error> {
-    let (parameters, errors) = read(step.aws(), plan).await?;
-    seen.observed.parameters.extend(parameters);
-    seen.parameter_errors.extend(errors);
+    let read = Parameters::read(step.aws(), plan.pending.keys()).await;
+    if let Some(error) = read.rate_limited() {
+        return Err(error.clone().into());
+    }
+    seen.observed.parameters.extend(read.seen);
+    seen.parameter_errors.extend(read.errors);
     Ok(())
-}
-
-/// What was seen of parameters, and why others could not be seen.
-pub(in crate::reconcile) type Read = (
-    BTreeMap<ParameterId, Observation<ObservedParameter>>,
-    BTreeMap<ParameterId, AwsError>,
-);
-
-/// Reads the parameters that a plan waits to see.
-pub(in crate::reconcile) async fn read(aws: &Aws, plan: &ReleasePlan) -> Result<Read, AwsError> {
-    let mut by_region: BTreeMap<&String, Vec<String>> = BTreeMap::new();
-    for id in plan.pending.keys() {
-        let names = by_region.entry(&id.region).or_default();
-        names.push(id.name.clone());
-    }
-    let mut read = Read::default();
-    for (region, names) in by_region {
-        let aws = aws.in_region(region);
-        for names in names.chunks(PARAMETERS_MAX) {
-            let answer = match Box::pin(aws.parameters(names)).await {
-                Ok(answer) => Ok(answer),
-                Err(error) if error.is_rate_limited_locally() => return Err(error),
-                Err(error) => Err(error),
-            };
-            for name in names {
-                keep(&mut read, region, name, &answer);
-            }
-        }
-    }
-    Ok(read)
-}
-
-fn keep(
-    (parameters, errors): &mut Read,
-    region: &str,
-    name: &str,
-    answer: &Result<BTreeMap<String, Option<ObservedParameter>>, AwsError>,
-) {
-    let id = ParameterId {
-        region: region.to_owned(),
-        name: name.to_owned(),
-    };
-    let observation = match answer {
-        Ok(answer) => match answer.get(name) {
-            Some(Some(shown)) => Observation::Seen(shown.clone()),
-            Some(None) => Observation::Absent,
-            None => Observation::Unknown,
-        },
-        Err(error) => {
-            errors.insert(id.clone(), error.clone());
-            Observation::Unknown
-        }
-    };
-    parameters.insert(id, observation);
 }
 
 /// Takes back what would point a parameter to an AMI that was not seen, in this visit, to be available and ours: that it was

@@ -8,7 +8,10 @@ use jiff::SignedDuration;
 use crate::aws::{Aws, AwsError};
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
-use crate::image::publish::retire::{Pending, Plan, given_up, plan, retirement, targets};
+use crate::image::publish::STALE_READS;
+use crate::image::publish::retire::{
+    Pending, Plan, Target, given_up, gone, plan, retirement, targets, withdraw,
+};
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, RegionAction, Retire, RetireOutcome, SnapshotKept,
 };
@@ -34,15 +37,15 @@ pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         ManifestRead::Spec(spec) => spec,
         ManifestRead::Invalid(problems) => {
             let first = problems.first().map(ToString::to_string);
-            return Ok(not_allowed(&step, first.unwrap_or_default()));
+            return not_allowed(&step, first.unwrap_or_default()).await;
         }
         ManifestRead::Gone | ManifestRead::Unread => {
             let why = "the manifest was removed or replaced before they were retired";
-            return Ok(not_allowed(&step, why.to_owned()));
+            return not_allowed(&step, why.to_owned()).await;
         }
     };
     let Some(asked) = spec.retires() else {
-        return Ok(finished(Vec::new()));
+        return not_asked(&step).await;
     };
     if !is_released(&step, spec) {
         return Ok(StepOutcome::Unchanged);
@@ -57,7 +60,9 @@ async fn next(
 ) -> Result<StepOutcome, Error> {
     let seen = Box::pin(observe::all(step, moved, asked)).await?;
     let found = plan(asked, &seen.targets, step.now());
-    Ok(decide(step, found, &seen))
+    // An AMI that is not shown for so long, and that EC2 was asked to deregister, is asked for once more.
+    let why = KeptReason::NotAskedAnyMore;
+    Ok(decide(step, found, &seen, &why))
 }
 
 /// The manifest was removed: its own AMIs are retired as it had said. Where its bucket has versions, it says so still, and
@@ -70,11 +75,11 @@ async fn of_removed(step: &StepContext<'_>) -> Result<StepOutcome, Error> {
         }
     };
     let Some(asked) = asked else {
-        return Ok(finished(Vec::new()));
+        return not_asked(step).await;
     };
     if asked.deregister && !step.config().guardrails.allow_retire {
         let why = "this stack deregisters no AMI: its parameter AllowRetire is not true";
-        return Ok(not_allowed(step, why.to_owned()));
+        return not_allowed(step, why.to_owned()).await;
     }
     let outcome = Box::pin(next(step, &[], asked)).await?;
     // It may be there again, and its event on its way.
@@ -96,23 +101,45 @@ fn is_released(step: &StepContext<'_>, spec: &Spec) -> bool {
 }
 
 /// Nothing may be retired any more: all stay.
-fn not_allowed(step: &StepContext<'_>, message: String) -> StepOutcome {
+async fn not_allowed(step: &StepContext<'_>, message: String) -> Result<StepOutcome, Error> {
     let why = KeptReason::NotAllowed { message };
-    let targets = targets(step.status);
-    let kept = targets.iter().map(|it| given_up(it, &why, step.now()));
-    finished(kept.collect())
+    leave(step, targets(step.status), &why).await
 }
 
-fn finished(ended: Vec<crate::image::status::Retirement>) -> StepOutcome {
-    StepOutcome::Advance(Evidence::Retired(Retired {
-        ended,
-        is_finished: true,
-        ..Retired::default()
-    }))
+/// Nothing is to be retired any more: only what was begun is told of.
+async fn not_asked(step: &StepContext<'_>) -> Result<StepOutcome, Error> {
+    let mut targets = targets(step.status);
+    targets.retain(|it| it.known.retiring.is_begun());
+    leave(step, targets, &KeptReason::NotAskedAnyMore).await
+}
+
+/// Retires these no further. Those that were begun are looked at: EC2 may have deregistered them.
+async fn leave(
+    step: &StepContext<'_>,
+    targets: Vec<Target>,
+    why: &KeptReason,
+) -> Result<StepOutcome, Error> {
+    let (begun, others): (Vec<_>, Vec<_>) = targets
+        .into_iter()
+        .partition(|it| it.known.retiring.is_begun());
+    let nothing = Retire {
+        deregister: false,
+        delete_snapshots: false,
+    };
+    let seen = Box::pin(observe::these(step, begun, &[], nothing, false)).await?;
+    let mut found = withdraw(&seen.targets, why, step.now());
+    let others = others.iter().map(|it| given_up(it, why, step.now()));
+    found.ended.extend(others);
+    Ok(decide(step, found, &seen, why))
 }
 
 /// What the difference comes to.
-fn decide(step: &StepContext<'_>, plan: Plan, seen: &Observed) -> StepOutcome {
+fn decide(
+    step: &StepContext<'_>,
+    plan: Plan,
+    seen: &Observed,
+    why_kept: &KeptReason,
+) -> StepOutcome {
     let mut retired = Retired {
         ended: plan.ended,
         ..Retired::default()
@@ -137,7 +164,7 @@ fn decide(step: &StepContext<'_>, plan: Plan, seen: &Observed) -> StepOutcome {
         let of = seen.targets.iter().map(|(target, _)| target);
         let of = of.filter(|it| it.region == region && it.known.image == image);
         let ended = |it| match why {
-            Pending::NotShown => retirement(it, RetireOutcome::Gone, None, step.now()),
+            Pending::NotShown => gone(it, why_kept, step.now()),
             Pending::NoSuccessor => given_up(it, &KeptReason::NoSuccessor, step.now()),
             Pending::Unknown | Pending::Cooldown(_) => {
                 let message = message_of(&reason);
@@ -208,7 +235,7 @@ pub(super) async fn perform_all(step: &StepContext<'_>, actions: &[RegionAction]
         match Box::pin(perform(&aws, &what.action)).await {
             Ok(()) => retired.done.push(what.clone()),
             Err(error) if is_for_good(step, what, &error) => {
-                refused(step, what, error, &mut retired);
+                Box::pin(refused(step, &aws, what, error, &mut retired)).await;
             }
             Err(error) => {
                 retired.later.get_or_insert(retrying(&error));
@@ -223,6 +250,9 @@ pub(super) async fn perform(aws: &Aws, action: &Action) -> Result<(), AwsError> 
     match action {
         Action::DeprecatePrevious { image, at, .. } => aws.set_deprecation(image, Some(*at)).await,
         Action::UnprotectPrevious { image, .. } => aws.set_protection(image, None).await,
+        Action::ProtectPrevious { image, protection } => {
+            aws.set_protection(image, Some(*protection)).await
+        }
         Action::DeregisterPrevious { image, .. } => aws.deregister_image(image).await,
         Action::DeleteSnapshot { snapshot, .. } => aws.delete_snapshot(snapshot).await,
         _ => Ok(()),
@@ -248,7 +278,13 @@ fn is_for_good(step: &StepContext<'_>, what: &RegionAction, error: &AwsError) ->
     !(is_fresh && error.has_code("InvalidSnapshot.InUse"))
 }
 
-fn refused(step: &StepContext<'_>, what: &RegionAction, error: AwsError, retired: &mut Retired) {
+async fn refused(
+    step: &StepContext<'_>,
+    aws: &Aws,
+    what: &RegionAction,
+    error: AwsError,
+    retired: &mut Retired,
+) {
     let (code, message) = (error.code, error.message);
     let image = match &what.action {
         Action::DeleteSnapshot { image, snapshot } => {
@@ -259,14 +295,71 @@ fn refused(step: &StepContext<'_>, what: &RegionAction, error: AwsError, retired
             let of = (what.region.clone(), image.clone(), kept);
             return retired.kept.push(of);
         }
+        Action::ProtectPrevious { image, .. } => {
+            let of = (what.region.clone(), image.clone());
+            return retired.unprotected.push(of);
+        }
         Action::DeprecatePrevious { image, .. }
         | Action::UnprotectPrevious { image, .. }
         | Action::DeregisterPrevious { image, .. } => image,
         _ => return,
     };
     let why = KeptReason::Refused { code, message };
-    let targets = targets(step.status);
-    let refused = targets.iter().filter(|it| it.known.image == *image);
+    let mut targets = targets(step.status);
+    targets.retain(|it| it.known.image == *image);
+    for target in &targets {
+        match Box::pin(is_there(step, aws, target)).await {
+            Ok(Some(true)) => {}
+            Ok(Some(false)) => return retired.done.push(what.clone()),
+            Ok(None) => {
+                retired.later.get_or_insert(WaitReason::DeletionNotVisible);
+                return;
+            }
+            Err(error) => {
+                retired.later.get_or_insert(retrying(&error));
+                return;
+            }
+        }
+        retired
+            .done
+            .extend(Box::pin(protect_again(aws, target)).await);
+    }
     let kept = |it| retirement(it, RetireOutcome::Kept, Some(why.clone()), step.now());
-    retired.ended.extend(refused.map(kept));
+    retired.ended.extend(targets.iter().map(kept));
+}
+
+/// Whether an AMI is there of which a request was refused: an earlier one to deregister it, whose answer was lost, may have
+/// been heard. None if it may still be shown although it is not.
+async fn is_there(
+    step: &StepContext<'_>,
+    aws: &Aws,
+    target: &Target,
+) -> Result<Option<bool>, AwsError> {
+    let retiring = &target.known.retiring;
+    // The request that was refused is the first.
+    if retiring.asked_since == retiring.asked_at {
+        return Ok(Some(true));
+    }
+    let ids = std::slice::from_ref(&target.known.image);
+    let found = aws.find_images("image-id", ids).await?;
+    let is_listed = found.iter().any(|it| it.state != "deregistered");
+    let is_stale = |at| step.now().duration_since(at) < STALE_READS;
+    Ok(match (is_listed, retiring.asked_since) {
+        (true, Some(at)) if is_stale(at) => None,
+        (is_listed, _) => Some(is_listed),
+    })
+}
+
+/// It stays: its protection, which was switched off, is switched on again. Where that fails, it is told with what became of it.
+async fn protect_again(aws: &Aws, target: &Target) -> Option<RegionAction> {
+    let known = &target.known;
+    let action = Action::ProtectPrevious {
+        image: known.image.clone(),
+        protection: known.retiring.protection?,
+    };
+    perform(aws, &action).await.ok()?;
+    Some(RegionAction {
+        region: target.region.clone(),
+        action,
+    })
 }

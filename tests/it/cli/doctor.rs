@@ -21,6 +21,7 @@ fn opened(builder: Builder) -> Builder {
     builder
         .parameter("ShareWith", "*")
         .parameter("AllowPublic", "true")
+        .parameter("AllowRetire", "true")
         .parameter("CopyRegions", "us-east-1,eu-west-1,ap-east-1")
         .parameter(
             "KmsKeys",
@@ -164,13 +165,18 @@ async fn what_a_manifest_needs_is_looked_at_in_every_region_of_it() {
     ok       ec2:ModifyImageAttribute in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:ModifySnapshotAttribute in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeprecation in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DisableImageDeprecation in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeregistrationProtection in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DisableImageDeregistrationProtection in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:CopyImage in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:CreateTags in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:ModifyImageAttribute in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:ModifySnapshotAttribute in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeprecation in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DisableImageDeprecation in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeregistrationProtection in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
-    stack local in us-east-1: 46 ok, 0 to do, 0 could not be looked at
+    ok       ec2:DisableImageDeregistrationProtection in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    stack local in us-east-1: 51 ok, 0 to do, 0 could not be looked at
     ");
     assert_eq!(code, 0);
 }
@@ -178,17 +184,16 @@ async fn what_a_manifest_needs_is_looked_at_in_every_region_of_it() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_changed() {
     let stack = open().await;
-    let manifest =
-        disk("access: {public: true}\nregions: {eu-west-1: }\nstore: {bucket: local-bucket}\n");
+    let manifest = disk(
+        "access: {public: true}\ntags: {team: web}\nregions: {eu-west-1: }\nonDelete: deregister\n\
+         store: {bucket: local-bucket}\nreplaces: {previous: deregister, snapshots: delete}\n",
+    );
     let images = stack.images();
     doctor(&stack, Some(&manifest)).await;
     assert_eq!(stack.images(), images);
     let calls = stack.world.calls();
     assert!(calls.len() > 20);
-    let reads = ["Describe", "Get", "List", "Head"];
-    let changing = calls
-        .iter()
-        .filter(|call| !reads.iter().any(|verb| call.action.starts_with(verb)));
+    let changing = calls.iter().filter(|call| !call.is_read());
     let mut changing: Vec<String> = changing
         .map(|call| format!("{} {}", call.region, call.action))
         .collect();
@@ -196,9 +201,20 @@ async fn nothing_is_changed() {
     // Each with DryRun, of which EC2 has one answer only: the report would have said otherwise.
     insta::assert_snapshot!(changing.join("\n"), @r"
     eu-west-1 CopyImage
+    eu-west-1 CreateTags
+    eu-west-1 DeleteSnapshot
+    eu-west-1 DeleteTags
+    eu-west-1 DeregisterImage
+    eu-west-1 DisableImageDeregistrationProtection
+    eu-west-1 EnableImageDeprecation
     eu-west-1 ModifyImageAttribute
     us-east-1 CreateStoreImageTask
     us-east-1 CreateTags
+    us-east-1 DeleteSnapshot
+    us-east-1 DeleteTags
+    us-east-1 DeregisterImage
+    us-east-1 DisableImageDeregistrationProtection
+    us-east-1 EnableImageDeprecation
     us-east-1 ImportSnapshot
     us-east-1 ModifyImageAttribute
     us-east-1 RegisterImage
@@ -525,10 +541,10 @@ async fn what_may_not_be_looked_at_is_never_ok_and_names_the_permission() {
     unknown  stack local: could not look: describing the stack local: AccessDenied: User: arn:aws:iam::000000000000:user/uploader is not authorized to perform: cloudformation:DescribeStacks on resource: arn:aws:cloudformation:us-east-1:000000000000:stack/local/00000000-0000-0000-0000-000000000000 because no identity-based policy allows the cloudformation:DescribeStacks action: you need cloudformation:DescribeStacks and cloudformation:DescribeStackResources on it, which the stack's OperatorPolicy has
     unknown  Region us-east-1: could not look: looking which Regions the account has enabled: UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:iam::000000000000:user/uploader is not authorized to perform: ec2:DescribeRegions on resource: * because no identity-based policy allows the ec2:DescribeRegions action: you need ec2:DescribeRegions, which the stack's OperatorPolicy has
     unknown  role vmimport: could not look: reading the role vmimport: AccessDenied: User: arn:aws:iam::000000000000:user/uploader is not authorized to perform: iam:GetRole on resource: arn:aws:iam::000000000000:role/vmimport because no identity-based policy allows the iam:GetRole action: you need iam:GetRole on role/vmimport, which the stack's OperatorPolicy has
-    unknown  block public access for AMIs in us-east-1: could not look: reading block public access for AMIs: UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:iam::000000000000:user/uploader is not authorized to perform: ec2:GetImageBlockPublicAccessState on resource: * because no identity-based policy allows the ec2:GetImageBlockPublicAccessState action: you need ec2:GetImageBlockPublicAccessState, which the stack's OperatorPolicy has
-    unknown  block public access for snapshots in us-east-1: could not look: reading block public access for snapshots: UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:iam::000000000000:user/uploader is not authorized to perform: ec2:GetSnapshotBlockPublicAccessState on resource: * because no identity-based policy allows the ec2:GetSnapshotBlockPublicAccessState action: you need ec2:GetSnapshotBlockPublicAccessState, which the stack's OperatorPolicy has
+    unknown  block public access for AMIs in us-east-1: could not look: reading block public access for AMIs in us-east-1: UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:iam::000000000000:user/uploader is not authorized to perform: ec2:GetImageBlockPublicAccessState on resource: * because no identity-based policy allows the ec2:GetImageBlockPublicAccessState action: you need ec2:GetImageBlockPublicAccessState, which the stack's OperatorPolicy has
+    unknown  block public access for snapshots in us-east-1: could not look: reading block public access for snapshots in us-east-1: UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:iam::000000000000:user/uploader is not authorized to perform: ec2:GetSnapshotBlockPublicAccessState on resource: * because no identity-based policy allows the ec2:GetSnapshotBlockPublicAccessState action: you need ec2:GetSnapshotBlockPublicAccessState, which the stack's OperatorPolicy has
     unknown  public AMIs in us-east-1: could not look: looking for AMIs by is-public: UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:iam::000000000000:user/uploader is not authorized to perform: ec2:DescribeImages on resource: * because no identity-based policy allows the ec2:DescribeImages action: you need ec2:DescribeImages, which the stack's OperatorPolicy has
-    unknown  encryption by default in us-east-1: could not look: reading whether snapshots are encrypted by default: UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:iam::000000000000:user/uploader is not authorized to perform: ec2:GetEbsEncryptionByDefault on resource: * because no identity-based policy allows the ec2:GetEbsEncryptionByDefault action: you need ec2:GetEbsEncryptionByDefault and ec2:GetEbsDefaultKmsKeyId, which the stack's OperatorPolicy has
+    unknown  encryption by default in us-east-1: could not look: reading the default encryption of us-east-1: UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:iam::000000000000:user/uploader is not authorized to perform: ec2:GetEbsEncryptionByDefault on resource: * because no identity-based policy allows the ec2:GetEbsEncryptionByDefault action: you need ec2:GetEbsEncryptionByDefault and ec2:GetEbsDefaultKmsKeyId, which the stack's OperatorPolicy has
     ");
     assert_eq!(code, 4);
 }

@@ -1,11 +1,14 @@
 //! The command line, and the programs.
 
+mod credentials;
 mod doctor;
 mod operator;
 mod paid;
 mod plan;
+mod plan_in_place;
 mod plan_parameters;
 mod programs;
+mod push;
 mod regions;
 mod retry;
 mod screens;

@@ -71,7 +71,10 @@ async fn an_import_is_cancelled_and_leaves_nothing() {
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "cancelled");
     assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
-    assert_eq!(stack.only_email().subject, "AMI cancelled: web-2026-11-21");
+    assert_eq!(
+        stack.only_email().subject,
+        "Cancelled: web-2026-11-21 (us-east-1)"
+    );
     let error = cancel(&stack, KEY).await.unwrap_err();
     assert!(
         error.report().contains("it is already cancelled"),

@@ -12,7 +12,7 @@ use insta::assert_snapshot;
 use localaws::ec2::{Billing, ImageBlock, SeedImage, SeedInstance};
 use serde_json::Value;
 
-use crate::support::{REGION, TestStack, minutes};
+use crate::support::{REGION, TestStack, minutes, refused};
 
 pub(super) const KEY: &str = "golden/web.image.yaml";
 const PARTNER: &str = "111122223333";
@@ -52,14 +52,9 @@ async fn planned(
     let planned = show(context, &upload, Terminal::PLAIN, json, &mut out).await;
     for call in stack.world.calls().iter().skip(before) {
         let is_ours = call.function.is_none();
-        assert!(!is_ours || is_read(&call.action), "{call:?}");
+        assert!(!is_ours || call.is_read(), "{call:?}");
     }
     Ok((planned?, String::from_utf8(out).unwrap()))
-}
-
-fn is_read(action: &str) -> bool {
-    let reads = ["Describe", "Get", "List", "Head"];
-    reads.iter().any(|word| action.starts_with(word))
 }
 
 /// What the screen shows, with ids in place of which there are names.
@@ -98,7 +93,7 @@ pub(super) async fn json(stack: &TestStack, content: &str) -> Value {
 fn changes(stack: &TestStack) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for call in stack.world.calls() {
-        if call.function.is_some() && call.service == "ec2" && !is_read(&call.action) {
+        if call.function.is_some() && call.service == "ec2" && !call.is_read() {
             *counts.entry(call.action.to_string()).or_default() += 1;
         }
     }
@@ -588,4 +583,25 @@ async fn what_ec2_would_not_do_is_blocked() {
 
     No changes.
     ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_is_refused_says_what_would_help() {
+    let stack = stack().await;
+    let (aws, config) = (stack.aws(), stack.config());
+    for (code, help) in [
+        ("AccessDeniedException", "allow DescribeImages"),
+        ("AuthFailure", "allow DescribeImages"),
+        ("UnauthorizedOperation", "allow DescribeImages"),
+        ("RequestExpired", "renew them"),
+        ("UnrecognizedClientException", "renew them"),
+    ] {
+        let faults = stack.world.faults();
+        faults.clear();
+        faults.always("ec2", "DescribeImages", refused(code));
+        let content = manifest(&stack, "");
+        let plan = planned(&stack, (&aws, &config), &content, false).await;
+        let report = plan.unwrap_err().report();
+        assert!(report.contains(help), "{code}: {report}");
+    }
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 pub(super) struct Local {
     process: Child,
     greeting: String,
-    url: String,
+    pub(super) url: String,
     directory: tempfile::TempDir,
 }
 
@@ -73,7 +73,7 @@ impl Drop for Local {
     }
 }
 
-fn amiwright() -> Command {
+pub(super) fn amiwright() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_amiwright"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
         command.env_remove(name);

@@ -55,7 +55,7 @@ async fn a_failed_image_is_tried_again_and_becomes_available() {
     assert_eq!(stack.only_image().name, "web");
     let subjects: Vec<String> = stack.emails().into_iter().map(|it| it.subject).collect();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
-    assert!(subjects[1].starts_with("AMI available"), "{subjects:?}");
+    assert!(subjects[1].starts_with("Available"), "{subjects:?}");
 
     // At rest nothing more happens.
     let (puts, images) = (stack.count("PutObject"), stack.images());

@@ -3,11 +3,36 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output};
+use std::thread::JoinHandle;
 
 fn started_with(variables: &[(&str, &str)]) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_notify"));
     program.env_clear().envs(variables.iter().copied());
     program.output().unwrap()
+}
+
+/// The lines of a function's log.
+fn logged(output: &Output) -> Vec<serde_json::Value> {
+    let lines = output.stdout.split(|byte| *byte == b'\n');
+    lines
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect()
+}
+
+/// Answers one request, and returns it up to the end of its JSON, or of its headers if it has no body.
+fn answered_once(listener: TcpListener, answer: &'static str) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut request = String::new();
+        while !request.ends_with('}') && !request.ends_with("\r\n\r\n") {
+            let mut bytes = [0; 1024];
+            let count = connection.read(&mut bytes).unwrap();
+            request.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+        }
+        connection.write_all(answer.as_bytes()).unwrap();
+        request
+    })
 }
 
 const OF_LAMBDA: [(&str, &str); 4] = [
@@ -21,18 +46,7 @@ const OF_LAMBDA: [(&str, &str); 4] = [
 fn a_function_without_configuration_reports_an_init_error_and_exits() {
     let lambda = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = lambda.local_addr().unwrap().to_string();
-    let request = std::thread::spawn(move || {
-        let (mut connection, _) = lambda.accept().unwrap();
-        let mut request = String::new();
-        while !request.ends_with('}') {
-            let mut bytes = [0; 1024];
-            let count = connection.read(&mut bytes).unwrap();
-            request.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
-        }
-        let answer = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
-        connection.write_all(answer.as_bytes()).unwrap();
-        request
-    });
+    let request = answered_once(lambda, "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n");
     let mut variables = OF_LAMBDA.to_vec();
     variables.extend([
         ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
@@ -48,19 +62,48 @@ fn a_function_without_configuration_reports_an_init_error_and_exits() {
         "{request}"
     );
     assert!(request.contains(said), "{request}");
-    let log: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(log["fields"]["error"], said);
+    let log = logged(&output);
+    let version = log[0]["fields"]["version"].as_str().unwrap();
+    assert_eq!(version, amiwright::version::VERSION);
+    assert!(version.starts_with(env!("CARGO_PKG_VERSION")), "{version}");
+    assert_eq!(log[1]["fields"]["error"], said);
     assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
 fn a_function_that_a_person_starts_says_what_it_is() {
     let output = started_with(&[]);
-    let log: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let said = log["fields"]["error"].as_str().unwrap();
+    let log = logged(&output);
+    let said = log[1]["fields"]["error"].as_str().unwrap();
     assert!(
         said.contains("AWS_LAMBDA_RUNTIME_API is not set: this program is a Lambda function"),
         "{said}"
     );
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn each_call_of_aws_names_the_version() {
+    let aws = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", aws.local_addr().unwrap());
+    let request = answered_once(
+        aws,
+        "HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+    );
+    let mut program = Command::new(env!("CARGO_BIN_EXE_amiwright"));
+    program
+        .env_clear()
+        .args(["status", "--region", "us-east-1"]);
+    program.args([
+        "--endpoint-url",
+        &url,
+        "--bucket",
+        "images",
+        "--state-bucket",
+        "images-state",
+    ]);
+    assert_eq!(program.output().unwrap().status.code(), Some(1));
+    let request = request.join().unwrap();
+    let name = format!("app/amiwright-{}", amiwright::version::VERSION);
+    assert!(request.contains(&name), "{request}");
 }

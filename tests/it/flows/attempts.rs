@@ -362,7 +362,7 @@ async fn a_task_that_was_lost_is_left_alone_and_the_email_says_so() {
     assert_eq!(stack.count("CancelImportTask"), 0);
     assert_eq!(stack.snapshots().len(), 2);
     let email = stack.only_email();
-    assert_eq!(email.subject, "AMI lost: web-2026-11-21");
+    assert_eq!(email.subject, "Lost: web-2026-11-21 (us-east-1)");
     assert!(
         email.text.contains("if it still runs, cancel it"),
         "{}",

@@ -8,7 +8,7 @@ use sha1::{Digest, Sha1};
 
 pub(crate) const MANIFEST: &[u8] = include_bytes!("../../fixtures/image.manifest.xml");
 pub(crate) const PART: &[u8] = include_bytes!("../../fixtures/image.part.0");
-pub(super) const KEY: &str = "bundles/image.manifest.xml";
+pub(crate) const KEY: &str = "bundles/image.manifest.xml";
 
 impl TestStack {
     async fn drop_bundle(&self) {
@@ -18,7 +18,7 @@ impl TestStack {
 }
 
 /// The fixture with other content: another bundle of the same name.
-pub(super) fn other_bundle() -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn other_bundle() -> (Vec<u8>, Vec<u8>) {
     let mut part = PART.to_vec();
     part.reverse();
     let digest = |bytes: &[u8]| {
@@ -76,7 +76,7 @@ async fn a_missing_part_is_waited_for_and_reported_after_a_while() {
     stack.world.run_for(Duration::from_secs(2 * 3600)).await;
     let email = stack.only_email();
     assert!(
-        email.subject.starts_with("AMI still waiting"),
+        email.subject.starts_with("Still waiting"),
         "{}",
         email.subject
     );

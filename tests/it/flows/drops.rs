@@ -52,7 +52,7 @@ async fn a_snapshot_manifest_becomes_an_ami_and_an_email() {
     assert_eq!(email.to, EMAIL);
     assert_eq!(
         email.subject,
-        format!("AMI available: {} {}", image.id, image.name)
+        format!("Available: {} (us-east-1)", image.name)
     );
     for fact in [
         &image.id,
@@ -99,11 +99,7 @@ async fn a_key_that_no_tag_can_hold_is_rejected_and_stops_nothing_else() {
     let emails = stack.emails();
     assert_eq!(emails.len(), 2);
     let rejected = &emails[0];
-    assert!(
-        rejected
-            .subject
-            .starts_with("Manifest rejected (1 problem)")
-    );
+    assert!(rejected.subject.ends_with(" (us-east-1): 1 problem"));
     assert!(rejected.text.contains("control character"));
     assert!(!rejected.text.contains('\u{1b}') && !rejected.text.contains("\nline/"));
 
@@ -193,11 +189,7 @@ async fn a_wrong_manifest_is_rejected_with_all_its_problems() {
     let status = stack.status("web.image.yaml").await;
     assert_eq!(status["state"], "rejected");
     let email = stack.only_email();
-    assert!(
-        email.subject.starts_with("Manifest rejected"),
-        "{}",
-        email.subject
-    );
+    assert!(email.subject.starts_with("Rejected"), "{}", email.subject);
     for text in [
         "1:1 ",
         "nmae",

@@ -30,7 +30,7 @@ async fn an_empty_object_is_waited_for_like_a_missing_one() {
         assert_eq!(status["build"]["step"], "check-object", "{status:#}");
         assert_eq!(status["build"]["waiting"]["reason"], "object-empty");
         let email = stack.only_email();
-        assert!(email.subject.starts_with("AMI still waiting"), "{email:?}");
+        assert!(email.subject.starts_with("Still waiting"), "{email:?}");
         assert!(email.text.contains("is empty"), "{}", email.text);
 
         stack.drop_file(object, content).await;
@@ -48,7 +48,7 @@ async fn a_manifest_that_is_empty_at_first_is_rejected_by_nobody() {
     assert_eq!(stack.emails().len(), 0);
     stack.drop_and_rest(KEY, stack.manifest("web")).await;
     assert_eq!(stack.only_image().state.to_string(), "available");
-    assert!(stack.only_email().subject.starts_with("AMI available"));
+    assert!(stack.only_email().subject.starts_with("Available"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,6 +96,6 @@ async fn an_empty_bundle_and_its_empty_parts_are_waited_for() {
     stack.rest().await;
     assert_eq!(stack.only_image().state.to_string(), "available");
     let subjects: Vec<_> = stack.emails().into_iter().map(|it| it.subject).collect();
-    assert!(subjects[0].starts_with("AMI still waiting"), "{subjects:?}");
+    assert!(subjects[0].starts_with("Still waiting"), "{subjects:?}");
     assert_eq!(subjects.len(), 2, "{subjects:?}");
 }

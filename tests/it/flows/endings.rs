@@ -181,7 +181,10 @@ async fn a_throttled_cancellation_sends_no_email() {
     }
     stack.remove(KEY).await;
     stack.rest().await;
-    assert_eq!(stack.only_email().subject, "AMI cancelled: web-2026-11-21");
+    assert_eq!(
+        stack.only_email().subject,
+        "Cancelled: web-2026-11-21 (us-east-1)"
+    );
 }
 
 /// A task that runs on for long although it was to be cancelled.

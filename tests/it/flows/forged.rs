@@ -276,7 +276,7 @@ async fn an_image_whose_look_up_ec2_refuses_does_not_fail_every_tick() {
     stack.world.run_for(Duration::from_secs(40 * 60)).await;
     stack.world.settle().await;
     let emails = stack.emails();
-    let is_told = |email: &Email| email.subject.starts_with("AMI still waiting");
+    let is_told = |email: &Email| email.subject.starts_with("Still waiting");
     assert!(emails.iter().any(is_told), "{emails:#?}");
     let letters = stack.world.dead_letters();
     assert!((2..=4).contains(&letters.len()), "{letters:#?}");

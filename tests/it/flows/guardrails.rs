@@ -25,7 +25,7 @@ async fn rejected(stack: &TestStack, manifest: &str) -> Email {
     assert_eq!(status["state"], "rejected", "{status:#}");
     let emails = stack.emails();
     let email = emails.last().unwrap();
-    assert!(email.subject.starts_with("Manifest rejected"), "{email:#?}");
+    assert!(email.subject.starts_with("Rejected"), "{email:#?}");
     assert_eq!(changes(stack), before);
     assert_eq!((stack.images(), stack.snapshots()), (images, snapshots));
     email.clone()

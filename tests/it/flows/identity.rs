@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Email, REGION, TestStack, minutes, vmdk};
+use crate::support::{REGION, TestStack, changes_since, minutes, vmdk};
 use localaws::ec2::{SeedInstance, TaskKind};
 use localaws::world::Builder;
 use serde_json::Value;
@@ -124,21 +124,17 @@ impl Case {
 
     /// The calls of the functions that change anything.
     fn changes(&self) -> Vec<String> {
-        let reads = ["Get", "Head", "List", "Describe"];
         let calls = self.stack.world.calls();
-        let changing = calls.into_iter().filter(|call| {
-            call.function.is_some() && !reads.iter().any(|it| call.action.starts_with(it))
-        });
+        let changing = calls
+            .into_iter()
+            .filter(|call| call.function.is_some() && !call.is_read());
         changing
             .map(|call| format!("{} {:?}", call.action, call.key))
             .collect()
     }
 
     fn ec2_changes(&self) -> usize {
-        let calls = self.stack.world.calls();
-        let changing = |action: &str| !["Describe", "List"].iter().any(|it| action.starts_with(it));
-        let of_ec2 = calls.iter().filter(|call| call.service == "ec2");
-        of_ec2.filter(|call| changing(&call.action)).count()
+        changes_since(&self.stack, 0).len()
     }
 
     /// Drops a manifest that asks for nothing new: no call of EC2, no notice.
@@ -158,7 +154,7 @@ impl Case {
         assert!(self.ec2_changes() > before, "{manifest}");
         assert_eq!(ids(&self.stack), self.images, "{manifest}");
         assert_eq!(self.stack.emails().len(), self.emails, "{manifest}");
-        assert_eq!(self.in_sync().await, "true");
+        assert_eq!(self.stack.in_sync(self.key).await, "true");
     }
 
     /// Drops a manifest that makes a new AMI; the one before is kept and named.
@@ -186,18 +182,6 @@ impl Case {
         self.images = images;
     }
 
-    /// What is said of the settings: the condition's status and reason, and the last entry of the history.
-    async fn in_sync(&self) -> Value {
-        let status = self.status().await;
-        let conditions = status["conditions"].as_array().unwrap();
-        let found = conditions.iter().find(|it| it["type"] == "InSync").unwrap();
-        found["status"].clone()
-    }
-
-    fn last_email(&self) -> Email {
-        self.stack.emails().pop().unwrap()
-    }
-
     /// All that holds for each source that an image manifest can name.
     async fn check(mut self) {
         self.digest_in_name().await;
@@ -223,14 +207,14 @@ impl Case {
     }
 
     async fn settings(&mut self, manifest: &str) {
-        assert_eq!(self.in_sync().await, "true");
+        assert_eq!(self.stack.in_sync(self.key).await, "true");
         for changed in [
             manifest.replace("zone: a", "zone: b"),
             format!("{manifest}description: other\n"),
         ] {
             self.drop_changed(&changed).await;
-            let subject = self.last_email().subject;
-            assert!(subject.starts_with("AMI changed: "), "{subject}");
+            let subject = self.stack.last_email();
+            assert!(subject.starts_with("Changed: "), "{subject}");
             self.drop_in_vain(&changed).await;
         }
         // Set back.

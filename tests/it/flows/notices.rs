@@ -61,11 +61,7 @@ async fn a_manifest_full_of_problems_makes_one_email_that_sns_takes() {
     }
     stack.drop_and_rest("web.image.yaml", manifest).await;
     let email = stack.only_email();
-    assert!(
-        email.subject.starts_with("Manifest rejected"),
-        "{}",
-        email.subject
-    );
+    assert!(email.subject.starts_with("Rejected"), "{}", email.subject);
     assert!(stack.world.sns().published()[0].message.len() <= 262_144);
     assert!(
         email.text.contains("the first 100 in the status"),
@@ -138,7 +134,7 @@ async fn a_late_notice_of_an_image_that_still_waits_for_its_ami_is_sent_by_the_s
     assert!(
         emails
             .iter()
-            .all(|email| email.subject == "AMI stalled: web"),
+            .all(|email| email.subject == "Stalled: web (us-east-1)"),
         "{emails:?}"
     );
 }
@@ -154,6 +150,6 @@ async fn the_start_is_notified_if_enabled() {
         .into_iter()
         .map(|email| email.subject)
         .collect();
-    let available = format!("AMI available: {} web", stack.only_image().id);
-    assert_eq!(subjects, ["AMI started: web".to_owned(), available]);
+    let available = "Available: web (us-east-1)".to_owned();
+    assert_eq!(subjects, ["Started: web (us-east-1)".to_owned(), available]);
 }

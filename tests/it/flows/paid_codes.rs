@@ -67,11 +67,6 @@ fn codes(stack: &TestStack) -> Vec<String> {
     codes.into_iter().map(|code| code.id).collect()
 }
 
-fn last_email(stack: &TestStack) -> String {
-    let email = stack.emails().pop().unwrap();
-    format!("{}\n{}", email.subject, email.text)
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_code_is_set_before_the_ami_is_shared_and_read_back() {
     let stack = classic().await;
@@ -90,7 +85,7 @@ async fn a_code_is_set_before_the_ami_is_shared_and_read_back() {
         .filter_map(|it| it["action"].as_str())
         .collect();
     assert_eq!(changes, ["set-product-code", "change-grants"]);
-    let email = last_email(&stack);
+    let email = stack.last_email();
     assert!(email.contains(&format!("Sold as    {CODE}")), "{email}");
 }
 
@@ -101,7 +96,7 @@ async fn a_code_is_added_to_an_ami_that_exists_and_the_paid_ami_is_made_public()
     let image = stack.only_image().id;
     drop_twice(&stack, &coded("")).await;
     assert_eq!(codes(&stack), [CODE]);
-    let email = last_email(&stack);
+    let email = stack.last_email();
     assert!(
         email.contains(&format!("product code set: {CODE}")),
         "{email}"
@@ -124,7 +119,7 @@ async fn another_code_is_another_ami() {
         let status = drop_twice(&stack, &changed).await;
         assert_eq!(status["state"], "incomplete", "{status:#}");
         assert_eq!(codes(&stack), [CODE]);
-        let email = last_email(&stack);
+        let email = stack.last_email();
         for words in ["neither changes nor removes", "change `name`"] {
             assert!(email.contains(words), "{words}: {email}");
         }
@@ -152,7 +147,7 @@ async fn today_aws_refuses_and_the_email_names_the_ways_that_there_are() {
     assert_eq!(status["state"], "incomplete", "{status:#}");
     assert!(codes(&stack).is_empty());
     assert!(stack.only_image().launch_permissions.is_empty());
-    let email = last_email(&stack);
+    let email = stack.last_email();
     for words in ["Not supported.", "AWS Marketplace", "product_codes"] {
         assert!(email.contains(words), "{words}: {email}");
     }
@@ -185,7 +180,7 @@ async fn the_code_that_the_bundle_has_is_not_set_again() {
 
     let status = drop_twice(&stack, &coded("access: {public: true}\n")).await;
     assert_eq!(status["state"], "incomplete", "{status:#}");
-    let email = last_email(&stack);
+    let email = stack.last_email();
     assert!(email.contains("leave `access.public` out"), "{email}");
 }
 
@@ -204,13 +199,16 @@ async fn set_in_spite_of(action: &str, nth: u64, fault: Fault) {
     let about = format!("{action} {nth} {fault:?}");
     let stack = classic().await;
     stack.world.faults().on("ec2", action, nth, fault);
-    stack.drop_file(KEY, coded("")).await;
+    let shared = coded("access: {accounts: ['111122223333']}\n");
+    stack.drop_file(KEY, shared).await;
     stack.world.run_for(minutes(16)).await;
-    stack.world.faults().clear();
+    assert_eq!(stack.world.faults().pending(), 0, "{about} did not come");
     stack.rest().await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available", "{about} {status:#}");
     assert_eq!(codes(&stack), [CODE], "{about}");
+    let granted = stack.only_image().launch_permissions;
+    assert_eq!(granted.len(), 1, "{about}");
     assert_eq!(stack.emails().len(), 1, "{about}");
 }
 

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiwright::aws::Aws;
-use amiwright::cli::retry::retry;
 use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Grantee;
-use amiwright::reconcile::Context;
 use http::StatusCode;
 use localaws::faults::Fault;
 
@@ -97,11 +95,7 @@ async fn an_ami_is_made_with_the_settings_of_its_manifest() {
     assert_eq!(status["state"], "available");
     assert!(status["regions"]["us-east-1"]["verifiedAt"].is_string());
     let email = stack.only_email();
-    assert!(
-        email.subject.starts_with("AMI available"),
-        "{}",
-        email.subject
-    );
+    assert!(email.subject.starts_with("Available"), "{}", email.subject);
     for fact in [PARTNER, "Deprecated", "Protected"] {
         assert!(
             email.text.contains(fact),
@@ -126,7 +120,7 @@ async fn settings_that_change_are_changed_in_place_and_set_back() {
     stack.drop_and_rest(KEY, manifest(&stack, &shared)).await;
     assert_eq!(grants(&stack.aws(), &id).await.len(), 2);
     let email = stack.emails().pop().unwrap();
-    assert_eq!(email.subject, format!("AMI changed: {id} web"));
+    assert_eq!(email.subject, "Changed: web (us-east-1)");
     assert!(
         email
             .text
@@ -195,10 +189,7 @@ async fn a_setting_that_ec2_does_not_take_for_hours_ends_incomplete() {
     assert!(email.subject.contains("not as in its manifest"));
 
     stack.world.faults().clear();
-    let aws = stack.aws();
-    let (config, now) = (stack.config(), stack.world.clock().now());
-    retry(Context::new(&aws, &config, now), KEY).await.unwrap();
-    stack.rest().await;
+    stack.retry(KEY).await;
     assert_eq!(stack.status(KEY).await["state"], "available");
     let image = stack.only_image().id;
     assert_eq!(grants(&stack.aws(), &image).await.len(), 1);

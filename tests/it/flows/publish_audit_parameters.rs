@@ -1,6 +1,6 @@
 //! Audits of the parameters that point to the AMI, and of AMIs that got nothing after they were made.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{TestStack, minutes};
 
@@ -26,20 +26,6 @@ fn manifest(stack: &TestStack, settings: &str) -> String {
     format!("{}{settings}", stack.manifest("web-{digest}"))
 }
 
-async fn audit(stack: &TestStack) {
-    stack.world.run_for(minutes(20)).await;
-    let tick = json!({"task": "audit"});
-    stack.world.invoke_later("AdvanceTasks", tick);
-    stack.rest().await;
-}
-
-async fn in_sync(stack: &TestStack) -> Value {
-    let status = stack.status(KEY).await;
-    let conditions = status["conditions"].as_array().unwrap().iter();
-    let mut conditions = conditions.filter(|it| it["type"] == "InSync");
-    conditions.next().unwrap()["status"].clone()
-}
-
 fn subjects(stack: &TestStack) -> Vec<String> {
     let emails = stack.emails().into_iter();
     emails.map(|email| email.subject).collect()
@@ -52,19 +38,19 @@ async fn a_parameter_that_others_move_is_told_once_whatever_it_holds() {
         let ssm = stack.world.ssm();
         ssm.seed_parameter(HOME, NAME, "String", value);
         for _ in 0..3 {
-            audit(&stack).await;
-            assert_eq!(in_sync(&stack).await, "false", "{value}");
+            stack.audit().await;
+            assert_eq!(stack.in_sync(KEY).await, "false", "{value}");
         }
         let subjects = subjects(&stack);
         assert_eq!(subjects.len(), 2, "{subjects:?}");
-        assert!(subjects[1].starts_with("AMI drifted"), "{subjects:?}");
+        assert!(subjects[1].starts_with("Drifted"), "{subjects:?}");
         assert!(stack.emails()[1].text.contains(NAME));
         assert_eq!(ssm.parameter(HOME, NAME).as_deref(), Some(value));
 
         let image = stack.only_image().id;
         ssm.seed_image_parameter(HOME, NAME, &image);
-        audit(&stack).await;
-        assert_eq!(in_sync(&stack).await, "true");
+        stack.audit().await;
+        assert_eq!(stack.in_sync(KEY).await, "true");
         assert_eq!(stack.emails().len(), 2);
     }
 }
@@ -74,7 +60,7 @@ async fn a_parameter_that_is_taken_over_is_repaired() {
     let settings = format!("parameters: [{{name: {NAME}, takeOver: true}}]\nrepair: true\n");
     let stack = finished(&settings).await;
     stack.world.ssm().seed_image_parameter(HOME, NAME, OTHER);
-    audit(&stack).await;
+    stack.audit().await;
     let image = stack.only_image().id;
     assert_eq!(stack.world.ssm().parameter(HOME, NAME), Some(image));
     assert_eq!(stack.status(KEY).await["state"], "available");
@@ -84,11 +70,51 @@ async fn a_parameter_that_is_taken_over_is_repaired() {
 #[tokio::test(start_paused = true)]
 async fn an_audit_does_not_forget_what_an_ami_was_made_with() {
     let stack = finished("description: Web tier\ntags: {team: web}\n").await;
-    audit(&stack).await;
-    audit(&stack).await;
+    stack.audit().await;
+    stack.audit().await;
     stack.drop_and_rest(KEY, manifest(&stack, "")).await;
     let image = stack.only_image().id;
     let found = stack.aws().find_images("image-id", &[image]).await.unwrap();
     assert_eq!(found[0].description, None);
     assert!(!found[0].tags.contains_key("team"), "{:?}", found[0].tags);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parameters_of_many_images_are_read_ten_at_a_time() {
+    const IMAGES: usize = 25;
+    let stack = TestStack::built(|builder| {
+        builder
+            .parameter("ParameterPrefix", "/images")
+            .parameter("AuditSchedule", "rate(3000 days)")
+    })
+    .await;
+    let name = |number: usize, which: &str| format!("{NAME}-{number:02}/{which}");
+    for number in 0..IMAGES {
+        let names = format!("{}, {}", name(number, "latest"), name(number, "today"));
+        let manifest = stack.manifest(&format!("web-{number:02}"));
+        let manifest = format!("{manifest}parameters: [{names}]\n");
+        let key = format!("many/web-{number:02}.image.yaml");
+        stack.drop_file(&key, manifest).await;
+    }
+    stack.rest().await;
+    let others = "not an AMI";
+    let ssm = stack.world.ssm();
+    ssm.seed_parameter(HOME, &name(7, "today"), "String", others);
+    let before = stack.count("GetParameters");
+    stack.world.run_for(minutes(20)).await;
+    let tick = json!({"task": "audit"});
+    let report = stack.world.invoke("AdvanceTasks", tick).await.unwrap();
+    assert_eq!(report["audited"], IMAGES);
+    let calls = stack.count("GetParameters") - before;
+    assert_eq!(calls, (2 * IMAGES).div_ceil(10));
+
+    // Each is compared with its own.
+    stack.rest().await;
+    let emails = stack.emails();
+    let drifted: Vec<_> = emails.iter().skip(IMAGES).collect();
+    assert_eq!(drifted.len(), 1, "{drifted:?}");
+    let status = stack.status("many/web-07.image.yaml").await;
+    let found = status["drift"]["found"].as_array().unwrap();
+    assert_eq!(found.len(), 1, "{status:#}");
+    assert!(found[0].to_string().contains(&name(7, "today")));
 }

@@ -2,7 +2,7 @@
 
 use localaws::ec2::{ImageBlock, SeedSnapshot};
 
-use crate::support::{REGION, TestStack};
+use crate::support::{REGION, TestStack, changes_by_name};
 
 const KEY: &str = "golden/web.image.yaml";
 const PARTNER: &str = "111122223333";
@@ -25,17 +25,6 @@ async fn stack() -> TestStack {
     stack
 }
 
-/// The calls of the functions that make or change something in EC2.
-fn changes(stack: &TestStack) -> Vec<String> {
-    let reads = ["Describe", "Get", "List"];
-    let calls = stack.world.calls().into_iter();
-    calls
-        .filter(|call| call.function.is_some() && call.service == "ec2")
-        .filter(|call| !reads.iter().any(|word| call.action.starts_with(word)))
-        .map(|call| format!("{} {}", call.region, call.action))
-        .collect()
-}
-
 /// Publishes these settings of an AMI that exists; checks that just this Region is refused, for a reason and with an advice
 /// that have these words, and that nothing was changed there. Returns the stack.
 async fn refused(
@@ -48,12 +37,12 @@ async fn refused(
     let bare = stack.manifest("web-{digest}");
     stack.drop_and_rest(KEY, &bare).await;
     assert_eq!(stack.status(KEY).await["state"], "available");
-    let before = changes(&stack).len();
+    let before = changes_by_name(&stack, 0).len();
     let manifest = format!("{bare}description: Web tier\n{settings}");
     stack.drop_and_rest(KEY, &manifest).await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "incomplete", "{settings}: {status:#}");
-    let changed = changes(&stack).split_off(before);
+    let changed = changes_by_name(&stack, 0).split_off(before);
     let here = changed.iter().filter(|call| call.starts_with(region));
     assert_eq!(here.count(), 0, "{settings}: {changed:?}");
     let email = stack.emails().pop().unwrap();
@@ -62,7 +51,11 @@ async fn refused(
         assert!(text.contains(words), "{words} is not in\n{}", email.text);
     }
     stack.drop_and_rest(KEY, &manifest).await;
-    assert_eq!(changes(&stack).split_off(before), changed, "{settings}");
+    assert_eq!(
+        changes_by_name(&stack, 0).split_off(before),
+        changed,
+        "{settings}"
+    );
     stack
 }
 

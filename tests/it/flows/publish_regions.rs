@@ -7,7 +7,7 @@ use amiwright::image::status::Grantee;
 use localaws::ec2::TaskKind;
 use localaws::faults::Fault;
 
-use crate::support::{TestStack, faults};
+use crate::support::{TestStack, changes_by_name, faults};
 
 const KEY: &str = "golden/web.image.yaml";
 const PARTNER: &str = "111122223333";
@@ -51,14 +51,8 @@ async fn only(stack: &TestStack, region: &str) -> ObservedImage {
 /// The calls of the functions that make or change something in EC2, by Region and name.
 fn changes(stack: &TestStack) -> BTreeMap<String, usize> {
     let mut calls = BTreeMap::new();
-    let reads = ["Describe", "Get", "List"];
-    for call in stack.world.calls() {
-        let is_read = reads.iter().any(|word| call.action.starts_with(word));
-        if call.function.is_some() && call.service == "ec2" && !is_read {
-            *calls
-                .entry(format!("{} {}", call.region, call.action))
-                .or_default() += 1;
-        }
+    for call in changes_by_name(stack, 0) {
+        *calls.entry(call).or_default() += 1;
     }
     calls
 }

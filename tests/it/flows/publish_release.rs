@@ -1,25 +1,20 @@
 //! SSM parameters that point to the AMI of their Region.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use amiwright::cli::retry::retry;
-use amiwright::reconcile::Context;
 use localaws::ec2::TaskKind;
-use localaws::faults::Fault;
 use serde_json::Value;
 
-use crate::support::{TestStack, faults, minutes};
+use crate::support::{TestStack, changes_by_name, minutes};
 
-const KEY: &str = "golden/web.image.yaml";
-const HOME: &str = "us-east-1";
+pub(super) const KEY: &str = "golden/web.image.yaml";
+pub(super) const HOME: &str = "us-east-1";
 const OREGON: &str = "us-west-2";
 const CAPE_TOWN: &str = "af-south-1";
-const NAME: &str = "/images/web";
-const OTHER: &str = "ami-0fedcba9876543210";
+pub(super) const NAME: &str = "/images/web";
+pub(super) const OTHER: &str = "ami-0fedcba9876543210";
 
-async fn stack() -> TestStack {
+pub(super) async fn stack() -> TestStack {
     TestStack::built(|builder| {
         builder
             .parameter("ShareWith", "*")
@@ -31,56 +26,49 @@ async fn stack() -> TestStack {
 }
 
 /// A manifest of the seeded snapshot with these lines.
-fn manifest(stack: &TestStack, settings: &str) -> String {
+pub(super) fn manifest(stack: &TestStack, settings: &str) -> String {
     format!("{}{settings}", stack.manifest("web-{digest}"))
 }
 
 /// A manifest that names the parameter.
-fn released(stack: &TestStack) -> String {
+pub(super) fn released(stack: &TestStack) -> String {
     manifest(stack, &format!("parameters: [{NAME}]\n"))
 }
 
 /// The same, of another version.
-fn next_version(stack: &TestStack) -> String {
+pub(super) fn next_version(stack: &TestStack) -> String {
     released(stack) + "register: {imdsSupport: v2.0}\n"
 }
 
-fn parameter(stack: &TestStack, region: &str) -> Option<String> {
+pub(super) fn parameter(stack: &TestStack, region: &str) -> Option<String> {
     stack.world.ssm().parameter(region, NAME)
 }
 
 /// The AMI of a Region, as the status has it.
-fn image(status: &Value, region: &str) -> Option<String> {
+pub(super) fn image(status: &Value, region: &str) -> Option<String> {
     let image = status["regions"][region]["image"].as_str();
     image.map(str::to_owned)
 }
 
 /// The status of a parameter.
-fn known<'a>(status: &'a Value, region: &str) -> &'a Value {
+pub(super) fn known<'a>(status: &'a Value, region: &str) -> &'a Value {
     &status["release"]["parameters"][format!("{region}:{NAME}")]
 }
 
 /// Whether a condition is so; none if nothing is said of it.
-fn condition(status: &Value, kind: &str) -> Option<(String, String)> {
+pub(super) fn condition(status: &Value, kind: &str) -> Option<(String, String)> {
     let all = status["conditions"].as_array().unwrap();
     let found = all.iter().find(|it| it["type"] == kind)?;
     let text = |field: &str| found[field].as_str().unwrap().to_owned();
     Some((text("status"), text("reason")))
 }
 
-/// The calls of the functions that write parameters or change an AMI, in their order.
+/// What functions changed so far, in its order.
 fn changes(stack: &TestStack) -> Vec<String> {
-    let reads = ["Describe", "Get", "List"];
-    let calls = stack.world.calls().into_iter().filter(|call| {
-        let is_read = reads.iter().any(|word| call.action.starts_with(word));
-        call.function.is_some() && !is_read && ["ec2", "ssm"].contains(&call.service.as_str())
-    });
-    calls
-        .map(|call| format!("{} {}", call.region, call.action))
-        .collect()
+    changes_by_name(stack, 0)
 }
 
-fn puts(stack: &TestStack) -> usize {
+pub(super) fn puts(stack: &TestStack) -> usize {
     let changes = changes(stack);
     changes
         .iter()
@@ -88,17 +76,9 @@ fn puts(stack: &TestStack) -> usize {
         .count()
 }
 
-async fn state(stack: &TestStack) -> String {
+pub(super) async fn state(stack: &TestStack) -> String {
     let status = stack.status(KEY).await;
     status["state"].as_str().unwrap().to_owned()
-}
-
-/// Asks for a new attempt, and waits for its end.
-async fn try_again(stack: &TestStack) {
-    let (aws, config) = (stack.aws(), stack.config());
-    let now = stack.world.clock().now();
-    retry(Context::new(&aws, &config, now), KEY).await.unwrap();
-    stack.rest().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,188 +191,6 @@ async fn nothing_is_retired_while_the_parameter_is_somebody_elses() {
     assert_eq!(state(&stack).await, "incomplete");
     assert_eq!(parameter(&stack, HOME).as_deref(), Some(OTHER));
     assert_eq!(stack.images().len(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_parameter_that_amiwright_did_not_write_is_taken_over_only_if_the_manifest_says_so() {
-    let stack = stack().await;
-    stack.world.ssm().seed_image_parameter(HOME, NAME, OTHER);
-    stack.drop_and_rest(KEY, released(&stack)).await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "incomplete", "{status:#}");
-    assert_eq!(parameter(&stack, HOME).as_deref(), Some(OTHER));
-    assert_eq!(puts(&stack), 0);
-    let so = ("false".to_owned(), "ParameterConflict".to_owned());
-    assert_eq!(condition(&status, "Released"), Some(so));
-    let text = stack.only_email().text;
-    for part in [NAME, HOME, OTHER, "takeOver: true"] {
-        assert!(text.contains(part), "{part} is missing in\n{text}");
-    }
-    let taken = manifest(
-        &stack,
-        &format!("parameters: [{{name: {NAME}, takeOver: true}}]\n"),
-    );
-    stack.drop_and_rest(KEY, taken).await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "available", "{status:#}");
-    assert_eq!(parameter(&stack, HOME), image(&status, HOME));
-    assert_eq!(known(&status, HOME)["version"], 2, "{status:#}");
-}
-
-/// What somebody has set by hand, to go back to an older AMI, is not undone by the next version.
-#[tokio::test(start_paused = true)]
-async fn a_parameter_that_somebody_else_changed_since_is_a_conflict_until_it_is_set_back() {
-    let stack = stack().await;
-    stack.drop_and_rest(KEY, released(&stack)).await;
-    let first = parameter(&stack, HOME).unwrap();
-    stack.world.ssm().seed_image_parameter(HOME, NAME, OTHER);
-    stack.drop_and_rest(KEY, next_version(&stack)).await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "incomplete", "{status:#}");
-    assert_eq!(parameter(&stack, HOME).as_deref(), Some(OTHER));
-    let text = &stack.emails()[1].text;
-    assert!(text.contains(&first) && text.contains(OTHER), "{text}");
-    stack
-        .world
-        .ssm()
-        .seed_image_parameter(HOME, NAME, &image(&status, HOME).unwrap());
-    try_again(&stack).await;
-    assert_eq!(state(&stack).await, "available");
-    assert_eq!(puts(&stack), 1);
-}
-
-/// SSM does not change the data type of a parameter.
-#[tokio::test(start_paused = true)]
-async fn a_text_parameter_stays_text() {
-    let stack = stack().await;
-    stack
-        .world
-        .ssm()
-        .seed_parameter(HOME, NAME, "String", OTHER);
-    let taken = format!("parameters: [{{name: {NAME}, takeOver: true}}]\n");
-    stack.drop_and_rest(KEY, manifest(&stack, &taken)).await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "available", "{status:#}");
-    assert_eq!(parameter(&stack, HOME), image(&status, HOME));
-    assert_eq!(known(&status, HOME)["isText"], true);
-    assert!(
-        stack.only_email().text.contains("is text"),
-        "{}",
-        stack.only_email().text
-    );
-}
-
-/// A parameter of another type is not written, whatever the manifest says.
-#[tokio::test(start_paused = true)]
-async fn a_secret_is_never_overwritten_and_never_shown() {
-    let stack = stack().await;
-    let ssm = stack.world.ssm();
-    ssm.seed_parameter(HOME, NAME, "SecureString", "hunter2");
-    let taken = format!("parameters: [{{name: {NAME}, takeOver: true}}]\n");
-    stack.drop_and_rest(KEY, manifest(&stack, &taken)).await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "incomplete", "{status:#}");
-    assert_eq!(parameter(&stack, HOME).as_deref(), Some("hunter2"));
-    assert!(!status.to_string().contains("hunter2"), "{status:#}");
-}
-
-/// A put that is answered with a version proves nothing: the value is validated later.
-#[tokio::test(start_paused = true)]
-async fn a_value_that_is_never_shown_is_written_three_times_and_reported() {
-    let stack = stack().await;
-    stack.drop_and_rest(KEY, released(&stack)).await;
-    let first = parameter(&stack, HOME);
-    let is_valid = Arc::new(AtomicBool::new(false));
-    let check = Arc::clone(&is_valid);
-    stack
-        .world
-        .ssm()
-        .set_image_check(move |_, _| check.load(Ordering::Relaxed));
-    stack.drop_and_rest(KEY, next_version(&stack)).await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "incomplete", "{status:#}");
-    assert_eq!(parameter(&stack, HOME), first);
-    assert_eq!(puts(&stack), 4);
-    let so = ("false".to_owned(), "ParameterNotValidated".to_owned());
-    assert_eq!(condition(&status, "Released"), Some(so));
-    let emails = stack.emails();
-    let text = &emails.last().unwrap().text;
-    assert!(text.contains("ec2:DescribeImages"), "{text}");
-    is_valid.store(true, Ordering::Relaxed);
-    try_again(&stack).await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "available", "{status:#}");
-    assert_eq!(parameter(&stack, HOME), image(&status, HOME));
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_value_and_one_email_whatever_goes_wrong_once() {
-    for call in ["GetParameters", "PutParameter"] {
-        for fault in faults() {
-            let stack = stack().await;
-            stack.world.faults().on("ssm", call, 1, fault.clone());
-            stack.drop_and_rest(KEY, released(&stack)).await;
-            let status = stack.status(KEY).await;
-            assert_eq!(status["state"], "available", "{call} {fault:?}: {status:#}");
-            assert_eq!(
-                parameter(&stack, HOME),
-                image(&status, HOME),
-                "{call} {fault:?}"
-            );
-            assert_eq!(known(&status, HOME)["version"], 1, "{call} {fault:?}");
-            assert_eq!(stack.emails().len(), 1, "{call} {fault:?}");
-        }
-    }
-}
-
-/// The same where there is a parameter already.
-#[tokio::test(start_paused = true)]
-async fn one_more_version_whatever_goes_wrong_once() {
-    for fault in faults() {
-        let stack = stack().await;
-        stack.drop_and_rest(KEY, released(&stack)).await;
-        stack
-            .world
-            .faults()
-            .on("ssm", "PutParameter", 1, fault.clone());
-        stack.drop_and_rest(KEY, next_version(&stack)).await;
-        let status = stack.status(KEY).await;
-        assert_eq!(status["state"], "available", "{fault:?}: {status:#}");
-        assert_eq!(parameter(&stack, HOME), image(&status, HOME), "{fault:?}");
-        assert_eq!(known(&status, HOME)["version"], 2, "{fault:?}");
-        assert!(known(&status, HOME)["overwritten"].is_null(), "{fault:?}");
-    }
-}
-
-/// SSM has no conditional write: what is overwritten by that is said.
-#[tokio::test(start_paused = true)]
-async fn a_value_that_somebody_writes_between_read_and_write_is_reported() {
-    let stack = stack().await;
-    stack.drop_and_rest(KEY, released(&stack)).await;
-    let reads = || {
-        let calls = stack.world.calls();
-        let reads = calls.iter().filter(|call| call.action == "GetParameters");
-        reads.count()
-    };
-    let before = reads();
-    let slow = Fault::Slow(Duration::from_secs(4));
-    stack.world.faults().on("ssm", "GetParameters", 1, slow);
-    stack.drop_file(KEY, next_version(&stack)).await;
-    while reads() == before {
-        stack.world.run_for(Duration::from_secs(1)).await;
-    }
-    stack.world.ssm().seed_image_parameter(HOME, NAME, OTHER);
-    stack.rest().await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "available", "{status:#}");
-    assert_eq!(parameter(&stack, HOME), image(&status, HOME));
-    assert_eq!(known(&status, HOME)["version"], 3, "{status:#}");
-    assert_eq!(known(&status, HOME)["overwritten"], 2, "{status:#}");
-    let text = &stack.emails()[1].text;
-    assert!(
-        text.contains("version 2, which somebody else wrote"),
-        "{text}"
-    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,17 @@
 //! Every publishing field: an AMI is created with it; it is added later, changed, set back, and removed. Each time until
 //! everything rests, and then the same manifest once more, which changes nothing.
 
+mod fields;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use amiwright::image::status::Grantee;
-use localaws::ec2::ImageBlock;
+use localaws::ec2::{Era, ImageBlock};
 
-use crate::support::{REGION, TestStack, changes_since, in_words, minutes};
+use super::bundles::{MANIFEST, PART};
+use crate::support::{REGION, TestStack, changes_since, in_words};
+use fields::{Before, FIELDS, Field};
 
 const KEY: &str = "golden/web.image.yaml";
 /// An account that a person grants the AMI to.
@@ -18,174 +22,6 @@ const IRELAND: &str = "eu-west-1";
 /// The keys that a copy is encrypted with.
 const KEYS: &str = "arn:aws:kms:us-west-2:000000000000:key/11111111-0000-1111-2222-0123456789ab,\
                     arn:aws:kms:us-west-2:000000000000:key/22222222-0000-1111-2222-0123456789ab";
-
-/// A field, and what is done with it.
-struct Field {
-    name: &'static str,
-    /// What the manifest says besides.
-    base: &'static str,
-    /// The field.
-    with: &'static str,
-    /// Another value of it.
-    changed: &'static str,
-    /// What is there before.
-    before: Before,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
-    Nothing,
-    /// The AMI of an earlier version.
-    Version,
-    /// Before each change, a person grants the AMI to an account.
-    Meddling,
-}
-
-const fn field(
-    name: &'static str,
-    base: &'static str,
-    with: &'static str,
-    changed: &'static str,
-) -> Field {
-    Field {
-        name,
-        base,
-        with,
-        changed,
-        before: Before::Nothing,
-    }
-}
-
-/// All of them. A new one is a line here, and the lines of the snapshot.
-const FIELDS: [Field; 19] = [
-    field(
-        "description",
-        "",
-        "description: Web tier\n",
-        "description: Other\n",
-    ),
-    field(
-        "tags",
-        "",
-        "tags: {team: web, cost: a}\n",
-        "tags: {team: db}\n",
-    ),
-    field(
-        "access.accounts",
-        "",
-        "access: {accounts: ['111122223333']}\n",
-        "access: {accounts: ['444455556666']}\n",
-    ),
-    field(
-        "access.organizations",
-        "",
-        "access: {organizations: ['arn:aws:organizations::111122223333:organization/o-exampleorgid']}\n",
-        "access: {organizations: ['arn:aws:organizations::111122223333:organization/o-otherorgid1']}\n",
-    ),
-    field(
-        "access.organizationalUnits",
-        "",
-        "access: {organizationalUnits: ['arn:aws:organizations::111122223333:ou/o-exampleorgid/ou-abcd-11111111']}\n",
-        "access: {organizationalUnits: ['arn:aws:organizations::111122223333:ou/o-exampleorgid/ou-abcd-22222222']}\n",
-    ),
-    field(
-        "access.public",
-        "",
-        "access: {public: true}\n",
-        "access: {public: false}\n",
-    ),
-    Field {
-        before: Before::Meddling,
-        ..field(
-            "access.exact",
-            "access: {accounts: ['111122223333']}\n",
-            "access: {accounts: ['111122223333'], exact: true}\n",
-            "access: {accounts: ['444455556666'], exact: true}\n",
-        )
-    },
-    field(
-        "access.copy",
-        "access: {accounts: ['111122223333']}\n",
-        "access: {accounts: ['111122223333'], copy: true}\n",
-        "access: {accounts: ['444455556666'], copy: true}\n",
-    ),
-    field(
-        "access.accounts with copy",
-        "",
-        "access: {accounts: ['111122223333'], copy: true}\n",
-        "access: {accounts: ['111122223333', '444455556666'], copy: true}\n",
-    ),
-    field(
-        "deprecate.at",
-        "",
-        "deprecate: {at: 2027-06-01T00:00:00Z}\n",
-        "deprecate: {at: 2027-05-01T00:00:00Z}\n",
-    ),
-    field(
-        "deprecate.after",
-        "",
-        "deprecate: {after: 90d}\n",
-        "deprecate: {after: 26w}\n",
-    ),
-    field(
-        "protect",
-        "",
-        "protect: true\n",
-        "protect: {cooldown: true}\n",
-    ),
-    field(
-        "regions",
-        "",
-        "regions: {us-west-2: {}}\n",
-        "regions: {eu-west-1: {}}\n",
-    ),
-    field(
-        "settings in another Region",
-        "regions: {us-west-2: {}}\n",
-        "regions: {us-west-2: {}}\ndescription: Web\ntags: {team: web}\naccess: {accounts: ['111122223333'], copy: true}\n\
-         deprecate: {after: 90d}\nprotect: true\n",
-        "regions: {us-west-2: {}}\ntags: {team: db}\naccess: {accounts: ['444455556666'], copy: true}\n",
-    ),
-    field(
-        "regions.R.kmsKeyId",
-        "regions: {us-west-2: {}}\n",
-        "regions: {us-west-2: {kmsKeyId: 'arn:aws:kms:us-west-2:000000000000:key/11111111-0000-1111-2222-0123456789ab'}}\n",
-        "regions: {us-west-2: {kmsKeyId: 'arn:aws:kms:us-west-2:000000000000:key/22222222-0000-1111-2222-0123456789ab'}}\n",
-    ),
-    field(
-        "regions.R.required",
-        "regions: {us-west-2: {}}\n",
-        "regions: {us-west-2: {required: false}}\n",
-        "regions: {us-west-2: {required: true}}\n",
-    ),
-    Field {
-        before: Before::Version,
-        ..field(
-            "replaces.previous",
-            "",
-            "replaces: {previous: deprecate}\n",
-            "replaces: {previous: deregister}\n",
-        )
-    },
-    Field {
-        before: Before::Version,
-        ..field(
-            "replaces.previous: keep",
-            "",
-            "replaces: {previous: keep}\n",
-            "replaces: {previous: deprecate}\n",
-        )
-    },
-    Field {
-        before: Before::Version,
-        ..field(
-            "replaces.snapshots",
-            "regions: {us-west-2: {}}\n",
-            "regions: {us-west-2: {}}\nreplaces: {previous: deregister}\n",
-            "regions: {us-west-2: {}}\nreplaces: {previous: deregister, snapshots: delete}\n",
-        )
-    },
-];
 
 /// A world of one field.
 struct Row<'a> {
@@ -204,6 +40,9 @@ impl<'a> Row<'a> {
                 .parameter("AllowRetire", "true")
                 .parameter("CopyRegions", "eu-west-1,us-west-2")
                 .parameter("KmsKeys", KEYS)
+                .parameter("ParameterPrefix", "/images")
+                // The row of `repair` says when.
+                .parameter("AuditSchedule", "rate(3000 days)")
         })
         .await;
         for region in [REGION, OREGON, IRELAND] {
@@ -215,6 +54,11 @@ impl<'a> Row<'a> {
             let manifest = stack.manifest("web-{digest}") + &older;
             stack.drop_and_rest(KEY, manifest).await;
         }
+        if field.before == Before::Bundle {
+            stack.world.ec2().set_era(Era::Classic);
+            stack.drop_silently("golden/image.part.0", PART);
+            stack.drop_silently("golden/web.manifest.xml", MANIFEST);
+        }
         Self {
             field,
             stack,
@@ -222,15 +66,53 @@ impl<'a> Row<'a> {
         }
     }
 
+    fn manifest(&self, settings: &str) -> String {
+        let what = match self.field.before {
+            Before::Bundle => {
+                "name: web-{digest}\nsource: {bundle: {manifest: web.manifest.xml}}\n".to_owned()
+            }
+            _ => self.stack.manifest("web-{digest}"),
+        };
+        what + settings
+    }
+
     /// Uploads the manifest with these settings and waits until everything rests; then once more, when nothing may change.
     async fn step(&mut self, what: &str, settings: &str) {
-        let stack = &self.stack;
-        let manifest = stack.manifest("web-{digest}") + settings;
+        let manifest = self.manifest(settings);
         if self.field.before == Before::Meddling {
             self.meddle().await;
         }
-        let (before, told) = (stack.world.faults().count(), stack.emails().len());
-        stack.drop_and_rest(KEY, &manifest).await;
+        let (before, told) = self.now();
+        self.stack.drop_and_rest(KEY, &manifest).await;
+        if self.field.before == Before::Drift {
+            self.describe();
+            self.stack.audit().await;
+        }
+        self.note(what, before, told).await;
+        let (before, told) = self.now();
+        self.stack.drop_and_rest(KEY, &manifest).await;
+        self.nothing_more(what, before, told).await;
+    }
+
+    /// Deletes the manifest; then nothing more may change.
+    async fn delete(&mut self, what: &str) {
+        let (before, told) = self.now();
+        self.stack.remove(KEY).await;
+        self.stack.rest().await;
+        self.note(what, before, told).await;
+        let (before, told) = self.now();
+        self.nothing_more(what, before, told).await;
+    }
+
+    /// How many calls and emails there are.
+    fn now(&self) -> (u64, usize) {
+        let stack = &self.stack;
+        (stack.world.faults().count(), stack.emails().len())
+    }
+
+    /// Writes down what happened since.
+    async fn note(&mut self, what: &str, before: u64, told: usize) {
+        let stack = &self.stack;
         let status = stack.status(KEY).await;
         let state = status["state"].as_str().unwrap();
         let emails = stack.emails().split_off(told);
@@ -246,14 +128,26 @@ impl<'a> Row<'a> {
         for line in lines {
             let _ = writeln!(self.text, "    {line}");
         }
-        let (before, told) = (stack.world.faults().count(), stack.emails().len());
-        stack.drop_and_rest(KEY, &manifest).await;
-        stack.world.run_for(minutes(16)).await;
-        stack.rest().await;
+    }
+
+    /// Whatever sweeps and audits see, nothing is changed and nothing is told.
+    async fn nothing_more(&self, what: &str, before: u64, told: usize) {
+        let stack = &self.stack;
+        // Sweeps come by meanwhile.
+        stack.audit().await;
         let again: Vec<String> = changes_since(stack, before).iter().map(in_words).collect();
         let case = format!("{}: {what}", self.field.name);
         assert_eq!(again, [""; 0], "the second time, {case}");
         assert_eq!(stack.emails().len(), told, "the second time, {case}");
+    }
+
+    /// A person describes the AMI otherwise.
+    fn describe(&self) {
+        let id = self.stack.only_image().id;
+        let ec2 = self.stack.world.ec2();
+        assert!(ec2.edit_image(REGION, &id, |image| {
+            image.description = Some("Mine".to_owned());
+        }));
     }
 
     async fn meddle(&self) {
@@ -279,7 +173,21 @@ async fn play(field: &Field) -> String {
     added.step("created without", field.base).await;
     added.step("added later", field.with).await;
     added.step("removed later", field.base).await;
-    format!("# {}\n{}{}\n", field.name, created.text, added.text)
+    let mut text = format!("# {}\n{}{}", field.name, created.text, added.text);
+    if field.before == Before::Deletion {
+        for (what, settings) in [
+            ("without", field.base),
+            ("with", field.with),
+            ("changed", field.changed),
+        ] {
+            let mut row = Row::new(field).await;
+            row.step("created with", field.with).await;
+            row.step(what, settings).await;
+            row.delete("manifest deleted").await;
+            text += &row.text;
+        }
+    }
+    text + "\n"
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,9 +3,6 @@
 
 use std::time::Duration;
 
-use amiwright::cli::retry::retry;
-use amiwright::reconcile::Context;
-use http::StatusCode;
 use localaws::ec2::{DeregistrationProtection, Image, SeedInstance};
 use localaws::faults::Fault;
 use serde_json::Value;
@@ -81,7 +78,7 @@ async fn an_ami_of_the_same_name_goes_first_and_the_email_names_the_gap() {
     assert_eq!(status["previous"], Value::Null);
     let gap = &status["replaced"][0];
     assert_eq!(gap["image"], old.id.as_str());
-    let email = told(&stack, "AMI available");
+    let email = told(&stack, "Available");
     for words in [
         format!(
             "{} in {REGION}, was deregistered at {}",
@@ -92,7 +89,7 @@ async fn an_ami_of_the_same_name_goes_first_and_the_email_names_the_gap() {
     ] {
         assert!(email.contains(&words), "{words}: {email}");
     }
-    let retired = told(&stack, "AMIs retired");
+    let retired = told(&stack, "Retired the AMIs before");
     assert!(
         retired.contains(&format!("{} deregistered", old.id)),
         "{retired}"
@@ -131,7 +128,7 @@ async fn what_is_in_use_keeps_its_name() {
     let status = second(&stack).await;
     assert_eq!(status["state"], "failed", "{status:#}");
     assert_eq!(stack.only_image(), old);
-    let email = told(&stack, "AMI failed");
+    let email = told(&stack, "Failed");
     assert!(
         email.contains("which is not deregistered: in use by") && email.contains(&instance),
         "{email}"
@@ -197,16 +194,12 @@ async fn a_protection_with_cooldown_is_waited_for_with_its_date() {
 async fn a_registration_that_fails_afterwards_says_that_the_old_one_is_gone() {
     let stack = stack().await;
     let old = first(&stack).await;
-    let refused = Fault::Refuse {
-        status: StatusCode::BAD_REQUEST,
-        code: "InvalidParameterValue".to_owned(),
-        message: "No".to_owned(),
-    };
-    stack.world.faults().always("ec2", "RegisterImage", refused);
+    let faults = stack.world.faults();
+    faults.always("ec2", "RegisterImage", refused("InvalidParameterValue"));
     let status = second(&stack).await;
     assert_eq!(status["state"], "failed", "{status:#}");
     assert!(stack.images().is_empty());
-    let email = told(&stack, "AMI failed");
+    let email = told(&stack, "Failed");
     assert!(
         email.contains(&format!("{} in {REGION}, was deregistered", old.id))
             && email.contains("Since then there is no AMI of this manifest"),
@@ -218,15 +211,16 @@ async fn a_registration_that_fails_afterwards_says_that_the_old_one_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn whatever_goes_wrong_once_the_old_one_goes_once_and_there_is_one_new_one() {
     let calls = [
-        ("s3", "PutObject"),
-        ("ec2", "DescribeImages"),
-        ("ec2", "DescribeImageReferences"),
-        ("ec2", "DeregisterImage"),
-        ("ec2", "RegisterImage"),
+        ("s3", "PutObject", 4),
+        ("ec2", "DescribeImages", 2),
+        ("ec2", "DescribeImageReferences", 1),
+        ("ec2", "DeregisterImage", 1),
+        // The first is refused: the name is taken.
+        ("ec2", "RegisterImage", 2),
     ];
     for fault in faults() {
-        for (service, action) in calls {
-            for nth in 1..=if service == "s3" { 4 } else { 2 } {
+        for (service, action, times) in calls {
+            for nth in 1..=times {
                 replaced_in_spite_of(service, action, nth, fault.clone()).await;
             }
         }
@@ -240,13 +234,13 @@ async fn replaced_in_spite_of(service: &str, action: &str, nth: u64, fault: Faul
     stack.world.faults().on(service, action, nth, fault);
     stack.drop_file(KEY, version(&stack, 2, DEREGISTER)).await;
     stack.world.run_for(minutes(31)).await;
-    stack.world.faults().clear();
+    assert_eq!(stack.world.faults().pending(), 0, "{about} did not come");
     stack.rest().await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available", "{about} {status:#}");
     assert_ne!(stack.only_image().id, old.id, "{about}");
     assert_eq!(status["previous"], Value::Null, "{about} {status:#}");
-    let email = told(&stack, "AMI available");
+    let email = told(&stack, "Available");
     assert!(email.contains(&old.id), "{about} {email}");
 }
 
@@ -275,7 +269,7 @@ async fn an_ami_whose_bundle_was_overwritten_goes_first() {
     );
     assert_eq!(status["previous"], Value::Null);
     assert_eq!(status["replaced"][0]["image"], old.as_str());
-    let email = told(&stack, "AMI available");
+    let email = told(&stack, "Available");
     assert!(
         email.contains("there was no AMI of this manifest"),
         "{email}"
@@ -288,7 +282,7 @@ async fn it_stays_where_the_stack_retires_nothing_and_the_email_says_what_may_br
     let stack = TestStack::new().await;
     let (old, _) = overwritten(&stack).await;
     assert_eq!(stack.images().len(), 2);
-    let email = told(&stack, "AMI available");
+    let email = told(&stack, "Available");
     assert!(
         email.contains(&old) && email.contains("launches of it may fail"),
         "{email}"
@@ -300,17 +294,12 @@ async fn it_stays_where_the_stack_retires_nothing_and_the_email_says_what_may_br
 #[tokio::test(start_paused = true)]
 async fn an_overwritten_ami_that_ec2_keeps_does_not_keep_the_new_one_away() {
     let stack = stack().await;
-    let refused = Fault::Refuse {
-        status: StatusCode::BAD_REQUEST,
-        code: "OperationNotPermitted".to_owned(),
-        message: "It is managed by AWS Backup".to_owned(),
-    };
     let faults = stack.world.faults();
-    faults.always("ec2", "DeregisterImage", refused);
+    faults.always("ec2", "DeregisterImage", refused("OperationNotPermitted"));
     let (old, status) = overwritten(&stack).await;
     assert_eq!(status["state"], "available", "{status:#}");
     assert_eq!(stack.images().len(), 2);
-    let email = told(&stack, "AMI available");
+    let email = told(&stack, "Available");
     assert!(email.contains(&old), "{email}");
 }
 
@@ -327,10 +316,7 @@ async fn what_ec2_refuses_to_deregister_keeps_its_name_and_is_asked_once() {
     assert_eq!(stack.only_image().id, old.id);
     // The reason has passed.
     faults.clear();
-    let (aws, config) = (stack.aws(), stack.config());
-    let context = Context::new(&aws, &config, stack.world.clock().now());
-    retry(context, KEY).await.unwrap();
-    stack.rest().await;
+    stack.retry(KEY).await;
     assert_eq!(stack.status(KEY).await["state"], "available");
     assert_ne!(stack.only_image().id, old.id);
 }

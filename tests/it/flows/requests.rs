@@ -98,7 +98,10 @@ async fn a_cancellation_is_recorded_at_once_and_done_by_the_next_tick() {
     assert_eq!(stack.count("CancelImportTask"), 1);
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "cancelled");
-    assert_eq!(stack.only_email().subject, "AMI cancelled: web-2026-11-21");
+    assert_eq!(
+        stack.only_email().subject,
+        "Cancelled: web-2026-11-21 (us-east-1)"
+    );
     at_rest(&stack).await;
 }
 

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use super::tasks_ended::histories;
 use crate::support::{DISK, REGION, TestStack, vmdk};
-use http::StatusCode;
 use localaws::ec2::{Era, SeedInstance, TaskKind};
-use localaws::faults::Fault;
 use serde_json::Value;
 
 const KEY: &str = "golden/web.image.yaml";
@@ -13,12 +12,6 @@ const KEY: &str = "golden/web.image.yaml";
 /// The first tag of something.
 fn tag<'a>(tags: &'a localaws::ec2::Image, key: &str) -> Option<&'a str> {
     tags.tags.get(key).map(String::as_str)
-}
-
-fn histories(status: &Value) -> String {
-    let history = status["history"].as_array().unwrap();
-    let lines = history.iter().map(|change| change["why"].as_str().unwrap());
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,7 +40,7 @@ async fn a_disk_becomes_an_ami() {
     assert!(snapshot.tags.contains_key("amiwright:manifest"));
     assert_eq!(
         stack.only_email().subject,
-        format!("AMI available: {} web-2026-11-21", image.id)
+        "Available: web-2026-11-21 (us-east-1)"
     );
     assert_eq!(stack.count("ImportSnapshot"), 1);
 
@@ -114,7 +107,7 @@ async fn a_refused_bundle_instance_fails_the_image_with_awss_message_and_an_alte
         )
         .await;
     let email = stack.only_email();
-    assert_eq!(email.subject, "AMI failed: win");
+    assert_eq!(email.subject, "Failed: win (us-east-1)");
     for text in ["no longer supported", "CreateImage", "`disk`"] {
         assert!(email.text.contains(text), "{text}: {}", email.text);
     }
@@ -232,22 +225,6 @@ async fn a_refused_disk_that_is_fixed_is_accepted_with_the_same_manifest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_waiting_for_another_bundle_task_is_cancelled_at_once() {
-    let (stack, instance) = TestStack::classic().await;
-    let ec2 = stack.world.ec2();
-    ec2.set_task_time(TaskKind::BundleInstance, Duration::from_secs(3600));
-    let manifest = |name: &str| format!("name: {name}\nsource: {{instance: {{id: {instance}}}}}\n");
-    stack.drop_file("one.image.yaml", manifest("one")).await;
-    stack.world.run_for(Duration::from_secs(1)).await;
-    stack.drop_file(KEY, manifest("two")).await;
-    stack.minute().await;
-    stack.remove(KEY).await;
-    stack.minute().await;
-    stack.minute().await;
-    assert_eq!(stack.status(KEY).await["state"], "cancelled");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_new_version_of_a_disk_starts_right_after_the_running_import() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
@@ -263,130 +240,6 @@ async fn a_new_version_of_a_disk_starts_right_after_the_running_import() {
     assert!(histories(&status).contains("a new version replaces"));
     // In a bucket without versions the first cannot be read any more, and leaves nothing.
     assert_eq!(stack.images().len() + 1, stack.snapshots().len());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_failed_import_leaves_no_orphans_and_its_email_quotes_ec2() {
-    let stack = TestStack::new().await;
-    let said = "ClientError: Disk validation failed [Unsupported VMDK File Format]";
-    stack
-        .world
-        .ec2()
-        .fail_next_task(TaskKind::ImportSnapshot, said);
-    stack.drop_file("golden/web.vmdk", vmdk()).await;
-    stack.drop_and_rest(KEY, DISK).await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "failed", "{status:#}");
-    assert!(
-        stack.only_email().text.contains(said),
-        "{}",
-        stack.only_email().text
-    );
-    assert_eq!(stack.images(), []);
-    assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_removed_manifest_cancels_its_import_and_put_back_it_is_made() {
-    let stack = TestStack::new().await;
-    stack
-        .world
-        .ec2()
-        .set_task_time(TaskKind::ImportSnapshot, Duration::from_secs(3600));
-    stack.drop_file("golden/web.vmdk", vmdk()).await;
-    stack.drop_file(KEY, DISK).await;
-    stack.world.run_for(Duration::from_secs(40 * 60)).await;
-    stack.remove(KEY).await;
-    stack.rest().await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "cancelled", "{status:#}");
-    assert_eq!(
-        stack.snapshots(),
-        std::slice::from_ref(&stack.snapshot),
-        "{}",
-        histories(&status)
-    );
-    assert_eq!(stack.only_email().subject, "AMI cancelled: web-2026-11-21");
-
-    stack.drop_and_rest(KEY, DISK).await;
-    assert_eq!(stack.status(KEY).await["state"], "available");
-    assert_eq!(stack.images().len(), 1);
-    assert_eq!(stack.emails().len(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_machine_imported_despite_its_cancellation_leaves_no_orphans() {
-    let stack = TestStack::new().await;
-    let mut ova = vec![0; 4096];
-    ova[257..262].copy_from_slice(b"ustar");
-    stack.drop_file("golden/app.ova", ova).await;
-    let refused = Fault::Refuse {
-        status: StatusCode::BAD_REQUEST,
-        code: "IncorrectState".to_owned(),
-        message: "The task cannot be cancelled".to_owned(),
-    };
-    stack
-        .world
-        .faults()
-        .always("ec2", "CancelImportTask", refused);
-    stack
-        .drop_file(
-            KEY,
-            "name: app\nsource: {vm: {object: app.ova, format: ova}}\n",
-        )
-        .await;
-    stack.minute().await;
-    stack.remove(KEY).await;
-    stack.rest().await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "cancelled", "{status:#}");
-    assert_eq!(stack.images(), [], "{}", histories(&status));
-    assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
-    let email = stack.only_email();
-    assert!(
-        email.text.contains("was deleted (see Deleted)"),
-        "{}",
-        email.text
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_could_not_be_deleted_is_reported_with_what_it_keeps() {
-    let stack = TestStack::new().await;
-    let refused = Fault::Refuse {
-        status: StatusCode::FORBIDDEN,
-        code: "UnauthorizedOperation".to_owned(),
-        message: "You are not authorized to perform this operation.".to_owned(),
-    };
-    stack
-        .world
-        .faults()
-        .always("ec2", "DeregisterImage", refused);
-    stack
-        .world
-        .ec2()
-        .set_pending_time(Duration::from_secs(24 * 3600));
-    stack.drop_file("golden/web.vmdk", vmdk()).await;
-    stack.drop_file(KEY, DISK).await;
-    stack.world.run_for(Duration::from_secs(30 * 60)).await;
-    let image = stack.only_image();
-    stack.remove(KEY).await;
-    stack.rest().await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "cancelled", "{status:#}");
-    let snapshot = status["build"]["tasks"][0]["snapshots"][0]
-        .as_str()
-        .unwrap();
-    let left = status["build"]["orphans"].as_array().unwrap();
-    let left: Vec<&str> = left.iter().map(|it| it["what"].as_str().unwrap()).collect();
-    assert_eq!(left, [&*image.id, snapshot], "{status:#}");
-    assert_eq!(status["build"].get("deleted"), None);
-    let emails = stack.emails();
-    let email = emails
-        .iter()
-        .find(|email| email.subject.contains("cancelled"));
-    let text = &email.unwrap().text;
-    assert!(text.contains("could not be deleted"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -60,6 +60,8 @@ pub(super) enum Event {
     StaleReads { seconds: u64 },
     /// New things are found only this many seconds later.
     LateVisibility { seconds: u64 },
+    /// Finished AMIs are audited.
+    Audit,
     /// Somebody shares every AMI of ours with an account of his own.
     GrantToStranger,
 }
@@ -89,6 +91,7 @@ pub(super) struct Manifest {
     pub(super) replaces: Replaces,
     pub(super) parameter: bool,
     pub(super) on_delete: OnDelete,
+    pub(super) repair: bool,
 }
 
 /// What becomes of the AMI once its manifest is removed.
@@ -164,6 +167,9 @@ impl Manifest {
             OnDelete::Deprecate => "onDelete: deprecate\n",
             OnDelete::Deregister => "onDelete: deregister\n",
         };
+        if self.repair {
+            text += "repair: true\n";
+        }
         text
     }
 }
@@ -218,6 +224,7 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
         prop::bool::weighted(0.3),
         replaces,
         prop::bool::weighted(0.3),
+        prop::bool::weighted(0.3),
         select(vec![
             OnDelete::Keep,
             OnDelete::Keep,
@@ -228,7 +235,8 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
     (what, access, settings).prop_map(|(what, access, settings)| {
         let (from_disk, fixed_name, mistake) = what;
         let (accounts, copy, exact, regions) = access;
-        let (team, description, protect, deprecate, replaces, parameter, on_delete) = settings;
+        let (team, description, protect, deprecate, replaces, parameter, repair, on_delete) =
+            settings;
         Manifest {
             from_disk,
             fixed_name,
@@ -244,6 +252,7 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
             replaces,
             parameter,
             on_delete,
+            repair,
         }
     })
 }
@@ -281,6 +290,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(|registration| Event::FailNext { registration }),
         1 => select(vec![0, 20, 60]).prop_map(|seconds| Event::StaleReads { seconds }),
         1 => select(vec![0, 20, 90]).prop_map(|seconds| Event::LateVisibility { seconds }),
+        1 => Just(Event::Audit),
         1 => Just(Event::GrantToStranger),
     ]
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use amiwright::cli::{cancel::cancel, retry::retry};
 use amiwright::image::observed::ObservedImage;
-use amiwright::image::status::Grantee;
 use amiwright::reconcile::Context;
-use localaws::ec2::{StateReason, TaskKind};
+use jiff::Timestamp;
+use localaws::ec2::{ImageState, Permission, StateReason, TaskKind};
 use localaws::faults::Fault;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::history::{Arrival, COPY_REGIONS, Event, History, KEYS, Manifest, STRANGER, disk_key};
 use crate::support::{REGION, TestStack, whole_seconds};
@@ -17,15 +17,20 @@ use crate::support::{REGION, TestStack, whole_seconds};
 /// What a history left.
 pub(super) struct Played {
     pub(super) stack: TestStack,
+    /// When its schedules began.
+    began: Timestamp,
     /// The manifests that are in the bucket.
     pub(super) manifests: BTreeMap<&'static str, Manifest>,
     /// The AMIs that somebody shared with an account of his own, by Region.
     pub(super) shared_by_hand: BTreeSet<(&'static str, String)>,
-    /// Whether any manifest said that nobody else may have its AMI.
-    pub(super) was_exact: bool,
+    /// The manifests of which a version said that nobody else may have its AMI.
+    pub(super) was_exact: BTreeSet<&'static str>,
     /// What was there before any manifest.
     pub(super) snapshots_before: BTreeSet<String>,
 }
+
+/// How often the template has finished AMIs audited.
+const AUDITS: Duration = Duration::from_secs(6 * 3600);
 
 /// All Regions that there may be AMIs in.
 pub(super) fn regions() -> impl Iterator<Item = &'static str> {
@@ -39,18 +44,16 @@ pub(super) async fn play(history: &History) -> Played {
             .parameter("ShareWith", "*")
             .parameter("AllowRetire", "true")
             .parameter("ParameterPrefix", "/images")
-            // An audit writes down when it last saw an AMI.
-            .parameter("AuditSchedule", "rate(30 days)")
             .parameter("CopyRegions", &COPY_REGIONS.join(","))
     })
     .await;
-    stack.expect_any_order();
     let mut played = Played {
         snapshots_before: stack.snapshots().into_iter().collect(),
+        began: stack.world.clock().now(),
         stack,
         manifests: BTreeMap::new(),
         shared_by_hand: BTreeSet::new(),
-        was_exact: false,
+        was_exact: BTreeSet::new(),
     };
     for each in &history.moves {
         let pause = Duration::from_secs(each.pause);
@@ -99,7 +102,10 @@ impl Played {
             Event::LateVisibility { seconds } => {
                 ec2.set_visibility_delay(Duration::from_secs(*seconds));
             }
-            Event::GrantToStranger => self.grant_to_stranger().await,
+            Event::Audit => stack
+                .world
+                .invoke_later("AdvanceTasks", json!({"task": "audit"})),
+            Event::GrantToStranger => self.grant_to_stranger(),
         }
     }
 
@@ -115,7 +121,9 @@ impl Played {
                 stack.world.invoke_later("RegisterImage", event);
             }
         }
-        self.was_exact |= manifest.exact;
+        if manifest.exact {
+            self.was_exact.insert(key);
+        }
         self.manifests.insert(key, manifest.clone());
     }
 
@@ -131,18 +139,19 @@ impl Played {
         };
     }
 
-    async fn grant_to_stranger(&mut self) {
-        self.stack.world.faults().clear();
+    /// By no call of ours, so that what is to go wrong still does.
+    fn grant_to_stranger(&mut self) {
+        let ec2 = self.stack.world.ec2();
         for region in regions() {
-            for image in self.ours(region).await {
-                if image.state != "available" {
+            for image in ec2.images(region) {
+                let is_ours = image.tags.contains_key("amiwright:manifest");
+                if image.state != ImageState::Available || !is_ours {
                     continue;
                 }
-                let aws = self.stack.aws().in_region(region);
-                let stranger = BTreeSet::from([Grantee::Account(STRANGER.to_owned())]);
-                aws.change_launch_permissions(&image.id, &stranger, &BTreeSet::new())
-                    .await
-                    .unwrap();
+                ec2.edit_image(region, &image.id, |image| {
+                    let stranger = Permission::Account(STRANGER.to_owned());
+                    image.launch_permissions.insert(stranger);
+                });
                 self.shared_by_hand.insert((region, image.id));
             }
         }
@@ -181,6 +190,23 @@ impl Played {
         }
         // Two sweeps: what was lost is found.
         stack.world.run_for(Duration::from_secs(35 * 60)).await;
+        self.until_nothing_is_open().await;
+        self.audited().await;
+    }
+
+    /// Lets the next audit of the schedule come by, long enough after the last change, and all that it begins.
+    pub(super) async fn audited(&self) {
+        let world = &self.stack.world;
+        world.run_for(Duration::from_secs(20 * 60)).await;
+        let now = world.clock().now();
+        let since = now.duration_since(self.began).unsigned_abs();
+        let rest = AUDITS.as_secs() - since.as_secs() % AUDITS.as_secs();
+        world.run_for(Duration::from_secs(rest + 60)).await;
+        self.until_nothing_is_open().await;
+    }
+
+    async fn until_nothing_is_open(&self) {
+        let stack = &self.stack;
         for _ in 0..72 {
             if stack.open().await.is_empty() {
                 return;

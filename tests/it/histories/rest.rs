@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::history::{Manifest, PARTNERS, STRANGER, parameter};
 use super::play::{Played, regions};
-use crate::support::REGION;
+use crate::support::{REGION, changes_since};
 
-/// Checks the world at rest, and that more time changes nothing.
-pub(super) async fn check(played: &Played) {
+/// Checks the world at rest, and that more time changes nothing. Returns the states of the images whose manifests are there.
+pub(super) async fn check(played: &Played) -> Vec<String> {
     let statuses = played.statuses().await;
     for (key, status) in &statuses {
         check_status(key, status);
@@ -29,39 +29,62 @@ pub(super) async fn check(played: &Played) {
     for prefix in [keys::OPEN, keys::DUE_MARKERS] {
         assert_eq!(played.stack.state_keys(prefix).await, [""; 0]);
     }
-    let before = world(played).await;
-    played
-        .stack
-        .world
-        .run_for(Duration::from_secs(40 * 60))
-        .await;
-    assert_eq!(world(played).await, before, "more time changes something");
+    let before = Rest::of(played).await;
+    let minutes = Duration::from_secs(40 * 60);
+    played.stack.world.run_for(minutes).await;
+    let after = Rest::of(played).await;
+    assert_eq!(after, before, "more time changes something");
+    played.audited().await;
+    let audited = Rest::of(played).await;
+    assert_eq!(
+        audited.but_when_seen(),
+        after.but_when_seen(),
+        "one more audit changes something"
+    );
+    let states = played.manifests.keys().map(|key| &statuses[key]["state"]);
+    states.map(|it| it.as_str().unwrap().to_owned()).collect()
 }
 
 /// Everything that could change.
-async fn world(
-    played: &Played,
-) -> (
-    Vec<(&'static str, String)>,
-    BTreeMap<&'static str, Value>,
-    usize,
-    usize,
-) {
-    let mut images = Vec::new();
-    for region in regions() {
-        let of_region = played.stack.world.ec2().images(region);
-        images.extend(
-            of_region
-                .into_iter()
-                .map(|image| (region, format!("{image:?}"))),
-        );
+#[derive(Debug, Clone, PartialEq)]
+struct Rest {
+    images: Vec<(&'static str, String)>,
+    statuses: BTreeMap<&'static str, Value>,
+    /// The calls that change something in EC2 and the parameters.
+    changes: usize,
+    writes: usize,
+    emails: usize,
+}
+
+impl Rest {
+    async fn of(played: &Played) -> Self {
+        let stack = &played.stack;
+        let mut images = Vec::new();
+        for region in regions() {
+            let of_region = stack.world.ec2().images(region).into_iter();
+            images.extend(of_region.map(|image| (region, format!("{image:?}"))));
+        }
+        let calls = stack.world.calls();
+        Self {
+            images,
+            statuses: played.statuses().await,
+            changes: changes_since(stack, 0).len(),
+            writes: calls.iter().filter(|call| !call.is_read()).count(),
+            emails: stack.emails().len(),
+        }
     }
-    let calls = played.stack.world.calls();
-    let reads = ["Describe", "Get", "List", "Head"];
-    let is_change = |action: &str| !reads.iter().any(|word| action.starts_with(word));
-    let changes = calls.iter().filter(|call| is_change(&call.action)).count();
-    let emails = played.stack.emails().len();
-    (images, played.statuses().await, changes, emails)
+
+    /// The same without what each audit writes down: when it saw the AMIs.
+    fn but_when_seen(&self) -> Self {
+        let mut rest = self.clone();
+        rest.writes = 0;
+        for status in rest.statuses.values_mut() {
+            for region in status["regions"].as_object_mut().into_iter().flatten() {
+                region.1.as_object_mut().unwrap().remove("verifiedAt");
+            }
+        }
+        rest
+    }
 }
 
 fn check_status(key: &str, status: &Value) {
@@ -157,6 +180,9 @@ async fn check_settings(
     let partners: BTreeSet<_> = PARTNERS.map(|it| Grantee::Account(it.to_owned())).into();
     let of_manifests: BTreeSet<_> = granted.intersection(&partners).cloned().collect();
     assert_eq!(of_manifests, asked, "{}", case());
+    if manifest.exact && manifest.repair {
+        assert_eq!(granted, asked, "{}", case());
+    }
     for snapshot in &image.snapshots {
         let readers = aws.snapshot_accounts(snapshot).await.unwrap();
         let asked: BTreeSet<String> = match manifest.copy {
@@ -168,7 +194,13 @@ async fn check_settings(
             false => BTreeSet::new(),
         };
         // The snapshot that manifests are made from belongs to somebody, and may have several AMIs.
-        if !played.snapshots_before.contains(snapshot) {
+        if played.snapshots_before.contains(snapshot) {
+            assert!(
+                readers.is_superset(&asked),
+                "{snapshot} {readers:?} {}",
+                case()
+            );
+        } else {
             assert_eq!(readers, asked, "{snapshot} {}", case());
         }
     }
@@ -176,6 +208,12 @@ async fn check_settings(
 
 /// Nothing that was made is unknown to every status.
 async fn check_nothing_is_lost(played: &Played, statuses: &BTreeMap<&'static str, Value>) {
+    // What a retired AMI leaves is the user's: its email told, and the status forgets it in time.
+    let emails = played.stack.emails();
+    let is_told = |snapshot: &str| {
+        let line = format!("{snapshot} kept: ");
+        emails.iter().any(|email| email.text.contains(&line))
+    };
     let known: String = statuses.values().map(Value::to_string).collect();
     for region in regions() {
         let ours = played.ours(region).await;
@@ -187,34 +225,33 @@ async fn check_nothing_is_lost(played: &Played, statuses: &BTreeMap<&'static str
             );
             used.extend(image.snapshots.iter().cloned());
         }
-        // What a retired AMI leaves is the user's: its email told, and the status forgets it in time.
-        if known.contains(" deregistered") {
-            continue;
-        }
         for snapshot in played.stack.world.ec2().snapshots(region) {
             let is_known = used.contains(&snapshot.id)
                 || known.contains(&snapshot.id)
+                || is_told(&snapshot.id)
                 || played.snapshots_before.contains(&snapshot.id);
             assert!(
                 is_known,
-                "{region}: no status names {snapshot:#?}\n{statuses:#?}"
+                "{region}: neither a status nor an email names {snapshot:#?}\n{statuses:#?}"
             );
         }
     }
 }
 
-/// What somebody granted by hand stays, unless a manifest said that nobody else may have it.
+/// What somebody granted by hand stays, unless its manifest said that nobody else may have it.
 async fn check_foreign(played: &Played) {
-    if played.was_exact {
-        return;
-    }
     for (region, id) in &played.shared_by_hand {
         let images = played.ours(region).await;
-        if images.iter().any(|image| image.id == *id) {
-            let aws = played.stack.aws().in_region(region);
-            let granted = aws.launch_permissions(id).await.unwrap();
-            let stranger = Grantee::Account(STRANGER.to_owned());
-            assert!(granted.contains(&stranger), "{region} {id}: {granted:?}");
+        let Some(image) = images.iter().find(|image| image.id == *id) else {
+            continue;
+        };
+        let of = |key: &str| image.tags["amiwright:manifest"].ends_with(&format!("/{key}"));
+        if played.was_exact.iter().any(|key| of(key)) {
+            continue;
         }
+        let aws = played.stack.aws().in_region(region);
+        let granted = aws.launch_permissions(id).await.unwrap();
+        let stranger = Grantee::Account(STRANGER.to_owned());
+        assert!(granted.contains(&stranger), "{region} {id}: {granted:?}");
     }
 }

@@ -3,6 +3,8 @@
 
 mod flow;
 mod granted;
+mod play;
+mod ready;
 mod withdrawn;
 
 use std::collections::BTreeSet;

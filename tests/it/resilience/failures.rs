@@ -28,7 +28,7 @@ async fn a_missing_snapshot_is_reported_with_code_message_and_request_id() {
     );
     let request_id = status["build"]["failure"]["requestId"].as_str().unwrap();
     let email = stack.only_email();
-    assert_eq!(email.subject, "AMI failed: web");
+    assert_eq!(email.subject, "Failed: web (us-east-1)");
     for text in [
         "InvalidSnapshot.NotFound",
         "snap-0123456789abcdef0",
@@ -104,7 +104,7 @@ async fn throttling_is_retried_and_reported_after_a_while() {
     stack.world.settle().await;
     let email = stack.only_email();
     assert!(
-        email.subject.starts_with("AMI still waiting"),
+        email.subject.starts_with("Still waiting"),
         "{}",
         email.subject
     );

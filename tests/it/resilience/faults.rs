@@ -199,7 +199,7 @@ async fn changed_settings_are_notified_once_whichever_call_fails() {
             let calls = stack.world.calls();
             let call = calls.get(number as usize - 1);
             let case = format!("call {number}: {fault:?}, {call:?}");
-            let is_changed = |email: &&crate::support::Email| email.subject.contains("AMI changed");
+            let is_changed = |email: &&crate::support::Email| email.subject.contains("Changed");
             let emails = stack.emails();
             let count = emails.iter().filter(is_changed).count();
             let may_repeat = calls[first as usize..number as usize]

@@ -2,10 +2,12 @@
 
 mod changes;
 mod drafts;
+mod drafts_forged;
 mod failures;
 mod faults;
 mod lost;
 mod many;
+mod many_published;
 mod publishing;
 mod task_failures;
 mod task_faults;

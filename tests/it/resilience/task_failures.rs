@@ -16,7 +16,7 @@ async fn a_describe_call_that_is_denied_is_reported() {
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(30 * 60)).await;
     let email = stack.only_email();
-    assert_eq!(email.subject, "AMI still waiting: web-2026-11-21");
+    assert_eq!(email.subject, "Still waiting: web-2026-11-21 (us-east-1)");
     assert!(
         email.text.contains("UnauthorizedOperation"),
         "{}",
@@ -36,7 +36,7 @@ async fn a_lookup_that_is_denied_is_reported() {
     stack.world.ec2().set_denied_actions(&["DescribeImages"]);
     stack.drop_file(KEY, stack.manifest("web")).await;
     stack.world.run_for(Duration::from_secs(30 * 60)).await;
-    assert_eq!(stack.only_email().subject, "AMI still waiting: web");
+    assert_eq!(stack.only_email().subject, "Still waiting: web (us-east-1)");
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,7 +53,7 @@ async fn a_task_that_cannot_be_described_for_hours_is_reported_as_stalled() {
         .into_iter()
         .map(|email| email.subject)
         .collect();
-    assert_eq!(subjects, ["AMI stalled: web-2026-11-21"; 2]);
+    assert_eq!(subjects, ["Stalled: web-2026-11-21 (us-east-1)"; 2]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,7 +101,7 @@ async fn a_task_that_made_nothing_is_lost_and_its_email_says_what_was_seen() {
     ec2.hide_task(status["build"]["tasks"][0]["id"].as_str().unwrap());
     stack.rest().await;
     let email = stack.only_email();
-    assert_eq!(email.subject, "AMI lost: web-2026-11-21");
+    assert_eq!(email.subject, "Lost: web-2026-11-21 (us-east-1)");
     assert!(
         email.text.contains("has not listed the task since"),
         "{}",

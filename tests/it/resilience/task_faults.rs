@@ -92,13 +92,13 @@ impl Case {
         let status = stack.status(KEY).await;
         let (state, notice) = match self.end {
             // Only its task could prove that what an import made is ours.
-            End::Unlisted if self.is_unproven() => ("failed", "AMI lost"),
-            End::Available | End::Unlisted => ("available", "AMI available"),
+            End::Unlisted if self.is_unproven() => ("failed", "Lost"),
+            End::Available | End::Unlisted => ("available", "Available"),
             End::Failed if self.kind == TaskKind::StoreImage => {
-                ("incomplete", "AMI available but not stored")
+                ("incomplete", "Available but not stored")
             }
-            End::Failed => ("failed", "AMI failed"),
-            End::Cancelled => ("cancelled", "AMI cancelled"),
+            End::Failed => ("failed", "Failed"),
+            End::Cancelled => ("cancelled", "Cancelled"),
         };
         if status["state"] != state {
             wrong.push(format!("is not {state}: {status:#}"));
@@ -179,6 +179,7 @@ async fn whatever_goes_wrong_once(kind: TaskKind, end: End) {
             let before = Before::of(&stack);
             stack.world.faults().at(number, fault.clone());
             case.play(&stack, &manifest).await;
+            assert_eq!(stack.world.faults().pending(), 0, "{case:?}, {number}");
             let wrong = case.wrong(&stack, &before).await;
             if !wrong.is_empty() {
                 let calls = stack.world.calls();

@@ -70,7 +70,7 @@ async fn a_quota_that_lasts_is_reported_with_ec2s_words_and_still_waited_for() {
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(20 * 60)).await;
     let email = stack.only_email();
-    assert!(email.subject.starts_with("AMI still waiting"), "{email:?}");
+    assert!(email.subject.starts_with("Still waiting"), "{email:?}");
     assert!(email.text.contains("Too many snapshot copies"), "{email:?}");
     stack.world.run_for(Duration::from_secs(24 * 3600)).await;
     stack.world.faults().clear();

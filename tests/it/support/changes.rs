@@ -6,14 +6,20 @@ use super::TestStack;
 
 /// The calls that change something in EC2 or the parameters, as functions made them; `from` is how many calls came before.
 pub(crate) fn changes_since(stack: &TestStack, from: u64) -> Vec<Call> {
-    let reads = ["Describe", "Get", "List"];
     let mut calls = stack.world.calls();
     calls.retain(|call| {
-        let is_read = reads.iter().any(|word| call.action.starts_with(word));
         let is_ours = call.function.is_some() && ["ec2", "ssm"].contains(&call.service.as_str());
-        call.number > from && is_ours && !is_read
+        call.number > from && is_ours && !call.is_read()
     });
     calls
+}
+
+/// The same, by Region and name.
+pub(crate) fn changes_by_name(stack: &TestStack, from: u64) -> Vec<String> {
+    let calls = changes_since(stack, from).into_iter();
+    calls
+        .map(|call| format!("{} {}", call.region, call.action))
+        .collect()
 }
 
 /// A call in one line, the same in every world: without ids.
@@ -32,7 +38,9 @@ pub(crate) fn in_words(call: &Call) -> String {
     tags.sort();
     words.extend(tags);
     let named = ["Description.Value", "KmsKeyId", "WithCooldown", "Name"];
-    let is_named = |name: &str| named.contains(&name) && call.action != "CopyImage";
+    // The name of an AMI has a digest, of ids.
+    let makes = ["CopyImage", "RegisterImage"].contains(&call.action.as_str());
+    let is_named = |name: &str| named.contains(&name) && !makes;
     for (name, value) in &call.fields {
         if is_named(name) || name == "KmsKeyId" {
             words.push(format!("{name}={value}"));

@@ -2,8 +2,11 @@
 
 mod changes;
 mod email;
+mod functions;
 mod making;
+mod meddling;
 mod order;
+mod seen;
 mod stack;
 
 use std::time::Duration;
@@ -11,10 +14,12 @@ use std::time::Duration;
 use http::StatusCode;
 use localaws::faults::Fault;
 
-pub(crate) use changes::{changes_since, in_words};
+pub(crate) use changes::{changes_by_name, changes_since, in_words};
 pub(crate) use email::Email;
+pub(crate) use functions::whole_seconds;
 pub(crate) use making::{Before, making, starting_call};
-pub(crate) use stack::{EMAIL, KEY_ID, REGION, SECRET, TestStack, whole_seconds};
+pub(crate) use meddling::meddle;
+pub(crate) use stack::{EMAIL, KEY_ID, REGION, SECRET, TestStack};
 
 /// A disk file that starts as its format says.
 pub(crate) fn vmdk() -> Vec<u8> {

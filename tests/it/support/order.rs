@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use localaws::ec2::{Image, RootDeviceType};
+use localaws::ec2::Image;
 use localaws::faults::Call;
 use localaws::world::World;
 
@@ -14,23 +14,31 @@ fn regions(calls: &[Call]) -> BTreeSet<&str> {
     calls.iter().map(|call| call.region.as_str()).collect()
 }
 
+/// What happened in a Region.
+struct Happened<'a> {
+    /// The AMIs that there are in the end.
+    images: &'a [Image],
+    /// What was done there by functions and by others.
+    calls: &'a [&'a Call],
+    uploads: &'a [u64],
+}
+
 /// What was done in the wrong order. `uploads` are the numbers of calls that came before each upload.
 pub(super) fn violations(world: &World, uploads: &[u64]) -> Vec<String> {
     let mut calls = world.calls();
-    let services = ["ec2", "ssm"];
-    calls.retain(|call| {
-        call.done && call.function.is_some() && services.contains(&call.service.as_str())
-    });
+    calls.retain(|call| call.done && ["ec2", "ssm"].contains(&call.service.as_str()));
     let mut wrong = Vec::new();
     for region in regions(&calls) {
         let images = world.ec2().images(region);
         let here: Vec<&Call> = calls.iter().filter(|call| call.region == region).collect();
-        let epoch = |call: &&Call| uploads.partition_point(|upload| *upload < call.number);
-        for calls in here.chunk_by(|one, other| epoch(one) == epoch(other)) {
-            sharing(calls, &images, &mut wrong);
-            retiring(calls, &images, &mut wrong);
-            releasing(calls, &images, &mut wrong);
-        }
+        let happened = Happened {
+            images: &images,
+            calls: &here,
+            uploads,
+        };
+        happened.sharing(&mut wrong);
+        happened.retiring(&mut wrong);
+        happened.releasing(&mut wrong);
     }
     wrong
 }
@@ -39,48 +47,18 @@ fn is_about(call: &Call, image: &str) -> bool {
     call.field("ImageId") == Some(image) || call.values("ResourceId.", "").any(|id| id == image)
 }
 
-fn sharing(calls: &[&Call], images: &[Image], wrong: &mut Vec<String>) {
-    for image in images {
-        let mappings = image.block_device_mappings.iter();
-        let snapshots: BTreeSet<&str> = mappings
-            .filter_map(|mapping| mapping.ebs.as_ref()?.snapshot_id.as_deref())
-            .collect();
-        for (at, call) in calls.iter().enumerate() {
-            let snapshot = call.field("SnapshotId").unwrap_or_default();
-            if call.action != "ModifySnapshotAttribute" || !snapshots.contains(snapshot) {
-                continue;
-            }
-            let of_image = |it: &&&Call| {
-                it.action == "ModifyImageAttribute" && it.field("ImageId") == Some(&image.id)
-            };
-            let (before, after) = calls.split_at(at);
-            for account in call.values("CreateVolumePermission.Add.", ".UserId") {
-                // One that others have revoked since is shared again, after an audit.
-                let is_again = before.iter().any(|it| {
-                    it.field("SnapshotId") == Some(snapshot)
-                        && it
-                            .values("CreateVolumePermission.Add.", ".UserId")
-                            .any(|id| id == account)
-                });
-                let mut before = before.iter().filter(of_image);
-                if !is_again && before.any(|it| changes(it, "Add", account)) {
-                    wrong.push(format!(
-                        "{} was shared with {account} before its {snapshot}",
-                        image.id
-                    ));
-                }
-            }
-            for account in call.values("CreateVolumePermission.Remove.", ".UserId") {
-                let mut after = after.iter().filter(of_image);
-                if after.any(|it| changes(it, "Remove", account)) {
-                    wrong.push(format!(
-                        "{snapshot} was revoked from {account} before its {}",
-                        image.id
-                    ));
-                }
-            }
-        }
-    }
+/// The snapshots of an AMI.
+fn snapshots(image: &Image) -> BTreeSet<&str> {
+    let mappings = image.block_device_mappings.iter();
+    mappings
+        .filter_map(|mapping| mapping.ebs.as_ref()?.snapshot_id.as_deref())
+        .collect()
+}
+
+fn is_shared(call: &Call, snapshot: &str, how: &str, account: &str) -> bool {
+    let start = format!("CreateVolumePermission.{how}.");
+    call.field("SnapshotId") == Some(snapshot)
+        && call.values(&start, ".UserId").any(|id| id == account)
 }
 
 fn changes(call: &Call, how: &str, account: &str) -> bool {
@@ -89,33 +67,142 @@ fn changes(call: &Call, how: &str, account: &str) -> bool {
     fields.any(|(name, value)| name.starts_with(&start) && value == account)
 }
 
-/// Whether EC2 was asked for AMIs after this one was changed last.
-fn is_verified(calls: &[&Call], image: &str) -> bool {
-    let is_read = |call: &&&Call| call.action == "DescribeImages";
-    let mut last = calls.iter().rev();
-    last.find(|call| is_read(call) || is_about(call, image))
-        .is_none_or(|call| is_read(&call))
+/// Whether EC2 was asked for this AMI after it was changed last: by its id, or by a tag that it has.
+fn is_verified(before: &[&Call], image: &Image) -> bool {
+    let mut last = before.iter().rev().filter(|call| call.function.is_some());
+    last.find(|call| reads(call, image) || is_about(call, &image.id))
+        .is_some_and(|call| reads(call, image))
 }
 
-fn manifests(images: &[Image]) -> BTreeSet<&String> {
-    let tags = images
-        .iter()
-        .map(|image| image.tags.get("amiwright:manifest"));
-    tags.flatten().collect()
+fn reads(call: &Call, image: &Image) -> bool {
+    let is_of_image = |filter: &str, value: &str| match filter.strip_prefix("tag:") {
+        Some(tag) => image.tags.get(tag).is_some_and(|it| it == value),
+        None => filter == "image-id" && value == image.id,
+    };
+    call.action == "DescribeImages"
+        && (1..)
+            .map_while(|number| Some((number, call.field(&format!("Filter.{number}.Name"))?)))
+            .any(|(number, filter)| {
+                let start = format!("Filter.{number}.Value.");
+                let mut values = call.values(&start, "");
+                values.any(|value| is_of_image(filter, value))
+            })
 }
 
-fn retiring(calls: &[&Call], images: &[Image], wrong: &mut Vec<String>) {
-    // Whose successor an AMI is cannot be told where there are several.
-    if manifests(images).len() != 1 {
-        return;
+impl Happened<'_> {
+    /// What functions did, each with what came before it since the last upload, and with all that came before it.
+    fn done(&self) -> impl Iterator<Item = (&Call, Vec<&Call>, &[&Call])> {
+        let epoch = |call: &Call| self.uploads.partition_point(|upload| *upload < call.number);
+        let of_functions = self.calls.iter().enumerate();
+        of_functions
+            .filter(|(_, call)| call.function.is_some())
+            .map(move |(at, call)| {
+                let before = self.calls.get(..at).unwrap_or_default();
+                let lately = before
+                    .iter()
+                    .copied()
+                    .filter(|it| it.function.is_some() && epoch(it) == epoch(call));
+                (*call, lately.collect(), before)
+            })
     }
-    for (at, call) in calls.iter().enumerate() {
-        if call.action != "DeregisterImage" {
-            continue;
+
+    /// Whether all AMIs that were ever there are of one manifest: otherwise whose successor one is cannot be told.
+    fn is_of_one_manifest(&self) -> bool {
+        const TAG: &str = "amiwright:manifest";
+        let tags = self.images.iter().map(|image| image.tags.get(TAG));
+        let mut manifests: BTreeSet<&str> = tags.flatten().map(String::as_str).collect();
+        for call in self
+            .calls
+            .iter()
+            .filter(|call| call.action == "RegisterImage")
+        {
+            let keys = call.values("TagSpecification.1.Tag.", ".Key");
+            let values = call.values("TagSpecification.1.Tag.", ".Value");
+            let tags = keys.zip(values).filter(|(key, _)| *key == TAG);
+            manifests.extend(tags.map(|(_, manifest)| manifest));
         }
-        for image in images {
-            let before = calls.get(..at).unwrap_or_default();
-            if !is_verified(before, &image.id) {
+        manifests.len() == 1
+    }
+
+    /// Whether several AMIs were made of a snapshot: it may be shared for the one, and revoked for the other.
+    fn has_several(&self, snapshot: &str) -> bool {
+        let uses = |call: &Call| {
+            let mut ids = call.values("BlockDeviceMapping.", ".Ebs.SnapshotId");
+            call.action == "RegisterImage" && ids.any(|id| id == snapshot)
+        };
+        let made = self.calls.iter().filter(|call| uses(call)).count();
+        let images = self.images.iter();
+        made > 1
+            || images
+                .filter(|image| snapshots(image).contains(snapshot))
+                .count()
+                > 1
+    }
+
+    fn sharing(&self, wrong: &mut Vec<String>) {
+        for (call, lately, before) in self.done() {
+            let snapshot = call.field("SnapshotId").unwrap_or_default();
+            if call.action != "ModifySnapshotAttribute" || self.has_several(snapshot) {
+                continue;
+            }
+            let images = self.images.iter();
+            for image in images.filter(|image| snapshots(image).contains(snapshot)) {
+                let id = &image.id;
+                let is_of_image = |it: &&&Call| {
+                    it.action == "ModifyImageAttribute" && it.field("ImageId") == Some(id)
+                };
+                let of_image = lately.iter().filter(is_of_image);
+                for account in call.values("CreateVolumePermission.Add.", ".UserId") {
+                    let is_first = !is_revoked_by_others(before, snapshot, account);
+                    if is_first && of_image.clone().any(|it| changes(it, "Add", account)) {
+                        wrong.push(format!(
+                            "{id} was shared with {account} before its {snapshot}"
+                        ));
+                    }
+                }
+            }
+        }
+        self.revoking(wrong);
+    }
+
+    fn revoking(&self, wrong: &mut Vec<String>) {
+        for (call, lately, _) in self.done() {
+            let id = call.field("ImageId").unwrap_or_default();
+            let image = self.images.iter().find(|image| image.id == id);
+            let Some(image) = image.filter(|_| call.action == "ModifyImageAttribute") else {
+                continue;
+            };
+            for snapshot in snapshots(image) {
+                if self.has_several(snapshot) {
+                    continue;
+                }
+                let accounts = call.values("LaunchPermission.Remove.", ".UserId");
+                for account in accounts {
+                    let mut lately = lately.iter();
+                    if lately.any(|it| is_shared(it, snapshot, "Remove", account)) {
+                        wrong.push(format!(
+                            "{snapshot} was revoked from {account} before its {id}"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    fn retiring(&self, wrong: &mut Vec<String>) {
+        if !self.is_of_one_manifest() {
+            return;
+        }
+        for (call, _, before) in self.done() {
+            if call.action != "DeregisterImage" {
+                continue;
+            }
+            // One that was made later takes its name.
+            let there = self
+                .images
+                .iter()
+                .filter(|image| image.created_at <= call.at);
+            for image in there.filter(|image| !is_verified(before, image)) {
                 let retired = call.field("ImageId").unwrap_or_default();
                 wrong.push(format!(
                     "{retired} was deregistered before {} was verified",
@@ -124,25 +211,36 @@ fn retiring(calls: &[&Call], images: &[Image], wrong: &mut Vec<String>) {
             }
         }
     }
-}
 
-fn releasing(calls: &[&Call], images: &[Image], wrong: &mut Vec<String>) {
-    let is_one = manifests(images).len() == 1;
-    for (at, call) in calls.iter().enumerate() {
-        let value = call.field("Value").unwrap_or_default();
-        let Some(image) = images.iter().find(|image| image.id == value) else {
-            continue;
-        };
-        let before = calls.get(..at).unwrap_or_default();
-        if !is_verified(before, value) {
-            wrong.push(format!("{value} was released before it was verified"));
-        }
-        // A bundle that was written over takes the place of its AMI.
-        let is_replaced = image.root_device_type == RootDeviceType::InstanceStore;
-        let retired = before.iter().find(|it| it.action == "DeregisterImage");
-        if let Some(retired) = retired.filter(|_| !is_replaced && is_one) {
-            let retired = retired.field("ImageId").unwrap_or_default();
-            wrong.push(format!("{value} was released after {retired} was retired"));
+    fn releasing(&self, wrong: &mut Vec<String>) {
+        let is_one = self.is_of_one_manifest();
+        for (call, lately, before) in self.done() {
+            let value = call.field("Value").unwrap_or_default();
+            let Some(image) = self.images.iter().find(|image| image.id == value) else {
+                continue;
+            };
+            if !is_verified(before, image) {
+                wrong.push(format!("{value} was released before it was verified"));
+            }
+            let mut after = lately
+                .iter()
+                .skip_while(|it| it.action != "DeregisterImage");
+            let Some(retired) = after.next().filter(|_| is_one) else {
+                continue;
+            };
+            // One that has its name, or a bundle that was written over, takes its place.
+            if !after.any(|it| it.action == "RegisterImage") {
+                let retired = retired.field("ImageId").unwrap_or_default();
+                wrong.push(format!("{value} was released after {retired} was retired"));
+            }
         }
     }
+}
+
+/// Whether nobody's function has revoked a share that there was: it is shared again, after an audit.
+fn is_revoked_by_others(before: &[&Call], snapshot: &str, account: &str) -> bool {
+    let mut after = before
+        .iter()
+        .skip_while(|call| !is_shared(call, snapshot, "Add", account));
+    after.any(|call| call.function.is_none() && is_shared(call, snapshot, "Remove", account))
 }

@@ -1,23 +1,21 @@
 //! The world on the stack of a test, with amiwright's functions in it.
 
-use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use amiwright::advance_tasks::{self, PollingHistory};
-use amiwright::aws::{Aws, InstanceMetadata, RateLimiter};
+use amiwright::aws::{Aws, InstanceMetadata};
+use amiwright::cli::retry::retry;
 use amiwright::config::Config;
-use amiwright::{keys, notify, register_image};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
-use jiff::{Timestamp, Unit};
-use localaws::ec2::{Era, Image, SeedInstance, SeedSnapshot};
-use localaws::lambda::{FunctionError, FunctionRunner, Handler, Invocation};
+use amiwright::keys;
+use amiwright::reconcile::Context;
+use aws_config::SdkConfig;
+use localaws::ec2::{Era, SeedInstance, SeedSnapshot};
+use localaws::lambda::FunctionRunner;
 use localaws::world::{Builder, World};
 use serde_json::{Value, json};
 
-use super::email::Email;
+use super::functions::{Variables, config, config_for, handler, whole_seconds};
 use super::order;
 
 pub(crate) const REGION: &str = "us-east-1";
@@ -38,12 +36,12 @@ pub(crate) struct TestStack {
     pub(crate) state_bucket: String,
     pub(crate) snapshot: String,
     refusals_expected: AtomicBool,
-    has_any_order: AtomicBool,
     /// How many calls were made before each upload.
     uploads: Mutex<Vec<u64>>,
+    updated: Variables,
 }
 
-/// The template grants all that its functions need, and they change things in the right order.
+/// The template grants all that its functions need, what was to go wrong did, and things are changed in the right order.
 impl Drop for TestStack {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -52,9 +50,8 @@ impl Drop for TestStack {
         if !self.refusals_expected.load(Ordering::Relaxed) {
             assert_eq!(self.world.iam().denials(), [], "calls were refused");
         }
-        if self.has_any_order.load(Ordering::Relaxed) {
-            return;
-        }
+        let pending = self.world.faults().pending();
+        assert_eq!(pending, 0, "faults whose calls did not come");
         let uploads = self.uploads.lock().unwrap();
         let wrong = order::violations(&self.world, &uploads);
         assert_eq!(wrong, [""; 0], "in the wrong order");
@@ -65,11 +62,6 @@ impl TestStack {
     /// Lets functions be refused what their policies do not grant: it is what the test is about.
     pub(crate) fn expect_refusals(&self) {
         self.refusals_expected.store(true, Ordering::Relaxed);
-    }
-
-    /// Several manifests change the same things, so that one's order says nothing.
-    pub(crate) fn expect_any_order(&self) {
-        self.has_any_order.store(true, Ordering::Relaxed);
     }
 
     /// A world whose schedules run.
@@ -85,8 +77,18 @@ impl TestStack {
         Self::built(|builder| builder.template(&deaf)).await
     }
 
+    /// The template with buckets that keep no versions, as an existing bucket may be.
+    pub(crate) fn template_without_versions() -> String {
+        let template = include_str!("../../../template.yaml");
+        let setting = "      VersioningConfiguration:\n        Status: Enabled\n";
+        let without = template.replace(setting, "");
+        assert_ne!(without, template);
+        without
+    }
+
     /// A world that is built a little differently.
     pub(crate) async fn built(change: impl FnOnce(Builder) -> Builder) -> Self {
+        let updated = Variables::default();
         let builder = World::builder()
             .template(include_str!("../../../template.yaml"))
             .parameter("NotificationEmail", EMAIL)
@@ -94,7 +96,7 @@ impl TestStack {
             .parameter("StoreBuckets", STORE_BUCKET)
             .region(REGION)
             .epoch("2026-11-21T10:00:00Z".parse().unwrap())
-            .functions(FunctionRunner::InProcess(handler()));
+            .functions(FunctionRunner::InProcess(handler(updated.clone())));
         let world = change(builder).start().await.unwrap();
         let [bucket, state_bucket] =
             ["BucketName", "StateBucketName"].map(|name| world.stack().outputs[name].clone());
@@ -111,9 +113,15 @@ impl TestStack {
             state_bucket,
             snapshot,
             refusals_expected: AtomicBool::new(false),
-            has_any_order: AtomicBool::new(false),
             uploads: Mutex::default(),
+            updated,
         }
+    }
+
+    /// As if the stack was updated: from now on its functions have this variable.
+    pub(crate) fn update(&self, variable: &str, value: &str) {
+        let mut updated = self.updated.lock().unwrap();
+        updated.insert(variable.to_owned(), value.to_owned());
     }
 
     /// An image manifest that makes `name` from the seeded snapshot.
@@ -189,34 +197,21 @@ impl TestStack {
         self.world.settle().await;
     }
 
-    /// The keys that are marked as open.
-    pub(crate) async fn open(&self) -> Vec<String> {
-        self.state_keys(keys::OPEN_MARKERS).await
+    /// An operator asks for a new attempt; then until everything is settled.
+    pub(crate) async fn retry(&self, manifest_key: &str) {
+        let (aws, config) = (self.aws(), self.config());
+        let now = whole_seconds(self.world.clock().now());
+        let asked = retry(Context::new(&aws, &config, now), manifest_key).await;
+        asked.map_err(|error| error.report()).unwrap();
+        self.rest().await;
     }
 
-    /// The keys in the state bucket under a prefix.
-    pub(crate) async fn state_keys(&self, prefix: &str) -> Vec<String> {
-        let s3 = self.world.s3();
-        s3.keys(&self.state_bucket, prefix).await.unwrap()
-    }
-
-    /// The status of a manifest.
-    pub(crate) async fn status(&self, manifest_key: &str) -> Value {
-        let key = keys::status_key(manifest_key);
-        let content = self.world.s3().get(&self.state_bucket, &key).await.unwrap();
-        let content = content.unwrap_or_else(|| panic!("there is no status for {manifest_key}"));
-        serde_json::from_slice(&content).unwrap()
-    }
-
-    /// The AMIs in the account.
-    pub(crate) fn images(&self) -> Vec<Image> {
-        self.world.ec2().images(REGION)
-    }
-
-    /// The ids of the snapshots in the account.
-    pub(crate) fn snapshots(&self) -> Vec<String> {
-        let snapshots = self.world.ec2().snapshots(REGION);
-        snapshots.into_iter().map(|snapshot| snapshot.id).collect()
+    /// Lets an audit come by, long enough after the last change, and all that it begins.
+    pub(crate) async fn audit(&self) {
+        self.world.run_for(Duration::from_secs(20 * 60)).await;
+        let tick = json!({"task": "audit"});
+        self.world.invoke_later("AdvanceTasks", tick);
+        self.rest().await;
     }
 
     /// A world of old, in which instances are bundled: with one, and the key to bundle it with.
@@ -241,61 +236,6 @@ impl TestStack {
         self.world
             .ssm()
             .seed_parameter(REGION, BUNDLE_KEY, "SecureString", &key.to_string());
-    }
-
-    /// The only AMI in the account.
-    pub(crate) fn only_image(&self) -> Image {
-        let images = self.images();
-        assert_eq!(images.len(), 1, "{images:#?}");
-        images.into_iter().next().unwrap()
-    }
-
-    /// The emails, oldest first.
-    pub(crate) fn emails(&self) -> Vec<Email> {
-        let emails = self.world.mailbox().unwrap();
-        emails
-            .iter()
-            .map(|(_, content)| Email::read(content))
-            .collect()
-    }
-
-    /// The only email.
-    pub(crate) fn only_email(&self) -> Email {
-        let emails = self.emails();
-        assert_eq!(emails.len(), 1, "{emails:#?}");
-        emails.into_iter().next().unwrap()
-    }
-
-    /// What the queue of failed events has.
-    pub(crate) fn failed_events(&self) -> String {
-        let letters = self.world.dead_letters();
-        let texts: Vec<String> = letters.iter().map(|it| it.record.to_string()).collect();
-        texts.join("\n")
-    }
-
-    /// How many calls a function made, by action.
-    pub(crate) fn calls_of(&self, function: &str) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for call in self
-            .world
-            .calls()
-            .iter()
-            .filter(|call| call.function.as_deref() == Some(function))
-        {
-            *counts
-                .entry(format!("{}:{}", call.service, call.action))
-                .or_default() += 1;
-        }
-        counts
-    }
-
-    /// How many calls of this action were made in all.
-    pub(crate) fn count(&self, action: &str) -> usize {
-        self.world
-            .calls()
-            .iter()
-            .filter(|call| call.action == action)
-            .count()
     }
 
     /// The way to this world for a person's code.
@@ -446,90 +386,4 @@ impl TestStack {
         assert!(status.is_success(), "{body}");
         body
     }
-}
-
-fn config_for(
-    access_key_id: &str,
-    http_client: aws_smithy_runtime_api::client::http::SharedHttpClient,
-    time_source: aws_smithy_async::time::SharedTimeSource,
-    sleep: aws_smithy_async::rt::sleep::SharedAsyncSleep,
-) -> SdkConfig {
-    let credentials = Credentials::new(access_key_id, "secret", None, None, "test");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new(REGION))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http_client)
-        .time_source(time_source)
-        .sleep_impl(sleep)
-        .build()
-}
-
-fn config(environment: &BTreeMap<String, String>) -> Config {
-    let variable = |name: &str| match name {
-        "AWS_REGION" => Some(REGION.to_owned()),
-        name => environment.get(name).cloned(),
-    };
-    Config::read(variable).unwrap()
-}
-
-/// What Lambda would run, in process.
-fn handler() -> Handler {
-    let processes: [Arc<Process>; 3] = Default::default();
-    Arc::new(move |invocation| {
-        let names = ["register-image", "advance-tasks", "notify"];
-        let is_of = |name: &&str| *name == invocation.function.binary;
-        let process = names.iter().position(is_of).map(|at| processes[at].clone());
-        Box::pin(run(invocation, process.unwrap_or_default()))
-    })
-}
-
-/// What a function's process keeps in memory.
-#[derive(Default)]
-struct Process {
-    rate_limiter: Arc<RateLimiter>,
-    history: PollingHistory,
-}
-
-async fn run(invocation: Invocation, process: Arc<Process>) -> Result<Value, FunctionError> {
-    let time_source = localaws::client::time_source(invocation.clock);
-    let sleep = localaws::client::sleep(invocation.clock);
-    let aws = Aws::with_config(config_for(
-        &invocation.access_key_id,
-        invocation.http_client.clone(),
-        time_source,
-        sleep,
-    ))
-    .with_rate_limiter(process.rate_limiter.clone());
-    let config = config(&invocation.function.environment);
-    let now = whole_seconds(invocation.clock.now());
-    let failed =
-        |failures: amiwright::Failures| FunctionError::new("Failures", failures.to_string());
-    match invocation.function.binary.as_str() {
-        "register-image" => register_image::handle(&aws, &config, invocation.payload, now)
-            .await
-            .map_err(failed),
-        "advance-tasks" => {
-            let time_left = Duration::try_from(invocation.deadline.duration_since(now)).unwrap();
-            let report = advance_tasks::handle(
-                &aws,
-                &config,
-                &process.history,
-                &invocation.payload,
-                now,
-                Some(time_left),
-            )
-            .await;
-            report.map(|report| json!(report)).map_err(failed)
-        }
-        "notify" => {
-            let report = notify::handle(&aws, &config, invocation.payload, now).await;
-            report.map(|report| json!(report)).map_err(failed)
-        }
-        other => panic!("no such binary: {other}"),
-    }
-}
-
-pub(crate) fn whole_seconds(now: Timestamp) -> Timestamp {
-    now.round(Unit::Second).unwrap()
 }

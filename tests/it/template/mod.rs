@@ -49,6 +49,7 @@ fn the_template_has_its_bucket_topic_and_queue() {
         logical_id: logical_id.to_owned(),
         name: name.to_owned(),
         event_bridge: true,
+        versioning: Some("Enabled".to_owned()),
         object_ownership: Some("BucketOwnerPreferred".to_owned()),
     };
     assert_eq!(

@@ -26,7 +26,8 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let fields = std::mem::take(&mut call.fields);
     service.permit(&call.action, fields)?;
     let may_delete = !service.settings().denied.contains("DeleteSnapshot");
-    let until = service.later(NAME_RELEASE_DELAY);
+    let shown_until = service.later(service.settings().visibility_delay);
+    let until = (service.later(NAME_RELEASE_DELAY), shown_until);
     let mut store = service.store();
     let region = store.region(&call.region);
     if region.deregistered.contains(&id) {

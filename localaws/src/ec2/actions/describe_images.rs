@@ -100,17 +100,32 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let named: BTreeSet<String> = request.ids.iter().cloned().collect();
     let named = Some(&named).filter(|ids| !ids.is_empty());
     let named = named.or_else(|| filter::exact(&request.filters, "image-id"));
-    let found = request
+    let kept = request
         .page
         .candidates(&region.images, named)
         .filter(|record| record.is_visible(now))
-        .map(|record| record.seen(now))
-        .filter(|image| request.wants(image, now));
+        .map(|record| record.seen(now));
+    let gone = request.page.candidates(&region.gone.0, named);
+    let gone: Vec<&Image> = gone.filter_map(|gone| gone.shown(now)).collect();
+    let found = in_order(kept, gone).filter(|image| request.wants(image, now));
     let (images, next) = request.page.cut(found, |image| image.id.clone());
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.items("imagesSet", images, |xml, image| write(xml, image, now));
         xml.optional("nextToken", next);
     }))
+}
+
+/// Images with those that are gone among them, by id.
+fn in_order<'a>(
+    kept: impl Iterator<Item = &'a Image> + 'a,
+    gone: Vec<&'a Image>,
+) -> Box<dyn Iterator<Item = &'a Image> + 'a> {
+    if gone.is_empty() {
+        return Box::new(kept);
+    }
+    let mut all: Vec<&Image> = kept.chain(gone).collect();
+    all.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    Box::new(all.into_iter())
 }
 
 impl Request {
@@ -148,7 +163,7 @@ impl Request {
         Ok(request)
     }
 
-    /// Every id that was asked for must be there.
+    /// Every id that was asked for must be there, or have been there a while ago.
     fn check_ids(&self, region: &Region, now: Timestamp) -> Result<(), Failure> {
         self.ids.iter().try_for_each(|id| check_image_id(id))?;
         let there = |id: &str| {
@@ -156,6 +171,7 @@ impl Request {
                 .images
                 .get(id)
                 .is_some_and(|record| record.is_visible(now))
+                || region.gone.knows(id, now)
         };
         let lost: Vec<&str> = self
             .ids

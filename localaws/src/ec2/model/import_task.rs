@@ -35,8 +35,6 @@ pub(crate) struct ImportTask {
     /// What ImportImage says beside the disks; none for ImportSnapshot.
     pub(crate) machine: Option<Machine>,
     pub(crate) tags: Tags,
-    pub(crate) snapshot_tags: Tags,
-    pub(crate) image_tags: Tags,
     pub(crate) timeline: Timeline,
     pub(crate) visible_at: Timestamp,
     /// How it fails, if it is to fail.
@@ -217,7 +215,7 @@ impl ImportTask {
             kms_key_id: self.kms_key_id.clone(),
             product_codes: Vec::new(),
             billing: None,
-            tags: self.snapshot_tags.clone(),
+            tags: Tags::new(),
             started_at: self.timeline.started_at,
             create_volume_permissions: BTreeSet::new(),
         }

@@ -10,6 +10,7 @@ pub(crate) mod device;
 pub(crate) mod disk;
 pub(crate) mod encryption;
 pub(crate) mod facts;
+pub(crate) mod gone;
 pub(crate) mod image;
 pub(crate) mod import_task;
 pub(crate) mod instance;

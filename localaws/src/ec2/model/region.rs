@@ -9,6 +9,7 @@ use crate::ACCOUNT;
 use crate::ec2::model::account::AccountSettings;
 use crate::ec2::model::bundle_task::BundleTask;
 use crate::ec2::model::client_token::ClientTokens;
+use crate::ec2::model::gone::GoneImages;
 use crate::ec2::model::image::{Image, ImageState, StateReason};
 use crate::ec2::model::import_task::ImportTask;
 use crate::ec2::model::instance::SeedInstance;
@@ -45,6 +46,9 @@ pub(crate) struct Region {
     pub(crate) held_names: Vec<HeldName>,
     /// Ids of deregistered images: EC2 answers for them otherwise than for unknown ids.
     pub(crate) deregistered: BTreeSet<String>,
+    /// Those of them that reads have not forgotten.
+    #[serde(default)]
+    pub(crate) gone: GoneImages,
     /// Snapshots that are being filled, until when.
     #[serde(default)]
     pub(crate) filling: BTreeMap<String, Timeline>,
@@ -265,8 +269,13 @@ impl Region {
         self.images.insert(id, record);
     }
 
-    /// Takes an image out of the Region. Its name is not free until then.
-    pub(crate) fn remove_image(&mut self, id: &str, now: Timestamp, free_at: Timestamp) {
+    /// Takes an image out of the Region. Its name is not free, and it is not out of what reads show, until then.
+    pub(crate) fn remove_image(
+        &mut self,
+        id: &str,
+        now: Timestamp,
+        (free_at, shown_until): (Timestamp, Timestamp),
+    ) {
         self.held_names.retain(|held| held.until > now);
         let Some(record) = self.images.remove(id) else {
             return;
@@ -274,10 +283,11 @@ impl Region {
         self.names.remove(&record.place_of_name());
         self.deregistered.insert(id.to_owned());
         self.held_names.push(HeldName {
-            name: record.image.name,
+            name: record.image.name.clone(),
             image_id: id.to_owned(),
             until: free_at,
         });
+        self.gone.add(record.image, now, shown_until);
     }
 
     /// Puts a snapshot into the Region that is pending until its timeline ends.

@@ -104,7 +104,6 @@ fn image(task: &ImportTask, id: String) -> Image {
         block_device_mappings: disks
             .map(|(number, disk)| mapping(task, number, disk))
             .collect(),
-        tags: task.image_tags.clone(),
         ..Image::new(id, task.id.clone())
     }
 }

@@ -13,7 +13,7 @@ use crate::ec2::model::timers::Timer;
 use crate::ec2::wire::checks::check_key;
 use crate::ec2::wire::error::{Failure, invalid_parameter, refuse};
 use crate::ec2::wire::query::Fields;
-use crate::ec2::wire::tags::{self, Tags};
+use crate::ec2::wire::tags;
 
 /// The role that the service works with, unless the request names another ("Required service role").
 const DEFAULT_ROLE: &str = "vmimport";
@@ -44,8 +44,6 @@ impl Start {
             disks: Vec::new(),
             machine: None,
             tags: tags.remove(kind).unwrap_or_default(),
-            snapshot_tags: Tags::new(),
-            image_tags: Tags::new(),
             timeline: Timeline {
                 started_at: Timestamp::UNIX_EPOCH,
                 ends_at: Timestamp::UNIX_EPOCH,

@@ -91,14 +91,39 @@ async fn frees_the_name_some_time_after_the_image_is_gone() {
         .refused("DeregisterImage", &format!("ImageId={id}"))
         .await;
     assert!(again.starts_with("InvalidAMIID.Unavailable"), "{again}");
-    assert!(
-        world
-            .refused("DescribeImages", &format!("ImageId.1={id}"))
-            .await
-            .starts_with("InvalidAMIID.NotFound")
-    );
     world.clock.sleep(Duration::from_secs(5)).await;
     world.register("web", "").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_is_gone_is_forgotten_in_steps() {
+    let world = World::new();
+    let (id, other) = (
+        world.register("web", "").await,
+        world.register("other", "").await,
+    );
+    world.ec2.set_visibility_delay(Duration::from_secs(3));
+    world.ok("DeregisterImage", &format!("ImageId={id}")).await;
+    let (by_id, by_name) = (
+        format!("ImageId.1={id}"),
+        "Filter.1.Name=name&Filter.1.Value.1=web",
+    );
+    let found = async |fields: &str| texts(&world.ok("DescribeImages", fields).await, "imageId");
+    // "appear in the returned results for a short interval …"
+    assert_eq!(found(&by_id).await, [id.as_str()]);
+    assert_eq!(found(by_name).await, [id.as_str()]);
+    assert_eq!(found("Owner.1=self").await.len(), 2);
+    // "… and then return empty results"
+    world.clock.sleep(Duration::from_secs(3)).await;
+    assert_eq!(found(&by_id).await, [""; 0]);
+    assert_eq!(found(by_name).await, [""; 0]);
+    assert_eq!(found("Owner.1=self").await, [other.as_str()]);
+    let both = format!("{by_id}&ImageId.2={other}");
+    assert_eq!(found(&both).await, [other.as_str()]);
+    // "… will eventually return an error"
+    world.clock.sleep(Duration::from_secs(3600)).await;
+    let lost = world.refused("DescribeImages", &by_id).await;
+    assert!(lost.starts_with("InvalidAMIID.NotFound"), "{lost}");
 }
 
 #[tokio::test(start_paused = true)]

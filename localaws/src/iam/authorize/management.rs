@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::check::{Check, Needs, Scene};
 use crate::ACCOUNT;
+use crate::template::stack_id;
 use crate::wire::{Request, query_fields};
 
 pub(super) fn needs(
@@ -24,10 +25,7 @@ pub(super) fn needs(
             match field("StackName") {
                 None => "*".to_owned(),
                 Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
-                Some(name) => {
-                    let id = format!("stack/{name}/00000000-0000-0000-0000-000000000000");
-                    scene.arn("cloudformation", region, &id)
-                }
+                Some(name) => stack_id(scene.partition, region, name),
             }
         }
         ("events", "DescribeRule") => rule(scene, region, &body["Name"]),

@@ -4,6 +4,7 @@ mod calls;
 mod conditions;
 mod logic;
 mod strict;
+mod versions;
 
 use serde_json::{Value, json};
 

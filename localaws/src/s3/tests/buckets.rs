@@ -36,6 +36,10 @@ async fn buckets_report_their_region() {
     );
     let all = fixture.call(Method::GET, "/", &[], "").await;
     assert_eq!(elements(&all, "Name"), ["images", "more"]);
+    assert_eq!(elements(&all, "BucketRegion"), [""; 0]);
+    let first = fixture.call(Method::GET, "/?max-buckets=1", &[], "").await;
+    assert_eq!(elements(&first, "Name"), ["images"]);
+    assert_eq!(elements(&first, "BucketRegion"), ["us-east-1"]);
     assert_eq!(
         fixture
             .call(Method::DELETE, "/more", &[], "")
@@ -43,6 +47,45 @@ async fn buckets_report_their_region() {
             .status(),
         204
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_is_made_where_its_endpoint_is() {
+    let folder = TempDir::new().unwrap();
+    for (region, constraint, status, code) in [
+        ("us-east-1", "", 200, ""),
+        ("us-east-1", "us-east-1", 400, "InvalidLocationConstraint"),
+        ("us-east-1", "eu-west-1", 501, "NotImplemented"),
+        ("eu-west-1", "", 400, "IllegalLocationConstraintException"),
+        (
+            "eu-west-1",
+            "us-west-2",
+            400,
+            "IllegalLocationConstraintException",
+        ),
+        ("eu-west-1", "eu-west-1", 200, ""),
+        ("eu-west-1", "EU", 200, ""),
+    ] {
+        let clock = Clock::new("2026-11-21T10:00:00Z".parse().unwrap(), 1.0);
+        let root = folder.path().join(format!("{region}{constraint}"));
+        let s3 = S3::open(&root, clock, Ids::new(1), Bus::new().0, region).unwrap();
+        let body = match constraint {
+            "" => String::new(),
+            named => format!(
+                "<CreateBucketConfiguration><LocationConstraint>{named}</LocationConstraint></CreateBucketConfiguration>"
+            ),
+        };
+        let request = http::Request::put("http://127.0.0.1:4566/new");
+        let answer = s3.handle(request.body(Bytes::from(body)).unwrap()).await;
+        assert_eq!(
+            answer.status(),
+            status,
+            "{region} {constraint}: {}",
+            text(&answer)
+        );
+        let codes = elements(&answer, "Code");
+        assert_eq!(codes.first().copied().unwrap_or_default(), code);
+    }
 }
 
 #[tokio::test(start_paused = true)]

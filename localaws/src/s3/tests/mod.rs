@@ -1,11 +1,13 @@
 //! S3 as clients use it: requests in, answers, files and events out.
 
+mod attributes;
 mod buckets;
 mod members;
 mod objects;
 mod refusals;
 mod tags;
 mod uploads;
+mod versions;
 
 use std::fs;
 

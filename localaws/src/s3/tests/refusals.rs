@@ -61,6 +61,20 @@ async fn what_a_signed_url_says_in_its_query_counts_as_headers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn metadata_have_two_kibibytes() {
+    let fixture = Fixture::new().await;
+    let (most, more) = ("x".repeat(2048 - 3), "x".repeat(2048 - 2));
+    let put = fixture
+        .put("a", &[("x-amz-meta-a", "1"), ("x-amz-meta-b", &most)], "x")
+        .await;
+    assert_eq!(put.status(), 200, "{}", text(&put));
+    let refused = fixture
+        .put("a", &[("x-amz-meta-a", "1"), ("x-amz-meta-b", &more)], "x")
+        .await;
+    assert_error(&refused, 400, "MetadataTooLarge");
+}
+
+#[tokio::test(start_paused = true)]
 async fn errors_say_what_they_are_about() {
     let fixture = Fixture::new().await;
     for (target, name, value) in [

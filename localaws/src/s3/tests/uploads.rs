@@ -327,7 +327,15 @@ async fn parts_and_their_whole_have_checksums() {
     use base64::Engine as _;
     let bytes = base64::engine::general_purpose::STANDARD.decode(&sum);
     let composite = format!("{}-1", sha256(&bytes.unwrap()));
-    let claim = [("x-amz-checksum-sha256", composite.as_str())];
+    let wrong_size = [("x-amz-mp-object-size", "4")];
+    let refused = fixture
+        .call(Method::POST, &target, &wrong_size, &right)
+        .await;
+    assert_error(&refused, 400, "InvalidRequest");
+    let claim = [
+        ("x-amz-checksum-sha256", composite.as_str()),
+        ("x-amz-mp-object-size", "3"),
+    ];
     let done = fixture.call(Method::POST, &target, &claim, &right).await;
     assert_eq!(done.status(), 200, "{}", text(&done));
     let mode = [("x-amz-checksum-mode", "ENABLED")];

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ssm::model::Service;
-use crate::ssm::request::{Failure, Members, invalid, refuse};
+use crate::ssm::request::{Failure, Members, invalid, refuse, tagged};
 
 /// "50 tags per parameter".
 const MOST: usize = 50;
@@ -13,7 +13,7 @@ pub(super) fn answer(
     region: &str,
     mut members: Members,
 ) -> Result<Value, Failure> {
-    let name = members.tagged()?;
+    let name = tagged(&mut members)?;
     let tags = members.tags("Tags")?;
     members.finish()?;
     if tags.is_empty() {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::ssm::filter;
 use crate::ssm::model::Service;
 use crate::ssm::model::name::Selector;
 use crate::ssm::request::{Failure, MOST_NAMES, Members, invalid};
@@ -14,6 +15,7 @@ pub(super) fn answer(
     let path = members.required("Path")?;
     let recursive = members.flag("Recursive")?;
     let decrypt = members.flag("WithDecryption")?;
+    let filters = filter::read(&mut members, &["KeyId", "Label", "Type"])?;
     let (size, after) = members.page(MOST_NAMES)?;
     members.finish()?;
     if !path.starts_with('/') {
@@ -26,12 +28,17 @@ pub(super) fn answer(
     let prefix = format!("{}/", path.trim_end_matches('/'));
     let mut state = service.settled();
     let kept = state.region(region);
-    let names = kept.parameters.keys().filter(|name| {
+    let wanted = kept.parameters.iter().filter(|(name, parameter)| {
         let below = name.strip_prefix(&prefix);
         let level = below.is_some_and(|below| recursive || !below.contains('/'));
-        level && after.as_ref().is_none_or(|after| *name > after)
+        let last = parameter.versions.last();
+        let passes = |last| filters.iter().all(|it| it.passes(name, parameter, last));
+        level && last.is_some_and(passes) && after.as_ref().is_none_or(|after| *name > after)
     });
-    let names: Vec<String> = names.take(size + 1).cloned().collect();
+    let names: Vec<String> = wanted
+        .take(size + 1)
+        .map(|(name, _)| name.clone())
+        .collect();
     let next = names
         .get(size.saturating_sub(1))
         .filter(|_| names.len() > size);

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::ssm::model::Service;
-use crate::ssm::request::{Failure, Members, refuse};
+use crate::ssm::request::{Failure, Members, refuse, tagged};
 
 pub(super) fn answer(
     service: &Service,
     region: &str,
     mut members: Members,
 ) -> Result<Value, Failure> {
-    let name = members.tagged()?;
+    let name = tagged(&mut members)?;
     members.finish()?;
     let mut state = service.settled();
     let parameter = state.region(region).parameters.get(&name);

@@ -3,6 +3,7 @@
 mod add_tags_to_resource;
 mod delete_parameter;
 mod delete_parameters;
+mod describe_parameters;
 mod get_parameter;
 mod get_parameter_history;
 mod get_parameters;
@@ -10,6 +11,7 @@ mod get_parameters_by_path;
 mod label_parameter_version;
 mod list_tags_for_resource;
 mod put_parameter;
+mod remove_tags_from_resource;
 
 use serde_json::Value;
 
@@ -31,6 +33,7 @@ pub(super) fn answer(
         "AddTagsToResource" => add_tags_to_resource::answer(service, region, members),
         "DeleteParameter" => delete_parameter::answer(service, region, members),
         "DeleteParameters" => delete_parameters::answer(service, region, members),
+        "DescribeParameters" => describe_parameters::answer(service, region, members),
         "GetParameter" => get_parameter::answer(service, region, members),
         "GetParameterHistory" => get_parameter_history::answer(service, region, members),
         "GetParameters" => get_parameters::answer(service, region, members),
@@ -38,6 +41,7 @@ pub(super) fn answer(
         "LabelParameterVersion" => label_parameter_version::answer(service, region, members),
         "ListTagsForResource" => list_tags_for_resource::answer(service, region, members),
         "PutParameter" => put_parameter::answer(service, region, members),
+        "RemoveTagsFromResource" => remove_tags_from_resource::answer(service, region, members),
         other => Err(Failure::NotBuilt(other.to_owned())),
     }
 }

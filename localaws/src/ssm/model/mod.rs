@@ -121,7 +121,7 @@ impl Service {
         let new = !region.parameters.contains_key(&put.name);
         let operation = if new { "Create" } else { "Update" };
         self.publish(name, &put, operation, None);
-        region.add(put, now)
+        region.add(put, self.clock.outside_at(now))
     }
 
     /// "Reference: Amazon EventBridge event patterns and types for Systems Manager". What `operation` says of a value

@@ -162,26 +162,47 @@ impl Version {
         parameter
     }
 
-    /// `ParameterHistory` of the API. Who changed a parameter is not known here: it is the account.
+    /// The key that encrypts it: AWS's own, as no other can be given here.
+    pub(crate) fn key_id(&self) -> Option<&'static str> {
+        (self.kind == "SecureString").then_some("alias/aws/ssm")
+    }
+
+    /// `ParameterHistory` of the API.
     pub(crate) fn write_history(&self, name: &str, decrypt: bool) -> Value {
-        let mut history = json!({
+        let mut history = self.write_known(name);
+        history["Value"] = self.shown(decrypt).into();
+        history["Labels"] = json!(self.labels);
+        history
+    }
+
+    /// `ParameterMetadata` of the API.
+    pub(crate) fn write_metadata(&self, region: &str, name: &str) -> Value {
+        let mut metadata = self.write_known(name);
+        metadata["ARN"] = name::arn(region, name).into();
+        metadata
+    }
+
+    /// What both say. Who changed a parameter is not known here: it is the account.
+    fn write_known(&self, name: &str) -> Value {
+        let mut known = json!({
             "Name": name,
             "Type": self.kind,
-            "Value": self.shown(decrypt),
             "Version": self.number,
             "LastModifiedDate": self.modified_at.as_second(),
             "LastModifiedUser": format!("arn:aws:iam::{ACCOUNT}:root"),
             "DataType": self.data_type,
-            "Labels": self.labels,
             "Tier": "Standard",
             "Policies": [],
         });
+        if let Some(key) = self.key_id() {
+            known["KeyId"] = key.into();
+        }
         if let Some(description) = &self.description {
-            history["Description"] = description.clone().into();
+            known["Description"] = description.clone().into();
         }
         if let Some(pattern) = &self.allowed_pattern {
-            history["AllowedPattern"] = pattern.clone().into();
+            known["AllowedPattern"] = pattern.clone().into();
         }
-        history
+        known
     }
 }

@@ -25,6 +25,7 @@ fn stack(parameters: &[(&str, &str)]) -> Guardrails {
 
 /// The problems of a manifest in a stack with these parameters.
 fn problems(text: &str, parameters: &[(&str, &str)]) -> Vec<Problem> {
+    obeyed::every_hint("a.image.yaml", text.as_bytes(), &stack(parameters));
     let read = parse_within("a.image.yaml", text.as_bytes(), now(), &stack(parameters));
     read.err().unwrap_or_default()
 }

@@ -8,6 +8,7 @@ fn hints(text: &str) -> Vec<String> {
 }
 
 fn hints_as(key: &str, text: &str) -> Vec<String> {
+    obeyed::every_hint(key, text.as_bytes(), &Guardrails::open());
     let problems = parse(key, text.as_bytes(), now()).err();
     let problems = problems.unwrap_or_default();
     let hints = problems.into_iter().map(|it| it.hint.unwrap_or_default());
@@ -65,7 +66,7 @@ fn a_field_of_register_is_not_advised_where_register_is_refused() {
 fn settings_of_access_are_sent_to_it() {
     for field in ["exact", "copy"] {
         let found = hints(&format!("{SNAPSHOT}{field}: true\n"));
-        assert_eq!(found, [format!("`{field}` belongs to `access`")]);
+        assert!(found[0].starts_with(&format!("`{field}` belongs to `access`")));
     }
 }
 

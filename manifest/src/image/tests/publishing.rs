@@ -277,7 +277,7 @@ fn names_of_parameters_with_their_arns() {
         &[
             "3:27 parameters[1].name: `/a/b` is given twice",
             "3:55 parameters[3]: `/web` has the same ARN as `web`",
-            "3:61 parameters[4]: `web` has the same ARN as `/web`",
+            "3:61 parameters[4]: `web` is given twice",
         ],
     );
     // They are case-sensitive.

@@ -2,7 +2,7 @@
 
 use super::super::*;
 use crate::image::message::failures;
-use crate::image::outcome::{Claim, PublishIntent, ReleasePerformed, Retired};
+use crate::image::outcome::{Claim, PublishIntent, PublishPerformed, Retired};
 use crate::image::plan::{Next, next};
 use crate::image::status::{Action, CopyRequest, Failure, Intended, RegionAction};
 use crate::image::words::{FailureKind, Step, WaitReason};
@@ -340,18 +340,15 @@ fn publish(choice: &mut Choice, minutes: i64) -> StepOutcome {
             applied: BTreeMap::from([(region(), applied)]),
             ..PublishIntent::default()
         })),
-        StepOutcome::Advance(Evidence::PublishPerformed {
+        StepOutcome::Advance(Evidence::PublishPerformed(PublishPerformed {
             done: vec![described],
-            failed: BTreeMap::new(),
-            later: BTreeMap::new(),
-            release: ReleasePerformed::default(),
-        }),
-        StepOutcome::Advance(Evidence::PublishPerformed {
-            done: Vec::new(),
+            ..PublishPerformed::default()
+        })),
+        StepOutcome::Advance(Evidence::PublishPerformed(PublishPerformed {
             failed: failed(),
             later: pending,
-            release: ReleasePerformed::default(),
-        }),
+            ..PublishPerformed::default()
+        })),
         copy(minutes),
         copied("ami-2"),
         copied("nothing of EC2's"),
@@ -391,12 +388,10 @@ fn copied(image: &str) -> StepOutcome {
         kms_key_id: None,
         image: Some(image.to_owned()),
     };
-    StepOutcome::Advance(Evidence::PublishPerformed {
+    StepOutcome::Advance(Evidence::PublishPerformed(PublishPerformed {
         done: vec![elsewhere(action)],
-        failed: BTreeMap::new(),
-        later: BTreeMap::new(),
-        release: ReleasePerformed::default(),
-    })
+        ..PublishPerformed::default()
+    }))
 }
 
 /// A failed copy is gone.
@@ -405,12 +400,10 @@ fn copy_removed() -> StepOutcome {
         image: "ami-2".to_owned(),
         reason: "it failed".to_owned(),
     };
-    StepOutcome::Advance(Evidence::PublishPerformed {
+    StepOutcome::Advance(Evidence::PublishPerformed(PublishPerformed {
         done: vec![elsewhere(action)],
-        failed: BTreeMap::new(),
-        later: BTreeMap::new(),
-        release: ReleasePerformed::default(),
-    })
+        ..PublishPerformed::default()
+    }))
 }
 
 /// What the step at hand comes to if nothing goes wrong.

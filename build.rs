@@ -1,0 +1,37 @@
+//! Sets `AMIWRIGHT_VERSION`, which `src/version.rs` reads: the version and, in release builds, the commit.
+
+use std::process::Command;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
+    // In development a new commit alone is no reason to compile everything again.
+    let is_release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    let commit = is_release.then(commit).flatten();
+    let version = match commit {
+        Some(commit) => format!("{version}-{commit}"),
+        None if is_release => version,
+        None => format!("{version}-dev"),
+    };
+    println!("cargo::rustc-env=AMIWRIGHT_VERSION={version}");
+}
+
+/// The commit that is checked out, with `-dirty` where files were changed since; none outside a Git repository, as in
+/// an archive of the sources.
+fn commit() -> Option<String> {
+    let head = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
+    println!("cargo::rerun-if-changed={head}");
+    git(&[
+        "describe",
+        "--always",
+        "--exclude=*",
+        "--abbrev=12",
+        "--dirty",
+    ])
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
+}

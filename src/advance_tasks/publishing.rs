@@ -1,0 +1,70 @@
+//! The images that are being published: their AMIs are described together, with one call for each Region, and page.
+
+use futures_util::stream::{self, StreamExt};
+
+use super::leave;
+use super::polling_history::PollingHistory;
+use super::read_ahead::{AT_ONCE, Awaiting};
+use super::report::{Report, count, fail};
+use crate::Failures;
+use crate::reconcile::{self, Context, Described, Error};
+
+/// Looks at the AMIs of these images, at most as many as one call can describe, and does for each image what can be done
+/// then. Returns the key of the first for which there was no time; for as many as are worked on at once there always is:
+/// whoever reads for so long that the time is up gets on all the same.
+pub(super) async fn advance(
+    context: Context<'_>,
+    history: &PollingHistory,
+    images: Vec<Awaiting>,
+    report: &mut Report,
+    failures: &mut Failures,
+) -> Option<String> {
+    let home = &context.config.region;
+    let ids = images.iter().flat_map(|image| {
+        let status = &image.loaded.status;
+        reconcile::images_to_publish(status, home, context.now)
+    });
+    let described = &Described::of(context.aws, ids).await;
+    let visits = images
+        .into_iter()
+        .enumerate()
+        .map(|(place, image)| async move {
+            let key = image.marker.manifest_key.clone();
+            if place >= AT_ONCE && context.is_over() {
+                return (key, None);
+            }
+            let visit = Box::pin(one(context, history, image, described));
+            (key, Some(visit.await))
+        });
+    let mut visits = stream::iter(visits.collect::<Vec<_>>()).buffered(AT_ONCE);
+    let mut first = None;
+    while let Some((key, visit)) = visits.next().await {
+        match visit {
+            Some(Ok(advanced)) => count(report, advanced, false),
+            Some(Err(error)) => fail(report, failures, &key, &error),
+            None => {
+                report.skipped += 1;
+                first = first.or(Some(key));
+            }
+        }
+    }
+    first
+}
+
+/// Returns whether the image's status changed.
+async fn one(
+    context: Context<'_>,
+    history: &PollingHistory,
+    image: Awaiting,
+    described: &Described,
+) -> Result<bool, Error> {
+    // The room that it takes is kept until it is done.
+    let Awaiting {
+        loaded,
+        marker,
+        room: _room,
+        ..
+    } = image;
+    let outcome = reconcile::publish(context, loaded, described).await?;
+    leave(context, history, &marker, outcome).await
+}

@@ -1,0 +1,174 @@
+//! The profile that the command line runs with, from the files of the AWS CLI (`~/.aws/config`, `~/.aws/credentials`).
+//! Functions have none: their environment says all.
+
+use aws_config::SdkConfig;
+use aws_config::meta::region::ProvideRegion as _;
+use aws_config::profile::{ProfileFileRegionProvider, ProfileSet, load};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{
+    ProvideCredentials, Result as Provided, SharedCredentialsProvider, future,
+};
+
+use crate::failures::causes;
+
+/// The profile of AWS_PROFILE, or `default`.
+#[derive(Debug, Clone, Default)]
+pub struct Profile {
+    /// Its Region; that of the profile whose credentials it uses, if it has none.
+    pub region: Option<String>,
+    /// Its endpoint for all services.
+    pub endpoint_url: Option<String>,
+    name: String,
+    /// What to do if it gives no credentials; none if there is no such profile and nobody asked for one.
+    advice: Option<String>,
+}
+
+impl Profile {
+    /// Reads it. Files that cannot be read are none: what needs them says so.
+    pub async fn read() -> Self {
+        let region = ProfileFileRegionProvider::new().region().await;
+        let files = Default::default();
+        let profiles = load(&Default::default(), &Default::default(), &files, None).await;
+        let Ok(profiles) = profiles else {
+            return Self::default();
+        };
+        Self {
+            region: region.map(|region| region.to_string()),
+            endpoint_url: profiles.get("endpoint_url").map(str::to_owned),
+            name: profiles.selected_profile().to_owned(),
+            advice: advice(&profiles),
+        }
+    }
+
+    /// The same configuration; if its credentials cannot be had, the error says what to do about the profile.
+    pub(super) fn advise(self, config: SdkConfig) -> SdkConfig {
+        match (self.advice, config.credentials_provider()) {
+            (Some(advice), Some(chain)) => config
+                .to_builder()
+                .credentials_provider(SharedCredentialsProvider::new(Advised {
+                    chain,
+                    profile: self.name,
+                    advice,
+                }))
+                .build(),
+            _ => config,
+        }
+    }
+}
+
+/// The SDK's chain of credential sources, with what to do if it finds none.
+#[derive(Debug)]
+struct Advised {
+    chain: SharedCredentialsProvider,
+    profile: String,
+    advice: String,
+}
+
+impl ProvideCredentials for Advised {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let provided: Provided = self.chain.provide_credentials().await;
+            provided.map_err(|error| {
+                // Before the last cause there are layers of the SDK that say "an error occurred".
+                let why = causes(&error).last().map(ToString::to_string);
+                CredentialsError::provider_error(NoCredentials {
+                    profile: self.profile.clone(),
+                    why: why.unwrap_or_else(|| error.to_string()),
+                    advice: self.advice.clone(),
+                })
+            })
+        })
+    }
+}
+
+/// The profile gives no credentials.
+#[derive(Debug, thiserror::Error)]
+#[error("the profile {profile} gives no credentials: {why}")]
+pub(super) struct NoCredentials {
+    profile: String,
+    why: String,
+    /// What to do about it.
+    pub(super) advice: String,
+}
+
+/// What to do if the selected profile gives no credentials. A profile may use those of another (`source_profile`), and so
+/// on.
+fn advice(profiles: &ProfileSet) -> Option<String> {
+    let mut name = profiles.selected_profile();
+    let mut seen = Vec::new();
+    loop {
+        let Some(profile) = profiles.get_profile(name) else {
+            return missing(name, seen.last().copied());
+        };
+        let has = |property| profile.get(property).is_some();
+        if has("sso_session") || has("sso_start_url") {
+            return Some(login("aws sso login", name, cfg!(feature = "credentials")));
+        }
+        if has("login_session") {
+            return Some(login("aws login", name, false));
+        }
+        if has("credential_process") {
+            return Some(match cfg!(feature = "credentials") {
+                true => format!(
+                    "check the command `credential_process` of the profile {name}: run by itself, it has to print credentials"
+                ),
+                false => export(name),
+            });
+        }
+        seen.push(name);
+        match profile.get("source_profile") {
+            Some(source) if !seen.contains(&source) => name = source,
+            _ => return Some(format!("check the profile {name} in ~/.aws/config")),
+        }
+    }
+}
+
+fn missing(name: &str, of: Option<&str>) -> Option<String> {
+    match of {
+        Some(of) => Some(format!(
+            "the profile {of} names a source_profile {name} that does not exist"
+        )),
+        // Nobody asked for it.
+        None if name == "default" => None,
+        None => Some(format!(
+            "there is no profile {name}: `aws configure list-profiles` lists those that there are"
+        )),
+    }
+}
+
+/// What logs in, and what hands the credentials over where they are not read from the profile itself.
+fn login(command: &str, profile: &str, is_read: bool) -> String {
+    let login = format!("log in: {command} --profile {}", quoted(profile));
+    match is_read {
+        true => login,
+        false => format!("{login}, then: {}", export(profile)),
+    }
+}
+
+fn export(profile: &str) -> String {
+    let profile = quoted(profile);
+    format!("eval \"$(aws configure export-credentials --profile {profile} --format env)\"")
+}
+
+/// A name as one word of a shell.
+fn quoted(name: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.@/+".contains(letter);
+    match name.chars().all(is_plain) {
+        true => name.to_owned(),
+        false => format!("'{}'", name.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_s_name_is_one_word_of_a_shell() {
+        assert_eq!(quoted("team-1/dev@eu"), "team-1/dev@eu");
+        assert_eq!(quoted("my team's"), r"'my team'\''s'");
+    }
+}

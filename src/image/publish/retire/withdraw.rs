@@ -1,0 +1,61 @@
+//! Nothing is to be retired any more: the manifest is gone, does not ask for it any longer, or the stack does not allow it.
+//! What was begun is brought to an end that can be told: EC2 may have deregistered an AMI of which its answer is not known,
+//! and a protection that was switched off is switched on again.
+
+use jiff::Timestamp;
+
+use super::{Next, Pending, Plan, STALE_READS, Seen, Target, collect, given_up, retirement};
+use crate::image::publish::Observation;
+use crate::image::status::{Action, KeptReason, RetireOutcome, Retirement};
+
+/// What is left to do about these AMIs, and `why` they are not retired any more.
+#[must_use]
+pub fn withdraw(seen: &[(Target, Seen)], why: &KeptReason, now: Timestamp) -> Plan {
+    collect(seen, |target, seen| next(target, seen, why, now))
+}
+
+fn next(target: &Target, seen: &Seen, why: &KeptReason, now: Timestamp) -> Next {
+    let retiring = &target.known.retiring;
+    let stays = || Next::End(Box::new(given_up(target, why, now)));
+    if retiring.deregistered_at.is_some() || !retiring.is_begun() {
+        return stays();
+    }
+    let shown = match &seen.image {
+        Observation::Unknown => return Next::Wait(Pending::Unknown),
+        Observation::Absent => return Next::Wait(Pending::NotShown),
+        Observation::Seen(shown) => shown,
+    };
+    // A read that is older than our request shows it as it was.
+    let is_stale = |at: Timestamp| now.duration_since(at) < STALE_READS;
+    if retiring.asked_at.is_some_and(is_stale) {
+        return Next::Wait(Pending::Unknown);
+    }
+    match protect_again(target).filter(|_| shown.is_ours) {
+        Some(action) => Next::Do(vec![action]),
+        None => stays(),
+    }
+}
+
+/// Switches the protection of an AMI that stays on again. That it shows as on does not matter: the read may be older than
+/// the request that switched it off, and to switch on what is on changes nothing.
+pub(super) fn protect_again(target: &Target) -> Option<Action> {
+    let retiring = &target.known.retiring;
+    let protection = retiring.protection.filter(|_| !retiring.stays_unprotected);
+    protection.map(|protection| Action::ProtectPrevious {
+        image: target.known.image.clone(),
+        protection,
+    })
+}
+
+/// What became of an AMI that EC2 does not show for long: somebody else has deregistered it, or EC2 was asked to, and its
+/// answer was lost.
+#[must_use]
+pub fn gone(target: &Target, why: &KeptReason, now: Timestamp) -> Retirement {
+    let retiring = &target.known.retiring;
+    let Some(at) = retiring.deregistered_at.or(retiring.asked_at) else {
+        return retirement(target, RetireOutcome::Gone, None, now);
+    };
+    let mut target = target.clone();
+    target.known.retiring.deregistered_at = Some(at);
+    given_up(&target, why, now)
+}

@@ -1,0 +1,288 @@
+//! `amiwright push`: what the manifests name goes to the bucket first, once, and the manifests last.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::{TestStack, refused};
+use amiwright::aws::Which;
+use amiwright::cli::push::{Push, send_all};
+use amiwright::cli::{Error, Terminal};
+use tempfile::TempDir;
+
+const KEY: &str = "web.image.yaml";
+const MANIFEST: &str = "name: web-{digest}\nsource: {disk: {object: disks/web.raw, format: raw}}\n";
+const MIB: usize = 1024 * 1024;
+/// As `amiwright push` divides files.
+const PART: usize = 8 * MIB;
+
+/// Who pushes: somebody who may drop manifests and no more.
+const USER: &str = "uploader";
+
+async fn stack() -> TestStack {
+    TestStack::built(|builder| builder.user(USER, "UploaderPolicy")).await
+}
+
+/// A folder with a manifest and its disk, which is sent in three parts.
+fn folder() -> (TempDir, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let disk: Vec<u8> = (0..2 * PART + MIB).map(|at| (at % 251) as u8).collect();
+    std::fs::create_dir(folder.path().join("disks")).unwrap();
+    std::fs::write(folder.path().join("disks/web.raw"), &disk).unwrap();
+    std::fs::write(folder.path().join(KEY), MANIFEST).unwrap();
+    (folder, disk)
+}
+
+/// Pushes a file: the keys, and what was written.
+async fn push(stack: &TestStack, file: &Path) -> (Result<Option<Vec<String>>, Error>, String) {
+    push_to(stack, file, "", false).await
+}
+
+async fn push_to(
+    stack: &TestStack,
+    file: &Path,
+    prefix: &str,
+    dry_run: bool,
+) -> (Result<Option<Vec<String>>, Error>, String) {
+    let push = Push {
+        files: vec![PathBuf::from(file)],
+        prefix: prefix.to_owned(),
+        dry_run,
+        terminal: Terminal::PLAIN,
+    };
+    let (aws, config) = (stack.aws_of(USER), stack.config());
+    let now = stack.world.clock().now();
+    let mut out = Vec::new();
+    let pushed = send_all(&aws, &config, &push, now, &mut out).await;
+    (pushed, String::from_utf8(out).unwrap())
+}
+
+/// The keys that objects were written under, by the action that wrote them, in their order, since this call.
+fn written(stack: &TestStack, since: u64) -> Vec<(String, String)> {
+    let actions = ["PutObject", "UploadPart", "CompleteMultipartUpload"];
+    let calls = stack.world.faults().calls().into_iter();
+    calls
+        .filter(|call| call.number > since && call.function.is_none())
+        .filter(|call| call.done && actions.contains(&call.action.as_str()))
+        .map(|call| (call.action, call.key.unwrap()))
+        .collect()
+}
+
+async fn content(stack: &TestStack, key: &str) -> Vec<u8> {
+    let object = stack
+        .aws()
+        .get_object(&stack.bucket, key, Which::Current, u64::MAX)
+        .await;
+    object.unwrap().unwrap().content.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_goes_first_and_its_manifest_last_and_the_same_is_not_sent_again() {
+    let stack = stack().await;
+    let (folder, disk) = folder();
+    let before = stack.world.faults().count();
+    let (keys, said) = push(&stack, &folder.path().join(KEY)).await;
+    assert_eq!(keys.unwrap(), Some(vec![KEY.to_owned()]));
+    insta::assert_snapshot!(said.replace(&stack.bucket, "BUCKET"), @r"
+    disks/web.raw: sent, 17.00 MiB
+    s3://BUCKET/web.image.yaml: sent
+    ");
+    assert!(
+        content(&stack, "disks/web.raw").await == disk,
+        "another disk"
+    );
+    let written_now = written(&stack, before);
+    assert_eq!(
+        written_now
+            .iter()
+            .filter(|(action, _)| action == "UploadPart")
+            .count(),
+        3
+    );
+    assert_eq!(written_now.last().unwrap().1, KEY);
+    stack.rest().await;
+    assert_eq!(stack.only_image().state.to_string(), "available");
+
+    let before = stack.world.faults().count();
+    let (keys, said) = push(&stack, &folder.path().join(KEY)).await;
+    assert!(keys.unwrap().is_some());
+    assert!(
+        said.contains("disks/web.raw: the same is there already, 17.00 MiB"),
+        "{said}"
+    );
+    assert_eq!(
+        written(&stack, before),
+        [("PutObject".to_owned(), KEY.to_owned())]
+    );
+    stack.rest().await;
+    stack.only_image();
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_disk_of_the_same_size_is_sent() {
+    let stack = stack().await;
+    let (folder, mut disk) = folder();
+    push(&stack, &folder.path().join(KEY)).await.0.unwrap();
+    stack.rest().await;
+    disk[PART + 5] ^= 1;
+    std::fs::write(folder.path().join("disks/web.raw"), &disk).unwrap();
+    push(&stack, &folder.path().join(KEY)).await.0.unwrap();
+    assert!(
+        content(&stack, "disks/web.raw").await == disk,
+        "the disk from before"
+    );
+    stack.rest().await;
+    assert_eq!(stack.images().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_before_it_failed_is_not_sent_again() {
+    for fails in 1..=3 {
+        let stack = stack().await;
+        let (folder, disk) = folder();
+        let before = stack.world.faults().count();
+        stack
+            .world
+            .faults()
+            .on("s3", "UploadPart", fails, refused("AccessDenied"));
+        let (pushed, _) = push(&stack, &folder.path().join(KEY)).await;
+        let report = pushed.unwrap_err().report();
+        assert!(report.contains("AccessDenied"), "{report}");
+        assert!(
+            report.contains("allow UploadPart on the manifest bucket"),
+            "{report}"
+        );
+
+        let (pushed, said) = push(&stack, &folder.path().join(KEY)).await;
+        assert!(pushed.unwrap().is_some(), "{said}");
+        let written = written(&stack, before);
+        let parts = written
+            .iter()
+            .filter(|(action, _)| action == "UploadPart")
+            .count();
+        // Those that were on their way when one was refused may have arrived or not: at most they are sent twice.
+        assert!((3..=5).contains(&parts), "{fails}: {written:?}");
+        assert_eq!(
+            stack.count("CreateMultipartUpload"),
+            if parts == 3 { 1 } else { 2 },
+            "{fails}"
+        );
+        assert!(
+            content(&stack, "disks/web.raw").await == disk,
+            "{fails}: another disk"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_of_any_call_loses_nothing() {
+    for action in [
+        "ListObjectsV2",
+        "CreateMultipartUpload",
+        "UploadPart",
+        "CompleteMultipartUpload",
+        "PutObject",
+    ] {
+        let stack = stack().await;
+        let (folder, disk) = folder();
+        stack
+            .world
+            .faults()
+            .on("s3", action, 1, localaws::faults::Fault::LoseAnswer);
+        let (pushed, said) = push(&stack, &folder.path().join(KEY)).await;
+        assert!(pushed.unwrap().is_some(), "{action}: {said}");
+        assert!(content(&stack, "disks/web.raw").await == disk, "{action}");
+        stack.rest().await;
+        assert_eq!(
+            stack.only_image().state.to_string(),
+            "available",
+            "{action}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_of_a_manifest_with_problems_or_without_its_disk() {
+    let stack = stack().await;
+    let (folder, _) = folder();
+    let before = stack.world.faults().count();
+    std::fs::write(
+        folder.path().join("bad.image.yaml"),
+        format!("{MANIFEST}tagz: {{}}\n"),
+    )
+    .unwrap();
+    let (pushed, said) = push(&stack, &folder.path().join("bad.image.yaml")).await;
+    assert_eq!(pushed.unwrap(), None);
+    assert!(
+        said.contains("did you mean `tags`?") && said.contains("1 problem, nothing was sent"),
+        "{said}"
+    );
+    let odd = folder.path().join("web.yaml");
+    std::fs::write(&odd, MANIFEST).unwrap();
+    let (pushed, said) = push(&stack, &odd).await;
+    assert_eq!(pushed.unwrap(), None);
+    assert!(said.contains("name it NAME.image.yaml"), "{said}");
+
+    std::fs::remove_file(folder.path().join("disks/web.raw")).unwrap();
+    let report = push(&stack, &folder.path().join(KEY))
+        .await
+        .0
+        .unwrap_err()
+        .report();
+    assert!(
+        report.contains("nothing was sent") && report.contains("disks/web.raw"),
+        "{report}"
+    );
+    assert_eq!(written(&stack, before), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_in_the_bucket_only_is_left_there() {
+    let stack = stack().await;
+    let (folder, disk) = folder();
+    stack.drop_file("disks/web.raw", disk).await;
+    std::fs::remove_file(folder.path().join("disks/web.raw")).unwrap();
+    let (pushed, said) = push(&stack, &folder.path().join(KEY)).await;
+    assert!(pushed.unwrap().is_some());
+    assert!(
+        said.starts_with("disks/web.raw: in the bucket already; there is no "),
+        "{said}"
+    );
+    stack.rest().await;
+    stack.only_image();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_says_what_it_would_send() {
+    let stack = stack().await;
+    let (folder, _) = folder();
+    let before = stack.world.faults().count();
+    let (pushed, said) = push_to(&stack, &folder.path().join(KEY), "golden/", true).await;
+    assert_eq!(
+        pushed.unwrap(),
+        Some(vec!["golden/web.image.yaml".to_owned()])
+    );
+    insta::assert_snapshot!(said.replace(&stack.bucket, "BUCKET"), @r"
+    golden/disks/web.raw: 17.00 MiB, if it is not there
+    s3://BUCKET/golden/web.image.yaml: the manifest, last
+    ");
+    assert_eq!(written(&stack, before), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_goes_part_by_part_with_its_manifest_last() {
+    let (stack, _) = TestStack::classic_built(|builder| builder.user(USER, "UploaderPolicy")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let xml = include_bytes!("../../fixtures/image.manifest.xml");
+    std::fs::write(folder.path().join("image.manifest.xml"), xml).unwrap();
+    let part = include_bytes!("../../fixtures/image.part.0");
+    std::fs::write(folder.path().join("image.part.0"), part).unwrap();
+    let before = stack.world.faults().count();
+    let (pushed, said) = push(&stack, &folder.path().join("image.manifest.xml")).await;
+    assert!(pushed.unwrap().is_some(), "{said}");
+    let keys: Vec<String> = written(&stack, before)
+        .into_iter()
+        .map(|(_, key)| key)
+        .collect();
+    assert_eq!(keys, ["image.part.0", "image.manifest.xml"]);
+    stack.rest().await;
+    assert_eq!(stack.only_image().state.to_string(), "available");
+}

@@ -1,0 +1,154 @@
+//! The manifest of an AMI is removed, and the AMI stays, or stays for a while: it is in use, protected, not ours, or EC2 and
+//! the stack's owner refuse.
+
+use std::time::Duration;
+
+use localaws::ec2::{DeregistrationProtection, SeedInstance};
+use serde_json::json;
+
+use super::publish_delete::{
+    DEPRECATE, DEREGISTER, KEY, changes, count, is_at_rest, made, remove, remove_silently, stack,
+};
+use crate::support::{REGION, TestStack, minutes, refused};
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_use_is_deprecated_instead() {
+    let stack = stack().await;
+    let image = made(&stack, DEREGISTER).await;
+    let instance = SeedInstance {
+        image_id: Some(image.id.clone()),
+        ..SeedInstance::default()
+    };
+    let instance = stack.world.ec2().seed_instance(REGION, instance);
+    remove(&stack).await;
+    let status = is_at_rest(&stack).await;
+    assert!(stack.only_image().deprecation_time.is_some());
+    assert_eq!(status["retired"][0]["why"]["reason"], "in-use");
+    let email = stack.last_email();
+    let expected = format!("{} deprecated, not deregistered: in use by ", image.id);
+    assert!(
+        email.contains(&expected) && email.contains(&instance),
+        "{email}"
+    );
+    assert!(email.contains("is not tried again"), "{email}");
+}
+
+/// A parameter goes on to name it: who follows it would launch nothing any more.
+#[tokio::test(start_paused = true)]
+async fn what_a_parameter_names_is_deprecated_instead() {
+    let stack = stack().await;
+    let image = made(&stack, DEREGISTER).await;
+    let ssm = stack.world.ssm();
+    ssm.seed_image_parameter(REGION, "/images/web", &image.id);
+    remove(&stack).await;
+    is_at_rest(&stack).await;
+    assert!(stack.only_image().deprecation_time.is_some());
+    assert!(stack.last_email().contains("/images/web"));
+}
+
+fn protect(stack: &TestStack) {
+    let id = stack.only_image().id;
+    stack.world.ec2().edit_image(REGION, &id, |image| {
+        image.deregistration_protection = DeregistrationProtection::EnabledWithCooldown;
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_protection_with_cooldown_is_waited_for_with_its_date() {
+    let stack = stack().await;
+    made(&stack, DEREGISTER).await;
+    protect(&stack);
+    stack.remove(KEY).await;
+    stack.world.run_for(Duration::from_secs(23 * 3600)).await;
+    let status = stack.status(KEY).await;
+    let waiting = &status["build"]["waiting"];
+    assert_eq!(waiting["reason"], "protection-cooldown", "{status:#}");
+    assert!(waiting["until"].is_string());
+    assert_eq!(stack.emails().len(), 1);
+    stack.world.run_for(Duration::from_secs(2 * 3600)).await;
+    stack.rest().await;
+    is_at_rest(&stack).await;
+    assert!(stack.images().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_comes_back_during_the_cooldown_keeps_its_ami() {
+    let stack = stack().await;
+    let image = made(&stack, DEREGISTER).await;
+    protect(&stack);
+    stack.remove(KEY).await;
+    stack.world.run_for(Duration::from_secs(3600)).await;
+    let again = made(&stack, DEREGISTER).await;
+    assert_eq!(again.id, image.id);
+    stack.world.run_for(Duration::from_secs(48 * 3600)).await;
+    assert_eq!(stack.only_image().id, image.id);
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    assert_eq!(count(&stack, "DeregisterImage"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_guardrail_refuses_the_manifest() {
+    let stack = TestStack::new().await;
+    let manifest = format!("{}{DEREGISTER}", stack.manifest("web"));
+    stack.drop_and_rest(KEY, manifest).await;
+    assert!(stack.images().is_empty());
+    let email = stack.last_email();
+    assert!(email.contains("AllowRetire"), "{email}");
+    assert_eq!(stack.status(KEY).await["state"], "rejected");
+}
+
+/// The guardrail holds when it is done, too: what a status says of a stack that was open, or was forged, is not enough.
+#[tokio::test(start_paused = true)]
+async fn a_guardrail_that_was_closed_meanwhile_keeps_the_ami() {
+    let stack = TestStack::new().await;
+    let image = made(&stack, DEPRECATE).await;
+    let mut status = stack.status(KEY).await;
+    status["onDelete"] = json!({"deregister": true, "deleteSnapshots": true});
+    let key = amiwright::keys::status_key(KEY);
+    stack.write_state(&key, status.to_string());
+    remove_silently(&stack);
+    stack.world.run_for(minutes(31)).await;
+    stack.rest().await;
+    is_at_rest(&stack).await;
+    assert_eq!(stack.only_image(), image);
+    let email = stack.last_email();
+    assert!(
+        email.contains("kept: \"this stack deregisters no AMI"),
+        "{email}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_its_tags_do_not_prove_stays() {
+    let stack = stack().await;
+    let image = made(&stack, DEREGISTER).await;
+    stack.world.ec2().edit_image(REGION, &image.id, |image| {
+        image.tags.clear();
+    });
+    let before = changes(&stack);
+    remove(&stack).await;
+    is_at_rest(&stack).await;
+    assert_eq!(stack.only_image().id, image.id);
+    assert_eq!(changes(&stack), before);
+    let email = stack.last_email();
+    assert!(email.contains("its tags do not show"), "{email}");
+}
+
+/// EC2 refuses for good: the AMI is kept, and the email says why.
+#[tokio::test(start_paused = true)]
+async fn what_ec2_refuses_is_kept_and_reported() {
+    let stack = stack().await;
+    let image = made(&stack, DEREGISTER).await;
+    let faults = stack.world.faults();
+    faults.always("ec2", "DeregisterImage", refused("UnauthorizedOperation"));
+    remove(&stack).await;
+    is_at_rest(&stack).await;
+    let email = stack.last_email();
+    assert!(
+        email.contains(&format!(
+            "{} kept: EC2 refused: UnauthorizedOperation",
+            image.id
+        )),
+        "{email}"
+    );
+}

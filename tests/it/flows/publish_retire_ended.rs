@@ -1,0 +1,356 @@
+//! AMIs are being retired, and then are not to be any more: the manifest goes, says so no longer, or the stack is closed; or
+//! EC2 refuses, or something comes to use them. What is said of them is true, and what was done to them is taken back.
+
+use http::StatusCode;
+use localaws::ec2::{DeregistrationProtection, Image, SeedInstance};
+use localaws::faults::Fault;
+
+use crate::support::{REGION, TestStack, faults, minutes, vmdk};
+
+const KEY: &str = "golden/web.image.yaml";
+const DEREGISTER: &str = "replaces: {previous: deregister, snapshots: delete}\n";
+const PROTECTED: DeregistrationProtection = DeregistrationProtection::EnabledWithCooldown;
+
+async fn stack() -> TestStack {
+    TestStack::built(|builder| builder.parameter("AllowRetire", "true")).await
+}
+
+/// The same with fewer ticks, for days.
+async fn slow_stack() -> TestStack {
+    TestStack::built(|builder| {
+        builder
+            .parameter("AllowRetire", "true")
+            .parameter("AdvanceSchedule", "rate(10 minutes)")
+    })
+    .await
+}
+
+/// The manifest's version of this number, from a disk, whose snapshot is made for it: each is another AMI.
+fn version(number: u32, settings: &str) -> String {
+    let imds = if number == 1 {
+        ""
+    } else {
+        "register: {imdsSupport: v2.0}\n"
+    };
+    format!(
+        "name: web-{{digest}}\nsource: {{disk: {{object: web.vmdk, format: vmdk}}}}\n{imds}{settings}"
+    )
+}
+
+/// Makes the first version.
+async fn first(stack: &TestStack, settings: &str) -> Image {
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_and_rest(KEY, version(1, settings)).await;
+    stack.only_image()
+}
+
+fn find(stack: &TestStack, id: &str) -> Option<Image> {
+    stack.images().into_iter().find(|image| image.id == id)
+}
+
+fn last_email(stack: &TestStack) -> String {
+    let email = stack.emails().pop().unwrap();
+    format!("{}\n{}", email.subject, email.text)
+}
+
+fn retired_emails(stack: &TestStack) -> usize {
+    let emails = stack.emails();
+    let is_retired = |subject: &str| {
+        subject.starts_with("Retired the AMIs before") || subject.starts_with("Manifest removed")
+    };
+    emails.iter().filter(|it| is_retired(&it.subject)).count()
+}
+
+/// Whatever comes later changes nothing more.
+async fn is_at_rest(stack: &TestStack) {
+    let state = |stack: &TestStack| (stack.images(), stack.snapshots(), stack.emails().len());
+    let before = state(stack);
+    stack.world.run_for(minutes(61)).await;
+    stack.rest().await;
+    assert_eq!(state(stack), before);
+}
+
+fn unauthorized() -> Fault {
+    Fault::Refuse {
+        status: StatusCode::FORBIDDEN,
+        code: "UnauthorizedOperation".to_owned(),
+        message: "You are not authorized to perform this operation.".to_owned(),
+    }
+}
+
+/// What ends the retiring of an AMI that was begun.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Ended {
+    /// The manifest is removed.
+    Removed,
+    /// The manifest does not say `replaces` any more.
+    NotAsked,
+    /// `AllowRetire` is closed.
+    Closed,
+    /// EC2 refuses from now on.
+    Refused,
+    /// Another version is uploaded, which does not say `replaces`.
+    Superseded,
+}
+
+const ALL: [Ended; 5] = [
+    Ended::Removed,
+    Ended::NotAsked,
+    Ended::Closed,
+    Ended::Refused,
+    Ended::Superseded,
+];
+
+async fn end(stack: &TestStack, how: Ended) {
+    stack.world.faults().clear();
+    match how {
+        Ended::Removed => stack.remove(KEY).await,
+        Ended::NotAsked => stack.drop_file(KEY, version(2, "")).await,
+        Ended::Closed => stack.update("AMIWRIGHT_ALLOW_RETIRE", "false"),
+        Ended::Refused => {
+            stack.expect_refusals();
+            let faults = stack.world.faults();
+            faults.always("ec2", "DeregisterImage", unauthorized());
+        }
+        Ended::Superseded => {
+            let newer = version(2, "").replace("imdsSupport: v2.0", "bootMode: uefi");
+            stack.drop_file(KEY, newer).await;
+        }
+    }
+}
+
+/// Version 2 is there, EC2 was asked to deregister version 1, and `fault` has befallen the answer.
+async fn asked(stack: &TestStack, fault: Fault) -> Image {
+    let old = first(stack, "").await;
+    stack.world.faults().always("ec2", "DeregisterImage", fault);
+    stack.drop_file(KEY, version(2, DEREGISTER)).await;
+    for _ in 0..30 {
+        stack.world.run_for(minutes(1)).await;
+        if stack.count("DeregisterImage") > 0 {
+            return old;
+        }
+    }
+    panic!("EC2 was not asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_whose_deregistration_was_not_answered_is_not_said_to_be_kept() {
+    for how in ALL {
+        for fault in [Fault::LoseAnswer, Fault::Crash] {
+            let about = format!("{how:?} {fault:?}");
+            let stack = stack().await;
+            let old = asked(&stack, fault).await;
+            assert_eq!(find(&stack, &old.id), None, "{about}");
+            end(&stack, how).await;
+            stack.world.run_for(minutes(31)).await;
+            stack.rest().await;
+            let email = last_email(&stack);
+            let told = format!("{} deregistered", old.id);
+            assert!(email.contains(&told), "{about}: {email}");
+            let snapshot = &old.block_device_mappings[0]
+                .ebs
+                .as_ref()
+                .unwrap()
+                .snapshot_id;
+            let snapshot = snapshot.as_ref().unwrap();
+            assert!(email.contains(snapshot), "{about}: {email}");
+            assert_eq!(retired_emails(&stack), 1, "{about}");
+            is_at_rest(&stack).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_is_there_in_spite_of_a_request_is_kept() {
+    for how in ALL {
+        for fault in [Fault::Throttle, Fault::CrashBefore] {
+            let about = format!("{how:?} {fault:?}");
+            let stack = stack().await;
+            let old = asked(&stack, fault).await;
+            end(&stack, how).await;
+            stack.world.run_for(minutes(31)).await;
+            stack.rest().await;
+            assert!(find(&stack, &old.id).is_some(), "{about}");
+            let email = last_email(&stack);
+            let told = format!("{} kept: ", old.id);
+            assert!(email.contains(&told), "{about}: {email}");
+            assert_eq!(retired_emails(&stack), 1, "{about}");
+            is_at_rest(&stack).await;
+        }
+    }
+}
+
+/// The same of an image's own AMI, whose manifest was removed.
+#[tokio::test(start_paused = true)]
+async fn an_own_ami_whose_deregistration_was_not_answered_is_not_said_to_be_kept() {
+    for how in [Ended::Closed, Ended::Refused, Ended::NotAsked] {
+        let stack = stack().await;
+        let old = first(&stack, "onDelete: deregister\n").await;
+        let faults = stack.world.faults();
+        faults.always("ec2", "DeregisterImage", Fault::LoseAnswer);
+        stack.remove(KEY).await;
+        stack.world.run_for(minutes(2)).await;
+        assert!(stack.images().is_empty());
+        // Where it is there again, it is made again.
+        end(&stack, how).await;
+        stack.world.run_for(minutes(31)).await;
+        stack.rest().await;
+        let email = last_email(&stack);
+        let told = format!("{} deregistered", old.id);
+        assert!(email.contains(&told), "{how:?}: {email}");
+        assert_eq!(retired_emails(&stack), 1, "{how:?}");
+        is_at_rest(&stack).await;
+        assert_eq!(stack.images().len(), usize::from(how == Ended::NotAsked));
+    }
+}
+
+/// Version 2 is there, and the protection of version 1 is switched off, so that it can be deregistered a day later.
+async fn cooling_down(stack: &TestStack) -> Image {
+    let old = first(stack, "").await;
+    stack.world.ec2().edit_image(REGION, &old.id, |image| {
+        image.deregistration_protection = PROTECTED;
+    });
+    stack.drop_file(KEY, version(2, DEREGISTER)).await;
+    stack.world.run_for(minutes(30)).await;
+    let now = find(stack, &old.id).unwrap().deregistration_protection;
+    assert!(
+        matches!(now, DeregistrationProtection::CoolingDown(_)),
+        "{now:?}"
+    );
+    old
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_is_kept_in_the_end_is_protected_as_before() {
+    for how in ALL {
+        let stack = slow_stack().await;
+        let old = cooling_down(&stack).await;
+        end(&stack, how).await;
+        stack.world.run_for(minutes(25 * 60)).await;
+        stack.rest().await;
+        let kept = find(&stack, &old.id).unwrap_or_else(|| panic!("{how:?}"));
+        assert_eq!(kept.deregistration_protection, PROTECTED, "{how:?}");
+        // Where it is not asked for any more, there is nothing to tell.
+        let is_told = !matches!(how, Ended::NotAsked | Ended::Superseded);
+        let email = last_email(&stack);
+        let told = format!("{} kept: ", old.id);
+        assert_eq!(email.contains(&told), is_told, "{how:?}: {email}");
+        assert!(!email.contains("may be off"), "{how:?}: {email}");
+        is_at_rest(&stack).await;
+    }
+}
+
+fn use_it(stack: &TestStack, image: &Image) {
+    let instance = SeedInstance {
+        image_id: Some(image.id.clone()),
+        ..SeedInstance::default()
+    };
+    stack.world.ec2().seed_instance(REGION, instance);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_came_into_use_is_protected_as_before_whatever_goes_wrong_once() {
+    for fault in [Fault::LoseAnswer, Fault::Crash] {
+        for (action, nth) in [
+            ("DisableImageDeregistrationProtection", 1),
+            ("EnableImageDeregistrationProtection", 1),
+            ("EnableImageDeprecation", 1),
+        ] {
+            let about = format!("{action} {fault:?}");
+            let stack = slow_stack().await;
+            let old = first(&stack, "").await;
+            stack.world.ec2().edit_image(REGION, &old.id, |image| {
+                image.deregistration_protection = PROTECTED;
+            });
+            stack.world.faults().on("ec2", action, nth, fault.clone());
+            stack.drop_file(KEY, version(2, DEREGISTER)).await;
+            stack.world.run_for(minutes(30)).await;
+            use_it(&stack, &old);
+            stack.world.run_for(minutes(25 * 60)).await;
+            stack.rest().await;
+            let kept = find(&stack, &old.id).unwrap();
+            assert_eq!(kept.deregistration_protection, PROTECTED, "{about}");
+            assert!(kept.deprecation_time.is_some(), "{about}");
+            let email = last_email(&stack);
+            let told = format!("{} deprecated, not deregistered: in use by ", old.id);
+            assert!(
+                email.contains(&told) && !email.contains("may be off"),
+                "{email}"
+            );
+            assert_eq!(retired_emails(&stack), 1, "{about}");
+            is_at_rest(&stack).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_protection_that_cannot_be_switched_on_again_is_told() {
+    let stack = slow_stack().await;
+    let old = cooling_down(&stack).await;
+    use_it(&stack, &old);
+    stack.expect_refusals();
+    let faults = stack.world.faults();
+    let action = "EnableImageDeregistrationProtection";
+    faults.always("ec2", action, unauthorized());
+    stack.world.run_for(minutes(25 * 60)).await;
+    stack.rest().await;
+    assert_eq!(stack.count(action), 1);
+    assert!(find(&stack, &old.id).unwrap().deprecation_time.is_some());
+    let email = last_email(&stack);
+    assert!(
+        email.contains("in use by ") && email.contains("may be off"),
+        "{email}"
+    );
+    assert_eq!(stack.status(KEY).await["retired"][0]["unprotected"], true);
+    is_at_rest(&stack).await;
+}
+
+/// The manifest is there again while the protection of its own AMI is off.
+#[tokio::test(start_paused = true)]
+async fn a_protection_that_is_off_when_the_manifest_comes_back_is_told() {
+    let stack = stack().await;
+    let old = first(&stack, "onDelete: deregister\n").await;
+    stack.world.ec2().edit_image(REGION, &old.id, |image| {
+        image.deregistration_protection = PROTECTED;
+    });
+    stack.remove(KEY).await;
+    stack.world.run_for(minutes(30)).await;
+    stack
+        .drop_and_rest(KEY, version(1, "onDelete: deregister\n"))
+        .await;
+    assert_eq!(stack.only_image().id, old.id);
+    let emails = stack.emails();
+    let told = emails.iter().filter(|it| it.text.contains("may be off"));
+    assert_eq!(told.count(), 1, "{emails:#?}");
+    is_at_rest(&stack).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deprecation_is_told_once_and_taken_back_whatever_goes_wrong_once() {
+    let deprecate = "replaces: {previous: deprecate}\n";
+    for fault in faults() {
+        let stack = stack().await;
+        let old = first(&stack, "").await;
+        let action = "EnableImageDeprecation";
+        stack.world.faults().on("ec2", action, 1, fault.clone());
+        stack.drop_and_rest(KEY, version(2, deprecate)).await;
+        assert!(
+            find(&stack, &old.id).unwrap().deprecation_time.is_some(),
+            "{fault:?}"
+        );
+        let email = last_email(&stack);
+        assert!(
+            email.contains(&format!("{} deprecated", old.id)),
+            "{fault:?}: {email}"
+        );
+        assert_eq!(retired_emails(&stack), 1, "{fault:?}");
+        is_at_rest(&stack).await;
+
+        stack.drop_and_rest(KEY, version(1, deprecate)).await;
+        assert_eq!(
+            find(&stack, &old.id).unwrap().deprecation_time,
+            None,
+            "{fault:?}"
+        );
+    }
+}

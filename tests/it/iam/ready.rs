@@ -1,0 +1,163 @@
+//! What each flow begins with.
+
+use localaws::ec2::{ImageBlock, TaskKind};
+
+use super::flow::Flow;
+use crate::support::{REGION, TestStack, making, minutes, vmdk};
+
+pub(super) const BUNDLE: &[u8] = include_bytes!("../../fixtures/image.manifest.xml");
+pub(super) const PART: &[u8] = include_bytes!("../../fixtures/image.part.0");
+/// A bucket that is not the stack's.
+pub(super) const OTHER: &str = "other";
+
+/// A Region that gets copies.
+pub(super) const COPIED: &str = "us-west-2";
+
+/// A disk, whose snapshot gets the tags of its AMI.
+const DISK: &str = "name: web-{digest}\nsource: {disk: {object: web.vmdk, format: vmdk}}\n";
+
+const REPLACES: &str = "replaces: {previous: deregister, snapshots: delete}\nprotect: true\n";
+
+/// All that is set back once others have changed it.
+const REPAIRED: &str = "description: Web\ntags: {team: web}\naccess: {accounts: ['111122223333'], copy: true}\n\
+                        deprecate: {after: 90d}\nprotect: true\nrepair: true\n\
+                        parameters: [{name: /images/web, takeOver: true}]\n";
+
+/// A flow that is about to begin.
+pub(super) struct Ready {
+    pub(super) flow: Flow,
+    pub(super) stack: TestStack,
+    pub(super) manifest: String,
+}
+
+impl Flow {
+    /// The world before it.
+    pub(super) async fn ready(self) -> Ready {
+        let (stack, manifest) = match self.kind() {
+            Some(kind) => {
+                let (stack, manifest) = making(kind).await;
+                let ec2 = stack.world.ec2();
+                match self {
+                    Self::Fail(_) => ec2.fail_next_task(kind, "Client.Broken: it broke"),
+                    Self::Cancel(_) | Self::Abort(_) | Self::Forget(_) => {
+                        ec2.set_task_time(kind, minutes(10));
+                    }
+                    _ => {}
+                }
+                (stack, manifest)
+            }
+            None if self == Self::Paid => paid().await,
+            None if matches!(self, Self::OtherDisk | Self::OtherStore) => other_bucket(self).await,
+            None => {
+                let started = (self == Self::Retry).to_string();
+                let copies = match self {
+                    Self::Copies | Self::Public | Self::ReplaceCopies | Self::Audit => COPIED,
+                    _ => "",
+                };
+                let public = (self == Self::Public).to_string();
+                let retires = match self {
+                    Self::Replace | Self::ReplaceCopies => "true",
+                    _ => "false",
+                };
+                // Storing is not open: its grants are not to stand in for those of the manifest bucket.
+                let stack = TestStack::built(|builder| {
+                    builder
+                        .parameter("NotifyStarted", &started)
+                        .parameter("AllowRetire", retires)
+                        .parameter("ShareWith", "*")
+                        .parameter("AllowPublic", &public)
+                        .parameter("CopyRegions", copies)
+                        .parameter("ParameterPrefix", "/images")
+                        .parameter("StoreBuckets", "")
+                })
+                .await;
+                let manifest = match self {
+                    Self::Copies => {
+                        let failed = "Client.InternalError: Copy image failed";
+                        stack
+                            .world
+                            .ec2()
+                            .fail_next_task(TaskKind::CopyImage, failed);
+                        format!(
+                            "{}regions: {{{COPIED}: {{}}}}\n",
+                            stack.manifest("web-{digest}")
+                        )
+                    }
+                    Self::Public => partly_public(&stack),
+                    Self::Settings => {
+                        stack.drop_file("golden/web.vmdk", vmdk()).await;
+                        DISK.to_owned()
+                    }
+                    Self::Replace => {
+                        stack.manifest("web-{digest}") + "replaces: {previous: deregister}\n"
+                    }
+                    Self::ReplaceCopies => {
+                        stack.drop_file("golden/web.vmdk", vmdk()).await;
+                        format!("{DISK}regions: {{{COPIED}: {{}}}}\n{REPLACES}")
+                    }
+                    Self::Audit => {
+                        stack.drop_file("golden/web.vmdk", vmdk()).await;
+                        format!("{DISK}regions: {{{COPIED}: {{}}}}\n{REPAIRED}")
+                    }
+                    _ => stack.manifest("web-{digest}"),
+                };
+                (stack, manifest)
+            }
+        };
+        stack.world.settle().await;
+        Ready {
+            flow: self,
+            stack,
+            manifest,
+        }
+    }
+}
+
+/// A world in which all is encrypted in one Region, and a manifest that is to be public.
+fn partly_public(stack: &TestStack) -> String {
+    let ec2 = stack.world.ec2();
+    ec2.set_image_block(REGION, ImageBlock::Unblocked);
+    ec2.set_encryption_by_default(COPIED, true, None);
+    let public = format!("access: {{public: true}}\nregions: {{{COPIED}: {{}}}}\n");
+    stack.manifest("web-{digest}") + &public
+}
+
+/// A world in which a product code can be set on a bundle's AMI.
+async fn paid() -> (TestStack, String) {
+    let (stack, _) = TestStack::classic_built(|builder| {
+        builder
+            .parameter("ShareWith", "*")
+            .parameter("StoreBuckets", "")
+            .parameter("BundleKeyParameter", "")
+    })
+    .await;
+    stack.drop_file("golden/image.part.0", PART).await;
+    stack.drop_silently("golden/web.manifest.xml", BUNDLE);
+    let source = "source: {bundle: {manifest: web.manifest.xml}}";
+    let settings = "productCodes: [774F4FF8]\naccess: {accounts: ['111122223333']}\n";
+    (
+        stack,
+        format!("name: paid-{{digest}}\n{source}\n{settings}"),
+    )
+}
+
+/// A world in which manifests may name another bucket.
+async fn other_bucket(flow: Flow) -> (TestStack, String) {
+    let arn = format!("arn:aws:s3:::{OTHER}");
+    let opened = match flow {
+        Flow::OtherDisk => "SourceBuckets",
+        _ => "StoreBuckets",
+    };
+    let stack = TestStack::built(|builder| builder.parameter(opened, &arn)).await;
+    let s3 = stack.world.s3();
+    s3.create_bucket(OTHER, false).await.unwrap();
+    let manifest = match flow {
+        Flow::OtherDisk => {
+            format!(
+                "name: web\nsource: {{disk: {{object: s3://{OTHER}/web.vmdk, format: vmdk}}}}\n"
+            )
+        }
+        _ => stack.manifest("web") + &format!("store: {{bucket: {OTHER}}}\n"),
+    };
+    (stack, manifest)
+}

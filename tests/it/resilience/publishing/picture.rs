@@ -1,0 +1,162 @@
+//! What publishing has come to, as far as it is the same in every world.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use localaws::faults::{Call, Fault};
+use serde_json::Value;
+
+use super::{KEY, NAME, OREGON};
+use crate::support::{REGION, TestStack, changes_since, in_words};
+
+/// What is the same in every world that ends well.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Picture {
+    state: String,
+    conditions: Vec<String>,
+    /// All AMIs and snapshots of each Region, and what the status says was applied.
+    regions: [Vec<String>; 2],
+    /// The changes that were made.
+    changes: Vec<String>,
+    pub(super) notices: usize,
+    emails: usize,
+    /// What was granted to whom already has it.
+    pub(super) twice: Vec<String>,
+}
+
+impl Picture {
+    /// What is there in the end, and what was changed since so many calls and emails.
+    pub(super) async fn of(
+        stack: &TestStack,
+        (from, told): (u64, usize),
+        notice: &str,
+        fault: Option<&Fault>,
+    ) -> Self {
+        let status = stack.status(KEY).await;
+        let mut done = changes_since(stack, from);
+        done.retain(|call| call.done);
+        // The SDK asks once more where it gets no answer in time: that is the same request, and changes nothing.
+        let is_lost = matches!(fault, Some(Fault::LoseAnswer | Fault::Slow(_)));
+        let is_repeated = |call: &Call| {
+            let mut later = done.iter().filter(|it| it.number > call.number);
+            is_lost
+                && later.any(|it| is_same(call, it) && it.at.duration_since(call.at).as_secs() < 60)
+        };
+        let once: Vec<Call> = done.iter().filter(|it| !is_repeated(it)).cloned().collect();
+        let mut changes: Vec<String> = once.iter().map(in_words).collect();
+        changes.sort();
+        let emails = stack.emails().split_off(told);
+        let subjects = emails.iter().map(|it| it.subject.clone());
+        Self {
+            state: status["state"].to_string(),
+            conditions: conditions(&status),
+            regions: [REGION, OREGON].map(|region| seen(stack, &status, region)),
+            changes,
+            notices: subjects.filter(|it| it.starts_with(notice)).count(),
+            emails: emails.len(),
+            twice: granted_twice(&once),
+        }
+    }
+}
+
+/// Whether two requests ask for the same.
+fn is_same(one: &Call, other: &Call) -> bool {
+    (&one.action, &one.region, &one.fields) == (&other.action, &other.region, &other.fields)
+}
+
+fn conditions(status: &Value) -> Vec<String> {
+    let conditions = status["conditions"].as_array().into_iter().flatten();
+    conditions
+        .map(|it| format!("{} {}", it["type"], it["status"]))
+        .collect()
+}
+
+/// A Region, without the ids that differ from world to world.
+fn seen(stack: &TestStack, status: &Value, region: &str) -> Vec<String> {
+    let ec2 = stack.world.ec2();
+    let mut all = Vec::new();
+    let own = |tags: &BTreeMap<String, String>| {
+        let tags = tags
+            .iter()
+            .filter(|(key, _)| !key.starts_with("amiwright:"));
+        format!("{:?}", tags.collect::<Vec<_>>())
+    };
+    for image in ec2.images(region) {
+        let is_current = status["regions"][region]["image"] == image.id.as_str();
+        all.push(format!(
+            "AMI {} {:?} {} {:?} {:?} {:?}, current: {is_current}",
+            image.state,
+            image.description,
+            own(&image.tags),
+            image.launch_permissions,
+            image.deprecation_time,
+            image.deregistration_protection
+        ));
+    }
+    for snapshot in ec2.snapshots(region) {
+        let permissions = &snapshot.create_volume_permissions;
+        all.push(format!("snapshot {} {permissions:?}", own(&snapshot.tags)));
+    }
+    let known = &status["regions"][region];
+    let applied = &known["applied"];
+    for part in [
+        "description",
+        "tags",
+        "grants",
+        "deprecateAt",
+        "protection",
+        "intended",
+    ] {
+        all.push(format!("{part}: {}", applied[part]));
+    }
+    let shared = applied["snapshots"].as_object();
+    let shared: Vec<&Value> = shared.into_iter().flatten().map(|(_, it)| it).collect();
+    all.push(format!("snapshots: {shared:?}"));
+    let parameter = stack.world.ssm().parameter(region, NAME);
+    let is_current = known["image"].as_str() == parameter.as_deref();
+    let set = &status["release"]["parameters"][format!("{region}:{NAME}")];
+    let (version, overwritten) = (&set["version"], &set["overwritten"]);
+    all.push(format!(
+        "parameter: current: {is_current}, {version}, {overwritten}"
+    ));
+    all.push(format!("failure: {}", known["failure"]));
+    all.push(format!("verified: {}", known["verifiedAt"].is_string()));
+    all.sort();
+    all
+}
+
+/// Grants that functions made to who had them from them already.
+fn granted_twice(calls: &[Call]) -> Vec<String> {
+    let mut granted: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut twice = Vec::new();
+    let is_about = |call: &&Call| call.action.starts_with("Modify");
+    for call in calls.iter().filter(is_about) {
+        let id = call.field("ImageId").or_else(|| call.field("SnapshotId"));
+        let id = id.unwrap_or_default().to_owned();
+        for (name, value) in &call.fields {
+            let grant = (id.clone(), value.clone());
+            if name.contains(".Remove.") {
+                granted.remove(&grant);
+            } else if name.contains(".Add.") && !granted.insert(grant) {
+                twice.push(format!("{id} to {value}"));
+            }
+        }
+    }
+    twice
+}
+
+/// The lines that differ.
+pub(super) fn differences(seen: &Picture, expected: &Picture) -> String {
+    let (seen, expected) = (format!("{seen:#?}"), format!("{expected:#?}"));
+    let (seen, expected): (Vec<&str>, Vec<&str>) =
+        (seen.lines().collect(), expected.lines().collect());
+    let surplus = seen.iter().filter(|line| !expected.contains(line));
+    let missing = expected.iter().filter(|line| !seen.contains(line));
+    let lines = surplus.map(|line| format!("+{line}"));
+    let lines: Vec<String> = lines
+        .chain(missing.map(|line| format!("-{line}")))
+        .collect();
+    match lines.is_empty() {
+        true => format!("other counts: {seen:#?}"),
+        false => lines.join("\n"),
+    }
+}
