@@ -219,7 +219,7 @@ async fn nothing_is_sent_of_a_manifest_with_problems_or_without_its_disk() {
     std::fs::write(&odd, MANIFEST).unwrap();
     let (pushed, said) = push(&stack, &odd).await;
     assert_eq!(pushed.unwrap(), None);
-    assert!(said.contains("name it NAME.image.yaml"), "{said}");
+    assert!(said.contains("rename it to web.image.yaml"), "{said}");
 
     std::fs::remove_file(folder.path().join("disks/web.raw")).unwrap();
     let report = push(&stack, &folder.path().join(KEY))
