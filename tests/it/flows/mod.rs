@@ -16,6 +16,7 @@ mod parameters_of_sources;
 mod publish;
 mod publish_audit;
 mod publish_audit_parameters;
+mod publish_audit_tags;
 mod publish_blocked;
 mod publish_delete;
 mod publish_regions;
