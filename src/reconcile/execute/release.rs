@@ -6,9 +6,11 @@ use crate::aws::{Aws, AwsError, PARAMETERS_MAX, Remedy};
 use crate::image::message::{release as texts, wait_text};
 use crate::image::observed::ObservedParameter;
 use crate::image::outcome::{ReleaseObserved, Written};
+use crate::image::ownership;
 use crate::image::plan::PUBLISH_GRACE;
 use crate::image::publish::{
-    Asked, Observation, PUTS_MAX, PendingParameter, Plan, ReleasePlan, intend_put,
+    Asked, Conflict, ConflictReason, Observation, PUTS_MAX, PendingParameter, Plan, ReleasePlan,
+    intend_put,
 };
 use crate::image::status::{Action, ParameterId, ParameterPut, RegionAction, Status};
 use crate::image::words::{FailureKind, WaitReason};
@@ -113,6 +115,55 @@ pub(super) async fn prove(step: &StepContext<'_>, asked: &Asked, plan: &mut Plan
     }
 }
 
+/// Takes back what would overwrite a parameter that SSM does not prove to have been written for this manifest: that it was
+/// is what the status says.
+pub(super) async fn prove_own(
+    step: &StepContext<'_>,
+    asked: &Asked,
+    plan: &mut Plan,
+    seen: &mut Seen,
+) -> Result<(), Error> {
+    let mut unproven = Vec::new();
+    for what in &plan.ready {
+        let Action::PutParameter { name, after, .. } = &what.action else {
+            continue;
+        };
+        let id = ParameterId {
+            region: what.region.clone(),
+            name: name.clone(),
+        };
+        let Some(Observation::Seen(shown)) = seen.observed.parameters.get(&id) else {
+            continue;
+        };
+        if *after == 0 || asked.parameters.get(name) == Some(&true) {
+            continue;
+        }
+        let aws = step.aws().in_region(&id.region);
+        let expected = ownership::parameter_description(step.status, &shown.value);
+        match Box::pin(aws.parameter_description(name, *after)).await {
+            Ok(description) if description == Some(expected) => {}
+            Ok(_) => unproven.push((id, Ok(shown.clone()))),
+            Err(error) if error.is_rate_limited_locally() => return Err(error.into()),
+            Err(error) => unproven.push((id, Err(error))),
+        }
+    }
+    for (id, shown) in unproven {
+        plan.ready.retain(|what| id_of(what).as_ref() != Some(&id));
+        match shown {
+            Ok(shown) => plan.release.conflicts.push(Conflict {
+                parameter: id,
+                shown,
+                why: ConflictReason::NotOurs,
+            }),
+            Err(error) => {
+                seen.parameter_errors.insert(id.clone(), error);
+                plan.release.pending.insert(id, PendingParameter::Unknown);
+            }
+        }
+    }
+    Ok(())
+}
+
 async fn is_proven(step: &StepContext<'_>, region: &str) -> Result<bool, AwsError> {
     let Some(known) = step.status.image_in(region) else {
         return Ok(false);
@@ -170,6 +221,8 @@ pub(super) async fn perform(
     else {
         return (Written::NotTaken, None);
     };
+    let description = ownership::parameter_description(step.status, value);
+    let value = (value.as_str(), description.as_str());
     let put = aws.put_image_parameter(name, value, *data_type, *after > 0);
     match Box::pin(put).await {
         Ok(version) => (Written::Taken(version), Some(not_confirmed(id))),
