@@ -3,6 +3,7 @@
 
 mod fields;
 mod parameters;
+mod previous;
 
 use std::time::Duration;
 
