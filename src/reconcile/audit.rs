@@ -190,7 +190,7 @@ pub(crate) async fn audit(
 /// that prove whose it is. That is only told: an id from a status and a name prove too little to change anything.
 fn has_lost_tags(status: &Status, described: &Described, region: &str, name: Option<&str>) -> bool {
     let known = status.image_in(region);
-    let image = known.and_then(|known| described.image(region, &known.image).ok()?);
+    let image = known.and_then(|known| described.image(region, &known.image)?.ok()?);
     image.is_some_and(|image| {
         image.state != "deregistered" && name == Some(&image.name) && !is_own_image(status, image)
     })
@@ -206,7 +206,7 @@ async fn look_at_all(
     let mut looks = Vec::new();
     for (region, wanted) in &asked.regions {
         let known = anew.image_in(region);
-        let image = known.and_then(|known| described.image(region, &known.image).ok()?);
+        let image = known.and_then(|known| described.image(region, &known.image));
         let Some(Ok(image)) = image else {
             continue;
         };

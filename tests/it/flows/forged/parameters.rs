@@ -63,7 +63,6 @@ async fn a_parameter_that_only_a_status_claims_is_not_overwritten() {
 #[tokio::test(start_paused = true)]
 async fn a_parameter_of_another_manifest_is_not_overwritten() {
     let stack = stack().await;
-    stack.expect_any_order();
     let asked = |name: &str| format!("{}parameters: [{NAME}]\n", stack.manifest(name));
     stack.drop_and_rest(KEY, asked("first")).await;
     let first = parameter(&stack);
