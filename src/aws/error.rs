@@ -40,10 +40,10 @@ pub struct AwsError {
     pub code: Option<String>,
     /// The service's message, or what happened to the connection, for people only.
     pub message: String,
-    /// The service's request id.
-    pub request_id: Option<String>,
-    /// What the person can do about it, where that is known of the profile that gave no credentials.
-    pub advice: Option<String>,
+    /// The service's request id. Boxed, as the next is: errors are moved around in every result.
+    pub request_id: Option<Box<str>>,
+    /// The profile that gave no credentials.
+    pub(super) no_credentials: Option<Box<NoCredentials>>,
 }
 
 impl fmt::Display for AwsError {
@@ -201,8 +201,8 @@ impl AwsError {
         Self {
             status,
             code,
-            request_id: error.request_id().map(str::to_owned),
-            advice: no_credentials.map(|cause| cause.advice.clone()),
+            request_id: error.request_id().map(Box::from),
+            no_credentials: no_credentials.cloned().map(Box::new),
             ..Self::unexplained(action, doing, remedy, message)
         }
     }
@@ -222,7 +222,7 @@ impl AwsError {
             code: None,
             message: message.into(),
             request_id: None,
-            advice: None,
+            no_credentials: None,
         }
     }
 
@@ -268,6 +268,13 @@ impl AwsError {
     #[must_use]
     pub fn lacks_credentials(&self) -> bool {
         self.has_code(NO_CREDENTIALS)
+    }
+
+    /// What the person can do about the profile that gave no credentials.
+    #[must_use]
+    pub fn advice(&self) -> Option<&str> {
+        let cause = self.no_credentials.as_ref()?;
+        Some(&cause.advice)
     }
 
     /// Whether the service knows the caller and does not allow the call. An answer to a HEAD request has no code.

@@ -17,6 +17,13 @@ use crate::limits;
 /// The most names in one request (GetParameters, Names).
 pub const PARAMETERS_MAX: usize = 10;
 
+/// Versions on a page of a parameter's history (GetParameterHistory, MaxResults).
+const HISTORY_PAGE: i32 = 50;
+
+/// Pages of a parameter's history that are read: 100 versions are kept ("Working with parameter versions", Systems Manager
+/// User Guide), and a page may have fewer than it could.
+const HISTORY_PAGES_MAX: usize = 10;
+
 /// A text that debug output does not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -99,7 +106,39 @@ impl Aws {
         Ok(absent.chain(found).collect())
     }
 
-    /// Writes a parameter that points to an AMI, and returns its version: that proves nothing where the data type has the
+    /// The description that a parameter's version was written with, or kept from the version before it; none if it has none,
+    /// or is not kept any more.
+    ///
+    /// # Errors
+    /// If SSM does not answer, or refuses.
+    pub async fn parameter_description(
+        &self,
+        name: &str,
+        version: u64,
+    ) -> Result<Option<String>, AwsError> {
+        let mut token = None;
+        for _ in 0..HISTORY_PAGES_MAX {
+            let request = self.ssm().get_parameter_history().name(name);
+            let request = request.max_results(HISTORY_PAGE).set_next_token(token);
+            let doing = format!(
+                "reading the history of the parameter {name} in {}",
+                self.region()
+            );
+            let sent = Box::pin(request.send());
+            let page = self.send_ec2("GetParameterHistory", doing, sent).await?;
+            let mut versions = page.parameters.unwrap_or_default().into_iter();
+            if let Some(found) = versions.find(|it| u64::try_from(it.version) == Ok(version)) {
+                return Ok(found.description);
+            }
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a parameter that points to an AMI, with a description that proves whose it is, and returns its version: that proves nothing where the data type has the
     /// value validated later. `overwrite` says whether there is one that is to be overwritten; if not, none is.
     ///
     /// It is sent once: a repetition by the SDK would be one more version, or be refused because of the first.
@@ -109,7 +148,7 @@ impl Aws {
     pub async fn put_image_parameter(
         &self,
         name: &str,
-        image: &str,
+        (image, description): (&str, &str),
         data_type: status::ParameterType,
         overwrite: bool,
     ) -> Result<u64, AwsError> {
@@ -118,6 +157,7 @@ impl Aws {
             .put_parameter()
             .name(name)
             .value(image)
+            .description(description)
             .r#type(ParameterType::String)
             .data_type(data_type.as_str())
             .overwrite(overwrite);

@@ -85,7 +85,7 @@ impl ProvideCredentials for Advised {
 }
 
 /// The profile gives no credentials.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the profile {profile} gives no credentials: {why}")]
 pub(super) struct NoCredentials {
     profile: String,

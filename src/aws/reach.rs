@@ -50,15 +50,15 @@ impl fmt::Debug for Tries {
 
 impl Tries {
     /// Tells of a failed try. The kind of the error stays: it decides whether the SDK tries again.
-    fn fail(&self, endpoint: String, error: ConnectorError) -> ConnectorError {
+    fn fail(&self, endpoint: String, error: &ConnectorError) -> ConnectorError {
         // The last cause is what the system said; those before it are the layers of the client.
-        let cause = crate::failures::causes(&error).last();
+        let cause = crate::failures::causes(error).last();
         let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
         let unreached = Unreached { endpoint, cause };
         let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
         (self.listener)(&unreached, failed);
         let source: Box<dyn Error + Send + Sync> = Box::new(unreached);
-        match &error {
+        match error {
             error if error.is_timeout() => ConnectorError::timeout(source),
             error if error.is_io() => ConnectorError::io(source),
             error if error.is_user() => ConnectorError::user(source),
@@ -101,7 +101,7 @@ impl HttpConnector for Listened<SharedHttpConnector> {
                     tries.failed.store(0, Ordering::Relaxed);
                     Ok(answer)
                 }
-                Err(error) => Err(tries.fail(endpoint, error)),
+                Err(error) => Err(tries.fail(endpoint, &error)),
             }
         })
     }
@@ -157,7 +157,7 @@ mod tests {
         };
         for make in [ConnectorError::io, ConnectorError::timeout] {
             let source = std::io::Error::other("Connection refused");
-            let failed = tries.fail("http://127.0.0.1:1".to_owned(), make(Box::new(source)));
+            let failed = tries.fail("http://127.0.0.1:1".to_owned(), &make(Box::new(source)));
             assert_eq!(failed.is_timeout(), told.lock().unwrap().len() == 2);
             assert_eq!(failed.is_io(), told.lock().unwrap().len() == 1);
         }

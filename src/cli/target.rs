@@ -347,7 +347,7 @@ fn with_hint(
 /// What to do about an error of the credentials; none for any other.
 pub(super) fn credentials_hint(error: &AwsError) -> Option<&str> {
     if error.lacks_credentials() {
-        Some(error.advice.as_deref().unwrap_or(SET_CREDENTIALS))
+        Some(error.advice().unwrap_or(SET_CREDENTIALS))
     } else {
         error.refuses_credentials().then_some(RENEW_CREDENTIALS)
     }

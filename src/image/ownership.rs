@@ -110,6 +110,13 @@ pub fn copy_token(status: &Status, region: &str, attempt: u32) -> String {
     sha256_hex(format!("{version}\n{region}\n{attempt}\n").as_bytes())
 }
 
+/// The description of a parameter that points to this AMI. It proves that the parameter's value was written for this
+/// manifest: whoever writes another value keeps the description or writes their own (PutParameter), and neither names both.
+#[must_use]
+pub fn parameter_description(status: &Status, image: &str) -> String {
+    format!("amiwright: {image} of {}", status.manifest.uri())
+}
+
 /// Whether something has all of these tags.
 #[must_use]
 pub fn has_tags(tags: &BTreeMap<String, String>, expected: &BTreeMap<String, String>) -> bool {

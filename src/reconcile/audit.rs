@@ -11,12 +11,14 @@ use super::described::Described;
 use super::draft::change;
 use super::execute::observe::{Look, REGIONS_AT_ONCE, look};
 use super::parameters::Parameters;
+use super::proof::is_own_image;
 use super::spec::Spec;
 use crate::aws::{AwsError, Saved, Which};
 use crate::image::apply::{self, Audit, Compared};
 use crate::image::publish::audit::{self as compared, is_auditable};
 use crate::image::publish::{Asked, Observation, Observed, plan};
 use crate::image::status::{ParameterId, Status};
+use crate::image::words::SourceKind;
 use crate::limits;
 use crate::manifest::image::PublishSpec;
 use crate::manifest::sha256_hex;
@@ -27,6 +29,8 @@ use crate::status_store::{self, Loaded};
 pub(crate) struct Candidate {
     loaded: Loaded,
     spec: Box<PublishSpec>,
+    /// The name that its AMI has; none where the manifest does not say that.
+    name: Option<String>,
 }
 
 /// What a status says about auditing its image.
@@ -108,8 +112,10 @@ pub(crate) async fn candidate(context: Context<'_>, loaded: Loaded) -> Result<Au
         // The stack's owner has closed what it asks for: AMIs that are there are left as they are.
         return Ok(Auditing::No);
     };
+    let is_named = spec.source_kind() != SourceKind::Vm && spec.contradiction(status).is_none();
+    let name = status.build.name.clone().filter(|_| is_named);
     let spec = Box::new(spec.publish().into_owned());
-    Ok(Auditing::Now(Box::new(Candidate { loaded, spec })))
+    Ok(Auditing::Now(Box::new(Candidate { loaded, spec, name })))
 }
 
 /// Compares one image with what was described, and writes what that comes to. Returns whether its status changed, and what
@@ -122,7 +128,7 @@ pub(crate) async fn audit(
     candidate: Box<Candidate>,
     described: &Described,
 ) -> Result<(bool, Option<AwsError>), Error> {
-    let Candidate { loaded, spec } = *candidate;
+    let Candidate { loaded, spec, name } = *candidate;
     let status = &loaded.status;
     let home = &context.config.region;
     let shown = status.image_in(home);
@@ -165,13 +171,29 @@ pub(crate) async fn audit(
         planned = plan(&asked, &anew, &observed, context.now);
         error = error.or(read.errors.into_values().next());
     }
+    let mut audited = compared::audit(&planned, status, &observed, context.now);
+    for region in asked.regions.keys() {
+        if has_lost_tags(status, described, region, name.as_deref()) {
+            audited.untagged(status, region);
+        }
+    }
     let audit = Audit {
         about: Compared::of(status),
-        audited: compared::audit(&planned, status, &observed, context.now),
+        audited,
         seen,
         repair: spec.repair,
     };
     Ok((save(context, loaded, &audit).await?, error))
+}
+
+/// Whether the account's AMI of this id has the name that the manifest gives it, which cannot be changed, and not the tags
+/// that prove whose it is. That is only told: an id from a status and a name prove too little to change anything.
+fn has_lost_tags(status: &Status, described: &Described, region: &str, name: Option<&str>) -> bool {
+    let known = status.image_in(region);
+    let image = known.and_then(|known| described.image(region, &known.image)?.ok()?);
+    image.is_some_and(|image| {
+        image.state != "deregistered" && name == Some(&image.name) && !is_own_image(status, image)
+    })
 }
 
 /// Looks closer at the AMI of each Region that answered. The status is as one whose AMIs are to be looked at again.

@@ -92,7 +92,7 @@ pub(super) fn retrying(error: &AwsError) -> WaitReason {
 pub(super) fn failure(kind: FailureKind, error: AwsError) -> Failure {
     Failure {
         code: error.code,
-        request_id: error.request_id,
+        request_id: error.request_id.map(String::from),
         ..Failure::new(kind, error.doing, error.message)
     }
 }

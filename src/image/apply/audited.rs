@@ -100,8 +100,10 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
             .any(|id| id.region == it.region && id.name == *name),
         _ => false,
     };
+    let is_found = |known: &&Deviation| deviations.iter().any(|it| it.is_same(known));
     let kept = known
         .filter(|it| is_unseen(&it.region) || is_unread(it))
+        .filter(|it| !is_found(it))
         .cloned();
     // One that lasts was last seen right when it was before.
     let known = || before.iter().flat_map(|drift| &drift.found);

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::failures;
 use super::quoting::{more, on_one_line, quoted, shell_word, word};
 use super::settings::{action_text, list, protection_text};
+use crate::image::ownership;
 use crate::image::status::{
     Action, Deviation, Difference, Drift, Protection, RegionAction, Settings, Status,
 };
@@ -65,6 +66,18 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
                 word(&it.image)
             );
         }
+    }
+    if differences().any(|it| matches!(it, Difference::Untagged)) {
+        let tags = ownership::ownership_tags(status);
+        let tags = tags
+            .iter()
+            .map(|(key, value)| format!("  {key} = {}\n", word(value)));
+        let _ = write!(
+            text,
+            "\nBy its tags amiwright knows what is its own. Find out who removed them. If you know that the AMI is of this\n\
+             manifest, set them again:\n{}",
+            tags.collect::<String>()
+        );
     }
     if differences().any(|it| matches!(it, Difference::Deregistered { .. })) {
         let _ = write!(
@@ -143,6 +156,9 @@ fn deviation_line(it: &Deviation) -> String {
             word(name),
             quoted(value)
         ),
+        Difference::Untagged => {
+            format!("{image} has lost amiwright's tags, and nothing about it is changed")
+        }
         Difference::Deregistered { since } => {
             format!("{image} is deregistered: EC2 has not listed it since {since}")
         }

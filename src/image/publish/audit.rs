@@ -147,6 +147,14 @@ fn moved<'a>(
 }
 
 impl Audited {
+    /// The AMI of this Region is there by its id and its name, and has lost the tags that prove whose it is. Nothing else is
+    /// said of it.
+    pub fn untagged(&mut self, status: &Status, region: &str) {
+        self.unknown.insert(region.to_owned());
+        self.verified.remove(region);
+        self.deviate(status, region, Difference::Untagged);
+    }
+
     fn deviate(&mut self, status: &Status, region: &str, what: Difference) {
         let Some(known) = status.image_in(region) else {
             self.unknown.insert(region.to_owned());

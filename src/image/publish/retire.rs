@@ -132,10 +132,12 @@ pub fn targets(status: &Status) -> Vec<Target> {
     if status.is_removed() {
         let own = status.regions.iter();
         let own = own.filter(|(region, known)| !is_done(region, &known.image));
+        let digest = status.build.digest.as_ref();
+        let digest = digest.unwrap_or(&status.manifest.sha256);
         let target = |(region, known): (&String, &RegionStatus)| Target {
             region: region.clone(),
             known: known.clone(),
-            digest: status.build.digest.clone(),
+            digest: Some(digest.clone()),
         };
         return own.map(target).collect();
     }

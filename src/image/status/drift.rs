@@ -135,6 +135,8 @@ pub enum Difference {
         /// EC2's word for its state.
         state: String,
     },
+    /// The AMI has not the tags that prove whose it is: nothing about it is changed.
+    Untagged,
     /// EC2 does not list the AMI any more.
     Deregistered {
         /// Since when.

@@ -67,6 +67,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         Box::pin(release::observe(&step, &plan.release, &mut seen)).await?;
         plan = publish::plan(&asked, step.status, &seen.observed, step.now());
         Box::pin(release::prove(&step, &asked, &mut plan, &mut seen)).await;
+        Box::pin(release::prove_own(&step, &asked, &mut plan, &mut seen)).await?;
     }
     Ok(decide(&step, &asked, plan, seen))
 }

@@ -5,8 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::aws::{Aws, AwsError, Remedy};
 use crate::image::message::{release as texts, wait_text};
 use crate::image::outcome::{ReleaseObserved, Written};
+use crate::image::ownership;
 use crate::image::plan::PUBLISH_GRACE;
-use crate::image::publish::{Asked, PUTS_MAX, PendingParameter, Plan, ReleasePlan, intend_put};
+use crate::image::publish::{
+    Asked, Conflict, ConflictReason, Observation, PUTS_MAX, PendingParameter, Plan, ReleasePlan,
+    intend_put,
+};
 use crate::image::status::{Action, ParameterId, ParameterPut, RegionAction, Status};
 use crate::image::words::{FailureKind, WaitReason};
 use crate::reconcile::context::Error;
@@ -58,6 +62,55 @@ pub(super) async fn prove(step: &StepContext<'_>, asked: &Asked, plan: &mut Plan
         }
         plan.release.pending.insert(id, PendingParameter::NoImage);
     }
+}
+
+/// Takes back what would overwrite a parameter that SSM does not prove to have been written for this manifest: that it was
+/// is what the status says.
+pub(super) async fn prove_own(
+    step: &StepContext<'_>,
+    asked: &Asked,
+    plan: &mut Plan,
+    seen: &mut Seen,
+) -> Result<(), Error> {
+    let mut unproven = Vec::new();
+    for what in &plan.ready {
+        let Action::PutParameter { name, after, .. } = &what.action else {
+            continue;
+        };
+        let id = ParameterId {
+            region: what.region.clone(),
+            name: name.clone(),
+        };
+        let Some(Observation::Seen(shown)) = seen.observed.parameters.get(&id) else {
+            continue;
+        };
+        if *after == 0 || asked.parameters.get(name) == Some(&true) {
+            continue;
+        }
+        let aws = step.aws().in_region(&id.region);
+        let expected = ownership::parameter_description(step.status, &shown.value);
+        match Box::pin(aws.parameter_description(name, *after)).await {
+            Ok(description) if description == Some(expected) => {}
+            Ok(_) => unproven.push((id, Ok(shown.clone()))),
+            Err(error) if error.is_rate_limited_locally() => return Err(error.into()),
+            Err(error) => unproven.push((id, Err(error))),
+        }
+    }
+    for (id, shown) in unproven {
+        plan.ready.retain(|what| id_of(what).as_ref() != Some(&id));
+        match shown {
+            Ok(shown) => plan.release.conflicts.push(Conflict {
+                parameter: id,
+                shown,
+                why: ConflictReason::NotOurs,
+            }),
+            Err(error) => {
+                seen.parameter_errors.insert(id.clone(), error);
+                plan.release.pending.insert(id, PendingParameter::Unknown);
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn is_proven(step: &StepContext<'_>, region: &str) -> Result<bool, AwsError> {
@@ -117,6 +170,8 @@ pub(super) async fn perform(
     else {
         return (Written::NotTaken, None);
     };
+    let description = ownership::parameter_description(step.status, value);
+    let value = (value.as_str(), description.as_str());
     let put = aws.put_image_parameter(name, value, *data_type, *after > 0);
     match Box::pin(put).await {
         Ok(version) => (Written::Taken(version), Some(not_confirmed(id))),

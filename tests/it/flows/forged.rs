@@ -2,6 +2,8 @@
 //! record does not prove to be the image's, and no email says in amiwright's name what they say.
 
 mod fields;
+mod parameters;
+mod previous;
 
 use std::time::Duration;
 

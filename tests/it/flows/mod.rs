@@ -19,6 +19,7 @@ mod publish_audit;
 mod publish_audit_events;
 mod publish_audit_many;
 mod publish_audit_parameters;
+mod publish_audit_tags;
 mod publish_blocked;
 mod publish_delete;
 mod publish_delete_kept;

@@ -147,19 +147,19 @@ async fn one_value_and_one_email_whatever_goes_wrong_once() {
 /// The same where there is a parameter already.
 #[tokio::test(start_paused = true)]
 async fn one_more_version_whatever_goes_wrong_once() {
-    for fault in faults() {
-        let stack = stack().await;
-        stack.drop_and_rest(KEY, released(&stack)).await;
-        stack
-            .world
-            .faults()
-            .on("ssm", "PutParameter", 1, fault.clone());
-        stack.drop_and_rest(KEY, next_version(&stack)).await;
-        let status = stack.status(KEY).await;
-        assert_eq!(status["state"], "available", "{fault:?}: {status:#}");
-        assert_eq!(parameter(&stack, HOME), image(&status, HOME), "{fault:?}");
-        assert_eq!(known(&status, HOME)["version"], 2, "{fault:?}");
-        assert!(known(&status, HOME)["overwritten"].is_null(), "{fault:?}");
+    for call in ["GetParameterHistory", "PutParameter"] {
+        for fault in faults() {
+            let stack = stack().await;
+            stack.drop_and_rest(KEY, released(&stack)).await;
+            stack.world.faults().on("ssm", call, 1, fault.clone());
+            stack.drop_and_rest(KEY, next_version(&stack)).await;
+            let status = stack.status(KEY).await;
+            let about = format!("{call} {fault:?}");
+            assert_eq!(status["state"], "available", "{about}: {status:#}");
+            assert_eq!(parameter(&stack, HOME), image(&status, HOME), "{about}");
+            assert_eq!(known(&status, HOME)["version"], 2, "{about}");
+            assert!(known(&status, HOME)["overwritten"].is_null(), "{about}");
+        }
     }
 }
 

@@ -89,7 +89,9 @@ impl Flow {
                         DISK.to_owned()
                     }
                     Self::Replace => {
-                        stack.manifest("web-{digest}") + "replaces: {previous: deregister}\n"
+                        let settings =
+                            "replaces: {previous: deregister}\nparameters: [/images/web]\n";
+                        stack.manifest("web-{digest}") + settings
                     }
                     Self::ReplaceCopies => {
                         stack.drop_file("golden/web.vmdk", vmdk()).await;

@@ -50,6 +50,9 @@ pub(super) fn ssm(scene: &Scene<'_>, region: &str, action: &str, request: &Reque
             let check = |name: &str| Check::new("ssm:GetParameters", arn_of(name));
             Some(names.map(check).collect())
         }
+        "GetParameterHistory" if body["WithDecryption"].as_bool() != Some(true) => {
+            Some(vec![Check::new("ssm:GetParameterHistory", arn)])
+        }
         "PutParameter" => {
             let overwrite = body["Overwrite"].as_bool().unwrap_or(false);
             let context = Context::default().with("ssm:Overwrite", overwrite.to_string());

@@ -31,7 +31,7 @@ pub(super) fn refusal(error: &AwsError) -> OrphanReason {
     OrphanReason::Refused {
         code: error.code.clone(),
         message: error.message.clone(),
-        request_id: error.request_id.clone(),
+        request_id: error.request_id.clone().map(String::from),
     }
 }
 

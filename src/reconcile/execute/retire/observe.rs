@@ -237,14 +237,14 @@ impl Watch<'_> {
             users.extend(self.aws.find_images(filter, ids).await?);
         }
         for (target, seen) in seen {
-            let tags = version_tags(self.step.status, target);
+            let status = self.step.status;
             for id in left(target) {
                 let snapshot = found.iter().find(|it| it.id == *id);
                 let of = &target.known.image;
                 let user = users.iter().find(|it| {
                     it.id != *of && it.state != "deregistered" && it.snapshots.contains(id)
                 });
-                let is_ours = |it: &ObservedSnapshot| ownership::has_tags(&it.tags, &tags);
+                let is_ours = |it: &ObservedSnapshot| is_of_version(status, target, &it.tags);
                 let now = judge(snapshot.map(is_ours), user);
                 seen.snapshots.insert(id.clone(), now);
             }
@@ -273,12 +273,19 @@ fn judge(is_ours: Option<bool>, user: Option<&ObservedImage>) -> SnapshotSeen {
     }
 }
 
-/// The tags of what was made for the version that the AMI was of.
-fn version_tags(status: &Status, target: &Target) -> BTreeMap<String, String> {
-    let manifest = (MANIFEST_TAG.to_owned(), status.manifest.uri());
-    let digest = target.digest.iter();
-    let digest = digest.map(|digest| (DIGEST_TAG.to_owned(), digest.clone()));
-    digest.chain([manifest]).collect()
+/// Whether these tags are of the version that an AMI was of. An older amiwright did not write down which that was: then they
+/// have to be of another version than the current one, and of no later attempt.
+fn is_of_version(status: &Status, target: &Target, tags: &BTreeMap<String, String>) -> bool {
+    let digest = tags.get(DIGEST_TAG);
+    let is_version = match &target.digest {
+        Some(known) => digest == Some(known),
+        None => {
+            let current = ownership::ownership_tags(status);
+            digest.is_some_and(|it| current.get(DIGEST_TAG) != Some(it))
+                && !ownership::is_later_attempt(status, tags)
+        }
+    };
+    is_version && tags.get(MANIFEST_TAG) == Some(&status.manifest.uri())
 }
 
 fn image_seen(status: &Status, target: &Target, images: &[ObservedImage]) -> Observation<Shown> {
@@ -286,7 +293,7 @@ fn image_seen(status: &Status, target: &Target, images: &[ObservedImage]) -> Obs
     match image.filter(|it| it.state != "deregistered") {
         None => Observation::Absent,
         Some(image) => Observation::Seen(Shown {
-            is_ours: ownership::has_tags(&image.tags, &version_tags(status, target)),
+            is_ours: is_of_version(status, target, &image.tags),
             protection: image.protection.clone(),
             deprecate_at: image.deprecate_at,
             snapshots: image.snapshots.clone(),
