@@ -28,7 +28,7 @@ use crate::config::Config;
 use crate::image::Status;
 use crate::image::words::Step;
 use crate::reconcile::Context;
-use examples::{CANCELLED, MANIFESTS, UPLOADS};
+use examples::{CANCELLED, MANIFESTS, REGION, UPLOADS};
 use outcome::Outcome;
 use state::{is_open, status};
 
@@ -55,9 +55,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long nothing may change after the second upload: a little more than two ticks of the schedule.
 const QUIET: Duration = Duration::from_secs(5);
-
-/// The Region of the demo.
-const REGION: &str = "us-east-1";
 
 /// Arguments of `amiwright demo`.
 #[derive(Debug, clap::Args)]

@@ -153,7 +153,7 @@ pub async fn show(context: Context<'_>, view: &View, out: &mut dyn Write) -> Res
             return Ok(true);
         }
         let (found, missing) = load_all(context, &keys).await;
-        write_list(place, view, found, keys.len(), out)?;
+        write_list(place, view, &found, keys.len(), out)?;
         for error in &missing {
             write!(std::io::stderr(), "{}", error.report())?;
         }
@@ -187,7 +187,7 @@ pub async fn show(context: Context<'_>, view: &View, out: &mut dyn Write) -> Res
             return Ok(true);
         }
     }
-    write_list(place, view, named, total, out)?;
+    write_list(place, view, &named, total, out)?;
     Ok(true)
 }
 
@@ -225,7 +225,7 @@ fn write_one(
             modified_at: list::changed_at(&loaded.status),
             status: Ok(loaded),
         };
-        return write_list(place, view, vec![listed], 1, out);
+        return write_list(place, view, &[listed], 1, out);
     }
     details::write(&loaded.status, place.now, out)?;
     Ok(())
@@ -235,7 +235,7 @@ fn write_one(
 fn write_list(
     place: Place<'_>,
     view: &View,
-    listed: Vec<Listed>,
+    listed: &[Listed],
     total: usize,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
@@ -249,7 +249,7 @@ fn write_list(
     };
     let rows = listed.iter().map(|listed| row(listed, &usual, place.now));
     let (rows, listed): (Vec<Row>, Vec<&Listed>) = rows
-        .zip(&listed)
+        .zip(listed)
         .filter(|(row, _)| is_kind(row.kind))
         .unzip();
     let Place { bucket, region, .. } = place;

@@ -1,5 +1,8 @@
 //! What the demo uploads: the files of `examples/`, as they are in the repository, and two files to import.
 
+/// The Region of the demo.
+pub(super) const REGION: &str = "us-east-1";
+
 /// A manifest of the demo.
 #[derive(Debug)]
 pub(super) struct Manifest {

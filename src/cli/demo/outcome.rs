@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use localaws::ec2::{Image, ImageState, Snapshot};
 use mail_parser::MessageParser;
 
-use super::examples::{BUNDLE, CANCELLED, MANIFESTS, MISTAKES, Manifest, SUCCESSFUL};
-use super::{REGION, state};
+use super::examples::{BUNDLE, CANCELLED, MANIFESTS, MISTAKES, Manifest, REGION, SUCCESSFUL};
+use super::state;
 use crate::cli::error::Error;
 use crate::cli::local_stack::{LocalStack, SNAPSHOT};
 use crate::image::Status;

@@ -212,7 +212,7 @@ fn listed() -> Vec<Listed> {
 }
 
 /// The list in a terminal of this size (columns, rows), or what is not a terminal.
-fn list(listed: Vec<Listed>, size: Option<(usize, usize)>, form: Form) -> String {
+fn list(listed: &[Listed], size: Option<(usize, usize)>, form: Form) -> String {
     let view = View {
         terminal: Terminal {
             width: size.map(|(width, _)| width),
@@ -234,7 +234,7 @@ fn list(listed: Vec<Listed>, size: Option<(usize, usize)>, form: Form) -> String
 
 #[test]
 fn the_table_has_a_row_for_each_image() {
-    assert_snapshot!(list(listed(), None, Form::Text));
+    assert_snapshot!(list(&listed(), None, Form::Text));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn the_table_fits_the_terminal() {
     for width in [60, 80, 100, 200] {
         let mut listed = listed();
         listed[4].manifest_key = format!("golden/{}.image.yaml", "web-".repeat(40));
-        let text = list(listed, Some((width, 24)), Form::Text);
+        let text = list(&listed, Some((width, 24)), Form::Text);
         let widths = text.lines().map(console::measure_text_width);
         assert!(widths.max() <= Some(width), "{text}");
         assert!(
@@ -254,7 +254,7 @@ fn the_table_fits_the_terminal() {
 
 #[test]
 fn a_wide_table_cuts_nothing_off() {
-    let text = list(listed(), Some((80, 24)), Form::Wide);
+    let text = list(&listed(), Some((80, 24)), Form::Wide);
     assert!(text.contains("no change for 1 h"), "{text}");
     assert!(
         text.contains("did you mean `source`?") || text.contains("name: is missing"),
@@ -280,7 +280,7 @@ fn what_failed_is_listed_before_what_a_terminal_has_no_room_for() {
             }),
         }
     });
-    let text = list(many.collect(), Some((80, 24)), Form::Text);
+    let text = list(&many.collect::<Vec<_>>(), Some((80, 24)), Form::Text);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines[0],
