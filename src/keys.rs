@@ -119,6 +119,13 @@ pub fn manifest_of_bundle(object_key: &str) -> Option<&str> {
     (is_named && can_have_status(manifest_key)).then_some(manifest_key)
 }
 
+/// Whether an object of a state bucket is amiwright's own, by its key.
+#[must_use]
+pub fn is_own(key: &str) -> bool {
+    let prefixes = [STATUSES, OPEN_MARKERS, DUE_MARKERS, BUNDLES, REQUESTS];
+    key == RESUME_POINT || prefixes.iter().any(|prefix| key.starts_with(prefix))
+}
+
 /// The manifest whose key stands between a prefix and a suffix.
 fn between<'a>(key: &'a str, prefix: &str, suffix: &str) -> Option<&'a str> {
     key.strip_prefix(prefix)?

@@ -61,6 +61,9 @@ pub const BUNDLE_OBJECTS: usize = 2_050;
 /// Statuses that a command lists. Who has more names the keys of those to see.
 pub const LISTED_STATUSES: usize = 100_000;
 
+/// Objects that a command lists to see whose a bucket is: one page.
+pub const LISTED_AT_A_GLANCE: usize = 1_000;
+
 /// Things of one kind that EC2 is asked to describe at once. A tick asks for 200 values of a filter, and lists the
 /// import tasks of the last days.
 pub const DESCRIBED: usize = 20_000;

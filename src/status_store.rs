@@ -202,3 +202,20 @@ pub async fn list_statuses(aws: &Aws, config: &Config) -> Result<Vec<Listed>, Aw
         .buffered(READS_AT_ONCE);
     Ok(listed.filter_map(std::future::ready).collect().await)
 }
+
+/// The statuses that were written last, at most so many. Those that cannot be read are left out.
+///
+/// # Errors
+/// If S3 does not list them.
+pub async fn list_latest(aws: &Aws, config: &Config, most: usize) -> Result<Vec<Loaded>, AwsError> {
+    let bucket = &config.state_bucket;
+    let listed = aws.list_objects(bucket, keys::STATUSES, limits::LISTED_STATUSES);
+    let mut objects = listed.await?;
+    objects.sort_by_key(|object| std::cmp::Reverse(object.modified_at));
+    let keys = objects.iter().take(most);
+    let keys = keys.filter_map(|object| keys::manifest_of_status(&object.key));
+    let read = stream::iter(keys)
+        .map(|key| async move { load(aws, config, key).await.ok().flatten() })
+        .buffered(READS_AT_ONCE);
+    Ok(read.filter_map(std::future::ready).collect().await)
+}

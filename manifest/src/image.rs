@@ -54,5 +54,18 @@ pub fn parse_within(
     }
 }
 
+/// What a manifest may ask for, and will hardly be meant so. Nothing is said of one that has problems.
+#[must_use]
+pub fn warnings(key: &str, bytes: &[u8]) -> Vec<Problem> {
+    let Ok((root, _)) = read::document(key, bytes) else {
+        return Vec::new();
+    };
+    let (manifest, mut findings) = decode::decode::<ImageManifest>(&root);
+    if let Some(manifest) = &manifest {
+        rules::warn(manifest, &mut findings);
+    }
+    findings.into_problems()
+}
+
 #[cfg(test)]
 mod tests;

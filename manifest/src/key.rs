@@ -27,6 +27,29 @@ pub fn kind(key: &str) -> Option<Kind> {
     }
 }
 
+/// The key that was probably meant by one that is not of a manifest: `web.image.yaml` for `web.yaml` and
+/// `web.Image.YAML`. None where nothing is known.
+#[must_use]
+pub fn meant(key: &str) -> Option<String> {
+    const FORMATS: [&str; 3] = [".yaml", ".yml", ".json"];
+    if kind(key).is_some() {
+        return None;
+    }
+    let lower = key.to_ascii_lowercase();
+    let is_ending = |ending: &&&str| named(&lower, ending);
+    let endings = IMAGE.iter().chain([&BUNDLE]);
+    let (name, ending) = if let Some(ending) = endings.clone().find(is_ending) {
+        (key.get(..key.len() - ending.len())?, (*ending).to_owned())
+    } else {
+        let format = FORMATS.iter().find(is_ending)?;
+        (
+            key.get(..key.len() - format.len())?,
+            format!(".image{format}"),
+        )
+    };
+    Some(format!("{name}{ending}"))
+}
+
 /// The keys of the image manifests that would describe this bundle instead of the defaults.
 #[must_use]
 pub fn bundle_siblings(bundle_key: &str) -> [String; 3] {
@@ -64,6 +87,24 @@ mod tests {
         ];
         for (key, expected) in cases {
             assert_eq!(kind(key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_key_that_was_meant_is_known() {
+        let cases = [
+            ("web.yaml", Some("web.image.yaml")),
+            ("golden/Web.JSON", Some("golden/Web.image.json")),
+            ("Web.Image.YAML", Some("Web.image.yaml")),
+            ("web.Manifest.xml", Some("web.manifest.xml")),
+            ("web.image.yaml", None),
+            ("notes.txt", None),
+            (".yaml", None),
+            ("", None),
+        ];
+        for (key, expected) in cases {
+            assert_eq!(meant(key).as_deref(), expected, "{key}");
+            assert!(expected.is_none_or(|key| kind(key).is_some()), "{key}");
         }
     }
 

@@ -53,3 +53,8 @@ pub(super) fn check(
     parameters::check(manifest, stack, findings);
     publish::check(manifest, findings);
 }
+
+/// Says what EC2 will refuse later, or what is hardly meant so.
+pub(super) fn warn(manifest: &ImageManifest, findings: &mut Findings) {
+    naming::warn(manifest, findings);
+}

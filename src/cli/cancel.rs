@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
+use super::options::Options;
 use super::progress_text::requester;
 use super::request::{self, Made};
 use crate::cli::error::Error;
@@ -20,10 +21,11 @@ use crate::reconcile::Context;
 /// If no bucket or Region is given, or the output cannot be written. Refusals are printed, with exit code 1.
 pub(super) async fn run(
     args: &request::Args,
+    options: &Options,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
-    args.run(now, out, cancel).await
+    args.run("cancel", options, now, out, cancel).await
 }
 
 /// Requests the cancellation of one image. Returns what happens now.

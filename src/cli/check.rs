@@ -3,7 +3,7 @@
 mod files;
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read, Write};
+use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +13,8 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::json as output;
+use super::options::Options;
 use super::text::plain;
 use crate::cli::error::Error;
 use crate::image::words::counted;
@@ -21,7 +23,7 @@ use crate::manifest::{
     Problem, bundle,
     guardrails::{Guardrails, PARAMETERS, Parameter, is_account, is_region},
     image,
-    key::Kind,
+    key::{self, Kind},
 };
 
 /// How much of a file is read: one byte more than the largest manifest, so that the parser reports the size.
@@ -34,9 +36,9 @@ pub(super) struct Args {
     /// `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    /// The same as `--output`
+    #[arg(long, value_enum, hide = true)]
+    format: Option<OldFormat>,
     /// File name of standard input; its extension selects the kind of manifest
     #[arg(long, value_name = "FILE", default_value = "stdin.image.yaml")]
     name: String,
@@ -67,12 +69,12 @@ fn region(given: &str) -> Result<String, &'static str> {
         .ok_or("a Region is written as us-west-2")
 }
 
-/// Output format.
+/// Output format of earlier versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Each problem with its line of the file
+enum OldFormat {
+    /// As `--output text`
     Text,
-    /// An array with one object per file
+    /// As `--output json`
     Json,
 }
 
@@ -81,34 +83,39 @@ struct Checked {
     name: String,
     text: String,
     problems: Vec<Problem>,
+    /// What is allowed, and may not be meant so.
+    warnings: Vec<Problem>,
 }
 
 /// Checks the files; the exit code is 1 if any of them has a problem or cannot be read.
 ///
 /// # Errors
 /// If a guardrail cannot be read, or `out` cannot be written.
-pub(super) fn run(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
+pub(super) fn run(
+    args: &Args,
+    options: &Options,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
     let files = check_all(args, now)?;
     let code = if files.iter().all(|file| file.problems.is_empty()) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     };
-    let renderer = if wants_color() {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
+    let form = Form {
+        renderer: match options.terminal().color {
+            true => Renderer::styled(),
+            false => Renderer::plain(),
+        },
+        is_json: options.is_json() || args.format == Some(OldFormat::Json),
+        is_quiet: options.is_quiet(),
     };
-    match write(&files, args.format, &renderer, out) {
+    match write(&files, &form, out) {
         // `amiwright check FILE | head -1`: the result is the same.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(code),
         written => Ok(written.map(|()| code)?),
     }
-}
-
-/// Colour is for terminals, unless the user opted out (no-color.org).
-pub(super) fn wants_color() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn check_all(args: &Args, now: Timestamp) -> Result<Vec<Checked>, Error> {
@@ -159,21 +166,25 @@ pub(super) fn with_parameters(
     Ok(guardrails)
 }
 
-fn write(
-    files: &[Checked],
-    format: Format,
-    renderer: &Renderer,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    match format {
-        Format::Text => files
-            .iter()
-            .try_for_each(|file| write_text(file, renderer, out)),
-        Format::Json => {
-            let files: Vec<_> = files.iter().map(to_json).collect();
-            writeln!(out, "{:#}", serde_json::Value::from(files))
-        }
+/// How the result is written.
+struct Form {
+    renderer: Renderer,
+    is_json: bool,
+    /// Whether files without a problem are left out.
+    is_quiet: bool,
+}
+
+fn write(files: &[Checked], form: &Form, out: &mut dyn Write) -> io::Result<()> {
+    if form.is_json {
+        let problems: usize = files.iter().map(|file| file.problems.len()).sum();
+        let warnings: usize = files.iter().map(|file| file.warnings.len()).sum();
+        let summary = json!({"files": files.len(), "problems": problems, "warnings": warnings});
+        let items = files.iter().map(to_json).collect();
+        return output::write("check", json!({"summary": summary}), items, out);
     }
+    let is_shown = |file: &&Checked| !form.is_quiet || !file.problems.is_empty();
+    let mut shown = files.iter().filter(is_shown);
+    shown.try_for_each(|file| write_text(file, form, out))
 }
 
 /// `now` is needed because a manifest may name dates that must be in the future.
@@ -190,11 +201,15 @@ fn check(file: &Path, stdin_name: &str, now: Timestamp, guardrails: &Guardrails)
         ),
         Err(error) => return unreadable(name, &error),
     };
-    let problems = result.err().unwrap_or_default();
+    let (problems, warnings) = match result {
+        Ok(warnings) => (Vec::new(), warnings),
+        Err(problems) => (problems, Vec::new()),
+    };
     Checked {
         name,
         text,
         problems,
+        warnings,
     }
 }
 
@@ -206,6 +221,7 @@ fn unreadable(name: String, error: &io::Error) -> Checked {
         ))],
         name,
         text: String::new(),
+        warnings: Vec::new(),
     }
 }
 
@@ -219,9 +235,9 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// The problem of a file that has another name than manifests have.
-pub(super) fn not_a_manifest() -> Problem {
-    Problem::new("not the file name of a manifest")
-        .with_hint("name it NAME.image.yaml, NAME.image.yml, NAME.image.json or NAME.manifest.xml")
+pub(super) fn not_a_manifest(name: &str) -> Problem {
+    Problem::new("not the file name of a manifest: uploaded so, it does nothing")
+        .with_hint(name_hint(name))
 }
 
 fn read(from: impl Read) -> io::Result<Vec<u8>> {
@@ -235,17 +251,25 @@ fn parse(
     content: &[u8],
     now: Timestamp,
     guardrails: &Guardrails,
-) -> Result<(), Vec<Problem>> {
+) -> Result<Vec<Problem>, Vec<Problem>> {
     match files::kind(name) {
-        Some(Kind::Image) => image::parse_within(name, content, now, guardrails).map(drop),
-        Some(Kind::Bundle) => bundle::parse(content).map(drop),
-        None => Err(vec![not_a_manifest()]),
+        Some(Kind::Image) => {
+            image::parse_within(name, content, now, guardrails)?;
+            Ok(image::warnings(name, content))
+        }
+        Some(Kind::Bundle) => bundle::parse(content).map(|_| Vec::new()),
+        None => Err(vec![not_a_manifest(name)]),
     }
 }
 
-fn to_json(file: &Checked) -> serde_json::Value {
-    let problems: Vec<_> = file.problems.iter().map(problem_to_json).collect();
-    json!({"file": file.name, "ok": problems.is_empty(), "problems": problems})
+/// How a file has to be named to be a manifest.
+fn name_hint(name: &str) -> String {
+    const ENDINGS: &str = "NAME.image.yaml, NAME.image.yml, NAME.image.json or NAME.manifest.xml";
+    let file_name = Path::new(name).file_name().and_then(|name| name.to_str());
+    match file_name.and_then(key::meant) {
+        Some(meant) => format!("rename it to {meant}; manifests are named {ENDINGS}"),
+        None => format!("name it {ENDINGS}"),
+    }
 }
 
 /// A problem, with the changes that would answer it, each a JSON Patch (RFC 6902).
@@ -258,13 +282,24 @@ fn problem_to_json(problem: &Problem) -> serde_json::Value {
     value
 }
 
-fn write_text(file: &Checked, renderer: &Renderer, out: &mut dyn Write) -> io::Result<()> {
+fn to_json(file: &Checked) -> serde_json::Value {
+    let problems: Vec<_> = file.problems.iter().map(problem_to_json).collect();
+    json!({"file": file.name, "ok": file.problems.is_empty(), "problems": problems, "warnings": file.warnings})
+}
+
+fn write_text(file: &Checked, form: &Form, out: &mut dyn Write) -> io::Result<()> {
     let name = plain(&file.name);
-    write_problems(&name, &file.text, &file.problems, renderer, out)?;
-    match file.problems.len() {
-        0 => writeln!(out, "{name}: no problems"),
-        count => writeln!(out, "{name}: {}", counted(count, "problem")),
+    write_problems(&name, &file.text, &file.problems, &form.renderer, out)?;
+    for warning in &file.warnings {
+        let warning = render(&name, &file.text, Level::WARNING, warning, &form.renderer);
+        writeln!(out, "{warning}\n")?;
     }
+    let result = match (file.problems.len(), file.warnings.len()) {
+        (0, 0) => "no problems".to_owned(),
+        (0, count) => format!("no problems, {}", counted(count, "warning")),
+        (count, _) => counted(count, "problem"),
+    };
+    writeln!(out, "{name}: {result}")
 }
 
 /// Writes each problem with its line of the text.
@@ -278,17 +313,27 @@ pub(super) fn write_problems(
     // A byte order mark is not part of the first line's columns.
     let text = text.trim_start_matches('\u{feff}');
     for problem in problems {
-        writeln!(out, "{}\n", render(name, text, problem, renderer))?;
+        writeln!(
+            out,
+            "{}\n",
+            render(name, text, Level::ERROR, problem, renderer)
+        )?;
     }
     Ok(())
 }
 
-fn render(name: &str, text: &str, problem: &Problem, renderer: &Renderer) -> String {
+fn render(
+    name: &str,
+    text: &str,
+    level: Level<'static>,
+    problem: &Problem,
+    renderer: &Renderer,
+) -> String {
     let title = match problem.path.as_str() {
         "" => problem.message.clone(),
         path => format!("{path}: {}", problem.message),
     };
-    let mut group = Group::with_title(Level::ERROR.primary_title(title));
+    let mut group = Group::with_title(level.primary_title(title));
     if let Some((number, line)) = source_line(text, problem) {
         let annotation = AnnotationKind::Primary.span(span(&line, problem.column.unwrap_or(1)));
         let snippet = Snippet::source(line).line_start(number).path(name);

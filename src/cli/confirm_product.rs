@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::json as output;
+use super::options::Options;
 use super::target::{CHECK_NETWORK, Endpoint, credentials_hint};
 use super::text::plain;
 use crate::aws::{Aws, AwsError, Confirmed};
 use crate::cli::error::Error;
+use crate::cli::exit_code::Exit;
 use crate::manifest::ids::{PRODUCT_CODE_MAX, is_product_code, is_resource_id};
-
-/// The exit code of an instance that does not have the code: neither an error (1) nor a wrong argument (2).
-pub const NOT_CONFIRMED: u8 = 3;
 
 /// Arguments of `amiwright confirm-product`.
 #[derive(Debug, clap::Args)]
@@ -23,9 +23,6 @@ pub(super) struct Args {
     /// Id of the instance, of any account
     #[arg(value_parser = instance_id)]
     instance: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
     endpoint: Endpoint,
 }
@@ -50,10 +47,14 @@ fn instance_id(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// If no Region is given, EC2 refuses or does not answer, or the output cannot be written.
-pub(super) async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, Error> {
+pub(super) async fn run(
+    args: &Args,
+    options: &Options,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
     let aws = args.endpoint.connect().await?;
-    let confirmed = confirm(&aws, &args.code, &args.instance, args.json, out).await?;
-    Ok(ExitCode::from(if confirmed { 0 } else { NOT_CONFIRMED }))
+    let confirmed = confirm(&aws, &args.code, &args.instance, options.is_json(), out).await?;
+    Ok(if confirmed { Exit::Done } else { Exit::ToDo }.into())
 }
 
 /// Asks EC2 and writes one line: the code, the instance, and `true` with the account of the instance, or `false`. Whether
@@ -77,8 +78,7 @@ pub async fn confirm(
         let answer = json!({
             "productCode": code, "instance": instance, "confirmed": confirmed, "ownerId": owner,
         });
-        // `{:#}` indents.
-        writeln!(out, "{answer:#}")?;
+        output::write("confirm-product", json!({}), vec![answer], out)?;
     } else {
         let owner = owner.map_or_else(String::new, |owner| format!(" {}", plain(&owner)));
         writeln!(out, "{code} {instance} {confirmed}{owner}")?;
@@ -102,7 +102,11 @@ fn cannot_confirm(code: &str, error: &AwsError) -> Error {
         }
         answered => match credentials_hint(error) {
             Some(hint) => hint.to_owned(),
-            None if answered.is_none() => CHECK_NETWORK.to_owned(),
+            None if answered.is_none() => {
+                return Error::new(plain(&error.to_string()))
+                    .with_hint(CHECK_NETWORK)
+                    .with_exit(Exit::Unreachable);
+            }
             None => return Error::new(plain(&error.to_string())),
         },
     };

@@ -6,7 +6,7 @@ mod show;
 mod state;
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,8 +15,12 @@ use jiff::{SignedDuration, Timestamp};
 use localaws::ec2::{Era, TaskKind};
 use tokio::time::Instant;
 
+use super::list::{self, Frame, Known, Row, Usual};
 use super::local_stack::{LocalStack, Setup, TEMPLATE};
-use super::progress::{Progress, Stage};
+use super::options::Options;
+use super::progress::Progress;
+use super::progress_text::stage;
+use super::terminal::Terminal;
 use super::{cancel, signals};
 use crate::aws::Aws;
 use crate::cli::error::Error;
@@ -64,6 +68,9 @@ pub(super) struct Args {
     /// Directory to run in, empty or new; it is kept [default: a temporary directory]
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// Print the emails in full
+    #[arg(long)]
+    emails: bool,
 }
 
 /// Runs the demo.
@@ -72,12 +79,13 @@ pub(super) struct Args {
 /// If the stack does not start, or the output cannot be written. Failed checks are printed, with exit code 1.
 pub(super) async fn run(
     args: &Args,
+    options: &Options,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     // A closed pipe must not hide that the checks were not reached.
     let unseen = |error| Error::from_source("cannot write the output of the demo", error);
-    demonstrate(args, now, out)
+    demonstrate(args, options, now, out)
         .await
         .map_err(|error| match error {
             Error::Output(error) => unseen(error),
@@ -85,7 +93,12 @@ pub(super) async fn run(
         })
 }
 
-async fn demonstrate(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result<ExitCode, Error> {
+async fn demonstrate(
+    args: &Args,
+    options: &Options,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
     let directory = directory(args, now)?;
     let setup = Setup {
         template: TEMPLATE,
@@ -103,8 +116,12 @@ async fn demonstrate(args: &Args, now: Timestamp, out: &mut dyn Write) -> Result
         let time = Duration::from_secs(seconds);
         stack.world.ec2().set_task_time(kind, time);
     }
+    let shown = Shown {
+        terminal: options.terminal(),
+        emails: args.emails,
+    };
     let played = tokio::select! {
-        played = play(&stack, now, out) => played,
+        played = play(&stack, shown, now, out) => played,
         () = ended => Err(Error::new("the demo was interrupted")),
     };
     let logs = if matches!(played, Ok(ref wrong) if wrong.is_empty()) {
@@ -141,54 +158,94 @@ fn directory(args: &Args, now: Timestamp) -> Result<Option<PathBuf>, Error> {
         .then(|| std::env::temp_dir().join(format!("amiwright-demo-{}", now.as_second()))))
 }
 
+/// What the demo shows, and on what.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    terminal: Terminal,
+    /// Whether emails are shown in full.
+    emails: bool,
+}
+
 /// Uploads the examples twice. Returns the checks that failed.
 async fn play(
     stack: &LocalStack,
+    shown: Shown,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<Vec<String>, Error> {
     let started = Instant::now();
     show::opening(stack, out)?;
     upload(stack, UPLOADS.iter().copied()).await?;
-    let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
-    let progress = Progress::new(on_terminal);
-    let in_time = watch(stack, progress, (started, now), out).await?;
+    let mut progress = Progress::new(shown.terminal);
+    let in_time = watch(stack, &mut progress, (started, now), out).await?;
     let outcome = Outcome::gather(stack).await?;
-    show::outcome(&outcome, out)?;
     let mut wrong = outcome.differences();
-    if !in_time {
+    if in_time {
+        wrong.extend(play_again(stack, &outcome, &mut progress, out).await?);
+    } else {
         wrong.push(format!(
             "not everything was finished after {} s",
             TIME_LIMIT.as_secs()
         ));
-        return Ok(wrong);
     }
+    show::emails(&outcome, shown.emails, out)?;
+    let rows: Vec<Row> = read(stack, later(now, started))
+        .await?
+        .into_iter()
+        .map(|it| it.row)
+        .collect();
+    show::images(&rows, shown.terminal.resized(), later(now, started), out)?;
     writeln!(
         out,
-        "Finished after {:.1} s. Uploading the same files again, except {}, as that would start the cancelled image again ...",
-        started.elapsed().as_secs_f64(),
-        CANCELLED.key
+        "\nThe demo took {:.1} s.",
+        started.elapsed().as_secs_f64()
     )?;
+    Ok(wrong)
+}
+
+/// Uploads the same files again. Returns what that changed: nothing, if all is well.
+async fn play_again(
+    stack: &LocalStack,
+    outcome: &Outcome,
+    progress: &mut Progress,
+    out: &mut dyn Write,
+) -> Result<Vec<String>, Error> {
+    writeln!(
+        out,
+        "Uploading the same files again (but {}, which would start again): for {} s nothing may change ...",
+        CANCELLED.key,
+        QUIET.as_secs()
+    )?;
+    out.flush()?;
     let again = UPLOADS
         .iter()
         .copied()
         .filter(|(key, _)| *key != CANCELLED.key);
     upload(stack, again).await?;
     stack.world.settle().await;
-    tokio::time::sleep(QUIET).await;
+    let until = Instant::now() + QUIET;
+    let left = |progress: &mut Progress| {
+        let left = until.saturating_duration_since(Instant::now()).as_secs();
+        progress.draw(
+            |_, _| vec![format!("  {} s left", left.saturating_add(1))],
+            out,
+        )
+    };
+    progress
+        .during(tokio::time::sleep_until(until), left)
+        .await?;
+    progress.finish(out)?;
     stack.world.settle().await;
     let again = Outcome::gather(stack).await?;
-    let changes = again.changes_since(&outcome);
+    let changes = again.changes_since(outcome);
     if changes.is_empty() {
         writeln!(out, "Nothing changed: the same AMIs, no further email.")?;
     }
-    wrong.extend(changes);
-    writeln!(
-        out,
-        "The demo took {:.1} s.",
-        started.elapsed().as_secs_f64()
-    )?;
-    Ok(wrong)
+    Ok(changes)
+}
+
+fn later(now: Timestamp, started: Instant) -> Timestamp {
+    now.saturating_add(started.elapsed()).unwrap_or(now)
 }
 
 async fn upload(
@@ -206,42 +263,88 @@ async fn upload(
     Ok(())
 }
 
+/// An image of the demo.
+struct Read {
+    key: &'static str,
+    status: Option<Status>,
+    is_open: bool,
+    row: Row,
+}
+
+/// What is known of each image now.
+async fn read(stack: &LocalStack, now: Timestamp) -> Result<Vec<Read>, Error> {
+    let mut all = Vec::new();
+    for manifest in MANIFESTS {
+        let key = manifest.key;
+        let (status, is_open) = (status(stack, key).await?, is_open(stack, key).await?);
+        let known = match &status {
+            Some(status) => Known::Status(status),
+            None => Known::Nothing { is_open: true },
+        };
+        let row = Row::of(key, known, &Usual::default(), now);
+        all.push(Read {
+            key,
+            status,
+            is_open,
+            row,
+        });
+    }
+    Ok(all)
+}
+
 /// Shows the progress until everything is finished. Returns whether that was in time.
 async fn watch(
     stack: &LocalStack,
-    mut progress: Progress,
+    progress: &mut Progress,
     (started, now): (Instant, Timestamp),
     out: &mut dyn Write,
 ) -> Result<bool, Error> {
     let mut requested = false;
     loop {
-        let mut finished = true;
-        for manifest in MANIFESTS {
-            let status = status(stack, manifest.key).await?;
-            let open = is_open(stack, manifest.key).await?;
-            finished &= !open
-                && status
-                    .as_ref()
-                    .is_some_and(|status| status.state.is_final());
-            let stage = Stage::of(status.as_ref(), Some(open));
-            progress.show(manifest.key, &stage, started.elapsed(), out)?;
-            if !requested
-                && manifest.key == CANCELLED.key
-                && status.is_some_and(|it| may_cancel(&it))
-            {
-                let elapsed = SignedDuration::try_from(started.elapsed()).unwrap_or_default();
-                let answer =
-                    cancel_import(stack, now.saturating_add(elapsed).unwrap_or(now)).await?;
-                progress.say(&answer, out)?;
-                requested = true;
-            }
+        let now = later(now, started);
+        let images = read(stack, now).await?;
+        let is_final = |image: &Read| image.status.as_ref().is_some_and(|it| it.state.is_final());
+        let finished = images.iter().all(|image| !image.is_open && is_final(image));
+        show(&images, progress, (started, now), out)?;
+        let cancelled = images.iter().find(|image| image.key == CANCELLED.key);
+        let status = cancelled.and_then(|image| image.status.as_ref());
+        if !requested && status.is_some_and(may_cancel) {
+            let answer = cancel_import(stack, now).await?;
+            progress.say(&answer, out)?;
+            requested = true;
         }
         if finished || started.elapsed() > TIME_LIMIT {
-            progress.finish();
+            progress.finish(out)?;
             return Ok(finished);
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
+}
+
+fn show(
+    images: &[Read],
+    progress: &mut Progress,
+    (started, now): (Instant, Timestamp),
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    if progress.is_live() {
+        let rows: Vec<Row> = images.iter().map(|image| image.row.clone()).collect();
+        let lines = |terminal, step| {
+            let drawn = Frame {
+                terminal,
+                step,
+                last_look: SignedDuration::ZERO,
+                trouble: None,
+            };
+            list::frame(&rows, drawn, now)
+        };
+        return Ok(progress.draw(lines, out)?);
+    }
+    for image in images {
+        let text = stage(image.status.as_ref(), Some(image.is_open));
+        progress.line(image.key, &text, started.elapsed(), out)?;
+    }
+    Ok(())
 }
 
 /// Whether the task of the image to cancel has got far enough.

@@ -32,6 +32,7 @@ pub use self::report::Report;
 pub use self::scene::ManifestFile;
 use self::scene::Scene;
 use super::check::read_file;
+use super::options::Options;
 use super::target::Endpoint;
 use crate::aws::Aws;
 use crate::cli::error::Error;
@@ -48,9 +49,6 @@ pub(super) struct Args {
     /// Name of the CloudFormation stack
     #[arg(long, env = "AMIWRIGHT_STACK", default_value = STACK)]
     stack: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
     endpoint: Endpoint,
 }
@@ -61,13 +59,14 @@ pub(super) struct Args {
 /// If no Region is given, the file cannot be read or is not a manifest's, or the output cannot be written.
 pub(super) async fn run(
     args: &Args,
+    options: &Options,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let manifest = args.file.as_deref().map(read).transpose()?;
     let aws = args.endpoint.connect().await?;
     let report = examine(&aws, &args.stack, manifest.as_ref(), now).await;
-    report.write(args.json, out)?;
+    report.write(options.is_json(), out)?;
     Ok(ExitCode::from(report.exit_code()))
 }
 

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::io;
 
+use super::exit_code::Exit;
 use super::text::plain;
 use crate::failures::causes;
 
@@ -22,6 +23,8 @@ pub enum Error {
         hint: Option<String>,
         /// The cause.
         source: Option<Box<dyn StdError + Send + Sync>>,
+        /// How the process ends.
+        exit: Exit,
     },
 }
 
@@ -32,6 +35,7 @@ impl Error {
             message: message.into(),
             hint: None,
             source: None,
+            exit: Exit::Failed,
         }
     }
 
@@ -44,6 +48,7 @@ impl Error {
             message: message.into(),
             hint: None,
             source: Some(source.into()),
+            exit: Exit::Failed,
         }
     }
 
@@ -54,6 +59,24 @@ impl Error {
             *hint = Some(text.into());
         }
         self
+    }
+
+    /// The same error with another exit code than that of any failure.
+    #[must_use]
+    pub fn with_exit(mut self, code: Exit) -> Self {
+        if let Self::Failed { exit, .. } = &mut self {
+            *exit = code;
+        }
+        self
+    }
+
+    /// How the process ends.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Output(_) => Exit::Failed,
+            Self::Failed { exit, .. } => *exit,
+        }
     }
 
     /// The error, its causes and the hint, each on a line.

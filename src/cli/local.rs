@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -93,6 +94,7 @@ pub(super) async fn run(
         .init();
     let parameters = local_stack::parameters(&args.parameters)?;
     let ended = signals::end()?;
+    check_port(args.port)?;
     let _lock = lock(&args.dir)?;
     let template = match &args.template {
         None => TEMPLATE.to_owned(),
@@ -129,6 +131,18 @@ pub(super) async fn run(
         args.dir.display()
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fails before anything is made where the port is taken. Whoever takes it in the meantime is told of when the server
+/// starts.
+fn check_port(port: u16) -> Result<(), Error> {
+    match TcpListener::bind(("127.0.0.1", port)) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Error::new(format!(
+            "cannot start: port {port} is in use"
+        ))
+        .with_hint("is another `amiwright local` running? Use it, or --port 0 for any free port")),
+        _ => Ok(()),
+    }
 }
 
 /// Two stacks on one directory would overwrite each other's state.
@@ -284,6 +298,19 @@ mod tests {
             let error = parameter(invalid).unwrap_err();
             assert!(error.contains("NAME=VALUE"), "{invalid}: {error}");
         }
+    }
+
+    #[test]
+    fn a_port_in_use_is_named() {
+        let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let report = check_port(port).unwrap_err().report();
+        assert!(
+            report.contains(&format!("port {port} is in use")),
+            "{report}"
+        );
+        drop(taken);
+        check_port(0).unwrap();
     }
 
     #[test]

@@ -17,17 +17,18 @@ use annotate_snippets::Renderer;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::check::{account, read_file, wants_color, with_parameters, write_problems};
+use super::check::{account, read_file, with_parameters, write_problems};
+use super::json as output;
+use super::options::Options;
 use super::target::{self, Target, cannot_load, cannot_plan};
+use super::terminal::Terminal;
 use crate::cli::error::Error;
+use crate::cli::exit_code::Exit;
 use crate::manifest::guardrails::Guardrails;
 use crate::manifest::{Problem, bundle, image, key};
 use crate::reconcile::{self, Context, Error as ReconcileError, Meaning, preview};
 use crate::status_store;
 use document::{Document, Manifest};
-
-/// The exit code for changes, with `--exit-code`.
-const CHANGES: u8 = 2;
 
 /// Arguments of `amiwright plan`.
 #[derive(Debug, clap::Args)]
@@ -37,10 +38,7 @@ pub(super) struct Args {
     /// Key that the manifest would have in the bucket, or s3://BUCKET/KEY [default: the file's name]
     #[arg(long)]
     key: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    /// Exit with 2 if uploading the manifest would change something, or should and cannot
+    /// Exit with 3 if uploading the manifest would change something, or should and cannot
     #[arg(long)]
     exit_code: bool,
     /// A guardrail of the stack to hold the manifest to, such as ShareWith=111122223333; may be repeated. Of those that
@@ -85,6 +83,7 @@ pub enum Planned {
 /// If no bucket or Region is given, the file or the bucket cannot be read, or EC2 cannot be asked.
 pub(super) async fn run(
     args: &Args,
+    options: &Options,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
@@ -111,10 +110,11 @@ pub(super) async fn run(
         known: &known,
     };
     let context = Context::new(&aws, &config, now);
-    let planned = show(context, &upload, args.json, out).await?;
+    let terminal = options.terminal();
+    let planned = show(context, &upload, terminal, options.is_json(), out).await?;
     Ok(match planned {
         Planned::Rejected => ExitCode::FAILURE,
-        Planned::Changes if args.exit_code => ExitCode::from(CHANGES),
+        Planned::Changes if args.exit_code => Exit::ToDo.into(),
         Planned::Changes | Planned::Nothing => ExitCode::SUCCESS,
     })
 }
@@ -126,6 +126,7 @@ pub(super) async fn run(
 pub async fn show(
     context: Context<'_>,
     upload: &Upload<'_>,
+    terminal: Terminal,
     json: bool,
     out: &mut dyn Write,
 ) -> Result<Planned, Error> {
@@ -151,28 +152,27 @@ pub async fn show(
         _ if document.has_changes() => Planned::Changes,
         _ => Planned::Nothing,
     };
-    write(&document, upload, json, out)?;
+    write(&document, upload, terminal, json, out)?;
     Ok(planned)
 }
 
 fn write(
     document: &Document,
     upload: &Upload<'_>,
+    terminal: Terminal,
     json: bool,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if json {
-        // `{:#}` indents.
-        return writeln!(out, "{:#}", json!(document));
+        return output::write("plan", json!({}), vec![json!(document)], out);
     }
-    let is_coloured = wants_color();
-    let renderer = match is_coloured {
+    let renderer = match terminal.color {
         true => Renderer::styled(),
         false => Renderer::plain(),
     };
     let text = String::from_utf8_lossy(upload.content);
     write_problems(upload.file, &text, &document.problems, &renderer, out)?;
-    screen::write(document, is_coloured, out)
+    screen::write(document, terminal.color, out)
 }
 
 /// What the guardrails that are known do not let through, all others being closed.

@@ -5,24 +5,26 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::json as output;
+use super::options::Options;
 use super::text::plain;
 use crate::aws::{InstanceMetadata, MetadataError};
 use crate::cli::error::Error;
 
 /// Arguments of `amiwright product-codes`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
+pub(super) struct Args {}
 
 /// Asks the instance metadata service of this machine, and prints the answer.
 ///
 /// # Errors
 /// If nothing answers, the service refuses, or the output cannot be written.
-pub(super) async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, Error> {
-    list(&InstanceMetadata::from_env(), args.json, out).await?;
+pub(super) async fn run(
+    _args: &Args,
+    options: &Options,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
+    list(&InstanceMetadata::from_env(), options.is_json(), out).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -37,8 +39,8 @@ pub async fn list(
 ) -> Result<(), Error> {
     let codes = metadata.product_codes().await.map_err(cannot_list)?;
     if json {
-        // `{:#}` indents.
-        writeln!(out, "{:#}", json!({ "productCodes": codes }))?;
+        let items = codes.iter().map(|code| json!({ "productCode": code }));
+        output::write("product-codes", json!({}), items.collect(), out)?;
         return Ok(());
     }
     for code in codes {

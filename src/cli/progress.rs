@@ -1,304 +1,201 @@
-//! The progress of images: a bar for each on a terminal, a line for each change elsewhere. For `watch` and `demo`.
+//! The progress of images: a screen that is drawn anew on a terminal, a line for each change elsewhere. For `watch` and
+//! `demo`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::pin::pin;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
+use super::terminal::Terminal;
+use super::text::plain;
 
-use super::progress_text;
-use super::text::{cut_front, plain};
-use crate::image::Status;
-use crate::image::words::{State, Step, counted};
-
-/// The length of a bar, in percent.
-const COMPLETE: u8 = 100;
-/// The part of a bar for the EC2 task that creates the image: its start and its end, in percent.
-const TASK: (u8, u8) = (10, 80);
-/// Characters of a key that are shown beside a bar; lines show all of it.
+/// Columns that are kept for a key; lines show all of it.
 const KEY_WIDTH: usize = 26;
 
-/// The progress of an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stage {
-    /// Percent of the whole; 100 once nothing more will happen.
-    pub(super) percent: u8,
-    /// A short description.
-    pub(super) text: String,
-}
+/// How often a screen is drawn: what turns on it should not stumble.
+const FRAME: Duration = Duration::from_millis(200);
 
-impl Stage {
-    /// The stage of an image with this status; `open` says whether it has an open marker, if that is known.
-    pub(super) fn of(status: Option<&Status>, open: Option<bool>) -> Self {
-        match status {
-            None => Self::new(0, "uploaded"),
-            Some(status) if !status.state.is_final() => {
-                Self::new(percent_done(status), progress_text::summary(status))
-            }
-            Some(status) => ended(status, open),
-        }
-    }
-
-    /// A stage with any description.
-    pub(super) fn new(percent: u8, text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self { percent, text }
-    }
-}
-
-/// The percentage for an image that is not final.
-fn percent_done(status: &Status) -> u8 {
-    let (begin, end) = TASK;
-    match status.build.step {
-        Step::CheckManifest => 2,
-        Step::CheckObject => 4,
-        Step::StartTask => 6,
-        Step::AwaitTask => {
-            let part = u16::from(task_percent(status)) * u16::from(end - begin);
-            begin + u8::try_from(part / 100).unwrap_or(0)
-        }
-        Step::CheckBundle => end.min(if status.build.tasks.is_empty() {
-            6
-        } else {
-            end
-        }),
-        Step::TagImported => end,
-        Step::RegisterImage => 85,
-        // A copy shows no progress of its own until it ends.
-        Step::AwaitImage if status.polled_task().is_some() => begin,
-        Step::AwaitImage => 90,
-        Step::Publish => 91,
-        Step::StoreImage => 92,
-        Step::AwaitStore => 93,
-        Step::Retire => 94,
-        Step::CleanUp => 95,
-    }
-}
-
-/// The percentage of the task. That of a bundle task may be of its current state only ("BundleTask", EC2 API Reference,
-/// does not say): with one half for bundling and one for storing, the bar never moves backwards.
-fn task_percent(status: &Status) -> u8 {
-    let percent = status.build.progress.unwrap_or(0).min(100);
-    match status.build.tasks.last().map(|task| task.state.as_str()) {
-        Some("bundling") => percent / 2,
-        Some("storing") => 50 + percent / 2,
-        _ => percent,
-    }
-}
-
-/// The stage of an image that is final: complete once its email is sent and its open marker is removed.
-fn ended(status: &Status, open: Option<bool>) -> Stage {
-    let what = outcome(status);
-    let has_unsent = status.unsent().next().is_some();
-    let sent = if status.notices.is_empty() {
-        String::new()
-    } else {
-        ", email sent".to_owned()
-    };
-    match (has_unsent, open) {
-        (true, _) => Stage::new(97, what),
-        (false, Some(true)) => Stage::new(99, what + &sent),
-        (false, Some(false)) => Stage::new(COMPLETE, format!("{what}{sent}, done")),
-        (false, None) => Stage::new(COMPLETE, what + &sent),
-    }
-}
-
-fn outcome(status: &Status) -> String {
-    let ids: Vec<&str> = status
-        .regions
-        .values()
-        .map(|region| region.image.as_str())
-        .collect();
-    let ids = ids.join(" ");
-    let what = match status.state {
-        State::Rejected => format!("rejected, {}", counted(status.problem_count(), "problem")),
-        State::Failed => {
-            let failure = status.build.failure.as_ref();
-            let why = failure.map(|failure| failure.code.as_ref().unwrap_or(&failure.message));
-            why.map_or_else(|| "failed".to_owned(), |why| format!("failed, {why}"))
-        }
-        State::Cancelled if !status.build.deleted.is_empty() => {
-            format!("cancelled, deleted {}", status.build.deleted.join(" "))
-        }
-        state if ids.is_empty() => state.to_string(),
-        state => format!("{ids} {state}"),
-    };
-    plain(&what)
-}
-
-/// What is shown of each image.
+/// What is shown of images in progress.
 pub(super) struct Progress {
-    bars: Option<MultiProgress>,
-    rows: BTreeMap<String, Row>,
-}
-
-struct Row {
-    bar: Option<ProgressBar>,
-    shown: String,
+    terminal: Terminal,
+    /// Without a terminal: what was said last of each image.
+    shown: BTreeMap<String, String>,
+    /// On a terminal: how many lines are on the screen.
+    drawn: usize,
+    frames: usize,
 }
 
 impl Progress {
-    /// Nothing yet; `on_terminal` selects bars, drawn on standard error.
-    pub(super) fn new(on_terminal: bool) -> Self {
+    /// Nothing yet.
+    pub(super) fn new(terminal: Terminal) -> Self {
         Self {
-            bars: on_terminal.then(MultiProgress::new),
-            rows: BTreeMap::new(),
+            terminal,
+            shown: BTreeMap::new(),
+            drawn: 0,
+            frames: 0,
         }
     }
 
-    /// Shows the stage of an image if it has changed.
-    pub(super) fn show(
+    /// Whether a screen is drawn.
+    pub(super) fn is_live(&self) -> bool {
+        self.terminal.live
+    }
+
+    /// Says how far an image is, if that has changed: without a terminal.
+    pub(super) fn line(
         &mut self,
         key: &str,
-        stage: &Stage,
+        text: &str,
         elapsed: Duration,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let bars = self.bars.as_ref();
-        let row = self.rows.entry(key.to_owned()).or_insert_with(|| Row {
-            bar: bars.map(|bars| bars.add(bar())),
-            shown: String::new(),
-        });
-        if row.shown == stage.text {
+        if self.shown.get(key).is_some_and(|shown| shown == text) {
             return Ok(());
         }
-        row.shown.clone_from(&stage.text);
-        match &row.bar {
-            Some(bar) => {
-                bar.set_position(u64::from(stage.percent));
-                let key = cut_front(key, KEY_WIDTH);
-                bar.set_message(format!("{key:<KEY_WIDTH$}  {}", stage.text));
-                if stage.percent == COMPLETE {
-                    bar.abandon();
-                }
-                Ok(())
-            }
-            None => {
-                writeln!(
-                    out,
-                    "  {:>5.1} s  {:<KEY_WIDTH$} {}",
-                    elapsed.as_secs_f64(),
-                    plain(key),
-                    stage.text
-                )?;
-                out.flush()
-            }
+        self.shown.insert(key.to_owned(), text.to_owned());
+        let seconds = elapsed.as_secs_f64();
+        writeln!(out, "  {seconds:>5.1} s  {:<KEY_WIDTH$} {text}", plain(key))?;
+        out.flush()
+    }
+
+    /// Draws the screen in place of the last one. `lines` makes it for the size of the terminal and the number of the frame.
+    pub(super) fn draw(
+        &mut self,
+        lines: impl FnOnce(Terminal, usize) -> Vec<String>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let before = self.terminal;
+        self.terminal = before.resized();
+        let mut text = String::new();
+        if self.terminal != before {
+            // What the terminal made of the last screen is not known: lines may be wrapped.
+            text.push_str("\x1b[2J\x1b[H");
+            self.drawn = 0;
+        }
+        text.push_str(&self.back());
+        // The last row is for the cursor: writing below it would scroll the screen.
+        let room = self
+            .terminal
+            .height
+            .map_or(usize::MAX, |height| height.saturating_sub(1));
+        let lines = lines(self.terminal, self.frames);
+        self.drawn = lines.len().min(room);
+        self.frames += 1;
+        for line in lines.iter().take(room) {
+            let _ = write!(text, "{line}\x1b[K\r\n");
+        }
+        text.push_str("\x1b[J");
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
+    /// The way to the first line of the screen.
+    fn back(&self) -> String {
+        match self.drawn {
+            0 => String::new(),
+            lines => format!("\r\x1b[{lines}A"),
         }
     }
 
-    /// Shows a message between the changes.
+    /// Says something between the changes; on a terminal above the screen.
     pub(super) fn say(&mut self, text: &str, out: &mut dyn Write) -> io::Result<()> {
+        self.finish(out)?;
+        let indent = if self.is_live() { "  " } else { "           " };
         for line in text.lines() {
-            match &self.bars {
-                Some(bars) => bars.println(format!("  {}", plain(line)))?,
-                None => writeln!(out, "           {}", plain(line))?,
-            }
+            writeln!(out, "{indent}{}", plain(line))?;
         }
         out.flush()
     }
 
-    /// Keeps the bars on the screen; further output comes below them.
-    pub(super) fn finish(self) {
-        for bar in self
-            .rows
-            .into_values()
-            .filter_map(|row| row.bar)
-            .filter(|bar| !bar.is_finished())
-        {
-            bar.abandon();
+    /// Removes the screen: further output takes its place.
+    pub(super) fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        if self.drawn > 0 {
+            let text = self.back() + "\x1b[J";
+            self.drawn = 0;
+            out.write_all(text.as_bytes())?;
+            out.flush()?;
         }
-        drop(self.bars);
+        Ok(())
     }
-}
 
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::new(u64::from(COMPLETE))
-        // After Ctrl-C the bar stays readable.
-        .with_finish(ProgressFinish::Abandon);
-    // The template is constant and valid. `wide_msg` truncates what a narrow terminal would wrap, for each update of a
-    // wrapped line leaves the old one on the screen: so the key is part of it.
-    if let Ok(style) = ProgressStyle::with_template("  {bar:10} {elapsed:>4}  {wide_msg}") {
-        bar.set_style(style.progress_chars("=> "));
+    /// Waits for something, and lets `draw` draw the screen meanwhile.
+    pub(super) async fn during<T>(
+        &mut self,
+        what: impl Future<Output = T>,
+        mut draw: impl FnMut(&mut Self) -> io::Result<()>,
+    ) -> io::Result<T> {
+        let mut what = pin!(what);
+        loop {
+            if !self.is_live() {
+                return Ok(what.await);
+            }
+            tokio::select! {
+                biased;
+                done = &mut what => return Ok(done),
+                () = tokio::time::sleep(FRAME) => draw(self)?,
+            }
+        }
     }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU16;
+
     use super::*;
-    use crate::image::observed::ObservedTask;
-    use crate::image::status::ManifestVersion;
-    use crate::image::task::{Task, TaskKind};
-
-    fn status() -> Status {
-        let uploaded_at = "2026-11-21T09:00:00Z".parse().unwrap();
-        let manifest = ManifestVersion {
-            bucket: "images".to_owned(),
-            key: "web.image.yaml".to_owned(),
-            etag: "\"1\"".to_owned(),
-            version_id: None,
-            sha256: "0123456789abcdef".to_owned(),
-            publish_digest: None,
-            uploaded_at,
-            repeated_at: None,
-        };
-        Status::new(manifest, uploaded_at)
-    }
-
-    #[test]
-    fn the_task_fills_most_of_the_bar() {
-        let mut status = status();
-        assert_eq!(Stage::of(None, None), Stage::new(0, "uploaded"));
-        assert_eq!(Stage::of(Some(&status), None).text, "checking");
-        let seen = ObservedTask {
-            id: "import-snap-1".to_owned(),
-            state: "active".to_owned(),
-            progress: Some(50),
-            message: Some("converting".to_owned()),
-            ..ObservedTask::default()
-        };
-        let task = Task::started(
-            TaskKind::ImportSnapshot,
-            "us-east-1",
-            &seen,
-            status.build.step_since,
-        );
-        status.build.tasks.push(task);
-        (status.build.step, status.build.progress) = (Step::AwaitTask, Some(50));
-        let stage = Stage::of(Some(&status), None);
-        assert_eq!(stage, Stage::new(45, "import-snapshot 50 % converting"));
-    }
-
-    #[test]
-    fn an_image_is_done_without_its_open_marker() {
-        let mut status = status();
-        status.state = State::Cancelled;
-        status.build.deleted = vec!["snap-1".to_owned()];
-        let text = "cancelled, deleted snap-1";
-        assert_eq!(Stage::of(Some(&status), Some(true)), Stage::new(99, text));
-        let done = format!("{text}, done");
-        assert_eq!(
-            Stage::of(Some(&status), Some(false)),
-            Stage::new(COMPLETE, done)
-        );
-        assert_eq!(Stage::of(Some(&status), None), Stage::new(COMPLETE, text));
-    }
 
     #[test]
     fn without_a_terminal_each_change_is_a_line() {
-        let mut progress = Progress::new(false);
+        let mut progress = Progress::new(Terminal::PLAIN);
         let mut out = Vec::new();
         let seconds = Duration::from_secs;
         for (at, text) in [(1, "checking"), (2, "checking"), (3, "ami-1 available")] {
-            let stage = Stage::new(1, text);
-            progress
-                .show("web\x1b.image.yaml", &stage, seconds(at), &mut out)
-                .unwrap();
+            let key = "web\x1b.image.yaml";
+            progress.line(key, text, seconds(at), &mut out).unwrap();
         }
-        progress.finish();
+        progress.finish(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.contains("  1.0 s  web\u{fffd}.image.yaml"), "{text}");
+    }
+
+    fn screen(out: &[u8]) -> String {
+        let [rows, columns] = [6, 20].map(|size| NonZeroU16::new(size).unwrap());
+        let mut screen = vt100::Parser::new(rows, columns, 100);
+        screen.process(out);
+        screen.screen().contents()
+    }
+
+    #[test]
+    fn a_screen_takes_the_place_of_the_last_one() {
+        let terminal = Terminal {
+            width: Some(20),
+            height: Some(6),
+            live: true,
+            ..Terminal::PLAIN
+        };
+        let mut progress = Progress::new(terminal);
+        let mut out = b"$ amiwright watch\r\n".to_vec();
+        let rows = |count: usize, frame| (0..count).map(move |row| format!("{row} {frame}"));
+        for count in [2, 9, 5, 3] {
+            progress
+                .draw(|_, frame| rows(count, frame).collect(), &mut out)
+                .unwrap();
+        }
+        // Nine did not fit: what stood above the screen was scrolled away, and no row is doubled.
+        assert_eq!(screen(&out), "0 3\n1 3\n2 3");
+        progress.say("cancelled\r", &mut out).unwrap();
+        progress
+            .draw(|_, _| vec!["0 4".to_owned()], &mut out)
+            .unwrap();
+        progress.finish(&mut out).unwrap();
+        out.extend(b"Finished");
+        let text = screen(&out).replace('\n', " ");
+        assert!(
+            text.contains("cancelled") && text.ends_with("Finished"),
+            "{text}"
+        );
+        assert!(!text.contains("0 4"), "{text}");
     }
 }

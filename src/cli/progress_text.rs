@@ -6,7 +6,7 @@ use super::text::{plain, span};
 use crate::image::Status;
 use crate::image::message::wait_text;
 use crate::image::task::Task;
-use crate::image::words::{CancelBy, Step, TerminalReason, counted};
+use crate::image::words::{CancelBy, State, Step, TerminalReason, counted};
 
 /// What is being done for an image that is not final, as `import-snapshot 42 % converting`.
 pub(super) fn summary(status: &Status) -> String {
@@ -94,10 +94,113 @@ fn cleaning_up(status: &Status) -> String {
     }
 }
 
+/// How far an image with this status is; `open` says whether it has an open marker, if that is known.
+pub(super) fn stage(status: Option<&Status>, open: Option<bool>) -> String {
+    match status {
+        None => "uploaded".to_owned(),
+        Some(status) if !status.state.is_final() => summary(status),
+        Some(status) => ended(status, open),
+    }
+}
+
+/// How far an image is that is final: done once its email is sent and its open marker is removed.
+fn ended(status: &Status, open: Option<bool>) -> String {
+    let mut text = outcome(status);
+    if status.unsent().next().is_some() {
+        return text;
+    }
+    if !status.notices.is_empty() {
+        text.push_str(", email sent");
+    }
+    if open == Some(false) {
+        text.push_str(", done");
+    }
+    text
+}
+
+fn outcome(status: &Status) -> String {
+    let ids: Vec<&str> = status
+        .regions
+        .values()
+        .map(|region| region.image.as_str())
+        .collect();
+    let ids = ids.join(" ");
+    let what = match status.state {
+        State::Rejected => format!("rejected, {}", counted(status.problem_count(), "problem")),
+        State::Failed => {
+            let failure = status.build.failure.as_ref();
+            let why = failure.map(|failure| failure.code.as_ref().unwrap_or(&failure.message));
+            why.map_or_else(|| "failed".to_owned(), |why| format!("failed, {why}"))
+        }
+        State::Cancelled if !status.build.deleted.is_empty() => {
+            format!("cancelled, deleted {}", status.build.deleted.join(" "))
+        }
+        state if ids.is_empty() => state.to_string(),
+        state => format!("{ids} {state}"),
+    };
+    plain(&what)
+}
+
 /// Who requested a cancellation.
 pub(super) fn requester(by: CancelBy) -> &'static str {
     match by {
         CancelBy::Command => "amiwright cancel",
         CancelBy::ManifestRemoved => "removing the manifest",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::observed::ObservedTask;
+    use crate::image::status::ManifestVersion;
+    use crate::image::task::TaskKind;
+
+    fn status() -> Status {
+        let uploaded_at = "2026-11-21T09:00:00Z".parse().unwrap();
+        let manifest = ManifestVersion {
+            bucket: "images".to_owned(),
+            key: "web.image.yaml".to_owned(),
+            etag: "\"1\"".to_owned(),
+            version_id: None,
+            sha256: "0123456789abcdef".to_owned(),
+            publish_digest: None,
+            uploaded_at,
+            repeated_at: None,
+        };
+        Status::new(manifest, uploaded_at)
+    }
+
+    #[test]
+    fn a_stage_is_said_in_the_terms_of_ec2() {
+        let mut status = status();
+        assert_eq!(stage(None, None), "uploaded");
+        assert_eq!(stage(Some(&status), None), "checking");
+        let seen = ObservedTask {
+            id: "import-snap-1".to_owned(),
+            state: "active".to_owned(),
+            progress: Some(50),
+            message: Some("converting".to_owned()),
+            ..ObservedTask::default()
+        };
+        let since = status.build.step_since;
+        let task = Task::started(TaskKind::ImportSnapshot, "us-east-1", &seen, since);
+        status.build.tasks.push(task);
+        status.build.step = Step::AwaitTask;
+        assert_eq!(
+            stage(Some(&status), None),
+            "import-snapshot 50 % converting"
+        );
+    }
+
+    #[test]
+    fn an_image_is_done_without_its_open_marker() {
+        let mut status = status();
+        status.state = State::Cancelled;
+        status.build.deleted = vec!["snap-1".to_owned()];
+        let text = "cancelled, deleted snap-1";
+        assert_eq!(stage(Some(&status), Some(true)), text);
+        assert_eq!(stage(Some(&status), Some(false)), format!("{text}, done"));
+        assert_eq!(stage(Some(&status), None), text);
     }
 }

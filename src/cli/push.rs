@@ -4,7 +4,7 @@ mod file;
 mod needed;
 mod sending;
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,12 +14,16 @@ use futures_util::{StreamExt as _, stream};
 use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use super::check::{wants_color, write_problems};
+use super::check::write_problems;
+use super::list::fit_end;
+use super::options::Options;
 use super::target::{Target, cannot_send};
-use super::text::{cut_front, plain};
+use super::terminal::Terminal;
+use super::text::plain;
 use super::{signals, watch};
 use crate::aws::Aws;
 use crate::cli::error::Error;
+use crate::cli::exit_code::Exit;
 use crate::config::Config;
 use crate::image::words::counted;
 use crate::manifest::location::s3_uri;
@@ -30,8 +34,6 @@ use sending::{Destination, Sent};
 
 /// Files that are sent at once: each in several parts.
 const FILES_AT_ONCE: usize = 3;
-/// What a shell reports for a process that Ctrl-C ended: 128 and the number of SIGINT.
-const INTERRUPTED: u8 = 130;
 /// Characters of a key that are shown beside a bar.
 const KEY_WIDTH: usize = 30;
 
@@ -80,8 +82,8 @@ pub struct Push {
     pub prefix: String,
     /// Whether to say what would be sent only.
     pub dry_run: bool,
-    /// Whether to draw bars on standard error.
-    pub bars: bool,
+    /// What the progress is shown on.
+    pub terminal: Terminal,
 }
 
 /// Pushes, and watches the images if asked to.
@@ -90,18 +92,18 @@ pub struct Push {
 /// If no bucket or Region is given, a file is not there or changes meanwhile, S3 does not answer, or refuses.
 pub(super) async fn run(
     args: &Args,
+    options: &Options,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let ended = signals::end()?;
     let config = args.target.config().await?;
     let aws = args.target.connect(&config).await;
-    let bars = io::stdout().is_terminal() && io::stderr().is_terminal();
     let push = Push {
         files: args.files.clone(),
         prefix: args.prefix.clone(),
         dry_run: args.dry_run,
-        bars,
+        terminal: options.terminal(),
     };
     let pushed = tokio::select! {
         pushed = send_all(&aws, &config, &push, now, out) => pushed?,
@@ -110,7 +112,7 @@ pub(super) async fn run(
                 io::stderr(),
                 "\nStopped; run the same command again: what has been sent is not sent again"
             )?;
-            return Ok(ExitCode::from(INTERRUPTED));
+            return Ok(Exit::Interrupted.into());
         }
     };
     let Some(keys) = pushed else {
@@ -120,7 +122,7 @@ pub(super) async fn run(
         return Ok(ExitCode::SUCCESS);
     }
     let context = Context::new(&aws, &config, now);
-    watch::follow(context, keys, args.timeout, out).await
+    watch::follow(context, keys, args.timeout, options, out).await
 }
 
 /// Sends the manifests and, before them, what they name. Returns their keys; none if one of them has problems, which are
@@ -141,7 +143,7 @@ pub async fn send_all(
         refused.extend(needed.add(path, &push.prefix, config, now)?.err());
     }
     if !refused.is_empty() {
-        write_refused(&refused, out)?;
+        write_refused(&refused, push.terminal, out)?;
         return Ok(None);
     }
     let mut objects = Vec::new();
@@ -161,7 +163,7 @@ pub async fn send_all(
             writeln!(out, "{}: {size}, if it is not there", plain(key))?;
         }
     } else {
-        send_objects(aws, config, objects, push.bars, out).await?;
+        send_objects(aws, config, objects, push.terminal.live, out).await?;
     }
     for (key, path) in &needed.bundles {
         let file = LocalFile::look_at(path);
@@ -191,8 +193,8 @@ pub async fn send_all(
     Ok(Some(keys))
 }
 
-fn write_refused(refused: &[Refused], out: &mut dyn Write) -> io::Result<()> {
-    let renderer = match wants_color() {
+fn write_refused(refused: &[Refused], terminal: Terminal, out: &mut dyn Write) -> io::Result<()> {
+    let renderer = match terminal.color {
         true => Renderer::styled(),
         false => Renderer::plain(),
     };
@@ -290,7 +292,7 @@ fn bar(key: &str, size: u64) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.with_prefix(cut_front(&plain(key), KEY_WIDTH))
+    bar.with_prefix(fit_end(&plain(key), KEY_WIDTH))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::image::Status;
 use crate::image::message::wait_text;
 use crate::image::status::Failure;
 
-/// Longest text of a cell, in characters: all of a failure is in `status KEY --json` and in the email.
+/// Longest text of a cell, in characters: all of a failure is in `status KEY -o json` and in the email.
 const CELL_MAX: usize = 60;
 
 /// The table, without a line break at the end; none for an image that has one Region.

@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use jiff::{Timestamp, Unit};
+use serde_json::json;
 use tokio::time::Instant;
 
+use super::json as output;
+use super::options::Options;
 use super::target::{self, Target, cannot_request};
 use super::text::plain;
 use crate::cli::error::Error;
+use crate::cli::exit_code::Exit;
 use crate::config::Config;
 use crate::image::Status;
 use crate::image::request::{Ask, Request, Seen};
@@ -46,6 +50,8 @@ impl Args {
     /// If no bucket or Region is given, or the output cannot be written. Refusals are printed, with exit code 1.
     pub(super) async fn run(
         &self,
+        command: &str,
+        options: &Options,
         now: Timestamp,
         out: &mut dyn Write,
         request: impl AsyncFn(Context<'_>, &str) -> Result<String, Error>,
@@ -61,17 +67,27 @@ impl Args {
             (key, request(Context::new(&aws, config, now), key).await)
         });
         let mut answers = stream::iter(answers).buffered(AT_ONCE);
-        let mut code = ExitCode::SUCCESS;
+        let (mut exit, mut items) = (Exit::Done, Vec::new());
         while let Some((key, answer)) = answers.next().await {
-            match answer {
-                Ok(answer) => writeln!(out, "{}", plain(&format!("{key}: {answer}")))?,
+            let is_made = answer.is_ok();
+            let message = match answer {
+                Ok(answer) => answer,
                 Err(error) => {
-                    code = ExitCode::FAILURE;
+                    exit = error.exit();
                     write!(std::io::stderr(), "{}", error.report())?;
+                    error.to_string()
                 }
+            };
+            if options.is_json() {
+                items.push(json!({"key": key, "ok": is_made, "message": message}));
+            } else if is_made {
+                writeln!(out, "{}", plain(&format!("{key}: {message}")))?;
             }
         }
-        Ok(code)
+        if options.is_json() {
+            output::write(command, json!({}), items, out)?;
+        }
+        Ok(exit.into())
     }
 }
 

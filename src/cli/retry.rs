@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
+use super::options::Options;
 use super::request::{self, Made};
 use super::target::cannot_find_manifest;
 use crate::cli::error::Error;
@@ -20,10 +21,11 @@ use crate::reconcile::Context;
 /// If no bucket or Region is given, or the output cannot be written. Refusals are printed, with exit code 1.
 pub(super) async fn run(
     args: &request::Args,
+    options: &Options,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
-    args.run(now, out, retry).await
+    args.run("retry", options, now, out, retry).await
 }
 
 /// Asks for a new attempt of one image. Returns what happens now.

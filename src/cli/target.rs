@@ -4,6 +4,7 @@ use super::connection;
 use super::text::plain;
 use crate::aws::{Aws, AwsError, Profile};
 use crate::cli::error::Error;
+use crate::cli::exit_code::Exit;
 use crate::config::Config;
 use crate::keys;
 use crate::manifest::guardrails::Guardrails;
@@ -63,6 +64,34 @@ impl Target {
         let (bucket, key) = bucket_and_key(name);
         let region = region_of(self.region.as_deref()).await;
         Ok((self.config_from(bucket, region)?, key))
+    }
+
+    /// The configuration for manifests that are named so, and their keys. Without any, that of the options.
+    ///
+    /// # Errors
+    /// If a bucket or the Region is not given, or the manifests are in several buckets.
+    pub(super) async fn config_for_all(
+        &self,
+        names: &[String],
+    ) -> Result<(Config, Vec<String>), Error> {
+        let mut config: Option<Config> = None;
+        let mut keys = Vec::new();
+        for name in names {
+            let (other, key) = self.config_for(name).await?;
+            let config = config.get_or_insert_with(|| other.clone());
+            if other.bucket != config.bucket {
+                let message = format!(
+                    "{} and {} are different buckets",
+                    config.bucket, other.bucket
+                );
+                return Err(Error::new(message).with_hint("name images of one bucket at a time"));
+            }
+            keys.push(key.to_owned());
+        }
+        match config {
+            Some(config) => Ok((config, keys)),
+            None => Ok((self.config().await?, keys)),
+        }
     }
 
     /// A client for the Region of this configuration.
@@ -163,9 +192,16 @@ fn bucket_and_key(text: &str) -> (Option<&str>, &str) {
 pub(super) fn check_key(key: &str) -> Result<(), Error> {
     match key::kind(key) {
         Some(_) => Ok(()),
-        None => Err(Error::new(format!("{key} is not a manifest")).with_hint(
-            "keys of manifests end in .image.yaml, .image.yml, .image.json or .manifest.xml",
-        )),
+        None => {
+            const ENDINGS: &str = ".image.yaml, .image.yml, .image.json or .manifest.xml";
+            let hint = match key::meant(key) {
+                Some(meant) => format!(
+                    "an object with this name is left alone: upload it as {meant}; keys of manifests end in {ENDINGS}"
+                ),
+                None => format!("keys of manifests end in {ENDINGS}"),
+            };
+            Err(Error::new(format!("{key} is not a manifest")).with_hint(hint))
+        }
     }
 }
 
@@ -297,7 +333,11 @@ fn with_hint(
         _ if error.is_denied() => permissions,
         code => match credentials_hint(error) {
             Some(hint) => hint.to_owned(),
-            None if code.is_none() => CHECK_NETWORK.to_owned(),
+            None if code.is_none() => {
+                return Error::new(plain(&error.to_string()))
+                    .with_hint(CHECK_NETWORK)
+                    .with_exit(Exit::Unreachable);
+            }
             None => return Error::new(plain(&error.to_string())),
         },
     };

@@ -20,15 +20,24 @@ pub(super) fn span(duration: SignedDuration) -> String {
     }
 }
 
-/// The end of a text, in at most `max` characters: the end of a key says most.
-pub(super) fn cut_front(text: &str, max: usize) -> String {
-    let text = plain(text);
-    let count = text.chars().count();
-    if count <= max {
-        return text;
+/// A number of bytes as `512 bytes`, `10 KiB` or `1.5 GiB`.
+#[cfg(feature = "local")]
+pub(super) fn size(bytes: usize) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut unit = None;
+    let (mut whole, mut rest) = (bytes, 0);
+    for larger in UNITS {
+        if whole < 1024 {
+            break;
+        }
+        (whole, rest) = (whole / 1024, whole % 1024);
+        unit = Some(larger);
     }
-    let skipped = count - max.saturating_sub(1);
-    format!("…{}", text.chars().skip(skipped).collect::<String>())
+    match (unit, rest * 10 / 1024) {
+        (None, _) => format!("{bytes} bytes"),
+        (Some(unit), 0) => format!("{whole} {unit}"),
+        (Some(unit), tenths) => format!("{whole}.{tenths} {unit}"),
+    }
 }
 
 #[cfg(test)]
@@ -36,11 +45,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_long_key_is_kept() {
-        assert_eq!(cut_front("web.image.yaml", 14), "web.image.yaml");
-        assert_eq!(cut_front("golden/web.image.yaml", 15), "…web.image.yaml");
-        assert_eq!(cut_front("größe", 3), "…ße");
-        assert_eq!(cut_front("golden/\x1bweb", 5), "…\u{fffd}web");
+    #[cfg(feature = "local")]
+    fn sizes_are_for_people() {
+        let cases = [
+            (0, "0 bytes"),
+            (1023, "1023 bytes"),
+            (10_240, "10 KiB"),
+            (1_048_576, "1 MiB"),
+            (1_600_000_000, "1.4 GiB"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(size(bytes), expected);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Stands for `local` and `demo` in a build without the feature `local`, and for `doctor` in one without its own.
+//! Stands for the commands of a feature in a build without it.
 
 use crate::cli::error::Error;
 

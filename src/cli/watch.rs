@@ -2,22 +2,26 @@
 
 mod rows;
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use tokio::time::Instant;
 
-use super::connection;
+use super::list::{Frame, Usual, frame};
+use super::options::Options;
 use super::progress::Progress;
-use super::signals;
 use super::target::{Target, cannot_read, check_key};
+use super::terminal::Terminal;
+use super::{connection, json as output, signals};
 use crate::aws::{AwsError, Remedy};
 use crate::cli::error::Error;
-use crate::config::Config;
+use crate::cli::exit_code::Exit;
 use crate::reconcile::Context;
-use rows::Rows;
+use crate::status_store;
+use rows::{Look, Rows};
 
 /// How many polls in a row may fail with errors that pass: a short loss of the connection ends no long watch.
 const TRIES_MAX: u32 = 10;
@@ -28,8 +32,8 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// Shortest interval between two polls: a status changes once in seconds.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
 
-/// What a shell reports for a process that Ctrl-C ended: 128 and the number of SIGINT.
-const INTERRUPTED: u8 = 130;
+/// How many finished images tell how long tasks usually take.
+const USUAL_FROM: usize = 30;
 
 /// Arguments of `amiwright watch`.
 #[derive(Debug, clap::Args)]
@@ -70,8 +74,38 @@ pub struct Watch {
     pub interval: Duration,
     /// How long to watch; none for no limit.
     pub timeout: Option<Duration>,
-    /// Whether to draw bars on standard error.
-    pub bars: bool,
+    /// What the progress is shown on.
+    pub terminal: Terminal,
+    /// What is shown.
+    pub shows: Shows,
+}
+
+impl Watch {
+    /// The watch of these images that the options ask for.
+    fn of(keys: Vec<String>, timeout: Option<Duration>, options: &Options) -> Self {
+        Self {
+            keys,
+            interval: INTERVAL,
+            timeout,
+            terminal: options.terminal(),
+            shows: match options.is_quiet() {
+                _ if options.is_json() => Shows::Json,
+                true => Shows::End,
+                false => Shows::Progress,
+            },
+        }
+    }
+}
+
+/// What a watch shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// The progress, and how it ended.
+    Progress,
+    /// How it ended.
+    End,
+    /// The statuses at the end, as JSON.
+    Json,
 }
 
 /// Watches until all images have finished, or until Ctrl-C.
@@ -80,17 +114,18 @@ pub struct Watch {
 /// If no bucket or Region is given, the bucket cannot be read, or the time is up.
 pub(super) async fn run(
     args: &Args,
+    options: &Options,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let ended = signals::end()?;
-    let (config, keys) = config_and_keys(args).await?;
+    let (config, keys) = args.target.config_for_all(&args.keys).await?;
+    // Without this they would be waited for in vain.
+    keys.iter().try_for_each(|key| check_key(key))?;
     let aws = args.target.connect_to_poll(&config).await;
     let watch = Watch {
-        keys,
         interval: args.interval.max(INTERVAL_MIN),
-        timeout: args.timeout,
-        bars: std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
+        ..Watch::of(keys, args.timeout, options)
     };
     let context = Context::new(&aws, &config, now);
     until(ended, context, &watch, out).await
@@ -104,15 +139,11 @@ pub(super) async fn follow(
     context: Context<'_>,
     keys: Vec<String>,
     timeout: Option<Duration>,
+    options: &Options,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let ended = signals::end()?;
-    let watch = Watch {
-        keys,
-        interval: INTERVAL,
-        timeout,
-        bars: std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
-    };
+    let watch = Watch::of(keys, timeout, options);
     until(ended, context, &watch, out).await
 }
 
@@ -124,39 +155,15 @@ async fn until(
 ) -> Result<ExitCode, Error> {
     tokio::select! {
         finished = poll(context, watch, out) => {
-            Ok(if finished? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(if finished? { Exit::Done } else { Exit::ImageFailed }.into())
         }
         () = ended => {
             writeln!(
-                std::io::stderr(),
+                io::stderr(),
                 "\nStopped watching; the images continue (see amiwright status)"
             )?;
-            Ok(ExitCode::from(INTERRUPTED))
+            Ok(Exit::Interrupted.into())
         }
-    }
-}
-
-/// The configuration, and the keys without their bucket.
-async fn config_and_keys(args: &Args) -> Result<(Config, Vec<String>), Error> {
-    let mut config: Option<Config> = None;
-    let mut keys = Vec::new();
-    for name in &args.keys {
-        let (other, key) = args.target.config_for(name).await?;
-        // Without this it would be waited for in vain.
-        check_key(key)?;
-        let config = config.get_or_insert_with(|| other.clone());
-        if other.bucket != config.bucket {
-            let message = format!(
-                "{} and {} are different buckets",
-                config.bucket, other.bucket
-            );
-            return Err(Error::new(message).with_hint("watch one bucket at a time"));
-        }
-        keys.push(key.to_owned());
-    }
-    match config {
-        Some(config) => Ok((config, keys)),
-        None => Ok((args.target.config().await?, keys)),
     }
 }
 
@@ -167,13 +174,91 @@ async fn config_and_keys(args: &Args) -> Result<(Config, Vec<String>), Error> {
 pub async fn poll(context: Context<'_>, watch: &Watch, out: &mut dyn Write) -> Result<bool, Error> {
     let started = Instant::now();
     let mut rows = Rows::new(&watch.keys);
-    let mut progress = Progress::new(watch.bars);
+    let mut progress = Progress::new(watch.terminal);
     let finished = poll_until_finished(context, watch, &mut rows, &mut progress, out).await;
-    progress.finish();
+    progress.finish(out)?;
     finished?;
-    let now = context.now.saturating_add(started.elapsed()).ok();
-    let now = now.unwrap_or(context.now);
-    Ok(rows.conclude(&context.config.bucket, now, out)?)
+    let now = later(context.now, started);
+    if watch.shows != Shows::Json {
+        let terminal = watch.terminal.resized();
+        return Ok(rows.conclude(&context.config.bucket, terminal, now, out)?);
+    }
+    let items = rows.statuses().map(|(key, status)| match status {
+        Ok(status) => json!({"key": key, "state": status.state, "status": status}),
+        Err(error) => json!({"key": key, "error": error}),
+    });
+    let summary = json!({"summary": super::list::summary(&rows.rows(now))});
+    output::write("watch", summary, items.collect(), out)?;
+    Ok(rows.are_successful())
+}
+
+fn later(now: Timestamp, started: Instant) -> Timestamp {
+    now.saturating_add(started.elapsed()).unwrap_or(now)
+}
+
+/// What happens while images are watched, for the screen.
+struct View<'a> {
+    watch: &'a Watch,
+    now: Timestamp,
+    started: Instant,
+    /// When the statuses were read.
+    looked_at: Instant,
+    /// Why they cannot be read now.
+    trouble: Option<String>,
+}
+
+impl View<'_> {
+    /// Shows what is new.
+    fn show(&self, rows: &Rows, progress: &mut Progress, out: &mut dyn Write) -> io::Result<()> {
+        if self.watch.shows != Shows::Progress {
+            return Ok(());
+        }
+        if progress.is_live() {
+            return self.draw(rows, progress, out);
+        }
+        let mut lines = rows.lines();
+        lines.try_for_each(|(key, line)| progress.line(key, &line, self.started.elapsed(), out))
+    }
+
+    fn draw(&self, rows: &Rows, progress: &mut Progress, out: &mut dyn Write) -> io::Result<()> {
+        if self.watch.shows != Shows::Progress {
+            return Ok(());
+        }
+        let now = later(self.now, self.started);
+        let rows = rows.rows(now);
+        let last_look = SignedDuration::try_from(self.looked_at.elapsed()).unwrap_or_default();
+        let lines = |terminal, step| {
+            let drawn = Frame {
+                terminal,
+                step,
+                last_look,
+                trouble: self.trouble.as_deref(),
+            };
+            frame(&rows, drawn, now)
+        };
+        progress.draw(lines, out)
+    }
+
+    /// Waits for something, drawing meanwhile; none if the time is up before.
+    async fn during<T>(
+        &self,
+        what: impl Future<Output = T>,
+        rows: &Rows,
+        progress: &mut Progress,
+        out: &mut dyn Write,
+    ) -> io::Result<Option<T>> {
+        let limited = async {
+            match self.watch.timeout {
+                None => Some(what.await),
+                Some(timeout) => tokio::time::timeout_at(self.started + timeout, what)
+                    .await
+                    .ok(),
+            }
+        };
+        progress
+            .during(limited, |progress| self.draw(rows, progress, out))
+            .await
+    }
 }
 
 async fn poll_until_finished(
@@ -184,39 +269,70 @@ async fn poll_until_finished(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let started = Instant::now();
-    let (mut failures, mut seen) = (0, None);
+    let mut view = View {
+        watch,
+        now: context.now,
+        started,
+        looked_at: started,
+        trouble: None,
+    };
+    let (mut failures, mut failure, mut has_seen) = (0, None, false);
+    let timeout = watch.timeout.unwrap_or_default();
     loop {
-        let failure = match rows.poll(context).await {
-            Ok(()) => {
-                (failures, seen) = (0, Some(Instant::now()));
-                rows.show(progress, started.elapsed(), out)?;
+        let looked: Option<Result<Look, AwsError>> = {
+            let look = rows.look(context);
+            view.during(look, rows, progress, out).await?
+        };
+        match looked {
+            None => return Err(timed_out(rows, timeout, failure)),
+            Some(Ok(look)) => {
+                rows.update(look);
+                (failures, failure, view.trouble) = (0, None, None);
+                has_seen = true;
+                view.looked_at = Instant::now();
+                view.show(rows, progress, out)?;
                 if rows.are_finished() {
                     return Ok(());
                 }
-                None
             }
             // Those that worked a moment ago are renewed; without any, there is nothing to wait for.
-            Err(error) if seen.is_none() && error.lacks_credentials() => {
+            Some(Err(error)) if !has_seen && error.lacks_credentials() => {
                 return Err(cannot_read(context.config, &error));
             }
-            Err(error) if error.remedy != Remedy::Never && failures + 1 < TRIES_MAX => {
+            Some(Err(error)) if error.remedy != Remedy::Never && failures + 1 < TRIES_MAX => {
                 failures += 1;
-                let ago = seen.map(|seen: Instant| seen.elapsed());
-                let trouble = connection::trouble(&error, (failures + 1, TRIES_MAX), ago);
-                progress.say(&trouble, out)?;
-                Some(error)
+                let tries = (failures + 1, TRIES_MAX);
+                // On a screen the time goes on by itself.
+                let ago = (has_seen && !progress.is_live()).then(|| view.looked_at.elapsed());
+                let trouble = connection::trouble(&error, tries, ago);
+                if !progress.is_live() && watch.shows == Shows::Progress {
+                    progress.say(&trouble, out)?;
+                }
+                (view.trouble, failure) = (Some(trouble), Some(error));
             }
-            Err(error) => return Err(cannot_read(context.config, &error)),
-        };
-        let pause = match watch.timeout {
-            None => watch.interval,
-            Some(timeout) => match timeout.checked_sub(started.elapsed()) {
-                Some(left) if !left.is_zero() => watch.interval.min(left),
-                _ => return Err(timed_out(rows, timeout, failure)),
-            },
-        };
-        tokio::time::sleep(pause).await;
+            Some(Err(error)) => return Err(cannot_read(context.config, &error)),
+        }
+        if watch.terminal.live && watch.shows == Shows::Progress && failures == 0 {
+            let usual = usual(context, rows);
+            if let Some(usual) = usual.await {
+                rows.expect(usual);
+            }
+        }
+        let pause = tokio::time::sleep(watch.interval);
+        if view.during(pause, rows, progress, out).await?.is_none() {
+            return Err(timed_out(rows, timeout, failure));
+        }
     }
+}
+
+/// How long tasks usually take: what the images tell that ended last. Asked once; not knowing it is no error.
+async fn usual(context: Context<'_>, rows: &Rows) -> Option<Usual> {
+    if rows.knows_usual() {
+        return None;
+    }
+    let latest = status_store::list_latest(context.aws, context.config, USUAL_FROM).await;
+    let latest = latest.unwrap_or_default();
+    Some(Usual::of(latest.iter().map(|loaded| &loaded.status)))
 }
 
 fn timed_out(rows: &Rows, timeout: Duration, failure: Option<AwsError>) -> Error {
@@ -229,7 +345,9 @@ fn timed_out(rows: &Rows, timeout: Duration, failure: Option<AwsError>) -> Error
         Some(failure) => Error::from_source(message, failure),
         None => Error::new(message),
     };
-    error.with_hint("the images continue: watch again, or see amiwright status")
+    error
+        .with_hint("the images continue: watch again, or see amiwright status")
+        .with_exit(Exit::TimedOut)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use amiwright::cli::Exit;
 use amiwright::image::words::{SourceKind, Step};
 use amiwright::image::workflow;
 use amiwright::manifest::image;
@@ -353,4 +354,18 @@ fn the_operating_guide_describes_every_field_of_a_status() {
     names.extend(Step::ALL.map(|step| step.to_string()));
     names.retain(|name| !described.contains(name.as_str()));
     assert_eq!(names, [""; 0]);
+}
+
+#[test]
+fn the_exit_codes_in_the_documents_are_those_of_the_code() {
+    let text = read("docs/operating.md");
+    let section = text.split("\n### Exit codes\n").nth(1).unwrap();
+    let section = section.split("\n##").next().unwrap();
+    let shown: Vec<&str> = section
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1)
+        .collect();
+    let known = Exit::ALL.map(|exit| format!("| {} | {} |", exit.code(), exit.meaning()));
+    assert_eq!(shown, known);
 }

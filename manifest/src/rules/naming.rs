@@ -8,7 +8,7 @@ use crate::{
     findings::{Finding, Findings},
     hint::Hint,
     limits,
-    spec::{ImageManifest, NAME_LENGTH, NameTemplate, Piece},
+    spec::{ImageManifest, NAME_LENGTH, NameTemplate, Piece, Previous},
     suggest,
     text::{is_printable, quoted},
 };
@@ -19,6 +19,24 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     name(&manifest.build.name, findings);
     if let Some(description) = &manifest.publish.description {
         self::description(description, findings);
+    }
+}
+
+/// The name of an AMI is unique in its account and Region: one that is always the same is taken from the second version on,
+/// unless that one takes the place of the first.
+pub(super) fn warn(manifest: &ImageManifest, findings: &mut Findings) {
+    let is_replaced = manifest
+        .publish
+        .replaces
+        .as_ref()
+        .is_some_and(|replaces| replaces.previous == Some(Previous::Deregister));
+    let mut pieces = manifest.build.name.pieces();
+    let is_fixed = pieces.all(|piece| matches!(piece, Piece::Text(_)));
+    if is_fixed && !is_replaced {
+        let message =
+            "the name is the same for every version: the AMI of the next one cannot be registered";
+        let hint = "add `{date}`, `{time}` or `{digest}` to it, or let `replaces` deregister the previous AMI";
+        findings.add(Finding::new(at!["name"], message).hint(hint).rule(RULE));
     }
 }
 

@@ -3,28 +3,29 @@ use super::*;
 use insta::assert_snapshot;
 
 /// Checks files of `examples/` or absolute paths. Returns whether they have no problems, and the output.
-fn checked(files: &[&str], format: Format) -> (bool, String) {
-    checked_within(files, format, &[]).unwrap()
+fn checked(files: &[&str], is_json: bool) -> (bool, String) {
+    checked_within(files, is_json, &[]).unwrap()
 }
 
 /// The same with these guardrails.
 fn checked_within(
     files: &[&str],
-    format: Format,
+    is_json: bool,
     parameters: &[&str],
 ) -> Result<(bool, String), Error> {
-    checked_with(&Args {
+    let args = Args {
         parameters: parameters.iter().map(|it| (*it).to_owned()).collect(),
-        ..args(files, format)
-    })
+        ..args(files)
+    };
+    checked_with(&args, is_json)
 }
 
 /// The arguments for these files alone.
-fn args(files: &[&str], format: Format) -> Args {
+fn args(files: &[&str]) -> Args {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     Args {
         files: files.iter().map(|file| examples.join(file)).collect(),
-        format,
+        format: None,
         name: "stdin.image.yaml".to_owned(),
         parameters: Vec::new(),
         bucket: None,
@@ -33,11 +34,16 @@ fn args(files: &[&str], format: Format) -> Args {
     }
 }
 
-fn checked_with(args: &Args) -> Result<(bool, String), Error> {
+fn checked_with(args: &Args, is_json: bool) -> Result<(bool, String), Error> {
     let now = "2026-11-21T12:00:00Z".parse().unwrap();
     let mut out = Vec::new();
     let files = check_all(args, now)?;
-    write(&files, args.format, &Renderer::plain(), &mut out).unwrap();
+    let form = Form {
+        renderer: Renderer::plain(),
+        is_json,
+        is_quiet: false,
+    };
+    write(&files, &form, &mut out).unwrap();
     let ok = files.iter().all(|file| file.problems.is_empty());
     let text = String::from_utf8(out).unwrap();
     let root = format!("{}/", env!("CARGO_MANIFEST_DIR"));
@@ -49,28 +55,28 @@ fn checked_content(name: &str, content: &[u8]) -> (bool, String) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join(name);
     std::fs::write(&file, content).unwrap();
-    let (ok, text) = checked(&[file.to_str().unwrap()], Format::Text);
+    let (ok, text) = checked(&[file.to_str().unwrap()], false);
     let directory = format!("{}/", directory.path().display());
     (ok, text.replace(&directory, ""))
 }
 
 #[test]
 fn files_without_problems_get_one_line_each() {
-    let (ok, text) = checked(&["web.image.yaml", "minimal.image.json"], Format::Text);
+    let (ok, text) = checked(&["web.image.yaml", "minimal.image.json"], false);
     assert!(ok);
     assert_snapshot!(text);
 }
 
 #[test]
 fn problems_are_shown_in_their_lines() {
-    let (ok, text) = checked(&["mistakes.image.yaml"], Format::Text);
+    let (ok, text) = checked(&["mistakes.image.yaml"], false);
     assert!(!ok);
     assert_snapshot!(text);
 }
 
 #[test]
 fn json_has_the_same_problems() {
-    let (ok, text) = checked(&["web.image.yaml", "mistakes.image.yaml"], Format::Json);
+    let (ok, text) = checked(&["web.image.yaml", "mistakes.image.yaml"], true);
     assert!(!ok);
     assert_snapshot!(text);
 }
@@ -81,17 +87,17 @@ fn json_has_what_hints_propose_as_json_patch() {
     let file = directory.path().join("web.image.yaml");
     let manifest = "name: web\nsource: {vm: {object: a.raw, format: RAW}}\n";
     std::fs::write(&file, manifest).unwrap();
-    let (_, text) = checked(&[file.to_str().unwrap()], Format::Json);
+    let (_, text) = checked(&[file.to_str().unwrap()], true);
     let files: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(
-        files[0]["problems"][0]["suggestions"],
+        files["items"][0]["problems"][0]["suggestions"],
         json!([[{"op": "replace", "path": "/source/vm/format", "value": "raw"}]])
     );
 }
 
 #[test]
 fn a_file_that_cannot_be_read_does_not_stop_the_others() {
-    let (ok, text) = checked(&["missing.image.yaml", "web.image.yaml"], Format::Text);
+    let (ok, text) = checked(&["missing.image.yaml", "web.image.yaml"], false);
     assert!(!ok);
     assert_snapshot!(text);
 }
@@ -120,9 +126,9 @@ fn what_the_stack_is_decides_too_if_it_is_given() {
         let args = Args {
             account: account.map(str::to_owned),
             region: region.map(str::to_owned),
-            ..args(&[file.to_str().unwrap()], Format::Text)
+            ..args(&[file.to_str().unwrap()])
         };
-        checked_with(&args).unwrap().1
+        checked_with(&args, false).unwrap().1
     };
     let owner = "access.accounts[0]: `111122223333` is the account that owns the AMI";
     let home = "regions.us-west-2: the AMI itself is made in `us-west-2`";
@@ -166,8 +172,14 @@ fn a_closed_pipe_does_not_hide_problems() {
         ("web.image.yaml", ExitCode::SUCCESS),
         ("mistakes.image.yaml", ExitCode::FAILURE),
     ] {
-        let args = args(&[file], Format::Text);
-        let code = run(&args, Timestamp::UNIX_EPOCH, &mut Closed).unwrap();
+        let args = args(&[file]);
+        let code = run(
+            &args,
+            &Options::default(),
+            Timestamp::UNIX_EPOCH,
+            &mut Closed,
+        )
+        .unwrap();
         assert_eq!(code, expected, "{file}");
     }
 }
@@ -197,9 +209,9 @@ fn nothing_in_a_file_reaches_the_terminal_as_a_command() {
 #[test]
 fn guardrails_are_checked_where_they_are_given() {
     let store = ["store.image.yaml"];
-    let (ok, _) = checked(&store, Format::Text);
+    let (ok, _) = checked(&store, false);
     assert!(ok, "no stack is known");
-    let within = |parameter: &str| checked_within(&store, Format::Text, &[parameter]);
+    let within = |parameter: &str| checked_within(&store, false, &[parameter]);
     for open in [
         "StoreBuckets=arn:aws:s3:::image-archive",
         "ShareWith=",
@@ -238,10 +250,10 @@ fn the_manifests_of_a_directory_are_checked_however_deep() {
     );
     write("README.md", "not a manifest");
     let top = directory.path().to_str().unwrap();
-    let (ok, text) = checked(&[top], Format::Json);
+    let (ok, text) = checked(&[top], true);
     assert!(!ok);
     let files: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let files: Vec<_> = files
+    let files: Vec<_> = files["items"]
         .as_array()
         .unwrap()
         .iter()
@@ -260,7 +272,7 @@ fn the_manifests_of_a_directory_are_checked_however_deep() {
 fn a_directory_without_manifests_is_a_mistake() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("web.yaml"), "name: web").unwrap();
-    let (ok, text) = checked(&[directory.path().to_str().unwrap()], Format::Text);
+    let (ok, text) = checked(&[directory.path().to_str().unwrap()], false);
     assert!(!ok);
     let text = text.replace(&directory.path().display().to_string(), "DIR");
     assert_snapshot!(text, @r"
@@ -268,4 +280,40 @@ fn a_directory_without_manifests_is_a_mistake() {
 
     DIR: 1 problem
     ");
+}
+
+#[test]
+fn a_name_that_no_second_version_can_have_is_a_warning() {
+    let fixed = "name: web\nsource: {snapshot: {id: snap-01234567}}\n";
+    let (ok, text) = checked_content("web.image.yaml", fixed.as_bytes());
+    assert!(ok);
+    assert!(
+        text.contains("warning: name: the name is the same for every version"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("web.image.yaml: no problems, 1 warning\n"),
+        "{text}"
+    );
+    let replaced = format!("{fixed}replaces: {{previous: deregister}}\n");
+    let dated = fixed.replace("web\n", "web-{date}\n");
+    for other in [replaced, dated] {
+        let (ok, text) = checked_content("web.image.yaml", other.as_bytes());
+        assert!(
+            ok && text.ends_with("web.image.yaml: no problems\n"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_name_that_is_nearly_right_is_said_to_be_left_alone() {
+    for (name, meant) in [
+        ("web.yaml", "web.image.yaml"),
+        ("Web.Image.YAML", "Web.image.yaml"),
+    ] {
+        let (ok, text) = checked_content(name, b"name: web\n");
+        assert!(!ok);
+        assert!(text.contains(&format!("rename it to {meant}")), "{text}");
+    }
 }

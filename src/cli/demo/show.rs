@@ -3,13 +3,16 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use localaws::ec2::Image;
+use jiff::Timestamp;
 use localaws::world::World;
 
 use super::examples::UPLOADS;
 use super::outcome::{Email, Outcome};
+use crate::cli::list::{self, Row, Table, Time};
 use crate::cli::local_stack::LocalStack;
-use crate::cli::text::plain;
+use crate::cli::terminal::Terminal;
+use crate::cli::text::{plain, size};
+use crate::image::words::counted;
 use crate::manifest::location::s3_uri;
 
 /// Lines of each function's log that are shown when a check fails.
@@ -37,37 +40,44 @@ pub(super) fn opening(stack: &LocalStack, out: &mut dyn Write) -> io::Result<()>
     )?;
     writeln!(out, "\nUploading to {}:", s3_uri(&stack.bucket, ""))?;
     for (key, content) in UPLOADS {
-        writeln!(out, "  {key} ({} bytes)", content.len())?;
+        writeln!(out, "  {key} ({})", size(content.len()))?;
     }
     writeln!(out)?;
     out.flush()
 }
 
-/// The AMIs and the emails.
-pub(super) fn outcome(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "\nRegistered AMIs:\n")?;
-    for image in &outcome.images {
-        write_image(image, out)?;
-    }
-    writeln!(out, "Emails received:\n")?;
+/// The emails: one line each, or in full.
+pub(super) fn emails(outcome: &Outcome, in_full: bool, out: &mut dyn Write) -> io::Result<()> {
+    let how = if in_full { "" } else { " (--emails: in full)" };
+    let count = counted(outcome.emails.len(), "email");
+    writeln!(out, "\n{count} received{how}:\n")?;
     for email in &outcome.emails {
-        write_email(email, out)?;
+        match in_full {
+            true => write_email(email, out)?,
+            false => writeln!(out, "  {}", plain(&email.subject))?,
+        }
     }
-    out.flush()
+    Ok(())
 }
 
-fn write_image(image: &Image, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "  {}  {}  {}",
-        image.id,
-        plain(&image.name),
-        image.state
-    )?;
-    for (key, value) in &image.tags {
-        writeln!(out, "    {} = {}", plain(key), plain(value))?;
+/// The images, as `amiwright status` shows them.
+pub(super) fn images(
+    rows: &[Row],
+    terminal: Terminal,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let table = Table {
+        terminal,
+        is_wide: false,
+        all: true,
+        time: Time::Took,
+    };
+    writeln!(out)?;
+    for line in list::table(rows, table, now) {
+        writeln!(out, "{line}")?;
     }
-    writeln!(out)
+    Ok(())
 }
 
 fn write_email(email: &Email, out: &mut dyn Write) -> io::Result<()> {

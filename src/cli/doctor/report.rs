@@ -5,13 +5,9 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::finding::{Check, Finding};
+use crate::cli::exit_code::Exit;
+use crate::cli::json as output;
 use crate::cli::text::plain;
-
-/// Exit code if there is something to do.
-const TODO: u8 = 3;
-
-/// Exit code if there is nothing known to do, but something could not be looked at.
-const UNKNOWN: u8 = 4;
 
 /// Everything that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +30,11 @@ impl Report {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.counts() {
-            (_, 0, 0) => 0,
-            (_, 0, _) => UNKNOWN,
-            _ => TODO,
+            (_, 0, 0) => Exit::Done,
+            (_, 0, _) => Exit::Unknown,
+            _ => Exit::ToDo,
         }
+        .code()
     }
 
     /// How many are ok, to do, and not known.
@@ -57,8 +54,10 @@ impl Report {
     /// If it cannot be written.
     pub fn write(&self, json: bool, out: &mut dyn Write) -> io::Result<()> {
         if json {
-            // `{:#}` indents.
-            return writeln!(out, "{:#}", self.to_json());
+            let (ok, todo, unknown) = self.counts();
+            let summary = json!({"ok": ok, "todo": todo, "unknown": unknown});
+            let facts = json!({"stack": self.stack, "region": self.region, "summary": summary});
+            return output::write("doctor", facts, self.to_json(), out);
         }
         for check in &self.checks {
             let (subject, word) = (plain(&check.subject), outcome(&check.finding));
@@ -77,7 +76,7 @@ impl Report {
         )
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self) -> Vec<Value> {
         let check = |check: &Check| {
             let mut value = json!({"check": check.subject, "outcome": outcome(&check.finding)});
             match &check.finding {
@@ -90,8 +89,7 @@ impl Report {
             }
             value
         };
-        let checks: Vec<Value> = self.checks.iter().map(check).collect();
-        json!({"stack": self.stack, "region": self.region, "checks": checks})
+        self.checks.iter().map(check).collect()
     }
 }
 

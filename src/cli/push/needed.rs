@@ -62,7 +62,7 @@ impl Needed {
         let added = match key::kind(&manifest.key) {
             Some(Kind::Bundle) => self.add_parts(path, &manifest.key, &manifest.content),
             Some(Kind::Image) => self.add_source(&manifest, config, now)?,
-            None => Err(vec![not_a_manifest()]),
+            None => Err(vec![not_a_manifest(&path.display().to_string())]),
         };
         Ok(match added {
             Ok(()) => {

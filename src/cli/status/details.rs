@@ -4,12 +4,13 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
+use crate::cli::list;
 use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::regions;
 use crate::cli::text::{plain, span};
 use crate::image::message::facts::{Fact, of_version};
 use crate::image::message::{advice, billing, orphan_text, wait_text};
-use crate::image::status::{Change, Condition, ConditionStatus, Failure, Notice, Status};
+use crate::image::status::{Condition, ConditionStatus, Failure, Notice, Status};
 use crate::image::task::{Task, polling_interval};
 use crate::manifest::location::s3_uri;
 
@@ -88,12 +89,7 @@ fn facts(status: &Status, now: Timestamp) -> Vec<Fact> {
 
 /// What is being done since when, or what it waits for, and who wants it cancelled.
 fn activity(status: &Status, now: Timestamp) -> Vec<Fact> {
-    // The step of a final image may have begun long before its end.
-    let place = status.place();
-    let reached = |change: &&Change| change.to == place && change.from != place;
-    let mut changes = status.history.iter().rev();
-    let ended_at = changes.find(reached).filter(|_| status.state.is_final());
-    let since = ended_at.map_or(status.build.step_since, |change| change.at);
+    let since = list::changed_at(status);
     let mut facts = vec![("Since", since.to_string())];
     match &status.build.waiting {
         Some(waiting) => facts.push(("Waiting", wait_text(&waiting.reason))),

@@ -3,7 +3,8 @@
 use insta::assert_snapshot;
 use jiff::Timestamp;
 
-use super::{details, table};
+use super::{Form, Place, View, details, write_list};
+use crate::cli::terminal::Terminal;
 use crate::image::Status;
 use crate::image::observed::ObservedTask;
 use crate::image::status::{
@@ -190,8 +191,7 @@ fn detailed(status: &Status) -> String {
     String::from_utf8(out).unwrap()
 }
 
-#[test]
-fn the_table_has_a_row_for_each_image() {
+fn listed() -> Vec<Listed> {
     let statuses = [
         importing(),
         waiting(),
@@ -208,7 +208,95 @@ fn the_table_has_a_row_for_each_image() {
             etag: String::new(),
         }),
     });
-    assert_snapshot!(table::render(&listed, at("10:30:00")));
+    listed.into()
+}
+
+/// The list in a terminal of this size (columns, rows), or what is not a terminal.
+fn list(listed: Vec<Listed>, size: Option<(usize, usize)>, form: Form) -> String {
+    let view = View {
+        terminal: Terminal {
+            width: size.map(|(width, _)| width),
+            height: size.map(|(_, height)| height),
+            ..Terminal::PLAIN
+        },
+        form,
+        ..View::of(&[""; 0])
+    };
+    let place = Place {
+        bucket: "images",
+        region: REGION,
+        now: at("10:30:00"),
+    };
+    let (total, mut out) = (listed.len(), Vec::new());
+    write_list(place, &view, listed, total, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn the_table_has_a_row_for_each_image() {
+    assert_snapshot!(list(listed(), None, Form::Text));
+}
+
+#[test]
+fn the_table_fits_the_terminal() {
+    for width in [60, 80, 100, 200] {
+        let mut listed = listed();
+        listed[4].manifest_key = format!("golden/{}.image.yaml", "web-".repeat(40));
+        let text = list(listed, Some((width, 24)), Form::Text);
+        let widths = text.lines().map(console::measure_text_width);
+        assert!(widths.max() <= Some(width), "{text}");
+        assert!(
+            text.contains("-.image.yaml"),
+            "the end of a key is kept: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_wide_table_cuts_nothing_off() {
+    let text = list(listed(), Some((80, 24)), Form::Wide);
+    assert!(text.contains("no change for 1 h"), "{text}");
+    assert!(
+        text.contains("did you mean `source`?") || text.contains("name: is missing"),
+        "{text}"
+    );
+    assert!(text.contains("ami-2"), "{text}");
+}
+
+#[test]
+fn what_failed_is_listed_before_what_a_terminal_has_no_room_for() {
+    let many = (0..60).map(|number| {
+        let status = match number % 20 {
+            0 => failed(),
+            1 => importing(),
+            _ => available_with_previous("available", "new"),
+        };
+        Listed {
+            manifest_key: format!("image-{number:02}.image.yaml"),
+            modified_at: at("10:00:00"),
+            status: Ok(Loaded {
+                status,
+                etag: String::new(),
+            }),
+        }
+    });
+    let text = list(many.collect(), Some((80, 24)), Form::Text);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        "images · us-east-1 · 60 images: 3 open, 3 failed, 54 available"
+    );
+    assert!(lines.len() < 24, "{text}");
+    for number in ["00", "20", "40"] {
+        assert!(
+            text.contains(&format!("✗ image-{number}.image.yaml")),
+            "{text}"
+        );
+    }
+    assert!(
+        lines.last().unwrap().contains("more available (--all)"),
+        "{text}"
+    );
 }
 
 #[test]

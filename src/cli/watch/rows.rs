@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
-use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use crate::aws::AwsError;
-use crate::cli::progress::{Progress, Stage};
+use crate::cli::list::{self, Known, Row, Table, Time, Usual};
+use crate::cli::progress_text::stage;
 use crate::cli::regions;
 use crate::cli::target::cannot_load;
+use crate::cli::terminal::Terminal;
 use crate::cli::text::plain;
 use crate::image::Status;
 use crate::image::words::State;
@@ -24,16 +25,18 @@ const READS_AT_ONCE: usize = 16;
 /// All that is watched, by key.
 #[derive(Debug)]
 pub(super) struct Rows {
-    rows: BTreeMap<String, Row>,
+    rows: BTreeMap<String, Watched>,
     /// Keys with an open marker.
     open: BTreeSet<String>,
     /// Whether all open images are watched, for no key was given.
     watches_all: bool,
+    /// How long tasks usually take here.
+    usual: Option<Usual>,
 }
 
 /// What is known of one image.
 #[derive(Debug)]
-enum Row {
+enum Watched {
     /// No status yet.
     NoStatus,
     /// Its status. `is_finished` says that nothing more will happen to this version.
@@ -45,7 +48,14 @@ enum Row {
     Unreadable(String),
 }
 
-impl Row {
+/// What one look at the bucket found.
+#[derive(Debug)]
+pub(super) struct Look {
+    open: BTreeSet<String>,
+    read: Vec<(String, Watched)>,
+}
+
+impl Watched {
     fn is_finished(&self) -> bool {
         match self {
             Self::NoStatus => false,
@@ -54,19 +64,36 @@ impl Row {
         }
     }
 
-    fn stage(&self, key: &str, is_open: bool) -> Stage {
+    /// Whether a new version is about to start, in place of the one whose end is known.
+    fn is_before(&self, is_open: bool) -> bool {
+        matches!(self, Self::Status { status, is_finished: false }
+            if status.state.is_final() && !is_open && status.unsent().next().is_none())
+    }
+
+    /// What is said of it where each change is a line.
+    fn line(&self, key: &str, is_open: bool) -> String {
         match self {
-            Self::NoStatus if is_open => Stage::of(None, Some(true)),
-            Self::NoStatus => Stage::new(0, format!("waiting for a status of {}", plain(key))),
+            Self::NoStatus if is_open => stage(None, Some(true)),
+            Self::NoStatus => format!("waiting for a status of {}", plain(key)),
             Self::Status {
                 status,
                 is_finished: false,
             } if status.state.is_final() && !is_open => {
-                Stage::new(0, "waiting for the new version to start")
+                "waiting for the new version to start".to_owned()
             }
-            Self::Status { status, .. } => Stage::of(Some(status), is_open.then_some(true)),
-            Self::Unreadable(reason) => Stage::new(100, plain(reason)),
+            Self::Status { status, .. } => stage(Some(status), is_open.then_some(true)),
+            Self::Unreadable(reason) => plain(reason),
         }
+    }
+
+    fn row(&self, key: &str, is_open: bool, usual: &Usual, now: Timestamp) -> Row {
+        let known = match self {
+            Self::NoStatus => Known::Nothing { is_open },
+            Self::Status { .. } if self.is_before(is_open) => Known::Before,
+            Self::Status { status, .. } => Known::Status(status),
+            Self::Unreadable(reason) => Known::Unreadable(reason),
+        };
+        Row::of(key, known, usual, now)
     }
 
     fn state(&self) -> Option<State> {
@@ -83,66 +110,80 @@ impl Rows {
         Self {
             rows: keys
                 .iter()
-                .map(|key| (key.clone(), Row::NoStatus))
+                .map(|key| (key.clone(), Watched::NoStatus))
                 .collect(),
             open: BTreeSet::new(),
             watches_all: keys.is_empty(),
+            usual: None,
         }
     }
 
+    /// Says how long tasks usually take.
+    pub(super) fn expect(&mut self, usual: Usual) {
+        self.usual = Some(usual);
+    }
+
+    /// Whether it was said.
+    pub(super) fn knows_usual(&self) -> bool {
+        self.usual.is_some()
+    }
+
     /// Reads the open markers, and the status of whatever has not finished.
-    pub(super) async fn poll(&mut self, context: Context<'_>) -> Result<(), AwsError> {
-        self.open = status_store::list_open(context.aws, context.config)
+    pub(super) async fn look(&self, context: Context<'_>) -> Result<Look, AwsError> {
+        let open: BTreeSet<String> = status_store::list_open(context.aws, context.config)
             .await?
             .into_iter()
             .map(|marker| marker.manifest_key)
             .collect();
+        let is_due = |(_, row): &(&String, &Watched)| !row.is_finished();
+        let unfinished = self.rows.iter().filter(is_due).map(|(key, _)| key);
+        let mut due: BTreeSet<String> = unfinished.cloned().collect();
         if self.watches_all {
-            for key in &self.open {
-                self.rows.entry(key.clone()).or_insert(Row::NoStatus);
-            }
+            due.extend(open.iter().cloned());
         }
-        let due: Vec<String> = self
-            .rows
-            .iter()
-            .filter(|(key, row)| {
-                !row.is_finished() || (self.watches_all && self.open.contains(*key))
-            })
-            .map(|(key, _)| key.clone())
-            .collect();
         let mut reads = stream::iter(due)
             .map(|key| async move {
                 let row = read(context, &key).await;
                 (key, row)
             })
             .buffered(READS_AT_ONCE);
+        let mut read = Vec::new();
         while let Some((key, row)) = reads.next().await {
-            self.rows.insert(key, row?);
+            read.push((key, row?));
         }
-        Ok(())
+        Ok(Look { open, read })
     }
 
-    /// Shows what is new.
-    pub(super) fn show(
-        &self,
-        progress: &mut Progress,
-        elapsed: Duration,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
-        self.rows.iter().try_for_each(|(key, row)| {
-            let stage = row.stage(key, self.open.contains(key));
-            progress.show(key, &stage, elapsed, out)
-        })
+    /// Takes over what was found.
+    pub(super) fn update(&mut self, look: Look) {
+        self.open = look.open;
+        self.rows.extend(look.read);
+    }
+
+    /// What is said of each image where each change is a line.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&String, String)> {
+        let is_open = |key| self.open.contains(key);
+        let rows = self.rows.iter();
+        rows.map(move |(key, row)| (key, row.line(key, is_open(key))))
+    }
+
+    /// The rows of a screen.
+    pub(super) fn rows(&self, now: Timestamp) -> Vec<Row> {
+        let is_open = |key| self.open.contains(key);
+        let usual = self.usual.clone().unwrap_or_default();
+        let rows = self.rows.iter();
+        rows.map(|(key, row)| row.row(key, is_open(key), &usual, now))
+            .collect()
     }
 
     /// Whether there is nothing left to wait for.
     pub(super) fn are_finished(&self) -> bool {
         if !self.watches_all {
-            return self.rows.values().all(Row::is_finished);
+            return self.rows.values().all(Watched::is_finished);
         }
-        let is_unreadable = |key| matches!(self.rows.get(key), Some(Row::Unreadable(_)));
+        let is_unreadable = |key| matches!(self.rows.get(key), Some(Watched::Unreadable(_)));
         // What is no longer open and has no status was not a manifest.
-        let is_done = |row: &Row| row.is_finished() || matches!(row, Row::NoStatus);
+        let is_done = |row: &Watched| row.is_finished() || matches!(row, Watched::NoStatus);
         self.open.iter().all(is_unreadable) && self.rows.values().all(is_done)
     }
 
@@ -151,20 +192,21 @@ impl Rows {
         let unfinished = self.rows.iter().filter(|(_, row)| !row.is_finished());
         unfinished
             .map(|(key, row)| match row {
-                Row::Status { status, .. } => {
-                    let stage = Stage::of(Some(status), None);
-                    format!("{key} is {}: {}", status.place(), stage.text)
+                Watched::Status { status, .. } => {
+                    format!("{key} is {}: {}", status.place(), stage(Some(status), None))
                 }
-                Row::NoStatus | Row::Unreadable(_) => format!("{key} has no status"),
+                Watched::NoStatus | Watched::Unreadable(_) => format!("{key} has no status"),
             })
             .collect()
     }
 
-    /// Writes how many images ended in which state, and each that did not become available, with the
-    /// Regions of those that have several. Returns whether all did.
+    /// Writes how many images ended in which state, and each that did not become available with its first problem; after
+    /// a screen, which is gone, also those that did. Then the Regions of those that have several. Returns whether all
+    /// became available.
     pub(super) fn conclude(
         &self,
         bucket: &str,
+        terminal: Terminal,
         now: Timestamp,
         out: &mut dyn Write,
     ) -> io::Result<bool> {
@@ -172,24 +214,26 @@ impl Rows {
             writeln!(out, "No images in progress in {}.", s3_uri(bucket, ""))?;
             return Ok(true);
         }
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for row in self.rows.values() {
-            let state = row.state().map(|state| state.to_string());
-            let state = state.unwrap_or_else(|| "unreadable".to_owned());
-            *counts.entry(state).or_default() += 1;
-        }
-        let counts: Vec<String> = counts
-            .iter()
-            .map(|(state, count)| format!("{count} {state}"))
-            .collect();
-        writeln!(out, "Finished: {}.", counts.join(", "))?;
-        let mut all_available = true;
-        for (key, row) in &self.rows {
-            if !self.is_success(row) {
-                all_available = false;
-                writeln!(out, "  {}: {}", plain(key), row.stage(key, false).text)?;
+        let all = self.rows(now);
+        writeln!(out, "Finished: {}.", list::counts(&all).join(", "))?;
+        let succeeded: Vec<bool> = self.rows.values().map(|row| self.is_success(row)).collect();
+        let shown = all.into_iter().zip(&succeeded);
+        let shown = shown.filter(|(_, is_success)| terminal.live || !**is_success);
+        let shown: Vec<Row> = shown.map(|(row, _)| row).collect();
+        if !shown.is_empty() {
+            let table = Table {
+                terminal,
+                is_wide: false,
+                all: false,
+                time: Time::Took,
+            };
+            writeln!(out)?;
+            for line in list::table(&shown, table, now) {
+                writeln!(out, "{line}")?;
             }
-            let Row::Status { status, .. } = row else {
+        }
+        for (key, row) in &self.rows {
+            let Watched::Status { status, .. } = row else {
                 continue;
             };
             if let Some(table) = regions::render(status, now) {
@@ -199,12 +243,26 @@ impl Rows {
                 }
             }
         }
-        Ok(all_available)
+        Ok(succeeded.into_iter().all(|is_success| is_success))
+    }
+
+    /// The statuses, for programs.
+    pub(super) fn statuses(&self) -> impl Iterator<Item = (&String, Result<&Status, &str>)> {
+        self.rows.iter().map(|(key, row)| match row {
+            Watched::Status { status, .. } => (key, Ok(&**status)),
+            Watched::Unreadable(reason) => (key, Err(reason.as_str())),
+            Watched::NoStatus => (key, Err("there is no status")),
+        })
+    }
+
+    /// Whether all became available.
+    pub(super) fn are_successful(&self) -> bool {
+        self.rows.values().all(|row| self.is_success(row))
     }
 
     /// A superseded bundle counts as a success unless it was asked for by name: its image manifest is watched as well.
     /// So does an image whose manifest was removed: nobody waits for it.
-    fn is_success(&self, row: &Row) -> bool {
+    fn is_success(&self, row: &Watched) -> bool {
         match row.state() {
             Some(State::Available) => true,
             Some(State::Superseded | State::Deleted) => self.watches_all,
@@ -213,14 +271,14 @@ impl Rows {
     }
 }
 
-async fn read(context: Context<'_>, key: &str) -> Result<Row, AwsError> {
+async fn read(context: Context<'_>, key: &str) -> Result<Watched, AwsError> {
     let status = match status_store::load(context.aws, context.config, key).await {
         Ok(Some(loaded)) => Box::new(loaded.status),
-        Ok(None) => return Ok(Row::NoStatus),
+        Ok(None) => return Ok(Watched::NoStatus),
         Err(StoreError::Aws(error)) => return Err(error),
         Err(error) => {
             let reason = cannot_load(context.config, &error).to_string();
-            return Ok(Row::Unreadable(reason));
+            return Ok(Watched::Unreadable(reason));
         }
     };
     let is_notified = status.state.is_final() && status.unsent().next().is_none();
@@ -230,7 +288,7 @@ async fn read(context: Context<'_>, key: &str) -> Result<Row, AwsError> {
         && !reconcile::is_outdated(context, &status)
             .await
             .unwrap_or(false);
-    Ok(Row::Status {
+    Ok(Watched::Status {
         status,
         is_finished,
     })
@@ -242,7 +300,7 @@ mod tests {
     use crate::image::status::{Cancel, ManifestVersion, RegionStatus};
     use crate::image::words::CancelBy;
 
-    fn row(key: &str, state: State) -> (String, Row) {
+    fn row(key: &str, state: State) -> (String, Watched) {
         let uploaded_at = "2026-11-21T09:00:00Z".parse().unwrap();
         let manifest = ManifestVersion {
             bucket: "images".to_owned(),
@@ -273,7 +331,7 @@ mod tests {
         }
         let status = Box::new(status);
         let is_finished = state.is_final();
-        let row = Row::Status {
+        let row = Watched::Status {
             status,
             is_finished,
         };
@@ -289,17 +347,33 @@ mod tests {
             row("db\x1b.image.yaml", State::Working),
         ]);
         rows.open.insert("db\x1b.image.yaml".to_owned());
-        let odd = Row::Unreadable("expected\nvalue".to_owned());
+        let odd = Watched::Unreadable("expected\nvalue".to_owned());
         rows.rows.insert("odd.image.yaml".to_owned(), odd);
-        let mut out = Vec::new();
-        let mut progress = Progress::new(false);
-        rows.show(&mut progress, Duration::from_millis(1500), &mut out)
-            .unwrap();
+        let lines: Vec<String> = rows.lines().map(|(_, line)| line).collect();
         assert!(!rows.are_finished());
         rows.rows.retain(|_, row| row.is_finished());
         let now = "2026-11-21T09:10:00Z".parse().unwrap();
         assert!(rows.are_finished());
-        assert!(!rows.conclude("images", now, &mut out).unwrap());
-        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+        let mut out = format!("{}\n", lines.join("\n")).into_bytes();
+        let terminal = Terminal::PLAIN;
+        assert!(!rows.conclude("images", terminal, now, &mut out).unwrap());
+        let text = String::from_utf8(out).unwrap();
+        assert!(
+            text.contains("waiting for a status of later.image.yaml"),
+            "{text}"
+        );
+        assert!(
+            text.contains("Finished: 1 cancelled, 1 unreadable, 1 available."),
+            "{text}"
+        );
+        let (_, end) = text.split_once("Finished").unwrap();
+        for (key, why) in [
+            ("✗ odd.image.yaml", "expected value"),
+            ("✗ old.image.yaml", "by amiwright cancel; deleted snap-1"),
+        ] {
+            let is_named = |line: &str| line.starts_with(key) && line.contains(why);
+            assert!(end.lines().any(is_named), "{text}");
+        }
+        assert!(!end.contains("web.image.yaml"), "{text}");
     }
 }

@@ -255,7 +255,7 @@ async fn the_same_as_json() {
         (json["stack"].as_str(), json["region"].as_str()),
         (Some(STACK), Some(REGION))
     );
-    let checks = json["checks"].as_array().unwrap();
+    let checks = json["items"].as_array().unwrap();
     let todo: Vec<_> = checks.iter().filter(|it| it["outcome"] == "todo").collect();
     assert_eq!(todo.len(), 1);
     assert_eq!(todo[0]["check"], "subscription of ops@example.com");

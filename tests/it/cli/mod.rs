@@ -11,5 +11,6 @@ mod programs;
 mod push;
 mod regions;
 mod retry;
+mod screens;
 mod starts;
 mod status;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::support::{DISK, TestStack, vmdk};
-use amiwright::cli::watch::{Watch, poll};
-use amiwright::cli::{Error, cancel};
+use amiwright::cli::watch::{Shows, Watch, poll};
+use amiwright::cli::{Error, Exit, Terminal, cancel};
 use amiwright::reconcile::Context;
 use localaws::ec2::TaskKind;
 
@@ -22,7 +22,8 @@ async fn watch(stack: &TestStack, keys: &[&str]) -> (Result<bool, Error>, String
         keys: keys.iter().map(|key| (*key).to_owned()).collect(),
         interval: Duration::from_secs(10),
         timeout: Some(Duration::from_secs(3 * 3600)),
-        bars: false,
+        terminal: Terminal::PLAIN,
+        shows: Shows::Progress,
     };
     follow_as(stack, &watch).await
 }
@@ -185,7 +186,7 @@ async fn without_a_key_all_that_is_open_is_watched() {
     assert!(!outcome.unwrap(), "{text}");
     assert!(text.contains("cancelling: import-snapshot"), "{text}");
     assert!(
-        text.contains("Finished: 1 available, 1 cancelled."),
+        text.contains("Finished: 1 cancelled, 1 available."),
         "{text}"
     );
     assert_eq!(stack.open().await, Vec::<String>::new());
@@ -215,9 +216,12 @@ async fn a_watch_gives_up_in_time_and_says_how_far_it_was() {
         keys: vec![KEY.to_owned()],
         interval: Duration::from_secs(2),
         timeout: Some(Duration::from_secs(30)),
-        bars: false,
+        terminal: Terminal::PLAIN,
+        shows: Shows::Progress,
     };
-    let report = follow_as(&stack, &wanted).await.0.unwrap_err().report();
+    let error = follow_as(&stack, &wanted).await.0.unwrap_err();
+    assert_eq!(error.exit(), Exit::TimedOut);
+    let report = error.report();
     assert!(
         report.contains("after 30 s: golden/web.image.yaml is working/await-task: import-snapshot"),
         "{report}"
@@ -235,7 +239,7 @@ async fn a_status_that_cannot_be_read_ends_no_watch_of_the_others() {
     let (outcome, text) = watch(&stack, &[]).await;
     assert!(!outcome.unwrap(), "{text}");
     assert!(
-        text.contains("Finished: 1 available, 1 unreadable."),
+        text.contains("Finished: 1 unreadable, 1 available."),
         "{text}"
     );
 }

@@ -45,7 +45,7 @@ async fn a_seller_learns_who_runs_an_instance_with_its_code() {
     let expected = serde_json::json!({
         "productCode": CODE, "instance": instance, "confirmed": true, "ownerId": BUYER,
     });
-    assert_eq!(json, expected);
+    assert_eq!(json["items"][0], expected);
     assert_eq!(stack.count("ConfirmProductInstance"), 3);
 }
 
@@ -93,7 +93,11 @@ async fn a_program_learns_the_product_codes_of_its_instance() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(
         json,
-        serde_json::json!({"productCodes": [CODE, "8ED157F9"]})
+        serde_json::json!({
+            "schema": 1,
+            "command": "product-codes",
+            "items": [{"productCode": CODE}, {"productCode": "8ED157F9"}],
+        })
     );
 
     let free = sold(&stack, &[]);

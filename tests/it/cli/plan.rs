@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use amiwright::aws::Aws;
 use amiwright::cli::Error;
+use amiwright::cli::Terminal;
 use amiwright::cli::plan::{Planned, Upload, show};
 use amiwright::config::Config;
 use amiwright::reconcile::Context;
@@ -48,7 +49,7 @@ async fn planned(
         known: &stack.config().guardrails,
     };
     let mut out = Vec::new();
-    let planned = show(context, &upload, json, &mut out).await;
+    let planned = show(context, &upload, Terminal::PLAIN, json, &mut out).await;
     for call in stack.world.calls().iter().skip(before) {
         let is_ours = call.function.is_none();
         assert!(!is_ours || call.is_read(), "{call:?}");
@@ -84,7 +85,8 @@ fn named(stack: &TestStack, mut text: String) -> String {
 pub(super) async fn json(stack: &TestStack, content: &str) -> Value {
     let (aws, config) = (stack.aws(), stack.config());
     let plan = planned(stack, (&aws, &config), content, true).await;
-    serde_json::from_str(&plan.unwrap().1).unwrap()
+    let mut printed: Value = serde_json::from_str(&plan.unwrap().1).unwrap();
+    printed["items"][0].take()
 }
 
 /// The calls of the functions that change something in EC2, by name.
@@ -446,7 +448,9 @@ async fn a_key_that_was_meant_otherwise_is_named() {
         known: &config.guardrails,
     };
     let mut out = Vec::new();
-    show(context, &upload, false, &mut out).await.unwrap();
+    show(context, &upload, Terminal::PLAIN, false, &mut out)
+        .await
+        .unwrap();
     assert_snapshot!(named(&stack, String::from_utf8(out).unwrap()), @r"
     web.image.yaml -> s3://local-bucket/web.image.yaml
     A new AMI is asked for, and cannot be made.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use amiwright::cli::Terminal;
 use amiwright::cli::plan::{Planned, Upload, show};
 use amiwright::reconcile::Context;
 use insta::assert_snapshot;
@@ -38,8 +39,14 @@ async fn planned(stack: &TestStack, key: &str, content: &[u8], json: bool) -> (P
         known: &config.guardrails,
     };
     let mut out = Vec::new();
-    let planned = show(context, &upload, json, &mut out).await.unwrap();
-    let text = String::from_utf8(out).unwrap();
+    let planned = show(context, &upload, Terminal::PLAIN, json, &mut out)
+        .await
+        .unwrap();
+    let mut text = String::from_utf8(out).unwrap();
+    if json {
+        let printed: Value = serde_json::from_str(&text).unwrap();
+        text = printed["items"][0].to_string();
+    }
     (planned, text.replace(&stack.only_image().id, "ami-old"))
 }
 

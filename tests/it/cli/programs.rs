@@ -40,20 +40,29 @@ impl Local {
     }
 
     /// Copies a file into the folder that is the bucket.
-    fn drop_file(&self, key: &str, content: impl AsRef<[u8]>) {
+    pub(super) fn drop_file(&self, key: &str, content: impl AsRef<[u8]>) {
         let bucket = self.directory.path().join("world/s3/amiwright-bucket");
         std::fs::write(bucket.join(key), content).unwrap();
     }
 
     /// Runs a command against it, with nothing in the environment but what the greeting says.
-    fn run(&self, args: &[&str]) -> Output {
-        amiwright()
-            .args(args)
-            .args(["--endpoint-url", &self.url, "--region", "us-east-1"])
-            .args(["--bucket", "amiwright-bucket"])
-            .args(["--state-bucket", "amiwright-statebucket"])
-            .output()
-            .unwrap()
+    pub(super) fn run(&self, args: &[&str]) -> Output {
+        let mut command = amiwright();
+        command.args(args).args(self.place()).output().unwrap()
+    }
+
+    /// The options that name it.
+    pub(super) fn place(&self) -> [&str; 8] {
+        [
+            "--endpoint-url",
+            &self.url,
+            "--region",
+            "us-east-1",
+            "--bucket",
+            "amiwright-bucket",
+            "--state-bucket",
+            "amiwright-statebucket",
+        ]
     }
 }
 
@@ -76,7 +85,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn example(name: &str) -> Vec<u8> {
+pub(super) fn example(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
@@ -310,18 +319,18 @@ fn a_plan_says_by_its_exit_code_whether_there_is_anything_to_do() {
     assert!(said.contains("A new AMI is made."), "{said}");
     assert_eq!(
         plan("disk.image.yaml", &good, &["--exit-code"]).0,
-        Some(2),
+        Some(3),
         "{said}"
     );
     let shared = format!("{good}access: {{accounts: ['111122223333']}}\n");
     let (code, said) = plan("disk.image.yaml", &shared, &["--exit-code"]);
-    assert_eq!(code, Some(2));
+    assert_eq!(code, Some(3));
     assert!(said.contains("The stack has to allow"), "{said}");
     let given = ["--parameter", "ShareWith=444455556666", "--json"];
     let (code, said) = plan("disk.image.yaml", &shared, &given);
     assert_eq!(code, Some(1));
     let document: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert_eq!(document["outcome"], "rejected");
+    assert_eq!(document["items"][0]["outcome"], "rejected");
     let (code, said) = plan("disk.image.yaml", "name: web\n", &[]);
     assert_eq!(code, Some(1), "{said}");
     let (code, _) = plan("disk.yaml", &good, &[]);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{TestStack, refused};
 use amiwright::aws::Which;
-use amiwright::cli::Error;
 use amiwright::cli::push::{Push, send_all};
+use amiwright::cli::{Error, Terminal};
 use tempfile::TempDir;
 
 const KEY: &str = "web.image.yaml";
@@ -46,7 +46,7 @@ async fn push_to(
         files: vec![PathBuf::from(file)],
         prefix: prefix.to_owned(),
         dry_run,
-        bars: false,
+        terminal: Terminal::PLAIN,
     };
     let (aws, config) = (stack.aws_of(USER), stack.config());
     let now = stack.world.clock().now();

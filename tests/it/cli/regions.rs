@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use amiwright::cli::status::show;
-use amiwright::cli::watch::{Watch, poll};
+use amiwright::cli::Terminal;
+use amiwright::cli::status::{View, show};
+use amiwright::cli::watch::{Shows, Watch, poll};
 use amiwright::reconcile::Context;
 use insta::assert_snapshot;
 use localaws::ec2::TaskKind;
@@ -39,7 +40,7 @@ async fn regions_are_shown_as_a_table() {
     let (aws, config) = (stack.aws(), stack.config());
     let context = Context::new(&aws, &config, stack.world.clock().now());
     let mut out = Vec::new();
-    show(context, Some(KEY), false, &mut out).await.unwrap();
+    show(context, &View::of(&[KEY]), &mut out).await.unwrap();
     let text = String::from_utf8(out).unwrap();
     assert_snapshot!(table(&stack, &text), @r"
     REGION      AMI                    STATE      COPY       SETTINGS
@@ -52,7 +53,8 @@ async fn regions_are_shown_as_a_table() {
         keys: vec![KEY.to_owned()],
         interval: Duration::from_secs(10),
         timeout: Some(hour * 3),
-        bars: false,
+        terminal: Terminal::PLAIN,
+        shows: Shows::Progress,
     };
     let mut out = Vec::new();
     assert!(!poll(context, &watch, &mut out).await.unwrap());

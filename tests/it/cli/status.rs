@@ -2,7 +2,7 @@
 
 use crate::support::TestStack;
 use amiwright::cli::Error;
-use amiwright::cli::status::show;
+use amiwright::cli::status::{Selection, View, show};
 use amiwright::reconcile::Context;
 
 const MISTAKE: &str =
@@ -16,7 +16,9 @@ async fn status(
     let (aws, config) = (stack.aws(), stack.config());
     let context = Context::new(&aws, &config, stack.world.clock().now());
     let mut out = Vec::new();
-    show(context, manifest_key, json, &mut out).await?;
+    let view = View::of(manifest_key.as_slice());
+    let view = if json { view.as_json() } else { view };
+    show(context, &view, &mut out).await?;
     Ok(String::from_utf8(out).unwrap())
 }
 
@@ -29,7 +31,9 @@ async fn an_empty_bucket_has_no_images_yet() {
             .unwrap()
             .contains("No images yet")
     );
-    assert_eq!(status(&stack, None, true).await.unwrap(), "[]\n");
+    let json: serde_json::Value =
+        serde_json::from_str(&status(&stack, None, true).await.unwrap()).unwrap();
+    assert_eq!(json["items"], serde_json::json!([]));
     let error = status(&stack, Some("web.image.yaml"), false)
         .await
         .unwrap_err();
@@ -53,7 +57,7 @@ async fn all_images_are_listed_even_with_a_broken_status_among_them() {
     let text = status(&stack, None, false).await.unwrap();
     let line = |key: &str| {
         text.lines()
-            .find(|line| line.starts_with(key))
+            .find(|line| line.split_whitespace().nth(1) == Some(key))
             .unwrap_or_else(|| panic!("{key} in {text}"))
     };
     let image = stack.only_image();
@@ -72,7 +76,8 @@ async fn all_images_are_listed_even_with_a_broken_status_among_them() {
     let json: serde_json::Value =
         serde_json::from_str(&status(&stack, None, true).await.unwrap()).unwrap();
     let entry = |key: &str| {
-        json.as_array()
+        json["items"]
+            .as_array()
             .unwrap()
             .iter()
             .find(|entry| entry["key"] == key)
@@ -120,7 +125,8 @@ async fn one_image_is_shown_in_full() {
     );
     let json: serde_json::Value =
         serde_json::from_str(&status(&stack, Some("db.image.yaml"), true).await.unwrap()).unwrap();
-    assert_eq!(json["state"], "rejected");
+    assert_eq!(json["items"][0]["state"], "rejected");
+    assert_eq!(json["items"][0]["status"]["state"], "rejected");
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,7 +175,7 @@ async fn errors_say_what_to_do() {
     config.state_bucket = "another-bucket".to_owned();
     let aws = stack.aws();
     let context = Context::new(&aws, &config, stack.world.clock().now());
-    let error = show(context, None, false, &mut Vec::new())
+    let error = show(context, &View::of(&[""; 0]), &mut Vec::new())
         .await
         .unwrap_err();
     assert!(
@@ -178,5 +184,64 @@ async fn errors_say_what_to_do() {
             .contains("bucket another-bucket does not exist"),
         "{}",
         error.report()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn images_are_selected_by_patterns_amis_and_how_they_ended() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest("golden/web.image.yaml", stack.manifest("web-1"))
+        .await;
+    stack
+        .drop_and_rest("golden/app.image.yaml", stack.manifest("app-1"))
+        .await;
+    stack.drop_and_rest("db.image.yaml", MISTAKE).await;
+    let (aws, config) = (stack.aws(), stack.config());
+    let context = Context::new(&aws, &config, stack.world.clock().now());
+    let shown = async |view: View| {
+        let mut out = Vec::new();
+        let found_all = show(context, &view, &mut out).await.unwrap();
+        (found_all, String::from_utf8(out).unwrap())
+    };
+    let (_, text) = shown(View::of(&["golden/*"])).await;
+    assert!(text.contains("2 of 3 images: 2 available"), "{text}");
+    assert!(!text.contains("db.image.yaml"), "{text}");
+    let failed = View {
+        selection: Selection::default().only(false, true),
+        ..View::of(&[""; 0])
+    };
+    let (_, text) = shown(failed).await;
+    assert!(text.contains("1 of 3 images: 1 rejected"), "{text}");
+    assert!(
+        text.contains("✗ db.image.yaml") && !text.contains("golden"),
+        "{text}"
+    );
+    let status = stack.status("golden/web.image.yaml").await;
+    let image = status["regions"]["us-east-1"]["image"].as_str().unwrap();
+    let (_, text) = shown(View::of(&[image])).await;
+    assert!(text.contains("web-1") && text.contains("History"), "{text}");
+    let (found_all, text) = shown(View::of(&["db.image.yaml", "none.image.yaml"])).await;
+    assert!(!found_all && text.contains("db.image.yaml"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn buckets_that_are_not_of_a_stack_are_no_empty_stack() {
+    let stack = TestStack::new().await;
+    let (aws, mut config) = (stack.aws(), stack.config());
+    let all = View::of(&[""; 0]);
+    stack.write_state("notes.txt", "mine");
+    let context = Context::new(&aws, &config, stack.world.clock().now());
+    let error = show(context, &all, &mut Vec::new()).await.unwrap_err();
+    let report = error.report();
+    assert!(report.contains("no amiwright stack here"), "{report}");
+    assert!(report.contains("has notes.txt"), "{report}");
+    config.state_bucket.clone_from(&config.bucket);
+    let context = Context::new(&aws, &config, stack.world.clock().now());
+    let error = show(context, &all, &mut Vec::new()).await.unwrap_err();
+    let report = error.report();
+    assert!(
+        report.contains("as manifest bucket and as state bucket"),
+        "{report}"
     );
 }

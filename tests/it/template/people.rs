@@ -1,6 +1,7 @@
 //! The policies of the stack for people, and what a principal with one of them and nothing else can do.
 
 use amiwright::aws::Aws;
+use amiwright::cli::Terminal;
 use amiwright::cli::plan::{Planned, Upload, show};
 use amiwright::cli::{cancel, retry, status};
 use amiwright::keys;
@@ -140,9 +141,10 @@ async fn an_uploader_gets_an_ami_and_can_neither_cancel_nor_forge() {
     assert!(put(&aws, manifests, KEY, &stack.manifest("web")).await);
     stack.rest().await;
     let context = Context::new(&aws, &config, stack.world.clock().now());
-    for key in [None, Some(KEY)] {
+    for keys in [&[][..], &[KEY]] {
         let mut out = Vec::new();
-        status::show(context, key, false, &mut out).await.unwrap();
+        let view = status::View::of(keys);
+        status::show(context, &view, &mut out).await.unwrap();
         let shown = String::from_utf8(out).unwrap();
         assert!(shown.contains("available"), "{shown}");
     }
@@ -307,7 +309,9 @@ async fn an_operator_plans_without_reading_disks() {
             known: &config.guardrails,
         };
         let mut out = Vec::new();
-        let planned = show(context, &upload, false, &mut out).await.unwrap();
+        let planned = show(context, &upload, Terminal::PLAIN, false, &mut out)
+            .await
+            .unwrap();
         (planned, String::from_utf8(out).unwrap())
     };
     let replaces = "replaces: {previous: deregister, snapshots: delete}\nprotect: true\n";
