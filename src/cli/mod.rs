@@ -13,6 +13,7 @@ mod error;
 mod exit_code;
 mod function;
 mod help;
+mod init;
 mod json;
 mod list;
 #[cfg(feature = "manual")]
@@ -87,6 +88,8 @@ enum Command {
     /// Show what uploading a manifest would change, without changing anything
     #[command(after_help = help::PLAN)]
     Plan(plan::Args),
+    /// Write a first manifest to begin from
+    Init(init::Args),
     /// Upload manifests and, before them, the disks and bundles that they name
     #[command(after_help = help::PUSH)]
     Push(push::Args),
@@ -191,6 +194,7 @@ async fn run(cli: Cli, out: &mut dyn Write) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Check(args) => check::run(&args, options, now(), out),
         Command::Plan(args) => plan::run(&args, options, now(), out).await,
+        Command::Init(args) => init::run(&args, out),
         Command::Push(args) => push::run(&args, options, now(), out).await,
         Command::Schema => schema::run(out),
         Command::Status(args) => status::run(&args, options, now(), out).await,

@@ -238,7 +238,7 @@ async fn a_new_version_of_a_disk_starts_right_after_the_running_import() {
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available", "{status:#}");
     assert!(histories(&status).contains("a new version replaces"));
-    // In a bucket without versions the first cannot be read any more, and leaves nothing.
+    // The first was finished from the version of the manifest that it began with: nothing is left over.
     assert_eq!(stack.images().len() + 1, stack.snapshots().len());
 }
 

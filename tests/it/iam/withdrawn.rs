@@ -5,9 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::flow::{Flow, flows};
 use super::shared;
 
-/// The statement that only buckets with versions need; those of localaws have none.
-const ONLY_WITH_VERSIONS: &str = "ReadManifestVersions";
-
 /// A function and the Sid of one of its statements.
 type Held = (String, String);
 
@@ -36,10 +33,6 @@ async fn without_any_one_statement_a_flow_fails() {
     let (uses, of_several) = uses().await;
     let (mut needed, mut unneeded) = (BTreeSet::new(), Vec::new());
     for ((function, sid), flows) in &uses {
-        if sid == ONLY_WITH_VERSIONS {
-            assert!(flows.is_empty(), "{flows:?}");
-            continue;
-        }
         if any_fails_without(function, sid, flows).await {
             needed.insert(sid);
         } else {
