@@ -124,12 +124,9 @@ pub(super) fn lines(planned: &Planned, image: Option<&str>) -> Vec<Line> {
             let line = changed(region, "description", now, Some(text.clone()));
             vec![of_image(line)]
         }
-        Action::SetTags { tags } => {
-            let tags = tags.iter().map(|tag| tag_line(region, tag, before, true));
-            tags.map(of_image).collect()
-        }
-        Action::RemoveTags { tags } => {
-            let tags = tags.iter().map(|tag| tag_line(region, tag, before, false));
+        action @ (Action::SetTags { tags } | Action::RemoveTags { tags }) => {
+            let is_set = matches!(action, Action::SetTags { .. });
+            let tags = tags.iter().map(|tag| tag_line(region, tag, before, is_set));
             tags.map(of_image).collect()
         }
         Action::SetProductCode { code } => {
