@@ -4,6 +4,7 @@
 mod audit;
 mod changed;
 mod late_notices;
+mod leaving;
 mod pause;
 mod polling;
 mod polling_history;
@@ -29,6 +30,7 @@ use crate::image::plan::{self, Next};
 use crate::image::words::Step;
 use crate::reconcile::{self, Context, Error, Outcome, Recovery};
 use crate::status_store::{self, Open, OpenMarker};
+use leaving::leave;
 pub use polling_history::PollingHistory;
 use polling_history::Remembered;
 use read_ahead::{AT_ONCE, Awaiting, ReadAhead, Room};
@@ -291,24 +293,6 @@ impl<'a> Visitor<'a> {
             finalized: false,
         })
     }
-}
-
-/// Remembers for how long nothing can be done for an image whose steps were run, and sends what is late. Returns whether
-/// its status changed.
-async fn leave(
-    context: Context<'_>,
-    history: &PollingHistory,
-    marker: &OpenMarker,
-    outcome: Outcome,
-) -> Result<bool, Error> {
-    let advanced = outcome.has_advanced();
-    if let Outcome::Status { loaded, .. } = outcome {
-        if let Some(pause) = pause::of(&loaded.status, marker, context.now) {
-            history.record_pause(marker, pause, context.now);
-        }
-        late_notices::send(context, *loaded).await?;
-    }
-    Ok(advanced)
 }
 
 /// An image that an invocation had started and not saved.

@@ -2,7 +2,7 @@
 
 use futures_util::stream::{self, StreamExt};
 
-use super::leave;
+use super::leaving::leave;
 use super::polling_history::PollingHistory;
 use super::read_ahead::{AT_ONCE, Awaiting};
 use super::report::{Report, count, fail};

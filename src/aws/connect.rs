@@ -27,6 +27,13 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Longest call with its retries.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Longest single attempt to send a file or a part: 8 MiB at 30 kB/s. The SDK ends one that stalls much earlier.
+const FILE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(300);
+/// Longest time for a file or a part with all its attempts.
+const FILE_TIMEOUT: Duration = Duration::from_secs(1800);
+/// How often a file or a part is tried.
+const FILE_ATTEMPTS: u32 = 8;
+
 /// The certificate authorities of AWS's own endpoints ("Amazon Trust Services" repository).
 /// Loading them takes a fraction of the time that the system's more than one hundred take, in every function's start.
 const AMAZON_ROOTS: &str = include_str!("amazon-roots.pem");
@@ -338,6 +345,16 @@ fn is_loopback(url: &str) -> bool {
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+/// What differs for calls that send a file or a part of one: they take longer than the others may.
+pub(super) fn for_files() -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(FILE_ATTEMPT_TIMEOUT)
+        .operation_timeout(FILE_TIMEOUT);
+    aws_sdk_s3::config::Builder::new()
+        .timeout_config(timeouts.build())
+        .retry_config(RetryConfig::standard().with_max_attempts(FILE_ATTEMPTS))
 }
 
 /// The SDK has no default timeouts for a call or an attempt.

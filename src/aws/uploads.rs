@@ -2,11 +2,7 @@
 //! (CRC-64/NVME), which S3 compares with what arrived ("Checking object integrity in Amazon S3", S3 User Guide).
 
 use std::path::Path;
-use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, MultipartUpload, Part,
@@ -15,18 +11,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 
-use super::connect::Aws;
+use super::connect::{self, Aws};
 use super::error::{AwsError, Remedy, classify};
 use super::objects::{timestamp, unsigned};
 use crate::failures::chain;
 use crate::manifest::location::s3_uri;
 
-/// Longest single attempt to send a file or a part: 8 MiB at 30 kB/s. The SDK ends one that stalls much earlier.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(300);
-/// Longest time for a file or a part with all its attempts.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(1800);
-/// How often a file or a part is tried.
-const ATTEMPTS: u32 = 8;
 /// How much of a file is read at once.
 const BUFFER: usize = 64 * 1024;
 
@@ -80,7 +70,7 @@ impl Aws {
         let body = body("PutObject", &doing, file).await?;
         let request = self.s3().put_object().bucket(bucket).key(key);
         let request = request.body(body).checksum_crc64_nvme(text(file.crc64));
-        let request = request.customize().config_override(patient());
+        let request = request.customize().config_override(connect::for_files());
         classify("PutObject", doing, Box::pin(request.send()).await)?;
         Ok(())
     }
@@ -164,7 +154,7 @@ impl Aws {
         let request = self.s3().upload_part().bucket(bucket).key(key);
         let request = request.upload_id(id).part_number(number).body(body);
         let request = request.checksum_crc64_nvme(text(part.crc64));
-        let request = request.customize().config_override(patient());
+        let request = request.customize().config_override(connect::for_files());
         let output = classify("UploadPart", doing, Box::pin(request.send()).await)?;
         Ok(SentPart {
             number,
@@ -199,7 +189,7 @@ impl Aws {
             .checksum_type(ChecksumType::FullObject)
             .checksum_crc64_nvme(text(crc64))
             .customize()
-            .config_override(patient());
+            .config_override(connect::for_files());
         classify(
             "CompleteMultipartUpload",
             doing,
@@ -207,16 +197,6 @@ impl Aws {
         )?;
         Ok(())
     }
-}
-
-/// Sending takes longer than the other calls may.
-fn patient() -> Builder {
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT);
-    Builder::new()
-        .timeout_config(timeouts.build())
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
 }
 
 async fn body(

@@ -34,8 +34,6 @@ pub use retiring::{kept_text, retirement_line};
 pub use settings::{change_line, protection_text};
 pub use waiting::{orphan_text, wait_text};
 
-/// Longest subject: SNS takes fewer than 100 characters (Publish, parameter Subject).
-const SUBJECT_MAX: usize = 99;
 /// Problems that a notice lists; the status has them all.
 const PROBLEMS_SHOWN: usize = 30;
 /// Entries of each other list (tasks, snapshots, what was deleted or left over) that a notice shows.

@@ -29,6 +29,7 @@ mod release;
 pub mod retire;
 mod settings;
 mod share;
+pub mod withdraw;
 
 pub use asked::{Asked, AskedRegion};
 pub use blockers::{AccountSettings, Encryption, PublicBlock, not_public, not_shareable};

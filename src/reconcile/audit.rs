@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use futures_util::stream::{self, StreamExt};
 
 use super::build::bundle_is_replaced;
-use super::context::{Context, Error};
+use super::context::{Context, Error, REGIONS_AT_ONCE};
 use super::described::Described;
 use super::draft::change;
-use super::execute::observe::{Look, REGIONS_AT_ONCE, look};
+use super::execute::observe::{Look, look};
 use super::parameters::Parameters;
 use super::proof::is_own_image;
 use super::spec::Spec;

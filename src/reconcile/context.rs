@@ -12,6 +12,10 @@ use crate::status_store::{Loaded, StoreError};
 /// How often a change is decided again when others write the same status. Three functions can meet; more is a defect.
 pub(super) const CONFLICTS_MAX: usize = 8;
 
+/// In how many Regions something is done at once for one image: enough for all Regions in a few seconds, few enough for
+/// the memory of a function that works on several images.
+pub(super) const REGIONS_AT_ONCE: usize = 8;
+
 /// What one invocation works with.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {

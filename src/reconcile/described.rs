@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
 
-use super::execute::observe::REGIONS_AT_ONCE;
+use super::context::REGIONS_AT_ONCE;
 use super::parameters::Parameters;
 use crate::aws::{Aws, AwsError};
 use crate::image::observed::ObservedImage;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
 
-use super::execute::observe::REGIONS_AT_ONCE;
+use super::context::REGIONS_AT_ONCE;
 use crate::aws::{Aws, AwsError, PARAMETERS_MAX};
 use crate::image::observed::ObservedParameter;
 use crate::image::publish::Observation;

@@ -159,7 +159,12 @@ impl Document {
             self.changes.push(line);
             return false;
         }
-        if !replacing::add(self, &build.replacing, status) {
+        let replaced = replacing::replaced(&region, &build.replacing, status);
+        self.changes.extend(replaced.changes);
+        for action in &replaced.actions {
+            self.calls.add_action(action);
+        }
+        if replaced.is_blocked {
             return false;
         }
         let name = build.name.clone();

@@ -1,6 +1,5 @@
 //! AMIs that go before the new one is registered: until that is available, there is none.
 
-use super::document::Document;
 use super::lines::{Line, Sign, lines};
 use super::reasons::{failed, not_retired};
 use crate::image::message::failures;
@@ -8,21 +7,32 @@ use crate::image::publish::in_place::{Because, Next};
 use crate::image::status::{Action, Status};
 use crate::reconcile::Replacing;
 
-/// Adds them. Returns whether the new AMI can be made.
-pub(super) fn add(document: &mut Document, all: &[Replacing], status: &Status) -> bool {
-    let region = document.manifest.region.clone();
+/// What becomes of them.
+#[derive(Debug, Default)]
+pub(super) struct Replaced {
+    pub(super) changes: Vec<Line>,
+    /// What is done, for the count of calls.
+    pub(super) actions: Vec<Action>,
+    /// Whether the new AMI cannot be made.
+    pub(super) is_blocked: bool,
+}
+
+/// What goes before the new AMI is registered in this Region.
+pub(super) fn replaced(region: &str, all: &[Replacing], status: &Status) -> Replaced {
+    let mut found = Replaced::default();
     for replacing in all {
         let Some(replaced) = &replacing.replaced else {
-            let kept = replacing.images.iter().map(|image| kept(&region, image));
-            document.changes.extend(kept);
+            let kept = replacing.images.iter().map(|image| kept(region, image));
+            found.changes.extend(kept);
             continue;
         };
         if let Next::Stays(image, why) = &replaced.then {
             let failure = failures::name_kept(status, image, why);
-            let line = failed(&region, status, &failure);
+            let line = failed(region, status, &failure);
             let change = Sign::Conflict;
-            document.changes.push(Line { change, ..line });
-            return false;
+            found.changes.push(Line { change, ..line });
+            found.is_blocked = true;
+            return found;
         }
         for what in &replaced.planned {
             let is_last = matches!(what.action, Action::DeregisterPrevious { .. });
@@ -31,19 +41,19 @@ pub(super) fn add(document: &mut Document, all: &[Replacing], status: &Status) -
                 true => line.because(gap(replacing.because)),
                 false => line,
             });
-            document.changes.extend(of);
-            document.calls.add_action(&what.action);
+            found.changes.extend(of);
+            found.actions.push(what.action.clone());
         }
         if let Next::Wait(image, why) = &replaced.then {
             let why = match &replacing.error {
                 Some(error) => error.to_string(),
                 None => not_retired(why),
             };
-            let line = Line::blocked(&region, "deregister", why).of(Some(image));
-            document.changes.push(line);
+            let line = Line::blocked(region, "deregister", why).of(Some(image));
+            found.changes.push(line);
         }
     }
-    true
+    found
 }
 
 /// Why it goes first, and what that means.

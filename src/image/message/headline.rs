@@ -4,11 +4,14 @@
 use jiff::{Timestamp, Unit};
 
 use super::quoting::word;
-use super::{SUBJECT_MAX, drift, retiring};
+use super::{drift, retiring};
 use crate::image::status::{Failure, Status};
 use crate::image::words::{CancelBy, NoticeKind, counted};
 use crate::manifest::guardrails::is_region;
 use crate::manifest::text;
+
+/// Longest subject: SNS takes fewer than 100 characters (Publish, parameter Subject).
+const SUBJECT_MAX: usize = 99;
 
 /// The least of a name that a subject shows, in characters, whatever comes after it.
 const NAME_MIN: usize = 40;

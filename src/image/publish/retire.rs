@@ -4,8 +4,6 @@
 //! What is to be done is decided anew at every visit, from what EC2 shows then: an AMI that came into use while its
 //! protection ran out is kept. What EC2 does not tell is not taken for "not in use".
 
-mod withdraw;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
@@ -16,8 +14,6 @@ use crate::image::status::{
     Action, KeptReason, KeptSnapshot, PreviousVersion, RegionAction, RegionStatus, Retire,
     RetireOutcome, Retirement, SnapshotKept, Status,
 };
-
-pub use withdraw::{gone, withdraw};
 
 /// How long after its last launch a shared AMI counts as in use. EC2 does not tell which instances of other accounts run;
 /// a month covers groups that scale now and then. LastLaunchedTime itself is a day late.
@@ -189,7 +185,7 @@ pub fn plan(asked: Retire, seen: &[(Target, Seen)], now: Timestamp) -> Plan {
     collect(seen, |target, seen| next(asked, target, seen, now))
 }
 
-fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> Next) -> Plan {
+pub(super) fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> Next) -> Plan {
     let mut plan = Plan::default();
     for (target, seen) in seen {
         match next(target, seen) {
@@ -213,7 +209,7 @@ fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> Next) -> Pl
 }
 
 /// What is next for one AMI.
-enum Next {
+pub(super) enum Next {
     /// It is as it should be, and was before.
     Nothing,
     Do(Vec<Action>),
@@ -277,10 +273,21 @@ fn deregister(asked: Retire, target: &Target, shown: &Shown, now: Timestamp) -> 
     Next::Do(vec![Action::UnprotectPrevious { image, cooldown }])
 }
 
+/// Switches the protection of an AMI that stays on again. That it shows as on does not matter: the read may be older than
+/// the request that switched it off, and to switch on what is on changes nothing.
+pub(super) fn protect_again(target: &Target) -> Option<Action> {
+    let retiring = &target.known.retiring;
+    let protection = retiring.protection.filter(|_| !retiring.stays_unprotected);
+    protection.map(|protection| Action::ProtectPrevious {
+        image: target.known.image.clone(),
+        protection,
+    })
+}
+
 /// Deprecates it, if it is not deprecated yet. `why` it is not deregistered. It stays: a protection that was switched off
 /// before is switched on again first.
 fn deprecate(target: &Target, shown: &Shown, why: Option<KeptReason>, now: Timestamp) -> Next {
-    if let Some(action) = withdraw::protect_again(target) {
+    if let Some(action) = protect_again(target) {
         return Next::Do(vec![action]);
     }
     let at = soon(now);

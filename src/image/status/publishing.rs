@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::protection::Protection;
 use super::release::ParameterType;
 use super::retiring::KeptReason;
 use crate::image::words::is_zero;
@@ -94,16 +95,6 @@ pub enum Grantee {
     OrganizationalUnit(String),
     /// Everybody.
     Public,
-}
-
-/// Deregistration protection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Protection {
-    /// Until it is switched off.
-    On,
-    /// Until 24 hours after it is switched off.
-    WithCooldown,
 }
 
 /// One change of an AMI that exists.

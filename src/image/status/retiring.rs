@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::publishing::Protection;
+use super::protection::Protection;
 use crate::image::words::is_zero;
 
 /// What is asked for: of the AMIs of earlier versions by `replaces`, of its own by `onDelete`.

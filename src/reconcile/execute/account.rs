@@ -11,7 +11,8 @@ use crate::image::status::Grantee;
 use crate::manifest::ids::is_managed_key;
 use crate::reconcile::step_context::StepContext;
 
-use super::observe::{REGIONS_AT_ONCE, Seen};
+use super::observe::Seen;
+use crate::reconcile::context::REGIONS_AT_ONCE;
 
 /// What is about to be shared in a Region.
 enum Sharing<'a> {

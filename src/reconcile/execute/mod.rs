@@ -35,11 +35,11 @@ use crate::image::status::{Action, Failure, RegionAction};
 use crate::image::words::WaitReason;
 use crate::manifest::Problem;
 
-use super::context::Error;
+use super::context::{Error, REGIONS_AT_ONCE};
 use super::spec::ManifestRead;
 use super::step_context::{StepContext, retrying};
 pub(crate) use in_place::Replacing;
-use observe::{REGIONS_AT_ONCE, Seen};
+use observe::Seen;
 pub(crate) use preview::{Publishing, Retiring};
 pub(super) use preview::{publishing as preview_publishing, retiring as preview_retiring};
 use refused::Refused;

@@ -10,13 +10,9 @@ use crate::image::observed::ObservedImage;
 use crate::image::publish::{Asked, Desired, Observation, Observed, Shown};
 use crate::image::status::{Grantee, ParameterId, Settings, Status};
 use crate::manifest::image::PublishSpec;
-use crate::reconcile::context::Error;
+use crate::reconcile::context::{Error, REGIONS_AT_ONCE};
 use crate::reconcile::proof::{self, is_own_image};
 use crate::reconcile::step_context::StepContext;
-
-/// In how many Regions something is done at once for one image: enough for all Regions in a few seconds, few enough for
-/// the memory of a function that works on several images.
-pub(in crate::reconcile) const REGIONS_AT_ONCE: usize = 8;
 
 /// For how long a copy that was just begun is not looked at: EC2 needs longer to make it.
 const JUST_BEGUN: SignedDuration = SignedDuration::from_secs(30);

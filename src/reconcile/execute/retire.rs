@@ -9,9 +9,8 @@ use crate::aws::{Aws, AwsError};
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::STALE_READS;
-use crate::image::publish::retire::{
-    Pending, Plan, Target, given_up, gone, plan, retirement, targets, withdraw,
-};
+use crate::image::publish::retire::{Pending, Plan, Target, given_up, plan, retirement, targets};
+use crate::image::publish::withdraw::{gone, withdraw};
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, RegionAction, Retire, RetireOutcome, SnapshotKept,
 };

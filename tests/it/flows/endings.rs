@@ -65,7 +65,9 @@ async fn a_task_that_cannot_be_described_is_reported_as_stalled() {
     let status = stack.status(KEY).await;
     let emails = stack.emails();
     assert!(
-        emails.iter().any(|email| email.subject.contains("stalled")),
+        emails
+            .iter()
+            .any(|email| email.subject.starts_with("Stalled")),
         "{emails:#?} {status:#}"
     );
 }

@@ -89,7 +89,7 @@ async fn parameters_point_to_the_ami_of_their_region_and_nothing_happens_twice()
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available", "{status:#}");
     let email = stack.only_email();
-    assert!(email.subject.contains("available"), "{}", email.subject);
+    assert!(email.subject.starts_with("Available"), "{}", email.subject);
     for region in [HOME, OREGON] {
         let image = image(&status, region);
         assert_eq!(parameter(&stack, region), image, "{region}");

@@ -11,14 +11,18 @@ const KEY: &str = "golden/web.image.yaml";
 const DEREGISTER: &str = "replaces: {previous: deregister, snapshots: delete}\n";
 const PROTECTED: DeregistrationProtection = DeregistrationProtection::EnabledWithCooldown;
 
+/// Its buckets have no versions: a removed manifest could still be read by its version, and would be followed.
 async fn stack() -> TestStack {
-    TestStack::built(|builder| builder.parameter("AllowRetire", "true")).await
+    let template = TestStack::template_without_versions();
+    TestStack::built(|builder| builder.template(&template).parameter("AllowRetire", "true")).await
 }
 
 /// The same with fewer ticks, for days.
 async fn slow_stack() -> TestStack {
+    let template = TestStack::template_without_versions();
     TestStack::built(|builder| {
         builder
+            .template(&template)
             .parameter("AllowRetire", "true")
             .parameter("AdvanceSchedule", "rate(10 minutes)")
     })

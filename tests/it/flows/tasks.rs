@@ -68,7 +68,7 @@ async fn a_machine_becomes_an_ami_with_its_name_in_a_tag() {
     assert_eq!(tag(&image, "Name"), Some("app"));
     assert!(tag(&image, "amiwright:digest").is_some());
     assert_eq!(stack.status(KEY).await["state"], "available");
-    assert!(stack.only_email().subject.contains(&image.id));
+    assert!(stack.only_email().text.contains(&image.id));
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,7 +107,10 @@ async fn a_refused_bundle_instance_fails_the_image_with_awss_message_and_an_alte
         )
         .await;
     let email = stack.only_email();
-    assert_eq!(email.subject, "Failed: win (us-east-1)");
+    assert_eq!(
+        email.subject,
+        "Failed: win (us-east-1): UnsupportedOperation"
+    );
     for text in ["no longer supported", "CreateImage", "`disk`"] {
         assert!(email.text.contains(text), "{text}: {}", email.text);
     }

@@ -127,7 +127,7 @@ async fn a_new_version_waits_until_the_ami_of_the_old_one_is_there() {
     assert!(
         images
             .iter()
-            .all(|image| subjects.iter().any(|subject| subject.contains(&image.id))),
+            .all(|image| subjects.iter().any(|subject| subject.contains(&image.name))),
         "{subjects:?}"
     );
 }

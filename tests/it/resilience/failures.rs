@@ -28,7 +28,10 @@ async fn a_missing_snapshot_is_reported_with_code_message_and_request_id() {
     );
     let request_id = status["build"]["failure"]["requestId"].as_str().unwrap();
     let email = stack.only_email();
-    assert_eq!(email.subject, "Failed: web (us-east-1)");
+    assert_eq!(
+        email.subject,
+        "Failed: web (us-east-1): InvalidSnapshot.NotFound"
+    );
     for text in [
         "InvalidSnapshot.NotFound",
         "snap-0123456789abcdef0",

@@ -4,9 +4,12 @@
 
 use jiff::Timestamp;
 
-use super::{Next, Pending, Plan, STALE_READS, Seen, Target, collect, given_up, retirement};
-use crate::image::publish::Observation;
-use crate::image::status::{Action, KeptReason, RetireOutcome, Retirement};
+use super::difference::STALE_READS;
+use super::observation::Observation;
+use super::retire::{
+    Next, Pending, Plan, Seen, Target, collect, given_up, protect_again, retirement,
+};
+use crate::image::status::{KeptReason, RetireOutcome, Retirement};
 
 /// What is left to do about these AMIs, and `why` they are not retired any more.
 #[must_use]
@@ -34,17 +37,6 @@ fn next(target: &Target, seen: &Seen, why: &KeptReason, now: Timestamp) -> Next 
         Some(action) => Next::Do(vec![action]),
         None => stays(),
     }
-}
-
-/// Switches the protection of an AMI that stays on again. That it shows as on does not matter: the read may be older than
-/// the request that switched it off, and to switch on what is on changes nothing.
-pub(super) fn protect_again(target: &Target) -> Option<Action> {
-    let retiring = &target.known.retiring;
-    let protection = retiring.protection.filter(|_| !retiring.stays_unprotected);
-    protection.map(|protection| Action::ProtectPrevious {
-        image: target.known.image.clone(),
-        protection,
-    })
 }
 
 /// What became of an AMI that EC2 does not show for long: somebody else has deregistered it, or EC2 was asked to, and its
