@@ -71,10 +71,13 @@ macro_rules! shapes {
 
 /// Every request that `src/aws` sends, and every structure in one, as the SDK has them.
 fn of_the_sdk() -> BTreeMap<Shape, BTreeSet<String>> {
+    let mut all = of_ec2();
+    all.extend(of_other_services());
+    all
+}
+
+fn of_ec2() -> BTreeMap<Shape, BTreeSet<String>> {
     use aws_sdk_ec2::operation as ec2;
-    use aws_sdk_s3::operation as s3;
-    use aws_sdk_sns::operation as sns;
-    use aws_sdk_ssm::operation as ssm;
     shapes![
         ec2::bundle_instance::BundleInstanceInput,
         ec2::cancel_bundle_task::CancelBundleTaskInput,
@@ -128,6 +131,14 @@ fn of_the_sdk() -> BTreeMap<Shape, BTreeSet<String>> {
         aws_sdk_ec2::types::Tag,
         aws_sdk_ec2::types::TagSpecification,
         aws_sdk_ec2::types::UserBucket,
+    ]
+}
+
+fn of_other_services() -> BTreeMap<Shape, BTreeSet<String>> {
+    use aws_sdk_s3::operation as s3;
+    use aws_sdk_sns::operation as sns;
+    use aws_sdk_ssm::operation as ssm;
+    shapes![
         s3::complete_multipart_upload::CompleteMultipartUploadInput,
         s3::create_multipart_upload::CreateMultipartUploadInput,
         s3::delete_object::DeleteObjectInput,

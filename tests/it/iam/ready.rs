@@ -71,38 +71,7 @@ impl Flow {
                         .parameter("StoreBuckets", "")
                 })
                 .await;
-                let manifest = match self {
-                    Self::Copies => {
-                        let failed = "Client.InternalError: Copy image failed";
-                        stack
-                            .world
-                            .ec2()
-                            .fail_next_task(TaskKind::CopyImage, failed);
-                        format!(
-                            "{}regions: {{{COPIED}: {{}}}}\n",
-                            stack.manifest("web-{digest}")
-                        )
-                    }
-                    Self::Public => partly_public(&stack),
-                    Self::Settings => {
-                        stack.drop_file("golden/web.vmdk", vmdk()).await;
-                        DISK.to_owned()
-                    }
-                    Self::Replace => {
-                        let settings =
-                            "replaces: {previous: deregister}\nparameters: [/images/web]\n";
-                        stack.manifest("web-{digest}") + settings
-                    }
-                    Self::ReplaceCopies => {
-                        stack.drop_file("golden/web.vmdk", vmdk()).await;
-                        format!("{DISK}regions: {{{COPIED}: {{}}}}\n{REPLACES}")
-                    }
-                    Self::Audit => {
-                        stack.drop_file("golden/web.vmdk", vmdk()).await;
-                        format!("{DISK}regions: {{{COPIED}: {{}}}}\n{REPAIRED}")
-                    }
-                    _ => stack.manifest("web-{digest}"),
-                };
+                let manifest = self.manifest(&stack).await;
                 (stack, manifest)
             }
         };
@@ -111,6 +80,41 @@ impl Flow {
             flow: self,
             stack,
             manifest,
+        }
+    }
+
+    /// The manifest of a flow that makes an AMI of a snapshot or a disk; what it is made from is there.
+    async fn manifest(self, stack: &TestStack) -> String {
+        match self {
+            Self::Copies => {
+                let failed = "Client.InternalError: Copy image failed";
+                stack
+                    .world
+                    .ec2()
+                    .fail_next_task(TaskKind::CopyImage, failed);
+                format!(
+                    "{}regions: {{{COPIED}: {{}}}}\n",
+                    stack.manifest("web-{digest}")
+                )
+            }
+            Self::Public => partly_public(stack),
+            Self::Settings => {
+                stack.drop_file("golden/web.vmdk", vmdk()).await;
+                DISK.to_owned()
+            }
+            Self::Replace => {
+                let settings = "replaces: {previous: deregister}\nparameters: [/images/web]\n";
+                stack.manifest("web-{digest}") + settings
+            }
+            Self::ReplaceCopies => {
+                stack.drop_file("golden/web.vmdk", vmdk()).await;
+                format!("{DISK}regions: {{{COPIED}: {{}}}}\n{REPLACES}")
+            }
+            Self::Audit => {
+                stack.drop_file("golden/web.vmdk", vmdk()).await;
+                format!("{DISK}regions: {{{COPIED}: {{}}}}\n{REPAIRED}")
+            }
+            _ => stack.manifest("web-{digest}"),
         }
     }
 }
