@@ -256,6 +256,14 @@ impl AwsError {
         self.status == Some(status)
     }
 
+    /// Whether an error only says that there is too much at once: that passes, however long it takes.
+    #[must_use]
+    pub fn is_about_capacity(&self) -> bool {
+        self.is_rate_limited_locally()
+            || self.is_throttled()
+            || self.has_code("ResourceLimitExceeded")
+    }
+
     /// Whether the service throttled the request.
     #[must_use]
     pub fn is_throttled(&self) -> bool {

@@ -61,6 +61,7 @@ fn deregisters(retiring: &mut Retiring, snapshots: &[String], delete: bool, now:
         stays_unprotected: retiring.stays_unprotected,
         asked_since: retiring.asked_since.or(Some(now)),
         asked_at: Some(now),
+        deprecate_at: retiring.deprecate_at,
         snapshots: deleted,
         kept,
         ..Retiring::default()

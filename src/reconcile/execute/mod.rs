@@ -271,7 +271,7 @@ async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome 
             Some(Refused::Later(error)) => {
                 let reason = retrying(&error);
                 let is_given_up = step.status.copies.contains_key(region)
-                    && !is_about_capacity(&error)
+                    && !error.is_about_capacity()
                     && has_waited(step, region, &reason, PUBLISH_GRACE);
                 if is_given_up {
                     let failure = failures::not_published(region, &reason);
@@ -283,13 +283,6 @@ async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome 
         }
     }
     StepOutcome::Advance(Evidence::PublishPerformed(all))
-}
-
-/// Whether an error only says that there is too much at once: that passes, however long it takes.
-fn is_about_capacity(error: &AwsError) -> bool {
-    error.is_rate_limited_locally()
-        || error.is_throttled()
-        || error.has_code("ResourceLimitExceeded")
 }
 
 /// What was done in one Region.

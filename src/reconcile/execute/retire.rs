@@ -260,7 +260,7 @@ pub(super) async fn perform(aws: &Aws, action: &Action) -> Result<(), AwsError> 
 
 /// Whether the same request is not sent again. A snapshot stays in use for a while after its AMI is gone.
 fn is_for_good(step: &StepContext<'_>, what: &RegionAction, error: &AwsError) -> bool {
-    if error.is_rate_limited_locally() {
+    if error.is_about_capacity() {
         return false;
     }
     if !is_final(error) {
@@ -319,9 +319,15 @@ async fn refused(
                 return;
             }
         }
-        retired
-            .done
-            .extend(Box::pin(protect_again(aws, target)).await);
+        match Box::pin(protect_again(aws, target)).await {
+            Ok(done) => retired.done.extend(done),
+            // The refused request is repeated with this one: nothing is told before both are answered.
+            Err(error) if !is_given_up(step, &error) => {
+                retired.later.get_or_insert(retrying(&error));
+                return;
+            }
+            Err(_) => {}
+        }
     }
     let kept = |it| retirement(it, RetireOutcome::Kept, Some(why.clone()), step.now());
     retired.ended.extend(targets.iter().map(kept));
@@ -350,15 +356,25 @@ async fn is_there(
 }
 
 /// It stays: its protection, which was switched off, is switched on again. Where that fails, it is told with what became of it.
-async fn protect_again(aws: &Aws, target: &Target) -> Option<RegionAction> {
+async fn protect_again(aws: &Aws, target: &Target) -> Result<Option<RegionAction>, AwsError> {
     let known = &target.known;
+    let Some(protection) = known.retiring.protection else {
+        return Ok(None);
+    };
     let action = Action::ProtectPrevious {
         image: known.image.clone(),
-        protection: known.retiring.protection?,
+        protection,
     };
-    perform(aws, &action).await.ok()?;
-    Some(RegionAction {
+    perform(aws, &action).await?;
+    Ok(Some(RegionAction {
         region: target.region.clone(),
         action,
-    })
+    }))
+}
+
+/// Whether a request to switch protection on again was refused, or not answered for long: then the email says that it may be
+/// off.
+fn is_given_up(step: &StepContext<'_>, error: &AwsError) -> bool {
+    is_final(error)
+        || (!error.is_about_capacity() && step.has_waited(&retrying(error), PUBLISH_GRACE))
 }

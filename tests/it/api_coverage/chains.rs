@@ -93,7 +93,9 @@ fn set_in(function: &str, begin: usize) -> BTreeSet<String> {
         }
     }
     if calls.contains("into_paginator") {
+        // By whichever of them the call has.
         calls.insert("continuation_token".to_owned());
+        calls.insert("part_number_marker".to_owned());
     }
     let member = |call: &String| folded(call.strip_prefix("set_").unwrap_or(call));
     calls.iter().map(member).collect()

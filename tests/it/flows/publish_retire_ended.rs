@@ -225,6 +225,25 @@ async fn cooling_down(stack: &TestStack) -> Image {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_protection_is_switched_on_again_whatever_goes_wrong_once() {
+    for fault in faults() {
+        let stack = slow_stack().await;
+        let old = cooling_down(&stack).await;
+        let call = "EnableImageDeregistrationProtection";
+        stack.world.faults().on("ec2", call, 1, fault.clone());
+        end(&stack, Ended::Refused).await;
+        stack.world.run_for(minutes(25 * 60)).await;
+        stack.rest().await;
+        let kept = find(&stack, &old.id).unwrap();
+        assert_eq!(kept.deregistration_protection, PROTECTED, "{fault:?}");
+        let email = last_email(&stack);
+        assert!(!email.contains("may be off"), "{fault:?}: {email}");
+        assert_eq!(retired_emails(&stack), 1, "{fault:?}");
+        is_at_rest(&stack).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_ami_that_is_kept_in_the_end_is_protected_as_before() {
     for how in ALL {
         let stack = slow_stack().await;

@@ -111,26 +111,19 @@ async fn an_imported_snapshot_that_never_comes_into_sight_fails_the_image_in_the
     assert_eq!(status["build"]["failure"]["code"], NOT_FOUND);
 }
 
-/// The AMI of another invocation is found before anything is deleted.
+/// The first has looked and is slow; the second registers meanwhile.
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_not_recorded_where_another_invocation_has_registered_the_ami() {
+async fn two_invocations_at_once_register_one_ami() {
     let stack = TestStack::new().await;
     stack.drop_silently(KEY, stack.manifest("web"));
-    let faults = stack.world.faults();
-    // The first has looked and is slow; the second registers meanwhile, and the first is refused then.
-    faults.on(
-        "ec2",
-        "DescribeImages",
-        1,
-        Fault::Slow(Duration::from_secs(5)),
-    );
-    let refused = refusal("InvalidParameterValue", "the name is in use");
-    faults.on("ec2", "RegisterImage", 2, refused);
+    let slow = Fault::Slow(Duration::from_secs(5));
+    stack.world.faults().on("ec2", "DescribeImages", 1, slow);
     for _ in 0..2 {
         let event = stack.object_created(KEY);
         stack.world.invoke_later("RegisterImage", event);
     }
     stack.rest().await;
+    assert_eq!(stack.count("RegisterImage"), 1);
     assert_eq!(stack.only_image().state.to_string(), "available");
     assert_eq!(stack.status(KEY).await["state"], "available");
     assert_eq!(stack.emails().len(), 1);
