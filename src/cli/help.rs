@@ -20,6 +20,11 @@ Examples:
   amiwright plan web.image.yaml --key golden/web.image.yaml
   amiwright plan web.image.yaml --exit-code          # 3 if there is anything to do";
 
+pub(super) const INIT: &str = "\
+Examples:
+  amiwright init                                     # web.image.yaml, from a snapshot
+  amiwright init disk golden.image.yaml";
+
 pub(super) const PUSH: &str = "\
 Examples:
   amiwright push web.image.yaml --wait               # its disk first, then itself; until the AMI is available

@@ -17,8 +17,8 @@ pub(super) struct Args {
     #[arg(value_enum, default_value_t = Template::Snapshot)]
     source: Template,
     /// The file to write, which must not be there yet; `-` is standard output
-    #[arg(long, short, value_name = "FILE", default_value = "web.image.yaml")]
-    output: PathBuf,
+    #[arg(value_name = "FILE", default_value = "web.image.yaml")]
+    file: PathBuf,
 }
 
 /// What the image of a first manifest is made from.
@@ -58,11 +58,11 @@ impl Template {
 /// If the file is there or cannot be written, or its name is not that of a manifest.
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let text = args.source.text();
-    if args.output.as_os_str() == "-" {
+    if args.file.as_os_str() == "-" {
         out.write_all(text.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let name = plain(&args.output.display().to_string());
+    let name = plain(&args.file.display().to_string());
     if !name.ends_with(".image.yaml") && !name.ends_with(".image.yml") {
         let error = Error::new(format!("{name} is not the file name of a manifest in YAML"));
         return Err(error.with_hint("name it NAME.image.yaml"));
@@ -70,10 +70,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .open(&args.output);
+        .open(&args.file);
     let mut file = file.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Error::new(format!("{name} is there already"))
-            .with_hint("name another file by --output, or remove it"),
+            .with_hint("name another file, or remove it"),
         _ => Error::from_source(format!("cannot write {name}"), error),
     })?;
     file.write_all(text.as_bytes())
@@ -96,12 +96,12 @@ mod tests {
         for source in Template::value_variants() {
             let args = Args {
                 source: *source,
-                output: folder.path().join(format!("{source:?}.image.yaml")),
+                file: folder.path().join(format!("{source:?}.image.yaml")),
             };
             let mut out = Vec::new();
             run(&args, &mut out).unwrap();
             assert!(String::from_utf8(out).unwrap().contains("amiwright check"));
-            let written = std::fs::read(&args.output).unwrap();
+            let written = std::fs::read(&args.file).unwrap();
             let now = "2026-11-21T10:00:00Z".parse().unwrap();
             let manifest = image::parse("web.image.yaml", &written, now).unwrap();
             let kind = source.to_possible_value().unwrap();
@@ -112,7 +112,7 @@ mod tests {
                 "{}",
                 again.report()
             );
-            assert_eq!(std::fs::read(&args.output).unwrap(), written);
+            assert_eq!(std::fs::read(&args.file).unwrap(), written);
         }
     }
 
@@ -121,10 +121,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let args = Args {
             source: Template::Disk,
-            output: folder.path().join("web.yaml"),
+            file: folder.path().join("web.yaml"),
         };
         let refused = run(&args, &mut Vec::new()).unwrap_err();
         assert!(refused.report().contains("name it NAME.image.yaml"));
-        assert!(!args.output.exists());
+        assert!(!args.file.exists());
     }
 }

@@ -89,6 +89,7 @@ enum Command {
     #[command(after_help = help::PLAN)]
     Plan(plan::Args),
     /// Write a first manifest to begin from
+    #[command(after_help = help::INIT)]
     Init(init::Args),
     /// Upload manifests and, before them, the disks and bundles that they name
     #[command(after_help = help::PUSH)]
