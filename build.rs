@@ -20,7 +20,15 @@ fn main() {
 /// an archive of the sources.
 fn commit() -> Option<String> {
     let head = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
-    println!("cargo::rerun-if-changed={head}");
+    for path in [
+        head.as_str(),
+        "src",
+        "manifest/src",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
+        println!("cargo::rerun-if-changed={path}");
+    }
     git(&[
         "describe",
         "--always",

@@ -4,6 +4,7 @@ mod file;
 mod needed;
 mod sending;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use annotate_snippets::Renderer;
 use futures_util::{StreamExt as _, stream};
 use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::check::write_problems;
 use super::list::fit_end;
@@ -96,7 +98,7 @@ pub(super) async fn run(
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
-    let ended = signals::end()?;
+    let (began, ended) = (Instant::now(), signals::end()?);
     let config = args.target.config().await?;
     let aws = args.target.connect(&config).await;
     let push = Push {
@@ -121,6 +123,8 @@ pub(super) async fn run(
     if !args.wait || args.dry_run {
         return Ok(ExitCode::SUCCESS);
     }
+    let now = now.saturating_add(began.elapsed()).unwrap_or(now);
+    let aws = args.target.connect_to_poll(&config).await;
     let context = Context::new(&aws, &config, now);
     watch::follow(context, keys, args.timeout, options, out).await
 }
@@ -165,15 +169,11 @@ pub async fn send_all(
     } else {
         send_objects(aws, config, objects, push.terminal.live, out).await?;
     }
-    for (key, path) in &needed.bundles {
-        let file = LocalFile::look_at(path);
-        let file = file.map_err(|error| not_there(path, error))?;
-        if push.dry_run {
-            writeln!(out, "{}: the bundle's manifest", plain(key))?;
-        } else {
-            send_objects(aws, config, vec![(key, Arc::new(file))], false, out).await?;
-        }
-    }
+    // The manifest of a bundle starts an image by itself, unless one of the image manifests is about it: those of bundles
+    // that are not there yet come last, so that these are seen. One that replaces another comes before its image manifest,
+    // which would be about the old one otherwise.
+    let (before, last) = in_order(aws, config, &needed.bundles).await?;
+    send_bundles(aws, config, push, before, out).await?;
     let mut keys = Vec::new();
     for manifest in needed.manifests {
         if !push.dry_run {
@@ -190,7 +190,47 @@ pub async fn send_all(
         writeln!(out, "{address}: {sent}")?;
         keys.push(manifest.key);
     }
+    send_bundles(aws, config, push, last, out).await?;
     Ok(Some(keys))
+}
+
+/// Manifests of bundles: those that replace another, and those that are new.
+type Bundles<'a> = (Vec<(&'a str, &'a PathBuf)>, Vec<(&'a str, &'a PathBuf)>);
+
+async fn in_order<'a>(
+    aws: &Aws,
+    config: &Config,
+    bundles: &'a BTreeMap<String, PathBuf>,
+) -> Result<Bundles<'a>, Error> {
+    let mut all: Bundles<'a> = Default::default();
+    for (key, path) in bundles {
+        let found = aws.listed_object(&config.bucket, key).await;
+        let found = found.map_err(|error| cannot_send(config, &error))?;
+        match found {
+            Some(_) => all.0.push((key, path)),
+            None => all.1.push((key, path)),
+        }
+    }
+    Ok(all)
+}
+
+async fn send_bundles(
+    aws: &Aws,
+    config: &Config,
+    push: &Push,
+    bundles: Vec<(&str, &PathBuf)>,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    for (key, path) in bundles {
+        let file = LocalFile::look_at(path);
+        let file = file.map_err(|error| not_there(path, error))?;
+        if push.dry_run {
+            writeln!(out, "{}: the bundle's manifest", plain(key))?;
+        } else {
+            send_objects(aws, config, vec![(key, Arc::new(file))], false, out).await?;
+        }
+    }
+    Ok(())
 }
 
 fn write_refused(refused: &[Refused], terminal: Terminal, out: &mut dyn Write) -> io::Result<()> {

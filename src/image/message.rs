@@ -89,7 +89,7 @@ fn minimal(status: &Status, notice: &Notice, sender: Sender<'_>) -> Message {
     shorten(&mut data, LISTED);
     Message {
         subject: headline::subject(status, kind, sender),
-        text: email::minimal(status, kind, notice.at),
+        text: email::minimal(status, kind, notice.at, sender),
         data,
         attributes: attributes(status, kind),
     }

@@ -60,12 +60,13 @@ impl Needed {
             content,
         };
         let added = match key::kind(&manifest.key) {
-            Some(Kind::Bundle) => self.add_parts(path, &manifest.key, &manifest.content),
+            Some(Kind::Bundle) => self.add_parts(path, &manifest.key, &manifest.content)?,
             Some(Kind::Image) => self.add_source(&manifest, config, now)?,
             None => Err(vec![not_a_manifest(&path.display().to_string())]),
         };
         Ok(match added {
             Ok(()) => {
+                self.has_one_file(&manifest.key, path)?;
                 self.manifests.push(manifest);
                 Ok(())
             }
@@ -101,24 +102,52 @@ impl Needed {
             let (file, key) = (local(path, relative), beside(key, relative));
             if key::kind(&key) == Some(Kind::Bundle) {
                 let content = read_file(&file)?;
-                if let Err(problems) = self.add_parts(&file, &key, &content) {
+                if let Err(problems) = self.add_parts(&file, &key, &content)? {
                     return Ok(Err(problems));
                 }
+                self.has_one_file(&key, &file)?;
                 self.bundles.insert(key, file);
             } else {
+                self.has_one_file(&key, &file)?;
                 self.objects.insert(key, file);
             }
         }
         Ok(Ok(()))
     }
 
-    fn add_parts(&mut self, path: &Path, key: &str, content: &[u8]) -> Result<(), Vec<Problem>> {
-        let bundle = bundle::parse(content)?;
+    fn add_parts(
+        &mut self,
+        path: &Path,
+        key: &str,
+        content: &[u8],
+    ) -> Result<Result<(), Vec<Problem>>, Error> {
+        let bundle = match bundle::parse(content) {
+            Ok(bundle) => bundle,
+            Err(problems) => return Ok(Err(problems)),
+        };
         for part in &bundle.parts {
-            let file = local(path, &part.file_name);
-            self.objects.insert(beside(key, &part.file_name), file);
+            let (file, key) = (local(path, &part.file_name), beside(key, &part.file_name));
+            self.has_one_file(&key, &file)?;
+            self.objects.insert(key, file);
         }
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    /// Two files cannot be one object.
+    fn has_one_file(&self, key: &str, file: &Path) -> Result<(), Error> {
+        let others = self
+            .objects
+            .get(key)
+            .into_iter()
+            .chain(self.bundles.get(key));
+        let manifests = self.manifests.iter().filter(|it| it.key == key);
+        let mut others = others.chain(manifests.map(|it| &it.path));
+        let Some(other) = others.find(|other| *other != file) else {
+            return Ok(());
+        };
+        let (one, other) = (other.display(), file.display());
+        let message = format!("nothing was sent: {key} would be both {one} and {other}");
+        Err(Error::new(message).with_hint("push them apart, each with a --prefix of its own"))
     }
 }
 

@@ -9,6 +9,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::file::{LocalFile, Part, Sums, etag, whole};
 use crate::aws::{Aws, AwsError, FileRange, Remedy, SentPart};
 use crate::cli::error::Error;
+use crate::cli::exit_code::Exit;
 use crate::cli::target;
 use crate::cli::text::plain;
 use crate::config::Config;
@@ -201,6 +202,9 @@ fn cannot_send(to: Destination<'_>, file: &LocalFile, error: &AwsError) -> Error
     if error.remedy == Remedy::Never {
         return target::cannot_send(to.config, error);
     }
-    let failed = Error::from_source(format!("cannot send {}", name(file)), error.clone());
+    let mut failed = Error::from_source(format!("cannot send {}", name(file)), error.clone());
+    if error.status.is_none() {
+        failed = failed.with_exit(Exit::Unreachable);
+    }
     failed.with_hint("run the same command again: what has been sent is not sent again")
 }

@@ -78,10 +78,18 @@ pub(super) fn compose(
 }
 
 /// The body where there is no room for more.
-pub(super) fn minimal(status: &Status, kind: NoticeKind, now: Timestamp) -> String {
+pub(super) fn minimal(
+    status: &Status,
+    kind: NoticeKind,
+    now: Timestamp,
+    sender: Sender<'_>,
+) -> String {
     format!(
-        "{}\n\nThe status says more than an email has room for: see there.\n",
-        headline::first_line(status, kind, now)
+        "{}\n{}\n  {:<10} {}\n\nThe status says more than an email has room for: see there.\n",
+        headline::first_line(status, kind, now),
+        headline::links(status, sender),
+        "Account",
+        account(sender),
     )
 }
 

@@ -144,7 +144,7 @@ pub(super) fn first_line(status: &Status, kind: NoticeKind, now: Timestamp) -> S
         ),
         NoticeKind::WaitingLong => {
             format!(
-                "{name} has been waiting since {}, {after}.",
+                "{name} is still waiting, {after}: since {}.",
                 waiting_since(status)
             )
         }
@@ -159,7 +159,7 @@ pub(super) fn first_line(status: &Status, kind: NoticeKind, now: Timestamp) -> S
             }
         ),
         NoticeKind::Stalled => format!(
-            "Nothing has changed about {name} since {}, {after}.",
+            "{name} has stalled, {after}: nothing has changed since {}.",
             status.unchanged_since()
         ),
         NoticeKind::Lost => format!("{name} is lost: EC2 no longer lists it, {after}."),
@@ -180,14 +180,15 @@ pub(super) fn first_line(status: &Status, kind: NoticeKind, now: Timestamp) -> S
     }
 }
 
-/// `22m after golden/web.image.yaml was uploaded`.
+/// `22m after golden/web.image.yaml was uploaded`; of a later attempt, after that was asked for.
 fn after_upload(status: &Status, now: Timestamp) -> String {
     let elapsed = now.duration_since(status.build.started_at);
     let elapsed = elapsed.round(Unit::Second).unwrap_or_default();
-    format!(
-        "{elapsed:#} after {} was uploaded",
-        word(&status.manifest.key)
-    )
+    let key = word(&status.manifest.key);
+    match status.build.attempt {
+        0 => format!("{elapsed:#} after {key} was uploaded"),
+        _ => format!("{elapsed:#} after a new attempt of {key} began"),
+    }
 }
 
 /// Since when it waits, whatever the reasons were; a step that polls waits only while it cannot.

@@ -93,7 +93,7 @@ fn polling_for_hours_is_usual_and_only_what_keeps_it_from_polling_counts() {
     assert_eq!(kinds(&status), [NoticeKind::WaitingLong]);
     let text = newest(&status).text;
     assert!(
-        text.starts_with("web has been waiting since 2026-11-21T10:50:00Z, 1h 6m after golden/"),
+        text.starts_with("web is still waiting, 1h 6m after golden/web.image.yaml was uploaded: since 2026-11-21T10:50:00Z."),
         "{text}"
     );
 }

@@ -286,3 +286,72 @@ async fn a_bundle_goes_part_by_part_with_its_manifest_last() {
     stack.rest().await;
     assert_eq!(stack.only_image().state.to_string(), "available");
 }
+
+/// The bundle's manifest would start an image by itself if it came before the image manifest that is about it.
+#[tokio::test(start_paused = true)]
+async fn a_bundle_with_an_image_manifest_becomes_one_ami() {
+    let (stack, _) = TestStack::classic_built(|builder| builder.user(USER, "UploaderPolicy")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let xml = include_bytes!("../../fixtures/image.manifest.xml");
+    std::fs::write(folder.path().join("image.manifest.xml"), xml).unwrap();
+    let part = include_bytes!("../../fixtures/image.part.0");
+    std::fs::write(folder.path().join("image.part.0"), part).unwrap();
+    let manifest = "name: web-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
+    let file = folder.path().join("image.image.yaml");
+    std::fs::write(&file, manifest).unwrap();
+    let before = stack.world.faults().count();
+    let (pushed, said) = push(&stack, &file).await;
+    assert!(pushed.unwrap().is_some(), "{said}");
+    let keys = |since| {
+        let written = written(&stack, since).into_iter();
+        written.map(|(_, key)| key).collect::<Vec<_>>()
+    };
+    let new = ["image.part.0", "image.image.yaml", "image.manifest.xml"];
+    assert_eq!(keys(before), new);
+    stack.rest().await;
+    assert!(stack.only_image().name.starts_with("web-"));
+
+    let before = stack.world.faults().count();
+    push(&stack, &file).await.0.unwrap();
+    assert_eq!(keys(before), ["image.image.yaml"]);
+    stack.rest().await;
+    stack.only_image();
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_files_are_not_sent_as_one_object() {
+    let stack = stack().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, manifest: &str| {
+        let of = folder.path().join(name);
+        std::fs::create_dir(&of).unwrap();
+        std::fs::write(of.join("disk.raw"), name).unwrap();
+        let file = of.join(format!("{manifest}.image.yaml"));
+        let text = format!(
+            "name: {name}-{{digest}}\nsource: {{disk: {{object: disk.raw, format: raw}}}}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        file
+    };
+    let (one, other, same) = (
+        file("one", "one"),
+        file("other", "other"),
+        file("same", "one"),
+    );
+    let before = stack.world.faults().count();
+    for files in [vec![one.clone(), other], vec![one, same]] {
+        let push = Push {
+            files,
+            prefix: String::new(),
+            dry_run: false,
+            terminal: Terminal::PLAIN,
+        };
+        let (aws, config) = (stack.aws_of(USER), stack.config());
+        let now = stack.world.clock().now();
+        let pushed = send_all(&aws, &config, &push, now, &mut Vec::new()).await;
+        let report = pushed.unwrap_err().report();
+        assert!(report.contains("disk.raw would be both"), "{report}");
+        assert!(report.contains("--prefix"), "{report}");
+    }
+    assert_eq!(written(&stack, before), []);
+}
