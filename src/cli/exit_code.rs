@@ -9,8 +9,8 @@ pub enum Exit {
     Done,
     /// The command failed, was refused, or found problems.
     Failed,
-    /// Invalid arguments: clap's own code.
-    Usage,
+    /// `plan --exit-code`: there is something to do, as for other tools that plan.
+    Changes,
     /// It ran, and there is something to do; or the answer is no.
     ToDo,
     /// It ran, and something could not be looked at.
@@ -21,6 +21,8 @@ pub enum Exit {
     TimedOut,
     /// AWS does not answer.
     Unreachable,
+    /// Invalid arguments: `EX_USAGE` of sysexits.h. Clap's own code, 2, is that of a plan with changes.
+    Usage,
     /// Ctrl-C: 128 and the number of SIGINT, as shells report it.
     Interrupted,
     /// Whoever read the output closed it: 128 and the number of SIGPIPE, as shells report it.
@@ -29,15 +31,16 @@ pub enum Exit {
 
 impl Exit {
     /// All of them, in the order of their codes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Done,
         Self::Failed,
-        Self::Usage,
+        Self::Changes,
         Self::ToDo,
         Self::Unknown,
         Self::ImageFailed,
         Self::TimedOut,
         Self::Unreachable,
+        Self::Usage,
         Self::Interrupted,
         Self::ClosedPipe,
     ];
@@ -48,12 +51,13 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
-            Self::Usage => 2,
+            Self::Changes => 2,
             Self::ToDo => 3,
             Self::Unknown => 4,
             Self::ImageFailed => 5,
             Self::TimedOut => 6,
             Self::Unreachable => 7,
+            Self::Usage => 64,
             Self::Interrupted => 130,
             Self::ClosedPipe => 141,
         }
@@ -65,12 +69,13 @@ impl Exit {
         match self {
             Self::Done => "done; every image that was watched became available",
             Self::Failed => "the command failed or was refused, or a manifest has problems",
-            Self::Usage => "invalid arguments",
+            Self::Changes => "a plan with changes, or with what is in their way",
             Self::ToDo => "there is something to do, or the answer is no",
             Self::Unknown => "nothing known to do, but something could not be looked at",
             Self::ImageFailed => "an image that was watched did not become available",
             Self::TimedOut => "`--timeout` was over; the images continue",
             Self::Unreachable => "AWS does not answer",
+            Self::Usage => "invalid arguments",
             Self::Interrupted => "Ctrl-C; the images continue",
             Self::ClosedPipe => "whoever read the output closed it before its end",
         }
@@ -94,10 +99,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_used_once_and_clap_has_its_own() {
+    fn every_code_is_used_once() {
         let codes = Exit::ALL.map(Exit::code);
         assert!(codes.is_sorted_by(|one, other| one < other), "{codes:?}");
-        let refused = clap::Error::new(clap::error::ErrorKind::UnknownArgument);
-        assert_eq!(i32::from(Exit::Usage.code()), refused.exit_code());
     }
 }

@@ -18,7 +18,7 @@ Examples:
 pub(super) const PLAN: &str = "\
 Examples:
   amiwright plan web.image.yaml --key golden/web.image.yaml
-  amiwright plan web.image.yaml --exit-code          # 3 if there is anything to do";
+  amiwright plan web.image.yaml --exit-code          # 2 if there is anything to do";
 
 pub(super) const INIT: &str = "\
 Examples:

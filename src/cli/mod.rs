@@ -156,7 +156,15 @@ enum Command {
 
 /// Runs the command line of this process.
 pub async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // `--help` and `--version` are answers, the rest are mistakes.
+        Err(refused) => {
+            let _ = refused.print();
+            let is_mistake = refused.use_stderr();
+            return if is_mistake { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
     // `local` and the functions have logs of their own.
     if cli.options.verbosity() > 0
         && !matches!(cli.command, Command::Local(_) | Command::Function(_))

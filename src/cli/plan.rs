@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// Key that the manifest would have in the bucket, or s3://BUCKET/KEY [default: the file's name]
     #[arg(long)]
     key: Option<String>,
-    /// Exit with 3 if uploading the manifest would change something, or should and cannot
+    /// Exit with 2 if uploading the manifest would change something, or should and cannot
     #[arg(long)]
     exit_code: bool,
     /// A guardrail of the stack to hold the manifest to, such as ShareWith=111122223333; may be repeated. Of those that
@@ -114,7 +114,7 @@ pub(super) async fn run(
     let planned = show(context, &upload, terminal, options.is_json(), out).await?;
     Ok(match planned {
         Planned::Rejected => ExitCode::FAILURE,
-        Planned::Changes if args.exit_code => Exit::ToDo.into(),
+        Planned::Changes if args.exit_code => Exit::Changes.into(),
         Planned::Changes | Planned::Nothing => ExitCode::SUCCESS,
     })
 }

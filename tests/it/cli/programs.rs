@@ -254,7 +254,7 @@ fn the_exit_code_tells_whether_an_instance_has_a_product_code() {
             "8ED157F9 i-0123456789abcdef0 false\n",
         ),
         ("774F4FF8", "i-0123456789abcdef1", 1, ""),
-        ("774F-4FF8", instance, 2, ""),
+        ("774F-4FF8", instance, 64, ""),
     ] {
         let output = amiwright()
             .args(["confirm-product", code, instance])
@@ -319,18 +319,21 @@ fn a_plan_says_by_its_exit_code_whether_there_is_anything_to_do() {
     assert!(said.contains("A new AMI is made."), "{said}");
     assert_eq!(
         plan("disk.image.yaml", &good, &["--exit-code"]).0,
-        Some(3),
+        Some(2),
         "{said}"
     );
     let shared = format!("{good}access: {{accounts: ['111122223333']}}\n");
     let (code, said) = plan("disk.image.yaml", &shared, &["--exit-code"]);
-    assert_eq!(code, Some(3));
+    assert_eq!(code, Some(2));
     assert!(said.contains("The stack has to allow"), "{said}");
     let given = ["--parameter", "ShareWith=444455556666", "--json"];
     let (code, said) = plan("disk.image.yaml", &shared, &given);
     assert_eq!(code, Some(1));
     let document: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(document["items"][0]["outcome"], "rejected");
+    // A mistake of the caller is not taken for changes.
+    assert_eq!(plan("disk.image.yaml", &good, &["--exitcode"]).0, Some(64));
+    assert_eq!(local.run(&["--version"]).status.code(), Some(0));
     let (code, said) = plan("disk.image.yaml", "name: web\n", &[]);
     assert_eq!(code, Some(1), "{said}");
     let (code, _) = plan("disk.yaml", &good, &[]);
