@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -36,9 +35,6 @@ pub(super) struct Args {
     /// `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The same as `--output`
-    #[arg(long, value_enum, hide = true)]
-    format: Option<OldFormat>,
     /// File name of standard input; its extension selects the kind of manifest
     #[arg(long, value_name = "FILE", default_value = "stdin.image.yaml")]
     name: String,
@@ -69,15 +65,6 @@ fn region(given: &str) -> Result<String, &'static str> {
         .ok_or("a Region is written as us-west-2")
 }
 
-/// Output format of earlier versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OldFormat {
-    /// As `--output text`
-    Text,
-    /// As `--output json`
-    Json,
-}
-
 /// A file and the problems found in it.
 struct Checked {
     name: String,
@@ -104,11 +91,8 @@ pub(super) fn run(
         ExitCode::FAILURE
     };
     let form = Form {
-        renderer: match options.terminal().color {
-            true => Renderer::styled(),
-            false => Renderer::plain(),
-        },
-        is_json: options.is_json() || args.format == Some(OldFormat::Json),
+        renderer: options.terminal().renderer(),
+        is_json: options.is_json(),
         is_quiet: options.is_quiet(),
     };
     match write(&files, &form, out) {

@@ -13,7 +13,6 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use annotate_snippets::Renderer;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -166,10 +165,7 @@ fn write(
     if json {
         return output::write("plan", json!({}), vec![json!(document)], out);
     }
-    let renderer = match terminal.color {
-        true => Renderer::styled(),
-        false => Renderer::plain(),
-    };
+    let renderer = terminal.renderer();
     let text = String::from_utf8_lossy(upload.content);
     write_problems(upload.file, &text, &document.problems, &renderer, out)?;
     screen::write(document, terminal.color, out)

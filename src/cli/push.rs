@@ -2,6 +2,7 @@
 
 mod file;
 mod needed;
+mod report;
 mod sending;
 
 use std::collections::BTreeMap;
@@ -10,13 +11,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use annotate_snippets::Renderer;
 use futures_util::{StreamExt as _, stream};
-use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::check::write_problems;
+use super::json;
 use super::list::fit_end;
 use super::options::Options;
 use super::target::{Target, cannot_send};
@@ -28,11 +30,13 @@ use crate::cli::error::Error;
 use crate::cli::exit_code::Exit;
 use crate::config::Config;
 use crate::image::words::counted;
-use crate::manifest::location::s3_uri;
 use crate::reconcile::Context;
 use file::LocalFile;
-use needed::{Needed, Refused};
-use sending::{Destination, Sent};
+use needed::Needed;
+use report::Outcome;
+use sending::Destination;
+
+pub use report::{Item, Refused};
 
 /// Files that are sent at once: each in several parts.
 const FILES_AT_ONCE: usize = 3;
@@ -84,8 +88,17 @@ pub struct Push {
     pub prefix: String,
     /// Whether to say what would be sent only.
     pub dry_run: bool,
-    /// What the progress is shown on.
-    pub terminal: Terminal,
+    /// Whether to draw bars on standard error.
+    pub is_live: bool,
+}
+
+/// What was pushed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// The keys of the manifests.
+    pub keys: Vec<String>,
+    /// Every object, in the order in which they were dealt with.
+    pub items: Vec<Item>,
 }
 
 /// Pushes, and watches the images if asked to.
@@ -101,14 +114,18 @@ pub(super) async fn run(
     let (began, ended) = (Instant::now(), signals::end()?);
     let config = args.target.config().await?;
     let aws = args.target.connect(&config).await;
+    let (is_json, is_silent) = (options.is_json(), options.is_json() || options.is_quiet());
+    let terminal = options.terminal();
     let push = Push {
         files: args.files.clone(),
         prefix: args.prefix.clone(),
         dry_run: args.dry_run,
-        terminal: options.terminal(),
+        is_live: terminal.live && !is_silent,
     };
+    let mut silence = io::sink();
+    let lines: &mut dyn Write = if is_silent { &mut silence } else { &mut *out };
     let pushed = tokio::select! {
-        pushed = send_all(&aws, &config, &push, now, out) => pushed?,
+        pushed = send_all(&aws, &config, &push, now, lines) => pushed?,
         () = ended => {
             writeln!(
                 io::stderr(),
@@ -117,20 +134,49 @@ pub(super) async fn run(
             return Ok(Exit::Interrupted.into());
         }
     };
-    let Some(keys) = pushed else {
-        return Ok(ExitCode::FAILURE);
+    let pushed = match pushed {
+        Ok(pushed) => pushed,
+        Err(refused) => {
+            write_refused(&refused, terminal, is_json, out)?;
+            return Ok(Exit::Failed.into());
+        }
     };
     if !args.wait || args.dry_run {
-        return Ok(ExitCode::SUCCESS);
+        if is_json {
+            let items = pushed.items.iter().map(Item::json).collect();
+            json::write("push", json!({"dryRun": args.dry_run}), items, out)?;
+        }
+        return Ok(Exit::Done.into());
     }
     let now = now.saturating_add(began.elapsed()).unwrap_or(now);
     let aws = args.target.connect_to_poll(&config).await;
     let context = Context::new(&aws, &config, now);
-    watch::follow(context, keys, args.timeout, options, out).await
+    watch::follow(context, pushed.keys, args.timeout, options, out).await
 }
 
-/// Sends the manifests and, before them, what they name. Returns their keys; none if one of them has problems, which are
-/// written then, and nothing is sent.
+fn write_refused(
+    refused: &[Refused],
+    terminal: Terminal,
+    is_json: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if is_json {
+        let items = refused.iter().map(Refused::json).collect();
+        return json::write("push", json!({}), items, out);
+    }
+    for manifest in refused {
+        let name = plain(&manifest.file);
+        let text = String::from_utf8_lossy(&manifest.content);
+        let renderer = terminal.renderer();
+        write_problems(&name, &text, &manifest.problems, &renderer, out)?;
+        let problems = counted(manifest.problems.len(), "problem");
+        writeln!(out, "{name}: {problems}, nothing was sent")?;
+    }
+    Ok(())
+}
+
+/// Sends the manifests and, before them, what they name, and writes a line about each object. If a manifest has problems,
+/// these are returned, and nothing is sent.
 ///
 /// # Errors
 /// If a file is not there or changes meanwhile, S3 does not answer, or refuses.
@@ -140,189 +186,156 @@ pub async fn send_all(
     push: &Push,
     now: Timestamp,
     out: &mut dyn Write,
-) -> Result<Option<Vec<String>>, Error> {
+) -> Result<Result<Pushed, Vec<Refused>>, Error> {
     let mut needed = Needed::default();
     let mut refused = Vec::new();
     for path in &push.files {
         refused.extend(needed.add(path, &push.prefix, config, now)?.err());
     }
     if !refused.is_empty() {
-        write_refused(&refused, push.terminal, out)?;
-        return Ok(None);
+        return Ok(Err(refused));
     }
-    let mut objects = Vec::new();
-    let mut missing = Vec::new();
-    for (key, path) in &needed.objects {
-        match LocalFile::look_at(path) {
-            Ok(file) => objects.push((key.as_str(), Arc::new(file))),
-            Err(error) => missing.push((key.as_str(), path, error)),
-        }
-    }
-    for line in in_the_bucket(aws, config, &missing).await? {
-        writeln!(out, "{line}")?;
-    }
-    if push.dry_run {
-        for (key, file) in &objects {
-            let size = BinaryBytes(file.size);
-            writeln!(out, "{}: {size}, if it is not there", plain(key))?;
-        }
-    } else {
-        send_objects(aws, config, objects, push.terminal.live, out).await?;
-    }
+    let mut sender = Sender {
+        aws,
+        config,
+        push,
+        out,
+        items: Vec::new(),
+    };
+    let objects = sender.found(&needed.objects).await?;
+    sender.send(objects, push.is_live).await?;
     // The manifest of a bundle starts an image by itself, unless one of the image manifests is about it: those of bundles
     // that are not there yet come last, so that these are seen. One that replaces another comes before its image manifest,
     // which would be about the old one otherwise.
-    let (before, last) = in_order(aws, config, &needed.bundles).await?;
-    send_bundles(aws, config, push, before, out).await?;
-    let mut keys = Vec::new();
-    for manifest in needed.manifests {
-        if !push.dry_run {
-            let content = manifest.content;
-            let written = aws.put_object(&config.bucket, &manifest.key, content).await;
-            written.map_err(|error| cannot_send(config, &error))?;
-        }
-        let address = plain(&s3_uri(&config.bucket, &manifest.key));
-        let sent = if push.dry_run {
-            "the manifest, last"
-        } else {
-            "sent"
-        };
-        writeln!(out, "{address}: {sent}")?;
-        keys.push(manifest.key);
-    }
-    send_bundles(aws, config, push, last, out).await?;
-    Ok(Some(keys))
-}
-
-/// Manifests of bundles: those that replace another, and those that are new.
-type Bundles<'a> = (Vec<(&'a str, &'a PathBuf)>, Vec<(&'a str, &'a PathBuf)>);
-
-async fn in_order<'a>(
-    aws: &Aws,
-    config: &Config,
-    bundles: &'a BTreeMap<String, PathBuf>,
-) -> Result<Bundles<'a>, Error> {
-    let mut all: Bundles<'a> = Default::default();
-    for (key, path) in bundles {
-        let found = aws.listed_object(&config.bucket, key).await;
-        let found = found.map_err(|error| cannot_send(config, &error))?;
-        match found {
-            Some(_) => all.0.push((key, path)),
-            None => all.1.push((key, path)),
-        }
-    }
-    Ok(all)
-}
-
-async fn send_bundles(
-    aws: &Aws,
-    config: &Config,
-    push: &Push,
-    bundles: Vec<(&str, &PathBuf)>,
-    out: &mut dyn Write,
-) -> Result<(), Error> {
-    for (key, path) in bundles {
+    let (mut before, mut last) = (Vec::new(), Vec::new());
+    for (key, path) in &needed.bundles {
         let file = LocalFile::look_at(path);
         let file = file.map_err(|error| not_there(path, error))?;
-        if push.dry_run {
-            writeln!(out, "{}: the bundle's manifest", plain(key))?;
-        } else {
-            send_objects(aws, config, vec![(key, Arc::new(file))], false, out).await?;
-        }
+        let bundles = match sender.is_in_bucket(key).await? {
+            true => &mut before,
+            false => &mut last,
+        };
+        bundles.push((key.as_str(), Arc::new(file)));
     }
-    Ok(())
+    sender.send(before, false).await?;
+    let mut keys = Vec::new();
+    for manifest in needed.manifests {
+        sender
+            .send_manifest(&manifest.key, manifest.content)
+            .await?;
+        keys.push(manifest.key);
+    }
+    sender.send(last, false).await?;
+    let items = sender.items;
+    Ok(Ok(Pushed { keys, items }))
 }
 
-fn write_refused(refused: &[Refused], terminal: Terminal, out: &mut dyn Write) -> io::Result<()> {
-    let renderer = match terminal.color {
-        true => Renderer::styled(),
-        false => Renderer::plain(),
-    };
-    for manifest in refused {
-        let name = plain(&manifest.path.display().to_string());
-        let text = String::from_utf8_lossy(&manifest.content);
-        write_problems(&name, &text, &manifest.problems, &renderer, out)?;
-        let problems = counted(manifest.problems.len(), "problem");
-        writeln!(out, "{name}: {problems}, nothing was sent")?;
-    }
-    Ok(())
+/// What sends, says what became of each object, and remembers it.
+struct Sender<'a> {
+    aws: &'a Aws,
+    config: &'a Config,
+    push: &'a Push,
+    out: &'a mut dyn Write,
+    items: Vec<Item>,
 }
 
-/// What is not on this machine may be in the bucket already: then it is left as it is, and said. Anything else that is
-/// missing is an error before anything is sent.
-async fn in_the_bucket(
-    aws: &Aws,
-    config: &Config,
-    missing: &[(&str, &PathBuf, io::Error)],
-) -> Result<Vec<String>, Error> {
-    let mut lines = Vec::new();
-    let mut nowhere = Vec::new();
-    for (key, path, error) in missing {
-        let found = aws.listed_object(&config.bucket, key).await;
-        let is_there = found
-            .map_err(|error| cannot_send(config, &error))?
-            .is_some();
-        let path = path.display();
-        if is_there && error.kind() == io::ErrorKind::NotFound {
-            lines.push(plain(&format!(
-                "{key}: in the bucket already; there is no {path}"
-            )));
-        } else {
-            nowhere.push(format!("{path}: {error}"));
+impl Sender<'_> {
+    /// The files that are on this machine. What is not may be in the bucket already: then it is left as it is, and said.
+    /// Anything else that is missing is an error before anything is sent.
+    async fn found<'k>(
+        &mut self,
+        objects: &'k BTreeMap<String, PathBuf>,
+    ) -> Result<Vec<(&'k str, Arc<LocalFile>)>, Error> {
+        let (mut found, mut elsewhere, mut nowhere) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, path) in objects {
+            let shown = path.display();
+            match LocalFile::look_at(path) {
+                Ok(file) => found.push((key.as_str(), Arc::new(file))),
+                Err(error)
+                    if error.kind() == io::ErrorKind::NotFound
+                        && self.is_in_bucket(key).await? =>
+                {
+                    elsewhere.push((key, shown.to_string()));
+                }
+                Err(error) => nowhere.push(format!("{shown}: {error}")),
+            }
         }
+        if !nowhere.is_empty() {
+            let message = format!("nothing was sent: cannot read {}", nowhere.join("; "));
+            return Err(Error::new(message).with_hint(
+                "the files are looked for beside the manifest, as it names them; s3://BUCKET/KEY names what is in a bucket",
+            ));
+        }
+        for (key, path) in elsewhere {
+            self.say(key, Outcome::InBucketOnly(path))?;
+        }
+        Ok(found)
     }
-    if nowhere.is_empty() {
-        return Ok(lines);
+
+    async fn is_in_bucket(&self, key: &str) -> Result<bool, Error> {
+        let found = self.aws.listed_object(&self.config.bucket, key).await;
+        Ok(found
+            .map_err(|error| cannot_send(self.config, &error))?
+            .is_some())
     }
-    let message = format!("nothing was sent: cannot read {}", nowhere.join("; "));
-    Err(Error::new(message).with_hint(
-        "the files are looked for beside the manifest, as it names them; s3://BUCKET/KEY names what is in a bucket",
-    ))
+
+    /// Sends files, some at once.
+    async fn send(
+        &mut self,
+        objects: Vec<(&str, Arc<LocalFile>)>,
+        has_bars: bool,
+    ) -> Result<(), Error> {
+        if self.push.dry_run {
+            return objects
+                .into_iter()
+                .try_for_each(|(key, file)| self.say(key, Outcome::Planned { size: file.size }));
+        }
+        let bars = MultiProgress::with_draw_target(match has_bars {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        });
+        let (aws, config) = (self.aws, self.config);
+        let each = objects.into_iter().map(|(key, file)| {
+            let bar = bars.add(bar(key, file.size));
+            async move {
+                let to = Destination { aws, config, key };
+                let sent = sending::send(to, &file, &|bytes| bar.inc(bytes)).await;
+                bar.finish_and_clear();
+                (key, sent)
+            }
+        });
+        let mut each = stream::iter(each).buffered(FILES_AT_ONCE);
+        while let Some((key, sent)) = each.next().await {
+            let sent = sent?;
+            bars.suspend(|| self.say(key, sent))?;
+        }
+        Ok(())
+    }
+
+    async fn send_manifest(&mut self, key: &str, content: Vec<u8>) -> Result<(), Error> {
+        let size = content.len() as u64;
+        if self.push.dry_run {
+            return self.say(key, Outcome::Planned { size });
+        }
+        let written = self.aws.put_object(&self.config.bucket, key, content).await;
+        written.map_err(|error| cannot_send(self.config, &error))?;
+        self.say(key, Outcome::Sent { size, now: size })
+    }
+
+    fn say(&mut self, key: &str, outcome: Outcome) -> Result<(), Error> {
+        let item = Item {
+            bucket: self.config.bucket.clone(),
+            key: key.to_owned(),
+            outcome,
+        };
+        writeln!(self.out, "{}", item.line())?;
+        self.items.push(item);
+        Ok(())
+    }
 }
 
 fn not_there(path: &std::path::Path, error: io::Error) -> Error {
     Error::from_source(format!("cannot read {}", path.display()), error)
-}
-
-/// Sends files, some at once, and writes a line about each.
-async fn send_objects(
-    aws: &Aws,
-    config: &Config,
-    objects: Vec<(&str, Arc<LocalFile>)>,
-    bars: bool,
-    out: &mut dyn Write,
-) -> Result<(), Error> {
-    let all = MultiProgress::with_draw_target(match bars {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    });
-    let each = objects.into_iter().map(|(key, file)| {
-        let bar = all.add(bar(key, file.size));
-        async move {
-            let to = Destination { aws, config, key };
-            let sent = sending::send(to, &file, &|bytes| bar.inc(bytes)).await;
-            bar.finish_and_clear();
-            sent.map(|sent| line(key, file.size, sent))
-        }
-    });
-    let mut each = stream::iter(each).buffered(FILES_AT_ONCE);
-    while let Some(line) = each.next().await {
-        let line = line?;
-        all.suspend(|| writeln!(out, "{line}"))?;
-    }
-    Ok(())
-}
-
-fn line(key: &str, size: u64, sent: Sent) -> String {
-    let (key, size) = (plain(key), BinaryBytes(size));
-    match sent {
-        Sent::Before => format!("{key}: the same is there already, {size}"),
-        Sent::Bytes(bytes) if bytes == size.0 => format!("{key}: sent, {size}"),
-        Sent::Bytes(bytes) => {
-            let bytes = BinaryBytes(bytes);
-            format!("{key}: sent, {size}, of which {bytes} now and the rest before")
-        }
-    }
 }
 
 fn bar(key: &str, size: u64) -> ProgressBar {

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 
+use annotate_snippets::Renderer;
 use clap::ColorChoice;
 
 /// Columns that are assumed of a terminal that does not tell.
@@ -91,6 +92,14 @@ impl Terminal {
             width: None,
             height: None,
             ..self
+        }
+    }
+
+    /// What draws the problems of a manifest.
+    pub(super) fn renderer(self) -> Renderer {
+        match self.color {
+            true => Renderer::styled(),
+            false => Renderer::plain(),
         }
     }
 

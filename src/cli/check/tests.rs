@@ -25,7 +25,6 @@ fn args(files: &[&str]) -> Args {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     Args {
         files: files.iter().map(|file| examples.join(file)).collect(),
-        format: None,
         name: "stdin.image.yaml".to_owned(),
         parameters: Vec::new(),
         bucket: None,

@@ -1,8 +1,10 @@
 //! A file on this machine: how it is divided into parts, and its checksums.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crc_fast::{CrcAlgorithm, checksum_combine};
@@ -18,12 +20,14 @@ const PARTS_MAX: u64 = 10_000;
 const BUFFER: usize = 1024 * 1024;
 
 /// A file that is to be sent, as it was when it was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct LocalFile {
     pub(super) path: PathBuf,
     /// Bytes.
     pub(super) size: u64,
     modified: Option<SystemTime>,
+    /// What was added up already, by the numbers of the parts: a file of gigabytes is read once for it.
+    known: Mutex<BTreeMap<i32, Sums>>,
 }
 
 /// What is known of a part after its bytes were read.
@@ -57,12 +61,15 @@ impl LocalFile {
             path: path.to_owned(),
             size: metadata.len(),
             modified: metadata.modified().ok(),
+            known: Mutex::default(),
         })
     }
 
     /// Whether the file is no longer as it was.
     pub(super) fn has_changed(&self) -> bool {
-        Self::look_at(&self.path).map_or(true, |now| now != *self)
+        Self::look_at(&self.path).map_or(true, |now| {
+            (now.size, now.modified) != (self.size, self.modified)
+        })
     }
 
     /// Whether it is sent in parts.
@@ -88,11 +95,22 @@ impl LocalFile {
             .collect()
     }
 
-    /// Reads a part and adds its bytes up. Blocks.
+    /// Reads a part and adds its bytes up, unless that was done. Blocks.
     ///
     /// # Errors
     /// If the file cannot be read, or has fewer bytes than before.
     pub(super) fn sums(&self, part: Part) -> io::Result<Sums> {
+        // Whoever held the lock only ever inserted a whole entry.
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sums) = known().get(&part.number) {
+            return Ok(sums.clone());
+        }
+        let sums = self.read(part)?;
+        known().insert(part.number, sums.clone());
+        Ok(sums)
+    }
+
+    fn read(&self, part: Part) -> io::Result<Sums> {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(part.offset))?;
         let mut file = file.take(part.size);
@@ -212,6 +230,7 @@ mod tests {
                 path: PathBuf::new(),
                 size,
                 modified: None,
+                known: Mutex::default(),
             };
             let parts = file.parts();
             assert!(parts.len() <= 10_000, "{size}");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::report::Refused;
 use crate::cli::check::{not_a_manifest, read_file};
 use crate::cli::error::Error;
 use crate::config::Config;
@@ -19,14 +20,6 @@ pub(super) struct Manifest {
     pub(super) path: PathBuf,
     pub(super) key: String,
     pub(super) content: Vec<u8>,
-}
-
-/// Why a manifest cannot be pushed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refused {
-    pub(super) path: PathBuf,
-    pub(super) content: Vec<u8>,
-    pub(super) problems: Vec<Problem>,
 }
 
 /// What is to be pushed, in this order: each object before what names it.
@@ -71,7 +64,7 @@ impl Needed {
                 Ok(())
             }
             Err(problems) => Err(Refused {
-                path: manifest.path,
+                file: path.display().to_string(),
                 content: manifest.content,
                 problems,
             }),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::file::{LocalFile, Part, Sums, etag, whole};
+use super::report::Outcome;
 use crate::aws::{Aws, AwsError, FileRange, Remedy, SentPart};
 use crate::cli::error::Error;
 use crate::cli::exit_code::Exit;
@@ -18,15 +19,6 @@ use crate::config::Config;
 const PARTS_AT_ONCE: usize = 4;
 /// Begun uploads of one object that are looked at: others are of other people or long gone.
 const UPLOADS_LOOKED_AT: usize = 5;
-
-/// What became of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sent {
-    /// It is in the bucket now, and of its bytes this many were sent by this call.
-    Bytes(u64),
-    /// The same file was there.
-    Before,
-}
 
 /// Where a file goes.
 #[derive(Debug, Clone, Copy)]
@@ -44,10 +36,10 @@ pub(super) async fn send(
     to: Destination<'_>,
     file: &Arc<LocalFile>,
     advance: &(dyn Fn(u64) + Sync),
-) -> Result<Sent, Error> {
+) -> Result<Outcome, Error> {
     if is_there(to, file).await? {
         advance(file.size);
-        return Ok(Sent::Before);
+        return Ok(Outcome::Same { size: file.size });
     }
     if file.is_large() {
         return send_in_parts(to, file, advance).await;
@@ -59,7 +51,8 @@ pub(super) async fn send(
     sent.map_err(|error| cannot_send(to, file, &error))?;
     unchanged(file)?;
     advance(file.size);
-    Ok(Sent::Bytes(file.size))
+    let size = file.size;
+    Ok(Outcome::Sent { size, now: size })
 }
 
 /// Whether the bucket has the same file under this key already. Uploaders may list the bucket but not read what is in
@@ -88,7 +81,7 @@ async fn send_in_parts(
     to: Destination<'_>,
     file: &Arc<LocalFile>,
     advance: &(dyn Fn(u64) + Sync),
-) -> Result<Sent, Error> {
+) -> Result<Outcome, Error> {
     let failed = |error: AwsError| cannot_send(to, file, &error);
     let (id, before) = match begun(to, file).await? {
         Some(found) => found,
@@ -120,7 +113,7 @@ async fn send_in_parts(
         .try_collect()
         .await?;
     unchanged(file)?;
-    let bytes = all.iter().map(|(_, _, bytes)| bytes).sum();
+    let now = all.iter().map(|(_, _, bytes)| bytes).sum();
     let (sent, parts): (Vec<_>, Vec<_>) =
         all.into_iter().map(|(sent, part, _)| (sent, part)).unzip();
     let whole = whole(&parts);
@@ -128,7 +121,8 @@ async fn send_in_parts(
         .aws
         .complete_upload(&to.config.bucket, to.key, &id, &sent, whole);
     completed.await.map_err(failed)?;
-    Ok(Sent::Bytes(bytes))
+    let size = file.size;
+    Ok(Outcome::Sent { size, now })
 }
 
 /// The begun upload of this object that has a part of this file, and its parts by their numbers; none if there is none.

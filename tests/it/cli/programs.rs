@@ -339,3 +339,48 @@ fn a_plan_says_by_its_exit_code_whether_there_is_anything_to_do() {
     let (code, _) = plan("disk.yaml", &good, &[]);
     assert_eq!(code, Some(1));
 }
+
+#[test]
+fn a_push_prints_json_for_programs_and_nothing_where_it_is_to_be_quiet() {
+    let local = Local::start(&[]);
+    let files = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        let file = files.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    file("disk.raw", &[0; 4096]);
+    let good = file("disk.image.yaml", &example("disk.image.yaml"));
+    let bad = file("bad.image.yaml", b"name: web\n");
+    let json =
+        |output: &Output| -> serde_json::Value { serde_json::from_slice(&output.stdout).unwrap() };
+
+    let refused = local.run(&["push", &bad, "-o", "json"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(json(&refused)["items"][0]["result"], "refused");
+    let pushed = local.run(&["push", &good, "-o", "json"]);
+    assert!(pushed.status.success(), "{}", text(&pushed.stderr));
+    let document = json(&pushed);
+    assert_eq!(document["command"], "push");
+    let results = |document: &serde_json::Value| {
+        let items = document["items"].as_array().unwrap();
+        let items = items
+            .iter()
+            .map(|it| (it["key"].clone(), it["result"].clone()));
+        items.collect::<Vec<_>>()
+    };
+    let (disk, manifest) = ("disk.raw".into(), "disk.image.yaml".into());
+    let sent = [(disk, "sent".into()), (manifest, "sent".into())];
+    assert_eq!(results(&document), sent);
+    let again = json(&local.run(&["push", &good, "-o", "json"]));
+    assert_eq!(again["items"][0]["result"], "same");
+
+    let quiet = local.run(&["push", &good, "-q"]);
+    assert_eq!(
+        (quiet.status.code(), text(&quiet.stdout)),
+        (Some(0), String::new())
+    );
+    let quiet = local.run(&["push", &bad, "-q"]);
+    assert_eq!(quiet.status.code(), Some(1));
+    assert!(text(&quiet.stdout).contains("nothing was sent"));
+}

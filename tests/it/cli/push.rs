@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{TestStack, refused};
 use amiwright::aws::Which;
-use amiwright::cli::push::{Push, send_all};
-use amiwright::cli::{Error, Terminal};
+use amiwright::cli::Error;
+use amiwright::cli::push::{Push, Pushed, Refused, send_all};
 use tempfile::TempDir;
 
 const KEY: &str = "web.image.yaml";
@@ -31,8 +31,10 @@ fn folder() -> (TempDir, Vec<u8>) {
     (folder, disk)
 }
 
-/// Pushes a file: the keys, and what was written.
-async fn push(stack: &TestStack, file: &Path) -> (Result<Option<Vec<String>>, Error>, String) {
+type Answer = Result<Pushed, Vec<Refused>>;
+
+/// Pushes a file: what was pushed, and what was written.
+async fn push(stack: &TestStack, file: &Path) -> (Result<Answer, Error>, String) {
     push_to(stack, file, "", false).await
 }
 
@@ -41,12 +43,12 @@ async fn push_to(
     file: &Path,
     prefix: &str,
     dry_run: bool,
-) -> (Result<Option<Vec<String>>, Error>, String) {
+) -> (Result<Answer, Error>, String) {
     let push = Push {
         files: vec![PathBuf::from(file)],
         prefix: prefix.to_owned(),
         dry_run,
-        terminal: Terminal::PLAIN,
+        is_live: false,
     };
     let (aws, config) = (stack.aws_of(USER), stack.config());
     let now = stack.world.clock().now();
@@ -80,10 +82,10 @@ async fn a_disk_goes_first_and_its_manifest_last_and_the_same_is_not_sent_again(
     let (folder, disk) = folder();
     let before = stack.world.faults().count();
     let (keys, said) = push(&stack, &folder.path().join(KEY)).await;
-    assert_eq!(keys.unwrap(), Some(vec![KEY.to_owned()]));
+    assert_eq!(keys.unwrap().unwrap().keys, [KEY]);
     insta::assert_snapshot!(said.replace(&stack.bucket, "BUCKET"), @r"
-    disks/web.raw: sent, 17.00 MiB
-    s3://BUCKET/web.image.yaml: sent
+    s3://BUCKET/disks/web.raw: sent, 17 MiB
+    s3://BUCKET/web.image.yaml: sent, 72 bytes
     ");
     assert!(
         content(&stack, "disks/web.raw").await == disk,
@@ -103,9 +105,9 @@ async fn a_disk_goes_first_and_its_manifest_last_and_the_same_is_not_sent_again(
 
     let before = stack.world.faults().count();
     let (keys, said) = push(&stack, &folder.path().join(KEY)).await;
-    assert!(keys.unwrap().is_some());
+    keys.unwrap().unwrap();
     assert!(
-        said.contains("disks/web.raw: the same is there already, 17.00 MiB"),
+        said.contains("disks/web.raw: the same is there already, 17 MiB"),
         "{said}"
     );
     assert_eq!(
@@ -120,11 +122,19 @@ async fn a_disk_goes_first_and_its_manifest_last_and_the_same_is_not_sent_again(
 async fn another_disk_of_the_same_size_is_sent() {
     let stack = stack().await;
     let (folder, mut disk) = folder();
-    push(&stack, &folder.path().join(KEY)).await.0.unwrap();
+    push(&stack, &folder.path().join(KEY))
+        .await
+        .0
+        .unwrap()
+        .unwrap();
     stack.rest().await;
     disk[PART + 5] ^= 1;
     std::fs::write(folder.path().join("disks/web.raw"), &disk).unwrap();
-    push(&stack, &folder.path().join(KEY)).await.0.unwrap();
+    push(&stack, &folder.path().join(KEY))
+        .await
+        .0
+        .unwrap()
+        .unwrap();
     assert!(
         content(&stack, "disks/web.raw").await == disk,
         "the disk from before"
@@ -151,8 +161,8 @@ async fn what_was_sent_before_it_failed_is_not_sent_again() {
             "{report}"
         );
 
-        let (pushed, said) = push(&stack, &folder.path().join(KEY)).await;
-        assert!(pushed.unwrap().is_some(), "{said}");
+        let (pushed, _) = push(&stack, &folder.path().join(KEY)).await;
+        pushed.unwrap().unwrap();
         let written = written(&stack, before);
         let parts = written
             .iter()
@@ -187,8 +197,8 @@ async fn a_lost_answer_of_any_call_loses_nothing() {
             .world
             .faults()
             .on("s3", action, 1, localaws::faults::Fault::LoseAnswer);
-        let (pushed, said) = push(&stack, &folder.path().join(KEY)).await;
-        assert!(pushed.unwrap().is_some(), "{action}: {said}");
+        let (pushed, _) = push(&stack, &folder.path().join(KEY)).await;
+        pushed.unwrap().unwrap();
         assert!(content(&stack, "disks/web.raw").await == disk, "{action}");
         stack.rest().await;
         assert_eq!(
@@ -209,17 +219,18 @@ async fn nothing_is_sent_of_a_manifest_with_problems_or_without_its_disk() {
         format!("{MANIFEST}tagz: {{}}\n"),
     )
     .unwrap();
-    let (pushed, said) = push(&stack, &folder.path().join("bad.image.yaml")).await;
-    assert_eq!(pushed.unwrap(), None);
-    assert!(
-        said.contains("did you mean `tags`?") && said.contains("1 problem, nothing was sent"),
-        "{said}"
-    );
-    let odd = folder.path().join("web.yaml");
-    std::fs::write(&odd, MANIFEST).unwrap();
-    let (pushed, said) = push(&stack, &odd).await;
-    assert_eq!(pushed.unwrap(), None);
-    assert!(said.contains("rename it to web.image.yaml"), "{said}");
+    std::fs::write(folder.path().join("web.yaml"), MANIFEST).unwrap();
+    for (name, hint) in [
+        ("bad.image.yaml", "did you mean `tags`?"),
+        ("web.yaml", "rename it to web.image.yaml"),
+    ] {
+        let (pushed, _) = push(&stack, &folder.path().join(name)).await;
+        let refused = pushed.unwrap().unwrap_err();
+        let problems: Vec<_> = refused.iter().flat_map(|it| &it.problems).collect();
+        assert_eq!(problems.len(), 1, "{name}: {problems:?}");
+        let said = problems[0].hint.as_ref().unwrap().to_string();
+        assert!(said.contains(hint), "{name}: {said}");
+    }
 
     std::fs::remove_file(folder.path().join("disks/web.raw")).unwrap();
     let report = push(&stack, &folder.path().join(KEY))
@@ -241,9 +252,9 @@ async fn a_disk_that_is_in_the_bucket_only_is_left_there() {
     stack.drop_file("disks/web.raw", disk).await;
     std::fs::remove_file(folder.path().join("disks/web.raw")).unwrap();
     let (pushed, said) = push(&stack, &folder.path().join(KEY)).await;
-    assert!(pushed.unwrap().is_some());
+    pushed.unwrap().unwrap();
     assert!(
-        said.starts_with("disks/web.raw: in the bucket already; there is no "),
+        said.contains("/disks/web.raw: in the bucket already; there is no "),
         "{said}"
     );
     stack.rest().await;
@@ -256,28 +267,31 @@ async fn a_dry_run_says_what_it_would_send() {
     let (folder, _) = folder();
     let before = stack.world.faults().count();
     let (pushed, said) = push_to(&stack, &folder.path().join(KEY), "golden/", true).await;
-    assert_eq!(
-        pushed.unwrap(),
-        Some(vec!["golden/web.image.yaml".to_owned()])
-    );
+    assert_eq!(pushed.unwrap().unwrap().keys, ["golden/web.image.yaml"]);
     insta::assert_snapshot!(said.replace(&stack.bucket, "BUCKET"), @r"
-    golden/disks/web.raw: 17.00 MiB, if it is not there
-    s3://BUCKET/golden/web.image.yaml: the manifest, last
+    s3://BUCKET/golden/disks/web.raw: 17 MiB, unless the same is there
+    s3://BUCKET/golden/web.image.yaml: 72 bytes, unless the same is there
     ");
     assert_eq!(written(&stack, before), []);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_bundle_goes_part_by_part_with_its_manifest_last() {
+/// A world of the classic era, and a folder with a bundle.
+async fn with_bundle() -> (TestStack, TempDir) {
     let (stack, _) = TestStack::classic_built(|builder| builder.user(USER, "UploaderPolicy")).await;
     let folder = tempfile::tempdir().unwrap();
     let xml = include_bytes!("../../fixtures/image.manifest.xml");
     std::fs::write(folder.path().join("image.manifest.xml"), xml).unwrap();
     let part = include_bytes!("../../fixtures/image.part.0");
     std::fs::write(folder.path().join("image.part.0"), part).unwrap();
+    (stack, folder)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_goes_part_by_part_with_its_manifest_last() {
+    let (stack, folder) = with_bundle().await;
     let before = stack.world.faults().count();
-    let (pushed, said) = push(&stack, &folder.path().join("image.manifest.xml")).await;
-    assert!(pushed.unwrap().is_some(), "{said}");
+    let (pushed, _) = push(&stack, &folder.path().join("image.manifest.xml")).await;
+    pushed.unwrap().unwrap();
     let keys: Vec<String> = written(&stack, before)
         .into_iter()
         .map(|(_, key)| key)
@@ -290,18 +304,13 @@ async fn a_bundle_goes_part_by_part_with_its_manifest_last() {
 /// The bundle's manifest would start an image by itself if it came before the image manifest that is about it.
 #[tokio::test(start_paused = true)]
 async fn a_bundle_with_an_image_manifest_becomes_one_ami() {
-    let (stack, _) = TestStack::classic_built(|builder| builder.user(USER, "UploaderPolicy")).await;
-    let folder = tempfile::tempdir().unwrap();
-    let xml = include_bytes!("../../fixtures/image.manifest.xml");
-    std::fs::write(folder.path().join("image.manifest.xml"), xml).unwrap();
-    let part = include_bytes!("../../fixtures/image.part.0");
-    std::fs::write(folder.path().join("image.part.0"), part).unwrap();
+    let (stack, folder) = with_bundle().await;
     let manifest = "name: web-{digest}\nsource: {bundle: {manifest: image.manifest.xml}}\n";
     let file = folder.path().join("image.image.yaml");
     std::fs::write(&file, manifest).unwrap();
     let before = stack.world.faults().count();
-    let (pushed, said) = push(&stack, &file).await;
-    assert!(pushed.unwrap().is_some(), "{said}");
+    let (pushed, _) = push(&stack, &file).await;
+    pushed.unwrap().unwrap();
     let keys = |since| {
         let written = written(&stack, since).into_iter();
         written.map(|(_, key)| key).collect::<Vec<_>>()
@@ -312,7 +321,7 @@ async fn a_bundle_with_an_image_manifest_becomes_one_ami() {
     assert!(stack.only_image().name.starts_with("web-"));
 
     let before = stack.world.faults().count();
-    push(&stack, &file).await.0.unwrap();
+    push(&stack, &file).await.0.unwrap().unwrap();
     assert_eq!(keys(before), ["image.image.yaml"]);
     stack.rest().await;
     stack.only_image();
@@ -344,7 +353,7 @@ async fn two_files_are_not_sent_as_one_object() {
             files,
             prefix: String::new(),
             dry_run: false,
-            terminal: Terminal::PLAIN,
+            is_live: false,
         };
         let (aws, config) = (stack.aws_of(USER), stack.config());
         let now = stack.world.clock().now();
