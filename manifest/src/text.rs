@@ -87,6 +87,23 @@ pub fn excerpt(text: &str) -> String {
     cut(text, QUOTED)
 }
 
+/// A size for people: `1.5 GiB`.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    let mut unit = "bytes";
+    let mut tenths = u128::from(bytes) * 10;
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if tenths < 10 * 1024 {
+            break;
+        }
+        (tenths, unit) = (tenths / 1024, larger);
+    }
+    match tenths % 10 {
+        0 => format!("{} {unit}", tenths / 10),
+        tenth => format!("{}.{tenth} {unit}", tenths / 10),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +147,21 @@ mod tests {
         assert_eq!(cut("a\n", 2), "a ");
         assert_eq!(cut("a", 0), "");
         assert_eq!(quoted(&"x".repeat(61)), format!("`{}…`", "x".repeat(59)));
+    }
+
+    #[test]
+    fn sizes_are_in_the_largest_unit_that_they_fill() {
+        let cases = [
+            (0, "0 bytes"),
+            (1023, "1023 bytes"),
+            (1024, "1 KiB"),
+            (1_048_576, "1 MiB"),
+            (1_610_612_736, "1.5 GiB"),
+            (17 << 40, "17 TiB"),
+            (u64::MAX, "16777215.9 TiB"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(size(bytes), text);
+        }
     }
 }

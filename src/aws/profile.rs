@@ -10,6 +10,7 @@ use aws_credential_types::provider::{
 };
 
 use crate::failures::causes;
+use crate::image::message::shell_word;
 
 /// The profile of AWS_PROFILE, or `default`.
 #[derive(Debug, Clone, Default)]
@@ -141,7 +142,7 @@ fn missing(name: &str, of: Option<&str>) -> Option<String> {
 
 /// What logs in, and what hands the credentials over where they are not read from the profile itself.
 fn login(command: &str, profile: &str, is_read: bool) -> String {
-    let login = format!("log in: {command} --profile {}", quoted(profile));
+    let login = format!("log in: {command} --profile {}", shell_word(profile));
     match is_read {
         true => login,
         false => format!("{login}, then: {}", export(profile)),
@@ -149,26 +150,6 @@ fn login(command: &str, profile: &str, is_read: bool) -> String {
 }
 
 fn export(profile: &str) -> String {
-    let profile = quoted(profile);
+    let profile = shell_word(profile);
     format!("eval \"$(aws configure export-credentials --profile {profile} --format env)\"")
-}
-
-/// A name as one word of a shell.
-fn quoted(name: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.@/+".contains(letter);
-    match name.chars().all(is_plain) {
-        true => name.to_owned(),
-        false => format!("'{}'", name.replace('\'', r"'\''")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_profile_s_name_is_one_word_of_a_shell() {
-        assert_eq!(quoted("team-1/dev@eu"), "team-1/dev@eu");
-        assert_eq!(quoted("my team's"), r"'my team'\''s'");
-    }
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-pub(super) use crate::manifest::text::{cut, on_one_line as plain};
+pub(super) use crate::manifest::text::{cut, on_one_line as plain, size};
 
 /// How long ago something was, as `18 min ago`.
 pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
@@ -20,44 +20,9 @@ pub(super) fn span(duration: SignedDuration) -> String {
     }
 }
 
-/// A number of bytes as `512 bytes`, `10 KiB` or `1.5 GiB`.
-#[cfg(feature = "local")]
-pub(super) fn size(bytes: usize) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    let mut unit = None;
-    let (mut whole, mut rest) = (bytes, 0);
-    for larger in UNITS {
-        if whole < 1024 {
-            break;
-        }
-        (whole, rest) = (whole / 1024, whole % 1024);
-        unit = Some(larger);
-    }
-    match (unit, rest * 10 / 1024) {
-        (None, _) => format!("{bytes} bytes"),
-        (Some(unit), 0) => format!("{whole} {unit}"),
-        (Some(unit), tenths) => format!("{whole}.{tenths} {unit}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    #[cfg(feature = "local")]
-    fn sizes_are_for_people() {
-        let cases = [
-            (0, "0 bytes"),
-            (1023, "1023 bytes"),
-            (10_240, "10 KiB"),
-            (1_048_576, "1 MiB"),
-            (1_600_000_000, "1.4 GiB"),
-        ];
-        for (bytes, expected) in cases {
-            assert_eq!(size(bytes), expected);
-        }
-    }
 
     #[test]
     fn durations_have_one_unit() {

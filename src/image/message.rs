@@ -26,7 +26,7 @@ use super::words::{NoticeKind, State};
 use crate::manifest::text;
 pub(crate) use drift::drift_line;
 pub use headline::Sender;
-pub(crate) use quoting::on_one_line;
+pub(crate) use quoting::{on_one_line, shell_word};
 pub use quoting::{quoted, word};
 pub use release::raced_line;
 pub(crate) use retiring::retired;

@@ -40,7 +40,7 @@ pub(super) fn opening(stack: &LocalStack, out: &mut dyn Write) -> io::Result<()>
     )?;
     writeln!(out, "\nUploading to {}:", s3_uri(&stack.bucket, ""))?;
     for (key, content) in UPLOADS {
-        writeln!(out, "  {key} ({})", size(content.len()))?;
+        writeln!(out, "  {key} ({})", size(content.len() as u64))?;
     }
     writeln!(out)?;
     out.flush()

@@ -4,8 +4,9 @@ pub(in crate::image) mod vm_import;
 
 use std::borrow::Cow;
 
+use super::facts::manifest_word;
 use super::publishing_advice::{REGION_DISABLED, for_failed_copy, for_unshareable};
-use super::quoting::{on_one_line, shell_word, word};
+use super::quoting::word;
 use super::release;
 use crate::image::status::{Failure, Status};
 use crate::image::task::{Task, TaskKind};
@@ -104,10 +105,7 @@ fn and_again(status: &Status, advice: &str) -> String {
 }
 
 fn retry(status: &Status) -> String {
-    format!(
-        "amiwright retry {}",
-        shell_word(&on_one_line(&status.manifest.uri()))
-    )
+    format!("amiwright retry {}", manifest_word(status))
 }
 
 fn store_by_hand(image: Option<&str>) -> String {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::facts::manifest_word;
 use super::failures;
-use super::quoting::{more, on_one_line, quoted, shell_word, word};
+use super::quoting::{more, quoted, word};
 use super::settings::{action_text, list, protection_text};
 use crate::image::ownership;
 use crate::image::status::{
@@ -30,10 +31,7 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
     };
     let mut text = found(drift, listed);
     let differences = || drift.found.iter().map(|it| &it.what);
-    let retry = format!(
-        "amiwright retry {}",
-        shell_word(&on_one_line(&status.manifest.uri()))
-    );
+    let retry = format!("amiwright retry {}", manifest_word(status));
     if differences().any(|it| {
         matches!(
             it,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, Unit};
 
 use super::headline::{self, Sender};
-use super::quoting::{more, on_one_line, quoted, shell_word, word};
+use super::quoting::{more, quoted, word};
 use super::waiting::wait_text;
 use super::{advice, billing, drift, facts, release, remains, retiring, settings};
 use crate::image::status::{Failure, Status};
@@ -73,7 +73,11 @@ pub(super) fn compose(
         text.push_str(&retiring::replaced_text(status, listed));
         text.push_str(&remains::previous_text(status, listed));
     }
-    let _ = write!(text, "\nMore: amiwright status {}\n", manifest(status));
+    let _ = write!(
+        text,
+        "\nMore: amiwright status {}\n",
+        facts::manifest_word(status)
+    );
     text
 }
 
@@ -298,7 +302,7 @@ fn stalled_text(status: &Status) -> String {
     if status.only_storing() {
         return format!("{again}The AMI is available already; EC2 cannot cancel storing it.\n");
     }
-    let manifest = manifest(status);
+    let manifest = facts::manifest_word(status);
     format!("{again}To end it, remove the manifest or run:\n  amiwright cancel {manifest}\n")
 }
 
@@ -347,12 +351,7 @@ fn after_all_text(status: &Status) -> String {
         }
         Some(CancelBy::Command) | None => format!(
             "\nTo make the image after all, run:\n  amiwright retry {}\n",
-            manifest(status)
+            facts::manifest_word(status)
         ),
     }
-}
-
-/// The manifest's address, as it is pasted into a shell.
-fn manifest(status: &Status) -> String {
-    shell_word(&on_one_line(&status.manifest.uri()))
 }

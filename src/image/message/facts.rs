@@ -1,11 +1,17 @@
 //! What a version of a manifest is, name by name: the same lines in emails and in `amiwright status KEY`.
 
-use super::quoting::word;
+use super::quoting::{on_one_line, shell_word, word};
 use crate::image::status::Status;
 use crate::manifest::location::s3_uri;
+use crate::manifest::text;
 
 /// The name of a fact, and its text.
 pub type Fact = (&'static str, String);
+
+/// The manifest's address, as it is pasted into a shell.
+pub(super) fn manifest_word(status: &Status) -> String {
+    shell_word(&on_one_line(&status.manifest.uri()))
+}
 
 /// What identifies the version, and what its AMI is made from.
 #[must_use]
@@ -31,48 +37,10 @@ pub fn of_version(status: &Status) -> Vec<Fact> {
     }
     if let Some(object) = &build.object {
         let address = word(&s3_uri(&object.bucket, &object.key));
-        facts.push(("Object", format!("{address} ({})", size(object.size))));
+        facts.push(("Object", format!("{address} ({})", text::size(object.size))));
     }
     if let Some(bundle) = &build.bundle {
         facts.push(("Bundle", word(&s3_uri(&bundle.bucket, &bundle.key))));
     }
     facts
-}
-
-/// A size for people: `1.5 GiB`.
-#[must_use]
-pub fn size(bytes: u64) -> String {
-    let mut unit = "bytes";
-    let mut tenths = u128::from(bytes) * 10;
-    for larger in ["KiB", "MiB", "GiB", "TiB"] {
-        if tenths < 10 * 1024 {
-            break;
-        }
-        (tenths, unit) = (tenths / 1024, larger);
-    }
-    match tenths % 10 {
-        0 => format!("{} {unit}", tenths / 10),
-        tenth => format!("{}.{tenth} {unit}", tenths / 10),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_in_the_largest_unit_that_they_fill() {
-        let cases = [
-            (0, "0 bytes"),
-            (1023, "1023 bytes"),
-            (1024, "1 KiB"),
-            (1_048_576, "1 MiB"),
-            (1_610_612_736, "1.5 GiB"),
-            (17 << 40, "17 TiB"),
-            (u64::MAX, "16777215.9 TiB"),
-        ];
-        for (bytes, text) in cases {
-            assert_eq!(size(bytes), text);
-        }
-    }
 }
