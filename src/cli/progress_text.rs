@@ -158,16 +158,7 @@ mod tests {
 
     fn status() -> Status {
         let uploaded_at = "2026-11-21T09:00:00Z".parse().unwrap();
-        let manifest = ManifestVersion {
-            bucket: "images".to_owned(),
-            key: "web.image.yaml".to_owned(),
-            etag: "\"1\"".to_owned(),
-            version_id: None,
-            sha256: "0123456789abcdef".to_owned(),
-            publish_digest: None,
-            uploaded_at,
-            repeated_at: None,
-        };
+        let manifest = ManifestVersion::sample("web.image.yaml", uploaded_at);
         Status::new(manifest, uploaded_at)
     }
 

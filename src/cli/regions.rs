@@ -113,16 +113,7 @@ mod tests {
     }
 
     fn status() -> Status {
-        let manifest = ManifestVersion {
-            bucket: "images".to_owned(),
-            key: "web.image.yaml".to_owned(),
-            etag: "\"1\"".to_owned(),
-            version_id: None,
-            sha256: "0123456789abcdef".repeat(4),
-            publish_digest: None,
-            uploaded_at: at("09:00:00"),
-            repeated_at: None,
-        };
+        let manifest = ManifestVersion::sample("web.image.yaml", at("09:00:00"));
         let mut status = Status::new(manifest, at("09:00:00"));
         (status.state, status.build.step) = (State::Working, Step::Publish);
         status

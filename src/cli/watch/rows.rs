@@ -302,16 +302,7 @@ mod tests {
 
     fn row(key: &str, state: State) -> (String, Watched) {
         let uploaded_at = "2026-11-21T09:00:00Z".parse().unwrap();
-        let manifest = ManifestVersion {
-            bucket: "images".to_owned(),
-            key: key.to_owned(),
-            etag: "\"1\"".to_owned(),
-            version_id: None,
-            sha256: "0123456789abcdef".to_owned(),
-            publish_digest: None,
-            uploaded_at,
-            repeated_at: None,
-        };
+        let manifest = ManifestVersion::sample(key, uploaded_at);
         let mut status = Status::new(manifest, uploaded_at);
         status.state = state;
         match state {

@@ -65,6 +65,23 @@ impl ManifestVersion {
     }
 }
 
+#[cfg(test)]
+impl ManifestVersion {
+    /// A version of this manifest, for tests.
+    pub(crate) fn sample(key: &str, uploaded_at: Timestamp) -> Self {
+        Self {
+            bucket: "images".to_owned(),
+            key: key.to_owned(),
+            etag: "\"1\"".to_owned(),
+            version_id: None,
+            sha256: "0123456789abcdef".repeat(4),
+            publish_digest: None,
+            uploaded_at,
+            repeated_at: None,
+        }
+    }
+}
+
 /// The bundle manifest that is registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::plan::KEY;
 use crate::flows::bundles::{self, other_bundle};
-use crate::support::TestStack;
+use crate::support::{TestStack, changes_since};
 
 async fn stack(allow_retire: bool) -> TestStack {
     let allow_retire = allow_retire.to_string();
@@ -50,21 +50,17 @@ async fn planned(stack: &TestStack, key: &str, content: &[u8], json: bool) -> (P
     (planned, text.replace(&stack.only_image().id, "ami-old"))
 }
 
-/// The calls of the functions that change something in EC2, by name, and each asked for once: a name is free only a while
-/// after its AMI is deregistered, and RegisterImage is sent again then.
-fn changes_since(stack: &TestStack, number: u64) -> BTreeMap<String, usize> {
+/// What functions changed, by name, with RegisterImage once: a name is free only a while after its AMI is deregistered, and it
+/// is sent again then.
+fn changed(stack: &TestStack, number: u64) -> BTreeMap<String, usize> {
     let mut calls: BTreeMap<String, usize> = BTreeMap::new();
-    let reads = ["Describe", "Get", "List", "Head"];
-    for call in stack.world.calls() {
-        let is_read = reads.iter().any(|word| call.action.starts_with(word));
-        if call.number > number && call.function.is_some() && call.service == "ec2" && !is_read {
-            let count = calls.entry(call.action.to_string()).or_default();
-            *count = if call.action == "RegisterImage" {
-                1
-            } else {
-                *count + 1
-            };
-        }
+    for call in changes_since(stack, number) {
+        let count = calls.entry(call.action.clone()).or_default();
+        *count = if call.action == "RegisterImage" {
+            1
+        } else {
+            *count + 1
+        };
     }
     calls
 }
@@ -99,7 +95,7 @@ async fn an_ami_with_the_same_name_goes_first() {
     let before = stack.world.faults().count();
     stack.drop_and_rest(KEY, second).await;
     assert_eq!(stack.status(KEY).await["state"], "available");
-    assert_eq!(changes_since(&stack, before), counted(&plan));
+    assert_eq!(changed(&stack, before), counted(&plan));
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,6 +139,6 @@ async fn an_overwritten_bundle_says_what_becomes_of_its_ami() {
         for _ in 0..2 {
             stack.drop_and_rest(bundles::KEY, &manifest).await;
         }
-        assert_eq!(changes_since(&stack, before), counted(&plan));
+        assert_eq!(changed(&stack, before), counted(&plan));
     }
 }

@@ -82,16 +82,20 @@ const KEYS: [&str; 4] = [
     "web.image.yaml",
 ];
 
-#[test]
-fn a_watch_and_a_list_fit_every_terminal_and_show_each_image_once() {
-    let local = stack();
-    let place = local.place();
+/// All of them are watched, in a terminal of 24 rows and 80 columns.
+fn watched(local: &Local, term: &str) -> Seen {
     let watch: Vec<&str> = ["watch", "--timeout", "2m"]
         .into_iter()
         .chain(KEYS)
-        .chain(place)
+        .chain(local.place())
         .collect();
-    let seen_of_watch = seen(&watch, "xterm-256color", (24, 80));
+    seen(&watch, term, (24, 80))
+}
+
+#[test]
+fn a_watch_and_a_list_fit_every_terminal_and_show_each_image_once() {
+    let local = stack();
+    let seen_of_watch = watched(&local, "xterm-256color");
     let all = seen_of_watch.lines.join("\n");
     assert_eq!(seen_of_watch.code, Some(5), "{all}");
     // The screen that was drawn again and again is gone, and each image has one row.
@@ -113,7 +117,7 @@ fn a_watch_and_a_list_fit_every_terminal_and_show_each_image_once() {
         "what failed is red"
     );
 
-    let status: Vec<&str> = ["status"].into_iter().chain(place).collect();
+    let status: Vec<&str> = ["status"].into_iter().chain(local.place()).collect();
     for size in [(24, 80), (40, 100), (50, 200)] {
         let list = seen(&status, "xterm-256color", size);
         let all = list.lines.join("\n");
@@ -134,13 +138,7 @@ fn a_watch_and_a_list_fit_every_terminal_and_show_each_image_once() {
 #[test]
 fn a_dumb_terminal_and_a_pipe_get_plain_lines() {
     let local = stack();
-    let place = local.place();
-    let watch: Vec<&str> = ["watch", "--timeout", "2m"]
-        .into_iter()
-        .chain(KEYS)
-        .chain(place)
-        .collect();
-    let dumb = seen(&watch, "dumb", (24, 80));
+    let dumb = watched(&local, "dumb");
     assert_eq!(dumb.code, Some(5), "{}", dumb.written);
     assert!(!dumb.written.contains('\x1b'), "{}", dumb.written);
     assert!(
@@ -148,8 +146,10 @@ fn a_dumb_terminal_and_a_pipe_get_plain_lines() {
         "{}",
         dumb.written
     );
-    let status: Vec<&str> = ["status"].into_iter().chain(place).collect();
+    let status: Vec<&str> = ["status"].into_iter().chain(local.place()).collect();
     let dumb = seen(&status, "dumb", (24, 80));
+    assert_eq!(dumb.code, Some(0), "{}", dumb.written);
+    assert!(dumb.written.contains("4 images"), "{}", dumb.written);
     assert!(!dumb.written.contains('\x1b'), "{}", dumb.written);
 
     let piped = local.run(&["status"]);

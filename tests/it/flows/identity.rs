@@ -213,8 +213,8 @@ impl Case {
             format!("{manifest}description: other\n"),
         ] {
             self.drop_changed(&changed).await;
-            let subject = self.stack.last_email();
-            assert!(subject.starts_with("Changed: "), "{subject}");
+            let email = self.stack.last_email();
+            assert!(email.starts_with("Changed: "), "{email}");
             self.drop_in_vain(&changed).await;
         }
         // Set back.

@@ -92,11 +92,7 @@ async fn a_notice_says_what_was_true_when_it_was_recorded() {
     }
     stack.world.faults().clear();
     stack.rest().await;
-    let mut subjects: Vec<String> = stack
-        .emails()
-        .into_iter()
-        .map(|email| email.subject)
-        .collect();
+    let mut subjects = stack.subjects();
     subjects.sort();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
     assert!(
@@ -145,11 +141,7 @@ async fn the_start_is_notified_if_enabled() {
     stack
         .drop_and_rest("web.image.yaml", stack.manifest("web"))
         .await;
-    let subjects: Vec<String> = stack
-        .emails()
-        .into_iter()
-        .map(|email| email.subject)
-        .collect();
+    let subjects = stack.subjects();
     let available = "Available: web (us-east-1)".to_owned();
     assert_eq!(subjects, ["Started: web (us-east-1)".to_owned(), available]);
 }

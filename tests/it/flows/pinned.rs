@@ -70,8 +70,7 @@ async fn an_image_is_finished_from_the_manifest_that_it_began_with() {
     assert_eq!(status["state"], "available", "{status:#}");
     let second = current(&s3, &stack, KEY).await;
     assert_eq!(status["manifest"]["versionId"], json!(second));
-    let subjects = stack.emails().into_iter().map(|email| email.subject);
-    let subjects: Vec<String> = subjects.collect();
+    let subjects = stack.subjects();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
     assert!(
         subjects.iter().all(|it| it.starts_with("Available: ")),
@@ -88,7 +87,7 @@ async fn a_manifest_that_is_overwritten_before_its_event_is_answered_is_skipped(
     let later = stack.manifest("web-{digest}") + SETTING;
     stack.drop_file(KEY, later).await;
     s3.create_bucket(&stack.bucket, true).await.unwrap();
-    // Both events, the first of which is about a version that is not the current one any more.
+    // Both events: each is answered by what is there now.
     for _ in 0..2 {
         let event = stack.object_created(KEY);
         stack.world.invoke("RegisterImage", event).await.unwrap();
@@ -168,17 +167,39 @@ async fn a_manifest_whose_delete_marker_is_deleted_is_wanted_again() {
     is_made_again(&stack).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_manifest_that_came_back_is_found_by_the_sweep_without_any_event() {
-    let (stack, s3) = retired().await;
-    // A sweep has seen that it is missing.
+/// The manifest comes back without any event, once a sweep has seen that it is missing.
+async fn comes_back_silently(stack: &TestStack, s3: &Client) {
     stack.world.run_for(Duration::from_secs(3600)).await;
     let world = stack.world.s3();
     world.create_bucket(&stack.bucket, false).await.unwrap();
-    let marker = marker(&s3, &stack).await;
-    delete_version(&s3, &stack, KEY, &marker).await;
+    let marker = marker(s3, stack).await;
+    delete_version(s3, stack, KEY, &marker).await;
     // It is as old as it was, and older than its status.
     stack.world.run_for(Duration::from_secs(3600)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deprecated_ami_is_current_again_once_the_delete_marker_is_deleted() {
+    let stack = TestStack::new().await;
+    let s3 = Client::new(&stack.sdk());
+    let manifest = stack.manifest("web-{digest}") + "onDelete: deprecate\n";
+    stack.drop_and_rest(KEY, manifest).await;
+    let image = stack.only_image();
+    stack.remove(KEY).await;
+    stack.rest().await;
+    assert!(stack.only_image().deprecation_time.is_some());
+    let marker = marker(&s3, &stack).await;
+    delete_version(&s3, &stack, KEY, &marker).await;
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    assert_eq!(stack.only_image().id, image.id);
+    assert_eq!(stack.only_image().deprecation_time, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_came_back_is_found_by_the_sweep_without_any_event() {
+    let (stack, s3) = retired().await;
+    comes_back_silently(&stack, &s3).await;
     is_made_again(&stack).await;
 }
 
@@ -189,12 +210,7 @@ async fn a_manifest_that_came_back_while_its_image_was_cancelled_is_found_too() 
     stack.remove(KEY).await;
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "cancelled");
-    stack.world.run_for(Duration::from_secs(3600)).await;
-    let world = stack.world.s3();
-    world.create_bucket(&stack.bucket, false).await.unwrap();
-    let marker = marker(&s3, &stack).await;
-    delete_version(&s3, &stack, KEY, &marker).await;
-    stack.world.run_for(Duration::from_secs(3600)).await;
+    comes_back_silently(&stack, &s3).await;
     is_made_again(&stack).await;
 }
 

@@ -59,14 +59,6 @@ fn changes(stack: &TestStack) -> BTreeMap<String, usize> {
     calls
 }
 
-fn subjects(stack: &TestStack) -> Vec<String> {
-    stack
-        .emails()
-        .into_iter()
-        .map(|email| email.subject)
-        .collect()
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_ami_is_made_with_the_settings_of_its_manifest() {
     let stack = stack().await;
@@ -138,11 +130,11 @@ async fn settings_that_change_are_changed_in_place_and_set_back() {
     stack.drop_and_rest(KEY, &bare).await;
     assert_eq!(grants(&stack.aws(), &id).await, BTreeSet::new());
     assert_eq!(stack.only_image().id, id);
-    assert_eq!(subjects(&stack).len(), 4);
+    assert_eq!(stack.subjects().len(), 4);
     let before = changes(&stack);
     stack.drop_and_rest(KEY, &bare).await;
     assert_eq!(changes(&stack), before);
-    assert_eq!(subjects(&stack).len(), 4);
+    assert_eq!(stack.subjects().len(), 4);
 }
 
 #[tokio::test(start_paused = true)]

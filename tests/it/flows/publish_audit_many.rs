@@ -5,22 +5,26 @@ use std::time::Duration;
 
 use amiwright::keys;
 use jiff::Timestamp;
-use localaws::ec2::SeedImage;
+use localaws::ec2::{Image, SeedImage};
 use localaws::faults::Fault;
 use serde_json::{Value, json};
 
 use super::publish_audit::{KEY, OREGON, PARTNER, edit, finished};
 use crate::support::{REGION, TestStack, minutes};
 
-/// Another finished image like that of `KEY`, with AMIs in both Regions.
-async fn another_like(stack: &TestStack, manifest: &str, number: usize) {
+/// Another finished image like that with this status and these AMIs, with AMIs in both Regions.
+fn another_like(
+    stack: &TestStack,
+    manifest: &str,
+    (status, images): (&Value, &[(&str, Image)]),
+    number: usize,
+) {
     let key = format!("many/{number:04}.image.yaml");
-    let mut status = stack.status(KEY).await;
+    let mut status = status.clone();
     let ec2 = stack.world.ec2();
     let uri = format!("s3://{}/{key}", stack.bucket);
-    for region in [REGION, OREGON] {
-        let like = ec2.images(region).into_iter().next().unwrap();
-        let known = &mut status["regions"][region];
+    for (region, like) in images {
+        let known = &mut status["regions"][*region];
         let image = SeedImage {
             name: like.name.clone(),
             snapshot_id: known["snapshots"][0].as_str().unwrap().to_owned(),
@@ -52,8 +56,11 @@ async fn the_calls_of_an_audit_grow_with_regions_and_pages() {
         let settings = format!("regions: {{us-west-2: {{}}}}\n{access}");
         let stack = finished(&settings).await;
         let manifest = format!("{}{settings}", stack.manifest("web-{digest}"));
+        let status = stack.status(KEY).await;
+        let image_of = |region| stack.world.ec2().images(region).remove(0);
+        let like = [REGION, OREGON].map(|region| (region, image_of(region)));
         for number in 1..images {
-            another_like(&stack, &manifest, number).await;
+            another_like(&stack, &manifest, (&status, &like), number);
         }
         stack.world.run_for(minutes(20)).await;
         let before = stack.world.faults().count();

@@ -26,11 +26,6 @@ fn manifest(stack: &TestStack, settings: &str) -> String {
     format!("{}{settings}", stack.manifest("web-{digest}"))
 }
 
-fn subjects(stack: &TestStack) -> Vec<String> {
-    let emails = stack.emails().into_iter();
-    emails.map(|email| email.subject).collect()
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_parameter_that_others_move_is_told_once_whatever_it_holds() {
     for (value, repair) in [(OTHER, ""), ("not an AMI\n", ""), (OTHER, "repair: true\n")] {
@@ -41,7 +36,7 @@ async fn a_parameter_that_others_move_is_told_once_whatever_it_holds() {
             stack.audit().await;
             assert_eq!(stack.in_sync(KEY).await, "false", "{value}");
         }
-        let subjects = subjects(&stack);
+        let subjects = stack.subjects();
         assert_eq!(subjects.len(), 2, "{subjects:?}");
         assert!(subjects[1].starts_with("Drifted"), "{subjects:?}");
         assert!(stack.emails()[1].text.contains(NAME));

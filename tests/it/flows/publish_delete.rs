@@ -187,29 +187,6 @@ async fn a_manifest_that_is_dropped_again_makes_exactly_one_ami() {
     }
 }
 
-/// What removing the delete marker does, in a bucket with versions: the object is there again with its old time.
-#[tokio::test(start_paused = true)]
-async fn a_removed_manifest_whose_delete_marker_is_removed_is_wanted_again() {
-    let stack = stack().await;
-    let image = made(&stack, DEPRECATE).await;
-    let (content, at) = {
-        let file = std::fs::File::open(path(&stack)).unwrap();
-        let at = file.metadata().unwrap().modified().unwrap();
-        (std::fs::read(path(&stack)).unwrap(), at)
-    };
-    remove(&stack).await;
-    assert!(stack.only_image().deprecation_time.is_some());
-    stack.drop_silently(KEY, content);
-    let file = std::fs::File::options().write(true).open(path(&stack));
-    file.unwrap().set_modified(at).unwrap();
-    let event = stack.object_created(KEY);
-    stack.world.invoke("RegisterImage", event).await.unwrap();
-    stack.rest().await;
-    assert_eq!(stack.status(KEY).await["state"], "available");
-    assert_eq!(stack.only_image().id, image.id);
-    assert_eq!(stack.only_image().deprecation_time, None);
-}
-
 /// Neither event came before the manifest was there again.
 #[tokio::test(start_paused = true)]
 async fn a_manifest_that_is_there_again_before_anybody_looks_retires_nothing() {

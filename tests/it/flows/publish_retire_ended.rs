@@ -1,11 +1,10 @@
 //! AMIs are being retired, and then are not to be any more: the manifest goes, says so no longer, or the stack is closed; or
 //! EC2 refuses, or something comes to use them. What is said of them is true, and what was done to them is taken back.
 
-use http::StatusCode;
 use localaws::ec2::{DeregistrationProtection, Image, SeedInstance};
 use localaws::faults::Fault;
 
-use crate::support::{REGION, TestStack, faults, minutes, vmdk};
+use crate::support::{REGION, TestStack, faults, minutes, refused, vmdk};
 
 const KEY: &str = "golden/web.image.yaml";
 const DEREGISTER: &str = "replaces: {previous: deregister, snapshots: delete}\n";
@@ -52,11 +51,6 @@ fn find(stack: &TestStack, id: &str) -> Option<Image> {
     stack.images().into_iter().find(|image| image.id == id)
 }
 
-fn last_email(stack: &TestStack) -> String {
-    let email = stack.emails().pop().unwrap();
-    format!("{}\n{}", email.subject, email.text)
-}
-
 fn retired_emails(stack: &TestStack) -> usize {
     let emails = stack.emails();
     let is_retired = |subject: &str| {
@@ -72,14 +66,6 @@ async fn is_at_rest(stack: &TestStack) {
     stack.world.run_for(minutes(61)).await;
     stack.rest().await;
     assert_eq!(state(stack), before);
-}
-
-fn unauthorized() -> Fault {
-    Fault::Refuse {
-        status: StatusCode::FORBIDDEN,
-        code: "UnauthorizedOperation".to_owned(),
-        message: "You are not authorized to perform this operation.".to_owned(),
-    }
 }
 
 /// What ends the retiring of an AMI that was begun.
@@ -114,7 +100,7 @@ async fn end(stack: &TestStack, how: Ended) {
         Ended::Refused => {
             stack.expect_refusals();
             let faults = stack.world.faults();
-            faults.always("ec2", "DeregisterImage", unauthorized());
+            faults.always("ec2", "DeregisterImage", refused("UnauthorizedOperation"));
         }
         Ended::Superseded => {
             let newer = version(2, "").replace("imdsSupport: v2.0", "bootMode: uefi");
@@ -148,7 +134,7 @@ async fn an_ami_whose_deregistration_was_not_answered_is_not_said_to_be_kept() {
             end(&stack, how).await;
             stack.world.run_for(minutes(31)).await;
             stack.rest().await;
-            let email = last_email(&stack);
+            let email = stack.last_email();
             let told = format!("{} deregistered", old.id);
             assert!(email.contains(&told), "{about}: {email}");
             let snapshot = &old.block_device_mappings[0]
@@ -175,7 +161,7 @@ async fn an_ami_that_is_there_in_spite_of_a_request_is_kept() {
             stack.world.run_for(minutes(31)).await;
             stack.rest().await;
             assert!(find(&stack, &old.id).is_some(), "{about}");
-            let email = last_email(&stack);
+            let email = stack.last_email();
             let told = format!("{} kept: ", old.id);
             assert!(email.contains(&told), "{about}: {email}");
             assert_eq!(retired_emails(&stack), 1, "{about}");
@@ -199,7 +185,7 @@ async fn an_own_ami_whose_deregistration_was_not_answered_is_not_said_to_be_kept
         end(&stack, how).await;
         stack.world.run_for(minutes(31)).await;
         stack.rest().await;
-        let email = last_email(&stack);
+        let email = stack.last_email();
         let told = format!("{} deregistered", old.id);
         assert!(email.contains(&told), "{how:?}: {email}");
         assert_eq!(retired_emails(&stack), 1, "{how:?}");
@@ -236,7 +222,7 @@ async fn a_protection_is_switched_on_again_whatever_goes_wrong_once() {
         stack.rest().await;
         let kept = find(&stack, &old.id).unwrap();
         assert_eq!(kept.deregistration_protection, PROTECTED, "{fault:?}");
-        let email = last_email(&stack);
+        let email = stack.last_email();
         assert!(!email.contains("may be off"), "{fault:?}: {email}");
         assert_eq!(retired_emails(&stack), 1, "{fault:?}");
         is_at_rest(&stack).await;
@@ -255,7 +241,7 @@ async fn an_ami_that_is_kept_in_the_end_is_protected_as_before() {
         assert_eq!(kept.deregistration_protection, PROTECTED, "{how:?}");
         // Where it is not asked for any more, there is nothing to tell.
         let is_told = !matches!(how, Ended::NotAsked | Ended::Superseded);
-        let email = last_email(&stack);
+        let email = stack.last_email();
         let told = format!("{} kept: ", old.id);
         assert_eq!(email.contains(&told), is_told, "{how:?}: {email}");
         assert!(!email.contains("may be off"), "{how:?}: {email}");
@@ -274,10 +260,10 @@ fn use_it(stack: &TestStack, image: &Image) {
 #[tokio::test(start_paused = true)]
 async fn an_ami_that_came_into_use_is_protected_as_before_whatever_goes_wrong_once() {
     for fault in [Fault::LoseAnswer, Fault::Crash] {
-        for (action, nth) in [
-            ("DisableImageDeregistrationProtection", 1),
-            ("EnableImageDeregistrationProtection", 1),
-            ("EnableImageDeprecation", 1),
+        for action in [
+            "DisableImageDeregistrationProtection",
+            "EnableImageDeregistrationProtection",
+            "EnableImageDeprecation",
         ] {
             let about = format!("{action} {fault:?}");
             let stack = slow_stack().await;
@@ -285,7 +271,7 @@ async fn an_ami_that_came_into_use_is_protected_as_before_whatever_goes_wrong_on
             stack.world.ec2().edit_image(REGION, &old.id, |image| {
                 image.deregistration_protection = PROTECTED;
             });
-            stack.world.faults().on("ec2", action, nth, fault.clone());
+            stack.world.faults().on("ec2", action, 1, fault.clone());
             stack.drop_file(KEY, version(2, DEREGISTER)).await;
             stack.world.run_for(minutes(30)).await;
             use_it(&stack, &old);
@@ -294,7 +280,7 @@ async fn an_ami_that_came_into_use_is_protected_as_before_whatever_goes_wrong_on
             let kept = find(&stack, &old.id).unwrap();
             assert_eq!(kept.deregistration_protection, PROTECTED, "{about}");
             assert!(kept.deprecation_time.is_some(), "{about}");
-            let email = last_email(&stack);
+            let email = stack.last_email();
             let told = format!("{} deprecated, not deregistered: in use by ", old.id);
             assert!(
                 email.contains(&told) && !email.contains("may be off"),
@@ -314,12 +300,12 @@ async fn a_protection_that_cannot_be_switched_on_again_is_told() {
     stack.expect_refusals();
     let faults = stack.world.faults();
     let action = "EnableImageDeregistrationProtection";
-    faults.always("ec2", action, unauthorized());
+    faults.always("ec2", action, refused("UnauthorizedOperation"));
     stack.world.run_for(minutes(25 * 60)).await;
     stack.rest().await;
     assert_eq!(stack.count(action), 1);
     assert!(find(&stack, &old.id).unwrap().deprecation_time.is_some());
-    let email = last_email(&stack);
+    let email = stack.last_email();
     assert!(
         email.contains("in use by ") && email.contains("may be off"),
         "{email}"
@@ -361,7 +347,7 @@ async fn a_deprecation_is_told_once_and_taken_back_whatever_goes_wrong_once() {
             find(&stack, &old.id).unwrap().deprecation_time.is_some(),
             "{fault:?}"
         );
-        let email = last_email(&stack);
+        let email = stack.last_email();
         assert!(
             email.contains(&format!("{} deprecated", old.id)),
             "{fault:?}: {email}"

@@ -118,11 +118,7 @@ async fn a_new_version_waits_until_the_ami_of_the_old_one_is_there() {
 
     let images = stack.images();
     assert_eq!(images.len(), 2, "{images:#?}");
-    let subjects: Vec<String> = stack
-        .emails()
-        .into_iter()
-        .map(|email| email.subject)
-        .collect();
+    let subjects = stack.subjects();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
     assert!(
         images

@@ -102,11 +102,7 @@ async fn play(kind: TaskKind, happens: Happens, at: u64, fault: Option<Fault>) -
         (_, "available") => images == 1,
         _ => false,
     };
-    let emails: Vec<String> = stack
-        .emails()
-        .into_iter()
-        .map(|email| email.subject)
-        .collect();
+    let emails = stack.subjects();
     (!right || !orphans.is_empty()).then(|| {
         format!(
             "{kind:?} {happens:?} at {at} s, {fault:?}: {state}, {images} AMIs, left {orphans:?}, emails {emails:?}\n   {}",

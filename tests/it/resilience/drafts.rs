@@ -181,11 +181,7 @@ async fn what_a_start_of_a_replaced_version_made_is_recorded_and_reported() {
     assert_eq!(stack.only_image().name, "slow");
     assert_eq!(known(&status), BTreeSet::from([stack.only_image().id]));
     assert_eq!(status["state"], "rejected");
-    let subjects: Vec<String> = stack
-        .emails()
-        .into_iter()
-        .map(|email| email.subject)
-        .collect();
+    let subjects = stack.subjects();
     let available = subjects.iter().filter(|it| it.starts_with("Available"));
     assert_eq!(available.count(), 1, "{subjects:?}");
 }

@@ -124,6 +124,8 @@ async fn a_draft_with_fields_that_no_draft_has_is_reported_and_kept() {
         let is_told = failed.contains("its draft has") && failed.contains(problem);
         assert!(is_told, "{field}: {failed}");
         assert_eq!(stack.emails().len(), 0, "{field}");
+        assert_eq!(stack.open().await, [MARKER], "{field}");
+        assert_eq!(stack.images(), [], "{field}");
     }
 }
 

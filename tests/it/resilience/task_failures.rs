@@ -48,11 +48,7 @@ async fn a_task_that_cannot_be_described_for_hours_is_reported_as_stalled() {
     faults.always("ec2", "DescribeImportSnapshotTasks", throttle);
     stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(150 * 60)).await;
-    let subjects: Vec<_> = stack
-        .emails()
-        .into_iter()
-        .map(|email| email.subject)
-        .collect();
+    let subjects = stack.subjects();
     assert_eq!(subjects, ["Stalled: web-2026-11-21 (us-east-1)"; 2]);
 }
 

@@ -21,6 +21,12 @@ impl TestStack {
         s3.keys(&self.state_bucket, prefix).await.unwrap()
     }
 
+    /// The subjects of the emails, oldest first.
+    pub(crate) fn subjects(&self) -> Vec<String> {
+        let emails = self.emails().into_iter();
+        emails.map(|email| email.subject).collect()
+    }
+
     /// The status of a manifest.
     pub(crate) async fn status(&self, manifest_key: &str) -> Value {
         let key = keys::status_key(manifest_key);

@@ -132,3 +132,11 @@ fn assert_error(response: &Response, status: u16, code: &str) {
         text(response)
     );
 }
+
+/// Base64 of SHA-256.
+fn sha256(body: &[u8]) -> String {
+    use base64::Engine as _;
+    use s3s::crypto::{Checksum as _, Sha256};
+    let digest = Sha256::checksum(body);
+    base64::engine::general_purpose::STANDARD.encode(digest)
+}

@@ -275,14 +275,6 @@ async fn bodies_as_boto3_and_the_rust_sdk_send_them() {
     );
 }
 
-/// Base64 of SHA-256.
-fn sha256(body: &[u8]) -> String {
-    use base64::Engine as _;
-    use s3s::crypto::{Checksum as _, Sha256};
-    let digest = Sha256::checksum(body);
-    base64::engine::general_purpose::STANDARD.encode(digest)
-}
-
 #[tokio::test(start_paused = true)]
 async fn parts_and_their_whole_have_checksums() {
     let fixture = Fixture::new().await;

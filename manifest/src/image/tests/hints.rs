@@ -64,9 +64,12 @@ fn a_field_of_register_is_not_advised_where_register_is_refused() {
 
 #[test]
 fn settings_of_access_are_sent_to_it() {
-    for field in ["exact", "copy"] {
+    for (field, place) in [
+        ("exact", "`access`"),
+        ("copy", "`access`, beside `accounts`"),
+    ] {
         let found = hints(&format!("{SNAPSHOT}{field}: true\n"));
-        assert!(found[0].starts_with(&format!("`{field}` belongs to `access`")));
+        assert_eq!(found, [format!("`{field}` belongs to {place}")]);
     }
 }
 
