@@ -47,7 +47,7 @@ async fn lost_tags_are_told_once_and_nothing_is_changed_until_they_are_back() {
 
             // Its tags are back: the rest is repaired, as the manifest says.
             edit(&stack, region, &before.id, |image| {
-                image.tags.clone_from(&before.tags)
+                image.tags.clone_from(&before.tags);
             });
             stack.audit().await;
             stack.audit().await;
