@@ -1,5 +1,6 @@
 //! CopyObject and UploadPartCopy.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use super::multipart::UploadName;
 use super::payload::Payload;
 use super::record::{Checksums, Record, headers_of};
 use super::store::{New, Store};
+use super::tagging;
 
 /// Takes the conditions on the source out of either input.
 macro_rules! conditions_of {
@@ -32,11 +34,12 @@ pub(super) fn object(
     request_id: &str,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let (bucket, key, version) = named(&input.copy_source)?;
-    let directive = input
-        .metadata_directive
-        .as_ref()
-        .map(MetadataDirective::as_str);
-    let replace = directive == Some(MetadataDirective::REPLACE);
+    let directive = input.metadata_directive.as_ref();
+    let replace = match directive.map_or(MetadataDirective::COPY, MetadataDirective::as_str) {
+        MetadataDirective::COPY => false,
+        MetadataDirective::REPLACE => true,
+        _ => return Err(s3_error!(InvalidArgument, "Unknown metadata directive.")),
+    };
     // An earlier version is copied over the current one to have it back.
     if bucket == input.bucket && key == input.key && version.is_none() && !replace {
         return Err(s3_error!(
@@ -58,20 +61,13 @@ pub(super) fn object(
         source.headers
     };
     let acl = store.acl(&input.bucket, input.acl.as_ref())?;
-    let keeps_tags = input
-        .tagging_directive
-        .as_ref()
-        .is_none_or(|directive| directive.as_str() == TaggingDirective::COPY);
+    let tags = tags(&input, source.tags)?;
     let new = New {
         acl,
         headers,
         // The copy is of one piece, whatever parts the source was uploaded in.
         checksums: digests.checksums.clone(),
-        tags: if keeps_tags {
-            source.tags
-        } else {
-            Default::default()
-        },
+        tags,
         ..New::default()
     };
     let draft = store.draft(&body, digests.etag())?;
@@ -141,6 +137,25 @@ pub(super) fn part(
         copy_source_version_id,
         ..Default::default()
     }))
+}
+
+/// The tags of a copy: those of its source, or those that replace them. "This value must be used in conjunction with the
+/// `x-amz-tagging-directive` if you choose `REPLACE`" (`x-amz-tagging`, CopyObject); what becomes of it with `COPY` is not
+/// documented.
+fn tags(
+    input: &CopyObjectInput,
+    of_source: BTreeMap<String, String>,
+) -> S3Result<BTreeMap<String, String>> {
+    let directive = input.tagging_directive.as_ref();
+    match directive.map_or(TaggingDirective::COPY, TaggingDirective::as_str) {
+        TaggingDirective::REPLACE => tagging::of_header(input.tagging.as_deref()),
+        TaggingDirective::COPY if input.tagging.is_none() => Ok(of_source),
+        TaggingDirective::COPY => Err(s3_error!(
+            NotImplemented,
+            "localaws has not built S3 CopyObject with the header x-amz-tagging but without x-amz-tagging-directive: REPLACE"
+        )),
+        _ => Err(s3_error!(InvalidArgument, "Unknown tagging directive.")),
+    }
 }
 
 /// A bucket, a key in it, and the version of it, if one is named.

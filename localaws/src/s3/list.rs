@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::place::{key_of, relative};
 use super::record::Stamp;
 
 /// What to list.
@@ -41,27 +42,39 @@ pub(super) struct Page {
     pub(super) max: usize,
 }
 
-/// All keys of a bucket's folder that start with the prefix, sorted, and their files' stamps.
-pub(super) fn files(folder: &Path, prefix: &str) -> io::Result<Vec<(String, Stamp)>> {
-    let keys = keys(folder, prefix)?.into_iter();
-    let stamped = keys.filter_map(|key| {
-        let stamp = super::store::stamp_of(&folder.join(&key))?;
-        Some((key, stamp))
-    });
-    Ok(stamped.collect())
+/// All files below a folder, and their stamps.
+pub(super) fn files(folder: &Path) -> io::Result<Vec<(PathBuf, Stamp)>> {
+    let mut found = Vec::new();
+    walk(folder, "", |path| {
+        let path = folder.join(path);
+        found.extend(super::store::stamp_of(&path).map(|stamp| (path, stamp)));
+    })?;
+    Ok(found)
 }
 
 /// All keys of a bucket's folder that start with the prefix, sorted. Only the folders are read, not what each file is.
-///
-/// Names that are not UTF-8 cannot be keys and are left out, with a line in the log.
 pub(super) fn keys(folder: &Path, prefix: &str) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
+    walk(folder, prefix, |path| {
+        let key = key_of(&path);
+        if key.starts_with(prefix) {
+            found.push(key.to_owned());
+        }
+    })?;
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Goes through the paths of all files of a folder, relative to it, that may have keys with this prefix.
+///
+/// Names that are not UTF-8 cannot be keys and are left out, with a line in the log.
+fn walk(folder: &Path, prefix: &str, mut found: impl FnMut(String)) -> io::Result<()> {
     // Only the folder that the prefix names, and what is below it, can hold such keys.
     let above = prefix.rfind('/').map_or("", |slash| &prefix[..=slash]);
-    let start = match super::place::relative(above.trim_end_matches('/')) {
+    let start = match relative(above.strip_suffix('/').unwrap_or_default()) {
         Ok(relative) => folder.join(relative),
         Err(_) if above.is_empty() => folder.to_owned(),
-        Err(_) => return Ok(found),
+        Err(_) => return Ok(()),
     };
     let mut folders = vec![(start, above.to_owned())];
     while let Some((folder, above)) = folders.pop() {
@@ -89,13 +102,12 @@ pub(super) fn keys(folder: &Path, prefix: &str) -> io::Result<Vec<String>> {
             let kind = entry.file_type()?;
             if kind.is_dir() && (name.starts_with(prefix) || prefix.starts_with(&name)) {
                 folders.push((entry.path(), name + "/"));
-            } else if kind.is_file() && name.starts_with(prefix) {
-                found.push(name);
+            } else if kind.is_file() {
+                found(name);
             }
         }
     }
-    found.sort_unstable();
-    Ok(found)
+    Ok(())
 }
 
 /// The page of these sorted keys that a query asks for.

@@ -9,6 +9,7 @@ use s3s::{S3Response, S3Result, s3_error};
 use super::acl;
 use super::failure::failed;
 use super::list::{Entry, Page, Query, keys, page};
+use super::place::relative;
 use super::store::{Store, stamp_of};
 
 /// Keys and common prefixes in a page, at most.
@@ -140,9 +141,10 @@ fn lines(
                 prefix: Some(encode(prefix)),
             }),
             Entry::Object(key) => {
-                let path = folder.join(key);
+                let path = relative(key).ok().map(|path| folder.join(path));
+                let file = path.and_then(|path| stamp_of(&path).map(|stamp| (path, stamp)));
                 // The file may have been removed while its folder was read.
-                let Some(stamp) = stamp_of(&path) else {
+                let Some((path, stamp)) = file else {
                     continue;
                 };
                 let record = store.record(bucket, key, &path, stamp)?;

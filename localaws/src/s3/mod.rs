@@ -5,7 +5,7 @@
 //!
 //! Built: buckets (create, head, location, list, delete; reading where events go and who owns objects), objects (put, browser forms, get with
 //! ranges, head, copy, delete one or many), conditional reads and writes, listing in pages (both versions), canned ACLs,
-//! tags, attributes, multipart uploads with checksums of parts and of the whole, versions and delete markers, virtual-hosted
+//! tags (with the object, or set later), attributes, keys that end with a slash, multipart uploads with checksums of parts and of the whole, versions and delete markers, virtual-hosted
 //! and path style, signed URLs, `aws-chunked` bodies. Nothing expires. All else answers 501 `NotImplemented`, and so do keys
 //! that no file can have (see `place`).
 

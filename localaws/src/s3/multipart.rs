@@ -31,6 +31,9 @@ pub(super) struct Upload {
     pub(super) key: String,
     pub(super) acl: String,
     pub(super) headers: Headers,
+    /// The object's.
+    #[serde(default)]
+    pub(super) tags: BTreeMap<String, String>,
     /// The checksums that its parts must come with.
     #[serde(default)]
     pub(super) algorithm: Option<String>,
@@ -221,9 +224,9 @@ impl Store {
             New {
                 acl: upload.acl,
                 headers: upload.headers,
+                tags: upload.tags,
                 checksums,
                 parts: joined,
-                ..New::default()
             },
         ))
     }

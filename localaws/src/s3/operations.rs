@@ -44,6 +44,7 @@ const NEW_OBJECT: &[&str] = &[
     "x-amz-meta-*",
     "x-amz-server-side-encryption",
     "x-amz-storage-class",
+    "x-amz-tagging",
 ];
 
 const WRITE_CONDITIONS: &[&str] = &["if-match", "if-none-match"];

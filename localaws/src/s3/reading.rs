@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use s3s::dto::*;
 use s3s::{Body, S3Response, S3Result, s3_error};
 
@@ -112,7 +113,7 @@ pub(super) fn head(
         .filter(|_| range.is_none())
         .unwrap_or_default();
     let headers = &record.headers;
-    Ok(S3Response::new(HeadObjectOutput {
+    let mut answer = S3Response::new(HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
         content_length: i64::try_from(to - from).ok(),
         content_range: range.map(|(from, to)| content_range(from, to, size)),
@@ -133,7 +134,13 @@ pub(super) fn head(
         checksum_sha1: checksums.sha1,
         checksum_sha256: checksums.sha256,
         ..Default::default()
-    }))
+    });
+    if let Some(count) = tag_count(&record) {
+        // `s3s` does not know it of HeadObject.
+        let count = HeaderValue::from(count);
+        answer.headers.insert("x-amz-tagging-count", count);
+    }
+    Ok(answer)
 }
 
 /// `x-amz-tagging-count`, which objects without tags do not have.

@@ -1,8 +1,10 @@
 //! Tags of objects ("Categorizing your objects using tags", Amazon S3 User Guide).
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
+use percent_encoding::percent_decode_str;
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Response, S3Result, s3_error};
 
@@ -93,16 +95,68 @@ fn too_many() -> S3Error {
 }
 
 fn read(tagging: Tagging) -> S3Result<BTreeMap<String, String>> {
+    let tags = tagging.tag_set.into_iter();
+    checked(tags.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())))
+}
+
+/// The tags that a request gives a new object in its header `x-amz-tagging`, "encoded as URL Query parameters"
+/// (PutObject, Amazon S3 API Reference).
+///
+/// # Errors
+/// 400 for what is not so encoded, names a key twice, or is no tag.
+pub(super) fn of_header(tagging: Option<&str>) -> S3Result<BTreeMap<String, String>> {
+    let Some(tagging) = tagging else {
+        return Ok(BTreeMap::new());
+    };
+    let mut keys = BTreeSet::new();
+    let mut tags = Vec::new();
+    for pair in tagging.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (Some(key), Some(value)) = (plain(key), plain(value)) else {
+            return Err(wrong_header());
+        };
+        if key.is_empty() || !keys.insert(key.clone()) {
+            return Err(wrong_header());
+        }
+        tags.push((key, value));
+    }
+    checked(tags.into_iter())
+}
+
+/// A key or value of the header without its encoding; nothing if it is not encoded, or not in UTF-8 then.
+fn plain(encoded: &str) -> Option<String> {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "%+-._:/@= ".contains(it);
+    if !encoded.chars().all(is_plain) {
+        return None;
+    }
+    let spaced = encoded.replace('+', " ");
+    let plain = percent_decode_str(&spaced).decode_utf8();
+    plain.ok().map(Cow::into_owned)
+}
+
+fn wrong_header() -> S3Error {
+    s3_error!(
+        InvalidArgument,
+        "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates."
+    )
+}
+
+/// "Letters (a-z, A-Z), numbers (0-9), and spaces representable in UTF-8, and the following characters: + - = . _ : / @"
+/// ("Categorizing your objects using tags").
+fn is_allowed(character: char) -> bool {
+    character.is_alphanumeric() || character.is_whitespace() || "+-=._:/@".contains(character)
+}
+
+fn checked(given: impl Iterator<Item = (String, String)>) -> S3Result<BTreeMap<String, String>> {
     let mut tags = BTreeMap::new();
-    for tag in tagging.tag_set {
-        let (key, value) = (tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
-        if !(1..=LONGEST_KEY).contains(&key.chars().count()) {
+    for (key, value) in given {
+        if !(1..=LONGEST_KEY).contains(&key.chars().count()) || !key.chars().all(is_allowed) {
             return Err(s3_error!(
                 InvalidTag,
                 "The TagKey you have provided is invalid"
             ));
         }
-        if value.chars().count() > LONGEST_VALUE {
+        if value.chars().count() > LONGEST_VALUE || !value.chars().all(is_allowed) {
             return Err(s3_error!(
                 InvalidTag,
                 "The TagValue you have provided is invalid"

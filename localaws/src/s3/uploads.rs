@@ -10,7 +10,7 @@ use super::multipart::{Upload, UploadName};
 use super::payload::Payload;
 use super::record::{Checksums, Record, headers_of};
 use super::store::{Draft, Store};
-use super::{acl, condition};
+use super::{acl, condition, tagging};
 
 /// Uploads and parts in a page of their listing, at most ("ListMultipartUploads", "ListParts").
 const LARGEST_PAGE: usize = 1000;
@@ -38,6 +38,7 @@ pub(super) fn create(
     let upload = Upload {
         acl: store.acl(&input.bucket, input.acl.as_ref())?,
         headers: headers_of!(input),
+        tags: tagging::of_header(input.tagging.as_deref())?,
         bucket: input.bucket.clone(),
         key: input.key.clone(),
         algorithm,

@@ -15,6 +15,7 @@ use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind, R
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::event::{About, Gone, Reason};
+use super::place::{key_of, relative};
 use super::record::Stamp;
 use super::store::{Inner, Store, stamp_of};
 
@@ -198,7 +199,10 @@ impl Files {
             .take_while(|object| object.0 == bucket && object.1.starts_with(&key));
         let gone: Vec<_> = candidates
             .filter(|object| object.1 == key || object.1.starts_with(&below))
-            .filter(|object| stamp_of(&self.store.root.join(&bucket).join(&object.1)).is_none())
+            .filter(|object| {
+                let file = relative(&object.1).map(|path| self.store.root.join(&bucket).join(path));
+                file.map_or(true, |file| stamp_of(&file).is_none())
+            })
             .cloned()
             .collect();
         for object in gone {
@@ -237,14 +241,10 @@ impl Files {
     }
 
     fn files_below(&self, folder: &Path) -> Vec<(PathBuf, Stamp)> {
-        let files = super::list::files(folder, "").unwrap_or_else(|error| {
+        super::list::files(folder).unwrap_or_else(|error| {
             tracing::warn!(%error, folder = %folder.display(), "a folder in a bucket cannot be read");
             Vec::new()
-        });
-        files
-            .into_iter()
-            .map(|(name, stamp)| (folder.join(name), stamp))
-            .collect()
+        })
     }
 
     /// The bucket and key that a path stands for, if it is in a bucket.
@@ -255,7 +255,7 @@ impl Files {
             .to_str()?
             .split_once('/')?;
         self.store.bucket(bucket).ok()?;
-        Some((bucket.to_owned(), key.to_owned()))
+        Some((bucket.to_owned(), key_of(key).to_owned()))
     }
 
     fn request_id(&self) -> String {

@@ -9,6 +9,7 @@ use super::event::{About, Reason};
 use super::payload::Payload;
 use super::record::{Record, headers_of};
 use super::store::{New, Store};
+use super::tagging;
 
 pub(super) fn put(
     store: &Store,
@@ -26,6 +27,7 @@ pub(super) fn put(
         acl,
         headers: headers_of!(input),
         checksums: digests.checksums,
+        tags: tagging::of_header(input.tagging.as_deref())?,
         ..New::default()
     };
     let condition = condition::Write {

@@ -136,6 +136,25 @@ async fn a_key_with_a_character_that_is_invisible_or_refused_by_ec2_is_rejected_
     }
 }
 
+/// S3's console makes a folder of an object without bytes, whose key ends with a slash.
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_was_made_in_the_console_is_not_a_manifest() {
+    let stack = TestStack::new().await;
+    for folder in ["golden/", "golden/v1.image.yaml/"] {
+        stack.drop_and_rest(folder, "").await;
+    }
+    // A sweep lists the bucket.
+    for _ in 0..32 {
+        stack.minute().await;
+    }
+    assert_eq!(stack.state_keys("").await, Vec::<String>::new());
+    assert!(stack.emails().is_empty());
+    assert!(stack.world.dead_letters().is_empty());
+    let key = "golden/web.image.yaml";
+    stack.drop_and_rest(key, stack.manifest("web")).await;
+    assert_eq!(stack.status(key).await["state"], "available");
+}
+
 /// S3 refuses the key of its status: such a manifest is ignored, and neither its event nor a sweep fails.
 #[tokio::test(start_paused = true)]
 async fn a_key_too_long_for_a_status_is_ignored_and_fails_nothing() {

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod buckets;
+mod folders;
 mod members;
 mod objects;
 mod refusals;

@@ -250,7 +250,9 @@ async fn what_is_missing_is_said_to_be() {
         "NotImplemented",
     );
     assert_error(
-        &fixture.put("a", &[("x-amz-tagging", "a=b")], "x").await,
+        &fixture
+            .put("a", &[("x-amz-website-redirect-location", "/b")], "x")
+            .await,
         501,
         "NotImplemented",
     );

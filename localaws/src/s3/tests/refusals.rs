@@ -12,7 +12,7 @@ async fn what_is_not_acted_on_is_refused_by_name() {
             "a",
             "x-amz-server-side-encryption-aws-kms-key-id",
         ),
-        (Method::PUT, "a", "x-amz-tagging"),
+        (Method::PUT, "a", "x-amz-website-redirect-location"),
         (Method::PUT, "a", "x-amz-something-new"),
         (Method::PUT, "a", "if-modified-since"),
         (Method::GET, "a?partNumber=1", ""),
@@ -57,7 +57,11 @@ async fn what_a_signed_url_says_in_its_query_counts_as_headers() {
     );
     assert_eq!(header(&fixture.head("a").await, "x-amz-meta-by"), "ann");
     let tagged = fixture.put("a?x-amz-tagging=a%3Db", &[], "x").await;
-    assert_error(&tagged, 501, "NotImplemented");
+    assert_eq!(tagged.status(), 200, "{}", text(&tagged));
+    let tags = fixture.get("a?tagging", &[]).await;
+    assert_eq!(elements(&tags, "Key"), ["a"]);
+    let acl = fixture.put("a?x-amz-grant-read=x", &[], "x").await;
+    assert_error(&acl, 501, "NotImplemented");
 }
 
 #[tokio::test(start_paused = true)]
