@@ -64,6 +64,9 @@ pub const LISTED_STATUSES: usize = 100_000;
 /// Objects that a command lists to see whose a bucket is: one page.
 pub const LISTED_AT_A_GLANCE: usize = 1_000;
 
+/// Entries of one function's log that a command holds: ten pages, and some 30 MB.
+pub const LOG_EVENTS: usize = 100_000;
+
 /// Things of one kind that EC2 is asked to describe at once. A tick asks for 200 values of a filter, and lists the
 /// import tasks of the last days.
 pub const DESCRIBED: usize = 20_000;

@@ -30,7 +30,7 @@ pub enum Fault {
         message: String,
     },
     /// Refused before any effect because there are too many calls: `RequestLimitExceeded` (EC2), `SlowDown` (S3),
-    /// `ThrottlingException` (SSM), `Throttling` (SNS, STS).
+    /// `ThrottlingException` (SSM, CloudWatch Logs), `Throttling` (SNS, STS).
     Throttle,
     /// It takes effect, but the client sees a broken connection in place of the answer.
     LoseAnswer,
@@ -270,7 +270,7 @@ pub(crate) fn throttled(service: &str) -> (StatusCode, &'static str, &'static st
             "RequestLimitExceeded",
             "Request limit exceeded.",
         ),
-        "ssm" => (
+        "logs" | "ssm" => (
             StatusCode::BAD_REQUEST,
             "ThrottlingException",
             "Rate exceeded",
@@ -288,7 +288,7 @@ pub(crate) fn refusal(
     request_id: &str,
 ) -> Response {
     use quick_xml::escape::escape;
-    if ["events", "kms", "lambda", "ssm"].contains(&service) {
+    if ["events", "kms", "lambda", "logs", "ssm"].contains(&service) {
         return json_protocol::refusal(status, code, message, request_id);
     }
     if service == "s3" {

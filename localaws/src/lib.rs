@@ -1,7 +1,7 @@
 //! The AWS that a SAM stack of Lambda functions sees, on one machine: no account, no Docker, no network.
 //!
 //! Tour: [`template`] reads the stack. [`world`] builds it: one [`clock`], one [`bus`] for events, the services
-//! ([`s3`], [`ec2`], [`sns`], [`ssm`], [`sts`], and `management` for questions about the stack) behind [`iam`], [`events`] rules, [`schedule`]s and [`lambda`]
+//! ([`s3`], [`ec2`], [`sns`], [`ssm`], [`sts`], [`logs`], and `management` for questions about the stack) behind [`iam`], [`events`] rules, [`schedule`]s and [`lambda`]
 //! functions. Programs that run on an instance read about it from `imds`. Two front doors lead into the same world:
 //! [`client`] (an SDK `HttpClient`, in process) and [`server`] (loopback HTTP).
 //!
@@ -26,6 +26,7 @@ mod json_protocol;
 pub mod lambda;
 mod large_body;
 mod lock;
+pub mod logs;
 mod management;
 mod query;
 pub mod route;

@@ -14,6 +14,7 @@ use crate::imds::Imds;
 use crate::json_protocol;
 use crate::lambda::{Caller, Callers};
 use crate::large_body::Incoming;
+use crate::logs::Logs;
 use crate::management::Management;
 use crate::route::{self, Target};
 use crate::s3::S3;
@@ -31,6 +32,7 @@ pub(crate) struct Services {
     pub(crate) sns: Sns,
     pub(crate) ssm: Ssm,
     pub(crate) sts: Sts,
+    pub(crate) logs: Logs,
     pub(crate) iam: Iam,
     pub(crate) management: Management,
     pub(crate) imds: Imds,
@@ -247,6 +249,7 @@ impl Services {
                 let who = (caller.arn.as_str(), caller.user_id.as_str());
                 self.sts.handle(request, who).await
             }
+            "logs" => self.logs.handle(&target.region, action, &request),
             "cloudformation" | "events" | "iam" | "kms" | "lambda" => {
                 let asked = (target.service.as_str(), target.region.as_str());
                 self.management.answer(&self.ec2, asked, action, &request)
@@ -268,7 +271,7 @@ impl Services {
                 }
             }
         };
-        let only_reads = ["Describe", "Get", "List"]
+        let only_reads = ["Describe", "Filter", "Get", "List"]
             .iter()
             .any(|verb| action.starts_with(verb));
         if !only_reads {

@@ -35,8 +35,8 @@ pub use images::{FILTER_VALUES_MAX, Registered};
 pub use imports::{Import, ImportedDisk, ImportedMachine};
 #[cfg(feature = "doctor")]
 pub use inspect::{
-    Bucket, Caller, DeployedStack, DryRun, FunctionState, Key, RuleState, StackResource,
-    Subscription, Subscriptions, Verdict,
+    Bucket, Caller, DeployedStack, DryRun, FunctionState, Key, LogEvent, LogFilter, LogPage,
+    RuleState, StackResource, Subscription, Subscriptions, Verdict,
 };
 pub use instance_metadata::{InstanceMetadata, MetadataError};
 pub use objects::{Object, ObjectInfo, ObjectPart, Saved, Which};

@@ -39,7 +39,7 @@ use crate::cli::error::Error;
 use crate::manifest::key;
 
 /// The name that docs/operating.md gives the stack, and `amiwright local`.
-const STACK: &str = "amiwright";
+pub(super) const STACK: &str = "amiwright";
 
 /// Arguments of `amiwright doctor`.
 #[derive(Debug, clap::Args)]

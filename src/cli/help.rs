@@ -58,6 +58,12 @@ Examples:
   amiwright doctor                                   # account and stack
   amiwright doctor web.image.yaml --stack images     # and what this manifest needs";
 
+pub(super) const LOGS: &str = "\
+Examples:
+  amiwright logs web.image.yaml                      # of the last hour
+  amiwright logs web.image.yaml --follow --since 10m
+  amiwright logs --since 1d -o json | jq '.items[] | select(.level == \"ERROR\")'";
+
 pub(super) const LOCAL: &str = "\
 Examples:
   amiwright local                                    # on port 4566, kept in .amiwright

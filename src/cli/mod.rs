@@ -16,6 +16,8 @@ mod help;
 mod init;
 mod json;
 mod list;
+#[cfg(feature = "doctor")]
+pub mod logs;
 #[cfg(feature = "manual")]
 mod manual;
 mod options;
@@ -121,6 +123,13 @@ enum Command {
     /// Find out what is in the way of images (not in this build)
     #[cfg(not(feature = "doctor"))]
     Doctor(unavailable::Args),
+    /// Print what the functions said of an image, or of all
+    #[cfg(feature = "doctor")]
+    #[command(after_help = help::LOGS)]
+    Logs(logs::Args),
+    /// Print what the functions said of an image (not in this build)
+    #[cfg(not(feature = "doctor"))]
+    Logs(unavailable::Args),
     /// Run the whole stack on this machine, without an AWS account
     #[cfg(feature = "local")]
     #[command(after_help = help::LOCAL)]
@@ -216,6 +225,10 @@ async fn run(cli: Cli, out: &mut dyn Write) -> Result<ExitCode, Error> {
         Command::Doctor(args) => doctor::run(&args, options, now(), out).await,
         #[cfg(not(feature = "doctor"))]
         Command::Doctor(_) => Err(unavailable::error("doctor", "doctor")),
+        #[cfg(feature = "doctor")]
+        Command::Logs(args) => logs::run(&args, options, now(), out).await,
+        #[cfg(not(feature = "doctor"))]
+        Command::Logs(_) => Err(unavailable::error("logs", "doctor")),
         #[cfg(feature = "local")]
         Command::Local(args) => local::run(&args, now(), out).await,
         #[cfg(feature = "local")]

@@ -278,7 +278,7 @@ fn localaws_imports_one_way() {
         "ec2::tasks",
         "ec2::model",
         "ec2::wire",
-        "s3 sns ssm sts",
+        "logs s3 sns ssm sts",
         "template",
         "events schedule",
         "json_protocol query connection",

@@ -58,7 +58,7 @@ impl Instance {
         function: &Function,
         endpoint: &str,
     ) -> std::io::Result<Self> {
-        let log = Log::open(&setting.logs, &function.name)?;
+        let log = Log::open(&setting.logs, function)?;
         let api = RuntimeApi::listen().await?;
         let access_key = format!("LOCAL{}", setting.ids.hex(15).to_uppercase());
         let caller = Caller::new(&function.logical_id);
@@ -124,14 +124,19 @@ impl Instance {
         if !matches!(init, Ended::Done(_)) {
             return (Err(self.failed(init, invocation).await), false);
         }
-        self.log.start(id);
+        self.log.start(id, invocation.clock.outside_now());
         let started = Instant::now();
         let ended = self.wait(answered, function.timeout).await;
         let outcome = match ended {
             Ended::Done(Ok(outcome)) => (outcome, true),
             ended => (Err(self.failed(ended, invocation).await), false),
         };
-        self.log.end(id, started.elapsed(), function.memory);
+        self.log.end(
+            (id, status(&outcome.0)),
+            invocation.clock.outside_now(),
+            started.elapsed(),
+            function.memory,
+        );
         self.idle_since = Instant::now();
         outcome
     }
@@ -176,6 +181,16 @@ impl Instance {
     }
 }
 
+/// How an invocation ended, in the words of `platform.report` ("Lambda Telemetry API Event schema reference").
+fn status(outcome: &Result<Value, FunctionError>) -> &'static str {
+    match outcome {
+        Ok(_) => "success",
+        Err(error) if error.kind == "Sandbox.Timedout" => "timeout",
+        Err(error) if error.kind.starts_with("Runtime.") => "failure",
+        Err(_) => "error",
+    }
+}
+
 /// The variables that Lambda itself sets ("Defined runtime environment variables", Lambda Developer Guide).
 fn environment(
     setting: &Setting,
@@ -191,10 +206,7 @@ fn environment(
         ),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-        (
-            "AWS_LAMBDA_LOG_GROUP_NAME",
-            format!("/aws/lambda/{}", function.name),
-        ),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", function.log_group.clone()),
         ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
         ("AWS_REGION", setting.region.clone()),
         ("AWS_DEFAULT_REGION", setting.region.clone()),

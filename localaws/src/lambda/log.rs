@@ -1,4 +1,5 @@
-//! A function's log file: what its processes print, between lines like those that Lambda writes.
+//! A function's log file: what its processes print, between lines like those that Lambda writes, in the function's log
+//! format ("Configuring JSON and plain text log formats", Lambda Developer Guide).
 
 use std::fs::File;
 use std::io::Write;
@@ -6,26 +7,34 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
+use crate::clock::date;
 use crate::lock::lock;
+use crate::logs;
+use crate::template::stack::Function;
 
 /// An open log file. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Log {
     file: Arc<Mutex<File>>,
+    is_json: bool,
 }
 
 impl Log {
-    /// Opens `DIRECTORY/FUNCTION.log` to append to it.
-    pub(super) fn open(directory: &Path, function: &str) -> std::io::Result<Self> {
+    /// Opens the log file of a function in this directory to append to it.
+    pub(super) fn open(directory: &Path, function: &Function) -> std::io::Result<Self> {
         std::fs::create_dir_all(directory)?;
         let file = File::options()
             .create(true)
             .append(true)
-            .open(directory.join(format!("{function}.log")))?;
+            .open(logs::file(directory, &function.name))?;
+        let format = function.environment.get("AWS_LAMBDA_LOG_FORMAT");
         Ok(Self {
             file: Arc::new(Mutex::new(file)),
+            is_json: format.is_some_and(|format| format == "JSON"),
         })
     }
 
@@ -37,19 +46,45 @@ impl Log {
         }
     }
 
-    /// The line before an invocation.
-    pub(super) fn start(&self, request_id: &str) {
+    /// The line before an invocation, at this time outside.
+    pub(super) fn start(&self, request_id: &str, at: Timestamp) {
+        if self.is_json {
+            let record = json!({"requestId": request_id, "version": "$LATEST"});
+            return self.platform("start", at, &record);
+        }
         self.line(&format!("START RequestId: {request_id} Version: $LATEST"));
     }
 
-    /// The lines after an invocation. Billed in whole milliseconds; memory in use is not measured here, so it is left out.
-    pub(super) fn end(&self, request_id: &str, took: Duration, memory: u32) {
-        self.line(&format!("END RequestId: {request_id}"));
+    /// The lines after an invocation that ended so, at this time outside. Billed in whole milliseconds; memory in use is
+    /// not measured here, so it is left out.
+    pub(super) fn end(
+        &self,
+        (request_id, status): (&str, &str),
+        at: Timestamp,
+        took: Duration,
+        memory: u32,
+    ) {
         let (duration, billed) = (took.as_secs_f64() * 1000.0, took.as_micros().div_ceil(1000));
+        if self.is_json {
+            let metrics = json!({
+                "durationMs": duration,
+                "billedDurationMs": u64::try_from(billed).unwrap_or(u64::MAX),
+                "memorySizeMB": memory,
+            });
+            let record = json!({"requestId": request_id, "metrics": metrics, "status": status});
+            return self.platform("report", at, &record);
+        }
+        self.line(&format!("END RequestId: {request_id}"));
         self.line(&format!(
             "REPORT RequestId: {request_id}\tDuration: {duration:.2} ms\tBilled Duration: {billed} ms\t\
              Memory Size: {memory} MB"
         ));
+    }
+
+    /// A line of Lambda's own in JSON ("Lambda Telemetry API Event schema reference").
+    fn platform(&self, kind: &str, at: Timestamp, record: &Value) {
+        let line = json!({"time": date(at), "type": format!("platform.{kind}"), "record": record});
+        self.line(&line.to_string());
     }
 
     /// Copies what a process prints, line by line, until it ends.

@@ -44,6 +44,7 @@ impl Management {
             "FunctionArn": function.arn,
             "FunctionName": function.name,
             "LastUpdateStatus": "Successful",
+            "LoggingConfig": {"LogGroup": function.log_group},
             "MemorySize": function.memory,
             "Role": format!("arn:{}:iam::{ACCOUNT}:role/{role}", place.partition),
             "State": "Active",

@@ -60,6 +60,7 @@ pub(super) fn function(
         name: resource.names.name.clone(),
         arn: resource.attribute("Arn"),
         binary: binary(resource)?,
+        log_group: log_group(&properties, &resource.names.name)?,
         environment: environment(&properties)?,
         timeout: Duration::from_secs(timeout.into()),
         memory,
@@ -125,6 +126,13 @@ fn environment(properties: &At<'_>) -> Result<BTreeMap<String, String>, Template
         }
     }
     Ok(variables)
+}
+
+/// "By default, this is `/aws/lambda/` and the function's name" (LoggingConfig, Lambda API Reference).
+fn log_group(properties: &At<'_>, name: &str) -> Result<String, TemplateError> {
+    let logging = properties.get("LoggingConfig");
+    let group = logging.and_then(|logging| logging.get("LogGroup"));
+    group.map_or_else(|| Ok(format!("/aws/lambda/{name}")), |group| group.text())
 }
 
 /// `EventInvokeConfig`.

@@ -119,6 +119,8 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// Longest run of one invocation.
     pub timeout: Duration,
+    /// Name of the log group that its log goes to.
+    pub log_group: String,
     /// Memory, in MiB.
     pub memory: u32,
     /// At most this many at once, if reserved.

@@ -23,6 +23,7 @@ use crate::iam::Iam;
 use crate::ids::Ids;
 use crate::imds::Imds;
 use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
+use crate::logs::Logs;
 use crate::management::{Management, Place};
 use crate::s3::S3;
 use crate::schedule::Expression;
@@ -303,12 +304,15 @@ impl Builder {
             created_at: epoch,
         };
         let management = Management::new(Arc::clone(stack), place, ids.clone());
+        let logs = directory.path().join("logs");
+        let logs = Logs::new(stack, &logs, &self.region, ids.clone());
         let services = Services {
             s3,
             ec2,
             sns,
             ssm,
             sts,
+            logs,
             iam: self.iam(stack)?,
             management,
             imds: Imds::default(),

@@ -21,6 +21,7 @@ use crate::faults::{Call, Faults};
 use crate::iam::Iam;
 use crate::lambda::{Caller, DeadLetter, FunctionError, InvocationRecord, Lambda};
 use crate::lock::lock;
+use crate::logs::Logs;
 use crate::s3::S3;
 use crate::schedule_runner::Barrier;
 use crate::services::Services;
@@ -102,6 +103,12 @@ impl World {
     #[must_use]
     pub fn sns(&self) -> &Sns {
         &self.inner.services.sns
+    }
+
+    /// The functions' logs, past the front doors.
+    #[must_use]
+    pub fn logs(&self) -> &Logs {
+        &self.inner.services.logs
     }
 
     /// SSM, past the front doors.

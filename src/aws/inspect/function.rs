@@ -12,6 +12,8 @@ pub struct FunctionState {
     pub reason: Option<String>,
     /// Lambda's word for its last update, as `Successful`.
     pub last_update: String,
+    /// Name of the log group that its log goes to.
+    pub log_group: Option<String>,
 }
 
 impl Aws {
@@ -35,6 +37,7 @@ impl Aws {
             state: state.unwrap_or_default(),
             reason: function.state_reason,
             last_update: update.unwrap_or_default(),
+            log_group: function.logging_config.and_then(|it| it.log_group),
         }))
     }
 }

@@ -1,4 +1,4 @@
-//! What `amiwright doctor` looks at. Nothing here changes anything; the functions are built without it.
+//! What `amiwright doctor` and `amiwright logs` look at. Nothing here changes anything; the functions are built without it.
 //!
 //! Its clients are built for each call: a person runs it once.
 
@@ -8,6 +8,7 @@ mod caller;
 mod dry_run;
 mod function;
 mod key;
+mod logs;
 mod role;
 mod rule;
 mod stack;
@@ -18,6 +19,7 @@ pub use caller::Caller;
 pub use dry_run::{DryRun, Verdict};
 pub use function::FunctionState;
 pub use key::Key;
+pub use logs::{LogEvent, LogFilter, LogPage};
 pub use rule::RuleState;
 pub use stack::{DeployedStack, StackResource};
 pub use subscriptions::{Subscription, Subscriptions};

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod doctor;
+mod logs;
 mod operator;
 mod paid;
 mod plan;

@@ -9,16 +9,16 @@ use pty_process::{Size, blocking};
 use super::programs::{Local, example, text};
 
 /// A terminal after a command has ended in it.
-struct Seen {
+pub(super) struct Seen {
     /// What is on the screen, and what was scrolled off it.
     lines: Vec<String>,
     /// All that was written, with the sequences that move the cursor.
-    written: String,
-    code: Option<i32>,
+    pub(super) written: String,
+    pub(super) code: Option<i32>,
 }
 
 /// Runs a command in a terminal with so many rows and columns.
-fn seen(args: &[&str], term: &str, (rows, columns): (u16, u16)) -> Seen {
+pub(super) fn seen(args: &[&str], term: &str, (rows, columns): (u16, u16)) -> Seen {
     let (mut pty, pts) = blocking::open().unwrap();
     pty.resize(Size::new(rows, columns)).unwrap();
     let mut command = blocking::Command::new(env!("CARGO_BIN_EXE_amiwright"));

@@ -27,6 +27,7 @@ impl Scene<'_> {
         let checks = match target.service.as_str() {
             "ec2" => ec2::needs(self, &target.region, &action.name, request),
             "s3" => s3::needs(self, action, request),
+            "logs" => other::logs(self, &target.region, &action.name, request),
             "sns" => other::sns(&action.name, request),
             "ssm" => other::ssm(self, &target.region, &action.name, request),
             "cloudformation" | "events" | "iam" | "kms" | "lambda" => management::needs(

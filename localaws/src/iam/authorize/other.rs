@@ -1,4 +1,4 @@
-//! SNS and SSM ("Actions, resources, and condition keys" for both, Service Authorization Reference).
+//! CloudWatch Logs, SNS and SSM ("Actions, resources, and condition keys" of each, Service Authorization Reference).
 
 use serde_json::Value;
 
@@ -6,6 +6,18 @@ use super::check::{Check, Needs, Scene};
 use super::kms;
 use crate::iam::context::Context;
 use crate::wire::{Request, query_fields};
+
+/// A log group's ARN goes on with that of its streams, of which a request to filter names none: so policies need the `:*`
+/// at its end ("Resources", Identity and access management for CloudWatch Logs).
+pub(super) fn logs(scene: &Scene<'_>, region: &str, action: &str, request: &Request) -> Needs {
+    if action != "FilterLogEvents" {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+    let group = body["logGroupName"].as_str().unwrap_or_default();
+    let arn = scene.arn("logs", region, &format!("log-group:{group}:log-stream:"));
+    Some(vec![Check::new("logs:FilterLogEvents", arn)])
+}
 
 pub(super) fn sns(action: &str, request: &Request) -> Needs {
     let fields = query_fields(request);

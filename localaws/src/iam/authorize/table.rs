@@ -5,7 +5,7 @@ use crate::iam::pattern::Pattern;
 
 /// Actions by lower-case name, and the types that they take, as `SERVICE:TYPE` of the resource's ARN; `*` stands for
 /// none.
-const ACTIONS: [(&str, &[&str]); 101] = [
+const ACTIONS: [(&str, &[&str]); 102] = [
     (
         "cloudformation:describestackresources",
         &["cloudformation:stack"],
@@ -84,6 +84,7 @@ const ACTIONS: [(&str, &[&str]); 101] = [
     ("kms:reencryptfrom", &["kms:key"]),
     ("kms:reencryptto", &["kms:key"]),
     ("lambda:getfunctionconfiguration", &["lambda:function"]),
+    ("logs:filterlogevents", &["logs:log-group"]),
     ("s3:abortmultipartupload", &["s3:object"]),
     ("s3:createbucket", &["s3:bucket"]),
     ("s3:deletebucket", &["s3:bucket"]),
@@ -160,8 +161,9 @@ fn can_be(resource: &str, kind: &str) -> bool {
         ("object", slash) => slash.is_some() || wild(name),
         ("bucket", slash) => slash.is_none_or(|(bucket, _)| wild(bucket)),
         ("topic", _) => true,
-        // `function:NAME`, where others have a slash.
+        // `function:NAME` and `log-group:NAME:…`, where others have a slash.
         ("function", _) => name.starts_with("function:") || wild(name),
+        ("log-group", _) => name.starts_with("log-group:") || name == "*",
         (kind, Some((of, _))) => of == kind || wild(of),
         (_, None) => wild(name),
     };
