@@ -17,7 +17,7 @@ use crate::large_body::Incoming;
 use crate::logs::Logs;
 use crate::management::Management;
 use crate::route::{self, Target};
-use crate::s3::S3;
+use crate::s3::{Deletions, S3};
 use crate::sns::Sns;
 use crate::ssm::Ssm;
 use crate::state::StateFiles;
@@ -173,7 +173,7 @@ impl Services {
     }
 
     /// Answers a call if its caller may make it.
-    async fn serve(&self, target: &Target, request: Request) -> Response {
+    async fn serve(&self, target: &Target, mut request: Request) -> Response {
         let action = route::action(&target.service, &request);
         let key = target.access_key.as_deref();
         let function = key.and_then(|key| self.callers.function(key));
@@ -200,6 +200,13 @@ impl Services {
                     .authorize(&caller, services, (target, &action, &request))
             }
         };
+        if target.service == "s3" && action.name == "DeleteObjects" {
+            let (services, asked) = ((&self.ec2, &self.ssm), (target, &action, &request));
+            let deletions = self.iam.deletions(&caller, services, asked);
+            request
+                .extensions_mut()
+                .insert(Deletions(Arc::new(deletions)));
+        }
         let answer = match allowed {
             Ok(()) => self.answer(target, &action.name, request, &caller).await,
             Err(refused) => {

@@ -7,6 +7,7 @@
 
 mod authorize;
 mod context;
+mod deletions;
 mod document;
 mod evaluate;
 mod grants;

@@ -30,6 +30,13 @@ impl Refused {
         ))
     }
 
+    /// Why.
+    pub(super) fn sentence(self) -> String {
+        match self {
+            Self::Denied(sentence) | Self::NotKnown(sentence) => sentence,
+        }
+    }
+
     /// For a call that is in no table.
     pub(super) fn not_known(service: &str, action: &str) -> Self {
         Self::NotKnown(format!(

@@ -1,11 +1,42 @@
 //! DeleteObject and DeleteObjects.
 
+use std::sync::Arc;
+
 use s3s::dto::*;
-use s3s::{S3Response, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Response, S3Result, s3_error};
 
 use super::condition::Write;
 use super::event::About;
 use super::store::Store;
+
+/// An object that a DeleteObjects request names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) version: Option<&'a str>,
+    /// The `ETag` that it must have, with its quotes.
+    pub(crate) etag: Option<&'a str>,
+}
+
+/// Decides about each object of a DeleteObjects request by itself: one that must not be deleted is an error in the answer,
+/// and the others are deleted.
+pub(crate) trait MayDelete: Send + Sync {
+    /// Whether the caller may delete it.
+    ///
+    /// # Errors
+    /// The sentence that says which permission is missing.
+    fn delete(&self, named: Named<'_>) -> Result<(), String>;
+
+    /// Whether the caller may know that there is no such object.
+    ///
+    /// # Errors
+    /// As before.
+    fn know_absence(&self) -> Result<(), String>;
+}
+
+/// Who decides, as a request's extension has it.
+#[derive(Clone)]
+pub(crate) struct Deletions(pub(crate) Arc<dyn MayDelete>);
 
 /// Keys that one request may delete.
 const MOST_KEYS: usize = 1000;
@@ -57,6 +88,7 @@ pub(super) fn many(
     store: &Store,
     input: DeleteObjectsInput,
     request_id: &str,
+    deletions: Option<&Deletions>,
 ) -> S3Result<S3Response<DeleteObjectsOutput>> {
     store.bucket(&input.bucket)?;
     if input.delete.objects.len() > MOST_KEYS {
@@ -79,11 +111,29 @@ pub(super) fn many(
             false if version.is_some() && object.e_tag.is_some() => Err(version_on_condition()),
             false => Ok(()),
         };
+        let etag = object
+            .e_tag
+            .as_ref()
+            .map(|etag| format!("\"{}\"", etag.value()));
+        let named = Named {
+            key: &object.key,
+            version,
+            etag: etag.as_deref(),
+        };
         let condition = Write {
             if_match: object.e_tag.map(ETagCondition::ETag),
             if_none_match: None,
         };
-        match asked.and_then(|()| store.remove(about, version, &condition)) {
+        let removed = asked
+            .and_then(|()| refused(deletions, |by| by.delete(named)))
+            .and_then(|()| store.remove(about, version, &condition))
+            .or_else(|error| match error.code() {
+                S3ErrorCode::NoSuchKey => {
+                    refused(deletions, |by| by.know_absence()).and(Err(error))
+                }
+                _ => Err(error),
+            });
+        match removed {
             Ok(removed) => deleted.push(DeletedObject {
                 delete_marker: removed.is_marker.then_some(true),
                 delete_marker_version_id: removed.version.filter(|_| removed.is_marker),
@@ -104,4 +154,13 @@ pub(super) fn many(
         errors: Some(errors),
         ..Default::default()
     }))
+}
+
+/// What the caller may not, if anybody decides about that.
+fn refused(
+    deletions: Option<&Deletions>,
+    ask: impl Fn(&dyn MayDelete) -> Result<(), String>,
+) -> S3Result<()> {
+    let answer = deletions.map_or(Ok(()), |by| ask(&*by.0));
+    answer.map_err(|sentence| S3Error::with_message(S3ErrorCode::AccessDenied, sentence))
 }

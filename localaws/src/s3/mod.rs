@@ -64,6 +64,7 @@ use crate::wire::{Request, Response};
 
 pub(crate) use self::action::action;
 use self::bodies::Bodies;
+pub(crate) use self::deleting::{Deletions, MayDelete, Named};
 pub use self::ends::Ends;
 use self::event::{About, Events, Reason};
 use self::front::Asked;

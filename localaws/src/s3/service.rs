@@ -6,6 +6,7 @@ use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::condition;
+use super::deleting::Deletions;
 use super::event::Reason;
 use super::front::RequestId;
 use super::long_work::LongWork;
@@ -180,7 +181,8 @@ impl S3 for Service {
         req: S3Request<DeleteObjectsInput>,
     ) -> S3Result<S3Response<DeleteObjectsOutput>> {
         let request_id = RequestId::of(&req.extensions);
-        super::deleting::many(&self.store, req.input, &request_id)
+        let deletions = req.extensions.get::<Deletions>().cloned();
+        super::deleting::many(&self.store, req.input, &request_id, deletions.as_ref())
     }
 
     async fn get_object_attributes(

@@ -34,6 +34,7 @@ Resources:
         Statement:
           - {Sid: Read, Effect: Allow, Action: 's3:GetObject', Resource: 'arn:aws:s3:::images/in/*'}
           - {Sid: Write, Effect: Allow, Action: ['s3:PutObject', 's3:GetObject'], Resource: 'arn:aws:s3:::images/out/*'}
+          - {Sid: Remove, Effect: Allow, Action: 's3:DeleteObject', Resource: 'arn:aws:s3:::images/out/*', Condition: {'Null': {'s3:if-match': false}}}
           - {Sid: List, Effect: Allow, Action: 's3:ListBucket', Resource: 'arn:aws:s3:::images', Condition: {StringLike: {'s3:prefix': ['in/*', 'out/*']}}}
           - {Sid: Register, Effect: Allow, Action: 'ec2:RegisterImage', Resource: 'arn:aws:ec2:us-east-1::image/*', Condition: {StringEquals: {'aws:RequestTag/owner': me}}}
           - {Sid: Snapshots, Effect: Allow, Action: 'ec2:RegisterImage', Resource: 'arn:aws:ec2:us-east-1::snapshot/*'}
@@ -113,7 +114,6 @@ async fn a_user_has_what_its_policy_allows_and_the_administrator_everything() {
         ("GET", "images/in/none", 403),
         // A bucket that is not there allows and denies nothing.
         ("GET", "nowhere/in/a", 404),
-        ("POST", "images?delete", 501),
     ] {
         assert_eq!(
             s3(&world, &ann, method, path).await,
@@ -123,6 +123,63 @@ async fn a_user_has_what_its_policy_allows_and_the_administrator_everything() {
     }
     assert_eq!(s3(&world, "AKIDOTHER", "PUT", "images/in/a").await, 200);
     assert_eq!(s3(&world, "AKIDOTHER", "GET", "images/in/none").await, 404);
+}
+
+/// "DeleteObjects" (Amazon S3 API Reference): the answer has an error for each key that the caller may not delete.
+#[tokio::test(start_paused = true)]
+async fn each_of_many_objects_is_deleted_or_refused_by_itself() {
+    let world = world().await;
+    for key in ["out/a", "out/b", "out/c"] {
+        world.s3().put("images", key, "x").await.unwrap();
+    }
+    // The MD5 of `x`, and another.
+    let (same, other) = (
+        "9dd4e461268c8034f5c8564e155c67a6",
+        "00000000000000000000000000000000",
+    );
+    let object = |(key, etag): (&str, Option<&str>)| {
+        let etag = etag.map(|etag| format!("<ETag>\"{etag}\"</ETag>"));
+        format!(
+            "<Object><Key>{key}</Key>{}</Object>",
+            etag.unwrap_or_default()
+        )
+    };
+    let objects = [
+        ("out/a", Some(same)),
+        ("out/b", None),
+        ("out/c", Some(other)),
+        ("out/none", Some(same)),
+        ("in/a", Some(same)),
+    ];
+    let body = format!("<Delete>{}</Delete>", objects.map(object).concat());
+    let delete = async |key: &str| {
+        let uri = "https://s3.us-east-1.amazonaws.com/images?delete";
+        let request = signed(key, "s3", "POST", uri, &body);
+        let (status, text) = text(world.dispatch(request).await.unwrap());
+        assert_eq!(status, StatusCode::OK, "{text}");
+        objects.map(|(key, _)| {
+            let at = text.find(&format!("<Key>{key}</Key>")).unwrap();
+            let start = text[..at]
+                .rfind("<Error>")
+                .max(text[..at].rfind("<Deleted>"));
+            let end = text[at..]
+                .find("</Error>")
+                .min(text[at..].find("</Deleted>"));
+            let entry = &text[start.unwrap()..at + end.unwrap_or(text.len() - at)];
+            let code = entry.split("<Code>").nth(1);
+            let code = code.and_then(|code| code.split('<').next());
+            code.unwrap_or("deleted").to_owned()
+        })
+    };
+    let denied = "AccessDenied";
+    let by_ann = ["deleted", denied, "PreconditionFailed", denied, denied];
+    assert_eq!(delete(&ann(&world)).await, by_ann);
+    // A condition on what is there is a read, too.
+    world.iam().withdraw("ann", "Write");
+    assert_eq!(delete(&ann(&world)).await, [denied; 5]);
+    let gone = "NoSuchKey";
+    let by_administrator = [gone, "deleted", "PreconditionFailed", gone, "deleted"];
+    assert_eq!(delete("AKIDOTHER").await, by_administrator);
 }
 
 #[tokio::test(start_paused = true)]
