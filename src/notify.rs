@@ -110,26 +110,30 @@ pub(crate) async fn answer(
         return Ok(None);
     };
     let (loaded, sent) = send_due(context, loaded).await?;
-    status_store::delete_due(aws, config, marker).await?;
-    let finalized = finalize(context, &loaded).await?;
+    let finalized = match finished(context, &loaded).await? {
+        Some(open) => status_store::delete_due_and_open(aws, config, marker, open).await?,
+        None => {
+            status_store::delete_due(aws, config, marker).await?;
+            false
+        }
+    };
     Ok(Some(Delivery { sent, finalized }))
 }
 
-/// Finalizes an image with nothing left to be done or sent, so that no tick has to visit it. Where anything
-/// else than its manifest may ask for more, or the manifest itself does, that is left to the next tick.
-async fn finalize(context: Context<'_>, loaded: &Loaded) -> Result<bool, Error> {
+/// The open marker (its `ETag`) of an image with nothing left to be done or sent: without it, no tick has to visit the image.
+/// Where anything else than its manifest may ask for more, or the manifest itself does, that is left to the next tick.
+async fn finished<'a>(context: Context<'_>, loaded: &'a Loaded) -> Result<Option<&'a str>, Error> {
     let status = &loaded.status;
     let Some(marker) = &status.open_marker else {
-        return Ok(false);
+        return Ok(None);
     };
     if plan::next(status, context.now) != Next::Finalize
         || status.build.bundle.is_some()
         || reconcile::is_outdated(context, status).await?
     {
-        return Ok(false);
+        return Ok(None);
     }
-    let key = &status.manifest.key;
-    Ok(status_store::mark_finalized(context.aws, context.config, key, marker).await?)
+    Ok(Some(marker))
 }
 
 /// Publishes the notices of a status that are due. Returns the status as it is then, and how many were sent.

@@ -21,8 +21,9 @@ pub use audit_mark::{AuditMark, delete_audit_mark, load_audit_mark, save_audit_m
 pub use document::StoreError;
 use document::{read_status, written_status};
 pub use markers::{
-    DueMarker, Open, OpenMarker, delete_due, list_open, list_requests_or_open, load_draft,
-    load_resume_point, mark_finalized, mark_open, mark_open_with_draft, save_resume_point,
+    DueMarker, Open, OpenMarker, delete_due, delete_due_and_open, list_open, list_requests_or_open,
+    load_draft, load_resume_point, mark_finalized, mark_open, mark_open_with_draft,
+    save_resume_point,
 };
 pub use requests::{StoredRequest, delete_request, load_request, put_request};
 

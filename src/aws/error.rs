@@ -226,6 +226,21 @@ impl AwsError {
         }
     }
 
+    /// Classifies what a service says of one of several things that a call named.
+    pub(super) fn of_one(
+        action: &'static str,
+        doing: impl Into<String>,
+        code: Option<&str>,
+        message: Option<&str>,
+    ) -> Self {
+        // Of one thing there is no status of its own; a code that is not known is the caller's fault, as 400 would say.
+        let remedy = remedy_of(action, code, 400);
+        Self {
+            code: code.map(str::to_owned),
+            ..Self::unexplained(action, doing, remedy, message.unwrap_or("no message"))
+        }
+    }
+
     /// What EC2 met where it could not read a bundle's manifest; none for any other answer.
     ///
     /// EC2 has one code for every fault of a bundle, InvalidManifest, so its message has to distinguish them: `HTTP 403

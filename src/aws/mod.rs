@@ -5,6 +5,7 @@ mod buckets;
 mod bundles;
 mod connect;
 mod copies;
+mod deletions;
 mod ec2;
 mod error;
 mod images;

@@ -255,38 +255,6 @@ impl Aws {
         Ok(output.e_tag.unwrap_or_default())
     }
 
-    /// Deletes an object if it still has this `ETag`. Returns whether it is deleted now, by this call or before
-    /// ("How to perform conditional deletes", S3 User Guide).
-    ///
-    /// # Errors
-    /// If S3 does not answer, or refuses for another reason than the condition.
-    pub async fn delete_if(&self, bucket: &str, key: &str, etag: &str) -> Result<bool, AwsError> {
-        let request = self
-            .s3()
-            .delete_object()
-            .bucket(bucket)
-            .key(key)
-            .if_match(etag);
-        let doing = format!("deleting {}", s3_uri(bucket, key));
-        match classify("DeleteObject", doing, Box::pin(request.send()).await) {
-            Ok(_) => Ok(true),
-            Err(error) if is_absent(&error) => Ok(true),
-            Err(error) if is_conflict(&error) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Deletes an object unconditionally; succeeds if it does not exist. In a versioned bucket, its versions are kept.
-    ///
-    /// # Errors
-    /// If S3 does not answer, or refuses.
-    pub async fn delete_object(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
-        let request = self.s3().delete_object().bucket(bucket).key(key);
-        let doing = format!("deleting {}", s3_uri(bucket, key));
-        classify("DeleteObject", doing, Box::pin(request.send()).await)?;
-        Ok(())
-    }
-
     /// Grants EC2 read access to an object: the canned ACL `aws-exec-read` ("Access control list overview", S3 User
     /// Guide).
     ///
@@ -331,13 +299,14 @@ async fn read_body(
 }
 
 /// Whether an `If-Match` or `If-None-Match` failed, or another write was under way.
-fn is_conflict(error: &AwsError) -> bool {
+pub(super) fn is_conflict(error: &AwsError) -> bool {
     ["PreconditionFailed", "ConditionalRequestConflict"]
         .iter()
         .any(|code| error.has_code(code))
 }
 
-fn is_absent(error: &AwsError) -> bool {
+/// Whether there is no such object.
+pub(super) fn is_absent(error: &AwsError) -> bool {
     ["NoSuchKey", "NotFound", "NoSuchVersion"]
         .iter()
         .any(|code| error.has_code(code))

@@ -292,6 +292,27 @@ pub async fn delete_due(aws: &Aws, config: &Config, marker: &DueMarker) -> Resul
     Ok(())
 }
 
+/// Deletes the due marker and, with the same call, the open marker of an image that is finalized by it. Says whether the
+/// open marker is gone; each is deleted only if it is still the same, as [`delete_due`] and [`mark_finalized`] do it.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn delete_due_and_open(
+    aws: &Aws,
+    config: &Config,
+    due: &DueMarker,
+    open_etag: &str,
+) -> Result<bool, AwsError> {
+    let Some(due_etag) = &due.etag else {
+        return mark_finalized(aws, config, &due.manifest_key, open_etag).await;
+    };
+    let due_key = keys::due_key(&due.manifest_key);
+    let open_key = keys::open_key(&due.manifest_key);
+    let markers = [(&*due_key, &**due_etag), (&*open_key, open_etag)];
+    let deleted = aws.delete_each_if(&config.state_bucket, &markers);
+    Ok(deleted.await?.last() == Some(&true))
+}
+
 /// Remembers where a tick ran out of time: the next one begins with this marker, so that none is left out for good.
 ///
 /// # Errors
