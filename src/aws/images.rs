@@ -17,7 +17,7 @@ use super::ec2::{
 use super::error::{AwsError, Remedy};
 use super::rate_limiter::Reservation;
 use crate::image::billing::{Billing, SnapshotUser};
-use crate::image::observed::{NamedImage, ObservedImage};
+use crate::image::observed::{ImageOfSnapshot, NamedImage, ObservedImage};
 use crate::manifest::guardrails::Owner;
 use crate::manifest::image::{self as manifest, Registration};
 
@@ -78,7 +78,7 @@ impl Aws {
         &self,
         snapshots: &[String],
         owners: &[String],
-    ) -> Result<Vec<SnapshotUser>, AwsError> {
+    ) -> Result<Vec<ImageOfSnapshot>, AwsError> {
         let request = self
             .ec2()
             .describe_images()
@@ -92,7 +92,7 @@ impl Aws {
             |token| Box::pin(request.clone().set_next_token(token).send()),
             |page| {
                 let images = page.images.unwrap_or_default().into_iter();
-                (images.map(snapshot_user).collect(), page.next_token)
+                (images.map(of_snapshot).collect(), page.next_token)
             },
         )
         .await
@@ -324,6 +324,14 @@ fn named(image: Image) -> NamedImage {
                     | ImageState::Deregistered
             )
         ),
+    }
+}
+
+fn of_snapshot(image: Image) -> ImageOfSnapshot {
+    ImageOfSnapshot {
+        owner: image.owner_id.clone().unwrap_or_default(),
+        image: observed(image.clone()),
+        user: snapshot_user(image),
     }
 }
 

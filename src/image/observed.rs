@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::image::billing::Billing;
+use crate::image::billing::{Billing, SnapshotUser};
 use crate::manifest::guardrails::Owner;
 use crate::manifest::location::S3Address;
 
@@ -52,6 +52,17 @@ pub struct ObservedImage {
     pub billing: Billing,
     /// When it was last launched, by anybody; EC2 says so a day late (DescribeImages, LastLaunchedTime).
     pub last_launched_at: Option<Timestamp>,
+}
+
+/// An AMI that uses a snapshot, whoever's it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageOfSnapshot {
+    /// The account that it belongs to.
+    pub owner: String,
+    /// What EC2 shows of every AMI.
+    pub image: ObservedImage,
+    /// What it says about the snapshot.
+    pub user: SnapshotUser,
 }
 
 /// An AMI that a manifest names, whoever's it is.

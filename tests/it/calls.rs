@@ -30,11 +30,11 @@ async fn at_most(limit: usize, scenario: Scenario) -> Counted {
 #[tokio::test(start_paused = true)]
 async fn a_snapshot() {
     // One of them checks the snapshot's owner, and one which AMIs have it.
-    let counted = at_most(19, Scenario::Snapshot).await;
+    let counted = at_most(17, Scenario::Snapshot).await;
     assert!(counted.swept <= 2, "{}", counted.swept);
     assert_eq!(counted.idle, 0);
     // From the read of the status by `notify`, to its last call.
-    let first = counted.calls.len() - 7;
+    let first = counted.calls.len() - 6;
     let last: Vec<(&str, &str)> = counted.calls[first..]
         .iter()
         .map(|call| (call.action.as_str(), call.object))
@@ -46,9 +46,8 @@ async fn a_snapshot() {
             ("PutObject", "status"),
             ("Publish", "notice"),
             ("PutObject", "status"),
-            ("DeleteObject", "due marker"),
             ("HeadObject", "manifest"),
-            ("DeleteObject", "open marker"),
+            ("DeleteObjects", "due and open marker"),
         ]
     );
 }

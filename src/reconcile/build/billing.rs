@@ -5,6 +5,7 @@ use super::sources::not_seen;
 use crate::image::billing::{
     LicensedSource, NotRegistrable, SnapshotUser, license_at_risk, not_registrable,
 };
+use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::manifest::Problem;
 use crate::manifest::guardrails::Owner;
@@ -17,16 +18,24 @@ use crate::reconcile::step_context::StepContext;
 /// Where EC2 says it.
 const RULE: &str = "EC2 API Reference, RegisterImage";
 
-/// Looks at the AMIs that use the snapshots of a `snapshot` source: one whose license the new AMI may lose, unless the
-/// manifest accepts that; or why the snapshots are not registered. Other sources are not looked at: a snapshot that was
-/// imported a minute ago has no other AMI.
+/// What the AMIs show that use the snapshots.
+#[derive(Debug, Default)]
+pub(super) struct Users {
+    /// The AMI whose license the new one may lose, unless the manifest accepts that.
+    pub(super) at_risk: Option<LicensedSource>,
+    /// Those of this account: what was made of the snapshots before is among them.
+    pub(super) own: Vec<ObservedImage>,
+}
+
+/// Looks at the AMIs that use the snapshots of a `snapshot` source; or why the snapshots are not registered. Other sources
+/// are not looked at: a snapshot that was imported a minute ago has no other AMI.
 pub(super) async fn look(
     step: &StepContext<'_>,
     spec: &Spec,
     owners: &[(String, Owner)],
-) -> Result<Option<LicensedSource>, StepOutcome> {
+) -> Result<Users, StepOutcome> {
     let Some(Source::Snapshot(root)) = spec.source() else {
-        return Ok(None);
+        return Ok(Users::default());
     };
     let registration = spec.registered(step.status, None).registration;
     let others = other_snapshots(&registration, &root.id);
@@ -40,15 +49,21 @@ pub(super) async fn look(
     of.extend(owners.iter().map(|(_, owner)| owner.id.clone()));
     of.sort();
     of.dedup();
-    let users = step.aws().users_of_snapshots(&snapshots, &of).await;
-    let users = users.map_err(|error| not_seen(step, "DescribeImages", error))?;
+    let images = step.aws().users_of_snapshots(&snapshots, &of).await;
+    let images = images.map_err(|error| not_seen(step, "DescribeImages", error))?;
+    let (mut own, mut users) = (Vec::new(), Vec::new());
+    for image in images {
+        if Some(&image.owner) == step.config().account_id.as_ref() {
+            own.push(image.image);
+        }
+        users.push(image.user);
+    }
     if let Some(why) = not_registrable(&root.id, &others, &users) {
         return Err(StepOutcome::Reject(vec![problem(spec, &why)]));
     }
-    if registration.accept_lost_billing == Some(true) {
-        return Ok(None);
-    }
-    Ok(license_at_risk(&root.id, &users))
+    let is_accepted = registration.accept_lost_billing == Some(true);
+    let at_risk = license_at_risk(&root.id, &users).filter(|_| !is_accepted);
+    Ok(Users { at_risk, own })
 }
 
 /// The snapshots of the volumes besides the root's.
@@ -79,7 +94,7 @@ pub(super) async fn noted_for_found(
         return Ok(outcome);
     };
     match look(step, spec, &[]).await {
-        Ok(at_risk) => Ok(noted(outcome, at_risk)),
+        Ok(users) => Ok(noted(outcome, users.at_risk)),
         Err(wait @ StepOutcome::Wait(_)) => Ok(wait),
         Err(_) => Ok(outcome),
     }

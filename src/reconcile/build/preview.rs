@@ -83,7 +83,7 @@ pub(in crate::reconcile) async fn look(
         (None, _) => Vec::new(),
     };
     match billing::look(step, spec, &owners).await {
-        Ok(at_risk) => looked.at_risk = at_risk,
+        Ok(users) => looked.at_risk = users.at_risk,
         Err(obstacle) => looked.obstacle = Some(obstacle),
     }
     looked.replacing = Box::pin(in_place::preview(step, spec, taken.as_ref())).await?;

@@ -1,16 +1,17 @@
 //! `register-image`: look up, create, and look up again where the answer leaves a doubt.
 
-use super::{billing, check_bundle, proven, sources};
+use super::billing::{self, Users};
+use super::sources::{self, Sources};
+use super::{check_bundle, proven};
 use crate::aws::{AwsError, BundleFault, Registered, Remedy};
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
-use crate::image::ownership::Lookup;
+use crate::image::ownership::{self, Lookup};
 use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
 use crate::image::status::RegionStatus;
 use crate::image::task::TaskKind;
 use crate::image::words::{SourceKind, WaitReason};
-use crate::reconcile::build::sources::Sources;
 use crate::reconcile::context::Error;
 use crate::reconcile::execute::in_place;
 use crate::reconcile::lookup;
@@ -29,30 +30,63 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         Some(bundle) if !step.is_first => check_bundle::has_other_content(&step, bundle).await?,
         _ => false,
     };
+    let seen = match step.manifest {
+        ManifestRead::Spec(spec) if is_among_users(&step, spec) => Some(look(&step, spec).await?),
+        _ => None,
+    };
     // That the name is taken, EC2 says itself.
-    let found = lookup::by_tag(step.context, step.status).await?;
+    let found = match &seen {
+        Some(Ok(seen)) => ownership::judge(step.status, &seen.users.own),
+        _ => lookup::by_tag(step.context, step.status).await?,
+    };
     let taken = goes_first(&step, &found).cloned();
     if taken.is_none()
         && let Some(outcome) = lookup::outcome(&step, found)
     {
-        return Box::pin(billing::noted_for_found(&step, outcome)).await;
+        return match seen {
+            Some(Ok(seen)) => Ok(billing::noted(outcome, seen.users.at_risk)),
+            _ => Box::pin(billing::noted_for_found(&step, outcome)).await,
+        };
     }
     match step.manifest {
         ManifestRead::Spec(spec) if !replaced && !check_bundle::is_other(&step, spec) => {
-            let found = match sources::look(&step, spec).await? {
-                Ok(found) => found,
+            let seen = match seen {
+                Some(seen) => seen,
+                None => look(&step, spec).await?,
+            };
+            let seen = match seen {
+                Ok(seen) => seen,
                 Err(outcome) => return Ok(outcome),
             };
-            let at_risk = match billing::look(&step, spec, &found.owners).await {
-                Ok(at_risk) => at_risk,
-                Err(outcome) => return Ok(outcome),
-            };
-            let outcome = Box::pin(register(&step, spec, taken.as_ref(), &found)).await?;
-            Ok(billing::noted(outcome, at_risk))
+            let outcome = Box::pin(register(&step, spec, taken.as_ref(), &seen.sources)).await?;
+            Ok(billing::noted(outcome, seen.users.at_risk))
         }
         ManifestRead::Invalid(problems) if !replaced => Ok(StepOutcome::Reject(problems.clone())),
         _ => Ok(manifest_gone(&step)),
     }
+}
+
+/// Whether the AMI, should it be there already, is among those that use the manifest's snapshots, which are looked at
+/// anyway: RegisterImage makes it of the very snapshot that its version names. Once more may have been asked for than that,
+/// its tag is what it is found by; and so is an earlier version of another snapshot, which may have to go first.
+fn is_among_users(step: &StepContext<'_>, spec: &Spec) -> bool {
+    step.is_first && spec.source_kind() == SourceKind::Snapshot && spec.retires().is_none()
+}
+
+/// What the AMI is made of, as EC2 shows it.
+struct Seen {
+    sources: Sources,
+    users: Users,
+}
+
+/// Looks at the snapshots that the manifest names and at the AMIs that use them; or what keeps them from being registered.
+async fn look(step: &StepContext<'_>, spec: &Spec) -> Result<Result<Seen, StepOutcome>, Error> {
+    let sources = match sources::look(step, spec).await? {
+        Ok(sources) => sources,
+        Err(outcome) => return Ok(Err(outcome)),
+    };
+    let users = billing::look(step, spec, &sources.owners).await;
+    Ok(users.map(|users| Seen { sources, users }))
 }
 
 /// The AMI that has the name, if it is to be deregistered before.
