@@ -1,6 +1,7 @@
 use super::*;
 
 mod refusals;
+mod unreadable;
 
 const AMI_TOOLS: &str = include_str!("../../../tests/fixtures/image.manifest.xml");
 const EUCA2OOLS: &str = include_str!("../../../tests/fixtures/euca2ools.manifest.xml");

@@ -12,6 +12,7 @@ mod publishing;
 mod rules;
 mod rules_of_devices;
 mod strangers;
+mod wrong_fields;
 
 use super::*;
 
