@@ -3,6 +3,7 @@
 mod account;
 mod buckets;
 mod bundles;
+mod client_settings;
 mod connect;
 mod copies;
 mod deletions;

@@ -11,7 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 
-use super::connect::{self, Aws};
+use super::client_settings;
+use super::connect::Aws;
 use super::error::{AwsError, Remedy, classify};
 use super::objects::{timestamp, unsigned};
 use crate::failures::chain;
@@ -70,7 +71,9 @@ impl Aws {
         let body = body("PutObject", &doing, file).await?;
         let request = self.s3().put_object().bucket(bucket).key(key);
         let request = request.body(body).checksum_crc64_nvme(text(file.crc64));
-        let request = request.customize().config_override(connect::for_files());
+        let request = request
+            .customize()
+            .config_override(client_settings::for_files());
         classify("PutObject", doing, Box::pin(request.send()).await)?;
         Ok(())
     }
@@ -154,7 +157,9 @@ impl Aws {
         let request = self.s3().upload_part().bucket(bucket).key(key);
         let request = request.upload_id(id).part_number(number).body(body);
         let request = request.checksum_crc64_nvme(text(part.crc64));
-        let request = request.customize().config_override(connect::for_files());
+        let request = request
+            .customize()
+            .config_override(client_settings::for_files());
         let output = classify("UploadPart", doing, Box::pin(request.send()).await)?;
         Ok(SentPart {
             number,
@@ -189,7 +194,7 @@ impl Aws {
             .checksum_type(ChecksumType::FullObject)
             .checksum_crc64_nvme(text(crc64))
             .customize()
-            .config_override(connect::for_files());
+            .config_override(client_settings::for_files());
         classify(
             "CompleteMultipartUpload",
             doing,

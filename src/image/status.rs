@@ -11,6 +11,7 @@ mod migrate;
 mod previous;
 mod protection;
 mod publishing;
+mod queries;
 mod records;
 mod release;
 mod retiring;

@@ -1,0 +1,219 @@
+//! What can be read from a status.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::document::{Notice, Status};
+use super::failure::Failure;
+use super::previous::PreviousVersion;
+use super::publishing::Applied;
+use super::records::RegionStatus;
+use crate::image::task::Task;
+use crate::image::words::{State, Step, WaitReason};
+
+impl Status {
+    /// State and, while working, step: `working/register-image`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.state {
+            State::Working => format!("{}/{}", self.state, self.build.step),
+            _ => self.state.to_string(),
+        }
+    }
+
+    /// The AMI in a Region.
+    #[must_use]
+    pub fn image_in(&self, region: &str) -> Option<&RegionStatus> {
+        self.regions.get(region)
+    }
+
+    /// The AMI that was made in the stack's Region: the others are copies of it.
+    #[must_use]
+    pub fn home_image(&self) -> Option<&RegionStatus> {
+        let mut images = self.regions.iter();
+        images.find_map(|(region, image)| (!self.copies.contains_key(region)).then_some(image))
+    }
+
+    /// Whether the AMI of a Region was seen to be as its manifest says since it began to be published.
+    #[must_use]
+    pub fn is_verified_now(&self, region: &str) -> bool {
+        let image = self.regions.get(region);
+        let verified_at = image.and_then(|image| image.verified_at);
+        verified_at.is_some_and(|at| at > self.build.step_since)
+    }
+
+    /// When an AMI of this image was last seen to be as the manifest says.
+    #[must_use]
+    pub fn last_verified(&self) -> Option<Timestamp> {
+        self.regions.values().filter_map(|it| it.verified_at).max()
+    }
+
+    /// The same status as one whose AMIs are looked at again from now on, whenever they were verified: also by an invocation
+    /// that began later than this one.
+    #[must_use]
+    pub fn unverified(&self, now: Timestamp) -> Self {
+        let mut status = self.clone();
+        status.build.step_since = self.last_verified().map_or(now, |at| at.max(now));
+        status
+    }
+
+    /// Why this Region will not be as the manifest says.
+    #[must_use]
+    pub fn failure_in(&self, region: &str) -> Option<&Failure> {
+        let image = self.regions.get(region).and_then(|it| it.failure.as_ref());
+        let copy = self.copies.get(region);
+        image.or_else(|| copy?.failure.as_ref())
+    }
+
+    /// Why a Region is not, or has no AMI that is, as the manifest says.
+    pub fn failed_regions(&self) -> impl Iterator<Item = (&String, &Failure)> {
+        let images = self
+            .regions
+            .iter()
+            .map(|(region, it)| (region, &it.failure));
+        let copies = self.copies.iter().map(|(region, it)| (region, &it.failure));
+        let all = images.chain(copies);
+        all.filter_map(|(region, failure)| Some((region, failure.as_ref()?)))
+    }
+
+    /// What failed: what the AMI is made by, then each Region, then each parameter.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        let regions = self.failed_regions().map(|(_, failure)| failure);
+        let parameters = self.release.failures().map(|(_, failure)| failure);
+        self.build.failure.iter().chain(regions).chain(parameters)
+    }
+
+    /// What failed for good once there was an AMI, each with its Region: what is about the AMI there, then what is about
+    /// the parameters that point to it.
+    pub fn failed_places(&self) -> impl Iterator<Item = (&String, &Failure)> {
+        let parameters = self.release.failures();
+        let parameters = parameters.map(|(id, failure)| (&id.region, failure));
+        self.failed_regions().chain(parameters)
+    }
+
+    /// Whether all parameters of the manifest were seen to point to the AMI: whoever follows them gets it.
+    #[must_use]
+    pub fn is_released(&self) -> bool {
+        self.release.released_at.is_some()
+    }
+
+    /// How many problems the manifest has, with those that are not kept.
+    #[must_use]
+    pub fn problem_count(&self) -> usize {
+        let omitted = usize::try_from(self.problems_omitted).unwrap_or(usize::MAX);
+        self.problems.len().saturating_add(omitted)
+    }
+
+    /// The last version before this one that still has AMIs.
+    #[must_use]
+    pub fn last_previous(&self) -> Option<&PreviousVersion> {
+        let mut versions = self.previous.iter().rev();
+        versions.find(|it| it.images().next().is_some())
+    }
+
+    /// Whether the previous AMIs lost their registration.
+    #[must_use]
+    pub fn invalidates_previous(&self) -> bool {
+        // A bare bundle that was uploaded over the old one may be no bundle, or not be complete.
+        let (bucket, key, sha256) = match &self.build.bundle {
+            Some(now) => (&now.bucket, &now.key, &now.sha256),
+            None => (
+                &self.manifest.bucket,
+                &self.manifest.key,
+                &self.manifest.sha256,
+            ),
+        };
+        let previous = self.last_previous();
+        previous.is_some_and(|it| it.is_overwritten(bucket, key, sha256))
+    }
+
+    /// The notices that were not sent yet.
+    pub fn unsent(&self) -> impl Iterator<Item = &Notice> {
+        self.notices
+            .iter()
+            .filter(|notice| notice.sent_at.is_none())
+    }
+
+    /// Since when nothing has changed about what is waited for.
+    #[must_use]
+    pub fn unchanged_since(&self) -> Timestamp {
+        self.polled_task()
+            .map_or(self.build.step_since, |task| task.updated_at)
+    }
+
+    /// The task that is polled now, directly or by its AMI.
+    #[must_use]
+    pub fn polled_task(&self) -> Option<&Task> {
+        let task = self.build.tasks.last()?;
+        match self.build.step {
+            Step::AwaitTask | Step::AwaitStore => Some(task),
+            Step::AwaitImage if task.kind.is_image() => Some(task),
+            _ => None,
+        }
+    }
+
+    /// Whether the AMI is there, whatever became of publishing and storing it.
+    #[must_use]
+    pub fn is_built(&self) -> bool {
+        let step = self.build.step;
+        let is_after = step.publishes() || step.stores() || step.retires();
+        let has_ended = matches!(self.state, State::Available | State::Incomplete);
+        !self.regions.is_empty() && (is_after || has_ended)
+    }
+
+    /// Whether its manifest was removed after its AMI was made: what becomes of the AMI then is `on_delete`'s to say.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.removed_at.is_some()
+    }
+
+    /// Whether the AMI is there, and only storing it is not done.
+    #[must_use]
+    pub fn only_storing(&self) -> bool {
+        !self.regions.is_empty() && self.build.step.stores()
+    }
+
+    /// What was set on the AMI in a Region: what it was made with, until something was changed.
+    #[must_use]
+    pub fn applied_in(&self, region: &str) -> Applied {
+        match self.regions.get(region) {
+            Some(known) if known.verified_at.is_some() || !known.applied.is_empty() => {
+                known.applied.clone()
+            }
+            _ => Applied {
+                settings: self.build.created_with.clone(),
+                intended: None,
+            },
+        }
+    }
+
+    /// Whether a protection holds until a known time, before which nothing has to be looked at.
+    #[must_use]
+    pub fn is_cooling_down(&self, now: Timestamp) -> bool {
+        let waiting = self.build.waiting.as_ref();
+        matches!(
+            waiting.map(|waiting| &waiting.reason),
+            Some(WaitReason::ProtectionCooldown { until, .. }) if *until > now
+        )
+    }
+
+    /// Since when just this is waited for: since `now`, if it was not yet.
+    #[must_use]
+    pub fn waiting_since(&self, reason: &WaitReason, now: Timestamp) -> Timestamp {
+        let before = self.build.waiting.as_ref();
+        before
+            .filter(|before| before.reason.is_same(reason))
+            .map_or(now, |before| before.since)
+    }
+
+    /// Whether just this was waited for longer than `limit`. The step may have waited for something else before.
+    #[must_use]
+    pub fn has_waited(&self, reason: &WaitReason, limit: SignedDuration, now: Timestamp) -> bool {
+        now.duration_since(self.waiting_since(reason, now)) > limit
+    }
+
+    /// Whether the step has lasted longer than `limit`.
+    #[must_use]
+    pub fn step_exceeds(&self, limit: SignedDuration, now: Timestamp) -> bool {
+        now.duration_since(self.build.step_since) > limit
+    }
+}
