@@ -1,5 +1,7 @@
 //! The calls to AWS, each once, over the wire: what was asked for becomes true in the world, and is seen there.
 
+mod objects;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -346,56 +348,6 @@ async fn a_secret_comes_only_from_a_secure_parameter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ranged_read_returns_all_that_a_head_request_would() {
-    let stack = TestStack::new().await;
-    let (aws, bucket) = (stack.aws(), &stack.bucket);
-    stack.drop_file("web.vmdk", "KDMV and so on").await;
-    stack.drop_file("empty.vmdk", "").await;
-    let head = async |key| aws.head_object(bucket, key).await.unwrap().unwrap();
-    let read = async |key, range| aws.get_range(bucket, key, range).await.unwrap();
-    let heads = [head("web.vmdk").await, head("empty.vmdk").await];
-    assert_eq!([heads[0].size, heads[1].size], [14, 0]);
-    let before = stack.count("HeadObject");
-
-    let part = read("web.vmdk", 0..=3).await.unwrap();
-    assert_eq!(
-        (part.bytes.as_slice(), &part.info),
-        (&b"KDMV"[..], &heads[0])
-    );
-    let end = read("web.vmdk", 12..=511).await.unwrap();
-    assert_eq!((end.bytes.as_slice(), &end.info), (&b"on"[..], &heads[0]));
-    assert_eq!(read("absent.vmdk", 0..=511).await, None);
-    assert_eq!(stack.count("HeadObject"), before);
-
-    // S3 refuses these ranges without describing the object.
-    let beyond = read("web.vmdk", 14..=511).await.unwrap();
-    assert_eq!(
-        (beyond.bytes.as_slice(), &beyond.info),
-        (&b""[..], &heads[0])
-    );
-    let empty = read("empty.vmdk", 0..=511).await.unwrap();
-    assert_eq!((empty.bytes.as_slice(), &empty.info), (&b""[..], &heads[1]));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_object_that_appears_while_it_is_read_is_read_again_later() {
-    let stack = TestStack::new().await;
-    let (aws, bucket) = (stack.aws(), &stack.bucket);
-    stack.drop_file("web.vmdk", "KDMV").await;
-    let empty = Fault::Refuse {
-        status: StatusCode::RANGE_NOT_SATISFIABLE,
-        code: "InvalidRange".to_owned(),
-        message: "The requested range is not satisfiable".to_owned(),
-    };
-    stack.world.faults().on("s3", "GetObject", 1, empty);
-    let error = aws.get_range(bucket, "web.vmdk", 0..=3).await.unwrap_err();
-    assert_eq!(error.remedy, Remedy::Later);
-    assert_eq!(error.message, "the object was replaced while it was read");
-    let part = aws.get_range(bucket, "web.vmdk", 0..=3).await.unwrap();
-    assert_eq!(part.unwrap().bytes, b"KDMV");
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_error_names_the_call_and_its_http_status() {
     let stack = TestStack::new().await;
     let (aws, bucket) = (stack.aws(), &stack.bucket);
@@ -434,16 +386,6 @@ async fn an_error_names_the_call_and_its_http_status() {
     let error = aws.create_tags(ids, &tags()).await.unwrap_err();
     assert_eq!((error.action, error.status), ("CreateTags", None));
     assert_eq!(error.remedy, Remedy::Ambiguous);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_object_is_deleted_whether_it_exists_or_not() {
-    let stack = TestStack::new().await;
-    let (aws, bucket) = (stack.aws(), &stack.bucket);
-    stack.drop_file("web.vmdk", "KDMV").await;
-    aws.delete_object(bucket, "web.vmdk").await.unwrap();
-    aws.delete_object(bucket, "web.vmdk").await.unwrap();
-    assert_eq!(aws.head_object(bucket, "web.vmdk").await.unwrap(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 //! it like any list. Chosen from are also stale and unknown observations, requests and the passing of time.
 
 mod outcomes;
+mod publishing;
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};

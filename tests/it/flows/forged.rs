@@ -2,6 +2,7 @@
 //! record does not prove to be the image's, and no email says in amiwright's name what they say.
 
 mod fields;
+mod foreign;
 mod parameters;
 mod previous;
 

@@ -1,21 +1,19 @@
 //! An AMI that a newer one replaces is deprecated or deregistered, once the newer one is finished, and only if nothing
 //! uses it.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use amiwright::image::status::Grantee;
 use http::StatusCode;
-use localaws::ec2::{DeregistrationProtection, Image, SeedInstance, SeedLaunchTemplate};
+use localaws::ec2::{DeregistrationProtection, Image};
 use localaws::faults::Fault;
 use localaws::world::Builder;
 
 use crate::support::{REGION, TestStack, faults, minutes, vmdk};
 
-const KEY: &str = "golden/web.image.yaml";
-const DEREGISTER: &str = "replaces: {previous: deregister}\n";
+pub(super) const KEY: &str = "golden/web.image.yaml";
+pub(super) const DEREGISTER: &str = "replaces: {previous: deregister}\n";
 
-async fn stack() -> TestStack {
+pub(super) async fn stack() -> TestStack {
     TestStack::built(allowed).await
 }
 
@@ -31,7 +29,7 @@ fn allowed(builder: Builder) -> Builder {
 }
 
 /// The manifest's version of this number: each is another AMI.
-fn version(stack: &TestStack, number: u32, settings: &str) -> String {
+pub(super) fn version(stack: &TestStack, number: u32, settings: &str) -> String {
     let manifest = stack.manifest("web-{digest}");
     let size = 8 + number;
     format!(
@@ -39,22 +37,22 @@ fn version(stack: &TestStack, number: u32, settings: &str) -> String {
     )
 }
 
-fn ids(stack: &TestStack) -> Vec<String> {
+pub(super) fn ids(stack: &TestStack) -> Vec<String> {
     stack.images().into_iter().map(|image| image.id).collect()
 }
 
-fn image(stack: &TestStack, id: &str) -> Image {
+pub(super) fn image(stack: &TestStack, id: &str) -> Image {
     let images = stack.images();
     images.into_iter().find(|image| image.id == id).unwrap()
 }
 
 /// Makes the first version; its AMI.
-async fn first(stack: &TestStack) -> String {
+pub(super) async fn first(stack: &TestStack) -> String {
     stack.drop_and_rest(KEY, version(stack, 1, "")).await;
     stack.only_image().id
 }
 
-fn retiring_calls(stack: &TestStack) -> Vec<String> {
+pub(super) fn retiring_calls(stack: &TestStack) -> Vec<String> {
     let actions = [
         "EnableImageDeprecation",
         "DisableImageDeprecation",
@@ -166,81 +164,6 @@ async fn the_snapshots_that_were_made_for_it_go_with_it() {
         email.contains(&format!("{} deleted", deleted[0])),
         "{email}"
     );
-}
-
-async fn replace_in_use(stack: &TestStack, old: &str, by: &str) {
-    stack
-        .drop_and_rest(KEY, version(stack, 2, DEREGISTER))
-        .await;
-    assert!(image(stack, old).deprecation_time.is_some());
-    assert!(!retiring_calls(stack).contains(&"DeregisterImage".to_owned()));
-    let email = stack.last_email();
-    let expected = format!("{old} deprecated, not deregistered: in use by ");
-    assert!(email.contains(&expected) && email.contains(by), "{email}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_an_instance_uses_is_deprecated_instead_until_it_is_free() {
-    let stack = stack().await;
-    let old = first(&stack).await;
-    let instance = SeedInstance {
-        image_id: Some(old.clone()),
-        ..SeedInstance::default()
-    };
-    let ec2 = stack.world.ec2();
-    let id = ec2.seed_instance(REGION, instance);
-    replace_in_use(&stack, &old, &id).await;
-
-    let gone = SeedInstance {
-        id: Some(id),
-        ..SeedInstance::default()
-    };
-    ec2.seed_instance(REGION, gone);
-    stack
-        .drop_and_rest(KEY, version(&stack, 3, DEREGISTER))
-        .await;
-    assert_eq!(ids(&stack).len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_an_old_version_of_a_launch_template_names_is_deprecated_instead() {
-    let stack = stack().await;
-    let old = first(&stack).await;
-    let mut versions = vec![Some(old.clone())];
-    versions.resize(40, None);
-    let template = SeedLaunchTemplate { id: None, versions };
-    let id = stack.world.ec2().seed_launch_template(REGION, template);
-    replace_in_use(&stack, &old, &id).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_parameter_names_is_deprecated_instead() {
-    let stack = stack().await;
-    let old = first(&stack).await;
-    let ssm = stack.world.ssm();
-    ssm.seed_image_parameter(REGION, "/others/web", &old);
-    replace_in_use(&stack, &old, "/others/web").await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_shared_and_was_launched_lately_is_deprecated_instead() {
-    let stack = stack().await;
-    let old = first(&stack).await;
-    let partner = BTreeSet::from([Grantee::Account("111122223333".to_owned())]);
-    let aws = stack.aws();
-    aws.change_launch_permissions(&old, &partner, &BTreeSet::new())
-        .await
-        .unwrap();
-    let now = stack.world.clock().now();
-    stack.world.ec2().edit_image(REGION, &old, |image| {
-        image.last_launched_time = Some(now);
-    });
-    stack
-        .drop_and_rest(KEY, version(&stack, 2, DEREGISTER))
-        .await;
-    assert!(image(&stack, &old).deprecation_time.is_some());
-    let email = stack.last_email();
-    assert!(email.contains("was last launched at"), "{email}");
 }
 
 #[tokio::test(start_paused = true)]
