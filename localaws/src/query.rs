@@ -5,20 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::StatusCode;
 use quick_xml::escape::escape;
 
-use crate::wire::{self, Request, Response, query_fields, response, with_request_id};
-
-/// Fields of every request, also of old clients that sign in the URL.
-const COMMON: [&str; 9] = [
-    "Action",
-    "Version",
-    "AWSAccessKeyId",
-    "Signature",
-    "SignatureMethod",
-    "SignatureVersion",
-    "Timestamp",
-    "Expires",
-    "SecurityToken",
-];
+use crate::wire::{
+    self, Request, Response, is_common_field, query_fields, response, with_request_id,
+};
 
 /// The fields of a request. Reading one marks it as used.
 #[derive(Debug)]
@@ -56,11 +45,10 @@ impl Fields {
 
     /// The first field that nobody has used: nothing acts on it. To be asked before anything is changed.
     pub(crate) fn unused(&self) -> Option<&str> {
-        let unused = self.0.iter().find(|field| {
-            let is_common =
-                COMMON.contains(&field.name.as_str()) || field.name.starts_with("X-Amz-");
-            !is_common && !field.used.load(Ordering::Relaxed)
-        });
+        let unused = self
+            .0
+            .iter()
+            .find(|field| !is_common_field(&field.name) && !field.used.load(Ordering::Relaxed));
         unused.map(|field| field.name.as_str())
     }
 

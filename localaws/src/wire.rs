@@ -65,6 +65,25 @@ pub(crate) fn is_form(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::POST && kind.is_some_and(|kind| kind.starts_with(b"multipart/form-data"))
 }
 
+/// Whether every request of the Query protocol may have this field, also one of an old client that signs in the URL ("Query
+/// requests", EC2 API Reference).
+#[must_use]
+pub(crate) fn is_common_field(name: &str) -> bool {
+    COMMON_FIELDS.contains(&name) || name.starts_with("X-Amz-")
+}
+
+const COMMON_FIELDS: [&str; 9] = [
+    "Action",
+    "Version",
+    "AWSAccessKeyId",
+    "Signature",
+    "SignatureMethod",
+    "SignatureVersion",
+    "Timestamp",
+    "Expires",
+    "SecurityToken",
+];
+
 /// The fields of a Query protocol request: of the form body, and of the URL's query.
 /// Repeated fields keep their order.
 #[must_use]

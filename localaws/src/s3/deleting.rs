@@ -105,12 +105,6 @@ pub(super) fn many(
             request_id,
         };
         let version = object.version_id.as_deref();
-        let compared = object.last_modified_time.is_some() || object.size.is_some();
-        let asked = match compared {
-            true => Err(by_size_or_date()),
-            false if version.is_some() && object.e_tag.is_some() => Err(version_on_condition()),
-            false => Ok(()),
-        };
         let etag = object
             .e_tag
             .as_ref()
@@ -121,10 +115,10 @@ pub(super) fn many(
             etag: etag.as_deref(),
         };
         let condition = Write {
-            if_match: object.e_tag.map(ETagCondition::ETag),
+            if_match: object.e_tag.clone().map(ETagCondition::ETag),
             if_none_match: None,
         };
-        let removed = asked
+        let removed = built(&object)
             .and_then(|()| refused(deletions, |by| by.delete(named)))
             .and_then(|()| store.remove(about, version, &condition))
             .or_else(|error| match error.code() {
@@ -154,6 +148,17 @@ pub(super) fn many(
         errors: Some(errors),
         ..Default::default()
     }))
+}
+
+/// Whether this is built.
+fn built(object: &ObjectIdentifier) -> S3Result<()> {
+    if object.last_modified_time.is_some() || object.size.is_some() {
+        return Err(by_size_or_date());
+    }
+    if object.version_id.is_some() && object.e_tag.is_some() {
+        return Err(version_on_condition());
+    }
+    Ok(())
 }
 
 /// What the caller may not, if anybody decides about that.

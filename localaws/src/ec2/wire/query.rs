@@ -2,24 +2,11 @@
 //!
 //! What is read is taken out; what is left over at [`Fields::finish`] is a parameter that nothing here acts on.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use std::collections::BTreeMap;
-
 use crate::ec2::wire::error::{Failure, invalid_value, missing, refuse};
-
-/// Fields of every request, also of old clients that sign in the URL ("Query requests", EC2 API Reference).
-const COMMON: [&str; 9] = [
-    "Action",
-    "Version",
-    "AWSAccessKeyId",
-    "Signature",
-    "SignatureMethod",
-    "SignatureVersion",
-    "Timestamp",
-    "Expires",
-    "SecurityToken",
-];
+use crate::wire::is_common_field;
 
 /// The deepest field this API has is `BlockDeviceMapping.1.Ebs.SnapshotId`; deeper names are never known ones.
 const DEEPEST: usize = 8;
@@ -37,7 +24,7 @@ impl Fields {
     pub(crate) fn new(fields: Vec<(String, String)>) -> Result<Self, Failure> {
         let mut root = Self::default();
         for (name, value) in fields {
-            if COMMON.contains(&name.as_str()) || name.starts_with("X-Amz-") {
+            if is_common_field(&name) {
                 continue;
             }
             if !value.chars().all(is_xml) {

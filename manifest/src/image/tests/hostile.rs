@@ -1,4 +1,4 @@
-#![expect(clippy::too_many_lines, reason = "tables of cases")]
+//! Documents that are not what they seem, or that are more than a manifest needs.
 
 use super::*;
 

@@ -1,5 +1,7 @@
 //! Documents that can be read, with fields and values that a manifest does not have.
 
+#![expect(clippy::too_many_lines, reason = "tables of cases")]
+
 use super::*;
 
 #[test]
