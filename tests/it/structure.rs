@@ -1,5 +1,7 @@
 //! The invariants of `src/lib.rs`, as far as the text of the code shows them.
 
+mod prose_and_state;
+
 use std::path::{Path, PathBuf};
 
 use crate::modules::Modules;
