@@ -1,4 +1,4 @@
-//! The progress of images: a screen that is drawn anew on a terminal, a line for each change elsewhere. For `watch` and
+//! The progress of images: a screen that is redrawn on a terminal, a line for each change elsewhere. For `watch` and
 //! `demo`.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What the output is written to: how wide it is, and whether it takes colour and can be drawn anew.
+//! What the output is written to: how wide it is, and whether it takes colour and can be redrawn.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};

@@ -1,4 +1,4 @@
-//! Images while they are watched: a screen that is drawn anew.
+//! Images while they are watched: a screen that is redrawn.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use self::deleting::{Leftover, delete, not_deleted, refusal};
+use self::deleting::{Deletable, delete, not_deleted, refusal};
 use super::proven;
 use crate::aws::Remedy;
 use crate::image::observed::{ObservedImage, ObservedSnapshot};
@@ -42,7 +42,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         for_long,
         ..
     } = found;
-    let found: Vec<Leftover> = ours
+    let found: Vec<Deletable> = ours
         .into_iter()
         .filter(|it| !is_orphan(&step, &it.name(&step)))
         .collect();
@@ -72,8 +72,8 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     {
         return Ok(StepOutcome::Claim(Claim::Delete(names)));
     }
-    for (at, leftover) in found.iter().enumerate() {
-        if let Err(error) = delete(&step, leftover).await {
+    for (at, deletable) in found.iter().enumerate() {
+        if let Err(error) = delete(&step, deletable).await {
             return Ok(not_deleted(&step, &found[at..], &error));
         }
     }
@@ -116,7 +116,7 @@ fn is_orphan(step: &StepContext<'_>, name: &str) -> bool {
 }
 
 /// The AMI that EC2 has just made, if it does not show it yet. One that was looked for in vain for long is not there.
-fn not_visible_yet(step: &StepContext<'_>, found: &[Leftover]) -> Option<String> {
+fn not_visible_yet(step: &StepContext<'_>, found: &[Deletable]) -> Option<String> {
     let status = step.status;
     let is_long = |since| step.now().duration_since(since) > VISIBILITY_GRACE;
     let mut made = status
@@ -124,7 +124,7 @@ fn not_visible_yet(step: &StepContext<'_>, found: &[Leftover]) -> Option<String>
         .values()
         .filter(|it| it.image_state == "pending" && !it.unseen_since.is_some_and(is_long))
         .filter(|it| !status.build.deleted.contains(&it.image))
-        .filter(|it| !found.contains(&Leftover::Image(it.image.clone())));
+        .filter(|it| !found.contains(&Deletable::Image(it.image.clone())));
     made.next().map(|it| it.image.clone())
 }
 
@@ -135,7 +135,7 @@ struct Found {
     /// what has the tags that it names is an earlier version's, which is kept.
     is_outdated: bool,
     /// What is proven to be ours, in the order in which it can be deleted: a snapshot or a bundle of an AMI is in use.
-    ours: Vec<Leftover>,
+    ours: Vec<Deletable>,
     /// The AMIs of ours that have been available for too long to be what an attempt has left.
     for_long: Vec<String>,
     /// The ids of what the status, or a description, names and nothing proves to be ours.
@@ -149,7 +149,7 @@ async fn find(step: &StepContext<'_>) -> Result<Found, Error> {
     if found
         .ours
         .iter()
-        .any(|it| matches!(it, Leftover::Image(id) if is_orphan(step, id)))
+        .any(|it| matches!(it, Deletable::Image(id) if is_orphan(step, id)))
     {
         found.ours.clear();
         return Ok(found);
@@ -162,11 +162,11 @@ async fn find(step: &StepContext<'_>) -> Result<Found, Error> {
 
 /// What may be an earlier version's is not deleted, whatever attempt the status calls its own: it is reported.
 fn keep_earlier(step: &StepContext<'_>, found: &mut Found) {
-    let is_earlier = |it: &Leftover| {
+    let is_earlier = |it: &Deletable| {
         let is_previous = |what: &str| ownership::is_previous(step.status, what);
         let is_previous = match it {
-            Leftover::Image(id) | Leftover::Snapshot(id) => is_previous(id),
-            Leftover::Objects(prefix) => is_previous(&format!("{prefix}manifest.xml")),
+            Deletable::Image(id) | Deletable::Snapshot(id) => is_previous(id),
+            Deletable::Objects(prefix) => is_previous(&format!("{prefix}manifest.xml")),
         };
         found.is_outdated || is_previous
     };
@@ -211,7 +211,7 @@ async fn images(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> 
         .filter(|it| is_available_for_long(it, step.now()));
     found.for_long = for_long.map(|image| image.id.clone()).collect();
     let ids = sorted(ours.into_iter().map(|image| image.id));
-    found.ours.extend(ids.into_iter().map(Leftover::Image));
+    found.ours.extend(ids.into_iter().map(Deletable::Image));
     Ok(())
 }
 
@@ -267,7 +267,7 @@ async fn snapshots(step: &StepContext<'_>, found: &mut Found) -> Result<(), Erro
         found.unproven.extend(unproven.into_iter().map(|it| it.id));
     }
     let ids = sorted(ours.into_iter().map(|snapshot| snapshot.id));
-    found.ours.extend(ids.into_iter().map(Leftover::Snapshot));
+    found.ours.extend(ids.into_iter().map(Deletable::Snapshot));
     Ok(())
 }
 
@@ -318,7 +318,7 @@ async fn tag(
     Ok(())
 }
 
-async fn bundle(step: &StepContext<'_>) -> Result<Option<Leftover>, Error> {
+async fn bundle(step: &StepContext<'_>) -> Result<Option<Deletable>, Error> {
     if step.status.build.source != Some(SourceKind::Instance) {
         return Ok(None);
     }
@@ -328,5 +328,5 @@ async fn bundle(step: &StepContext<'_>) -> Result<Option<Leftover>, Error> {
         .aws()
         .list_objects(bucket, &prefix, limits::BUNDLE_OBJECTS)
         .await?;
-    Ok((!objects.is_empty()).then_some(Leftover::Objects(prefix)))
+    Ok((!objects.is_empty()).then_some(Deletable::Objects(prefix)))
 }

@@ -1,4 +1,4 @@
-//! One thing that is left over, how it is deleted, and what a refusal means.
+//! One thing to be deleted, how that is done, and what a refusal means.
 
 use crate::aws::{AwsError, Remedy};
 use crate::image::outcome::{Evidence, StepOutcome};
@@ -8,16 +8,16 @@ use crate::limits;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::step_context::{StepContext, retrying};
 
-/// One thing that is left over.
+/// One thing to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Leftover {
+pub(super) enum Deletable {
     Image(String),
     Snapshot(String),
     /// All objects whose keys begin so, in the state bucket.
     Objects(String),
 }
 
-impl Leftover {
+impl Deletable {
     /// As people read it.
     pub(super) fn name(&self, step: &StepContext<'_>) -> String {
         match self {
@@ -35,11 +35,11 @@ pub(super) fn refusal(error: &AwsError) -> OrphanReason {
     }
 }
 
-pub(super) async fn delete(step: &StepContext<'_>, leftover: &Leftover) -> Result<(), AwsError> {
-    match leftover {
-        Leftover::Image(id) => step.aws().deregister_image(id).await,
-        Leftover::Snapshot(id) => step.aws().delete_snapshot(id).await,
-        Leftover::Objects(prefix) => {
+pub(super) async fn delete(step: &StepContext<'_>, deletable: &Deletable) -> Result<(), AwsError> {
+    match deletable {
+        Deletable::Image(id) => step.aws().deregister_image(id).await,
+        Deletable::Snapshot(id) => step.aws().delete_snapshot(id).await,
+        Deletable::Objects(prefix) => {
             let bucket = &step.config().state_bucket;
             let objects = step
                 .aws()
@@ -56,10 +56,10 @@ pub(super) async fn delete(step: &StepContext<'_>, leftover: &Leftover) -> Resul
 /// after its AMI is gone. What does not pass is reported.
 pub(super) fn not_deleted(
     step: &StepContext<'_>,
-    leftovers: &[Leftover],
+    deletables: &[Deletable],
     error: &AwsError,
 ) -> StepOutcome {
-    let Some((refused, untried)) = leftovers.split_first() else {
+    let Some((refused, untried)) = deletables.split_first() else {
         return StepOutcome::Unchanged;
     };
     let reason = retrying(error);
@@ -78,7 +78,7 @@ pub(super) fn not_deleted(
     let mut orphans = vec![Orphan { what, reason }];
     // An AMI that cannot be deregistered keeps what it is made of: that is not deleted either, and must not be reported
     // so.
-    if matches!(refused, Leftover::Image(_)) {
+    if matches!(refused, Deletable::Image(_)) {
         orphans.extend(untried.iter().map(|kept| Orphan {
             what: kept.name(step),
             reason: needed.clone(),
