@@ -132,7 +132,7 @@ impl<'a> Decoder<'a> {
         else {
             return None;
         };
-        let entry = entries.iter().find(|entry| entry.key == field)?;
+        let entry = entries.iter().find(|entry| &*entry.key == field)?;
         entry.node.value.to_json()
     }
 

@@ -1,10 +1,10 @@
 //! A document as a tree of values, each with its line and column.
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use crate::{
     Problem,
-    limits::DEPTH,
+    limits::{DEPTH, KEY_BYTES},
     text::{excerpt, quoted},
 };
 
@@ -44,7 +44,7 @@ pub(super) enum Value {
 /// A key with its value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry {
-    pub(super) key: String,
+    pub(super) key: Arc<str>,
     pub(super) mark: Mark,
     pub(super) node: Node,
 }
@@ -64,7 +64,7 @@ impl Value {
             Self::Mapping(entries) => {
                 let entries = entries
                     .iter()
-                    .map(|entry| Some((entry.key.clone(), entry.node.value.to_json()?)));
+                    .map(|entry| Some((entry.key.to_string(), entry.node.value.to_json()?)));
                 entries.collect::<Option<serde_json::Map<_, _>>>()?.into()
             }
             Self::Refused => return None,
@@ -89,22 +89,28 @@ impl Value {
 /// Bytes of a field that stands in a path as it is; a longer one is cut and quoted.
 const LONGEST_PLAIN: usize = 60;
 
-/// One step of a path.
+/// One step of a path. A document has many paths with the same steps, so a field's text is shared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Step {
-    Field(String),
+    Field(Arc<str>),
     Index(usize),
 }
 
 impl From<&str> for Step {
     fn from(field: &str) -> Self {
-        Self::Field(field.to_owned())
+        Self::Field(field.into())
     }
 }
 
 impl From<&String> for Step {
     fn from(field: &String) -> Self {
-        Self::Field(field.clone())
+        Self::Field(field.as_str().into())
+    }
+}
+
+impl From<&Arc<str>> for Step {
+    fn from(field: &Arc<str>) -> Self {
+        Self::Field(Arc::clone(field))
     }
 }
 
@@ -129,11 +135,6 @@ impl Path {
     /// The path of the value that has this one.
     pub(super) fn parent(&self) -> Self {
         Self(self.0[..self.0.len().saturating_sub(1)].to_vec())
-    }
-
-    /// Whether this is `other` or an ancestor of it.
-    pub(super) fn contains(&self, other: &Self) -> bool {
-        other.0.starts_with(&self.0)
     }
 }
 
@@ -174,58 +175,83 @@ pub(super) use at;
 /// Where every value of a document is.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    values: HashMap<Path, Mark>,
-    keys: HashMap<Path, Mark>,
+    /// The root first; every other value after the one that it is in.
+    values: Vec<Place>,
+    /// The values by what they are in and the last step of their paths: a whole path for each would grow with its depth.
+    inner: HashMap<(usize, Step), usize>,
+}
+
+/// Where a value is, and its key if it has one.
+#[derive(Debug)]
+struct Place {
+    value: Mark,
+    key: Option<Mark>,
 }
 
 impl Places {
     pub(super) fn new(root: &Node) -> Self {
         let mut places = Self::default();
-        let mut open = vec![(Path::default(), root)];
-        while let Some((path, node)) = open.pop() {
+        places.values.push(Place {
+            value: root.mark,
+            key: None,
+        });
+        let mut open = vec![(0, root)];
+        while let Some((outer, node)) = open.pop() {
             match &node.value {
                 Value::Sequence(items) => {
-                    open.extend(
-                        items
-                            .iter()
-                            .enumerate()
-                            .map(|(index, item)| (path.join(index), item)),
-                    );
+                    for (index, item) in items.iter().enumerate() {
+                        open.push((places.put(outer, Step::Index(index), None, item), item));
+                    }
                 }
                 Value::Mapping(entries) => {
-                    for entry in entries {
-                        let inner = path.join(&entry.key);
-                        places.keys.entry(inner.clone()).or_insert(entry.mark);
-                        open.push((inner, &entry.node));
+                    for Entry { key, mark, node } in entries {
+                        open.push((places.put(outer, key.into(), Some(*mark), node), node));
                     }
                 }
                 _ => {}
             }
-            places.values.entry(path).or_insert(node.mark);
         }
         places
     }
 
+    fn put(&mut self, outer: usize, step: Step, key: Option<Mark>, node: &Node) -> usize {
+        let value = node.mark;
+        self.values.push(Place { value, key });
+        let place = self.values.len() - 1;
+        self.inner.insert((outer, step), place);
+        place
+    }
+
+    /// The value at the path, or the nearest that surrounds it; and whether it is the value itself.
+    fn nearest(&self, path: &Path) -> (Option<&Place>, bool) {
+        let mut place = 0;
+        for step in &path.0 {
+            match self.inner.get(&(place, step.clone())) {
+                Some(inner) => place = *inner,
+                None => return (self.values.get(place), false),
+            }
+        }
+        (self.values.get(place), !self.values.is_empty())
+    }
+
     /// Whether the document has a value there.
     pub(super) fn has(&self, path: &Path) -> bool {
-        self.values.contains_key(path)
+        self.nearest(path).1
     }
 
     /// Where the value is; for a value that is not there, where its nearest surroundings begin.
     pub(super) fn value(&self, path: &Path) -> Mark {
-        match self.values.get(path) {
-            Some(mark) => *mark,
-            None if path.0.is_empty() => Mark::START,
-            None => self.key(&path.parent()),
+        match self.nearest(path) {
+            (Some(place), true) => place.value,
+            (Some(place), false) => place.key.unwrap_or(place.value),
+            (None, _) => Mark::START,
         }
     }
 
     /// Where the value's key is, or the value if it has none.
     pub(super) fn key(&self, path: &Path) -> Mark {
-        self.keys
-            .get(path)
-            .copied()
-            .unwrap_or_else(|| self.value(path))
+        let (place, _) = self.nearest(path);
+        place.map_or(Mark::START, |place| place.key.unwrap_or(place.value))
     }
 }
 
@@ -242,6 +268,17 @@ pub(super) fn empty() -> Problem {
 /// The problem of a text that nests too deep.
 pub(super) fn too_deep(mark: Mark) -> Problem {
     Problem::new(format!("nested more than {DEPTH} levels deep")).at(mark.line, mark.column)
+}
+
+/// The problem of a key that no field and no tag can have; none of any other.
+pub(super) fn too_long(path: &Path, key: &str, mark: Mark) -> Option<Problem> {
+    if key.len() <= KEY_BYTES {
+        return None;
+    }
+    let message = format!("the key {} has {} bytes", quoted(key), key.len());
+    let problem = Problem::new(message).with_path(path.to_string());
+    let hint = format!("at most {KEY_BYTES}; check the quotes and the colon");
+    Some(problem.at(mark.line, mark.column).with_hint(hint))
 }
 
 /// The problem of a key that a mapping has twice.

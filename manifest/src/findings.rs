@@ -1,8 +1,10 @@
 //! Problems as they are found, and what must not be judged because it is not known.
 
+use std::collections::HashSet;
+
 use crate::{
     Problem,
-    document::{Mark, Node, Path, Places, at},
+    document::{Mark, Node, Path, Places, Step, at},
     hint::Hint,
     limits,
     suggestion::Suggestions,
@@ -67,7 +69,11 @@ impl Finding {
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     places: Places,
-    doubtful: Vec<Path>,
+    /// The paths of values in doubt, and those of the values that these are in: a hostile file can have thousands, and
+    /// every rule asks.
+    doubtful: HashSet<Vec<Step>>,
+    around_doubtful: HashSet<Vec<Step>>,
+    reported: HashSet<Path>,
     problems: Vec<Problem>,
 }
 
@@ -88,12 +94,12 @@ impl Findings {
             looked_within,
             problem,
         } = finding;
-        if self.problems.len() >= limits::PROBLEMS {
+        if self.is_full() {
             return;
         }
-        let in_doubt = |path: &Path| self.doubtful.iter().any(|doubtful| doubtful.contains(path));
-        let doubt_within =
-            |path: &Path| self.doubtful.iter().any(|doubtful| path.contains(doubtful));
+        let in_doubt =
+            |Path(steps): &Path| (0..=steps.len()).any(|end| self.doubtful.contains(&steps[..end]));
+        let doubt_within = |Path(steps): &Path| self.around_doubtful.contains(steps);
         let rests_on_doubt = in_doubt(&path)
             || looked_at.iter().chain(&looked_within).any(in_doubt)
             || looked_within.iter().any(doubt_within);
@@ -107,20 +113,29 @@ impl Findings {
         };
         self.problems
             .push(problem.with_path(path.to_string()).at(line, column));
+        self.reported.insert(path);
+    }
+
+    /// Whether nothing more is added: there are as many problems as are reported.
+    pub(super) fn is_full(&self) -> bool {
+        self.problems.len() >= limits::PROBLEMS
     }
 
     /// Nothing more is to be reported about this value.
     pub(super) fn doubt(&mut self, path: Path) {
         // Once nothing more is added, doubts no longer matter; a hostile file must not make a long list of them.
-        if self.problems.len() < limits::PROBLEMS {
-            self.doubtful.push(path);
+        if self.is_full() {
+            return;
+        }
+        let Path(mut steps) = path;
+        if self.doubtful.insert(steps.clone()) {
+            while steps.pop().is_some() && self.around_doubtful.insert(steps.clone()) {}
         }
     }
 
     /// Whether nothing was reported about exactly this value.
     pub(super) fn is_clear(&self, path: &Path) -> bool {
-        let path = path.to_string();
-        self.problems.iter().all(|problem| problem.path != path)
+        !self.reported.contains(path)
     }
 
     /// Where the value is: line and column, both from 1.

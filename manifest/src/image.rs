@@ -35,6 +35,9 @@ pub fn parse_within(
     guardrails: &Guardrails,
 ) -> Result<ImageManifest, Vec<Problem>> {
     let (root, mut problems) = read::document(key, bytes)?;
+    if problems.len() >= limits::PROBLEMS {
+        return Err(problems);
+    }
     let (mut manifest, mut findings) = decode::decode::<ImageManifest>(&root);
     if let Some(manifest) = &mut manifest {
         manifest.named_sources = guardrails::named_sources(manifest, &findings);

@@ -1,6 +1,6 @@
 //! JSON to a tree. Strict: what serde_json takes, and no key twice.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use jsonc_parser::{
     CollectOptions, ParseOptions,
@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 
 use crate::{
     Problem,
-    document::{Entry, Lines, Mark, Node, Path, Read, Value, duplicate, too_deep},
+    document::{Entry, Lines, Mark, Node, Path, Read, Value, duplicate, too_deep, too_long},
     limits::{self, NODES},
 };
 
@@ -144,27 +144,32 @@ impl Reader<'_> {
     }
 
     fn entries(&mut self, object: ast::Object<'_>, path: &Path) -> Vec<Entry> {
-        let mut first: HashMap<String, Mark> = HashMap::new();
+        let mut first: HashMap<Arc<str>, Mark> = HashMap::new();
         let mut entries = Vec::new();
         for property in object.properties {
             let mark = self.lines.mark(property.name.range().start);
-            let key = match property.name {
-                ObjectPropName::String(literal) => literal.value.into_owned(),
-                ObjectPropName::Word(word) => word.value.to_owned(),
+            let key: Arc<str> = match property.name {
+                ObjectPropName::String(literal) => literal.value.into(),
+                ObjectPropName::Word(word) => word.value.into(),
             };
+            if let Some(problem) = too_long(path, &key, mark) {
+                self.problem(problem);
+                continue;
+            }
             let node = self.node(property.value, &path.join(&key));
             match first.get(&key) {
-                Some(earlier) => {
-                    if self.problems.len() < limits::PROBLEMS {
-                        self.problems.push(duplicate(path, &key, mark, *earlier));
-                    }
-                }
+                Some(earlier) => self.problem(duplicate(path, &key, mark, *earlier)),
                 None => {
-                    first.insert(key.clone(), mark);
+                    first.insert(Arc::clone(&key), mark);
                     entries.push(Entry { key, mark, node });
                 }
             }
         }
         entries
+    }
+    fn problem(&mut self, problem: Problem) {
+        if self.problems.len() < limits::PROBLEMS {
+            self.problems.push(problem);
+        }
     }
 }

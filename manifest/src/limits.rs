@@ -8,6 +8,9 @@ pub const MANIFEST_BYTES: usize = 1 << 20;
 /// Deepest nesting read. The deepest field of the schema is at 5.
 pub const DEPTH: usize = 32;
 
+/// Bytes of the longest key of a mapping: a tag has one of 128 characters, of at most four bytes each.
+pub const KEY_BYTES: usize = 512;
+
 /// Most values read: keeps memory and the list of problems bounded.
 pub const NODES: usize = 20_000;
 

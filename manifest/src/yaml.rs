@@ -1,13 +1,13 @@
 //! YAML to a tree. A manifest needs no more of YAML than JSON has: anchors, aliases, tags, merge keys and several
 //! documents are refused, so that no text can grow when it is read.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
 
 use crate::{
     Problem,
-    document::{Entry, Mark, Node, Path, Read, Value, duplicate, too_deep},
+    document::{Entry, Mark, Node, Path, Read, Value, duplicate, too_deep, too_long},
     limits::{self, NODES},
 };
 
@@ -82,7 +82,7 @@ enum FrameKind {
     Sequence(Vec<Node>),
     Mapping {
         entries: Vec<Entry>,
-        first: HashMap<String, Mark>,
+        first: HashMap<Arc<str>, Mark>,
         key: Key,
     },
 }
@@ -92,7 +92,7 @@ enum Key {
     /// A key.
     Awaited,
     /// The value of this key.
-    Given(String, Mark),
+    Given(Arc<str>, Mark),
     /// A value that is thrown away, because its key was refused.
     Refused,
 }
@@ -237,11 +237,18 @@ impl Builder {
             (Value::String(text), _) if text == "<<" => {
                 Problem::new("a merge key (`<<`) is not allowed").with_hint("write the fields out")
             }
-            (Value::String(text), _) => match first.get(text) {
+            (Value::String(text), _) if text.len() > limits::KEY_BYTES => {
+                match too_long(path, text, node.mark) {
+                    Some(problem) => problem,
+                    None => return,
+                }
+            }
+            (Value::String(text), _) => match first.get(text.as_str()) {
                 Some(earlier) => duplicate(path, text, node.mark, *earlier),
                 None => {
-                    first.insert(text.clone(), node.mark);
-                    *key = Key::Given(text.clone(), node.mark);
+                    let text: Arc<str> = text.as_str().into();
+                    first.insert(Arc::clone(&text), node.mark);
+                    *key = Key::Given(text, node.mark);
                     return;
                 }
             },

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::polling_history::PollingHistory;
 use super::report::{Report, fail};
@@ -59,7 +59,9 @@ pub(super) async fn sweep(
         .iter()
         .filter_map(|object| Some((keys::manifest_of_status(&object.key)?, object)))
         .collect();
-    for object in &listed.manifests {
+    let first = first_of(listed.manifests.len(), context.now);
+    let (before, after) = listed.manifests.split_at(first);
+    for object in after.iter().chain(before) {
         let manifest_key = responsible(&uploaded, &object.key);
         let Some(manifest_key) = manifest_key.filter(|key| keys::can_have_status(key)) else {
             continue;
@@ -97,6 +99,16 @@ pub(super) async fn sweep(
     }
     let mut open = listed.open.iter();
     open.any(|object| object.key == keys::AUDIT_MARK)
+}
+
+/// Where a sweep begins in the list: each one elsewhere, so that a manifest which ends the process, or a bucket with more
+/// than one sweep has time for, does not keep all that come after it from being seen.
+fn first_of(manifests: usize, now: Timestamp) -> usize {
+    // The fraction of the golden ratio: successive multiples of it lie far from each other.
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let minutes = u64::try_from(now.as_second() / 60).unwrap_or_default();
+    let place = u128::from(minutes.wrapping_mul(STEP)) * (manifests as u128);
+    usize::try_from(place >> 64).unwrap_or_default()
 }
 
 /// What is in the two buckets.
@@ -270,5 +282,21 @@ fn responsible(keys: &BTreeSet<&str>, object_key: &str) -> Option<String> {
                 .find(|sibling| keys.contains(sibling.as_str()));
             Some(sibling.unwrap_or_else(|| object_key.to_owned()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sweeps_begin_everywhere_in_turn() {
+        let start: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let begins = |manifests| {
+            let sweeps = (0..40).map(move |sweep| start + SignedDuration::from_mins(15 * sweep));
+            sweeps.map(move |now| first_of(manifests, now))
+        };
+        assert_eq!(begins(0).max(), Some(0));
+        assert_eq!(begins(10).collect::<BTreeSet<_>>().len(), 10);
     }
 }

@@ -100,7 +100,7 @@ impl<'de, 'a: 'de> MapAccess<'de> for Entries<'a> {
             self.decoder
                 .inner(At::Node(&entry.node), self.decoder.path.join(&entry.key)),
         );
-        seed.deserialize(StringDeserializer::<Failure>::new(entry.key.clone()))
+        seed.deserialize(StringDeserializer::<Failure>::new(entry.key.to_string()))
             .map(Some)
     }
 
@@ -143,7 +143,7 @@ impl<'a> Fields<'a> {
         }
         let found = |field: &str| match entries {
             None => At::Placeholder,
-            Some(entries) => match entries.iter().find(|entry| entry.key == field) {
+            Some(entries) => match entries.iter().find(|entry| &*entry.key == field) {
                 Some(entry) => At::Node(&entry.node),
                 None => At::Missing,
             },
@@ -163,7 +163,7 @@ impl<'a> Fields<'a> {
 
 /// Refuses fields that the struct does not have. The field that was probably meant is put in doubt: it is not missing.
 fn unknown(decoder: &Decoder<'_>, entries: &[Entry], fields: &'static [&'static str]) {
-    let given = |field: &str| entries.iter().any(|entry| entry.key == field);
+    let given = |field: &str| entries.iter().any(|entry| &*entry.key == field);
     let free: Vec<&str> = fields
         .iter()
         .copied()
@@ -171,8 +171,11 @@ fn unknown(decoder: &Decoder<'_>, entries: &[Entry], fields: &'static [&'static 
         .collect();
     let unknown = entries
         .iter()
-        .filter(|entry| !fields.contains(&entry.key.as_str()));
+        .filter(|entry| !fields.contains(&&*entry.key));
     for entry in unknown.take(limits::PROBLEMS) {
+        if decoder.findings.borrow().is_full() {
+            return;
+        }
         let meant =
             suggest::closest(&entry.key, &free).or_else(|| suggest::closest(&entry.key, fields));
         // A text is no list and no mapping.
@@ -250,7 +253,7 @@ impl<'a> Tagged<'a> {
         };
         let known = |entry: &'a Entry| {
             Some((
-                *variants.iter().find(|variant| **variant == entry.key)?,
+                *variants.iter().find(|variant| **variant == &*entry.key)?,
                 entry,
             ))
         };

@@ -75,7 +75,7 @@ pub(super) fn of(given: &str, decoder: &Decoder<'_>) -> Option<Hint> {
             None => hint,
         });
     }
-    if matches!(decoder.path.0.first(), Some(Step::Field(first)) if first == "regions") {
+    if matches!(decoder.path.0.first(), Some(Step::Field(first)) if &**first == "regions") {
         return (given == "encrypted").then(|| {
             Hint::new("remove it: a copy is encrypted by its `kmsKeyId`, or if the AMI is")
                 .removing(&from)
@@ -237,7 +237,7 @@ fn place(given: &str, source: Option<&'static str>, from: &Path) -> Option<Place
 
 fn is_in_mapping(path: &Path) -> bool {
     matches!(path.0.as_slice(), [Step::Field(register), Step::Field(list), Step::Index(_)]
-        if register == "register" && list == "blockDeviceMappings")
+        if &**register == "register" && &**list == "blockDeviceMappings")
 }
 
 /// The API writes its parameters with a capital, other tools with underscores.

@@ -26,7 +26,7 @@ pub(super) fn list_hint(found: &Value, path: &Path) -> Option<Hint> {
 }
 
 fn is_last(path: &Path, fields: &[&str]) -> bool {
-    matches!(path.0.last(), Some(Step::Field(last)) if fields.contains(&last.as_str()))
+    matches!(path.0.last(), Some(Step::Field(last)) if fields.contains(&&**last))
 }
 
 /// What to write in place of names alone, or of tags in another form.

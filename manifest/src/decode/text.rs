@@ -67,7 +67,7 @@ const NEVER_NUMBERS: [&str; 11] = [
 /// For a field of text that got something else.
 pub(super) fn quote_hint(found: &Value, path: &Path) -> Option<Hint> {
     let field = match path.0.last() {
-        Some(Step::Field(field)) => field.as_str(),
+        Some(Step::Field(field)) => &**field,
         _ => "",
     };
     if let (Value::Number(number), "after") = (found, field) {
@@ -103,7 +103,7 @@ pub(super) fn truth_hint(found: &Value, path: &Path) -> Option<Hint> {
         return None;
     };
     let field = match path.0.last() {
-        Some(Step::Field(field)) => field.as_str(),
+        Some(Step::Field(field)) => &**field,
         _ => "",
     };
     match field {

@@ -22,16 +22,18 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
     let virtualization = manifest.build.virtualization_type();
     if let Some(root) = &register.root_device_name {
         let path = at!["register", "rootDeviceName"];
-        name(root, virtualization, &[], path, findings);
+        name(root, virtualization, &HashSet::new(), path, findings);
     }
     let mut names = HashSet::new();
     let mut stores = HashSet::new();
-    let taken: Vec<&str> = register
+    let taken: HashSet<&str> = register
         .block_device_mappings
         .iter()
         .map(|mapping| mapping.device_name.as_str())
         .collect();
     let free = free_store(register);
+    // Finding it looks at all mappings.
+    let root_name = manifest.build.root_device_name();
     for (index, mapping) in register.block_device_mappings.iter().enumerate() {
         let path = at!["register", "blockDeviceMappings", index];
         let name_path = path.join("deviceName");
@@ -53,7 +55,7 @@ pub(super) fn check(manifest: &ImageManifest, findings: &mut Findings) {
                     .rule(MAPPINGS),
             );
         }
-        let is_root = manifest.build.root_device_name().as_deref() == Some(&mapping.device_name);
+        let is_root = root_name.as_ref() == Some(&mapping.device_name);
         let takes = match manifest.build.source.is_instance_store() {
             true => Takes::Store,
             false if is_root => Takes::Root,
@@ -107,7 +109,7 @@ fn ebs_of_instance_store(
 fn name(
     given: &str,
     virtualization: Option<VirtualizationType>,
-    taken: &[&str],
+    taken: &HashSet<&str>,
     path: Path,
     findings: &mut Findings,
 ) -> bool {
@@ -117,7 +119,7 @@ fn name(
     if is_name(given) {
         return true;
     }
-    let is_free = |name: &str| is_name(name) && !taken.contains(&name);
+    let is_free = |name: &str| is_name(name) && !taken.contains(name);
     let hint = match probable_name(given, is_free) {
         Some(meant) => Hint::meant(&path, &meant),
         None if hvm && is_paravirtual_name(given) => {

@@ -25,15 +25,19 @@ const LEVELS: usize = 15;
 pub(super) fn check(manifest: &ImageManifest, stack: Stack<'_>, findings: &mut Findings) {
     let longest = LONGEST - longest_prefix(manifest, stack);
     let mut seen: HashMap<&str, &str> = HashMap::new();
+    let mut names: HashMap<&str, usize> = HashMap::new();
+    for parameter in &manifest.publish.parameters {
+        *names.entry(bare(&parameter.name)).or_default() += 1;
+    }
     for (index, parameter) in manifest.publish.parameters.iter().enumerate() {
         let name = &parameter.name;
         let path = place(index, findings);
         let bare = bare(name);
         if let Some((fault, hint)) = fault(name) {
             let is_other = |meant: &String| {
-                let mut others = manifest.publish.parameters.iter().enumerate();
                 let meant = self::bare(meant);
-                others.any(|(at, other)| at != index && self::bare(&other.name) == meant)
+                let given = names.get(meant).copied().unwrap_or_default();
+                given > usize::from(meant == bare)
             };
             let hint = match probable(name).filter(|meant| !is_other(meant)) {
                 Some(meant) => Hint::new(format!("write `{meant}`")).replacing(&path, meant),
