@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{
     ArchitectureValues, BlockDeviceMapping, BootModeValues, DeviceType, EbsBlockDevice, Image,
-    ImdsSupportValues, PlatformValues, ProductCode, ProductCodeValues, ResourceType,
+    ImageState, ImdsSupportValues, PlatformValues, ProductCode, ProductCodeValues, ResourceType,
     TpmSupportValues, VolumeType,
 };
 
@@ -314,6 +314,16 @@ fn named(image: Image) -> NamedImage {
         },
         is_instance_store: image.root_device_type == Some(DeviceType::InstanceStore),
         tags: our_tags(image.tags),
+        // "The current state of the AMI" (EC2 API Reference, Image).
+        has_failed: matches!(
+            image.state,
+            Some(
+                ImageState::Failed
+                    | ImageState::Error
+                    | ImageState::Invalid
+                    | ImageState::Deregistered
+            )
+        ),
     }
 }
 

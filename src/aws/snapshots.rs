@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::Snapshot;
+use aws_sdk_ec2::types::{Snapshot, SnapshotState};
 
 use super::connect::Aws;
 use super::ec2::{filter, our_tags, sdk_tags, unless_gone};
 use super::error::AwsError;
-use crate::image::observed::ObservedSnapshot;
+use crate::image::observed::{NamedSnapshot, ObservedSnapshot};
 use crate::manifest::guardrails::Owner;
 
 /// The largest page of DescribeSnapshots ("MaxResults", EC2 API Reference).
@@ -46,7 +46,7 @@ impl Aws {
     ///
     /// # Errors
     /// If EC2 does not answer, or refuses: with `InvalidSnapshot.NotFound` if the account may not see one of them.
-    pub async fn snapshot_owners(&self, ids: &[String]) -> Result<Vec<(String, Owner)>, AwsError> {
+    pub async fn named_snapshots(&self, ids: &[String]) -> Result<Vec<NamedSnapshot>, AwsError> {
         let request = self
             .ec2()
             .describe_snapshots()
@@ -54,14 +54,15 @@ impl Aws {
         let doing = format!("looking whose snapshots {} are", ids.join(", "));
         let answer = self.send_ec2("DescribeSnapshots", doing, Box::pin(request.send()));
         let snapshots = answer.await?.snapshots.unwrap_or_default().into_iter();
-        let owner = |snapshot: Snapshot| {
-            let owner = Owner {
+        let named = |snapshot: Snapshot| NamedSnapshot {
+            id: snapshot.snapshot_id.unwrap_or_default(),
+            owner: Owner {
                 id: snapshot.owner_id.unwrap_or_default(),
                 alias: snapshot.owner_alias,
-            };
-            (snapshot.snapshot_id.unwrap_or_default(), owner)
+            },
+            has_failed: snapshot.state == Some(SnapshotState::Error),
         };
-        Ok(snapshots.map(owner).collect())
+        Ok(snapshots.map(named).collect())
     }
 
     /// Deletes a snapshot, if it is not gone already.

@@ -63,6 +63,19 @@ pub struct NamedImage {
     pub is_instance_store: bool,
     /// Its tags, as far as this account sees them.
     pub tags: BTreeMap<String, String>,
+    /// Whether it could not be made, or is being deregistered: it never becomes available.
+    pub has_failed: bool,
+}
+
+/// A snapshot that a manifest names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedSnapshot {
+    /// Its id.
+    pub id: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Whether it could not be made: it never becomes completed.
+    pub has_failed: bool,
 }
 
 /// A parameter, as GetParameters shows it. One that is not a `String` keeps its value to itself.

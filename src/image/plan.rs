@@ -19,6 +19,10 @@ pub const SIZE_GRACE: SignedDuration = SignedDuration::from_mins(15);
 /// Both happen for minutes after an upload, a change of ACL or a deregistration (RegisterImage, errors).
 pub const REGISTER_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
+/// How long a snapshot or an AMI that a manifest names may still be in the making: the first snapshot of a large volume, or
+/// a copy from another Region, takes hours.
+pub const SOURCE_GRACE: SignedDuration = SignedDuration::from_hours(24);
+
 /// How long something that was, or may have been, created may be missing from Describe calls. Seconds are usual.
 pub const VISIBILITY_GRACE: SignedDuration = SignedDuration::from_mins(15);
 

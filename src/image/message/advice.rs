@@ -274,6 +274,10 @@ fn for_refused(action: &str, failure: &Failure) -> &'static str {
         "CopyImage" if code == "InvalidAMIID.NotFound" || code == "InvalidAMIID.Unavailable" => {
             "check that the AMI exists in that Region, is available, and is this account's or shared with it"
         }
+        "RegisterImage" if code == "IncorrectState" => {
+            "a snapshot has to be completed before it is registered: wait until it is completed, then retry (`aws ec2 wait \
+             snapshot-completed`); one that failed has to be made again"
+        }
         "PutParameter" => release::for_put(code).unwrap_or_else(|| for_code(code)),
         _ if code == "InvalidManifest" => for_bundle(&failure.message),
         _ if says("kms") && says("key") => {

@@ -153,7 +153,10 @@ impl WaitReason {
             Self::Retrying { code, .. } => matches!(
                 code.as_deref(),
                 Some(
-                    "InvalidAMIID.NotFound" | "InvalidAMIID.Unavailable" | "ResourceLimitExceeded"
+                    "IncorrectState"
+                        | "InvalidAMIID.NotFound"
+                        | "InvalidAMIID.Unavailable"
+                        | "ResourceLimitExceeded"
                 )
             ),
             _ => false,

@@ -253,7 +253,8 @@ async fn observe_parts(
     Ok(parts)
 }
 
-/// Lets EC2 read the bundle: its manifest and every part ("aws-exec-read").
+/// Lets EC2 read the bundle: its manifest and every part ("aws-exec-read"). Nothing of another that has taken its place:
+/// its parts were not checked, and may be anybody's objects. EC2 refuses that one, and the next tick sees it.
 pub(super) async fn let_ec2_read(
     step: &StepContext<'_>,
     bundle: &BundleVersion,
@@ -262,11 +263,14 @@ pub(super) async fn let_ec2_read(
     let object = step
         .aws()
         .get_object(bucket, key, Which::Current, limits::MANIFEST_BYTES);
-    let content = object.await?.and_then(|object| object.content);
+    let object = object.await?.filter(|it| it.info.etag == bundle.etag);
+    let content = object.and_then(|object| object.content);
+    let checked = content.filter(|content| sha256_hex(content) == bundle.sha256);
+    let Some(Ok(manifest)) = checked.as_deref().map(bundle::parse) else {
+        return Ok(());
+    };
     let mut keys = vec![key.clone()];
-    if let Ok(manifest) = bundle::parse(&content.unwrap_or_default()) {
-        keys.extend(manifest.part_keys(key));
-    }
+    keys.extend(manifest.part_keys(key));
     stream::iter(keys)
         .map(|key| async move { step.aws().let_ec2_read(bucket, &key).await })
         .buffered(HEADS_AT_ONCE)

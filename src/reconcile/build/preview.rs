@@ -71,8 +71,8 @@ pub(in crate::reconcile) async fn look(
         // Whose they are is known then, but not whether that is another account.
         (None, Some(Source::Snapshot(root))) => {
             let ids = std::slice::from_ref(&root.id);
-            match step.aws().snapshot_owners(ids).await {
-                Ok(owners) => owners,
+            match step.aws().named_snapshots(ids).await {
+                Ok(named) => named.into_iter().map(|it| (it.id, it.owner)).collect(),
                 Err(error) => {
                     let action = "DescribeSnapshots";
                     looked.obstacle = Some(sources::not_seen(step, action, error));

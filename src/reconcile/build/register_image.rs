@@ -10,6 +10,7 @@ use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
 use crate::image::status::RegionStatus;
 use crate::image::task::TaskKind;
 use crate::image::words::{SourceKind, WaitReason};
+use crate::reconcile::build::sources::Sources;
 use crate::reconcile::context::Error;
 use crate::reconcile::execute::in_place;
 use crate::reconcile::lookup;
@@ -38,15 +39,15 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     }
     match step.manifest {
         ManifestRead::Spec(spec) if !replaced && !check_bundle::is_other(&step, spec) => {
-            let owners = match sources::look(&step, spec).await? {
-                Ok(found) => found.owners,
+            let found = match sources::look(&step, spec).await? {
+                Ok(found) => found,
                 Err(outcome) => return Ok(outcome),
             };
-            let at_risk = match billing::look(&step, spec, &owners).await {
+            let at_risk = match billing::look(&step, spec, &found.owners).await {
                 Ok(at_risk) => at_risk,
                 Err(outcome) => return Ok(outcome),
             };
-            let outcome = Box::pin(register(&step, spec, taken.as_ref())).await?;
+            let outcome = Box::pin(register(&step, spec, taken.as_ref(), &found)).await?;
             Ok(billing::noted(outcome, at_risk))
         }
         ManifestRead::Invalid(problems) if !replaced => Ok(StepOutcome::Reject(problems.clone())),
@@ -69,6 +70,7 @@ async fn register(
     step: &StepContext<'_>,
     spec: &Spec,
     taken: Option<&ObservedImage>,
+    found: &Sources,
 ) -> Result<StepOutcome, Error> {
     let imported = match spec.source_kind() {
         SourceKind::Disk => proven::imported_snapshot(step).await?.map(Some),
@@ -79,7 +81,8 @@ async fn register(
         if let Some(outcome) = in_place::make_room(step, spec, taken).await? {
             return Ok(outcome);
         }
-        return create(step, &spec.registered(step.status, imported.as_deref())).await;
+        let request = spec.registered(step.status, imported.as_deref());
+        return create(step, &request, found).await;
     }
     let last = step.status.build.tasks.last();
     let what = last.map_or_else(String::new, |task| {
@@ -99,7 +102,11 @@ fn manifest_gone(step: &StepContext<'_>) -> StepOutcome {
         .unwrap_or_else(|| StepOutcome::Fail(failures::manifest_gone()))
 }
 
-async fn create(step: &StepContext<'_>, request: &Registered) -> Result<StepOutcome, Error> {
+async fn create(
+    step: &StepContext<'_>,
+    request: &Registered,
+    sources: &Sources,
+) -> Result<StepOutcome, Error> {
     let mut answer = step.aws().register_image(request, step.reserved).await;
     if let (Err(error), Some(bundle)) = (&answer, &step.status.build.bundle)
         && error.bundle_fault() == Some(BundleFault::Forbidden)
@@ -117,11 +124,18 @@ async fn create(step: &StepContext<'_>, request: &Registered) -> Result<StepOutc
             image: Box::new(RegionStatus::pending(id)),
             origin: Origin::Created,
         })),
-        Err(error) => not_created(step, error).await,
+        Err(error) => not_created(step, error, sources).await,
     }
 }
 
-async fn not_created(step: &StepContext<'_>, error: AwsError) -> Result<StepOutcome, Error> {
+async fn not_created(
+    step: &StepContext<'_>,
+    error: AwsError,
+    sources: &Sources,
+) -> Result<StepOutcome, Error> {
+    if let Some(wait) = sources::wait_until_ready(step, sources, &error) {
+        return Ok(wait);
+    }
     let name_in_use = error.has_code("InvalidAMIName.Duplicate");
     if name_in_use {
         // The name is taken: by another AMI, another invocation for the same image, or an attempt whose answer was

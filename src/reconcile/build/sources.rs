@@ -5,7 +5,7 @@ use crate::aws::{AwsError, Remedy};
 use crate::image::message::problems;
 use crate::image::observed::NamedImage;
 use crate::image::outcome::StepOutcome;
-use crate::image::plan::REGISTER_GRACE;
+use crate::image::plan::{REGISTER_GRACE, SOURCE_GRACE};
 use crate::manifest::Problem;
 use crate::manifest::guardrails::Owner;
 use crate::manifest::image::NamedSource;
@@ -28,6 +28,8 @@ pub(super) struct Sources {
     pub(super) owners: Vec<(String, Owner)>,
     /// The AMI that is to be copied.
     pub(super) image: Option<NamedImage>,
+    /// Whether one of them failed, so that it never becomes ready.
+    pub(super) has_failed: bool,
 }
 
 /// Looks at the sources; or what keeps them from being used.
@@ -48,8 +50,12 @@ pub(super) async fn look(
         let mut ids: Vec<String> = snapshots.iter().map(|source| source.id.clone()).collect();
         ids.sort();
         ids.dedup();
-        match step.aws().snapshot_owners(&ids).await {
-            Ok(owners) => found.owners.extend(owners),
+        match step.aws().named_snapshots(&ids).await {
+            Ok(snapshots) => {
+                found.has_failed |= snapshots.iter().any(|snapshot| snapshot.has_failed);
+                let owners = snapshots.into_iter().map(|it| (it.id, it.owner));
+                found.owners.extend(owners);
+            }
             Err(error) => return Ok(Err(not_seen(step, "DescribeSnapshots", error))),
         }
     }
@@ -59,6 +65,7 @@ pub(super) async fn look(
         match aws.named_image(&image.id).await {
             Ok(seen) => {
                 found.owners.push((image.id.clone(), seen.owner.clone()));
+                found.has_failed |= seen.has_failed;
                 found.image = Some(seen);
             }
             Err(error) => return Ok(Err(not_seen(step, "DescribeImages", error))),
@@ -90,13 +97,31 @@ fn not_copyable(spec: &Spec, found: &Sources) -> Option<Problem> {
     None
 }
 
-/// Without an answer nothing is made. A Region that is not there does not answer, either: that ends after a while.
+/// Without an answer nothing is made. A Region that is not there does not answer, either: that ends after a while. A
+/// service that answers that it is not well will be again, however long that takes.
 pub(super) fn not_seen(step: &StepContext<'_>, action: &str, error: AwsError) -> StepOutcome {
     let waiting = retrying(&error);
-    let passes = error.is_throttled() || error.is_rate_limited_locally();
+    let is_busy = error.remedy == Remedy::Later && error.status.is_some();
+    let passes = is_busy || error.is_throttled() || error.is_rate_limited_locally();
     let may_pass = error.remedy != Remedy::Never && !step.has_waited(&waiting, REGISTER_GRACE);
     if passes || may_pass {
         return StepOutcome::Wait(waiting);
     }
     step.refused(action, error)
+}
+
+/// Waits for a source that is still being made: a snapshot, or an AMI. EC2's answers are eventually consistent, so it may
+/// say so, too, of what has just become ready. None if the error says anything else, or that has lasted too long.
+pub(super) fn wait_until_ready(
+    step: &StepContext<'_>,
+    found: &Sources,
+    error: &AwsError,
+) -> Option<StepOutcome> {
+    // "Error codes for the Amazon EC2 API"; "Snapshot is in invalid state - pending".
+    let is_about_state =
+        error.has_code("IncorrectState") || error.has_code("InvalidAMIID.Unavailable");
+    if !is_about_state || found.has_failed {
+        return None;
+    }
+    step.wait_up_to(retrying(error), SOURCE_GRACE)
 }

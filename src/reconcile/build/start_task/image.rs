@@ -27,10 +27,11 @@ pub(super) async fn copy(
     if let Some(outcome) = already_there(step, TaskKind::CopyImage).await? {
         return Ok(outcome);
     }
-    let found = match sources::look(step, spec).await? {
-        Ok(found) => found.image.unwrap_or_default(),
+    let sources = match sources::look(step, spec).await? {
+        Ok(found) => found,
         Err(outcome) => return Ok(outcome),
     };
+    let found = sources.image.clone().unwrap_or_default();
     let tags = spec.tags(step.status);
     let further_tags = match source.copy_tags {
         Some(true) => ownership::copied_tags(&found.tags),
@@ -54,6 +55,16 @@ pub(super) async fn copy(
         completion_minutes: source.completion_minutes.map(i64::from),
     };
     let answer = step.aws().copy_image(&request).await;
+    if let Err(error) = &answer {
+        let wait = sources::wait_until_ready(step, &sources, error);
+        // It was just seen in its Region; this one may not know of it yet.
+        let is_unknown = error.has_code("InvalidAMIID.NotFound") && !sources.has_failed;
+        let wait = wait
+            .or_else(|| is_unknown.then(|| step.wait_up_to(retrying(error), REGISTER_GRACE))?);
+        if let Some(wait) = wait {
+            return Ok(wait);
+        }
+    }
     let answer = answer.map(|id| begun(step, TaskKind::CopyImage, id));
     Ok(answered(step, "CopyImage", answer))
 }
