@@ -24,7 +24,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 pub use self::model::account::{ImageBlock, SnapshotBlock};
-pub(crate) use self::model::facts::Facts;
+pub(crate) use self::model::facts::{Encrypted, Facts};
 pub use self::model::image::{
     Billing, BlockDeviceMapping, Ebs, Image, ImageState, ProductCode, RootDeviceType, SeedImage,
     StateReason,

@@ -250,15 +250,17 @@ impl Iam {
         let held = who.statements.iter().enumerate();
         let own = held.filter(|(_, held)| !held.withdrawn);
         let own = own.map(|(number, held)| (number, &held.statement));
-        if !check.exists && identity.is_some() {
-            let mut allows = own.filter(|(_, it)| it.effect == Effect::Allow);
-            return match allows.any(|(_, it)| evaluate::access(it, &question).is_some()) {
-                true => Ok(()),
-                false => Err(self.refuse(caller, check, None)),
-            };
-        }
         let arns = [who.arn.as_str(), who.policy_arn.as_str()];
         let attached = self.attached(&check.resource);
+        if !check.exists && identity.is_some() {
+            let mut allows = own.clone().filter(|(_, it)| it.effect == Effect::Allow);
+            let may_be = allows.any(|(_, it)| evaluate::access(it, &question).is_some());
+            return match evaluate::decide(own, attached, &arns, &question) {
+                Decision::Denied(sid) => Err(self.refuse(caller, check, Some(sid))),
+                _ if may_be => Ok(()),
+                _ => Err(self.refuse(caller, check, None)),
+            };
+        }
         match evaluate::decide(own, attached, &arns, &question) {
             Decision::Allowed(by) => {
                 if let Some(identity) = &mut identity {

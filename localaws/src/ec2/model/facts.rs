@@ -15,6 +15,24 @@ pub(crate) struct Facts {
     pub(crate) volume: Option<&'static str>,
     /// Snapshots of an AMI.
     pub(crate) snapshots: Vec<String>,
-    /// The key of the customer's that it is encrypted with.
-    pub(crate) kms_key_id: Option<String>,
+    /// How each of its snapshots is encrypted, or it is itself.
+    pub(crate) encryption: Vec<Encrypted>,
+}
+
+/// How a snapshot is encrypted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Encrypted {
+    /// Whether it is.
+    pub(crate) is_on: bool,
+    /// The customer's key that it is encrypted with; that of AWS for EBS needs no permission.
+    pub(crate) key: Option<String>,
+}
+
+/// How new snapshots of the account are encrypted in a Region, where a call does not say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct DefaultEncryption {
+    /// Whether they are.
+    pub(crate) is_on: bool,
+    /// The customer's key that encrypts where no other is named.
+    pub(crate) key: Option<String>,
 }

@@ -1,10 +1,10 @@
 //! EC2 ("Actions, resources, and condition keys for Amazon EC2", Service Authorization Reference).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Check, Needs, Scene};
 use super::kms;
-use crate::ec2::Facts;
+use crate::ec2::{Encrypted, Facts};
 use crate::iam::context::Context;
 use crate::wire::{Request, query_fields};
 
@@ -50,8 +50,8 @@ pub(super) fn needs(scene: &Scene<'_>, region: &str, action: &str, request: &Req
         "CopyImage" => asked.copy_image()?,
         "CopySnapshot" => asked.copy_snapshot()?,
         "CreateTags" => asked.create_tags(),
-        "CreateStoreImageTask" => asked.store(),
-        "CreateRestoreImageTask" => asked.restore(),
+        "CreateStoreImageTask" => asked.store()?,
+        "CreateRestoreImageTask" => asked.restore()?,
         "CancelImportTask" => vec![asked.on("CancelImportTask", asked.get("ImportTaskId"))],
         "DeleteSnapshot" => vec![asked.on(action, asked.get("SnapshotId"))],
         "DeregisterImage" => asked.deregister_image(),
@@ -228,7 +228,7 @@ impl Asked<'_> {
         for kind in ["image", "snapshot"] {
             checks.extend(self.tagging(kind, self.action));
         }
-        checks.extend(self.keys(facts.as_ref())?);
+        checks.extend(self.keys(facts.as_ref(), region)?);
         Some(checks)
     }
 
@@ -266,16 +266,32 @@ impl Asked<'_> {
         let facts = self.scene.ec2.facts(region, self.get("SourceSnapshotId"));
         let mut checks = vec![self.on_new(self.action, "snapshot")];
         checks.extend(self.tagging("snapshot", self.action));
-        checks.extend(self.keys(facts.as_ref())?);
+        checks.extend(self.keys(facts.as_ref(), region)?);
         Some(checks)
     }
 
-    /// The KMS keys that a copy is made with: its own, and that of what is copied.
-    fn keys(&self, source: Option<&Facts>) -> Needs {
+    /// The KMS keys that a copy is made with: its own, or the one by default, and those of all that is copied.
+    fn keys(&self, source: Option<&Facts>, source_region: &str) -> Needs {
         let asked = Some(self.get("KmsKeyId")).filter(|key| !key.is_empty());
-        let of_source = source.and_then(|facts| facts.kms_key_id.as_deref());
+        let encrypted = self.get("Encrypted");
+        let default = self.scene.ec2.default_encryption(self.region);
+        // Within its Region a snapshot keeps its key, unless the call says how it is to be encrypted.
+        let keeps = source_region == self.region && encrypted.is_empty();
+        let is_on = encrypted.eq_ignore_ascii_case("true") || default.is_on;
+        let snapshots = source.map_or(&[][..], |facts| &facts.encryption);
+        let takes_default = |it: &Encrypted| match it.is_on {
+            true => !keeps,
+            false => is_on,
+        };
+        let by_default = asked.is_none() && snapshots.iter().any(takes_default);
+        let default = default.key.filter(|_| by_default);
+        let of_source = snapshots.iter().filter_map(|it| it.key.as_deref());
+        self.through_ec2(of_source.chain(asked).chain(default.as_deref()))
+    }
+
+    fn through_ec2<'k>(&self, keys: impl Iterator<Item = &'k str>) -> Needs {
         let mut checks = Vec::new();
-        for key in asked.into_iter().chain(of_source) {
+        for key in keys.collect::<BTreeSet<_>>() {
             checks.extend(kms::through_ec2(self.scene, self.region, key)?);
         }
         Some(checks)
@@ -324,12 +340,16 @@ impl Asked<'_> {
     }
 
     /// EC2 stores an AMI with its caller's permissions. The guide lists those for storing and restoring together
-    /// ("Store and restore an AMI using S3"); which of both needs which is inferred from what the actions do.
-    fn store(&self) -> Vec<Check> {
+    /// ("Store and restore an AMI using S3"); which of both needs which is inferred from what the actions do. The EBS direct
+    /// APIs read what is encrypted with their caller's permission to use its key ("Control access to EBS direct APIs using
+    /// IAM", EBS User Guide, which lists actions of KMS for all of them together: those of a copy are checked).
+    fn store(&self) -> Needs {
         let (id, bucket) = (self.get("ImageId"), self.get("Bucket"));
         let mut checks = vec![self.on(self.action, id), self.everywhere("DescribeTags")];
-        let facts = self.scene.ec2.facts(self.region, id);
-        for snapshot in facts.map(|facts| facts.snapshots).unwrap_or_default() {
+        let facts = self.scene.ec2.facts(self.region, id).unwrap_or_default();
+        let keys = facts.encryption.iter().filter_map(|it| it.key.as_deref());
+        checks.extend(self.through_ec2(keys)?);
+        for snapshot in facts.snapshots {
             let arn = self.arn(self.region, "snapshot", &snapshot);
             let read = [
                 "GetSnapshotBlock",
@@ -353,11 +373,12 @@ impl Asked<'_> {
         ];
         let object = format!("{bucket}/{id}.bin");
         checks.extend(write.map(|action| Check::new(format!("s3:{action}"), &object)));
-        checks
+        Some(checks)
     }
 
-    /// The same for restoring. Snapshots are tagged by the call that makes them, StartSnapshot of the EBS direct APIs.
-    fn restore(&self) -> Vec<Check> {
+    /// The same for restoring. Snapshots are tagged by the call that makes them, StartSnapshot of the EBS direct APIs; they
+    /// are encrypted if the account says so of all, and under its key for EBS.
+    fn restore(&self) -> Needs {
         let mut checks = vec![
             self.on_new(self.action, "image"),
             self.everywhere("GetEbsEncryptionByDefault"),
@@ -376,7 +397,10 @@ impl Asked<'_> {
         let bucket = format!("arn:{}:s3:::{bucket}", self.scene.partition);
         checks.push(Check::new("s3:ListBucket", &bucket));
         checks.push(Check::new("s3:GetObject", format!("{bucket}/{key}")));
-        checks
+        let default = self.scene.ec2.default_encryption(self.region);
+        let key = default.key.filter(|_| default.is_on);
+        checks.extend(self.through_ec2(key.as_deref().into_iter())?);
+        Some(checks)
     }
 }
 

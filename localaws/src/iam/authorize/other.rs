@@ -56,7 +56,14 @@ pub(super) fn ssm(scene: &Scene<'_>, region: &str, action: &str, request: &Reque
         "PutParameter" => {
             let overwrite = body["Overwrite"].as_bool().unwrap_or(false);
             let context = Context::default().with("ssm:Overwrite", overwrite.to_string());
-            Some(vec![Check::new("ssm:PutParameter", arn).with(context)])
+            let mut checks = vec![Check::new("ssm:PutParameter", arn).with(context)];
+            // SSM looks whether there is such an AMI, with its caller's permission ("Using native parameter support in
+            // Parameter Store for Amazon Machine Image IDs", Systems Manager User Guide).
+            if body["DataType"].as_str() == Some("aws:ec2:image") {
+                let region = Context::default().with("ec2:Region", region);
+                checks.push(Check::new("ec2:DescribeImages", "*").with(region));
+            }
+            Some(checks)
         }
         _ => None,
     }

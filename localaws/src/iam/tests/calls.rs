@@ -14,6 +14,7 @@ Resources:
     Type: AWS::S3::Bucket
     Properties:
       BucketName: images
+      OwnershipControls: {Rules: [{ObjectOwnership: BucketOwnerPreferred}]}
       PublicAccessBlockConfiguration: {BlockPublicAcls: true}
   BucketPolicy:
     Type: AWS::S3::BucketPolicy
@@ -54,7 +55,7 @@ async fn world() -> World {
     world
 }
 
-fn signed(key: &str, service: &str, method: &str, uri: &str, body: &str) -> Request {
+pub(super) fn signed(key: &str, service: &str, method: &str, uri: &str, body: &str) -> Request {
     let scope = format!("{key}/20251121/us-east-1/{service}/aws4_request");
     http::Request::builder()
         .method(method)
@@ -77,14 +78,14 @@ async fn s3(world: &World, key: &str, method: &str, path: &str) -> u16 {
     world.dispatch(request).await.unwrap().status().as_u16()
 }
 
-async fn ec2(world: &World, query: &str) -> (StatusCode, String) {
+pub(super) async fn ec2(world: &World, query: &str) -> (StatusCode, String) {
     let uri = "https://ec2.us-east-1.amazonaws.com/";
     let body = format!("{query}&Version=2016-11-15");
     let request = signed(&ann(world), "ec2", "POST", uri, &body);
     text(world.dispatch(request).await.unwrap())
 }
 
-fn text(response: Response) -> (StatusCode, String) {
+pub(super) fn text(response: Response) -> (StatusCode, String) {
     let status = response.status();
     let body = String::from_utf8(response.into_body().to_vec()).unwrap();
     (status, body)

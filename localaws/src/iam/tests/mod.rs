@@ -2,6 +2,7 @@
 
 mod calls;
 mod conditions;
+mod facts;
 mod logic;
 mod strict;
 mod versions;
