@@ -1,7 +1,7 @@
 //! Canned ACLs ("Canned ACL", Amazon S3 User Guide).
 
 use s3s::dto::{Grant, Grantee, ObjectCannedACL, Owner, Permission, Type};
-use s3s::{S3Result, s3_error};
+use s3s::{S3Error, S3Result, s3_error};
 
 use super::record::DEFAULT_ACL;
 
@@ -31,6 +31,14 @@ pub(super) fn canned(acl: Option<&ObjectCannedACL>) -> S3Result<String> {
             "x-amz-acl: '{name}' is not a canned ACL of an object"
         )),
     }
+}
+
+/// What S3 says of any ACL where ACLs are disabled, but of that of the bucket's owner.
+pub(super) fn disabled() -> S3Error {
+    s3_error!(
+        AccessControlListNotSupported,
+        "The bucket does not allow ACLs"
+    )
 }
 
 /// Whether a canned ACL grants anything to everybody or to all who have an account ("The meaning of public", S3 User

@@ -208,8 +208,18 @@ pub(super) fn check_document(kind: Body, headers: &HeaderMap, body: &Bytes) -> S
             ));
         }
     }
-    if kind != Body::Document {
+    if !matches!(kind, Body::Document | Body::Sealed) {
         return Ok(());
+    }
+    let is_checksum = |name: &str| {
+        let kind = name.strip_prefix("x-amz-checksum-");
+        name == "content-md5" || kind.is_some_and(|kind| kind != "type" && kind != "algorithm")
+    };
+    if kind == Body::Sealed && !headers.keys().any(|name| is_checksum(name.as_str())) {
+        return Err(s3_error!(
+            InvalidRequest,
+            "Missing required header for this request: Content-MD5"
+        ));
     }
     let claimed = Checksums {
         crc32: text("x-amz-checksum-crc32"),

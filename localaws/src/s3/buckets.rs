@@ -9,13 +9,11 @@ use s3s::{S3Response, S3Result, s3_error};
 use super::acl;
 use super::failure::failed;
 use super::record::Stamp;
-use super::store::{Inner, Store};
+use super::store::{DEFAULT_OWNERSHIP, Inner, Store};
 use super::versioning::{Settings, Versioning};
 
 /// The Region whose buckets have no location constraint.
 const UNNAMED_REGION: &str = "us-east-1";
-/// Of new buckets since April 2023 ("Controlling ownership of objects and disabling ACLs", Amazon S3 User Guide).
-const DEFAULT_OWNERSHIP: &str = ObjectOwnership::BUCKET_OWNER_ENFORCED;
 /// Buckets in a page, at most.
 const MOST_BUCKETS: usize = 10_000;
 
@@ -30,9 +28,10 @@ pub(super) fn create(
         .as_ref()
         .is_some_and(|acl| acl.as_str() != "private")
     {
+        // New buckets have no ACLs, and their ownership cannot be given here.
         return Err(s3_error!(
-            NotImplemented,
-            "localaws has not built buckets with another ACL than private"
+            InvalidBucketAclWithObjectOwnership,
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
         ));
     }
     let new = store.create_bucket(&input.bucket, None)?;

@@ -273,6 +273,9 @@ impl S3 {
             request_id: &request_id,
         };
         let put = self.store.bucket(bucket).and_then(|_| {
+            if acl != record::DEFAULT_ACL && self.store.disables_acls(bucket) {
+                return Err(acl::disabled());
+            }
             let body = Payload::Memory(body);
             let etag = body.digests(&record::Checksums::default())?.etag();
             let draft = self.store.draft(&body, etag)?;
@@ -365,7 +368,13 @@ impl S3 {
     pub async fn acl(&self, bucket: &str, key: &str) -> Result<Option<String>, Error> {
         let read = |store: &Store, bucket: &str, key: &str| {
             let found = store.find(bucket, key)?;
-            Ok(found.map(|(_, record)| record.acl))
+            // What an ACL said before they were disabled counts no longer.
+            let is_ignored = store.disables_acls(bucket);
+            let acl = |record: record::Record| match is_ignored {
+                true => record::DEFAULT_ACL.to_owned(),
+                false => record.acl,
+            };
+            Ok(found.map(|(_, record)| acl(record)))
         };
         Ok(self.look(bucket, key, read).await?.flatten())
     }

@@ -19,6 +19,8 @@ pub(super) enum Body {
     None,
     /// Of a document, which is read as a whole.
     Document,
+    /// The same, of one that has to come with a checksum ("DeleteObjects", Amazon S3 API Reference, Content-MD5).
+    Sealed,
     /// Of an object, or of a part of one. No other body is large.
     Object,
 }
@@ -227,7 +229,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         name: "DeleteObjects",
         headers: &[CHECKSUMS],
         query: &["delete"],
-        body: Body::Document,
+        body: Body::Sealed,
         ..PLAIN
     },
     Operation {

@@ -211,6 +211,11 @@ impl S3 for Service {
         req: S3Request<PutObjectAclInput>,
     ) -> S3Result<S3Response<PutObjectAclOutput>> {
         let input = req.input;
+        let grants = input.access_control_policy.as_ref();
+        let grants = grants.and_then(|policy| policy.grants.as_ref());
+        if grants.is_some() && self.store.disables_acls(&input.bucket) {
+            return Err(super::acl::disabled());
+        }
         if input.acl.is_none()
             || input
                 .access_control_policy

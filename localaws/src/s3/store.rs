@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use s3s::dto::ObjectCannedACL;
+use s3s::dto::{ObjectCannedACL, ObjectOwnership};
 use s3s::{S3Result, s3_error};
 
 use super::acl;
@@ -27,6 +27,9 @@ const STATE: &str = ".state";
 
 /// A bucket and a key in it.
 pub(super) type Object = (String, String);
+
+/// Of new buckets since April 2023 ("Controlling ownership of objects and disabling ACLs", Amazon S3 User Guide).
+pub(super) const DEFAULT_OWNERSHIP: &str = ObjectOwnership::BUCKET_OWNER_ENFORCED;
 
 /// The folder and what is remembered of it.
 #[derive(Debug)]
@@ -137,9 +140,13 @@ impl Store {
     /// The name of the canned ACL that was asked for, or of the default.
     ///
     /// # Errors
-    /// 400 for a name that S3 does not know, 403 for a public ACL in a bucket that blocks them.
+    /// 400 for a name that S3 does not know, or where ACLs are disabled; 403 for a public ACL in a bucket that blocks them.
     pub(super) fn acl(&self, bucket: &str, acl: Option<&ObjectCannedACL>) -> S3Result<String> {
         let name = acl::canned(acl)?;
+        let of_owner = name == ObjectCannedACL::BUCKET_OWNER_FULL_CONTROL;
+        if acl.is_some() && !of_owner && self.disables_acls(bucket) {
+            return Err(acl::disabled());
+        }
         if acl::is_public(&name) && self.lock().private.contains(bucket) {
             return Err(s3_error!(
                 AccessDenied,
@@ -147,6 +154,14 @@ impl Store {
             ));
         }
         Ok(name)
+    }
+
+    /// Whether ACLs are disabled: the bucket's owner owns and controls what is in it ("Controlling ownership of objects and
+    /// disabling ACLs", S3 User Guide). So it is in new buckets.
+    pub(super) fn disables_acls(&self, bucket: &str) -> bool {
+        let inner = self.lock();
+        let given = inner.ownership.get(bucket).map(String::as_str);
+        given.unwrap_or(DEFAULT_OWNERSHIP) == ObjectOwnership::BUCKET_OWNER_ENFORCED
     }
 
     /// Writes new content beside the buckets.

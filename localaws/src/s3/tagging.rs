@@ -94,6 +94,12 @@ fn too_many() -> S3Error {
     error
 }
 
+/// "Letters, numbers, and spaces representable in UTF-8", and some signs ("Categorizing your objects using tags").
+fn is_text(text: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_alphanumeric() || c == ' ' || "+-=._:/@".contains(c))
+}
+
 fn read(tagging: Tagging) -> S3Result<BTreeMap<String, String>> {
     let tags = tagging.tag_set.into_iter();
     checked(tags.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())))
@@ -160,6 +166,12 @@ fn checked(given: impl Iterator<Item = (String, String)>) -> S3Result<BTreeMap<S
             return Err(s3_error!(
                 InvalidTag,
                 "The TagValue you have provided is invalid"
+            ));
+        }
+        if !is_text(&key) || !is_text(&value) {
+            return Err(s3_error!(
+                InvalidTag,
+                "The TagKey or the TagValue you have provided is invalid"
             ));
         }
         if key.starts_with("aws:") {

@@ -22,6 +22,7 @@ pub(super) fn create(
     let algorithm = input.checksum_algorithm.as_ref();
     let algorithm = algorithm.map(|it| it.as_str().to_owned());
     let kind = input.checksum_type.as_ref().map(ChecksumType::as_str);
+    check_checksum(kind, algorithm.as_deref())?;
     // "Checking object integrity in Amazon S3": CRC64NVME knows only full objects, the others begin with composites.
     let full_object = match kind {
         Some(kind) => kind == ChecksumType::FULL_OBJECT,
@@ -54,6 +55,39 @@ pub(super) fn create(
         checksum_type,
         ..Default::default()
     }))
+}
+
+/// Which algorithms make checksums of whole objects, and which of their parts' ("Checking object integrity in Amazon S3",
+/// S3 User Guide).
+fn check_checksum(kind: Option<&str>, algorithm: Option<&str>) -> S3Result<()> {
+    let Some(kind) = kind else { return Ok(()) };
+    let Some(algorithm) = algorithm else {
+        return Err(s3_error!(
+            InvalidRequest,
+            "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+        ));
+    };
+    let is_possible = match kind {
+        ChecksumType::COMPOSITE => algorithm != ChecksumAlgorithm::CRC64NVME,
+        ChecksumType::FULL_OBJECT => !matches!(
+            algorithm,
+            ChecksumAlgorithm::SHA1 | ChecksumAlgorithm::SHA256
+        ),
+        _ => {
+            return Err(s3_error!(
+                InvalidRequest,
+                "Value for x-amz-checksum-type header is invalid."
+            ));
+        }
+    };
+    if !is_possible {
+        let algorithm = algorithm.to_ascii_lowercase();
+        return Err(s3_error!(
+            InvalidRequest,
+            "The {kind} checksum type cannot be used with the {algorithm} checksum algorithm."
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn part(

@@ -94,6 +94,9 @@ impl Objects for InS3 {
 fn status(error: &s3::Error) -> StatusCode {
     match error {
         s3::Error::Refused { code, .. } if code == "NoSuchBucket" => StatusCode::NOT_FOUND,
+        s3::Error::Refused { code, .. } if code == "AccessControlListNotSupported" => {
+            StatusCode::BAD_REQUEST
+        }
         error => {
             tracing::error!(%error, "EC2 could not read from S3");
             StatusCode::INTERNAL_SERVER_ERROR

@@ -66,7 +66,13 @@ async fn an_import_needs_no_acl_but_a_bucket_of_its_region() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bundle_lands_in_the_bucket_and_is_registered() {
-    let world = World::builder().template(TEMPLATE).era(Era::Classic);
+    // EC2 writes a bundle with an ACL.
+    let bucket = "BucketName: images\n";
+    let owned = format!(
+        "{bucket}      OwnershipControls: {{Rules: [{{ObjectOwnership: BucketOwnerPreferred}}]}}\n"
+    );
+    let template = TEMPLATE.replace(bucket, &owned);
+    let world = World::builder().template(&template).era(Era::Classic);
     let world = world.start().await.unwrap();
     world.ec2().set_bundle_key("AKID", "secret");
     world

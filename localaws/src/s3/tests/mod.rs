@@ -6,6 +6,7 @@ mod folders;
 mod members;
 mod objects;
 mod refusals;
+mod rules;
 mod tags;
 mod uploads;
 mod versions;
@@ -33,6 +34,7 @@ impl Fixture {
         let folder = TempDir::new().unwrap();
         let (s3, events) = open(folder.path());
         s3.create_bucket("images", true).await.unwrap();
+        s3.set_ownership("images", "ObjectWriter");
         Self { s3, events, folder }
     }
 
