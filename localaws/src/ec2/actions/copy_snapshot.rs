@@ -6,7 +6,7 @@ use crate::ACCOUNT;
 use crate::ec2::model::service::{Call, Service};
 use crate::ec2::model::snapshot::{Snapshot, SnapshotState};
 use crate::ec2::model::timeline::TaskKind;
-use crate::ec2::wire::checks::{check_id, check_key};
+use crate::ec2::wire::checks::{check_ascii, check_id, check_key};
 use crate::ec2::wire::error::{Failure, refuse};
 use crate::ec2::wire::tags::{self, Tags};
 use crate::ec2::wire::xml::Xml;
@@ -50,6 +50,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     service.permit(&call.action, call.fields)?;
     check_id(&copy.source_id, "snap", "InvalidSnapshotID.Malformed")?;
     check_key(copy.encrypted, copy.kms_key_id.as_deref())?;
+    check_ascii("description", copy.description.as_deref())?;
     let id = service.copy_snapshot(&call.region, &copy)?;
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.text("snapshotId", id);

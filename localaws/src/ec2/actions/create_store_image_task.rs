@@ -9,15 +9,19 @@ use crate::ec2::model::store_task::StoreTask;
 use crate::ec2::model::timeline::TaskKind;
 use crate::ec2::model::timers::Timer;
 use crate::ec2::tasks::store_image::StoredImage;
-use crate::ec2::wire::error::{Failure, refuse, wrong_bucket};
+use crate::ec2::wire::error::{Failure, invalid_value, refuse, wrong_bucket};
 use crate::ec2::wire::tags::{self, Tags};
 use crate::ec2::wire::xml::Xml;
+
+/// "Object tags" of the same page.
+const MOST_OBJECT_TAGS: usize = 10;
 
 pub(crate) async fn answer(service: &Arc<Service>, mut call: Call) -> Result<String, Failure> {
     let image_id = call.fields.required("ImageId")?;
     let bucket = call.fields.required("Bucket")?;
     let tags = tags::read_named(&mut call.fields, "S3ObjectTag")?;
     service.permit(&call.action, call.fields)?;
+    check_object_tags(&tags)?;
     let place = ObjectRef {
         region: &call.region,
         bucket: &bucket,
@@ -29,6 +33,28 @@ pub(crate) async fn answer(service: &Arc<Service>, mut call: Call) -> Result<Str
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.text("objectKey", key);
     }))
+}
+
+/// They are tags of an object, with its rules ("Categorizing your storage using tags", S3 User Guide). What EC2 answers is
+/// not documented.
+fn check_object_tags(tags: &Tags) -> Result<(), Failure> {
+    if tags.len() > MOST_OBJECT_TAGS {
+        let message = format!("An object can have {MOST_OBJECT_TAGS} tags at most");
+        return Err(invalid_value(message));
+    }
+    let is_text = |text: &str| {
+        text.chars()
+            .all(|c| c.is_alphanumeric() || c == ' ' || "+-=._:/@".contains(c))
+    };
+    match tags
+        .iter()
+        .find(|(key, value)| !is_text(key) || !is_text(value))
+    {
+        Some((key, _)) => Err(invalid_value(format!(
+            "The tag {key} has characters that tags of objects cannot have"
+        ))),
+        None => Ok(()),
+    }
 }
 
 impl Service {

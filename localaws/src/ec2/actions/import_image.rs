@@ -1,5 +1,6 @@
 //! ImportImage.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::ec2::model::client_token::ClientToken;
@@ -92,6 +93,16 @@ fn check(task: &ImportTask) -> Result<(), Failure> {
         return Err(invalid_combination(
             "An OVA is all of a virtual machine: no other disk container can be beside it",
         ));
+    }
+    let mut devices = BTreeSet::new();
+    let mut named = task
+        .disks
+        .iter()
+        .filter_map(|disk| disk.device_name.as_ref());
+    if let Some(device) = named.find(|device| !devices.insert(*device)) {
+        // What EC2 answers is not documented.
+        let what = format!("ImportImage with two disks as {device}");
+        return Err(Failure::NotBuilt(what));
     }
     Ok(())
 }

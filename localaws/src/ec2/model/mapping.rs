@@ -105,6 +105,7 @@ fn read_ebs(device: &str, mut fields: Fields) -> Result<EbsRequest, Failure> {
 /// Checks what does not depend on the snapshots.
 pub(crate) fn check(mappings: &[MappingRequest], virtualization_type: &str) -> Result<(), Failure> {
     let mut devices = BTreeSet::new();
+    let mut stores = BTreeSet::new();
     for mapping in mappings {
         let device = &mapping.device_name;
         if !is_device(device, virtualization_type) {
@@ -116,6 +117,13 @@ pub(crate) fn check(mappings: &[MappingRequest], virtualization_type: &str) -> R
             return Err(invalid_mapping(message));
         }
         mapping.check()?;
+        if let Some(store) = &mapping.virtual_name
+            && !stores.insert(store)
+        {
+            // What EC2 answers is not documented.
+            let what = format!("RegisterImage with two devices of {store}");
+            return Err(Failure::NotBuilt(what));
+        }
     }
     Ok(())
 }
@@ -134,6 +142,11 @@ impl MappingRequest {
                     "{device} cannot be both an EBS volume and {virtual_name}"
                 )));
             }
+        }
+        if self.no_device && (self.ebs.is_some() || self.virtual_name.is_some()) {
+            // Which of the two EC2 takes is not documented.
+            let what = format!("RegisterImage with NoDevice and another target of {device}");
+            return Err(Failure::NotBuilt(what));
         }
         match &self.ebs {
             _ if self.no_device => Ok(()),
@@ -269,7 +282,9 @@ impl EbsRequest {
             .volume_size
             .or_else(|| snapshot.map(|snapshot| snapshot.volume_size))
             .unwrap_or_default();
-        volume_type_named(&self.volume_type)?.check_size(volume_size)?;
+        let volume_type = volume_type_named(&self.volume_type)?;
+        volume_type.check_size(volume_size)?;
+        volume_type.check_ratios(volume_size, self.iops, self.throughput)?;
         let ebs = Ebs {
             snapshot_id: self.snapshot_id.clone(),
             volume_size,

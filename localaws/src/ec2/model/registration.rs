@@ -121,6 +121,11 @@ impl Registration {
                 "TpmSupport v2.0 requires BootMode uefi",
             ));
         }
+        if self.uefi_data.is_some() && self.boot_mode.as_deref() == Some("legacy-bios") {
+            // Whether EC2 refuses or ignores it is not documented.
+            let what = "RegisterImage with UefiData and BootMode legacy-bios".to_owned();
+            return Err(Failure::NotBuilt(what));
+        }
         // "arm64 boots uefi" only; `uefi-preferred` means that legacy BIOS would do, too.
         let boot_mode = self.boot_mode.as_deref().filter(|mode| *mode != "uefi");
         if let Some(mode) = boot_mode.filter(|_| architecture.starts_with("arm64")) {

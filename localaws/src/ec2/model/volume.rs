@@ -14,6 +14,8 @@ pub(crate) struct VolumeType {
     iops_required: bool,
     /// MiB/s.
     throughput: Option<RangeInclusive<u32>>,
+    /// Most IOPS for each GiB ("Amazon EBS volume types", EBS User Guide).
+    iops_per_gib: u32,
     /// Whether instances boot from it.
     pub(crate) bootable: bool,
 }
@@ -24,6 +26,7 @@ const GP2: VolumeType = VolumeType {
     iops: None,
     iops_required: false,
     throughput: None,
+    iops_per_gib: 0,
     bootable: true,
 };
 
@@ -34,6 +37,7 @@ const TYPES: [VolumeType; 7] = [
         size: 1..=65_536,
         iops: Some(3_000..=80_000),
         throughput: Some(125..=2_000),
+        iops_per_gib: 500,
         ..GP2
     },
     VolumeType {
@@ -41,6 +45,7 @@ const TYPES: [VolumeType; 7] = [
         size: 4..=16_384,
         iops: Some(100..=64_000),
         iops_required: true,
+        iops_per_gib: 50,
         ..GP2
     },
     VolumeType {
@@ -48,6 +53,7 @@ const TYPES: [VolumeType; 7] = [
         size: 4..=65_536,
         iops: Some(100..=256_000),
         iops_required: true,
+        iops_per_gib: 1_000,
         ..GP2
     },
     VolumeType {
@@ -68,6 +74,11 @@ const TYPES: [VolumeType; 7] = [
         ..GP2
     },
 ];
+
+/// IOPS that every gp3 volume has, of whatever size, and that each MiB/s of throughput needs: "0.25 MiB/s for each
+/// provisioned IOPS" (the same page).
+const BASELINE_IOPS: u32 = 3_000;
+const IOPS_PER_MIB: u32 = 4;
 
 /// The type of this name.
 pub(crate) fn volume_type_named(name: &str) -> Result<&'static VolumeType, Failure> {
@@ -111,6 +122,35 @@ impl VolumeType {
         }
         self.check_range("iops", iops, self.iops.as_ref())?;
         self.check_range("throughput", throughput, self.throughput.as_ref())
+    }
+
+    /// Refuses more IOPS than a volume of so many GiB can have, and more throughput than its IOPS can carry. The codes are
+    /// not documented.
+    pub(crate) fn check_ratios(
+        &self,
+        size: u32,
+        iops: Option<u32>,
+        throughput: Option<u32>,
+    ) -> Result<(), Failure> {
+        let is_gp3 = self.name == "gp3";
+        let most = u64::from(size) * u64::from(self.iops_per_gib);
+        let is_baseline = |iops: &u32| is_gp3 && *iops <= BASELINE_IOPS;
+        if let Some(iops) = iops.filter(|iops| u64::from(*iops) > most && !is_baseline(iops)) {
+            let ratio = f64::from(iops) / f64::from(size.max(1));
+            return Err(invalid_value(format!(
+                "Iops to volume size ratio of {ratio:.6} is too high; maximum is {}.000000",
+                self.iops_per_gib
+            )));
+        }
+        let carrying = iops.unwrap_or(BASELINE_IOPS);
+        if let Some(throughput) = throughput.filter(|it| it.saturating_mul(IOPS_PER_MIB) > carrying)
+        {
+            let ratio = f64::from(throughput) / f64::from(carrying.max(1));
+            return Err(invalid_value(format!(
+                "Throughput (MiBps) to iops ratio of {ratio:.6} is too high; maximum is 0.250000 MiBps per iops."
+            )));
+        }
+        Ok(())
     }
 
     fn check_range(
@@ -165,5 +205,24 @@ mod tests {
         assert!(refused("st1", 124, None, None));
         assert!(refused("standard", 1_025, None, None));
         assert!(volume_type_named("gp4").is_err());
+    }
+
+    #[test]
+    fn performance_is_in_proportion_to_size() {
+        let refused = |name: &str, size, iops, throughput| {
+            let volume_type = volume_type_named(name).unwrap();
+            volume_type.check_ratios(size, iops, throughput).is_err()
+        };
+        assert!(!refused("gp3", 1, Some(3_000), Some(750)));
+        assert!(!refused("gp3", 8, Some(4_000), None));
+        assert!(refused("gp3", 8, Some(4_001), None));
+        assert!(refused("gp3", 100, None, Some(751)));
+        assert!(!refused("gp3", 100, Some(4_000), Some(1_000)));
+        assert!(refused("gp3", 100, Some(3_999), Some(1_000)));
+        assert!(!refused("io1", 100, Some(5_000), None));
+        assert!(refused("io1", 100, Some(5_001), None));
+        assert!(!refused("io2", 4, Some(4_000), None));
+        assert!(refused("io2", 4, Some(4_001), None));
+        assert!(!refused("gp2", 8, None, None));
     }
 }

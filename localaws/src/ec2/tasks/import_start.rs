@@ -10,7 +10,7 @@ use crate::ec2::model::region::Region;
 use crate::ec2::model::service::Service;
 use crate::ec2::model::timeline::Timeline;
 use crate::ec2::model::timers::Timer;
-use crate::ec2::wire::checks::check_key;
+use crate::ec2::wire::checks::{check_ascii, check_key};
 use crate::ec2::wire::error::{Failure, invalid_parameter, refuse};
 use crate::ec2::wire::query::Fields;
 use crate::ec2::wire::tags;
@@ -79,6 +79,7 @@ impl Service {
             return Ok(known);
         }
         check_key(task.encrypted, task.kms_key_id.as_deref())?;
+        check_ascii("description", task.description.as_deref())?;
         if !self.settings().roles.contains(&role) {
             return Err(invalid_parameter(format!(
                 "The service role {role} does not exist or does not have sufficient permissions for the service to continue"

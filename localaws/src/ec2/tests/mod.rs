@@ -14,6 +14,7 @@ mod references;
 mod register;
 mod sharing;
 mod stored;
+mod strict;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -44,8 +44,19 @@ pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
     Err(refuse("InvalidAMIName.Malformed", message))
 }
 
-/// Refuses a description that is too long.
+/// Refuses text that EC2 does not take: its descriptions are of ASCII. The words are those that it is reported to say.
+pub(crate) fn check_ascii(parameter: &str, text: Option<&str>) -> Result<(), Failure> {
+    match text.filter(|text| !text.is_ascii()) {
+        Some(text) => Err(invalid_value(format!(
+            "Value ({text}) for parameter {parameter} is invalid. Character sets beyond ASCII are not supported."
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a description that is too long, or has other characters than EC2 takes.
 pub(crate) fn check_description(description: Option<&str>) -> Result<(), Failure> {
+    check_ascii("description", description)?;
     match description {
         Some(text) if text.chars().count() > LONGEST_DESCRIPTION => Err(invalid_value(format!(
             "Description exceeds the maximum length of {LONGEST_DESCRIPTION} characters"
