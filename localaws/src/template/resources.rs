@@ -108,7 +108,58 @@ fn resource(entry: &Entry, scope: &Scope<'_>) -> Result<Option<Resource>, Templa
     }))
 }
 
+/// Fails if a bucket has properties that would change what runs here. Encryption with S3's own keys, tags, and clearing up
+/// after the times of a test would not.
+fn check_bucket(properties: &At<'_>) -> Result<(), TemplateError> {
+    properties.only(&[
+        "BucketName",
+        "VersioningConfiguration",
+        "OwnershipControls",
+        "PublicAccessBlockConfiguration",
+        "NotificationConfiguration",
+        "BucketEncryption",
+        "LifecycleConfiguration",
+        "Tags",
+    ])?;
+    let each = |outer: &str, list: &str| {
+        let list = properties.get(outer).and_then(|it| it.get(list));
+        list.map_or(Ok(Vec::new()), |list| list.items())
+    };
+    for rule in each("BucketEncryption", "ServerSideEncryptionConfiguration")? {
+        rule.only(&["ServerSideEncryptionByDefault"])?;
+        let default = rule.required("ServerSideEncryptionByDefault")?;
+        default.only(&["SSEAlgorithm"])?;
+        let algorithm = default.required("SSEAlgorithm")?;
+        if algorithm.text()? != "AES256" {
+            return Err(algorithm.error("not built here. Known: AES256"));
+        }
+    }
+    for rule in each("LifecycleConfiguration", "Rules")? {
+        rule.only(&[
+            "Id",
+            "Status",
+            "Prefix",
+            "AbortIncompleteMultipartUpload",
+            "ExpiredObjectDeleteMarker",
+            "NoncurrentVersionExpiration",
+        ])?;
+    }
+    for rule in each("OwnershipControls", "Rules")? {
+        rule.only(&["ObjectOwnership"])?;
+    }
+    match properties.get("PublicAccessBlockConfiguration") {
+        Some(block) => block.only(&[
+            "BlockPublicAcls",
+            "BlockPublicPolicy",
+            "IgnorePublicAcls",
+            "RestrictPublicBuckets",
+        ]),
+        None => Ok(()),
+    }
+}
+
 fn bucket(resource: &Resource) -> Result<Bucket, TemplateError> {
+    check_bucket(&resource.properties())?;
     let mut event_bridge = false;
     if let Some(notifications) = resource.properties().get("NotificationConfiguration") {
         notifications.only(&["EventBridgeConfiguration"])?;
@@ -158,6 +209,9 @@ fn blocks_public_acls(resource: &Resource) -> Result<bool, TemplateError> {
 
 /// A topic with what is subscribed to it, by itself or by `AWS::SNS::Subscription`.
 fn topic(resource: &Resource, resources: &[Resource]) -> Result<Topic, TemplateError> {
+    resource
+        .properties()
+        .only(&["TopicName", "DisplayName", "Subscription", "Tags"])?;
     let arn = resource.attribute("TopicArn");
     let mut subscriptions = Vec::new();
     if let Some(own) = resource.properties().get("Subscription") {

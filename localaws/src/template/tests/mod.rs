@@ -1,3 +1,4 @@
+mod buckets;
 mod functions;
 mod parameters;
 
