@@ -193,7 +193,7 @@ impl Services {
         let allowed = match nowhere && action.name != "CreateBucket" {
             true => Ok(()),
             false => {
-                let services = (&self.ec2, &self.ssm);
+                let services = (&self.ec2, &self.ssm, &self.s3);
                 self.iam
                     .authorize(&caller, services, (target, &action, &request))
             }

@@ -32,6 +32,7 @@ pub(crate) use self::refusal::Refused;
 use crate::ec2::Ec2;
 use crate::lock::lock;
 use crate::route::{Action, Target};
+use crate::s3::S3;
 use crate::ssm::Ssm;
 use crate::template::stack::Stack;
 use crate::wire::Request;
@@ -207,13 +208,14 @@ impl Iam {
     pub(crate) fn authorize(
         &self,
         caller: &Caller,
-        (ec2, ssm): (&Ec2, &Ssm),
+        (ec2, ssm, s3): (&Ec2, &Ssm, &S3),
         (target, action, request): (&Target, &Action, &Request),
     ) -> Result<(), Refused> {
         let partition = self.inner.partition;
         let scene = Scene {
             ec2,
             ssm,
+            s3,
             partition,
         };
         match (scene.needs(target, action, request), &caller.name) {

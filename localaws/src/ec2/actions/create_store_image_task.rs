@@ -44,7 +44,7 @@ fn check_object_tags(tags: &Tags) -> Result<(), Failure> {
     }
     let is_text = |text: &str| {
         text.chars()
-            .all(|c| c.is_alphanumeric() || c == ' ' || "+-=._:/@".contains(c))
+            .all(|c| c.is_alphanumeric() || c.is_whitespace() || "+-=._:/@".contains(c))
     };
     match tags
         .iter()

@@ -3,6 +3,7 @@
 use crate::ACCOUNT;
 use crate::ec2::Ec2;
 use crate::iam::context::Context;
+use crate::s3::S3;
 use crate::ssm::Ssm;
 
 /// One thing that a call needs a permission for.
@@ -43,6 +44,7 @@ pub(crate) type Needs = Option<Vec<Check>>;
 pub(crate) struct Scene<'a> {
     pub(crate) ec2: &'a Ec2,
     pub(crate) ssm: &'a Ssm,
+    pub(crate) s3: &'a S3,
     pub(crate) partition: &'a str,
 }
 

@@ -31,6 +31,7 @@ const CREATE: [&str; 4] = [
 
 /// One request.
 struct Asked<'a> {
+    name: &'a str,
     request: &'a Request,
     query: BTreeMap<String, String>,
     bucket: String,
@@ -54,6 +55,7 @@ pub(super) fn needs(scene: &Scene<'_>, action: &Action, request: &Request) -> Ne
     let object = format!("{bucket}/{}", action.key.as_deref().unwrap_or_default());
     let context = context(action, request, &query);
     let asked = Asked {
+        name: &action.name,
         request,
         query,
         bucket,
@@ -163,19 +165,39 @@ impl Asked<'_> {
         (etag != "*").then(|| self.check("GetObject", &self.object))
     }
 
-    /// What is copied is read.
-    fn copied(&self, scene: &Scene<'_>) -> Option<Check> {
-        let source = self.request.headers().get("x-amz-copy-source")?;
-        let (path, version) = match source.to_str().ok()?.split_once('?') {
+    /// What is copied is read; and if it has tags, which go along unless the request has others: "You must have
+    /// s3:GetObjectTagging permission for the source object and s3:PutObjectTagging permission for objects in the
+    /// destination bucket" (AWS Knowledge Center, on copies between buckets).
+    fn copied(&self, scene: &Scene<'_>) -> Vec<Check> {
+        let header = |name: &str| {
+            let value = self.request.headers().get(name);
+            value.and_then(|value| value.to_str().ok())
+        };
+        let Some(source) = header("x-amz-copy-source") else {
+            return Vec::new();
+        };
+        let (path, version) = match source.split_once("?versionId=") {
             Some((path, version)) => (path, Some(version)),
-            None => (source.to_str().ok()?, None),
+            None => (source, None),
         };
         let path = percent_decode_str(path.trim_start_matches('/')).decode_utf8_lossy();
-        let action = match version {
-            Some(_) => "GetObjectVersion",
-            None => "GetObject",
+        let source = format!("arn:{}:s3:::{path}", scene.partition);
+        let (read, read_tags) = match version {
+            Some(_) => ("GetObjectVersion", "GetObjectVersionTagging"),
+            None => ("GetObject", "GetObjectTagging"),
         };
-        Some(self.check(action, &format!("arn:{}:s3:::{path}", scene.partition)))
+        let mut checks = vec![self.check(read, &source)];
+        let replaces = header("x-amz-tagging-directive") == Some("REPLACE");
+        let tags_go_along = self.name == "CopyObject" && !replaces;
+        let has_tags = || {
+            let place = path.split_once('/');
+            place.is_some_and(|(bucket, key)| scene.s3.has_tags(bucket, key, version))
+        };
+        if tags_go_along && has_tags() {
+            checks.push(self.check(read_tags, &source));
+            checks.push(self.check("PutObjectTagging", &self.object));
+        }
+        checks
     }
 }
 

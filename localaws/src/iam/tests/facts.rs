@@ -24,6 +24,13 @@ Resources:
           - {Sid: Mine, Effect: Allow, Action: 'ec2:DeleteSnapshot', Resource: '*', Condition: {StringEquals: {'aws:ResourceTag/owner': me}}}
           - {Sid: Key, Effect: Allow, Action: 'kms:*', Resource: 'arn:aws:kms:us-east-1:000000000000:key/aaaaaaaa-0000-0000-0000-000000000000'}
           - {Sid: Kept, Effect: Deny, Action: 'ec2:DeregisterImage', Resource: '*', Condition: {StringEquals: {'aws:RequestedRegion': us-east-1}}}
+  Copy:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - {Sid: Copy, Effect: Allow, Action: ['s3:GetObject', 's3:PutObject'], Resource: '*'}
   Parameters:
     Type: AWS::IAM::ManagedPolicy
     Properties:
@@ -157,6 +164,45 @@ async fn tags_of_another_account_do_not_count() {
         let (found, body) = ec2(&world, &format!("Action=DeleteSnapshot&SnapshotId={id}")).await;
         assert_eq!(found, status, "{owner:?}: {body}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_are_copied_by_who_may_read_and_write_them() {
+    let world = World::builder().template(TEMPLATE).user("ann", "Copy");
+    let world = world.start().await.unwrap();
+    let ann = world.iam().credentials("ann").unwrap().access_key_id;
+    let send = async |key: &str, path: &str, headers: &[(&'static str, &str)], body: &str| {
+        let uri = format!("https://s3.us-east-1.amazonaws.com/images/{path}");
+        let mut request = signed(key, "s3", "PUT", &uri, body);
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        world.dispatch(request).await.unwrap().status().as_u16()
+    };
+    assert_eq!(send("AKID", "plain", &[], "x").await, 200);
+    assert_eq!(
+        send("AKID", "tagged", &[("x-amz-tagging", "a=b")], "x").await,
+        200
+    );
+    let replace = ("x-amz-tagging-directive", "REPLACE");
+    for (source, more, status) in [
+        ("images/plain", None, 200),
+        ("images/tagged", None, 403),
+        ("images/tagged", Some(replace), 200),
+    ] {
+        let headers: Vec<_> = [Some(("x-amz-copy-source", source)), more]
+            .into_iter()
+            .flatten()
+            .collect();
+        assert_eq!(
+            send(&ann, "copy", &headers, "").await,
+            status,
+            "{source} {more:?}"
+        );
+    }
+    let denial = &world.iam().denials()[0];
+    assert_eq!(denial.action, "s3:GetObjectTagging");
+    assert_eq!(denial.resource, "arn:aws:s3:::images/tagged");
 }
 
 #[tokio::test(start_paused = true)]

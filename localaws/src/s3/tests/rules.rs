@@ -1,4 +1,4 @@
-//! Rules that hold for several operations: ownership of objects, kinds of checksums, sealed requests, characters of tags.
+//! Rules that hold for several operations: ownership of objects, kinds of checksums, sealed requests.
 
 use super::*;
 
@@ -128,23 +128,4 @@ async fn many_are_deleted_only_by_a_request_with_a_checksum() {
         .await;
     assert_eq!(elements(&deleted, "Key"), ["d"], "{}", text(&deleted));
     assert_eq!(fixture.head("d").await.status(), 404);
-}
-
-#[tokio::test(start_paused = true)]
-async fn tags_have_letters_digits_spaces_and_some_signs() {
-    let fixture = Fixture::new().await;
-    fixture.put("a", &[], "x").await;
-    for (key, value, status) in [
-        ("team", "web and \u{fc}ber", 200),
-        ("a+b-c=d._:/@", "1", 200),
-        ("a,b", "1", 400),
-        ("team", "a;b", 400),
-        ("team", "a\tb", 400),
-    ] {
-        let body = format!(
-            "<Tagging><TagSet><Tag><Key>{key}</Key><Value>{value}</Value></Tag></TagSet></Tagging>"
-        );
-        let answer = fixture.put("a?tagging", &[], &body).await;
-        assert_eq!(answer.status(), status, "{key}={value}: {}", text(&answer));
-    }
 }
