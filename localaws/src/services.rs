@@ -192,16 +192,15 @@ impl Services {
                 &self.ids.uuid(),
             );
         }
+        let services = (&self.ec2, &self.ssm, &self.s3);
         let allowed = match nowhere && action.name != "CreateBucket" {
             true => Ok(()),
-            false => {
-                let services = (&self.ec2, &self.ssm, &self.s3);
-                self.iam
-                    .authorize(&caller, services, (target, &action, &request))
-            }
+            false => self
+                .iam
+                .authorize(&caller, services, (target, &action, &request)),
         };
         if target.service == "s3" && action.name == "DeleteObjects" {
-            let (services, asked) = ((&self.ec2, &self.ssm), (target, &action, &request));
+            let asked = (target, &action, &request);
             let deletions = self.iam.deletions(&caller, services, asked);
             request
                 .extensions_mut()

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use super::{Caller, Iam, Refused};
 use crate::ec2::Ec2;
 use crate::route::{Action, Target};
-use crate::s3::{MayDelete, Named};
+use crate::s3::{MayDelete, Named, S3};
 use crate::ssm::Ssm;
 use crate::wire::Request;
 
@@ -15,7 +15,7 @@ use crate::wire::Request;
 struct OfRequest {
     iam: Iam,
     caller: Caller,
-    services: (Ec2, Ssm),
+    services: (Ec2, Ssm, S3),
     target: Target,
     bucket: String,
     headers: HeaderMap,
@@ -26,13 +26,13 @@ impl Iam {
     pub(crate) fn deletions(
         &self,
         caller: &Caller,
-        (ec2, ssm): (&Ec2, &Ssm),
+        (ec2, ssm, s3): (&Ec2, &Ssm, &S3),
         (target, action, request): (&Target, &Action, &Request),
     ) -> impl MayDelete + use<> {
         OfRequest {
             iam: self.clone(),
             caller: caller.clone(),
-            services: (ec2.clone(), ssm.clone()),
+            services: (ec2.clone(), ssm.clone(), s3.clone()),
             target: target.clone(),
             bucket: action.bucket.clone().unwrap_or_default(),
             headers: request.headers().clone(),
@@ -62,9 +62,9 @@ impl MayDelete for OfRequest {
             bucket: Some(self.bucket.clone()),
             key: Some(named.key.to_owned()),
         };
-        let (ec2, ssm) = &self.services;
+        let (ec2, ssm, s3) = &self.services;
         let asked = (&self.target, &action, &request);
-        let allowed = self.iam.authorize(&self.caller, (ec2, ssm), asked);
+        let allowed = self.iam.authorize(&self.caller, (ec2, ssm, s3), asked);
         allowed.map_err(Refused::sentence)
     }
 
