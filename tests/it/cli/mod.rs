@@ -2,9 +2,11 @@
 
 mod credentials;
 mod doctor;
+mod doctor_findings;
 mod operator;
 mod paid;
 mod plan;
+mod plan_blocked;
 mod plan_in_place;
 mod plan_parameters;
 mod programs;
