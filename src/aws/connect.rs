@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::profile::Profile;
 use super::rate_limiter::RateLimiter;
-use super::reach::{Unreached, listened};
+use super::reach::{Trouble, Try, listened};
 use crate::version::VERSION;
 
 /// Longest wait for a connection: the SDK's own default.
@@ -142,15 +142,6 @@ impl Aws {
         }
     }
 
-    /// How often each call is tried.
-    #[must_use]
-    pub fn tries(&self) -> u32 {
-        let default = RetryConfig::standard();
-        self.config
-            .retry_config()
-            .map_or(default.max_attempts(), RetryConfig::max_attempts)
-    }
-
     /// The same clients, which try each call once: for a caller that asks again by itself.
     #[must_use]
     pub fn without_retries(self) -> Self {
@@ -159,10 +150,10 @@ impl Aws {
         self.configured(config)
     }
 
-    /// The same clients; the listener is told of each try that does not reach a service, and how many in a row did not.
+    /// The same clients; the listener is told of each try that does not reach a service, or that has no answer for long.
     /// The services that credentials come from are left out.
     #[must_use]
-    pub fn with_listener(self, listener: impl Fn(&Unreached, u32) + Send + Sync + 'static) -> Self {
+    pub fn with_listener(self, listener: impl Fn(&Trouble, Try) + Send + Sync + 'static) -> Self {
         let Some(client) = self.config.http_client() else {
             return self;
         };

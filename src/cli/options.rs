@@ -27,7 +27,7 @@ pub(super) struct Options {
     /// Say on standard error what is being done; twice for more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
-    /// Print results and errors only
+    /// Print results and errors only: nothing of what is as it should be, no progress
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
 }

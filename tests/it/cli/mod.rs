@@ -3,6 +3,7 @@
 mod credentials;
 mod doctor;
 mod doctor_findings;
+mod first;
 mod operator;
 mod paid;
 mod plan;
@@ -11,6 +12,7 @@ mod plan_in_place;
 mod plan_parameters;
 mod programs;
 mod push;
+mod push_screens;
 mod regions;
 mod retry;
 mod screens;

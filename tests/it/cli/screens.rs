@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 
 use pty_process::{Size, blocking};
 
-use super::programs::{Local, example, text};
+use super::programs::{Local, amiwright_in, example, text};
 
 /// A terminal after a command has ended in it.
 struct Seen {
@@ -21,11 +21,7 @@ struct Seen {
 fn seen(args: &[&str], term: &str, (rows, columns): (u16, u16)) -> Seen {
     let (mut pty, pts) = blocking::open().unwrap();
     pty.resize(Size::new(rows, columns)).unwrap();
-    let mut command = blocking::Command::new(env!("CARGO_BIN_EXE_amiwright"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
-        command = command.env_remove(name);
-    }
-    let command = command.args(args).env("TERM", term).env_remove("NO_COLOR");
+    let command = amiwright_in(term).args(args);
     let mut process = command.spawn(pts).unwrap();
     let mut written = Vec::new();
     let mut bytes = [0; 4096];
@@ -45,7 +41,7 @@ fn seen(args: &[&str], term: &str, (rows, columns): (u16, u16)) -> Seen {
 }
 
 /// All lines that a person can see, scrolling back.
-fn lines(written: &[u8], (rows, columns): (u16, u16)) -> Vec<String> {
+pub(super) fn lines(written: &[u8], (rows, columns): (u16, u16)) -> Vec<String> {
     let [height, width] = [rows, columns].map(|size| NonZeroU16::new(size).unwrap());
     let mut terminal = vt100::Parser::new(height, width, 1000);
     terminal.process(written);
