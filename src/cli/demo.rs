@@ -107,6 +107,7 @@ async fn demonstrate(
         region: REGION,
         era: Era::Classic,
         now,
+        watchers: None,
     };
     let ended = signals::end()?;
     let stack = LocalStack::start(setup).await?;
@@ -127,7 +128,7 @@ async fn demonstrate(
         played = play(&stack, shown, now, lines) => played,
         () = ended => {
             // The terminal has written `^C` where the cursor was.
-            writeln!(io::stderr())?;
+            let _ = writeln!(io::stderr());
             Err(Error::new("the demo was interrupted").with_exit(Exit::Interrupted))
         }
     };

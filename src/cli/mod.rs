@@ -255,7 +255,7 @@ async fn run(cli: Cli, out: &mut dyn Write) -> Result<ExitCode, Error> {
         #[cfg(not(feature = "doctor"))]
         Command::Doctor(_) => Err(unavailable::error("doctor", "doctor")),
         #[cfg(feature = "local")]
-        Command::Local(args) => local::run(&args, now(), out).await,
+        Command::Local(args) => local::run(&args, options, now(), out).await,
         #[cfg(feature = "local")]
         Command::Demo(args) => demo::run(&args, options, now(), out).await,
         #[cfg(not(feature = "local"))]

@@ -22,7 +22,7 @@ use crate::faults::Faults;
 use crate::iam::Iam;
 use crate::ids::Ids;
 use crate::imds::Imds;
-use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
+use crate::lambda::{Callers, FunctionRunner, InvocationRecord, Lambda, Parts};
 use crate::management::{Management, Place};
 use crate::s3::S3;
 use crate::schedule::Expression;
@@ -34,6 +34,7 @@ use crate::state::StateFiles;
 use crate::sts::Sts;
 use crate::template;
 use crate::template::stack::Stack;
+use crate::watcher::Watcher;
 
 /// Concurrent executions of an account in one Region ("Lambda quotas", Lambda Developer Guide).
 const ACCOUNT_CONCURRENCY: u32 = 1000;
@@ -58,6 +59,8 @@ pub struct Builder {
     schedules: bool,
     era: Era,
     users: Vec<(String, String)>,
+    events: Option<Watcher<Event>>,
+    invocations: Option<Watcher<InvocationRecord>>,
 }
 
 impl Default for Builder {
@@ -76,6 +79,8 @@ impl Default for Builder {
             schedules: true,
             era: Era::Today,
             users: Vec::new(),
+            events: None,
+            invocations: None,
         }
     }
 }
@@ -183,6 +188,20 @@ impl Builder {
         self
     }
 
+    /// Who is shown each event of the world, before rules are asked about it.
+    #[must_use]
+    pub fn watch_events(mut self, watcher: Watcher<Event>) -> Self {
+        self.events = Some(watcher);
+        self
+    }
+
+    /// Who is shown each attempt to run a function, once it has ended.
+    #[must_use]
+    pub fn watch_invocations(mut self, watcher: Watcher<InvocationRecord>) -> Self {
+        self.invocations = Some(watcher);
+        self
+    }
+
     /// Makes the stack's resources and starts whatever runs.
     ///
     /// # Errors
@@ -220,6 +239,7 @@ impl Builder {
             callers: services.callers.clone(),
             endpoint: endpoint_announced,
             logs: directory.path().join("logs"),
+            watcher: self.invocations,
         });
         let (barriers, barriers_asked) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
@@ -230,6 +250,7 @@ impl Builder {
             services.region.clone(),
             lambda.clone(),
             services.management.clone(),
+            self.events,
         ));
         run_schedules(&mut tasks, schedules, &services, &lambda);
         let inner = Inner {

@@ -4,6 +4,7 @@ mod credentials;
 mod doctor;
 mod doctor_findings;
 mod first;
+mod local_activity;
 mod operator;
 mod paid;
 mod plan;
