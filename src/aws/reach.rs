@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// A try that did not reach the service.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -135,8 +135,9 @@ impl HttpConnector for Listened<SharedHttpConnector> {
         let current = Try::read(request.headers().get("amz-sdk-request"));
         // What is read from a file is being sent meanwhile, which takes its time.
         let is_file = request.body().bytes().is_none();
+        let what = format!("{} {endpoint}", action(&request));
         let answer = self.client.call(request);
-        let tries = self.tries.clone();
+        let (tries, began) = (self.tries.clone(), Instant::now());
         HttpConnectorFuture::new(async move {
             let mut answer = pin!(answer);
             let prompt = async {
@@ -152,9 +153,35 @@ impl HttpConnector for Listened<SharedHttpConnector> {
                     answer.await
                 }
             };
+            let took = began.elapsed().as_millis();
+            match &answered {
+                Ok(answer) => tracing::info!("{what}: {} in {took} ms", answer.status().as_u16()),
+                Err(error) => tracing::info!("{what}: {error} after {took} ms"),
+            }
             answered.map_err(|error| tries.fail(endpoint, current, &error))
         })
     }
+}
+
+/// What is asked for: the action by its protocol (a header of JSON, a field of forms), or the method and path of S3.
+fn action(request: &HttpRequest) -> String {
+    let target = request.headers().get("x-amz-target");
+    let target = target.and_then(|target| target.rsplit('.').next());
+    let form = request
+        .body()
+        .bytes()
+        .and_then(|it| std::str::from_utf8(it).ok());
+    let field = form
+        .and_then(|form| form.strip_prefix("Action="))
+        .and_then(|rest| rest.split('&').next());
+    let Some(action) = target.or(field) else {
+        let uri = request.uri();
+        let path = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+        let path = path.find('/').map_or("/", |slash| &path[slash..]);
+        let path = path.split('?').next().unwrap_or_default();
+        return format!("{} {path} at", request.method());
+    };
+    format!("{action} at")
 }
 
 /// Scheme and host: the rest says what was asked for.
@@ -169,6 +196,8 @@ fn endpoint(uri: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+
+    use aws_sdk_s3::primitives::SdkBody;
 
     use super::*;
 
@@ -190,6 +219,26 @@ mod tests {
         ] {
             assert_eq!(endpoint(uri), expected);
         }
+    }
+
+    #[test]
+    fn a_call_is_named_by_its_action_or_by_its_path() {
+        let request = |uri: &str, body: &str| {
+            let mut request = HttpRequest::new(SdkBody::from(body));
+            request.set_uri(uri).unwrap();
+            request
+        };
+        let ec2 = request(
+            "https://ec2.amazonaws.com/",
+            "Action=DescribeImages&Version=1",
+        );
+        assert_eq!(action(&ec2), "DescribeImages at");
+        let s3 = request("https://b.s3.amazonaws.com/status/a%20b?x=/", "");
+        assert_eq!(action(&s3), "GET /status/a%20b at");
+        let mut ssm = request("https://ssm.amazonaws.com", "{}");
+        ssm.headers_mut()
+            .insert("x-amz-target", "AmazonSSM.GetParameters");
+        assert_eq!(action(&ssm), "GetParameters at");
     }
 
     #[test]

@@ -228,6 +228,7 @@ fn log_to_stderr(verbosity: u8) {
     tracing_subscriber::fmt()
         .with_max_level(level)
         .with_ansi(false)
+        .with_target(false)
         .with_writer(std::io::stderr)
         .init();
 }

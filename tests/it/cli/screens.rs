@@ -157,6 +157,13 @@ fn a_dumb_terminal_and_a_pipe_get_plain_lines() {
     assert!(has_full_id, "{said}");
     let colored = local.run(&["status", "--color", "always"]);
     assert!(text(&colored.stdout).contains("\x1b[31m"));
+    let verbose = local.run(&["status", "-v"]);
+    let calls = text(&verbose.stderr);
+    let of_list = "INFO GET /amiwright-statebucket/ at http://127.0.0.1:";
+    assert!(
+        calls.contains(of_list) && calls.contains(": 200 in "),
+        "{calls}"
+    );
     let json = local.run(&["status", "-o", "json", "--failed"]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["summary"]["failed"], 1, "{json}");
