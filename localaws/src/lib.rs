@@ -41,6 +41,7 @@ mod state;
 pub mod sts;
 pub mod template;
 mod token_bucket;
+pub mod watcher;
 pub mod wire;
 pub mod world;
 

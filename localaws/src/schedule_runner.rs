@@ -15,6 +15,7 @@ use crate::lambda::Lambda;
 use crate::management::Management;
 use crate::schedule::Expression;
 use crate::template::stack::{Function, Schedule, Stack};
+use crate::watcher::Watcher;
 
 /// Asked for an answer once the bus is empty.
 pub(crate) type Barrier = oneshot::Sender<()>;
@@ -28,8 +29,14 @@ pub(crate) async fn pump(
     region: String,
     lambda: Lambda,
     management: Management,
+    watcher: Option<Watcher<Event>>,
 ) {
-    let offer = |event: &Event| offer(event, &region, &stack.functions, &lambda, &management);
+    let offer = |event: &Event| {
+        if let Some(watcher) = &watcher {
+            watcher.show(event);
+        }
+        offer(event, &region, &stack.functions, &lambda, &management);
+    };
     loop {
         let barrier = tokio::select! {
             biased;

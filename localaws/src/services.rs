@@ -286,22 +286,23 @@ impl Services {
         answer
     }
 
-    /// Saves what a service knows, if this world outlives its process.
-    pub(crate) fn save(&self, service: &str) {
+    /// Saves what a service knows, if this world outlives its process. Whether that was done, or need not be.
+    pub(crate) fn save(&self, service: &str) -> bool {
         let Some(files) = &self.state else {
-            return;
+            return true;
         };
         let saved = match service {
             "ec2" => files.write(service, || self.ec2.save()),
             "sns" => files.write(service, || self.sns.save()),
             "ssm" => files.write(service, || self.ssm.save()),
             // S3 is on disk as it is; the others remember nothing.
-            _ => return,
+            _ => return true,
         };
         let saved = saved.and_then(|()| files.write_time(|| self.clock.now()));
-        if let Err(error) = saved {
+        if let Err(error) = &saved {
             tracing::error!(%error, path = %files.path(service).display(), "the world's state was not saved");
         }
+        saved.is_ok()
     }
 }
 

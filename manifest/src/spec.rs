@@ -10,6 +10,7 @@ mod name;
 mod publish;
 mod register;
 mod registration;
+mod schema;
 mod source;
 
 use serde::Deserialize;
@@ -26,6 +27,7 @@ pub use register::{
     TpmSupport, VirtualizationType, VolumeType,
 };
 pub use registration::Registration;
+pub use schema::schema;
 pub use source::{
     Bundle, Disk, DiskFormat, Image, Instance, LicenseType, NamedSource, Platform, Snapshot,
     Source, Stored, Vm, VmArchitecture, VmBootMode, VmDisk, VmFile, VmFormat,
@@ -42,10 +44,4 @@ pub struct ImageManifest {
     pub publish: PublishSpec,
     /// The snapshots and the AMI that it is made from, by where the document names them: only AWS knows whose they are.
     pub named_sources: Vec<NamedSource>,
-}
-
-/// The JSON Schema of the image manifest.
-#[must_use]
-pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(flat::Document).to_value()
 }

@@ -15,7 +15,7 @@ use super::client_settings::{
 };
 use super::profile::Profile;
 use super::rate_limiter::RateLimiter;
-use super::reach::{Unreached, listened};
+use super::reach::{Trouble, Try, listened};
 /// The AWS clients of one Region. Each is built on first use, so that a function contains only those that it needs.
 /// Clones share them.
 #[derive(Debug, Clone)]
@@ -120,15 +120,6 @@ impl Aws {
         }
     }
 
-    /// How often each call is tried.
-    #[must_use]
-    pub fn tries(&self) -> u32 {
-        let default = RetryConfig::standard();
-        self.config
-            .retry_config()
-            .map_or(default.max_attempts(), RetryConfig::max_attempts)
-    }
-
     /// The same clients, which try each call once: for a caller that asks again by itself.
     #[must_use]
     pub fn without_retries(self) -> Self {
@@ -137,10 +128,10 @@ impl Aws {
         self.configured(config)
     }
 
-    /// The same clients; the listener is told of each try that does not reach a service, and how many in a row did not.
+    /// The same clients; the listener is told of each try that does not reach a service, or that has no answer for long.
     /// The services that credentials come from are left out.
     #[must_use]
-    pub fn with_listener(self, listener: impl Fn(&Unreached, u32) + Send + Sync + 'static) -> Self {
+    pub fn with_listener(self, listener: impl Fn(&Trouble, Try) + Send + Sync + 'static) -> Self {
         let Some(client) = self.config.http_client() else {
             return self;
         };

@@ -46,7 +46,7 @@ pub use parameters::{PARAMETERS_MAX, Secret};
 pub use products::Confirmed;
 pub use profile::Profile;
 pub use rate_limiter::{RateLimiter, Reservation};
-pub use reach::Unreached;
+pub use reach::{Trouble, Try, Unreached};
 pub use references::{REFERENCED_IDS_MAX, Reference};
 pub use stored::{RestoredImage, STORED_IDS_MAX};
 pub use uploads::{BegunUpload, FileRange, SentPart};

@@ -22,7 +22,14 @@ pub struct Profile {
     name: String,
     /// What to do if it gives no credentials; none if there is no such profile and nobody asked for one.
     advice: Option<String>,
+    /// Whether its credentials are those of `aws login`.
+    has_login: bool,
 }
+
+/// The SDK reads these with the feature `credentials-login` of aws-config, which brings a service, elliptic curves and other
+/// features of what every client is built on (docs/decisions.md).
+const LOGIN_NOT_READ: &str =
+    "it signs in with `aws login`, which this program does not read itself";
 
 impl Profile {
     /// Reads it. Files that cannot be read are none: what needs them says so.
@@ -37,6 +44,7 @@ impl Profile {
             region: region.map(|region| region.to_string()),
             endpoint_url: profiles.get("endpoint_url").map(str::to_owned),
             name: profiles.selected_profile().to_owned(),
+            has_login: has_login(&profiles),
             advice: advice(&profiles),
         }
     }
@@ -50,6 +58,7 @@ impl Profile {
                     chain,
                     profile: self.name,
                     advice,
+                    has_login: self.has_login,
                 }))
                 .build(),
             _ => config,
@@ -63,6 +72,7 @@ struct Advised {
     chain: SharedCredentialsProvider,
     profile: String,
     advice: String,
+    has_login: bool,
 }
 
 impl ProvideCredentials for Advised {
@@ -74,7 +84,10 @@ impl ProvideCredentials for Advised {
             let provided: Provided = self.chain.provide_credentials().await;
             provided.map_err(|error| {
                 // Before the last cause there are layers of the SDK that say "an error occurred".
-                let why = causes(&error).last().map(ToString::to_string);
+                let why = match self.has_login {
+                    true => Some(LOGIN_NOT_READ.to_owned()),
+                    false => causes(&error).last().map(ToString::to_string),
+                };
                 CredentialsError::provider_error(NoCredentials {
                     profile: self.profile.clone(),
                     why: why.unwrap_or_else(|| error.to_string()),
@@ -95,14 +108,36 @@ pub(super) struct NoCredentials {
     pub(super) advice: String,
 }
 
-/// What to do if the selected profile gives no credentials. A profile may use those of another (`source_profile`), and so
-/// on.
+/// The profiles whose credentials the selected one uses, beginning with itself: each may name another (`source_profile`).
+/// The last is the first that does not, or a name that there is no profile of.
+fn chain(profiles: &ProfileSet) -> Vec<&str> {
+    let mut names = vec![profiles.selected_profile()];
+    while let Some(source) = names
+        .last()
+        .and_then(|name| profiles.get_profile(name))
+        .and_then(|profile| profile.get("source_profile"))
+        .filter(|source| !names.contains(source))
+    {
+        names.push(source);
+    }
+    names
+}
+
+/// Whether the credentials are those of `aws login`.
+fn has_login(profiles: &ProfileSet) -> bool {
+    let mut chain = chain(profiles).into_iter();
+    chain.any(|name| {
+        let profile = profiles.get_profile(name);
+        profile.is_some_and(|profile| profile.get("login_session").is_some())
+    })
+}
+
+/// What to do if the selected profile gives no credentials.
 fn advice(profiles: &ProfileSet) -> Option<String> {
-    let mut name = profiles.selected_profile();
-    let mut seen = Vec::new();
-    loop {
+    let mut before = None;
+    for name in chain(profiles) {
         let Some(profile) = profiles.get_profile(name) else {
-            return missing(name, seen.last().copied());
+            return missing(name, before);
         };
         let has = |property| profile.get(property).is_some();
         if has("sso_session") || has("sso_start_url") {
@@ -119,12 +154,9 @@ fn advice(profiles: &ProfileSet) -> Option<String> {
                 false => export(name),
             });
         }
-        seen.push(name);
-        match profile.get("source_profile") {
-            Some(source) if !seen.contains(&source) => name = source,
-            _ => return Some(format!("check the profile {name} in ~/.aws/config")),
-        }
+        before = Some(name);
     }
+    before.map(|name| format!("check the profile {name} in ~/.aws/config"))
 }
 
 fn missing(name: &str, of: Option<&str>) -> Option<String> {

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::hints::{CHECK_NETWORK, credentials_hint};
 use super::json as output;
 use super::options::Options;
-use super::target::{CHECK_NETWORK, Endpoint, credentials_hint};
+use super::target::Endpoint;
 use super::text::plain;
 use crate::aws::{Aws, AwsError, Confirmed};
 use crate::cli::error::Error;
@@ -52,7 +53,7 @@ pub(super) async fn run(
     options: &Options,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
-    let aws = args.endpoint.connect().await?;
+    let aws = args.endpoint.connect(options).await?;
     let confirmed = confirm(&aws, &args.code, &args.instance, options.is_json(), out).await?;
     Ok(if confirmed { Exit::Done } else { Exit::ToDo }.into())
 }

@@ -6,7 +6,7 @@ mod show;
 mod state;
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use super::terminal::Terminal;
 use super::{cancel, signals};
 use crate::aws::Aws;
 use crate::cli::error::Error;
+use crate::cli::exit_code::Exit;
 use crate::config::Config;
 use crate::image::Status;
 use crate::image::words::Step;
@@ -106,6 +107,7 @@ async fn demonstrate(
         region: REGION,
         era: Era::Classic,
         now,
+        watchers: None,
     };
     let ended = signals::end()?;
     let stack = LocalStack::start(setup).await?;
@@ -117,9 +119,18 @@ async fn demonstrate(
         terminal: options.terminal(),
         emails: args.emails,
     };
+    let mut silence = io::sink();
+    let lines: &mut dyn Write = match options.is_quiet() {
+        true => &mut silence,
+        false => &mut *out,
+    };
     let played = tokio::select! {
-        played = play(&stack, shown, now, out) => played,
-        () = ended => Err(Error::new("the demo was interrupted")),
+        played = play(&stack, shown, now, lines) => played,
+        () = ended => {
+            // The terminal has written `^C` where the cursor was.
+            let _ = writeln!(io::stderr());
+            Err(Error::new("the demo was interrupted").with_exit(Exit::Interrupted))
+        }
     };
     let logs = if matches!(played, Ok(ref wrong) if wrong.is_empty()) {
         Vec::new()
@@ -133,6 +144,9 @@ async fn demonstrate(
     }
     if let Some(directory) = directory {
         writeln!(out, "\nEverything is kept in {}.", directory.display())?;
+    }
+    if !options.is_quiet() {
+        writeln!(out)?;
     }
     Ok(show::verdict(&wrong, out)?)
 }
@@ -330,7 +344,7 @@ fn show(
             let drawn = Frame {
                 terminal,
                 step,
-                last_look: SignedDuration::ZERO,
+                last_look: Some(SignedDuration::ZERO),
                 trouble: None,
             };
             list::frame(&rows, drawn, now)

@@ -64,9 +64,12 @@ pub(super) async fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let manifest = args.file.as_deref().map(read).transpose()?;
-    let aws = args.endpoint.connect().await?;
+    let aws = args.endpoint.connect(options).await?;
     let report = examine(&aws, &args.stack, manifest.as_ref(), now).await;
-    report.write(options.is_json(), out)?;
+    match options.is_quiet() && !options.is_json() {
+        true => report.write_findings(out)?,
+        false => report.write(options.is_json(), out)?,
+    }
     Ok(ExitCode::from(report.exit_code()))
 }
 

@@ -15,6 +15,19 @@ Examples:
   amiwright check golden/ --parameter ShareWith=111122223333
   amiwright check -o json golden/ | jq '.items[] | select(.ok | not)'";
 
+pub(super) const SCHEMA: &str = "\
+Examples:
+  amiwright schema > image-manifest.schema.json";
+
+pub(super) const CONFIRM: &str = "\
+Examples:
+  amiwright confirm-product 774F4FF8 i-0123456789abcdef0 && echo paid";
+
+pub(super) const PRODUCT_CODES: &str = "\
+Examples:
+  amiwright product-codes
+  amiwright product-codes -o json | jq -r '.items[].productCode'";
+
 pub(super) const PLAN: &str = "\
 Examples:
   amiwright plan web.image.yaml --key golden/web.image.yaml

@@ -1,5 +1,9 @@
 //! `amiwright local`: the whole stack on this machine, until Ctrl-C.
 
+mod activity;
+mod greeting;
+mod printer;
+
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::net::TcpListener;
@@ -8,14 +12,16 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::local_stack::{
-    self, BUNDLE_KEY, IMAGE, INSTANCE, LocalStack, SNAPSHOT, Setup, TEMPLATE,
-};
+use self::activity::{Activity, Seen};
+use self::printer::Printer;
+use super::local_stack::{self, LocalStack, Setup, TEMPLATE};
+use super::options::{Format, Options};
 use super::signals;
 use crate::cli::error::Error;
-use crate::manifest::location::s3_uri;
 
 /// Arguments of `amiwright local`.
 #[derive(Debug, clap::Args)]
@@ -84,6 +90,7 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 /// If the stack does not start.
 pub(super) async fn run(
     args: &Args,
+    options: &Options,
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
@@ -108,6 +115,7 @@ pub(super) async fn run(
             fs::read_to_string(path).map_err(unreadable)?
         }
     };
+    let (watchers, seen) = activity::watchers();
     let setup = Setup {
         template: &template,
         directory: Some(&args.dir),
@@ -117,20 +125,74 @@ pub(super) async fn run(
         region: &args.region,
         era: args.era.into(),
         now,
+        watchers: Some(watchers),
     };
     let stack = LocalStack::start(setup).await?;
-    let greeted = greet(&stack, args.era, out);
+    let greeted = greeting::write(&stack, args.era == Era::Classic, options, out);
     if greeted.is_ok() {
-        ended.await;
+        let printer = Printer::new();
+        tokio::select! {
+            () = ended => {}
+            () = follow(&stack, seen, args.speed, options, &printer, now) => {}
+        }
+        printer.close();
     }
-    stack.close().await;
+    let is_saved = stack.close().await;
     greeted?;
-    writeln!(
-        out,
-        "Stopped. Everything is kept in {}.",
-        args.dir.display()
-    )?;
+    end(&args.dir, is_saved, options, out)
+}
+
+/// What is said at the end.
+fn end(
+    directory: &Path,
+    is_saved: bool,
+    options: &Options,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
+    let directory = directory.display();
+    if !is_saved {
+        let message = format!("not everything could be kept in {directory}");
+        return Err(Error::new(message).with_hint(
+            "the lines above say what; a later start continues with what was saved before",
+        ));
+    }
+    match options.format() {
+        Format::Json => writeln!(out, "{}", json!({"event": "stopped"}))?,
+        _ if options.is_quiet() => {}
+        Format::Text | Format::Wide => {
+            writeln!(out, "Stopped. Everything is kept in {directory}.")?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what happens, for ever.
+async fn follow(
+    stack: &LocalStack,
+    mut seen: UnboundedReceiver<Seen>,
+    speed: f64,
+    options: &Options,
+    printer: &Printer,
+    now: Timestamp,
+) {
+    let mut activity = Activity::new(stack, speed, now);
+    if !options.is_quiet() && !options.is_json() {
+        printer.print("What happens:\n".to_owned());
+    }
+    // The world holds the other end: it is closed after this.
+    while let Some(seen) = seen.recv().await {
+        if options.is_quiet() {
+            continue;
+        }
+        for line in activity.lines(&seen).await {
+            let at = activity.now();
+            printer.print(match options.is_json() {
+                true => line.json(at).to_string(),
+                false => line.text(at),
+            });
+        }
+    }
+    std::future::pending().await
 }
 
 /// Fails before anything is made where the port is taken. Whoever takes it in the meantime is told of when the server
@@ -171,111 +233,6 @@ fn lock(directory: &Path) -> Result<File, Error> {
     }
 }
 
-fn greet(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
-    let (url, bucket, world) = (stack.url(), &stack.bucket, &stack.world);
-    let directory = world.directory();
-    let topic = world
-        .stack()
-        .topics
-        .first()
-        .map_or("none", |topic| topic.arn.as_str());
-    let functions: Vec<&str> = world
-        .stack()
-        .functions
-        .iter()
-        .map(|function| function.name.as_str())
-        .collect();
-    writeln!(out, "amiwright runs until Ctrl-C.\n")?;
-    let facts = [
-        ("Endpoint", url.clone()),
-        ("Health", format!("{url}/_local/health")),
-        ("Region", world.region().to_owned()),
-        ("Bucket", bucket.clone()),
-        (
-            "  directory",
-            stack.directory_of(bucket).display().to_string(),
-        ),
-        ("State bucket", stack.state_bucket.clone()),
-        (
-            "  directory",
-            stack
-                .directory_of(&stack.state_bucket)
-                .display()
-                .to_string(),
-        ),
-        ("Snapshot", format!("{SNAPSHOT} (a source for images)")),
-        (
-            "AMI",
-            format!("{IMAGE} in {} (to copy)", local_stack::other_region(world)),
-        ),
-        ("Topic", topic.to_owned()),
-        ("Emails", directory.join("mail").display().to_string()),
-        ("Functions", functions.join(", ")),
-        ("  logs", directory.join("logs").display().to_string()),
-    ];
-    for (name, value) in facts {
-        writeln!(out, "  {name:<12} {value}")?;
-    }
-    for (user, keys) in world.iam().users() {
-        let (id, secret) = (keys.access_key_id, keys.secret_access_key);
-        writeln!(
-            out,
-            "  {:<12} access key {id}, secret {secret} (has the stack's {user} policy alone)",
-            "Credentials"
-        )?;
-    }
-    if era == Era::Classic {
-        writeln!(
-            out,
-            "  {:<12} {INSTANCE} (to bundle; the key is in the parameter {BUNDLE_KEY})",
-            "Instance"
-        )?;
-    }
-    write_commands(stack, era, out)
-}
-
-/// Commands that try the files of `examples/`.
-fn write_commands(stack: &LocalStack, era: Era, out: &mut dyn Write) -> io::Result<()> {
-    let (url, bucket) = (stack.url(), &stack.bucket);
-    let (region, address) = (stack.world.region(), s3_uri(bucket, ""));
-    writeln!(out, "\nUpload a manifest (with any credentials):\n")?;
-    writeln!(
-        out,
-        "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION={region} AWS_DEFAULT_REGION={region}"
-    )?;
-    writeln!(
-        out,
-        "  aws --endpoint-url {url} s3 cp examples/web.image.yaml {address}"
-    )?;
-    writeln!(
-        out,
-        "\nor copy it into the directory of the manifest bucket. To import a disk, upload it first:\n"
-    )?;
-    writeln!(
-        out,
-        "  truncate -s 1M disk.raw && aws --endpoint-url {url} s3 cp disk.raw {address}"
-    )?;
-    let others = match era {
-        Era::Today => "disk copy",
-        Era::Classic => "disk copy instance",
-    };
-    writeln!(
-        out,
-        "  for what in {others}; do aws --endpoint-url {url} s3 cp examples/$what.image.yaml {address}; done"
-    )?;
-    writeln!(out, "\nThen see the results:\n")?;
-    writeln!(
-        out,
-        "  aws --endpoint-url {url} ec2 describe-images --owners self"
-    )?;
-    writeln!(
-        out,
-        "  AWS_ENDPOINT_URL={url} AWS_REGION={region} AMIWRIGHT_BUCKET={bucket} AMIWRIGHT_STATE_BUCKET={} amiwright watch   # or status, cancel KEY\n",
-        stack.state_bucket
-    )?;
-    out.flush()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,6 +255,20 @@ mod tests {
             let error = parameter(invalid).unwrap_err();
             assert!(error.contains("NAME=VALUE"), "{invalid}: {error}");
         }
+    }
+
+    #[test]
+    fn the_end_says_whether_everything_is_kept() {
+        let directory = Path::new("world");
+        let mut said = Vec::new();
+        end(directory, true, &Options::default(), &mut said).unwrap();
+        assert_eq!(said, b"Stopped. Everything is kept in world.\n");
+        let error = end(directory, false, &Options::default(), &mut Vec::new()).unwrap_err();
+        let report = error.report();
+        assert!(
+            report.starts_with("error: not everything could be kept in world\n"),
+            "{report}"
+        );
     }
 
     #[test]

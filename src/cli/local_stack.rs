@@ -7,10 +7,12 @@ use std::process::Command;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use localaws::bus::Event;
 use localaws::ec2::{Era, SeedImage, SeedInstance, SeedSnapshot};
-use localaws::lambda::FunctionRunner;
+use localaws::lambda::{FunctionRunner, InvocationRecord};
 use localaws::server::Server;
 use localaws::template::stack::Function;
+use localaws::watcher::Watcher;
 use localaws::world::World;
 use serde_json::json;
 
@@ -73,6 +75,17 @@ pub(super) struct Setup<'a> {
     pub(super) era: Era,
     /// The time at the start, and the seed of all ids: a later run must not repeat those of an earlier one.
     pub(super) now: Timestamp,
+    /// Who is shown what happens, if somebody is.
+    pub(super) watchers: Option<Watchers>,
+}
+
+/// Who is shown what happens in the world.
+#[derive(Debug)]
+pub(super) struct Watchers {
+    /// Each event.
+    pub(super) events: Watcher<Event>,
+    /// Each function that has run.
+    pub(super) invocations: Watcher<InvocationRecord>,
 }
 
 /// A running stack.
@@ -88,7 +101,7 @@ pub(super) struct LocalStack {
 
 impl LocalStack {
     /// Starts the stack, creates the sources for images and listens for requests.
-    pub(super) async fn start(setup: Setup<'_>) -> Result<Self, Error> {
+    pub(super) async fn start(mut setup: Setup<'_>) -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(|error| {
             Error::from_source(
                 "cannot find the executable of this program, which runs the functions",
@@ -108,6 +121,13 @@ impl LocalStack {
         }
         for (name, value) in setup.parameters {
             builder = builder.parameter(name, value);
+        }
+        if let Some(Watchers {
+            events,
+            invocations,
+        }) = setup.watchers.take()
+        {
+            builder = builder.watch_events(events).watch_invocations(invocations);
         }
         let world = builder
             .template(setup.template)
@@ -169,10 +189,10 @@ impl LocalStack {
         self.world.directory().join("s3").join(bucket)
     }
 
-    /// Stops everything. The files stay.
-    pub(super) async fn close(self) {
+    /// Stops everything. The files stay. Whether all that is to be kept was saved.
+    pub(super) async fn close(self) -> bool {
         self.server.close().await;
-        self.world.close().await;
+        self.world.close().await
     }
 }
 

@@ -13,8 +13,9 @@ use tokio::time::Instant;
 
 pub use self::entry::Entry;
 pub use self::tail::{FunctionLog, LATE, Reading, Tail};
+use super::hints::{CHECK_NETWORK, credentials_hint};
 use super::options::Options;
-use super::target::{CHECK_NETWORK, Endpoint, check_key, credentials_hint};
+use super::target::{Endpoint, check_key};
 use super::terminal::Terminal;
 use super::text::{plain, span};
 use super::watch::duration;
@@ -78,7 +79,7 @@ pub(super) async fn run(
             None => name,
         });
     key.map_or(Ok(()), check_key)?;
-    let aws = args.endpoint.connect().await?;
+    let aws = args.endpoint.connect(options).await?;
     let view = View {
         terminal: options.terminal(),
         is_json: options.is_json(),

@@ -13,6 +13,7 @@ mod error;
 mod exit_code;
 mod function;
 mod help;
+mod hints;
 mod init;
 mod json;
 mod list;
@@ -97,6 +98,7 @@ enum Command {
     #[command(after_help = help::PUSH)]
     Push(push::Args),
     /// Print the JSON Schema of image manifests
+    #[command(after_help = help::SCHEMA)]
     Schema,
     /// Show the status of images
     #[command(after_help = help::STATUS)]
@@ -111,8 +113,10 @@ enum Command {
     #[command(after_help = help::RETRY)]
     Retry(request::Args),
     /// Ask EC2 whether an instance has a product code of yours; exit code 0 if so, 3 if not
+    #[command(after_help = help::CONFIRM)]
     ConfirmProduct(confirm_product::Args),
     /// Print the product codes of the EC2 instance that this runs on, one a line
+    #[command(after_help = help::PRODUCT_CODES)]
     ProductCodes(product_codes::Args),
     /// Find out what is in the way of images, one line each; changes nothing
     ///
@@ -163,15 +167,46 @@ enum Command {
     Function(function::Args),
 }
 
+impl Command {
+    /// The name of a command that is for people, or prints what is no JSON.
+    fn without_json(&self) -> Option<&'static str> {
+        match self {
+            Self::Init(_) => Some("init"),
+            Self::Demo(_) => Some("demo"),
+            Self::Completions(_) => Some("completions"),
+            Self::Man(_) => Some("man"),
+            Self::Function(_) => Some("function"),
+            Self::Check(_)
+            | Self::Plan(_)
+            | Self::Push(_)
+            | Self::Logs(_)
+            | Self::Schema
+            | Self::Status(_)
+            | Self::Watch(_)
+            | Self::Cancel(_)
+            | Self::Retry(_)
+            | Self::ConfirmProduct(_)
+            | Self::ProductCodes(_)
+            | Self::Doctor(_)
+            | Self::Local(_) => None,
+        }
+    }
+}
+
 /// Runs the command line of this process.
 pub async fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // `--help` and `--version` are answers, the rest are mistakes.
         Err(refused) => {
-            let _ = refused.print();
-            let is_mistake = refused.use_stderr();
-            return if is_mistake { Exit::Usage } else { Exit::Done }.into();
+            let printed = refused.print();
+            let is_unseen = |error: std::io::Error| error.kind() != std::io::ErrorKind::BrokenPipe;
+            return match refused.use_stderr() {
+                true => Exit::Usage,
+                false if printed.is_err_and(is_unseen) => Exit::Failed,
+                false => Exit::Done,
+            }
+            .into();
         }
     };
     // `local` and the functions have logs of their own.
@@ -203,16 +238,21 @@ fn log_to_stderr(verbosity: u8) {
     tracing_subscriber::fmt()
         .with_max_level(level)
         .with_ansi(false)
+        .with_target(false)
         .with_writer(std::io::stderr)
         .init();
 }
 
 async fn run(cli: Cli, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let options = &cli.options;
+    if let Some(name) = cli.command.without_json().filter(|_| options.is_json()) {
+        let message = format!("amiwright {name} has nothing to print as JSON");
+        return Err(Error::new(message).with_exit(Exit::Usage));
+    }
     match cli.command {
         Command::Check(args) => check::run(&args, options, now(), out),
         Command::Plan(args) => plan::run(&args, options, now(), out).await,
-        Command::Init(args) => init::run(&args, out),
+        Command::Init(args) => init::run(&args, options, out),
         Command::Push(args) => push::run(&args, options, now(), out).await,
         Command::Schema => schema::run(out),
         Command::Status(args) => status::run(&args, options, now(), out).await,
@@ -230,7 +270,7 @@ async fn run(cli: Cli, out: &mut dyn Write) -> Result<ExitCode, Error> {
         #[cfg(not(feature = "doctor"))]
         Command::Logs(_) => Err(unavailable::error("logs", "doctor")),
         #[cfg(feature = "local")]
-        Command::Local(args) => local::run(&args, now(), out).await,
+        Command::Local(args) => local::run(&args, options, now(), out).await,
         #[cfg(feature = "local")]
         Command::Demo(args) => demo::run(&args, options, now(), out).await,
         #[cfg(not(feature = "local"))]
@@ -278,10 +318,12 @@ mod tests {
         let subcommands = command.get_subcommands().filter(|it| !it.is_hide_set());
         let shown = subcommands.map(|it| (it.get_name().to_owned(), it.get_after_help().cloned()));
         for (name, help) in shown {
-            if ["schema", "help", "confirm-product", "product-codes"].contains(&name.as_str()) {
+            if name == "help" {
                 continue;
             }
-            let help = help.unwrap_or_default().to_string() + help::ALL;
+            let help = help.unwrap_or_default().to_string();
+            assert!(help.starts_with("Examples:\n"), "{name}: {help}");
+            let help = help + help::ALL;
             let lines = help
                 .lines()
                 .filter_map(|line| line.trim().strip_prefix("amiwright "));

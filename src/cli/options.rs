@@ -24,10 +24,10 @@ pub(super) struct Options {
     /// When to use colour; `auto` follows the terminal, NO_COLOR and CLICOLOR_FORCE
     #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     color: ColorChoice,
-    /// Say on standard error what is being done; twice for more
+    /// Say on standard error each call of AWS, and what came of it; twice for more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
-    /// Print results and errors only
+    /// Print results and errors only: nothing of what is as it should be, no progress
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
 }
@@ -68,6 +68,11 @@ impl Options {
     /// What standard output is.
     pub(super) fn terminal(&self) -> Terminal {
         let terminal = Terminal::of_stdout(self.color);
+        // What is said on standard error would tear a screen that is drawn anew.
+        let terminal = Terminal {
+            live: terminal.live && self.verbose == 0,
+            ..terminal
+        };
         match self.format() {
             Format::Text => terminal,
             Format::Wide | Format::Json => terminal.unlimited(),

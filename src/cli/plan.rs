@@ -17,9 +17,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::check::{account, read_file, with_parameters, write_problems};
+use super::connection::Aside;
+use super::hints::{cannot_load, cannot_plan, cannot_read};
 use super::json as output;
 use super::options::Options;
-use super::target::{self, Target, cannot_load, cannot_plan};
+use super::target::{self, Target};
 use super::terminal::Terminal;
 use crate::cli::error::Error;
 use crate::cli::exit_code::Exit;
@@ -101,7 +103,7 @@ pub(super) async fn run(
     };
     let known = with_parameters(base(Guardrails::default()), &args.parameters)?;
     config.guardrails = with_parameters(base(Guardrails::open()), &args.parameters)?;
-    let aws = args.target.connect(&config).await;
+    let aws = args.target.connect(&config, Aside::new(options)).await;
     let upload = Upload {
         file: &file,
         key,
@@ -110,7 +112,11 @@ pub(super) async fn run(
     };
     let context = Context::new(&aws, &config, now);
     let terminal = options.terminal();
-    let planned = show(context, &upload, terminal, options.is_json(), out).await?;
+    let mut plan = Vec::new();
+    let planned = show(context, &upload, terminal, options.is_json(), &mut plan).await?;
+    if !options.is_quiet() || options.is_json() || planned != Planned::Nothing {
+        out.write_all(&plan)?;
+    }
     Ok(match planned {
         Planned::Rejected => ExitCode::FAILURE,
         Planned::Changes if args.exit_code => Exit::Changes.into(),
@@ -185,7 +191,7 @@ async fn similar(context: Context<'_>, key: &str) -> Result<Option<String>, Erro
     let config = context.config;
     let existing = status_store::list_status_keys(context.aws, config)
         .await
-        .map_err(|error| target::cannot_read(config, &error))?;
+        .map_err(|error| cannot_read(config, &error))?;
     let end = format!("/{key}");
     let other = existing.into_iter().find(|other| other.ends_with(&end));
     Ok(other.map(|other| {

@@ -54,7 +54,7 @@ fn doing(status: &Status) -> String {
             .join(", "),
         Step::Publish => "publishing".to_owned(),
         Step::StoreImage => "storing".to_owned(),
-        Step::Retire => "retiring the AMIs before it".to_owned(),
+        Step::Retire => "retiring the previous AMIs".to_owned(),
         Step::CleanUp => cleaning_up(status),
     }
 }

@@ -12,16 +12,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::check::write_problems;
+use super::connection::Aside;
+use super::hints::cannot_send;
 use super::json;
 use super::list::fit_end;
 use super::options::Options;
-use super::target::{Target, cannot_send};
+use super::target::Target;
 use super::terminal::Terminal;
 use super::text::plain;
 use super::{signals, watch};
@@ -88,8 +90,18 @@ pub struct Push {
     pub prefix: String,
     /// Whether to say what would be sent only.
     pub dry_run: bool,
-    /// Whether to draw bars on standard error.
-    pub is_live: bool,
+    /// Where bars are drawn, if there are any.
+    pub bars: Bars,
+}
+
+/// The bars of files that are being sent.
+#[derive(Debug, Clone)]
+pub struct Bars(Aside);
+
+impl Default for Bars {
+    fn default() -> Self {
+        Self(Aside::new(&Options::default()))
+    }
 }
 
 /// What was pushed.
@@ -113,14 +125,18 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Error> {
     let (began, ended) = (Instant::now(), signals::end()?);
     let config = args.target.config().await?;
-    let aws = args.target.connect(&config).await;
     let (is_json, is_silent) = (options.is_json(), options.is_json() || options.is_quiet());
     let terminal = options.terminal();
+    let aside = match terminal.live && !is_silent {
+        true => Aside::new(options).with_bars(),
+        false => Aside::new(options),
+    };
+    let aws = args.target.connect(&config, aside.clone()).await;
     let push = Push {
         files: args.files.clone(),
         prefix: args.prefix.clone(),
         dry_run: args.dry_run,
-        is_live: terminal.live && !is_silent,
+        bars: Bars(aside),
     };
     let mut silence = io::sink();
     let lines: &mut dyn Write = if is_silent { &mut silence } else { &mut *out };
@@ -203,7 +219,7 @@ pub async fn send_all(
         items: Vec::new(),
     };
     let objects = sender.found(&needed.objects).await?;
-    sender.send(objects, push.is_live).await?;
+    sender.send(objects, true).await?;
     // The manifest of a bundle starts an image by itself, unless one of the image manifests is about it: those of bundles
     // that are not there yet come last, so that these are seen. One that replaces another comes before its image manifest,
     // which would be about the old one otherwise.
@@ -290,13 +306,14 @@ impl Sender<'_> {
                 .into_iter()
                 .try_for_each(|(key, file)| self.say(key, Outcome::Planned { size: file.size }));
         }
-        let bars = MultiProgress::with_draw_target(match has_bars {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
-        });
+        let push: &Push = self.push;
+        let Bars(aside) = &push.bars;
         let (aws, config) = (self.aws, self.config);
         let each = objects.into_iter().map(|(key, file)| {
-            let bar = bars.add(bar(key, file.size));
+            let bar = match has_bars {
+                true => aside.draw(bar(key, file.size)),
+                false => ProgressBar::hidden(),
+            };
             async move {
                 let to = Destination { aws, config, key };
                 let sent = sending::send(to, &file, &|bytes| bar.inc(bytes)).await;
@@ -307,7 +324,7 @@ impl Sender<'_> {
         let mut each = stream::iter(each).buffered(FILES_AT_ONCE);
         while let Some((key, sent)) = each.next().await {
             let sent = sent?;
-            bars.suspend(|| self.say(key, sent))?;
+            aside.apart(|| self.say(key, sent))?;
         }
         Ok(())
     }

@@ -10,14 +10,17 @@ use jiff::{Timestamp, Unit};
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::connection::Aside;
+use super::hints::cannot_request;
 use super::json as output;
 use super::options::Options;
-use super::target::{self, Target, cannot_request};
+use super::target::{self, Target};
 use super::text::plain;
 use crate::cli::error::Error;
 use crate::cli::exit_code::Exit;
 use crate::config::Config;
 use crate::image::Status;
+use crate::image::message::shell_word;
 use crate::image::request::{Ask, Request, Seen};
 use crate::image::words::State;
 use crate::reconcile::Context;
@@ -62,8 +65,9 @@ impl Args {
         }
         // People read the time: whole seconds are enough.
         let now = now.round(Unit::Second).unwrap_or(now);
+        let aside = &Aside::new(options);
         let answers = targets.iter().map(async |(config, key)| {
-            let aws = self.target.connect(config).await;
+            let aws = self.target.connect(config, aside.clone()).await;
             (key, request(Context::new(&aws, config, now), key).await)
         });
         let mut answers = stream::iter(answers).buffered(AT_ONCE);
@@ -164,6 +168,7 @@ fn is_recorded(request: &Request, status: &Status) -> bool {
 
 /// How to follow a request that no function has recorded yet.
 pub(super) fn recorded_later(key: &str) -> String {
+    let key = shell_word(key);
     format!(
         "the next tick of advance-tasks records it; to see what becomes of it: amiwright watch {key}"
     )

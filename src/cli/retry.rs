@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
+use super::hints::cannot_find_manifest;
 use super::options::Options;
 use super::request::{self, Made};
-use super::target::cannot_find_manifest;
 use crate::cli::error::Error;
 use crate::image::Status;
 use crate::image::apply::{NotRetryable, request_retry};

@@ -12,10 +12,12 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::connection::Aside;
+use super::hints::{cannot_load, cannot_read};
 use super::json as output;
 use super::list::{self, Kind, Known, Row, Table, Time, Usual};
 use super::options::{Format, Options};
-use super::target::{self, Target, cannot_read};
+use super::target::{self, Target};
 use super::terminal::Terminal;
 use super::text::plain;
 use crate::cli::error::Error;
@@ -118,7 +120,7 @@ pub(super) async fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let (config, keys) = args.target.config_for_all(&args.keys).await?;
-    let aws = args.target.connect(&config).await;
+    let aws = args.target.connect(&config, Aside::new(options)).await;
     let view = View {
         selection: Selection::of(&keys).only(args.open, args.failed),
         terminal: options.terminal(),
@@ -182,7 +184,7 @@ pub async fn show(context: Context<'_>, view: &View, out: &mut dyn Write) -> Res
         {
             let loaded = only
                 .status
-                .map_err(|error| target::cannot_load(context.config, &error));
+                .map_err(|error| cannot_load(context.config, &error));
             write_one(place, view, &only.manifest_key, loaded?, out)?;
             return Ok(true);
         }

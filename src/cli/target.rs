@@ -1,33 +1,19 @@
 //! The stack that a command works with, and how its statuses are read.
 
-use super::connection;
-use super::text::plain;
-use crate::aws::{Aws, AwsError, Profile};
+use super::connection::{self, Aside};
+use super::hints::{cannot_load, cannot_read};
+use super::options::Options;
+use crate::aws::{Aws, Profile};
 use crate::cli::error::Error;
-use crate::cli::exit_code::Exit;
 use crate::config::Config;
-use crate::keys;
 use crate::manifest::guardrails::Guardrails;
 use crate::manifest::key;
 use crate::manifest::location::{S3Address, s3_uri};
 use crate::reconcile::Context;
-use crate::status_store::{self, Loaded, StoreError};
+use crate::status_store::{self, Loaded};
 
 /// Least similarity (Jaro-Winkler, 0 to 1) of a key that is suggested for one that does not exist.
 const SIMILARITY_MIN: f64 = 0.8;
-
-/// The output of the stack that names its state bucket.
-const STATE_BUCKET: &str = "StateBucketName";
-
-/// What to do without credentials.
-const SET_CREDENTIALS: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
-
-/// What to do with credentials that AWS does not take.
-const RENEW_CREDENTIALS: &str = "the credentials are invalid or expired: renew them";
-
-/// What to do where nothing answers.
-pub(super) const CHECK_NETWORK: &str =
-    "check the network and, if set, AWS_ENDPOINT_URL (for `amiwright local`: is it running?)";
 
 /// The stack that a command works with.
 #[derive(Debug, clap::Args)]
@@ -95,8 +81,9 @@ impl Target {
     }
 
     /// A client for the Region of this configuration.
-    pub(super) async fn connect(&self, config: &Config) -> Aws {
-        connection::told(Aws::from_env(&config.region, self.endpoint_url.as_deref()).await)
+    pub(super) async fn connect(&self, config: &Config, aside: Aside) -> Aws {
+        let aws = Aws::from_env(&config.region, self.endpoint_url.as_deref()).await;
+        connection::told(aws, aside)
     }
 
     /// The same for a command that polls: it tries again by itself, and says so.
@@ -151,10 +138,10 @@ impl Endpoint {
     ///
     /// # Errors
     /// If the Region is not given.
-    pub(super) async fn connect(&self) -> Result<Aws, Error> {
+    pub(super) async fn connect(&self, options: &Options) -> Result<Aws, Error> {
         let region = region_of(self.region.as_deref()).await?;
         let aws = Aws::from_env(&region, self.endpoint_url.as_deref()).await;
-        Ok(connection::told(aws))
+        Ok(connection::told(aws, Aside::new(options)))
     }
 }
 
@@ -217,14 +204,6 @@ pub(super) async fn load(context: Context<'_>, key: &str) -> Result<Loaded, Erro
     }
 }
 
-/// The error for a status that cannot be read.
-pub(super) fn cannot_load(config: &Config, error: &StoreError) -> Error {
-    match error {
-        StoreError::Aws(error) => cannot_read(config, error),
-        error => Error::new(error.to_string()),
-    }
-}
-
 /// The error for a status that does not exist.
 async fn no_status(context: Context<'_>, key: &str) -> Error {
     let config = context.config;
@@ -264,93 +243,6 @@ fn most_similar<'a>(key: &str, existing: &'a [String]) -> Option<&'a str> {
         .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, most)| most.as_str())
-}
-
-/// The error for statuses that cannot be read, with a hint for the usual causes.
-pub(super) fn cannot_read(config: &Config, error: &AwsError) -> Error {
-    let (bucket, statuses) = (&config.state_bucket, keys::STATUSES);
-    let permissions = format!(
-        "allow s3:ListBucket on {bucket}, and s3:GetObject on {bucket}/{statuses}*, as the stack's output UploaderPolicyArn does"
-    );
-    with_hint(config, (bucket, STATE_BUCKET), error, permissions)
-}
-
-/// The error for a request that cannot be made, with a hint for the usual causes.
-pub(super) fn cannot_request(config: &Config, error: &AwsError) -> Error {
-    let (bucket, requests) = (&config.state_bucket, keys::REQUESTS);
-    let permissions = format!(
-        "allow s3:PutObject on {bucket}/{requests}*, as the stack's output OperatorPolicyArn does"
-    );
-    with_hint(config, (bucket, STATE_BUCKET), error, permissions)
-}
-
-/// The error for what cannot be sent to the manifest bucket, with a hint for the usual causes.
-pub(super) fn cannot_send(config: &Config, error: &AwsError) -> Error {
-    let bucket = &config.bucket;
-    let permissions = format!(
-        "allow {} on the manifest bucket {bucket}, as the stack's output UploaderPolicyArn does",
-        error.action
-    );
-    with_hint(config, (bucket, "BucketName"), error, permissions)
-}
-
-/// The error for a manifest that cannot be read, with a hint for the usual causes.
-pub(super) fn cannot_find_manifest(config: &Config, error: &AwsError) -> Error {
-    let bucket = &config.bucket;
-    let permissions = format!(
-        "allow s3:ListBucket and s3:GetObject on the manifest bucket {bucket}, as the stack's output OperatorPolicyArn does"
-    );
-    with_hint(config, (bucket, "BucketName"), error, permissions)
-}
-
-/// The error for what a plan cannot look up, with a hint for the usual causes.
-pub(super) fn cannot_plan(config: &Config, error: &AwsError) -> Error {
-    let bucket = &config.bucket;
-    let permissions = format!(
-        "allow {} as the stack's output OperatorPolicyArn does",
-        error.action
-    );
-    with_hint(config, (bucket, "BucketName"), error, permissions)
-}
-
-/// `bucket` is what was asked for, and the output of the stack that names it.
-fn with_hint(
-    config: &Config,
-    (bucket, output): (&str, &str),
-    error: &AwsError,
-    permissions: String,
-) -> Error {
-    let region = &config.region;
-    let hint = match error.code.as_deref() {
-        Some("NoSuchBucket") => {
-            format!("bucket {bucket} does not exist; the name is the output {output} of the stack")
-        }
-        Some(
-            "PermanentRedirect"
-            | "AuthorizationHeaderMalformed"
-            | "IllegalLocationConstraintException",
-        ) => format!("the bucket is not in {region}: use --region"),
-        _ if error.is_denied() => permissions,
-        code => match credentials_hint(error) {
-            Some(hint) => hint.to_owned(),
-            None if code.is_none() => {
-                return Error::new(plain(&error.to_string()))
-                    .with_hint(CHECK_NETWORK)
-                    .with_exit(Exit::Unreachable);
-            }
-            None => return Error::new(plain(&error.to_string())),
-        },
-    };
-    Error::new(plain(&error.to_string())).with_hint(hint)
-}
-
-/// What to do about an error of the credentials; none for any other.
-pub(super) fn credentials_hint(error: &AwsError) -> Option<&str> {
-    if error.lacks_credentials() {
-        Some(error.advice().unwrap_or(SET_CREDENTIALS))
-    } else {
-        error.refuses_credentials().then_some(RENEW_CREDENTIALS)
-    }
 }
 
 #[cfg(test)]

@@ -10,10 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::hints::cannot_read;
 use super::list::{Frame, Usual, frame};
 use super::options::Options;
 use super::progress::Progress;
-use super::target::{Target, cannot_read, check_key};
+use super::target::{Target, check_key};
 use super::terminal::Terminal;
 use super::{connection, json as output, signals};
 use crate::aws::{AwsError, Remedy};
@@ -201,8 +202,8 @@ struct View<'a> {
     watch: &'a Watch,
     now: Timestamp,
     started: Instant,
-    /// When the statuses were read.
-    looked_at: Instant,
+    /// When the statuses were read, if they were.
+    looked_at: Option<Instant>,
     /// Why they cannot be read now.
     trouble: Option<String>,
 }
@@ -226,7 +227,10 @@ impl View<'_> {
         }
         let now = later(self.now, self.started);
         let rows = rows.rows(now);
-        let last_look = SignedDuration::try_from(self.looked_at.elapsed()).unwrap_or_default();
+        let ago = self
+            .looked_at
+            .map(|at| SignedDuration::try_from(at.elapsed()));
+        let last_look = ago.map(Result::unwrap_or_default);
         let lines = |terminal, step| {
             let drawn = Frame {
                 terminal,
@@ -273,10 +277,10 @@ async fn poll_until_finished(
         watch,
         now: context.now,
         started,
-        looked_at: started,
+        looked_at: None,
         trouble: None,
     };
-    let (mut failures, mut failure, mut has_seen) = (0, None, false);
+    let (mut failures, mut failure) = (0, None);
     let timeout = watch.timeout.unwrap_or_default();
     loop {
         let looked: Option<Result<Look, AwsError>> = {
@@ -284,26 +288,26 @@ async fn poll_until_finished(
             view.during(look, rows, progress, out).await?
         };
         match looked {
-            None => return Err(timed_out(rows, timeout, failure)),
+            None => return Err(timed_out(rows, &view, timeout, failure)),
             Some(Ok(look)) => {
                 rows.update(look);
                 (failures, failure, view.trouble) = (0, None, None);
-                has_seen = true;
-                view.looked_at = Instant::now();
+                view.looked_at = Some(Instant::now());
                 view.show(rows, progress, out)?;
                 if rows.are_finished() {
                     return Ok(());
                 }
             }
             // Those that worked a moment ago are renewed; without any, there is nothing to wait for.
-            Some(Err(error)) if !has_seen && error.lacks_credentials() => {
+            Some(Err(error)) if view.looked_at.is_none() && error.lacks_credentials() => {
                 return Err(cannot_read(context.config, &error));
             }
             Some(Err(error)) if error.remedy != Remedy::Never && failures + 1 < TRIES_MAX => {
                 failures += 1;
                 let tries = (failures + 1, TRIES_MAX);
                 // On a screen the time goes on by itself.
-                let ago = (has_seen && !progress.is_live()).then(|| view.looked_at.elapsed());
+                let seen = view.looked_at.filter(|_| !progress.is_live());
+                let ago = seen.map(|at| at.elapsed());
                 let trouble = connection::trouble(&error, tries, ago);
                 if !progress.is_live() && watch.shows == Shows::Progress {
                     progress.say(&trouble, out)?;
@@ -320,7 +324,7 @@ async fn poll_until_finished(
         }
         let pause = tokio::time::sleep(watch.interval);
         if view.during(pause, rows, progress, out).await?.is_none() {
-            return Err(timed_out(rows, timeout, failure));
+            return Err(timed_out(rows, &view, timeout, failure));
         }
     }
 }
@@ -335,8 +339,12 @@ async fn usual(context: Context<'_>, rows: &Rows) -> Option<Usual> {
     Some(Usual::of(latest.iter().map(|loaded| &loaded.status)))
 }
 
-fn timed_out(rows: &Rows, timeout: Duration, failure: Option<AwsError>) -> Error {
-    let message = format!("timed out after {} s", timeout.as_secs_f64());
+fn timed_out(rows: &Rows, view: &View<'_>, timeout: Duration, failure: Option<AwsError>) -> Error {
+    let seconds = timeout.as_secs_f64();
+    let message = match (view.looked_at, &failure) {
+        (None, None) => format!("timed out after {seconds} s without an answer of S3"),
+        _ => format!("timed out after {seconds} s"),
+    };
     let message = match rows.unfinished() {
         unfinished if unfinished.is_empty() => message,
         unfinished => format!("{message}: {}", unfinished.join("; ")),

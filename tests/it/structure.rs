@@ -85,6 +85,7 @@ fn the_world_and_the_application_do_not_know_each_other() {
             &["src"],
             &[
                 "src/cli/local.rs",
+                "src/cli/local",
                 "src/cli/local_stack.rs",
                 "src/cli/demo.rs",
                 "src/cli/demo"
@@ -285,7 +286,7 @@ fn localaws_imports_one_way() {
         "events schedule",
         "json_protocol query connection",
         "large_body",
-        "activity bus clock ids lock state token_bucket wire",
+        "activity bus clock ids lock state token_bucket watcher wire",
         "crate",
     ];
     assert_eq!(modules.against(&order), NOTHING);

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::lock::lock;
 use crate::template::stack::Function;
+use crate::watcher::Watcher;
 
 /// How many attempts are remembered: more than any test makes, and a week of ticks in a world that keeps running.
 const KEPT: usize = 10_000;
@@ -35,6 +36,8 @@ pub(super) struct Functions {
     pub(super) tasks: Mutex<Option<JoinSet<()>>>,
     pub(super) invocations: Mutex<VecDeque<InvocationRecord>>,
     pub(super) dead_letters: Mutex<Vec<DeadLetter>>,
+    /// Is shown each attempt that has ended.
+    pub(super) watcher: Option<Watcher<InvocationRecord>>,
 }
 
 pub(super) enum Runner {
@@ -92,6 +95,9 @@ impl Functions {
             at,
             ended: self.clock.now(),
         };
+        if let Some(watcher) = &self.watcher {
+            watcher.show(&record);
+        }
         let mut invocations = lock(&self.invocations);
         if invocations.len() == KEPT {
             invocations.pop_front();

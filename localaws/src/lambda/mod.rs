@@ -37,6 +37,7 @@ use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::lock::lock;
 use crate::template::stack::Function;
+use crate::watcher::Watcher;
 
 /// How many invocations of a function run at once unless its concurrency is reserved. An account has 1,000 for all of
 /// its functions ("Lambda quotas"); ten real processes of each are enough for one machine.
@@ -54,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) callers: Callers,
     pub(crate) endpoint: watch::Receiver<Option<String>>,
     pub(crate) logs: PathBuf,
+    pub(crate) watcher: Option<Watcher<InvocationRecord>>,
 }
 
 /// The Lambda service of one world. Cheap to clone.
@@ -101,6 +103,7 @@ impl Lambda {
             tasks: Mutex::new(Some(JoinSet::new())),
             invocations: Mutex::default(),
             dead_letters: Mutex::default(),
+            watcher: parts.watcher,
         };
         Self {
             inner: Arc::new(inner),

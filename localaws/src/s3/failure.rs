@@ -16,5 +16,8 @@ pub(super) fn not_a_file(key: &str, why: &str) -> S3Error {
 /// What went wrong with a file, as S3's `InternalError`.
 pub(super) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> S3Error {
     let path = path.display().to_string();
-    move |error| s3_error!(error, InternalError, "localaws could not {doing} {path}")
+    move |error| {
+        let message = format!("localaws could not {doing} {path}: {error}");
+        s3_error!(error, InternalError, "{message}")
+    }
 }

@@ -22,7 +22,7 @@ use crate::faults::Faults;
 use crate::iam::Iam;
 use crate::ids::Ids;
 use crate::imds::Imds;
-use crate::lambda::{Callers, FunctionRunner, Lambda, Parts};
+use crate::lambda::{Callers, FunctionRunner, InvocationRecord, Lambda, Parts};
 use crate::logs::Logs;
 use crate::management::{Management, Place};
 use crate::s3::S3;
@@ -35,6 +35,7 @@ use crate::state::StateFiles;
 use crate::sts::Sts;
 use crate::template;
 use crate::template::stack::Stack;
+use crate::watcher::Watcher;
 
 /// Concurrent executions of an account in one Region ("Lambda quotas", Lambda Developer Guide).
 const ACCOUNT_CONCURRENCY: u32 = 1000;
@@ -59,6 +60,8 @@ pub struct Builder {
     schedules: bool,
     era: Era,
     users: Vec<(String, String)>,
+    events: Option<Watcher<Event>>,
+    invocations: Option<Watcher<InvocationRecord>>,
 }
 
 impl Default for Builder {
@@ -77,6 +80,8 @@ impl Default for Builder {
             schedules: true,
             era: Era::Today,
             users: Vec::new(),
+            events: None,
+            invocations: None,
         }
     }
 }
@@ -184,6 +189,20 @@ impl Builder {
         self
     }
 
+    /// Who is shown each event of the world, before rules are asked about it.
+    #[must_use]
+    pub fn watch_events(mut self, watcher: Watcher<Event>) -> Self {
+        self.events = Some(watcher);
+        self
+    }
+
+    /// Who is shown each attempt to run a function, once it has ended.
+    #[must_use]
+    pub fn watch_invocations(mut self, watcher: Watcher<InvocationRecord>) -> Self {
+        self.invocations = Some(watcher);
+        self
+    }
+
     /// Makes the stack's resources and starts whatever runs.
     ///
     /// # Errors
@@ -221,6 +240,7 @@ impl Builder {
             callers: services.callers.clone(),
             endpoint: endpoint_announced,
             logs: directory.path().join("logs"),
+            watcher: self.invocations,
         });
         let (barriers, barriers_asked) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
@@ -231,6 +251,7 @@ impl Builder {
             services.region.clone(),
             lambda.clone(),
             services.management.clone(),
+            self.events,
         ));
         run_schedules(&mut tasks, schedules, &services, &lambda);
         let inner = Inner {

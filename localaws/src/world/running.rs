@@ -251,16 +251,17 @@ impl World {
         }
     }
 
-    /// Ends all that runs, and waits until it is gone. What is kept on disk stays.
-    pub async fn close(&self) {
+    /// Ends all that runs, and waits until it is gone. What is kept on disk stays. Whether all that is to be kept was
+    /// saved; what was not is logged.
+    pub async fn close(&self) -> bool {
         let tasks = lock(&self.inner.tasks).take();
         if let Some(mut tasks) = tasks {
             tasks.shutdown().await;
         }
         self.inner.lambda.shutdown().await;
-        self.inner.services.save("ec2");
-        self.inner.services.save("sns");
-        self.inner.services.save("ssm");
+        let services = &self.inner.services;
+        let saved = ["ec2", "sns", "ssm"].map(|service| services.save(service));
+        saved.into_iter().all(|is_saved| is_saved)
     }
 
     /// What is behind the front doors.

@@ -11,6 +11,7 @@ mod obeyed;
 mod publishing;
 mod rules;
 mod rules_of_devices;
+mod schema_options;
 mod strangers;
 mod wrong_fields;
 

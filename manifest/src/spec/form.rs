@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{
@@ -10,6 +10,8 @@ use serde::{
         value::{BoolDeserializer, MapAccessDeserializer, StrDeserializer},
     },
 };
+
+use super::schema;
 
 /// A value that is written short, or as a mapping when it has settings.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -31,11 +33,10 @@ impl<Short: JsonSchema, Full: JsonSchema> JsonSchema for Form<Short, Full> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let forms = [
-            generator.subschema_for::<Short>(),
-            generator.subschema_for::<Full>(),
-        ];
-        json_schema!({ "anyOf": forms })
+        schema::short_or_mapping(
+            &Short::json_schema(generator),
+            &Full::json_schema(generator),
+        )
     }
 }
 

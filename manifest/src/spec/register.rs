@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::schema::refused;
+
 /// Parameters of RegisterImage (the API reference's page of that name has each in full).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -204,7 +206,9 @@ pub struct Ebs {
     pub delete_on_termination: Option<bool>,
     /// Whether a new, empty volume is encrypted. Never together with a snapshot.
     pub encrypted: Option<bool>,
-    /// RegisterImage does not take a key here; the field is known so that the refusal can say what to do instead.
+    /// Refused: RegisterImage takes no KMS key for a volume. Encrypt the snapshot with the key, or copy the image with one
+    /// (`regions`).
+    #[schemars(transform = refused)]
     pub kms_key_id: Option<String>,
     /// The ARN of the Outpost that has the snapshot.
     pub outpost_arn: Option<String>,

@@ -3,11 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::schema::exactly_one;
 use crate::location::Location;
 
 /// What the image is made from: exactly one of these.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = exactly_one)]
 pub enum Source {
     /// A disk file in S3: ImportSnapshot, then RegisterImage.
     Disk(Disk),
@@ -17,7 +19,8 @@ pub enum Source {
     Snapshot(Snapshot),
     /// A bundle of the AMI tools in S3: RegisterImage with ImageLocation (instance store).
     Bundle(Bundle),
-    /// A running instance: BundleInstance, then RegisterImage (instance-store Windows; legacy).
+    /// A running instance: BundleInstance, which AWS has withdrawn, then RegisterImage.
+    #[schemars(extend("deprecated" = true))]
     Instance(Instance),
     /// An AMI that CreateStoreImageTask stored in S3: CreateRestoreImageTask.
     Stored(Stored),
@@ -347,6 +350,7 @@ pub struct Image {
     /// Whether the copy gets the tags of the AMI, too.
     pub copy_tags: Option<bool>,
     /// Within how many minutes the copy is to be complete, a multiple of 15; none for EC2's best effort. It is paid for.
+    #[schemars(range(min = 15, max = 2880), extend("multipleOf" = 15))]
     pub completion_minutes: Option<u32>,
 }
 

@@ -115,11 +115,11 @@ pub(super) fn verdict(failed: &[String], out: &mut dyn Write) -> io::Result<Exit
     if failed.is_empty() {
         writeln!(
             out,
-            "\nAll checks passed: 5 AMIs available, 1 import cancelled and cleaned up, 7 emails, nothing left open."
+            "All checks passed: 5 AMIs available, 1 import cancelled and cleaned up, 7 emails, nothing left open."
         )?;
         return Ok(ExitCode::SUCCESS);
     }
-    writeln!(out, "\nFailed checks:")?;
+    writeln!(out, "Failed checks:")?;
     for difference in failed {
         writeln!(out, "  - {}", plain(difference))?;
     }

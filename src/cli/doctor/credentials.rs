@@ -1,6 +1,6 @@
 //! The credentials.
 
-use super::super::target::credentials_hint;
+use super::super::hints::credentials_hint;
 use super::finding::Check;
 use crate::aws::{Aws, Caller};
 

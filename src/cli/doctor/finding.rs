@@ -1,6 +1,6 @@
 //! What a check returns.
 
-use super::super::target::{CHECK_NETWORK, credentials_hint};
+use super::super::hints::{CHECK_NETWORK, credentials_hint};
 use crate::aws::AwsError;
 
 /// What was found.

@@ -59,21 +59,25 @@ impl Report {
             let facts = json!({"stack": self.stack, "region": self.region, "summary": summary});
             return output::write("doctor", facts, self.to_json(), out);
         }
-        for check in &self.checks {
-            let (subject, word) = (plain(&check.subject), outcome(&check.finding));
-            let text = match &check.finding {
-                Finding::Ok(text) => plain(text),
-                Finding::Todo { what, next } => format!("{}; {}", plain(what), plain(next)),
-                Finding::Unknown { why } => format!("could not look: {}", plain(why)),
-            };
-            writeln!(out, "{word:<8} {subject}: {text}")?;
-        }
+        self.checks.iter().try_for_each(|it| write_line(it, out))?;
         let (ok, todo, unknown) = self.counts();
         let (stack, region) = (plain(&self.stack), plain(&self.region));
         writeln!(
             out,
             "stack {stack} in {region}: {ok} ok, {todo} to do, {unknown} could not be looked at"
         )
+    }
+
+    /// Writes one line for each that is not ok, and nothing else.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_findings(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut checks = self.checks.iter();
+        checks.try_for_each(|check| match check.finding {
+            Finding::Ok(_) => Ok(()),
+            Finding::Todo { .. } | Finding::Unknown { .. } => write_line(check, out),
+        })
     }
 
     fn to_json(&self) -> Vec<Value> {
@@ -91,6 +95,16 @@ impl Report {
         };
         self.checks.iter().map(check).collect()
     }
+}
+
+fn write_line(check: &Check, out: &mut dyn Write) -> io::Result<()> {
+    let (subject, word) = (plain(&check.subject), outcome(&check.finding));
+    let text = match &check.finding {
+        Finding::Ok(text) => plain(text),
+        Finding::Todo { what, next } => format!("{}; {}", plain(what), plain(next)),
+        Finding::Unknown { why } => format!("could not look: {}", plain(why)),
+    };
+    writeln!(out, "{word:<8} {subject}: {text}")
 }
 
 fn outcome(finding: &Finding) -> &'static str {

@@ -25,8 +25,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) terminal: Terminal,
     /// How often it was drawn before: what moves goes on by one.
     pub(crate) step: usize,
-    /// How long ago the statuses were read.
-    pub(crate) last_look: SignedDuration,
+    /// How long ago the statuses were read; none if they never were.
+    pub(crate) last_look: Option<SignedDuration>,
     /// Why they cannot be read now.
     pub(crate) trouble: Option<&'a str>,
 }
@@ -76,7 +76,10 @@ fn heading(rows: &[Row], frame: Frame<'_>, columns: usize) -> String {
     let mut parts = vec![format!("Watching {}", rows.len())];
     parts.extend(counts(rows));
     let left = parts.join(" · ");
-    let looked = format!("last look {} ago", short_span(frame.last_look));
+    let looked = match frame.last_look {
+        Some(ago) => format!("last look {} ago", short_span(ago)),
+        None => "no answer yet".to_owned(),
+    };
     let right = match frame.trouble {
         Some(trouble) => format!("{looked}: {trouble}"),
         None => looked,

@@ -125,7 +125,7 @@ fn drawn(rows: &[Row], size: (usize, usize)) -> Vec<String> {
     let look = Frame {
         terminal,
         step: 2,
-        last_look: SignedDuration::from_secs(1),
+        last_look: Some(SignedDuration::from_secs(1)),
         trouble: None,
     };
     frame(rows, look, at("09:03:00"))

@@ -7,7 +7,7 @@ use super::lines::{Line, Sign, lines, parameter};
 use super::reasons::{blocked_by, failed, license, not_retired, pending, wish};
 use super::replacing;
 use crate::image::message::{
-    failure_line, failures, kept_text, release as release_text, wait_text,
+    failure_line, failures, kept_text, release as release_text, shell_word, wait_text,
 };
 use crate::image::outcome::StepOutcome;
 use crate::image::publish::{ReleasePlan, retire};
@@ -327,7 +327,7 @@ impl Document {
             self.notes.push(failure_line(failure));
         }
         if !matches!(status.state, crate::image::words::State::Available) {
-            let key = &self.manifest.key;
+            let key = shell_word(&self.manifest.key);
             let note = format!(
                 "it is {}: `amiwright retry {key}` asks for a new attempt",
                 status.place()

@@ -11,7 +11,7 @@ use super::report::Outcome;
 use crate::aws::{Aws, AwsError, FileRange, Remedy, SentPart};
 use crate::cli::error::Error;
 use crate::cli::exit_code::Exit;
-use crate::cli::target;
+use crate::cli::hints;
 use crate::cli::text::plain;
 use crate::config::Config;
 
@@ -194,7 +194,7 @@ fn name(file: &LocalFile) -> String {
 /// What S3 refuses has its own hint; anything else may work the next time.
 fn cannot_send(to: Destination<'_>, file: &LocalFile, error: &AwsError) -> Error {
     if error.remedy == Remedy::Never {
-        return target::cannot_send(to.config, error);
+        return hints::cannot_send(to.config, error);
     }
     let mut failed = Error::from_source(format!("cannot send {}", name(file)), error.clone());
     if error.status.is_none() {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::error::Error;
-use crate::cli::target::cannot_read;
+use crate::cli::hints::cannot_read;
 use crate::cli::text::plain;
 use crate::keys;
 use crate::limits;

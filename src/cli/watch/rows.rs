@@ -7,10 +7,10 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use crate::aws::AwsError;
+use crate::cli::hints::cannot_load;
 use crate::cli::list::{self, Known, Row, Table, Time, Usual};
 use crate::cli::progress_text::stage;
 use crate::cli::regions;
-use crate::cli::target::cannot_load;
 use crate::cli::terminal::Terminal;
 use crate::cli::text::plain;
 use crate::image::Status;

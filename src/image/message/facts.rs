@@ -22,15 +22,14 @@ pub fn of_version(status: &Status) -> Vec<Fact> {
     facts.push(("Manifest", word(&manifest.uri())));
     let version = manifest.version_id.iter();
     facts.extend(version.map(|version| ("Version id", word(version))));
-    let content = if manifest.was_read() {
-        "SHA-256"
-    } else {
-        "ETag"
-    };
-    facts.push((content, word(&manifest.sha256)));
-    if let Some(digest) = &build.digest {
-        facts.push(("Digest", word(digest)));
-        facts.push(("Attempt", build.attempt.to_string()));
+    // One digest: that of the tag `amiwright:digest`, once it is known. Until then the file's own says which file it was.
+    match &build.digest {
+        Some(digest) => {
+            facts.push(("Digest", word(digest)));
+            facts.push(("Attempt", build.attempt.to_string()));
+        }
+        None if manifest.was_read() => facts.push(("SHA-256", word(&manifest.sha256))),
+        None => facts.push(("ETag", word(&manifest.sha256))),
     }
     if let Some(source) = build.source {
         facts.push(("Source", source.to_string()));

@@ -73,7 +73,8 @@ fn outcome(status: &Status, kind: NoticeKind) -> &'static str {
         NoticeKind::Changed if drift::is_repaired(status) => "Repaired",
         NoticeKind::Changed => "Changed",
         NoticeKind::Retired if status.is_removed() => "Manifest removed",
-        NoticeKind::Retired => "Retired the AMIs before",
+        NoticeKind::Retired if retiring::is_all_kept(status) => "Previous AMIs kept",
+        NoticeKind::Retired => "Previous AMIs retired",
     }
 }
 
@@ -175,7 +176,10 @@ pub(super) fn first_line(status: &Status, kind: NoticeKind, now: Timestamp) -> S
             retiring::asked(status)
         ),
         NoticeKind::Retired => {
-            format!("{name} is finished: the AMIs before it were to be retired.")
+            format!(
+                "{name} is finished. Its previous AMIs: {}.",
+                retiring::retired(status)
+            )
         }
     }
 }

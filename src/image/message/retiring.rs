@@ -61,7 +61,7 @@ pub(crate) fn retired(status: &Status) -> String {
         (RetireOutcome::Deregistered, "deregistered"),
         (RetireOutcome::Deprecated, "deprecated"),
         (RetireOutcome::Kept, "kept"),
-        (RetireOutcome::Gone, "gone before"),
+        (RetireOutcome::Gone, "gone already"),
     ];
     let parts = parts.map(|(outcome, name)| (count(outcome), name));
     let parts = parts.iter().filter(|(count, _)| *count > 0);
@@ -69,6 +69,12 @@ pub(crate) fn retired(status: &Status) -> String {
         .map(|(count, name)| format!("{} {name}", counted(*count, "AMI")))
         .collect();
     parts.join(", ")
+}
+
+/// Whether every AMI that was to be retired was kept.
+pub(super) fn is_all_kept(status: &Status) -> bool {
+    let mut retired = status.retired.iter();
+    retired.all(|it| it.outcome == RetireOutcome::Kept)
 }
 
 /// What the manifest had said of its AMIs, should it be removed.

@@ -182,6 +182,32 @@ fn what_was_retired_is_reported_before_something_else_begins() {
     }
 }
 
+#[test]
+fn the_email_says_first_whether_the_previous_amis_are_kept() {
+    for (outcomes, subject, line) in [
+        (
+            &[RetireOutcome::Deregistered, RetireOutcome::Kept][..],
+            "Previous AMIs retired: web (us-east-1)",
+            "Its previous AMIs: 1 AMI deregistered, 1 AMI kept.",
+        ),
+        (
+            &[RetireOutcome::Kept],
+            "Previous AMIs kept: web (us-east-1)",
+            "Its previous AMIs: 1 AMI kept.",
+        ),
+    ] {
+        let mut status = available();
+        (status.state, status.build.step) = (State::Working, Step::Retire);
+        let retired = outcomes.iter();
+        let retired = retired.map(|outcome| retirement(&target(), *outcome, None, after(5)));
+        status.retired = retired.collect();
+        let status = open(Some(status), manifest("cccc"), after(6));
+        let email = newest(&status);
+        assert_eq!(email.subject, subject);
+        assert!(email.text.contains(line), "{}", email.text);
+    }
+}
+
 /// EC2's answers are eventually consistent: one that does not show an AMI does not make it gone.
 #[test]
 fn an_ami_that_one_answer_does_not_show_is_not_forgotten() {

@@ -113,6 +113,22 @@ fn an_sso_profile_without_a_login_says_how_to_log_in() {
     }
 }
 
+/// What `aws login` writes is read by the AWS CLI, which hands the credentials over.
+#[test]
+fn a_profile_of_aws_login_says_how_its_credentials_are_handed_over() {
+    let home = Home::new(
+        "[profile dev]\nregion = us-east-1\nlogin_session = arn:aws:iam::111122223333:user/dev\n",
+    );
+    let output = home.run("dev", &status_at(&dead()));
+    let said = text(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    let why = "the profile dev gives no credentials: it signs in with `aws login`";
+    assert!(said.contains(why), "{said}");
+    let hint = "hint: log in: aws login --profile dev, then: eval \"$(aws configure export-credentials --profile dev --format env)\"";
+    assert!(said.contains(hint), "{said}");
+    assert!(!said.contains("cargo"), "{said}");
+}
+
 #[test]
 fn a_profile_that_does_not_exist_is_named() {
     let home = Home::new(SSO);
@@ -139,6 +155,50 @@ fn an_endpoint_that_is_dead_is_told_after_the_first_try() {
     assert!(lines[2].starts_with("error: "), "{said}");
     assert!(lines[2].ends_with(&cannot), "{said}");
     assert!(!status.status.success());
+}
+
+/// It takes the connection, and says nothing.
+#[test]
+fn an_endpoint_that_does_not_answer_is_told_long_before_the_command_ends() {
+    let home = Home::new("[default]\nregion = us-east-1\n");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut status = home.command("default", &status_at(&url));
+    let status = status.env_remove("AWS_PROFILE").stderr(Stdio::piped());
+    let mut status = status.spawn().unwrap();
+    let mut lines = BufReader::new(status.stderr.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    // The command itself goes on waiting.
+    assert_eq!(status.try_wait().unwrap(), None);
+    status.kill().unwrap();
+    status.wait().unwrap();
+    let expected = format!("no answer from {url} for 2 s: waiting (try 1 of 3)");
+    assert_eq!(line, expected);
+}
+
+#[test]
+fn a_watch_without_an_answer_says_so_when_its_time_is_up() {
+    let home = Home::new("[default]\nregion = us-east-1\n");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let watch = ["watch", "--timeout", "1s", "--endpoint-url", &url];
+    let mut watch = home.command("default", &[&watch, &BUCKETS[..]].concat());
+    let watch = watch.env_remove("AWS_PROFILE").output().unwrap();
+    assert_eq!(watch.status.code(), Some(6));
+    let said = text(&watch.stderr);
+    let expected = "error: timed out after 1 s without an answer of S3";
+    assert!(said.starts_with(expected), "{said}");
+}
+
+#[test]
+fn nothing_is_said_of_tries_where_a_command_is_to_be_quiet() {
+    let home = Home::new("[default]\nregion = us-east-1\n");
+    let url = dead();
+    let quiet = [&status_at(&url)[..], &["-q"]].concat();
+    let mut status = home.command("default", &quiet);
+    let said = text(&status.env_remove("AWS_PROFILE").output().unwrap().stderr);
+    assert!(said.starts_with("error: "), "{said}");
+    assert!(!said.contains("retrying"), "{said}");
 }
 
 #[test]

@@ -2,14 +2,19 @@
 
 mod credentials;
 mod doctor;
+mod doctor_findings;
+mod first;
+mod local_activity;
 mod logs;
 mod operator;
 mod paid;
 mod plan;
+mod plan_blocked;
 mod plan_in_place;
 mod plan_parameters;
 mod programs;
 mod push;
+mod push_screens;
 mod regions;
 mod retry;
 mod screens;

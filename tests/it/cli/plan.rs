@@ -9,16 +9,15 @@ use amiwright::cli::plan::{Planned, Upload, show};
 use amiwright::config::Config;
 use amiwright::reconcile::Context;
 use insta::assert_snapshot;
-use localaws::ec2::{Billing, ImageBlock, SeedImage, SeedInstance};
 use serde_json::Value;
 
-use crate::support::{REGION, TestStack, minutes, refused};
+use crate::support::{TestStack, minutes};
 
 pub(super) const KEY: &str = "golden/web.image.yaml";
-const PARTNER: &str = "111122223333";
+pub(super) const PARTNER: &str = "111122223333";
 const OTHER: &str = "444455556666";
 
-async fn stack() -> TestStack {
+pub(super) async fn stack() -> TestStack {
     TestStack::built(|builder| {
         builder
             .parameter("ShareWith", "*")
@@ -29,12 +28,12 @@ async fn stack() -> TestStack {
 }
 
 /// A manifest of the seeded snapshot with these lines.
-fn manifest(stack: &TestStack, settings: &str) -> String {
+pub(super) fn manifest(stack: &TestStack, settings: &str) -> String {
     format!("{}{settings}", stack.manifest("web-{digest}"))
 }
 
 /// A plan by these credentials, within this configuration.
-async fn planned(
+pub(super) async fn planned(
     stack: &TestStack,
     (aws, config): (&Aws, &Config),
     content: &str,
@@ -58,7 +57,7 @@ async fn planned(
 }
 
 /// What the screen shows, with ids in place of which there are names.
-async fn screen(stack: &TestStack, content: &str) -> (Planned, String) {
+pub(super) async fn screen(stack: &TestStack, content: &str) -> (Planned, String) {
     let (aws, config) = (stack.aws(), stack.config());
     let plan = planned(stack, (&aws, &config), content, false).await;
     let (planned, text) = plan.unwrap();
@@ -66,7 +65,7 @@ async fn screen(stack: &TestStack, content: &str) -> (Planned, String) {
 }
 
 /// Ids and digests, which differ from run to run, by names.
-fn named(stack: &TestStack, mut text: String) -> String {
+pub(super) fn named(stack: &TestStack, mut text: String) -> String {
     let ec2 = stack.world.ec2();
     for region in ["us-east-1", "us-west-2", "eu-west-1"] {
         for (number, image) in ec2.images(region).into_iter().enumerate() {
@@ -90,7 +89,7 @@ pub(super) async fn json(stack: &TestStack, content: &str) -> Value {
 }
 
 /// The calls of the functions that change something in EC2, by name.
-fn changes(stack: &TestStack) -> BTreeMap<String, usize> {
+pub(super) fn changes(stack: &TestStack) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for call in stack.world.calls() {
         if call.function.is_some() && call.service == "ec2" && !call.is_read() {
@@ -101,7 +100,7 @@ fn changes(stack: &TestStack) -> BTreeMap<String, usize> {
 }
 
 /// Plans a manifest, uploads it, and compares the calls that were made with those that the plan counted.
-async fn plan_and_drop(stack: &TestStack, content: &str) -> Value {
+pub(super) async fn plan_and_drop(stack: &TestStack, content: &str) -> Value {
     let plan = json(stack, content).await;
     let before = changes(stack);
     stack.drop_and_rest(KEY, content).await;
@@ -271,92 +270,6 @@ async fn nothing_to_do_is_said_and_so_is_what_others_have_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_stack_does_not_open_is_rejected_or_named() {
-    let stack = TestStack::new().await;
-    let settings = format!("access: {{accounts: ['{PARTNER}']}}\n");
-    let content = manifest(&stack, &settings);
-    let (planned, text) = screen(&stack, &content).await;
-    assert_eq!(planned, Planned::Rejected);
-    assert_snapshot!(text, @r"
-    error: access.accounts[0]: `111122223333` is not among the accounts that this stack shares with
-     --> web.image.yaml:4:21
-      |
-    4 | access: {accounts: ['111122223333']}
-      |                     ^^^^^^^^^^^^^^
-      |
-      = help: the stack's owner adds 111122223333 to the parameter ShareWith
-      = note: the stack's parameter ShareWith
-
-    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
-    It would be rejected.
-
-    No changes.
-    ");
-    // Where the guardrails are not known, they are named.
-    let mut config = stack.config();
-    config.guardrails = amiwright::manifest::guardrails::Guardrails::open();
-    let aws = stack.aws();
-    let (planned, text) = self::planned(&stack, (&aws, &config), &content, false)
-        .await
-        .unwrap();
-    assert_eq!(planned, Planned::Changes);
-    assert_snapshot!(named(&stack, text), @r"
-    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
-    A new AMI is made.
-
-    us-east-1  a new AMI
-      + AMI    web-dace4888  (made from: snapshot)
-      + share  111122223333
-
-    The stack has to allow (check its parameters with --parameter NAME=VALUE):
-      access.accounts[0]: the stack's owner adds 111122223333 to the parameter ShareWith
-
-    2 to create. 2 changing AWS calls: 1 ModifyImageAttribute, 1 RegisterImage.
-    ");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_name_that_another_ami_has_is_a_conflict() {
-    let stack = stack().await;
-    stack
-        .drop_and_rest("other.image.yaml", stack.manifest("web"))
-        .await;
-    let (planned, text) = screen(&stack, &stack.manifest("web")).await;
-    assert_eq!(planned, Planned::Changes);
-    assert_snapshot!(text, @r"
-    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
-    A new AMI is asked for, and cannot be made.
-
-    us-east-1  a new AMI
-      ? AMI  because InvalidAMIName.Duplicate: AMI name web is already in use by AMI ami-us-east-1-0; choose another name and upload the manifest again; or deregister ami-us-east-1-0 if it is no longer needed, then run: amiwright retry s3://local-bucket/golden/web.image.yaml
-
-    1 in conflict. 0 changing AWS calls.
-    ");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_region_that_is_not_enabled_is_blocked_and_the_others_are_not() {
-    let stack = stack().await;
-    let settings = "regions: {af-south-1: {required: false}, us-west-2: {}}\n";
-    let (_, text) = screen(&stack, &manifest(&stack, settings)).await;
-    assert_snapshot!(text, @r#"
-    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
-    A new AMI is made.
-
-    us-east-1  a new AMI
-      + AMI   web-dace4888  (made from: snapshot)
-
-    af-south-1  a new copy
-      ! AMI   because the account has not enabled af-south-1, or there is no such Region in its partition; enable the Region for the account (AWS Account Management, "Enable or disable AWS Regions"), or leave it out of `regions`, then upload the manifest if it had to be changed; if not, run: amiwright retry s3://local-bucket/golden/web.image.yaml
-
-    us-west-2  a new copy
-      + copy
-
-    2 to create, 1 blocked. 2 changing AWS calls: 1 CopyImage, 1 RegisterImage.
-    "#);
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_is_replaced_is_planned_to_its_last_snapshot() {
     let stack = stack().await;
     stack
@@ -462,146 +375,4 @@ async fn a_key_that_was_meant_otherwise_is_named() {
 
     1 in conflict. 0 changing AWS calls.
     ");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_in_use_or_protected_is_not_retired_yet() {
-    let stack = stack().await;
-    let before = manifest(&stack, "protect: {cooldown: true}\n");
-    stack.drop_and_rest(KEY, before).await;
-    let other = |settings: &str| format!("{}{settings}", stack.manifest("other"));
-    let content = other("replaces: {previous: deregister}\n");
-    let (_, text) = screen(&stack, &content).await;
-    assert_snapshot!(text, @r"
-    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
-    A new AMI is made.
-
-    us-east-1  a new AMI
-      + AMI         other  (made from: snapshot)
-
-    us-east-1  ami-us-east-1-0
-      - protection  (it holds for 24 hours more, and nothing is deregistered before)
-      - AMI
-
-    1 to create, 2 to remove. 3 changing AWS calls: 1 DeregisterImage, 1 DisableImageDeregistrationProtection, 1 RegisterImage.
-    ");
-    let instance = SeedInstance {
-        id: Some("i-0123456789abcdef0".to_owned()),
-        image_id: Some(stack.only_image().id),
-        ..SeedInstance::default()
-    };
-    stack.world.ec2().seed_instance(REGION, instance);
-    let (_, text) = screen(&stack, &content).await;
-    assert_snapshot!(text, @r"
-    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
-    A new AMI is made.
-
-    us-east-1  a new AMI
-      + AMI          other  (made from: snapshot)
-
-    us-east-1  ami-us-east-1-0
-      ~ deprecation  2026-11-21T10:02:00Z  (not deregistered: in use by arn:aws:ec2:us-east-1:000000000000:instance/i-0123456789abcdef0)
-
-    1 to create, 1 to change. 2 changing AWS calls: 1 EnableImageDeprecation, 1 RegisterImage.
-    ");
-    plan_and_drop(&stack, &content).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_license_that_would_be_lost_is_said() {
-    let stack = stack().await;
-    let ec2 = stack.world.ec2();
-    let source = SeedImage {
-        id: None,
-        name: "rhel".to_owned(),
-        snapshot_id: stack.snapshot.clone(),
-        volume_size: 8,
-        owner_id: None,
-        owner_alias: None,
-    };
-    let source = ec2.seed_image(REGION, source);
-    ec2.edit_image(REGION, &source, |image| {
-        image.billing = Some(Billing {
-            platform_details: "Red Hat Enterprise Linux".to_owned(),
-            usage_operation: "RunInstances:0010".to_owned(),
-        });
-    });
-    let (_, text) = screen(&stack, &manifest(&stack, "")).await;
-    assert_snapshot!(text, @r"
-    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
-    A new AMI is made.
-
-    us-east-1  a new AMI
-      + AMI      web-dace4888  (made from: snapshot)
-      ! license  because ami-us-east-1-0 has the same snapshot and is billed as Red Hat Enterprise Linux (RunInstances:0010): the new AMI may lose that license, and its instances their updates. CreateImage of an instance keeps it; `register.acceptLostBilling: true` accepts the loss
-
-    1 to create, 1 blocked. 1 changing AWS call: 1 RegisterImage.
-    ");
-}
-
-/// A public AMI keeps its deprecation, and what failed before is not hidden by an upload that asks for nothing new.
-#[tokio::test(start_paused = true)]
-async fn what_ec2_would_not_do_is_blocked() {
-    let stack = TestStack::built(|builder| builder.parameter("AllowPublic", "true")).await;
-    let ec2 = stack.world.ec2();
-    ec2.set_image_block(REGION, ImageBlock::Unblocked);
-    let public = "access: {public: true}\n";
-    let before = manifest(
-        &stack,
-        &format!("{public}deprecate: {{at: 2027-03-01T00:00:00Z}}\n"),
-    );
-    stack.drop_and_rest(KEY, &before).await;
-    let later = manifest(
-        &stack,
-        &format!("{public}deprecate: {{at: 2027-09-01T00:00:00Z}}\n"),
-    );
-    let (planned, text) = screen(&stack, &later).await;
-    assert_eq!(planned, Planned::Changes);
-    assert_snapshot!(text, @r"
-    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
-    The AMI that exists is changed in place.
-
-    us-east-1  ami-us-east-1-0
-      ! deprecation  2027-09-01T00:00:00Z  because the AMI is public: EC2 then takes only an earlier time of deprecation than the one it has
-
-    1 blocked. 0 changing AWS calls.
-    ");
-    plan_and_drop(&stack, &later).await;
-    assert_eq!(stack.status(KEY).await["state"], "incomplete");
-    let (planned, text) = screen(&stack, &later).await;
-    assert_eq!(planned, Planned::Nothing);
-    assert_snapshot!(text, @r"
-    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
-    Nothing to do: it asks for nothing new.
-
-    Not as the manifest says, and not changed by uploading it again:
-
-    us-east-1  ami-us-east-1-0
-      ! AMI  because the AMI is public: EC2 then takes only an earlier time of deprecation than the one it has; change the setting, then upload the manifest if it had to be changed; if not, run: amiwright retry s3://local-bucket/golden/web.image.yaml
-
-    Note: it is incomplete: `amiwright retry golden/web.image.yaml` asks for a new attempt
-
-    No changes.
-    ");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_look_that_is_refused_says_what_would_help() {
-    let stack = stack().await;
-    let (aws, config) = (stack.aws(), stack.config());
-    for (code, help) in [
-        ("AccessDeniedException", "allow DescribeImages"),
-        ("AuthFailure", "allow DescribeImages"),
-        ("UnauthorizedOperation", "allow DescribeImages"),
-        ("RequestExpired", "renew them"),
-        ("UnrecognizedClientException", "renew them"),
-    ] {
-        let faults = stack.world.faults();
-        faults.clear();
-        faults.always("ec2", "DescribeImages", refused(code));
-        let content = manifest(&stack, "");
-        let plan = planned(&stack, (&aws, &config), &content, false).await;
-        let report = plan.unwrap_err().report();
-        assert!(report.contains(help), "{code}: {report}");
-    }
 }

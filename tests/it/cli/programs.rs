@@ -81,6 +81,16 @@ pub(super) fn amiwright() -> Command {
     command
 }
 
+/// The same in a terminal of this kind.
+#[cfg(unix)]
+pub(super) fn amiwright_in(term: &str) -> pty_process::blocking::Command {
+    let mut command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_amiwright"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        command = command.env_remove(name);
+    }
+    command.env("TERM", term).env_remove("NO_COLOR")
+}
+
 pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::support::{TestStack, refused};
 use amiwright::aws::Which;
 use amiwright::cli::Error;
-use amiwright::cli::push::{Push, Pushed, Refused, send_all};
+use amiwright::cli::push::{Bars, Push, Pushed, Refused, send_all};
 use tempfile::TempDir;
 
 const KEY: &str = "web.image.yaml";
@@ -48,7 +48,7 @@ async fn push_to(
         files: vec![PathBuf::from(file)],
         prefix: prefix.to_owned(),
         dry_run,
-        is_live: false,
+        bars: Bars::default(),
     };
     let (aws, config) = (stack.aws_of(USER), stack.config());
     let now = stack.world.clock().now();
@@ -351,7 +351,7 @@ async fn two_files_are_not_sent_as_one_object() {
             files,
             prefix: String::new(),
             dry_run: false,
-            is_live: false,
+            bars: Bars::default(),
         };
         let (aws, config) = (stack.aws_of(USER), stack.config());
         let now = stack.world.clock().now();

@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 
 use pty_process::{Size, blocking};
 
-use super::programs::{Local, example, text};
+use super::programs::{Local, amiwright_in, example, text};
 
 /// A terminal after a command has ended in it.
 pub(super) struct Seen {
@@ -21,11 +21,7 @@ pub(super) struct Seen {
 pub(super) fn seen(args: &[&str], term: &str, (rows, columns): (u16, u16)) -> Seen {
     let (mut pty, pts) = blocking::open().unwrap();
     pty.resize(Size::new(rows, columns)).unwrap();
-    let mut command = blocking::Command::new(env!("CARGO_BIN_EXE_amiwright"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
-        command = command.env_remove(name);
-    }
-    let command = command.args(args).env("TERM", term).env_remove("NO_COLOR");
+    let command = amiwright_in(term).args(args);
     let mut process = command.spawn(pts).unwrap();
     let mut written = Vec::new();
     let mut bytes = [0; 4096];
@@ -45,7 +41,7 @@ pub(super) fn seen(args: &[&str], term: &str, (rows, columns): (u16, u16)) -> Se
 }
 
 /// All lines that a person can see, scrolling back.
-fn lines(written: &[u8], (rows, columns): (u16, u16)) -> Vec<String> {
+pub(super) fn lines(written: &[u8], (rows, columns): (u16, u16)) -> Vec<String> {
     let [height, width] = [rows, columns].map(|size| NonZeroU16::new(size).unwrap());
     let mut terminal = vt100::Parser::new(height, width, 1000);
     terminal.process(written);
@@ -161,6 +157,13 @@ fn a_dumb_terminal_and_a_pipe_get_plain_lines() {
     assert!(has_full_id, "{said}");
     let colored = local.run(&["status", "--color", "always"]);
     assert!(text(&colored.stdout).contains("\x1b[31m"));
+    let verbose = local.run(&["status", "-v"]);
+    let calls = text(&verbose.stderr);
+    let of_list = "INFO GET /amiwright-statebucket/ at http://127.0.0.1:";
+    assert!(
+        calls.contains(of_list) && calls.contains(": 200 in "),
+        "{calls}"
+    );
     let json = local.run(&["status", "-o", "json", "--failed"]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["summary"]["failed"], 1, "{json}");

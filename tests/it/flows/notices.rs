@@ -32,6 +32,28 @@ async fn machines_get_the_same_as_json_with_attributes_to_filter_by() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_email_shows_the_one_digest_that_its_ami_is_tagged_with() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest("golden/web.image.yaml", stack.manifest("web"))
+        .await;
+    let image = stack.only_image();
+    let email = stack.only_email();
+    let is_digest = |word: &&str| word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let digests: Vec<&str> = email.text.split_whitespace().filter(is_digest).collect();
+    assert_eq!(digests, [&image.tags["amiwright:digest"]], "{}", email.text);
+    assert!(email.text.contains("\n  Digest     "), "{}", email.text);
+
+    // Of what was never started there is no version: the file's own sum says which file it was.
+    stack
+        .drop_and_rest("bad.image.yaml", "name: web\nsource: {}\n")
+        .await;
+    let rejected = stack.last_email();
+    assert!(rejected.contains("\n  SHA-256    "), "{rejected}");
+    assert!(!rejected.contains("\n  Digest "), "{rejected}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_from_a_manifest_fakes_a_subject_or_a_line() {
     let stack = TestStack::new().await;
     let key = "bad\u{202e}\u{1F4A3} key/wéb.image.yaml";

@@ -84,7 +84,7 @@ async fn the_previous_ami_is_deregistered_once_the_new_one_is_finished() {
     assert_eq!(subjects.len(), 3, "{subjects:?}");
     assert!(subjects[1].starts_with("Available"), "{subjects:?}");
     assert!(
-        subjects[2].starts_with("Retired the AMIs before"),
+        subjects[2].starts_with("Previous AMIs retired"),
         "{subjects:?}"
     );
     let email = stack.last_email();
@@ -252,7 +252,7 @@ async fn replaced_in_spite_of(action: &str, fault: Fault) {
     let retired = stack.emails();
     let retired = retired
         .iter()
-        .filter(|it| it.subject.starts_with("Retired the AMIs before"));
+        .filter(|it| it.subject.starts_with("Previous AMIs retired"));
     assert_eq!(retired.count(), 1, "{action} {fault:?}");
 }
 

@@ -54,7 +54,7 @@ fn find(stack: &TestStack, id: &str) -> Option<Image> {
 fn retired_emails(stack: &TestStack) -> usize {
     let emails = stack.emails();
     let is_retired = |subject: &str| {
-        subject.starts_with("Retired the AMIs before") || subject.starts_with("Manifest removed")
+        subject.starts_with("Previous AMIs ") || subject.starts_with("Manifest removed")
     };
     emails.iter().filter(|it| is_retired(&it.subject)).count()
 }

@@ -89,7 +89,7 @@ async fn an_ami_of_the_same_name_goes_first_and_the_email_names_the_gap() {
     ] {
         assert!(email.contains(&words), "{words}: {email}");
     }
-    let retired = told(&stack, "Retired the AMIs before");
+    let retired = told(&stack, "Previous AMIs retired");
     assert!(
         retired.contains(&format!("{} deregistered", old.id)),
         "{retired}"

@@ -189,7 +189,7 @@ cases! {
     settings_are_changed: Some(SETTINGS), Then::Asked(OTHERS), "Changed";
     settings_are_removed: Some(SETTINGS), Then::Asked(""), "Changed";
     an_ami_becomes_public: Some(""), Then::Asked(PUBLIC), "Changed";
-    an_ami_replaces_another: Some(""), Then::Newer(REPLACES), "Retired the AMIs before";
+    an_ami_replaces_another: Some(""), Then::Newer(REPLACES), "Previous AMIs retired";
     parameters_are_set: None, Then::Asked(RELEASED), "Available";
     parameters_are_added: Some(""), Then::Asked(RELEASED), "Changed";
     parameters_are_moved: Some(RELEASED), Then::Newer(MOVED), "Available";
