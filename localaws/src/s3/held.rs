@@ -36,14 +36,6 @@ fn invalid_id() -> S3Error {
     s3_error!(InvalidArgument, "Invalid version id specified")
 }
 
-impl super::S3 {
-    /// Whether an object, or a version of one, is there and has tags.
-    pub(crate) fn has_tags(&self, bucket: &str, key: &str, version: Option<&str>) -> bool {
-        let held = self.store.held(bucket, key, version);
-        held.is_ok_and(|(_, record)| !record.tags.is_empty())
-    }
-}
-
 impl Store {
     /// What answers say is the version of this object: nothing in a bucket that never kept versions.
     pub(super) fn shown_version(&self, bucket: &str, record: &Record) -> Option<String> {

@@ -380,6 +380,12 @@ impl S3 {
         Ok(self.look(bucket, key, read).await?.flatten())
     }
 
+    /// Whether an object, or a version of one, is there and has tags.
+    pub(crate) fn has_tags(&self, bucket: &str, key: &str, version: Option<&str>) -> bool {
+        let held = self.store.held(bucket, key, version);
+        held.is_ok_and(|(_, record)| !record.tags.is_empty())
+    }
+
     /// Watches the buckets' folders: a file that is copied, moved or written there, in sub-folders too, raises
     /// `Object Created` once it is complete, and one that is removed `Object Deleted`, as a call would. What was there
     /// before raises nothing; nor do files whose names begin with a dot or say that they are temporary (`.tmp`, `~`, …).
