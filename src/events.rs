@@ -11,6 +11,7 @@ mod tick;
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::iter;
 
 use serde_json::Value;
 
@@ -109,9 +110,14 @@ pub fn later(a: Option<&str>, b: Option<&str>) -> Ordering {
     match (a, b) {
         (Some(a), Some(b)) => {
             let length = a.len().max(b.len());
-            let padded = |text: &str| format!("{text:0<length$}").to_ascii_uppercase();
-            padded(a).cmp(&padded(b))
+            padded(a, length).cmp(padded(b, length))
         }
         (a, b) => a.is_some().cmp(&b.is_some()),
     }
+}
+
+/// Not as a text: nobody but S3 is to send events, and yet a sequencer may have any length here.
+fn padded(sequencer: &str, length: usize) -> impl Iterator<Item = u8> {
+    let digits = sequencer.bytes().map(|digit| digit.to_ascii_uppercase());
+    digits.chain(iter::repeat(b'0')).take(length)
 }

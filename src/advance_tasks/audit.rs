@@ -5,7 +5,8 @@ use futures_util::stream::{self, FuturesOrdered, StreamExt};
 use super::read_ahead::{AT_ONCE, ReadAhead, Room};
 use super::report::{Report, fail};
 use crate::Failures;
-use crate::aws::{AwsError, FILTER_VALUES_MAX};
+use crate::aws::{AwsError, FILTER_VALUES_MAX, Remedy};
+use crate::failures::chain;
 use crate::reconcile::{self, Auditing, Candidate, Context, Described, Error};
 use crate::status_store::{self, AuditMark, Loaded};
 
@@ -140,7 +141,10 @@ async fn audit_batch(
     failures: &mut Failures,
 ) -> Option<String> {
     let candidates = batch.iter().map(|read| &*read.candidate);
-    let described = describe(context, candidates, failures).await;
+    let described = describe(context, candidates).await;
+    for (region, error) in described.errors() {
+        failures.add(&about(region), error);
+    }
     let described = &described;
     let compared = batch.into_iter().map(|read| async move {
         let key = read.candidate.manifest_key().to_owned();
@@ -180,7 +184,15 @@ pub(super) async fn one(
     let Auditing::Now(candidate) = candidate(context, loaded).await? else {
         return Ok(false);
     };
-    let described = describe(context, std::iter::once(&*candidate), failures).await;
+    let described = describe(context, std::iter::once(&*candidate)).await;
+    for (region, error) in described.errors() {
+        // This is about one event: what passes is left to the schedule.
+        if error.remedy == Remedy::Never {
+            failures.add(&about(region), error);
+        } else {
+            tracing::warn!(region, error = chain(error), "not looked at for an event");
+        }
+    }
     let (changed, error) = Box::pin(reconcile::audit(context, candidate, &described)).await?;
     match error {
         Some(error) => Err(error.into()),
@@ -192,14 +204,13 @@ pub(super) async fn one(
 async fn describe(
     context: Context<'_>,
     candidates: impl Iterator<Item = &Candidate> + Clone,
-    failures: &mut Failures,
 ) -> Described {
     let images = candidates.clone().flat_map(Candidate::images);
     let parameters = candidates.flat_map(Candidate::parameters);
     let described = Described::of(context.aws, images).await;
-    let described = described.with_parameters(context.aws, parameters).await;
-    for (region, error) in described.errors() {
-        failures.add(&format!("the audit in {region}"), error);
-    }
-    described
+    described.with_parameters(context.aws, parameters).await
+}
+
+fn about(region: &str) -> String {
+    format!("the audit in {region}")
 }

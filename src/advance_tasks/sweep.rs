@@ -49,16 +49,19 @@ pub(super) async fn sweep(
         .iter()
         .filter_map(|it| keys::manifest_of_open(&it.key))
         .collect();
-    if listed.is_complete {
-        let removed = open.difference(&uploaded).copied();
-        reconcile_removed(context, removed, report, failures).await;
-    }
-    answer_due(context, &listed.due, report, failures).await;
     let statuses: BTreeMap<&str, &ObjectInfo> = listed
         .statuses
         .iter()
         .filter_map(|object| Some((keys::manifest_of_status(&object.key)?, object)))
         .collect();
+    if listed.is_complete {
+        let is_new = |status: &ObjectInfo| !history.has_reviewed(status, status);
+        let removed = open.difference(&uploaded).copied();
+        let removed = removed.map(|key| (key, statuses.get(key).copied()));
+        let removed = removed.filter(|(_, status)| status.is_none_or(is_new));
+        reconcile_removed(context, history, removed, report, failures).await;
+    }
+    answer_due(context, &listed.due, report, failures).await;
     let first = first_of(listed.manifests.len(), context.now);
     let (before, after) = listed.manifests.split_at(first);
     for object in after.iter().chain(before) {
@@ -169,19 +172,42 @@ fn is_known(object: &ObjectInfo, status: &ObjectInfo, is_open: impl FnOnce() -> 
     age > READ_TO_WRITE_MAX || (!age.is_negative() && is_open())
 }
 
-/// Open images whose manifests were removed, and whose events were lost: they are no longer wanted.
-async fn reconcile_removed(
+/// Open images whose manifests were removed, and whose events were lost: they are no longer wanted. What is known of that
+/// already is left to the ticks, so that the next sweep goes on where this one ran out of time.
+async fn reconcile_removed<'a>(
     context: Context<'_>,
-    removed: impl Iterator<Item = &str>,
+    history: &PollingHistory,
+    removed: impl Iterator<Item = (&'a str, Option<&'a ObjectInfo>)>,
     report: &mut Report,
     failures: &mut Failures,
 ) {
-    for manifest_key in removed {
-        match reconcile::reconcile(context, manifest_key, None).await {
-            Ok(outcome) => report.swept += usize::from(outcome.has_advanced()),
+    let mut all = Vec::new();
+    for (key, status) in removed {
+        all.push(async move { (key, status, not_wanted(context, key).await) });
+    }
+    let mut reconciled = stream::iter(all).buffer_unordered(AT_ONCE);
+    while let Some((manifest_key, status, outcome)) = reconciled.next().await {
+        match outcome {
+            Ok(Ended::Advanced) => report.swept += 1,
+            Ok(Ended::Unchanged) => status
+                .into_iter()
+                .for_each(|status| history.record_review(status, status)),
+            Ok(Ended::NoTime) => {}
             Err(error) => fail(report, failures, manifest_key, &error),
         }
     }
+}
+
+/// Reconciles an open image whose manifest was not listed.
+async fn not_wanted(context: Context<'_>, manifest_key: &str) -> Result<Ended, Error> {
+    if context.is_over() {
+        return Ok(Ended::NoTime);
+    }
+    let outcome = Box::pin(reconcile::reconcile(context, manifest_key, None)).await?;
+    Ok(match outcome.has_advanced() {
+        true => Ended::Advanced,
+        false => Ended::Unchanged,
+    })
 }
 
 /// Images that have ended and whose manifests were removed, and whose events were lost. Most have long been seen so: each
@@ -208,7 +234,7 @@ async fn reconcile_ended(
     }
 }
 
-/// What became of an image that has ended.
+/// What became of an image without a manifest.
 enum Ended {
     /// Something.
     Advanced,

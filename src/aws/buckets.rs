@@ -111,6 +111,22 @@ impl Aws {
         Ok(listed(page).into_iter().find(|object| object.key == key))
     }
 
+    /// Describes an object: by itself or, for those who may not read it, as the bucket's list shows it, without its
+    /// version; none if there is no such object.
+    ///
+    /// # Errors
+    /// If S3 does not answer, or refuses both.
+    pub async fn head_or_listed_object(
+        &self,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Option<ObjectInfo>, AwsError> {
+        match self.head_object(bucket, key).await {
+            Err(error) if error.is_denied() => self.listed_object(bucket, key).await,
+            found => found,
+        }
+    }
+
     /// The Region of a bucket; none if S3 does not report it.
     ///
     /// # Errors

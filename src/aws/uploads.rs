@@ -202,6 +202,21 @@ impl Aws {
         )?;
         Ok(())
     }
+
+    /// Aborts a multipart upload: its parts are deleted.
+    ///
+    /// # Errors
+    /// If S3 does not answer, or refuses: for example `NoSuchUpload` if it has ended.
+    pub async fn abort_upload(&self, bucket: &str, key: &str, id: &str) -> Result<(), AwsError> {
+        let doing = format!("aborting the upload of {}", s3_uri(bucket, key));
+        let request = self.s3().abort_multipart_upload().bucket(bucket).key(key);
+        classify(
+            "AbortMultipartUpload",
+            doing,
+            request.upload_id(id).send().await,
+        )?;
+        Ok(())
+    }
 }
 
 async fn body(

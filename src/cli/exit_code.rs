@@ -81,6 +81,22 @@ impl Exit {
         }
     }
 
+    /// That of a command that did several things, one of which ended so and another so: what a person has to see to goes
+    /// before what may go well another time.
+    #[must_use]
+    pub fn or_worse(self, other: Self) -> Self {
+        let rank = |exit| match exit {
+            Self::Done => 0,
+            Self::Unreachable => 1,
+            _ => 2,
+        };
+        if rank(other) > rank(self) {
+            other
+        } else {
+            self
+        }
+    }
+
     /// The table, for `--help` and the man page.
     pub(super) fn table() -> String {
         let lines = Self::ALL.map(|exit| format!("  {:>3}  {}\n", exit.code(), exit.meaning()));
@@ -97,6 +113,20 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_ends_the_worst_counts_in_whichever_order() {
+        let (done, failed, unreachable) = (Exit::Done, Exit::Failed, Exit::Unreachable);
+        for (one, other, both) in [
+            (done, done, done),
+            (done, unreachable, unreachable),
+            (unreachable, failed, failed),
+            (done, failed, failed),
+        ] {
+            assert_eq!(one.or_worse(other), both);
+            assert_eq!(other.or_worse(one), both);
+        }
+    }
 
     #[test]
     fn every_code_is_used_once() {

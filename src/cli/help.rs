@@ -66,6 +66,7 @@ pub(super) const RETRY: &str = "\
 Examples:
   amiwright retry web.image.yaml && amiwright watch web.image.yaml";
 
+#[cfg(feature = "doctor")]
 pub(super) const DOCTOR: &str = "\
 Examples:
   amiwright doctor                                   # account and stack
@@ -77,22 +78,26 @@ Examples:
   amiwright logs web.image.yaml --follow --since 10m
   amiwright logs --since 1d -o json | jq '.items[] | select(.level == \"ERROR\")'";
 
+#[cfg(feature = "local")]
 pub(super) const LOCAL: &str = "\
 Examples:
   amiwright local                                    # on port 4566, kept in .amiwright
   amiwright local --port 0 --speed 20 --dir /tmp/stack";
 
+#[cfg(feature = "local")]
 pub(super) const DEMO: &str = "\
 Examples:
   amiwright demo
   amiwright demo --emails --keep                     # emails in full; what was made is kept";
 
+#[cfg(feature = "manual")]
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   amiwright completions bash > ~/.local/share/bash-completion/completions/amiwright
   amiwright completions zsh > ~/.zfunc/_amiwright
   amiwright completions fish > ~/.config/fish/completions/amiwright.fish";
 
+#[cfg(feature = "manual")]
 pub(super) const MAN: &str = "\
 Examples:
   amiwright man | man -l -

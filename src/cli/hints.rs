@@ -93,10 +93,15 @@ fn with_hint(
             | "AuthorizationHeaderMalformed"
             | "IllegalLocationConstraintException",
         ) => format!("the bucket is not in {region}: use --region"),
+        // Answers to HEAD requests have no body, so no code.
+        None if error.has_status(301) => format!("the bucket is not in {region}: use --region"),
+        None if error.has_status(400) => format!(
+            "the credentials are invalid or expired, or the bucket is not in {region}: renew them, or use --region"
+        ),
         _ if error.is_denied() => permissions,
-        code => match credentials_hint(error) {
+        _ => match credentials_hint(error) {
             Some(hint) => hint.to_owned(),
-            None if code.is_none() => {
+            None if error.status.is_none() && error.code.is_none() => {
                 return Error::new(plain(&error.to_string()))
                     .with_hint(CHECK_NETWORK)
                     .with_exit(Exit::Unreachable);

@@ -7,7 +7,7 @@ mod sending;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -27,14 +27,14 @@ use super::target::Target;
 use super::terminal::Terminal;
 use super::text::plain;
 use super::{signals, watch};
-use crate::aws::Aws;
+use crate::aws::{Aws, ObjectInfo};
 use crate::cli::error::Error;
 use crate::cli::exit_code::Exit;
 use crate::config::Config;
 use crate::image::words::counted;
 use crate::reconcile::Context;
 use file::LocalFile;
-use needed::Needed;
+use needed::{Manifest, Needed};
 use report::Outcome;
 use sending::Destination;
 
@@ -107,8 +107,10 @@ impl Default for Bars {
 /// What was pushed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pushed {
-    /// The keys of the manifests.
+    /// The keys of the manifests that were asked for.
     pub keys: Vec<String>,
+    /// What S3 has of those that were sent: their `ETag`s, by their keys.
+    pub uploads: BTreeMap<String, String>,
     /// Every object, in the order in which they were dealt with.
     pub items: Vec<Item>,
 }
@@ -167,7 +169,7 @@ pub(super) async fn run(
     let now = now.saturating_add(began.elapsed()).unwrap_or(now);
     let aws = args.target.connect_to_poll(&config).await;
     let context = Context::new(&aws, &config, now);
-    watch::follow(context, pushed.keys, args.timeout, options, out).await
+    watch::follow(context, pushed.uploads, args.timeout, options, out).await
 }
 
 fn write_refused(
@@ -203,20 +205,17 @@ pub async fn send_all(
     now: Timestamp,
     out: &mut dyn Write,
 ) -> Result<Result<Pushed, Vec<Refused>>, Error> {
-    let mut needed = Needed::default();
-    let mut refused = Vec::new();
-    for path in &push.files {
-        refused.extend(needed.add(path, &push.prefix, config, now)?.err());
-    }
-    if !refused.is_empty() {
-        return Ok(Err(refused));
-    }
+    let needed = match needed(config, push, now).await? {
+        Ok(needed) => needed,
+        Err(refused) => return Ok(Err(refused)),
+    };
     let mut sender = Sender {
         aws,
         config,
         push,
         out,
         items: Vec::new(),
+        uploads: BTreeMap::new(),
     };
     let objects = sender.found(&needed.objects).await?;
     sender.send(objects, true).await?;
@@ -224,26 +223,42 @@ pub async fn send_all(
     // that are not there yet come last, so that these are seen. One that replaces another comes before its image manifest,
     // which would be about the old one otherwise.
     let (mut before, mut last) = (Vec::new(), Vec::new());
-    for (key, path) in &needed.bundles {
-        let file = LocalFile::look_at(path);
-        let file = file.map_err(|error| not_there(path, error))?;
-        let bundles = match sender.is_in_bucket(key).await? {
-            true => &mut before,
-            false => &mut last,
-        };
-        bundles.push((key.as_str(), Arc::new(file)));
+    for bundle in needed.bundles.into_values() {
+        match sender.in_bucket(&bundle.key).await? {
+            Some(found) => before.push((bundle, Some(found))),
+            None => last.push((bundle, None)),
+        }
     }
-    sender.send(before, false).await?;
-    let mut keys = Vec::new();
-    for manifest in needed.manifests {
-        sender
-            .send_manifest(&manifest.key, manifest.content)
-            .await?;
-        keys.push(manifest.key);
+    let manifests = needed.manifests.into_iter().map(|it| (it, None));
+    for (manifest, found) in before.into_iter().chain(manifests).chain(last) {
+        sender.send_manifest(manifest, found).await?;
     }
-    sender.send(last, false).await?;
-    let items = sender.items;
-    Ok(Ok(Pushed { keys, items }))
+    Ok(Ok(Pushed {
+        keys: needed.asked,
+        uploads: sender.uploads,
+        items: sender.items,
+    }))
+}
+
+/// What the manifests take, read beside the other work: a file system may keep its reader waiting.
+async fn needed(
+    config: &Config,
+    push: &Push,
+    now: Timestamp,
+) -> Result<Result<Needed, Vec<Refused>>, Error> {
+    let (config, push) = (config.clone(), push.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let (mut needed, mut refused) = (Needed::default(), Vec::new());
+        for path in &push.files {
+            refused.extend(needed.add(path, &push.prefix, &config, now)?.err());
+        }
+        Ok(match refused.is_empty() {
+            true => Ok(needed),
+            false => Err(refused),
+        })
+    });
+    read.await
+        .unwrap_or_else(|ended| Err(Error::from_source("cannot read the manifests", ended)))
 }
 
 /// What sends, says what became of each object, and remembers it.
@@ -253,6 +268,8 @@ struct Sender<'a> {
     push: &'a Push,
     out: &'a mut dyn Write,
     items: Vec<Item>,
+    /// The manifests that were asked for and sent: their `ETag`s, by their keys.
+    uploads: BTreeMap<String, String>,
 }
 
 impl Sender<'_> {
@@ -265,11 +282,11 @@ impl Sender<'_> {
         let (mut found, mut elsewhere, mut nowhere) = (Vec::new(), Vec::new(), Vec::new());
         for (key, path) in objects {
             let shown = path.display();
-            match LocalFile::look_at(path) {
+            match look_at(path).await {
                 Ok(file) => found.push((key.as_str(), Arc::new(file))),
                 Err(error)
                     if error.kind() == io::ErrorKind::NotFound
-                        && self.is_in_bucket(key).await? =>
+                        && self.in_bucket(key).await?.is_some() =>
                 {
                     elsewhere.push((key, shown.to_string()));
                 }
@@ -288,11 +305,9 @@ impl Sender<'_> {
         Ok(found)
     }
 
-    async fn is_in_bucket(&self, key: &str) -> Result<bool, Error> {
+    async fn in_bucket(&self, key: &str) -> Result<Option<ObjectInfo>, Error> {
         let found = self.aws.listed_object(&self.config.bucket, key).await;
-        Ok(found
-            .map_err(|error| cannot_send(self.config, &error))?
-            .is_some())
+        found.map_err(|error| cannot_send(self.config, &error))
     }
 
     /// Sends files, some at once.
@@ -329,14 +344,30 @@ impl Sender<'_> {
         Ok(())
     }
 
-    async fn send_manifest(&mut self, key: &str, content: Vec<u8>) -> Result<(), Error> {
+    /// Sends a manifest, unless the same was found in the bucket and nobody asked for it.
+    async fn send_manifest(
+        &mut self,
+        manifest: Manifest,
+        found: Option<ObjectInfo>,
+    ) -> Result<(), Error> {
+        let Manifest { key, content, .. } = manifest;
         let size = content.len() as u64;
         if self.push.dry_run {
-            return self.say(key, Outcome::Planned { size });
+            return self.say(&key, Outcome::Planned { size });
         }
-        let written = self.aws.put_object(&self.config.bucket, key, content).await;
-        written.map_err(|error| cannot_send(self.config, &error))?;
-        self.say(key, Outcome::Sent { size, now: size })
+        let same = || file::etag_of(&content);
+        if !manifest.is_asked && found.is_some_and(|it| it.etag.trim_matches('"') == same()) {
+            return self.say(&key, Outcome::Same { size });
+        }
+        let written = self.aws.put_object(&self.config.bucket, &key, content);
+        let etag = written
+            .await
+            .map_err(|error| cannot_send(self.config, &error))?;
+        self.say(&key, Outcome::Sent { size, now: size })?;
+        if manifest.is_asked {
+            self.uploads.insert(key, etag);
+        }
+        Ok(())
     }
 
     fn say(&mut self, key: &str, outcome: Outcome) -> Result<(), Error> {
@@ -351,8 +382,11 @@ impl Sender<'_> {
     }
 }
 
-fn not_there(path: &std::path::Path, error: io::Error) -> Error {
-    Error::from_source(format!("cannot read {}", path.display()), error)
+/// Looks at a file beside the other work.
+async fn look_at(path: &Path) -> io::Result<LocalFile> {
+    let path = path.to_owned();
+    let looked = tokio::task::spawn_blocking(move || LocalFile::look_at(&path)).await;
+    looked.unwrap_or_else(|ended| Err(io::Error::other(ended)))
 }
 
 fn bar(key: &str, size: u64) -> ProgressBar {

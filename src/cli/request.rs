@@ -77,7 +77,7 @@ impl Args {
             let message = match answer {
                 Ok(answer) => answer,
                 Err(error) => {
-                    exit = error.exit();
+                    exit = exit.or_worse(error.exit());
                     write!(std::io::stderr(), "{}", error.report())?;
                     error.to_string()
                 }

@@ -1,7 +1,9 @@
 //! `amiwright watch [KEY…]`: watches images until they finish, by polling their statuses.
 
+mod look;
 mod rows;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -71,6 +73,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub struct Watch {
     /// Keys of manifests; empty for all open images.
     pub keys: Vec<String>,
+    /// The manifests among them that this program has just uploaded: their `ETag`s, by their keys. The end of an older
+    /// version is not what is waited for.
+    pub uploads: BTreeMap<String, String>,
     /// The interval between two polls.
     pub interval: Duration,
     /// How long to watch; none for no limit.
@@ -86,6 +91,7 @@ impl Watch {
     fn of(keys: Vec<String>, timeout: Option<Duration>, options: &Options) -> Self {
         Self {
             keys,
+            uploads: BTreeMap::new(),
             interval: INTERVAL,
             timeout,
             terminal: options.terminal(),
@@ -132,19 +138,24 @@ pub(super) async fn run(
     until(ended, context, &watch, out).await
 }
 
-/// Watches these images until they have finished, or until Ctrl-C.
+/// Watches the images of manifests that were just uploaded, each with its `ETag`, until they have finished, or until
+/// Ctrl-C.
 ///
 /// # Errors
 /// As [`run`].
 pub(super) async fn follow(
     context: Context<'_>,
-    keys: Vec<String>,
+    uploads: BTreeMap<String, String>,
     timeout: Option<Duration>,
     options: &Options,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
     let ended = signals::end()?;
-    let watch = Watch::of(keys, timeout, options);
+    let keys = uploads.keys().cloned().collect();
+    let watch = Watch {
+        uploads,
+        ..Watch::of(keys, timeout, options)
+    };
     until(ended, context, &watch, out).await
 }
 
@@ -174,7 +185,7 @@ async fn until(
 /// If the bucket cannot be read, or the time is up.
 pub async fn poll(context: Context<'_>, watch: &Watch, out: &mut dyn Write) -> Result<bool, Error> {
     let started = Instant::now();
-    let mut rows = Rows::new(&watch.keys);
+    let mut rows = Rows::new(&watch.keys, &watch.uploads);
     let mut progress = Progress::new(watch.terminal);
     let finished = poll_until_finished(context, watch, &mut rows, &mut progress, out).await;
     progress.finish(out)?;
@@ -251,12 +262,13 @@ impl View<'_> {
         progress: &mut Progress,
         out: &mut dyn Write,
     ) -> io::Result<Option<T>> {
+        // A time that no clock shows is no limit.
+        let end = self.watch.timeout;
+        let end = end.and_then(|timeout| self.started.checked_add(timeout));
         let limited = async {
-            match self.watch.timeout {
+            match end {
                 None => Some(what.await),
-                Some(timeout) => tokio::time::timeout_at(self.started + timeout, what)
-                    .await
-                    .ok(),
+                Some(end) => tokio::time::timeout_at(end, what).await.ok(),
             }
         };
         progress
@@ -317,9 +329,10 @@ async fn poll_until_finished(
             Some(Err(error)) => return Err(cannot_read(context.config, &error)),
         }
         if watch.terminal.live && watch.shows == Shows::Progress && failures == 0 {
-            let usual = usual(context, rows);
-            if let Some(usual) = usual.await {
-                rows.expect(usual);
+            let asked = usual(context, rows);
+            match view.during(asked, rows, progress, out).await? {
+                None => return Err(timed_out(rows, &view, timeout, failure)),
+                Some(usual) => usual.into_iter().for_each(|usual| rows.expect(usual)),
             }
         }
         let pause = tokio::time::sleep(watch.interval);

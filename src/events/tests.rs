@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -261,6 +262,30 @@ fn orders_sequencers_padded_to_the_right() {
     assert_eq!(later(Some("0B"), Some("0A99")), Ordering::Greater);
     assert_eq!(later(Some("0a"), Some("0A01")), Ordering::Less);
     assert_eq!(later(None, Some("00")), Ordering::Less);
+}
+
+#[test]
+fn orders_sequencers_of_any_length() {
+    let long = |end: &str| "0".repeat(70_000) + end;
+    assert_eq!(later(Some(&long("1")), Some("0")), Ordering::Greater);
+    assert_eq!(later(Some("0"), Some(&long("1"))), Ordering::Less);
+    assert_eq!(later(Some(&long("a")), Some(&long("A"))), Ordering::Equal);
+}
+
+proptest! {
+    /// As S3's documentation says to compare them.
+    #[test]
+    fn orders_sequencers_as_padded_text(a in "[0-9a-fA-F]{0,20}", b in "[0-9a-fA-F]{0,20}") {
+        let padded = |text: &str| format!("{text:0<20}").to_ascii_uppercase();
+        prop_assert_eq!(later(Some(&a), Some(&b)), padded(&a).cmp(&padded(&b)));
+    }
+
+    #[test]
+    fn orders_any_texts(a in ".*", b in ".*") {
+        let order = later(Some(&a), Some(&b));
+        prop_assert_eq!(later(Some(&b), Some(&a)), order.reverse());
+        prop_assert_eq!(later(Some(&a), Some(&a)), Ordering::Equal);
+    }
 }
 
 #[test]

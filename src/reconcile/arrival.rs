@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::build::bundle_is_replaced;
 use super::context::{Context, Error};
 use super::spec::Spec;
-use crate::aws::{Object, ObjectInfo, Remedy, Which};
+use crate::aws::{AwsError, Object, ObjectInfo, Remedy, Which};
 use crate::config::Config;
 use crate::image::apply::{note_repetition, open, publish_again, republish};
 use crate::image::outcome::Publishing;
@@ -19,12 +19,12 @@ use crate::status_store::Loaded;
 /// Whether a final status has to be reconciled again: its manifest, or the bundle that names, is another one now.
 ///
 /// # Errors
-/// If S3 does not answer, or refuses.
-pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result<bool, Error> {
+/// If S3 does not answer, or refuses. People may know of manifests by the bucket's list alone, and that is enough.
+pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result<bool, AwsError> {
     let manifest = &status.manifest;
     let current = context
         .aws
-        .head_object(&manifest.bucket, &manifest.key)
+        .head_or_listed_object(&manifest.bucket, &manifest.key)
         .await?;
     match current {
         // Nothing has come in its place yet.

@@ -80,6 +80,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it may go well by itself another time: AWS is busy or does not answer, or others are faster.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::Aws(error) | Self::Store(StoreError::Aws(error)) => {
+                error.remedy != Remedy::Never || error.is_rate_limited_locally()
+            }
+            Self::Contended { .. } => true,
+            Self::Store(_) | Self::Config(_) => false,
+        }
+    }
+
     /// Whether the next attempt fails in the same way, and that of no other image: what is kept of this image cannot be
     /// used, or AWS refuses a call for it.
     pub(crate) fn lasts(&self) -> bool {

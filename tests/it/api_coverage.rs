@@ -139,6 +139,7 @@ fn of_other_services() -> BTreeMap<Shape, BTreeSet<String>> {
     use aws_sdk_sns::operation as sns;
     use aws_sdk_ssm::operation as ssm;
     shapes![
+        s3::abort_multipart_upload::AbortMultipartUploadInput,
         s3::complete_multipart_upload::CompleteMultipartUploadInput,
         s3::create_multipart_upload::CreateMultipartUploadInput,
         s3::delete_object::DeleteObjectInput,

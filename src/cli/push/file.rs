@@ -1,7 +1,7 @@
 //! A file on this machine: how it is divided into parts, and its checksums.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -47,16 +47,14 @@ pub(super) struct Part {
 }
 
 impl LocalFile {
-    /// Looks at a file.
+    /// Looks at a file. Blocks.
     ///
     /// # Errors
     /// If it is not there, cannot be read, or is no file.
     pub(super) fn look_at(path: &Path) -> io::Result<Self> {
+        let metadata = regular(path)?;
         // Opened, so that a file that cannot be read is found before anything is sent.
-        let metadata = File::open(path)?.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is not a file"));
-        }
+        File::open(path)?;
         Ok(Self {
             path: path.to_owned(),
             size: metadata.len(),
@@ -67,8 +65,8 @@ impl LocalFile {
 
     /// Whether the file is no longer as it was.
     pub(super) fn has_changed(&self) -> bool {
-        Self::look_at(&self.path).map_or(true, |now| {
-            (now.size, now.modified) != (self.size, self.modified)
+        regular(&self.path).map_or(true, |now| {
+            (now.len(), now.modified().ok()) != (self.size, self.modified)
         })
     }
 
@@ -137,6 +135,23 @@ impl LocalFile {
             md5: md5.finalize().into(),
         })
     }
+}
+
+/// What is known of a file. It is not opened: that alone waits for the other end of a pipe.
+///
+/// # Errors
+/// If it is not there, or is a folder, a pipe or a device.
+pub(super) fn regular(path: &Path) -> io::Result<Metadata> {
+    let metadata = fs::metadata(path)?;
+    match metadata.is_file() {
+        true => Ok(metadata),
+        false => Err(io::Error::other("it is not a file")),
+    }
+}
+
+/// The `ETag` that S3 gives these bytes, without its quotes, as [`etag`] says.
+pub(super) fn etag_of(content: &[u8]) -> String {
+    hex(&Md5::digest(content))
 }
 
 /// The CRC-64/NVME of a file, of those of its parts in their order.

@@ -17,8 +17,10 @@ use crate::config::Config;
 
 /// Parts of a file that are sent at once.
 const PARTS_AT_ONCE: usize = 4;
-/// Begun uploads of one object that are looked at: others are of other people or long gone.
+/// Begun uploads of one object whose parts are compared: others are of other people or long gone.
 const UPLOADS_LOOKED_AT: usize = 5;
+/// Begun uploads of one object whose parts are listed: many may have been begun and given up before their first part.
+const UPLOADS_LISTED: usize = 50;
 
 /// Where a file goes.
 #[derive(Debug, Clone, Copy)]
@@ -82,47 +84,106 @@ async fn send_in_parts(
     file: &Arc<LocalFile>,
     advance: &(dyn Fn(u64) + Sync),
 ) -> Result<Outcome, Error> {
-    let failed = |error: AwsError| cannot_send(to, file, &error);
     let (id, before) = match begun(to, file).await? {
         Some(found) => found,
-        None => {
-            let id = to.aws.begin_upload(&to.config.bucket, to.key).await;
-            (id.map_err(failed)?, BTreeMap::new())
-        }
+        None => (begin(to, file).await?, BTreeMap::new()),
     };
-    let each = file.parts().into_iter().map(async |part| {
-        let sums = sums(file, part).await?;
-        let same = before
-            .get(&part.number)
-            .filter(|sent| is_same(sent, part, &sums));
-        let (sent, bytes) = match same {
-            Some(sent) => (sent.clone(), 0),
-            None => {
-                let range = range(file, part, &sums);
-                let sent = to
-                    .aws
-                    .send_part(&to.config.bucket, to.key, &id, part.number, range);
-                (sent.await.map_err(failed)?, part.size)
-            }
+    let upload = Upload { id, before };
+    match upload.send(to, file, advance).await {
+        Ok(sent) => Ok(sent),
+        Err(Failure::Other(error)) => Err(error),
+        // Another push of the same file has completed it, or has sent parts of another one into it.
+        Err(Failure::UploadEnded(_)) if is_there(to, file).await? => {
+            Ok(Outcome::Same { size: file.size })
+        }
+        Err(Failure::UploadEnded(_)) => {
+            let upload = Upload {
+                id: begin(to, file).await?,
+                before: BTreeMap::new(),
+            };
+            // All of it has been counted.
+            let sent = upload.send(to, file, &|_| {}).await;
+            sent.map_err(|failure| match failure {
+                Failure::Other(error) => error,
+                Failure::UploadEnded(error) => cannot_send(to, file, &error),
+            })
+        }
+    }
+}
+
+async fn begin(to: Destination<'_>, file: &LocalFile) -> Result<String, Error> {
+    let id = to.aws.begin_upload(&to.config.bucket, to.key).await;
+    id.map_err(|error| cannot_send(to, file, &error))
+}
+
+/// Why an upload was not completed.
+enum Failure {
+    /// It was ended meanwhile, or its parts were replaced.
+    UploadEnded(AwsError),
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// A multipart upload that was begun.
+struct Upload {
+    id: String,
+    /// The parts that S3 has, by their numbers.
+    before: BTreeMap<i32, SentPart>,
+}
+
+impl Upload {
+    /// Sends the parts that S3 does not have, and completes the object.
+    async fn send(
+        &self,
+        to: Destination<'_>,
+        file: &Arc<LocalFile>,
+        advance: &(dyn Fn(u64) + Sync),
+    ) -> Result<Outcome, Failure> {
+        let Self { id, before } = self;
+        let failed = |error: AwsError| match error.has_code("NoSuchUpload")
+            || error.has_code("InvalidPart")
+        {
+            true => Failure::UploadEnded(error),
+            false => Failure::Other(cannot_send(to, file, &error)),
         };
-        advance(part.size);
-        Ok::<_, Error>((sent, (part, sums), bytes))
-    });
-    let all: Vec<_> = stream::iter(each)
-        .buffered(PARTS_AT_ONCE)
-        .try_collect()
-        .await?;
-    unchanged(file)?;
-    let now = all.iter().map(|(_, _, bytes)| bytes).sum();
-    let (sent, parts): (Vec<_>, Vec<_>) =
-        all.into_iter().map(|(sent, part, _)| (sent, part)).unzip();
-    let whole = whole(&parts);
-    let completed = to
-        .aws
-        .complete_upload(&to.config.bucket, to.key, &id, &sent, whole);
-    completed.await.map_err(failed)?;
-    let size = file.size;
-    Ok(Outcome::Sent { size, now })
+        let (bucket, key) = (&to.config.bucket, to.key);
+        let each = file.parts().into_iter().map(async |part| {
+            let sums = sums(file, part).await?;
+            let same = before.get(&part.number);
+            let (sent, bytes) = match same.filter(|sent| is_same(sent, part, &sums)) {
+                Some(sent) => (sent.clone(), 0),
+                None => {
+                    let range = range(file, part, &sums);
+                    let sent = to.aws.send_part(bucket, key, id, part.number, range);
+                    (sent.await.map_err(failed)?, part.size)
+                }
+            };
+            advance(part.size);
+            Ok::<_, Failure>((sent, (part, sums), bytes))
+        });
+        let each = stream::iter(each).buffered(PARTS_AT_ONCE);
+        let all: Vec<_> = each.try_collect().await?;
+        if let Err(changed) = unchanged(file) {
+            // Nobody needs these parts any more; what cannot be aborted is ended by the bucket's lifecycle.
+            let _ = to.aws.abort_upload(bucket, key, id).await;
+            return Err(changed.into());
+        }
+        let now = all.iter().map(|(_, _, bytes)| bytes).sum();
+        let (sent, parts): (Vec<_>, Vec<_>) =
+            all.into_iter().map(|(sent, part, _)| (sent, part)).unzip();
+        let completed = to
+            .aws
+            .complete_upload(bucket, key, id, &sent, whole(&parts));
+        completed.await.map_err(failed)?;
+        let size = file.size;
+        Ok(Outcome::Sent { size, now })
+    }
 }
 
 /// The begun upload of this object that has a part of this file, and its parts by their numbers; none if there is none.
@@ -134,7 +195,8 @@ async fn begun(
     let failed = |error: AwsError| cannot_send(to, file, &error);
     let uploads = to.aws.begun_uploads(&to.config.bucket, to.key).await;
     let parts = file.parts();
-    for upload in uploads.map_err(failed)?.into_iter().take(UPLOADS_LOOKED_AT) {
+    let mut looked_at = 0;
+    for upload in uploads.map_err(failed)?.into_iter().take(UPLOADS_LISTED) {
         let sent = match to
             .aws
             .sent_parts(&to.config.bucket, to.key, &upload.id)
@@ -152,6 +214,10 @@ async fn begun(
         let Some((part, first)) = first else { continue };
         if is_same(first, part, &sums(file, part).await?) {
             return Ok(Some((upload.id, sent)));
+        }
+        looked_at += 1;
+        if looked_at == UPLOADS_LOOKED_AT {
+            break;
         }
     }
     Ok(None)
@@ -193,7 +259,7 @@ fn name(file: &LocalFile) -> String {
 
 /// What S3 refuses has its own hint; anything else may work the next time.
 fn cannot_send(to: Destination<'_>, file: &LocalFile, error: &AwsError) -> Error {
-    if error.remedy == Remedy::Never {
+    if error.remedy == Remedy::Never || hints::credentials_hint(error).is_some() {
         return hints::cannot_send(to.config, error);
     }
     let mut failed = Error::from_source(format!("cannot send {}", name(file)), error.clone());

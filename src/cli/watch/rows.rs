@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
+use super::look::{Read, Watched};
 use crate::aws::AwsError;
-use crate::cli::hints::cannot_load;
 use crate::cli::list::{self, Known, Row, Table, Time, Usual};
 use crate::cli::progress_text::stage;
 use crate::cli::regions;
@@ -16,8 +16,8 @@ use crate::cli::text::plain;
 use crate::image::Status;
 use crate::image::words::State;
 use crate::manifest::location::s3_uri;
-use crate::reconcile::{self, Context};
-use crate::status_store::{self, StoreError};
+use crate::reconcile::Context;
+use crate::status_store;
 
 /// How many statuses are read at once.
 const READS_AT_ONCE: usize = 16;
@@ -30,29 +30,17 @@ pub(super) struct Rows {
     open: BTreeSet<String>,
     /// Whether all open images are watched, for no key was given.
     watches_all: bool,
+    /// The manifests that this program has just uploaded: their `ETag`s, by their keys.
+    uploads: BTreeMap<String, String>,
     /// How long tasks usually take here.
     usual: Option<Usual>,
-}
-
-/// What is known of one image.
-#[derive(Debug)]
-enum Watched {
-    /// No status yet.
-    NoStatus,
-    /// Its status. `is_finished` says that nothing more will happen to this version.
-    Status {
-        status: Box<Status>,
-        is_finished: bool,
-    },
-    /// A status that this program cannot read.
-    Unreadable(String),
 }
 
 /// What one look at the bucket found.
 #[derive(Debug)]
 pub(super) struct Look {
     open: BTreeSet<String>,
-    read: Vec<(String, Watched)>,
+    read: Vec<Read>,
 }
 
 impl Watched {
@@ -106,7 +94,7 @@ impl Watched {
 
 impl Rows {
     /// Nothing known yet; no keys stand for all open images.
-    pub(super) fn new(keys: &[String]) -> Self {
+    pub(super) fn new(keys: &[String], uploads: &BTreeMap<String, String>) -> Self {
         Self {
             rows: keys
                 .iter()
@@ -114,6 +102,7 @@ impl Rows {
                 .collect(),
             open: BTreeSet::new(),
             watches_all: keys.is_empty(),
+            uploads: uploads.clone(),
             usual: None,
         }
     }
@@ -141,23 +130,19 @@ impl Rows {
         if self.watches_all {
             due.extend(open.iter().cloned());
         }
-        let mut reads = stream::iter(due)
-            .map(|key| async move {
-                let row = read(context, &key).await;
-                (key, row)
-            })
-            .buffered(READS_AT_ONCE);
-        let mut read = Vec::new();
-        while let Some((key, row)) = reads.next().await {
-            read.push((key, row?));
-        }
+        let (uploads, has_keys) = (&self.uploads, !self.watches_all);
+        let reads = stream::iter(due).map(|key| Read::of(context, key, uploads, has_keys));
+        let read = reads.buffered(READS_AT_ONCE).try_collect().await?;
         Ok(Look { open, read })
     }
 
     /// Takes over what was found.
     pub(super) fn update(&mut self, look: Look) {
         self.open = look.open;
-        self.rows.extend(look.read);
+        for Read { asked, key, row } in look.read {
+            self.rows.remove(&asked);
+            self.rows.insert(key, row);
+        }
     }
 
     /// What is said of each image where each change is a line.
@@ -260,8 +245,8 @@ impl Rows {
         self.rows.values().all(|row| self.is_success(row))
     }
 
-    /// A superseded bundle counts as a success unless it was asked for by name: its image manifest is watched as well.
-    /// So does an image whose manifest was removed: nobody waits for it.
+    /// A superseded bundle counts as a success unless it was asked for by name: its image manifest is watched as well, or
+    /// in its place, if it is still there. So does an image whose manifest was removed: nobody waits for it.
     fn is_success(&self, row: &Watched) -> bool {
         match row.state() {
             Some(State::Available) => true,
@@ -269,29 +254,6 @@ impl Rows {
             _ => false,
         }
     }
-}
-
-async fn read(context: Context<'_>, key: &str) -> Result<Watched, AwsError> {
-    let status = match status_store::load(context.aws, context.config, key).await {
-        Ok(Some(loaded)) => Box::new(loaded.status),
-        Ok(None) => return Ok(Watched::NoStatus),
-        Err(StoreError::Aws(error)) => return Err(error),
-        Err(error) => {
-            let reason = cannot_load(context.config, &error).to_string();
-            return Ok(Watched::Unreadable(reason));
-        }
-    };
-    let is_notified = status.state.is_final() && status.unsent().next().is_none();
-    // After the upload of a new version, that one is watched, not the end of the last one. If the manifest must not be
-    // read, what the status says is shown.
-    let is_finished = is_notified
-        && !reconcile::is_outdated(context, &status)
-            .await
-            .unwrap_or(false);
-    Ok(Watched::Status {
-        status,
-        is_finished,
-    })
 }
 
 #[cfg(test)]
@@ -331,7 +293,7 @@ mod tests {
 
     #[test]
     fn the_conclusion_names_what_did_not_become_available() {
-        let mut rows = Rows::new(&["later.image.yaml".to_owned()]);
+        let mut rows = Rows::new(&["later.image.yaml".to_owned()], &BTreeMap::new());
         rows.rows.extend([
             row("web.image.yaml", State::Available),
             row("old.image.yaml", State::Cancelled),

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::check_manifest;
-use crate::aws::{Object, Remedy, Which};
+use crate::aws::{AwsError, Object, Remedy, Which};
 use crate::image::message::{failures, problems};
 use crate::image::observed::ObservedParts;
 use crate::image::outcome::{Evidence, Identity, StepOutcome};
@@ -104,23 +104,16 @@ fn identity(status: &Status, spec: &Spec, bundle: &BundleVersion) -> Identity {
 pub(crate) async fn image_manifest_beside(
     context: Context<'_>,
     bundle_key: &str,
-) -> Result<Option<String>, Error> {
-    let siblings = manifest::key::bundle_siblings(bundle_key);
-    // `NAME.image.`, so that one listing shows all of them.
-    let [first, ..] = &siblings;
-    let prefix = first
-        .rfind('.')
-        .map_or(first.as_str(), |dot| &first[..=dot]);
-    let bucket = &context.config.bucket;
-    // Every uploader can put any number of objects under it: only what is looked for is kept.
-    let mut found = Vec::new();
-    let listed = context.aws.each_page(bucket, prefix, |page| {
-        let keys = page.into_iter().map(|object| object.key);
-        found.extend(keys.filter(|key| siblings.contains(key)));
-        found.len() < siblings.len()
-    });
-    listed.await?;
-    Ok(siblings.into_iter().find(|it| found.contains(it)))
+) -> Result<Option<String>, AwsError> {
+    // Each by itself: every uploader can put any number of objects between them.
+    for sibling in manifest::key::bundle_siblings(bundle_key) {
+        let bucket = &context.config.bucket;
+        let found = context.aws.head_or_listed_object(bucket, &sibling);
+        if found.await?.is_some() {
+            return Ok(Some(sibling));
+        }
+    }
+    Ok(None)
 }
 
 /// What keeps the parts from being registered.
@@ -303,7 +296,7 @@ pub(super) fn is_other(step: &StepContext<'_>, spec: &Spec) -> bool {
 pub(in crate::reconcile) async fn is_replaced(
     context: Context<'_>,
     status: &Status,
-) -> Result<bool, Error> {
+) -> Result<bool, AwsError> {
     let manifest = &status.manifest;
     let bundle = status.build.bundle.as_ref();
     let Some(bundle) =
@@ -311,7 +304,10 @@ pub(in crate::reconcile) async fn is_replaced(
     else {
         return Ok(false);
     };
-    match context.aws.head_object(&bundle.bucket, &bundle.key).await {
+    let found = context
+        .aws
+        .head_or_listed_object(&bundle.bucket, &bundle.key);
+    match found.await {
         Err(error) if error.remedy == Remedy::Never => Ok(false),
         // An empty one is still being written.
         found => Ok(found?.is_some_and(|it| it.size > 0 && it.etag != bundle.etag)),

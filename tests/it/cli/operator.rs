@@ -20,6 +20,7 @@ async fn cancel(stack: &TestStack, key: &str) -> Result<String, Error> {
 async fn watch(stack: &TestStack, keys: &[&str]) -> (Result<bool, Error>, String) {
     let watch = Watch {
         keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        uploads: std::collections::BTreeMap::new(),
         interval: Duration::from_secs(10),
         timeout: Some(Duration::from_secs(3 * 3600)),
         terminal: Terminal::PLAIN,
@@ -214,6 +215,7 @@ async fn a_watch_gives_up_in_time_and_says_how_far_it_was() {
     let stack = importing().await;
     let mut wanted = Watch {
         keys: vec![KEY.to_owned()],
+        uploads: std::collections::BTreeMap::new(),
         interval: Duration::from_secs(2),
         timeout: Some(Duration::from_secs(30)),
         terminal: Terminal::PLAIN,

@@ -51,6 +51,7 @@ async fn regions_are_shown_as_a_table() {
 
     let watch = Watch {
         keys: vec![KEY.to_owned()],
+        uploads: std::collections::BTreeMap::new(),
         interval: Duration::from_secs(10),
         timeout: Some(hour * 3),
         terminal: Terminal::PLAIN,

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use amiwright::cli::Exit;
 use amiwright::cli::retry::retry;
 use amiwright::reconcile::Context;
+use http::StatusCode;
 use localaws::ec2::TaskKind;
+use localaws::faults::Fault;
 
 use crate::flows::bundles;
 use crate::support::{DISK, REGION, TestStack, minutes, refused, vmdk, whole_seconds};
@@ -288,4 +291,33 @@ async fn a_cancelled_image_is_tried_again_and_keeps_what_it_makes() {
     }
     assert_eq!(stack.images().len(), 1);
     assert_eq!(stack.emails().len(), 2);
+}
+
+/// The answer to a HEAD request has no body, so no code; and yet it came, and says what is wrong.
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_code_is_no_matter_of_the_network() {
+    for (status, words) in [
+        (StatusCode::MOVED_PERMANENTLY, "use --region"),
+        (
+            StatusCode::BAD_REQUEST,
+            "the credentials are invalid or expired",
+        ),
+        (StatusCode::FORBIDDEN, "OperatorPolicyArn"),
+        (StatusCode::SERVICE_UNAVAILABLE, "HTTP status 503"),
+    ] {
+        let stack = failed().await;
+        let answer = Fault::Refuse {
+            status,
+            code: "Unseen".to_owned(),
+            message: "unseen".to_owned(),
+        };
+        stack.world.faults().always("s3", "HeadObject", answer);
+        let (aws, config) = (stack.aws(), stack.config());
+        let context = Context::new(&aws, &config, stack.world.clock().now());
+        let error = retry(context, KEY).await.unwrap_err();
+        assert!(error.report().contains(words), "{}", error.report());
+        assert!(!error.report().contains("network"), "{}", error.report());
+        assert_eq!(error.exit(), Exit::Failed, "{status}");
+        stack.world.faults().clear();
+    }
 }

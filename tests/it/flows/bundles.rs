@@ -314,3 +314,21 @@ async fn a_part_that_came_late_may_still_be_uploaded_over() {
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "available");
 }
+
+/// Whoever may upload may upload any number of objects between the names of the three that may describe a bundle.
+#[tokio::test(start_paused = true)]
+async fn objects_beside_a_bundle_cost_nothing_however_many_there_are() {
+    let mut calls = Vec::new();
+    for beside in [0, 1200] {
+        let stack = TestStack::built(|builder| builder.schedules(false)).await;
+        for number in 0..beside {
+            stack.drop_silently(&format!("bundles/image.image.{number}"), "");
+        }
+        stack.drop_bundle().await;
+        stack.world.settle().await;
+        assert_eq!(stack.images().len(), 1);
+        calls.push(stack.calls_of("RegisterImage"));
+    }
+    assert_eq!(calls[0], calls[1]);
+    assert_eq!(calls[0].get("s3:ListObjectsV2"), None);
+}

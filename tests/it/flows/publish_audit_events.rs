@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use localaws::ec2::{ImageState, TaskKind};
+use localaws::faults::Fault;
 use serde_json::{Value, json};
 
 use super::publish_audit::{KEY, OREGON, edit, finished, id};
@@ -62,4 +63,30 @@ async fn a_forwarded_event_of_a_copy_moves_it_on() {
 async fn ec2_state(stack: &TestStack) -> Option<ImageState> {
     let images = stack.world.ec2().images(OREGON);
     images.into_iter().next().map(|image| image.state)
+}
+
+/// Events come of anybody's AMIs, and of many at once: one that cannot be followed now is left to the schedule.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_followed_now_is_no_failure() {
+    for (service, action) in [("ec2", "DescribeImages"), ("s3", "GetObject")] {
+        let stack = finished("regions: {us-west-2: {}}\n").await;
+        for region in [REGION, OREGON] {
+            let image = id(&stack, region).await;
+            stack.world.run_for(minutes(20)).await;
+            stack
+                .world
+                .faults()
+                .always(service, action, Fault::Throttle);
+            for image in [image.as_str(), "ami-0123456789abcdef0"] {
+                let event = forwarded(region, image, "disabled");
+                let report = stack.world.invoke("AdvanceTasks", event.clone()).await;
+                report.unwrap_or_else(|error| panic!("{action} {region}: {error:?}"));
+                stack.world.invoke_later("AdvanceTasks", event);
+            }
+            stack.world.settle().await;
+            stack.world.faults().clear();
+            stack.rest().await;
+            assert_eq!(stack.world.dead_letters(), []);
+        }
+    }
 }

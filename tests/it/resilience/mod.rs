@@ -8,6 +8,7 @@ mod faults;
 mod lost;
 mod many;
 mod many_published;
+mod many_removed;
 mod publishing;
 mod task_failures;
 mod task_faults;
