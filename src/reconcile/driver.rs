@@ -136,7 +136,9 @@ pub(crate) async fn polled(
     evidence: Evidence,
 ) -> Result<Outcome, Error> {
     // Another invocation may have moved it on meanwhile.
-    let is_awaited = plan::next(&loaded.status, context.now) == Next::Poll;
+    let status = &loaded.status;
+    let is_awaited =
+        plan::next(status, context.now) == Next::Poll && evidence.is_of(status.build.step);
     let known = Known {
         polled: is_awaited.then_some(StepOutcome::Advance(evidence)),
         ..Known::default()
