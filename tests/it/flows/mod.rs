@@ -21,6 +21,7 @@ mod publish_audit_many;
 mod publish_audit_parameters;
 mod publish_audit_tags;
 mod publish_blocked;
+mod publish_copies;
 mod publish_delete;
 mod publish_delete_kept;
 mod publish_regions;
