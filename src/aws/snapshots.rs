@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{Snapshot, SnapshotState};
+use jiff::Timestamp;
 
 use super::connect::Aws;
 use super::ec2::{filter, our_tags, sdk_tags, unless_gone};
@@ -107,5 +108,9 @@ fn observed(snapshot: Snapshot) -> ObservedSnapshot {
             .unwrap_or_default(),
         description: snapshot.description.unwrap_or_default(),
         tags: our_tags(snapshot.tags),
+        started_at: snapshot
+            .start_time
+            .and_then(|time| Timestamp::from_second(time.secs()).ok()),
+        kms_key_id: snapshot.kms_key_id,
     }
 }

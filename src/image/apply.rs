@@ -34,9 +34,11 @@ use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
 
 /// Writes into the status what a step came to. Returns whether that is worth saving. What has ended stays as it is:
-/// only a new version or attempt replaces it ([`open`]).
+/// only a new version or attempt replaces it ([`open`]). What was seen for another step changes nothing.
 pub fn apply(status: &mut Status, outcome: StepOutcome, now: Timestamp) -> bool {
-    if status.state.is_final() {
+    let step = status.build.step;
+    let is_elsewhere = matches!(&outcome, StepOutcome::Advance(it) if !it.is_of(step));
+    if status.state.is_final() || is_elsewhere {
         return false;
     }
     let changed = match outcome {

@@ -163,6 +163,10 @@ pub struct ObservedSnapshot {
     pub description: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// When it was begun.
+    pub started_at: Option<Timestamp>,
+    /// The ARN of the KMS key that it is encrypted with.
+    pub kms_key_id: Option<String>,
 }
 
 /// What was found of a bundle's parts.

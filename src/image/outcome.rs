@@ -8,7 +8,7 @@ use super::status::{
     RegionAction, RegionStatus, Retire, Retirement, Settings, SourceObject,
 };
 use super::task::Task;
-use super::words::{SourceKind, WaitReason};
+use super::words::{SourceKind, Step, WaitReason};
 use crate::manifest::Problem;
 
 /// What a step comes to.
@@ -102,6 +102,22 @@ pub enum Evidence {
         /// What could not.
         orphans: Vec<Orphan>,
     },
+}
+
+impl Evidence {
+    /// Whether a step may come to this. Observations come at any time, as EC2's events do: what was seen for another step
+    /// says nothing about this one.
+    #[must_use]
+    pub fn is_of(&self, step: Step) -> bool {
+        match self {
+            Self::TaskPolled(_) => matches!(step, Step::AwaitTask | Step::AwaitStore),
+            Self::ImagePolled { .. } => step == Step::AwaitImage,
+            Self::PublishObserved(_) | Self::PublishPerformed(_) => step.publishes(),
+            // An AMI may have to go before this one is registered.
+            Self::Retired(_) => step.retires() || step == Step::RegisterImage,
+            _ => true,
+        }
+    }
 }
 
 /// What an import has made, as EC2's own task names it.

@@ -92,6 +92,15 @@ pub fn is_previous(status: &Status, what: &str) -> bool {
     })
 }
 
+/// Whether something with this id and these tags was left by this very attempt, and may be deleted: neither what an
+/// earlier version keeps nor what was kept of an AMI that was retired.
+#[must_use]
+pub fn is_left_by_attempt(status: &Status, id: &str, tags: &BTreeMap<String, String>) -> bool {
+    let kept = status.retired.iter().flat_map(|it| &it.kept);
+    let is_kept = kept.map(|it| &it.snapshot).any(|it| it == id);
+    has_tags(tags, &creation_tags(status)) && !is_previous(status, id) && !is_kept
+}
+
 /// What every request of this attempt to start a task calls itself ("Ensuring idempotency in Amazon EC2 API requests":
 /// at most 64 ASCII characters). What was cancelled and is wanted again is another attempt.
 #[must_use]

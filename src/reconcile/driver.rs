@@ -17,6 +17,7 @@ use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::described::Described;
 use super::draft::{Draft, Save, change, contended};
 use super::opening::{Opened, mark_unsent, open};
+use super::overtaken::follow;
 use super::proof::{self, Observed};
 use super::removal::{removed, reopened, unwanted};
 use super::spec::{ManifestRead, ManifestReader};
@@ -136,7 +137,9 @@ pub(crate) async fn polled(
     evidence: Evidence,
 ) -> Result<Outcome, Error> {
     // Another invocation may have moved it on meanwhile.
-    let is_awaited = plan::next(&loaded.status, context.now) == Next::Poll;
+    let status = &loaded.status;
+    let is_awaited =
+        plan::next(status, context.now) == Next::Poll && evidence.is_of(status.build.step);
     let known = Known {
         polled: is_awaited.then_some(StepOutcome::Advance(evidence)),
         ..Known::default()
@@ -205,6 +208,13 @@ async fn run_to_rest(
         let outcome = match first.take() {
             Some(outcome) => Ok(outcome),
             None => {
+                if claimed.is_none() {
+                    match Box::pin(follow(context, &mut draft, &mut manifest)).await {
+                        Ok(true) => continue,
+                        Ok(false) => {}
+                        Err(error) => return Err(refused(context, draft, error).await),
+                    }
+                }
                 if creates(context, &draft) {
                     match draft.ready(context).await? {
                         Save::Done => {}

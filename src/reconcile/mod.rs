@@ -16,6 +16,7 @@ mod driver;
 mod execute;
 mod lookup;
 mod opening;
+mod overtaken;
 mod parameters;
 mod preview;
 mod proof;

@@ -50,6 +50,8 @@ pub(super) enum ManifestRead {
 pub(super) struct ManifestReader<'a> {
     at_hand: Option<&'a Object>,
     read: Option<(String, ManifestRead)>,
+    /// What was at the key later than `at_hand`.
+    current: Option<Object>,
 }
 
 impl<'a> ManifestReader<'a> {
@@ -58,7 +60,44 @@ impl<'a> ManifestReader<'a> {
         Self {
             at_hand,
             read: None,
+            current: None,
         }
+    }
+
+    /// What is at the manifest's key now, if that is not what the status is about. Nothing is read where that was seen in
+    /// this invocation already.
+    pub(super) async fn overtaken(
+        &mut self,
+        context: Context<'_>,
+        status: &Status,
+    ) -> Result<Option<Object>, Error> {
+        let version = &status.manifest;
+        let is_meant = |object: &Object| {
+            let content = object.content.as_deref();
+            content.is_some_and(|content| sha256_hex(content) == version.sha256)
+        };
+        if self.current.as_ref().or(self.at_hand).is_some_and(is_meant) {
+            return Ok(None);
+        }
+        let found = context
+            .aws
+            .get_object(
+                &version.bucket,
+                &version.key,
+                Which::Current,
+                limits::MANIFEST_BYTES,
+            )
+            .await?;
+        if found.as_ref().is_none_or(is_meant) {
+            self.current = found;
+            return Ok(None);
+        }
+        Ok(found)
+    }
+
+    /// This is what the status is about now.
+    pub(super) fn keep(&mut self, object: Object) {
+        self.current = Some(object);
     }
 
     /// The version that the status is about.
@@ -73,7 +112,8 @@ impl<'a> ManifestReader<'a> {
             .as_ref()
             .is_none_or(|(sha256, _)| *sha256 != version.sha256)
         {
-            let read = match content(context, version, self.at_hand).await? {
+            let at_hand = self.current.as_ref().or(self.at_hand);
+            let read = match content(context, version, at_hand).await? {
                 None => ManifestRead::Gone,
                 Some(content) => match Spec::parse(version, &content, &context.config.guardrails) {
                     Ok(spec) => ManifestRead::Spec(spec),

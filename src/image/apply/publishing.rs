@@ -17,6 +17,10 @@ use crate::image::status::{
 };
 use crate::image::words::{FailureKind, NoticeKind, State, Step, WaitReason};
 
+/// Failed copies of a Region that are remembered after they were removed, for as long as EC2 may show them; the oldest go
+/// first.
+const REMOVED_KEPT: usize = 5;
+
 /// How the manifest wants its AMI published.
 pub(super) fn accept(status: &mut Status, publishing: Publishing) {
     status.manifest.publish_digest = Some(publishing.digest);
@@ -61,6 +65,14 @@ pub fn publish_again(status: &mut Status, now: Timestamp) {
             || drift.as_ref().is_some_and(|it| it.is_deregistered(region))
     };
     let copies = &mut status.copies;
+    // One that cannot be used is made again once somebody has deregistered it.
+    for (region, image) in &status.regions {
+        let failure = image.failure.as_ref();
+        let is_unusable = |it: &Failure| matches!(it.kind, FailureKind::CopyUnusable { .. });
+        if let Some(copy) = copies.get_mut(region) {
+            copy.is_unusable |= failure.is_some_and(is_unusable);
+        }
+    }
     status.regions.retain(|region, image| {
         let Some(copy) = copies.get_mut(region).filter(|_| is_gone(region, image)) else {
             return true;
@@ -126,7 +138,8 @@ pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
 /// The next request for a copy is another one.
 fn next_attempt(copy: &mut CopyRequest) {
     copy.attempt = copy.attempt.saturating_add(1);
-    copy.asked_at = None;
+    (copy.asked_at, copy.asked_since) = (None, None);
+    copy.is_unusable = false;
     copy.last_error = None;
 }
 
@@ -224,15 +237,24 @@ fn copied(status: &mut Status, what: &RegionAction) {
     let region = &what.region;
     match &what.action {
         Action::CopyImage {
-            image: Some(image), ..
+            image: Some(image),
+            kms_key_id,
+            ..
         } => {
+            // An earlier one that was found may have another key than was asked for.
+            if let Some(request) = status.copies.get_mut(region) {
+                request.kms_key_id.clone_from(kms_key_id);
+            }
             let copy = begun(image, status.copies.get(region));
             let copy = adopted(status, region, copy);
             status.regions.insert(region.clone(), copy);
         }
-        Action::RemoveFailedCopy { .. } => {
+        Action::RemoveFailedCopy { image, .. } => {
             status.regions.remove(region);
             let request = status.copies.entry(region.clone()).or_default();
+            request.removed.push(image.clone());
+            let surplus = request.removed.len().saturating_sub(REMOVED_KEPT);
+            request.removed.drain(..surplus);
             let error = request.last_error.take();
             request.failed = request.failed.saturating_add(1);
             next_attempt(request);

@@ -62,6 +62,10 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
         FailureKind::CopyFailed { kms_key_id, .. } => {
             and_again(status, &for_failed_copy(kms_key_id.as_deref()))
         }
+        FailureKind::CopyUnusable { image } => and_again(
+            status,
+            &format!("deregister {} if nothing uses it, so that the AMI is copied again", word(image)),
+        ),
         FailureKind::RegionDisabled => and_again(status, REGION_DISABLED),
         FailureKind::NotCopyable => {
             "leave out `regions`, and upload the bundle to a bucket of a stack in each Region".to_owned()
@@ -159,6 +163,7 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureKind::Blocked
         | FailureKind::NotShareable { .. }
         | FailureKind::CopyFailed { .. }
+        | FailureKind::CopyUnusable { .. }
         | FailureKind::RegionDisabled
         | FailureKind::NotCopyable
         | FailureKind::NotPublished

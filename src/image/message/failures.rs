@@ -321,11 +321,27 @@ pub fn not_copied(region: &str, fault: &CopyFault) -> Failure {
             let message = format!("EC2 does not show {image} any more: it was deregistered");
             Failure::new(kind, doing, message)
         }
+        CopyFault::Broken {
+            image,
+            state,
+            reason,
+        } => {
+            let kind = FailureKind::CopyUnusable {
+                image: image.clone(),
+            };
+            let reason = reason.as_deref().unwrap_or("EC2 gives no reason");
+            let message =
+                format!("{image} was finished, and EC2 shows it as {state} now: {reason}");
+            Failure::new(kind, doing, message)
+        }
         CopyFault::OtherKey(image) => {
             let message = format!(
                 "{image} was copied with another KMS key, and the key of an AMI cannot be changed"
             );
-            Failure::new(FailureKind::Blocked, doing, message)
+            let kind = FailureKind::CopyUnusable {
+                image: image.clone(),
+            };
+            Failure::new(kind, doing, message)
         }
     }
 }

@@ -90,6 +90,10 @@ pub fn audit(plan: &Plan, status: &Status, observed: &Observed, now: Timestamp) 
     for (region, fault) in &plan.failed {
         match fault {
             CopyFault::Deregistered(_) => audited.deregistered(status, region, now),
+            CopyFault::Broken { state, .. } => {
+                let state = state.clone();
+                audited.deviate(status, region, Difference::NotAvailable { state });
+            }
             // Not somebody else's doing: the image is incomplete already.
             CopyFault::InstanceStore | CopyFault::OtherKey(_) => {
                 audited.unknown.insert(region.clone());

@@ -40,6 +40,13 @@ pub(super) fn next<'a>(
         return make(asked, &request, home);
     };
     match seen {
+        Some(Observation::Seen(shown)) if has_failed(&shown.state) && is_finished(known) => {
+            Copied::Failed(CopyFault::Broken {
+                image: known.image.clone(),
+                state: shown.state.clone(),
+                reason: shown.reason.clone(),
+            })
+        }
         Some(Observation::Seen(shown)) if has_failed(&shown.state) => {
             Copied::Do(remove(known, &request, shown.reason.as_deref()))
         }
@@ -54,15 +61,21 @@ pub(super) fn next<'a>(
         // It was asked for a moment ago.
         None if is_under_way(&known.image_state) => Copied::Pending(Pending::Copying),
         Some(Observation::Unknown) | None => Copied::Pending(Pending::Unknown),
-        Some(Observation::Absent) if has_failed(&known.image_state) => {
+        Some(Observation::Absent) if has_failed(&known.image_state) && !is_finished(known) => {
             Copied::Do(remove(known, &request, None))
         }
         Some(Observation::Absent) => absent(asked, known, &request, home, now),
     }
 }
 
+/// Whether a copy was seen to be as its manifest says: it may be in use, and is deleted for nothing that EC2 shows later.
+fn is_finished(known: &RegionStatus) -> bool {
+    known.verified_at.is_some()
+}
+
 /// EC2's words for an AMI that will not become available (DescribeImages, State).
-fn has_failed(state: &str) -> bool {
+#[must_use]
+pub fn has_failed(state: &str) -> bool {
     matches!(state, "failed" | "invalid" | "error")
 }
 
@@ -113,7 +126,8 @@ fn absent<'a>(
     if !known.unseen_since.is_some_and(is_long) {
         return Copied::Pending(Pending::NoImage);
     }
-    if known.verified_at.is_some() || request.failed + 1 >= COPY_ATTEMPTS {
+    let stays_away = is_finished(known) && !request.is_unusable;
+    if stays_away || request.failed + 1 >= COPY_ATTEMPTS {
         return Copied::Failed(CopyFault::Deregistered(known.image.clone()));
     }
     let next = CopyRequest {

@@ -52,6 +52,15 @@ pub enum CopyFault {
     InstanceStore,
     /// This copy was finished, and somebody deregistered it since; or it was lost as often as it was made.
     Deregistered(String),
+    /// This copy was finished, and EC2 shows it as broken now. It may be in use, or come back.
+    Broken {
+        /// The copy.
+        image: String,
+        /// EC2's word for its state.
+        state: String,
+        /// Why, in EC2's words.
+        reason: Option<String>,
+    },
     /// This copy is encrypted with another KMS key, which EC2 cannot change.
     OtherKey(String),
 }

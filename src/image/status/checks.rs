@@ -86,6 +86,8 @@ pub(super) fn copies(copies: &BTreeMap<String, CopyRequest>) -> Result<(), Strin
         if let Some(it) = &copy.waiting {
             waiting(&it.reason)?;
         }
+        let mut removed = copy.removed.iter();
+        removed.try_for_each(|it| id("copies.*.removed[]", "ami-", it))?;
         let mut failures = copy.last_error.iter().chain(&copy.failure);
         failures.try_for_each(|it| failure(&it.kind))?;
     }
@@ -153,6 +155,7 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         | FailureKind::ImageFailed { image }
         | FailureKind::ImageDeregistered { image }
         | FailureKind::CopyFailed { image, .. }
+        | FailureKind::CopyUnusable { image }
         | FailureKind::ImageLost { image } => id("build.failure.image", "ami-", image),
         FailureKind::SeveralImages { images } => images
             .iter()

@@ -22,7 +22,17 @@ pub struct CopyRequest {
     /// When EC2 was last asked for this attempt; none while it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
-    /// The KMS key that was asked for. A repeated request has to have the same parameters.
+    /// When EC2 was first asked for this attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_since: Option<Timestamp>,
+    /// The failed copies that were deregistered: EC2 may still show them for a while.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+    /// Whether the finished copy cannot be used and a person has asked for another: once EC2 does not show it any more, it
+    /// is made again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_unusable: bool,
+    /// The KMS key that was asked for, or that the copy has. A repeated request has to have the same parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
     /// The description and the tags that were asked for.

@@ -65,6 +65,7 @@ impl Failure {
             | FailureKind::Blocked
             | FailureKind::NotShareable { .. }
             | FailureKind::RegionDisabled
+            | FailureKind::CopyUnusable { .. }
             | FailureKind::NotCopyable
             | FailureKind::NotPublished
             | FailureKind::ParameterConflict { .. }

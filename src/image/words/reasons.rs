@@ -323,6 +323,11 @@ pub enum FailureKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kms_key_id: Option<String>,
     },
+    /// The copy that is there cannot be used as the manifest asks, and is not deleted for that.
+    CopyUnusable {
+        /// The copy.
+        image: String,
+    },
     /// The account has not enabled the Region, or there is no such Region.
     RegionDisabled,
     /// The AMI is of a kind that is not copied.
@@ -366,6 +371,7 @@ impl FailureKind {
             | Self::Blocked
             | Self::NotShareable { .. }
             | Self::CopyFailed { .. }
+            | Self::CopyUnusable { .. }
             | Self::RegionDisabled
             | Self::NotCopyable
             | Self::NotPublished

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::aws::{Aws, AwsError, CopiedImage, Remedy};
 use crate::image::message::failures;
-use crate::image::observed::{MANIFEST_TAG, ObservedImage};
+use crate::image::observed::{MANIFEST_TAG, ObservedImage, ObservedSnapshot};
 use crate::image::outcome::PublishIntent;
 use crate::image::ownership::{self, Lookup};
-use crate::image::publish::Desired;
+use crate::image::publish::{Desired, has_failed};
 use crate::image::status::{Action, CopyRequest, Failure, RegionAction, Settings, Status};
+use crate::image::words::WaitReason;
+use crate::reconcile::lookup::is_going;
 use crate::reconcile::proof::is_own_image;
 use crate::reconcile::step_context::StepContext;
 
@@ -22,6 +26,9 @@ const LATER: [&str; 3] = [
     "InvalidAMIID.NotFound",
     "InvalidAMIID.Unavailable",
 ];
+
+/// How far the clocks of the functions and of EC2 may be apart.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is written down of a copy before EC2 is asked for it, or before a failed one is deleted.
 pub(super) fn intend(
@@ -39,6 +46,7 @@ pub(super) fn intend(
             ..
         } => {
             let is_again = known.attempt == *attempt && known.asked_at.is_some();
+            let asked_since = known.asked_since.or(known.asked_at);
             let settings = Settings {
                 description: desired.description.clone(),
                 tags: desired.tags.clone(),
@@ -49,6 +57,9 @@ pub(super) fn intend(
                 // One that EC2 no longer shows counts as one that failed.
                 failed: known.failed + u32::from(*attempt > known.attempt),
                 asked_at: Some(step.now()),
+                asked_since: asked_since.filter(|_| is_again).or(Some(step.now())),
+                removed: known.removed,
+                is_unusable: false,
                 kms_key_id: kms_key_id.clone(),
                 settings: if is_again { known.settings } else { settings },
                 waiting: known.waiting.filter(|_| is_again),
@@ -76,18 +87,20 @@ pub(super) async fn perform(
     what: &RegionAction,
 ) -> Result<RegionAction, Refused> {
     let action = match &what.action {
-        Action::CopyImage {
-            attempt,
-            kms_key_id,
-            ..
-        } => Action::CopyImage {
-            attempt: *attempt,
-            kms_key_id: kms_key_id.clone(),
-            image: Some(copy(step, aws, &what.region).await?),
-        },
+        Action::CopyImage { attempt, .. } => {
+            let copy = copy(step, aws, &what.region).await?;
+            Action::CopyImage {
+                attempt: *attempt,
+                kms_key_id: copy.kms_key_id,
+                image: Some(copy.image),
+            }
+        }
         Action::RemoveFailedCopy { image, .. } => {
-            let removed = remove(step.status, aws, image).await;
-            removed.map_err(|error| not_removed(step.status, what, error))?;
+            let removed = remove(step.status, aws, &what.region, image).await;
+            if !removed.map_err(|error| not_removed(step.status, what, error))? {
+                let region = what.region.clone();
+                return Err(Refused::NotYet(WaitReason::CopyPending { region }));
+            }
             what.action.clone()
         }
         other => other.clone(),
@@ -98,18 +111,36 @@ pub(super) async fn perform(
     })
 }
 
-/// Copies the AMI to a Region, if EC2 shows no copy there; returns the copy's id.
-async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<String, Refused> {
+/// A copy that is there, or was begun.
+struct Copy {
+    image: String,
+    /// The key that it has, or was asked for.
+    kms_key_id: Option<String>,
+}
+
+/// Copies the AMI to a Region, if EC2 shows no copy there.
+async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<Copy, Refused> {
     let status = step.status;
     if !step.aws().is_enabled_region(region).await? {
         return Err(Refused::Final(failures::region_disabled(region)));
     }
-    if let Some(known) = find(status, aws).await? {
-        return Ok(known);
+    let request = status.copies.get(region).cloned().unwrap_or_default();
+    if let Some(found) = find(step, aws, &request).await? {
+        let kms_key_id = match request.kms_key_id {
+            Some(asked) => Some(key_of(aws, &found).await?.map_or(asked.clone(), |key| {
+                if is_same_key(&asked, &key) {
+                    asked
+                } else {
+                    key
+                }
+            })),
+            None => None,
+        };
+        let image = found.id;
+        return Ok(Copy { image, kms_key_id });
     }
     let home = &step.config().region;
     let source = status.image_in(home).map(|it| it.image.clone());
-    let request = status.copies.get(region).cloned().unwrap_or_default();
     let mut tags = ownership::creation_tags(status);
     tags.extend(request.settings.tags);
     let params = CopiedImage {
@@ -119,11 +150,15 @@ async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<String,
         description: request.settings.description,
         client_token: ownership::copy_token(status, region, request.attempt),
         tags,
-        kms_key_id: request.kms_key_id,
+        kms_key_id: request.kms_key_id.clone(),
         ..CopiedImage::default()
     };
     let answer = aws.copy_image(&params).await;
-    answer.map_err(|error| {
+    let begun = answer.map(|image| Copy {
+        image,
+        kms_key_id: request.kms_key_id,
+    });
+    begun.map_err(|error| {
         let is_later = LATER.iter().any(|code| error.has_code(code));
         // With the same token and other parameters: an earlier request has begun the copy, and it will be seen.
         let is_begun = error.has_code("IdempotentParameterMismatch");
@@ -135,46 +170,99 @@ async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<String,
     })
 }
 
-/// The copy that an earlier request has made. One that failed is taken too: it is deleted before another is made.
-async fn find(status: &Status, aws: &Aws) -> Result<Option<String>, Refused> {
+/// The copy that an earlier request has made. One that failed is taken too: it is deleted before another is made. Not one
+/// that was finished before, or was deregistered already and is still shown.
+async fn find(
+    step: &StepContext<'_>,
+    aws: &Aws,
+    request: &CopyRequest,
+) -> Result<Option<ObservedImage>, Refused> {
+    let status = step.status;
     let tag = format!("tag:{MANIFEST_TAG}");
     let found = aws.find_images(&tag, &[status.manifest.uri()]).await?;
-    let is_own = |image: &ObservedImage| is_own_image(status, image);
-    let (live, failed): (Vec<_>, Vec<_>) = found
+    let is_own =
+        |image: &ObservedImage| is_own_image(status, image) && !request.removed.contains(&image.id);
+    let (failed, live): (Vec<_>, Vec<_>) = found
         .into_iter()
         .filter(is_own)
-        .partition(|image| !matches!(image.state.as_str(), "failed" | "invalid" | "error"));
+        .partition(|image| has_failed(&image.state));
     match ownership::judge(status, &live) {
-        Lookup::Ours(image) => Ok(Some(image.id)),
+        Lookup::Ours(image) if is_going(step, &image.id) => {
+            Err(Refused::NotYet(WaitReason::DeletionNotVisible))
+        }
+        Lookup::Ours(image) => Ok(Some(image)),
         Lookup::Several(ids) => Err(Refused::Final(failures::several_images(ids))),
         Lookup::Absent | Lookup::NameTaken(_) => {
-            Ok(failed.into_iter().next().map(|image| image.id))
+            let mut failed = failed.into_iter();
+            Ok(failed.find(|image| !was_finished(status, &image.id)))
         }
     }
 }
 
-/// Deregisters a failed copy, then deletes the snapshots that were begun for it. Only what has this version's ownership
-/// tags, and what no other AMI of this version uses: EC2 does not tell the snapshots of an AMI that failed.
-async fn remove(status: &Status, aws: &Aws, image: &str) -> Result<(), AwsError> {
+/// Whether this AMI was an earlier version's, and was as that version's manifest said.
+fn was_finished(status: &Status, image: &str) -> bool {
+    let versions = status.previous.iter();
+    let mut known = versions.flat_map(|version| version.regions.values());
+    known.any(|it| it.image == image && it.verified_at.is_some())
+}
+
+/// The ARN of the KMS key that an AMI is encrypted with; none while its snapshots do not show. A copy of an encrypted AMI
+/// has one key for all of its snapshots (CopyImage, KmsKeyId).
+async fn key_of(aws: &Aws, image: &ObservedImage) -> Result<Option<String>, Refused> {
+    if image.snapshots.is_empty() {
+        return Ok(None);
+    }
+    let snapshots = aws.find_snapshots("snapshot-id", &image.snapshots).await?;
+    let mut keys = snapshots.into_iter().filter_map(|it| it.kms_key_id);
+    Ok(keys.next())
+}
+
+/// Whether this is the key that was asked for. That can only be told of a key's ARN, which is what the stack allows.
+fn is_same_key(asked: &str, arn: &str) -> bool {
+    asked == arn || !asked.contains(":key/")
+}
+
+/// Deregisters a failed copy, then deletes the snapshots that were begun for it. EC2 does not tell the snapshots of an AMI
+/// that failed: these are of this very attempt, were begun since this copy was asked for, are used by no other AMI of the
+/// manifest, and are none that were kept of an AMI that was retired. Returns whether all is gone: a copy that EC2 does not
+/// show as failed any more stays.
+async fn remove(status: &Status, aws: &Aws, region: &str, image: &str) -> Result<bool, AwsError> {
     let tag = format!("tag:{MANIFEST_TAG}");
     let manifest = [status.manifest.uri()];
     let images = aws.find_images(&tag, &manifest).await?;
-    let is_failed = |it: &&ObservedImage| it.id == image && is_own_image(status, it);
-    if images
-        .iter()
-        .any(|it| is_failed(&it) && it.state != "deregistered")
-    {
+    let shown = images.iter().find(|it| it.id == image);
+    if let Some(shown) = shown.filter(|it| it.state != "deregistered") {
+        if !is_own_image(status, shown) || !has_failed(&shown.state) {
+            return Ok(false);
+        }
         aws.deregister_image(image).await?;
     }
     let others = images.iter().filter(|it| it.id != image);
     let used: BTreeSet<&String> = others.flat_map(|it| &it.snapshots).collect();
-    let tags = ownership::ownership_tags(status);
-    for snapshot in aws.find_snapshots(&tag, &manifest).await? {
-        if ownership::has_tags(&snapshot.tags, &tags) && !used.contains(&snapshot.id) {
+    let snapshots = aws.find_snapshots(&tag, &manifest).await?;
+    // Then the status is not that of the last attempt.
+    let is_later = |tags| ownership::is_later_attempt(status, tags);
+    let mut seen = images.iter().map(|it| &it.tags);
+    if seen.any(is_later) || snapshots.iter().any(|it| is_later(&it.tags)) {
+        return Ok(true);
+    }
+    let request = status.copies.get(region);
+    let asked_since = request.and_then(|it| it.asked_since.or(it.asked_at));
+    for snapshot in snapshots {
+        if is_begun_since(asked_since, &snapshot)
+            && ownership::is_left_by_attempt(status, &snapshot.id, &snapshot.tags)
+            && !used.contains(&snapshot.id)
+        {
             aws.delete_snapshot(&snapshot.id).await?;
         }
     }
-    Ok(())
+    Ok(true)
+}
+
+/// Whether a snapshot was begun after a copy was asked for. What is not known is not so.
+fn is_begun_since(asked: Option<Timestamp>, snapshot: &ObservedSnapshot) -> bool {
+    let since = asked.and_then(|at| at.checked_sub(CLOCKS).ok());
+    matches!((since, snapshot.started_at), (Some(since), Some(at)) if at >= since)
 }
 
 /// What is left of a failed copy cannot be deleted: the Region fails for what the copy failed for, and says so. Snapshots

@@ -90,3 +90,31 @@ async fn an_event_that_cannot_be_followed_now_is_no_failure() {
         }
     }
 }
+
+/// An event of EC2 about an AMI that is being stored says nothing about the task that stores it.
+#[tokio::test(start_paused = true)]
+async fn an_event_does_not_end_what_it_is_not_about() {
+    let stack = TestStack::new().await;
+    stack
+        .world
+        .ec2()
+        .set_task_time(TaskKind::StoreImage, minutes(90));
+    let store = format!("store: {{bucket: {}}}\n", stack.bucket);
+    stack.drop_file(KEY, stack.manifest("web") + &store).await;
+    stack.world.settle().await;
+    while stack.status(KEY).await["build"]["step"] != "await-store" {
+        stack.minute().await;
+    }
+    let event = forwarded(REGION, &id(&stack, REGION).await, "available");
+    stack.world.invoke("AdvanceTasks", event).await.unwrap();
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "working");
+    assert_eq!(status["build"]["step"], "await-store");
+    assert_eq!(stack.emails().len(), 0);
+
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    let email = stack.only_email();
+    let stored = format!("s3://{}/", stack.bucket);
+    assert!(email.text.contains(&stored), "{}", email.text);
+}

@@ -152,6 +152,48 @@ fn any_image(status: &Status, choice: &mut Choice) -> Option<ObservedImage> {
     })
 }
 
+/// What may be seen of the image at any time, each with the steps that it says something about.
+pub(super) fn observations(status: &Status) -> Vec<(Vec<Step>, Evidence)> {
+    let mut all = vec![
+        (
+            vec![Step::AwaitTask, Step::AwaitStore],
+            Evidence::TaskPolled(None),
+        ),
+        (
+            vec![Step::Publish],
+            Evidence::PublishObserved(PublishObserved::default()),
+        ),
+        (
+            vec![Step::Retire, Step::RegisterImage],
+            Evidence::Retired(Retired {
+                is_finished: true,
+                ..Retired::default()
+            }),
+        ),
+    ];
+    for state in [None, Some("available"), Some("pending"), Some("failed")] {
+        let image = state.map(|state| {
+            let id = status.regions.values().next().map(|it| it.image.clone());
+            let id = id.unwrap_or_else(|| "ami-1".to_owned());
+            Box::new(ObservedImage { id, ..seen(state) })
+        });
+        let region = REGION.to_owned();
+        all.push((
+            vec![Step::AwaitImage],
+            Evidence::ImagePolled { region, image },
+        ));
+    }
+    if let Some(task) = status.build.tasks.last() {
+        for seen in [completed(task.kind), seen_task(task.kind, "failed")] {
+            all.push((
+                vec![Step::AwaitTask, Step::AwaitStore],
+                Evidence::TaskPolled(Some(seen)),
+            ));
+        }
+    }
+    all
+}
+
 fn accept(choice: &mut Choice) -> Evidence {
     let source = choice.of(SourceKind::ALL.to_vec());
     let store = choice.of(vec![false, true]);

@@ -1,0 +1,161 @@
+//! What a copy that fails, breaks, has another key or is just being deregistered comes to: nothing of an earlier one is
+//! lost, and none is taken for what it is not.
+
+use localaws::ec2::{ImageState, TaskKind};
+use localaws::faults::Fault;
+
+use crate::support::{TestStack, minutes};
+
+const KEY: &str = "golden/web.image.yaml";
+const OREGON: &str = "us-west-2";
+const REASON: &str = "Client.InternalError: Copy image failed";
+
+async fn stack() -> TestStack {
+    TestStack::built(|builder| {
+        builder
+            .parameter("CopyRegions", OREGON)
+            .parameter("AllowRetire", "true")
+            .parameter("KmsKeys", &format!("{},{}", key('1'), key('2')))
+    })
+    .await
+}
+
+/// The ARN of a KMS key.
+fn key(digit: char) -> String {
+    format!("arn:aws:kms:{OREGON}:000000000000:key/1234abcd-12ab-34cd-56ef-12345678900{digit}")
+}
+
+/// A manifest of the seeded snapshot, of this version, that is copied and replaces the earlier ones.
+fn replacing(stack: &TestStack, version: &str) -> String {
+    let manifest = stack.manifest(&format!("{version}-{{digest}}"));
+    manifest + "regions: {us-west-2: {}}\nreplaces: {previous: deregister, snapshots: keep}\n"
+}
+
+fn snapshots(stack: &TestStack) -> Vec<String> {
+    let snapshots = stack.world.ec2().snapshots(OREGON);
+    snapshots.into_iter().map(|it| it.id).collect()
+}
+
+fn copies(stack: &TestStack) -> Vec<String> {
+    let images = stack.world.ec2().images(OREGON);
+    images.into_iter().map(|it| it.id).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_copy_takes_no_snapshot_with_it_that_was_kept() {
+    let stack = stack().await;
+    let first = replacing(&stack, "one");
+    stack.drop_and_rest(KEY, &first).await;
+    let kept = snapshots(&stack);
+    assert_eq!(kept.len(), 1);
+    stack.drop_and_rest(KEY, replacing(&stack, "two")).await;
+    assert_eq!(copies(&stack).len(), 1, "the first one was deregistered");
+
+    stack
+        .world
+        .ec2()
+        .fail_next_task(TaskKind::CopyImage, REASON);
+    stack.drop_and_rest(KEY, &first).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let left = snapshots(&stack);
+    assert!(left.contains(&kept[0]), "{kept:?} is not among {left:?}");
+    // That of the second version was kept, too; that of the failed copy was deleted.
+    assert_eq!(left.len(), 3, "{left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_copy_that_still_shows_is_not_taken_again() {
+    let stack = stack().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_visibility_delay(minutes(2));
+    ec2.fail_next_task(TaskKind::CopyImage, REASON);
+    stack.drop_and_rest(KEY, replacing(&stack, "one")).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(copies(&stack).len(), 1);
+    assert_eq!(snapshots(&stack).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_copy_that_breaks_is_told_and_left() {
+    let stack = stack().await;
+    let manifest = stack.manifest("web") + "regions: {us-west-2: {}}\n";
+    stack.drop_and_rest(KEY, &manifest).await;
+    let copy = copies(&stack).remove(0);
+    let ec2 = stack.world.ec2();
+    assert!(ec2.edit_image(OREGON, &copy, |it| it.state = ImageState::Failed));
+    stack
+        .drop_and_rest(KEY, manifest + "tags: {team: web}\n")
+        .await;
+    assert_eq!(stack.status(KEY).await["state"], "incomplete");
+    assert_eq!(copies(&stack), [copy.clone()]);
+    assert_eq!(snapshots(&stack).len(), 1);
+    let email = stack.emails().pop().unwrap();
+    let told = format!("{copy} was finished, and EC2 shows it as failed now");
+    assert!(email.text.contains(&told), "{}", email.text);
+
+    // Once it is gone, one retry makes another.
+    stack.world.run_for(minutes(2)).await;
+    let aws = stack.aws().in_region(OREGON);
+    aws.deregister_image(&copy).await.unwrap();
+    stack.retry(KEY).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_ne!(copies(&stack), [copy]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_under_another_key_is_not_taken_for_the_one_that_is_asked_for() {
+    let stack = stack().await;
+    let of = |name: &str, key: &str| {
+        let regions = format!("regions: {{{OREGON}: {{kmsKeyId: '{key}'}}}}\n");
+        stack.manifest(&format!("{name}-{{digest}}")) + &regions
+    };
+    stack.drop_and_rest(KEY, of("one", &key('1'))).await;
+    let copy = copies(&stack).remove(0);
+    stack.drop_and_rest(KEY, of("two", &key('1'))).await;
+    // Set back, with another key; and with its own.
+    stack.drop_and_rest(KEY, of("one", &key('2'))).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "incomplete", "{status:#}");
+    let email = stack.emails().pop().unwrap();
+    let told = format!("{copy} was copied with another KMS key");
+    assert!(email.text.contains(&told), "{}", email.text);
+
+    // One retry is enough.
+    let aws = stack.aws().in_region(OREGON);
+    aws.deregister_image(&copy).await.unwrap();
+    stack.retry(KEY).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let made = status["regions"][OREGON]["snapshots"][0].as_str();
+    let shown = stack.world.ec2().snapshots(OREGON);
+    let shown = shown.into_iter().find(|it| Some(&*it.id) == made);
+    assert_eq!(shown.unwrap().kms_key_id, Some(key('2')));
+}
+
+/// EC2 may still be about to be asked to deregister it.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_is_just_being_deregistered_is_not_taken_up_again() {
+    let stack = stack().await;
+    let first = replacing(&stack, "one");
+    stack.drop_and_rest(KEY, &first).await;
+    let copy = copies(&stack).remove(0);
+    let faults = stack.world.faults();
+    faults.on("ec2", "DeregisterImage", 2, Fault::CrashBefore);
+    stack.drop_file(KEY, replacing(&stack, "two")).await;
+    while stack.world.faults().pending() > 0 {
+        stack.world.run_for(std::time::Duration::from_secs(5)).await;
+    }
+    stack.drop_file(KEY, &first).await;
+    stack.world.run_for(minutes(8)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["build"]["step"], "publish", "{status:#}");
+    assert_eq!(status["regions"][OREGON]["image"], serde_json::Value::Null);
+    assert!(copies(&stack).contains(&copy));
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["regions"][OREGON]["image"], copy.as_str());
+}

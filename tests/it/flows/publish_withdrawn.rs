@@ -1,0 +1,95 @@
+//! Settings that are withdrawn while the AMI is still being made are not applied: a share, a parameter and a
+//! deregistration cannot be taken back.
+
+use std::collections::BTreeSet;
+
+use amiwright::image::status::Grantee;
+use localaws::ec2::TaskKind;
+
+use crate::support::{DISK, TestStack, changes_since, minutes, vmdk};
+
+const KEY: &str = "golden/web.image.yaml";
+const PARAMETER: &str = "/images/web/latest";
+
+/// A disk whose import takes half an hour.
+async fn stack() -> TestStack {
+    let stack = TestStack::built(|builder| {
+        builder
+            .parameter("ShareWith", "*")
+            .parameter("AllowPublic", "true")
+            .parameter("AllowRetire", "true")
+            .parameter("ParameterPrefix", "/images")
+    })
+    .await;
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::ImportSnapshot, minutes(30));
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack
+}
+
+fn shared() -> String {
+    format!("{DISK}access: {{public: true}}\nparameters: [{{name: {PARAMETER}}}]\n")
+}
+
+/// Drops one manifest and, while its disk is imported, another in its place.
+async fn overtake(stack: &TestStack, first: &str, second: &str) {
+    stack.drop_file(KEY, first).await;
+    stack.world.run_for(minutes(10)).await;
+    assert_eq!(
+        stack.status(KEY).await["build"]["step"],
+        "await-task",
+        "the import takes longer"
+    );
+    stack.drop_file(KEY, second).await;
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_withdrawn_during_the_import_is_never_set() {
+    let stack = stack().await;
+    overtake(&stack, &shared(), DISK).await;
+    let image = stack.only_image();
+    assert_eq!(image.launch_permissions, BTreeSet::new());
+    let forbidden = ["ModifyImageAttribute", "PutParameter"];
+    let made = stack.world.calls().into_iter().map(|call| call.action);
+    let made: Vec<String> = made.filter(|it| forbidden.contains(&it.as_str())).collect();
+    assert_eq!(made, [""; 0]);
+    let email = stack.only_email();
+    assert!(email.subject.starts_with("Available"), "{}", email.subject);
+    // Nothing is left to do.
+    let before = stack.world.faults().count();
+    stack.drop_and_rest(KEY, DISK).await;
+    assert_eq!(changes_since(&stack, before), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_corrected_during_the_import_is_set_alone() {
+    let account = |digit: &str| digit.repeat(12);
+    let shared = |with: &str| format!("{DISK}access: {{accounts: ['{with}']}}\n");
+    let stack = stack().await;
+    let (wrong, right) = (shared(&account("1")), shared(&account("2")));
+    overtake(&stack, &wrong, &right).await;
+    let image = stack.only_image().id;
+    let grants = stack.aws().launch_permissions(&image).await.unwrap();
+    assert_eq!(grants, BTreeSet::from([Grantee::Account(account("2"))]));
+    let calls = stack.world.calls();
+    let calls = calls
+        .iter()
+        .filter(|it| it.action == "ModifyImageAttribute");
+    assert_eq!(calls.count(), 1);
+    assert!(!stack.only_email().text.contains(&account("1")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn earlier_amis_stay_if_replacing_them_is_withdrawn_during_the_import() {
+    let stack = stack().await;
+    let named = |name: &str| DISK.replace("web-", name);
+    stack.drop_and_rest(KEY, named("old-")).await;
+    let old = stack.only_image().id;
+    let replacing = named("new-") + "replaces: {previous: deregister}\n";
+    overtake(&stack, &replacing, &named("new-")).await;
+    let images = stack.images();
+    assert!(images.iter().any(|it| it.id == old), "{images:#?}");
+    assert_eq!(images.len(), 2);
+}
