@@ -81,7 +81,7 @@ pub(super) fn outcome(step: &StepContext<'_>, found: Lookup) -> Option<StepOutco
 
 /// Whether EC2 was asked a moment ago to deregister this AMI, when it was an earlier version's: another invocation may
 /// still be about to ask, and what is shown may be from before.
-fn is_going(step: &StepContext<'_>, image: &str) -> bool {
+pub(super) fn is_going(step: &StepContext<'_>, image: &str) -> bool {
     let versions = step.status.previous.iter();
     let known = versions.flat_map(|version| version.regions.values());
     let mut known = known.filter(|it| it.image == image);

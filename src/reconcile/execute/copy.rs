@@ -9,6 +9,8 @@ use crate::image::outcome::PublishIntent;
 use crate::image::ownership::{self, Lookup};
 use crate::image::publish::Desired;
 use crate::image::status::{Action, CopyRequest, Failure, RegionAction, Settings, Status};
+use crate::image::words::WaitReason;
+use crate::reconcile::lookup::is_going;
 use crate::reconcile::proof::is_own_image;
 use crate::reconcile::step_context::StepContext;
 
@@ -105,7 +107,10 @@ async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<String,
         return Err(Refused::Final(failures::region_disabled(region)));
     }
     if let Some(known) = find(status, aws).await? {
-        return Ok(known);
+        return match is_going(step, &known) {
+            true => Err(Refused::NotYet(WaitReason::DeletionNotVisible)),
+            false => Ok(known),
+        };
     }
     let home = &step.config().region;
     let source = status.image_in(home).map(|it| it.image.clone());

@@ -268,6 +268,9 @@ async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome 
             Some(Refused::Final(failure)) => {
                 all.failed.insert(region.to_owned(), failure);
             }
+            Some(Refused::NotYet(reason)) => {
+                all.later.insert(region.to_owned(), reason);
+            }
             Some(Refused::Later(error)) => {
                 let reason = retrying(&error);
                 let is_given_up = step.status.copies.contains_key(region)

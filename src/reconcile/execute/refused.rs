@@ -2,7 +2,7 @@
 
 use crate::aws::AwsError;
 use crate::image::status::Failure;
-use crate::image::words::FailureKind;
+use crate::image::words::{FailureKind, WaitReason};
 use crate::reconcile::step_context::{failure, is_final};
 
 /// Why something was not done.
@@ -11,6 +11,8 @@ pub(super) enum Refused {
     Final(Failure),
     /// This may pass.
     Later(AwsError),
+    /// It is not asked for before this has passed.
+    NotYet(WaitReason),
 }
 
 impl From<AwsError> for Refused {

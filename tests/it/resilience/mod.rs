@@ -9,6 +9,7 @@ mod lost;
 mod many;
 mod many_published;
 mod publishing;
+mod side_by_side;
 mod task_failures;
 mod task_faults;
 mod transient;
