@@ -4,6 +4,7 @@
 //! in fresh worlds, with a fault at 1, 2, 3 and so on.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -126,6 +127,16 @@ enum When {
         service: String,
         action: String,
     },
+    Each(Meant),
+}
+
+/// Which calls are meant.
+struct Meant(Box<dyn Fn(&Call) -> bool + Send + Sync>);
+
+impl fmt::Debug for Meant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Meant")
+    }
 }
 
 impl Faults {
@@ -158,16 +169,21 @@ impl Faults {
         );
     }
 
+    /// Plans `fault` for every call that is meant, from now on, until [`Faults::clear`].
+    pub fn each(&self, is_meant: impl Fn(&Call) -> bool + Send + Sync + 'static, fault: Fault) {
+        self.plan(When::Each(Meant(Box::new(is_meant))), fault);
+    }
+
     /// Forgets all plans. The record of calls stays.
     pub fn clear(&self) {
         self.lock().plans.clear();
     }
 
-    /// How many planned faults have not happened yet, without those that [`Faults::always`] happen.
+    /// How many planned faults have not happened yet, without those of [`Faults::always`] and [`Faults::each`].
     #[must_use]
     pub fn pending(&self) -> usize {
         let state = self.lock();
-        let is_once = |plan: &&Plan| !matches!(plan.when, When::Always { .. });
+        let is_once = |plan: &&Plan| !matches!(plan.when, When::Always { .. } | When::Each(_));
         state.plans.iter().filter(is_once).count()
     }
 
@@ -251,6 +267,7 @@ impl When {
             {
                 Met::Again
             }
+            Self::Each(Meant(is_meant)) if is_meant(call) => Met::Again,
             _ => Met::No,
         }
     }
@@ -318,91 +335,4 @@ pub(crate) fn refusal(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn call(service: &str, action: &str) -> Call {
-        Call {
-            number: 0,
-            service: service.to_owned(),
-            action: action.to_owned(),
-            region: "us-east-1".to_owned(),
-            bucket: None,
-            key: None,
-            function: None,
-            at: Timestamp::UNIX_EPOCH,
-            fields: Vec::new(),
-            done: false,
-        }
-    }
-
-    #[test]
-    fn a_plan_meets_its_call_once() {
-        let faults = Faults::default();
-        faults.at(2, Fault::Throttle);
-        faults.on("s3", "PutObject", 2, Fault::LoseAnswer);
-        faults.always("sns", "Publish", Fault::Throttle);
-        assert_eq!(faults.pending(), 2);
-        assert_eq!(faults.record(call("s3", "PutObject")).1, None);
-        assert_eq!(
-            faults.record(call("ec2", "RegisterImage")).1,
-            Some(Fault::Throttle)
-        );
-        assert_eq!(
-            faults.record(call("s3", "PutObject")).1,
-            Some(Fault::LoseAnswer)
-        );
-        assert_eq!(faults.record(call("s3", "PutObject")).1, None);
-        assert_eq!(faults.pending(), 0);
-        let numbers: Vec<u64> = faults.calls().iter().map(|call| call.number).collect();
-        assert_eq!(numbers, [1, 2, 3, 4]);
-    }
-
-    #[test]
-    fn always_lasts_until_cleared() {
-        let faults = Faults::default();
-        faults.always("sns", "Publish", Fault::Throttle);
-        assert_eq!(
-            faults.record(call("sns", "Publish")).1,
-            Some(Fault::Throttle)
-        );
-        assert_eq!(
-            faults.record(call("sns", "Publish")).1,
-            Some(Fault::Throttle)
-        );
-        assert_eq!(faults.record(call("sns", "Subscribe")).1, None);
-        faults.clear();
-        assert_eq!(faults.record(call("sns", "Publish")).1, None);
-    }
-
-    #[test]
-    fn each_service_refuses_in_its_own_words() {
-        let (status, code, message) = throttled("ec2");
-        let response = refusal("ec2", &Method::POST, status, (code, message), "id");
-        let body = String::from_utf8(response.body().to_vec()).unwrap();
-        assert!(
-            body.contains("<Errors><Error><Code>RequestLimitExceeded</Code>"),
-            "{body}"
-        );
-        let head = refusal(
-            "s3",
-            &Method::HEAD,
-            StatusCode::FORBIDDEN,
-            ("AccessDenied", "no"),
-            "id",
-        );
-        assert!(head.body().is_empty());
-        let sns = refusal(
-            "sns",
-            &Method::POST,
-            StatusCode::BAD_REQUEST,
-            ("A<B", "x & y"),
-            "id",
-        );
-        let body = String::from_utf8(sns.body().to_vec()).unwrap();
-        assert!(
-            body.contains("<Code>A&lt;B</Code><Message>x &amp; y</Message>"),
-            "{body}"
-        );
-    }
-}
+mod tests;

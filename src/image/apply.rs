@@ -1,6 +1,7 @@
 //! The one writer of statuses: turns what a step came to into a changed status, with its notice and its history entry,
 //! so that one conditional write saves all of it.
 
+mod adopted;
 mod arrival;
 mod audited;
 mod changes;
@@ -116,7 +117,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
                     image.image
                 ),
             };
-            let image = publishing::adopted(status, &region, *image);
+            let image = adopted::adopted(status, &region, *image, now);
             status.regions.insert(region, image);
             // Also where it was found before the task that makes it was.
             move_to(status, State::Working, Step::AwaitImage, why, now);
@@ -177,7 +178,7 @@ fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp)
             snapshots: task.snapshots.clone(),
             ..RegionStatus::pending(task.id.clone())
         };
-        let image = publishing::adopted(status, &task.region, image);
+        let image = adopted::adopted(status, &task.region, image, now);
         status.regions.insert(task.region.clone(), image);
     }
     let has_ended = matches!(task.phase(), Phase::Complete | Phase::Failed);
@@ -191,12 +192,14 @@ fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp)
 
 /// A snapshot is registered, an AMI polled. What EC2's task names counts, whatever was known before.
 fn import_tagged(status: &mut Status, imported: Imported, now: Timestamp) {
+    let region = status.build.tasks.last().map(|task| task.region.clone());
+    if let (Some(region), Some(id)) = (region, &imported.image) {
+        let mut image = RegionStatus::pending(id.clone());
+        image.snapshots.clone_from(&imported.snapshots);
+        let image = adopted::adopted(status, &region, image, now);
+        status.regions.insert(region, image);
+    }
     if let Some(task) = status.build.tasks.last_mut() {
-        if let Some(id) = &imported.image {
-            let mut image = RegionStatus::pending(id.clone());
-            image.snapshots.clone_from(&imported.snapshots);
-            status.regions.insert(task.region.clone(), image);
-        }
         (task.image, task.snapshots) = (imported.image, imported.snapshots);
     }
     next_step(status, "what was imported is tagged", now);

@@ -126,6 +126,14 @@ pub fn parameter_description(status: &Status, image: &str) -> String {
     format!("amiwright: {image} of {}", status.manifest.uri())
 }
 
+/// The manifest that a parameter was written for which has this description and holds this AMI; none if it was written by
+/// somebody else.
+#[must_use]
+pub fn parameter_owner<'a>(description: &'a str, image: &str) -> Option<&'a str> {
+    let named = description.strip_prefix("amiwright: ")?;
+    named.strip_prefix(image)?.strip_prefix(" of ")
+}
+
 /// Whether something has all of these tags.
 #[must_use]
 pub fn has_tags(tags: &BTreeMap<String, String>, expected: &BTreeMap<String, String>) -> bool {

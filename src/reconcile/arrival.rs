@@ -42,6 +42,17 @@ pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result
     }
 }
 
+/// Whether an image has ended because its manifest was missing. It may be there again under its old date, where its delete
+/// marker was deleted: then nothing but the two together shows that.
+pub(super) fn had_no_manifest(status: &Status) -> bool {
+    let failure = status.build.failure.as_ref();
+    let is_gone = failure.is_some_and(|it| it.kind == FailureKind::ManifestGone);
+    let is_cancelled = status
+        .cancel
+        .is_some_and(|cancel| cancel.by == CancelBy::ManifestRemoved);
+    status.state.is_final() && (status.is_removed() || is_gone || is_cancelled)
+}
+
 /// Whether the same content, uploaded at this time, asks for the image once more: it ended because it was removed, or
 /// was cancelled before.
 fn is_asked_again(status: &Status, uploaded_at: Timestamp) -> bool {

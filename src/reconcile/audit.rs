@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt};
 
+use super::arrival::{had_no_manifest, is_outdated};
 use super::build::bundle_is_replaced;
 use super::context::{Context, Error, REGIONS_AT_ONCE};
 use super::described::Described;
@@ -79,6 +80,9 @@ impl Candidate {
 /// If S3 fails.
 pub(crate) async fn candidate(context: Context<'_>, loaded: Loaded) -> Result<Auditing, Error> {
     let status = &loaded.status;
+    if had_no_manifest(status) && is_outdated(context, status).await? {
+        return Ok(Auditing::Outdated);
+    }
     if !is_auditable(status, context.now) {
         return Ok(Auditing::No);
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::adopted::adopted;
 use super::arrival::note_repetition;
 use super::changes::{move_to, next_step, note, record_change, record_notice, wait};
 use super::polled::keep;
@@ -12,8 +13,8 @@ use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, PublishPerformed, Publishing};
 use crate::image::publish::COPY_ATTEMPTS;
 use crate::image::status::{
-    Action, Applied, CopyRequest, Failure, ManifestVersion, RegionAction, RegionStatus, Retiring,
-    Status, StoreRequest, Waiting,
+    Action, Applied, CopyRequest, Failure, ManifestVersion, RegionAction, RegionStatus, Status,
+    StoreRequest, Waiting,
 };
 use crate::image::words::{FailureKind, NoticeKind, State, Step, WaitReason};
 
@@ -81,30 +82,6 @@ pub fn publish_again(status: &mut Status, now: Timestamp) {
         false
     });
     begin_again(status, "a new attempt to publish it was asked for", now);
-}
-
-/// An AMI that was an earlier version's and is the current one again, because the manifest was set back: what was set on it
-/// is ours, and is taken back where the manifest does not ask for it.
-pub(super) fn adopted(status: &mut Status, region: &str, image: RegionStatus) -> RegionStatus {
-    // The last that it was the current one for knows best.
-    let mut versions = status.previous.iter().rev();
-    let known = versions.find_map(|version| {
-        let known = version.regions.get(region)?;
-        (known.image == image.image && !known.applied.is_empty()).then(|| known.applied.clone())
-    });
-    // It is not retired any more: should it be again, that begins anew.
-    for version in &mut status.previous {
-        if let Some(known) = version.regions.get_mut(region)
-            && known.image == image.image
-        {
-            *known.retiring = Retiring::default();
-        }
-    }
-    let Some(applied) = known else {
-        return image;
-    };
-    status.publishes = true;
-    RegionStatus { applied, ..image }
 }
 
 pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
@@ -180,7 +157,7 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
     status.build.waiting = None;
     for what in &done {
         record_change(status, what, now);
-        copied(status, what);
+        copied(status, what, now);
     }
     changed |= wait_for(status, &later, release.later, now);
     changed
@@ -233,7 +210,7 @@ fn begun(image: &str, request: Option<&CopyRequest>) -> RegionStatus {
 }
 
 /// What came of a copy that was begun or removed.
-fn copied(status: &mut Status, what: &RegionAction) {
+fn copied(status: &mut Status, what: &RegionAction, now: Timestamp) {
     let region = &what.region;
     match &what.action {
         Action::CopyImage {
@@ -246,7 +223,7 @@ fn copied(status: &mut Status, what: &RegionAction) {
                 request.kms_key_id.clone_from(kms_key_id);
             }
             let copy = begun(image, status.copies.get(region));
-            let copy = adopted(status, region, copy);
+            let copy = adopted(status, region, copy, now);
             status.regions.insert(region.clone(), copy);
         }
         Action::RemoveFailedCopy { image, .. } => {

@@ -59,6 +59,8 @@ fn deregisters(retiring: &mut Retiring, snapshots: &[String], delete: bool, now:
     *retiring = Retiring {
         protection: retiring.protection,
         stays_unprotected: retiring.stays_unprotected,
+        unprotected_at: retiring.unprotected_at,
+        has_cooldown: retiring.has_cooldown,
         asked_since: retiring.asked_since.or(Some(now)),
         asked_at: Some(now),
         deprecate_at: retiring.deprecate_at,
@@ -204,7 +206,8 @@ fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
         ended.outcome,
         RetireOutcome::Deprecated | RetireOutcome::Kept
     );
-    let is_unprotected = known(status, region, image).any(|it| it.retiring.protection.is_some());
+    let is_unprotected = ended.why != Some(KeptReason::ProtectedAgain)
+        && known(status, region, image).any(|it| it.retiring.protection.is_some());
     match ended.outcome {
         RetireOutcome::Deregistered | RetireOutcome::Gone => {
             if status.is_removed() {
@@ -236,15 +239,12 @@ pub(super) fn interrupted(status: &mut Status, now: Timestamp) {
     }
 }
 
-/// Nothing more is retired: those that are deregistered already are no previous AMIs of what begins now, and what was done to
-/// others is told. Whether EC2 has deregistered one, if that is not known, is found out when this image is finished again.
+/// Nothing more is retired: those that are deregistered already are no previous AMIs of what begins now, and that is told.
+/// What else was begun is brought to an end by what begins now: a protection is switched on again where the AMI is its own, too
+/// ([`super::adopted`]), and else when it is finished, as it is then found out whether EC2 has deregistered one.
 fn end_begun(status: &mut Status, why: &KeptReason, now: Timestamp) {
     let targets = publish::retire::targets(status).into_iter();
-    let begun = targets.filter(|it| {
-        let retiring = &it.known.retiring;
-        let is_known = retiring.asked_at.is_none() || retiring.deregistered_at.is_some();
-        retiring.is_begun() && is_known
-    });
+    let begun = targets.filter(|it| it.known.retiring.deregistered_at.is_some());
     let begun: Vec<Retirement> = begun
         .map(|target| publish::retire::given_up(&target, why, now))
         .collect();

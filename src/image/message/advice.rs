@@ -71,9 +71,10 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
             "leave out `regions`, and upload the bundle to a bucket of a stack in each Region".to_owned()
         }
         FailureKind::NotPublished => and_retry(status, FIX),
-        FailureKind::ParameterConflict { can_take_over } => {
-            release::for_conflict(*can_take_over, &retry(status))
-        }
+        FailureKind::ParameterConflict {
+            can_take_over,
+            is_contested,
+        } => release::for_conflict(*can_take_over, *is_contested, &retry(status)),
         FailureKind::ParameterNotValidated => and_retry(status, release::NOT_VALIDATED),
         FailureKind::SeveralImages { .. }
         | FailureKind::Unproven { .. }

@@ -128,8 +128,13 @@ pub(super) const NOT_VALIDATED: &str = "check that the AMI is available in that 
      Systems Manager looks at the AMI with it";
 
 /// What a person can do about a parameter that somebody else has written.
-pub(super) fn for_conflict(can_take_over: bool, retry: &str) -> String {
-    if can_take_over {
+pub(super) fn for_conflict(can_take_over: bool, is_contested: bool, retry: &str) -> String {
+    if is_contested {
+        format!(
+            "two manifests set it, each to its own AMI: remove it from the `parameters` of one of them and upload that one; \
+             to take it over once more, run: {retry}"
+        )
+    } else if can_take_over {
         format!(
             "if it may be overwritten, write {{name: …, takeOver: true}} in the manifest's `parameters` and upload the \
              manifest; if not, name another parameter there; to try again once it was set back, run: {retry}"
@@ -155,12 +160,17 @@ pub fn conflict(conflict: &Conflict) -> Failure {
         ConflictReason::Changed { value, version } => format!(
             "{holds}, which somebody else wrote after amiwright had set it to {value} (version {version})"
         ),
+        ConflictReason::OtherManifest { manifest } => format!(
+            "{holds}, to which another manifest has set it since: {}",
+            excerpt(manifest)
+        ),
         ConflictReason::OtherType => {
             format!("it is a {}, and an AMI's parameter is a String", shown.kind)
         }
     };
     let kind = FailureKind::ParameterConflict {
         can_take_over: conflict.why != ConflictReason::OtherType,
+        is_contested: matches!(conflict.why, ConflictReason::OtherManifest { .. }),
     };
     Failure::new(kind, setting_parameter(&conflict.parameter), message)
 }

@@ -143,6 +143,9 @@ pub fn kept_text(why: &KeptReason) -> String {
         KeptReason::Unproven => {
             "its tags do not show that it is of this manifest and version".to_owned()
         }
+        KeptReason::ProtectedAgain => {
+            "somebody has switched its deregistration protection on again".to_owned()
+        }
         KeptReason::NoSuccessor => {
             "the AMI that replaces it is not there, or not available".to_owned()
         }

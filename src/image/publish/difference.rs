@@ -27,6 +27,7 @@ pub fn difference(
         desired,
         ours: &applied.settings,
         intended,
+        protect_again: applied.protect_again,
         shown,
     };
     // What is sold has its code before anybody may launch it.
@@ -96,6 +97,7 @@ pub fn intend(applied: &Applied, actions: &[Action], now: Timestamp) -> Applied 
             since: if is_same { before.since } else { now },
             ..after
         }),
+        protect_again: applied.protect_again,
     }
 }
 
@@ -139,7 +141,7 @@ pub fn confirm(applied: Applied, desired: &Desired) -> Applied {
     settings.protection = settings.protection.filter(|_| desired.protection.is_some());
     Applied {
         settings,
-        intended: None,
+        ..Applied::default()
     }
 }
 

@@ -47,12 +47,20 @@ fn deprecation(compared: &Compared<'_>, found: &mut Difference) {
 fn protection(compared: &Compared<'_>, found: &mut Difference) {
     let shown = compared.shown.current_protection();
     let ours = compared.ours.protection;
-    let wanted = match compared.desired.protection {
-        Some(desired) => Some(desired),
-        None if ours.is_some() && ours == shown => None,
-        None => return,
+    let again = compared.protect_again;
+    let wanted = match (compared.desired.protection, again) {
+        (Some(desired), _) => Some(desired),
+        // What somebody has set since counts.
+        (None, Some(before)) => Some(shown.unwrap_or(before)),
+        (None, None) if ours.is_some() && ours == shown => None,
+        (None, None) => return,
     };
-    if wanted != shown {
+    // It was switched off a moment ago: that it shows as on may be from before.
+    let is_switched_off = again.is_some()
+        && compared
+            .intended
+            .is_some_and(|it| it.settings.protection.is_none());
+    if wanted != shown || is_switched_off {
         let action = Action::SetProtection { protection: wanted };
         let is_intended = compared.is_intended(|it| it.protection == wanted);
         found.add(action, is_intended);

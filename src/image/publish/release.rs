@@ -84,6 +84,11 @@ pub enum ConflictReason {
         /// The version that had it.
         version: u64,
     },
+    /// It was taken over, and another manifest has taken it over since. To take it over once more could go on for good.
+    OtherManifest {
+        /// The other one, as its description names it.
+        manifest: String,
+    },
     /// It is not a `String`. The type cannot become one that an AMI can be read from.
     OtherType,
 }

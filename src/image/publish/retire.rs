@@ -4,16 +4,20 @@
 //! What is to be done is decided anew at every visit, from what EC2 shows then: an AMI that came into use while its
 //! protection ran out is kept. What EC2 does not tell is not taken for "not in use".
 
-use std::collections::{BTreeMap, BTreeSet};
+mod targets;
+
+use std::collections::BTreeMap;
 
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 use super::difference::STALE_READS;
 use super::observation::Observation;
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, PreviousVersion, RegionAction, RegionStatus, Retire,
-    RetireOutcome, Retirement, SnapshotKept, Status,
+    Action, KeptReason, KeptSnapshot, RegionAction, Retire, RetireOutcome, Retirement, SnapshotKept,
 };
+
+pub(super) use targets::of_previous;
+pub use targets::{Target, is_due, targets};
 
 /// How long after its last launch a shared AMI counts as in use. EC2 does not tell which instances of other accounts run;
 /// a month covers groups that scale now and then. LastLaunchedTime itself is a day late.
@@ -28,17 +32,6 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// EC2 takes no time of deprecation in the past, and rounds to minutes (EnableImageDeprecation, DeprecateAt).
 const SOON: SignedDuration = SignedDuration::from_mins(1);
-
-/// An AMI that is to be retired.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Its Region.
-    pub region: String,
-    /// What is known of it.
-    pub known: RegionStatus,
-    /// The digest of its version; none where an older amiwright did not write it down.
-    pub digest: Option<String>,
-}
 
 /// What EC2 shows of an AMI that is to be retired.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -112,64 +105,6 @@ pub struct Plan {
     pub ended: Vec<Retirement>,
     /// What is to be looked at again, by Region and AMI.
     pub pending: Vec<(String, String, Pending)>,
-}
-
-/// The AMIs that are to be retired, without those that were dealt with since this stage began.
-///
-/// Once the manifest is removed, these are the image's own. Before, they are those of earlier versions, which it replaces:
-/// none that it has itself (a manifest that is set back to old content finds its old AMI).
-#[must_use]
-pub fn targets(status: &Status) -> Vec<Target> {
-    let is_current = |image: &str| status.regions.values().any(|it| it.image == image);
-    let is_done = |region: &str, image: &str| {
-        let mut done = status.retired.iter();
-        done.any(|it| it.region == region && it.image == image)
-    };
-    if status.is_removed() {
-        let own = status.regions.iter();
-        let own = own.filter(|(region, known)| !is_done(region, &known.image));
-        let digest = status.build.digest.as_ref();
-        let digest = digest.unwrap_or(&status.manifest.sha256);
-        let target = |(region, known): (&String, &RegionStatus)| Target {
-            region: region.clone(),
-            known: known.clone(),
-            digest: Some(digest.clone()),
-        };
-        return own.map(target).collect();
-    }
-    of_previous(status, |_, region, known| {
-        !is_current(&known.image) && !is_done(region, &known.image)
-    })
-}
-
-/// Whether something is to be retired, or was begun to be and has to be brought to an end.
-#[must_use]
-pub fn is_due(status: &Status) -> bool {
-    let targets = targets(status);
-    let mut begun = targets.iter().map(|it| it.known.retiring.is_begun());
-    (status.replaces && !targets.is_empty()) || begun.any(|it| it)
-}
-
-/// The AMIs of earlier versions that this holds for.
-pub(super) fn of_previous(
-    status: &Status,
-    is_meant: impl Fn(&PreviousVersion, &str, &RegionStatus) -> bool,
-) -> Vec<Target> {
-    let of_version = |version: &PreviousVersion| {
-        let regions = version.regions.iter();
-        let meant = regions.filter(|(region, known)| is_meant(version, region, known));
-        let target = |(region, known): (&String, &RegionStatus)| Target {
-            region: region.clone(),
-            known: known.clone(),
-            digest: version.digest.clone(),
-        };
-        meant.map(target).collect::<Vec<_>>()
-    };
-    let mut targets: Vec<Target> = status.previous.iter().flat_map(of_version).collect();
-    // The same AMI may have been an earlier version's twice.
-    let mut seen = BTreeSet::new();
-    targets.retain(|target| seen.insert(target.known.image.clone()));
-    targets
 }
 
 /// Whether it has to be asked whether the AMI is in use.
@@ -264,10 +199,17 @@ fn deregister(asked: Retire, target: &Target, shown: &Shown, now: Timestamp) -> 
             delete: asked.delete_snapshots,
         }]);
     }
-    // A read that is older than our request shows it as it was.
-    let off = target.known.retiring.unprotected_at;
-    if off.is_some_and(|off| now.duration_since(off) < STALE_READS) {
-        return Next::Wait(Pending::Unknown);
+    match target.known.retiring.unprotected_at {
+        // A read that is older than our request shows it as it was.
+        Some(off) if now.duration_since(off) < STALE_READS => {
+            return Next::Wait(Pending::Unknown);
+        }
+        // Whoever has done that wants to keep it.
+        Some(_) => {
+            let why = Some(KeptReason::ProtectedAgain);
+            return end(target, RetireOutcome::Kept, why, now);
+        }
+        None => {}
     }
     let cooldown = shown.protection == "enabled-with-cooldown";
     Next::Do(vec![Action::UnprotectPrevious { image, cooldown }])
@@ -275,7 +217,8 @@ fn deregister(asked: Retire, target: &Target, shown: &Shown, now: Timestamp) -> 
 
 /// Switches the protection of an AMI that stays on again. That it shows as on does not matter: the read may be older than
 /// the request that switched it off, and to switch on what is on changes nothing.
-pub(super) fn protect_again(target: &Target) -> Option<Action> {
+#[must_use]
+pub fn protect_again(target: &Target) -> Option<Action> {
     let retiring = &target.known.retiring;
     let protection = retiring.protection.filter(|_| !retiring.stays_unprotected);
     protection.map(|protection| Action::ProtectPrevious {

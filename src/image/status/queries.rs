@@ -181,7 +181,7 @@ impl Status {
             }
             _ => Applied {
                 settings: self.build.created_with.clone(),
-                intended: None,
+                ..Applied::default()
             },
         }
     }

@@ -152,6 +152,8 @@ pub enum KeptReason {
     },
     /// Its tags do not prove that it is this manifest's.
     Unproven,
+    /// Somebody has switched its deregistration protection on again after it was switched off to deregister it.
+    ProtectedAgain,
     /// The AMI that replaces it is not there, or not available.
     NoSuccessor,
     /// The manifest is gone, or the stack does not allow any more what it asks for.

@@ -18,7 +18,7 @@ fn found(desired: Option<&str>, ours: Option<&str>, shown: &[&str]) -> Differenc
     };
     let applied = Applied {
         settings,
-        intended: None,
+        ..Applied::default()
     };
     let codes: BTreeSet<String> = shown.iter().map(|&code| code.to_owned()).collect();
     let shown = Shown {
@@ -61,7 +61,7 @@ fn only_what_is_still_asked_for_is_ours() {
             product_code: Some(code.to_owned()),
             ..Settings::default()
         },
-        intended: None,
+        ..Applied::default()
     };
     let desired = Desired {
         product_code: Some("A".to_owned()),

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::publish::{Ami, account, fields};
 use super::*;
 use crate::image::publish::{Asked, AskedRegion, Desired, Observation, Observed, plan};
-use crate::image::status::{CopyRequest, Grantee};
+use crate::image::status::{Action, CopyRequest, Grantee, Intended, Protection, Settings};
 
 pub(super) const OTHER_REGION: &str = "us-west-2";
 
@@ -240,4 +240,37 @@ fn what_was_asked_for_long_ago_is_asked_for_again() {
         (1, 0),
         "{again:?}"
     );
+}
+
+/// Somebody else's protection was switched off in order to retire the AMI, which is the current one again.
+#[test]
+fn a_protection_that_is_owed_is_set_whatever_an_old_read_shows() {
+    let before = Protection::WithCooldown;
+    for (desired, shown, expected) in [
+        (None, "enabled-with-cooldown", Some(before)),
+        (None, "disabled after 2026-11-22T12:00:00Z", Some(before)),
+        (Some(before), "enabled-with-cooldown", Some(before)),
+        (Some(Protection::On), "disabled", Some(Protection::On)),
+    ] {
+        let mut ami = Ami::new();
+        ami.shown.protection = shown.to_owned();
+        ami.applied.protect_again = Some(before);
+        ami.applied.intended = Some(Intended {
+            at: ami.now,
+            since: ami.now,
+            settings: Settings::default(),
+            revokes: BTreeSet::new(),
+        });
+        let desired = Desired {
+            protection: desired,
+            ..Desired::default()
+        };
+        let done = ami.bring_to(&desired);
+        let set = Action::SetProtection {
+            protection: expected,
+        };
+        assert_eq!(done, [set], "{desired:?} {shown}");
+        assert_eq!(ami.applied.protect_again, None);
+        assert_eq!(ami.applied.settings.protection, desired.protection);
+    }
 }

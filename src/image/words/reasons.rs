@@ -338,6 +338,9 @@ pub enum FailureKind {
     ParameterConflict {
         /// Whether `takeOver` would have it overwritten.
         can_take_over: bool,
+        /// Whether another manifest sets it, too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_contested: bool,
     },
     /// A parameter was written several times and never showed the new value: SSM did not accept it.
     ParameterNotValidated,

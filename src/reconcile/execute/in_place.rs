@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use super::retire::{observe, perform_all, wait_reason};
+use super::retire::observe::Observed;
+use super::retire::{not_known, observe, perform_all, wait_reason};
 use crate::aws::AwsError;
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
-use crate::image::outcome::{Claim, PublishIntent, StepOutcome};
+use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, REGISTER_GRACE};
 use crate::image::publish::in_place::{self, Because, Next};
-use crate::image::publish::retire::{Pending, Target};
+use crate::image::publish::retire::{Pending, Target, given_up};
 use crate::image::publish::{Replaced, rehearse_in_place};
 use crate::image::status::{KeptReason, Retire};
 use crate::image::words::WaitReason;
@@ -179,13 +180,41 @@ async fn go(
                 };
                 let is_long =
                     !matches!(why, Pending::Cooldown(_)) && step.has_waited(&reason, limit);
-                match taken.filter(|_| is_long) {
-                    Some(taken) => {
-                        Some(StepOutcome::Fail(failures::name_taken(step.status, taken)))
-                    }
-                    None => Some(StepOutcome::Wait(reason)),
+                match is_long {
+                    true => unknown_for_long(step, because, taken, (&image, &reason), &seen),
+                    false => Some(StepOutcome::Wait(reason)),
                 }
             }
         },
     )
+}
+
+/// An AMI of which EC2 has not said for long whether it can go. It keeps a name that is taken; else it stays, which is told,
+/// and the new one is registered.
+fn unknown_for_long(
+    step: &StepContext<'_>,
+    because: Because,
+    taken: Option<&ObservedImage>,
+    (image, reason): (&str, &WaitReason),
+    seen: &Observed,
+) -> Option<StepOutcome> {
+    match (because, taken) {
+        (Because::Name, Some(taken)) => {
+            Some(StepOutcome::Fail(failures::name_taken(step.status, taken)))
+        }
+        // What became of it is found out once the new one is finished.
+        (Because::Name, None) => None,
+        (Because::Bundle, _) => {
+            let why = not_known(reason);
+            let of = seen
+                .targets
+                .iter()
+                .filter(|(it, _)| it.known.image == image);
+            let ended = of.map(|(target, _)| given_up(target, &why, step.now()));
+            Some(StepOutcome::Advance(Evidence::Retired(Retired {
+                ended: ended.collect(),
+                ..Retired::default()
+            })))
+        }
+    }
 }

@@ -35,17 +35,23 @@ pub(super) async fn observe(
     Ok(())
 }
 
-/// Takes back what would point a parameter to an AMI that was not seen, in this visit, to be available and ours: that it was
-/// once is what the status says.
+/// Takes back what would point a parameter to an AMI that was not seen, in this visit and by a request of its own, to be
+/// available and ours: that it was once is what the status says, and what was described together with the AMIs of other images
+/// may have been so a while ago.
 ///
 /// Where a Region that is required has none any more, no parameter is written.
 pub(super) async fn prove(step: &StepContext<'_>, asked: &Asked, plan: &mut Plan, seen: &mut Seen) {
     let puts = plan.ready.iter().filter(|what| id_of(what).is_some());
-    let unseen = puts.filter(|what| !seen.images.contains_key(&what.region));
+    let is_fresh = step.described.is_none() && step.observed.is_none();
+    let is_proven = |region: &String| {
+        let image = seen.images.get(region).filter(|_| is_fresh);
+        image.is_some_and(|image| image.state == "available")
+    };
+    let unseen = puts.filter(|what| !is_proven(&what.region));
     let unseen: BTreeSet<String> = unseen.map(|what| what.region.clone()).collect();
     let mut missing: BTreeMap<String, Option<AwsError>> = BTreeMap::new();
     for region in unseen {
-        match is_proven(step, &region).await {
+        match is_available(step, &region).await {
             Ok(true) => {}
             Ok(false) => drop(missing.insert(region, None)),
             Err(error) => drop(missing.insert(region, Some(error))),
@@ -65,14 +71,15 @@ pub(super) async fn prove(step: &StepContext<'_>, asked: &Asked, plan: &mut Plan
 }
 
 /// Takes back what would overwrite a parameter that SSM does not prove to have been written for this manifest: that it was
-/// is what the status says.
+/// is what the status says. One that is taken over needs no proof, unless that were a fight with another manifest
+/// ([`is_fight`]).
 pub(super) async fn prove_own(
     step: &StepContext<'_>,
     asked: &Asked,
     plan: &mut Plan,
     seen: &mut Seen,
 ) -> Result<(), Error> {
-    let mut unproven = Vec::new();
+    let mut unproven: Vec<(ParameterId, Result<Conflict, AwsError>)> = Vec::new();
     for what in &plan.ready {
         let Action::PutParameter { name, after, .. } = &what.action else {
             continue;
@@ -84,26 +91,37 @@ pub(super) async fn prove_own(
         let Some(Observation::Seen(shown)) = seen.observed.parameters.get(&id) else {
             continue;
         };
-        if *after == 0 || asked.parameters.get(name) == Some(&true) {
+        let takes_over = asked.parameters.get(name) == Some(&true);
+        if *after == 0 || (takes_over && !is_fight(step.status, &id, *after)) {
             continue;
         }
         let aws = step.aws().in_region(&id.region);
-        let expected = ownership::parameter_description(step.status, &shown.value);
-        match Box::pin(aws.parameter_description(name, *after)).await {
-            Ok(description) if description == Some(expected) => {}
-            Ok(_) => unproven.push((id, Ok(shown.clone()))),
+        let found = Box::pin(aws.parameter_description(name, *after)).await;
+        let found = found.map(|it| it.unwrap_or_default());
+        let owner =
+            found.map(|it| ownership::parameter_owner(&it, &shown.value).map(str::to_owned));
+        let why = match owner {
+            Ok(Some(owner)) if owner == step.status.manifest.uri() => continue,
+            Ok(Some(manifest)) if takes_over => ConflictReason::OtherManifest { manifest },
+            Ok(_) if takes_over => continue,
+            Ok(_) => ConflictReason::NotOurs,
             Err(error) if error.is_rate_limited_locally() => return Err(error.into()),
-            Err(error) => unproven.push((id, Err(error))),
-        }
+            Err(error) => {
+                unproven.push((id, Err(error)));
+                continue;
+            }
+        };
+        let conflict = Conflict {
+            parameter: id.clone(),
+            shown: shown.clone(),
+            why,
+        };
+        unproven.push((id, Ok(conflict)));
     }
-    for (id, shown) in unproven {
+    for (id, conflict) in unproven {
         plan.ready.retain(|what| id_of(what).as_ref() != Some(&id));
-        match shown {
-            Ok(shown) => plan.release.conflicts.push(Conflict {
-                parameter: id,
-                shown,
-                why: ConflictReason::NotOurs,
-            }),
+        match conflict {
+            Ok(conflict) => plan.release.conflicts.push(conflict),
             Err(error) => {
                 seen.parameter_errors.insert(id.clone(), error);
                 plan.release.pending.insert(id, PendingParameter::Unknown);
@@ -113,7 +131,24 @@ pub(super) async fn prove_own(
     Ok(())
 }
 
-async fn is_proven(step: &StepContext<'_>, region: &str) -> Result<bool, AwsError> {
+/// Whether to take over a parameter, whose version `after` was read, would go on for good if another manifest does the same.
+/// A person who uploads a manifest, or asks for a new attempt, takes it over once; what was written since is not taken back by
+/// the same upload, nor by a repair.
+fn is_fight(status: &Status, id: &ParameterId, after: u64) -> bool {
+    let is_repair = status.drift.as_ref().is_some_and(|drift| drift.repairing);
+    let known = status.release.parameters.get(id);
+    let began = status.build.step_since;
+    let is_overwritten = known.is_some_and(|known| {
+        let put = known.put.as_ref().filter(|put| put.since.is_some());
+        let written = put.and_then(|put| put.version);
+        let confirmed = known.confirmed_at.filter(|at| *at >= began);
+        let seen = confirmed.and(known.version);
+        written.or(seen).is_some_and(|version| version < after)
+    });
+    is_repair || is_overwritten
+}
+
+async fn is_available(step: &StepContext<'_>, region: &str) -> Result<bool, AwsError> {
     let Some(known) = step.status.image_in(region) else {
         return Ok(false);
     };

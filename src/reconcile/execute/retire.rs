@@ -6,10 +6,13 @@ pub(super) mod observe;
 use jiff::SignedDuration;
 
 use crate::aws::{Aws, AwsError};
+use crate::image::message::wait_text;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::STALE_READS;
-use crate::image::publish::retire::{Pending, Plan, Target, given_up, plan, retirement, targets};
+use crate::image::publish::retire::{
+    Pending, Plan, Target, given_up, plan, protect_again, retirement, targets,
+};
 use crate::image::publish::withdraw::{gone, withdraw};
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, RegionAction, Retire, RetireOutcome, SnapshotKept,
@@ -166,8 +169,7 @@ fn decide(
             Pending::NotShown => gone(it, why_kept, step.now()),
             Pending::NoSuccessor => given_up(it, &KeptReason::NoSuccessor, step.now()),
             Pending::Unknown | Pending::Cooldown(_) => {
-                let message = message_of(&reason);
-                given_up(it, &KeptReason::NotKnown { message }, step.now())
+                given_up(it, &not_known(&reason), step.now())
             }
         };
         retired.ended.extend(of.map(ended));
@@ -219,10 +221,13 @@ pub(super) fn wait_reason(
     }
 }
 
-fn message_of(reason: &WaitReason) -> String {
-    match reason {
-        WaitReason::Retrying { message, .. } => message.clone(),
-        reason => crate::image::message::wait_text(reason),
+/// Why an AMI stays of which EC2 did not say for hours what has to be known.
+pub(super) fn not_known(reason: &WaitReason) -> KeptReason {
+    KeptReason::NotKnown {
+        message: match reason {
+            WaitReason::Retrying { message, .. } => message.clone(),
+            reason => wait_text(reason),
+        },
     }
 }
 
@@ -319,8 +324,15 @@ async fn refused(
                 return;
             }
         }
-        match Box::pin(protect_again(aws, target)).await {
-            Ok(done) => retired.done.extend(done),
+        // It stays. Where this fails, it is told with what became of it.
+        let Some(action) = protect_again(target) else {
+            continue;
+        };
+        match Box::pin(perform(aws, &action)).await {
+            Ok(()) => retired.done.push(RegionAction {
+                region: target.region.clone(),
+                action,
+            }),
             // The refused request is repeated with this one: nothing is told before both are answered.
             Err(error) if !is_given_up(step, &error) => {
                 retired.later.get_or_insert(retrying(&error));
@@ -353,23 +365,6 @@ async fn is_there(
         (true, Some(at)) if is_stale(at) => None,
         (is_listed, _) => Some(is_listed),
     })
-}
-
-/// It stays: its protection, which was switched off, is switched on again. Where that fails, it is told with what became of it.
-async fn protect_again(aws: &Aws, target: &Target) -> Result<Option<RegionAction>, AwsError> {
-    let known = &target.known;
-    let Some(protection) = known.retiring.protection else {
-        return Ok(None);
-    };
-    let action = Action::ProtectPrevious {
-        image: known.image.clone(),
-        protection,
-    };
-    perform(aws, &action).await?;
-    Ok(Some(RegionAction {
-        region: target.region.clone(),
-        action,
-    }))
 }
 
 /// Whether a request to switch protection on again was refused, or not answered for long: then the email says that it may be

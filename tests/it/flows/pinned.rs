@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use amiwright::advance_tasks::{self, PollingHistory};
 use aws_sdk_s3::Client;
 use localaws::ec2::TaskKind;
 use localaws::world::Builder;
 use serde_json::json;
 
-use crate::support::{TestStack, vmdk};
+use crate::support::{TestStack, vmdk, whole_seconds};
 
 const KEY: &str = "golden/web.image.yaml";
 const DISK: &str = "golden/web.vmdk";
@@ -201,6 +202,47 @@ async fn a_manifest_that_came_back_is_found_by_the_sweep_without_any_event() {
     let (stack, s3) = retired().await;
     comes_back_silently(&stack, &s3).await;
     is_made_again(&stack).await;
+}
+
+/// The process that has seen that it was missing is gone, and its successor has not: the audit compares what both say.
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_came_back_is_found_by_the_audit_of_a_process_that_never_missed_it() {
+    for is_cancelled in [false, true] {
+        let (stack, s3) = match is_cancelled {
+            false => retired().await,
+            true => {
+                let (stack, s3) = importing().await;
+                stack.world.run_for(Duration::from_secs(600)).await;
+                stack.remove(KEY).await;
+                stack.rest().await;
+                (stack, s3)
+            }
+        };
+        let world = stack.world.s3();
+        world.create_bucket(&stack.bucket, false).await.unwrap();
+        let (before, ended) = (stack.world.faults().count(), stack.status(KEY).await);
+        audit_anew(&stack).await;
+        assert_eq!(stack.status(KEY).await, ended);
+        let calls = stack.world.calls();
+        let calls: Vec<_> = calls.iter().filter(|it| it.number > before).collect();
+        let of_the_manifest = calls.iter().filter(|it| it.key.as_deref() == Some(KEY));
+        assert_eq!(of_the_manifest.count(), 1, "{calls:#?}");
+
+        let marker = marker(&s3, &stack).await;
+        delete_version(&s3, &stack, KEY, &marker).await;
+        audit_anew(&stack).await;
+        assert_eq!(stack.status(KEY).await["state"], "working");
+        is_made_again(&stack).await;
+    }
+}
+
+/// An audit by a process that has just begun.
+async fn audit_anew(stack: &TestStack) {
+    let (aws, config, history) = (stack.aws(), stack.config(), PollingHistory::default());
+    let now = whole_seconds(stack.world.clock().now());
+    let event = json!({"task": "audit"});
+    let audited = advance_tasks::handle(&aws, &config, &history, &event, now, None);
+    audited.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

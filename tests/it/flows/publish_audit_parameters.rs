@@ -61,6 +61,42 @@ async fn a_parameter_that_is_taken_over_is_repaired() {
     assert_eq!(stack.status(KEY).await["state"], "available");
 }
 
+/// Both manifests take the parameter over, and both repair: it is the later one's, and the other one is told of once.
+#[tokio::test(start_paused = true)]
+async fn two_manifests_do_not_fight_over_a_parameter() {
+    let settings = format!("parameters: [{{name: {NAME}, takeOver: true}}]\nrepair: true\n");
+    let stack = finished(&settings).await;
+    let other = "team/web.image.yaml";
+    let theirs = format!("{}{settings}", stack.manifest("other"));
+    stack.drop_and_rest(other, theirs).await;
+    let id = async |key: &str| stack.status(key).await["regions"][HOME]["image"].clone();
+    let held = || json!(stack.world.ssm().parameter(HOME, NAME));
+    assert_eq!(held(), id(other).await);
+    for _ in 0..4 {
+        stack.audit().await;
+        assert_eq!(held(), id(other).await);
+    }
+    assert_eq!(stack.count("PutParameter"), 2);
+    assert_eq!(stack.status(other).await["state"], "available");
+    assert_eq!(stack.status(KEY).await["state"], "incomplete");
+    let subjects = stack.subjects();
+    assert_eq!(subjects.len(), 3, "{subjects:?}");
+    let told = stack.last_email();
+    for words in [other, NAME, "two manifests set it"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+
+    // A person asks for it: it changes hands once.
+    stack.retry(KEY).await;
+    for _ in 0..3 {
+        stack.audit().await;
+        assert_eq!(held(), id(KEY).await);
+    }
+    assert_eq!(stack.count("PutParameter"), 3);
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    assert_eq!(stack.status(other).await["state"], "incomplete");
+}
+
 /// Tags and description that an AMI was made with are known to be amiwright's also after an audit.
 #[tokio::test(start_paused = true)]
 async fn an_audit_does_not_forget_what_an_ami_was_made_with() {

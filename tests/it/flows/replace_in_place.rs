@@ -10,15 +10,15 @@ use serde_json::Value;
 use super::bundles::{self, other_bundle};
 use crate::support::{REGION, TestStack, faults, minutes, refused};
 
-const KEY: &str = "golden/web.image.yaml";
-const DEREGISTER: &str = "replaces: {previous: deregister}\n";
+pub(super) const KEY: &str = "golden/web.image.yaml";
+pub(super) const DEREGISTER: &str = "replaces: {previous: deregister}\n";
 
-async fn stack() -> TestStack {
+pub(super) async fn stack() -> TestStack {
     TestStack::built(|builder| builder.parameter("AllowRetire", "true")).await
 }
 
 /// The manifest's version of this number: all have the same name.
-fn version(stack: &TestStack, number: u32, settings: &str) -> String {
+pub(super) fn version(stack: &TestStack, number: u32, settings: &str) -> String {
     let manifest = stack.manifest("web");
     let size = 8 + number;
     format!(
@@ -26,7 +26,7 @@ fn version(stack: &TestStack, number: u32, settings: &str) -> String {
     )
 }
 
-async fn first(stack: &TestStack) -> Image {
+pub(super) async fn first(stack: &TestStack) -> Image {
     stack
         .drop_and_rest(KEY, version(stack, 1, DEREGISTER))
         .await;
@@ -58,7 +58,7 @@ fn changes(stack: &TestStack) -> Vec<String> {
 }
 
 /// The text of the only email that begins so.
-fn told(stack: &TestStack, subject: &str) -> String {
+pub(super) fn told(stack: &TestStack, subject: &str) -> String {
     let emails = stack.emails();
     let emails = emails.iter().filter(|it| it.subject.starts_with(subject));
     let texts: Vec<String> = emails.map(|it| it.text.clone()).collect();

@@ -10,6 +10,7 @@ mod many;
 mod many_published;
 mod many_removed;
 mod publishing;
+mod side_by_side;
 mod task_failures;
 mod task_faults;
 mod transient;

@@ -1,0 +1,57 @@
+//! An AMI that was an earlier version's is the current one again, because the manifest was set back.
+
+use jiff::Timestamp;
+
+use crate::image::status::{Applied, Intended, RegionStatus, Retiring, Status};
+
+/// What is known of such an AMI. What was set on it is ours, and is taken back where the manifest does not ask for it; what
+/// was done in order to retire it is undone.
+pub(super) fn adopted(
+    status: &mut Status,
+    region: &str,
+    image: RegionStatus,
+    now: Timestamp,
+) -> RegionStatus {
+    // The last that it was the current one for knows best.
+    let versions = status.previous.iter_mut().rev();
+    let known = versions.filter_map(|version| version.regions.get_mut(region));
+    let (mut applied, mut retiring) = (Applied::default(), Retiring::default());
+    for known in known.filter(|known| known.image == image.image) {
+        // It is not retired any more: should it be again, that begins anew.
+        let begun = std::mem::take(&mut *known.retiring);
+        if retiring.protection.is_none() {
+            retiring = begun;
+        }
+        if applied.is_empty() {
+            applied.clone_from(&known.applied);
+        }
+    }
+    let applied = protected_again(applied, &retiring, now);
+    if applied.is_empty() {
+        return image;
+    }
+    status.publishes = true;
+    RegionStatus { applied, ..image }
+}
+
+/// The protection that was switched off is owed to whoever had set it: that is the manifest, whose other settings say now
+/// what it is to be, or somebody else, for whom it is switched on again.
+fn protected_again(mut applied: Applied, retiring: &Retiring, now: Timestamp) -> Applied {
+    let Some(before) = retiring.protection else {
+        return applied;
+    };
+    let ours = applied.settings.protection;
+    applied.protect_again = Some(before).filter(|it| Some(*it) != ours);
+    // A read may be older than the request that switched it off, which is the last that EC2 was asked for.
+    let at = retiring.unprotected_at.unwrap_or(now);
+    let settings = applied.settings.clone();
+    let intended = applied.intended.get_or_insert_with(|| Intended {
+        at,
+        since: now,
+        settings,
+        revokes: Default::default(),
+    });
+    intended.at = intended.at.max(at);
+    intended.settings.protection = None;
+    applied
+}

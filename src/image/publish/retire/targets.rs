@@ -1,0 +1,74 @@
+//! Which AMIs are to be retired.
+
+use std::collections::BTreeSet;
+
+use crate::image::status::{PreviousVersion, RegionStatus, Status};
+
+/// An AMI that is to be retired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its Region.
+    pub region: String,
+    /// What is known of it.
+    pub known: RegionStatus,
+    /// The digest of its version; none where an older amiwright did not write it down.
+    pub digest: Option<String>,
+}
+
+/// The AMIs that are to be retired, without those that were dealt with since this stage began.
+///
+/// Once the manifest is removed, these are the image's own. Before, they are those of earlier versions, which it replaces:
+/// none that it has itself (a manifest that is set back to old content finds its old AMI).
+#[must_use]
+pub fn targets(status: &Status) -> Vec<Target> {
+    let is_current = |image: &str| status.regions.values().any(|it| it.image == image);
+    let is_done = |region: &str, image: &str| {
+        let mut done = status.retired.iter();
+        done.any(|it| it.region == region && it.image == image)
+    };
+    if status.is_removed() {
+        let own = status.regions.iter();
+        let own = own.filter(|(region, known)| !is_done(region, &known.image));
+        let digest = status.build.digest.as_ref();
+        let digest = digest.unwrap_or(&status.manifest.sha256);
+        let target = |(region, known): (&String, &RegionStatus)| Target {
+            region: region.clone(),
+            known: known.clone(),
+            digest: Some(digest.clone()),
+        };
+        return own.map(target).collect();
+    }
+    of_previous(status, |_, region, known| {
+        !is_current(&known.image) && !is_done(region, &known.image)
+    })
+}
+
+/// Whether something is to be retired, or was begun to be and has to be brought to an end.
+#[must_use]
+pub fn is_due(status: &Status) -> bool {
+    let targets = targets(status);
+    let mut begun = targets.iter().map(|it| it.known.retiring.is_begun());
+    (status.replaces && !targets.is_empty()) || begun.any(|it| it)
+}
+
+/// The AMIs of earlier versions that this holds for.
+pub(in crate::image::publish) fn of_previous(
+    status: &Status,
+    is_meant: impl Fn(&PreviousVersion, &str, &RegionStatus) -> bool,
+) -> Vec<Target> {
+    let of_version = |version: &PreviousVersion| {
+        let regions = version.regions.iter();
+        let meant = regions.filter(|(region, known)| is_meant(version, region, known));
+        let target = |(region, known): (&String, &RegionStatus)| Target {
+            region: region.clone(),
+            known: known.clone(),
+            digest: version.digest.clone(),
+        };
+        meant.map(target).collect::<Vec<_>>()
+    };
+    let mut targets: Vec<Target> = status.previous.iter().flat_map(of_version).collect();
+    // The same AMI may have been an earlier version's twice.
+    let mut seen = BTreeSet::new();
+    targets.retain(|target| seen.insert(target.known.image.clone()));
+    targets
+}

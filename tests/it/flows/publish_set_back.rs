@@ -1,0 +1,178 @@
+//! A manifest is set back to its old content while its old AMI is being retired: that AMI is the current one again, and what
+//! was done to it in order to deregister it is undone.
+
+use localaws::ec2::DeregistrationProtection::{
+    self, CoolingDown, Disabled, EnabledWithCooldown, EnabledWithoutCooldown,
+};
+use localaws::faults::{Call, Fault};
+
+use crate::support::{REGION, TestStack, faults, minutes};
+
+const KEY: &str = "golden/web.image.yaml";
+const OREGON: &str = "us-west-2";
+const COPY: &str = "regions: {us-west-2: {}}\n";
+const DEREGISTER: &str = "replaces: {previous: deregister}\n";
+const ENABLE: &str = "EnableImageDeregistrationProtection";
+
+async fn stack() -> TestStack {
+    TestStack::built(|builder| {
+        builder
+            .parameter("AllowRetire", "true")
+            .parameter("CopyRegions", OREGON)
+    })
+    .await
+}
+
+fn version(stack: &TestStack, number: u32, settings: &str) -> String {
+    let manifest = stack.manifest("web-{digest}");
+    let size = 8 + number;
+    format!(
+        "{manifest}register: {{blockDeviceMappings: [{{deviceName: /dev/sdb, ebs: {{volumeSize: {size}}}}}]}}\n{COPY}{settings}"
+    )
+}
+
+/// The AMI of the first version in each Region.
+type Old = [(&'static str, String); 2];
+
+fn images(stack: &TestStack) -> Old {
+    [REGION, OREGON].map(|region| (region, stack.world.ec2().images(region)[0].id.clone()))
+}
+
+fn protection(stack: &TestStack, (region, id): &(&str, String)) -> DeregistrationProtection {
+    let images = stack.world.ec2().images(region);
+    let image = images.iter().find(|image| image.id == *id);
+    image.unwrap().deregistration_protection
+}
+
+/// The first version with these settings, protected by hand, if it is; then the second, which was about to deregister it and
+/// has switched its protection off. EC2 answers to nothing more than that.
+async fn about_to_be_deregistered(
+    stack: &TestStack,
+    settings: &str,
+    by_hand: Option<DeregistrationProtection>,
+) -> Old {
+    stack.drop_and_rest(KEY, version(stack, 1, settings)).await;
+    let old = images(stack);
+    for (region, id) in &old {
+        stack.world.ec2().edit_image(region, id, |image| {
+            image.deregistration_protection = by_hand.unwrap_or(image.deregistration_protection);
+        });
+    }
+    let faults = stack.world.faults();
+    faults.always("ec2", "DeregisterImage", Fault::Throttle);
+    stack.drop_file(KEY, version(stack, 2, DEREGISTER)).await;
+    stack.world.run_for(minutes(40)).await;
+    for old in &old {
+        let now = protection(stack, old);
+        assert!(matches!(now, Disabled | CoolingDown(_)), "{now:?}");
+    }
+    faults.clear();
+    old
+}
+
+fn is_protected(stack: &TestStack, old: &Old, expected: DeregistrationProtection, about: &str) {
+    for old in old {
+        let now = protection(stack, old);
+        let is_off = |it| matches!(it, Disabled | CoolingDown(_));
+        let is_right = now == expected || (is_off(now) && is_off(expected));
+        assert!(is_right, "{about}: {now:?} in {}", old.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_is_current_again_is_protected_as_before_or_as_its_manifest_says() {
+    let cooldown = "protect: {cooldown: true}\n";
+    let plain = "protect: true\n";
+    for (first, by_hand, then, expected) in [
+        ("", Some(EnabledWithCooldown), "", EnabledWithCooldown),
+        ("", Some(EnabledWithoutCooldown), "", EnabledWithoutCooldown),
+        ("", Some(EnabledWithCooldown), plain, EnabledWithoutCooldown),
+        (cooldown, None, cooldown, EnabledWithCooldown),
+        (cooldown, None, plain, EnabledWithoutCooldown),
+        (cooldown, None, "", Disabled),
+        // Somebody else's, of another kind than the manifest's was.
+        (plain, Some(EnabledWithCooldown), "", EnabledWithCooldown),
+    ] {
+        let about = format!("{first}{by_hand:?} {then}");
+        let stack = stack().await;
+        let old = about_to_be_deregistered(&stack, first, by_hand).await;
+        stack.drop_and_rest(KEY, version(&stack, 1, then)).await;
+        is_protected(&stack, &old, expected, &about);
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{about}{status:#}");
+        assert_eq!(status["regions"][REGION]["image"], old[0].1, "{about}");
+
+        let before = (stack.count(ENABLE), stack.emails().len());
+        stack.world.run_for(minutes(45)).await;
+        stack.rest().await;
+        assert_eq!((stack.count(ENABLE), stack.emails().len()), before);
+        is_protected(&stack, &old, expected, &about);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_is_current_again_is_protected_whatever_goes_wrong_once() {
+    for fault in faults() {
+        let stack = stack().await;
+        let protected = EnabledWithCooldown;
+        let old = about_to_be_deregistered(&stack, "", Some(protected)).await;
+        stack.world.faults().on("ec2", ENABLE, 1, fault.clone());
+        stack.drop_and_rest(KEY, version(&stack, 1, "")).await;
+        is_protected(&stack, &old, protected, &format!("{fault:?}"));
+        assert_eq!(stack.status(KEY).await["state"], "available", "{fault:?}");
+    }
+}
+
+/// The manifest is set back and forth, faster than the protection is switched on again.
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_is_current_only_for_a_moment_is_protected_in_the_end() {
+    for settings in ["", "replaces: {previous: deprecate}\n"] {
+        let stack = stack().await;
+        let old = about_to_be_deregistered(&stack, "", Some(EnabledWithCooldown)).await;
+        let faults = stack.world.faults();
+        faults.always("ec2", ENABLE, Fault::Throttle);
+        stack.drop_file(KEY, version(&stack, 1, "")).await;
+        stack.world.run_for(minutes(10)).await;
+        stack.drop_file(KEY, version(&stack, 2, settings)).await;
+        stack.world.run_for(minutes(10)).await;
+        faults.clear();
+        stack.rest().await;
+        is_protected(&stack, &old, EnabledWithCooldown, settings);
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{status:#}");
+    }
+}
+
+/// Another invocation may still be about to deregister the copy: it is the current one only if it stays.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_is_being_deregistered_is_not_taken_for_the_current_one() {
+    for is_gone in [false, true] {
+        let stack = stack().await;
+        stack.drop_and_rest(KEY, version(&stack, 1, "")).await;
+        let old = images(&stack);
+        let faults = stack.world.faults();
+        let is_of_copy = |it: &Call| it.region == OREGON && it.action == "DeregisterImage";
+        faults.each(is_of_copy, Fault::CrashBefore);
+        stack.drop_file(KEY, version(&stack, 2, DEREGISTER)).await;
+        stack.world.run_for(minutes(20)).await;
+        assert!(stack.count("DeregisterImage") > 0);
+        faults.clear();
+        stack.drop_file(KEY, version(&stack, 1, "")).await;
+        stack.world.run_for(minutes(3)).await;
+        let (_, copy) = &old[1];
+        if is_gone {
+            let aws = stack.aws().in_region(OREGON);
+            aws.deregister_image(copy).await.unwrap();
+        }
+        stack.rest().await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{is_gone} {status:#}");
+        let now = &status["regions"][OREGON]["image"];
+        assert_eq!(*now == copy.as_str(), !is_gone, "{status:#}");
+        let copies = stack.world.ec2().images(OREGON);
+        assert!(
+            copies.iter().any(|it| *now == it.id.as_str()),
+            "{copies:#?}"
+        );
+    }
+}

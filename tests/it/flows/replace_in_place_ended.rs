@@ -1,0 +1,94 @@
+//! An AMI has to go before the new one can be registered, and EC2 or somebody else keeps it: that comes to an end.
+
+use http::StatusCode;
+use localaws::ec2::DeregistrationProtection;
+use localaws::faults::{Call, Fault};
+
+use super::bundles::{self, other_bundle};
+use super::replace_in_place::{DEREGISTER, KEY, first, stack, told, version};
+use crate::support::{REGION, TestStack, minutes};
+
+/// EC2 finds the new AMI's tags, and does not say for hours what became of the old one.
+#[tokio::test(start_paused = true)]
+async fn an_overwritten_ami_of_which_ec2_says_nothing_is_not_waited_for_without_end() {
+    let stack = stack().await;
+    let server_error = Fault::Refuse {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        code: "InternalError".to_owned(),
+        message: "Later".to_owned(),
+    };
+    let is_by_id = |call: &Call| {
+        call.action == "DescribeImages" && call.values("", "").any(|it| it == "image-id")
+    };
+    stack.drop_file("bundles/image.part.0", bundles::PART).await;
+    stack.drop_and_rest(bundles::KEY, bundles::MANIFEST).await;
+    let old = stack.only_image().id;
+    stack.world.faults().each(is_by_id, server_error);
+    let (manifest, part) = other_bundle();
+    stack.drop_file("bundles/image.part.0", part).await;
+    stack.drop_file(bundles::KEY, &manifest).await;
+    stack.world.run_for(minutes(60)).await;
+    assert_eq!(stack.images().len(), 1);
+    let long = stack.subjects();
+    assert!(long.iter().any(|it| it.contains("waiting")), "{long:?}");
+
+    stack.world.run_for(minutes(7 * 60)).await;
+    assert_eq!(stack.images().len(), 2);
+    stack.world.faults().clear();
+    stack.rest().await;
+    let status = stack.status(bundles::KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["retired"][0]["image"], old.as_str(), "{status:#}");
+    let email = told(&stack, "Available");
+    assert!(
+        email.contains(&old) && email.contains("launches of it may fail"),
+        "{email}"
+    );
+}
+
+/// Somebody switches its protection on whenever it is switched off.
+#[tokio::test(start_paused = true)]
+async fn what_somebody_protects_again_stays_and_is_not_unprotected_without_end() {
+    for is_bundle in [false, true] {
+        let stack = stack().await;
+        let protected = DeregistrationProtection::EnabledWithoutCooldown;
+        let protect = |stack: &TestStack, id: &str| {
+            stack.world.ec2().edit_image(REGION, id, |image| {
+                image.deregistration_protection = protected;
+            });
+        };
+        let faults = stack.world.faults();
+        faults.always("ec2", "DeregisterImage", Fault::Throttle);
+        let old = match is_bundle {
+            false => first(&stack).await.id,
+            true => {
+                stack.drop_file("bundles/image.part.0", bundles::PART).await;
+                stack.drop_and_rest(bundles::KEY, bundles::MANIFEST).await;
+                stack.only_image().id
+            }
+        };
+        protect(&stack, &old);
+        if is_bundle {
+            let (manifest, part) = other_bundle();
+            stack.drop_file("bundles/image.part.0", part).await;
+            stack.drop_file(bundles::KEY, &manifest).await;
+        } else {
+            stack.drop_file(KEY, version(&stack, 2, DEREGISTER)).await;
+        }
+        for _ in 0..60 {
+            stack.minute().await;
+            protect(&stack, &old);
+        }
+        faults.clear();
+        stack.rest().await;
+        let off = stack.count("DisableImageDeregistrationProtection");
+        assert_eq!(off, 1, "{is_bundle}");
+        let images = stack.images();
+        let kept = images.iter().find(|image| image.id == old).unwrap();
+        assert_eq!(kept.deregistration_protection, protected);
+        assert_eq!(images.len(), 1 + usize::from(is_bundle));
+        let emails = stack.emails();
+        let may_be_off = emails.iter().any(|it| it.text.contains("may be off"));
+        assert!(!may_be_off, "{emails:#?}");
+    }
+}
