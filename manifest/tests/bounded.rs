@@ -28,7 +28,7 @@ fn hostile_manifests_are_checked_within_the_memory_and_the_time_of_a_function() 
             .args([MEMORY_KIB.to_string(), SECONDS.to_string()])
             .arg(env::current_exe().unwrap())
             .args(["--exact", "one_manifest", "--ignored", "--test-threads=1"])
-            .env("SHAPE", name)
+            .env("SHAPE", &name)
             .env("MALLOC_ARENA_MAX", "1")
             .output()
             .unwrap();
