@@ -2,6 +2,10 @@
 //! than the function that reads manifests (`template.yaml`), and little of a processor's time.
 
 #![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "this is a test: what must not happen fails it"
+)]
 
 use std::{env, fmt::Write as _, process::Command};
 
@@ -24,7 +28,7 @@ fn hostile_manifests_are_checked_within_the_memory_and_the_time_of_a_function() 
             .args([MEMORY_KIB.to_string(), SECONDS.to_string()])
             .arg(env::current_exe().unwrap())
             .args(["--exact", "one_manifest", "--ignored", "--test-threads=1"])
-            .env("SHAPE", name)
+            .env("SHAPE", &name)
             .env("MALLOC_ARENA_MAX", "1")
             .output()
             .unwrap();
@@ -53,107 +57,111 @@ fn one_manifest() {
 }
 
 /// Documents near the limits, each with its name and its key in the bucket.
-fn shapes() -> Vec<(&'static str, &'static str, String)> {
+fn shapes() -> Vec<(String, &'static str, String)> {
+    let mut shapes = Vec::new();
+    for (name, text) in trees() {
+        shapes.push((format!("{name}, JSON"), "a.image.json", text.clone()));
+        shapes.push((format!("{name}, YAML"), "a.image.yaml", text));
+    }
+    for (name, field, count, item) in lists_of_names().into_iter().chain(lists_of_devices()) {
+        let mut text =
+            format!("name: web\nsource: {{snapshot: {{id: snap-01234567}}}}\n{field}:\n");
+        (0..count).for_each(|at| writeln!(text, "  {}", item(at)).unwrap());
+        shapes.push((name.to_owned(), "a.image.yaml", text));
+    }
+    shapes
+}
+
+/// Documents with long keys, and with deep values.
+fn trees() -> Vec<(&'static str, String)> {
+    let key = |bytes: usize| "k".repeat(bytes);
     let numbers = format!("[{}1]", "1,".repeat(VALUES));
-    let lists = |key: &str| {
+    let nested = |key: &str| {
         let open = format!("{{\"{key}\":").repeat(30);
         format!("{open}{numbers}{}", "}".repeat(30))
     };
-    let long = |bytes: usize| "k".repeat(bytes);
-    let list = |field: &str, item: &dyn Fn(usize) -> String, count: usize| {
-        let mut text = format!("name: web\nsource: {{snapshot: {{id: snap-01234567}}}}\n{field}");
-        (0..count).for_each(|at| writeln!(text, "  {}", item(at)).unwrap());
-        text
-    };
-    let yaml = "a.image.yaml";
-    let mut shapes = vec![
+    let entry = |at: usize| format!("\"{at}{}\":[1,1,1,1],", key(limits::KEY_BYTES - 4));
+    let entries: String = (0..1_900).map(entry).collect();
+    vec![
         (
             "a long key over many values",
-            format!("{{\"{}\":{numbers}}}", long(900_000)),
+            format!("{{\"{}\":{numbers}}}", key(900_000)),
         ),
-        ("long keys in each other", lists(&long(30_000))),
+        ("long keys in each other", nested(&key(30_000))),
         (
             "keys at the limit in each other",
-            lists(&long(limits::KEY_BYTES)),
+            nested(&key(limits::KEY_BYTES)),
         ),
-        ("many keys at the limit", {
-            let key = |at: usize| format!("\"{at}{}\":[1,1,1,1],", long(limits::KEY_BYTES - 4));
-            format!("{{{}\"name\":1}}", (0..1_900).map(key).collect::<String>())
-        }),
+        ("many keys at the limit", format!("{{{entries}\"name\":1}}")),
         (
             "one key many times",
             format!("{{{}\"a\":1}}", "\"a\":1,".repeat(VALUES / 2)),
         ),
     ]
-    .into_iter()
-    .flat_map(|(name, text)| [(name, "a.image.json", text.clone()), (name, yaml, text)])
-    .collect::<Vec<_>>();
-    let mut more = |name, field: &str, count, item: &dyn Fn(usize) -> String| {
-        shapes.push((name, yaml, list(field, item, count)));
-    };
-    more("aliases", "parameters:\n", VALUES, &|_| "- *a".to_owned());
-    more("tags of YAML", "parameters:\n", VALUES, &|_| {
-        "- !a b".to_owned()
-    });
-    more("aliases and wrong names", "parameters:\n", VALUES, &|at| {
-        if at % 2 == 0 {
-            "- *a".to_owned()
-        } else {
+}
+
+/// A field with very many items: its name and what each is.
+type List = (&'static str, &'static str, usize, fn(usize) -> String);
+
+fn lists_of_names() -> Vec<List> {
+    vec![
+        ("aliases", "parameters", VALUES, |_| "- *a".to_owned()),
+        ("tags of YAML", "parameters", VALUES, |_| {
+            "- !a b".to_owned()
+        }),
+        (
+            "aliases and wrong names",
+            "parameters",
+            VALUES,
+            |at| match at % 2 {
+                0 => "- *a".to_owned(),
+                _ => format!("- /a{at}//b"),
+            },
+        ),
+        ("wrong names of parameters", "parameters", VALUES, |at| {
             format!("- /a{at}//b")
-        }
-    });
-    more(
-        "wrong names of parameters",
-        "parameters:\n",
-        VALUES,
-        &|at| format!("- /a{at}//b"),
-    );
-    more("parameters of one name", "parameters:\n", VALUES, &|_| {
-        "- /a//b".to_owned()
-    });
-    more(
-        "parameters as mappings",
-        "parameters:\n",
-        VALUES / 2,
-        &|at| format!("- {{name: /a{at}//b}}"),
-    );
-    more("numbers for texts", "parameters:\n", VALUES, &|at| {
-        format!("- {at}")
-    });
-    more("wrong accounts", "access:\n accounts:\n", VALUES, &|at| {
-        format!("- a{at}")
-    });
-    more("wrong tags", "tags:\n", VALUES / 2, &|at| {
-        format!("aws:{at}: b")
-    });
-    more("wrong Regions", "regions:\n", VALUES / 3, &|at| {
-        format!("US_EAST_{at}a: {{}}")
-    });
-    more("unknown fields", "tpm:\n", VALUES / 2, &|at| {
-        format!("field{at}: b")
-    });
-    let mappings = "register:\n blockDeviceMappings:\n";
-    more("wrong devices", mappings, VALUES / 4, &|at| {
-        format!("- {{deviceName: /DEV/SDF{at}, virtualName: ephemeral0}}")
-    });
-    more("devices in capitals", mappings, VALUES / 4, &|_| {
-        "- {deviceName: /DEV/SDF, virtualName: ephemeral0}".to_owned()
-    });
-    more("unknown fields of devices", mappings, VALUES / 4, &|_| {
-        format!("- {{deviceName: /dev/sdf, {}: 1}}", long(64))
-    });
-    more("mappings that are texts", mappings, VALUES, &|at| {
-        format!("- a{at}")
-    });
-    more("long texts", "parameters:\n", 1_000, &|at| {
-        format!("- {at}{}", long(1_000))
-    });
-    let mut seen = std::collections::BTreeMap::new();
-    for (name, key, _) in &mut shapes {
-        if seen.insert(*name, ()).is_some() {
-            let named = format!("{name}, {key}");
-            *name = named.leak();
-        }
-    }
-    shapes
+        }),
+        ("parameters of one name", "parameters", VALUES, |_| {
+            "- /a//b".to_owned()
+        }),
+        ("parameters as mappings", "parameters", VALUES / 2, |at| {
+            format!("- {{name: /a{at}//b}}")
+        }),
+        ("numbers for texts", "parameters", VALUES, |at| {
+            format!("- {at}")
+        }),
+        ("long texts", "parameters", 1_000, |at| {
+            format!("- {at}{}", "k".repeat(1_000))
+        }),
+        ("wrong accounts", "access:\n accounts", VALUES, |at| {
+            format!("- a{at}")
+        }),
+        ("wrong tags", "tags", VALUES / 2, |at| {
+            format!("aws:{at}: b")
+        }),
+        ("wrong Regions", "regions", VALUES / 3, |at| {
+            format!("US_EAST_{at}a: {{}}")
+        }),
+        ("unknown fields", "tpm", VALUES / 2, |at| {
+            format!("field{at}: b")
+        }),
+    ]
+}
+
+fn lists_of_devices() -> Vec<List> {
+    const DEVICES: &str = "register:\n blockDeviceMappings";
+    vec![
+        ("wrong devices", DEVICES, VALUES / 4, |at| {
+            format!("- {{deviceName: /DEV/SDF{at}, virtualName: ephemeral0}}")
+        }),
+        ("devices in capitals", DEVICES, VALUES / 4, |_| {
+            "- {deviceName: /DEV/SDF, virtualName: ephemeral0}".to_owned()
+        }),
+        ("unknown fields of devices", DEVICES, VALUES / 4, |_| {
+            format!("- {{deviceName: /dev/sdf, {}: 1}}", "k".repeat(64))
+        }),
+        ("mappings that are texts", DEVICES, VALUES, |at| {
+            format!("- a{at}")
+        }),
+    ]
 }

@@ -35,7 +35,7 @@ async fn a_snapshot_that_is_still_pending_is_waited_for() {
     };
     set(SnapshotState::Pending);
     stack.drop_file(KEY, &manifest).await;
-    stack.world.run_for(minutes(180)).await;
+    stack.world.run_for(minutes(40)).await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "working", "{status:#}");
     assert_eq!(status["build"]["waiting"]["code"], "IncorrectState");
@@ -83,7 +83,7 @@ async fn an_own_import_that_is_shown_as_pending_for_a_while_is_not_deleted() {
     faults.always("ec2", "RegisterImage", pending());
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.drop_file(KEY, DISK).await;
-    stack.world.run_for(minutes(120)).await;
+    stack.world.run_for(minutes(40)).await;
     assert!(stack.count("RegisterImage") > 1);
     assert_eq!(stack.count("DeleteSnapshot"), 0);
     stack.world.faults().clear();
@@ -103,7 +103,7 @@ async fn an_ami_that_is_still_pending_is_copied_once_it_is_available() {
     set(ImageState::Pending);
     let manifest = format!("name: copy\nsource:\n  image: {{id: {source}, region: us-west-2}}\n");
     stack.drop_file(KEY, &manifest).await;
-    stack.world.run_for(minutes(120)).await;
+    stack.world.run_for(minutes(40)).await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "working", "{status:#}");
     assert_eq!(
@@ -117,7 +117,7 @@ async fn an_ami_that_is_still_pending_is_copied_once_it_is_available() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_not_well_for_hours_fails_no_image() {
+async fn a_service_that_is_not_well_for_long_fails_no_image() {
     for (status, code) in [(503, "Unavailable"), (500, "InternalError")] {
         let stack = TestStack::new().await;
         let refusal = Fault::Refuse {
@@ -130,7 +130,7 @@ async fn a_service_that_is_not_well_for_hours_fails_no_image() {
             .faults()
             .always("ec2", "DescribeSnapshots", refusal);
         stack.drop_file(KEY, stack.manifest("web")).await;
-        stack.world.run_for(minutes(180)).await;
+        stack.world.run_for(minutes(40)).await;
         assert_eq!(stack.status(KEY).await["state"], "working", "{code}");
         stack.world.faults().clear();
         stack.rest().await;
