@@ -66,9 +66,9 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     }
 }
 
-/// Whether the AMI, should it be there already, is among those that use the manifest's snapshots, which are looked at
-/// anyway: RegisterImage makes it of the very snapshot that its version names. Once more may have been asked for than that,
-/// its tag is what it is found by; and so is an earlier version of another snapshot, which may have to go first.
+/// Whether the AMI, should it be there already, is looked for among those that use the manifest's snapshots, which are
+/// looked at anyway: RegisterImage makes it of the very snapshot that its version names. Once a request may have been sent
+/// it is looked for by its tag, and so it is where an earlier version, of another snapshot, may have to go first.
 fn is_among_users(step: &StepContext<'_>, spec: &Spec) -> bool {
     step.is_first && spec.source_kind() == SourceKind::Snapshot && spec.retires().is_none()
 }
