@@ -9,7 +9,7 @@ use regex_lite::Regex;
 use super::folded;
 
 /// These build clients, not requests.
-const CLIENTS: [&str; 2] = ["connect.rs", "instance_metadata.rs"];
+const CLIENTS: [&str; 3] = ["client_settings.rs", "connect.rs", "instance_metadata.rs"];
 
 /// A part of an answer, which the code builds in order to read two answers in one way.
 const ANSWER: &str = "ImportImageTask";
