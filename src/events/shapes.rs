@@ -1,271 +1,28 @@
-//! The shapes in which an object comes: each is read into [`Triggers`].
+//! What the records of an event look like, and what is read off them before they are understood.
 
-use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use aws_lambda_events::event::s3::S3Entity;
-use aws_lambda_events::event::sqs::SqsMessage;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ObjectRef, TriggerProblem, Triggers, later};
-use crate::limits;
-
-const EXPECTED: &str =
-    "expected an EventBridge event of S3, an S3 notification, or SQS messages with these";
-
-/// Where in an event something is.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Place {
-    record: String,
-    message_id: Option<String>,
-}
-
-impl Place {
-    pub(super) fn below(&self, step: &str) -> Self {
-        let dot = if self.record.is_empty() { "" } else { "." };
-        Self {
-            record: format!("{}{dot}{step}", self.record),
-            message_id: self.message_id.clone(),
-        }
-    }
-}
-
 /// What EventBridge's `detail` has of an object (S3 User Guide, "EventBridge event message structure").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Detail {
-    bucket: DetailBucket,
-    object: DetailObject,
+pub(super) struct Detail {
+    pub(super) bucket: DetailBucket,
+    pub(super) object: DetailObject,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct DetailBucket {
-    name: String,
+pub(super) struct DetailBucket {
+    pub(super) name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct DetailObject {
-    key: String,
-    etag: Option<String>,
-    version_id: Option<String>,
-    sequencer: Option<String>,
-}
-
-impl Triggers {
-    pub(super) fn sqs_message(&mut self, record: Value, place: &Place) {
-        let message_id = record
-            .get("messageId")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        let place = Place {
-            message_id,
-            ..place.clone()
-        };
-        let message: SqsMessage = match serde_json::from_value(record) {
-            Ok(message) => message,
-            Err(error) => return self.problem(&place, format!("not an SQS message: {error}")),
-        };
-        let place = place.below("body");
-        match message.body.as_deref().map(serde_json::from_str) {
-            Some(Ok(body)) => self.message(body, &place),
-            Some(Err(error)) => self.problem(&place, format!("not JSON: {error}; {EXPECTED}")),
-            None => self.problem(&place, format!("there is none; {EXPECTED}")),
-        }
-    }
-
-    /// A notification by itself, or in the envelope that SNS puts around it.
-    pub(super) fn message(&mut self, message: Value, place: &Place) {
-        let text = match (
-            message.get("Type").and_then(Value::as_str),
-            message.get("Message"),
-        ) {
-            (Some("Notification"), Some(Value::String(text))) => text,
-            _ => return self.notification(message, place),
-        };
-        let place = place.below("Message");
-        match serde_json::from_str(text) {
-            Ok(inner) => self.notification(inner, &place),
-            Err(error) => self.problem(&place, format!("not JSON: {error}; {EXPECTED}")),
-        }
-    }
-
-    fn notification(&mut self, notification: Value, place: &Place) {
-        let notification = match records(notification) {
-            Ok(records) => {
-                let left = limits::EVENT_RECORDS.saturating_sub(self.in_messages);
-                let records = self.within(left, records, place);
-                self.in_messages += records.len();
-                for (n, record) in records.into_iter().enumerate() {
-                    self.s3_record(record, &place.below(&format!("Records[{n}]")));
-                }
-                return;
-            }
-            Err(other) => other,
-        };
-        if notification.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
-            self.ignored += 1;
-        } else if notification.get("detail-type").is_some() {
-            self.event_bridge(notification, place);
-        } else {
-            self.problem(
-                place,
-                format!("received {}; {EXPECTED}", shape(&notification)),
-            );
-        }
-    }
-
-    fn event_bridge(&mut self, event: Value, place: &Place) {
-        let text = |name: &str| {
-            event
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let (source, detail_type) = (text("source"), text("detail-type"));
-        if source != "aws.s3" {
-            return self.problem(
-                place,
-                format!("received the event {detail_type:?} of {source:?}; {EXPECTED}"),
-            );
-        }
-        if !matches!(detail_type.as_str(), "Object Created" | "Object Deleted") {
-            self.ignored += 1;
-            return;
-        }
-        let event: EventBridgeEvent<Detail> = match serde_json::from_value(event) {
-            Ok(event) => event,
-            Err(error) => {
-                return self.problem(
-                    place,
-                    format!("not an {detail_type:?} event of S3: {error}"),
-                );
-            }
-        };
-        let object = event.detail.object;
-        let alternative_key = form_decoded(&object.key).filter(|decoded| *decoded != object.key);
-        self.object(
-            place,
-            ObjectRef {
-                bucket: event.detail.bucket.name,
-                key: object.key,
-                alternative_key,
-                etag: object.etag,
-                version_id: object.version_id,
-                sequencer: object.sequencer,
-                region: event.region,
-                deleted: detail_type == "Object Deleted",
-                message_ids: Vec::new(),
-            },
-        );
-    }
-
-    /// A record of S3's own notification (S3 User Guide, "Event message structure").
-    pub(super) fn s3_record(&mut self, mut record: Value, place: &Place) {
-        let text = |name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
-        let (event_name, region) = (text("eventName"), text("awsRegion"));
-        let Some(entity) = record.get_mut("s3").map(Value::take) else {
-            return self.problem(place, format!("received {}; {EXPECTED}", shape(&record)));
-        };
-        let Some(event_name) = event_name else {
-            return self.problem(place, "eventName is missing".to_owned());
-        };
-        // Records say ObjectCreated:Put; bucket configurations, and some other S3s, say s3:ObjectCreated:Put.
-        let deleted = match event_name
-            .strip_prefix("s3:")
-            .unwrap_or(&event_name)
-            .split(':')
-            .next()
-        {
-            Some("ObjectCreated") => false,
-            Some("ObjectRemoved" | "LifecycleExpiration") => true,
-            _ => {
-                self.ignored += 1;
-                return;
-            }
-        };
-        let entity: S3Entity = match serde_json::from_value(entity) {
-            Ok(entity) => entity,
-            Err(error) => return self.problem(place, format!("s3: not a record of S3: {error}")),
-        };
-        let object = entity.object;
-        let encoded = object.key.unwrap_or_default();
-        let Some(key) = form_decoded(&encoded) else {
-            return self.problem(
-                place,
-                format!("s3.object.key: {encoded:?} is not UTF-8 when decoded"),
-            );
-        };
-        self.object(
-            place,
-            ObjectRef {
-                bucket: entity.bucket.name.unwrap_or_default(),
-                key,
-                alternative_key: None,
-                etag: object.e_tag,
-                version_id: object.version_id,
-                sequencer: object.sequencer,
-                region,
-                deleted,
-                message_ids: Vec::new(),
-            },
-        );
-    }
-
-    /// Keeps an object; of two events of the same one, the later.
-    fn object(&mut self, place: &Place, mut object: ObjectRef) {
-        if object.bucket.is_empty() || object.key.is_empty() {
-            return self.problem(
-                place,
-                "the bucket's name or the object's key is missing".to_owned(),
-            );
-        }
-        object.etag = object
-            .etag
-            .map(|etag| etag.trim_matches('"').to_owned())
-            .filter(|etag| !etag.is_empty());
-        object.message_ids.extend(place.message_id.clone());
-        let same =
-            |known: &&mut ObjectRef| known.bucket == object.bucket && known.key == object.key;
-        let Some(known) = self.objects.iter_mut().find(same) else {
-            return self.objects.push(object);
-        };
-        for id in object.message_ids.drain(..) {
-            if !known.message_ids.contains(&id) {
-                known.message_ids.push(id);
-            }
-        }
-        if later(object.sequencer.as_deref(), known.sequencer.as_deref()).is_ge() {
-            object.message_ids = std::mem::take(&mut known.message_ids);
-            *known = object;
-        }
-    }
-
-    /// The first of these records: the others are one problem.
-    pub(super) fn within(
-        &mut self,
-        limit: usize,
-        mut records: Vec<Value>,
-        place: &Place,
-    ) -> Vec<Value> {
-        let surplus = records.len().saturating_sub(limit);
-        if surplus > 0 {
-            records.truncate(limit);
-            let most = limits::EVENT_RECORDS;
-            let message =
-                format!("{surplus} records are not read: at most {most} of an event are read");
-            self.problem(place, message);
-        }
-        records
-    }
-
-    fn problem(&mut self, place: &Place, message: String) {
-        self.problems.push(TriggerProblem {
-            record: place.record.clone(),
-            message_id: place.message_id.clone(),
-            message,
-        });
-    }
+pub(super) struct DetailObject {
+    pub(super) key: String,
+    pub(super) etag: Option<String>,
+    pub(super) version_id: Option<String>,
+    pub(super) sequencer: Option<String>,
 }
 
 /// The `Records` of an event, or the event back.
@@ -286,7 +43,7 @@ pub(super) fn is_sqs(record: &Value) -> bool {
 }
 
 /// A form-encoded key decoded: `+` is a space, `%2B` a plus. None if that is not UTF-8.
-fn form_decoded(key: &str) -> Option<String> {
+pub(super) fn form_decoded(key: &str) -> Option<String> {
     let spaced = key.replace('+', " ");
     percent_decode_str(&spaced)
         .decode_utf8()
@@ -295,7 +52,7 @@ fn form_decoded(key: &str) -> Option<String> {
 }
 
 /// What a value looks like, without what is in it: events may have secrets.
-fn shape(value: &Value) -> String {
+pub(super) fn shape(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(_) => "true or false".to_owned(),
