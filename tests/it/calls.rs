@@ -54,17 +54,17 @@ async fn a_snapshot() {
 
 #[tokio::test(start_paused = true)]
 async fn a_short_import() {
-    at_most(30, Scenario::ShortImport).await;
+    at_most(29, Scenario::ShortImport).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_import() {
-    at_most(50, Scenario::LongImport).await;
+    at_most(49, Scenario::LongImport).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_imports_at_once() {
-    at_most(31, Scenario::ManyImports).await;
+    at_most(30, Scenario::ManyImports).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,7 +81,7 @@ async fn the_same_manifest_again() {
 /// Two parameters take two writes in each Region, and one read before and one after.
 #[tokio::test(start_paused = true)]
 async fn an_ami_in_five_regions_with_parameters() {
-    let counted = at_most(91, Scenario::Released).await;
+    let counted = at_most(89, Scenario::Released).await;
     assert_eq!(counted.idle, 0);
     let counted = at_most(3, Scenario::ReleasedAgain).await;
     assert_eq!(counted.idle, 0);
@@ -90,7 +90,7 @@ async fn an_ami_in_five_regions_with_parameters() {
 /// One call of each kind for each copy, and nothing once it is published.
 #[tokio::test(start_paused = true)]
 async fn an_ami_in_five_regions() {
-    let counted = at_most(66, Scenario::Published).await;
+    let counted = at_most(64, Scenario::Published).await;
     assert_eq!(counted.idle, 0);
     let counted = at_most(3, Scenario::PublishedAgain).await;
     assert_eq!(counted.idle, 0);
