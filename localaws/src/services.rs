@@ -16,7 +16,7 @@ use crate::lambda::{Caller, Callers};
 use crate::large_body::Incoming;
 use crate::management::Management;
 use crate::route::{self, Target};
-use crate::s3::S3;
+use crate::s3::{RequestRegion, S3};
 use crate::sns::Sns;
 use crate::ssm::Ssm;
 use crate::state::StateFiles;
@@ -239,7 +239,12 @@ impl Services {
         caller: &iam::Caller,
     ) -> Response {
         let answer = match target.service.as_str() {
-            "s3" => self.s3.handle(request).await,
+            "s3" => {
+                let mut request = request;
+                let region = RequestRegion(target.region.clone());
+                request.extensions_mut().insert(region);
+                self.s3.handle(request).await
+            }
             "ec2" => self.ec2.handle(&target.region, request).await,
             "sns" => self.sns.handle(&target.region, request).await,
             "ssm" => self.ssm.handle(&target.region, request).await,

@@ -76,6 +76,11 @@ pub(super) fn many(
         let compared = object.last_modified_time.is_some() || object.size.is_some();
         let asked = match compared {
             true => Err(by_size_or_date()),
+            // What S3 says of it is not documented.
+            false if object.key.is_empty() => Err(s3_error!(
+                NotImplemented,
+                "localaws has not built deleting a key without characters"
+            )),
             false if version.is_some() && object.e_tag.is_some() => Err(version_on_condition()),
             false => Ok(()),
         };

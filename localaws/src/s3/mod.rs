@@ -67,6 +67,7 @@ use self::bodies::Bodies;
 pub use self::ends::Ends;
 use self::event::{About, Events, Reason};
 use self::front::Asked;
+pub(crate) use self::front::RequestRegion;
 use self::long_work::LongWork;
 pub(crate) use self::members::headers_of_query;
 use self::payload::Payload;

@@ -5,7 +5,7 @@ use crate::iam::pattern::Pattern;
 
 /// Actions by lower-case name, and the types that they take, as `SERVICE:TYPE` of the resource's ARN; `*` stands for
 /// none.
-const ACTIONS: [(&str, &[&str]); 101] = [
+const ACTIONS: [(&str, &[&str]); 102] = [
     (
         "cloudformation:describestackresources",
         &["cloudformation:stack"],
@@ -121,6 +121,7 @@ const ACTIONS: [(&str, &[&str]); 101] = [
     ("sns:listsubscriptionsbytopic", &["sns:topic"]),
     ("sns:listtopics", &["*"]),
     ("sns:publish", &["sns:topic"]),
+    ("sns:settopicattributes", &["sns:topic"]),
     ("sns:subscribe", &["sns:topic"]),
     ("sns:unsubscribe", &["*"]),
     ("ssm:describeparameters", &["*"]),

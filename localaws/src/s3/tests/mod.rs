@@ -6,6 +6,7 @@ mod folders;
 mod members;
 mod objects;
 mod refusals;
+mod strangers;
 mod tags;
 mod uploads;
 mod versions;
