@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use http::{Method, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::Body as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -94,6 +95,9 @@ async fn answer(
     bodies: Option<PathBuf>,
 ) -> Result<http::Response<Sent>, AnswerLost> {
     let (mut parts, body) = request.into_parts();
+    // S3 answers every `Expect: 100-continue` with `100 Continue`, hyper only one whose body is not empty. botocore takes
+    // the final answer for it and then misreads the next one on the same connection, which therefore ends.
+    let ends = body.is_end_stream() && parts.headers.contains_key(http::header::EXPECT);
     let body = match receive(body, bodies.as_deref()).await {
         Ok(Received::Memory(body)) => body,
         Ok(Received::File(file)) => {
@@ -102,7 +106,17 @@ async fn answer(
         }
         Err(lost) => return not_received(&parts.method, &lost),
     };
-    Ok(sent(serve(Request::from_parts(parts, body)).await?))
+    let mut answer = serve(Request::from_parts(parts, body)).await?;
+    if ends {
+        close(&mut answer);
+    }
+    Ok(sent(answer))
+}
+
+/// Says that the connection ends with this answer.
+fn close(answer: &mut Response) {
+    let close = http::HeaderValue::from_static("close");
+    answer.headers_mut().insert(http::header::CONNECTION, close);
 }
 
 fn sent(mut response: Response) -> http::Response<Sent> {
@@ -141,7 +155,6 @@ fn not_received(method: &Method, lost: &Lost) -> Result<http::Response<Sent>, An
         }
     };
     let mut answer = s3_error(method, status, (code, &message), "-");
-    let close = http::HeaderValue::from_static("close");
-    answer.headers_mut().insert(http::header::CONNECTION, close);
+    close(&mut answer);
     Ok(sent(answer))
 }

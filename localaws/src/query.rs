@@ -119,6 +119,13 @@ impl Refusal {
 pub(crate) struct Dialect(pub(crate) &'static str);
 
 impl Dialect {
+    /// The version of the API that a request names, if it is another than this dialect's.
+    pub(crate) fn other_version<'a>(&self, fields: &'a Fields) -> Option<&'a str> {
+        let version = fields.get("Version")?;
+        let own = self.0.trim_end_matches('/').rsplit('/').next();
+        Some(version).filter(|version| Some(*version) != own)
+    }
+
     /// The answer to `action`; its result is XML.
     pub(crate) fn answer(self, action: &str, result: &str, request_id: &str) -> Response {
         let metadata = format!(

@@ -17,7 +17,7 @@ use crate::large_body::Incoming;
 use crate::logs::Logs;
 use crate::management::Management;
 use crate::route::{self, Target};
-use crate::s3::{Deletions, S3};
+use crate::s3::{Deletions, RequestRegion, S3};
 use crate::sns::Sns;
 use crate::ssm::Ssm;
 use crate::state::StateFiles;
@@ -247,7 +247,12 @@ impl Services {
         caller: &iam::Caller,
     ) -> Response {
         let answer = match target.service.as_str() {
-            "s3" => self.s3.handle(request).await,
+            "s3" => {
+                let mut request = request;
+                let region = RequestRegion(target.region.clone());
+                request.extensions_mut().insert(region);
+                self.s3.handle(request).await
+            }
             "ec2" => self.ec2.handle(&target.region, request).await,
             "sns" => self.sns.handle(&target.region, request).await,
             "ssm" => self.ssm.handle(&target.region, request).await,

@@ -28,6 +28,10 @@ impl Sts {
     pub async fn handle(&self, request: Request, (arn, user_id): (&str, &str)) -> Response {
         let fields = Fields::of(&request);
         let action = fields.get("Action").unwrap_or_default();
+        if let Some(version) = STS.other_version(&fields) {
+            let what = format!("{action} of the API version {version}");
+            return STS.refuse(&Refusal::not_built("STS", &what), &self.ids.uuid());
+        }
         if action != "GetCallerIdentity" {
             return STS.refuse(&Refusal::not_built("STS", action), &self.ids.uuid());
         }

@@ -45,8 +45,10 @@ impl Ec2 {
         let mut store = self.service.store();
         let id = instance.id.clone();
         let id = id.unwrap_or_else(|| self.service.ids.resource("i"));
+        let now = self.service.clock.now();
         let instance = SeedInstance {
             id: Some(id.clone()),
+            launched_at: instance.launched_at.or(Some(now)),
             ..instance
         };
         let region = store.region(region);

@@ -1,4 +1,7 @@
-//! Plans of faults, and how services refuse.
+//! Plans that meet their calls, and how services refuse.
+
+use http::{Method, StatusCode};
+use jiff::Timestamp;
 
 use super::*;
 

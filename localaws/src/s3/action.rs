@@ -31,9 +31,43 @@ pub(crate) fn action<B>(request: &Request<B>) -> Action {
     Action { name, bucket, key }
 }
 
+/// What a request on a bucket may be about other than the bucket itself ("Actions", Amazon S3 API Reference), and nothing
+/// here answers.
+const NOT_BUILT: [&str; 24] = [
+    "abac",
+    "accelerate",
+    "analytics",
+    "cors",
+    "encryption",
+    "intelligent-tiering",
+    "inventory",
+    "lifecycle",
+    "logging",
+    "metadataConfiguration",
+    "metadataTable",
+    "metrics",
+    "object-lock",
+    "policy",
+    "policyStatus",
+    "publicAccessBlock",
+    "replication",
+    "requestPayment",
+    "session",
+    "tagging",
+    "website",
+    "metadataInventoryTable",
+    "metadataJournalTable",
+    "renameObject",
+];
+
 fn on_bucket<B>(request: &Request<B>) -> &'static str {
     let asks = |name: &str| asks(request, name);
+    if NOT_BUILT.into_iter().any(asks) {
+        return "";
+    }
     match *request.method() {
+        Method::PUT if asks("acl") || asks("ownershipControls") => "",
+        Method::DELETE if asks("ownershipControls") => "",
         Method::PUT if asks("notification") => "PutBucketNotificationConfiguration",
         Method::PUT if asks("versioning") => "PutBucketVersioning",
         Method::PUT => "CreateBucket",
@@ -58,8 +92,8 @@ fn on_object<B>(request: &Request<B>) -> &'static str {
     let asks = |name: &str| asks(request, name);
     let copies = request.headers().contains_key("x-amz-copy-source");
     match *request.method() {
-        Method::PUT if asks("partNumber") && copies => "UploadPartCopy",
-        Method::PUT if asks("partNumber") => "UploadPart",
+        Method::PUT if asks("partNumber") && asks("uploadId") && copies => "UploadPartCopy",
+        Method::PUT if asks("partNumber") && asks("uploadId") => "UploadPart",
         Method::PUT if asks("acl") => "PutObjectAcl",
         Method::PUT if asks("tagging") => "PutObjectTagging",
         Method::PUT if copies => "CopyObject",

@@ -4,11 +4,9 @@ use bytes::Bytes;
 use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
+use super::listing::{natural, page_size};
 use super::record::{Checksums, PartRecord, Record};
 use super::store::Store;
-
-/// Most parts in one answer ("MaxParts", and 1,000 if it is left out).
-const LARGEST_PAGE: usize = 1_000;
 
 /// Known attributes, as `x-amz-object-attributes` names them.
 const ATTRIBUTES: [&str; 5] = [
@@ -24,6 +22,11 @@ pub(super) fn get(
     input: &GetObjectAttributesInput,
 ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
     let wanted = wanted(&input.object_attributes)?;
+    let max = page_size("max-parts", input.max_parts)?;
+    natural(
+        "part-number-marker",
+        input.part_number_marker.unwrap_or_default(),
+    )?;
     let version = input.version_id.as_deref();
     let (_, record) = store.held(&input.bucket, &input.key, version)?;
     let wants = |name: &str| wanted.contains(&name);
@@ -34,7 +37,7 @@ pub(super) fn get(
         e_tag: wants(ObjectAttributes::ETAG).then(|| record.etag()),
         last_modified: Some(record.stamp.last_modified()),
         object_parts: match wants(ObjectAttributes::OBJECT_PARTS) {
-            true => parts(&record, input)?,
+            true => parts(&record, input, max),
             false => None,
         },
         object_size: wants(ObjectAttributes::OBJECT_SIZE).then(|| record.stamp.length()),
@@ -76,38 +79,31 @@ fn checksum(record: &Record) -> Option<Checksum> {
 fn parts(
     record: &Record,
     input: &GetObjectAttributesInput,
-) -> S3Result<Option<GetObjectAttributesParts>> {
-    let asked = input.max_parts.map_or(Ok(LARGEST_PAGE), usize::try_from);
-    let max = asked.map_err(|_| {
-        s3_error!(
-            InvalidArgument,
-            "Argument max-parts must be an integer between 0 and 2147483647"
-        )
-    })?;
-    let max = max.min(LARGEST_PAGE);
+    max: usize,
+) -> Option<GetObjectAttributesParts> {
     if record.parts.is_empty() {
-        return Ok(None);
+        return None;
     }
     let total = i32::try_from(record.parts.len()).ok();
     if record.checksums == Checksums::default() {
-        return Ok(Some(GetObjectAttributesParts {
+        return Some(GetObjectAttributesParts {
             total_parts_count: total,
             ..Default::default()
-        }));
+        });
     }
     let after = input.part_number_marker.unwrap_or_default();
     let mut left = record.parts.iter().filter(|part| part.number > after);
     let page: Vec<&PartRecord> = left.by_ref().take(max).collect();
     let truncated = left.next().is_some();
     let last = page.last().map(|part| part.number);
-    Ok(Some(GetObjectAttributesParts {
+    Some(GetObjectAttributesParts {
         is_truncated: Some(truncated),
         max_parts: i32::try_from(max).ok(),
         next_part_number_marker: last.filter(|_| truncated),
         part_number_marker: Some(after),
         parts: Some(page.into_iter().map(shown).collect()),
         total_parts_count: total,
-    }))
+    })
 }
 
 fn shown(part: &PartRecord) -> ObjectPart {

@@ -7,10 +7,11 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
 use http::request::Parts;
 use s3s::crypto::{Checksum as _, Sha256};
-use s3s::{S3Error, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::checksum::verify;
 use super::chunked;
+use super::failure::invalid_argument;
 use super::long_work::LongWork;
 use super::operations::Body;
 use super::payload::{Payload, Trailers};
@@ -61,6 +62,36 @@ impl Coding {
         self.sha256.starts_with("STREAMING-") || self.codings.iter().any(|it| it == "aws-chunked")
     }
 
+    /// Refuses a `x-amz-content-sha256` that says nothing ("Signature calculations for the Authorization header").
+    fn check_kind(&self) -> S3Result<()> {
+        let sent = self.sha256.as_str();
+        let is_known = sent.is_empty()
+            || sent == "UNSIGNED-PAYLOAD"
+            || sent.starts_with("STREAMING-")
+            || self.digest().is_some();
+        match is_known {
+            true => Ok(()),
+            false => Err(invalid_argument(
+                "x-amz-content-sha256",
+                sent,
+                "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.".to_owned(),
+            )),
+        }
+    }
+
+    /// Refuses what is said of a chunked body where the body is not chunked.
+    fn check_plain(headers: &HeaderMap) -> S3Result<()> {
+        for name in ["x-amz-decoded-content-length", "x-amz-trailer"] {
+            if headers.contains_key(name) {
+                return Err(s3_error!(
+                    NotImplemented,
+                    "localaws has not built {name} with a body that is not in aws-chunked coding"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The digest that the body must have, if one was sent.
     fn digest(&self) -> Option<&str> {
         let sent = self.sha256.as_str();
@@ -86,6 +117,14 @@ impl Coding {
         {
             return Err(incomplete());
         }
+        let announced = headers.get("x-amz-trailer");
+        let announced = announced.and_then(|names| names.to_str().ok());
+        let announced = announced.into_iter().flat_map(|names| names.split(','));
+        for name in announced.map(|name| name.trim().to_ascii_lowercase()) {
+            if !trailers.iter().any(|(trailer, _)| *trailer == name) {
+                return Err(malformed_trailer());
+            }
+        }
         for (name, value) in trailers
             .iter()
             .filter(|(name, _)| name.starts_with("x-amz-checksum-"))
@@ -108,6 +147,14 @@ impl Coding {
     }
 }
 
+fn malformed_trailer() -> S3Error {
+    let code = S3ErrorCode::Custom("MalformedTrailerError".into());
+    let message = "The request contained trailing data that was not well-formed or did not conform to our published schema.";
+    let mut error = S3Error::with_message(code, message);
+    error.set_status_code(http::StatusCode::BAD_REQUEST);
+    error
+}
+
 fn incomplete() -> S3Error {
     s3_error!(
         IncompleteBody,
@@ -118,7 +165,9 @@ fn incomplete() -> S3Error {
 /// The body as it was before it was put in chunks.
 fn plain_body(headers: &mut HeaderMap, body: Bytes) -> S3Result<Bytes> {
     let coding = Coding::of(headers);
+    coding.check_kind()?;
     if !coding.is_chunked() {
+        Coding::check_plain(headers)?;
         if coding.digest().is_some() {
             coding.check(Sha256::checksum(&body).as_ref())?;
         }
@@ -171,7 +220,9 @@ impl Bodies {
     /// A large body as it was before it was put in chunks.
     async fn plain(&self, headers: &mut HeaderMap, large: Incoming) -> S3Result<Incoming> {
         let coding = Coding::of(headers);
+        coding.check_kind()?;
         if !coding.is_chunked() {
+            Coding::check_plain(headers)?;
             if coding.digest().is_none() {
                 return Ok(large);
             }

@@ -20,9 +20,17 @@ const MOST_BUCKETS: usize = 10_000;
 pub(super) fn create(
     store: &Store,
     input: &CreateBucketInput,
+    sent_to: Option<&str>,
 ) -> S3Result<S3Response<CreateBucketOutput>> {
     let region = store.events.region.as_str();
-    check_location(region, input.create_bucket_configuration.as_ref())?;
+    let sent_to = sent_to.unwrap_or(region);
+    let place = region_of_new(sent_to, input.create_bucket_configuration.as_ref())?;
+    if place != region {
+        return Err(s3_error!(
+            NotImplemented,
+            "localaws has buckets in {region} only, not in {place}"
+        ));
+    }
     if input
         .acl
         .as_ref()
@@ -45,48 +53,29 @@ pub(super) fn create(
     Ok(S3Response::new(CreateBucketOutput { location }))
 }
 
-/// The rules of `LocationConstraint` ("CreateBucket", Amazon S3 API Reference): the endpoint of us-east-1 makes buckets
-/// everywhere, but does not take its own name; the others make them in their own Region, which must be named.
-fn check_location(region: &str, configuration: Option<&CreateBucketConfiguration>) -> S3Result<()> {
-    let Some(CreateBucketConfiguration {
-        location_constraint,
-        bucket,
-        location,
-    }) = configuration
-    else {
-        return check_constraint(region, None);
-    };
-    if bucket.is_some() || location.is_some() {
+/// The Region that a bucket is made in, by the rules of `LocationConstraint` ("CreateBucket", Amazon S3 API Reference): the
+/// endpoint of us-east-1 makes buckets everywhere, but does not take its own name; the others make them in their own
+/// Region, which must be named.
+fn region_of_new<'a>(
+    sent_to: &'a str,
+    configuration: Option<&'a CreateBucketConfiguration>,
+) -> S3Result<&'a str> {
+    let asked = configuration.and_then(|it| it.location_constraint.as_ref());
+    if configuration.is_some_and(|it| it.bucket.is_some() || it.location.is_some()) {
         return Err(s3_error!(
             NotImplemented,
             "localaws has not built CreateBucket with Bucket or Location"
         ));
     }
-    let constraint = location_constraint
-        .as_ref()
-        .map(BucketLocationConstraint::as_str);
-    check_constraint(
-        region,
-        constraint.filter(|constraint| !constraint.is_empty()),
-    )
-}
-
-fn check_constraint(region: &str, constraint: Option<&str>) -> S3Result<()> {
-    let constraint = match constraint {
-        Some("EU") => Some("eu-west-1"),
-        constraint => constraint,
-    };
-    match constraint {
-        None if region == UNNAMED_REGION => Ok(()),
-        Some(UNNAMED_REGION) => Err(s3_error!(
+    let constraint = asked.map(BucketLocationConstraint::as_str);
+    match constraint.filter(|constraint| !constraint.is_empty()) {
+        None if sent_to == UNNAMED_REGION => Ok(sent_to),
+        Some(UNNAMED_REGION) if sent_to == UNNAMED_REGION => Err(s3_error!(
             InvalidLocationConstraint,
             "The specified location-constraint is not valid"
         )),
-        Some(constraint) if constraint == region => Ok(()),
-        Some(constraint) if region == UNNAMED_REGION => Err(s3_error!(
-            NotImplemented,
-            "localaws has buckets in {region} only, not in {constraint}"
-        )),
+        Some("EU") if ["eu-west-1", UNNAMED_REGION].contains(&sent_to) => Ok("eu-west-1"),
+        Some(constraint) if [constraint, UNNAMED_REGION].contains(&sent_to) => Ok(constraint),
         constraint => Err(s3_error!(
             IllegalLocationConstraintException,
             "The {} location constraint is incompatible for the region specific endpoint this request was sent to.",

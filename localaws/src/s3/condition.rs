@@ -4,6 +4,7 @@ use http::HeaderMap;
 use s3s::dto::{ETagCondition, Timestamp};
 use s3s::{S3Error, S3Result, s3_error};
 
+use super::failure::with_details;
 use super::record::Record;
 
 /// What must be true of the object that a write replaces.
@@ -71,16 +72,25 @@ impl Read {
     /// # Errors
     /// 412 `PreconditionFailed` or 304 `NotModified`.
     pub(super) fn check(&self, current: &Record) -> S3Result<()> {
+        match self.unmet(current) {
+            None => Ok(()),
+            Some("If-None-Match" | "If-Modified-Since") => Err(not_modified(current)),
+            Some(condition) => Err(failed(condition)),
+        }
+    }
+
+    /// The first condition that does not hold.
+    fn unmet(&self, current: &Record) -> Option<&'static str> {
         let modified = current.stamp.last_modified();
         match (&self.if_match, &self.if_unmodified_since) {
-            (Some(condition), _) if !matches(condition, current) => return Err(failed("If-Match")),
-            (None, Some(since)) if modified > *since => return Err(failed("If-Unmodified-Since")),
+            (Some(condition), _) if !matches(condition, current) => return Some("If-Match"),
+            (None, Some(since)) if modified > *since => return Some("If-Unmodified-Since"),
             _ => {}
         }
         match (&self.if_none_match, &self.if_modified_since) {
-            (Some(condition), _) if matches(condition, current) => Err(not_modified(current)),
-            (None, Some(since)) if modified <= *since => Err(not_modified(current)),
-            _ => Ok(()),
+            (Some(condition), _) if matches(condition, current) => Some("If-None-Match"),
+            (None, Some(since)) if modified <= *since => Some("If-Modified-Since"),
+            _ => None,
         }
     }
 
@@ -89,8 +99,10 @@ impl Read {
     /// # Errors
     /// 412 `PreconditionFailed`.
     pub(super) fn check_source(&self, current: &Record) -> S3Result<()> {
-        self.check(current)
-            .map_err(|_| failed("x-amz-copy-source-if-…"))
+        match self.unmet(current) {
+            None => Ok(()),
+            Some(condition) => Err(failed(&format!("x-amz-copy-source-{condition}"))),
+        }
     }
 }
 
@@ -102,10 +114,11 @@ fn matches(condition: &ETagCondition, current: &Record) -> bool {
 }
 
 fn failed(condition: &str) -> S3Error {
-    s3_error!(
+    let error = s3_error!(
         PreconditionFailed,
-        "At least one of the pre-conditions you specified did not hold: {condition}"
-    )
+        "At least one of the pre-conditions you specified did not hold"
+    );
+    with_details(error, &[("Condition", condition)])
 }
 
 /// 404: the key has no object.

@@ -41,7 +41,9 @@ pub(super) fn object(
         _ => return Err(s3_error!(InvalidArgument, "Unknown metadata directive.")),
     };
     // An earlier version is copied over the current one to have it back.
-    if bucket == input.bucket && key == input.key && version.is_none() && !replace {
+    let changes =
+        replace || input.storage_class.is_some() || input.server_side_encryption.is_some();
+    if bucket == input.bucket && key == input.key && version.is_none() && !changes {
         return Err(s3_error!(
             InvalidRequest,
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."

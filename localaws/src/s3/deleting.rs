@@ -155,6 +155,13 @@ fn built(object: &ObjectIdentifier) -> S3Result<()> {
     if object.last_modified_time.is_some() || object.size.is_some() {
         return Err(by_size_or_date());
     }
+    // What S3 says of it is not documented.
+    if object.key.is_empty() {
+        return Err(s3_error!(
+            NotImplemented,
+            "localaws has not built deleting a key without characters"
+        ));
+    }
     if object.version_id.is_some() && object.e_tag.is_some() {
         return Err(version_on_condition());
     }

@@ -2,13 +2,21 @@
 //! it is about.
 
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderMap, Method};
 use quick_xml::escape::escape;
 
 use super::action::Action;
+use super::failure::DETAIL;
+use crate::wire::not_built_sentence;
 
 /// Completes an error that `s3s` wrote.
-pub(super) fn complete(body: &Bytes, method: &Method, asked: &Action, id: &str) -> Bytes {
+pub(super) fn complete(
+    body: &Bytes,
+    method: &Method,
+    asked: &Action,
+    details: &HeaderMap,
+    id: &str,
+) -> Bytes {
     let Some(text) = std::str::from_utf8(body)
         .ok()
         .filter(|it| it.contains("<Error>"))
@@ -20,6 +28,19 @@ pub(super) fn complete(body: &Bytes, method: &Method, asked: &Action, id: &str) 
         Some(message) => message.to_owned(),
         None => usual(code).to_owned(),
     };
+    let unread = message.strip_prefix("invalid query: ");
+    let (message, argument) = match unread.and_then(|unread| unread.split_once(": ")) {
+        Some((name, value)) => (
+            format!("Provided {name} not an integer or within integer range"),
+            element("ArgumentName", Some(name)) + &element("ArgumentValue", Some(value)),
+        ),
+        None => (not_built(message), String::new()),
+    };
+    let details = details.get_all(DETAIL).into_iter();
+    let details = details.filter_map(|detail| detail.to_str().ok()?.split_once(' '));
+    let details: String = details
+        .map(|(name, value)| element(name, Some(value)))
+        .collect();
     let (key, bucket) = (asked.key.as_deref(), asked.bucket.as_deref());
     let about = match code {
         "NoSuchKey" | "NoSuchVersion" => element("Key", key),
@@ -43,8 +64,16 @@ pub(super) fn complete(body: &Bytes, method: &Method, asked: &Action, id: &str) 
     let rest = rest.split("</Error>").next().unwrap_or_default();
     let id = element("RequestId", Some(id)) + &element("HostId", Some(id));
     Bytes::from(format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>{about}{rest}{resource}{id}</Error>"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>{about}{argument}{details}{rest}{resource}{id}</Error>"
     ))
+}
+
+/// What `s3s` says of operations that are not built, in this world's words.
+fn not_built(message: String) -> String {
+    match message.strip_suffix(" is not implemented yet") {
+        Some(operation) => not_built_sentence("S3", operation),
+        None => message,
+    }
 }
 
 fn resource(asked: &Action) -> String {
@@ -78,9 +107,10 @@ fn usual(code: &str) -> &'static str {
         "InvalidURI" => "Couldn't parse the specified URI.",
         "KeyTooLongError" => "Your key is too long.",
         "MalformedXML" => {
-            "The XML you provided was not well-formed or did not validate against our published schema."
+            "The XML you provided was not well-formed or did not validate against our published schema"
         }
         "MethodNotAllowed" => "The specified method is not allowed against this resource.",
+        "MissingRequestBodyError" => "Request Body is empty",
         "MissingContentLength" => "You must provide the Content-Length HTTP header.",
         "NotImplemented" => {
             "A header or query you provided implies functionality that is not implemented."

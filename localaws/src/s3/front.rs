@@ -14,6 +14,7 @@ use crate::wire::{Request, Response};
 
 use super::action::{Action, action};
 use super::bodies::{self, Bodies};
+use super::failure::DETAIL;
 use super::{members, operations};
 use crate::large_body::Incoming;
 
@@ -28,6 +29,17 @@ impl RequestId {
             .get::<Self>()
             .map(|id| id.0.clone())
             .unwrap_or_default()
+    }
+}
+
+/// The Region that a request was sent to.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestRegion(pub(crate) String);
+
+impl RequestRegion {
+    /// The Region that whoever took the request put there.
+    pub(super) fn of(extensions: &Extensions) -> Option<&str> {
+        extensions.get::<Self>().map(|region| region.0.as_str())
     }
 }
 
@@ -108,7 +120,12 @@ pub(super) async fn request(
 
 fn is_one_range(range: &HeaderValue) -> bool {
     let text = range.to_str().unwrap_or_default();
-    s3s::dto::Range::parse(text).is_ok()
+    match s3s::dto::Range::parse(text) {
+        // "A Range whose last-pos is less than its first-pos is invalid" (RFC 9110, 14.1.2).
+        Ok(s3s::dto::Range::Int { first, last }) => last.is_none_or(|last| first <= last),
+        Ok(s3s::dto::Range::Suffix { .. }) => true,
+        Err(_) => false,
+    }
 }
 
 /// Makes the whole answer out of `s3s`'s.
@@ -135,7 +152,9 @@ pub(super) async fn answer(answer: HttpResponse, asked: &Asked) -> Response {
             .insert("x-amz-server-side-encryption", encryption);
     }
     if parts.status.is_client_error() || parts.status.is_server_error() {
-        body = super::error_body::complete(&body, &asked.method, &asked.action, &asked.id);
+        let details = &parts.headers;
+        body = super::error_body::complete(&body, &asked.method, &asked.action, details, &asked.id);
+        parts.headers.remove(DETAIL);
         parts.headers.remove(CONTENT_LENGTH);
     }
     if parts.status.is_success() && asked.action.name == "GetObjectAttributes" {

@@ -4,15 +4,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
-use s3s::{S3Response, S3Result, s3_error};
+use s3s::{S3Error, S3Response, S3Result, s3_error};
 
 use super::acl;
-use super::failure::failed;
+use super::failure::{failed, invalid_argument};
 use super::list::{Entry, Page, Query, keys, page};
 use super::place::relative;
+use super::record::Checksums;
 use super::store::{Store, stamp_of};
 
-/// Keys and common prefixes in a page, at most.
+/// Keys and common prefixes, uploads, or parts in a page, at most.
 const LARGEST_PAGE: i32 = 1000;
 /// What `encoding-type=url` leaves as it is. Spaces become `%20`, which every decoder understands; `+` would not be.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
@@ -33,7 +34,7 @@ pub(super) fn page_v2(store: &Store, input: &ListObjectsV2Input) -> S3Result<Pag
         prefix: input.prefix.as_deref().unwrap_or_default(),
         delimiter: input.delimiter.as_deref(),
         after: resumed.as_deref().or(input.start_after.as_deref()),
-        max: page_size(input.max_keys)?,
+        max: page_size("max-keys", input.max_keys)?,
     };
     page_of(store, &input.bucket, query)
 }
@@ -44,7 +45,7 @@ pub(super) fn page_v1(store: &Store, input: &ListObjectsInput) -> S3Result<Page>
         prefix: input.prefix.as_deref().unwrap_or_default(),
         delimiter: input.delimiter.as_deref(),
         after: input.marker.as_deref(),
-        max: page_size(input.max_keys)?,
+        max: page_size("max-keys", input.max_keys)?,
     };
     page_of(store, &input.bucket, query)
 }
@@ -153,6 +154,8 @@ fn lines(
                     e_tag: Some(record.etag()),
                     size: Some(stamp.length()),
                     last_modified: Some(stamp.last_modified()),
+                    checksum_algorithm: algorithms(&record.checksums),
+                    checksum_type: record.checksums.kind(),
                     storage_class: Some(ObjectStorageClass::from_static(
                         ObjectStorageClass::STANDARD,
                     )),
@@ -165,14 +168,28 @@ fn lines(
     Ok((objects, prefixes))
 }
 
-pub(super) fn page_size(asked: Option<i32>) -> S3Result<usize> {
-    let asked = asked.unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE);
+/// The size of a page, which the argument of this name asks for.
+pub(super) fn page_size(name: &str, asked: Option<i32>) -> S3Result<usize> {
+    natural(name, asked.unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE))
+}
+
+/// A number that is not negative.
+///
+/// # Errors
+/// 400 `InvalidArgument`.
+pub(super) fn natural(name: &str, asked: i32) -> S3Result<usize> {
     usize::try_from(asked).map_err(|_| {
-        s3_error!(
-            InvalidArgument,
-            "Argument max-keys must be an integer between 0 and 2147483647"
-        )
+        let message = format!("Argument {name} must be an integer between 0 and 2147483647");
+        invalid_argument(name, &asked.to_string(), message)
     })
+}
+
+/// The algorithms of these checksums, as listings show them.
+pub(super) fn algorithms(checksums: &Checksums) -> Option<Vec<ChecksumAlgorithm>> {
+    let names = checksums.names();
+    let named = names.into_iter().map(ChecksumAlgorithm::from_static);
+    let algorithms: Vec<_> = named.collect();
+    (!algorithms.is_empty()).then_some(algorithms)
 }
 
 fn resume_point(token: &str) -> S3Result<String> {
@@ -180,12 +197,14 @@ fn resume_point(token: &str) -> S3Result<String> {
         .decode(token)
         .ok()
         .and_then(|name| String::from_utf8(name).ok());
-    name.ok_or_else(|| {
-        s3_error!(
-            InvalidArgument,
-            "The continuation token provided is incorrect"
-        )
-    })
+    name.ok_or_else(wrong_token)
+}
+
+pub(super) fn wrong_token() -> S3Error {
+    s3_error!(
+        InvalidArgument,
+        "The continuation token provided is incorrect"
+    )
 }
 
 pub(super) fn encoding(asked: Option<&EncodingType>) -> fn(&str) -> String {

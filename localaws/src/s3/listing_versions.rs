@@ -11,8 +11,8 @@ use super::acl;
 use super::failure::failed;
 use super::held::check_id;
 use super::list::{Query, common_prefix, keys};
-use super::listing::{encoding, page_size};
-use super::record::Record;
+use super::listing::{algorithms, encoding, page_size};
+use super::record::{Checksums, Record};
 use super::store::Store;
 use super::versions::{Kept, Place, places};
 
@@ -55,7 +55,7 @@ pub(super) fn list(
     input: ListObjectVersionsInput,
 ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
     let encode = encoding(input.encoding_type.as_ref());
-    let max = page_size(input.max_keys)?;
+    let max = page_size("max-keys", input.max_keys)?;
     let key_marker = input.key_marker.as_deref().filter(|it| !it.is_empty());
     let version_marker = input.version_id_marker.as_deref();
     if let Some(id) = version_marker {
@@ -113,8 +113,12 @@ fn marker(line: &Line, encode: fn(&str) -> String) -> DeleteMarkerEntry {
 
 fn shown(line: &Line, encode: fn(&str) -> String) -> ObjectVersion {
     let stamp = line.version.stamp;
+    let checksums = line.version.object.as_ref();
+    let checksums = checksums.map(|object| &object.checksums);
     let version_id = Some(line.version.id().to_owned());
     ObjectVersion {
+        checksum_algorithm: checksums.and_then(algorithms),
+        checksum_type: checksums.and_then(Checksums::kind),
         e_tag: line.version.object.as_ref().map(Record::etag),
         is_latest: Some(line.is_latest),
         key: Some(encode(&line.key)),

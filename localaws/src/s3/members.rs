@@ -1,10 +1,15 @@
 //! What requests may say: the headers and query parameters that their operation acts on. All others are refused with 501,
 //! so that nothing is ignored silently.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use percent_encoding::percent_decode_str;
+use s3s::dto::{Timestamp, TimestampFormat};
 use s3s::{S3Result, s3_error};
 
+use super::failure::invalid_argument;
 use super::operations::Operation;
 use crate::ACCOUNT;
 
@@ -91,6 +96,7 @@ pub(super) fn check(operation: Option<&Operation>, parts: &mut Parts) -> S3Resul
             }
         }
     }
+    check_query(&left)?;
     check_values(&parts.headers)?;
     check_metadata(&parts.headers)?;
     parts.uri = uri;
@@ -146,6 +152,7 @@ fn check_values(headers: &HeaderMap) -> S3Result<()> {
         // What S3 does with every object that says nothing.
         ("x-amz-server-side-encryption", "AES256"),
         ("x-amz-request-payer", "requester"),
+        ("x-amz-checksum-mode", "ENABLED"),
     ] {
         if let Some(value) = headers.get(header).filter(|value| *value != known) {
             return Err(s3_error!(
@@ -155,6 +162,17 @@ fn check_values(headers: &HeaderMap) -> S3Result<()> {
             ));
         }
     }
+    if let Some(name) = CONDITIONS
+        .into_iter()
+        .find(|name| headers.get(*name).is_some_and(HeaderValue::is_empty))
+    {
+        return Err(s3_error!(
+            NotImplemented,
+            "localaws has not built an empty {name}; it does not pretend to know the answer"
+        ));
+    }
+    check_expires(headers)?;
+    check_checksums(headers)?;
     for header in [
         "x-amz-expected-bucket-owner",
         "x-amz-source-expected-bucket-owner",
@@ -164,6 +182,81 @@ fn check_values(headers: &HeaderMap) -> S3Result<()> {
                 AccessDenied,
                 "Access Denied: the bucket's owner is {ACCOUNT}"
             ));
+        }
+    }
+    Ok(())
+}
+
+/// S3 keeps any `Expires`; the types of `s3s` have dates only.
+fn check_expires(headers: &HeaderMap) -> S3Result<()> {
+    let Some(value) = headers.get(http::header::EXPIRES) else {
+        return Ok(());
+    };
+    let date = value.to_str().ok();
+    let date = date.map(|date| Timestamp::parse(TimestampFormat::HttpDate, date));
+    match date {
+        Some(Ok(_)) => Ok(()),
+        _ => Err(s3_error!(
+            NotImplemented,
+            "localaws has not built an Expires that is not an HTTP date"
+        )),
+    }
+}
+
+/// Each algorithm's checksum has a length, and only one may come ("Checking object integrity in Amazon S3").
+fn check_checksums(headers: &HeaderMap) -> S3Result<()> {
+    let known = [
+        ("x-amz-checksum-crc32", 4),
+        ("x-amz-checksum-crc32c", 4),
+        ("x-amz-checksum-crc64nvme", 8),
+        ("x-amz-checksum-sha1", 20),
+        ("x-amz-checksum-sha256", 32),
+    ];
+    let given = known.into_iter();
+    let given = given.filter_map(|(name, length)| Some((name, length, headers.get(name)?)));
+    let given: Vec<_> = given.collect();
+    if given.len() > 1 {
+        return Err(s3_error!(
+            InvalidRequest,
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        ));
+    }
+    for (name, length, value) in given {
+        // That of an upload's object may end with the number of its parts.
+        let value = value.as_bytes().split(|byte| *byte == b'-').next();
+        let bytes = STANDARD.decode(value.unwrap_or_default());
+        if bytes.map_or(true, |bytes| bytes.len() != length) {
+            return Err(s3_error!(
+                InvalidRequest,
+                "Value for {name} header is invalid."
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Of some query parameters only some values are known.
+fn check_query(query: &str) -> S3Result<()> {
+    if percent_decode_str(query).decode_utf8().is_err() {
+        return Err(s3_error!(InvalidURI, "Couldn't parse the specified URI."));
+    }
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match (name.as_ref(), value.as_ref()) {
+            ("list-type", "2") | ("encoding-type", "url") => {}
+            ("list-type", other) => {
+                return Err(s3_error!(
+                    NotImplemented,
+                    "localaws has not built list-type={other}; it knows 2 only"
+                ));
+            }
+            ("encoding-type", _) => {
+                return Err(invalid_argument(
+                    "encoding-type",
+                    &value,
+                    "Invalid Encoding Method specified in Request".to_owned(),
+                ));
+            }
+            _ => {}
         }
     }
     Ok(())

@@ -68,6 +68,7 @@ pub(crate) use self::deleting::{Deletions, MayDelete, Named};
 pub use self::ends::Ends;
 use self::event::{About, Events, Reason};
 use self::front::Asked;
+pub(crate) use self::front::RequestRegion;
 use self::long_work::LongWork;
 pub(crate) use self::members::headers_of_query;
 use self::payload::Payload;

@@ -9,11 +9,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::{CompletedPart, ETag};
-use s3s::{S3Result, s3_error};
+use s3s::{S3Error, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
 use super::checksum::{Digests, compute};
-use super::failure::failed;
+use super::failure::{failed, invalid_argument, with_details};
 use super::payload::Payload;
 use super::record::{Checksums, Completed, Headers, PartRecord, Record, Stamp};
 use super::store::{Draft, New, Store, stamp_of};
@@ -115,9 +115,10 @@ impl Store {
     ) -> S3Result<Part> {
         let (folder, upload) = self.upload(name)?;
         if !(1..=LAST_PART).contains(&number) {
-            return Err(s3_error!(
-                InvalidArgument,
-                "Part number must be an integer between 1 and 10000, inclusive"
+            return Err(invalid_argument(
+                "partNumber",
+                &number.to_string(),
+                format!("Part number must be an integer between 1 and {LAST_PART}, inclusive"),
             ));
         }
         let path = folder.join(part_file(number));
@@ -168,10 +169,7 @@ impl Store {
         let (folder, upload) = self.upload(name)?;
         let arrived = self.parts(name)?;
         if wanted.is_empty() {
-            return Err(s3_error!(
-                MalformedXML,
-                "You must specify at least one part"
-            ));
+            return Err(s3_error!(MalformedXML));
         }
         let numbers: Vec<i32> = wanted
             .iter()
@@ -199,10 +197,7 @@ impl Store {
                 checksums: part.checksums.clone(),
             });
             if part.stamp.size < SMALLEST_PART && index + 1 < numbers.len() {
-                return Err(s3_error!(
-                    EntityTooSmall,
-                    "Part {number} is smaller than the minimum allowed size of 5 MiB."
-                ));
+                return Err(too_small(part));
             }
             let path = folder.join(part_file(*number));
             let copied = File::open(&path).and_then(|mut from| io::copy(&mut from, &mut whole));
@@ -302,10 +297,11 @@ impl Store {
     pub(super) fn upload(&self, name: UploadName<'_>) -> S3Result<(PathBuf, Upload)> {
         self.bucket(name.bucket)?;
         let no_such_upload = || {
-            s3_error!(
+            let error = s3_error!(
                 NoSuchUpload,
                 "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
-            )
+            );
+            with_details(error, &[("UploadId", name.id)])
         };
         // An id is of our making, or it is none: it must not lead to another folder.
         if name.id.is_empty() || !name.id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -375,6 +371,24 @@ fn composite(algorithm: &str, parts: &[PartRecord]) -> Checksums {
     let whole = compute(&Checksums::one(algorithm, ""), &bytes);
     let whole = whole.get(algorithm).unwrap_or_default();
     Checksums::one(algorithm, &format!("{whole}-{}", parts.len()))
+}
+
+fn too_small(part: &Part) -> S3Error {
+    let error = s3_error!(
+        EntityTooSmall,
+        "Your proposed upload is smaller than the minimum allowed size"
+    );
+    let (number, size) = (part.number.to_string(), part.stamp.size.to_string());
+    let least = SMALLEST_PART.to_string();
+    with_details(
+        error,
+        &[
+            ("ETag", &part.etag),
+            ("MinSizeAllowed", &least),
+            ("PartNumber", &number),
+            ("ProposedSize", &size),
+        ],
+    )
 }
 
 fn part_file(number: i32) -> String {

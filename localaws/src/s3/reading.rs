@@ -10,6 +10,7 @@ use s3s::dto::*;
 use s3s::{Body, S3Response, S3Result, s3_error};
 
 use super::condition::Read;
+use super::failure::with_details;
 use super::record::{Checksums, Record};
 use super::store::Store;
 use crate::large_body::{IN_MEMORY, Outgoing};
@@ -155,8 +156,22 @@ fn tag_count(record: &Record) -> Option<i32> {
 /// 416 `InvalidRange`.
 fn within(range: Range, size: u64) -> S3Result<(u64, u64)> {
     let found = range.check(size).ok().filter(|found| !found.is_empty());
-    let found =
-        found.ok_or_else(|| s3_error!(InvalidRange, "The requested range is not satisfiable"))?;
+    let found = found.ok_or_else(|| {
+        let asked = match range {
+            Range::Int { first, last: None } => format!("bytes={first}-"),
+            Range::Int {
+                first,
+                last: Some(last),
+            } => format!("bytes={first}-{last}"),
+            Range::Suffix { length } => format!("bytes=-{length}"),
+        };
+        let error = s3_error!(InvalidRange, "The requested range is not satisfiable");
+        let size = size.to_string();
+        with_details(
+            error,
+            &[("RangeRequested", &asked), ("ActualObjectSize", &size)],
+        )
+    })?;
     Ok((found.start, found.end))
 }
 

@@ -138,6 +138,16 @@ impl Checksums {
         ]
     }
 
+    /// The names of their algorithms.
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        let mut copy = self.clone();
+        let there = copy.by_name().into_iter();
+        there
+            .filter(|(_, value)| value.is_some())
+            .map(|(name, _)| name)
+            .collect()
+    }
+
     /// One checksum, of the algorithm of this name.
     pub(super) fn one(algorithm: &str, value: &str) -> Self {
         let mut one = Self::default();

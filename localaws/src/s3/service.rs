@@ -8,7 +8,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use super::condition;
 use super::deleting::Deletions;
 use super::event::Reason;
-use super::front::RequestId;
+use super::front::{RequestId, RequestRegion};
 use super::long_work::LongWork;
 use super::payload::Payload;
 use super::record::Record;
@@ -28,7 +28,8 @@ impl S3 for Service {
         &self,
         req: S3Request<CreateBucketInput>,
     ) -> S3Result<S3Response<CreateBucketOutput>> {
-        buckets::create(&self.store, &req.input)
+        let region = RequestRegion::of(&req.extensions);
+        buckets::create(&self.store, &req.input, region)
     }
 
     async fn delete_bucket(
@@ -112,6 +113,11 @@ impl S3 for Service {
         &self,
         req: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        // `s3s` takes an empty token for none.
+        let query = req.uri.query().unwrap_or_default();
+        if query.split('&').any(|field| field == "continuation-token=") {
+            return Err(listing::wrong_token());
+        }
         let page = listing::page_v2(&self.store, &req.input)?;
         let long = listing::is_long(&self.store, &req.input.bucket, &page);
         let list = move |store: &Store| listing::list_objects_v2(store, req.input, &page);

@@ -185,7 +185,7 @@ impl Store {
         }
         Err(s3_error!(
             NoSuchBucket,
-            "The specified bucket does not exist: {bucket}"
+            "The specified bucket does not exist"
         ))
     }
 

@@ -101,8 +101,14 @@ fn is_text(text: &str) -> bool {
 }
 
 fn read(tagging: Tagging) -> S3Result<BTreeMap<String, String>> {
-    let tags = tagging.tag_set.into_iter();
-    checked(tags.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())))
+    let mut tags = Vec::new();
+    for tag in tagging.tag_set {
+        match (tag.key, tag.value) {
+            (Some(key), Some(value)) => tags.push((key, value)),
+            _ => return Err(s3_error!(MalformedXML)),
+        }
+    }
+    checked(tags.into_iter())
 }
 
 /// The tags that a request gives a new object in its header `x-amz-tagging`, "encoded as URL Query parameters"

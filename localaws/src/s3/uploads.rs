@@ -6,14 +6,12 @@ use s3s::{S3Response, S3Result, s3_error};
 use super::checksum::{bad_digest, checksums_of, verify};
 use super::event::{About, Reason};
 use super::failure::failed;
+use super::listing::{natural, page_size};
 use super::multipart::{Upload, UploadName};
 use super::payload::Payload;
 use super::record::{Checksums, Record, headers_of};
 use super::store::{Draft, Store};
 use super::{acl, condition, tagging};
-
-/// Uploads and parts in a page of their listing, at most ("ListMultipartUploads", "ListParts").
-const LARGEST_PAGE: usize = 1000;
 
 pub(super) fn create(
     store: &Store,
@@ -129,9 +127,9 @@ pub(super) fn list_parts(
     store: &Store,
     input: ListPartsInput,
 ) -> S3Result<S3Response<ListPartsOutput>> {
-    let asked = input.max_parts.and_then(|max| usize::try_from(max).ok());
-    let max = asked.unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE);
+    let max = page_size("max-parts", input.max_parts)?;
     let after = input.part_number_marker.unwrap_or_default();
+    natural("part-number-marker", after)?;
     let name = UploadName {
         bucket: &input.bucket,
         key: &input.key,
@@ -145,7 +143,7 @@ pub(super) fn list_parts(
         .collect();
     let truncated = parts.len() > max;
     parts.truncate(max);
-    let last = parts.last().filter(|_| truncated).map(|part| part.number);
+    let last = parts.last().map_or(0, |part| part.number);
     let parts = parts.into_iter().map(|part| Part {
         e_tag: Some(ETag::Strong(part.etag)),
         last_modified: Some(part.stamp.last_modified()),
@@ -165,7 +163,8 @@ pub(super) fn list_parts(
         is_truncated: Some(truncated),
         max_parts: i32::try_from(max).ok(),
         part_number_marker: Some(after),
-        next_part_number_marker: last,
+        // Also of the last page.
+        next_part_number_marker: Some(last),
         owner: Some(acl::owner()),
         checksum_type: kind(&upload),
         checksum_algorithm: upload.algorithm.map(ChecksumAlgorithm::from),
@@ -183,8 +182,7 @@ pub(super) fn list(
             "localaws has not built listing uploads with a delimiter or an encoding"
         ));
     }
-    let asked = input.max_uploads.and_then(|max| usize::try_from(max).ok());
-    let max = asked.unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE);
+    let max = page_size("max-uploads", input.max_uploads)?;
     let prefix = input.prefix.as_deref().unwrap_or_default();
     let key_marker = input.key_marker.as_deref().unwrap_or_default();
     let id_marker = input.upload_id_marker.as_deref();

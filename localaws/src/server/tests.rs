@@ -283,3 +283,20 @@ async fn only_objects_are_large() {
     }
     assert!(!world.s3().has_bucket("new"));
 }
+
+#[tokio::test]
+async fn a_connection_ends_whose_client_expects_to_go_on_without_a_body() {
+    let (_world, server) = started().await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let scope = "Credential=AKID/20251121/us-east-1/s3/aws4_request";
+    let request = format!(
+        "PUT /images/empty HTTP/1.1\r\nHost: localhost\r\n\
+         Authorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00\r\n\
+         Content-Length: 0\r\nExpect: 100-continue\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+}

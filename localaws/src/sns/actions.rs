@@ -9,7 +9,8 @@ use crate::query::{Fields, element};
 
 use super::filter::FilterPolicy;
 use super::message::{Published, invalid};
-use super::{Sns, Subscription, Trouble, no_such_topic, read_policy, topic_arn};
+use super::topic_attributes::{self, Topic};
+use super::{Sns, State, Subscription, Trouble, all_used, no_such_topic, read_policy, topic_arn};
 
 /// Topics or subscriptions in a page ("Each call returns a limited list of …, up to 100").
 const PAGE: usize = 100;
@@ -29,6 +30,7 @@ impl Sns {
             "DeleteTopic" => self.delete(fields),
             "ListTopics" => self.list_topics(region, fields),
             "GetTopicAttributes" => self.topic_attributes(region, fields),
+            "SetTopicAttributes" => self.set_topic_attributes(region, fields),
             "Subscribe" => self.subscribe_as_asked(region, fields),
             "Unsubscribe" => self.unsubscribe(fields),
             "ListSubscriptions" => self.list_subscriptions(region, fields, None),
@@ -54,24 +56,36 @@ impl Sns {
         }
         let mut attributes = BTreeMap::new();
         for (attribute, value) in fields.entries("Attributes", "key", "value") {
-            if !["DisplayName", "KmsMasterKeyId"].contains(&attribute) {
-                return Err(Trouble::NotBuilt(format!(
-                    "CreateTopic with the attribute {attribute}"
-                )));
-            }
+            topic_attributes::check("CreateTopic", attribute, value.text())?;
             attributes.insert(attribute.to_owned(), value.text().to_owned());
         }
         all_used("CreateTopic", fields)?;
-        let arn = self.create_topic(region, name);
-        if let Some(topic) = self.lock().topics.get_mut(&arn) {
-            topic.attributes.extend(attributes);
+        let arn = topic_arn(region, name);
+        let mut state = self.lock();
+        match state.topics.get(&arn) {
+            // What is not said is as it is.
+            Some(there) if attributes.iter().any(|it| !there.is(it)) => {
+                return Err(invalid(
+                    "Attributes Reason: Topic already exists with different attributes",
+                )
+                .into());
+            }
+            Some(_) => {}
+            None => {
+                let topic = Topic {
+                    attributes,
+                    ..Topic::default()
+                };
+                state.topics.insert(arn.clone(), topic);
+            }
         }
         Ok(element("TopicArn", &arn))
     }
 
     /// "This action is idempotent, so deleting a topic that does not exist does not result in an error."
     fn delete(&self, fields: &Fields) -> Result<String, Trouble> {
-        let arn = fields.get("TopicArn").unwrap_or_default();
+        let arn = fields.get("TopicArn").filter(|arn| is_arn(arn));
+        let arn = arn.ok_or_else(|| invalid("TopicArn"))?;
         all_used("DeleteTopic", fields)?;
         let mut state = self.lock();
         state.topics.remove(arn);
@@ -97,41 +111,6 @@ impl Sns {
         Ok(format!("<Topics>{members}</Topics>{next}"))
     }
 
-    fn topic_attributes(&self, region: &str, fields: &Fields) -> Result<String, Trouble> {
-        let arn = self.topic_named(region, fields.get("TopicArn"))?;
-        all_used("GetTopicAttributes", fields)?;
-        let state = self.lock();
-        let count = |pending: bool| {
-            let subscriptions = state.subscriptions.iter();
-            let counted = subscriptions.filter(|it| it.topic_arn == arn && it.pending == pending);
-            counted.count().to_string()
-        };
-        let (confirmed, pending) = (count(false), count(true));
-        let mut attributes = BTreeMap::from([
-            ("TopicArn", arn.as_str()),
-            ("Owner", ACCOUNT),
-            ("SubscriptionsConfirmed", confirmed.as_str()),
-            ("SubscriptionsPending", pending.as_str()),
-        ]);
-        let given = state
-            .topics
-            .get(&arn)
-            .into_iter()
-            .flat_map(|topic| &topic.attributes);
-        attributes.extend(given.map(|(name, value)| (name.as_str(), value.as_str())));
-        let entries: String = attributes
-            .iter()
-            .map(|(name, value)| {
-                format!(
-                    "<entry>{}{}</entry>",
-                    element("key", name),
-                    element("value", value)
-                )
-            })
-            .collect();
-        Ok(format!("<Attributes>{entries}</Attributes>"))
-    }
-
     fn subscribe_as_asked(&self, region: &str, fields: &Fields) -> Result<String, Trouble> {
         let topic_arn = self.topic_named(region, fields.get("TopicArn"))?;
         let mut filter_policy = FilterPolicy::default();
@@ -154,18 +133,34 @@ impl Sns {
         let (protocol, endpoint) = (fields.get("Protocol"), fields.get("Endpoint"));
         let (protocol, endpoint) = (protocol.unwrap_or_default(), endpoint.unwrap_or_default());
         // Every subscription is confirmed at once here, so its ARN is always there to be returned.
-        fields.get("ReturnSubscriptionArn");
+        if !matches!(
+            fields.get("ReturnSubscriptionArn"),
+            None | Some("true" | "false")
+        ) {
+            return Err(invalid("ReturnSubscriptionArn").into());
+        }
         all_used("Subscribe", fields)?;
         let arn = self.add_subscription(&topic_arn, protocol, endpoint, filter_policy)?;
         Ok(element("SubscriptionArn", &arn))
     }
 
     fn unsubscribe(&self, fields: &Fields) -> Result<String, Trouble> {
-        let arn = fields.get("SubscriptionArn").unwrap_or_default();
+        let arn = fields.get("SubscriptionArn").filter(|arn| is_arn(arn));
+        let arn = arn.ok_or_else(|| invalid("SubscriptionArn"))?;
         all_used("Unsubscribe", fields)?;
-        self.lock()
-            .subscriptions
-            .retain(|subscription| subscription.arn != arn);
+        let mut state = self.lock();
+        let State {
+            topics,
+            subscriptions,
+            ..
+        } = &mut *state;
+        subscriptions.retain(|subscription| {
+            let goes = subscription.arn == arn;
+            if goes && let Some(topic) = topics.get_mut(&subscription.topic_arn) {
+                topic.deleted += 1;
+            }
+            !goes
+        });
         Ok(String::new())
     }
 
@@ -210,7 +205,7 @@ impl Sns {
     }
 
     /// The ARN of a topic that is there and in this Region.
-    fn topic_named(&self, region: &str, arn: Option<&str>) -> Result<String, Trouble> {
+    pub(super) fn topic_named(&self, region: &str, arn: Option<&str>) -> Result<String, Trouble> {
         let arn = arn.filter(|arn| arn.starts_with(&format!("arn:aws:sns:{region}:")));
         let arn = arn.ok_or_else(|| invalid("TopicArn"))?;
         if !self.lock().topics.contains_key(arn) {
@@ -220,15 +215,12 @@ impl Sns {
     }
 }
 
+fn is_arn(text: &str) -> bool {
+    text.starts_with("arn:") && text.split(':').count() >= 6
+}
+
 /// What stands for the ARN of a subscription that is not confirmed ("Subscribe", SNS API Reference).
 const PENDING: &str = "PendingConfirmation";
-/// Refuses what nothing has read, before anything is changed.
-fn all_used(action: &str, fields: &Fields) -> Result<(), Trouble> {
-    match fields.unused() {
-        Some(unused) => Err(Trouble::NotBuilt(format!("{action} with {unused}"))),
-        None => Ok(()),
-    }
-}
 
 fn member(subscription: &Subscription) -> String {
     let arn = subscription.arn.as_str();

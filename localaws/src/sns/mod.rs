@@ -1,8 +1,8 @@
 //! SNS: topics, email subscriptions, and what was published.
 //!
 //! Email goes into a folder as `.eml` files, for `email` as text and for `email-json` as SNS's JSON document.
-//! Built: CreateTopic, DeleteTopic, ListTopics, GetTopicAttributes, Subscribe, Unsubscribe, ListSubscriptions,
-//! ListSubscriptionsByTopic and Publish, for standard topics. FIFO topics, other protocols, and filter policies
+//! Built: CreateTopic, DeleteTopic, ListTopics, GetTopicAttributes, SetTopicAttributes, Subscribe, Unsubscribe,
+//! ListSubscriptions, ListSubscriptionsByTopic and Publish, for standard topics. FIFO topics, other protocols, and filter policies
 //! of more than exact strings answer 501, and so do all other actions.
 //!
 //! Unlike in AWS, subscriptions are confirmed at once, unless a test says otherwise: these mailboxes have no reader who
@@ -13,6 +13,7 @@ mod controls;
 mod email;
 mod filter;
 mod message;
+mod topic_attributes;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ use self::email::Email;
 use self::filter::{FilterPolicy, Unusable};
 use self::message::invalid;
 pub use self::message::{Attribute, Published};
+use self::topic_attributes::Topic;
 
 const SNS: Dialect = Dialect("http://sns.amazonaws.com/doc/2010-03-31/");
 
@@ -102,12 +104,6 @@ struct State {
     emails: u64,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Topic {
-    /// `DisplayName`, `KmsMasterKeyId`: as they were given.
-    attributes: BTreeMap<String, String>,
-}
-
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Subscription {
     arn: String,
@@ -140,6 +136,13 @@ impl Sns {
         arn
     }
 
+    /// Gives a topic a display name, which is the sender's name in its emails, unless it has one.
+    pub fn begin_display_name(&self, topic_arn: &str, name: &str) {
+        if let Some(topic) = self.lock().topics.get_mut(topic_arn) {
+            topic.begin_display_name(name);
+        }
+    }
+
     /// Subscribes an endpoint to a topic, confirmed at once, and names the subscription.
     /// A second subscription of the same endpoint is the first.
     ///
@@ -164,6 +167,10 @@ impl Sns {
         let fields = Fields::of(&request);
         let action = fields.get("Action").unwrap_or_default();
         let id = self.ids.uuid();
+        if let Some(version) = SNS.other_version(&fields) {
+            let what = format!("{action} of the API version {version}");
+            return SNS.refuse(&Refusal::not_built("SNS", &what), &id);
+        }
         match self.act(region, action, &fields) {
             Ok(result) => SNS.answer(action, &result, &id),
             Err(Trouble::Refused(refusal)) => SNS.refuse(&refusal, &id),
@@ -252,7 +259,7 @@ impl Sns {
         } = state;
         let from = topics
             .get(&published.topic_arn)
-            .and_then(|topic| topic.attributes.get("DisplayName"));
+            .and_then(Topic::display_name);
         let subscribers = subscriptions
             .iter()
             .filter(|it| it.topic_arn == published.topic_arn && !it.pending);
@@ -263,7 +270,7 @@ impl Sns {
                 "email-json" => email::notification(published, &message).to_string(),
                 _ => Email::with_footer(&message, &subscriber.arn),
             };
-            let (to, from) = (subscriber.endpoint.as_str(), from.map(String::as_str));
+            let to = subscriber.endpoint.as_str();
             let email = Email {
                 published,
                 to,
@@ -289,6 +296,14 @@ fn read_policy(policy: &Value) -> Result<FilterPolicy, Trouble> {
             Trouble::NotBuilt("filter policies of more than exact strings".to_owned())
         }
     })
+}
+
+/// Refuses what nothing has read, before anything is changed.
+fn all_used(action: &str, fields: &Fields) -> Result<(), Trouble> {
+    match fields.unused() {
+        Some(unused) => Err(Trouble::NotBuilt(format!("{action} with {unused}"))),
+        None => Ok(()),
+    }
 }
 
 fn topic_arn(region: &str, name: &str) -> String {

@@ -343,6 +343,97 @@ async fn topics_and_subscriptions_are_listed_and_survive_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn attributes_of_a_topic_are_set_and_read() {
+    let fixture = Fixture::new();
+    let topic = ("TopicArn", fixture.topic.as_str());
+    let subscription = fixture
+        .sns
+        .subscribe(&fixture.topic, "email", "ann@example.com")
+        .unwrap();
+    let set = async |name: &str, value: &str| {
+        let fields = [topic, ("AttributeName", name), ("AttributeValue", value)];
+        fixture.call("SetTopicAttributes", &fields).await
+    };
+    let shown = async |name: &str, value: &str| {
+        let (_, body) = fixture.call("GetTopicAttributes", &[topic]).await;
+        body.contains(&format!(
+            "<entry><key>{name}</key><value>{value}</value></entry>"
+        ))
+    };
+    assert!(shown("DisplayName", "").await);
+    assert_eq!(set("DisplayName", "Image builds").await.0, 200);
+    assert_eq!(set("KmsMasterKeyId", "alias/aws/sns").await.0, 200);
+    assert!(shown("DisplayName", "Image builds").await);
+    assert!(shown("KmsMasterKeyId", "alias/aws/sns").await);
+    fixture.publish(&[("Message", "hello")]).await;
+    assert!(fixture.emails()[0].1.contains("From: \"Image builds\" <"));
+    assert_eq!(set("DisplayName", "").await.0, 200);
+    assert!(shown("DisplayName", "").await);
+    fixture.publish(&[("Message", "again")]).await;
+    assert!(
+        fixture.emails()[1]
+            .1
+            .contains("From: \"AWS Notifications\" <")
+    );
+    let gone = [("SubscriptionArn", subscription.as_str())];
+    fixture.call("Unsubscribe", &gone).await;
+    assert!(shown("SubscriptionsConfirmed", "0").await);
+    assert!(shown("SubscriptionsDeleted", "1").await);
+
+    let long = "x".repeat(101);
+    let refused = set("DisplayName", &long).await;
+    assert_refused(
+        &refused,
+        400,
+        "InvalidParameter",
+        "Invalid parameter: DisplayName",
+    );
+    let refused = set("Colour", "red").await;
+    assert_refused(
+        &refused,
+        400,
+        "InvalidParameter",
+        "Invalid parameter: AttributeName",
+    );
+    for (name, value) in [("Policy", "{}"), ("HTTPSuccessFeedbackRoleArn", "arn")] {
+        let (status, body) = set(name, value).await;
+        assert_eq!(status, 501, "{body}");
+        assert!(body.contains(name), "{body}");
+    }
+    let lost = [
+        ("TopicArn", "arn:aws:sns:us-east-1:000000000000:none"),
+        ("AttributeName", "DisplayName"),
+    ];
+    let lost = fixture.call("SetTopicAttributes", &lost).await;
+    assert_refused(&lost, 404, "NotFound", "Topic does not exist");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_is_made_once_with_its_attributes() {
+    let fixture = Fixture::new();
+    let made = async |name: &str| {
+        let fields = [
+            ("Name", "builds"),
+            ("Attributes.entry.1.key", "DisplayName"),
+            ("Attributes.entry.1.value", name),
+        ];
+        fixture.call("CreateTopic", &fields).await
+    };
+    assert_eq!(made("Builds").await.0, 200);
+    assert_eq!(made("Builds").await.0, 200);
+    assert_eq!(
+        fixture.call("CreateTopic", &[("Name", "builds")]).await.0,
+        200
+    );
+    assert_refused(
+        &made("Others").await,
+        400,
+        "InvalidParameter",
+        "Invalid parameter: Attributes Reason: Topic already exists with different attributes",
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_acted_on_is_refused_by_name_and_nothing_happens() {
     let fixture = Fixture::new();
     let topic = fixture.topic.clone();
@@ -352,11 +443,13 @@ async fn what_is_not_acted_on_is_refused_by_name_and_nothing_happens() {
         .unwrap();
     let new = ("Nonsense", "x");
     let topic = ("TopicArn", topic.as_str());
-    let actions: [(&str, &[(&str, &str)]); 8] = [
+    let name = ("AttributeName", "DisplayName");
+    let actions: [(&str, &[(&str, &str)]); 9] = [
         ("CreateTopic", &[("Name", "new"), new]),
         ("DeleteTopic", &[topic, new]),
         ("ListTopics", &[new]),
         ("GetTopicAttributes", &[topic, new]),
+        ("SetTopicAttributes", &[topic, name, new]),
         (
             "Subscribe",
             &[
@@ -366,7 +459,13 @@ async fn what_is_not_acted_on_is_refused_by_name_and_nothing_happens() {
                 new,
             ],
         ),
-        ("Unsubscribe", &[("SubscriptionArn", "x"), new]),
+        (
+            "Unsubscribe",
+            &[
+                ("SubscriptionArn", "arn:aws:sns:us-east-1:000000000000:x:y"),
+                new,
+            ],
+        ),
         ("ListSubscriptionsByTopic", &[topic, new]),
         ("Publish", &[topic, ("Message", "m"), new]),
     ];
@@ -380,4 +479,37 @@ async fn what_is_not_acted_on_is_refused_by_name_and_nothing_happens() {
     let (_, all) = fixture.call("ListSubscriptions", &[]).await;
     assert_eq!(all.matches("<SubscriptionArn>").count(), 1, "{all}");
     assert_eq!(fixture.emails(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_an_arn_or_another_version_is_refused() {
+    let fixture = Fixture::new();
+    for (action, fields, member) in [
+        ("DeleteTopic", &[][..], "TopicArn"),
+        ("DeleteTopic", &[("TopicArn", "x")], "TopicArn"),
+        (
+            "Unsubscribe",
+            &[("SubscriptionArn", "x")],
+            "SubscriptionArn",
+        ),
+        (
+            "Subscribe",
+            &[
+                ("TopicArn", fixture.topic.as_str()),
+                ("Protocol", "email"),
+                ("Endpoint", "ann@example.com"),
+                ("ReturnSubscriptionArn", "maybe"),
+            ],
+            "ReturnSubscriptionArn",
+        ),
+    ] {
+        let refused = fixture.call(action, fields).await;
+        let message = format!("Invalid parameter: {member}");
+        assert_refused(&refused, 400, "InvalidParameter", &message);
+    }
+    let other = http::Request::post("http://sns.us-east-1.amazonaws.com/")
+        .body(Bytes::from("Action=ListTopics&Version=1999-01-01"))
+        .unwrap();
+    let answer = fixture.sns.handle("us-east-1", other).await;
+    assert_eq!(answer.status(), 501);
 }

@@ -1,7 +1,7 @@
 //! Filters of parameters ("ParameterStringFilter", Systems Manager API Reference).
 
 use crate::ssm::model::parameter::{Parameter, Version};
-use crate::ssm::request::{Failure, Members, refuse};
+use crate::ssm::request::{Failure, Members, invalid, refuse};
 
 /// Values in one filter ("Maximum number of 50 items").
 const MOST_VALUES: usize = 50;
@@ -40,9 +40,35 @@ pub(super) fn read(members: &mut Members, keys: &[&str]) -> Result<Vec<Filter>, 
         };
         given.finish()?;
         filter.check()?;
+        if filters.iter().any(|other: &Filter| other.key == filter.key) {
+            return Err(refuse(
+                "InvalidFilterKey",
+                format!(
+                    "The following filter is duplicated in the request: {}. A request can contain only one occurrence of a specific filter.",
+                    filter.key
+                ),
+            ));
+        }
         filters.push(filter);
     }
     Ok(filters)
+}
+
+/// "The parameter name must begin with a forward slash", and so on: of a path that is asked for.
+pub(super) fn check_path(path: &str) -> Result<(), Failure> {
+    let lower = path.to_ascii_lowercase();
+    if lower.starts_with("/aws") || lower.starts_with("/ssm") {
+        return Err(invalid(
+            "Filters for common parameters can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). When using global parameters, please specify within a global namespace.",
+        ));
+    }
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
+    if path.starts_with('/') && !path.contains("//") && path.chars().all(is_allowed) {
+        return Ok(());
+    }
+    Err(invalid(
+        "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\". It can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). It must use only letters, numbers, or the following symbols: . (period), - (hyphen), _ (underscore). Special characters are not allowed. All sub-paths, if specified, must use the forward slash symbol \"/\". Valid example: /get/parameters2-/by1./path0_.",
+    ))
 }
 
 impl Filter {
@@ -61,6 +87,9 @@ impl Filter {
                 options.join(", ")
             );
             return Err(refuse("InvalidFilterOption", message));
+        }
+        if self.key == "Path" {
+            self.values.iter().try_for_each(|path| check_path(path))?;
         }
         // Only a tag may be asked for by its key alone.
         if self.values.is_empty() && !self.key.starts_with("tag:") {

@@ -1,6 +1,8 @@
 //! Usage of Parameter Store through the wire: JSON in, JSON out.
 
 mod describe;
+mod images;
+mod tags;
 
 use std::time::Duration;
 
@@ -115,6 +117,37 @@ async fn an_arn_names_a_parameter_with_and_without_a_slash() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_with_a_slash_is_the_name_without() {
+    let world = World::new();
+    for (name, other) in [("/one", "one"), ("two", "/two")] {
+        world.put(name, "x").await;
+        let found = world.ok("GetParameter", json!({"Name": other})).await;
+        assert_eq!(found["Parameter"]["Name"], name);
+        let found = world
+            .ok("GetParameters", json!({"Names": [other, other]}))
+            .await;
+        assert_eq!(found["Parameters"].as_array().unwrap().len(), 1);
+        let tagged = json!({"ResourceType": "Parameter", "ResourceId": other,
+                            "Tags": [{"Key": "team", "Value": "web"}]});
+        world.ok("AddTagsToResource", tagged).await;
+        let again = world.not_put(other).await;
+        assert!(again.starts_with("ParameterAlreadyExists"), "{again}");
+        world.ok("DeleteParameter", json!({"Name": other})).await;
+        let lost = json!({"Name": name});
+        let lost = world.refused("GetParameter", lost).await;
+        assert!(lost.starts_with("ParameterNotFound"), "{lost}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_names_no_other_parameter() {
+    let world = World::new();
+    let nested = json!({"Name": "a", "Value": "{{ssm:b}}", "Type": "String"});
+    let refused = world.refused("PutParameter", nested).await;
+    assert!(refused.starts_with("ValidationException: Parameter value can't nest"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_parameter_moves_by_versions_and_labels() {
     let mut world = World::new();
     let new = json!({"Name": "latest", "Value": "ami-1", "Type": "String", "Description": "kept"});
@@ -164,73 +197,6 @@ async fn a_parameter_moves_by_versions_and_labels() {
     assert_eq!(
         (value(REGION).as_deref(), value("eu-west-1")),
         (Some("ami-2"), None)
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_image_is_there_once_it_is_validated() {
-    let mut world = World::new();
-    assert_eq!(world.put_image("/images/web", IMAGE).await["Version"], 1);
-    let get = || world.ask("GetParameter", json!({"Name": "/images/web"}));
-    assert_eq!(get().await.0, 400, "not yet");
-    let again = json!({"Name": "/images/web", "Value": IMAGE, "Overwrite": true});
-    let again = world.refused("PutParameter", again).await;
-    assert!(again.contains("validation"), "{again}");
-    world.clock.sleep(Duration::from_secs(5)).await;
-    let answer = get().await.1;
-    assert_eq!(
-        (
-            &answer["Parameter"]["Value"],
-            &answer["Parameter"]["DataType"]
-        ),
-        (&json!(IMAGE), &json!("aws:ec2:image"))
-    );
-    let event = world.event();
-    assert_eq!(
-        (event.detail_type.as_str(), &event.detail["operation"]),
-        ("Parameter Store Change", &json!("Create"))
-    );
-    assert_eq!(world.ssm.image_parameters()(REGION)["/images/web"], IMAGE);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_image_that_is_not_available_changes_nothing_and_only_an_event_says_so() {
-    let mut world = World::new();
-    world.ssm.seed_image_parameter(REGION, "/images/web", IMAGE);
-    world.ssm.set_validation_time(Duration::from_secs(60));
-    let lost = "ami-0123456789abcdef1";
-    assert_eq!(world.put_image("/images/web", lost).await["Version"], 2);
-    world.clock.sleep(Duration::from_secs(60)).await;
-    let answer = world
-        .ok("GetParameter", json!({"Name": "/images/web"}))
-        .await;
-    assert_eq!(
-        (
-            &answer["Parameter"]["Value"],
-            &answer["Parameter"]["Version"]
-        ),
-        (&json!(IMAGE), &json!(1))
-    );
-    let event = world.event();
-    assert_eq!(event.detail["exception"], "Unable to Describe Resource");
-    assert_eq!(event.detail["dataType"], "aws:ec2:image");
-    assert_eq!(world.put_image("/images/web", IMAGE).await["Version"], 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_data_type_of_a_parameter_stays() {
-    let world = World::new();
-    world.put("/images/text", "x").await;
-    world.ssm.seed_image_parameter(REGION, "/images/web", IMAGE);
-    for (name, data_type) in [("/images/text", "aws:ec2:image"), ("/images/web", "text")] {
-        let put = json!({"Name": name, "Value": IMAGE, "Overwrite": true, "DataType": data_type});
-        let refused = world.refused("PutParameter", put).await;
-        assert!(refused.starts_with("ValidationException"), "{refused}");
-    }
-    let odd = json!({"Name": "a", "Value": "b", "Type": "String", "DataType": "Text"});
-    assert_eq!(
-        world.refused("PutParameter", odd).await,
-        "ValidationException: The following data type is not supported: Text (Data type names are all lowercase.)"
     );
 }
 
@@ -305,36 +271,6 @@ async fn up_to_ten_are_read_and_deleted_at_once() {
         .refused("DeleteParameter", json!({"Name": "/a/two"}))
         .await;
     assert!(gone.starts_with("ParameterNotFound"), "{gone}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn tags_come_with_a_new_parameter_or_later() {
-    let world = World::new();
-    let tags = json!([{"Key": "team", "Value": "web"}]);
-    let put = json!({"Name": "a", "Value": "b", "Type": "String", "Tags": tags, "Overwrite": true});
-    assert_eq!(
-        world.refused("PutParameter", put).await,
-        "ValidationException: Invalid request: tags and overwrite can't be used together. To create a parameter with \
-         tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or \
-         RemoveTagsFromResource."
-    );
-    let put = json!({"Name": "a", "Value": "b", "Type": "String", "Tags": tags});
-    world.ok("PutParameter", put).await;
-    let more = json!([{"Key": "stage", "Value": "test"}]);
-    let add = json!({"ResourceType": "Parameter", "ResourceId": "a", "Tags": more});
-    world.ok("AddTagsToResource", add).await;
-    let list = json!({"ResourceType": "Parameter", "ResourceId": "a"});
-    let listed = world.ok("ListTagsForResource", list).await;
-    assert_eq!(listed["TagList"].as_array().unwrap().len(), 2);
-    let remove =
-        json!({"ResourceType": "Parameter", "ResourceId": "a", "TagKeys": ["stage", "none"]});
-    world.ok("RemoveTagsFromResource", remove).await;
-    let list = json!({"ResourceType": "Parameter", "ResourceId": "a"});
-    let listed = world.ok("ListTagsForResource", list).await;
-    assert_eq!(listed["TagList"].as_array().unwrap().len(), 1);
-    let lost = json!({"ResourceType": "Parameter", "ResourceId": "lost", "Tags": more});
-    let lost = world.refused("AddTagsToResource", lost).await;
-    assert!(lost.starts_with("InvalidResourceId"), "{lost}");
 }
 
 #[tokio::test(start_paused = true)]

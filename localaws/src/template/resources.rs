@@ -230,10 +230,13 @@ fn topic(resource: &Resource, resources: &[Resource]) -> Result<Topic, TemplateE
             subscriptions.push(protocol_and_endpoint(&properties)?);
         }
     }
+    let properties = resource.properties();
+    let name = properties.get("DisplayName");
     Ok(Topic {
         logical_id: resource.id.clone(),
         name: resource.names.name.clone(),
         arn,
+        display_name: name.map(|name| name.text()).transpose()?,
         subscriptions,
     })
 }

@@ -89,6 +89,8 @@ pub struct Topic {
     pub name: String,
     /// Its ARN.
     pub arn: String,
+    /// Its `DisplayName`.
+    pub display_name: Option<String>,
     /// (protocol, endpoint), for example `("email", "ops@example.com")`.
     pub subscriptions: Vec<(String, String)>,
 }

@@ -7,6 +7,7 @@ mod builder;
 mod directory;
 mod error;
 mod kept;
+mod making;
 mod objects;
 mod running;
 
@@ -14,6 +15,8 @@ mod running;
 mod fault_tests;
 #[cfg(test)]
 mod front_tests;
+#[cfg(test)]
+mod kept_tests;
 #[cfg(test)]
 mod object_tests;
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod describe_image_references;
 mod describe_images;
 mod describe_import_image_tasks;
 mod describe_import_snapshot_tasks;
+mod describe_instances;
 mod describe_regions;
 mod describe_snapshot_attribute;
 mod describe_snapshots;
@@ -113,6 +114,7 @@ async fn make(service: &Arc<Service>, call: Call) -> Result<String, Failure> {
         "DescribeImages" => describe_images::answer(service, call),
         "DescribeImportImageTasks" => describe_import_image_tasks::answer(service, call),
         "DescribeImportSnapshotTasks" => describe_import_snapshot_tasks::answer(service, call),
+        "DescribeInstances" => describe_instances::answer(service, call),
         "DescribeRegions" => describe_regions::answer(service, call),
         "DescribeSnapshots" => describe_snapshots::answer(service, call),
         "DescribeStoreImageTasks" => describe_store_image_tasks::answer(service, call),

@@ -1,10 +1,13 @@
-//! Instances: only as much of them as bundle tasks, product codes and references to images need. They are put into the world, not launched.
+//! Instances: only as much of them as bundle tasks, product codes and references to images need. They are put into the
+//! world, not launched.
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ec2::model::image::RootDeviceType;
+use crate::ec2::wire::tags::Tags;
 
 /// An instance to put into the world, see `Ec2::seed_instance`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +34,15 @@ pub struct SeedInstance {
     /// Whether its metadata service is switched off (`HttpEndpoint` of ModifyInstanceMetadataOptions).
     #[serde(default)]
     pub metadata_disabled: bool,
+    /// For example `m3.large`; what is not said here no answer says.
+    #[serde(default)]
+    pub instance_type: Option<String>,
+    /// Its tags, by key.
+    #[serde(default)]
+    pub tags: Tags,
+    /// When it was launched; none is when it is put into the world.
+    #[serde(default)]
+    pub launched_at: Option<Timestamp>,
 }
 
 impl Default for SeedInstance {
@@ -46,6 +58,9 @@ impl Default for SeedInstance {
             product_codes: Vec::new(),
             owner_id: None,
             metadata_disabled: false,
+            instance_type: None,
+            tags: Tags::new(),
+            launched_at: None,
         }
     }
 }

@@ -8,6 +8,7 @@ mod deprecation;
 mod describe;
 mod import;
 mod instance_store;
+mod instances;
 mod lifecycle;
 mod protection;
 mod references;

@@ -345,7 +345,7 @@ async fn says_what_is_not_built() {
     let world = World::new();
     for (action, fields) in [
         ("CreateImageUsageReport", "ImageId=ami-1"),
-        ("DescribeInstances", ""),
+        ("DescribeVolumes", ""),
         ("RunInstances", ""),
         ("CreateTags", "ResourceId.1=i-0123456789abcdef0&Tag.1.Key=a"),
         (

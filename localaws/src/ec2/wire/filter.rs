@@ -32,11 +32,31 @@ pub(crate) fn read(fields: &mut Fields, known: &[&str]) -> Result<Vec<Filter>, F
     read_named(fields, "Filter", known)
 }
 
+/// The same, of an action some of whose filters are not built: whatever is not in `built` answers 501.
+pub(crate) fn read_some(
+    fields: &mut Fields,
+    built: &[&str],
+    action: &str,
+) -> Result<Vec<Filter>, Failure> {
+    let not_built = |name: &str| Failure::NotBuilt(format!("{action} with the filter {name}"));
+    read_or(fields, "Filter", built, not_built)
+}
+
 /// The same, of an action that calls them otherwise.
 pub(crate) fn read_named(
     fields: &mut Fields,
     name: &str,
     known: &[&str],
+) -> Result<Vec<Filter>, Failure> {
+    let invalid = |name: &str| invalid_value(format!("The filter '{name}' is invalid"));
+    read_or(fields, name, known, invalid)
+}
+
+fn read_or(
+    fields: &mut Fields,
+    name: &str,
+    known: &[&str],
+    other: impl Fn(&str) -> Failure,
 ) -> Result<Vec<Filter>, Failure> {
     let filters = fields.list(name)?;
     if filters.len() > MOST_FILTERS {
@@ -46,7 +66,7 @@ pub(crate) fn read_named(
     }
     filters
         .into_iter()
-        .map(|filter| Filter::read(filter, known))
+        .map(|filter| Filter::read(filter, known, &other))
         .collect()
 }
 
@@ -76,7 +96,11 @@ pub(crate) fn exact<'a>(filters: &'a [Filter], name: &str) -> Option<&'a BTreeSe
 }
 
 impl Filter {
-    fn read(mut fields: Fields, known: &[&str]) -> Result<Self, Failure> {
+    fn read(
+        mut fields: Fields,
+        known: &[&str],
+        other: impl Fn(&str) -> Failure,
+    ) -> Result<Self, Failure> {
         let name = fields
             .text("Name")
             .ok_or_else(|| missing(&fields.name_of("Name")))?;
@@ -85,7 +109,7 @@ impl Filter {
         fields.finish()?;
         let tag = name == "tag-key" || name.strip_prefix("tag:").is_some_and(|key| !key.is_empty());
         if !tag && !known.contains(&name.as_str()) {
-            return Err(invalid_value(format!("The filter '{name}' is invalid")));
+            return Err(other(&name));
         }
         if values.is_empty() {
             return Err(missing(&values_name));

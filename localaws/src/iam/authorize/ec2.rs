@@ -12,13 +12,14 @@ use crate::wire::{Request, query_fields};
 type Tags = BTreeMap<String, String>;
 
 /// Actions that take no resource.
-const WITHOUT_RESOURCE: [&str; 14] = [
+const WITHOUT_RESOURCE: [&str; 15] = [
     "BundleInstance",
     "CancelBundleTask",
     "DescribeBundleTasks",
     "DescribeImages",
     "DescribeImportImageTasks",
     "DescribeImportSnapshotTasks",
+    "DescribeInstances",
     "DescribeRegions",
     "DescribeSnapshots",
     "DescribeStoreImageTasks",

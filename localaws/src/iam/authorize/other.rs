@@ -27,7 +27,9 @@ pub(super) fn sns(action: &str, request: &Request) -> Needs {
     };
     let resource = match action {
         "Publish" => get("TopicArn").or_else(|| get("TargetArn"))?,
-        "GetTopicAttributes" | "ListSubscriptionsByTopic" | "Subscribe" => get("TopicArn")?,
+        "GetTopicAttributes" | "ListSubscriptionsByTopic" | "SetTopicAttributes" | "Subscribe" => {
+            get("TopicArn")?
+        }
         "ListSubscriptions" | "ListTopics" | "Unsubscribe" => "*".to_owned(),
         _ => return None,
     };

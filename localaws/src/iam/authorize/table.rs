@@ -5,7 +5,7 @@ use crate::iam::pattern::Pattern;
 
 /// Actions by lower-case name, and the types that they take, as `SERVICE:TYPE` of the resource's ARN; `*` stands for
 /// none.
-const ACTIONS: [(&str, &[&str]); 102] = [
+const ACTIONS: [(&str, &[&str]); 103] = [
     (
         "cloudformation:describestackresources",
         &["cloudformation:stack"],
@@ -122,6 +122,7 @@ const ACTIONS: [(&str, &[&str]); 102] = [
     ("sns:listsubscriptionsbytopic", &["sns:topic"]),
     ("sns:listtopics", &["*"]),
     ("sns:publish", &["sns:topic"]),
+    ("sns:settopicattributes", &["sns:topic"]),
     ("sns:subscribe", &["sns:topic"]),
     ("sns:unsubscribe", &["*"]),
     ("ssm:describeparameters", &["*"]),

@@ -3,9 +3,10 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::signed;
 use crate::ec2::SeedSnapshot;
 use crate::iam::Denial;
-use crate::wire::{Request, Response};
+use crate::wire::Response;
 use crate::world::World;
 
 const TEMPLATE: &str = r#"
@@ -54,19 +55,6 @@ async fn world() -> World {
         world.s3().put("images", key, "x").await.unwrap();
     }
     world
-}
-
-pub(super) fn signed(key: &str, service: &str, method: &str, uri: &str, body: &str) -> Request {
-    let scope = format!("{key}/20251121/us-east-1/{service}/aws4_request");
-    http::Request::builder()
-        .method(method)
-        .uri(uri)
-        .header(
-            "authorization",
-            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00"),
-        )
-        .body(body.to_owned().into())
-        .unwrap()
 }
 
 fn ann(world: &World) -> String {

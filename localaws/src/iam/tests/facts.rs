@@ -1,6 +1,7 @@
 //! What is known of the things that a call names: keys of all snapshots, tags of whom, and what is not there.
 
-use super::calls::{ec2, signed, text};
+use super::calls::{ec2, text};
+use super::signed;
 use crate::ec2::SeedSnapshot;
 use crate::world::World;
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::document::{Kind, Statement, statements};
 use super::evaluate::{Decision, Question, decide};
+use crate::wire::Request;
 
 const OBJECT: &str = "arn:aws:s3:::images/a/b.txt";
 
@@ -41,4 +42,18 @@ fn holds(condition: &Value, context: &Context) -> bool {
         json!([{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}]);
     let decision = decision(&policy, "s3:GetObject", OBJECT, context);
     matches!(decision, Decision::Allowed(_))
+}
+
+/// A request signed with this key.
+fn signed(key: &str, service: &str, method: &str, uri: &str, body: &str) -> Request {
+    let scope = format!("{key}/20251121/us-east-1/{service}/aws4_request");
+    http::Request::builder()
+        .method(method)
+        .uri(uri)
+        .header(
+            "authorization",
+            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00"),
+        )
+        .body(body.to_owned().into())
+        .unwrap()
 }

@@ -1,7 +1,7 @@
 //! Permissions on the versions of a bucket, which are not those on its objects ("Actions, resources, and condition keys for
 //! Amazon S3", Service Authorization Reference).
 
-use crate::wire::Request;
+use super::signed;
 use crate::world::World;
 
 const TEMPLATE: &str = r#"
@@ -31,16 +31,8 @@ Resources:
 
 async fn call(world: &World, user: &str, method: &str, path: &str) -> (u16, String) {
     let key = world.iam().credentials(user).unwrap().access_key_id;
-    let scope = format!("{key}/20251121/us-east-1/s3/aws4_request");
-    let request: Request = http::Request::builder()
-        .uri(format!("https://s3.us-east-1.amazonaws.com/{path}"))
-        .method(method)
-        .header(
-            "authorization",
-            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00"),
-        )
-        .body("x".into())
-        .unwrap();
+    let uri = format!("https://s3.us-east-1.amazonaws.com/{path}");
+    let request = signed(&key, "s3", method, &uri, "x");
     let answer = world.dispatch(request).await.unwrap();
     let version = answer.headers().get("x-amz-version-id");
     let version = version.map(|version| version.to_str().unwrap().to_owned());

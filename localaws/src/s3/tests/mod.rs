@@ -7,6 +7,7 @@ mod members;
 mod objects;
 mod refusals;
 mod rules;
+mod strangers;
 mod tags;
 mod uploads;
 mod versions;

@@ -313,9 +313,12 @@ async fn parts_and_their_whole_have_checksums() {
     let wrong = fixture.call(Method::POST, &target, &[], &wrong).await;
     assert_error(&wrong, 400, "InvalidPart");
     let right = complete(&format!("<ChecksumSHA256>{sum}</ChecksumSHA256>"));
-    let claim = [("x-amz-checksum-sha256", "AAAA-1")];
-    let claimed = fixture.call(Method::POST, &target, &claim, &right).await;
-    assert_error(&claimed, 400, "BadDigest");
+    let other = format!("{}-1", sha256(b"other"));
+    for (claim, code) in [("AAAA-1", "InvalidRequest"), (&other, "BadDigest")] {
+        let claim = [("x-amz-checksum-sha256", claim)];
+        let claimed = fixture.call(Method::POST, &target, &claim, &right).await;
+        assert_error(&claimed, 400, code);
+    }
     use base64::Engine as _;
     let bytes = base64::engine::general_purpose::STANDARD.decode(&sum);
     let composite = format!("{}-1", sha256(&bytes.unwrap()));

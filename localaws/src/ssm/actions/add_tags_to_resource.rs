@@ -19,15 +19,14 @@ pub(super) fn answer(
     if tags.is_empty() {
         return Err(invalid("The parameter Tags is missing or empty."));
     }
-    let mut state = service.settled();
-    let parameter = state.region(region).parameters.get_mut(&name);
-    let parameter = parameter.ok_or_else(|| refuse("InvalidResourceId", ""))?;
-    let mut all = parameter.tags.clone();
-    all.extend(tags);
-    if all.len() > MOST {
-        let message = format!("The parameter {name} cannot have more than {MOST} tags.");
-        return Err(refuse("TooManyTagsError", message));
-    }
-    parameter.tags = all;
-    Ok(json!({}))
+    service.with_tagged(region, &name, |parameter| {
+        let mut all = parameter.tags.clone();
+        all.extend(tags);
+        if all.len() > MOST {
+            let message = format!("The parameter {name} cannot have more than {MOST} tags.");
+            return Err(refuse("TooManyTagsError", message));
+        }
+        parameter.tags = all;
+        Ok(json!({}))
+    })
 }

@@ -24,6 +24,7 @@ impl Service {
     pub(super) fn delete(&self, region: &str, name: &str) -> bool {
         let mut state = self.settled();
         let kept = state.region(region);
+        let name = &kept.name_of(name);
         // A value that is being validated goes, too.
         kept.pending.remove(name);
         let Some(parameter) = kept.parameters.remove(name) else {

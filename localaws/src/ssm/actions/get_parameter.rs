@@ -15,7 +15,7 @@ pub(super) fn answer(
     members.finish()?;
     let mut state = service.settled();
     let kept = state.region(region);
-    let selector = selector.among(&kept.parameters);
+    let selector = kept.among(selector);
     let version = kept.version(&selector)?;
     Ok(json!({"Parameter": version.write(region, &selector, decrypt)}))
 }

@@ -21,7 +21,7 @@ pub(super) fn answer(
     let after = after.map_err(|_| invalid("The specified token isn't valid."))?;
     let mut state = service.settled();
     let kept = state.region(region);
-    let name = selector.among(&kept.parameters).name;
+    let name = kept.among(selector).name;
     let parameter = kept.parameter_mut(&name)?;
     let versions = parameter.versions.iter();
     let versions: Vec<_> = versions

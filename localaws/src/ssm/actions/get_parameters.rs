@@ -1,5 +1,7 @@
 //! GetParameters: those that are there, and the names of the others.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::ssm::model::{Service, name};
@@ -16,8 +18,13 @@ pub(super) fn answer(
     let mut state = service.settled();
     let kept = state.region(region);
     let (mut found, mut lost) = (Vec::new(), Vec::new());
+    let mut seen = BTreeSet::new();
     for asked in names {
-        let selector = name::select(region, &asked).among(&kept.parameters);
+        // One that is named twice comes once.
+        if !seen.insert(asked.clone()) {
+            continue;
+        }
+        let selector = kept.among(name::select(region, &asked));
         match kept.version(&selector) {
             Ok(version) => found.push(version.write(region, &selector, decrypt)),
             Err(_) => lost.push(asked),

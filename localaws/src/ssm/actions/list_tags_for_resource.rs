@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ssm::model::Service;
-use crate::ssm::request::{Failure, Members, refuse, tagged};
+use crate::ssm::request::{Failure, Members, tagged};
 
 pub(super) fn answer(
     service: &Service,
@@ -12,12 +12,11 @@ pub(super) fn answer(
 ) -> Result<Value, Failure> {
     let name = tagged(&mut members)?;
     members.finish()?;
-    let mut state = service.settled();
-    let parameter = state.region(region).parameters.get(&name);
-    let parameter = parameter.ok_or_else(|| refuse("InvalidResourceId", ""))?;
-    let tags = parameter.tags.iter();
-    let tags: Vec<Value> = tags
-        .map(|(key, value)| json!({"Key": key, "Value": value}))
-        .collect();
-    Ok(json!({"TagList": tags}))
+    service.with_tagged(region, &name, |parameter| {
+        let tags = parameter.tags.iter();
+        let tags: Vec<Value> = tags
+            .map(|(key, value)| json!({"Key": key, "Value": value}))
+            .collect();
+        Ok(json!({"TagList": tags}))
+    })
 }

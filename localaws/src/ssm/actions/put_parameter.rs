@@ -26,10 +26,11 @@ struct Request {
 }
 
 pub(super) fn answer(service: &Service, region: &str, members: Members) -> Result<Value, Failure> {
-    let request = Request::read(members)?;
+    let mut request = Request::read(members)?;
     request.check()?;
     let mut state = service.settled();
     let kept = state.region(region);
+    request.name = kept.name_of(&request.name);
     if !kept.parameters.contains_key(&request.name) {
         name::check(region, &request.name)?;
     }
@@ -85,6 +86,12 @@ impl Request {
             return Err(invalid(format!(
                 "Standard tier parameters support a maximum parameter value of {LONGEST_VALUE} characters."
             )));
+        }
+        // "You can't include values wrapped in double brackets {{}}" ("Working with Parameter Store").
+        if self.value.contains("{{") && self.value.contains("}}") {
+            return Err(invalid(
+                "Parameter value can't nest another parameter. Do not use \"{{}}\" in the value.",
+            ));
         }
         let description = self.description.as_deref().unwrap_or_default();
         if description.chars().count() > LONGEST_DESCRIPTION {

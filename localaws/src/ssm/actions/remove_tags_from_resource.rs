@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ssm::model::Service;
-use crate::ssm::request::{Failure, Members, refuse, tagged};
+use crate::ssm::request::{Failure, Members, tagged};
 
 /// Keys in one request: as many as a parameter has tags at most.
 const MOST: usize = 50;
@@ -16,9 +16,8 @@ pub(super) fn answer(
     let name = tagged(&mut members)?;
     let keys = members.texts("TagKeys", MOST)?;
     members.finish()?;
-    let mut state = service.settled();
-    let parameter = state.region(region).parameters.get_mut(&name);
-    let parameter = parameter.ok_or_else(|| refuse("InvalidResourceId", ""))?;
-    parameter.tags.retain(|key, _| !keys.contains(key));
-    Ok(json!({}))
+    service.with_tagged(region, &name, |parameter| {
+        parameter.tags.retain(|key, _| !keys.contains(key));
+        Ok(json!({}))
+    })
 }

@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::limits::Limits;
+use self::parameter::Parameter;
 pub(super) use self::parameter::{Pending, Put, Region};
+use super::request::{Failure, refuse};
 use crate::ACCOUNT;
 use crate::bus::{Bus, Event};
 use crate::clock::Clock;
@@ -99,6 +101,20 @@ impl Service {
             }
         }
         state
+    }
+
+    /// Does something with the parameter that a request about tags names.
+    pub(super) fn with_tagged<T>(
+        &self,
+        region: &str,
+        name: &str,
+        work: impl FnOnce(&mut Parameter) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut state = self.settled();
+        let kept = state.region(region);
+        let name = kept.name_of(name);
+        let parameter = kept.parameters.get_mut(&name);
+        work(parameter.ok_or_else(|| refuse("InvalidResourceId", ""))?)
     }
 
     /// Accepts a value, and gives the version that it has, or will have if it is valid.

@@ -1,7 +1,5 @@
 //! Names of parameters ("PutParameter", Systems Manager API Reference), and what requests select by them.
 
-use std::collections::BTreeMap;
-
 use crate::ACCOUNT;
 use crate::ssm::request::{Failure, invalid, refuse};
 
@@ -29,7 +27,7 @@ pub(crate) fn arn(region: &str, name: &str) -> String {
 pub(crate) fn select(region: &str, asked: &str) -> Selector {
     let prefix = format!("arn:aws:ssm:{region}:{ACCOUNT}:parameter");
     let named = match asked.strip_prefix(&prefix) {
-        // `/a` and `a` have the same ARN: which of them is there, [`Selector::among`] finds out.
+        // `/a` and `a` have the same ARN: which of them is there, the Region knows.
         Some(name) if name.matches('/').count() == 1 => name.trim_start_matches('/'),
         Some(name) => name,
         None => asked,
@@ -42,17 +40,6 @@ pub(crate) fn select(region: &str, asked: &str) -> Selector {
         name: name.to_owned(),
         version,
         by_arn: asked.starts_with(&prefix),
-    }
-}
-
-impl Selector {
-    /// The same of the parameters that are there: an ARN names `/a` as well as `a`.
-    pub(crate) fn among<T>(mut self, parameters: &BTreeMap<String, T>) -> Self {
-        let below = format!("/{}", self.name);
-        if self.by_arn && !parameters.contains_key(&self.name) && parameters.contains_key(&below) {
-            self.name = below;
-        }
-        self
     }
 }
 

@@ -112,9 +112,32 @@ impl Region {
         number
     }
 
+    /// The name of the parameter that is meant: `/a` and `a` have the same ARN and are the same parameter.
+    pub(crate) fn name_of(&self, asked: &str) -> String {
+        let other = match asked.strip_prefix('/') {
+            Some(name) if !name.contains('/') => name.to_owned(),
+            None if !asked.contains('/') => format!("/{asked}"),
+            _ => return asked.to_owned(),
+        };
+        let is_here =
+            |name: &str| self.parameters.contains_key(name) || self.pending.contains_key(name);
+        match !is_here(asked) && is_here(&other) {
+            true => other,
+            false => asked.to_owned(),
+        }
+    }
+
+    /// The selection, by the name of the parameter that is meant.
+    pub(crate) fn among(&self, mut selector: Selector) -> Selector {
+        selector.name = self.name_of(&selector.name);
+        selector
+    }
+
     /// The parameter of this name.
     pub(crate) fn parameter_mut(&mut self, name: &str) -> Result<&mut Parameter, Failure> {
-        self.parameters.get_mut(name).ok_or_else(|| not_found(name))
+        let known = self.name_of(name);
+        let parameter = self.parameters.get_mut(&known);
+        parameter.ok_or_else(|| not_found(name))
     }
 
     /// The version that is selected.

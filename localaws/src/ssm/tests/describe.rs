@@ -91,3 +91,30 @@ async fn descriptions_have_no_values_and_come_in_pages() {
         assert!(refused.starts_with(code), "{refused}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn wrong_filters_are_refused() {
+    let world = World::new();
+    for (filters, code) in [
+        (
+            json!([{"Key": "Path", "Values": ["a"]}]),
+            "ValidationException",
+        ),
+        (
+            json!([{"Key": "Path", "Values": ["//"]}]),
+            "ValidationException",
+        ),
+        (
+            json!([{"Key": "Path", "Values": ["/aws/a"]}]),
+            "ValidationException: Filters for common parameters",
+        ),
+        (
+            json!([{"Key": "Name", "Values": ["a"]}, {"Key": "Name", "Values": ["b"]}]),
+            "InvalidFilterKey: The following filter is duplicated",
+        ),
+    ] {
+        let asked = json!({"ParameterFilters": filters});
+        let refused = world.refused("DescribeParameters", asked).await;
+        assert!(refused.starts_with(code), "{refused}");
+    }
+}

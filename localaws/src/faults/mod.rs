@@ -3,17 +3,21 @@
 //! To fail at *every* call of a scenario: run it once, take `faults().count()`, then run it again that many times
 //! in fresh worlds, with a fault at 1, 2, 3 and so on.
 
+mod call;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use http::{Method, StatusCode};
-use jiff::Timestamp;
+use http::StatusCode;
 
-use crate::json_protocol;
+pub use self::call::Call;
+pub(crate) use self::refusal::{refusal, throttled};
 use crate::lock::lock;
-use crate::wire::{self, Response};
 
 /// How many calls are remembered: more than any test makes, and little memory for a world that runs for weeks.
 const KEPT: usize = 100_000;
@@ -43,57 +47,6 @@ pub enum Fault {
     /// It takes effect, then the invocation that made the call dies. A call from outside of any function sees a
     /// broken connection.
     Crash,
-}
-
-/// A call that came through a front door.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Call {
-    /// Running number, from 1.
-    pub number: u64,
-    /// Service as in the signature's scope: `s3`, `ec2`, `sns`, `sts`, …
-    pub service: String,
-    /// Action by the name its API reference gives it, for example `PutObject` or `RegisterImage`.
-    pub action: String,
-    /// Region it was sent to.
-    pub region: String,
-    /// Bucket, of an S3 call.
-    pub bucket: Option<String>,
-    /// Key (decoded), of an S3 call on an object.
-    pub key: Option<String>,
-    /// Logical id of the function whose invocation made it, if known.
-    pub function: Option<String>,
-    /// When it came.
-    pub at: Timestamp,
-    /// What it asks for, of a call that makes, changes or asks for an image, or changes a snapshot or a parameter.
-    pub fields: Vec<(String, String)>,
-    /// Whether the service has done it.
-    pub done: bool,
-}
-
-impl Call {
-    /// Whether it only asks, by the words that AWS's actions begin with.
-    #[must_use]
-    pub fn is_read(&self) -> bool {
-        let reads = ["Describe", "Get", "Head", "List"];
-        reads.iter().any(|word| self.action.starts_with(word))
-    }
-
-    /// The values of the fields whose names begin and end so.
-    pub fn values<'a>(&'a self, start: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
-        let is_meant = move |name: &str| name.starts_with(start) && name.ends_with(end);
-        let fields = self.fields.iter();
-        fields
-            .filter(move |(name, _)| is_meant(name))
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// The value of the first field of this name.
-    #[must_use]
-    pub fn field(&self, name: &str) -> Option<&str> {
-        let mut fields = self.fields.iter();
-        let field = fields.find(|(field, _)| field == name);
-        field.map(|(_, value)| value.as_str())
-    }
 }
 
 /// The record of calls and the plan of faults. Clones share both.
@@ -272,67 +225,3 @@ impl When {
         }
     }
 }
-
-/// How each service says that there are too many calls: EC2 "Error codes", S3 "Error responses", the Query services'
-/// "Common errors".
-pub(crate) fn throttled(service: &str) -> (StatusCode, &'static str, &'static str) {
-    match service {
-        "s3" => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "SlowDown",
-            "Please reduce your request rate.",
-        ),
-        "ec2" => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "RequestLimitExceeded",
-            "Request limit exceeded.",
-        ),
-        "logs" | "ssm" => (
-            StatusCode::BAD_REQUEST,
-            "ThrottlingException",
-            "Rate exceeded",
-        ),
-        _ => (StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded"),
-    }
-}
-
-/// An error in the format of the service: EC2's, S3's, or that of the other Query services.
-pub(crate) fn refusal(
-    service: &str,
-    method: &Method,
-    status: StatusCode,
-    (code, message): (&str, &str),
-    request_id: &str,
-) -> Response {
-    use quick_xml::escape::escape;
-    if ["events", "kms", "lambda", "logs", "ssm"].contains(&service) {
-        return json_protocol::refusal(status, code, message, request_id);
-    }
-    if service == "s3" {
-        return wire::s3_error(method, status, (code, message), request_id);
-    }
-    let (code, message, id) = (escape(code), escape(message), escape(request_id));
-    let body = match service {
-        "ec2" => format!(
-            "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
-             <RequestID>{id}</RequestID></Response>"
-        ),
-        _ => {
-            let by = if status.is_server_error() {
-                "Receiver"
-            } else {
-                "Sender"
-            };
-            format!(
-                "<ErrorResponse><Error><Type>{by}</Type><Code>{code}</Code><Message>{message}</Message></Error>\
-                 <RequestId>{id}</RequestId></ErrorResponse>"
-            )
-        }
-    };
-    let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}");
-    let response = wire::response(status, "text/xml;charset=UTF-8", body);
-    wire::with_request_id(response, "x-amzn-requestid", request_id)
-}
-
-#[cfg(test)]
-mod tests;
