@@ -1,5 +1,7 @@
 //! An AMI that was an earlier version's is the current one again, because the manifest was set back.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::image::status::{Applied, Intended, RegionStatus, Retiring, Status};
@@ -49,7 +51,7 @@ fn protected_again(mut applied: Applied, retiring: &Retiring, now: Timestamp) ->
         at,
         since: now,
         settings,
-        revokes: Default::default(),
+        revokes: BTreeSet::new(),
     });
     intended.at = intended.at.max(at);
     intended.settings.protection = None;

@@ -1,6 +1,7 @@
 //! Whatever goes wrong, and whenever: nothing is made twice, nothing is lost.
 
 mod changes;
+mod deleted;
 mod drafts;
 mod drafts_forged;
 mod failures;

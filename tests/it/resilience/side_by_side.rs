@@ -112,7 +112,7 @@ async fn tick(stack: &TestStack) {
 }
 
 /// A tick of this schedule.
-async fn tick_of(stack: &TestStack, task: &str) {
+pub(super) async fn tick_of(stack: &TestStack, task: &str) {
     let (aws, config, history) = (stack.aws(), stack.config(), PollingHistory::default());
     let now = whole_seconds(stack.world.clock().now());
     let event = json!({"task": task});
@@ -127,7 +127,7 @@ async fn minute(stack: &TestStack) {
     stack.world.settle().await;
 }
 
-async fn rest(stack: &TestStack) {
+pub(super) async fn rest(stack: &TestStack) {
     for _ in 0..120 {
         minute(stack).await;
         if stack.open().await.is_empty() {
@@ -159,7 +159,11 @@ fn done(stack: &TestStack, action: &str, since: u64) -> usize {
 
 /// Does this while a tick waits for the answer to its nth call. Returns how many calls that tick made before, if there were
 /// fewer.
-async fn during<F: Future<Output = ()>>(stack: &TestStack, nth: u64, other: F) -> Option<u64> {
+pub(super) async fn during<F: Future<Output = ()>>(
+    stack: &TestStack,
+    nth: u64,
+    other: F,
+) -> Option<u64> {
     let faults = stack.world.faults();
     let before = faults.count();
     faults.at(before + nth, Fault::Slow(HELD));
