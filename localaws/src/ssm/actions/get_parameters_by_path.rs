@@ -47,7 +47,6 @@ pub(super) fn answer(
         let selector = Selector {
             name: name.clone(),
             version: None,
-            by_arn: false,
         };
         found.push(kept.version(&selector)?.write(region, &selector, decrypt));
     }

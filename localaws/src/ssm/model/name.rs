@@ -13,8 +13,6 @@ pub(crate) struct Selector {
     pub(crate) name: String,
     /// A version's number or a label.
     pub(crate) version: Option<String>,
-    /// Whether the request names it by its ARN.
-    pub(crate) by_arn: bool,
 }
 
 /// The ARN of a parameter: that of `/a/b` ends in `parameter/a/b`, and that of `a` in `parameter/a`.
@@ -39,7 +37,6 @@ pub(crate) fn select(region: &str, asked: &str) -> Selector {
     Selector {
         name: name.to_owned(),
         version,
-        by_arn: asked.starts_with(&prefix),
     }
 }
 
