@@ -275,11 +275,13 @@ pub enum NoticeKind {
     Retired,
     /// A finished AMI is not as its manifest says any more.
     Drifted,
+    /// An object that looks like a manifest is left alone, because its name does not end as a manifest's.
+    Ignored,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Rejected,
         Self::Completed,
         Self::Incomplete,
@@ -292,6 +294,7 @@ impl NoticeKind {
         Self::Changed,
         Self::Retired,
         Self::Drifted,
+        Self::Ignored,
     ];
 
     /// Whether it says how the image ended.
@@ -305,6 +308,7 @@ impl NoticeKind {
                 | Self::Failed
                 | Self::Cancelled
                 | Self::Lost
+                | Self::Ignored
         )
     }
 }
@@ -324,6 +328,7 @@ impl fmt::Display for NoticeKind {
             Self::Changed => "changed",
             Self::Retired => "retired",
             Self::Drifted => "drifted",
+            Self::Ignored => "ignored",
         })
     }
 }

@@ -144,6 +144,17 @@ fn started_when_that_was_asked_for() {
 }
 
 #[test]
+fn ignored() {
+    let mut version = manifest(DIGEST);
+    version.key = "golden/Web.Image.YAML".to_owned();
+    let mut status = open(None, version, after(0));
+    let problem = Problem::new("the name has to end in .image.yaml, .image.yml or .image.json")
+        .with_hint("upload it as golden/Web.image.yaml");
+    apply(&mut status, StepOutcome::Reject(vec![problem]), after(0));
+    assert_email("ignored", &status);
+}
+
+#[test]
 fn rejected() {
     let rejected = |mut status: Status, problems| {
         apply(&mut status, StepOutcome::Reject(problems), after(0));
