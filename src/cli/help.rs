@@ -30,6 +30,11 @@ Examples:
   amiwright push web.image.yaml --wait               # its disk first, then itself; until the AMI is available
   amiwright push golden/*.image.yaml --prefix golden/";
 
+pub(super) const SCHEMA: &str = "\
+Examples:
+  amiwright schema > image-manifest.schema.json      # for an editor
+  amiwright schema notice > notice.schema.json       # what subscribers other than email get";
+
 pub(super) const STATUS: &str = "\
 Examples:
   amiwright status                                   # a line for each image

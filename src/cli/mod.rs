@@ -96,8 +96,9 @@ enum Command {
     /// Upload manifests and, before them, the disks and bundles that they name
     #[command(after_help = help::PUSH)]
     Push(push::Args),
-    /// Print the JSON Schema of image manifests
-    Schema,
+    /// Print the JSON Schema of manifests, notices or statuses
+    #[command(after_help = help::SCHEMA)]
+    Schema(schema::Args),
     /// Show the status of images
     #[command(after_help = help::STATUS)]
     Status(status::Args),
@@ -214,7 +215,7 @@ async fn run(cli: Cli, out: &mut dyn Write) -> Result<ExitCode, Error> {
         Command::Plan(args) => plan::run(&args, options, now(), out).await,
         Command::Init(args) => init::run(&args, out),
         Command::Push(args) => push::run(&args, options, now(), out).await,
-        Command::Schema => schema::run(out),
+        Command::Schema(args) => schema::run(&args, out),
         Command::Status(args) => status::run(&args, options, now(), out).await,
         Command::Watch(args) => watch::run(&args, options, now(), out).await,
         Command::Cancel(args) => cancel::run(&args, options, now(), out).await,
@@ -278,7 +279,7 @@ mod tests {
         let subcommands = command.get_subcommands().filter(|it| !it.is_hide_set());
         let shown = subcommands.map(|it| (it.get_name().to_owned(), it.get_after_help().cloned()));
         for (name, help) in shown {
-            if ["schema", "help", "confirm-product", "product-codes"].contains(&name.as_str()) {
+            if ["help", "confirm-product", "product-codes"].contains(&name.as_str()) {
                 continue;
             }
             let help = help.unwrap_or_default().to_string() + help::ALL;
