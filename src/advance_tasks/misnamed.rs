@@ -4,6 +4,8 @@
 //! sweep lists the bucket anyway. It reads a few of the latest, and of what is a manifest by its content it begins a status,
 //! which is rejected at once: so it is told once for each upload, as all notices are.
 
+use std::cmp::Reverse;
+
 use jiff::SignedDuration;
 
 use super::polling_history::PollingHistory;
@@ -44,8 +46,7 @@ impl Latest {
 
     /// Drops all but the latest.
     fn keep(&mut self) {
-        self.0
-            .sort_by(|one, other| other.modified_at.cmp(&one.modified_at));
+        self.0.sort_by_key(|object| Reverse(object.modified_at));
         self.0.truncate(limits::MISNAMED_A_SWEEP);
     }
 

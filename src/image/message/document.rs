@@ -137,7 +137,7 @@ struct ShortManifest<'a> {
 #[schemars(title = "Notice of amiwright")]
 #[expect(dead_code, reason = "only its schema is used")]
 enum AnyDocument {
-    Whole(Document<'static>),
+    Whole(Box<Document<'static>>),
     Short(ShortDocument<'static>),
 }
 

@@ -165,7 +165,7 @@ impl<'a> Checker<'a> {
         let members = value.as_object().into_iter().flatten();
         let mut described = BTreeSet::new();
         for (name, member) in members.filter(|(name, _)| !is_known(name)) {
-            if rule == &json!(false) {
+            if *rule == json!(false) {
                 return Err(format!("{at}.{name} is not allowed"));
             }
             self.whole(rule, member, &format!("{at}.{name}"))?;
