@@ -68,7 +68,7 @@ impl Equals {
             !name.is_empty() && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
         };
         let names: Vec<&str> = path.split('.').collect();
-        names.iter().all(|name| is_name(name)).then_some(())?;
+        names.iter().all(is_name).then_some(())?;
         Some(Self {
             path: names.into_iter().map(str::to_owned).collect(),
             value: quoted(value.trim())?.to_owned(),
