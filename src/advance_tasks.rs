@@ -5,6 +5,7 @@ mod audit;
 mod changed;
 mod late_notices;
 mod leaving;
+mod misnamed;
 mod pause;
 mod polling;
 mod polling_history;

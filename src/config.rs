@@ -22,6 +22,8 @@ pub struct Config {
     pub vm_import_role: Option<String>,
     /// Whether to notify when an image is started.
     pub notify_started: bool,
+    /// Whether to notify of objects that look like manifests and are not named as such.
+    pub notify_ignored: bool,
     /// What manifests may ask for.
     pub guardrails: Guardrails,
 }
@@ -81,16 +83,13 @@ impl Config {
                 "is not 12 digits",
             ));
         }
-        let notify_started = match get("AMIWRIGHT_NOTIFY_STARTED").as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => {
-                return Err(ConfigError::of_template(
-                    "AMIWRIGHT_NOTIFY_STARTED",
-                    "is neither true nor false",
-                ));
-            }
+        let flag = |name: &'static str| match get(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(ConfigError::of_template(name, "is neither true nor false")),
         };
+        let notify_started = flag("AMIWRIGHT_NOTIFY_STARTED")?;
+        let notify_ignored = flag("AMIWRIGHT_NOTIFY_IGNORED")?;
         Ok(Self {
             guardrails: guardrails(&bucket, account_id.clone(), get)?,
             bucket,
@@ -101,6 +100,7 @@ impl Config {
             bundle_key_parameter: get("AMIWRIGHT_BUNDLE_KEY_PARAMETER"),
             vm_import_role: get("AMIWRIGHT_VM_IMPORT_ROLE"),
             notify_started,
+            notify_ignored,
         })
     }
 

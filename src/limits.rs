@@ -55,6 +55,12 @@ pub const REMEMBERED_STATUS_BYTES: usize = 8 * 1024;
 /// Objects of each kind that a sweep holds: manifests, statuses, open markers, due markers.
 pub const SWEPT_OBJECTS: usize = 40_000;
 
+/// Objects that a sweep reads to see whether they are manifests under another name.
+pub const MISNAMED_A_SWEEP: usize = 20;
+
+/// Bytes of the largest of these that is read: a manifest has some 500.
+pub const MISNAMED_BYTES: u64 = 16 * 1024;
+
 /// Objects of what EC2 bundled for one image: at most 1,024 parts and a manifest, and as many again of an earlier try.
 pub const BUNDLE_OBJECTS: usize = 2_050;
 

@@ -14,6 +14,7 @@ use crate::image::message;
 use crate::image::plan::{self, Next};
 use crate::image::status::Notice;
 use crate::keys;
+use crate::manifest::key;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::{self, Context, Error};
 use crate::status_store::{self, DueMarker, Loaded};
@@ -127,7 +128,9 @@ async fn finished<'a>(context: Context<'_>, loaded: &'a Loaded) -> Result<Option
     let Some(marker) = &status.open_marker else {
         return Ok(None);
     };
+    // What is not a manifest by its name may not be looked at by who sends notices.
     if plan::next(status, context.now) != Next::Finalize
+        || key::kind(&status.manifest.key).is_none()
         || status.build.bundle.is_some()
         || reconcile::is_outdated(context, status).await?
     {

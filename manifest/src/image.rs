@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::document::Value;
 pub use crate::rules::{INSTANCE_STORE_COPY, keys::NamedKey};
 pub use crate::spec::{
     Access, Architecture, BlockDeviceMapping, BootMode, BuildSpec, Bundle, Deprecate, Disk,
@@ -68,6 +69,29 @@ pub fn warnings(key: &str, bytes: &[u8]) -> Vec<Problem> {
         rules::warn(manifest, &mut findings);
     }
     findings.into_problems()
+}
+
+/// What an image can be made from, as `source` names it.
+const SOURCES: [&str; 7] = [
+    "snapshot", "bundle", "disk", "vm", "instance", "stored", "image",
+];
+
+/// Whether this is the text of an image manifest, right or wrong: `source` names what an image can be made from.
+#[must_use]
+pub fn looks_like(key: &str, bytes: &[u8]) -> bool {
+    let Ok((root, _)) = read::document(key, bytes) else {
+        return false;
+    };
+    let Value::Mapping(entries) = root.value else {
+        return false;
+    };
+    let mut source = entries.into_iter().filter(|entry| &*entry.key == "source");
+    source.any(|entry| match entry.node.value {
+        Value::Mapping(kinds) => kinds
+            .iter()
+            .any(|kind| SOURCES.contains(&&*kind.key)),
+        _ => false,
+    })
 }
 
 #[cfg(test)]

@@ -50,6 +50,13 @@ pub fn meant(key: &str) -> Option<String> {
     Some(format!("{name}{ending}"))
 }
 
+/// Whether an object with this key is left alone, though by its name it may have been meant as an image manifest:
+/// `web.yaml`, `Web.Image.YAML`.
+#[must_use]
+pub fn is_misnamed(key: &str) -> bool {
+    meant(key).is_some_and(|meant| kind(&meant) == Some(Kind::Image))
+}
+
 /// The keys of the image manifests that would describe this bundle instead of the defaults.
 #[must_use]
 pub fn bundle_siblings(bundle_key: &str) -> [String; 3] {
@@ -105,6 +112,8 @@ mod tests {
         for (key, expected) in cases {
             assert_eq!(meant(key).as_deref(), expected, "{key}");
             assert!(expected.is_none_or(|key| kind(key).is_some()), "{key}");
+            let is_image = expected.is_some_and(|key| kind(key) == Some(Kind::Image));
+            assert_eq!(is_misnamed(key), is_image, "{key}");
         }
     }
 

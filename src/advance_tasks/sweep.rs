@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 
+use super::misnamed;
 use super::polling_history::PollingHistory;
 use super::report::{Report, fail};
 use crate::Failures;
@@ -89,6 +90,7 @@ pub(super) async fn sweep(
             Err(error) => fail(report, failures, &manifest_key, &error),
         }
     }
+    misnamed::tell(context, history, &listed.misnamed, report, failures).await;
     // Last: there may be any number of them, and nobody waits for most.
     if listed.is_complete {
         let is_removed = |key: &str| !open.contains(key) && !uploaded.contains(key);
@@ -120,6 +122,8 @@ struct Listed {
     manifests: Vec<ObjectInfo>,
     /// Whether these are all of them.
     is_complete: bool,
+    /// The latest of what may be manifests under another name.
+    misnamed: Vec<ObjectInfo>,
     statuses: Vec<ObjectInfo>,
     open: Vec<ObjectInfo>,
     due: Vec<ObjectInfo>,
@@ -127,7 +131,9 @@ struct Listed {
 
 async fn list(context: Context<'_>) -> Result<Listed, AwsError> {
     let config = context.config;
+    let mut misnamed = misnamed::Latest::default();
     let (manifests, is_complete) = listed(context, &config.bucket, "", |it| {
+        misnamed.add(context, it);
         key::kind(&it.key).is_some()
     })
     .await?;
@@ -139,6 +145,7 @@ async fn list(context: Context<'_>) -> Result<Listed, AwsError> {
     Ok(Listed {
         manifests,
         is_complete,
+        misnamed: misnamed.into_objects(),
         statuses,
         open,
         due,
@@ -151,11 +158,11 @@ async fn listed(
     context: Context<'_>,
     bucket: &str,
     prefix: &str,
-    is_needed: impl Fn(&ObjectInfo) -> bool,
+    mut is_needed: impl FnMut(&ObjectInfo) -> bool,
 ) -> Result<(Vec<ObjectInfo>, bool), AwsError> {
     let (mut objects, mut is_complete) = (Vec::new(), true);
     let pages = context.aws.each_page(bucket, prefix, |page| {
-        objects.extend(page.into_iter().filter(&is_needed));
+        objects.extend(page.into_iter().filter(&mut is_needed));
         is_complete = !context.is_over() && objects.len() < limits::SWEPT_OBJECTS;
         is_complete
     });

@@ -15,10 +15,6 @@ Examples:
   amiwright check golden/ --parameter ShareWith=111122223333
   amiwright check -o json golden/ | jq '.items[] | select(.ok | not)'";
 
-pub(super) const SCHEMA: &str = "\
-Examples:
-  amiwright schema > image-manifest.schema.json";
-
 pub(super) const CONFIRM: &str = "\
 Examples:
   amiwright confirm-product 774F4FF8 i-0123456789abcdef0 && echo paid";
@@ -42,6 +38,11 @@ pub(super) const PUSH: &str = "\
 Examples:
   amiwright push web.image.yaml --wait               # its disk first, then itself; until the AMI is available
   amiwright push golden/*.image.yaml --prefix golden/";
+
+pub(super) const SCHEMA: &str = "\
+Examples:
+  amiwright schema > image-manifest.schema.json      # for an editor
+  amiwright schema notice > notice.schema.json       # what subscribers other than email get";
 
 pub(super) const STATUS: &str = "\
 Examples:

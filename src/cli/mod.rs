@@ -97,9 +97,9 @@ enum Command {
     /// Upload manifests and, before them, the disks and bundles that they name
     #[command(after_help = help::PUSH)]
     Push(push::Args),
-    /// Print the JSON Schema of image manifests
+    /// Print the JSON Schema of manifests, notices or statuses
     #[command(after_help = help::SCHEMA)]
-    Schema,
+    Schema(schema::Args),
     /// Show the status of images
     #[command(after_help = help::STATUS)]
     Status(status::Args),
@@ -180,7 +180,7 @@ impl Command {
             | Self::Plan(_)
             | Self::Push(_)
             | Self::Logs(_)
-            | Self::Schema
+            | Self::Schema(_)
             | Self::Status(_)
             | Self::Watch(_)
             | Self::Cancel(_)
@@ -254,7 +254,7 @@ async fn run(cli: Cli, out: &mut dyn Write) -> Result<ExitCode, Error> {
         Command::Plan(args) => plan::run(&args, options, now(), out).await,
         Command::Init(args) => init::run(&args, options, out),
         Command::Push(args) => push::run(&args, options, now(), out).await,
-        Command::Schema => schema::run(out),
+        Command::Schema(args) => schema::run(&args, out),
         Command::Status(args) => status::run(&args, options, now(), out).await,
         Command::Watch(args) => watch::run(&args, options, now(), out).await,
         Command::Cancel(args) => cancel::run(&args, options, now(), out).await,

@@ -116,6 +116,7 @@ impl Target {
             bundle_key_parameter: None,
             vm_import_role: None,
             notify_started: false,
+            notify_ignored: false,
             // Nothing is made from here: the functions have their own.
             guardrails: Guardrails::default(),
         })

@@ -32,6 +32,7 @@ use super::status::{PROBLEMS_KEPT, RegionStatus, Status, check};
 use super::task::{Phase, Task};
 use super::words::{NoticeKind, State, Step, TerminalReason};
 use crate::manifest::Problem;
+use crate::manifest::key;
 use crate::manifest::location::s3_uri;
 
 /// Writes into the status what a step came to. Returns whether that is worth saving. What has ended stays as it is:
@@ -218,7 +219,12 @@ fn reject(status: &mut Status, mut found: Vec<Problem>, now: Timestamp) {
     found.iter_mut().for_each(Problem::shorten);
     status.problems = found;
     move_to(status, State::Rejected, status.build.step, why, now);
-    record_notice(status, NoticeKind::Rejected, now);
+    // It is no mistake of the manifest, which was not even checked.
+    let kind = match key::kind(&status.manifest.key) {
+        Some(_) => NoticeKind::Rejected,
+        None => NoticeKind::Ignored,
+    };
+    record_notice(status, kind, now);
 }
 
 fn claim(status: &mut Status, claim: Claim, now: Timestamp) {

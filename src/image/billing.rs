@@ -7,10 +7,11 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What instances of an AMI are billed by, as DescribeImages shows it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Billing {
     /// `Linux/UNIX`, `Red Hat Enterprise Linux`, …
@@ -79,7 +80,7 @@ pub struct SnapshotUser {
 }
 
 /// The AMI of the same snapshot whose license the registered one may lose, as a status keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LicensedSource {
     /// That AMI.

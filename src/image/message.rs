@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod billing;
+mod document;
 mod drift;
 mod email;
 pub mod facts;
@@ -24,6 +25,8 @@ use super::notice::Message;
 use super::status::{Build, Facts, Failure, Notice, Status};
 use super::words::{NoticeKind, State};
 use crate::manifest::text;
+pub use document::schema;
+use document::{Document, ShortDocument};
 pub(crate) use drift::drift_line;
 pub use headline::Sender;
 pub(crate) use quoting::{on_one_line, shell_word};
@@ -53,7 +56,7 @@ pub fn compose(status: &Status, notice: &Notice, sender: Sender<'_>) -> Message 
     let mut shown = PROBLEMS_SHOWN;
     let mut listed = LISTED;
     while listed > 0 {
-        let mut data = data(status, notice, shown, sender);
+        let mut data = json!(Document::of(status, notice, shown, sender));
         if listed < LISTED || lists_more(&data, listed) {
             shorten(&mut data, listed);
             data["truncated"] = true.into();
@@ -76,16 +79,7 @@ pub fn compose(status: &Status, notice: &Notice, sender: Sender<'_>) -> Message 
 /// What is sent where nothing else is short enough: a notice that cannot be sent reaches no one.
 fn minimal(status: &Status, notice: &Notice, sender: Sender<'_>) -> Message {
     let kind = notice.kind;
-    let mut data = json!({
-        "event": kind,
-        "id": deduplication_id(status, notice.seq),
-        "at": notice.at,
-        "account": sender.account,
-        "region": sender.region,
-        "manifest": { "bucket": status.manifest.bucket, "key": status.manifest.key },
-        "name": status.build.name,
-        "truncated": true,
-    });
+    let mut data = json!(ShortDocument::of(status, notice, sender));
     shorten(&mut data, LISTED);
     Message {
         subject: headline::subject(status, kind, sender),
@@ -125,54 +119,6 @@ fn size(message: &Message) -> usize {
     json!({ "default": message.data.to_string(), "email": message.text })
         .to_string()
         .len()
-}
-
-fn data(status: &Status, notice: &Notice, shown: usize, sender: Sender<'_>) -> Value {
-    let elapsed = notice.at.duration_since(status.build.started_at).as_secs();
-    let problems: Vec<_> = status.problems.iter().take(shown).collect();
-    let build = &status.build;
-    let failure = build.failure.as_ref().map(|failure| {
-        let mut value = json!(failure);
-        value["hint"] = advice::hint(status, failure).into();
-        value
-    });
-    json!({
-        "event": notice.kind,
-        "id": deduplication_id(status, notice.seq),
-        "at": notice.at,
-        "account": sender.account,
-        "region": sender.region,
-        "manifest": status.manifest,
-        "name": build.name,
-        "digest": build.digest,
-        "source": build.source,
-        "bundle": build.bundle,
-        "regions": status.regions,
-        "copies": status.copies,
-        "changes": status.changes,
-        "replaced": status.replaced,
-        "removedAt": status.removed_at,
-        "release": status.release,
-        "retired": status.retired,
-        "drift": status.drift,
-        "previous": status.previous,
-        "previousInvalid": status.invalidates_previous(),
-        "seconds": elapsed,
-        "problems": problems,
-        "problemCount": status.problem_count(),
-        "failure": failure,
-        "waiting": build.waiting,
-        "object": build.object,
-        "tasks": build.tasks,
-        "cancel": status.cancel,
-        "deleted": build.deleted,
-        "orphans": build.orphans,
-    })
-}
-
-/// The same for every try to send one notice, and for no other notice: with it a receiver knows a repetition.
-fn deduplication_id(status: &Status, seq: u64) -> String {
-    format!("{}#{seq}", status.manifest.uri())
 }
 
 fn attributes(status: &Status, kind: NoticeKind) -> BTreeMap<String, String> {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,8 +20,9 @@ pub const SEND_LEASE: Duration = Duration::from_secs(55);
 pub const BACKOFF_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// One notice, of facts of this type.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", bound(deserialize = "F: Deserialize<'de>"))]
+#[schemars(rename = "NoticeRecord")]
 pub struct Notice<F> {
     /// Counts the notices of a status, from 1; never used twice.
     pub seq: u64,

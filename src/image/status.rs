@@ -16,6 +16,7 @@ mod records;
 mod release;
 mod retiring;
 
+use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -71,6 +72,16 @@ pub fn parse(content: &[u8]) -> Result<Status, Unreadable> {
         check(facts.status()).map_err(Unreadable::Invalid)?;
     }
     Ok(status)
+}
+
+/// The JSON Schema of statuses, as they are written.
+#[must_use]
+pub fn schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    settings
+        .into_generator()
+        .into_root_schema_for::<Status>()
+        .to_value()
 }
 
 /// What is wrong with a status beyond its shape: with that it could not be read.

@@ -4,13 +4,16 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::observed::{ObservedImage, ObservedTask};
 use crate::manifest::location::S3Address;
 
 /// The kinds of tasks that make or store an AMI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskKind {
     /// ImportSnapshot: a disk becomes a snapshot.
@@ -71,7 +74,7 @@ impl fmt::Display for TaskKind {
 }
 
 /// A task as it was last seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Task {
     /// What kind of task it is.

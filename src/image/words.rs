@@ -7,6 +7,7 @@ mod reasons;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::image::Source;
@@ -17,7 +18,7 @@ pub use reasons::{
 };
 
 /// How far an image is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// In progress.
@@ -62,7 +63,7 @@ impl fmt::Display for State {
 }
 
 /// What is being done for an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// Reading and checking the manifest.
@@ -163,7 +164,7 @@ impl fmt::Display for Step {
 }
 
 /// What an image is made from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceKind {
     /// A snapshot.
@@ -238,7 +239,7 @@ impl fmt::Display for SourceKind {
 }
 
 /// How an image's cancellation was requested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CancelBy {
     /// `amiwright cancel`.
@@ -248,7 +249,7 @@ pub enum CancelBy {
 }
 
 /// What a notice says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoticeKind {
     /// The manifest did not pass the checks.
@@ -275,11 +276,13 @@ pub enum NoticeKind {
     Retired,
     /// A finished AMI is not as its manifest says any more.
     Drifted,
+    /// An object that looks like a manifest is left alone, because its name does not end as a manifest's.
+    Ignored,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Rejected,
         Self::Completed,
         Self::Incomplete,
@@ -292,6 +295,7 @@ impl NoticeKind {
         Self::Changed,
         Self::Retired,
         Self::Drifted,
+        Self::Ignored,
     ];
 
     /// Whether it says how the image ended.
@@ -305,6 +309,7 @@ impl NoticeKind {
                 | Self::Failed
                 | Self::Cancelled
                 | Self::Lost
+                | Self::Ignored
         )
     }
 }
@@ -324,6 +329,7 @@ impl fmt::Display for NoticeKind {
             Self::Changed => "changed",
             Self::Retired => "retired",
             Self::Drifted => "drifted",
+            Self::Ignored => "ignored",
         })
     }
 }

@@ -68,7 +68,7 @@ impl Equals {
             !name.is_empty() && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
         };
         let names: Vec<&str> = path.split('.').collect();
-        names.iter().all(|name| is_name(name)).then_some(())?;
+        names.iter().all(is_name).then_some(())?;
         Some(Self {
             path: names.into_iter().map(str::to_owned).collect(),
             value: quoted(value.trim())?.to_owned(),
@@ -98,6 +98,6 @@ fn fits(value: &str, text: &str) -> bool {
     let Some(text) = text.strip_prefix(start) else {
         return false;
     };
-    let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-    ends.into_iter().any(|at| fits(rest, &text[at..]))
+    let mut ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    ends.any(|at| fits(rest, &text[at..]))
 }

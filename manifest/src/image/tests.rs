@@ -7,6 +7,7 @@ mod guardrails;
 mod hints;
 mod hostile;
 mod imports;
+mod looks;
 mod obeyed;
 mod publishing;
 mod rules;

@@ -69,7 +69,7 @@ impl Tail {
         for at in 0..self.logs.len() {
             is_cut |= self.read_one(aws, at, from, &mut found).await?;
         }
-        found.sort_by(|(_, one), (_, other)| one.at.cmp(&other.at));
+        found.sort_by_key(|(_, event)| event.at);
         if !is_cut {
             self.read_at = Some(now);
         }

@@ -48,6 +48,18 @@ fn the_table_has_a_row_for_each_image() {
 }
 
 #[test]
+fn the_json_in_examples_is_up_to_date() {
+    let json = list(&listed(), None, Form::Json);
+    let top = env!("CARGO_MANIFEST_DIR");
+    let path = format!("{top}/examples/notices/status.json");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &json).unwrap();
+    }
+    let copy = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(copy, json, "run with BLESS=1 to update {path}");
+}
+
+#[test]
 fn the_table_fits_the_terminal() {
     for width in [60, 80, 100, 200] {
         let mut listed = listed();

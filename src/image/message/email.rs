@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, Unit};
 
 use super::headline::{self, Sender};
-use super::quoting::{more, quoted, word};
+use super::quoting::{more, on_one_line, quoted, word};
 use super::waiting::wait_text;
 use super::{advice, billing, drift, facts, release, remains, retiring, settings};
 use crate::image::status::{Failure, Status};
@@ -43,6 +43,7 @@ pub(super) fn compose(
     }
     match kind {
         NoticeKind::Rejected => text.push_str(&problems(status, shown)),
+        NoticeKind::Ignored => text.push_str(&ignored_text(status)),
         NoticeKind::Failed | NoticeKind::Lost => {
             if let Some(failure) = &status.build.failure {
                 text.push_str(&failure_text(status, failure));
@@ -97,6 +98,17 @@ pub(super) fn minimal(
     )
 }
 
+/// What to do about a name that is not a manifest's.
+fn ignored_text(status: &Status) -> String {
+    let mut text = String::new();
+    for problem in &status.problems {
+        let hint = problem.hint.as_deref().unwrap_or(&problem.message);
+        let _ = write!(text, "\nTo make an image of it, {}.\n", on_one_line(hint));
+    }
+    text.push_str("If it is not meant as a manifest, no action is needed: you will not be told of this upload again. The stack's parameter NotifyIgnored switches such emails off.\n");
+    text
+}
+
 /// `111122223333, us-east-1`.
 fn account(sender: Sender<'_>) -> String {
     format!("{}, {}", word(sender.account), word(sender.region))
@@ -129,7 +141,7 @@ fn facts(
         list.push(("Waiting", wait_text(&waiting.reason)));
     }
     match kind {
-        NoticeKind::Changed | NoticeKind::Retired | NoticeKind::Drifted => {}
+        NoticeKind::Changed | NoticeKind::Retired | NoticeKind::Drifted | NoticeKind::Ignored => {}
         NoticeKind::Incomplete
         | NoticeKind::Rejected
         | NoticeKind::Completed

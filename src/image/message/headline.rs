@@ -64,6 +64,7 @@ fn outcome(status: &Status, kind: NoticeKind) -> &'static str {
         NoticeKind::Incomplete => "Incomplete",
         NoticeKind::Failed => "Failed",
         NoticeKind::Rejected => "Rejected",
+        NoticeKind::Ignored => "Ignored",
         NoticeKind::WaitingLong => "Still waiting",
         NoticeKind::Started => "Started",
         NoticeKind::Cancelled => "Cancelled",
@@ -142,6 +143,9 @@ pub(super) fn first_line(status: &Status, kind: NoticeKind, now: Timestamp) -> S
         NoticeKind::Rejected => format!(
             "{name} was rejected: {}. Nothing was changed in AWS.",
             counted(status.problem_count(), "problem")
+        ),
+        NoticeKind::Ignored => format!(
+            "{name} looks like an image manifest, and is left alone: its name does not end as a manifest's."
         ),
         NoticeKind::WaitingLong => {
             format!(

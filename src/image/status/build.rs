@@ -1,6 +1,7 @@
 //! How far an AMI is built.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
@@ -10,7 +11,7 @@ use crate::image::task::Task;
 use crate::image::words::{SourceKind, Step, TerminalReason, is_zero};
 
 /// How one version's AMI is built: a line of steps, in the stack's Region.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Build {
     /// The version's identity: SHA-256 of the manifest's build half and of the version of what it is made from.

@@ -1,6 +1,7 @@
 //! What a status knows of the copies of its AMI that EC2 was asked for.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
@@ -9,7 +10,7 @@ use super::records::Waiting;
 use crate::image::words::is_zero;
 
 /// What was asked of CopyImage for one Region.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CopyRequest {
     /// How many copies were begun before: it goes into the client token, because EC2 answers the token of a failed copy

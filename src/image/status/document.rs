@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bounded;
@@ -32,10 +33,10 @@ const PREVIOUS_KEPT: usize = 10;
 const SENT_KEPT: usize = 20;
 
 /// Everything known about the image of one manifest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// [`SCHEMA`].
+    /// The version of this form of the document: 2.
     pub schema: u32,
     /// The manifest version this status is about.
     pub manifest: ManifestVersion,
@@ -121,7 +122,7 @@ pub struct Status {
 pub type Notice = notice::Notice<Facts>;
 
 /// What a notice is about: the status as it was, without what it remembers of itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Facts(Box<Status>);
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::publishing::{Action, AppliedChange, RegionAction, Settings};
@@ -15,7 +16,7 @@ const KEPT: usize = 20;
 const TAGS_KEPT: usize = 10;
 
 /// How a finished AMI differs from what its manifest says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
     /// When an audit saw the first of it.
@@ -83,7 +84,7 @@ impl Deviation {
 }
 
 /// One thing about the AMI of a Region that is not as the manifest says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Deviation {
     /// The Region.
@@ -99,7 +100,7 @@ pub struct Deviation {
 }
 
 /// What differs about an AMI.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     tag = "difference",
     rename_all = "kebab-case",

@@ -1,11 +1,12 @@
 //! Why something failed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::image::words::FailureKind;
 
 /// Why an image failed, in the service's own words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// What kind of failure it is.

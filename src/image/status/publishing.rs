@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::protection::Protection;
@@ -14,7 +15,7 @@ use crate::image::words::is_zero;
 const NAMED_MAX: usize = 20;
 
 /// What was set on an AMI by amiwright. It is what lets a removed grant be revoked and a grant by hand be left alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Applied {
     /// All that was set, and was not seen to be gone.
@@ -38,7 +39,7 @@ impl Applied {
 }
 
 /// What was asked of EC2.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Intended {
     /// When. Reads may show what was before for a while.
@@ -53,7 +54,7 @@ pub struct Intended {
 }
 
 /// Settings of an AMI that exists.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
     /// The description.
@@ -88,7 +89,7 @@ impl Settings {
 }
 
 /// Who may launch an AMI.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Grantee {
     /// An account, by its 12 digits.
@@ -102,7 +103,7 @@ pub enum Grantee {
 }
 
 /// One change of an AMI that exists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     tag = "action",
     rename_all = "kebab-case",
@@ -239,7 +240,7 @@ pub enum Action {
 }
 
 /// An action in its Region.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RegionAction {
     /// The Region.
@@ -250,7 +251,7 @@ pub struct RegionAction {
 }
 
 /// A change that was made, as it is remembered: sets name only their first members.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AppliedChange {
     /// What was done.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
@@ -14,7 +15,7 @@ use crate::manifest::location::s3_uri;
 use crate::manifest::sha256_hex;
 
 /// One version of a manifest object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ManifestVersion {
     /// Bucket.
@@ -83,7 +84,7 @@ impl ManifestVersion {
 }
 
 /// The bundle manifest that is registered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BundleVersion {
     /// Bucket.
@@ -99,7 +100,7 @@ pub struct BundleVersion {
 }
 
 /// The object that an image is made from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceObject {
     /// Bucket.
@@ -129,7 +130,7 @@ impl SourceObject {
 }
 
 /// That the AMI is to be stored in S3.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StoreRequest {
     /// The bucket.
@@ -141,7 +142,7 @@ pub struct StoreRequest {
 }
 
 /// The request to cancel an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cancel {
     /// When it was asked for.
@@ -153,7 +154,7 @@ pub struct Cancel {
 }
 
 /// The request for a new attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Retry {
     /// When it was asked for.
@@ -161,7 +162,7 @@ pub struct Retry {
 }
 
 /// What was, or may have been, made for an image and was not deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Orphan {
     /// What it is: an id, or `s3://bucket/prefix`.
@@ -177,7 +178,7 @@ impl Orphan {
 }
 
 /// Why something was not deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     tag = "reason",
     rename_all = "kebab-case",
@@ -209,7 +210,7 @@ pub enum OrphanReason {
 }
 
 /// What keeps a step from proceeding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
     /// The reason.
@@ -220,7 +221,7 @@ pub struct Waiting {
 }
 
 /// The AMI in one Region.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RegionStatus {
     /// `ami-…`.
@@ -277,7 +278,7 @@ impl RegionStatus {
 }
 
 /// One thing that is true of an image, or not, or not known yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// What it is about.
@@ -295,7 +296,7 @@ pub struct Condition {
 }
 
 /// What a condition is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ConditionKind {
     /// The AMI of this version exists and is available in the stack's Region.
     Built,
@@ -322,7 +323,7 @@ impl fmt::Display for ConditionKind {
 }
 
 /// Whether a condition is so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConditionStatus {
     /// It is so.
@@ -334,7 +335,7 @@ pub enum ConditionStatus {
 }
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
     /// When.

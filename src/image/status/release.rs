@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
@@ -14,7 +15,7 @@ use crate::image::words::is_zero;
 const LEFT_KEPT: usize = 20;
 
 /// The release of an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Release {
     /// The parameters, by Region and name. They outlive the version that set them: that is how the next one knows that
@@ -75,7 +76,7 @@ impl Release {
 }
 
 /// A parameter, as `REGION:NAME`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct ParameterId {
     /// The Region. Parameters of one name in two Regions are two parameters.
@@ -111,7 +112,7 @@ impl TryFrom<String> for ParameterId {
 }
 
 /// What is known of a parameter.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ParameterStatus {
     /// The value that it was last seen to have while that was what the manifest asked for.
@@ -141,7 +142,7 @@ pub struct ParameterStatus {
 }
 
 /// A value that is being written.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ParameterPut {
     /// The value.
@@ -166,7 +167,7 @@ pub struct ParameterPut {
 }
 
 /// The data type of a parameter that is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ParameterType {
     /// What EC2 and Auto Scaling take for an AMI. SSM validates the value some time after it was written.
     #[default]

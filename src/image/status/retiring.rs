@@ -2,13 +2,14 @@
 //! removed (`onDelete`).
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::protection::Protection;
 use crate::image::words::is_zero;
 
 /// What is asked for: of the AMIs of earlier versions by `replaces`, of its own by `onDelete`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Retire {
     /// Whether the AMIs are deregistered, and not only deprecated.
@@ -20,7 +21,7 @@ pub struct Retire {
 
 /// How far an AMI is retired. All of it is written down before EC2 is asked: once an AMI is deregistered, nothing in EC2
 /// leads to its snapshots.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Retiring {
     /// The deregistration protection that it had, from before EC2 is asked to switch it off until it is on again.
@@ -74,7 +75,7 @@ impl Retiring {
 }
 
 /// An AMI of an earlier version that had to go before this one could be registered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Replaced {
     /// The Region.
@@ -89,7 +90,7 @@ pub struct Replaced {
 }
 
 /// What became of an AMI that was to be retired.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Retirement {
     /// The Region.
@@ -116,7 +117,7 @@ pub struct Retirement {
 }
 
 /// What an AMI is after it was to be retired.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RetireOutcome {
     /// Deprecated.
@@ -130,7 +131,7 @@ pub enum RetireOutcome {
 }
 
 /// Why an AMI is not what was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     tag = "reason",
     rename_all = "kebab-case",
@@ -181,7 +182,7 @@ pub enum KeptReason {
 }
 
 /// A snapshot that stays after its AMI.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeptSnapshot {
     /// `snap-…`.
@@ -192,7 +193,7 @@ pub struct KeptSnapshot {
 }
 
 /// Why a snapshot stays after its AMI.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     tag = "reason",
     rename_all = "kebab-case",

@@ -14,10 +14,36 @@ use crate::manifest::Problem;
 /// Compares the newest email, subject and body, with the snapshot of this name.
 pub(super) fn assert_email(name: &str, status: &Status) {
     let message = newest(status);
+    assert_example(name, &message);
     let email = format!("Subject: {}\n\n{}", message.subject, message.text);
     insta::with_settings!({ snapshot_path => "snapshots/emails", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!(name, email);
     });
+}
+
+/// The notices whose JSON is in `examples/notices`, by the names of their emails.
+const EXAMPLES: [(&str, &str); 3] = [
+    ("completed-disk", "completed"),
+    ("failed-name-taken", "failed"),
+    ("rejected", "rejected"),
+];
+
+/// Compares the JSON of a notice with the file of examples that has it, if one has.
+fn assert_example(name: &str, message: &Message) {
+    let mut examples = EXAMPLES.iter();
+    let Some((_, file)) = examples.find(|(email, _)| *email == name) else {
+        return;
+    };
+    let path = format!(
+        "{}/examples/notices/{file}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let json = format!("{:#}\n", message.data);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &json).unwrap();
+    }
+    let copy = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(copy, json, "run with BLESS=1 to update {path}");
 }
 
 /// Available, from this source.
@@ -141,6 +167,17 @@ fn started_when_that_was_asked_for() {
     };
     advance(&mut status, Evidence::ManifestAccepted(accepted), 0);
     assert_email("started", &status);
+}
+
+#[test]
+fn ignored() {
+    let mut version = manifest(DIGEST);
+    version.key = "golden/Web.Image.YAML".to_owned();
+    let mut status = open(None, version, after(0));
+    let problem = Problem::new("the name has to end in .image.yaml, .image.yml or .image.json")
+        .with_hint("upload it as golden/Web.image.yaml");
+    apply(&mut status, StepOutcome::Reject(vec![problem]), after(0));
+    assert_email("ignored", &status);
 }
 
 #[test]

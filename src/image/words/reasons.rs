@@ -1,10 +1,11 @@
 //! Why an image waits, fails, or ends.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How an image ends that does not come to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TerminalReason {
     /// EC2 refused or failed; `build.failure` says why.
@@ -16,7 +17,7 @@ pub enum TerminalReason {
 }
 
 /// Why a step cannot proceed yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     tag = "reason",
     rename_all = "kebab-case",
@@ -189,7 +190,7 @@ impl WaitReason {
 }
 
 /// Why the object that an image is made from cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnreadableReason {
     /// Its bucket is in another Region.
@@ -205,7 +206,7 @@ pub enum UnreadableReason {
 }
 
 /// Why something cannot be done now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Blocker {
     /// The deprecation of a public AMI can be moved to an earlier time only, until it is made private ("Deprecate an
@@ -218,7 +219,7 @@ pub enum Blocker {
 }
 
 /// Why an AMI cannot be shared as its manifest says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnshareableReason {
     /// It would be public, and is encrypted.
@@ -234,7 +235,7 @@ pub enum UnshareableReason {
 }
 
 /// What kind of failure ended an image. With the service's code, all that advice is made from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     tag = "kind",
     rename_all = "kebab-case",

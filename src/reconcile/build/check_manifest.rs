@@ -8,12 +8,17 @@ use crate::image::words::WaitReason;
 use crate::limits::MANIFEST_BYTES;
 use crate::manifest::Problem;
 use crate::manifest::characters::Text;
+use crate::manifest::key;
 use crate::manifest::text;
 use crate::reconcile::spec::ManifestRead;
 use crate::reconcile::step_context::StepContext;
 
 pub(super) fn run(step: StepContext<'_>) -> StepOutcome {
     let version = &step.status.manifest;
+    // Nobody but the sweep comes with such a key, to tell of it.
+    if key::kind(&version.key).is_none() {
+        return StepOutcome::Reject(vec![misnamed(&version.key)]);
+    }
     if !version.was_read() {
         return StepOutcome::Reject(vec![too_large()]);
     }
@@ -72,6 +77,15 @@ fn tag_problem(status: &Status) -> Option<Problem> {
 /// Invisible characters are refused as well: two keys that look the same are not.
 fn is_taken(c: char) -> bool {
     text::is_printable(c) && Text::Tag.takes(c)
+}
+
+/// An object that is not a manifest by its name.
+fn misnamed(key: &str) -> Problem {
+    let problem = Problem::new("the name has to end in .image.yaml, .image.yml or .image.json");
+    match key::meant(key) {
+        Some(meant) => problem.with_hint(format!("upload it as {meant}")),
+        None => problem,
+    }
 }
 
 /// A manifest, or a bundle's, that is too large to be read.

@@ -9,6 +9,7 @@ mod endings;
 mod forged;
 mod guardrails;
 mod identity;
+mod misnamed;
 mod not_ready;
 mod notices;
 mod paid;

@@ -55,6 +55,7 @@ impl Drop for TestStack {
         let uploads = self.uploads.lock().unwrap();
         let wrong = order::violations(&self.world, &uploads);
         assert_eq!(wrong, [""; 0], "in the wrong order");
+        assert_eq!(self.undescribed(), [""; 0], "not as the schemas say");
     }
 }
 

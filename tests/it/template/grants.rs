@@ -318,6 +318,7 @@ fn the_template_grants_what_is_named_and_nothing_else() {
         ("BundleKeyParameter", "/amiwright/bundle-key"),
         ("VmImportRole", "images-import"),
         ("NotifyStarted", "true"),
+        ("NotifyIgnored", "false"),
     ]);
     let function = function(&stack, "AdvanceTasks");
     let resource = |sid: &str| statement(function, sid)["Resource"].clone();
@@ -372,6 +373,7 @@ fn the_template_grants_what_is_named_and_nothing_else() {
     for variable in [
         ("AMIWRIGHT_BUNDLE_KEY_PARAMETER", "/amiwright/bundle-key"),
         ("AMIWRIGHT_NOTIFY_STARTED", "true"),
+        ("AMIWRIGHT_NOTIFY_IGNORED", "false"),
         ("AMIWRIGHT_VM_IMPORT_ROLE", "images-import"),
         (
             "AMIWRIGHT_SOURCE_BUCKETS",

@@ -157,6 +157,7 @@ fn the_template_has_three_functions() {
         ("AMIWRIGHT_STATE_BUCKET", "amiwright-statebucket"),
         ("AMIWRIGHT_TOPIC_ARN", topic),
     );
+    let ignored = ("AMIWRIGHT_NOTIFY_IGNORED", "true");
     let (key, started, role) = (
         ("AMIWRIGHT_BUNDLE_KEY_PARAMETER", ""),
         ("AMIWRIGHT_NOTIFY_STARTED", "false"),
@@ -174,7 +175,7 @@ fn the_template_has_three_functions() {
     assert_eq!(
         environment("AdvanceTasks"),
         [
-            account, bucket, key, started, state, topic, role, format, level
+            account, bucket, key, ignored, started, state, topic, role, format, level
         ]
     );
     assert_eq!(environment("Notify"), [bucket, state, topic, format, level]);
