@@ -138,7 +138,7 @@ pub fn kept_text(why: &KeptReason) -> String {
             "its tags do not show that it is of this manifest and version".to_owned()
         }
         KeptReason::NoSuccessor => {
-            "the AMI that replaces it is not there, or not available".to_owned()
+            "there is no AMI in its Region that replaces it, or none that is available".to_owned()
         }
         KeptReason::NotAllowed { message } => quoted(message),
         KeptReason::NotAskedAnyMore => "the manifest does not ask for it any more".to_owned(),

@@ -28,6 +28,7 @@ pub fn difference(
         ours: &applied.settings,
         intended,
         shown,
+        now,
     };
     // What is sold has its code before anybody may launch it.
     let stages: [fn(&Compared<'_>) -> Difference; 4] = [

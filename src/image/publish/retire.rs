@@ -86,6 +86,8 @@ pub struct Seen {
     pub in_use: InUse,
     /// Whether the AMI that replaces it is seen to be available in its Region.
     pub has_successor: bool,
+    /// Whether none will: the manifest does not name its Region any more, or the copy there failed.
+    pub is_last: bool,
     /// Its snapshots, once it is deregistered.
     pub snapshots: BTreeMap<String, SnapshotSeen>,
 }
@@ -239,6 +241,17 @@ fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
     if !shown.is_ours {
         return end(target, RetireOutcome::Kept, Some(KeptReason::Unproven), now);
     }
+    if seen.is_last {
+        if let Some(action) = protect_again(target) {
+            return Next::Do(vec![action]);
+        }
+        return end(
+            target,
+            RetireOutcome::Kept,
+            Some(KeptReason::NoSuccessor),
+            now,
+        );
+    }
     if !seen.has_successor {
         return Next::Wait(Pending::NoSuccessor);
     }
@@ -304,7 +317,7 @@ fn deprecate(target: &Target, shown: &Shown, why: Option<KeptReason>, now: Times
 }
 
 /// The first whole minute that is at least a minute away.
-fn soon(now: Timestamp) -> Timestamp {
+pub(super) fn soon(now: Timestamp) -> Timestamp {
     let up = TimestampRound::new()
         .smallest(Unit::Minute)
         .mode(RoundMode::Ceil);

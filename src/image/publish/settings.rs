@@ -99,6 +99,7 @@ pub(super) struct Compared<'a> {
     /// What was asked for a moment ago, so that reads may be older.
     pub(super) intended: Option<&'a Intended>,
     pub(super) shown: &'a Shown,
+    pub(super) now: Timestamp,
 }
 
 impl Compared<'_> {

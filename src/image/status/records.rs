@@ -236,6 +236,9 @@ pub struct RegionStatus {
     /// What was set on it.
     #[serde(default, skip_serializing_if = "Applied::is_empty")]
     pub applied: Applied,
+    /// What of it was ours before the changes that people were not told of yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Box<Settings>>,
     /// When it was last seen to be as its manifest says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<Timestamp>,
@@ -266,6 +269,7 @@ impl RegionStatus {
             unseen_since: None,
             snapshots: Vec::new(),
             applied: Applied::default(),
+            told: None,
             verified_at: None,
             unlisted_since: None,
             failure: None,

@@ -44,6 +44,7 @@ pub(super) fn seen_as(shown: Shown) -> Seen {
         image: Observation::Seen(shown),
         in_use: InUse::No,
         has_successor: true,
+        is_last: false,
         snapshots: BTreeMap::new(),
     }
 }

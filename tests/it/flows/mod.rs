@@ -30,6 +30,7 @@ mod publish_release_conflicts;
 mod publish_retire;
 mod publish_retire_ended;
 mod publish_table;
+mod publish_told;
 mod publish_withdrawn;
 mod replace_in_place;
 mod requests;
