@@ -137,6 +137,10 @@ pub fn kept_text(why: &KeptReason) -> String {
         KeptReason::Unproven => {
             "its tags do not show that it is of this manifest and version".to_owned()
         }
+        KeptReason::Protected => {
+            "somebody has protected it against deregistration: switch that off if it is to go"
+                .to_owned()
+        }
         KeptReason::NoSuccessor => {
             "there is no AMI in its Region that replaces it, or none that is available".to_owned()
         }

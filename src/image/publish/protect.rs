@@ -66,14 +66,9 @@ fn protection(compared: &Compared<'_>, found: &mut Difference) {
 }
 
 impl Shown {
-    /// Its deregistration protection, of EC2's words for it (DescribeImages, DeregistrationProtection); none where that is
-    /// off. `disabled after …` is one that is off and still holds for the rest of its cooldown.
+    /// Its deregistration protection; none where that is off.
     #[must_use]
     pub fn current_protection(&self) -> Option<Protection> {
-        match self.protection.as_str() {
-            "enabled-with-cooldown" => Some(Protection::WithCooldown),
-            words if words.starts_with("enabled") => Some(Protection::On),
-            _ => None,
-        }
+        Protection::shown(&self.protection)
     }
 }

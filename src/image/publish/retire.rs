@@ -11,8 +11,8 @@ use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use super::difference::STALE_READS;
 use super::observation::Observation;
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, PreviousVersion, RegionAction, RegionStatus, Retire,
-    RetireOutcome, Retirement, SnapshotKept, Status,
+    Action, KeptReason, KeptSnapshot, PreviousVersion, Protection, RegionAction, RegionStatus,
+    Retire, RetireOutcome, Retirement, SnapshotKept, Status,
 };
 
 /// How long after its last launch a shared AMI counts as in use. EC2 does not tell which instances of other accounts run;
@@ -264,8 +264,20 @@ fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
     match &seen.in_use {
         InUse::Unknown => Next::Wait(Pending::Unknown),
         InUse::Yes(why) => deprecate(target, shown, Some(why.clone()), now),
+        InUse::No if is_protected_by_others(target, shown) => {
+            deprecate(target, shown, Some(KeptReason::Protected), now)
+        }
         InUse::No => deregister(asked, target, shown, now),
     }
+}
+
+/// Whether its protection is not ours to switch off: another one than was set for its version. One that was to be switched
+/// off before was.
+pub(super) fn is_protected_by_others(target: &Target, shown: &Shown) -> bool {
+    let known = &target.known;
+    let ours = [known.applied.settings.protection, known.retiring.protection];
+    let now = Protection::shown(&shown.protection);
+    now.is_some() && !ours.contains(&now)
 }
 
 fn deregister(asked: Retire, target: &Target, shown: &Shown, now: Timestamp) -> Next {

@@ -152,6 +152,8 @@ pub enum KeptReason {
     },
     /// Its tags do not prove that it is this manifest's.
     Unproven,
+    /// It has a deregistration protection that amiwright has not set.
+    Protected,
     /// The AMI that replaces it is not there, or not available.
     NoSuccessor,
     /// The manifest is gone, or the stack does not allow any more what it asks for.
