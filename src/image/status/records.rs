@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
-use super::publishing::Applied;
+use super::publishing::{Applied, Settings};
 use super::retiring::Retiring;
 use crate::image::billing::{Billing, LicensedSource};
 use crate::image::words::{CancelBy, ConditionReason, WaitReason};

@@ -55,14 +55,14 @@ impl Picture {
             changes,
             notices: subjects.filter(|it| it.starts_with(notice)).count(),
             emails: emails.len(),
-            told: emails.iter().flat_map(told).collect(),
+            told: emails.iter().flat_map(told_in).collect(),
             twice: granted_twice(&once),
         }
     }
 }
 
 /// What an email says was changed, without the ids that differ from world to world.
-fn told(email: &Email) -> Vec<String> {
+fn told_in(email: &Email) -> Vec<String> {
     let list = email.text.split("What was changed:\n").nth(1);
     let lines = list.unwrap_or_default().lines();
     let lines = lines.map_while(|line| line.strip_prefix("  - "));
