@@ -87,9 +87,7 @@ pub fn looks_like(key: &str, bytes: &[u8]) -> bool {
     };
     let mut source = entries.into_iter().filter(|entry| &*entry.key == "source");
     source.any(|entry| match entry.node.value {
-        Value::Mapping(kinds) => kinds
-            .iter()
-            .any(|kind| SOURCES.contains(&&*kind.key)),
+        Value::Mapping(kinds) => kinds.iter().any(|kind| SOURCES.contains(&&*kind.key)),
         _ => false,
     })
 }

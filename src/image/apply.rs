@@ -13,6 +13,7 @@ mod release;
 mod removed;
 mod requested;
 mod retiring;
+mod told;
 
 use jiff::Timestamp;
 
@@ -21,7 +22,7 @@ pub use audited::{Audit, Compared, audited};
 pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
 pub use polled::note_stalled;
-pub use publishing::{publish_again, remember_copies, republish};
+pub use publishing::{publish_again, remember_done, republish};
 pub use removed::{can_be_removed, remove};
 pub use requested::{Ignored, follow};
 

@@ -2,7 +2,7 @@
 //! can.
 
 use crate::aws::{AwsError, Object, Remedy, Saved, Which};
-use crate::image::apply::{apply, can_be_removed, note_stalled, remember_copies};
+use crate::image::apply::{apply, can_be_removed, note_stalled, remember_done};
 use crate::image::outcome::{Claim, Evidence, StepOutcome};
 use crate::image::plan::{self, Next};
 use crate::image::status::Status;
@@ -262,7 +262,7 @@ async fn run_to_rest(
                 // Others may write once more before this is saved.
                 first = unsaved
                     .clone()
-                    .and_then(|(at, record)| keep_record(&mut draft, &at, record));
+                    .and_then(|(at, record)| keep_record(context, &mut draft, &at, record));
             }
             save => return Ok(not_saved(draft, &save)),
         }
@@ -281,13 +281,19 @@ fn is_record(outcome: &StepOutcome) -> bool {
 
 /// What was done, if the status is still about what it was done for. Otherwise only what was made is remembered, with the
 /// version that it was made for.
-fn keep_record(draft: &mut Draft, at: &Place, record: StepOutcome) -> Option<StepOutcome> {
+fn keep_record(
+    context: Context<'_>,
+    draft: &mut Draft,
+    at: &Place,
+    record: StepOutcome,
+) -> Option<StepOutcome> {
     if *at == Place::of(&draft.status) && !draft.status.state.is_final() {
         return Some(record);
     }
     if let StepOutcome::Advance(Evidence::PublishPerformed(performed)) = &record {
         let done = &performed.done;
-        draft.dirty |= remember_copies(&mut draft.status, at.digest.as_deref(), done);
+        let (status, digest) = (&mut draft.status, at.digest.as_deref());
+        draft.dirty |= remember_done(status, digest, done, context.now);
     }
     None
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::conditions;
+use super::{conditions, told};
 use crate::image::message;
 use crate::image::plan::WAITING_LONG;
 use crate::image::publish;
@@ -84,6 +84,7 @@ fn complete(status: &mut Status, state: State, step: Step, why: impl Into<String
         Some(_) => NoticeKind::Changed,
     };
     status.completed_at.get_or_insert(now);
+    told::all_told(status);
     record_notice(status, notice, now);
     // What was repaired is in the notice.
     status.drift = None;
@@ -117,6 +118,7 @@ pub(super) fn note(status: &mut Status, why: impl Into<String>, now: Timestamp) 
 pub(super) fn record_change(status: &mut Status, what: &RegionAction, now: Timestamp) {
     note(status, message::change_line(what), now);
     status.changes.push(AppliedChange::of(what));
+    status.untold = status.untold.saturating_add(1);
     let surplus = status.changes.len().saturating_sub(CHANGES_KEPT);
     status.changes.drain(..surplus);
 }

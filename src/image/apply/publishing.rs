@@ -8,7 +8,7 @@ use super::adopted::adopted;
 use super::arrival::note_repetition;
 use super::changes::{move_to, next_step, note, record_change, record_notice, wait};
 use super::polled::keep;
-use super::{conditions, release, retiring};
+use super::{conditions, release, retiring, told};
 use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, PublishPerformed, Publishing};
 use crate::image::publish::COPY_ATTEMPTS;
@@ -88,7 +88,7 @@ pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     retiring::interrupted(status, now);
     status.drift = None;
     status.publishes = true;
-    status.changes.clear();
+    told::forget_told(status);
     status.retired.clear();
     status.build.failure = None;
     for region in status.regions.values_mut() {
@@ -126,8 +126,14 @@ pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp)
         keep(status, region, image);
     }
     verified(status, intent.verified, now);
+    let is_finished = status.completed_at.is_some();
     for (region, applied) in intent.applied {
+        let before = status.applied_in(&region).settings;
         if let Some(known) = status.regions.get_mut(&region) {
+            // Of what is made for the first time, the email names all.
+            if is_finished {
+                known.told.get_or_insert_with(|| Box::new(before));
+            }
             known.applied = applied;
         }
     }
@@ -164,10 +170,18 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
 }
 
 /// Copies were begun for a version that has ended meanwhile or has other settings now, or whose place another has taken:
-/// they are remembered with it. What was set is known anyway, because the intent was saved first. Returns whether that is worth saving.
-pub fn remember_copies(status: &mut Status, digest: Option<&str>, done: &[RegionAction]) -> bool {
+/// they are remembered with it. What was set is known anyway, because the intent was saved first; of its own version people
+/// are told, too. Returns whether that is worth saving.
+pub fn remember_done(
+    status: &mut Status,
+    digest: Option<&str>,
+    done: &[RegionAction],
+    now: Timestamp,
+) -> bool {
     if status.build.digest.as_deref() == digest {
-        return add_copies(&mut status.regions, &status.copies, done);
+        done.iter()
+            .for_each(|what| record_change(status, what, now));
+        return add_copies(&mut status.regions, &status.copies, done) || !done.is_empty();
     }
     let mut versions = status.previous.iter_mut().rev();
     let Some(version) = versions.find(|it| it.digest.as_deref() == digest) else {
@@ -316,6 +330,7 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
 fn verified(status: &mut Status, seen: BTreeMap<String, Applied>, now: Timestamp) -> bool {
     let mut changed = false;
     for (region, applied) in seen {
+        told::add_unanswered(status, &region, &applied.settings, now);
         let is_now = status.is_verified_now(&region);
         let Some(known) = status.regions.get_mut(&region) else {
             continue;
@@ -353,6 +368,7 @@ fn note_unlisted(status: &mut Status, unlisted: &BTreeSet<String>, now: Timestam
 fn incomplete(status: &mut Status, now: Timestamp) {
     let why = message::incomplete(status);
     move_to(status, State::Incomplete, status.build.step, why, now);
+    told::all_told(status);
     record_notice(status, NoticeKind::Incomplete, now);
     status.drift = None;
 }

@@ -132,6 +132,29 @@ fn was_asked_before(put: &ParameterPut) -> bool {
     put.earlier.is_some() || put.since != put.asked_at
 }
 
+/// SSM took this, and people are told of it.
+fn tell(status: &mut Status, id: &ParameterId, put: &ParameterPut, is_text: bool, now: Timestamp) {
+    let is_told = |it: &RegionAction| {
+        let put = (&id.region, &id.name, &put.value);
+        matches!(&it.action, Action::PutParameter { name, value, .. } if put == (&it.region, name, value))
+    };
+    if status.changes.iter().any(|it| is_told(&it.what)) {
+        return;
+    }
+    let data_type = match is_text {
+        true => ParameterType::Text,
+        false => ParameterType::Image,
+    };
+    let action = Action::PutParameter {
+        name: id.name.clone(),
+        value: put.value.clone(),
+        after: put.after,
+        data_type,
+    };
+    let region = id.region.clone();
+    record_change(status, &RegionAction { region, action }, now);
+}
+
 fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Timestamp) -> bool {
     let Some(known) = status.release.parameters.get_mut(id) else {
         return false;
@@ -148,10 +171,17 @@ fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Ti
         is_text: shown.data_type == ParameterType::Text.as_str(),
         ..known.clone()
     };
+    let is_text = next.is_text;
     let changed = put.is_some() || *known != next;
     *known = next;
     known.confirmed_at.get_or_insert(now);
     // The answer was lost that would have said so.
+    let unanswered = put
+        .as_ref()
+        .filter(|put| put.version.is_none() && put.asked_at.is_some() && put.value == shown.value);
+    if let Some(put) = unanswered {
+        tell(status, id, put, is_text, now);
+    }
     let expected = put
         .filter(|put| put.version.is_none() && put.value == shown.value && !was_asked_before(put));
     if expected.is_some_and(|put| put.after.saturating_add(1) < shown.version) {

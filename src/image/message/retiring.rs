@@ -146,8 +146,12 @@ pub fn kept_text(why: &KeptReason) -> String {
         KeptReason::ProtectedAgain => {
             "somebody has switched its deregistration protection on again".to_owned()
         }
+        KeptReason::Protected => {
+            "somebody has protected it against deregistration: switch that off if it is to go"
+                .to_owned()
+        }
         KeptReason::NoSuccessor => {
-            "the AMI that replaces it is not there, or not available".to_owned()
+            "there is no AMI in its Region that replaces it, or none that is available".to_owned()
         }
         KeptReason::NotAllowed { message } => quoted(message),
         KeptReason::NotAskedAnyMore => "the manifest does not ask for it any more".to_owned(),

@@ -29,6 +29,7 @@ pub fn difference(
         intended,
         protect_again: applied.protect_again,
         shown,
+        now,
     };
     // What is sold has its code before anybody may launch it.
     let stages: [fn(&Compared<'_>) -> Difference; 4] = [

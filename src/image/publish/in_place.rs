@@ -4,7 +4,10 @@
 //!
 //! It is only deregistered here. Its snapshots stay until `retire`, after all else.
 
-use super::retire::{InUse, Pending, Plan, Seen, Target, of_previous, plan};
+use super::observation::Observation;
+use super::retire::{
+    InUse, Pending, Plan, Seen, Target, is_protected_by_others, of_previous, plan,
+};
 use crate::image::status::{KeptReason, RegionAction, Retire, Status};
 use jiff::Timestamp;
 
@@ -69,6 +72,12 @@ pub fn next(because: Because, asked: Retire, seen: &[(Target, Seen)], now: Times
     for (target, seen) in seen {
         if let (Because::Name, InUse::Yes(why)) = (because, &seen.in_use) {
             return Next::Stays(target.known.image.clone(), why.clone());
+        }
+        if let (Because::Name, Observation::Seen(shown)) = (because, &seen.image)
+            && shown.is_ours
+            && is_protected_by_others(target, shown)
+        {
+            return Next::Stays(target.known.image.clone(), KeptReason::Protected);
         }
     }
     let Plan {

@@ -2,6 +2,7 @@
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
+use super::retire::soon;
 use super::settings::{Compared, Difference, Shown};
 use crate::image::status::{Action, Protection};
 use crate::image::words::Blocker;
@@ -26,6 +27,11 @@ fn deprecation(compared: &Compared<'_>, found: &mut Difference) {
     let shown = compared.shown.deprecate_at.map(to_minute);
     let ours = compared.ours.deprecate_at.map(to_minute);
     let wanted = match compared.desired.deprecate_at.map(to_minute) {
+        // EC2 takes no time in the past: what is deprecated by now, or is about to be, is as it should be.
+        Some(desired) if desired <= compared.now => {
+            let soon = soon(compared.now);
+            Some(shown.filter(|at| *at <= soon).unwrap_or(soon))
+        }
         Some(desired) => Some(desired),
         // It was ours, and nobody has set another time since.
         None if ours.is_some() && ours == shown => None,
@@ -68,14 +74,9 @@ fn protection(compared: &Compared<'_>, found: &mut Difference) {
 }
 
 impl Shown {
-    /// Its deregistration protection, of EC2's words for it (DescribeImages, DeregistrationProtection); none where that is
-    /// off. `disabled after …` is one that is off and still holds for the rest of its cooldown.
+    /// Its deregistration protection; none where that is off.
     #[must_use]
     pub fn current_protection(&self) -> Option<Protection> {
-        match self.protection.as_str() {
-            "enabled-with-cooldown" => Some(Protection::WithCooldown),
-            words if words.starts_with("enabled") => Some(Protection::On),
-            _ => None,
-        }
+        Protection::shown(&self.protection)
     }
 }

@@ -13,7 +13,8 @@ use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use super::difference::STALE_READS;
 use super::observation::Observation;
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, RegionAction, Retire, RetireOutcome, Retirement, SnapshotKept,
+    Action, KeptReason, KeptSnapshot, Protection, RegionAction, Retire, RetireOutcome, Retirement,
+    SnapshotKept,
 };
 
 pub(super) use targets::of_previous;
@@ -79,6 +80,8 @@ pub struct Seen {
     pub in_use: InUse,
     /// Whether the AMI that replaces it is seen to be available in its Region.
     pub has_successor: bool,
+    /// Whether none will: the manifest does not name its Region any more, or the copy there failed.
+    pub is_last: bool,
     /// Its snapshots, once it is deregistered.
     pub snapshots: BTreeMap<String, SnapshotSeen>,
 }
@@ -174,6 +177,17 @@ fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
     if !shown.is_ours {
         return end(target, RetireOutcome::Kept, Some(KeptReason::Unproven), now);
     }
+    if seen.is_last {
+        if let Some(action) = protect_again(target) {
+            return Next::Do(vec![action]);
+        }
+        return end(
+            target,
+            RetireOutcome::Kept,
+            Some(KeptReason::NoSuccessor),
+            now,
+        );
+    }
     if !seen.has_successor {
         return Next::Wait(Pending::NoSuccessor);
     }
@@ -186,8 +200,20 @@ fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
     match &seen.in_use {
         InUse::Unknown => Next::Wait(Pending::Unknown),
         InUse::Yes(why) => deprecate(target, shown, Some(why.clone()), now),
+        InUse::No if is_protected_by_others(target, shown) => {
+            deprecate(target, shown, Some(KeptReason::Protected), now)
+        }
         InUse::No => deregister(asked, target, shown, now),
     }
+}
+
+/// Whether its protection is not ours to switch off: another one than was set for its version. One that was to be switched
+/// off before was.
+pub(super) fn is_protected_by_others(target: &Target, shown: &Shown) -> bool {
+    let known = &target.known;
+    let ours = [known.applied.settings.protection, known.retiring.protection];
+    let now = Protection::shown(&shown.protection);
+    now.is_some() && !ours.contains(&now)
 }
 
 fn deregister(asked: Retire, target: &Target, shown: &Shown, now: Timestamp) -> Next {
@@ -247,7 +273,7 @@ fn deprecate(target: &Target, shown: &Shown, why: Option<KeptReason>, now: Times
 }
 
 /// The first whole minute that is at least a minute away.
-fn soon(now: Timestamp) -> Timestamp {
+pub(super) fn soon(now: Timestamp) -> Timestamp {
     let up = TimestampRound::new()
         .smallest(Unit::Minute)
         .mode(RoundMode::Ceil);

@@ -101,6 +101,7 @@ pub(super) struct Compared<'a> {
     /// The protection that it had before it was about to be retired, if that was somebody else's.
     pub(super) protect_again: Option<Protection>,
     pub(super) shown: &'a Shown,
+    pub(super) now: Timestamp,
 }
 
 impl Compared<'_> {

@@ -56,6 +56,9 @@ pub struct Status {
     /// What was changed about the AMI since its manifest, or its settings, were last uploaded, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<AppliedChange>,
+    /// How many of the last of them people were not told of yet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub untold: u32,
     /// The SSM parameters that point to the AMI.
     #[serde(default, skip_serializing_if = "Release::is_empty")]
     pub release: Release,
@@ -171,6 +174,7 @@ impl Status {
             copies: BTreeMap::new(),
             publishes: false,
             changes: Vec::new(),
+            untold: 0,
             release: Release::default(),
             replaces: false,
             replaced: Vec::new(),

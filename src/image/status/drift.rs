@@ -32,10 +32,13 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// This drift, with as much of it as is kept.
+    /// This drift, with as much of it as is kept: first what cannot be set right, which decides whether the rest is.
     #[must_use]
     pub fn of(since: Timestamp, mut found: Vec<Deviation>) -> Self {
         let omitted = found.len().saturating_sub(KEPT);
+        if omitted > 0 {
+            found.sort_by_key(Deviation::is_repairable);
+        }
         found.truncate(KEPT);
         Self {
             since,
@@ -49,14 +52,7 @@ impl Drift {
     #[must_use]
     pub fn is_repairable(&self) -> bool {
         let mut found = self.found.iter();
-        found.all(|it| {
-            let what = &it.what;
-            matches!(
-                what,
-                Difference::Setting { blocked: None, .. }
-                    | Difference::Parameter { blocked: false, .. }
-            )
-        })
+        found.all(Deviation::is_repairable)
     }
 
     /// Whether the AMI of a Region is deregistered.
@@ -76,6 +72,16 @@ impl Drift {
 }
 
 impl Deviation {
+    /// Whether a change that publishing makes would set it right.
+    #[must_use]
+    pub fn is_repairable(&self) -> bool {
+        matches!(
+            self.what,
+            Difference::Setting { blocked: None, .. }
+                | Difference::Parameter { blocked: false, .. }
+        )
+    }
+
     /// Whether the same is wrong, since whenever.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

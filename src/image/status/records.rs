@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
-use super::publishing::Applied;
+use super::publishing::{Applied, Settings};
 use super::retiring::Retiring;
 use crate::image::billing::{Billing, LicensedSource};
 use crate::image::words::{CancelBy, ConditionReason, WaitReason};
@@ -237,6 +237,9 @@ pub struct RegionStatus {
     /// What was set on it.
     #[serde(default, skip_serializing_if = "Applied::is_empty")]
     pub applied: Applied,
+    /// What of it was ours before the changes that people were not told of yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Box<Settings>>,
     /// When it was last seen to be as its manifest says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<Timestamp>,
@@ -267,6 +270,7 @@ impl RegionStatus {
             unseen_since: None,
             snapshots: Vec::new(),
             applied: Applied::default(),
+            told: None,
             verified_at: None,
             unlisted_since: None,
             failure: None,

@@ -155,6 +155,8 @@ pub enum KeptReason {
     Unproven,
     /// Somebody has switched its deregistration protection on again after it was switched off to deregister it.
     ProtectedAgain,
+    /// It has a deregistration protection that amiwright has not set.
+    Protected,
     /// The AMI that replaces it is not there, or not available.
     NoSuccessor,
     /// The manifest is gone, or the stack does not allow any more what it asks for.

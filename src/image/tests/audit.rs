@@ -8,7 +8,7 @@ use crate::image::apply::{Audit, Compared, audited};
 use crate::image::message::quoted;
 use crate::image::publish::audit::{Audited, audit, is_auditable};
 use crate::image::publish::{self, Asked, AskedRegion, Desired, Observation, Observed, Shown};
-use crate::image::status::{ConditionKind, ConditionStatus, Difference};
+use crate::image::status::{ConditionKind, ConditionStatus, Deviation, Difference, Drift};
 use crate::image::words::State;
 
 /// What the manifest says.
@@ -182,4 +182,26 @@ fn what_is_new_or_in_progress_is_not_audited() {
     assert_eq!(audited(&mut changed, &audit, after(61)), Ok(false));
     assert_eq!(audited(&mut status, &audit, after(61)), Ok(true));
     assert_eq!(audited(&mut status, &audit, after(90)), Ok(false));
+}
+
+/// What is not kept, because so much differs, decides too.
+#[test]
+fn what_cannot_be_repaired_is_kept_first() {
+    let deviation = |name: usize, what: Difference| Deviation {
+        region: format!("us-east-{name}"),
+        image: "ami-1".to_owned(),
+        verified_at: None,
+        what,
+    };
+    let parameter = |name: usize| Difference::Parameter {
+        name: format!("/images/{name}"),
+        value: None,
+        blocked: false,
+    };
+    let mut found: Vec<Deviation> = (0..40).map(|it| deviation(it, parameter(it))).collect();
+    assert!(Drift::of(after(1), found.clone()).is_repairable());
+    found.push(deviation(1, Difference::Untagged));
+    let drift = Drift::of(after(1), found);
+    assert!(!drift.is_repairable());
+    assert_eq!(drift.omitted, 21);
 }

@@ -9,7 +9,7 @@ use crate::image::publish::Observation;
 use crate::image::publish::retire::{
     COOLDOWN, InUse, Pending, Plan, Seen, Shown, SnapshotSeen, Target, plan, retirement,
 };
-use crate::image::status::{Action, KeptReason, Retire, RetireOutcome};
+use crate::image::status::{Action, KeptReason, Protection, Retire, RetireOutcome};
 use crate::image::words::{State, Step};
 
 pub(super) const DEREGISTER: Retire = Retire {
@@ -44,6 +44,7 @@ pub(super) fn seen_as(shown: Shown) -> Seen {
         image: Observation::Seen(shown),
         in_use: InUse::No,
         has_successor: true,
+        is_last: false,
         snapshots: BTreeMap::new(),
     }
 }
@@ -134,12 +135,17 @@ fn a_protection_is_switched_off_first_and_its_cooldown_waited_for() {
             ..Shown::default()
         })
     };
-    let plan = planned(DEREGISTER, target(), shown("enabled-with-cooldown"));
+    let mut unprotected = target();
+    unprotected.known.applied.settings.protection = Some(Protection::WithCooldown);
+    let plan = planned(
+        DEREGISTER,
+        unprotected.clone(),
+        shown("enabled-with-cooldown"),
+    );
     assert!(matches!(
         only(&plan),
         Action::UnprotectPrevious { cooldown: true, .. }
     ));
-    let mut unprotected = target();
     unprotected.known.retiring.unprotected_at = Some(after(9));
     unprotected.known.retiring.has_cooldown = true;
     for protection in ["enabled-with-cooldown", "disabled after later"] {
@@ -151,8 +157,32 @@ fn a_protection_is_switched_off_first_and_its_cooldown_waited_for() {
     }
     // Without a cooldown, a read from before our request does not make us ask again and again.
     unprotected.known.retiring.has_cooldown = false;
+    unprotected.known.applied.settings.protection = Some(Protection::On);
     let plan = planned(DEREGISTER, unprotected, shown("enabled-without-cooldown"));
     assert_eq!(waits_for(&plan), &Pending::Unknown);
+}
+
+/// Neither what was never set nor what somebody has made another one.
+#[test]
+fn a_protection_that_is_not_ours_keeps_the_ami() {
+    for (ours, shown) in [
+        (None, "enabled-without-cooldown"),
+        (None, "enabled-with-cooldown"),
+        (Some(Protection::On), "enabled-with-cooldown"),
+    ] {
+        let mut protected = target();
+        protected.known.applied.settings.protection = ours;
+        let seen = seen_as(Shown {
+            is_ours: true,
+            protection: shown.to_owned(),
+            ..Shown::default()
+        });
+        let plan = planned(DEREGISTER, protected, seen);
+        let Action::DeprecatePrevious { why, .. } = only(&plan) else {
+            panic!("{plan:?}");
+        };
+        assert_eq!(*why, Some(KeptReason::Protected));
+    }
 }
 
 /// An AMI of before is deregistered, and others are waited for, when settings or a version are uploaded.

@@ -37,13 +37,16 @@ use crate::manifest::Problem;
 
 use super::context::{Error, REGIONS_AT_ONCE};
 use super::spec::ManifestRead;
-use super::step_context::{StepContext, retrying};
+use super::step_context::{StepContext, is_final, retrying};
 pub(crate) use in_place::Replacing;
 use observe::Seen;
 pub(crate) use preview::{Publishing, Retiring};
 pub(super) use preview::{publishing as preview_publishing, retiring as preview_retiring};
 use refused::Refused;
 pub(super) use retire::run as retire;
+
+/// How long a Region may refuse to show the AMI: permissions take minutes to come into force.
+const REFUSED_GRACE: SignedDuration = VISIBILITY_GRACE;
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(Claim::Publish(intent)) = step.claimed {
@@ -117,7 +120,11 @@ fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> Step
     let mut pending = BTreeMap::new();
     for (region, why) in &plan.pending {
         let reason = wait_reason(step, region, *why, &seen);
-        let limit = grace(*why).filter(|_| !is_rate_limited(&seen, region));
+        let is_refused = *why == Pending::Unknown && seen.errors.get(region).is_some_and(is_final);
+        let limit = match is_refused {
+            true => Some(REFUSED_GRACE),
+            false => grace(*why).filter(|_| !is_rate_limited(&seen, region)),
+        };
         if limit.is_some_and(|limit| has_waited(step, region, &reason, limit)) {
             let failure = match (why, step.status.image_in(region)) {
                 (Pending::NoImage, Some(known)) => failures::deregistered(region, &known.image),

@@ -162,7 +162,10 @@ pub(in crate::reconcile) async fn look(
     if shown.is_available && !is_left {
         let applied = status.applied_in(region).settings;
         if needs_grants(desired, &applied) {
-            shown.grants = Some(aws.launch_permissions(&image.id).await?);
+            let grants = aws.launch_permissions(&image.id).await?;
+            // What DescribeImages says of it may be older.
+            shown.public = grants.contains(&Grantee::Public);
+            shown.grants = Some(grants);
         }
         if desired.product_code.is_some() || applied.product_code.is_some() {
             shown.product_codes = Some(aws.product_codes(&image.id).await?);

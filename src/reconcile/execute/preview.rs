@@ -93,7 +93,12 @@ pub(in crate::reconcile) async fn retiring(
     let Some(asked) = spec.retires() else {
         return Ok(None);
     };
-    let seen = Box::pin(retire::look(step, &spec.publish().parameters, asked)).await?;
+    let publish = spec.publish();
+    let mut seen = Box::pin(retire::look(step, &publish.parameters, asked)).await?;
+    let named = Asked::of(&publish, &step.config().region, None).regions;
+    for (target, seen) in &mut seen.targets {
+        seen.is_last = !named.contains_key(&target.region);
+    }
     let mut retired = rehearse_retiring(asked, &seen.targets, step.now());
     retired.planned.retain(|what| match &what.action {
         Action::DeprecatePrevious { image, .. }

@@ -34,6 +34,7 @@ mod publish_retire_ended;
 mod publish_retire_in_use;
 mod publish_set_back;
 mod publish_table;
+mod publish_told;
 mod publish_withdrawn;
 mod replace_in_place;
 mod replace_in_place_ended;

@@ -180,3 +180,36 @@ async fn what_is_encrypted_with_the_key_of_aws_is_not_shared() {
         assert!(email.text.contains("a key of your own"), "{}", email.text);
     }
 }
+
+/// A read that is refused for good is told in minutes, as a change is; one that may pass is waited for.
+#[tokio::test(start_paused = true)]
+async fn a_read_that_is_refused_for_good_is_told_soon() {
+    for (code, state) in [
+        ("UnauthorizedOperation", "incomplete"),
+        ("InternalError", "working"),
+    ] {
+        let stack = stack().await;
+        let fault = crate::support::refused(code);
+        let fault = match (code, fault) {
+            ("InternalError", localaws::faults::Fault::Refuse { code, message, .. }) => {
+                let status = http::StatusCode::INTERNAL_SERVER_ERROR;
+                localaws::faults::Fault::Refuse {
+                    status,
+                    code,
+                    message,
+                }
+            }
+            (_, fault) => fault,
+        };
+        let faults = stack.world.faults();
+        faults.always("ec2", "DescribeImageAttribute", fault);
+        let settings = format!("access: {{accounts: ['{PARTNER}']}}\n");
+        stack
+            .drop_file(KEY, stack.manifest("web") + &settings)
+            .await;
+        stack.world.run_for(crate::support::minutes(40)).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], state, "{code}: {status:#}");
+        stack.world.faults().clear();
+    }
+}

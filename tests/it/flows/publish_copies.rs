@@ -159,3 +159,19 @@ async fn a_copy_that_is_just_being_deregistered_is_not_taken_up_again() {
     assert_eq!(status["state"], "available", "{status:#}");
     assert_eq!(status["regions"][OREGON]["image"], copy.as_str());
 }
+
+/// A Region that the manifest does not name any more gets no AMI that could replace its copy.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_nothing_replaces_is_kept() {
+    let stack = stack().await;
+    stack.drop_and_rest(KEY, replacing(&stack, "one")).await;
+    let copy = copies(&stack);
+    let second = replacing(&stack, "two").replace("regions: {us-west-2: {}}\n", "");
+    stack.drop_and_rest(KEY, second).await;
+    assert_eq!(copies(&stack), copy);
+    let home = stack.only_image();
+    assert!(home.name.starts_with("two-"), "{}", home.name);
+    let email = stack.emails().pop().unwrap();
+    let told = "there is no AMI in its Region that replaces it";
+    assert!(email.text.contains(told), "{}", email.text);
+}

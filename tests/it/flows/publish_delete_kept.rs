@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use localaws::ec2::{DeregistrationProtection, SeedInstance};
+use localaws::ec2::SeedInstance;
 use serde_json::json;
 
 use super::publish_delete::{
@@ -46,18 +46,16 @@ async fn what_a_parameter_names_is_deprecated_instead() {
     assert!(stack.last_email().contains("/images/web"));
 }
 
-fn protect(stack: &TestStack) {
+async fn protect(stack: &TestStack) {
     let id = stack.only_image().id;
-    stack.world.ec2().edit_image(REGION, &id, |image| {
-        image.deregistration_protection = DeregistrationProtection::EnabledWithCooldown;
-    });
+    stack.protect_as_ours(KEY, &id).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_protection_with_cooldown_is_waited_for_with_its_date() {
     let stack = stack().await;
     made(&stack, DEREGISTER).await;
-    protect(&stack);
+    protect(&stack).await;
     stack.remove(KEY).await;
     stack.world.run_for(Duration::from_secs(23 * 3600)).await;
     let status = stack.status(KEY).await;
@@ -75,7 +73,7 @@ async fn a_protection_with_cooldown_is_waited_for_with_its_date() {
 async fn a_manifest_that_comes_back_during_the_cooldown_keeps_its_ami() {
     let stack = stack().await;
     let image = made(&stack, DEREGISTER).await;
-    protect(&stack);
+    protect(&stack).await;
     stack.remove(KEY).await;
     stack.world.run_for(Duration::from_secs(3600)).await;
     let again = made(&stack, DEREGISTER).await;

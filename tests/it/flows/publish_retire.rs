@@ -166,13 +166,28 @@ async fn the_snapshots_that_were_made_for_it_go_with_it() {
     );
 }
 
+/// Whoever has switched it on wants to keep the AMI.
+#[tokio::test(start_paused = true)]
+async fn what_a_person_has_protected_stays() {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    stack.world.ec2().edit_image(REGION, &old, |image| {
+        image.deregistration_protection = DeregistrationProtection::EnabledWithoutCooldown;
+    });
+    stack
+        .drop_and_rest(KEY, version(&stack, 2, DEREGISTER))
+        .await;
+    assert!(ids(&stack).contains(&old));
+    assert_eq!(retiring_calls(&stack), ["EnableImageDeprecation"]);
+    let email = stack.last_email();
+    assert!(email.contains("somebody has protected it"), "{email}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_protection_with_cooldown_is_waited_for() {
     let stack = stack().await;
     let old = first(&stack).await;
-    stack.world.ec2().edit_image(REGION, &old, |image| {
-        image.deregistration_protection = DeregistrationProtection::EnabledWithCooldown;
-    });
+    stack.protect_as_ours(KEY, &old).await;
     stack.drop_file(KEY, version(&stack, 2, DEREGISTER)).await;
     stack.world.run_for(Duration::from_secs(23 * 3600)).await;
     assert!(ids(&stack).contains(&old));

@@ -197,9 +197,7 @@ async fn an_own_ami_whose_deregistration_was_not_answered_is_not_said_to_be_kept
 /// Version 2 is there, and the protection of version 1 is switched off, so that it can be deregistered a day later.
 async fn cooling_down(stack: &TestStack) -> Image {
     let old = first(stack, "").await;
-    stack.world.ec2().edit_image(REGION, &old.id, |image| {
-        image.deregistration_protection = PROTECTED;
-    });
+    stack.protect_as_ours(KEY, &old.id).await;
     stack.drop_file(KEY, version(2, DEREGISTER)).await;
     stack.world.run_for(minutes(30)).await;
     let now = find(stack, &old.id).unwrap().deregistration_protection;
@@ -268,9 +266,7 @@ async fn an_ami_that_came_into_use_is_protected_as_before_whatever_goes_wrong_on
             let about = format!("{action} {fault:?}");
             let stack = slow_stack().await;
             let old = first(&stack, "").await;
-            stack.world.ec2().edit_image(REGION, &old.id, |image| {
-                image.deregistration_protection = PROTECTED;
-            });
+            stack.protect_as_ours(KEY, &old.id).await;
             stack.world.faults().on("ec2", action, 1, fault.clone());
             stack.drop_file(KEY, version(2, DEREGISTER)).await;
             stack.world.run_for(minutes(30)).await;
@@ -319,9 +315,7 @@ async fn a_protection_that_cannot_be_switched_on_again_is_told() {
 async fn a_protection_that_is_off_when_the_manifest_comes_back_is_switched_on_again() {
     let stack = stack().await;
     let old = first(&stack, "onDelete: deregister\n").await;
-    stack.world.ec2().edit_image(REGION, &old.id, |image| {
-        image.deregistration_protection = PROTECTED;
-    });
+    stack.protect_as_ours(KEY, &old.id).await;
     stack.remove(KEY).await;
     stack.world.run_for(minutes(30)).await;
     stack

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use localaws::ec2::{DeregistrationProtection, Image, SeedInstance};
+use localaws::ec2::{Image, SeedInstance};
 use localaws::faults::Fault;
 use serde_json::Value;
 
@@ -166,9 +166,7 @@ async fn what_its_tags_do_not_prove_keeps_its_name() {
 async fn a_protection_with_cooldown_is_waited_for_with_its_date() {
     let stack = stack().await;
     let old = first(&stack).await;
-    stack.world.ec2().edit_image(REGION, &old.id, |image| {
-        image.deregistration_protection = DeregistrationProtection::EnabledWithCooldown;
-    });
+    stack.protect_as_ours(KEY, &old.id).await;
     stack.drop_file(KEY, version(&stack, 2, DEREGISTER)).await;
     stack.world.run_for(Duration::from_secs(23 * 3600)).await;
     let status = stack.status(KEY).await;

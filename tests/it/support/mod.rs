@@ -6,6 +6,7 @@ mod functions;
 mod making;
 mod meddling;
 mod order;
+mod protecting;
 mod schema;
 mod seen;
 mod stack;

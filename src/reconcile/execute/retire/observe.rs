@@ -34,7 +34,14 @@ pub(in crate::reconcile::execute) async fn all(
     moved: &[Parameter],
     asked: Retire,
 ) -> Result<Observed, Error> {
-    these(step, targets(step.status), moved, asked, true).await
+    let mut seen = these(step, targets(step.status), moved, asked, true).await?;
+    let status = step.status;
+    if status.build.step.retires() && !status.is_removed() {
+        for (target, seen) in &mut seen.targets {
+            seen.is_last = status.image_in(&target.region).is_none();
+        }
+    }
+    Ok(seen)
 }
 
 /// Looks at these. Whether something uses them is only asked if they are guarded.
@@ -95,6 +102,7 @@ impl Watch<'_> {
             image: Observation::Unknown,
             in_use: InUse::Unknown,
             has_successor: false,
+            is_last: false,
             snapshots: BTreeMap::new(),
         };
         let mut seen: Vec<(Target, Seen)> = targets.into_iter().map(|it| (it, unknown())).collect();
@@ -128,8 +136,7 @@ impl Watch<'_> {
         self.snapshots(seen).await
     }
 
-    /// Whether the AMI that replaces others is available. A Region that the manifest does not name any more has none, and
-    /// wants none.
+    /// Whether the AMI that replaces others is available, or is only made once they are gone.
     fn has_successor(&self, region: &str, images: &[ObservedImage]) -> bool {
         let status = self.step.status;
         // The manifest was removed: nothing replaces them.

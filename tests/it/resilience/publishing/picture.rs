@@ -6,7 +6,7 @@ use localaws::faults::{Call, Fault};
 use serde_json::Value;
 
 use super::{KEY, NAME, OREGON};
-use crate::support::{REGION, TestStack, changes_since, in_words};
+use crate::support::{Email, REGION, TestStack, changes_since, in_words};
 
 /// What is the same in every world that ends well.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) struct Picture {
     changes: Vec<String>,
     pub(super) notices: usize,
     emails: usize,
+    /// What the emails say was changed.
+    told: BTreeSet<String>,
     /// What was granted to whom already has it.
     pub(super) twice: Vec<String>,
 }
@@ -53,9 +55,26 @@ impl Picture {
             changes,
             notices: subjects.filter(|it| it.starts_with(notice)).count(),
             emails: emails.len(),
+            told: emails.iter().flat_map(told_in).collect(),
             twice: granted_twice(&once),
         }
     }
+}
+
+/// What an email says was changed, without the ids that differ from world to world.
+fn told_in(email: &Email) -> Vec<String> {
+    let list = email.text.split("What was changed:\n").nth(1);
+    let lines = list.unwrap_or_default().lines();
+    let lines = lines.map_while(|line| line.strip_prefix("  - "));
+    let is_id = |word: &&str| word.starts_with("ami-") || word.starts_with("snap-");
+    let without_ids = |line: &str| {
+        let words = line.split(' ');
+        words
+            .map(|it| if is_id(&it) { "…" } else { it })
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    lines.map(without_ids).collect()
 }
 
 /// Whether two requests ask for the same.
