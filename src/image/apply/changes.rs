@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{conditions, told};
+use super::conditions;
 use crate::image::message;
 use crate::image::plan::WAITING_LONG;
 use crate::image::publish;
@@ -84,10 +84,18 @@ fn complete(status: &mut Status, state: State, step: Step, why: impl Into<String
         Some(_) => NoticeKind::Changed,
     };
     status.completed_at.get_or_insert(now);
-    told::all_told(status);
+    all_told(status);
     record_notice(status, notice, now);
     // What was repaired is in the notice.
     status.drift = None;
+}
+
+/// People are told of all that was changed.
+pub(super) fn all_told(status: &mut Status) {
+    status.untold = 0;
+    for known in status.regions.values_mut() {
+        known.told = None;
+    }
 }
 
 /// Moves on, and records why.

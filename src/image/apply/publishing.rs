@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::adopted::adopted;
 use super::arrival::note_repetition;
-use super::changes::{move_to, next_step, note, record_change, record_notice, wait};
+use super::changes::{all_told, move_to, next_step, note, record_change, record_notice, wait};
 use super::polled::keep;
 use super::{conditions, release, retiring, told};
 use crate::image::message;
@@ -132,7 +132,9 @@ pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp)
         if let Some(known) = status.regions.get_mut(&region) {
             // Of what is made for the first time, the email names all.
             if is_finished {
-                known.told.get_or_insert_with(|| Box::new(before));
+                let actions = intent.actions.iter().filter(|it| it.region == region);
+                let actions: Vec<&Action> = actions.map(|it| &it.action).collect();
+                told::remember(&mut known.told, before, &actions);
             }
             known.applied = applied;
         }
@@ -368,7 +370,7 @@ fn note_unlisted(status: &mut Status, unlisted: &BTreeSet<String>, now: Timestam
 fn incomplete(status: &mut Status, now: Timestamp) {
     let why = message::incomplete(status);
     move_to(status, State::Incomplete, status.build.step, why, now);
-    told::all_told(status);
+    all_told(status);
     record_notice(status, NoticeKind::Incomplete, now);
     status.drift = None;
 }

@@ -34,11 +34,42 @@ pub(super) fn add_unanswered(status: &mut Status, region: &str, ours: &Settings,
     }
 }
 
-/// People are told of all that was changed.
-pub(super) fn all_told(status: &mut Status) {
-    status.untold = 0;
-    for known in status.regions.values_mut() {
-        known.told = None;
+/// This is about to be done to an AMI that people know as finished: what was so before is remembered, as `ours` says and as
+/// the actions show.
+pub(super) fn remember(told: &mut Option<Box<Settings>>, ours: Settings, actions: &[&Action]) {
+    let told = told.get_or_insert_with(|| Box::new(ours));
+    for action in actions {
+        match action {
+            Action::SetDescription { text } => {
+                told.description.take_if(|known| known == text);
+            }
+            Action::SetTags { tags } => {
+                told.tags.retain(|key, value| tags.get(key) != Some(value));
+            }
+            Action::RemoveTags { tags } => told.tags.extend(tags.clone()),
+            Action::ShareSnapshot { snapshot, accounts } => {
+                if let Some(known) = told.snapshots.get_mut(snapshot) {
+                    known.retain(|it| !accounts.contains(it));
+                }
+            }
+            Action::RevokeSnapshot { snapshot, accounts } => {
+                let known = told.snapshots.entry(snapshot.clone()).or_default();
+                known.extend(accounts.clone());
+            }
+            Action::ChangeGrants { add, remove } => {
+                told.grants.retain(|it| !add.contains(it));
+                told.grants.extend(remove.clone());
+            }
+            Action::SetDeprecation { at: Some(at) } => {
+                told.deprecate_at.take_if(|known| known == at);
+            }
+            Action::SetProtection {
+                protection: Some(protection),
+            } => {
+                told.protection.take_if(|known| known == protection);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -76,7 +107,8 @@ impl Asked<'_> {
     }
 
     fn describing(&self, listed: &[&Action], missing: &mut Vec<Action>) {
-        if self.is_new(|it| it.description.clone()) {
+        // None is asked for as an empty one.
+        if self.is_new(|it| it.description.clone().filter(|text| !text.is_empty())) {
             let text = self.after.description.clone().unwrap_or_default();
             push_unless_last(missing, listed, Action::SetDescription { text }, |it| {
                 matches!(it, Action::SetDescription { .. })

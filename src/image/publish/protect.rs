@@ -1,11 +1,13 @@
 //! Deprecation and deregistration protection.
 
-use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
-use super::retire::soon;
 use super::settings::{Compared, Difference, Shown};
 use crate::image::status::{Action, Protection};
 use crate::image::words::Blocker;
+
+/// EC2 takes no time of deprecation in the past, and rounds to minutes (EnableImageDeprecation, DeprecateAt).
+const SOON: SignedDuration = SignedDuration::from_mins(1);
 
 pub(super) fn difference(compared: &Compared<'_>) -> Difference {
     let mut found = Difference::default();
@@ -21,6 +23,15 @@ pub(super) fn to_minute(at: Timestamp) -> Timestamp {
         .smallest(Unit::Minute)
         .mode(RoundMode::HalfExpand);
     at.round(round).unwrap_or(at)
+}
+
+/// The first whole minute that is at least a minute away.
+pub(super) fn soon(now: Timestamp) -> Timestamp {
+    let up = TimestampRound::new()
+        .smallest(Unit::Minute)
+        .mode(RoundMode::Ceil);
+    let soon = now.saturating_add(SOON).unwrap_or(now);
+    soon.round(up).unwrap_or(soon)
 }
 
 fn deprecation(compared: &Compared<'_>, found: &mut Difference) {

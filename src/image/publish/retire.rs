@@ -8,10 +8,11 @@ mod targets;
 
 use std::collections::BTreeMap;
 
-use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
+use jiff::{SignedDuration, Timestamp};
 
 use super::difference::STALE_READS;
 use super::observation::Observation;
+use super::protect::soon;
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, Protection, RegionAction, Retire, RetireOutcome, Retirement,
     SnapshotKept,
@@ -30,9 +31,6 @@ pub const COOLDOWN: SignedDuration = SignedDuration::from_hours(24);
 
 /// When a cooldown whose end cannot be read is looked at again.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
-
-/// EC2 takes no time of deprecation in the past, and rounds to minutes (EnableImageDeprecation, DeprecateAt).
-const SOON: SignedDuration = SignedDuration::from_mins(1);
 
 /// What EC2 shows of an AMI that is to be retired.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -270,15 +268,6 @@ fn deprecate(target: &Target, shown: &Shown, why: Option<KeptReason>, now: Times
         None if !is_ours => Next::Nothing,
         why => end(target, RetireOutcome::Deprecated, why, now),
     }
-}
-
-/// The first whole minute that is at least a minute away.
-pub(super) fn soon(now: Timestamp) -> Timestamp {
-    let up = TimestampRound::new()
-        .smallest(Unit::Minute)
-        .mode(RoundMode::Ceil);
-    let soon = now.saturating_add(SOON).unwrap_or(now);
-    soon.round(up).unwrap_or(soon)
 }
 
 /// Until when a protection that is off still holds (DescribeImages: `disabled after TIME`; the form of the time is not
