@@ -28,7 +28,7 @@ pub(super) fn adopted(
             applied.clone_from(&known.applied);
         }
     }
-    let applied = protected_again(applied, &retiring, now);
+    let applied = with_protection_off(applied, &retiring, now);
     if applied.is_empty() {
         return image;
     }
@@ -36,14 +36,12 @@ pub(super) fn adopted(
     RegionStatus { applied, ..image }
 }
 
-/// The protection that was switched off is owed to whoever had set it: that is the manifest, whose other settings say now
-/// what it is to be, or somebody else, for whom it is switched on again.
-fn protected_again(mut applied: Applied, retiring: &Retiring, now: Timestamp) -> Applied {
-    let Some(before) = retiring.protection else {
+/// Its protection was switched off in order to deregister it, which is done with a manifest's own only: what the manifest
+/// says now is what it is to be.
+fn with_protection_off(mut applied: Applied, retiring: &Retiring, now: Timestamp) -> Applied {
+    if retiring.protection.is_none() {
         return applied;
-    };
-    let ours = applied.settings.protection;
-    applied.protect_again = Some(before).filter(|it| Some(*it) != ours);
+    }
     // A read may be older than the request that switched it off, which is the last that EC2 was asked for.
     let at = retiring.unprotected_at.unwrap_or(now);
     let settings = applied.settings.clone();

@@ -27,7 +27,6 @@ pub fn difference(
         desired,
         ours: &applied.settings,
         intended,
-        protect_again: applied.protect_again,
         shown,
         now,
     };
@@ -98,7 +97,6 @@ pub fn intend(applied: &Applied, actions: &[Action], now: Timestamp) -> Applied 
             since: if is_same { before.since } else { now },
             ..after
         }),
-        protect_again: applied.protect_again,
     }
 }
 

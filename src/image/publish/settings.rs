@@ -98,8 +98,6 @@ pub(super) struct Compared<'a> {
     pub(super) ours: &'a Settings,
     /// What was asked for a moment ago, so that reads may be older.
     pub(super) intended: Option<&'a Intended>,
-    /// The protection that it had before it was about to be retired, if that was somebody else's.
-    pub(super) protect_again: Option<Protection>,
     pub(super) shown: &'a Shown,
     pub(super) now: Timestamp,
 }

@@ -253,9 +253,6 @@ impl Status {
             let mut regions = self.regions.clone();
             for (region, image) in &mut regions {
                 image.applied = self.applied_in(region);
-                // What was to be switched on again is so once the AMI is not retired, or told.
-                let again = image.applied.protect_again.take();
-                image.retiring.protection = image.retiring.protection.or(again);
             }
             previous.push(PreviousVersion {
                 digest: self.build.digest.clone(),

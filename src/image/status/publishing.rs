@@ -24,10 +24,6 @@ pub struct Applied {
     /// What was asked for last, from before it is asked until it shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intended: Option<Intended>,
-    /// The deregistration protection that somebody else had set, and that was switched off while the AMI was an earlier
-    /// version's and about to be retired: until it is seen to be on again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub protect_again: Option<Protection>,
 }
 
 impl Applied {

@@ -314,13 +314,11 @@ async fn a_protection_that_cannot_be_switched_on_again_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_protection_that_is_off_when_the_manifest_comes_back_is_switched_on_again() {
     let stack = stack().await;
-    let old = first(&stack, "onDelete: deregister\n").await;
-    stack.protect_as_ours(KEY, &old.id).await;
+    let settings = "onDelete: deregister\nprotect: {cooldown: true}\n";
+    let old = first(&stack, settings).await;
     stack.remove(KEY).await;
     stack.world.run_for(minutes(30)).await;
-    stack
-        .drop_and_rest(KEY, version(1, "onDelete: deregister\n"))
-        .await;
+    stack.drop_and_rest(KEY, version(1, settings)).await;
     let image = stack.only_image();
     assert_eq!(image.id, old.id);
     assert_eq!(image.deregistration_protection, PROTECTED);

@@ -12,6 +12,7 @@ const KEY: &str = "golden/web.image.yaml";
 const OREGON: &str = "us-west-2";
 const COPY: &str = "regions: {us-west-2: {}}\n";
 const DEREGISTER: &str = "replaces: {previous: deregister}\n";
+const COOLDOWN: &str = "protect: {cooldown: true}\n";
 const ENABLE: &str = "EnableImageDeregistrationProtection";
 
 async fn stack() -> TestStack {
@@ -44,20 +45,11 @@ fn protection(stack: &TestStack, (region, id): &(&str, String)) -> Deregistratio
     image.unwrap().deregistration_protection
 }
 
-/// The first version with these settings, protected by hand, if it is; then the second, which was about to deregister it and
-/// has switched its protection off. EC2 answers to nothing more than that.
-async fn about_to_be_deregistered(
-    stack: &TestStack,
-    settings: &str,
-    by_hand: Option<DeregistrationProtection>,
-) -> Old {
+/// The first version with these settings; then the second, which was about to deregister it and has switched its protection
+/// off. EC2 answers to nothing more than that.
+async fn about_to_be_deregistered(stack: &TestStack, settings: &str) -> Old {
     stack.drop_and_rest(KEY, version(stack, 1, settings)).await;
     let old = images(stack);
-    for (region, id) in &old {
-        stack.world.ec2().edit_image(region, id, |image| {
-            image.deregistration_protection = by_hand.unwrap_or(image.deregistration_protection);
-        });
-    }
     let faults = stack.world.faults();
     faults.always("ec2", "DeregisterImage", Fault::Throttle);
     stack.drop_file(KEY, version(stack, 2, DEREGISTER)).await;
@@ -81,21 +73,17 @@ fn is_protected(stack: &TestStack, old: &Old, expected: DeregistrationProtection
 
 #[tokio::test(start_paused = true)]
 async fn an_ami_that_is_current_again_is_protected_as_before_or_as_its_manifest_says() {
-    let cooldown = "protect: {cooldown: true}\n";
     let plain = "protect: true\n";
-    for (first, by_hand, then, expected) in [
-        ("", Some(EnabledWithCooldown), "", EnabledWithCooldown),
-        ("", Some(EnabledWithoutCooldown), "", EnabledWithoutCooldown),
-        ("", Some(EnabledWithCooldown), plain, EnabledWithoutCooldown),
-        (cooldown, None, cooldown, EnabledWithCooldown),
-        (cooldown, None, plain, EnabledWithoutCooldown),
-        (cooldown, None, "", Disabled),
-        // Somebody else's, of another kind than the manifest's was.
-        (plain, Some(EnabledWithCooldown), "", EnabledWithCooldown),
+    for (first, then, expected) in [
+        (COOLDOWN, COOLDOWN, EnabledWithCooldown),
+        (COOLDOWN, plain, EnabledWithoutCooldown),
+        (COOLDOWN, "", Disabled),
+        (plain, plain, EnabledWithoutCooldown),
+        (plain, COOLDOWN, EnabledWithCooldown),
     ] {
-        let about = format!("{first}{by_hand:?} {then}");
+        let about = format!("{first}{then}");
         let stack = stack().await;
-        let old = about_to_be_deregistered(&stack, first, by_hand).await;
+        let old = about_to_be_deregistered(&stack, first).await;
         stack.drop_and_rest(KEY, version(&stack, 1, then)).await;
         is_protected(&stack, &old, expected, &about);
         let status = stack.status(KEY).await;
@@ -114,11 +102,10 @@ async fn an_ami_that_is_current_again_is_protected_as_before_or_as_its_manifest_
 async fn an_ami_that_is_current_again_is_protected_whatever_goes_wrong_once() {
     for fault in faults() {
         let stack = stack().await;
-        let protected = EnabledWithCooldown;
-        let old = about_to_be_deregistered(&stack, "", Some(protected)).await;
+        let old = about_to_be_deregistered(&stack, COOLDOWN).await;
         stack.world.faults().on("ec2", ENABLE, 1, fault.clone());
-        stack.drop_and_rest(KEY, version(&stack, 1, "")).await;
-        is_protected(&stack, &old, protected, &format!("{fault:?}"));
+        stack.drop_and_rest(KEY, version(&stack, 1, COOLDOWN)).await;
+        is_protected(&stack, &old, EnabledWithCooldown, &format!("{fault:?}"));
         assert_eq!(stack.status(KEY).await["state"], "available", "{fault:?}");
     }
 }
@@ -128,10 +115,10 @@ async fn an_ami_that_is_current_again_is_protected_whatever_goes_wrong_once() {
 async fn an_ami_that_is_current_only_for_a_moment_is_protected_in_the_end() {
     for settings in ["", "replaces: {previous: deprecate}\n"] {
         let stack = stack().await;
-        let old = about_to_be_deregistered(&stack, "", Some(EnabledWithCooldown)).await;
+        let old = about_to_be_deregistered(&stack, COOLDOWN).await;
         let faults = stack.world.faults();
         faults.always("ec2", ENABLE, Fault::Throttle);
-        stack.drop_file(KEY, version(&stack, 1, "")).await;
+        stack.drop_file(KEY, version(&stack, 1, COOLDOWN)).await;
         stack.world.run_for(minutes(10)).await;
         stack.drop_file(KEY, version(&stack, 2, settings)).await;
         stack.world.run_for(minutes(10)).await;

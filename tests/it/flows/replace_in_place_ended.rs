@@ -67,7 +67,8 @@ async fn what_somebody_protects_again_stays_and_is_not_unprotected_without_end()
                 stack.only_image().id
             }
         };
-        protect(&stack, &old);
+        let key = if is_bundle { bundles::KEY } else { KEY };
+        stack.protect_as_ours_without_cooldown(key, &old).await;
         if is_bundle {
             let (manifest, part) = other_bundle();
             stack.drop_file("bundles/image.part.0", part).await;
