@@ -3,7 +3,7 @@
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 use super::settings::{Compared, Difference, Shown};
-use crate::image::status::{Action, Intended, Protection};
+use crate::image::status::{Action, Protection};
 use crate::image::words::Blocker;
 
 /// EC2 takes no time of deprecation in the past, and rounds to minutes (EnableImageDeprecation, DeprecateAt).
@@ -69,11 +69,7 @@ fn protection(compared: &Compared<'_>, found: &mut Difference) {
         None if ours.is_some() && ours == shown => None,
         None => return,
     };
-    // It was switched off a moment ago: that it shows as on may be from before.
-    let is_off = |it: &Intended| it.settings.protection.is_none();
-    let is_switched_off =
-        wanted.is_some() && ours.is_some() && compared.intended.is_some_and(is_off);
-    if wanted != shown || is_switched_off {
+    if wanted != shown {
         let action = Action::SetProtection { protection: wanted };
         let is_intended = compared.is_intended(|it| it.protection == wanted);
         found.add(action, is_intended);

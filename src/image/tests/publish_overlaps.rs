@@ -241,35 +241,3 @@ fn what_was_asked_for_long_ago_is_asked_for_again() {
         "{again:?}"
     );
 }
-
-/// The protection of its manifest was switched off in order to retire the AMI, which is the current one again.
-#[test]
-fn a_protection_that_was_switched_off_is_set_whatever_an_old_read_shows() {
-    let before = Protection::WithCooldown;
-    for (desired, shown) in [
-        (before, "enabled-with-cooldown"),
-        (before, "disabled after 2026-11-22T12:00:00Z"),
-        (Protection::On, "enabled-with-cooldown"),
-        (Protection::On, "disabled"),
-    ] {
-        let mut ami = Ami::new();
-        ami.shown.protection = shown.to_owned();
-        ami.applied.settings.protection = Some(before);
-        ami.applied.intended = Some(Intended {
-            at: ami.now,
-            since: ami.now,
-            settings: Settings::default(),
-            revokes: BTreeSet::new(),
-        });
-        let desired = Desired {
-            protection: Some(desired),
-            ..Desired::default()
-        };
-        let done = ami.bring_to(&desired);
-        let set = Action::SetProtection {
-            protection: desired.protection,
-        };
-        assert_eq!(done, [set], "{desired:?} {shown}");
-        assert_eq!(ami.applied.settings.protection, desired.protection);
-    }
-}
