@@ -192,7 +192,7 @@ async fn follow(
             });
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Fails before anything is made where the port is taken. Whoever takes it in the meantime is told of when the server

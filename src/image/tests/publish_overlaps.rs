@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::publish::{Ami, account, fields};
 use super::*;
 use crate::image::publish::{Asked, AskedRegion, Desired, Observation, Observed, plan};
-use crate::image::status::{Action, CopyRequest, Grantee, Intended, Protection, Settings};
+use crate::image::status::{CopyRequest, Grantee};
 
 pub(super) const OTHER_REGION: &str = "us-west-2";
 

@@ -89,7 +89,7 @@ async fn a_finished_copy_that_breaks_is_told_and_left() {
         .drop_and_rest(KEY, manifest + "tags: {team: web}\n")
         .await;
     assert_eq!(stack.status(KEY).await["state"], "incomplete");
-    assert_eq!(copies(&stack), [copy.clone()]);
+    assert_eq!(copies(&stack), std::slice::from_ref(&copy));
     assert_eq!(snapshots(&stack).len(), 1);
     let email = stack.emails().pop().unwrap();
     let told = format!("{copy} was finished, and EC2 shows it as failed now");

@@ -122,7 +122,8 @@ impl<'a> Checker<'a> {
                     }
                 }
                 _ => {
-                    simple(keyword, rule, value).map_err(|why| format!("{at} is {value}: {why}"))?
+                    simple(keyword, rule, value)
+                        .map_err(|why| format!("{at} is {value}: {why}"))?;
                 }
             }
         }
@@ -221,7 +222,7 @@ fn simple(keyword: &str, rule: &Value, value: &Value) -> Result<(), String> {
 }
 
 /// The texts of every object with properties, and of every one of them.
-fn without_description<'a>(schema: &'a Value, at: &str, found: &mut Vec<String>) {
+fn without_description(schema: &Value, at: &str, found: &mut Vec<String>) {
     let Value::Object(keywords) = schema else {
         return;
     };
