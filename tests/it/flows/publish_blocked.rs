@@ -16,6 +16,7 @@ async fn stack() -> TestStack {
             .parameter("ShareWith", "*")
             .parameter("AllowPublic", "true")
             .parameter("CopyRegions", "eu-west-1,us-west-2")
+            .parameter("KmsKeys", OWN_KEY)
     })
     .await;
     for region in [REGION, OREGON, IRELAND] {
