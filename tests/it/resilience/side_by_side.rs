@@ -67,7 +67,7 @@ impl Stage {
     fn told(self) -> &'static str {
         match self {
             Self::Share | Self::Release => "Changed",
-            Self::Retire => "Retired the AMIs before",
+            Self::Retire => "Previous AMIs retired",
         }
     }
 
