@@ -9,7 +9,8 @@ use crate::query::{Fields, element};
 
 use super::filter::FilterPolicy;
 use super::message::{Published, invalid};
-use super::topic_attributes::{self, Topic};
+use super::topic::Topic;
+use super::topic_attributes;
 use super::{Sns, State, Subscription, Trouble, all_used, no_such_topic, read_policy, topic_arn};
 
 /// Topics or subscriptions in a page ("Each call returns a limited list of …, up to 100").

@@ -13,6 +13,7 @@ mod controls;
 mod email;
 mod filter;
 mod message;
+mod topic;
 mod topic_attributes;
 
 use std::collections::BTreeMap;
@@ -34,7 +35,7 @@ use self::email::Email;
 use self::filter::{FilterPolicy, Unusable};
 use self::message::invalid;
 pub use self::message::{Attribute, Published};
-use self::topic_attributes::Topic;
+use self::topic::Topic;
 
 const SNS: Dialect = Dialect("http://sns.amazonaws.com/doc/2010-03-31/");
 

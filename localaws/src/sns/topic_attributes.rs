@@ -5,14 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::message::invalid;
+use super::topic::DISPLAY_NAME;
 use super::{Sns, Trouble, all_used};
 use crate::ACCOUNT;
 use crate::query::{Fields, element};
 
-const DISPLAY_NAME: &str = "DisplayName";
 const KEY: &str = "KmsMasterKeyId";
 
 /// "This string … can be up to 100 characters" ("Creating an Amazon SNS topic", Amazon SNS Developer Guide).
@@ -31,36 +29,6 @@ const NOT_BUILT: [&str; 9] = [
     "SignatureVersion",
     "TracingConfig",
 ];
-
-/// A topic as it is kept.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Topic {
-    /// `DisplayName`, `KmsMasterKeyId`: as they were given.
-    pub(super) attributes: BTreeMap<String, String>,
-    /// How many of its subscriptions were deleted.
-    pub(super) deleted: u64,
-}
-
-impl Topic {
-    /// The name that its emails have as their sender's.
-    pub(super) fn display_name(&self) -> Option<&str> {
-        let name = self.attributes.get(DISPLAY_NAME)?;
-        Some(name.as_str()).filter(|name| !name.is_empty())
-    }
-
-    pub(super) fn begin_display_name(&mut self, name: &str) {
-        let name = name.to_owned();
-        self.attributes
-            .entry(DISPLAY_NAME.to_owned())
-            .or_insert(name);
-    }
-
-    /// Whether it has an attribute with this value.
-    pub(super) fn is(&self, (name, value): (&String, &String)) -> bool {
-        self.attributes.get(name).map_or("", String::as_str) == value
-    }
-}
 
 /// Refuses an attribute that nothing here acts on, or that has a wrong value.
 pub(super) fn check(action: &str, attribute: &str, value: &str) -> Result<(), Trouble> {
