@@ -1,6 +1,9 @@
 //! Calls in a world, with the keys of a user who has one policy, and with others.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::StatusCode;
+use s3s::crypto::{Checksum as _, Sha256};
 use serde_json::{Value, json};
 
 use super::signed;
@@ -140,9 +143,12 @@ async fn each_of_many_objects_is_deleted_or_refused_by_itself() {
         ("in/a", Some(same)),
     ];
     let body = format!("<Delete>{}</Delete>", objects.map(object).concat());
+    let sum = BASE64_STANDARD.encode(Sha256::checksum(body.as_bytes()));
     let delete = async |key: &str| {
         let uri = "https://s3.us-east-1.amazonaws.com/images?delete";
-        let request = signed(key, "s3", "POST", uri, &body);
+        let mut request = signed(key, "s3", "POST", uri, &body);
+        let headers = request.headers_mut();
+        headers.insert("x-amz-checksum-sha256", sum.parse().unwrap());
         let (status, text) = text(world.dispatch(request).await.unwrap());
         assert_eq!(status, StatusCode::OK, "{text}");
         objects.map(|(key, _)| {
