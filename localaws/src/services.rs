@@ -7,7 +7,7 @@ use http::StatusCode;
 use crate::activity::Activity;
 use crate::clock::Clock;
 use crate::ec2::Ec2;
-use crate::faults::{Call, Fault, Faults, refusal, throttled};
+use crate::faults::{Call, Fault, Faults, is_read, refusal, throttled};
 use crate::iam::{self, Iam};
 use crate::ids::Ids;
 use crate::imds::Imds;
@@ -282,10 +282,7 @@ impl Services {
                 }
             }
         };
-        let only_reads = ["Describe", "Filter", "Get", "List"]
-            .iter()
-            .any(|verb| action.starts_with(verb));
-        if !only_reads {
+        if !is_read(action) {
             self.save(&target.service);
         }
         answer

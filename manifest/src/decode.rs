@@ -24,6 +24,7 @@ use crate::{
     text::quoted,
 };
 use access::{Entries, Fields, Items, Tagged};
+pub(super) use elsewhere::SOURCES;
 
 /// Enums whose variant is the one key of a mapping; serde does not distinguish them from enums of text.
 const TAGGED: [&str; 1] = ["Source"];

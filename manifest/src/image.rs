@@ -71,11 +71,6 @@ pub fn warnings(key: &str, bytes: &[u8]) -> Vec<Problem> {
     findings.into_problems()
 }
 
-/// What an image can be made from, as `source` names it.
-const SOURCES: [&str; 7] = [
-    "snapshot", "bundle", "disk", "vm", "instance", "stored", "image",
-];
-
 /// Whether this is the text of an image manifest, right or wrong: `source` names what an image can be made from.
 #[must_use]
 pub fn looks_like(key: &str, bytes: &[u8]) -> bool {
@@ -87,7 +82,9 @@ pub fn looks_like(key: &str, bytes: &[u8]) -> bool {
     };
     let mut source = entries.into_iter().filter(|entry| &*entry.key == "source");
     source.any(|entry| match entry.node.value {
-        Value::Mapping(kinds) => kinds.iter().any(|kind| SOURCES.contains(&&*kind.key)),
+        Value::Mapping(kinds) => kinds
+            .iter()
+            .any(|kind| decode::SOURCES.contains(&&*kind.key)),
         _ => false,
     })
 }

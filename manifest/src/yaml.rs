@@ -237,14 +237,11 @@ impl Builder {
             (Value::String(text), _) if text == "<<" => {
                 Problem::new("a merge key (`<<`) is not allowed").with_hint("write the fields out")
             }
-            (Value::String(text), _) if text.len() > limits::KEY_BYTES => {
-                match too_long(path, text, node.mark) {
-                    Some(problem) => problem,
-                    None => return,
-                }
-            }
-            (Value::String(text), _) => match first.get(text.as_str()) {
-                Some(earlier) => duplicate(path, text, node.mark, *earlier),
+            (Value::String(text), _) => match too_long(path, text, node.mark).or_else(|| {
+                let earlier = first.get(text.as_str())?;
+                Some(duplicate(path, text, node.mark, *earlier))
+            }) {
+                Some(problem) => problem,
                 None => {
                     let text: Arc<str> = text.as_str().into();
                     first.insert(Arc::clone(&text), node.mark);

@@ -27,12 +27,17 @@ pub struct Call {
     pub done: bool,
 }
 
+/// Whether an action only asks, by the words that AWS's actions begin with.
+pub(crate) fn is_read(action: &str) -> bool {
+    let reads = ["Describe", "Filter", "Get", "Head", "List"];
+    reads.iter().any(|word| action.starts_with(word))
+}
+
 impl Call {
     /// Whether it only asks, by the words that AWS's actions begin with.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        let reads = ["Describe", "Get", "Head", "List"];
-        reads.iter().any(|word| self.action.starts_with(word))
+        is_read(&self.action)
     }
 
     /// The values of the fields whose names begin and end so.

@@ -16,6 +16,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 pub use self::call::Call;
+pub(crate) use self::call::is_read;
 pub(crate) use self::refusal::{refusal, throttled};
 use crate::lock::lock;
 
@@ -76,10 +77,6 @@ enum When {
         action: String,
         left: u64,
     },
-    Always {
-        service: String,
-        action: String,
-    },
     Each(Meant),
 }
 
@@ -113,13 +110,9 @@ impl Faults {
 
     /// Plans `fault` for every call of this service's action from now on, until [`Faults::clear`].
     pub fn always(&self, service: &str, action: &str, fault: Fault) {
-        self.plan(
-            When::Always {
-                service: service.to_owned(),
-                action: action.to_owned(),
-            },
-            fault,
-        );
+        let (service, action) = (service.to_owned(), action.to_owned());
+        let is_meant = move |call: &Call| call.service == service && call.action == action;
+        self.each(is_meant, fault);
     }
 
     /// Plans `fault` for every call that is meant, from now on, until [`Faults::clear`].
@@ -136,7 +129,7 @@ impl Faults {
     #[must_use]
     pub fn pending(&self) -> usize {
         let state = self.lock();
-        let is_once = |plan: &&Plan| !matches!(plan.when, When::Always { .. } | When::Each(_));
+        let is_once = |plan: &&Plan| !matches!(plan.when, When::Each(_));
         state.plans.iter().filter(is_once).count()
     }
 
@@ -214,11 +207,6 @@ impl When {
             } if *service == call.service && *action == call.action => {
                 *left -= 1;
                 if *left == 0 { Met::Once } else { Met::No }
-            }
-            Self::Always { service, action }
-                if *service == call.service && *action == call.action =>
-            {
-                Met::Again
             }
             Self::Each(Meant(is_meant)) if is_meant(call) => Met::Again,
             _ => Met::No,

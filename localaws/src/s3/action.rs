@@ -33,7 +33,7 @@ pub(crate) fn action<B>(request: &Request<B>) -> Action {
 
 /// What a request on a bucket may be about other than the bucket itself ("Actions", Amazon S3 API Reference), and nothing
 /// here answers.
-const NOT_BUILT: [&str; 24] = [
+const NOT_BUILT: [&str; 23] = [
     "abac",
     "accelerate",
     "analytics",
@@ -57,7 +57,6 @@ const NOT_BUILT: [&str; 24] = [
     "website",
     "metadataInventoryTable",
     "metadataJournalTable",
-    "renameObject",
 ];
 
 fn on_bucket<B>(request: &Request<B>) -> &'static str {

@@ -37,7 +37,8 @@ pub(super) fn complete(
         None => (not_built(message), String::new()),
     };
     let details = details.get_all(DETAIL).into_iter();
-    let details = details.filter_map(|detail| detail.to_str().ok()?.split_once(' '));
+    let details =
+        details.filter_map(|detail| std::str::from_utf8(detail.as_bytes()).ok()?.split_once(' '));
     let details: String = details
         .map(|(name, value)| element(name, Some(value)))
         .collect();

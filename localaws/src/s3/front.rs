@@ -10,7 +10,7 @@ use http::{Extensions, Method, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use s3s::{Body, HttpRequest, HttpResponse, S3Error, S3Result, s3_error};
 
-use crate::wire::{Request, Response};
+use crate::wire::{Request, Response, not_built_sentence};
 
 use super::action::{Action, action};
 use super::bodies::{self, Bodies};
@@ -83,6 +83,10 @@ pub(super) async fn request(
 ) -> S3Result<HttpRequest> {
     let (mut parts, body) = request.into_parts();
     let large = parts.extensions.remove::<Incoming>();
+    if asked.action.name.is_empty() && asked.action.key.is_none() {
+        // Not left to `s3s`: a subresource that it does not know is the bucket itself for it, which it makes or deletes.
+        return Err(not_built(&parts));
+    }
     let operation = operations::find(asked.action.name);
     members::check(operation, &mut parts)?;
     let kind = operation.map_or(operations::Body::None, |operation| operation.body);
@@ -116,6 +120,14 @@ pub(super) async fn request(
     }
     parts.extensions.insert(RequestId(asked.id.clone()));
     Ok(HttpRequest::from_parts(parts, Body::from(body)))
+}
+
+/// What is asked of a bucket and nothing here answers.
+fn not_built(parts: &http::request::Parts) -> s3s::S3Error {
+    let query = parts.uri.query().unwrap_or_default();
+    let subresource = query.split(['&', '=']).next().unwrap_or_default();
+    let asked = format!("{} ?{subresource}", parts.method);
+    s3_error!(NotImplemented, "{}", not_built_sentence("S3", &asked))
 }
 
 fn is_one_range(range: &HeaderValue) -> bool {

@@ -10,6 +10,7 @@ use s3s::dto::{Timestamp, TimestampFormat};
 use s3s::{S3Result, s3_error};
 
 use super::failure::invalid_argument;
+use super::listing::wrong_token;
 use super::operations::Operation;
 use crate::ACCOUNT;
 
@@ -243,6 +244,8 @@ fn check_query(query: &str) -> S3Result<()> {
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match (name.as_ref(), value.as_ref()) {
             ("list-type", "2") | ("encoding-type", "url") => {}
+            // `s3s` takes it for none.
+            ("continuation-token", "") => return Err(wrong_token()),
             ("list-type", other) => {
                 return Err(s3_error!(
                     NotImplemented,

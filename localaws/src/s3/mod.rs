@@ -74,6 +74,7 @@ pub(crate) use self::members::headers_of_query;
 use self::payload::Payload;
 use self::service::Service;
 use self::store::{New, Store};
+pub(crate) use self::tagging::{MOST_TAGS, is_text};
 use self::versioning::Versioning;
 pub use self::watch::Watching;
 

@@ -13,7 +13,7 @@ use super::record::Record;
 use super::store::Store;
 
 /// Tags that an object may have.
-const MOST_TAGS: usize = 10;
+pub(crate) const MOST_TAGS: usize = 10;
 /// Characters in a key and in a value.
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 256;
@@ -94,8 +94,8 @@ fn too_many() -> S3Error {
     error
 }
 
-/// "Letters, numbers, and spaces representable in UTF-8", and some signs ("Categorizing your objects using tags").
-fn is_text(text: &str) -> bool {
+/// Whether a tag may have this key or value: "letters, numbers, and spaces representable in UTF-8", and some signs ("Categorizing your objects using tags").
+pub(crate) fn is_text(text: &str) -> bool {
     text.chars()
         .all(|c| c.is_alphanumeric() || c == ' ' || "+-=._:/@".contains(c))
 }
@@ -153,31 +153,19 @@ fn wrong_header() -> S3Error {
     )
 }
 
-/// "Letters (a-z, A-Z), numbers (0-9), and spaces representable in UTF-8, and the following characters: + - = . _ : / @"
-/// ("Categorizing your objects using tags").
-fn is_allowed(character: char) -> bool {
-    character.is_alphanumeric() || character.is_whitespace() || "+-=._:/@".contains(character)
-}
-
 fn checked(given: impl Iterator<Item = (String, String)>) -> S3Result<BTreeMap<String, String>> {
     let mut tags = BTreeMap::new();
     for (key, value) in given {
-        if !(1..=LONGEST_KEY).contains(&key.chars().count()) || !key.chars().all(is_allowed) {
+        if !(1..=LONGEST_KEY).contains(&key.chars().count()) || !is_text(&key) {
             return Err(s3_error!(
                 InvalidTag,
                 "The TagKey you have provided is invalid"
             ));
         }
-        if value.chars().count() > LONGEST_VALUE || !value.chars().all(is_allowed) {
+        if value.chars().count() > LONGEST_VALUE || !is_text(&value) {
             return Err(s3_error!(
                 InvalidTag,
                 "The TagValue you have provided is invalid"
-            ));
-        }
-        if !is_text(&key) || !is_text(&value) {
-            return Err(s3_error!(
-                InvalidTag,
-                "The TagKey or the TagValue you have provided is invalid"
             ));
         }
         if key.starts_with("aws:") {

@@ -54,14 +54,19 @@ pub(super) fn read(members: &mut Members, keys: &[&str]) -> Result<Vec<Filter>, 
     Ok(filters)
 }
 
-/// "The parameter name must begin with a forward slash", and so on: of a path that is asked for.
-pub(super) fn check_path(path: &str) -> Result<(), Failure> {
+/// A path that parameters are looked for by.
+fn check_path(path: &str) -> Result<(), Failure> {
     let lower = path.to_ascii_lowercase();
     if lower.starts_with("/aws") || lower.starts_with("/ssm") {
         return Err(invalid(
             "Filters for common parameters can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). When using global parameters, please specify within a global namespace.",
         ));
     }
+    well_formed(path)
+}
+
+/// "The parameter name must begin with a forward slash", and so on: of a path that is asked for.
+pub(super) fn well_formed(path: &str) -> Result<(), Failure> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
     if path.starts_with('/') && !path.contains("//") && path.chars().all(is_allowed) {
         return Ok(());

@@ -100,12 +100,7 @@ fn binary(resource: &Resource) -> Result<String, TemplateError> {
 fn environment(properties: &At<'_>) -> Result<BTreeMap<String, String>, TemplateError> {
     let mut variables = BTreeMap::new();
     if let Some(logging) = properties.get("LoggingConfig") {
-        logging.only(&[
-            "ApplicationLogLevel",
-            "LogFormat",
-            "LogGroup",
-            "SystemLogLevel",
-        ])?;
+        logging.only(&["ApplicationLogLevel", "LogFormat", "LogGroup"])?;
         let settings = [
             ("LogFormat", "AWS_LAMBDA_LOG_FORMAT"),
             ("ApplicationLogLevel", "AWS_LAMBDA_LOG_LEVEL"),

@@ -11,7 +11,9 @@ use tokio::task::JoinSet;
 use super::directory::Directory;
 use super::error::WorldError;
 use super::kept::{load, not_before};
-use super::making::{check_concurrency, check_destinations, expressions, make, run_schedules};
+use super::making::{
+    check_concurrency, check_destinations, check_log_groups, expressions, make, run_schedules,
+};
 use super::objects::InS3;
 use super::running::{Inner, World};
 use crate::activity::Activity;
@@ -209,6 +211,7 @@ impl Builder {
         )?;
         check_destinations(&stack)?;
         check_concurrency(&stack)?;
+        check_log_groups(&stack)?;
         let schedules = if self.schedules {
             expressions(&stack)?
         } else {

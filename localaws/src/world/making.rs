@@ -1,5 +1,7 @@
 //! What of a stack is made when its world starts: resources that are not there yet, and schedules; and what cannot run here.
 
+use std::collections::BTreeSet;
+
 use tokio::task::JoinSet;
 
 use super::error::WorldError;
@@ -45,6 +47,23 @@ pub(super) fn check_concurrency(stack: &Stack) -> Result<(), WorldError> {
                     "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_CONCURRENCY}]. (It reserves {reserved} of the account's {ACCOUNT_CONCURRENCY})"
                 ),
             })?;
+    }
+    Ok(())
+}
+
+/// Lambda lets functions share a log group, each with streams of its own; here a group is one file.
+pub(super) fn check_log_groups(stack: &Stack) -> Result<(), WorldError> {
+    let mut groups = BTreeSet::new();
+    for function in &stack.functions {
+        if !groups.insert(&function.log_group) {
+            return Err(WorldError::Resource {
+                what: format!("function `{}`", function.name),
+                problem: format!(
+                    "localaws has not built a log group of two functions: {}",
+                    function.log_group
+                ),
+            });
+        }
     }
     Ok(())
 }

@@ -314,3 +314,32 @@ async fn what_cannot_run_here_is_refused_at_the_start() {
         "{error:?}"
     );
 }
+
+/// Each would have streams of its own there; here a log group is one file.
+#[tokio::test(start_paused = true)]
+async fn a_log_group_of_two_functions_is_refused() {
+    let function = |name: &str| {
+        format!(
+            "  {name}:\n    Type: AWS::Serverless::Function\n    Properties: {{Runtime: provided.al2023, Handler: bootstrap, \
+             CodeUri: ., MemorySize: 128, Timeout: 10, LoggingConfig: {{LogGroup: shared}}}}\n    Metadata: {{BuildMethod: \
+             rust-cargolambda, BuildProperties: {{Binary: {}}}}}\n",
+            name.to_lowercase()
+        )
+    };
+    let template = format!(
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n{}{}",
+        function("One"),
+        function("Two")
+    );
+    let refused = World::builder()
+        .template(&template)
+        .functions(handler(|_| async { Ok(Value::Null) }))
+        .start()
+        .await
+        .unwrap_err();
+    let text = refused.to_string();
+    assert!(
+        text.contains("a log group of two functions: shared"),
+        "{text}"
+    );
+}

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The sources, as the field of a document has them.
-const SOURCES: [&str; 7] = [
+pub(crate) const SOURCES: [&str; 7] = [
     "disk", "vm", "snapshot", "bundle", "instance", "stored", "image",
 ];
 

@@ -12,9 +12,7 @@ use crate::ec2::tasks::store_image::StoredImage;
 use crate::ec2::wire::error::{Failure, invalid_value, refuse, wrong_bucket};
 use crate::ec2::wire::tags::{self, Tags};
 use crate::ec2::wire::xml::Xml;
-
-/// "Object tags" of the same page.
-const MOST_OBJECT_TAGS: usize = 10;
+use crate::s3::{MOST_TAGS, is_text};
 
 pub(crate) async fn answer(service: &Arc<Service>, mut call: Call) -> Result<String, Failure> {
     let image_id = call.fields.required("ImageId")?;
@@ -38,14 +36,10 @@ pub(crate) async fn answer(service: &Arc<Service>, mut call: Call) -> Result<Str
 /// They are tags of an object, with its rules ("Categorizing your storage using tags", S3 User Guide). What EC2 answers is
 /// not documented.
 fn check_object_tags(tags: &Tags) -> Result<(), Failure> {
-    if tags.len() > MOST_OBJECT_TAGS {
-        let message = format!("An object can have {MOST_OBJECT_TAGS} tags at most");
+    if tags.len() > MOST_TAGS {
+        let message = format!("An object can have {MOST_TAGS} tags at most");
         return Err(invalid_value(message));
     }
-    let is_text = |text: &str| {
-        text.chars()
-            .all(|c| c.is_alphanumeric() || c.is_whitespace() || "+-=._:/@".contains(c))
-    };
     match tags
         .iter()
         .find(|(key, value)| !is_text(key) || !is_text(value))

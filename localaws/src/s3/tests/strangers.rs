@@ -73,18 +73,43 @@ async fn queries_that_say_nothing_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn operations_that_are_not_built_are_named() {
     let fixture = Fixture::new().await;
-    for (method, target, operation) in [
-        (Method::PUT, "?policy", "PutBucketPolicy"),
-        (Method::GET, "?tagging", "GetBucketTagging"),
-        (Method::DELETE, "?lifecycle", "DeleteBucketLifecycle"),
-        (Method::GET, "?cors", "GetBucketCors"),
-    ] {
-        let target = format!("/images{target}");
-        let answer = fixture.call(method, &target, &[], "<x/>").await;
-        let named = text(&answer).contains(&format!("localaws has not built S3 {operation}"));
-        let malformed = answer.status() == 400;
-        assert!(named || malformed, "{operation}: {}", text(&answer));
+    let subresources = [
+        "policy",
+        "tagging",
+        "lifecycle",
+        "cors",
+        "logging",
+        "abac",
+        "session",
+        "acl",
+        "metadataTable",
+        "policyStatus",
+    ];
+    for subresource in subresources {
+        for method in [Method::PUT, Method::DELETE, Method::GET] {
+            if method != Method::PUT && subresource == "acl" {
+                continue;
+            }
+            for bucket in ["images", "made-by-nobody"] {
+                let target = format!("/{bucket}?{subresource}");
+                let answer = fixture.call(method.clone(), &target, &[], "").await;
+                let about = format!("{method} {target}: {}", text(&answer));
+                assert_eq!(answer.status(), 501, "{about}");
+                let named = format!("localaws has not built S3 {method} ?{subresource};");
+                assert!(text(&answer).contains(&named), "{about}");
+            }
+        }
     }
+    // Neither made nor deleted.
+    assert_eq!(
+        fixture
+            .call(Method::HEAD, "/images", &[], "")
+            .await
+            .status(),
+        200
+    );
+    let nobodys = fixture.call(Method::HEAD, "/made-by-nobody", &[], "").await;
+    assert_eq!(nobodys.status(), 404);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::ssm::filter;
 use crate::ssm::model::Service;
 use crate::ssm::model::name::Selector;
-use crate::ssm::request::{Failure, MOST_NAMES, Members, invalid};
+use crate::ssm::request::{Failure, MOST_NAMES, Members};
 
 pub(super) fn answer(
     service: &Service,
@@ -18,13 +18,7 @@ pub(super) fn answer(
     let filters = filter::read(&mut members, &["KeyId", "Label", "Type"])?;
     let (size, after) = members.page(MOST_NAMES)?;
     members.finish()?;
-    if !path.starts_with('/') {
-        return Err(invalid(format!(
-            "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward \
-             slash \"/\". It can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). It must use only letters, \
-             numbers, or the following symbols: . (period), - (hyphen), _ (underscore). Path: {path}"
-        )));
-    }
+    filter::well_formed(&path)?;
     let prefix = format!("{}/", path.trim_end_matches('/'));
     let mut state = service.settled();
     let kept = state.region(region);
