@@ -56,10 +56,11 @@ pub(super) async fn sweep(
         .filter_map(|object| Some((keys::manifest_of_status(&object.key)?, object)))
         .collect();
     if listed.is_complete {
-        let is_new = |status: &ObjectInfo| !history.has_reviewed(status, status);
-        let removed = open.difference(&uploaded).copied();
-        let removed = removed.map(|key| (key, statuses.get(key).copied()));
-        let removed = removed.filter(|(_, status)| status.is_none_or(is_new));
+        let removed = open.difference(&uploaded).map(|key| Removed {
+            key,
+            status: statuses.get(key).copied(),
+            is_open: true,
+        });
         reconcile_removed(context, history, removed, report, failures).await;
     }
     answer_due(context, &listed.due, report, failures).await;
@@ -94,13 +95,13 @@ pub(super) async fn sweep(
     // Last: there may be any number of them, and nobody waits for most.
     if listed.is_complete {
         let is_removed = |key: &str| !open.contains(key) && !uploaded.contains(key);
-        let removed: Vec<_> = statuses
-            .iter()
-            // There is no object: the status stands for both.
-            .filter(|(key, status)| is_removed(key) && !history.has_reviewed(status, status))
-            .map(|(key, status)| (*key, *status))
-            .collect();
-        reconcile_ended(context, history, removed, report, failures).await;
+        let removed = statuses.iter().filter(|(key, _)| is_removed(key));
+        let removed = removed.map(|(key, status)| Removed {
+            key,
+            status: Some(status),
+            is_open: false,
+        });
+        reconcile_removed(context, history, removed, report, failures).await;
     }
     let mut open = listed.open.iter();
     open.any(|object| object.key == keys::AUDIT_MARK)
@@ -179,70 +180,45 @@ fn is_known(object: &ObjectInfo, status: &ObjectInfo, is_open: impl FnOnce() -> 
     age > READ_TO_WRITE_MAX || (!age.is_negative() && is_open())
 }
 
-/// Open images whose manifests were removed, and whose events were lost: they are no longer wanted. What is known of that
-/// already is left to the ticks, so that the next sweep goes on where this one ran out of time.
+/// An image whose manifest was not listed.
+struct Removed<'a> {
+    /// The manifest's key.
+    key: &'a str,
+    /// Its status; none while there is none.
+    status: Option<&'a ObjectInfo>,
+    /// Whether it has an open marker.
+    is_open: bool,
+}
+
+/// Images whose manifests were removed, and whose events were lost. Each is looked at once by this process, until its status
+/// is another one: open images, which are no longer wanted, are left to the ticks after that, and most that have ended have
+/// long been seen so. So the next sweep goes on where this one ran out of time.
 async fn reconcile_removed<'a>(
     context: Context<'_>,
     history: &PollingHistory,
-    removed: impl Iterator<Item = (&'a str, Option<&'a ObjectInfo>)>,
+    removed: impl Iterator<Item = Removed<'a>>,
     report: &mut Report,
     failures: &mut Failures,
 ) {
+    // There is no object: the status stands for both.
+    let is_new = |status: &ObjectInfo| !history.has_reviewed(status, status);
     let mut all = Vec::new();
-    for (key, status) in removed {
-        all.push(async move { (key, status, not_wanted(context, key).await) });
+    for image in removed.filter(|it| it.status.is_none_or(is_new)) {
+        all.push(async move { (looked_at(context, &image).await, image) });
     }
     let mut reconciled = stream::iter(all).buffer_unordered(AT_ONCE);
-    while let Some((manifest_key, status, outcome)) = reconciled.next().await {
-        match outcome {
-            Ok(Ended::Advanced) => report.swept += 1,
-            Ok(Ended::Unchanged) => status
-                .into_iter()
-                .for_each(|status| history.record_review(status, status)),
-            Ok(Ended::NoTime) => {}
-            Err(error) => fail(report, failures, manifest_key, &error),
-        }
-    }
-}
-
-/// Reconciles an open image whose manifest was not listed.
-async fn not_wanted(context: Context<'_>, manifest_key: &str) -> Result<Ended, Error> {
-    if context.is_over() {
-        return Ok(Ended::NoTime);
-    }
-    let outcome = Box::pin(reconcile::reconcile(context, manifest_key, None)).await?;
-    Ok(match outcome.has_advanced() {
-        true => Ended::Advanced,
-        false => Ended::Unchanged,
-    })
-}
-
-/// Images that have ended and whose manifests were removed, and whose events were lost. Most have long been seen so: each
-/// status is read once by this process, and its manifest only if that could mean anything.
-async fn reconcile_ended(
-    context: Context<'_>,
-    history: &PollingHistory,
-    removed: Vec<(&str, &ObjectInfo)>,
-    report: &mut Report,
-    failures: &mut Failures,
-) {
-    let mut all = Vec::new();
-    for (key, status) in removed {
-        all.push(async move { (key, status, ended(context, key).await) });
-    }
-    let mut reconciled = stream::iter(all).buffer_unordered(AT_ONCE);
-    while let Some((manifest_key, status, outcome)) = reconciled.next().await {
-        match outcome {
-            Ok(Ended::Advanced) => report.swept += 1,
-            Ok(Ended::Unchanged) => history.record_review(status, status),
-            Ok(Ended::NoTime) => {}
-            Err(error) => fail(report, failures, manifest_key, &error),
+    while let Some((looked, image)) = reconciled.next().await {
+        match (looked, image.status) {
+            (Ok(Looked::Advanced), _) => report.swept += 1,
+            (Ok(Looked::Unchanged), Some(status)) => history.record_review(status, status),
+            (Ok(Looked::Unchanged | Looked::NoTime), _) => {}
+            (Err(error), _) => fail(report, failures, image.key, &error),
         }
     }
 }
 
 /// What became of an image without a manifest.
-enum Ended {
+enum Looked {
     /// Something.
     Advanced,
     /// Nothing.
@@ -251,22 +227,25 @@ enum Ended {
     NoTime,
 }
 
-/// Reconciles an image whose manifest was not listed; not if there is nothing about it that this could change.
-async fn ended(context: Context<'_>, manifest_key: &str) -> Result<Ended, Error> {
+/// Reconciles an image whose manifest was not listed; of those that have ended only if there is something about them that this
+/// could change: the manifest is asked for then.
+async fn looked_at(context: Context<'_>, image: &Removed<'_>) -> Result<Looked, Error> {
     if context.is_over() {
-        return Ok(Ended::NoTime);
+        return Ok(Looked::NoTime);
     }
-    let loaded = status_store::load(context.aws, context.config, manifest_key).await?;
-    let matters = loaded.is_some_and(|Loaded { status, .. }| {
-        !status.state.is_final() || status.retry.is_some() || can_be_removed(&status)
-    });
+    let matters = image.is_open || {
+        let loaded = status_store::load(context.aws, context.config, image.key).await?;
+        loaded.is_some_and(|Loaded { status, .. }| {
+            !status.state.is_final() || status.retry.is_some() || can_be_removed(&status)
+        })
+    };
     if matters {
-        let outcome = Box::pin(reconcile::reconcile(context, manifest_key, None)).await?;
+        let outcome = Box::pin(reconcile::reconcile(context, image.key, None)).await?;
         if outcome.has_advanced() {
-            return Ok(Ended::Advanced);
+            return Ok(Looked::Advanced);
         }
     }
-    Ok(Ended::Unchanged)
+    Ok(Looked::Unchanged)
 }
 
 /// Due markers whose events were lost, or whose notices the schedule has sent: they are answered as `notify` would.

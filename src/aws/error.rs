@@ -293,6 +293,12 @@ impl AwsError {
         self.has_code(NO_CREDENTIALS)
     }
 
+    /// Whether nothing answered: whether the request was heard is not known.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        self.remedy == Remedy::Ambiguous && self.status.is_none() && self.code.is_none()
+    }
+
     /// What the person can do about the profile that gave no credentials.
     #[must_use]
     pub fn advice(&self) -> Option<&str> {

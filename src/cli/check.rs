@@ -257,7 +257,7 @@ fn name_hint(name: &str) -> String {
 }
 
 /// A problem, with the changes that would answer it, each a JSON Patch (RFC 6902).
-fn problem_to_json(problem: &Problem) -> serde_json::Value {
+pub(in crate::cli) fn problem_to_json(problem: &Problem) -> serde_json::Value {
     let mut value = json!(problem);
     let patches = problem.suggestions.patches();
     if !patches.is_empty() {

@@ -101,9 +101,9 @@ fn cannot_confirm(code: &str, error: &AwsError) -> Error {
         _ if error.is_denied() => {
             "allow ec2:ConfirmProductInstance on all resources (`*`)".to_owned()
         }
-        answered => match credentials_hint(error) {
+        _ => match credentials_hint(error) {
             Some(hint) => hint.to_owned(),
-            None if answered.is_none() => {
+            None if error.is_unanswered() => {
                 return Error::new(plain(&error.to_string()))
                     .with_hint(CHECK_NETWORK)
                     .with_exit(Exit::Unreachable);

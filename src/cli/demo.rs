@@ -16,7 +16,7 @@ use localaws::ec2::{Era, TaskKind};
 use tokio::time::Instant;
 
 use super::list::{self, Frame, Known, Row, Usual};
-use super::local_stack::{LocalStack, Setup, TEMPLATE};
+use super::local_stack::{self, LocalStack, Setup, TEMPLATE};
 use super::options::Options;
 use super::progress::Progress;
 use super::progress_text::stage;
@@ -137,12 +137,15 @@ async fn demonstrate(
     } else {
         show::log_tails(&stack.world)
     };
-    stack.close().await;
+    let is_saved = stack.close().await;
     let wrong = played?;
     for (name, tail) in logs {
         writeln!(out, "\nLast lines of the log of {name}:\n{tail}")?;
     }
     if let Some(directory) = directory {
+        if !is_saved {
+            return Err(local_stack::not_saved(&directory));
+        }
         writeln!(out, "\nEverything is kept in {}.", directory.display())?;
     }
     if !options.is_quiet() {

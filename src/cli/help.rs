@@ -73,6 +73,7 @@ Examples:
   amiwright doctor                                   # account and stack
   amiwright doctor web.image.yaml --stack images     # and what this manifest needs";
 
+#[cfg(feature = "doctor")]
 pub(super) const LOGS: &str = "\
 Examples:
   amiwright logs web.image.yaml                      # of the last hour

@@ -101,7 +101,7 @@ fn with_hint(
         _ if error.is_denied() => permissions,
         _ => match credentials_hint(error) {
             Some(hint) => hint.to_owned(),
-            None if error.status.is_none() && error.code.is_none() => {
+            None if error.is_unanswered() => {
                 return Error::new(plain(&error.to_string()))
                     .with_hint(CHECK_NETWORK)
                     .with_exit(Exit::Unreachable);

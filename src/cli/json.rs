@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 /// The version of the shape. Fields may be added to it; none is changed or removed.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 /// Writes `{"schema": 1, "command": …, "items": […]}`, with further fields of the command in between.
 pub(super) fn write(

@@ -125,7 +125,8 @@ pub(super) async fn run(
         region: &args.region,
         era: args.era.into(),
         now,
-        watchers: Some(watchers),
+        // Without them nothing is told, and what is seen ends at once.
+        watchers: (!options.is_quiet()).then_some(watchers),
     };
     let stack = LocalStack::start(setup).await?;
     let greeted = greeting::write(&stack, args.era == Era::Classic, options, out);
@@ -149,13 +150,10 @@ fn end(
     options: &Options,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Error> {
-    let directory = directory.display();
     if !is_saved {
-        let message = format!("not everything could be kept in {directory}");
-        return Err(Error::new(message).with_hint(
-            "the lines above say what; a later start continues with what was saved before",
-        ));
+        return Err(local_stack::not_saved(directory));
     }
+    let directory = directory.display();
     match options.format() {
         Format::Json => writeln!(out, "{}", json!({"event": "stopped"}))?,
         _ if options.is_quiet() => {}
@@ -181,9 +179,6 @@ async fn follow(
     }
     // The world holds the other end: it is closed after this.
     while let Some(seen) = seen.recv().await {
-        if options.is_quiet() {
-            continue;
-        }
         for line in activity.lines(&seen).await {
             let at = activity.now();
             printer.print(match options.is_json() {

@@ -196,6 +196,13 @@ impl LocalStack {
     }
 }
 
+/// The error for a world that could not be saved whole.
+pub(super) fn not_saved(directory: &Path) -> Error {
+    let message = format!("not everything could be kept in {}", directory.display());
+    Error::new(message)
+        .with_hint("the lines above say what; a later start continues with what was saved before")
+}
+
 /// The parameters that are given, by name.
 ///
 /// # Errors

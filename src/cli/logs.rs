@@ -36,7 +36,7 @@ const TRIES_MAX: u32 = 10;
 /// Arguments of `amiwright logs`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Key of a manifest, or s3://BUCKET/KEY; all by default
+    /// Key of a manifest, or s3://BUCKET/KEY, whose bucket is the stack's; all by default
     key: Option<String>,
     /// Go on and print what is written from now on, until Ctrl-C
     #[arg(short, long)]
@@ -91,6 +91,8 @@ pub(super) async fn run(
     let logs = logs_of(&aws, &args.stack).await?;
     let mut tail = Tail::new(logs, key, since);
     if args.follow {
+        // It tries again by itself, and says so.
+        let aws = aws.without_retries();
         return tokio::select! {
             failed = follow(&aws, &mut tail, now, view, out) => failed.map(|never| match never {}),
             () = ended => Ok(Exit::Interrupted.into()),
@@ -260,9 +262,9 @@ pub fn cannot_read(aws: &Aws, error: &AwsError) -> Error {
             "the account has reached the quota of CloudWatch Logs for FilterLogEvents: run it again in some seconds",
         );
     }
-    match error.code {
-        None => failed.with_hint(CHECK_NETWORK).with_exit(Exit::Unreachable),
-        Some(_) => failed,
+    match error.is_unanswered() {
+        true => failed.with_hint(CHECK_NETWORK).with_exit(Exit::Unreachable),
+        false => failed,
     }
 }
 

@@ -155,7 +155,8 @@ pub(super) async fn run(
     let pushed = match pushed {
         Ok(pushed) => pushed,
         Err(refused) => {
-            write_refused(&refused, terminal, is_json, out)?;
+            let form = (!is_json).then_some(terminal);
+            write_refused(&refused, args.dry_run, form, out)?;
             return Ok(Exit::Failed.into());
         }
     };
@@ -174,14 +175,14 @@ pub(super) async fn run(
 
 fn write_refused(
     refused: &[Refused],
-    terminal: Terminal,
-    is_json: bool,
+    dry_run: bool,
+    terminal: Option<Terminal>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    if is_json {
+    let Some(terminal) = terminal else {
         let items = refused.iter().map(Refused::json).collect();
-        return json::write("push", json!({}), items, out);
-    }
+        return json::write("push", json!({"dryRun": dry_run}), items, out);
+    };
     for manifest in refused {
         let name = plain(&manifest.file);
         let text = String::from_utf8_lossy(&manifest.content);
@@ -218,7 +219,7 @@ pub async fn send_all(
         uploads: BTreeMap::new(),
     };
     let objects = sender.found(&needed.objects).await?;
-    sender.send(objects, true).await?;
+    sender.send(objects).await?;
     // The manifest of a bundle starts an image by itself, unless one of the image manifests is about it: those of bundles
     // that are not there yet come last, so that these are seen. One that replaces another comes before its image manifest,
     // which would be about the old one otherwise.
@@ -311,11 +312,7 @@ impl Sender<'_> {
     }
 
     /// Sends files, some at once.
-    async fn send(
-        &mut self,
-        objects: Vec<(&str, Arc<LocalFile>)>,
-        has_bars: bool,
-    ) -> Result<(), Error> {
+    async fn send(&mut self, objects: Vec<(&str, Arc<LocalFile>)>) -> Result<(), Error> {
         if self.push.dry_run {
             return objects
                 .into_iter()
@@ -325,10 +322,7 @@ impl Sender<'_> {
         let Bars(aside) = &push.bars;
         let (aws, config) = (self.aws, self.config);
         let each = objects.into_iter().map(|(key, file)| {
-            let bar = match has_bars {
-                true => aside.draw(bar(key, file.size)),
-                false => ProgressBar::hidden(),
-            };
+            let bar = aside.draw(bar(key, file.size));
             async move {
                 let to = Destination { aws, config, key };
                 let sent = sending::send(to, &file, &|bytes| bar.inc(bytes)).await;

@@ -92,3 +92,16 @@ fn a_quota_of_what_runs_at_once_passes_and_one_of_what_exists_does_not() {
     let code = Some("SnapshotLimitExceeded");
     assert_eq!(remedy_of("ImportSnapshot", code, 400), Remedy::Never);
 }
+
+/// A file of this machine that cannot be read is no silence of AWS.
+#[test]
+fn only_what_nothing_answered_is_unanswered() {
+    let of = |remedy| AwsError::unexplained("PutObject", "sending", remedy, "no");
+    assert!(of(Remedy::Ambiguous).is_unanswered());
+    assert!(!of(Remedy::Never).is_unanswered());
+    let gateway = AwsError {
+        status: Some(502),
+        ..of(Remedy::Ambiguous)
+    };
+    assert!(!gateway.is_unanswered());
+}

@@ -67,7 +67,7 @@ impl Check {
             format!("you need {permission}, which the stack's OperatorPolicy has")
         } else if let Some(hint) = credentials_hint(error) {
             hint.to_owned()
-        } else if error.code.is_none() && error.status.is_none() {
+        } else if error.is_unanswered() {
             CHECK_NETWORK.to_owned()
         } else {
             "run amiwright doctor again, and report it if it stays".to_owned()

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
+use crate::cli::json::SCHEMA;
 use crate::cli::local_stack::{self, BUNDLE_KEY, IMAGE, INSTANCE, LocalStack, SNAPSHOT};
 use crate::cli::options::Options;
 use crate::manifest::location::s3_uri;
@@ -39,7 +40,7 @@ fn object(stack: &LocalStack) -> Value {
         })
         .collect();
     json!({
-        "schema": 1,
+        "schema": SCHEMA,
         "command": "local",
         "event": "started",
         "endpoint": stack.url(),

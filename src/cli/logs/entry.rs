@@ -8,13 +8,6 @@ use crate::cli::terminal::{Color, Terminal};
 use crate::cli::text::plain;
 use crate::keys;
 
-/// Fields of the functions' own lines that name a manifest by its key (`tracing::…!(manifest = …)`), or what a failure was
-/// about.
-const NAMING: [&str; 3] = ["manifest", "about", "key"];
-
-/// The field that names the request to cancel or to retry an image.
-const REQUEST: &str = "request";
-
 /// Lambda's own words before and after an invocation in the text format, and at the start of a process.
 const ROUTINE: [&str; 4] = [
     "START RequestId:",
@@ -98,14 +91,10 @@ impl Entry {
 
     /// Whether it is about this manifest.
     pub(super) fn is_about(&self, key: &str) -> bool {
-        let request = keys::request_key(key);
-        let is = |field: &str, value: &str| {
-            self.fields.get(field).and_then(Value::as_str) == Some(value)
+        let is = |(field, value): &(&str, String)| {
+            self.fields.get(*field).and_then(Value::as_str) == Some(value)
         };
-        let named = NAMING
-            .iter()
-            .any(|field| is(field, key) || is(field, &request));
-        named || is(REQUEST, &request)
+        terms(key).iter().any(is)
     }
 
     /// As one line for a person.
@@ -150,6 +139,18 @@ impl Entry {
     }
 }
 
+/// The fields that name a manifest, or the request to cancel or to retry its image, each with what it says then.
+fn terms(key: &str) -> [(&'static str, String); 5] {
+    let request = keys::request_key(key);
+    [
+        ("manifest", key.to_owned()),
+        ("about", key.to_owned()),
+        ("key", key.to_owned()),
+        ("about", request.clone()),
+        ("request", request),
+    ]
+}
+
 /// The filter pattern of CloudWatch for what is about a manifest ("Filter pattern syntax", CloudWatch Logs User Guide);
 /// none where it could be misread: how a quotation mark is written in it is not documented, `*` stands for any text, and a
 /// pattern has at most 1,024 characters. Entries are compared once more here.
@@ -158,14 +159,7 @@ pub(super) fn pattern(key: &str) -> Option<String> {
     if !key.chars().all(is_plain) {
         return None;
     }
-    let request = keys::request_key(key);
-    let terms = NAMING
-        .iter()
-        .map(|field| (*field, key))
-        .chain([("about", request.as_str()), (REQUEST, request.as_str())]);
-    let terms: Vec<String> = terms
-        .map(|(field, value)| format!("($.fields.{field} = \"{value}\")"))
-        .collect();
+    let terms = terms(key).map(|(field, value)| format!("($.fields.{field} = \"{value}\")"));
     let pattern = format!("{{ {} }}", terms.join(" || "));
     (pattern.len() <= 1024).then_some(pattern)
 }

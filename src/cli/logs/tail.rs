@@ -26,7 +26,7 @@ pub struct FunctionLog {
 pub struct Reading {
     /// The entries that were not read before, by time.
     pub entries: Vec<Entry>,
-    /// Whether there is more than is read at once: those after the last entry are read by the next reading.
+    /// Whether there is more than is read at once: what comes after the last entry is left to the next reading.
     pub is_cut: bool,
 }
 
@@ -37,7 +37,7 @@ pub struct Tail {
     key: Option<String>,
     pattern: Option<String>,
     since: Timestamp,
-    /// When the last reading began that was read to its end.
+    /// To when everything was read.
     read_at: Option<Timestamp>,
     /// What was read already, of the time that the next reading asks for again: the time, the log, the id.
     seen: BTreeSet<(Timestamp, usize, String)>,
@@ -62,19 +62,21 @@ impl Tail {
     /// # Errors
     /// If a log cannot be read. Then nothing counts as read.
     pub async fn read(&mut self, aws: &Aws, now: Timestamp) -> Result<Reading, AwsError> {
-        let from = self.read_at.map_or(self.since, |at| at - LATE);
-        let from = from.max(self.since);
+        let from = self.next_from();
         let mut found: Vec<(usize, LogEvent)> = Vec::new();
-        let mut is_cut = false;
+        let mut end: Option<Timestamp> = None;
         for at in 0..self.logs.len() {
-            is_cut |= self.read_one(aws, at, from, &mut found).await?;
+            let read_to = self.read_one(aws, at, from, &mut found).await?;
+            end = end.into_iter().chain(read_to).min();
         }
         found.sort_by_key(|(_, event)| event.at);
-        if !is_cut {
-            self.read_at = Some(now);
-        }
+        // As far as all logs were read.
+        let is_read = |event: &LogEvent| end.is_none_or(|end| event.at <= end);
+        found.retain(|(_, event)| is_read(event));
+        let is_cut = end.is_some();
+        self.read_at = Some(end.unwrap_or(now));
         // What is older is asked for no more.
-        let next_from = self.read_at.map_or(self.since, |at| at - LATE);
+        let next_from = self.next_from();
         self.seen.retain(|(at, _, _)| *at >= next_from);
         let mut entries = Vec::new();
         for (log, event) in found {
@@ -90,14 +92,20 @@ impl Tail {
         Ok(Reading { entries, is_cut })
     }
 
-    /// Adds what is new in one log; whether there is more.
+    /// From when on the next reading asks for entries.
+    fn next_from(&self) -> Timestamp {
+        let from = self.read_at.map_or(self.since, |at| at - LATE);
+        from.max(self.since)
+    }
+
+    /// Adds what is new in one log; to when it was read, if there is more.
     async fn read_one(
         &self,
         aws: &Aws,
         log: usize,
         from: Timestamp,
         found: &mut Vec<(usize, LogEvent)>,
-    ) -> Result<bool, AwsError> {
+    ) -> Result<Option<Timestamp>, AwsError> {
         let filter = LogFilter {
             group: &self.logs[log].group,
             from,
@@ -113,10 +121,10 @@ impl Tail {
             count += found.len() - before;
             next = page.next;
             if next.is_none() {
-                return Ok(false);
+                return Ok(None);
             }
             if count >= limits::LOG_EVENTS {
-                return Ok(true);
+                return Ok(found.last().map(|(_, event)| event.at));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cli::check::problem_to_json;
 use crate::cli::text::{plain, size};
 use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
@@ -89,6 +90,7 @@ impl Refused {
     /// For programs.
     #[must_use]
     pub fn json(&self) -> Value {
-        json!({ "file": self.file, "result": "refused", "problems": self.problems })
+        let problems: Vec<Value> = self.problems.iter().map(problem_to_json).collect();
+        json!({ "file": self.file, "result": "refused", "problems": problems })
     }
 }

@@ -101,7 +101,7 @@ async fn send_in_parts(
                 id: begin(to, file).await?,
                 before: BTreeMap::new(),
             };
-            // All of it has been counted.
+            // What was counted stays: a bar does not go back.
             let sent = upload.send(to, file, &|_| {}).await;
             sent.map_err(|failure| match failure {
                 Failure::Other(error) => error,
@@ -168,12 +168,14 @@ impl Upload {
             Ok::<_, Failure>((sent, (part, sums), bytes))
         });
         let each = stream::iter(each).buffered(PARTS_AT_ONCE);
-        let all: Vec<_> = each.try_collect().await?;
+        let all: Result<Vec<_>, Failure> = each.try_collect().await;
+        // Also where a part could not be read, or did not match its sums, for that.
         if let Err(changed) = unchanged(file) {
             // Nobody needs these parts any more; what cannot be aborted is ended by the bucket's lifecycle.
             let _ = to.aws.abort_upload(bucket, key, id).await;
             return Err(changed.into());
         }
+        let all = all?;
         let now = all.iter().map(|(_, _, bytes)| bytes).sum();
         let (sent, parts): (Vec<_>, Vec<_>) =
             all.into_iter().map(|(sent, part, _)| (sent, part)).unzip();
@@ -263,7 +265,7 @@ fn cannot_send(to: Destination<'_>, file: &LocalFile, error: &AwsError) -> Error
         return hints::cannot_send(to.config, error);
     }
     let mut failed = Error::from_source(format!("cannot send {}", name(file)), error.clone());
-    if error.status.is_none() {
+    if error.is_unanswered() {
         failed = failed.with_exit(Exit::Unreachable);
     }
     failed.with_hint("run the same command again: what has been sent is not sent again")

@@ -356,3 +356,29 @@ fn seconds_are_no_difference() {
     };
     assert!(ami.plan(&desired).is_empty());
 }
+
+/// EC2 takes no time in the past, which a manifest that is set back, or a short `after` of an old AMI, comes to.
+#[test]
+fn an_ami_that_should_be_deprecated_by_now_is() {
+    let ago = |hours| Some(start() - SignedDuration::from_hours(hours));
+    let wanted = Desired {
+        deprecate_at: ago(24),
+        ..Desired::default()
+    };
+    for (shown, is_deprecated) in [
+        (None, false),
+        (ago(48), true),
+        (ago(1), true),
+        (Some(at(48)), false),
+    ] {
+        let mut ami = Ami::new();
+        ami.shown.deprecate_at = shown;
+        let done = ami.bring_to(&wanted);
+        let soon = start() + SignedDuration::from_mins(1);
+        let expected = Action::SetDeprecation { at: Some(soon) };
+        let expected: Vec<Action> = (!is_deprecated).then_some(expected).into_iter().collect();
+        assert_eq!(done, expected, "{shown:?}");
+        ami.now += SignedDuration::from_hours(1);
+        assert!(ami.plan(&wanted).is_empty(), "{shown:?}");
+    }
+}

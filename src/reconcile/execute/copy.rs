@@ -126,16 +126,13 @@ async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<Copy, R
     }
     let request = status.copies.get(region).cloned().unwrap_or_default();
     if let Some(found) = find(step, aws, &request).await? {
-        let kms_key_id = match request.kms_key_id {
-            Some(asked) => Some(key_of(aws, &found).await?.map_or(asked.clone(), |key| {
-                if is_same_key(&asked, &key) {
-                    asked
-                } else {
-                    key
-                }
-            })),
-            None => None,
-        };
+        let mut kms_key_id = request.kms_key_id;
+        if let Some(asked) = &kms_key_id
+            && let Some(key) = key_of(aws, &found).await?
+            && !is_same_key(asked, &key)
+        {
+            kms_key_id = Some(key);
+        }
         let image = found.id;
         return Ok(Copy { image, kms_key_id });
     }
