@@ -111,8 +111,11 @@ async fn the_schedule_finds_what_is_new_and_reads_a_few_at_a_time() {
     stack.world.run_for(Duration::from_secs(3600)).await;
     assert_eq!(stack.subjects(), ["Ignored: old.yaml (us-east-1)"]);
 
-    let seldom =
-        |builder: localaws::world::Builder| builder.parameter("SweepSchedule", "rate(7 days)");
+    let seldom = |builder: localaws::world::Builder| {
+        builder
+            .parameter("AdvanceSchedule", "rate(1 hour)")
+            .parameter("SweepSchedule", "rate(7 days)")
+    };
     let stack = TestStack::built(seldom).await;
     stack.drop_silently("old.yaml", stack.manifest("old"));
     stack.world.run_for(Duration::from_secs(25 * 3600)).await;

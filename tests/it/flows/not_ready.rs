@@ -8,13 +8,9 @@ use localaws::ec2::{ImageState, SnapshotState};
 use localaws::faults::Fault;
 
 use super::bundles::{KEY as BUNDLE, MANIFEST, PART};
-use crate::support::{DISK, REGION, TestStack, vmdk};
+use crate::support::{DISK, REGION, TestStack, minutes, vmdk};
 
 const KEY: &str = "golden/web.image.yaml";
-
-fn minutes(minutes: u64) -> Duration {
-    Duration::from_secs(minutes * 60)
-}
 
 /// "Snapshot is in invalid state - pending": what EC2 says of one that is used before it is completed.
 fn pending() -> Fault {

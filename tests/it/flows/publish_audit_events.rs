@@ -77,6 +77,7 @@ async fn an_event_that_cannot_be_followed_now_is_no_failure() {
                 .world
                 .faults()
                 .always(service, action, Fault::Throttle);
+            let before = stack.count(action);
             for image in [image.as_str(), "ami-0123456789abcdef0"] {
                 let event = forwarded(region, image, "disabled");
                 let report = stack.world.invoke("AdvanceTasks", event.clone()).await;
@@ -84,6 +85,7 @@ async fn an_event_that_cannot_be_followed_now_is_no_failure() {
                 stack.world.invoke_later("AdvanceTasks", event);
             }
             stack.world.settle().await;
+            assert!(stack.count(action) > before, "{action} {region}");
             stack.world.faults().clear();
             stack.rest().await;
             assert_eq!(stack.world.dead_letters(), []);

@@ -318,6 +318,11 @@ async fn a_protection_that_is_off_when_the_manifest_comes_back_is_switched_on_ag
     let old = first(&stack, settings).await;
     stack.remove(KEY).await;
     stack.world.run_for(minutes(30)).await;
+    let off = stack.only_image().deregistration_protection;
+    assert!(
+        matches!(off, DeregistrationProtection::CoolingDown(_)),
+        "{off:?}"
+    );
     stack.drop_and_rest(KEY, version(1, settings)).await;
     let image = stack.only_image();
     assert_eq!(image.id, old.id);
