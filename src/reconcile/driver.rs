@@ -2,10 +2,9 @@
 //! can.
 
 use crate::aws::{AwsError, Object, Remedy, Saved, Which};
-use crate::image::apply::{apply, can_be_removed, note_stalled, remember_done};
+use crate::image::apply::{apply, can_be_removed, note_stalled};
 use crate::image::outcome::{Claim, Evidence, StepOutcome};
 use crate::image::plan::{self, Next};
-use crate::image::status::Status;
 use crate::image::task::TaskKind;
 use crate::image::words::Step;
 use crate::limits;
@@ -16,11 +15,12 @@ use super::build::{self, Rate};
 use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::described::Described;
 use super::draft::{Draft, Save, change, contended};
+use super::manifest_reader::{ManifestRead, ManifestReader};
 use super::opening::{Opened, mark_unsent, open};
 use super::overtaken::follow;
 use super::proof::{self, Observed};
+use super::record::{Place, is_record, keep_record};
 use super::removal::{removed, reopened, unwanted};
-use super::spec::{ManifestRead, ManifestReader};
 use super::step_context::{StepContext, retrying};
 
 /// How many steps are done for an image at once; no workflow has more that need no waiting.
@@ -268,54 +268,6 @@ async fn run_to_rest(
         }
     }
     Err(contended(&draft.status.manifest.key))
-}
-
-/// Whether this is what was done to AMIs that exist: should somebody else write the status first, as `notify` does that has
-/// sent an email, it is written into theirs, for the emails that list it.
-fn is_record(outcome: &StepOutcome) -> bool {
-    matches!(
-        outcome,
-        StepOutcome::Advance(Evidence::PublishPerformed(_) | Evidence::Retired(_))
-    )
-}
-
-/// What was done, if the status is still about what it was done for. Otherwise only what was made is remembered, with the
-/// version that it was made for.
-fn keep_record(
-    context: Context<'_>,
-    draft: &mut Draft,
-    at: &Place,
-    record: StepOutcome,
-) -> Option<StepOutcome> {
-    if *at == Place::of(&draft.status) && !draft.status.state.is_final() {
-        return Some(record);
-    }
-    if let StepOutcome::Advance(Evidence::PublishPerformed(performed)) = &record {
-        let done = &performed.done;
-        let (status, digest) = (&mut draft.status, at.digest.as_deref());
-        draft.dirty |= remember_done(status, digest, done, context.now);
-    }
-    None
-}
-
-/// What a record is about.
-#[derive(Clone, PartialEq)]
-struct Place {
-    digest: Option<String>,
-    step: Step,
-    attempt: u32,
-    publish_digest: Option<String>,
-}
-
-impl Place {
-    fn of(status: &Status) -> Self {
-        Self {
-            digest: status.build.digest.clone(),
-            step: status.build.step,
-            attempt: status.build.attempt,
-            publish_digest: status.manifest.publish_digest.clone(),
-        }
-    }
 }
 
 /// A version that was to be started, and was not.

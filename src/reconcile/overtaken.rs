@@ -4,7 +4,7 @@
 use super::arrival::{Change, compare, manifest_version};
 use super::context::{Context, Error};
 use super::draft::Draft;
-use super::spec::ManifestReader;
+use super::manifest_reader::ManifestReader;
 use crate::image::apply::{note_repetition, republish};
 use crate::image::plan::{self, Next};
 use crate::image::words::Step;

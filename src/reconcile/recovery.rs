@@ -8,8 +8,8 @@ use crate::status_store::{self, Loaded, OpenMarker};
 
 use super::build;
 use super::context::{Context, Error};
+use super::manifest_reader::is_readable;
 use super::opening::{STARTED_GRACE, is_dead};
-use super::spec::is_readable;
 
 /// What an open marker's draft led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::context::{Context, Error};
 use super::proof;
-use crate::aws::{Object, Registered, Which};
+use crate::aws::Registered;
 use crate::config::Config;
 use crate::image::message::failures;
 use crate::image::outcome::{Accepted, Identity, Publishing};
@@ -15,7 +14,6 @@ use crate::image::ownership;
 use crate::image::publish::{Asked, Desired};
 use crate::image::status::{BundleVersion, Failure, ManifestVersion, Retire, Settings, Status};
 use crate::image::words::SourceKind;
-use crate::limits;
 use crate::manifest::guardrails::Guardrails;
 use crate::manifest::image::{
     self, ImageManifest, NamedSource, OnDelete, Previous, PublishSpec, Registration, Snapshots,
@@ -31,133 +29,6 @@ pub(super) enum Spec {
     Image(Box<ImageManifest>),
     /// A bundle without an image manifest: registered with defaults.
     Bundle,
-}
-
-/// What became of the manifest version that a status is about.
-#[derive(Debug)]
-pub(super) enum ManifestRead {
-    /// The step does not need it.
-    Unread,
-    /// It asks for this.
-    Spec(Spec),
-    /// It is no longer there.
-    Gone,
-    /// It does not pass the checks.
-    Invalid(Vec<Problem>),
-}
-
-/// Reads the manifest version that a status is about, once for all steps.
-pub(super) struct ManifestReader<'a> {
-    at_hand: Option<&'a Object>,
-    read: Option<(String, ManifestRead)>,
-    /// What was at the key later than `at_hand`.
-    current: Option<Object>,
-}
-
-impl<'a> ManifestReader<'a> {
-    /// `at_hand` is what is at the manifest's key now, where that was read.
-    pub(super) fn new(at_hand: Option<&'a Object>) -> Self {
-        Self {
-            at_hand,
-            read: None,
-            current: None,
-        }
-    }
-
-    /// What is at the manifest's key now, if that is not what the status is about. Nothing is read where that was seen in
-    /// this invocation already.
-    pub(super) async fn overtaken(
-        &mut self,
-        context: Context<'_>,
-        status: &Status,
-    ) -> Result<Option<Object>, Error> {
-        let version = &status.manifest;
-        let is_meant = |object: &Object| {
-            let content = object.content.as_deref();
-            content.is_some_and(|content| sha256_hex(content) == version.sha256)
-        };
-        if self.current.as_ref().or(self.at_hand).is_some_and(is_meant) {
-            return Ok(None);
-        }
-        let found = context
-            .aws
-            .get_object(
-                &version.bucket,
-                &version.key,
-                Which::Current,
-                limits::MANIFEST_BYTES,
-            )
-            .await?;
-        if found.as_ref().is_none_or(is_meant) {
-            self.current = found;
-            return Ok(None);
-        }
-        Ok(found)
-    }
-
-    /// This is what the status is about now.
-    pub(super) fn keep(&mut self, object: Object) {
-        self.current = Some(object);
-    }
-
-    /// The version that the status is about.
-    pub(super) async fn read(
-        &mut self,
-        context: Context<'_>,
-        status: &Status,
-    ) -> Result<&ManifestRead, Error> {
-        let version = &status.manifest;
-        if self
-            .read
-            .as_ref()
-            .is_none_or(|(sha256, _)| *sha256 != version.sha256)
-        {
-            let at_hand = self.current.as_ref().or(self.at_hand);
-            let read = match content(context, version, at_hand).await? {
-                None => ManifestRead::Gone,
-                Some(content) => match Spec::parse(version, &content, &context.config.guardrails) {
-                    Ok(spec) => ManifestRead::Spec(spec),
-                    Err(problems) => ManifestRead::Invalid(problems),
-                },
-            };
-            self.read = Some((version.sha256.clone(), read));
-        }
-        Ok(self
-            .read
-            .as_ref()
-            .map_or(&ManifestRead::Unread, |(_, read)| read))
-    }
-}
-
-/// Whether a manifest version can still be read: S3 has what it says.
-pub(super) async fn is_readable(
-    context: Context<'_>,
-    version: &ManifestVersion,
-) -> Result<bool, Error> {
-    Ok(content(context, version, None).await?.is_some())
-}
-
-/// The content of a manifest version; none if it is gone.
-async fn content(
-    context: Context<'_>,
-    version: &ManifestVersion,
-    at_hand: Option<&Object>,
-) -> Result<Option<Vec<u8>>, Error> {
-    let at_hand = at_hand.and_then(|object| object.content.as_ref());
-    if let Some(content) = at_hand.filter(|content| sha256_hex(content) == version.sha256) {
-        return Ok(Some(content.clone()));
-    }
-    let which = match &version.version_id {
-        Some(version_id) => Which::Version(version_id),
-        None => Which::Unchanged(&version.etag),
-    };
-    let object = context
-        .aws
-        .get_object(&version.bucket, &version.key, which, limits::MANIFEST_BYTES)
-        .await?;
-    // A version of another content is not the one that the status is about, whatever its id.
-    let content = object.and_then(|object| object.content);
-    Ok(content.filter(|content| sha256_hex(content) == version.sha256))
 }
 
 impl Spec {

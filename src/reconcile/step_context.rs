@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
 use super::described::Described;
+use super::manifest_reader::ManifestRead;
 use super::proof::Observed;
-use super::spec::ManifestRead;
 use crate::aws::{Aws, AwsError, Object, Remedy, Reservation};
 use crate::config::Config;
 use crate::image::outcome::{Claim, StepOutcome};

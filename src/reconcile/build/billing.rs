@@ -12,7 +12,8 @@ use crate::manifest::guardrails::Owner;
 use crate::manifest::image::{Registration, Source};
 use crate::manifest::text::quoted;
 use crate::reconcile::context::Error;
-use crate::reconcile::spec::{ManifestRead, Spec};
+use crate::reconcile::manifest_reader::ManifestRead;
+use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
 
 /// Where EC2 says it.

@@ -14,7 +14,8 @@ use crate::limits;
 use crate::manifest::bundle::{self, BundleManifest};
 use crate::manifest::{self, Problem, sha256_hex};
 use crate::reconcile::context::{Context, Error};
-use crate::reconcile::spec::{ManifestRead, Spec};
+use crate::reconcile::manifest_reader::ManifestRead;
+use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::{StepContext, unreadable};
 
 /// HEAD requests under way at once. A bundle has up to about a thousand parts.

@@ -10,7 +10,7 @@ use crate::manifest::Problem;
 use crate::manifest::characters::Text;
 use crate::manifest::key;
 use crate::manifest::text;
-use crate::reconcile::spec::ManifestRead;
+use crate::reconcile::manifest_reader::ManifestRead;
 use crate::reconcile::step_context::StepContext;
 
 pub(super) fn run(step: StepContext<'_>) -> StepOutcome {

@@ -10,7 +10,8 @@ use crate::manifest::Problem;
 use crate::manifest::disk_format::{self, Expected};
 use crate::manifest::image::Source;
 use crate::reconcile::context::Error;
-use crate::reconcile::spec::{ManifestRead, Spec};
+use crate::reconcile::manifest_reader::ManifestRead;
+use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::{StepContext, unreadable};
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {

@@ -23,7 +23,7 @@ pub(super) use preview::{Looked, look};
 use super::context::{Context, Error};
 use super::execute;
 use super::lookup;
-use super::spec::ManifestRead;
+use super::manifest_reader::ManifestRead;
 use super::step_context::StepContext;
 use crate::aws::Reservation;
 use crate::image::outcome::StepOutcome;

@@ -15,7 +15,8 @@ use crate::image::words::{SourceKind, WaitReason};
 use crate::reconcile::context::Error;
 use crate::reconcile::execute::in_place;
 use crate::reconcile::lookup;
-use crate::reconcile::spec::{ManifestRead, Spec};
+use crate::reconcile::manifest_reader::ManifestRead;
+use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::{StepContext, retrying};
 
 pub(super) const ACTION: &str = "RegisterImage";

@@ -16,7 +16,8 @@ use crate::image::words::{SourceKind, WaitReason};
 use crate::manifest::image::Source;
 use crate::reconcile::context::Error;
 use crate::reconcile::lookup;
-use crate::reconcile::spec::{ManifestRead, Spec};
+use crate::reconcile::manifest_reader::ManifestRead;
+use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {

@@ -16,7 +16,7 @@ use crate::manifest::Problem;
 use crate::manifest::guardrails::Guardrails;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
-use crate::reconcile::spec::ManifestRead;
+use crate::reconcile::manifest_reader::ManifestRead;
 use crate::reconcile::step_context::{StepContext, failure, retrying};
 
 pub(super) const ACTION: &str = "CreateStoreImageTask";

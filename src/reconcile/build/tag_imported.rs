@@ -11,7 +11,7 @@ use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
 use crate::reconcile::context::Error;
 use crate::reconcile::lookup;
-use crate::reconcile::spec::ManifestRead;
+use crate::reconcile::manifest_reader::ManifestRead;
 use crate::reconcile::step_context::{StepContext, failure, retrying};
 
 /// The tag that people and the console take for a name. An imported AMI has its task's id for one, and keeps it.

@@ -36,7 +36,7 @@ use crate::image::words::WaitReason;
 use crate::manifest::Problem;
 
 use super::context::{Error, REGIONS_AT_ONCE};
-use super::spec::ManifestRead;
+use super::manifest_reader::ManifestRead;
 use super::step_context::{StepContext, is_final, retrying};
 pub(crate) use in_place::Replacing;
 use observe::Seen;

@@ -20,7 +20,8 @@ use crate::image::status::{
 use crate::image::words::WaitReason;
 use crate::manifest::image::Parameter;
 use crate::reconcile::context::Error;
-use crate::reconcile::spec::{ManifestRead, Spec};
+use crate::reconcile::manifest_reader::ManifestRead;
+use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::{StepContext, is_final, retrying};
 use observe::Observed;
 pub(super) use observe::all as look;
