@@ -4,17 +4,18 @@
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, HeaderValue, RANGE, TRANSFER_ENCODING,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, HeaderValue, RANGE,
+    TRANSFER_ENCODING,
 };
 use http::{Extensions, Method, StatusCode, Uri};
 use http_body_util::BodyExt as _;
-use s3s::{Body, HttpRequest, HttpResponse, S3Error, S3Result, s3_error};
+use s3s::{Body, HttpRequest, HttpResponse, S3Error, S3ErrorCode, S3Result, s3_error};
 
 use crate::wire::{Request, Response, not_built_sentence};
 
 use super::action::{Action, action};
 use super::bodies::{self, Bodies};
-use super::failure::DETAIL;
+use super::failure::{DETAIL, with_details};
 use super::{members, operations};
 use crate::large_body::Incoming;
 
@@ -40,6 +41,24 @@ impl RequestRegion {
     /// The Region that whoever took the request put there.
     pub(super) fn of(extensions: &Extensions) -> Option<&str> {
         extensions.get::<Self>().map(|region| region.0.as_str())
+    }
+
+    /// Fails if what it was signed for has no Region's form: s3cmd begins with `US`, and takes the right one from the
+    /// answer.
+    fn check(parts: &http::request::Parts, home: &str) -> S3Result<()> {
+        let signed_for = Self::of(&parts.extensions).unwrap_or(home);
+        if signed_for.contains('-') {
+            return Ok(());
+        }
+        let wrong = format!("the region '{signed_for}' is wrong; expecting '{home}'");
+        let error = if parts.headers.contains_key(AUTHORIZATION) {
+            let message = format!("The authorization header is malformed; {wrong}");
+            S3Error::with_message(S3ErrorCode::AuthorizationHeaderMalformed, message)
+        } else {
+            let message = format!("Error parsing the X-Amz-Credential parameter; {wrong}");
+            S3Error::with_message(S3ErrorCode::AuthorizationQueryParametersError, message)
+        };
+        Err(with_details(error, &[("Region", home)]))
     }
 }
 
@@ -80,8 +99,10 @@ pub(super) async fn request(
     request: Request,
     asked: &Asked,
     bodies: &Bodies,
+    home_region: &str,
 ) -> S3Result<HttpRequest> {
     let (mut parts, body) = request.into_parts();
+    RequestRegion::check(&parts, home_region)?;
     let large = parts.extensions.remove::<Incoming>();
     if asked.action.name.is_empty() && asked.action.key.is_none() {
         // Not left to `s3s`: a subresource that it does not know is the bucket itself for it, which it makes or deletes.

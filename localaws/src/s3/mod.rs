@@ -227,7 +227,10 @@ impl S3 {
         let id = self.ids.hex(16).to_ascii_uppercase();
         let (asked, understood) = Asked::of(&mut request, id);
         let ready = match understood {
-            Ok(()) => front::request(request, &asked, &self.bodies).await,
+            Ok(()) => {
+                let home = &self.store.events.region;
+                front::request(request, &asked, &self.bodies, home).await
+            }
             Err(error) => Err(error),
         };
         let ready = match ready {

@@ -52,11 +52,7 @@ pub(super) fn stack(template: &Node, scope: &Scope<'_>) -> Result<Stack, Templat
                 }
             }
             "AWS::SNS::Topic" => stack.topics.push(topic(resource, &resources)?),
-            "AWS::SQS::Queue" => stack.queues.push(Queue {
-                logical_id: resource.id.clone(),
-                name: resource.names.name.clone(),
-                arn: resource.attribute("Arn"),
-            }),
+            "AWS::SQS::Queue" => stack.queues.push(queue(resource)?),
             "AWS::Serverless::Function" => {
                 let function = function::function(resource, &stack.managed_policies)?;
                 stack.functions.push(function);
@@ -106,6 +102,22 @@ fn resource(entry: &Entry, scope: &Scope<'_>) -> Result<Option<Resource>, Templa
             .map(|names| names.name),
         rule_arns: scope.rule_arns(entry).map_err(fail)?,
     }))
+}
+
+/// Fails if it has properties that would change what runs here. Encryption with SQS's own keys, tags, and when a message is
+/// deleted that nobody reads would not.
+fn queue(resource: &Resource) -> Result<Queue, TemplateError> {
+    resource.properties().only(&[
+        "QueueName",
+        "MessageRetentionPeriod",
+        "SqsManagedSseEnabled",
+        "Tags",
+    ])?;
+    Ok(Queue {
+        logical_id: resource.id.clone(),
+        name: resource.names.name.clone(),
+        arn: resource.attribute("Arn"),
+    })
 }
 
 /// Fails if a bucket has properties that would change what runs here. Encryption with S3's own keys, tags, and clearing up

@@ -211,3 +211,31 @@ async fn listings_name_algorithms_of_checksums() {
         assert_eq!(elements(&listed, "ChecksumType"), ["FULL_OBJECT"]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_signed_for_no_region_is_told_the_right_one() {
+    let fixture = Fixture::new().await;
+    for (header, code) in [
+        (
+            Some(("authorization", "AWS4-HMAC-SHA256 …")),
+            "AuthorizationHeaderMalformed",
+        ),
+        (None, "AuthorizationQueryParametersError"),
+    ] {
+        let mut request = http::Request::put("http://127.0.0.1:4566/images/a")
+            .extension(crate::s3::RequestRegion("US".to_owned()));
+        if let Some((name, value)) = header {
+            request = request.header(name, value.as_bytes());
+        }
+        let request = request.body(Bytes::from("hello")).unwrap();
+        let refused = fixture.s3.handle(request).await;
+        assert_error(&refused, 400, code);
+        assert_eq!(elements(&refused, "Region"), ["us-east-1"]);
+        let message = elements(&refused, "Message")[0].replace("&apos;", "'");
+        assert!(
+            message.ends_with("the region 'US' is wrong; expecting 'us-east-1'"),
+            "{message}"
+        );
+        assert_eq!(fixture.head("a").await.status(), 404);
+    }
+}

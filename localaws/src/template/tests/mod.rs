@@ -44,6 +44,7 @@ fn what_is_not_built_is_named() {
         ("  T: {Properties: {}}\n".to_owned(), "no Type"),
         ("  T: {Type: AWS::SNS::Topic, Colour: red}\n".to_owned(), "Resources.T.Colour: not built here"),
         ("  B: {Type: AWS::S3::Bucket, Properties: {NotificationConfiguration: {QueueConfigurations: []}}}\n".to_owned(), "QueueConfigurations: not built here"),
+        ("  Q: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 30}}\n".to_owned(), "Resources.Q.Properties.VisibilityTimeout: not built here. Known: QueueName"),
         ("  F: {Type: AWS::Serverless::Function, Properties: {}}\n".to_owned(), "BuildMethod: rust-cargolambda"),
         (function("{VpcConfig: {}}"), "Resources.F.Properties.VpcConfig: not built here. Known: Architectures"),
         (function("{Timeout: 901}"), "a whole number from 1 to 900"),
