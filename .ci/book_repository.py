@@ -105,9 +105,9 @@ def chapters(items):
             yield from chapters(chapter["sub_items"])
 
 
-def chapter(name, path, content, sub_items=(), parents=()):
-    """A chapter as mdBook reads it."""
-    fields = {"name": name, "content": content, "number": None, "sub_items": list(sub_items), "path": path}
+def chapter(name, path, content, number, sub_items=(), parents=()):
+    """A chapter as mdBook reads it. The table of contents shows it below another by the length of its number."""
+    fields = {"name": name, "content": content, "number": number, "sub_items": list(sub_items), "path": path}
     return {"Chapter": fields | {"source_path": None, "parent_names": list(parents)}}
 
 
@@ -120,10 +120,12 @@ def main():
         it["content"] = site.rewritten(it["content"], folder, it["path"])
     site.make()
     title = "Files of the repository"
-    pages = [chapter(path, page_of(path), content, parents=[title]) for path, content in sorted(site.pages.items())]
+    last = len(book["items"]) + 1
+    contents = enumerate(sorted(site.pages.items()), start=1)
+    pages = [chapter(path, page_of(path), content, [last, number], parents=[title]) for number, (path, content) in contents]
     listed = "".join(f"- [{path}]({posixpath.relpath(page_of(path), PLACE)})\n" for path in sorted(site.pages))
     text = f"# {title}\n\nWhat the other pages link to, as it is in the repository.\n\n{listed}"
-    book["items"] += [{"PartTitle": "Repository"}, chapter(title, f"{PLACE}/files.md", text, pages)]
+    book["items"] += [{"PartTitle": "Repository"}, chapter(title, f"{PLACE}/files.md", text, [last], pages)]
     json.dump(book, sys.stdout)
 
 
