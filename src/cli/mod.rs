@@ -9,6 +9,8 @@ pub mod confirm_product;
 mod connection;
 #[cfg(feature = "doctor")]
 pub mod doctor;
+#[cfg(test)]
+mod documents;
 mod error;
 mod exit_code;
 mod function;

@@ -2,7 +2,7 @@
 //! call-counter` prints what each is for.
 
 #[path = "../../benches/calls/scenario.rs"]
-mod scenario;
+pub(crate) mod scenario;
 #[path = "../../benches/calls/world.rs"]
 mod world;
 

@@ -8,19 +8,30 @@ use amiwright::image::words::{SourceKind, Step};
 use amiwright::image::workflow;
 use amiwright::manifest::image;
 
-const DOCUMENTS: [&str; 11] = [
-    "ARCHITECTURE.md",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "README.md",
-    "SECURITY.md",
-    "docs/api-coverage.md",
-    "docs/decisions.md",
-    "docs/development.md",
-    "docs/manifest.md",
-    "docs/operating.md",
-    "docs/paid-amis.md",
-];
+/// The documents: those at the top, and all pages of the book.
+fn documents() -> Vec<String> {
+    let is_page = |path: &Path| path.extension().is_some_and(|extension| extension == "md");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(top()).unwrap() {
+        found.push(entry.unwrap().path());
+    }
+    found.retain(|path| is_page(path));
+    let mut folders = vec![top().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if is_page(&path) => found.push(path),
+                false => {}
+            }
+        }
+    }
+    let name = |path: &PathBuf| path.strip_prefix(top()).unwrap().display().to_string();
+    let mut names: Vec<String> = found.iter().map(name).collect();
+    names.sort();
+    names
+}
 
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -68,9 +79,9 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn links_lead_somewhere() {
     let mut broken = Vec::new();
-    for document in DOCUMENTS {
-        let text = read(document);
-        let folder = top().join(document).parent().unwrap().to_path_buf();
+    for document in documents() {
+        let text = prose(&read(&document)).collect::<Vec<_>>().join("\n");
+        let folder = top().join(&document).parent().unwrap().to_path_buf();
         let targets = text.split("](").skip(1);
         for target in targets.filter_map(|rest| rest.split(')').next()) {
             if target.starts_with("https://") {
@@ -78,7 +89,7 @@ fn links_lead_somewhere() {
             }
             let (file, wanted) = target.split_once('#').unwrap_or((target, ""));
             let file: PathBuf = match file {
-                "" => top().join(document),
+                "" => top().join(&document),
                 file => folder.join(file),
             };
             let found = file.exists()
@@ -95,17 +106,31 @@ fn links_lead_somewhere() {
 }
 
 #[test]
+fn every_page_of_the_book_is_in_its_table_of_contents() {
+    let summary = read("docs/SUMMARY.md");
+    let listed: BTreeSet<String> = summary
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .map(|page| format!("docs/{page}"))
+        .collect();
+    let is_page = |name: &String| name.starts_with("docs/") && name != "docs/SUMMARY.md";
+    let pages: BTreeSet<String> = documents().into_iter().filter(is_page).collect();
+    assert_eq!(listed, pages);
+}
+
+#[test]
 fn manifests_in_the_documents_are_valid() {
     let now = "2026-11-21T12:00:00Z".parse().unwrap();
     let mut checked = 0;
-    for document in ["README.md", "docs/manifest.md"] {
-        for block in code_blocks(&read(document), "yaml") {
+    for document in documents() {
+        for block in code_blocks(&read(&document), "yaml") {
             let parsed = image::parse("a.image.yaml", block.as_bytes(), now);
             assert!(parsed.is_ok(), "{document}: {block}\n{parsed:#?}");
             checked += 1;
         }
     }
-    assert!(checked >= 2, "{checked}");
+    assert!(checked >= 5, "{checked}");
 }
 
 #[test]

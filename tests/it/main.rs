@@ -11,6 +11,7 @@
 )]
 
 mod api_coverage;
+mod book;
 mod calls;
 mod cli;
 mod documents;
@@ -21,6 +22,7 @@ mod histories;
 mod iam;
 mod modules;
 mod publish_wire;
+mod reference;
 mod resilience;
 mod structure;
 mod support;

@@ -66,6 +66,17 @@ pub fn parameter_names(yaml: &str) -> Result<Vec<String>, TemplateError> {
     Ok(names.map(|entry| entry.key.clone()).collect())
 }
 
+/// A section of a template as it is written, in its order; CloudFormation's functions are in their long form. Null if the
+/// template does not have it.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn section(yaml: &str, name: &str) -> Result<serde_json::Value, TemplateError> {
+    let template = yaml::parse(yaml).map_err(|problem| problem.at("the document"))?;
+    let section = template.get(name).map(yaml::Node::to_json);
+    Ok(section.unwrap_or_default())
+}
+
 /// The sections of a template that are known here; `Rules` and `Hooks` are CloudFormation's, too.
 const SECTIONS: [&str; 10] = [
     "AWSTemplateFormatVersion",

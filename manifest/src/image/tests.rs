@@ -14,6 +14,7 @@ mod rules;
 mod rules_of_devices;
 mod schema_options;
 mod strangers;
+mod upgrade;
 mod wrong_fields;
 
 use super::*;

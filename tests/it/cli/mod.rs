@@ -21,4 +21,5 @@ mod retry;
 mod screens;
 mod starts;
 mod status;
+mod upgrade;
 mod watch_uploads;
