@@ -61,7 +61,7 @@ pub(super) fn stack(template: &Node, scope: &Scope<'_>) -> Result<Stack, Templat
                 let function = function::function(resource, &stack.managed_policies)?;
                 stack.functions.push(function);
             }
-            // Subscriptions are read with their topic, policies above. The rest (log groups, alarms) changes nothing
+            // Subscriptions are read with their topic, policies above. The rest (log groups, alarms, dashboards, queries) changes nothing
             // that runs here, but had to resolve.
             _ => {}
         }
