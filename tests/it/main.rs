@@ -19,6 +19,7 @@ mod examples;
 mod flows;
 mod histories;
 mod iam;
+mod metrics;
 mod modules;
 mod publish_wire;
 mod resilience;
