@@ -1,3 +1,7 @@
 //! What the functions measure, and that dashboard and alarms ask for just that.
 
+mod alarms;
+mod dashboard;
+mod eventful;
+mod template;
 mod values;

@@ -320,7 +320,8 @@ fn the_queue_of_failed_events_takes_them_from_each_rule_that_has_it() {
         rules
             .extend(with_queue.map(|(id, _)| format!("- !GetAtt {}{id}.Arn", function.logical_id)));
     }
-    let after = TEMPLATE.split_once("aws:SourceArn:\n").unwrap().1.lines();
+    let statement = TEMPLATE.split_once("Sid: RulesOfThisStack\n").unwrap().1;
+    let after = statement.split_once("aws:SourceArn:\n").unwrap().1.lines();
     let mut allowed: Vec<&str> = after.map(str::trim).take(rules.len() + 1).collect();
     assert_eq!(allowed.pop(), Some(""), "more rules than have the queue");
     rules.sort();
