@@ -5,3 +5,5 @@ mod dashboard;
 mod eventful;
 mod template;
 mod values;
+
+pub(crate) use template::queries;

@@ -99,6 +99,19 @@ fn of_search(expression: &str) -> Asked {
     }
 }
 
+/// The texts of the saved queries, and of those of the dashboard.
+pub(crate) fn queries() -> Vec<String> {
+    let template = include_str!("../../../template.yaml");
+    let parameters = BTreeMap::new();
+    let stack = localaws::template::read(template, &parameters, "us-east-1", "local").unwrap();
+    let saved = displays(&stack, "AWS::Logs::QueryDefinition").into_iter();
+    let saved = saved.map(|it| it.properties["QueryString"].clone());
+    let widgets = widgets(&stack);
+    let shown = widgets.iter().map(|it| it["properties"]["query"].clone());
+    let texts = saved.chain(shown.filter(Value::is_string));
+    texts.map(|it| it.as_str().unwrap().to_owned()).collect()
+}
+
 /// All that dashboard and alarms ask for.
 pub(super) fn asked(stack: &Stack) -> BTreeSet<Asked> {
     let of_alarms = alarms(stack).into_iter().map(of_alarm);
