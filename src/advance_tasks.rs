@@ -5,6 +5,7 @@ mod audit;
 mod changed;
 mod late_notices;
 mod leaving;
+mod measured;
 mod misnamed;
 mod pause;
 mod polling;
@@ -22,6 +23,7 @@ use futures_util::stream::{FuturesOrdered, StreamExt};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::Failures;
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
@@ -29,6 +31,7 @@ use crate::config::Config;
 use crate::events::Tick;
 use crate::image::plan::{self, Next};
 use crate::image::words::Step;
+use crate::metrics::{Meter, Metric};
 use crate::reconcile::{self, Context, Error, Outcome, Recovery};
 use crate::status_store::{self, Open, OpenMarker};
 use leaving::leave;
@@ -43,7 +46,7 @@ use sweep::sweep;
 const MARGIN: Duration = Duration::from_secs(25);
 
 /// Handles a tick: the schedule's, or an event that makes one worth while. `history` is the process's; `time_left` is
-/// the invocation's, if it is known.
+/// the invocation's, if it is known; `meter` measures it.
 ///
 /// # Errors
 /// If anything failed; everything else was done all the same. What is wrong with one image and stays so fails a tick
@@ -55,8 +58,9 @@ pub async fn handle(
     event: &Value,
     now: Timestamp,
     time_left: Option<Duration>,
+    meter: &Meter,
 ) -> Result<Report, Failures> {
-    let mut context = Context::new(aws, config, now);
+    let mut context = Context::new(aws, config, now).measured_by(meter);
     if let Some(time_left) = time_left {
         context = context.within(time_to_begin(time_left));
     }
@@ -77,6 +81,8 @@ pub async fn handle(
         Err(error) => failures.add("the event", &error),
     }
     failures.count_lasting(|about| history.is_failure_due(about, now));
+    measured::visits(meter, &report);
+    context.measure_limited();
     let Report {
         found,
         advanced,
@@ -120,8 +126,13 @@ async fn advance_all(
     report: &mut Report,
     failures: &mut Failures,
 ) {
+    let begun_at = Instant::now();
     match list_after_requests(context, failures).await {
-        Ok(open) => advance(context, history, open, report, failures).await,
+        Ok(open) => {
+            measured::open(context, &open);
+            advance(context, history, open, report, failures).await;
+            context.measure(|meter| meter.took(Metric::TickDuration, begun_at.elapsed()));
+        }
         Err(error) => failures.add("the list of open images", &error),
     }
 }
@@ -247,6 +258,7 @@ impl<'a> Visitor<'a> {
         if let Some(Remembered { loaded, size, at }) = self.history.status(marker, context.now)
             && plan::next(&loaded.status, context.now) == Next::Poll
         {
+            measured::notices(context, &loaded.status);
             room.keep(size);
             return Ok(Visit::Awaits(Box::new(Awaiting {
                 loaded,
@@ -261,6 +273,9 @@ impl<'a> Visitor<'a> {
         let recovery = Box::pin(reconcile::recover_draft(context, marker, current)).await?;
         if recovery == Recovery::Written {
             return Box::pin(visit_recovered(context, marker)).await;
+        }
+        if let Some((loaded, _)) = &sized {
+            measured::notices(context, &loaded.status);
         }
         let Some((loaded, size)) = sized else {
             if recovery == Recovery::Later {

@@ -3,6 +3,9 @@
 use crate::image::message::Sender;
 use crate::manifest::guardrails::{Guardrails, InvalidValue, PARAMETERS, is_account};
 
+/// The name of the stack unless another one is given.
+const STACK: &str = "amiwright";
+
 /// A function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -10,6 +13,8 @@ pub struct Config {
     pub bucket: String,
     /// The state bucket: amiwright keeps statuses, markers and what EC2 bundles in it.
     pub state_bucket: String,
+    /// The stack's name: metrics are told apart by it.
+    pub stack: String,
     /// The Region of the buckets and of the AMIs.
     pub region: String,
     /// The account that AMIs are registered in, 12 digits.
@@ -94,6 +99,8 @@ impl Config {
             guardrails: guardrails(&bucket, account_id.clone(), get)?,
             bucket,
             state_bucket,
+            // Where it is not set, as in a function that is run manually, measuring is no reason not to start.
+            stack: get("AMIWRIGHT_STACK").unwrap_or_else(|| STACK.to_owned()),
             region: need("AWS_REGION")?,
             account_id,
             topic_arn: get("AMIWRIGHT_TOPIC_ARN"),
@@ -234,6 +241,9 @@ mod tests {
         assert_eq!(config.bundle_key_parameter, None);
         assert_eq!(config.vm_import_role, None);
         assert!(!config.notify_started);
+        assert_eq!(config.stack, "amiwright");
+        let config = with(&[("AMIWRIGHT_STACK", "images")]).unwrap();
+        assert_eq!(config.stack, "images");
         let config = with(&[
             ("AMIWRIGHT_BUNDLE_KEY_PARAMETER", "/amiwright/bundle-key"),
             ("AMIWRIGHT_VM_IMPORT_ROLE", "images-import"),

@@ -1,5 +1,6 @@
 //! The three functions as Lambda runs them: the world is built once, then each invocation is one call of a handler.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::advance_tasks::PollingHistory;
 use crate::aws::Aws;
 use crate::config::{Config, ConfigError};
+use crate::metrics::Meter;
 use crate::version::VERSION;
 use crate::{advance_tasks, notify, register_image};
 
@@ -24,6 +26,10 @@ const OF_LAMBDA: [&str; 4] = [
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
 ];
 
+/// The lowest level of our own lines. Lambda's own filter (`ApplicationLogLevel`) takes a line without a level for INFO
+/// ("Log-level filtering", Lambda Developer Guide), so that WARN would lose what is measured.
+const LOG_LEVEL: &str = "AMIWRIGHT_LOG_LEVEL";
+
 /// Runs `register-image` until Lambda ends the process. Says in the log, and to Lambda, why it cannot.
 pub async fn run_register_image() -> ExitCode {
     let start = start(|config| config.account_id().map(drop));
@@ -32,8 +38,12 @@ pub async fn run_register_image() -> ExitCode {
         Err(error) => return refuse(&error).await,
     };
     let handler = async |event: LambdaEvent<Value>| {
+        let (now, meter) = (now(), Meter::default());
         // Boxed, as below.
-        Box::pin(register_image::handle(aws, config, event.payload, now())).await
+        let handled = register_image::handle(aws, config, event.payload, now, &meter);
+        let answer = Box::pin(handled).await;
+        print(&meter, config, now);
+        answer
     };
     ended(lambda_runtime::run(service_fn(handler)).await)
 }
@@ -46,18 +56,21 @@ pub async fn run_advance_tasks(history: PollingHistory) -> ExitCode {
         Err(error) => return refuse(&error).await,
     };
     let handler = async |event: LambdaEvent<Value>| {
-        let now = now();
+        let (now, meter) = (now(), Meter::default());
         let time_left = time_left(event.context.deadline, now);
         // Boxed: the compiler gives up on the size of a future this deep.
-        Box::pin(advance_tasks::handle(
+        let answer = Box::pin(advance_tasks::handle(
             aws,
             config,
             &history,
             &event.payload,
             now,
             time_left,
+            &meter,
         ))
-        .await
+        .await;
+        print(&meter, config, now);
+        answer
     };
     ended(lambda_runtime::run(service_fn(handler)).await)
 }
@@ -70,8 +83,11 @@ pub async fn run_notify() -> ExitCode {
         Err(error) => return refuse(&error).await,
     };
     let handler = async |event: LambdaEvent<Value>| {
+        let (now, meter) = (now(), Meter::default());
         // Boxed, as above.
-        Box::pin(notify::handle(aws, config, event.payload, now())).await
+        let answer = Box::pin(notify::handle(aws, config, event.payload, now, &meter)).await;
+        print(&meter, config, now);
+        answer
     };
     ended(lambda_runtime::run(service_fn(handler)).await)
 }
@@ -85,11 +101,22 @@ impl From<crate::Failures> for Diagnostic {
     }
 }
 
+/// Prints what an invocation measured: in its log, CloudWatch finds it. One write for each line: the log of an emulator
+/// has no lines within lines.
+fn print(meter: &Meter, config: &Config, now: Timestamp) {
+    let mut out = std::io::stdout().lock();
+    for line in meter.take_lines(&config.stack, now) {
+        if let Err(error) = out.write_all(format!("{line}\n").as_bytes()) {
+            tracing::warn!(%error, "what was measured cannot be printed");
+        }
+    }
+}
+
 /// Reads the configuration, asks `check` whether it is complete, and prepares the way to AWS. Calls nothing.
 fn start(
     check: impl FnOnce(&Config) -> Result<(), ConfigError>,
 ) -> Result<(Aws, Config), ConfigError> {
-    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL")
+    let level = std::env::var(LOG_LEVEL)
         .ok()
         .and_then(|level| level.to_lowercase().parse().ok());
     tracing_subscriber::fmt()

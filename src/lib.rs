@@ -9,13 +9,14 @@
 //! saves it. [`status_store`] keeps statuses in the bucket; [`aws`] is the way there.
 //!
 //! Three functions call it, each triggered by something else: [`register_image`] by an upload, [`advance_tasks`] by the
-//! schedule, [`notify`] by a due marker. [`function`] runs them in Lambda; [`cli`] is for a person.
+//! schedule, [`notify`] by a due marker. [`function`] runs them in Lambda, and prints what they measured ([`metrics`]);
+//! [`cli`] is for a person.
 //!
 //! # Invariants
 //!
 //! - Imports go one way: [`cli`], [`function`], [`register_image`] and [`advance_tasks`], [`notify`], [`reconcile`],
-//!   [`status_store`], [`aws`], [`config`], [`events`] and [`upload_policy`], [`keys`], [`image`], [`limits`],
-//!   [`version`], [`manifest`]. What has more than one file keeps what these share in a module of its own, below them.
+//!   [`status_store`], [`aws`], [`config`], [`events`] and [`upload_policy`], [`keys`], [`metrics`], [`image`],
+//!   [`limits`], [`version`], [`manifest`]. What has more than one file keeps what these share in a module of its own, below them.
 //! - [`manifest`] and [`image`] know no clock, no async, no AWS. `now` is always a parameter.
 //! - Only [`aws`] names types of the SDK.
 //! - Only [`cli`]'s `local` and `demo` know the embedded world (`localaws`), which knows nothing of this crate.
@@ -34,6 +35,7 @@ pub mod function;
 pub mod image;
 pub mod keys;
 pub mod limits;
+pub mod metrics;
 pub use amiwright_manifest as manifest;
 pub mod events;
 pub mod notify;

@@ -4,6 +4,8 @@
 //! conditional write: two events for the same status make one email. A sender that dies loses nothing: when its lease
 //! ends, the next one claims the notice.
 
+mod measured;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -16,6 +18,7 @@ use crate::image::status::Notice;
 use crate::keys;
 use crate::manifest::key;
 use crate::manifest::location::s3_uri;
+use crate::metrics::Meter;
 use crate::reconcile::{self, Context, Error};
 use crate::status_store::{self, DueMarker, Loaded};
 
@@ -30,7 +33,7 @@ pub struct Report {
     pub finalized: usize,
 }
 
-/// Handles an event about due markers. One after the other: a status, its copy and its notice fill a good part of the
+/// Handles an event about due markers, and measures that with `meter`. One after the other: a status, its copy and its notice fill a good part of the
 /// memory that the function has.
 ///
 /// # Errors
@@ -40,6 +43,7 @@ pub async fn handle(
     config: &Config,
     event: Value,
     now: Timestamp,
+    meter: &Meter,
 ) -> Result<Report, crate::Failures> {
     let triggers = events::objects(event);
     let mut failures = crate::Failures::default();
@@ -48,7 +52,7 @@ pub async fn handle(
         .iter()
         .for_each(|problem| failures.add("an event record", problem));
     let mut report = Report::default();
-    let context = Context::new(aws, config, now);
+    let context = Context::new(aws, config, now).measured_by(meter);
     for object in &triggers.objects {
         for marker in due_markers(config, object) {
             // Boxed: the compiler gives up on the layout of a future this deep.
@@ -161,6 +165,7 @@ pub async fn send_due(context: Context<'_>, mut loaded: Loaded) -> Result<(Loade
         })
         .await?;
         tracing::info!(manifest = loaded.status.manifest.key, kind = %notice.kind, seq = notice.seq, message_id, "notice sent");
+        context.measure(|meter| measured::sent(meter, &loaded.status, &notice));
         sent += 1;
     }
 }

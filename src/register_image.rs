@@ -11,10 +11,11 @@ use crate::config::Config;
 use crate::events::{self, ObjectRef};
 use crate::keys;
 use crate::manifest::key::{self, Kind};
+use crate::metrics::Meter;
 use crate::reconcile::{self, Answer, Context, Error, Outcome};
 use crate::status_store;
 
-/// Handles an event about manifest objects: EventBridge's, S3's own, either in SQS.
+/// Handles an event about manifest objects: EventBridge's, S3's own, either in SQS. `meter` measures it.
 /// For SQS, returns the messages that failed (`batchItemFailures`); for the others, a count.
 ///
 /// # Errors
@@ -24,9 +25,10 @@ pub async fn handle(
     config: &Config,
     event: Value,
     now: Timestamp,
+    meter: &Meter,
 ) -> Result<Value, Failures> {
     let triggers = events::objects(event);
-    let context = Context::new(aws, config, now);
+    let context = Context::new(aws, config, now).measured_by(meter);
     let mut failures = Failures::default();
     let mut failed_messages = BTreeSet::new();
     // A failure that no SQS message can be returned for has to reach Lambda's own retry.
@@ -48,6 +50,7 @@ pub async fn handle(
             }
         }
     }
+    context.measure_limited();
     tracing::info!(
         reconciled,
         ignored,

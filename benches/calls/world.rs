@@ -8,6 +8,7 @@ use std::time::Duration;
 use amiwright::advance_tasks::{self, PollingHistory};
 use amiwright::aws::{Aws, RateLimiter};
 use amiwright::config::Config;
+use amiwright::metrics::Meter;
 use amiwright::{keys, notify, register_image};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
@@ -184,9 +185,9 @@ async fn run(invocation: Invocation, process: Arc<Process>) -> Result<Value, Fun
     let aws = Aws::with_config(sdk).with_rate_limiter(process.rate_limiter.clone());
     let failed = |failures: amiwright::Failures| error(&failures);
     let config = configured(&invocation.function.environment).map_err(|it| error(&it))?;
-    let now = whole_seconds(invocation.clock.now());
+    let (now, meter) = (whole_seconds(invocation.clock.now()), Meter::default());
     match invocation.function.binary.as_str() {
-        "register-image" => register_image::handle(&aws, &config, invocation.payload, now)
+        "register-image" => register_image::handle(&aws, &config, invocation.payload, now, &meter)
             .await
             .map_err(failed),
         "advance-tasks" => {
@@ -198,11 +199,12 @@ async fn run(invocation: Invocation, process: Arc<Process>) -> Result<Value, Fun
                 &invocation.payload,
                 now,
                 time_left,
+                &meter,
             );
             tick.await.map(|report| json!(report)).map_err(failed)
         }
         "notify" => {
-            let report = notify::handle(&aws, &config, invocation.payload, now).await;
+            let report = notify::handle(&aws, &config, invocation.payload, now, &meter).await;
             report.map(|report| json!(report)).map_err(failed)
         }
         other => Err(error(&format!("no such binary: {other}"))),

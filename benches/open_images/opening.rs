@@ -8,6 +8,7 @@ use amiwright::advance_tasks::{self, PollingHistory};
 use amiwright::aws::{Aws, Registered};
 use amiwright::config::Config;
 use amiwright::manifest::image::{BlockDeviceMapping, Ebs, Registration, VirtualizationType};
+use amiwright::metrics::Meter;
 use amiwright::{register_image, status_store};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
@@ -180,6 +181,7 @@ impl Opened {
                 &self.config,
                 uploaded(bucket, &key),
                 self.now(),
+                &Meter::default(),
             )
             .await?;
             Ok::<(), Box<dyn Error>>(())
@@ -195,8 +197,9 @@ impl Opened {
                 "source": "aws.ec2", "detail-type": "EC2 AMI State Change", "region": REGION,
                 "detail": {"RequestId": "1", "ImageId": image.id, "State": "available", "ErrorMessage": ""}
             });
-            let history = PollingHistory::default();
-            advance_tasks::handle(&self.aws(), &self.config, &history, &event, self.now(), None).await
+            let (history, meter) = (PollingHistory::default(), Meter::default());
+            let (aws, now) = (self.aws(), self.now());
+            advance_tasks::handle(&aws, &self.config, &history, &event, now, None, &meter).await
         });
         stored
             .buffer_unordered(AT_ONCE)

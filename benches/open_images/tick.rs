@@ -7,6 +7,7 @@ use std::time::Duration;
 use amiwright::advance_tasks::{self, PollingHistory};
 use amiwright::aws::Aws;
 use amiwright::keys;
+use amiwright::metrics::Meter;
 use localaws::faults::{Call, Fault};
 use serde_json::json;
 
@@ -99,6 +100,7 @@ impl Ticker<'_> {
             &event,
             now,
             Some(time_left),
+            &Meter::default(),
         )
         .await?;
         let (computing, waiting) = (begun.0.elapsed(), begun.1.elapsed());

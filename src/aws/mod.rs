@@ -45,7 +45,7 @@ pub use objects::{Object, ObjectInfo, ObjectPart, Saved, Which};
 pub use parameters::{PARAMETERS_MAX, Secret};
 pub use products::Confirmed;
 pub use profile::Profile;
-pub use rate_limiter::{RateLimiter, Reservation};
+pub use rate_limiter::{Limited, RateLimiter, Reservation};
 pub use reach::{Trouble, Try, Unreached};
 pub use references::{REFERENCED_IDS_MAX, Reference};
 pub use stored::{RestoredImage, STORED_IDS_MAX};

@@ -4,7 +4,7 @@
 //! limits apply to the whole account, and other clients use them too: so only a part of them is used here.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -122,6 +122,18 @@ impl Drop for Reservation {
 #[derive(Debug, Default)]
 pub struct RateLimiter {
     buckets: Mutex<HashMap<(String, &'static str), Bucket>>,
+    /// Since [`Self::take_limited`] was asked last.
+    delayed: AtomicUsize,
+    deferred: AtomicUsize,
+}
+
+/// How many calls the rate limiter held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limited {
+    /// Calls that waited for a token.
+    pub delayed: usize,
+    /// Calls that got none in time.
+    pub deferred: usize,
 }
 
 impl RateLimiter {
@@ -134,20 +146,23 @@ impl RateLimiter {
         match wait {
             Some(Duration::ZERO) => Ok(()),
             Some(wait) => {
+                self.delayed.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(wait).await;
                 Ok(())
             }
-            None => Err(AwsError {
-                code: Some(RATE_LIMITED.to_owned()),
-                ..AwsError::unexplained(
-                    action,
-                    format!("calling {action}"),
-                    Remedy::Later,
-                    wait_text(&WaitReason::RateLimited {
-                        action: action.to_owned(),
-                    }),
-                )
-            }),
+            None => {
+                self.deferred.fetch_add(1, Ordering::Relaxed);
+                Err(refused(action))
+            }
+        }
+    }
+
+    /// How many calls were held back since this was asked last.
+    #[must_use]
+    pub fn take_limited(&self) -> Limited {
+        Limited {
+            delayed: self.delayed.swap(0, Ordering::Relaxed),
+            deferred: self.deferred.swap(0, Ordering::Relaxed),
         }
     }
 
@@ -203,6 +218,21 @@ impl RateLimiter {
                 refilled_at: now,
             });
         f(bucket, rate, now)
+    }
+}
+
+fn refused(action: &'static str) -> AwsError {
+    let reason = WaitReason::RateLimited {
+        action: action.to_owned(),
+    };
+    AwsError {
+        code: Some(RATE_LIMITED.to_owned()),
+        ..AwsError::unexplained(
+            action,
+            format!("calling {action}"),
+            Remedy::Later,
+            wait_text(&reason),
+        )
     }
 }
 
@@ -262,12 +292,16 @@ mod tests {
         // 50 at once, the others at 10 a second.
         let waited = begun.elapsed().as_secs_f64();
         assert!((4.9..5.1).contains(&waited), "{waited}");
+        let limited = |delayed, deferred| Limited { delayed, deferred };
+        assert_eq!(limiter.take_limited(), limited(50, 0));
+        assert_eq!(limiter.take_limited(), limited(0, 0), "each counts once");
 
         let limiter = &RateLimiter::default();
         let together = (0..100).map(|_| limiter.acquire(HERE, "DescribeImages"));
         let answers = futures_util::future::join_all(together).await;
         let acquired = answers.iter().filter(|answer| answer.is_ok()).count();
         assert_eq!(acquired, 50 + 20, "what comes within two seconds");
+        assert_eq!(limiter.take_limited(), limited(20, 30));
     }
 
     #[tokio::test(start_paused = true)]

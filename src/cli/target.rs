@@ -110,6 +110,8 @@ impl Target {
         Ok(Config {
             bucket,
             state_bucket,
+            // Nothing is measured from here.
+            stack: String::new(),
             region: region?,
             account_id: None,
             topic_arn: None,

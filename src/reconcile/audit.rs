@@ -18,11 +18,12 @@ use crate::aws::{AwsError, Saved, Which};
 use crate::image::apply::{self, Audit, Compared};
 use crate::image::publish::audit::{self as compared, is_auditable};
 use crate::image::publish::{Asked, Observation, Observed, plan};
-use crate::image::status::{ParameterId, Status};
+use crate::image::status::{Drift, ParameterId, Status};
 use crate::image::words::SourceKind;
 use crate::limits;
 use crate::manifest::image::PublishSpec;
 use crate::manifest::sha256_hex;
+use crate::metrics::Metric;
 use crate::status_store::{self, Loaded};
 
 /// A finished image that is to be audited.
@@ -254,6 +255,7 @@ async fn save(context: Context<'_>, loaded: Loaded, audit: &Audit) -> Result<boo
         marker = Some(etag);
     }
     let before = loaded.etag.clone();
+    let known = loaded.status.drift.clone();
     let written = change(context, loaded, |status| {
         let changed = apply::audited(status, audit, now).unwrap_or(false);
         if changed && marker.is_some() {
@@ -262,5 +264,10 @@ async fn save(context: Context<'_>, loaded: Loaded, audit: &Audit) -> Result<boo
         changed
     })
     .await?;
-    Ok(written.etag != before)
+    let is_written = written.etag != before;
+    let exceeds = |drift: &Drift| known.as_ref().is_none_or(|known| drift.exceeds(known));
+    if is_written && written.status.drift.as_ref().is_some_and(exceeds) {
+        context.measure(|it| it.count(Metric::ImagesDrifted, 1));
+    }
+    Ok(is_written)
 }

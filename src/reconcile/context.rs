@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::aws::{Aws, AwsError, Remedy};
 use crate::config::{Config, ConfigError};
+use crate::metrics::{Meter, Metric};
 use crate::status_store::{Loaded, StoreError};
 
 /// How often a change is decided again when others write the same status. Three functions can meet; more is a defect.
@@ -27,6 +28,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// When nothing new may be begun any more; none where the invocation has one thing to do.
     pub until: Option<Instant>,
+    /// What measures the invocation; none where nobody asks.
+    pub meter: Option<&'a Meter>,
 }
 
 impl<'a> Context<'a> {
@@ -38,6 +41,23 @@ impl<'a> Context<'a> {
             config,
             now,
             until: None,
+            meter: None,
+        }
+    }
+
+    /// The same context, in which this measures what happens.
+    #[must_use]
+    pub fn measured_by(self, meter: &'a Meter) -> Self {
+        Self {
+            meter: Some(meter),
+            ..self
+        }
+    }
+
+    /// Measures something, if anybody asks.
+    pub(crate) fn measure(&self, note: impl FnOnce(&Meter)) {
+        if let Some(meter) = self.meter {
+            note(meter);
         }
     }
 
@@ -48,6 +68,15 @@ impl<'a> Context<'a> {
             until: Instant::now().checked_add(time_left),
             ..self
         }
+    }
+
+    /// Measures how many calls the rate limiter held back.
+    pub(crate) fn measure_limited(&self) {
+        let limited = self.aws.rate_limiter().take_limited();
+        self.measure(|meter| {
+            meter.count(Metric::CallsDelayed, limited.delayed);
+            meter.count(Metric::CallsDeferred, limited.deferred);
+        });
     }
 
     /// Whether the time is up.

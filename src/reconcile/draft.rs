@@ -1,10 +1,13 @@
 //! A status that is being worked on, and how it is saved whatever others write meanwhile.
 
+use jiff::Timestamp;
+
 use crate::aws::Saved;
 use crate::image::apply::apply;
 use crate::image::message::failures;
-use crate::image::outcome::StepOutcome;
+use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::status::Status;
+use crate::metrics::Metric;
 use crate::status_store::{self, Loaded, StoreError};
 
 use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
@@ -22,6 +25,8 @@ pub(super) struct Draft {
     pub(super) is_first: bool,
     /// How far it was started.
     pub(super) start: Start,
+    /// Whether its manifest has passed the checks, and that is not saved yet.
+    pub(super) is_accepted: bool,
 }
 
 /// How far a version was started whose status was not written yet.
@@ -60,6 +65,7 @@ impl Draft {
             advanced: false,
             is_first: false,
             start: Start::Saved,
+            is_accepted: false,
         }
     }
 
@@ -79,7 +85,24 @@ impl Draft {
             advanced: false,
             is_first: true,
             start,
+            is_accepted: false,
         }
+    }
+
+    /// Writes into the status what a step came to. Returns whether that is worth saving.
+    pub(super) fn apply(&mut self, outcome: StepOutcome, now: Timestamp) -> bool {
+        let before = self.status.build.step;
+        let accepts = matches!(
+            &outcome,
+            StepOutcome::Advance(Evidence::ManifestAccepted(_))
+        );
+        let changed = apply(&mut self.status, outcome, now);
+        self.is_accepted |= changed && accepts;
+        self.dirty |= changed;
+        if self.status.build.step != before {
+            self.is_first = true;
+        }
+        changed
     }
 
     /// Sees to it that only one invocation enters a step that makes something, and that what it makes can be found
@@ -118,6 +141,10 @@ impl Draft {
                 self.etag = Some(etag);
                 self.advanced = true;
                 self.start = Start::Saved;
+                if std::mem::take(&mut self.is_accepted) {
+                    let source = self.status.build.source;
+                    context.measure(|it| it.count_image(Metric::ImagesStarted, source));
+                }
                 Ok(Save::Done)
             }
             Saved::Conflict if self.start == Start::Marked => Ok(Save::Outdated),
@@ -126,6 +153,7 @@ impl Draft {
                 let loaded = reload(context, &self.status.manifest.key).await?;
                 (self.status, self.etag) = (loaded.status, Some(loaded.etag));
                 self.is_first = false;
+                self.is_accepted = false;
                 self.start = Start::Saved;
                 Ok(Save::Reloaded)
             }

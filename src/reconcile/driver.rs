@@ -244,12 +244,7 @@ async fn run_to_rest(
         if performed.is_some() && is_record(&outcome) {
             unsaved = Some((Place::of(&draft.status), outcome.clone()));
         }
-        let before = draft.status.build.step;
-        let changed = apply(&mut draft.status, outcome, context.now);
-        draft.dirty |= changed;
-        if draft.status.build.step != before {
-            draft.is_first = true;
-        }
+        let changed = draft.apply(outcome, context.now);
         let goes_on = changed && (claimed.is_some() || draft.status.build.waiting.is_none());
         if goes_on && claimed.is_none() {
             continue;

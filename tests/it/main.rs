@@ -20,6 +20,7 @@ mod examples;
 mod flows;
 mod histories;
 mod iam;
+mod metrics;
 mod modules;
 mod publish_wire;
 mod reference;

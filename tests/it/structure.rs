@@ -323,6 +323,7 @@ fn amiwright_imports_one_way() {
         "status_store",
         "aws config events upload_policy",
         "keys",
+        "metrics",
         "image",
         "image::apply",
         "image::message",

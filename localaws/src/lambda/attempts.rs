@@ -1,6 +1,7 @@
 //! The functions of one world, and one attempt to run one of them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -31,6 +32,8 @@ pub(super) struct Functions {
     pub(super) http_client: SharedHttpClient,
     pub(super) callers: Callers,
     pub(super) clock: Clock,
+    /// Where the functions' logs are.
+    pub(super) logs: PathBuf,
     pub(super) ids: Ids,
     pub(super) activity: Activity,
     pub(super) tasks: Mutex<Option<JoinSet<()>>>,
@@ -74,6 +77,7 @@ impl Functions {
             access_key_id,
             http_client: self.http_client.clone(),
             clock: self.clock,
+            logs: self.logs.clone(),
         };
         let outcome = match &self.runner {
             Runner::Nothing => Err(FunctionError::new(

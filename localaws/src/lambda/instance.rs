@@ -14,6 +14,7 @@ use super::caller::{Caller, Callers, Registered};
 use super::invocation::{CommandOf, FunctionError, Invocation};
 use super::log::Log;
 use super::runtime_api::{RuntimeApi, Work};
+use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::template::stack::Function;
 
@@ -57,6 +58,7 @@ impl Instance {
         setting: &Setting,
         function: &Function,
         endpoint: &str,
+        clock: Clock,
     ) -> std::io::Result<Self> {
         let log = Log::open(&setting.logs, function)?;
         let api = RuntimeApi::listen().await?;
@@ -83,10 +85,10 @@ impl Instance {
             .kill_on_drop(true);
         let mut child = command.spawn()?;
         if let Some(output) = child.stdout.take() {
-            tokio::spawn(log.clone().copy(output));
+            tokio::spawn(log.clone().copy(output, clock));
         }
         if let Some(output) = child.stderr.take() {
-            tokio::spawn(log.clone().copy(output));
+            tokio::spawn(log.clone().copy(output, clock));
         }
         Ok(Self {
             child,

@@ -1,6 +1,7 @@
 //! Invocations, as a function's code sees them.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -8,6 +9,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::log::Log;
 use crate::clock::Clock;
 use crate::template::stack::Function;
 
@@ -61,6 +63,20 @@ pub struct Invocation {
     pub http_client: SharedHttpClient,
     /// The world's time.
     pub clock: Clock,
+    /// Where the functions' logs are.
+    pub(super) logs: PathBuf,
+}
+
+impl Invocation {
+    /// Adds a line to the function's log, as if its process had printed it.
+    ///
+    /// # Errors
+    /// If the log cannot be opened.
+    pub fn print(&self, line: &str) -> std::io::Result<()> {
+        let log = Log::open(&self.logs, &self.function)?;
+        log.printed(line, self.clock.outside_now());
+        Ok(())
+    }
 }
 
 /// How a function failed.

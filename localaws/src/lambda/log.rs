@@ -1,9 +1,10 @@
 //! A function's log file: what its processes print, between lines like those that Lambda writes, in the function's log
-//! format ("Configuring JSON and plain text log formats", Lambda Developer Guide).
+//! format ("Configuring JSON and plain text log formats", Lambda Developer Guide). Of what is in CloudWatch's embedded
+//! metric format, metrics are made.
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,9 +12,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
-use crate::clock::date;
+use crate::clock::{Clock, date};
 use crate::lock::lock;
-use crate::logs;
+use crate::logs::{self, metrics};
 use crate::template::stack::Function;
 
 /// An open log file. Clones share it.
@@ -21,6 +22,35 @@ use crate::template::stack::Function;
 pub(super) struct Log {
     file: Arc<Mutex<File>>,
     is_json: bool,
+    /// The lowest level that gets into the log.
+    level: Level,
+    log_group: String,
+    metrics: PathBuf,
+}
+
+/// How severe a line is ("Log-level filtering", Lambda Developer Guide).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Fatal,
+}
+
+impl Level {
+    /// The level of this name; "if the level value field is invalid or missing", INFO.
+    fn named(name: Option<&str>) -> Self {
+        match name.map(str::to_uppercase).as_deref() {
+            Some("TRACE") => Self::Trace,
+            Some("DEBUG") => Self::Debug,
+            Some("WARN") => Self::Warn,
+            Some("ERROR") => Self::Error,
+            Some("FATAL") => Self::Fatal,
+            _ => Self::Info,
+        }
+    }
 }
 
 impl Log {
@@ -31,11 +61,40 @@ impl Log {
             .create(true)
             .append(true)
             .open(logs::file(directory, &function.name))?;
-        let format = function.environment.get("AWS_LAMBDA_LOG_FORMAT");
+        let variable = |name| function.environment.get(name).map(String::as_str);
         Ok(Self {
             file: Arc::new(Mutex::new(file)),
-            is_json: format.is_some_and(|format| format == "JSON"),
+            is_json: variable("AWS_LAMBDA_LOG_FORMAT") == Some("JSON"),
+            level: Level::named(variable("AWS_LAMBDA_LOG_LEVEL")),
+            log_group: function.log_group.clone(),
+            metrics: metrics::file(directory),
         })
+    }
+
+    /// Adds a line that the function printed, at this time outside, unless the function's level leaves it out. Metrics are
+    /// made of what gets into the log.
+    pub(super) fn printed(&self, line: &str, at: Timestamp) {
+        if self.is_json
+            && let Ok(Value::Object(object)) = serde_json::from_str(line)
+            && Level::named(object.get("level").and_then(Value::as_str)) < self.level
+        {
+            return;
+        }
+        self.line(line);
+        let mut lines = String::new();
+        for datum in metrics::of_line(line, &self.log_group, at) {
+            lines += &format!("{}\n", json!(datum));
+        }
+        if lines.is_empty() {
+            return;
+        }
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.metrics);
+        if let Err(error) = file.and_then(|mut file| file.write_all(lines.as_bytes())) {
+            tracing::warn!(%error, "metrics were lost");
+        }
     }
 
     /// Adds a line.
@@ -88,10 +147,10 @@ impl Log {
     }
 
     /// Copies what a process prints, line by line, until it ends.
-    pub(super) async fn copy(self, output: impl AsyncRead + Unpin) {
+    pub(super) async fn copy(self, output: impl AsyncRead + Unpin, clock: Clock) {
         let mut lines = BufReader::new(output).split(b'\n');
         while let Ok(Some(line)) = lines.next_segment().await {
-            self.line(&String::from_utf8_lossy(&line));
+            self.printed(&String::from_utf8_lossy(&line), clock.outside_now());
         }
     }
 }

@@ -9,6 +9,8 @@ mod in_process;
 mod instance;
 mod invocation;
 mod log;
+#[cfg(test)]
+mod print_tests;
 mod process;
 #[cfg(test)]
 mod process_tests;
@@ -86,7 +88,7 @@ impl Lambda {
             FunctionRunner::Process(command) => Runner::Process(Processes::new(Setting {
                 command,
                 endpoint: parts.endpoint,
-                logs: parts.logs,
+                logs: parts.logs.clone(),
                 callers: parts.callers.clone(),
                 ids: parts.ids.clone(),
                 region: parts.region,
@@ -98,6 +100,7 @@ impl Lambda {
             http_client: parts.http_client,
             callers: parts.callers,
             clock: parts.clock,
+            logs: parts.logs,
             ids: parts.ids,
             activity: parts.activity,
             tasks: Mutex::new(Some(JoinSet::new())),

@@ -88,7 +88,13 @@ impl Processes {
             .map_err(|_| closed())?
             .clone()
             .ok_or_else(closed)?;
-        let started = Instance::start(&self.setting, &invocation.function, &endpoint).await;
+        let started = Instance::start(
+            &self.setting,
+            &invocation.function,
+            &endpoint,
+            invocation.clock,
+        )
+        .await;
         started.map_err(|error| {
             let function = &invocation.function.logical_id;
             let message = format!("could not start a process of function {function}: {error}; has its binary been built?");

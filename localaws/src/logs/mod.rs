@@ -5,6 +5,9 @@
 //! groups do not exist, and every option but the range of time, the pattern and the page answers 501.
 
 mod events;
+pub(crate) mod metrics;
+#[cfg(test)]
+mod metrics_tests;
 mod pattern;
 #[cfg(test)]
 mod tests;
@@ -18,6 +21,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use self::events::{Event, Position};
+pub use self::metrics::Datum;
 use self::pattern::Pattern;
 use crate::ids::Ids;
 use crate::json_protocol::{self, Failure, Members, refuse};
@@ -47,6 +51,8 @@ struct Inner {
     groups: BTreeMap<String, PathBuf>,
     /// The log group of each function, by its logical id.
     functions: BTreeMap<String, String>,
+    /// The file with the metrics of all of them.
+    metrics: PathBuf,
 }
 
 /// The file that has the log of a function of this name.
@@ -68,6 +74,7 @@ impl Logs {
             functions: functions
                 .map(|it| (it.logical_id.clone(), it.log_group.clone()))
                 .collect(),
+            metrics: metrics::file(directory),
         };
         Self {
             inner: Arc::new(inner),
@@ -90,6 +97,14 @@ impl Logs {
             .append(true)
             .open(path)?;
         file.write_all(format!("{line}\n").as_bytes())
+    }
+
+    /// The metrics that CloudWatch made of what the functions printed, in the order in which it came.
+    ///
+    /// # Errors
+    /// If their file cannot be read.
+    pub fn metrics(&self) -> io::Result<Vec<Datum>> {
+        metrics::read(&self.inner.metrics)
     }
 
     /// Answers a request in its inside form.

@@ -6,10 +6,12 @@ use super::yaml::{Entry, Kind};
 use crate::ACCOUNT;
 
 /// The resource types that are known here.
-pub(super) const TYPES: [&str; 11] = [
+pub(super) const TYPES: [&str; 13] = [
     "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
     "AWS::IAM::ManagedPolicy",
     "AWS::Logs::LogGroup",
+    "AWS::Logs::QueryDefinition",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
     "AWS::Serverless::Function",
@@ -115,6 +117,7 @@ impl Names {
                 name.clone(),
                 vec![("Arn", arn("cloudwatch", &format!("alarm:{name}")))],
             ),
+            "AWS::CloudWatch::Dashboard" => (name.clone(), Vec::new()),
             "AWS::IAM::ManagedPolicy" => {
                 let arn = format!("arn:{partition}:iam::{ACCOUNT}:policy/{name}");
                 (arn.clone(), vec![("PolicyArn", arn)])
@@ -169,6 +172,7 @@ impl Names {
 pub(super) fn name_property(kind: &str) -> Option<&'static str> {
     match kind {
         "AWS::CloudWatch::Alarm" => Some("AlarmName"),
+        "AWS::CloudWatch::Dashboard" => Some("DashboardName"),
         "AWS::IAM::ManagedPolicy" => Some("ManagedPolicyName"),
         "AWS::Logs::LogGroup" => Some("LogGroupName"),
         "AWS::S3::Bucket" => Some("BucketName"),

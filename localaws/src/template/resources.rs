@@ -11,7 +11,7 @@ use super::problem::{Problem, TemplateError};
 use super::properties::At;
 use super::resolve::Scope;
 use super::resource::Resource;
-use super::stack::{Bucket, Queue, Stack, Topic};
+use super::stack::{Bucket, Display, Queue, Stack, Topic};
 use super::yaml::{Entry, Kind, Node};
 
 /// The attributes of a resource beside its properties. Those that say in which order or whether something is
@@ -57,12 +57,28 @@ pub(super) fn stack(template: &Node, scope: &Scope<'_>) -> Result<Stack, Templat
                 let function = function::function(resource, &stack.managed_policies)?;
                 stack.functions.push(function);
             }
-            // Subscriptions are read with their topic, policies above. The rest (log groups, alarms) changes nothing
-            // that runs here, but had to resolve.
+            "AWS::CloudWatch::Alarm"
+            | "AWS::CloudWatch::Dashboard"
+            | "AWS::Logs::QueryDefinition" => stack.displays.push(display(resource)?),
+            // Subscriptions are read with their topic, policies above. The rest (log groups) changes nothing that runs
+            // here, but had to resolve.
             _ => {}
         }
     }
     Ok(stack)
+}
+
+/// What nobody acts on here: no alarm goes on, and no dashboard is shown. A dashboard's body has to be JSON all the same, as
+/// CloudWatch takes no other.
+fn display(resource: &Resource) -> Result<Display, TemplateError> {
+    if let Some(body) = resource.properties().get("DashboardBody") {
+        body.json_text()?;
+    }
+    Ok(Display {
+        logical_id: resource.id.clone(),
+        kind: resource.kind,
+        properties: resource.properties.to_json(),
+    })
 }
 
 fn resource(entry: &Entry, scope: &Scope<'_>) -> Result<Option<Resource>, TemplateError> {

@@ -28,6 +28,20 @@ pub struct Stack {
     pub parameters: BTreeMap<String, String>,
     /// All that is created, and the roles and rules that SAM makes of functions.
     pub resources: Vec<StackResource>,
+    /// What is for people to look at: alarms, dashboards and saved queries. Nothing here acts on them, but everything in
+    /// them had to resolve.
+    pub displays: Vec<Display>,
+}
+
+/// Something for people to look at, as it would be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Display {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its type.
+    pub kind: &'static str,
+    /// Its properties, with everything resolved.
+    pub properties: Value,
 }
 
 /// A resource of the stack, as CloudFormation lists it.

@@ -50,6 +50,7 @@ fn object(stack: &LocalStack) -> Value {
         "stateBucket": stack.state_bucket,
         "emails": directory(world.directory().join("mail")),
         "logs": directory(world.directory().join("logs")),
+        "metrics": directory(world.directory().join("metrics.jsonl")),
         "snapshot": SNAPSHOT,
         "users": users,
     })
@@ -95,6 +96,10 @@ fn write_facts(stack: &LocalStack, is_classic: bool, out: &mut dyn Write) -> io:
         ("Topic", topic.to_owned()),
         ("Emails", directory.join("mail").display().to_string()),
         ("Functions", functions.join(", ")),
+        (
+            "  metrics",
+            directory.join("metrics.jsonl").display().to_string(),
+        ),
         ("  logs", directory.join("logs").display().to_string()),
     ];
     for (name, value) in facts {

@@ -51,6 +51,16 @@ impl Entry {
         match serde_json::from_str(&event.text) {
             Ok(Value::Object(line)) if line.contains_key("fields") => entry.of_function(line),
             Ok(Value::Object(line)) if line.contains_key("record") => entry.of_lambda(line),
+            // What was measured: CloudWatch makes metrics of it.
+            Ok(Value::Object(mut line)) if line.contains_key("_aws") => {
+                line.shift_remove("_aws");
+                Self {
+                    message: "metrics".to_owned(),
+                    fields: line,
+                    is_routine: true,
+                    ..entry
+                }
+            }
             _ => Self {
                 is_routine: ROUTINE.iter().any(|start| event.text.starts_with(start)),
                 ..entry
@@ -182,6 +192,7 @@ mod tests {
             r#"{"timestamp":"2026-11-21T10:00:00Z","level":"ERROR","fields":{"message":"failed","about":"a\u001b[31m","error":"first\nsecond"}}"#,
             r#"{"time":"2026-11-21T10:00:00Z","type":"platform.report","record":{"requestId":"1","status":"timeout"}}"#,
             "thread 'main' panicked\n",
+            r#"{"_aws":{"CloudWatchMetrics":[]},"Stack":"amiwright","ImagesOpen":1}"#,
             r#"{"fields":1,"level":"INFO"}"#,
         ];
         let shown = lines.map(|line| entry(line).line(Terminal::PLAIN) + "\n");
@@ -190,6 +201,7 @@ mod tests {
         2026-11-21T10:00:00.250Z  register-image  ERROR  failed  about=a�[31m  error=first second
         2026-11-21T10:00:00.250Z  register-image  ERROR  platform.report  requestId=1  status=timeout
         2026-11-21T10:00:00.250Z  register-image  -      thread 'main' panicked
+        2026-11-21T10:00:00.250Z  register-image  -      metrics  Stack=amiwright  ImagesOpen=1
         2026-11-21T10:00:00.250Z  register-image  -      {"fields":1,"level":"INFO"}
         "#);
     }
@@ -212,6 +224,7 @@ mod tests {
             ),
             ("RequestId: 1 Error: Runtime exited", false),
             (r#"{"level":"INFO","fields":{"message":"tick"}}"#, false),
+            (r#"{"_aws":{"CloudWatchMetrics":[]},"ImagesOpen":1}"#, true),
         ] {
             assert_eq!(entry(line).is_routine, routine, "{line}");
         }

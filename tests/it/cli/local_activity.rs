@@ -8,14 +8,14 @@ use serde_json::Value;
 use super::programs::{amiwright, example};
 
 /// A stack whose output is read.
-struct Stack {
+pub(super) struct Stack {
     process: Child,
     lines: Lines<BufReader<ChildStdout>>,
     directory: tempfile::TempDir,
 }
 
 impl Stack {
-    fn start(more: &[&str]) -> Self {
+    pub(super) fn start(more: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut process = amiwright()
             .args(["local", "--port", "0", "--speed", "60", "--dir"])
@@ -33,7 +33,7 @@ impl Stack {
     }
 
     /// All lines up to the first with these words.
-    fn until(&mut self, words: &str) -> Vec<String> {
+    pub(super) fn until(&mut self, words: &str) -> Vec<String> {
         let mut read = Vec::new();
         for line in self.lines.by_ref() {
             read.push(line.unwrap());
@@ -44,19 +44,25 @@ impl Stack {
         panic!("no {words}: {read:#?}");
     }
 
-    fn drop_file(&self, key: &str, content: impl AsRef<[u8]>) {
+    pub(super) fn drop_file(&self, key: &str, content: impl AsRef<[u8]>) {
         let bucket = self.directory.path().join("a world/s3/amiwright-bucket");
         std::fs::write(bucket.join(key), content).unwrap();
     }
 
     /// What is printed after Ctrl-C.
-    fn end(mut self) -> Vec<String> {
+    fn end(self) -> Vec<String> {
+        self.end_keeping().0
+    }
+
+    /// The same, with the directory of everything.
+    pub(super) fn end_keeping(mut self) -> (Vec<String>, tempfile::TempDir) {
         let id = self.process.id().to_string();
         let kill = Command::new("kill").args(["-INT", &id]).status();
         assert!(kill.unwrap().success());
         let last = self.lines.by_ref().map(Result::unwrap).collect();
         assert!(self.process.wait().unwrap().success());
-        last
+        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
+        (last, directory)
     }
 }
 

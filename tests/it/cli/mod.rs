@@ -5,6 +5,7 @@ mod doctor;
 mod doctor_findings;
 mod first;
 mod local_activity;
+mod local_metrics;
 mod logs;
 mod operator;
 mod paid;

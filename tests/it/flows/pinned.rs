@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use amiwright::advance_tasks::{self, PollingHistory};
+use amiwright::metrics::Meter;
 use aws_sdk_s3::Client;
 use localaws::ec2::TaskKind;
 use localaws::world::Builder;
@@ -239,9 +240,9 @@ async fn a_manifest_that_came_back_is_found_by_the_audit_of_a_process_that_never
 /// An audit by a process that has just begun.
 async fn audit_anew(stack: &TestStack) {
     let (aws, config, history) = (stack.aws(), stack.config(), PollingHistory::default());
-    let now = whole_seconds(stack.world.clock().now());
+    let (now, meter) = (whole_seconds(stack.world.clock().now()), Meter::default());
     let event = json!({"task": "audit"});
-    let audited = advance_tasks::handle(&aws, &config, &history, &event, now, None);
+    let audited = advance_tasks::handle(&aws, &config, &history, &event, now, None, &meter);
     audited.await.unwrap();
 }
 

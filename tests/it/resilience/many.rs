@@ -7,6 +7,7 @@ use crate::support::{KEY_ID, REGION, SECRET, TestStack, vmdk, whole_seconds};
 use amiwright::advance_tasks::{self, PollingHistory, Report};
 use amiwright::aws::Aws;
 use amiwright::keys;
+use amiwright::metrics::Meter;
 use localaws::ec2::{Era, SeedInstance, TaskKind};
 use localaws::faults::Fault;
 use serde_json::{Value, json};
@@ -86,6 +87,7 @@ impl TestStack {
             &event,
             whole_seconds(now),
             time_left,
+            &Meter::default(),
         )
         .await
         .unwrap()

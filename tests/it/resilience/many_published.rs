@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use amiwright::advance_tasks::{self, PollingHistory, Report};
 use amiwright::aws::Aws;
+use amiwright::metrics::Meter;
 use futures_util::FutureExt;
 use localaws::ec2::TaskKind;
 use localaws::faults::Fault;
@@ -58,8 +59,8 @@ async fn copying(count: usize) -> (TestStack, Vec<String>) {
 async fn tick(stack: &TestStack, aws: &Aws, time_left: Option<Duration>) -> Report {
     let (event, now) = (json!({"task": "advance"}), stack.world.clock().now());
     let (config, history) = (stack.config(), PollingHistory::default());
-    let now = whole_seconds(now);
-    let report = advance_tasks::handle(aws, &config, &history, &event, now, time_left);
+    let (now, meter) = (whole_seconds(now), Meter::default());
+    let report = advance_tasks::handle(aws, &config, &history, &event, now, time_left, &meter);
     report.await.unwrap()
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use amiwright::advance_tasks::{self, PollingHistory, Report};
+use amiwright::metrics::Meter;
 use localaws::faults::Fault;
 use serde_json::json;
 
@@ -14,9 +15,9 @@ const TIME: Duration = Duration::from_secs(4);
 
 async fn sweep(stack: &TestStack, history: &PollingHistory) -> Report {
     let (aws, config) = (stack.aws(), stack.config());
-    let now = whole_seconds(stack.world.clock().now());
+    let (now, meter) = (whole_seconds(stack.world.clock().now()), Meter::default());
     let (event, time_left) = (json!({"task": "sweep"}), Some(TIME));
-    let report = advance_tasks::handle(&aws, &config, history, &event, now, time_left);
+    let report = advance_tasks::handle(&aws, &config, history, &event, now, time_left, &meter);
     report.await.unwrap()
 }
 

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use amiwright::advance_tasks::{self, PollingHistory};
+use amiwright::metrics::Meter;
 use futures_util::future::join;
 use localaws::ec2::ImageState;
 use localaws::faults::Fault;
@@ -114,9 +115,9 @@ async fn tick(stack: &TestStack) {
 /// A tick of this schedule.
 pub(super) async fn tick_of(stack: &TestStack, task: &str) {
     let (aws, config, history) = (stack.aws(), stack.config(), PollingHistory::default());
-    let now = whole_seconds(stack.world.clock().now());
+    let (now, meter) = (whole_seconds(stack.world.clock().now()), Meter::default());
     let event = json!({"task": task});
-    let report = advance_tasks::handle(&aws, &config, &history, &event, now, None);
+    let report = advance_tasks::handle(&aws, &config, &history, &event, now, None, &meter);
     report.await.unwrap();
 }
 

@@ -53,8 +53,10 @@ fn state_is_only_in_s3() {
     // The queue has the events that failed, for people; no function reads it.
     let known = BTreeSet::from([
         "CloudWatch::Alarm",
+        "CloudWatch::Dashboard",
         "IAM::ManagedPolicy",
         "Logs::LogGroup",
+        "Logs::QueryDefinition",
         "S3::Bucket",
         "S3::BucketPolicy",
         "SNS::Subscription",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use amiwright::advance_tasks::{self, PollingHistory};
 use amiwright::aws::{Aws, RateLimiter};
 use amiwright::config::Config;
+use amiwright::metrics::Meter;
 use amiwright::{notify, register_image};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
@@ -79,28 +80,45 @@ async fn run(
         sleep,
     ))
     .with_rate_limiter(process.rate_limiter.clone());
-    let now = whole_seconds(invocation.clock.now());
+    let (now, meter) = (whole_seconds(invocation.clock.now()), Meter::default());
+    let answer = answer(&invocation, &config, &process, &aws, now, &meter).await;
+    for line in meter.take_lines(&config.stack, now) {
+        invocation.print(&line).unwrap();
+    }
+    answer
+}
+
+async fn answer(
+    invocation: &Invocation,
+    config: &Config,
+    process: &Process,
+    aws: &Aws,
+    now: Timestamp,
+    meter: &Meter,
+) -> Result<Value, FunctionError> {
+    let payload = invocation.payload.clone();
     let failed =
         |failures: amiwright::Failures| FunctionError::new("Failures", failures.to_string());
     match invocation.function.binary.as_str() {
-        "register-image" => register_image::handle(&aws, &config, invocation.payload, now)
+        "register-image" => register_image::handle(aws, config, payload, now, meter)
             .await
             .map_err(failed),
         "advance-tasks" => {
             let time_left = Duration::try_from(invocation.deadline.duration_since(now)).unwrap();
             let report = advance_tasks::handle(
-                &aws,
-                &config,
+                aws,
+                config,
                 &process.history,
-                &invocation.payload,
+                &payload,
                 now,
                 Some(time_left),
+                meter,
             )
             .await;
             report.map(|report| json!(report)).map_err(failed)
         }
         "notify" => {
-            let report = notify::handle(&aws, &config, invocation.payload, now).await;
+            let report = notify::handle(aws, config, payload, now, meter).await;
             report.map(|report| json!(report)).map_err(failed)
         }
         other => panic!("no such binary: {other}"),

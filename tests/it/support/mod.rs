@@ -4,6 +4,7 @@ mod changes;
 mod email;
 mod functions;
 mod making;
+mod measured;
 mod meddling;
 mod order;
 mod protecting;

@@ -56,6 +56,8 @@ impl Drop for TestStack {
         let wrong = order::violations(&self.world, &uploads);
         assert_eq!(wrong, [""; 0], "in the wrong order");
         assert_eq!(self.undescribed(), [""; 0], "not as the schemas say");
+        let invalid = self.invalid_metrics();
+        assert_eq!(invalid, [""; 0], "not in the embedded metric format");
     }
 }
 

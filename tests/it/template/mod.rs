@@ -157,6 +157,11 @@ fn the_template_has_three_functions() {
         ("AMIWRIGHT_STATE_BUCKET", "amiwright-statebucket"),
         ("AMIWRIGHT_TOPIC_ARN", topic),
     );
+    // Lambda's own filter would leave out metrics.
+    let (own_level, stack_name) = (
+        ("AMIWRIGHT_LOG_LEVEL", "INFO"),
+        ("AMIWRIGHT_STACK", "amiwright"),
+    );
     let ignored = ("AMIWRIGHT_NOTIFY_IGNORED", "true");
     let (key, started, role) = (
         ("AMIWRIGHT_BUNDLE_KEY_PARAMETER", ""),
@@ -170,15 +175,21 @@ fn the_template_has_three_functions() {
     let environment = |name: &str| variables(function(&stack, name), false);
     assert_eq!(
         environment("RegisterImage"),
-        [account, bucket, key, started, state, role, format, level]
+        [
+            account, bucket, key, own_level, started, stack_name, state, role, format, level
+        ]
     );
     assert_eq!(
         environment("AdvanceTasks"),
         [
-            account, bucket, key, ignored, started, state, topic, role, format, level
+            account, bucket, key, own_level, ignored, started, stack_name, state, topic, role,
+            format, level
         ]
     );
-    assert_eq!(environment("Notify"), [bucket, state, topic, format, level]);
+    assert_eq!(
+        environment("Notify"),
+        [bucket, own_level, stack_name, state, topic, format, level]
+    );
 }
 
 #[test]
@@ -309,7 +320,8 @@ fn the_queue_of_failed_events_takes_them_from_each_rule_that_has_it() {
         rules
             .extend(with_queue.map(|(id, _)| format!("- !GetAtt {}{id}.Arn", function.logical_id)));
     }
-    let after = TEMPLATE.split_once("aws:SourceArn:\n").unwrap().1.lines();
+    let statement = TEMPLATE.split_once("Sid: RulesOfThisStack\n").unwrap().1;
+    let after = statement.split_once("aws:SourceArn:\n").unwrap().1.lines();
     let mut allowed: Vec<&str> = after.map(str::trim).take(rules.len() + 1).collect();
     assert_eq!(allowed.pop(), Some(""), "more rules than have the queue");
     rules.sort();

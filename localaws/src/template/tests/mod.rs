@@ -110,3 +110,38 @@ fn globals_are_merged_as_sam_does() {
         (2, 21600)
     );
 }
+
+#[test]
+fn alarms_dashboards_and_queries_are_read_and_not_acted_on() {
+    let display = |body: &str| {
+        resources(&format!(
+            "  Q: {{Type: AWS::SQS::Queue}}
+  A: {{Type: AWS::CloudWatch::Alarm, Properties: {{MetricName: Sent, Threshold: 1, AlarmDescription: !Sub 'of ${{Q.QueueName}}'}}}}
+  D: {{Type: AWS::CloudWatch::Dashboard, Properties: {{DashboardBody: !Sub '{body}'}}}}
+  L: {{Type: AWS::Logs::QueryDefinition, Properties: {{Name: errors, QueryString: fields level}}}}\n"
+        ))
+    };
+    let stack = display("{\"of\": \"${A.Arn}\"}").unwrap();
+    let shown = stack.displays.iter();
+    let shown: Vec<String> = shown
+        .map(|it| format!("{} {} {}", it.logical_id, it.kind, it.properties))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            r#"A AWS::CloudWatch::Alarm {"MetricName":"Sent","Threshold":1,"AlarmDescription":"of amiwright-Q"}"#,
+            r#"D AWS::CloudWatch::Dashboard {"DashboardBody":"{\"of\": \"arn:aws:cloudwatch:us-east-1:000000000000:alarm:amiwright-A\"}"}"#,
+            r#"L AWS::Logs::QueryDefinition {"Name":"errors","QueryString":"fields level"}"#,
+        ]
+    );
+    let error = display("{\"of\": ").unwrap_err().to_string();
+    assert!(
+        error.contains("Resources.D.Properties.DashboardBody: the text is not JSON"),
+        "{error}"
+    );
+    let error = display("{\"of\": \"${B.Arn}\"}").unwrap_err().to_string();
+    assert!(
+        error.contains("there is no parameter or resource `B`"),
+        "{error}"
+    );
+}
