@@ -172,6 +172,14 @@ pub(super) fn lines(planned: &Planned, image: Option<&str>) -> Vec<Line> {
         }
         // It stays as it is.
         Action::LeaveParameter { .. } => Vec::new(),
+        Action::RevokePrevious {
+            image,
+            snapshot,
+            accounts,
+        } => {
+            let shares = snapshot_shares(region, snapshot, accounts, false);
+            shares.map(|line| line.of(Some(image))).collect()
+        }
         Action::DeleteSnapshot { image, snapshot } => {
             let line = Line::new(Sign::Remove, region, "snapshot").of(Some(image));
             vec![line.values(Some(snapshot.clone()), None).because(IF_OWN)]

@@ -176,6 +176,7 @@ fn add_to(action: &Action, settings: &mut Settings) {
         | Action::UnprotectPrevious { .. }
         | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
+        | Action::RevokePrevious { .. }
         | Action::DeleteSnapshot { .. }
         // Of no AMI.
         | Action::PutParameter { .. }
@@ -211,6 +212,7 @@ fn remove_from(action: &Action, settings: &mut Settings) {
         | Action::UnprotectPrevious { .. }
         | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
+        | Action::RevokePrevious { .. }
         | Action::DeleteSnapshot { .. }
         | Action::PutParameter { .. }
         | Action::LeaveParameter { .. } => {}

@@ -1,6 +1,8 @@
 //! What a status knows of AMIs that are retired: those of earlier versions (`replaces`), and its own once its manifest is
 //! removed (`onDelete`).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,6 +59,12 @@ pub struct Retiring {
     /// Its snapshots that stay.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<KeptSnapshot>,
+    /// The accounts that its snapshots were shared with by amiwright, and are not any more.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub revoked: BTreeMap<String, BTreeSet<String>>,
+    /// The accounts that its snapshots stay shared with: EC2 refused to end that.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub shared: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Retiring {
@@ -114,6 +122,12 @@ pub struct Retirement {
     /// Its snapshots that stay after it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<KeptSnapshot>,
+    /// The accounts that its snapshots were shared with by amiwright, and are not any more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revoked: BTreeMap<String, BTreeSet<String>>,
+    /// The accounts that amiwright shared its snapshots with, and that keep that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shared: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What an AMI is after it was to be retired.

@@ -128,6 +128,7 @@ impl Ami {
             | Action::UnprotectPrevious { .. }
             | Action::ProtectPrevious { .. }
             | Action::DeregisterPrevious { .. }
+            | Action::RevokePrevious { .. }
             | Action::DeleteSnapshot { .. }
             | Action::PutParameter { .. }
             | Action::LeaveParameter { .. } => panic!("about another AMI: {action:?}"),

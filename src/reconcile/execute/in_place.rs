@@ -161,6 +161,10 @@ async fn go(
                 actions,
                 ..PublishIntent::default()
             }))),
+            Next::Done(done) => Some(StepOutcome::Advance(Evidence::Retired(Retired {
+                done,
+                ..Retired::default()
+            }))),
             Next::Stays(image, why) => {
                 let failure = failures::name_kept(step.status, &image, &why);
                 Some(StepOutcome::Fail(failure))

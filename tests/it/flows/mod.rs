@@ -32,6 +32,7 @@ mod publish_release_conflicts;
 mod publish_retire;
 mod publish_retire_ended;
 mod publish_retire_in_use;
+mod publish_retire_shares;
 mod publish_set_back;
 mod publish_table;
 mod publish_told;
