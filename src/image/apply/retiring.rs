@@ -1,7 +1,5 @@
 //! How AMIs that another one replaces are retired, and what is known of that.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::changes::{move_to, note, record_notice, wait};
@@ -126,16 +124,8 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
                 known.applied.settings.deprecate_at = Some(*at);
             }
             let ended = Retirement {
-                region: region.clone(),
-                image: image.clone(),
-                outcome: RetireOutcome::Deprecated,
-                at: now,
                 why: why.clone(),
-                unprotected: false,
-                deleted: Vec::new(),
-                kept: Vec::new(),
-                revoked: BTreeMap::new(),
-                shared: BTreeMap::new(),
+                ..Retirement::of(region, image, RetireOutcome::Deprecated, now)
             };
             end(status, ended, now);
         }

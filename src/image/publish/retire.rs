@@ -8,8 +8,6 @@ mod seen;
 mod shares;
 mod targets;
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::difference::STALE_READS;
@@ -323,16 +321,9 @@ pub fn retirement(
     why: Option<KeptReason>,
     at: Timestamp,
 ) -> Retirement {
+    let (region, image) = (&target.region, &target.known.image);
     Retirement {
-        region: target.region.clone(),
-        image: target.known.image.clone(),
-        outcome,
-        at,
         why,
-        unprotected: false,
-        deleted: Vec::new(),
-        kept: Vec::new(),
-        revoked: BTreeMap::new(),
-        shared: BTreeMap::new(),
+        ..Retirement::of(region, image, outcome, at)
     }
 }

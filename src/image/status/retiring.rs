@@ -130,6 +130,25 @@ pub struct Retirement {
     pub shared: BTreeMap<String, BTreeSet<String>>,
 }
 
+impl Retirement {
+    /// What became of an AMI, of whose snapshots nothing is known.
+    #[must_use]
+    pub fn of(region: &str, image: &str, outcome: RetireOutcome, at: Timestamp) -> Self {
+        Self {
+            region: region.to_owned(),
+            image: image.to_owned(),
+            outcome,
+            at,
+            why: None,
+            unprotected: false,
+            deleted: Vec::new(),
+            kept: Vec::new(),
+            revoked: BTreeMap::new(),
+            shared: BTreeMap::new(),
+        }
+    }
+}
+
 /// What an AMI is after it was to be retired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

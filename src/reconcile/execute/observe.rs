@@ -213,8 +213,8 @@ fn needs_grants(desired: &Desired, applied: &Settings) -> bool {
     desired.exact || !desired.grants.is_empty() || !applied.grants.is_empty()
 }
 
-fn grantee(account: &String) -> Grantee {
-    Grantee::Account(account.clone())
+fn grantee(account: &str) -> Grantee {
+    Grantee::Account(account.to_owned())
 }
 
 /// Those of the snapshots that are to be revoked from somebody who may launch another AMI that has them. Where nothing is to
