@@ -30,11 +30,12 @@ pub fn difference(
         shown,
         now,
     };
-    // What is sold has its code before anybody may launch it.
+    // What is sold has its code before anybody may launch it. What EC2 alone can refuse to share, a quota or a key of AWS's,
+    // it refuses before anything else is changed.
     let stages: [fn(&Compared<'_>) -> Difference; 4] = [
-        describe::difference,
         product_codes::difference,
         share::difference,
+        describe::difference,
         protect::difference,
     ];
     let mut all = Difference::default();

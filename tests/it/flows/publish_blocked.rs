@@ -160,6 +160,34 @@ async fn over_the_quota_of_public_amis_nothing_is_shared() {
     }
 }
 
+/// What only EC2 can tell, it tells before anything else is set.
+#[tokio::test(start_paused = true)]
+async fn what_ec2_alone_can_refuse_to_share_changes_nothing_else() {
+    let encrypted = SeedSnapshot {
+        encrypted: true,
+        ..SeedSnapshot::default()
+    };
+    let shared = format!("access: {{accounts: ['{PARTNER}']}}\n");
+    let cases = [
+        (SeedSnapshot::default(), "access: {public: true}\n"),
+        (encrypted, shared.as_str()),
+    ];
+    for (seed, access) in cases {
+        let mut stack = stack().await;
+        let ec2 = stack.world.ec2();
+        ec2.set_public_image_quota(0);
+        stack.snapshot = ec2.seed_snapshot(REGION, seed);
+        let bare = stack.manifest("web-{digest}");
+        stack.drop_and_rest(KEY, &bare).await;
+        let before = stack.only_image();
+        let settings = format!("description: Web tier\ntags: {{team: web}}\n{access}");
+        let manifest = format!("{bare}{settings}");
+        stack.drop_and_rest(KEY, manifest).await;
+        assert_eq!(stack.status(KEY).await["state"], "incomplete", "{access}");
+        assert_eq!(stack.only_image(), before, "{access}");
+    }
+}
+
 /// What EC2 calls cannot tell, EC2 refuses: the snapshot comes first, and nothing is shared.
 #[tokio::test(start_paused = true)]
 async fn what_is_encrypted_with_the_key_of_aws_is_not_shared() {
