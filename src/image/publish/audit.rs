@@ -95,7 +95,7 @@ pub fn audit(plan: &Plan, status: &Status, observed: &Observed, now: Timestamp) 
                 audited.deviate(status, region, Difference::NotAvailable { state });
             }
             // Not somebody else's doing: the image is incomplete already.
-            CopyFault::InstanceStore | CopyFault::OtherKey(_) => {
+            CopyFault::InstanceStore | CopyFault::OtherKey { .. } => {
                 audited.unknown.insert(region.clone());
             }
         }

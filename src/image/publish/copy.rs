@@ -51,7 +51,11 @@ pub(super) fn next<'a>(
             Copied::Do(remove(known, &request, shown.reason.as_deref()))
         }
         Some(Observation::Seen(_)) if has_other_key(asked, &request) => {
-            Copied::Failed(CopyFault::OtherKey(known.image.clone()))
+            Copied::Failed(CopyFault::OtherKey {
+                image: known.image.clone(),
+                key: request.kms_key_id.clone(),
+                asked: asked.kms_key_id.clone(),
+            })
         }
         Some(Observation::Seen(shown)) if shown.is_available => Copied::Available(shown),
         Some(Observation::Seen(shown)) if is_under_way(&shown.state) => {

@@ -61,6 +61,13 @@ pub enum CopyFault {
         /// Why, in EC2's words.
         reason: Option<String>,
     },
-    /// This copy is encrypted with another KMS key, which EC2 cannot change.
-    OtherKey(String),
+    /// This copy was made with another KMS key than is asked for, which EC2 cannot change.
+    OtherKey {
+        /// The copy.
+        image: String,
+        /// The key that it was made with; none for none that was named.
+        key: Option<String>,
+        /// The key that is asked for; none for none that is named.
+        asked: Option<String>,
+    },
 }
