@@ -22,6 +22,7 @@ mod publish_audit_events;
 mod publish_audit_many;
 mod publish_audit_parameters;
 mod publish_audit_tags;
+mod publish_audit_unseen;
 mod publish_blocked;
 mod publish_copies;
 mod publish_delete;
