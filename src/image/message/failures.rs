@@ -321,6 +321,14 @@ pub fn not_copied(region: &str, fault: &CopyFault) -> Failure {
             let message = format!("EC2 does not show {image} any more: it was deregistered");
             Failure::new(kind, doing, message)
         }
+        CopyFault::Disabled(image) => {
+            let (region, image) = (region.to_owned(), image.clone());
+            let message = format!(
+                "{image} in {region} is disabled: nobody can launch it, and it has lost its launch permissions"
+            );
+            let doing = format!("publishing {image} in {region}");
+            Failure::new(FailureKind::ImageDisabled { region, image }, doing, message)
+        }
         CopyFault::Broken {
             image,
             state,

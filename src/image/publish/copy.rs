@@ -50,6 +50,9 @@ pub(super) fn next<'a>(
         Some(Observation::Seen(shown)) if has_failed(&shown.state) => {
             Copied::Do(remove(known, &request, shown.reason.as_deref()))
         }
+        Some(Observation::Seen(shown)) if is_disabled(&shown.state) => {
+            Copied::Failed(CopyFault::Disabled(known.image.clone()))
+        }
         Some(Observation::Seen(_)) if has_other_key(asked, &request) => {
             Copied::Failed(CopyFault::OtherKey {
                 image: known.image.clone(),
@@ -81,6 +84,11 @@ fn is_finished(known: &RegionStatus) -> bool {
 #[must_use]
 pub fn has_failed(state: &str) -> bool {
     matches!(state, "failed" | "invalid" | "error")
+}
+
+/// EC2's word for an AMI that is taken out of service (DisableImage).
+pub(super) fn is_disabled(state: &str) -> bool {
+    state == "disabled"
 }
 
 pub(super) fn is_under_way(state: &str) -> bool {

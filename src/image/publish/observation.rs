@@ -52,6 +52,8 @@ pub enum CopyFault {
     InstanceStore,
     /// This copy was finished, and somebody deregistered it since; or it was lost as often as it was made.
     Deregistered(String),
+    /// Somebody has disabled this AMI, which takes it out of service: it is not enabled again without a person.
+    Disabled(String),
     /// This copy was finished, and EC2 shows it as broken now. It may be in use, or come back.
     Broken {
         /// The copy.

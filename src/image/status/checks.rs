@@ -170,6 +170,10 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         | FailureKind::CopyFailed { image, .. }
         | FailureKind::CopyUnusable { image }
         | FailureKind::ImageLost { image } => id("build.failure.image", "ami-", image),
+        FailureKind::ImageDisabled { region, image } => {
+            word("build.failure.region", region)?;
+            id("build.failure.image", "ami-", image)
+        }
         FailureKind::SeveralImages { images } => images
             .iter()
             .try_for_each(|it| id("build.failure.images[]", "ami-", it)),
