@@ -207,6 +207,8 @@ pub struct Retired {
     pub done: Vec<RegionAction>,
     /// The snapshots that stay, each with the Region and the AMI that it was of.
     pub kept: Vec<(String, String, KeptSnapshot)>,
+    /// The snapshots whose shares EC2 refuses to end, each with the Region and the AMI that it was of.
+    pub shared: Vec<(String, String, String)>,
     /// The AMIs, with their Regions, whose protection EC2 refuses to switch on again.
     pub unprotected: Vec<(String, String)>,
     /// The AMIs that are dealt with.

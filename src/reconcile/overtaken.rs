@@ -1,5 +1,5 @@
-//! The manifest of an AMI that is about to be published, or to replace others, was uploaded with other settings while the
-//! AMI was made: those count. What was public for a minute, or was deregistered, cannot be taken back.
+//! The manifest of an AMI that is about to be published or stored, or to replace others, was uploaded with other settings while
+//! the AMI was made: those count. What was public for a minute, or was deregistered, cannot be taken back.
 
 use super::arrival::{Change, compare, manifest_version};
 use super::context::{Context, Error};
@@ -20,6 +20,11 @@ pub(super) async fn follow(
     let next = plan::next(status, context.now);
     let applies = match next {
         Next::Do(Step::Publish) => true,
+        // What EC2 was asked to store cannot be cancelled.
+        Next::Do(Step::StoreImage) => {
+            let mut store = status.store.iter();
+            store.all(|it| it.asked_at.is_none())
+        }
         // Whoever waits for a cooldown reads no manifest.
         Next::Do(Step::Retire) => !status.is_removed() && !status.is_cooling_down(context.now),
         _ => false,

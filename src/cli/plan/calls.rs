@@ -39,9 +39,9 @@ impl Calls {
             | Action::ChangeGrants { .. } => "ModifyImageAttribute",
             Action::SetTags { .. } => "CreateTags",
             Action::RemoveTags { .. } => "DeleteTags",
-            Action::ShareSnapshot { .. } | Action::RevokeSnapshot { .. } => {
-                "ModifySnapshotAttribute"
-            }
+            Action::ShareSnapshot { .. }
+            | Action::RevokeSnapshot { .. }
+            | Action::RevokePrevious { .. } => "ModifySnapshotAttribute",
             Action::SetDeprecation { at: None } => "DisableImageDeprecation",
             Action::SetDeprecation { at: Some(_) } | Action::DeprecatePrevious { .. } => {
                 "EnableImageDeprecation"

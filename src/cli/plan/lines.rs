@@ -153,6 +153,24 @@ pub(super) fn lines(planned: &Planned, image: Option<&str>) -> Vec<Line> {
             let then = protection.map(protected);
             vec![of_image(changed(region, "protection", now, then))]
         }
+        Action::PutParameter { name, value, .. } => {
+            let (from, to) = (planned.value.clone(), Some(value.clone()));
+            vec![parameter(region, name, from, to)]
+        }
+        // It stays as it is.
+        Action::LeaveParameter { .. } => Vec::new(),
+        action @ (Action::DeprecatePrevious { .. }
+        | Action::UnprotectPrevious { .. }
+        | Action::ProtectPrevious { .. }
+        | Action::DeregisterPrevious { .. }
+        | Action::RevokePrevious { .. }
+        | Action::DeleteSnapshot { .. }) => of_retired(region, action),
+    }
+}
+
+/// The lines of what is done to an AMI that is retired.
+fn of_retired(region: &str, action: &Action) -> Vec<Line> {
+    match action {
         Action::DeprecatePrevious { image, at, why } => {
             vec![deprecated(region, image, *at, why.as_ref())]
         }
@@ -166,16 +184,19 @@ pub(super) fn lines(planned: &Planned, image: Option<&str>) -> Vec<Line> {
         Action::DeregisterPrevious { image, .. } => {
             vec![Line::new(Sign::Remove, region, "AMI").of(Some(image))]
         }
-        Action::PutParameter { name, value, .. } => {
-            let (from, to) = (planned.value.clone(), Some(value.clone()));
-            vec![parameter(region, name, from, to)]
+        Action::RevokePrevious {
+            image,
+            snapshot,
+            accounts,
+        } => {
+            let shares = snapshot_shares(region, snapshot, accounts, false);
+            shares.map(|line| line.of(Some(image))).collect()
         }
-        // It stays as it is.
-        Action::LeaveParameter { .. } => Vec::new(),
         Action::DeleteSnapshot { image, snapshot } => {
             let line = Line::new(Sign::Remove, region, "snapshot").of(Some(image));
             vec![line.values(Some(snapshot.clone()), None).because(IF_OWN)]
         }
+        _ => Vec::new(),
     }
 }
 

@@ -72,7 +72,7 @@ fn deregisters(retiring: &mut Retiring, snapshots: &[String], delete: bool, now:
 
 /// AMIs were retired, or not. Returns whether that is worth saving.
 pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> bool {
-    let is_kept = !seen.kept.is_empty() || !seen.unprotected.is_empty();
+    let is_kept = !seen.kept.is_empty() || !seen.shared.is_empty() || !seen.unprotected.is_empty();
     let changed = is_kept || !seen.done.is_empty() || !seen.ended.is_empty();
     if changed {
         status.build.waiting = None;
@@ -81,6 +81,7 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
         note(status, message::change_line(what), now);
         done(status, what, now);
     }
+    forget_replaced(status);
     for (region, image, snapshot) in seen.kept {
         for known in known(status, &region, &image) {
             known
@@ -88,6 +89,13 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
                 .snapshots
                 .retain(|id| *id != snapshot.snapshot);
             known.retiring.kept.push(snapshot.clone());
+        }
+    }
+    for (region, image, snapshot) in seen.shared {
+        for known in known(status, &region, &image) {
+            let accounts = known.applied.settings.snapshots.get(&snapshot);
+            let accounts = accounts.cloned().unwrap_or_default();
+            known.retiring.shared.insert(snapshot.clone(), accounts);
         }
     }
     for (region, image) in seen.unprotected {
@@ -116,14 +124,8 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
                 known.applied.settings.deprecate_at = Some(*at);
             }
             let ended = Retirement {
-                region: region.clone(),
-                image: image.clone(),
-                outcome: RetireOutcome::Deprecated,
-                at: now,
                 why: why.clone(),
-                unprotected: false,
-                deleted: Vec::new(),
-                kept: Vec::new(),
+                ..Retirement::of(region, image, RetireOutcome::Deprecated, now)
             };
             end(status, ended, now);
         }
@@ -145,6 +147,17 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
             }
             if !status.build.step.retires() {
                 replaced(status, region, image, now);
+            }
+        }
+        Action::RevokePrevious {
+            image,
+            snapshot,
+            accounts,
+        } => {
+            for known in known(status, region, image) {
+                known.applied.settings.snapshots.remove(snapshot);
+                let revoked = known.retiring.revoked.entry(snapshot.clone()).or_default();
+                revoked.extend(accounts.clone());
             }
         }
         Action::DeleteSnapshot { image, snapshot } => {
@@ -169,8 +182,7 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
     }
 }
 
-/// An AMI had to go before this one could be registered. Where the manifest does not say `replaces`, nothing more is to be
-/// done about it; else its snapshots are dealt with in the end.
+/// An AMI had to go before this one could be registered.
 fn replaced(status: &mut Status, region: &str, image: &str, now: Timestamp) {
     let mut known = status.replaced.iter();
     if known.any(|it| it.region == region && it.image == image) {
@@ -182,8 +194,20 @@ fn replaced(status: &mut Status, region: &str, image: &str, now: Timestamp) {
         at: now,
         until: None,
     });
-    if !status.replaces {
-        forget_previous(status, region, image);
+}
+
+/// Where nothing more is to be done about AMIs that had to go first, they are no previous AMIs any more. One whose snapshots
+/// stay shared is dealt with in the end.
+fn forget_replaced(status: &mut Status) {
+    if status.replaces || status.build.step.retires() {
+        return;
+    }
+    for it in status.replaced.clone() {
+        let is_shared = known(status, &it.region, &it.image)
+            .any(|known| !known.applied.settings.snapshots.is_empty());
+        if !is_shared {
+            forget_previous(status, &it.region, &it.image);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ pub(in crate::image) mod vm_import;
 use std::borrow::Cow;
 
 use super::facts::manifest_word;
-use super::publishing_advice::{REGION_DISABLED, for_failed_copy, for_unshareable};
+use super::publishing_advice::{REGION_DISABLED, for_disabled, for_failed_copy, for_unshareable};
 use super::quoting::word;
 use super::release;
 use crate::image::status::{Failure, Status};
@@ -66,6 +66,7 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
             status,
             &format!("deregister {} if nothing uses it, so that the AMI is copied again", word(image)),
         ),
+        FailureKind::ImageDisabled { region, image } => and_retry(status, &for_disabled(region, image)),
         FailureKind::RegionDisabled => and_again(status, REGION_DISABLED),
         FailureKind::NotCopyable => {
             "leave out `regions`, and upload the bundle to a bucket of a stack in each Region".to_owned()
@@ -166,6 +167,7 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureKind::CopyFailed { .. }
         | FailureKind::CopyUnusable { .. }
         | FailureKind::RegionDisabled
+        | FailureKind::ImageDisabled { .. }
         | FailureKind::NotCopyable
         | FailureKind::NotPublished
         | FailureKind::ParameterConflict { .. }

@@ -321,6 +321,14 @@ pub fn not_copied(region: &str, fault: &CopyFault) -> Failure {
             let message = format!("EC2 does not show {image} any more: it was deregistered");
             Failure::new(kind, doing, message)
         }
+        CopyFault::Disabled(image) => {
+            let (region, image) = (region.to_owned(), image.clone());
+            let message = format!(
+                "{image} in {region} is disabled: nobody can launch it, and it has lost its launch permissions"
+            );
+            let doing = format!("publishing {image} in {region}");
+            Failure::new(FailureKind::ImageDisabled { region, image }, doing, message)
+        }
         CopyFault::Broken {
             image,
             state,
@@ -334,9 +342,13 @@ pub fn not_copied(region: &str, fault: &CopyFault) -> Failure {
                 format!("{image} was finished, and EC2 shows it as {state} now: {reason}");
             Failure::new(kind, doing, message)
         }
-        CopyFault::OtherKey(image) => {
+        CopyFault::OtherKey { image, key, asked } => {
+            let named =
+                |key: &Option<String>| key.clone().unwrap_or_else(|| "none that is named".into());
+            let (key, asked) = (named(key), named(asked));
             let message = format!(
-                "{image} was copied with another KMS key, and the key of an AMI cannot be changed"
+                "{image} was copied with another KMS key, {key}, than the manifest asks for, {asked}; the key of an AMI \
+                 cannot be changed"
             );
             let kind = FailureKind::CopyUnusable {
                 image: image.clone(),

@@ -7,6 +7,16 @@ use crate::image::words::UnshareableReason;
 pub(super) const REGION_DISABLED: &str = "enable the Region for the account (AWS Account Management, \"Enable or disable AWS Regions\"), or leave it out \
              of `regions`";
 
+/// What a person can do about an AMI that somebody has disabled.
+pub(super) fn for_disabled(region: &str, image: &str) -> String {
+    format!(
+        "find out who disabled it and why; if it may be used, enable it: aws ec2 enable-image --region {} --image-id {} (its \
+         launch permissions are granted again)",
+        word(region),
+        word(image)
+    )
+}
+
 /// What a person can do about an AMI that cannot be shared.
 pub(super) fn for_unshareable(why: UnshareableReason) -> &'static str {
     match why {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::quoting::{more, quoted, word};
+use super::settings::list;
 use crate::image::status::{
     KeptReason, KeptSnapshot, Retire, RetireOutcome, Retirement, SnapshotKept, Status,
 };
@@ -113,6 +114,7 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
             let (snapshot, why) = (word(snapshot), snapshot_text(why));
             text.push_str(&format!("    {snapshot} kept: {why}\n"));
         }
+        text.push_str(&shares_text(it, listed));
     }
     if let Some(more) = more(status.retired.len().saturating_sub(listed)) {
         let _ = writeln!(text, "  {more}");
@@ -121,6 +123,23 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
     let is_interrupted = status.is_removed() && status.state != State::Deleted;
     if is_interrupted || status.retired.iter().any(stays) {
         text.push_str(outlook(status));
+    }
+    text
+}
+
+/// What became of the shares of an AMI's snapshots.
+fn shares_text(it: &Retirement, listed: usize) -> String {
+    let mut text = String::new();
+    for (snapshot, accounts) in it.revoked.iter().take(listed) {
+        let (snapshot, accounts) = (word(snapshot), list(accounts, listed));
+        let _ = writeln!(text, "    {snapshot} no longer shared with {accounts}");
+    }
+    for (snapshot, accounts) in it.shared.iter().take(listed) {
+        let (snapshot, accounts) = (word(snapshot), list(accounts, listed));
+        let _ = writeln!(
+            text,
+            "    {snapshot} stays shared with {accounts}: if they are not to have it, remove that manually"
+        );
     }
     text
 }

@@ -93,7 +93,10 @@ pub(super) fn action_text(action: &Action, listed: usize) -> String {
         Action::ShareSnapshot { snapshot, accounts } => {
             format!("{} shared with {}", word(snapshot), list(accounts, listed))
         }
-        Action::RevokeSnapshot { snapshot, accounts } => {
+        Action::RevokeSnapshot { snapshot, accounts }
+        | Action::RevokePrevious {
+            snapshot, accounts, ..
+        } => {
             let accounts = list(accounts, listed);
             format!("{} no longer shared with {accounts}", word(snapshot))
         }

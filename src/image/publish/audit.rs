@@ -88,17 +88,7 @@ pub fn audit(plan: &Plan, status: &Status, observed: &Observed, now: Timestamp) 
         audited.deviate(status, &what.region, difference);
     }
     for (region, fault) in &plan.failed {
-        match fault {
-            CopyFault::Deregistered(_) => audited.deregistered(status, region, now),
-            CopyFault::Broken { state, .. } => {
-                let state = state.clone();
-                audited.deviate(status, region, Difference::NotAvailable { state });
-            }
-            // Not somebody else's doing: the image is incomplete already.
-            CopyFault::InstanceStore | CopyFault::OtherKey(_) => {
-                audited.unknown.insert(region.clone());
-            }
-        }
+        audited.fault(status, region, fault, now);
     }
     for (region, pending) in &plan.pending {
         match (pending, observed.regions.get(region)) {
@@ -151,6 +141,21 @@ fn moved<'a>(
 }
 
 impl Audited {
+    /// The AMI of a Region is not there, or not as it is asked for, and is not made again.
+    fn fault(&mut self, status: &Status, region: &str, fault: &CopyFault, now: Timestamp) {
+        let state = match fault {
+            CopyFault::Deregistered(_) => return self.deregistered(status, region, now),
+            CopyFault::Disabled(_) => "disabled".to_owned(),
+            CopyFault::Broken { state, .. } => state.clone(),
+            // Not somebody else's doing: the image is incomplete already.
+            CopyFault::InstanceStore | CopyFault::OtherKey { .. } => {
+                self.unknown.insert(region.to_owned());
+                return;
+            }
+        };
+        self.deviate(status, region, Difference::NotAvailable { state });
+    }
+
     /// The AMI of this Region is there by its id and its name, and has lost the tags that prove whose it is. Nothing else is
     /// said of it.
     pub fn untagged(&mut self, status: &Status, region: &str) {

@@ -50,8 +50,15 @@ pub(super) fn next<'a>(
         Some(Observation::Seen(shown)) if has_failed(&shown.state) => {
             Copied::Do(remove(known, &request, shown.reason.as_deref()))
         }
+        Some(Observation::Seen(shown)) if is_disabled(&shown.state) => {
+            Copied::Failed(CopyFault::Disabled(known.image.clone()))
+        }
         Some(Observation::Seen(_)) if has_other_key(asked, &request) => {
-            Copied::Failed(CopyFault::OtherKey(known.image.clone()))
+            Copied::Failed(CopyFault::OtherKey {
+                image: known.image.clone(),
+                key: request.kms_key_id.clone(),
+                asked: asked.kms_key_id.clone(),
+            })
         }
         Some(Observation::Seen(shown)) if shown.is_available => Copied::Available(shown),
         Some(Observation::Seen(shown)) if is_under_way(&shown.state) => {
@@ -77,6 +84,11 @@ fn is_finished(known: &RegionStatus) -> bool {
 #[must_use]
 pub fn has_failed(state: &str) -> bool {
     matches!(state, "failed" | "invalid" | "error")
+}
+
+/// EC2's word for an AMI that is taken out of service (DisableImage).
+pub(super) fn is_disabled(state: &str) -> bool {
+    state == "disabled"
 }
 
 pub(super) fn is_under_way(state: &str) -> bool {

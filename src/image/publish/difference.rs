@@ -30,11 +30,12 @@ pub fn difference(
         shown,
         now,
     };
-    // What is sold has its code before anybody may launch it.
+    // What is sold has its code before anybody may launch it. What EC2 alone can refuse to share, a quota or a key of AWS's,
+    // it refuses before anything else is changed.
     let stages: [fn(&Compared<'_>) -> Difference; 4] = [
-        describe::difference,
         product_codes::difference,
         share::difference,
+        describe::difference,
         protect::difference,
     ];
     let mut all = Difference::default();
@@ -176,6 +177,7 @@ fn add_to(action: &Action, settings: &mut Settings) {
         | Action::UnprotectPrevious { .. }
         | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
+        | Action::RevokePrevious { .. }
         | Action::DeleteSnapshot { .. }
         // Of no AMI.
         | Action::PutParameter { .. }
@@ -211,6 +213,7 @@ fn remove_from(action: &Action, settings: &mut Settings) {
         | Action::UnprotectPrevious { .. }
         | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
+        | Action::RevokePrevious { .. }
         | Action::DeleteSnapshot { .. }
         | Action::PutParameter { .. }
         | Action::LeaveParameter { .. } => {}

@@ -6,7 +6,7 @@
 
 use super::observation::Observation;
 use super::retire::{
-    InUse, Pending, Plan, Seen, Target, is_protected_by_others, of_previous, plan,
+    InUse, Pending, Plan, Seen, Target, heard, is_protected_by_others, of_previous, plan,
 };
 use crate::image::status::{KeptReason, RegionAction, Retire, Status};
 use jiff::Timestamp;
@@ -27,6 +27,8 @@ pub enum Next {
     Register,
     /// This, and then it is looked at again.
     Do(Vec<RegionAction>),
+    /// This was asked of EC2 before, and was heard, as it seems: the AMIs are not shown any more.
+    Done(Vec<RegionAction>),
     /// It has to be waited: for this AMI.
     Wait(String, Pending),
     /// This AMI stays, so that there is no room for the new one.
@@ -80,10 +82,17 @@ pub fn next(because: Because, asked: Retire, seen: &[(Target, Seen)], now: Times
             return Next::Stays(target.known.image.clone(), KeptReason::Protected);
         }
     }
+    let is_absent = |seen: &Seen| seen.image == Observation::Absent;
+    let absent = seen.iter().filter(|(_, seen)| is_absent(seen));
+    let done: Vec<RegionAction> = absent.filter_map(|(target, _)| heard(target)).collect();
+    if !done.is_empty() {
+        return Next::Done(done);
+    }
     let Plan {
         ready,
         ended,
         pending,
+        ..
     } = plan(asked, seen, now);
     let mut pending = pending
         .into_iter()

@@ -52,6 +52,8 @@ pub enum CopyFault {
     InstanceStore,
     /// This copy was finished, and somebody deregistered it since; or it was lost as often as it was made.
     Deregistered(String),
+    /// Somebody has disabled this AMI, which takes it out of service: it is not enabled again without a person.
+    Disabled(String),
     /// This copy was finished, and EC2 shows it as broken now. It may be in use, or come back.
     Broken {
         /// The copy.
@@ -61,6 +63,13 @@ pub enum CopyFault {
         /// Why, in EC2's words.
         reason: Option<String>,
     },
-    /// This copy is encrypted with another KMS key, which EC2 cannot change.
-    OtherKey(String),
+    /// This copy was made with another KMS key than is asked for, which EC2 cannot change.
+    OtherKey {
+        /// The copy.
+        image: String,
+        /// The key that it was made with; none for none that was named.
+        key: Option<String>,
+        /// The key that is asked for; none for none that is named.
+        asked: Option<String>,
+    },
 }

@@ -12,7 +12,7 @@ use super::observation::{CopyFault, Observation, Observed, Pending};
 use super::release::{self, ReleasePlan};
 use super::settings::Shown;
 use crate::image::plan::PUBLISH_GRACE;
-use crate::image::status::{Action, RegionAction, Status};
+use crate::image::status::{Action, RegionAction, RegionStatus, Status};
 use crate::image::words::Blocker;
 
 /// What is to be done about an image.
@@ -73,7 +73,7 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
         }
         let seen = observed.regions.get(region);
         let copied = if *region == asked.home {
-            at_home(seen)
+            at_home(status.image_in(region), seen)
         } else {
             copy::next((region, wanted), status, home, seen, now)
         };
@@ -117,8 +117,12 @@ fn unshareable(
 }
 
 /// The AMI that the copies are made of.
-fn at_home(seen: Option<&Observation<Shown>>) -> Copied<'_> {
+fn at_home<'a>(known: Option<&RegionStatus>, seen: Option<&'a Observation<Shown>>) -> Copied<'a> {
     match seen {
+        Some(Observation::Seen(shown)) if copy::is_disabled(&shown.state) => {
+            let image = known.map(|known| known.image.clone());
+            Copied::Failed(CopyFault::Disabled(image.unwrap_or_default()))
+        }
         Some(Observation::Seen(shown)) if shown.is_available => Copied::Available(shown),
         Some(Observation::Seen(_)) => Copied::Pending(Pending::NotAvailable),
         Some(Observation::Absent) => Copied::Pending(Pending::NoImage),

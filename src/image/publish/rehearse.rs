@@ -10,7 +10,7 @@ use super::asked::Asked;
 use super::in_place;
 use super::observation::{Observation, Observed};
 use super::plan::{Plan, plan};
-use super::retire::{self, Seen, SnapshotSeen, Target};
+use super::retire::{self, Seen, SharesSeen, SnapshotSeen, Target};
 use super::settings::Shown;
 use crate::image::observed::ObservedParameter;
 use crate::image::status::{
@@ -255,6 +255,7 @@ fn set(shown: &mut Shown, action: &Action) {
         | Action::UnprotectPrevious { .. }
         | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
+        | Action::RevokePrevious { .. }
         | Action::DeleteSnapshot { .. } => {}
     }
 }
@@ -284,8 +285,13 @@ pub fn rehearse_retiring(asked: Retire, seen: &[(Target, Seen)], now: Timestamp)
             retired.ended.push(it);
         }
         retired.pending = found.pending;
-        if found.ready.is_empty() {
+        if found.ready.is_empty() && found.done.is_empty() {
             break;
+        }
+        for what in found.done {
+            for (target, seen) in &mut seen {
+                retire_one(target, seen, &what.action, now);
+            }
         }
         for what in found.ready {
             for (target, seen) in &mut seen {
@@ -328,6 +334,12 @@ pub fn rehearse_in_place(
                     planned.push(what);
                 }
             }
+            in_place::Next::Done(done) => {
+                for (target, seen) in &mut seen {
+                    let actions = done.iter().map(|what| &what.action);
+                    actions.for_each(|action| retire_one(target, seen, action, now));
+                }
+            }
             then => return Replaced { planned, then },
         }
     }
@@ -361,6 +373,14 @@ fn retire_one(target: &mut Target, seen: &mut Seen, action: &Action, now: Timest
             }
             let free = snapshots.iter().map(|id| (id.clone(), SnapshotSeen::Free));
             seen.snapshots = free.collect();
+        }
+        (
+            Action::RevokePrevious {
+                image, snapshot, ..
+            },
+            _,
+        ) if is_of(image) => {
+            seen.shares.insert(snapshot.clone(), SharesSeen::Ended);
         }
         (Action::DeleteSnapshot { image, snapshot }, _) if is_of(image) => {
             seen.snapshots

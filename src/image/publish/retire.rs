@@ -4,20 +4,23 @@
 //! What is to be done is decided anew at every visit, from what EC2 shows then: an AMI that came into use while its
 //! protection ran out is kept. What EC2 does not tell is not taken for "not in use".
 
+mod seen;
+mod shares;
 mod targets;
-
-use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::difference::STALE_READS;
 use super::observation::Observation;
 use super::protect::soon;
+use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, Protection, RegionAction, Retire, RetireOutcome, Retirement,
     SnapshotKept,
 };
 
+pub use seen::{InUse, Pending, Seen, SharesSeen, Shown, SnapshotSeen};
+pub use shares::granted;
 pub(super) use targets::of_previous;
 pub use targets::{Target, is_due, targets};
 
@@ -32,76 +35,13 @@ pub const COOLDOWN: SignedDuration = SignedDuration::from_hours(24);
 /// When a cooldown whose end cannot be read is looked at again.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
-/// What EC2 shows of an AMI that is to be retired.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shown {
-    /// Whether its tags prove that it is of the version that the status names.
-    pub is_ours: bool,
-    /// Its deregistration protection, in EC2's words.
-    pub protection: String,
-    /// When it is deprecated.
-    pub deprecate_at: Option<Timestamp>,
-    /// Its snapshots.
-    pub snapshots: Vec<String>,
-}
-
-/// Whether an AMI is in use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InUse {
-    /// Nothing that EC2 knows of uses it.
-    No,
-    /// It is, or may be.
-    Yes(KeptReason),
-    /// That cannot be said.
-    Unknown,
-}
-
-/// What EC2 shows of a snapshot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SnapshotSeen {
-    /// It is not there.
-    Absent,
-    /// It can be deleted: its tags prove that it was made for that version, and no AMI uses it.
-    Free,
-    /// It stays.
-    Kept(SnapshotKept),
-    /// That cannot be said.
-    Unknown,
-}
-
-/// What was seen of one AMI.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    /// The AMI itself.
-    pub image: Observation<Shown>,
-    /// Whether it is in use; only asked where [`needs_guard`] says so.
-    pub in_use: InUse,
-    /// Whether the AMI that replaces it is seen to be available in its Region.
-    pub has_successor: bool,
-    /// Whether none will: the manifest does not name its Region any more, or the copy there failed.
-    pub is_last: bool,
-    /// Its snapshots, once it is deregistered.
-    pub snapshots: BTreeMap<String, SnapshotSeen>,
-}
-
-/// Why an AMI is not retired yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pending {
-    /// EC2 did not tell what has to be known.
-    Unknown,
-    /// EC2 does not show it.
-    NotShown,
-    /// The AMI that replaces it is not seen to be available.
-    NoSuccessor,
-    /// Its protection holds until then.
-    Cooldown(Timestamp),
-}
-
 /// What is to be done about AMIs that are to be retired.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// To be done now, in this order.
     pub ready: Vec<RegionAction>,
+    /// What was asked of EC2 earlier, and counts as done, though its answer is not known.
+    pub done: Vec<RegionAction>,
     /// What came to its end.
     pub ended: Vec<Retirement>,
     /// What is to be looked at again, by Region and AMI.
@@ -124,16 +64,14 @@ pub fn plan(asked: Retire, seen: &[(Target, Seen)], now: Timestamp) -> Plan {
 pub(super) fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> Next) -> Plan {
     let mut plan = Plan::default();
     for (target, seen) in seen {
+        let in_region = |action| RegionAction {
+            region: target.region.clone(),
+            action,
+        };
         match next(target, seen) {
             Next::Nothing => {}
-            Next::Do(actions) => {
-                let region = &target.region;
-                let in_region = |action| RegionAction {
-                    region: region.clone(),
-                    action,
-                };
-                plan.ready.extend(actions.into_iter().map(in_region));
-            }
+            Next::Do(actions) => plan.ready.extend(actions.into_iter().map(in_region)),
+            Next::Done(what) => plan.done.push(what),
             Next::End(ended) => plan.ended.push(*ended),
             Next::Wait(why) => {
                 let (region, image) = (target.region.clone(), target.known.image.clone());
@@ -149,6 +87,8 @@ pub(super) enum Next {
     /// It is as it should be, and was before.
     Nothing,
     Do(Vec<Action>),
+    /// It was done by an earlier request.
+    Done(RegionAction),
     End(Box<Retirement>),
     Wait(Pending),
 }
@@ -160,16 +100,12 @@ fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
     }
     let shown = match &seen.image {
         Observation::Unknown => return Next::Wait(Pending::Unknown),
-        // An earlier request, whose answer was lost or could not be saved, may have been heard: to send it again makes no
-        // difference then.
-        Observation::Absent if retiring.asked_at.is_some() => {
-            return Next::Do(vec![Action::DeregisterPrevious {
-                image: target.known.image.clone(),
-                snapshots: target.known.snapshots.clone(),
-                delete: !retiring.snapshots.is_empty(),
-            }]);
+        Observation::Absent => {
+            let is_long = |at: &Timestamp| now.duration_since(*at) > VISIBILITY_GRACE;
+            let asked = retiring.asked_at.filter(is_long);
+            let heard = asked.and_then(|_| heard(target));
+            return heard.map_or(Next::Wait(Pending::NotShown), Next::Done);
         }
-        Observation::Absent => return Next::Wait(Pending::NotShown),
         Observation::Seen(shown) => shown,
     };
     if !shown.is_ours {
@@ -201,8 +137,22 @@ fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
         InUse::No if is_protected_by_others(target, shown) => {
             deprecate(target, shown, Some(KeptReason::Protected), now)
         }
-        InUse::No => deregister(asked, target, shown, now),
+        InUse::No => deregister(asked, target, (shown, seen), now),
     }
+}
+
+/// A request to deregister an AMI which EC2 does not show: its answer was lost, or could not be saved. It is not sent again,
+/// as nothing proves any more that the AMI is this manifest's.
+pub(super) fn heard(target: &Target) -> Option<RegionAction> {
+    let retiring = &target.known.retiring;
+    retiring.asked_at.map(|_| RegionAction {
+        region: target.region.clone(),
+        action: Action::DeregisterPrevious {
+            image: target.known.image.clone(),
+            snapshots: target.known.snapshots.clone(),
+            delete: !retiring.snapshots.is_empty(),
+        },
+    })
 }
 
 /// Whether its protection is not ours to switch off: another one than was set for its version. One that was to be switched
@@ -214,14 +164,22 @@ pub(super) fn is_protected_by_others(target: &Target, shown: &Shown) -> bool {
     now.is_some() && !ours.contains(&now)
 }
 
-fn deregister(asked: Retire, target: &Target, shown: &Shown, now: Timestamp) -> Next {
+/// The shares of its snapshots end right after it: while EC2 shows it, it proves that they are its own.
+fn deregister(
+    asked: Retire,
+    target: &Target,
+    (shown, seen): (&Shown, &Seen),
+    now: Timestamp,
+) -> Next {
     let image = target.known.image.clone();
     if !shown.protection.starts_with("enabled") {
-        return Next::Do(vec![Action::DeregisterPrevious {
+        let mut actions = vec![Action::DeregisterPrevious {
             image,
             snapshots: shown.snapshots.clone(),
             delete: asked.delete_snapshots,
-        }]);
+        }];
+        actions.extend(shares::end(target, seen));
+        return Next::Do(actions);
     }
     match target.known.retiring.unprotected_at {
         // A read that is older than our request shows it as it was.
@@ -288,6 +246,11 @@ fn cooldown(target: &Target, shown: &Shown, now: Timestamp) -> Option<Timestamp>
 }
 
 fn after_deregistering(target: &Target, seen: &Seen, now: Timestamp) -> Next {
+    match shares::next(target, seen) {
+        Err(why) => return Next::Wait(why),
+        Ok(actions) if !actions.is_empty() => return Next::Do(actions),
+        Ok(_) => {}
+    }
     let retiring = &target.known.retiring;
     let mut actions = Vec::new();
     let (mut deleted, mut kept) = (retiring.deleted.clone(), retiring.kept.clone());
@@ -313,9 +276,12 @@ fn after_deregistering(target: &Target, seen: &Seen, now: Timestamp) -> Next {
         return Next::Wait(Pending::Unknown);
     }
     let at = retiring.deregistered_at.unwrap_or(now);
+    let shares = shares::in_the_end(target, Some(seen));
     Next::End(Box::new(Retirement {
         deleted,
         kept,
+        revoked: shares.revoked,
+        shared: shares.shared,
         ..retirement(target, RetireOutcome::Deregistered, None, at)
     }))
 }
@@ -331,6 +297,7 @@ pub fn given_up(target: &Target, why: &KeptReason, now: Timestamp) -> Retirement
     let Some(at) = retiring.deregistered_at else {
         return retirement(target, RetireOutcome::Kept, Some(why.clone()), now);
     };
+    let shares = shares::in_the_end(target, None);
     let left = retiring.snapshots.iter().map(|snapshot| KeptSnapshot {
         snapshot: snapshot.clone(),
         why: SnapshotKept::GivenUp {
@@ -340,6 +307,8 @@ pub fn given_up(target: &Target, why: &KeptReason, now: Timestamp) -> Retirement
     Retirement {
         deleted: retiring.deleted.clone(),
         kept: retiring.kept.iter().cloned().chain(left).collect(),
+        revoked: shares.revoked,
+        shared: shares.shared,
         ..retirement(target, RetireOutcome::Deregistered, None, at)
     }
 }
@@ -352,14 +321,9 @@ pub fn retirement(
     why: Option<KeptReason>,
     at: Timestamp,
 ) -> Retirement {
+    let (region, image) = (&target.region, &target.known.image);
     Retirement {
-        region: target.region.clone(),
-        image: target.known.image.clone(),
-        outcome,
-        at,
         why,
-        unprotected: false,
-        deleted: Vec::new(),
-        kept: Vec::new(),
+        ..Retirement::of(region, image, outcome, at)
     }
 }

@@ -1,7 +1,7 @@
 //! What a status must be beyond its shape: ids in EC2's form, words of one line, names of a length that EC2 takes. One id
 //! that EC2 refuses would fail the call for all images that are polled with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::copying::CopyRequest;
 use super::drift::{Difference, Drift};
@@ -75,6 +75,12 @@ pub(super) fn images(regions: &BTreeMap<String, RegionStatus>) -> Result<(), Str
         snapshots("regions.*.retiring.snapshots", &retiring.snapshots)?;
         snapshots("regions.*.retiring.deleted", &retiring.deleted)?;
         kept(&retiring.kept)?;
+        shares(
+            "regions.*.applied.snapshots",
+            &image.applied.settings.snapshots,
+        )?;
+        shares("regions.*.retiring.revoked", &retiring.revoked)?;
+        shares("regions.*.retiring.shared", &retiring.shared)?;
     }
     Ok(())
 }
@@ -129,6 +135,8 @@ pub(super) fn retirement(retirement: &Retirement) -> Result<(), String> {
     word("retired[].region", &retirement.region)?;
     id("retired[].image", "ami-", &retirement.image)?;
     snapshots("retired[].deleted", &retirement.deleted)?;
+    shares("retired[].revoked", &retirement.revoked)?;
+    shares("retired[].shared", &retirement.shared)?;
     kept(&retirement.kept)
 }
 
@@ -144,6 +152,11 @@ fn kept(snapshots: &[KeptSnapshot]) -> Result<(), String> {
         .try_for_each(|it| id("kept[].snapshot", "snap-", &it.snapshot))
 }
 
+/// Snapshots, with the accounts that have them.
+fn shares(field: &str, shares: &BTreeMap<String, BTreeSet<String>>) -> Result<(), String> {
+    shares.keys().try_for_each(|it| id(field, "snap-", it))
+}
+
 fn snapshots(field: &str, ids: &[String]) -> Result<(), String> {
     ids.iter().try_for_each(|it| id(field, "snap-", it))
 }
@@ -157,6 +170,10 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         | FailureKind::CopyFailed { image, .. }
         | FailureKind::CopyUnusable { image }
         | FailureKind::ImageLost { image } => id("build.failure.image", "ami-", image),
+        FailureKind::ImageDisabled { region, image } => {
+            word("build.failure.region", region)?;
+            id("build.failure.image", "ami-", image)
+        }
         FailureKind::SeveralImages { images } => images
             .iter()
             .try_for_each(|it| id("build.failure.images[]", "ami-", it)),

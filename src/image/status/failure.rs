@@ -60,6 +60,7 @@ impl Failure {
             | FailureKind::NotInManifest { .. }
             | FailureKind::AnswerUnusable
             | FailureKind::ImageDeregistered { .. }
+            | FailureKind::ImageDisabled { .. }
             | FailureKind::ImageLost { .. }
             | FailureKind::StatusTooLarge
             | FailureKind::SettingsGone

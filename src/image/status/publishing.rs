@@ -208,6 +208,15 @@ pub enum Action {
         /// Whether they are deleted after it.
         delete: bool,
     },
+    /// ModifySnapshotAttribute, of an AMI that was deregistered: ends the shares that were granted for it.
+    RevokePrevious {
+        /// The AMI.
+        image: String,
+        /// The snapshot.
+        snapshot: String,
+        /// The accounts.
+        accounts: BTreeSet<String>,
+    },
     /// DeleteSnapshot, of an AMI that was deregistered.
     DeleteSnapshot {
         /// The AMI.
@@ -265,9 +274,9 @@ impl AppliedChange {
         let mut what = what.clone();
         let omitted = match &mut what.action {
             Action::ChangeGrants { add, remove } => cut(add) + cut(remove),
-            Action::ShareSnapshot { accounts, .. } | Action::RevokeSnapshot { accounts, .. } => {
-                cut(accounts)
-            }
+            Action::ShareSnapshot { accounts, .. }
+            | Action::RevokeSnapshot { accounts, .. }
+            | Action::RevokePrevious { accounts, .. } => cut(accounts),
             Action::CopyImage { .. }
             | Action::RemoveFailedCopy { .. }
             | Action::SetTags { .. }

@@ -1,6 +1,8 @@
 //! What a status knows of AMIs that are retired: those of earlier versions (`replaces`), and its own once its manifest is
 //! removed (`onDelete`).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,6 +59,12 @@ pub struct Retiring {
     /// Its snapshots that stay.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<KeptSnapshot>,
+    /// The accounts that its snapshots were shared with by amiwright, and are not any more.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub revoked: BTreeMap<String, BTreeSet<String>>,
+    /// The accounts that its snapshots stay shared with: EC2 refused to end that.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub shared: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Retiring {
@@ -114,6 +122,31 @@ pub struct Retirement {
     /// Its snapshots that stay after it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<KeptSnapshot>,
+    /// The accounts that its snapshots were shared with by amiwright, and are not any more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revoked: BTreeMap<String, BTreeSet<String>>,
+    /// The accounts that amiwright shared its snapshots with, and that keep that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shared: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Retirement {
+    /// What became of an AMI, of whose snapshots nothing is known.
+    #[must_use]
+    pub fn of(region: &str, image: &str, outcome: RetireOutcome, at: Timestamp) -> Self {
+        Self {
+            region: region.to_owned(),
+            image: image.to_owned(),
+            outcome,
+            at,
+            why: None,
+            unprotected: false,
+            deleted: Vec::new(),
+            kept: Vec::new(),
+            revoked: BTreeMap::new(),
+            shared: BTreeMap::new(),
+        }
+    }
 }
 
 /// What an AMI is after it was to be retired.

@@ -272,6 +272,10 @@ fn every_kind_of_failure_has_its_advice() {
         FailureKind::TaskLost,
         FailureKind::ImageFailed { image: ami() },
         FailureKind::ImageDeregistered { image: ami() },
+        FailureKind::ImageDisabled {
+            region: "us-east-1".to_owned(),
+            image: ami(),
+        },
         FailureKind::ImageLost { image: ami() },
         FailureKind::StatusTooLarge,
         FailureKind::Other,

@@ -128,6 +128,7 @@ impl Ami {
             | Action::UnprotectPrevious { .. }
             | Action::ProtectPrevious { .. }
             | Action::DeregisterPrevious { .. }
+            | Action::RevokePrevious { .. }
             | Action::DeleteSnapshot { .. }
             | Action::PutParameter { .. }
             | Action::LeaveParameter { .. } => panic!("about another AMI: {action:?}"),
@@ -335,10 +336,10 @@ fn stages_come_in_their_order() {
     assert_eq!(
         Ami::new().plan(&desired).ready,
         [
+            grants,
             Action::SetDescription {
                 text: "web".to_owned()
             },
-            grants,
             Action::SetProtection {
                 protection: Some(Protection::On)
             }

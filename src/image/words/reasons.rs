@@ -300,6 +300,13 @@ pub enum FailureKind {
         /// The AMI.
         image: String,
     },
+    /// Somebody has disabled the AMI: nothing about it can be changed, and nobody can launch it.
+    ImageDisabled {
+        /// Its Region.
+        region: String,
+        /// The AMI.
+        image: String,
+    },
     /// EC2 gave the AMI's id and does not list the AMI.
     ImageLost {
         /// The AMI.
@@ -370,6 +377,7 @@ impl FailureKind {
             | Self::AnswerUnusable
             | Self::ImageFailed { .. }
             | Self::ImageDeregistered { .. }
+            | Self::ImageDisabled { .. }
             | Self::StatusTooLarge
             | Self::SettingsGone
             | Self::Blocked

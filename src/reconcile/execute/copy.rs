@@ -1,5 +1,7 @@
 //! The stage `copy`: a copy of the AMI in another Region, and what a failed one left.
 
+mod keys;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
@@ -126,15 +128,11 @@ async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<Copy, R
     }
     let request = status.copies.get(region).cloned().unwrap_or_default();
     if let Some(found) = find(step, aws, &request).await? {
-        let mut kms_key_id = request.kms_key_id;
-        if let Some(asked) = &kms_key_id
-            && let Some(key) = key_of(aws, &found).await?
-            && !is_same_key(asked, &key)
-        {
-            kms_key_id = Some(key);
-        }
-        let image = found.id;
-        return Ok(Copy { image, kms_key_id });
+        let other = keys::other_key(step, aws, &found, request.kms_key_id.as_deref()).await?;
+        return Ok(Copy {
+            image: found.id,
+            kms_key_id: other.or(request.kms_key_id),
+        });
     }
     let home = &step.config().region;
     let source = status.image_in(home).map(|it| it.image.clone());
@@ -201,22 +199,6 @@ fn was_finished(status: &Status, image: &str) -> bool {
     let versions = status.previous.iter();
     let mut known = versions.flat_map(|version| version.regions.values());
     known.any(|it| it.image == image && it.verified_at.is_some())
-}
-
-/// The ARN of the KMS key that an AMI is encrypted with; none while its snapshots do not show. A copy of an encrypted AMI
-/// has one key for all of its snapshots (CopyImage, KmsKeyId).
-async fn key_of(aws: &Aws, image: &ObservedImage) -> Result<Option<String>, Refused> {
-    if image.snapshots.is_empty() {
-        return Ok(None);
-    }
-    let snapshots = aws.find_snapshots("snapshot-id", &image.snapshots).await?;
-    let mut keys = snapshots.into_iter().filter_map(|it| it.kms_key_id);
-    Ok(keys.next())
-}
-
-/// Whether this is the key that was asked for. That can only be told of a key's ARN, which is what the stack allows.
-fn is_same_key(asked: &str, arn: &str) -> bool {
-    asked == arn || !asked.contains(":key/")
 }
 
 /// Deregisters a failed copy, then deletes the snapshots that were begun for it. EC2 does not tell the snapshots of an AMI

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::retire::observe::Observed;
 use super::retire::{not_known, observe, perform_all, wait_reason};
-use crate::aws::AwsError;
+use crate::aws::{AwsError, Which};
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
@@ -15,6 +15,8 @@ use crate::image::publish::retire::{Pending, Target, given_up};
 use crate::image::publish::{Replaced, rehearse_in_place};
 use crate::image::status::{KeptReason, Retire};
 use crate::image::words::WaitReason;
+use crate::limits;
+use crate::manifest::sha256_hex;
 use crate::reconcile::context::Error;
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
@@ -157,9 +159,17 @@ async fn go(
     Ok(
         match in_place::next(because, asked, &seen.targets, step.now()) {
             Next::Register => None,
+            Next::Do(_) if is_withdrawn(step, because).await? => {
+                let failure = taken.map(|it| failures::name_taken(step.status, it));
+                failure.map(StepOutcome::Fail)
+            }
             Next::Do(actions) => Some(StepOutcome::Claim(Claim::Publish(PublishIntent {
                 actions,
                 ..PublishIntent::default()
+            }))),
+            Next::Done(done) => Some(StepOutcome::Advance(Evidence::Retired(Retired {
+                done,
+                ..Retired::default()
             }))),
             Next::Stays(image, why) => {
                 let failure = failures::name_kept(step.status, &image, &why);
@@ -187,6 +197,25 @@ async fn go(
             }
         },
     )
+}
+
+/// Whether the manifest was uploaded once more, while the AMI was made, and does not ask any more to deregister the one that
+/// has its name. What cannot be read as a manifest says nothing.
+async fn is_withdrawn(step: &StepContext<'_>, because: Because) -> Result<bool, Error> {
+    if because != Because::Name {
+        return Ok(false);
+    }
+    let version = &step.status.manifest;
+    let (bucket, key) = (&version.bucket, &version.key);
+    let found = step
+        .aws()
+        .get_object(bucket, key, Which::Current, limits::MANIFEST_BYTES)
+        .await?;
+    let content = found.and_then(|it| it.content);
+    let content = content.filter(|it| sha256_hex(it) != version.sha256);
+    let guardrails = &step.config().guardrails;
+    let newer = content.and_then(|it| Spec::parse(version, &it, guardrails).ok());
+    Ok(newer.is_some_and(|it| it.retires().is_none_or(|asked| !asked.deregister)))
 }
 
 /// An AMI of which EC2 has not said for long whether it can go. It keeps a name that is taken; else it stays, which is told,

@@ -366,6 +366,7 @@ async fn send(
         | Action::UnprotectPrevious { .. }
         | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
+        | Action::RevokePrevious { .. }
         | Action::DeleteSnapshot { .. } => retire::perform(aws, &what.action).await?,
         // They are of no AMI: see [`release::perform`].
         Action::PutParameter { .. } | Action::LeaveParameter { .. } => {}

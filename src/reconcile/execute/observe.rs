@@ -213,6 +213,10 @@ fn needs_grants(desired: &Desired, applied: &Settings) -> bool {
     desired.exact || !desired.grants.is_empty() || !applied.grants.is_empty()
 }
 
+fn grantee(account: &str) -> Grantee {
+    Grantee::Account(account.to_owned())
+}
+
 /// Those of the snapshots that are to be revoked from somebody who may launch another AMI that has them. Where nothing is to
 /// be revoked, nothing is asked.
 async fn common(
@@ -222,7 +226,6 @@ async fn common(
     shown: &Shown,
     image: &str,
 ) -> Result<BTreeSet<String>, AwsError> {
-    let grantee = |account: &String| Grantee::Account(account.clone());
     let is_wanted = |account: &&String| desired.copy && desired.grants.contains(&grantee(account));
     let revoked = |id: &String| {
         let ours = applied.snapshots.get(id).cloned().unwrap_or_default();
@@ -238,6 +241,15 @@ async fn common(
     if revoked.is_empty() {
         return Ok(BTreeSet::new());
     }
+    launchable(aws, &revoked, image).await
+}
+
+/// Those of these snapshots, each with the accounts that are to lose it, that another AMI has which one of them may launch.
+pub(super) async fn launchable(
+    aws: &Aws,
+    revoked: &BTreeMap<String, BTreeSet<String>>,
+    image: &str,
+) -> Result<BTreeSet<String>, AwsError> {
     let filter = "block-device-mapping.snapshot-id";
     let ids: Vec<String> = revoked.keys().cloned().collect();
     let mut common = BTreeSet::new();

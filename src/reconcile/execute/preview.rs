@@ -103,7 +103,8 @@ pub(in crate::reconcile) async fn retiring(
     retired.planned.retain(|what| match &what.action {
         Action::DeprecatePrevious { image, .. }
         | Action::UnprotectPrevious { image, .. }
-        | Action::DeregisterPrevious { image, .. } => !replaced.contains(image),
+        | Action::DeregisterPrevious { image, .. }
+        | Action::RevokePrevious { image, .. } => !replaced.contains(image),
         _ => true,
     });
     retired.ended.retain(|it| !replaced.contains(&it.image));

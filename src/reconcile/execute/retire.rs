@@ -2,6 +2,7 @@
 //! decided by the pure [`crate::image::publish::retire`]; here is what it needs to see, and who does it.
 
 pub(super) mod observe;
+mod shares;
 
 use jiff::SignedDuration;
 
@@ -144,6 +145,7 @@ fn decide(
     why_kept: &KeptReason,
 ) -> StepOutcome {
     let mut retired = Retired {
+        done: plan.done,
         ended: plan.ended,
         ..Retired::default()
     };
@@ -175,7 +177,7 @@ fn decide(
         };
         retired.ended.extend(of.map(ended));
     }
-    retired.is_finished = retired.later.is_none();
+    retired.is_finished = retired.later.is_none() && retired.done.is_empty();
     StepOutcome::Advance(Evidence::Retired(retired))
 }
 
@@ -236,6 +238,12 @@ pub(super) fn not_known(reason: &WaitReason) -> KeptReason {
 pub(super) async fn perform_all(step: &StepContext<'_>, actions: &[RegionAction]) -> StepOutcome {
     let mut retired = Retired::default();
     for what in actions {
+        // The shares of its snapshots end after the AMI.
+        if let Action::RevokePrevious { image, .. } = &what.action
+            && !is_deregistered(step, image, &retired)
+        {
+            continue;
+        }
         let aws = step.aws().in_region(&what.region);
         match Box::pin(perform(&aws, &what.action)).await {
             Ok(()) => retired.done.push(what.clone()),
@@ -250,6 +258,14 @@ pub(super) async fn perform_all(step: &StepContext<'_>, actions: &[RegionAction]
     StepOutcome::Advance(Evidence::Retired(retired))
 }
 
+/// Whether this AMI is known to be deregistered, before or by what was just done.
+fn is_deregistered(step: &StepContext<'_>, image: &str, retired: &Retired) -> bool {
+    let is_done = |it: &RegionAction| matches!(&it.action, Action::DeregisterPrevious { image: of, .. } if of == image);
+    let mut targets = targets(step.status).into_iter();
+    retired.done.iter().any(is_done)
+        || targets.any(|it| it.known.image == image && it.known.retiring.deregistered_at.is_some())
+}
+
 /// What is gone already is as it should be.
 pub(super) async fn perform(aws: &Aws, action: &Action) -> Result<(), AwsError> {
     match action {
@@ -259,6 +275,9 @@ pub(super) async fn perform(aws: &Aws, action: &Action) -> Result<(), AwsError> 
             aws.set_protection(image, Some(*protection)).await
         }
         Action::DeregisterPrevious { image, .. } => aws.deregister_image(image).await,
+        Action::RevokePrevious {
+            snapshot, accounts, ..
+        } => aws.revoke_snapshot(snapshot, accounts).await,
         Action::DeleteSnapshot { snapshot, .. } => aws.delete_snapshot(snapshot).await,
         _ => Ok(()),
     }
@@ -299,6 +318,12 @@ async fn refused(
             };
             let of = (what.region.clone(), image.clone(), kept);
             return retired.kept.push(of);
+        }
+        Action::RevokePrevious {
+            image, snapshot, ..
+        } => {
+            let of = (what.region.clone(), image.clone(), snapshot.clone());
+            return retired.shared.push(of);
         }
         Action::ProtectPrevious { image, .. } => {
             let of = (what.region.clone(), image.clone());

@@ -5,6 +5,7 @@ mod fields;
 mod foreign;
 mod parameters;
 mod previous;
+mod retiring;
 
 use std::time::Duration;
 

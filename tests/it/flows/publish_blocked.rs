@@ -1,6 +1,6 @@
 //! What EC2 would refuse to share is told before anything is changed in that Region; the others are published.
 
-use localaws::ec2::{ImageBlock, SeedSnapshot};
+use localaws::ec2::{ImageBlock, ImageState, SeedSnapshot};
 
 use crate::support::{REGION, TestStack, changes_by_name};
 
@@ -160,6 +160,34 @@ async fn over_the_quota_of_public_amis_nothing_is_shared() {
     }
 }
 
+/// What only EC2 can tell, it tells before anything else is set.
+#[tokio::test(start_paused = true)]
+async fn what_ec2_alone_can_refuse_to_share_changes_nothing_else() {
+    let encrypted = SeedSnapshot {
+        encrypted: true,
+        ..SeedSnapshot::default()
+    };
+    let shared = format!("access: {{accounts: ['{PARTNER}']}}\n");
+    let cases = [
+        (SeedSnapshot::default(), "access: {public: true}\n"),
+        (encrypted, shared.as_str()),
+    ];
+    for (seed, access) in cases {
+        let mut stack = stack().await;
+        let ec2 = stack.world.ec2();
+        ec2.set_public_image_quota(0);
+        stack.snapshot = ec2.seed_snapshot(REGION, seed);
+        let bare = stack.manifest("web-{digest}");
+        stack.drop_and_rest(KEY, &bare).await;
+        let before = stack.only_image();
+        let settings = format!("description: Web tier\ntags: {{team: web}}\n{access}");
+        let manifest = format!("{bare}{settings}");
+        stack.drop_and_rest(KEY, manifest).await;
+        assert_eq!(stack.status(KEY).await["state"], "incomplete", "{access}");
+        assert_eq!(stack.only_image(), before, "{access}");
+    }
+}
+
 /// What EC2 calls cannot tell, EC2 refuses: the snapshot comes first, and nothing is shared.
 #[tokio::test(start_paused = true)]
 async fn what_is_encrypted_with_the_key_of_aws_is_not_shared() {
@@ -179,6 +207,39 @@ async fn what_is_encrypted_with_the_key_of_aws_is_not_shared() {
         assert_eq!(stack.only_image().launch_permissions.len(), 0);
         let email = stack.emails().pop().unwrap();
         assert!(email.text.contains("a key of your own"), "{}", email.text);
+    }
+}
+
+/// It does not become available by waiting.
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_somebody_has_disabled_is_told_at_once() {
+    for region in [REGION, OREGON] {
+        let stack = stack().await;
+        let bare = format!("{}regions: {{{OREGON}: {{}}}}\n", stack.manifest("web"));
+        stack.drop_and_rest(KEY, &bare).await;
+        let ec2 = stack.world.ec2();
+        let image = ec2.images(region).remove(0).id;
+        ec2.edit_image(region, &image, |it| it.state = ImageState::Disabled);
+        let tagged = format!("{bare}tags: {{team: web}}\n");
+        stack.drop_file(KEY, &tagged).await;
+        stack.world.run_for(crate::support::minutes(3)).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "incomplete", "{region}: {status:#}");
+        let email = stack.emails().pop().unwrap();
+        let text = email.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let enable = format!("aws ec2 enable-image --region {region} --image-id {image}");
+        for words in [&format!("{image} in {region} is disabled"), &enable] {
+            assert!(text.contains(words.as_str()), "{}", email.text);
+        }
+
+        let enabled = |it: &mut localaws::ec2::Image| it.state = ImageState::Available;
+        stack.world.ec2().edit_image(region, &image, enabled);
+        stack.retry(KEY).await;
+        assert_eq!(stack.status(KEY).await["state"], "available", "{region}");
+        for region in [REGION, OREGON] {
+            let image = stack.world.ec2().images(region).remove(0);
+            assert_eq!(image.tags["team"], "web");
+        }
     }
 }
 

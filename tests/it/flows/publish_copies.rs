@@ -135,6 +135,43 @@ async fn a_copy_under_another_key_is_not_taken_for_the_one_that_is_asked_for() {
     assert_eq!(shown.unwrap().kms_key_id, Some(key('2')));
 }
 
+/// A version is set back, and asks for no key any more: its copy has one that was named for it.
+#[tokio::test(start_paused = true)]
+async fn a_copy_under_a_named_key_is_not_taken_for_one_without() {
+    let stack = stack().await;
+    let of = |name: &str, copy: &str| {
+        stack.manifest(&format!("{name}-{{digest}}")) + &format!("regions: {{{OREGON}: {copy}}}\n")
+    };
+    let named = format!("{{kmsKeyId: '{}'}}", key('1'));
+    stack.drop_and_rest(KEY, of("one", &named)).await;
+    let copy = copies(&stack).remove(0);
+    stack.drop_and_rest(KEY, of("two", "{}")).await;
+    stack.drop_and_rest(KEY, of("one", "{}")).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "incomplete", "{status:#}");
+    let email = stack.emails().pop().unwrap();
+    let told = format!("{copy} was copied with another KMS key, {}", key('1'));
+    assert!(email.text.contains(&told), "{}", email.text);
+}
+
+/// The account encrypts all there, with a key that manifests may name as well.
+#[tokio::test(start_paused = true)]
+async fn a_copy_under_the_key_by_default_is_one_without_a_named_key() {
+    let stack = stack().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_encryption_by_default(OREGON, true, Some(&key('1')));
+    let of = |name: &str| {
+        stack.manifest(&format!("{name}-{{digest}}")) + &format!("regions: {{{OREGON}: {{}}}}\n")
+    };
+    stack.drop_and_rest(KEY, of("one")).await;
+    let copy = copies(&stack).remove(0);
+    stack.drop_and_rest(KEY, of("two")).await;
+    stack.drop_and_rest(KEY, of("one")).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["regions"][OREGON]["image"], copy.as_str());
+}
+
 /// EC2 may still be about to be asked to deregister it.
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_is_just_being_deregistered_is_not_taken_up_again() {

@@ -93,3 +93,45 @@ async fn earlier_amis_stay_if_replacing_them_is_withdrawn_during_the_import() {
     assert!(images.iter().any(|it| it.id == old), "{images:#?}");
     assert_eq!(images.len(), 2);
 }
+
+/// EC2 cannot cancel that.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_to_be_stored_any_more_is_not_stored() {
+    let stack = stack().await;
+    let stored = format!("{DISK}store: {{bucket: {}}}\n", stack.bucket);
+    overtake(&stack, &stored, DISK).await;
+    assert_eq!(stack.count("CreateStoreImageTask"), 0);
+    let status = stack.status(KEY).await;
+    assert_eq!(status["store"], serde_json::Value::Null, "{status:#}");
+    assert_eq!(stack.emails().len(), 1);
+
+    // And the other way round.
+    overtake_settings(&stack, &stored).await;
+    assert_eq!(stack.count("CreateStoreImageTask"), 1);
+}
+
+async fn overtake_settings(stack: &TestStack, manifest: &str) {
+    stack.drop_and_rest(KEY, manifest).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}
+
+/// The earlier AMI has the name of the new one, which would take its place.
+#[tokio::test(start_paused = true)]
+async fn an_ami_keeps_its_name_if_replacing_it_is_withdrawn_during_the_import() {
+    let stack = stack().await;
+    let named = |settings: &str| DISK.replace("web-{date}", "web") + settings;
+    stack.drop_and_rest(KEY, named("")).await;
+    let old = stack.only_image().id;
+    let second = "register: {imdsSupport: v2.0}\n";
+    let replacing = format!("{second}replaces: {{previous: deregister}}\n");
+    stack.drop_file(KEY, named(&replacing)).await;
+    stack.world.run_for(minutes(10)).await;
+    stack.drop_file(KEY, named(second)).await;
+    stack.rest().await;
+    assert_eq!(stack.only_image().id, old);
+    assert_eq!(stack.count("DeregisterImage"), 0);
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed", "{status:#}");
+    let email = stack.last_email();
+    assert!(email.contains(&format!("in use by AMI {old}")), "{email}");
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, PARAMETERS_MAX, REFERENCED_IDS_MAX, Reference};
-use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG, ObservedImage, ObservedSnapshot};
+use crate::image::observed::{ObservedImage, ObservedSnapshot};
 use crate::image::ownership;
 use crate::image::publish::Observation;
 use crate::image::publish::retire::{
@@ -13,6 +13,8 @@ use crate::image::status::{KeptReason, Retire, SnapshotKept, Status};
 use crate::manifest::image::Parameter;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::StepContext;
+
+use super::shares::{self, is_of_version};
 
 /// What EC2 calls a reference by a parameter.
 const PARAMETER: &str = "ssm:Parameter";
@@ -104,6 +106,7 @@ impl Watch<'_> {
             has_successor: false,
             is_last: false,
             snapshots: BTreeMap::new(),
+            shares: BTreeMap::new(),
         };
         let mut seen: Vec<(Target, Seen)> = targets.into_iter().map(|it| (it, unknown())).collect();
         let error = self.look(region, &mut seen).await.err();
@@ -133,6 +136,9 @@ impl Watch<'_> {
             seen.image = image_seen(status, target, &images);
         }
         self.guard(&images, seen).await?;
+        for (target, seen) in seen.iter_mut() {
+            shares::look(&self.aws, (self.step.status, self.asked), target, seen).await?;
+        }
         self.snapshots(seen).await
     }
 
@@ -278,21 +284,6 @@ fn judge(is_ours: Option<bool>, user: Option<&ObservedImage>) -> SnapshotSeen {
         }),
         (Some(true), None) => SnapshotSeen::Free,
     }
-}
-
-/// Whether these tags are of the version that an AMI was of. An older amiwright did not write down which that was: then they
-/// have to be of another version than the current one, and of no later attempt.
-fn is_of_version(status: &Status, target: &Target, tags: &BTreeMap<String, String>) -> bool {
-    let digest = tags.get(DIGEST_TAG);
-    let is_version = match &target.digest {
-        Some(known) => digest == Some(known),
-        None => {
-            let current = ownership::ownership_tags(status);
-            digest.is_some_and(|it| current.get(DIGEST_TAG) != Some(it))
-                && !ownership::is_later_attempt(status, tags)
-        }
-    };
-    is_version && tags.get(MANIFEST_TAG) == Some(&status.manifest.uri())
 }
 
 fn image_seen(status: &Status, target: &Target, images: &[ObservedImage]) -> Observation<Shown> {

@@ -1,0 +1,59 @@
+//! Which KMS key a copy has that an earlier request has made.
+
+use crate::aws::{Aws, AwsError};
+use crate::image::observed::ObservedImage;
+use crate::manifest::guardrails::Allowed;
+use crate::manifest::ids::is_managed_key;
+use crate::reconcile::step_context::StepContext;
+
+/// The key of a copy, if it is another one than is `asked` for. Where none is asked for, that is one which manifests may
+/// name, and with which the account does not encrypt by default.
+pub(super) async fn other_key(
+    step: &StepContext<'_>,
+    aws: &Aws,
+    copy: &ObservedImage,
+    asked: Option<&str>,
+) -> Result<Option<String>, AwsError> {
+    let named = match &step.config().guardrails.kms_keys {
+        Allowed::Only(keys) => keys,
+        Allowed::Any => return Ok(None),
+    };
+    // No manifest of this stack names a key.
+    if asked.is_none() && named.is_empty() {
+        return Ok(None);
+    }
+    let Some(key) = key_of(aws, copy).await? else {
+        return Ok(None);
+    };
+    let is_other = match asked {
+        Some(asked) => !is_same_key(asked, &key),
+        None => named.contains(&key) && !is_default(&aws.default_key().await?, &key),
+    };
+    Ok(is_other.then_some(key))
+}
+
+/// The ARN of the KMS key that an AMI is encrypted with; none while its snapshots do not show. A copy of an encrypted AMI
+/// has one key for all of its snapshots (CopyImage, KmsKeyId).
+async fn key_of(aws: &Aws, image: &ObservedImage) -> Result<Option<String>, AwsError> {
+    if image.snapshots.is_empty() {
+        return Ok(None);
+    }
+    let snapshots = aws.find_snapshots("snapshot-id", &image.snapshots).await?;
+    let mut keys = snapshots.into_iter().filter_map(|it| it.kms_key_id);
+    Ok(keys.next())
+}
+
+/// Whether this is the key that was asked for. That can only be told of a key's ARN, which is what the stack allows.
+fn is_same_key(asked: &str, arn: &str) -> bool {
+    asked == arn || !asked.contains(":key/")
+}
+
+/// Whether this may be the key by default, which EC2 may name by an id, an alias, or the ARN of either. What an alias of
+/// the account's own stands for is not told.
+fn is_default(default: &str, arn: &str) -> bool {
+    let is_alias = default.contains("alias/");
+    match is_alias {
+        true => !is_managed_key(default),
+        false => default == arn || arn.ends_with(&format!("/{default}")),
+    }
+}
