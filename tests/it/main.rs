@@ -13,6 +13,7 @@
 mod api_coverage;
 mod calls;
 mod cli;
+mod console;
 mod documents;
 mod events;
 mod examples;
