@@ -67,6 +67,9 @@ pub const BUNDLE_OBJECTS: usize = 2_050;
 /// Statuses that a command lists. Who has more names the keys of those to see.
 pub const LISTED_STATUSES: usize = 100_000;
 
+/// Statuses that the console keeps while it runs: some 50 MB of usual ones.
+pub const KNOWN_STATUSES: usize = 5_000;
+
 /// Objects that a command lists to see whose a bucket is: one page.
 pub const LISTED_AT_A_GLANCE: usize = 1_000;
 

@@ -69,8 +69,35 @@ impl Aws {
     ) -> Result<(), AwsError> {
         let doing = format!("sending {}", s3_uri(bucket, key));
         let body = body("PutObject", &doing, file).await?;
+        self.send_whole(bucket, key, doing, (body, file.crc64))
+            .await
+    }
+
+    /// Sends bytes as an object; `crc64` is their CRC-64/NVME.
+    ///
+    /// # Errors
+    /// As [`Aws::send_file`].
+    pub async fn send_bytes(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: Vec<u8>,
+        crc64: u64,
+    ) -> Result<(), AwsError> {
+        let doing = format!("sending {}", s3_uri(bucket, key));
+        self.send_whole(bucket, key, doing, (content.into(), crc64))
+            .await
+    }
+
+    async fn send_whole(
+        &self,
+        bucket: &str,
+        key: &str,
+        doing: String,
+        (body, crc64): (ByteStream, u64),
+    ) -> Result<(), AwsError> {
         let request = self.s3().put_object().bucket(bucket).key(key);
-        let request = request.body(body).checksum_crc64_nvme(text(file.crc64));
+        let request = request.body(body).checksum_crc64_nvme(text(crc64));
         let request = request
             .customize()
             .config_override(client_settings::for_files());
@@ -152,20 +179,56 @@ impl Aws {
         number: i32,
         part: FileRange<'_>,
     ) -> Result<SentPart, AwsError> {
-        let doing = format!("sending part {number} of {}", s3_uri(bucket, key));
+        let doing = sending_part(bucket, key, number);
         let body = body("UploadPart", &doing, part).await?;
+        let (size, crc64) = (part.size, part.crc64);
+        let sent = self.send_one(bucket, key, (id, number), (body, crc64));
+        Ok(SentPart {
+            size,
+            ..sent.await?
+        })
+    }
+
+    /// Sends bytes as one part of a multipart upload; `crc64` is their CRC-64/NVME.
+    ///
+    /// # Errors
+    /// As [`Aws::send_file`].
+    pub async fn send_part_of_bytes(
+        &self,
+        bucket: &str,
+        key: &str,
+        (id, number): (&str, i32),
+        content: Vec<u8>,
+        crc64: u64,
+    ) -> Result<SentPart, AwsError> {
+        let size = content.len() as u64;
+        let sent = self.send_one(bucket, key, (id, number), (content.into(), crc64));
+        Ok(SentPart {
+            size,
+            ..sent.await?
+        })
+    }
+
+    async fn send_one(
+        &self,
+        bucket: &str,
+        key: &str,
+        (id, number): (&str, i32),
+        (body, crc64): (ByteStream, u64),
+    ) -> Result<SentPart, AwsError> {
+        let doing = sending_part(bucket, key, number);
         let request = self.s3().upload_part().bucket(bucket).key(key);
         let request = request.upload_id(id).part_number(number).body(body);
-        let request = request.checksum_crc64_nvme(text(part.crc64));
+        let request = request.checksum_crc64_nvme(text(crc64));
         let request = request
             .customize()
             .config_override(client_settings::for_files());
         let output = classify("UploadPart", doing, Box::pin(request.send()).await)?;
         Ok(SentPart {
             number,
-            size: part.size,
+            size: 0,
             etag: output.e_tag.unwrap_or_default(),
-            crc64: Some(part.crc64),
+            crc64: Some(crc64),
         })
     }
 
@@ -217,6 +280,10 @@ impl Aws {
         )?;
         Ok(())
     }
+}
+
+fn sending_part(bucket: &str, key: &str, number: i32) -> String {
+    format!("sending part {number} of {}", s3_uri(bucket, key))
 }
 
 async fn body(

@@ -230,7 +230,11 @@ fn read(from: impl Read) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-fn parse(
+/// Checks a manifest, whose kind its name says: its warnings, or what is wrong with it.
+///
+/// # Errors
+/// The problems.
+pub(super) fn parse(
     name: &str,
     content: &[u8],
     now: Timestamp,

@@ -29,6 +29,15 @@ impl Aside {
         }
     }
 
+    /// What says nothing: somebody else does.
+    #[cfg(feature = "console")]
+    pub(super) fn silent() -> Self {
+        Self {
+            is_quiet: true,
+            ..Self::new(&Options::default())
+        }
+    }
+
     /// The same with bars.
     pub(super) fn with_bars(self) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());

@@ -22,10 +22,8 @@ use super::progress::Progress;
 use super::progress_text::stage;
 use super::terminal::Terminal;
 use super::{cancel, signals};
-use crate::aws::Aws;
 use crate::cli::error::Error;
 use crate::cli::exit_code::Exit;
-use crate::config::Config;
 use crate::image::Status;
 use crate::image::words::Step;
 use crate::reconcile::Context;
@@ -368,15 +366,7 @@ fn may_cancel(status: &Status) -> bool {
 
 /// Does what `amiwright cancel` does.
 async fn cancel_import(stack: &LocalStack, now: Timestamp) -> Result<String, Error> {
-    let (url, region) = (stack.url(), stack.world.region());
-    let aws = Aws::from_env(region, Some(&url)).await;
-    let environment = stack.world.stack().functions.first();
-    let config = Config::read(|name| match name {
-        "AWS_REGION" => Some(region.to_owned()),
-        name => environment.and_then(|function| function.environment.get(name).cloned()),
-    });
-    let config = config
-        .map_err(|error| Error::from_source("the template lacks variables of a function", error))?;
+    let (aws, config) = stack.connect().await?;
     let key = CANCELLED.key;
     let answer = cancel::cancel(Context::new(&aws, &config, now), key).await?;
     Ok(format!("$ amiwright cancel {key}\n{key}: {answer}"))

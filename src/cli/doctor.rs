@@ -6,7 +6,7 @@
 mod buckets;
 mod credentials;
 mod encryption;
-mod finding;
+pub(super) mod finding;
 mod functions;
 mod guardrails;
 mod import_role;

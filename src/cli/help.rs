@@ -81,6 +81,11 @@ Examples:
   amiwright logs --since 1d -o json | jq '.items[] | select(.level == \"ERROR\")'";
 
 #[cfg(feature = "local")]
+pub(super) const CONSOLE: &str = "\
+Examples:
+  amiwright console                                  # prints an address to open in a browser
+  amiwright console --port 8080 --stack images";
+
 pub(super) const LOCAL: &str = "\
 Examples:
   amiwright local                                    # on port 4566, kept in .amiwright

@@ -1,6 +1,8 @@
 //! `amiwright local`: the whole stack on this machine, until Ctrl-C.
 
 mod activity;
+#[cfg(feature = "console")]
+mod console;
 mod greeting;
 mod printer;
 
@@ -29,6 +31,10 @@ pub(super) struct Args {
     /// Port on 127.0.0.1 for all services; 0 for any free one
     #[arg(long, default_value_t = 4566)]
     port: u16,
+    /// Port on 127.0.0.1 for the console; 0 for any free one
+    #[cfg(feature = "console")]
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    console_port: u16,
     /// Directory for buckets, emails, logs and state; a later start continues with them
     #[arg(long, default_value = ".amiwright")]
     dir: PathBuf,
@@ -129,7 +135,20 @@ pub(super) async fn run(
         watchers: (!options.is_quiet()).then_some(watchers),
     };
     let stack = LocalStack::start(setup).await?;
-    let greeted = greeting::write(&stack, args.era == Era::Classic, options, out);
+    #[cfg(feature = "console")]
+    let console = match console::start(&stack, args.console_port, now).await {
+        Ok(console) => console,
+        Err(error) => {
+            stack.close().await;
+            return Err(error);
+        }
+    };
+    #[cfg(feature = "console")]
+    let address = Some(console.address());
+    #[cfg(not(feature = "console"))]
+    let address: Option<String> = None;
+    let is_classic = args.era == Era::Classic;
+    let greeted = greeting::write(&stack, address.as_deref(), is_classic, options, out);
     if greeted.is_ok() {
         let printer = Printer::new();
         tokio::select! {
@@ -138,6 +157,8 @@ pub(super) async fn run(
         }
         printer.close();
     }
+    #[cfg(feature = "console")]
+    console.close().await;
     let is_saved = stack.close().await;
     greeted?;
     end(&args.dir, is_saved, options, out)

@@ -17,7 +17,12 @@ use localaws::world::World;
 use serde_json::json;
 
 use super::function;
+use crate::aws::Aws;
 use crate::cli::error::Error;
+use crate::config::Config;
+
+/// The name of the stack.
+pub(super) const STACK: &str = "amiwright";
 
 /// The template that this program was built with.
 pub(super) const TEMPLATE: &str = include_str!("../../template.yaml");
@@ -131,7 +136,7 @@ impl LocalStack {
         }
         let world = builder
             .template(setup.template)
-            .stack_name("amiwright")
+            .stack_name(STACK)
             .region(setup.region)
             .user("uploader", "UploaderPolicy")
             .user("operator", "OperatorPolicy")
@@ -182,6 +187,23 @@ impl LocalStack {
     /// The endpoint of all services: `http://127.0.0.1:PORT`.
     pub(super) fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// The way there, and what the functions are configured with.
+    ///
+    /// # Errors
+    /// If the template lacks variables of a function.
+    pub(super) async fn connect(&self) -> Result<(Aws, Config), Error> {
+        let (url, region) = (self.url(), self.world.region());
+        let aws = Aws::from_env(region, Some(&url)).await;
+        let environment = self.world.stack().functions.first();
+        let config = Config::read(|name| match name {
+            "AWS_REGION" => Some(region.to_owned()),
+            name => environment.and_then(|function| function.environment.get(name).cloned()),
+        });
+        let lacks = "the template lacks variables of a function";
+        let config = config.map_err(|error| Error::from_source(lacks, error))?;
+        Ok((aws, config))
     }
 
     /// The directory of a bucket.

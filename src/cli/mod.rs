@@ -7,6 +7,8 @@ pub mod cancel;
 mod check;
 pub mod confirm_product;
 mod connection;
+#[cfg(feature = "console")]
+pub mod console;
 #[cfg(feature = "doctor")]
 pub mod doctor;
 #[cfg(test)]
@@ -40,6 +42,7 @@ mod terminal;
 mod text;
 #[cfg(any(
     not(feature = "local"),
+    not(feature = "console"),
     not(feature = "doctor"),
     not(feature = "manual")
 ))]
@@ -136,6 +139,13 @@ enum Command {
     /// Print what the functions said of an image (not in this build)
     #[cfg(not(feature = "doctor"))]
     Logs(unavailable::Args),
+    /// Show the images in a browser on this machine, and let them be uploaded, cancelled and retried there
+    #[cfg(feature = "console")]
+    #[command(after_help = help::CONSOLE)]
+    Console(console::Args),
+    /// Show the images in a browser (not in this build)
+    #[cfg(not(feature = "console"))]
+    Console(unavailable::Args),
     /// Run the whole stack on this machine, without an AWS account
     #[cfg(feature = "local")]
     #[command(after_help = help::LOCAL)]
@@ -190,6 +200,7 @@ impl Command {
             | Self::ConfirmProduct(_)
             | Self::ProductCodes(_)
             | Self::Doctor(_)
+            | Self::Console(_)
             | Self::Local(_) => None,
         }
     }
@@ -271,6 +282,10 @@ async fn run(cli: Cli, out: &mut dyn Write) -> Result<ExitCode, Error> {
         Command::Logs(args) => logs::run(&args, options, now(), out).await,
         #[cfg(not(feature = "doctor"))]
         Command::Logs(_) => Err(unavailable::error("logs", "doctor")),
+        #[cfg(feature = "console")]
+        Command::Console(args) => console::run(&args, options, now(), out).await,
+        #[cfg(not(feature = "console"))]
+        Command::Console(_) => Err(unavailable::error("console", "console")),
         #[cfg(feature = "local")]
         Command::Local(args) => local::run(&args, options, now(), out).await,
         #[cfg(feature = "local")]

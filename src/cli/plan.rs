@@ -3,11 +3,11 @@
 //! It is decided by the functions that decide for an upload, and compared by the plan that they execute.
 
 mod calls;
-mod document;
-mod lines;
+pub(super) mod document;
+pub(super) mod lines;
 mod reasons;
 mod replacing;
-mod screen;
+pub(super) mod screen;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -135,6 +135,21 @@ pub async fn show(
     json: bool,
     out: &mut dyn Write,
 ) -> Result<Planned, Error> {
+    let document = planned(context, upload).await?;
+    let planned = match document.outcome {
+        Meaning::Rejected => Planned::Rejected,
+        _ if document.has_changes() => Planned::Changes,
+        _ => Planned::Nothing,
+    };
+    write(&document, upload, terminal, json, out)?;
+    Ok(planned)
+}
+
+/// What uploading this would change.
+///
+/// # Errors
+/// If the buckets cannot be read, or EC2 cannot be asked.
+pub(super) async fn planned(context: Context<'_>, upload: &Upload<'_>) -> Result<Document, Error> {
     let content = upload.content.to_vec();
     let preview = Box::pin(preview(context, upload.key, content)).await;
     let preview = preview.map_err(|error| cannot_preview(context, error))?;
@@ -152,13 +167,7 @@ pub async fn show(
     if is_new {
         document.notes.extend(similar(context, upload.key).await?);
     }
-    let planned = match document.outcome {
-        Meaning::Rejected => Planned::Rejected,
-        _ if document.has_changes() => Planned::Changes,
-        _ => Planned::Nothing,
-    };
-    write(&document, upload, terminal, json, out)?;
-    Ok(planned)
+    Ok(document)
 }
 
 fn write(

@@ -1,6 +1,6 @@
 //! `amiwright push FILE…`: uploads manifests and, before them, the files that they name.
 
-mod file;
+pub(super) mod file;
 mod needed;
 mod report;
 mod sending;
@@ -69,7 +69,7 @@ pub(super) struct Args {
 }
 
 /// A folder ends with a slash, and never begins with one.
-fn folder(given: &str) -> Result<String, &'static str> {
+pub(super) fn folder(given: &str) -> Result<String, &'static str> {
     if given.starts_with('/') {
         return Err("folders of a bucket do not begin with a slash");
     }

@@ -15,7 +15,7 @@ const CELL_MAX: usize = 60;
 
 /// The table, without a line break at the end; none for an image that has one Region.
 pub(super) fn render(status: &Status, now: Timestamp) -> Option<String> {
-    let regions: BTreeSet<&String> = status.regions.keys().chain(status.copies.keys()).collect();
+    let regions = in_order(status);
     if regions.len() < 2 {
         return None;
     }
@@ -23,12 +23,10 @@ pub(super) fn render(status: &Status, now: Timestamp) -> Option<String> {
     table
         .load_style(presets::NOTHING)
         .set_header(["REGION", "AMI", "STATE", "COPY", "SETTINGS"]);
-    // The AMI that the others are copies of is first.
-    let (copies, home): (Vec<&String>, Vec<&String>) = regions
-        .into_iter()
-        .partition(|region| status.copies.contains_key(*region));
-    for region in home.into_iter().chain(copies) {
-        table.add_row(row(status, region, now));
+    for region in regions {
+        let mut row = row(status, region, now);
+        row[4] = cut(&row[4], CELL_MAX);
+        table.add_row(row);
     }
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 2));
@@ -36,7 +34,19 @@ pub(super) fn render(status: &Status, now: Timestamp) -> Option<String> {
     Some(table.trim_fmt())
 }
 
-fn row(status: &Status, region: &str, now: Timestamp) -> [String; 5] {
+/// The Regions of an image. That of the AMI which the others are copies of is first.
+pub(super) fn in_order(status: &Status) -> Vec<&str> {
+    let regions: BTreeSet<&String> = status.regions.keys().chain(status.copies.keys()).collect();
+    let (copies, home): (Vec<&str>, Vec<&str>) = regions
+        .into_iter()
+        .map(String::as_str)
+        .partition(|region| status.copies.contains_key(*region));
+    home.into_iter().chain(copies).collect()
+}
+
+/// What is known in a Region: its name, the AMI, its state, how far its copy is, and its settings. All texts are safe to
+/// show.
+pub(super) fn row(status: &Status, region: &str, now: Timestamp) -> [String; 5] {
     let known = status.image_in(region);
     let or_none = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), plain);
     [
@@ -44,7 +54,7 @@ fn row(status: &Status, region: &str, now: Timestamp) -> [String; 5] {
         or_none(known.map(|it| it.image.as_str())),
         or_none(known.map(|it| it.image_state.as_str())),
         copy(status, region, now),
-        cut(&settings(status, region, now), CELL_MAX),
+        plain(&settings(status, region, now)),
     ]
 }
 

@@ -3,7 +3,7 @@
 use crate::cli::error::Error;
 
 /// Resolves on Ctrl-C or SIGTERM. Listens from this call on, so that an early Ctrl-C leaves nothing behind.
-#[cfg(all(unix, feature = "local"))]
+#[cfg(all(unix, any(feature = "local", feature = "console")))]
 pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
     use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,7 +22,7 @@ pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
 }
 
 /// Resolves on Ctrl-C.
-#[cfg(all(not(unix), feature = "local"))]
+#[cfg(all(not(unix), any(feature = "local", feature = "console")))]
 pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
     Ok(async {
         if tokio::signal::ctrl_c().await.is_err() {
@@ -31,11 +31,12 @@ pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
     })
 }
 
-/// Never resolves: the functions are built without signal handling, and without `local` there is nothing to clean up.
-#[cfg(not(feature = "local"))]
+/// Never resolves: the functions are built without signal handling, and without `local` and `console` there is nothing to
+/// clean up.
+#[cfg(not(any(feature = "local", feature = "console")))]
 #[expect(
     clippy::unnecessary_wraps,
-    reason = "the same signature as with the feature"
+    reason = "the same signature as with the features"
 )]
 pub(super) fn end() -> Result<impl Future<Output = ()>, Error> {
     Ok(std::future::pending())

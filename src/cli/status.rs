@@ -1,7 +1,7 @@
 //! `amiwright status [KEY…]`: what the statuses in the bucket say.
 
-mod details;
-mod stack;
+pub(super) mod details;
+pub(super) mod stack;
 #[cfg(test)]
 mod tests;
 
@@ -312,7 +312,8 @@ fn heading((bucket, region): (&str, &str), rows: &[Row], view: &View, total: usi
     format!("{bucket} · {region} · {count}{counts}")
 }
 
-fn row(listed: &Listed, usual: &Usual, now: Timestamp) -> Row {
+/// The row of a listed status, also of one that cannot be read.
+pub(super) fn row(listed: &Listed, usual: &Usual, now: Timestamp) -> Row {
     let reason;
     let known = match &listed.status {
         Ok(loaded) => Known::Status(&loaded.status),

@@ -107,21 +107,26 @@ impl Target {
                 "use --state-bucket or AMIWRIGHT_STATE_BUCKET; the name is the output StateBucketName of the stack",
             )
         })?;
-        Ok(Config {
-            bucket,
-            state_bucket,
-            // Nothing is measured from here.
-            stack: String::new(),
-            region: region?,
-            account_id: None,
-            topic_arn: None,
-            bundle_key_parameter: None,
-            vm_import_role: None,
-            notify_started: false,
-            notify_ignored: false,
-            // Nothing is made from here: the functions have their own.
-            guardrails: Guardrails::default(),
-        })
+        Ok(config_of(bucket, state_bucket, region?))
+    }
+}
+
+/// The configuration of who only looks and asks: the functions have their own.
+pub(super) fn config_of(bucket: String, state_bucket: String, region: String) -> Config {
+    Config {
+        bucket,
+        state_bucket,
+        // Nothing is measured from here.
+        stack: String::new(),
+        region,
+        account_id: None,
+        topic_arn: None,
+        bundle_key_parameter: None,
+        vm_import_role: None,
+        notify_started: false,
+        notify_ignored: false,
+        // Nothing is made from here.
+        guardrails: Guardrails::default(),
     }
 }
 

@@ -14,6 +14,7 @@ mod api_coverage;
 mod book;
 mod calls;
 mod cli;
+mod console;
 mod documents;
 mod events;
 mod examples;

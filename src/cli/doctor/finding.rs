@@ -5,7 +5,7 @@ use crate::aws::AwsError;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Finding {
+pub(in crate::cli) enum Finding {
     /// It is as it has to be.
     Ok(String),
     /// It is not.
@@ -24,11 +24,11 @@ pub(super) enum Finding {
 
 /// One line of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Check {
+pub(in crate::cli) struct Check {
     /// What was looked at, as `bucket images`.
-    pub(super) subject: String,
+    pub(in crate::cli) subject: String,
     /// What was found.
-    pub(super) finding: Finding,
+    pub(in crate::cli) finding: Finding,
 }
 
 impl Check {

@@ -14,7 +14,7 @@ use crate::cli::text::plain;
 pub struct Report {
     stack: String,
     region: String,
-    pub(super) checks: Vec<Check>,
+    pub(in crate::cli) checks: Vec<Check>,
 }
 
 impl Report {
@@ -38,7 +38,7 @@ impl Report {
     }
 
     /// How many are ok, to do, and not known.
-    fn counts(&self) -> (usize, usize, usize) {
+    pub(in crate::cli) fn counts(&self) -> (usize, usize, usize) {
         let count = |word: &str| {
             let checks = self.checks.iter();
             checks

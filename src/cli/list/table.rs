@@ -1,5 +1,7 @@
 //! Images as a table: what `status` prints, and `watch` and `demo` at their end.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 
 use super::cells::{fit, fit_end, mark, short_ids, short_span, shorten, width};
@@ -46,11 +48,7 @@ pub(crate) struct Table {
 /// The lines of the table, with its header: what needs attention first, the latest change first.
 pub(crate) fn table(rows: &[Row], table: Table, now: Timestamp) -> Vec<String> {
     let mut sorted: Vec<&Row> = rows.iter().collect();
-    sorted.sort_by(|one, other| {
-        let latest_first = other.changed_at.cmp(&one.changed_at);
-        let by_kind = one.kind.cmp(&other.kind).then(latest_first);
-        by_kind.then_with(|| one.key.cmp(&other.key))
-    });
+    sorted.sort_by(|one, other| by_attention(one, other));
     let shown = table.shown(&sorted);
     let (shown, left_out) = sorted.split_at(shown);
     let cells: Vec<Cells> = shown.iter().map(|row| Cells::of(row, table, now)).collect();
@@ -71,6 +69,13 @@ pub(crate) fn table(rows: &[Row], table: Table, now: Timestamp) -> Vec<String> {
         lines.push(format!("  … {} {what} (--all)", left_out.len()));
     }
     lines
+}
+
+/// What needs attention first, and of that the latest change.
+pub(crate) fn by_attention(one: &Row, other: &Row) -> Ordering {
+    let latest_first = other.changed_at.cmp(&one.changed_at);
+    let by_kind = one.kind.cmp(&other.kind).then(latest_first);
+    by_kind.then_with(|| one.key.cmp(&other.key))
 }
 
 impl Table {

@@ -12,14 +12,15 @@ use crate::manifest::location::s3_uri;
 /// Writes where everything is, and what to try unless that is not asked for; or where everything is, as an object.
 pub(super) fn write(
     stack: &LocalStack,
+    console: Option<&str>,
     is_classic: bool,
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if options.is_json() {
-        writeln!(out, "{}", object(stack))?;
+        writeln!(out, "{}", object(stack, console))?;
     } else {
-        write_facts(stack, is_classic, out)?;
+        write_facts(stack, console, is_classic, out)?;
         if !options.is_quiet() {
             write_commands(stack, is_classic, out)?;
         }
@@ -28,7 +29,7 @@ pub(super) fn write(
 }
 
 /// Where everything is, for programs.
-fn object(stack: &LocalStack) -> Value {
+fn object(stack: &LocalStack, console: Option<&str>) -> Value {
     let world = &stack.world;
     let directory = |path: std::path::PathBuf| path.display().to_string();
     let users = world.iam().users().into_iter();
@@ -44,6 +45,7 @@ fn object(stack: &LocalStack) -> Value {
         "command": "local",
         "event": "started",
         "endpoint": stack.url(),
+        "console": console,
         "region": world.region(),
         "bucket": stack.bucket,
         "bucketDirectory": directory(stack.directory_of(&stack.bucket)),
@@ -56,7 +58,12 @@ fn object(stack: &LocalStack) -> Value {
     })
 }
 
-fn write_facts(stack: &LocalStack, is_classic: bool, out: &mut dyn Write) -> io::Result<()> {
+fn write_facts(
+    stack: &LocalStack,
+    console: Option<&str>,
+    is_classic: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let (url, bucket, world) = (stack.url(), &stack.bucket, &stack.world);
     let directory = world.directory();
     let topic = world
@@ -102,6 +109,9 @@ fn write_facts(stack: &LocalStack, is_classic: bool, out: &mut dyn Write) -> io:
         ),
         ("  logs", directory.join("logs").display().to_string()),
     ];
+    if let Some(address) = console {
+        writeln!(out, "  {:<12} {address}", "Console")?;
+    }
     for (name, value) in facts {
         writeln!(out, "  {name:<12} {value}")?;
     }

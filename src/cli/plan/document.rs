@@ -22,32 +22,32 @@ const SCHEMA: u32 = 1;
 /// What uploading a manifest would come to.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Document {
+pub(in crate::cli) struct Document {
     /// [`SCHEMA`].
-    pub(super) schema: u32,
+    pub(in crate::cli) schema: u32,
     /// The manifest.
-    pub(super) manifest: Manifest,
+    pub(in crate::cli) manifest: Manifest,
     /// What the upload would mean.
-    pub(super) outcome: Meaning,
+    pub(in crate::cli) outcome: Meaning,
     /// The state of the manifest's image now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) state: Option<String>,
+    pub(in crate::cli) state: Option<String>,
     /// Why the manifest would be rejected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) problems: Vec<Problem>,
+    pub(in crate::cli) problems: Vec<Problem>,
     /// What would change, in the order in which it is done, and what is in the way.
-    pub(super) changes: Vec<Line>,
+    pub(in crate::cli) changes: Vec<Line>,
     /// Where AWS is not as the manifest says, though uploading it would change nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) drift: Vec<Line>,
+    pub(in crate::cli) drift: Vec<Line>,
     /// What the stack has to allow, of what was not given with `--parameter`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) needs: Vec<Problem>,
+    pub(in crate::cli) needs: Vec<Problem>,
     /// What else is to be known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) notes: Vec<String>,
+    pub(in crate::cli) notes: Vec<String>,
     /// How many of the changes there are of each kind.
-    pub(super) summary: Summary,
+    pub(in crate::cli) summary: Summary,
     /// The calls that change something in AWS.
     pub(super) calls: Calls,
 }
@@ -55,36 +55,36 @@ pub(super) struct Document {
 /// The manifest of a plan.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Manifest {
+pub(in crate::cli) struct Manifest {
     /// The file on disk.
-    pub(super) file: String,
+    pub(in crate::cli) file: String,
     /// The bucket that it would be uploaded to.
-    pub(super) bucket: String,
+    pub(in crate::cli) bucket: String,
     /// The key that it would have.
-    pub(super) key: String,
+    pub(in crate::cli) key: String,
     /// The Region in which its AMI is made.
-    pub(super) region: String,
+    pub(in crate::cli) region: String,
 }
 
 /// How many changes there are of each kind.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Summary {
+pub(in crate::cli) struct Summary {
     /// `+`
-    pub(super) create: usize,
+    pub(in crate::cli) create: usize,
     /// `~`
-    pub(super) change: usize,
+    pub(in crate::cli) change: usize,
     /// `-`
-    pub(super) remove: usize,
+    pub(in crate::cli) remove: usize,
     /// `!`
-    pub(super) blocked: usize,
+    pub(in crate::cli) blocked: usize,
     /// `?`
-    pub(super) conflict: usize,
+    pub(in crate::cli) conflict: usize,
 }
 
 impl Document {
     /// The document of what would come of this manifest.
-    pub(super) fn of(manifest: Manifest, preview: Preview) -> Self {
+    pub(in crate::cli) fn of(manifest: Manifest, preview: Preview) -> Self {
         let mut document = Self {
             schema: SCHEMA,
             manifest,
@@ -127,12 +127,12 @@ impl Document {
     }
 
     /// Whether uploading the manifest would change something, or is to and cannot.
-    pub(super) fn has_changes(&self) -> bool {
+    pub(in crate::cli) fn has_changes(&self) -> bool {
         !self.changes.is_empty()
     }
 
     /// Whether all that is to be done is in the way of something.
-    pub(super) fn is_impossible(&self) -> bool {
+    pub(in crate::cli) fn is_impossible(&self) -> bool {
         let is_done = |line: &Line| !matches!(line.change, Sign::Blocked | Sign::Conflict);
         self.has_changes() && !self.changes.iter().any(is_done)
     }

@@ -17,7 +17,7 @@ const IF_OWN: &str =
 /// What becomes of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Sign {
+pub(in crate::cli) enum Sign {
     /// It is created or added.
     Create,
     /// It is changed in place.
@@ -45,30 +45,30 @@ impl fmt::Display for Sign {
 /// One line of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Line {
+pub(in crate::cli) struct Line {
     /// What becomes of it.
-    pub(super) change: Sign,
+    pub(in crate::cli) change: Sign,
     /// The Region.
-    pub(super) region: String,
+    pub(in crate::cli) region: String,
     /// The AMI that it is about; none for one that is yet to be made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) image: Option<String>,
+    pub(in crate::cli) image: Option<String>,
     /// What it is, as `description` or `tag team`.
-    pub(super) what: String,
+    pub(in crate::cli) what: String,
     /// Its value now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) from: Option<String>,
+    pub(in crate::cli) from: Option<String>,
     /// Its value then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) to: Option<String>,
+    pub(in crate::cli) to: Option<String>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) why: Option<String>,
+    pub(in crate::cli) why: Option<String>,
 }
 
 impl Line {
     /// A line without values.
-    pub(super) fn new(change: Sign, region: &str, what: impl Into<String>) -> Self {
+    pub(in crate::cli) fn new(change: Sign, region: &str, what: impl Into<String>) -> Self {
         Self {
             change,
             region: region.to_owned(),
@@ -81,31 +81,35 @@ impl Line {
     }
 
     /// Something that is not done.
-    pub(super) fn blocked(region: &str, what: impl Into<String>, why: impl Into<String>) -> Self {
+    pub(in crate::cli) fn blocked(
+        region: &str,
+        what: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Self {
         Self::new(Sign::Blocked, region, what).because(why)
     }
 
     /// The same about this AMI.
-    pub(super) fn of(mut self, image: Option<&str>) -> Self {
+    pub(in crate::cli) fn of(mut self, image: Option<&str>) -> Self {
         self.image = image.map(str::to_owned);
         self
     }
 
     /// The same with this reason.
-    pub(super) fn because(mut self, why: impl Into<String>) -> Self {
+    pub(in crate::cli) fn because(mut self, why: impl Into<String>) -> Self {
         self.why = Some(why.into());
         self
     }
 
     /// The same with these values.
-    pub(super) fn values(mut self, from: Option<String>, to: Option<String>) -> Self {
+    pub(in crate::cli) fn values(mut self, from: Option<String>, to: Option<String>) -> Self {
         (self.from, self.to) = (from, to);
         self
     }
 }
 
 /// The lines of a change with what is there before it; `image` is the AMI of the Region.
-pub(super) fn lines(planned: &Planned, image: Option<&str>) -> Vec<Line> {
+pub(in crate::cli) fn lines(planned: &Planned, image: Option<&str>) -> Vec<Line> {
     let (what, before) = (&planned.what, planned.before.as_ref());
     let region = &what.region;
     let of_image = |line: Line| line.of(image);
@@ -201,7 +205,7 @@ fn of_retired(region: &str, action: &Action) -> Vec<Line> {
 }
 
 /// The line of a parameter that is to point to an AMI.
-pub(super) fn parameter(
+pub(in crate::cli) fn parameter(
     region: &str,
     name: &str,
     from: Option<String>,

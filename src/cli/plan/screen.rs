@@ -15,7 +15,11 @@ use crate::reconcile::Meaning;
 const WHAT_MAX: usize = 24;
 
 /// Writes a plan.
-pub(super) fn write(document: &Document, is_coloured: bool, out: &mut dyn Write) -> io::Result<()> {
+pub(in crate::cli) fn write(
+    document: &Document,
+    is_coloured: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let manifest = &document.manifest;
     let place = s3_uri(&manifest.bucket, &manifest.key);
     writeln!(out, "{} -> {}", plain(&manifest.file), plain(&place))?;
@@ -49,7 +53,7 @@ pub(super) fn write(document: &Document, is_coloured: bool, out: &mut dyn Write)
 }
 
 /// What the upload means.
-fn heading(document: &Document) -> String {
+pub(in crate::cli) fn heading(document: &Document) -> String {
     let state = document.state.as_deref().unwrap_or_default();
     match document.outcome {
         Meaning::Build if document.is_impossible() => {
@@ -114,7 +118,7 @@ fn style(sign: Sign) -> Style {
 }
 
 /// Old and new value, and why.
-fn values(line: &Line) -> String {
+pub(in crate::cli) fn values(line: &Line) -> String {
     let values = match (&line.from, &line.to) {
         (Some(from), Some(to)) => format!("{} -> {}", plain(from), plain(to)),
         (Some(only), None) | (None, Some(only)) => plain(only),
@@ -131,7 +135,7 @@ fn values(line: &Line) -> String {
 }
 
 /// How much it is.
-fn totals(document: &Document) -> String {
+pub(in crate::cli) fn totals(document: &Document) -> String {
     let summary = &document.summary;
     let counts = [
         (summary.create, "to create"),

@@ -77,10 +77,7 @@ impl LocalFile {
 
     /// The parts that it is sent in; one of the whole file if it is small.
     pub(super) fn parts(&self) -> Vec<Part> {
-        let mut most = PART;
-        while self.size.div_ceil(most) > PARTS_MAX {
-            most *= 2;
-        }
+        let most = part_size(self.size);
         let offsets = (0..).map(|index| index * most);
         let offsets = offsets.take_while(|offset| *offset == 0 || *offset < self.size);
         (1..)
@@ -135,6 +132,15 @@ impl LocalFile {
             md5: md5.finalize().into(),
         })
     }
+}
+
+/// How large the parts of a file of this size are.
+pub(in crate::cli) fn part_size(size: u64) -> u64 {
+    let mut most = PART;
+    while size.div_ceil(most) > PARTS_MAX {
+        most *= 2;
+    }
+    most
 }
 
 /// What is known of a file. It is not opened: that alone waits for the other end of a pipe.

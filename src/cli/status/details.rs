@@ -15,7 +15,11 @@ use crate::image::task::{Task, polling_interval};
 use crate::manifest::location::s3_uri;
 
 /// Writes all that is known of an image.
-pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+pub(in crate::cli::status) fn write(
+    status: &Status,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for (name, value) in facts(status, now) {
         writeln!(out, "{name:<10} {}", plain(&value))?;
     }
@@ -74,7 +78,8 @@ pub(super) fn write(status: &Status, now: Timestamp, out: &mut dyn Write) -> io:
     Ok(())
 }
 
-fn facts(status: &Status, now: Timestamp) -> Vec<Fact> {
+/// What is known of an image, name by name.
+pub(in crate::cli) fn facts(status: &Status, now: Timestamp) -> Vec<Fact> {
     let mut facts = vec![("State", status.place())];
     facts.extend(activity(status, now));
     facts.extend(endings(status));

@@ -19,7 +19,7 @@ const STATUS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 /// # Errors
 /// If the buckets are the same, the state bucket holds other things than amiwright's own, or a manifest has none though
 /// it was uploaded long ago; or if the state bucket cannot be read.
-pub(super) async fn check(context: Context<'_>) -> Result<(), Error> {
+pub(in crate::cli) async fn check(context: Context<'_>) -> Result<(), Error> {
     let config = context.config;
     let (manifests, states) = (s3_uri(&config.bucket, ""), s3_uri(&config.state_bucket, ""));
     if config.bucket == config.state_bucket {

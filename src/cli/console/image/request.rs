@@ -1,0 +1,95 @@
+//! The buttons: cancel and retry.
+
+use std::sync::Arc;
+
+use axum::Form;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use jiff::Unit;
+use maud::html;
+use serde::Deserialize;
+
+use super::super::app::App;
+use super::super::failed::Failed;
+use super::super::links;
+use super::super::page::{self, Section};
+use crate::cli::error::Error;
+use crate::cli::text::plain;
+use crate::cli::{cancel as cancelling, retry as retrying};
+use crate::reconcile::Context;
+
+/// What a form asks for.
+#[derive(Debug, Deserialize)]
+pub(in crate::cli::console) struct Asked {
+    csrf: String,
+    key: String,
+}
+
+/// Asks to cancel an image.
+pub(in crate::cli::console) async fn cancel(
+    State(app): State<Arc<App>>,
+    Form(asked): Form<Asked>,
+) -> Response {
+    match allowed(&app, &asked) {
+        Some(refused) => refused,
+        None => answer(
+            &app,
+            &asked,
+            cancelling::cancel(context(&app), &asked.key).await,
+        ),
+    }
+}
+
+/// Asks to try an image again.
+pub(in crate::cli::console) async fn retry(
+    State(app): State<Arc<App>>,
+    Form(asked): Form<Asked>,
+) -> Response {
+    match allowed(&app, &asked) {
+        Some(refused) => refused,
+        None => answer(
+            &app,
+            &asked,
+            retrying::retry(context(&app), &asked.key).await,
+        ),
+    }
+}
+
+/// People read the time of a request: whole seconds are enough.
+fn context(app: &App) -> Context<'_> {
+    let now = app.now();
+    Context::new(
+        &app.aws,
+        &app.config,
+        now.round(Unit::Second).unwrap_or(now),
+    )
+}
+
+fn allowed(app: &App, asked: &Asked) -> Option<Response> {
+    let is_ours = app.session.is_csrf(&asked.csrf);
+    (!is_ours).then(|| page::old_form(app, Section::Images))
+}
+
+fn answer(app: &App, asked: &Asked, answer: Result<String, Error>) -> Response {
+    let key = &asked.key;
+    match answer {
+        Ok(said) => {
+            app.say(key, plain(&said));
+            Redirect::to(&links::image(key)).into_response()
+        }
+        Err(error) => {
+            let failed = Failed::from(error);
+            let status = match failed.status {
+                StatusCode::INTERNAL_SERVER_ERROR => StatusCode::CONFLICT,
+                status => status,
+            };
+            let body = html! {
+                h1 { (plain(key)) }
+                (failed.markup())
+                p { a href=(links::image(key)) { "Back to " (plain(key)) } }
+            };
+            page::with_status(app, Section::Images, key, (status, &body))
+        }
+    }
+}
