@@ -10,10 +10,11 @@ mod blocks;
 mod shell;
 mod transcript;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::blocks::{Block, Step};
 use self::shell::Terminal;
+use crate::documents::documents;
 
 /// What cannot be run here: the page, how many of its blocks, and why.
 const NOT_RUN: [(&str, usize, &str); 8] = [
@@ -231,4 +232,15 @@ fn every_command_of_the_book_is_run_or_counted() {
     for name in RUN {
         assert!(source.contains(&format!("follow(\"{name}\")")), "{name}");
     }
+}
+
+#[test]
+fn every_page_is_in_the_table_of_contents() {
+    let listed: BTreeSet<String> = pages()
+        .into_keys()
+        .map(|page| format!("docs/{page}"))
+        .collect();
+    let is_page = |name: &String| name.starts_with("docs/") && name != "docs/SUMMARY.md";
+    let found: BTreeSet<String> = documents().into_iter().filter(is_page).collect();
+    assert_eq!(listed, found);
 }
