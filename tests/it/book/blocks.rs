@@ -24,9 +24,21 @@ impl Block {
         self.flags.iter().any(|it| it == flag)
     }
 
-    /// Whether it is something to type.
+    /// Whether it is something to type, or a program.
     pub(super) fn has_commands(&self) -> bool {
-        ["console", "sh", "bash", "python"].contains(&self.language.as_str())
+        ["console", "sh", "python", "hcl"].contains(&self.language.as_str())
+    }
+
+    /// Whether it is in a language that a test looks at, or only shows what is printed: nothing to type hides in it.
+    pub(super) fn is_known(&self) -> bool {
+        let is_output = ["", "text"].contains(&self.language.as_str());
+        let shows_commands = self.lines.iter().any(|line| line.starts_with("$ "));
+        match is_output {
+            true => !shows_commands,
+            false => {
+                self.has_commands() || ["json", "rust", "yaml"].contains(&self.language.as_str())
+            }
+        }
     }
 
     /// Its name, if it is a file that the reader is to write: a first line such as `# web.image.yaml`.

@@ -7,13 +7,15 @@
 //! file is written into that file. What needs AWS or a tool that is not here says `not-run`, and is counted.
 
 mod blocks;
+mod sample;
 mod shell;
 mod transcript;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::blocks::{Block, Step};
 use self::shell::Terminal;
+use crate::documents::documents;
 
 /// What cannot be run here: the page, how many of its blocks, and why.
 const NOT_RUN: [(&str, usize, &str); 8] = [
@@ -28,7 +30,7 @@ const NOT_RUN: [(&str, usize, &str); 8] = [
         3,
         "changes a deployed stack, or needs the AWS CLI",
     ),
-    ("how-to/packer.md", 1, "needs Packer"),
+    ("how-to/packer.md", 2, "needs Packer"),
     (
         "notices.md",
         4,
@@ -230,5 +232,39 @@ fn every_command_of_the_book_is_run_or_counted() {
     let source = include_str!("mod.rs");
     for name in RUN {
         assert!(source.contains(&format!("follow(\"{name}\")")), "{name}");
+    }
+}
+
+#[test]
+fn every_page_is_in_the_table_of_contents() {
+    let listed: BTreeSet<String> = pages()
+        .into_keys()
+        .map(|page| format!("docs/{page}"))
+        .collect();
+    let is_page = |name: &String| name.starts_with("docs/") && name != "docs/SUMMARY.md";
+    let found: BTreeSet<String> = documents().into_iter().filter(is_page).collect();
+    assert_eq!(listed, found);
+}
+
+#[test]
+fn every_other_snippet_is_looked_at() {
+    let sample = include_str!("sample.rs");
+    for (name, blocks) in pages() {
+        for block in blocks {
+            let place = format!("docs/{name}:{}", block.line);
+            assert!(block.is_known(), "{place}: {}", block.language);
+            let text = block.lines.join("\n");
+            match block.language.as_str() {
+                "json" => {
+                    let parsed = serde_json::from_str::<serde_json::Value>(&text);
+                    assert!(parsed.is_ok(), "{place}: {parsed:?}");
+                }
+                "rust" => {
+                    let is_shown = |line: &String| sample.contains(line.trim());
+                    assert!(block.lines.iter().all(is_shown), "{place}: see sample.rs");
+                }
+                _ => {}
+            }
+        }
     }
 }
