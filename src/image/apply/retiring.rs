@@ -12,6 +12,10 @@ use crate::image::status::{
 };
 use crate::image::words::{NoticeKind, State};
 
+/// AMIs of earlier versions that are still to be retired and are remembered for that; the oldest go first. Each takes about a
+/// kilobyte of the status, and of each notice that is not sent yet.
+const AMIS_KEPT: usize = 50;
+
 /// This is about to be done to AMIs that are retired: their snapshots are known from now on.
 pub(super) fn intend(status: &mut Status, actions: &[RegionAction], now: Timestamp) {
     for RegionAction { region, action } in actions {
@@ -242,8 +246,13 @@ fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
             forget_previous(status, region, image);
         }
         RetireOutcome::Deprecated | RetireOutcome::Kept => {
+            let is_to_go = ended.why.as_ref().is_some_and(KeptReason::may_pass);
+            let kept_at = (is_to_go && !status.is_removed()).then_some(now);
             for known in known(status, region, image) {
-                *known.retiring = Retiring::default();
+                *known.retiring = Retiring {
+                    kept_at,
+                    ..Retiring::default()
+                };
             }
         }
     }
@@ -289,6 +298,7 @@ fn finish(status: &mut Status, now: Timestamp) {
     if status.is_removed() && status.on_delete.is_some() {
         end_deprecated(status, now);
     }
+    forget_surplus(status);
     let why = message::retired(status);
     let state = if status.is_removed() {
         State::Deleted
@@ -298,6 +308,23 @@ fn finish(status: &mut Status, now: Timestamp) {
     move_to(status, state, status.build.step, why, now);
     if !status.retired.is_empty() {
         record_notice(status, NoticeKind::Retired, now);
+    }
+}
+
+/// More AMIs are kept than a status has room for: the oldest are not tried again, which is told.
+fn forget_surplus(status: &mut Status) {
+    let versions = status.previous.iter();
+    let images = versions.flat_map(|version| version.regions.iter());
+    let kept = images.filter(|(_, known)| known.retiring.kept_at.is_some());
+    let kept: Vec<(String, String)> = kept
+        .map(|(region, known)| (region.clone(), known.image.clone()))
+        .collect();
+    let surplus = kept.len().saturating_sub(AMIS_KEPT);
+    for (region, image) in kept.into_iter().take(surplus) {
+        let told = status.retired.iter_mut();
+        told.filter(|it| it.region == region && it.image == image)
+            .for_each(|it| it.forgotten = true);
+        forget_previous(status, &region, &image);
     }
 }
 

@@ -46,7 +46,11 @@ pub fn retirement_line(it: &Retirement) -> String {
         }
         false => "",
     };
-    format!("{region}: {image} {outcome}{protection}")
+    let forgotten = match it.forgotten {
+        true => "; too many AMIs are kept, and this one is not tried again: deregister it manually",
+        false => "",
+    };
+    format!("{region}: {image} {outcome}{protection}{forgotten}")
 }
 
 /// How retiring ended, as the reason of the step's end.

@@ -26,7 +26,7 @@ pub const SCHEMA: u32 = 2;
 /// An image takes about ten; the rest is room for manifests that are uploaded again and again.
 const HISTORY_KEPT: usize = 100;
 
-/// Earlier versions that are kept in `previous`; the oldest go first.
+/// Earlier versions that are kept in `previous`; the oldest go first, unless an AMI of theirs is still to be retired.
 const PREVIOUS_KEPT: usize = 10;
 
 /// Sent notices that a status keeps; the oldest go first.
@@ -261,8 +261,13 @@ impl Status {
                 bundle: self.build.bundle.clone(),
             });
         }
-        let surplus = previous.len().saturating_sub(PREVIOUS_KEPT);
-        previous.drain(..surplus);
+        let others = previous.iter().filter(|version| !version.is_kept()).count();
+        let mut surplus = others.saturating_sub(PREVIOUS_KEPT);
+        previous.retain(|version| {
+            let goes = surplus > 0 && !version.is_kept();
+            surplus -= usize::from(goes);
+            !goes
+        });
         previous
     }
 }

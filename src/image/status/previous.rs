@@ -32,6 +32,13 @@ impl PreviousVersion {
         all.filter(|(_, it)| it.retiring.deregistered_at.is_none())
     }
 
+    /// Whether one of them was to be retired and is kept until it can be.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        let mut images = self.regions.values();
+        images.any(|it| it.retiring.kept_at.is_some())
+    }
+
     /// Whether the bundle that they were registered from is now another one, with this content at this place ("any
     /// modifications … invalidates its registration", RegisterImage).
     #[must_use]

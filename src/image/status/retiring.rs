@@ -26,6 +26,10 @@ pub struct Retire {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Retiring {
+    /// When it was last to be retired, and was kept because something uses it, or for another reason that may pass: its
+    /// version is not forgotten for that it is an old one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_at: Option<Timestamp>,
     /// The deregistration protection that it had, from before EC2 is asked to switch it off until it is on again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
@@ -116,6 +120,9 @@ pub struct Retirement {
     /// it, and could not be switched on again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unprotected: bool,
+    /// Whether it is not tried again: too many AMIs are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
     /// Its snapshots that were deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deleted: Vec<String>,
@@ -141,6 +148,7 @@ impl Retirement {
             at,
             why: None,
             unprotected: false,
+            forgotten: false,
             deleted: Vec::new(),
             kept: Vec::new(),
             revoked: BTreeMap::new(),
@@ -214,6 +222,26 @@ pub enum KeptReason {
         /// EC2's last answer.
         message: String,
     },
+}
+
+impl KeptReason {
+    /// Whether an AMI that is kept for this is to be retired once this has passed.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::InUse { .. }
+            | Self::Launched { .. }
+            | Self::ProtectedAgain
+            | Self::Protected
+            | Self::NoSuccessor
+            | Self::Refused { .. }
+            | Self::NotKnown { .. } => true,
+            Self::Unproven
+            | Self::NotAllowed { .. }
+            | Self::NotAskedAnyMore
+            | Self::UploadedAgain => false,
+        }
+    }
 }
 
 /// A snapshot that stays after its AMI.

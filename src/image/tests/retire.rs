@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::*;
+use crate::image::outcome::Retired;
 use crate::image::publish::Observation;
 use crate::image::publish::retire::{
-    COOLDOWN, InUse, Pending, Plan, Seen, Shown, SnapshotSeen, Target, plan, retirement,
+    COOLDOWN, InUse, Pending, Plan, Seen, Shown, SnapshotSeen, Target, plan, retirement, targets,
 };
-use crate::image::status::{Action, KeptReason, Protection, Retire, RetireOutcome};
+use crate::image::status::{
+    Action, KeptReason, PreviousVersion, Protection, Retire, RetireOutcome,
+};
 use crate::image::words::{State, Step};
 
 pub(super) const DEREGISTER: Retire = Retire {
@@ -259,4 +262,48 @@ fn an_ami_that_one_answer_does_not_show_is_not_forgotten() {
     assert!(plan.ready.is_empty() && plan.ended.is_empty());
     let heard = &plan.done[0].action;
     assert!(matches!(heard, Action::DeregisterPrevious { .. }));
+}
+
+/// A status has no room for all AMIs that are ever in use.
+#[test]
+fn of_too_many_that_are_kept_the_oldest_are_given_up_and_named() {
+    let mut status = available();
+    let known = |number: usize| {
+        let mut known = target().known;
+        known.image = format!("ami-{number}");
+        BTreeMap::from([("us-east-1".to_owned(), known)])
+    };
+    let version = |number| PreviousVersion {
+        digest: None,
+        regions: known(number),
+        copies: BTreeMap::new(),
+        bundle: None,
+    };
+    status.previous = (100..152).map(version).collect();
+    status.replaces = true;
+    (status.state, status.build.step) = (State::Working, Step::Retire);
+    let in_use = KeptReason::InUse {
+        by: vec!["i-1".to_owned()],
+        omitted: 0,
+    };
+    let ended = targets(&status).into_iter().map(|target| {
+        let deprecated = RetireOutcome::Deprecated;
+        retirement(&target, deprecated, Some(in_use.clone()), after(5))
+    });
+    let retired = Retired {
+        ended: ended.collect(),
+        is_finished: true,
+        ..Retired::default()
+    };
+    advance(&mut status, Evidence::Retired(retired), 5);
+    assert_eq!(status.previous.len(), 50);
+    let forgotten = status.retired.iter().filter(|it| it.forgotten);
+    let forgotten: Vec<&str> = forgotten.map(|it| it.image.as_str()).collect();
+    assert_eq!(forgotten, ["ami-100", "ami-101"]);
+    let text = &newest(&status).text;
+    assert!(text.contains("ami-100 deprecated"), "{text}");
+    assert!(text.contains("deregister it manually"), "{text}");
+    // They stay with the versions that come after.
+    let next = open(Some(status), manifest("cccc"), after(6));
+    assert_eq!(next.previous.len(), 51);
 }

@@ -1,6 +1,8 @@
 //! The stage `copy`: a copy of the AMI in another Region, and what a failed one left.
 
+mod found;
 mod keys;
+mod unanswered;
 
 use std::collections::BTreeSet;
 
@@ -8,17 +10,18 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{Aws, AwsError, CopiedImage, Remedy};
 use crate::image::message::failures;
-use crate::image::observed::{MANIFEST_TAG, ObservedImage, ObservedSnapshot};
+use crate::image::observed::{MANIFEST_TAG, ObservedSnapshot};
 use crate::image::outcome::PublishIntent;
-use crate::image::ownership::{self, Lookup};
+use crate::image::ownership;
 use crate::image::publish::{Desired, has_failed};
 use crate::image::status::{Action, CopyRequest, Failure, RegionAction, Settings, Status};
 use crate::image::words::WaitReason;
-use crate::reconcile::lookup::is_going;
 use crate::reconcile::proof::is_own_image;
 use crate::reconcile::step_context::StepContext;
 
 use super::refused::Refused;
+use found::find;
+pub(super) use unanswered::look as unanswered;
 
 /// Codes by which EC2 says "later" to CopyImage. Too many copies at once is one of them: "up to 300 concurrent copy
 /// operations" into a Region ("Copy an AMI", EC2 User Guide), by a code that is not documented; and an AMI that became
@@ -163,42 +166,6 @@ async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<Copy, R
             error.into()
         }
     })
-}
-
-/// The copy that an earlier request has made. One that failed is taken too: it is deleted before another is made. Not one
-/// that was finished before, or was deregistered already and is still shown.
-async fn find(
-    step: &StepContext<'_>,
-    aws: &Aws,
-    request: &CopyRequest,
-) -> Result<Option<ObservedImage>, Refused> {
-    let status = step.status;
-    let tag = format!("tag:{MANIFEST_TAG}");
-    let found = aws.find_images(&tag, &[status.manifest.uri()]).await?;
-    let is_own =
-        |image: &ObservedImage| is_own_image(status, image) && !request.removed.contains(&image.id);
-    let (failed, live): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .filter(is_own)
-        .partition(|image| has_failed(&image.state));
-    match ownership::judge(status, &live) {
-        Lookup::Ours(image) if is_going(step, &image.id) => {
-            Err(Refused::NotYet(WaitReason::DeletionNotVisible))
-        }
-        Lookup::Ours(image) => Ok(Some(image)),
-        Lookup::Several(ids) => Err(Refused::Final(failures::several_images(ids))),
-        Lookup::Absent | Lookup::NameTaken(_) => {
-            let mut failed = failed.into_iter();
-            Ok(failed.find(|image| !was_finished(status, &image.id)))
-        }
-    }
-}
-
-/// Whether this AMI was an earlier version's, and was as that version's manifest said.
-fn was_finished(status: &Status, image: &str) -> bool {
-    let versions = status.previous.iter();
-    let mut known = versions.flat_map(|version| version.regions.values());
-    known.any(|it| it.image == image && it.verified_at.is_some())
 }
 
 /// Deregisters a failed copy, then deletes the snapshots that were begun for it. EC2 does not tell the snapshots of an AMI

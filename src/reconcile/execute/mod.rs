@@ -64,11 +64,22 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let asked = Asked::of_known(&spec, home, seen.created_at, step.status);
     Box::pin(account::add(&step, &asked, &mut seen)).await;
     let mut plan = publish::plan(&asked, step.status, &seen.observed, step.now());
+    let found = Box::pin(copy::unanswered(&step, &mut plan)).await;
+    if !found.is_empty() {
+        return Ok(StepOutcome::Advance(Evidence::PublishPerformed(
+            PublishPerformed {
+                done: found,
+                ..PublishPerformed::default()
+            },
+        )));
+    }
     // No parameter is read before it may be written: what is still to be done then is done in Regions that need not be
     // waited for.
     if !plan.release.pending.is_empty() {
         Box::pin(release::observe(&step, &plan.release, &mut seen)).await?;
+        let pending = std::mem::take(&mut plan.pending);
         plan = publish::plan(&asked, step.status, &seen.observed, step.now());
+        plan.pending.extend(pending);
         Box::pin(release::prove(&step, &asked, &mut plan, &mut seen)).await;
         Box::pin(release::prove_own(&step, &asked, &mut plan, &mut seen)).await?;
     }

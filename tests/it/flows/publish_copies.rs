@@ -212,3 +212,34 @@ async fn a_copy_that_nothing_replaces_is_kept() {
     let told = "there is no AMI in its Region that replaces it";
     assert!(email.text.contains(told), "{}", email.text);
 }
+
+/// EC2 makes the copy, and shows it only after the manifest has stopped naming its Region.
+#[tokio::test(start_paused = true)]
+async fn a_copy_whose_answer_was_lost_is_known_although_its_region_is_removed() {
+    let stack = stack().await;
+    let manifest = |settings: &str| stack.manifest("web") + settings;
+    stack.drop_and_rest(KEY, manifest("")).await;
+    stack.world.ec2().set_visibility_delay(minutes(5));
+    let faults = stack.world.faults();
+    faults.always("ec2", "CopyImage", Fault::LoseAnswer);
+    stack
+        .drop_file(KEY, manifest("regions: {us-west-2: {}}\n"))
+        .await;
+    stack.world.run_for(minutes(1)).await;
+    stack.world.faults().clear();
+    let copy = copies(&stack).remove(0);
+    stack
+        .drop_and_rest(KEY, manifest("tags: {team: web}\n"))
+        .await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let known = &status["regions"][OREGON];
+    assert_eq!(known["image"], copy.as_str(), "{status:#}");
+    assert!(known["unlistedSince"].is_string(), "{status:#}");
+    assert_eq!(copies(&stack), [copy]);
+    let before = stack.world.faults().count();
+    stack
+        .drop_and_rest(KEY, manifest("tags: {team: web}\n"))
+        .await;
+    assert_eq!(crate::support::changes_since(&stack, before), []);
+}

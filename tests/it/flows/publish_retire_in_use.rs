@@ -42,6 +42,31 @@ async fn what_an_instance_uses_is_deprecated_instead_until_it_is_free() {
     assert_eq!(ids(&stack).len(), 1);
 }
 
+/// More versions than are remembered of those that are only kept.
+#[tokio::test(start_paused = true)]
+async fn what_was_in_use_for_many_versions_goes_once_it_is_free() {
+    let stack = stack().await;
+    let old = first(&stack).await;
+    let instance = |id: Option<String>, image_id: Option<&String>| SeedInstance {
+        id,
+        image_id: image_id.cloned(),
+        ..SeedInstance::default()
+    };
+    let ec2 = stack.world.ec2();
+    let id = ec2.seed_instance(REGION, instance(None, Some(&old)));
+    for number in 2..14 {
+        let newer = version(&stack, number, DEREGISTER);
+        stack.drop_and_rest(KEY, newer).await;
+        assert!(ids(&stack).contains(&old), "{number}");
+        assert_eq!(ids(&stack).len(), 2, "{number}");
+    }
+    ec2.seed_instance(REGION, instance(Some(id), None));
+    stack
+        .drop_and_rest(KEY, version(&stack, 14, DEREGISTER))
+        .await;
+    assert!(!ids(&stack).contains(&old));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_an_old_version_of_a_launch_template_names_is_deprecated_instead() {
     let stack = stack().await;

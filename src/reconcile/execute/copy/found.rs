@@ -1,0 +1,49 @@
+//! The copy that an earlier request has made.
+
+use crate::aws::Aws;
+use crate::image::message::failures;
+use crate::image::observed::{MANIFEST_TAG, ObservedImage};
+use crate::image::ownership::{self, Lookup};
+use crate::image::publish::has_failed;
+use crate::image::status::{CopyRequest, Status};
+use crate::image::words::WaitReason;
+use crate::reconcile::execute::refused::Refused;
+use crate::reconcile::lookup::is_going;
+use crate::reconcile::proof::is_own_image;
+use crate::reconcile::step_context::StepContext;
+
+/// The copy that an earlier request has made. One that failed is taken too: it is deleted before another is made. Not one
+/// that was finished before, or was deregistered already and is still shown.
+pub(super) async fn find(
+    step: &StepContext<'_>,
+    aws: &Aws,
+    request: &CopyRequest,
+) -> Result<Option<ObservedImage>, Refused> {
+    let status = step.status;
+    let tag = format!("tag:{MANIFEST_TAG}");
+    let found = aws.find_images(&tag, &[status.manifest.uri()]).await?;
+    let is_own =
+        |image: &ObservedImage| is_own_image(status, image) && !request.removed.contains(&image.id);
+    let (failed, live): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .filter(is_own)
+        .partition(|image| has_failed(&image.state));
+    match ownership::judge(status, &live) {
+        Lookup::Ours(image) if is_going(step, &image.id) => {
+            Err(Refused::NotYet(WaitReason::DeletionNotVisible))
+        }
+        Lookup::Ours(image) => Ok(Some(image)),
+        Lookup::Several(ids) => Err(Refused::Final(failures::several_images(ids))),
+        Lookup::Absent | Lookup::NameTaken(_) => {
+            let mut failed = failed.into_iter();
+            Ok(failed.find(|image| !was_finished(status, &image.id)))
+        }
+    }
+}
+
+/// Whether this AMI was an earlier version's, and was as that version's manifest said.
+fn was_finished(status: &Status, image: &str) -> bool {
+    let versions = status.previous.iter();
+    let mut known = versions.flat_map(|version| version.regions.values());
+    known.any(|it| it.image == image && it.verified_at.is_some())
+}
