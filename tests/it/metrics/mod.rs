@@ -2,6 +2,7 @@
 
 mod alarms;
 mod dashboard;
+mod documents;
 mod eventful;
 mod template;
 mod values;
