@@ -8,13 +8,14 @@ use amiwright::image::words::{SourceKind, Step};
 use amiwright::image::workflow;
 use amiwright::manifest::image;
 
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
     "SECURITY.md",
     "docs/api-coverage.md",
+    "docs/console.md",
     "docs/decisions.md",
     "docs/development.md",
     "docs/manifest.md",
