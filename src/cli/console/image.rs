@@ -19,10 +19,13 @@ use super::app::App;
 use super::failed::Failed;
 use super::links;
 use super::page::{self, Section};
+use crate::cli::hints::cannot_load;
 use crate::cli::target;
 use crate::cli::text::plain;
 use crate::image::Status;
 use crate::image::status::{ConditionKind, ConditionStatus};
+use crate::manifest::key;
+use crate::status_store;
 
 pub(super) use self::request::{cancel, retry};
 
@@ -37,7 +40,8 @@ pub(super) struct Named {
 pub(super) async fn page(State(app): State<Arc<App>>, Query(named): Query<Named>) -> Response {
     let key = named.key;
     let body = match load(&app, &key).await {
-        Ok(status) => Ok(body(&app, &key, &status).await),
+        Ok(Some(status)) => Ok(body(&app, &key, &status).await),
+        Ok(None) => Ok(live(&key, &view::waiting(&key, app.now()))),
         Err(failed) => Err(failed),
     };
     page::whole(&app, Section::Images, &key, body)
@@ -46,7 +50,10 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(named): Query<Named>
 /// The part of it that changes.
 pub(super) async fn now(State(app): State<Arc<App>>, Query(named): Query<Named>) -> Response {
     let status = load(&app, &named.key).await;
-    page::part(status.map(|status| view::now(&app, &status, app.now())))
+    page::part(status.map(|status| match status {
+        Some(status) => view::now(&app, &status, app.now()),
+        None => view::waiting(&named.key, app.now()),
+    }))
 }
 
 /// What uploading its manifest once more would change.
@@ -63,15 +70,32 @@ pub(super) async fn plan_page(State(app): State<Arc<App>>, Query(named): Query<N
     page::whole(&app, Section::Images, "Plan", body)
 }
 
-async fn load(app: &App, key: &str) -> Result<Status, Failed> {
-    let loaded = target::load(app.polled(), key).await;
-    loaded.map(|loaded| loaded.status).map_err(|error| {
-        let failed = Failed::from(error);
-        match failed.status {
-            StatusCode::INTERNAL_SERVER_ERROR => failed.with_status(StatusCode::NOT_FOUND),
-            _ => failed,
+/// The status of an image; none yet of a manifest that was just uploaded.
+async fn load(app: &App, key: &str) -> Result<Option<Status>, Failed> {
+    let (context, bucket) = (app.polled(), &app.config.bucket);
+    let loaded = status_store::load(context.aws, context.config, key).await;
+    if let Some(loaded) = loaded.map_err(|error| cannot_load(&app.config, &error))? {
+        return Ok(Some(loaded.status));
+    }
+    if key::kind(key).is_some() {
+        let found = context.aws.listed_object(bucket, key).await;
+        if found.is_ok_and(|found| found.is_some()) {
+            return Ok(None);
         }
-    })
+    }
+    // What was probably meant is said.
+    match target::load(context, key).await {
+        Ok(loaded) => Ok(Some(loaded.status)),
+        Err(error) => Err(Failed::from(error).with_status(StatusCode::NOT_FOUND)),
+    }
+}
+
+/// What changes while the page is open.
+fn live(key: &str, now: &Markup) -> Markup {
+    html! {
+        p { a href="/images" { "All images" } }
+        div #now data-live=(links::image_part("now", key)) { (now) }
+    }
 }
 
 async fn body(app: &App, key: &str, status: &Status) -> Markup {
@@ -81,11 +105,10 @@ async fn body(app: &App, key: &str, status: &Status) -> Markup {
         false => Some(plan::of(app, key).await),
     };
     html! {
-        p { a href="/images" { "All images" } }
         @if let Some(said) = app.take_said(key) {
             div.notice.good role="status" { p { (said) } }
         }
-        div #now data-live=(links::image_part("now", key)) { (view::now(app, status, now)) }
+        (live(key, &view::now(app, status, now)))
         @match plan {
             None => {
                 p { a href=(links::image_part("plan", key)) { "What uploading its manifest again would change" } }

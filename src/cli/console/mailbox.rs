@@ -70,12 +70,12 @@ async fn listed(app: &App) -> Result<Markup, Failed> {
         @if emails.is_empty() { p.empty { "No email yet." } }
         @for email in &emails {
             details id=(email.id) {
-                summary { (plain(&email.subject)) " " span.note { (plain(&email.at)) } }
+                summary id={ "s-" (email.id) } { (plain(&email.subject)) " " span.note { (plain(&email.at)) } }
                 dl {
                     dt { "From" } dd { (plain(&email.from)) }
                     dt { "To" } dd { (plain(&email.to)) }
                 }
-                pre.text tabindex="0" { (lines(&email.text)) }
+                pre.text id={ "t-" (email.id) } tabindex="0" { (lines(&email.text)) }
             }
         }
     })

@@ -63,16 +63,21 @@ fn routes() -> Router<Arc<App>> {
         .route("/image/plan", get(image::plan_page))
         .route("/image/cancel", post(image::cancel))
         .route("/image/retry", post(image::retry))
-        .route("/drop", get(drop::page).post(drop::form))
-        .route("/drop/check", post(drop::check))
-        .route("/drop/manifest", post(drop::manifest))
-        .route("/drop/object", post(drop::object))
+        .merge(uploads())
         .route("/health", get(health::page))
         .route("/logs", get(logs::page))
         .route("/logs/list", get(logs::list))
         .route("/mailbox", get(mailbox::page))
         .route("/mailbox/list", get(mailbox::list))
         .fallback(images::nothing)
-        // What takes large bodies reads them piece by piece, and what does not has a limit of its own.
+}
+
+/// Those that take files: they read them piece by piece, and manifests no further than they may be.
+fn uploads() -> Router<Arc<App>> {
+    Router::new()
+        .route("/drop", get(drop::page).post(drop::form))
+        .route("/drop/check", post(drop::check))
+        .route("/drop/manifest", post(drop::manifest))
+        .route("/drop/object", post(drop::object))
         .layer(DefaultBodyLimit::disable())
 }

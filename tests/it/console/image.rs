@@ -162,3 +162,23 @@ async fn an_image_that_there_is_not_is_said() {
     let part = browser.get("/image/now?key=other.image.yaml").await;
     part.with(StatusCode::NOT_FOUND).has_not("<html");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_was_just_uploaded_waits_for_its_status() {
+    let stack = stack().await;
+    stack.drop_silently(KEY, stack.manifest("web"));
+    let browser = Browser::open(&stack).await;
+    let page = browser.get(PAGE).await.with(StatusCode::OK);
+    page.has("It was uploaded, and has no status yet")
+        .has("data-live=\"/image/now");
+    browser
+        .get("/image/now?key=golden%2Fweb.image.yaml")
+        .await
+        .with(StatusCode::OK)
+        .has("waiting");
+    // The sweep finds it.
+    for _ in 0..20 {
+        stack.minute().await;
+    }
+    browser.get(PAGE).await.has("available");
+}

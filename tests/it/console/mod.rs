@@ -5,6 +5,7 @@ mod failing;
 mod image;
 mod images;
 mod places;
+mod programs;
 mod security;
 
 use amiwright::aws::Aws;

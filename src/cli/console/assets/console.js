@@ -41,11 +41,11 @@
     };
 
     const isBusy = () => {
-      // A button that somebody is about to press, or a text that somebody is marking, does not go away.
+      // What has the focus and cannot be found again, and a text that somebody is marking, does not go away.
       const active = document.activeElement;
       const selection = document.getSelection();
       const isMarking = selection && !selection.isCollapsed && part.contains(selection.anchorNode);
-      return isMarking || (part.contains(active) && active.matches("button, summary") && !active.id);
+      return isMarking || (part.contains(active) && !active.id);
     };
 
     const look = async () => {
@@ -96,6 +96,8 @@
   });
 
   const show = (html) => results.append(parsed(html));
+  // The outcome is said; the text of a manifest is there to be read.
+  const sayOutcome = () => say([...results.querySelectorAll(".notice")].map((it) => it.textContent.trim()).join(" "));
 
   const sendWithBar = async (file) => {
     const line = document.createElement("div");
@@ -132,6 +134,7 @@
       for (const file of isFine ? manifests : []) show((await send("/drop/manifest", file)).html);
     }
     results.removeAttribute("aria-busy");
+    sayOutcome();
     results.dataset.done = String(Number(results.dataset.done ?? 0) + 1);
     button.disabled = false;
     input.value = "";
@@ -148,6 +151,7 @@
       results.replaceChildren();
       Promise.all(files.map((file) => send("/drop/check", file))).then((all) => {
         all.forEach((checked) => show(checked.html));
+        sayOutcome();
         results.dataset.checked = String(Number(results.dataset.checked ?? 0) + 1);
       });
     }

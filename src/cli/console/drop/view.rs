@@ -38,7 +38,7 @@ pub(super) fn page(app: &App, result: Option<&Markup>) -> Markup {
             }
             button type="submit" { "Check and upload" }
         }
-        div #results role="region" aria-live="polite" aria-label="What became of the files" {
+        div #results role="region" aria-label="What became of the files" {
             @if let Some(result) = result { (result) }
         }
     }

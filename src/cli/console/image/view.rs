@@ -44,6 +44,20 @@ pub(super) fn now(app: &App, status: &Status, now: Timestamp) -> Markup {
     }
 }
 
+/// An image that has no status yet.
+pub(super) fn waiting(key: &str, now: Timestamp) -> Markup {
+    let uploaded = Known::Nothing { is_open: true };
+    let row = Row::of(key, uploaded, &Usual::default(), now);
+    html! {
+        h1 { (row.key) }
+        p.now data-say={ (row.key) ": " (row.state) } {
+            span.state.(class(row.kind)) { (row.state) }
+            span { (row.detail) }
+        }
+        p { "It was uploaded, and has no status yet: that takes a few seconds, or 15 minutes if its event was lost." }
+    }
+}
+
 /// What can be asked for now.
 fn buttons(app: &App, status: &Status, now: Timestamp) -> Markup {
     let key = &status.manifest.key;
@@ -52,12 +66,12 @@ fn buttons(app: &App, status: &Status, now: Timestamp) -> Markup {
     html! {
         @if may_cancel {
             details.ask #cancel {
-                summary { "Cancel" }
+                summary #cancel-ask { "Cancel" }
                 form action="/image/cancel" method="post" {
                     (page::csrf(app))
                     input type="hidden" name="key" value=(key);
                     p { "What was created for this version in AWS is deleted." }
-                    button.danger type="submit" { "Cancel this image" }
+                    button #cancel-now .danger type="submit" { "Cancel this image" }
                 }
             }
         }
@@ -65,7 +79,7 @@ fn buttons(app: &App, status: &Status, now: Timestamp) -> Markup {
             form.ask action="/image/retry" method="post" {
                 (page::csrf(app))
                 input type="hidden" name="key" value=(key);
-                button type="submit" { "Retry" }
+                button #retry type="submit" { "Retry" }
             }
         }
         @if status.cancel.is_some() && !status.state.is_final() { p.note { "Its cancellation is requested." } }
