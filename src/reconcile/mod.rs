@@ -20,6 +20,7 @@ mod overtaken;
 mod parameters;
 mod preview;
 mod proof;
+mod record;
 mod recovery;
 mod removal;
 mod requests;

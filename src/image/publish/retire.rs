@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::difference::STALE_READS;
 use super::observation::Observation;
+use super::ours::{self, Ours};
 use super::protect::soon;
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, Protection, RegionAction, Retire, RetireOutcome, Retirement,
@@ -209,9 +210,13 @@ fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
 /// off before was.
 pub(super) fn is_protected_by_others(target: &Target, shown: &Shown) -> bool {
     let known = &target.known;
-    let ours = [known.applied.settings.protection, known.retiring.protection];
+    let applied = Ours {
+        last: &known.applied.settings,
+        earlier: ours::earlier(&known.applied),
+    };
     let now = Protection::shown(&shown.protection);
-    now.is_some() && !ours.contains(&now)
+    let is_ours = |it| known.retiring.protection == Some(it) || applied.has_protection(it);
+    now.is_some_and(|now| !is_ours(now))
 }
 
 fn deregister(asked: Retire, target: &Target, shown: &Shown, now: Timestamp) -> Next {
