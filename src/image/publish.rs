@@ -21,6 +21,7 @@ mod difference;
 pub mod in_place;
 mod observation;
 mod on_its_way;
+mod ours;
 mod plan;
 mod product_codes;
 mod protect;

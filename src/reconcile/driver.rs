@@ -17,9 +17,9 @@ use super::described::Described;
 use super::draft::{Draft, Save, change, contended};
 use super::manifest_reader::{ManifestRead, ManifestReader};
 use super::opening::{Opened, mark_unsent, open};
-use super::overtaken::follow;
+use super::overtaken::{Followed, follow};
 use super::proof::{self, Observed};
-use super::record::{Place, is_record, keep_record};
+use super::record::Record;
 use super::removal::{removed, reopened, unwanted};
 use super::step_context::{StepContext, retrying};
 
@@ -203,31 +203,30 @@ async fn run_to_rest(
     // Of the first step alone: it is not looked at again after a change.
     let mut described = known.described;
     let mut observed = None;
-    let mut unsaved: Option<(Place, StepOutcome)> = None;
+    let mut unsaved: Option<Record> = None;
     for _ in 0..STEPS_MAX {
         let outcome = match first.take() {
             Some(outcome) => Ok(outcome),
-            None => {
-                if claimed.is_none() {
-                    match Box::pin(follow(context, &mut draft, &mut manifest)).await {
-                        Ok(true) => continue,
-                        Ok(false) => {}
-                        Err(error) => return Err(refused(context, draft, error).await),
-                    }
+            None => match Box::pin(prepare(
+                context,
+                &mut draft,
+                &mut manifest,
+                claimed.as_ref(),
+            ))
+            .await?
+            {
+                Prepared::Step => {
+                    let seen = Seen {
+                        observed: observed.as_ref(),
+                        described: described.take(),
+                    };
+                    Box::pin(step(context, &draft, &mut manifest, claimed.as_ref(), seen)).await
                 }
-                if creates(context, &draft) {
-                    match draft.ready(context).await? {
-                        Save::Done => {}
-                        Save::Reloaded => continue,
-                        save => return Ok(not_saved(draft, &save)),
-                    }
-                }
-                let seen = Seen {
-                    observed: observed.as_ref(),
-                    described: described.take(),
-                };
-                Box::pin(step(context, &draft, &mut manifest, claimed.as_ref(), seen)).await
-            }
+                Prepared::Again => continue,
+                Prepared::Nothing => Ok(StepOutcome::Unchanged),
+                Prepared::NotSaved(save) => return Ok(not_saved(draft, &save)),
+                Prepared::Refused(error) => Err(error),
+            },
         };
         let outcome = match outcome {
             Ok(outcome) => outcome,
@@ -241,8 +240,8 @@ async fn run_to_rest(
         }
         // What was seen before a change is not what is there after it.
         observed = Observed::of(&outcome).or(observed.filter(|_| performed.is_none()));
-        if performed.is_some() && is_record(&outcome) {
-            unsaved = Some((Place::of(&draft.status), outcome.clone()));
+        if performed.is_some() {
+            unsaved = Record::of(&draft.status, &outcome).or(unsaved);
         }
         let changed = draft.apply(outcome, context.now);
         let goes_on = changed && (claimed.is_some() || draft.status.build.waiting.is_none());
@@ -255,14 +254,54 @@ async fn run_to_rest(
             Save::Reloaded => {
                 claimed = None;
                 // Others may write once more before this is saved.
-                first = unsaved
-                    .clone()
-                    .and_then(|(at, record)| keep_record(context, &mut draft, &at, record));
+                first = match &unsaved {
+                    Some(record) => record.keep(context, &mut draft).await?,
+                    None => None,
+                };
             }
             save => return Ok(not_saved(draft, &save)),
         }
     }
     Err(contended(&draft.status.manifest.key))
+}
+
+/// What is due before a step.
+enum Prepared {
+    /// The step.
+    Step,
+    /// The status is another one now.
+    Again,
+    /// Nothing: the step is not due any more.
+    Nothing,
+    NotSaved(Save),
+    /// What the manifest says now cannot be seen.
+    Refused(Error),
+}
+
+/// Sees to what comes before the next step, unless that was claimed: what the manifest says now, and that what the step
+/// makes will be found.
+async fn prepare(
+    context: Context<'_>,
+    draft: &mut Draft,
+    manifest: &mut ManifestReader<'_>,
+    claimed: Option<&Claim>,
+) -> Result<Prepared, Error> {
+    if claimed.is_none() {
+        match follow(context, draft, manifest).await {
+            Ok(Followed::AsBefore) => {}
+            Ok(Followed::Settings) => return Ok(Prepared::Again),
+            Ok(Followed::Version) => return Ok(Prepared::Nothing),
+            Err(error) => return Ok(Prepared::Refused(error)),
+        }
+    }
+    if !creates(context, draft) {
+        return Ok(Prepared::Step);
+    }
+    Ok(match draft.ready(context).await? {
+        Save::Done => Prepared::Step,
+        Save::Reloaded => Prepared::Again,
+        save => Prepared::NotSaved(save),
+    })
 }
 
 /// A version that was to be started, and was not.

@@ -1,5 +1,6 @@
-//! The manifest of an AMI that is about to be published or stored, or to replace others, was uploaded with other settings while
-//! the AMI was made: those count. What was public for a minute, or was deregistered, cannot be taken back.
+//! The manifest of an AMI that is about to be published or stored, or to replace others, was uploaded with other settings
+//! while the AMI was made: those count. What was public for a minute, or was deregistered, cannot be taken back. So an AMI
+//! that would replace others retires none if another version is at its key by now: that may be the one that they are of.
 
 use super::arrival::{Change, compare, manifest_version};
 use super::context::{Context, Error};
@@ -9,13 +10,23 @@ use crate::image::apply::{note_repetition, republish};
 use crate::image::plan::{self, Next};
 use crate::image::words::Step;
 
+/// What is at the manifest's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// What the status is about, or another version, which comes after this one.
+    AsBefore,
+    /// Other settings: they were taken over.
+    Settings,
+    /// Another version, which comes now: what this one has not retired yet is retired by the next one, as its manifest says.
+    Version,
+}
+
 /// Takes over the settings that are at the manifest's key now, if only those are other ones than the status is about.
-/// Another version comes after this one. Returns whether the status was changed.
 pub(super) async fn follow(
     context: Context<'_>,
     draft: &mut Draft,
     manifest: &mut ManifestReader<'_>,
-) -> Result<bool, Error> {
+) -> Result<Followed, Error> {
     let status = &draft.status;
     let next = plan::next(status, context.now);
     let applies = match next {
@@ -30,14 +41,17 @@ pub(super) async fn follow(
         _ => false,
     };
     if !applies {
-        return Ok(false);
+        return Ok(Followed::AsBefore);
     }
     let Some(object) = manifest.overtaken(context, status).await? else {
-        return Ok(false);
+        return Ok(Followed::AsBefore);
     };
+    // Whoever replaces the manifest may not have written it yet.
+    let is_next = next == Next::Do(Step::Retire) && object.info.size > 0;
     let upload = manifest_version(context.config, &object);
     match compare(context, &object, status, &upload).await? {
-        Change::Version => return Ok(false),
+        Change::Version if is_next => return Ok(Followed::Version),
+        Change::Version => return Ok(Followed::AsBefore),
         Change::Settings(publishing) => {
             republish(&mut draft.status, upload, publishing, context.now);
         }
@@ -45,5 +59,5 @@ pub(super) async fn follow(
     }
     manifest.keep(object);
     draft.dirty = true;
-    Ok(true)
+    Ok(Followed::Settings)
 }

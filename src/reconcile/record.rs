@@ -1,43 +1,23 @@
-//! Keeps what was done to AMIs that exist, where another invocation writes the status first.
+//! What was done to AMIs that exist, until it is saved: should somebody else write the status first, as `notify` does that has
+//! sent an email, it is written into theirs, for the emails that list it.
 
-use super::context::Context;
+use super::context::{Context, Error};
 use super::draft::Draft;
-use crate::image::apply::remember_done;
+use super::removal::mark_open;
+use crate::image::apply::{publish_after, remember_done};
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::status::Status;
 use crate::image::words::Step;
 
-/// Whether this is what was done to AMIs that exist: should somebody else write the status first, as `notify` does that has
-/// sent an email, it is written into theirs, for the emails that list it.
-pub(super) fn is_record(outcome: &StepOutcome) -> bool {
-    matches!(
-        outcome,
-        StepOutcome::Advance(Evidence::PublishPerformed(_) | Evidence::Retired(_))
-    )
-}
-
-/// What was done, if the status is still about what it was done for. Otherwise only what was made is remembered, with the
-/// version that it was made for.
-pub(super) fn keep_record(
-    context: Context<'_>,
-    draft: &mut Draft,
-    at: &Place,
-    record: StepOutcome,
-) -> Option<StepOutcome> {
-    if *at == Place::of(&draft.status) && !draft.status.state.is_final() {
-        return Some(record);
-    }
-    if let StepOutcome::Advance(Evidence::PublishPerformed(performed)) = &record {
-        let done = &performed.done;
-        let (status, digest) = (&mut draft.status, at.digest.as_deref());
-        draft.dirty |= remember_done(status, digest, done, context.now);
-    }
-    None
+/// What was done, and what it was done for.
+pub(super) struct Record {
+    at: Place,
+    outcome: StepOutcome,
 }
 
 /// What a record is about.
-#[derive(Clone, PartialEq)]
-pub(super) struct Place {
+#[derive(PartialEq)]
+struct Place {
     digest: Option<String>,
     step: Step,
     attempt: u32,
@@ -45,12 +25,63 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn of(status: &Status) -> Self {
+    fn of(status: &Status) -> Self {
         Self {
             digest: status.build.digest.clone(),
             step: status.build.step,
             attempt: status.build.attempt,
             publish_digest: status.manifest.publish_digest.clone(),
         }
+    }
+
+    /// Whether a status is about the same AMIs, which are to have other settings by now.
+    fn is_of_other_settings(&self, status: &Status) -> bool {
+        let now = Self::of(status);
+        (&self.digest, self.attempt) == (&now.digest, now.attempt)
+            && self.publish_digest != now.publish_digest
+            && status.is_built()
+            && !status.is_removed()
+    }
+}
+
+impl Record {
+    /// The record that a claim has come to; none if nothing was done.
+    pub(super) fn of(status: &Status, outcome: &StepOutcome) -> Option<Self> {
+        let is_record = matches!(
+            outcome,
+            StepOutcome::Advance(Evidence::PublishPerformed(_) | Evidence::Retired(_))
+        );
+        is_record.then(|| Self {
+            at: Place::of(status),
+            outcome: outcome.clone(),
+        })
+    }
+
+    /// What is to be written into the status that somebody else wrote, if that is still about what was done. Otherwise only
+    /// what was made is remembered, with the version that it was made for; and AMIs that were changed as the manifest said
+    /// before are looked at once more.
+    ///
+    /// # Errors
+    /// If S3 fails.
+    pub(super) async fn keep(
+        &self,
+        context: Context<'_>,
+        draft: &mut Draft,
+    ) -> Result<Option<StepOutcome>, Error> {
+        let status = &mut draft.status;
+        if self.at == Place::of(status) && !status.state.is_final() {
+            return Ok(Some(self.outcome.clone()));
+        }
+        if let StepOutcome::Advance(Evidence::PublishPerformed(performed)) = &self.outcome {
+            let done = &performed.done;
+            let digest = self.at.digest.as_deref();
+            draft.dirty |= remember_done(status, digest, done, context.now);
+            if self.at.is_of_other_settings(status) {
+                mark_open(context, status).await?;
+                publish_after(status, done, context.now);
+                draft.dirty = true;
+            }
+        }
+        Ok(None)
     }
 }

@@ -17,17 +17,24 @@ pub(super) async fn reopened(
     etag: &str,
 ) -> Result<Option<Draft>, Error> {
     let Context { aws, config, .. } = context;
-    let known = status.open_marker.as_deref();
-    let marked = status_store::mark_open(aws, config, &status.manifest, known, context.now);
-    if let Saved::Yes(marker) = marked.await? {
-        status.open_marker = Some(marker);
-    }
+    mark_open(context, &mut status).await?;
     Ok(
         match status_store::save(aws, config, &status, Some(etag)).await? {
             Saved::Yes(etag) => Some(Draft::saved(Loaded { status, etag })),
             Saved::Conflict => None,
         },
     )
+}
+
+/// Marks an image that had ended as open, before its status says that something is to be done.
+pub(super) async fn mark_open(context: Context<'_>, status: &mut Status) -> Result<(), Error> {
+    let Context { aws, config, .. } = context;
+    let known = status.open_marker.as_deref();
+    let marked = status_store::mark_open(aws, config, &status.manifest, known, context.now);
+    if let Saved::Yes(marker) = marked.await? {
+        status.open_marker = Some(marker);
+    }
+    Ok(())
 }
 
 /// The manifest of an AMI that exists is gone: what it said of that is done. None if another invocation wrote the status

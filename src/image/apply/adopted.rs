@@ -50,6 +50,7 @@ fn with_protection_off(mut applied: Applied, retiring: &Retiring, now: Timestamp
         since: now,
         settings,
         revokes: BTreeSet::new(),
+        earlier: Vec::new(),
     });
     intended.at = intended.at.max(at);
     intended.settings.protection = None;

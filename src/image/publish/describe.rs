@@ -12,12 +12,11 @@ pub(super) fn difference(compared: &Compared<'_>) -> Difference {
 
 fn description(compared: &Compared<'_>, found: &mut Difference) {
     let shown = compared.shown.description.as_deref().unwrap_or_default();
-    let ours = compared.ours.description.as_deref();
-    let wanted = match (&compared.desired.description, ours) {
-        (Some(desired), _) => desired.as_str(),
+    let wanted = match &compared.desired.description {
+        Some(desired) => desired.as_str(),
         // It was ours, and nobody has written another since.
-        (None, Some(ours)) if ours == shown => "",
-        (None, _) => return,
+        None if compared.all_ours().has_description(shown) => "",
+        None => return,
     };
     if wanted != shown {
         let is_intended = compared.is_intended(|it| it.description.as_deref() == Some(wanted));
@@ -35,8 +34,8 @@ fn tags(compared: &Compared<'_>, found: &mut Difference) {
     let mut set = desired.clone();
     set.retain(|key, value| shown.get(key) != Some(value));
     // One that somebody has given another value since is theirs.
-    let mut gone = compared.ours.tags.clone();
-    gone.retain(|key, value| !desired.contains_key(key) && shown.get(key) == Some(value));
+    let mut gone = compared.all_ours().tags(shown);
+    gone.retain(|key, _| !desired.contains_key(key));
     let all = set.len() + gone.len();
     if let Some(intended) = compared.intended {
         let intended = &intended.settings.tags;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::ours::{self, Ours};
 use super::settings::{Compared, Desired, Difference, Shown};
 use super::{describe, on_its_way, product_codes, protect, share};
 use crate::image::plan::PUBLISH_GRACE;
@@ -26,6 +27,7 @@ pub fn difference(
     let compared = Compared {
         desired,
         ours: &applied.settings,
+        earlier: ours::earlier(applied),
         intended,
         shown,
         now,
@@ -74,6 +76,7 @@ pub fn intend(applied: &Applied, actions: &[Action], now: Timestamp) -> Applied 
         since: now,
         settings: applied.settings.clone(),
         revokes: BTreeSet::new(),
+        earlier: Vec::new(),
     });
     let mut after = before.clone();
     for action in actions {
@@ -87,6 +90,7 @@ pub fn intend(applied: &Applied, actions: &[Action], now: Timestamp) -> Applied 
             after.revokes.extend(remove.clone());
         }
     }
+    ours::remember(&mut after.earlier, &applied.settings, &ours);
     // What was last asked for long ago, before the functions stood still or another version was the current one, is asked
     // for anew.
     let goes_on = now.duration_since(before.at) < PUBLISH_GRACE;
@@ -116,14 +120,12 @@ pub(super) fn is_in_vain(
 /// was refused made nothing ours, what somebody else has set since is theirs, and what was to be removed and is asked for
 /// again was never not ours.
 #[must_use]
-pub fn confirm(applied: Applied, desired: &Desired) -> Applied {
-    let mut settings = applied.settings;
-    settings.description = settings
-        .description
-        .filter(|_| desired.description.is_some());
-    settings
-        .tags
-        .retain(|key, value| desired.tags.get(key) == Some(value));
+pub fn confirm(applied: &Applied, desired: &Desired) -> Applied {
+    let ours = Ours {
+        last: &applied.settings,
+        earlier: ours::earlier(applied),
+    };
+    let mut settings = ours.confirmed(desired);
     settings.product_code = settings
         .product_code
         .filter(|code| desired.product_code.as_ref() == Some(code));
@@ -135,10 +137,6 @@ pub fn confirm(applied: Applied, desired: &Desired) -> Applied {
     settings
         .snapshots
         .retain(|_, accounts| !accounts.is_empty());
-    settings.deprecate_at = settings
-        .deprecate_at
-        .filter(|_| desired.deprecate_at.is_some());
-    settings.protection = settings.protection.filter(|_| desired.protection.is_some());
     Applied {
         settings,
         ..Applied::default()

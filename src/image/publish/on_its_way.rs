@@ -13,12 +13,12 @@ pub(super) fn any(compared: &Compared<'_>) -> bool {
     compared.intended.is_some_and(|intended| {
         let after = &intended.settings;
         description(after, shown)
-            || tags(ours, after, shown)
+            || tags(compared, after)
             || product_code(after, shown)
             || grants(intended, shown)
             || snapshots(ours, after, shown)
-            || deprecation(ours, after, shown)
-            || protection(ours, after, shown)
+            || deprecation(compared, after)
+            || protection(compared, after)
     })
 }
 
@@ -27,11 +27,11 @@ fn description(after: &Settings, shown: &Shown) -> bool {
     after.description.as_ref().is_some_and(|text| text != shown)
 }
 
-fn tags(ours: &Settings, after: &Settings, shown: &Shown) -> bool {
-    let is_shown = |(key, value): (&String, &String)| shown.tags.get(key) == Some(value);
-    let mut removed = ours.tags.iter();
-    !after.tags.iter().all(is_shown)
-        || removed.any(|tag| !after.tags.contains_key(tag.0) && is_shown(tag))
+fn tags(compared: &Compared<'_>, after: &Settings) -> bool {
+    let shown = &compared.shown.tags;
+    let is_shown = |(key, value): (&String, &String)| shown.get(key) == Some(value);
+    let ours = compared.all_ours().tags(shown);
+    !after.tags.iter().all(is_shown) || ours.keys().any(|key| !after.tags.contains_key(key))
 }
 
 fn product_code(after: &Settings, shown: &Shown) -> bool {
@@ -64,27 +64,27 @@ fn snapshots(ours: &Settings, after: &Settings, shown: &Shown) -> bool {
     })
 }
 
-fn deprecation(ours: &Settings, after: &Settings, shown: &Shown) -> bool {
-    let shown = shown.deprecate_at.map(to_minute);
-    differs(
-        ours.deprecate_at.map(to_minute),
-        after.deprecate_at.map(to_minute),
-        shown,
-    )
+fn deprecation(compared: &Compared<'_>, after: &Settings) -> bool {
+    let shown = compared.shown.deprecate_at.map(to_minute);
+    let after = after.deprecate_at.map(to_minute);
+    differs(after, shown, |at| compared.all_ours().has_deprecation(at))
 }
 
-fn protection(ours: &Settings, after: &Settings, shown: &Shown) -> bool {
-    differs(
-        ours.protection,
-        after.protection,
-        shown.current_protection(),
-    )
+fn protection(compared: &Compared<'_>, after: &Settings) -> bool {
+    let shown = compared.shown.current_protection();
+    differs(after.protection, shown, |it| {
+        compared.all_ours().has_protection(it)
+    })
 }
 
 /// Whether a value is to become another than it is shown to be. What was never ours is not to become anything.
-fn differs<T: PartialEq + Copy>(ours: Option<T>, after: Option<T>, shown: Option<T>) -> bool {
+fn differs<T: PartialEq>(
+    after: Option<T>,
+    shown: Option<T>,
+    is_ours: impl FnOnce(T) -> bool,
+) -> bool {
     match after {
         Some(after) => Some(after) != shown,
-        None => ours.is_some() && ours == shown,
+        None => shown.is_some_and(is_ours),
     }
 }

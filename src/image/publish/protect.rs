@@ -36,7 +36,6 @@ pub(super) fn soon(now: Timestamp) -> Timestamp {
 
 fn deprecation(compared: &Compared<'_>, found: &mut Difference) {
     let shown = compared.shown.deprecate_at.map(to_minute);
-    let ours = compared.ours.deprecate_at.map(to_minute);
     let wanted = match compared.desired.deprecate_at.map(to_minute) {
         // EC2 takes no time in the past: what is deprecated by now, or is about to be, is as it should be.
         Some(desired) if desired <= compared.now => {
@@ -45,7 +44,7 @@ fn deprecation(compared: &Compared<'_>, found: &mut Difference) {
         }
         Some(desired) => Some(desired),
         // It was ours, and nobody has set another time since.
-        None if ours.is_some() && ours == shown => None,
+        None if shown.is_some_and(|at| compared.all_ours().has_deprecation(at)) => None,
         None => return,
     };
     if wanted == shown {
@@ -63,10 +62,10 @@ fn deprecation(compared: &Compared<'_>, found: &mut Difference) {
 
 fn protection(compared: &Compared<'_>, found: &mut Difference) {
     let shown = compared.shown.current_protection();
-    let ours = compared.ours.protection;
+    let is_ours = |it| compared.all_ours().has_protection(it);
     let wanted = match compared.desired.protection {
         Some(desired) => Some(desired),
-        None if ours.is_some() && ours == shown => None,
+        None if shown.is_some_and(is_ours) => None,
         None => return,
     };
     if wanted != shown {

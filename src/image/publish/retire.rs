@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::difference::STALE_READS;
 use super::observation::Observation;
+use super::ours::{self, Ours};
 use super::protect::soon;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{
@@ -159,9 +160,13 @@ pub(super) fn heard(target: &Target) -> Option<RegionAction> {
 /// off before was.
 pub(super) fn is_protected_by_others(target: &Target, shown: &Shown) -> bool {
     let known = &target.known;
-    let ours = [known.applied.settings.protection, known.retiring.protection];
+    let applied = Ours {
+        last: &known.applied.settings,
+        earlier: ours::earlier(&known.applied),
+    };
     let now = Protection::shown(&shown.protection);
-    now.is_some() && !ours.contains(&now)
+    let is_ours = |it| known.retiring.protection == Some(it) || applied.has_protection(it);
+    now.is_some_and(|now| !is_ours(now))
 }
 
 /// The shares of its snapshots end right after it: while EC2 shows it, it proves that they are its own.

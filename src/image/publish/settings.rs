@@ -96,6 +96,8 @@ pub(super) struct Compared<'a> {
     pub(super) desired: &'a Desired,
     /// What is ours.
     pub(super) ours: &'a Settings,
+    /// What was before that, and may still be shown.
+    pub(super) earlier: &'a [Settings],
     /// What was asked for a moment ago, so that reads may be older.
     pub(super) intended: Option<&'a Intended>,
     pub(super) shown: &'a Shown,

@@ -67,6 +67,6 @@ fn only_what_is_still_asked_for_is_ours() {
         product_code: Some("A".to_owned()),
         ..Desired::default()
     };
-    assert_eq!(confirm(applied("A"), &desired), applied("A"));
-    assert_eq!(confirm(applied("B"), &desired), Applied::default());
+    assert_eq!(confirm(&applied("A"), &desired), applied("A"));
+    assert_eq!(confirm(&applied("B"), &desired), Applied::default());
 }

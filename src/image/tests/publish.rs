@@ -62,7 +62,7 @@ impl Ami {
         for _ in 0..10 {
             let plan = self.plan(desired);
             if plan.is_empty() {
-                self.applied = confirm(self.applied.clone(), desired);
+                self.applied = confirm(&self.applied, desired);
             }
             if plan.ready.is_empty() {
                 return done;

@@ -96,7 +96,7 @@ fn not_allowed(problems: &[Problem]) -> Failure {
 fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> StepOutcome {
     let confirmed = |region: &String| {
         let wanted = &asked.regions.get(region)?.desired;
-        let applied = publish::confirm(step.status.applied_in(region), wanted);
+        let applied = publish::confirm(&step.status.applied_in(region), wanted);
         Some((region.clone(), applied))
     };
     let verified: BTreeMap<_, _> = plan.verified.iter().filter_map(confirmed).collect();

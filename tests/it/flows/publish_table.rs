@@ -1,6 +1,7 @@
 //! Every publishing field: an AMI is created with it; it is added later, changed, set back, and removed. Each time until
 //! everything rests, and then the same manifest once more, which changes nothing.
 
+mod covered;
 mod fields;
 
 use std::collections::BTreeSet;
@@ -40,6 +41,10 @@ impl<'a> Row<'a> {
                 .parameter("AllowRetire", "true")
                 .parameter("CopyRegions", "eu-west-1,us-west-2")
                 .parameter("KmsKeys", KEYS)
+                .parameter(
+                    "StoreBuckets",
+                    "arn:aws:s3:::local-bucket,arn:aws:s3:::local-archive",
+                )
                 .parameter("ParameterPrefix", "/images")
                 // The row of `repair` says when.
                 .parameter("AuditSchedule", "rate(3000 days)")
@@ -49,6 +54,8 @@ impl<'a> Row<'a> {
             let ec2 = stack.world.ec2();
             ec2.set_image_block(region, ImageBlock::Unblocked);
         }
+        let archive = stack.world.s3().create_bucket("local-archive", false);
+        archive.await.unwrap();
         if field.before == Before::Version {
             let older = format!("register: {{imdsSupport: v2.0}}\n{}", field.base);
             let manifest = stack.manifest("web-{digest}") + &older;
@@ -79,8 +86,10 @@ impl<'a> Row<'a> {
     /// Uploads the manifest with these settings and waits until everything rests; then once more, when nothing may change.
     async fn step(&mut self, what: &str, settings: &str) {
         let manifest = self.manifest(settings);
-        if self.field.before == Before::Meddling {
-            self.meddle().await;
+        match self.field.before {
+            Before::Meddling => self.meddle().await,
+            Before::Written => self.write_parameters(),
+            _ => {}
         }
         let (before, told) = self.now();
         self.stack.drop_and_rest(KEY, &manifest).await;
@@ -148,6 +157,16 @@ impl<'a> Row<'a> {
         assert!(ec2.edit_image(REGION, &id, |image| {
             image.description = Some("Mine".to_owned());
         }));
+    }
+
+    /// A person lets the parameters point to another AMI.
+    fn write_parameters(&self) {
+        let ssm = self.stack.world.ssm();
+        for region in [REGION, OREGON] {
+            for name in ["/images/web", "/images/other"] {
+                ssm.seed_image_parameter(region, name, "ami-0fedcba9876543210");
+            }
+        }
     }
 
     async fn meddle(&self) {

@@ -37,6 +37,9 @@ async fn replacing() -> TestStack {
     let stack = stack().await;
     stack.drop_file(KEY, version(&stack, 1)).await;
     rest(&stack).await;
+    // The tick is the first to see that the AMI is available.
+    let rule = "AdvanceTasksImageStateChange";
+    assert!(stack.world.set_rule_enabled(rule, false));
     stack.drop_file(KEY, version(&stack, 2)).await;
     stack.world.settle().await;
     stack.world.run_for(minutes(1)).await;

@@ -6,6 +6,7 @@ mod drafts;
 mod drafts_forged;
 mod failures;
 mod faults;
+mod interrupted;
 mod lost;
 mod many;
 mod many_published;

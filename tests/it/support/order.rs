@@ -1,7 +1,8 @@
 //! In which order functions change things, held for every test: snapshots are shared before their AMI and revoked after it,
 //! an AMI is verified before it is released, and another is retired only after that.
 //!
-//! Between two uploads, because a manifest that changed may ask for the opposite.
+//! Between two uploads, because a manifest that changed may ask for the opposite; and as it is at the time, because an
+//! invocation may still do what the manifest asked for when it began.
 
 use std::collections::BTreeSet;
 
@@ -154,7 +155,12 @@ impl Happened<'_> {
                 let of_image = lately.iter().filter(is_of_image);
                 for account in call.values("CreateVolumePermission.Add.", ".UserId") {
                     let is_first = !is_revoked_by_others(before, snapshot, account);
-                    if is_first && of_image.clone().any(|it| changes(it, "Add", account)) {
+                    let is_revoked = |since: u64| {
+                        let mut after = lately.iter().filter(|it| it.number > since);
+                        after.any(|it| is_shared(it, snapshot, "Remove", account))
+                    };
+                    let mut shared = of_image.clone().filter(|it| changes(it, "Add", account));
+                    if is_first && shared.any(|it| !is_revoked(it.number)) {
                         wrong.push(format!(
                             "{id} was shared with {account} before its {snapshot}"
                         ));
@@ -178,8 +184,15 @@ impl Happened<'_> {
                 }
                 let accounts = call.values("LaunchPermission.Remove.", ".UserId");
                 for account in accounts {
+                    let is_again = |since: u64| {
+                        let mut after = lately.iter().filter(|it| it.number > since);
+                        after.any(|it| {
+                            it.field("ImageId") == Some(id) && changes(it, "Add", account)
+                        })
+                    };
                     let mut lately = lately.iter();
-                    if lately.any(|it| is_shared(it, snapshot, "Remove", account)) {
+                    let is_revoked = |it: &&Call| is_shared(it, snapshot, "Remove", account);
+                    if lately.any(|it| is_revoked(it) && !is_again(it.number)) {
                         wrong.push(format!(
                             "{snapshot} was revoked from {account} before its {id}"
                         ));

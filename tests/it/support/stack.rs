@@ -145,8 +145,8 @@ impl TestStack {
             .unwrap();
     }
 
-    /// From now on something else may be asked for.
-    fn note_upload(&self) {
+    /// From now on something else may be asked for, or be done.
+    pub(crate) fn note_upload(&self) {
         let number = self.world.faults().count();
         self.uploads.lock().unwrap().push(number);
     }

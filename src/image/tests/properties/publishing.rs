@@ -22,6 +22,7 @@ pub(super) fn publish(choice: &mut Choice, minutes: i64) -> StepOutcome {
             since: after(minutes),
             settings: Settings::default(),
             revokes: std::collections::BTreeSet::new(),
+            earlier: Vec::new(),
         }),
         ..Applied::default()
     };

@@ -22,6 +22,8 @@ pub(super) enum Before {
     Meddling,
     /// A bundle in a world of old, in which product codes are set.
     Bundle,
+    /// Before each change, a person lets all parameters point to another AMI.
+    Written,
     /// After each change, a person describes the AMI otherwise, and it is audited.
     Drift,
     /// In the end, and in worlds of their own, the manifest is deleted.
@@ -44,7 +46,7 @@ const fn field(
 }
 
 /// All of them. A new one is a line here, and the lines of the snapshot.
-pub(super) const FIELDS: [Field; 23] = [
+pub(super) const FIELDS: [Field; 31] = [
     field(
         "description",
         "",
@@ -90,6 +92,15 @@ pub(super) const FIELDS: [Field; 23] = [
             "access: {accounts: ['444455556666'], exact: true}\n",
         )
     },
+    Field {
+        before: Before::Meddling,
+        ..field(
+            "access.exact alone",
+            "",
+            "access: {exact: true}\n",
+            "access: {exact: false}\n",
+        )
+    },
     field(
         "access.copy",
         "access: {accounts: ['111122223333']}\n",
@@ -113,6 +124,18 @@ pub(super) const FIELDS: [Field; 23] = [
         "",
         "deprecate: {after: 90d}\n",
         "deprecate: {after: 26w}\n",
+    ),
+    field(
+        "deprecate.at of a public AMI",
+        "access: {public: true}\n",
+        "access: {public: true}\ndeprecate: {at: 2027-06-01T00:00:00Z}\n",
+        "access: {public: true}\ndeprecate: {at: 2027-05-01T00:00:00Z}\n",
+    ),
+    field(
+        "access.public of an AMI with deprecate.at",
+        "deprecate: {at: 2027-06-01T00:00:00Z}\n",
+        "deprecate: {at: 2027-06-01T00:00:00Z}\naccess: {public: true}\n",
+        "deprecate: {at: 2027-07-01T00:00:00Z}\naccess: {public: true}\n",
     ),
     field(
         "protect",
@@ -172,6 +195,24 @@ pub(super) const FIELDS: [Field; 23] = [
             "regions: {us-west-2: {}}\nreplaces: {previous: deregister, snapshots: delete}\n",
         )
     },
+    Field {
+        before: Before::Version,
+        ..field(
+            "replaces.snapshots: delete",
+            "regions: {us-west-2: {}}\n",
+            "regions: {us-west-2: {}}\nreplaces: {previous: deregister, snapshots: delete}\n",
+            "regions: {us-west-2: {}}\nreplaces: {previous: deregister, snapshots: keep}\n",
+        )
+    },
+    Field {
+        before: Before::Written,
+        ..field(
+            "parameters.takeOver",
+            "regions: {us-west-2: {}}\nparameters: [/images/web]\n",
+            "regions: {us-west-2: {}}\nparameters: [{name: /images/web, takeOver: true}]\n",
+            "regions: {us-west-2: {}}\nparameters: [{name: /images/other, takeOver: true}]\n",
+        )
+    },
     field(
         "parameters",
         "regions: {us-west-2: {}}\n",
@@ -196,6 +237,27 @@ pub(super) const FIELDS: [Field; 23] = [
             "onDelete: deregister\n",
         )
     },
+    Field {
+        before: Before::Deletion,
+        ..field(
+            "onDelete with snapshots: delete",
+            "regions: {us-west-2: {}}\nonDelete: deregister\n",
+            "regions: {us-west-2: {}}\nonDelete: deregister\nreplaces: {snapshots: delete}\n",
+            "regions: {us-west-2: {}}\nonDelete: keep\n",
+        )
+    },
+    field(
+        "store",
+        "",
+        "store: {bucket: local-bucket}\n",
+        "store: {bucket: local-archive}\n",
+    ),
+    field(
+        "store.tags",
+        "store: {bucket: local-bucket}\n",
+        "store: {bucket: local-bucket, tags: {cost: a}}\n",
+        "store: {bucket: local-bucket, tags: {cost: b}}\n",
+    ),
     Field {
         before: Before::Drift,
         ..field(
