@@ -101,8 +101,8 @@ impl From<crate::Failures> for Diagnostic {
     }
 }
 
-/// Prints what an invocation measured: in its log, CloudWatch finds it. One write for each line: the log of an emulator
-/// has no lines within lines.
+/// Prints what an invocation measured: CloudWatch finds it in the log. Not by `tracing`, which would write a line of its own
+/// form: a document has to be the whole line.
 fn print(meter: &Meter, config: &Config, now: Timestamp) {
     let mut out = std::io::stdout().lock();
     for line in meter.take_lines(&config.stack, now) {

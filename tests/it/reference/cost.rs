@@ -1,6 +1,9 @@
 //! What a stack costs: the calls that are counted, at AWS's prices.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use amiwright::metrics::Metric;
 
 use crate::calls::scenario::{Counted, Scenario};
 use crate::support::TestStack;
@@ -81,6 +84,13 @@ const DASHBOARD: Price = Price {
     units: 1.0,
     source: "Amazon CloudWatch pricing",
 };
+/// By the hours in which it has values. The first ten of an account are free; they are counted all the same.
+const METRIC: Price = Price {
+    of: "CloudWatch: metrics, a month",
+    usd: 0.30,
+    units: 1.0,
+    source: "Amazon CloudWatch pricing",
+};
 const SNAPSHOT_GB: Price = Price {
     of: "EBS: GB of snapshots, a month",
     usd: 0.05,
@@ -94,7 +104,7 @@ const S3_GB: Price = Price {
     source: "Amazon S3 pricing, S3 Standard",
 };
 
-const PRICES: [&Price; 12] = [
+const PRICES: [&Price; 13] = [
     &S3_WRITE,
     &S3_READ,
     &INVOCATION,
@@ -105,6 +115,7 @@ const PRICES: [&Price; 12] = [
     &LOG_GB,
     &ALARM,
     &DASHBOARD,
+    &METRIC,
     &SNAPSHOT_GB,
     &S3_GB,
 ];
@@ -173,7 +184,7 @@ fn resources(kind: &str) -> f64 {
 }
 
 /// What a stack costs a month in which nothing is uploaded: what it does, and what it has.
-async fn idle() -> (f64, f64) {
+async fn idle() -> (f64, f64, f64) {
     let stack = TestStack::new().await;
     stack
         .world
@@ -188,7 +199,12 @@ async fn idle() -> (f64, f64) {
     let done = cost(actions, invocations as f64) * HOURS_OF_A_MONTH / IDLE_HOURS as f64;
     let alarms = at(&ALARM, resources("AWS::CloudWatch::Alarm"));
     let dashboards = at(&DASHBOARD, resources("AWS::CloudWatch::Dashboard"));
-    (done, alarms + dashboards)
+    let measured: BTreeSet<String> = stack.measured().into_iter().map(|it| it.metric).collect();
+    (
+        done,
+        alarms + dashboards,
+        at(&METRIC, measured.len() as f64),
+    )
 }
 
 fn dollars(usd: f64) -> String {
@@ -197,8 +213,11 @@ fn dollars(usd: f64) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn what_ten_a_thousand_and_ten_thousand_images_a_month_cost() {
-    let (done, kept_watch) = idle().await;
-    let idle = done + kept_watch;
+    let (done, kept_watch, measured) = idle().await;
+    let idle = done + kept_watch + measured;
+    // Whatever can be measured of images of one kind of source.
+    let measured_most = at(&METRIC, Metric::ALL.len() as f64);
+    let working = idle - measured + measured_most;
     let mut rows = Vec::new();
     for scenario in [
         Scenario::Snapshot,
@@ -210,7 +229,7 @@ async fn what_ten_a_thousand_and_ten_thousand_images_a_month_cost() {
         let counted = scenario.run().await.unwrap();
         let each = each(&counted);
         let mut row = vec![scenario.title().to_owned(), counted.each().to_string()];
-        row.extend(COUNTS.map(|count| dollars(idle + each * f64::from(count))));
+        row.extend(COUNTS.map(|count| dollars(working + each * f64::from(count))));
         rows.push(row);
     }
     let prices = PRICES.map(|it| {
@@ -229,19 +248,20 @@ async fn what_ten_a_thousand_and_ten_thousand_images_a_month_cost() {
     });
     let content = format!(
         "A stack in which nothing is uploaded costs at most **{} USD a month**: {} for its ticks and sweeps, {} for alarms and \
-         dashboards.\n\n\
+         a dashboard, {} for metrics.\n\n\
          ## Images\n\n\
-         In USD a month, at most, with the idle stack. The calls are those of one image, as `tests/it/calls.rs` counts them; \
+         In USD a month, at most, with the idle stack and every metric of one kind of source. The calls are those of one image, as `tests/it/calls.rs` counts them; \
          EC2's and Systems Manager's are free.\n\n{}\n\
          What is left out: CopyImage's data transfer between Regions, and copies with `completionMinutes`.\n\n\
          ## What you keep\n\n\
          Snapshots and disks cost more than all the rest. In USD a month, for so much data:\n\n{}\n\
          ## Prices\n\n\
-         List prices of us-east-1 in USD, without free tiers, looked up on {PRICES_OF}. Each invocation is taken for one second \
+         List prices of us-east-1 in USD, without free tiers, as they were known on {PRICES_OF}: AWS's own pages are what counts. Each invocation is taken for one second \
          of 256 MB on arm64 and 4 kB of logs, which is more than it takes.\n\n{}",
         dollars(idle),
         dollars(done),
         dollars(kept_watch),
+        dollars(measured),
         table(&["images", "calls each", "10", "1,000", "10,000"], &rows),
         table(&["data", "as snapshots", "as objects"], &kept),
         table(&["of", "USD", "source"], &prices),

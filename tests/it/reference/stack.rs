@@ -47,6 +47,7 @@ fn every_parameter_and_output_of_the_stack() {
     let named = |(name, it): (&String, &Value)| {
         let only = match it["Condition"].as_str() {
             Some("BundleInstances") => ". Only with `BundleKeyParameter`",
+            Some("HasDashboard") => ". Only with `Dashboard=true`",
             Some(other) => panic!("the page does not say what {other} is"),
             None => "",
         };
