@@ -80,12 +80,13 @@ Examples:
   amiwright logs web.image.yaml --follow --since 10m
   amiwright logs --since 1d -o json | jq '.items[] | select(.level == \"ERROR\")'";
 
-#[cfg(feature = "local")]
+#[cfg(feature = "console")]
 pub(super) const CONSOLE: &str = "\
 Examples:
   amiwright console                                  # prints an address to open in a browser
   amiwright console --port 8080 --stack images";
 
+#[cfg(feature = "local")]
 pub(super) const LOCAL: &str = "\
 Examples:
   amiwright local                                    # on port 4566, kept in .amiwright

@@ -17,5 +17,7 @@ pub(super) use counts::{counts, summary};
 pub(super) use row::{Kind, Known, Row, changed_at};
 pub(super) use screen::{Frame, frame};
 pub use select::Selection;
-pub(super) use table::{Table, Time, by_attention, table};
+#[cfg(feature = "console")]
+pub(super) use table::by_attention;
+pub(super) use table::{Table, Time, table};
 pub(super) use usual::Usual;

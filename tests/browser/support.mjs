@@ -37,13 +37,12 @@ export const watched = (page, host, trouble) => {
   });
 };
 
-// What axe-core finds that is serious or worse. It is evaluated by the browser's own means, which a policy does not concern.
+// What axe-core finds. It is evaluated by the browser's own means, which a policy does not concern.
 export const axeProblems = async (page) => {
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
   return violations
-    .filter((it) => ["serious", "critical"].includes(it.impact))
-    .map((it) => `${it.id}: ${it.nodes.slice(0, 3).map((node) => `${node.html} (${node.failureSummary})`).join("; ")}`);
+    .map((it) => `${it.impact}: ${it.id}: ${it.nodes.slice(0, 3).map((node) => `${node.html} (${node.failureSummary})`).join("; ")}`);
 };
 
 // By how many pixels a page is wider than the screen.

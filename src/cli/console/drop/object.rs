@@ -4,7 +4,8 @@ use std::error::Error as StdError;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use crc_fast::{CrcAlgorithm, Digest, checksum};
+use crc_fast::CrcAlgorithm::Crc64Nvme;
+use crc_fast::{checksum, checksum_combine};
 use futures_util::{Stream, StreamExt as _};
 
 use super::super::app::App;
@@ -22,7 +23,8 @@ struct Parts<S> {
     rest: Bytes,
     part_size: usize,
     received: u64,
-    whole: Digest,
+    /// The CRC-64/NVME of what was received; that of nothing is 0.
+    crc64: u64,
 }
 
 /// A part that has arrived.
@@ -55,9 +57,9 @@ where
                 }
             }
         }
-        self.received += content.len() as u64;
-        self.whole.update(&content);
-        let crc64 = checksum(CrcAlgorithm::Crc64Nvme, &content);
+        let (size, crc64) = (content.len() as u64, checksum(Crc64Nvme, &content));
+        self.received += size;
+        self.crc64 = checksum_combine(Crc64Nvme, self.crc64, crc64, size);
         Ok(Part { content, crc64 })
     }
 
@@ -89,7 +91,7 @@ where
         rest: Bytes::new(),
         part_size: usize::try_from(part_size(most)).unwrap_or(usize::MAX),
         received: 0,
-        whole: Digest::new(CrcAlgorithm::Crc64Nvme),
+        crc64: 0,
     };
     let (bucket, failed) = (&app.config.bucket, |error: AwsError| {
         Failed::from(cannot_send(&app.config, &error))
@@ -114,8 +116,9 @@ where
             return Err(failed);
         }
     };
-    let crc64 = parts.whole.finalize();
-    let completed = app.aws.complete_upload(bucket, key, &id, &sent, crc64);
+    let completed = app
+        .aws
+        .complete_upload(bucket, key, &id, &sent, parts.crc64);
     completed.await.map_err(failed)?;
     Ok(parts.received)
 }

@@ -29,7 +29,7 @@ pub(super) fn section(status: &Status, now: Timestamp) -> Markup {
         @if !regions.is_empty() {
             section aria-labelledby="regions" {
                 h2 #regions { "Regions" }
-                div #regions-table .scroll tabindex="0" role="region" aria-labelledby="regions" {
+                div #regions-table .scroll tabindex="0" role="group" aria-labelledby="regions" {
                     table {
                         thead { tr { @for name in COLUMNS { th scope="col" { (name) } } } }
                         tbody { @for region in regions { (row(status, region, now)) } }

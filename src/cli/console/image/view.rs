@@ -183,7 +183,7 @@ pub(super) fn past(status: &Status) -> Markup {
         }
         section aria-labelledby="history" {
             h2 #history { "History" }
-            div.scroll tabindex="0" role="region" aria-labelledby="history" {
+            div.scroll tabindex="0" role="group" aria-labelledby="history" {
                 table {
                     thead { tr { @for name in ["When (UTC)", "To", "Why"] { th scope="col" { (name) } } } }
                     tbody {
