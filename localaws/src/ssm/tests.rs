@@ -163,6 +163,18 @@ async fn a_parameter_moves_by_versions_and_labels() {
         (&labelled["ParameterVersion"], &labelled["InvalidLabels"]),
         (&json!(1), &json!(["1st"]))
     );
+    let long = json!({"Name": "latest", "Labels": ["a".repeat(101)]});
+    let refused = world.refused("LabelParameterVersion", long).await;
+    assert!(
+        refused.starts_with("ValidationException: 1 validation error"),
+        "{refused}"
+    );
+    let odd = json!({"Name": "odd", "Value": "x", "Type": "str"});
+    assert_eq!(
+        world.refused("PutParameter", odd).await,
+        "ValidationException: 1 validation error detected: Value 'str' at 'type' failed to satisfy constraint: Member must \
+         satisfy enum value set: [SecureString, StringList, String]"
+    );
     let put = json!({"Name": "latest", "Value": "ami-2", "Overwrite": true});
     assert_eq!(world.ok("PutParameter", put).await["Version"], 2);
     for selector in [":1", ":stable"] {

@@ -10,7 +10,8 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let more = tags::read(&mut call.fields)?;
     service.permit(&call.action, call.fields)?;
     if resources.is_empty() {
-        return Err(missing("ResourceId"));
+        // EC2 calls it by its name in the model.
+        return Err(missing("resourceIdSet"));
     }
     if more.is_empty() {
         return Err(missing("Tag"));

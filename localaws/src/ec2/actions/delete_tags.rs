@@ -13,7 +13,8 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let unwanted = read(&mut call.fields)?;
     service.permit(&call.action, call.fields)?;
     if resources.is_empty() {
-        return Err(missing("ResourceId"));
+        // EC2 calls it by its name in the model.
+        return Err(missing("resourceIdSet"));
     }
     let mut others = resources.iter();
     if let Some(other) = others.find(|id| !id.starts_with("ami-") && !id.starts_with("snap-")) {

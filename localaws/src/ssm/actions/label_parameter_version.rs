@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ssm::model::Service;
-use crate::ssm::request::{Failure, Members, refuse};
+use crate::ssm::request::{Failure, Members, invalid, refuse};
 
 /// "A version can have a maximum of 10 labels."
 const MOST: usize = 10;
@@ -19,7 +19,17 @@ pub(super) fn answer(
     let wanted = members.number("ParameterVersion")?;
     let labels = members.texts("Labels", MOST)?;
     members.finish()?;
-    let (labels, invalid): (Vec<String>, Vec<String>) =
+    if let Some(label) = labels
+        .iter()
+        .find(|label| !(1..=LONGEST).contains(&label.len()))
+    {
+        return Err(invalid(format!(
+            "1 validation error detected: Value '[{label}]' at 'labels' failed to satisfy constraint: Member must satisfy \
+             constraint: [Member must have length less than or equal to {LONGEST}, Member must have length greater than or \
+             equal to 1]"
+        )));
+    }
+    let (labels, refused): (Vec<String>, Vec<String>) =
         labels.into_iter().partition(|label| is_label(label));
     let mut state = service.settled();
     let versions = &mut state.region(region).parameter_mut(&name)?.versions;
@@ -39,15 +49,14 @@ pub(super) fn answer(
         }
         version.labels.extend(labels);
     }
-    Ok(json!({"InvalidLabels": invalid, "ParameterVersion": number}))
+    Ok(json!({"InvalidLabels": refused, "ParameterVersion": number}))
 }
 
 /// "Labels can contain letters, numbers, periods, hyphens and underscores, can't begin with a number, aws or ssm."
 fn is_label(label: &str) -> bool {
     let lower = label.to_ascii_lowercase();
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    (1..=LONGEST).contains(&label.len())
-        && label.chars().all(allowed)
+    label.chars().all(allowed)
         && !label.starts_with(|c: char| c.is_ascii_digit())
         && !lower.starts_with("aws")
         && !lower.starts_with("ssm")

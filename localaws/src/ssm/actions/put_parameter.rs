@@ -132,8 +132,10 @@ impl Request {
         let kind = kind
             .ok_or_else(|| invalid("A parameter type is required when you create a parameter."))?;
         if !["String", "StringList", "SecureString"].contains(&kind.as_str()) {
-            let message = format!("The parameter type {kind} is not supported.");
-            return Err(refuse("UnsupportedParameterType", message));
+            return Err(invalid(format!(
+                "1 validation error detected: Value '{kind}' at 'type' failed to satisfy constraint: Member must satisfy \
+                 enum value set: [SecureString, StringList, String]"
+            )));
         }
         // Whether an overwrite without a data type keeps the old one is not documented; here it does.
         let had = current.map(|it| it.data_type.as_str());
