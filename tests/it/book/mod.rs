@@ -18,7 +18,12 @@ use self::shell::Terminal;
 use crate::documents::documents;
 
 /// What cannot be run here: the page, how many of its blocks, and why.
-const NOT_RUN: [(&str, usize, &str); 8] = [
+const NOT_RUN: [(&str, usize, &str); 9] = [
+    (
+        "console.md",
+        1,
+        "runs until Ctrl-C: tests/it/console and .ci/browser do it",
+    ),
     (
         "deploy.md",
         5,

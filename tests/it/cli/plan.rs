@@ -178,11 +178,11 @@ async fn changed_settings_are_shown_with_old_and_new_value() {
     The AMI that exists is changed in place.
 
     us-east-1  ami-us-east-1-0
+      - share           111122223333
+      - snapshot share  snap-us-east-1-0: 111122223333
       ~ description     Web tier -> Web front
       ~ tag team        web -> front
       - tag stage       beta
-      - share           111122223333
-      - snapshot share  snap-us-east-1-0: 111122223333
       ~ deprecation     2027-03-01T00:00:00Z -> 2027-06-01T00:00:00Z
       + protection      against deregistration
 
@@ -194,11 +194,11 @@ async fn changed_settings_are_shown_with_old_and_new_value() {
       + protection      against deregistration
 
     us-west-2  ami-us-west-2-0
+      - share           111122223333
+      - snapshot share  snap-us-west-2-0: 111122223333
       ~ description     Web tier -> Web front
       ~ tag team        web -> front
       - tag stage       beta
-      - share           111122223333
-      - snapshot share  snap-us-west-2-0: 111122223333
       ~ deprecation     2027-03-01T00:00:00Z -> 2027-06-01T00:00:00Z
       + protection      against deregistration
 
@@ -213,10 +213,10 @@ async fn changed_settings_are_shown_with_old_and_new_value() {
     The AMI that exists is changed in place.
 
     us-east-1  ami-us-east-1-0
-      - description     Web front
-      - tag team        front
       - share           444455556666
       - snapshot share  snap-us-east-1-0: 444455556666
+      - description     Web front
+      - tag team        front
       - deprecation     2027-06-01T00:00:00Z
       - protection      against deregistration
 
