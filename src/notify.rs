@@ -160,12 +160,17 @@ pub async fn send_due(context: Context<'_>, mut loaded: Loaded) -> Result<(Loade
             return Ok((loaded, sent));
         };
         let message_id = publish(context, &loaded, &notice).await?;
+        let mut is_first = false;
         loaded = reconcile::change(context, loaded, |status| {
-            status.notice_sent(notice.seq, &message_id, context.now)
+            is_first = status.notice_sent(notice.seq, &message_id, context.now);
+            is_first
         })
         .await?;
         tracing::info!(manifest = loaded.status.manifest.key, kind = %notice.kind, seq = notice.seq, message_id, "notice sent");
-        context.measure(|meter| measured::sent(meter, &loaded.status, &notice));
+        // Two senders may have met; the other one has measured it.
+        if is_first {
+            context.measure(|meter| measured::sent(meter, &loaded.status, &notice));
+        }
         sent += 1;
     }
 }

@@ -13,10 +13,11 @@ pub(super) fn sent(meter: &Meter, status: &Status, notice: &Notice) {
     if let Some(metric) = metric(notice.kind) {
         meter.count_image(metric, source);
     }
-    if notice.kind != NoticeKind::Completed {
+    let uploaded_at = status.manifest.uploaded_at;
+    // A notice that is sent late may be of the version before.
+    if notice.kind != NoticeKind::Completed || notice.at < uploaded_at {
         return;
     }
-    let uploaded_at = status.manifest.uploaded_at;
     let measure = |metric, at: Option<Timestamp>| {
         if let Some(at) = at {
             meter.image_took(metric, source, at.duration_since(uploaded_at));

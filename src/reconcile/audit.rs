@@ -238,8 +238,8 @@ async fn save(context: Context<'_>, loaded: Loaded, audit: &Audit) -> Result<boo
         Ok(true) => {}
         Ok(false) => return Ok(false),
         Err(problem) => {
-            let manifest = after.manifest.uri();
-            tracing::error!(%manifest, %problem, "what the audit saw cannot be written");
+            let manifest = &after.manifest.key;
+            tracing::error!(manifest, %problem, "what the audit saw cannot be written");
             return Ok(false);
         }
     }

@@ -77,7 +77,10 @@ impl Record {
             let digest = self.at.digest.as_deref();
             draft.dirty |= remember_done(status, digest, done, context.now);
             if self.at.is_of_other_settings(status) {
-                mark_open(context, status).await?;
+                // One that has not ended is marked already.
+                if status.state.is_final() {
+                    mark_open(context, status).await?;
+                }
                 publish_after(status, done, context.now);
                 draft.dirty = true;
             }

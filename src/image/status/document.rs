@@ -261,10 +261,13 @@ impl Status {
                 bundle: self.build.bundle.clone(),
             });
         }
-        let others = previous.iter().filter(|version| !version.is_kept()).count();
+        let others = previous
+            .iter()
+            .filter(|version| !version.is_to_be_retired())
+            .count();
         let mut surplus = others.saturating_sub(PREVIOUS_KEPT);
         previous.retain(|version| {
-            let goes = surplus > 0 && !version.is_kept();
+            let goes = surplus > 0 && !version.is_to_be_retired();
             surplus -= usize::from(goes);
             !goes
         });

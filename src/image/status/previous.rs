@@ -32,11 +32,11 @@ impl PreviousVersion {
         all.filter(|(_, it)| it.retiring.deregistered_at.is_none())
     }
 
-    /// Whether one of them was to be retired and is kept until it can be.
+    /// Whether one of them is being retired, or was to be and is kept until it can be: then they are not forgotten.
     #[must_use]
-    pub fn is_kept(&self) -> bool {
+    pub fn is_to_be_retired(&self) -> bool {
         let mut images = self.regions.values();
-        images.any(|it| it.retiring.kept_at.is_some())
+        images.any(|it| it.retiring.kept_at.is_some() || it.retiring.is_begun())
     }
 
     /// Whether the bundle that they were registered from is now another one, with this content at this place ("any

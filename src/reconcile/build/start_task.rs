@@ -15,6 +15,7 @@ use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::words::{SourceKind, WaitReason};
 use crate::manifest::image::Source;
 use crate::reconcile::context::Error;
+use crate::reconcile::execute::in_place;
 use crate::reconcile::lookup;
 use crate::reconcile::manifest_reader::ManifestRead;
 use crate::reconcile::spec::Spec;
@@ -100,7 +101,15 @@ async fn already_there(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Er
         }
         _ => Lookup::Absent,
     };
-    Ok(lookup::outcome(step, found))
+    match (&found, step.manifest) {
+        // It goes first, once the new one can be registered.
+        (Lookup::NameTaken(image), ManifestRead::Spec(spec))
+            if in_place::is_asked(step, spec, image) =>
+        {
+            Ok(None)
+        }
+        _ => Ok(lookup::outcome(step, found)),
+    }
 }
 
 /// The manifest was replaced, and no task can be seen. One may still come into sight: an answer may have been lost.

@@ -11,9 +11,9 @@ use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, REGISTER_GRACE};
 use crate::image::publish::in_place::{self, Because, Next};
-use crate::image::publish::retire::{Pending, Target, given_up};
-use crate::image::publish::{Replaced, rehearse_in_place};
-use crate::image::status::{KeptReason, Retire};
+use crate::image::publish::retire::{Pending, Shown, Target, given_up, protect_again};
+use crate::image::publish::{Observation, Replaced, rehearse_in_place};
+use crate::image::status::{Failure, KeptReason, RegionAction, Retire};
 use crate::image::words::WaitReason;
 use crate::limits;
 use crate::manifest::sha256_hex;
@@ -159,21 +159,19 @@ async fn go(
     Ok(
         match in_place::next(because, asked, &seen.targets, step.now()) {
             Next::Register => None,
-            Next::Do(_) if is_withdrawn(step, because).await? => {
-                let failure = taken.map(|it| failures::name_taken(step.status, it));
-                failure.map(StepOutcome::Fail)
-            }
-            Next::Do(actions) => Some(StepOutcome::Claim(Claim::Publish(PublishIntent {
-                actions,
-                ..PublishIntent::default()
-            }))),
+            Next::Do(actions) => match asked_now(step, because).await? {
+                AskedNow::Still => Some(claim(actions)),
+                AskedNow::Withdrawn => {
+                    taken.map(|it| ends(&seen, failures::name_taken(step.status, it)))
+                }
+                AskedNow::Gone => Some(StepOutcome::Unchanged),
+            },
             Next::Done(done) => Some(StepOutcome::Advance(Evidence::Retired(Retired {
                 done,
                 ..Retired::default()
             }))),
             Next::Stays(image, why) => {
-                let failure = failures::name_kept(step.status, &image, &why);
-                Some(StepOutcome::Fail(failure))
+                Some(ends(&seen, failures::name_kept(step.status, &image, &why)))
             }
             Next::Wait(image, why) => {
                 let reason = match (taken, &why) {
@@ -199,11 +197,44 @@ async fn go(
     )
 }
 
-/// Whether the manifest was uploaded once more, while the AMI was made, and does not ask any more to deregister the one that
-/// has its name. What cannot be read as a manifest says nothing.
-async fn is_withdrawn(step: &StepContext<'_>, because: Because) -> Result<bool, Error> {
+fn claim(actions: Vec<RegionAction>) -> StepOutcome {
+    StepOutcome::Claim(Claim::Publish(PublishIntent {
+        actions,
+        ..PublishIntent::default()
+    }))
+}
+
+/// The AMIs stay, so this version fails; but a protection that was switched off for it, and is still off, is switched on
+/// again first.
+fn ends(seen: &Observed, failure: Failure) -> StepOutcome {
+    let is_bare = |it: &Observation<Shown>| matches!(it, Observation::Seen(shown) if shown.is_ours && !shown.protection.starts_with("enabled"));
+    let bare = seen.targets.iter().filter(|(_, it)| is_bare(&it.image));
+    let actions = bare.filter_map(|(target, _)| {
+        Some(RegionAction {
+            region: target.region.clone(),
+            action: protect_again(target)?,
+        })
+    });
+    let actions: Vec<_> = actions.collect();
+    match actions.is_empty() {
+        true => StepOutcome::Fail(failure),
+        false => claim(actions),
+    }
+}
+
+/// What the manifest says now, while the AMI is made, of the one that has its name.
+enum AskedNow {
+    /// As before. What cannot be read as a manifest says nothing else.
+    Still,
+    /// It is not to be deregistered any more.
+    Withdrawn,
+    /// Nothing: it was deleted. Its event, or the sweep, cancels this version.
+    Gone,
+}
+
+async fn asked_now(step: &StepContext<'_>, because: Because) -> Result<AskedNow, Error> {
     if because != Because::Name {
-        return Ok(false);
+        return Ok(AskedNow::Still);
     }
     let version = &step.status.manifest;
     let (bucket, key) = (&version.bucket, &version.key);
@@ -211,11 +242,18 @@ async fn is_withdrawn(step: &StepContext<'_>, because: Because) -> Result<bool, 
         .aws()
         .get_object(bucket, key, Which::Current, limits::MANIFEST_BYTES)
         .await?;
-    let content = found.and_then(|it| it.content);
+    let Some(found) = found else {
+        return Ok(AskedNow::Gone);
+    };
+    let content = found.content;
     let content = content.filter(|it| sha256_hex(it) != version.sha256);
     let guardrails = &step.config().guardrails;
     let newer = content.and_then(|it| Spec::parse(version, &it, guardrails).ok());
-    Ok(newer.is_some_and(|it| it.retires().is_none_or(|asked| !asked.deregister)))
+    let is_asked = |it: Spec| it.retires().is_some_and(|asked| asked.deregister);
+    Ok(match newer.is_none_or(is_asked) {
+        true => AskedNow::Still,
+        false => AskedNow::Withdrawn,
+    })
 }
 
 /// An AMI of which EC2 has not said for long whether it can go. It keeps a name that is taken; else it stays, which is told,

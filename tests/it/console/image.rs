@@ -78,7 +78,7 @@ async fn a_running_import_has_its_words_and_is_cancelled_by_a_form() {
     let list = browser.get("/images").await;
     list.has("importing").has("1 open");
 
-    let done = browser.post("/image/cancel", &[("key", KEY)]).await;
+    let done = browser.press(PAGE, "/image/cancel", KEY).await;
     let done = done.with(StatusCode::SEE_OTHER);
     let location = done.header("location").to_owned();
     browser
@@ -97,7 +97,7 @@ async fn a_running_import_has_its_words_and_is_cancelled_by_a_form() {
         .await
         .has("cancelled")
         .has("action=\"/image/retry\"");
-    let again = browser.post("/image/cancel", &[("key", KEY)]).await;
+    let again = browser.press(PAGE, "/image/cancel", KEY).await;
     again
         .with(StatusCode::CONFLICT)
         .has("cannot cancel golden/web.image.yaml");
@@ -110,7 +110,7 @@ async fn a_failed_image_is_tried_again_by_a_form() {
     stack.world.faults().on("ec2", "RegisterImage", 1, fault);
     stack.drop_and_rest(KEY, stack.manifest("web")).await;
     let browser = Browser::open(&stack).await;
-    let done = browser.post("/image/retry", &[("key", KEY)]).await;
+    let done = browser.press(PAGE, "/image/retry", KEY).await;
     done.with(StatusCode::SEE_OTHER);
     stack.rest().await;
     let page = browser.get(PAGE).await;
@@ -181,4 +181,28 @@ async fn a_manifest_that_was_just_uploaded_waits_for_its_status() {
         stack.minute().await;
     }
     browser.get(PAGE).await.has("available");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_of_an_older_version_asks_for_nothing() {
+    let stack = importing().await;
+    let browser = Browser::open(&stack).await;
+    let page = browser.get(PAGE).await;
+    let seen = page.between("name=\"seen\" value=\"", "\"")[0];
+    browser.press(PAGE, "/image/cancel", KEY).await;
+    stack.rest().await;
+    stack
+        .drop_file(KEY, DISK.replace("name: web", "name: web2"))
+        .await;
+    stack.minute().await;
+    for button in ["/image/cancel", "/image/retry"] {
+        let asked = browser.post(button, &[("key", KEY), ("seen", seen)]).await;
+        asked
+            .with(StatusCode::CONFLICT)
+            .has("another version of golden/web.image.yaml was uploaded")
+            .has("look at it first");
+    }
+    let status = stack.status(KEY).await;
+    assert_eq!(status["cancel"], serde_json::Value::Null, "{status:#}");
+    assert_eq!(status["retry"], serde_json::Value::Null, "{status:#}");
 }

@@ -151,6 +151,13 @@ impl Browser {
         answer(&self.console, form(request, &all)).await
     }
 
+    /// Presses a button of the page of an image, as it is shown now.
+    async fn press(&self, page: &str, button: &str, key: &str) -> Page {
+        let page = self.get(page).await;
+        let seen = page.between("name=\"seen\" value=\"", "\"")[0];
+        self.post(button, &[("key", key), ("seen", seen)]).await
+    }
+
     /// Sends a file, as the script of the page does.
     async fn send(&self, path: &str, content: impl Into<Body>, size: usize) -> Page {
         let request = self

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use amiwright::image::status::Grantee;
-use localaws::ec2::TaskKind;
+use localaws::ec2::{DeregistrationProtection, TaskKind};
 
 use crate::support::{DISK, TestStack, changes_since, minutes, vmdk};
 
@@ -134,4 +134,69 @@ async fn an_ami_keeps_its_name_if_replacing_it_is_withdrawn_during_the_import() 
     assert_eq!(status["state"], "failed", "{status:#}");
     let email = stack.last_email();
     assert!(email.contains(&format!("in use by AMI {old}")), "{email}");
+}
+
+/// The protection of the only AMI.
+fn protection(stack: &TestStack) -> DeregistrationProtection {
+    stack.only_image().deregistration_protection
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_keeps_its_name_after_all_is_protected_again() {
+    let stack = stack().await;
+    let named = |settings: &str| stack.manifest("web") + settings;
+    let protected = "protect: {cooldown: true}\n";
+    stack.drop_and_rest(KEY, named(protected)).await;
+    let (old, on) = (stack.only_image().id, protection(&stack));
+    assert_ne!(on, DeregistrationProtection::Disabled);
+    let second = "register: {imdsSupport: v2.0}\n";
+    let replacing = format!("{second}{protected}replaces: {{previous: deregister}}\n");
+    stack.drop_file(KEY, named(&replacing)).await;
+    stack.world.run_for(minutes(30)).await;
+    assert_ne!(protection(&stack), on, "the cooldown runs");
+    stack.drop_file(KEY, named(second)).await;
+    stack.world.run_for(minutes(26 * 60)).await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed", "{status:#}");
+    assert_eq!(stack.only_image().id, old);
+    assert_eq!(stack.count("DeregisterImage"), 0);
+    assert_eq!(protection(&stack), on, "{status:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ami_keeps_its_name_if_the_manifest_is_deleted_and_nobody_has_told() {
+    let stack = stack().await;
+    let named = |settings: &str| DISK.replace("web-{date}", "web") + settings;
+    stack.drop_and_rest(KEY, named("")).await;
+    let old = stack.only_image().id;
+    let replacing = "register: {imdsSupport: v2.0}\nreplaces: {previous: deregister}\n";
+    stack.drop_file(KEY, named(replacing)).await;
+    stack.world.run_for(minutes(5)).await;
+    let rule = "RegisterImageManifest";
+    assert!(stack.world.set_rule_enabled(rule, false));
+    stack.remove(KEY).await;
+    stack.rest().await;
+    assert_eq!(stack.only_image().id, old);
+    assert_eq!(stack.count("DeregisterImage"), 0);
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ami_of_a_disk_goes_first_where_its_name_is_asked_for() {
+    let stack = stack().await;
+    let named = |settings: &str| DISK.replace("web-{date}", "web") + settings;
+    stack.drop_and_rest(KEY, named("")).await;
+    let old = stack.only_image().id;
+    let replacing = "register: {imdsSupport: v2.0}\nreplaces: {previous: deregister}\n";
+    stack.drop_and_rest(KEY, named(replacing)).await;
+    let new = stack.only_image();
+    assert_ne!(new.id, old);
+    assert_eq!(new.name, "web");
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    let last = stack.world.calls().last().map(|call| call.number);
+    stack.drop_and_rest(KEY, named(replacing)).await;
+    let more = changes_since(&stack, last.unwrap());
+    assert!(more.is_empty(), "{more:?}");
 }

@@ -129,6 +129,8 @@ const LOGGED_GB: f64 = 4e-6;
 /// As AWS counts them.
 const HOURS_OF_A_MONTH: f64 = 730.0;
 
+/// The interval of AuditSchedule.
+const AUDIT_HOURS: f64 = 6.0;
 /// So long that every schedule of the stack comes by, in hours.
 const IDLE_HOURS: u64 = 6;
 
@@ -218,6 +220,9 @@ async fn what_ten_a_thousand_and_ten_thousand_images_a_month_cost() {
     // Whatever can be measured of images of one kind of source.
     let measured_most = at(&METRIC, Metric::ALL.len() as f64);
     let working = idle - measured + measured_most;
+    // Status and manifest are read and the status is written, for each finished AMI.
+    let audits = HOURS_OF_A_MONTH / AUDIT_HOURS;
+    let audited = audits * (at(&S3_READ, 2.0) + at(&S3_WRITE, 1.0) + at(&EVENT, 1.0));
     let mut rows = Vec::new();
     for scenario in [
         Scenario::Snapshot,
@@ -229,7 +234,7 @@ async fn what_ten_a_thousand_and_ten_thousand_images_a_month_cost() {
         let counted = scenario.run().await.unwrap();
         let each = each(&counted);
         let mut row = vec![scenario.title().to_owned(), counted.each().to_string()];
-        row.extend(COUNTS.map(|count| dollars(working + each * f64::from(count))));
+        row.extend(COUNTS.map(|count| dollars(working + (each + audited) * f64::from(count))));
         rows.push(row);
     }
     let prices = PRICES.map(|it| {
@@ -252,7 +257,9 @@ async fn what_ten_a_thousand_and_ten_thousand_images_a_month_cost() {
          ## Images\n\n\
          In USD a month, at most, with the idle stack and every metric of one kind of source. The calls are those of one image, as `tests/it/calls.rs` counts them; \
          EC2's and Systems Manager's are free.\n\n{}\n\
-         What is left out: CopyImage's data transfer between Regions, and copies with `completionMinutes`.\n\n\
+         The AMIs of earlier months that are still audited add {} for each 1,000. What is left out: CopyImage's data transfer \
+         between Regions, copies with `completionMinutes`, the pages of sweeps over more than 1,000 objects, and metrics of \
+         other kinds of sources.\n\n\
          ## What you keep\n\n\
          Snapshots and disks cost more than all the rest. In USD a month, for so much data:\n\n{}\n\
          ## Prices\n\n\
@@ -263,6 +270,7 @@ async fn what_ten_a_thousand_and_ten_thousand_images_a_month_cost() {
         dollars(kept_watch),
         dollars(measured),
         table(&["images", "calls each", "10", "1,000", "10,000"], &rows),
+        dollars(audited * 1_000.0),
         table(&["data", "as snapshots", "as objects"], &kept),
         table(&["of", "USD", "source"], &prices),
     );

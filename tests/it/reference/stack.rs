@@ -25,7 +25,11 @@ fn parameter(name: &str, parameter: &Value) -> Vec<String> {
     let allowed: Option<Vec<String>> = allowed.map(|values| values.iter().map(written).collect());
     let values = match allowed {
         Some(values) => values.join(", "),
-        None => text(parameter, "ConstraintDescription").to_owned(),
+        None => match (&parameter["MinValue"], &parameter["MaxValue"]) {
+            (Value::Null, _) => text(parameter, "ConstraintDescription").to_owned(),
+            (least, Value::Null) => format!("at least {}", written(least)),
+            (least, most) => format!("{} to {}", written(least), written(most)),
+        },
     };
     let description = text(parameter, "Description").to_owned();
     vec![

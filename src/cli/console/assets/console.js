@@ -29,11 +29,13 @@
     part.before(trouble);
 
     const replace = (html) => {
+      const scrolled = [...part.querySelectorAll(".scroll[id]")].map((it) => [it.id, it.scrollLeft]);
       const focused = part.contains(document.activeElement) ? document.activeElement : null;
       const open = [...part.querySelectorAll("details[open][id]")].map((it) => it.id);
       const content = parsed(html);
       for (const id of open) content.getElementById(id)?.setAttribute("open", "");
       part.replaceChildren(content);
+      for (const [id, left] of scrolled) document.getElementById(id)?.scrollTo({ left, behavior: "instant" });
       if (focused?.id) document.getElementById(focused.id)?.focus({ preventScroll: true });
       const now = part.querySelector("[data-say]")?.dataset.say;
       if (now !== summary) say(now);
@@ -41,11 +43,13 @@
     };
 
     const isBusy = () => {
-      // What has the focus and cannot be found again, and a text that somebody is marking, does not go away.
+      // What has the focus and cannot be found again, what is being pressed, and a text that somebody is marking, does not
+      // go away.
       const active = document.activeElement;
       const selection = document.getSelection();
       const isMarking = selection && !selection.isCollapsed && part.contains(selection.anchorNode);
-      return isMarking || (part.contains(active) && !active.id);
+      const isPressed = part.querySelector(":active") !== null;
+      return isMarking || isPressed || (part.contains(active) && !active.id);
     };
 
     const look = async () => {
@@ -55,8 +59,11 @@
           const html = await answer.text();
           if (answer.ok) {
             trouble.replaceChildren();
-            if (html !== shown) replace(html);
-            shown = html;
+            // A button may have been pressed since it was asked: then it is shown at the next look.
+            if (html !== shown && !isBusy()) {
+              replace(html);
+              shown = html;
+            }
             wait = usual;
           } else {
             trouble.replaceChildren(parsed(answer.status === 401 ? "<p class='notice bad'>The console was started again: open the address that it printed.</p>" : html));
@@ -83,9 +90,9 @@
   form.querySelectorAll(".scripted").forEach((it) => { it.hidden = false; });
 
   // Sends a file; the answer's status and markup. `advance` is told how much has left.
-  const send = (path, file, advance) => new Promise((resolve) => {
+  const send = (path, file, into, advance) => new Promise((resolve) => {
     const request = new XMLHttpRequest();
-    const place = new URLSearchParams({ folder: folder.value, name: file.name });
+    const place = new URLSearchParams({ folder: into, name: file.name });
     request.open("POST", `${path}?${place}`);
     request.setRequestHeader("x-csrf-token", token);
     request.setRequestHeader("content-type", "application/octet-stream");
@@ -99,7 +106,7 @@
   // The outcome is said; the text of a manifest is there to be read.
   const sayOutcome = () => say([...results.querySelectorAll(".notice")].map((it) => it.textContent.trim()).join(" "));
 
-  const sendWithBar = async (file) => {
+  const sendWithBar = async (file, into) => {
     const line = document.createElement("div");
     line.className = "upload";
     const name = document.createElement("span");
@@ -110,7 +117,7 @@
     bar.setAttribute("aria-label", file.name);
     line.append(name, bar);
     results.append(line);
-    const sent = await send("/drop/object", file, (share) => { bar.value = share; });
+    const sent = await send("/drop/object", file, into, (share) => { bar.value = share; });
     line.replaceWith(parsed(sent.html));
     return sent.ok;
   };
@@ -119,19 +126,21 @@
   const take = async (files) => {
     if (files.length === 0 || button.disabled) return;
     button.disabled = true;
+    // All of them go into one folder, whatever is written there meanwhile.
+    const into = folder.value;
     results.replaceChildren();
     results.setAttribute("aria-busy", "true");
     const manifests = files.filter((file) => isManifest(file.name));
     const others = files.filter((file) => !isManifest(file.name));
     let isFine = true;
     for (const file of manifests) {
-      const checked = await send("/drop/check", file);
+      const checked = await send("/drop/check", file, into);
       isFine &&= checked.ok;
       if (!checked.ok || others.length === 0) show(checked.html);
     }
     if (isFine) {
-      for (const file of others) isFine &&= await sendWithBar(file);
-      for (const file of isFine ? manifests : []) show((await send("/drop/manifest", file)).html);
+      for (const file of others) isFine &&= await sendWithBar(file, into);
+      for (const file of isFine ? manifests : []) show((await send("/drop/manifest", file, into)).html);
     }
     results.removeAttribute("aria-busy");
     sayOutcome();
@@ -149,7 +158,7 @@
     const files = [...input.files];
     if (files.length > 0 && files.every((file) => isManifest(file.name))) {
       results.replaceChildren();
-      Promise.all(files.map((file) => send("/drop/check", file))).then((all) => {
+      Promise.all(files.map((file) => send("/drop/check", file, folder.value))).then((all) => {
         all.forEach((checked) => show(checked.html));
         sayOutcome();
         results.dataset.checked = String(Number(results.dataset.checked ?? 0) + 1);

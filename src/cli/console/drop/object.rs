@@ -104,22 +104,20 @@ where
         return Ok(parts.received);
     }
     let id = app.aws.begin_upload(bucket, key).await.map_err(failed)?;
-    let sent = match send_parts(app, (key, &id), first, &mut parts).await {
-        Ok(sent) => is_whole(parts.received, exactly).map(|()| sent),
-        Err(failed) => Err(failed),
-    };
-    let sent = match sent {
-        Ok(sent) => sent,
-        Err(failed) => {
-            // What cannot be aborted is ended by the bucket's lifecycle.
-            let _ = app.aws.abort_upload(bucket, key, &id).await;
-            return Err(failed);
-        }
-    };
-    let completed = app
-        .aws
-        .complete_upload(bucket, key, &id, &sent, parts.crc64);
-    completed.await.map_err(failed)?;
+    let completed = async {
+        let sent = send_parts(app, (key, &id), first, &mut parts).await?;
+        is_whole(parts.received, exactly)?;
+        let completed = app
+            .aws
+            .complete_upload(bucket, key, &id, &sent, parts.crc64);
+        completed.await.map_err(failed)
+    }
+    .await;
+    if let Err(failed) = completed {
+        // What cannot be aborted is ended by the bucket's lifecycle. What was completed after all is not there to be aborted.
+        let _ = app.aws.abort_upload(bucket, key, &id).await;
+        return Err(failed);
+    }
     Ok(parts.received)
 }
 

@@ -16,7 +16,7 @@ use super::super::links;
 use super::super::page::{self, Section};
 use crate::cli::error::Error;
 use crate::cli::text::plain;
-use crate::cli::{cancel as cancelling, retry as retrying};
+use crate::cli::{cancel as cancelling, retry as retrying, target};
 use crate::reconcile::Context;
 
 /// What a form asks for.
@@ -24,6 +24,9 @@ use crate::reconcile::Context;
 pub(in crate::cli::console) struct Asked {
     csrf: String,
     key: String,
+    /// SHA-256 of the manifest that the page was about.
+    #[serde(default)]
+    seen: String,
 }
 
 /// Asks to cancel an image.
@@ -31,14 +34,14 @@ pub(in crate::cli::console) async fn cancel(
     State(app): State<Arc<App>>,
     Form(asked): Form<Asked>,
 ) -> Response {
-    match allowed(&app, &asked) {
-        Some(refused) => refused,
-        None => answer(
-            &app,
-            &asked,
-            cancelling::cancel(context(&app), &asked.key).await,
-        ),
+    if let Some(refused) = refused(&app, &asked) {
+        return refused;
     }
+    let answered = match check_seen(&app, &asked).await {
+        Ok(()) => cancelling::cancel(context(&app), &asked.key).await,
+        Err(error) => Err(error),
+    };
+    answer(&app, &asked, answered)
 }
 
 /// Asks to try an image again.
@@ -46,14 +49,14 @@ pub(in crate::cli::console) async fn retry(
     State(app): State<Arc<App>>,
     Form(asked): Form<Asked>,
 ) -> Response {
-    match allowed(&app, &asked) {
-        Some(refused) => refused,
-        None => answer(
-            &app,
-            &asked,
-            retrying::retry(context(&app), &asked.key).await,
-        ),
+    if let Some(refused) = refused(&app, &asked) {
+        return refused;
     }
+    let answered = match check_seen(&app, &asked).await {
+        Ok(()) => retrying::retry(context(&app), &asked.key).await,
+        Err(error) => Err(error),
+    };
+    answer(&app, &asked, answered)
 }
 
 /// People read the time of a request: whole seconds are enough.
@@ -66,7 +69,20 @@ fn context(app: &App) -> Context<'_> {
     )
 }
 
-fn allowed(app: &App, asked: &Asked) -> Option<Response> {
+/// Fails if another version is there than the page showed: whoever pressed the button has not seen it.
+async fn check_seen(app: &App, asked: &Asked) -> Result<(), Error> {
+    let loaded = target::load(context(app), &asked.key).await?;
+    if loaded.status.manifest.sha256 == asked.seen {
+        return Ok(());
+    }
+    let message = format!(
+        "another version of {} was uploaded since this page was opened",
+        asked.key
+    );
+    Err(Error::new(message).with_hint("look at it first, and ask again"))
+}
+
+fn refused(app: &App, asked: &Asked) -> Option<Response> {
     let is_ours = app.session.is_csrf(&asked.csrf);
     (!is_ours).then(|| page::old_form(app, Section::Images))
 }

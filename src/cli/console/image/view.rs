@@ -70,6 +70,7 @@ fn buttons(app: &App, status: &Status, now: Timestamp) -> Markup {
                 form action="/image/cancel" method="post" {
                     (page::csrf(app))
                     input type="hidden" name="key" value=(key);
+                    input type="hidden" name="seen" value=(status.manifest.sha256);
                     p { "What was created for this version in AWS is deleted." }
                     button #cancel-now .danger type="submit" { "Cancel this image" }
                 }
@@ -79,6 +80,7 @@ fn buttons(app: &App, status: &Status, now: Timestamp) -> Markup {
             form.ask action="/image/retry" method="post" {
                 (page::csrf(app))
                 input type="hidden" name="key" value=(key);
+                input type="hidden" name="seen" value=(status.manifest.sha256);
                 button #retry type="submit" { "Retry" }
             }
         }
