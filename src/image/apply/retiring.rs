@@ -279,7 +279,7 @@ fn end_begun(status: &mut Status, why: &KeptReason, now: Timestamp) {
     let targets = publish::retire::targets(status).into_iter();
     let begun = targets.filter(|it| it.known.retiring.deregistered_at.is_some());
     let begun: Vec<Retirement> = begun
-        .map(|target| publish::retire::given_up(&target, why, now))
+        .map(|target| publish::retire::given_up(&target, None, why, now))
         .collect();
     begun.into_iter().for_each(|ended| end(status, ended, now));
 }

@@ -5,7 +5,7 @@
 //! protection ran out is kept. What EC2 does not tell is not taken for "not in use".
 
 mod seen;
-mod shares;
+pub(super) mod shares;
 mod targets;
 
 use jiff::{SignedDuration, Timestamp};
@@ -297,12 +297,17 @@ fn end(target: &Target, outcome: RetireOutcome, why: Option<KeptReason>, now: Ti
 
 /// What becomes of an AMI of which nothing more is tried: it is kept, or, if it is deregistered already, its snapshots are.
 #[must_use]
-pub fn given_up(target: &Target, why: &KeptReason, now: Timestamp) -> Retirement {
+pub fn given_up(
+    target: &Target,
+    seen: Option<&Seen>,
+    why: &KeptReason,
+    now: Timestamp,
+) -> Retirement {
     let retiring = &target.known.retiring;
     let Some(at) = retiring.deregistered_at else {
         return retirement(target, RetireOutcome::Kept, Some(why.clone()), now);
     };
-    let shares = shares::in_the_end(target, None);
+    let shares = shares::in_the_end(target, seen);
     let left = retiring.snapshots.iter().map(|snapshot| KeptSnapshot {
         snapshot: snapshot.clone(),
         why: SnapshotKept::GivenUp {

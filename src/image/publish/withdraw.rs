@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::difference::STALE_READS;
 use super::observation::Observation;
 use super::retire::{
-    Next, Pending, Plan, Seen, Target, collect, given_up, protect_again, retirement,
+    Next, Pending, Plan, Seen, Target, collect, given_up, protect_again, retirement, shares,
 };
 use crate::image::status::{KeptReason, RetireOutcome, Retirement};
 
@@ -19,8 +19,16 @@ pub fn withdraw(seen: &[(Target, Seen)], why: &KeptReason, now: Timestamp) -> Pl
 
 fn next(target: &Target, seen: &Seen, why: &KeptReason, now: Timestamp) -> Next {
     let retiring = &target.known.retiring;
-    let stays = || Next::End(Box::new(given_up(target, why, now)));
-    if retiring.deregistered_at.is_some() || !retiring.is_begun() {
+    let stays = || Next::End(Box::new(given_up(target, Some(seen), why, now)));
+    if retiring.deregistered_at.is_some() {
+        // Its snapshots stay, and nobody needs to copy them any more.
+        return match shares::next(target, seen) {
+            Err(pending) => Next::Wait(pending),
+            Ok(actions) if actions.is_empty() => stays(),
+            Ok(actions) => Next::Do(actions),
+        };
+    }
+    if !retiring.is_begun() {
         return stays();
     }
     let shown = match &seen.image {
@@ -49,5 +57,5 @@ pub fn gone(target: &Target, why: &KeptReason, now: Timestamp) -> Retirement {
     };
     let mut target = target.clone();
     target.known.retiring.deregistered_at = Some(at);
-    given_up(&target, why, now)
+    given_up(&target, None, why, now)
 }

@@ -277,7 +277,7 @@ fn unknown_for_long(
                 .targets
                 .iter()
                 .filter(|(it, _)| it.known.image == image);
-            let ended = of.map(|(target, _)| given_up(target, &why, step.now()));
+            let ended = of.map(|(target, _)| given_up(target, None, &why, step.now()));
             Some(StepOutcome::Advance(Evidence::Retired(Retired {
                 ended: ended.collect(),
                 ..Retired::default()

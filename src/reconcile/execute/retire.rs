@@ -132,7 +132,7 @@ async fn leave(
     };
     let seen = Box::pin(observe::these(step, begun, &[], nothing, false)).await?;
     let mut found = withdraw(&seen.targets, why, step.now());
-    let others = others.iter().map(|it| given_up(it, why, step.now()));
+    let others = others.iter().map(|it| given_up(it, None, why, step.now()));
     found.ended.extend(others);
     Ok(decide(step, found, &seen, why))
 }
@@ -170,9 +170,9 @@ fn decide(
         let of = of.filter(|it| it.region == region && it.known.image == image);
         let ended = |it| match why {
             Pending::NotShown => gone(it, why_kept, step.now()),
-            Pending::NoSuccessor => given_up(it, &KeptReason::NoSuccessor, step.now()),
+            Pending::NoSuccessor => given_up(it, None, &KeptReason::NoSuccessor, step.now()),
             Pending::Unknown | Pending::Cooldown(_) => {
-                given_up(it, &not_known(&reason), step.now())
+                given_up(it, None, &not_known(&reason), step.now())
             }
         };
         retired.ended.extend(of.map(ended));

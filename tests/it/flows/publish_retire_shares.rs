@@ -252,3 +252,27 @@ async fn a_share_of_a_snapshot_without_proof_stays_and_is_told() {
     assert!(email.contains(&told), "{email}");
     is_at_rest(&stack).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_shares_end_although_nothing_is_to_be_retired_any_more() {
+    for answer in [Fault::Throttle, Fault::LoseAnswer] {
+        let about = format!("{answer:?}");
+        let stack = stack().await;
+        let (_, snapshot) = first(&stack, "").await;
+        stack.world.faults().always("ec2", MODIFY, answer);
+        stack.drop_file(KEY, version(2, DEREGISTER)).await;
+        stack.world.run_for(minutes(45)).await;
+        assert_eq!(stack.count("DeregisterImage"), 1, "{about}");
+        stack.drop_file(KEY, version(2, "")).await;
+        stack.world.run_for(minutes(2)).await;
+        stack.world.faults().clear();
+        stack.rest().await;
+        assert_eq!(readers(&stack, &snapshot).await, set(&[GUEST]), "{about}");
+        let stays_shared = stack
+            .emails()
+            .into_iter()
+            .any(|it| it.text.contains("stays shared"));
+        assert!(!stays_shared, "{about}: {:#?}", stack.emails());
+        is_at_rest(&stack).await;
+    }
+}

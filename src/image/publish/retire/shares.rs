@@ -33,7 +33,10 @@ pub(super) fn end(target: &Target, seen: &Seen) -> Vec<Action> {
 }
 
 /// What is to be done about them before the snapshots of a deregistered AMI are deleted.
-pub(super) fn next(target: &Target, seen: &Seen) -> Result<Vec<Action>, Pending> {
+pub(in crate::image::publish) fn next(
+    target: &Target,
+    seen: &Seen,
+) -> Result<Vec<Action>, Pending> {
     let mut shares = granted(target);
     match shares.all(|(snapshot, _)| seen.shares.contains_key(snapshot)) {
         true => Ok(end(target, seen)),
