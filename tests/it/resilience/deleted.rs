@@ -55,7 +55,7 @@ async fn a_manifest_that_is_deleted_at_any_call_leaves_only_what_is_in_use() {
         let about = format!("{nth}");
         let stack = replacing().await;
         let other = async { stack.remove(KEY).await };
-        let made = during(&stack, nth, other).await;
+        let made = Box::pin(during(&stack, nth, other)).await;
         stack.world.faults().clear();
         rest(&stack).await;
         // What was under way is ended first, and then the sweep sees that the manifest is gone.

@@ -118,7 +118,8 @@ pub(super) async fn tick_of(stack: &TestStack, task: &str) {
     let (now, meter) = (whole_seconds(stack.world.clock().now()), Meter::default());
     let event = json!({"task": task});
     let report = advance_tasks::handle(&aws, &config, &history, &event, now, None, &meter);
-    report.await.unwrap();
+    // Boxed, here and below: futures this deep are too large for the stack of a test's thread.
+    Box::pin(report).await.unwrap();
 }
 
 async fn minute(stack: &TestStack) {
@@ -174,7 +175,7 @@ pub(super) async fn during<F: Future<Output = ()>>(
         other.await;
         made
     };
-    let ((), made) = join(tick(stack), later).await;
+    let ((), made) = join(Box::pin(tick(stack)), Box::pin(later)).await;
     (made < nth).then_some(made)
 }
 
@@ -222,7 +223,7 @@ async fn at_any_call(stage: Stage, other: Other) {
         let about = format!("{stage:?} {other:?} {nth}");
         let stack = stage.ready().await;
         let before = stack.world.faults().count();
-        let made = during(&stack, nth, other.go(&stack)).await;
+        let made = Box::pin(during(&stack, nth, other.go(&stack))).await;
         stack.world.faults().clear();
         rest(&stack).await;
         for (action, times) in stage.calls() {
@@ -250,7 +251,7 @@ macro_rules! at_any_call {
     ($($name:ident: $stage:ident, $other:ident;)*) => {$(
         #[tokio::test(start_paused = true)]
         async fn $name() {
-            at_any_call(Stage::$stage, Other::$other).await;
+            Box::pin(at_any_call(Stage::$stage, Other::$other)).await;
         }
     )*};
 }
@@ -337,7 +338,7 @@ async fn no_parameter_is_written_for_an_ami_that_went_after_it_was_described_wit
                 stack.world.run_for(LATER).await;
                 gone.go(&stack).await;
             };
-            join(tick(&stack), meanwhile).await;
+            join(Box::pin(tick(&stack)), Box::pin(meanwhile)).await;
             assert_eq!(faults.pending(), 0, "{about}");
             if gone == Gone::Not {
                 assert_eq!(stack.count("PutParameter"), 1, "{about}");
