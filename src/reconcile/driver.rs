@@ -254,13 +254,9 @@ async fn run_to_rest(
             Save::Reloaded => {
                 claimed = None;
                 // Others may write once more before this is saved.
-                let kept = match &unsaved {
-                    Some(record) => record.keep(context, &mut draft).await,
-                    None => Ok(None),
-                };
-                first = match kept {
-                    Ok(kept) => kept,
-                    Err(error) => return Err(refused(context, draft, error).await),
+                first = match &unsaved {
+                    Some(record) => Box::pin(record.keep(context, &mut draft)).await?,
+                    None => None,
                 };
             }
             save => return Ok(not_saved(draft, &save)),

@@ -90,7 +90,7 @@ async fn listed(app: &App, filter: &Filter) -> Result<Markup, Failed> {
     let entries: Vec<&Entry> = entries.collect();
     let shown = entries.iter().rev().take(SHOWN);
     Ok(html! {
-        p.counts { (entries.len()) " entries in the last " (name.trim_start_matches("an ").trim_start_matches("a ")) }
+        p.counts { (entries.len()) (if entries.len() == 1 { " entry" } else { " entries" }) " in the last " (name.trim_start_matches("an ").trim_start_matches("a ")) }
         @if reading.is_cut || entries.len() > SHOWN {
             p.notice { "There are more than are shown: name a key, or a shorter time." }
         }

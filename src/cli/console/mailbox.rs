@@ -16,6 +16,7 @@ use super::failed::Failed;
 use super::page::{self, Section, lines};
 use crate::cli::error::Error;
 use crate::cli::text::plain;
+use crate::image::words::counted;
 
 /// Emails that are read, the latest.
 const READ: usize = 300;
@@ -64,9 +65,9 @@ async fn listed(app: &App) -> Result<Markup, Failed> {
         let message = format!("cannot read the mailbox {}", folder.display());
         Error::from_source(message, error)
     })?;
-    let count = emails.len();
+    let counted = counted(emails.len(), "email");
     Ok(html! {
-        p.counts data-say={ (count) " emails" } { (count) " emails" }
+        p.counts data-say=(counted) { (counted) }
         @if emails.is_empty() { p.empty { "No email yet." } }
         @for email in &emails {
             details id=(email.id) {
@@ -101,7 +102,9 @@ fn read_now(folder: &Path) -> io::Result<Vec<Email>> {
     // Their names begin with the time, and a number.
     paths.sort();
     let latest = paths.iter().rev().take(READ);
-    latest.map(|path| Ok(parse(&fs::read(path)?))).collect()
+    // One that is being removed, or cannot be read, does not hide the others.
+    let contents = latest.filter_map(|path| fs::read(path).ok());
+    Ok(contents.map(|content| parse(&content)).collect())
 }
 
 fn parse(content: &[u8]) -> Email {

@@ -360,8 +360,7 @@ fn note_unlisted(status: &mut Status, unlisted: &BTreeSet<String>, now: Timestam
     let regions = &status.regions;
     // What EC2 was asked for and has not answered may be there.
     status.copies.retain(|region, request| {
-        let may_be_there = request.asked_at.is_some() && request.failure.is_none();
-        may_be_there || regions.contains_key(region) || !unlisted.contains(region)
+        request.is_unanswered() || regions.contains_key(region) || !unlisted.contains(region)
     });
     changed | (status.copies.len() != before)
 }

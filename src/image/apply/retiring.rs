@@ -7,14 +7,17 @@ use crate::image::message;
 use crate::image::outcome::Retired;
 use crate::image::publish;
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, Protection, RegionAction, RegionStatus, Replaced,
-    RetireOutcome, Retirement, Retiring, SnapshotKept, Status,
+    Action, KeptReason, KeptSnapshot, PreviousVersion, Protection, RegionAction, RegionStatus,
+    Replaced, RetireOutcome, Retirement, Retiring, SnapshotKept, Status,
 };
 use crate::image::words::{NoticeKind, State};
 
-/// AMIs of earlier versions that are still to be retired and are remembered for that; the oldest go first. Each takes about a
-/// kilobyte of the status, and of each notice that is not sent yet.
+/// AMIs of earlier versions that are still to be retired and are remembered for that; the oldest go first.
 const AMIS_KEPT: usize = 50;
+
+/// Bytes that all earlier versions take at most, of the status and of each notice that is not sent yet. An AMI takes about a
+/// kilobyte, and many more if it is shared with hundreds of accounts.
+const PREVIOUS_BYTES: usize = 64 * 1024;
 
 /// This is about to be done to AMIs that are retired: their snapshots are known from now on.
 pub(super) fn intend(status: &mut Status, actions: &[RegionAction], now: Timestamp) {
@@ -320,12 +323,20 @@ fn forget_surplus(status: &mut Status) {
         .map(|(region, known)| (region.clone(), known.image.clone()))
         .collect();
     let surplus = kept.len().saturating_sub(AMIS_KEPT);
-    for (region, image) in kept.into_iter().take(surplus) {
+    for (at, (region, image)) in kept.into_iter().enumerate() {
+        if at >= surplus && size(&status.previous) <= PREVIOUS_BYTES {
+            return;
+        }
         let told = status.retired.iter_mut();
         told.filter(|it| it.region == region && it.image == image)
             .for_each(|it| it.forgotten = true);
         forget_previous(status, &region, &image);
     }
+}
+
+/// How many bytes these take of a status. What cannot be written takes none; a status is refused for that elsewhere.
+fn size(previous: &[PreviousVersion]) -> usize {
+    serde_json::to_vec_pretty(previous).map_or(0, |text| text.len())
 }
 
 /// What is known of an AMI that is retired: one of an earlier version, or its own.

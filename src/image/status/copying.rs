@@ -49,3 +49,11 @@ pub struct CopyRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
+
+impl CopyRequest {
+    /// Whether EC2 was asked, and it is not known what came of it: there may be a copy.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        self.asked_at.is_some() && self.failure.is_none()
+    }
+}

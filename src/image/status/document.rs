@@ -238,8 +238,7 @@ impl Status {
     /// The copies that EC2 was asked for, and of which it is not known whether it makes them.
     fn unanswered_copies(&self) -> BTreeMap<String, CopyRequest> {
         let asked = self.copies.iter().filter(|(region, request)| {
-            let is_open = request.asked_at.is_some() && request.failure.is_none();
-            is_open && !self.regions.contains_key(*region)
+            request.is_unanswered() && !self.regions.contains_key(*region)
         });
         asked
             .map(|(region, request)| (region.clone(), request.clone()))

@@ -307,3 +307,42 @@ fn of_too_many_that_are_kept_the_oldest_are_given_up_and_named() {
     let next = open(Some(status), manifest("cccc"), after(6));
     assert_eq!(next.previous.len(), 51);
 }
+
+/// Much may be known of a few.
+#[test]
+fn what_is_kept_of_earlier_versions_is_bounded_in_bytes() {
+    let mut status = available();
+    let version = |number: usize| {
+        let mut known = target().known;
+        known.image = format!("ami-{number}");
+        known.snapshots = (0..400).map(|it| format!("snap-{it:017}")).collect();
+        PreviousVersion {
+            digest: None,
+            regions: BTreeMap::from([("us-east-1".to_owned(), known)]),
+            copies: BTreeMap::new(),
+            bundle: None,
+        }
+    };
+    status.previous = (100..120).map(version).collect();
+    status.replaces = true;
+    (status.state, status.build.step) = (State::Working, Step::Retire);
+    let in_use = KeptReason::InUse {
+        by: vec!["i-1".to_owned()],
+        omitted: 0,
+    };
+    let ended = targets(&status).into_iter().map(|target| {
+        let deprecated = RetireOutcome::Deprecated;
+        retirement(&target, deprecated, Some(in_use.clone()), after(5))
+    });
+    let retired = Retired {
+        ended: ended.collect(),
+        is_finished: true,
+        ..Retired::default()
+    };
+    advance(&mut status, Evidence::Retired(retired), 5);
+    let size = serde_json::to_vec_pretty(&status.previous).unwrap().len();
+    assert!((1..=64 * 1024).contains(&size), "{size}");
+    let forgotten = status.retired.iter().filter(|it| it.forgotten).count();
+    assert_eq!(forgotten, 20 - status.previous.len());
+    assert!(forgotten > 0 && status.previous.len() > 1, "{forgotten}");
+}

@@ -2,11 +2,11 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
 use super::{Browser, ORIGIN, answer, stack};
-use crate::support::{DISK, TestStack, vmdk};
+use crate::support::{DISK, TestStack, refused, vmdk};
 
 const MIB: usize = 1024 * 1024;
 
@@ -140,9 +140,23 @@ async fn a_disk_that_breaks_off_leaves_nothing() {
         .await;
     page.with(StatusCode::BAD_REQUEST)
         .has("the connection is gone");
+    let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![1; 9 * MIB]))]);
+    let body = Body::from_stream(first.chain(stream::pending()));
+    let page = browser
+        .send("/drop/object?name=d.raw", body, 30 * MIB)
+        .await;
+    page.with(StatusCode::REQUEST_TIMEOUT)
+        .has("arrived for a minute");
+    let faults = stack.world.faults();
+    faults.always("s3", "CompleteMultipartUpload", refused("InternalError"));
+    let whole = vec![1; 20 * MIB];
+    let page = browser
+        .send("/drop/object?name=e.raw", whole, 20 * MIB)
+        .await;
+    assert!(!page.status.is_success(), "{}", page.body);
     assert_eq!(objects(&stack, "").await, []);
     let aws = stack.aws();
-    for name in ["a.raw", "c.raw"] {
+    for name in ["a.raw", "c.raw", "d.raw", "e.raw"] {
         assert_eq!(aws.begun_uploads(&stack.bucket, name).await.unwrap(), []);
     }
 }

@@ -1,12 +1,14 @@
 //! A file that is sent on to the bucket while it arrives: of a large one no more than two parts are held.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use crc_fast::CrcAlgorithm::Crc64Nvme;
 use crc_fast::{checksum, checksum_combine};
 use futures_util::{Stream, StreamExt as _};
+use tokio::time::timeout;
 
 use super::super::app::App;
 use super::super::failed::Failed;
@@ -26,6 +28,9 @@ struct Parts<S> {
     /// The CRC-64/NVME of what was received; that of nothing is 0.
     crc64: u64,
 }
+
+/// Without a byte for so long, an upload makes room for others.
+const STALLED: Duration = Duration::from_secs(60);
 
 /// A part that has arrived.
 struct Part {
@@ -48,12 +53,16 @@ where
             if content.len() == self.part_size {
                 break;
             }
-            match self.stream.next().await {
-                None => break,
-                Some(Ok(chunk)) => self.rest = chunk,
-                Some(Err(error)) => {
+            match timeout(STALLED, self.stream.next()).await {
+                Ok(None) => break,
+                Ok(Some(Ok(chunk))) => self.rest = chunk,
+                Ok(Some(Err(error))) => {
                     let error = Error::from_source("the file did not arrive", error);
                     return Err(Failed::from(error).with_status(StatusCode::BAD_REQUEST));
+                }
+                Err(_) => {
+                    let error = Error::new("nothing of the file arrived for a minute");
+                    return Err(Failed::from(error).with_status(StatusCode::REQUEST_TIMEOUT));
                 }
             }
         }

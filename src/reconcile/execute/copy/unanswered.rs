@@ -14,7 +14,9 @@ pub(in crate::reconcile::execute) async fn look(
     plan: &mut Plan,
 ) -> Vec<RegionAction> {
     let mut found = Vec::new();
-    for region in &plan.unlisted {
+    // What the stack does not open is not called, whatever a status says.
+    let opened = &step.config().guardrails.copy_regions;
+    for region in plan.unlisted.iter().filter(|it| opened.allows(it)) {
         let Some(request) = request(step.status, region) else {
             continue;
         };
@@ -41,6 +43,5 @@ pub(in crate::reconcile::execute) async fn look(
 /// What was asked of EC2 in a Region, if it is not known what came of it.
 fn request<'a>(status: &'a Status, region: &str) -> Option<&'a CopyRequest> {
     let request = status.copies.get(region)?;
-    let is_open = request.asked_at.is_some() && request.failure.is_none();
-    (is_open && status.image_in(region).is_none()).then_some(request)
+    (request.is_unanswered() && status.image_in(region).is_none()).then_some(request)
 }
