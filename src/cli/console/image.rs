@@ -86,7 +86,14 @@ async fn load(app: &App, key: &str) -> Result<Option<Status>, Failed> {
     // What was probably meant is said.
     match target::load(context, key).await {
         Ok(loaded) => Ok(Some(loaded.status)),
-        Err(error) => Err(Failed::from(error).with_status(StatusCode::NOT_FOUND)),
+        Err(error) => {
+            let failed = Failed::from(error);
+            // What AWS did not answer says nothing about the image.
+            Err(match failed.status {
+                StatusCode::INTERNAL_SERVER_ERROR => failed.with_status(StatusCode::NOT_FOUND),
+                _ => failed,
+            })
+        }
     }
 }
 

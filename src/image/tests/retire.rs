@@ -264,29 +264,28 @@ fn an_ami_that_one_answer_does_not_show_is_not_forgotten() {
     assert!(matches!(heard, Action::DeregisterPrevious { .. }));
 }
 
-/// A status has no room for all AMIs that are ever in use.
-#[test]
-fn of_too_many_that_are_kept_the_oldest_are_given_up_and_named() {
-    let mut status = available();
-    let known = |number: usize| {
-        let mut known = target().known;
-        known.image = format!("ami-{number}");
-        BTreeMap::from([("us-east-1".to_owned(), known)])
-    };
-    let version = |number| PreviousVersion {
+/// A version whose only AMI has this number.
+fn version(number: usize, snapshots: usize) -> PreviousVersion {
+    let mut known = target().known;
+    known.image = format!("ami-{number}");
+    known.snapshots = (0..snapshots).map(|it| format!("snap-{it:017}")).collect();
+    PreviousVersion {
         digest: None,
-        regions: known(number),
+        regions: BTreeMap::from([("us-east-1".to_owned(), known)]),
         copies: BTreeMap::new(),
         bundle: None,
-    };
-    status.previous = (100..152).map(version).collect();
+    }
+}
+
+/// All AMIs of earlier versions are in use: they are deprecated and kept.
+fn keep_all(status: &mut Status) {
     status.replaces = true;
     (status.state, status.build.step) = (State::Working, Step::Retire);
     let in_use = KeptReason::InUse {
         by: vec!["i-1".to_owned()],
         omitted: 0,
     };
-    let ended = targets(&status).into_iter().map(|target| {
+    let ended = targets(status).into_iter().map(|target| {
         let deprecated = RetireOutcome::Deprecated;
         retirement(&target, deprecated, Some(in_use.clone()), after(5))
     });
@@ -295,7 +294,15 @@ fn of_too_many_that_are_kept_the_oldest_are_given_up_and_named() {
         is_finished: true,
         ..Retired::default()
     };
-    advance(&mut status, Evidence::Retired(retired), 5);
+    advance(status, Evidence::Retired(retired), 5);
+}
+
+/// A status has no room for all AMIs that are ever in use.
+#[test]
+fn of_too_many_that_are_kept_the_oldest_are_given_up_and_named() {
+    let mut status = available();
+    status.previous = (100..152).map(|it| version(it, 1)).collect();
+    keep_all(&mut status);
     assert_eq!(status.previous.len(), 50);
     let forgotten = status.retired.iter().filter(|it| it.forgotten);
     let forgotten: Vec<&str> = forgotten.map(|it| it.image.as_str()).collect();
@@ -312,34 +319,8 @@ fn of_too_many_that_are_kept_the_oldest_are_given_up_and_named() {
 #[test]
 fn what_is_kept_of_earlier_versions_is_bounded_in_bytes() {
     let mut status = available();
-    let version = |number: usize| {
-        let mut known = target().known;
-        known.image = format!("ami-{number}");
-        known.snapshots = (0..400).map(|it| format!("snap-{it:017}")).collect();
-        PreviousVersion {
-            digest: None,
-            regions: BTreeMap::from([("us-east-1".to_owned(), known)]),
-            copies: BTreeMap::new(),
-            bundle: None,
-        }
-    };
-    status.previous = (100..120).map(version).collect();
-    status.replaces = true;
-    (status.state, status.build.step) = (State::Working, Step::Retire);
-    let in_use = KeptReason::InUse {
-        by: vec!["i-1".to_owned()],
-        omitted: 0,
-    };
-    let ended = targets(&status).into_iter().map(|target| {
-        let deprecated = RetireOutcome::Deprecated;
-        retirement(&target, deprecated, Some(in_use.clone()), after(5))
-    });
-    let retired = Retired {
-        ended: ended.collect(),
-        is_finished: true,
-        ..Retired::default()
-    };
-    advance(&mut status, Evidence::Retired(retired), 5);
+    status.previous = (100..120).map(|it| version(it, 400)).collect();
+    keep_all(&mut status);
     let size = serde_json::to_vec_pretty(&status.previous).unwrap().len();
     assert!((1..=64 * 1024).contains(&size), "{size}");
     let forgotten = status.retired.iter().filter(|it| it.forgotten).count();

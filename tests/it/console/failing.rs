@@ -2,6 +2,7 @@
 
 use amiwright::aws::Aws;
 use axum::http::StatusCode;
+use localaws::faults::Fault;
 
 use super::{Browser, stack};
 use crate::support::{REGION, refused};
@@ -82,4 +83,15 @@ async fn buckets_of_something_else_are_no_stack() {
     let page = browser.get("/images").await;
     assert!(page.status.is_server_error());
     page.has("no amiwright stack here").has("StateBucketName");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_answered_is_no_image_that_there_is_not() {
+    let stack = stack().await;
+    let browser = Browser::open(&stack).await;
+    let page = "/image?key=lost.image.yaml";
+    browser.get(page).await.with(StatusCode::NOT_FOUND);
+    let faults = stack.world.faults();
+    faults.always("s3", "ListObjectsV2", Fault::LoseAnswer);
+    browser.get(page).await.with(StatusCode::BAD_GATEWAY);
 }

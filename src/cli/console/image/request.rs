@@ -34,14 +34,14 @@ pub(in crate::cli::console) async fn cancel(
     State(app): State<Arc<App>>,
     Form(asked): Form<Asked>,
 ) -> Response {
-    if let Some(refused) = refused(&app, &asked) {
-        return refused;
+    match check(&app, &asked).await {
+        Ok(()) => answer(
+            &app,
+            &asked,
+            cancelling::cancel(context(&app), &asked.key).await,
+        ),
+        Err(refused) => refused,
     }
-    let answered = match check_seen(&app, &asked).await {
-        Ok(()) => cancelling::cancel(context(&app), &asked.key).await,
-        Err(error) => Err(error),
-    };
-    answer(&app, &asked, answered)
 }
 
 /// Asks to try an image again.
@@ -49,14 +49,14 @@ pub(in crate::cli::console) async fn retry(
     State(app): State<Arc<App>>,
     Form(asked): Form<Asked>,
 ) -> Response {
-    if let Some(refused) = refused(&app, &asked) {
-        return refused;
+    match check(&app, &asked).await {
+        Ok(()) => answer(
+            &app,
+            &asked,
+            retrying::retry(context(&app), &asked.key).await,
+        ),
+        Err(refused) => refused,
     }
-    let answered = match check_seen(&app, &asked).await {
-        Ok(()) => retrying::retry(context(&app), &asked.key).await,
-        Err(error) => Err(error),
-    };
-    answer(&app, &asked, answered)
 }
 
 /// People read the time of a request: whole seconds are enough.
@@ -69,9 +69,14 @@ fn context(app: &App) -> Context<'_> {
     )
 }
 
-/// Fails if another version is there than the page showed: whoever pressed the button has not seen it.
-async fn check_seen(app: &App, asked: &Asked) -> Result<(), Error> {
-    let loaded = target::load(context(app), &asked.key).await?;
+/// The answer instead, if the form is not of this console, or another version is there than its page showed: whoever pressed
+/// the button has not seen it.
+async fn check(app: &App, asked: &Asked) -> Result<(), Response> {
+    if !app.session.is_csrf(&asked.csrf) {
+        return Err(page::old_form(app, Section::Images));
+    }
+    let loaded = target::load(context(app), &asked.key).await;
+    let loaded = loaded.map_err(|error| answer(app, asked, Err(error)))?;
     if loaded.status.manifest.sha256 == asked.seen {
         return Ok(());
     }
@@ -79,12 +84,8 @@ async fn check_seen(app: &App, asked: &Asked) -> Result<(), Error> {
         "another version of {} was uploaded since this page was opened",
         asked.key
     );
-    Err(Error::new(message).with_hint("look at it first, and ask again"))
-}
-
-fn refused(app: &App, asked: &Asked) -> Option<Response> {
-    let is_ours = app.session.is_csrf(&asked.csrf);
-    (!is_ours).then(|| page::old_form(app, Section::Images))
+    let error = Error::new(message).with_hint("look at it first, and ask again");
+    Err(answer(app, asked, Err(error)))
 }
 
 fn answer(app: &App, asked: &Asked, answer: Result<String, Error>) -> Response {
