@@ -16,7 +16,7 @@ pub(super) use self::view::class;
 use super::app::App;
 use super::failed::Failed;
 use super::page::{self, Section};
-use crate::cli::list::{Usual, by_attention};
+use crate::cli::list::{Row, Usual, by_attention, counts};
 use crate::cli::status;
 use crate::cli::text::plain;
 
@@ -75,16 +75,22 @@ fn form(filter: &Filter) -> Markup {
 
 async fn listed(app: &App, filter: &Filter) -> Result<Markup, Failed> {
     let now = app.now();
-    let (found, left_out) = app
+    let (found, counts, left_out) = app
         .with_statuses(|known| {
             let statuses = known.iter().filter_map(|it| it.status.as_ref().ok());
             let usual = Usual::of(statuses.map(|loaded| &loaded.status));
-            let found = known.iter().map(|listed| Found {
-                row: status::row(listed, &usual, now),
-                key: listed.manifest_key.clone(),
-                regions: view::regions(listed),
-            });
-            (found.collect::<Vec<_>>(), known.left_out())
+            let rows = known.iter().map(|listed| status::row(listed, &usual, now));
+            let rows: Vec<Row> = rows.collect();
+            let counts = counts(&rows).join(" · ");
+            let found = rows
+                .into_iter()
+                .zip(known.iter())
+                .map(|(row, listed)| Found {
+                    row,
+                    key: listed.manifest_key.clone(),
+                    regions: view::regions(listed),
+                });
+            (found.collect::<Vec<_>>(), counts, known.left_out())
         })
         .await?;
     if found.is_empty() {
@@ -97,12 +103,11 @@ async fn listed(app: &App, filter: &Filter) -> Result<Markup, Failed> {
     let pages = wanted.len().div_ceil(A_PAGE).max(1);
     let number = filter.page.unwrap_or(1).clamp(1, pages);
     let shown = wanted.iter().skip((number - 1) * A_PAGE).take(A_PAGE);
-    let rows = found.iter().map(|it| it.row.clone()).collect::<Vec<_>>();
     Ok(view::list(&Shown {
         app,
         filter,
         now,
-        rows: &rows,
+        counts: &counts,
         images: shown.copied().collect(),
         wanted: wanted.len(),
         total,

@@ -173,7 +173,7 @@ fn facts(status: &Status, now: Timestamp) -> Markup {
     }
 }
 
-/// What does not change by itself, or only adds to what is shown.
+/// What is as it was when the page was opened.
 pub(super) fn past(status: &Status) -> Markup {
     let raw = serde_json::to_string_pretty(status).unwrap_or_default();
     html! {

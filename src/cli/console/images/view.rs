@@ -7,7 +7,7 @@ use super::super::app::App;
 use super::super::links;
 use super::super::page::when;
 use super::filter::{Cell, Filter, Found};
-use crate::cli::list::{Kind, Row, counts};
+use crate::cli::list::{Kind, Row};
 use crate::cli::regions;
 use crate::cli::text::plain;
 use crate::image::Status;
@@ -19,8 +19,8 @@ pub(super) struct Shown<'a> {
     pub(super) app: &'a App,
     pub(super) filter: &'a Filter,
     pub(super) now: Timestamp,
-    /// All images.
-    pub(super) rows: &'a [Row],
+    /// How many of all images are in which state.
+    pub(super) counts: &'a str,
     /// Those on this page.
     pub(super) images: Vec<&'a Found>,
     /// How many the filter lets through.
@@ -72,7 +72,7 @@ pub(super) fn list(shown: &Shown<'_>) -> Markup {
     if shown.total == 0 {
         return empty(shown.app);
     }
-    let counts = counts(shown.rows).join(" · ");
+    let counts = shown.counts;
     let (page, pages) = shown.pages;
     html! {
         p.counts data-say=(counts) {
