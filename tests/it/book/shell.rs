@@ -2,7 +2,6 @@
 //! window in which `amiwright local` runs.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -23,8 +22,8 @@ pub(super) struct Terminal {
     input: ChildStdin,
     lines: Receiver<String>,
     background: Option<(Child, Receiver<String>)>,
-    /// The one thing that is not as the page has it: its port may be in use.
-    port: u16,
+    /// The one thing that is not as the page has it: its port may be in use. None until something listens.
+    port: Option<u16>,
 }
 
 impl Terminal {
@@ -43,10 +42,6 @@ impl Terminal {
             .arg(&home)
             .status();
         assert!(copied.unwrap().success());
-        // Free now, and nobody takes it within a moment.
-        let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
         let mut shell = command("bash", directory.path());
         let mut shell = shell.args(["--noprofile", "--norc"]).spawn().unwrap();
         let mut input = shell.stdin.take().unwrap();
@@ -58,7 +53,7 @@ impl Terminal {
             input,
             lines,
             background: None,
-            port,
+            port: None,
         }
     }
 
@@ -92,7 +87,7 @@ impl Terminal {
 
     /// Starts a command in another window, until the page ends: what it printed up to its last line in `shown`.
     pub(super) fn start(&mut self, line: &str, shown: &[String]) -> Vec<String> {
-        let line = format!("exec {} --port {}", line, self.port);
+        let line = format!("exec {line} --port 0");
         let mut started = command("bash", self.directory.path());
         let mut started = started.args(["-c", &line]).spawn().unwrap();
         let lines = lines_of(&mut started);
@@ -101,18 +96,26 @@ impl Terminal {
         while printed.last() != Some(last) {
             let next = lines.recv_timeout(PATIENCE);
             let next = next.unwrap_or_else(|_| panic!("{line} never prints {last}: {printed:#?}"));
+            if let Some(address) = next.trim().strip_prefix("Endpoint ") {
+                self.port = address.rsplit(':').next().map(|it| it.parse().unwrap());
+            }
             printed.push(self.without_port(&next));
         }
+        assert!(self.port.is_some(), "{line} says no endpoint: {printed:#?}");
         self.background = Some((started, lines));
         printed
     }
 
     fn with_port(&self, text: &str) -> String {
-        text.replace(PORT, &self.port.to_string())
+        let port = self.port.map(|port| port.to_string());
+        text.replace(PORT, port.as_deref().unwrap_or(PORT))
     }
 
     fn without_port(&self, text: &str) -> String {
-        text.replace(&self.port.to_string(), PORT)
+        match self.port {
+            Some(port) => text.replace(&format!("127.0.0.1:{port}"), &format!("127.0.0.1:{PORT}")),
+            None => text.to_owned(),
+        }
     }
 }
 
