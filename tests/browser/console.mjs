@@ -5,7 +5,9 @@
 // PROGRAM is the amiwright to run; screenshots of every page go into FOLDER. Every wait is for a condition. Prints a line
 // for each check; the first that does not hold ends it with exit code 1.
 import { strict as assert } from "node:assert";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -61,6 +63,19 @@ const dropped = async (page, files) => {
   await page.locator(`#results[data-done="${before + 1}"]`).waitFor();
 };
 
+// Sends what the form of our page does, from whichever page: the status of the answer.
+const posted = async (page, url, csrf, text) => {
+  const answered = page.waitForResponse(`${url}/drop`);
+  await page.evaluate(async ([url, csrf, text]) => {
+    const form = new FormData();
+    form.append("csrf", csrf);
+    form.append("file", new File([text], "posted.image.yaml"));
+    await fetch(`${url}/drop`, { method: "POST", body: form, mode: "no-cors", credentials: "include" }).catch(() => {});
+  }, [url, csrf, text]);
+  return (await answered).status();
+};
+const READ = (url) => fetch(`${url}/images`, { credentials: "include" }).then(() => "read", () => "kept out");
+
 try {
   const page = await opened();
 
@@ -80,17 +95,32 @@ try {
     await picture(page, "empty");
   });
 
+  const csrf = await page.locator('meta[name="csrf"]').getAttribute("content");
+
   await step("a page of another site can neither read nor post", async () => {
     const other = await page.context().newPage();
     await other.goto("data:text/html,<p>elsewhere</p>");
-    const answer = await other.evaluate(async (url) => {
-      const form = new URLSearchParams({ key: "web.image.yaml", csrf: "x" });
-      const sent = await fetch(`${url}/image/cancel`, { method: "POST", body: form, mode: "no-cors", credentials: "include" }).catch(String);
-      const read = await fetch(`${url}/images`, { credentials: "include" }).then(() => "read", () => "kept out");
-      return [String(sent.type ?? sent), read];
-    }, host);
-    assert.equal(answer[1], "kept out");
+    assert.equal(await posted(other, host, csrf, BAD), 403);
+    assert.equal(await other.evaluate(READ, host), "kept out");
     await other.close();
+  });
+
+  // To browsers, all ports of a machine are one site: such a page's requests have our cookie.
+  await step("a page of another port of this machine can neither read nor post", async () => {
+    const server = createServer((_, response) => response.setHeader("content-type", "text/html").end("<p>elsewhere</p>"));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const other = await page.context().newPage();
+    await other.goto(`http://127.0.0.1:${server.address().port}/`);
+    // Even with the word of our forms; a manifest that our own page could upload.
+    assert.equal(await posted(other, host, csrf, GOOD), 403);
+    assert.equal(await other.evaluate(READ, host), "kept out");
+    await other.close();
+    server.close();
+    // The very request is taken of our own page, as far as the manifest is.
+    assert.equal(await posted(page, host, csrf, BAD), 422);
+    assert.equal(await page.evaluate(READ, host), "read");
+    await page.reload();
+    await page.getByRole("heading", { name: "No images yet" }).waitFor();
   });
 
   await step("a bad manifest is checked when it is chosen, each problem at its line", async () => {

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use super::{Browser, answer, console, request, stack};
+use super::{Browser, answer, request, stack};
 use crate::support::refused;
 
 const KEY: &str = "web.image.yaml";
@@ -118,8 +118,6 @@ async fn what_a_person_may_not_see_is_said_with_what_would_help() {
     stack.expect_refusals();
     let fault = refused("AccessDenied");
     stack.world.faults().always("s3", "ListObjectsV2", fault);
-    let console = console(&stack, stack.aws_of("uploader"));
-    drop(console);
     let browser = Browser::open_as(&stack, stack.aws_of("uploader")).await;
     let page = browser.get("/images").await;
     assert!(page.status.is_server_error());
