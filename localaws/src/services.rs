@@ -318,8 +318,8 @@ async fn die(caller: Option<Caller>) -> Result<Response, AnswerLost> {
     std::future::pending().await
 }
 
-/// What is remembered of a request: what makes, changes or asks for an image, or changes a snapshot or a parameter. Values
-/// of parameters that are secret are not.
+/// What is remembered of a request: what makes, changes or asks for an image, changes a snapshot, or changes or asks for a
+/// parameter. Values of parameters that are secret are not.
 fn recorded_fields(service: &str, action: &str, request: &Request) -> Vec<(String, String)> {
     let actions = [
         "CopyImage",
@@ -338,8 +338,20 @@ fn recorded_fields(service: &str, action: &str, request: &Request) -> Vec<(Strin
     match service {
         "ec2" if is_meant => wire::query_fields(request),
         "ssm" if action == "PutParameter" => parameter_fields(request),
+        "ssm" if action == "GetParameters" => names_of_parameters(request),
         _ => Vec::new(),
     }
+}
+
+/// Which parameters are asked for, as `Names.1` and on.
+fn names_of_parameters(request: &Request) -> Vec<(String, String)> {
+    let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap_or_default();
+    let names = body.get("Names").and_then(|it| it.as_array());
+    let names = names.into_iter().flatten().filter_map(|it| it.as_str());
+    let numbered = names.zip(1_u32..);
+    numbered
+        .map(|(name, number)| (format!("Names.{number}"), name.to_owned()))
+        .collect()
 }
 
 fn parameter_fields(request: &Request) -> Vec<(String, String)> {

@@ -83,6 +83,13 @@ impl Ec2 {
             .collect()
     }
 
+    /// The images of a Region that were deregistered, as they were then, oldest first; of very many the last 1000.
+    #[must_use]
+    pub fn deregistered_images(&self, region: &str) -> Vec<Image> {
+        let mut store = self.service.store();
+        store.region(region).removed.iter().cloned().collect()
+    }
+
     /// All snapshots of a Region, also those of other accounts.
     #[must_use]
     pub fn snapshots(&self, region: &str) -> Vec<Snapshot> {

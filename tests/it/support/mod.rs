@@ -11,6 +11,7 @@ mod protecting;
 mod schema;
 mod seen;
 mod stack;
+mod uploads;
 
 use std::time::Duration;
 

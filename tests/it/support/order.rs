@@ -1,47 +1,159 @@
 //! In which order functions change things, held for every test: snapshots are shared before their AMI and revoked after it,
-//! an AMI is verified before it is released, and another is retired only after that.
+//! the AMIs of all Regions that are required are verified before one is released, and others are retired only after that
+//! was seen to be done.
 //!
 //! Between two uploads, because a manifest that changed may ask for the opposite; and as it is at the time, because an
 //! invocation may still do what the manifest asked for when it began.
 
-use std::collections::BTreeSet;
+mod releasing;
+mod retiring;
+mod sharing;
+mod wrong_orders;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use localaws::ec2::Image;
 use localaws::faults::Call;
 use localaws::world::World;
 
-/// The Regions in which there is anything.
-fn regions(calls: &[Call]) -> BTreeSet<&str> {
-    calls.iter().map(|call| call.region.as_str()).collect()
+use super::uploads::Upload;
+
+const MANIFEST_TAG: &str = "amiwright:manifest";
+const DIGEST_TAG: &str = "amiwright:digest";
+
+/// What happened in a world.
+#[derive(Debug, Clone)]
+pub(super) struct Recorded {
+    /// What was done in EC2 and to parameters, by functions and by others.
+    calls: Vec<Call>,
+    /// The AMIs that there are in the end, by Region.
+    images: BTreeMap<String, Vec<Image>>,
+    /// Those that were deregistered, as they were then.
+    gone: BTreeMap<String, Vec<Image>>,
+    uploads: Vec<Upload>,
+}
+
+impl Recorded {
+    pub(super) fn of(world: &World, uploads: &[Upload]) -> Self {
+        let mut calls = world.calls();
+        calls.retain(|call| call.done && ["ec2", "ssm"].contains(&call.service.as_str()));
+        let regions: BTreeSet<String> = calls.iter().map(|it| it.region.clone()).collect();
+        let ec2 = world.ec2();
+        let in_each = |images: &dyn Fn(&str) -> Vec<Image>| {
+            let regions = regions.iter();
+            regions.map(|it| (it.clone(), images(it))).collect()
+        };
+        Self {
+            images: in_each(&|region| ec2.images(region)),
+            gone: in_each(&|region| ec2.deregistered_images(region)),
+            calls,
+            uploads: uploads.to_vec(),
+        }
+    }
+
+    /// What was done in the wrong order.
+    pub(super) fn violations(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (region, images) in &self.images {
+            let happened = Happened {
+                region,
+                images,
+                calls: self.calls_in(region),
+                all: self,
+            };
+            happened.sharing(&mut wrong);
+            happened.revoking(&mut wrong);
+            happened.ending(&mut wrong);
+            happened.retiring(&mut wrong);
+            happened.confirming(&mut wrong);
+            happened.releasing(&mut wrong);
+            happened.requiring(&mut wrong);
+        }
+        wrong
+    }
+
+    fn calls_in(&self, region: &str) -> Vec<&Call> {
+        let calls = self.calls.iter();
+        calls.filter(|call| call.region == region).collect()
+    }
+
+    /// The AMIs that ever were in a Region, as far as is known.
+    fn ever_in(&self, region: &str) -> impl Iterator<Item = &Image> {
+        let lists = [self.images.get(region), self.gone.get(region)];
+        lists.into_iter().flatten().flatten()
+    }
+
+    /// How many uploads came before a call.
+    fn epoch(&self, call: &Call) -> usize {
+        self.uploads
+            .partition_point(|upload| upload.number < call.number)
+    }
 }
 
 /// What happened in a Region.
 struct Happened<'a> {
+    region: &'a str,
     /// The AMIs that there are in the end.
     images: &'a [Image],
     /// What was done there by functions and by others.
-    calls: &'a [&'a Call],
-    uploads: &'a [u64],
+    calls: Vec<&'a Call>,
+    all: &'a Recorded,
 }
 
-/// What was done in the wrong order. `uploads` are the numbers of calls that came before each upload.
-pub(super) fn violations(world: &World, uploads: &[u64]) -> Vec<String> {
-    let mut calls = world.calls();
-    calls.retain(|call| call.done && ["ec2", "ssm"].contains(&call.service.as_str()));
-    let mut wrong = Vec::new();
-    for region in regions(&calls) {
-        let images = world.ec2().images(region);
-        let here: Vec<&Call> = calls.iter().filter(|call| call.region == region).collect();
-        let happened = Happened {
-            images: &images,
-            calls: &here,
-            uploads,
-        };
-        happened.sharing(&mut wrong);
-        happened.retiring(&mut wrong);
-        happened.releasing(&mut wrong);
+impl<'a> Happened<'a> {
+    /// What functions did by these actions, each with what came before it since the last upload, and with all that came
+    /// before it.
+    fn done(
+        &self,
+        actions: &'static [&'static str],
+    ) -> impl Iterator<Item = (&'a Call, Vec<&'a Call>, &[&'a Call])> {
+        let of_functions = self.calls.iter().enumerate();
+        of_functions
+            .filter(|(_, call)| call.function.is_some() && actions.contains(&call.action.as_str()))
+            .map(move |(at, call)| {
+                let before = self.calls.get(..at).unwrap_or_default();
+                let epoch = self.all.epoch(call);
+                let lately = before
+                    .iter()
+                    .copied()
+                    .filter(|it| it.function.is_some() && self.all.epoch(it) == epoch);
+                (*call, lately.collect(), before)
+            })
     }
-    wrong
+
+    /// The AMIs that ever were there.
+    fn ever(&self) -> impl Iterator<Item = &'a Image> {
+        self.all.ever_in(self.region)
+    }
+
+    /// The request by which an AMI was deregistered.
+    fn end_of(&self, image: &Image) -> Option<&'a Call> {
+        let mut calls = self.calls.iter().copied();
+        calls.find(|it| it.action == "DeregisterImage" && it.field("ImageId") == Some(&image.id))
+    }
+
+    /// Whether an AMI was there at the time of a call.
+    fn is_there(&self, image: &Image, call: &Call) -> bool {
+        let end = self.end_of(image);
+        image.created_at <= call.at && end.is_none_or(|it| it.number > call.number)
+    }
+
+    /// Whether all AMIs that were ever there are of one manifest: otherwise whose successor one is cannot be told.
+    fn is_of_one_manifest(&self) -> bool {
+        let tags = self.images.iter().map(|image| image.tags.get(MANIFEST_TAG));
+        let mut manifests: BTreeSet<&str> = tags.flatten().map(String::as_str).collect();
+        for call in self
+            .calls
+            .iter()
+            .filter(|call| call.action == "RegisterImage")
+        {
+            let keys = call.values("TagSpecification.1.Tag.", ".Key");
+            let values = call.values("TagSpecification.1.Tag.", ".Value");
+            let tags = keys.zip(values).filter(|(key, _)| *key == MANIFEST_TAG);
+            manifests.extend(tags.map(|(_, manifest)| manifest));
+        }
+        manifests.len() == 1
+    }
 }
 
 fn is_about(call: &Call, image: &str) -> bool {
@@ -56,16 +168,11 @@ fn snapshots(image: &Image) -> BTreeSet<&str> {
         .collect()
 }
 
-fn is_shared(call: &Call, snapshot: &str, how: &str, account: &str) -> bool {
-    let start = format!("CreateVolumePermission.{how}.");
-    call.field("SnapshotId") == Some(snapshot)
-        && call.values(&start, ".UserId").any(|id| id == account)
-}
-
-fn changes(call: &Call, how: &str, account: &str) -> bool {
-    let start = format!("LaunchPermission.{how}.");
-    let mut fields = call.fields.iter();
-    fields.any(|(name, value)| name.starts_with(&start) && value == account)
+/// Whether an AMI is of the same manifest, and of another version.
+fn is_other_version(image: &Image, other: &Image) -> bool {
+    let tag = |image: &Image, tag: &str| image.tags.get(tag).cloned();
+    let is_same = |name: &str| tag(image, name).is_some() && tag(image, name) == tag(other, name);
+    is_same(MANIFEST_TAG) && !is_same(DIGEST_TAG)
 }
 
 /// Whether EC2 was asked for this AMI after it was changed last: by its id, or by a tag that it has.
@@ -88,172 +195,4 @@ fn reads(call: &Call, image: &Image) -> bool {
                 let mut values = call.values(&start, "");
                 values.any(|value| is_of_image(filter, value))
             })
-}
-
-impl Happened<'_> {
-    /// What functions did, each with what came before it since the last upload, and with all that came before it.
-    fn done(&self) -> impl Iterator<Item = (&Call, Vec<&Call>, &[&Call])> {
-        let epoch = |call: &Call| self.uploads.partition_point(|upload| *upload < call.number);
-        let of_functions = self.calls.iter().enumerate();
-        of_functions
-            .filter(|(_, call)| call.function.is_some())
-            .map(move |(at, call)| {
-                let before = self.calls.get(..at).unwrap_or_default();
-                let lately = before
-                    .iter()
-                    .copied()
-                    .filter(|it| it.function.is_some() && epoch(it) == epoch(call));
-                (*call, lately.collect(), before)
-            })
-    }
-
-    /// Whether all AMIs that were ever there are of one manifest: otherwise whose successor one is cannot be told.
-    fn is_of_one_manifest(&self) -> bool {
-        const TAG: &str = "amiwright:manifest";
-        let tags = self.images.iter().map(|image| image.tags.get(TAG));
-        let mut manifests: BTreeSet<&str> = tags.flatten().map(String::as_str).collect();
-        for call in self
-            .calls
-            .iter()
-            .filter(|call| call.action == "RegisterImage")
-        {
-            let keys = call.values("TagSpecification.1.Tag.", ".Key");
-            let values = call.values("TagSpecification.1.Tag.", ".Value");
-            let tags = keys.zip(values).filter(|(key, _)| *key == TAG);
-            manifests.extend(tags.map(|(_, manifest)| manifest));
-        }
-        manifests.len() == 1
-    }
-
-    /// Whether several AMIs were made of a snapshot: it may be shared for the one, and revoked for the other.
-    fn has_several(&self, snapshot: &str) -> bool {
-        let uses = |call: &Call| {
-            let mut ids = call.values("BlockDeviceMapping.", ".Ebs.SnapshotId");
-            call.action == "RegisterImage" && ids.any(|id| id == snapshot)
-        };
-        let made = self.calls.iter().filter(|call| uses(call)).count();
-        let images = self.images.iter();
-        made > 1
-            || images
-                .filter(|image| snapshots(image).contains(snapshot))
-                .count()
-                > 1
-    }
-
-    fn sharing(&self, wrong: &mut Vec<String>) {
-        for (call, lately, before) in self.done() {
-            let snapshot = call.field("SnapshotId").unwrap_or_default();
-            if call.action != "ModifySnapshotAttribute" || self.has_several(snapshot) {
-                continue;
-            }
-            let images = self.images.iter();
-            for image in images.filter(|image| snapshots(image).contains(snapshot)) {
-                let id = &image.id;
-                let is_of_image = |it: &&&Call| {
-                    it.action == "ModifyImageAttribute" && it.field("ImageId") == Some(id)
-                };
-                let of_image = lately.iter().filter(is_of_image);
-                for account in call.values("CreateVolumePermission.Add.", ".UserId") {
-                    let is_first = !is_revoked_by_others(before, snapshot, account);
-                    let is_revoked = |since: u64| {
-                        let mut after = lately.iter().filter(|it| it.number > since);
-                        after.any(|it| is_shared(it, snapshot, "Remove", account))
-                    };
-                    let mut shared = of_image.clone().filter(|it| changes(it, "Add", account));
-                    if is_first && shared.any(|it| !is_revoked(it.number)) {
-                        wrong.push(format!(
-                            "{id} was shared with {account} before its {snapshot}"
-                        ));
-                    }
-                }
-            }
-        }
-        self.revoking(wrong);
-    }
-
-    fn revoking(&self, wrong: &mut Vec<String>) {
-        for (call, lately, _) in self.done() {
-            let id = call.field("ImageId").unwrap_or_default();
-            let image = self.images.iter().find(|image| image.id == id);
-            let Some(image) = image.filter(|_| call.action == "ModifyImageAttribute") else {
-                continue;
-            };
-            for snapshot in snapshots(image) {
-                if self.has_several(snapshot) {
-                    continue;
-                }
-                let accounts = call.values("LaunchPermission.Remove.", ".UserId");
-                for account in accounts {
-                    let is_again = |since: u64| {
-                        let mut after = lately.iter().filter(|it| it.number > since);
-                        after.any(|it| {
-                            it.field("ImageId") == Some(id) && changes(it, "Add", account)
-                        })
-                    };
-                    let mut lately = lately.iter();
-                    let is_revoked = |it: &&Call| is_shared(it, snapshot, "Remove", account);
-                    if lately.any(|it| is_revoked(it) && !is_again(it.number)) {
-                        wrong.push(format!(
-                            "{snapshot} was revoked from {account} before its {id}"
-                        ));
-                    }
-                }
-            }
-        }
-    }
-
-    fn retiring(&self, wrong: &mut Vec<String>) {
-        if !self.is_of_one_manifest() {
-            return;
-        }
-        for (call, _, before) in self.done() {
-            if call.action != "DeregisterImage" {
-                continue;
-            }
-            // One that was made later takes its name.
-            let there = self
-                .images
-                .iter()
-                .filter(|image| image.created_at <= call.at);
-            for image in there.filter(|image| !is_verified(before, image)) {
-                let retired = call.field("ImageId").unwrap_or_default();
-                wrong.push(format!(
-                    "{retired} was deregistered before {} was verified",
-                    image.id
-                ));
-            }
-        }
-    }
-
-    fn releasing(&self, wrong: &mut Vec<String>) {
-        let is_one = self.is_of_one_manifest();
-        for (call, lately, before) in self.done() {
-            let value = call.field("Value").unwrap_or_default();
-            let Some(image) = self.images.iter().find(|image| image.id == value) else {
-                continue;
-            };
-            if !is_verified(before, image) {
-                wrong.push(format!("{value} was released before it was verified"));
-            }
-            let mut after = lately
-                .iter()
-                .skip_while(|it| it.action != "DeregisterImage");
-            let Some(retired) = after.next().filter(|_| is_one) else {
-                continue;
-            };
-            // One that has its name, or a bundle that was written over, takes its place.
-            if !after.any(|it| it.action == "RegisterImage") {
-                let retired = retired.field("ImageId").unwrap_or_default();
-                wrong.push(format!("{value} was released after {retired} was retired"));
-            }
-        }
-    }
-}
-
-/// Whether nobody's function has revoked a share that there was: it is shared again, after an audit.
-fn is_revoked_by_others(before: &[&Call], snapshot: &str, account: &str) -> bool {
-    let mut after = before
-        .iter()
-        .skip_while(|call| !is_shared(call, snapshot, "Add", account));
-    after.any(|call| call.function.is_none() && is_shared(call, snapshot, "Remove", account))
 }

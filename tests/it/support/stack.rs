@@ -16,7 +16,8 @@ use localaws::world::{Builder, World};
 use serde_json::{Value, json};
 
 use super::functions::{Variables, config, config_for, handler, whole_seconds};
-use super::order;
+use super::order::Recorded;
+use super::uploads::Upload;
 
 pub(crate) const REGION: &str = "us-east-1";
 /// The name of the parameter with the key that signs upload policies.
@@ -36,8 +37,8 @@ pub(crate) struct TestStack {
     pub(crate) state_bucket: String,
     pub(crate) snapshot: String,
     refusals_expected: AtomicBool,
-    /// How many calls were made before each upload.
-    uploads: Mutex<Vec<u64>>,
+    /// What was asked for, and when.
+    pub(super) uploads: Mutex<Vec<Upload>>,
     updated: Variables,
 }
 
@@ -53,7 +54,7 @@ impl Drop for TestStack {
         let pending = self.world.faults().pending();
         assert_eq!(pending, 0, "faults whose calls did not come");
         let uploads = self.uploads.lock().unwrap();
-        let wrong = order::violations(&self.world, &uploads);
+        let wrong = Recorded::of(&self.world, &uploads).violations();
         assert_eq!(wrong, [""; 0], "in the wrong order");
         assert_eq!(self.undescribed(), [""; 0], "not as the schemas say");
         let invalid = self.invalid_metrics();
@@ -137,18 +138,12 @@ impl TestStack {
 
     /// Drops a file into the bucket, as a client's PUT.
     pub(crate) async fn drop_file(&self, key: &str, content: impl AsRef<[u8]>) {
-        self.note_upload();
+        self.note_object(&self.bucket, key, Some(content.as_ref()));
         self.world
             .s3()
             .put(&self.bucket, key, content.as_ref().to_vec())
             .await
             .unwrap();
-    }
-
-    /// From now on something else may be asked for, or be done.
-    pub(crate) fn note_upload(&self) {
-        let number = self.world.faults().count();
-        self.uploads.lock().unwrap().push(number);
     }
 
     /// Puts a file into the bucket without any event, as if it were lost.
@@ -162,7 +157,7 @@ impl TestStack {
     }
 
     fn write_silently(&self, bucket: &str, key: &str, content: impl AsRef<[u8]>) {
-        self.note_upload();
+        self.note_object(bucket, key, Some(content.as_ref()));
         let path = self.world.directory().join("s3").join(bucket).join(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
@@ -321,7 +316,7 @@ impl TestStack {
     }
 
     async fn delete(&self, bucket: &str, key: &str) {
-        self.note_upload();
+        self.note_object(bucket, key, None);
         let request = http::Request::delete(format!("http://127.0.0.1/{bucket}/{key}"))
             .body(Vec::new().into())
             .unwrap();

@@ -23,6 +23,10 @@ use crate::ec2::wire::checks::{check_id, check_image_id};
 use crate::ec2::wire::error::{Failure, image_not_found, refuse, snapshot_not_found};
 use crate::ids::Ids;
 
+/// How many images are kept after they were deregistered: more than any test makes, and little memory for a world that runs
+/// for weeks.
+const REMOVED_KEPT: usize = 1000;
+
 /// All Regions.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Store {
@@ -49,6 +53,9 @@ pub(crate) struct Region {
     /// Those of them that reads have not forgotten.
     #[serde(default)]
     pub(crate) gone: GoneImages,
+    /// Those of them that a test may ask for: as they were, the last ones.
+    #[serde(skip)]
+    pub(crate) removed: VecDeque<Image>,
     /// Snapshots that are being filled, until when.
     #[serde(default)]
     pub(crate) filling: BTreeMap<String, Timeline>,
@@ -287,6 +294,10 @@ impl Region {
             image_id: id.to_owned(),
             until: free_at,
         });
+        if self.removed.len() == REMOVED_KEPT {
+            self.removed.pop_front();
+        }
+        self.removed.push_back(record.image.clone());
         self.gone.add(record.image, now, shown_until);
     }
 

@@ -1,0 +1,128 @@
+//! AMIs are retired once the one that replaces them is verified, and the parameters were seen to name it.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use localaws::ec2::Image;
+use localaws::faults::Call;
+
+use super::{Happened, MANIFEST_TAG, is_other_version, is_verified, snapshots};
+use crate::support::uploads::said;
+
+/// What is retired is deprecated at once: within this.
+const SOON: SignedDuration = SignedDuration::from_hours(1);
+
+impl<'a> Happened<'a> {
+    pub(super) fn retiring(&self, wrong: &mut Vec<String>) {
+        if !self.is_of_one_manifest() {
+            return;
+        }
+        for (call, _, before) in self.done(&["DeregisterImage"]) {
+            // One that was made later takes its name.
+            let there = self
+                .images
+                .iter()
+                .filter(|image| image.created_at <= call.at);
+            for image in there.filter(|image| !is_verified(before, image)) {
+                let retired = call.field("ImageId").unwrap_or_default();
+                wrong.push(format!(
+                    "{retired} was deregistered before {} was verified",
+                    image.id
+                ));
+            }
+        }
+    }
+
+    /// Whoever follows a parameter has to have the new AMI before the old one goes.
+    pub(super) fn confirming(&self, wrong: &mut Vec<String>) {
+        let retires = &[
+            "DeregisterImage",
+            "DeleteSnapshot",
+            "EnableImageDeprecation",
+        ];
+        for (call, _, _) in self.done(retires) {
+            let Some(retired) = self.retired_by(call) else {
+                continue;
+            };
+            for (region, name) in self.moved(retired, call) {
+                let what = format!("{} by {}", retired.id, call.action);
+                let of = self.all.calls.iter().filter(|it| {
+                    it.region == region && it.number < call.number && it.function.is_some()
+                });
+                let is_put =
+                    |it: &&Call| it.action == "PutParameter" && it.field("Name") == Some(&name);
+                let put = of.clone().filter(is_put).last();
+                let since = put.map_or(0, |it| it.number);
+                let mut after = of.filter(|it| it.number > since);
+                let is_read = |it: &Call| {
+                    it.action == "GetParameters" && it.values("Names.", "").any(|it| it == name)
+                };
+                if put.is_some_and(|it| it.field("Value") == Some(&retired.id)) {
+                    wrong.push(format!("{what} was retired while {name} named it"));
+                } else if !after.any(is_read) {
+                    wrong.push(format!(
+                        "{what} was retired before {name} was confirmed in {region}"
+                    ));
+                }
+            }
+        }
+    }
+
+    /// The AMI that a call retires; none where it is removed for another reason: it failed, or another takes its name.
+    fn retired_by(&self, call: &Call) -> Option<&'a Image> {
+        let image = match call.field("SnapshotId") {
+            Some(snapshot) => self.ever().find(|it| snapshots(it).contains(snapshot)),
+            None => self.ever().find(|it| call.field("ImageId") == Some(&it.id)),
+        }?;
+        let deprecated = call.field("DeprecateAt");
+        let at = deprecated.and_then(|it| it.parse::<Timestamp>().ok());
+        let is_set = at.is_some_and(|at| at.duration_since(call.at) > SOON);
+        let epoch = self.all.epoch(call);
+        let mut after = self.calls.iter().filter(|it| it.number > call.number);
+        let is_made = |it: &&Call| it.action == "RegisterImage" && self.all.epoch(it) == epoch;
+        let has_failed = image.state.to_string() == "failed";
+        (!is_set && !has_failed && !after.any(is_made)).then_some(image)
+    }
+
+    /// The parameters that name, by Region, what replaces an AMI: those that were written since the last upload, and all of the
+    /// manifest where the AMI that replaces it was made later.
+    fn moved(&self, retired: &Image, call: &Call) -> BTreeSet<(String, String)> {
+        let epoch = self.all.epoch(call);
+        let mut moved = BTreeSet::new();
+        for put in self.all.calls.iter().filter(|it| {
+            it.action == "PutParameter" && it.number < call.number && self.all.epoch(it) == epoch
+        }) {
+            let value = put.field("Value").unwrap_or_default();
+            let mut images = self.all.ever_in(&put.region);
+            let image = images.find(|it| it.id == value);
+            if image.is_some_and(|it| is_other_version(it, retired)) && put.function.is_some() {
+                let name = put.field("Name").unwrap_or_default();
+                moved.insert((put.region.clone(), name.to_owned()));
+            }
+        }
+        let is_newer =
+            |it: &&Image| is_other_version(it, retired) && it.created_at > retired.created_at;
+        if self
+            .ever()
+            .any(|it| is_newer(&it) && self.is_there(it, call))
+        {
+            moved.extend(self.named(retired, call));
+        }
+        moved
+    }
+
+    /// The parameters that the manifest of an AMI named at the time of a call, in this Region.
+    fn named(&self, image: &Image, call: &Call) -> BTreeSet<(String, String)> {
+        let manifest = image.tags.get(MANIFEST_TAG);
+        let said = said(&self.all.uploads, manifest.map_or("", String::as_str), call);
+        let each = said.into_iter().map(|spec| {
+            let named = spec.map(|it| it.parameters).unwrap_or_default();
+            let named = named
+                .into_iter()
+                .map(|it| (self.region.to_owned(), it.name));
+            named.collect()
+        });
+        each.reduce(|one: BTreeSet<_>, other| &one & &other)
+            .unwrap_or_default()
+    }
+}

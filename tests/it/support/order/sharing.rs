@@ -1,0 +1,126 @@
+//! Snapshots are shared before their AMI, and revoked after it; of an AMI that is retired, after it is deregistered.
+
+use localaws::faults::Call;
+
+use super::{Happened, snapshots};
+
+fn is_shared(call: &Call, snapshot: &str, how: &str, account: &str) -> bool {
+    let start = format!("CreateVolumePermission.{how}.");
+    call.field("SnapshotId") == Some(snapshot)
+        && call.values(&start, ".UserId").any(|id| id == account)
+}
+
+fn changes(call: &Call, how: &str, account: &str) -> bool {
+    let start = format!("LaunchPermission.{how}.");
+    let mut fields = call.fields.iter();
+    fields.any(|(name, value)| name.starts_with(&start) && value == account)
+}
+
+impl Happened<'_> {
+    /// Whether several AMIs were made of a snapshot: it may be shared for the one, and revoked for the other.
+    fn has_several(&self, snapshot: &str) -> bool {
+        let uses = |call: &Call| {
+            let mut ids = call.values("BlockDeviceMapping.", ".Ebs.SnapshotId");
+            call.action == "RegisterImage" && ids.any(|id| id == snapshot)
+        };
+        let made = self.calls.iter().filter(|call| uses(call)).count();
+        let images = self.ever();
+        made > 1
+            || images
+                .filter(|image| snapshots(image).contains(snapshot))
+                .count()
+                > 1
+    }
+
+    pub(super) fn sharing(&self, wrong: &mut Vec<String>) {
+        for (call, lately, before) in self.done(&["ModifySnapshotAttribute"]) {
+            let snapshot = call.field("SnapshotId").unwrap_or_default();
+            if self.has_several(snapshot) {
+                continue;
+            }
+            for image in self.ever().filter(|it| snapshots(it).contains(snapshot)) {
+                let id = &image.id;
+                let is_of_image = |it: &&&Call| {
+                    it.action == "ModifyImageAttribute" && it.field("ImageId") == Some(id)
+                };
+                let of_image = lately.iter().filter(is_of_image);
+                for account in call.values("CreateVolumePermission.Add.", ".UserId") {
+                    let is_first = !is_revoked_by_others(before, snapshot, account);
+                    let is_revoked = |since: u64| {
+                        let mut after = lately.iter().filter(|it| it.number > since);
+                        after.any(|it| is_shared(it, snapshot, "Remove", account))
+                    };
+                    let mut shared = of_image.clone().filter(|it| changes(it, "Add", account));
+                    if is_first && shared.any(|it| !is_revoked(it.number)) {
+                        wrong.push(format!(
+                            "{id} was shared with {account} before its {snapshot}"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn revoking(&self, wrong: &mut Vec<String>) {
+        for (call, lately, _) in self.done(&["ModifyImageAttribute"]) {
+            let id = call.field("ImageId").unwrap_or_default();
+            let Some(image) = self.ever().find(|image| image.id == id) else {
+                continue;
+            };
+            for snapshot in snapshots(image) {
+                if self.has_several(snapshot) {
+                    continue;
+                }
+                let accounts = call.values("LaunchPermission.Remove.", ".UserId");
+                for account in accounts {
+                    let is_again = |since: u64| {
+                        let mut after = lately.iter().filter(|it| it.number > since);
+                        after.any(|it| {
+                            it.field("ImageId") == Some(id) && changes(it, "Add", account)
+                        })
+                    };
+                    let mut lately = lately.iter();
+                    let is_revoked = |it: &&Call| is_shared(it, snapshot, "Remove", account);
+                    if lately.any(|it| is_revoked(it) && !is_again(it.number)) {
+                        wrong.push(format!(
+                            "{snapshot} was revoked from {account} before its {id}"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Until an AMI is deregistered, it may come into use, and is to be copied as before.
+    pub(super) fn ending(&self, wrong: &mut Vec<String>) {
+        for (call, lately, _) in self.done(&["DeregisterImage"]) {
+            let id = call.field("ImageId").unwrap_or_default();
+            let Some(image) = self.ever().find(|image| image.id == id) else {
+                continue;
+            };
+            for snapshot in snapshots(image) {
+                if self.has_several(snapshot) {
+                    continue;
+                }
+                let revoked = lately.iter().flat_map(|it| {
+                    let is_of = it.field("SnapshotId") == Some(snapshot);
+                    let accounts = it.values("CreateVolumePermission.Remove.", ".UserId");
+                    accounts.filter(move |_| is_of)
+                });
+                for account in revoked {
+                    wrong.push(format!(
+                        "{snapshot} was revoked from {account} before {id} was deregistered"
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// Whether nobody's function has revoked a share that there was: it is shared again, after an audit.
+fn is_revoked_by_others(before: &[&Call], snapshot: &str, account: &str) -> bool {
+    let mut after = before
+        .iter()
+        .skip_while(|call| !is_shared(call, snapshot, "Add", account));
+    after.any(|call| call.function.is_none() && is_shared(call, snapshot, "Remove", account))
+}
