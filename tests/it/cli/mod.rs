@@ -19,6 +19,7 @@ mod push_files;
 mod push_screens;
 mod regions;
 mod retry;
+mod retry_interrupted;
 mod screens;
 mod starts;
 mod status;

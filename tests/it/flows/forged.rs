@@ -5,6 +5,7 @@ mod fields;
 mod foreign;
 mod parameters;
 mod previous;
+mod publishing;
 mod retiring;
 
 use std::time::Duration;
