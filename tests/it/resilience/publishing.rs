@@ -29,6 +29,10 @@ const REPAIRED: &str = "description: Web\ntags: {team: web}\naccess: {accounts: 
                         deprecate: {at: 2027-06-01T00:00:00Z}\nprotect: true\nrepair: true\n\
                         parameters: [{name: /images/web, takeOver: true}]\n";
 
+const DEPRECATES: &str = "replaces: {previous: deprecate}\n";
+const KEPT_SNAPSHOTS: &str =
+    "access: {accounts: ['111122223333'], copy: true}\nonDelete: deregister\n";
+
 /// What the manifest asks for before, and what happens then.
 #[derive(Clone, Copy)]
 struct Case {
@@ -46,6 +50,8 @@ enum Then {
     Newer(&'static str),
     /// Others have changed all that can be set back, and it is audited.
     Audited,
+    /// The manifest is removed.
+    Removed,
 }
 
 impl Case {
@@ -90,6 +96,10 @@ impl Case {
                 // What the first did not see, or did not live to repair, is the next one's.
                 stack.audit().await;
                 return stack.audit().await;
+            }
+            Then::Removed => {
+                stack.remove(KEY).await;
+                return stack.rest().await;
             }
         };
         stack.drop_and_rest(KEY, manifest).await;
@@ -140,7 +150,10 @@ async fn whatever_goes_wrong_once(case: Case) {
     let calls = quiet.world.calls();
     let mut meant: Vec<&Call> = calls.iter().filter(|call| is_meant(case, call)).collect();
     meant.retain(|call| call.number > first);
-    assert!(meant.iter().any(|call| call.region == OREGON));
+    for region in [REGION, OREGON] {
+        let mut meant = meant.iter();
+        assert!(meant.any(|call| call.region == region), "{region}");
+    }
     let mut wrong = Vec::new();
     for (call, faults) in planned(&meant) {
         for fault in faults {
@@ -195,4 +208,6 @@ cases! {
     parameters_are_moved: Some(RELEASED), Then::Newer(MOVED), "Available";
     what_others_changed_is_told: Some(KEPT), Then::Audited, "Drifted";
     what_others_changed_is_repaired: Some(REPAIRED), Then::Audited, "Repaired";
+    an_ami_is_deprecated_for_another: Some(""), Then::Newer(DEPRECATES), "Previous AMIs retired";
+    a_manifest_is_removed_and_the_snapshots_kept: Some(KEPT_SNAPSHOTS), Then::Removed, "Manifest removed";
 }

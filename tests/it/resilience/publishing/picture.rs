@@ -13,6 +13,10 @@ use crate::support::{Email, REGION, TestStack, changes_since, in_words};
 pub(super) struct Picture {
     state: String,
     conditions: Vec<String>,
+    /// What became of AMIs that were to be retired.
+    retired: Vec<String>,
+    /// What AMIs were stored as.
+    stored: Vec<String>,
     /// All AMIs and snapshots of each Region, and what the status says was applied.
     regions: [Vec<String>; 2],
     /// The changes that were made.
@@ -51,6 +55,8 @@ impl Picture {
         Self {
             state: status["state"].to_string(),
             conditions: conditions(&status),
+            retired: retired(&status),
+            stored: stored(stack, &status).await,
             regions: [REGION, OREGON].map(|region| seen(stack, &status, region)),
             changes,
             notices: subjects.filter(|it| it.starts_with(notice)).count(),
@@ -89,6 +95,43 @@ fn conditions(status: &Value) -> Vec<String> {
         .collect()
 }
 
+fn retired(status: &Value) -> Vec<String> {
+    let retired = status["retired"].as_array().into_iter().flatten();
+    let count = |list: &Value| {
+        let lists = list.as_array().map(Vec::len);
+        lists
+            .or(list.as_object().map(serde_json::Map::len))
+            .unwrap_or_default()
+    };
+    let line = |it: &Value| {
+        let lists = ["deleted", "kept", "revoked", "shared"];
+        let counts = lists.map(|list| format!("{} {list}", count(&it[list])));
+        let (region, outcome, why) = (&it["region"], &it["outcome"], &it["why"]["reason"]);
+        format!("{region} {outcome} {why} {}", counts.join(" "))
+    };
+    let mut all: Vec<String> = retired.map(line).collect();
+    all.sort();
+    all
+}
+
+/// The objects that AMIs were stored as, and what the status says of that.
+async fn stored(stack: &TestStack, status: &Value) -> Vec<String> {
+    let s3 = stack.world.s3();
+    let keys = s3.keys(&stack.bucket, "ami-").await.unwrap();
+    let image = status["regions"][REGION]["image"].as_str();
+    let own = image.map(|image| format!("{image}.bin"));
+    let of = |key: &String| Some(key) == own.as_ref();
+    let mut all: Vec<String> = keys
+        .iter()
+        .map(|key| format!("of the AMI: {}", of(key)))
+        .collect();
+    let tasks = status["build"]["tasks"].as_array().into_iter().flatten();
+    let tasks = tasks.map(|task| format!("{} {} {}", task["kind"], task["region"], task["state"]));
+    all.extend(tasks);
+    all.push(status["store"]["bucket"].to_string());
+    all
+}
+
 /// A Region, without the ids that differ from world to world.
 fn seen(stack: &TestStack, status: &Value, region: &str) -> Vec<String> {
     let ec2 = stack.world.ec2();
@@ -101,14 +144,20 @@ fn seen(stack: &TestStack, status: &Value, region: &str) -> Vec<String> {
     };
     for image in ec2.images(region) {
         let is_current = status["regions"][region]["image"] == image.id.as_str();
+        // What is retired is deprecated at whatever time it is.
+        let deprecated = match image.deprecation_time {
+            Some(_) if !is_current || status["state"] == "deleted" => "retired".to_owned(),
+            at => format!("{at:?}"),
+        };
+        let codes = image.product_codes.iter().map(|code| code.id.as_str());
         all.push(format!(
-            "AMI {} {:?} {} {:?} {:?} {:?}, current: {is_current}",
+            "AMI {} {:?} {} {:?} {deprecated} {:?} {:?}, current: {is_current}",
             image.state,
             image.description,
             own(&image.tags),
             image.launch_permissions,
-            image.deprecation_time,
-            image.deregistration_protection
+            image.deregistration_protection,
+            codes.collect::<Vec<_>>(),
         ));
     }
     for snapshot in ec2.snapshots(region) {
@@ -120,12 +169,17 @@ fn seen(stack: &TestStack, status: &Value, region: &str) -> Vec<String> {
     for part in [
         "description",
         "tags",
+        "productCode",
         "grants",
         "deprecateAt",
         "protection",
         "intended",
     ] {
-        all.push(format!("{part}: {}", applied[part]));
+        let is_retired = part == "deprecateAt" && status["state"] == "deleted";
+        match is_retired {
+            true => all.push(format!("{part}: {}", applied[part].is_string())),
+            false => all.push(format!("{part}: {}", applied[part])),
+        }
     }
     let shared = applied["snapshots"].as_object();
     let shared: Vec<&Value> = shared.into_iter().flatten().map(|(_, it)| it).collect();
