@@ -22,7 +22,7 @@ pub use arrival::{note_repetition, open, recover};
 pub use audited::{Audit, Compared, audited};
 pub use conditions::complete as complete_conditions;
 pub use ending::{NotCancellable, NotRetryable, request_cancel, request_retry, withdraw_retry};
-pub use late::publish_after;
+pub use late::{look_again, made_late};
 pub use polled::note_stalled;
 pub use publishing::{publish_again, remember_done, republish};
 pub use removed::{can_be_removed, remove};

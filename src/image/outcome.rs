@@ -170,12 +170,21 @@ pub struct ReleaseObserved {
 pub struct PublishPerformed {
     /// Those that EC2 took. A copy is named by them.
     pub done: Vec<RegionAction>,
+    /// Those that were sent and that EC2 may have taken: its answer was lost, or says nothing about that.
+    pub unanswered: Vec<RegionAction>,
     /// Why a Region will not become as it should be.
     pub failed: BTreeMap<String, Failure>,
     /// What keeps others from being made now, Region by Region.
     pub later: BTreeMap<String, WaitReason>,
     /// What became of the parameters that were to be written.
     pub release: ReleasePerformed,
+}
+
+impl PublishPerformed {
+    /// What EC2 has, or may have, taken.
+    pub fn sent(&self) -> impl Iterator<Item = &RegionAction> {
+        self.done.iter().chain(&self.unanswered)
+    }
 }
 
 /// What became of parameters that were to be written.

@@ -279,6 +279,7 @@ async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome 
     for it in performed {
         let region = it.region;
         all.done.extend(it.done);
+        all.unanswered.extend(it.unanswered);
         all.release.written.extend(it.release.written);
         all.release.later = all.release.later.or(it.release.later);
         match it.refused {
@@ -310,6 +311,8 @@ async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome 
 struct Performed<'a> {
     region: &'a str,
     done: Vec<RegionAction>,
+    /// What may have been done.
+    unanswered: Option<RegionAction>,
     /// Why the rest was not.
     refused: Option<Refused>,
     release: ReleasePerformed,
@@ -325,6 +328,7 @@ async fn perform_in<'a>(
     let mut performed = Performed {
         region,
         done: Vec::new(),
+        unanswered: None,
         refused: None,
         release: ReleasePerformed::default(),
     };
@@ -343,6 +347,8 @@ async fn perform_in<'a>(
         match Box::pin(send(step, &aws, what)).await {
             Ok(what) => performed.done.push(what),
             Err(refused) => {
+                let is_sent = matches!(&refused, Refused::Later(error) if error.may_be_heard());
+                performed.unanswered = is_sent.then(|| what.clone());
                 performed.refused = Some(refused);
                 break;
             }
