@@ -21,7 +21,8 @@ pub struct Call {
     pub function: Option<String>,
     /// When it came.
     pub at: Timestamp,
-    /// What it asks for, of a call that makes, changes or asks for an image, or changes a snapshot or a parameter.
+    /// What it asks for, of a call that makes, changes or asks for an image, changes a snapshot or a parameter, or asks who may
+    /// use a snapshot.
     pub fields: Vec<(String, String)>,
     /// Whether the service has done it.
     pub done: bool,

@@ -75,7 +75,7 @@ pub(crate) async fn preview(
             let seen = Box::pin(seen).await?;
             let replaced = rehearse_in_place(because, asked, &seen.targets, step.now());
             replacing.replaced = Some(replaced);
-            replacing.error = seen.errors.into_values().next();
+            replacing.error = seen.into_error();
         }
         all.push(replacing);
     }
@@ -176,7 +176,8 @@ async fn go(
             Next::Wait(image, why) => {
                 let reason = match (taken, &why) {
                     (Some(taken), Pending::Unknown)
-                        if taken.id == image && seen.errors.is_empty() =>
+                        if taken.id == image
+                            && seen.error(&step.config().region, &image).is_none() =>
                     {
                         WaitReason::DeletionNotVisible
                     }

@@ -217,7 +217,7 @@ pub(super) fn wait_reason(
         Pending::NotShown => WaitReason::ImageNotVisible {
             image: image.to_owned(),
         },
-        Pending::Unknown => match seen.errors.get(region) {
+        Pending::Unknown => match seen.error(region, image) {
             Some(error) => retrying(error),
             None => unproven(image),
         },
@@ -238,11 +238,21 @@ pub(super) fn not_known(reason: &WaitReason) -> KeptReason {
 pub(super) async fn perform_all(step: &StepContext<'_>, actions: &[RegionAction]) -> StepOutcome {
     let mut retired = Retired::default();
     for what in actions {
-        // The shares of its snapshots end after the AMI.
-        if let Action::RevokePrevious { image, .. } = &what.action
-            && !is_deregistered(step, image, &retired)
+        // The shares of a snapshot end after all AMIs that have it and go.
+        if let Action::RevokePrevious {
+            image, snapshot, ..
+        } = &what.action
         {
-            continue;
+            let going = actions.iter().filter_map(|it| match &it.action {
+                Action::DeregisterPrevious {
+                    image, snapshots, ..
+                } => snapshots.contains(snapshot).then_some(image),
+                _ => None,
+            });
+            let mut images = going.chain([image]);
+            if !images.all(|it| is_deregistered(step, it, &retired)) {
+                continue;
+            }
         }
         let aws = step.aws().in_region(&what.region);
         match Box::pin(perform(&aws, &what.action)).await {
