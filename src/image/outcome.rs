@@ -214,18 +214,49 @@ pub enum Written {
 pub struct Retired {
     /// The changes that EC2 took.
     pub done: Vec<RegionAction>,
-    /// The snapshots that stay, each with the Region and the AMI that it was of.
-    pub kept: Vec<(String, String, KeptSnapshot)>,
-    /// The snapshots whose shares EC2 refuses to end, each with the Region and the AMI that it was of.
-    pub shared: Vec<(String, String, String)>,
-    /// The AMIs, with their Regions, whose protection EC2 refuses to switch on again.
-    pub unprotected: Vec<(String, String)>,
+    /// The snapshots that stay.
+    pub kept: Vec<SnapshotStays>,
+    /// The snapshots whose shares EC2 refuses to end.
+    pub shared: Vec<StaysShared>,
+    /// The AMIs whose protection EC2 refuses to switch on again.
+    pub unprotected: Vec<StaysUnprotected>,
     /// The AMIs that are dealt with.
     pub ended: Vec<Retirement>,
     /// What is waited for.
     pub later: Option<WaitReason>,
     /// Whether nothing is left to do.
     pub is_finished: bool,
+}
+
+/// A snapshot that stays after its AMI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotStays {
+    /// The Region.
+    pub region: String,
+    /// The AMI.
+    pub image: String,
+    /// The snapshot, and why it stays.
+    pub kept: KeptSnapshot,
+}
+
+/// A snapshot that stays shared after its AMI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaysShared {
+    /// The Region.
+    pub region: String,
+    /// The AMI.
+    pub image: String,
+    /// The snapshot.
+    pub snapshot: String,
+}
+
+/// An AMI that stays without the protection that it had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaysUnprotected {
+    /// The Region.
+    pub region: String,
+    /// The AMI.
+    pub image: String,
 }
 
 /// What is about to be changed, and what is ours then.

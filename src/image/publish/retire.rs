@@ -135,6 +135,10 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
         if let Some(action) = protect_again(target) {
             return Next::Do(vec![action]);
         }
+        // People know.
+        if retiring.has_no_successor {
+            return Next::Nothing;
+        }
         return end(
             target,
             RetireOutcome::Kept,
