@@ -6,6 +6,7 @@ mod arrival;
 mod audited;
 mod changes;
 mod conditions;
+mod earlier;
 mod ending;
 mod late;
 mod polled;

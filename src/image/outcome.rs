@@ -144,8 +144,23 @@ pub struct PublishObserved {
     pub unseen: BTreeSet<String>,
     /// The Regions that are not asked for any more.
     pub unlisted: BTreeSet<String>,
+    /// Those of them in which EC2 was asked for a copy, and made none.
+    pub not_made: BTreeSet<String>,
+    /// What came of copies that were asked for earlier versions.
+    pub earlier: Vec<EarlierCopy>,
     /// How far the image is released.
     pub release: ReleaseObserved,
+}
+
+/// What came of a copy that was asked for an earlier version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierCopy {
+    /// The digest of that version.
+    pub digest: Option<String>,
+    /// The Region.
+    pub region: String,
+    /// The copy; none if EC2 made none.
+    pub image: Option<ObservedImage>,
 }
 
 /// How far the parameters point to the AMI.

@@ -60,7 +60,7 @@ pub(super) fn next_step(status: &mut Status, why: impl Into<String>, now: Timest
         replaced.for_each(|it| it.until = it.until.or(Some(now)));
     }
     let after = After {
-        publishes: status.publishes,
+        publishes: status.publishes || step.publishes() || status.has_unanswered_earlier(),
         stores: status.store.is_some(),
         retires: publish::retire::is_due(status),
     };

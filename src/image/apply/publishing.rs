@@ -10,7 +10,7 @@ use super::changes::{
     all_told, is_told, move_to, next_step, note, record_change, record_notice, wait,
 };
 use super::polled::keep;
-use super::{conditions, release, retiring, told};
+use super::{conditions, earlier, release, retiring, told};
 use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, PublishPerformed, Publishing};
 use crate::image::publish::COPY_ATTEMPTS;
@@ -223,7 +223,7 @@ fn add_copies(
 }
 
 /// A copy that was begun, with what it was asked for.
-fn begun(image: &str, request: Option<&CopyRequest>) -> RegionStatus {
+pub(super) fn begun(image: &str, request: Option<&CopyRequest>) -> RegionStatus {
     let mut copy = RegionStatus::pending(image.to_owned());
     if let Some(request) = request {
         copy.applied.settings.clone_from(&request.settings);
@@ -315,6 +315,7 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
             changed = true;
         }
     }
+    changed |= earlier::searched(status, &seen.not_made, seen.earlier, now);
     changed |= note_unlisted(status, &seen.unlisted, now);
     changed |= verified(status, seen.verified, now);
     changed |= release::observed(status, &seen.release, now);

@@ -225,7 +225,7 @@ fn forget_previous(status: &mut Status, region: &str, image: &str) {
     }
     status
         .previous
-        .retain(|version| !version.regions.is_empty());
+        .retain(|version| !version.regions.is_empty() || !version.copies.is_empty());
 }
 
 /// This AMI is dealt with. One that is gone is forgotten; one that stays is retired again when the manifest asks for it

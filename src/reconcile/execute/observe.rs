@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::image::observed::ObservedImage;
-use crate::image::publish::{Asked, Desired, Observation, Observed, Shown};
+use crate::image::publish::{Asked, Desired, Observation, Observed, Shown, is_left_unfinished};
 use crate::image::status::{Grantee, ParameterId, Settings, Status};
 use crate::manifest::image::PublishSpec;
 use crate::reconcile::context::{Error, REGIONS_AT_ONCE};
@@ -35,11 +35,19 @@ pub(super) struct Seen {
 pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Seen, Error> {
     let asked = Asked::of(spec, &step.config().region, None);
     let home = &asked.home;
+    let nothing = Desired::default();
     let mut looks = Vec::new();
     for (region, wanted) in &asked.regions {
         if is_looked_at(step.status, home, region, step.now()) {
             looks.push(Box::pin(in_region(step, region, &wanted.desired)));
         }
+    }
+    // What the stack does not open is not called, whatever a status says.
+    let opened = &step.config().guardrails.copy_regions;
+    let left = step.status.regions.keys();
+    let left = left.filter(|it| !asked.regions.contains_key(*it) && opened.allows(it));
+    for region in left.filter(|it| is_left_unfinished(step.status, it, step.now())) {
+        looks.push(Box::pin(in_region(step, region, &nothing)));
     }
     let looks: Vec<_> = stream::iter(looks)
         .buffer_unordered(REGIONS_AT_ONCE)
@@ -83,8 +91,9 @@ pub(crate) fn awaited<'a>(
     now: Timestamp,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {
     let all = status.regions.iter();
-    let awaited = all.filter(move |(region, known)| {
-        known.unlisted_since.is_none() && is_looked_at(status, home, region, now)
+    let awaited = all.filter(move |(region, known)| match known.unlisted_since {
+        None => is_looked_at(status, home, region, now),
+        Some(_) => is_left_unfinished(status, region, now),
     });
     awaited.map(|(region, known)| (region.as_str(), known.image.as_str()))
 }

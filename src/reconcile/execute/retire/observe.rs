@@ -14,7 +14,7 @@ use crate::manifest::image::Parameter;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::StepContext;
 
-use super::shares::{self, is_of_version};
+use super::shares;
 
 /// What EC2 calls a reference by a parameter.
 const PARAMETER: &str = "ssm:Parameter";
@@ -286,7 +286,9 @@ impl Watch<'_> {
                 let user = users.iter().find(|it| {
                     it.id != *of && it.state != "deregistered" && it.snapshots.contains(id)
                 });
-                let is_ours = |it: &ObservedSnapshot| is_of_version(status, target, &it.tags);
+                let is_ours = |it: &ObservedSnapshot| {
+                    ownership::is_of_version(status, target.digest.as_ref(), &it.tags)
+                };
                 let now = judge(snapshot.map(is_ours), user);
                 seen.snapshots.insert(id.clone(), now);
             }
@@ -320,7 +322,7 @@ fn image_seen(status: &Status, target: &Target, images: &[ObservedImage]) -> Obs
     match image.filter(|it| it.state != "deregistered") {
         None => Observation::Absent,
         Some(image) => Observation::Seen(Shown {
-            is_ours: is_of_version(status, target, &image.tags),
+            is_ours: ownership::is_of_version(status, target.digest.as_ref(), &image.tags),
             protection: image.protection.clone(),
             deprecate_at: image.deprecate_at,
             snapshots: image.snapshots.clone(),

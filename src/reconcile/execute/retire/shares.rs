@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
-use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG};
 use crate::image::ownership;
 use crate::image::publish::Observation;
 use crate::image::publish::retire::{InUse, Seen, SharesSeen, Target, granted};
@@ -46,7 +45,7 @@ pub(super) async fn look(
                     seen.shares.insert(share.snapshot, SharesSeen::Absent);
                     continue;
                 }
-                Some(tags) => is_of_version(status, target, tags),
+                Some(tags) => ownership::is_of_version(status, target.digest.as_ref(), tags),
             },
         };
         let known = accounts.remove(&share.snapshot);
@@ -139,23 +138,4 @@ async fn tags<'a>(
         tags.extend(found.into_iter().map(|it| (it.id, it.tags)));
     }
     Ok(tags)
-}
-
-/// Whether these tags are of the version that an AMI was of. An older amiwright did not write down which that was: then they
-/// have to be of another version than the current one, and of no later attempt.
-pub(super) fn is_of_version(
-    status: &Status,
-    target: &Target,
-    tags: &BTreeMap<String, String>,
-) -> bool {
-    let digest = tags.get(DIGEST_TAG);
-    let is_version = match &target.digest {
-        Some(known) => digest == Some(known),
-        None => {
-            let current = ownership::ownership_tags(status);
-            digest.is_some_and(|it| current.get(DIGEST_TAG) != Some(it))
-                && !ownership::is_later_attempt(status, tags)
-        }
-    };
-    is_version && tags.get(MANIFEST_TAG) == Some(&status.manifest.uri())
 }
