@@ -211,4 +211,17 @@ async fn what_was_done_late_is_known_although_the_image_cannot_be_looked_at_agai
     let changes = status["changes"].as_array().unwrap();
     let granted = &changes.last().unwrap()["add"][0]["account"];
     assert_eq!(granted, "111122223333", "{status:#}");
+    // Whoever changes the AMI next takes it back.
+    stack
+        .drop_file(KEY, manifest(&stack, "tags: {team: web}\n"))
+        .await;
+    rest(&stack).await;
+    let image = &stack.images()[0];
+    assert_eq!(image.description.as_deref().unwrap_or_default(), "");
+    assert!(
+        stack.last_email().contains("111122223333"),
+        "{}",
+        stack.last_email()
+    );
+    is_at_rest(&stack).await;
 }
