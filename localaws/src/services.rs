@@ -328,6 +328,7 @@ fn recorded_fields(service: &str, action: &str, request: &Request) -> Vec<(Strin
         "DeleteTags",
         "DeregisterImage",
         "DescribeImages",
+        "DescribeSnapshotAttribute",
         "ModifyImageAttribute",
         "ModifySnapshotAttribute",
         "RegisterImage",

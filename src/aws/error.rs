@@ -326,6 +326,16 @@ impl AwsError {
         }
     }
 
+    /// Whether the service may have done what was asked for: its answer was lost, or it failed while it did that.
+    #[must_use]
+    pub fn may_be_heard(&self) -> bool {
+        match self.remedy {
+            Remedy::Ambiguous => true,
+            Remedy::Later => self.status.is_some_and(|it| it >= 500) && !self.is_throttled(),
+            Remedy::Never => false,
+        }
+    }
+
     /// Whether our own [`RateLimiter`](super::RateLimiter) held the request back. Nothing was sent.
     #[must_use]
     pub fn is_rate_limited_locally(&self) -> bool {

@@ -144,8 +144,23 @@ pub struct PublishObserved {
     pub unseen: BTreeSet<String>,
     /// The Regions that are not asked for any more.
     pub unlisted: BTreeSet<String>,
+    /// Those of them in which EC2 was asked for a copy, and made none.
+    pub not_made: BTreeSet<String>,
+    /// What came of copies that were asked for earlier versions.
+    pub earlier: Vec<EarlierCopy>,
     /// How far the image is released.
     pub release: ReleaseObserved,
+}
+
+/// What came of a copy that was asked for an earlier version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierCopy {
+    /// The digest of that version.
+    pub digest: Option<String>,
+    /// The Region.
+    pub region: String,
+    /// The copy; none if EC2 made none.
+    pub image: Option<ObservedImage>,
 }
 
 /// How far the parameters point to the AMI.
@@ -170,12 +185,21 @@ pub struct ReleaseObserved {
 pub struct PublishPerformed {
     /// Those that EC2 took. A copy is named by them.
     pub done: Vec<RegionAction>,
+    /// Those that were sent and that EC2 may have taken: its answer was lost, or says nothing about that.
+    pub unanswered: Vec<RegionAction>,
     /// Why a Region will not become as it should be.
     pub failed: BTreeMap<String, Failure>,
     /// What keeps others from being made now, Region by Region.
     pub later: BTreeMap<String, WaitReason>,
     /// What became of the parameters that were to be written.
     pub release: ReleasePerformed,
+}
+
+impl PublishPerformed {
+    /// What EC2 has, or may have, taken.
+    pub fn sent(&self) -> impl Iterator<Item = &RegionAction> {
+        self.done.iter().chain(&self.unanswered)
+    }
 }
 
 /// What became of parameters that were to be written.
@@ -205,18 +229,49 @@ pub enum Written {
 pub struct Retired {
     /// The changes that EC2 took.
     pub done: Vec<RegionAction>,
-    /// The snapshots that stay, each with the Region and the AMI that it was of.
-    pub kept: Vec<(String, String, KeptSnapshot)>,
-    /// The snapshots whose shares EC2 refuses to end, each with the Region and the AMI that it was of.
-    pub shared: Vec<(String, String, String)>,
-    /// The AMIs, with their Regions, whose protection EC2 refuses to switch on again.
-    pub unprotected: Vec<(String, String)>,
+    /// The snapshots that stay.
+    pub kept: Vec<SnapshotStays>,
+    /// The snapshots whose shares EC2 refuses to end.
+    pub shared: Vec<StaysShared>,
+    /// The AMIs whose protection EC2 refuses to switch on again.
+    pub unprotected: Vec<StaysUnprotected>,
     /// The AMIs that are dealt with.
     pub ended: Vec<Retirement>,
     /// What is waited for.
     pub later: Option<WaitReason>,
     /// Whether nothing is left to do.
     pub is_finished: bool,
+}
+
+/// A snapshot that stays after its AMI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotStays {
+    /// The Region.
+    pub region: String,
+    /// The AMI.
+    pub image: String,
+    /// The snapshot, and why it stays.
+    pub kept: KeptSnapshot,
+}
+
+/// A snapshot that stays shared after its AMI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaysShared {
+    /// The Region.
+    pub region: String,
+    /// The AMI.
+    pub image: String,
+    /// The snapshot.
+    pub snapshot: String,
+}
+
+/// An AMI that stays without the protection that it had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaysUnprotected {
+    /// The Region.
+    pub region: String,
+    /// The AMI.
+    pub image: String,
 }
 
 /// What is about to be changed, and what is ours then.

@@ -82,6 +82,26 @@ pub fn is_later_attempt(status: &Status, tags: &BTreeMap<String, String>) -> boo
     is_of_manifest && theirs.is_some_and(|theirs| theirs > own)
 }
 
+/// Whether these tags are of the version with this digest. An older amiwright did not write down which that was: then they have
+/// to be of another version than the current one, and of no later attempt.
+#[must_use]
+pub fn is_of_version(
+    status: &Status,
+    digest: Option<&String>,
+    tags: &BTreeMap<String, String>,
+) -> bool {
+    let theirs = tags.get(DIGEST_TAG);
+    let is_version = match digest {
+        Some(_) => theirs == digest,
+        None => {
+            let current = ownership_tags(status);
+            theirs.is_some_and(|it| current.get(DIGEST_TAG) != Some(it))
+                && !is_later_attempt(status, tags)
+        }
+    };
+    is_version && tags.get(MANIFEST_TAG) == Some(&status.manifest.uri())
+}
+
 /// Whether an AMI, a snapshot or a bundle (by its key) is an earlier version's, which is kept.
 #[must_use]
 pub fn is_previous(status: &Status, what: &str) -> bool {

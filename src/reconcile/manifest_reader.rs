@@ -20,6 +20,38 @@ pub(super) enum ManifestRead {
     Invalid(Vec<Problem>),
 }
 
+/// What is at a manifest's key now.
+pub(super) enum AtKey {
+    /// What the status is about.
+    Meant(Object),
+    /// Something else.
+    Other(Object),
+    Nothing,
+}
+
+/// Looks what is at the key of this manifest version now.
+pub(super) async fn at_key(
+    context: Context<'_>,
+    version: &ManifestVersion,
+) -> Result<AtKey, Error> {
+    let (bucket, key) = (&version.bucket, &version.key);
+    let found = context
+        .aws
+        .get_object(bucket, key, Which::Current, limits::MANIFEST_BYTES)
+        .await?;
+    Ok(match found {
+        None => AtKey::Nothing,
+        Some(object) if is_of(version, &object) => AtKey::Meant(object),
+        Some(object) => AtKey::Other(object),
+    })
+}
+
+/// Whether this has the content of that version.
+fn is_of(version: &ManifestVersion, object: &Object) -> bool {
+    let content = object.content.as_deref();
+    content.is_some_and(|content| sha256_hex(content) == version.sha256)
+}
+
 /// Reads the manifest version that a status is about, once for all steps.
 pub(super) struct ManifestReader<'a> {
     at_hand: Option<&'a Object>,
@@ -46,27 +78,21 @@ impl<'a> ManifestReader<'a> {
         status: &Status,
     ) -> Result<Option<Object>, Error> {
         let version = &status.manifest;
-        let is_meant = |object: &Object| {
-            let content = object.content.as_deref();
-            content.is_some_and(|content| sha256_hex(content) == version.sha256)
-        };
-        if self.current.as_ref().or(self.at_hand).is_some_and(is_meant) {
+        let at_hand = self.current.as_ref().or(self.at_hand);
+        if at_hand.is_some_and(|object| is_of(version, object)) {
             return Ok(None);
         }
-        let found = context
-            .aws
-            .get_object(
-                &version.bucket,
-                &version.key,
-                Which::Current,
-                limits::MANIFEST_BYTES,
-            )
-            .await?;
-        if found.as_ref().is_none_or(is_meant) {
-            self.current = found;
-            return Ok(None);
-        }
-        Ok(found)
+        Ok(match at_key(context, version).await? {
+            AtKey::Other(object) => Some(object),
+            AtKey::Meant(object) => {
+                self.current = Some(object);
+                None
+            }
+            AtKey::Nothing => {
+                self.current = None;
+                None
+            }
+        })
     }
 
     /// This is what the status is about now.

@@ -25,6 +25,7 @@ mod record;
 mod recovery;
 mod removal;
 mod requests;
+mod run;
 mod spec;
 mod step_context;
 

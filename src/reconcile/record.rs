@@ -4,7 +4,7 @@
 use super::context::{Context, Error};
 use super::draft::Draft;
 use super::removal::mark_open;
-use crate::image::apply::{publish_after, remember_done};
+use crate::image::apply::{look_again, made_late, remember_done};
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::status::Status;
 use crate::image::words::Step;
@@ -58,11 +58,11 @@ impl Record {
     }
 
     /// What is to be written into the status that somebody else wrote, if that is still about what was done. Otherwise only
-    /// what was made is remembered, with the version that it was made for; and AMIs that were changed as the manifest said
-    /// before are looked at once more.
+    /// what was made is remembered, with the version that it was made for; and AMIs that were, or may have been, changed as the
+    /// manifest said before are looked at once more.
     ///
     /// # Errors
-    /// If S3 fails.
+    /// If S3 fails. What the draft has by then is to be saved all the same.
     pub(super) async fn keep(
         &self,
         context: Context<'_>,
@@ -72,19 +72,22 @@ impl Record {
         if self.at == Place::of(status) && !status.state.is_final() {
             return Ok(Some(self.outcome.clone()));
         }
-        if let StepOutcome::Advance(Evidence::PublishPerformed(performed)) = &self.outcome {
-            let done = &performed.done;
-            let digest = self.at.digest.as_deref();
-            draft.dirty |= remember_done(status, digest, done, context.now);
-            if self.at.is_of_other_settings(status) {
-                // One that has not ended is marked already.
-                if status.state.is_final() {
-                    mark_open(context, status).await?;
-                }
-                publish_after(status, done, context.now);
-                draft.dirty = true;
-            }
+        let StepOutcome::Advance(Evidence::PublishPerformed(performed)) = &self.outcome else {
+            return Ok(None);
+        };
+        let digest = self.at.digest.as_deref();
+        draft.dirty |= remember_done(status, digest, &performed.done, context.now);
+        let sent: Vec<_> = performed.sent().cloned().collect();
+        if sent.is_empty() || !self.at.is_of_other_settings(status) {
+            return Ok(None);
         }
+        made_late(status, &sent, context.now);
+        draft.dirty = true;
+        // One that has not ended is marked already.
+        if status.state.is_final() {
+            mark_open(context, status).await?;
+        }
+        look_again(status, context.now);
         Ok(None)
     }
 }

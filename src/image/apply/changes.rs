@@ -60,7 +60,7 @@ pub(super) fn next_step(status: &mut Status, why: impl Into<String>, now: Timest
         replaced.for_each(|it| it.until = it.until.or(Some(now)));
     }
     let after = After {
-        publishes: status.publishes,
+        publishes: status.publishes || step.publishes() || status.has_unanswered_earlier(),
         stores: status.store.is_some(),
         retires: publish::retire::is_due(status),
     };
@@ -84,10 +84,18 @@ fn complete(status: &mut Status, state: State, step: Step, why: impl Into<String
         Some(_) => NoticeKind::Changed,
     };
     status.completed_at.get_or_insert(now);
+    let is_told = is_told(status, State::Available);
     all_told(status);
-    record_notice(status, notice, now);
+    if !is_told {
+        record_notice(status, notice, now);
+    }
     // What was repaired is in the notice.
     status.drift = None;
+}
+
+/// Whether people know just this already: the AMIs were only looked at once more, and nothing came of it.
+pub(super) fn is_told(status: &mut Status, state: State) -> bool {
+    status.looked_at_again.take() == Some(state) && status.untold == 0
 }
 
 /// People are told of all that was changed.

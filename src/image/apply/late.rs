@@ -7,14 +7,24 @@ use super::publishing::begin_again;
 use crate::image::publish;
 use crate::image::status::{Action, RegionAction, Status};
 
-/// What was done late is ours, so that it is taken back, and all Regions are looked at again.
-pub fn publish_after(status: &mut Status, done: &[RegionAction], now: Timestamp) {
+/// What was sent late is ours, whether or not EC2 has answered: where it shows, it is taken back.
+pub fn made_late(status: &mut Status, sent: &[RegionAction], now: Timestamp) {
     for (region, known) in &mut status.regions {
-        let actions = done.iter().filter(|it| it.region == *region);
+        let actions = sent.iter().filter(|it| it.region == *region);
         let actions: Vec<Action> = actions.map(|it| it.action.clone()).collect();
         if !actions.is_empty() {
             known.applied = publish::intend(&known.applied, &actions, now);
         }
     }
+}
+
+/// All Regions are looked at again. An image that had ended ends as it had, without another email, unless something comes of
+/// that.
+pub fn look_again(status: &mut Status, now: Timestamp) {
+    let known_as = match status.state.is_final() {
+        true => Some(status.state),
+        false => status.looked_at_again,
+    };
     begin_again(status, "changed as the manifest said before", now);
+    status.looked_at_again = known_as;
 }

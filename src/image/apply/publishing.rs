@@ -6,9 +6,11 @@ use jiff::Timestamp;
 
 use super::adopted::adopted;
 use super::arrival::note_repetition;
-use super::changes::{all_told, move_to, next_step, note, record_change, record_notice, wait};
+use super::changes::{
+    all_told, is_told, move_to, next_step, note, record_change, record_notice, wait,
+};
 use super::polled::keep;
-use super::{conditions, release, retiring, told};
+use super::{conditions, earlier, release, retiring, told};
 use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, PublishPerformed, Publishing};
 use crate::image::publish::COPY_ATTEMPTS;
@@ -87,6 +89,7 @@ pub fn publish_again(status: &mut Status, now: Timestamp) {
 pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     retiring::interrupted(status, now);
     status.drift = None;
+    status.looked_at_again = None;
     status.publishes = true;
     told::forget_told(status);
     status.retired.clear();
@@ -156,11 +159,14 @@ pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp)
 pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: Timestamp) -> bool {
     let PublishPerformed {
         done,
+        unanswered,
         failed,
         later,
         release,
     } = performed;
-    let mut changed = !done.is_empty() | keep_failures(status, failed);
+    // Whoever has other settings meanwhile is found out by saving.
+    let mut changed = !done.is_empty() || !unanswered.is_empty();
+    changed |= keep_failures(status, failed);
     changed |= release::performed(status, release.written, now);
     status.build.waiting = None;
     for what in &done {
@@ -217,7 +223,7 @@ fn add_copies(
 }
 
 /// A copy that was begun, with what it was asked for.
-fn begun(image: &str, request: Option<&CopyRequest>) -> RegionStatus {
+pub(super) fn begun(image: &str, request: Option<&CopyRequest>) -> RegionStatus {
     let mut copy = RegionStatus::pending(image.to_owned());
     if let Some(request) = request {
         copy.applied.settings.clone_from(&request.settings);
@@ -309,6 +315,7 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
             changed = true;
         }
     }
+    changed |= earlier::searched(status, &seen.not_made, seen.earlier, now);
     changed |= note_unlisted(status, &seen.unlisted, now);
     changed |= verified(status, seen.verified, now);
     changed |= release::observed(status, &seen.release, now);
@@ -369,8 +376,11 @@ fn note_unlisted(status: &mut Status, unlisted: &BTreeSet<String>, now: Timestam
 fn incomplete(status: &mut Status, now: Timestamp) {
     let why = message::incomplete(status);
     move_to(status, State::Incomplete, status.build.step, why, now);
+    let is_told = is_told(status, State::Incomplete);
     all_told(status);
-    record_notice(status, NoticeKind::Incomplete, now);
+    if !is_told {
+        record_notice(status, NoticeKind::Incomplete, now);
+    }
     status.drift = None;
 }
 

@@ -89,24 +89,23 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
         done(status, what, now);
     }
     forget_replaced(status);
-    for (region, image, snapshot) in seen.kept {
-        for known in known(status, &region, &image) {
-            known
-                .retiring
-                .snapshots
-                .retain(|id| *id != snapshot.snapshot);
-            known.retiring.kept.push(snapshot.clone());
+    for it in seen.kept {
+        for known in known(status, &it.region, &it.image) {
+            let retiring = &mut known.retiring;
+            retiring.snapshots.retain(|id| *id != it.kept.snapshot);
+            retiring.kept.push(it.kept.clone());
         }
     }
-    for (region, image, snapshot) in seen.shared {
-        for known in known(status, &region, &image) {
-            let accounts = known.applied.settings.snapshots.get(&snapshot);
+    for it in seen.shared {
+        for known in known(status, &it.region, &it.image) {
+            let accounts = known.applied.settings.snapshots.get(&it.snapshot);
             let accounts = accounts.cloned().unwrap_or_default();
-            known.retiring.shared.insert(snapshot.clone(), accounts);
+            let shared = &mut known.retiring.shared;
+            shared.insert(it.snapshot.clone(), accounts);
         }
     }
-    for (region, image) in seen.unprotected {
-        for known in known(status, &region, &image) {
+    for it in seen.unprotected {
+        for known in known(status, &it.region, &it.image) {
             known.retiring.stays_unprotected = true;
         }
     }
@@ -226,7 +225,7 @@ fn forget_previous(status: &mut Status, region: &str, image: &str) {
     }
     status
         .previous
-        .retain(|version| !version.regions.is_empty());
+        .retain(|version| !version.regions.is_empty() || !version.copies.is_empty());
 }
 
 /// This AMI is dealt with. One that is gone is forgotten; one that stays is retired again when the manifest asks for it
@@ -251,9 +250,11 @@ fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
         RetireOutcome::Deprecated | RetireOutcome::Kept => {
             let is_to_go = ended.why.as_ref().is_some_and(KeptReason::may_pass);
             let kept_at = (is_to_go && !status.is_removed()).then_some(now);
+            let has_no_successor = ended.why == Some(KeptReason::NoSuccessor);
             for known in known(status, region, image) {
                 *known.retiring = Retiring {
                     kept_at,
+                    has_no_successor,
                     ..Retiring::default()
                 };
             }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::changes::record_change;
-use crate::image::status::{Action, AppliedChange, Grantee, RegionAction, Settings, Status};
+use crate::image::publish;
+use crate::image::status::{Action, AppliedChange, RegionAction, Settings, Status};
 
 /// The AMI of a Region is as its manifest says, and `ours` is confirmed. What was asked of EC2 since people were last told,
 /// and is so now, was changed, whether or not an answer said so: what is not listed yet is added.
@@ -22,13 +23,11 @@ pub(super) fn add_unanswered(status: &mut Status, region: &str, ours: &Settings,
     if listed.iter().any(|it| it.omitted > 0) {
         return;
     }
-    let listed: Vec<&Action> = listed.iter().map(|it| &it.what.action).collect();
-    let asked = Asked {
-        before,
-        after: &intended.settings,
-        ours,
-    };
-    for action in asked.missing(&listed) {
+    let mut told = (**before).clone();
+    let listed = listed.iter().map(|it| &it.what.action);
+    listed.for_each(|action| publish::done(action, &mut told));
+    let reached = reached(&told, &intended.settings, ours);
+    for action in changes(&told, &reached) {
         let region = region.to_owned();
         record_change(status, &RegionAction { region, action }, now);
     }
@@ -80,188 +79,124 @@ pub(super) fn forget_told(status: &mut Status) {
     status.changes.drain(..told);
 }
 
-/// What was asked of EC2 for one AMI.
-struct Asked<'a> {
-    /// What was ours when people were last told.
-    before: &'a Settings,
-    /// What was to be ours then.
-    after: &'a Settings,
-    /// What is ours, and is seen.
-    ours: &'a Settings,
-}
-
-impl Asked<'_> {
-    /// What became so and is not among these actions.
-    fn missing(&self, listed: &[&Action]) -> Vec<Action> {
-        let mut missing = Vec::new();
-        self.describing(listed, &mut missing);
-        self.sharing(listed, &mut missing);
-        self.protecting(listed, &mut missing);
-        missing
+/// What an AMI has that people know as `told`: what was to be so, and is `ours` and seen, counts.
+fn reached(told: &Settings, asked: &Settings, ours: &Settings) -> Settings {
+    fn value<T: Clone + PartialEq>(
+        told: Option<&T>,
+        asked: Option<&T>,
+        ours: Option<&T>,
+    ) -> Option<T> {
+        if asked == ours { asked } else { told }.cloned()
     }
-
-    /// Whether a value became another one, as it was asked for.
-    fn is_new<T: PartialEq>(&self, of: impl Fn(&Settings) -> Option<T>) -> bool {
-        let (before, after, ours) = (of(self.before), of(self.after), of(self.ours));
-        after == ours && after != before
-    }
-
-    fn describing(&self, listed: &[&Action], missing: &mut Vec<Action>) {
-        // None is asked for as an empty one.
-        if self.is_new(|it| it.description.clone().filter(|text| !text.is_empty())) {
-            let text = self.after.description.clone().unwrap_or_default();
-            push_unless_last(missing, listed, Action::SetDescription { text }, |it| {
-                matches!(it, Action::SetDescription { .. })
-            });
-        }
-        let mut set = BTreeMap::new();
-        for (key, value) in &self.after.tags {
-            let is_set = |it: &&Action| matches!(it, Action::SetTags { tags } if tags.get(key) == Some(value));
-            let is_ours = self.ours.tags.get(key) == Some(value);
-            if is_ours && self.before.tags.get(key) != Some(value) && !listed.iter().any(is_set) {
-                set.insert(key.clone(), value.clone());
-            }
-        }
-        let mut removed = BTreeMap::new();
-        for (key, value) in &self.before.tags {
-            let is_removed =
-                |it: &&Action| matches!(it, Action::RemoveTags { tags } if tags.contains_key(key));
-            let is_gone = !self.after.tags.contains_key(key) && !self.ours.tags.contains_key(key);
-            if is_gone && !listed.iter().any(is_removed) {
-                removed.insert(key.clone(), value.clone());
-            }
-        }
-        if !set.is_empty() {
-            missing.push(Action::SetTags { tags: set });
-        }
-        if !removed.is_empty() {
-            missing.push(Action::RemoveTags { tags: removed });
-        }
-        if self.is_new(|it| it.product_code.clone())
-            && let Some(code) = self.after.product_code.clone()
-        {
-            let action = Action::SetProductCode { code: Some(code) };
-            push_unless_last(missing, listed, action, |it| {
-                matches!(it, Action::SetProductCode { .. })
-            });
-        }
-    }
-
-    fn sharing(&self, listed: &[&Action], missing: &mut Vec<Action>) {
-        let none = BTreeSet::new();
-        let of = |settings: &Settings, snapshot: &String| -> BTreeSet<String> {
-            settings.snapshots.get(snapshot).unwrap_or(&none).clone()
-        };
-        let known = [self.before, self.after, self.ours];
-        let snapshots = known.into_iter().flat_map(|it| it.snapshots.keys());
-        let snapshots: BTreeSet<&String> = snapshots.collect();
-        for snapshot in &snapshots {
-            let (mut added, _) = changed(
-                &of(self.before, snapshot),
-                &of(self.after, snapshot),
-                &of(self.ours, snapshot),
-            );
-            for action in listed {
-                if let Action::ShareSnapshot {
-                    snapshot: id,
-                    accounts,
-                } = action
-                    && id == *snapshot
-                {
-                    added.retain(|it| !accounts.contains(it));
-                }
-            }
-            if !added.is_empty() {
-                missing.push(Action::ShareSnapshot {
-                    snapshot: (*snapshot).clone(),
-                    accounts: added,
-                });
-            }
-        }
-        self.granting(listed, missing);
-        for snapshot in snapshots {
-            let (_, mut removed) = changed(
-                &of(self.before, snapshot),
-                &of(self.after, snapshot),
-                &of(self.ours, snapshot),
-            );
-            for action in listed {
-                if let Action::RevokeSnapshot {
-                    snapshot: id,
-                    accounts,
-                } = action
-                    && id == snapshot
-                {
-                    removed.retain(|it| !accounts.contains(it));
-                }
-            }
-            if !removed.is_empty() {
-                missing.push(Action::RevokeSnapshot {
-                    snapshot: snapshot.clone(),
-                    accounts: removed,
-                });
-            }
-        }
-    }
-
-    fn granting(&self, listed: &[&Action], missing: &mut Vec<Action>) {
-        let (mut add, mut remove): (BTreeSet<Grantee>, BTreeSet<Grantee>) =
-            changed(&self.before.grants, &self.after.grants, &self.ours.grants);
-        for action in listed {
-            if let Action::ChangeGrants {
-                add: added,
-                remove: removed,
-            } = action
-            {
-                add.retain(|it| !added.contains(it));
-                remove.retain(|it| !removed.contains(it));
-            }
-        }
-        if !add.is_empty() || !remove.is_empty() {
-            missing.push(Action::ChangeGrants { add, remove });
-        }
-    }
-
-    fn protecting(&self, listed: &[&Action], missing: &mut Vec<Action>) {
-        if self.is_new(|it| it.deprecate_at) {
-            let at = self.after.deprecate_at;
-            push_unless_last(missing, listed, Action::SetDeprecation { at }, |it| {
-                matches!(it, Action::SetDeprecation { .. })
-            });
-        }
-        if self.is_new(|it| it.protection) {
-            let protection = self.after.protection;
-            push_unless_last(
-                missing,
-                listed,
-                Action::SetProtection { protection },
-                |it| matches!(it, Action::SetProtection { .. }),
-            );
-        }
+    let mut tags = told.tags.clone();
+    tags.retain(|key, _| asked.tags.contains_key(key) || ours.tags.contains_key(key));
+    let set = asked.tags.iter();
+    let set = set.filter(|(key, value)| ours.tags.get(*key) == Some(value));
+    tags.extend(set.map(|(key, value)| (key.clone(), value.clone())));
+    let none = BTreeSet::new();
+    let known = [told, asked, ours].map(|it| &it.snapshots);
+    let snapshots = known.into_iter().flat_map(BTreeMap::keys).map(|id| {
+        let [told, asked, ours] = known.map(|it| it.get(id).unwrap_or(&none));
+        (id.clone(), members(told, asked, ours))
+    });
+    Settings {
+        description: value(
+            text(told.description.as_ref()),
+            text(asked.description.as_ref()),
+            text(ours.description.as_ref()),
+        ),
+        tags,
+        product_code: value(
+            told.product_code.as_ref(),
+            asked.product_code.as_ref(),
+            ours.product_code.as_ref(),
+        ),
+        grants: members(&told.grants, &asked.grants, &ours.grants),
+        snapshots: snapshots.collect(),
+        deprecate_at: value(
+            told.deprecate_at.as_ref(),
+            asked.deprecate_at.as_ref(),
+            ours.deprecate_at.as_ref(),
+        ),
+        protection: value(
+            told.protection.as_ref(),
+            asked.protection.as_ref(),
+            ours.protection.as_ref(),
+        ),
     }
 }
 
-/// What was added to a set and what was taken out of it, as it was asked for.
-fn changed<T: Ord + Clone>(
-    before: &BTreeSet<T>,
-    after: &BTreeSet<T>,
+/// None is asked for as an empty one.
+fn text(description: Option<&String>) -> Option<&String> {
+    description.filter(|text| !text.is_empty())
+}
+
+/// A set that people know as `told`, with what was added and without what was taken out, as it was asked for.
+fn members<T: Ord + Clone>(
+    told: &BTreeSet<T>,
+    asked: &BTreeSet<T>,
     ours: &BTreeSet<T>,
-) -> (BTreeSet<T>, BTreeSet<T>) {
-    let added = after.intersection(ours).filter(|it| !before.contains(it));
-    let gone = |it: &&T| !after.contains(*it) && !ours.contains(*it);
-    let removed = before.iter().filter(gone);
-    (added.cloned().collect(), removed.cloned().collect())
+) -> BTreeSet<T> {
+    let stay = told
+        .iter()
+        .filter(|it| asked.contains(it) || ours.contains(it));
+    stay.chain(asked.intersection(ours)).cloned().collect()
 }
 
-/// Adds an action, unless the last one of its kind is the same.
-fn push_unless_last(
-    missing: &mut Vec<Action>,
-    listed: &[&Action],
-    action: Action,
-    is_kind: impl Fn(&Action) -> bool,
-) {
-    let last = listed.iter().rev().find(|it| is_kind(it));
-    if last.is_none_or(|it| **it != action) {
-        missing.push(action);
+/// What was changed between the two, in the order in which it is done.
+fn changes(from: &Settings, to: &Settings) -> Vec<Action> {
+    let mut changes = Vec::new();
+    if text(from.description.as_ref()) != text(to.description.as_ref()) {
+        let text = to.description.clone().unwrap_or_default();
+        changes.push(Action::SetDescription { text });
     }
+    let set = missing(&to.tags, |(key, value)| from.tags.get(key) == Some(value));
+    let removed = missing(&from.tags, |(key, _)| to.tags.contains_key(key));
+    changes.extend(set.map(|tags| Action::SetTags { tags }));
+    changes.extend(removed.map(|tags| Action::RemoveTags { tags }));
+    if from.product_code != to.product_code && to.product_code.is_some() {
+        let code = to.product_code.clone();
+        changes.push(Action::SetProductCode { code });
+    }
+    let share = |(snapshot, accounts)| Action::ShareSnapshot { snapshot, accounts };
+    changes.extend(more(&to.snapshots, &from.snapshots).map(share));
+    let (add, remove) = (&to.grants - &from.grants, &from.grants - &to.grants);
+    if !add.is_empty() || !remove.is_empty() {
+        changes.push(Action::ChangeGrants { add, remove });
+    }
+    let revoke = |(snapshot, accounts)| Action::RevokeSnapshot { snapshot, accounts };
+    changes.extend(more(&from.snapshots, &to.snapshots).map(revoke));
+    if from.deprecate_at != to.deprecate_at {
+        let at = to.deprecate_at;
+        changes.push(Action::SetDeprecation { at });
+    }
+    if from.protection != to.protection {
+        let protection = to.protection;
+        changes.push(Action::SetProtection { protection });
+    }
+    changes
+}
+
+/// Those of the tags that the other side has not; none if it has all.
+fn missing(
+    tags: &BTreeMap<String, String>,
+    has: impl Fn((&String, &String)) -> bool,
+) -> Option<BTreeMap<String, String>> {
+    let missing = tags.iter().filter(|(key, value)| !has((key, value)));
+    let missing: BTreeMap<_, _> = missing
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    (!missing.is_empty()).then_some(missing)
+}
+
+type Shares = BTreeMap<String, BTreeSet<String>>;
+
+/// The accounts that each snapshot is shared with in the one and not in the other.
+fn more(of: &Shares, than: &Shares) -> impl Iterator<Item = (String, BTreeSet<String>)> {
+    let more = of.iter().map(|(snapshot, accounts)| {
+        let known = than.get(snapshot);
+        let more = known.map_or_else(|| accounts.clone(), |known| accounts - known);
+        (snapshot.clone(), more)
+    });
+    more.filter(|(_, accounts)| !accounts.is_empty())
 }

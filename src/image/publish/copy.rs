@@ -75,6 +75,38 @@ pub(super) fn next<'a>(
     }
 }
 
+/// What is to be done about the copy of a Region that the manifest does not name any more: one that failed is deleted.
+pub(super) fn left(
+    region: &str,
+    status: &Status,
+    seen: Option<&Observation<Shown>>,
+    now: Timestamp,
+) -> Option<Action> {
+    let known = status.regions.get(region)?;
+    let request = status.copies.get(region)?;
+    match seen {
+        Some(Observation::Seen(shown))
+            if is_left_unfinished(status, region, now) && has_failed(&shown.state) =>
+        {
+            Some(remove(known, request, shown.reason.as_deref()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether it is not known what becomes of a copy that was begun in a Region. One that EC2 does not show for long is not
+/// looked for any more.
+#[must_use]
+pub fn is_left_unfinished(status: &Status, region: &str, now: Timestamp) -> bool {
+    let is_long = |since| now.duration_since(since) > VISIBILITY_GRACE;
+    status.copies.contains_key(region)
+        && status.failure_in(region).is_none()
+        && status.image_in(region).is_some_and(|known| {
+            let is_under_way = is_under_way(&known.image_state) || has_failed(&known.image_state);
+            is_under_way && !is_finished(known) && !known.unseen_since.is_some_and(is_long)
+        })
+}
+
 /// Whether a copy was seen to be as its manifest says: it may be in use, and is deleted for nothing that EC2 shows later.
 fn is_finished(known: &RegionStatus) -> bool {
     known.verified_at.is_some()

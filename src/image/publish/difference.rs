@@ -83,8 +83,7 @@ pub fn intend(applied: &Applied, actions: &[Action], now: Timestamp) -> Applied 
         if !removes_description(action) {
             add_to(action, &mut ours);
         }
-        add_to(action, &mut after.settings);
-        remove_from(action, &mut after.settings);
+        done(action, &mut after.settings);
         if let Action::ChangeGrants { add, remove } = action {
             after.revokes.retain(|grantee| !add.contains(grantee));
             after.revokes.extend(remove.clone());
@@ -141,6 +140,12 @@ pub fn confirm(applied: &Applied, desired: &Desired) -> Applied {
         settings,
         ..Applied::default()
     }
+}
+
+/// What is set once this is done.
+pub fn done(action: &Action, settings: &mut Settings) {
+    add_to(action, settings);
+    remove_from(action, settings);
 }
 
 /// Whether a description is to go: it stays ours until it is seen to be gone, or a crash would leave it.

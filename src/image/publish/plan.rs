@@ -95,6 +95,11 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
             Copied::NotYet => {}
         }
     }
+    for region in &plan.unlisted {
+        let left = copy::left(region, status, observed.regions.get(region), now);
+        plan.ready
+            .extend(left.map(|action| in_region(region, action)));
+    }
     let parameters = &observed.parameters;
     plan.release = release::difference(asked, status, &plan.verified, parameters, now);
     plan.ready.append(&mut plan.release.ready);

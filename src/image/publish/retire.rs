@@ -21,6 +21,7 @@ use crate::image::status::{
 };
 
 pub use seen::{InUse, Pending, Seen, SharesSeen, Shown, SnapshotSeen};
+pub(super) use shares::Going;
 pub use shares::granted;
 pub(super) use targets::of_previous;
 pub use targets::{Target, is_due, targets};
@@ -56,10 +57,25 @@ pub fn needs_guard(asked: Retire, target: &Target, shown: &Shown, now: Timestamp
     asked.deregister && shown.is_ours && !is_begun && cooldown(target, shown, now).is_none()
 }
 
+impl Plan {
+    /// The AMIs that are deregistered now.
+    fn going(&self) -> Going {
+        let images = self.ready.iter().filter_map(|it| match &it.action {
+            Action::DeregisterPrevious { image, .. } => Some(image.clone()),
+            _ => None,
+        });
+        images.collect()
+    }
+}
+
 /// What is to be done about these AMIs, each with what was seen of it.
 #[must_use]
 pub fn plan(asked: Retire, seen: &[(Target, Seen)], now: Timestamp) -> Plan {
-    collect(seen, |target, seen| next(asked, target, seen, now))
+    let plan =
+        |going: &Going| collect(seen, |target, seen| next(asked, target, (seen, going), now));
+    // Which of them go does not depend on what goes with them.
+    let going = plan(&Going::new()).going();
+    plan(&going)
 }
 
 pub(super) fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> Next) -> Plan {
@@ -80,6 +96,9 @@ pub(super) fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> 
             }
         }
     }
+    // A snapshot may be that of several of them: its shares end after the last.
+    plan.ready
+        .sort_by_key(|it| matches!(it.action, Action::RevokePrevious { .. }));
     plan
 }
 
@@ -94,10 +113,10 @@ pub(super) enum Next {
     Wait(Pending),
 }
 
-fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
+fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Timestamp) -> Next {
     let retiring = &target.known.retiring;
     if retiring.deregistered_at.is_some() {
-        return after_deregistering(target, seen, now);
+        return after_deregistering(target, (seen, going), now);
     }
     let shown = match &seen.image {
         Observation::Unknown => return Next::Wait(Pending::Unknown),
@@ -115,6 +134,10 @@ fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
     if seen.is_last {
         if let Some(action) = protect_again(target) {
             return Next::Do(vec![action]);
+        }
+        // People know.
+        if retiring.has_no_successor {
+            return Next::Nothing;
         }
         return end(
             target,
@@ -138,7 +161,10 @@ fn next(asked: Retire, target: &Target, seen: &Seen, now: Timestamp) -> Next {
         InUse::No if is_protected_by_others(target, shown) => {
             deprecate(target, shown, Some(KeptReason::Protected), now)
         }
-        InUse::No => deregister(asked, target, (shown, seen), now),
+        InUse::No => {
+            let shares = shares::end(target, seen, going);
+            deregister(asked, target, (shown, shares), now)
+        }
     }
 }
 
@@ -173,17 +199,22 @@ pub(super) fn is_protected_by_others(target: &Target, shown: &Shown) -> bool {
 fn deregister(
     asked: Retire,
     target: &Target,
-    (shown, seen): (&Shown, &Seen),
+    (shown, shares): (&Shown, Result<Vec<Action>, Pending>),
     now: Timestamp,
 ) -> Next {
     let image = target.known.image.clone();
     if !shown.protection.starts_with("enabled") {
+        // Once it is gone, nothing may prove any more that they are its own.
+        let shares = match shares {
+            Ok(shares) => shares,
+            Err(why) => return Next::Wait(why),
+        };
         let mut actions = vec![Action::DeregisterPrevious {
             image,
             snapshots: shown.snapshots.clone(),
             delete: asked.delete_snapshots,
         }];
-        actions.extend(shares::end(target, seen));
+        actions.extend(shares);
         return Next::Do(actions);
     }
     match target.known.retiring.unprotected_at {
@@ -250,8 +281,8 @@ fn cooldown(target: &Target, shown: &Shown, now: Timestamp) -> Option<Timestamp>
     own.filter(|until| is_stale && is_on && *until > now)
 }
 
-fn after_deregistering(target: &Target, seen: &Seen, now: Timestamp) -> Next {
-    match shares::next(target, seen) {
+fn after_deregistering(target: &Target, (seen, going): (&Seen, &Going), now: Timestamp) -> Next {
+    match shares::end(target, seen, going) {
         Err(why) => return Next::Wait(why),
         Ok(actions) if !actions.is_empty() => return Next::Do(actions),
         Ok(_) => {}

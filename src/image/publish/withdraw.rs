@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::difference::STALE_READS;
 use super::observation::Observation;
 use super::retire::{
-    Next, Pending, Plan, Seen, Target, collect, given_up, protect_again, retirement, shares,
+    Going, Next, Pending, Plan, Seen, Target, collect, given_up, protect_again, retirement, shares,
 };
 use crate::image::status::{KeptReason, RetireOutcome, Retirement};
 
@@ -22,7 +22,7 @@ fn next(target: &Target, seen: &Seen, why: &KeptReason, now: Timestamp) -> Next 
     let stays = || Next::End(Box::new(given_up(target, Some(seen), why, now)));
     if retiring.deregistered_at.is_some() {
         // Its snapshots stay, and nobody needs to copy them any more.
-        return match shares::next(target, seen) {
+        return match shares::end(target, seen, &Going::new()) {
             Err(pending) => Next::Wait(pending),
             Ok(actions) if actions.is_empty() => stays(),
             Ok(actions) => Next::Do(actions),

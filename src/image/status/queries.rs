@@ -33,6 +33,12 @@ impl Status {
         images.find_map(|(region, image)| (!self.copies.contains_key(region)).then_some(image))
     }
 
+    /// Whether it is not known what came of copies that were asked for earlier versions.
+    #[must_use]
+    pub fn has_unanswered_earlier(&self) -> bool {
+        self.previous.iter().any(|it| !it.copies.is_empty())
+    }
+
     /// Whether the AMI of a Region was seen to be as its manifest says since it began to be published.
     #[must_use]
     pub fn is_verified_now(&self, region: &str) -> bool {

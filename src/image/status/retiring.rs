@@ -30,6 +30,9 @@ pub struct Retiring {
     /// version is not forgotten for that it is an old one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_at: Option<Timestamp>,
+    /// Whether it was kept because no AMI replaces it, which is told once.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_no_successor: bool,
     /// The deregistration protection that it had, from before EC2 is asked to switch it off until it is on again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,

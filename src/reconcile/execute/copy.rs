@@ -21,7 +21,7 @@ use crate::reconcile::step_context::StepContext;
 
 use super::refused::Refused;
 use found::find;
-pub(super) use unanswered::look as unanswered;
+pub(super) use unanswered::{Searched, search};
 
 /// Codes by which EC2 says "later" to CopyImage. Too many copies at once is one of them: "up to 300 concurrent copy
 /// operations" into a Region ("Copy an AMI", EC2 User Guide), by a code that is not documented; and an AMI that became

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::retire::observe::Observed;
 use super::retire::{not_known, observe, perform_all, wait_reason};
-use crate::aws::{AwsError, Which};
+use crate::aws::AwsError;
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
@@ -15,9 +15,8 @@ use crate::image::publish::retire::{Pending, Shown, Target, given_up, protect_ag
 use crate::image::publish::{Observation, Replaced, rehearse_in_place};
 use crate::image::status::{Failure, KeptReason, RegionAction, Retire};
 use crate::image::words::WaitReason;
-use crate::limits;
-use crate::manifest::sha256_hex;
 use crate::reconcile::context::Error;
+use crate::reconcile::manifest_reader::{AtKey, at_key};
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
 
@@ -75,7 +74,7 @@ pub(crate) async fn preview(
             let seen = Box::pin(seen).await?;
             let replaced = rehearse_in_place(because, asked, &seen.targets, step.now());
             replacing.replaced = Some(replaced);
-            replacing.error = seen.errors.into_values().next();
+            replacing.error = seen.into_error();
         }
         all.push(replacing);
     }
@@ -176,7 +175,8 @@ async fn go(
             Next::Wait(image, why) => {
                 let reason = match (taken, &why) {
                     (Some(taken), Pending::Unknown)
-                        if taken.id == image && seen.errors.is_empty() =>
+                        if taken.id == image
+                            && seen.error(&step.config().region, &image).is_none() =>
                     {
                         WaitReason::DeletionNotVisible
                     }
@@ -237,16 +237,11 @@ async fn asked_now(step: &StepContext<'_>, because: Because) -> Result<AskedNow,
         return Ok(AskedNow::Still);
     }
     let version = &step.status.manifest;
-    let (bucket, key) = (&version.bucket, &version.key);
-    let found = step
-        .aws()
-        .get_object(bucket, key, Which::Current, limits::MANIFEST_BYTES)
-        .await?;
-    let Some(found) = found else {
-        return Ok(AskedNow::Gone);
+    let content = match at_key(step.context, version).await? {
+        AtKey::Nothing => return Ok(AskedNow::Gone),
+        AtKey::Meant(_) => return Ok(AskedNow::Still),
+        AtKey::Other(object) => object.content,
     };
-    let content = found.content;
-    let content = content.filter(|it| sha256_hex(it) != version.sha256);
     let guardrails = &step.config().guardrails;
     let newer = content.and_then(|it| Spec::parse(version, &it, guardrails).ok());
     let is_asked = |it: Spec| it.retires().is_some_and(|asked| asked.deregister);

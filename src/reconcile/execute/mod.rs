@@ -9,6 +9,7 @@ mod copy;
 mod describe;
 pub(super) mod in_place;
 pub(super) mod observe;
+mod perform;
 mod preview;
 mod product_codes;
 mod protect;
@@ -19,15 +20,13 @@ mod share;
 
 use std::collections::BTreeMap;
 
-use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
 
-use crate::aws::{Aws, AwsError};
+use crate::aws::AwsError;
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{
-    Claim, Evidence, PublishIntent, PublishObserved, PublishPerformed, ReleasePerformed,
-    StepOutcome, Written,
+    Claim, Evidence, PublishIntent, PublishObserved, PublishPerformed, StepOutcome,
 };
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::{self, Asked, Observation, Pending, Plan, Shown};
@@ -35,14 +34,15 @@ use crate::image::status::{Action, Failure, RegionAction};
 use crate::image::words::WaitReason;
 use crate::manifest::Problem;
 
-use super::context::{Error, REGIONS_AT_ONCE};
+use super::context::Error;
 use super::manifest_reader::ManifestRead;
 use super::step_context::{StepContext, is_final, retrying};
+use copy::Searched;
 pub(crate) use in_place::Replacing;
 use observe::Seen;
+use perform::{by_region, perform};
 pub(crate) use preview::{Publishing, Retiring};
 pub(super) use preview::{publishing as preview_publishing, retiring as preview_retiring};
-use refused::Refused;
 pub(super) use retire::run as retire;
 
 /// How long a Region may refuse to show the AMI: permissions take minutes to come into force.
@@ -51,6 +51,9 @@ const REFUSED_GRACE: SignedDuration = VISIBILITY_GRACE;
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(Claim::Publish(intent)) = step.claimed {
         return Ok(perform(&step, intent).await);
+    }
+    if !step.status.publishes {
+        return Ok(only_search(&step).await);
     }
     let spec = match step.manifest {
         ManifestRead::Spec(spec) => spec.publish(),
@@ -64,11 +67,15 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let asked = Asked::of_known(&spec, home, seen.created_at, step.status);
     Box::pin(account::add(&step, &asked, &mut seen)).await;
     let mut plan = publish::plan(&asked, step.status, &seen.observed, step.now());
-    let found = Box::pin(copy::unanswered(&step, &mut plan)).await;
-    if !found.is_empty() {
+    let mut searched = Searched::default();
+    // What is to be done now is done first.
+    if plan.ready.is_empty() {
+        searched = Box::pin(copy::search(&step, &mut plan)).await;
+    }
+    if !searched.found.is_empty() {
         return Ok(StepOutcome::Advance(Evidence::PublishPerformed(
             PublishPerformed {
-                done: found,
+                done: searched.found,
                 ..PublishPerformed::default()
             },
         )));
@@ -83,7 +90,22 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         Box::pin(release::prove(&step, &asked, &mut plan, &mut seen)).await;
         Box::pin(release::prove_own(&step, &asked, &mut plan, &mut seen)).await?;
     }
-    Ok(decide(&step, &asked, plan, seen))
+    Ok(decide(&step, &asked, plan, (seen, searched)))
+}
+
+/// Nothing is to be set on the AMI: only copies of earlier versions are searched for.
+async fn only_search(step: &StepContext<'_>) -> StepOutcome {
+    let mut plan = Plan::default();
+    let searched = Box::pin(copy::search(step, &mut plan)).await;
+    let reason = |region: &String| WaitReason::CopyPending {
+        region: region.clone(),
+    };
+    let pending = plan.pending.keys();
+    StepOutcome::Advance(Evidence::PublishObserved(PublishObserved {
+        pending: pending.map(|it| (it.clone(), reason(it))).collect(),
+        earlier: searched.earlier,
+        ..PublishObserved::default()
+    }))
 }
 
 /// The manifest asks for what the stack's owner has closed meanwhile.
@@ -93,7 +115,12 @@ fn not_allowed(problems: &[Problem]) -> Failure {
 }
 
 /// What the difference comes to.
-fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> StepOutcome {
+fn decide(
+    step: &StepContext<'_>,
+    asked: &Asked,
+    plan: Plan,
+    (seen, searched): (Seen, Searched),
+) -> StepOutcome {
     let confirmed = |region: &String| {
         let wanted = &asked.regions.get(region)?.desired;
         let applied = publish::confirm(&step.status.applied_in(region), wanted);
@@ -163,6 +190,8 @@ fn decide(step: &StepContext<'_>, asked: &Asked, plan: Plan, seen: Seen) -> Step
             .collect(),
         seen: seen.images,
         unlisted: plan.unlisted,
+        not_made: searched.not_made,
+        earlier: searched.earlier,
         release,
     }))
 }
@@ -237,11 +266,11 @@ fn intend(
             let applied = publish::intend(&known, &actions, step.now());
             intent.applied.insert(region.to_owned(), applied);
         }
-        let Some(wanted) = asked.regions.get(region) else {
-            continue;
-        };
+        // Where nothing is asked for any more, only what is left is deleted.
+        let wanted = asked.regions.get(region);
+        let wanted = wanted.map(|it| it.desired.clone()).unwrap_or_default();
         for what in actions {
-            copy::intend(step, what, &wanted.desired, &mut intent);
+            copy::intend(step, what, &wanted, &mut intent);
         }
     }
     PublishIntent {
@@ -249,138 +278,4 @@ fn intend(
         seen,
         ..intent
     }
-}
-
-/// The actions of each Region, in their order.
-fn by_region<'a>(
-    actions: impl IntoIterator<Item = &'a RegionAction>,
-) -> BTreeMap<&'a str, Vec<&'a RegionAction>> {
-    let mut by_region: BTreeMap<&str, Vec<&RegionAction>> = BTreeMap::new();
-    for what in actions {
-        by_region.entry(&what.region).or_default().push(what);
-    }
-    by_region
-}
-
-/// Does what was written down, in several Regions at once. A Region that refuses one change gets none after it; the others
-/// go on.
-async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> StepOutcome {
-    let regions = by_region(&intent.actions);
-    let mut visits = Vec::new();
-    for (region, actions) in regions {
-        visits.push(Box::pin(perform_in(step, region, actions)));
-    }
-    let mut performed: Vec<_> = stream::iter(visits)
-        .buffer_unordered(REGIONS_AT_ONCE)
-        .collect()
-        .await;
-    performed.sort_by_key(|it| it.region);
-    let mut all = PublishPerformed::default();
-    for it in performed {
-        let region = it.region;
-        all.done.extend(it.done);
-        all.release.written.extend(it.release.written);
-        all.release.later = all.release.later.or(it.release.later);
-        match it.refused {
-            None => {}
-            Some(Refused::Final(failure)) => {
-                all.failed.insert(region.to_owned(), failure);
-            }
-            Some(Refused::NotYet(reason)) => {
-                all.later.insert(region.to_owned(), reason);
-            }
-            Some(Refused::Later(error)) => {
-                let reason = retrying(&error);
-                let is_given_up = step.status.copies.contains_key(region)
-                    && !error.is_about_capacity()
-                    && has_waited(step, region, &reason, PUBLISH_GRACE);
-                if is_given_up {
-                    let failure = failures::not_published(region, &reason);
-                    all.failed.insert(region.to_owned(), failure);
-                } else {
-                    all.later.insert(region.to_owned(), reason);
-                }
-            }
-        }
-    }
-    StepOutcome::Advance(Evidence::PublishPerformed(all))
-}
-
-/// What was done in one Region.
-struct Performed<'a> {
-    region: &'a str,
-    done: Vec<RegionAction>,
-    /// Why the rest was not.
-    refused: Option<Refused>,
-    release: ReleasePerformed,
-}
-
-/// Does these in one Region, one after another. A parameter that is refused keeps nothing else from being done.
-async fn perform_in<'a>(
-    step: &StepContext<'_>,
-    region: &'a str,
-    actions: Vec<&RegionAction>,
-) -> Performed<'a> {
-    let aws = step.aws().in_region(region);
-    let mut performed = Performed {
-        region,
-        done: Vec::new(),
-        refused: None,
-        release: ReleasePerformed::default(),
-    };
-    for what in actions {
-        if let Some(id) = release::id_of(what) {
-            let put = release::perform(step, &aws, &id, &what.action);
-            let (written, later) = Box::pin(put).await;
-            if matches!(written, Written::Taken(_)) {
-                performed.done.push(what.clone());
-            }
-            let release = &mut performed.release;
-            release.later = release.later.take().or(later);
-            release.written.insert(id, written);
-            continue;
-        }
-        match Box::pin(send(step, &aws, what)).await {
-            Ok(what) => performed.done.push(what),
-            Err(refused) => {
-                performed.refused = Some(refused);
-                break;
-            }
-        }
-    }
-    performed
-}
-
-async fn send(
-    step: &StepContext<'_>,
-    aws: &Aws,
-    what: &RegionAction,
-) -> Result<RegionAction, Refused> {
-    let status = step.status;
-    let known = status.image_in(&what.region);
-    let image = known.map(|it| it.image.as_str()).unwrap_or_default();
-    match &what.action {
-        Action::CopyImage { .. } | Action::RemoveFailedCopy { .. } => {
-            return copy::perform(step, aws, what).await;
-        }
-        Action::SetDescription { .. } | Action::SetTags { .. } | Action::RemoveTags { .. } => {
-            describe::perform(aws, status, image, what).await?;
-        }
-        Action::SetProductCode { .. } => product_codes::perform(aws, image, &what.action).await?,
-        Action::ShareSnapshot { .. }
-        | Action::ChangeGrants { .. }
-        | Action::RevokeSnapshot { .. } => share::perform(aws, image, &what.action).await?,
-        Action::SetDeprecation { .. } | Action::SetProtection { .. } => {
-            protect::perform(aws, image, &what.action).await?;
-        }
-        Action::DeprecatePrevious { .. }
-        | Action::UnprotectPrevious { .. }
-        | Action::ProtectPrevious { .. }
-        | Action::DeregisterPrevious { .. }
-        | Action::RevokePrevious { .. }
-        | Action::DeleteSnapshot { .. } => retire::perform(aws, &what.action).await?,
-        // They are of no AMI: see [`release::perform`].
-        Action::PutParameter { .. } | Action::LeaveParameter { .. } => {}
-    }
-    Ok(what.clone())
 }

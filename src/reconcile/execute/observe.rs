@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::image::observed::ObservedImage;
-use crate::image::publish::{Asked, Desired, Observation, Observed, Shown};
+use crate::image::publish::{Asked, Desired, Observation, Observed, Shown, is_left_unfinished};
 use crate::image::status::{Grantee, ParameterId, Settings, Status};
 use crate::manifest::image::PublishSpec;
 use crate::reconcile::context::{Error, REGIONS_AT_ONCE};
@@ -35,11 +35,19 @@ pub(super) struct Seen {
 pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Seen, Error> {
     let asked = Asked::of(spec, &step.config().region, None);
     let home = &asked.home;
+    let nothing = Desired::default();
     let mut looks = Vec::new();
     for (region, wanted) in &asked.regions {
         if is_looked_at(step.status, home, region, step.now()) {
             looks.push(Box::pin(in_region(step, region, &wanted.desired)));
         }
+    }
+    // What the stack does not open is not called, whatever a status says.
+    let opened = &step.config().guardrails.copy_regions;
+    let left = step.status.regions.keys();
+    let left = left.filter(|it| !asked.regions.contains_key(*it) && opened.allows(it));
+    for region in left.filter(|it| is_left_unfinished(step.status, it, step.now())) {
+        looks.push(Box::pin(in_region(step, region, &nothing)));
     }
     let looks: Vec<_> = stream::iter(looks)
         .buffer_unordered(REGIONS_AT_ONCE)
@@ -83,8 +91,9 @@ pub(crate) fn awaited<'a>(
     now: Timestamp,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {
     let all = status.regions.iter();
-    let awaited = all.filter(move |(region, known)| {
-        known.unlisted_since.is_none() && is_looked_at(status, home, region, now)
+    let awaited = all.filter(move |(region, known)| match known.unlisted_since {
+        None => is_looked_at(status, home, region, now),
+        Some(_) => is_left_unfinished(status, region, now),
     });
     awaited.map(|(region, known)| (region.as_str(), known.image.as_str()))
 }
@@ -234,40 +243,94 @@ async fn common(
             .filter(|it| shown.snapshots[id].contains(it));
         ours.filter(|it| !is_wanted(&it)).collect::<BTreeSet<_>>()
     };
-    let revoked = shown.snapshots.keys().map(|id| (id.clone(), revoked(id)));
-    let revoked: BTreeMap<String, BTreeSet<String>> = revoked
-        .filter(|(_, accounts)| !accounts.is_empty())
+    let losing: Vec<Losing> = shown
+        .snapshots
+        .keys()
+        .map(|snapshot| Losing {
+            snapshot: snapshot.clone(),
+            accounts: revoked(snapshot),
+            image: image.to_owned(),
+        })
+        .filter(|it| !it.accounts.is_empty())
         .collect();
-    if revoked.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    launchable(aws, &revoked, image).await
-}
-
-/// Those of these snapshots, each with the accounts that are to lose it, that another AMI has which one of them may launch.
-pub(super) async fn launchable(
-    aws: &Aws,
-    revoked: &BTreeMap<String, BTreeSet<String>>,
-    image: &str,
-) -> Result<BTreeSet<String>, AwsError> {
-    let filter = "block-device-mapping.snapshot-id";
-    let ids: Vec<String> = revoked.keys().cloned().collect();
     let mut common = BTreeSet::new();
-    for other in aws.find_images(filter, &ids).await? {
-        if other.id == image || other.state == "deregistered" {
-            continue;
+    let needed_by = needed_by(aws, &losing).await;
+    for (it, images) in losing.into_iter().zip(needed_by) {
+        if !images?.is_empty() {
+            common.insert(it.snapshot);
         }
-        let grants = aws.launch_permissions(&other.id).await?;
-        let may =
-            |accounts: &BTreeSet<String>| accounts.iter().any(|it| grants.contains(&grantee(it)));
-        let theirs = other.snapshots.iter();
-        common.extend(
-            theirs
-                .filter(|id| revoked.get(*id).is_some_and(may))
-                .cloned(),
-        );
     }
     Ok(common)
+}
+
+/// Who is to lose the share of a snapshot, for the sake of an AMI that has it.
+pub(super) struct Losing {
+    pub(super) snapshot: String,
+    pub(super) accounts: BTreeSet<String>,
+    pub(super) image: String,
+}
+
+/// Other AMIs, or why they could not be seen.
+type Others = Result<BTreeSet<String>, AwsError>;
+
+/// The other AMIs that need each of these: they have the snapshot, too, and one of the accounts may launch them. Where there
+/// are none to lose it, nothing is asked.
+pub(super) async fn needed_by(aws: &Aws, losing: &[Losing]) -> Vec<Others> {
+    let ids: BTreeSet<&String> = losing.iter().map(|it| &it.snapshot).collect();
+    let ids: Vec<String> = ids.into_iter().cloned().collect();
+    let mut needed_by = vec![Ok(BTreeSet::new()); losing.len()];
+    for ids in ids.chunks(FILTER_VALUES_MAX) {
+        let filter = "block-device-mapping.snapshot-id";
+        let found = match aws.find_images(filter, ids).await {
+            Ok(found) => found,
+            Err(error) => {
+                fail(&mut needed_by, losing, &error, |it| {
+                    ids.contains(&it.snapshot)
+                });
+                continue;
+            }
+        };
+        for other in found.iter().filter(|it| it.state != "deregistered") {
+            let is_meant = |it: &Losing| {
+                let is_of_other = it.image != other.id && ids.contains(&it.snapshot);
+                is_of_other && other.snapshots.contains(&it.snapshot)
+            };
+            if !losing.iter().any(is_meant) {
+                continue;
+            }
+            let grants = match aws.launch_permissions(&other.id).await {
+                Ok(grants) => grants,
+                Err(error) => {
+                    fail(&mut needed_by, losing, &error, is_meant);
+                    continue;
+                }
+            };
+            for (it, images) in losing.iter().zip(&mut needed_by) {
+                let mut accounts = it.accounts.iter();
+                let may_launch = accounts.any(|account| grants.contains(&grantee(account)));
+                if let Ok(images) = images
+                    && is_meant(it)
+                    && may_launch
+                {
+                    images.insert(other.id.clone());
+                }
+            }
+        }
+    }
+    needed_by
+}
+
+fn fail(
+    needed_by: &mut [Others],
+    losing: &[Losing],
+    error: &AwsError,
+    is_meant: impl Fn(&Losing) -> bool,
+) {
+    for (it, others) in losing.iter().zip(needed_by) {
+        if is_meant(it) {
+            *others = Err(error.clone());
+        }
+    }
 }
 
 /// The snapshots of which it matters who they are shared with.

@@ -99,6 +99,12 @@ pub(in crate::reconcile) async fn retiring(
     for (target, seen) in &mut seen.targets {
         seen.is_last = !named.contains_key(&target.region);
     }
+    let mut errors = seen.errors;
+    for (target, _) in &seen.targets {
+        let error = seen.errors_of.remove(&target.known.image);
+        let error = error.map(|error| (target.region.clone(), error));
+        errors.extend(error);
+    }
     let mut retired = rehearse_retiring(asked, &seen.targets, step.now());
     retired.planned.retain(|what| match &what.action {
         Action::DeprecatePrevious { image, .. }
@@ -114,6 +120,6 @@ pub(in crate::reconcile) async fn retiring(
     Ok(Some(Retiring {
         asked,
         retired,
-        errors: seen.errors,
+        errors,
     }))
 }

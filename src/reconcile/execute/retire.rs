@@ -2,33 +2,24 @@
 //! decided by the pure [`crate::image::publish::retire`]; here is what it needs to see, and who does it.
 
 pub(super) mod observe;
+mod perform;
 mod shares;
 
-use jiff::SignedDuration;
-
-use crate::aws::{Aws, AwsError};
 use crate::image::message::wait_text;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
-use crate::image::publish::STALE_READS;
-use crate::image::publish::retire::{
-    Pending, Plan, Target, given_up, plan, protect_again, retirement, targets,
-};
+use crate::image::publish::retire::{Pending, Plan, Target, given_up, plan, targets};
 use crate::image::publish::withdraw::{gone, withdraw};
-use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, RegionAction, Retire, RetireOutcome, SnapshotKept,
-};
+use crate::image::status::{KeptReason, Retire};
 use crate::image::words::WaitReason;
 use crate::manifest::image::Parameter;
 use crate::reconcile::context::Error;
 use crate::reconcile::manifest_reader::ManifestRead;
 use crate::reconcile::spec::Spec;
-use crate::reconcile::step_context::{StepContext, is_final, retrying};
+use crate::reconcile::step_context::{StepContext, retrying};
 use observe::Observed;
 pub(super) use observe::all as look;
-
-/// How long a snapshot may be in use by an AMI that was deregistered: minutes are usual (public reports of other tools).
-const SNAPSHOT_GRACE: SignedDuration = SignedDuration::from_hours(1);
+pub(super) use perform::{perform, perform_all};
 
 pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(Claim::Publish(intent)) = step.claimed {
@@ -217,7 +208,7 @@ pub(super) fn wait_reason(
         Pending::NotShown => WaitReason::ImageNotVisible {
             image: image.to_owned(),
         },
-        Pending::Unknown => match seen.errors.get(region) {
+        Pending::Unknown => match seen.error(region, image) {
             Some(error) => retrying(error),
             None => unproven(image),
         },
@@ -232,170 +223,4 @@ pub(super) fn not_known(reason: &WaitReason) -> KeptReason {
             reason => wait_text(reason),
         },
     }
-}
-
-/// Does what was written down.
-pub(super) async fn perform_all(step: &StepContext<'_>, actions: &[RegionAction]) -> StepOutcome {
-    let mut retired = Retired::default();
-    for what in actions {
-        // The shares of its snapshots end after the AMI.
-        if let Action::RevokePrevious { image, .. } = &what.action
-            && !is_deregistered(step, image, &retired)
-        {
-            continue;
-        }
-        let aws = step.aws().in_region(&what.region);
-        match Box::pin(perform(&aws, &what.action)).await {
-            Ok(()) => retired.done.push(what.clone()),
-            Err(error) if is_for_good(step, what, &error) => {
-                Box::pin(refused(step, &aws, what, error, &mut retired)).await;
-            }
-            Err(error) => {
-                retired.later.get_or_insert(retrying(&error));
-            }
-        }
-    }
-    StepOutcome::Advance(Evidence::Retired(retired))
-}
-
-/// Whether this AMI is known to be deregistered, before or by what was just done.
-fn is_deregistered(step: &StepContext<'_>, image: &str, retired: &Retired) -> bool {
-    let is_done = |it: &RegionAction| matches!(&it.action, Action::DeregisterPrevious { image: of, .. } if of == image);
-    let mut targets = targets(step.status).into_iter();
-    retired.done.iter().any(is_done)
-        || targets.any(|it| it.known.image == image && it.known.retiring.deregistered_at.is_some())
-}
-
-/// What is gone already is as it should be.
-pub(super) async fn perform(aws: &Aws, action: &Action) -> Result<(), AwsError> {
-    match action {
-        Action::DeprecatePrevious { image, at, .. } => aws.set_deprecation(image, Some(*at)).await,
-        Action::UnprotectPrevious { image, .. } => aws.set_protection(image, None).await,
-        Action::ProtectPrevious { image, protection } => {
-            aws.set_protection(image, Some(*protection)).await
-        }
-        Action::DeregisterPrevious { image, .. } => aws.deregister_image(image).await,
-        Action::RevokePrevious {
-            snapshot, accounts, ..
-        } => aws.revoke_snapshot(snapshot, accounts).await,
-        Action::DeleteSnapshot { snapshot, .. } => aws.delete_snapshot(snapshot).await,
-        _ => Ok(()),
-    }
-}
-
-/// Whether the same request is not sent again. A snapshot stays in use for a while after its AMI is gone.
-fn is_for_good(step: &StepContext<'_>, what: &RegionAction, error: &AwsError) -> bool {
-    if error.is_about_capacity() {
-        return false;
-    }
-    if !is_final(error) {
-        return step.has_waited(&retrying(error), PUBLISH_GRACE);
-    }
-    let Action::DeleteSnapshot { image, .. } = &what.action else {
-        return true;
-    };
-    let targets = targets(step.status);
-    let of = targets.iter().find(|it| it.known.image == *image);
-    let retiring = of.map(|target| &target.known.retiring);
-    let gone_at = retiring.and_then(|it| it.deregistered_at.or(it.asked_at));
-    let is_fresh = gone_at.is_some_and(|at| step.now().duration_since(at) < SNAPSHOT_GRACE);
-    !(is_fresh && error.has_code("InvalidSnapshot.InUse"))
-}
-
-async fn refused(
-    step: &StepContext<'_>,
-    aws: &Aws,
-    what: &RegionAction,
-    error: AwsError,
-    retired: &mut Retired,
-) {
-    let (code, message) = (error.code, error.message);
-    let image = match &what.action {
-        Action::DeleteSnapshot { image, snapshot } => {
-            let kept = KeptSnapshot {
-                snapshot: snapshot.clone(),
-                why: SnapshotKept::Refused { code, message },
-            };
-            let of = (what.region.clone(), image.clone(), kept);
-            return retired.kept.push(of);
-        }
-        Action::RevokePrevious {
-            image, snapshot, ..
-        } => {
-            let of = (what.region.clone(), image.clone(), snapshot.clone());
-            return retired.shared.push(of);
-        }
-        Action::ProtectPrevious { image, .. } => {
-            let of = (what.region.clone(), image.clone());
-            return retired.unprotected.push(of);
-        }
-        Action::DeprecatePrevious { image, .. }
-        | Action::UnprotectPrevious { image, .. }
-        | Action::DeregisterPrevious { image, .. } => image,
-        _ => return,
-    };
-    let why = KeptReason::Refused { code, message };
-    let mut targets = targets(step.status);
-    targets.retain(|it| it.known.image == *image);
-    for target in &targets {
-        match Box::pin(is_there(step, aws, target)).await {
-            Ok(Some(true)) => {}
-            Ok(Some(false)) => return retired.done.push(what.clone()),
-            Ok(None) => {
-                retired.later.get_or_insert(WaitReason::DeletionNotVisible);
-                return;
-            }
-            Err(error) => {
-                retired.later.get_or_insert(retrying(&error));
-                return;
-            }
-        }
-        // It stays. Where this fails, it is told with what became of it.
-        let Some(action) = protect_again(target) else {
-            continue;
-        };
-        match Box::pin(perform(aws, &action)).await {
-            Ok(()) => retired.done.push(RegionAction {
-                region: target.region.clone(),
-                action,
-            }),
-            // The refused request is repeated with this one: nothing is told before both are answered.
-            Err(error) if !is_given_up(step, &error) => {
-                retired.later.get_or_insert(retrying(&error));
-                return;
-            }
-            Err(_) => {}
-        }
-    }
-    let kept = |it| retirement(it, RetireOutcome::Kept, Some(why.clone()), step.now());
-    retired.ended.extend(targets.iter().map(kept));
-}
-
-/// Whether an AMI is there of which a request was refused: an earlier one to deregister it, whose answer was lost, may have
-/// been heard. None if it may still be shown although it is not.
-async fn is_there(
-    step: &StepContext<'_>,
-    aws: &Aws,
-    target: &Target,
-) -> Result<Option<bool>, AwsError> {
-    let retiring = &target.known.retiring;
-    // The request that was refused is the first.
-    if retiring.asked_since == retiring.asked_at {
-        return Ok(Some(true));
-    }
-    let ids = std::slice::from_ref(&target.known.image);
-    let found = aws.find_images("image-id", ids).await?;
-    let is_listed = found.iter().any(|it| it.state != "deregistered");
-    let is_stale = |at| step.now().duration_since(at) < STALE_READS;
-    Ok(match (is_listed, retiring.asked_since) {
-        (true, Some(at)) if is_stale(at) => None,
-        (is_listed, _) => Some(is_listed),
-    })
-}
-
-/// Whether a request to switch protection on again was refused, or not answered for long: then the email says that it may be
-/// off.
-fn is_given_up(step: &StepContext<'_>, error: &AwsError) -> bool {
-    is_final(error)
-        || (!error.is_about_capacity() && step.has_waited(&retrying(error), PUBLISH_GRACE))
 }

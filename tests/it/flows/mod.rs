@@ -39,6 +39,7 @@ mod publish_set_back;
 mod publish_table;
 mod publish_told;
 mod publish_while_copied;
+mod publish_unanswered;
 mod publish_withdrawn;
 mod replace_in_place;
 mod replace_in_place_ended;

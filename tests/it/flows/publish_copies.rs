@@ -211,6 +211,19 @@ async fn a_copy_that_nothing_replaces_is_kept() {
     let email = stack.emails().pop().unwrap();
     let told = "there is no AMI in its Region that replaces it";
     assert!(email.text.contains(told), "{}", email.text);
+
+    // Told once, and still replaced as soon as something does.
+    let third = replacing(&stack, "three").replace("regions: {us-west-2: {}}\n", "");
+    stack.drop_and_rest(KEY, third).await;
+    assert_eq!(copies(&stack), copy);
+    let emails = stack.emails();
+    let all = emails.iter().filter(|it| it.text.contains(told));
+    assert_eq!(all.count(), 1, "{:?}", stack.subjects());
+    stack.drop_and_rest(KEY, replacing(&stack, "four")).await;
+    assert_eq!(copies(&stack).len(), 1);
+    assert_ne!(copies(&stack), copy);
+    let told = format!("{} deregistered", copy[0]);
+    assert!(stack.last_email().contains(&told), "{}", stack.last_email());
 }
 
 /// EC2 makes the copy, and shows it only after the manifest has stopped naming its Region.

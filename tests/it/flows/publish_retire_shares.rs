@@ -276,3 +276,132 @@ async fn the_shares_end_although_nothing_is_to_be_retired_any_more() {
         is_at_rest(&stack).await;
     }
 }
+
+/// Both had the snapshot, which the manifest names, and both are gone: nobody needs its share any more.
+#[tokio::test(start_paused = true)]
+async fn the_share_of_a_named_snapshot_ends_with_the_last_of_several_amis() {
+    for fault in [None, Some(Fault::LoseAnswer), Some(Fault::Throttle)] {
+        let about = format!("{fault:?}");
+        let stack = stack().await;
+        for number in [1, 2] {
+            let shared = of_named(&stack, number, SHARED);
+            stack.drop_and_rest(KEY, shared).await;
+        }
+        stack.drop_file("golden/web.vmdk", vmdk()).await;
+        if let Some(fault) = fault {
+            let faults = stack.world.faults();
+            faults.on("ec2", "DeregisterImage", 2, fault);
+        }
+        stack.drop_and_rest(KEY, version(3, DEREGISTER)).await;
+        stack.only_image();
+        assert_eq!(readers(&stack, &stack.snapshot).await, set(&[]), "{about}");
+        let email = stack.last_email();
+        assert!(!email.contains("stays shared"), "{about}: {email}");
+        is_at_rest(&stack).await;
+    }
+}
+
+/// What one of them needs stays, as long as that is there.
+#[tokio::test(start_paused = true)]
+async fn the_share_of_a_named_snapshot_stays_with_an_ami_that_ec2_keeps() {
+    let stack = stack().await;
+    stack.expect_refusals();
+    for number in [1, 2] {
+        let shared = of_named(&stack, number, SHARED);
+        stack.drop_and_rest(KEY, shared).await;
+    }
+    let kept = stack.images().pop().unwrap().id;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    let of = kept.clone();
+    let is_of_kept = move |call: &localaws::faults::Call| {
+        call.action == "DeregisterImage" && call.field("ImageId") == Some(&of)
+    };
+    let faults = stack.world.faults();
+    faults.each(is_of_kept, refused("OperationNotPermitted"));
+    stack.drop_and_rest(KEY, version(3, DEREGISTER)).await;
+    assert_eq!(stack.images().len(), 2);
+    assert_eq!(readers(&stack, &stack.snapshot).await, set(&[PARTNER]));
+    is_at_rest(&stack).await;
+}
+
+/// Three versions from one disk, each with a snapshot of its own.
+async fn three(stack: &TestStack) -> Vec<(String, String)> {
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    for number in 1..=3 {
+        let named = version(2, SHARED).replace("name: web", &format!("name: web-{number}"));
+        stack.drop_and_rest(KEY, named).await;
+    }
+    let images = stack.images();
+    let with_snapshot = images.iter().map(|it| (it.id.clone(), snapshot_of(it)));
+    with_snapshot.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_snapshots_of_many_amis_are_looked_at_together() {
+    let stack = stack().await;
+    let before = three(&stack).await;
+    assert_eq!(before.len(), 3);
+    // After they are deregistered, too.
+    let faults = stack.world.faults();
+    faults.always("ec2", MODIFY, Fault::Throttle);
+    let from = stack.world.faults().count();
+    stack.drop_file(KEY, version(2, DEREGISTER)).await;
+    for _ in 0..30 {
+        stack.minute().await;
+        if stack.count("DeregisterImage") == 3 {
+            break;
+        }
+    }
+    stack.world.faults().clear();
+    stack.rest().await;
+    for (_, snapshot) in &before {
+        assert_eq!(readers(&stack, snapshot).await, set(&[]));
+    }
+    let calls = stack.world.calls().into_iter();
+    let calls = calls.filter(|it| it.number > from && it.function.is_some());
+    let calls: Vec<_> = calls.collect();
+    let asks_for_snapshots = |call: &localaws::faults::Call| {
+        call.values("Filter.", ".Name")
+            .any(|name| name == "block-device-mapping.snapshot-id")
+    };
+    let of_users = calls
+        .iter()
+        .filter(|it| it.action == "DescribeImages" && asks_for_snapshots(it));
+    let visits = of_users.clone().map(|it| it.at).collect::<BTreeSet<_>>();
+    assert_eq!(of_users.count(), visits.len(), "one call a visit");
+    let lists = calls.iter().filter(|it| it.action == "DescribeSnapshots");
+    let visits = lists.clone().map(|it| it.at).collect::<BTreeSet<_>>();
+    assert_eq!(lists.count(), visits.len(), "one call a visit");
+    is_at_rest(&stack).await;
+}
+
+/// EC2 does not tell who one of the snapshots is shared with: only its AMI waits, and that is shown.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_ec2_does_not_tell_of_keeps_no_other_from_going() {
+    let stack = stack().await;
+    stack.expect_refusals();
+    let before = three(&stack).await;
+    let (kept, hidden) = before[0].clone();
+    let of = hidden.clone();
+    let is_hidden = move |call: &localaws::faults::Call| {
+        call.action == "DescribeSnapshotAttribute" && call.field("SnapshotId") == Some(&of)
+    };
+    let faults = stack.world.faults();
+    faults.each(is_hidden, refused("UnauthorizedOperation"));
+    stack.drop_file(KEY, version(2, DELETE)).await;
+    stack.world.run_for(minutes(30)).await;
+    let there: Vec<String> = stack.images().into_iter().map(|it| it.id).collect();
+    assert!(there.contains(&kept), "{there:?}");
+    assert_eq!(there.len(), 2, "{there:?}");
+    for (_, snapshot) in &before[1..] {
+        assert!(!stack.snapshots().contains(snapshot), "{snapshot}");
+    }
+    let waiting = stack.status(KEY).await["build"]["waiting"].clone();
+    assert_eq!(waiting["reason"], "retrying", "{waiting:#}");
+    assert_eq!(waiting["code"], "UnauthorizedOperation", "{waiting:#}");
+    stack.world.faults().clear();
+    stack.rest().await;
+    stack.only_image();
+    assert!(!stack.snapshots().contains(&hidden));
+    is_at_rest(&stack).await;
+}

@@ -7,6 +7,7 @@ mod drafts_forged;
 mod failures;
 mod faults;
 mod interrupted;
+mod late_calls;
 mod lost;
 mod many;
 mod many_published;

@@ -81,9 +81,13 @@ pub enum SharesSeen {
     Absent,
     /// They have ended.
     Ended,
-    /// These accounts have one, and it can be ended: the snapshot is proven to be the AMI's.
-    Ours(BTreeSet<String>),
-    /// These accounts have one, and keep it: another AMI which they may launch has the snapshot, too, or nothing proves that
-    /// it was the AMI's.
+    /// The snapshot is proven to be the AMI's: these can be ended.
+    Ours {
+        /// The accounts that have one.
+        accounts: BTreeSet<String>,
+        /// Other AMIs that have the snapshot, too, and that one of these accounts may launch: they have to go first.
+        needed_by: BTreeSet<String>,
+    },
+    /// These accounts have one, and keep it: nothing proves that the snapshot was the AMI's.
     Kept(BTreeSet<String>),
 }

@@ -19,29 +19,32 @@ pub fn granted(target: &Target) -> impl Iterator<Item = (&String, &BTreeSet<Stri
     })
 }
 
-/// What ends them. Nothing is said of a snapshot that the AMI is not seen to have.
-pub(super) fn end(target: &Target, seen: &Seen) -> Vec<Action> {
-    let ours = granted(target).filter_map(|(snapshot, _)| match seen.shares.get(snapshot) {
-        Some(SharesSeen::Ours(accounts)) => Some(Action::RevokePrevious {
-            image: target.known.image.clone(),
-            snapshot: snapshot.clone(),
-            accounts: accounts.clone(),
-        }),
-        _ => None,
-    });
-    ours.collect()
-}
+/// The AMIs that are deregistered now: what only they need ends with them.
+pub(in crate::image::publish) type Going = BTreeSet<String>;
 
-/// What is to be done about them before the snapshots of a deregistered AMI are deleted.
-pub(in crate::image::publish) fn next(
+/// What ends them, once the AMI is deregistered, and before its snapshots are deleted: of those that can be ended while these
+/// others go.
+pub(in crate::image::publish) fn end(
     target: &Target,
     seen: &Seen,
+    going: &Going,
 ) -> Result<Vec<Action>, Pending> {
-    let mut shares = granted(target);
-    match shares.all(|(snapshot, _)| seen.shares.contains_key(snapshot)) {
-        true => Ok(end(target, seen)),
-        false => Err(Pending::Unknown),
+    let mut actions = Vec::new();
+    for (snapshot, _) in granted(target) {
+        match seen.shares.get(snapshot) {
+            None => return Err(Pending::Unknown),
+            Some(SharesSeen::Ours {
+                accounts,
+                needed_by,
+            }) if needed_by.is_subset(going) => actions.push(Action::RevokePrevious {
+                image: target.known.image.clone(),
+                snapshot: snapshot.clone(),
+                accounts: accounts.clone(),
+            }),
+            Some(_) => {}
+        }
     }
+    Ok(actions)
 }
 
 /// What became of the shares: who has them no more, and who keeps them.
@@ -64,7 +67,8 @@ pub(super) fn in_the_end(target: &Target, seen: Option<&Seen>) -> Shares {
             // By an earlier request, whose answer was lost or could not be saved.
             Some(SharesSeen::Ended) => (&mut shares.revoked, accounts),
             Some(SharesSeen::Kept(accounts)) => (&mut shares.shared, accounts),
-            Some(SharesSeen::Ours(_)) | None => (&mut shares.shared, accounts),
+            Some(SharesSeen::Ours { accounts, .. }) => (&mut shares.shared, accounts),
+            None => (&mut shares.shared, accounts),
         };
         list.insert(snapshot.clone(), accounts.clone());
     }

@@ -1,47 +1,156 @@
-//! Copies that EC2 was asked for, whose answer was lost, and whose Region the manifest does not name any more: there may be
-//! such AMIs, and nothing else would look for them.
+//! Copies that EC2 was asked for, and whose answer was lost, where nothing else looks for them: in Regions that the manifest
+//! does not name any more, and of earlier versions.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::found::find;
-use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::publish::{Pending, Plan};
-use crate::image::status::{Action, CopyRequest, RegionAction, Status};
+use crate::image::observed::{MANIFEST_TAG, ObservedImage};
+use crate::image::outcome::EarlierCopy;
+use crate::image::ownership;
+use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
+use crate::image::publish::{Pending, Plan, has_failed};
+use crate::image::status::{Action, CopyRequest, PreviousVersion, RegionAction, Status};
 use crate::reconcile::step_context::StepContext;
 
-/// Those that EC2 shows now: they are kept, and known. One that was asked for a moment ago is waited for. What a Region does
-/// not tell is left as it is in the status.
-pub(in crate::reconcile::execute) async fn look(
+/// What came of them.
+#[derive(Default)]
+pub(in crate::reconcile::execute) struct Searched {
+    /// Those of this version that EC2 shows now: they are kept, and known.
+    pub(in crate::reconcile::execute) found: Vec<RegionAction>,
+    /// The Regions in which there is none.
+    pub(in crate::reconcile::execute) not_made: BTreeSet<String>,
+    /// Those of earlier versions.
+    pub(in crate::reconcile::execute) earlier: Vec<EarlierCopy>,
+}
+
+/// Searches for them. One that was asked for a moment ago is waited for; what a Region does not tell is left as it is in the
+/// status.
+pub(in crate::reconcile::execute) async fn search(
     step: &StepContext<'_>,
     plan: &mut Plan,
-) -> Vec<RegionAction> {
-    let mut found = Vec::new();
+) -> Searched {
+    let mut searched = Searched::default();
     // What the stack does not open is not called, whatever a status says.
     let opened = &step.config().guardrails.copy_regions;
     for region in plan.unlisted.iter().filter(|it| opened.allows(it)) {
-        let Some(request) = request(step.status, region) else {
+        let Some(request) = request(step.status, region).filter(|it| is_due(step, it)) else {
             continue;
         };
         let aws = step.aws().in_region(region);
-        let copy = Box::pin(find(step, &aws, request)).await;
-        if let Ok(Some(image)) = copy {
-            let action = Action::CopyImage {
-                attempt: request.attempt,
-                kms_key_id: request.kms_key_id.clone(),
-                image: Some(image.id),
-            };
-            let region = region.clone();
-            found.push(RegionAction { region, action });
-            continue;
-        }
-        let is_fresh = |at| step.now().duration_since(at) <= VISIBILITY_GRACE;
-        if request.asked_at.is_some_and(is_fresh) {
-            plan.pending.insert(region.clone(), Pending::Copying);
+        match Box::pin(find(step, &aws, request)).await {
+            Ok(Some(image)) => {
+                let action = Action::CopyImage {
+                    attempt: request.attempt,
+                    kms_key_id: request.kms_key_id.clone(),
+                    image: Some(image.id),
+                };
+                let region = region.clone();
+                searched.found.push(RegionAction { region, action });
+            }
+            Ok(None) if !is_fresh(step, request) => {
+                searched.not_made.insert(region.clone());
+            }
+            Ok(None) | Err(_) => {
+                if is_fresh(step, request) {
+                    plan.pending.insert(region.clone(), Pending::Copying);
+                }
+            }
         }
     }
-    found
+    for (region, requests) in of_earlier(step.status) {
+        let mut asked = requests.iter();
+        if opened.allows(region) && asked.any(|(_, request)| is_due(step, request)) {
+            Box::pin(earlier(step, region, &requests, plan, &mut searched)).await;
+        }
+    }
+    searched
 }
 
 /// What was asked of EC2 in a Region, if it is not known what came of it.
 fn request<'a>(status: &'a Status, region: &str) -> Option<&'a CopyRequest> {
     let request = status.copies.get(region)?;
     (request.is_unanswered() && status.image_in(region).is_none()).then_some(request)
+}
+
+/// What was asked of EC2 for earlier versions, by Region.
+fn of_earlier(status: &Status) -> BTreeMap<&String, Vec<(&PreviousVersion, &CopyRequest)>> {
+    let mut by_region: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for version in &status.previous {
+        for (region, request) in &version.copies {
+            by_region
+                .entry(region)
+                .or_default()
+                .push((version, request));
+        }
+    }
+    by_region
+}
+
+/// Searches a Region for the copies of earlier versions, by one call for all of them.
+async fn earlier(
+    step: &StepContext<'_>,
+    region: &str,
+    requests: &[(&PreviousVersion, &CopyRequest)],
+    plan: &mut Plan,
+    searched: &mut Searched,
+) {
+    let status = step.status;
+    let tag = format!("tag:{MANIFEST_TAG}");
+    let manifest = [status.manifest.uri()];
+    let found = step
+        .aws()
+        .in_region(region)
+        .find_images(&tag, &manifest)
+        .await;
+    for (version, request) in requests {
+        let image = match &found {
+            Ok(found) => copy_of(status, version, request, found).cloned(),
+            Err(_) => None,
+        };
+        if image.is_none() && is_fresh(step, request) {
+            let pending = plan.pending.entry(region.to_owned());
+            pending.or_insert(Pending::Copying);
+        } else if found.is_ok() {
+            searched.earlier.push(EarlierCopy {
+                digest: version.digest.clone(),
+                region: region.to_owned(),
+                image,
+            });
+        }
+    }
+}
+
+/// The copy that was made for an earlier version, by its tags: not one that is known. One that has not failed comes first.
+fn copy_of<'a>(
+    status: &Status,
+    version: &PreviousVersion,
+    request: &CopyRequest,
+    found: &'a [ObservedImage],
+) -> Option<&'a ObservedImage> {
+    let versions = status.previous.iter().map(|version| &version.regions);
+    let known = versions.chain([&status.regions]);
+    let known: BTreeSet<&String> = known
+        .flat_map(|regions| regions.values().map(|it| &it.image))
+        .collect();
+    let is_meant = |it: &&ObservedImage| {
+        it.state != "deregistered"
+            && !request.removed.contains(&it.id)
+            && !known.contains(&it.id)
+            && ownership::is_of_version(status, version.digest.as_ref(), &it.tags)
+    };
+    let meant = found.iter().filter(is_meant);
+    meant.min_by_key(|it| has_failed(&it.state))
+}
+
+/// Whether EC2 may not show yet what it was asked for.
+fn is_fresh(step: &StepContext<'_>, request: &CopyRequest) -> bool {
+    let asked_at = request.asked_at;
+    asked_at.is_some_and(|at| step.now().duration_since(at) <= VISIBILITY_GRACE)
+}
+
+/// Whether it is searched for now. Where a Region does not answer for hours, it is once whenever the AMI begins to be published.
+fn is_due(step: &StepContext<'_>, request: &CopyRequest) -> bool {
+    let asked_at = request.asked_at;
+    let is_young = asked_at.is_some_and(|at| step.now().duration_since(at) <= PUBLISH_GRACE);
+    is_young || step.status.build.waiting.is_none()
 }

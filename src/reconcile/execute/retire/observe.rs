@@ -14,7 +14,7 @@ use crate::manifest::image::Parameter;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::StepContext;
 
-use super::shares::{self, is_of_version};
+use super::shares;
 
 /// What EC2 calls a reference by a parameter.
 const PARAMETER: &str = "ssm:Parameter";
@@ -27,6 +27,27 @@ pub(in crate::reconcile::execute) struct Observed {
     pub(in crate::reconcile::execute) targets: Vec<(Target, Seen)>,
     /// Why something in a Region could not be seen.
     pub(in crate::reconcile::execute) errors: BTreeMap<String, AwsError>,
+    /// Why something of one AMI could not be seen.
+    pub(in crate::reconcile::execute) errors_of: BTreeMap<String, AwsError>,
+}
+
+impl Observed {
+    /// Why an AMI of this Region could not be seen, or not all of it.
+    pub(in crate::reconcile::execute) fn error(
+        &self,
+        region: &str,
+        image: &str,
+    ) -> Option<&AwsError> {
+        self.errors_of.get(image).or(self.errors.get(region))
+    }
+
+    /// The first of all reasons.
+    pub(in crate::reconcile::execute) fn into_error(self) -> Option<AwsError> {
+        self.errors
+            .into_values()
+            .chain(self.errors_of.into_values())
+            .next()
+    }
 }
 
 /// Looks at all that are to be retired, with what replaces and what uses them. `moved` are the parameters that name the AMI
@@ -62,6 +83,7 @@ pub(in crate::reconcile::execute) async fn these(
     let mut observed = Observed {
         targets: Vec::new(),
         errors: BTreeMap::new(),
+        errors_of: BTreeMap::new(),
     };
     for (region, targets) in by_region {
         let watch = Watch {
@@ -71,17 +93,25 @@ pub(in crate::reconcile::execute) async fn these(
             asked,
             is_guarded,
         };
-        let (seen, error) = Box::pin(watch.region(&region, targets)).await;
-        match error {
-            Some(error) if error.is_rate_limited_locally() => return Err(error.into()),
-            Some(error) => {
-                observed.errors.insert(region, error);
-            }
-            None => {}
+        let seen = Box::pin(watch.region(&region, targets)).await;
+        let mut errors = seen.errors.iter().chain(seen.errors_of.values());
+        if let Some(error) = errors.find(|it| it.is_rate_limited_locally()) {
+            return Err(error.clone().into());
         }
-        observed.targets.extend(seen);
+        let first = seen.errors.into_iter().next();
+        observed.errors.extend(first.map(|error| (region, error)));
+        observed.errors_of.extend(seen.errors_of);
+        observed.targets.extend(seen.targets);
     }
     Ok(observed)
+}
+
+/// What was seen in one Region.
+struct RegionSeen {
+    targets: Vec<(Target, Seen)>,
+    errors: Vec<AwsError>,
+    /// By AMI.
+    errors_of: BTreeMap<String, AwsError>,
 }
 
 /// Looks at the AMIs of one Region.
@@ -94,12 +124,8 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// What was seen of each; and what kept some of it from being seen.
-    async fn region(
-        &self,
-        region: &str,
-        targets: Vec<Target>,
-    ) -> (Vec<(Target, Seen)>, Option<AwsError>) {
+    /// Looks at each. What cannot be seen keeps nothing else from being looked at.
+    async fn region(&self, region: &str, targets: Vec<Target>) -> RegionSeen {
         let unknown = || Seen {
             image: Observation::Unknown,
             in_use: InUse::Unknown,
@@ -108,19 +134,26 @@ impl Watch<'_> {
             snapshots: BTreeMap::new(),
             shares: BTreeMap::new(),
         };
-        let mut seen: Vec<(Target, Seen)> = targets.into_iter().map(|it| (it, unknown())).collect();
-        let error = self.look(region, &mut seen).await.err();
-        (seen, error)
+        let mut all = RegionSeen {
+            targets: targets.into_iter().map(|it| (it, unknown())).collect(),
+            errors: Vec::new(),
+            errors_of: BTreeMap::new(),
+        };
+        let seen = &mut all.targets;
+        all.errors.extend(self.images(region, seen).await.err());
+        let (status, asked) = (self.step.status, self.asked);
+        let shares = Box::pin(shares::look(&self.aws, (status, asked), seen)).await;
+        all.errors_of.extend(shares);
+        all.errors.extend(self.snapshots(seen).await.err());
+        all
     }
 
-    async fn look(&self, region: &str, seen: &mut [(Target, Seen)]) -> Result<(), AwsError> {
+    /// The AMIs that are there, and what uses them.
+    async fn images(&self, region: &str, seen: &mut [(Target, Seen)]) -> Result<(), AwsError> {
         let status = self.step.status;
-        let is_there = |it: &&mut (Target, Seen)| it.0.known.retiring.deregistered_at.is_none();
-        let ids: Vec<String> = seen
-            .iter_mut()
-            .filter(is_there)
-            .map(|(target, _)| target.known.image.clone())
-            .collect();
+        let is_there = |it: &&(Target, Seen)| it.0.known.retiring.deregistered_at.is_none();
+        let ids = seen.iter().filter(is_there);
+        let ids: Vec<String> = ids.map(|(target, _)| target.known.image.clone()).collect();
         let mut images = Vec::new();
         if !ids.is_empty() {
             let current = status.image_in(region).map(|known| known.image.clone());
@@ -135,11 +168,7 @@ impl Watch<'_> {
             seen.has_successor = has_successor;
             seen.image = image_seen(status, target, &images);
         }
-        self.guard(&images, seen).await?;
-        for (target, seen) in seen.iter_mut() {
-            shares::look(&self.aws, (self.step.status, self.asked), target, seen).await?;
-        }
-        self.snapshots(seen).await
+        self.guard(&images, seen).await
     }
 
     /// Whether the AMI that replaces others is available, or is only made once they are gone.
@@ -257,7 +286,9 @@ impl Watch<'_> {
                 let user = users.iter().find(|it| {
                     it.id != *of && it.state != "deregistered" && it.snapshots.contains(id)
                 });
-                let is_ours = |it: &ObservedSnapshot| is_of_version(status, target, &it.tags);
+                let is_ours = |it: &ObservedSnapshot| {
+                    ownership::is_of_version(status, target.digest.as_ref(), &it.tags)
+                };
                 let now = judge(snapshot.map(is_ours), user);
                 seen.snapshots.insert(id.clone(), now);
             }
@@ -291,7 +322,7 @@ fn image_seen(status: &Status, target: &Target, images: &[ObservedImage]) -> Obs
     match image.filter(|it| it.state != "deregistered") {
         None => Observation::Absent,
         Some(image) => Observation::Seen(Shown {
-            is_ours: is_of_version(status, target, &image.tags),
+            is_ours: ownership::is_of_version(status, target.digest.as_ref(), &image.tags),
             protection: image.protection.clone(),
             deprecate_at: image.deprecate_at,
             snapshots: image.snapshots.clone(),

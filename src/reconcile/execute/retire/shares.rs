@@ -1,94 +1,141 @@
-//! What there is of the shares of snapshots that amiwright granted for AMIs that are to be retired.
+//! What there is of the shares of snapshots that amiwright granted for AMIs that are to be retired. The snapshots of all of
+//! them are looked at together; one that EC2 does not tell of keeps no other from being judged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aws::{Aws, AwsError};
-use crate::image::observed::{DIGEST_TAG, MANIFEST_TAG};
+use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::image::ownership;
 use crate::image::publish::Observation;
 use crate::image::publish::retire::{InUse, Seen, SharesSeen, Target, granted};
 use crate::image::status::{Retire, Status};
-use crate::reconcile::execute::observe::launchable;
+use crate::reconcile::execute::observe::{Losing, needed_by};
 
-/// Looks at the shares of an AMI that can be deregistered now, or is.
+/// A share of an AMI that can be deregistered now, or is.
+struct Share {
+    /// Which AMI of all that are looked at.
+    of: usize,
+    image: String,
+    snapshot: String,
+    /// The accounts that amiwright shared it with.
+    ours: BTreeSet<String>,
+    /// Whether EC2 shows that the AMI has the snapshot; else its tags have to prove that.
+    is_shown: bool,
+}
+
+/// Looks at the shares. Returns the AMIs of which something could not be seen, and why.
 pub(super) async fn look(
     aws: &Aws,
     (status, asked): (&Status, Retire),
-    target: &Target,
-    seen: &mut Seen,
-) -> Result<(), AwsError> {
-    let mut shares = BTreeMap::new();
-    for (snapshot, ours) in granted(target) {
-        let is_proven = match (&seen.image, target.known.retiring.deregistered_at) {
-            (_, Some(_)) => by_tags(aws, status, target, snapshot).await?,
-            // EC2 shows which snapshots it has.
-            (Observation::Seen(shown), None)
-                if shown.is_ours && asked.deregister && seen.in_use == InUse::No =>
-            {
-                shown.snapshots.contains(snapshot).then_some(true)
+    seen: &mut [(Target, Seen)],
+) -> Vec<(String, AwsError)> {
+    let shares = shares(asked, seen);
+    let tags = tags(aws, shares.iter().filter(|it| !it.is_shown)).await;
+    let mut accounts = BTreeMap::new();
+    let (mut errors, mut ours) = (Vec::new(), Vec::new());
+    for share in shares {
+        let (target, seen) = &mut seen[share.of];
+        let is_proven = match (share.is_shown, &tags) {
+            (true, _) => true,
+            (false, Err(error)) => {
+                errors.push((share.image, error.clone()));
+                continue;
             }
-            // It is not its turn.
-            _ => continue,
+            (false, Ok(tags)) => match tags.get(&share.snapshot) {
+                None => {
+                    seen.shares.insert(share.snapshot, SharesSeen::Absent);
+                    continue;
+                }
+                Some(tags) => ownership::is_of_version(status, target.digest.as_ref(), tags),
+            },
         };
-        let now = match is_proven {
-            None => SharesSeen::Absent,
-            Some(is_proven) => of(aws, target, (snapshot, ours), is_proven).await?,
+        let known = accounts.remove(&share.snapshot);
+        let shown = match known {
+            Some(known) => known,
+            None => aws.snapshot_accounts(&share.snapshot).await,
         };
-        shares.insert(snapshot.clone(), now);
-    }
-    seen.shares = shares;
-    Ok(())
-}
-
-/// Whether its tags prove that a snapshot was made for the AMI's version; none where EC2 does not list it.
-async fn by_tags(
-    aws: &Aws,
-    status: &Status,
-    target: &Target,
-    snapshot: &String,
-) -> Result<Option<bool>, AwsError> {
-    let ids = std::slice::from_ref(snapshot);
-    let found = aws.find_snapshots("snapshot-id", ids).await?;
-    let found = found.into_iter().find(|it| it.id == *snapshot);
-    Ok(found.map(|it| is_of_version(status, target, &it.tags)))
-}
-
-/// The accounts that still have the share.
-async fn of(
-    aws: &Aws,
-    target: &Target,
-    (snapshot, ours): (&String, &BTreeSet<String>),
-    is_proven: bool,
-) -> Result<SharesSeen, AwsError> {
-    let shown = aws.snapshot_accounts(snapshot).await?;
-    let shared: BTreeSet<String> = &shown & ours;
-    if shared.is_empty() {
-        return Ok(SharesSeen::Ended);
-    }
-    let revoked = BTreeMap::from([(snapshot.clone(), shared.clone())]);
-    let image = &target.known.image;
-    let is_common = is_proven && !launchable(aws, &revoked, image).await?.is_empty();
-    Ok(match is_proven && !is_common {
-        true => SharesSeen::Ours(shared),
-        false => SharesSeen::Kept(shared),
-    })
-}
-
-/// Whether these tags are of the version that an AMI was of. An older amiwright did not write down which that was: then they
-/// have to be of another version than the current one, and of no later attempt.
-pub(super) fn is_of_version(
-    status: &Status,
-    target: &Target,
-    tags: &BTreeMap<String, String>,
-) -> bool {
-    let digest = tags.get(DIGEST_TAG);
-    let is_version = match &target.digest {
-        Some(known) => digest == Some(known),
-        None => {
-            let current = ownership::ownership_tags(status);
-            digest.is_some_and(|it| current.get(DIGEST_TAG) != Some(it))
-                && !ownership::is_later_attempt(status, tags)
+        match &shown {
+            Err(error) => errors.push((share.image, error.clone())),
+            Ok(shown) => {
+                let shared: BTreeSet<String> = shown & &share.ours;
+                let snapshot = share.snapshot.clone();
+                if shared.is_empty() {
+                    seen.shares.insert(snapshot, SharesSeen::Ended);
+                } else if is_proven {
+                    let losing = Losing {
+                        snapshot,
+                        accounts: shared,
+                        image: share.image,
+                    };
+                    ours.push((share.of, losing));
+                } else {
+                    seen.shares.insert(snapshot, SharesSeen::Kept(shared));
+                }
+            }
         }
-    };
-    is_version && tags.get(MANIFEST_TAG) == Some(&status.manifest.uri())
+        accounts.insert(share.snapshot, shown);
+    }
+    let (of, losing): (Vec<usize>, Vec<Losing>) = ours.into_iter().unzip();
+    let needed_by = needed_by(aws, &losing).await;
+    for ((of, losing), needed_by) in of.into_iter().zip(losing).zip(needed_by) {
+        match needed_by {
+            Err(error) => errors.push((losing.image, error)),
+            Ok(needed_by) => {
+                let accounts = losing.accounts;
+                let ours = SharesSeen::Ours {
+                    accounts,
+                    needed_by,
+                };
+                seen[of].1.shares.insert(losing.snapshot, ours);
+            }
+        }
+    }
+    errors
+}
+
+/// The shares that are to be looked at. What EC2 shows the AMI not to have is settled.
+fn shares(asked: Retire, seen: &mut [(Target, Seen)]) -> Vec<Share> {
+    let mut shares = Vec::new();
+    for (of, (target, seen)) in seen.iter_mut().enumerate() {
+        for (snapshot, ours) in granted(target) {
+            let is_shown = match (&seen.image, target.known.retiring.deregistered_at) {
+                (_, Some(_)) => false,
+                (Observation::Seen(shown), None)
+                    if shown.is_ours && asked.deregister && seen.in_use == InUse::No =>
+                {
+                    if !shown.snapshots.contains(snapshot) {
+                        seen.shares.insert(snapshot.clone(), SharesSeen::Absent);
+                        continue;
+                    }
+                    true
+                }
+                // It is not its turn.
+                _ => continue,
+            };
+            shares.push(Share {
+                of,
+                image: target.known.image.clone(),
+                snapshot: snapshot.clone(),
+                ours: ours.clone(),
+                is_shown,
+            });
+        }
+    }
+    shares
+}
+
+type Tags = BTreeMap<String, String>;
+
+/// The tags of these snapshots, as far as EC2 lists them.
+async fn tags<'a>(
+    aws: &Aws,
+    of: impl Iterator<Item = &'a Share>,
+) -> Result<BTreeMap<String, Tags>, AwsError> {
+    let ids: BTreeSet<&String> = of.map(|it| &it.snapshot).collect();
+    let ids: Vec<String> = ids.into_iter().cloned().collect();
+    let mut tags = BTreeMap::new();
+    for ids in ids.chunks(FILTER_VALUES_MAX) {
+        let found = aws.find_snapshots("snapshot-id", ids).await?;
+        tags.extend(found.into_iter().map(|it| (it.id, it.tags)));
+    }
+    Ok(tags)
 }

@@ -1,0 +1,187 @@
+//! Copies of which EC2's answer was lost, where nothing else looks for them: in a Region that the manifest does not name any
+//! more, and of an earlier version.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use localaws::ec2::TaskKind;
+use localaws::faults::{Call, Fault};
+use serde_json::Value;
+
+use crate::support::{TestStack, minutes};
+
+const KEY: &str = "golden/web.image.yaml";
+const OREGON: &str = "us-west-2";
+const COPIED: &str = "regions: {us-west-2: {}}\n";
+
+async fn stack() -> TestStack {
+    TestStack::built(|builder| {
+        builder
+            .parameter("CopyRegions", OREGON)
+            .parameter("AllowRetire", "true")
+            .parameter("AuditSchedule", "rate(3000 days)")
+    })
+    .await
+}
+
+fn first(stack: &TestStack, settings: &str) -> String {
+    stack.manifest("web-{digest}") + settings
+}
+
+fn second(stack: &TestStack, settings: &str) -> String {
+    stack.manifest("web-{digest}") + "register: {imdsSupport: v2.0}\n" + settings
+}
+
+fn copies(stack: &TestStack) -> Vec<String> {
+    let images = stack.world.ec2().images(OREGON).into_iter();
+    images.map(|image| image.id).collect()
+}
+
+/// How often EC2 was asked for AMIs in that Region.
+fn looks(stack: &TestStack) -> usize {
+    let calls = stack.world.calls().into_iter();
+    let looks = calls.filter(|it| it.region == OREGON && it.action == "DescribeImages");
+    looks.count()
+}
+
+/// From the first copy on, that Region does not show any AMI.
+fn hide(stack: &TestStack) {
+    let is_asked = AtomicBool::new(false);
+    let is_hidden = move |call: &Call| {
+        is_asked.fetch_or(call.action == "CopyImage", Ordering::SeqCst)
+            && call.region == OREGON
+            && call.action == "DescribeImages"
+    };
+    stack.world.faults().each(is_hidden, Fault::Throttle);
+}
+
+/// The copy is asked for, without an answer, and its Region does not answer at all; then it is not asked for any more.
+async fn unanswered(stack: &TestStack, answer: Fault) {
+    let faults = stack.world.faults();
+    faults.always("ec2", "CopyImage", answer);
+    hide(stack);
+    stack.drop_file(KEY, first(stack, COPIED)).await;
+    stack.world.run_for(minutes(2)).await;
+    assert!(stack.status(KEY).await["copies"][OREGON]["askedAt"].is_string());
+    stack.drop_and_rest(KEY, first(stack, "")).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}
+
+async fn is_at_rest(stack: &TestStack) {
+    let (known, told, before) = (copies(stack), stack.emails().len(), looks(stack));
+    stack.world.run_for(minutes(61)).await;
+    assert_eq!(copies(stack), known);
+    assert_eq!(stack.emails().len(), told);
+    assert_eq!(looks(stack), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_of_an_earlier_version_is_found_and_replaced() {
+    let stack = stack().await;
+    unanswered(&stack, Fault::LoseAnswer).await;
+    let copy = copies(&stack).pop().unwrap();
+    stack.world.faults().clear();
+    let settings = format!("{COPIED}replaces: {{previous: deregister}}\n");
+    stack.drop_and_rest(KEY, second(&stack, &settings)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["previous"], Value::Null, "{status:#}");
+    let known = status["regions"][OREGON]["image"].as_str().unwrap();
+    assert_eq!(copies(&stack), [known]);
+    assert_ne!(known, copy);
+    assert!(stack.last_email().contains(&format!("{copy} deregistered")));
+    is_at_rest(&stack).await;
+}
+
+/// The next version asks for nothing that would be published.
+#[tokio::test(start_paused = true)]
+async fn a_copy_of_an_earlier_version_is_known_and_kept() {
+    let stack = stack().await;
+    unanswered(&stack, Fault::LoseAnswer).await;
+    let copy = copies(&stack).pop().unwrap();
+    stack.world.faults().clear();
+    stack.drop_and_rest(KEY, second(&stack, "")).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let before = &status["previous"][0];
+    assert_eq!(before["regions"][OREGON]["image"], copy.as_str());
+    assert_eq!(before["copies"], Value::Null, "{status:#}");
+    assert_eq!(copies(&stack), [copy]);
+    is_at_rest(&stack).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_of_an_earlier_version_that_was_never_made_is_forgotten() {
+    let stack = stack().await;
+    unanswered(&stack, Fault::Throttle).await;
+    assert_eq!(copies(&stack), [""; 0]);
+    stack.world.faults().clear();
+    stack.drop_and_rest(KEY, second(&stack, "")).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["previous"][0]["copies"], Value::Null, "{status:#}");
+    is_at_rest(&stack).await;
+    // Nothing asks for that Region any more.
+    let before = looks(&stack);
+    stack
+        .drop_and_rest(KEY, second(&stack, "description: Web\n"))
+        .await;
+    assert_eq!(looks(&stack), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_was_never_made_is_forgotten_with_its_region() {
+    let stack = stack().await;
+    unanswered(&stack, Fault::Throttle).await;
+    stack.world.faults().clear();
+    stack
+        .drop_and_rest(KEY, first(&stack, "description: Web\n"))
+        .await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["copies"], Value::Null, "{status:#}");
+    let before = looks(&stack);
+    stack
+        .drop_and_rest(KEY, first(&stack, "description: Other\n"))
+        .await;
+    assert_eq!(looks(&stack), before);
+    is_at_rest(&stack).await;
+}
+
+/// Whatever the manifest names by then: what has failed is of no use, and costs.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_failed_is_deleted_although_its_region_is_not_named_any_more() {
+    for is_answered in [false, true] {
+        let stack = stack().await;
+        let ec2 = stack.world.ec2();
+        ec2.fail_next_task(
+            TaskKind::CopyImage,
+            "Client.InternalError: Copy image failed",
+        );
+        let faults = stack.world.faults();
+        if !is_answered {
+            faults.always("ec2", "CopyImage", Fault::LoseAnswer);
+        }
+        hide(&stack);
+        stack.drop_file(KEY, first(&stack, COPIED)).await;
+        // It is not seen to fail before.
+        stack.world.run_for(minutes(1)).await;
+        stack.drop_file(KEY, first(&stack, "")).await;
+        stack.world.run_for(minutes(1)).await;
+        assert_eq!(stack.world.ec2().images(OREGON).len(), 1, "{is_answered}");
+        stack.world.run_for(minutes(10)).await;
+        stack.world.faults().clear();
+        stack
+            .drop_and_rest(KEY, first(&stack, "description: Web\n"))
+            .await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{is_answered}: {status:#}");
+        assert_eq!(copies(&stack), [""; 0], "{is_answered}: {status:#}");
+        assert_eq!(
+            stack.world.ec2().snapshots(OREGON).len(),
+            0,
+            "{is_answered}"
+        );
+        assert_eq!(status["copies"], Value::Null, "{is_answered}: {status:#}");
+        assert_eq!(status["regions"][OREGON], Value::Null, "{status:#}");
+        is_at_rest(&stack).await;
+    }
+}
